@@ -1,0 +1,64 @@
+/**
+ * Every way a turn can fail, as data: one tag, one rule (contract.md, "How a turn ends").
+ *
+ * The tag is the `error.code` users see, the `ApplicationFailure.type` Temporal sees and the
+ * `code` of an attempt. Only `transport_failed` may be retried by Temporal (T3, T4); a busy
+ * provider is asked again by the workflow's own durable timer, never by the retry policy.
+ */
+export interface FailureRule {
+  /** May Temporal's retry policy run the activity again? Law T3: only while the step has not started. */
+  readonly retryable: boolean;
+  /** What users read when the provider said nothing better. Never carries bodies or keys (T11). */
+  readonly message: string;
+}
+
+const rules = {
+  transport_failed: {
+    retryable: true,
+    message: 'The request to the model could not be started in three attempts.',
+  },
+  stream_interrupted: {
+    retryable: false,
+    message: 'The connection to the model broke after the answer had started; what had arrived is kept.',
+  },
+  stream_truncated: {
+    retryable: false,
+    message: 'The model server ended the stream without proof that the answer was complete; what had arrived is kept.',
+  },
+  worker_lost: {
+    retryable: false,
+    message: 'The worker that streamed the answer was lost after it had started; what had arrived is kept.',
+  },
+  provider_rejected: { retryable: false, message: 'The model provider rejected the request.' },
+  provider_busy: { retryable: false, message: 'The model provider is busy.' },
+  model_timeout: { retryable: false, message: 'The model stayed silent past the configured limit.' },
+  empty_response: { retryable: false, message: 'The model ended its answer without any content.' },
+  provider_protocol: { retryable: false, message: 'The model server does not speak the expected API.' },
+  context_length_exceeded: {
+    retryable: false,
+    message: 'The conversation is longer than the context window of the model.',
+  },
+  turn_timeout: { retryable: false, message: 'The turn took longer than its limit.' },
+  budget_exceeded: { retryable: false, message: 'The turn used up its budget.' },
+  internal_error: { retryable: false, message: 'turnkeep itself failed; the log of the worker has the details.' },
+} as const satisfies Record<string, FailureRule>;
+
+export type FailureCode = keyof typeof rules;
+
+export const failureRules: Readonly<Record<FailureCode, FailureRule>> = rules;
+
+export function isFailureCode(code: unknown): code is FailureCode {
+  return typeof code === 'string' && Object.hasOwn(rules, code);
+}
+
+/** What may be told about a failure anywhere: no bodies, no keys, no prompts (T11). */
+export interface Failure {
+  readonly code: FailureCode;
+  readonly message: string;
+  /** When the provider said it would take the request again, in ms since the epoch. */
+  readonly retryAtMs?: number;
+}
+
+export function failureOf(code: FailureCode, message?: string): Failure {
+  return { code, message: message ?? failureRules[code].message };
+}

@@ -1,0 +1,54 @@
+/**
+ * What a model says, whichever API it speaks: the words between `providers/` and the journal.
+ */
+import type { Failure } from './failure.ts';
+import type { BusyHint } from './retry-law.ts';
+import type { PromptItem } from './prompt.ts';
+import type { ResponseSettings, Usage } from './response.ts';
+
+/** What the model is asked: the walk up the turns, oldest first, and the settings of this turn. */
+export interface ModelRequest {
+  readonly settings: ResponseSettings;
+  readonly items: readonly PromptItem[];
+}
+
+/**
+ * A piece of the answer. `item` names the provider's own item or part where it has such a thing:
+ * a changed name begins a new one. Texts may be empty; an empty piece shows and starts nothing.
+ */
+export type ModelDelta =
+  | { readonly type: 'text' | 'refusal' | 'reasoning'; readonly text: string; readonly item?: string }
+  | {
+      readonly type: 'tool_call';
+      /** Tells the calls of one answer apart. */
+      readonly item: string;
+      readonly callId: string;
+      readonly name: string;
+      readonly text: string;
+    };
+
+/** The provider's proof that its answer is whole (T8). */
+export type ModelProof = {
+  readonly status: 'completed' | 'incomplete';
+  /** Why an incomplete answer is so: `max_output_tokens`, `content_filter`. */
+  readonly reason?: string;
+};
+
+export type ModelEvent =
+  | { readonly type: 'delta'; readonly delta: ModelDelta }
+  | { readonly type: 'proof'; readonly proof: ModelProof }
+  | { readonly type: 'usage'; readonly usage: Usage };
+
+/** Has this piece anything to show? Law: "a step has started when the first non-empty … delta of it has been accepted". */
+export function startsStep(delta: ModelDelta): boolean {
+  return delta.text !== '' || (delta.type === 'tool_call' && delta.name !== '');
+}
+
+/** A failed request, as a provider reports it. `busy` is set exactly when the code is `provider_busy`. */
+export interface ModelFailure extends Failure {
+  readonly busy?: BusyHint;
+  /** The machine's own word for it, such as `ECONNRESET` or `429`; safe to store anywhere. */
+  readonly detail?: string;
+  /** The provider's own sentence, keys removed. For the database only, never for Temporal (T11). */
+  readonly providerMessage?: string;
+}

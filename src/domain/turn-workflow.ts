@@ -1,0 +1,16 @@
+/** What the workflow of a turn is called, inside and outside the sandbox. */
+
+export const agentTurnType = 'agentTurn';
+export const submittedSignal = 'submitted';
+export const cancelSignal = 'cancel';
+
+export interface AgentTurnInput {
+  readonly turn: string;
+  /** Turns of the same session that arrived while another ran, in order. */
+  readonly waiting?: readonly string[];
+}
+
+/** One id a session, so that Temporal itself allows one running turn in it; a turn without a session has its own. */
+export function workflowIdOf(turn: { readonly id: string; readonly session: string | null }): string {
+  return turn.session === null ? `turn/${turn.id}` : `session/${turn.session}`;
+}
