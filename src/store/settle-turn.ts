@@ -1,0 +1,62 @@
+/**
+ * Gives a turn its end from outside its stream: fences whoever wrote it, closes in the journal what is still
+ * open, and seals (T5, T6). Whoever comes second adopts the end that is there.
+ */
+import type { Settled, UnsettledEnd } from '../domain/agent-turn.ts';
+import { type Failure, failureOf } from '../domain/failure.ts';
+import { journalRowOf, type ResponseEvent } from '../domain/response-event.ts';
+import { ResponseStream, type TurnEnd } from '../domain/response-stream.ts';
+import type { Seal, Store, TurnRow } from './store.ts';
+
+export async function settleTurn(store: Store, id: string, end: UnsettledEnd, atMs: number): Promise<Settled> {
+  for (;;) {
+    const { epoch, settled } = await store.fence(id);
+    if (settled !== undefined) return settled;
+    const turn = await store.readTurn(id);
+    if (turn === undefined) throw new Error(`no turn ${id}`);
+    const stream = await readStream(store, id);
+    const seal = sealOf(turn, stream, epoch, await endOf(store, turn, end), atMs);
+    if (await store.seal(seal)) return seal.settled;
+    // Refused: somebody fenced us in turn, or sealed it. Look again.
+  }
+}
+
+/** Takes the stream of a turn up from its journal. */
+export async function readStream(store: Store, turn: string): Promise<ResponseStream> {
+  const rows = await store.readJournal(turn);
+  return ResponseStream.replay(rows.map((row) => JSON.parse(row.data) as ResponseEvent));
+}
+
+/** The seal that ends a stream: its closing events, and what the turn's row and its items become. */
+export function sealOf(turn: TurnRow, stream: ResponseStream, epoch: number, end: TurnEnd, atMs: number): Seal {
+  const rows = stream.end(end, atMs).map(journalRowOf);
+  const { response } = stream;
+  const failure = end.status === 'failed' ? end.failure : undefined;
+  return {
+    turn: turn.id,
+    epoch,
+    rows,
+    response,
+    output: response.output,
+    settled: { status: end.status, code: failure?.code ?? null },
+    atMs,
+    usage: end.usage,
+    ...(failure?.retryAtMs === undefined ? {} : { retryAtMs: failure.retryAtMs }),
+  };
+}
+
+async function endOf(store: Store, turn: TurnRow, end: UnsettledEnd): Promise<TurnEnd> {
+  // An accepted cancel wins over whatever went wrong before it could be carried out.
+  if (end.status === 'cancelled' || turn.cancelRequestedAtMs !== null) return { status: 'cancelled', usage: null };
+  return { status: 'failed', failure: await told(store, turn.id, end.failure), usage: null };
+}
+
+/** The failure with what the database knows of it: whether anything had started, and the provider's own words. */
+async function told(store: Store, turn: string, failure: Failure): Promise<Failure> {
+  const attempts = await store.readAttempts(turn);
+  if (failure.code === 'worker_lost' && !attempts.some((attempt) => attempt.firstEventAtMs !== undefined)) {
+    return failureOf('transport_failed');
+  }
+  const words = attempts.at(-1)?.code === failure.code ? attempts.at(-1)?.message : undefined;
+  return words === undefined ? failure : { ...failure, message: `${failure.message} The provider said: ${words}` };
+}

@@ -1,0 +1,83 @@
+/** The embedded driver: `node:sqlite`, one file, several processes. The default. */
+import type { JournalRow } from '../domain/response-event.ts';
+import type { Store } from './store.ts';
+import { Database } from './sqlite/database.ts';
+import * as journal from './sqlite/journal.ts';
+import { Tail } from './sqlite/tail.ts';
+import * as turns from './sqlite/turns.ts';
+
+const followBatch = 256;
+
+/** @param path of the database file; its folder is made if need be. Throws when it cannot be opened or is newer than this code. */
+export function openSqliteStore(path: string): Store {
+  const db = new Database(path);
+  const tail = new Tail(db);
+
+  /** Whoever waits in this process is woken by whatever this process writes. */
+  function announced(turn: string, hasWritten: boolean): boolean {
+    if (hasWritten) tail.announce(turn);
+    return hasWritten;
+  }
+
+  async function* follow(turn: string, after: number, signal: AbortSignal): AsyncGenerator<readonly JournalRow[]> {
+    let last = after;
+    while (!signal.aborted) {
+      // Read whether it is sealed first: rows that a seal adds after that look are found on the next round.
+      const isSealed = journal.readHead(db, turn)?.isSealed ?? true;
+      const rows = journal.readJournal(db, turn, last, followBatch);
+      const newest = rows.at(-1);
+      if (newest !== undefined) {
+        last = newest.seq;
+        yield rows;
+      } else if (isSealed) {
+        return;
+      } else {
+        await tail.next(turn, last, signal);
+      }
+    }
+  }
+
+  return {
+    createSession: async (session) => turns.createSession(db, session),
+    readSession: async (tenant, id) => turns.readSession(db, tenant, id),
+    readSessionItems: async (session, page) => turns.readSessionItems(db, session, page),
+
+    insertTurn: async (turn) => turns.insertTurn(db, turn),
+    readTurn: async (id) => turns.readTurn(db, id),
+    findTwin: async (twin) => turns.findTwin(db, twin),
+    markSubmitted: async (turn) => {
+      db.commit('quick', () => db.run('UPDATE turns SET submitted = 1 WHERE id = ?', turn));
+    },
+    listUnsettled: async (query) => turns.listUnsettled(db, query),
+    recordInput: async (turn) => turns.recordInput(db, turn),
+    readTranscript: async (turn) => turns.readTranscript(db, turn),
+    requestCancel: async (turn, atMs) =>
+      db.commit('quick', () => {
+        const sql = 'UPDATE turns SET cancel_requested_at = coalesce(cancel_requested_at, ?) WHERE id = ? AND settled_at IS NULL';
+        return db.run(sql, atMs, turn) > 0;
+      }),
+
+    claim: async (request) => journal.claim(db, request),
+    fence: async (turn) => journal.fence(db, turn),
+    hasStarted: async (turn, step) => journal.hasStarted(db, turn, step),
+    endAttempt: async (attempt, end) => {
+      db.commit('quick', () => {
+        journal.endAttempt(db, attempt, end);
+      });
+    },
+    readAttempts: async (turn) => journal.readAttempts(db, turn),
+    append: async (append) => announced(append.turn, journal.append(db, append)),
+    seal: async (seal) => announced(seal.turn, journal.seal(db, seal)),
+    readJournal: async (turn, { after = -1, limit = -1 } = {}) => journal.readJournal(db, turn, after, limit),
+    readHead: async (turn) => journal.readHead(db, turn),
+    follow,
+
+    probe: async () => {
+      db.commit('quick', () => db.run('UPDATE journal_head SET epoch = epoch WHERE turn IS NULL'));
+    },
+    close: async () => {
+      tail.close();
+      db.close();
+    },
+  };
+}

@@ -1,0 +1,108 @@
+/**
+ * The embedded database: one SQLite file in WAL mode that several processes of one machine may share.
+ *
+ * Two kinds of commit. `durable` syncs the write-ahead log to disk (0.2 ms): what was promised to a user.
+ * `quick` does not (9 us): it survives a kill of the process, not a loss of power. A later durable commit
+ * takes the quick ones before it to disk along with it.
+ */
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
+import { migrations } from '../schema/sqlite.ts';
+import { StoreBusyError } from '../store.ts';
+
+export type Row = Record<string, SQLInputValue>;
+export type Durability = 'durable' | 'quick';
+
+/** How long a call waits for another process's write before it gives up with `StoreBusyError`. */
+const busyTimeoutMs = 2_000;
+
+const SQLITE_BUSY = 5;
+const SQLITE_LOCKED = 6;
+const SQLITE_FULL = 13;
+const passingCodes = new Set([SQLITE_BUSY, SQLITE_LOCKED, SQLITE_FULL]);
+
+export class Database {
+  readonly #db: DatabaseSync;
+  readonly #statements = new Map<string, StatementSync>();
+  #durability: Durability | undefined;
+
+  constructor(path: string) {
+    mkdirSync(dirname(path), { recursive: true });
+    this.#db = new DatabaseSync(path, { timeout: busyTimeoutMs });
+    this.#db.exec('PRAGMA journal_mode = WAL');
+    this.#migrate();
+  }
+
+  /** Runs `work` as one commit; any throw undoes it. Calls inside see what was written before them. */
+  commit<T>(durability: Durability, work: () => T): T {
+    return translated(() => {
+      if (this.#durability !== durability) {
+        this.#db.exec(`PRAGMA synchronous = ${durability === 'durable' ? 'FULL' : 'NORMAL'}`);
+        this.#durability = durability;
+      }
+      this.#prepared('BEGIN IMMEDIATE').run();
+      try {
+        const result = work();
+        this.#prepared('COMMIT').run();
+        return result;
+      } catch (error) {
+        if (this.#db.isTransaction) this.#prepared('ROLLBACK').run();
+        throw error;
+      }
+    });
+  }
+
+  run(sql: string, ...values: SQLInputValue[]): number {
+    return Number(this.#prepared(sql).run(...values).changes);
+  }
+
+  one(sql: string, ...values: SQLInputValue[]): Row | undefined {
+    return translated(() => this.#prepared(sql).get(...values) as Row | undefined);
+  }
+
+  all(sql: string, ...values: SQLInputValue[]): Row[] {
+    return translated(() => this.#prepared(sql).all(...values) as Row[]);
+  }
+
+  /** A number that changes when another process (never this one) has committed. */
+  foreignVersion(): number {
+    return Number(this.one('PRAGMA data_version')?.['data_version']);
+  }
+
+  close(): void {
+    if (this.#db.isOpen) this.#db.close();
+  }
+
+  #prepared(sql: string): StatementSync {
+    let statement = this.#statements.get(sql);
+    if (statement === undefined) {
+      statement = this.#db.prepare(sql);
+      this.#statements.set(sql, statement);
+    }
+    return statement;
+  }
+
+  #migrate(): void {
+    // Two processes may open a new file at once: the second finds the first one's tables.
+    this.commit('durable', () => {
+      const done = Number(this.one('PRAGMA user_version')?.['user_version']);
+      if (done > migrations.length) {
+        throw new Error(`the database is of a newer turnkeep (schema ${done}, this one knows ${migrations.length})`);
+      }
+      for (const migration of migrations.slice(done)) this.#db.exec(migration);
+      this.#db.exec(`PRAGMA user_version = ${migrations.length}`);
+    });
+  }
+}
+
+function translated<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof Error && 'errcode' in error && passingCodes.has(Number(error.errcode) & 0xff)) {
+      throw new StoreBusyError(`the database cannot take this now: ${error.message}`, { cause: error });
+    }
+    throw error;
+  }
+}

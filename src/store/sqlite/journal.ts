@@ -1,0 +1,158 @@
+/** The fenced journal of a turn: claim, append, seal, and the attempts that are booked along with it (T2, T6, T7). */
+import type { Settled } from '../../domain/agent-turn.ts';
+import type { JournalRow } from '../../domain/response-event.ts';
+import { isSettled } from '../../domain/response.ts';
+import { requestsPerStep } from '../../domain/retry-law.ts';
+import type { Append, AttemptEnd, AttemptKey, AttemptRow, Claim, ClaimRequest, Seal } from '../store.ts';
+import type { Database, Row } from './database.ts';
+import { readTurn, settledOf } from './turns.ts';
+
+export function claim(db: Database, request: ClaimRequest): Claim {
+  const { turn, step, atMs } = request;
+  return db.commit('quick', (): Claim => {
+    const row = readTurn(db, turn);
+    if (row === undefined) throw new Error(`no turn ${turn}`);
+    if (isSettled(row.status)) return { type: 'settled', settled: settledOf(row) };
+    if (hasStarted(db, turn, step)) return { type: 'started' };
+    const made = Number(db.one('SELECT count(*) AS made FROM attempts WHERE turn = ? AND step = ?', turn, step)?.['made']);
+    // Whoever held the journal before, and did not say how its request ended, is lost or will be refused.
+    db.run(`UPDATE attempts SET ended_at = ?, outcome = 'lost' WHERE turn = ? AND step = ? AND ended_at IS NULL`, atMs, turn, step);
+    if (made >= requestsPerStep) return { type: 'exhausted' };
+    db.run('INSERT INTO attempts (turn, step, attempt, requested_at) VALUES (?, ?, ?, ?)', turn, step, made + 1, atMs);
+    db.run('UPDATE turns SET workflow_id = ?, run_id = ? WHERE id = ?', request.workflowId, request.runId, turn);
+    return { type: 'granted', epoch: raiseEpoch(db, turn), attempt: made + 1, turn: row };
+  });
+}
+
+export function fence(db: Database, turn: string): { epoch: number; settled?: Settled } {
+  return db.commit('quick', () => {
+    const row = readTurn(db, turn);
+    if (row === undefined) throw new Error(`no turn ${turn}`);
+    if (isSettled(row.status)) return { epoch: -1, settled: settledOf(row) };
+    return { epoch: raiseEpoch(db, turn) };
+  });
+}
+
+export function hasStarted(db: Database, turn: string, step: number): boolean {
+  const sql = 'SELECT 1 FROM attempts WHERE turn = ? AND step = ? AND first_event_at IS NOT NULL LIMIT 1';
+  return db.one(sql, turn, step) !== undefined;
+}
+
+export function endAttempt(db: Database, { turn, step, attempt }: AttemptKey, end: AttemptEnd): void {
+  db.run(
+    `UPDATE attempts SET ended_at = ?, outcome = ?, code = ?, detail = ?, message = ?, wait_ms = ?
+     WHERE turn = ? AND step = ? AND attempt = ? AND ended_at IS NULL`,
+    end.endedAtMs,
+    end.outcome,
+    end.code ?? null,
+    end.detail ?? null,
+    end.message ?? null,
+    end.waitMs ?? null,
+    turn,
+    step,
+    attempt,
+  );
+}
+
+export function readAttempts(db: Database, turn: string): AttemptRow[] {
+  return db.all('SELECT * FROM attempts WHERE turn = ? ORDER BY step, attempt', turn).map(
+    (row) =>
+      ({
+        turn,
+        step: row['step'],
+        attempt: row['attempt'],
+        requestedAtMs: row['requested_at'],
+        ...present('firstEventAtMs', row['first_event_at']),
+        ...present('endedAtMs', row['ended_at']),
+        ...present('outcome', row['outcome']),
+        ...present('code', row['code']),
+        ...present('detail', row['detail']),
+        ...present('message', row['message']),
+        ...present('waitMs', row['wait_ms']),
+        ...present('providerRequestId', row['provider_request_id']),
+      }) as AttemptRow,
+  );
+}
+
+export function append(db: Database, { turn, epoch, rows, starts, status }: Append): boolean {
+  // The row that marks a start must survive even a loss of power: a started step is never asked again.
+  return db.commit(starts === undefined ? 'quick' : 'durable', () => {
+    if (!writeRows(db, turn, epoch, rows)) return false;
+    if (starts !== undefined) {
+      db.run(
+        'UPDATE attempts SET first_event_at = ?, provider_request_id = ? WHERE turn = ? AND step = ? AND attempt = ?',
+        starts.atMs,
+        starts.providerRequestId ?? null,
+        turn,
+        starts.step,
+        starts.attempt,
+      );
+    }
+    if (status !== undefined) db.run('UPDATE turns SET status = ? WHERE id = ?', status, turn);
+    return true;
+  });
+}
+
+export function seal(db: Database, seal: Seal): boolean {
+  const { turn, settled } = seal;
+  return db.commit('durable', () => {
+    if (!writeRows(db, turn, seal.epoch, seal.rows)) return false;
+    db.run('UPDATE journal_head SET sealed = 1 WHERE turn = ?', turn);
+    const first = Number(db.one('SELECT coalesce(max(position) + 1, 0) AS first FROM items WHERE turn = ?', turn)?.['first']);
+    // The output stands behind the input, also when the input is recorded later (a turn cancelled while it waited has no output).
+    seal.output.forEach((item, index) => {
+      db.run('INSERT INTO items (turn, position, id, item) VALUES (?, ?, ?, ?)', turn, first + index, item.id, JSON.stringify(item));
+    });
+    db.run(
+      `UPDATE turns SET status = ?, settled_at = ?, error_code = ?, retry_at = ?, usage = ?, response = ? WHERE id = ?`,
+      settled.status,
+      seal.atMs,
+      settled.code,
+      seal.retryAtMs ?? null,
+      seal.usage === null ? null : JSON.stringify(seal.usage),
+      JSON.stringify(seal.response),
+      turn,
+    );
+    if (seal.attempt !== undefined) endAttempt(db, seal.attempt, seal.attempt.end);
+    db.run(`UPDATE attempts SET ended_at = ?, outcome = 'lost' WHERE turn = ? AND ended_at IS NULL`, seal.atMs, turn);
+    return true;
+  });
+}
+
+export function readJournal(db: Database, turn: string, after: number, limit: number): JournalRow[] {
+  const sql = 'SELECT seq, type, data FROM journal WHERE turn = ? AND seq > ? ORDER BY seq LIMIT ?';
+  return db.all(sql, turn, after, limit) as unknown as JournalRow[];
+}
+
+export function readHead(db: Database, turn: string): { epoch: number; isSealed: boolean } | undefined {
+  const row = db.one('SELECT epoch, sealed FROM journal_head WHERE turn = ?', turn);
+  return row === undefined ? undefined : { epoch: Number(row['epoch']), isSealed: row['sealed'] === 1 };
+}
+
+/** Moves the head on and writes the rows; false, and nothing written, when this epoch may not write (any more). */
+function writeRows(db: Database, turn: string, epoch: number, rows: readonly JournalRow[]): boolean {
+  const first = rows[0]?.seq;
+  const moved =
+    first === undefined
+      ? db.run('UPDATE journal_head SET epoch = epoch WHERE turn = ? AND epoch = ? AND sealed = 0', turn, epoch)
+      : db.run(
+          'UPDATE journal_head SET next_seq = ? WHERE turn = ? AND epoch = ? AND sealed = 0 AND next_seq = ?',
+          first + rows.length,
+          turn,
+          epoch,
+          first,
+        );
+  if (moved === 0) return false;
+  for (const row of rows) {
+    db.run('INSERT INTO journal (turn, seq, type, data) VALUES (?, ?, ?, ?)', turn, row.seq, row.type, row.data);
+  }
+  return true;
+}
+
+function raiseEpoch(db: Database, turn: string): number {
+  return Number(db.one('UPDATE journal_head SET epoch = epoch + 1 WHERE turn = ? RETURNING epoch', turn)?.['epoch']);
+}
+
+function present(key: string, value: Row[string] | undefined): Record<string, unknown> {
+  return value === null || value === undefined ? {} : { [key]: value };
+}
