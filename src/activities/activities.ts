@@ -1,0 +1,41 @@
+/**
+ * The activities a turn is made of, as the workflow sees them: their names, what goes in and what comes out.
+ * Ids and small facts only: prompts, tokens and keys never pass through Temporal (T11).
+ */
+import type { Settled, UnsettledEnd } from '../domain/agent-turn.ts';
+
+export interface TurnActivities {
+  /** Local. Puts the user's input into the transcript, once (T1), and brings the limits into the history. */
+  recordInput(input: { readonly turn: string }): Promise<RecordedTurn>;
+  /** One request to the model. Throws `ApplicationFailure` typed with a `FailureCode`; see `StreamFailureDetails`. */
+  streamModel(input: StreamModelInput): Promise<Settled>;
+  /** Gives the turn its end when `streamModel` could not. */
+  settleTurn(input: { readonly turn: string; readonly end: UnsettledEnd }): Promise<Settled>;
+}
+
+export interface RecordedTurn {
+  /** Set when the turn had its end before it ran. */
+  readonly settled?: Settled;
+  readonly heartbeatTimeoutMs: number;
+  readonly turnTimeoutMs: number;
+}
+
+export interface StreamModelInput {
+  readonly turn: string;
+  /** 1-based. */
+  readonly step: number;
+  /** The turn's own limit, ms since the epoch. */
+  readonly deadlineAtMs: number;
+}
+
+/** What a failure of `streamModel` carries through Temporal. */
+export interface StreamFailureDetails {
+  /** Requests made for this step so far, over all attempts and workers. */
+  readonly requestsMade: number;
+  /** Such as `ECONNRESET` or `429`. */
+  readonly detail?: string;
+  readonly retryAfterMs?: number;
+  readonly retryAtMs?: number;
+  /** The provider does not want to be asked again. */
+  readonly final?: boolean;
+}

@@ -1,0 +1,69 @@
+/** Composition root of the worker role. */
+import { fileURLToPath } from 'node:url';
+import { bundleWorkflowCode, type NativeConnection, Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
+import type { Logger } from 'pino';
+import { createActivities } from './activities/create-activities.ts';
+import type { Config } from './config.ts';
+import { createProvider } from './providers/create-provider.ts';
+import type { Store } from './store/store.ts';
+
+export interface WorkerDeps {
+  readonly config: Config;
+  readonly connection: NativeConnection;
+  readonly store: Store;
+  readonly log: Logger;
+  /** Built once and shared where several workers start in one process. */
+  readonly workflowBundle?: WorkflowBundleWithSourceMap;
+  /** 0 replays every workflow task from its history: for tests. */
+  readonly maxCachedWorkflows?: number;
+}
+
+export interface TurnWorker {
+  /** Resolves when the worker has drained; rejects when it failed. */
+  readonly stopped: Promise<void>;
+  /** Takes no new turns; running streams may finish within the drain time. */
+  shutdown(): void;
+}
+
+/** Temporal cancels activities that still run after the drain time; this much later the worker stops regardless. */
+const forceAfterDrainMs = 5_000;
+
+/** The workflow code as Temporal's sandbox runs it. Takes about a second. */
+export async function bundleWorkflows(): Promise<WorkflowBundleWithSourceMap> {
+  // In a checkout the sources are TypeScript, published they are JavaScript: the neighbour has our own extension.
+  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+  return bundleWorkflowCode({
+    workflowsPath: fileURLToPath(new URL(`./workflows/index.${extension}`, import.meta.url)),
+    logger: { log() {}, trace() {}, debug() {}, info() {}, warn() {}, error() {} },
+  });
+}
+
+export async function startWorker({ config, connection, store, log, ...options }: WorkerDeps): Promise<TurnWorker> {
+  const { drainMs } = config.limits;
+  const provider = createProvider({ ...config.provider, limits: config.limits });
+  const worker = await Worker.create({
+    connection,
+    namespace: config.temporal.namespace,
+    taskQueue: config.taskQueue,
+    workflowBundle: options.workflowBundle ?? (await bundleWorkflows()),
+    activities: createActivities({ store, provider, limits: config.limits }),
+    // A stream is mostly waiting; the default of 100 would make turns wait for each other.
+    maxConcurrentActivityTaskExecutions: 1_000,
+    shutdownGraceTime: drainMs,
+    shutdownForceTime: drainMs + forceAfterDrainMs,
+    // Where the server cannot push a cancel, it comes with the answer to a heartbeat: 1.2 s at most (T5).
+    maxHeartbeatThrottleInterval: '1s',
+    defaultHeartbeatThrottleInterval: '1s',
+    // A killed worker's next workflow task waits this long for it.
+    stickyQueueScheduleToStartTimeout: '1s',
+    ...(options.maxCachedWorkflows === undefined ? {} : { maxCachedWorkflows: options.maxCachedWorkflows }),
+  });
+  const stopped = worker.run().finally(() => provider.close());
+  log.info({ taskQueue: config.taskQueue }, 'worker polls');
+  return {
+    stopped,
+    shutdown() {
+      if (worker.getState() === 'RUNNING') worker.shutdown();
+    },
+  };
+}

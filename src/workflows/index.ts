@@ -1,0 +1,2 @@
+/** Everything the worker's bundle holds. */
+export { agentTurn } from './agent-turn.ts';
