@@ -1,0 +1,40 @@
+/** Is everything up? Temporal answers, a worker polls, the database takes writes. */
+import type { Client } from '@temporalio/client';
+import type { Store } from '../store/store.ts';
+
+const temporalPatienceMs = 2_000;
+/** A poll lasts a minute at most, so a worker that lives has begun one since. */
+const pollerFreshMs = 70_000;
+
+export interface ReadinessDeps {
+  readonly client: Client;
+  readonly store: Store;
+  readonly namespace: string;
+  readonly taskQueue: string;
+}
+
+/** What is not ready, in words. */
+export function createReadiness({ client, store, namespace, taskQueue }: ReadinessDeps): () => Promise<string[]> {
+  async function temporal(): Promise<string | undefined> {
+    try {
+      const { pollers } = await client.connection.withDeadline(Date.now() + temporalPatienceMs, () =>
+        client.connection.workflowService.describeTaskQueue({ namespace, taskQueue: { name: taskQueue } }),
+      );
+      const isPolled = (pollers ?? []).some(
+        ({ lastAccessTime }) => Number(lastAccessTime?.seconds ?? 0) * 1_000 > Date.now() - pollerFreshMs,
+      );
+      return isPolled ? undefined : `no worker polls the task queue ${taskQueue}`;
+    } catch {
+      return 'Temporal does not answer';
+    }
+  }
+
+  async function database(): Promise<string | undefined> {
+    return store.probe().then(
+      () => undefined,
+      () => 'the database cannot be written',
+    );
+  }
+
+  return async () => (await Promise.all([temporal(), database()])).filter((reason) => reason !== undefined);
+}

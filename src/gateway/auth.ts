@@ -1,0 +1,36 @@
+/** Bearer keys. Kept hashed, compared in constant time; each key's name is a tenant. */
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { ApiError } from './errors.ts';
+
+export interface ApiKey {
+  readonly name: string;
+  readonly secret: string;
+}
+
+/** The tenant of those who need no key, on a loopback host. */
+const defaultTenant = 'default';
+
+/** A function from the `authorization` header to the tenant. It throws a 401 `ApiError` where no key fits. */
+export function createAuthenticator(keys: readonly ApiKey[]): (authorization: string | undefined) => string {
+  const hashed = keys.map(({ name, secret }) => ({ name, hash: sha256(secret) }));
+  return (authorization) => {
+    if (hashed.length === 0) return defaultTenant;
+    const given = sha256(/^Bearer (.+)$/i.exec(authorization ?? '')?.[1] ?? '');
+    let tenant: string | undefined;
+    // All are compared, so that the time tells nothing about which.
+    for (const { name, hash } of hashed) if (timingSafeEqual(hash, given)) tenant ??= name;
+    if (tenant === undefined) {
+      throw new ApiError({
+        status: 401,
+        code: 'invalid_api_key',
+        message: 'Missing or unknown API key. Send one of TURNKEEP_API_KEYS as "Authorization: Bearer <secret>".',
+        headers: { 'www-authenticate': 'Bearer' },
+      });
+    }
+    return tenant;
+  };
+}
+
+function sha256(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
+}

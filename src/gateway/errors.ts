@@ -1,0 +1,64 @@
+/** Errors as OpenAI's clients read them: `{"error": {"message", "type", "param", "code"}}`. */
+import type { z } from 'zod';
+
+export interface ApiErrorFields {
+  readonly status: 400 | 401 | 404 | 405 | 409 | 413 | 415 | 422 | 500 | 502 | 503;
+  readonly message: string;
+  /** The field of the request that is wrong. */
+  readonly param?: string;
+  readonly code?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export class ApiError extends Error {
+  override readonly name = 'ApiError';
+  readonly fields: ApiErrorFields;
+  constructor(fields: ApiErrorFields) {
+    super(fields.message);
+    this.fields = fields;
+  }
+
+  toResponse(): Response {
+    const { status, message, param, code, headers } = this.fields;
+    const type = status === 401 ? 'authentication_error' : status < 500 ? 'invalid_request_error' : 'server_error';
+    const error = { message, type, param: param ?? null, code: code ?? null };
+    return Response.json({ error }, { status, headers: { ...headers } });
+  }
+}
+
+/** The first thing wrong with a request, by the name of the field. */
+export function validationError(error: z.ZodError): ApiError {
+  const issue = error.issues[0];
+  if (issue === undefined) return new ApiError({ status: 400, message: 'The request is not valid.' });
+  if (issue.code === 'unrecognized_keys') {
+    const param = [...issue.path, issue.keys[0] ?? ''].reduce(joined, '');
+    return new ApiError({
+      status: 400,
+      param,
+      code: 'unknown_parameter',
+      message: `Unknown or unsupported parameter: '${param}'. Leave it out.`,
+    });
+  }
+  const param = issue.path.reduce(joined, '');
+  const isMissing = issue.code === 'invalid_type' && issue.input === undefined;
+  return new ApiError({
+    status: 400,
+    ...(param === '' ? {} : { param }),
+    code: isMissing ? 'missing_required_parameter' : 'invalid_value',
+    message: param === '' ? `The body is not valid: ${issue.message}.` : `Invalid '${param}': ${issue.message}.`,
+  });
+}
+
+function joined(path: string, key: PropertyKey): string {
+  if (typeof key === 'number') return `${path}[${key}]`;
+  return path === '' ? String(key) : `${path}.${String(key)}`;
+}
+
+export function notFound(what: string, id: string, param?: string): ApiError {
+  return new ApiError({
+    status: 404,
+    message: `${what} with id '${id}' not found.`,
+    code: 'not_found',
+    ...(param === undefined ? {} : { param }),
+  });
+}

@@ -1,0 +1,61 @@
+/**
+ * A turn's journal as server-sent events, straight onto the Node response: the rows' bytes as they are, so that
+ * every viewer gets the same (T7). A slow viewer lags on its own cursor; nothing waits for it (T12).
+ */
+import { once } from 'node:events';
+import type { ServerResponse } from 'node:http';
+import type { JournalRow } from '../client/turnkeep.ts';
+
+/** Proxies and Node's own fetch give up on a silent body after minutes. */
+const idleCommentMs = 15_000;
+
+export interface SseOptions {
+  readonly outgoing: ServerResponse;
+  /** Ends when the turn has ended. Must stop when `signal` aborts. */
+  readonly rows: (signal: AbortSignal) => AsyncIterable<readonly JournalRow[]>;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** Resolves when the stream has been written to its end or the viewer has gone. */
+export async function writeSse({ outgoing, rows, headers }: SseOptions): Promise<void> {
+  const gone = new AbortController();
+  outgoing.on('close', () => {
+    gone.abort();
+  });
+  outgoing.writeHead(200, {
+    'content-type': 'text/event-stream; charset=utf-8',
+    'cache-control': 'no-cache, no-transform',
+    connection: 'keep-alive',
+    // nginx would hold events back otherwise.
+    'x-accel-buffering': 'no',
+    ...headers,
+  });
+  outgoing.flushHeaders();
+  outgoing.socket?.setNoDelay(true);
+  const comment = setInterval(() => {
+    // A viewer that does not read needs no sign of life.
+    if (outgoing.writableLength === 0) outgoing.write(': keep-alive\n\n');
+  }, idleCommentMs);
+  try {
+    for await (const batch of rows(gone.signal)) {
+      const isWritten = outgoing.write(batch.map(frame).join(''));
+      comment.refresh();
+      if (!isWritten && !gone.signal.aborted) await drained(outgoing, gone.signal);
+    }
+    if (!gone.signal.aborted) outgoing.end('data: [DONE]\n\n');
+  } catch (error) {
+    // Cut, not ended: a viewer must be able to tell that this was not the end, and resume.
+    outgoing.destroy();
+    throw error;
+  } finally {
+    clearInterval(comment);
+  }
+}
+
+function frame({ type, data }: JournalRow): string {
+  return `event: ${type}\ndata: ${data}\n\n`;
+}
+
+async function drained(outgoing: ServerResponse, signal: AbortSignal): Promise<void> {
+  await once(outgoing, 'drain', { signal }).catch(() => undefined);
+}
