@@ -1,0 +1,273 @@
+/**
+ * A whole turnkeep on a real Temporal dev server, with the faulty model server for a provider: what stories are told in.
+ */
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { test } from 'node:test';
+import { Client } from '@temporalio/client';
+import { NativeConnection, Runtime, Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
+import type { temporal } from '@temporalio/proto';
+import OpenAI from 'openai';
+import { pino } from 'pino';
+import type { Config } from '../../src/config.ts';
+import { startGateway, type Gateway } from '../../src/server.ts';
+import { openSqliteStore } from '../../src/store/sqlite.ts';
+import type { AttemptRow, Store } from '../../src/store/store.ts';
+import { startModelServer, type ModelServer, type ModelServerOptions } from '../../src/testing/model-server/index.ts';
+import { bundleWorkflows, startWorker, type TurnWorker } from '../../src/worker.ts';
+import { sharedTemporalServer } from './temporal-server.ts';
+import { Viewer } from './viewer.ts';
+
+type Limits = Config['limits'];
+type History = temporal.api.history.v1.IHistory;
+
+export interface WorldOptions {
+  readonly api?: 'chat' | 'responses';
+  readonly limits?: Partial<Limits>;
+  readonly maxCachedWorkflows?: number;
+  readonly model?: ModelServerOptions;
+  /** Instead of the model server's own address. */
+  readonly baseUrl?: (server: ModelServer) => string;
+  /** false: start workers by hand. */
+  readonly hasWorker?: boolean;
+}
+
+const limits: Limits = {
+  connectTimeoutMs: 2_000,
+  firstEventTimeoutMs: 10_000,
+  idleTimeoutMs: 10_000,
+  turnTimeoutMs: 60_000,
+  heartbeatTimeoutMs: 2_000,
+  drainMs: 0,
+};
+
+const storyKey = 'sk-story-0123456789abcdef';
+
+let bundle: Promise<WorkflowBundleWithSourceMap> | undefined;
+let isRuntimeInstalled = false;
+let count = 0;
+
+export class World implements AsyncDisposable {
+  readonly model: ModelServer;
+  readonly store: Store;
+  readonly config: Config;
+  readonly temporal: Client;
+  readonly #connection: NativeConnection;
+  readonly #options: WorldOptions;
+  readonly #closers: (() => Promise<void>)[];
+  readonly workers: TurnWorker[] = [];
+  readonly gateways: Gateway[] = [];
+
+  private constructor(fields: {
+    model: ModelServer;
+    store: Store;
+    config: Config;
+    connection: NativeConnection;
+    options: WorldOptions;
+    closers: (() => Promise<void>)[];
+  }) {
+    this.model = fields.model;
+    this.store = fields.store;
+    this.config = fields.config;
+    this.#connection = fields.connection;
+    this.#options = fields.options;
+    this.#closers = fields.closers;
+    this.temporal = new Client({ connection: fields.connection, namespace: fields.config.temporal.namespace });
+  }
+
+  static async open(options: WorldOptions = {}): Promise<World> {
+    if (!isRuntimeInstalled) {
+      isRuntimeInstalled = true;
+      // A story's server errors are part of it; whatever is of interest is asserted.
+      Runtime.install({ logger: { log() {}, trace() {}, debug() {}, info() {}, warn() {}, error() {} }, shutdownSignals: [] });
+    }
+    const server = await sharedTemporalServer();
+    const model = await startModelServer(options.model);
+    const connection = await NativeConnection.connect({ address: server.address });
+    const dataDir = mkdtempSync(join(tmpdir(), 'turnkeep-story-'));
+    const path = join(dataDir, 'turnkeep.db');
+    const store = openSqliteStore(path);
+    count += 1;
+    const config: Config = {
+      host: '127.0.0.1',
+      port: 0,
+      dataDir,
+      databaseUrl: `sqlite:${path}`,
+      taskQueue: `story-${process.pid}-${count}`,
+      temporal: { address: server.address, namespace: server.namespace },
+      provider: {
+        baseUrl: options.baseUrl?.(model) ?? model.baseUrl,
+        apiKey: storyKey,
+        api: options.api ?? 'chat',
+        model: 'scripted',
+      },
+      limits: { ...limits, ...options.limits },
+      retentionDays: 30,
+      apiKeys: [],
+      codecKeys: [],
+    };
+    const closers = [
+      () => model.close(),
+      () => store.close(),
+      () => connection.close(),
+      async () => rmSync(dataDir, { recursive: true, force: true }),
+    ];
+    const world = new World({ model, store, config, connection, options, closers });
+    if (options.hasWorker !== false) await world.startWorker();
+    await world.startGateway();
+    return world;
+  }
+
+  /** Another worker in this process, on a connection of its own to the database file. */
+  async startWorker(): Promise<TurnWorker> {
+    bundle ??= bundleWorkflows();
+    const { maxCachedWorkflows } = this.#options;
+    const store = openSqliteStore(this.config.databaseUrl.slice('sqlite:'.length));
+    const worker = await startWorker({
+      config: this.config,
+      connection: this.#connection,
+      store,
+      log: pino({ level: 'silent' }),
+      workflowBundle: await bundle,
+      ...(maxCachedWorkflows === undefined ? {} : { maxCachedWorkflows }),
+    });
+    this.workers.push(worker);
+    worker.stopped.catch(() => undefined);
+    this.#closers.unshift(async () => {
+      worker.shutdown();
+      await worker.stopped;
+      await store.close();
+    });
+    return worker;
+  }
+
+  async startGateway(): Promise<Gateway> {
+    const gateway = await startGateway({
+      config: { ...this.config, limits: { ...this.config.limits, drainMs: 0 } },
+      connection: this.#connection,
+      store: this.store,
+      log: pino({ level: 'silent' }),
+      hasWorker: true,
+    });
+    this.gateways.push(gateway);
+    this.#closers.unshift(() => gateway.close());
+    return gateway;
+  }
+
+  get url(): string {
+    const gateway = this.gateways[0];
+    assert.ok(gateway);
+    return gateway.url;
+  }
+
+  get client(): OpenAI {
+    return new OpenAI({ baseURL: `${this.url}/v1`, apiKey: 'none', maxRetries: 0 });
+  }
+
+  /** Posts a turn and watches it. */
+  async say(input: string, body: Record<string, unknown> = {}, headers: Record<string, string> = {}): Promise<Viewer> {
+    const viewer = await Viewer.open(`${this.url}/v1/responses`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...headers },
+      body: JSON.stringify({ input, stream: true, ...body }),
+    });
+    await viewer.until((seen) => seen.events.length > 0);
+    return viewer;
+  }
+
+  /** Posts a turn and watches it to its end. */
+  async hear(input: string, body: Record<string, unknown> = {}): Promise<Viewer> {
+    const viewer = await this.say(input, body);
+    await viewer.ended;
+    return viewer;
+  }
+
+  async watch(id: string, after?: number): Promise<Viewer> {
+    return Viewer.open(`${this.url}/v1/responses/${id}?stream=true${after === undefined ? '' : `&starting_after=${after}`}`);
+  }
+
+  async call(method: string, path: string, body?: unknown): Promise<{ status: number; body: Record<string, unknown> }> {
+    const response = await fetch(`${this.url}${path}`, {
+      method,
+      ...(body === undefined ? {} : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
+    });
+    return { status: response.status, body: (await response.json()) as Record<string, unknown> };
+  }
+
+  async attempts(id: string): Promise<readonly AttemptRow[]> {
+    return this.store.readAttempts(id);
+  }
+
+  /** What a new session's id is. */
+  async session(): Promise<string> {
+    const { body } = await this.call('POST', '/v1/conversations', {});
+    return String(body['id']);
+  }
+
+  /** The user's messages in the transcript of a session, in order. */
+  async userTexts(session: string): Promise<string[]> {
+    const { body } = await this.call('GET', `/v1/conversations/${session}/items?order=asc&limit=100`);
+    return (body['data'] as { role?: string; content: { text: string }[] }[])
+      .filter((item) => item.role === 'user')
+      .map((item) => item.content.map((part) => part.text).join(''));
+  }
+
+  async history(turn: string): Promise<History> {
+    const row = await this.store.readTurn(turn);
+    assert.ok(row?.workflowId && row.runId, `no run is known of ${turn}`);
+    return this.temporal.workflow.getHandle(row.workflowId, row.runId).fetchHistory();
+  }
+
+  /** T10, T11: every history of this story replays on today's code, and holds neither key nor prompt. */
+  async replayAll(): Promise<void> {
+    bundle ??= bundleWorkflows();
+    for (const { workflowId, runId } of await this.#runs()) {
+      const history = await this.temporal.workflow.getHandle(workflowId, runId).fetchHistory();
+      const words = wordsOf(history).join('\n');
+      for (const secret of [storyKey, 'secret words']) assert.ok(!words.includes(secret), `T11 · ${secret} is in the history of ${workflowId}`);
+      await Worker.runReplayHistory({ workflowBundle: await bundle }, history, workflowId);
+    }
+  }
+
+  async #runs(): Promise<{ workflowId: string; runId: string }[]> {
+    const runs = new Map<string, { workflowId: string; runId: string }>();
+    const db = new DatabaseSync(this.config.databaseUrl.slice('sqlite:'.length), { readOnly: true });
+    for (const row of db.prepare('SELECT workflow_id, run_id FROM turns WHERE run_id IS NOT NULL').all()) {
+      runs.set(String(row['run_id']), { workflowId: String(row['workflow_id']), runId: String(row['run_id']) });
+    }
+    db.close();
+    for await (const { workflowId, runId } of this.temporal.workflow.list({ query: `TaskQueue = '${this.config.taskQueue}'` })) {
+      runs.set(runId, { workflowId, runId });
+    }
+    return [...runs.values()];
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const close of this.#closers) await close();
+  }
+}
+
+/** Every string in a history, payloads read. */
+function wordsOf(value: unknown): string[] {
+  if (typeof value === 'string') return [value];
+  if (value instanceof Uint8Array) return [Buffer.from(value).toString('utf8')];
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.values(value).flatMap(wordsOf);
+}
+
+/** The same story twice: with the workflow in the worker's cache, and replayed from its history at every task. */
+export function story(title: string, tell: (world: World) => Promise<void>, options: WorldOptions = {}): void {
+  for (const [mode, cache] of [
+    ['cached', {}],
+    ['replayed always', { maxCachedWorkflows: 0 }],
+  ] as const) {
+    test(`${title} (${mode})`, { timeout: 60_000 }, async () => {
+      await using world = await World.open({ ...options, ...cache });
+      await tell(world);
+      await world.replayAll();
+    });
+  }
+}
