@@ -54,7 +54,11 @@ async function claimed(store: Store, turn: string): Promise<Claim & { type: 'gra
 }
 
 function row(seq: number, text = 'x'): JournalRow {
-  return { seq, type: 'response.output_text.delta', data: JSON.stringify({ type: 'response.output_text.delta', sequence_number: seq, text }) };
+  return {
+    seq,
+    type: 'response.output_text.delta',
+    data: JSON.stringify({ type: 'response.output_text.delta', sequence_number: seq, text }),
+  };
 }
 
 export function storeContract(name: string, openDatabase: () => OpenDatabase): void {
@@ -160,7 +164,10 @@ export function storeContract(name: string, openDatabase: () => OpenDatabase): v
     assert.equal(await store.append({ turn: 'resp_a', epoch: zombie.epoch, rows: [row(2, 'zombie')], starts }), false);
     assert.equal(await store.hasStarted('resp_a', 1), false);
     assert.equal(await other.append({ turn: 'resp_a', epoch: heir.epoch, rows: [row(2, 'heir')] }), true);
-    assert.deepEqual((await store.readJournal('resp_a', { after: 1 })).map((seen) => seen.data), [row(2, 'heir').data]);
+    assert.deepEqual(
+      (await store.readJournal('resp_a', { after: 1 })).map((seen) => seen.data),
+      [row(2, 'heir').data],
+    );
   });
 
   contract('T7 · rows leave no gap: what does not follow the last row is refused', async (store) => {
@@ -196,7 +203,10 @@ export function storeContract(name: string, openDatabase: () => OpenDatabase): v
     for (const each of [epoch, epoch + 1, epoch + 2]) {
       assert.equal(await store.append({ turn: 'resp_a', epoch: each, rows: [row(length)] }), false);
     }
-    assert.deepEqual(await store.claim({ ...run, turn: 'resp_a', atMs: 5 }), { type: 'settled', settled: { status: 'cancelled', code: null } });
+    assert.deepEqual(await store.claim({ ...run, turn: 'resp_a', atMs: 5 }), {
+      type: 'settled',
+      settled: { status: 'cancelled', code: null },
+    });
     assert.equal(await store.requestCancel('resp_a', 10_000), false);
   });
 
@@ -240,8 +250,14 @@ export function storeContract(name: string, openDatabase: () => OpenDatabase): v
     await store.insertTurn(newTurn('resp_b'));
     await store.markSubmitted('resp_a');
     const query = { createdBeforeMs: 2_000, onlyUnsubmitted: true, limit: 10 };
-    assert.deepEqual((await store.listUnsettled(query)).map(({ id }) => id), ['resp_b']);
-    assert.deepEqual((await store.listUnsettled({ ...query, onlyUnsubmitted: false })).map(({ id }) => id), ['resp_a', 'resp_b']);
+    assert.deepEqual(
+      (await store.listUnsettled(query)).map(({ id }) => id),
+      ['resp_b'],
+    );
+    assert.deepEqual(
+      (await store.listUnsettled({ ...query, onlyUnsubmitted: false })).map(({ id }) => id),
+      ['resp_a', 'resp_b'],
+    );
     assert.deepEqual(await store.listUnsettled({ ...query, createdBeforeMs: 500 }), []);
   });
 

@@ -1,0 +1,166 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { failureOf } from '../../src/domain/failure.ts';
+import type { ModelDelta } from '../../src/domain/model.ts';
+import type { ResponseEvent } from '../../src/domain/response-event.ts';
+import { ResponseStream, type TurnEnd } from '../../src/domain/response-stream.ts';
+import { newResponse, type OutputItem } from '../../src/domain/response.ts';
+import { newTurn } from '../store/contract.ts';
+
+const response = newResponse({ id: 'resp_ab12', createdAtMs: 5_000, settings: newTurn('x').settings, session: null, previous: null });
+
+function told(deltas: readonly ModelDelta[], end?: TurnEnd): ResponseEvent[] {
+  const opening = ResponseStream.open(response);
+  const stream = ResponseStream.replay(opening);
+  const events = [...opening, ...stream.begin(), ...deltas.flatMap((delta) => stream.write(delta))];
+  return end === undefined ? events : [...events, ...stream.end(end, 9_000)];
+}
+
+const text = (words: string): ModelDelta => ({ type: 'text', text: words });
+const completed: TurnEnd = { status: 'completed', usage: null };
+const ends: readonly TurnEnd[] = [
+  completed,
+  { status: 'incomplete', reason: 'max_output_tokens', usage: null },
+  { status: 'cancelled', usage: null },
+  { status: 'failed', failure: failureOf('stream_interrupted'), usage: null },
+];
+
+test("a plain answer is OpenAI's own sequence of events", () => {
+  assert.deepEqual(
+    told([text('Hel'), text(''), text('lo')], completed).map((event) => event.type),
+    [
+      'response.created',
+      'response.queued',
+      'response.in_progress',
+      'response.output_item.added',
+      'response.content_part.added',
+      'response.output_text.delta',
+      'response.output_text.delta',
+      'response.output_text.done',
+      'response.content_part.done',
+      'response.output_item.done',
+      'response.completed',
+    ],
+  );
+});
+
+test('reasoning, text, refusal and calls become items in the order they came', () => {
+  const events = told(
+    [
+      { type: 'reasoning', text: 'hm' },
+      text('so'),
+      { type: 'refusal', text: 'no' },
+      { type: 'tool_call', item: '0', callId: 'c0', name: 'look', text: '{"a"' },
+      { type: 'tool_call', item: '1', callId: 'c1', name: 'see', text: '' },
+      { type: 'tool_call', item: '0', callId: 'c0', name: '', text: ':1}' },
+    ],
+    completed,
+  );
+  const last = events.at(-1);
+  assert.ok(last?.type === 'response.completed');
+  assert.deepEqual(
+    last.response.output.map((item) => [item.type, item.status]),
+    [
+      ['reasoning', 'completed'],
+      ['message', 'completed'],
+      ['function_call', 'completed'],
+      ['function_call', 'completed'],
+    ],
+  );
+  const [, message, call] = last.response.output;
+  assert.ok(message?.type === 'message' && call?.type === 'function_call');
+  assert.deepEqual(
+    message.content.map((part) => part.type),
+    ['output_text', 'refusal'],
+  );
+  assert.equal(call.arguments, '{"a":1}');
+});
+
+test('what was shown stays: items cut off are marked incomplete and get their done events before the end', () => {
+  const events = told([{ type: 'reasoning', text: 'hm' }, text('Hel')], { status: 'cancelled', usage: null });
+  const last = events.at(-1);
+  assert.ok(last?.type === 'response.incomplete');
+  assert.deepEqual([last.response.status, last.response.incomplete_details], ['cancelled', { reason: 'cancelled' }]);
+  assert.deepEqual(
+    last.response.output.map((item) => item.status),
+    ['completed', 'incomplete'],
+  );
+  assert.deepEqual(
+    events.slice(-4).map((event) => event.type),
+    ['response.output_text.done', 'response.content_part.done', 'response.output_item.done', 'response.incomplete'],
+  );
+});
+
+test('T8 · the arguments of a call that was cut off are kept as they are, never repaired', () => {
+  const call: ModelDelta = { type: 'tool_call', item: '0', callId: 'c0', name: 'look', text: '{"a' };
+  const last = told([call], { status: 'failed', failure: failureOf('stream_interrupted'), usage: null }).at(-1);
+  assert.ok(last?.type === 'response.failed');
+  assert.deepEqual(
+    last.response.output.map((item) => item.type === 'function_call' && [item.arguments, item.status]),
+    [['{"a', 'incomplete']],
+  );
+});
+
+const delta: fc.Arbitrary<ModelDelta> = fc.oneof(
+  fc.record({ type: fc.constantFrom('text', 'refusal', 'reasoning'), text: fc.string(), item: fc.constantFrom('', 'b') }),
+  fc.integer({ min: 0, max: 2 }).chain((call) =>
+    fc.record({
+      type: fc.constant('tool_call' as const),
+      item: fc.constant(String(call)),
+      callId: fc.constant(`call_${call}`),
+      name: fc.constant(`f${call}`),
+      text: fc.string(),
+    }),
+  ),
+);
+
+/** What a client makes of the events alone: items by index, from their added, delta and done events. */
+function heard(events: readonly ResponseEvent[]): OutputItem[] {
+  const items: OutputItem[] = [];
+  for (const event of events) if (event.type === 'response.output_item.done') items[event.output_index] = event.item;
+  return items;
+}
+
+test('T7 · whatever the model says, the stream is dense, balanced, and says all of it', () => {
+  fc.assert(
+    fc.property(fc.array(delta, { maxLength: 30 }), fc.constantFrom(...ends), (deltas, end) => {
+      const events = told(deltas, end);
+      assert.deepEqual(
+        events.map((event) => event.sequence_number),
+        events.map((_, index) => index),
+      );
+      const last = events.at(-1);
+      assert.ok(last !== undefined && 'response' in last);
+      assert.deepEqual(heard(events), last.response.output);
+      const shown = events.filter((event) => 'delta' in event).map((event) => event.delta);
+      assert.equal(shown.join(''), deltas.map((each) => each.text).join(''));
+      assert.equal(new Set(last.response.output.map((item) => item.id)).size, last.response.output.length);
+      for (const kind of ['output_item', 'content_part', 'reasoning_summary_part']) {
+        const added = events.filter((event) => event.type === `response.${kind}.added`).length;
+        assert.equal(events.filter((event) => event.type === `response.${kind}.done`).length, added, kind);
+      }
+    }),
+  );
+});
+
+test('T5, T6 · a stream taken up at any event ends the same way as one that was never left', () => {
+  fc.assert(
+    fc.property(fc.array(delta, { maxLength: 20 }), fc.constantFrom(...ends), (deltas, end) => {
+      const events = told(deltas);
+      for (let cut = 2; cut <= events.length; cut += 1) {
+        const kept = events.slice(0, cut);
+        const closing = ResponseStream.replay(JSON.parse(JSON.stringify(kept)) as ResponseEvent[]).end(end, 9_000);
+        const all = [...kept, ...closing];
+        const last = all.at(-1);
+        assert.ok(last !== undefined && 'response' in last);
+        assert.deepEqual(heard(all), last.response.output);
+        assert.deepEqual(
+          all.map((event) => event.sequence_number),
+          all.map((_, index) => index),
+        );
+      }
+    }),
+    { numRuns: 50 },
+  );
+});
