@@ -1,0 +1,87 @@
+/**
+ * A stand-in for a model, so that turnkeep can be tried with no key: it streams Chat Completions and says in every
+ * answer that it is no language model.
+ */
+import {
+  answer,
+  chat,
+  type LoggedRequest,
+  modelList,
+  type Script,
+  startModelServer,
+  done,
+  end,
+  sseHead,
+  wait,
+} from './model-server/index.ts';
+
+export interface DemoModel {
+  /** What `OPENAI_BASE_URL` is set to. Its one model is `demo`. */
+  readonly baseUrl: string;
+  close(): Promise<void>;
+}
+
+const wordMs = 20;
+/** With the 60 or so words of an answer: about half a minute, time enough to stop a turn or to kill a worker. */
+const slowWordMs = 500;
+const echoedCharacters = 120;
+
+export async function startDemoModel({ port = 0 }: { readonly port?: number } = {}): Promise<DemoModel> {
+  const server = await startModelServer({ port, models: modelList('demo'), fallback: scriptFor, keepLog: false });
+  return { baseUrl: server.baseUrl, close: () => server.close() };
+}
+
+function scriptFor({ method, path, body }: LoggedRequest): Script {
+  if (method !== 'POST' || !path.split('?', 1)[0]?.endsWith('/chat/completions')) {
+    return refusal(404, `The demo model knows POST /v1/chat/completions and GET /v1/models, not ${method} ${path}.`);
+  }
+  const { messages, stream } = isRecord(body) ? body : {};
+  if (!Array.isArray(messages)) return refusal(400, '`messages` must be an array.', 'messages');
+  if (stream !== true) return refusal(400, 'The demo model only streams: send `"stream": true`.', 'stream');
+  const userText = textOf(messages.findLast((message) => isRecord(message) && message['role'] === 'user'));
+  const isSlow = userText.trim().toLowerCase() === 'slow';
+  const words = answerTo(userText, messages.length).split(/(?<= )/);
+  return [
+    sseHead,
+    chat.role(),
+    ...words.flatMap((word) => [chat.content(word), wait(isSlow ? slowWordMs : wordMs)]),
+    chat.finish(),
+    // Sent whether asked for or not: the clients at hand all want it.
+    chat.usage(tokensOf(messages.map(textOf).join(' ')), words.length),
+    done,
+    end,
+  ];
+}
+
+function answerTo(userText: string, messageCount: number): string {
+  const start = userText.length > echoedCharacters ? `${userText.slice(0, echoedCharacters)}…` : userText;
+  const shown = messageCount === 1 ? 'one message' : `${messageCount} messages`;
+  return [
+    "This is turnkeep's demo model, not a language model: it understands nothing.",
+    `Your last message begins: "${start}".`,
+    `I was shown ${shown} of this conversation.`,
+    'For real answers set OPENAI_BASE_URL and OPENAI_API_KEY to those of your provider and start turnkeep again.',
+    'Say "slow" and this same answer takes about half a minute, time enough to stop it or to kill a worker.',
+  ].join(' ');
+}
+
+function refusal(status: number, message: string, param: string | null = null): Script {
+  return answer(status, { error: { message, type: 'invalid_request_error', param, code: null } });
+}
+
+/** The text of a message, whose content is a string or a list of parts. */
+function textOf(message: unknown): string {
+  const content = isRecord(message) ? message['content'] : undefined;
+  if (typeof content === 'string') return content;
+  if (!Array.isArray(content)) return '';
+  return content.map((part: unknown) => (isRecord(part) && typeof part['text'] === 'string' ? part['text'] : '')).join('');
+}
+
+/** Rough: four characters make a token in English. */
+function tokensOf(text: string): number {
+  return Math.ceil(text.length / 4);
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null;
+}

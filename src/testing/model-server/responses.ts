@@ -1,0 +1,184 @@
+/**
+ * OpenAI's Responses stream, in its order and with its numbers.
+ *
+ * A writer knows what is open and numbers what it writes, so a script is told by what the model says:
+ *
+ *     const say = new ResponsesWriter();
+ *     [sseHead, ...say.begin(), ...say.text('Hel'), hold('shown'), ...say.text('lo'), ...say.completed(), end]
+ *
+ * Another kind of output, and `completed` or `incomplete`, close what is open (its `…done` events). A stream cut off
+ * is one whose writer was not asked to complete.
+ */
+import {
+  type Fields,
+  itemOf,
+  type OpenItem,
+  type PartKind,
+  partEvent,
+  partOf,
+  responseFrame,
+  textEvent,
+  usageOf,
+} from './responses-shapes.ts';
+import type { Script, Step } from './script.ts';
+import { event } from './steps.ts';
+
+export interface ResponsesWriterOptions {
+  readonly id?: string;
+  readonly model?: string;
+  /** As llama.cpp sends them: no `sequence_number`, no indexes, and a `created` response of two fields. */
+  readonly isBare?: boolean;
+}
+
+export class ResponsesWriter {
+  readonly #isBare: boolean;
+  readonly #frame: Fields;
+  readonly #output: Fields[] = [];
+  #open: OpenItem | undefined;
+  #nextSeq = 0;
+
+  constructor({ id = 'resp_scripted', model = 'scripted', isBare = false }: ResponsesWriterOptions = {}) {
+    this.#isBare = isBare;
+    this.#frame = { ...responseFrame, id, model };
+  }
+
+  created(): Script {
+    return [this.#event('response.created', { response: this.#response('in_progress') })];
+  }
+
+  inProgress(): Script {
+    return [this.#event('response.in_progress', { response: this.#response('in_progress') })];
+  }
+
+  /** `created` and `inProgress`: neither starts a step. */
+  begin(): Script {
+    return [...this.created(), ...this.inProgress()];
+  }
+
+  text(...deltas: readonly string[]): Script {
+    return this.#say('message', 'output_text', deltas);
+  }
+
+  refusal(...deltas: readonly string[]): Script {
+    return this.#say('message', 'refusal', deltas);
+  }
+
+  reasoning(...deltas: readonly string[]): Script {
+    return this.#say('reasoning', 'summary_text', deltas);
+  }
+
+  /** A call and pieces of its arguments. With the `callId` of the open call: more pieces of that. */
+  functionCall(callId: string, name: string, ...pieces: readonly string[]): Script {
+    const steps: Step[] = [];
+    if (this.#open?.fields['call_id'] !== callId) {
+      steps.push(...this.close(), this.#openItem('function_call', 'fc', { call_id: callId, name }));
+    }
+    for (const delta of pieces) {
+      if (this.#open !== undefined) this.#open.text += delta;
+      steps.push(this.#event('response.function_call_arguments.delta', { ...this.#item(), delta }));
+    }
+    return steps;
+  }
+
+  /** The `…done` events of what is open. */
+  close(status: 'completed' | 'incomplete' = 'completed'): Script {
+    const open = this.#open;
+    if (open === undefined) return [];
+    const steps =
+      open.type === 'function_call'
+        ? [this.#event('response.function_call_arguments.done', { ...this.#item(), name: open.fields['name'], arguments: open.text })]
+        : this.#closePart(open);
+    const item = itemOf(open, status);
+    steps.push(this.#event('response.output_item.done', { output_index: this.#output.length, item }));
+    this.#output.push(item);
+    this.#open = undefined;
+    return steps;
+  }
+
+  completed(inputTokens = 3, outputTokens = 2): Script {
+    const usage = usageOf(inputTokens, outputTokens);
+    return [...this.close(), this.#event('response.completed', { response: this.#response('completed', { usage }) })];
+  }
+
+  incomplete(reason = 'max_output_tokens', inputTokens = 3, outputTokens = 2): Script {
+    const fields = { incomplete_details: { reason }, usage: usageOf(inputTokens, outputTokens) };
+    return [...this.close('incomplete'), this.#event('response.incomplete', { response: this.#response('incomplete', fields) })];
+  }
+
+  /** Leaves what is open as it is. */
+  failed(code: string, message: string): Script {
+    return [this.#event('response.failed', { response: this.#response('failed', { error: { code, message } }) })];
+  }
+
+  /** The `error` event as OpenAI documents it. */
+  errorFlat(code: string | null, message: string, param: string | null = null): Script {
+    return [this.#event('error', { code, message, param })];
+  }
+
+  /** The `error` event as OpenAI's servers have also sent it. */
+  errorNested(code: string | null, message: string, type = 'server_error', param: string | null = null): Script {
+    return [this.#event('error', { error: { type, code, message, param } })];
+  }
+
+  #say(type: 'message' | 'reasoning', kind: PartKind, deltas: readonly string[]): Script {
+    const steps: Step[] = [];
+    if (this.#open?.type !== type) {
+      const isMessage = type === 'message';
+      steps.push(...this.close(), this.#openItem(type, isMessage ? 'msg' : 'rs', isMessage ? { role: 'assistant' } : {}));
+    }
+    const open = this.#open;
+    if (open === undefined) return steps;
+    if (open.partKind !== kind) {
+      steps.push(...this.#closePart(open));
+      open.partKind = kind;
+      steps.push(this.#event(`${partEvent[kind]}.added`, { ...this.#part(), part: partOf(kind, '') }));
+    }
+    for (const delta of deltas) {
+      open.text += delta;
+      const logprobs = kind === 'output_text' ? { logprobs: [] } : {};
+      steps.push(this.#event(`${textEvent[kind]}.delta`, { ...this.#part(), delta, ...logprobs }));
+    }
+    return steps;
+  }
+
+  #openItem(type: OpenItem['type'], prefix: string, fields: Fields): Step {
+    this.#open = { type, id: `${prefix}_${this.#output.length}`, fields, parts: [], partKind: undefined, text: '' };
+    return this.#event('response.output_item.added', { output_index: this.#output.length, item: itemOf(this.#open, 'in_progress') });
+  }
+
+  #closePart(open: OpenItem): Step[] {
+    const { partKind: kind, text } = open;
+    if (kind === undefined) return [];
+    const part = partOf(kind, text);
+    const whole = kind === 'refusal' ? { refusal: text } : { text };
+    const logprobs = kind === 'output_text' ? { logprobs: [] } : {};
+    const steps = [
+      this.#event(`${textEvent[kind]}.done`, { ...this.#part(), ...whole, ...logprobs }),
+      this.#event(`${partEvent[kind]}.done`, { ...this.#part(), part }),
+    ];
+    open.parts.push(part);
+    open.partKind = undefined;
+    open.text = '';
+    return steps;
+  }
+
+  #item(): Fields {
+    return { item_id: this.#open?.id, output_index: this.#output.length };
+  }
+
+  #part(): Fields {
+    const index = this.#open?.parts.length ?? 0;
+    return { ...this.#item(), ...(this.#open?.type === 'reasoning' ? { summary_index: index } : { content_index: index }) };
+  }
+
+  #event(type: string, fields: Fields): Step {
+    if (!this.#isBare) return event({ type, sequence_number: this.#nextSeq++, ...fields }, type);
+    const { output_index: _output, content_index: _content, summary_index: _summary, ...rest } = fields;
+    return event({ type, ...rest }, type);
+  }
+
+  #response(status: string, fields: Fields = {}): Fields {
+    if (this.#isBare && status === 'in_progress') return { id: this.#frame['id'], status };
+    return { ...this.#frame, status, output: [...this.#output], ...fields };
+  }
+}
