@@ -1,0 +1,43 @@
+/**
+ * Failures as this room makes them. T11: `message` and `detail` go wherever Temporal keeps errors, so they are our
+ * own words plus one harmless word; what the provider said goes into `providerMessage`, keys removed.
+ */
+import { type FailureCode, failureOf, failureRules } from '../domain/failure.ts';
+import type { ModelFailure } from '../domain/model.ts';
+import type { BusyHint } from '../domain/retry-law.ts';
+
+export interface FailureNotes {
+  readonly detail?: string | undefined;
+  readonly providerMessage?: string | undefined;
+  readonly retryAtMs?: number | undefined;
+  readonly busy?: BusyHint | undefined;
+}
+
+const longestProviderMessage = 500;
+const keyLike = /\b(?:sk|pk|rk|key|Bearer)[-_ ][\w*.-]{6,}/gi;
+
+export function modelFailure(code: FailureCode, { detail, providerMessage, retryAtMs, busy }: FailureNotes = {}): ModelFailure {
+  const message = detail === undefined ? undefined : `${failureRules[code].message.slice(0, -1)} (${detail}).`;
+  return {
+    ...failureOf(code, message),
+    ...(detail === undefined ? {} : { detail }),
+    ...(providerMessage === undefined ? {} : { providerMessage }),
+    ...(retryAtMs === undefined ? {} : { retryAtMs }),
+    ...(code === 'provider_busy' ? { busy: busy ?? {} } : {}),
+  };
+}
+
+/** A server's word for something, fit for `detail`: one short word that is no key, or `other`. */
+export function safeWord(word: string): string {
+  return /^[\w.:-]{1,48}$/.test(word) && !/\bsk-/i.test(word) ? word : 'other';
+}
+
+/** What leaves this room: the provider's sentence without keys and not too long. `apiKey` as it was sent. */
+export function withoutKeys(failure: ModelFailure, apiKey: string): ModelFailure {
+  const { providerMessage, ...rest } = failure;
+  if (providerMessage === undefined) return rest;
+  // A placeholder such as `none` is no secret, and a word of the language.
+  const unkeyed = apiKey.length < 8 ? providerMessage : providerMessage.replaceAll(apiKey, '[key]');
+  const sentence = unkeyed.replace(keyLike, '[key]').replace(/\s+/g, ' ').trim();
+  return sentence === '' ? rest : { ...rest, providerMessage: sentence.slice(0, longestProviderMessage) };
+}
