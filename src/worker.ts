@@ -14,8 +14,8 @@ export interface WorkerDeps {
   readonly log: Logger;
   /** Built once and shared where several workers start in one process. */
   readonly workflowBundle?: WorkflowBundleWithSourceMap;
-  /** 0 replays every workflow task from its history: for tests. */
-  readonly maxCachedWorkflows?: number;
+  /** Keeps no workflow in memory: every task of one replays its history. For tests. */
+  readonly replaysAlways?: boolean;
 }
 
 export interface TurnWorker {
@@ -56,7 +56,10 @@ export async function startWorker({ config, connection, store, log, ...options }
     defaultHeartbeatThrottleInterval: '1s',
     // A killed worker's next workflow task waits this long for it.
     stickyQueueScheduleToStartTimeout: '1s',
-    ...(options.maxCachedWorkflows === undefined ? {} : { maxCachedWorkflows: options.maxCachedWorkflows }),
+    // Without a cache, a second task at the same time would drop the local activity of the first.
+    ...(options.replaysAlways === true
+      ? { maxCachedWorkflows: 0, maxConcurrentWorkflowTaskExecutions: 1, maxConcurrentWorkflowTaskPolls: 1 }
+      : {}),
   });
   const stopped = worker.run().finally(() => provider.close());
   log.info({ taskQueue: config.taskQueue }, 'worker polls');

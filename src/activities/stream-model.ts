@@ -5,7 +5,7 @@
  * is refused stops the stream (T7). Every way out of here is either the turn's seal or a failure that says by its
  * type whether Temporal may try again (T3, T4).
  */
-import { activityInfo, cancellationDetails, cancellationSignal, heartbeat } from '@temporalio/activity';
+import { activityInfo, Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import type { Settled } from '../domain/agent-turn.ts';
 import { type FailureCode, failureOf, failureRules } from '../domain/failure.ts';
@@ -109,13 +109,14 @@ class StopWatch implements Disposable {
   readonly #abort = new AbortController();
   readonly #beat: NodeJS.Timeout;
   readonly #deadline: NodeJS.Timeout;
-  readonly #activitySignal = cancellationSignal();
+  /** Kept: a cancel arrives outside of the activity's own async context. */
+  readonly #context = Context.current();
   #guarded: { store: Store; turn: string; epoch: number } | undefined;
 
   constructor(deadlineAtMs: number) {
-    heartbeat();
+    this.#context.heartbeat();
     this.#beat = setInterval(() => {
-      heartbeat();
+      this.#context.heartbeat();
       void this.#lookForFence();
     }, heartbeatIntervalMs);
     this.#deadline = setTimeout(
@@ -124,8 +125,9 @@ class StopWatch implements Disposable {
       },
       Math.max(0, deadlineAtMs - Date.now()),
     );
-    if (this.#activitySignal.aborted) this.#onCancelled();
-    else this.#activitySignal.addEventListener('abort', this.#onCancelled, { once: true });
+    const { cancellationSignal } = this.#context;
+    if (cancellationSignal.aborted) this.#onCancelled();
+    else cancellationSignal.addEventListener('abort', this.#onCancelled, { once: true });
   }
 
   get signal(): AbortSignal {
@@ -149,11 +151,11 @@ class StopWatch implements Disposable {
   [Symbol.dispose](): void {
     clearInterval(this.#beat);
     clearTimeout(this.#deadline);
-    this.#activitySignal.removeEventListener('abort', this.#onCancelled);
+    this.#context.cancellationSignal.removeEventListener('abort', this.#onCancelled);
   }
 
   readonly #onCancelled = (): void => {
-    this.stop(stopReasonOf(cancellationDetails()));
+    this.stop(stopReasonOf(this.#context.cancellationDetails));
   };
 
   async #lookForFence(): Promise<void> {

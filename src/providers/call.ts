@@ -4,22 +4,22 @@
  */
 import { Deadlines } from './deadlines.ts';
 import type { ProviderLimits } from './provider.ts';
+import type { WireBody } from './wire-body.ts';
 
 /** What is waited for after the proof (contract.md: "usage is waited for 2 s at most"). */
 const usageTimeoutMs = 2_000;
 const errorBodyTimeoutMs = 2_000;
 const longestErrorBody = 64 * 1_024;
 /** How long a stream may take to end after all that we want of it, so that its connection can be used again. */
-const drainTimeoutMs = 500;
-
-type Reader = ReadableStreamDefaultReader<Uint8Array>;
+const discardTimeoutMs = 500;
 
 export class Call implements Disposable {
   readonly deadlines: Deadlines;
   readonly #caller: AbortSignal;
   readonly #abort = new AbortController();
-  #reader: Reader | undefined;
+  #body: WireBody | undefined;
 
+  /** Throws the reason of the signal if it has aborted already. */
   constructor(limits: Omit<ProviderLimits, 'connectTimeoutMs'>, caller: AbortSignal) {
     caller.throwIfAborted();
     this.#caller = caller;
@@ -28,84 +28,56 @@ export class Call implements Disposable {
     this.deadlines = new Deadlines(limitsMs, this.#hangUp);
   }
 
-  /** Aborts when the socket is to be closed, for whatever reason. */
+  /** Aborts when the socket is to be closed: the caller cancelled, or a deadline passed. */
   get signal(): AbortSignal {
     return this.#abort.signal;
   }
 
-  /** Has the caller cancelled, or a deadline passed? An end that follows is then our own doing. */
-  get isHungUp(): boolean {
-    return this.#abort.signal.aborted;
-  }
-
-  /** Takes the body: from now on hanging up ends a pending `read` of it at once, as if the body had ended. */
-  readerOf(body: ReadableStream<Uint8Array>): Reader {
-    this.#reader = body.getReader();
-    return this.#reader;
+  /** From now on hanging up closes this body: whoever waits for more of it sees its end. */
+  answered(body: WireBody): WireBody {
+    this.#body = body;
+    if (this.signal.aborted) body.close();
+    return body;
   }
 
   /** As much of the body of an error as came in time. Never throws: its status is known already. */
-  async errorText({ body }: { readonly body: ReadableStream<Uint8Array> | null }): Promise<string> {
-    return body === null ? '' : this.bodyText(body, longestErrorBody, errorBodyTimeoutMs);
+  async errorText(body: WireBody): Promise<string> {
+    return this.bodyText(body, longestErrorBody, errorBodyTimeoutMs);
   }
 
   /** As much of the body as came before the limits, or before it broke. */
-  async bodyText(body: ReadableStream<Uint8Array>, longest: number, timeoutMs: number): Promise<string> {
-    const reader = this.readerOf(body);
+  async bodyText(body: WireBody, longest: number, timeoutMs: number): Promise<string> {
+    this.answered(body);
     const decoder = new TextDecoder();
+    const timer = setTimeout(() => body.close(), timeoutMs);
     let text = '';
-    const timer = setTimeout(() => void closed(reader), timeoutMs);
     try {
-      for (;;) {
-        const { done, value } = await reader.read();
-        if (done || text.length > longest) break;
-        text += decoder.decode(value, { stream: true });
-      }
+      while (text.length < longest && (await body.hasMore())) text += decoder.decode(body.take(), { stream: true });
     } catch {
       // What came, came.
     } finally {
       clearTimeout(timer);
-      void closed(reader);
+      if (text.length < longest) body.discard(discardTimeoutMs);
+      else body.close();
     }
-    return text;
+    return text.slice(0, longest);
   }
 
-  /** All that is wanted has been read. The rest, usually nothing, is read in the background. */
+  /** All that is wanted has been read. */
   leave(): void {
-    if (this.#reader !== undefined && !this.isHungUp) void drained(this.#reader);
-    this.#reader = undefined;
+    this.#body?.discard(discardTimeoutMs);
+    this.#body = undefined;
   }
 
-  /** Hangs up, unless the call was left. */
+  /** Hangs up, unless the body has ended or was left. */
   [Symbol.dispose](): void {
     this.#caller.removeEventListener('abort', this.#hangUp);
     this.deadlines[Symbol.dispose]();
-    if (this.#reader !== undefined) void closed(this.#reader);
+    this.#body?.close();
   }
 
   readonly #hangUp = (): void => {
-    this.#abort.abort(this.#caller.aborted ? this.#caller.reason : undefined);
-    if (this.#reader !== undefined) void closed(this.#reader);
+    this.#abort.abort();
+    this.#body?.close();
   };
-}
-
-/** Cancelling a body destroys its socket; one that has ended, or broken, has none to destroy. */
-async function closed(reader: Reader): Promise<void> {
-  await reader.cancel().catch(() => {});
-}
-
-async function drained(reader: Reader): Promise<void> {
-  const timer = setTimeout(() => void closed(reader), drainTimeoutMs).unref();
-  try {
-    for (let left = longestErrorBody; left > 0;) {
-      const { done, value } = await reader.read();
-      if (done) return;
-      left -= value.length;
-    }
-    await closed(reader);
-  } catch {
-    // The answer was whole; what became of the wire is nobody's concern (T8).
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -1,5 +1,9 @@
 /** A prompt as a Chat Completions request. Pure. */
-import type { ChatCompletionCreateParamsStreaming, ChatCompletionMessageParam, ChatCompletionMessageFunctionToolCall } from 'openai/resources/chat/completions';
+import type {
+  ChatCompletionCreateParamsStreaming,
+  ChatCompletionMessageParam,
+  ChatCompletionMessageFunctionToolCall,
+} from 'openai/resources/chat/completions';
 import type { ModelRequest } from '../domain/model.ts';
 import { type PromptItem, textOf } from '../domain/prompt.ts';
 

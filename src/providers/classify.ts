@@ -32,7 +32,10 @@ const transientCodes = new Set([
 ]);
 
 const permanentCodes: readonly (readonly [RegExp, FailureCode])[] = [
-  [/^ERR_(?:SSL|TLS)_|CERT|^UNABLE_TO_|^CRL_|^HOSTNAME_MISMATCH$|^INVALID_(?:CA|PURPOSE)$|^PATH_LENGTH_EXCEEDED$|^EPROTO$/, 'provider_rejected'],
+  [
+    /^ERR_(?:SSL|TLS)_|CERT|^UNABLE_TO_|^CRL_|^HOSTNAME_MISMATCH$|^INVALID_(?:CA|PURPOSE)$|^PATH_LENGTH_EXCEEDED$|^EPROTO$/,
+    'provider_rejected',
+  ],
   [/^ERR_INVALID_URL$|^ERR_SOCKET_BAD_PORT$/, 'provider_rejected'],
   [/^HPE_|^UND_ERR_HEADERS_OVERFLOW$|^Z_/, 'provider_protocol'],
 ];

@@ -1,12 +1,16 @@
 /**
  * The connections to one provider: undici's own `fetch` over undici's own `Agent` (a dispatcher goes with the fetch of
- * its version), with every surprise of `fetch` taken out. One call is one request, or none.
+ * its version), with every surprise of `fetch` taken out: it sees a bare 200, and so follows no redirect, sends
+ * nothing again upon 421, hides no 407 and unpacks nothing. One call is one request.
  */
 import { Agent, buildConnector, type Dispatcher, fetch as undiciFetch } from 'undici';
+import { WireBody } from './wire-body.ts';
 
 export interface Connection {
-  /** As the global `fetch`, but whatever is not 2xx is thrown as `RefusedAnswer`. */
+  /** As the global `fetch`, but the body is got by `bodyOf`, and whatever is not 2xx is thrown as `RefusedAnswer`. */
   readonly fetch: typeof globalThis.fetch;
+  /** The body of an answer that `fetch` gave. */
+  bodyOf(response: Response): WireBody;
   /** Lets running requests end and closes the rest. */
   close(): Promise<void>;
 }
@@ -16,8 +20,8 @@ export class RefusedAnswer extends Error {
   override readonly name = 'RefusedAnswer';
   readonly status: number;
   readonly headers: Headers;
-  readonly body: ReadableStream<Uint8Array> | null;
-  constructor({ status, headers, body }: Pick<Response, 'status' | 'headers' | 'body'>) {
+  readonly body: WireBody;
+  constructor({ status, headers, body }: Head & { readonly body: WireBody }) {
     super(`status ${status}`);
     this.status = status;
     this.headers = headers;
@@ -25,24 +29,45 @@ export class RefusedAnswer extends Error {
   }
 }
 
+interface Head {
+  readonly status: number;
+  readonly headers: Headers;
+}
+
 /** What a model request needs; `OPENAI_CUSTOM_HEADERS`, which the client reads by itself, is not among it. */
 const sentHeaders = /^(?:accept|authorization|content-type|user-agent|x-stainless-.*)$/;
+const readHeaders = ['content-type', 'content-encoding', 'location', 'retry-after', 'retry-after-ms', 'x-should-retry', 'x-request-id'];
 
 export function openConnection({ connectTimeoutMs }: { readonly connectTimeoutMs: number }): Connection {
   // undici's own deadlines are off: a model may think for minutes, and how long is for `Deadlines` to say.
   const agent = new Agent({ allowH2: false, headersTimeout: 0, bodyTimeout: 0, connect: connector(connectTimeoutMs) });
-  const dispatcher = agent.compose(withoutSpecialStatuses);
+  const bodies = new WeakMap<Response, WireBody>();
 
   const fetch = async (url: string, { method, body, signal, headers }: RequestInit = {}): Promise<Response> => {
     const sent = [...new Headers(headers)].filter(([name]) => sentHeaders.test(name));
     // Compressed, tokens may sit in the server's compressor, and a cut body looks like a whole one.
     sent.push(['accept-encoding', 'identity']);
-    const init = { method, body, signal, headers: sent, redirect: 'manual', dispatcher } as Parameters<typeof undiciFetch>[1];
-    const response = (await undiciFetch(url, init)) as unknown as Response;
-    if (!response.ok) throw new RefusedAnswer(response);
+    const wire = new WireBody();
+    signal?.addEventListener('abort', () => wire.close(), { once: true });
+    let head: Head | undefined;
+    const dispatcher = agent.compose(tapped(wire, (status, got) => (head = { status, headers: got })));
+    // The two declare the same web types apart from each other.
+    await undiciFetch(url, { method, body, signal, headers: sent, dispatcher } as Parameters<typeof undiciFetch>[1]);
+    if (head === undefined) throw new Error('an answer without a head');
+    if (head.status < 200 || head.status > 299) throw new RefusedAnswer({ ...head, body: wire });
+    const response = new Response(null, head);
+    bodies.set(response, wire);
     return response;
   };
-  return { fetch: fetch as typeof globalThis.fetch, close: () => agent.close() };
+  return {
+    fetch: fetch as typeof globalThis.fetch,
+    bodyOf: (response) => {
+      const body = bodies.get(response);
+      if (body === undefined) throw new Error('an answer of another connection');
+      return body;
+    },
+    close: () => agent.close(),
+  };
 }
 
 /**
@@ -66,16 +91,31 @@ function connector(timeout: number): buildConnector.connector {
   };
 }
 
-/** `fetch` sends a request again by itself upon 421, and hides 407 behind a bare network error. */
-function withoutSpecialStatuses(dispatch: Dispatcher.Dispatch): Dispatcher.Dispatch {
-  return (options, handler) => {
-    const guarded: Dispatcher.DispatchHandler = Object.create(handler);
-    guarded.onResponseStart = function onResponseStart(this: unknown, controller, status, headers, statusText): void {
-      if (status === 407 || status === 421) {
-        throw new RefusedAnswer({ status, headers: new Headers(), body: null });
-      }
-      handler.onResponseStart?.call(this as Dispatcher.DispatchHandler, controller, status, headers, statusText);
-    };
-    return dispatch(options, guarded);
+/** Gives `fetch` the head of an empty 200 and the body to `wire`. Before the head, errors are `fetch`'s to report. */
+function tapped(wire: WireBody, onHead: (status: number, headers: Headers) => void): Dispatcher.DispatcherComposeInterceptor {
+  return (dispatch) => (options, handler) => {
+    let hasHead = false;
+    return dispatch(options, {
+      onRequestStart: (controller, context) => {
+        wire.attach(controller);
+        handler.onRequestStart?.(controller, context);
+      },
+      onResponseStart: (controller, status, headers) => {
+        // 103 and its like come before the head.
+        if (status < 200) return;
+        hasHead = true;
+        const told = readHeaders.flatMap((name): [string, string][] => [headers[name] ?? []].flat().map((value) => [name, value]));
+        onHead(status, new Headers(told));
+        const quiet: Dispatcher.DispatchController = Object.assign(Object.create(controller), { rawHeaders: [], rawTrailers: [] });
+        handler.onResponseStart?.(quiet, 200, {}, '');
+        handler.onResponseEnd?.(quiet, {});
+      },
+      onResponseData: (_controller, chunk) => wire.push(chunk),
+      onResponseEnd: () => wire.finish(),
+      onResponseError: (controller, error) => {
+        wire.finish(error);
+        if (!hasHead) handler.onResponseError?.(controller, error);
+      },
+    });
   };
 }

@@ -28,16 +28,21 @@ export function createProvider({ api, limits, ...options }: ProviderOptions): Pr
     stream: (request, signal, notes = {}) =>
       streamAnswer({
         answer: api === 'chat' ? new ChatAnswer() : new ResponsesAnswer(),
-        send: (callSignal) =>
-          api === 'chat'
-            ? client.chat.completions.create(chatRequest(request, isOpenAiHost), { signal: callSignal }).asResponse()
-            : client.responses.create(responsesRequest(request), { signal: callSignal }).asResponse(),
+        send: async (callSignal) => {
+          const options = { signal: callSignal };
+          const sent =
+            api === 'chat'
+              ? client.chat.completions.create(chatRequest(request, isOpenAiHost), options)
+              : client.responses.create(responsesRequest(request), options);
+          const response = await sent.asResponse();
+          return { headers: response.headers, body: connection.bodyOf(response) };
+        },
         limits,
         signal,
         notes,
         apiKey,
       }),
-    listModels: (signal) => listModels({ client, apiKey, limits, signal }),
+    listModels: (signal) => listModels({ client, connection, apiKey, limits, signal }),
     close: () => connection.close(),
   };
 }

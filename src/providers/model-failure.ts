@@ -14,7 +14,7 @@ export interface FailureNotes {
 }
 
 const longestProviderMessage = 500;
-const keyLike = /\b(?:sk|pk|rk|key|Bearer)[-_ ][\w*.-]{6,}/gi;
+const keyLike = /\b(?:[spr]k-[\w*.-]*[\w*]{4}|Bearer \S{8,})/gi;
 
 export function modelFailure(code: FailureCode, { detail, providerMessage, retryAtMs, busy }: FailureNotes = {}): ModelFailure {
   const message = detail === undefined ? undefined : `${failureRules[code].message.slice(0, -1)} (${detail}).`;

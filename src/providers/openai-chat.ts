@@ -30,7 +30,9 @@ export class ChatAnswer extends Answer {
       throw new ProviderError(inBandFailure(statedError(chunk)));
     }
     this.usage = usageOf(chunk['usage']) ?? this.usage;
-    const choice = asArray(chunk['choices']).map(asRecord).find((each) => each !== undefined && (each['index'] ?? 0) === 0);
+    const choice = asArray(chunk['choices'])
+      .map(asRecord)
+      .find((each) => each !== undefined && (each['index'] ?? 0) === 0);
     if (choice !== undefined && !this.hasProof) this.#readChoice(choice, out);
     if (this.hasProof && isSet(chunk['usage'])) this.isOver = true;
   }

@@ -23,11 +23,11 @@ const textEvents = {
   'response.reasoning_summary_text.delta': 'reasoning',
 } as const;
 
-const incompleteReasons: Readonly<Record<string, string>> = {
-  max_output_tokens: 'max_output_tokens',
-  max_tokens: 'max_output_tokens',
-  content_filter: 'content_filter',
-};
+const incompleteReasons = new Map([
+  ['max_output_tokens', 'max_output_tokens'],
+  ['max_tokens', 'max_output_tokens'],
+  ['content_filter', 'content_filter'],
+]);
 
 export class ResponsesAnswer extends Answer {
   /** By item id and by output index, whichever the events carry. */
@@ -77,7 +77,7 @@ export class ResponsesAnswer extends Answer {
     const { reason } = asRecord(response['incomplete_details']) ?? {};
     const isIncomplete = type === 'response.incomplete' || status === 'incomplete';
     // One that gives no reason has at least said that it is not whole.
-    const why = isIncomplete ? incompleteReasons[asWord(reason) ?? 'max_output_tokens'] : undefined;
+    const why = isIncomplete ? incompleteReasons.get(asWord(reason) ?? 'max_output_tokens') : undefined;
     if (isIncomplete && why === undefined) {
       throw new ProviderError(modelFailure('provider_protocol', { detail: `incomplete_reason=${safeWord(String(reason))}` }));
     }

@@ -8,7 +8,11 @@ const asctimeDate = /^[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d{2}:\d{2}:\d{2} \d{4
 
 /** In ms from now; undefined if the headers do not say, or say nonsense. A date in the past is 0. */
 export function retryAfterMs(headers: Pick<Headers, 'get'>, nowMs: number): number | undefined {
-  return numberOf(headers.get('retry-after-ms'), 1) ?? numberOf(headers.get('retry-after'), 1_000) ?? untilDate(headers.get('retry-after'), nowMs);
+  return (
+    numberOf(headers.get('retry-after-ms'), 1) ??
+    numberOf(headers.get('retry-after'), 1_000) ??
+    untilDate(headers.get('retry-after'), nowMs)
+  );
 }
 
 function numberOf(text: string | null, unitMs: number): number | undefined {

@@ -20,8 +20,19 @@ const contextSentences = [
   /reduce the length of the (?:messages|prompt|input)/i,
 ];
 
-const quotaCodes = new Set(['insufficient_quota', 'billing_hard_limit_reached', 'billing_not_active', 'quota_exceeded', 'insufficient_balance']);
-const quotaSentences = [/exceeded your current quota/i, /insufficient (?:quota|balance|credits?)\b/i, /billing hard limit/i, /run out of credits/i];
+const quotaCodes = new Set([
+  'insufficient_quota',
+  'billing_hard_limit_reached',
+  'billing_not_active',
+  'quota_exceeded',
+  'insufficient_balance',
+]);
+const quotaSentences = [
+  /exceeded your current quota/i,
+  /insufficient (?:quota|balance|credits?)\b/i,
+  /billing hard limit/i,
+  /run out of credits/i,
+];
 
 const busyCodes = new Set([
   'rate_limit_exceeded',

@@ -5,7 +5,7 @@
 import type { ModelEvent, ModelFailure } from '../domain/model.ts';
 import type { Answer } from './answer.ts';
 import { Call } from './call.ts';
-import { failureOfTransport } from './classify.ts';
+import { failureOfTransport, linkOf } from './classify.ts';
 import { RefusedAnswer } from './connection.ts';
 import { parsedOrUndefined } from './json.ts';
 import { modelFailure, withoutKeys } from './model-failure.ts';
@@ -13,10 +13,11 @@ import { type ProviderCallNotes, ProviderError, type ProviderLimits } from './pr
 import { notThisApi, SseReader } from './sse.ts';
 import { statedError } from './stated-error.ts';
 import { failureOfStatus } from './status-failure.ts';
+import type { WireBody } from './wire-body.ts';
 
 export interface Ask {
   /** Sends the one request. */
-  readonly send: (signal: AbortSignal) => Promise<Response>;
+  readonly send: (signal: AbortSignal) => Promise<{ readonly headers: Headers; readonly body: WireBody }>;
   readonly answer: Answer;
   readonly limits: ProviderLimits;
   readonly signal: AbortSignal;
@@ -29,19 +30,23 @@ export async function* streamAnswer(ask: Ask): AsyncGenerator<ModelEvent, void, 
   const { answer, signal } = ask;
   using call = new Call(ask.limits, signal);
   try {
-    const response = await ask.send(call.signal);
-    noteRequestId(response.headers, ask.notes);
-    const reader = call.readerOf(await eventStreamOf(response, call));
+    const { headers, body } = await ask.send(call.signal);
+    call.answered(body);
+    noteRequestId(headers, ask.notes);
+    await demandEventStream(headers, body, call);
     const events: ModelEvent[] = [];
     const sse = new SseReader((event) => {
       if (!answer.isOver) answer.read(event, events);
     });
     while (!answer.isOver) {
-      const { done, value } = await reader.read();
-      if (done) break;
+      const bytes = body.take();
+      if (bytes === undefined) {
+        if (await body.hasMore()) continue;
+        break;
+      }
       let trouble: unknown;
       try {
-        sse.push(value);
+        sse.push(bytes);
       } catch (error) {
         // After what came before it has been told.
         trouble = error;
@@ -70,7 +75,11 @@ export async function* streamAnswer(ask: Ask): AsyncGenerator<ModelEvent, void, 
 }
 
 /** What to tell of an error. Without an `answer`: nothing of it has been shown. */
-export async function failureOf(error: unknown, { answer, notes, apiKey }: Pick<Ask, 'notes' | 'apiKey'> & { readonly answer?: Answer }, call: Call): Promise<ModelFailure> {
+export async function failureOf(
+  error: unknown,
+  { answer, notes, apiKey }: Pick<Ask, 'notes' | 'apiKey'> & { readonly answer?: Answer },
+  call: Call,
+): Promise<ModelFailure> {
   const hasStarted = answer?.hasStarted ?? false;
   const failure = await classified(error, hasStarted, notes, call);
   const final = hasStarted && failure.busy !== undefined ? { ...failure, busy: { ...failure.busy, final: true } } : failure;
@@ -81,31 +90,27 @@ async function classified(error: unknown, hasStarted: boolean, notes: ProviderCa
   const { passed } = call.deadlines;
   if (passed !== undefined) return modelFailure('model_timeout', { detail: passed });
   if (error instanceof ProviderError) return error.failure;
-  const refused = refusalIn(error);
+  const refused = linkOf(error, (link) => link instanceof RefusedAnswer);
   if (refused === undefined) return failureOfTransport(error, hasStarted);
   noteRequestId(refused.headers, notes);
-  const bodyText = await call.errorText(refused);
+  const bodyText = isPacked(refused.headers) ? '' : await call.errorText(refused.body);
   return failureOfStatus({ status: refused.status, headers: refused.headers, bodyText, nowMs: Date.now() });
 }
 
-/** The clients between us and `fetch` wrap what it throws. */
-function refusalIn(error: unknown): RefusedAnswer | undefined {
-  let link = error;
-  for (let depth = 0; depth < 10 && link instanceof Error; depth += 1) {
-    if (link instanceof RefusedAnswer) return link;
-    link = link.cause;
+/** A server that does not say what it sends is judged by what it sends. */
+async function demandEventStream(headers: Headers, body: WireBody, call: Call): Promise<void> {
+  const mediaType = (headers.get('content-type') ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '';
+  if (/[/+]json$/.test(mediaType)) {
+    // Gateways report errors so. What it says is kept; that it is none of the API's stands.
+    throw notThisApi('json', statedError(parsedOrUndefined(await call.errorText(body))).message);
   }
-  return undefined;
+  if (mediaType === 'text/html') throw notThisApi('html');
+  if (isPacked(headers)) throw notThisApi('content_encoding');
 }
 
-async function eventStreamOf(response: Response, call: Call): Promise<ReadableStream<Uint8Array>> {
-  const [mediaType = ''] = (response.headers.get('content-type') ?? '').toLowerCase().split(';');
-  const isJson = /[/+]json$/.test(mediaType.trim());
-  if (response.body === null) throw notThisApi('no_body');
-  if (!isJson && mediaType.trim() !== 'text/html') return response.body;
-  // Gateways report errors so; that it is none of the API's stands.
-  const body = await call.errorText(response);
-  throw notThisApi(isJson ? 'json' : 'html', isJson ? statedError(parsedOrUndefined(body)).message : undefined);
+/** We asked for plain bytes. */
+function isPacked(headers: Headers): boolean {
+  return (headers.get('content-encoding') ?? 'identity').toLowerCase() !== 'identity';
 }
 
 function endedWithoutProof({ hasStarted }: Answer, { isGarbage }: SseReader): ModelFailure {

@@ -38,7 +38,12 @@ async function start(): Promise<TestTemporalServer> {
   if (address) return { address, namespace };
 
   const folder = mkdtempSync(join(tmpdir(), 'turnkeep-temporal-'));
-  const server = await startDevServer({ program: await testTemporalProgram(), namespace, hasUi: false, logPath: join(folder, 'server.log') });
+  const server = await startDevServer({
+    program: await testTemporalProgram(),
+    namespace,
+    hasUi: false,
+    logPath: join(folder, 'server.log'),
+  });
   // Not by a hook of node:test, which would belong to the one test that happened to come first.
   server.unref();
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }));

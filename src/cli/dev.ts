@@ -1,0 +1,101 @@
+/** `turnkeep dev`: Temporal's dev server, worker and gateway, all in one, for one person's machine. */
+import { join } from 'node:path';
+import type { Config } from '../config.ts';
+import { startDemoModel } from '../testing/demo-model.ts';
+import { claimDataDir, type DevRecord } from './dev-server/data-dir.ts';
+import { findTemporalProgram } from './dev-server/find.ts';
+import { startDevServer, type DevServer } from './dev-server/start.ts';
+import { startLogging } from './logging.ts';
+import { showProgress } from './progress.ts';
+import { runRoles } from './roles.ts';
+import { onStopSignal } from './stop-signals.ts';
+import { connectTemporal } from './temporal-connection.ts';
+
+const say = (line: string): void => void process.stdout.write(`${line}\n`);
+
+export async function runDev(config: Config): Promise<void> {
+  const claim = claimDataDir(config.dataDir);
+  const log = startLogging(config.logLevel ?? 'warn');
+  const signal = onStopSignal(say);
+  let record: DevRecord = {
+    pid: process.pid,
+    namespace: config.temporal.namespace,
+    taskQueue: config.taskQueue,
+    ...(claim.previous?.ports ? { ports: claim.previous.ports } : {}),
+  };
+  claim.write(record);
+  const note = (more: Partial<DevRecord>) => claim.write((record = { ...record, ...more }));
+
+  let server: DevServer | undefined;
+  let demo: Awaited<ReturnType<typeof startDemoModel>> | undefined;
+  try {
+    if (config.temporal.address === undefined) {
+      server = await startTemporal(config, record, signal);
+      const { address, port, uiPort, uiUrl } = server;
+      note({
+        temporalAddress: address,
+        ports: { port, ...(uiPort === undefined ? {} : { uiPort }) },
+        ...(uiUrl === undefined ? {} : { uiUrl }),
+      });
+    } else {
+      note({ temporalAddress: config.temporal.address });
+    }
+    const isDemo = !config.provider.baseUrl && !config.provider.apiKey;
+    if (isDemo) demo = await startDemoModel();
+
+    const connection = await connectTemporal(server ? { address: server.address } : (config.temporal.connection ?? {}), log, signal);
+    await runRoles({
+      config: demo ? { ...config, provider: { baseUrl: demo.baseUrl, api: 'chat', model: 'demo' } } : config,
+      connection,
+      log,
+      hasWorker: true,
+      hasGateway: true,
+      signal,
+      onReady: ({ gatewayUrl = '' }) => {
+        note({ baseUrl: `${gatewayUrl}/v1` });
+        say('turnkeep is ready');
+        say(`  API       ${gatewayUrl}/v1`);
+        say(`  Page      ${gatewayUrl}/`);
+        say(
+          server
+            ? `  Temporal  ${server.uiUrl} (the server itself: ${server.address})`
+            : `  Temporal  ${config.temporal.address}, namespace ${config.temporal.namespace}`,
+        );
+        say(`  Data      ${config.dataDir}`);
+        say(
+          isDemo
+            ? '  Model     a demo that only talks about itself: set OPENAI_BASE_URL or OPENAI_API_KEY for a real one'
+            : `  Model     ${config.provider.baseUrl ?? "OpenAI's"}${config.provider.model ? `, ${config.provider.model}` : ''} (${config.provider.api})`,
+        );
+        say('Ctrl-C stops it.');
+      },
+    });
+  } finally {
+    await demo?.close();
+    await server?.stop();
+    claim.release();
+  }
+}
+
+async function startTemporal(config: Config, { ports }: DevRecord, signal: AbortSignal): Promise<DevServer> {
+  const progress = showProgress(process.stdout);
+  const { cli } = config.temporal;
+  const { path } = await findTemporalProgram({
+    dataDir: config.dataDir,
+    env: process.env,
+    onNotice: say,
+    onProgress: progress,
+    signal,
+    ...(cli === undefined ? {} : { cli }),
+  });
+  return startDevServer({
+    program: path,
+    namespace: config.temporal.namespace,
+    databasePath: join(config.dataDir, 'temporal.db'),
+    logPath: join(config.dataDir, 'temporal.log'),
+    ...(ports ? { wishedPorts: { port: ports.port, ...(ports.uiPort === undefined ? {} : { uiPort: ports.uiPort }) } } : {}),
+    onLost: ({ type, reason }) =>
+      say(type === 'lost' ? `Temporal's dev server ended by itself (${reason}). Starting it again.` : "Temporal's dev server runs again."),
+    signal,
+  });
+}

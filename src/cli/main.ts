@@ -1,0 +1,60 @@
+/** The `turnkeep` command. Exit codes: 0 done or drained, 1 failed, 2 asked wrongly, 130 and 143 ended by a second signal. */
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError } from 'commander';
+import { ConfigError } from '../config.ts';
+import { DataDirTakenError } from './dev-server/data-dir.ts';
+import { NoTemporalProgramError } from './dev-server/find.ts';
+import { settingsCommand } from './flags.ts';
+
+const packageJson: unknown = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
+const version =
+  typeof packageJson === 'object' && packageJson !== null && 'version' in packageJson ? String(packageJson.version) : 'unknown';
+
+// Each command is loaded when it is run: Temporal's SDK takes half a second that --help need not wait for.
+const program = new Command('turnkeep')
+  .description('Keeps agent turns alive: a self-hosted, durable OpenAI Responses API on Temporal.')
+  .version(version)
+  .addCommand(
+    settingsCommand('dev', "all in one: Temporal's dev server (unless TEMPORAL_ADDRESS is set), worker and gateway", async (config) =>
+      (await import('./dev.ts')).runDev(config),
+    ),
+  )
+  .addCommand(settingsCommand('gateway', 'the HTTP API alone', async (config) => (await import('./gateway.ts')).runGateway(config)))
+  .addCommand(
+    settingsCommand('worker', 'runs turns, without the HTTP API', async (config) => (await import('./worker.ts')).runWorker(config)),
+  )
+  .addHelpText('after', '\nEvery setting is an environment variable and a flag of the same name: see `turnkeep dev --help`.');
+for (const command of [program, ...program.commands])
+  command.exitOverride().showHelpAfterError('(turnkeep --help lists the commands, turnkeep COMMAND --help their flags)');
+
+const USAGE = 2;
+
+async function main(): Promise<number> {
+  try {
+    await program.parseAsync();
+    return 0;
+  } catch (error) {
+    // Commander has said it already.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE;
+    if (error instanceof ConfigError) {
+      process.stderr.write(`turnkeep: the settings cannot be used:\n${error.problems.map((problem) => `  ${problem}\n`).join('')}`);
+      return USAGE;
+    }
+    // Stopped before it was up: asked for, not failed.
+    if (error instanceof Error && error.name === 'AbortError') return 0;
+    const isPlain = error instanceof DataDirTakenError || error instanceof NoTemporalProgramError || isPortTaken(error);
+    process.stderr.write(
+      `turnkeep: ${isPlain && error instanceof Error ? error.message : error instanceof Error ? error.stack : String(error)}\n`,
+    );
+    return 1;
+  }
+}
+
+function isPortTaken(error: unknown): boolean {
+  return (
+    error instanceof Error && 'code' in error && (error.code === 'EADDRINUSE' || error.code === 'EACCES' || error.code === 'EADDRNOTAVAIL')
+  );
+}
+
+// Not left to an empty event loop: what a failed start leaves open must not keep the process alive.
+process.exit(await main());

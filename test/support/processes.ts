@@ -1,0 +1,133 @@
+/** Real turnkeep processes on one data dir, to be killed. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { openSqliteStore } from '../../src/store/sqlite.ts';
+import type { Store } from '../../src/store/store.ts';
+import { type ModelServer, type ModelServerOptions, startModelServer } from '../../src/testing/model-server/index.ts';
+import { sharedTemporalServer } from './temporal-server.ts';
+
+const root = join(import.meta.dirname, '../..');
+let count = 0;
+
+export class Role {
+  readonly child: ChildProcess;
+  readonly output: string[] = [];
+  readonly #watchers = new Set<() => void>();
+
+  constructor(args: readonly string[], env: NodeJS.ProcessEnv) {
+    this.child = spawn(process.execPath, ['src/cli/main.ts', ...args], { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] });
+    for (const stream of [this.child.stdout, this.child.stderr]) {
+      if (stream === null) continue;
+      createInterface({ input: stream }).on('line', (line) => {
+        this.output.push(line);
+        for (const look of this.#watchers) look();
+      });
+    }
+    this.child.once('exit', () => {
+      for (const look of this.#watchers) look();
+    });
+  }
+
+  /** Resolves with the first match in the output. */
+  async says(pattern: RegExp): Promise<RegExpExecArray> {
+    return new Promise((resolve, reject) => {
+      const look = (): void => {
+        for (const line of this.output) {
+          const match = pattern.exec(line);
+          if (match === null) continue;
+          this.#watchers.delete(look);
+          resolve(match);
+          return;
+        }
+        if (this.child.exitCode !== null || this.child.signalCode !== null) {
+          reject(new Error(`it ended before saying ${String(pattern)}:\n${this.output.join('\n')}`));
+        }
+      };
+      this.#watchers.add(look);
+      look();
+    });
+  }
+
+  signal(name: NodeJS.Signals): void {
+    this.child.kill(name);
+  }
+
+  async ended(): Promise<number | null> {
+    if (this.child.exitCode === null && this.child.signalCode === null) await once(this.child, 'exit');
+    return this.child.exitCode;
+  }
+
+  async kill(): Promise<void> {
+    this.child.kill('SIGKILL');
+    await this.ended();
+  }
+}
+
+export interface Cluster extends AsyncDisposable {
+  readonly model: ModelServer;
+  readonly store: Store;
+  readonly env: NodeJS.ProcessEnv;
+  startWorker(env?: NodeJS.ProcessEnv): Promise<Role>;
+  startGateway(env?: NodeJS.ProcessEnv): Promise<{ readonly role: Role; readonly url: string }>;
+}
+
+/** Gateways and workers as processes of their own, the model server and the test's own eyes on the database here. */
+export async function startCluster(
+  options: { readonly model?: ModelServerOptions; readonly env?: NodeJS.ProcessEnv } = {},
+): Promise<Cluster> {
+  const temporal = await sharedTemporalServer();
+  const model = await startModelServer(options.model);
+  const dataDir = mkdtempSync(join(tmpdir(), 'turnkeep-chaos-'));
+  const store = openSqliteStore(join(dataDir, 'turnkeep.db'));
+  const roles: Role[] = [];
+  count += 1;
+  const env: NodeJS.ProcessEnv = {
+    PATH: process.env['PATH'],
+    HOME: process.env['HOME'],
+    TEMPORAL_ADDRESS: temporal.address,
+    TEMPORAL_NAMESPACE: temporal.namespace,
+    TURNKEEP_DATA_DIR: dataDir,
+    TURNKEEP_PORT: '0',
+    TURNKEEP_TASK_QUEUE: `chaos-${process.pid}-${count}`,
+    TURNKEEP_HEARTBEAT_TIMEOUT_MS: '3000',
+    OPENAI_BASE_URL: model.baseUrl,
+    OPENAI_API_KEY: 'sk-chaos-0123456789abcdef',
+    TURNKEEP_MODEL_API: 'chat',
+    TURNKEEP_MODEL: 'scripted',
+    ...options.env,
+  };
+  async function start(args: readonly string[], extra: NodeJS.ProcessEnv | undefined): Promise<Role> {
+    const role = new Role(args, { ...env, ...extra });
+    roles.push(role);
+    return role;
+  }
+  return {
+    model,
+    store,
+    env,
+    async startWorker(extra) {
+      const role = await start(['worker'], extra);
+      await role.says(/worker polls/);
+      return role;
+    },
+    async startGateway(extra) {
+      const role = await start(['gateway'], extra);
+      const [, url = ''] = await role.says(/(http:\/\/127\.0\.0\.1:\d+)/);
+      return { role, url };
+    },
+    async [Symbol.asyncDispose]() {
+      for (const role of roles) {
+        // A stopped process does not die of anything else.
+        role.signal('SIGCONT');
+        await role.kill();
+      }
+      await model.close();
+      await store.close();
+      rmSync(dataDir, { recursive: true, force: true });
+    },
+  };
+}
