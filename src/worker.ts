@@ -61,7 +61,7 @@ export async function startWorker({ config, connection, store, log, ...options }
       ? { maxCachedWorkflows: 0, maxConcurrentWorkflowTaskExecutions: 1, maxConcurrentWorkflowTaskPolls: 1 }
       : {}),
   });
-  const stopped = worker.run().finally(() => provider.close());
+  const stopped = worker.run().finally(async () => provider.close());
   log.info({ taskQueue: config.taskQueue }, 'worker polls');
   return {
     stopped,

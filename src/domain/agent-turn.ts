@@ -6,9 +6,9 @@
  *                             ▲  │
  *                             │  ├─ busy ─▶ waiting ─ (durable timer) ─▶ ready
  *                             └──┘         │
- *                                └─ failed, lost, cancelled ─▶ unsettled ─settleTurn─▶ settled
+ *                                └─ failed, cancelled ─▶ unsettled ─settleTurn─▶ settled
  */
-import { type Failure, failureOf } from './failure.ts';
+import type { Failure } from './failure.ts';
 import { type BusyHint, busyWaitMs, requestsPerStep } from './retry-law.ts';
 import type { SettledStatus } from './response.ts';
 
@@ -36,6 +36,8 @@ export type TurnResult =
   | { readonly type: 'settled'; readonly settled: Settled }
   | { readonly type: 'busy'; readonly failure: Failure; readonly hint: BusyHint; readonly requestsMade: number }
   | { readonly type: 'failed'; readonly failure: Failure }
+  /** Temporal's attempts were spent on workers that never answered, dead or frozen. */
+  | { readonly type: 'lost' }
   | { readonly type: 'cancelled' };
 
 /** The end a turn has, whoever wrote it (T6). */
@@ -66,7 +68,7 @@ export function evolve(state: TurnState, result: TurnResult): TurnState {
     case 'recorded':
       return result.settled === undefined ? { phase: 'ready', requestsMade: 0 } : { phase: 'settled', ...result.settled };
     case 'waited':
-      return { phase: 'ready', requestsMade: state.phase === 'waiting' ? state.requestsMade : 0 };
+      return { phase: 'ready', requestsMade: requestsOf(state) };
     case 'settled':
       return { phase: 'settled', ...result.settled };
     case 'busy': {
@@ -77,10 +79,14 @@ export function evolve(state: TurnState, result: TurnResult): TurnState {
     }
     case 'failed':
       return { phase: 'unsettled', end: { status: 'failed', failure: result.failure } };
+    case 'lost':
+      // How many of them made a request, and whether one was answered, the next claim knows from the journal (T2, T3).
+      return { phase: 'ready', requestsMade: requestsOf(state) };
     case 'cancelled':
       return { phase: 'unsettled', end: { status: 'cancelled' } };
   }
 }
 
-/** Without room for another request a step that has not started has failed to start. */
-export const neverStarted: Failure = failureOf('transport_failed');
+function requestsOf(state: TurnState): number {
+  return state.phase === 'ready' || state.phase === 'waiting' ? state.requestsMade : 0;
+}

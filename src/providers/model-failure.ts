@@ -14,12 +14,15 @@ export interface FailureNotes {
 }
 
 const longestProviderMessage = 500;
+/** What is searched for keys. Far more than is kept, so that none is cut in two. */
+const longestSearched = 4_000;
 const keyLike = /\b(?:[spr]k-[\w*.-]*[\w*]{4}|Bearer \S{8,})/gi;
 
 export function modelFailure(code: FailureCode, { detail, providerMessage, retryAtMs, busy }: FailureNotes = {}): ModelFailure {
-  const message = detail === undefined ? undefined : `${failureRules[code].message.slice(0, -1)} (${detail}).`;
+  const sentence = detail === undefined ? failureRules[code].message : `${failureRules[code].message.slice(0, -1)} (${detail}).`;
+  const when = retryAtMs === undefined ? '' : ` It may be asked again at ${new Date(retryAtMs).toISOString()}.`;
   return {
-    ...failureOf(code, message),
+    ...failureOf(code, sentence + when),
     ...(detail === undefined ? {} : { detail }),
     ...(providerMessage === undefined ? {} : { providerMessage }),
     ...(retryAtMs === undefined ? {} : { retryAtMs }),
@@ -37,7 +40,8 @@ export function withoutKeys(failure: ModelFailure, apiKey: string): ModelFailure
   const { providerMessage, ...rest } = failure;
   if (providerMessage === undefined) return rest;
   // A placeholder such as `none` is no secret, and a word of the language.
-  const unkeyed = apiKey.length < 8 ? providerMessage : providerMessage.replaceAll(apiKey, '[key]');
+  const searched = providerMessage.slice(0, longestSearched);
+  const unkeyed = apiKey.length < 8 ? searched : searched.replaceAll(apiKey, '[key]');
   const sentence = unkeyed.replace(keyLike, '[key]').replace(/\s+/g, ' ').trim();
   return sentence === '' ? rest : { ...rest, providerMessage: sentence.slice(0, longestProviderMessage) };
 }

@@ -168,7 +168,7 @@ function partOf(body: JsonRecord): string | undefined {
   const item = asWord(body['item_id']) ?? body['output_index'];
   const part = body['content_index'] ?? body['summary_index'];
   if (item === undefined && part === undefined) return undefined;
-  return `${String(item ?? '')} ${String(part ?? '')}`;
+  return JSON.stringify([item, part]);
 }
 
 function keysOf(id: unknown, outputIndex: unknown): readonly string[] {

@@ -155,8 +155,8 @@ async function stream(
 function resultOf({ cause }: ActivityFailure): TurnResult {
   if (cause instanceof CancelledFailure) return { type: 'cancelled' };
   if (cause instanceof TimeoutFailure) {
-    const isTurnOver = cause.timeoutType === 'SCHEDULE_TO_CLOSE';
-    return { type: 'failed', failure: failureOf(isTurnOver ? 'turn_timeout' : 'worker_lost') };
+    // A worker that died, or stands still and holds on to what it polled: the claim of the next one decides.
+    return cause.timeoutType === 'SCHEDULE_TO_CLOSE' ? { type: 'failed', failure: failureOf('turn_timeout') } : { type: 'lost' };
   }
   if (!(cause instanceof ApplicationFailure) || !isFailureCode(cause.type)) {
     return { type: 'failed', failure: failureOf('internal_error') };

@@ -145,7 +145,7 @@ void suite('T11 · keys and bodies are in no error', () => {
   void test('the key, and what looks like one, is taken out of the sentence of the provider', () => {
     const failure = told(401, error({ message: `Incorrect API key provided: ${key}, or sk-abc***xyz9.` }));
     const { providerMessage } = withoutKeys(failure, key);
-    assert.equal(providerMessage, 'Incorrect API key provided: [key], or [key]');
+    assert.equal(providerMessage, 'Incorrect API key provided: [key], or [key].');
   });
   void test('a key of any shape is', () => {
     const { providerMessage } = withoutKeys(told(401, error({ message: 'no such key: hunter2hunter2' })), 'hunter2hunter2');

@@ -50,7 +50,7 @@ const run = { step: 1, workflowId: 'turn/a', runId: 'run' };
 async function claimed(store: Store, turn: string): Promise<Claim & { type: 'granted' }> {
   const claim = await store.claim({ ...run, turn, atMs: 2_000 });
   assert.equal(claim.type, 'granted');
-  return claim as Claim & { type: 'granted' };
+  return claim;
 }
 
 function row(seq: number, text = 'x'): JournalRow {

@@ -71,6 +71,8 @@ export interface Cluster extends AsyncDisposable {
   readonly model: ModelServer;
   readonly store: Store;
   readonly env: NodeJS.ProcessEnv;
+  /** In the order they were started, dead ones too. */
+  readonly workers: readonly Role[];
   startWorker(env?: NodeJS.ProcessEnv): Promise<Role>;
   startGateway(env?: NodeJS.ProcessEnv): Promise<{ readonly role: Role; readonly url: string }>;
 }
@@ -84,6 +86,7 @@ export async function startCluster(
   const dataDir = mkdtempSync(join(tmpdir(), 'turnkeep-chaos-'));
   const store = openSqliteStore(join(dataDir, 'turnkeep.db'));
   const roles: Role[] = [];
+  const workers: Role[] = [];
   count += 1;
   const env: NodeJS.ProcessEnv = {
     PATH: process.env['PATH'],
@@ -109,8 +112,10 @@ export async function startCluster(
     model,
     store,
     env,
+    workers,
     async startWorker(extra) {
       const role = await start(['worker'], extra);
+      workers.push(role);
       await role.says(/worker polls/);
       return role;
     },

@@ -1,0 +1,3 @@
+/** `turnkeep/testing`: the faulty model server, and the demo model that is made of it. */
+export { startDemoModel } from './demo-model.ts';
+export * from './model-server/index.ts';

@@ -1,0 +1,145 @@
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import { endOf, readEvents } from './support.ts';
+
+const delta = (fields: unknown, finishReason: string | null = null, more: object = {}): unknown => ({
+  choices: [{ index: 0, delta: fields, finish_reason: finishReason }],
+  ...more,
+});
+const stop = delta({}, 'stop');
+const call = (fields: object): unknown => delta({ tool_calls: [fields] });
+const read = (...events: readonly unknown[]) => readEvents('chat', ...events);
+const calls = (...events: readonly unknown[]) =>
+  read(...events).events.flatMap((event) => (event.type === 'delta' && event.delta.type === 'tool_call' ? [event.delta] : []));
+
+void suite('what starts a step, and what does not', () => {
+  const nothing = [
+    delta({ role: 'assistant', content: null }),
+    delta({ role: 'assistant', content: '' }),
+    delta({}),
+    delta({ content: '', reasoning_content: null, refusal: null, tool_calls: [] }),
+    { choices: [], usage: { prompt_tokens: 1, completion_tokens: 0 } },
+    { choices: [{ index: 1, delta: { content: 'another choice' } }] },
+    { object: 'ping' },
+  ];
+  for (const event of nothing) {
+    void test(`nothing: ${JSON.stringify(event)}`, () => assert.equal(read(event).hasStarted, false));
+  }
+  for (const fields of [{ content: ' ' }, { refusal: 'no' }, { reasoning_content: 'hm' }, { reasoning: 'hm' }]) {
+    void test(`started: ${JSON.stringify(fields)}`, () => assert.equal(read(delta(fields)).hasStarted, true));
+  }
+});
+
+void suite('T8 · success is proved', () => {
+  void test('the finish reason is the proof, and what comes after it changes nothing', () => {
+    const { text, proofs, failure } = read(
+      delta({ content: 'a' }),
+      delta({ content: 'b' }, 'stop'),
+      delta({ content: 'late' }, 'length'),
+      '[DONE]',
+    );
+    assert.deepEqual([text, proofs, failure], ['ab', 1, undefined]);
+  });
+  void test('[DONE] alone proves nothing', () => assert.equal(read(delta({ content: 'a' }), '[DONE]').proofs, 0));
+  void test('an empty finish reason is none', () => assert.equal(read(delta({ content: 'a' }, '')).proofs, 0));
+  void test('usage is told after the proof, wherever it came', () => {
+    const usage = { prompt_tokens: 3, completion_tokens: 2, prompt_tokens_details: { cached_tokens: 1 } };
+    for (const events of [
+      [delta({ content: 'a' }), delta({}, 'stop', { usage })],
+      [delta({ content: 'a' }), stop, { choices: [], usage }],
+      [delta({ content: 'a' }, null, { usage }), stop, '[DONE]'],
+    ]) {
+      const seen = read(...events);
+      assert.deepEqual(
+        seen.events.map(({ type }) => type),
+        ['delta', 'proof', 'usage'],
+      );
+      const last = seen.events.at(-1);
+      assert.ok(last?.type === 'usage');
+      assert.deepEqual(last.usage, {
+        input_tokens: 3,
+        input_tokens_details: { cached_tokens: 1 },
+        output_tokens: 2,
+        output_tokens_details: { reasoning_tokens: 0 },
+        total_tokens: 5,
+      });
+    }
+  });
+  void test('a proven end with nothing in it is empty_response, reasoning alone too', () => {
+    assert.equal(endOf(read(stop)), 'empty_response');
+    assert.equal(endOf(read(delta({ reasoning_content: 'hm' }), stop)), 'empty_response');
+  });
+  void test('a refusal or a tool call is something', () => {
+    assert.equal(endOf(read(delta({ refusal: 'no' }), stop)), 'proved');
+    assert.equal(endOf(read(call({ index: 0, id: 'a', function: { name: 'f' } }), delta({}, 'tool_calls'))), 'proved');
+  });
+  void test('incomplete needs no output', () => assert.equal(endOf(read(delta({}, 'length'))), 'proved'));
+  void test('a finish reason by which the server gives up is provider_busy', () =>
+    assert.equal(endOf(read(delta({ content: 'a' }, 'abort'))), 'provider_busy'));
+});
+
+void suite('tool calls', () => {
+  void test('side by side by index, each piece with its id and name', () => {
+    const pieces = calls(
+      call({ index: 0, id: 'a', function: { name: 'f', arguments: '' } }),
+      call({ index: 0, function: { arguments: '{"x"' } }),
+      call({ index: 1, id: 'b', function: { name: 'g', arguments: '{}' } }),
+      call({ index: 0, function: { arguments: ':1}' } }),
+    );
+    assert.deepEqual(
+      pieces.map(({ callId, name, text }) => `${callId} ${name} ${text}`),
+      ['a f ', 'a f {"x"', 'b g {}', 'a f :1}'],
+    );
+  });
+  void test('whole calls without an index are told apart by their ids', () => {
+    const whole = (id: string) => call({ id, function: { name: 'f', arguments: '{}' } });
+    assert.deepEqual(
+      calls(whole('a'), whole('b')).map(({ item, callId }) => [item, callId]),
+      [
+        ['call 0', 'a'],
+        ['call 1', 'b'],
+      ],
+    );
+  });
+  void test('calls that all claim index 0 too', () => {
+    const whole = (id: string) => call({ index: 0, id, function: { name: 'f', arguments: '{}' } });
+    assert.equal(new Set(calls(whole('a'), whole('b')).map(({ item }) => item)).size, 2);
+  });
+  void test('a name that is repeated in every piece is said once', () => {
+    const pieces = calls(
+      call({ index: 0, id: 'a', function: { name: 'f', arguments: '{' } }),
+      call({ index: 0, id: 'a', function: { name: 'f', arguments: '}' } }),
+    );
+    assert.deepEqual(
+      pieces.map(({ name, text }) => name + text),
+      ['f{', 'f}'],
+    );
+  });
+  void test('a call without an id gets one', () =>
+    assert.match(calls(call({ index: 0, function: { name: 'f', arguments: '{}' } }))[0]?.callId ?? '', /^call_./));
+  void test('the form of 2023', () => {
+    const pieces = calls(delta({ function_call: { name: 'f', arguments: '' } }), delta({ function_call: { arguments: '{}' } }));
+    assert.deepEqual(
+      pieces.map(({ name, text }) => name + text),
+      ['f', 'f{}'],
+    );
+  });
+  void test('arguments of a call without a name are refused', () =>
+    assert.equal(endOf(read(call({ index: 0, id: 'a', function: { arguments: '{}' } }))), 'provider_protocol'));
+});
+
+void suite('trouble in the stream', () => {
+  void test('broken JSON is a protocol failure, and what was shown stays', () => {
+    const seen = read(delta({ content: 'a' }), '{"choices":[');
+    assert.deepEqual([seen.text, endOf(seen)], ['a', 'provider_protocol']);
+  });
+  const errors: readonly (readonly [unknown, string])[] = [
+    [{ error: { message: 'm', code: 429 } }, 'provider_busy'],
+    [{ error: { message: 'm', type: 'server_error', code: null } }, 'provider_busy'],
+    [{ error: 'plain' }, 'provider_rejected'],
+    [{ object: 'error', message: 'm', code: 400 }, 'provider_rejected'],
+    [{ error: { message: 'maximum context length is 5' } }, 'context_length_exceeded'],
+    [{ error: { code: 502, message: 'm' }, choices: [{ index: 0, delta: { content: '' }, finish_reason: 'error' }] }, 'provider_busy'],
+  ];
+  for (const [event, code] of errors) void test(`${code}: ${JSON.stringify(event)}`, () => assert.equal(endOf(read(event)), code));
+});

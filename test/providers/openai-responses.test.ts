@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import { endOf, readEvents } from './support.ts';
+
+const event = (type: string, fields: object = {}): unknown => ({ type: `response.${type}`, ...fields });
+const completed = (output: unknown[] = [], fields: object = {}): unknown =>
+  event('completed', { response: { status: 'completed', output, ...fields } });
+const text = (delta: string, fields: object = {}): unknown => event('output_text.delta', { delta, ...fields });
+const message = (said: string) => ({ type: 'message', content: [{ type: 'output_text', text: said }] });
+const call = (fields: object = {}) => ({ type: 'function_call', id: 'fc_1', call_id: 'a', name: 'f', arguments: '', ...fields });
+const read = (...events: readonly unknown[]) => readEvents('responses', ...events);
+const calls = (...events: readonly unknown[]) =>
+  read(...events).events.flatMap((each) =>
+    each.type === 'delta' && each.delta.type === 'tool_call' ? [`${each.delta.callId} ${each.delta.name} ${each.delta.text}`] : [],
+  );
+
+void suite('what starts a step, and what does not', () => {
+  const nothing = [
+    event('created', { response: { id: 'r', status: 'in_progress' } }),
+    event('in_progress'),
+    event('output_item.added', { item: { type: 'message', content: [] } }),
+    event('content_part.added', { part: { type: 'output_text', text: '' } }),
+    text(''),
+    event('brand_new.delta', { delta: 'x' }),
+    { type: 'keepalive' },
+  ];
+  for (const each of nothing) void test(`nothing: ${JSON.stringify(each)}`, () => assert.equal(read(each).hasStarted, false));
+  for (const type of ['output_text', 'refusal', 'reasoning_text', 'reasoning', 'reasoning_summary_text']) {
+    void test(`started: ${type}.delta`, () => assert.equal(read(event(`${type}.delta`, { delta: ' ' })).hasStarted, true));
+  }
+  void test('started: a function call, by its name', () => assert.deepEqual(calls(event('output_item.added', { item: call() })), ['a f ']));
+});
+
+void suite('T8 · success is proved', () => {
+  void test('response.completed proves it and carries the usage', () => {
+    const { events } = read(text('a'), completed([message('a')], { usage: { input_tokens: 3, output_tokens: 2 } }), text('late'));
+    assert.deepEqual(
+      events.map(({ type }) => type),
+      ['delta', 'proof', 'usage'],
+    );
+  });
+  for (const [reason, told] of [
+    ['max_output_tokens', 'max_output_tokens'],
+    ['max_tokens', 'max_output_tokens'],
+    ['content_filter', 'content_filter'],
+    [undefined, 'max_output_tokens'],
+  ]) {
+    void test(`response.incomplete for ${reason} is incomplete, with output or without`, () => {
+      const { events } = read(
+        event('incomplete', { response: { status: 'incomplete', incomplete_details: reason === undefined ? null : { reason } } }),
+      );
+      assert.deepEqual(events, [{ type: 'proof', proof: { status: 'incomplete', reason: told } }]);
+    });
+  }
+  void test('an unknown reason is a protocol failure that names it', () => {
+    const { failure } = read(event('incomplete', { response: { incomplete_details: { reason: 'constructor' } } }));
+    assert.deepEqual([failure?.code, failure?.detail], ['provider_protocol', 'incomplete_reason=constructor']);
+  });
+  void test('[DONE] alone proves nothing', () => assert.equal(read(text('a'), '[DONE]').proofs, 0));
+  void test('an end with nothing in it is empty_response, reasoning alone too', () => {
+    assert.equal(endOf(read(completed())), 'empty_response');
+    assert.equal(endOf(read(event('reasoning_text.delta', { delta: 'hm' }), completed())), 'empty_response');
+  });
+  void test('what only the whole response holds is shown before the proof', () => {
+    const seen = read(completed([message('Hel'), message('lo'), call({ arguments: '{}' })]));
+    assert.deepEqual([seen.text, seen.events.at(-1)?.type], ['Hello{}', 'proof']);
+  });
+  void test('what deltas have told is not told twice', () => {
+    const seen = read(text('Hello'), event('output_item.added', { item: call() }), completed([message('Hello'), call()]));
+    assert.equal(seen.text, 'Hello');
+    assert.equal(seen.events.length, 3);
+  });
+});
+
+void suite('function calls', () => {
+  const args = (delta: string, at: object) => event('function_call_arguments.delta', { delta, ...at });
+  void test('pieces find their call by item id, by output index, or as the last one', () => {
+    for (const at of [{ item_id: 'fc_1', output_index: 0 }, { output_index: 0 }, {}]) {
+      assert.deepEqual(calls(event('output_item.added', { output_index: 0, item: call() }), args('{', at), args('}', at)), [
+        'a f ',
+        'a f {',
+        'a f }',
+      ]);
+    }
+  });
+  void test('two side by side are told apart', () => {
+    const second = call({ id: 'fc_2', call_id: 'b', name: 'g' });
+    const told = calls(
+      event('output_item.added', { output_index: 0, item: call() }),
+      event('output_item.added', { output_index: 1, item: second }),
+      args('1', { item_id: 'fc_1' }),
+      args('2', { output_index: 1 }),
+    );
+    assert.deepEqual(told, ['a f ', 'b g ', 'a f 1', 'b g 2']);
+  });
+  void test('arguments that come whole with the end of the item are shown once', () => {
+    const done = event('output_item.done', { output_index: 0, item: call({ arguments: '{}' }) });
+    assert.deepEqual(calls(event('output_item.added', { output_index: 0, item: call() }), done, done), ['a f ', 'a f {}']);
+    assert.deepEqual(calls(done), ['a f ', 'a f {}']);
+  });
+  void test('an item whose id changes is known by its call id', () => {
+    const done = event('output_item.done', { item: call({ id: 'other', arguments: '{}' }) });
+    assert.deepEqual(calls(event('output_item.added', { item: call() }), done), ['a f ', 'a f {}']);
+  });
+  void test('arguments of no call are refused', () => assert.equal(endOf(read(args('{', {}))), 'provider_protocol'));
+});
+
+void suite('trouble in the stream', () => {
+  const errors: readonly (readonly [unknown, string])[] = [
+    [{ type: 'error', code: 'rate_limit_exceeded', message: 'm', param: null }, 'provider_busy'],
+    [{ type: 'error', error: { type: 'server_error', code: null, message: 'm' } }, 'provider_busy'],
+    [{ type: 'error', code: null, message: 'm' }, 'provider_rejected'],
+    [{ type: 'error', error: { type: 'invalid_request_error', code: 'context_length_exceeded', message: 'm' } }, 'context_length_exceeded'],
+    [event('failed', { response: { status: 'failed', error: { code: 'server_error', message: 'm' } } }), 'provider_busy'],
+    [event('failed', { response: { status: 'failed', error: { code: 'invalid_prompt', message: 'm' } } }), 'provider_rejected'],
+    [event('failed', { response: null }), 'provider_rejected'],
+    [event('completed', { response: { status: 'failed', error: { code: 'insufficient_quota' } } }), 'provider_busy'],
+    ['{"type":', 'provider_protocol'],
+    ['[]', 'provider_protocol'],
+  ];
+  for (const [each, code] of errors) void test(`${code}: ${JSON.stringify(each)}`, () => assert.equal(endOf(read(text('a'), each)), code));
+});
