@@ -1,7 +1,7 @@
 /** `/v1/responses`: submit, read, follow, cancel. */
 import type { Context, Hono } from 'hono';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
-import type { Submission, TurnRow, Turnkeep } from '../client/turnkeep.ts';
+import type { AttemptRow, Submission, TurnRow, Turnkeep } from '../client/turnkeep.ts';
 import type { GatewayEnv } from './app.ts';
 import { writeWhenReady } from './blocking.ts';
 import { readJson } from './body.ts';
@@ -141,10 +141,18 @@ async function stream(
   const written = writeSse({
     outgoing: c.env.outgoing,
     rows: (signal) => turnkeep.follow(turn.id, after, signal),
+    notice: async () => retryNotice(await turnkeep.readAttempts(turn.id)),
     headers: { ...headers, ...requestId(c) },
   });
   written.catch(onStreamError);
   return RESPONSE_ALREADY_SENT;
+}
+
+/** `retry 2 of 3 in 1000 ms: transport_failed`, while the last request has failed and another is due. */
+function retryNotice(attempts: readonly AttemptRow[]): string | undefined {
+  const last = attempts.at(-1);
+  if (last?.waitMs === undefined) return undefined;
+  return `retry ${last.attempt + 1} of 3 in ${last.waitMs} ms: ${last.code ?? last.outcome ?? ''}`;
 }
 
 async function known(c: Context<GatewayEnv>, turnkeep: Turnkeep): Promise<TurnRow> {

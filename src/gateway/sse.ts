@@ -14,10 +14,14 @@ export interface SseOptions {
   /** Ends when the turn has ended. Must stop when `signal` aborts. */
   readonly rows: (signal: AbortSignal) => AsyncIterable<readonly JournalRow[]>;
   readonly headers?: Readonly<Record<string, string>>;
+  /** What a waiting viewer may be told in a comment: said once, when it is new. */
+  readonly notice?: () => Promise<string | undefined>;
 }
 
+const noticeEveryMs = 500;
+
 /** Resolves when the stream has been written to its end or the viewer has gone. */
-export async function writeSse({ outgoing, rows, headers }: SseOptions): Promise<void> {
+export async function writeSse({ outgoing, rows, headers, notice }: SseOptions): Promise<void> {
   const gone = new AbortController();
   outgoing.on('close', () => {
     gone.abort();
@@ -36,10 +40,12 @@ export async function writeSse({ outgoing, rows, headers }: SseOptions): Promise
     // A viewer that does not read needs no sign of life.
     if (outgoing.writableLength === 0) outgoing.write(': keep-alive\n\n');
   }, idleCommentMs);
+  const notices = notice === undefined ? undefined : startNotices(outgoing, notice);
   try {
     for await (const batch of rows(gone.signal)) {
       const isWritten = outgoing.write(batch.map(frame).join(''));
       comment.refresh();
+      notices?.refresh();
       if (!isWritten && !gone.signal.aborted) await drained(outgoing, gone.signal);
     }
     if (!gone.signal.aborted) outgoing.end('data: [DONE]\n\n');
@@ -49,7 +55,25 @@ export async function writeSse({ outgoing, rows, headers }: SseOptions): Promise
     throw error;
   } finally {
     clearInterval(comment);
+    clearInterval(notices);
   }
+}
+
+/** Looks for news while nothing else comes: a retry is a quiet line, not an event (contract.md). */
+function startNotices(outgoing: ServerResponse, notice: () => Promise<string | undefined>): NodeJS.Timeout {
+  let told: string | undefined;
+  return setInterval(() => {
+    if (outgoing.writableLength > 0) return;
+    notice().then(
+      (text) => {
+        if (text === undefined || text === told || outgoing.writableEnded) return;
+        told = text;
+        outgoing.write(`: ${text}\n\n`);
+      },
+      // A notice is a courtesy; the events themselves will tell of any trouble.
+      () => undefined,
+    );
+  }, noticeEveryMs);
 }
 
 function frame({ type, data }: JournalRow): string {

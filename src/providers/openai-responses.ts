@@ -1,19 +1,13 @@
 /** The Responses dialect. Strict in what proves the end, lenient in the rest: servers leave out numbers and indexes. */
 import type { ModelEvent } from '../domain/model.ts';
 import { Answer, jsonOf } from './answer.ts';
+import { type FunctionCall, FunctionCalls } from './function-calls.ts';
 import { asArray, asRecord, asWord, type JsonRecord } from './json.ts';
 import { modelFailure, safeWord } from './model-failure.ts';
 import { ProviderError } from './provider.ts';
 import type { SseEvent } from './sse.ts';
 import { inBandFailure, statedError } from './stated-error.ts';
 import { usageOf } from './usage.ts';
-
-interface FunctionCall {
-  readonly item: string;
-  readonly callId: string;
-  readonly name: string;
-  hasArguments: boolean;
-}
 
 const textEvents = {
   'response.output_text.delta': 'text',
@@ -30,10 +24,8 @@ const incompleteReasons = new Map([
 ]);
 
 export class ResponsesAnswer extends Answer {
-  /** By item id and by output index, whichever the events carry. */
-  readonly #calls = new Map<string, FunctionCall>();
+  readonly #calls = new FunctionCalls();
   #hasMessage = false;
-  #lastCall: FunctionCall | undefined;
 
   read({ event, data }: SseEvent, out: ModelEvent[]): void {
     if (data === '[DONE]') {
@@ -51,7 +43,7 @@ export class ResponsesAnswer extends Answer {
         this.#announce(asRecord(body['item']), body['output_index'], out);
         return;
       case 'response.function_call_arguments.delta':
-        this.#showArguments(this.#callOf(body), asWord(body['delta']), out);
+        this.#showArguments(this.#calls.addressed(body), asWord(body['delta']), out);
         return;
       case 'response.output_item.done': {
         const item = asRecord(body['item']);
@@ -89,7 +81,7 @@ export class ResponsesAnswer extends Answer {
 
   /** What the whole response holds, though no delta told it. */
   #showMissing(output: readonly unknown[], out: ModelEvent[]): void {
-    const isUntold = { message: !this.#hasMessage, call: this.#calls.size === 0 };
+    const isUntold = { message: !this.#hasMessage, call: this.#calls.count === 0 };
     output.forEach((each, index) => {
       const item = asRecord(each) ?? {};
       if (item['type'] === 'message' && isUntold.message) {
@@ -114,37 +106,12 @@ export class ResponsesAnswer extends Answer {
   /** Shows the name of a call that is new; returns the call. */
   #announce(item: JsonRecord | undefined, outputIndex: unknown, out: ModelEvent[]): FunctionCall | undefined {
     if (item?.['type'] !== 'function_call') return undefined;
-    const keys = keysOf(item['id'], outputIndex);
-    const known = this.#find(keys) ?? this.#withCallId(asWord(item['call_id']));
+    const known = this.#calls.find(item, outputIndex);
     if (known !== undefined) return known;
-    const name = asWord(item['name']);
-    if (name === undefined) throw new ProviderError(modelFailure('provider_protocol', { detail: 'tool_call_without_name' }));
-    const number = `call ${this.#calls.size}`;
-    const callId = asWord(item['call_id']) ?? asWord(item['id']) ?? `call_${crypto.randomUUID()}`;
-    const call: FunctionCall = { item: number, callId, name, hasArguments: false };
-    for (const key of keys.length === 0 ? [number] : keys) this.#calls.set(key, call);
-    this.#lastCall = call;
-    this.show({ type: 'tool_call', item: call.item, callId, name, text: '' }, out);
+    const call = this.#calls.add(item, outputIndex);
+    const { item: name, callId } = call;
+    this.show({ type: 'tool_call', item: name, callId, name: call.name, text: '' }, out);
     return call;
-  }
-
-  #callOf(body: JsonRecord): FunctionCall {
-    const keys = keysOf(body['item_id'], body['output_index']);
-    const call = this.#find(keys) ?? this.#lastCall;
-    if (call === undefined) throw new ProviderError(modelFailure('provider_protocol', { detail: 'arguments_without_call' }));
-    return call;
-  }
-
-  #find(keys: readonly string[]): FunctionCall | undefined {
-    for (const key of keys) {
-      const call = this.#calls.get(key);
-      if (call !== undefined) return call;
-    }
-    return undefined;
-  }
-
-  #withCallId(callId: string | undefined): FunctionCall | undefined {
-    return callId === undefined ? undefined : [...this.#calls.values()].find((call) => call.callId === callId);
   }
 
   #showArguments(call: FunctionCall, text: string | undefined, out: ModelEvent[]): void {
@@ -169,9 +136,4 @@ function partOf(body: JsonRecord): string | undefined {
   const part = body['content_index'] ?? body['summary_index'];
   if (item === undefined && part === undefined) return undefined;
   return JSON.stringify([item, part]);
-}
-
-function keysOf(id: unknown, outputIndex: unknown): readonly string[] {
-  const byId = asWord(id);
-  return [...(byId === undefined ? [] : [`id ${byId}`]), ...(typeof outputIndex === 'number' ? [`index ${outputIndex}`] : [])];
 }

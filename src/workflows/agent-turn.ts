@@ -45,7 +45,7 @@ const { recordInput } = proxyLocalActivities<TurnActivities>({
 
 const { settleTurn } = proxyActivities<TurnActivities>({
   // Again and again until the database took it.
-  startToCloseTimeout: '10s',
+  startToCloseTimeout: '5s',
   retry: { initialInterval: '200ms', maximumInterval: '5s' },
 });
 

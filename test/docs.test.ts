@@ -1,0 +1,22 @@
+/** The documents do not promise what is not there. */
+import assert from 'node:assert/strict';
+import { existsSync, globSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { test } from 'node:test';
+import { failureRules } from '../src/domain/failure.ts';
+
+const root = join(import.meta.dirname, '..');
+
+test('every link of the documents leads to a file', () => {
+  for (const file of ['README.md', ...globSync('docs/**/*.md', { cwd: root })]) {
+    for (const [, target = ''] of readFileSync(join(root, file), 'utf8').matchAll(/\]\((?!https?:)([^)#]+)/g)) {
+      assert.ok(existsSync(join(root, dirname(file), target)), `${file} links to ${target}`);
+    }
+  }
+});
+
+test('the README names every way a turn can fail', () => {
+  const readme = readFileSync(join(root, 'README.md'), 'utf8');
+  const untold = new Set(['budget_exceeded', 'internal_error']);
+  for (const code of Object.keys(failureRules)) assert.ok(untold.has(code) || readme.includes(`\`${code}\``), code);
+});
