@@ -91,14 +91,29 @@ function connector(timeout: number): buildConnector.connector {
   };
 }
 
-/** Gives `fetch` the head of an empty 200 and the body to `wire`. Before the head, errors are `fetch`'s to report. */
+/**
+ * Gives `fetch` the head of an empty 200 and the body to `wire`. Before the head, errors are `fetch`'s to report, and
+ * it may abort. After that it may not: it would, once its own answer, of which we keep nothing, is collected as garbage.
+ */
 function tapped(wire: WireBody, onHead: (status: number, headers: Headers) => void): Dispatcher.DispatcherComposeInterceptor {
   return (dispatch) => (options, handler) => {
     let hasHead = false;
+    const quiet = (controller: Dispatcher.DispatchController): Dispatcher.DispatchController => ({
+      abort: (reason) => {
+        if (!hasHead) controller.abort(reason);
+      },
+      pause: () => {},
+      resume: () => {},
+      aborted: false,
+      paused: false,
+      reason: null,
+      rawHeaders: [],
+      rawTrailers: [],
+    });
     return dispatch(options, {
       onRequestStart: (controller, context) => {
         wire.attach(controller);
-        handler.onRequestStart?.(controller, context);
+        handler.onRequestStart?.(quiet(controller), context);
       },
       onResponseStart: (controller, status, headers) => {
         // 103 and its like come before the head.
@@ -106,9 +121,8 @@ function tapped(wire: WireBody, onHead: (status: number, headers: Headers) => vo
         hasHead = true;
         const told = readHeaders.flatMap((name): [string, string][] => [headers[name] ?? []].flat().map((value) => [name, value]));
         onHead(status, new Headers(told));
-        const quiet: Dispatcher.DispatchController = Object.assign(Object.create(controller), { rawHeaders: [], rawTrailers: [] });
-        handler.onResponseStart?.(quiet, 200, {}, '');
-        handler.onResponseEnd?.(quiet, {});
+        handler.onResponseStart?.(quiet(controller), 200, {}, '');
+        handler.onResponseEnd?.(quiet(controller), {});
       },
       onResponseData: (_controller, chunk) => wire.push(chunk),
       onResponseEnd: () => wire.finish(),

@@ -1,6 +1,8 @@
 /** Cancels and deadlines: who may close the socket, and what is told then. */
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import {
   chat,
   comment,
@@ -86,6 +88,24 @@ void suite('T5 · a cancel closes the socket at once, and its reason is what is 
     await assert.rejects(listed, (error) => error === 'stop');
     await server.hungUp(1);
   });
+});
+
+void test('nobody else closes the socket: not the garbage collector either', async (t) => {
+  setFlagsFromString('--expose-gc');
+  const collectGarbage = runInNewContext('gc') as () => void;
+  const server = await serverFor(t, {
+    fallback: [sseHead, chat.content('a'), hold('go'), chat.content('b'), chat.finish(), chat.usage(), stall],
+  });
+  const seen = await follow(providerFor(t, 'chat', server.baseUrl).stream(hello, never), async (each) => {
+    if (each.type !== 'delta' || each.delta.text !== 'a') return;
+    // undici's `fetch` cancels an answer once its Response is collected, and with it the request.
+    for (let turn = 0; turn < 20; turn += 1) {
+      collectGarbage();
+      await new Promise(setImmediate);
+    }
+    server.release('go');
+  });
+  assert.deepEqual([endOf(seen), seen.text], ['proved', 'ab']);
 });
 
 void suite('deadlines are model_timeout, which is never retried', () => {
