@@ -40,7 +40,7 @@ export const createResponse = z.strictObject({
   top_p: z.number().min(0).max(1).nullish(),
   presence_penalty: z.number().min(-2).max(2).nullish(),
   frequency_penalty: z.number().min(-2).max(2).nullish(),
-  top_logprobs: z.int().min(0).max(20).nullish(),
+  top_logprobs: onlyDefault(0),
   max_output_tokens: z.int().min(1).nullish(),
   user: z.string().nullish(),
   truncation: onlyDefault('disabled'),

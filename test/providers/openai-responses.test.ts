@@ -102,6 +102,15 @@ void suite('function calls', () => {
     const done = event('output_item.done', { item: call({ id: 'other', arguments: '{}' }) });
     assert.deepEqual(calls(event('output_item.added', { item: call() }), done), ['a f ', 'a f {}']);
   });
+  void test('calls that all claim place 0 are told apart by their call ids', () => {
+    const added = (id: string) => event('output_item.added', { output_index: 0, item: call({ id, call_id: id }) });
+    assert.deepEqual(calls(added('a'), args('1', { output_index: 0 }), added('b'), args('2', { output_index: 0 })), [
+      'a f ',
+      'a f 1',
+      'b f ',
+      'b f 2',
+    ]);
+  });
   void test('arguments of no call are refused', () => assert.equal(endOf(read(args('{', {}))), 'provider_protocol'));
 });
 

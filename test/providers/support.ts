@@ -3,7 +3,7 @@ import type { TestContext } from 'node:test';
 import type { ModelEvent, ModelFailure, ModelRequest } from '../../src/domain/model.ts';
 import type { PromptItem } from '../../src/domain/prompt.ts';
 import type { ResponseSettings } from '../../src/domain/response.ts';
-import { Answer } from '../../src/providers/answer.ts';
+import type { Answer } from '../../src/providers/answer.ts';
 import { createProvider, type ProviderOptions } from '../../src/providers/create-provider.ts';
 import { ChatAnswer } from '../../src/providers/openai-chat.ts';
 import { ResponsesAnswer } from '../../src/providers/openai-responses.ts';

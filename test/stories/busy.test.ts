@@ -15,7 +15,7 @@ import { type Case, caseModel, runCase } from '../support/cases.ts';
 import { story } from '../support/world.ts';
 
 /** A failed attempt: its code, and the wait after it. `dated`: whatever was left until the date the provider gave. */
-type Failed = readonly [code: string, wait?: number | 'dated'];
+type Failed = readonly [code: string, wait?: number | 'dated' | undefined];
 
 interface Told extends Case {
   readonly failures: readonly Failed[];
@@ -33,10 +33,10 @@ interface Attempt {
 }
 
 const opening = ['response.created', 'response.queued', 'response.in_progress'];
-const message = (deltas: number): string[] => [
+const message = [
   'response.output_item.added',
   'response.content_part.added',
-  ...Array.from({ length: deltas }, () => 'response.output_text.delta'),
+  'response.output_text.delta',
   'response.output_text.done',
   'response.content_part.done',
   'response.output_item.done',
@@ -61,11 +61,11 @@ function tell(title: string, api: 'chat' | 'responses', cases: readonly Told[]):
           const isCompleted = failures.at(-1)?.[1] !== undefined;
           assert.equal(requests.length, failures.length + (isCompleted ? 1 : 0), `${name}: requests`);
           assert.equal(code, isCompleted ? undefined : failures.at(-1)?.[0], name);
+          // Deltas that come faster than the journal writes are merged.
+          const withoutRepeats = viewer.types.filter((type, index) => type !== viewer.types[index - 1]);
           assert.deepEqual(
-            viewer.types,
-            isCompleted
-              ? [...opening, ...message(2), 'response.completed']
-              : [...opening, ...(text === '' ? [] : message(1)), 'response.failed'],
+            withoutRepeats,
+            isCompleted ? [...opening, ...message, 'response.completed'] : [...opening, ...(text === '' ? [] : message), 'response.failed'],
             name,
           );
           assert.equal(viewer.text, isCompleted ? 'Hello world' : text, name);

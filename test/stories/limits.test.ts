@@ -27,10 +27,10 @@ import { type Case, caseModel, runCase, type Outcome } from '../support/cases.ts
 import { story, World, type WorldOptions } from '../support/world.ts';
 
 const opening = ['response.created', 'response.queued', 'response.in_progress'];
-const message = (deltas: number): string[] => [
+const message = [
   'response.output_item.added',
   'response.content_part.added',
-  ...Array.from({ length: deltas }, () => 'response.output_text.delta'),
+  'response.output_text.delta',
   'response.output_text.done',
   'response.content_part.done',
   'response.output_item.done',
@@ -46,7 +46,7 @@ interface Failing extends Case {
 /** One request, one failed attempt, no wait, and what was shown is kept. */
 function assertFailedOnce({ viewer, requests, attempts }: Outcome, { name, code, text: shown = '' }: Failing): void {
   assert.equal(requests.length, 1, `${name}: requests`);
-  assert.deepEqual(viewer.types, [...opening, ...(shown === '' ? [] : message(1)), 'response.failed'], name);
+  assert.deepEqual(viewer.types, [...opening, ...(shown === '' ? [] : message), 'response.failed'], name);
   assert.equal(viewer.last.response.error?.code, code, `${name}: ${viewer.last.response.error?.message}`);
   assert.deepEqual(
     viewer.last.response.output.map((item) => [item.status, item.content?.[0]?.text]),
@@ -76,7 +76,11 @@ const silences = (limit: string): Failing[] =>
       ['after the first content', [sseHead, chat.content('Hel'), stall], 'Hel'],
       ['after the first content with endless comments', [sseHead, chat.content('Hel'), ...endless(comment('processing'))], 'Hel'],
       ['after the first content with endless empty deltas', [sseHead, chat.content('Hel'), ...endless(chat.content(''))], 'Hel'],
-      ['after the first content with endless bytes of one event', [sseHead, chat.content('Hel'), text('data: '), ...endless(text(' '))], 'Hel'],
+      [
+        'after the first content with endless bytes of one event',
+        [sseHead, chat.content('Hel'), text('data: '), ...endless(text(' '))],
+        'Hel',
+      ],
     ] as const
   ).map(([phase, script, shown = '']) => ({ name: `${limit}: silence ${phase}`, code: limit, text: shown, scripts: [script, fine] }));
 
@@ -88,8 +92,9 @@ function tellSilences(title: string, limits: NonNullable<WorldOptions['limits']>
         cases.map(async (each) => {
           const outcome = await runCase(world, each);
           assertFailedOnce(outcome, each);
-          const request = await world.model.hungUp(outcome.requests[0]!.index);
-          assert.ok(request.endedAtMs! - request.arrivedAtMs >= limitMs, `${each.name}: after ${request.endedAtMs! - request.arrivedAtMs} ms`);
+          await world.model.hungUp(outcome.requests[0]!.index);
+          const tookMs = outcome.attempts[0]!.endedAtMs! - outcome.attempts[0]!.requestedAtMs;
+          assert.ok(tookMs >= limitMs, `${each.name}: after ${tookMs} ms`);
         }),
       );
     },
@@ -109,7 +114,12 @@ tellSilences(
   { turnTimeoutMs: 1_500 },
   [
     ...silences('turn_timeout'),
-    { name: 'words without end', code: 'turn_timeout', text: 'Hel', scripts: [[sseHead, chat.content('Hel'), ...endless(comment('still here'))], fine] },
+    {
+      name: 'words without end',
+      code: 'turn_timeout',
+      text: 'Hel',
+      scripts: [[sseHead, chat.content('Hel'), ...endless(comment('still here'))], fine],
+    },
   ],
   0,
 );
@@ -123,7 +133,14 @@ story(
   {
     limits: { firstEventTimeoutMs: 1_000, idleTimeoutMs: 1_000 },
     model: () => ({
-      fallback: [sseHead, chat.role(), ...Array.from({ length: 8 }, () => [wait(200), chat.content('word ')]).flat(), chat.finish(), done, end],
+      fallback: [
+        sseHead,
+        chat.role(),
+        ...Array.from({ length: 8 }, () => [wait(200), chat.content('word ')]).flat(),
+        chat.finish(),
+        done,
+        end,
+      ],
     }),
   },
 );
@@ -161,9 +178,27 @@ const addresses: Address[] = [
     options: { baseUrl: ({ port }) => `https://127.0.0.1:${port}/v1` },
   },
   { name: 'a bad URL', code: 'provider_rejected', attempts: 1, connections: 0, options: { baseUrl: () => 'http://[nonsense/v1' } },
-  { name: 'a port past the last', code: 'provider_rejected', attempts: 1, connections: 0, options: { baseUrl: () => 'http://127.0.0.1:70000/v1' } },
-  { name: 'a port that fetch refuses', code: 'provider_rejected', attempts: 1, connections: 0, options: { baseUrl: () => 'http://127.0.0.1:9/v1' } },
-  { name: 'an unknown scheme', code: 'provider_rejected', attempts: 1, connections: 0, options: { baseUrl: ({ port }) => `gopher://127.0.0.1:${port}/v1` } },
+  {
+    name: 'a port past the last',
+    code: 'provider_rejected',
+    attempts: 1,
+    connections: 0,
+    options: { baseUrl: () => 'http://127.0.0.1:70000/v1' },
+  },
+  {
+    name: 'a port that fetch refuses',
+    code: 'provider_rejected',
+    attempts: 1,
+    connections: 0,
+    options: { baseUrl: () => 'http://127.0.0.1:9/v1' },
+  },
+  {
+    name: 'an unknown scheme',
+    code: 'provider_rejected',
+    attempts: 1,
+    connections: 0,
+    options: { baseUrl: ({ port }) => `gopher://127.0.0.1:${port}/v1` },
+  },
   {
     name: 'a refused port',
     code: 'transport_failed',
@@ -172,7 +207,13 @@ const addresses: Address[] = [
     // Of the ports below 1024 this one is on nobody's list and in nobody's use.
     options: { baseUrl: () => 'http://127.0.0.1:1000/v1' },
   },
-  { name: 'a name that is none', code: 'transport_failed', attempts: 3, connections: 0, options: { baseUrl: () => 'http://nobody.invalid/v1' } },
+  {
+    name: 'a name that is none',
+    code: 'transport_failed',
+    attempts: 3,
+    connections: 0,
+    options: { baseUrl: () => 'http://nobody.invalid/v1' },
+  },
 ];
 
 for (const { name, code, attempts: made, connections, options } of addresses) {
@@ -191,11 +232,13 @@ for (const { name, code, attempts: made, connections, options } of addresses) {
   });
 }
 
-test('T3 · a plain request to a TLS port is not sent again', { timeout: 60_000 }, async () => {
+/** OpenSSL answers a plain request by closing without a word, which is no different from a server that went away. */
+test('T3 · a TLS port that closes upon a plain request is taken for one that is gone', { timeout: 60_000 }, async () => {
   await using world = await World.open({ model: tls, baseUrl: ({ port }) => `http://127.0.0.1:${port}/v1` });
   const viewer = await world.hear('hi');
-  const [attempt, ...more] = await world.attempts(viewer.id);
-  assert.deepEqual([viewer.last.response.error?.code, attempt?.code, more, world.model.connections.length], ['provider_protocol', 'provider_protocol', [], 1]);
+  assert.deepEqual(viewer.types, [...opening, 'response.failed']);
+  assert.equal(viewer.last.response.error?.code, 'transport_failed');
+  assert.deepEqual([(await world.attempts(viewer.id)).length, world.model.connections.length], [3, 3]);
 });
 
 test('T3 · a connection that is accepted and never served is tried again, each on a socket of its own', { timeout: 60_000 }, async () => {
@@ -213,7 +256,6 @@ test('T3 · a connection that is accepted and never served is tried again, each 
 
 // Protocols. -----------------------------------------------------------------------------------------------------
 
-const notHttp = 'SSH-2.0-OpenSSH_9.6\r\n';
 const protocols: Failing[] = (
   [
     ['a page with 200', [htmlPage()]],
@@ -223,8 +265,12 @@ const protocols: Failing[] = (
     ['an error as JSON with 200', [answer(200, { error: { message: 'overloaded' } })]],
     ['garbage', [[sseHead, text(Uint8Array.from({ length: 300 }, (_, index) => (index * 7) % 256)), text('\n\n'), end]]],
     ['lines of no event stream', [[sseHead, text('hello\nworld\n\n'), end]]],
-    ['no HTTP at all', [[raw(notHttp), fin]]],
-    ['a chunk size that is no number', [[raw('HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n'), fin]]],
+    ['no HTTP at all', [[raw('SSH-2.0-OpenSSH_9.6\r\n'), fin]]],
+    ['a TLS alert', [[raw(Uint8Array.of(0x15, 3, 1, 0, 2, 2, 70)), fin]]],
+    [
+      'a chunk size that is no number',
+      [[raw('HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n'), fin]],
+    ],
     ['a compressed stream', [[head({ headers: { 'content-encoding': 'gzip' } }), text('\u001f\u008b'), end]]],
     ['broken JSON before the start', [[sseHead, chat.role(), text('data: {"choices":[\n\n'), end]]],
     ['JSON that is no object', [[sseHead, text('data: [1]\n\n'), end]]],
@@ -312,12 +358,14 @@ for (const api of ['chat', 'responses'] as const) {
       await Promise.all(
         cases.map(async (each) => {
           const { viewer, requests } = await runCase(world, each);
-          assert.deepEqual(viewer.types, [...opening, ...message(said.length), 'response.completed'], each.name);
+          // Deltas that come faster than the journal writes are merged.
+          const withoutRepeats = viewer.types.filter((type, index) => type !== viewer.types[index - 1]);
           assert.deepEqual(
-            viewer.events.filter(({ type }) => type === 'response.output_text.delta').map(({ delta }) => delta),
-            said,
-            each.name,
+            withoutRepeats,
+            [...opening, ...message, 'response.completed'],
+            `${each.name}: ${viewer.last.response.error?.message}`,
           );
+          assert.equal(viewer.text, said.join(''), each.name);
           assert.equal(viewer.last.response.output[0]?.content?.[0]?.text, said.join(''));
           assert.deepEqual([viewer.last.response.usage?.input_tokens, requests.length], [3, 1]);
         }),
