@@ -5,6 +5,7 @@ import type { Logger } from 'pino';
 import { createActivities } from './activities/create-activities.ts';
 import type { Config } from './config.ts';
 import { createProvider } from './providers/create-provider.ts';
+import type { Provider } from './providers/provider.ts';
 import type { Store } from './store/store.ts';
 
 export interface WorkerDeps {
@@ -61,7 +62,7 @@ export async function startWorker({ config, connection, store, log, ...options }
       ? { maxCachedWorkflows: 0, maxConcurrentWorkflowTaskExecutions: 1, maxConcurrentWorkflowTaskPolls: 1 }
       : {}),
   });
-  const stopped = worker.run().finally(async () => provider.close());
+  const stopped = runUntilStopped(worker, provider);
   log.info({ taskQueue: config.taskQueue }, 'worker polls');
   return {
     stopped,
@@ -69,4 +70,12 @@ export async function startWorker({ config, connection, store, log, ...options }
       if (worker.getState() === 'RUNNING') worker.shutdown();
     },
   };
+}
+
+async function runUntilStopped(worker: Worker, provider: Provider): Promise<void> {
+  try {
+    await worker.run();
+  } finally {
+    await provider.close();
+  }
 }

@@ -7,7 +7,8 @@
 import type { ModelDelta } from '../domain/model.ts';
 import { startsStep } from '../domain/model.ts';
 import { journalRowOf } from '../domain/response-event.ts';
-import type { ResponseStream, TurnEnd } from '../domain/response-stream.ts';
+import type { ResponseStream } from '../domain/response-stream.ts';
+import type { TurnEnd } from '../domain/turn-end.ts';
 import { persist } from '../store/persist.ts';
 import { sealOf } from '../store/settle-turn.ts';
 import type { Append, AttemptEnd, AttemptKey, Store, TurnRow } from '../store/store.ts';

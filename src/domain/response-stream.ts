@@ -8,28 +8,12 @@
  * so a stream can be taken up by another process at any event: `ResponseStream.replay(events)`.
  * The ids of items follow from the id of the response, so nothing here needs chance or a clock.
  */
-import type { Failure } from './failure.ts';
 import type { ModelDelta } from './model.ts';
 import { startsStep } from './model.ts';
-import {
-  type ItemStatus,
-  type MessagePart,
-  type OutputItem,
-  type ResponseObject,
-  type SettledStatus,
-  type Usage,
-  unknownUsage,
-} from './response.ts';
+import { type ItemStatus, type OutputItem, type ResponseObject, unknownUsage } from './response.ts';
 import type { ResponseEvent, UnnumberedEvent } from './response-event.ts';
-
-/** How a turn ended (contract.md, "How a turn ends"). */
-export type TurnEnd =
-  | { readonly status: 'completed'; readonly usage: Usage | null }
-  | { readonly status: 'incomplete'; readonly reason: string; readonly usage: Usage | null }
-  | { readonly status: 'cancelled'; readonly usage: Usage | null }
-  | { readonly status: 'failed'; readonly failure: Failure; readonly usage: Usage | null };
-
-type Part = Extract<ResponseEvent, { readonly part: unknown }>['part'];
+import { endEventOf, incompleteDetails, type TurnEnd } from './turn-end.ts';
+import { filled, outputText, type Part, partCount, withPart, withText } from './response-part.ts';
 
 /** An item that is being written; `text` is what its open part (or the call's arguments) has so far. */
 interface OpenItem {
@@ -307,42 +291,4 @@ export class ResponseStream {
         return event satisfies never;
     }
   }
-}
-
-const endEventOf = {
-  completed: 'response.completed',
-  incomplete: 'response.incomplete',
-  // `response.cancelled` is no type of OpenAI's and breaks its client.
-  cancelled: 'response.incomplete',
-  failed: 'response.failed',
-} as const satisfies Record<SettledStatus, string>;
-
-function incompleteDetails(end: TurnEnd): { readonly reason: string } | null {
-  if (end.status === 'incomplete') return { reason: end.reason };
-  return end.status === 'cancelled' ? { reason: 'cancelled' } : null;
-}
-
-function partCount(item: OutputItem): number {
-  if (item.type === 'message') return item.content.length;
-  return item.type === 'reasoning' ? item.summary.length : 0;
-}
-
-function withPart(item: OutputItem, part: Part): OutputItem {
-  if (item.type === 'message' && part.type !== 'summary_text') return { ...item, content: [...item.content, part] };
-  if (item.type === 'reasoning' && part.type === 'summary_text') return { ...item, summary: [...item.summary, part] };
-  return item;
-}
-
-function outputText(text: string): MessagePart {
-  return { type: 'output_text', text, annotations: [], logprobs: [] };
-}
-
-function filled(part: Part, text: string): Part {
-  return part.type === 'refusal' ? { ...part, refusal: text } : { ...part, text };
-}
-
-/** The item with what its open part has so far. */
-function withText({ item, part, text }: OpenItem): OutputItem {
-  if (item.type === 'function_call') return { ...item, arguments: text };
-  return part === undefined ? item : withPart(item, filled(part, text));
 }

@@ -5,7 +5,8 @@
 import type { Settled, UnsettledEnd } from '../domain/agent-turn.ts';
 import { type Failure, failureOf } from '../domain/failure.ts';
 import { journalRowOf, type ResponseEvent } from '../domain/response-event.ts';
-import { ResponseStream, type TurnEnd } from '../domain/response-stream.ts';
+import { ResponseStream } from '../domain/response-stream.ts';
+import type { TurnEnd } from '../domain/turn-end.ts';
 import type { Seal, Store, TurnRow } from './store.ts';
 
 export async function settleTurn(store: Store, id: string, end: UnsettledEnd, atMs: number): Promise<Settled> {

@@ -1,6 +1,6 @@
 /** The embedded driver: `node:sqlite`, one file, several processes. The default. */
 import type { JournalRow } from '../domain/response-event.ts';
-import type { Store } from './store.ts';
+import type { Append, Seal, Store } from './store.ts';
 import { Database } from './sqlite/database.ts';
 import * as journal from './sqlite/journal.ts';
 import { Tail } from './sqlite/tail.ts';
@@ -14,8 +14,8 @@ export function openSqliteStore(path: string): Store {
   const tail = new Tail(db);
 
   /** Whoever waits in this process is woken by whatever this process writes. */
-  function announced(turn: string, hasWritten: boolean): boolean {
-    if (hasWritten) tail.announce(turn);
+  function announced({ turn, rows }: Append | Seal, hasWritten: boolean): boolean {
+    if (hasWritten) tail.announce(turn, rows);
     return hasWritten;
   }
 
@@ -32,7 +32,10 @@ export function openSqliteStore(path: string): Store {
       } else if (isSealed) {
         return;
       } else {
-        await tail.next(turn, last, signal);
+        for (let fresh = await tail.next(turn, last, signal); fresh !== undefined; fresh = await tail.next(turn, last, signal)) {
+          last = fresh.at(-1)?.seq ?? last;
+          yield fresh;
+        }
       }
     }
   }
@@ -66,8 +69,8 @@ export function openSqliteStore(path: string): Store {
       });
     },
     readAttempts: async (turn) => journal.readAttempts(db, turn),
-    append: async (append) => announced(append.turn, journal.append(db, append)),
-    seal: async (seal) => announced(seal.turn, journal.seal(db, seal)),
+    append: async (append) => announced(append, journal.append(db, append)),
+    seal: async (seal) => announced(seal, journal.seal(db, seal)),
     readJournal: async (turn, { after = -1, limit = -1 } = {}) => journal.readJournal(db, turn, after, limit),
     readHead: async (turn) => journal.readHead(db, turn),
     follow,

@@ -4,7 +4,8 @@ import fc from 'fast-check';
 import { failureOf } from '../../src/domain/failure.ts';
 import type { ModelDelta } from '../../src/domain/model.ts';
 import type { ResponseEvent } from '../../src/domain/response-event.ts';
-import { ResponseStream, type TurnEnd } from '../../src/domain/response-stream.ts';
+import { ResponseStream } from '../../src/domain/response-stream.ts';
+import type { TurnEnd } from '../../src/domain/turn-end.ts';
 import { newResponse, type OutputItem } from '../../src/domain/response.ts';
 import { newTurn } from '../store/contract.ts';
 

@@ -47,3 +47,11 @@ test('T6 · a turn that had its end before it ran is only closed', () => {
   const settled = { status: 'cancelled', code: null } as const;
   assert.deepEqual(decide(course({ type: 'recorded', settled })), { type: 'close', ...settled });
 });
+
+test('T3 · attempts lost on workers that never answered are scheduled again: the claim counts the requests', () => {
+  assert.deepEqual(decide(course({ type: 'recorded' }, busy(1), { type: 'waited' }, { type: 'lost' })), {
+    type: 'streamModel',
+    requestsLeft: 2,
+    requestsMade: 1,
+  });
+});

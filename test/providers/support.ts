@@ -81,7 +81,7 @@ export function seen(events: readonly ModelEvent[], failure: ModelFailure | unde
 
 /** How it ended, in one word. */
 export function endOf({ failure, thrown, proofs }: Seen): string {
-  if (thrown !== undefined) return `thrown ${String(thrown)}`;
+  if (thrown !== undefined) return `thrown ${thrown instanceof Error ? thrown.message : JSON.stringify(thrown)}`;
   return failure?.code ?? (proofs === 1 ? 'proved' : `${proofs} proofs`);
 }
 

@@ -2,13 +2,14 @@
  * Wakes those who wait for a turn's next event: at once when this process wrote it, within `pollMs` when
  * another did. Nobody is polled for while nobody waits, and a poll is one PRAGMA (2.7 us).
  */
+import type { JournalRow } from '../../domain/response-event.ts';
 import type { Database } from './database.ts';
 
 const pollMs = 5;
 
 interface Waiter {
   readonly after: number;
-  readonly wake: () => void;
+  readonly wake: (rows?: readonly JournalRow[]) => void;
 }
 
 export class Tail {
@@ -21,30 +22,36 @@ export class Tail {
     this.#db = db;
   }
 
-  /** Resolves once the turn has an event after `after`, or is sealed; or at abort. May also resolve early. */
-  async next(turn: string, after: number, signal: AbortSignal): Promise<void> {
-    if (signal.aborted || this.#hasNews(turn, after)) return;
-    await new Promise<void>((resolve) => {
+  /**
+   * Resolves once the turn has an event after `after`, or is sealed; or at abort. May also resolve early.
+   * With the very next rows where this process has just written them: these need not be read again.
+   */
+  async next(turn: string, after: number, signal: AbortSignal): Promise<readonly JournalRow[] | undefined> {
+    if (signal.aborted || this.#hasNews(turn, after)) return undefined;
+    return new Promise((resolve) => {
       const waiters = this.#waiters.get(turn) ?? new Set<Waiter>();
       const waiter: Waiter = {
         after,
-        wake: () => {
+        wake: (rows) => {
           waiters.delete(waiter);
           if (waiters.size === 0 && this.#waiters.get(turn) === waiters) this.#waiters.delete(turn);
-          signal.removeEventListener('abort', waiter.wake);
-          resolve();
+          signal.removeEventListener('abort', leave);
+          resolve(rows?.[0]?.seq === after + 1 ? rows : undefined);
         },
+      };
+      const leave = (): void => {
+        waiter.wake();
       };
       waiters.add(waiter);
       this.#waiters.set(turn, waiters);
-      signal.addEventListener('abort', waiter.wake, { once: true });
+      signal.addEventListener('abort', leave, { once: true });
       this.#startPolling();
     });
   }
 
   /** This process has written to the turn. */
-  announce(turn: string): void {
-    for (const waiter of this.#waiters.get(turn) ?? []) waiter.wake();
+  announce(turn: string, rows: readonly JournalRow[]): void {
+    for (const waiter of this.#waiters.get(turn) ?? []) waiter.wake(rows);
   }
 
   close(): void {

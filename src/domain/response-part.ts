@@ -1,0 +1,38 @@
+/** The parts an output item is made of, and how they fill. Pure. */
+import type { MessagePart, OutputItem } from './response.ts';
+import type { ResponseEvent } from './response-event.ts';
+
+export type Part = Extract<ResponseEvent, { readonly part: unknown }>['part'];
+
+export function partCount(item: OutputItem): number {
+  if (item.type === 'message') return item.content.length;
+  return item.type === 'reasoning' ? item.summary.length : 0;
+}
+
+export function withPart(item: OutputItem, part: Part): OutputItem {
+  if (item.type === 'message' && part.type !== 'summary_text') return { ...item, content: [...item.content, part] };
+  if (item.type === 'reasoning' && part.type === 'summary_text') return { ...item, summary: [...item.summary, part] };
+  return item;
+}
+
+export function outputText(text: string): MessagePart {
+  return { type: 'output_text', text, annotations: [], logprobs: [] };
+}
+
+export function filled(part: Part, text: string): Part {
+  return part.type === 'refusal' ? { ...part, refusal: text } : { ...part, text };
+}
+
+/** An item of which a part may still be open. */
+export interface Unfinished {
+  readonly item: OutputItem;
+  readonly part: Part | undefined;
+  /** What the open part, or the arguments of a call, have so far. */
+  readonly text: string;
+}
+
+/** The item with what its open part has so far. */
+export function withText({ item, part, text }: Unfinished): OutputItem {
+  if (item.type === 'function_call') return { ...item, arguments: text };
+  return part === undefined ? item : withPart(item, filled(part, text));
+}
