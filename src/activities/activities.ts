@@ -6,11 +6,11 @@ import type { Settled, UnsettledEnd } from '../domain/agent-turn.ts';
 
 export interface TurnActivities {
   /** Local. Puts the user's input into the transcript, once (T1), and brings the limits into the history. */
-  recordInput(input: { readonly turn: string }): Promise<RecordedTurn>;
+  readonly recordInput: (input: { readonly turn: string }) => Promise<RecordedTurn>;
   /** One request to the model. Throws `ApplicationFailure` typed with a `FailureCode`; see `StreamFailureDetails`. */
-  streamModel(input: StreamModelInput): Promise<Settled>;
+  readonly streamModel: (input: StreamModelInput) => Promise<Settled>;
   /** Gives the turn its end when `streamModel` could not. */
-  settleTurn(input: { readonly turn: string; readonly end: UnsettledEnd }): Promise<Settled>;
+  readonly settleTurn: (input: { readonly turn: string; readonly end: UnsettledEnd }) => Promise<Settled>;
 }
 
 export interface RecordedTurn {
