@@ -28,7 +28,7 @@ export class ApiError extends Error {
 
 /** The first thing wrong with a request, by the name of the field. */
 export function validationError(error: z.ZodError): ApiError {
-  const issue = error.issues[0];
+  const issue = error.issues[0] === undefined ? undefined : deepest(error.issues[0]);
   if (issue === undefined) return new ApiError({ status: 400, message: 'The request is not valid.' });
   if (issue.code === 'unrecognized_keys') {
     const param = [...issue.path, issue.keys[0] ?? ''].reduce(joined, '');
@@ -40,13 +40,27 @@ export function validationError(error: z.ZodError): ApiError {
     });
   }
   const param = issue.path.reduce(joined, '');
-  const isMissing = issue.code === 'invalid_type' && issue.input === undefined;
+  const isMissing = param !== '' && /received undefined$/.test(issue.message);
   return new ApiError({
     status: 400,
     ...(param === '' ? {} : { param }),
     code: isMissing ? 'missing_required_parameter' : 'invalid_value',
-    message: param === '' ? `The body is not valid: ${issue.message}.` : `Invalid '${param}': ${issue.message}.`,
+    message: isMissing
+      ? `Missing required parameter: '${param}'.`
+      : param === ''
+        ? `The body is not valid: ${issue.message}.`
+        : `Invalid '${param}': ${issue.message}.`,
   });
+}
+
+/** Of a field that may be several things: what is wrong with the form that came nearest. */
+function deepest(issue: z.core.$ZodIssue): z.core.$ZodIssue {
+  if (issue.code !== 'invalid_union') return issue;
+  const inner = issue.errors
+    .flatMap((branch) => branch.slice(0, 1))
+    .map((each) => deepest({ ...each, path: [...issue.path, ...each.path] }))
+    .toSorted((one, other) => other.path.length - one.path.length);
+  return inner[0] ?? issue;
 }
 
 function joined(path: string, key: PropertyKey): string {
