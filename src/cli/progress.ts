@@ -1,6 +1,6 @@
 /** How far a download is: one line that changes on a terminal, a line every quarter elsewhere. */
 import type { WriteStream } from 'node:tty';
-import type { OnProgress } from './dev-server/find.ts';
+import type { OnProgress } from './dev-server/release.ts';
 
 const MEGABYTE = 1_000_000;
 

@@ -1,18 +1,13 @@
 /** The door: parses a request, calls the client library, writes the answer. */
-import type { HttpBindings } from '@hono/node-server';
 import { Hono } from 'hono';
 import type { Turnkeep } from '../client/turnkeep.ts';
 import { createAuthenticator, type ApiKey } from './auth.ts';
 import { conversationsRoutes } from './conversations.ts';
+import type { GatewayEnv } from './env.ts';
 import { ApiError, notFound } from './errors.ts';
 import { page } from './page.ts';
 import { responsesRoutes } from './responses.ts';
 import { turnReport } from './turn-report.ts';
-
-export interface GatewayEnv {
-  Bindings: HttpBindings;
-  Variables: { tenant: string; requestId: string };
-}
 
 export interface GatewayDeps {
   readonly turnkeep: Turnkeep;

@@ -1,7 +1,7 @@
 /** `/v1/conversations`: OpenAI's name for sessions. */
 import type { Hono } from 'hono';
 import type { SessionRow, Turnkeep } from '../client/turnkeep.ts';
-import type { GatewayEnv } from './app.ts';
+import type { GatewayEnv } from './env.ts';
 import { readJson } from './body.ts';
 import { notFound, validationError } from './errors.ts';
 import { createConversation, itemsQuery } from './schemas.ts';

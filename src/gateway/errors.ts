@@ -40,7 +40,7 @@ export function validationError(error: z.ZodError): ApiError {
     });
   }
   const param = issue.path.reduce(joined, '');
-  const isMissing = param !== '' && /received undefined$/.test(issue.message);
+  const isMissing = param !== '' && issue.message.endsWith('received undefined');
   return new ApiError({
     status: 400,
     ...(param === '' ? {} : { param }),

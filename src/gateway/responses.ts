@@ -2,7 +2,7 @@
 import type { Context, Hono } from 'hono';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import type { AttemptRow, Submission, TurnRow, Turnkeep } from '../client/turnkeep.ts';
-import type { GatewayEnv } from './app.ts';
+import type { GatewayEnv } from './env.ts';
 import { writeWhenReady } from './blocking.ts';
 import { readJson } from './body.ts';
 import { ApiError, notFound, validationError } from './errors.ts';

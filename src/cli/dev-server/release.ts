@@ -48,3 +48,6 @@ export const builds: { readonly [platform: string]: Build } = {
     wheelBytes: 42099441,
   },
 };
+
+/** Told while a download comes in. */
+export type OnProgress = (receivedBytes: number, totalBytes: number) => void;

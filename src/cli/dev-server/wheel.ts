@@ -6,7 +6,7 @@ import { readdir, stat, writeFile, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TEMPORAL_CLI_VERSION, type Build } from './release.ts';
 import { run } from './run.ts';
-import type { OnProgress } from './find.ts';
+import type { OnProgress } from './release.ts';
 
 const DOWNLOAD_LIMIT_MS = 900_000;
 const PROGRESS_EVERY_MS = 250;
