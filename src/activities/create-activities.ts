@@ -1,5 +1,4 @@
 /** The activities with what they need: the one place where they meet the database and the provider. */
-import { persist } from '../store/persist.ts';
 import { settleTurn } from '../store/settle-turn.ts';
 import type { TurnActivities } from './activities.ts';
 import { recordInput, type RecordInputDeps } from './record-input.ts';
@@ -11,6 +10,6 @@ export function createActivities(deps: ActivityDeps): TurnActivities {
   return {
     recordInput: (input) => recordInput(deps, input),
     streamModel: (input) => streamModel(deps, input),
-    settleTurn: ({ turn, end }) => persist(() => settleTurn(deps.store, turn, end, Date.now())),
+    settleTurn: ({ turn, end }) => settleTurn(deps.store, turn, end, Date.now()),
   };
 }

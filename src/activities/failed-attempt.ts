@@ -33,6 +33,16 @@ export class FailedAttempt {
 
   /** Seals the turn, or throws what Temporal is to know. */
   async resolve(error: unknown): Promise<Settled> {
+    try {
+      return await this.#resolve(error);
+    } catch (thrown) {
+      // Refused while we were still writing down what had come: somebody else has the turn.
+      if (thrown instanceof FencedError) return this.#adopt();
+      throw thrown;
+    }
+  }
+
+  async #resolve(error: unknown): Promise<Settled> {
     if (error instanceof FencedError) return this.#adopt();
     if (error instanceof ProviderError) return this.#failed(error.failure);
     if (error instanceof Stop) return this.#stopped(error);
@@ -94,12 +104,7 @@ export class FailedAttempt {
   }
 
   async #seal(end: TurnEnd, attemptEnd: AttemptEnd): Promise<Settled> {
-    try {
-      await this.#writer.seal(end, attemptEnd);
-    } catch (error) {
-      if (error instanceof FencedError) return this.#adopt();
-      throw error;
-    }
+    await this.#writer.seal(end, attemptEnd);
     return { status: end.status, code: end.status === 'failed' ? end.failure.code : null };
   }
 
@@ -111,7 +116,12 @@ export class FailedAttempt {
       const fenced = await this.#store.fence(turn);
       if (fenced.settled !== undefined) return fenced.settled;
     }
-    throw ApplicationFailure.nonRetryable(`step ${step} was taken over by another attempt`, 'worker_lost');
+    // Whether a request is left, and whether anything has started, the next claim knows.
+    throw ApplicationFailure.create({
+      message: `step ${step} was taken over by another attempt`,
+      type: 'worker_lost',
+      nonRetryable: false,
+    });
   }
 
   async #endAttempt(end: AttemptEnd): Promise<void> {

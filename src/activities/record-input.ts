@@ -1,7 +1,6 @@
 /** Puts the user's input into the transcript before any attempt, once, whatever is retried (T1). */
 import { ApplicationFailure } from '@temporalio/common';
 import { isSettled } from '../domain/response.ts';
-import { persist } from '../store/persist.ts';
 import type { Store } from '../store/store.ts';
 import type { RecordedTurn } from './activities.ts';
 
@@ -15,7 +14,7 @@ export async function recordInput({ store, limits }: RecordInputDeps, input: { r
     // Its database is gone, or it is not ours: asking again cannot help.
     throw ApplicationFailure.nonRetryable(`the database has no turn ${input.turn}`, 'internal_error');
   }
-  const turn = await persist(() => store.recordInput(input.turn));
+  const turn = await store.recordInput(input.turn);
   const { heartbeatTimeoutMs, turnTimeoutMs } = limits;
   return {
     heartbeatTimeoutMs,

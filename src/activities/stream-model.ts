@@ -6,20 +6,22 @@
  * type whether Temporal may try again (T3, T4).
  */
 import { activityInfo } from '@temporalio/activity';
-import type { Settled } from '../domain/agent-turn.ts';
+import type { Settled, UnsettledEnd } from '../domain/agent-turn.ts';
 import { failureOf } from '../domain/failure.ts';
 import type { ModelProof, ModelRequest } from '../domain/model.ts';
 import { promptOf } from '../domain/prompt.ts';
+import { ResponseStream } from '../domain/response-stream.ts';
 import type { TurnEnd } from '../domain/turn-end.ts';
 import type { Usage } from '../domain/response.ts';
 import { requestsPerStep } from '../domain/retry-law.ts';
 import type { Provider } from '../providers/provider.ts';
 import { persist } from '../store/persist.ts';
-import { readStream, settleTurn } from '../store/settle-turn.ts';
-import type { AttemptKey, Store, TurnRow } from '../store/store.ts';
+import { settleTurn } from '../store/settle-turn.ts';
+import type { AttemptKey, Claim, Store, TurnRow } from '../store/store.ts';
 import type { StreamModelInput } from './activities.ts';
 import { applicationFailure, FailedAttempt } from './failed-attempt.ts';
 import { FencedError, JournalWriter } from './journal-writer.ts';
+import { Stop } from './stop.ts';
 import { StopWatch } from './stop-watch.ts';
 
 export interface StreamModelDeps {
@@ -29,22 +31,22 @@ export interface StreamModelDeps {
 
 export async function streamModel({ store, provider }: StreamModelDeps, input: StreamModelInput): Promise<Settled> {
   using watch = new StopWatch(input.deadlineAtMs);
-  const claim = await persist(() => store.claim(claimRequest(input)), watch.signal);
+  const claim = await claimed(store, input, watch);
   if (claim.type === 'settled') return claim.settled;
   if (claim.type === 'started') {
     // Somebody began this answer and is gone: it is never asked for again (T2).
-    return settleTurn(store, input.turn, { status: 'failed', failure: failureOf('worker_lost') }, Date.now());
+    return settled(store, input.turn, { status: 'failed', failure: failureOf('worker_lost') });
   }
+  if (claim.type === 'cancelled') return settled(store, input.turn, { status: 'cancelled' });
   if (claim.type === 'exhausted') throw applicationFailure(failureOf('transport_failed'), requestsPerStep, false);
 
   const attempt: AttemptKey = { turn: input.turn, step: input.step, attempt: claim.attempt };
-  const stream = await readStream(store, input.turn);
   const writer = new JournalWriter({
     store,
     turn: claim.turn,
     epoch: claim.epoch,
     attempt,
-    stream,
+    stream: ResponseStream.replay(claim.events),
     onFailure: (error) => {
       watch.stop(error instanceof FencedError ? 'fenced' : 'broken', error);
     },
@@ -61,6 +63,21 @@ export async function streamModel({ store, provider }: StreamModelDeps, input: S
   } finally {
     writer.abandon();
   }
+}
+
+async function claimed(store: Store, input: StreamModelInput, watch: StopWatch): Promise<Claim> {
+  try {
+    return await persist(() => store.claim(claimRequest(input)), watch.signal);
+  } catch (error) {
+    if (!watch.signal.aborted) throw error;
+    // Stopped while the database was busy: no request was booked, so whatever comes next may claim.
+    const isTurnOver = watch.signal.reason instanceof Stop && watch.signal.reason.reason === 'deadline';
+    throw applicationFailure(failureOf(isTurnOver ? 'turn_timeout' : 'worker_lost'), 0, !isTurnOver);
+  }
+}
+
+async function settled(store: Store, turn: string, end: UnsettledEnd): Promise<Settled> {
+  return persist(() => settleTurn(store, turn, end, Date.now()));
 }
 
 /** Streams the answer; returns how it ended, proved (T8). */

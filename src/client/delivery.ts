@@ -48,13 +48,13 @@ export class Delivery {
     await this.#options.workflows.getHandle(workflowIdOf(turn)).signal(cancelSignal, turn.id);
   }
 
-  /** Does Temporal run the workflow this turn belongs to? Throws when Temporal cannot be reached. */
-  async isRunning(turn: Deliverable): Promise<boolean> {
+  /** The run of the workflow this turn belongs to, if one runs. Throws when Temporal cannot be reached. */
+  async runningRun(turn: Deliverable): Promise<string | undefined> {
     try {
-      const { status } = await this.#options.workflows.getHandle(workflowIdOf(turn)).describe();
-      return status.name === 'RUNNING';
+      const { status, runId } = await this.#options.workflows.getHandle(workflowIdOf(turn)).describe();
+      return status.name === 'RUNNING' ? runId : undefined;
     } catch (error) {
-      if (error instanceof Error && error.name === 'WorkflowNotFoundError') return false;
+      if (error instanceof Error && error.name === 'WorkflowNotFoundError') return undefined;
       throw error;
     }
   }

@@ -3,6 +3,7 @@
  * the turn's row and Temporal's answer, Temporal was away, its workflow was terminated, its history was lost.
  * Handing over twice is harmless: see `delivery.ts`.
  */
+import { persist } from '../store/persist.ts';
 import type { Store, TurnRow } from '../store/store.ts';
 import type { Delivery } from './delivery.ts';
 
@@ -29,14 +30,23 @@ export function startSweep({ store, delivery, onError }: SweepOptions): Sweep {
 
   async function redeliver(turn: TurnRow): Promise<void> {
     await delivery.deliver(turn);
-    await store.markSubmitted(turn.id);
+    await persist(() => store.markSubmitted(turn.id));
+  }
+
+  /** One turn that cannot be handed over does not keep the others waiting. */
+  async function tried(work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      if (!isStopped) onError(error);
+    }
   }
 
   async function sweepUnsubmitted(): Promise<void> {
     const createdBeforeMs = Date.now() - unsubmittedAfterMs;
     for (const turn of await store.listUnsettled({ createdBeforeMs, onlyUnsubmitted: true, limit: batch })) {
       if (isStopped) return;
-      await redeliver(turn);
+      await tried(() => redeliver(turn));
     }
   }
 
@@ -44,7 +54,12 @@ export function startSweep({ store, delivery, onError }: SweepOptions): Sweep {
     const createdBeforeMs = Date.now() - orphanAfterMs;
     for (const turn of await store.listUnsettled({ createdBeforeMs, onlyUnsubmitted: false, limit: batch })) {
       if (isStopped) return;
-      if (!(await delivery.isRunning(turn))) await redeliver(turn);
+      await tried(async () => {
+        // A session's workflow may run while this turn of it is in nobody's hands: telling it twice is harmless.
+        const runId = await delivery.runningRun(turn);
+        const isInHand = runId !== undefined && (turn.session === null || turn.runId === runId);
+        if (!isInHand) await redeliver(turn);
+      });
     }
   }
 

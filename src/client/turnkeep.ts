@@ -64,7 +64,7 @@ export class Turnkeep {
     const twin = submission.isResend && submission.idempotencyKey === null ? await this.#twin(submission, bodyHash) : undefined;
     const { turn, isNew } = twin === undefined ? await this.#insert(submission, bodyHash) : { turn: twin, isNew: false };
     if (!isNew && turn.bodyHash !== bodyHash) return { type: 'key_conflict' };
-    if (!turn.isSubmitted && !isSettled(turn.status)) await this.#deliver(turn);
+    if (!turn.isSubmitted && !(isSettled(turn.status) && turn.isRecorded)) await this.#deliver(turn);
     return { type: 'accepted', turn };
   }
 
@@ -76,6 +76,11 @@ export class Turnkeep {
   /** The response as it stands: as sealed, or what has been shown so far. */
   async readResponse(turn: TurnRow): Promise<ResponseObject> {
     return turn.response ?? (await readStream(this.#store, turn.id)).response;
+  }
+
+  /** A client got the end of this turn. */
+  async markDelivered(turn: string): Promise<void> {
+    await persist(() => this.#store.markDelivered(turn));
   }
 
   async readAttempts(turn: string): Promise<readonly AttemptRow[]> {
@@ -146,7 +151,7 @@ export class Turnkeep {
   }
 
   async #deliver(turn: TurnRow): Promise<void> {
-    const delivered = this.#delivery.deliver(turn).then(() => this.#store.markSubmitted(turn.id));
+    const delivered = this.#delivery.deliver(turn).then(async () => persist(() => this.#store.markSubmitted(turn.id)));
     delivered.catch(() => undefined);
     // When Temporal cannot be reached the turn is safe all the same: the sweep hands it over once it can.
     await Promise.race([delivered.catch(() => undefined), delay(deliveryPatienceMs, undefined, { ref: false })]);

@@ -9,6 +9,7 @@ export async function writeWhenReady(
   answer: (signal: AbortSignal) => Promise<unknown>,
   headers: Readonly<Record<string, string>>,
 ): Promise<void> {
+  if (outgoing.destroyed) return;
   const gone = new AbortController();
   outgoing.on('close', () => {
     gone.abort();

@@ -29,7 +29,9 @@ export function responsesRoutes(app: Hono<GatewayEnv>, deps: ResponsesDeps): voi
       c.env.outgoing,
       async (signal) => {
         const settled = await turnkeep.settled(turn.id, signal);
-        return settled === undefined ? undefined : turnkeep.readResponse(settled);
+        if (settled === undefined) return undefined;
+        await turnkeep.markDelivered(turn.id);
+        return turnkeep.readResponse(settled);
       },
       { ...headers, ...requestId(c) },
     );
@@ -46,6 +48,7 @@ export function responsesRoutes(app: Hono<GatewayEnv>, deps: ResponsesDeps): voi
       if (query.data.starting_after !== undefined) {
         throw new ApiError({ status: 400, param: 'starting_after', message: "Invalid 'starting_after': it goes with stream=true." });
       }
+      if (turn.settledAtMs !== null) await turnkeep.markDelivered(turn.id);
       return c.json(await turnkeep.readResponse(turn));
     }
     return stream(c, deps, turn, query.data.starting_after ?? lastEventId(c) ?? -1, {});
@@ -141,6 +144,7 @@ async function stream(
   const written = writeSse({
     outgoing: c.env.outgoing,
     rows: (signal) => turnkeep.follow(turn.id, after, signal),
+    onEnd: () => turnkeep.markDelivered(turn.id),
     notice: async () => retryNotice(await turnkeep.readAttempts(turn.id)),
     headers: { ...headers, ...requestId(c) },
   });

@@ -16,12 +16,16 @@ export interface SseOptions {
   readonly headers?: Readonly<Record<string, string>>;
   /** What a waiting viewer may be told in a comment: said once, when it is new. */
   readonly notice?: () => Promise<string | undefined>;
+  /** The end was written out. */
+  readonly onEnd?: () => Promise<void>;
 }
 
 const noticeEveryMs = 500;
 
 /** Resolves when the stream has been written to its end or the viewer has gone. */
-export async function writeSse({ outgoing, rows, headers, notice }: SseOptions): Promise<void> {
+export async function writeSse({ outgoing, rows, headers, notice, onEnd }: SseOptions): Promise<void> {
+  // Gone before we began: its `close` will not come again.
+  if (outgoing.destroyed) return;
   const gone = new AbortController();
   outgoing.on('close', () => {
     gone.abort();
@@ -48,7 +52,10 @@ export async function writeSse({ outgoing, rows, headers, notice }: SseOptions):
       notices?.refresh();
       if (!isWritten && !gone.signal.aborted) await drained(outgoing, gone.signal);
     }
-    if (!gone.signal.aborted) outgoing.end('data: [DONE]\n\n');
+    if (!gone.signal.aborted) {
+      outgoing.end('data: [DONE]\n\n');
+      await onEnd?.();
+    }
   } catch (error) {
     // Cut, not ended: a viewer must be able to tell that this was not the end, and resume.
     outgoing.destroy();

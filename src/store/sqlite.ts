@@ -51,6 +51,9 @@ export function openSqliteStore(path: string): Store {
     markSubmitted: async (turn) => {
       db.commit('quick', () => db.run('UPDATE turns SET submitted = 1 WHERE id = ?', turn));
     },
+    markDelivered: async (turn) => {
+      db.commit('quick', () => db.run('UPDATE turns SET delivered = 1 WHERE id = ? AND settled_at IS NOT NULL AND delivered = 0', turn));
+    },
     listUnsettled: async (query) => turns.listUnsettled(db, query),
     recordInput: async (turn) => turns.recordInput(db, turn),
     readTranscript: async (turn) => turns.readTranscript(db, turn),

@@ -10,7 +10,7 @@
 import type { Settled } from '../domain/agent-turn.ts';
 import type { FailureCode } from '../domain/failure.ts';
 import type { TranscriptTurn } from '../domain/prompt.ts';
-import type { JournalRow } from '../domain/response-event.ts';
+import type { JournalRow, ResponseEvent } from '../domain/response-event.ts';
 import type { InputItem, Item, OutputItem, ResponseObject, ResponseSettings, ResponseStatus, Usage } from '../domain/response.ts';
 
 export interface Store {
@@ -31,9 +31,14 @@ export interface Store {
   readTurn(id: string): Promise<TurnRow | undefined>;
   /** The latest turn of this tenant (and session, if any) with this body: what a client's own retry joins. */
   findTwin(twin: TwinQuery): Promise<TurnRow | undefined>;
+  /** A client got the turn's end: a resend of its request is a new message from now on. */
+  markDelivered(turn: string): Promise<void>;
   /** Temporal has taken the turn over; before this the sweep may hand it over again. */
   markSubmitted(turn: string): Promise<void>;
-  /** Unsettled turns, oldest first: those never submitted and older than `createdBeforeMs`, or all. */
+  /**
+   * Turns that are not done with, oldest first: unsettled, or with an input that is not in the transcript yet
+   * (cancelled before they ran). Those never submitted and older than `createdBeforeMs`, or all.
+   */
   listUnsettled(query: {
     readonly createdBeforeMs: number;
     readonly onlyUnsubmitted: boolean;
@@ -155,7 +160,7 @@ export interface TwinQuery {
   readonly session: string | null;
   readonly previous: string | null;
   readonly bodyHash: string;
-  /** Settled turns count only when they were settled after this. */
+  /** Settled turns count only when they were settled after this, and no client got their end. */
   readonly settledAfterMs: number;
 }
 
@@ -168,11 +173,19 @@ export interface ClaimRequest {
 }
 
 export type Claim =
-  | { readonly type: 'granted'; readonly epoch: number; readonly attempt: number; readonly turn: TurnRow }
+  | {
+      readonly type: 'granted';
+      readonly epoch: number;
+      readonly attempt: number;
+      readonly turn: TurnRow;
+      readonly events: readonly ResponseEvent[];
+    }
   | { readonly type: 'settled'; readonly settled: Settled }
   /** The step has started elsewhere: it is never asked again (T2). */
   | { readonly type: 'started' }
-  | { readonly type: 'exhausted' };
+  | { readonly type: 'exhausted' }
+  /** A cancel was accepted before: it is not asked at all. */
+  | { readonly type: 'cancelled' };
 
 export interface AttemptKey {
   readonly turn: string;

@@ -114,6 +114,8 @@ async function carryOut(
     });
   } catch (error) {
     if (isCancellation(error)) return { type: 'cancelled' };
+    // Asked for while the provider broke: the user's wish is what the turn ends with, unless it has its end.
+    if (running.consideredCancelled) return { type: 'cancelled' };
     if (error instanceof ActivityFailure) return resultOf(error);
     throw error;
   }

@@ -272,4 +272,33 @@ export function storeContract(name: string, openDatabase: () => OpenDatabase): v
     assert.equal(await store.findTwin({ ...twin, bodyHash: 'other' }), undefined);
     assert.equal(await store.findTwin({ ...twin, tenant: 'other' }), undefined);
   });
+
+  contract('T1 · a turn whose end a client got has no twins: the same words again are a new message', async (store) => {
+    const twin = { tenant: 'default', session: null, previous: null, bodyHash: 'hash', settledAfterMs: 0 };
+    await store.insertTurn(newTurn('resp_a'));
+    await store.markDelivered('resp_a');
+    assert.equal((await store.findTwin(twin))?.id, 'resp_a', 'it has no end that could have been got');
+    await settleTurn(store, 'resp_a', { status: 'cancelled' }, 6_000);
+    assert.equal((await store.findTwin(twin))?.id, 'resp_a');
+    await store.markDelivered('resp_a');
+    assert.equal(await store.findTwin(twin), undefined);
+  });
+
+  contract('T5 · after an accepted cancel nothing is claimed', async (store) => {
+    await store.insertTurn(newTurn('resp_a'));
+    assert.equal(await store.requestCancel('resp_a', 5), true);
+    assert.deepEqual(await store.claim({ ...run, turn: 'resp_a', atMs: 6 }), { type: 'cancelled' });
+  });
+
+  contract('T1 · a turn cancelled before it was handed over is still to be recorded', async (store) => {
+    await store.insertTurn(newTurn('resp_a'));
+    await settleTurn(store, 'resp_a', { status: 'cancelled' }, 6_000);
+    const query = { createdBeforeMs: 2_000, onlyUnsubmitted: true, limit: 10 };
+    assert.deepEqual(
+      (await store.listUnsettled(query)).map(({ id }) => id),
+      ['resp_a'],
+    );
+    await store.recordInput('resp_a');
+    assert.deepEqual(await store.listUnsettled(query), []);
+  });
 }

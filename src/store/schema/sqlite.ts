@@ -10,12 +10,13 @@ export const migrations: readonly string[] = [
     id TEXT NOT NULL UNIQUE, tenant TEXT NOT NULL, session TEXT, previous TEXT, status TEXT NOT NULL,
     settings TEXT NOT NULL, input TEXT NOT NULL, idempotency_key TEXT, body_hash TEXT NOT NULL,
     created_at INTEGER NOT NULL, submitted INTEGER NOT NULL DEFAULT 0, recorded INTEGER NOT NULL DEFAULT 0,
+    delivered INTEGER NOT NULL DEFAULT 0,
     cancel_requested_at INTEGER, settled_at INTEGER, error_code TEXT, retry_at INTEGER, usage TEXT, response TEXT,
     workflow_id TEXT, run_id TEXT
   ) STRICT;
   CREATE UNIQUE INDEX turns_by_key ON turns (tenant, idempotency_key) WHERE idempotency_key IS NOT NULL;
   CREATE INDEX turns_by_body ON turns (tenant, body_hash);
-  CREATE INDEX turns_unsettled ON turns (created_at) WHERE settled_at IS NULL;
+  CREATE INDEX turns_open ON turns (ordinal) WHERE settled_at IS NULL OR recorded = 0;
 
   CREATE TABLE items (
     turn TEXT NOT NULL, position INTEGER NOT NULL, id TEXT NOT NULL, item TEXT NOT NULL,

@@ -14,8 +14,11 @@ import { StoreBusyError } from '../store.ts';
 export type Row = Record<string, SQLInputValue>;
 export type Durability = 'durable' | 'quick';
 
-/** How long a call waits for another process's write before it gives up with `StoreBusyError`. */
-const busyTimeoutMs = 2_000;
+/**
+ * How long a call waits for another process's write before it gives up with `StoreBusyError`. It stops the whole
+ * process meanwhile, heartbeats too: `persist` waits longer, without stopping anything.
+ */
+const busyTimeoutMs = 20;
 
 const SQLITE_BUSY = 5;
 const SQLITE_LOCKED = 6;
@@ -29,9 +32,11 @@ export class Database {
 
   constructor(path: string) {
     mkdirSync(dirname(path), { recursive: true });
-    this.#db = new DatabaseSync(path, { timeout: busyTimeoutMs });
-    this.#db.exec('PRAGMA journal_mode = WAL');
+    this.#db = new DatabaseSync(path);
+    // Several processes may open a new file at once; this once, waiting harms nobody.
+    this.#db.exec('PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL');
     this.#migrate();
+    this.#db.exec(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
   }
 
   /** Runs `work` as one commit; any throw undoes it. Calls inside see what was written before them. */

@@ -1,6 +1,6 @@
 /** The fenced journal of a turn: claim, append, seal, and the attempts that are booked along with it (T2, T6, T7). */
 import type { Settled } from '../../domain/agent-turn.ts';
-import type { JournalRow } from '../../domain/response-event.ts';
+import type { JournalRow, ResponseEvent } from '../../domain/response-event.ts';
 import { isSettled } from '../../domain/response.ts';
 import { requestsPerStep } from '../../domain/retry-law.ts';
 import type { Append, AttemptEnd, AttemptKey, AttemptRow, Claim, ClaimRequest, Seal } from '../store.ts';
@@ -14,13 +14,14 @@ export function claim(db: Database, request: ClaimRequest): Claim {
     if (row === undefined) throw new Error(`no turn ${turn}`);
     if (isSettled(row.status)) return { type: 'settled', settled: settledOf(row) };
     if (hasStarted(db, turn, step)) return { type: 'started' };
+    if (row.cancelRequestedAtMs !== null) return { type: 'cancelled' };
     const made = Number(db.one('SELECT count(*) AS made FROM attempts WHERE turn = ? AND step = ?', turn, step)?.['made']);
     // Whoever held the journal before, and did not say how its request ended, is lost or will be refused.
     db.run(`UPDATE attempts SET ended_at = ?, outcome = 'lost' WHERE turn = ? AND step = ? AND ended_at IS NULL`, atMs, turn, step);
     if (made >= requestsPerStep) return { type: 'exhausted' };
     db.run('INSERT INTO attempts (turn, step, attempt, requested_at) VALUES (?, ?, ?, ?)', turn, step, made + 1, atMs);
     db.run('UPDATE turns SET workflow_id = ?, run_id = ? WHERE id = ?', request.workflowId, request.runId, turn);
-    return { type: 'granted', epoch: raiseEpoch(db, turn), attempt: made + 1, turn: row };
+    return { type: 'granted', epoch: raiseEpoch(db, turn), attempt: made + 1, turn: row, events: readEvents(db, turn) };
   });
 }
 
@@ -117,6 +118,10 @@ export function seal(db: Database, seal: Seal): boolean {
     db.run(`UPDATE attempts SET ended_at = ?, outcome = 'lost' WHERE turn = ? AND ended_at IS NULL`, seal.atMs, turn);
     return true;
   });
+}
+
+function readEvents(db: Database, turn: string): ResponseEvent[] {
+  return readJournal(db, turn, -1, -1).map(({ data }) => JSON.parse(data) as ResponseEvent);
 }
 
 export function readJournal(db: Database, turn: string, after: number, limit: number): JournalRow[] {

@@ -70,7 +70,13 @@ export class Tail {
     // Whatever was written between a waiter's own look and now must count as new.
     this.#seenVersion = Number.NaN;
     this.#timer = setInterval(() => {
-      this.#poll();
+      try {
+        this.#poll();
+      } catch {
+        // Whoever waits reads for himself, and meets the trouble where it can be reported.
+        this.#seenVersion = Number.NaN;
+        for (const waiters of this.#waiters.values()) for (const waiter of waiters) waiter.wake();
+      }
     }, pollMs);
     this.#timer.unref();
   }

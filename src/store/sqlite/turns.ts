@@ -67,7 +67,7 @@ export function readTurn(db: Database, id: string): TurnRow | undefined {
 
 export function findTwin(db: Database, twin: TwinQuery): TurnRow | undefined {
   const row = db.one(
-    `SELECT * FROM turns WHERE tenant = ? AND body_hash = ? AND session IS ? AND (settled_at IS NULL OR settled_at > ?)
+    `SELECT * FROM turns WHERE tenant = ? AND body_hash = ? AND session IS ? AND (settled_at IS NULL OR (settled_at > ? AND delivered = 0))
      ORDER BY ordinal DESC LIMIT 1`,
     twin.tenant,
     twin.bodyHash,
@@ -80,7 +80,7 @@ export function findTwin(db: Database, twin: TwinQuery): TurnRow | undefined {
 export function listUnsettled(db: Database, query: { createdBeforeMs: number; onlyUnsubmitted: boolean; limit: number }): TurnRow[] {
   return db
     .all(
-      `SELECT * FROM turns WHERE settled_at IS NULL AND created_at < ? ${query.onlyUnsubmitted ? 'AND submitted = 0' : ''}
+      `SELECT * FROM turns WHERE (settled_at IS NULL OR recorded = 0) AND created_at < ? ${query.onlyUnsubmitted ? 'AND submitted = 0' : ''}
        ORDER BY ordinal LIMIT ?`,
       query.createdBeforeMs,
       query.limit,
