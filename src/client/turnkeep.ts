@@ -133,6 +133,10 @@ export class Turnkeep {
     return this.#store.readSessionItems(session, page);
   }
 
+  async hasSessionItem(session: SessionRow, item: string): Promise<boolean> {
+    return this.#store.hasSessionItem(session, item);
+  }
+
   // ------------------------------------------------------------------------------------------------
 
   async #twin(submission: Submission, bodyHash: string): Promise<TurnRow | undefined> {

@@ -3,7 +3,7 @@ import type { Hono } from 'hono';
 import type { SessionRow, Turnkeep } from '../client/turnkeep.ts';
 import type { GatewayEnv } from './env.ts';
 import { readJson } from './body.ts';
-import { notFound, validationError } from './errors.ts';
+import { ApiError, notFound, validationError } from './errors.ts';
 import { createConversation, itemsQuery } from './schemas.ts';
 
 const defaultLimit = 20;
@@ -30,6 +30,7 @@ export function conversationsRoutes(app: Hono<GatewayEnv>, turnkeep: Turnkeep): 
     if (!query.success) throw validationError(query.error);
     const session = await known(c.get('tenant'), c.req.param('id'));
     const { limit = defaultLimit, order = 'desc', after } = query.data;
+    if (after !== undefined && !(await turnkeep.hasSessionItem(session, after))) throw notFoundAfter(after);
     // One more than asked for tells whether there are more.
     const found = await turnkeep.readSessionItems(session, { limit: limit + 1, order, ...(after === undefined ? {} : { after }) });
     const data = found.slice(0, limit);
@@ -40,6 +41,15 @@ export function conversationsRoutes(app: Hono<GatewayEnv>, turnkeep: Turnkeep): 
       last_id: data.at(-1)?.id ?? null,
       has_more: found.length > limit,
     });
+  });
+}
+
+function notFoundAfter(id: string): ApiError {
+  return new ApiError({
+    status: 400,
+    param: 'after',
+    code: 'invalid_value',
+    message: `Invalid 'after': the conversation has no item '${id}'.`,
   });
 }
 

@@ -6,7 +6,7 @@ import type { GatewayEnv } from './env.ts';
 import { writeWhenReady } from './blocking.ts';
 import { readJson } from './body.ts';
 import { ApiError, notFound, validationError } from './errors.ts';
-import { createResponse, type CreateResponse, retrieveQuery } from './schemas.ts';
+import { createHeaders, createResponse, type CreateResponse, retrieveQuery } from './schemas.ts';
 import { writeSse } from './sse.ts';
 
 export interface ResponsesDeps {
@@ -20,6 +20,8 @@ export function responsesRoutes(app: Hono<GatewayEnv>, deps: ResponsesDeps): voi
   const { turnkeep } = deps;
 
   app.post('/responses', async (c) => {
+    const headersGiven = createHeaders.safeParse(c.req.header());
+    if (!headersGiven.success) throw validationError(headersGiven.error);
     const body = await parse(createResponse, c);
     const turn = await submit(c, body, deps);
     const headers = { 'x-turnkeep-response-id': turn.id };

@@ -66,12 +66,18 @@ const wholeNumber = (least: number) =>
     .transform(Number)
     .refine((value) => value >= least, `must be a whole number from ${least}`);
 
-export const retrieveQuery = z.object({
+/** Headers of the contract that this version does not carry out: refused by name, never passed over. */
+export const createHeaders = z.object({
+  'x-turnkeep-when-busy': z.literal('enqueue', 'only "enqueue" is supported yet').optional(),
+  'x-turnkeep-response-id': z.undefined('is not supported yet; leave it out'),
+});
+
+export const retrieveQuery = z.strictObject({
   stream: z.enum(['true', 'false', '1', '0'], "must be 'true' or 'false'").optional(),
   starting_after: wholeNumber(0).optional(),
 });
 
-export const itemsQuery = z.object({
+export const itemsQuery = z.strictObject({
   limit: wholeNumber(1)
     .refine((value) => value <= 100, 'must be 100 at most')
     .optional(),

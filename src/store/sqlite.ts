@@ -45,6 +45,8 @@ export function openSqliteStore(path: string): Store {
     readSession: async (tenant, id) => turns.readSession(db, tenant, id),
     readSessionItems: async (session, page) => turns.readSessionItems(db, session, page),
 
+    hasSessionItem: async (session, item) => turns.hasSessionItem(db, session, item),
+
     insertTurn: async (turn) => turns.insertTurn(db, turn),
     readTurn: async (id) => turns.readTurn(db, id),
     findTwin: async (twin) => turns.findTwin(db, twin),

@@ -21,6 +21,8 @@ export interface Store {
   /** The items of a session, newest turn's last, one page of `limit` at a time. */
   readSessionItems(session: SessionRow, page: ItemPage): Promise<readonly Item[]>;
 
+  hasSessionItem(session: SessionRow, item: string): Promise<boolean>;
+
   // Turns ----------------------------------------------------------------------------------------
 
   /**

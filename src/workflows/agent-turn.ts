@@ -164,6 +164,11 @@ function resultOf({ cause }: ActivityFailure): TurnResult {
     return { type: 'failed', failure: failureOf('internal_error') };
   }
   const details = cause.details?.[0] as StreamFailureDetails | undefined;
+  if (cause.nonRetryable !== true) {
+    // Temporal's attempts ran out, some of them on workers that never sent a request: what is left of the three is ours.
+    const failure = failureOf('transport_failed');
+    return details === undefined ? { type: 'lost' } : { type: 'busy', failure, hint: {}, requestsMade: details.requestsMade };
+  }
   const failure: Failure = {
     code: cause.type,
     message: cause.message,

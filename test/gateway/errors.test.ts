@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { validationError } from '../../src/gateway/errors.ts';
-import { createResponse } from '../../src/gateway/schemas.ts';
+import { createHeaders, createResponse } from '../../src/gateway/schemas.ts';
 
 const table: [unknown, string | undefined, string][] = [
   [{}, 'input', 'missing_required_parameter'],
@@ -24,4 +24,16 @@ test('bad input gets an error that names the field', () => {
     const { fields } = validationError(result.error);
     assert.deepEqual([fields.param, fields.code], [param, code], `${JSON.stringify(body)}: ${fields.message}`);
   }
+});
+
+test('a header of the contract that is not carried out yet is refused by name', () => {
+  for (const [name, value] of [
+    ['x-turnkeep-when-busy', 'reject'],
+    ['x-turnkeep-response-id', 'resp_mine'],
+  ] as const) {
+    const result = createHeaders.safeParse({ host: 'x', [name]: value });
+    assert.ok(!result.success);
+    assert.equal(validationError(result.error).fields.param, name);
+  }
+  assert.ok(createHeaders.safeParse({ host: 'x', 'x-turnkeep-when-busy': 'enqueue' }).success);
 });

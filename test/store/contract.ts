@@ -120,6 +120,7 @@ export function storeContract(name: string, openDatabase: () => OpenDatabase): v
     }
     const now = await store.readSession('default', 'conv_a');
     assert.ok(now);
+    assert.deepEqual([await store.hasSessionItem(now, 'msg_resp_b'), await store.hasSessionItem(now, 'msg_nobody')], [true, false]);
     const ids = async (page: Parameters<Store['readSessionItems']>[1]): Promise<string[]> =>
       (await store.readSessionItems(now, page)).map((item) => item.id);
     assert.deepEqual(await ids({ limit: 2, order: 'asc' }), ['msg_resp_a', 'msg_resp_b']);

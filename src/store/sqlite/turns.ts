@@ -140,6 +140,13 @@ export function readSessionItems(db: Database, session: SessionRow, { limit, ord
   return db.all(sql, session.leaf, after ?? null, after ?? null, limit).map((row) => parsed<Item>(row['item']));
 }
 
+export function hasSessionItem(db: Database, session: SessionRow, item: string): boolean {
+  if (session.leaf === null) return false;
+  return (
+    db.one(`${chain} SELECT 1 FROM chain JOIN items ON items.turn = chain.id WHERE items.id = ? LIMIT 1`, session.leaf, item) !== undefined
+  );
+}
+
 export function settledOf(turn: TurnRow): Settled {
   if (!isSettled(turn.status)) throw new Error(`turn ${turn.id} is not settled`);
   return { status: turn.status, code: turn.errorCode };
