@@ -5,17 +5,19 @@ import { createHash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { journalRowOf, type JournalRow } from '../domain/response-event.ts';
 import { ResponseStream } from '../domain/response-stream.ts';
-import { type InputItem, type Item, isSettled, newResponse, type ResponseObject, type ResponseSettings } from '../domain/response.ts';
+import type { InputItem, Item, NewItem } from '../domain/item.ts';
+import type { ResponseSettings } from '../domain/response-settings.ts';
+import { isSettled, newResponse, type ResponseObject } from '../domain/response.ts';
 import { persist } from '../store/persist.ts';
 import { readStream, settleTurn } from '../store/settle-turn.ts';
 import type { AttemptRow, ItemPage, SessionRow, Store, TurnRow } from '../store/store.ts';
 import type { Delivery } from './delivery.ts';
-import { newId } from './ids.ts';
+import { itemPrefix, newId } from './ids.ts';
 
 export interface Submission {
   readonly tenant: string;
   readonly settings: ResponseSettings;
-  readonly input: readonly Omit<InputItem, 'id'>[];
+  readonly input: readonly NewItem[];
   /** The conversation this turn belongs to. */
   readonly session: string | null;
   /** The turn this one follows, outside of a conversation. */
@@ -23,7 +25,15 @@ export interface Submission {
   readonly idempotencyKey: string | null;
   /** The client's own library is sending this again after a failed attempt of its own. */
   readonly isResend: boolean;
+  /** The id the client chose for the turn, `resp_…`. */
+  readonly id?: string;
+  /** What to do while an earlier turn of the session is not settled. */
+  readonly whenBusy?: WhenBusy;
+  /** A settled turn of the session that this one takes the place of: it follows the turn before that. */
+  readonly replaces?: string;
 }
+
+export type WhenBusy = 'enqueue' | 'reject' | 'interrupt';
 
 export type SubmitResult =
   | { readonly type: 'accepted'; readonly turn: TurnRow }
@@ -149,7 +159,7 @@ export class Turnkeep {
     const id = newId('resp');
     const createdAtMs = Date.now();
     const events = ResponseStream.open(newResponse({ id, createdAtMs, settings, session, previous })).map(journalRowOf);
-    const input = submission.input.map((item): InputItem => ({ ...item, id: newId('msg') }));
+    const input = submission.input.map((item): InputItem => ({ ...item, id: newId(itemPrefix[item.type]) }));
     const turn = { id, tenant, session, previous, settings, input, idempotencyKey, bodyHash, createdAtMs, events };
     return persist(() => this.#store.insertTurn(turn));
   }
@@ -180,5 +190,6 @@ function hashOf({ settings, input, session, previous }: Submission): string {
     .digest('hex');
 }
 
+export { defaultSettings, type ResponseSettings } from '../domain/response-settings.ts';
 export type { JournalRow } from '../domain/response-event.ts';
 export type { AttemptRow, SessionRow, TurnRow } from '../store/store.ts';

@@ -3,13 +3,14 @@
  */
 import type { Failure } from './failure.ts';
 import type { BusyHint } from './retry-law.ts';
-import type { PromptItem } from './prompt.ts';
-import type { ResponseSettings, Usage } from './response.ts';
+import type { Item } from './item.ts';
+import type { ResponseSettings } from './response-settings.ts';
+import type { Usage } from './response.ts';
 
 /** What the model is asked: the walk up the turns, oldest first, and the settings of this turn. */
 export interface ModelRequest {
   readonly settings: ResponseSettings;
-  readonly items: readonly PromptItem[];
+  readonly items: readonly Item[];
 }
 
 /**

@@ -1,11 +1,12 @@
 /**
  * The prompt of a turn: the walk up its chain of turns (design.md, "The model of the data"), told so that
- * the model knows what was cut off (T5) and no tool call is left without an answer.
+ * the model knows what was cut off (T5) and every tool call stands right before its output.
  *
  * Every turn contributes an answer, if only a note that there was none: many chat templates demand that
  * user and assistant take turns.
  */
-import type { InputItem, Item, ResponseStatus } from './response.ts';
+import { type FunctionCallItem, type FunctionCallOutputItem, type InputMessage, type Item, textOf } from './item.ts';
+import type { ResponseStatus } from './response.ts';
 
 /** A turn as the walk finds it: its items in order, the user's first. */
 export interface TranscriptTurn {
@@ -14,28 +15,20 @@ export interface TranscriptTurn {
   readonly items: readonly Item[];
 }
 
-export interface FunctionCallOutput {
-  readonly type: 'function_call_output';
-  readonly call_id: string;
-  readonly output: string;
-}
-
-export type PromptItem = Item | FunctionCallOutput;
-
 /** @param turns the turns before this one, oldest first. @param input the items of this turn. */
-export function promptOf(turns: readonly TranscriptTurn[], input: readonly Item[]): readonly PromptItem[] {
-  return [...turns.flatMap(told), ...input];
+export function promptOf(turns: readonly TranscriptTurn[], input: readonly Item[]): readonly Item[] {
+  return paired([...turns.flatMap(told), ...input]);
 }
 
-function told(turn: TranscriptTurn): PromptItem[] {
-  const items = turn.items.filter(isWhole).flatMap(paired);
+function told(turn: TranscriptTurn): Item[] {
+  const items = turn.items.filter(isWhole);
   if (turn.status === 'completed') return items;
   const note = `[${whyCutOff(turn)}]`;
   const last = items.at(-1);
   if (last?.type === 'message' && last.role === 'assistant') {
-    return [...items.slice(0, -1), assistantSays(`${textOf(last)}\n\n${note}`)];
+    return [...items.slice(0, -1), says('assistant', `${textOf(last)}\n\n${note}`)];
   }
-  return [...items, assistantSays(note)];
+  return [...items, says('assistant', note)];
 }
 
 /** A call that was cut off was never made: its arguments are not repaired (T8). */
@@ -43,9 +36,42 @@ function isWhole(item: Item): boolean {
   return item.type !== 'function_call' || item.status === 'completed';
 }
 
-function paired(item: Item): PromptItem[] {
-  if (item.type !== 'function_call') return [item];
-  return [item, { type: 'function_call_output', call_id: item.call_id, output: '[no result was given]' }];
+/**
+ * Providers refuse a call without its output, an output without its call, and anything between the two. Outputs come
+ * with a later turn, or never: each is told right behind the calls it was made with, and a missing one is said to be.
+ */
+function paired(items: readonly Item[]): Item[] {
+  const outputs = new Map<string, FunctionCallOutputItem>();
+  const calls = new Set<string>();
+  for (const item of items) {
+    if (item.type === 'function_call') calls.add(item.call_id);
+    else if (item.type === 'function_call_output' && !outputs.has(item.call_id)) outputs.set(item.call_id, item);
+  }
+  const told: Item[] = [];
+  let open: FunctionCallItem[] = [];
+  const close = (): void => {
+    told.push(...open.map((call) => outputs.get(call.call_id) ?? noOutput(call)));
+    open = [];
+  };
+  for (const item of items) {
+    if (item.type === 'function_call') {
+      open.push(item);
+      told.push(item);
+    } else if (item.type !== 'function_call_output') {
+      close();
+      told.push(item);
+    } else if (!calls.has(item.call_id)) {
+      close();
+      // Its call was deleted from the conversation; what it said is still the user's.
+      told.push(says('user', item.output));
+    }
+  }
+  close();
+  return told;
+}
+
+function noOutput({ call_id }: FunctionCallItem): FunctionCallOutputItem {
+  return { id: '', type: 'function_call_output', status: 'completed', call_id, output: '[no result was given]' };
 }
 
 function whyCutOff({ status, errorCode }: TranscriptTurn): string {
@@ -54,11 +80,14 @@ function whyCutOff({ status, errorCode }: TranscriptTurn): string {
   return `This answer failed before it was complete: ${errorCode ?? 'unknown'}.`;
 }
 
-function assistantSays(text: string): InputItem {
-  return { id: '', type: 'message', status: 'completed', role: 'assistant', content: [{ type: 'output_text', text }] };
-}
-
-/** The text of a message, parts joined. */
-export function textOf(item: Extract<Item, { type: 'message' }>): string {
-  return item.content.map((part) => (part.type === 'refusal' ? part.refusal : part.text)).join('');
+function says(role: 'user' | 'assistant', content: string | InputMessage['content']): InputMessage {
+  const parts =
+    typeof content !== 'string'
+      ? content
+      : [
+          role === 'user'
+            ? ({ type: 'input_text', text: content } as const)
+            : ({ type: 'output_text', text: content, annotations: [], logprobs: [] } as const),
+        ];
+  return { id: '', type: 'message', status: 'completed', role, content: parts };
 }

@@ -2,7 +2,8 @@
  * OpenAI's streaming events, as far as turnkeep writes them. Key order is part of the bytes:
  * `type` first, `sequence_number` second, in every event.
  */
-import type { OutputItem, MessagePart, ResponseObject } from './response.ts';
+import type { OutputItem, MessagePart } from './item.ts';
+import type { ResponseObject } from './response.ts';
 
 type ResponseEventBody =
   | {

@@ -1,5 +1,5 @@
 /** The parts an output item is made of, and how they fill. Pure. */
-import type { MessagePart, OutputItem } from './response.ts';
+import type { MessagePart, OutputItem } from './item.ts';
 import type { ResponseEvent } from './response-event.ts';
 
 export type Part = Extract<ResponseEvent, { readonly part: unknown }>['part'];

@@ -10,7 +10,8 @@
  */
 import type { ModelDelta } from './model.ts';
 import { startsStep } from './model.ts';
-import { type ItemStatus, type OutputItem, type ResponseObject, unknownUsage } from './response.ts';
+import type { ItemStatus, OutputItem } from './item.ts';
+import { type ResponseObject, unknownUsage } from './response.ts';
 import type { ResponseEvent, UnnumberedEvent } from './response-event.ts';
 import { endEventOf, incompleteDetails, type TurnEnd } from './turn-end.ts';
 import { filled, outputText, type Part, partCount, withPart, withText } from './response-part.ts';

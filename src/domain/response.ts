@@ -1,10 +1,9 @@
 /**
- * OpenAI's response object and its output items, as far as turnkeep writes them.
+ * OpenAI's response object, as far as turnkeep writes it.
  * Source: OpenAI Responses API and the Open Responses schema (whose required keys are all present).
  */
-
-/** Any JSON value. */
-type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
+import type { OutputItem } from './item.ts';
+import type { ResponseSettings } from './response-settings.ts';
 
 export type ResponseStatus = 'queued' | 'in_progress' | 'completed' | 'incomplete' | 'cancelled' | 'failed';
 
@@ -14,46 +13,6 @@ export type SettledStatus = Exclude<ResponseStatus, 'queued' | 'in_progress'>;
 export function isSettled(status: ResponseStatus): status is SettledStatus {
   return status !== 'queued' && status !== 'in_progress';
 }
-
-export type ItemStatus = 'in_progress' | 'completed' | 'incomplete';
-
-export type MessagePart =
-  | { readonly type: 'output_text'; readonly text: string; readonly annotations: readonly Json[]; readonly logprobs: readonly Json[] }
-  | { readonly type: 'refusal'; readonly refusal: string };
-
-export type OutputItem =
-  | {
-      readonly id: string;
-      readonly type: 'message';
-      readonly status: ItemStatus;
-      readonly role: 'assistant';
-      readonly content: readonly MessagePart[];
-    }
-  | {
-      readonly id: string;
-      readonly type: 'reasoning';
-      readonly status: ItemStatus;
-      readonly summary: readonly { readonly type: 'summary_text'; readonly text: string }[];
-    }
-  | {
-      readonly id: string;
-      readonly type: 'function_call';
-      readonly status: ItemStatus;
-      readonly call_id: string;
-      readonly name: string;
-      readonly arguments: string;
-    };
-
-/** What the user puts in: one message as text. Widened with the item types the door accepts. */
-export interface InputItem {
-  readonly id: string;
-  readonly type: 'message';
-  readonly status: 'completed';
-  readonly role: 'user' | 'system' | 'developer' | 'assistant';
-  readonly content: readonly { readonly type: 'input_text' | 'output_text'; readonly text: string }[];
-}
-
-export type Item = InputItem | OutputItem;
 
 /** Tokens, as the provider counted them. */
 export interface Usage {
@@ -72,22 +31,6 @@ export const unknownUsage: Usage = {
   output_tokens_details: { reasoning_tokens: 0 },
   total_tokens: 0,
 };
-
-/** The part of a request that decides how the model answers; stored with the turn, echoed in the response. */
-export interface ResponseSettings {
-  readonly model: string;
-  readonly instructions: string | null;
-  readonly temperature: number | null;
-  readonly top_p: number | null;
-  readonly presence_penalty: number | null;
-  readonly frequency_penalty: number | null;
-  readonly top_logprobs: number | null;
-  readonly max_output_tokens: number | null;
-  readonly metadata: { readonly [key: string]: string };
-  readonly store: boolean;
-  readonly background: boolean;
-  readonly user: string | null;
-}
 
 export interface ResponseObject {
   readonly id: string;
@@ -125,26 +68,26 @@ export function newResponse({ id, createdAtMs, settings, session, previous }: Ne
     incomplete_details: null,
     instructions: settings.instructions,
     max_output_tokens: settings.max_output_tokens,
-    max_tool_calls: null,
+    max_tool_calls: settings.max_tool_calls,
     model: settings.model,
     output: [],
-    parallel_tool_calls: true,
+    parallel_tool_calls: settings.parallel_tool_calls ?? true,
     previous_response_id: previous,
     conversation: session === null ? null : { id: session },
-    prompt_cache_key: null,
-    reasoning: { effort: null, summary: null },
-    safety_identifier: null,
-    service_tier: 'default',
+    prompt_cache_key: settings.prompt_cache_key,
+    reasoning: settings.reasoning,
+    safety_identifier: settings.safety_identifier,
+    service_tier: settings.service_tier ?? 'default',
     store: settings.store,
     temperature: settings.temperature ?? 1,
-    text: { format: { type: 'text' }, verbosity: 'medium' },
-    tool_choice: 'auto',
-    tools: [],
-    top_logprobs: settings.top_logprobs ?? 0,
+    text: { format: settings.text.format, verbosity: settings.text.verbosity ?? 'medium' },
+    tool_choice: settings.tool_choice ?? 'auto',
+    tools: settings.tools,
+    top_logprobs: 0,
     top_p: settings.top_p ?? 1,
     presence_penalty: settings.presence_penalty ?? 0,
     frequency_penalty: settings.frequency_penalty ?? 0,
-    truncation: 'disabled',
+    truncation: settings.truncation ?? 'disabled',
     usage: null,
     user: settings.user,
     metadata: settings.metadata,

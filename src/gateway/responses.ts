@@ -1,13 +1,14 @@
 /** `/v1/responses`: submit, read, follow, cancel. */
 import type { Context, Hono } from 'hono';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
-import type { AttemptRow, Submission, TurnRow, Turnkeep } from '../client/turnkeep.ts';
+import { type AttemptRow, defaultSettings, type Submission, type TurnRow, type Turnkeep } from '../client/turnkeep.ts';
 import type { GatewayEnv } from './env.ts';
 import { writeWhenReady } from './blocking.ts';
 import { readJson } from './body.ts';
 import { ApiError, notFound, validationError } from './errors.ts';
 import { createHeaders, createResponse, type CreateResponse, retrieveQuery } from './schemas.ts';
 import { writeSse } from './sse.ts';
+import { modelOf, submitTurn } from './submit.ts';
 
 export interface ResponsesDeps {
   readonly turnkeep: Turnkeep;
@@ -23,7 +24,12 @@ export function responsesRoutes(app: Hono<GatewayEnv>, deps: ResponsesDeps): voi
     const headersGiven = createHeaders.safeParse(c.req.header());
     if (!headersGiven.success) throw validationError(headersGiven.error);
     const body = await parse(createResponse, c);
-    const turn = await submit(c, body, deps);
+    const turn = await submitTurn(c, deps, {
+      settings: settingsOf(body, modelOf(body.model, deps)),
+      input: inputOf(body.input),
+      session: typeof body.conversation === 'string' ? body.conversation : (body.conversation?.id ?? null),
+      previous: body.previous_response_id ?? null,
+    });
     const headers = { 'x-turnkeep-response-id': turn.id };
     if (body.stream === true) return stream(c, deps, turn, -1, headers);
     if (body.background === true) return c.json(await turnkeep.readResponse(turn), 200, headers);
@@ -69,71 +75,6 @@ export function responsesRoutes(app: Hono<GatewayEnv>, deps: ResponsesDeps): voi
     }
     return c.json(result.response);
   });
-}
-
-async function submit(c: Context<GatewayEnv>, body: CreateResponse, { turnkeep, defaultModel }: ResponsesDeps): Promise<TurnRow> {
-  const tenant = c.get('tenant');
-  const session = typeof body.conversation === 'string' ? body.conversation : (body.conversation?.id ?? null);
-  const previous = body.previous_response_id ?? null;
-  if (session !== null && previous !== null) {
-    throw new ApiError({
-      status: 400,
-      param: 'previous_response_id',
-      code: 'mutually_exclusive_parameters',
-      message: "'conversation' and 'previous_response_id' cannot be used together. Leave one out.",
-    });
-  }
-  const model = body.model ?? defaultModel;
-  if (model === undefined) {
-    throw new ApiError({
-      status: 400,
-      param: 'model',
-      code: 'missing_required_parameter',
-      message: "Missing 'model': name one in the request, or set TURNKEEP_MODEL for the gateway.",
-    });
-  }
-  if (session !== null && (await turnkeep.readSession(tenant, session)) === undefined) {
-    throw notFound('Conversation', session, 'conversation');
-  }
-  if (previous !== null) await mustBeSettled(turnkeep, tenant, previous);
-  const result = await turnkeep.submit({
-    tenant,
-    session,
-    previous,
-    settings: settingsOf(body, model),
-    input: inputOf(body.input),
-    idempotencyKey: c.req.header('idempotency-key') ?? null,
-    isResend: Number(c.req.header('x-stainless-retry-count') ?? 0) > 0,
-  });
-  if (result.type === 'key_conflict') {
-    throw new ApiError({
-      status: 422,
-      code: 'idempotency_key_reused',
-      message: 'This Idempotency-Key was used with another body. Use a new key for a new request.',
-    });
-  }
-  return result.turn;
-}
-
-async function mustBeSettled(turnkeep: Turnkeep, tenant: string, id: string): Promise<void> {
-  const param = 'previous_response_id';
-  const turn = await turnkeep.readTurn(tenant, id);
-  if (turn === undefined) {
-    throw new ApiError({
-      status: 400,
-      param,
-      code: 'previous_response_not_found',
-      message: `Previous response with id '${id}' not found.`,
-    });
-  }
-  if (turn.settledAtMs === null) {
-    throw new ApiError({
-      status: 400,
-      param,
-      code: 'previous_response_not_settled',
-      message: `Response '${id}' is still ${turn.status}. Wait for its end or cancel it; in a conversation, turns wait for each other.`,
-    });
-  }
 }
 
 async function stream(
@@ -185,16 +126,14 @@ function lastEventId(c: Context<GatewayEnv>): number | undefined {
 
 function settingsOf(body: CreateResponse, model: string): Submission['settings'] {
   return {
-    model,
+    ...defaultSettings(model),
     instructions: body.instructions ?? null,
     temperature: body.temperature ?? null,
     top_p: body.top_p ?? null,
     presence_penalty: body.presence_penalty ?? null,
     frequency_penalty: body.frequency_penalty ?? null,
-    top_logprobs: body.top_logprobs ?? null,
     max_output_tokens: body.max_output_tokens ?? null,
     metadata: body.metadata ?? {},
-    store: true,
     background: body.background ?? false,
     user: body.user ?? null,
   };
@@ -205,7 +144,12 @@ function inputOf(input: CreateResponse['input']): Submission['input'] {
   return messages.map(({ role, content }) => {
     const type = role === 'assistant' ? ('output_text' as const) : ('input_text' as const);
     const texts = typeof content === 'string' ? [content] : content.map((part) => part.text);
-    return { type: 'message', status: 'completed', role, content: texts.map((text) => ({ type, text })) };
+    return {
+      type: 'message',
+      status: 'completed',
+      role,
+      content: texts.map((text) => (type === 'output_text' ? { type, text, annotations: [], logprobs: [] } : { type, text })),
+    };
   });
 }
 

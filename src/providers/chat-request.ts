@@ -5,7 +5,7 @@ import type {
   ChatCompletionMessageFunctionToolCall,
 } from 'openai/resources/chat/completions';
 import type { ModelRequest } from '../domain/model.ts';
-import { type PromptItem, textOf } from '../domain/prompt.ts';
+import { type Item, textOf, toolOutputText } from '../domain/item.ts';
 
 export function chatRequest({ settings, items }: ModelRequest, isOpenAiHost: boolean): ChatCompletionCreateParamsStreaming {
   const { model, instructions, temperature, top_p, presence_penalty, frequency_penalty, max_output_tokens, user } = settings;
@@ -25,7 +25,7 @@ export function chatRequest({ settings, items }: ModelRequest, isOpenAiHost: boo
   };
 }
 
-function messagesOf(items: readonly PromptItem[]): ChatCompletionMessageParam[] {
+function messagesOf(items: readonly Item[]): ChatCompletionMessageParam[] {
   const messages: ChatCompletionMessageParam[] = [];
   for (const item of items) {
     switch (item.type) {
@@ -37,7 +37,7 @@ function messagesOf(items: readonly PromptItem[]): ChatCompletionMessageParam[] 
         addCall(messages, { id: item.call_id, type: 'function', function: { name: item.name, arguments: item.arguments } });
         break;
       case 'function_call_output':
-        messages.push({ role: 'tool', tool_call_id: item.call_id, content: item.output });
+        messages.push({ role: 'tool', tool_call_id: item.call_id, content: toolOutputText(item) });
         break;
       case 'reasoning':
         break;

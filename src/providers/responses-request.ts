@@ -1,7 +1,7 @@
 /** A prompt as a request of the Responses API. Pure. Nothing is stored there: the transcript is ours. */
 import type { ResponseCreateParamsStreaming, ResponseInputItem } from 'openai/resources/responses/responses';
 import type { ModelRequest } from '../domain/model.ts';
-import { type PromptItem, textOf } from '../domain/prompt.ts';
+import { type Item, textOf, toolOutputText } from '../domain/item.ts';
 
 /** The two penalties are Open Responses' own. */
 type Request = ResponseCreateParamsStreaming & { presence_penalty?: number; frequency_penalty?: number };
@@ -24,14 +24,14 @@ export function responsesRequest({ settings, items }: ModelRequest): Request {
 }
 
 /** Without ids: ours mean nothing to the provider, and one it does not know is an error to it. */
-function inputOf(item: PromptItem): ResponseInputItem[] {
+function inputOf(item: Item): ResponseInputItem[] {
   switch (item.type) {
     case 'message':
       return [{ type: 'message', role: item.role, content: textOf(item) }];
     case 'function_call':
       return [{ type: 'function_call', call_id: item.call_id, name: item.name, arguments: item.arguments }];
     case 'function_call_output':
-      return [{ type: 'function_call_output', call_id: item.call_id, output: item.output }];
+      return [{ type: 'function_call_output', call_id: item.call_id, output: toolOutputText(item) }];
     case 'reasoning':
       return [];
     default:

@@ -11,7 +11,9 @@ import type { Settled } from '../domain/agent-turn.ts';
 import type { FailureCode } from '../domain/failure.ts';
 import type { TranscriptTurn } from '../domain/prompt.ts';
 import type { JournalRow, ResponseEvent } from '../domain/response-event.ts';
-import type { InputItem, Item, OutputItem, ResponseObject, ResponseSettings, ResponseStatus, Usage } from '../domain/response.ts';
+import type { InputItem, Item, OutputItem } from '../domain/item.ts';
+import type { ResponseSettings } from '../domain/response-settings.ts';
+import type { ResponseObject, ResponseStatus, Usage } from '../domain/response.ts';
 
 export interface Store {
   // Sessions -------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { promptOf, textOf, type TranscriptTurn } from '../../src/domain/prompt.ts';
-import type { Item } from '../../src/domain/response.ts';
+import { type Item, textOf, toolOutputText } from '../../src/domain/item.ts';
+import { promptOf, type TranscriptTurn } from '../../src/domain/prompt.ts';
 
 function user(text: string): Item {
   return { id: `msg_${text}`, type: 'message', status: 'completed', role: 'user', content: [{ type: 'input_text', text }] };
@@ -17,7 +17,11 @@ function assistant(text: string, status: 'completed' | 'incomplete' = 'completed
 }
 function said(turns: readonly TranscriptTurn[]): string[] {
   return promptOf(turns, [user('now')]).map((item) =>
-    item.type === 'message' ? `${item.role}: ${textOf(item)}` : item.type === 'function_call_output' ? `output: ${item.output}` : item.type,
+    item.type === 'message'
+      ? `${item.role}: ${textOf(item)}`
+      : item.type === 'function_call_output'
+        ? `output: ${toolOutputText(item)}`
+        : item.type,
   );
 }
 

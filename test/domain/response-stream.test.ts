@@ -6,7 +6,8 @@ import type { ModelDelta } from '../../src/domain/model.ts';
 import type { ResponseEvent } from '../../src/domain/response-event.ts';
 import { ResponseStream } from '../../src/domain/response-stream.ts';
 import type { TurnEnd } from '../../src/domain/turn-end.ts';
-import { newResponse, type OutputItem } from '../../src/domain/response.ts';
+import type { OutputItem } from '../../src/domain/item.ts';
+import { newResponse } from '../../src/domain/response.ts';
 import { newTurn } from '../store/contract.ts';
 
 const response = newResponse({ id: 'resp_ab12', createdAtMs: 5_000, settings: newTurn('x').settings, session: null, previous: null });

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import type { PromptItem } from '../../src/domain/prompt.ts';
+import type { Item } from '../../src/domain/item.ts';
 import { chatRequest } from '../../src/providers/chat-request.ts';
 import { isOpenAi } from '../../src/providers/client.ts';
 import { responsesRequest } from '../../src/providers/responses-request.ts';
 import { says, settings } from './support.ts';
 
-const call = (id: string): PromptItem => ({
+const call = (id: string): Item => ({
   id: `fc_${id}`,
   type: 'function_call',
   status: 'completed',
@@ -14,15 +14,21 @@ const call = (id: string): PromptItem => ({
   name: 'look',
   arguments: '{}',
 });
-const result = (id: string): PromptItem => ({ type: 'function_call_output', call_id: id, output: `saw ${id}` });
-const refusal: PromptItem = {
+const result = (id: string): Item => ({
+  id: `fco_${id}`,
+  type: 'function_call_output',
+  status: 'completed',
+  call_id: id,
+  output: `saw ${id}`,
+});
+const refusal: Item = {
   id: 'msg_1',
   type: 'message',
   status: 'completed',
   role: 'assistant',
   content: [{ type: 'refusal', refusal: 'I will not' }],
 };
-const reasoning: PromptItem = { id: 'rs_1', type: 'reasoning', status: 'completed', summary: [{ type: 'summary_text', text: 'hm' }] };
+const reasoning: Item = { id: 'rs_1', type: 'reasoning', status: 'completed', summary: [{ type: 'summary_text', text: 'hm' }] };
 const items = [
   says('developer', 'be kind'),
   says('user', 'Hi'),

@@ -1,8 +1,8 @@
 /** What the tests of this room share: a provider on a model server, and what became of one request. */
 import type { TestContext } from 'node:test';
 import type { ModelEvent, ModelFailure, ModelRequest } from '../../src/domain/model.ts';
-import type { PromptItem } from '../../src/domain/prompt.ts';
-import type { ResponseSettings } from '../../src/domain/response.ts';
+import type { Item } from '../../src/domain/item.ts';
+import { defaultSettings, type ResponseSettings } from '../../src/domain/response-settings.ts';
 import type { Answer } from '../../src/providers/answer.ts';
 import { createProvider, type ProviderOptions } from '../../src/providers/create-provider.ts';
 import { ChatAnswer } from '../../src/providers/openai-chat.ts';
@@ -15,22 +15,9 @@ export type Api = ProviderOptions['api'];
 export const apis = ['chat', 'responses'] as const;
 export const limits = { connectTimeoutMs: 2_000, firstEventTimeoutMs: 5_000, idleTimeoutMs: 5_000 };
 
-export const settings: ResponseSettings = {
-  model: 'scripted',
-  instructions: null,
-  temperature: null,
-  top_p: null,
-  presence_penalty: null,
-  frequency_penalty: null,
-  top_logprobs: null,
-  max_output_tokens: null,
-  metadata: {},
-  store: true,
-  background: false,
-  user: null,
-};
+export const settings: ResponseSettings = defaultSettings('scripted');
 
-export function says(role: 'user' | 'assistant' | 'developer', text: string): PromptItem {
+export function says(role: 'user' | 'assistant' | 'developer', text: string): Item {
   return { id: `msg_${text}`, type: 'message', status: 'completed', role, content: [{ type: 'input_text', text }] };
 }
 

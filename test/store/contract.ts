@@ -4,7 +4,8 @@ import { test } from 'node:test';
 import { failureOf } from '../../src/domain/failure.ts';
 import { journalRowOf, type JournalRow } from '../../src/domain/response-event.ts';
 import { ResponseStream } from '../../src/domain/response-stream.ts';
-import { newResponse, type ResponseSettings } from '../../src/domain/response.ts';
+import { defaultSettings, type ResponseSettings } from '../../src/domain/response-settings.ts';
+import { newResponse } from '../../src/domain/response.ts';
 import { settleTurn } from '../../src/store/settle-turn.ts';
 import type { Claim, NewTurn, Store } from '../../src/store/store.ts';
 
@@ -13,20 +14,7 @@ export interface OpenDatabase extends AsyncDisposable {
   open(): Store;
 }
 
-const settings: ResponseSettings = {
-  model: 'm',
-  instructions: null,
-  temperature: null,
-  top_p: null,
-  presence_penalty: null,
-  frequency_penalty: null,
-  top_logprobs: null,
-  max_output_tokens: null,
-  metadata: {},
-  store: true,
-  background: false,
-  user: null,
-};
+const settings: ResponseSettings = defaultSettings('scripted');
 
 export function newTurn(id: string, fields: Partial<NewTurn> = {}): NewTurn {
   const response = newResponse({ id, createdAtMs: 1_000, settings, session: fields.session ?? null, previous: null });

@@ -2,7 +2,8 @@
 import type { Settled } from '../../domain/agent-turn.ts';
 import { isFailureCode } from '../../domain/failure.ts';
 import type { TranscriptTurn } from '../../domain/prompt.ts';
-import { type Item, isSettled, type ResponseStatus } from '../../domain/response.ts';
+import type { Item } from '../../domain/item.ts';
+import { isSettled, type ResponseStatus } from '../../domain/response.ts';
 import type { ItemPage, NewSession, NewTurn, SessionRow, TurnRow, TwinQuery } from '../store.ts';
 import type { Database, Row } from './database.ts';
 

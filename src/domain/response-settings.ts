@@ -1,0 +1,90 @@
+/** The part of a request that decides how the model answers; stored with the turn, echoed in the response. */
+import type { Json } from './item.ts';
+
+export type TextFormat =
+  | { readonly type: 'text' }
+  | { readonly type: 'json_object' }
+  | {
+      readonly type: 'json_schema';
+      readonly name: string;
+      readonly description: string | null;
+      readonly schema: { readonly [key: string]: Json };
+      readonly strict: boolean | null;
+    };
+
+/** A tool that the client carries out itself: the turn ends with the call, the next one brings its output. */
+export interface FunctionTool {
+  readonly type: 'function';
+  readonly name: string;
+  readonly description: string | null;
+  /** JSON schema of the arguments. */
+  readonly parameters: { readonly [key: string]: Json } | null;
+  readonly strict: boolean | null;
+}
+
+interface NamedFunction {
+  readonly type: 'function';
+  readonly name: string;
+}
+
+export type ToolChoice =
+  | 'none'
+  | 'auto'
+  | 'required'
+  | NamedFunction
+  | { readonly type: 'allowed_tools'; readonly mode: 'auto' | 'required'; readonly tools: readonly NamedFunction[] };
+
+/** null, everywhere: the request did not say, so nothing is said to the provider. */
+export interface ResponseSettings {
+  readonly model: string;
+  readonly instructions: string | null;
+  readonly temperature: number | null;
+  readonly top_p: number | null;
+  readonly presence_penalty: number | null;
+  readonly frequency_penalty: number | null;
+  readonly max_output_tokens: number | null;
+  readonly max_tool_calls: number | null;
+  readonly text: { readonly format: TextFormat; readonly verbosity: 'low' | 'medium' | 'high' | null };
+  readonly tools: readonly FunctionTool[];
+  readonly tool_choice: ToolChoice | null;
+  readonly parallel_tool_calls: boolean | null;
+  readonly reasoning: { readonly effort: string | null; readonly summary: 'auto' | 'concise' | 'detailed' | null };
+  readonly truncation: 'auto' | 'disabled' | null;
+  readonly include: readonly string[];
+  readonly service_tier: string | null;
+  readonly safety_identifier: string | null;
+  readonly prompt_cache_key: string | null;
+  readonly prompt_cache_retention: string | null;
+  readonly user: string | null;
+  readonly metadata: { readonly [key: string]: string };
+  readonly store: boolean;
+  readonly background: boolean;
+}
+
+export function defaultSettings(model: string): ResponseSettings {
+  return {
+    model,
+    instructions: null,
+    temperature: null,
+    top_p: null,
+    presence_penalty: null,
+    frequency_penalty: null,
+    max_output_tokens: null,
+    max_tool_calls: null,
+    text: { format: { type: 'text' }, verbosity: null },
+    tools: [],
+    tool_choice: null,
+    parallel_tool_calls: null,
+    reasoning: { effort: null, summary: null },
+    truncation: null,
+    include: [],
+    service_tier: null,
+    safety_identifier: null,
+    prompt_cache_key: null,
+    prompt_cache_retention: null,
+    user: null,
+    metadata: {},
+    store: true,
+    background: false,
+  };
+}
