@@ -33,8 +33,10 @@ export async function startGateway({ config, connection, store, log, hasWorker =
   const client = new Client({ connection, namespace: config.temporal.namespace });
   const delivery = new Delivery({ workflows: client.workflow, taskQueue: config.taskQueue, isEager: hasWorker });
   const provider = createProvider({ ...config.provider, limits: config.limits });
+  const turnkeep = new Turnkeep({ store, delivery });
   const app = createApp({
-    turnkeep: new Turnkeep({ store, delivery }),
+    turnkeep,
+    unsupported: () => undefined,
     apiKeys: config.apiKeys,
     defaultModel: config.provider.model,
     listModels: () => provider.listModels(AbortSignal.timeout(config.limits.connectTimeoutMs)),
@@ -46,6 +48,8 @@ export async function startGateway({ config, connection, store, log, hasWorker =
   const sweep = startSweep({
     store,
     delivery,
+    retentionDays: config.retentionDays,
+    cancel: (turn) => turnkeep.finishCancel(turn),
     onError: (error) => {
       log.warn({ err: error }, 'turns could not be handed over to Temporal; trying again');
     },

@@ -3,12 +3,15 @@
  * Ids and small facts only: prompts, tokens and keys never pass through Temporal (T11).
  */
 import type { Settled, UnsettledEnd } from '../domain/agent-turn.ts';
+import type { TitleInput } from '../domain/turn-workflow.ts';
 
 export interface TurnActivities {
   /** Local. Puts the user's input into the transcript, once (T1), and brings the limits into the history. */
   readonly recordInput: (input: { readonly turn: string }) => Promise<RecordedTurn>;
   /** One request to the model. Throws `ApplicationFailure` typed with a `FailureCode`; see `StreamFailureDetails`. */
   readonly streamModel: (input: StreamModelInput) => Promise<Settled>;
+  /** Asks the model for the title of a session and writes it down. */
+  readonly writeTitle: (input: TitleInput) => Promise<{ readonly hasTitle: boolean }>;
   /** Gives the turn its end when `streamModel` could not. */
   readonly settleTurn: (input: { readonly turn: string; readonly end: UnsettledEnd }) => Promise<Settled>;
 }

@@ -3,7 +3,16 @@
  * which may be repeated: the workflow passes over a turn it knows, and a settled turn is not run again.
  */
 import { type WorkflowClient, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
-import { agentTurnType, type AgentTurnInput, cancelSignal, submittedSignal, workflowIdOf } from '../domain/turn-workflow.ts';
+import {
+  agentTurnType,
+  type AgentTurnInput,
+  cancelSignal,
+  submittedSignal,
+  type TitleInput,
+  titleType,
+  titleWorkflowIdOf,
+  workflowIdOf,
+} from '../domain/turn-workflow.ts';
 
 export interface DeliveryOptions {
   readonly workflows: WorkflowClient;
@@ -19,6 +28,9 @@ export interface Deliverable {
 
 /** A dead worker's workflow task is given to another after this; recording the input takes milliseconds. */
 const workflowTaskTimeout = '3s';
+
+/** A title that comes later than this is not worth a request. */
+const titleTimeout = '10 minutes';
 
 export class Delivery {
   readonly #options: DeliveryOptions;
@@ -46,6 +58,17 @@ export class Delivery {
   /** Tells the workflow to stop the turn. Throws when there is none, or Temporal cannot be reached. */
   async cancel(turn: Deliverable): Promise<void> {
     await this.#options.workflows.getHandle(workflowIdOf(turn)).signal(cancelSignal, turn.id);
+  }
+
+  /** Once a session, however often it is called. Throws when Temporal cannot be reached. */
+  async startTitle(input: TitleInput): Promise<void> {
+    const { workflows, taskQueue } = this.#options;
+    const options = { workflowId: titleWorkflowIdOf(input.session), taskQueue, args: [input], workflowExecutionTimeout: titleTimeout };
+    try {
+      await workflows.start(titleType, { ...options, workflowIdReusePolicy: 'REJECT_DUPLICATE' });
+    } catch (error) {
+      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+    }
   }
 
   /** The run of the workflow this turn belongs to, if one runs. Throws when Temporal cannot be reached. */

@@ -1,6 +1,6 @@
 import type { InputItem } from '../domain/item.ts';
 
-type IdPrefix = 'resp' | 'conv' | (typeof itemPrefix)[InputItem['type']];
+type IdPrefix = 'resp' | 'conv' | 'items' | (typeof itemPrefix)[InputItem['type']];
 
 export const itemPrefix = { message: 'msg', reasoning: 'rs', function_call: 'fc', function_call_output: 'fco' } as const;
 

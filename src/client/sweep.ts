@@ -1,18 +1,26 @@
 /**
- * Finds turns that were accepted and that nobody runs, and hands them over again: the gateway was killed between
- * the turn's row and Temporal's answer, Temporal was away, its workflow was terminated, its history was lost.
- * Handing over twice is harmless: see `delivery.ts`.
+ * Finds what was left lying, whoever left it: turns that were accepted and that nobody runs (their gateway was killed
+ * before Temporal's answer, Temporal was away, a workflow was terminated or its history lost), cancels that were
+ * accepted and not carried out, titles nobody began, and what is to be dropped. Doing any of it twice is harmless.
  */
-import { persist } from '../store/persist.ts';
 import type { Store, TurnRow } from '../store/store.ts';
 import type { Delivery } from './delivery.ts';
+import { handOver, handOverPatienceMs } from './hand-over.ts';
+import { startTitles } from './titles.ts';
 
-/** Turns whose own gateway is surely not handing them over any more. */
-const unsubmittedAfterMs = 3_000;
 const unsubmittedEveryMs = 2_000;
 /** Turns that Temporal has taken are looked after less often: it looks after them itself. */
 const orphanAfterMs = 30_000;
 const orphanEveryMs = 30_000;
+/** A cancel is answered within 2 s; one that still stands open has lost its gateway. */
+const stuckCancelMs = 5_000;
+const purgeEveryMs = 10_000;
+/** Time for viewers that lag to read an unstored turn to its end, once somebody has. */
+const purgeDeliveredAfterMs = 30_000;
+/** As long as a client's own retry may join it. */
+const purgeAfterMs = 10 * 60_000;
+const expireEveryMs = 60 * 60_000;
+const dayMs = 86_400_000;
 const batch = 200;
 
 export interface Sweep {
@@ -22,18 +30,16 @@ export interface Sweep {
 export interface SweepOptions {
   readonly store: Store;
   readonly delivery: Delivery;
+  readonly retentionDays: number;
+  /** Carries out a cancel that was accepted. */
+  readonly cancel: (turn: TurnRow) => Promise<void>;
   readonly onError: (error: unknown) => void;
 }
 
-export function startSweep({ store, delivery, onError }: SweepOptions): Sweep {
+export function startSweep({ store, delivery, retentionDays, cancel, onError }: SweepOptions): Sweep {
   let isStopped = false;
 
-  async function redeliver(turn: TurnRow): Promise<void> {
-    await delivery.deliver(turn);
-    await persist(() => store.markSubmitted(turn.id));
-  }
-
-  /** One turn that cannot be handed over does not keep the others waiting. */
+  /** One turn that cannot be helped does not keep the others waiting. */
   async function tried(work: () => Promise<void>): Promise<void> {
     try {
       await work();
@@ -42,25 +48,60 @@ export function startSweep({ store, delivery, onError }: SweepOptions): Sweep {
     }
   }
 
-  async function sweepUnsubmitted(): Promise<void> {
-    const createdBeforeMs = Date.now() - unsubmittedAfterMs;
-    for (const turn of await store.listUnsettled({ createdBeforeMs, onlyUnsubmitted: true, limit: batch })) {
-      if (isStopped) return;
-      await tried(() => redeliver(turn));
+  /** All of them, a page at a time: those that cannot be helped do not hide the ones behind them. */
+  async function* unfinished(onlyUnsubmitted: boolean, ageMs: number): AsyncGenerator<TurnRow> {
+    const createdBeforeMs = Date.now() - ageMs;
+    for (let afterOrdinal = 0; ;) {
+      const page = await store.listUnfinished({ createdBeforeMs, onlyUnsubmitted, afterOrdinal, limit: batch });
+      for (const { ordinal, turn } of page) {
+        if (isStopped) return;
+        yield turn;
+        afterOrdinal = ordinal;
+      }
+      if (page.length < batch) return;
     }
   }
 
+  async function sweepUnsubmitted(): Promise<void> {
+    for await (const turn of unfinished(true, handOverPatienceMs)) await tried(() => handOver(store, delivery, turn));
+    for (const turn of await store.listStuckCancels(Date.now() - stuckCancelMs, batch)) await tried(() => cancel(turn));
+  }
+
+  async function sweepTitles(): Promise<void> {
+    await startTitles(store, delivery);
+  }
+
   async function sweepOrphans(): Promise<void> {
-    const createdBeforeMs = Date.now() - orphanAfterMs;
-    for (const turn of await store.listUnsettled({ createdBeforeMs, onlyUnsubmitted: false, limit: batch })) {
-      if (isStopped) return;
+    const sessions = new Set<string>();
+    for await (const turn of unfinished(false, orphanAfterMs)) {
+      if (turn.session !== null) {
+        // Those behind the first of a session wait in its run. Lost ones are found once they are the first.
+        if (sessions.has(turn.session)) continue;
+        sessions.add(turn.session);
+      }
       await tried(async () => {
         // A session's workflow may run while this turn of it is in nobody's hands: telling it twice is harmless.
         const runId = await delivery.runningRun(turn);
         const isInHand = runId !== undefined && (turn.session === null || turn.runId === runId);
-        if (!isInHand) await redeliver(turn);
+        if (!isInHand) await handOver(store, delivery, turn);
       });
     }
+  }
+
+  /** In rounds, so that others may write in between. */
+  async function untilNone(round: () => Promise<number>): Promise<void> {
+    for (let taken = 1; taken > 0 && !isStopped;) taken = await round();
+  }
+
+  async function purge(): Promise<void> {
+    const now = Date.now();
+    const cut = { deliveredBeforeMs: now - purgeDeliveredAfterMs, settledBeforeMs: now - purgeAfterMs };
+    await untilNone(() => store.purgeUnstored(cut));
+  }
+
+  async function expire(): Promise<void> {
+    const atMs = Date.now();
+    await untilNone(() => store.expire({ beforeMs: atMs - retentionDays * dayMs, atMs, limit: batch }));
   }
 
   function every(periodMs: number, sweep: () => Promise<void>): NodeJS.Timeout {
@@ -80,7 +121,13 @@ export function startSweep({ store, delivery, onError }: SweepOptions): Sweep {
     return setInterval(run, periodMs).unref();
   }
 
-  const timers = [every(unsubmittedEveryMs, sweepUnsubmitted), every(orphanEveryMs, sweepOrphans)];
+  const timers = [
+    every(unsubmittedEveryMs, sweepUnsubmitted),
+    every(orphanEveryMs, sweepOrphans),
+    every(unsubmittedEveryMs, sweepTitles),
+    every(purgeEveryMs, purge),
+    every(expireEveryMs, expire),
+  ];
   return {
     stop() {
       isStopped = true;

@@ -1,44 +1,20 @@
 /**
  * What an application does with turns: submit, follow, cancel, look up. The gateway and the CLI stand on it.
  */
-import { createHash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { InputItem } from '../domain/item.ts';
 import { journalRowOf, type JournalRow } from '../domain/response-event.ts';
 import { ResponseStream } from '../domain/response-stream.ts';
-import type { InputItem, Item, NewItem } from '../domain/item.ts';
-import type { ResponseSettings } from '../domain/response-settings.ts';
 import { isSettled, newResponse, type ResponseObject } from '../domain/response.ts';
 import { persist } from '../store/persist.ts';
 import { readStream, settleTurn } from '../store/settle-turn.ts';
-import type { AttemptRow, ItemPage, SessionRow, Store, TurnRow } from '../store/store.ts';
+import type { AttemptRow, InsertTurn, Store, TurnRow } from '../store/store.ts';
 import type { Delivery } from './delivery.ts';
-import { itemPrefix, newId } from './ids.ts';
-
-export interface Submission {
-  readonly tenant: string;
-  readonly settings: ResponseSettings;
-  readonly input: readonly NewItem[];
-  /** The conversation this turn belongs to. */
-  readonly session: string | null;
-  /** The turn this one follows, outside of a conversation. */
-  readonly previous: string | null;
-  readonly idempotencyKey: string | null;
-  /** The client's own library is sending this again after a failed attempt of its own. */
-  readonly isResend: boolean;
-  /** The id the client chose for the turn, `resp_…`. */
-  readonly id?: string;
-  /** What to do while an earlier turn of the session is not settled. */
-  readonly whenBusy?: WhenBusy;
-  /** A settled turn of the session that this one takes the place of: it follows the turn before that. */
-  readonly replaces?: string;
-}
-
-export type WhenBusy = 'enqueue' | 'reject' | 'interrupt';
-
-export type SubmitResult =
-  | { readonly type: 'accepted'; readonly turn: TurnRow }
-  /** The same idempotency key was used with another body. */
-  | { readonly type: 'key_conflict' };
+import { handOver } from './hand-over.ts';
+import { newId } from './ids.ts';
+import { Sessions } from './sessions.ts';
+import { hashOf, outputsWithoutCall, type Submission, type SubmitResult, takenIn } from './submission.ts';
+import { startTitles } from './titles.ts';
 
 export type CancelResult =
   | { readonly type: 'cancelled'; readonly response: ResponseObject }
@@ -52,40 +28,67 @@ const cancelPatienceMs = 1_500;
 /** A client's own retry joins a settled turn this long: it got no end. */
 const resendWindowMs = 10 * 60_000;
 
+export interface Quotas {
+  /** Turns of one session that may wait behind the one that runs. */
+  readonly maxWaitingTurns: number;
+  /** Unsettled turns of one tenant. */
+  readonly maxRunningTurns: number;
+}
+
 export interface TurnkeepOptions {
   readonly store: Store;
   readonly delivery: Delivery;
+  readonly quotas?: Quotas;
+  /** A session's first turn gives it a title. */
+  readonly hasTitles?: boolean;
 }
 
+const defaultQuotas: Quotas = { maxWaitingTurns: 100, maxRunningTurns: 1_000 };
+
 export class Turnkeep {
+  readonly sessions: Sessions;
   readonly #store: Store;
   readonly #delivery: Delivery;
+  readonly #quotas: Quotas;
+  readonly #hasTitles: boolean;
 
-  constructor({ store, delivery }: TurnkeepOptions) {
+  constructor({ store, delivery, quotas = defaultQuotas, hasTitles = false }: TurnkeepOptions) {
     this.#store = store;
     this.#delivery = delivery;
+    this.#quotas = quotas;
+    this.#hasTitles = hasTitles;
+    this.sessions = new Sessions(store, (turn) => this.finishCancel(turn));
   }
-
-  // Turns ------------------------------------------------------------------------------------------
 
   /** Resolves once the turn can no longer be lost. The same submission again gives the same turn (T1). */
   async submit(submission: Submission): Promise<SubmitResult> {
-    const bodyHash = hashOf(submission);
-    const twin = submission.isResend && submission.idempotencyKey === null ? await this.#twin(submission, bodyHash) : undefined;
-    const { turn, isNew } = twin === undefined ? await this.#insert(submission, bodyHash) : { turn: twin, isNew: false };
-    if (!isNew && turn.bodyHash !== bodyHash) return { type: 'key_conflict' };
+    const references = submission.input.flatMap((item) => (item.type === 'item_reference' ? [item.id] : []));
+    const known = references.length === 0 ? new Map() : await this.#store.findItems(submission.tenant, references);
+    const input = takenIn(submission.input, known);
+    if ('type' in input) return input;
+    const unknownCall = await this.#unknownCall(submission, input);
+    if (unknownCall !== undefined) return unknownCall;
+
+    const result = await this.#insert(submission, input);
+    if (result.type !== 'inserted' && result.type !== 'joined') return result;
+    const { turn } = result;
     if (!turn.isSubmitted && !(isSettled(turn.status) && turn.isRecorded)) await this.#deliver(turn);
+    if (result.type === 'inserted') await this.#begin(result);
     return { type: 'accepted', turn };
   }
 
   async readTurn(tenant: string, id: string): Promise<TurnRow | undefined> {
-    const turn = await this.#store.readTurn(id);
-    return turn?.tenant === tenant ? turn : undefined;
+    return this.#store.findTurn(tenant, id);
   }
 
   /** The response as it stands: as sealed, or what has been shown so far. */
   async readResponse(turn: TurnRow): Promise<ResponseObject> {
     return turn.response ?? (await readStream(this.#store, turn.id)).response;
+  }
+
+  /** Are the turn's events still there? They are dropped before the turn itself. */
+  async hasJournal(turn: TurnRow): Promise<boolean> {
+    return (await this.#store.readHead(turn.id)) !== undefined;
   }
 
   /** A client got the end of this turn. */
@@ -110,65 +113,97 @@ export class Turnkeep {
     return turn !== undefined && isSettled(turn.status) ? turn : undefined;
   }
 
-  /** Stops a turn; what was shown stays. Answered within 2 s, even if its worker is dead. */
+  /** Stops a turn; what was shown stays. Answered within 2 s, even if its worker is dead. One that comes before its turn is remembered. */
   async cancel(tenant: string, id: string): Promise<CancelResult> {
-    const turn = await this.readTurn(tenant, id);
-    if (turn === undefined) return { type: 'unknown' };
-    const isAccepted = await persist(() => this.#store.requestCancel(id, Date.now()));
-    if (isAccepted) {
-      const isClaimed = ((await this.#store.readHead(id))?.epoch ?? 0) > 0;
-      if (isClaimed) await this.#askToStop(turn);
-      // Nobody writes it, or whoever does has not answered: it is fenced and sealed from here.
-      await persist(() => settleTurn(this.#store, id, { status: 'cancelled' }, Date.now()));
-    }
-    const settled = await this.readTurn(tenant, id);
+    const request = await persist(() => this.#store.requestCancel(tenant, id, Date.now()));
+    if (request.type === 'unknown') return request;
+    if (request.type === 'accepted') await this.finishCancel(request.turn);
+    const settled = await this.#store.readTurn(id);
     if (settled === undefined) return { type: 'unknown' };
     return settled.status === 'cancelled' && settled.response !== null
       ? { type: 'cancelled', response: settled.response }
       : { type: 'already_settled', turn: settled };
   }
 
-  // Sessions ---------------------------------------------------------------------------------------
-
-  async createSession(tenant: string, metadata: { readonly [key: string]: string }): Promise<SessionRow> {
-    const session = { id: newId('conv'), tenant, metadata, createdAtMs: Date.now() };
-    return persist(() => this.#store.createSession(session));
+  /** Carries out a cancel that was accepted. */
+  async finishCancel(turn: TurnRow): Promise<void> {
+    const isClaimed = ((await this.#store.readHead(turn.id))?.epoch ?? 0) > 0;
+    if (isClaimed) await this.#askToStop(turn);
+    // Nobody writes it, or whoever does has not answered: it is fenced and sealed from here.
+    await persist(() => settleTurn(this.#store, turn.id, { status: 'cancelled' }, Date.now()));
   }
 
-  async readSession(tenant: string, id: string): Promise<SessionRow | undefined> {
-    return this.#store.readSession(tenant, id);
-  }
-
-  async readSessionItems(session: SessionRow, page: ItemPage): Promise<readonly Item[]> {
-    return this.#store.readSessionItems(session, page);
-  }
-
-  async hasSessionItem(session: SessionRow, item: string): Promise<boolean> {
-    return this.#store.hasSessionItem(session, item);
+  /** Removes a turn, a running one after stopping it. False when there is none. */
+  async deleteTurn(tenant: string, id: string): Promise<boolean> {
+    const turn = await this.#store.findTurn(tenant, id);
+    if (turn === undefined) return false;
+    if (turn.settledAtMs === null) await this.cancel(tenant, id);
+    return persist(() => this.#store.deleteTurn(tenant, id, Date.now()));
   }
 
   // ------------------------------------------------------------------------------------------------
 
-  async #twin(submission: Submission, bodyHash: string): Promise<TurnRow | undefined> {
-    const { tenant, session, previous } = submission;
-    return this.#store.findTwin({ tenant, session, previous, bodyHash, settledAfterMs: Date.now() - resendWindowMs });
+  async #unknownCall(submission: Submission, input: readonly InputItem[]): Promise<SubmitResult | undefined> {
+    const { tenant, session, previous, replaces } = submission;
+    const outputs = outputsWithoutCall(input);
+    if (outputs.length === 0 || replaces !== undefined) return undefined;
+    // While turns of the session run, their calls are still to come.
+    if (session !== null && (await this.#store.listUnsettledOf(tenant, session)).length > 0) return undefined;
+    const leaf = session === null ? previous : ((await this.#store.readSession(tenant, session))?.leaf ?? null);
+    for (const { index, callId } of outputs) {
+      const isKnown = leaf !== null && (await this.#store.hasCall(leaf, callId));
+      if (!isKnown) return { type: 'unknown_call', index, id: callId };
+    }
+    return undefined;
   }
 
-  async #insert(submission: Submission, bodyHash: string): Promise<{ turn: TurnRow; isNew: boolean }> {
-    const { tenant, settings, session, previous, idempotencyKey } = submission;
-    const id = newId('resp');
+  async #insert(submission: Submission, input: readonly InputItem[]): Promise<InsertTurn> {
+    const { tenant, settings, session, previous, idempotencyKey, replaces, isResend, whenBusy = 'enqueue' } = submission;
+    const id = submission.id ?? newId('resp');
     const createdAtMs = Date.now();
     const events = ResponseStream.open(newResponse({ id, createdAtMs, settings, session, previous })).map(journalRowOf);
-    const input = submission.input.map((item): InputItem => ({ ...item, id: newId(itemPrefix[item.type]) }));
-    const turn = { id, tenant, session, previous, settings, input, idempotencyKey, bodyHash, createdAtMs, events };
-    return persist(() => this.#store.insertTurn(turn));
+    return persist(() =>
+      this.#store.insertTurn({
+        id,
+        tenant,
+        session,
+        previous,
+        settings,
+        input,
+        idempotencyKey,
+        bodyHash: hashOf(submission),
+        createdAtMs,
+        events,
+        whenBusy,
+        limits: this.#quotas,
+        ...(replaces === undefined ? {} : { replaces }),
+        ...(isResend && idempotencyKey === null && submission.id === undefined
+          ? { joins: { settledAfterMs: createdAtMs - resendWindowMs } }
+          : {}),
+        ...(this.#hasTitles && settings.store ? { wantsTitle: true } : {}),
+      }),
+    );
+  }
+
+  /** What a turn's coming brings about besides itself. */
+  async #begin({ turn, interrupted }: InsertTurn & { type: 'inserted' }): Promise<void> {
+    if (interrupted !== undefined) {
+      const running = await this.#store.readTurn(interrupted);
+      if (running !== undefined && running.settledAtMs === null) await this.finishCancel(running);
+    }
+    // Its cancel came first: it ends without a model call.
+    if (turn.cancelRequestedAtMs !== null) await this.finishCancel(turn);
+    // A title neither delays nor fails the turn; what does not begin here, the sweep begins.
+    if (this.#hasTitles && turn.session !== null) startTitles(this.#store, this.#delivery).catch(() => undefined);
   }
 
   async #deliver(turn: TurnRow): Promise<void> {
-    const delivered = this.#delivery.deliver(turn).then(async () => persist(() => this.#store.markSubmitted(turn.id)));
-    delivered.catch(() => undefined);
     // When Temporal cannot be reached the turn is safe all the same: the sweep hands it over once it can.
-    await Promise.race([delivered.catch(() => undefined), delay(deliveryPatienceMs, undefined, { ref: false })]);
+    const delivered = handOver(this.#store, this.#delivery, turn).catch(() => undefined);
+    const patience = new AbortController();
+    const tooLong = delay(deliveryPatienceMs, undefined, { ref: false, signal: patience.signal }).catch(() => undefined);
+    await Promise.race([delivered, tooLong]);
+    patience.abort();
   }
 
   async #askToStop(turn: TurnRow): Promise<void> {
@@ -183,13 +218,14 @@ export class Turnkeep {
   }
 }
 
-/** What makes two submissions the same: all that the model sees of them. */
-function hashOf({ settings, input, session, previous }: Submission): string {
-  return createHash('sha256')
-    .update(JSON.stringify([settings, input, session, previous]))
-    .digest('hex');
-}
-
-export { defaultSettings, type ResponseSettings } from '../domain/response-settings.ts';
+export {
+  defaultSettings,
+  type FunctionTool,
+  type ResponseSettings,
+  type TextFormat,
+  type ToolChoice,
+} from '../domain/response-settings.ts';
+export type { InputPart, Item, NewItem } from '../domain/item.ts';
 export type { JournalRow } from '../domain/response-event.ts';
 export type { AttemptRow, SessionRow, TurnRow } from '../store/store.ts';
+export type { Submission, SubmittedItem, SubmitResult, WhenBusy } from './submission.ts';

@@ -4,10 +4,23 @@ export const agentTurnType = 'agentTurn';
 export const submittedSignal = 'submitted';
 export const cancelSignal = 'cancel';
 
+export const titleType = 'title';
+
+export interface TitleInput {
+  readonly session: string;
+  /** The session's first turn: its words are read from the database. */
+  readonly turn: string;
+}
+
 export interface AgentTurnInput {
   readonly turn: string;
   /** Turns of the same session that arrived while another ran, in order. */
   readonly waiting?: readonly string[];
+}
+
+/** One title a session. */
+export function titleWorkflowIdOf(session: string): string {
+  return `title/${session}`;
 }
 
 /** One id a session, so that Temporal itself allows one running turn in it; a turn without a session has its own. */

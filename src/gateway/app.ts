@@ -1,18 +1,17 @@
 /** The door: parses a request, calls the client library, writes the answer. */
 import { Hono } from 'hono';
-import type { Turnkeep } from '../client/turnkeep.ts';
 import { createAuthenticator, type ApiKey } from './auth.ts';
-import { conversationsRoutes } from './conversations.ts';
+import { conversationsRoutes } from './conversations/routes.ts';
 import type { GatewayEnv } from './env.ts';
 import { ApiError, notFound } from './errors.ts';
 import { page } from './page.ts';
-import { responsesRoutes } from './responses.ts';
+import { responsesRoutes } from './responses/routes.ts';
+import { Routes } from './route.ts';
+import type { SubmitDeps } from './submit.ts';
 import { turnReport } from './turn-report.ts';
 
-export interface GatewayDeps {
-  readonly turnkeep: Turnkeep;
+export interface GatewayDeps extends SubmitDeps {
   readonly apiKeys: readonly ApiKey[];
-  readonly defaultModel: string | undefined;
   /** The provider's model ids. Rejects when it cannot be asked. */
   readonly listModels: () => Promise<readonly string[]>;
   /** What is not ready, in words; empty when all is. */
@@ -78,14 +77,16 @@ function apiRoutes(deps: GatewayDeps, authenticate: (authorization: string | und
       await next();
     });
   }
-  responsesRoutes(api, {
+  const routes = new Routes(api);
+  responsesRoutes(routes, {
     turnkeep,
     defaultModel,
+    unsupported: deps.unsupported,
     onStreamError: (error) => {
       deps.onError(error, 'stream');
     },
   });
-  conversationsRoutes(api, turnkeep);
+  conversationsRoutes(routes, turnkeep);
 
   api.get('/models', async (c) => {
     const ids = await deps.listModels().catch((error: unknown) => {

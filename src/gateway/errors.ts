@@ -2,7 +2,7 @@
 import type { z } from 'zod';
 
 export interface ApiErrorFields {
-  readonly status: 400 | 401 | 404 | 405 | 409 | 413 | 415 | 422 | 500 | 502 | 503;
+  readonly status: 400 | 401 | 404 | 405 | 409 | 410 | 413 | 415 | 422 | 429 | 500 | 502 | 503;
   readonly message: string;
   /** The field of the request that is wrong. */
   readonly param?: string;
@@ -40,11 +40,12 @@ export function validationError(error: z.ZodError): ApiError {
     });
   }
   const param = issue.path.reduce(joined, '');
+  const stated = issue.code === 'custom' && typeof issue.params?.['code'] === 'string' ? issue.params['code'] : undefined;
   const isMissing = param !== '' && issue.message.endsWith('received undefined');
   return new ApiError({
     status: 400,
     ...(param === '' ? {} : { param }),
-    code: isMissing ? 'missing_required_parameter' : 'invalid_value',
+    code: isMissing ? 'missing_required_parameter' : (stated ?? 'invalid_value'),
     message: isMissing
       ? `Missing required parameter: '${param}'.`
       : param === ''

@@ -1,6 +1,7 @@
 /** From a validated request, whichever door it came by, to an accepted turn; every refusal names its field. */
 import type { Context } from 'hono';
-import type { Submission, TurnRow, Turnkeep } from '../client/turnkeep.ts';
+import { z } from 'zod';
+import type { ResponseSettings, Submission, SubmitResult, SubmittedItem, TurnRow, Turnkeep } from '../client/turnkeep.ts';
 import type { GatewayEnv } from './env.ts';
 import { ApiError, notFound } from './errors.ts';
 
@@ -8,10 +9,35 @@ export interface SubmitDeps {
   readonly turnkeep: Turnkeep;
   /** Used when a request names no model. */
   readonly defaultModel: string | undefined;
+  /** What the provider's API cannot express of a request, by the name of the field. */
+  readonly unsupported: (request: {
+    readonly settings: ResponseSettings;
+    readonly items: readonly SubmittedItem[];
+  }) => { readonly param: string; readonly message: string } | undefined;
 }
 
 /** What a door makes of its request; the rest comes from the headers, the same for all doors. */
-export type TurnDraft = Pick<Submission, 'settings' | 'input' | 'session' | 'previous' | 'replaces'>;
+export type TurnDraft = Pick<Submission, 'settings' | 'input' | 'session' | 'previous' | 'replaces' | 'whenBusy'> & {
+  /** A door's own, where the client sends no `Idempotency-Key`. */
+  readonly idempotencyKey?: string;
+};
+
+export const submitHeaders = z.object({
+  'idempotency-key': z
+    .string()
+    .regex(/^[\x20-\x7e]{1,255}$/, 'must be 1 to 255 printable characters')
+    .optional()
+    .meta({ description: 'The same key gives the same turn.' }),
+  'x-turnkeep-response-id': z
+    .string()
+    .regex(/^resp_[\w-]{1,64}$/, 'must be "resp_" and 1 to 64 letters, digits, "_" or "-"')
+    .optional()
+    .meta({ description: "The response's id, chosen by the client." }),
+  'x-turnkeep-when-busy': z
+    .enum(['enqueue', 'reject', 'interrupt'], 'must be enqueue, reject or interrupt')
+    .optional()
+    .meta({ description: 'What to do while an earlier turn of the conversation runs.' }),
+});
 
 /** @throws ApiError 400 naming `model` when neither the request nor the configuration names one */
 export function modelOf(model: string | null | undefined, { defaultModel }: SubmitDeps): string {
@@ -25,42 +51,91 @@ export function modelOf(model: string | null | undefined, { defaultModel }: Subm
   });
 }
 
-/** Resolves once the turn can no longer be lost. @throws ApiError for whatever cannot be accepted */
-export async function submitTurn(c: Context<GatewayEnv>, { turnkeep }: SubmitDeps, draft: TurnDraft): Promise<TurnRow> {
+/** Resolves once the turn can no longer be lost. The route must check `submitHeaders`. @throws ApiError for whatever cannot be accepted */
+export async function submitTurn(c: Context<GatewayEnv>, { turnkeep, unsupported }: SubmitDeps, draft: TurnDraft): Promise<TurnRow> {
   const tenant = c.get('tenant');
-  const { session, previous } = draft;
-  if (session !== null && previous !== null) {
-    throw new ApiError({
-      status: 400,
-      param: 'previous_response_id',
-      code: 'mutually_exclusive_parameters',
-      message: "'conversation' and 'previous_response_id' cannot be used together. Leave one out.",
-    });
-  }
-  if (session !== null && (await turnkeep.readSession(tenant, session)) === undefined) {
+  const headers = submitHeaders.parse(c.req.header());
+  const { session, previous, settings } = draft;
+  const refused = unsupported({ settings, items: draft.input });
+  if (refused !== undefined) throw new ApiError({ status: 400, code: 'unsupported_parameter', ...refused });
+  if (session !== null && (await turnkeep.sessions.read(tenant, session)) === undefined) {
     throw notFound('Conversation', session, 'conversation');
   }
   if (previous !== null) await mustBeSettled(turnkeep, tenant, previous);
+  const id = headers['x-turnkeep-response-id'];
+  const whenBusy = headers['x-turnkeep-when-busy'] ?? draft.whenBusy;
   const result = await turnkeep.submit({
     ...draft,
     tenant,
-    idempotencyKey: c.req.header('idempotency-key') ?? null,
+    idempotencyKey: headers['idempotency-key'] ?? draft.idempotencyKey ?? null,
     isResend: Number(c.req.header('x-stainless-retry-count') ?? 0) > 0,
+    ...(id === undefined ? {} : { id }),
+    ...(whenBusy === undefined ? {} : { whenBusy }),
   });
-  if (result.type === 'key_conflict') {
-    throw new ApiError({
-      status: 422,
-      code: 'idempotency_key_reused',
-      message: 'This Idempotency-Key was used with another body. Use a new key for a new request.',
-    });
+  if (result.type === 'accepted') return result.turn;
+  throw refusalOf(result, session, id);
+}
+
+const secondsUntilRoom = '5';
+
+function refusalOf(result: Exclude<SubmitResult, { type: 'accepted' }>, session: string | null, id: string | undefined): ApiError {
+  switch (result.type) {
+    case 'conflict':
+      return id === undefined
+        ? new ApiError({
+            status: 422,
+            param: 'Idempotency-Key',
+            code: 'idempotency_key_reused',
+            message: 'This Idempotency-Key was used with another body. Use a new key for a new request.',
+          })
+        : new ApiError({
+            status: 422,
+            param: 'x-turnkeep-response-id',
+            code: 'response_id_taken',
+            message: `The id '${id}', or the Idempotency-Key, was used for another request. Choose a new one.`,
+          });
+    case 'busy':
+      return new ApiError({
+        status: 409,
+        param: 'conversation',
+        code: 'conversation_locked',
+        message: `Conversation '${session ?? ''}' is busy with response '${result.running}'. Wait for its end, or send x-turnkeep-when-busy: enqueue or interrupt.`,
+        // Stock clients would ask again at once, by themselves.
+        headers: { 'x-should-retry': 'false' },
+      });
+    case 'queue_full':
+      return new ApiError({
+        status: 429,
+        param: 'conversation',
+        code: 'conversation_queue_full',
+        message: `Too many turns wait in conversation '${session ?? ''}' (TURNKEEP_MAX_WAITING_TURNS). Try again when some have ended.`,
+        headers: { 'retry-after': secondsUntilRoom },
+      });
+    case 'too_many':
+      return new ApiError({
+        status: 429,
+        code: 'too_many_running_turns',
+        message: 'Too many turns of this key are running or waiting (TURNKEEP_MAX_RUNNING_TURNS). Try again when some have ended.',
+        headers: { 'retry-after': secondsUntilRoom },
+      });
+    case 'unknown_item':
+      return notFound('Item', result.id, `input[${result.index}].id`);
+    case 'unknown_call':
+      return new ApiError({
+        status: 400,
+        param: `input[${result.index}].call_id`,
+        code: 'unknown_call_id',
+        message: `No function call with call_id '${result.id}' is in the input or in what came before it.`,
+      });
+    default:
+      return result satisfies never;
   }
-  return result.turn;
 }
 
 async function mustBeSettled(turnkeep: Turnkeep, tenant: string, id: string): Promise<void> {
   const param = 'previous_response_id';
   const turn = await turnkeep.readTurn(tenant, id);
-  if (turn === undefined) {
+  if (turn === undefined || turn.erasedBy !== null) {
     throw new ApiError({
       status: 400,
       param,

@@ -35,6 +35,7 @@ export function sealOf(turn: TurnRow, stream: ResponseStream, epoch: number, end
   const failure = end.status === 'failed' ? end.failure : undefined;
   return {
     turn: turn.id,
+    isStored: turn.isStored,
     epoch,
     rows,
     response,

@@ -1,8 +1,14 @@
 /** The embedded driver: `node:sqlite`, one file, several processes. The default. */
 import type { JournalRow } from '../domain/response-event.ts';
 import type { Append, Seal, Store } from './store.ts';
+import { readTranscript } from './sqlite/chain.ts';
 import { Database } from './sqlite/database.ts';
+import * as erase from './sqlite/erase.ts';
+import { insertTurn, recordInput } from './sqlite/intake.ts';
+import { findItems } from './sqlite/items.ts';
 import * as journal from './sqlite/journal.ts';
+import * as sessionItems from './sqlite/session-items.ts';
+import * as sessions from './sqlite/sessions.ts';
 import { Tail } from './sqlite/tail.ts';
 import * as turns from './sqlite/turns.ts';
 
@@ -41,29 +47,45 @@ export function openSqliteStore(path: string): Store {
   }
 
   return {
-    createSession: async (session) => turns.createSession(db, session),
-    readSession: async (tenant, id) => turns.readSession(db, tenant, id),
-    readSessionItems: async (session, page) => turns.readSessionItems(db, session, page),
+    createSession: async (session) => sessions.createSession(db, session),
+    openSession: async (session) => sessions.openSession(db, session),
+    readSession: async (tenant, id) => sessions.readSession(db, tenant, id),
+    listSessions: async (tenant, page) => sessions.listSessions(db, tenant, page),
+    updateSession: async (tenant, id, metadata) => sessions.updateSession(db, tenant, id, metadata),
+    deleteSession: async (tenant, id) => sessions.deleteSession(db, tenant, id),
+    readSessionItems: async (session, page) => sessionItems.readSessionItems(db, session, page),
+    readSessionItem: async (session, item) => sessionItems.readSessionItem(db, session, item),
+    addItems: async (turn) => sessionItems.addItems(db, turn),
+    deleteSessionItem: async (session, item) => sessionItems.deleteSessionItem(db, session, item),
+    findItems: async (tenant, ids) => findItems(db, tenant, ids),
+    hasCall: async (leaf, callId) => sessionItems.hasCall(db, leaf, callId),
+    listUntitled: async (limit) => sessions.listUntitled(db, limit),
+    markTitleStarted: async (session) => {
+      db.commit('quick', () => db.run('UPDATE sessions SET title_started = 1 WHERE id = ?', session));
+    },
+    setTitle: async (session, title) => {
+      sessions.setTitle(db, session, title);
+    },
 
-    hasSessionItem: async (session, item) => turns.hasSessionItem(db, session, item),
-
-    insertTurn: async (turn) => turns.insertTurn(db, turn),
+    insertTurn: async (turn) => insertTurn(db, turn),
     readTurn: async (id) => turns.readTurn(db, id),
-    findTwin: async (twin) => turns.findTwin(db, twin),
+    findTurn: async (tenant, id) => turns.findTurn(db, tenant, id),
+    listUnsettledOf: async (tenant, session) => turns.listUnsettledOf(db, tenant, session),
     markSubmitted: async (turn) => {
       db.commit('quick', () => db.run('UPDATE turns SET submitted = 1 WHERE id = ?', turn));
     },
     markDelivered: async (turn) => {
       db.commit('quick', () => db.run('UPDATE turns SET delivered = 1 WHERE id = ? AND settled_at IS NOT NULL AND delivered = 0', turn));
     },
-    listUnsettled: async (query) => turns.listUnsettled(db, query),
-    recordInput: async (turn) => turns.recordInput(db, turn),
-    readTranscript: async (turn) => turns.readTranscript(db, turn),
-    requestCancel: async (turn, atMs) =>
-      db.commit('quick', () => {
-        const sql = 'UPDATE turns SET cancel_requested_at = coalesce(cancel_requested_at, ?) WHERE id = ? AND settled_at IS NULL';
-        return db.run(sql, atMs, turn) > 0;
-      }),
+    deleteTurn: async (tenant, id, atMs) => erase.deleteTurn(db, tenant, id, atMs),
+    listUnfinished: async (query) => turns.listUnfinished(db, query),
+    listUnsubmittedBefore: async (turn) => turns.listUnsubmittedBefore(db, turn),
+    recordInput: async (turn) => recordInput(db, turn),
+    readTranscript: async (turn) => readTranscript(db, turn),
+    requestCancel: async (tenant, id, atMs) => turns.requestCancel(db, tenant, id, atMs),
+    listStuckCancels: async (acceptedBeforeMs, limit) => turns.listStuckCancels(db, acceptedBeforeMs, limit),
+    purgeUnstored: async (cut) => erase.purgeUnstored(db, cut),
+    expire: async (cut) => erase.expire(db, cut),
 
     claim: async (request) => journal.claim(db, request),
     fence: async (turn) => journal.fence(db, turn),

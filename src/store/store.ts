@@ -8,46 +8,92 @@
  * promise resolves (it survives a loss of power); everything else survives a kill of the process.
  */
 import type { Settled } from '../domain/agent-turn.ts';
-import type { FailureCode } from '../domain/failure.ts';
+import type { Item } from '../domain/item.ts';
 import type { TranscriptTurn } from '../domain/prompt.ts';
-import type { JournalRow, ResponseEvent } from '../domain/response-event.ts';
-import type { InputItem, Item, OutputItem } from '../domain/item.ts';
-import type { ResponseSettings } from '../domain/response-settings.ts';
-import type { ResponseObject, ResponseStatus, Usage } from '../domain/response.ts';
+import type { JournalRow } from '../domain/response-event.ts';
+import type {
+  NewSession,
+  SessionRow,
+  ItemPage,
+  SessionPage,
+  HandTurn,
+  RetentionCut,
+  UnfinishedQuery,
+  CancelRequest,
+  InsertTurn,
+  NewTurn,
+  TurnRow,
+  ClaimRequest,
+  Claim,
+  AttemptKey,
+  AttemptEnd,
+  AttemptRow,
+  Append,
+  Seal,
+} from './records.ts';
+
+export type * from './records.ts';
 
 export interface Store {
   // Sessions -------------------------------------------------------------------------------------
 
   createSession(session: NewSession): Promise<SessionRow>;
+  /** The session of this id, made if it is not there; of another tenant's id, one cannot be made: it throws. */
+  openSession(session: NewSession): Promise<SessionRow>;
   readSession(tenant: string, id: string): Promise<SessionRow | undefined>;
-  /** The items of a session, newest turn's last, one page of `limit` at a time. */
-  readSessionItems(session: SessionRow, page: ItemPage): Promise<readonly Item[]>;
-
-  hasSessionItem(session: SessionRow, item: string): Promise<boolean>;
+  /** By their latest use. undefined when the page begins behind a session that is not there. */
+  listSessions(tenant: string, page: SessionPage): Promise<readonly SessionRow[] | undefined>;
+  /** Takes the place of all metadata. undefined when there is no such session. */
+  updateSession(tenant: string, id: string, metadata: SessionRow['metadata']): Promise<SessionRow | undefined>;
+  /** False when there is none. Its turns stay, as responses; no turn may run in it any more: cancel them first. */
+  deleteSession(tenant: string, id: string): Promise<boolean>;
+  /**
+   * The items of a session, one page of `limit` at a time, in time that does not grow with the session.
+   * undefined when the page begins behind an item that is not in it.
+   */
+  readSessionItems(session: SessionRow, page: ItemPage): Promise<readonly Item[] | undefined>;
+  readSessionItem(session: SessionRow, item: string): Promise<Item | undefined>;
+  /** Items put in by hand: a turn without a model call, durably. undefined when there is no such session. */
+  addItems(turn: HandTurn): Promise<readonly Item[] | undefined>;
+  /** Gone for every session that shares the turn it stands in. False when it is not in this session. */
+  deleteSessionItem(session: SessionRow, item: string): Promise<boolean>;
+  /** The tenant's items of these ids, by id; what is not there is left out. */
+  findItems(tenant: string, ids: readonly string[]): Promise<ReadonlyMap<string, Item>>;
+  /** Does the chain that ends in this turn hold a function call of this id? */
+  hasCall(leaf: string, callId: string): Promise<boolean>;
+  /** Sessions whose first turn is to give them a title, as long as nobody has begun to. */
+  listUntitled(limit: number): Promise<readonly { readonly session: string; readonly turn: string }[]>;
+  markTitleStarted(session: string): Promise<void>;
+  /** Sets `metadata.title`, unless there is one. */
+  setTitle(session: string, title: string): Promise<void>;
 
   // Turns ----------------------------------------------------------------------------------------
 
   /**
    * Takes a turn in, with its first events, durably: from here on it cannot be lost.
    * The same id or the same idempotency key of the same tenant again gives the turn that is there already.
+   * One whose cancel came first (`requestCancel`) is in as one to be cancelled.
    */
-  insertTurn(turn: NewTurn): Promise<{ readonly turn: TurnRow; readonly isNew: boolean }>;
+  insertTurn(turn: NewTurn): Promise<InsertTurn>;
+  /** Any turn, for those who carry it out. Who asks for a tenant calls `findTurn`. */
   readTurn(id: string): Promise<TurnRow | undefined>;
-  /** The latest turn of this tenant (and session, if any) with this body: what a client's own retry joins. */
-  findTwin(twin: TwinQuery): Promise<TurnRow | undefined>;
+  /** A turn as its owner may see it: not when it was deleted, or was not to be stored and has ended. */
+  findTurn(tenant: string, id: string): Promise<TurnRow | undefined>;
+  /** The unsettled turns of a session, oldest first: the first is the one that runs. */
+  listUnsettledOf(tenant: string, session: string): Promise<readonly TurnRow[]>;
   /** A client got the turn's end: a resend of its request is a new message from now on. */
   markDelivered(turn: string): Promise<void>;
+  /** False when it is not there or not settled. Its words stay where others go on from them. */
+  deleteTurn(tenant: string, id: string, atMs: number): Promise<boolean>;
   /** Temporal has taken the turn over; before this the sweep may hand it over again. */
   markSubmitted(turn: string): Promise<void>;
   /**
    * Turns that are not done with, oldest first: unsettled, or with an input that is not in the transcript yet
-   * (cancelled before they ran). Those never submitted and older than `createdBeforeMs`, or all.
+   * (cancelled before they ran). A page at a time, by ordinal.
    */
-  listUnsettled(query: {
-    readonly createdBeforeMs: number;
-    readonly onlyUnsubmitted: boolean;
-    readonly limit: number;
-  }): Promise<readonly TurnRow[]>;
+  listUnfinished(query: UnfinishedQuery): Promise<readonly { readonly ordinal: number; readonly turn: TurnRow }[]>;
+  /** Earlier turns of the same session that nobody has handed over yet, oldest first. */
+  listUnsubmittedBefore(turn: string): Promise<readonly TurnRow[]>;
   /**
    * Puts the user's items into the transcript and moves the session's pointer to this turn: once,
    * however often it is called (T1).
@@ -55,8 +101,20 @@ export interface Store {
   recordInput(turn: string): Promise<TurnRow>;
   /** The turns before this one, oldest first, up the chain of `previous`. */
   readTranscript(turn: string): Promise<readonly TranscriptTurn[]>;
-  /** Remembers that the turn is to be cancelled; false when it was settled before. */
-  requestCancel(turn: string, atMs: number): Promise<boolean>;
+  /** Remembers that the turn is to be cancelled, for 10 minutes also when there is no such turn yet. */
+  requestCancel(tenant: string, id: string, atMs: number): Promise<CancelRequest>;
+  /** Unsettled turns whose cancel was accepted before this, and not carried out: whoever accepted it is gone. */
+  listStuckCancels(acceptedBeforeMs: number, limit: number): Promise<readonly TurnRow[]>;
+
+  // What is dropped ------------------------------------------------------------------------------
+
+  /** Turns that were not to be stored, once ended. Returns how many of them there were; call it again while there are any. */
+  purgeUnstored(cut: { readonly deliveredBeforeMs: number; readonly settledBeforeMs: number }): Promise<number>;
+  /**
+   * Journals, then turns and sessions that ended before the cut, `limit` of each; returns how many rows it took.
+   * The past of what is kept is kept.
+   */
+  expire(cut: RetentionCut): Promise<number>;
 
   // Attempts and the journal -----------------------------------------------------------------------
 
@@ -99,145 +157,4 @@ export interface Store {
 /** The database could not take the call just now (locked, out of space): nothing changed, ask again. */
 export class StoreBusyError extends Error {
   override readonly name = 'StoreBusyError';
-}
-
-export interface NewSession {
-  readonly id: string;
-  readonly tenant: string;
-  readonly metadata: { readonly [key: string]: string };
-  readonly createdAtMs: number;
-}
-
-export interface SessionRow extends NewSession {
-  /** The turn it points to: its newest. */
-  readonly leaf: string | null;
-}
-
-export interface ItemPage {
-  readonly limit: number;
-  readonly order: 'asc' | 'desc';
-  /** An item's id: the page begins behind it. */
-  readonly after?: string;
-}
-
-export interface NewTurn {
-  readonly id: string;
-  readonly tenant: string;
-  readonly session: string | null;
-  /** Set when the client named it; a session's turn gets its own at `recordInput`. */
-  readonly previous: string | null;
-  readonly settings: ResponseSettings;
-  readonly input: readonly InputItem[];
-  readonly idempotencyKey: string | null;
-  /** A hash of the request's body, to tell twins from others. */
-  readonly bodyHash: string;
-  readonly createdAtMs: number;
-  readonly events: readonly JournalRow[];
-}
-
-export interface TurnRow {
-  readonly id: string;
-  readonly tenant: string;
-  readonly session: string | null;
-  readonly previous: string | null;
-  readonly status: ResponseStatus;
-  readonly settings: ResponseSettings;
-  readonly input: readonly InputItem[];
-  readonly bodyHash: string;
-  readonly createdAtMs: number;
-  readonly isSubmitted: boolean;
-  readonly isRecorded: boolean;
-  readonly cancelRequestedAtMs: number | null;
-  readonly settledAtMs: number | null;
-  readonly errorCode: FailureCode | null;
-  readonly retryAtMs: number | null;
-  readonly usage: Usage | null;
-  /** The settled response as its last event has it; null before. */
-  readonly response: ResponseObject | null;
-  /** Of the run that last claimed the turn; null before. */
-  readonly workflowId: string | null;
-  readonly runId: string | null;
-}
-
-export interface TwinQuery {
-  readonly tenant: string;
-  readonly session: string | null;
-  readonly previous: string | null;
-  readonly bodyHash: string;
-  /** Settled turns count only when they were settled after this, and no client got their end. */
-  readonly settledAfterMs: number;
-}
-
-export interface ClaimRequest {
-  readonly turn: string;
-  readonly step: number;
-  readonly atMs: number;
-  readonly workflowId: string;
-  readonly runId: string;
-}
-
-export type Claim =
-  | {
-      readonly type: 'granted';
-      readonly epoch: number;
-      readonly attempt: number;
-      readonly turn: TurnRow;
-      readonly events: readonly ResponseEvent[];
-    }
-  | { readonly type: 'settled'; readonly settled: Settled }
-  /** The step has started elsewhere: it is never asked again (T2). */
-  | { readonly type: 'started' }
-  | { readonly type: 'exhausted' }
-  /** A cancel was accepted before: it is not asked at all. */
-  | { readonly type: 'cancelled' };
-
-export interface AttemptKey {
-  readonly turn: string;
-  readonly step: number;
-  /** 1-based. */
-  readonly attempt: number;
-}
-
-export interface AttemptEnd {
-  readonly endedAtMs: number;
-  readonly outcome: AttemptOutcome;
-  readonly code?: FailureCode;
-  /** Such as `ECONNRESET` or `429`. */
-  readonly detail?: string;
-  /** The provider's own words, keys removed. */
-  readonly message?: string;
-  /** How long the next attempt is to wait. */
-  readonly waitMs?: number;
-}
-
-export type AttemptOutcome = 'completed' | 'incomplete' | 'cancelled' | 'failed' | 'lost';
-
-export interface AttemptRow extends AttemptKey, Partial<Omit<AttemptEnd, 'endedAtMs'>> {
-  readonly requestedAtMs: number;
-  readonly firstEventAtMs?: number;
-  readonly endedAtMs?: number;
-  readonly providerRequestId?: string;
-}
-
-export interface Append {
-  readonly turn: string;
-  readonly epoch: number;
-  readonly rows: readonly JournalRow[];
-  /** These rows are the first that show anything of this attempt. */
-  readonly starts?: AttemptKey & { readonly atMs: number; readonly providerRequestId?: string };
-  /** The turn is running from here on. */
-  readonly status?: 'in_progress';
-}
-
-export interface Seal {
-  readonly turn: string;
-  readonly epoch: number;
-  readonly rows: readonly JournalRow[];
-  readonly response: ResponseObject;
-  readonly output: readonly OutputItem[];
-  readonly settled: Settled;
-  readonly atMs: number;
-  readonly usage: Usage | null;
-  readonly retryAtMs?: number;
-  readonly attempt?: AttemptKey & { readonly end: AttemptEnd };
 }

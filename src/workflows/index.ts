@@ -1,2 +1,3 @@
 /** Everything the worker's bundle holds. */
 export { agentTurn } from './agent-turn.ts';
+export { title } from './title.ts';

@@ -3,9 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openSqliteStore } from '../../src/store/sqlite.ts';
 import type { Store } from '../../src/store/store.ts';
-import { storeContract } from './contract.ts';
+import { contractFor, journalContract } from './contract.ts';
+import { droppedContract } from './contract-dropped.ts';
+import { intakeContract } from './contract-intake.ts';
+import { sessionsContract } from './contract-sessions.ts';
 
-storeContract('sqlite', () => {
+const contract = contractFor('sqlite', () => {
   const folder = mkdtempSync(join(tmpdir(), 'turnkeep-store-'));
   const stores: Store[] = [];
   return {
@@ -20,3 +23,8 @@ storeContract('sqlite', () => {
     },
   };
 });
+
+journalContract(contract);
+intakeContract(contract);
+sessionsContract(contract);
+droppedContract(contract);

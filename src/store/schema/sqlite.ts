@@ -40,4 +40,47 @@ export const migrations: readonly string[] = [
     PRIMARY KEY (turn, seq)
   ) STRICT, WITHOUT ROWID;
   `,
+
+  // Branches: a chain of turns is a few runs of (branch, depth), so that neither a page nor a look at one item walks it.
+  `
+  CREATE TABLE branches (id TEXT PRIMARY KEY, parent TEXT, parent_depth INTEGER) STRICT, WITHOUT ROWID;
+  ALTER TABLE turns ADD COLUMN kind TEXT NOT NULL DEFAULT 'response';
+  ALTER TABLE turns ADD COLUMN stored INTEGER NOT NULL DEFAULT 1;
+  ALTER TABLE turns ADD COLUMN replaces TEXT;
+  ALTER TABLE turns ADD COLUMN branch TEXT;
+  ALTER TABLE turns ADD COLUMN depth INTEGER;
+  ALTER TABLE turns ADD COLUMN erased_at INTEGER;
+  ALTER TABLE turns ADD COLUMN erased_by TEXT;
+  ALTER TABLE attempts ADD COLUMN usage TEXT;
+  ALTER TABLE items ADD COLUMN call_id TEXT;
+  UPDATE items SET call_id = json_extract(item, '$.call_id') WHERE json_extract(item, '$.type') = 'function_call';
+  CREATE INDEX items_by_call ON items (call_id) WHERE call_id IS NOT NULL;
+  ALTER TABLE sessions ADD COLUMN touched_at INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE sessions ADD COLUMN title_turn TEXT;
+  ALTER TABLE sessions ADD COLUMN title_started INTEGER NOT NULL DEFAULT 0;
+  UPDATE sessions SET touched_at = created_at;
+
+  -- What was there before: each turn is a branch of its own.
+  WITH RECURSIVE placed (id, parent, depth) AS (
+    SELECT id, NULL, 0 FROM turns WHERE recorded = 1 AND previous IS NULL
+    UNION ALL SELECT turns.id, placed.id, placed.depth + 1 FROM placed JOIN turns ON turns.previous = placed.id WHERE turns.recorded = 1
+  )
+  INSERT INTO branches (id, parent, parent_depth) SELECT id, parent, depth - 1 FROM placed;
+  UPDATE turns SET branch = id, depth = (SELECT coalesce(parent_depth, -1) + 1 FROM branches WHERE branches.id = turns.id)
+    WHERE id IN (SELECT id FROM branches);
+
+  CREATE UNIQUE INDEX turns_by_place ON turns (branch, depth);
+  CREATE INDEX turns_by_previous ON turns (previous) WHERE previous IS NOT NULL;
+  CREATE INDEX turns_unsettled ON turns (tenant, session, ordinal) WHERE settled_at IS NULL;
+  CREATE INDEX turns_by_session ON turns (tenant, session) WHERE session IS NOT NULL;
+  CREATE INDEX turns_by_end ON turns (settled_at) WHERE settled_at IS NOT NULL AND erased_at IS NULL;
+  CREATE INDEX turns_unstored ON turns (settled_at) WHERE stored = 0;
+  CREATE INDEX turns_erased ON turns (erased_at) WHERE erased_at IS NOT NULL;
+  CREATE INDEX sessions_by_use ON sessions (tenant, touched_at, id);
+  CREATE INDEX sessions_untitled ON sessions (id) WHERE title_turn IS NOT NULL AND title_started = 0;
+
+  CREATE TABLE early_cancels (
+    tenant TEXT NOT NULL, id TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (tenant, id)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

@@ -1,11 +1,13 @@
 /** The fenced journal of a turn: claim, append, seal, and the attempts that are booked along with it (T2, T6, T7). */
 import type { Settled } from '../../domain/agent-turn.ts';
 import type { JournalRow, ResponseEvent } from '../../domain/response-event.ts';
-import { isSettled } from '../../domain/response.ts';
+import { isSettled, type Usage } from '../../domain/response.ts';
 import { requestsPerStep } from '../../domain/retry-law.ts';
 import type { Append, AttemptEnd, AttemptKey, AttemptRow, Claim, ClaimRequest, Seal } from '../store.ts';
 import type { Database, Row } from './database.ts';
-import { readTurn, settledOf } from './turns.ts';
+import { insertItems } from './items.ts';
+import { parsed, settledOf } from './rows.ts';
+import { readTurn } from './turns.ts';
 
 export function claim(db: Database, request: ClaimRequest): Claim {
   const { turn, step, atMs } = request;
@@ -41,7 +43,7 @@ export function hasStarted(db: Database, turn: string, step: number): boolean {
 
 export function endAttempt(db: Database, { turn, step, attempt }: AttemptKey, end: AttemptEnd): void {
   db.run(
-    `UPDATE attempts SET ended_at = ?, outcome = ?, code = ?, detail = ?, message = ?, wait_ms = ?
+    `UPDATE attempts SET ended_at = ?, outcome = ?, code = ?, detail = ?, message = ?, wait_ms = ?, usage = ?
      WHERE turn = ? AND step = ? AND attempt = ? AND ended_at IS NULL`,
     end.endedAtMs,
     end.outcome,
@@ -49,6 +51,7 @@ export function endAttempt(db: Database, { turn, step, attempt }: AttemptKey, en
     end.detail ?? null,
     end.message ?? null,
     end.waitMs ?? null,
+    end.usage === undefined ? null : JSON.stringify(end.usage),
     turn,
     step,
     attempt,
@@ -71,6 +74,7 @@ export function readAttempts(db: Database, turn: string): AttemptRow[] {
         ...present('message', row['message']),
         ...present('waitMs', row['wait_ms']),
         ...present('providerRequestId', row['provider_request_id']),
+        ...(row['usage'] === null ? {} : { usage: parsed<Usage>(row['usage']) }),
       }) as AttemptRow,
   );
 }
@@ -99,11 +103,8 @@ export function seal(db: Database, seal: Seal): boolean {
   return db.commit('durable', () => {
     if (!writeRows(db, turn, seal.epoch, seal.rows)) return false;
     db.run('UPDATE journal_head SET sealed = 1 WHERE turn = ?', turn);
-    const first = Number(db.one('SELECT coalesce(max(position) + 1, 0) AS first FROM items WHERE turn = ?', turn)?.['first']);
     // The output stands behind the input, also when the input is recorded later (a turn cancelled while it waited has no output).
-    seal.output.forEach((item, index) => {
-      db.run('INSERT INTO items (turn, position, id, item) VALUES (?, ?, ?, ?)', turn, first + index, item.id, JSON.stringify(item));
-    });
+    if (seal.isStored) insertItems(db, turn, seal.output);
     db.run(
       `UPDATE turns SET status = ?, settled_at = ?, error_code = ?, retry_at = ?, usage = ?, response = ? WHERE id = ?`,
       settled.status,

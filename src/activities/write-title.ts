@@ -1,0 +1,44 @@
+/** Asks the model for a session's title. One request an attempt; only one that could not be started is tried again. */
+import { ApplicationFailure } from '@temporalio/common';
+import { cancellationSignal } from '@temporalio/activity';
+import { failureRules } from '../domain/failure.ts';
+import { titleOf, titleRequest } from '../domain/title.ts';
+import type { TitleInput } from '../domain/turn-workflow.ts';
+import { type Provider, ProviderError } from '../providers/provider.ts';
+import { persist } from '../store/persist.ts';
+import type { Store } from '../store/store.ts';
+
+export interface WriteTitleDeps {
+  readonly store: Store;
+  readonly provider: Provider;
+  /** Instead of the turn's own model. */
+  readonly titleModel?: string;
+}
+
+export async function writeTitle(
+  { store, provider, titleModel }: WriteTitleDeps,
+  { session, turn }: TitleInput,
+): Promise<{ hasTitle: boolean }> {
+  const row = await store.readTurn(turn);
+  const request = row === undefined ? undefined : titleRequest(row.input, titleModel ?? row.settings.model);
+  if (request === undefined) return { hasTitle: false };
+  let text = '';
+  let hasStarted = false;
+  try {
+    for await (const event of provider.stream(request, cancellationSignal())) {
+      if (event.type !== 'delta') continue;
+      hasStarted = true;
+      if (event.delta.type === 'text') text += event.delta.text;
+    }
+  } catch (error) {
+    if (!(error instanceof ProviderError)) throw error;
+    // Only constant words: this goes into Temporal's history (T11).
+    const { code } = error.failure;
+    const mayRetry = !hasStarted && (failureRules[code].retryable || code === 'provider_busy');
+    throw ApplicationFailure.create({ message: failureRules[code].message, type: code, nonRetryable: !mayRetry });
+  }
+  const title = titleOf(text);
+  if (title === undefined) return { hasTitle: false };
+  await persist(() => store.setTitle(session, title));
+  return { hasTitle: true };
+}

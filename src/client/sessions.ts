@@ -1,0 +1,104 @@
+/** Sessions (OpenAI's conversations): made, listed, named, filled by hand and taken apart. */
+import { createHash } from 'node:crypto';
+import type { Item, NewItem } from '../domain/item.ts';
+import { persist } from '../store/persist.ts';
+import type { Page, SessionRow, Store, TurnRow } from '../store/store.ts';
+import { newId } from './ids.ts';
+import { withNewId } from './submission.ts';
+
+type Metadata = SessionRow['metadata'];
+
+export class Sessions {
+  readonly #store: Store;
+  readonly #stop: (turn: TurnRow) => Promise<void>;
+
+  /** @param stop carries out a cancel that was accepted */
+  constructor(store: Store, stop: (turn: TurnRow) => Promise<void>) {
+    this.#store = store;
+    this.#stop = stop;
+  }
+
+  async create(tenant: string, metadata: Metadata, items: readonly NewItem[] = []): Promise<SessionRow> {
+    const session = { id: newId('conv'), tenant, metadata, createdAtMs: Date.now() };
+    if (items.length === 0) return persist(() => this.#store.createSession(session));
+    const hand = { ...this.#hand(session, items), creates: session };
+    await persist(() => this.#store.addItems(hand));
+    return { ...session, leaf: hand.id };
+  }
+
+  /**
+   * The session that a chat of another name stands for: one of that id, if there is one, else one whose id follows
+   * from the name, made when it is first asked for.
+   */
+  async open(tenant: string, name: string): Promise<SessionRow> {
+    const known = await this.#store.readSession(tenant, name);
+    if (known !== undefined) return known;
+    const session = { id: idOf(tenant, name), tenant, metadata: {}, createdAtMs: Date.now() };
+    return persist(() => this.#store.openSession(session));
+  }
+
+  /** As `open`, but makes none. */
+  async find(tenant: string, name: string): Promise<SessionRow | undefined> {
+    return (await this.#store.readSession(tenant, name)) ?? (await this.#store.readSession(tenant, idOf(tenant, name)));
+  }
+
+  async read(tenant: string, id: string): Promise<SessionRow | undefined> {
+    return this.#store.readSession(tenant, id);
+  }
+
+  /** By their latest use. undefined when the page begins behind a session that is not there. */
+  async list(tenant: string, page: Page): Promise<readonly SessionRow[] | undefined> {
+    return this.#store.listSessions(tenant, page);
+  }
+
+  async update(tenant: string, id: string, metadata: Metadata): Promise<SessionRow | undefined> {
+    return persist(() => this.#store.updateSession(tenant, id, metadata));
+  }
+
+  /** Stops what runs in it first. Its turns stay, as responses. False when there is none. */
+  async delete(tenant: string, id: string): Promise<boolean> {
+    if ((await this.#store.readSession(tenant, id)) === undefined) return false;
+    // The last first, so that none of them runs in between.
+    for (const turn of (await this.#store.listUnsettledOf(tenant, id)).toReversed()) {
+      const request = await persist(() => this.#store.requestCancel(tenant, turn.id, Date.now()));
+      if (request.type === 'accepted') await this.#stop(request.turn);
+    }
+    return persist(() => this.#store.deleteSession(tenant, id));
+  }
+
+  /** The turn of the session that runs, or is the next to run. */
+  async runningTurn(tenant: string, id: string): Promise<TurnRow | undefined> {
+    return (await this.#store.listUnsettledOf(tenant, id))[0];
+  }
+
+  /** undefined when the page begins behind an item that is not in the session. */
+  async readItems(session: SessionRow, page: Page): Promise<readonly Item[] | undefined> {
+    return this.#store.readSessionItems(session, page);
+  }
+
+  async readItem(session: SessionRow, item: string): Promise<Item | undefined> {
+    return this.#store.readSessionItem(session, item);
+  }
+
+  /** Puts items into the session by hand, behind what is there. undefined when the session is gone. */
+  async addItems(session: SessionRow, items: readonly NewItem[]): Promise<readonly Item[] | undefined> {
+    const hand = this.#hand(session, items);
+    return persist(() => this.#store.addItems(hand));
+  }
+
+  async deleteItem(session: SessionRow, item: string): Promise<boolean> {
+    return persist(() => this.#store.deleteSessionItem(session, item));
+  }
+
+  #hand(session: { readonly id: string; readonly tenant: string }, items: readonly NewItem[]): Parameters<Store['addItems']>[0] {
+    const { id, tenant } = session;
+    return { id: newId('items'), tenant, session: id, items: items.map(withNewId), createdAtMs: Date.now() };
+  }
+}
+
+function idOf(tenant: string, name: string): string {
+  return `conv_${createHash('sha256')
+    .update(JSON.stringify([tenant, name]))
+    .digest('hex')
+    .slice(0, 48)}`;
+}

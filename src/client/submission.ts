@@ -1,0 +1,84 @@
+/** What is submitted, what may come of it, and what makes two submissions the same. */
+import { createHash } from 'node:crypto';
+import type { InputItem, Item, NewItem } from '../domain/item.ts';
+import type { ResponseSettings } from '../domain/response-settings.ts';
+import type { TurnRow } from '../store/store.ts';
+import { itemPrefix, newId } from './ids.ts';
+
+/** An item of the tenant's that is there already, told again. */
+export interface ItemReference {
+  readonly type: 'item_reference';
+  readonly id: string;
+}
+
+export type SubmittedItem = NewItem | ItemReference;
+
+/** What to do while an earlier turn of the session is not settled: wait for it, be refused, or have it cancelled. */
+export type WhenBusy = 'enqueue' | 'reject' | 'interrupt';
+
+export interface Submission {
+  readonly tenant: string;
+  readonly settings: ResponseSettings;
+  readonly input: readonly SubmittedItem[];
+  /** The conversation this turn belongs to. */
+  readonly session: string | null;
+  /** The turn this one follows, outside of a conversation. */
+  readonly previous: string | null;
+  readonly idempotencyKey: string | null;
+  /** The client's own library is sending this again after a failed attempt of its own. */
+  readonly isResend: boolean;
+  /** The id the client chose for the turn, `resp_…`. */
+  readonly id?: string;
+  /** `enqueue` where nothing is said. */
+  readonly whenBusy?: WhenBusy;
+  /** A settled turn of the session whose place this one takes: it follows the turn before that. */
+  readonly replaces?: string;
+}
+
+export type SubmitResult =
+  | { readonly type: 'accepted'; readonly turn: TurnRow }
+  /** The id or the idempotency key was used with another body. */
+  | { readonly type: 'conflict' }
+  /** The session is busy, and the submission was not to wait. */
+  | { readonly type: 'busy'; readonly running: string }
+  /** Too many turns wait in the session, or run for the tenant. */
+  | { readonly type: 'queue_full' | 'too_many' }
+  /** `input[index]` refers to an item that is not there, or brings the output of a call that was never made. */
+  | { readonly type: 'unknown_item' | 'unknown_call'; readonly index: number; readonly id: string };
+
+/** What makes two submissions the same: all that the model sees of them. */
+export function hashOf({ settings, input, session, previous, replaces }: Submission): string {
+  return createHash('sha256')
+    .update(JSON.stringify([settings, input, session, previous, replaces ?? null]))
+    .digest('hex');
+}
+
+/** The items with ids of their own, references replaced by what they refer to; or the first reference to nothing. */
+export function takenIn(
+  input: readonly SubmittedItem[],
+  known: ReadonlyMap<string, Item>,
+): readonly InputItem[] | { readonly type: 'unknown_item'; readonly index: number; readonly id: string } {
+  const items: InputItem[] = [];
+  for (const [index, item] of input.entries()) {
+    if (item.type !== 'item_reference') {
+      items.push(withNewId(item));
+      continue;
+    }
+    const found = known.get(item.id);
+    if (found === undefined) return { type: 'unknown_item', index, id: item.id };
+    items.push(withNewId(found));
+  }
+  return items;
+}
+
+export function withNewId(item: NewItem | Item): InputItem {
+  return { ...item, id: newId(itemPrefix[item.type]) };
+}
+
+/** The outputs among the items whose call is not among them. */
+export function outputsWithoutCall(items: readonly InputItem[]): readonly { readonly index: number; readonly callId: string }[] {
+  const calls = new Set(items.flatMap((item) => (item.type === 'function_call' ? [item.call_id] : [])));
+  return items.flatMap((item, index) =>
+    item.type === 'function_call_output' && !calls.has(item.call_id) ? [{ index, callId: item.call_id }] : [],
+  );
+}

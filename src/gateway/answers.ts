@@ -1,0 +1,69 @@
+/** What the routes answer, as schemas: for `/openapi.json` alone, since what goes out is made, not checked. */
+import { z } from 'zod';
+import type { Answer } from './route.ts';
+
+const item = z.looseObject({ id: z.string(), type: z.string() });
+
+export const response = z
+  .looseObject({
+    id: z.string(),
+    object: z.literal('response'),
+    created_at: z.int(),
+    status: z.enum(['queued', 'in_progress', 'completed', 'incomplete', 'cancelled', 'failed']),
+    model: z.string(),
+    output: z.array(item),
+    error: z.looseObject({ code: z.string(), message: z.string() }).nullable(),
+    incomplete_details: z.looseObject({ reason: z.string() }).nullable(),
+  })
+  .meta({ id: 'Response' });
+
+export const conversation = z
+  .strictObject({
+    id: z.string(),
+    object: z.literal('conversation'),
+    created_at: z.int(),
+    metadata: z.record(z.string(), z.string()),
+  })
+  .meta({ id: 'Conversation' });
+
+export const anyItem = item.meta({ id: 'Item' });
+
+export const error = z
+  .strictObject({
+    error: z.strictObject({
+      message: z.string(),
+      type: z.string(),
+      param: z.string().nullable(),
+      code: z.string().nullable(),
+    }),
+  })
+  .meta({ id: 'Error' });
+
+export const listOf = (schema: z.ZodType) =>
+  z.strictObject({
+    object: z.literal('list'),
+    data: z.array(schema),
+    first_id: z.string().nullable(),
+    last_id: z.string().nullable(),
+    has_more: z.boolean(),
+  });
+
+export const deleted = (object: string) => z.strictObject({ id: z.string(), object: z.literal(object), deleted: z.literal(true) });
+
+export const ok = (description: string, schema: z.ZodType): Answer => ({ description, schema });
+
+/** What any route may refuse with. */
+export const refusals = (...statuses: readonly (keyof typeof refused)[]): { [status: number]: Answer } =>
+  Object.fromEntries(statuses.map((status) => [status, { description: refused[status], schema: error }]));
+
+const refused = {
+  400: 'Something in the request is wrong: `error.param` names it.',
+  401: 'No API key, or an unknown one.',
+  404: 'There is no such thing, or it is not yours.',
+  409: 'The conversation is busy.',
+  410: 'It is past retention.',
+  413: 'The body is over 32 MiB.',
+  422: 'The id or the idempotency key was used with another body.',
+  429: 'Too many requests, running or waiting turns.',
+  502: 'The model provider cannot be asked.',
+} as const;

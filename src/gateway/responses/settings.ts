@@ -1,0 +1,46 @@
+/** The part of a request that decides how the model answers. Pure. */
+import { defaultSettings, type ResponseSettings, type TextFormat } from '../../client/turnkeep.ts';
+import type { CreateResponse } from './schema.ts';
+
+export function settingsOf(body: CreateResponse, model: string): ResponseSettings {
+  return {
+    ...defaultSettings(model),
+    instructions: body.instructions ?? null,
+    temperature: body.temperature ?? null,
+    top_p: body.top_p ?? null,
+    presence_penalty: body.presence_penalty ?? null,
+    frequency_penalty: body.frequency_penalty ?? null,
+    max_output_tokens: body.max_output_tokens ?? null,
+    max_tool_calls: body.max_tool_calls ?? null,
+    text: { format: formatOf(body), verbosity: body.text?.verbosity ?? null },
+    tools: (body.tools ?? []).map(({ type, name, description, parameters, strict }) => ({
+      type,
+      name,
+      description: description ?? null,
+      parameters: parameters ?? null,
+      strict: strict ?? null,
+    })),
+    tool_choice: body.tool_choice ?? null,
+    parallel_tool_calls: body.parallel_tool_calls ?? null,
+    reasoning: {
+      effort: body.reasoning?.effort ?? null,
+      summary: body.reasoning?.summary ?? body.reasoning?.generate_summary ?? null,
+    },
+    truncation: body.truncation ?? null,
+    include: body.include ?? [],
+    service_tier: body.service_tier ?? null,
+    safety_identifier: body.safety_identifier ?? null,
+    prompt_cache_key: body.prompt_cache_key ?? null,
+    prompt_cache_retention: body.prompt_cache_retention ?? null,
+    user: body.user ?? null,
+    metadata: body.metadata ?? {},
+    store: body.store ?? true,
+    background: body.background ?? false,
+  };
+}
+
+function formatOf({ text }: CreateResponse): TextFormat {
+  const format = text?.format ?? { type: 'text' as const };
+  if (format.type !== 'json_schema') return format;
+  return { ...format, description: format.description ?? null, strict: format.strict ?? null };
+}

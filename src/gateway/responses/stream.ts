@@ -1,0 +1,46 @@
+/** A turn's events to one viewer, from any point: replayed, then live. */
+import type { Context } from 'hono';
+import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
+import type { AttemptRow, TurnRow, Turnkeep } from '../../client/turnkeep.ts';
+import type { GatewayEnv } from '../env.ts';
+import { ApiError } from '../errors.ts';
+import { writeSse } from '../sse.ts';
+
+export interface StreamDeps {
+  readonly turnkeep: Turnkeep;
+  readonly onStreamError: (error: unknown) => void;
+}
+
+/** @param after the number of the last event that was seen, -1 for none */
+export async function stream(
+  c: Context<GatewayEnv>,
+  { turnkeep, onStreamError }: StreamDeps,
+  turn: TurnRow,
+  after: number,
+): Promise<Response> {
+  if (turn.settledAtMs !== null && !(await turnkeep.hasJournal(turn))) throw pastRetention(turn.id);
+  const written = writeSse({
+    outgoing: c.env.outgoing,
+    rows: (signal) => turnkeep.follow(turn.id, after, signal),
+    onEnd: () => turnkeep.markDelivered(turn.id),
+    notice: async () => retryNotice(await turnkeep.readAttempts(turn.id)),
+    headers: { 'x-request-id': c.get('requestId'), 'x-turnkeep-response-id': turn.id },
+  });
+  written.catch(onStreamError);
+  return RESPONSE_ALREADY_SENT;
+}
+
+/** `retry 2 of 3 in 1000 ms: transport_failed`, while the last request has failed and another is due. */
+export function retryNotice(attempts: readonly AttemptRow[]): string | undefined {
+  const last = attempts.at(-1);
+  if (last?.waitMs === undefined) return undefined;
+  return `retry ${last.attempt + 1} of 3 in ${last.waitMs} ms: ${last.code ?? last.outcome ?? ''}`;
+}
+
+export function pastRetention(id: string): ApiError {
+  return new ApiError({
+    status: 410,
+    code: 'response_expired',
+    message: `Response '${id}' is older than TURNKEEP_RETENTION_DAYS: it is gone.`,
+  });
+}

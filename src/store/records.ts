@@ -1,0 +1,200 @@
+/** What goes into the database and what comes out of it: the shapes that the port in `store.ts` speaks of. Times are ms since the epoch. */
+import type { Settled } from '../domain/agent-turn.ts';
+import type { FailureCode } from '../domain/failure.ts';
+import type { InputItem, OutputItem } from '../domain/item.ts';
+import type { JournalRow, ResponseEvent } from '../domain/response-event.ts';
+import type { ResponseSettings } from '../domain/response-settings.ts';
+import type { ResponseObject, ResponseStatus, Usage } from '../domain/response.ts';
+
+export interface NewSession {
+  readonly id: string;
+  readonly tenant: string;
+  readonly metadata: { readonly [key: string]: string };
+  readonly createdAtMs: number;
+}
+
+export interface SessionRow extends NewSession {
+  /** The turn it points to: its newest. */
+  readonly leaf: string | null;
+}
+
+export interface Page {
+  readonly limit: number;
+  readonly order: 'asc' | 'desc';
+  /** An id: the page begins behind it. */
+  readonly after?: string;
+}
+export type ItemPage = Page;
+export type SessionPage = Page;
+
+export interface HandTurn {
+  readonly id: string;
+  readonly tenant: string;
+  readonly session: string;
+  readonly items: readonly InputItem[];
+  readonly createdAtMs: number;
+  /** The session is made in the same commit. */
+  readonly creates?: NewSession;
+}
+
+export interface RetentionCut {
+  readonly beforeMs: number;
+  readonly atMs: number;
+  readonly limit: number;
+}
+
+export interface UnfinishedQuery {
+  readonly createdBeforeMs: number;
+  /** Those that Temporal has not got, or all. */
+  readonly onlyUnsubmitted: boolean;
+  readonly afterOrdinal: number;
+  readonly limit: number;
+}
+
+export type CancelRequest =
+  | { readonly type: 'accepted'; readonly turn: TurnRow }
+  | { readonly type: 'settled' }
+  /** There is no such turn; one of this id that comes within 10 minutes is cancelled as it comes. */
+  | { readonly type: 'unknown' };
+
+export type InsertTurn =
+  /** `interrupted`: an earlier turn that is now to be cancelled. */
+  | { readonly type: 'inserted'; readonly turn: TurnRow; readonly interrupted?: string }
+  | { readonly type: 'joined'; readonly turn: TurnRow }
+  /** The id or the idempotency key belongs to another request. */
+  | { readonly type: 'conflict' }
+  | { readonly type: 'busy'; readonly running: string }
+  | { readonly type: 'queue_full' | 'too_many' };
+
+export interface NewTurn {
+  readonly id: string;
+  readonly tenant: string;
+  readonly session: string | null;
+  /** Set when the client named it; a session's turn gets its own at `recordInput`. */
+  readonly previous: string | null;
+  readonly settings: ResponseSettings;
+  readonly input: readonly InputItem[];
+  readonly idempotencyKey: string | null;
+  /** A hash of the request's body, to tell twins from others. */
+  readonly bodyHash: string;
+  readonly createdAtMs: number;
+  readonly events: readonly JournalRow[];
+  /** A turn of the session whose place this one takes: it follows the turn before that. */
+  readonly replaces?: string;
+  /** A resend: it joins a twin, one that is unsettled, or settled after this and whose end no client got. */
+  readonly joins?: { readonly settledAfterMs: number };
+  /** While an earlier turn of the session is unsettled: wait for it, be refused, or have it cancelled. */
+  readonly whenBusy: 'enqueue' | 'reject' | 'interrupt';
+  /** The first turn of its session gives it a title. */
+  readonly wantsTitle?: boolean;
+  readonly limits: { readonly maxWaitingTurns: number; readonly maxRunningTurns: number };
+}
+
+export interface TurnRow {
+  readonly id: string;
+  readonly tenant: string;
+  /** `items`: put into its session by hand. */
+  readonly kind: 'response' | 'items';
+  readonly session: string | null;
+  readonly previous: string | null;
+  readonly replaces: string | null;
+  readonly status: ResponseStatus;
+  readonly settings: ResponseSettings;
+  readonly input: readonly InputItem[];
+  readonly bodyHash: string;
+  readonly createdAtMs: number;
+  /** false: it leaves nothing once it has ended. */
+  readonly isStored: boolean;
+  readonly isSubmitted: boolean;
+  readonly isRecorded: boolean;
+  readonly cancelRequestedAtMs: number | null;
+  readonly settledAtMs: number | null;
+  /** What it said is gone: deleted, or past retention. */
+  readonly erasedBy: 'owner' | 'retention' | null;
+  readonly errorCode: FailureCode | null;
+  readonly retryAtMs: number | null;
+  readonly usage: Usage | null;
+  /** The settled response as its last event has it; null before. */
+  readonly response: ResponseObject | null;
+  /** Of the run that last claimed the turn; null before. */
+  readonly workflowId: string | null;
+  readonly runId: string | null;
+}
+
+export interface ClaimRequest {
+  readonly turn: string;
+  readonly step: number;
+  readonly atMs: number;
+  readonly workflowId: string;
+  readonly runId: string;
+}
+
+export type Claim =
+  | {
+      readonly type: 'granted';
+      readonly epoch: number;
+      readonly attempt: number;
+      readonly turn: TurnRow;
+      readonly events: readonly ResponseEvent[];
+    }
+  | { readonly type: 'settled'; readonly settled: Settled }
+  /** The step has started elsewhere: it is never asked again (T2). */
+  | { readonly type: 'started' }
+  | { readonly type: 'exhausted' }
+  /** A cancel was accepted before: it is not asked at all. */
+  | { readonly type: 'cancelled' };
+
+export interface AttemptKey {
+  readonly turn: string;
+  readonly step: number;
+  /** 1-based. */
+  readonly attempt: number;
+}
+
+export interface AttemptEnd {
+  readonly endedAtMs: number;
+  readonly outcome: AttemptOutcome;
+  readonly code?: FailureCode;
+  /** Such as `ECONNRESET` or `429`. */
+  readonly detail?: string;
+  /** The provider's own words, keys removed. */
+  readonly message?: string;
+  /** How long the next attempt is to wait. */
+  readonly waitMs?: number;
+  /** What the provider said this request cost, if it failed. */
+  readonly usage?: Usage;
+}
+
+export type AttemptOutcome = 'completed' | 'incomplete' | 'cancelled' | 'failed' | 'lost';
+
+export interface AttemptRow extends AttemptKey, Partial<Omit<AttemptEnd, 'endedAtMs'>> {
+  readonly requestedAtMs: number;
+  readonly firstEventAtMs?: number;
+  readonly endedAtMs?: number;
+  readonly providerRequestId?: string;
+}
+
+export interface Append {
+  readonly turn: string;
+  readonly epoch: number;
+  readonly rows: readonly JournalRow[];
+  /** These rows are the first that show anything of this attempt. */
+  readonly starts?: AttemptKey & { readonly atMs: number; readonly providerRequestId?: string };
+  /** The turn is running from here on. */
+  readonly status?: 'in_progress';
+}
+
+export interface Seal {
+  readonly turn: string;
+  /** false: its output joins no transcript. */
+  readonly isStored: boolean;
+  readonly epoch: number;
+  readonly rows: readonly JournalRow[];
+  readonly response: ResponseObject;
+  readonly output: readonly OutputItem[];
+  readonly settled: Settled;
+  readonly atMs: number;
+  readonly usage: Usage | null;
+  readonly retryAtMs?: number;
+  readonly attempt?: AttemptKey & { readonly end: AttemptEnd };
+}

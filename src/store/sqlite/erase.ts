@@ -1,0 +1,95 @@
+/** What is dropped: turns their owner deletes, what was not to be stored, and all that is past retention. */
+import type { RetentionCut } from '../store.ts';
+import type { Database } from './database.ts';
+import { readTurn } from './turns.ts';
+import { text } from './rows.ts';
+
+export function deleteTurn(db: Database, tenant: string, id: string, atMs: number): boolean {
+  return db.commit('durable', () => {
+    const turn = readTurn(db, id);
+    if (turn === undefined || turn.tenant !== tenant || turn.settledAtMs === null) return false;
+    // Its words are also those of the conversation, and of whatever goes on from it.
+    const isPast = turn.session !== null || db.one('SELECT 1 FROM turns WHERE previous = ? LIMIT 1', id) !== undefined;
+    erase(db, id, atMs, 'owner');
+    if (!isPast) db.run('DELETE FROM items WHERE turn = ?', id);
+    return true;
+  });
+}
+
+/** The turns that were not to be stored and have ended: those whose end a client got, and those nobody came back for. */
+export function purgeUnstored(db: Database, cut: { readonly deliveredBeforeMs: number; readonly settledBeforeMs: number }): number {
+  return db.commit('quick', () => {
+    const rows = db.all(
+      `SELECT id FROM turns WHERE stored = 0 AND recorded = 1
+         AND (settled_at < ? OR (delivered = 1 AND settled_at < ?)) LIMIT 200`,
+      cut.settledBeforeMs,
+      cut.deliveredBeforeMs,
+    );
+    for (const row of rows) {
+      const id = text(row['id']);
+      dropJournal(db, id);
+      for (const table of ['items', 'attempts']) db.run(`DELETE FROM ${table} WHERE turn = ?`, id);
+      db.run('DELETE FROM branches WHERE id = ?', id);
+      db.run('DELETE FROM turns WHERE id = ?', id);
+    }
+    return rows.length;
+  });
+}
+
+/** One round of what is past retention. How many rows it took: 0 when there is nothing left. */
+export function expire(db: Database, { beforeMs, atMs, limit }: RetentionCut): number {
+  return db.commit('quick', () => {
+    const journals = db.all(
+      `SELECT id FROM turns JOIN journal_head ON journal_head.turn = turns.id WHERE settled_at < ? AND erased_at IS NULL LIMIT ?`,
+      beforeMs,
+      limit,
+    );
+    for (const row of journals) dropJournal(db, text(row['id']));
+    const sessions = db.run(
+      `DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE touched_at < ?
+         AND NOT EXISTS (SELECT 1 FROM turns WHERE turns.tenant = sessions.tenant AND turns.session = sessions.id AND settled_at IS NULL)
+         AND NOT EXISTS (SELECT 1 FROM turns WHERE turns.id = sessions.leaf AND settled_at >= ?) LIMIT ?)`,
+      beforeMs,
+      beforeMs,
+      limit,
+    );
+    // The past of a turn that is kept is kept with it.
+    const turns = db.all(
+      `SELECT id FROM turns WHERE settled_at < ? AND erased_at IS NULL AND recorded = 1
+         AND NOT EXISTS (SELECT 1 FROM sessions WHERE leaf = turns.id)
+         AND NOT EXISTS (SELECT 1 FROM turns AS next WHERE next.previous = turns.id AND next.erased_by IS NOT 'retention')
+       LIMIT ?`,
+      beforeMs,
+      limit,
+    );
+    for (const row of turns) {
+      const id = text(row['id']);
+      erase(db, id, atMs, 'retention');
+      for (const table of ['items', 'attempts']) db.run(`DELETE FROM ${table} WHERE turn = ?`, id);
+    }
+    // What is left says that there was a turn (410); it goes after as long again.
+    const stones = db.run(
+      `DELETE FROM turns WHERE ordinal IN (SELECT ordinal FROM turns WHERE erased_by = 'retention' AND erased_at < ? LIMIT ?)`,
+      beforeMs,
+      limit,
+    );
+    db.run('DELETE FROM early_cancels WHERE at < ?', beforeMs);
+    return journals.length + sessions + turns.length + stones;
+  });
+}
+
+function erase(db: Database, id: string, atMs: number, by: 'owner' | 'retention'): void {
+  dropJournal(db, id);
+  db.run(
+    `UPDATE turns SET erased_at = ?, erased_by = ?, input = '[]', response = NULL, usage = NULL,
+       settings = json_object('model', '', 'metadata', json_object()) WHERE id = ?`,
+    atMs,
+    by,
+    id,
+  );
+}
+
+function dropJournal(db: Database, id: string): void {
+  db.run('DELETE FROM journal WHERE turn = ?', id);
+  db.run('DELETE FROM journal_head WHERE turn = ?', id);
+}

@@ -1,0 +1,68 @@
+/** What a row of the database says, and as which type. */
+import { isFailureCode } from '../../domain/failure.ts';
+import { isSettled, type ResponseStatus } from '../../domain/response.ts';
+import type { Settled } from '../../domain/agent-turn.ts';
+import type { SessionRow, TurnRow } from '../store.ts';
+import type { Row } from './database.ts';
+
+export function turnOf(row: Row): TurnRow {
+  const errorCode = row['error_code'];
+  return {
+    id: text(row['id']),
+    tenant: text(row['tenant']),
+    kind: row['kind'] as TurnRow['kind'],
+    session: textOrNull(row['session']),
+    previous: textOrNull(row['previous']),
+    replaces: textOrNull(row['replaces']),
+    status: row['status'] as ResponseStatus,
+    settings: parsed(row['settings']),
+    input: parsed(row['input']),
+    bodyHash: text(row['body_hash']),
+    createdAtMs: Number(row['created_at']),
+    isStored: row['stored'] === 1,
+    isSubmitted: row['submitted'] === 1,
+    isRecorded: row['recorded'] === 1,
+    cancelRequestedAtMs: numberOrNull(row['cancel_requested_at']),
+    settledAtMs: numberOrNull(row['settled_at']),
+    erasedBy: textOrNull(row['erased_by']) as TurnRow['erasedBy'],
+    errorCode: isFailureCode(errorCode) ? errorCode : null,
+    retryAtMs: numberOrNull(row['retry_at']),
+    usage: row['usage'] === null ? null : parsed(row['usage']),
+    response: row['response'] === null ? null : parsed(row['response']),
+    workflowId: textOrNull(row['workflow_id']),
+    runId: textOrNull(row['run_id']),
+  };
+}
+
+export function settledOf(turn: TurnRow): Settled {
+  if (!isSettled(turn.status)) throw new Error(`turn ${turn.id} is not settled`);
+  return { status: turn.status, code: turn.errorCode };
+}
+
+export function sessionOf(row: Row): SessionRow {
+  return {
+    id: text(row['id']),
+    tenant: text(row['tenant']),
+    leaf: textOrNull(row['leaf']),
+    metadata: parsed(row['metadata']),
+    createdAtMs: Number(row['created_at']),
+  };
+}
+
+/** The driver wrote it, so its shape is known. */
+export function parsed<T>(value: Row[string] | undefined): T {
+  return JSON.parse(text(value)) as T;
+}
+
+export function text(value: Row[string] | undefined): string {
+  if (typeof value !== 'string') throw new TypeError('the database has no text where text belongs');
+  return value;
+}
+
+export function textOrNull(value: Row[string] | undefined): string | null {
+  return typeof value === 'string' ? value : null;
+}
+
+export function numberOrNull(value: Row[string] | undefined): number | null {
+  return value === null || value === undefined ? null : Number(value);
+}

@@ -1,0 +1,103 @@
+/** The items of a session: the chain that ends in its leaf, a page at a time, and what is put in or taken out by hand. */
+import type { Item } from '../../domain/item.ts';
+import { defaultSettings } from '../../domain/response-settings.ts';
+import type { HandTurn, ItemPage, SessionRow } from '../store.ts';
+import { isOnChain, place, placeOf, type Place, stretches } from './chain.ts';
+import type { Database } from './database.ts';
+import { insertItems } from './items.ts';
+import { parsed, text } from './rows.ts';
+import { insertSession, readSession, touchSession } from './sessions.ts';
+
+interface Spot extends Place {
+  readonly position: number;
+}
+
+interface Found extends Spot {
+  readonly turn: string;
+  readonly item: Item;
+}
+
+/** undefined when the page begins behind an item that is not in the session. */
+export function readSessionItems(db: Database, session: SessionRow, { limit, order, after }: ItemPage): Item[] | undefined {
+  const leaf = leafOf(db, session);
+  const cursor = after === undefined ? undefined : find(db, session, after);
+  if (after !== undefined && cursor === undefined) return undefined;
+  if (leaf === undefined) return [];
+  const [than, direction] = order === 'asc' ? ['>', 'ASC'] : ['<', 'DESC'];
+  const all = stretches(db, leaf);
+  const items: Item[] = [];
+  for (const { branch, upTo } of order === 'asc' ? all : all.toReversed()) {
+    if (items.length === limit) break;
+    const behind = cursor === undefined ? '' : `AND (depth, position) ${than} (?, ?)`;
+    const from = cursor === undefined ? [] : [cursor.depth, cursor.position];
+    const sql = `SELECT item FROM turns JOIN items ON items.turn = turns.id WHERE branch = ? AND depth <= ? ${behind}
+      ORDER BY depth ${direction}, position ${direction} LIMIT ?`;
+    for (const row of db.all(sql, branch, upTo, ...from, limit - items.length)) items.push(parsed(row['item']));
+  }
+  return items;
+}
+
+export function readSessionItem(db: Database, session: SessionRow, id: string): Item | undefined {
+  return find(db, session, id)?.item;
+}
+
+/** Is there a call of this id in what the session, or the chain that ends in `turn`, has said? */
+export function hasCall(db: Database, leafTurn: string, callId: string): boolean {
+  const leaf = placeOf(db, leafTurn);
+  if (leaf === undefined) return false;
+  return db
+    .all(`SELECT branch, depth FROM items JOIN turns ON turns.id = items.turn WHERE call_id = ?`, callId)
+    .some((row) => row['branch'] !== null && isOnChain(db, leaf, { branch: text(row['branch']), depth: Number(row['depth']) }));
+}
+
+/** Puts items into a session by hand: a turn without a model call. undefined when there is no such session. */
+export function addItems(db: Database, hand: HandTurn): readonly Item[] | undefined {
+  return db.commit('durable', () => {
+    if (hand.creates !== undefined) insertSession(db, hand.creates);
+    const session = readSession(db, hand.tenant, hand.session);
+    if (session === undefined) return undefined;
+    if (hand.items.length === 0) return hand.items;
+    db.run(
+      `INSERT INTO turns (id, kind, tenant, session, previous, status, settings, input, body_hash, created_at, submitted, recorded, delivered, settled_at)
+       VALUES (?, 'items', ?, ?, ?, 'completed', ?, '[]', '', ?, 1, 1, 1, ?)`,
+      hand.id,
+      hand.tenant,
+      hand.session,
+      session.leaf,
+      JSON.stringify(defaultSettings('')),
+      hand.createdAtMs,
+      hand.createdAtMs,
+    );
+    place(db, hand.id, session.leaf === null ? undefined : placeOf(db, session.leaf), false);
+    insertItems(db, hand.id, hand.items);
+    db.run('UPDATE sessions SET leaf = ? WHERE id = ?', hand.id, hand.session);
+    touchSession(db, hand.session, hand.createdAtMs);
+    return hand.items;
+  });
+}
+
+export function deleteSessionItem(db: Database, session: SessionRow, id: string): boolean {
+  return db.commit('durable', () => {
+    const found = find(db, session, id);
+    if (found === undefined) return false;
+    return db.run('DELETE FROM items WHERE turn = ? AND position = ?', found.turn, found.position) > 0;
+  });
+}
+
+function find(db: Database, session: SessionRow, id: string): Found | undefined {
+  const leaf = leafOf(db, session);
+  if (leaf === undefined) return undefined;
+  const row = db.one(
+    `SELECT turn, branch, depth, position, item FROM items JOIN turns ON turns.id = items.turn
+     WHERE items.id = ? AND tenant = ? AND branch IS NOT NULL`,
+    id,
+    session.tenant,
+  );
+  if (row === undefined) return undefined;
+  const spot = { branch: text(row['branch']), depth: Number(row['depth']), position: Number(row['position']) };
+  return isOnChain(db, leaf, spot) ? { ...spot, turn: text(row['turn']), item: parsed(row['item']) } : undefined;
+}
+
+function leafOf(db: Database, session: SessionRow): Place | undefined {
+  return session.leaf === null ? undefined : placeOf(db, session.leaf);
+}

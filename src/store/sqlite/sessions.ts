@@ -1,0 +1,81 @@
+/** Sessions: named pointers to a turn, the newest of theirs. */
+import type { NewSession, SessionPage, SessionRow } from '../store.ts';
+import type { Database } from './database.ts';
+import { sessionOf, text } from './rows.ts';
+
+export function createSession(db: Database, session: NewSession): SessionRow {
+  db.commit('durable', () => {
+    insertSession(db, session);
+  });
+  return { ...session, leaf: null };
+}
+
+export function openSession(db: Database, session: NewSession): SessionRow {
+  return db.commit('durable', () => {
+    const known = readSession(db, session.tenant, session.id);
+    if (known !== undefined) return known;
+    insertSession(db, session);
+    return { ...session, leaf: null };
+  });
+}
+
+export function insertSession(db: Database, { id, tenant, metadata, createdAtMs }: NewSession): void {
+  db.run(
+    'INSERT INTO sessions (id, tenant, metadata, created_at, touched_at) VALUES (?, ?, ?, ?, ?)',
+    id,
+    tenant,
+    JSON.stringify(metadata),
+    createdAtMs,
+    createdAtMs,
+  );
+}
+
+export function readSession(db: Database, tenant: string, id: string): SessionRow | undefined {
+  const row = db.one('SELECT * FROM sessions WHERE id = ? AND tenant = ?', id, tenant);
+  return row === undefined ? undefined : sessionOf(row);
+}
+
+/** undefined when the page begins behind a session that is not there. */
+export function listSessions(db: Database, tenant: string, { limit, order, after }: SessionPage): SessionRow[] | undefined {
+  const from = after === undefined ? undefined : db.one('SELECT touched_at FROM sessions WHERE tenant = ? AND id = ?', tenant, after);
+  if (after !== undefined && from === undefined) return undefined;
+  const [than, direction] = order === 'asc' ? ['>', 'ASC'] : ['<', 'DESC'];
+  const behind = from === undefined ? '' : `AND (touched_at, id) ${than} (?, ?)`;
+  const cursor = from === undefined || after === undefined ? [] : [Number(from['touched_at']), after];
+  const sql = `SELECT * FROM sessions WHERE tenant = ? ${behind} ORDER BY touched_at ${direction}, id ${direction} LIMIT ?`;
+  return db.all(sql, tenant, ...cursor, limit).map(sessionOf);
+}
+
+export function updateSession(db: Database, tenant: string, id: string, metadata: SessionRow['metadata']): SessionRow | undefined {
+  return db.commit('durable', () => {
+    db.run('UPDATE sessions SET metadata = ? WHERE tenant = ? AND id = ?', JSON.stringify(metadata), tenant, id);
+    return readSession(db, tenant, id);
+  });
+}
+
+export function deleteSession(db: Database, tenant: string, id: string): boolean {
+  return db.commit('durable', () => db.run('DELETE FROM sessions WHERE tenant = ? AND id = ?', tenant, id) > 0);
+}
+
+export function touchSession(db: Database, id: string, atMs: number): void {
+  db.run('UPDATE sessions SET touched_at = max(touched_at, ?) WHERE id = ?', atMs, id);
+}
+
+// Titles -----------------------------------------------------------------------------------------------
+
+export function listUntitled(db: Database, limit: number): { session: string; turn: string }[] {
+  return db
+    .all('SELECT id, title_turn FROM sessions WHERE title_turn IS NOT NULL AND title_started = 0 LIMIT ?', limit)
+    .map((row) => ({ session: text(row['id']), turn: text(row['title_turn']) }));
+}
+
+export function setTitle(db: Database, id: string, title: string): void {
+  db.commit('quick', () => {
+    // What the user has called it stays.
+    db.run(
+      `UPDATE sessions SET metadata = json_set(metadata, '$.title', ?) WHERE id = ? AND json_extract(metadata, '$.title') IS NULL`,
+      title,
+      id,
+    );
+  });
+}

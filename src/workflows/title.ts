@@ -1,0 +1,22 @@
+/**
+ * Gives a session a title, from the words of its first turn. A run of its own, with limits of its own: whatever becomes
+ * of it, the turn knows nothing of it. A session that gets none simply has none.
+ */
+import { ActivityFailure, isCancellation, proxyActivities } from '@temporalio/workflow';
+import type { TurnActivities } from '../activities/activities.ts';
+import type { TitleInput } from '../domain/turn-workflow.ts';
+
+const { writeTitle } = proxyActivities<TurnActivities>({
+  startToCloseTimeout: '1 minute',
+  scheduleToCloseTimeout: '5 minutes',
+  retry: { maximumAttempts: 3, initialInterval: '1s' },
+});
+
+export async function title(input: TitleInput): Promise<{ readonly hasTitle: boolean }> {
+  try {
+    return await writeTitle(input);
+  } catch (error) {
+    if (error instanceof ActivityFailure && !isCancellation(error)) return { hasTitle: false };
+    throw error;
+  }
+}

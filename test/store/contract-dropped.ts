@@ -1,0 +1,80 @@
+/** What every driver of the store must do: what is deleted, not to be stored, or past retention. */
+import assert from 'node:assert/strict';
+import { defaultSettings } from '../../src/domain/response-settings.ts';
+import { settleTurn } from '../../src/store/settle-turn.ts';
+import type { Store } from '../../src/store/store.ts';
+import { type Contract, inserted, newTurn } from './contract.ts';
+
+async function ended(store: Store, id: string, atMs: number, fields: Parameters<typeof newTurn>[1] = {}): Promise<void> {
+  await inserted(store, newTurn(id, fields));
+  await store.recordInput(id);
+  await settleTurn(store, id, { status: 'cancelled' }, atMs);
+}
+
+async function expireAll(store: Store, beforeMs: number, atMs = beforeMs): Promise<void> {
+  while ((await store.expire({ beforeMs, atMs, limit: 1 })) > 0);
+}
+
+export function droppedContract(contract: Contract): void {
+  contract('a deleted turn is gone for its owner, and its words stay where others go on from them', async (store) => {
+    await ended(store, 'resp_a', 2_000);
+    await ended(store, 'resp_b', 3_000, { previous: 'resp_a' });
+    assert.equal(await store.deleteTurn('other', 'resp_a', 9), false);
+    assert.equal(await store.deleteTurn('default', 'resp_a', 9), true);
+    assert.equal(await store.findTurn('default', 'resp_a'), undefined);
+    assert.deepEqual([await store.readHead('resp_a'), await store.readJournal('resp_a')], [undefined, []]);
+    assert.equal((await store.readTranscript('resp_b')).length, 1);
+    assert.equal(await store.deleteTurn('default', 'resp_b', 9), true);
+    assert.deepEqual(await store.findItems('default', ['msg_resp_b']), new Map());
+    await inserted(store, newTurn('resp_c'));
+    assert.equal(await store.deleteTurn('default', 'resp_c', 9), false, 'it runs');
+  });
+
+  contract('a turn that is not to be stored is hidden once it has ended, then gone with all it said', async (store) => {
+    const settings = { ...defaultSettings('scripted'), store: false };
+    await inserted(store, newTurn('resp_a', { settings }));
+    await store.recordInput('resp_a');
+    assert.equal((await store.findTurn('default', 'resp_a'))?.id, 'resp_a');
+    await settleTurn(store, 'resp_a', { status: 'cancelled' }, 2_000);
+    assert.equal(await store.findTurn('default', 'resp_a'), undefined);
+    assert.equal(await store.purgeUnstored({ deliveredBeforeMs: 9_000, settledBeforeMs: 1_000 }), 0, 'no client has its end yet');
+    await store.markDelivered('resp_a');
+    assert.equal(await store.purgeUnstored({ deliveredBeforeMs: 9_000, settledBeforeMs: 1_000 }), 1);
+    assert.deepEqual([await store.readTurn('resp_a'), await store.readJournal('resp_a')], [undefined, []]);
+    await ended(store, 'resp_b', 2_000, { settings });
+    assert.equal(await store.purgeUnstored({ deliveredBeforeMs: 1_000, settledBeforeMs: 9_000 }), 1);
+  });
+
+  contract('past retention the journal goes, then the turn: what is left says that there was one', async (store) => {
+    await ended(store, 'resp_a', 2_000);
+    await ended(store, 'resp_b', 8_000);
+    await expireAll(store, 5_000);
+    const row = await store.findTurn('default', 'resp_a');
+    assert.deepEqual([row?.erasedBy, row?.input, row?.response], ['retention', [], null]);
+    assert.deepEqual([await store.readHead('resp_a'), await store.readJournal('resp_a')], [undefined, []]);
+    assert.equal((await store.findItems('default', ['msg_resp_a'])).size, 0);
+    assert.equal((await store.findTurn('default', 'resp_b'))?.erasedBy, null);
+    assert.equal((await store.readJournal('resp_b')).length > 0, true);
+    await expireAll(store, 6_000);
+    assert.equal(await store.findTurn('default', 'resp_a'), undefined, 'the stone goes after as long again');
+  });
+
+  contract('the past of what is kept is kept: only the journals of an old turn go while its session lives', async (store) => {
+    await store.createSession({ id: 'conv_a', tenant: 'default', metadata: {}, createdAtMs: 1 });
+    await store.createSession({ id: 'conv_old', tenant: 'default', metadata: {}, createdAtMs: 1 });
+    await ended(store, 'resp_a', 2_000, { session: 'conv_a' });
+    await ended(store, 'resp_b', 8_000, { session: 'conv_a', createdAtMs: 7_000 });
+    await ended(store, 'resp_x', 2_000, { session: 'conv_old' });
+    await expireAll(store, 5_000);
+    assert.equal(await store.readSession('default', 'conv_old'), undefined);
+    assert.equal((await store.readTurn('resp_x'))?.erasedBy, 'retention');
+    const session = await store.readSession('default', 'conv_a');
+    assert.ok(session);
+    assert.equal((await store.readSessionItems(session, { limit: 9, order: 'asc' }))?.length, 2);
+    assert.equal(await store.readHead('resp_a'), undefined);
+    assert.equal((await store.readTurn('resp_a'))?.erasedBy, null);
+    await expireAll(store, 9_000);
+    assert.equal(await store.readSession('default', 'conv_a'), undefined);
+    assert.deepEqual([(await store.readTurn('resp_a'))?.erasedBy, (await store.readTurn('resp_b'))?.erasedBy], ['retention', 'retention']);
+  });
+}

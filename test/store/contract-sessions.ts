@@ -1,0 +1,121 @@
+/** What every driver of the store must do: sessions and their items. */
+import assert from 'node:assert/strict';
+import type { InputItem } from '../../src/domain/item.ts';
+import type { NewSession, Store } from '../../src/store/store.ts';
+import { type Contract, inserted, newTurn } from './contract.ts';
+
+function session(id: string, fields: Partial<NewSession> = {}): NewSession {
+  return { id, tenant: 'default', metadata: {}, createdAtMs: 1, ...fields };
+}
+
+function message(id: string): InputItem {
+  return { id, type: 'message', status: 'completed', role: 'user', content: [{ type: 'input_text', text: id }] };
+}
+
+async function idsOf(store: Store, id: string, page: Parameters<Store['readSessionItems']>[1]): Promise<string[] | undefined> {
+  const row = await store.readSession('default', id);
+  assert.ok(row);
+  return (await store.readSessionItems(row, page))?.map((item) => item.id);
+}
+
+export function sessionsContract(contract: Contract): void {
+  contract('a session is made, read, renamed, listed by its latest use and deleted, by its tenant alone', async (store) => {
+    await store.createSession(session('conv_a', { metadata: { topic: 'tea' } }));
+    await store.createSession(session('conv_b', { createdAtMs: 2 }));
+    await store.createSession(session('conv_c', { createdAtMs: 3 }));
+    await store.createSession(session('conv_x', { tenant: 'other' }));
+    await inserted(store, newTurn('resp_a', { session: 'conv_a' }));
+    const ids = async (page: Parameters<Store['listSessions']>[1]) => (await store.listSessions('default', page))?.map(({ id }) => id);
+    assert.deepEqual(await ids({ limit: 2, order: 'desc' }), ['conv_a', 'conv_c']);
+    assert.deepEqual(await ids({ limit: 2, order: 'desc', after: 'conv_c' }), ['conv_b']);
+    assert.deepEqual(await ids({ limit: 9, order: 'asc', after: 'conv_b' }), ['conv_c', 'conv_a']);
+    assert.equal(await ids({ limit: 2, order: 'desc', after: 'conv_x' }), undefined);
+    assert.deepEqual((await store.updateSession('default', 'conv_a', { topic: 'cake' }))?.metadata, { topic: 'cake' });
+    assert.equal(await store.updateSession('default', 'conv_x', {}), undefined);
+    assert.equal(await store.deleteSession('other', 'conv_a'), false);
+    assert.equal(await store.deleteSession('default', 'conv_a'), true);
+    assert.equal(await store.readSession('default', 'conv_a'), undefined);
+    assert.equal(await store.readSession('default', 'conv_x'), undefined);
+  });
+
+  contract('a session is opened once, however many ask for it', async (store, database) => {
+    const other = database.open();
+    const opened = await Promise.all([store, other, store].map((each) => each.openSession(session('conv_a', { createdAtMs: 5 }))));
+    assert.deepEqual(
+      opened.map(({ id }) => id),
+      ['conv_a', 'conv_a', 'conv_a'],
+    );
+    assert.equal((await store.listSessions('default', { limit: 9, order: 'asc' }))?.length, 1);
+    await assert.rejects(store.openSession(session('conv_a', { tenant: 'other' })));
+  });
+
+  contract('items come in pages, in both orders, through branches', async (store) => {
+    await store.createSession(session('conv_a'));
+    for (const [id, replaces] of [['resp_a'], ['resp_b'], ['resp_c', 'resp_b'], ['resp_d']] as const) {
+      await inserted(store, newTurn(id, { session: 'conv_a', ...(replaces === undefined ? {} : { replaces }) }));
+      await store.recordInput(id);
+    }
+    assert.deepEqual(await idsOf(store, 'conv_a', { limit: 2, order: 'asc' }), ['msg_resp_a', 'msg_resp_c']);
+    assert.deepEqual(await idsOf(store, 'conv_a', { limit: 2, order: 'asc', after: 'msg_resp_a' }), ['msg_resp_c', 'msg_resp_d']);
+    assert.deepEqual(await idsOf(store, 'conv_a', { limit: 2, order: 'desc' }), ['msg_resp_d', 'msg_resp_c']);
+    assert.deepEqual(await idsOf(store, 'conv_a', { limit: 2, order: 'desc', after: 'msg_resp_c' }), ['msg_resp_a']);
+    assert.equal(await idsOf(store, 'conv_a', { limit: 2, order: 'desc', after: 'msg_resp_b' }), undefined, 'it was replaced');
+    assert.equal(await idsOf(store, 'conv_a', { limit: 2, order: 'desc', after: 'msg_nobody' }), undefined);
+  });
+
+  contract('items are put in and taken out by hand, behind and among what was said', async (store) => {
+    await store.createSession(session('conv_a'));
+    await inserted(store, newTurn('resp_a', { session: 'conv_a' }));
+    await store.recordInput('resp_a');
+    const hand = { id: 'items_1', tenant: 'default', session: 'conv_a', items: [message('msg_1'), message('msg_2')], createdAtMs: 9 };
+    assert.deepEqual(await store.addItems(hand), hand.items);
+    await inserted(store, newTurn('resp_b', { session: 'conv_a' }));
+    await store.recordInput('resp_b');
+    const all = ['msg_resp_a', 'msg_1', 'msg_2', 'msg_resp_b'];
+    assert.deepEqual(await idsOf(store, 'conv_a', { limit: 9, order: 'asc' }), all);
+    const row = await store.readSession('default', 'conv_a');
+    assert.ok(row);
+    assert.equal((await store.readSessionItem(row, 'msg_2'))?.id, 'msg_2');
+    assert.equal(await store.deleteSessionItem(row, 'msg_1'), true);
+    assert.equal(await store.deleteSessionItem(row, 'msg_1'), false);
+    assert.deepEqual(
+      (await store.readTranscript('resp_b')).map(({ items }) => items.map(({ id }) => id)),
+      [['msg_resp_a'], ['msg_2']],
+    );
+    assert.equal(await store.addItems({ ...hand, id: 'items_2', session: 'conv_none' }), undefined);
+    assert.equal(await store.findTurn('default', 'items_1'), undefined, 'it is no response');
+    assert.deepEqual([...(await store.findItems('default', ['msg_2', 'msg_1'])).keys()], ['msg_2']);
+    assert.deepEqual([...(await store.findItems('other', ['msg_2'])).keys()], []);
+  });
+
+  contract('a session begins with items, in one commit', async (store) => {
+    const creates = session('conv_a', { metadata: { topic: 'tea' } });
+    await store.addItems({ id: 'items_1', tenant: 'default', session: 'conv_a', items: [message('msg_1')], createdAtMs: 9, creates });
+    assert.deepEqual(await idsOf(store, 'conv_a', { limit: 9, order: 'asc' }), ['msg_1']);
+  });
+
+  contract('a call is found on the chain that made it, and on no other', async (store) => {
+    const call: InputItem = { id: 'fc_1', type: 'function_call', status: 'completed', call_id: 'call_1', name: 'f', arguments: '{}' };
+    await inserted(store, newTurn('resp_a', { input: [call] }));
+    await inserted(store, newTurn('resp_b', { previous: 'resp_a' }));
+    await inserted(store, newTurn('resp_x'));
+    for (const id of ['resp_a', 'resp_b', 'resp_x']) await store.recordInput(id);
+    assert.deepEqual(
+      [await store.hasCall('resp_b', 'call_1'), await store.hasCall('resp_b', 'call_2'), await store.hasCall('resp_x', 'call_1')],
+      [true, false, false],
+    );
+  });
+
+  contract("a session's first turn, and no other, is to give it a title; a title of the user's stays", async (store) => {
+    for (const id of ['conv_a', 'conv_b']) await store.createSession(session(id));
+    await inserted(store, newTurn('resp_a', { session: 'conv_a', wantsTitle: true }));
+    await inserted(store, newTurn('resp_b', { session: 'conv_a', wantsTitle: true }));
+    await inserted(store, newTurn('resp_c', { session: 'conv_b' }));
+    assert.deepEqual(await store.listUntitled(9), [{ session: 'conv_a', turn: 'resp_a' }]);
+    await store.markTitleStarted('conv_a');
+    assert.deepEqual(await store.listUntitled(9), []);
+    await store.setTitle('conv_a', 'Tea "and" cake');
+    await store.setTitle('conv_a', 'another');
+    assert.deepEqual((await store.readSession('default', 'conv_a'))?.metadata, { title: 'Tea "and" cake' });
+  });
+}
