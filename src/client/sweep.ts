@@ -90,7 +90,8 @@ export function startSweep({ store, delivery, retentionDays, cancel, onError }: 
 
   /** In rounds, so that others may write in between. */
   async function untilNone(round: () => Promise<number>): Promise<void> {
-    for (let taken = 1; taken > 0 && !isStopped;) taken = await round();
+    let taken = 1;
+    while (taken > 0) taken = isStopped ? 0 : await round();
   }
 
   async function purge(): Promise<void> {
