@@ -18,7 +18,11 @@ export const commands = {
 
 export type CommandName = keyof typeof commands;
 
-const aliases: Readonly<Record<string, CommandName>> = { exit: 'quit', q: 'quit', '?': 'help' };
+const aliases: ReadonlyMap<string, CommandName> = new Map([
+  ['exit', 'quit'],
+  ['q', 'quit'],
+  ['?', 'help'],
+]);
 
 /** Only a word after the slash is a command: `/etc/hosts` and pasted lines are messages. `//` sends a slash. */
 export function readRequest(line: string): Request {
@@ -27,7 +31,7 @@ export function readRequest(line: string): Request {
   const [, name, argument = ''] = /^\/([a-z]+|\?)(?:[ \t]+(\S.*?))?\s*$/i.exec(line) ?? [];
   if (name === undefined || line.includes('\n')) return { type: 'message', text: line };
   const word = name.toLowerCase();
-  const known = isCommand(word) ? word : aliases[word];
+  const known = isCommand(word) ? word : aliases.get(word);
   return known === undefined ? { type: 'unknown', name } : { type: 'command', name: known, argument };
 }
 

@@ -52,14 +52,17 @@ export function unmarked(line: string): string {
   return line.replaceAll(newlineMark, '\n').replace(/\n+$/, '');
 }
 
+/** What is needed of a terminal's input. */
+export type Keys = Pick<ReadStream, 'pipe' | 'setRawMode'>;
+
 /** The keys of a terminal with its pastes marked; readline takes it for the terminal itself. */
 export class PasteInput extends Transform {
   readonly isTTY = true;
-  readonly #terminal: ReadStream;
+  readonly #terminal: Keys;
   readonly #decoder = new StringDecoder('utf8');
   #state: PasteState = { isPaste: false, held: '' };
 
-  constructor(terminal: ReadStream) {
+  constructor(terminal: Keys) {
     super({ decodeStrings: true });
     this.#terminal = terminal;
     terminal.pipe(this);

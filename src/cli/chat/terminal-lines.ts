@@ -5,9 +5,12 @@
 import { createInterface, type Interface } from 'node:readline';
 import { Writable } from 'node:stream';
 import { styleText } from 'node:util';
-import type { ReadStream, WriteStream } from 'node:tty';
+import type { WriteStream } from 'node:tty';
 import type { Lines } from './lines.ts';
-import { askForBrackets, askForNone, PasteInput, unmarked } from './paste.ts';
+import { askForBrackets, askForNone, type Keys, PasteInput, unmarked } from './paste.ts';
+
+/** What is needed of a terminal's output. */
+type Display = NodeJS.WritableStream & Pick<WriteStream, 'columns' | 'isTTY'>;
 
 const historySize = 1_000;
 const continuation = '… ';
@@ -21,7 +24,7 @@ export class TerminalLines implements Lines {
   #isClosed = false;
   #waiting: ((line: string | undefined) => void) | undefined;
 
-  constructor(input: ReadStream, output: WriteStream, onInterrupt: (hasTyped: boolean) => void) {
+  constructor(input: Keys, output: Display, onInterrupt: (hasTyped: boolean) => void) {
     this.#output = new Mutable(output);
     this.#readline = createInterface({ input: new PasteInput(input), output: this.#output, terminal: true, historySize });
     this.#readline.on('line', (line) => this.#take(line));
@@ -100,10 +103,10 @@ export class TerminalLines implements Lines {
 /** The terminal as readline sees it; muted, it sees to nothing. */
 class Mutable extends Writable {
   readonly isTTY = true;
-  readonly screen: WriteStream;
+  readonly screen: Display;
   isMuted = true;
 
-  constructor(screen: WriteStream) {
+  constructor(screen: Display) {
     super({ decodeStrings: false });
     this.screen = screen;
     screen.on('resize', () => this.emit('resize'));
