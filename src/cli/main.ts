@@ -2,6 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { ConfigError } from '../config.ts';
+import { ChatError } from './chat/chat-error.ts';
+import { chatCommand } from './chat/command.ts';
 import { DataDirTakenError } from './dev-server/data-dir.ts';
 import { NoTemporalProgramError } from './dev-server/find.ts';
 import { settingsCommand } from './flags.ts';
@@ -23,6 +25,11 @@ const program = new Command('turnkeep')
   .addCommand(
     settingsCommand('worker', 'runs turns, without the HTTP API', async (config) => (await import('./worker.ts')).runWorker(config)),
   )
+  .addCommand(
+    chatCommand(async (flags) => {
+      process.exitCode = await (await import('./chat.ts')).runChat(flags);
+    }),
+  )
   .addHelpText('after', '\nEvery setting is an environment variable and a flag of the same name: see `turnkeep dev --help`.');
 for (const command of [program, ...program.commands])
   command.exitOverride().showHelpAfterError('(turnkeep --help lists the commands, turnkeep COMMAND --help their flags)');
@@ -32,7 +39,7 @@ const USAGE = 2;
 async function main(): Promise<number> {
   try {
     await program.parseAsync();
-    return 0;
+    return Number(process.exitCode ?? 0);
   } catch (error) {
     // Commander has said it already.
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE;
@@ -42,7 +49,8 @@ async function main(): Promise<number> {
     }
     // Stopped before it was up: asked for, not failed.
     if (error instanceof Error && error.name === 'AbortError') return 0;
-    const isPlain = error instanceof DataDirTakenError || error instanceof NoTemporalProgramError || isPortTaken(error);
+    const isPlain =
+      error instanceof DataDirTakenError || error instanceof NoTemporalProgramError || error instanceof ChatError || isPortTaken(error);
     process.stderr.write(
       `turnkeep: ${isPlain && error instanceof Error ? error.message : error instanceof Error ? error.stack : String(error)}\n`,
     );

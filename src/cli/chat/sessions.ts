@@ -1,0 +1,90 @@
+/** Sessions: OpenAI's conversations. */
+import { z } from 'zod';
+import { CallError } from './call-failure.ts';
+import type { GatewayCalls } from './gateway-calls.ts';
+import { oneLine } from './pieces.ts';
+
+const sessionSchema = z.object({
+  id: z.string(),
+  created_at: z.number(),
+  metadata: z.record(z.string(), z.unknown()).nullish(),
+});
+const listSchema = z.object({ data: z.array(sessionSchema), has_more: z.boolean().catch(false) });
+
+const partSchema = z.object({ text: z.string().optional(), refusal: z.string().optional() });
+const itemSchema = z.object({
+  type: z.string().optional(),
+  role: z.string().optional(),
+  status: z.string().optional(),
+  name: z.string().optional(),
+  content: z.array(partSchema).nullish().catch(undefined),
+});
+const itemsSchema = z.object({ data: z.array(itemSchema), has_more: z.boolean().catch(false) });
+
+export type Session = Readonly<z.infer<typeof sessionSchema>>;
+export type Item = Readonly<z.infer<typeof itemSchema>>;
+
+const pageSize = 20;
+const shownItems = 10;
+
+/** All of these throw `CallError`. */
+export async function createSession(calls: GatewayCalls): Promise<string> {
+  return read(z.object({ id: z.string() }), await calls.json('POST', '/conversations', {}), calls).id;
+}
+
+export async function readSession(calls: GatewayCalls, id: string): Promise<Session> {
+  return read(sessionSchema, await calls.json('GET', `/conversations/${encodeURIComponent(id)}`), calls);
+}
+
+/** Those that were active last come first. */
+export async function listSessions(
+  calls: GatewayCalls,
+  after?: string,
+): Promise<{ readonly sessions: readonly Session[]; readonly hasMore: boolean }> {
+  const cursor = after === undefined ? '' : `&after=${encodeURIComponent(after)}`;
+  const list = read(listSchema, await calls.json('GET', `/conversations?limit=${pageSize}&order=desc${cursor}`), calls);
+  return { sessions: list.data, hasMore: list.has_more };
+}
+
+/** The last items, oldest first. */
+export async function lastItems(calls: GatewayCalls, id: string): Promise<{ readonly items: readonly Item[]; readonly hasMore: boolean }> {
+  const path = `/conversations/${encodeURIComponent(id)}/items?order=desc&limit=${shownItems}`;
+  const list = read(itemsSchema, await calls.json('GET', path), calls);
+  return { items: list.data.toReversed(), hasMore: list.has_more };
+}
+
+export function transcript(items: readonly Item[], hasMore: boolean): string {
+  const said = items.flatMap(({ type, role, status, name, content }) => {
+    const text = (content ?? []).map((part) => part.text ?? part.refusal ?? '').join('');
+    if (type === 'function_call') return [`· calls ${name ?? '?'}`];
+    if (text === '' || (type !== undefined && type !== 'message')) return [];
+    const cut = status === 'incomplete' ? '\n· cut off' : '';
+    return [role === 'assistant' ? `${text}${cut}` : `${role === 'user' ? '›' : `${role ?? ''}:`} ${text}`];
+  });
+  if (said.length === 0) return '· nothing was said yet';
+  return [...(hasMore ? ['· earlier messages are not shown'] : []), ...said].join('\n\n');
+}
+
+export function sessionLine({ id, created_at: createdAt, metadata }: Session, nowMs: number): string {
+  const title = typeof metadata?.['title'] === 'string' ? oneLine(metadata['title']) : '';
+  return `${id}  ${ago(nowMs / 1_000 - createdAt).padEnd(10)}  ${title || '(no title)'}`;
+}
+
+function ago(seconds: number): string {
+  if (seconds < 60) return 'just now';
+  if (seconds < 3_600) return `${Math.floor(seconds / 60)} min ago`;
+  if (seconds < 86_400) return `${Math.floor(seconds / 3_600)} h ago`;
+  return `${Math.floor(seconds / 86_400)} d ago`;
+}
+
+/** An older gateway has no such list. */
+export function isListMissing(error: unknown): boolean {
+  return error instanceof CallError && error.failure.type === 'refused' && (error.failure.status === 404 || error.failure.status === 405);
+}
+
+function read<Schema extends z.ZodType>(schema: Schema, value: unknown, { url }: GatewayCalls): z.infer<Schema> {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const message = `the answer is not what turnkeep answers: is ${url} the address of a gateway, with its /v1?`;
+  throw new CallError({ type: 'refused', status: 200, code: undefined, message });
+}
