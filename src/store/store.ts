@@ -208,6 +208,8 @@ export interface AttemptEnd {
   readonly message?: string;
   /** How long the next attempt is to wait. */
   readonly waitMs?: number;
+  /** What it cost, if the provider said so, in whatever way it ended. */
+  readonly usage?: Usage;
 }
 
 export type AttemptOutcome = 'completed' | 'incomplete' | 'cancelled' | 'failed' | 'lost';
