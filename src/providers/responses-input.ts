@@ -25,7 +25,8 @@ export function inputOf(item: Item): ResponseInputItem[] {
     case 'reasoning': {
       // A provider that stores nothing can read its own reasoning only where it is all there, encrypted.
       const { encrypted_content, summary } = item;
-      if (encrypted_content === undefined) return [];
+      // Empty, as llama.cpp writes it, is none.
+      if (encrypted_content === undefined || encrypted_content === '') return [];
       return [{ type: 'reasoning', summary: [...summary], encrypted_content } as ResponseInputItem];
     }
     default:

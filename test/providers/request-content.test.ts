@@ -156,5 +156,6 @@ void test('encrypted reasoning goes back as it came, but for the id, which is ou
   assert.deepEqual(responsesRequest({ settings, items: [thought] }).input, [
     { type: 'reasoning', summary: [{ type: 'summary_text', text: 'hm' }], encrypted_content: 'E' },
   ]);
+  assert.deepEqual(responsesRequest({ settings, items: [{ ...thought, encrypted_content: '' }] }).input, []);
   assert.deepEqual(chatRequest({ settings, items: [thought] }, true).messages, []);
 });
