@@ -12,6 +12,7 @@ import type { Config } from './config.ts';
 import { createApp } from './gateway/app.ts';
 import { createReadiness } from './client/readiness.ts';
 import { createProvider } from './providers/create-provider.ts';
+import { unsupportedBy, unsupportedItem } from './providers/unsupported.ts';
 import type { Store } from './store/store.ts';
 
 export interface GatewayDeps {
@@ -36,7 +37,10 @@ export async function startGateway({ config, connection, store, log, hasWorker =
   const turnkeep = new Turnkeep({ store, delivery });
   const app = createApp({
     turnkeep,
-    unsupported: () => undefined,
+    unsupported: {
+      by: (request) => unsupportedBy(config.provider.api, request),
+      among: (items) => unsupportedItem(config.provider.api, items, 'items'),
+    },
     apiKeys: config.apiKeys,
     defaultModel: config.provider.model,
     listModels: () => provider.listModels(AbortSignal.timeout(config.limits.connectTimeoutMs)),

@@ -6,6 +6,7 @@ import { ApplicationFailure } from '@temporalio/common';
 import type { Settled } from '../domain/agent-turn.ts';
 import { failureOf, failureRules } from '../domain/failure.ts';
 import type { ModelFailure } from '../domain/model.ts';
+import type { Usage } from '../domain/response.ts';
 import type { TurnEnd } from '../domain/turn-end.ts';
 import { busyWaitMs, delayBeforeMs, requestsPerStep } from '../domain/retry-law.ts';
 import { ProviderError } from '../providers/provider.ts';
@@ -18,17 +19,28 @@ import { Stop } from './stop.ts';
 /** The wait that hands a request on to another worker: 0 would mean "the longest" to Temporal. */
 const handOverDelayMs = 1;
 
+/** What a request has cost, as far as the provider said it. */
+export interface Cost {
+  usage: Usage | null;
+}
+
+export function usageOf({ usage }: Cost): Pick<AttemptEnd, 'usage'> {
+  return usage === null ? {} : { usage };
+}
+
 export class FailedAttempt {
   readonly #store: Store;
   readonly #writer: JournalWriter;
   readonly #claim: Claim & { type: 'granted' };
   readonly #attempt: AttemptKey;
+  readonly #cost: Cost;
 
-  constructor(of: { store: Store; writer: JournalWriter; claim: Claim & { type: 'granted' }; attempt: AttemptKey }) {
+  constructor(of: { store: Store; writer: JournalWriter; claim: Claim & { type: 'granted' }; attempt: AttemptKey; cost: Cost }) {
     this.#store = of.store;
     this.#writer = of.writer;
     this.#claim = of.claim;
     this.#attempt = of.attempt;
+    this.#cost = of.cost;
   }
 
   /** Seals the turn, or throws what Temporal is to know. */
@@ -56,7 +68,7 @@ export class FailedAttempt {
       case 'fenced':
         return this.#adopt();
       case 'cancelled':
-        return this.#seal({ status: 'cancelled', usage: null }, { endedAtMs, outcome: 'cancelled' });
+        return this.#seal({ status: 'cancelled', usage: this.#cost.usage }, { endedAtMs, outcome: 'cancelled' });
       case 'deadline':
         return this.#failed(failureOf('turn_timeout'));
       case 'shutdown': {
@@ -64,7 +76,7 @@ export class FailedAttempt {
         await this.#writer.flush();
         if (this.#writer.hasStarted) {
           const failure = failureOf('worker_lost');
-          return this.#seal({ status: 'failed', failure, usage: null }, { endedAtMs, outcome: 'lost', code: failure.code });
+          return this.#seal({ status: 'failed', failure, usage: this.#cost.usage }, { endedAtMs, outcome: 'lost', code: failure.code });
         }
         await this.#endAttempt({ endedAtMs, outcome: 'lost', detail: 'worker shutdown', waitMs: handOverDelayMs });
         throw applicationFailure(failureOf('transport_failed'), this.#claim.attempt, true, undefined, handOverDelayMs);
@@ -104,7 +116,7 @@ export class FailedAttempt {
   }
 
   async #seal(end: TurnEnd, attemptEnd: AttemptEnd): Promise<Settled> {
-    await this.#writer.seal(end, attemptEnd);
+    await this.#writer.seal(end, { ...attemptEnd, ...usageOf(this.#cost) });
     return { status: end.status, code: end.status === 'failed' ? end.failure.code : null };
   }
 
@@ -125,7 +137,7 @@ export class FailedAttempt {
   }
 
   async #endAttempt(end: AttemptEnd): Promise<void> {
-    await persist(() => this.#store.endAttempt(this.#attempt, end));
+    await persist(() => this.#store.endAttempt(this.#attempt, { ...end, ...usageOf(this.#cost) }));
   }
 }
 

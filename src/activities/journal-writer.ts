@@ -5,7 +5,7 @@
  * Writes happen one after the other. A refused write (T7) throws `FencedError`, then and ever after.
  */
 import type { ModelDelta } from '../domain/model.ts';
-import { startsStep } from '../domain/model.ts';
+import { asksFor, encryptedReasoning, startsStep } from '../domain/model.ts';
 import { journalRowOf } from '../domain/response-event.ts';
 import type { ResponseStream } from '../domain/response-stream.ts';
 import type { TurnEnd } from '../domain/turn-end.ts';
@@ -60,8 +60,10 @@ export class JournalWriter {
 
   /** Resolves once the piece may wait for others or is committed. */
   async write(delta: ModelDelta): Promise<void> {
-    if (!startsStep(delta)) return;
+    if (!startsStep(delta) && !this.#isKept(delta)) return;
     this.#merge(delta);
+    // What starts nothing waits for what does, however long that takes.
+    if (!this.#hasStarted && !startsStep(delta)) return;
     const dueInMs = this.#lastWriteAt + mergeMs - performance.now();
     if (!this.#hasStarted || dueInMs <= 0) await this.flush();
     else this.#timer ??= setTimeout(() => void this.flush().catch(this.#options.onFailure), dueInMs);
@@ -77,6 +79,7 @@ export class JournalWriter {
       this.#pending = [];
       this.#lastWriteAt = performance.now();
       const rows = pending.flatMap((delta) => this.#options.stream.write(delta)).map(journalRowOf);
+      if (rows.length === 0) return;
       await this.#append(this.#hasStarted ? { rows } : { rows, starts: this.#start() });
       this.#hasStarted = true;
     });
@@ -97,9 +100,15 @@ export class JournalWriter {
     this.#pending = [];
   }
 
+  /** The turn's request asked for it: nobody else has to keep what only the provider can read. */
+  #isKept(delta: ModelDelta): boolean {
+    return delta.type === 'encrypted_reasoning' && delta.text !== '' && asksFor(this.#options.turn.settings, encryptedReasoning);
+  }
+
   #merge(delta: ModelDelta): void {
     const last = this.#pending.at(-1);
-    if (last !== undefined && last.type === delta.type && last.item === delta.item) {
+    // Two sealed texts are never one.
+    if (delta.type !== 'encrypted_reasoning' && last !== undefined && last.type === delta.type && last.item === delta.item) {
       this.#pending[this.#pending.length - 1] = { ...last, text: last.text + delta.text };
     } else {
       this.#pending.push(delta);

@@ -12,14 +12,13 @@ import type { ModelProof, ModelRequest } from '../domain/model.ts';
 import { promptOf } from '../domain/prompt.ts';
 import { ResponseStream } from '../domain/response-stream.ts';
 import type { TurnEnd } from '../domain/turn-end.ts';
-import type { Usage } from '../domain/response.ts';
 import { requestsPerStep } from '../domain/retry-law.ts';
-import type { Provider } from '../providers/provider.ts';
+import type { Provider, ProviderCallNotes } from '../providers/provider.ts';
 import { persist } from '../store/persist.ts';
 import { settleTurn } from '../store/settle-turn.ts';
 import type { AttemptKey, Claim, Store, TurnRow } from '../store/store.ts';
 import type { StreamModelInput } from './activities.ts';
-import { applicationFailure, FailedAttempt } from './failed-attempt.ts';
+import { applicationFailure, type Cost, FailedAttempt, usageOf } from './failed-attempt.ts';
 import { FencedError, JournalWriter } from './journal-writer.ts';
 import { Stop } from './stop.ts';
 import { StopWatch } from './stop-watch.ts';
@@ -52,14 +51,16 @@ export async function streamModel({ store, provider }: StreamModelDeps, input: S
     },
   });
   watch.guard(store, input.turn, claim.epoch);
+  /** What this request has cost so far, however it ends. */
+  const cost: Cost = { usage: null };
   try {
     await writer.begin();
     const request = await modelRequest(store, claim.turn);
-    const end = await streamInto(writer, provider, request, watch.signal);
-    await writer.seal(end, { endedAtMs: Date.now(), outcome: end.status });
+    const end = await streamInto(writer, cost, provider, request, watch.signal);
+    await writer.seal(end, { endedAtMs: Date.now(), outcome: end.status, ...usageOf(cost) });
     return { status: end.status, code: null };
   } catch (error) {
-    return await new FailedAttempt({ store, writer, claim, attempt }).resolve(watch.reason(error));
+    return await new FailedAttempt({ store, writer, claim, attempt, cost }).resolve(watch.reason(error));
   } finally {
     writer.abandon();
   }
@@ -83,23 +84,27 @@ async function settled(store: Store, turn: string, end: UnsettledEnd): Promise<S
 /** Streams the answer; returns how it ended, proved (T8). */
 async function streamInto(
   writer: JournalWriter,
+  cost: Cost,
   provider: Provider,
   request: ModelRequest,
   signal: AbortSignal,
 ): Promise<TurnEnd & { status: 'completed' | 'incomplete' }> {
   let proof: ModelProof | undefined;
-  let usage: Usage | null = null;
-  const notes = {
+  const notes: ProviderCallNotes = {
     onRequestId: (id: string) => {
       writer.providerRequestId = id;
+    },
+    onUsage: (usage) => {
+      cost.usage = usage;
     },
   };
   for await (const event of provider.stream(request, signal, notes)) {
     if (event.type === 'delta') await writer.write(event.delta);
     else if (event.type === 'proof') proof = event.proof;
-    else usage = event.usage;
+    else cost.usage = event.usage;
   }
   if (proof === undefined) throw new Error('a provider ends its stream with a proof or throws');
+  const { usage } = cost;
   return proof.status === 'completed'
     ? { status: 'completed', usage }
     : { status: 'incomplete', reason: proof.reason ?? 'max_output_tokens', usage };

@@ -26,7 +26,9 @@ export type ModelDelta =
       readonly callId: string;
       readonly name: string;
       readonly text: string;
-    };
+    }
+  /** The provider's own reasoning, for the provider alone: shows and starts nothing. `item` as in the last piece told of it. */
+  | { readonly type: 'encrypted_reasoning'; readonly item: string; readonly text: string };
 
 /** The provider's proof that its answer is whole (T8). */
 export type ModelProof = {
@@ -42,7 +44,15 @@ export type ModelEvent =
 
 /** Has this piece anything to show? Law: "a step has started when the first non-empty … delta of it has been accepted". */
 export function startsStep(delta: ModelDelta): boolean {
+  if (delta.type === 'encrypted_reasoning') return false;
   return delta.text !== '' || (delta.type === 'tool_call' && delta.name !== '');
+}
+
+/** By this name a request asks for what `encrypted_reasoning` carries. */
+export const encryptedReasoning = 'reasoning.encrypted_content' as const;
+
+export function asksFor({ include }: ResponseSettings, name: string): boolean {
+  return include.includes(name);
 }
 
 /** A failed request, as a provider reports it. `busy` is set exactly when the code is `provider_busy`. */

@@ -14,7 +14,8 @@ import type { ItemStatus, OutputItem } from './item.ts';
 import { type ResponseObject, unknownUsage } from './response.ts';
 import type { ResponseEvent, UnnumberedEvent } from './response-event.ts';
 import { endEventOf, incompleteDetails, type TurnEnd } from './turn-end.ts';
-import { filled, outputText, type Part, partCount, withPart, withText } from './response-part.ts';
+import { itemDone, partAdded, partDone, textAdded, type TextKind } from './item-events.ts';
+import { type Part, withPart, withText } from './response-part.ts';
 
 /** An item that is being written; `text` is what its open part (or the call's arguments) has so far. */
 interface OpenItem {
@@ -31,6 +32,8 @@ export class ResponseStream {
   /** Which of the provider's items the open item and its part came from. Not in the journal: a taken-up stream is only ever closed. */
   #openKey: string | undefined;
   readonly #callIndexes = new Map<string, number>();
+  /** Encrypted reasoning that no item has yet, as it came. */
+  readonly #unplaced: string[] = [];
   #events: ResponseEvent[] = [];
 
   /** Takes up a stream from its journal. */
@@ -66,9 +69,14 @@ export class ResponseStream {
     return this.#taken();
   }
 
-  /** The events that show one piece of the answer; none for an empty piece. */
+  /** The events that show one piece of the answer; none for an empty piece. What is encrypted begins no answer: it waits for one. */
   write(delta: ModelDelta): readonly ResponseEvent[] {
+    if (delta.type === 'encrypted_reasoning') {
+      if (delta.text !== '') this.#seal(delta.item, delta.text);
+      return this.#taken();
+    }
     if (!startsStep(delta)) return [];
+    this.#placeEncrypted();
     if (delta.type === 'tool_call') this.#writeCall(delta);
     else this.#writeText(delta.type, delta.text, delta.item ?? '');
     return this.#taken();
@@ -77,6 +85,7 @@ export class ResponseStream {
   /** Closes what is open and ends the stream. Items cut off are marked `incomplete`. */
   end(end: TurnEnd, atMs: number): readonly ResponseEvent[] {
     const isWhole = end.status === 'completed';
+    if (this.#items.length > 0) this.#placeEncrypted();
     this.#items.forEach((open, index) => {
       if (!open.isDone) this.#closeItem(index, open, isWhole ? 'completed' : 'incomplete');
     });
@@ -92,43 +101,24 @@ export class ResponseStream {
     return this.#taken();
   }
 
-  #writeText(kind: 'text' | 'refusal' | 'reasoning', text: string, key: string): void {
+  #writeText(kind: TextKind, text: string, key: string): void {
     const itemType = kind === 'reasoning' ? 'reasoning' : 'message';
     const partKey = `${kind} ${key}`;
     let index = this.#items.findIndex((open) => !open.isDone && open.item.type === itemType);
     let open = this.#items[index];
     if (open === undefined || this.#openKey !== partKey) {
-      if (open !== undefined) this.#closePart(index, open);
+      if (open !== undefined) this.#emit(...partDone(open, index));
       if (open === undefined) {
         this.#closeOpenItems();
         index = this.#items.length;
-        this.#emit({
-          type: 'response.output_item.added',
-          output_index: index,
-          item:
-            itemType === 'message'
-              ? { id: this.#itemId('msg', index), type: 'message', status: 'in_progress', role: 'assistant', content: [] }
-              : { id: this.#itemId('rs', index), type: 'reasoning', status: 'in_progress', summary: [] },
-        });
+        if (itemType === 'reasoning') this.#openReasoning();
+        else this.#openItem({ id: this.#itemId('msg', index), type: 'message', status: 'in_progress', role: 'assistant', content: [] });
         open = this.#item(index);
       }
-      this.#openPart(index, open, kind);
+      this.#emit(partAdded(kind, open.item, index));
       this.#openKey = partKey;
     }
-    const address = { item_id: open.item.id, output_index: index };
-    if (kind === 'reasoning') {
-      this.#emit({ type: 'response.reasoning_summary_text.delta', ...address, summary_index: partCount(open.item), delta: text });
-    } else if (kind === 'refusal') {
-      this.#emit({ type: 'response.refusal.delta', ...address, content_index: partCount(open.item), delta: text });
-    } else {
-      this.#emit({
-        type: 'response.output_text.delta',
-        ...address,
-        content_index: partCount(open.item),
-        delta: text,
-        logprobs: [],
-      });
-    }
+    this.#emit(textAdded(kind, open.item, index, text));
   }
 
   #writeCall(delta: ModelDelta & { type: 'tool_call' }): void {
@@ -137,17 +127,13 @@ export class ResponseStream {
       this.#closeOpenItems();
       index = this.#items.length;
       this.#callIndexes.set(delta.item, index);
-      this.#emit({
-        type: 'response.output_item.added',
-        output_index: index,
-        item: {
-          id: this.#itemId('fc', index),
-          type: 'function_call',
-          status: 'in_progress',
-          call_id: delta.callId,
-          name: delta.name,
-          arguments: '',
-        },
+      this.#openItem({
+        id: this.#itemId('fc', index),
+        type: 'function_call',
+        status: 'in_progress',
+        call_id: delta.callId,
+        name: delta.name,
+        arguments: '',
       });
     }
     if (delta.text !== '') {
@@ -167,47 +153,35 @@ export class ResponseStream {
     });
   }
 
-  #openPart(index: number, open: OpenItem, kind: 'text' | 'refusal' | 'reasoning'): void {
-    const address = { item_id: open.item.id, output_index: index };
-    if (kind === 'reasoning') {
-      const part = { type: 'summary_text', text: '' } as const;
-      this.#emit({ type: 'response.reasoning_summary_part.added', ...address, summary_index: partCount(open.item), part });
-    } else {
-      const part = kind === 'refusal' ? ({ type: 'refusal', refusal: '' } as const) : outputText('');
-      this.#emit({ type: 'response.content_part.added', ...address, content_index: partCount(open.item), part });
+  #closeItem(index: number, open: OpenItem, status: ItemStatus, encrypted?: string): void {
+    this.#emit(...itemDone(open, index, status, encrypted));
+  }
+
+  /** Closes the reasoning item that it belongs to, for it comes with that one's end; without one it waits. */
+  #seal(key: string, encrypted: string): void {
+    const index = this.#items.findIndex((open) => !open.isDone && open.item.type === 'reasoning');
+    const open = this.#items[index];
+    if (open === undefined || this.#openKey !== `reasoning ${key}`) this.#unplaced.push(encrypted);
+    else this.#closeItem(index, open, 'completed', encrypted);
+  }
+
+  /** What came encrypted and without a summary gets items of its own, once there is an answer for them to be part of. */
+  #placeEncrypted(): void {
+    if (this.#unplaced.length === 0) return;
+    this.#closeOpenItems();
+    for (const encrypted of this.#unplaced.splice(0)) {
+      const index = this.#items.length;
+      this.#openReasoning();
+      this.#closeItem(index, this.#item(index), 'completed', encrypted);
     }
   }
 
-  #closePart(index: number, open: OpenItem): void {
-    if (open.part === undefined) return;
-    const { text } = open;
-    const address = { item_id: open.item.id, output_index: index };
-    const part = filled(open.part, text);
-    if (part.type === 'summary_text') {
-      const at = { ...address, summary_index: partCount(open.item) };
-      this.#emit({ type: 'response.reasoning_summary_text.done', ...at, text });
-      this.#emit({ type: 'response.reasoning_summary_part.done', ...at, part });
-    } else {
-      const at = { ...address, content_index: partCount(open.item) };
-      if (part.type === 'refusal') this.#emit({ type: 'response.refusal.done', ...at, refusal: text });
-      else this.#emit({ type: 'response.output_text.done', ...at, text, logprobs: [] });
-      this.#emit({ type: 'response.content_part.done', ...at, part });
-    }
+  #openReasoning(): void {
+    this.#openItem({ id: this.#itemId('rs', this.#items.length), type: 'reasoning', status: 'in_progress', summary: [] });
   }
 
-  #closeItem(index: number, open: OpenItem, status: ItemStatus): void {
-    if (open.item.type === 'function_call') {
-      this.#emit({
-        type: 'response.function_call_arguments.done',
-        item_id: open.item.id,
-        output_index: index,
-        name: open.item.name,
-        arguments: open.text,
-      });
-    } else {
-      this.#closePart(index, open);
-    }
-    this.#emit({ type: 'response.output_item.done', output_index: index, item: { ...withText(open), status } });
+  #openItem(item: OutputItem): void {
+    this.#emit({ type: 'response.output_item.added', output_index: this.#items.length, item });
   }
 
   #item(index: number): OpenItem {
@@ -224,12 +198,13 @@ export class ResponseStream {
     return this.#items.map((open) => (open.isDone ? open.item : withText(open)));
   }
 
-  #emit(body: UnnumberedEvent): void {
-    const { type, ...rest } = body;
-    // `type` and `sequence_number` come first, so that the bytes of an event read like OpenAI's.
-    const event = { type, sequence_number: this.#nextSeq, ...rest } as ResponseEvent;
-    this.#evolve(event);
-    this.#events.push(event);
+  #emit(...bodies: readonly UnnumberedEvent[]): void {
+    for (const { type, ...rest } of bodies) {
+      // `type` and `sequence_number` come first, so that the bytes of an event read like OpenAI's.
+      const event = { type, sequence_number: this.#nextSeq, ...rest } as ResponseEvent;
+      this.#evolve(event);
+      this.#events.push(event);
+    }
   }
 
   #taken(): readonly ResponseEvent[] {

@@ -23,6 +23,18 @@ export interface Usage {
   readonly total_tokens: number;
 }
 
+export function sumOf(one: Usage, other: Usage): Usage {
+  return {
+    input_tokens: one.input_tokens + other.input_tokens,
+    input_tokens_details: { cached_tokens: one.input_tokens_details.cached_tokens + other.input_tokens_details.cached_tokens },
+    output_tokens: one.output_tokens + other.output_tokens,
+    output_tokens_details: {
+      reasoning_tokens: one.output_tokens_details.reasoning_tokens + other.output_tokens_details.reasoning_tokens,
+    },
+    total_tokens: one.total_tokens + other.total_tokens,
+  };
+}
+
 /** OpenAI's clients need numbers where the provider reported none. `GET /turns/{id}` says null there. */
 export const unknownUsage: Usage = {
   input_tokens: 0,

@@ -86,7 +86,7 @@ function apiRoutes(deps: GatewayDeps, authenticate: (authorization: string | und
       deps.onError(error, 'stream');
     },
   });
-  conversationsRoutes(routes, turnkeep);
+  conversationsRoutes(routes, turnkeep, deps.unsupported);
 
   api.get('/models', async (c) => {
     const ids = await deps.listModels().catch((error: unknown) => {

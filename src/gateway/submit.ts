@@ -1,7 +1,7 @@
 /** From a validated request, whichever door it came by, to an accepted turn; every refusal names its field. */
 import type { Context } from 'hono';
 import { z } from 'zod';
-import type { ResponseSettings, Submission, SubmitResult, SubmittedItem, TurnRow, Turnkeep } from '../client/turnkeep.ts';
+import type { NewItem, ResponseSettings, Submission, SubmitResult, SubmittedItem, TurnRow, Turnkeep } from '../client/turnkeep.ts';
 import type { GatewayEnv } from './env.ts';
 import { ApiError, notFound } from './errors.ts';
 
@@ -9,11 +9,20 @@ export interface SubmitDeps {
   readonly turnkeep: Turnkeep;
   /** Used when a request names no model. */
   readonly defaultModel: string | undefined;
-  /** What the provider's API cannot express of a request, by the name of the field. */
-  readonly unsupported: (request: {
-    readonly settings: ResponseSettings;
-    readonly items: readonly SubmittedItem[];
-  }) => { readonly param: string; readonly message: string } | undefined;
+  readonly unsupported: UnsupportedBy;
+}
+
+export interface Unsupported {
+  /** The field, as the request names it. */
+  readonly param: string;
+  readonly message: string;
+}
+
+/** What the provider's API cannot express: refused by the name of the field, never dropped. */
+export interface UnsupportedBy {
+  readonly by: (request: { readonly settings: ResponseSettings; readonly items: readonly SubmittedItem[] }) => Unsupported | undefined;
+  /** Of items that are put into a conversation by hand. */
+  readonly among: (items: readonly NewItem[]) => Unsupported | undefined;
 }
 
 /** What a door makes of its request; the rest comes from the headers, the same for all doors. */
@@ -56,8 +65,7 @@ export async function submitTurn(c: Context<GatewayEnv>, { turnkeep, unsupported
   const tenant = c.get('tenant');
   const headers = submitHeaders.parse(c.req.header());
   const { session, previous, settings } = draft;
-  const refused = unsupported({ settings, items: draft.input });
-  if (refused !== undefined) throw new ApiError({ status: 400, code: 'unsupported_parameter', ...refused });
+  refuse(unsupported.by({ settings, items: draft.input }));
   if (session !== null && (await turnkeep.sessions.read(tenant, session)) === undefined) {
     throw notFound('Conversation', session, 'conversation');
   }
@@ -74,6 +82,13 @@ export async function submitTurn(c: Context<GatewayEnv>, { turnkeep, unsupported
   });
   if (result.type === 'accepted') return result.turn;
   throw refusalOf(result, session, id);
+}
+
+/** @throws ApiError 400 that names the field */
+export function refuse(unsupported: Unsupported | undefined): void {
+  if (unsupported === undefined) return;
+  const { param, message } = unsupported;
+  throw new ApiError({ status: 400, param, code: 'unsupported_parameter', message: `Unsupported '${param}': ${message}.` });
 }
 
 const secondsUntilRoom = '5';

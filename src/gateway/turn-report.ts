@@ -1,5 +1,5 @@
 /** `GET /turns/{id}`: what happened in a turn, attempt by attempt. Times in ISO 8601. */
-import type { AttemptRow, TurnRow } from '../client/turnkeep.ts';
+import { type AttemptRow, sumOf, type TurnRow, unknownUsage, type Usage } from '../client/turnkeep.ts';
 
 export function turnReport(turn: TurnRow, attempts: readonly AttemptRow[]): object {
   const steps = new Map<number, AttemptRow[]>();
@@ -18,11 +18,17 @@ export function turnReport(turn: TurnRow, attempts: readonly AttemptRow[]): obje
       started: of.some((attempt) => attempt.firstEventAtMs !== undefined),
       attempts: of.map(attemptReport),
     })),
-    usage: turn.usage,
-    // What failed attempts cost is not reported by providers: unknown, not zero.
-    lostUsage: attempts.some(({ outcome }) => outcome !== undefined && outcome !== 'completed' && outcome !== 'incomplete') ? null : 0,
+    // A failed turn has no other usage than that of its attempts.
+    usage: turn.status === 'failed' ? null : turn.usage,
+    lostUsage: lostUsageOf(attempts),
     ...(turn.retryAtMs === null ? {} : { retryAt: iso(turn.retryAtMs) }),
   };
+}
+
+/** What the attempts that failed cost, all in all; null when the provider did not say of one of them: unknown, not zero. */
+function lostUsageOf(attempts: readonly AttemptRow[]): Usage | null {
+  const lost = attempts.filter(({ outcome }) => outcome === 'failed' || outcome === 'lost').map(({ usage }) => usage);
+  return lost.reduce<Usage | null>((sum, usage) => (sum === null || usage === undefined ? null : sumOf(sum, usage)), unknownUsage);
 }
 
 function attemptReport(attempt: AttemptRow): object {

@@ -30,6 +30,11 @@ export abstract class Answer {
     out.push({ type: 'delta', delta });
   }
 
+  /** Starts nothing and is no output: only the provider can read it. */
+  protected keep(delta: ModelDelta & { readonly type: 'encrypted_reasoning' }, out: ModelEvent[]): void {
+    if (delta.text !== '') out.push({ type: 'delta', delta });
+  }
+
   protected prove(proof: ModelProof, out: ModelEvent[]): void {
     if (proof.status === 'completed' && !this.#hasOutput) throw new ProviderError(modelFailure('empty_response'));
     this.hasProof = true;

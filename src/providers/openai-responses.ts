@@ -26,6 +26,9 @@ const incompleteReasons = new Map([
 export class ResponsesAnswer extends Answer {
   readonly #calls = new FunctionCalls();
   #hasMessage = false;
+  /** The last piece of reasoning of the item that is not done yet. */
+  #reasoning: string | undefined;
+  #sealedCount = 0;
 
   read({ event, data }: SseEvent, out: ModelEvent[]): void {
     if (data === '[DONE]') {
@@ -47,9 +50,13 @@ export class ResponsesAnswer extends Answer {
         return;
       case 'response.output_item.done': {
         const item = asRecord(body['item']);
+        if (item?.['type'] === 'reasoning') this.#endReasoning(asWord(item['encrypted_content']), out);
         this.#lateArguments(this.#announce(item, body['output_index'], out), item?.['arguments'], out);
         return;
       }
+      case 'response.in_progress':
+        this.#count(asRecord(body['response']) ?? {});
+        return;
       case 'response.completed':
       case 'response.incomplete':
       case 'response.failed':
@@ -63,6 +70,7 @@ export class ResponsesAnswer extends Answer {
 
   #end(type: string, response: JsonRecord, out: ModelEvent[]): void {
     const status = asWord(response['status']);
+    this.#count(response);
     if (type === 'response.failed' || status === 'failed') {
       throw new ProviderError(inBandFailure(statedError(asRecord(response['error']) ?? {})));
     }
@@ -74,7 +82,6 @@ export class ResponsesAnswer extends Answer {
       throw new ProviderError(modelFailure('provider_protocol', { detail: `incomplete_reason=${safeWord(String(reason))}` }));
     }
     this.#showMissing(asArray(response['output']), out);
-    this.usage = usageOf(response['usage']);
     this.prove(why === undefined ? { status: 'completed' } : { status: 'incomplete', reason: why }, out);
     this.isOver = true;
   }
@@ -99,8 +106,20 @@ export class ResponsesAnswer extends Answer {
 
   #showText(type: 'text' | 'refusal' | 'reasoning', text: string, part: string | undefined, out: ModelEvent[]): void {
     if (text === '') return;
-    if (type !== 'reasoning') this.#hasMessage = true;
+    if (type === 'reasoning') this.#reasoning = part ?? '';
+    else this.#hasMessage = true;
     this.show(part === undefined ? { type, text } : { type, text, item: part }, out);
+  }
+
+  /** Items come one after the other: what reasoning was told since the last one's end belongs to this one. */
+  #endReasoning(encrypted: string | undefined, out: ModelEvent[]): void {
+    const item = this.#reasoning ?? `sealed ${(this.#sealedCount += 1)}`;
+    this.#reasoning = undefined;
+    if (encrypted !== undefined) this.keep({ type: 'encrypted_reasoning', item, text: encrypted }, out);
+  }
+
+  #count(response: JsonRecord): void {
+    this.usage = usageOf(response['usage']) ?? this.usage;
   }
 
   /** Shows the name of a call that is new; returns the call. */

@@ -1,6 +1,7 @@
 /**
  * The port to a model provider: one request, one stream, told in the words of `domain/model.ts`.
  */
+import type { Usage } from '../domain/response.ts';
 import type { ModelEvent, ModelFailure, ModelRequest } from '../domain/model.ts';
 
 /** The deadlines of one request, all in ms. Comments and empty deltas reset none of them. */
@@ -16,6 +17,8 @@ export interface ProviderLimits {
 export interface ProviderCallNotes {
   /** The provider's own id of the request (`x-request-id`), if it gave one. */
   onRequestId?(id: string): void;
+  /** What the request has cost, as far as the provider said it: also of one that fails or is cancelled after that. */
+  onUsage?(usage: Usage): void;
 }
 
 /**

@@ -34,6 +34,9 @@ const quotaSentences = [
   /run out of credits/i,
 ];
 
+/** llama.cpp's answer, with status 500, to what its model has no eyes or ears for. Asked again, it says the same. */
+const inputSentences = [/\b(?:image|audio|video) input is not supported/i];
+
 const busyCodes = new Set([
   'rate_limit_exceeded',
   'rate_limit_error',
@@ -85,6 +88,11 @@ export function describesContextOverflow({ message }: StatedError): boolean {
   return message !== undefined && contextSentences.some((sentence) => sentence.test(message));
 }
 
+/** The request itself is refused, whatever the status or code beside the sentence. */
+export function refusesInput({ message }: StatedError): boolean {
+  return message !== undefined && inputSentences.some((sentence) => sentence.test(message));
+}
+
 export function isQuota(stated: StatedError): boolean {
   const { message } = stated;
   return isIn(quotaCodes, stated) || (message !== undefined && quotaSentences.some((sentence) => sentence.test(message)));
@@ -97,7 +105,7 @@ export function inBandFailure(stated: StatedError): ModelFailure {
   if (isQuota(stated)) return modelFailure('provider_busy', { ...notes, busy: { final: true } });
   const isBusy = isIn(busyCodes, stated) || [stated.code, stated.type].some((word) => /^(?:408|409|429|5\d\d)$/.test(word ?? ''));
   if (namesContextOverflow(stated) || describesContextOverflow(stated)) return modelFailure('context_length_exceeded', notes);
-  return modelFailure(isBusy ? 'provider_busy' : 'provider_rejected', notes);
+  return modelFailure(isBusy && !refusesInput(stated) ? 'provider_busy' : 'provider_rejected', notes);
 }
 
 function isIn(codes: ReadonlySet<string>, { code, type }: StatedError): boolean {

@@ -3,7 +3,7 @@ import type { ModelFailure } from '../domain/model.ts';
 import { parsedOrUndefined } from './json.ts';
 import { modelFailure, safeWord } from './model-failure.ts';
 import { retryAfterMs } from './retry-after.ts';
-import { describesContextOverflow, isQuota, namesContextOverflow, statedError } from './stated-error.ts';
+import { describesContextOverflow, isQuota, namesContextOverflow, refusesInput, statedError } from './stated-error.ts';
 
 export interface RefusedRequest {
   readonly status: number;
@@ -27,7 +27,8 @@ export function failureOfStatus({ status, headers, bodyText, nowMs }: RefusedReq
   if (namesContextOverflow(stated) || (blamesRequest && describesContextOverflow(stated))) {
     return modelFailure('context_length_exceeded', notes);
   }
-  if (status !== 408 && status !== 409 && status !== 429 && status < 500) return modelFailure('provider_rejected', notes);
+  const isBusy = status === 408 || status === 409 || status === 429 || status >= 500;
+  if (!isBusy || refusesInput(stated)) return modelFailure('provider_rejected', notes);
   const afterMs = retryAfterMs(headers, nowMs);
   const isFinal = isQuota(stated) || headers.get('x-should-retry') === 'false';
   return modelFailure('provider_busy', {

@@ -2,7 +2,8 @@
  * Sends one request and tells its answer: the loop both dialects share, and the one place where trouble becomes a
  * `ProviderError`.
  */
-import type { ModelEvent, ModelFailure } from '../domain/model.ts';
+import { type ModelEvent, type ModelFailure, startsStep } from '../domain/model.ts';
+import type { Usage } from '../domain/response.ts';
 import type { Answer } from './answer.ts';
 import { Call } from './call.ts';
 import { failureOfTransport, linkOf } from './classify.ts';
@@ -35,6 +36,7 @@ export async function* streamAnswer(ask: Ask): AsyncGenerator<ModelEvent, void, 
     noteRequestId(headers, ask.notes);
     await demandEventStream(headers, body, call);
     const events: ModelEvent[] = [];
+    let told: Usage | undefined;
     const sse = new SseReader((event) => {
       if (!answer.isOver) answer.read(event, events);
     });
@@ -51,14 +53,16 @@ export async function* streamAnswer(ask: Ask): AsyncGenerator<ModelEvent, void, 
         // After what came before it has been told.
         trouble = error;
       }
+      told = tellUsage(answer, told, ask.notes);
       if (events.length > 0) {
-        call.deadlines.hold();
+        const isAwaited = events.some(endsTheWait);
+        if (isAwaited) call.deadlines.hold();
         for (const event of events) {
           yield event;
           signal.throwIfAborted();
         }
         events.length = 0;
-        call.deadlines.expect(answer.hasProof ? 'usage' : 'next_event');
+        if (isAwaited) call.deadlines.expect(answer.hasProof ? 'usage' : 'next_event');
       }
       if (trouble !== undefined) throw trouble;
     }
@@ -116,6 +120,16 @@ function isPacked(headers: Headers): boolean {
 function endedWithoutProof({ hasStarted }: Answer, { isGarbage }: SseReader): ModelFailure {
   if (hasStarted) return modelFailure('stream_truncated', { detail: 'end_of_stream' });
   return isGarbage ? notThisApi('no_event_stream').failure : modelFailure('transport_failed', { detail: 'end_of_stream' });
+}
+
+/** What shows nothing resets no deadline. */
+function endsTheWait(event: ModelEvent): boolean {
+  return event.type !== 'delta' || startsStep(event.delta);
+}
+
+function tellUsage({ usage }: Answer, told: Usage | undefined, notes: ProviderCallNotes): Usage | undefined {
+  if (usage !== undefined && usage !== told) notes.onUsage?.(usage);
+  return usage;
 }
 
 function noteRequestId(headers: Headers, notes: ProviderCallNotes): void {

@@ -161,7 +161,7 @@ export interface AttemptEnd {
   readonly message?: string;
   /** How long the next attempt is to wait. */
   readonly waitMs?: number;
-  /** What the provider said this request cost, if it failed. */
+  /** What it cost, if the provider said so, in whatever way it ended. */
   readonly usage?: Usage;
 }
 

@@ -7,7 +7,7 @@ import { type Failure, failureOf } from '../domain/failure.ts';
 import { journalRowOf, type ResponseEvent } from '../domain/response-event.ts';
 import { ResponseStream } from '../domain/response-stream.ts';
 import type { TurnEnd } from '../domain/turn-end.ts';
-import type { Seal, Store, TurnRow } from './store.ts';
+import type { AttemptRow, Seal, Store, TurnRow } from './store.ts';
 
 export async function settleTurn(store: Store, id: string, end: UnsettledEnd, atMs: number): Promise<Settled> {
   for (;;) {
@@ -48,14 +48,16 @@ export function sealOf(turn: TurnRow, stream: ResponseStream, epoch: number, end
 }
 
 async function endOf(store: Store, turn: TurnRow, end: UnsettledEnd): Promise<TurnEnd> {
+  const attempts = await store.readAttempts(turn.id);
+  // Of the request that gave what there is; what earlier ones cost is lost usage.
+  const usage = attempts.at(-1)?.usage ?? null;
   // An accepted cancel wins over whatever went wrong before it could be carried out.
-  if (end.status === 'cancelled' || turn.cancelRequestedAtMs !== null) return { status: 'cancelled', usage: null };
-  return { status: 'failed', failure: await told(store, turn.id, end.failure), usage: null };
+  if (end.status === 'cancelled' || turn.cancelRequestedAtMs !== null) return { status: 'cancelled', usage };
+  return { status: 'failed', failure: told(attempts, end.failure), usage };
 }
 
 /** The failure with what the database knows of it: whether anything had started, and the provider's own words. */
-async function told(store: Store, turn: string, failure: Failure): Promise<Failure> {
-  const attempts = await store.readAttempts(turn);
+function told(attempts: readonly AttemptRow[], failure: Failure): Failure {
   if (failure.code === 'worker_lost' && !attempts.some((attempt) => attempt.firstEventAtMs !== undefined)) {
     return failureOf('transport_failed');
   }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { failureOf } from '../../src/domain/failure.ts';
-import type { ModelDelta } from '../../src/domain/model.ts';
+import { type ModelDelta, startsStep } from '../../src/domain/model.ts';
 import type { ResponseEvent } from '../../src/domain/response-event.ts';
 import { ResponseStream } from '../../src/domain/response-stream.ts';
 import type { TurnEnd } from '../../src/domain/turn-end.ts';
@@ -104,7 +104,58 @@ test('T8 · the arguments of a call that was cut off are kept as they are, never
   );
 });
 
+const encrypted = (item: string, text: string): ModelDelta => ({ type: 'encrypted_reasoning', item, text });
+/** The items of the answer, each by its kind, its summary or text, and what is encrypted in it. */
+function output(deltas: readonly ModelDelta[], end: TurnEnd = completed): unknown[] {
+  const last = told(deltas, end).at(-1);
+  assert.ok(last !== undefined && 'response' in last);
+  return last.response.output.map((item) =>
+    item.type === 'reasoning' ? [item.summary.map((part) => part.text), item.encrypted_content ?? null, item.status] : item.type,
+  );
+}
+
+test('encrypted reasoning is kept on the item whose end it comes with', () => {
+  const thought: ModelDelta = { type: 'reasoning', text: 'hm', item: 'a' };
+  assert.deepEqual(output([thought, encrypted('a', 'E1'), text('so')]), [[['hm'], 'E1', 'completed'], 'message']);
+  const next: ModelDelta = { type: 'reasoning', text: 'ah', item: 'b' };
+  assert.deepEqual(output([thought, encrypted('a', 'E1'), next, encrypted('b', 'E2'), text('so')]), [
+    [['hm'], 'E1', 'completed'],
+    [['ah'], 'E2', 'completed'],
+    'message',
+  ]);
+  assert.deepEqual(
+    told([thought, encrypted('a', 'E1')])
+      .slice(-3)
+      .map((event) => event.type),
+    ['response.reasoning_summary_text.done', 'response.reasoning_summary_part.done', 'response.output_item.done'],
+  );
+});
+
+test('encrypted reasoning without a summary becomes an item of its own, in its place', () => {
+  const call: ModelDelta = { type: 'tool_call', item: '0', callId: 'c0', name: 'look', text: '{}' };
+  assert.deepEqual(output([encrypted('x', 'E1'), text('so'), encrypted('y', 'E2'), encrypted('z', 'E3'), call]), [
+    [[], 'E1', 'completed'],
+    'message',
+    [[], 'E2', 'completed'],
+    [[], 'E3', 'completed'],
+    'function_call',
+  ]);
+  const thought: ModelDelta = { type: 'reasoning', text: 'hm', item: 'a' };
+  assert.deepEqual(output([thought, encrypted('other', 'E1'), text('so')]), [
+    [['hm'], null, 'completed'],
+    [[], 'E1', 'completed'],
+    'message',
+  ]);
+});
+
+test('T2 · encrypted reasoning shows and starts nothing by itself, and is not lost when the answer is cut off', () => {
+  assert.deepEqual(told([encrypted('x', 'E1')]).at(-1)?.type, 'response.in_progress');
+  for (const end of ends) assert.deepEqual(output([encrypted('x', 'E1')], end), []);
+  assert.deepEqual(output([text('so'), encrypted('x', 'E1')], { status: 'cancelled', usage: null }), ['message', [[], 'E1', 'completed']]);
+});
+
 const delta: fc.Arbitrary<ModelDelta> = fc.oneof(
+  fc.record({ type: fc.constant('encrypted_reasoning' as const), text: fc.string(), item: fc.constantFrom('', 'b', 'c') }),
   fc.record({ type: fc.constantFrom('text', 'refusal', 'reasoning'), text: fc.string(), item: fc.constantFrom('', 'b') }),
   fc.integer({ min: 0, max: 2 }).chain((call) =>
     fc.record({
@@ -136,7 +187,17 @@ test('T7 · whatever the model says, the stream is dense, balanced, and says all
       assert.ok(last !== undefined && 'response' in last);
       assert.deepEqual(heard(events), last.response.output);
       const shown = events.filter((event) => 'delta' in event).map((event) => event.delta);
-      assert.equal(shown.join(''), deltas.map((each) => each.text).join(''));
+      const isShown = (each: ModelDelta) => each.type !== 'encrypted_reasoning';
+      assert.equal(
+        shown.join(''),
+        deltas
+          .filter(isShown)
+          .map((each) => each.text)
+          .join(''),
+      );
+      const sealed = deltas.filter((each) => !isShown(each) && each.text !== '').map((each) => each.text);
+      const kept = last.response.output.flatMap((item) => (item.type === 'reasoning' ? (item.encrypted_content ?? []) : []));
+      assert.deepEqual(kept.toSorted(), deltas.some(startsStep) ? sealed.toSorted() : []);
       assert.equal(new Set(last.response.output.map((item) => item.id)).size, last.response.output.length);
       for (const kind of ['output_item', 'content_part', 'reasoning_summary_part']) {
         const added = events.filter((event) => event.type === `response.${kind}.added`).length;

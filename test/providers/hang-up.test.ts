@@ -115,7 +115,12 @@ void suite('deadlines are model_timeout, which is never retried', () => {
     const idle =
       api === 'chat'
         ? [comment('hm'), chat.empty(), chat.role(''), chat.usage()]
-        : [comment('hm'), event({ type: 'response.in_progress' }), event({ type: 'keepalive' })];
+        : [
+            comment('hm'),
+            event({ type: 'response.in_progress' }),
+            event({ type: 'keepalive' }),
+            ...new ResponsesWriter().encryptedReasoning('E'),
+          ];
     return [...Array.from({ length: 100 }, () => [...idle, { type: 'wait', ms: 10 } as const]).flat(), stall];
   };
   for (const api of apis) {

@@ -117,6 +117,31 @@ void suite('tool calls', () => {
   });
   void test('a call without an id gets one', () =>
     assert.match(calls(call({ index: 0, function: { name: 'f', arguments: '{}' } }))[0]?.callId ?? '', /^call_./));
+  void test('T8 · broken JSON in the arguments is passed on as it is', () => {
+    const seen = read(
+      call({ index: 0, id: 'a', function: { name: 'f', arguments: '{"a"' } }),
+      call({ index: 0, function: { arguments: ': tru' } }),
+      delta({}, 'tool_calls'),
+    );
+    assert.deepEqual([seen.text, endOf(seen)], ['{"a": tru', 'proved']);
+  });
+  void test('T8 · calls are no proof of the end', () => {
+    const { proofs, failure } = read(call({ index: 0, id: 'a', function: { name: 'f', arguments: '{}' } }), '[DONE]');
+    assert.deepEqual([proofs, failure], [0, undefined]);
+  });
+  void test('T8 · the finish reason tool_calls without any: the text is the answer; without text it is empty', () => {
+    assert.equal(endOf(read(delta({ content: 'a' }), delta({}, 'tool_calls'))), 'proved');
+    assert.equal(endOf(read(delta({}, 'tool_calls'))), 'empty_response');
+    assert.equal(endOf(read(delta({ tool_calls: [] }, 'tool_calls'))), 'empty_response');
+  });
+  void test('T8 · calls that end with stop are calls', () =>
+    assert.equal(endOf(read(call({ index: 0, id: 'a', function: { name: 'f', arguments: '{}' } }), stop)), 'proved'));
+  void test('T8 · calls cut off by the length limit are incomplete', () => {
+    const { events } = read(call({ index: 0, id: 'a', function: { name: 'f', arguments: '{"a' } }), delta({}, 'length'));
+    assert.deepEqual(events.at(-1), { type: 'proof', proof: { status: 'incomplete', reason: 'max_output_tokens' } });
+  });
+  void test('a call that never gets a name is refused at the end', () =>
+    assert.equal(endOf(read(call({ index: 0, id: 'a', function: {} }), delta({}, 'tool_calls'))), 'provider_protocol'));
   void test('the form of 2023', () => {
     const pieces = calls(delta({ function_call: { name: 'f', arguments: '' } }), delta({ function_call: { arguments: '{}' } }));
     assert.deepEqual(

@@ -114,6 +114,75 @@ void suite('function calls', () => {
   void test('arguments of no call are refused', () => assert.equal(endOf(read(args('{', {}))), 'provider_protocol'));
 });
 
+void suite('T8 · calls are the provider’s bytes, whatever these are', () => {
+  const args = (delta: string, at: object) => event('function_call_arguments.delta', { delta, ...at });
+  void test('broken JSON in the arguments is passed on as it is', () => {
+    const done = event('output_item.done', { output_index: 0, item: call({ arguments: '{"a": tru' }) });
+    assert.deepEqual(calls(event('output_item.added', { output_index: 0, item: call() }), args('{"a"', {}), args(': tru', {}), done), [
+      'a f ',
+      'a f {"a"',
+      'a f : tru',
+    ]);
+    assert.equal(endOf(read(done, completed([call({ arguments: '{"a": tru' })]))), 'proved');
+  });
+  void test('pieces of calls told in turns find their own', () => {
+    const at = (place: number) => ({ item_id: `fc_${place}`, output_index: place });
+    const added = (place: number, id: string) =>
+      event('output_item.added', { output_index: place, item: call({ id: `fc_${place}`, call_id: id }) });
+    assert.deepEqual(calls(added(0, 'a'), added(1, 'b'), args('1', at(0)), args('2', at(1)), args('3', at(0))), [
+      'a f ',
+      'b f ',
+      'a f 1',
+      'b f 2',
+      'a f 3',
+    ]);
+  });
+  void test('a call without a call id goes by its item’s id, one without either gets one', () => {
+    assert.deepEqual(calls(event('output_item.added', { item: call({ call_id: undefined }) })), ['fc_1 f ']);
+    assert.match(calls(event('output_item.added', { item: { type: 'function_call', name: 'f' } }))[0] ?? '', /^call_\S+ f $/);
+  });
+  void test('a call without a name is refused', () =>
+    assert.equal(endOf(read(event('output_item.added', { item: call({ name: '' }) }))), 'provider_protocol'));
+  void test('calls are no proof of the end', () => {
+    const { proofs, failure } = read(event('output_item.done', { item: call({ arguments: '{}' }) }), '[DONE]');
+    assert.deepEqual([proofs, failure], [0, undefined]);
+  });
+});
+
+void suite('encrypted reasoning', () => {
+  const done = (encrypted: unknown, fields: object = {}) =>
+    event('output_item.done', {
+      output_index: 0,
+      item: { type: 'reasoning', id: 'rs_1', summary: [], encrypted_content: encrypted, ...fields },
+    });
+  const sealed = (...events: readonly unknown[]) =>
+    read(...events).events.flatMap((each) => (each.type === 'delta' && each.delta.type === 'encrypted_reasoning' ? [each.delta] : []));
+  const thought = (delta: string, fields: object = {}) =>
+    event('reasoning_summary_text.delta', { item_id: 'rs_1', output_index: 0, summary_index: 0, delta, ...fields });
+
+  void test('is told with the name of the last piece of its item', () => {
+    const seen = read(thought('hm'), thought('ah', { summary_index: 1 }), done('E'));
+    const [, second, last] = seen.events.flatMap((each) => (each.type === 'delta' ? [each.delta] : []));
+    assert.deepEqual(last, { type: 'encrypted_reasoning', item: second?.item, text: 'E' });
+  });
+  void test('of an item without a summary has a name of its own', () => {
+    const [first, second] = sealed(done('E1'), done('E2', { id: 'rs_2' }));
+    assert.deepEqual([first?.text, second?.text], ['E1', 'E2']);
+    assert.notEqual(first?.item, second?.item);
+    const [after] = sealed(thought('hm'), done(undefined), done('E', { id: 'rs_2' }));
+    assert.notEqual(after?.item, '["rs_1",0]', 'not the name of an item that is done');
+  });
+  for (const nothing of [undefined, null, '', 5]) {
+    void test(`${JSON.stringify(nothing)} is none`, () => assert.deepEqual(sealed(done(nothing)), []));
+  }
+  void test('what is there before the item is done may be cut, and is left', () =>
+    assert.deepEqual(sealed(event('output_item.added', { item: { type: 'reasoning', encrypted_content: 'E' } })), []));
+  void test('starts nothing, and is no content', () => {
+    assert.equal(read(done('E')).hasStarted, false);
+    assert.equal(endOf(read(done('E'), completed())), 'empty_response');
+  });
+});
+
 void suite('trouble in the stream', () => {
   const errors: readonly (readonly [unknown, string])[] = [
     [{ type: 'error', code: 'rate_limit_exceeded', message: 'm', param: null }, 'provider_busy'],

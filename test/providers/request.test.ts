@@ -91,7 +91,7 @@ void suite('a prompt as a chat request', () => {
   });
 });
 
-void test('a prompt as a Responses request: nothing stored, no ids of ours, no reasoning', () => {
+void test('a prompt as a Responses request: nothing stored, no ids of ours, no reasoning that it cannot read', () => {
   const request = responsesRequest({ settings: { ...settings, instructions: 'Be terse.', temperature: 0, max_output_tokens: 7 }, items });
   assert.deepEqual(request, {
     model: 'scripted',
@@ -103,7 +103,7 @@ void test('a prompt as a Responses request: nothing stored, no ids of ours, no r
       { type: 'function_call', call_id: 'b', name: 'look', arguments: '{}' },
       { type: 'function_call_output', call_id: 'a', output: 'saw a' },
       { type: 'function_call_output', call_id: 'b', output: 'saw b' },
-      { type: 'message', role: 'assistant', content: 'I will not' },
+      { type: 'message', role: 'assistant', content: [{ type: 'refusal', refusal: 'I will not' }] },
       { type: 'message', role: 'user', content: '?' },
     ],
     stream: true,

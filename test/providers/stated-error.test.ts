@@ -21,6 +21,16 @@ void suite('T3 · what a status means is a table', () => {
     });
   }
 
+  void test('a 500 by which llama.cpp says that its model takes no images is no busy server', () => {
+    const stated = error({
+      code: 500,
+      type: 'server_error',
+      message: 'image input is not supported - hint: you may need to provide the mmproj',
+    });
+    assert.equal(told(500, stated).code, 'provider_rejected');
+    assert.equal(inBandFailure(statedError(stated)).code, 'provider_rejected');
+  });
+
   void test('a redirect is rejected by name, and its target told without the query', () => {
     const failure = told(302, '', { location: 'https://elsewhere.test/v1/x?token=secret' });
     assert.equal(failure.detail, 'redirect 302');

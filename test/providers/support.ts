@@ -1,6 +1,6 @@
 /** What the tests of this room share: a provider on a model server, and what became of one request. */
 import type { TestContext } from 'node:test';
-import type { ModelEvent, ModelFailure, ModelRequest } from '../../src/domain/model.ts';
+import { type ModelEvent, type ModelFailure, type ModelRequest, startsStep } from '../../src/domain/model.ts';
 import type { Item } from '../../src/domain/item.ts';
 import { defaultSettings, type ResponseSettings } from '../../src/domain/response-settings.ts';
 import type { Answer } from '../../src/providers/answer.ts';
@@ -58,7 +58,7 @@ export function seen(events: readonly ModelEvent[], failure: ModelFailure | unde
   const deltas = events.flatMap((event) => (event.type === 'delta' ? [event.delta] : []));
   return {
     text: deltas.map(({ text }) => text).join(''),
-    hasStarted: deltas.length > 0,
+    hasStarted: deltas.some(startsStep),
     proofs: events.filter(({ type }) => type === 'proof').length,
     events,
     failure,

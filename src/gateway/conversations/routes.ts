@@ -1,16 +1,24 @@
 /** `/v1/conversations`: OpenAI's name for sessions. */
-import type { SessionRow, Turnkeep } from '../../client/turnkeep.ts';
+import type { NewItem, SessionRow, Turnkeep } from '../../client/turnkeep.ts';
 import { anyItem, conversation as conversationSchema, deleted, listOf as listSchema, ok, refusals } from '../answers.ts';
 import { notFound } from '../errors.ts';
 import { listOf, pageOf } from '../page-of.ts';
+import type { HandItemBody } from '../responses/item-schema.ts';
 import { newItem } from '../responses/items.ts';
 import type { Routes } from '../route.ts';
+import { refuse, type UnsupportedBy } from '../submit.ts';
 import { itemsQuery, pageQuery } from '../values.ts';
 import { createConversation, createItems, updateConversation } from './schema.ts';
 
 const tag = 'Conversations';
 
-export function conversationsRoutes(routes: Routes, { sessions }: Turnkeep): void {
+export function conversationsRoutes(routes: Routes, { sessions }: Turnkeep, unsupported: UnsupportedBy): void {
+  function handItems(bodies: readonly HandItemBody[]): readonly NewItem[] {
+    const items = bodies.map(newItem);
+    refuse(unsupported.among(items));
+    return items;
+  }
+
   async function known(tenant: string, id: string | undefined): Promise<SessionRow> {
     const session = await sessions.read(tenant, id ?? '');
     if (session === undefined) throw notFound('Conversation', id ?? '');
@@ -27,8 +35,7 @@ export function conversationsRoutes(routes: Routes, { sessions }: Turnkeep): voi
       isBodyOptional: true,
       answers: { 200: ok('The conversation.', conversationSchema), ...refusals(400, 401, 413, 429) },
     },
-    async (c, { body }) =>
-      c.json(conversation(await sessions.create(c.get('tenant'), body.metadata ?? {}, (body.items ?? []).map(newItem)))),
+    async (c, { body }) => c.json(conversation(await sessions.create(c.get('tenant'), body.metadata ?? {}, handItems(body.items ?? [])))),
   );
 
   routes.add(
@@ -116,7 +123,7 @@ export function conversationsRoutes(routes: Routes, { sessions }: Turnkeep): voi
     },
     async (c, { body }) => {
       const session = await known(c.get('tenant'), c.req.param('id'));
-      const items = await sessions.addItems(session, body.items.map(newItem));
+      const items = await sessions.addItems(session, handItems(body.items));
       if (items === undefined) throw notFound('Conversation', session.id);
       return c.json(listOf(items, { limit: items.length }));
     },

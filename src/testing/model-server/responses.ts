@@ -30,6 +30,11 @@ export interface ResponsesWriterOptions {
   readonly isBare?: boolean;
 }
 
+export interface TokenCounts {
+  readonly input: number;
+  readonly output: number;
+}
+
 export class ResponsesWriter {
   readonly #isBare: boolean;
   readonly #frame: Fields;
@@ -46,8 +51,9 @@ export class ResponsesWriter {
     return [this.#event('response.created', { response: this.#response('in_progress') })];
   }
 
-  inProgress(): Script {
-    return [this.#event('response.in_progress', { response: this.#response('in_progress') })];
+  /** @param usage what the request has cost so far; OpenAI says nothing of it here. */
+  inProgress(usage?: TokenCounts): Script {
+    return [this.#event('response.in_progress', { response: this.#response('in_progress', withUsage(usage)) })];
   }
 
   /** `created` and `inProgress`: neither starts a step. */
@@ -67,6 +73,13 @@ export class ResponsesWriter {
     return this.#say('reasoning', 'summary_text', deltas);
   }
 
+  /** A whole reasoning item that only its provider can read; with deltas, one that has a summary too. */
+  encryptedReasoning(encryptedContent: string, ...deltas: readonly string[]): Script {
+    const start =
+      deltas.length > 0 ? [...this.close(), ...this.reasoning(...deltas)] : [...this.close(), this.#openItem('reasoning', 'rs', {})];
+    return [...start, ...this.close('completed', { encrypted_content: encryptedContent })];
+  }
+
   /** A call and pieces of its arguments. With the `callId` of the open call: more pieces of that. */
   functionCall(callId: string, name: string, ...pieces: readonly string[]): Script {
     const steps: Step[] = [];
@@ -80,15 +93,15 @@ export class ResponsesWriter {
     return steps;
   }
 
-  /** The `…done` events of what is open. */
-  close(status: 'completed' | 'incomplete' = 'completed'): Script {
+  /** The `…done` events of what is open. @param more fields that the item has from then on. */
+  close(status: 'completed' | 'incomplete' = 'completed', more: Fields = {}): Script {
     const open = this.#open;
     if (open === undefined) return [];
     const steps =
       open.type === 'function_call'
         ? [this.#event('response.function_call_arguments.done', { ...this.#item(), name: open.fields['name'], arguments: open.text })]
         : this.#closePart(open);
-    const item = itemOf(open, status);
+    const item = { ...itemOf(open, status), ...more };
     steps.push(this.#event('response.output_item.done', { output_index: this.#output.length, item }));
     this.#output.push(item);
     this.#open = undefined;
@@ -106,8 +119,9 @@ export class ResponsesWriter {
   }
 
   /** Leaves what is open as it is. */
-  failed(code: string, message: string): Script {
-    return [this.#event('response.failed', { response: this.#response('failed', { error: { code, message } }) })];
+  failed(code: string, message: string, usage?: TokenCounts): Script {
+    const fields = { error: { code, message }, ...withUsage(usage) };
+    return [this.#event('response.failed', { response: this.#response('failed', fields) })];
   }
 
   /** The `error` event as OpenAI documents it. */
@@ -178,7 +192,11 @@ export class ResponsesWriter {
   }
 
   #response(status: string, fields: Fields = {}): Fields {
-    if (this.#isBare && status === 'in_progress') return { id: this.#frame['id'], status };
+    if (this.#isBare && status === 'in_progress') return { id: this.#frame['id'], status, ...fields };
     return { ...this.#frame, status, output: [...this.#output], ...fields };
   }
+}
+
+function withUsage(counts: TokenCounts | undefined): Fields {
+  return counts === undefined ? {} : { usage: usageOf(counts.input, counts.output) };
 }

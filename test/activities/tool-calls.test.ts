@@ -1,0 +1,47 @@
+/** T8 · tool calls leave a step only after the proof of its end, and as the provider wrote them. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { OutputItem } from '../../src/domain/item.ts';
+import { settleTurn } from '../../src/store/settle-turn.ts';
+import { failureOf } from '../../src/domain/failure.ts';
+import { chat, done, end, ResponsesWriter, type Script, sseHead } from '../../src/testing/model-server/index.ts';
+import { sceneOf } from './support.ts';
+
+const say = (): ResponsesWriter => new ResponsesWriter();
+const bytes = '{"city": "Par';
+const whole: OutputItem['status'][] = ['completed'];
+const cut: OutputItem['status'][] = ['incomplete'];
+
+const chatCall = [sseHead, chat.role(null), chat.toolCall(0, { id: 'call_a', name: 'look' }), chat.toolCall(0, { arguments: bytes })];
+function responsesCall(ending: (writer: ResponsesWriter) => Script): Script {
+  const writer = say();
+  return [sseHead, ...writer.begin(), ...writer.functionCall('call_a', 'look', bytes), ...ending(writer), end];
+}
+
+type Row = readonly [api: 'chat' | 'responses', script: Script, status: string, calls: OutputItem['status'][]];
+const rows: Readonly<Record<string, Row>> = {
+  'chat: proved, though the arguments are broken JSON': ['chat', [...chatCall, chat.finish('tool_calls'), done, end], 'completed', whole],
+  'responses: proved, though the arguments are broken JSON': [
+    'responses',
+    responsesCall((writer) => writer.completed()),
+    'completed',
+    whole,
+  ],
+  'chat: cut off by the length limit': ['chat', [...chatCall, chat.finish('length'), done, end], 'incomplete', cut],
+  'responses: cut off by the length limit': ['responses', responsesCall((writer) => writer.incomplete()), 'incomplete', cut],
+  'chat: an end without proof': ['chat', [...chatCall, done, end], 'failed', cut],
+  'responses: the call is done, the answer is not': ['responses', responsesCall((writer) => writer.close()), 'failed', cut],
+};
+
+for (const [name, [api, script, status, calls]] of Object.entries(rows)) {
+  test(`T8 · ${name}: the call is ${calls.join()}`, async () => {
+    await using at = await sceneOf({ api, scripts: [script] });
+    await at.attempt().catch(() => settleTurn(at.store, 'resp_a', { status: 'failed', failure: failureOf('stream_truncated') }, 1));
+    const turn = await at.store.readTurn('resp_a');
+    assert.equal(turn?.status, status);
+    assert.deepEqual(
+      turn?.response?.output.map((item) => item.type === 'function_call' && [item.call_id, item.name, item.arguments, item.status]),
+      calls.map((each) => ['call_a', 'look', bytes, each]),
+    );
+  });
+}
