@@ -109,6 +109,9 @@ export class World implements AsyncDisposable {
       limits: { ...limits, ...options.limits },
       retentionDays: 30,
       apiKeys: [],
+      quotas: { requestsPerSecond: 0, maxRunningTurns: 1_000, maxWaitingTurns: 100 },
+      corsOrigins: [],
+      titles: { isOn: false },
       codecKeys: [],
     };
     const closers = [
