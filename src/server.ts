@@ -8,6 +8,7 @@ import type { Logger } from 'pino';
 import { Delivery } from './client/delivery.ts';
 import { startSweep } from './client/sweep.ts';
 import { Turnkeep } from './client/turnkeep.ts';
+import { createDataConverter } from './codec/data-converter.ts';
 import type { Config } from './config.ts';
 import { createApp } from './gateway/app.ts';
 import { createReadiness } from './client/readiness.ts';
@@ -30,7 +31,11 @@ export interface Gateway {
 }
 
 export async function startGateway({ config, connection, store, log, hasWorker = false }: GatewayDeps): Promise<Gateway> {
-  const client = new Client({ connection, namespace: config.temporal.namespace });
+  const client = new Client({
+    connection,
+    namespace: config.temporal.namespace,
+    dataConverter: createDataConverter(config.codecKeys, (message) => log.error(message)),
+  });
   const delivery = new Delivery({ workflows: client.workflow, taskQueue: config.taskQueue, isEager: hasWorker });
   const provider = createProvider({ ...config.provider, limits: config.limits });
   const app = createApp({

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { bundleWorkflowCode, type NativeConnection, Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { createActivities } from './activities/create-activities.ts';
+import { createDataConverter, failureConverterPath } from './codec/data-converter.ts';
 import type { Config } from './config.ts';
 import { createProvider } from './providers/create-provider.ts';
 import type { Provider } from './providers/provider.ts';
@@ -13,7 +14,7 @@ export interface WorkerDeps {
   readonly connection: NativeConnection;
   readonly store: Store;
   readonly log: Logger;
-  /** Built once and shared where several workers start in one process. */
+  /** Built once, by `bundleWorkflows(config)`, and shared where several workers start in one process. */
   readonly workflowBundle?: WorkflowBundleWithSourceMap;
   /** Keeps no workflow in memory: every task of one replays its history. For tests. */
   readonly replaysAlways?: boolean;
@@ -29,12 +30,13 @@ export interface TurnWorker {
 /** Temporal cancels activities that still run after the drain time; this much later the worker stops regardless. */
 const forceAfterDrainMs = 5_000;
 
-/** The workflow code as Temporal's sandbox runs it. Takes about a second. */
-export async function bundleWorkflows(): Promise<WorkflowBundleWithSourceMap> {
+/** The workflow code as Temporal's sandbox runs it. Takes about a second. With codec keys it is another than without. */
+export async function bundleWorkflows({ codecKeys }: Pick<Config, 'codecKeys'>): Promise<WorkflowBundleWithSourceMap> {
   // In a checkout the sources are TypeScript, published they are JavaScript: the neighbour has our own extension.
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
   return bundleWorkflowCode({
     workflowsPath: fileURLToPath(new URL(`./workflows/index.${extension}`, import.meta.url)),
+    ...(codecKeys.length === 0 ? {} : { failureConverterPath }),
     logger: { log() {}, trace() {}, debug() {}, info() {}, warn() {}, error() {} },
   });
 }
@@ -46,7 +48,8 @@ export async function startWorker({ config, connection, store, log, ...options }
     connection,
     namespace: config.temporal.namespace,
     taskQueue: config.taskQueue,
-    workflowBundle: options.workflowBundle ?? (await bundleWorkflows()),
+    workflowBundle: options.workflowBundle ?? (await bundleWorkflows(config)),
+    dataConverter: createDataConverter(config.codecKeys, (message) => log.error(message)),
     activities: createActivities({ store, provider, limits: config.limits }),
     // A stream is mostly waiting; the default of 100 would make turns wait for each other.
     maxConcurrentActivityTaskExecutions: 1_000,
