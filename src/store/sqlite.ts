@@ -1,6 +1,7 @@
 /** The embedded driver: `node:sqlite`, one file, several processes. The default. */
 import type { JournalRow } from '../domain/response-event.ts';
 import type { Append, Seal, Store } from './store.ts';
+import { counts, newestSeq } from './sqlite/counts.ts';
 import { Database } from './sqlite/database.ts';
 import * as journal from './sqlite/journal.ts';
 import { Tail } from './sqlite/tail.ts';
@@ -79,6 +80,9 @@ export function openSqliteStore(path: string): Store {
     readJournal: async (turn, { after = -1, limit = -1 } = {}) => journal.readJournal(db, turn, after, limit),
     readHead: async (turn) => journal.readHead(db, turn),
     follow,
+
+    counts: async () => counts(db),
+    newestSeq: async (turn) => newestSeq(db, turn),
 
     probe: async () => {
       db.commit('quick', () => db.run('UPDATE journal_head SET epoch = epoch WHERE turn IS NULL'));

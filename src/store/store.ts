@@ -89,6 +89,13 @@ export interface Store {
    */
   follow(turn: string, after: number, signal: AbortSignal): AsyncIterable<readonly JournalRow[]>;
 
+  // For the metrics --------------------------------------------------------------------------------
+
+  /** Of all tenants. Cheap enough to be asked every few seconds: it looks at unsettled turns only. */
+  counts(): Promise<TurnCounts>;
+  /** The `seq` of a turn's newest event; undefined when there is no such turn. */
+  newestSeq(turn: string): Promise<number | undefined>;
+
   /** Throws when the database cannot be written. */
   probe(): Promise<void>;
   close(): Promise<void>;
@@ -97,6 +104,13 @@ export interface Store {
 /** The database could not take the call just now (locked, out of space): nothing changed, ask again. */
 export class StoreBusyError extends Error {
   override readonly name = 'StoreBusyError';
+}
+
+export interface TurnCounts {
+  /** Unsettled, and claimed by a worker. */
+  readonly running: number;
+  /** Unsettled, and not claimed yet: the queue. */
+  readonly waiting: number;
 }
 
 export interface NewSession {

@@ -302,4 +302,25 @@ export function storeContract(name: string, openDatabase: () => OpenDatabase): v
     await store.recordInput('resp_a');
     assert.deepEqual(await store.listUnsettled(query), []);
   });
+
+  contract('unsettled turns are counted, those that a worker has claimed and those that wait', async (store, database) => {
+    assert.deepEqual(await store.counts(), { running: 0, waiting: 0 });
+    for (const id of ['resp_a', 'resp_b', 'resp_c']) await store.insertTurn(newTurn(id));
+    await store.recordInput('resp_b');
+    await claimed(store, 'resp_a');
+    await claimed(store, 'resp_b');
+    assert.deepEqual(await database.open().counts(), { running: 2, waiting: 1 });
+    await settleTurn(store, 'resp_a', { status: 'cancelled' }, 6_000);
+    await settleTurn(store, 'resp_c', { status: 'cancelled' }, 6_000);
+    assert.deepEqual(await store.counts(), { running: 1, waiting: 0 });
+  });
+
+  contract('the newest event of a turn is known by its number', async (store) => {
+    assert.equal(await store.newestSeq('resp_a'), undefined);
+    await store.insertTurn(newTurn('resp_a'));
+    assert.equal(await store.newestSeq('resp_a'), 1);
+    const { epoch } = await claimed(store, 'resp_a');
+    await store.append({ turn: 'resp_a', epoch, rows: [row(2), row(3)] });
+    assert.equal(await store.newestSeq('resp_a'), 3);
+  });
 }
