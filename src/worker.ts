@@ -6,6 +6,8 @@ import { createActivities } from './activities/create-activities.ts';
 import { createDataConverter, failureConverterPath } from './codec/data-converter.ts';
 import type { Config } from './config.ts';
 import { createProvider } from './providers/create-provider.ts';
+import { Metrics } from './metrics/metrics.ts';
+import { observed } from './metrics/observed-store.ts';
 import type { Provider } from './providers/provider.ts';
 import type { Store } from './store/store.ts';
 
@@ -16,6 +18,8 @@ export interface WorkerDeps {
   readonly log: Logger;
   /** Built once, by `bundleWorkflows(config)`, and shared where several workers start in one process. */
   readonly workflowBundle?: WorkflowBundleWithSourceMap;
+  /** Those of the process, where there are several roles in it. */
+  readonly metrics?: Metrics;
   /** Keeps no workflow in memory: every task of one replays its history. For tests. */
   readonly replaysAlways?: boolean;
 }
@@ -43,6 +47,12 @@ export async function bundleWorkflows({ codecKeys }: Pick<Config, 'codecKeys'>):
 
 export async function startWorker({ config, connection, store, log, ...options }: WorkerDeps): Promise<TurnWorker> {
   const { drainMs } = config.limits;
+  const observedStore = observed(store, {
+    metrics: options.metrics ?? new Metrics(),
+    onTurnEnd: (turn) => {
+      log.info(turn, 'turn ended');
+    },
+  });
   const provider = createProvider({ ...config.provider, limits: config.limits });
   const worker = await Worker.create({
     connection,
@@ -50,7 +60,7 @@ export async function startWorker({ config, connection, store, log, ...options }
     taskQueue: config.taskQueue,
     workflowBundle: options.workflowBundle ?? (await bundleWorkflows(config)),
     dataConverter: createDataConverter(config.codecKeys, (message) => log.error(message)),
-    activities: createActivities({ store, provider, limits: config.limits }),
+    activities: createActivities({ store: observedStore, provider, limits: config.limits }),
     // A stream is mostly waiting; the default of 100 would make turns wait for each other.
     maxConcurrentActivityTaskExecutions: 1_000,
     shutdownGraceTime: drainMs,

@@ -45,6 +45,10 @@ const resendWindowMs = 10 * 60_000;
 export interface TurnkeepOptions {
   readonly store: Store;
   readonly delivery: Delivery;
+  /** Unsettled turns that one tenant may have. */
+  readonly maxRunningTurns?: number;
+  /** Turns that may wait in one session. */
+  readonly maxWaitingTurns?: number;
 }
 
 export class Turnkeep {

@@ -24,6 +24,7 @@ export function responsesRoutes(app: Hono<GatewayEnv>, deps: ResponsesDeps): voi
     if (!headersGiven.success) throw validationError(headersGiven.error);
     const body = await parse(createResponse, c);
     const turn = await submit(c, body, deps);
+    Object.assign(c.get('ids'), { response: turn.id, conversation: turn.session ?? undefined });
     const headers = { 'x-turnkeep-response-id': turn.id };
     if (body.stream === true) return stream(c, deps, turn, -1, headers);
     if (body.background === true) return c.json(await turnkeep.readResponse(turn), 200, headers);
