@@ -14,6 +14,7 @@ import OpenAI from 'openai';
 import { type Logger, pino } from 'pino';
 import { createDataConverter } from '../../src/codec/data-converter.ts';
 import type { Config } from '../../src/config.ts';
+import { Metrics } from '../../src/metrics/metrics.ts';
 import { startGateway, type Gateway } from '../../src/server.ts';
 import { openSqliteStore } from '../../src/store/sqlite.ts';
 import type { AttemptRow, Store } from '../../src/store/store.ts';
@@ -65,6 +66,8 @@ export class World implements AsyncDisposable {
   readonly #connection: NativeConnection;
   readonly #options: WorldOptions;
   readonly #closers: (() => Promise<void>)[];
+  /** One for all, as in a process that has several roles. */
+  readonly #metrics = new Metrics();
   readonly workers: TurnWorker[] = [];
   readonly gateways: Gateway[] = [];
 
@@ -144,6 +147,7 @@ export class World implements AsyncDisposable {
       connection: this.#connection,
       store,
       log: this.#log,
+      metrics: this.#metrics,
       workflowBundle: await bundleOf(this.config),
       replaysAlways: this.#options.replaysAlways ?? false,
     });
@@ -163,6 +167,7 @@ export class World implements AsyncDisposable {
       connection: this.#connection,
       store: this.store,
       log: this.#log,
+      metrics: this.#metrics,
       // An eager task cannot wait its turn in a worker that caches nothing.
       hasWorker: this.#options.replaysAlways !== true,
     });
