@@ -132,3 +132,19 @@ test('while nobody needs a key, a page of another origin can start nothing; ever
   assert.equal((await post(world.url)).status, 200);
   assert.equal((await post(world.url, { origin: world.url })).status, 200);
 });
+
+test('a body over 32 MiB gets a 413 through the whole gateway, announced or not, and the next request an answer', options, async () => {
+  await using world = await open({});
+  const big = Buffer.alloc(33 * 1024 * 1024, 'x');
+  const announced = await fetch(`${world.url}/v1/responses`, { method: 'POST', headers: json, body: big });
+  assert.equal(announced.status, 413);
+  const chunked = await fetch(`${world.url}/v1/responses`, {
+    method: 'POST',
+    headers: json,
+    duplex: 'half',
+    body: new Blob([big]).stream(),
+  });
+  assert.equal(chunked.status, 413);
+  assert.equal(((await chunked.json()) as { error: { code: string } }).error.code, 'request_too_large');
+  assert.equal((await post(world.url)).status, 200);
+});
