@@ -4,6 +4,8 @@ import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
 import { createDataConverter } from '../../src/codec/data-converter.ts';
 import { chatAnswer, httpError, reset } from '../../src/testing/model-server/index.ts';
+import { startCluster } from '../support/processes.ts';
+import { Viewer } from '../support/viewer.ts';
 import { story, World } from '../support/world.ts';
 
 const old = { id: 'old', key: randomBytes(32) };
@@ -75,3 +77,28 @@ test('T10 · histories of an old key replay while it is still named, and without
   assert.equal(told.length, 1);
   assert.match(told[0] ?? '', /encrypted with the key "old", which TURNKEEP_CODEC_KEYS does not have/);
 });
+
+test(
+  'a worker that lacks the key runs nothing, names it in its log and lives on; with the key the turn runs',
+  { timeout: 60_000 },
+  async () => {
+    const inEnv = (...keys: (typeof old)[]): { TURNKEEP_CODEC_KEYS: string } => ({
+      TURNKEEP_CODEC_KEYS: keys.map(({ id, key }) => `${id}:${key.toString('base64')}`).join(','),
+    });
+    await using cluster = await startCluster();
+    const { url } = await cluster.startGateway(inEnv(old));
+    const blind = await cluster.startWorker(inEnv(fresh));
+    const viewer = await Viewer.open(`${url}/v1/responses`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ input: 'hi', stream: true }),
+    });
+    await blind.says(/encrypted with the key \\"old\\", which TURNKEEP_CODEC_KEYS does not have/);
+    assert.equal(cluster.model.requests.length, 0);
+    blind.signal('SIGTERM');
+    assert.equal(await blind.ended(), 0, 'it drains like any other');
+    await cluster.startWorker(inEnv(fresh, old));
+    await viewer.ended;
+    assert.deepEqual([viewer.last.response.status, cluster.model.requests.length], ['completed', 1]);
+  },
+);
