@@ -46,8 +46,26 @@ export interface Config {
     readonly drainMs: number;
   };
   readonly retentionDays: number;
-  /** None: no authentication. A name may have several secrets, a secret one name. */
-  readonly apiKeys: readonly { readonly name: string; readonly secret: string }[];
+  /** None: no authentication. A name may have several secrets, a secret one name. `hash` is SHA-256 in hex. */
+  readonly apiKeys: readonly { readonly name: string; readonly hash: string }[];
+  readonly quotas: {
+    /** Of one tenant; 0: no limit. */
+    readonly requestsPerSecond: number;
+    /** Unsettled turns of one tenant. */
+    readonly maxRunningTurns: number;
+    /** Of one session. */
+    readonly maxWaitingTurns: number;
+  };
+  /** Exact origins, or `*` alone. None: no other origin's pages may call the API. */
+  readonly corsOrigins: readonly string[];
+  /** Where a worker on its own serves its metrics. */
+  readonly metricsPort?: number;
+  readonly titles: {
+    readonly isOn: boolean;
+    /** Unset: that of the turn. */
+    readonly model?: string;
+  };
+  /** The first encrypts what Temporal stores, all decrypt. None: nothing is encrypted. */
   readonly codecKeys: readonly { readonly id: string; readonly key: Uint8Array }[];
   /** Unset: each command has its own. */
   readonly logLevel?: LogLevel;
@@ -126,8 +144,15 @@ export function readConfig({ env, flags = {}, cwd = process.cwd() }: Sources): C
     },
     retentionDays: values.TURNKEEP_RETENTION_DAYS,
     apiKeys: values.TURNKEEP_API_KEYS,
+    quotas: {
+      requestsPerSecond: values.TURNKEEP_REQUESTS_PER_SECOND,
+      maxRunningTurns: values.TURNKEEP_MAX_RUNNING_TURNS,
+      maxWaitingTurns: values.TURNKEEP_MAX_WAITING_TURNS,
+    },
+    corsOrigins: values.TURNKEEP_CORS_ORIGINS,
+    titles: { isOn: /^(1|true)$/.test(values.TURNKEEP_TITLES), ...defined({ model: values.TURNKEEP_TITLE_MODEL }) },
     codecKeys: values.TURNKEEP_CODEC_KEYS,
-    ...defined({ logLevel: values.LOG_LEVEL }),
+    ...defined({ logLevel: values.LOG_LEVEL, metricsPort: values.TURNKEEP_METRICS_PORT }),
   });
 }
 

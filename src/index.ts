@@ -8,6 +8,7 @@
  */
 export { Delivery, type DeliveryOptions } from './client/delivery.ts';
 export { type CancelResult, type Submission, type SubmitResult, Turnkeep, type TurnkeepOptions } from './client/turnkeep.ts';
+export { createDataConverter } from './codec/data-converter.ts';
 export { type Config, ConfigError, readConfig } from './config.ts';
 export { type FailureCode, failureRules } from './domain/failure.ts';
 export { type Gateway, type GatewayDeps, startGateway } from './server.ts';

@@ -1,5 +1,4 @@
 /** Composition root of the gateway role. */
-import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import { Client } from '@temporalio/client';
@@ -8,9 +7,14 @@ import type { Logger } from 'pino';
 import { Delivery } from './client/delivery.ts';
 import { startSweep } from './client/sweep.ts';
 import { Turnkeep } from './client/turnkeep.ts';
+import { createDataConverter } from './codec/data-converter.ts';
 import type { Config } from './config.ts';
 import { createApp } from './gateway/app.ts';
 import { createReadiness } from './client/readiness.ts';
+import { createHttpServer } from './gateway/http-server.ts';
+import type { EndedRequest } from './gateway/request-log.ts';
+import { Metrics } from './metrics/metrics.ts';
+import { observed } from './metrics/observed-store.ts';
 import { createProvider } from './providers/create-provider.ts';
 import { unsupportedBy, unsupportedItem } from './providers/unsupported.ts';
 import type { Store } from './store/store.ts';
@@ -22,6 +26,8 @@ export interface GatewayDeps {
   readonly log: Logger;
   /** A worker polls over the same connection, so turns may start eagerly. */
   readonly hasWorker?: boolean;
+  /** Those of the process, where there are several roles in it. */
+  readonly metrics?: Metrics;
 }
 
 export interface Gateway {
@@ -30,11 +36,29 @@ export interface Gateway {
   close(): Promise<void>;
 }
 
-export async function startGateway({ config, connection, store, log, hasWorker = false }: GatewayDeps): Promise<Gateway> {
-  const client = new Client({ connection, namespace: config.temporal.namespace });
+/** Asked every few seconds by machines: not worth a line each. */
+const probes = new Set(['/healthz', '/readyz', '/metrics']);
+
+export async function startGateway({ config, connection, log, hasWorker = false, ...deps }: GatewayDeps): Promise<Gateway> {
+  const metrics = deps.metrics ?? new Metrics();
+  const store = observed(deps.store, {
+    metrics,
+    onTurnEnd: (turn) => {
+      log.info(turn, 'turn ended');
+    },
+  });
+  const onRequestEnd = (request: EndedRequest): void => {
+    metrics.requestEnded(request);
+    log[probes.has(request.route) ? 'debug' : 'info'](request, 'request');
+  };
+  const client = new Client({
+    connection,
+    namespace: config.temporal.namespace,
+    dataConverter: createDataConverter(config.codecKeys, (message) => log.error(message)),
+  });
   const delivery = new Delivery({ workflows: client.workflow, taskQueue: config.taskQueue, isEager: hasWorker });
   const provider = createProvider({ ...config.provider, limits: config.limits });
-  const turnkeep = new Turnkeep({ store, delivery });
+  const turnkeep = new Turnkeep({ store, delivery, quotas: config.quotas, hasTitles: config.titles.isOn });
   const app = createApp({
     turnkeep,
     unsupported: {
@@ -42,9 +66,13 @@ export async function startGateway({ config, connection, store, log, hasWorker =
       among: (items) => unsupportedItem(config.provider.api, items, 'items'),
     },
     apiKeys: config.apiKeys,
+    requestsPerSecond: config.quotas.requestsPerSecond,
+    corsOrigins: config.corsOrigins,
     defaultModel: config.provider.model,
     listModels: () => provider.listModels(AbortSignal.timeout(config.limits.connectTimeoutMs)),
     unready: createReadiness({ client, store, namespace: config.temporal.namespace, taskQueue: config.taskQueue }),
+    metrics: async () => ({ contentType: metrics.contentType, text: await metrics.text() }),
+    onRequestEnd,
     onError: (error, requestId) => {
       log.error({ err: error, requestId }, 'request failed');
     },
@@ -59,7 +87,7 @@ export async function startGateway({ config, connection, store, log, hasWorker =
     },
   });
   const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
-  const server = createServer({ noDelay: true, keepAliveTimeout: 75_000, requestTimeout: 0 }, (incoming, outgoing) => {
+  const server = createHttpServer((incoming, outgoing) => {
     void listener(incoming, outgoing);
   });
   await new Promise<void>((resolve, reject) => {

@@ -2,6 +2,7 @@
  * The one table of settings: names, flags, defaults, checks and the help text come from it.
  * A flag is its variable in kebab case without `TURNKEEP_`, and overrides it.
  */
+import { createHash } from 'node:crypto';
 import { z } from 'zod';
 
 export type LogLevel = (typeof logLevels)[number];
@@ -57,14 +58,29 @@ function pairs<Pair>(form: string, read: (name: string, value: string) => Pair |
   });
 }
 
-const apiKeys = pairs('name:secret,… (names of letters, digits, ".", "_" and "-")', (name, secret) => ({ name, secret })).refine(
-  (keys) => new Set(keys.map((key) => key.secret)).size === keys.length,
-  { error: 'has one secret twice, so that its tenant cannot be told: give each name its own' },
-);
+/** Only hashes are kept: nothing that reads this process's memory, or prints its configuration, finds a key. */
+const apiKeys = pairs('name:secret,… (names of letters, digits, ".", "_" and "-")', (name, secret) => ({
+  name,
+  hash: createHash('sha256').update(secret).digest('hex'),
+})).refine((keys) => new Set(keys.map((key) => key.hash)).size === keys.length, {
+  error: 'has one secret twice, so that its tenant cannot be told: give each name its own',
+});
 
 const codecKeys = pairs('id:base64 of 32 bytes,… (make one with `openssl rand -base64 32`)', (id, encoded) => {
   const key = Buffer.from(encoded, 'base64');
   return key.length === 32 && key.toString('base64') === encoded ? { id, key: new Uint8Array(key) } : undefined;
+}).refine((keys) => new Set(keys.map((key) => key.id)).size === keys.length, {
+  error: 'has one id twice, so that the key of what is stored cannot be told: give each its own',
+});
+
+/** As browsers send them: `*` alone, or scheme, host and port, nothing behind. */
+const origins = z.string().transform((value, context) => {
+  const all = value.split(',').map((entry) => entry.trim());
+  const isRight = all.every((entry) => /^https?:[^*]*$/.test(entry) && URL.parse(entry)?.origin === entry);
+  if (!isRight && value.trim() !== '*') {
+    context.addIssue('must be * or origins as browsers send them, comma separated (such as http://localhost:3000,https://app.example)');
+  }
+  return all;
 });
 
 const flag = z.enum(['0', '1', 'true', 'false'], { error: 'must be 1, 0, true or false' });
@@ -80,6 +96,19 @@ export const table = z.object({
   TURNKEEP_API_KEYS: apiKeys
     .default([])
     .meta({ description: 'name:secret,…; each name is a tenant; unset: no authentication', isSecret: true }),
+  TURNKEEP_REQUESTS_PER_SECOND: wholeNumber(0, 1_000_000)
+    .default(0)
+    .meta({ description: 'requests a second that each tenant may make, twice as many at once; 0: no limit' }),
+  TURNKEEP_MAX_RUNNING_TURNS: wholeNumber(1, 1_000_000)
+    .default(1_000)
+    .meta({ description: 'turns of one tenant that are not settled yet' }),
+  TURNKEEP_MAX_WAITING_TURNS: wholeNumber(1, 1_000_000).default(100).meta({ description: 'turns that may wait in one conversation' }),
+  TURNKEEP_CORS_ORIGINS: origins
+    .default([])
+    .meta({ description: 'origins whose pages may call the API, comma separated, or *; unset: none but its own' }),
+  TURNKEEP_METRICS_PORT: wholeNumber(0, 65_535)
+    .optional()
+    .meta({ description: 'port of /metrics and /healthz of a worker on its own; 0 picks a free one and prints it; unset: none' }),
   TURNKEEP_RETENTION_DAYS: wholeNumber(1, 36_500, 'days').default(30).meta({ description: 'older journals and turns are dropped' }),
 
   OPENAI_BASE_URL: webAddress.optional().meta({ description: "the model provider's API; by default OpenAI's", isSecret: true }),
@@ -89,6 +118,8 @@ export const table = z.object({
     .optional()
     .meta({ description: "which streaming API the provider speaks; by default responses for OpenAI's own host, else chat" }),
   TURNKEEP_MODEL: text.optional().meta({ description: 'the model of requests that name none' }),
+  TURNKEEP_TITLES: flag.default('false').meta({ description: 'whether a conversation gets a title from its first turn' }),
+  TURNKEEP_TITLE_MODEL: text.optional().meta({ description: 'the model of titles; by default that of the turn' }),
 
   TURNKEEP_CONNECT_TIMEOUT_MS: milliseconds().default(10_000).meta({ description: 'longest wait for a connection to the provider' }),
   TURNKEEP_FIRST_EVENT_TIMEOUT_MS: milliseconds().default(300_000).meta({ description: 'longest wait for the first token' }),
@@ -119,9 +150,8 @@ export const table = z.object({
   TEMPORAL_CLI: text.optional().meta({ description: 'the temporal program that dev is to start' }),
 
   TURNKEEP_CODEC_KEYS: codecKeys
-    .refine((keys) => keys.length === 0, { error: 'is not in this version yet (it would not encrypt anything): unset it' })
     .default([])
-    .meta({ description: 'not in this version yet', isSecret: true }),
+    .meta({ description: 'id:base64 of 32 bytes,…; encrypts what Temporal stores: the first encrypts, all decrypt', isSecret: true }),
   TURNKEEP_CONFIG: z.never({ error: 'is not in this version yet: unset it' }).optional().meta({ description: 'not in this version yet' }),
   LOG_LEVEL: z
     .enum(logLevels, { error: `must be one of ${logLevels.join(', ')}` })

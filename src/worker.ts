@@ -3,8 +3,11 @@ import { fileURLToPath } from 'node:url';
 import { bundleWorkflowCode, type NativeConnection, Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { createActivities } from './activities/create-activities.ts';
+import { createDataConverter, failureConverterPath } from './codec/data-converter.ts';
 import type { Config } from './config.ts';
 import { createProvider } from './providers/create-provider.ts';
+import { Metrics } from './metrics/metrics.ts';
+import { observed } from './metrics/observed-store.ts';
 import type { Provider } from './providers/provider.ts';
 import type { Store } from './store/store.ts';
 
@@ -13,8 +16,10 @@ export interface WorkerDeps {
   readonly connection: NativeConnection;
   readonly store: Store;
   readonly log: Logger;
-  /** Built once and shared where several workers start in one process. */
+  /** Built once, by `bundleWorkflows(config)`, and shared where several workers start in one process. */
   readonly workflowBundle?: WorkflowBundleWithSourceMap;
+  /** Those of the process, where there are several roles in it. */
+  readonly metrics?: Metrics;
   /** Keeps no workflow in memory: every task of one replays its history. For tests. */
   readonly replaysAlways?: boolean;
 }
@@ -29,25 +34,33 @@ export interface TurnWorker {
 /** Temporal cancels activities that still run after the drain time; this much later the worker stops regardless. */
 const forceAfterDrainMs = 5_000;
 
-/** The workflow code as Temporal's sandbox runs it. Takes about a second. */
-export async function bundleWorkflows(): Promise<WorkflowBundleWithSourceMap> {
+/** The workflow code as Temporal's sandbox runs it. Takes about a second. With codec keys it is another than without. */
+export async function bundleWorkflows({ codecKeys }: Pick<Config, 'codecKeys'>): Promise<WorkflowBundleWithSourceMap> {
   // In a checkout the sources are TypeScript, published they are JavaScript: the neighbour has our own extension.
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
   return bundleWorkflowCode({
     workflowsPath: fileURLToPath(new URL(`./workflows/index.${extension}`, import.meta.url)),
+    ...(codecKeys.length === 0 ? {} : { failureConverterPath }),
     logger: { log() {}, trace() {}, debug() {}, info() {}, warn() {}, error() {} },
   });
 }
 
 export async function startWorker({ config, connection, store, log, ...options }: WorkerDeps): Promise<TurnWorker> {
   const { drainMs } = config.limits;
+  const observedStore = observed(store, {
+    metrics: options.metrics ?? new Metrics(),
+    onTurnEnd: (turn) => {
+      log.info(turn, 'turn ended');
+    },
+  });
   const provider = createProvider({ ...config.provider, limits: config.limits });
   const worker = await Worker.create({
     connection,
     namespace: config.temporal.namespace,
     taskQueue: config.taskQueue,
-    workflowBundle: options.workflowBundle ?? (await bundleWorkflows()),
-    activities: createActivities({ store, provider, limits: config.limits }),
+    workflowBundle: options.workflowBundle ?? (await bundleWorkflows(config)),
+    dataConverter: createDataConverter(config.codecKeys, (message) => log.error(message)),
+    activities: createActivities({ store: observedStore, provider, limits: config.limits }),
     // A stream is mostly waiting; the default of 100 would make turns wait for each other.
     maxConcurrentActivityTaskExecutions: 1_000,
     shutdownGraceTime: drainMs,

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -38,6 +39,9 @@ test('with nothing set, the defaults are those of the contract', () => {
     },
     retentionDays: 30,
     apiKeys: [],
+    quotas: { requestsPerSecond: 0, maxRunningTurns: 1_000, maxWaitingTurns: 100 },
+    corsOrigins: [],
+    titles: { isOn: false },
     codecKeys: [],
   });
 });
@@ -95,7 +99,25 @@ for (const [env, problem] of [
   [{ TEMPORAL_TLS: 'maybe' }, 'TEMPORAL_TLS must be 1, 0, true or false; it is "maybe"'],
   [{ LOG_LEVEL: 'loud' }, 'LOG_LEVEL must be one of trace, debug, info, warn, error, fatal, silent; it is "loud"'],
   [{ TURNKEEP_CONFIG: 'a.ts' }, 'TURNKEEP_CONFIG is not in this version yet: unset it; it is "a.ts"'],
-  [{ TURNKEEP_CODEC_KEYS: `a:${key32}` }, 'TURNKEEP_CODEC_KEYS is not in this version yet (it would not encrypt anything): unset it'],
+  [
+    { TURNKEEP_CODEC_KEYS: `a:${key32},a:${key32}` },
+    'TURNKEEP_CODEC_KEYS has one id twice, so that the key of what is stored cannot be told: give each its own',
+  ],
+  [
+    { TURNKEEP_CODEC_KEYS: `a:${key32},b:c2hvcnQ=` },
+    'TURNKEEP_CODEC_KEYS must be id:base64 of 32 bytes,… (make one with `openssl rand -base64 32`); entry 2 is not',
+  ],
+  [{ TURNKEEP_REQUESTS_PER_SECOND: '-1' }, 'TURNKEEP_REQUESTS_PER_SECOND must be a whole number from 0 to 1000000; it is "-1"'],
+  [{ TURNKEEP_MAX_RUNNING_TURNS: '0' }, 'TURNKEEP_MAX_RUNNING_TURNS must be a whole number from 1 to 1000000; it is "0"'],
+  [{ TURNKEEP_MAX_WAITING_TURNS: 'many' }, 'TURNKEEP_MAX_WAITING_TURNS must be a whole number from 1 to 1000000; it is "many"'],
+  [{ TURNKEEP_METRICS_PORT: '70000' }, 'TURNKEEP_METRICS_PORT must be a whole number from 0 to 65535; it is "70000"'],
+  [{ TURNKEEP_TITLES: 'yes' }, 'TURNKEEP_TITLES must be 1, 0, true or false; it is "yes"'],
+  ...['http://a.example/', 'a.example', 'https://*.a.example', 'https://a.example,*', 'null', 'https://A.example'].map(
+    (value): [Env, string] => [
+      { TURNKEEP_CORS_ORIGINS: value },
+      `TURNKEEP_CORS_ORIGINS must be * or origins as browsers send them, comma separated (such as http://localhost:3000,https://app.example); it is "${value}"`,
+    ],
+  ),
   [
     { TURNKEEP_API_KEYS: 'a:same,b:same' },
     'TURNKEEP_API_KEYS has one secret twice, so that its tenant cannot be told: give each name its own',
@@ -152,13 +174,43 @@ for (const host of ['0.0.0.0', '::', '192.168.0.7', 'gateway.internal', '127.evi
   });
 }
 
-test('keys are name and secret; a secret may hold colons, a name several secrets', () => {
-  const { apiKeys } = readConfig({ env: { TURNKEEP_API_KEYS: 'me:a:b, you:c,me:d' }, cwd: '/' });
-  assert.deepEqual(apiKeys, [
-    { name: 'me', secret: 'a:b' },
-    { name: 'you', secret: 'c' },
-    { name: 'me', secret: 'd' },
+test('keys are name and secret; a secret may hold colons, a name several secrets; T11 · only hashes are kept', () => {
+  const config = readConfig({ env: { TURNKEEP_API_KEYS: 'me:hunter2:b, you:correct horse,me:swordfish' }, cwd: '/' });
+  const hashOf = (secret: string) => createHash('sha256').update(secret).digest('hex');
+  assert.deepEqual(config.apiKeys, [
+    { name: 'me', hash: hashOf('hunter2:b') },
+    { name: 'you', hash: hashOf('correct horse') },
+    { name: 'me', hash: hashOf('swordfish') },
   ]);
+  assert.doesNotMatch(JSON.stringify(config), /hunter2|horse|swordfish/);
+});
+
+test('limits, origins, titles and codec keys are read', () => {
+  const config = readConfig({
+    env: {
+      TURNKEEP_REQUESTS_PER_SECOND: '5',
+      TURNKEEP_MAX_RUNNING_TURNS: '7',
+      TURNKEEP_MAX_WAITING_TURNS: '9',
+      TURNKEEP_CORS_ORIGINS: 'http://localhost:3000, https://app.example',
+      TURNKEEP_METRICS_PORT: '0',
+      TURNKEEP_TITLES: '1',
+      TURNKEEP_TITLE_MODEL: 'small',
+      TURNKEEP_CODEC_KEYS: `new:${key32},old:${Buffer.alloc(32, 8).toString('base64')}`,
+    },
+    cwd: '/',
+  });
+  assert.deepEqual(config.quotas, { requestsPerSecond: 5, maxRunningTurns: 7, maxWaitingTurns: 9 });
+  assert.deepEqual(config.corsOrigins, ['http://localhost:3000', 'https://app.example']);
+  assert.equal(config.metricsPort, 0);
+  assert.deepEqual(config.titles, { isOn: true, model: 'small' });
+  assert.deepEqual(
+    config.codecKeys.map(({ id, key }) => [id, key[0], key.length]),
+    [
+      ['new', 7, 32],
+      ['old', 8, 32],
+    ],
+  );
+  assert.deepEqual(readConfig({ env: { TURNKEEP_CORS_ORIGINS: '*' }, cwd: '/' }).corsOrigins, ['*']);
 });
 
 for (const [baseUrl, api] of [

@@ -2,7 +2,7 @@
  * What becomes of an attempt that did not reach its end: a seal, an end adopted from somebody else, or the failure
  * that tells Temporal by its type whether to try again (T3, T4).
  */
-import { ApplicationFailure } from '@temporalio/common';
+import { ApplicationFailure, ApplicationFailureCategory } from '@temporalio/common';
 import type { Settled } from '../domain/agent-turn.ts';
 import { failureOf, failureRules } from '../domain/failure.ts';
 import type { ModelFailure } from '../domain/model.ts';
@@ -133,6 +133,7 @@ export class FailedAttempt {
       message: `step ${step} was taken over by another attempt`,
       type: 'worker_lost',
       nonRetryable: false,
+      category: ApplicationFailureCategory.BENIGN,
     });
   }
 
@@ -160,6 +161,8 @@ export function applicationFailure(
     message: failure.message,
     type: failure.code,
     nonRetryable: !mayRetry,
+    // A failed attempt is booked and told to the user: for an operator it is no warning, unless it is our own fault.
+    ...(failure.code === 'internal_error' ? {} : { category: ApplicationFailureCategory.BENIGN }),
     details: [details],
     ...(nextRetryDelayMs === undefined ? {} : { nextRetryDelay: nextRetryDelayMs }),
     ...(cause instanceof Error ? { cause: new Error(cause.name) } : {}),

@@ -4,6 +4,8 @@ import { dirname } from 'node:path';
 import type { NativeConnection } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { sqlitePath, type Config } from '../config.ts';
+import { Metrics } from '../metrics/metrics.ts';
+import { type MetricsServer, serveMetrics } from '../metrics/serve.ts';
 import { startGateway } from '../server.ts';
 import { openSqliteStore } from '../store/sqlite.ts';
 import { startWorker } from '../worker.ts';
@@ -17,7 +19,7 @@ export interface RolesOptions {
   readonly hasGateway: boolean;
   /** Aborting it drains. */
   readonly signal: AbortSignal;
-  readonly onReady: (running: { readonly gatewayUrl?: string }) => void;
+  readonly onReady: (running: { readonly gatewayUrl?: string; readonly metricsPort?: number }) => void;
 }
 
 /**
@@ -28,15 +30,23 @@ export async function runRoles({ config, connection, log, hasWorker, hasGateway,
   const path = sqlitePath(config.databaseUrl);
   mkdirSync(dirname(path), { recursive: true });
   const store = openSqliteStore(path);
+  const metrics = new Metrics();
+  let metricsServer: MetricsServer | undefined;
   let worker: Awaited<ReturnType<typeof startWorker>> | undefined;
   let gateway: Awaited<ReturnType<typeof startGateway>> | undefined;
   let isDraining = false;
   try {
-    if (hasWorker) worker = await startWorker({ config, connection, store, log });
+    if (hasWorker) worker = await startWorker({ config, connection, store, log, metrics });
     // Its failure is waited for below; until then it must not count as unhandled.
     worker?.stopped.catch(() => {});
-    if (hasGateway) gateway = await startGateway({ config, connection, store, log, hasWorker });
-    onReady(gateway ? { gatewayUrl: gateway.url } : {});
+    if (hasGateway) gateway = await startGateway({ config, connection, store, log, hasWorker, metrics });
+    // A gateway has them on its own port.
+    const { host, metricsPort: port } = config;
+    if (!hasGateway && port !== undefined) metricsServer = await serveMetrics(metrics, { host, port });
+    onReady({
+      ...(gateway === undefined ? {} : { gatewayUrl: gateway.url }),
+      ...(metricsServer === undefined ? {} : { metricsPort: metricsServer.port }),
+    });
     const endedUnasked = worker?.stopped.then(() => {
       if (!isDraining) throw new Error('the worker ended by itself');
     });
@@ -46,6 +56,7 @@ export async function runRoles({ config, connection, log, hasWorker, hasGateway,
     worker?.shutdown();
     // Together: viewers see the turns that are still running to their end.
     await Promise.allSettled([worker?.stopped, gateway?.close()]);
+    await metricsServer?.close();
     await connection.close().catch((error: unknown) => log.warn({ err: error }, 'the connection to Temporal could not be closed'));
     await store.close();
   }

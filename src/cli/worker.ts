@@ -21,6 +21,9 @@ export async function runWorker(config: Config): Promise<void> {
     hasWorker: true,
     hasGateway: false,
     signal,
-    onReady: () => process.stdout.write(`turnkeep worker polls ${config.taskQueue} in namespace ${config.temporal.namespace}\n`),
+    onReady: ({ metricsPort }) => {
+      process.stdout.write(`turnkeep worker polls ${config.taskQueue} in namespace ${config.temporal.namespace}\n`);
+      if (metricsPort !== undefined) process.stdout.write(`turnkeep worker serves its metrics on port ${metricsPort}\n`);
+    },
   });
 }

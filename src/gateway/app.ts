@@ -2,9 +2,12 @@
 import { Hono } from 'hono';
 import { createAuthenticator, type ApiKey } from './auth.ts';
 import { conversationsRoutes } from './conversations/routes.ts';
+import { crossOrigin } from './cors.ts';
 import type { GatewayEnv } from './env.ts';
 import { ApiError, notFound } from './errors.ts';
 import { page } from './page.ts';
+import { createRateLimit } from './rate-limit.ts';
+import { type EndedRequest, requestLog } from './request-log.ts';
 import { responsesRoutes } from './responses/routes.ts';
 import { Routes } from './route.ts';
 import type { SubmitDeps } from './submit.ts';
@@ -12,31 +15,47 @@ import { turnReport } from './turn-report.ts';
 
 export interface GatewayDeps extends SubmitDeps {
   readonly apiKeys: readonly ApiKey[];
+  /** Of one tenant; 0: no limit. */
+  readonly requestsPerSecond: number;
+  /** Exact origins, or `*` alone, whose pages may call the API. */
+  readonly corsOrigins: readonly string[];
   /** The provider's model ids. Rejects when it cannot be asked. */
   readonly listModels: () => Promise<readonly string[]>;
   /** What is not ready, in words; empty when all is. */
   readonly unready: () => Promise<readonly string[]>;
+  /** In Prometheus' text format. */
+  readonly metrics: () => Promise<{ readonly contentType: string; readonly text: string }>;
+  readonly onRequestEnd: (request: EndedRequest) => void;
   readonly onError: (error: unknown, requestId: string) => void;
 }
 
 export function createApp(deps: GatewayDeps): Hono<GatewayEnv> {
   const app = new Hono<GatewayEnv>();
   const authenticate = createAuthenticator(deps.apiKeys);
+  const limitRate = createRateLimit(deps.requestsPerSecond);
+  /** The tenant, if it may make a request now. */
+  const admit = (authorization: string | undefined): string => {
+    const tenant = authenticate(authorization);
+    limitRate(tenant);
+    return tenant;
+  };
 
-  app.use(async (c, next) => {
-    c.set('requestId', c.req.header('x-request-id')?.slice(0, 100) ?? `req_${crypto.randomUUID()}`);
-    c.header('x-request-id', c.get('requestId'));
-    await next();
-  });
+  app.use(requestLog(deps.onRequestEnd));
+  app.use(crossOrigin({ origins: deps.corsOrigins, isOpen: deps.apiKeys.length === 0 }));
 
   app.get('/healthz', (c) => c.json({ status: 'ok' }));
   app.get('/readyz', async (c) => {
     const unready = await deps.unready();
     return unready.length === 0 ? c.json({ status: 'ready' }) : c.json({ status: 'unready', reasons: unready }, 503);
   });
+  // Without a key, like the probes: it tells numbers, no ids, no tenants.
+  app.get('/metrics', async (c) => {
+    const { contentType, text } = await deps.metrics();
+    return c.body(text, 200, { 'content-type': contentType });
+  });
   app.get('/', (c) => c.html(page));
 
-  const api = apiRoutes(deps, authenticate);
+  const api = apiRoutes(deps, admit);
   app.route('/v1', api);
   app.route('/', api);
 
@@ -68,12 +87,12 @@ export function createApp(deps: GatewayDeps): Hono<GatewayEnv> {
   return app;
 }
 
-function apiRoutes(deps: GatewayDeps, authenticate: (authorization: string | undefined) => string): Hono<GatewayEnv> {
+function apiRoutes(deps: GatewayDeps, admit: (authorization: string | undefined) => string): Hono<GatewayEnv> {
   const { turnkeep, defaultModel } = deps;
   const api = new Hono<GatewayEnv>();
   for (const path of ['/responses/*', '/conversations/*', '/models', '/turns/*']) {
     api.use(path, async (c, next) => {
-      c.set('tenant', authenticate(c.req.header('authorization')));
+      c.set('tenant', admit(c.req.header('authorization')));
       await next();
     });
   }

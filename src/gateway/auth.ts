@@ -1,10 +1,11 @@
-/** Bearer keys. Kept hashed, compared in constant time; each key's name is a tenant. */
+/** Bearer keys. Only their hashes are known, compared in constant time; each key's name is a tenant. */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { ApiError } from './errors.ts';
 
 export interface ApiKey {
   readonly name: string;
-  readonly secret: string;
+  /** SHA-256, in hex. */
+  readonly hash: string;
 }
 
 /** The tenant of those who need no key, on a loopback host. */
@@ -12,7 +13,7 @@ const defaultTenant = 'default';
 
 /** A function from the `authorization` header to the tenant. It throws a 401 `ApiError` where no key fits. */
 export function createAuthenticator(keys: readonly ApiKey[]): (authorization: string | undefined) => string {
-  const hashed = keys.map(({ name, secret }) => ({ name, hash: sha256(secret) }));
+  const hashed = keys.map(({ name, hash }) => ({ name, hash: Buffer.from(hash, 'hex') }));
   return (authorization) => {
     if (hashed.length === 0) return defaultTenant;
     const given = sha256(/^Bearer (.+)$/i.exec(authorization ?? '')?.[1] ?? '');

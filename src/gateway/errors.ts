@@ -2,7 +2,7 @@
 import type { z } from 'zod';
 
 export interface ApiErrorFields {
-  readonly status: 400 | 401 | 404 | 405 | 409 | 410 | 413 | 415 | 422 | 429 | 500 | 502 | 503;
+  readonly status: 400 | 401 | 403 | 404 | 405 | 408 | 409 | 410 | 413 | 415 | 422 | 429 | 500 | 502 | 503;
   readonly message: string;
   /** The field of the request that is wrong. */
   readonly param?: string;
@@ -20,10 +20,17 @@ export class ApiError extends Error {
 
   toResponse(): Response {
     const { status, message, param, code, headers } = this.fields;
-    const type = status === 401 ? 'authentication_error' : status < 500 ? 'invalid_request_error' : 'server_error';
+    const type = typeOf(status);
     const error = { message, type, param: param ?? null, code: code ?? null };
     return Response.json({ error }, { status, headers: { ...headers } });
   }
+}
+
+function typeOf(status: ApiErrorFields['status']): string {
+  if (status === 401) return 'authentication_error';
+  if (status === 403) return 'permission_error';
+  if (status === 429) return 'rate_limit_error';
+  return status < 500 ? 'invalid_request_error' : 'server_error';
 }
 
 /** The first thing wrong with a request, by the name of the field. */

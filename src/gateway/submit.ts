@@ -80,7 +80,10 @@ export async function submitTurn(c: Context<GatewayEnv>, { turnkeep, unsupported
     ...(id === undefined ? {} : { id }),
     ...(whenBusy === undefined ? {} : { whenBusy }),
   });
-  if (result.type === 'accepted') return result.turn;
+  if (result.type === 'accepted') {
+    Object.assign(c.get('ids'), { response: result.turn.id, conversation: result.turn.session ?? undefined });
+    return result.turn;
+  }
   throw refusalOf(result, session, id);
 }
 

@@ -37,6 +37,13 @@ export interface HandTurn {
   readonly creates?: NewSession;
 }
 
+export interface TurnCounts {
+  /** Unsettled, and claimed by a worker. */
+  readonly running: number;
+  /** Unsettled, and not claimed yet: the queue. */
+  readonly waiting: number;
+}
+
 export interface RetentionCut {
   readonly beforeMs: number;
   readonly atMs: number;

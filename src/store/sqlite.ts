@@ -2,6 +2,7 @@
 import type { JournalRow } from '../domain/response-event.ts';
 import type { Append, Seal, Store } from './store.ts';
 import { readTranscript } from './sqlite/chain.ts';
+import { counts, newestSeq } from './sqlite/counts.ts';
 import { Database } from './sqlite/database.ts';
 import * as erase from './sqlite/erase.ts';
 import { insertTurn, recordInput } from './sqlite/intake.ts';
@@ -101,6 +102,9 @@ export function openSqliteStore(path: string): Store {
     readJournal: async (turn, { after = -1, limit = -1 } = {}) => journal.readJournal(db, turn, after, limit),
     readHead: async (turn) => journal.readHead(db, turn),
     follow,
+
+    counts: async () => counts(db),
+    newestSeq: async (turn) => newestSeq(db, turn),
 
     probe: async () => {
       db.commit('quick', () => db.run('UPDATE journal_head SET epoch = epoch WHERE turn IS NULL'));

@@ -11,26 +11,7 @@ import type { Settled } from '../domain/agent-turn.ts';
 import type { Item } from '../domain/item.ts';
 import type { TranscriptTurn } from '../domain/prompt.ts';
 import type { JournalRow } from '../domain/response-event.ts';
-import type {
-  NewSession,
-  SessionRow,
-  ItemPage,
-  SessionPage,
-  HandTurn,
-  RetentionCut,
-  UnfinishedQuery,
-  CancelRequest,
-  InsertTurn,
-  NewTurn,
-  TurnRow,
-  ClaimRequest,
-  Claim,
-  AttemptKey,
-  AttemptEnd,
-  AttemptRow,
-  Append,
-  Seal,
-} from './records.ts';
+import type { Append, AttemptEnd, AttemptKey, AttemptRow, CancelRequest, Claim, ClaimRequest, HandTurn, InsertTurn, ItemPage, NewSession, NewTurn, RetentionCut, Seal, SessionPage, SessionRow, TurnCounts, TurnRow, UnfinishedQuery } from './records.ts';
 
 export type * from './records.ts';
 
@@ -148,6 +129,13 @@ export interface Store {
    * and read to its end, or `signal` aborts. Rows of this process are seen at once, those of another within 10 ms.
    */
   follow(turn: string, after: number, signal: AbortSignal): AsyncIterable<readonly JournalRow[]>;
+
+  // For the metrics --------------------------------------------------------------------------------
+
+  /** Of all tenants. Cheap enough to be asked every few seconds: it looks at unsettled turns only. */
+  counts(): Promise<TurnCounts>;
+  /** The `seq` of a turn's newest event; undefined when there is no such turn. */
+  newestSeq(turn: string): Promise<number | undefined>;
 
   /** Throws when the database cannot be written. */
   probe(): Promise<void>;

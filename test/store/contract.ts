@@ -207,4 +207,25 @@ export function journalContract(contract: Contract): void {
     assert.equal((await store.requestCancel('default', 'resp_a', 5)).type, 'accepted');
     assert.deepEqual(await store.claim({ ...run, turn: 'resp_a', atMs: 6 }), { type: 'cancelled' });
   });
+
+  contract('unsettled turns are counted, those that a worker has claimed and those that wait', async (store, database) => {
+    assert.deepEqual(await store.counts(), { running: 0, waiting: 0 });
+    for (const id of ['resp_a', 'resp_b', 'resp_c']) await store.insertTurn(newTurn(id));
+    await store.recordInput('resp_b');
+    await claimed(store, 'resp_a');
+    await claimed(store, 'resp_b');
+    assert.deepEqual(await database.open().counts(), { running: 2, waiting: 1 });
+    await settleTurn(store, 'resp_a', { status: 'cancelled' }, 6_000);
+    await settleTurn(store, 'resp_c', { status: 'cancelled' }, 6_000);
+    assert.deepEqual(await store.counts(), { running: 1, waiting: 0 });
+  });
+
+  contract('the newest event of a turn is known by its number', async (store) => {
+    assert.equal(await store.newestSeq('resp_a'), undefined);
+    await store.insertTurn(newTurn('resp_a'));
+    assert.equal(await store.newestSeq('resp_a'), 1);
+    const { epoch } = await claimed(store, 'resp_a');
+    await store.append({ turn: 'resp_a', epoch, rows: [row(2), row(3)] });
+    assert.equal(await store.newestSeq('resp_a'), 3);
+  });
 }

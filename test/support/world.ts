@@ -8,11 +8,13 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { Client } from '@temporalio/client';
-import { NativeConnection, Runtime, Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
+import { NativeConnection, type ReplayResult, Runtime, Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
 import type { temporal } from '@temporalio/proto';
 import OpenAI from 'openai';
-import { pino } from 'pino';
+import { type Logger, pino } from 'pino';
+import { createDataConverter } from '../../src/codec/data-converter.ts';
 import type { Config } from '../../src/config.ts';
+import { Metrics } from '../../src/metrics/metrics.ts';
 import { startGateway, type Gateway } from '../../src/server.ts';
 import { openSqliteStore } from '../../src/store/sqlite.ts';
 import type { AttemptRow, Store } from '../../src/store/store.ts';
@@ -33,6 +35,10 @@ export interface WorldOptions {
   readonly model?: () => ModelServerOptions;
   /** Instead of the model server's own address. */
   readonly baseUrl?: (server: ModelServer) => string;
+  /** Over the defaults of stories. */
+  readonly config?: Partial<Pick<Config, 'apiKeys' | 'quotas' | 'corsOrigins' | 'titles' | 'codecKeys'>>;
+  /** Gets every line of the log, of worker and gateway. */
+  readonly log?: Logger;
   /** false: start workers by hand. */
   readonly hasWorker?: boolean;
 }
@@ -48,7 +54,7 @@ const limits: Limits = {
 
 const storyKey = 'sk-story-0123456789abcdef';
 
-let bundle: Promise<WorkflowBundleWithSourceMap> | undefined;
+const bundles = new Map<boolean, Promise<WorkflowBundleWithSourceMap>>();
 let isRuntimeInstalled = false;
 let count = 0;
 
@@ -60,6 +66,8 @@ export class World implements AsyncDisposable {
   readonly #connection: NativeConnection;
   readonly #options: WorldOptions;
   readonly #closers: (() => Promise<void>)[];
+  /** One for all, as in a process that has several roles. */
+  readonly #metrics = new Metrics();
   readonly workers: TurnWorker[] = [];
   readonly gateways: Gateway[] = [];
 
@@ -77,7 +85,11 @@ export class World implements AsyncDisposable {
     this.#connection = fields.connection;
     this.#options = fields.options;
     this.#closers = fields.closers;
-    this.temporal = new Client({ connection: fields.connection, namespace: fields.config.temporal.namespace });
+    this.temporal = new Client({
+      connection: fields.connection,
+      namespace: fields.config.temporal.namespace,
+      dataConverter: createDataConverter(fields.config.codecKeys),
+    });
   }
 
   static async open(options: WorldOptions = {}): Promise<World> {
@@ -109,7 +121,11 @@ export class World implements AsyncDisposable {
       limits: { ...limits, ...options.limits },
       retentionDays: 30,
       apiKeys: [],
+      quotas: { requestsPerSecond: 0, maxRunningTurns: 1_000, maxWaitingTurns: 100 },
+      corsOrigins: [],
+      titles: { isOn: false },
       codecKeys: [],
+      ...options.config,
     };
     const closers = [
       () => model.close(),
@@ -125,14 +141,14 @@ export class World implements AsyncDisposable {
 
   /** Another worker in this process, on a connection of its own to the database file. */
   async startWorker(): Promise<TurnWorker> {
-    bundle ??= bundleWorkflows();
     const store = openSqliteStore(this.config.databaseUrl.slice('sqlite:'.length));
     const worker = await startWorker({
       config: this.config,
       connection: this.#connection,
       store,
-      log: pino({ level: 'silent' }),
-      workflowBundle: await bundle,
+      log: this.#log,
+      metrics: this.#metrics,
+      workflowBundle: await bundleOf(this.config),
       replaysAlways: this.#options.replaysAlways ?? false,
     });
     this.workers.push(worker);
@@ -150,13 +166,18 @@ export class World implements AsyncDisposable {
       config: { ...this.config, limits: { ...this.config.limits, drainMs: 0 } },
       connection: this.#connection,
       store: this.store,
-      log: pino({ level: 'silent' }),
+      log: this.#log,
+      metrics: this.#metrics,
       // An eager task cannot wait its turn in a worker that caches nothing.
       hasWorker: this.#options.replaysAlways !== true,
     });
     this.gateways.push(gateway);
     this.#closers.unshift(() => gateway.close());
     return gateway;
+  }
+
+  get #log(): Logger {
+    return this.#options.log ?? pino({ level: 'silent' });
   }
 
   get url(): string {
@@ -233,7 +254,6 @@ export class World implements AsyncDisposable {
 
   /** T10, T11: every history of this story replays on today's code, and holds neither key nor prompt. */
   async replayAll(): Promise<void> {
-    bundle ??= bundleWorkflows();
     const runs = await this.#runs();
     const histories: { workflowId: string; history: History }[] = [];
     for (const { workflowId, runId } of runs) {
@@ -244,11 +264,19 @@ export class World implements AsyncDisposable {
       histories.push({ workflowId, history });
     }
     let replayed = 0;
-    for await (const { workflowId, error } of Worker.runReplayHistories({ workflowBundle: await bundle }, histories)) {
+    for await (const { workflowId, error } of this.replay(histories)) {
       assert.equal(error, undefined, `T10 · ${workflowId} does not replay`);
       replayed += 1;
     }
     assert.equal(replayed, runs.length);
+  }
+
+  /** @param dataConverter instead of this world's own */
+  async *replay(
+    histories: readonly { workflowId: string; history: History }[],
+    dataConverter = createDataConverter(this.config.codecKeys),
+  ): AsyncGenerator<ReplayResult> {
+    yield* Worker.runReplayHistories({ workflowBundle: await bundleOf(this.config), dataConverter }, histories);
   }
 
   /** A turn has its end a moment before its workflow has. */
@@ -281,6 +309,14 @@ export class World implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const close of this.#closers) await close();
   }
+}
+
+/** Built once for all the worlds of a file: with codec keys, and without. */
+async function bundleOf(config: Pick<Config, 'codecKeys'>): Promise<WorkflowBundleWithSourceMap> {
+  const isEncrypted = config.codecKeys.length > 0;
+  const bundle = bundles.get(isEncrypted) ?? bundleWorkflows(config);
+  bundles.set(isEncrypted, bundle);
+  return bundle;
 }
 
 /** Every string in a history, payloads read. */

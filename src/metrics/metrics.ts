@@ -1,0 +1,118 @@
+/**
+ * What operators see of this process, in Prometheus' terms. Numbers only: no content, no ids, no tenants, since
+ * `/metrics` needs no key; every label has few values.
+ */
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { EndedRequest } from '../gateway/request-log.ts';
+import type { AttemptEnd, Seal, Store } from '../store/store.ts';
+
+/** Somebody who follows a turn in this process. */
+export interface Viewer {
+  readonly turn: string;
+  /** The last event that was taken off our hands; -1 before the first. */
+  taken: number;
+}
+
+const secondsToFirstToken = [0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300];
+/** Up to the longest stream: how long an answer took says when it ended, not when it began. */
+const secondsOfRequests = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3_600];
+
+export class Metrics {
+  readonly viewers = new Set<Viewer>();
+  readonly #registry = new Registry();
+  readonly #accepted: Counter;
+  readonly #turns: Counter<'status' | 'code'>;
+  readonly #attempts: Counter<'outcome' | 'code'>;
+  readonly #firstToken: Histogram;
+  readonly #requests: Histogram<'route' | 'method' | 'status'>;
+  readonly #running: Gauge;
+  readonly #waiting: Gauge;
+  readonly #viewers: Gauge;
+  readonly #lag: Gauge;
+  #store: Pick<Store, 'counts' | 'newestSeq'> | undefined;
+
+  constructor() {
+    const registers = [this.#registry];
+    // Event-loop delay, garbage collection, memory, CPU.
+    collectDefaultMetrics({ register: this.#registry });
+    this.#accepted = new Counter({ name: 'turnkeep_turns_accepted_total', help: 'Turns this process took in.', registers });
+    this.#turns = new Counter({
+      name: 'turnkeep_turns_total',
+      help: 'Turns this process gave their end, by status and error code.',
+      labelNames: ['status', 'code'],
+      registers,
+    });
+    this.#attempts = new Counter({
+      name: 'turnkeep_attempts_total',
+      help: 'Requests to the model that this process saw end, by outcome and error code.',
+      labelNames: ['outcome', 'code'],
+      registers,
+    });
+    this.#firstToken = new Histogram({
+      name: 'turnkeep_first_token_seconds',
+      help: 'From the acceptance of a turn to the commit of the first event that shows anything.',
+      buckets: secondsToFirstToken,
+      registers,
+    });
+    this.#requests = new Histogram({
+      name: 'turnkeep_http_request_duration_seconds',
+      help: 'HTTP requests, to the end of the answer; 499: the client was gone before it was answered.',
+      labelNames: ['route', 'method', 'status'],
+      buckets: secondsOfRequests,
+      registers,
+    });
+    const gauge = (name: string, help: string): Gauge => new Gauge({ name, help, registers });
+    this.#running = gauge('turnkeep_running_turns', 'Turns in the database that a worker has claimed and that are not settled.');
+    this.#waiting = gauge('turnkeep_waiting_turns', 'Turns in the database that no worker has claimed yet: the queue.');
+    this.#viewers = gauge('turnkeep_viewers', 'Streams of turns that this process serves.');
+    this.#lag = gauge('turnkeep_journal_lag_events', 'Events that the slowest viewer of this process is behind.');
+  }
+
+  /** Where the gauges look when somebody asks. */
+  attach(store: Pick<Store, 'counts' | 'newestSeq'>): void {
+    this.#store = store;
+  }
+
+  turnAccepted(): void {
+    this.#accepted.inc();
+  }
+
+  turnEnded({ status, code }: Seal['settled']): void {
+    this.#turns.inc({ status, code: code ?? '' });
+  }
+
+  attemptEnded({ outcome, code = '' }: { readonly outcome: AttemptEnd['outcome']; readonly code?: string }): void {
+    this.#attempts.inc({ outcome, code });
+  }
+
+  firstToken(afterMs: number): void {
+    this.#firstToken.observe(Math.max(0, afterMs) / 1_000);
+  }
+
+  requestEnded({ route, method, status, durationMs }: EndedRequest): void {
+    this.#requests.observe({ route, method, status }, durationMs / 1_000);
+  }
+
+  readonly contentType = Registry.PROMETHEUS_CONTENT_TYPE;
+
+  /** In Prometheus' text format. A database that cannot be asked just now gives NaN, never an error. */
+  async text(): Promise<string> {
+    const counts = await this.#store?.counts().catch(() => undefined);
+    this.#running.set(counts?.running ?? Number.NaN);
+    this.#waiting.set(counts?.waiting ?? Number.NaN);
+    this.#viewers.set(this.viewers.size);
+    this.#lag.set(await this.#longestLag().catch(() => Number.NaN));
+    return this.#registry.metrics();
+  }
+
+  async #longestLag(): Promise<number> {
+    const newest = new Map<string, number>();
+    let lag = 0;
+    for (const { turn, taken } of this.viewers) {
+      const seq = newest.get(turn) ?? (await this.#store?.newestSeq(turn)) ?? -1;
+      newest.set(turn, seq);
+      lag = Math.max(lag, seq - taken);
+    }
+    return lag;
+  }
+}

@@ -1,0 +1,157 @@
+/**
+ * A store that tells what passes through it: the metrics and the log learn of turns here, and the code that runs
+ * them knows of neither. It changes nothing and waits for nothing: a call costs what it cost before.
+ */
+import type { JournalRow } from '../domain/response-event.ts';
+import type { Append, AttemptKey, AttemptRow, Claim, ClaimRequest, Seal, Store, TurnRow } from '../store/store.ts';
+import type { Metrics, Viewer } from './metrics.ts';
+
+/** The end of a turn, for the log: ids and facts, never content (T11). */
+export interface EndedTurn {
+  readonly responseId: string;
+  readonly conversationId: string | null;
+  readonly workflowId: string | null;
+  readonly runId: string | null;
+  readonly tenant: string;
+  readonly status: string;
+  readonly code: string | null;
+  /** From its acceptance. */
+  readonly durationMs: number;
+}
+
+export interface Observers {
+  readonly metrics: Metrics;
+  /** Told of each turn that this process gave its end. */
+  readonly onTurnEnd: (turn: EndedTurn) => void;
+}
+
+type KnownTurn = Pick<TurnRow, 'tenant' | 'session' | 'createdAtMs' | 'workflowId' | 'runId'>;
+
+/** Turns claimed here whose end another process wrote are forgotten when there are this many newer ones. */
+const maxClaimed = 10_000;
+
+export function observed(store: Store, { metrics, onTurnEnd }: Observers): Store {
+  /** Turns that are claimed here and not sealed yet. */
+  const claimed = new Map<string, KnownTurn>();
+  /** Of these, the ones that have shown something. */
+  const shown = new Set<string>();
+  metrics.attach(store);
+
+  function forget(turn: string): void {
+    claimed.delete(turn);
+    shown.delete(turn);
+  }
+
+  function remember({ turn, workflowId, runId }: ClaimRequest, row: TurnRow): void {
+    const [oldest] = claimed.keys();
+    if (oldest !== undefined && claimed.size >= maxClaimed) forget(oldest);
+    const { tenant, session, createdAtMs } = row;
+    claimed.set(turn, { tenant, session, createdAtMs, workflowId, runId });
+  }
+
+  /** Attempts that a claim or a seal found without an end, and ended. */
+  async function countLost(turn: string, endedAtMs: number): Promise<void> {
+    const isLost = (attempt: AttemptRow): boolean => attempt.outcome === 'lost' && attempt.endedAtMs === endedAtMs;
+    for (const _ of (await store.readAttempts(turn)).filter(isLost)) metrics.attemptEnded({ outcome: 'lost' });
+  }
+
+  async function tellEnd({ turn, settled, atMs }: Seal): Promise<void> {
+    const known = claimed.get(turn) ?? (await store.readTurn(turn));
+    forget(turn);
+    if (known === undefined) return;
+    const { tenant, session, workflowId, runId, createdAtMs } = known;
+    onTurnEnd({ responseId: turn, conversationId: session, workflowId, runId, tenant, ...settled, durationMs: atMs - createdAtMs });
+  }
+
+  const observing = {
+    async insertTurn(turn) {
+      const result = await store.insertTurn(turn);
+      if (result.type === 'inserted') metrics.turnAccepted();
+      return result;
+    },
+
+    async claim(request): Promise<Claim> {
+      const claim = await store.claim(request);
+      if (claim.type === 'granted') remember(request, claim.turn);
+      const isAgain = claim.type === 'exhausted' || (claim.type === 'granted' && claim.attempt > 1);
+      if (isAgain) aside(countLost(request.turn, request.atMs));
+      return claim;
+    },
+
+    append(append): Promise<boolean> {
+      return append.starts === undefined ? store.append(append) : appendStart(append);
+    },
+
+    async endAttempt(attempt: AttemptKey, end): Promise<void> {
+      await store.endAttempt(attempt, end);
+      metrics.attemptEnded(end);
+    },
+
+    async seal(seal): Promise<boolean> {
+      const isSealed = await store.seal(seal);
+      if (!isSealed) return false;
+      metrics.turnEnded(seal.settled);
+      if (seal.attempt === undefined) aside(countLost(seal.turn, seal.atMs));
+      else metrics.attemptEnded(seal.attempt.end);
+      aside(tellEnd(seal));
+      return true;
+    },
+
+    follow(turn, after, signal): AsyncIterable<readonly JournalRow[]> {
+      const rows = store.follow(turn, after, signal);
+      // Who waits for the end alone sees nothing of it.
+      return after === Number.MAX_SAFE_INTEGER ? rows : watched(rows, { turn, taken: after }, metrics.viewers);
+    },
+  } satisfies Partial<Store>;
+
+  async function appendStart(append: Append): Promise<boolean> {
+    const isWritten = await store.append(append);
+    const turn = claimed.get(append.turn);
+    if (isWritten && turn !== undefined && !shown.has(append.turn)) {
+      shown.add(append.turn);
+      metrics.firstToken(Date.now() - turn.createdAtMs);
+    }
+    return isWritten;
+  }
+
+  return new Proxy(store, {
+    get(target, name) {
+      const value: unknown = Reflect.get(name in observing ? observing : target, name);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+}
+
+/** Rows are taken when the next ones are asked for: until then they may wait for a slow socket. */
+function watched(rows: AsyncIterable<readonly JournalRow[]>, viewer: Viewer, viewers: Set<Viewer>): AsyncIterable<readonly JournalRow[]> {
+  return {
+    [Symbol.asyncIterator]() {
+      const iterator = rows[Symbol.asyncIterator]();
+      let given = viewer.taken;
+      viewers.add(viewer);
+      return {
+        async next() {
+          viewer.taken = given;
+          try {
+            const result = await iterator.next();
+            if (result.done === true) viewers.delete(viewer);
+            else given = result.value.at(-1)?.seq ?? given;
+            return result;
+          } catch (error) {
+            viewers.delete(viewer);
+            throw error;
+          }
+        },
+        async return() {
+          viewers.delete(viewer);
+          return (await iterator.return?.()) ?? { done: true, value: undefined };
+        },
+      };
+    },
+  };
+}
+
+/** A number or a line that is missed while the database is busy or closed is no reason for anything to fail. */
+function aside(work: Promise<void>): void {
+  work.catch(() => undefined);
+}

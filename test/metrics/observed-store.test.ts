@@ -1,0 +1,190 @@
+/** What is counted, and what is told of a turn's end: with the real store, claim by claim. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { newResponse } from '../../src/domain/response.ts';
+import { failureOf } from '../../src/domain/failure.ts';
+import { Metrics } from '../../src/metrics/metrics.ts';
+import { type EndedTurn, observed } from '../../src/metrics/observed-store.ts';
+import { openSqliteStore } from '../../src/store/sqlite.ts';
+import { settleTurn } from '../../src/store/settle-turn.ts';
+import type { Claim, Seal, Store } from '../../src/store/store.ts';
+import { newTurn } from '../store/contract.ts';
+import { seriesOf } from '../support/numbers.ts';
+
+interface Setup {
+  readonly store: Store;
+  readonly ended: EndedTurn[];
+  readonly series: (name: string) => Promise<Record<string, number>>;
+}
+
+function setUp(context: TestContext): Setup {
+  const folder = mkdtempSync(join(tmpdir(), 'turnkeep-metrics-'));
+  const inner = openSqliteStore(join(folder, 'turnkeep.db'));
+  context.after(async () => {
+    await inner.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+  const metrics = new Metrics();
+  const ended: EndedTurn[] = [];
+  return {
+    store: observed(inner, { metrics, onTurnEnd: (turn) => ended.push(turn) }),
+    ended,
+    series: async (name) => seriesOf(await metrics.text(), name),
+  };
+}
+
+const run = { step: 1, workflowId: 'session/conv_a', runId: 'run' };
+
+async function claimed(store: Store, turn: string, atMs = 2_000): Promise<Claim & { type: 'granted' }> {
+  const claim = await store.claim({ ...run, turn, atMs });
+  assert.equal(claim.type, 'granted');
+  return claim;
+}
+
+function row(seq: number) {
+  return { seq, type: 'response.output_text.delta', data: '{}' };
+}
+
+function completed(turn: string, epoch: number, attempt: number): Seal {
+  const { settings } = newTurn(turn);
+  return {
+    turn,
+    epoch,
+    rows: [],
+    isStored: true,
+    response: newResponse({ id: turn, createdAtMs: 1, settings, session: null, previous: null }),
+    output: [],
+    settled: { status: 'completed', code: null },
+    atMs: 9_000,
+    usage: null,
+    attempt: { turn, step: 1, attempt, end: { endedAtMs: 9_000, outcome: 'completed' } },
+  };
+}
+
+/** What is told and counted aside of the call itself. */
+const asideDone = async (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+test('a turn that fails once and then completes is counted once, its attempts by outcome, its first token once', async (context) => {
+  const { store, ended, series } = setUp(context);
+  await store.insertTurn(newTurn('resp_a', { session: 'conv_a', tenant: 'me' }));
+  await store.insertTurn(newTurn('resp_a', { session: 'conv_a', tenant: 'me' }));
+  const { attempt } = await claimed(store, 'resp_a');
+  await store.endAttempt({ turn: 'resp_a', step: 1, attempt }, { endedAtMs: 3_000, outcome: 'failed', code: 'transport_failed' });
+  const second = await claimed(store, 'resp_a');
+  const starts = { turn: 'resp_a', step: 1, attempt: second.attempt, atMs: 4_000 };
+  assert.equal(await store.append({ turn: 'resp_a', epoch: second.epoch, rows: [row(2)], starts }), true);
+  assert.equal(await store.append({ turn: 'resp_a', epoch: second.epoch, rows: [row(3)] }), true);
+  assert.equal(await store.seal(completed('resp_a', second.epoch, second.attempt)), true);
+  assert.equal(await store.seal(completed('resp_a', second.epoch, second.attempt)), false, 'T6 · a second end is refused, and not counted');
+  await asideDone();
+  assert.deepEqual(await series('turnkeep_turns_accepted_total'), { '': 1 });
+  assert.deepEqual(await series('turnkeep_turns_total'), { '{status="completed",code=""}': 1 });
+  assert.deepEqual(await series('turnkeep_attempts_total'), {
+    '{outcome="failed",code="transport_failed"}': 1,
+    '{outcome="completed",code=""}': 1,
+  });
+  assert.deepEqual(await series('turnkeep_first_token_seconds_count'), { '': 1 });
+  assert.deepEqual(ended, [
+    {
+      responseId: 'resp_a',
+      conversationId: 'conv_a',
+      workflowId: 'session/conv_a',
+      runId: 'run',
+      tenant: 'me',
+      status: 'completed',
+      code: null,
+      durationMs: 8_000,
+    },
+  ]);
+});
+
+test('attempts of dead workers are counted as lost by whoever finds them', async (context) => {
+  const { store, ended, series } = setUp(context);
+  await store.insertTurn(newTurn('resp_a'));
+  for (const atMs of [2_000, 3_000, 4_000]) await claimed(store, 'resp_a', atMs);
+  assert.deepEqual(await store.claim({ ...run, turn: 'resp_a', atMs: 5_000 }), { type: 'exhausted' });
+  await asideDone();
+  assert.deepEqual(await series('turnkeep_attempts_total'), { '{outcome="lost",code=""}': 3 });
+  await store.insertTurn(newTurn('resp_b'));
+  await claimed(store, 'resp_b');
+  await settleTurn(store, 'resp_b', { status: 'failed', failure: failureOf('turn_timeout') }, 6_000);
+  await asideDone();
+  assert.deepEqual(await series('turnkeep_attempts_total'), { '{outcome="lost",code=""}': 4 });
+  assert.deepEqual(await series('turnkeep_turns_total'), { '{status="failed",code="turn_timeout"}': 1 });
+  assert.deepEqual(
+    ended.map(({ responseId, status, code }) => [responseId, status, code]),
+    [['resp_b', 'failed', 'turn_timeout']],
+  );
+});
+
+test('a turn that was never claimed here is told with what the database knows of it', async (context) => {
+  const { store, ended } = setUp(context);
+  await store.insertTurn(newTurn('resp_a', { session: 'conv_a' }));
+  await settleTurn(store, 'resp_a', { status: 'cancelled' }, 1_500);
+  await asideDone();
+  assert.deepEqual(ended, [
+    {
+      responseId: 'resp_a',
+      conversationId: 'conv_a',
+      workflowId: null,
+      runId: null,
+      tenant: 'default',
+      status: 'cancelled',
+      code: null,
+      durationMs: 500,
+    },
+  ]);
+});
+
+test('running and waiting turns, viewers and how far the slowest is behind', async (context) => {
+  const { store, series } = setUp(context);
+  await store.insertTurn(newTurn('resp_a'));
+  await store.insertTurn(newTurn('resp_b'));
+  const { epoch } = await claimed(store, 'resp_a');
+  assert.deepEqual(await series('turnkeep_running_turns'), { '': 1 });
+  assert.deepEqual(await series('turnkeep_waiting_turns'), { '': 1 });
+  assert.deepEqual(await series('turnkeep_viewers'), {});
+
+  const leave = new AbortController();
+  const slow = store.follow('resp_a', -1, leave.signal)[Symbol.asyncIterator]();
+  const quick = store.follow('resp_a', -1, leave.signal)[Symbol.asyncIterator]();
+  const late = store.follow('resp_a', 500, leave.signal)[Symbol.asyncIterator]();
+  const forTheEnd = store.follow('resp_a', Number.MAX_SAFE_INTEGER, leave.signal)[Symbol.asyncIterator]();
+  const ends = [forTheEnd.next(), late.next()];
+  assert.equal((await slow.next()).value?.length, 2);
+  assert.equal((await quick.next()).value?.length, 2);
+  // What was handed out and not asked beyond still waits for a socket.
+  assert.deepEqual(await series('turnkeep_journal_lag_events'), { '': 2 });
+  ends.push(quick.next());
+  await store.append({ turn: 'resp_a', epoch, rows: [row(2), row(3), row(4)] });
+  assert.deepEqual(await series('turnkeep_viewers'), { '': 3 });
+  assert.deepEqual(await series('turnkeep_journal_lag_events'), { '': 5 });
+  assert.equal((await slow.next()).value?.length, 3);
+  ends.push(slow.next(), quick.next());
+  assert.deepEqual(await series('turnkeep_journal_lag_events'), {});
+  leave.abort();
+  await Promise.all(ends);
+  assert.deepEqual(await series('turnkeep_viewers'), {});
+});
+
+test('a viewer that breaks off is no viewer any more', async (context) => {
+  const { store, series } = setUp(context);
+  await store.insertTurn(newTurn('resp_a'));
+  for await (const rows of store.follow('resp_a', -1, new AbortController().signal)) {
+    assert.equal(rows.length, 2);
+    assert.deepEqual(await series('turnkeep_viewers'), { '': 1 });
+    break;
+  }
+  assert.deepEqual(await series('turnkeep_viewers'), {});
+});
+
+test('a database that cannot be asked gives NaN, and the rest', async (context) => {
+  const { store, series } = setUp(context);
+  await store.insertTurn(newTurn('resp_a'));
+  await store.close();
+  assert.deepEqual(await series('turnkeep_turns_accepted_total'), { '': 1 });
+  assert.deepEqual(await series('turnkeep_running_turns'), { '': Number.NaN });
+});

@@ -1,0 +1,104 @@
+/** With codec keys nothing of ours is plain in what Temporal stores, and keys can be changed. */
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { test } from 'node:test';
+import { createDataConverter } from '../../src/codec/data-converter.ts';
+import { chatAnswer, httpError, reset } from '../../src/testing/model-server/index.ts';
+import { startCluster } from '../support/processes.ts';
+import { Viewer } from '../support/viewer.ts';
+import { story, World } from '../support/world.ts';
+
+const old = { id: 'old', key: randomBytes(32) };
+const fresh = { id: 'fresh', key: randomBytes(32) };
+
+interface AnyPayload {
+  readonly metadata: { readonly [key: string]: Uint8Array };
+  readonly data?: Uint8Array;
+}
+
+/** Every payload in a history, by the path to it. */
+function payloadsOf(value: unknown, path = ''): [string, AnyPayload][] {
+  if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return [];
+  if ('metadata' in value && typeof value.metadata === 'object' && value.metadata !== null && 'encoding' in value.metadata) {
+    return [[path, value as AnyPayload]];
+  }
+  return Object.entries(value).flatMap(([key, inner]) => payloadsOf(inner, `${path}.${key}`));
+}
+
+story(
+  'T11 · with codec keys a turn runs, fails and is retried, and its history has no plain payload and no plain message',
+  async (world) => {
+    world.model.enqueue([reset], chatAnswer('Hello'), httpError(400));
+    const said = await world.hear('secret words');
+    assert.equal(said.last.response.status, 'completed');
+    const failed = await world.hear('to be refused');
+    assert.equal(failed.last.response.error?.code, 'provider_rejected');
+    let found = 0;
+    let failures = 0;
+    for (const { id } of [said, failed]) {
+      const history = await world.history(id);
+      for (const [path, { metadata }] of payloadsOf(history)) {
+        // Temporal's own book-keeping of a local activity: its number, its type, its times.
+        if (path.endsWith('.markerRecordedEventAttributes.details.data.payloads.0')) continue;
+        assert.equal(Buffer.from(metadata['encoding'] ?? []).toString(), 'binary/encrypted', path);
+        assert.equal(Buffer.from(metadata['encryption-key-id'] ?? []).toString(), 'old', path);
+        found += 1;
+      }
+      for (const { activityTaskFailedEventAttributes: event } of history.events ?? []) {
+        if (event == null) continue;
+        assert.deepEqual([event.failure?.message, event.failure?.stackTrace ?? ''], ['Encoded failure', '']);
+        failures += 1;
+      }
+    }
+    assert.ok(found >= 8 && failures === 1, `${found} payloads, ${failures} failures`);
+  },
+  { config: { codecKeys: [old] } },
+);
+
+test('T10 · histories of an old key replay while it is still named, and without it the error says which is missing', async () => {
+  await using world = await World.open({ config: { codecKeys: [old] } });
+  const { id } = await world.hear('hi');
+  const row = await world.store.readTurn(id);
+  const histories = [{ workflowId: row?.workflowId ?? '', history: await world.history(id) }];
+  const replayWith = async (codecKeys: (typeof old)[]): Promise<[isReplayed: boolean, told: string[]]> => {
+    const told: string[] = [];
+    const results = [];
+    for await (const { error } of world.replay(
+      histories,
+      createDataConverter(codecKeys, (message) => told.push(message)),
+    )) {
+      results.push(error === undefined);
+    }
+    return [results.join() === 'true', told];
+  };
+  assert.deepEqual(await replayWith([fresh, old]), [true, []]);
+  const [isReplayed, told] = await replayWith([fresh]);
+  assert.equal(isReplayed, false);
+  assert.equal(told.length, 1);
+  assert.match(told[0] ?? '', /encrypted with the key "old", which TURNKEEP_CODEC_KEYS does not have/);
+});
+
+test(
+  'a worker that lacks the key runs nothing, names it in its log and lives on; with the key the turn runs',
+  { timeout: 60_000 },
+  async () => {
+    const inEnv = (...keys: (typeof old)[]): { TURNKEEP_CODEC_KEYS: string } => ({
+      TURNKEEP_CODEC_KEYS: keys.map(({ id, key }) => `${id}:${key.toString('base64')}`).join(','),
+    });
+    await using cluster = await startCluster();
+    const { url } = await cluster.startGateway(inEnv(old));
+    const blind = await cluster.startWorker(inEnv(fresh));
+    const viewer = await Viewer.open(`${url}/v1/responses`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ input: 'hi', stream: true }),
+    });
+    await blind.says(/encrypted with the key \\"old\\", which TURNKEEP_CODEC_KEYS does not have/);
+    assert.equal(cluster.model.requests.length, 0);
+    blind.signal('SIGTERM');
+    assert.equal(await blind.ended(), 0, 'it drains like any other');
+    await cluster.startWorker(inEnv(fresh, old));
+    await viewer.ended;
+    assert.deepEqual([viewer.last.response.status, cluster.model.requests.length], ['completed', 1]);
+  },
+);
