@@ -1,12 +1,10 @@
 /** The embedded driver: `node:sqlite`, one file, several processes. The default. */
-import type { JournalRow } from '../domain/response-event.ts';
 import type { Append, Seal, Store } from './store.ts';
 import { Database } from './sqlite/database.ts';
+import { Following } from './sqlite/follow.ts';
 import * as journal from './sqlite/journal.ts';
 import { Tail } from './sqlite/tail.ts';
 import * as turns from './sqlite/turns.ts';
-
-const followBatch = 256;
 
 /** @param path of the database file; its folder is made if need be. Throws when it cannot be opened or is newer than this code. */
 export function openSqliteStore(path: string): Store {
@@ -14,30 +12,9 @@ export function openSqliteStore(path: string): Store {
   const tail = new Tail(db);
 
   /** Whoever waits in this process is woken by whatever this process writes. */
-  function announced({ turn, rows }: Append | Seal, hasWritten: boolean): boolean {
-    if (hasWritten) tail.announce(turn, rows);
+  function announced({ turn, rows }: Append | Seal, hasWritten: boolean, isSealed: boolean): boolean {
+    if (hasWritten) tail.announce(turn, rows, isSealed);
     return hasWritten;
-  }
-
-  async function* follow(turn: string, after: number, signal: AbortSignal): AsyncGenerator<readonly JournalRow[]> {
-    let last = after;
-    while (!signal.aborted) {
-      // Read whether it is sealed first: rows that a seal adds after that look are found on the next round.
-      const isSealed = journal.readHead(db, turn)?.isSealed ?? true;
-      const rows = journal.readJournal(db, turn, last, followBatch);
-      const newest = rows.at(-1);
-      if (newest !== undefined) {
-        last = newest.seq;
-        yield rows;
-      } else if (isSealed) {
-        return;
-      } else {
-        for (let fresh = await tail.next(turn, last, signal); fresh !== undefined; fresh = await tail.next(turn, last, signal)) {
-          last = fresh.at(-1)?.seq ?? last;
-          yield fresh;
-        }
-      }
-    }
   }
 
   return {
@@ -74,11 +51,11 @@ export function openSqliteStore(path: string): Store {
       });
     },
     readAttempts: async (turn) => journal.readAttempts(db, turn),
-    append: async (append) => announced(append, journal.append(db, append)),
-    seal: async (seal) => announced(seal, journal.seal(db, seal)),
+    append: async (append) => announced(append, journal.append(db, append), false),
+    seal: async (seal) => announced(seal, journal.seal(db, seal), true),
     readJournal: async (turn, { after = -1, limit = -1 } = {}) => journal.readJournal(db, turn, after, limit),
     readHead: async (turn) => journal.readHead(db, turn),
-    follow,
+    follow: (turn, after, signal) => new Following(db, tail, turn, after, signal),
 
     probe: async () => {
       db.commit('quick', () => db.run('UPDATE journal_head SET epoch = epoch WHERE turn IS NULL'));

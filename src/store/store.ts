@@ -86,6 +86,9 @@ export interface Store {
   /**
    * The rows after `after` as they come, in batches, from the past into the live tail, until the turn is sealed
    * and read to its end, or `signal` aborts. Rows of this process are seen at once, those of another within 10 ms.
+   * It pulls: while nobody asks for the next batch nothing is kept for it. A batch may be shared with others who
+   * follow: the same array for all. Throws `JournalGoneError` when there is no such journal (any more), or rows that
+   * it has yet to see are missing: never an end that looks like the turn's.
    */
   follow(turn: string, after: number, signal: AbortSignal): AsyncIterable<readonly JournalRow[]>;
 
@@ -97,6 +100,15 @@ export interface Store {
 /** The database could not take the call just now (locked, out of space): nothing changed, ask again. */
 export class StoreBusyError extends Error {
   override readonly name = 'StoreBusyError';
+}
+
+/** The journal of a turn is not there (any more): deleted, or older than is kept. */
+export class JournalGoneError extends Error {
+  override readonly name = 'JournalGoneError';
+
+  constructor(turn: string) {
+    super(`the journal of ${turn} is gone`);
+  }
 }
 
 export interface NewSession {
