@@ -5,6 +5,7 @@
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import type { JournalRow } from '../client/turnkeep.ts';
+import { framesOf } from './frames.ts';
 
 /** Proxies and Node's own fetch give up on a silent body after minutes. */
 const idleCommentMs = 15_000;
@@ -47,7 +48,7 @@ export async function writeSse({ outgoing, rows, headers, notice, onEnd }: SseOp
   const notices = notice === undefined ? undefined : startNotices(outgoing, notice);
   try {
     for await (const batch of rows(gone.signal)) {
-      const isWritten = outgoing.write(batch.map(frame).join(''));
+      const isWritten = outgoing.write(framesOf(batch));
       comment.refresh();
       notices?.refresh();
       if (!isWritten && !gone.signal.aborted) await drained(outgoing, gone.signal);
@@ -81,10 +82,6 @@ function startNotices(outgoing: ServerResponse, notice: () => Promise<string | u
       () => undefined,
     );
   }, noticeEveryMs);
-}
-
-function frame({ type, data }: JournalRow): string {
-  return `event: ${type}\ndata: ${data}\n\n`;
 }
 
 async function drained(outgoing: ServerResponse, signal: AbortSignal): Promise<void> {
