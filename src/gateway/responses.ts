@@ -1,11 +1,12 @@
 /** `/v1/responses`: submit, read, follow, cancel. */
 import type { Context, Hono } from 'hono';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
-import type { AttemptRow, Submission, TurnRow, Turnkeep } from '../client/turnkeep.ts';
+import type { Submission, TurnRow, Turnkeep } from '../client/turnkeep.ts';
 import type { GatewayEnv } from './env.ts';
 import { writeWhenReady } from './blocking.ts';
 import { readJson } from './body.ts';
 import { ApiError, notFound, validationError } from './errors.ts';
+import { retryNotice } from './retry-notice.ts';
 import { createHeaders, createResponse, type CreateResponse, retrieveQuery } from './schemas.ts';
 import { writeSse } from './sse.ts';
 
@@ -147,18 +148,11 @@ async function stream(
     outgoing: c.env.outgoing,
     rows: (signal) => turnkeep.follow(turn.id, after, signal),
     onEnd: () => turnkeep.markDelivered(turn.id),
-    notice: async () => retryNotice(await turnkeep.readAttempts(turn.id)),
+    notice: () => retryNotice(turnkeep, turn.id),
     headers: { ...headers, ...requestId(c) },
   });
   written.catch(onStreamError);
   return RESPONSE_ALREADY_SENT;
-}
-
-/** `retry 2 of 3 in 1000 ms: transport_failed`, while the last request has failed and another is due. */
-function retryNotice(attempts: readonly AttemptRow[]): string | undefined {
-  const last = attempts.at(-1);
-  if (last?.waitMs === undefined) return undefined;
-  return `retry ${last.attempt + 1} of 3 in ${last.waitMs} ms: ${last.code ?? last.outcome ?? ''}`;
 }
 
 async function known(c: Context<GatewayEnv>, turnkeep: Turnkeep): Promise<TurnRow> {
