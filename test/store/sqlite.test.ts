@@ -1,22 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { openSqliteStore } from '../../src/store/sqlite.ts';
-import type { Store } from '../../src/store/store.ts';
 import { storeContract } from './contract.ts';
+import { temporaryDatabase } from './temporary.ts';
 
-storeContract('sqlite', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'turnkeep-store-'));
-  const stores: Store[] = [];
-  return {
-    open() {
-      const store = openSqliteStore(join(folder, 'turnkeep.db'));
-      stores.push(store);
-      return store;
-    },
-    async [Symbol.asyncDispose]() {
-      for (const store of stores) await store.close();
-      rmSync(folder, { recursive: true, force: true });
-    },
-  };
-});
+storeContract('sqlite', temporaryDatabase);

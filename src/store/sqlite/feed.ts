@@ -28,8 +28,8 @@ export class Feed {
   #last: number;
   #isSealed: boolean;
   #failure: Error | undefined;
-  /** The newest batches, without a gap, up to `#last`; empty when the newest rows are not in memory. */
-  #newest: (readonly JournalRow[])[] = [];
+  /** Of the newest batches those that were in memory anyway. */
+  readonly #newest: (readonly JournalRow[])[] = [];
 
   /** Throws `JournalGoneError` without a head. */
   constructor(turn: string, head: Head | undefined) {
@@ -73,7 +73,6 @@ export class Feed {
 
   /** The journal has come further than can be handed on from memory. */
   skip(head: Head): void {
-    this.#newest = [];
     this.#last = head.last;
     this.#isSealed = head.isSealed;
     this.#wakeAll();
