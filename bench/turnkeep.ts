@@ -71,6 +71,11 @@ serveCalls({
     const { user, system } = process.cpuUsage();
     return user + system;
   },
+  /** After a collection where Node was started with `--expose-gc`. */
+  rssMb: () => {
+    globalThis.gc?.();
+    return process.memoryUsage.rss() / 1_048_576;
+  },
   watchChunks: (isOn: boolean) => {
     if (isOn) subscribe(chunkChannel, onChunk);
     else unsubscribe(chunkChannel, onChunk);

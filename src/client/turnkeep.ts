@@ -214,7 +214,8 @@ export class Turnkeep {
     asked.catch(() => {
       nobody.abort();
     });
-    await this.settled(turn.id, AbortSignal.any([patience, nobody.signal]));
+    // A turn that is deleted meanwhile has nothing left to wait for.
+    await this.settled(turn.id, AbortSignal.any([patience, nobody.signal])).catch(() => undefined);
   }
 }
 

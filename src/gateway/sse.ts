@@ -5,9 +5,11 @@
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import type { JournalRow } from '../client/turnkeep.ts';
+import { type Frames, framesOf } from './frames.ts';
 
 /** Proxies and Node's own fetch give up on a silent body after minutes. */
 const idleCommentMs = 15_000;
+const tickMs = 500;
 
 export interface SseOptions {
   readonly outgoing: ServerResponse;
@@ -19,8 +21,6 @@ export interface SseOptions {
   /** The end was written out. */
   readonly onEnd?: () => Promise<void>;
 }
-
-const noticeEveryMs = 500;
 
 /** Resolves when the stream has been written to its end or the viewer has gone. */
 export async function writeSse({ outgoing, rows, headers, notice, onEnd }: SseOptions): Promise<void> {
@@ -40,17 +40,12 @@ export async function writeSse({ outgoing, rows, headers, notice, onEnd }: SseOp
   });
   outgoing.flushHeaders();
   outgoing.socket?.setNoDelay(true);
-  const comment = setInterval(() => {
-    // A viewer that does not read needs no sign of life.
-    if (outgoing.writableLength === 0) outgoing.write(': keep-alive\n\n');
-  }, idleCommentMs);
-  const notices = notice === undefined ? undefined : startNotices(outgoing, notice);
+  const silence = new Silence(outgoing, notice);
   try {
     for await (const batch of rows(gone.signal)) {
-      const isWritten = outgoing.write(batch.map(frame).join(''));
-      comment.refresh();
-      notices?.refresh();
-      if (!isWritten && !gone.signal.aborted) await drained(outgoing, gone.signal);
+      silence.isBroken = true;
+      const drained = writeFrames(outgoing, framesOf(batch), gone.signal);
+      if (drained !== undefined) await drained;
     }
     if (!gone.signal.aborted) {
       outgoing.end('data: [DONE]\n\n');
@@ -61,32 +56,61 @@ export async function writeSse({ outgoing, rows, headers, notice, onEnd }: SseOp
     outgoing.destroy();
     throw error;
   } finally {
-    clearInterval(comment);
-    clearInterval(notices);
+    silence.end();
   }
 }
 
-/** Looks for news while nothing else comes: a retry is a quiet line, not an event (contract.md). */
-function startNotices(outgoing: ServerResponse, notice: () => Promise<string | undefined>): NodeJS.Timeout {
-  let told: string | undefined;
-  return setInterval(() => {
-    if (outgoing.writableLength > 0) return;
-    notice().then(
+/**
+ * Most of what an event costs is its way to the kernel, a viewer at a time. So the chunk goes to the socket as it is,
+ * the same buffer for all: `ServerResponse.write` would make three writes of it. Returns what to wait for before more.
+ */
+function writeFrames(outgoing: ServerResponse, { bytes, chunk }: Frames, signal: AbortSignal): Promise<void> | undefined {
+  const { socket } = outgoing;
+  // HTTP/1.0 has no chunks; a pipelined answer has no socket before its turn.
+  const target = socket !== null && outgoing.chunkedEncoding ? socket : outgoing;
+  const isTaken = target.write(target === socket ? chunk : bytes);
+  return isTaken || signal.aborted ? undefined : once(target, 'drain', { signal }).then(nothing, nothing);
+}
+
+function nothing(): void {}
+
+/** What is said while nothing happens, to a viewer that has read all there was: signs of life, and news of retries. */
+class Silence {
+  /** Set whenever an event is written. */
+  isBroken = false;
+  readonly #outgoing: ServerResponse;
+  readonly #notice: SseOptions['notice'];
+  readonly #ticks: NodeJS.Timeout;
+  #lastedMs = 0;
+  #told: string | undefined;
+
+  constructor(outgoing: ServerResponse, notice: SseOptions['notice']) {
+    this.#outgoing = outgoing;
+    this.#notice = notice;
+    this.#ticks = setInterval(() => {
+      this.#tick();
+    }, tickMs);
+  }
+
+  end(): void {
+    clearInterval(this.#ticks);
+  }
+
+  #tick(): void {
+    this.#lastedMs = this.isBroken ? 0 : this.#lastedMs + tickMs;
+    if (this.isBroken || this.#outgoing.writableLength > 0) {
+      this.isBroken = false;
+      return;
+    }
+    if (this.#lastedMs % idleCommentMs === 0) this.#outgoing.write(': keep-alive\n\n');
+    this.#notice?.().then(
       (text) => {
-        if (text === undefined || text === told || outgoing.writableEnded) return;
-        told = text;
-        outgoing.write(`: ${text}\n\n`);
+        if (text === undefined || text === this.#told || this.#outgoing.writableEnded) return;
+        this.#told = text;
+        this.#outgoing.write(`: ${text}\n\n`);
       },
       // A notice is a courtesy; the events themselves will tell of any trouble.
       () => undefined,
     );
-  }, noticeEveryMs);
-}
-
-function frame({ type, data }: JournalRow): string {
-  return `event: ${type}\ndata: ${data}\n\n`;
-}
-
-async function drained(outgoing: ServerResponse, signal: AbortSignal): Promise<void> {
-  await once(outgoing, 'drain', { signal }).catch(() => undefined);
+  }
 }

@@ -1,5 +1,4 @@
 /** The embedded driver: `node:sqlite`, one file, several processes. The default. */
-import type { JournalRow } from '../domain/response-event.ts';
 import type { Append, Seal, Store } from './store.ts';
 import { readTranscript } from './sqlite/chain.ts';
 import { counts, newestSeq } from './sqlite/counts.ts';
@@ -7,13 +6,12 @@ import { Database } from './sqlite/database.ts';
 import * as erase from './sqlite/erase.ts';
 import { insertTurn, recordInput } from './sqlite/intake.ts';
 import { findItems } from './sqlite/items.ts';
+import { Following } from './sqlite/follow.ts';
 import * as journal from './sqlite/journal.ts';
 import * as sessionItems from './sqlite/session-items.ts';
 import * as sessions from './sqlite/sessions.ts';
 import { Tail } from './sqlite/tail.ts';
 import * as turns from './sqlite/turns.ts';
-
-const followBatch = 256;
 
 /** @param path of the database file; its folder is made if need be. Throws when it cannot be opened or is newer than this code. */
 export function openSqliteStore(path: string): Store {
@@ -21,30 +19,9 @@ export function openSqliteStore(path: string): Store {
   const tail = new Tail(db);
 
   /** Whoever waits in this process is woken by whatever this process writes. */
-  function announced({ turn, rows }: Append | Seal, hasWritten: boolean): boolean {
-    if (hasWritten) tail.announce(turn, rows);
+  function announced({ turn, rows }: Append | Seal, hasWritten: boolean, isSealed: boolean): boolean {
+    if (hasWritten) tail.announce(turn, rows, isSealed);
     return hasWritten;
-  }
-
-  async function* follow(turn: string, after: number, signal: AbortSignal): AsyncGenerator<readonly JournalRow[]> {
-    let last = after;
-    while (!signal.aborted) {
-      // Read whether it is sealed first: rows that a seal adds after that look are found on the next round.
-      const isSealed = journal.readHead(db, turn)?.isSealed ?? true;
-      const rows = journal.readJournal(db, turn, last, followBatch);
-      const newest = rows.at(-1);
-      if (newest !== undefined) {
-        last = newest.seq;
-        yield rows;
-      } else if (isSealed) {
-        return;
-      } else {
-        for (let fresh = await tail.next(turn, last, signal); fresh !== undefined; fresh = await tail.next(turn, last, signal)) {
-          last = fresh.at(-1)?.seq ?? last;
-          yield fresh;
-        }
-      }
-    }
   }
 
   return {
@@ -76,7 +53,10 @@ export function openSqliteStore(path: string): Store {
       db.commit('quick', () => db.run('UPDATE turns SET submitted = 1 WHERE id = ?', turn));
     },
     markDelivered: async (turn) => {
-      db.commit('quick', () => db.run('UPDATE turns SET delivered = 1 WHERE id = ? AND settled_at IS NOT NULL AND delivered = 0', turn));
+      const isNews = 'id = ? AND settled_at IS NOT NULL AND delivered = 0';
+      // A thousand viewers get the end at once; the first one's write is enough.
+      if (db.one(`SELECT 1 FROM turns WHERE ${isNews}`, turn) === undefined) return;
+      db.commit('quick', () => db.run(`UPDATE turns SET delivered = 1 WHERE ${isNews}`, turn));
     },
     deleteTurn: async (tenant, id, atMs) => erase.deleteTurn(db, tenant, id, atMs),
     listUnfinished: async (query) => turns.listUnfinished(db, query),
@@ -97,11 +77,11 @@ export function openSqliteStore(path: string): Store {
       });
     },
     readAttempts: async (turn) => journal.readAttempts(db, turn),
-    append: async (append) => announced(append, journal.append(db, append)),
-    seal: async (seal) => announced(seal, journal.seal(db, seal)),
+    append: async (append) => announced(append, journal.append(db, append), false),
+    seal: async (seal) => announced(seal, journal.seal(db, seal), true),
     readJournal: async (turn, { after = -1, limit = -1 } = {}) => journal.readJournal(db, turn, after, limit),
     readHead: async (turn) => journal.readHead(db, turn),
-    follow,
+    follow: (turn, after, signal) => new Following(db, tail, turn, after, signal),
 
     counts: async () => counts(db),
     newestSeq: async (turn) => newestSeq(db, turn),

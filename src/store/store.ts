@@ -11,7 +11,27 @@ import type { Settled } from '../domain/agent-turn.ts';
 import type { Item } from '../domain/item.ts';
 import type { TranscriptTurn } from '../domain/prompt.ts';
 import type { JournalRow } from '../domain/response-event.ts';
-import type { Append, AttemptEnd, AttemptKey, AttemptRow, CancelRequest, Claim, ClaimRequest, HandTurn, InsertTurn, ItemPage, NewSession, NewTurn, RetentionCut, Seal, SessionPage, SessionRow, TurnCounts, TurnRow, UnfinishedQuery } from './records.ts';
+import type {
+  Append,
+  AttemptEnd,
+  AttemptKey,
+  AttemptRow,
+  CancelRequest,
+  Claim,
+  ClaimRequest,
+  HandTurn,
+  InsertTurn,
+  ItemPage,
+  NewSession,
+  NewTurn,
+  RetentionCut,
+  Seal,
+  SessionPage,
+  SessionRow,
+  TurnCounts,
+  TurnRow,
+  UnfinishedQuery,
+} from './records.ts';
 
 export type * from './records.ts';
 
@@ -127,6 +147,9 @@ export interface Store {
   /**
    * The rows after `after` as they come, in batches, from the past into the live tail, until the turn is sealed
    * and read to its end, or `signal` aborts. Rows of this process are seen at once, those of another within 10 ms.
+   * It pulls: while nobody asks for the next batch nothing is kept for it. A batch may be shared with others who
+   * follow: the same array for all. Throws `JournalGoneError` when there is no such journal (any more), or rows that
+   * it has yet to see are missing: never an end that looks like the turn's.
    */
   follow(turn: string, after: number, signal: AbortSignal): AsyncIterable<readonly JournalRow[]>;
 
@@ -145,4 +168,13 @@ export interface Store {
 /** The database could not take the call just now (locked, out of space): nothing changed, ask again. */
 export class StoreBusyError extends Error {
   override readonly name = 'StoreBusyError';
+}
+
+/** The journal of a turn is not there (any more): deleted, or older than is kept. */
+export class JournalGoneError extends Error {
+  override readonly name = 'JournalGoneError';
+
+  constructor(turn: string) {
+    super(`the journal of ${turn} is gone`);
+  }
 }

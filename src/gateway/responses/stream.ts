@@ -1,9 +1,10 @@
 /** A turn's events to one viewer, from any point: replayed, then live. */
 import type { Context } from 'hono';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
-import type { AttemptRow, TurnRow, Turnkeep } from '../../client/turnkeep.ts';
+import type { TurnRow, Turnkeep } from '../../client/turnkeep.ts';
 import type { GatewayEnv } from '../env.ts';
 import { ApiError } from '../errors.ts';
+import { retryNotice } from '../retry-notice.ts';
 import { writeSse } from '../sse.ts';
 
 export interface StreamDeps {
@@ -23,18 +24,11 @@ export async function stream(
     outgoing: c.env.outgoing,
     rows: (signal) => turnkeep.follow(turn.id, after, signal),
     onEnd: () => turnkeep.markDelivered(turn.id),
-    notice: async () => retryNotice(await turnkeep.readAttempts(turn.id)),
+    notice: () => retryNotice(turnkeep, turn.id),
     headers: { 'x-request-id': c.get('requestId'), 'x-turnkeep-response-id': turn.id },
   });
   written.catch(onStreamError);
   return RESPONSE_ALREADY_SENT;
-}
-
-/** `retry 2 of 3 in 1000 ms: transport_failed`, while the last request has failed and another is due. */
-export function retryNotice(attempts: readonly AttemptRow[]): string | undefined {
-  const last = attempts.at(-1);
-  if (last?.waitMs === undefined) return undefined;
-  return `retry ${last.attempt + 1} of 3 in ${last.waitMs} ms: ${last.code ?? last.outcome ?? ''}`;
 }
 
 export function pastRetention(id: string): ApiError {

@@ -70,6 +70,15 @@ export class Database {
     return translated(() => this.#prepared(sql).all(...values) as Row[]);
   }
 
+  /** Row by row, for as long as they are asked for; nothing else may be asked of the same statement meanwhile. */
+  *each(sql: string, ...values: SQLInputValue[]): Generator<Row> {
+    try {
+      for (const row of this.#prepared(sql).iterate(...values)) yield row;
+    } catch (error) {
+      throw translate(error);
+    }
+  }
+
   /** A number that changes when another process (never this one) has committed. */
   foreignVersion(): number {
     return Number(this.one('PRAGMA data_version')?.['data_version']);
@@ -105,9 +114,12 @@ function translated<T>(work: () => T): T {
   try {
     return work();
   } catch (error) {
-    if (error instanceof Error && 'errcode' in error && passingCodes.has(Number(error.errcode) & 0xff)) {
-      throw new StoreBusyError(`the database cannot take this now: ${error.message}`, { cause: error });
-    }
-    throw error;
+    throw translate(error);
   }
+}
+
+/** The error as the port has it. */
+function translate(error: unknown): unknown {
+  const isPassing = error instanceof Error && 'errcode' in error && passingCodes.has(Number(error.errcode) & 0xff);
+  return isPassing ? new StoreBusyError(`the database cannot take this now: ${error.message}`, { cause: error }) : error;
 }

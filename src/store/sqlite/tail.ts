@@ -1,97 +1,125 @@
 /**
- * Wakes those who wait for a turn's next event: at once when this process wrote it, within `pollMs` when
- * another did. Nobody is polled for while nobody waits, and a poll is one PRAGMA (2.7 us).
+ * The turns that somebody in this process follows. What this process writes is handed on at once; what another has
+ * written is found within `pollMs`, and read once a turn, however many follow it. Nobody is polled for while nobody
+ * follows, and a poll is one PRAGMA (2.7 us).
  */
 import type { JournalRow } from '../../domain/response-event.ts';
+import { JournalGoneError, StoreBusyError } from '../store.ts';
 import type { Database } from './database.ts';
+import { Feed, type Follower, type Head } from './feed.ts';
+import { followBatchRows, readBatch } from './journal-batch.ts';
 
 const pollMs = 5;
-
-interface Waiter {
-  readonly after: number;
-  readonly wake: (rows?: readonly JournalRow[]) => void;
-}
+/** Not all that this process does to a journal is announced (such as dropping it): every so often it is looked at anyway. */
+const unannouncedMs = 1_000;
+const pollsUntilUnannounced = unannouncedMs / pollMs;
 
 export class Tail {
   readonly #db: Database;
-  readonly #waiters = new Map<string, Set<Waiter>>();
+  readonly #feeds = new Map<string, Feed>();
   #timer: NodeJS.Timeout | undefined;
   #seenVersion = Number.NaN;
+  #polls = 0;
 
   constructor(db: Database) {
     this.#db = db;
   }
 
-  /**
-   * Resolves once the turn has an event after `after`, or is sealed; or at abort. May also resolve early.
-   * With the very next rows where this process has just written them: these need not be read again.
-   */
-  async next(turn: string, after: number, signal: AbortSignal): Promise<readonly JournalRow[] | undefined> {
-    if (signal.aborted || this.#hasNews(turn, after)) return undefined;
-    return new Promise((resolve) => {
-      const waiters = this.#waiters.get(turn) ?? new Set<Waiter>();
-      const waiter: Waiter = {
-        after,
-        wake: (rows) => {
-          waiters.delete(waiter);
-          if (waiters.size === 0 && this.#waiters.get(turn) === waiters) this.#waiters.delete(turn);
-          signal.removeEventListener('abort', leave);
-          resolve(rows?.[0]?.seq === after + 1 ? rows : undefined);
-        },
-      };
-      const leave = (): void => {
-        waiter.wake();
-      };
-      waiters.add(waiter);
-      this.#waiters.set(turn, waiters);
-      signal.addEventListener('abort', leave, { once: true });
+  /** Until `leave`. Throws `JournalGoneError` when there is no such journal. */
+  join(turn: string, follower: Follower): Feed {
+    let feed = this.#feeds.get(turn);
+    if (feed === undefined) {
+      feed = new Feed(turn, this.#readHead(turn));
+      this.#feeds.set(turn, feed);
       this.#startPolling();
-    });
+    }
+    feed.followers.add(follower);
+    return feed;
   }
 
-  /** This process has written to the turn. */
-  announce(turn: string, rows: readonly JournalRow[]): void {
-    for (const waiter of this.#waiters.get(turn) ?? []) waiter.wake(rows);
+  leave(feed: Feed, follower: Follower): void {
+    feed.followers.delete(follower);
+    if (feed.followers.size === 0) this.#drop(feed);
+  }
+
+  /** This process has written to the turn. Never throws: what is written is written. */
+  announce(turn: string, rows: readonly JournalRow[], isSealed: boolean): void {
+    const feed = this.#feeds.get(turn);
+    // Another process wrote before us, and has not been seen yet.
+    if (feed?.push(rows, isSealed) === false) this.#attempt(() => this.#refresh(feed));
   }
 
   close(): void {
+    for (const feed of this.#feeds.values()) this.#fail(feed, new Error('the store was closed'));
     clearInterval(this.#timer);
     this.#timer = undefined;
-    for (const waiters of this.#waiters.values()) for (const waiter of waiters) waiter.wake();
-  }
-
-  #hasNews(turn: string, after: number): boolean {
-    const head = this.#db.one('SELECT next_seq, sealed FROM journal_head WHERE turn = ?', turn);
-    return head === undefined || Number(head['next_seq']) > after + 1 || head['sealed'] === 1;
   }
 
   #startPolling(): void {
     if (this.#timer !== undefined) return;
-    // Whatever was written between a waiter's own look and now must count as new.
+    // Whatever was written between a follower's own look and now must count as new.
     this.#seenVersion = Number.NaN;
     this.#timer = setInterval(() => {
-      try {
-        this.#poll();
-      } catch {
-        // Whoever waits reads for himself, and meets the trouble where it can be reported.
-        this.#seenVersion = Number.NaN;
-        for (const waiters of this.#waiters.values()) for (const waiter of waiters) waiter.wake();
+      if (this.#feeds.size > 0) {
+        this.#attempt(() => {
+          this.#poll();
+        });
+      } else {
+        clearInterval(this.#timer);
+        this.#timer = undefined;
       }
     }, pollMs);
     this.#timer.unref();
   }
 
   #poll(): void {
-    if (this.#waiters.size === 0) {
-      clearInterval(this.#timer);
-      this.#timer = undefined;
-      return;
-    }
+    this.#polls = (this.#polls + 1) % pollsUntilUnannounced;
     const version = this.#db.foreignVersion();
-    if (version === this.#seenVersion) return;
+    if (version === this.#seenVersion && this.#polls > 0) return;
+    for (const feed of this.#feeds.values()) this.#refresh(feed);
     this.#seenVersion = version;
-    for (const [turn, waiters] of this.#waiters) {
-      for (const waiter of waiters) if (this.#hasNews(turn, waiter.after)) waiter.wake();
+  }
+
+  /** Hands on what the database has of a turn and the feed has not. */
+  #refresh(feed: Feed): void {
+    if (feed.isSealed) return;
+    const { turn, last } = feed;
+    const head = this.#readHead(turn);
+    if (head === undefined) {
+      this.#fail(feed, new JournalGoneError(turn));
+    } else if (head.last === last) {
+      if (head.isSealed) feed.push([], true);
+    } else {
+      const rows = head.last - last > followBatchRows ? [] : readBatch(this.#db, turn, last);
+      // Too much for one batch, or rows are missing: each reads at its own pace, and meets the trouble itself.
+      const isWhole = (rows.at(-1)?.seq ?? last) >= head.last;
+      if (!isWhole || !feed.push(rows, head.isSealed)) feed.skip(head);
     }
+  }
+
+  #attempt(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.#seenVersion = Number.NaN;
+      if (error instanceof StoreBusyError) return;
+      // No use in looking again: those who wait are told.
+      const failure = error instanceof Error ? error : new Error('the database cannot be read', { cause: error });
+      for (const feed of this.#feeds.values()) this.#fail(feed, failure);
+    }
+  }
+
+  #fail(feed: Feed, error: Error): void {
+    this.#drop(feed);
+    feed.fail(error);
+  }
+
+  #drop(feed: Feed): void {
+    if (this.#feeds.get(feed.turn) === feed) this.#feeds.delete(feed.turn);
+  }
+
+  #readHead(turn: string): Head | undefined {
+    const row = this.#db.one('SELECT next_seq, sealed FROM journal_head WHERE turn = ?', turn);
+    return row === undefined ? undefined : { last: Number(row['next_seq']) - 1, isSealed: row['sealed'] === 1 };
   }
 }
