@@ -69,7 +69,7 @@ const wholeNumber = (least: number) =>
 /** Headers of the contract that this version does not carry out: refused by name, never passed over. */
 export const createHeaders = z.object({
   'x-turnkeep-when-busy': z.literal('enqueue', 'only "enqueue" is supported yet').optional(),
-  'x-turnkeep-response-id': z.undefined('is not supported yet; leave it out'),
+  'x-turnkeep-response-id': z.undefined('is not supported yet; leave it out').optional(),
 });
 
 export const retrieveQuery = z.strictObject({
