@@ -83,8 +83,9 @@ function startNotices(outgoing: ServerResponse, notice: () => Promise<string | u
   }, noticeEveryMs);
 }
 
-function frame({ type, data }: JournalRow): string {
-  return `event: ${type}\ndata: ${data}\n\n`;
+/** The `id` is what a browser's EventSource sends back as `Last-Event-ID` when it was cut off. */
+function frame({ seq, type, data }: JournalRow): string {
+  return `id: ${seq}\nevent: ${type}\ndata: ${data}\n\n`;
 }
 
 async function drained(outgoing: ServerResponse, signal: AbortSignal): Promise<void> {
