@@ -21,6 +21,8 @@ export interface GatewayDeps {
   readonly log: Logger;
   /** A worker polls over the same connection, so turns may start eagerly. */
   readonly hasWorker?: boolean;
+  /** How long a stream is silent before a comment is sent; 15 s unless told. */
+  readonly idleCommentMs?: number | undefined;
 }
 
 export interface Gateway {
@@ -29,7 +31,7 @@ export interface Gateway {
   close(): Promise<void>;
 }
 
-export async function startGateway({ config, connection, store, log, hasWorker = false }: GatewayDeps): Promise<Gateway> {
+export async function startGateway({ config, connection, store, log, hasWorker = false, idleCommentMs }: GatewayDeps): Promise<Gateway> {
   const client = new Client({ connection, namespace: config.temporal.namespace });
   const delivery = new Delivery({ workflows: client.workflow, taskQueue: config.taskQueue, isEager: hasWorker });
   const provider = createProvider({ ...config.provider, limits: config.limits });
@@ -37,6 +39,7 @@ export async function startGateway({ config, connection, store, log, hasWorker =
     turnkeep: new Turnkeep({ store, delivery }),
     apiKeys: config.apiKeys,
     defaultModel: config.provider.model,
+    idleCommentMs,
     listModels: () => provider.listModels(AbortSignal.timeout(config.limits.connectTimeoutMs)),
     unready: createReadiness({ client, store, namespace: config.temporal.namespace, taskQueue: config.taskQueue }),
     onError: (error, requestId) => {

@@ -18,6 +18,8 @@ export interface GatewayDeps {
   /** What is not ready, in words; empty when all is. */
   readonly unready: () => Promise<readonly string[]>;
   readonly onError: (error: unknown, requestId: string) => void;
+  /** How long a stream is silent before a comment is sent; 15 s unless told. */
+  readonly idleCommentMs?: number | undefined;
 }
 
 export function createApp(deps: GatewayDeps): Hono<GatewayEnv> {
@@ -81,6 +83,7 @@ function apiRoutes(deps: GatewayDeps, authenticate: (authorization: string | und
   responsesRoutes(api, {
     turnkeep,
     defaultModel,
+    idleCommentMs: deps.idleCommentMs,
     onStreamError: (error) => {
       deps.onError(error, 'stream');
     },

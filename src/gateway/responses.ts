@@ -14,6 +14,7 @@ export interface ResponsesDeps {
   /** Used when a request names no model. */
   readonly defaultModel: string | undefined;
   readonly onStreamError: (error: unknown) => void;
+  readonly idleCommentMs?: number | undefined;
 }
 
 export function responsesRoutes(app: Hono<GatewayEnv>, deps: ResponsesDeps): void {
@@ -138,7 +139,7 @@ async function mustBeSettled(turnkeep: Turnkeep, tenant: string, id: string): Pr
 
 async function stream(
   c: Context<GatewayEnv>,
-  { turnkeep, onStreamError }: ResponsesDeps,
+  { turnkeep, onStreamError, idleCommentMs }: ResponsesDeps,
   turn: TurnRow,
   after: number,
   headers: Readonly<Record<string, string>>,
@@ -147,6 +148,7 @@ async function stream(
     outgoing: c.env.outgoing,
     rows: (signal) => turnkeep.follow(turn.id, after, signal),
     onEnd: () => turnkeep.markDelivered(turn.id),
+    idleCommentMs,
     notice: async () => retryNotice(await turnkeep.readAttempts(turn.id)),
     headers: { ...headers, ...requestId(c) },
   });

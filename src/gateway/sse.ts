@@ -7,13 +7,15 @@ import type { ServerResponse } from 'node:http';
 import type { JournalRow } from '../client/turnkeep.ts';
 
 /** Proxies and Node's own fetch give up on a silent body after minutes. */
-const idleCommentMs = 15_000;
+const defaultIdleCommentMs = 15_000;
 
 export interface SseOptions {
   readonly outgoing: ServerResponse;
   /** Ends when the turn has ended. Must stop when `signal` aborts. */
   readonly rows: (signal: AbortSignal) => AsyncIterable<readonly JournalRow[]>;
   readonly headers?: Readonly<Record<string, string>>;
+  /** How long a stream is silent before a comment is sent. */
+  readonly idleCommentMs?: number | undefined;
   /** What a waiting viewer may be told in a comment: said once, when it is new. */
   readonly notice?: () => Promise<string | undefined>;
   /** The end was written out. */
@@ -23,7 +25,14 @@ export interface SseOptions {
 const noticeEveryMs = 500;
 
 /** Resolves when the stream has been written to its end or the viewer has gone. */
-export async function writeSse({ outgoing, rows, headers, notice, onEnd }: SseOptions): Promise<void> {
+export async function writeSse({
+  outgoing,
+  rows,
+  headers,
+  notice,
+  onEnd,
+  idleCommentMs = defaultIdleCommentMs,
+}: SseOptions): Promise<void> {
   // Gone before we began: its `close` will not come again.
   if (outgoing.destroyed) return;
   const gone = new AbortController();

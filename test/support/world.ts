@@ -35,6 +35,8 @@ export interface WorldOptions {
   readonly baseUrl?: (server: ModelServer) => string;
   /** false: start workers by hand. */
   readonly hasWorker?: boolean;
+  /** How long a stream is silent before a comment is sent. */
+  readonly idleCommentMs?: number;
 }
 
 const limits: Limits = {
@@ -153,6 +155,7 @@ export class World implements AsyncDisposable {
       log: pino({ level: 'silent' }),
       // An eager task cannot wait its turn in a worker that caches nothing.
       hasWorker: this.#options.replaysAlways !== true,
+      idleCommentMs: this.#options.idleCommentMs,
     });
     this.gateways.push(gateway);
     this.#closers.unshift(() => gateway.close());
