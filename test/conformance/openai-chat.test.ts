@@ -65,7 +65,7 @@ test('openai: chat.completions.parse gives what a zod schema asked for', async (
   const response_format = zodResponseFormat(z.object({ city: z.string() }), 'place');
   const parsed = await world.client.chat.completions.parse({ model: 'scripted', messages, response_format });
   assert.deepEqual(parsed.choices[0]?.message.parsed, { city: 'Oslo' });
-  const asked = world.model.requests[0]?.body as { response_format: { type: string } };
+  const asked = world.model.requests[0]!.body as { response_format: { type: string } };
   assert.equal(asked.response_format.type, 'json_schema');
 });
 

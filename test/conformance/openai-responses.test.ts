@@ -102,8 +102,9 @@ test('openai: the ends that are none: a failed turn is returned with its code, a
   const failed = await world.client.responses.stream({ model: 'scripted', input: 'hi' }).finalResponse();
   assert.deepEqual([failed.status, failed.error?.code], ['failed', 'provider_rejected']);
   const stream = world.client.responses.stream({ model: 'scripted', input: 'hi' });
-  const id = new Promise<string>((resolve) => stream.once('response.created', ({ response }) => resolve(response.id)));
-  stream.once('response.output_text.delta', async () => world.client.responses.cancel(await id));
+  stream.once('response.created', ({ response: { id } }) => {
+    stream.once('response.output_text.delta', () => void world.client.responses.cancel(id));
+  });
   const cancelled = await stream.finalResponse();
   assert.deepEqual([cancelled.status, cancelled.output_text], ['cancelled', 'Hel']);
 });
@@ -122,7 +123,7 @@ test('openai: a chain by previous_response_id', async () => {
   const first = await world.client.responses.create({ model: 'scripted', input: 'one' });
   const second = await world.client.responses.create({ model: 'scripted', input: 'two', previous_response_id: first.id });
   assert.equal(second.previous_response_id, first.id);
-  assert.equal((world.model.requests[1]?.body as { messages: unknown[] }).messages.length, 3);
+  assert.equal((world.model.requests[1]!.body as { messages: unknown[] }).messages.length, 3);
 });
 
 test('openai: models.list', async () => {
