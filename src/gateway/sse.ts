@@ -94,7 +94,7 @@ function startNotices(outgoing: ServerResponse, notice: () => Promise<string | u
 
 /** The `id` is what a browser's EventSource sends back as `Last-Event-ID` when it was cut off. */
 function frame({ seq, type, data }: JournalRow): string {
-  return `id: ${seq}\nevent: ${type}\ndata: ${data}\n\n`;
+  return `event: ${type}\nid: ${seq}\ndata: ${data}\n\n`;
 }
 
 async function drained(outgoing: ServerResponse, signal: AbortSignal): Promise<void> {

@@ -12,5 +12,5 @@ test('every event carries its number as its id, [DONE] none', async () => {
   const { id } = await world.hear('hi');
   const frames = (await (await fetch(`${world.url}/v1/responses/${id}?stream=true`)).text()).split('\n\n').filter((frame) => frame !== '');
   assert.equal(frames.pop(), 'data: [DONE]');
-  frames.forEach((frame, seq) => assert.match(frame, new RegExp(`^id: ${seq}\nevent: [a-z_.]+\ndata: \\{`)));
+  frames.forEach((frame, seq) => assert.match(frame, new RegExp(`^event: [a-z_.]+\nid: ${seq}\ndata: \\{`)));
 });
