@@ -15,12 +15,15 @@ interface Message {
   readonly error?: { readonly message: string };
 }
 
+/** So that a test that fails can put everything away before it is given up. */
+const patienceMs = 15_000;
+
 export interface Page extends AsyncDisposable {
   goto(url: string): Promise<void>;
   reload(): Promise<void>;
   /** The value of an expression in the page, promises awaited. Rejects with what it throws. */
   evaluate(expression: string): Promise<unknown>;
-  /** Resolves once the expression is true; what it throws until then is not yet true. */
+  /** Resolves once the expression is true; what it throws until then is not yet true. Rejects when it never is: a page cannot be waited for. */
   until(expression: string): Promise<void>;
 }
 
@@ -77,13 +80,17 @@ export async function openPage(program: string): Promise<Page> {
     reload: async () => load('Page.reload', {}),
     evaluate,
     until: async (expression) => {
-      await evaluate(`new Promise((resolve) => {
+      const isTrue = await evaluate(`new Promise((resolve) => {
+        const giveUp = setTimeout(() => resolve(false), ${patienceMs});
         const look = () => {
-          try { if (${expression}) return resolve(); } catch {}
+          try { if (${expression}) { clearTimeout(giveUp); return resolve(true); } } catch {}
           setTimeout(look, 10);
         };
         look();
       })`);
+      if (isTrue === true) return;
+      const seen = await evaluate('document.body.innerText');
+      throw new Error(`${expression} did not come true; the page shows ${String(seen)}`);
     },
     async [Symbol.asyncDispose]() {
       // Asked, it ends its own children too; killed, it leaves them behind for a while.
