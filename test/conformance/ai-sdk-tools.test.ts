@@ -49,8 +49,8 @@ for (const kind of ['responses', 'chat'] as const) {
     const messages: ModelMessage[] = [];
     for (const content of ['what is the weather?', 'and now?']) {
       messages.push({ role: 'user', content });
-      const { response } = await generateText({ model: model(world, kind), tools, stopWhen: isStepCount(3), messages });
-      messages.push(...response.messages);
+      const { responseMessages } = await generateText({ model: model(world, kind), tools, stopWhen: isStepCount(3), messages });
+      messages.push(...responseMessages);
     }
     const turn = ['user', 'assistant', 'tool', 'tool', 'assistant'];
     assert.deepEqual(roles(world, 4), [...turn, ...turn.slice(0, 4)]);
@@ -70,8 +70,8 @@ test('AI SDK: a conversation that is not stored is sent again whole', async () =
   for (const content of ['what is the weather?', 'and now?']) {
     messages.push({ role: 'user', content });
     const settings = { model: model(world, 'responses'), tools, stopWhen: isStepCount(3), messages };
-    const { response } = await generateText({ ...settings, providerOptions: { openai: { store: false } } });
-    messages.push(...response.messages);
+    const { responseMessages } = await generateText({ ...settings, providerOptions: { openai: { store: false } } });
+    messages.push(...responseMessages);
   }
   assert.equal(roles(world, 4).length, 9);
 });
@@ -91,8 +91,8 @@ test('AI SDK: a conversation sent again each time refers to what is stored here'
   const messages: ModelMessage[] = [];
   for (const words of ['one', 'two']) {
     messages.push({ role: 'user', content: words });
-    const { response } = await generateText({ model: model(world, 'responses'), messages });
-    messages.push(...response.messages);
+    const { responseMessages } = await generateText({ model: model(world, 'responses'), messages });
+    messages.push(...responseMessages);
   }
   assert.deepEqual(roles(world, 2), ['user', 'assistant', 'user']);
   const stored = world.model.requests[1]!.body as { messages: { content: string }[] };
