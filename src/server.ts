@@ -28,6 +28,8 @@ export interface GatewayDeps {
   readonly hasWorker?: boolean;
   /** Those of the process, where there are several roles in it. */
   readonly metrics?: Metrics;
+  /** How long a stream is silent before a comment is sent; 15 s unless told. */
+  readonly idleCommentMs?: number | undefined;
 }
 
 export interface Gateway {
@@ -39,7 +41,7 @@ export interface Gateway {
 /** Asked every few seconds by machines: not worth a line each. */
 const probes = new Set(['/healthz', '/readyz', '/metrics']);
 
-export async function startGateway({ config, connection, log, hasWorker = false, ...deps }: GatewayDeps): Promise<Gateway> {
+export async function startGateway({ config, connection, log, hasWorker = false, idleCommentMs, ...deps }: GatewayDeps): Promise<Gateway> {
   const metrics = deps.metrics ?? new Metrics();
   const store = observed(deps.store, {
     metrics,
@@ -69,6 +71,7 @@ export async function startGateway({ config, connection, log, hasWorker = false,
     requestsPerSecond: config.quotas.requestsPerSecond,
     corsOrigins: config.corsOrigins,
     defaultModel: config.provider.model,
+    idleCommentMs,
     listModels: () => provider.listModels(AbortSignal.timeout(config.limits.connectTimeoutMs)),
     unready: createReadiness({ client, store, namespace: config.temporal.namespace, taskQueue: config.taskQueue }),
     metrics: async () => ({ contentType: metrics.contentType, text: await metrics.text() }),

@@ -27,6 +27,8 @@ export interface GatewayDeps extends SubmitDeps {
   readonly metrics: () => Promise<{ readonly contentType: string; readonly text: string }>;
   readonly onRequestEnd: (request: EndedRequest) => void;
   readonly onError: (error: unknown, requestId: string) => void;
+  /** How long a stream is silent before a comment is sent; 15 s unless told. */
+  readonly idleCommentMs?: number | undefined;
 }
 
 export function createApp(deps: GatewayDeps): Hono<GatewayEnv> {
@@ -101,6 +103,7 @@ function apiRoutes(deps: GatewayDeps, admit: (authorization: string | undefined)
     turnkeep,
     defaultModel,
     unsupported: deps.unsupported,
+    idleCommentMs: deps.idleCommentMs,
     onStreamError: (error) => {
       deps.onError(error, 'stream');
     },

@@ -8,7 +8,7 @@ import type { JournalRow } from '../client/turnkeep.ts';
 import { type Frames, framesOf } from './frames.ts';
 
 /** Proxies and Node's own fetch give up on a silent body after minutes. */
-const idleCommentMs = 15_000;
+const defaultIdleCommentMs = 15_000;
 const tickMs = 500;
 
 export interface SseOptions {
@@ -16,6 +16,8 @@ export interface SseOptions {
   /** Ends when the turn has ended. Must stop when `signal` aborts. */
   readonly rows: (signal: AbortSignal) => AsyncIterable<readonly JournalRow[]>;
   readonly headers?: Readonly<Record<string, string>>;
+  /** How long a stream is silent before a comment is sent. */
+  readonly idleCommentMs?: number | undefined;
   /** What a waiting viewer may be told in a comment: said once, when it is new. */
   readonly notice?: () => Promise<string | undefined>;
   /** The end was written out. */
@@ -23,7 +25,14 @@ export interface SseOptions {
 }
 
 /** Resolves when the stream has been written to its end or the viewer has gone. */
-export async function writeSse({ outgoing, rows, headers, notice, onEnd }: SseOptions): Promise<void> {
+export async function writeSse({
+  outgoing,
+  rows,
+  headers,
+  notice,
+  onEnd,
+  idleCommentMs = defaultIdleCommentMs,
+}: SseOptions): Promise<void> {
   // Gone before we began: its `close` will not come again.
   if (outgoing.destroyed) return;
   const gone = new AbortController();
@@ -40,7 +49,7 @@ export async function writeSse({ outgoing, rows, headers, notice, onEnd }: SseOp
   });
   outgoing.flushHeaders();
   outgoing.socket?.setNoDelay(true);
-  const silence = new Silence(outgoing, notice);
+  const silence = new Silence(outgoing, notice, idleCommentMs);
   try {
     for await (const batch of rows(gone.signal)) {
       silence.isBroken = true;
@@ -80,11 +89,13 @@ class Silence {
   isBroken = false;
   readonly #outgoing: ServerResponse;
   readonly #notice: SseOptions['notice'];
+  readonly #idleCommentMs: number;
   readonly #ticks: NodeJS.Timeout;
   #lastedMs = 0;
   #told: string | undefined;
 
-  constructor(outgoing: ServerResponse, notice: SseOptions['notice']) {
+  constructor(outgoing: ServerResponse, notice: SseOptions['notice'], idleCommentMs: number) {
+    this.#idleCommentMs = idleCommentMs;
     this.#outgoing = outgoing;
     this.#notice = notice;
     this.#ticks = setInterval(() => {
@@ -102,7 +113,7 @@ class Silence {
       this.isBroken = false;
       return;
     }
-    if (this.#lastedMs % idleCommentMs === 0) this.#outgoing.write(': keep-alive\n\n');
+    if (this.#lastedMs % this.#idleCommentMs === 0) this.#outgoing.write(': keep-alive\n\n');
     this.#notice?.().then(
       (text) => {
         if (text === undefined || text === this.#told || this.#outgoing.writableEnded) return;

@@ -71,6 +71,10 @@ export class Viewer {
     await this.until((viewer) => viewer.text.includes(text));
   }
 
+  async untilComments(count: number): Promise<void> {
+    await this.until((viewer) => viewer.comments.length >= count);
+  }
+
   leave(): void {
     this.#abort.abort();
   }
@@ -84,7 +88,10 @@ export class Viewer {
 
   async #read(response: Response): Promise<void> {
     const parser = createParser({
-      onComment: (comment) => this.comments.push(comment),
+      onComment: (comment) => {
+        this.comments.push(comment);
+        this.#look();
+      },
       onEvent: ({ event, data }) => {
         if (data === '[DONE]') {
           this.isDone = true;

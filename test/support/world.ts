@@ -41,6 +41,8 @@ export interface WorldOptions {
   readonly log?: Logger;
   /** false: start workers by hand. */
   readonly hasWorker?: boolean;
+  /** How long a stream is silent before a comment is sent. */
+  readonly idleCommentMs?: number;
 }
 
 const limits: Limits = {
@@ -170,6 +172,7 @@ export class World implements AsyncDisposable {
       metrics: this.#metrics,
       // An eager task cannot wait its turn in a worker that caches nothing.
       hasWorker: this.#options.replaysAlways !== true,
+      idleCommentMs: this.#options.idleCommentMs,
     });
     this.gateways.push(gateway);
     this.#closers.unshift(() => gateway.close());

@@ -13,11 +13,9 @@ import { itemsQuery } from '../values.ts';
 import { inputOf } from './items.ts';
 import { createResponse, retrieveQuery } from './schema.ts';
 import { settingsOf } from './settings.ts';
-import { pastRetention, stream } from './stream.ts';
+import { pastRetention, stream, type StreamDeps } from './stream.ts';
 
-export interface ResponsesDeps extends SubmitDeps {
-  readonly onStreamError: (error: unknown) => void;
-}
+export type ResponsesDeps = SubmitDeps & StreamDeps;
 
 const tag = 'Responses';
 const mediaTypes = ['application/json', 'text/event-stream'];

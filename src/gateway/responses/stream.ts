@@ -10,18 +10,21 @@ import { writeSse } from '../sse.ts';
 export interface StreamDeps {
   readonly turnkeep: Turnkeep;
   readonly onStreamError: (error: unknown) => void;
+  /** How long a stream is silent before a comment is sent; 15 s unless told. */
+  readonly idleCommentMs?: number | undefined;
 }
 
 /** @param after the number of the last event that was seen, -1 for none */
 export async function stream(
   c: Context<GatewayEnv>,
-  { turnkeep, onStreamError }: StreamDeps,
+  { turnkeep, onStreamError, idleCommentMs }: StreamDeps,
   turn: TurnRow,
   after: number,
 ): Promise<Response> {
   if (turn.settledAtMs !== null && !(await turnkeep.hasJournal(turn))) throw pastRetention(turn.id);
   const written = writeSse({
     outgoing: c.env.outgoing,
+    idleCommentMs,
     rows: (signal) => turnkeep.follow(turn.id, after, signal),
     onEnd: () => turnkeep.markDelivered(turn.id),
     notice: () => retryNotice(turnkeep, turn.id),

@@ -1,0 +1,69 @@
+/** Behind nginx with its defaults: events come as they are said, and silence is no end. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import OpenAI from 'openai';
+import { chat, done, end, hold, type Script, sseHead } from '../../src/testing/model-server/index.ts';
+import { needNginx } from '../support/programs.ts';
+import { Viewer } from '../support/viewer.ts';
+import { World } from '../support/world.ts';
+import { startNginx } from './nginx.ts';
+
+const words = ['one ', 'two ', 'three'];
+const heldAnswer: Script = [sseHead, ...words.flatMap((word) => [chat.content(word), hold(word)]), chat.finish(), done, end];
+
+for (const [version, settings] of [
+  ['HTTP/1.0, its default', ''],
+  ['HTTP/1.1', 'proxy_http_version 1.1; proxy_set_header Connection "";'],
+] as const) {
+  test(`nginx: each event passes at once, buffering on (${version})`, async (t) => {
+    const program = await needNginx(t);
+    if (program === undefined) return;
+    await using world = await World.open({ model: () => ({ fallback: heldAnswer }) });
+    await using nginx = await startNginx(program, world.url, settings);
+    const viewer = await Viewer.open(`${nginx.url}/v1/responses`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ input: 'hi', stream: true }),
+    });
+    let said = '';
+    for (const word of words) {
+      said += word;
+      await viewer.untilText(said);
+      assert.equal(viewer.text, said, 'the model says no more before this was seen');
+      world.model.release(word);
+    }
+    await viewer.ended;
+    assert.deepEqual([viewer.isDone, viewer.last.response.status], [true, 'completed']);
+    const replay = await world.watch(viewer.id);
+    await replay.ended;
+    assert.deepEqual(viewer.data, replay.data);
+  });
+}
+
+test('nginx: a silence longer than its read timeout is bridged by comments', async (t) => {
+  const program = await needNginx(t);
+  if (program === undefined) return;
+  await using world = await World.open({ idleCommentMs: 500, model: () => ({ fallback: heldAnswer }) });
+  await using nginx = await startNginx(program, world.url, 'proxy_read_timeout 1s;');
+  const viewer = await Viewer.open(`${nginx.url}/v1/responses`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ input: 'hi', stream: true }),
+  });
+  await viewer.untilText('one ');
+  // Four comments are two seconds at least.
+  await viewer.untilComments(4);
+  for (const word of words) world.model.release(word);
+  await viewer.ended;
+  assert.deepEqual([viewer.isDone, viewer.text], [true, words.join('')]);
+});
+
+test('nginx: a blocking answer, and the openai client through it', async (t) => {
+  const program = await needNginx(t);
+  if (program === undefined) return;
+  await using world = await World.open();
+  await using nginx = await startNginx(program, world.url);
+  const client = new OpenAI({ baseURL: `${nginx.url}/v1`, apiKey: 'none', maxRetries: 0 });
+  assert.equal((await client.responses.create({ model: 'scripted', input: 'hi' })).output_text, 'Hello world');
+  assert.equal((await client.responses.stream({ model: 'scripted', input: 'hi' }).finalResponse()).output_text, 'Hello world');
+});
