@@ -18,6 +18,7 @@ import { observed } from './metrics/observed-store.ts';
 import { createProvider } from './providers/create-provider.ts';
 import { unsupportedBy, unsupportedItem } from './providers/unsupported.ts';
 import type { Store } from './store/store.ts';
+import { readVersion } from './version.ts';
 
 export interface GatewayDeps {
   readonly config: Config;
@@ -37,6 +38,8 @@ export interface Gateway {
   /** Takes no new requests, lets running ones end within the drain time, then cuts them: viewers resume elsewhere. */
   close(): Promise<void>;
 }
+
+const version = readVersion();
 
 /** Asked every few seconds by machines: not worth a line each. */
 const probes = new Set(['/healthz', '/readyz', '/metrics']);
@@ -63,6 +66,7 @@ export async function startGateway({ config, connection, log, hasWorker = false,
   const turnkeep = new Turnkeep({ store, delivery, quotas: config.quotas, hasTitles: config.titles.isOn });
   const app = createApp({
     turnkeep,
+    version,
     unsupported: {
       by: (request) => unsupportedBy(config.provider.api, request),
       among: (items) => unsupportedItem(config.provider.api, items, 'items'),

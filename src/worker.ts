@@ -60,7 +60,12 @@ export async function startWorker({ config, connection, store, log, ...options }
     taskQueue: config.taskQueue,
     workflowBundle: options.workflowBundle ?? (await bundleWorkflows(config)),
     dataConverter: createDataConverter(config.codecKeys, (message) => log.error(message)),
-    activities: createActivities({ store: observedStore, provider, limits: config.limits }),
+    activities: createActivities({
+      store: observedStore,
+      provider,
+      limits: config.limits,
+      ...(config.titles.model === undefined ? {} : { titleModel: config.titles.model }),
+    }),
     // A stream is mostly waiting; the default of 100 would make turns wait for each other.
     maxConcurrentActivityTaskExecutions: 1_000,
     shutdownGraceTime: drainMs,

@@ -1,21 +1,17 @@
 /** The `turnkeep` command. Exit codes: 0 done or drained, 1 failed, 2 asked wrongly, 130 and 143 ended by a second signal. */
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { ConfigError } from '../config.ts';
 import { ChatError } from './chat/chat-error.ts';
 import { chatCommand } from './chat/command.ts';
 import { DataDirTakenError } from './dev-server/data-dir.ts';
 import { NoTemporalProgramError } from './dev-server/find.ts';
+import { readVersion } from '../version.ts';
 import { settingsCommand } from './flags.ts';
-
-const packageJson: unknown = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
-const version =
-  typeof packageJson === 'object' && packageJson !== null && 'version' in packageJson ? String(packageJson.version) : 'unknown';
 
 // Each command is loaded when it is run: Temporal's SDK takes half a second that --help need not wait for.
 const program = new Command('turnkeep')
   .description('Keeps agent turns alive: a self-hosted, durable OpenAI Responses API on Temporal.')
-  .version(version)
+  .version(readVersion())
   .addCommand(
     settingsCommand('dev', "all in one: Temporal's dev server (unless TEMPORAL_ADDRESS is set), worker and gateway", async (config) =>
       (await import('./dev.ts')).runDev(config),

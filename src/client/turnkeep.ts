@@ -226,7 +226,7 @@ export {
   type TextFormat,
   type ToolChoice,
 } from '../domain/response-settings.ts';
-export type { InputPart, Item, NewItem } from '../domain/item.ts';
+export type { InputPart, Item, Json, NewItem } from '../domain/item.ts';
 export type { JournalRow } from '../domain/response-event.ts';
 export { sumOf, unknownUsage, type Usage } from '../domain/response.ts';
 export type { AttemptRow, SessionRow, TurnRow } from '../store/store.ts';

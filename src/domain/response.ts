@@ -3,7 +3,7 @@
  * Source: OpenAI Responses API and the Open Responses schema (whose required keys are all present).
  */
 import type { OutputItem } from './item.ts';
-import type { ResponseSettings } from './response-settings.ts';
+import type { ResponseSettings, TextFormat } from './response-settings.ts';
 
 export type ResponseStatus = 'queued' | 'in_progress' | 'completed' | 'incomplete' | 'cancelled' | 'failed';
 
@@ -92,7 +92,7 @@ export function newResponse({ id, createdAtMs, settings, session, previous }: Ne
     service_tier: settings.service_tier ?? 'default',
     store: settings.store,
     temperature: settings.temperature ?? 1,
-    text: { format: settings.text.format, verbosity: settings.text.verbosity ?? 'medium' },
+    text: { format: told(settings.text.format), verbosity: settings.text.verbosity ?? 'medium' },
     tool_choice: settings.tool_choice ?? 'auto',
     tools: settings.tools,
     top_logprobs: 0,
@@ -104,4 +104,9 @@ export function newResponse({ id, createdAtMs, settings, session, previous }: Ne
     user: settings.user,
     metadata: settings.metadata,
   };
+}
+
+/** As the schema wants it: whether it is strict is always said. */
+function told(format: TextFormat): TextFormat {
+  return format.type === 'json_schema' ? { ...format, strict: format.strict ?? false } : format;
 }

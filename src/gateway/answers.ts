@@ -4,40 +4,34 @@ import type { Answer } from './route.ts';
 
 const item = z.looseObject({ id: z.string(), type: z.string() });
 
-export const response = z
-  .looseObject({
-    id: z.string(),
-    object: z.literal('response'),
-    created_at: z.int(),
-    status: z.enum(['queued', 'in_progress', 'completed', 'incomplete', 'cancelled', 'failed']),
-    model: z.string(),
-    output: z.array(item),
-    error: z.looseObject({ code: z.string(), message: z.string() }).nullable(),
-    incomplete_details: z.looseObject({ reason: z.string() }).nullable(),
-  })
-  .meta({ id: 'Response' });
+export const response = z.looseObject({
+  id: z.string(),
+  object: z.literal('response'),
+  created_at: z.int(),
+  status: z.enum(['queued', 'in_progress', 'completed', 'incomplete', 'cancelled', 'failed']),
+  model: z.string(),
+  output: z.array(item),
+  error: z.looseObject({ code: z.string(), message: z.string() }).nullable(),
+  incomplete_details: z.looseObject({ reason: z.string() }).nullable(),
+});
 
-export const conversation = z
-  .strictObject({
-    id: z.string(),
-    object: z.literal('conversation'),
-    created_at: z.int(),
-    metadata: z.record(z.string(), z.string()),
-  })
-  .meta({ id: 'Conversation' });
+export const conversation = z.strictObject({
+  id: z.string(),
+  object: z.literal('conversation'),
+  created_at: z.int(),
+  metadata: z.record(z.string(), z.string()),
+});
 
-export const anyItem = item.meta({ id: 'Item' });
+export const anyItem = item;
 
-export const error = z
-  .strictObject({
-    error: z.strictObject({
-      message: z.string(),
-      type: z.string(),
-      param: z.string().nullable(),
-      code: z.string().nullable(),
-    }),
-  })
-  .meta({ id: 'Error' });
+export const error = z.strictObject({
+  error: z.strictObject({
+    message: z.string(),
+    type: z.string(),
+    param: z.string().nullable(),
+    code: z.string().nullable(),
+  }),
+});
 
 export const listOf = (schema: z.ZodType) =>
   z.strictObject({

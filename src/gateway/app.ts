@@ -4,27 +4,23 @@ import { createAuthenticator, type ApiKey } from './auth.ts';
 import { conversationsRoutes } from './conversations/routes.ts';
 import { crossOrigin } from './cors.ts';
 import type { GatewayEnv } from './env.ts';
-import { ApiError, notFound } from './errors.ts';
-import { page } from './page.ts';
+import { ApiError } from './errors.ts';
+import { modelsRoutes, type ModelsDeps, turnsRoutes } from './models.ts';
+import { openApiOf } from './openapi.ts';
+import { type OperatorDeps, operatorRoutes } from './operator-routes.ts';
 import { createRateLimit } from './rate-limit.ts';
 import { type EndedRequest, requestLog } from './request-log.ts';
 import { responsesRoutes } from './responses/routes.ts';
 import { Routes } from './route.ts';
 import type { SubmitDeps } from './submit.ts';
-import { turnReport } from './turn-report.ts';
 
-export interface GatewayDeps extends SubmitDeps {
+export interface GatewayDeps extends SubmitDeps, ModelsDeps, Omit<OperatorDeps, 'openApi'> {
+  readonly version: string;
   readonly apiKeys: readonly ApiKey[];
   /** Of one tenant; 0: no limit. */
   readonly requestsPerSecond: number;
   /** Exact origins, or `*` alone, whose pages may call the API. */
   readonly corsOrigins: readonly string[];
-  /** The provider's model ids. Rejects when it cannot be asked. */
-  readonly listModels: () => Promise<readonly string[]>;
-  /** What is not ready, in words; empty when all is. */
-  readonly unready: () => Promise<readonly string[]>;
-  /** In Prometheus' text format. */
-  readonly metrics: () => Promise<{ readonly contentType: string; readonly text: string }>;
   readonly onRequestEnd: (request: EndedRequest) => void;
   readonly onError: (error: unknown, requestId: string) => void;
   /** How long a stream is silent before a comment is sent; 15 s unless told. */
@@ -45,19 +41,20 @@ export function createApp(deps: GatewayDeps): Hono<GatewayEnv> {
   app.use(requestLog(deps.onRequestEnd));
   app.use(crossOrigin({ origins: deps.corsOrigins, isOpen: deps.apiKeys.length === 0 }));
 
-  app.get('/healthz', (c) => c.json({ status: 'ok' }));
-  app.get('/readyz', async (c) => {
-    const unready = await deps.unready();
-    return unready.length === 0 ? c.json({ status: 'ready' }) : c.json({ status: 'unready', reasons: unready }, 503);
+  const atRoot = new Routes(app);
+  const { api, routes } = apiRoutes(deps, admit);
+  operatorRoutes(atRoot, {
+    ...deps,
+    openApi: () =>
+      openApiOf({
+        version: deps.version,
+        isKeyNeeded: deps.apiKeys.length > 0,
+        routes: [
+          { prefix: '/v1', specs: routes.specs },
+          { prefix: '', specs: atRoot.specs },
+        ],
+      }),
   });
-  // Without a key, like the probes: it tells numbers, no ids, no tenants.
-  app.get('/metrics', async (c) => {
-    const { contentType, text } = await deps.metrics();
-    return c.body(text, 200, { 'content-type': contentType });
-  });
-  app.get('/', (c) => c.html(page));
-
-  const api = apiRoutes(deps, admit);
   app.route('/v1', api);
   app.route('/', api);
 
@@ -89,8 +86,13 @@ export function createApp(deps: GatewayDeps): Hono<GatewayEnv> {
   return app;
 }
 
-function apiRoutes(deps: GatewayDeps, admit: (authorization: string | undefined) => string): Hono<GatewayEnv> {
-  const { turnkeep, defaultModel } = deps;
+interface Api {
+  readonly api: Hono<GatewayEnv>;
+  readonly routes: Routes;
+}
+
+function apiRoutes(deps: GatewayDeps, admit: (authorization: string | undefined) => string): Api {
+  const { turnkeep } = deps;
   const api = new Hono<GatewayEnv>();
   for (const path of ['/responses/*', '/conversations/*', '/models', '/turns/*']) {
     api.use(path, async (c, next) => {
@@ -100,36 +102,16 @@ function apiRoutes(deps: GatewayDeps, admit: (authorization: string | undefined)
   }
   const routes = new Routes(api);
   responsesRoutes(routes, {
-    turnkeep,
-    defaultModel,
-    unsupported: deps.unsupported,
-    idleCommentMs: deps.idleCommentMs,
+    ...deps,
     onStreamError: (error) => {
       deps.onError(error, 'stream');
     },
   });
   conversationsRoutes(routes, turnkeep, deps.unsupported);
 
-  api.get('/models', async (c) => {
-    const ids = await deps.listModels().catch((error: unknown) => {
-      if (defaultModel !== undefined) return [];
-      throw new ApiError({
-        status: 502,
-        code: 'provider_unreachable',
-        message: `The model provider does not list its models: ${messageOf(error)}`,
-      });
-    });
-    const all = [...new Set([...(defaultModel === undefined ? [] : [defaultModel]), ...ids])];
-    return c.json({ object: 'list', data: all.map((id) => ({ id, object: 'model', created: 0, owned_by: 'provider' })) });
-  });
-
-  api.get('/turns/:id', async (c) => {
-    const id = c.req.param('id');
-    const turn = await turnkeep.readTurn(c.get('tenant'), id);
-    if (turn === undefined) throw notFound('Turn', id);
-    return c.json(turnReport(turn, await turnkeep.readAttempts(id)));
-  });
-  return api;
+  modelsRoutes(routes, deps);
+  turnsRoutes(routes, turnkeep);
+  return { api, routes };
 }
 
 /** Which methods a path takes, read off the routes themselves. */
@@ -138,8 +120,4 @@ function allowedMethods(routes: readonly { method: string; path: string }[]): (p
     .filter(({ method }) => method !== 'ALL')
     .map(({ method, path }) => ({ method, pattern: new RegExp(`^${path.replaceAll(/:[a-z]+/g, '[^/]+')}$`) }));
   return (path) => [...new Set(patterns.filter(({ pattern }) => pattern.test(path)).map(({ method }) => method))];
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : 'unknown';
 }

@@ -44,15 +44,15 @@ test('nginx: a silence longer than its read timeout is bridged by comments', asy
   const program = await needNginx(t);
   if (program === undefined) return;
   await using world = await World.open({ idleCommentMs: 500, model: () => ({ fallback: heldAnswer }) });
-  await using nginx = await startNginx(program, world.url, 'proxy_read_timeout 1s;');
+  await using nginx = await startNginx(program, world.url, 'proxy_read_timeout 2s;');
   const viewer = await Viewer.open(`${nginx.url}/v1/responses`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ input: 'hi', stream: true }),
   });
   await viewer.untilText('one ');
-  // Four comments are two seconds at least.
-  await viewer.untilComments(4);
+  // Six comments are three seconds at least.
+  await viewer.untilComments(6);
   for (const word of words) world.model.release(word);
   await viewer.ended;
   assert.deepEqual([viewer.isDone, viewer.text], [true, words.join('')]);

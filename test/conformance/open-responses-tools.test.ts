@@ -43,7 +43,7 @@ test('Open Responses knows a response to every setting that it has', async () =>
     { text: { format: { type: 'json_schema', name: 'answer', schema: { type: 'object' }, strict: true }, verbosity: 'low' } },
     { text: { format: { type: 'json_schema', name: 'answer', schema: { type: 'object' } } } },
     { reasoning: { effort: 'low', summary: 'auto' }, truncation: 'auto', service_tier: 'default' },
-    { safety_identifier: 'somebody', prompt_cache_key: 'a key', max_tool_calls: 3, top_logprobs: 2 },
+    { safety_identifier: 'somebody', prompt_cache_key: 'a key', max_tool_calls: 3 },
     { store: false },
   ];
   for (const setting of settings) {

@@ -1,9 +1,11 @@
 /** What `/v1/responses` lets in. A field that is not here is refused by name, never dropped. */
 import { z } from 'zod';
+import type { Json } from '../../client/turnkeep.ts';
 import { id, include, metadata, onlyDefault, wholeNumber } from '../values.ts';
 import { inputItem } from './item-schema.ts';
 
-const jsonObject = z.record(z.string(), z.json());
+/** Whatever came as JSON. `z.json()` says the same, by recursion that a description cannot follow. */
+const jsonObject = z.record(z.string(), z.custom<Json>());
 const functionName = z.string().regex(/^[\w.-]{1,128}$/, 'must be 1 to 128 letters, digits, "_", "-" or "."');
 
 const textFormat = z.discriminatedUnion('type', [
