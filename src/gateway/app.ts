@@ -1,6 +1,7 @@
 /** The door: parses a request, calls the client library, writes the answer. */
 import { Hono } from 'hono';
 import { createAuthenticator, type ApiKey } from './auth.ts';
+import { chatRoutes } from './chat/routes.ts';
 import { conversationsRoutes } from './conversations/routes.ts';
 import { crossOrigin } from './cors.ts';
 import type { GatewayEnv } from './env.ts';
@@ -12,6 +13,7 @@ import { responsesRoutes } from './responses/routes.ts';
 import { Routes } from './route.ts';
 import type { SubmitDeps } from './submit.ts';
 import { turnReport } from './turn-report.ts';
+import { uiRoutes } from './ui/routes.ts';
 
 export interface GatewayDeps extends SubmitDeps {
   readonly apiKeys: readonly ApiKey[];
@@ -92,22 +94,25 @@ export function createApp(deps: GatewayDeps): Hono<GatewayEnv> {
 function apiRoutes(deps: GatewayDeps, admit: (authorization: string | undefined) => string): Hono<GatewayEnv> {
   const { turnkeep, defaultModel } = deps;
   const api = new Hono<GatewayEnv>();
-  for (const path of ['/responses/*', '/conversations/*', '/models', '/turns/*']) {
+  for (const path of ['/responses/*', '/conversations/*', '/models', '/turns/*', '/chat/*', '/api/chat/*']) {
     api.use(path, async (c, next) => {
       c.set('tenant', admit(c.req.header('authorization')));
       await next();
     });
   }
   const routes = new Routes(api);
-  responsesRoutes(routes, {
+  const doorDeps = {
     turnkeep,
     defaultModel,
     unsupported: deps.unsupported,
     idleCommentMs: deps.idleCommentMs,
-    onStreamError: (error) => {
+    onStreamError: (error: unknown): void => {
       deps.onError(error, 'stream');
     },
-  });
+  };
+  responsesRoutes(routes, doorDeps);
+  chatRoutes(routes, doorDeps);
+  uiRoutes(routes, doorDeps);
   conversationsRoutes(routes, turnkeep, deps.unsupported);
 
   api.get('/models', async (c) => {
