@@ -1,5 +1,4 @@
 /** Sessions (OpenAI's conversations): made, listed, named, filled by hand and taken apart. */
-import { createHash } from 'node:crypto';
 import type { Item, NewItem } from '../domain/item.ts';
 import { persist } from '../store/persist.ts';
 import type { Page, SessionRow, Store, TurnRow } from '../store/store.ts';
@@ -26,20 +25,17 @@ export class Sessions {
     return { ...session, leaf: hand.id };
   }
 
-  /**
-   * The session that a chat of another name stands for: one of that id, if there is one, else one whose id follows
-   * from the name, made when it is first asked for.
-   */
+  /** The session that a UI's own chat stands for: one of that id, if there is one, else the one of that name, made when it is first asked for. */
   async open(tenant: string, name: string): Promise<SessionRow> {
-    const known = await this.#store.readSession(tenant, name);
+    const known = await this.find(tenant, name);
     if (known !== undefined) return known;
-    const session = { id: idOf(tenant, name), tenant, metadata: {}, createdAtMs: Date.now() };
-    return persist(() => this.#store.openSession(session));
+    const session = { id: newId('conv'), tenant, metadata: {}, createdAtMs: Date.now() };
+    return persist(() => this.#store.openSession(session, name));
   }
 
   /** As `open`, but makes none. */
   async find(tenant: string, name: string): Promise<SessionRow | undefined> {
-    return (await this.#store.readSession(tenant, name)) ?? (await this.#store.readSession(tenant, idOf(tenant, name)));
+    return (await this.#store.readSession(tenant, name)) ?? (await this.#store.findSession(tenant, name));
   }
 
   async read(tenant: string, id: string): Promise<SessionRow | undefined> {
@@ -94,11 +90,4 @@ export class Sessions {
     const { id, tenant } = session;
     return { id: newId('items'), tenant, session: id, items: items.map(withNewId), createdAtMs: Date.now() };
   }
-}
-
-function idOf(tenant: string, name: string): string {
-  return `conv_${createHash('sha256')
-    .update(JSON.stringify([tenant, name]))
-    .digest('hex')
-    .slice(0, 48)}`;
 }

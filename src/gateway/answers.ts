@@ -58,6 +58,7 @@ const refused = {
   410: 'It is past retention.',
   413: 'The body is over 32 MiB.',
   422: 'The id or the idempotency key was used with another body.',
+  424: 'The turn failed: `error.code` says how. It is not to be sent again by a program.',
   429: 'Too many requests, running or waiting turns.',
   502: 'The model provider cannot be asked.',
 } as const;

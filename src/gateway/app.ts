@@ -1,6 +1,7 @@
 /** The door: parses a request, calls the client library, writes the answer. */
 import { Hono } from 'hono';
 import { createAuthenticator, type ApiKey } from './auth.ts';
+import { chatRoutes } from './chat/routes.ts';
 import { conversationsRoutes } from './conversations/routes.ts';
 import { crossOrigin } from './cors.ts';
 import type { GatewayEnv } from './env.ts';
@@ -13,6 +14,7 @@ import { type EndedRequest, requestLog } from './request-log.ts';
 import { responsesRoutes } from './responses/routes.ts';
 import { Routes } from './route.ts';
 import type { SubmitDeps } from './submit.ts';
+import { uiRoutes } from './ui/routes.ts';
 
 export interface GatewayDeps extends SubmitDeps, ModelsDeps, Omit<OperatorDeps, 'openApi'> {
   readonly version: string;
@@ -94,19 +96,18 @@ interface Api {
 function apiRoutes(deps: GatewayDeps, admit: (authorization: string | undefined) => string): Api {
   const { turnkeep } = deps;
   const api = new Hono<GatewayEnv>();
-  for (const path of ['/responses/*', '/conversations/*', '/models', '/turns/*']) {
-    api.use(path, async (c, next) => {
-      c.set('tenant', admit(c.req.header('authorization')));
-      await next();
-    });
-  }
-  const routes = new Routes(api);
-  responsesRoutes(routes, {
+  const routes = new Routes(api, (c) => {
+    c.set('tenant', admit(c.req.header('authorization')));
+  });
+  const doorDeps = {
     ...deps,
-    onStreamError: (error) => {
+    onStreamError: (error: unknown): void => {
       deps.onError(error, 'stream');
     },
-  });
+  };
+  responsesRoutes(routes, doorDeps);
+  chatRoutes(routes, doorDeps);
+  uiRoutes(routes, doorDeps);
   conversationsRoutes(routes, turnkeep, deps.unsupported);
 
   modelsRoutes(routes, deps);

@@ -2,7 +2,7 @@
 import type { z } from 'zod';
 
 export interface ApiErrorFields {
-  readonly status: 400 | 401 | 403 | 404 | 405 | 408 | 409 | 410 | 413 | 415 | 422 | 429 | 500 | 502 | 503;
+  readonly status: 400 | 401 | 403 | 404 | 405 | 408 | 409 | 410 | 413 | 415 | 422 | 424 | 429 | 500 | 502 | 503;
   readonly message: string;
   /** The field of the request that is wrong. */
   readonly param?: string;

@@ -43,10 +43,13 @@ type Handler<Query extends z.ZodType, Body extends z.ZodType> = (
 
 export class Routes {
   readonly #app: Hono<GatewayEnv>;
+  readonly #admit: (c: Context<GatewayEnv>) => void;
   readonly #specs: RouteSpec[] = [];
 
-  constructor(app: Hono<GatewayEnv>) {
+  /** @param admit lets a request in before anything of it is read; it throws what keeps it out */
+  constructor(app: Hono<GatewayEnv>, admit: (c: Context<GatewayEnv>) => void = () => undefined) {
     this.#app = app;
+    this.#admit = admit;
   }
 
   get specs(): readonly RouteSpec[] {
@@ -60,6 +63,7 @@ export class Routes {
     this.#specs.push(spec);
     const path = spec.path.replaceAll(/\{([a-z]+)\}/g, ':$1');
     this.#app.on(spec.method.toUpperCase(), path, async (c) => {
+      this.#admit(c);
       const query = check(spec.query ?? z.undefined(), spec.query === undefined ? undefined : queryOf(c));
       if (spec.headers !== undefined) check(spec.headers, c.req.header());
       const body = spec.body === undefined ? undefined : await bodyOf(c, spec.isBodyOptional ?? false);

@@ -26,7 +26,8 @@ export function openSqliteStore(path: string): Store {
 
   return {
     createSession: async (session) => sessions.createSession(db, session),
-    openSession: async (session) => sessions.openSession(db, session),
+    openSession: async (session, name) => sessions.openSession(db, session, name),
+    findSession: async (tenant, name) => sessions.findSession(db, tenant, name),
     readSession: async (tenant, id) => sessions.readSession(db, tenant, id),
     listSessions: async (tenant, page) => sessions.listSessions(db, tenant, page),
     updateSession: async (tenant, id, metadata) => sessions.updateSession(db, tenant, id, metadata),

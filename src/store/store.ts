@@ -39,8 +39,9 @@ export interface Store {
   // Sessions -------------------------------------------------------------------------------------
 
   createSession(session: NewSession): Promise<SessionRow>;
-  /** The session of this id, made if it is not there; of another tenant's id, one cannot be made: it throws. */
-  openSession(session: NewSession): Promise<SessionRow>;
+  /** The tenant's session that a chat of this name stands for; made as `session` if there is none. */
+  openSession(session: NewSession, name: string): Promise<SessionRow>;
+  findSession(tenant: string, name: string): Promise<SessionRow | undefined>;
   readSession(tenant: string, id: string): Promise<SessionRow | undefined>;
   /** By their latest use. undefined when the page begins behind a session that is not there. */
   listSessions(tenant: string, page: SessionPage): Promise<readonly SessionRow[] | undefined>;

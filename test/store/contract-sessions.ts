@@ -38,15 +38,17 @@ export function sessionsContract(contract: Contract): void {
     assert.equal(await store.readSession('default', 'conv_x'), undefined);
   });
 
-  contract('a session is opened once, however many ask for it', async (store, database) => {
+  contract('a session is opened once by its name, however many ask for it, for its tenant alone', async (store, database) => {
     const other = database.open();
-    const opened = await Promise.all([store, other, store].map((each) => each.openSession(session('conv_a', { createdAtMs: 5 }))));
-    assert.deepEqual(
-      opened.map(({ id }) => id),
-      ['conv_a', 'conv_a', 'conv_a'],
+    const opened = await Promise.all(
+      [store, other, store].map((each, index) => each.openSession(session(`conv_${index}`, { createdAtMs: 5 }), 'my chat')),
     );
+    assert.equal(new Set(opened.map(({ id }) => id)).size, 1);
     assert.equal((await store.listSessions('default', { limit: 9, order: 'asc' }))?.length, 1);
-    await assert.rejects(store.openSession(session('conv_a', { tenant: 'other' })));
+    assert.equal((await store.findSession('default', 'my chat'))?.id, opened[0]?.id);
+    assert.equal(await store.findSession('other', 'my chat'), undefined);
+    const foreign = await store.openSession(session('conv_x', { tenant: 'other' }), 'my chat');
+    assert.equal(foreign.id, 'conv_x');
   });
 
   contract('items come in pages, in both orders, through branches', async (store) => {

@@ -56,6 +56,7 @@ export const migrations: readonly string[] = [
   UPDATE items SET call_id = json_extract(item, '$.call_id') WHERE json_extract(item, '$.type') = 'function_call';
   CREATE INDEX items_by_call ON items (call_id) WHERE call_id IS NOT NULL;
   ALTER TABLE sessions ADD COLUMN touched_at INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE sessions ADD COLUMN name TEXT;
   ALTER TABLE sessions ADD COLUMN title_turn TEXT;
   ALTER TABLE sessions ADD COLUMN title_started INTEGER NOT NULL DEFAULT 0;
   UPDATE sessions SET touched_at = created_at;
@@ -76,6 +77,7 @@ export const migrations: readonly string[] = [
   CREATE INDEX turns_by_end ON turns (settled_at) WHERE settled_at IS NOT NULL AND erased_at IS NULL;
   CREATE INDEX turns_unstored ON turns (settled_at) WHERE stored = 0;
   CREATE INDEX turns_erased ON turns (erased_at) WHERE erased_at IS NOT NULL;
+  CREATE UNIQUE INDEX sessions_by_name ON sessions (tenant, name) WHERE name IS NOT NULL;
   CREATE INDEX sessions_by_use ON sessions (tenant, touched_at, id);
   CREATE INDEX sessions_untitled ON sessions (id) WHERE title_turn IS NOT NULL AND title_started = 0;
 

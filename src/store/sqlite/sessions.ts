@@ -10,13 +10,19 @@ export function createSession(db: Database, session: NewSession): SessionRow {
   return { ...session, leaf: null };
 }
 
-export function openSession(db: Database, session: NewSession): SessionRow {
+export function openSession(db: Database, session: NewSession, name: string): SessionRow {
   return db.commit('durable', () => {
-    const known = readSession(db, session.tenant, session.id);
+    const known = findSession(db, session.tenant, name);
     if (known !== undefined) return known;
     insertSession(db, session);
+    db.run('UPDATE sessions SET name = ? WHERE id = ?', name, session.id);
     return { ...session, leaf: null };
   });
+}
+
+export function findSession(db: Database, tenant: string, name: string): SessionRow | undefined {
+  const row = db.one('SELECT * FROM sessions WHERE tenant = ? AND name = ?', tenant, name);
+  return row === undefined ? undefined : sessionOf(row);
 }
 
 export function insertSession(db: Database, { id, tenant, metadata, createdAtMs }: NewSession): void {

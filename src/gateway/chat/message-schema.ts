@@ -1,0 +1,73 @@
+/** The messages of a Chat Completions request. What cannot be told to every provider is refused by name. */
+import { z } from 'zod';
+
+const textPart = z.strictObject({ type: z.literal('text'), text: z.string() });
+const refusalPart = z.strictObject({ type: z.literal('refusal'), refusal: z.string() });
+const imagePart = z.strictObject({
+  type: z.literal('image_url'),
+  image_url: z.strictObject({
+    url: z.string().min(1, 'must not be empty'),
+    detail: z.enum(['auto', 'low', 'high', 'original']).optional(),
+  }),
+});
+const filePart = z.strictObject({
+  type: z.literal('file'),
+  file: z
+    .strictObject({ file_data: z.string().optional(), file_id: z.string().optional(), filename: z.string().optional() })
+    .refine((file) => file.file_data !== undefined || file.file_id !== undefined, "needs 'file_data' or 'file_id'"),
+});
+
+const userPart = z.discriminatedUnion('type', [textPart, imagePart, filePart], 'only text, image_url and file are supported');
+const assistantPart = z.discriminatedUnion('type', [textPart, refusalPart], 'only text and refusal are supported');
+const texts = z.union([z.string(), z.array(textPart).min(1, 'must not be empty')]);
+
+const call = z.strictObject({ name: z.string().min(1, 'must not be empty'), arguments: z.string() });
+
+/** A client's own library sends back what it has read out of an earlier answer. It says nothing to the model. */
+const echo = z.unknown().optional();
+
+const instruction = { content: texts };
+const user = z.strictObject({ role: z.literal('user'), content: z.union([z.string(), z.array(userPart).min(1, 'must not be empty')]) });
+const assistant = z.strictObject({
+  role: z.literal('assistant'),
+  content: z.union([z.string(), z.array(assistantPart)]).nullish(),
+  refusal: z.string().nullish(),
+  /** What DeepSeek's API and those like it send, and some user interfaces send back. */
+  reasoning_content: z.string().nullish(),
+  tool_calls: z
+    .array(
+      z.strictObject({
+        id: z.string().min(1, 'must not be empty'),
+        type: z.literal('function', "only tools of type 'function' are supported"),
+        function: call.extend({ parsed_arguments: echo }),
+        index: echo,
+      }),
+    )
+    .nullish(),
+  function_call: call.nullish(),
+  audio: z.null('is not supported; leave it out').optional(),
+  annotations: echo,
+  parsed: echo,
+});
+const tool = z.strictObject({
+  role: z.literal('tool'),
+  tool_call_id: z.string().min(1, 'must not be empty'),
+  content: texts,
+  /** Of the function, which its call names already. */
+  name: echo,
+});
+const legacyFunction = z.strictObject({
+  role: z.literal('function'),
+  name: z.string().min(1, 'must not be empty'),
+  content: z.string().nullable(),
+});
+
+export const chatMessage = z.discriminatedUnion('role', [
+  z.strictObject({ role: z.literal('system'), ...instruction }),
+  z.strictObject({ role: z.literal('developer'), ...instruction }),
+  user,
+  assistant,
+  tool,
+  legacyFunction,
+]);
+export type ChatMessage = z.infer<typeof chatMessage>;

@@ -1,0 +1,43 @@
+/** A turn's journal as the worker writes it, for translators to read. */
+import { defaultSettings } from '../../src/domain/response-settings.ts';
+import type { ModelDelta } from '../../src/domain/model.ts';
+import type { ResponseEvent } from '../../src/domain/response-event.ts';
+import { newResponse } from '../../src/domain/response.ts';
+import { ResponseStream } from '../../src/domain/response-stream.ts';
+import type { TurnEnd } from '../../src/domain/turn-end.ts';
+import { type Frame, translating, type Translator } from '../../src/gateway/translation.ts';
+
+export const say = (text: string): ModelDelta => ({ type: 'text', text });
+export const think = (text: string, item = ''): ModelDelta => ({ type: 'reasoning', text, item });
+export const refuse = (text: string): ModelDelta => ({ type: 'refusal', text });
+export const call = (item: string, name: string, text: string): ModelDelta => ({
+  type: 'tool_call',
+  item,
+  callId: `call_${item}`,
+  name,
+  text,
+});
+
+export const completed: TurnEnd = {
+  status: 'completed',
+  usage: {
+    input_tokens: 3,
+    input_tokens_details: { cached_tokens: 1 },
+    output_tokens: 2,
+    output_tokens_details: { reasoning_tokens: 1 },
+    total_tokens: 5,
+  },
+};
+
+/** The events of a turn; as read from the database, so that nothing but JSON gets through. */
+export function recorded(deltas: readonly ModelDelta[], end: TurnEnd): readonly ResponseEvent[] {
+  const response = newResponse({ id: 'resp_ab', createdAtMs: 5_000, settings: defaultSettings('m'), session: null, previous: null });
+  const opening = ResponseStream.open(response);
+  const stream = ResponseStream.replay(opening);
+  const events = [...opening, ...stream.begin(), ...deltas.flatMap((delta) => stream.write(delta)), ...stream.end(end, 9_000)];
+  return JSON.parse(JSON.stringify(events)) as ResponseEvent[];
+}
+
+export function translated<State>(translator: Translator<State>, events: readonly ResponseEvent[]): readonly Frame[] {
+  return events.flatMap(translating(translator));
+}
