@@ -42,6 +42,10 @@ export interface ResponseSettings {
   readonly top_p: number | null;
   readonly presence_penalty: number | null;
   readonly frequency_penalty: number | null;
+  /** Of Chat Completions alone: texts that end the answer. */
+  readonly stop: readonly string[] | null;
+  /** Of Chat Completions alone. */
+  readonly seed: number | null;
   readonly max_output_tokens: number | null;
   readonly max_tool_calls: number | null;
   readonly text: { readonly format: TextFormat; readonly verbosity: 'low' | 'medium' | 'high' | null };
@@ -69,6 +73,8 @@ export function defaultSettings(model: string): ResponseSettings {
     top_p: null,
     presence_penalty: null,
     frequency_penalty: null,
+    stop: null,
+    seed: null,
     max_output_tokens: null,
     max_tool_calls: null,
     text: { format: { type: 'text' }, verbosity: null },

@@ -25,6 +25,8 @@ export function chatRequest({ settings, items }: ModelRequest, isOpenAiHost: boo
       top_p: settings.top_p,
       presence_penalty: settings.presence_penalty,
       frequency_penalty: settings.frequency_penalty,
+      stop: settings.stop === null ? null : [...settings.stop],
+      seed: settings.seed,
       // Other servers know only the old name, OpenAI's newer models only the new one.
       [isOpenAiHost ? 'max_completion_tokens' : 'max_tokens']: max_output_tokens,
       response_format: responseFormat(settings.text.format),

@@ -40,11 +40,15 @@ export function unsupportedBy(api: Api, { settings, items }: Asked): Unsupported
 
 const logprobs = 'message.output_text.logprobs';
 
-function unsupportedSetting(api: Api, { include, truncation, max_tool_calls, reasoning }: ResponseSettings): Unsupported | undefined {
+function unsupportedSetting(api: Api, settings: ResponseSettings): Unsupported | undefined {
+  const { include, truncation, max_tool_calls, reasoning, stop, seed } = settings;
   if (include.includes(logprobs)) {
     return { param: `include[${include.indexOf(logprobs)}]`, message: 'log probabilities are not kept; leave it out' };
   }
-  if (api === 'responses') return undefined;
+  if (api === 'responses') {
+    if (stop !== null) return { param: 'stop', message: `${noResponses} stop at a text; leave it out` };
+    return seed === null ? undefined : { param: 'seed', message: `${noResponses} take a seed; leave it out` };
+  }
   if (truncation === 'auto') return { param: 'truncation', message: `${noChat} truncate; use "disabled" or leave it out` };
   if (max_tool_calls !== null) return { param: 'max_tool_calls', message: `${noChat} limit tool calls; leave it out` };
   if (reasoning.summary !== null && reasoning.summary !== 'auto') {
@@ -53,6 +57,7 @@ function unsupportedSetting(api: Api, { include, truncation, max_tool_calls, rea
   return undefined;
 }
 
+const noResponses = 'the model provider is asked through the Responses API, which cannot';
 const noChat = 'the model provider is asked through Chat Completions, which cannot';
 
 /** @param list what the request calls the list: `input`, or `items` where they are put into a conversation. */

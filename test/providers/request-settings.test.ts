@@ -28,6 +28,7 @@ const rows: Readonly<Record<string, Row>> = {
   'for the provider alone': [words, words, words],
   'a limit of the output': [{ max_output_tokens: 7 }, { max_tokens: 7 }, { max_output_tokens: 7 }],
   'what only the Responses API has': [{ truncation: 'auto', max_tool_calls: 3 }, {}, { truncation: 'auto', max_tool_calls: 3 }],
+  'what only Chat Completions has': [{ stop: ['END'], seed: 7 }, { stop: ['END'], seed: 7 }, {}],
   'how much to say': [{ text: { format: { type: 'text' }, verbosity: 'low' } }, { verbosity: 'low' }, { text: { verbosity: 'low' } }],
   'any JSON': [
     { text: { format: { type: 'json_object' }, verbosity: null } },

@@ -23,6 +23,8 @@ void suite('settings', () => {
   const refused: readonly (readonly [made: Partial<ResponseSettings>, chat: string | undefined, responses?: string])[] = [
     [{ truncation: 'auto' }, 'truncation'],
     [{ max_tool_calls: 1 }, 'max_tool_calls'],
+    [{ stop: ['END'] }, undefined, 'stop'],
+    [{ seed: 7 }, undefined, 'seed'],
     [{ reasoning: { effort: null, summary: 'concise' } }, 'reasoning.summary'],
     [{ reasoning: { effort: null, summary: 'detailed' } }, 'reasoning.summary'],
     [{ include: ['reasoning.encrypted_content', 'message.output_text.logprobs'] }, 'include[1]', 'include[1]'],

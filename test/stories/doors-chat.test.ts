@@ -83,9 +83,6 @@ test('the paths with and without /v1 are the same, and a wrong method is 405', a
 test('an unknown field, and one that cannot be told to every provider, is refused by its name', async () => {
   await using world = await World.open();
   for (const [fields, param] of [
-    [{ seed: 7 }, 'seed'],
-    [{ stop: 'x' }, 'stop'],
-    [{ stop: ['x'] }, 'stop'],
     [{ n: 2 }, 'n'],
     [{ logprobs: true }, 'logprobs'],
     [{ logit_bias: { '1': 2 } }, 'logit_bias.1'],
@@ -102,6 +99,18 @@ test('an unknown field, and one that cannot be told to every provider, is refuse
     assert.deepEqual([status, error.param], [400, param], error.message);
   }
   assert.equal(world.model.requests.length, 0);
+});
+
+test('what only this API knows reaches a provider of this API, and another is not asked', async () => {
+  await using world = await World.open();
+  assert.equal((await world.call('POST', '/v1/chat/completions', { ...hi, stop: 'END', seed: 7 })).status, 200);
+  const { stop, seed } = world.model.requests.at(-1)?.body as { stop: unknown; seed: unknown };
+  assert.deepEqual([stop, seed], [['END'], 7]);
+  await using other = await World.open({ api: 'responses' });
+  for (const [field, value] of Object.entries({ stop: ['END'], seed: 7 })) {
+    const { status, body } = await other.call('POST', '/v1/chat/completions', { ...hi, [field]: value });
+    assert.deepEqual([status, (body['error'] as { param: string }).param], [400, field]);
+  }
 });
 
 test('harmless defaults of other clients are no reason to refuse', async () => {

@@ -16,6 +16,8 @@ export function settingsOf(body: ChatRequest, model: string, isStored: boolean):
     top_p: body.top_p ?? null,
     presence_penalty: body.presence_penalty ?? null,
     frequency_penalty: body.frequency_penalty ?? null,
+    stop: typeof body.stop === 'string' ? [body.stop] : body.stop?.length === 0 ? null : (body.stop ?? null),
+    seed: body.seed ?? null,
     max_output_tokens: maxTokensOf(body),
     text: { format: formatOf(body.response_format), verbosity: body.verbosity ?? null },
     tools: toolsOf(body),

@@ -1,4 +1,5 @@
 /** What a row of the database says, and as which type. */
+import { defaultSettings, type ResponseSettings } from '../../domain/response-settings.ts';
 import { isFailureCode } from '../../domain/failure.ts';
 import { isSettled, type ResponseStatus } from '../../domain/response.ts';
 import type { Settled } from '../../domain/agent-turn.ts';
@@ -15,7 +16,8 @@ export function turnOf(row: Row): TurnRow {
     previous: textOrNull(row['previous']),
     replaces: textOrNull(row['replaces']),
     status: row['status'] as ResponseStatus,
-    settings: parsed(row['settings']),
+    // One of an earlier version says less, an erased one nothing.
+    settings: { ...defaultSettings(''), ...parsed<Partial<ResponseSettings>>(row['settings']) },
     input: parsed(row['input']),
     bodyHash: text(row['body_hash']),
     createdAtMs: Number(row['created_at']),
