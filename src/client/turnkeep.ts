@@ -226,8 +226,8 @@ export {
   type TextFormat,
   type ToolChoice,
 } from '../domain/response-settings.ts';
-export type { InputPart, Item, Json, MessagePart, NewItem } from '../domain/item.ts';
+export type { InputPart, Json, MessagePart, NewItem } from '../domain/item.ts';
 export type { JournalRow, ResponseEvent } from '../domain/response-event.ts';
 export { sumOf, type ResponseObject, unknownUsage, type Usage } from '../domain/response.ts';
 export type { AttemptRow, SessionRow, TurnRow } from '../store/store.ts';
-export type { Submission, SubmittedItem, SubmitResult, WhenBusy } from './submission.ts';
+export type { Submission, SubmittedItem, SubmitResult } from './submission.ts';
