@@ -34,7 +34,8 @@ export class Database {
     mkdirSync(dirname(path), { recursive: true });
     this.#db = new DatabaseSync(path);
     // Several processes may open a new file at once; this once, waiting harms nobody.
-    this.#db.exec('PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL');
+    // What is deleted is overwritten: a turn that was not to be stored leaves nothing.
+    this.#db.exec('PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA secure_delete = ON');
     this.#migrate();
     this.#db.exec(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
   }
