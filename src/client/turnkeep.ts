@@ -11,7 +11,7 @@ import { readStream, settleTurn } from '../store/settle-turn.ts';
 import type { AttemptRow, InsertTurn, Store, TurnRow } from '../store/store.ts';
 import type { Delivery } from './delivery.ts';
 import { handOver } from './hand-over.ts';
-import { newId } from './ids.ts';
+import { newId, turnIdPattern } from './ids.ts';
 import { Sessions } from './sessions.ts';
 import { hashOf, outputsWithoutCall, type Submission, type SubmitResult, takenIn } from './submission.ts';
 import { startTitles } from './titles.ts';
@@ -115,6 +115,8 @@ export class Turnkeep {
 
   /** Stops a turn; what was shown stays. Answered within 2 s, even if its worker is dead. One that comes before its turn is remembered. */
   async cancel(tenant: string, id: string): Promise<CancelResult> {
+    // What cannot be the id of a turn need not be remembered.
+    if (!turnIdPattern.test(id)) return { type: 'unknown' };
     const request = await persist(() => this.#store.requestCancel(tenant, id, Date.now()));
     if (request.type === 'unknown') return request;
     if (request.type === 'accepted') await this.finishCancel(request.turn);
@@ -219,6 +221,7 @@ export class Turnkeep {
   }
 }
 
+export { turnIdPattern } from './ids.ts';
 export {
   defaultSettings,
   type FunctionTool,

@@ -1,7 +1,16 @@
 /** From a validated request, whichever door it came by, to an accepted turn; every refusal names its field. */
 import type { Context } from 'hono';
 import { z } from 'zod';
-import type { NewItem, ResponseSettings, Submission, SubmitResult, SubmittedItem, TurnRow, Turnkeep } from '../client/turnkeep.ts';
+import {
+  type NewItem,
+  type ResponseSettings,
+  type Submission,
+  type SubmitResult,
+  type SubmittedItem,
+  type TurnRow,
+  type Turnkeep,
+  turnIdPattern,
+} from '../client/turnkeep.ts';
 import type { GatewayEnv } from './env.ts';
 import { ApiError, notFound } from './errors.ts';
 
@@ -39,7 +48,7 @@ export const submitHeaders = z.object({
     .meta({ description: 'The same key gives the same turn.' }),
   'x-turnkeep-response-id': z
     .string()
-    .regex(/^resp_[\w-]{1,64}$/, 'must be "resp_" and 1 to 64 letters, digits, "_" or "-"')
+    .regex(turnIdPattern, 'must be "resp_" and 1 to 64 letters, digits, "_" or "-"')
     .optional()
     .meta({ description: "The response's id, chosen by the client." }),
   'x-turnkeep-when-busy': z

@@ -41,8 +41,10 @@ export function droppedContract(contract: Contract): void {
     await store.markDelivered('resp_a');
     assert.equal(await store.purgeUnstored({ deliveredBeforeMs: 9_000, settledBeforeMs: 1_000 }), 1);
     assert.deepEqual([await store.readTurn('resp_a'), await store.readJournal('resp_a')], [undefined, []]);
+    await store.requestCancel('default', 'resp_c', 2_000);
     await ended(store, 'resp_b', 2_000, { settings });
     assert.equal(await store.purgeUnstored({ deliveredBeforeMs: 1_000, settledBeforeMs: 9_000 }), 1);
+    assert.equal((await inserted(store, newTurn('resp_c', { createdAtMs: 2_001 }))).cancelRequestedAtMs, null, 'no turn came in time');
   });
 
   contract('past retention the journal goes, then the turn: what is left says that there was one', async (store) => {

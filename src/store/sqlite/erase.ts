@@ -16,7 +16,7 @@ export function deleteTurn(db: Database, tenant: string, id: string, atMs: numbe
   });
 }
 
-/** The turns that were not to be stored and have ended: those whose end a client got, and those nobody came back for. */
+/** What was kept for a while only: early cancels, and the turns that were not to be stored and have ended: those whose end a client got, and those nobody came back for. */
 export function purgeUnstored(db: Database, cut: { readonly deliveredBeforeMs: number; readonly settledBeforeMs: number }): number {
   return db.commit('quick', () => {
     const rows = db.all(
@@ -32,6 +32,7 @@ export function purgeUnstored(db: Database, cut: { readonly deliveredBeforeMs: n
       db.run('DELETE FROM branches WHERE id = ?', id);
       db.run('DELETE FROM turns WHERE id = ?', id);
     }
+    db.run('DELETE FROM early_cancels WHERE at < ?', cut.settledBeforeMs);
     return rows.length;
   });
 }
@@ -73,7 +74,6 @@ export function expire(db: Database, { beforeMs, atMs, limit }: RetentionCut): n
       beforeMs,
       limit,
     );
-    db.run('DELETE FROM early_cancels WHERE at < ?', beforeMs);
     return journals.length + sessions + turns.length + stones;
   });
 }
