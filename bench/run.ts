@@ -3,10 +3,11 @@
  * to the same server in the same run. It asserts nothing: progress on stderr, a table on stdout. Takes four minutes.
  *
  *     node bench/run.ts                  everything
- *     node bench/run.ts cpu cancel       some of: first-token (and history) journal cancel cpu throughput viewers
+ *     node bench/run.ts cpu cancel       some of: first-token (and history) journal cancel conversation cpu throughput viewers
  *     BENCH_FLAGS=--cpu-prof …           flags for Node, of the process with gateway and worker
  */
 import { measureCancel } from './measures/cancel.ts';
+import { measureConversation } from './measures/conversation.ts';
 import { measureCpu } from './measures/cpu.ts';
 import { measureFirstToken } from './measures/first-token.ts';
 import { measureHistory } from './measures/history.ts';
@@ -43,6 +44,7 @@ const measure = async (name: string, measuring: () => Promise<readonly Row[]>): 
   }
   if (wants('journal')) await measure('journal', async () => measureJournal(rig, inOne, await rig.startInTwo()));
   if (wants('cancel')) await measure('cancel', () => measureCancel(rig, inOne));
+  if (wants('conversation')) await measure('conversation', () => measureConversation(rig, inOne));
   if (wants('cpu')) await measure('CPU', () => measureCpu(rig, inOne));
   if (wants('viewers')) await measure('viewers', () => measureViewers(rig, inOne));
   if (wants('throughput')) await measure('throughput', () => measureThroughput(rig, inOne));

@@ -1,5 +1,6 @@
 /** Gateway, worker or both, as the commands run them, in a process that tells its CPU and when bytes of the model came in. */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { NativeConnection, Runtime } from '@temporalio/worker';
 import { pino } from 'pino';
 import { runRoles } from '../src/cli/roles.ts';
@@ -58,6 +59,8 @@ async function start({ address, dataDir, taskQueue, modelUrl, hasWorker, hasGate
   return promise;
 }
 
+const loop = monitorEventLoopDelay({ resolution: 1 });
+
 /** When the last piece of an answer came out of undici: the first moment that JavaScript knows of it. */
 let lastReceivedAtMs = Number.NaN;
 const onChunk = (): void => {
@@ -75,6 +78,16 @@ serveCalls({
   rssMb: () => {
     globalThis.gc?.();
     return process.memoryUsage.rss() / 1_048_576;
+  },
+  /** The longest stall of the event loop since it was switched on, in ms, when it is switched off. */
+  watchLoop: (isOn: boolean) => {
+    if (isOn) {
+      loop.reset();
+      loop.enable();
+      return 0;
+    }
+    loop.disable();
+    return loop.max / 1e6;
   },
   watchChunks: (isOn: boolean) => {
     if (isOn) subscribe(chunkChannel, onChunk);

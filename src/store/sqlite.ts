@@ -63,7 +63,7 @@ export function openSqliteStore(path: string): Store {
     listUnfinished: async (query) => turns.listUnfinished(db, query),
     listUnsubmittedBefore: async (turn) => turns.listUnsubmittedBefore(db, turn),
     recordInput: async (turn) => recordInput(db, turn),
-    readTranscript: async (turn) => readTranscript(db, turn),
+    readTranscript: (turn) => readTranscript(db, turn),
     requestCancel: async (tenant, id, atMs) => turns.requestCancel(db, tenant, id, atMs),
     listStuckCancels: async (acceptedBeforeMs, limit) => turns.listStuckCancels(db, acceptedBeforeMs, limit),
     purgeUnstored: async (cut) => erase.purgeUnstored(db, cut),

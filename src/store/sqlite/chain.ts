@@ -5,11 +5,12 @@
  * from the tip of a branch joins it; one that goes on from elsewhere begins a branch of its own. So a chain of any
  * length is a few stretches `(branch, up to depth)`, and a page of it, or the place of one item, is a look at an index.
  */
+import { setImmediate } from 'node:timers/promises';
 import type { TranscriptTurn } from '../../domain/prompt.ts';
 import type { Item } from '../../domain/item.ts';
 import type { ResponseStatus } from '../../domain/response.ts';
 import type { Database } from './database.ts';
-import { numberOrNull, parsed, text, textOrNull } from './rows.ts';
+import { parsed, text, textOrNull } from './rows.ts';
 
 export interface Place {
   readonly branch: string;
@@ -63,28 +64,38 @@ export function isOnChain(db: Database, leaf: Place, { branch, depth }: Place): 
   return stretches(db, leaf).some((stretch) => stretch.branch === branch && depth <= stretch.upTo);
 }
 
-/** The turns before this one, oldest first, with their items. */
-export function readTranscript(db: Database, turn: string): TranscriptTurn[] {
+const rowsAtOnce = 500;
+
+/** The turns before this one, oldest first, with their items. A long past is read in pieces, so that others run in between. */
+export async function readTranscript(db: Database, turn: string): Promise<TranscriptTurn[]> {
   const here = placeOf(db, turn);
   if (here === undefined) return [];
   const turns: (TranscriptTurn & { readonly items: Item[] })[] = [];
   for (const { branch, upTo } of stretches(db, here)) {
-    const rows = db.all(
-      `SELECT depth, position, status, error_code, item FROM turns LEFT JOIN items ON items.turn = turns.id
-       WHERE branch = ? AND depth <= ? AND turns.id <> ? ORDER BY depth, position`,
-      branch,
-      upTo,
-      turn,
-    );
-    let depth: number | undefined;
-    for (const row of rows) {
-      if (row['depth'] !== depth) {
-        depth = Number(row['depth']);
-        turns.push({ status: row['status'] as ResponseStatus, errorCode: textOrNull(row['error_code']), items: [] });
+    let depth = -1;
+    let position = -1;
+    for (;;) {
+      const rows = db.all(
+        `SELECT depth, position, status, error_code, item FROM turns JOIN items ON items.turn = turns.id
+         WHERE branch = ? AND depth BETWEEN ? AND ? AND (depth, position) > (?, ?) AND turns.id <> ? ORDER BY depth, position LIMIT ${rowsAtOnce}`,
+        branch,
+        depth,
+        upTo,
+        depth,
+        position,
+        turn,
+      );
+      for (const row of rows) {
+        if (row['depth'] !== depth) {
+          depth = Number(row['depth']);
+          turns.push({ status: row['status'] as ResponseStatus, errorCode: textOrNull(row['error_code']), items: [] });
+        }
+        position = Number(row['position']);
+        turns.at(-1)?.items.push(parsed(row['item']));
       }
-      if (numberOrNull(row['position']) !== null) turns.at(-1)?.items.push(parsed(row['item']));
+      if (rows.length < rowsAtOnce) break;
+      await setImmediate();
     }
   }
-  // Erased, with all it said.
-  return turns.filter(({ items }) => items.length > 0);
+  return turns;
 }

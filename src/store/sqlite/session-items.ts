@@ -28,8 +28,9 @@ export function readSessionItems(db: Database, session: SessionRow, { limit, ord
   const items: Item[] = [];
   for (const { branch, upTo } of order === 'asc' ? all : all.toReversed()) {
     if (items.length === limit) break;
-    const behind = cursor === undefined ? '' : `AND (depth, position) ${than} (?, ?)`;
-    const from = cursor === undefined ? [] : [cursor.depth, cursor.position];
+    // The place in the index to begin at, then what of that turn has been read.
+    const behind = cursor === undefined ? '' : `AND depth ${than}= ? AND (depth, position) ${than} (?, ?)`;
+    const from = cursor === undefined ? [] : [cursor.depth, cursor.depth, cursor.position];
     const sql = `SELECT item FROM turns JOIN items ON items.turn = turns.id WHERE branch = ? AND depth <= ? ${behind}
       ORDER BY depth ${direction}, position ${direction} LIMIT ?`;
     for (const row of db.all(sql, branch, upTo, ...from, limit - items.length)) items.push(parsed(row['item']));
