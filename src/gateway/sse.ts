@@ -20,19 +20,10 @@ export interface SseOptions {
   readonly idleCommentMs?: number | undefined;
   /** What a waiting viewer may be told in a comment: said once, when it is new. */
   readonly notice?: () => Promise<string | undefined>;
-  /** The end was written out. */
-  readonly onEnd?: () => Promise<void>;
 }
 
 /** Resolves when the stream has been written to its end or the viewer has gone. */
-export async function writeSse({
-  outgoing,
-  rows,
-  headers,
-  notice,
-  onEnd,
-  idleCommentMs = defaultIdleCommentMs,
-}: SseOptions): Promise<void> {
+export async function writeSse({ outgoing, rows, headers, notice, idleCommentMs = defaultIdleCommentMs }: SseOptions): Promise<void> {
   // Gone before we began: its `close` will not come again.
   if (outgoing.destroyed) return;
   const gone = new AbortController();
@@ -56,10 +47,7 @@ export async function writeSse({
       const drained = writeFrames(outgoing, framesOf(batch), gone.signal);
       if (drained !== undefined) await drained;
     }
-    if (!gone.signal.aborted) {
-      outgoing.end('data: [DONE]\n\n');
-      await onEnd?.();
-    }
+    if (!gone.signal.aborted) outgoing.end('data: [DONE]\n\n');
   } catch (error) {
     // Cut, not ended: a viewer must be able to tell that this was not the end, and resume.
     outgoing.destroy();

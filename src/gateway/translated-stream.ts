@@ -23,13 +23,11 @@ export interface TranslatedStream<State> {
   readonly idleCommentMs?: number | undefined;
   /** What a waiting viewer may be told in a comment: said once, when it is new. */
   readonly notice: () => Promise<string | undefined>;
-  /** The end was written out. */
-  readonly onEnd: () => Promise<void>;
 }
 
 /** Resolves when the stream has been written to its end or the viewer has gone. */
 export async function writeTranslated<State>(stream: TranslatedStream<State>): Promise<void> {
-  const { outgoing, rows, translator, preface = [], headers, notice, onEnd, idleCommentMs = defaultIdleCommentMs } = stream;
+  const { outgoing, rows, translator, preface = [], headers, notice, idleCommentMs = defaultIdleCommentMs } = stream;
   // Gone before we began: its `close` will not come again.
   if (outgoing.destroyed) return;
   const gone = new AbortController();
@@ -61,10 +59,7 @@ export async function writeTranslated<State>(stream: TranslatedStream<State>): P
       // A slow viewer lags on its own cursor; nothing waits for it (T12).
       if (!isWritten && !gone.signal.aborted) await once(outgoing, 'drain', { signal: gone.signal }).catch(() => undefined);
     }
-    if (!gone.signal.aborted) {
-      outgoing.end();
-      await onEnd();
-    }
+    if (!gone.signal.aborted) outgoing.end();
   } catch (error) {
     outgoing.destroy();
     throw error;
