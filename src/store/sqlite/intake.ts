@@ -125,6 +125,9 @@ function record(db: Database, turn: TurnRow): void {
 }
 
 function previousInSession(db: Database, { session, replaces }: TurnRow): string | null {
+  // Cancelled before it ran, it has no place yet, and what takes its place would have no past.
+  const replaced = replaces === null ? undefined : readTurn(db, replaces);
+  if (replaced !== undefined) record(db, replaced);
   const row =
     replaces === null
       ? db.one('SELECT leaf AS previous FROM sessions WHERE id = ?', session)
