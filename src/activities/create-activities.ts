@@ -12,6 +12,10 @@ export function createActivities(deps: ActivityDeps): TurnActivities {
     recordInput: (input) => recordInput(deps, input),
     writeTitle: (input) => writeTitle(deps, input),
     streamModel: (input) => streamModel(deps, input),
-    settleTurn: ({ turn, end }) => settleTurn(deps.store, turn, end, Date.now()),
+    async settleTurn({ turn, end }) {
+      // It was not to be stored, got its end from elsewhere and was dropped: asked again and again, its session would hang.
+      if ((await deps.store.readTurn(turn)) === undefined) return { status: 'failed', code: 'internal_error' };
+      return settleTurn(deps.store, turn, end, Date.now());
+    },
   };
 }

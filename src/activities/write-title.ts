@@ -30,15 +30,15 @@ export async function writeTitle(
       hasStarted = true;
       if (event.delta.type === 'text') text += event.delta.text;
     }
+    const title = titleOf(text);
+    if (title !== undefined) await persist(() => store.setTitle(session, title));
+    return { hasTitle: title !== undefined };
   } catch (error) {
-    if (!(error instanceof ProviderError)) throw error;
+    // Not the title's fault, and nothing is paid for yet: another worker may ask.
+    if (cancellationSignal().aborted && !hasStarted) throw error;
     // Only constant words: this goes into Temporal's history (T11).
-    const { code } = error.failure;
+    const code = error instanceof ProviderError ? error.failure.code : 'internal_error';
     const mayRetry = !hasStarted && (failureRules[code].retryable || code === 'provider_busy');
     throw ApplicationFailure.create({ message: failureRules[code].message, type: code, nonRetryable: !mayRetry });
   }
-  const title = titleOf(text);
-  if (title === undefined) return { hasTitle: false };
-  await persist(() => store.setTitle(session, title));
-  return { hasTitle: true };
 }

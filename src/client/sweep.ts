@@ -3,6 +3,7 @@
  * before Temporal's answer, Temporal was away, a workflow was terminated or its history lost), cancels that were
  * accepted and not carried out, titles nobody began, and what is to be dropped. Doing any of it twice is harmless.
  */
+import { setImmediate as nextTurnOfTheLoop } from 'node:timers/promises';
 import type { Store, TurnRow } from '../store/store.ts';
 import type { Delivery } from './delivery.ts';
 import { handOver, handOverPatienceMs } from './hand-over.ts';
@@ -88,10 +89,9 @@ export function startSweep({ store, delivery, retentionDays, cancel, onError }: 
     }
   }
 
-  /** In rounds, so that others may write in between. */
+  /** In rounds, so that others may write in between, and this process may beat, stream and answer: a round waits for nothing. */
   async function untilNone(round: () => Promise<number>): Promise<void> {
-    let taken = 1;
-    while (taken > 0) taken = isStopped ? 0 : await round();
+    for (let taken = 1; taken > 0; await nextTurnOfTheLoop()) taken = isStopped ? 0 : await round();
   }
 
   async function purge(): Promise<void> {

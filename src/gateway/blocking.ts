@@ -14,7 +14,12 @@ export async function writeWhenReady(
   outgoing.on('close', () => {
     gone.abort();
   });
-  outgoing.writeHead(200, { 'content-type': 'application/json; charset=utf-8', ...headers });
+  outgoing.writeHead(200, {
+    'content-type': 'application/json; charset=utf-8',
+    // nginx would hold the headers back with the body, until clients give up on them.
+    'x-accel-buffering': 'no',
+    ...headers,
+  });
   outgoing.flushHeaders();
   const blank = setInterval(() => outgoing.write(' '), idleBlankMs);
   try {

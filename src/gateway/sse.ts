@@ -11,12 +11,10 @@ import { type Frames, framesOf } from './frames.ts';
 export interface SseOptions extends EventStreamOptions {
   /** Ends when the turn has ended. Must stop when `signal` aborts. */
   readonly rows: (signal: AbortSignal) => AsyncIterable<readonly JournalRow[]>;
-  /** The end was written out. */
-  readonly onEnd?: () => Promise<void>;
 }
 
 /** Resolves when the stream has been written to its end or the viewer has gone. */
-export async function writeSse({ rows, onEnd, ...options }: SseOptions): Promise<void> {
+export async function writeSse({ rows, ...options }: SseOptions): Promise<void> {
   const { outgoing } = options;
   const stream = openEventStream(options);
   if (stream === undefined) return;
@@ -27,10 +25,7 @@ export async function writeSse({ rows, onEnd, ...options }: SseOptions): Promise
       const drained = writeFrames(outgoing, framesOf(batch), signal);
       if (drained !== undefined) await drained;
     }
-    if (!signal.aborted) {
-      outgoing.end('data: [DONE]\n\n');
-      await onEnd?.();
-    }
+    if (!signal.aborted) outgoing.end('data: [DONE]\n\n');
   } catch (error) {
     // Cut, not ended: a viewer must be able to tell that this was not the end, and resume.
     outgoing.destroy();

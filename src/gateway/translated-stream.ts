@@ -13,18 +13,10 @@ export interface TranslatedStream<State> extends EventStreamOptions {
   readonly translator: Translator<State>;
   /** What is shown before the first row. */
   readonly preface?: readonly Frame[];
-  /** The end was written out. */
-  readonly onEnd: () => Promise<void>;
 }
 
 /** Resolves when the stream has been written to its end or the viewer has gone. */
-export async function writeTranslated<State>({
-  rows,
-  translator,
-  preface = [],
-  onEnd,
-  ...options
-}: TranslatedStream<State>): Promise<void> {
+export async function writeTranslated<State>({ rows, translator, preface = [], ...options }: TranslatedStream<State>): Promise<void> {
   const { outgoing } = options;
   const stream = openEventStream(options);
   if (stream === undefined) return;
@@ -43,10 +35,7 @@ export async function writeTranslated<State>({
       // A slow viewer lags on its own cursor; nothing waits for it (T12).
       if (!isWritten && !signal.aborted) await once(outgoing, 'drain', { signal: signal }).catch(() => undefined);
     }
-    if (!signal.aborted) {
-      outgoing.end();
-      await onEnd();
-    }
+    if (!signal.aborted) outgoing.end();
   } catch (error) {
     outgoing.destroy();
     throw error;

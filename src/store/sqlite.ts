@@ -88,7 +88,7 @@ export function openSqliteStore(path: string): Store {
     newestSeq: async (turn) => newestSeq(db, turn),
 
     probe: async () => {
-      db.commit('quick', () => db.run('UPDATE journal_head SET epoch = epoch WHERE turn IS NULL'));
+      db.commit('quick', () => db.run(`UPDATE journal_head SET epoch = epoch WHERE turn = ''`));
     },
     close: async () => {
       tail.close();

@@ -17,6 +17,7 @@ import {
   continueAsNew,
   defineSignal,
   isCancellation,
+  patched,
   proxyActivities,
   proxyLocalActivities,
   setHandler,
@@ -37,6 +38,8 @@ export const cancel = defineSignal<[turn: string]>(cancelSignal);
 /** How long a cancelled activity may take to hand in what it has (T5). */
 const partialGraceMs = 1_500;
 const step = 1;
+/** The marker of a change that old histories do not know. */
+const leftOfThree = 'requests-left-of-the-three';
 
 const { recordInput } = proxyLocalActivities<TurnActivities>({
   startToCloseTimeout: '10s',
@@ -164,7 +167,8 @@ function resultOf({ cause }: ActivityFailure): TurnResult {
     return { type: 'failed', failure: failureOf('internal_error') };
   }
   const details = cause.details?.[0] as StreamFailureDetails | undefined;
-  if (cause.nonRetryable !== true) {
+  // Runs from before this took the last of these failures for the turn's end: they replay without the marker (T10).
+  if (cause.nonRetryable !== true && patched(leftOfThree)) {
     // Temporal's attempts ran out, some of them on workers that never sent a request: what is left of the three is ours.
     const failure = failureOf('transport_failed');
     return details === undefined ? { type: 'lost' } : { type: 'busy', failure, hint: {}, requestsMade: details.requestsMade };

@@ -47,6 +47,9 @@ export async function sceneOf({ scripts, api = 'chat', settings = {} }: SceneOpt
     attempt(environment = new MockActivityEnvironment()) {
       return environment.run(activities.streamModel, { ...input, deadlineAtMs: Date.now() + 60_000 });
     },
+    settle() {
+      return activities.settleTurn({ turn: 'resp_a', end: { status: 'cancelled' } });
+    },
     /** Resolves once an event of this type is in the journal. */
     async shown(type = 'response.output_text.delta') {
       const watching = new AbortController();

@@ -67,3 +67,16 @@ test('nginx: a blocking answer, and the openai client through it', async (t) => 
   assert.equal((await client.responses.create({ model: 'scripted', input: 'hi' })).output_text, 'Hello world');
   assert.equal((await client.responses.stream({ model: 'scripted', input: 'hi' }).finalResponse()).output_text, 'Hello world');
 });
+
+test('nginx: the headers of a whole answer pass while the model is still at it, so that no client gives up on them', async (t) => {
+  const program = await needNginx(t);
+  if (program === undefined) return;
+  await using world = await World.open({ model: () => ({ fallback: heldAnswer }) });
+  await using nginx = await startNginx(program, world.url);
+  const headers = { 'content-type': 'application/json' };
+  // Chat Completions hold theirs for a while, so that a quick failure can have its status: not awaited here.
+  const response = await fetch(`${nginx.url}/v1/responses`, { method: 'POST', headers, body: JSON.stringify({ input: 'hi' }) });
+  assert.equal(response.status, 200);
+  for (const word of words) world.model.release(word);
+  assert.equal(((await response.json()) as { status: string }).status, 'completed');
+});

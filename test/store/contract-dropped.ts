@@ -79,4 +79,16 @@ export function droppedContract(contract: Contract): void {
     assert.equal(await store.readSession('default', 'conv_a'), undefined);
     assert.deepEqual([(await store.readTurn('resp_a'))?.erasedBy, (await store.readTurn('resp_b'))?.erasedBy], ['retention', 'retention']);
   });
+
+  contract('a turn that its owner deleted goes past retention with its words, and keeps no past of its own', async (store) => {
+    await store.createSession({ id: 'conv_a', tenant: 'default', metadata: {}, createdAtMs: 1 });
+    await ended(store, 'resp_a', 2_000, { session: 'conv_a' });
+    await ended(store, 'resp_b', 2_000, { session: 'conv_a' });
+    await store.deleteTurn('default', 'resp_b', 2_500);
+    await expireAll(store, 2_000);
+    assert.equal((await store.findItems('default', ['msg_resp_a', 'msg_resp_b'])).size, 2);
+    await expireAll(store, 5_000);
+    assert.equal((await store.findItems('default', ['msg_resp_a', 'msg_resp_b'])).size, 0);
+    assert.deepEqual([(await store.readTurn('resp_a'))?.erasedBy, await store.readTurn('resp_b')], ['retention', undefined]);
+  });
 }

@@ -185,6 +185,20 @@ export function intakeContract(contract: Contract): void {
     );
   });
 
+  contract('T1 · what takes the place of a turn that was cancelled before it was recorded has the past of that', async (store) => {
+    await store.createSession({ id: 'conv_a', tenant: 'default', metadata: {}, createdAtMs: 1 });
+    await inserted(store, newTurn('resp_a', { session: 'conv_a' }));
+    await store.recordInput('resp_a');
+    await inserted(store, newTurn('resp_b', { session: 'conv_a' }));
+    await settleTurn(store, 'resp_b', { status: 'cancelled' }, 6_000);
+    await inserted(store, newTurn('resp_c', { session: 'conv_a', replaces: 'resp_b' }));
+    await store.recordInput('resp_c');
+    assert.deepEqual(
+      (await store.readTranscript('resp_c')).map(({ items }) => items.map((item) => item.id)),
+      [['msg_resp_a']],
+    );
+  });
+
   contract('T1 · a turn that goes on from one that was cancelled before it was recorded comes behind its words', async (store) => {
     await inserted(store, newTurn('resp_a'));
     await settleTurn(store, 'resp_a', { status: 'cancelled' }, 6_000);

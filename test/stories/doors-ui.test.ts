@@ -192,6 +192,22 @@ test('T1 · the same message posted twice is one turn, and both viewers read the
   assert.equal(world.model.requests.length, 1);
 });
 
+test('T1 · a conversation whose newest turn was deleted is not told its own past again', async () => {
+  await using world = await World.open();
+  world.model.enqueue(chatAnswer('Hello'), chatAnswer('Fine'));
+  const first = await post(world, { id: chatOf(world), messages: [question('u1', 'hi')] });
+  await first.text();
+  const id = first.headers.get('x-turnkeep-response-id') ?? '';
+  assert.equal((await world.call('DELETE', `/v1/responses/${id}`)).status, 200);
+  const answer: UIMessage = { id, role: 'assistant', parts: [{ type: 'text', text: 'Hello' }] };
+  await (await post(world, { id: chatOf(world), messages: [question('u1', 'hi'), answer, question('u2', 'how are you?')] })).text();
+  assert.deepEqual(lastAsked(world), [
+    ['user', 'hi'],
+    ['assistant', 'Hello'],
+    ['user', 'how are you?'],
+  ]);
+});
+
 test("the client's own tools: the calls go out, their outputs come back, one message tells it all", async () => {
   await using world = await World.open();
   world.model.enqueue(chatToolCalls({ id: 'call_a', name: 'weather', arguments: { city: 'Oslo' } }), [

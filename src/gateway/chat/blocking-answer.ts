@@ -7,6 +7,7 @@ import type { Context } from 'hono';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import type { ResponseObject, TurnRow, Turnkeep } from '../../client/turnkeep.ts';
 import { writeWhenReady } from '../blocking.ts';
+import { markOnceSent } from '../delivered.ts';
 import type { GatewayEnv } from '../env.ts';
 import { type ChatError, chatErrorOf, statusOf } from './chat-error.ts';
 import { completionOf, finishOf } from './completion.ts';
@@ -33,17 +34,17 @@ export async function answerWhole({ c, turnkeep, turn, isLegacy, headers, header
   const early = await Promise.race([settled, late]);
   if (early !== undefined) {
     const { status, body } = answerOf(await turnkeep.readResponse(early), isLegacy);
-    await turnkeep.markDelivered(turn.id);
+    markOnceSent(outgoing, () => turnkeep.markDelivered(turn.id), onError);
     const isFailure = status !== 200;
     return c.json(body, status, { ...headers, ...(isFailure ? { 'x-should-retry': 'false' } : {}) });
   }
   if (gone.signal.aborted) return RESPONSE_ALREADY_SENT;
+  markOnceSent(outgoing, () => turnkeep.markDelivered(turn.id), onError);
   const answered = writeWhenReady(
     outgoing,
     async () => {
       const row = await settled;
       if (row === undefined) return undefined;
-      await turnkeep.markDelivered(turn.id);
       return answerOf(await turnkeep.readResponse(row), isLegacy).body;
     },
     headers,

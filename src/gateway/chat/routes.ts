@@ -3,6 +3,7 @@ import type { Context } from 'hono';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import type { SessionRow, Turnkeep } from '../../client/turnkeep.ts';
 import { refusals } from '../answers.ts';
+import { markOnceSent } from '../delivered.ts';
 import type { GatewayEnv } from '../env.ts';
 import { retryNotice } from '../retry-notice.ts';
 import type { Routes } from '../route.ts';
@@ -45,6 +46,7 @@ export function chatRoutes(routes: Routes, deps: ChatDeps): void {
       const headers = { 'x-turnkeep-response-id': turn.id, 'x-request-id': c.get('requestId') };
       const options = { isLegacy: isLegacy(body), includesUsage: body.stream_options?.include_usage === true };
       if (body.stream !== true) return answerWhole({ c, turnkeep, turn, headers, headersWithinMs, onError: onStreamError, ...options });
+      markOnceSent(c.env.outgoing, () => turnkeep.markDelivered(turn.id), onStreamError);
       writeTranslated({
         outgoing: c.env.outgoing,
         translator: chatChunks(options),
@@ -52,7 +54,6 @@ export function chatRoutes(routes: Routes, deps: ChatDeps): void {
         headers,
         idleCommentMs,
         notice: () => retryNotice(turnkeep, turn.id),
-        onEnd: () => turnkeep.markDelivered(turn.id),
       }).catch(onStreamError);
       return RESPONSE_ALREADY_SENT;
     },

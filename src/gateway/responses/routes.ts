@@ -2,8 +2,9 @@
 import type { Context } from 'hono';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import type { TurnRow, Turnkeep } from '../../client/turnkeep.ts';
-import { anyItem, deleted, listOf as listSchema, ok, refusals, response } from '../answers.ts';
+import { anyItem, deleted, listOf as listSchema, ok, refusals, response as responseSchema } from '../answers.ts';
 import { writeWhenReady } from '../blocking.ts';
+import { markOnceSent } from '../delivered.ts';
 import type { GatewayEnv } from '../env.ts';
 import { ApiError, notFound } from '../errors.ts';
 import { listOf, type PageQuery, pageOf } from '../page-of.ts';
@@ -34,7 +35,7 @@ export function responsesRoutes(routes: Routes, deps: ResponsesDeps): void {
       headers: submitHeaders,
       body: createResponse,
       answers: {
-        200: { description: 'The response, or its events.', schema: response, mediaTypes },
+        200: { description: 'The response, or its events.', schema: responseSchema, mediaTypes },
         ...refusals(400, 401, 404, 409, 413, 422, 429),
       },
     },
@@ -48,6 +49,7 @@ export function responsesRoutes(routes: Routes, deps: ResponsesDeps): void {
       if (body.stream === true) return stream(c, deps, turn, -1);
       const headers = { 'x-turnkeep-response-id': turn.id };
       if (body.background === true) return c.json(await turnkeep.readResponse(turn), 200, headers);
+      markOnceSent(c.env.outgoing, () => turnkeep.markDelivered(turn.id), onStreamError);
       const answered = writeWhenReady(c.env.outgoing, (signal) => whole(turnkeep, turn, signal), {
         ...headers,
         'x-request-id': c.get('requestId'),
@@ -64,7 +66,10 @@ export function responsesRoutes(routes: Routes, deps: ResponsesDeps): void {
       tag,
       summary: 'Read a response, or follow its events from any point',
       query: retrieveQuery,
-      answers: { 200: { description: 'The response, or its events.', schema: response, mediaTypes }, ...refusals(400, 401, 404, 410, 429) },
+      answers: {
+        200: { description: 'The response, or its events.', schema: responseSchema, mediaTypes },
+        ...refusals(400, 401, 404, 410, 429),
+      },
     },
     async (c, { query }) => {
       const turn = await known(c, turnkeep);
@@ -74,8 +79,9 @@ export function responsesRoutes(routes: Routes, deps: ResponsesDeps): void {
       if (query.starting_after !== undefined) {
         throw new ApiError({ status: 400, param: 'starting_after', message: "Invalid 'starting_after': it goes with stream=true." });
       }
-      if (turn.settledAtMs !== null) await turnkeep.markDelivered(turn.id);
-      return c.json(await turnkeep.readResponse(turn));
+      const response = await turnkeep.readResponse(turn);
+      if (turn.settledAtMs !== null) markOnceSent(c.env.outgoing, () => turnkeep.markDelivered(turn.id), onStreamError);
+      return c.json(response);
     },
   );
 
@@ -86,7 +92,7 @@ export function responsesRoutes(routes: Routes, deps: ResponsesDeps): void {
       tag,
       summary: 'Stop a turn; what was shown stays',
       description: 'A cancel may come before its turn: it is remembered for 10 minutes.',
-      answers: { 200: ok('The response as it ended.', response), ...refusals(400, 401, 404, 429) },
+      answers: { 200: ok('The response as it ended.', responseSchema), ...refusals(400, 401, 404, 429) },
     },
     async (c) => {
       const id = c.req.param('id') ?? '';
@@ -138,9 +144,7 @@ export function responsesRoutes(routes: Routes, deps: ResponsesDeps): void {
 /** The response once the turn has ended; undefined when the client has gone before. */
 async function whole(turnkeep: Turnkeep, turn: TurnRow, signal: AbortSignal): Promise<unknown> {
   const settled = await turnkeep.settled(turn.id, signal);
-  if (settled === undefined) return undefined;
-  await turnkeep.markDelivered(turn.id);
-  return turnkeep.readResponse(settled);
+  return settled === undefined ? undefined : turnkeep.readResponse(settled);
 }
 
 function inputPage({ input }: TurnRow, query: PageQuery): TurnRow['input'] | undefined {

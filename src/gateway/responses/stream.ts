@@ -2,6 +2,7 @@
 import type { Context } from 'hono';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import type { TurnRow, Turnkeep } from '../../client/turnkeep.ts';
+import { markOnceSent } from '../delivered.ts';
 import type { GatewayEnv } from '../env.ts';
 import { ApiError } from '../errors.ts';
 import { retryNotice } from '../retry-notice.ts';
@@ -22,11 +23,11 @@ export async function stream(
   after: number,
 ): Promise<Response> {
   if (turn.settledAtMs !== null && !(await turnkeep.hasJournal(turn))) throw pastRetention(turn.id);
+  markOnceSent(c.env.outgoing, () => turnkeep.markDelivered(turn.id), onStreamError);
   const written = writeSse({
     outgoing: c.env.outgoing,
     idleCommentMs,
     rows: (signal) => turnkeep.follow(turn.id, after, signal),
-    onEnd: () => turnkeep.markDelivered(turn.id),
     notice: () => retryNotice(turnkeep, turn.id),
     headers: { 'x-request-id': c.get('requestId'), 'x-turnkeep-response-id': turn.id },
   });

@@ -31,7 +31,8 @@ export async function placementOf(body: UiRequest, session: SessionRow, answers:
   const all = messages.flatMap((message, index) => itemsOf(message, where(index)));
   // The request that began the conversation, sent again, is told whole as it was then.
   const isRepeat = newest !== undefined && body.trigger !== 'regenerate-message' && isSame(newest, all);
-  if (newest === undefined || isRepeat) {
+  // Not whether its newest turn can be read: of a deleted one, and of items put in by hand, the words are there too (T1).
+  if (session.leaf === null || isRepeat) {
     return { input: filled(all), ...goesOn, ...keyOf(session, body, last, undefined) };
   }
 
@@ -47,8 +48,8 @@ export async function placementOf(body: UiRequest, session: SessionRow, answers:
   const outputs = answer === undefined ? [] : newOutputsOf(answer, where(answered));
   // What the turn before took in is told again where its answer never reached the interface.
   const earlier = tail.slice(0, -1).flat();
-  const asked = isSame(newest, earlier) ? tail.slice(-1).flat() : tail.flat();
-  const unheard = tail.length === 0 ? outputs : outputs.filter((output) => !isKnown(newest, output));
+  const asked = newest !== undefined && isSame(newest, earlier) ? tail.slice(-1).flat() : tail.flat();
+  const unheard = tail.length === 0 ? outputs : outputs.filter((output) => newest === undefined || !isKnown(newest, output));
   return { input: filled([...unheard, ...asked]), ...goesOn, ...keyOf(session, body, last, undefined) };
 }
 

@@ -3,6 +3,7 @@ import type { Context } from 'hono';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import type { TurnRow } from '../../client/turnkeep.ts';
 import { refusals } from '../answers.ts';
+import { markOnceSent } from '../delivered.ts';
 import type { GatewayEnv } from '../env.ts';
 import { retryNotice } from '../retry-notice.ts';
 import type { Routes } from '../route.ts';
@@ -94,6 +95,7 @@ export function uiRoutes(routes: Routes, deps: UiDeps): void {
   }
 
   function show(c: Context<GatewayEnv>, turn: TurnRow, translator: Translator<PartsState>, preface: readonly Frame[]): Response {
+    markOnceSent(c.env.outgoing, () => turnkeep.markDelivered(turn.id), onStreamError);
     writeTranslated({
       outgoing: c.env.outgoing,
       translator,
@@ -106,7 +108,6 @@ export function uiRoutes(routes: Routes, deps: UiDeps): void {
         'x-request-id': c.get('requestId'),
       },
       notice: () => retryNotice(turnkeep, turn.id),
-      onEnd: () => turnkeep.markDelivered(turn.id),
     }).catch(onStreamError);
     return RESPONSE_ALREADY_SENT;
   }

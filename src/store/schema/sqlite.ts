@@ -85,4 +85,15 @@ export const migrations: readonly string[] = [
     tenant TEXT NOT NULL, id TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (tenant, id)
   ) STRICT, WITHOUT ROWID;
   `,
+
+  // So that neither a long session nor what is past retention is walked. Queries name the first by hand: SQLite, which
+  // keeps no statistics, takes it for no better than all turns of the session.
+  `
+  DROP INDEX turns_unsettled;
+  CREATE INDEX turns_unfinished ON turns (tenant, session, ordinal) WHERE settled_at IS NULL OR recorded = 0;
+  CREATE INDEX sessions_by_leaf ON sessions (leaf) WHERE leaf IS NOT NULL;
+  CREATE INDEX sessions_by_age ON sessions (touched_at);
+  DROP INDEX turns_by_end;
+  CREATE INDEX turns_by_end ON turns (settled_at) WHERE settled_at IS NOT NULL AND erased_by IS NOT 'retention';
+  `,
 ];

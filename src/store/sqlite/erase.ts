@@ -1,8 +1,8 @@
 /** What is dropped: turns their owner deletes, what was not to be stored, and all that is past retention. */
 import type { RetentionCut } from '../store.ts';
 import type { Database } from './database.ts';
-import { readTurn } from './turns.ts';
 import { text } from './rows.ts';
+import { readTurn } from './turns.ts';
 
 export function deleteTurn(db: Database, tenant: string, id: string, atMs: number): boolean {
   return db.commit('durable', () => {
@@ -25,13 +25,7 @@ export function purgeUnstored(db: Database, cut: { readonly deliveredBeforeMs: n
       cut.settledBeforeMs,
       cut.deliveredBeforeMs,
     );
-    for (const row of rows) {
-      const id = text(row['id']);
-      dropJournal(db, id);
-      for (const table of ['items', 'attempts']) db.run(`DELETE FROM ${table} WHERE turn = ?`, id);
-      db.run('DELETE FROM branches WHERE id = ?', id);
-      db.run('DELETE FROM turns WHERE id = ?', id);
-    }
+    for (const row of rows) dropTurn(db, text(row['id']));
     db.run('DELETE FROM early_cancels WHERE at < ?', cut.settledBeforeMs);
     return rows.length;
   });
@@ -41,7 +35,7 @@ export function purgeUnstored(db: Database, cut: { readonly deliveredBeforeMs: n
 export function expire(db: Database, { beforeMs, atMs, limit }: RetentionCut): number {
   return db.commit('quick', () => {
     const journals = db.all(
-      `SELECT id FROM turns JOIN journal_head ON journal_head.turn = turns.id WHERE settled_at < ? AND erased_at IS NULL LIMIT ?`,
+      `SELECT id FROM turns JOIN journal_head ON journal_head.turn = turns.id WHERE settled_at < ? AND erased_by IS NOT 'retention' LIMIT ?`,
       beforeMs,
       limit,
     );
@@ -56,7 +50,7 @@ export function expire(db: Database, { beforeMs, atMs, limit }: RetentionCut): n
     );
     // The past of a turn that is kept is kept with it.
     const turns = db.all(
-      `SELECT id FROM turns WHERE settled_at < ? AND erased_at IS NULL AND recorded = 1
+      `SELECT id, erased_by FROM turns WHERE settled_at < ? AND erased_by IS NOT 'retention' AND recorded = 1
          AND NOT EXISTS (SELECT 1 FROM sessions WHERE leaf = turns.id)
          AND NOT EXISTS (SELECT 1 FROM turns AS next WHERE next.previous = turns.id AND next.erased_by IS NOT 'retention')
        LIMIT ?`,
@@ -65,16 +59,17 @@ export function expire(db: Database, { beforeMs, atMs, limit }: RetentionCut): n
     );
     for (const row of turns) {
       const id = text(row['id']);
-      erase(db, id, atMs, 'retention');
-      for (const table of ['items', 'attempts']) db.run(`DELETE FROM ${table} WHERE turn = ?`, id);
+      // For its owner it is gone already: what was left are the words that others went on from.
+      if (row['erased_by'] === 'owner') dropTurn(db, id);
+      else {
+        erase(db, id, atMs, 'retention');
+        for (const table of ['items', 'attempts']) db.run(`DELETE FROM ${table} WHERE turn = ?`, id);
+      }
     }
     // What is left says that there was a turn (410); it goes after as long again.
-    const stones = db.run(
-      `DELETE FROM turns WHERE ordinal IN (SELECT ordinal FROM turns WHERE erased_by = 'retention' AND erased_at < ? LIMIT ?)`,
-      beforeMs,
-      limit,
-    );
-    return journals.length + sessions + turns.length + stones;
+    const stones = db.all(`SELECT id FROM turns WHERE erased_by = 'retention' AND erased_at < ? LIMIT ?`, beforeMs, limit);
+    for (const row of stones) dropTurn(db, text(row['id']));
+    return journals.length + sessions + turns.length + stones.length;
   });
 }
 
@@ -87,6 +82,14 @@ function erase(db: Database, id: string, atMs: number, by: 'owner' | 'retention'
     by,
     id,
   );
+}
+
+/** All of it, and the branch it began: whatever stood in that is gone too. */
+function dropTurn(db: Database, id: string): void {
+  dropJournal(db, id);
+  for (const table of ['items', 'attempts']) db.run(`DELETE FROM ${table} WHERE turn = ?`, id);
+  db.run('DELETE FROM branches WHERE id = ?', id);
+  db.run('DELETE FROM turns WHERE id = ?', id);
 }
 
 function dropJournal(db: Database, id: string): void {

@@ -5,10 +5,7 @@ import type { Database, Row } from './database.ts';
 import { insertItems } from './items.ts';
 import { text, turnOf } from './rows.ts';
 import { touchSession } from './sessions.ts';
-import { readTurn } from './turns.ts';
-
-/** A cancel that came before its turn counts this long. */
-const earlyCancelMs = 10 * 60_000;
+import { earlyCancelMs, readTurn, unsettledTurns } from './turns.ts';
 
 export function insertTurn(db: Database, turn: NewTurn): InsertTurn {
   return db.commit('durable', (): InsertTurn => {
@@ -94,15 +91,14 @@ function findTwin(db: Database, { tenant, bodyHash, session }: NewTurn, settledA
 
 /** The unsettled turns of a session: the first runs, the others wait. */
 function openTurnsOf(db: Database, tenant: string, session: string): string[] {
-  const sql = 'SELECT id FROM turns WHERE tenant = ? AND session = ? AND settled_at IS NULL ORDER BY ordinal';
-  return db.all(sql, tenant, session).map((row) => text(row['id']));
+  return db.all(`SELECT id FROM ${unsettledTurns} AND session = ? ORDER BY ordinal`, tenant, session).map((row) => text(row['id']));
 }
 
 function refusalOf(db: Database, { tenant, whenBusy, limits }: NewTurn, open: readonly string[]): InsertTurn | undefined {
   const [running] = open;
   if (running !== undefined && whenBusy === 'reject') return { type: 'busy', running };
   if (open.length > limits.maxWaitingTurns) return { type: 'queue_full' };
-  const unsettled = Number(db.one('SELECT count(*) AS n FROM turns WHERE tenant = ? AND settled_at IS NULL', tenant)?.['n']);
+  const unsettled = Number(db.one(`SELECT count(*) AS n FROM ${unsettledTurns}`, tenant)?.['n']);
   return unsettled >= limits.maxRunningTurns ? { type: 'too_many' } : undefined;
 }
 
@@ -129,6 +125,9 @@ function record(db: Database, turn: TurnRow): void {
 }
 
 function previousInSession(db: Database, { session, replaces }: TurnRow): string | null {
+  // Cancelled before it ran, it has no place yet, and what takes its place would have no past.
+  const replaced = replaces === null ? undefined : readTurn(db, replaces);
+  if (replaced !== undefined) record(db, replaced);
   const row =
     replaces === null
       ? db.one('SELECT leaf AS previous FROM sessions WHERE id = ?', session)

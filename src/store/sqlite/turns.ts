@@ -3,6 +3,13 @@ import type { CancelRequest, TurnRow, UnfinishedQuery } from '../store.ts';
 import type { Database } from './database.ts';
 import { turnOf } from './rows.ts';
 
+/** A cancel that came before its turn counts this long. */
+export const earlyCancelMs = 10 * 60_000;
+
+/** Of a tenant; the condition is that of the index, which a turn leaves once it is done with. */
+export const unsettledTurns =
+  'turns INDEXED BY turns_unfinished WHERE (settled_at IS NULL OR recorded = 0) AND settled_at IS NULL AND tenant = ?';
+
 export function readTurn(db: Database, id: string): TurnRow | undefined {
   const row = db.one('SELECT * FROM turns WHERE id = ?', id);
   return row === undefined ? undefined : turnOf(row);
@@ -20,8 +27,7 @@ export function findTurn(db: Database, tenant: string, id: string): TurnRow | un
 }
 
 export function listUnsettledOf(db: Database, tenant: string, session: string): TurnRow[] {
-  const sql = 'SELECT * FROM turns WHERE tenant = ? AND session = ? AND settled_at IS NULL ORDER BY ordinal';
-  return db.all(sql, tenant, session).map(turnOf);
+  return db.all(`SELECT * FROM ${unsettledTurns} AND session = ? ORDER BY ordinal`, tenant, session).map(turnOf);
 }
 
 export function listUnfinished(db: Database, { createdBeforeMs, onlyUnsubmitted, afterOrdinal, limit }: UnfinishedQuery) {
@@ -40,7 +46,7 @@ export function listUnfinished(db: Database, { createdBeforeMs, onlyUnsubmitted,
 export function listUnsubmittedBefore(db: Database, turn: string): TurnRow[] {
   return db
     .all(
-      `SELECT earlier.* FROM turns AS later JOIN turns AS earlier
+      `SELECT earlier.* FROM turns AS later JOIN turns AS earlier INDEXED BY turns_unfinished
          ON earlier.session = later.session AND earlier.ordinal < later.ordinal AND earlier.tenant = later.tenant
        WHERE later.id = ? AND earlier.submitted = 0 AND (earlier.settled_at IS NULL OR earlier.recorded = 0) ORDER BY earlier.ordinal`,
       turn,

@@ -1,0 +1,39 @@
+/** The sweep beside everything else that its process does. */
+import assert from 'node:assert/strict';
+import { DatabaseSync } from 'node:sqlite';
+import { test } from 'node:test';
+import { setImmediate as nextTurnOfTheLoop } from 'node:timers/promises';
+import { Client, Connection } from '@temporalio/client';
+import { Delivery } from '../../src/client/delivery.ts';
+import { startSweep } from '../../src/client/sweep.ts';
+import { defaultSettings } from '../../src/domain/response-settings.ts';
+import { settleTurn } from '../../src/store/settle-turn.ts';
+import { newTurn } from '../store/contract.ts';
+import { temporaryDatabase } from '../store/temporary.ts';
+
+test('between two rounds of a sweep its process does what else it has to do', async () => {
+  await using database = temporaryDatabase();
+  const store = database.open();
+  const settings = { ...defaultSettings('scripted'), store: false };
+  for (let n = 0; n < 450; n++) {
+    const id = `resp_${n}`;
+    await store.insertTurn(newTurn(id, { settings }));
+    await store.recordInput(id);
+    await settleTurn(store, id, { status: 'cancelled' }, 1_000);
+  }
+  const db = new DatabaseSync(database.path);
+  const count = db.prepare('SELECT count(*) AS n FROM turns');
+  // Never connected: there is nothing to hand over.
+  const { workflow: workflows } = new Client({ connection: Connection.lazy() });
+  const delivery = new Delivery({ workflows, taskQueue: 'none', isEager: false });
+  const errors: unknown[] = [];
+  const seen = new Set<number>();
+  const sweep = startSweep({ store, delivery, retentionDays: 30, cancel: async () => {}, onError: (error) => errors.push(error) });
+  while (!seen.has(0)) {
+    seen.add(Number(count.get()?.['n']));
+    await nextTurnOfTheLoop();
+  }
+  sweep.stop();
+  db.close();
+  assert.deepEqual([errors, [...seen]], [[], [250, 50, 0]]);
+});
