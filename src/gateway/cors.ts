@@ -2,7 +2,8 @@
  * Pages of other origins. Off until origins are named; what is named is answered as browsers ask (CORS).
  *
  * Without keys a browser on this machine is let in whatever page it shows: a form or a `no-cors` fetch of any page
- * could start turns, though it could not read them. So what a page of an unnamed origin wants to change is refused.
+ * could start turns, though it could not read them. So what a page of an unnamed origin wants to change is refused; and
+ * so is whatever comes by a name that is not this machine's, which anybody may have pointed at it (DNS rebinding).
  */
 import type { MiddlewareHandler } from 'hono';
 import type { GatewayEnv } from './env.ts';
@@ -32,6 +33,14 @@ export function crossOrigin(options: CrossOriginOptions): MiddlewareHandler<Gate
     for (const [name, value] of Object.entries(headersFor(options.origins, request))) outgoing.setHeader(name, value);
     if (isNamed && c.req.method === 'OPTIONS' && request['access-control-request-method'] !== undefined) {
       return new Response(null, { status: 204, headers: preflightHeaders(request) });
+    }
+    if (options.isOpen && !isHostLocal(options.origins, request['host'])) {
+      throw new ApiError({
+        status: 403,
+        code: 'host_not_allowed',
+        message:
+          'Without API keys only this machine is served, by its own names. Set TURNKEEP_API_KEYS, or name the origin in TURNKEEP_CORS_ORIGINS.',
+      });
     }
     if (options.isOpen && !isNamed && !/^(GET|HEAD|OPTIONS)$/.test(c.req.method) && isForeign(request)) {
       throw new ApiError({
@@ -67,6 +76,13 @@ function preflightHeaders(request: Headers): Record<string, string> {
 
 function isOriginNamed(origins: readonly string[], origin: string | undefined): boolean {
   return origin !== undefined && (origins.includes('*') || origins.includes(origin));
+}
+
+/** Is this the name of the machine itself, or of an origin that is named? Who sends no name, is no browser. */
+export function isHostLocal(origins: readonly string[], host: string | undefined): boolean {
+  if (host === undefined || origins.includes('*') || origins.some((origin) => URL.parse(origin)?.host === host)) return true;
+  const name = URL.parse(`http://${host}`)?.hostname ?? '';
+  return name === 'localhost' || name.endsWith('.localhost') || name === '[::1]' || /^127(?:\.\d+){3}$/.test(name);
 }
 
 /** Does a browser say that this comes from a page that is not ours? Other clients say nothing of the kind. */

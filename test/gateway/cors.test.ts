@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { headersFor, isForeign } from '../../src/gateway/cors.ts';
+import { headersFor, isForeign, isHostLocal } from '../../src/gateway/cors.ts';
 
 for (const [request, expected] of [
   [{}, false],
@@ -16,6 +16,24 @@ for (const [request, expected] of [
   [{ host: '127.0.0.1:8484', 'sec-fetch-site': 'cross-site' }, true],
 ] as const) {
   test(`${JSON.stringify(request)} is ${expected ? 'of a foreign page' : 'not'}`, () => assert.equal(isForeign(request), expected));
+}
+
+for (const [host, expected] of [
+  [undefined, true],
+  ['127.0.0.1:8484', true],
+  ['127.1.2.3', true],
+  ['localhost:8484', true],
+  ['app.localhost', true],
+  ['[::1]:8484', true],
+  ['ui.example', true],
+  ['evil.example:8484', false],
+  ['127.0.0.1.evil.example', false],
+  ['localhost.evil.example', false],
+  ['10.0.0.1', false],
+  ['', false],
+] as const) {
+  test(`without keys ${String(host)} is ${expected ? 'served' : 'nobody we know'}`, () =>
+    assert.equal(isHostLocal(['https://ui.example'], host), expected));
 }
 
 test('with no origins named there is not a header more than before', () => {
