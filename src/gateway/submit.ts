@@ -39,7 +39,7 @@ export const submitHeaders = z.object({
     .meta({ description: 'The same key gives the same turn.' }),
   'x-turnkeep-response-id': z
     .string()
-    .regex(/^resp_[\w-]{1,64}$/, 'must be "resp_" and 1 to 64 letters, digits, "_" or "-"')
+    .regex(/^resp_[A-Za-z0-9_-]{1,64}$/, 'must be "resp_" and 1 to 64 letters, digits, "_" or "-"')
     .optional()
     .meta({ description: "The response's id, chosen by the client." }),
   'x-turnkeep-when-busy': z

@@ -39,7 +39,6 @@ export async function writeTranslated<State>(stream: TranslatedStream<State>): P
   outgoing.writeHead(200, {
     'content-type': 'text/event-stream; charset=utf-8',
     'cache-control': 'no-cache, no-transform',
-    connection: 'keep-alive',
     // nginx would hold events back otherwise.
     'x-accel-buffering': 'no',
     ...headers,

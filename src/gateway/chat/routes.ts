@@ -2,18 +2,18 @@
 import type { Context } from 'hono';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import type { SessionRow, Turnkeep } from '../../client/turnkeep.ts';
-import { refusals } from '../answers.ts';
+import { refusals, turnHeaders } from '../answers.ts';
 import type { GatewayEnv } from '../env.ts';
 import { retryNotice } from '../retry-notice.ts';
 import type { Routes } from '../route.ts';
-import { modelOf, submitHeaders, submitTurn, type SubmitDeps, type TurnDraft } from '../submit.ts';
+import { modelOf, submitTurn, type SubmitDeps, type TurnDraft } from '../submit.ts';
 import { writeTranslated } from '../translated-stream.ts';
 import { answerWhole } from './blocking-answer.ts';
 import { chatChunks } from './chunks.ts';
 import { itemsOf } from './items.ts';
 import { newInputOf, tellsAnswer } from './new-input.ts';
 import { type ChatRequest, chatRequest } from './request-schema.ts';
-import { sessionNameOf } from './session-name.ts';
+import { chatHeaders, sessionNameOf } from './session-name.ts';
 import { isLegacy, settingsOf } from './settings.ts';
 
 export interface ChatDeps extends SubmitDeps {
@@ -33,11 +33,11 @@ export function chatRoutes(routes: Routes, deps: ChatDeps): void {
       tag: 'Chat Completions',
       summary: "Begin a turn by OpenAI's older API",
       description: 'Kept only with `store`, or in a conversation. Disconnecting never cancels a stored turn.',
-      headers: submitHeaders,
+      headers: chatHeaders,
       body: chatRequest,
       answers: {
-        200: { description: 'The completion, or its chunks.', mediaTypes: ['application/json', 'text/event-stream'] },
-        ...refusals(400, 401, 404, 409, 413, 422, 424, 429),
+        200: { description: 'The completion, or its chunks.', mediaTypes: ['application/json', 'text/event-stream'], headers: turnHeaders },
+        ...refusals(400, 401, 404, 409, 413, 415, 422, 424, 429),
       },
     },
     async (c, { body }) => {

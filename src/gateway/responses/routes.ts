@@ -2,7 +2,7 @@
 import type { Context } from 'hono';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import type { TurnRow, Turnkeep } from '../../client/turnkeep.ts';
-import { anyItem, deleted, listOf as listSchema, ok, refusals, response } from '../answers.ts';
+import { anyItem, deleted, listOf as listSchema, ok, refusals, response, turnHeaders } from '../answers.ts';
 import { writeWhenReady } from '../blocking.ts';
 import type { GatewayEnv } from '../env.ts';
 import { ApiError, notFound } from '../errors.ts';
@@ -11,7 +11,7 @@ import type { Routes } from '../route.ts';
 import { modelOf, submitHeaders, type SubmitDeps, submitTurn } from '../submit.ts';
 import { itemsQuery } from '../values.ts';
 import { inputOf } from './items.ts';
-import { createResponse, retrieveQuery } from './schema.ts';
+import { createResponse, followHeaders, retrieveQuery } from './schema.ts';
 import { settingsOf } from './settings.ts';
 import { pastRetention, stream, type StreamDeps } from './stream.ts';
 
@@ -34,8 +34,8 @@ export function responsesRoutes(routes: Routes, deps: ResponsesDeps): void {
       headers: submitHeaders,
       body: createResponse,
       answers: {
-        200: { description: 'The response, or its events.', schema: response, mediaTypes },
-        ...refusals(400, 401, 404, 409, 413, 422, 429),
+        200: { description: 'The response, or its events.', schema: response, mediaTypes, headers: turnHeaders },
+        ...refusals(400, 401, 404, 409, 413, 415, 422, 429),
       },
     },
     async (c, { body }) => {
@@ -64,6 +64,7 @@ export function responsesRoutes(routes: Routes, deps: ResponsesDeps): void {
       tag,
       summary: 'Read a response, or follow its events from any point',
       query: retrieveQuery,
+      headers: followHeaders,
       answers: { 200: { description: 'The response, or its events.', schema: response, mediaTypes }, ...refusals(400, 401, 404, 410, 429) },
     },
     async (c, { query }) => {
