@@ -43,3 +43,23 @@ test('a fuzz of the description finds no 5xx, and no answer that it does not pro
   assert.ok(Number(/(\d+) generated/.exec(output)?.[1]) > 500, output);
   assert.deepEqual(errors, []);
 });
+
+test('every door names the field of its own request that is wrong', async () => {
+  await using world = await World.open();
+  const param = async (path: string, body: unknown): Promise<unknown> => {
+    const answer = await world.call('POST', path, body);
+    return [answer.status, (answer.body['error'] as { param: unknown }).param];
+  };
+  const user = { role: 'user', content: 'x' };
+  assert.deepEqual(await param('/v1/responses', { input: [user, { type: 'function_call_output', call_id: 'c', output: '' }] }), [
+    400,
+    'input[1].call_id',
+  ]);
+  assert.deepEqual(await param('/v1/chat/completions', { messages: [user, { role: 'tool', tool_call_id: 'c', content: '' }] }), [
+    400,
+    'messages[1].tool_call_id',
+  ]);
+  const file = { type: 'file', mediaType: 'image/png', providerReference: { openai: 'file_1' } };
+  const said = { role: 'user', parts: [{ type: 'text', text: 'x' }] };
+  assert.deepEqual(await param('/api/chat', { id: 'a', messages: [said, { role: 'user', parts: [file] }] }), [400, 'messages[1].parts']);
+});

@@ -76,7 +76,7 @@ export const chatRequest = z.strictObject({
   session_id: shortText.nullish(),
   n: onlyDefault(1),
   modalities: z.array(z.literal('text', 'only "text" is supported')).nullish(),
-  stop: z.tuple([], 'is not supported; leave it out').nullish(),
+  stop: z.array(z.string()).max(0, 'is not supported; leave it out').nullish(),
   logit_bias: z.strictObject({}, 'is not supported; leave it out').nullish(),
   logprobs: onlyDefault(false),
   top_logprobs: onlyDefault(0),

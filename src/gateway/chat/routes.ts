@@ -11,7 +11,7 @@ import { writeTranslated } from '../translated-stream.ts';
 import { answerWhole } from './blocking-answer.ts';
 import { chatChunks } from './chunks.ts';
 import { itemsOf } from './items.ts';
-import { newInputOf, tellsAnswer } from './new-input.ts';
+import { fieldsOf, newInputOf, tellsAnswer } from './new-input.ts';
 import { type ChatRequest, chatRequest } from './request-schema.ts';
 import { chatHeaders, sessionNameOf } from './session-name.ts';
 import { isLegacy, settingsOf } from './settings.ts';
@@ -64,10 +64,13 @@ async function draftOf(c: Context<GatewayEnv>, deps: ChatDeps, body: ChatRequest
   const session = await sessionOf(c, deps.turnkeep, body);
   // OpenAI keeps a chat only when it is asked to; a conversation is to be kept.
   const settings = settingsOf(body, model, body.store ?? session !== undefined);
-  if (session === undefined) return { settings, input: itemsOf(body.messages).flat(), session: null, previous: null };
+  if (session === undefined) {
+    const items = itemsOf(body.messages);
+    return { settings, input: items.flat(), session: null, previous: null, fields: { items: fieldsOf(items, 0) } };
+  }
   const hasTurns = session.leaf !== null && !(await isItsFirstRequest(c, deps.turnkeep, session.leaf, body));
-  const { instructions, input } = newInputOf(body.messages, hasTurns);
-  return { settings: { ...settings, instructions }, input, session: session.id, previous: null };
+  const { instructions, input, fields } = newInputOf(body.messages, hasTurns);
+  return { settings: { ...settings, instructions }, input, session: session.id, previous: null, fields: { items: fields } };
 }
 
 async function sessionOf(c: Context<GatewayEnv>, turnkeep: Turnkeep, body: ChatRequest): Promise<SessionRow | undefined> {

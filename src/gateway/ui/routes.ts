@@ -46,9 +46,15 @@ export function uiRoutes(routes: Routes, deps: UiDeps): void {
       const tenant = c.get('tenant');
       const settings = settingsOf(body, modelOf(body.model, deps));
       const session = await turnkeep.sessions.open(tenant, body.id);
-      const { messageId, ...placed } = await placementOf(body, session, new Answers(turnkeep, tenant));
+      const { messageId, fields, ...placed } = await placementOf(body, session, new Answers(turnkeep, tenant));
       if (placed.replaces !== undefined) await stop(tenant, session.id);
-      const turn = await submitTurn(c, deps, { ...placed, settings, session: session.id, previous: null });
+      const turn = await submitTurn(c, deps, {
+        ...placed,
+        settings,
+        session: session.id,
+        previous: null,
+        fields: { items: fields, session: 'id' },
+      });
       return show(c, turn, uiParts(messageId === undefined ? {} : { messageId }), []);
     },
   );
