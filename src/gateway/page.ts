@@ -10,7 +10,8 @@ code,pre{background:color-mix(in srgb,currentColor 8%,transparent);padding:.1em 
 </style>
 <h1>turnkeep</h1>
 <p>A durable OpenAI Responses API is running here. Point any OpenAI client at <code>/v1</code>:</p>
-<pre>curl -N <span id="origin"></span>/v1/responses -H 'content-type: application/json' \\
+<pre>curl -N <span id="origin"></span>/v1/responses \\
+  -H 'content-type: application/json' \\
   -d '{"input": "Hello", "stream": true}'</pre>
 <p>Chat Completions are at <code>/v1/chat/completions</code>; the AI SDK's <code>useChat</code> works with <code>/api/chat</code>.</p>
 <ul>
