@@ -18,7 +18,7 @@ const headers = { connection: 'close' };
 
 /**
  * @throws ApiError 413 past 32 MiB, 408 past a minute, 415 when it is compressed,
- * 400 when it is cut off, not UTF-8, not valid JSON or nested deeper than 256 levels.
+ * 400 when it is cut off, not UTF-8, not valid JSON, nested deeper than 256 levels, or with half a surrogate pair.
  */
 export async function readJson(incoming: IncomingMessage, limits: BodyLimits = bodyLimits): Promise<unknown> {
   const encoding = incoming.headers['content-encoding'] ?? 'identity';
@@ -49,21 +49,28 @@ function parse(body: Buffer): unknown {
 
 /**
  * What no schema would find: JSON.parse takes any depth, and whoever writes it again runs out of stack; records
- * leave `__proto__` out in silence. Level by level, so that it needs no stack itself.
+ * leave `__proto__` out in silence; half a surrogate pair cannot be read again by most languages. Level by level, so that it needs no stack itself.
  */
 export function troubleIn(value: unknown): string | undefined {
-  let level: unknown[] = [value];
+  let level = [value].filter(isOfInterest);
   for (let depth = 0; level.length > 0; depth += 1) {
     if (depth > deepest) return `it is nested deeper than ${deepest} levels`;
-    const next: unknown[] = [];
+    const next: (string | object)[] = [];
     for (const each of level) {
-      if (typeof each !== 'object' || each === null) continue;
+      if (typeof each === 'string' ? !each.isWellFormed() : Object.keys(each).some((key) => !key.isWellFormed())) {
+        return 'it holds half a surrogate pair, which is no character: "\\ud83d\\ude00" is one, "\\ud83d" alone is none';
+      }
+      if (typeof each === 'string') continue;
       if (Object.hasOwn(each, '__proto__')) return "'__proto__' cannot be the name of a field";
-      for (const inner of Object.values(each)) if (typeof inner === 'object' && inner !== null) next.push(inner);
+      for (const inner of Object.values(each)) if (isOfInterest(inner)) next.push(inner);
     }
     level = next;
   }
   return undefined;
+}
+
+function isOfInterest(value: unknown): value is string | object {
+  return typeof value === 'string' || (typeof value === 'object' && value !== null);
 }
 
 function readBody(incoming: IncomingMessage, { bytes, timeoutMs }: BodyLimits): Promise<Buffer> {

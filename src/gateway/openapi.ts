@@ -81,12 +81,18 @@ function answerOf({ description, schema, mediaTypes = schema === undefined ? [] 
     name,
     { description: words, schema: { type: 'string' } },
   ]);
-  const content = mediaTypes.map((type) => [type, { schema: type === 'application/json' ? jsonOf(schema) : { type: 'string' } }]);
+  const content = mediaTypes.map((type) => [type, contentOf(type, schema)]);
   return {
     description,
     headers: Object.fromEntries(told) as object,
     ...(content.length === 0 ? {} : { content: Object.fromEntries(content) as object }),
   };
+}
+
+/** Of a stream OpenAPI 3.1 can say nothing: a schema would be one of each event. */
+function contentOf(type: string, schema: z.ZodType | undefined): object {
+  if (type === 'text/event-stream') return {};
+  return { schema: type === 'application/json' ? jsonOf(schema) : { type: 'string' } };
 }
 
 function jsonOf(schema: z.ZodType | undefined): JsonSchema {

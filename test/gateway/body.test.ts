@@ -34,10 +34,12 @@ test('a body is refused for what no schema would see', async () => {
   assert.equal(await answerTo(nested(256)), nested(256));
   assert.match(await answerTo('{"metadata":{"__proto__":"x"}}'), /^400 .*'__proto__'/);
   assert.match(await answerTo(Buffer.from([0x22, 0xe9, 0x22])), /^400 .*not valid UTF-8/);
+  for (const half of ['{"a":["\\ud800x"]}', '{"a":{"\\udfff":1}}', '"\\ud83d"'])
+    assert.match(await answerTo(half), /^400 .*half a surrogate pair/);
   assert.match(await answerTo(gzipSync('{}'), { 'content-encoding': 'gzip' }), /^415 .*'gzip'/);
   assert.match(await answerTo('{"input":"x'), /^400 .*not valid JSON/);
 });
 
 test('a byte order mark and odd letters are no trouble', async () => {
-  assert.equal(await answerTo('\uFEFF{"a":"\\ud800\\u0000"}'), '{"a":"\\ud800\\u0000"}');
+  assert.equal(await answerTo('\uFEFF{"a":"\\ud83d\\ude00\\u0000"}'), '{"a":"\u{1F600}\\u0000"}');
 });
