@@ -1,6 +1,6 @@
 /** Composition root of the gateway role. */
 import type { AddressInfo } from 'node:net';
-import { getRequestListener } from '@hono/node-server';
+import { getRequestListener, RequestError } from '@hono/node-server';
 import { Client } from '@temporalio/client';
 import type { NativeConnection } from '@temporalio/worker';
 import type { Logger } from 'pino';
@@ -12,6 +12,7 @@ import type { Config } from './config.ts';
 import { createApp } from './gateway/app.ts';
 import { createReadiness } from './client/readiness.ts';
 import { createHttpServer } from './gateway/http-server.ts';
+import { invalidRequest } from './gateway/errors.ts';
 import type { EndedRequest } from './gateway/request-log.ts';
 import { Metrics } from './metrics/metrics.ts';
 import { observed } from './metrics/observed-store.ts';
@@ -93,7 +94,13 @@ export async function startGateway({ config, connection, log, hasWorker = false,
       log.warn({ err: error }, 'turns could not be handed over to Temporal; trying again');
     },
   });
-  const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
+  const listener = getRequestListener(app.fetch, {
+    overrideGlobalObjects: false,
+    // Of HTTP/1.0, whose probes and proxies need not send one.
+    hostname: 'localhost',
+    // Without it these would be refused without a word.
+    errorHandler: (error) => (error instanceof RequestError ? invalidRequest(error.message).toResponse() : undefined),
+  });
   const server = createHttpServer((incoming, outgoing) => {
     void listener(incoming, outgoing);
   });

@@ -46,9 +46,16 @@ export const deleted = (object: string) => z.strictObject({ id: z.string(), obje
 
 export const ok = (description: string, schema: z.ZodType): Answer => ({ description, schema });
 
+/** On every answer of a turn. */
+export const turnHeaders = { 'x-turnkeep-response-id': 'The id of the response.' } as const;
+
 /** What any route may refuse with. */
 export const refusals = (...statuses: readonly (keyof typeof refused)[]): { [status: number]: Answer } =>
-  Object.fromEntries(statuses.map((status) => [status, { description: refused[status], schema: error }]));
+  Object.fromEntries(
+    statuses.map((status) => [status, { description: refused[status], schema: error, ...(status === 429 ? { headers: waiting } : {}) }]),
+  );
+
+const waiting = { 'retry-after': 'Seconds to wait.' };
 
 const refused = {
   400: 'Something in the request is wrong: `error.param` names it.',
@@ -57,6 +64,7 @@ const refused = {
   409: 'The conversation is busy.',
   410: 'It is past retention.',
   413: 'The body is over 32 MiB.',
+  415: 'The body is compressed.',
   422: 'The id or the idempotency key was used with another body.',
   424: 'The turn failed: `error.code` says how. It is not to be sent again by a program.',
   429: 'Too many requests, running or waiting turns.',

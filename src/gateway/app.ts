@@ -12,7 +12,7 @@ import { type OperatorDeps, operatorRoutes } from './operator-routes.ts';
 import { createRateLimit } from './rate-limit.ts';
 import { type EndedRequest, requestLog } from './request-log.ts';
 import { responsesRoutes } from './responses/routes.ts';
-import { Routes } from './route.ts';
+import { Routes, type RouteSpec } from './route.ts';
 import type { SubmitDeps } from './submit.ts';
 import { uiRoutes } from './ui/routes.ts';
 
@@ -52,8 +52,9 @@ export function createApp(deps: GatewayDeps): Hono<GatewayEnv> {
         version: deps.version,
         isKeyNeeded: deps.apiKeys.length > 0,
         routes: [
-          { prefix: '/v1', specs: routes.specs },
-          { prefix: '', specs: atRoot.specs },
+          { prefix: '/v1', hasKey: true, specs: routes.specs.filter((spec) => !isOwn(spec)) },
+          { prefix: '', hasKey: true, specs: routes.specs.filter(isOwn) },
+          { prefix: '', hasKey: false, specs: atRoot.specs },
         ],
       }),
   });
@@ -115,10 +116,17 @@ function apiRoutes(deps: GatewayDeps, admit: (authorization: string | undefined)
   return { api, routes };
 }
 
+/** Not OpenAI's: clients look for it at the root. */
+function isOwn({ path }: RouteSpec): boolean {
+  return path.startsWith('/api/') || path.startsWith('/turns/');
+}
+
 /** Which methods a path takes, read off the routes themselves. */
 function allowedMethods(routes: readonly { method: string; path: string }[]): (path: string) => string[] {
   const patterns = routes
     .filter(({ method }) => method !== 'ALL')
     .map(({ method, path }) => ({ method, pattern: new RegExp(`^${path.replaceAll(/:[a-z]+/g, '[^/]+')}$`) }));
-  return (path) => [...new Set(patterns.filter(({ pattern }) => pattern.test(path)).map(({ method }) => method))];
+  // Whatever can be read can be asked for its headers alone.
+  const named = (method: string): string[] => (method === 'GET' ? ['GET', 'HEAD'] : [method]);
+  return (path) => [...new Set(patterns.filter(({ pattern }) => pattern.test(path)).flatMap(({ method }) => named(method)))];
 }

@@ -12,7 +12,7 @@ export const docs = `<!doctype html>
 body{font:16px/1.5 system-ui;max-width:60rem;margin:2rem auto;padding:0 1rem}
 h2{margin:2rem 0 .5rem}details{border:1px solid var(--line);border-radius:.4rem;margin:.4rem 0}
 summary{padding:.5rem .8rem;cursor:pointer;display:flex;gap:.8rem;align-items:baseline;flex-wrap:wrap}
-summary code{font-weight:600}.body{padding:0 .8rem .8rem;border-top:1px solid var(--line)}
+summary>code{font-weight:600}td code{overflow-wrap:anywhere}.body{padding:0 .8rem .8rem;border-top:1px solid var(--line)}
 .method{font:600 .75rem ui-monospace,monospace;min-width:3.6rem;text-transform:uppercase}
 pre{background:var(--soft);padding:.6rem;border-radius:.4rem;overflow:auto;max-height:28rem;font-size:.85rem}
 table{border-collapse:collapse;width:100%;font-size:.9rem}td,th{text-align:left;padding:.25rem .6rem .25rem 0;border-bottom:1px solid var(--line);vertical-align:top}
@@ -28,20 +28,22 @@ const make = (tag, text, ...children) => {
   node.append(...children);
   return node;
 };
+// Code is marked in descriptions as Markdown marks it.
+const prose = (tag, text) => make(tag, '', ...text.split('\`').map((part, index) => (index % 2 ? make('code', part) : part)));
 const row = (...cells) => make('tr', '', ...cells.map((cell) => (cell instanceof Node ? make('td', '', cell) : make('td', cell))));
 const schema = (value) => make('pre', JSON.stringify(value, null, 2));
 const section = (title, ...children) => (children.length ? [make('h4', title), ...children] : []);
 
 function operation(method, path, of) {
   const parameters = of.parameters.map((each) =>
-    row(make('code', each.name), each.in + (each.required ? ', required' : ''), each.description ?? '', make('code', JSON.stringify(each.schema))),
+    row(make('code', each.name), each.in + (each.required ? ', required' : ''), prose('span', each.description ?? ''), make('code', JSON.stringify(each.schema))),
   );
   const answers = Object.entries(of.responses).map(([status, answer]) =>
-    row(make('code', status), answer.description, Object.keys(answer.content ?? {}).join(', ')),
+    row(make('code', status), prose('span', answer.description), Object.keys(answer.content ?? {}).join(', ')),
   );
   const body = of.requestBody?.content['application/json']?.schema;
   const answer = of.responses[200]?.content?.['application/json']?.schema;
-  const inside = make('div', '', ...(of.description ? [make('p', of.description)] : []));
+  const inside = make('div', '', ...(of.description ? [prose('p', of.description)] : []));
   inside.className = 'body';
   inside.append(
     ...section('Parameters', ...(parameters.length ? [make('table', '', ...parameters)] : [])),
@@ -50,11 +52,11 @@ function operation(method, path, of) {
   );
   const verb = make('span', method);
   verb.className = 'method';
-  return make('details', '', make('summary', '', verb, make('code', path), make('small', of.summary)), inside);
+  return make('details', '', make('summary', '', verb, make('code', path), prose('small', of.summary)), inside);
 }
 
 const api = await (await fetch('/openapi.json')).json();
-document.getElementById('about').textContent = api.info.description + ' Version ' + api.info.version + '.';
+document.getElementById('about').replaceChildren(prose('span', api.info.description + ' Version ' + api.info.version + '.'));
 const groups = new Map();
 for (const [path, methods] of Object.entries(api.paths)) {
   for (const [method, of] of Object.entries(methods)) {

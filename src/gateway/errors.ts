@@ -76,6 +76,16 @@ function joined(path: string, key: PropertyKey): string {
   return path === '' ? String(key) : `${path}.${String(key)}`;
 }
 
+/** A request whose target or host cannot be read as a URL. */
+export function invalidRequest(reason: string): ApiError {
+  return new ApiError({
+    status: 400,
+    code: 'invalid_http',
+    message: `This is not a valid request: ${reason}.`,
+    headers: { connection: 'close' },
+  });
+}
+
 export function notFound(what: string, id: string, param?: string): ApiError {
   return new ApiError({
     status: 404,

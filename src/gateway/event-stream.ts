@@ -30,7 +30,6 @@ export function openEventStream({ outgoing, headers, idleCommentMs, notice }: Ev
   outgoing.writeHead(200, {
     'content-type': 'text/event-stream; charset=utf-8',
     'cache-control': 'no-cache, no-transform',
-    connection: 'keep-alive',
     // nginx would hold events back otherwise.
     'x-accel-buffering': 'no',
     ...headers,

@@ -6,8 +6,7 @@ import type { Answer, RouteSpec } from './route.ts';
 export interface OpenApiOptions {
   readonly version: string;
   readonly isKeyNeeded: boolean;
-  /** Those under `/v1`, and those at the root. */
-  readonly routes: readonly { readonly prefix: string; readonly specs: readonly RouteSpec[] }[];
+  readonly routes: readonly { readonly prefix: string; readonly hasKey: boolean; readonly specs: readonly RouteSpec[] }[];
 }
 
 type JsonSchema = z.core.JSONSchema.BaseSchema;
@@ -15,10 +14,10 @@ type JsonSchema = z.core.JSONSchema.BaseSchema;
 /** An OpenAPI 3.1 document. */
 export function openApiOf({ version, isKeyNeeded, routes }: OpenApiOptions): object {
   const paths: { [path: string]: { [method: string]: object } } = {};
-  for (const { prefix, specs } of routes) {
+  for (const { prefix, hasKey, specs } of routes) {
     for (const spec of specs) {
       const operations = (paths[`${prefix}${spec.path}`] ??= {});
-      operations[spec.method] = operationOf(spec, isKeyNeeded && prefix !== '');
+      operations[spec.method] = operationOf(spec, isKeyNeeded && hasKey);
     }
   }
   return {
@@ -32,14 +31,17 @@ export function openApiOf({ version, isKeyNeeded, routes }: OpenApiOptions): obj
     },
     servers: [{ url: '/' }],
     paths,
-    components: { securitySchemes: { key: { type: 'http', scheme: 'bearer', description: 'One of TURNKEEP_API_KEYS.' } } },
+    components: {
+      schemas: { Error: schemaOf(error, 'output') },
+      securitySchemes: { key: { type: 'http', scheme: 'bearer', description: 'One of TURNKEEP_API_KEYS.' } },
+    },
   };
 }
 
 function operationOf(spec: RouteSpec, isKeyNeeded: boolean): object {
   const { tag, summary, description, body, isBodyOptional = false, answers, method, path } = spec;
   return {
-    operationId: `${method}${path.replaceAll(/[^a-z]+([a-z]?)/g, (_, letter: string) => letter.toUpperCase())}`,
+    operationId: `${method}${path === '/' ? 'Root' : path.replaceAll(/[^a-z]+([a-z]?)/g, (_, letter: string) => letter.toUpperCase())}`,
     tags: [tag],
     summary,
     ...(description === undefined ? {} : { description }),
@@ -74,13 +76,28 @@ function fieldsOf(schema: z.ZodType | undefined): { name: string; required: bool
   });
 }
 
-function answerOf({ description, schema, mediaTypes = ['application/json'] }: Answer): object {
-  if (schema === undefined) return { description };
-  const content = mediaTypes.map((type) => [
-    type,
-    { schema: type === 'application/json' ? schemaOf(schema, 'output') : { type: 'string' } },
+function answerOf({ description, schema, mediaTypes = schema === undefined ? [] : ['application/json'], headers }: Answer): object {
+  const told = Object.entries({ 'x-request-id': 'Under which the log has this request.', ...headers }).map(([name, words]) => [
+    name,
+    { description: words, schema: { type: 'string' } },
   ]);
-  return { description, content: Object.fromEntries(content) as object };
+  const content = mediaTypes.map((type) => [type, contentOf(type, schema)]);
+  return {
+    description,
+    headers: Object.fromEntries(told) as object,
+    ...(content.length === 0 ? {} : { content: Object.fromEntries(content) as object }),
+  };
+}
+
+/** Of a stream OpenAPI 3.1 can say nothing: a schema would be one of each event. */
+function contentOf(type: string, schema: z.ZodType | undefined): object {
+  if (type === 'text/event-stream') return {};
+  return { schema: type === 'application/json' ? jsonOf(schema) : { type: 'string' } };
+}
+
+function jsonOf(schema: z.ZodType | undefined): JsonSchema {
+  if (schema === error) return { $ref: '#/components/schemas/Error' };
+  return schema === undefined ? { type: 'object' } : schemaOf(schema, 'output');
 }
 
 function schemaOf(schema: z.ZodType, io: 'input' | 'output'): JsonSchema {

@@ -13,6 +13,8 @@ export interface Answer {
   readonly schema?: z.ZodType;
   /** What it is when it is not JSON. */
   readonly mediaTypes?: readonly string[];
+  /** Of the answer, by name, in words. */
+  readonly headers?: { readonly [name: string]: string };
 }
 
 export interface RouteSpec<Query extends z.ZodType = z.ZodType, Body extends z.ZodType = z.ZodType> {

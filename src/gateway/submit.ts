@@ -38,7 +38,15 @@ export interface UnsupportedBy {
 export type TurnDraft = Pick<Submission, 'settings' | 'input' | 'session' | 'previous' | 'replaces' | 'whenBusy'> & {
   /** A door's own, where the client sends no `Idempotency-Key`. */
   readonly idempotencyKey?: string;
+  readonly fields?: FieldNames;
 };
+
+/** How a door's own request calls what other doors call `input[…]` and `conversation`. */
+export interface FieldNames {
+  /** Of each item of the input. */
+  readonly items: readonly string[];
+  readonly session?: string;
+}
 
 export const submitHeaders = z.object({
   'idempotency-key': z
@@ -70,11 +78,15 @@ export function modelOf(model: string | null | undefined, { defaultModel }: Subm
 }
 
 /** Resolves once the turn can no longer be lost. The route must check `submitHeaders`. @throws ApiError for whatever cannot be accepted */
-export async function submitTurn(c: Context<GatewayEnv>, { turnkeep, unsupported }: SubmitDeps, draft: TurnDraft): Promise<TurnRow> {
+export async function submitTurn(
+  c: Context<GatewayEnv>,
+  { turnkeep, unsupported }: SubmitDeps,
+  { fields, ...draft }: TurnDraft,
+): Promise<TurnRow> {
   const tenant = c.get('tenant');
   const headers = submitHeaders.parse(c.req.header());
   const { session, previous, settings } = draft;
-  refuse(unsupported.by({ settings, items: draft.input }));
+  refuse(named(unsupported.by({ settings, items: draft.input }), fields));
   if (session !== null && (await turnkeep.sessions.read(tenant, session)) === undefined) {
     throw notFound('Conversation', session, 'conversation');
   }
@@ -93,7 +105,7 @@ export async function submitTurn(c: Context<GatewayEnv>, { turnkeep, unsupported
     Object.assign(c.get('ids'), { response: result.turn.id, conversation: result.turn.session ?? undefined });
     return result.turn;
   }
-  throw refusalOf(result, session, id);
+  throw refusalOf(result, { session, id, fields });
 }
 
 /** @throws ApiError 400 that names the field */
@@ -103,9 +115,22 @@ export function refuse(unsupported: Unsupported | undefined): void {
   throw new ApiError({ status: 400, param, code: 'unsupported_parameter', message: `Unsupported '${param}': ${message}.` });
 }
 
+/** What is within an item has other names in another door: the item's own says where to look. */
+function named(unsupported: Unsupported | undefined, fields: FieldNames | undefined): Unsupported | undefined {
+  const index = /^input\[(\d+)\]/.exec(unsupported?.param ?? '')?.[1];
+  const param = index === undefined ? undefined : fields?.items[Number(index)];
+  return unsupported === undefined || param === undefined ? unsupported : { ...unsupported, param };
+}
+
 const secondsUntilRoom = '5';
 
-function refusalOf(result: Exclude<SubmitResult, { type: 'accepted' }>, session: string | null, id: string | undefined): ApiError {
+interface Refused {
+  readonly session: string | null;
+  readonly id: string | undefined;
+  readonly fields: FieldNames | undefined;
+}
+
+function refusalOf(result: Exclude<SubmitResult, { type: 'accepted' }>, { session, id, fields }: Refused): ApiError {
   switch (result.type) {
     case 'conflict':
       return id === undefined
@@ -124,7 +149,7 @@ function refusalOf(result: Exclude<SubmitResult, { type: 'accepted' }>, session:
     case 'busy':
       return new ApiError({
         status: 409,
-        param: 'conversation',
+        param: fields?.session ?? 'conversation',
         code: 'conversation_locked',
         message: `Conversation '${session ?? ''}' is busy with response '${result.running}'. Wait for its end, or send x-turnkeep-when-busy: enqueue or interrupt.`,
         // Stock clients would ask again at once, by themselves.
@@ -133,7 +158,7 @@ function refusalOf(result: Exclude<SubmitResult, { type: 'accepted' }>, session:
     case 'queue_full':
       return new ApiError({
         status: 429,
-        param: 'conversation',
+        param: fields?.session ?? 'conversation',
         code: 'conversation_queue_full',
         message: `Too many turns wait in conversation '${session ?? ''}' (TURNKEEP_MAX_WAITING_TURNS). Try again when some have ended.`,
         headers: { 'retry-after': secondsUntilRoom },
@@ -146,11 +171,11 @@ function refusalOf(result: Exclude<SubmitResult, { type: 'accepted' }>, session:
         headers: { 'retry-after': secondsUntilRoom },
       });
     case 'unknown_item':
-      return notFound('Item', result.id, `input[${result.index}].id`);
+      return notFound('Item', result.id, fields?.items[result.index] ?? `input[${result.index}].id`);
     case 'unknown_call':
       return new ApiError({
         status: 400,
-        param: `input[${result.index}].call_id`,
+        param: fields?.items[result.index] ?? `input[${result.index}].call_id`,
         code: 'unknown_call_id',
         message: `No function call with call_id '${result.id}' is in the input or in what came before it.`,
       });

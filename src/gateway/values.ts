@@ -1,10 +1,24 @@
 /** The small values that several doors let in. */
 import { z } from 'zod';
+import type { Json } from '../client/turnkeep.ts';
+
+/** Whatever came as JSON. `z.json()` says the same, by a recursion that neither a description nor the stack can follow. */
+export const jsonObject = z.record(z.string(), z.custom<Json>());
 
 export const metadata = z
   .record(z.string().max(64, 'a key has 64 characters at most'), z.string().max(512, 'a value has 512 characters at most'))
   .refine((value) => Object.keys(value).length <= 16, 'has 16 keys at most')
   .meta({ description: '16 pairs at most; keys of 64, values of 512 characters.' });
+
+/** For those of an object's fields of which it needs one and no more, said once for both who checks and who reads. */
+export function exactlyOne(...names: readonly string[]) {
+  const listed = names.join(', ').replace(/, ([^,]+)$/, ' and $1');
+  return {
+    check: (value: { readonly [name: string]: unknown }) => names.filter((name) => value[name] != null).length === 1,
+    message: `needs exactly one of ${listed}`,
+    meta: { oneOf: names.map((name) => ({ required: [name], properties: { [name]: { type: 'string' } } })) },
+  };
+}
 
 export const id = z.string().min(1, 'must not be empty').max(200, 'is too long');
 
@@ -15,11 +29,12 @@ export const onlyDefault = <const T extends readonly z.core.util.Literal[]>(...v
 /** A number in a query. */
 export const wholeNumber = (least: number, most = Number.MAX_SAFE_INTEGER) =>
   z
-    .string()
-    .regex(/^\d{1,15}$/, `must be a whole number from ${least}`)
+    .string(`must be a whole number from ${least}`)
+    .refine((value) => /^\d{1,16}$/.test(value), `must be a whole number from ${least}`)
     .transform(Number)
     .refine((value) => value >= least, `must be a whole number from ${least}`)
-    .refine((value) => value <= most, `must be ${most} at most`);
+    .refine((value) => value <= most, `must be ${most} at most`)
+    .meta({ type: 'integer', minimum: least, maximum: most });
 
 const includable = [
   'reasoning.encrypted_content',

@@ -166,6 +166,20 @@ test('T7 · a journal that goes away cuts its viewers off: no [DONE], no proper 
   );
 });
 
+test('a viewer that asks for the connection to be closed gets its end by that', async () => {
+  await using database = temporaryDatabase();
+  const store = database.open();
+  const journal = await Journal.open(store, newTurn('resp_a'));
+  await journal.seal(store);
+  await using door = await openDoor(store);
+  const socket = connect(door.port, '127.0.0.1');
+  socket.setEncoding('utf8').write('GET /-1 HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n');
+  let text = '';
+  socket.on('data', (piece: string) => (text += piece));
+  await once(socket, 'end');
+  assert.match(text, /^connection: close\r$/im);
+});
+
 test('T7 · a viewer of HTTP/1.0 gets the events without chunks', async () => {
   await using database = temporaryDatabase();
   const store = database.open();

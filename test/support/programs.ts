@@ -1,6 +1,6 @@
 /**
  * Programs that tests need and npm does not bring. A machine that has one is used as it is; one that lacks it gets it
- * where that is safe: Debian's packages as root, openai-python in a folder of its own. Elsewhere the test is skipped
+ * where that is safe: Debian's packages as root, Python's packages in folders of their own. Elsewhere the test is skipped
  * with what to install, and under CI it fails.
  */
 import { execFile } from 'node:child_process';
@@ -27,7 +27,13 @@ const chromium: DebianProgram = {
 };
 const python: DebianProgram = { names: ['python3'], packages: ['python3', 'python3-venv'] };
 
-const openaiPythonVersion = '3.57.0';
+interface PythonPackage {
+  readonly name: string;
+  readonly version: string;
+}
+
+const openaiPython: PythonPackage = { name: 'openai', version: '3.57.0' };
+const schemathesis: PythonPackage = { name: 'schemathesis', version: '4.32.5' };
 
 /** The path of nginx; undefined where the test has been skipped. Throws under CI where it cannot be had. */
 export async function needNginx(t: TestContext): Promise<string | undefined> {
@@ -41,7 +47,12 @@ export async function needChromium(t: TestContext): Promise<string | undefined> 
 
 /** The path of a Python that has `openai`; undefined where the test has been skipped. Throws under CI where it cannot be had. */
 export async function needOpenaiPython(t: TestContext): Promise<string | undefined> {
-  return need(t, openaiPython);
+  return need(t, () => pythonWith(openaiPython));
+}
+
+/** The path of a Python that has `schemathesis`; undefined where the test has been skipped. Throws under CI where it cannot be had. */
+export async function needSchemathesis(t: TestContext): Promise<string | undefined> {
+  return need(t, () => pythonWith(schemathesis));
 }
 
 async function need(t: TestContext, find: () => Promise<string>): Promise<string | undefined> {
@@ -78,20 +89,20 @@ async function debian({ names, packages }: DebianProgram): Promise<string> {
   });
 }
 
-async function openaiPython(): Promise<string> {
-  const folder = join(tmpdir(), `turnkeep-openai-python-${openaiPythonVersion}-${process.getuid?.() ?? ''}`);
+async function pythonWith({ name, version }: PythonPackage): Promise<string> {
+  const folder = join(tmpdir(), `turnkeep-python-${name}-${version}-${process.getuid?.() ?? ''}`);
   const program = join(folder, 'bin', 'python3');
   if (existsSync(program)) return program;
-  return alone('openai-python', async () => {
+  return alone(`python-${name}`, async () => {
     if (existsSync(program)) return program;
     const base = await debian(python);
     const unfinished = `${folder}.unfinished`;
     rmSync(unfinished, { recursive: true, force: true });
     try {
       await run(base, ['-m', 'venv', unfinished]);
-      await run(join(unfinished, 'bin', 'python3'), ['-m', 'pip', 'install', '--quiet', `openai==${openaiPythonVersion}`]);
+      await run(join(unfinished, 'bin', 'python3'), ['-m', 'pip', 'install', '--quiet', `${name}==${version}`]);
     } catch (error) {
-      const advice = `this test needs a Python 3 with venv and pip that can install openai==${openaiPythonVersion}`;
+      const advice = `this test needs a Python 3 with venv and pip that can install ${name}==${version}`;
       throw new Error(advice, { cause: error });
     }
     // Whole or not there at all. Python itself is found by the folder it runs from, so it may move.

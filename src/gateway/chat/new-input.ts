@@ -8,6 +8,8 @@ export interface NewInput {
   /** The leading system and developer messages: they hold for this turn, so that they are never told twice. */
   readonly instructions: string | null;
   readonly input: readonly NewItem[];
+  /** Of each item, what the request calls it. */
+  readonly fields: readonly string[];
 }
 
 /**
@@ -19,7 +21,9 @@ export function newInputOf(messages: readonly ChatMessage[], hasTurns: boolean):
   const leading = start === -1 ? [] : messages.slice(0, start);
   const rest = messages.slice(leading.length);
   const items = itemsOf(rest);
-  const input = (hasTurns ? items.slice(rest.findLastIndex(isAnswer) + 1) : items).flat();
+  const from = hasTurns ? rest.findLastIndex(isAnswer) + 1 : 0;
+  const told = items.slice(from);
+  const input = told.flat();
   if (input.length === 0) {
     throw new ApiError({
       status: 400,
@@ -28,7 +32,18 @@ export function newInputOf(messages: readonly ChatMessage[], hasTurns: boolean):
       message: "Invalid 'messages': nothing comes after the last answer, which the conversation has already. Add a message of the user.",
     });
   }
-  return { instructions: leading.length === 0 ? null : leading.map(textOf).join('\n\n'), input };
+  return {
+    instructions: leading.length === 0 ? null : leading.map(textOf).join('\n\n'),
+    input,
+    fields: fieldsOf(told, leading.length + from),
+  };
+}
+
+/** @param from which of the request's messages the first is */
+export function fieldsOf(told: readonly (readonly NewItem[])[], from: number): readonly string[] {
+  return told.flatMap((items, index) =>
+    items.map(({ type }) => `messages[${from + index}].${type === 'function_call_output' ? 'tool_call_id' : 'content'}`),
+  );
 }
 
 /** Does this request continue a conversation, or is it a question beside it? Whoever continues has heard an answer. */

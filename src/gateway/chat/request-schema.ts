@@ -1,6 +1,6 @@
 /** The body of `POST /v1/chat/completions`. A field that is not here is refused by name, never dropped. */
 import { z } from 'zod';
-import { metadata, onlyDefault } from '../values.ts';
+import { jsonObject, metadata, onlyDefault } from '../values.ts';
 import { chatMessage } from './message-schema.ts';
 
 const filled = z.string().min(1, 'must not be empty');
@@ -8,7 +8,6 @@ const shortText = filled.max(200, 'is too long');
 
 const notSupported = z.null('is not supported; leave it out').optional();
 
-const jsonObject = z.record(z.string(), z.json());
 const functionShape = z.strictObject({
   name: filled.max(64, 'is too long'),
   description: z.string().nullish(),

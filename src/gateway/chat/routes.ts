@@ -2,19 +2,19 @@
 import type { Context } from 'hono';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import type { SessionRow, Turnkeep } from '../../client/turnkeep.ts';
-import { refusals } from '../answers.ts';
+import { refusals, turnHeaders } from '../answers.ts';
 import { markOnceSent } from '../delivered.ts';
 import type { GatewayEnv } from '../env.ts';
 import { retryNotice } from '../retry-notice.ts';
 import type { Routes } from '../route.ts';
-import { modelOf, submitHeaders, submitTurn, type SubmitDeps, type TurnDraft } from '../submit.ts';
+import { modelOf, submitTurn, type SubmitDeps, type TurnDraft } from '../submit.ts';
 import { writeTranslated } from '../translated-stream.ts';
 import { answerWhole } from './blocking-answer.ts';
 import { chatChunks } from './chunks.ts';
 import { itemsOf } from './items.ts';
-import { newInputOf, tellsAnswer } from './new-input.ts';
+import { fieldsOf, newInputOf, tellsAnswer } from './new-input.ts';
 import { type ChatRequest, chatRequest } from './request-schema.ts';
-import { sessionNameOf } from './session-name.ts';
+import { chatHeaders, sessionNameOf } from './session-name.ts';
 import { isLegacy, settingsOf } from './settings.ts';
 
 export interface ChatDeps extends SubmitDeps {
@@ -34,11 +34,11 @@ export function chatRoutes(routes: Routes, deps: ChatDeps): void {
       tag: 'Chat Completions',
       summary: "Begin a turn by OpenAI's older API",
       description: 'Kept only with `store`, or in a conversation. Disconnecting never cancels a stored turn.',
-      headers: submitHeaders,
+      headers: chatHeaders,
       body: chatRequest,
       answers: {
-        200: { description: 'The completion, or its chunks.', mediaTypes: ['application/json', 'text/event-stream'] },
-        ...refusals(400, 401, 404, 409, 413, 422, 424, 429),
+        200: { description: 'The completion, or its chunks.', mediaTypes: ['application/json', 'text/event-stream'], headers: turnHeaders },
+        ...refusals(400, 401, 404, 409, 413, 415, 422, 424, 429),
       },
     },
     async (c, { body }) => {
@@ -65,10 +65,13 @@ async function draftOf(c: Context<GatewayEnv>, deps: ChatDeps, body: ChatRequest
   const session = await sessionOf(c, deps.turnkeep, body);
   // OpenAI keeps a chat only when it is asked to; a conversation is to be kept.
   const settings = settingsOf(body, model, body.store ?? session !== undefined);
-  if (session === undefined) return { settings, input: itemsOf(body.messages).flat(), session: null, previous: null };
+  if (session === undefined) {
+    const items = itemsOf(body.messages);
+    return { settings, input: items.flat(), session: null, previous: null, fields: { items: fieldsOf(items, 0) } };
+  }
   const hasTurns = session.leaf !== null && !(await isItsFirstRequest(c, deps.turnkeep, session.leaf, body));
-  const { instructions, input } = newInputOf(body.messages, hasTurns);
-  return { settings: { ...settings, instructions }, input, session: session.id, previous: null };
+  const { instructions, input, fields } = newInputOf(body.messages, hasTurns);
+  return { settings: { ...settings, instructions }, input, session: session.id, previous: null, fields: { items: fields } };
 }
 
 async function sessionOf(c: Context<GatewayEnv>, turnkeep: Turnkeep, body: ChatRequest): Promise<SessionRow | undefined> {

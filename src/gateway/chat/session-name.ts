@@ -1,4 +1,6 @@
 /** Which conversation a Chat Completions request belongs to: the API has no word for it, its users have several. Pure. */
+import { z } from 'zod';
+import { submitHeaders } from '../submit.ts';
 import type { ChatRequest } from './request-schema.ts';
 
 export interface SessionName {
@@ -16,6 +18,10 @@ const ourHeader = 'x-turnkeep-session';
  * `{{LIBRECHAT_BODY_CONVERSATIONID}}` to.
  */
 const interfaceHeaders = ['x-openwebui-chat-id', 'x-librechat-conversation-id', 'x-conversation-id'];
+
+export const chatHeaders = submitHeaders.extend({
+  [ourHeader]: z.string().optional().meta({ description: 'The conversation this turn belongs to, by id or by a name of your own.' }),
+});
 
 /** undefined: the request stands for itself. */
 export function sessionNameOf(header: (name: string) => string | undefined, body: ChatRequest): SessionName | undefined {

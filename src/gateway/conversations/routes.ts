@@ -33,7 +33,7 @@ export function conversationsRoutes(routes: Routes, { sessions }: Turnkeep, unsu
       summary: 'Begin a conversation, with items if you like',
       body: createConversation,
       isBodyOptional: true,
-      answers: { 200: ok('The conversation.', conversationSchema), ...refusals(400, 401, 413, 429) },
+      answers: { 200: ok('The conversation.', conversationSchema), ...refusals(400, 401, 413, 415, 429) },
     },
     async (c, { body }) => c.json(conversation(await sessions.create(c.get('tenant'), body.metadata ?? {}, handItems(body.items ?? [])))),
   );
@@ -71,7 +71,7 @@ export function conversationsRoutes(routes: Routes, { sessions }: Turnkeep, unsu
       tag,
       summary: "Replace a conversation's metadata",
       body: updateConversation,
-      answers: { 200: ok('The conversation.', conversationSchema), ...refusals(400, 401, 404, 413, 429) },
+      answers: { 200: ok('The conversation.', conversationSchema), ...refusals(400, 401, 404, 413, 415, 429) },
     },
     async (c, { body }) => {
       const id = c.req.param('id') ?? '';
@@ -119,7 +119,7 @@ export function conversationsRoutes(routes: Routes, { sessions }: Turnkeep, unsu
       summary: 'Put items into a conversation, behind what is there',
       query: itemsQuery.pick({ include: true, 'include[]': true }),
       body: createItems,
-      answers: { 200: ok('The items.', listSchema(anyItem)), ...refusals(400, 401, 404, 413, 429) },
+      answers: { 200: ok('The items.', listSchema(anyItem)), ...refusals(400, 401, 404, 413, 415, 429) },
     },
     async (c, { body }) => {
       const session = await known(c.get('tenant'), c.req.param('id'));

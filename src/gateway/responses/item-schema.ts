@@ -1,12 +1,13 @@
 /** The items that the door lets in. A field that is not here is refused by name, never dropped. */
 import { z } from 'zod';
-import { id } from '../values.ts';
+import { exactlyOne, id } from '../values.ts';
 
 const itemStatus = z.enum(['in_progress', 'completed', 'incomplete']);
 const only = (what: string) => `only ${what} is supported`;
 
 const inputText = z.strictObject({ type: z.literal('input_text'), text: z.string() });
 
+const imageSource = exactlyOne('image_url', 'file_id');
 const inputImage = z
   .strictObject({
     type: z.literal('input_image'),
@@ -17,8 +18,10 @@ const inputImage = z
       .nullish(),
     file_id: id.nullish(),
   })
-  .refine((part) => (part.image_url == null) !== (part.file_id == null), 'needs image_url or file_id, and not both');
+  .refine(imageSource.check, imageSource.message)
+  .meta(imageSource.meta);
 
+const fileSource = exactlyOne('file_data', 'file_id', 'file_url');
 const inputFile = z
   .strictObject({
     type: z.literal('input_file'),
@@ -30,10 +33,8 @@ const inputFile = z
       .regex(/^https?:/i, 'must be an http(s) URL')
       .nullish(),
   })
-  .refine(
-    (part) => [part.file_data, part.file_id, part.file_url].filter((each) => each != null).length === 1,
-    'needs exactly one of file_data, file_id and file_url',
-  );
+  .refine(fileSource.check, fileSource.message)
+  .meta(fileSource.meta);
 
 const outputText = z.strictObject({
   type: z.literal('output_text'),

@@ -2,7 +2,7 @@
 import type { Context } from 'hono';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import type { TurnRow, Turnkeep } from '../../client/turnkeep.ts';
-import { anyItem, deleted, listOf as listSchema, ok, refusals, response as responseSchema } from '../answers.ts';
+import { anyItem, deleted, listOf as listSchema, ok, refusals, response as responseSchema, turnHeaders } from '../answers.ts';
 import { writeWhenReady } from '../blocking.ts';
 import { markOnceSent } from '../delivered.ts';
 import type { GatewayEnv } from '../env.ts';
@@ -12,7 +12,7 @@ import type { Routes } from '../route.ts';
 import { modelOf, submitHeaders, type SubmitDeps, submitTurn } from '../submit.ts';
 import { itemsQuery } from '../values.ts';
 import { inputOf } from './items.ts';
-import { createResponse, retrieveQuery } from './schema.ts';
+import { createResponse, followHeaders, retrieveQuery } from './schema.ts';
 import { settingsOf } from './settings.ts';
 import { pastRetention, stream, type StreamDeps } from './stream.ts';
 
@@ -35,8 +35,8 @@ export function responsesRoutes(routes: Routes, deps: ResponsesDeps): void {
       headers: submitHeaders,
       body: createResponse,
       answers: {
-        200: { description: 'The response, or its events.', schema: responseSchema, mediaTypes },
-        ...refusals(400, 401, 404, 409, 413, 422, 429),
+        200: { description: 'The response, or its events.', schema: responseSchema, mediaTypes, headers: turnHeaders },
+        ...refusals(400, 401, 404, 409, 413, 415, 422, 429),
       },
     },
     async (c, { body }) => {
@@ -66,6 +66,7 @@ export function responsesRoutes(routes: Routes, deps: ResponsesDeps): void {
       tag,
       summary: 'Read a response, or follow its events from any point',
       query: retrieveQuery,
+      headers: followHeaders,
       answers: {
         200: { description: 'The response, or its events.', schema: responseSchema, mediaTypes },
         ...refusals(400, 401, 404, 410, 429),

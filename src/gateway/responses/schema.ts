@@ -1,12 +1,9 @@
 /** What `/v1/responses` lets in. A field that is not here is refused by name, never dropped. */
 import { z } from 'zod';
-import type { Json } from '../../client/turnkeep.ts';
-import { id, include, metadata, onlyDefault, wholeNumber } from '../values.ts';
+import { id, include, jsonObject, metadata, onlyDefault, wholeNumber } from '../values.ts';
 import { inputItem } from './item-schema.ts';
 
-/** Whatever came as JSON. `z.json()` says the same, by recursion that a description cannot follow. */
-const jsonObject = z.record(z.string(), z.custom<Json>());
-const functionName = z.string().regex(/^[\w.-]{1,128}$/, 'must be 1 to 128 letters, digits, "_", "-" or "."');
+const functionName = z.string().regex(/^[A-Za-z0-9_.-]{1,128}$/, 'must be 1 to 128 letters, digits, "_", "-" or "."');
 
 const textFormat = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('text') }),
@@ -92,6 +89,10 @@ export const createResponse = z
     message: "'conversation' and 'previous_response_id' cannot be used together: leave one out",
   });
 export type CreateResponse = z.infer<typeof createResponse>;
+
+export const followHeaders = z.object({
+  'last-event-id': z.string().optional().meta({ description: 'The same as `starting_after`, as a browser sends it.' }),
+});
 
 export const retrieveQuery = z.strictObject({
   stream: z.enum(['true', 'false', '1', '0'], "must be 'true' or 'false'").optional(),

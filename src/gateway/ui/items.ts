@@ -16,8 +16,8 @@ const call = z.looseObject({
   toolCallId: z.string().min(1),
   toolName: z.string().optional(),
   state: z.string(),
-  input: z.json().optional(),
-  output: z.json().optional(),
+  input: z.unknown().optional(),
+  output: z.unknown().optional(),
   errorText: z.string().optional(),
 });
 type ToolCall = z.infer<typeof call>;

@@ -18,17 +18,34 @@ export interface Placement {
   readonly messageId?: string;
   /** The same message sent twice is the same turn. */
   readonly idempotencyKey?: string;
+  /** Of each item, what the request calls it. */
+  readonly fields: readonly string[];
 }
+
+type Placed = Omit<Placement, 'fields'>;
 
 /** @throws ApiError 400 where a message cannot be read, or nothing is new */
 export async function placementOf(body: UiRequest, session: SessionRow, answers: Answers): Promise<Placement> {
+  const fields = new Map<NewItem, string>();
+  const placed = await place(body, session, answers, (items, where) => {
+    for (const item of items) fields.set(item, `${where}.parts`);
+    return items;
+  });
+  return { ...placed, fields: placed.input.map((item) => fields.get(item) ?? 'messages') };
+}
+
+/** Remembers where items were read. */
+type Note = (items: readonly NewItem[], where: string) => readonly NewItem[];
+
+async function place(body: UiRequest, session: SessionRow, answers: Answers, note: Note): Promise<Placed> {
   const messages = body.messages ?? (body.message === undefined ? [] : [body.message]);
   const where = (index: number): string => (body.messages === undefined ? 'message' : `messages[${index}]`);
+  const read = (message: UiMessage, index: number): readonly NewItem[] => note(itemsOf(message, where(index)), where(index));
   const last = messages.at(-1);
   const goesOn = last?.role === 'assistant' && last.id !== undefined ? { messageId: last.id } : {};
 
   const newest = await answers.newest(session);
-  const all = messages.flatMap((message, index) => itemsOf(message, where(index)));
+  const all = messages.flatMap(read);
   // The request that began the conversation, sent again, is told whole as it was then.
   const isRepeat = newest !== undefined && body.trigger !== 'regenerate-message' && isSame(newest, all);
   // Not whether its newest turn can be read: of a deleted one, and of items put in by hand, the words are there too (T1).
@@ -37,7 +54,7 @@ export async function placementOf(body: UiRequest, session: SessionRow, answers:
   }
 
   const answered = messages.findLastIndex((message) => message.role === 'assistant');
-  const tail = messages.slice(answered + 1).map((message, index) => itemsOf(message, where(answered + 1 + index)));
+  const tail = messages.slice(answered + 1).map((message, index) => read(message, answered + 1 + index));
   const replaced = await replacedBy(body, messages[answered]?.id, last, session, answers);
   if (replaced !== undefined) {
     const replaces = replaced[0].id;
@@ -45,7 +62,7 @@ export async function placementOf(body: UiRequest, session: SessionRow, answers:
   }
 
   const answer = messages[answered];
-  const outputs = answer === undefined ? [] : newOutputsOf(answer, where(answered));
+  const outputs = answer === undefined ? [] : note(newOutputsOf(answer, where(answered)), where(answered));
   // What the turn before took in is told again where its answer never reached the interface.
   const earlier = tail.slice(0, -1).flat();
   const asked = newest !== undefined && isSame(newest, earlier) ? tail.slice(-1).flat() : tail.flat();

@@ -3,10 +3,10 @@
  * and carry much that is for its eyes alone; what is read of them is checked where it is read.
  */
 import { z } from 'zod';
+import { jsonObject } from '../values.ts';
 
 const filled = z.string().min(1, 'must not be empty');
 const id = filled.max(200, 'is too long');
-const jsonObject = z.record(z.string(), z.json());
 
 const part = z.looseObject({ type: z.string() });
 const message = z.looseObject({

@@ -1,8 +1,9 @@
 /** `/api/chat`: the AI SDK's UI message stream on the same turns, so that `useChat`, with `resume` too, works as it is. */
 import type { Context } from 'hono';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
+import { z } from 'zod';
 import type { TurnRow } from '../../client/turnkeep.ts';
-import { refusals } from '../answers.ts';
+import { ok, refusals, turnHeaders } from '../answers.ts';
 import { markOnceSent } from '../delivered.ts';
 import type { GatewayEnv } from '../env.ts';
 import { retryNotice } from '../retry-notice.ts';
@@ -23,6 +24,7 @@ export interface UiDeps extends SubmitDeps {
 }
 
 const tag = 'UI messages';
+const stopped = z.strictObject({ id: z.string(), status: z.literal('cancelled') });
 const nothing = { description: 'Nothing runs.' };
 
 export function uiRoutes(routes: Routes, deps: UiDeps): void {
@@ -37,17 +39,23 @@ export function uiRoutes(routes: Routes, deps: UiDeps): void {
       headers: submitHeaders,
       body: uiRequest,
       answers: {
-        200: { description: 'The UI message stream.', mediaTypes: ['text/event-stream'] },
-        ...refusals(400, 401, 404, 409, 413, 422, 429),
+        200: { description: 'The UI message stream.', mediaTypes: ['text/event-stream'], headers: turnHeaders },
+        ...refusals(400, 401, 404, 409, 413, 415, 422, 429),
       },
     },
     async (c, { body }) => {
       const tenant = c.get('tenant');
       const settings = settingsOf(body, modelOf(body.model, deps));
       const session = await turnkeep.sessions.open(tenant, body.id);
-      const { messageId, ...placed } = await placementOf(body, session, new Answers(turnkeep, tenant));
+      const { messageId, fields, ...placed } = await placementOf(body, session, new Answers(turnkeep, tenant));
       if (placed.replaces !== undefined) await stop(tenant, session.id);
-      const turn = await submitTurn(c, deps, { ...placed, settings, session: session.id, previous: null });
+      const turn = await submitTurn(c, deps, {
+        ...placed,
+        settings,
+        session: session.id,
+        previous: null,
+        fields: { items: fields, session: 'id' },
+      });
       return show(c, turn, uiParts(messageId === undefined ? {} : { messageId }), []);
     },
   );
@@ -77,13 +85,13 @@ export function uiRoutes(routes: Routes, deps: UiDeps): void {
       path: '/api/chat/{id}/stop',
       tag,
       summary: 'Stop the turn that runs; what was shown stays',
-      answers: { 200: { description: 'The id of the response that was stopped.' }, 204: nothing, ...refusals(401, 429) },
+      answers: { 200: ok('What was stopped.', stopped), 204: nothing, ...refusals(401, 429) },
     },
     async (c) => {
       const tenant = c.get('tenant');
       const session = await turnkeep.sessions.find(tenant, c.req.param('id') ?? '');
-      const stopped = session === undefined ? undefined : await stop(tenant, session.id);
-      return stopped === undefined ? c.body(null, 204) : c.json({ id: stopped, status: 'cancelled' });
+      const turn = session === undefined ? undefined : await stop(tenant, session.id);
+      return turn === undefined ? c.body(null, 204) : c.json({ id: turn, status: 'cancelled' });
     },
   );
 

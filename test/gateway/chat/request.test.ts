@@ -109,10 +109,18 @@ test('a conversation takes in what follows its last answer, a new one all of it;
     ],
   }).messages;
   const tail = [gave('c1', 'x'), text('user', 'two')];
-  assert.deepEqual(newInputOf(chat, true), { instructions: 'Be\n\nbrief.', input: tail });
+  assert.deepEqual(newInputOf(chat, true), {
+    instructions: 'Be\n\nbrief.',
+    input: tail,
+    fields: ['messages[4].tool_call_id', 'messages[5].content'],
+  });
   assert.deepEqual(newInputOf(chat, false).input, [text('user', 'one'), text('assistant', 'uno'), made('c1', 'f'), ...tail]);
   assert.throws(() => newInputOf(chat.slice(0, 4), true), /nothing comes after the last answer/);
-  assert.deepEqual(newInputOf(chat.slice(0, 2), false), { instructions: null, input: [text('system', 'Be'), text('developer', 'brief.')] });
+  assert.deepEqual(newInputOf(chat.slice(0, 2), false), {
+    instructions: null,
+    input: [text('system', 'Be'), text('developer', 'brief.')],
+    fields: ['messages[0].content', 'messages[1].content'],
+  });
 });
 
 test('what a request asks for is what the turn is set to', () => {
