@@ -15,7 +15,7 @@ async function cancelled(url: string, id: string, headers: Record<string, string
 }
 
 function prompt(world: World): string[] {
-  const { messages } = world.model.requests.at(-1)?.body as { messages: { role: string; content: string }[] };
+  const { messages } = (world.model.requests.at(-1)?.body ?? {}) as { messages: { role: string; content: string }[] };
   return messages.map(({ role, content }) => `${role}: ${content}`);
 }
 
