@@ -2,14 +2,14 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { chat, chatToolCalls, done, end, hold, responsesToolCalls, sseHead } from '../../src/testing/model-server/index.ts';
+import { messagesOf } from '../support/cases.ts';
 import { errorOf, post } from '../support/post.ts';
 import { story, type World } from '../support/world.ts';
 
 const user = (content: string) => ({ type: 'message', role: 'user', content });
 
 function prompt(world: World): string[] {
-  const { messages } = (world.model.requests.at(-1)?.body ?? {}) as { messages: { role: string; content: string }[] };
-  return messages.map(({ role, content }) => `${role}: ${content}`);
+  return messagesOf(world.model.requests.at(-1)).map(({ role, content }) => `${role}: ${content}`);
 }
 
 story('items put in while a turn runs stand behind its answer, and the next prompt shows exactly what stands there', async (world) => {
@@ -95,7 +95,7 @@ story(
   'a reference is told again as what it refers to, within its tenant; to anything else it is 404 and names its place',
   async (world) => {
     const first = await post(world.url, { input: 'private words' }, key(0));
-    const said = (first.json?.['output'] as { id: string }[])[0]?.id ?? '';
+    const said = (first.json?.['output'] as { id: string }[] | undefined)?.[0]?.id ?? '';
     const input = [user('what is this?'), { type: 'item_reference', id: said }];
     const foreign = await post(world.url, { input }, key(1));
     assert.deepEqual(errorOf(foreign).slice(0, 2), [404, 'input[1].id']);

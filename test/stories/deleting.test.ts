@@ -1,6 +1,7 @@
 /** DELETE, of a response and of a conversation, while it runs and after. */
 import assert from 'node:assert/strict';
 import { chat, chatAnswer, hold, sseHead, stall } from '../../src/testing/model-server/index.ts';
+import { messagesOf } from '../support/cases.ts';
 import { errorOf, post } from '../support/post.ts';
 import type { Viewer } from '../support/viewer.ts';
 import { story } from '../support/world.ts';
@@ -64,7 +65,7 @@ story('DELETE of the previous of another leaves the other its past, and is no pr
   const second = await world.hear('two', { previous_response_id: first.id });
   assert.equal((await world.call('DELETE', `/v1/responses/${first.id}`)).status, 200);
   const third = await world.hear('three', { previous_response_id: second.id });
-  assert.equal((world.model.requests.at(-1)?.body as { messages: unknown[] }).messages.length, 5);
+  assert.equal(messagesOf(world.model.requests.at(-1)).length, 5);
   assert.deepEqual(errorOf(await post(world.url, { input: 'on', previous_response_id: first.id })), [
     400,
     'previous_response_id',

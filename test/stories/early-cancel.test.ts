@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { chat, hold, sseHead, stall } from '../../src/testing/model-server/index.ts';
-import { asked } from '../support/cases.ts';
+import { asked, messagesOf } from '../support/cases.ts';
 import { errorOf, post } from '../support/post.ts';
 import { story, type World } from '../support/world.ts';
 
@@ -15,8 +15,7 @@ async function cancelled(url: string, id: string, headers: Record<string, string
 }
 
 function prompt(world: World): string[] {
-  const { messages } = (world.model.requests.at(-1)?.body ?? {}) as { messages: { role: string; content: string }[] };
-  return messages.map(({ role, content }) => `${role}: ${content}`);
+  return messagesOf(world.model.requests.at(-1)).map(({ role, content }) => `${role}: ${content}`);
 }
 
 story('T5 · a cancel that came first: no model call, and the words are in the conversation', async (world) => {

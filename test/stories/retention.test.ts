@@ -1,5 +1,6 @@
 /** Past retention: a stream and a response are 410, and what a living session has said stays. */
 import assert from 'node:assert/strict';
+import { messagesOf } from '../support/cases.ts';
 import { errorOf, post } from '../support/post.ts';
 import { story, type World } from '../support/world.ts';
 
@@ -35,7 +36,7 @@ story('past retention a response is 410, in every form; the conversation of a li
   await replayed.ended;
   assert.deepEqual(replayed.data, young.data);
   await world.hear('next', { conversation });
-  assert.equal((world.model.requests.at(-1)?.body as { messages: unknown[] }).messages.length, 5);
+  assert.equal(messagesOf(world.model.requests.at(-1)).length, 5);
   await expire(world, Date.now() + 60_000);
   assert.equal((await world.call('GET', `/v1/responses/${young.id}`)).status, 410);
   assert.equal((await world.call('GET', `/v1/responses/${alone.id}`)).status, 404, 'after as long again nothing says that there was one');

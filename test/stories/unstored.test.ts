@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { chat, done, end, hold, sseHead } from '../../src/testing/model-server/index.ts';
+import { messagesOf } from '../support/cases.ts';
 import { errorOf, post } from '../support/post.ts';
 import { story, type World } from '../support/world.ts';
 
@@ -37,7 +38,7 @@ story('a turn that is not to be stored streams, can be read while it runs, and i
   await Promise.all([viewer.ended, other.ended]);
   assert.deepEqual(other.data, viewer.data);
   assert.deepEqual([viewer.last.response.status, viewer.text], ['completed', `${marker} one ${marker} two`]);
-  assert.equal((world.model.requests.at(-1)?.body as { messages: unknown[] }).messages.length, 4, 'it has read what came before');
+  assert.equal(messagesOf(world.model.requests.at(-1)).length, 4, 'it has read what came before');
   for (const [method, path] of [
     ['GET', ''],
     ['GET', '?stream=true'],

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import OpenAI from 'openai';
 import { chat, chatAnswer, done, end, hold, type Script, sseHead, stall } from '../../src/testing/model-server/index.ts';
-import { asked } from '../support/cases.ts';
+import { asked, messagesOf } from '../support/cases.ts';
 import { errorOf, post } from '../support/post.ts';
 import { story, World } from '../support/world.ts';
 
@@ -13,8 +13,7 @@ const stopped = 'Hel\n\n[The user stopped this answer before it was complete.]';
 const busy = (how: string) => ({ 'x-turnkeep-when-busy': how });
 
 function prompt(world: World): string[] {
-  const { messages } = (world.model.requests.at(-1)?.body ?? {}) as { messages: { role: string; content: string }[] };
-  return messages.map(({ role, content }) => `${role}: ${content}`);
+  return messagesOf(world.model.requests.at(-1)).map(({ role, content }) => `${role}: ${content}`);
 }
 
 story('reject: 409 to be sent once, by the stock client too; of two at once on an idle session one is accepted', async (world) => {
