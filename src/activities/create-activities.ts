@@ -12,9 +12,10 @@ export function createActivities(deps: ActivityDeps): TurnActivities {
     recordInput: (input) => recordInput(deps, input),
     writeTitle: (input) => writeTitle(deps, input),
     streamModel: (input) => streamModel(deps, input),
-    async settleTurn({ turn, end }) {
-      // It was not to be stored, got its end from elsewhere and was dropped: asked again and again, its session would hang.
-      if ((await deps.store.readTurn(turn)) === undefined) return { status: 'failed', code: 'internal_error' };
+    settleTurn: async ({ turn, end }) => {
+      // Not to be stored, ended by somebody else and purged since: it has had its end, and asking again cannot help.
+      if ((await deps.store.readTurn(turn)) === undefined)
+        return { status: end.status, code: end.status === 'failed' ? end.failure.code : null };
       return settleTurn(deps.store, turn, end, Date.now());
     },
   };

@@ -66,8 +66,11 @@ export class StopWatch implements Disposable {
   async #lookForFence(): Promise<void> {
     if (this.#guarded === undefined) return;
     const { store, turn, epoch } = this.#guarded;
-    // A database that cannot be read just now says nothing about the fence; the next write will.
-    const head = await store.readHead(turn).catch(() => undefined);
-    if (head !== undefined && head.epoch !== epoch) this.stop('fenced');
+    try {
+      // A journal that is gone was sealed and deleted: nobody is to write it any more.
+      if ((await store.readHead(turn))?.epoch !== epoch) this.stop('fenced');
+    } catch {
+      // A database that cannot be read just now says nothing about the fence; the next write will.
+    }
   }
 }

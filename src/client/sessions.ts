@@ -54,12 +54,16 @@ export class Sessions {
   /** Stops what runs in it first. Its turns stay, as responses. False when there is none. */
   async delete(tenant: string, id: string): Promise<boolean> {
     if ((await this.#store.readSession(tenant, id)) === undefined) return false;
-    // The last first, so that none of them runs in between.
-    for (const turn of (await this.#store.listUnsettledOf(tenant, id)).toReversed()) {
-      const request = await persist(() => this.#store.requestCancel(tenant, turn.id, Date.now()));
-      if (request.type === 'accepted') await this.#stop(request.turn);
+    for (;;) {
+      // The last first, so that none of them runs in between.
+      for (const turn of (await this.#store.listUnsettledOf(tenant, id)).toReversed()) {
+        const request = await persist(() => this.#store.requestCancel(tenant, turn.id, Date.now()));
+        if (request.type === 'accepted') await this.#stop(request.turn);
+      }
+      const deleted = await persist(() => this.#store.deleteSession(tenant, id));
+      // A turn came in meanwhile.
+      if (deleted !== 'busy') return deleted;
     }
-    return persist(() => this.#store.deleteSession(tenant, id));
   }
 
   /** The turn of the session that runs, or is the next to run. */

@@ -43,6 +43,8 @@ export type SubmitResult =
   | { readonly type: 'busy'; readonly running: string }
   /** Too many turns wait in the session, or run for the tenant. */
   | { readonly type: 'queue_full' | 'too_many' }
+  /** The session was deleted meanwhile. */
+  | { readonly type: 'unknown_session' }
   /** `input[index]` refers to an item that is not there, or brings the output of a call that was never made. */
   | { readonly type: 'unknown_item' | 'unknown_call'; readonly index: number; readonly id: string };
 

@@ -10,7 +10,7 @@ import { persist } from '../store/persist.ts';
 import { readStream, settleTurn } from '../store/settle-turn.ts';
 import type { AttemptRow, InsertTurn, Store, TurnRow } from '../store/store.ts';
 import type { Delivery } from './delivery.ts';
-import { handOver } from './hand-over.ts';
+import { handOver, handOverPatienceMs } from './hand-over.ts';
 import { newId, turnIdPattern } from './ids.ts';
 import { Sessions } from './sessions.ts';
 import { hashOf, outputsWithoutCall, type Submission, type SubmitResult, takenIn } from './submission.ts';
@@ -72,7 +72,9 @@ export class Turnkeep {
     const result = await this.#insert(submission, input);
     if (result.type !== 'inserted' && result.type !== 'joined') return result;
     const { turn } = result;
-    if (!turn.isSubmitted && !(isSettled(turn.status) && turn.isRecorded)) await this.#deliver(turn);
+    // A twin of a young turn leaves it to whoever took that in: fifty at once would write fifty signals into its history.
+    const isMine = result.type === 'inserted' || turn.createdAtMs < Date.now() - handOverPatienceMs;
+    if (isMine && !turn.isSubmitted && !(isSettled(turn.status) && turn.isRecorded)) await this.#deliver(turn);
     if (result.type === 'inserted') await this.#begin(result);
     return { type: 'accepted', turn };
   }

@@ -170,6 +170,8 @@ function refusalOf(result: Exclude<SubmitResult, { type: 'accepted' }>, { sessio
         message: 'Too many turns of this key are running or waiting (TURNKEEP_MAX_RUNNING_TURNS). Try again when some have ended.',
         headers: { 'retry-after': secondsUntilRoom },
       });
+    case 'unknown_session':
+      return notFound('Conversation', session ?? '', 'conversation');
     case 'unknown_item':
       return notFound('Item', result.id, fields?.items[result.index] ?? `input[${result.index}].id`);
     case 'unknown_call':

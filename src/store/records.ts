@@ -71,7 +71,9 @@ export type InsertTurn =
   /** The id or the idempotency key belongs to another request. */
   | { readonly type: 'conflict' }
   | { readonly type: 'busy'; readonly running: string }
-  | { readonly type: 'queue_full' | 'too_many' };
+  | { readonly type: 'queue_full' | 'too_many' }
+  /** It was deleted meanwhile. */
+  | { readonly type: 'unknown_session' };
 
 export interface NewTurn {
   readonly id: string;

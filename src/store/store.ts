@@ -47,8 +47,8 @@ export interface Store {
   listSessions(tenant: string, page: SessionPage): Promise<readonly SessionRow[] | undefined>;
   /** Takes the place of all metadata. undefined when there is no such session. */
   updateSession(tenant: string, id: string, metadata: SessionRow['metadata']): Promise<SessionRow | undefined>;
-  /** False when there is none. Its turns stay, as responses; no turn may run in it any more: cancel them first. */
-  deleteSession(tenant: string, id: string): Promise<boolean>;
+  /** False when there is none, `busy` while turns of it are unsettled: cancel them first. Its turns stay, as responses. */
+  deleteSession(tenant: string, id: string): Promise<boolean | 'busy'>;
   /**
    * The items of a session, one page of `limit` at a time, in time that does not grow with the session.
    * undefined when the page begins behind an item that is not in it.

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ActivityCancellationDetails, type ApplicationFailure } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
+import { settleTurn } from '../../src/store/settle-turn.ts';
 import { chat, chatAnswer, reset, sseHead, stall } from '../../src/testing/model-server/index.ts';
 import { scene } from './support.ts';
 
@@ -62,6 +63,21 @@ test('T5 · a cancel that was asked for hands in what there is', async () => {
   assert.deepEqual(await attempt, { status: 'cancelled', code: null });
   await at.model.hungUp(1);
   assert.equal((await at.store.readTurn('resp_a'))?.response?.output.length, 1);
+});
+
+test('T7 · a turn that is deleted while its stream is silent: the socket is closed, and the end that it had is adopted', async () => {
+  await using at = await scene([sseHead, chat.content('Hel'), stall]);
+  const attempt = at.attempt();
+  await at.shown();
+  await settleTurn(at.store, 'resp_a', { status: 'cancelled' }, Date.now());
+  await at.store.deleteTurn('default', 'resp_a', Date.now());
+  await at.model.hungUp(1);
+  assert.deepEqual(await attempt, { status: 'cancelled', code: null });
+});
+
+test('a turn that was purged has had its end: settling it is over at once', async () => {
+  await using at = await scene();
+  assert.deepEqual(await at.settle('resp_gone', { status: 'cancelled' }), { status: 'cancelled', code: null });
 });
 
 test('a cancelled turn keeps what the provider said it has cost so far', async () => {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { createActivities } from '../../src/activities/create-activities.ts';
+import type { UnsettledEnd } from '../../src/domain/agent-turn.ts';
 import type { ResponseEvent } from '../../src/domain/response-event.ts';
 import type { ResponseSettings } from '../../src/domain/response-settings.ts';
 import { createProvider } from '../../src/providers/create-provider.ts';
@@ -47,8 +48,8 @@ export async function sceneOf({ scripts, api = 'chat', settings = {} }: SceneOpt
     attempt(environment = new MockActivityEnvironment()) {
       return environment.run(activities.streamModel, { ...input, deadlineAtMs: Date.now() + 60_000 });
     },
-    settle() {
-      return activities.settleTurn({ turn: 'resp_a', end: { status: 'cancelled' } });
+    settle(id: string, end: UnsettledEnd) {
+      return new MockActivityEnvironment().run(activities.settleTurn, { turn: id, end });
     },
     /** Resolves once an event of this type is in the journal. */
     async shown(type = 'response.output_text.delta') {

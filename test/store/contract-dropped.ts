@@ -30,6 +30,25 @@ export function droppedContract(contract: Contract): void {
     assert.equal(await store.deleteTurn('default', 'resp_c', 9), false, 'it runs');
   });
 
+  contract('T1 · a turn deleted before it ran leaves its words in the conversation, and nowhere else', async (store) => {
+    await store.createSession({ id: 'conv_a', tenant: 'default', metadata: {}, createdAtMs: 1 });
+    await inserted(store, newTurn('resp_a', { session: 'conv_a' }));
+    await settleTurn(store, 'resp_a', { status: 'cancelled' }, 2_000);
+    assert.equal(await store.deleteTurn('default', 'resp_a', 9), true);
+    assert.deepEqual((await store.recordInput('resp_a')).input, []);
+    await inserted(store, newTurn('resp_b', { session: 'conv_a' }));
+    await store.recordInput('resp_b');
+    assert.deepEqual(
+      (await store.readTranscript('resp_b')).map(({ items }) => items.map((item) => item.id)),
+      [['msg_resp_a']],
+    );
+    await inserted(store, newTurn('resp_c'));
+    await settleTurn(store, 'resp_c', { status: 'cancelled' }, 2_000);
+    await store.deleteTurn('default', 'resp_c', 9);
+    assert.deepEqual((await store.recordInput('resp_c')).input, [], 'outside of a conversation nobody is to see them again');
+    assert.equal((await store.findItems('default', ['msg_resp_c'])).size, 0);
+  });
+
   contract('a turn that is not to be stored is hidden once it has ended, then gone with all it said', async (store) => {
     const settings = { ...defaultSettings('scripted'), store: false };
     await inserted(store, newTurn('resp_a', { settings }));

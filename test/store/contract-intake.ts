@@ -79,6 +79,25 @@ export function intakeContract(contract: Contract): void {
     assert.deepEqual(await store.listUnsettledOf('other', 'conv_a'), []);
   });
 
+  contract(
+    'who interrupts an interruption has the one cancelled that would run next, and a deleted session takes nothing in',
+    async (store) => {
+      await store.createSession({ id: 'conv_a', tenant: 'default', metadata: {}, createdAtMs: 1 });
+      const interrupting = (id: string) => store.insertTurn(newTurn(id, { session: 'conv_a', whenBusy: 'interrupt' }));
+      await inserted(store, newTurn('resp_a', { session: 'conv_a' }));
+      const results = [await interrupting('resp_b'), await interrupting('resp_c'), await interrupting('resp_d')];
+      assert.deepEqual(
+        results.map((result) => result.type === 'inserted' && result.interrupted),
+        ['resp_a', 'resp_b', 'resp_c'],
+      );
+      assert.equal(await store.deleteSession('default', 'conv_a'), 'busy');
+      for (const id of ['resp_a', 'resp_b', 'resp_c', 'resp_d']) await settleTurn(store, id, { status: 'cancelled' }, 6_000);
+      assert.equal(await store.deleteSession('default', 'conv_a'), true);
+      assert.deepEqual(await interrupting('resp_e'), { type: 'unknown_session' });
+      assert.equal(await store.readTurn('resp_e'), undefined);
+    },
+  );
+
   contract('a tenant has so many turns at once', async (store) => {
     const limits = { maxWaitingTurns: 100, maxRunningTurns: 1 };
     await inserted(store, newTurn('resp_a', { limits }));

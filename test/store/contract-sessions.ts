@@ -1,5 +1,6 @@
 /** What every driver of the store must do: sessions and their items. */
 import assert from 'node:assert/strict';
+import { settleTurn } from '../../src/store/settle-turn.ts';
 import type { InputItem } from '../../src/domain/item.ts';
 import type { NewSession, Store } from '../../src/store/store.ts';
 import { type Contract, inserted, newTurn } from './contract.ts';
@@ -33,6 +34,8 @@ export function sessionsContract(contract: Contract): void {
     assert.deepEqual((await store.updateSession('default', 'conv_a', { topic: 'cake' }))?.metadata, { topic: 'cake' });
     assert.equal(await store.updateSession('default', 'conv_x', {}), undefined);
     assert.equal(await store.deleteSession('other', 'conv_a'), false);
+    assert.equal(await store.deleteSession('default', 'conv_a'), 'busy', 'a turn of it is not settled');
+    await settleTurn(store, 'resp_a', { status: 'cancelled' }, 9);
     assert.equal(await store.deleteSession('default', 'conv_a'), true);
     assert.equal(await store.readSession('default', 'conv_a'), undefined);
     assert.equal(await store.readSession('default', 'conv_x'), undefined);

@@ -19,6 +19,13 @@ export function asked(request: LoggedRequest): string {
   return Array.isArray(content) ? content.map((part: { text: string }) => part.text).join('') : String(content);
 }
 
+/** The messages of a request to a Chat Completions provider. */
+export function messagesOf(request: LoggedRequest | undefined): readonly { readonly role: string; readonly content: string }[] {
+  const { messages } = (request?.body ?? {}) as { messages?: { role: string; content: string }[] };
+  assert.ok(messages, 'there is no such request');
+  return messages;
+}
+
 export function caseModel(cases: readonly Case[]): () => ModelServerOptions {
   return () => {
     const made = new Map<string, number>();

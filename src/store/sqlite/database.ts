@@ -29,13 +29,15 @@ export class Database {
   readonly #db: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
   #durability: Durability | undefined;
+  #isLogDue = false;
 
   constructor(path: string) {
     mkdirSync(dirname(path), { recursive: true });
     this.#db = new DatabaseSync(path);
     // Several processes may open a new file at once; this once, waiting harms nobody.
-    // What is deleted is overwritten: a turn that was not to be stored leaves nothing.
-    this.#db.exec('PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA secure_delete = ON');
+    this.#db.exec('PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL');
+    // What is deleted is gone from the file, not only from its index.
+    this.#db.exec('PRAGMA secure_delete = ON');
     this.#migrate();
     this.#db.exec(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
   }
@@ -83,6 +85,15 @@ export class Database {
   /** A number that changes when another process (never this one) has committed. */
   foreignVersion(): number {
     return Number(this.one('PRAGMA data_version')?.['data_version']);
+  }
+
+  /**
+   * Empties the write-ahead log, into which everything that was ever written goes first. What cannot be done now,
+   * because somebody reads, is done when this is called again.
+   */
+  truncateLog(isDue: boolean): void {
+    this.#isLogDue ||= isDue;
+    if (this.#isLogDue) this.#isLogDue = this.one('PRAGMA wal_checkpoint(TRUNCATE)')?.['busy'] !== 0;
   }
 
   close(): void {

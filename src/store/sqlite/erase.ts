@@ -11,6 +11,10 @@ export function deleteTurn(db: Database, tenant: string, id: string, atMs: numbe
     // Its words are also those of the conversation, and of whatever goes on from it.
     const isPast = turn.session !== null || db.one('SELECT 1 FROM turns WHERE previous = ? LIMIT 1', id) !== undefined;
     erase(db, id, atMs, 'owner');
+    // Cancelled before it ran: the conversation has yet to take its words (T1).
+    if (turn.session !== null && turn.isStored && !turn.isRecorded) {
+      db.run('UPDATE turns SET input = ? WHERE id = ?', JSON.stringify(turn.input), id);
+    }
     if (!isPast) db.run('DELETE FROM items WHERE turn = ?', id);
     return true;
   });
@@ -18,7 +22,7 @@ export function deleteTurn(db: Database, tenant: string, id: string, atMs: numbe
 
 /** What was kept for a while only: early cancels, and the turns that were not to be stored and have ended: those whose end a client got, and those nobody came back for. */
 export function purgeUnstored(db: Database, cut: { readonly deliveredBeforeMs: number; readonly settledBeforeMs: number }): number {
-  return db.commit('quick', () => {
+  const purged = db.commit('quick', () => {
     const rows = db.all(
       `SELECT id FROM turns WHERE stored = 0 AND recorded = 1
          AND (settled_at < ? OR (delivered = 1 AND settled_at < ?)) LIMIT 200`,
@@ -29,6 +33,9 @@ export function purgeUnstored(db: Database, cut: { readonly deliveredBeforeMs: n
     db.run('DELETE FROM early_cancels WHERE at < ?', cut.settledBeforeMs);
     return rows.length;
   });
+  // The write-ahead log has their words as well, until it is cut.
+  db.truncateLog(purged > 0);
+  return purged;
 }
 
 /** One round of what is past retention. How many rows it took: 0 when there is nothing left. */

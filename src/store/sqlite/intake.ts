@@ -4,8 +4,14 @@ import { place, placeOf } from './chain.ts';
 import type { Database, Row } from './database.ts';
 import { insertItems } from './items.ts';
 import { text, turnOf } from './rows.ts';
-import { touchSession } from './sessions.ts';
+import { readSession, touchSession } from './sessions.ts';
 import { earlyCancelMs, readTurn, unsettledTurns } from './turns.ts';
+
+interface OpenTurn {
+  readonly id: string;
+  /** Its cancel was accepted. */
+  readonly isCancelled: boolean;
+}
 
 export function insertTurn(db: Database, turn: NewTurn): InsertTurn {
   return db.commit('durable', (): InsertTurn => {
@@ -17,6 +23,8 @@ export function insertTurn(db: Database, turn: NewTurn): InsertTurn {
     }
     const twin = turn.joins === undefined ? undefined : findTwin(db, turn, turn.joins.settledAfterMs);
     if (twin !== undefined) return { type: 'joined', turn: twin };
+    // Deleted since somebody looked: nothing may run in it any more.
+    if (turn.session !== null && readSession(db, turn.tenant, turn.session) === undefined) return { type: 'unknown_session' };
     const open = turn.session === null ? [] : openTurnsOf(db, turn.tenant, turn.session);
     const refusal = refusalOf(db, turn, open);
     if (refusal !== undefined) return refusal;
@@ -49,7 +57,7 @@ export function insertTurn(db: Database, turn: NewTurn): InsertTurn {
       if (turn.wantsTitle === true) {
         db.run(
           `UPDATE sessions SET title_turn = ? WHERE id = ? AND title_turn IS NULL
-             AND NOT EXISTS (SELECT 1 FROM turns WHERE tenant = ? AND session = sessions.id AND kind = 'response' AND id <> ?)`,
+             AND NOT EXISTS (SELECT 1 FROM turns WHERE tenant = ? AND session = sessions.id AND kind = 'response' AND stored = 1 AND id <> ?)`,
           turn.id,
           turn.session,
           turn.tenant,
@@ -57,10 +65,11 @@ export function insertTurn(db: Database, turn: NewTurn): InsertTurn {
         );
       }
     }
-    const [running] = open;
-    if (turn.whenBusy !== 'interrupt' || running === undefined) return { type: 'inserted', turn: mustRead(db, turn.id) };
-    db.run('UPDATE turns SET cancel_requested_at = coalesce(cancel_requested_at, ?) WHERE id = ?', turn.createdAtMs, running);
-    return { type: 'inserted', turn: mustRead(db, turn.id), interrupted: running };
+    // What is being cancelled already runs no more: it is the one behind it that would run.
+    const running = turn.whenBusy === 'interrupt' ? open.find(({ isCancelled: isEnding }) => !isEnding) : undefined;
+    if (running === undefined) return { type: 'inserted', turn: mustRead(db, turn.id) };
+    db.run('UPDATE turns SET cancel_requested_at = ? WHERE id = ?', turn.createdAtMs, running.id);
+    return { type: 'inserted', turn: mustRead(db, turn.id), interrupted: running.id };
   });
 }
 
@@ -90,13 +99,14 @@ function findTwin(db: Database, { tenant, bodyHash, session }: NewTurn, settledA
 }
 
 /** The unsettled turns of a session: the first runs, the others wait. */
-function openTurnsOf(db: Database, tenant: string, session: string): string[] {
-  return db.all(`SELECT id FROM ${unsettledTurns} AND session = ? ORDER BY ordinal`, tenant, session).map((row) => text(row['id']));
+function openTurnsOf(db: Database, tenant: string, session: string): OpenTurn[] {
+  const sql = `SELECT id, cancel_requested_at FROM ${unsettledTurns} AND session = ? ORDER BY ordinal`;
+  return db.all(sql, tenant, session).map((row) => ({ id: text(row['id']), isCancelled: row['cancel_requested_at'] !== null }));
 }
 
-function refusalOf(db: Database, { tenant, whenBusy, limits }: NewTurn, open: readonly string[]): InsertTurn | undefined {
+function refusalOf(db: Database, { tenant, whenBusy, limits }: NewTurn, open: readonly OpenTurn[]): InsertTurn | undefined {
   const [running] = open;
-  if (running !== undefined && whenBusy === 'reject') return { type: 'busy', running };
+  if (running !== undefined && whenBusy === 'reject') return { type: 'busy', running: running.id };
   if (open.length > limits.maxWaitingTurns) return { type: 'queue_full' };
   const unsettled = Number(db.one(`SELECT count(*) AS n FROM ${unsettledTurns}`, tenant)?.['n']);
   return unsettled >= limits.maxRunningTurns ? { type: 'too_many' } : undefined;
@@ -121,6 +131,8 @@ function record(db: Database, turn: TurnRow): void {
   // What is not to be stored reads the past and leaves nothing in it.
   if (!turn.isStored) return;
   insertItems(db, turn.id, turn.input);
+  // Deleted before it ran: its words are the conversation's from now on, and no longer its own.
+  if (turn.erasedBy !== null) db.run(`UPDATE turns SET input = '[]' WHERE id = ?`, turn.id);
   db.run('UPDATE sessions SET leaf = ? WHERE id = ?', turn.id, turn.session);
 }
 

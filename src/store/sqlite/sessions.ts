@@ -59,8 +59,12 @@ export function updateSession(db: Database, tenant: string, id: string, metadata
   });
 }
 
-export function deleteSession(db: Database, tenant: string, id: string): boolean {
-  return db.commit('durable', () => db.run('DELETE FROM sessions WHERE tenant = ? AND id = ?', tenant, id) > 0);
+export function deleteSession(db: Database, tenant: string, id: string): boolean | 'busy' {
+  return db.commit('durable', () => {
+    if (db.one('SELECT 1 FROM turns WHERE tenant = ? AND session = ? AND settled_at IS NULL LIMIT 1', tenant, id) !== undefined)
+      return 'busy';
+    return db.run('DELETE FROM sessions WHERE tenant = ? AND id = ?', tenant, id) > 0;
+  });
 }
 
 export function touchSession(db: Database, id: string, atMs: number): void {

@@ -1,0 +1,43 @@
+/** Past retention: a stream and a response are 410, and what a living session has said stays. */
+import assert from 'node:assert/strict';
+import { messagesOf } from '../support/cases.ts';
+import { errorOf, post } from '../support/post.ts';
+import { story, type World } from '../support/world.ts';
+
+async function expire(world: World, beforeMs: number): Promise<void> {
+  while ((await world.store.expire({ beforeMs, atMs: beforeMs, limit: 2 })) > 0);
+}
+
+story('past retention a response is 410, in every form; the conversation of a living session is as it was', async (world) => {
+  const conversation = await world.session();
+  const alone = await world.hear('alone');
+  const old = await world.hear('old', { conversation });
+  const gone = await world.session();
+  const ended = await world.hear('ended', { conversation: gone });
+  for (const { id } of [alone, old, ended]) await world.history(id);
+  const settledAt = await Promise.all([alone, old, ended].map(async ({ id }) => (await world.store.readTurn(id))?.settledAtMs ?? 0));
+  const cut = Math.max(...settledAt) + 1;
+  while (Date.now() <= cut) await new Promise((resolve) => setImmediate(resolve));
+  const young = await world.hear('young', { conversation });
+  const items = await world.call('GET', `/v1/conversations/${conversation}/items`);
+  await expire(world, cut);
+  for (const id of [alone.id, ended.id]) {
+    for (const path of ['', '?stream=true', '?stream=true&starting_after=1', '/input_items']) {
+      const { status, body } = await world.call('GET', `/v1/responses/${id}${path}`);
+      assert.deepEqual(errorOf({ status, json: body }).toSpliced(1, 1), [410, 'response_expired'], path);
+    }
+    assert.equal((await post(world.url, { input: 'on', previous_response_id: id })).status, 400);
+  }
+  assert.equal((await world.call('GET', `/v1/conversations/${gone}`)).status, 404);
+  assert.equal((await world.call('GET', `/v1/responses/${old.id}?stream=true`)).status, 410, 'its events are past retention');
+  assert.equal((await world.call('GET', `/v1/responses/${old.id}`)).status, 200, 'what it said is a living past');
+  assert.deepEqual(await world.call('GET', `/v1/conversations/${conversation}/items`), items);
+  const replayed = await world.watch(young.id);
+  await replayed.ended;
+  assert.deepEqual(replayed.data, young.data);
+  await world.hear('next', { conversation });
+  assert.equal(messagesOf(world.model.requests.at(-1)).length, 5);
+  await expire(world, Date.now() + 60_000);
+  assert.equal((await world.call('GET', `/v1/responses/${young.id}`)).status, 410);
+  assert.equal((await world.call('GET', `/v1/responses/${alone.id}`)).status, 404, 'after as long again nothing says that there was one');
+});
