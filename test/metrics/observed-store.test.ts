@@ -69,6 +69,7 @@ const asideDone = async (): Promise<void> => new Promise((resolve) => setImmedia
 
 test('a turn that fails once and then completes is counted once, its attempts by outcome, its first token once', async (context) => {
   const { store, ended, series } = setUp(context);
+  await store.createSession({ id: 'conv_a', tenant: 'me', metadata: {}, createdAtMs: 1 });
   await store.insertTurn(newTurn('resp_a', { session: 'conv_a', tenant: 'me' }));
   await store.insertTurn(newTurn('resp_a', { session: 'conv_a', tenant: 'me' }));
   const { attempt } = await claimed(store, 'resp_a');
@@ -122,6 +123,7 @@ test('attempts of dead workers are counted as lost by whoever finds them', async
 
 test('a turn that was never claimed here is told with what the database knows of it', async (context) => {
   const { store, ended } = setUp(context);
+  await store.createSession({ id: 'conv_a', tenant: 'default', metadata: {}, createdAtMs: 1 });
   await store.insertTurn(newTurn('resp_a', { session: 'conv_a' }));
   await settleTurn(store, 'resp_a', { status: 'cancelled' }, 1_500);
   await asideDone();

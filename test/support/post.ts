@@ -8,13 +8,21 @@ export interface Answer {
   readonly json: Record<string, unknown> | undefined;
 }
 
-/** Posts to `/v1/responses` and reads the answer to its end. */
-export async function post(url: string, body: unknown, headers: Record<string, string> = {}): Promise<Answer> {
-  const response = await fetch(`${url}/v1/responses`, {
+/** Posts to `/v1/responses`. Resolves with the headers: the turn is accepted, its answer still to come. */
+export async function begin(url: string, body: unknown, headers: Record<string, string> = {}): Promise<Response> {
+  return fetch(`${url}/v1/responses`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', ...headers },
     body: JSON.stringify(body),
   });
+}
+
+/** Posts to `/v1/responses` and reads the answer to its end. */
+export async function post(url: string, body: unknown, headers: Record<string, string> = {}): Promise<Answer> {
+  return read(await begin(url, body, headers));
+}
+
+export async function read(response: Response): Promise<Answer> {
   const text = await response.text();
   return { status: response.status, headers: response.headers, text, json: jsonOf(text) };
 }
