@@ -4,21 +4,23 @@
  */
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { EndedRequest } from '../gateway/request-log.ts';
-import type { AttemptEnd, Seal, Store } from '../store/store.ts';
+import type { AttemptEnd, Followed, Seal, Store } from '../store/store.ts';
 
 /** Somebody who follows a turn in this process. */
 export interface Viewer {
   readonly turn: string;
-  /** The last event that was taken off our hands; -1 before the first. */
-  taken: number;
+  readonly rows: Followed;
 }
 
 const secondsToFirstToken = [0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300];
 /** Up to the longest stream: how long an answer took says when it ended, not when it began. */
 const secondsOfRequests = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3_600];
 
+/** Where nobody asks for the metrics, those who have left are forgotten all the same. */
+const forgetEvery = 1_000;
+
 export class Metrics {
-  readonly viewers = new Set<Viewer>();
+  readonly #following = new Set<Viewer>();
   readonly #registry = new Registry();
   readonly #accepted: Counter;
   readonly #turns: Counter<'status' | 'code'>;
@@ -95,12 +97,23 @@ export class Metrics {
 
   readonly contentType = Registry.PROMETHEUS_CONTENT_TYPE;
 
+  /** Looked at when it is asked for alone: a viewer's every event must not pay for it. */
+  follows(viewer: Viewer): void {
+    this.#following.add(viewer);
+    if (this.#following.size % forgetEvery === 0) this.#forgetEnded();
+  }
+
+  #forgetEnded(): void {
+    for (const viewer of this.#following) if (viewer.rows.hasEnded) this.#following.delete(viewer);
+  }
+
   /** In Prometheus' text format. A database that cannot be asked just now gives NaN, never an error. */
   async text(): Promise<string> {
     const counts = await this.#store?.counts().catch(() => undefined);
     this.#running.set(counts?.running ?? Number.NaN);
     this.#waiting.set(counts?.waiting ?? Number.NaN);
-    this.#viewers.set(this.viewers.size);
+    this.#forgetEnded();
+    this.#viewers.set(this.#following.size);
     this.#lag.set(await this.#longestLag().catch(() => Number.NaN));
     return this.#registry.metrics();
   }
@@ -108,10 +121,10 @@ export class Metrics {
   async #longestLag(): Promise<number> {
     const newest = new Map<string, number>();
     let lag = 0;
-    for (const { turn, taken } of this.viewers) {
+    for (const { turn, rows } of this.#following) {
       const seq = newest.get(turn) ?? (await this.#store?.newestSeq(turn)) ?? -1;
       newest.set(turn, seq);
-      lag = Math.max(lag, seq - taken);
+      lag = Math.max(lag, seq - rows.taken);
     }
     return lag;
   }

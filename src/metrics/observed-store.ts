@@ -2,9 +2,8 @@
  * A store that tells what passes through it: the metrics and the log learn of turns here, and the code that runs
  * them knows of neither. It changes nothing and waits for nothing: a call costs what it cost before.
  */
-import type { JournalRow } from '../domain/response-event.ts';
-import type { Append, AttemptKey, AttemptRow, Claim, ClaimRequest, Seal, Store, TurnRow } from '../store/store.ts';
-import type { Metrics, Viewer } from './metrics.ts';
+import type { Append, AttemptKey, AttemptRow, Claim, ClaimRequest, Followed, Seal, Store, TurnRow } from '../store/store.ts';
+import type { Metrics } from './metrics.ts';
 
 /** The end of a turn, for the log: ids and facts, never content (T11). */
 export interface EndedTurn {
@@ -97,10 +96,11 @@ export function observed(store: Store, { metrics, onTurnEnd }: Observers): Store
       return true;
     },
 
-    follow(turn, after, signal): AsyncIterable<readonly JournalRow[]> {
+    follow(turn, after, signal): Followed {
       const rows = store.follow(turn, after, signal);
       // Who waits for the end alone sees nothing of it.
-      return after === Number.MAX_SAFE_INTEGER ? rows : watched(rows, { turn, taken: after }, metrics.viewers);
+      if (after !== Number.MAX_SAFE_INTEGER) metrics.follows({ turn, rows });
+      return rows;
     },
   } satisfies Partial<Store>;
 
@@ -120,35 +120,6 @@ export function observed(store: Store, { metrics, onTurnEnd }: Observers): Store
       return typeof value === 'function' ? value.bind(target) : value;
     },
   });
-}
-
-/** Rows are taken when the next ones are asked for: until then they may wait for a slow socket. */
-function watched(rows: AsyncIterable<readonly JournalRow[]>, viewer: Viewer, viewers: Set<Viewer>): AsyncIterable<readonly JournalRow[]> {
-  return {
-    [Symbol.asyncIterator]() {
-      const iterator = rows[Symbol.asyncIterator]();
-      let given = viewer.taken;
-      viewers.add(viewer);
-      return {
-        async next() {
-          viewer.taken = given;
-          try {
-            const result = await iterator.next();
-            if (result.done === true) viewers.delete(viewer);
-            else given = result.value.at(-1)?.seq ?? given;
-            return result;
-          } catch (error) {
-            viewers.delete(viewer);
-            throw error;
-          }
-        },
-        async return() {
-          viewers.delete(viewer);
-          return (await iterator.return?.()) ?? { done: true, value: undefined };
-        },
-      };
-    },
-  };
 }
 
 /** A number or a line that is missed while the database is busy or closed is no reason for anything to fail. */

@@ -152,7 +152,7 @@ export interface Store {
    * follow: the same array for all. Throws `JournalGoneError` when there is no such journal (any more), or rows that
    * it has yet to see are missing: never an end that looks like the turn's.
    */
-  follow(turn: string, after: number, signal: AbortSignal): AsyncIterable<readonly JournalRow[]>;
+  follow(turn: string, after: number, signal: AbortSignal): Followed;
 
   // For the metrics --------------------------------------------------------------------------------
 
@@ -164,6 +164,14 @@ export interface Store {
   /** Throws when the database cannot be written. */
   probe(): Promise<void>;
   close(): Promise<void>;
+}
+
+/** Rows as they come, and how far whoever reads them has got. */
+export interface Followed extends AsyncIterable<readonly JournalRow[]> {
+  /** The `seq` of the last row that is done with: those behind it may wait for a slow reader. */
+  readonly taken: number;
+  /** Nothing comes any more, for whatever reason. */
+  readonly hasEnded: boolean;
 }
 
 /** The database could not take the call just now (locked, out of space): nothing changed, ask again. */

@@ -93,6 +93,26 @@ export function sessionsContract(contract: Contract): void {
     assert.deepEqual([...(await store.findItems('other', ['msg_2'])).keys()], []);
   });
 
+  contract('a transcript of thousands of items is whole and in order, wherever turns begin and end', async (store) => {
+    await store.createSession(session('conv_a'));
+    const expected: string[][] = [];
+    for (const [at, size] of [999, 1, 1_000, 2_500, 1, 1].entries()) {
+      const items = Array.from({ length: size }, (_, n) => message(`msg_${at}_${n}`));
+      await store.addItems({ id: `items_${at}`, tenant: 'default', session: 'conv_a', items, createdAtMs: at });
+      expected.push(items.map(({ id }) => id));
+    }
+    await inserted(store, newTurn('resp_a', { session: 'conv_a' }));
+    await store.recordInput('resp_a');
+    // Further ones, on a branch of their own.
+    await inserted(store, newTurn('resp_b', { previous: 'resp_a' }));
+    await store.recordInput('resp_b');
+    await inserted(store, newTurn('resp_c', { previous: 'resp_a' }));
+    await store.recordInput('resp_c');
+    const told = async (turn: string) => (await store.readTranscript(turn)).map(({ items }) => items.map(({ id }) => id));
+    assert.deepEqual(await told('resp_a'), expected);
+    assert.deepEqual(await told('resp_c'), [...expected, ['msg_resp_a']]);
+  });
+
   contract('a session begins with items, in one commit', async (store) => {
     const creates = session('conv_a', { metadata: { topic: 'tea' } });
     await store.addItems({ id: 'items_1', tenant: 'default', session: 'conv_a', items: [message('msg_1')], createdAtMs: 9, creates });

@@ -1,6 +1,6 @@
 /** One who follows a turn: a cursor, and nothing more. It pulls; while it does not, nothing is kept for it (T12). */
 import type { JournalRow } from '../../domain/response-event.ts';
-import { JournalGoneError } from '../store.ts';
+import { type Followed, JournalGoneError } from '../store.ts';
 import type { Database } from './database.ts';
 import type { Feed, Follower } from './feed.ts';
 import { readBatch } from './journal-batch.ts';
@@ -11,12 +11,13 @@ type Step = IteratorResult<readonly JournalRow[], undefined>;
 const end: Step = { done: true, value: undefined };
 
 /** See `Store.follow`. By hand, not a generator: a wake is one promise, whatever the number of those who follow. */
-export class Following implements AsyncIterableIterator<readonly JournalRow[], undefined>, Follower {
+export class Following implements AsyncIterableIterator<readonly JournalRow[], undefined>, Followed, Follower {
   readonly #db: Database;
   readonly #tail: Tail;
   readonly #turn: string;
   readonly #signal: AbortSignal;
   #cursor: number;
+  #taken: number;
   #feed: Feed | undefined;
   #hasEnded = false;
   #waiting: PromiseWithResolvers<Step> | undefined;
@@ -26,7 +27,16 @@ export class Following implements AsyncIterableIterator<readonly JournalRow[], u
     this.#tail = tail;
     this.#turn = turn;
     this.#cursor = after;
+    this.#taken = after;
     this.#signal = signal;
+  }
+
+  get taken(): number {
+    return this.#taken;
+  }
+
+  get hasEnded(): boolean {
+    return this.#hasEnded;
   }
 
   [Symbol.asyncIterator](): this {
@@ -35,6 +45,7 @@ export class Following implements AsyncIterableIterator<readonly JournalRow[], u
 
   /** One at a time, as `for await` calls it. Not `async`: with a thousand viewers each promise more is felt. */
   next(): Promise<Step> {
+    this.#taken = this.#cursor;
     if (this.#waiting !== undefined) return Promise.reject(new Error('next() was called before the one before it was answered'));
     try {
       const step = this.#step();
