@@ -18,6 +18,12 @@ export abstract class Answer {
   /** Nothing more is to be read. */
   isOver = false;
   usage: Usage | undefined;
+  /** Events came, and none of them was of this API: asking again cannot help. */
+  get isForeign(): boolean {
+    return this.#hasEvents && !this.#hasOwnEvents;
+  }
+  #hasOwnEvents = false;
+  #hasEvents = false;
   #hasOutput = false;
 
   /** Appends what the event shows or proves. Throws `ProviderError`; what was appended before stays valid. */
@@ -33,6 +39,13 @@ export abstract class Answer {
   /** Starts nothing and is no output: only the provider can read it. */
   protected keep(delta: ModelDelta & { readonly type: 'encrypted_reasoning' }, out: ModelEvent[]): void {
     if (delta.text !== '') out.push({ type: 'delta', delta });
+  }
+
+  /** Counts an event. Throws `ProviderError` at once where it is of the other API: a whole answer of that proves nothing here. */
+  protected meet(isOwn: boolean, other: 'chat' | 'responses' | undefined): void {
+    this.#hasEvents = true;
+    if (isOwn) this.#hasOwnEvents = true;
+    else if (other !== undefined && !this.#hasOwnEvents) throw notThisApi(`speaks_${other}`);
   }
 
   protected prove(proof: ModelProof, out: ModelEvent[]): void {

@@ -26,6 +26,9 @@ export class ChatAnswer extends Answer {
       return;
     }
     const chunk = jsonOf(data);
+    const isOwn =
+      Array.isArray(chunk['choices']) || isSet(chunk['usage']) || isSet(chunk['error']) || event === 'error' || chunk['object'] === 'error';
+    this.meet(isOwn, asWord(chunk['type'])?.startsWith('response.') === true ? 'responses' : undefined);
     if (event === 'error' || isSet(chunk['error']) || chunk['object'] === 'error') {
       throw new ProviderError(inBandFailure(statedError(chunk)));
     }

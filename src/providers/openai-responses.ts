@@ -37,6 +37,7 @@ export class ResponsesAnswer extends Answer {
     }
     const body = jsonOf(data);
     const type = asWord(body['type']) ?? event ?? '';
+    this.meet(type === 'error' || type.startsWith('response.'), Array.isArray(body['choices']) ? 'chat' : undefined);
     if (isTextEvent(type)) {
       this.#showText(textEvents[type], asWord(body['delta']) ?? '', partOf(body), out);
       return;

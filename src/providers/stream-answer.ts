@@ -117,9 +117,9 @@ function isPacked(headers: Headers): boolean {
   return (headers.get('content-encoding') ?? 'identity').toLowerCase() !== 'identity';
 }
 
-function endedWithoutProof({ hasStarted }: Answer, { isGarbage }: SseReader): ModelFailure {
+function endedWithoutProof({ hasStarted, isForeign }: Answer, { isGarbage }: SseReader): ModelFailure {
   if (hasStarted) return modelFailure('stream_truncated', { detail: 'end_of_stream' });
-  return isGarbage ? notThisApi('no_event_stream').failure : modelFailure('transport_failed', { detail: 'end_of_stream' });
+  return isGarbage || isForeign ? notThisApi('no_event_stream').failure : modelFailure('transport_failed', { detail: 'end_of_stream' });
 }
 
 /** What shows nothing resets no deadline. */

@@ -60,6 +60,8 @@ const faults: Readonly<Record<string, readonly [script: Script, end: string, det
   'JSON without events': [answer(200, { choices: [] }), 'provider_protocol', 'json'],
   'JSON that claims to be a stream': [[sseHead, text('{"error":{}}'), stall], 'provider_protocol', 'no_event_stream'],
   'lines of no event stream': [[sseHead, text('hello\nworld\n'), end], 'provider_protocol', 'no_event_stream'],
+  'events of no API': [[sseHead, event({ hello: 'world' }), done, end], 'provider_protocol', 'no_event_stream'],
+  'events of no API, cut off': [[sseHead, event({ hello: 'world' }), reset], 'transport_failed', 'ECONNRESET'],
   'broken JSON': [[sseHead, text('data: {"x\n\n'), stall], 'provider_protocol', 'broken_json'],
   'a compressed body': [[head({ headers: { 'content-encoding': 'gzip' } }), text('x'), stall], 'provider_protocol', 'content_encoding'],
   'a redirect': [answer(307, '', { location: '/elsewhere' }), 'provider_rejected', 'redirect 307'],
@@ -87,6 +89,20 @@ for (const api of apis) {
     }
   });
 }
+
+void suite('T3 · the other API: a whole answer of it proves nothing here, and it is not paid for again', () => {
+  for (const [api, script, detail] of [
+    ['chat', responsesAnswer('Hello'), 'speaks_responses'],
+    ['responses', chatAnswer('Hello'), 'speaks_chat'],
+  ] as const) {
+    void test(`${detail}, where ${api} was asked for`, async (t) => {
+      const server = await serverFor(t, { fallback: script });
+      const seen = await follow(providerFor(t, api, server.baseUrl).stream(hello, never));
+      assert.deepEqual([endOf(seen), seen.failure?.detail, seen.hasStarted], ['provider_protocol', detail, false]);
+      assert.equal(server.requests.length, 1);
+    });
+  }
+});
 
 void suite('T3 · no connection', () => {
   const at = (url: string) => async (t: Parameters<typeof providerFor>[0]) =>
