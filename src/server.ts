@@ -42,6 +42,8 @@ export interface Gateway {
 
 const version = readVersion();
 
+const idleLookMs = 50;
+
 /** Asked every few seconds by machines: not worth a line each. */
 const probes = new Set(['/healthz', '/readyz', '/metrics']);
 
@@ -118,12 +120,17 @@ export async function startGateway({ config, connection, log, hasWorker = false,
           resolve();
         });
       });
+      // A connection becomes idle when its answer ends: clients and proxies would keep it for as long as they may.
+      const idle = setInterval(() => {
+        server.closeIdleConnections();
+      }, idleLookMs);
       server.closeIdleConnections();
       const cut = setTimeout(() => {
         server.closeAllConnections();
       }, config.limits.drainMs);
       await closed;
       clearTimeout(cut);
+      clearInterval(idle);
       await provider.close();
     },
   };

@@ -127,6 +127,21 @@ test('T9 · SIGTERM of the worker mid-stream: a stream may finish within the dra
   assert.equal(cluster.model.requests.length, 2);
 });
 
+test('SIGTERM of a gateway ends with its last answer, though the client keeps its connection', options, async () => {
+  await using cluster = await startCluster({ env: { TURNKEEP_DRAIN_MS: '600000' } });
+  cluster.model.enqueue(held('last'));
+  await cluster.startWorker();
+  const { role, url } = await cluster.startGateway();
+  const viewer = await say(url, 'hi');
+  await viewer.untilText('Hel');
+  role.signal('SIGTERM');
+  await role.says(/drain|stopp/i);
+  cluster.model.release('last');
+  await viewer.ended;
+  assert.deepEqual([viewer.isDone, viewer.text], [true, 'Hello']);
+  assert.equal(await role.ended(), 0);
+});
+
 test('T7 · a worker stopped past its heartbeat and continued is refused by the journal', options, async () => {
   await using cluster = await startCluster();
   cluster.model.enqueue([sseHead, chat.role(), hold('zombie'), chat.content('zombie'), chat.finish(), done, end], chatAnswer('heir'));
