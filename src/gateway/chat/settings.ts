@@ -2,6 +2,7 @@
 import { defaultSettings, type FunctionTool, type ResponseSettings, type TextFormat, type ToolChoice } from '../../client/turnkeep.ts';
 import { ApiError } from '../errors.ts';
 import type { ChatRequest } from './request-schema.ts';
+import { sameSettings } from '../same-settings.ts';
 
 /** Did the client use the API's first form of tools? It is answered in the same. */
 export function isLegacy({ functions, function_call }: ChatRequest): boolean {
@@ -12,10 +13,7 @@ export function isLegacy({ functions, function_call }: ChatRequest): boolean {
 export function settingsOf(body: ChatRequest, model: string, isStored: boolean): ResponseSettings {
   return {
     ...defaultSettings(model),
-    temperature: body.temperature ?? null,
-    top_p: body.top_p ?? null,
-    presence_penalty: body.presence_penalty ?? null,
-    frequency_penalty: body.frequency_penalty ?? null,
+    ...sameSettings(body),
     stop: typeof body.stop === 'string' ? [body.stop] : body.stop?.length === 0 ? null : (body.stop ?? null),
     seed: body.seed ?? null,
     max_output_tokens: maxTokensOf(body),
@@ -25,11 +23,6 @@ export function settingsOf(body: ChatRequest, model: string, isStored: boolean):
     // The old form has room for one call.
     parallel_tool_calls: isLegacy(body) ? false : (body.parallel_tool_calls ?? null),
     reasoning: { effort: body.reasoning_effort ?? null, summary: null },
-    service_tier: body.service_tier ?? null,
-    safety_identifier: body.safety_identifier ?? null,
-    prompt_cache_key: body.prompt_cache_key ?? null,
-    prompt_cache_retention: body.prompt_cache_retention ?? null,
-    user: body.user ?? null,
     metadata: body.metadata ?? {},
     store: isStored,
   };

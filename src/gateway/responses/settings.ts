@@ -1,15 +1,13 @@
 /** The part of a request that decides how the model answers. Pure. */
 import { defaultSettings, type ResponseSettings, type TextFormat } from '../../client/turnkeep.ts';
 import type { CreateResponse } from './schema.ts';
+import { sameSettings } from '../same-settings.ts';
 
 export function settingsOf(body: CreateResponse, model: string): ResponseSettings {
   return {
     ...defaultSettings(model),
+    ...sameSettings(body),
     instructions: body.instructions ?? null,
-    temperature: body.temperature ?? null,
-    top_p: body.top_p ?? null,
-    presence_penalty: body.presence_penalty ?? null,
-    frequency_penalty: body.frequency_penalty ?? null,
     max_output_tokens: body.max_output_tokens ?? null,
     max_tool_calls: body.max_tool_calls ?? null,
     text: { format: formatOf(body), verbosity: body.text?.verbosity ?? null },
@@ -28,11 +26,6 @@ export function settingsOf(body: CreateResponse, model: string): ResponseSetting
     },
     truncation: body.truncation ?? null,
     include: body.include ?? [],
-    service_tier: body.service_tier ?? null,
-    safety_identifier: body.safety_identifier ?? null,
-    prompt_cache_key: body.prompt_cache_key ?? null,
-    prompt_cache_retention: body.prompt_cache_retention ?? null,
-    user: body.user ?? null,
     metadata: body.metadata ?? {},
     store: body.store ?? true,
     background: body.background ?? false,

@@ -1,6 +1,7 @@
 /** One bite of a journal, as big as one who follows it may hold in memory. */
 import type { JournalRow } from '../../domain/response-event.ts';
 import type { Database } from './database.ts';
+import { journalRow } from './rows.ts';
 
 export const followBatchRows = 256;
 /** Of the rows' data. A single row may be larger. */
@@ -12,9 +13,9 @@ export function readBatch(db: Database, turn: string, after: number): JournalRow
   let chars = 0;
   const sql = 'SELECT seq, type, data FROM journal WHERE turn = ? AND seq > ? ORDER BY seq LIMIT ?';
   for (const row of db.each(sql, turn, after, followBatchRows)) {
-    const { seq, type, data } = row as unknown as JournalRow;
-    rows.push({ seq, type, data });
-    chars += data.length;
+    const read = journalRow(row);
+    rows.push(read);
+    chars += read.data.length;
     if (chars >= followBatchChars) break;
   }
   return rows;

@@ -6,7 +6,7 @@ import { requestsPerStep } from '../../domain/retry-law.ts';
 import type { Append, AttemptEnd, AttemptKey, AttemptRow, Claim, ClaimRequest, Seal } from '../store.ts';
 import type { Database, Row } from './database.ts';
 import { insertItems } from './items.ts';
-import { parsed, settledOf } from './rows.ts';
+import { journalRow, parsed, settledOf } from './rows.ts';
 import { readTurn } from './turns.ts';
 
 export function claim(db: Database, request: ClaimRequest): Claim {
@@ -127,7 +127,7 @@ function readEvents(db: Database, turn: string): ResponseEvent[] {
 
 export function readJournal(db: Database, turn: string, after: number, limit: number): JournalRow[] {
   const sql = 'SELECT seq, type, data FROM journal WHERE turn = ? AND seq > ? ORDER BY seq LIMIT ?';
-  return db.all(sql, turn, after, limit) as unknown as JournalRow[];
+  return db.all(sql, turn, after, limit).map(journalRow);
 }
 
 export function readHead(db: Database, turn: string): { epoch: number; isSealed: boolean } | undefined {

@@ -3,6 +3,7 @@ import { defaultSettings, type ResponseSettings } from '../../domain/response-se
 import { isFailureCode } from '../../domain/failure.ts';
 import { isSettled, type ResponseStatus } from '../../domain/response.ts';
 import type { Settled } from '../../domain/agent-turn.ts';
+import type { JournalRow } from '../../domain/response-event.ts';
 import type { SessionRow, TurnRow } from '../store.ts';
 import type { Row } from './database.ts';
 
@@ -49,6 +50,11 @@ export function sessionOf(row: Row): SessionRow {
     metadata: parsed(row['metadata']),
     createdAtMs: Number(row['created_at']),
   };
+}
+
+/** Of the columns `seq, type, data`. */
+export function journalRow(row: Row): JournalRow {
+  return { seq: Number(row['seq']), type: text(row['type']), data: text(row['data']) };
 }
 
 /** The driver wrote it, so its shape is known. */
