@@ -3,7 +3,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { NativeConnection, Runtime } from '@temporalio/worker';
 import { pino } from 'pino';
-import { runRoles } from '../src/cli/roles.ts';
+import { runRoles } from '../src/cli/start-roles.ts';
 import { serveCalls } from './support/child.ts';
 import { clockMs } from './support/clock.ts';
 

@@ -6,12 +6,13 @@
  *     const delivery = new Delivery({ workflows: temporalClient.workflow, taskQueue: 'turnkeep', isEager: false });
  *     const turnkeep = new Turnkeep({ store, delivery });
  */
-export { Delivery, type DeliveryOptions } from './client/delivery.ts';
-export { type CancelResult, type Submission, type SubmitResult, Turnkeep, type TurnkeepOptions } from './client/turnkeep.ts';
+export { Dispatcher as Delivery, type DispatcherOptions as DeliveryOptions } from './client/dispatcher.ts';
+export type { Submission, SubmitResult } from './client/submission.ts';
+export { type CancelResult, Turnkeep, type TurnkeepOptions } from './client/turnkeep.ts';
 export { createDataConverter } from './codec/data-converter.ts';
-export { type Config, ConfigError, readConfig } from './config.ts';
+export { type Config, ConfigError, readConfig } from './config/config.ts';
 export { type FailureCode, failureRules } from './domain/failure.ts';
-export { type Gateway, type GatewayDeps, startGateway } from './server.ts';
-export { openSqliteStore } from './store/sqlite.ts';
-export type { Store } from './store/store.ts';
-export { startWorker, type TurnWorker, type WorkerDeps } from './worker.ts';
+export { type Gateway, type GatewayDeps, startGateway } from './roles/gateway.ts';
+export { openSqliteStore } from './store/sqlite/open-store.ts';
+export type { Store } from './store/ports/store.ts';
+export { startWorker, type TurnWorker, type WorkerDeps } from './roles/worker.ts';

@@ -1,8 +1,8 @@
 /** The activities with what they need: the one place where they meet the database and the provider. */
-import { settleTurn } from '../store/settle-turn.ts';
-import type { TurnActivities } from './activities.ts';
+import { settleTurn } from '../settle/settle-turn.ts';
+import type { TurnActivities } from '../contract/activities.ts';
 import { recordInput, type RecordInputDeps } from './record-input.ts';
-import { streamModel, type StreamModelDeps } from './stream-model.ts';
+import { streamModel, type StreamModelDeps } from './stream-model/stream-model.ts';
 import { writeTitle, type WriteTitleDeps } from './write-title.ts';
 
 export type ActivityDeps = RecordInputDeps & StreamModelDeps & WriteTitleDeps;

@@ -1,8 +1,8 @@
 /** Puts the user's input into the transcript before any attempt, once, whatever is retried (T1). */
 import { ApplicationFailure } from '@temporalio/common';
 import { isSettled } from '../domain/response.ts';
-import type { Store } from '../store/store.ts';
-import type { RecordedTurn } from './activities.ts';
+import type { Store } from '../store/ports/store.ts';
+import type { RecordedTurn } from '../contract/activities.ts';
 
 export interface RecordInputDeps {
   readonly store: Store;

@@ -3,10 +3,10 @@ import { ApplicationFailure } from '@temporalio/common';
 import { cancellationSignal } from '@temporalio/activity';
 import { failureRules } from '../domain/failure.ts';
 import { titleOf, titleRequest } from '../domain/title.ts';
-import type { TitleInput } from '../domain/turn-workflow.ts';
+import type { TitleInput } from '../contract/workflows.ts';
 import { type Provider, ProviderError } from '../providers/provider.ts';
-import { persist } from '../store/persist.ts';
-import type { Store } from '../store/store.ts';
+import { retryWhileBusy } from '../store/retry-while-busy.ts';
+import type { Store } from '../store/ports/store.ts';
 
 export interface WriteTitleDeps {
   readonly store: Store;
@@ -31,7 +31,7 @@ export async function writeTitle(
       if (event.delta.type === 'text') text += event.delta.text;
     }
     const title = titleOf(text);
-    if (title !== undefined) await persist(() => store.setTitle(session, title));
+    if (title !== undefined) await retryWhileBusy(() => store.setTitle(session, title));
     return { hasTitle: title !== undefined };
   } catch (error) {
     // Not the title's fault, and nothing is paid for yet: another worker may ask.

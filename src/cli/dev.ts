@@ -1,13 +1,13 @@
 /** `turnkeep dev`: Temporal's dev server, worker and gateway, all in one, for one person's machine. */
 import { join } from 'node:path';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import { startDemoModel } from '../testing/demo-model.ts';
 import { claimDataDir, type DevRecord } from './dev-server/data-dir.ts';
 import { findTemporalProgram } from './dev-server/find.ts';
 import { startDevServer, type DevServer } from './dev-server/start.ts';
 import { startLogging } from './logging.ts';
 import { showProgress } from './progress.ts';
-import { runRoles } from './roles.ts';
+import { runRoles } from './start-roles.ts';
 import { onStopSignal } from './stop-signals.ts';
 import { connectTemporal } from './temporal-connection.ts';
 

@@ -1,6 +1,6 @@
 /** The settings as flags of a command, and back. */
 import { Command, Option } from 'commander';
-import { readConfig, settings, type Config } from '../config.ts';
+import { readConfig, settings, type Config } from '../config/config.ts';
 
 /** A command that takes every setting as a flag and gets the whole configuration. */
 export function settingsCommand(name: string, description: string, action: (config: Config) => Promise<void>): Command {

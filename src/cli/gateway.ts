@@ -1,7 +1,7 @@
 /** `turnkeep gateway`: the HTTP API alone; any number of them against one Temporal namespace and one database. */
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import { startLogging } from './logging.ts';
-import { runRoles } from './roles.ts';
+import { runRoles } from './start-roles.ts';
 import { onStopSignal } from './stop-signals.ts';
 import { connectTemporal, temporalServerOf } from './temporal-connection.ts';
 

@@ -1,7 +1,7 @@
 /** One log, JSON lines on stderr; Temporal's SDK writes into it too. */
 import { makeTelemetryFilterString, Runtime, type LogMetadata } from '@temporalio/worker';
 import { pino, type Logger } from 'pino';
-import type { LogLevel } from '../config.ts';
+import type { LogLevel } from '../config/config.ts';
 
 /** Call it before the first connection to Temporal: its runtime is made once a process. */
 export function startLogging(level: LogLevel): Logger {

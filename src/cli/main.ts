@@ -1,11 +1,11 @@
 /** The `turnkeep` command. Exit codes: 0 done or drained, 1 failed, 2 asked wrongly, 130 and 143 ended by a second signal. */
 import { Command, CommanderError } from 'commander';
-import { ConfigError } from '../config.ts';
+import { ConfigError } from '../config/config.ts';
 import { ChatError } from './chat/chat-error.ts';
 import { chatCommand } from './chat/command.ts';
 import { DataDirTakenError } from './dev-server/data-dir.ts';
 import { NoTemporalProgramError } from './dev-server/find.ts';
-import { readVersion } from '../version.ts';
+import { readVersion } from '../config/version.ts';
 import { settingsCommand } from './flags.ts';
 
 // Each command is loaded when it is run: Temporal's SDK takes half a second that --help need not wait for.

@@ -1,6 +1,6 @@
 /** Is everything up? Temporal answers, a worker polls, the database takes writes. */
 import type { Client } from '@temporalio/client';
-import type { Store } from '../store/store.ts';
+import type { Store } from '../store/ports/store.ts';
 
 const temporalPatienceMs = 2_000;
 /** A poll lasts a minute at most, so a worker that lives has begun one since. */

@@ -1,7 +1,9 @@
 /** Sessions (OpenAI's conversations): made, listed, named, filled by hand and taken apart. */
 import type { Item, NewItem } from '../domain/item.ts';
-import { persist } from '../store/persist.ts';
-import type { Page, SessionRow, Store, TurnRow } from '../store/store.ts';
+import { retryWhileBusy } from '../store/retry-while-busy.ts';
+import type { SessionRow } from '../domain/session.ts';
+import type { TurnRow } from '../domain/turn.ts';
+import type { Page, Store } from '../store/ports/store.ts';
 import { newId } from './ids.ts';
 import { withNewId } from './submission.ts';
 
@@ -19,9 +21,9 @@ export class Sessions {
 
   async create(tenant: string, metadata: Metadata, items: readonly NewItem[] = []): Promise<SessionRow> {
     const session = { id: newId('conv'), tenant, metadata, createdAtMs: Date.now() };
-    if (items.length === 0) return persist(() => this.#store.createSession(session));
+    if (items.length === 0) return retryWhileBusy(() => this.#store.createSession(session));
     const hand = { ...this.#hand(session, items), creates: session };
-    await persist(() => this.#store.addItems(hand));
+    await retryWhileBusy(() => this.#store.addItems(hand));
     return { ...session, leaf: hand.id };
   }
 
@@ -30,7 +32,7 @@ export class Sessions {
     const known = await this.find(tenant, name);
     if (known !== undefined) return known;
     const session = { id: newId('conv'), tenant, metadata: {}, createdAtMs: Date.now() };
-    return persist(() => this.#store.openSession(session, name));
+    return retryWhileBusy(() => this.#store.openSession(session, name));
   }
 
   /** As `open`, but makes none. */
@@ -48,7 +50,7 @@ export class Sessions {
   }
 
   async update(tenant: string, id: string, metadata: Metadata): Promise<SessionRow | undefined> {
-    return persist(() => this.#store.updateSession(tenant, id, metadata));
+    return retryWhileBusy(() => this.#store.updateSession(tenant, id, metadata));
   }
 
   /** Stops what runs in it first. Its turns stay, as responses. False when there is none. */
@@ -57,10 +59,10 @@ export class Sessions {
     for (;;) {
       // The last first, so that none of them runs in between.
       for (const turn of (await this.#store.listUnsettledOf(tenant, id)).toReversed()) {
-        const request = await persist(() => this.#store.requestCancel(tenant, turn.id, Date.now()));
+        const request = await retryWhileBusy(() => this.#store.requestCancel(tenant, turn.id, Date.now()));
         if (request.type === 'accepted') await this.#stop(request.turn);
       }
-      const deleted = await persist(() => this.#store.deleteSession(tenant, id));
+      const deleted = await retryWhileBusy(() => this.#store.deleteSession(tenant, id));
       // A turn came in meanwhile.
       if (deleted !== 'busy') return deleted;
     }
@@ -83,11 +85,11 @@ export class Sessions {
   /** Puts items into the session by hand, behind what is there. undefined when the session is gone. */
   async addItems(session: SessionRow, items: readonly NewItem[]): Promise<readonly Item[] | undefined> {
     const hand = this.#hand(session, items);
-    return persist(() => this.#store.addItems(hand));
+    return retryWhileBusy(() => this.#store.addItems(hand));
   }
 
   async deleteItem(session: SessionRow, item: string): Promise<boolean> {
-    return persist(() => this.#store.deleteSessionItem(session, item));
+    return retryWhileBusy(() => this.#store.deleteSessionItem(session, item));
   }
 
   #hand(session: { readonly id: string; readonly tenant: string }, items: readonly NewItem[]): Parameters<Store['addItems']>[0] {

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { InputItem, Item, NewItem } from '../domain/item.ts';
 import type { ResponseSettings } from '../domain/response-settings.ts';
-import type { TurnRow } from '../store/store.ts';
+import type { TurnRow } from '../domain/turn.ts';
 import { itemPrefix, newId } from './ids.ts';
 
 /** An item of the tenant's that is there already, told again. */

@@ -4,9 +4,10 @@
  * accepted and not carried out, titles nobody began, and what is to be dropped. Doing any of it twice is harmless.
  */
 import { setImmediate as nextTurnOfTheLoop } from 'node:timers/promises';
-import type { Store, TurnRow } from '../store/store.ts';
-import type { Delivery } from './delivery.ts';
-import { handOver, handOverPatienceMs } from './hand-over.ts';
+import type { TurnRow } from '../domain/turn.ts';
+import type { Store } from '../store/ports/store.ts';
+import type { Dispatcher } from './dispatcher.ts';
+import { dispatchTurn, dispatchPatienceMs } from './dispatch-turn.ts';
 import { startTitles } from './titles.ts';
 
 const unsubmittedEveryMs = 2_000;
@@ -30,7 +31,7 @@ export interface Sweep {
 
 export interface SweepOptions {
   readonly store: Store;
-  readonly delivery: Delivery;
+  readonly delivery: Dispatcher;
   readonly retentionDays: number;
   /** Carries out a cancel that was accepted. */
   readonly cancel: (turn: TurnRow) => Promise<void>;
@@ -53,7 +54,7 @@ export function startSweep({ store, delivery, retentionDays, cancel, onError }: 
   async function* unfinished(onlyUnsubmitted: boolean, ageMs: number): AsyncGenerator<TurnRow> {
     const createdBeforeMs = Date.now() - ageMs;
     for (let afterOrdinal = 0; ;) {
-      const page = await store.listUnfinished({ createdBeforeMs, onlyUnsubmitted, afterOrdinal, limit: batch });
+      const page = await store.listUnfinished({ createdBeforeMs, onlyUndispatched: onlyUnsubmitted, afterOrdinal, limit: batch });
       for (const { ordinal, turn } of page) {
         if (isStopped) return;
         yield turn;
@@ -64,7 +65,7 @@ export function startSweep({ store, delivery, retentionDays, cancel, onError }: 
   }
 
   async function sweepUnsubmitted(): Promise<void> {
-    for await (const turn of unfinished(true, handOverPatienceMs)) await tried(() => handOver(store, delivery, turn));
+    for await (const turn of unfinished(true, dispatchPatienceMs)) await tried(() => dispatchTurn(store, delivery, turn));
     for (const turn of await store.listStuckCancels(Date.now() - stuckCancelMs, batch)) await tried(() => cancel(turn));
   }
 
@@ -84,7 +85,7 @@ export function startSweep({ store, delivery, retentionDays, cancel, onError }: 
         // A session's workflow may run while this turn of it is in nobody's hands: telling it twice is harmless.
         const runId = await delivery.runningRun(turn);
         const isInHand = runId !== undefined && (turn.session === null || turn.runId === runId);
-        if (!isInHand) await handOver(store, delivery, turn);
+        if (!isInHand) await dispatchTurn(store, delivery, turn);
       });
     }
   }

@@ -6,11 +6,13 @@ import type { InputItem } from '../domain/item.ts';
 import { journalRowOf, type JournalRow } from '../domain/response-event.ts';
 import { ResponseStream } from '../domain/response-stream.ts';
 import { isSettled, newResponse, type ResponseObject } from '../domain/response.ts';
-import { persist } from '../store/persist.ts';
-import { readStream, settleTurn } from '../store/settle-turn.ts';
-import type { AttemptRow, InsertTurn, Store, TurnRow } from '../store/store.ts';
-import type { Delivery } from './delivery.ts';
-import { handOver, handOverPatienceMs } from './hand-over.ts';
+import { retryWhileBusy } from '../store/retry-while-busy.ts';
+import { readStream, settleTurn } from '../settle/settle-turn.ts';
+import type { AttemptRow } from '../domain/attempt.ts';
+import type { TurnRow } from '../domain/turn.ts';
+import type { InsertTurn, Store } from '../store/ports/store.ts';
+import type { Dispatcher } from './dispatcher.ts';
+import { dispatchTurn, dispatchPatienceMs } from './dispatch-turn.ts';
 import { newId, turnIdPattern } from './ids.ts';
 import { Sessions } from './sessions.ts';
 import { hashOf, outputsWithoutCall, type Submission, type SubmitResult, takenIn } from './submission.ts';
@@ -37,7 +39,7 @@ export interface Quotas {
 
 export interface TurnkeepOptions {
   readonly store: Store;
-  readonly delivery: Delivery;
+  readonly delivery: Dispatcher;
   readonly quotas?: Quotas;
   /** A session's first turn gives it a title. */
   readonly hasTitles?: boolean;
@@ -48,7 +50,7 @@ const defaultQuotas: Quotas = { maxWaitingTurns: 100, maxRunningTurns: 1_000 };
 export class Turnkeep {
   readonly sessions: Sessions;
   readonly #store: Store;
-  readonly #delivery: Delivery;
+  readonly #delivery: Dispatcher;
   readonly #quotas: Quotas;
   readonly #hasTitles: boolean;
 
@@ -73,8 +75,8 @@ export class Turnkeep {
     if (result.type !== 'inserted' && result.type !== 'joined') return result;
     const { turn } = result;
     // A twin of a young turn leaves it to whoever took that in: fifty at once would write fifty signals into its history.
-    const isMine = result.type === 'inserted' || turn.createdAtMs < Date.now() - handOverPatienceMs;
-    if (isMine && !turn.isSubmitted && !(isSettled(turn.status) && turn.isRecorded)) await this.#deliver(turn);
+    const isMine = result.type === 'inserted' || turn.createdAtMs < Date.now() - dispatchPatienceMs;
+    if (isMine && !turn.isDispatched && !(isSettled(turn.status) && turn.isRecorded)) await this.#deliver(turn);
     if (result.type === 'inserted') await this.#begin(result);
     return { type: 'accepted', turn };
   }
@@ -94,8 +96,8 @@ export class Turnkeep {
   }
 
   /** A client got the end of this turn. */
-  async markDelivered(turn: string): Promise<void> {
-    await persist(() => this.#store.markDelivered(turn));
+  async acknowledge(turn: string): Promise<void> {
+    await retryWhileBusy(() => this.#store.acknowledge(turn));
   }
 
   async readAttempts(turn: string): Promise<readonly AttemptRow[]> {
@@ -119,7 +121,7 @@ export class Turnkeep {
   async cancel(tenant: string, id: string): Promise<CancelResult> {
     // What cannot be the id of a turn need not be remembered.
     if (!turnIdPattern.test(id)) return { type: 'unknown' };
-    const request = await persist(() => this.#store.requestCancel(tenant, id, Date.now()));
+    const request = await retryWhileBusy(() => this.#store.requestCancel(tenant, id, Date.now()));
     if (request.type === 'unknown') return request;
     if (request.type === 'accepted') await this.finishCancel(request.turn);
     const settled = await this.#store.readTurn(id);
@@ -134,7 +136,7 @@ export class Turnkeep {
     const isClaimed = ((await this.#store.readHead(turn.id))?.epoch ?? 0) > 0;
     if (isClaimed) await this.#askToStop(turn);
     // Nobody writes it, or whoever does has not answered: it is fenced and sealed from here.
-    await persist(() => settleTurn(this.#store, turn.id, { status: 'cancelled' }, Date.now()));
+    await retryWhileBusy(() => settleTurn(this.#store, turn.id, { status: 'cancelled' }, Date.now()));
   }
 
   /** Removes a turn, a running one after stopping it. False when there is none. */
@@ -142,7 +144,7 @@ export class Turnkeep {
     const turn = await this.#store.findTurn(tenant, id);
     if (turn === undefined) return false;
     if (turn.settledAtMs === null) await this.cancel(tenant, id);
-    return persist(() => this.#store.deleteTurn(tenant, id, Date.now()));
+    return retryWhileBusy(() => this.#store.deleteTurn(tenant, id, Date.now()));
   }
 
   // ------------------------------------------------------------------------------------------------
@@ -166,7 +168,7 @@ export class Turnkeep {
     const id = submission.id ?? newId('resp');
     const createdAtMs = Date.now();
     const events = ResponseStream.open(newResponse({ id, createdAtMs, settings, session, previous })).map(journalRowOf);
-    return persist(() =>
+    return retryWhileBusy(() =>
       this.#store.insertTurn({
         id,
         tenant,
@@ -203,7 +205,7 @@ export class Turnkeep {
 
   async #deliver(turn: TurnRow): Promise<void> {
     // When Temporal cannot be reached the turn is safe all the same: the sweep hands it over once it can.
-    const delivered = handOver(this.#store, this.#delivery, turn).catch(() => undefined);
+    const delivered = dispatchTurn(this.#store, this.#delivery, turn).catch(() => undefined);
     const patience = new AbortController();
     const tooLong = delay(deliveryPatienceMs, undefined, { ref: false, signal: patience.signal }).catch(() => undefined);
     await Promise.race([delivered, tooLong]);
@@ -222,17 +224,3 @@ export class Turnkeep {
     await this.settled(turn.id, AbortSignal.any([patience, nobody.signal])).catch(() => undefined);
   }
 }
-
-export { turnIdPattern } from './ids.ts';
-export {
-  defaultSettings,
-  type FunctionTool,
-  type ResponseSettings,
-  type TextFormat,
-  type ToolChoice,
-} from '../domain/response-settings.ts';
-export type { InputPart, Json, MessagePart, NewItem } from '../domain/item.ts';
-export type { JournalRow, ResponseEvent } from '../domain/response-event.ts';
-export { sumOf, type ResponseObject, unknownUsage, type Usage } from '../domain/response.ts';
-export type { AttemptRow, SessionRow, TurnRow } from '../store/store.ts';
-export type { Submission, SubmittedItem, SubmitResult } from './submission.ts';

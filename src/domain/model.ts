@@ -2,7 +2,7 @@
  * What a model says, whichever API it speaks: the words between `providers/` and the journal.
  */
 import type { Failure } from './failure.ts';
-import type { BusyHint } from './retry-law.ts';
+import type { BusyHint } from './retry-policy.ts';
 import type { Item } from './item.ts';
 import type { ResponseSettings } from './response-settings.ts';
 import type { Usage } from './response.ts';
@@ -31,7 +31,7 @@ export type ModelDelta =
   | { readonly type: 'encrypted_reasoning'; readonly item: string; readonly text: string };
 
 /** The provider's proof that its answer is whole (T8). */
-export type ModelProof = {
+export type ModelFinish = {
   readonly status: 'completed' | 'incomplete';
   /** Why an incomplete answer is so: `max_output_tokens`, `content_filter`. */
   readonly reason?: string;
@@ -39,7 +39,7 @@ export type ModelProof = {
 
 export type ModelEvent =
   | { readonly type: 'delta'; readonly delta: ModelDelta }
-  | { readonly type: 'proof'; readonly proof: ModelProof }
+  | { readonly type: 'proof'; readonly proof: ModelFinish }
   | { readonly type: 'usage'; readonly usage: Usage };
 
 /** Has this piece anything to show? Law: "a step has started when the first non-empty … delta of it has been accepted". */

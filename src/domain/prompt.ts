@@ -17,10 +17,10 @@ export interface TranscriptTurn {
 
 /** @param turns the turns before this one, oldest first. @param input the items of this turn. */
 export function promptOf(turns: readonly TranscriptTurn[], input: readonly Item[]): readonly Item[] {
-  return paired([...turns.flatMap(told), ...input]);
+  return paired([...turns.flatMap(itemsToldOf), ...input]);
 }
 
-function told(turn: TranscriptTurn): Item[] {
+function itemsToldOf(turn: TranscriptTurn): Item[] {
   const items = turn.items.filter(isWhole);
   if (turn.status === 'completed') return items;
   const note = `[${whyCutOff(turn)}]`;

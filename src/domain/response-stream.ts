@@ -13,7 +13,7 @@ import { startsStep } from './model.ts';
 import type { ItemStatus, OutputItem } from './item.ts';
 import { type ResponseObject, unknownUsage } from './response.ts';
 import type { ResponseEvent, UnnumberedEvent } from './response-event.ts';
-import { endEventOf, incompleteDetails, type TurnEnd } from './turn-end.ts';
+import { finalEventOf, incompleteDetails, type TurnOutcome } from './turn-outcome.ts';
 import { itemDone, partAdded, partDone, textAdded, type TextKind } from './item-events.ts';
 import { type Part, withPart, withText } from './response-part.ts';
 
@@ -83,7 +83,7 @@ export class ResponseStream {
   }
 
   /** Closes what is open and ends the stream. Items cut off are marked `incomplete`. */
-  end(end: TurnEnd, atMs: number): readonly ResponseEvent[] {
+  end(end: TurnOutcome, atMs: number): readonly ResponseEvent[] {
     const isWhole = end.status === 'completed';
     if (this.#items.length > 0) this.#placeEncrypted();
     this.#items.forEach((open, index) => {
@@ -97,7 +97,7 @@ export class ResponseStream {
       error: end.status === 'failed' ? { code: end.failure.code, message: end.failure.message } : null,
       usage: end.usage ?? unknownUsage,
     };
-    this.#emit({ type: endEventOf[end.status], response });
+    this.#emit({ type: finalEventOf[end.status], response });
     return this.#taken();
   }
 

@@ -92,7 +92,7 @@ export function newResponse({ id, createdAtMs, settings, session, previous }: Ne
     service_tier: settings.service_tier ?? 'default',
     store: settings.store,
     temperature: settings.temperature ?? 1,
-    text: { format: told(settings.text.format), verbosity: settings.text.verbosity ?? 'medium' },
+    text: { format: explicitFormat(settings.text.format), verbosity: settings.text.verbosity ?? 'medium' },
     tool_choice: settings.tool_choice ?? 'auto',
     tools: settings.tools,
     top_logprobs: 0,
@@ -107,6 +107,6 @@ export function newResponse({ id, createdAtMs, settings, session, previous }: Ne
 }
 
 /** As the schema wants it: whether it is strict is always said. */
-function told(format: TextFormat): TextFormat {
+function explicitFormat(format: TextFormat): TextFormat {
   return format.type === 'json_schema' ? { ...format, strict: format.strict ?? false } : format;
 }

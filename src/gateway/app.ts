@@ -1,20 +1,21 @@
 /** The door: parses a request, calls the client library, writes the answer. */
 import { Hono } from 'hono';
-import { createAuthenticator, type ApiKey } from './auth.ts';
-import { chatRoutes } from './chat/routes.ts';
+import { createAuthenticator, type ApiKey } from './http/auth.ts';
+import { chatRoutes } from './chat-completions/routes.ts';
 import { conversationsRoutes } from './conversations/routes.ts';
-import { crossOrigin } from './cors.ts';
-import type { GatewayEnv } from './env.ts';
-import { ApiError } from './errors.ts';
-import { modelsRoutes, type ModelsDeps, turnsRoutes } from './models.ts';
-import { openApiOf } from './openapi.ts';
-import { type OperatorDeps, operatorRoutes } from './operator-routes.ts';
-import { createRateLimit } from './rate-limit.ts';
-import { type EndedRequest, requestLog } from './request-log.ts';
+import { crossOrigin } from './http/cors.ts';
+import type { GatewayEnv } from './http/env.ts';
+import { ApiError } from './http/errors.ts';
+import { modelsRoutes, type ModelsDeps, turnsRoutes } from './operator/models.ts';
+import { openApiOf } from './http/openapi.ts';
+import { type OperatorDeps, operatorRoutes } from './operator/routes.ts';
+import { createRateLimit } from './http/rate-limit.ts';
+import type { EndedRequest } from '../http/ended-request.ts';
+import { requestLog } from './http/request-log.ts';
 import { responsesRoutes } from './responses/routes.ts';
-import { Routes, type RouteSpec } from './route.ts';
+import { Routes, type RouteSpec } from './http/route.ts';
 import type { SubmitDeps } from './submit.ts';
-import { uiRoutes } from './ui/routes.ts';
+import { uiRoutes } from './ai-sdk/routes.ts';
 
 export interface GatewayDeps extends SubmitDeps, ModelsDeps, Omit<OperatorDeps, 'openApi'> {
   readonly version: string;

@@ -1,18 +1,14 @@
 /** From a validated request, whichever door it came by, to an accepted turn; every refusal names its field. */
 import type { Context } from 'hono';
 import { z } from 'zod';
-import {
-  type NewItem,
-  type ResponseSettings,
-  type Submission,
-  type SubmitResult,
-  type SubmittedItem,
-  type TurnRow,
-  type Turnkeep,
-  turnIdPattern,
-} from '../client/turnkeep.ts';
-import type { GatewayEnv } from './env.ts';
-import { ApiError, notFound } from './errors.ts';
+import type { NewItem } from '../domain/item.ts';
+import type { ResponseSettings } from '../domain/response-settings.ts';
+import type { Submission, SubmitResult, SubmittedItem } from '../client/submission.ts';
+import type { TurnRow } from '../domain/turn.ts';
+import { turnIdPattern } from '../client/ids.ts';
+import type { Turnkeep } from '../client/turnkeep.ts';
+import type { GatewayEnv } from './http/env.ts';
+import { ApiError, notFound } from './http/errors.ts';
 
 export interface SubmitDeps {
   readonly turnkeep: Turnkeep;
@@ -105,7 +101,7 @@ export async function submitTurn(
     Object.assign(c.get('ids'), { response: result.turn.id, conversation: result.turn.session ?? undefined });
     return result.turn;
   }
-  throw refusalOf(result, { session, id, fields });
+  throw toApiError(result, { session, id, fields });
 }
 
 /** @throws ApiError 400 that names the field */
@@ -130,7 +126,7 @@ interface Refused {
   readonly fields: FieldNames | undefined;
 }
 
-function refusalOf(result: Exclude<SubmitResult, { type: 'accepted' }>, { session, id, fields }: Refused): ApiError {
+function toApiError(result: Exclude<SubmitResult, { type: 'accepted' }>, { session, id, fields }: Refused): ApiError {
   switch (result.type) {
     case 'conflict':
       return id === undefined

@@ -3,13 +3,14 @@
  * `/metrics` needs no key; every label has few values.
  */
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { EndedRequest } from '../gateway/request-log.ts';
-import type { AttemptEnd, Followed, Seal, Store } from '../store/store.ts';
+import type { EndedRequest } from '../http/ended-request.ts';
+import type { AttemptEnd } from '../domain/attempt.ts';
+import type { JournalFollower, Seal, Store } from '../store/ports/store.ts';
 
 /** Somebody who follows a turn in this process. */
 export interface Viewer {
   readonly turn: string;
-  readonly rows: Followed;
+  readonly rows: JournalFollower;
 }
 
 const secondsToFirstToken = [0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300];

@@ -2,7 +2,9 @@
  * A store that tells what passes through it: the metrics and the log learn of turns here, and the code that runs
  * them knows of neither. It changes nothing and waits for nothing: a call costs what it cost before.
  */
-import type { Append, AttemptKey, AttemptRow, Claim, ClaimRequest, Followed, Seal, Store, TurnRow } from '../store/store.ts';
+import type { AttemptKey, AttemptRow } from '../domain/attempt.ts';
+import type { TurnRow } from '../domain/turn.ts';
+import type { Append, Claim, ClaimRequest, JournalFollower, Seal, Store } from '../store/ports/store.ts';
 import type { Metrics } from './metrics.ts';
 
 /** The end of a turn, for the log: ids and facts, never content (T11). */
@@ -96,7 +98,7 @@ export function observed(store: Store, { metrics, onTurnEnd }: Observers): Store
       return true;
     },
 
-    follow(turn, after, signal): Followed {
+    follow(turn, after, signal): JournalFollower {
       const rows = store.follow(turn, after, signal);
       // Who waits for the end alone sees nothing of it.
       if (after !== Number.MAX_SAFE_INTEGER) metrics.follows({ turn, rows });

@@ -1,6 +1,6 @@
 /** `/metrics` and `/healthz` of a process that has no gateway. */
 import type { AddressInfo } from 'node:net';
-import { createHttpServer } from '../gateway/http-server.ts';
+import { createHttpServer } from '../http/server.ts';
 import type { Metrics } from './metrics.ts';
 
 export interface MetricsServer {

@@ -1,13 +1,13 @@
 /** A provider that speaks one of OpenAI's two streaming APIs, over connections of its own. */
-import { ChatAnswer } from './openai-chat.ts';
-import { chatRequest } from './chat-request.ts';
-import { isOpenAi, noKey, openAiBaseUrl, openAiClient } from './client.ts';
-import { openConnection } from './connection.ts';
-import { listModels } from './list-models.ts';
-import { ResponsesAnswer } from './openai-responses.ts';
+import { ChatAnswer } from './openai/chat-parser.ts';
+import { chatRequest } from './openai/chat-request.ts';
+import { isOpenAi, noKey, openAiBaseUrl, openAiClient } from './openai/client.ts';
+import { openConnection } from './http/connection.ts';
+import { listModels } from './openai/list-models.ts';
+import { ResponsesAnswer } from './openai/responses-parser.ts';
 import type { Provider, ProviderLimits } from './provider.ts';
-import { responsesRequest } from './responses-request.ts';
-import { streamAnswer } from './stream-answer.ts';
+import { responsesRequest } from './openai/responses-request.ts';
+import { streamAnswer } from './openai/stream-response.ts';
 
 export interface ProviderOptions {
   /** Which of the two APIs the server speaks. */

@@ -24,11 +24,19 @@ import {
   sleep,
   TimeoutFailure,
 } from '@temporalio/workflow';
-import type { StreamFailureDetails, TurnActivities } from '../activities/activities.ts';
-import { decide, evolve, initialTurn, type Settled, type TurnCommand, type TurnResult, type UnsettledEnd } from '../domain/agent-turn.ts';
+import type { StreamFailureDetails, TurnActivities } from '../contract/activities.ts';
+import {
+  decide,
+  evolve,
+  initialTurn,
+  type TurnStatus,
+  type TurnCommand,
+  type TurnResult,
+  type RequestedOutcome,
+} from '../domain/turn-state.ts';
 import { type Failure, failureOf, isFailureCode } from '../domain/failure.ts';
-import { delayBeforeMs } from '../domain/retry-law.ts';
-import { type AgentTurnInput, cancelSignal, submittedSignal } from '../domain/turn-workflow.ts';
+import { delayBeforeMs } from '../domain/retry-policy.ts';
+import { type AgentTurnInput, cancelSignal, submittedSignal } from '../contract/workflows.ts';
 
 /** A turn of this session was accepted. Known ones are passed over: it may be said twice. */
 export const submitted = defineSignal<[turn: string]>(submittedSignal);
@@ -57,7 +65,7 @@ interface Limits {
   readonly deadlineAtMs: number;
 }
 
-export async function agentTurn(input: AgentTurnInput): Promise<Settled> {
+export async function agentTurn(input: AgentTurnInput): Promise<TurnStatus> {
   const waiting = [...(input.waiting ?? [])];
   const running = new CancellationScope();
   setHandler(submitted, (turn) => {
@@ -75,7 +83,7 @@ export async function agentTurn(input: AgentTurnInput): Promise<Settled> {
   return settled;
 }
 
-async function runTurn(turn: string, running: CancellationScope): Promise<Settled> {
+async function runTurn(turn: string, running: CancellationScope): Promise<TurnStatus> {
   let state = initialTurn;
   let limits: Limits | undefined;
   for (;;) {
@@ -94,7 +102,7 @@ async function runTurn(turn: string, running: CancellationScope): Promise<Settle
   }
 }
 
-async function settle(turn: string, end: UnsettledEnd): Promise<TurnResult> {
+async function settle(turn: string, end: RequestedOutcome): Promise<TurnResult> {
   return { type: 'settled', settled: await CancellationScope.nonCancellable(() => settleTurn({ turn, end })) };
 }
 

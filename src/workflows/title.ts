@@ -3,8 +3,8 @@
  * of it, the turn knows nothing of it. A session that gets none simply has none.
  */
 import { ActivityFailure, isCancellation, proxyActivities } from '@temporalio/workflow';
-import type { TurnActivities } from '../activities/activities.ts';
-import type { TitleInput } from '../domain/turn-workflow.ts';
+import type { TurnActivities } from '../contract/activities.ts';
+import type { TitleInput } from '../contract/workflows.ts';
 
 const { writeTitle } = proxyActivities<TurnActivities>({
   startToCloseTimeout: '1 minute',

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ActivityCancellationDetails, type ApplicationFailure } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
-import { settleTurn } from '../../src/store/settle-turn.ts';
+import { settleTurn } from '../../src/settle/settle-turn.ts';
 import { chat, chatAnswer, reset, sseHead, stall } from '../../src/testing/model-server/index.ts';
 import { scene } from './support.ts';
 

@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { createActivities } from '../../src/activities/create-activities.ts';
-import type { UnsettledEnd } from '../../src/domain/agent-turn.ts';
+import type { RequestedOutcome } from '../../src/domain/turn-state.ts';
 import type { ResponseEvent } from '../../src/domain/response-event.ts';
 import type { ResponseSettings } from '../../src/domain/response-settings.ts';
 import { createProvider } from '../../src/providers/create-provider.ts';
-import { openSqliteStore } from '../../src/store/sqlite.ts';
+import { openSqliteStore } from '../../src/store/sqlite/open-store.ts';
 import { type Script, startModelServer } from '../../src/testing/model-server/index.ts';
 import { newTurn } from '../store/contract.ts';
 
@@ -48,7 +48,7 @@ export async function sceneOf({ scripts, api = 'chat', settings = {} }: SceneOpt
     attempt(environment = new MockActivityEnvironment()) {
       return environment.run(activities.streamModel, { ...input, deadlineAtMs: Date.now() + 60_000 });
     },
-    settle(id: string, end: UnsettledEnd) {
+    settle(id: string, end: RequestedOutcome) {
       return new MockActivityEnvironment().run(activities.settleTurn, { turn: id, end });
     },
     /** Resolves once an event of this type is in the journal. */

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { OutputItem } from '../../src/domain/item.ts';
-import { settleTurn } from '../../src/store/settle-turn.ts';
+import { settleTurn } from '../../src/settle/settle-turn.ts';
 import { failureOf } from '../../src/domain/failure.ts';
 import { chat, done, end, ResponsesWriter, type Script, sseHead } from '../../src/testing/model-server/index.ts';
 import { sceneOf } from './support.ts';

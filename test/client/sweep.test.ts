@@ -4,10 +4,10 @@ import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { setImmediate as nextTurnOfTheLoop } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
-import { Delivery } from '../../src/client/delivery.ts';
+import { Dispatcher } from '../../src/client/dispatcher.ts';
 import { startSweep } from '../../src/client/sweep.ts';
 import { defaultSettings } from '../../src/domain/response-settings.ts';
-import { settleTurn } from '../../src/store/settle-turn.ts';
+import { settleTurn } from '../../src/settle/settle-turn.ts';
 import { newTurn } from '../store/contract.ts';
 import { temporaryDatabase } from '../store/temporary.ts';
 
@@ -25,7 +25,7 @@ test('between two rounds of a sweep its process does what else it has to do', as
   const count = db.prepare('SELECT count(*) AS n FROM turns');
   // Never connected: there is nothing to hand over.
   const { workflow: workflows } = new Client({ connection: Connection.lazy() });
-  const delivery = new Delivery({ workflows, taskQueue: 'none', isEager: false });
+  const delivery = new Dispatcher({ workflows, taskQueue: 'none', isEager: false });
   const errors: unknown[] = [];
   const seen = new Set<number>();
   const sweep = startSweep({ store, delivery, retentionDays: 30, cancel: async () => {}, onError: (error) => errors.push(error) });

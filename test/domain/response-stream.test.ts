@@ -5,14 +5,14 @@ import { failureOf } from '../../src/domain/failure.ts';
 import { type ModelDelta, startsStep } from '../../src/domain/model.ts';
 import type { ResponseEvent } from '../../src/domain/response-event.ts';
 import { ResponseStream } from '../../src/domain/response-stream.ts';
-import type { TurnEnd } from '../../src/domain/turn-end.ts';
+import type { TurnOutcome } from '../../src/domain/turn-outcome.ts';
 import type { OutputItem } from '../../src/domain/item.ts';
 import { newResponse } from '../../src/domain/response.ts';
 import { newTurn } from '../store/contract.ts';
 
 const response = newResponse({ id: 'resp_ab12', createdAtMs: 5_000, settings: newTurn('x').settings, session: null, previous: null });
 
-function told(deltas: readonly ModelDelta[], end?: TurnEnd): ResponseEvent[] {
+function told(deltas: readonly ModelDelta[], end?: TurnOutcome): ResponseEvent[] {
   const opening = ResponseStream.open(response);
   const stream = ResponseStream.replay(opening);
   const events = [...opening, ...stream.begin(), ...deltas.flatMap((delta) => stream.write(delta))];
@@ -20,8 +20,8 @@ function told(deltas: readonly ModelDelta[], end?: TurnEnd): ResponseEvent[] {
 }
 
 const text = (words: string): ModelDelta => ({ type: 'text', text: words });
-const completed: TurnEnd = { status: 'completed', usage: null };
-const ends: readonly TurnEnd[] = [
+const completed: TurnOutcome = { status: 'completed', usage: null };
+const ends: readonly TurnOutcome[] = [
   completed,
   { status: 'incomplete', reason: 'max_output_tokens', usage: null },
   { status: 'cancelled', usage: null },
@@ -106,7 +106,7 @@ test('T8 · the arguments of a call that was cut off are kept as they are, never
 
 const encrypted = (item: string, text: string): ModelDelta => ({ type: 'encrypted_reasoning', item, text });
 /** The items of the answer, each by its kind, its summary or text, and what is encrypted in it. */
-function output(deltas: readonly ModelDelta[], end: TurnEnd = completed): unknown[] {
+function output(deltas: readonly ModelDelta[], end: TurnOutcome = completed): unknown[] {
   const last = told(deltas, end).at(-1);
   assert.ok(last !== undefined && 'response' in last);
   return last.response.output.map((item) =>

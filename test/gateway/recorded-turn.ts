@@ -4,8 +4,8 @@ import type { ModelDelta } from '../../src/domain/model.ts';
 import type { ResponseEvent } from '../../src/domain/response-event.ts';
 import { newResponse } from '../../src/domain/response.ts';
 import { ResponseStream } from '../../src/domain/response-stream.ts';
-import type { TurnEnd } from '../../src/domain/turn-end.ts';
-import { type Frame, translating, type Translator } from '../../src/gateway/translation.ts';
+import type { TurnOutcome } from '../../src/domain/turn-outcome.ts';
+import { type SsePayload, translating, type Translator } from '../../src/gateway/stream/translation.ts';
 
 export const say = (text: string): ModelDelta => ({ type: 'text', text });
 export const think = (text: string, item = ''): ModelDelta => ({ type: 'reasoning', text, item });
@@ -18,7 +18,7 @@ export const call = (item: string, name: string, text: string): ModelDelta => ({
   text,
 });
 
-export const completed: TurnEnd = {
+export const completed: TurnOutcome = {
   status: 'completed',
   usage: {
     input_tokens: 3,
@@ -30,7 +30,7 @@ export const completed: TurnEnd = {
 };
 
 /** The events of a turn; as read from the database, so that nothing but JSON gets through. */
-export function recorded(deltas: readonly ModelDelta[], end: TurnEnd): readonly ResponseEvent[] {
+export function recorded(deltas: readonly ModelDelta[], end: TurnOutcome): readonly ResponseEvent[] {
   const response = newResponse({ id: 'resp_ab', createdAtMs: 5_000, settings: defaultSettings('m'), session: null, previous: null });
   const opening = ResponseStream.open(response);
   const stream = ResponseStream.replay(opening);
@@ -38,6 +38,6 @@ export function recorded(deltas: readonly ModelDelta[], end: TurnEnd): readonly 
   return JSON.parse(JSON.stringify(events)) as ResponseEvent[];
 }
 
-export function translated<State>(translator: Translator<State>, events: readonly ResponseEvent[]): readonly Frame[] {
+export function translated<State>(translator: Translator<State>, events: readonly ResponseEvent[]): readonly SsePayload[] {
   return events.flatMap(translating(translator));
 }

@@ -8,9 +8,9 @@ import { newResponse } from '../../src/domain/response.ts';
 import { failureOf } from '../../src/domain/failure.ts';
 import { Metrics } from '../../src/metrics/metrics.ts';
 import { type EndedTurn, observed } from '../../src/metrics/observed-store.ts';
-import { openSqliteStore } from '../../src/store/sqlite.ts';
-import { settleTurn } from '../../src/store/settle-turn.ts';
-import type { Claim, Seal, Store } from '../../src/store/store.ts';
+import { openSqliteStore } from '../../src/store/sqlite/open-store.ts';
+import { settleTurn } from '../../src/settle/settle-turn.ts';
+import type { Claim, Seal, Store } from '../../src/store/ports/store.ts';
 import { newTurn } from '../store/contract.ts';
 import { seriesOf } from '../support/numbers.ts';
 

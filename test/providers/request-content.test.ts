@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { InputPart, Item, MessagePart, Role } from '../../src/domain/item.ts';
-import { chatRequest } from '../../src/providers/chat-request.ts';
-import { responsesRequest } from '../../src/providers/responses-request.ts';
+import { chatRequest } from '../../src/providers/openai/chat-request.ts';
+import { responsesRequest } from '../../src/providers/openai/responses-request.ts';
 import { settings } from './support.ts';
 
 type Part = InputPart | MessagePart;

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import type { FunctionTool, ResponseSettings, ToolChoice } from '../../src/domain/response-settings.ts';
-import { chatRequest } from '../../src/providers/chat-request.ts';
-import { responsesRequest } from '../../src/providers/responses-request.ts';
+import { chatRequest } from '../../src/providers/openai/chat-request.ts';
+import { responsesRequest } from '../../src/providers/openai/responses-request.ts';
 import { settings } from './support.ts';
 
 const parameters = { type: 'object', properties: { city: { type: 'string' } }, required: ['city'] } as const;

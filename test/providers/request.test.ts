@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import type { Item } from '../../src/domain/item.ts';
-import { chatRequest } from '../../src/providers/chat-request.ts';
-import { isOpenAi } from '../../src/providers/client.ts';
-import { responsesRequest } from '../../src/providers/responses-request.ts';
+import { chatRequest } from '../../src/providers/openai/chat-request.ts';
+import { isOpenAi } from '../../src/providers/openai/client.ts';
+import { responsesRequest } from '../../src/providers/openai/responses-request.ts';
 import { says, settings } from './support.ts';
 
 const call = (id: string): Item => ({

@@ -3,12 +3,12 @@ import type { TestContext } from 'node:test';
 import { type ModelEvent, type ModelFailure, type ModelRequest, startsStep } from '../../src/domain/model.ts';
 import type { Item } from '../../src/domain/item.ts';
 import { defaultSettings, type ResponseSettings } from '../../src/domain/response-settings.ts';
-import type { Answer } from '../../src/providers/answer.ts';
+import type { StreamParser } from '../../src/providers/openai/stream-parser.ts';
 import { createProvider, type ProviderOptions } from '../../src/providers/create-provider.ts';
-import { ChatAnswer } from '../../src/providers/openai-chat.ts';
-import { ResponsesAnswer } from '../../src/providers/openai-responses.ts';
+import { ChatAnswer } from '../../src/providers/openai/chat-parser.ts';
+import { ResponsesAnswer } from '../../src/providers/openai/responses-parser.ts';
 import { type Provider, ProviderError } from '../../src/providers/provider.ts';
-import { SseReader } from '../../src/providers/sse.ts';
+import { SseReader } from '../../src/providers/http/sse.ts';
 import { type ModelServer, type ModelServerOptions, startModelServer } from '../../src/testing/model-server/index.ts';
 
 export type Api = ProviderOptions['api'];
@@ -84,7 +84,7 @@ export function providerFor(t: TestContext, api: Api, baseUrl: string, options: 
   return provider;
 }
 
-export function answerOf(api: Api): Answer {
+export function answerOf(api: Api): StreamParser {
   return api === 'chat' ? new ChatAnswer() : new ResponsesAnswer();
 }
 

@@ -1,8 +1,8 @@
 /** What every driver of the store must do: what is deleted, not to be stored, or past retention. */
 import assert from 'node:assert/strict';
 import { defaultSettings } from '../../src/domain/response-settings.ts';
-import { settleTurn } from '../../src/store/settle-turn.ts';
-import type { Store } from '../../src/store/store.ts';
+import { settleTurn } from '../../src/settle/settle-turn.ts';
+import type { Store } from '../../src/store/ports/store.ts';
 import { type Contract, inserted, newTurn } from './contract.ts';
 
 async function ended(store: Store, id: string, atMs: number, fields: Parameters<typeof newTurn>[1] = {}): Promise<void> {
@@ -57,7 +57,7 @@ export function droppedContract(contract: Contract): void {
     await settleTurn(store, 'resp_a', { status: 'cancelled' }, 2_000);
     assert.equal(await store.findTurn('default', 'resp_a'), undefined);
     assert.equal(await store.purgeUnstored({ deliveredBeforeMs: 9_000, settledBeforeMs: 1_000 }), 0, 'no client has its end yet');
-    await store.markDelivered('resp_a');
+    await store.acknowledge('resp_a');
     assert.equal(await store.purgeUnstored({ deliveredBeforeMs: 9_000, settledBeforeMs: 1_000 }), 1);
     assert.deepEqual([await store.readTurn('resp_a'), await store.readJournal('resp_a')], [undefined, []]);
     await store.requestCancel('default', 'resp_c', 2_000);

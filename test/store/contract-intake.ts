@@ -1,11 +1,11 @@
 /** What every driver of the store must do: taking turns in, joining them, refusing them, recording them. */
 import assert from 'node:assert/strict';
 import { defaultSettings } from '../../src/domain/response-settings.ts';
-import { settleTurn } from '../../src/store/settle-turn.ts';
+import { settleTurn } from '../../src/settle/settle-turn.ts';
 import { type Contract, inserted, newTurn } from './contract.ts';
 
 const joins = { settledAfterMs: 5_000 };
-const query = { createdBeforeMs: 2_000, onlyUnsubmitted: true, afterOrdinal: 0, limit: 10 };
+const query = { createdBeforeMs: 2_000, onlyUndispatched: true, afterOrdinal: 0, limit: 10 };
 
 export function intakeContract(contract: Contract): void {
   contract('the same idempotency key gives the same turn, for its tenant only, and another body is refused', async (store) => {
@@ -46,12 +46,12 @@ export function intakeContract(contract: Contract): void {
 
   contract('T1 · a turn whose end a client got has no twins: the same words again are a new message', async (store) => {
     await inserted(store, newTurn('resp_a', { joins: { settledAfterMs: 0 } }));
-    await store.markDelivered('resp_a');
+    await store.acknowledge('resp_a');
     const resend = newTurn('resp_b', { joins: { settledAfterMs: 0 } });
     assert.equal((await store.insertTurn(resend)).type, 'joined', 'it has no end that could have been got');
     await settleTurn(store, 'resp_a', { status: 'cancelled' }, 6_000);
     assert.equal((await store.insertTurn(resend)).type, 'joined');
-    await store.markDelivered('resp_a');
+    await store.acknowledge('resp_a');
     assert.equal((await store.insertTurn(resend)).type, 'inserted');
   });
 
@@ -124,10 +124,10 @@ export function intakeContract(contract: Contract): void {
 
   contract('an unfinished turn that was never handed over is found, a page at a time', async (store) => {
     for (const id of ['resp_a', 'resp_b', 'resp_c']) await inserted(store, newTurn(id));
-    await store.markSubmitted('resp_a');
+    await store.markDispatched('resp_a');
     const ids = async (fields: Partial<typeof query>) => (await store.listUnfinished({ ...query, ...fields })).map(({ turn }) => turn.id);
     assert.deepEqual(await ids({}), ['resp_b', 'resp_c']);
-    assert.deepEqual(await ids({ onlyUnsubmitted: false }), ['resp_a', 'resp_b', 'resp_c']);
+    assert.deepEqual(await ids({ onlyUndispatched: false }), ['resp_a', 'resp_b', 'resp_c']);
     assert.deepEqual(await ids({ createdBeforeMs: 500 }), []);
     const [first] = await store.listUnfinished({ ...query, limit: 1 });
     assert.deepEqual(await ids({ afterOrdinal: first?.ordinal ?? 0 }), ['resp_c']);
@@ -137,12 +137,12 @@ export function intakeContract(contract: Contract): void {
     await store.createSession({ id: 'conv_a', tenant: 'default', metadata: {}, createdAtMs: 1 });
     for (const id of ['resp_a', 'resp_b', 'resp_c']) await inserted(store, newTurn(id, { session: 'conv_a' }));
     await inserted(store, newTurn('resp_x'));
-    await store.markSubmitted('resp_a');
+    await store.markDispatched('resp_a');
     assert.deepEqual(
-      (await store.listUnsubmittedBefore('resp_c')).map(({ id }) => id),
+      (await store.listUndispatchedBefore('resp_c')).map(({ id }) => id),
       ['resp_b'],
     );
-    assert.deepEqual(await store.listUnsubmittedBefore('resp_x'), []);
+    assert.deepEqual(await store.listUndispatchedBefore('resp_x'), []);
   });
 
   contract('T1 · a turn cancelled before it was handed over is still to be recorded', async (store) => {

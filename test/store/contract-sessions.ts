@@ -1,8 +1,9 @@
 /** What every driver of the store must do: sessions and their items. */
 import assert from 'node:assert/strict';
-import { settleTurn } from '../../src/store/settle-turn.ts';
+import { settleTurn } from '../../src/settle/settle-turn.ts';
 import type { InputItem } from '../../src/domain/item.ts';
-import type { NewSession, Store } from '../../src/store/store.ts';
+import type { NewSession } from '../../src/domain/session.ts';
+import type { Store } from '../../src/store/ports/store.ts';
 import { type Contract, inserted, newTurn } from './contract.ts';
 
 function session(id: string, fields: Partial<NewSession> = {}): NewSession {

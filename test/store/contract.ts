@@ -6,8 +6,9 @@ import { journalRowOf, type JournalRow } from '../../src/domain/response-event.t
 import { ResponseStream } from '../../src/domain/response-stream.ts';
 import { defaultSettings, type ResponseSettings } from '../../src/domain/response-settings.ts';
 import { newResponse } from '../../src/domain/response.ts';
-import { settleTurn } from '../../src/store/settle-turn.ts';
-import type { Claim, NewTurn, Store, TurnRow } from '../../src/store/store.ts';
+import { settleTurn } from '../../src/settle/settle-turn.ts';
+import type { TurnRow } from '../../src/domain/turn.ts';
+import type { Claim, NewTurn, Store } from '../../src/store/ports/store.ts';
 
 export interface OpenDatabase extends AsyncDisposable {
   /** Another store on the same database, as another process would have. */

@@ -5,9 +5,9 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import type { JournalRow } from '../../src/domain/response-event.ts';
 import { Database } from '../../src/store/sqlite/database.ts';
-import { Following } from '../../src/store/sqlite/follow.ts';
-import { Tail } from '../../src/store/sqlite/tail.ts';
-import type { Store } from '../../src/store/store.ts';
+import { JournalCursor } from '../../src/store/live/cursor.ts';
+import { JournalBroker } from '../../src/store/live/broker.ts';
+import type { Store } from '../../src/store/ports/store.ts';
 import { Journal } from '../support/journal.ts';
 import { newTurn } from './contract.ts';
 import { temporaryDatabase } from './temporary.ts';
@@ -232,8 +232,8 @@ test('what this process itself drops, and tells nobody, is noticed too', async (
   const there = database.open();
   const journal = await Journal.open(there, newTurn('resp_a'));
   const db = new Database(database.path);
-  const tail = new Tail(db);
-  const following = new Following(db, tail, 'resp_a', 1, never);
+  const tail = new JournalBroker(db);
+  const following = new JournalCursor(db, tail, 'resp_a', 1, never);
   // A row of another process has been found: what comes next must be found without any such sign.
   const next = following.next();
   await journal.append(there, 1);

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
-import { settleTurn } from '../../src/store/settle-turn.ts';
+import { settleTurn } from '../../src/settle/settle-turn.ts';
 import { inserted, newTurn } from './contract.ts';
 import { temporaryDatabase } from './temporary.ts';
 
@@ -15,16 +15,16 @@ test('no statement walks a table, nor all turns of a session', async (t) => {
   const store = database.open();
   const session = await store.createSession({ id: 'conv_a', tenant: 'default', metadata: {}, createdAtMs: 1 });
   await inserted(store, newTurn('resp_a', { session: 'conv_a', wantsTitle: true, joins: { settledAfterMs: 1 } }));
-  await store.listUnsubmittedBefore('resp_a');
+  await store.listUndispatchedBefore('resp_a');
   await store.listUnsettledOf('default', 'conv_a');
-  await store.listUnfinished({ createdBeforeMs: 9, onlyUnsubmitted: true, afterOrdinal: 0, limit: 9 });
+  await store.listUnfinished({ createdBeforeMs: 9, onlyUndispatched: true, afterOrdinal: 0, limit: 9 });
   await store.listStuckCancels(9, 9);
   await store.listUntitled(9);
   await store.recordInput('resp_a');
   await store.readTranscript('resp_a');
   await store.claim({ turn: 'resp_a', step: 1, atMs: 1, workflowId: 'workflow', runId: 'run' });
   await settleTurn(store, 'resp_a', { status: 'cancelled' }, 2);
-  await store.markDelivered('resp_a');
+  await store.acknowledge('resp_a');
   await store.readSessionItems({ ...session, leaf: 'resp_a' }, { limit: 9, order: 'asc', after: 'msg_resp_a' });
   await store.listSessions('default', { limit: 9, order: 'desc', after: 'conv_a' });
   await store.hasCall('resp_a', 'call_a');

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import type { JournalRow } from '../../src/domain/response-event.ts';
 import { newResponse } from '../../src/domain/response.ts';
-import type { NewTurn, Store } from '../../src/store/store.ts';
+import type { NewTurn, Store } from '../../src/store/ports/store.ts';
 
 export class Journal {
   readonly turn: string;

@@ -5,8 +5,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { openSqliteStore } from '../../src/store/sqlite.ts';
-import type { Store } from '../../src/store/store.ts';
+import { openSqliteStore } from '../../src/store/sqlite/open-store.ts';
+import type { Store } from '../../src/store/ports/store.ts';
 import { type ModelServer, type ModelServerOptions, startModelServer } from '../../src/testing/model-server/index.ts';
 import { sharedTemporalServer } from './temporal-server.ts';
 

@@ -1,6 +1,6 @@
 /** Which gateway is talked to, and with which key. */
 import { resolve } from 'node:path';
-import { ConfigError } from '../../config.ts';
+import { ConfigError } from '../../config/config.ts';
 import { findRunningDev } from '../dev-server/data-dir.ts';
 import type { ChatFlags } from './command.ts';
 import type { GatewayTarget } from './gateway-calls.ts';

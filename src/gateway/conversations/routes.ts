@@ -1,13 +1,15 @@
 /** `/v1/conversations`: OpenAI's name for sessions. */
-import type { NewItem, SessionRow, Turnkeep } from '../../client/turnkeep.ts';
-import { anyItem, conversation as conversationSchema, deleted, listOf as listSchema, ok, refusals } from '../answers.ts';
-import { notFound } from '../errors.ts';
-import { listOf, pageOf } from '../page-of.ts';
+import type { NewItem } from '../../domain/item.ts';
+import type { SessionRow } from '../../domain/session.ts';
+import type { Turnkeep } from '../../client/turnkeep.ts';
+import { anyItem, conversation as conversationSchema, deleted, listOf as listSchema, ok, refusals } from '../http/response-schemas.ts';
+import { notFound } from '../http/errors.ts';
+import { listPage, pageRequest } from '../http/pagination.ts';
 import type { HandItemBody } from '../responses/item-schema.ts';
 import { newItem } from '../responses/items.ts';
-import type { Routes } from '../route.ts';
+import type { Routes } from '../http/route.ts';
 import { refuse, type UnsupportedBy } from '../submit.ts';
-import { itemsQuery, pageQuery } from '../values.ts';
+import { itemsQuery, pageQuery } from '../http/request-fields.ts';
 import { createConversation, createItems, updateConversation } from './schema.ts';
 
 const tag = 'Conversations';
@@ -48,8 +50,8 @@ export function conversationsRoutes(routes: Routes, { sessions }: Turnkeep, unsu
       answers: { 200: ok('A page of conversations.', listSchema(conversationSchema)), ...refusals(400, 401, 429) },
     },
     async (c, { query }) => {
-      const found = await sessions.list(c.get('tenant'), pageOf(query));
-      return c.json(listOf(found?.map(conversation), query));
+      const found = await sessions.list(c.get('tenant'), pageRequest(query));
+      return c.json(listPage(found?.map(conversation), query));
     },
   );
 
@@ -107,7 +109,7 @@ export function conversationsRoutes(routes: Routes, { sessions }: Turnkeep, unsu
     },
     async (c, { query }) => {
       const session = await known(c.get('tenant'), c.req.param('id'));
-      return c.json(listOf(await sessions.readItems(session, pageOf(query)), query));
+      return c.json(listPage(await sessions.readItems(session, pageRequest(query)), query));
     },
   );
 
@@ -125,7 +127,7 @@ export function conversationsRoutes(routes: Routes, { sessions }: Turnkeep, unsu
       const session = await known(c.get('tenant'), c.req.param('id'));
       const items = await sessions.addItems(session, handItems(body.items));
       if (items === undefined) throw notFound('Conversation', session.id);
-      return c.json(listOf(items, { limit: items.length }));
+      return c.json(listPage(items, { limit: items.length }));
     },
   );
 

@@ -1,7 +1,7 @@
 /** What `/v1/conversations` lets in. */
 import { z } from 'zod';
 import { handItem } from '../responses/item-schema.ts';
-import { include, metadata } from '../values.ts';
+import { include, metadata } from '../http/request-fields.ts';
 
 const mostItems = 1_000;
 const items = z.array(handItem).max(mostItems, `has ${mostItems} items at most`);

@@ -1,6 +1,6 @@
 /** The items that the door lets in. A field that is not here is refused by name, never dropped. */
 import { z } from 'zod';
-import { exactlyOne, id } from '../values.ts';
+import { exactlyOne, id } from '../http/request-fields.ts';
 
 const itemStatus = z.enum(['in_progress', 'completed', 'incomplete']);
 const only = (what: string) => `only ${what} is supported`;

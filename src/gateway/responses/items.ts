@@ -1,5 +1,6 @@
 /** The items of a request as they are taken in. Pure. */
-import type { InputPart, NewItem, SubmittedItem } from '../../client/turnkeep.ts';
+import type { InputPart, NewItem } from '../../domain/item.ts';
+import type { SubmittedItem } from '../../client/submission.ts';
 import type { HandItemBody, InputItemBody, inputPart } from './item-schema.ts';
 import type { z } from 'zod';
 

@@ -1,16 +1,17 @@
 /** `/v1/responses`: submit, read, follow, cancel, delete. */
 import type { Context } from 'hono';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
-import type { TurnRow, Turnkeep } from '../../client/turnkeep.ts';
-import { anyItem, deleted, listOf as listSchema, ok, refusals, response as responseSchema, turnHeaders } from '../answers.ts';
-import { writeWhenReady } from '../blocking.ts';
-import { markOnceSent } from '../delivered.ts';
-import type { GatewayEnv } from '../env.ts';
-import { ApiError, notFound } from '../errors.ts';
-import { listOf, type PageQuery, pageOf } from '../page-of.ts';
-import type { Routes } from '../route.ts';
+import type { TurnRow } from '../../domain/turn.ts';
+import type { Turnkeep } from '../../client/turnkeep.ts';
+import { anyItem, deleted, listOf as listSchema, ok, refusals, response as responseSchema, turnHeaders } from '../http/response-schemas.ts';
+import { writeWhenReady } from '../stream/blocking.ts';
+import { acknowledgeOnceSent } from '../stream/acknowledge.ts';
+import type { GatewayEnv } from '../http/env.ts';
+import { ApiError, notFound } from '../http/errors.ts';
+import { listPage, type PageQuery, pageRequest } from '../http/pagination.ts';
+import type { Routes } from '../http/route.ts';
 import { modelOf, submitHeaders, type SubmitDeps, submitTurn } from '../submit.ts';
-import { itemsQuery } from '../values.ts';
+import { itemsQuery } from '../http/request-fields.ts';
 import { inputOf } from './items.ts';
 import { createResponse, followHeaders, retrieveQuery } from './schema.ts';
 import { settingsOf } from './settings.ts';
@@ -49,7 +50,7 @@ export function responsesRoutes(routes: Routes, deps: ResponsesDeps): void {
       if (body.stream === true) return stream(c, deps, turn, -1);
       const headers = { 'x-turnkeep-response-id': turn.id };
       if (body.background === true) return c.json(await turnkeep.readResponse(turn), 200, headers);
-      markOnceSent(c.env.outgoing, () => turnkeep.markDelivered(turn.id), onStreamError);
+      acknowledgeOnceSent(c.env.outgoing, () => turnkeep.acknowledge(turn.id), onStreamError);
       const answered = writeWhenReady(c.env.outgoing, (signal) => whole(turnkeep, turn, signal), {
         ...headers,
         'x-request-id': c.get('requestId'),
@@ -81,7 +82,7 @@ export function responsesRoutes(routes: Routes, deps: ResponsesDeps): void {
         throw new ApiError({ status: 400, param: 'starting_after', message: "Invalid 'starting_after': it goes with stream=true." });
       }
       const response = await turnkeep.readResponse(turn);
-      if (turn.settledAtMs !== null) markOnceSent(c.env.outgoing, () => turnkeep.markDelivered(turn.id), onStreamError);
+      if (turn.settledAtMs !== null) acknowledgeOnceSent(c.env.outgoing, () => turnkeep.acknowledge(turn.id), onStreamError);
       return c.json(response);
     },
   );
@@ -137,7 +138,7 @@ export function responsesRoutes(routes: Routes, deps: ResponsesDeps): void {
     async (c, { query }) => {
       const turn = await known(c, turnkeep);
       if (turn.erasedBy !== null) throw pastRetention(turn.id);
-      return c.json(listOf(inputPage(turn, query), query));
+      return c.json(listPage(inputPage(turn, query), query));
     },
   );
 }
@@ -149,7 +150,7 @@ async function whole(turnkeep: Turnkeep, turn: TurnRow, signal: AbortSignal): Pr
 }
 
 function inputPage({ input }: TurnRow, query: PageQuery): TurnRow['input'] | undefined {
-  const { limit, order, after } = pageOf(query);
+  const { limit, order, after } = pageRequest(query);
   const items = order === 'asc' ? input : input.toReversed();
   const from = after === undefined ? 0 : items.findIndex((item) => item.id === after) + 1;
   return after !== undefined && from === 0 ? undefined : items.slice(from, from + limit);

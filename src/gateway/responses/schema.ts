@@ -1,6 +1,6 @@
 /** What `/v1/responses` lets in. A field that is not here is refused by name, never dropped. */
 import { z } from 'zod';
-import { id, include, jsonObject, metadata, onlyDefault, wholeNumber } from '../values.ts';
+import { id, include, jsonObject, metadata, onlyDefault, wholeNumber } from '../http/request-fields.ts';
 import { inputItem } from './item-schema.ts';
 
 const functionName = z.string().regex(/^[A-Za-z0-9_.-]{1,128}$/, 'must be 1 to 128 letters, digits, "_", "-" or "."');

@@ -1,12 +1,12 @@
 /** The part of a request that decides how the model answers. Pure. */
-import { defaultSettings, type ResponseSettings, type TextFormat } from '../../client/turnkeep.ts';
+import { defaultSettings, type ResponseSettings, type TextFormat } from '../../domain/response-settings.ts';
 import type { CreateResponse } from './schema.ts';
-import { sameSettings } from '../same-settings.ts';
+import { sharedSettings } from '../shared-settings.ts';
 
 export function settingsOf(body: CreateResponse, model: string): ResponseSettings {
   return {
     ...defaultSettings(model),
-    ...sameSettings(body),
+    ...sharedSettings(body),
     instructions: body.instructions ?? null,
     max_output_tokens: body.max_output_tokens ?? null,
     max_tool_calls: body.max_tool_calls ?? null,

@@ -1,12 +1,13 @@
 /** A turn's events to one viewer, from any point: replayed, then live. */
 import type { Context } from 'hono';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
-import type { TurnRow, Turnkeep } from '../../client/turnkeep.ts';
-import { markOnceSent } from '../delivered.ts';
-import type { GatewayEnv } from '../env.ts';
-import { ApiError } from '../errors.ts';
-import { retryNotice } from '../retry-notice.ts';
-import { writeSse } from '../sse.ts';
+import type { TurnRow } from '../../domain/turn.ts';
+import type { Turnkeep } from '../../client/turnkeep.ts';
+import { acknowledgeOnceSent } from '../stream/acknowledge.ts';
+import type { GatewayEnv } from '../http/env.ts';
+import { ApiError } from '../http/errors.ts';
+import { retryNotice } from '../stream/retry-notice.ts';
+import { writeSse } from '../stream/sse.ts';
 
 export interface StreamDeps {
   readonly turnkeep: Turnkeep;
@@ -23,7 +24,7 @@ export async function stream(
   after: number,
 ): Promise<Response> {
   if (turn.settledAtMs !== null && !(await turnkeep.hasJournal(turn))) throw pastRetention(turn.id);
-  markOnceSent(c.env.outgoing, () => turnkeep.markDelivered(turn.id), onStreamError);
+  acknowledgeOnceSent(c.env.outgoing, () => turnkeep.acknowledge(turn.id), onStreamError);
   const written = writeSse({
     outgoing: c.env.outgoing,
     idleCommentMs,

@@ -1,5 +1,5 @@
 /** What the metrics ask of the database. */
-import type { TurnCounts } from '../store.ts';
+import type { TurnCounts } from '../ports/store.ts';
 import type { Database } from './database.ts';
 
 export function counts(db: Database): TurnCounts {

@@ -8,8 +8,8 @@
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
-import { migrations } from '../schema/sqlite.ts';
-import { StoreBusyError } from '../store.ts';
+import { migrations } from './migrations.ts';
+import { StoreBusyError } from '../ports/store.ts';
 
 export type Row = Record<string, SQLInputValue>;
 export type Durability = 'durable' | 'quick';

@@ -1,5 +1,5 @@
 /** What is dropped: turns their owner deletes, what was not to be stored, and all that is past retention. */
-import type { RetentionCut } from '../store.ts';
+import type { RetentionCut } from '../ports/store.ts';
 import type { Database } from './database.ts';
 import { text } from './rows.ts';
 import { readTurn } from './turns.ts';

@@ -1,9 +1,10 @@
 /** The fenced journal of a turn: claim, append, seal, and the attempts that are booked along with it (T2, T6, T7). */
-import type { Settled } from '../../domain/agent-turn.ts';
+import type { TurnStatus } from '../../domain/turn-state.ts';
 import type { JournalRow, ResponseEvent } from '../../domain/response-event.ts';
 import { isSettled, type Usage } from '../../domain/response.ts';
-import { requestsPerStep } from '../../domain/retry-law.ts';
-import type { Append, AttemptEnd, AttemptKey, AttemptRow, Claim, ClaimRequest, Seal } from '../store.ts';
+import { requestsPerStep } from '../../domain/retry-policy.ts';
+import type { AttemptEnd, AttemptKey, AttemptRow } from '../../domain/attempt.ts';
+import type { Append, Claim, ClaimRequest, Seal } from '../ports/store.ts';
 import type { Database, Row } from './database.ts';
 import { insertItems } from './items.ts';
 import { journalRow, parsed, settledOf } from './rows.ts';
@@ -27,7 +28,7 @@ export function claim(db: Database, request: ClaimRequest): Claim {
   });
 }
 
-export function fence(db: Database, turn: string): { epoch: number; settled?: Settled } {
+export function fence(db: Database, turn: string): { epoch: number; settled?: TurnStatus } {
   return db.commit('quick', () => {
     const row = readTurn(db, turn);
     if (row === undefined) throw new Error(`no turn ${turn}`);

@@ -2,9 +2,10 @@
 import { defaultSettings, type ResponseSettings } from '../../domain/response-settings.ts';
 import { isFailureCode } from '../../domain/failure.ts';
 import { isSettled, type ResponseStatus } from '../../domain/response.ts';
-import type { Settled } from '../../domain/agent-turn.ts';
+import type { TurnStatus } from '../../domain/turn-state.ts';
 import type { JournalRow } from '../../domain/response-event.ts';
-import type { SessionRow, TurnRow } from '../store.ts';
+import type { SessionRow } from '../../domain/session.ts';
+import type { TurnRow } from '../../domain/turn.ts';
 import type { Row } from './database.ts';
 
 export function turnOf(row: Row): TurnRow {
@@ -23,7 +24,7 @@ export function turnOf(row: Row): TurnRow {
     bodyHash: text(row['body_hash']),
     createdAtMs: Number(row['created_at']),
     isStored: row['stored'] === 1,
-    isSubmitted: row['submitted'] === 1,
+    isDispatched: row['submitted'] === 1,
     isRecorded: row['recorded'] === 1,
     cancelRequestedAtMs: numberOrNull(row['cancel_requested_at']),
     settledAtMs: numberOrNull(row['settled_at']),
@@ -37,7 +38,7 @@ export function turnOf(row: Row): TurnRow {
   };
 }
 
-export function settledOf(turn: TurnRow): Settled {
+export function settledOf(turn: TurnRow): TurnStatus {
   if (!isSettled(turn.status)) throw new Error(`turn ${turn.id} is not settled`);
   return { status: turn.status, code: turn.errorCode };
 }

@@ -1,7 +1,8 @@
 /** The items of a session: the chain that ends in its leaf, a page at a time, and what is put in or taken out by hand. */
 import type { Item } from '../../domain/item.ts';
 import { defaultSettings } from '../../domain/response-settings.ts';
-import type { HandTurn, ItemPage, SessionRow } from '../store.ts';
+import type { SessionRow } from '../../domain/session.ts';
+import type { HandTurn, ItemPage } from '../ports/store.ts';
 import { isOnChain, place, placeOf, type Place, stretches } from './chain.ts';
 import type { Database } from './database.ts';
 import { insertItems } from './items.ts';

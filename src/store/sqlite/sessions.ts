@@ -1,5 +1,6 @@
 /** Sessions: named pointers to a turn, the newest of theirs. */
-import type { NewSession, SessionPage, SessionRow } from '../store.ts';
+import type { NewSession, SessionRow } from '../../domain/session.ts';
+import type { SessionPage } from '../ports/store.ts';
 import type { Database } from './database.ts';
 import { sessionOf, text } from './rows.ts';
 

@@ -1,5 +1,6 @@
 /** Turns as they are looked up, and the cancels that are asked for. */
-import type { CancelRequest, TurnRow, UnfinishedQuery } from '../store.ts';
+import type { TurnRow } from '../../domain/turn.ts';
+import type { CancelRequest, UnfinishedQuery } from '../ports/store.ts';
 import type { Database } from './database.ts';
 import { turnOf } from './rows.ts';
 
@@ -30,7 +31,7 @@ export function listUnsettledOf(db: Database, tenant: string, session: string): 
   return db.all(`SELECT * FROM ${unsettledTurns} AND session = ? ORDER BY ordinal`, tenant, session).map(turnOf);
 }
 
-export function listUnfinished(db: Database, { createdBeforeMs, onlyUnsubmitted, afterOrdinal, limit }: UnfinishedQuery) {
+export function listUnfinished(db: Database, { createdBeforeMs, onlyUndispatched: onlyUnsubmitted, afterOrdinal, limit }: UnfinishedQuery) {
   return db
     .all(
       `SELECT * FROM turns WHERE (settled_at IS NULL OR recorded = 0) AND created_at < ? AND ordinal > ?

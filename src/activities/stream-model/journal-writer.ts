@@ -1,0 +1,130 @@
+/**
+ * Writes one attempt's answer into the journal: the first piece at once and durably, before anybody sees it (T2);
+ * later ones as they come, merged only when they come faster than `mergeMs`.
+ *
+ * Writes happen one after the other. A refused write (T7) throws `FencedError`, then and ever after.
+ */
+import type { ModelDelta } from '../../domain/model.ts';
+import { asksFor, encryptedReasoning, startsStep } from '../../domain/model.ts';
+import { journalRowOf } from '../../domain/response-event.ts';
+import type { ResponseStream } from '../../domain/response-stream.ts';
+import type { TurnOutcome } from '../../domain/turn-outcome.ts';
+import { retryWhileBusy } from '../../store/retry-while-busy.ts';
+import { sealOf } from '../../settle/settle-turn.ts';
+import type { AttemptEnd, AttemptKey } from '../../domain/attempt.ts';
+import type { TurnRow } from '../../domain/turn.ts';
+import type { Append, Store } from '../../store/ports/store.ts';
+
+/** Pieces that come faster than this share an event: nobody reads 40 lines a second one by one. */
+const mergeMs = 25;
+
+export class FencedError extends Error {
+  override readonly name = 'FencedError';
+}
+
+export interface JournalWriterOptions {
+  readonly store: Store;
+  readonly turn: TurnRow;
+  readonly epoch: number;
+  readonly attempt: AttemptKey;
+  readonly stream: ResponseStream;
+  /** Called when a write fails between two calls of the owner's. */
+  readonly onFailure: (error: unknown) => void;
+}
+
+export class JournalWriter {
+  readonly #options: JournalWriterOptions;
+  #pending: ModelDelta[] = [];
+  #hasStarted = false;
+  #providerRequestId: string | undefined;
+  #lastWriteAt = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #writing: Promise<void> = Promise.resolve();
+
+  constructor(options: JournalWriterOptions) {
+    this.#options = options;
+  }
+
+  /** Has this attempt shown anything? */
+  get hasStarted(): boolean {
+    return this.#hasStarted;
+  }
+
+  set providerRequestId(id: string) {
+    this.#providerRequestId = id;
+  }
+
+  /** `response.in_progress`, unless an earlier attempt wrote it. */
+  async begin(): Promise<void> {
+    const rows = this.#options.stream.begin().map(journalRowOf);
+    if (rows.length > 0) await this.#append({ rows, status: 'in_progress' });
+  }
+
+  /** Resolves once the piece may wait for others or is committed. */
+  async write(delta: ModelDelta): Promise<void> {
+    if (!startsStep(delta) && !this.#isKept(delta)) return;
+    this.#merge(delta);
+    // What starts nothing waits for what does, however long that takes.
+    if (!this.#hasStarted && !startsStep(delta)) return;
+    const dueInMs = this.#lastWriteAt + mergeMs - performance.now();
+    if (!this.#hasStarted || dueInMs <= 0) await this.flush();
+    else this.#timer ??= setTimeout(() => void this.flush().catch(this.#options.onFailure), dueInMs);
+  }
+
+  /** Commits what waits. */
+  async flush(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#writing = this.#writing.then(async () => {
+      const pending = this.#pending;
+      if (pending.length === 0) return;
+      this.#pending = [];
+      this.#lastWriteAt = performance.now();
+      const rows = pending.flatMap((delta) => this.#options.stream.write(delta)).map(journalRowOf);
+      if (rows.length === 0) return;
+      await this.#append(this.#hasStarted ? { rows } : { rows, starts: this.#start() });
+      this.#hasStarted = true;
+    });
+    await this.#writing;
+  }
+
+  /** The one end of the turn, with what still waited. */
+  async seal(end: TurnOutcome, attemptEnd: AttemptEnd): Promise<void> {
+    await this.flush();
+    const { store, turn, stream, epoch, attempt } = this.#options;
+    const seal = { ...sealOf(turn, stream, epoch, end, attemptEnd.endedAtMs), attempt: { ...attempt, end: attemptEnd } };
+    if (!(await retryWhileBusy(() => store.seal(seal)))) throw new FencedError('the turn was taken over');
+  }
+
+  /** Stops the clock; nothing is written any more. */
+  abandon(): void {
+    clearTimeout(this.#timer);
+    this.#pending = [];
+  }
+
+  /** The turn's request asked for it: nobody else has to keep what only the provider can read. */
+  #isKept(delta: ModelDelta): boolean {
+    return delta.type === 'encrypted_reasoning' && delta.text !== '' && asksFor(this.#options.turn.settings, encryptedReasoning);
+  }
+
+  #merge(delta: ModelDelta): void {
+    const last = this.#pending.at(-1);
+    // Two sealed texts are never one.
+    if (delta.type !== 'encrypted_reasoning' && last !== undefined && last.type === delta.type && last.item === delta.item) {
+      this.#pending[this.#pending.length - 1] = { ...last, text: last.text + delta.text };
+    } else {
+      this.#pending.push(delta);
+    }
+  }
+
+  #start(): NonNullable<Append['starts']> {
+    const id = this.#providerRequestId;
+    return { ...this.#options.attempt, atMs: Date.now(), ...(id === undefined ? {} : { providerRequestId: id }) };
+  }
+
+  async #append(append: Pick<Append, 'rows' | 'starts' | 'status'>): Promise<void> {
+    const { store, turn, epoch } = this.#options;
+    const isAccepted = await retryWhileBusy(() => store.append({ turn: turn.id, epoch, ...append }));
+    if (!isAccepted) throw new FencedError('the turn was taken over');
+  }
+}

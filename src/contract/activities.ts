@@ -1,0 +1,44 @@
+/**
+ * The activities a turn is made of, as the workflow sees them: their names, what goes in and what comes out.
+ * Ids and small facts only: prompts, tokens and keys never pass through Temporal (T11).
+ */
+import type { TurnStatus, RequestedOutcome } from '../domain/turn-state.ts';
+import type { TitleInput } from './workflows.ts';
+
+export interface TurnActivities {
+  /** Local. Puts the user's input into the transcript, once (T1), and brings the limits into the history. */
+  readonly recordInput: (input: { readonly turn: string }) => Promise<RecordedTurn>;
+  /** One request to the model. Throws `ApplicationFailure` typed with a `FailureCode`; see `StreamFailureDetails`. */
+  readonly streamModel: (input: StreamModelInput) => Promise<TurnStatus>;
+  /** Asks the model for the title of a session and writes it down. */
+  readonly writeTitle: (input: TitleInput) => Promise<{ readonly hasTitle: boolean }>;
+  /** Gives the turn its end when `streamModel` could not. */
+  readonly settleTurn: (input: { readonly turn: string; readonly end: RequestedOutcome }) => Promise<TurnStatus>;
+}
+
+export interface RecordedTurn {
+  /** Set when the turn had its end before it ran. */
+  readonly settled?: TurnStatus;
+  readonly heartbeatTimeoutMs: number;
+  readonly turnTimeoutMs: number;
+}
+
+export interface StreamModelInput {
+  readonly turn: string;
+  /** 1-based. */
+  readonly step: number;
+  /** The turn's own limit, ms since the epoch. */
+  readonly deadlineAtMs: number;
+}
+
+/** What a failure of `streamModel` carries through Temporal. */
+export interface StreamFailureDetails {
+  /** Requests made for this step so far, over all attempts and workers. */
+  readonly requestsMade: number;
+  /** Such as `ECONNRESET` or `429`. */
+  readonly detail?: string;
+  readonly retryAfterMs?: number;
+  readonly retryAtMs?: number;
+  /** The provider does not want to be asked again. */
+  readonly final?: boolean;
+}

@@ -1,0 +1,36 @@
+/**
+ * An attempt: one HTTP request to the model, as it is booked in the database before it is sent (T2) and closed when it
+ * ends. Times are milliseconds since the epoch.
+ */
+import type { FailureCode } from './failure.ts';
+import type { Usage } from './response.ts';
+
+export interface AttemptKey {
+  readonly turn: string;
+  readonly step: number;
+  /** 1-based. */
+  readonly attempt: number;
+}
+
+export interface AttemptEnd {
+  readonly endedAtMs: number;
+  readonly outcome: AttemptOutcome;
+  readonly code?: FailureCode;
+  /** Such as `ECONNRESET` or `429`. */
+  readonly detail?: string;
+  /** The provider's own words, keys removed. */
+  readonly message?: string;
+  /** How long the next attempt is to wait. */
+  readonly waitMs?: number;
+  /** What it cost, if the provider said so, in whatever way it ended. */
+  readonly usage?: Usage;
+}
+
+export type AttemptOutcome = 'completed' | 'incomplete' | 'cancelled' | 'failed' | 'lost';
+
+export interface AttemptRow extends AttemptKey, Partial<Omit<AttemptEnd, 'endedAtMs'>> {
+  readonly requestedAtMs: number;
+  readonly firstEventAtMs?: number;
+  readonly endedAtMs?: number;
+  readonly providerRequestId?: string;
+}

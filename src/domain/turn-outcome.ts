@@ -1,0 +1,23 @@
+/** How a turn ends, and how its last event says so. */
+import type { Failure } from './failure.ts';
+import type { SettledStatus, Usage } from './response.ts';
+
+/** How a turn ended (contract.md, "How a turn ends"). */
+export type TurnOutcome =
+  | { readonly status: 'completed'; readonly usage: Usage | null }
+  | { readonly status: 'incomplete'; readonly reason: string; readonly usage: Usage | null }
+  | { readonly status: 'cancelled'; readonly usage: Usage | null }
+  | { readonly status: 'failed'; readonly failure: Failure; readonly usage: Usage | null };
+
+export const finalEventOf = {
+  completed: 'response.completed',
+  incomplete: 'response.incomplete',
+  // `response.cancelled` is no type of OpenAI's and breaks its client.
+  cancelled: 'response.incomplete',
+  failed: 'response.failed',
+} as const satisfies Record<SettledStatus, string>;
+
+export function incompleteDetails(end: TurnOutcome): { readonly reason: string } | null {
+  if (end.status === 'incomplete') return { reason: end.reason };
+  return end.status === 'cancelled' ? { reason: 'cancelled' } : null;
+}

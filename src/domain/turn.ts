@@ -1,0 +1,36 @@
+/** A turn as the database keeps it: what was asked, where it stands in the tree, and how it ended. Times are milliseconds since the epoch. */
+import type { FailureCode } from './failure.ts';
+import type { InputItem } from './item.ts';
+import type { ResponseSettings } from './response-settings.ts';
+import type { ResponseObject, ResponseStatus, Usage } from './response.ts';
+
+export interface TurnRow {
+  readonly id: string;
+  readonly tenant: string;
+  /** `items`: put into its session by hand. */
+  readonly kind: 'response' | 'items';
+  readonly session: string | null;
+  readonly previous: string | null;
+  readonly replaces: string | null;
+  readonly status: ResponseStatus;
+  readonly settings: ResponseSettings;
+  readonly input: readonly InputItem[];
+  readonly bodyHash: string;
+  readonly createdAtMs: number;
+  /** false: it leaves nothing once it has ended. */
+  readonly isStored: boolean;
+  readonly isDispatched: boolean;
+  readonly isRecorded: boolean;
+  readonly cancelRequestedAtMs: number | null;
+  readonly settledAtMs: number | null;
+  /** What it said is gone: deleted, or past retention. */
+  readonly erasedBy: 'owner' | 'retention' | null;
+  readonly errorCode: FailureCode | null;
+  readonly retryAtMs: number | null;
+  readonly usage: Usage | null;
+  /** The settled response as its last event has it; null before. */
+  readonly response: ResponseObject | null;
+  /** Of the run that last claimed the turn; null before. */
+  readonly workflowId: string | null;
+  readonly runId: string | null;
+}

@@ -1,0 +1,58 @@
+/**
+ * The body of `POST /api/chat`, as the AI SDK's `DefaultChatTransport` sends it. Messages are the client's own records
+ * and carry much that is for its eyes alone; what is read of them is checked where it is read.
+ */
+import { z } from 'zod';
+import { jsonObject } from '../http/request-fields.ts';
+
+const filled = z.string().min(1, 'must not be empty');
+const id = filled.max(200, 'is too long');
+
+const part = z.looseObject({ type: z.string() });
+const message = z.looseObject({
+  id: z.string().optional(),
+  role: z.enum(['system', 'user', 'assistant']),
+  parts: z.array(part),
+});
+export type UiMessage = z.infer<typeof message>;
+export type UiPart = z.infer<typeof part>;
+
+/** Of what `useChat({ body })` adds, that which a turn knows. */
+const settings = {
+  model: filled.nullish(),
+  instructions: z.string().nullish(),
+  temperature: z.number().min(0).max(2).nullish(),
+  top_p: z.number().min(0).max(1).nullish(),
+  max_output_tokens: z.int().min(1).nullish(),
+  reasoning: z
+    .strictObject({ effort: filled.max(20, 'is too long').nullish(), summary: z.enum(['auto', 'concise', 'detailed']).nullish() })
+    .nullish(),
+  tools: z
+    .array(
+      z.strictObject({
+        type: z.literal('function', "only tools of type 'function' are supported"),
+        name: filled.max(64, 'is too long'),
+        description: z.string().nullish(),
+        parameters: jsonObject.nullish(),
+        strict: z.boolean().nullish(),
+      }),
+    )
+    .nullish(),
+  tool_choice: z.union([z.enum(['none', 'auto', 'required']), z.strictObject({ type: z.literal('function'), name: filled })]).nullish(),
+};
+
+export const uiRequest = z
+  .strictObject({
+    id,
+    messages: z.array(message).min(1, 'must not be empty').optional(),
+    /** Only the newest, as the AI SDK's documentation suggests to those who keep their messages. */
+    message: message.optional(),
+    trigger: z.enum(['submit-message', 'regenerate-message']).optional(),
+    messageId: z.string().nullish(),
+    ...settings,
+  })
+  .refine((body) => (body.messages === undefined) !== (body.message === undefined), {
+    path: ['messages'],
+    message: "give either 'messages' or 'message'",
+  });
+export type UiRequest = z.infer<typeof uiRequest>;

@@ -1,0 +1,103 @@
+/** A turn's events as the chunks of a Chat Completions stream. Pure. */
+import type { ResponseEvent } from '../../domain/response-event.ts';
+import type { ResponseObject } from '../../domain/response.ts';
+import { done, type SsePayload, type Translator } from '../stream/translation.ts';
+import { chatErrorOf } from './chat-error.ts';
+import { completionId, finishOf, usageOf } from './completion.ts';
+
+export interface ChunkOptions {
+  /** `stream_options.include_usage` */
+  readonly includesUsage: boolean;
+  /** The request used `functions`, so a call is told as `function_call`. */
+  readonly isLegacy: boolean;
+}
+
+export interface ChunkState {
+  /** What every chunk of this stream begins with. */
+  readonly head: { readonly id: string; readonly object: 'chat.completion.chunk'; readonly created: number; readonly model: string };
+  /** The `output_index` of each call; its place here is the index clients know it by. */
+  readonly calls: readonly number[];
+}
+
+const none: readonly SsePayload[] = [];
+
+export function chatChunks({ includesUsage, isLegacy }: ChunkOptions): Translator<ChunkState> {
+  const chunk = (state: ChunkState, delta: object, finish_reason: string | null = null): SsePayload => ({
+    ...state.head,
+    choices: [{ index: 0, delta, logprobs: null, finish_reason }],
+    ...(includesUsage ? { usage: null } : {}),
+  });
+
+  function callPiece(
+    state: ChunkState,
+    outputIndex: number,
+    first: { id: string; name: string } | undefined,
+    piece: string,
+  ): readonly SsePayload[] {
+    const index = state.calls.indexOf(outputIndex);
+    if (isLegacy) {
+      // The old form has one call and no id.
+      return index > 0
+        ? none
+        : [chunk(state, { function_call: { ...(first === undefined ? {} : { name: first.name }), arguments: piece } })];
+    }
+    const call = {
+      index,
+      ...(first === undefined ? {} : { id: first.id, type: 'function' }),
+      function: { ...(first === undefined ? {} : { name: first.name }), arguments: piece },
+    };
+    return [chunk(state, { tool_calls: [call] })];
+  }
+
+  function end(state: ChunkState, response: ResponseObject): readonly SsePayload[] {
+    const finish = finishOf(response, isLegacy);
+    // Neither a finish reason nor `[DONE]`: nobody may take this for a whole answer.
+    if (finish.type === 'error') return [{ error: chatErrorOf(finish.error) }];
+    return [chunk(state, {}, finish.reason), ...(includesUsage ? [{ ...state.head, choices: [], usage: usageOf(response) }] : []), done];
+  }
+
+  function step(state: ChunkState, event: ResponseEvent): readonly [ChunkState, readonly SsePayload[]] {
+    switch (event.type) {
+      case 'response.created': {
+        const { id, created_at: created, model } = event.response;
+        const begun: ChunkState = { ...state, head: { id: completionId(id), object: 'chat.completion.chunk', created, model } };
+        return [begun, [chunk(begun, { role: 'assistant', content: '' })]];
+      }
+      case 'response.output_text.delta':
+        return [state, [chunk(state, { content: event.delta })]];
+      case 'response.refusal.delta':
+        return [state, [chunk(state, { refusal: event.delta })]];
+      case 'response.reasoning_summary_part.added':
+        // Parts are paragraphs, and this door knows only one text.
+        return [state, event.summary_index === 0 ? none : [chunk(state, { reasoning_content: '\n\n' })]];
+      case 'response.reasoning_summary_text.delta':
+        return [state, [chunk(state, { reasoning_content: event.delta })]];
+      case 'response.output_item.added': {
+        const { item, output_index } = event;
+        if (item.type !== 'function_call') return [state, none];
+        const called: ChunkState = { ...state, calls: [...state.calls, output_index] };
+        return [called, callPiece(called, output_index, { id: item.call_id, name: item.name }, '')];
+      }
+      case 'response.function_call_arguments.delta':
+        return [state, callPiece(state, event.output_index, undefined, event.delta)];
+      case 'response.completed':
+      case 'response.incomplete':
+      case 'response.failed':
+        return [state, end(state, event.response)];
+      case 'response.queued':
+      case 'response.in_progress':
+      case 'response.content_part.added':
+      case 'response.content_part.done':
+      case 'response.output_text.done':
+      case 'response.refusal.done':
+      case 'response.reasoning_summary_part.done':
+      case 'response.reasoning_summary_text.done':
+      case 'response.function_call_arguments.done':
+      case 'response.output_item.done':
+      default:
+        return [state, none];
+    }
+  }
+
+  return { initial: { head: { id: '', object: 'chat.completion.chunk', created: 0, model: '' }, calls: [] }, step };
+}

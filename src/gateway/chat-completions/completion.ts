@@ -1,0 +1,105 @@
+/** A settled response as a Chat Completions object. Pure. */
+import type { ResponseObject } from '../../domain/response.ts';
+
+export type Finish =
+  | { readonly type: 'reason'; readonly reason: 'stop' | 'length' | 'content_filter' | 'tool_calls' | 'function_call' }
+  | { readonly type: 'error'; readonly error: { readonly code: string; readonly message: string } };
+
+/** `chatcmpl-…`, which leads back to the response's own id. */
+export function completionId(responseId: string): string {
+  return `chatcmpl-${responseId.replace(/^resp_/, '')}`;
+}
+
+/** What this API can say about the end of a turn: docs/decisions/0006-chat-completions-errors.md. */
+export function finishOf({ status, error, incomplete_details, output }: ResponseObject, isLegacy: boolean): Finish {
+  if (status === 'failed') {
+    return { type: 'error', error: error ?? { code: 'internal_error', message: 'The turn failed.' } };
+  }
+  if (status === 'incomplete') {
+    return { type: 'reason', reason: incomplete_details?.reason === 'content_filter' ? 'content_filter' : 'length' };
+  }
+  const calls = output.filter((item) => item.type === 'function_call');
+  if (status === 'cancelled') {
+    // Clients run whatever calls they see: one that was cut off must not look like one that was made.
+    if (calls.length > 0)
+      return { type: 'error', error: { code: 'cancelled', message: 'The turn was cancelled in the middle of a tool call.' } };
+    return { type: 'reason', reason: 'stop' };
+  }
+  if (calls.length === 0) return { type: 'reason', reason: 'stop' };
+  return { type: 'reason', reason: isLegacy ? 'function_call' : 'tool_calls' };
+}
+
+export function usageOf({ usage }: ResponseObject): object | null {
+  if (usage === null) return null;
+  return {
+    prompt_tokens: usage.input_tokens,
+    completion_tokens: usage.output_tokens,
+    total_tokens: usage.total_tokens,
+    prompt_tokens_details: { cached_tokens: usage.input_tokens_details.cached_tokens },
+    completion_tokens_details: { reasoning_tokens: usage.output_tokens_details.reasoning_tokens },
+  };
+}
+
+/** @param reason of `finishOf`: a turn that ended in an error is no completion. */
+export function completionOf(response: ResponseObject, reason: string, isLegacy: boolean): object {
+  const { text, refusal, reasoning, calls } = partsOf(response.output);
+  const [first] = calls;
+  return {
+    id: completionId(response.id),
+    object: 'chat.completion',
+    created: response.created_at,
+    model: response.model,
+    choices: [
+      {
+        index: 0,
+        message: {
+          role: 'assistant',
+          content: text === '' && (calls.length > 0 || refusal !== '') ? null : text,
+          refusal: refusal === '' ? null : refusal,
+          annotations: [],
+          ...(reasoning === '' ? {} : { reasoning_content: reasoning }),
+          ...(isLegacy && first !== undefined ? { function_call: first.function } : {}),
+          ...(!isLegacy && calls.length > 0 ? { tool_calls: calls } : {}),
+        },
+        logprobs: null,
+        finish_reason: reason,
+      },
+    ],
+    usage: usageOf(response),
+    service_tier: response['service_tier'] ?? 'default',
+    system_fingerprint: null,
+  };
+}
+
+interface ToolCall {
+  readonly id: string;
+  readonly type: 'function';
+  readonly function: { readonly name: string; readonly arguments: string };
+}
+
+interface Parts {
+  readonly text: string;
+  readonly refusal: string;
+  readonly reasoning: string;
+  readonly calls: readonly ToolCall[];
+}
+
+function partsOf(output: ResponseObject['output']): Parts {
+  let text = '';
+  let refusal = '';
+  let reasoning = '';
+  const calls: ToolCall[] = [];
+  for (const item of output) {
+    if (item.type === 'function_call') {
+      calls.push({ id: item.call_id, type: 'function', function: { name: item.name, arguments: item.arguments } });
+    } else if (item.type === 'reasoning') {
+      reasoning += item.summary.map((part) => part.text).join('\n\n');
+    } else {
+      for (const part of item.content) {
+        if (part.type === 'refusal') refusal += part.refusal;
+        else text += part.text;
+      }
+    }
+  }
+  return { text, refusal, reasoning, calls };
+}

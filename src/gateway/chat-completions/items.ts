@@ -1,0 +1,86 @@
+/** The messages of a chat as items of a transcript. Pure. */
+import type { InputPart, MessagePart, NewItem } from '../../domain/item.ts';
+import type { ChatMessage } from './message-schema.ts';
+
+/** The items of each message, in order. A message that says nothing has none. */
+export function itemsOf(messages: readonly ChatMessage[]): readonly (readonly NewItem[])[] {
+  // The API's first form of a call has no id: its outputs belong to the call before them.
+  let legacyCalls = 0;
+  return messages.map((message): readonly NewItem[] => {
+    switch (message.role) {
+      case 'system':
+      case 'developer':
+      case 'user':
+        return [{ type: 'message', status: 'completed', role: message.role, content: inputParts(message.content) }];
+      case 'assistant':
+        if (message.function_call != null) legacyCalls += 1;
+        return saidItems(message, legacyCallId(legacyCalls));
+      case 'tool':
+        return [outputItem(message.tool_call_id, message.content)];
+      case 'function':
+        return [outputItem(legacyCallId(legacyCalls), message.content ?? '')];
+      default:
+        return message satisfies never;
+    }
+  });
+}
+
+function legacyCallId(count: number): string {
+  return `call_function${count}`;
+}
+
+function saidItems(message: ChatMessage & { role: 'assistant' }, legacyId: string): NewItem[] {
+  const { content, refusal, reasoning_content: reasoning, tool_calls: toolCalls, function_call: functionCall } = message;
+  const parts: MessagePart[] = [];
+  if (typeof content === 'string') parts.push(...(content === '' ? [] : [outputText(content)]));
+  else for (const part of content ?? []) parts.push(part.type === 'refusal' ? part : outputText(part.text));
+  if (refusal != null && refusal !== '') parts.push({ type: 'refusal', refusal });
+  const calls = [
+    ...(toolCalls ?? []).map((call) => ({ id: call.id, ...call.function })),
+    ...(functionCall == null ? [] : [{ id: legacyId, ...functionCall }]),
+  ];
+  return [
+    ...(reasoning == null || reasoning === ''
+      ? []
+      : [{ type: 'reasoning', status: 'completed', summary: [{ type: 'summary_text', text: reasoning }] } as const]),
+    ...(parts.length === 0 ? [] : [{ type: 'message', status: 'completed', role: 'assistant', content: parts } as const]),
+    ...calls.map(({ id, name, arguments: args }) => {
+      return { type: 'function_call', status: 'completed', call_id: id, name, arguments: args } as const;
+    }),
+  ];
+}
+
+function outputItem(call_id: string, content: string | readonly { readonly text: string }[]): NewItem {
+  const output = typeof content === 'string' ? content : content.map((part) => part.text).join('');
+  return { type: 'function_call_output', status: 'completed', call_id, output };
+}
+
+function outputText(text: string): MessagePart {
+  return { type: 'output_text', text, annotations: [], logprobs: [] };
+}
+
+function inputParts(content: (ChatMessage & { role: 'user' })['content']): readonly InputPart[] {
+  if (typeof content === 'string') return [{ type: 'input_text', text: content }];
+  return content.map((part): InputPart => {
+    if (part.type === 'text') return { type: 'input_text', text: part.text };
+    if (part.type === 'file') return fileOf(part.file);
+    return { type: 'input_image', detail: part.image_url.detail ?? 'auto', image_url: part.image_url.url };
+  });
+}
+
+function fileOf({
+  filename,
+  file_data,
+  file_id,
+}: {
+  filename?: string | undefined;
+  file_data?: string | undefined;
+  file_id?: string | undefined;
+}): InputPart {
+  return {
+    type: 'input_file',
+    ...(filename === undefined ? {} : { filename }),
+    ...(file_data === undefined ? {} : { file_data }),
+    ...(file_id === undefined ? {} : { file_id }),
+  };
+}

@@ -1,0 +1,90 @@
+/** The body of `POST /v1/chat/completions`. A field that is not here is refused by name, never dropped. */
+import { z } from 'zod';
+import { jsonObject, metadata, onlyDefault } from '../http/request-fields.ts';
+import { chatMessage } from './message-schema.ts';
+
+const filled = z.string().min(1, 'must not be empty');
+const shortText = filled.max(200, 'is too long');
+
+const notSupported = z.null('is not supported; leave it out').optional();
+
+const functionShape = z.strictObject({
+  name: filled.max(64, 'is too long'),
+  description: z.string().nullish(),
+  parameters: jsonObject.nullish(),
+});
+const namedFunction = z.strictObject({ type: z.literal('function'), function: z.strictObject({ name: filled }) });
+
+const toolChoice = z.union([
+  z.enum(['none', 'auto', 'required']),
+  namedFunction,
+  z.strictObject({
+    type: z.literal('allowed_tools'),
+    allowed_tools: z.strictObject({ mode: z.enum(['auto', 'required']), tools: z.array(namedFunction).min(1, 'must not be empty') }),
+  }),
+]);
+
+const responseFormat = z.discriminatedUnion('type', [
+  z.strictObject({ type: z.literal('text') }),
+  z.strictObject({ type: z.literal('json_object') }),
+  z.strictObject({
+    type: z.literal('json_schema'),
+    json_schema: z.strictObject({
+      name: filled.max(64, 'is too long'),
+      description: z.string().nullish(),
+      schema: jsonObject.optional(),
+      strict: z.boolean().nullish(),
+    }),
+  }),
+]);
+
+export const chatRequest = z.strictObject({
+  model: filled.nullish(),
+  messages: z.array(chatMessage).min(1, 'must not be empty'),
+  stream: z.boolean().nullish(),
+  stream_options: z.strictObject({ include_usage: z.boolean().nullish(), include_obfuscation: onlyDefault(false) }).nullish(),
+  store: z.boolean().nullish(),
+  metadata: metadata.nullish(),
+  temperature: z.number().min(0).max(2).nullish(),
+  top_p: z.number().min(0).max(1).nullish(),
+  presence_penalty: z.number().min(-2).max(2).nullish(),
+  frequency_penalty: z.number().min(-2).max(2).nullish(),
+  max_completion_tokens: z.int().min(1).nullish(),
+  max_tokens: z.int().min(1).nullish(),
+  reasoning_effort: filled.max(20, 'is too long').nullish(),
+  verbosity: z.enum(['low', 'medium', 'high']).nullish(),
+  response_format: responseFormat.nullish(),
+  tools: z
+    .array(
+      z.strictObject({
+        type: z.literal('function', "only tools of type 'function' are supported"),
+        function: functionShape.extend({ strict: z.boolean().nullish() }),
+      }),
+    )
+    .nullish(),
+  tool_choice: toolChoice.nullish(),
+  parallel_tool_calls: z.boolean().nullish(),
+  functions: z.array(functionShape).nullish(),
+  function_call: z.union([z.enum(['none', 'auto']), z.strictObject({ name: filled })]).nullish(),
+  service_tier: filled.max(20, 'is too long').nullish(),
+  safety_identifier: shortText.nullish(),
+  prompt_cache_key: shortText.nullish(),
+  prompt_cache_retention: filled.max(20, 'is too long').nullish(),
+  user: z.string().nullish(),
+  /** turnkeep's own: the conversation this turn belongs to, by id or by a name of the client's own. */
+  conversation: z.union([shortText, z.strictObject({ id: shortText })]).nullish(),
+  session_id: shortText.nullish(),
+  n: onlyDefault(1),
+  modalities: z.array(z.literal('text', 'only "text" is supported')).nullish(),
+  stop: z.union([filled, z.array(filled).max(4, 'has 4 texts at most')]).nullish(),
+  logit_bias: z.strictObject({}, 'is not supported; leave it out').nullish(),
+  logprobs: onlyDefault(false),
+  top_logprobs: onlyDefault(0),
+  seed: z.int().nullish(),
+  audio: notSupported,
+  prediction: notSupported,
+  moderation: notSupported,
+  prompt_cache_options: notSupported,
+  web_search_options: notSupported,
+});
+export type ChatRequest = z.infer<typeof chatRequest>;

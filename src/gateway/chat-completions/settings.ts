@@ -1,0 +1,79 @@
+/** How a Chat Completions request wants to be answered, as a turn's settings. Pure. */
+import {
+  defaultSettings,
+  type FunctionTool,
+  type ResponseSettings,
+  type TextFormat,
+  type ToolChoice,
+} from '../../domain/response-settings.ts';
+import { ApiError } from '../http/errors.ts';
+import type { ChatRequest } from './request-schema.ts';
+import { sharedSettings } from '../shared-settings.ts';
+
+/** Did the client use the API's first form of tools? It is answered in the same. */
+export function isLegacy({ functions, function_call }: ChatRequest): boolean {
+  return functions != null || function_call != null;
+}
+
+/** @throws ApiError 400 where two fields say different things */
+export function settingsOf(body: ChatRequest, model: string, isStored: boolean): ResponseSettings {
+  return {
+    ...defaultSettings(model),
+    ...sharedSettings(body),
+    stop: typeof body.stop === 'string' ? [body.stop] : body.stop?.length === 0 ? null : (body.stop ?? null),
+    seed: body.seed ?? null,
+    max_output_tokens: maxTokensOf(body),
+    text: { format: formatOf(body.response_format), verbosity: body.verbosity ?? null },
+    tools: toolsOf(body),
+    tool_choice: toolChoiceOf(body),
+    // The old form has room for one call.
+    parallel_tool_calls: isLegacy(body) ? false : (body.parallel_tool_calls ?? null),
+    reasoning: { effort: body.reasoning_effort ?? null, summary: null },
+    metadata: body.metadata ?? {},
+    store: isStored,
+  };
+}
+
+function maxTokensOf({ max_completion_tokens, max_tokens }: ChatRequest): number | null {
+  if (max_completion_tokens != null && max_tokens != null && max_completion_tokens !== max_tokens) {
+    throw contradiction('max_tokens', 'max_completion_tokens');
+  }
+  return max_completion_tokens ?? max_tokens ?? null;
+}
+
+function formatOf(format: ChatRequest['response_format']): TextFormat {
+  if (format == null) return { type: 'text' };
+  if (format.type !== 'json_schema') return format;
+  const { name, description, schema, strict } = format.json_schema;
+  return { type: 'json_schema', name, description: description ?? null, schema: schema ?? {}, strict: strict ?? null };
+}
+
+function toolsOf({ tools, functions }: ChatRequest): readonly FunctionTool[] {
+  if (tools != null && functions != null) throw contradiction('functions', 'tools');
+  const given = tools?.map((tool) => tool.function) ?? functions?.map((each) => ({ ...each, strict: null })) ?? [];
+  return given.map(({ name, description, parameters, strict }) => ({
+    type: 'function',
+    name,
+    description: description ?? null,
+    parameters: parameters ?? null,
+    strict: strict ?? null,
+  }));
+}
+
+function toolChoiceOf({ tool_choice: choice, function_call: legacy }: ChatRequest): ToolChoice | null {
+  if (choice != null && legacy != null) throw contradiction('function_call', 'tool_choice');
+  if (legacy != null) return typeof legacy === 'string' ? legacy : { type: 'function', name: legacy.name };
+  if (choice == null || typeof choice === 'string') return choice ?? null;
+  if (choice.type === 'function') return { type: 'function', name: choice.function.name };
+  const { mode, tools } = choice.allowed_tools;
+  return { type: 'allowed_tools', mode, tools: tools.map((tool) => ({ type: 'function', name: tool.function.name })) };
+}
+
+function contradiction(param: string, other: string): ApiError {
+  return new ApiError({
+    status: 400,
+    param,
+    code: 'mutually_exclusive_parameters',
+    message: `'${param}' and '${other}' say the same thing in two ways. Leave '${param}' out.`,
+  });
+}

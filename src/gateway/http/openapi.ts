@@ -1,0 +1,106 @@
+/** `/openapi.json`: the API as the routes themselves say it. */
+import { z } from 'zod';
+import { error } from './response-schemas.ts';
+import type { ResponseSpec, RouteSpec } from './route.ts';
+
+export interface OpenApiOptions {
+  readonly version: string;
+  readonly isKeyNeeded: boolean;
+  readonly routes: readonly { readonly prefix: string; readonly hasKey: boolean; readonly specs: readonly RouteSpec[] }[];
+}
+
+type JsonSchema = z.core.JSONSchema.BaseSchema;
+
+/** An OpenAPI 3.1 document. */
+export function openApiOf({ version, isKeyNeeded, routes }: OpenApiOptions): object {
+  const paths: { [path: string]: { [method: string]: object } } = {};
+  for (const { prefix, hasKey, specs } of routes) {
+    for (const spec of specs) {
+      const operations = (paths[`${prefix}${spec.path}`] ??= {});
+      operations[spec.method] = operationOf(spec, isKeyNeeded && hasKey);
+    }
+  }
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'turnkeep',
+      version,
+      description:
+        "A durable OpenAI Responses API. The routes under `/v1` answer without `/v1` too. Events are OpenAI's own; errors have OpenAI's form.",
+      license: { name: 'MIT', identifier: 'MIT' },
+    },
+    servers: [{ url: '/' }],
+    paths,
+    components: {
+      schemas: { Error: schemaOf(error, 'output') },
+      securitySchemes: { key: { type: 'http', scheme: 'bearer', description: 'One of TURNKEEP_API_KEYS.' } },
+    },
+  };
+}
+
+function operationOf(spec: RouteSpec, isKeyNeeded: boolean): object {
+  const { tag, summary, description, body, isBodyOptional = false, answers, method, path } = spec;
+  return {
+    operationId: `${method}${path === '/' ? 'Root' : path.replaceAll(/[^a-z]+([a-z]?)/g, (_, letter: string) => letter.toUpperCase())}`,
+    tags: [tag],
+    summary,
+    ...(description === undefined ? {} : { description }),
+    parameters: parametersOf(spec),
+    ...(body === undefined
+      ? {}
+      : { requestBody: { required: !isBodyOptional, content: { 'application/json': { schema: schemaOf(body, 'input') } } } }),
+    responses: {
+      ...Object.fromEntries(Object.entries(answers).map(([status, answer]) => [status, answerOf(answer)])),
+      default: answerOf({ description: 'An error.', schema: error }),
+    },
+    ...(isKeyNeeded ? { security: [{ key: [] }] } : {}),
+  };
+}
+
+function parametersOf({ path, query, headers }: RouteSpec): object[] {
+  const names = Array.from(path.matchAll(/\{([a-z]+)\}/g), ([, name = '']) => name);
+  return [
+    ...names.map((name) => ({ name, in: 'path', required: true, schema: { type: 'string', minLength: 1 } })),
+    ...fieldsOf(query).map((field) => ({ in: 'query', ...field })),
+    ...fieldsOf(headers).map((field) => ({ in: 'header', ...field })),
+  ];
+}
+
+function fieldsOf(schema: z.ZodType | undefined): { name: string; required: boolean; schema: JsonSchema; description?: string }[] {
+  if (schema === undefined) return [];
+  const { properties = {}, required = [] } = schemaOf(schema, 'input');
+  return Object.entries(properties).map(([name, property]) => {
+    const field: JsonSchema = typeof property === 'object' ? property : {};
+    const { description } = field;
+    return { name, required: required.includes(name), schema: field, ...(description === undefined ? {} : { description }) };
+  });
+}
+
+function answerOf({ description, schema, mediaTypes = schema === undefined ? [] : ['application/json'], headers }: ResponseSpec): object {
+  const told = Object.entries({ 'x-request-id': 'Under which the log has this request.', ...headers }).map(([name, words]) => [
+    name,
+    { description: words, schema: { type: 'string' } },
+  ]);
+  const content = mediaTypes.map((type) => [type, contentOf(type, schema)]);
+  return {
+    description,
+    headers: Object.fromEntries(told) as object,
+    ...(content.length === 0 ? {} : { content: Object.fromEntries(content) as object }),
+  };
+}
+
+/** Of a stream OpenAPI 3.1 can say nothing: a schema would be one of each event. */
+function contentOf(type: string, schema: z.ZodType | undefined): object {
+  if (type === 'text/event-stream') return {};
+  return { schema: type === 'application/json' ? jsonOf(schema) : { type: 'string' } };
+}
+
+function jsonOf(schema: z.ZodType | undefined): JsonSchema {
+  if (schema === error) return { $ref: '#/components/schemas/Error' };
+  return schema === undefined ? { type: 'object' } : schemaOf(schema, 'output');
+}
+
+function schemaOf(schema: z.ZodType, io: 'input' | 'output'): JsonSchema {
+  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io, unrepresentable: 'any', reused: 'inline' });
+  return rest;
+}

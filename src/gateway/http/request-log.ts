@@ -1,0 +1,47 @@
+/** What is told of each request once it is over, for the log and the metrics: facts and ids, never content (T11). */
+import type { MiddlewareHandler } from 'hono';
+import { matchedRoutes } from 'hono/route';
+import type { EndedRequest } from '../../http/ended-request.ts';
+import type { GatewayEnv } from './env.ts';
+
+const goneBeforeAnswer = 499;
+
+/** Gives the request its id, says it in the answer, and calls `onEnd` when the answer is over, streamed or not. */
+export function requestLog(onEnd: (request: EndedRequest) => void): MiddlewareHandler<GatewayEnv> {
+  return async (c, next) => {
+    const { outgoing } = c.env;
+    const startedAtMs = performance.now();
+    const requestId = idOf(c.req.header('x-request-id'));
+    const ids: GatewayEnv['Variables']['ids'] = idsIn(c.req.path);
+    c.set('requestId', requestId);
+    c.set('ids', ids);
+    outgoing.setHeader('x-request-id', requestId);
+    const route = matchedRoutes(c).findLast(({ method }) => method !== 'ALL')?.path ?? 'unmatched';
+    outgoing.once('close', () => {
+      const tenant = c.get('tenant') as string | undefined;
+      onEnd({
+        requestId,
+        method: c.req.method,
+        route,
+        status: outgoing.headersSent ? outgoing.statusCode : goneBeforeAnswer,
+        durationMs: Math.round(performance.now() - startedAtMs),
+        isCut: !outgoing.writableFinished,
+        ...(tenant === undefined ? {} : { tenant }),
+        ...(ids.response === undefined ? {} : { responseId: ids.response }),
+        ...(ids.conversation === undefined ? {} : { conversationId: ids.conversation }),
+      });
+    });
+    await next();
+  };
+}
+
+/** The client's own, where it is an id and not a text that would end up in our log. */
+function idOf(given: string | undefined): string {
+  return given !== undefined && /^[\w.:-]{1,100}$/.test(given) ? given : `req_${crypto.randomUUID()}`;
+}
+
+/** The ids that a path names. Only what has the form of one: a path may be anything. */
+export function idsIn(path: string): { response?: string; conversation?: string } {
+  const [response, conversation] = ['resp', 'conv'].map((prefix) => new RegExp(`/(${prefix}_[\\w-]{1,100})(?:/|$)`).exec(path)?.[1]);
+  return { ...(response === undefined ? {} : { response }), ...(conversation === undefined ? {} : { conversation }) };
+}

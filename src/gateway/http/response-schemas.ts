@@ -1,0 +1,72 @@
+/** What the routes answer, as schemas: for `/openapi.json` alone, since what goes out is made, not checked. */
+import { z } from 'zod';
+import type { ResponseSpec } from './route.ts';
+
+const item = z.looseObject({ id: z.string(), type: z.string() });
+
+export const response = z.looseObject({
+  id: z.string(),
+  object: z.literal('response'),
+  created_at: z.int(),
+  status: z.enum(['queued', 'in_progress', 'completed', 'incomplete', 'cancelled', 'failed']),
+  model: z.string(),
+  output: z.array(item),
+  error: z.looseObject({ code: z.string(), message: z.string() }).nullable(),
+  incomplete_details: z.looseObject({ reason: z.string() }).nullable(),
+});
+
+export const conversation = z.strictObject({
+  id: z.string(),
+  object: z.literal('conversation'),
+  created_at: z.int(),
+  metadata: z.record(z.string(), z.string()),
+});
+
+export const anyItem = item;
+
+export const error = z.strictObject({
+  error: z.strictObject({
+    message: z.string(),
+    type: z.string(),
+    param: z.string().nullable(),
+    code: z.string().nullable(),
+  }),
+});
+
+export const listOf = (schema: z.ZodType) =>
+  z.strictObject({
+    object: z.literal('list'),
+    data: z.array(schema),
+    first_id: z.string().nullable(),
+    last_id: z.string().nullable(),
+    has_more: z.boolean(),
+  });
+
+export const deleted = (object: string) => z.strictObject({ id: z.string(), object: z.literal(object), deleted: z.literal(true) });
+
+export const ok = (description: string, schema: z.ZodType): ResponseSpec => ({ description, schema });
+
+/** On every answer of a turn. */
+export const turnHeaders = { 'x-turnkeep-response-id': 'The id of the response.' } as const;
+
+/** What any route may refuse with. */
+export const refusals = (...statuses: readonly (keyof typeof refused)[]): { [status: number]: ResponseSpec } =>
+  Object.fromEntries(
+    statuses.map((status) => [status, { description: refused[status], schema: error, ...(status === 429 ? { headers: waiting } : {}) }]),
+  );
+
+const waiting = { 'retry-after': 'Seconds to wait.' };
+
+const refused = {
+  400: 'Something in the request is wrong: `error.param` names it.',
+  401: 'No API key, or an unknown one.',
+  404: 'There is no such thing, or it is not yours.',
+  409: 'The conversation is busy.',
+  410: 'It is past retention.',
+  413: 'The body is over 32 MiB.',
+  415: 'The body is compressed.',
+  422: 'The id or the idempotency key was used with another body.',
+  424: 'The turn failed: `error.code` says how. It is not to be sent again by a program.',
+  429: 'Too many requests, running or waiting turns.',
+  502: 'The model provider cannot be asked.',
+} as const;

@@ -1,0 +1,77 @@
+/** A prompt as a Chat Completions request. Pure. What this API cannot say is refused before (`unsupported.ts`). */
+import type {
+  ChatCompletionCreateParamsStreaming,
+  ChatCompletionMessageParam,
+  ChatCompletionTool,
+  ChatCompletionToolChoiceOption,
+} from 'openai/resources/chat/completions';
+import type { ModelRequest } from '../../domain/model.ts';
+import type { FunctionTool, ResponseSettings, TextFormat, ToolChoice } from '../../domain/response-settings.ts';
+import { messagesOf } from './chat-messages.ts';
+import { omitNullish } from './omit-nullish.ts';
+
+type Request = ChatCompletionCreateParamsStreaming;
+
+export function chatRequest({ settings, items }: ModelRequest, isOpenAiHost: boolean): Request {
+  const { model, instructions, max_output_tokens } = settings;
+  const system: ChatCompletionMessageParam[] = instructions === null ? [] : [{ role: 'system', content: instructions }];
+  return {
+    model,
+    messages: [...system, ...messagesOf(items)],
+    stream: true,
+    stream_options: { include_usage: true },
+    ...omitNullish({
+      temperature: settings.temperature,
+      top_p: settings.top_p,
+      presence_penalty: settings.presence_penalty,
+      frequency_penalty: settings.frequency_penalty,
+      stop: settings.stop === null ? null : [...settings.stop],
+      seed: settings.seed,
+      // Other servers know only the old name, OpenAI's newer models only the new one.
+      [isOpenAiHost ? 'max_completion_tokens' : 'max_tokens']: max_output_tokens,
+      response_format: responseFormat(settings.text.format),
+      verbosity: settings.text.verbosity,
+      // Which words there are is the provider's to say: new ones come with new models.
+      reasoning_effort: settings.reasoning.effort as Request['reasoning_effort'],
+      service_tier: settings.service_tier as Request['service_tier'],
+      safety_identifier: settings.safety_identifier,
+      prompt_cache_key: settings.prompt_cache_key,
+      prompt_cache_retention: settings.prompt_cache_retention as Request['prompt_cache_retention'],
+      user: settings.user,
+    }),
+    ...toolSettings(settings),
+  };
+}
+
+function toolSettings({ tools, tool_choice, parallel_tool_calls }: ResponseSettings): Partial<Request> {
+  if (tools.length > 0) {
+    return {
+      tools: tools.map(toolOf),
+      ...omitNullish({ tool_choice: tool_choice === null ? null : choiceOf(tool_choice), parallel_tool_calls }),
+    };
+  }
+  // Without tools OpenAI refuses both, and clients send them all the same. What no tools mean anyway needs no word;
+  // a call that is demanded does, so that the provider says what is missing.
+  return tool_choice === null || tool_choice === 'auto' || tool_choice === 'none' ? {} : { tool_choice: choiceOf(tool_choice) };
+}
+
+function toolOf({ name, description, parameters, strict }: FunctionTool): ChatCompletionTool {
+  return { type: 'function', function: { name, ...omitNullish({ description, parameters, strict }) } };
+}
+
+function choiceOf(choice: ToolChoice): ChatCompletionToolChoiceOption {
+  if (typeof choice === 'string') return choice;
+  if (choice.type === 'function') return named(choice);
+  return { type: 'allowed_tools', allowed_tools: { mode: choice.mode, tools: choice.tools.map(named) } };
+}
+
+function named({ name }: { readonly name: string }): { type: 'function'; function: { name: string } } {
+  return { type: 'function', function: { name } };
+}
+
+function responseFormat(format: TextFormat): Request['response_format'] | null {
+  if (format.type === 'text') return null;
+  if (format.type === 'json_object') return { type: 'json_object' };
+  const { name, description, schema, strict } = format;
+  return { type: 'json_schema', json_schema: { name, schema, ...omitNullish({ description, strict }) } };
+}

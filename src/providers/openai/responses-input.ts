@@ -1,0 +1,69 @@
+/** A transcript as the `input` of the Responses API. Pure. */
+import type {
+  ResponseFunctionCallOutputItem,
+  ResponseInputItem,
+  ResponseInputMessageContentList,
+} from 'openai/resources/responses/responses';
+import type { InputMessage, InputPart, Item, MessagePart } from '../../domain/item.ts';
+import { omitNullish } from './omit-nullish.ts';
+import { placeholderText } from './placeholder-text.ts';
+
+type Part = InputPart | MessagePart;
+type Content = ResponseInputMessageContentList[number] & ResponseFunctionCallOutputItem;
+
+/** Without ids: ours mean nothing to the provider, and one it does not know is an error to it. */
+export function inputOf(item: Item): ResponseInputItem[] {
+  switch (item.type) {
+    case 'message':
+      return [messageOf(item)];
+    case 'function_call':
+      return [{ type: 'function_call', call_id: item.call_id, name: item.name, arguments: item.arguments }];
+    case 'function_call_output': {
+      const { call_id, output } = item;
+      return [{ type: 'function_call_output', call_id, output: typeof output === 'string' ? output : output.map(contentOf) }];
+    }
+    case 'reasoning': {
+      // A provider that stores nothing can read its own reasoning only where it is all there, encrypted.
+      const { encrypted_content, summary } = item;
+      // Empty, as llama.cpp writes it, is none.
+      if (encrypted_content === undefined || encrypted_content === '') return [];
+      return [{ type: 'reasoning', summary: [...summary], encrypted_content } as ResponseInputItem];
+    }
+    default:
+      return item satisfies never;
+  }
+}
+
+/** A message that is only text is sent as such: every server knows that. */
+function messageOf({ role, content }: InputMessage): ResponseInputItem {
+  const texts = content.map((part) => (part.type === 'input_text' || part.type === 'output_text' ? part.text : undefined));
+  if (texts.every((text) => text !== undefined)) return { type: 'message', role, content: texts.join('') };
+  if (role !== 'assistant') return { type: 'message', role, content: content.map(contentOf) };
+  return { type: 'message', role, content: content.map(saidOf) } as ResponseInputItem;
+}
+
+function contentOf(part: Part): Content {
+  switch (part.type) {
+    case 'input_text':
+    case 'output_text':
+      return { type: 'input_text', text: part.text };
+    case 'refusal':
+      return { type: 'input_text', text: part.refusal };
+    case 'input_image': {
+      const { detail, image_url, file_id } = part;
+      return { type: 'input_image', detail, ...omitNullish({ image_url, file_id }) };
+    }
+    case 'input_file': {
+      const { filename, file_data, file_id, file_url } = part;
+      return { type: 'input_file', ...omitNullish({ filename, file_data, file_id, file_url }) };
+    }
+    default:
+      return part satisfies never;
+  }
+}
+
+function saidOf(part: Part): { type: 'output_text'; text: string; annotations: [] } | { type: 'refusal'; refusal: string } {
+  if (part.type === 'refusal') return { type: 'refusal', refusal: part.refusal };
+  const text = part.type === 'input_image' || part.type === 'input_file' ? placeholderText(part) : part.text;
+  return { type: 'output_text', text, annotations: [] };
+}

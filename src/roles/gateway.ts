@@ -1,0 +1,137 @@
+/** Composition root of the gateway role. */
+import type { AddressInfo } from 'node:net';
+import { getRequestListener, RequestError } from '@hono/node-server';
+import { Client } from '@temporalio/client';
+import type { NativeConnection } from '@temporalio/worker';
+import type { Logger } from 'pino';
+import { Dispatcher } from '../client/dispatcher.ts';
+import { startSweep } from '../client/sweep.ts';
+import { Turnkeep } from '../client/turnkeep.ts';
+import { createDataConverter } from '../codec/data-converter.ts';
+import type { Config } from '../config/config.ts';
+import { createApp } from '../gateway/app.ts';
+import { createReadiness } from '../client/readiness.ts';
+import { createHttpServer } from '../http/server.ts';
+import { invalidRequest } from '../gateway/http/errors.ts';
+import type { EndedRequest } from '../http/ended-request.ts';
+import { Metrics } from '../metrics/metrics.ts';
+import { observed } from '../metrics/observed-store.ts';
+import { createProvider } from '../providers/create-provider.ts';
+import { unsupportedBy, unsupportedItem } from '../domain/provider-capabilities.ts';
+import type { Store } from '../store/ports/store.ts';
+import { readVersion } from '../config/version.ts';
+
+export interface GatewayDeps {
+  readonly config: Config;
+  readonly connection: NativeConnection;
+  readonly store: Store;
+  readonly log: Logger;
+  /** A worker polls over the same connection, so turns may start eagerly. */
+  readonly hasWorker?: boolean;
+  /** Those of the process, where there are several roles in it. */
+  readonly metrics?: Metrics;
+  /** How long a stream is silent before a comment is sent; 15 s unless told. */
+  readonly idleCommentMs?: number | undefined;
+}
+
+export interface Gateway {
+  readonly url: string;
+  /** Takes no new requests, lets running ones end within the drain time, then cuts them: viewers resume elsewhere. */
+  close(): Promise<void>;
+}
+
+const version = readVersion();
+
+const idleLookMs = 50;
+
+/** Asked every few seconds by machines: not worth a line each. */
+const probes = new Set(['/healthz', '/readyz', '/metrics']);
+
+export async function startGateway({ config, connection, log, hasWorker = false, idleCommentMs, ...deps }: GatewayDeps): Promise<Gateway> {
+  const metrics = deps.metrics ?? new Metrics();
+  const store = observed(deps.store, {
+    metrics,
+    onTurnEnd: (turn) => {
+      log.info(turn, 'turn ended');
+    },
+  });
+  const onRequestEnd = (request: EndedRequest): void => {
+    metrics.requestEnded(request);
+    log[probes.has(request.route) ? 'debug' : 'info'](request, 'request');
+  };
+  const client = new Client({
+    connection,
+    namespace: config.temporal.namespace,
+    dataConverter: createDataConverter(config.codecKeys, (message) => log.error(message)),
+  });
+  const delivery = new Dispatcher({ workflows: client.workflow, taskQueue: config.taskQueue, isEager: hasWorker });
+  const provider = createProvider({ ...config.provider, limits: config.limits });
+  const turnkeep = new Turnkeep({ store, delivery, quotas: config.quotas, hasTitles: config.titles.isOn });
+  const app = createApp({
+    turnkeep,
+    version,
+    unsupported: {
+      by: (request) => unsupportedBy(config.provider.api, request),
+      among: (items) => unsupportedItem(config.provider.api, items, 'items'),
+    },
+    apiKeys: config.apiKeys,
+    requestsPerSecond: config.quotas.requestsPerSecond,
+    corsOrigins: config.corsOrigins,
+    defaultModel: config.provider.model,
+    idleCommentMs,
+    listModels: () => provider.listModels(AbortSignal.timeout(config.limits.connectTimeoutMs)),
+    unready: createReadiness({ client, store, namespace: config.temporal.namespace, taskQueue: config.taskQueue }),
+    metrics: async () => ({ contentType: metrics.contentType, text: await metrics.text() }),
+    onRequestEnd,
+    onError: (error, requestId) => {
+      log.error({ err: error, requestId }, 'request failed');
+    },
+  });
+  const sweep = startSweep({
+    store,
+    delivery,
+    retentionDays: config.retentionDays,
+    cancel: (turn) => turnkeep.finishCancel(turn),
+    onError: (error) => {
+      log.warn({ err: error }, 'turns could not be handed over to Temporal; trying again');
+    },
+  });
+  const listener = getRequestListener(app.fetch, {
+    overrideGlobalObjects: false,
+    // Of HTTP/1.0, whose probes and proxies need not send one.
+    hostname: 'localhost',
+    // Without it these would be refused without a word.
+    errorHandler: (error) => (error instanceof RequestError ? invalidRequest(error.message).toResponse() : undefined),
+  });
+  const server = createHttpServer((incoming, outgoing) => {
+    void listener(incoming, outgoing);
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(config.port, config.host, resolve);
+  });
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`,
+    async close() {
+      sweep.stop();
+      const closed = new Promise<void>((resolve) => {
+        server.close(() => {
+          resolve();
+        });
+      });
+      // A connection becomes idle when its answer ends: clients and proxies would keep it for as long as they may.
+      const idle = setInterval(() => {
+        server.closeIdleConnections();
+      }, idleLookMs);
+      server.closeIdleConnections();
+      const cut = setTimeout(() => {
+        server.closeAllConnections();
+      }, config.limits.drainMs);
+      await closed;
+      clearTimeout(cut);
+      clearInterval(idle);
+      await provider.close();
+    },
+  };
+}

@@ -1,0 +1,99 @@
+/** Composition root of the worker role. */
+import { fileURLToPath } from 'node:url';
+import { bundleWorkflowCode, type NativeConnection, Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
+import type { Logger } from 'pino';
+import { createActivities } from '../activities/create-activities.ts';
+import { createDataConverter, failureConverterPath } from '../codec/data-converter.ts';
+import type { Config } from '../config/config.ts';
+import { createProvider } from '../providers/create-provider.ts';
+import { Metrics } from '../metrics/metrics.ts';
+import { observed } from '../metrics/observed-store.ts';
+import type { Provider } from '../providers/provider.ts';
+import type { Store } from '../store/ports/store.ts';
+
+export interface WorkerDeps {
+  readonly config: Config;
+  readonly connection: NativeConnection;
+  readonly store: Store;
+  readonly log: Logger;
+  /** Built once, by `bundleWorkflows(config)`, and shared where several workers start in one process. */
+  readonly workflowBundle?: WorkflowBundleWithSourceMap;
+  /** Those of the process, where there are several roles in it. */
+  readonly metrics?: Metrics;
+  /** Keeps no workflow in memory: every task of one replays its history. For tests. */
+  readonly replaysAlways?: boolean;
+}
+
+export interface TurnWorker {
+  /** Resolves when the worker has drained; rejects when it failed. */
+  readonly stopped: Promise<void>;
+  /** Takes no new turns; running streams may finish within the drain time. */
+  shutdown(): void;
+}
+
+/** Temporal cancels activities that still run after the drain time; this much later the worker stops regardless. */
+const forceAfterDrainMs = 5_000;
+
+/** The workflow code as Temporal's sandbox runs it. Takes about a second. With codec keys it is another than without. */
+export async function bundleWorkflows({ codecKeys }: Pick<Config, 'codecKeys'>): Promise<WorkflowBundleWithSourceMap> {
+  // In a checkout the sources are TypeScript, published they are JavaScript: the neighbour has our own extension.
+  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+  return bundleWorkflowCode({
+    workflowsPath: fileURLToPath(new URL(`../workflows/index.${extension}`, import.meta.url)),
+    ...(codecKeys.length === 0 ? {} : { failureConverterPath }),
+    logger: { log() {}, trace() {}, debug() {}, info() {}, warn() {}, error() {} },
+  });
+}
+
+export async function startWorker({ config, connection, store, log, ...options }: WorkerDeps): Promise<TurnWorker> {
+  const { drainMs } = config.limits;
+  const observedStore = observed(store, {
+    metrics: options.metrics ?? new Metrics(),
+    onTurnEnd: (turn) => {
+      log.info(turn, 'turn ended');
+    },
+  });
+  const provider = createProvider({ ...config.provider, limits: config.limits });
+  const worker = await Worker.create({
+    connection,
+    namespace: config.temporal.namespace,
+    taskQueue: config.taskQueue,
+    workflowBundle: options.workflowBundle ?? (await bundleWorkflows(config)),
+    dataConverter: createDataConverter(config.codecKeys, (message) => log.error(message)),
+    activities: createActivities({
+      store: observedStore,
+      provider,
+      limits: config.limits,
+      ...(config.titles.model === undefined ? {} : { titleModel: config.titles.model }),
+    }),
+    // A stream is mostly waiting; the default of 100 would make turns wait for each other.
+    maxConcurrentActivityTaskExecutions: 1_000,
+    shutdownGraceTime: drainMs,
+    shutdownForceTime: drainMs + forceAfterDrainMs,
+    // Where the server cannot push a cancel, it comes with the answer to a heartbeat: 1.2 s at most (T5).
+    maxHeartbeatThrottleInterval: '1s',
+    defaultHeartbeatThrottleInterval: '1s',
+    // A killed worker's next workflow task waits this long for it.
+    stickyQueueScheduleToStartTimeout: '1s',
+    // Without a cache, a second task at the same time would drop the local activity of the first.
+    ...(options.replaysAlways === true
+      ? { maxCachedWorkflows: 0, maxConcurrentWorkflowTaskExecutions: 1, maxConcurrentWorkflowTaskPolls: 1 }
+      : {}),
+  });
+  const stopped = runUntilStopped(worker, provider);
+  log.info({ taskQueue: config.taskQueue }, 'worker polls');
+  return {
+    stopped,
+    shutdown() {
+      if (worker.getState() === 'RUNNING') worker.shutdown();
+    },
+  };
+}
+
+async function runUntilStopped(worker: Worker, provider: Provider): Promise<void> {
+  try {
+    await worker.run();
+  } finally {
+    await provider.close();
+  }
+}

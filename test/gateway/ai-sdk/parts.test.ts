@@ -1,0 +1,113 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { readUIMessageStream, type UIMessage, type UIMessageChunk } from 'ai';
+import fc from 'fast-check';
+import { failureOf } from '../../../src/domain/failure.ts';
+import type { ModelDelta } from '../../../src/domain/model.ts';
+import type { TurnOutcome } from '../../../src/domain/turn-outcome.ts';
+import { uiParts } from '../../../src/gateway/ai-sdk/parts.ts';
+import { call, completed, recorded, refuse, say, think, translated } from '../recorded-turn.ts';
+
+const start = [{ type: 'start', messageId: 'resp_ab' }, { type: 'start-step' }];
+const finish = (finishReason: string): readonly unknown[] => [{ type: 'finish-step' }, { type: 'finish', finishReason }, '[DONE]'];
+const cancelled: TurnOutcome = { status: 'cancelled', usage: null };
+
+const words = (id: string, delta: string): readonly unknown[] => [
+  { type: 'text-start', id },
+  { type: 'text-delta', id, delta },
+  { type: 'text-end', id },
+];
+const toolStart = { type: 'tool-input-start', toolCallId: 'call_x', toolName: 'look' };
+const toolDelta = (inputTextDelta: string): object => ({ type: 'tool-input-delta', toolCallId: 'call_x', inputTextDelta });
+const toolMade = (input: unknown): object => ({ type: 'tool-input-available', toolCallId: 'call_x', toolName: 'look', input });
+
+const rows: readonly [string, readonly ModelDelta[], TurnOutcome, readonly unknown[]][] = [
+  ['a text', [say('Hi')], completed, [...words('msg_ab0000:0', 'Hi'), ...finish('stop')]],
+  [
+    'a text and a refusal',
+    [say('So'), refuse('no')],
+    completed,
+    [...words('msg_ab0000:0', 'So'), ...words('msg_ab0000:1', 'no'), ...finish('stop')],
+  ],
+  [
+    'reasoning',
+    [think('hm')],
+    completed,
+    [
+      { type: 'reasoning-start', id: 'rs_ab0000:0' },
+      { type: 'reasoning-delta', id: 'rs_ab0000:0', delta: 'hm' },
+      { type: 'reasoning-end', id: 'rs_ab0000:0' },
+      ...finish('stop'),
+    ],
+  ],
+  ['a call', [call('x', 'look', '{"a":1}')], completed, [toolStart, toolDelta('{"a":1}'), toolMade({ a: 1 }), ...finish('tool-calls')]],
+  ['a call without arguments', [call('x', 'look', '')], completed, [toolStart, toolMade({}), ...finish('tool-calls')]],
+  [
+    'a call that is not JSON',
+    [call('x', 'look', '{"a')],
+    completed,
+    [
+      toolStart,
+      toolDelta('{"a'),
+      {
+        type: 'tool-input-error',
+        toolCallId: 'call_x',
+        toolName: 'look',
+        input: '{"a',
+        errorText: 'The arguments of the call are not valid JSON.',
+      },
+      ...finish('tool-calls'),
+    ],
+  ],
+  [
+    'T8 · a call that was cut off',
+    [call('x', 'look', '{}')],
+    cancelled,
+    [toolStart, toolDelta('{}'), { type: 'abort', reason: 'cancelled' }, '[DONE]'],
+  ],
+  [
+    'a limit',
+    [say('Hi')],
+    { status: 'incomplete', reason: 'max_output_tokens', usage: null },
+    [...words('msg_ab0000:0', 'Hi'), ...finish('length')],
+  ],
+  ['a filter', [], { status: 'incomplete', reason: 'content_filter', usage: null }, finish('content-filter')],
+  [
+    'a failure',
+    [say('Hi')],
+    { status: 'failed', failure: failureOf('stream_interrupted', 'It broke.'), usage: null },
+    [...words('msg_ab0000:0', 'Hi'), { type: 'error', errorText: 'stream_interrupted: It broke.' }, '[DONE]'],
+  ],
+];
+
+for (const [name, deltas, end, expected] of rows) {
+  test(`${name} in parts`, () => {
+    assert.deepEqual(translated(uiParts(), recorded(deltas, end)), [...start, ...expected]);
+  });
+}
+
+test('an answer that goes on belongs to the message it began in', () => {
+  const events = recorded([say('Hi')], completed);
+  assert.deepEqual(translated(uiParts({ messageId: 'm1' }), events)[0], { type: 'start', messageId: 'm1' });
+  assert.deepEqual(translated(uiParts({ isContinued: true }), events)[0], { type: 'start-step' });
+});
+
+const delta: fc.Arbitrary<ModelDelta> = fc.oneof(
+  fc.record({ type: fc.constantFrom('text', 'refusal', 'reasoning'), text: fc.string(), item: fc.constantFrom('', 'b') }),
+  fc.integer({ min: 0, max: 2 }).map((item) => call(String(item), `f${item}`, '1')),
+);
+
+test("whatever the model says, the AI SDK's own reader takes it and hears all of it", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(delta, { maxLength: 20 }), async (deltas) => {
+      const frames = translated(uiParts(), recorded(deltas, completed)).slice(0, -1);
+      let last: UIMessage | undefined;
+      const stream = ReadableStream.from(frames as readonly UIMessageChunk[]);
+      for await (const message of readUIMessageStream({ stream, terminateOnError: true })) last = message;
+      const heard = (last?.parts ?? []).flatMap((part) => (part.type === 'text' || part.type === 'reasoning' ? [part.text] : []));
+      assert.equal(heard.join(''), deltas.map((each) => (each.type === 'tool_call' ? '' : each.text)).join(''));
+      assert.ok((last?.parts ?? []).every((part) => !('state' in part) || part.state === 'done' || part.state === 'input-available'));
+    }),
+    { numRuns: 60 },
+  );
+});

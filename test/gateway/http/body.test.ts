@@ -1,0 +1,45 @@
+/** Bodies that are JSON, or nearly, and that nobody can do anything with. */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { test } from 'node:test';
+import { gzipSync } from 'node:zlib';
+import { readJson } from '../../../src/gateway/http/body.ts';
+import { ApiError } from '../../../src/gateway/http/errors.ts';
+import { createHttpServer } from '../../../src/http/server.ts';
+
+async function answerTo(body: string | Buffer, headers: Record<string, string> = {}): Promise<string> {
+  const server = createHttpServer((incoming, outgoing) => {
+    readJson(incoming).then(
+      (value) => outgoing.end(JSON.stringify(value)),
+      (error: unknown) => outgoing.end(error instanceof ApiError ? `${error.fields.status} ${error.message}` : String(error)),
+    );
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  try {
+    return await (await fetch(`http://127.0.0.1:${port}`, { method: 'POST', headers, body: new Uint8Array(Buffer.from(body)) })).text();
+  } finally {
+    server.close();
+    server.closeAllConnections();
+  }
+}
+
+const nested = (depth: number): string => `${'['.repeat(depth)}${']'.repeat(depth)}`;
+
+test('a body is refused for what no schema would see', async () => {
+  assert.match(await answerTo(nested(100_000)), /^400 .*nested deeper than 256 levels/);
+  assert.match(await answerTo(`${'{"a":'.repeat(50_000)}1${'}'.repeat(50_000)}`), /^400 .*nested deeper/);
+  assert.equal(await answerTo(nested(256)), nested(256));
+  assert.match(await answerTo('{"metadata":{"__proto__":"x"}}'), /^400 .*'__proto__'/);
+  assert.match(await answerTo(Buffer.from([0x22, 0xe9, 0x22])), /^400 .*not valid UTF-8/);
+  for (const half of ['{"a":["\\ud800x"]}', '{"a":{"\\udfff":1}}', '"\\ud83d"'])
+    assert.match(await answerTo(half), /^400 .*half a surrogate pair/);
+  assert.match(await answerTo(gzipSync('{}'), { 'content-encoding': 'gzip' }), /^415 .*'gzip'/);
+  assert.match(await answerTo('{"input":"x'), /^400 .*not valid JSON/);
+});
+
+test('a byte order mark and odd letters are no trouble', async () => {
+  assert.equal(await answerTo('\uFEFF{"a":"\\ud83d\\ude00\\u0000"}'), '{"a":"\u{1F600}\\u0000"}');
+});

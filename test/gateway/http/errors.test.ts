@@ -1,0 +1,45 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { validationError } from '../../../src/gateway/http/errors.ts';
+import { createResponse } from '../../../src/gateway/responses/schema.ts';
+import { submitHeaders } from '../../../src/gateway/submit.ts';
+
+const table: [unknown, string | undefined, string][] = [
+  [{}, 'input', 'missing_required_parameter'],
+  [{ input: '' }, 'input', 'invalid_value'],
+  [{ input: 7 }, 'input', 'invalid_value'],
+  [{ input: [{ role: 'user', content: [{ type: 'input_image', image_url: 'x' }] }] }, 'input[0].content[0].image_url', 'invalid_value'],
+  [{ input: [{ role: 'nobody', content: 'x' }] }, 'input[0].role', 'invalid_value'],
+  [{ input: 'x', temperature: 9 }, 'temperature', 'invalid_value'],
+  [{ input: 'x', store: false, background: true }, 'store', 'invalid_value'],
+  [{ input: 'x', conversation: 'c', previous_response_id: 'r' }, 'previous_response_id', 'mutually_exclusive_parameters'],
+  [{ input: 'x', tools: [{}] }, 'tools[0].type', 'invalid_value'],
+  [{ input: 'x', tools: [{ type: 'web_search' }] }, 'tools[0].type', 'invalid_value'],
+  [{ input: [{ type: 'function_call', call_id: 1, name: 'f', arguments: '' }] }, 'input[0].call_id', 'invalid_value'],
+  [{ input: [{ type: 'computer_call' }] }, 'input[0].type', 'invalid_value'],
+  [{ input: 'x', nonsense: 1 }, 'nonsense', 'unknown_parameter'],
+  [{ input: 'x', conversation: { id: 'c', more: 1 } }, 'conversation.more', 'unknown_parameter'],
+  [[], undefined, 'invalid_value'],
+];
+
+test('bad input gets an error that names the field', () => {
+  for (const [body, param, code] of table) {
+    const result = createResponse.safeParse(body);
+    assert.ok(!result.success, JSON.stringify(body));
+    const { fields } = validationError(result.error);
+    assert.deepEqual([fields.param, fields.code], [param, code], `${JSON.stringify(body)}: ${fields.message}`);
+  }
+});
+
+test('bad headers get an error that names them', () => {
+  for (const [name, value] of [
+    ['x-turnkeep-when-busy', 'perhaps'],
+    ['x-turnkeep-response-id', 'mine'],
+    ['idempotency-key', ''],
+  ] as const) {
+    const result = submitHeaders.safeParse({ host: 'x', [name]: value });
+    assert.ok(!result.success);
+    assert.equal(validationError(result.error).fields.param, name);
+  }
+  assert.ok(submitHeaders.safeParse({ host: 'x', 'x-turnkeep-when-busy': 'reject', 'x-turnkeep-response-id': 'resp_mine-1' }).success);
+});

@@ -1,0 +1,235 @@
+/** Many viewers of one turn over real sockets: the same bytes for each, and none waits for another (T7, T12). */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer, get, type IncomingMessage, type ServerResponse } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
+import { DatabaseSync } from 'node:sqlite';
+import { test } from 'node:test';
+import type { JournalRow } from '../../../src/domain/response-event.ts';
+import { writeSse } from '../../../src/gateway/stream/sse.ts';
+import type { Store } from '../../../src/store/ports/store.ts';
+import { newTurn } from '../../store/contract.ts';
+import { temporaryDatabase } from '../../store/temporary.ts';
+import { Journal } from '../../support/journal.ts';
+
+interface Door extends AsyncDisposable {
+  readonly port: number;
+  /** What it is writing to its viewers, in the order they came. */
+  readonly answers: readonly ServerResponse[];
+  readonly errors: readonly unknown[];
+}
+
+/** A gateway with nothing but streams: `/N` is the turn's events after N. */
+async function openDoor(store: Store): Promise<Door> {
+  const answers: ServerResponse[] = [];
+  const errors: unknown[] = [];
+  const server = createServer((incoming, outgoing) => {
+    answers.push(outgoing);
+    const after = Number(incoming.url?.slice(1));
+    writeSse({ outgoing, rows: (signal) => store.follow('resp_a', after, signal) }).catch((error: unknown) => errors.push(error));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    port: (server.address() as AddressInfo).port,
+    answers,
+    errors,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}
+
+async function view({ port }: Door, after = -1): Promise<IncomingMessage> {
+  const asking = get({ port, host: '127.0.0.1', path: `/${after}`, agent: false });
+  const [answer] = (await once(asking, 'response')) as [IncomingMessage];
+  return answer;
+}
+
+/** Everything until the end; `isWhole` tells an end from a cut. */
+async function readAll(answer: IncomingMessage): Promise<{ text: string; isWhole: boolean }> {
+  const pieces: Buffer[] = [];
+  // By events, so that `pause` holds. A cut is an error too; `complete` tells.
+  answer.on('data', (piece: Buffer) => pieces.push(piece)).on('error', () => undefined);
+  await new Promise((resolve) => answer.once('close', resolve));
+  return { text: Buffer.concat(pieces).toString(), isWhole: answer.complete };
+}
+
+function streamOf(rows: readonly JournalRow[]): string {
+  return `${rows.map(({ seq, type, data }) => `event: ${type}\nid: ${seq}\ndata: ${data}\n\n`).join('')}data: [DONE]\n\n`;
+}
+
+/** The same numbers in every run. */
+function dice(seed: number): (sides: number) => number {
+  let state = seed;
+  return (sides) => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return Math.floor((state / 2 ** 32) * sides);
+  };
+}
+
+const theirTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+test('T7, T12 · 200 viewers at two gateways, who come, pause and go on as they please, get the same bytes', async () => {
+  await using database = temporaryDatabase();
+  const stores = [database.open(), database.open()];
+  const journal = await Journal.open(stores[0]!, newTurn('resp_a'));
+  await using first = await openDoor(stores[0]!);
+  await using second = await openDoor(stores[1]!);
+  const doors = [first, second];
+  const roll = dice(7);
+  const watching: Promise<void>[] = [];
+  const paused = new Set<IncomingMessage>();
+
+  async function come(door: Door, after: number, pauses: boolean): Promise<void> {
+    const answer = await view(door, after);
+    const reading = readAll(answer);
+    if (pauses) {
+      answer.pause();
+      paused.add(answer);
+    }
+    const { text, isWhole } = await reading;
+    assert.equal(isWhole, true);
+    assert.equal(text, streamOf(journal.rows.slice(after + 1)));
+  }
+
+  for (let step = 0; step < 400; step += 1) {
+    if (step % 2 === 0) watching.push(come(doors[roll(2)]!, roll(2) === 0 ? -1 : roll(journal.rows.length), roll(4) === 0));
+    await journal.append(stores[roll(2)]!, 1 + roll(3), 1 + roll(500));
+    for (const answer of paused) {
+      if (roll(20) > 0) continue;
+      paused.delete(answer);
+      answer.resume();
+    }
+    await theirTurn();
+  }
+  await journal.seal(stores[roll(2)]!);
+  for (const door of doors) watching.push(come(door, -1, false));
+  const late = setInterval(() => {
+    for (const answer of paused) answer.resume();
+  }, 5);
+  await Promise.all(watching);
+  clearInterval(late);
+  assert.deepEqual([...first.errors, ...second.errors], []);
+});
+
+test('T12 · a viewer that does not read holds up nobody, and what is kept for it is bounded', async () => {
+  await using database = temporaryDatabase();
+  const store = database.open();
+  const journal = await Journal.open(store, newTurn('resp_a'));
+  await using door = await openDoor(store);
+  const stalled = await view(door);
+  const quick = readAll(await view(door));
+  const [kept] = door.answers;
+  assert.ok(kept);
+  let mostKept = 0;
+  const rowChars = 1_000;
+  // More than all the buffers of two sockets: 30 MB, in UTF-8.
+  for (let at = 0; at < 750; at += 1) {
+    await journal.append(store, 20, rowChars);
+    await theirTurn();
+    mostKept = Math.max(mostKept, kept.writableLength);
+  }
+  assert.ok(kept.writableLength > 0, 'it is stalled');
+  await journal.seal(store);
+  const all = streamOf(journal.rows);
+  assert.equal((await quick).text, all, 'the other has all of it meanwhile');
+  // What the socket may hold, and the one batch that filled it: two bytes a character here.
+  const batchBytes = 2 * (65_536 + rowChars) + 256 * 300;
+  assert.ok(mostKept <= kept.writableHighWaterMark + batchBytes, `${mostKept} bytes were kept of ${all.length}`);
+  assert.deepEqual(await readAll(stalled), { text: all, isWhole: true });
+});
+
+test('T7 · a journal that goes away cuts its viewers off: no [DONE], no proper end', async () => {
+  await using database = temporaryDatabase();
+  const [here, there] = [database.open(), database.open()];
+  const journal = await Journal.open(here, newTurn('resp_a'));
+  await using first = await openDoor(here);
+  await using second = await openDoor(there);
+  const doors = [first, second];
+  const reading = await Promise.all(doors.map(async (door) => readAll(await view(door))).map(async (read) => ({ read })));
+  await journal.append(here, 3);
+  await theirTurn();
+  const db = new DatabaseSync(database.path);
+  db.exec('DELETE FROM journal_head; DELETE FROM journal');
+  db.close();
+  for (const { read } of reading) {
+    const { text, isWhole } = await read;
+    assert.equal(isWhole, false);
+    assert.equal(text.includes('[DONE]'), false);
+  }
+  assert.deepEqual(
+    doors.flatMap(({ errors }) => errors.map((error) => (error as Error).name)),
+    ['JournalGoneError', 'JournalGoneError'],
+  );
+});
+
+test('a viewer that asks for the connection to be closed gets its end by that', async () => {
+  await using database = temporaryDatabase();
+  const store = database.open();
+  const journal = await Journal.open(store, newTurn('resp_a'));
+  await journal.seal(store);
+  await using door = await openDoor(store);
+  const socket = connect(door.port, '127.0.0.1');
+  socket.setEncoding('utf8').write('GET /-1 HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n');
+  let text = '';
+  socket.on('data', (piece: string) => (text += piece));
+  await once(socket, 'end');
+  assert.match(text, /^connection: close\r$/im);
+});
+
+test('T7 · a viewer of HTTP/1.0 gets the events without chunks', async () => {
+  await using database = temporaryDatabase();
+  const store = database.open();
+  const journal = await Journal.open(store, newTurn('resp_a'));
+  await using door = await openDoor(store);
+  const socket = connect(door.port, '127.0.0.1');
+  socket.setEncoding('utf8').write('GET /-1 HTTP/1.0\r\n\r\n');
+  let text = '';
+  socket.on('data', (piece: string) => (text += piece));
+  await once(socket, 'data');
+  await journal.append(store, 3, 100);
+  await journal.seal(store);
+  await once(socket, 'close');
+  assert.equal(text.slice(text.indexOf('\r\n\r\n') + 4), streamOf(journal.rows));
+});
+
+test('T7 · requests sent ahead on one connection are answered one after the other, none in the midst of another', async () => {
+  await using database = temporaryDatabase();
+  const store = database.open();
+  const journal = await Journal.open(store, newTurn('resp_a'));
+  await using door = await openDoor(store);
+  const socket = connect(door.port, '127.0.0.1');
+  socket.setEncoding('utf8').write('GET /-1 HTTP/1.1\r\nhost: a\r\n\r\nGET /0 HTTP/1.1\r\nhost: a\r\n\r\n');
+  let text = '';
+  socket.on('data', (piece: string) => (text += piece));
+  await once(socket, 'data');
+  for (let at = 0; at < 5; at += 1) {
+    await journal.append(store, 2, 100);
+    await theirTurn();
+  }
+  await journal.seal(store);
+  while (text.split('\r\n0\r\n\r\n').length < 3) await once(socket, 'data');
+  socket.destroy();
+  const bodies = text
+    .split('HTTP/1.1 200 OK\r\n')
+    .slice(1)
+    .map((answer) => unchunked(answer.slice(answer.indexOf('\r\n\r\n') + 4)));
+  assert.deepEqual(bodies, [streamOf(journal.rows), streamOf(journal.rows.slice(1))]);
+});
+
+/** Of a whole chunked body. */
+function unchunked(body: string): string {
+  const bytes = Buffer.from(body);
+  const pieces: Buffer[] = [];
+  for (let at = 0; ;) {
+    const lineEnd = bytes.indexOf('\r\n', at);
+    const length = Number.parseInt(bytes.toString('latin1', at, lineEnd), 16);
+    assert.ok(length >= 0, `no chunk at ${at}`);
+    if (length === 0) return Buffer.concat(pieces).toString();
+    pieces.push(bytes.subarray(lineEnd + 2, lineEnd + 2 + length));
+    at = lineEnd + 4 + length;
+  }
+}

@@ -1,0 +1,195 @@
+/** What clients may do to the server's patience, on real sockets with short limits. */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import type { RequestListener, Server } from 'node:http';
+import { type AddressInfo, connect, type Socket } from 'node:net';
+import { test } from 'node:test';
+import { readJson } from '../../src/gateway/http/body.ts';
+import { ApiError } from '../../src/gateway/http/errors.ts';
+import { createHttpServer, type HttpLimits } from '../../src/http/server.ts';
+
+const limits: HttpLimits = {
+  headersTimeoutMs: 150,
+  requestTimeoutMs: 150,
+  keepAliveTimeoutMs: 150,
+  maxHeaderBytes: 2_048,
+  checkEveryMs: 10,
+};
+const options = { timeout: 20_000 };
+
+interface Listening extends AsyncDisposable {
+  readonly server: Server;
+  open(): Promise<Client>;
+}
+
+class Client {
+  readonly socket: Socket;
+  /** All that was read, once the other side has closed. */
+  readonly heard: Promise<string>;
+  constructor(socket: Socket) {
+    this.socket = socket;
+    const chunks: Buffer[] = [];
+    socket.on('data', (chunk) => chunks.push(chunk));
+    socket.on('error', () => undefined);
+    this.heard = new Promise((resolve) => {
+      socket.on('close', () => resolve(Buffer.concat(chunks).toString()));
+    });
+  }
+  send(text: string): void {
+    this.socket.write(text);
+  }
+  /** Sends `text` again and again until the other side has had enough. */
+  async dribble(text: string): Promise<string> {
+    while (!this.socket.destroyed) {
+      this.send(text);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    return this.heard;
+  }
+}
+
+async function listen(listener: RequestListener, own: Partial<HttpLimits> = {}): Promise<Listening> {
+  const server = createHttpServer(listener, { ...limits, ...own });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  return {
+    server,
+    async open() {
+      const socket = connect(port, '127.0.0.1');
+      await once(socket, 'connect');
+      return new Client(socket);
+    },
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}
+
+const never: RequestListener = () => assert.fail('no request is whole');
+
+/** Status, headers and JSON of one answer. */
+function answerIn(heard: string): { status: number; isClosing: boolean; code: unknown } {
+  const [head = '', body = ''] = heard.split('\r\n\r\n');
+  const { error } = JSON.parse(/\{.*\}/.exec(body)?.[0] ?? '') as { error: { code: unknown; type: unknown; param: unknown } };
+  assert.deepEqual([error.type, error.param], ['invalid_request_error', null]);
+  assert.match(head, /^HTTP\/1\.1 \d{3} /);
+  return { status: Number(head.slice(9, 12)), isClosing: /^connection: close\r?$/im.test(head), code: error.code };
+}
+
+/** Reads the body as the gateway does, and answers with what came of it. */
+function reading(bodyTimeoutMs: number, bytes = 1_000): RequestListener {
+  return (incoming, outgoing) => {
+    readJson(incoming, { bytes, timeoutMs: bodyTimeoutMs }).then(
+      (json) => outgoing.end(JSON.stringify(json)),
+      async (error: unknown) => {
+        assert.ok(error instanceof ApiError);
+        const response = error.toResponse();
+        outgoing.writeHead(response.status, Object.fromEntries(response.headers)).end(await response.text());
+      },
+    );
+  };
+}
+
+test('a connection that says nothing is ended', options, async () => {
+  await using listening = await listen(never);
+  const client = await listening.open();
+  assert.deepEqual(answerIn(await client.heard), { status: 408, isClosing: true, code: 'request_timeout' });
+});
+
+test('headers that are dribbled are ended, however steadily they come', options, async () => {
+  await using listening = await listen(never, { maxHeaderBytes: 1_000_000_000 });
+  const client = await listening.open();
+  client.send('GET / HTTP/1.1\r\nhost: x\r\nx: ');
+  assert.deepEqual(answerIn(await client.dribble('a')), { status: 408, isClosing: true, code: 'request_timeout' });
+});
+
+test('a half-open connection, which sent its FIN in the middle of a request, is ended', options, async () => {
+  await using listening = await listen(never);
+  const client = await listening.open();
+  client.socket.end('POST / HTTP/1.1\r\nhost: x\r\nconte');
+  assert.match(await client.heard, /^(HTTP\/1\.1 400 .*"invalid_http"|$)/s);
+});
+
+test('a body that is dribbled gets a 408 as JSON, however steadily it comes', options, async () => {
+  await using listening = await listen(reading(100, 1_000_000_000), { requestTimeoutMs: 10_000 });
+  const client = await listening.open();
+  client.send('POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n');
+  assert.deepEqual(answerIn(await client.dribble('1\r\n \r\n')), { status: 408, isClosing: true, code: 'request_timeout' });
+});
+
+test('a body that nobody reads is bounded all the same', options, async () => {
+  await using listening = await listen(() => undefined);
+  const client = await listening.open();
+  client.send('POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n\r\n12');
+  assert.deepEqual(answerIn(await client.heard), { status: 408, isClosing: true, code: 'request_timeout' });
+});
+
+test('a body over its limit gets a 413 as JSON, announced or not', options, async () => {
+  await using listening = await listen(reading(10_000), { requestTimeoutMs: 10_000 });
+  const announced = await listening.open();
+  announced.send('POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 1001\r\n\r\n');
+  assert.deepEqual(answerIn(await announced.heard), { status: 413, isClosing: true, code: 'request_too_large' });
+  const chunked = await listening.open();
+  chunked.send(`POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n3e9\r\n${'x'.repeat(1_001)}\r\n`);
+  assert.deepEqual(answerIn(await chunked.heard), { status: 413, isClosing: true, code: 'request_too_large' });
+});
+
+test('a body that is cut off is an error of the client, not one of ours', options, async () => {
+  const { promise, resolve } = Promise.withResolvers<unknown>();
+  await using listening = await listen((incoming) => {
+    readJson(incoming).catch(resolve);
+  });
+  const client = await listening.open();
+  client.send('POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n\r\n12');
+  await once(listening.server, 'request');
+  client.socket.resetAndDestroy();
+  const error = await promise;
+  assert.ok(error instanceof ApiError);
+  assert.deepEqual([error.fields.status, error.fields.code], [400, 'request_aborted']);
+});
+
+test('headers over their limit get a 431, what is not HTTP a 400, as JSON', options, async () => {
+  await using listening = await listen(never);
+  const fat = await listening.open();
+  fat.send(`GET / HTTP/1.1\r\nhost: x\r\nx: ${'a'.repeat(3_000)}\r\n\r\n`);
+  assert.deepEqual(answerIn(await fat.heard), { status: 431, isClosing: true, code: 'headers_too_large' });
+  const odd = await listening.open();
+  odd.send('\u0016\u0003\u0001 is how TLS begins\r\n\r\n');
+  assert.deepEqual(answerIn(await odd.heard), { status: 400, isClosing: true, code: 'invalid_http' });
+});
+
+test('an answer may last longer than every limit, and is not mixed with an error', options, async () => {
+  await using listening = await listen((_, outgoing) => {
+    outgoing.writeHead(200, { 'content-type': 'text/plain' });
+    outgoing.write('first');
+    // Past each of the limits, by the server's own clock.
+    setTimeout(() => outgoing.end(' last'), 4 * limits.requestTimeoutMs);
+  });
+  const client = await listening.open();
+  client.send('GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n');
+  assert.match(await client.heard, /^HTTP\/1\.1 200 OK[^]*first[^]* last[^]*$/);
+});
+
+test('nonsense sent during an answer cuts it: no error is written into the middle of a stream', options, async () => {
+  await using listening = await listen((_, outgoing) => {
+    outgoing.writeHead(200, { 'content-type': 'text/plain' });
+    outgoing.write('first');
+  });
+  const client = await listening.open();
+  client.send('GET / HTTP/1.1\r\nhost: x\r\n\r\n');
+  await once(client.socket, 'data');
+  client.send('nonsense\r\n\r\n');
+  const heard = await client.heard;
+  assert.match(heard, /first/);
+  assert.doesNotMatch(heard, /invalid_http/);
+});
+
+test('a connection that is kept alive and not used is closed', options, async () => {
+  await using listening = await listen((_, outgoing) => outgoing.end('x'));
+  const client = await listening.open();
+  client.send('GET / HTTP/1.1\r\nhost: x\r\n\r\n');
+  assert.match(await client.heard, /^HTTP\/1\.1 200 OK[^]*x$/);
+});
