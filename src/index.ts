@@ -3,12 +3,13 @@
  *
  * @example
  *     const store = openSqliteStore('/var/lib/turnkeep/turnkeep.db');
- *     const delivery = new Delivery({ workflows: temporalClient.workflow, taskQueue: 'turnkeep', isEager: false });
- *     const turnkeep = new Turnkeep({ store, delivery });
+ *     const dispatcher = new Dispatcher({ workflows: temporalClient.workflow, taskQueue: 'turnkeep', isEager: false });
+ *     const turnkeep = new Turnkeep({ store, dispatcher });
  */
-export { Dispatcher as Delivery, type DispatcherOptions as DeliveryOptions } from './client/dispatcher.ts';
+export { Dispatcher, type DispatcherOptions } from './client/dispatcher.ts';
 export type { Submission, SubmitResult } from './client/submission.ts';
-export { type CancelResult, Turnkeep, type TurnkeepOptions } from './client/turnkeep.ts';
+export type { CancelResult } from './client/cancel-turn.ts';
+export { Turnkeep, type TurnkeepOptions } from './client/turnkeep.ts';
 export { createDataConverter } from './codec/data-converter.ts';
 export { type Config, ConfigError, readConfig } from './config/config.ts';
 export { type FailureCode, failureRules } from './domain/failure.ts';

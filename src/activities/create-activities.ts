@@ -1,22 +1,25 @@
 /** The activities with what they need: the one place where they meet the database and the provider. */
-import { settleTurn } from '../settle/settle-turn.ts';
 import type { TurnActivities } from '../contract/activities.ts';
 import { recordInput, type RecordInputDeps } from './record-input.ts';
-import { streamModel, type StreamModelDeps } from './stream-model/stream-model.ts';
+import { settleTurn } from './settle-turn.ts';
+import type { RunAttemptDeps } from './stream-model/run-attempt.ts';
+import { streamModel } from './stream-model/stream-model.ts';
 import { writeTitle, type WriteTitleDeps } from './write-title.ts';
 
-export type ActivityDeps = RecordInputDeps & StreamModelDeps & WriteTitleDeps;
+export type ActivityDeps = RecordInputDeps & RunAttemptDeps & WriteTitleDeps;
 
+/**
+ * The activities of a turn, to register with a Temporal worker.
+ *
+ * @example
+ *     const activities = createActivities({ store: openSqliteStore('turnkeep.db'), provider, limits });
+ *     await Worker.create({ connection, taskQueue: 'turnkeep', workflowBundle, activities });
+ */
 export function createActivities(deps: ActivityDeps): TurnActivities {
   return {
     recordInput: (input) => recordInput(deps, input),
-    writeTitle: (input) => writeTitle(deps, input),
     streamModel: (input) => streamModel(deps, input),
-    settleTurn: async ({ turn, end }) => {
-      // Not to be stored, ended by somebody else and purged since: it has had its end, and asking again cannot help.
-      if ((await deps.store.readTurn(turn)) === undefined)
-        return { status: end.status, code: end.status === 'failed' ? end.failure.code : null };
-      return settleTurn(deps.store, turn, end, Date.now());
-    },
+    settleTurn: (input) => settleTurn(deps, input),
+    writeTitle: (input) => writeTitle(deps, input),
   };
 }

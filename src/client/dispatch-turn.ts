@@ -1,27 +1,27 @@
-/** From the turn's row, which is the promise, to Temporal. May be repeated: see `delivery.ts`. */
-import { retryWhileBusy } from '../store/retry-while-busy.ts';
+/** Gives a turn to Temporal. The turn's row is the promise, this is its dispatch: it may be repeated (see `dispatcher.ts`). */
 import type { TurnRow } from '../domain/turn.ts';
 import type { Store } from '../store/ports/store.ts';
+import { retryWhileBusy } from '../store/retry-while-busy.ts';
 import type { Dispatcher } from './dispatcher.ts';
 
-/** Turns younger than this are surely being handed over by the gateway that accepted them. */
+/** A turn younger than this is being dispatched by the gateway that accepted it. */
 export const dispatchPatienceMs = 3_000;
 
 /**
  * Resolves once Temporal has the turn. Earlier turns of its session that were left behind (their gateway died, Temporal
  * was away) go first: turns of a session run in the order they were accepted.
- * Throws when Temporal cannot be reached.
+ * @throws when Temporal cannot be reached
  */
-export async function dispatchTurn(store: Store, delivery: Dispatcher, turn: TurnRow): Promise<void> {
+export async function dispatchTurn(store: Store, dispatcher: Dispatcher, turn: TurnRow): Promise<void> {
   if (turn.session !== null) {
     for (const earlier of await store.listUndispatchedBefore(turn.id)) {
-      if (earlier.createdAtMs < Date.now() - dispatchPatienceMs) await deliver(store, delivery, earlier);
+      if (earlier.createdAtMs < Date.now() - dispatchPatienceMs) await dispatch(store, dispatcher, earlier);
     }
   }
-  await deliver(store, delivery, turn);
+  await dispatch(store, dispatcher, turn);
 }
 
-async function deliver(store: Store, delivery: Dispatcher, turn: TurnRow): Promise<void> {
-  await delivery.dispatch(turn);
+async function dispatch(store: Store, dispatcher: Dispatcher, turn: TurnRow): Promise<void> {
+  await dispatcher.dispatch(turn);
   await retryWhileBusy(() => store.markDispatched(turn.id));
 }

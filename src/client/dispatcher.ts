@@ -1,6 +1,6 @@
 /**
- * Hands accepted turns over to Temporal. The turn's row came first and is the promise; this is its delivery,
- * which may be repeated: the workflow passes over a turn it knows, and a settled turn is not run again.
+ * Starts, signals and looks up the workflows of turns. A dispatch may be repeated: the workflow passes over a turn that it
+ * knows, and a settled turn is not run again.
  */
 import { type WorkflowClient, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import {
@@ -34,8 +34,8 @@ const titleTimeout = '10 minutes';
 
 export class Dispatcher {
   readonly #options: DispatcherOptions;
-  /** Turns of one session are handed over in the order they were accepted. */
-  readonly #lines = new Map<string, Promise<void>>();
+  /** By session: turns of one session are dispatched in the order they were accepted. */
+  readonly #queues = new Map<string, Promise<void>>();
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
@@ -44,14 +44,14 @@ export class Dispatcher {
   /** Resolves once Temporal has the turn. Throws when Temporal cannot be reached. */
   async dispatch(turn: DispatchableTurn): Promise<void> {
     if (turn.session === null) return this.#start(turn);
-    const line = this.#lines.get(turn.session) ?? Promise.resolve();
-    const delivered = line.then(() => this.#start(turn));
-    const settled = delivered.catch(() => undefined);
-    this.#lines.set(turn.session, settled);
+    const earlier = this.#queues.get(turn.session) ?? Promise.resolve();
+    const dispatched = earlier.then(() => this.#start(turn));
+    const settled = dispatched.catch(() => undefined);
+    this.#queues.set(turn.session, settled);
     try {
-      await delivered;
+      await dispatched;
     } finally {
-      if (this.#lines.get(turn.session) === settled) this.#lines.delete(turn.session);
+      if (this.#queues.get(turn.session) === settled) this.#queues.delete(turn.session);
     }
   }
 

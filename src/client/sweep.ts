@@ -31,14 +31,14 @@ export interface Sweep {
 
 export interface SweepOptions {
   readonly store: Store;
-  readonly delivery: Dispatcher;
+  readonly dispatcher: Dispatcher;
   readonly retentionDays: number;
   /** Carries out a cancel that was accepted. */
   readonly cancel: (turn: TurnRow) => Promise<void>;
   readonly onError: (error: unknown) => void;
 }
 
-export function startSweep({ store, delivery, retentionDays, cancel, onError }: SweepOptions): Sweep {
+export function startSweep({ store, dispatcher, retentionDays, cancel, onError }: SweepOptions): Sweep {
   let isStopped = false;
 
   /** One turn that cannot be helped does not keep the others waiting. */
@@ -65,12 +65,12 @@ export function startSweep({ store, delivery, retentionDays, cancel, onError }: 
   }
 
   async function sweepUnsubmitted(): Promise<void> {
-    for await (const turn of unfinished(true, dispatchPatienceMs)) await tried(() => dispatchTurn(store, delivery, turn));
+    for await (const turn of unfinished(true, dispatchPatienceMs)) await tried(() => dispatchTurn(store, dispatcher, turn));
     for (const turn of await store.listStuckCancels(Date.now() - stuckCancelMs, batch)) await tried(() => cancel(turn));
   }
 
   async function sweepTitles(): Promise<void> {
-    await startTitles(store, delivery);
+    await startTitles(store, dispatcher);
   }
 
   async function sweepOrphans(): Promise<void> {
@@ -83,9 +83,9 @@ export function startSweep({ store, delivery, retentionDays, cancel, onError }: 
       }
       await tried(async () => {
         // A session's workflow may run while this turn of it is in nobody's hands: telling it twice is harmless.
-        const runId = await delivery.runningRun(turn);
+        const runId = await dispatcher.runningRun(turn);
         const isInHand = runId !== undefined && (turn.session === null || turn.runId === runId);
-        if (!isInHand) await dispatchTurn(store, delivery, turn);
+        if (!isInHand) await dispatchTurn(store, dispatcher, turn);
       });
     }
   }

@@ -6,9 +6,9 @@ import type { Dispatcher } from './dispatcher.ts';
 const batch = 50;
 
 /** All that are due, whoever left them. Throws when Temporal cannot be reached; they stay due then. */
-export async function startTitles(store: Store, delivery: Dispatcher): Promise<void> {
+export async function startTitles(store: Store, dispatcher: Dispatcher): Promise<void> {
   for (const due of await store.listUntitled(batch)) {
-    await delivery.startTitle(due);
+    await dispatcher.startTitle(due);
     await retryWhileBusy(() => store.markTitleStarted(due.session));
   }
 }

@@ -7,26 +7,21 @@ import { journalRowOf, type JournalRow } from '../domain/response-event.ts';
 import { ResponseStream } from '../domain/response-stream.ts';
 import { isSettled, newResponse, type ResponseObject } from '../domain/response.ts';
 import { retryWhileBusy } from '../store/retry-while-busy.ts';
-import { readStream, settleTurn } from '../settle/settle-turn.ts';
+import { readStream } from '../settle/read-stream.ts';
 import type { AttemptRow } from '../domain/attempt.ts';
 import type { TurnRow } from '../domain/turn.ts';
 import type { InsertTurn, Store } from '../store/ports/store.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { dispatchTurn, dispatchPatienceMs } from './dispatch-turn.ts';
-import { newId, turnIdPattern } from './ids.ts';
+import { type CancelResult, TurnCanceller } from './cancel-turn.ts';
+import { newId } from './ids.ts';
 import { Sessions } from './sessions.ts';
 import { hashOf, outputsWithoutCall, type Submission, type SubmitResult, takenIn } from './submission.ts';
 import { startTitles } from './titles.ts';
+import { untilSettled } from './until-settled.ts';
 
-export type CancelResult =
-  | { readonly type: 'cancelled'; readonly response: ResponseObject }
-  | { readonly type: 'already_settled'; readonly turn: TurnRow }
-  | { readonly type: 'unknown' };
-
-/** Temporal gets this long to confirm a turn; after that the sweep delivers it: the row is the promise. */
-const deliveryPatienceMs = 5_000;
-/** How long the worker may take to hand in what it has, before a cancel is sealed without it. */
-const cancelPatienceMs = 1_500;
+/** How long a submit waits for Temporal to confirm the turn; after that the sweep dispatches it: the row is the promise. */
+const dispatchConfirmationMs = 5_000;
 /** A client's own retry joins a settled turn this long: it got no end. */
 const resendWindowMs = 10 * 60_000;
 
@@ -39,7 +34,7 @@ export interface Quotas {
 
 export interface TurnkeepOptions {
   readonly store: Store;
-  readonly delivery: Dispatcher;
+  readonly dispatcher: Dispatcher;
   readonly quotas?: Quotas;
   /** A session's first turn gives it a title. */
   readonly hasTitles?: boolean;
@@ -50,13 +45,15 @@ const defaultQuotas: Quotas = { maxWaitingTurns: 100, maxRunningTurns: 1_000 };
 export class Turnkeep {
   readonly sessions: Sessions;
   readonly #store: Store;
-  readonly #delivery: Dispatcher;
+  readonly #dispatcher: Dispatcher;
+  readonly #canceller: TurnCanceller;
   readonly #quotas: Quotas;
   readonly #hasTitles: boolean;
 
-  constructor({ store, delivery, quotas = defaultQuotas, hasTitles = false }: TurnkeepOptions) {
+  constructor({ store, dispatcher, quotas = defaultQuotas, hasTitles = false }: TurnkeepOptions) {
     this.#store = store;
-    this.#delivery = delivery;
+    this.#dispatcher = dispatcher;
+    this.#canceller = new TurnCanceller(store, dispatcher);
     this.#quotas = quotas;
     this.#hasTitles = hasTitles;
     this.sessions = new Sessions(store, (turn) => this.finishCancel(turn));
@@ -76,7 +73,7 @@ export class Turnkeep {
     const { turn } = result;
     // A twin of a young turn leaves it to whoever took that in: fifty at once would write fifty signals into its history.
     const isMine = result.type === 'inserted' || turn.createdAtMs < Date.now() - dispatchPatienceMs;
-    if (isMine && !turn.isDispatched && !(isSettled(turn.status) && turn.isRecorded)) await this.#deliver(turn);
+    if (isMine && !turn.isDispatched && !(isSettled(turn.status) && turn.isRecorded)) await this.#dispatch(turn);
     if (result.type === 'inserted') await this.#begin(result);
     return { type: 'accepted', turn };
   }
@@ -111,32 +108,17 @@ export class Turnkeep {
 
   /** Resolves with the settled turn, or with undefined once `signal` aborts. Disconnecting never cancels. */
   async settled(id: string, signal: AbortSignal): Promise<TurnRow | undefined> {
-    // Behind every possible event there is only the end to wait for.
-    for await (const _ of this.#store.follow(id, Number.MAX_SAFE_INTEGER, signal));
-    const turn = await this.#store.readTurn(id);
-    return turn !== undefined && isSettled(turn.status) ? turn : undefined;
+    return untilSettled(this.#store, id, signal);
   }
 
   /** Stops a turn; what was shown stays. Answered within 2 s, even if its worker is dead. One that comes before its turn is remembered. */
   async cancel(tenant: string, id: string): Promise<CancelResult> {
-    // What cannot be the id of a turn need not be remembered.
-    if (!turnIdPattern.test(id)) return { type: 'unknown' };
-    const request = await retryWhileBusy(() => this.#store.requestCancel(tenant, id, Date.now()));
-    if (request.type === 'unknown') return request;
-    if (request.type === 'accepted') await this.finishCancel(request.turn);
-    const settled = await this.#store.readTurn(id);
-    if (settled === undefined) return { type: 'unknown' };
-    return settled.status === 'cancelled' && settled.response !== null
-      ? { type: 'cancelled', response: settled.response }
-      : { type: 'already_settled', turn: settled };
+    return this.#canceller.cancel(tenant, id);
   }
 
-  /** Carries out a cancel that was accepted. */
+  /** Carries out a cancel that was booked, by whoever booked it. */
   async finishCancel(turn: TurnRow): Promise<void> {
-    const isClaimed = ((await this.#store.readHead(turn.id))?.epoch ?? 0) > 0;
-    if (isClaimed) await this.#askToStop(turn);
-    // Nobody writes it, or whoever does has not answered: it is fenced and sealed from here.
-    await retryWhileBusy(() => settleTurn(this.#store, turn.id, { status: 'cancelled' }, Date.now()));
+    await this.#canceller.carryOut(turn);
   }
 
   /** Removes a turn, a running one after stopping it. False when there is none. */
@@ -200,27 +182,15 @@ export class Turnkeep {
     // Its cancel came first: it ends without a model call.
     if (turn.cancelRequestedAtMs !== null) await this.finishCancel(turn);
     // A title neither delays nor fails the turn; what does not begin here, the sweep begins.
-    if (this.#hasTitles && turn.session !== null) startTitles(this.#store, this.#delivery).catch(() => undefined);
+    if (this.#hasTitles && turn.session !== null) startTitles(this.#store, this.#dispatcher).catch(() => undefined);
   }
 
-  async #deliver(turn: TurnRow): Promise<void> {
-    // When Temporal cannot be reached the turn is safe all the same: the sweep hands it over once it can.
-    const delivered = dispatchTurn(this.#store, this.#delivery, turn).catch(() => undefined);
+  async #dispatch(turn: TurnRow): Promise<void> {
+    // When Temporal cannot be reached the turn is safe all the same: the sweep dispatches it once it can.
+    const dispatched = dispatchTurn(this.#store, this.#dispatcher, turn).catch(() => undefined);
     const patience = new AbortController();
-    const tooLong = delay(deliveryPatienceMs, undefined, { ref: false, signal: patience.signal }).catch(() => undefined);
-    await Promise.race([delivered, tooLong]);
+    const tooLong = delay(dispatchConfirmationMs, undefined, { ref: false, signal: patience.signal }).catch(() => undefined);
+    await Promise.race([dispatched, tooLong]);
     patience.abort();
-  }
-
-  async #askToStop(turn: TurnRow): Promise<void> {
-    const patience = AbortSignal.timeout(cancelPatienceMs);
-    const asked = this.#delivery.cancel(turn);
-    // Without a workflow to ask, there is nobody to wait for.
-    const nobody = new AbortController();
-    asked.catch(() => {
-      nobody.abort();
-    });
-    // A turn that is deleted meanwhile has nothing left to wait for.
-    await this.settled(turn.id, AbortSignal.any([patience, nobody.signal])).catch(() => undefined);
   }
 }

@@ -1,19 +1,24 @@
 /**
- * The activities a turn is made of, as the workflow sees them: their names, what goes in and what comes out.
+ * The activities of a turn, as the workflow sees them: their names, inputs and results.
  * Ids and small facts only: prompts, tokens and keys never pass through Temporal (T11).
  */
-import type { TurnStatus, RequestedOutcome } from '../domain/turn-state.ts';
+import type { RequestedOutcome, StepResult, TurnStatus } from '../domain/turn-state.ts';
 import type { TitleInput } from './workflows.ts';
 
 export interface TurnActivities {
   /** Local. Puts the user's input into the transcript, once (T1), and brings the limits into the history. */
   readonly recordInput: (input: { readonly turn: string }) => Promise<RecordedTurn>;
   /** One request to the model. Throws `ApplicationFailure` typed with a `FailureCode`; see `StreamFailureDetails`. */
-  readonly streamModel: (input: StreamModelInput) => Promise<TurnStatus>;
-  /** Asks the model for the title of a session and writes it down. */
+  readonly streamModel: (input: StreamModelInput) => Promise<StepResult>;
+  /** Gives the turn the end that `streamModel` could not write. */
+  readonly settleTurn: (input: SettleTurnInput) => Promise<TurnStatus>;
+  /** Asks the model for the title of a session and stores it. */
   readonly writeTitle: (input: TitleInput) => Promise<{ readonly hasTitle: boolean }>;
-  /** Gives the turn its end when `streamModel` could not. */
-  readonly settleTurn: (input: { readonly turn: string; readonly end: RequestedOutcome }) => Promise<TurnStatus>;
+}
+
+export interface SettleTurnInput {
+  readonly turn: string;
+  readonly requested: RequestedOutcome;
 }
 
 export interface RecordedTurn {

@@ -1,38 +1,39 @@
 /**
- * The course of a turn, without I/O: `decide` says what to do next, `evolve` takes in what came of it.
+ * The state of a turn, without I/O: `decide` names the next command, `evolve` applies its result.
  * The workflow runs this; a replay and a timeline rebuild it from the same results.
  *
  *   received ─recordInput─▶ ready ─streamModel─▶ settled
  *                             ▲  │
  *                             │  ├─ busy ─▶ waiting ─ (durable timer) ─▶ ready
  *                             └──┘         │
- *                                └─ failed, cancelled ─▶ unsettled ─settleTurn─▶ settled
+ *                                └─ failed, cancelled ─▶ ending ─settleTurn─▶ settled
  */
 import type { Failure } from './failure.ts';
 import { type BusyHint, busyWaitMs, requestsPerStep } from './retry-policy.ts';
 import type { SettledStatus } from './response.ts';
 
-/** How a turn is to be sealed when `streamModel` could not do it. */
+/** The outcome that is asked of `settleTurn` where `streamModel` has sealed nothing. */
 export type RequestedOutcome = { readonly status: 'cancelled' } | { readonly status: 'failed'; readonly failure: Failure };
 
 export type TurnState =
   | { readonly phase: 'received' }
   | { readonly phase: 'ready'; readonly requestsMade: number }
   | { readonly phase: 'waiting'; readonly requestsMade: number; readonly waitMs: number }
-  | { readonly phase: 'unsettled'; readonly end: RequestedOutcome }
+  | { readonly phase: 'ending'; readonly requested: RequestedOutcome }
   | { readonly phase: 'settled'; readonly status: SettledStatus; readonly code: string | null };
 
 export type TurnCommand =
   | { readonly type: 'recordInput' }
   | { readonly type: 'streamModel'; readonly requestsLeft: number; readonly requestsMade: number }
   | { readonly type: 'wait'; readonly waitMs: number }
-  | { readonly type: 'settleTurn'; readonly end: RequestedOutcome }
+  | { readonly type: 'settleTurn'; readonly requested: RequestedOutcome }
   | { readonly type: 'close'; readonly status: SettledStatus; readonly code: string | null };
 
 export type TurnResult =
   /** The turn's input is in the transcript; `settled` when the turn had its end already (cancelled while it waited). */
   | { readonly type: 'recorded'; readonly settled?: TurnStatus }
   | { readonly type: 'waited' }
+  | { readonly type: 'stepEnded'; readonly step: StepResult }
   | { readonly type: 'settled'; readonly settled: TurnStatus }
   | { readonly type: 'busy'; readonly failure: Failure; readonly hint: BusyHint; readonly requestsMade: number }
   | { readonly type: 'failed'; readonly failure: Failure }
@@ -40,11 +41,15 @@ export type TurnResult =
   | { readonly type: 'lost' }
   | { readonly type: 'cancelled' };
 
-/** The end a turn has, whoever wrote it (T6). */
+/** The end that a turn has, whoever wrote it (T6). */
 export interface TurnStatus {
   readonly status: SettledStatus;
+  /** The `error.code`; null unless the turn failed. */
   readonly code: string | null;
 }
+
+/** What a step came to. With tools that a worker runs there will be steps that another step follows. */
+export type StepResult = { readonly type: 'final'; readonly turn: TurnStatus };
 
 export const initialTurn: TurnState = { phase: 'received' };
 
@@ -56,8 +61,8 @@ export function decide(state: TurnState): TurnCommand {
       return { type: 'streamModel', requestsLeft: requestsPerStep - state.requestsMade, requestsMade: state.requestsMade };
     case 'waiting':
       return { type: 'wait', waitMs: state.waitMs };
-    case 'unsettled':
-      return { type: 'settleTurn', end: state.end };
+    case 'ending':
+      return { type: 'settleTurn', requested: state.requested };
     case 'settled':
       return { type: 'close', status: state.status, code: state.code };
   }
@@ -69,21 +74,23 @@ export function evolve(state: TurnState, result: TurnResult): TurnState {
       return result.settled === undefined ? { phase: 'ready', requestsMade: 0 } : { phase: 'settled', ...result.settled };
     case 'waited':
       return { phase: 'ready', requestsMade: requestsOf(state) };
+    case 'stepEnded':
+      return { phase: 'settled', ...result.step.turn };
     case 'settled':
       return { phase: 'settled', ...result.settled };
     case 'busy': {
       const waitMs = busyWaitMs(result.hint, result.requestsMade);
       return waitMs === undefined
-        ? { phase: 'unsettled', end: { status: 'failed', failure: result.failure } }
+        ? { phase: 'ending', requested: { status: 'failed', failure: result.failure } }
         : { phase: 'waiting', requestsMade: result.requestsMade, waitMs };
     }
     case 'failed':
-      return { phase: 'unsettled', end: { status: 'failed', failure: result.failure } };
+      return { phase: 'ending', requested: { status: 'failed', failure: result.failure } };
     case 'lost':
       // How many of them made a request, and whether one was answered, the next claim knows from the journal (T2, T3).
       return { phase: 'ready', requestsMade: requestsOf(state) };
     case 'cancelled':
-      return { phase: 'unsettled', end: { status: 'cancelled' } };
+      return { phase: 'ending', requested: { status: 'cancelled' } };
   }
 }
 

@@ -64,9 +64,9 @@ export async function startGateway({ config, connection, log, hasWorker = false,
     namespace: config.temporal.namespace,
     dataConverter: createDataConverter(config.codecKeys, (message) => log.error(message)),
   });
-  const delivery = new Dispatcher({ workflows: client.workflow, taskQueue: config.taskQueue, isEager: hasWorker });
+  const dispatcher = new Dispatcher({ workflows: client.workflow, taskQueue: config.taskQueue, isEager: hasWorker });
   const provider = createProvider({ ...config.provider, limits: config.limits });
-  const turnkeep = new Turnkeep({ store, delivery, quotas: config.quotas, hasTitles: config.titles.isOn });
+  const turnkeep = new Turnkeep({ store, dispatcher, quotas: config.quotas, hasTitles: config.titles.isOn });
   const app = createApp({
     turnkeep,
     version,
@@ -89,7 +89,7 @@ export async function startGateway({ config, connection, log, hasWorker = false,
   });
   const sweep = startSweep({
     store,
-    delivery,
+    dispatcher,
     retentionDays: config.retentionDays,
     cancel: (turn) => turnkeep.finishCancel(turn),
     onError: (error) => {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { createActivities } from '../../src/activities/create-activities.ts';
-import type { RequestedOutcome } from '../../src/domain/turn-state.ts';
+import type { RequestedOutcome, StepResult } from '../../src/domain/turn-state.ts';
 import type { ResponseEvent } from '../../src/domain/response-event.ts';
 import type { ResponseSettings } from '../../src/domain/response-settings.ts';
 import { createProvider } from '../../src/providers/create-provider.ts';
@@ -45,11 +45,12 @@ export async function sceneOf({ scripts, api = 'chat', settings = {} }: SceneOpt
   return {
     model,
     store,
-    attempt(environment = new MockActivityEnvironment()) {
-      return environment.run(activities.streamModel, { ...input, deadlineAtMs: Date.now() + 60_000 });
+    async attempt(environment = new MockActivityEnvironment()) {
+      const step: StepResult = await environment.run(activities.streamModel, { ...input, deadlineAtMs: Date.now() + 60_000 });
+      return step.turn;
     },
-    settle(id: string, end: RequestedOutcome) {
-      return new MockActivityEnvironment().run(activities.settleTurn, { turn: id, end });
+    settle(id: string, requested: RequestedOutcome) {
+      return new MockActivityEnvironment().run(activities.settleTurn, { turn: id, requested });
     },
     /** Resolves once an event of this type is in the journal. */
     async shown(type = 'response.output_text.delta') {

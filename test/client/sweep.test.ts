@@ -25,10 +25,10 @@ test('between two rounds of a sweep its process does what else it has to do', as
   const count = db.prepare('SELECT count(*) AS n FROM turns');
   // Never connected: there is nothing to hand over.
   const { workflow: workflows } = new Client({ connection: Connection.lazy() });
-  const delivery = new Dispatcher({ workflows, taskQueue: 'none', isEager: false });
+  const dispatcher = new Dispatcher({ workflows, taskQueue: 'none', isEager: false });
   const errors: unknown[] = [];
   const seen = new Set<number>();
-  const sweep = startSweep({ store, delivery, retentionDays: 30, cancel: async () => {}, onError: (error) => errors.push(error) });
+  const sweep = startSweep({ store, dispatcher, retentionDays: 30, cancel: async () => {}, onError: (error) => errors.push(error) });
   while (!seen.has(0)) {
     seen.add(Number(count.get()?.['n']));
     await nextTurnOfTheLoop();

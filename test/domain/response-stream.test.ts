@@ -5,6 +5,7 @@ import { failureOf } from '../../src/domain/failure.ts';
 import { type ModelDelta, startsStep } from '../../src/domain/model.ts';
 import type { ResponseEvent } from '../../src/domain/response-event.ts';
 import { ResponseStream } from '../../src/domain/response-stream.ts';
+import type { StreamSnapshot } from '../../src/domain/stream-state.ts';
 import type { TurnOutcome } from '../../src/domain/turn-outcome.ts';
 import type { OutputItem } from '../../src/domain/item.ts';
 import { newResponse } from '../../src/domain/response.ts';
@@ -12,7 +13,7 @@ import { newTurn } from '../store/contract.ts';
 
 const response = newResponse({ id: 'resp_ab12', createdAtMs: 5_000, settings: newTurn('x').settings, session: null, previous: null });
 
-function told(deltas: readonly ModelDelta[], end?: TurnOutcome): ResponseEvent[] {
+function eventsOf(deltas: readonly ModelDelta[], end?: TurnOutcome): ResponseEvent[] {
   const opening = ResponseStream.open(response);
   const stream = ResponseStream.replay(opening);
   const events = [...opening, ...stream.begin(), ...deltas.flatMap((delta) => stream.write(delta))];
@@ -30,7 +31,7 @@ const ends: readonly TurnOutcome[] = [
 
 test("a plain answer is OpenAI's own sequence of events", () => {
   assert.deepEqual(
-    told([text('Hel'), text(''), text('lo')], completed).map((event) => event.type),
+    eventsOf([text('Hel'), text(''), text('lo')], completed).map((event) => event.type),
     [
       'response.created',
       'response.queued',
@@ -48,7 +49,7 @@ test("a plain answer is OpenAI's own sequence of events", () => {
 });
 
 test('reasoning, text, refusal and calls become items in the order they came', () => {
-  const events = told(
+  const events = eventsOf(
     [
       { type: 'reasoning', text: 'hm' },
       text('so'),
@@ -80,7 +81,7 @@ test('reasoning, text, refusal and calls become items in the order they came', (
 });
 
 test('what was shown stays: items cut off are marked incomplete and get their done events before the end', () => {
-  const events = told([{ type: 'reasoning', text: 'hm' }, text('Hel')], { status: 'cancelled', usage: null });
+  const events = eventsOf([{ type: 'reasoning', text: 'hm' }, text('Hel')], { status: 'cancelled', usage: null });
   const last = events.at(-1);
   assert.ok(last?.type === 'response.incomplete');
   assert.deepEqual([last.response.status, last.response.incomplete_details], ['cancelled', { reason: 'cancelled' }]);
@@ -96,7 +97,7 @@ test('what was shown stays: items cut off are marked incomplete and get their do
 
 test('T8 · the arguments of a call that was cut off are kept as they are, never repaired', () => {
   const call: ModelDelta = { type: 'tool_call', item: '0', callId: 'c0', name: 'look', text: '{"a' };
-  const last = told([call], { status: 'failed', failure: failureOf('stream_interrupted'), usage: null }).at(-1);
+  const last = eventsOf([call], { status: 'failed', failure: failureOf('stream_interrupted'), usage: null }).at(-1);
   assert.ok(last?.type === 'response.failed');
   assert.deepEqual(
     last.response.output.map((item) => item.type === 'function_call' && [item.arguments, item.status]),
@@ -107,7 +108,7 @@ test('T8 · the arguments of a call that was cut off are kept as they are, never
 const encrypted = (item: string, text: string): ModelDelta => ({ type: 'encrypted_reasoning', item, text });
 /** The items of the answer, each by its kind, its summary or text, and what is encrypted in it. */
 function output(deltas: readonly ModelDelta[], end: TurnOutcome = completed): unknown[] {
-  const last = told(deltas, end).at(-1);
+  const last = eventsOf(deltas, end).at(-1);
   assert.ok(last !== undefined && 'response' in last);
   return last.response.output.map((item) =>
     item.type === 'reasoning' ? [item.summary.map((part) => part.text), item.encrypted_content ?? null, item.status] : item.type,
@@ -124,7 +125,7 @@ test('encrypted reasoning is kept on the item whose end it comes with', () => {
     'message',
   ]);
   assert.deepEqual(
-    told([thought, encrypted('a', 'E1')])
+    eventsOf([thought, encrypted('a', 'E1')])
       .slice(-3)
       .map((event) => event.type),
     ['response.reasoning_summary_text.done', 'response.reasoning_summary_part.done', 'response.output_item.done'],
@@ -149,7 +150,7 @@ test('encrypted reasoning without a summary becomes an item of its own, in its p
 });
 
 test('T2 · encrypted reasoning shows and starts nothing by itself, and is not lost when the answer is cut off', () => {
-  assert.deepEqual(told([encrypted('x', 'E1')]).at(-1)?.type, 'response.in_progress');
+  assert.deepEqual(eventsOf([encrypted('x', 'E1')]).at(-1)?.type, 'response.in_progress');
   for (const end of ends) assert.deepEqual(output([encrypted('x', 'E1')], end), []);
   assert.deepEqual(output([text('so'), encrypted('x', 'E1')], { status: 'cancelled', usage: null }), ['message', [[], 'E1', 'completed']]);
 });
@@ -178,7 +179,7 @@ function heard(events: readonly ResponseEvent[]): OutputItem[] {
 test('T7 · whatever the model says, the stream is dense, balanced, and says all of it', () => {
   fc.assert(
     fc.property(fc.array(delta, { maxLength: 30 }), fc.constantFrom(...ends), (deltas, end) => {
-      const events = told(deltas, end);
+      const events = eventsOf(deltas, end);
       assert.deepEqual(
         events.map((event) => event.sequence_number),
         events.map((_, index) => index),
@@ -210,7 +211,7 @@ test('T7 · whatever the model says, the stream is dense, balanced, and says all
 test('T5, T6 · a stream taken up at any event ends the same way as one that was never left', () => {
   fc.assert(
     fc.property(fc.array(delta, { maxLength: 20 }), fc.constantFrom(...ends), (deltas, end) => {
-      const events = told(deltas);
+      const events = eventsOf(deltas);
       for (let cut = 2; cut <= events.length; cut += 1) {
         const kept = events.slice(0, cut);
         const closing = ResponseStream.replay(JSON.parse(JSON.stringify(kept)) as ResponseEvent[]).end(end, 9_000);
@@ -226,4 +227,48 @@ test('T5, T6 · a stream taken up at any event ends the same way as one that was
     }),
     { numRuns: 50 },
   );
+});
+
+test('a stream taken up from its snapshot between two steps goes on as one that was never left', () => {
+  fc.assert(
+    fc.property(fc.array(delta, { maxLength: 15 }), fc.array(delta, { maxLength: 15 }), fc.constantFrom(...ends), (first, second, end) => {
+      const opening = ResponseStream.open(response);
+      const stream = ResponseStream.replay(opening);
+      const firstStep = [...opening, ...stream.begin(), ...first.flatMap((each) => stream.write(each)), ...stream.endStep()];
+      const resumed = ResponseStream.resume(JSON.parse(JSON.stringify(stream.snapshot())) as StreamSnapshot);
+      const secondStep = (of: ResponseStream) => [...second.flatMap((each) => of.write(each)), ...of.end(end, 9_000)];
+      const expected = secondStep(stream);
+      assert.deepEqual(secondStep(resumed), expected);
+      const all = [...firstStep, ...expected];
+      const last = all.at(-1);
+      assert.ok(last !== undefined && 'response' in last);
+      assert.deepEqual(heard(all), last.response.output);
+      assert.deepEqual(
+        all.map((event) => event.sequence_number),
+        all.map((_, index) => index),
+      );
+    }),
+  );
+});
+
+test('a call of one name in each of two steps is two calls', () => {
+  const stream = ResponseStream.replay(ResponseStream.open(response));
+  const call: ModelDelta = { type: 'tool_call', item: '0', callId: 'c0', name: 'look', text: '{}' };
+  stream.begin();
+  stream.write(call);
+  stream.endStep();
+  stream.write({ ...call, callId: 'c1' });
+  assert.deepEqual(
+    stream.response.output.map((item) => item.type === 'function_call' && [item.call_id, item.arguments, item.status]),
+    [
+      ['c0', '{}', 'completed'],
+      ['c1', '{}', 'in_progress'],
+    ],
+  );
+});
+
+test('no snapshot is taken in the middle of a step', () => {
+  const stream = ResponseStream.replay(ResponseStream.open(response));
+  stream.write(text('Hel'));
+  assert.throws(() => stream.snapshot(), /no item open/);
 });

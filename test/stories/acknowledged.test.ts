@@ -6,7 +6,8 @@ import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { setImmediate as nextTurnOfTheLoop } from 'node:timers/promises';
 import { pino } from 'pino';
-import { sealOf, readStream } from '../../src/settle/settle-turn.ts';
+import { sealOf } from '../../src/settle/seal.ts';
+import { readStream } from '../../src/settle/read-stream.ts';
 import { newTurn } from '../store/contract.ts';
 import { World } from '../support/world.ts';
 

@@ -15,7 +15,7 @@ import { World } from '../support/world.ts';
 
 /** The door alone, without any patience: headers go out at once. */
 async function impatientDoor(world: World): Promise<{ url: string; close: () => void }> {
-  const delivery = new Dispatcher({ workflows: world.temporal.workflow, taskQueue: world.config.taskQueue, isEager: false });
+  const dispatcher = new Dispatcher({ workflows: world.temporal.workflow, taskQueue: world.config.taskQueue, isEager: false });
   const app = new Hono<GatewayEnv>();
   app.use(async (c, next) => {
     c.set('tenant', 'default');
@@ -23,7 +23,7 @@ async function impatientDoor(world: World): Promise<{ url: string; close: () => 
     c.set('ids', {});
     await next();
   });
-  const turnkeep = new Turnkeep({ store: world.store, delivery });
+  const turnkeep = new Turnkeep({ store: world.store, dispatcher });
   chatRoutes(new Routes(app), {
     turnkeep,
     defaultModel: 'scripted',

@@ -10,13 +10,13 @@ export type AbortReason =
   /** This worker is shutting down. */
   | 'shutdown'
   /** Temporal gave the attempt up: timed out, paused, reset, or its workflow is gone. */
-  | 'disowned'
+  | 'abandoned'
   /** The turn's own limit. */
   | 'deadline'
   /** Another attempt holds the journal. */
   | 'fenced'
   /** The database refused a write for good. */
-  | 'broken';
+  | 'store_failed';
 
 export class AttemptAborted extends Error {
   override readonly name = 'Stop';
@@ -28,9 +28,9 @@ export class AttemptAborted extends Error {
 }
 
 export function abortReasonOf(details: ActivityCancellationDetails | undefined): AbortReason {
-  if (details === undefined) return 'disowned';
+  if (details === undefined) return 'abandoned';
   // A paused or reset activity is also told `cancelRequested`-like things: these are looked at first.
   if (details.workerShutdown) return 'shutdown';
-  if (details.paused || details.reset || details.timedOut || details.notFound) return 'disowned';
-  return details.cancelRequested ? 'cancelled' : 'disowned';
+  if (details.paused || details.reset || details.timedOut || details.notFound) return 'abandoned';
+  return details.cancelRequested ? 'cancelled' : 'abandoned';
 }

@@ -10,7 +10,7 @@ import { journalRowOf } from '../../domain/response-event.ts';
 import type { ResponseStream } from '../../domain/response-stream.ts';
 import type { TurnOutcome } from '../../domain/turn-outcome.ts';
 import { retryWhileBusy } from '../../store/retry-while-busy.ts';
-import { sealOf } from '../../settle/settle-turn.ts';
+import { sealOf } from '../../settle/seal.ts';
 import type { AttemptEnd, AttemptKey } from '../../domain/attempt.ts';
 import type { TurnRow } from '../../domain/turn.ts';
 import type { Append, Store } from '../../store/ports/store.ts';

@@ -1,171 +1,124 @@
 /**
- * What becomes of an attempt that did not reach its end: a seal, an end adopted from somebody else, or the failure
- * that tells Temporal by its type whether to try again (T3, T4).
+ * What becomes of an attempt that broke off: the turn's end where it is ours to write, the end that somebody else wrote,
+ * or a failure that says whether the request may be sent again (T3, T4).
  */
-import { ApplicationFailure, ApplicationFailureCategory } from '@temporalio/common';
-import type { TurnStatus } from '../../domain/turn-state.ts';
+import type { AttemptEnd, AttemptKey } from '../../domain/attempt.ts';
 import { failureOf, failureRules } from '../../domain/failure.ts';
 import type { ModelFailure } from '../../domain/model.ts';
 import type { Usage } from '../../domain/response.ts';
-import type { TurnOutcome } from '../../domain/turn-outcome.ts';
 import { busyWaitMs, delayBeforeMs, requestsPerStep } from '../../domain/retry-policy.ts';
+import type { TurnOutcome } from '../../domain/turn-outcome.ts';
 import { ProviderError } from '../../providers/provider.ts';
+import type { Store } from '../../store/ports/store.ts';
 import { retryWhileBusy } from '../../store/retry-while-busy.ts';
-import type { AttemptEnd, AttemptKey } from '../../domain/attempt.ts';
-import type { Claim, Store } from '../../store/ports/store.ts';
-import type { StreamFailureDetails } from '../../contract/activities.ts';
-import { FencedError, type JournalWriter } from './journal-writer.ts';
 import { AttemptAborted } from './abort-reason.ts';
+import type { AttemptResult, FailedAttempt } from './attempt-result.ts';
+import { FencedError, type JournalWriter } from './journal-writer.ts';
 
-/** The wait that hands a request on to another worker: 0 would mean "the longest" to Temporal. */
+/** The delay that hands a request to another worker: Temporal reads 0 as "the longest". */
 const handOverDelayMs = 1;
 
-/** What a request has cost, as far as the provider said it. */
-export interface Cost {
+/** An attempt while it runs: where it writes, and what it has cost so far. */
+export interface RunningAttempt {
+  readonly store: Store;
+  readonly writer: JournalWriter;
+  readonly key: AttemptKey;
+  /** As the provider last counted it; null before it has said anything. */
   usage: Usage | null;
 }
 
-export function usageOf({ usage }: Cost): Pick<AttemptEnd, 'usage'> {
-  return usage === null ? {} : { usage };
+/** @param error what ended the stream: a `ProviderError`, an `AttemptAborted`, a `FencedError`, or a fault of our own. */
+export async function resolveAttempt(attempt: RunningAttempt, error: unknown): Promise<AttemptResult> {
+  try {
+    return await resultOf(attempt, error);
+  } catch (thrown) {
+    // The last writes of this attempt were refused: another one has the turn.
+    if (thrown instanceof FencedError) return adoptEnd(attempt);
+    throw thrown;
+  }
 }
 
-export class FailedAttempt {
-  readonly #store: Store;
-  readonly #writer: JournalWriter;
-  readonly #claim: Claim & { type: 'granted' };
-  readonly #attempt: AttemptKey;
-  readonly #cost: Cost;
+/** Seals the turn, with the end of the attempt in the same commit. Throws `FencedError` when another one has the turn. */
+export async function sealAttempt({ writer, usage }: RunningAttempt, outcome: TurnOutcome, end: AttemptEnd): Promise<AttemptResult> {
+  await writer.seal(outcome, { ...end, ...(usage === null ? {} : { usage }) });
+  const code = outcome.status === 'failed' ? outcome.failure.code : null;
+  return { type: 'ended', step: { type: 'final', turn: { status: outcome.status, code } } };
+}
 
-  constructor(of: { store: Store; writer: JournalWriter; claim: Claim & { type: 'granted' }; attempt: AttemptKey; cost: Cost }) {
-    this.#store = of.store;
-    this.#writer = of.writer;
-    this.#claim = of.claim;
-    this.#attempt = of.attempt;
-    this.#cost = of.cost;
-  }
+async function resultOf(attempt: RunningAttempt, error: unknown): Promise<AttemptResult> {
+  if (error instanceof FencedError) return adoptEnd(attempt);
+  if (error instanceof ProviderError) return failed(attempt, error.failure);
+  if (error instanceof AttemptAborted) return aborted(attempt, error);
+  await endAttempt(attempt, { endedAtMs: Date.now(), outcome: 'failed', code: 'internal_error' });
+  return failure(attempt, failureOf('internal_error'), { mayRetry: false, cause: error });
+}
 
-  /** Seals the turn, or throws what Temporal is to know. */
-  async resolve(error: unknown): Promise<TurnStatus> {
-    try {
-      return await this.#resolve(error);
-    } catch (thrown) {
-      // Refused while we were still writing down what had come: somebody else has the turn.
-      if (thrown instanceof FencedError) return this.#adopt();
-      throw thrown;
-    }
-  }
-
-  async #resolve(error: unknown): Promise<TurnStatus> {
-    if (error instanceof FencedError) return this.#adopt();
-    if (error instanceof ProviderError) return this.#failed(error.failure);
-    if (error instanceof AttemptAborted) return this.#stopped(error);
-    await this.#endAttempt({ endedAtMs: Date.now(), outcome: 'failed', code: 'internal_error' });
-    throw applicationFailure(failureOf('internal_error'), this.#claim.attempt, false, error);
-  }
-
-  async #stopped(stop: AttemptAborted): Promise<TurnStatus> {
-    const endedAtMs = Date.now();
-    switch (stop.reason) {
-      case 'fenced':
-        return this.#adopt();
-      case 'cancelled':
-        return this.#seal({ status: 'cancelled', usage: this.#cost.usage }, { endedAtMs, outcome: 'cancelled' });
-      case 'deadline':
-        return this.#failed(failureOf('turn_timeout'));
-      case 'shutdown': {
-        // Not the user's stop (T9): what has not started is handed on, what has cannot be.
-        await this.#writer.flush();
-        if (this.#writer.hasStarted) {
-          const failure = failureOf('worker_lost');
-          return this.#seal({ status: 'failed', failure, usage: this.#cost.usage }, { endedAtMs, outcome: 'lost', code: failure.code });
-        }
-        await this.#endAttempt({ endedAtMs, outcome: 'lost', detail: 'worker shutdown', waitMs: handOverDelayMs });
-        throw applicationFailure(failureOf('transport_failed'), this.#claim.attempt, true, undefined, handOverDelayMs);
+async function aborted(attempt: RunningAttempt, { reason, cause }: AttemptAborted): Promise<AttemptResult> {
+  const { writer, usage } = attempt;
+  const endedAtMs = Date.now();
+  switch (reason) {
+    case 'fenced':
+      return adoptEnd(attempt);
+    case 'cancelled':
+      return sealAttempt(attempt, { status: 'cancelled', usage }, { endedAtMs, outcome: 'cancelled' });
+    case 'deadline':
+      return failed(attempt, failureOf('turn_timeout'));
+    case 'shutdown': {
+      // Not the user's stop (T9): a request that has not started goes to another worker, a started one cannot.
+      await writer.flush();
+      if (writer.hasStarted) {
+        const lost = failureOf('worker_lost');
+        return sealAttempt(attempt, { status: 'failed', failure: lost, usage }, { endedAtMs, outcome: 'lost', code: lost.code });
       }
-      case 'disowned':
-        // Temporal no longer listens to this attempt; what was shown stays, and the next claim decides.
-        await this.#writer.flush();
-        await this.#endAttempt({ endedAtMs, outcome: 'lost' });
-        throw applicationFailure(failureOf('worker_lost'), this.#claim.attempt, true);
-      case 'broken':
-        throw applicationFailure(failureOf('internal_error'), this.#claim.attempt, false, stop.cause);
+      await endAttempt(attempt, { endedAtMs, outcome: 'lost', detail: 'worker shutdown', waitMs: handOverDelayMs });
+      return failure(attempt, failureOf('transport_failed'), { mayRetry: true, retryDelayMs: handOverDelayMs });
     }
-  }
-
-  /** The failure as Temporal's retry policy is to see it. What was shown stays shown; `settleTurn` closes it. */
-  async #failed(failure: ModelFailure): Promise<never> {
-    await this.#writer.flush();
-    const hasStarted = this.#writer.hasStarted;
-    const { attempt: requestsMade } = this.#claim;
-    const mayRetry = failureRules[failure.code].retryable && !hasStarted && requestsMade < requestsPerStep;
-    const waitMs =
-      failure.busy === undefined || hasStarted
-        ? mayRetry
-          ? delayBeforeMs(requestsMade + 1)
-          : undefined
-        : busyWaitMs(failure.busy, requestsMade);
-    await this.#endAttempt({
-      endedAtMs: Date.now(),
-      outcome: 'failed',
-      code: failure.code,
-      ...(failure.detail === undefined ? {} : { detail: failure.detail }),
-      ...(failure.providerMessage === undefined ? {} : { message: failure.providerMessage }),
-      ...(waitMs === undefined ? {} : { waitMs }),
-    });
-    const told = hasStarted && failure.busy !== undefined ? { ...failure, busy: { ...failure.busy, final: true } } : failure;
-    throw applicationFailure(told, requestsMade, mayRetry, undefined, mayRetry ? waitMs : undefined);
-  }
-
-  async #seal(end: TurnOutcome, attemptEnd: AttemptEnd): Promise<TurnStatus> {
-    await this.#writer.seal(end, { ...attemptEnd, ...usageOf(this.#cost) });
-    return { status: end.status, code: end.status === 'failed' ? end.failure.code : null };
-  }
-
-  /** Another one has the turn. If it wrote the end, that end is ours too (T6). */
-  async #adopt(): Promise<TurnStatus> {
-    const { turn, step } = this.#attempt;
-    const claim = await this.#store.readTurn(turn);
-    if (claim?.settledAtMs != null) {
-      const fenced = await this.#store.fence(turn);
-      if (fenced.settled !== undefined) return fenced.settled;
-    }
-    // Whether a request is left, and whether anything has started, the next claim knows.
-    throw ApplicationFailure.create({
-      message: `step ${step} was taken over by another attempt`,
-      type: 'worker_lost',
-      nonRetryable: false,
-      category: ApplicationFailureCategory.BENIGN,
-    });
-  }
-
-  async #endAttempt(end: AttemptEnd): Promise<void> {
-    await retryWhileBusy(() => this.#store.endAttempt(this.#attempt, { ...end, ...usageOf(this.#cost) }));
+    case 'abandoned':
+      // What was shown stays. Temporal no longer listens to this attempt, so the next claim decides.
+      await writer.flush();
+      await endAttempt(attempt, { endedAtMs, outcome: 'lost' });
+      return failure(attempt, failureOf('worker_lost'), { mayRetry: true });
+    case 'store_failed':
+      return failure(attempt, failureOf('internal_error'), { mayRetry: false, cause });
   }
 }
 
-/** Only constant words, codes and numbers: this goes into Temporal's history in plain text (T11). */
-export function applicationFailure(
-  failure: ModelFailure,
-  requestsMade: number,
-  mayRetry: boolean,
-  cause?: unknown,
-  nextRetryDelayMs?: number,
-): ApplicationFailure {
-  const details: StreamFailureDetails = {
-    requestsMade,
-    ...(failure.detail === undefined ? {} : { detail: failure.detail }),
-    ...(failure.busy?.retryAfterMs === undefined ? {} : { retryAfterMs: failure.busy.retryAfterMs }),
-    ...(failure.retryAtMs === undefined ? {} : { retryAtMs: failure.retryAtMs }),
-    ...(failure.busy?.final === true ? { final: true } : {}),
-  };
-  return ApplicationFailure.create({
-    message: failure.message,
-    type: failure.code,
-    nonRetryable: !mayRetry,
-    // A failed attempt is booked and told to the user: for an operator it is no warning, unless it is our own fault.
-    ...(failure.code === 'internal_error' ? {} : { category: ApplicationFailureCategory.BENIGN }),
-    details: [details],
-    ...(nextRetryDelayMs === undefined ? {} : { nextRetryDelay: nextRetryDelayMs }),
-    ...(cause instanceof Error ? { cause: new Error(cause.name) } : {}),
+async function failed(attempt: RunningAttempt, reported: ModelFailure): Promise<AttemptResult> {
+  await attempt.writer.flush();
+  const hasStarted = attempt.writer.hasStarted;
+  const requestsMade = attempt.key.attempt;
+  // Nothing that has started is asked for again (T2), a busy provider neither.
+  const known = hasStarted && reported.busy !== undefined ? { ...reported, busy: { ...reported.busy, final: true } } : reported;
+  const mayRetry = failureRules[known.code].retryable && !hasStarted && requestsMade < requestsPerStep;
+  const retryDelayMs = mayRetry ? delayBeforeMs(requestsMade + 1) : undefined;
+  const waitMs = known.busy === undefined ? retryDelayMs : busyWaitMs(known.busy, requestsMade);
+  await endAttempt(attempt, {
+    endedAtMs: Date.now(),
+    outcome: 'failed',
+    code: known.code,
+    ...(known.detail === undefined ? {} : { detail: known.detail }),
+    ...(known.providerMessage === undefined ? {} : { message: known.providerMessage }),
+    ...(waitMs === undefined ? {} : { waitMs }),
   });
+  return failure(attempt, known, { mayRetry, ...(retryDelayMs === undefined ? {} : { retryDelayMs }) });
+}
+
+/** Another one has the turn. If it has written the end, that is the end of this attempt too (T6). */
+async function adoptEnd({ store, key }: RunningAttempt): Promise<AttemptResult> {
+  const turn = await store.readTurn(key.turn);
+  if (turn?.settledAtMs != null) {
+    const { settled } = await store.fence(key.turn);
+    if (settled !== undefined) return { type: 'ended', step: { type: 'final', turn: settled } };
+  }
+  // Whether a request is left, and whether anything has started, the next claim finds in the database.
+  const takenOver = failureOf('worker_lost', `step ${key.step} was taken over by another attempt`);
+  return { type: 'failed', failure: takenOver, mayRetry: true };
+}
+
+function failure({ key }: RunningAttempt, of: ModelFailure, rest: Omit<FailedAttempt, 'type' | 'failure' | 'requestsMade'>): FailedAttempt {
+  return { type: 'failed', failure: of, requestsMade: key.attempt, ...rest };
+}
+
+async function endAttempt({ store, key, usage }: RunningAttempt, end: AttemptEnd): Promise<void> {
+  await retryWhileBusy(() => store.endAttempt(key, { ...end, ...(usage === null ? {} : { usage }) }));
 }

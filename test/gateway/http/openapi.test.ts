@@ -20,9 +20,9 @@ function appOf() {
   const store = openSqliteStore(':memory:');
   // Nothing here is handed over, so nothing connects.
   const connection = Connection.lazy({ address: '127.0.0.1:1' });
-  const delivery = new Dispatcher({ workflows: new Client({ connection }).workflow, taskQueue: 'none', isEager: false });
+  const dispatcher = new Dispatcher({ workflows: new Client({ connection }).workflow, taskQueue: 'none', isEager: false });
   return createApp({
-    turnkeep: new Turnkeep({ store, delivery }),
+    turnkeep: new Turnkeep({ store, dispatcher }),
     version: '0.0.0',
     unsupported: { by: () => undefined, among: () => undefined },
     apiKeys: [{ name: 'one', hash: '00' }],

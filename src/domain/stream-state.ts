@@ -1,0 +1,110 @@
+/** The state of a response's event stream: what the events so far add up to. */
+import type { OutputItem } from './item.ts';
+import type { ResponseEvent } from './response-event.ts';
+import { type Part, withPart, withText } from './response-part.ts';
+import type { ResponseObject } from './response.ts';
+
+/** An item of the output while it is written. */
+export interface OpenItem {
+  item: OutputItem;
+  part: Part | undefined;
+  /** The text of the open part so far, or the arguments of the call. */
+  text: string;
+  isDone: boolean;
+}
+
+/** A stream between two steps: every item is whole. JSON, so that it can be kept with the step. */
+export interface StreamSnapshot {
+  readonly nextSeq: number;
+  readonly response: ResponseObject;
+}
+
+export class StreamState {
+  readonly items: OpenItem[] = [];
+  #nextSeq = 0;
+  #response: ResponseObject | undefined;
+
+  static from({ nextSeq, response }: StreamSnapshot): StreamState {
+    const state = new StreamState();
+    state.#nextSeq = nextSeq;
+    state.#response = response;
+    state.items.push(...response.output.map((item) => ({ item, part: undefined, text: '', isDone: true })));
+    return state;
+  }
+
+  get nextSeq(): number {
+    return this.#nextSeq;
+  }
+
+  get response(): ResponseObject {
+    if (this.#response === undefined) throw new Error('a response stream begins with response.created');
+    return { ...this.#response, output: this.items.map((open) => (open.isDone ? open.item : withText(open))) };
+  }
+
+  snapshot(): StreamSnapshot {
+    if (this.items.some((open) => !open.isDone)) throw new Error('a snapshot is taken between two steps, with no item open');
+    return { nextSeq: this.#nextSeq, response: this.response };
+  }
+
+  item(index: number): OpenItem {
+    const open = this.items[index];
+    if (open === undefined) throw new Error(`a stream has no item ${index}`);
+    return open;
+  }
+
+  /** Applies one event. Throws when it is not the next one. */
+  evolve(event: ResponseEvent): void {
+    if (event.sequence_number !== this.#nextSeq) {
+      throw new Error(`event ${event.sequence_number} where ${this.#nextSeq} was due: a stream is dense`);
+    }
+    this.#nextSeq += 1;
+    switch (event.type) {
+      case 'response.output_item.added':
+        this.items[event.output_index] = { item: event.item, part: undefined, text: '', isDone: false };
+        return;
+      case 'response.output_item.done': {
+        const open = this.item(event.output_index);
+        open.item = event.item;
+        open.part = undefined;
+        open.isDone = true;
+        return;
+      }
+      case 'response.content_part.added':
+      case 'response.reasoning_summary_part.added': {
+        const open = this.item(event.output_index);
+        open.part = event.part;
+        open.text = '';
+        return;
+      }
+      case 'response.output_text.delta':
+      case 'response.refusal.delta':
+      case 'response.reasoning_summary_text.delta':
+      case 'response.function_call_arguments.delta':
+        this.item(event.output_index).text += event.delta;
+        return;
+      case 'response.content_part.done':
+      case 'response.reasoning_summary_part.done': {
+        const open = this.item(event.output_index);
+        open.item = withPart(open.item, event.part);
+        open.part = undefined;
+        open.text = '';
+        return;
+      }
+      case 'response.output_text.done':
+      case 'response.refusal.done':
+      case 'response.reasoning_summary_text.done':
+      case 'response.function_call_arguments.done':
+        return;
+      case 'response.created':
+      case 'response.queued':
+      case 'response.in_progress':
+      case 'response.completed':
+      case 'response.incomplete':
+      case 'response.failed':
+        this.#response = event.response;
+        return;
+      default:
+        return event satisfies never;
+    }
+  }
+}

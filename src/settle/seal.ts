@@ -1,0 +1,25 @@
+/** The seal of a turn: the last events of its stream, and what its row and its items become in the same commit (T6). */
+import { journalRowOf } from '../domain/response-event.ts';
+import type { ResponseStream } from '../domain/response-stream.ts';
+import type { TurnOutcome } from '../domain/turn-outcome.ts';
+import type { TurnRow } from '../domain/turn.ts';
+import type { Seal } from '../store/ports/store.ts';
+
+/** Ends the stream, and says what to write. `epoch` is the writer's own: an older one is refused (T7). */
+export function sealOf(turn: TurnRow, stream: ResponseStream, epoch: number, outcome: TurnOutcome, atMs: number): Seal {
+  const rows = stream.end(outcome, atMs).map(journalRowOf);
+  const { response } = stream;
+  const failure = outcome.status === 'failed' ? outcome.failure : undefined;
+  return {
+    turn: turn.id,
+    isStored: turn.isStored,
+    epoch,
+    rows,
+    response,
+    output: response.output,
+    settled: { status: outcome.status, code: failure?.code ?? null },
+    atMs,
+    usage: outcome.usage,
+    ...(failure?.retryAtMs === undefined ? {} : { retryAtMs: failure.retryAtMs }),
+  };
+}

@@ -1,0 +1,160 @@
+/**
+ * Runs one turn with Temporal's means: carries out the commands of `domain/turn-state.ts` until the turn is settled.
+ * Runs in Temporal's sandbox: imports only domain, contract and `@temporalio/workflow`.
+ */
+import {
+  ActivityCancellationType,
+  ActivityFailure,
+  ApplicationFailure,
+  CancellationScope,
+  CancelledFailure,
+  isCancellation,
+  proxyActivities,
+  proxyLocalActivities,
+  sleep,
+  TimeoutFailure,
+} from '@temporalio/workflow';
+import type { StreamFailureDetails, TurnActivities } from '../contract/activities.ts';
+import { type Failure, failureOf, isFailureCode } from '../domain/failure.ts';
+import { delayBeforeMs } from '../domain/retry-policy.ts';
+import {
+  decide,
+  evolve,
+  initialTurn,
+  type RequestedOutcome,
+  type TurnCommand,
+  type TurnResult,
+  type TurnStatus,
+} from '../domain/turn-state.ts';
+
+/** How long a cancelled `streamModel` may take to hand in what it has (T5). */
+const partialGraceMs = 1_500;
+const step = 1;
+
+const { recordInput } = proxyLocalActivities<TurnActivities>({
+  startToCloseTimeout: '10s',
+  retry: { initialInterval: '100ms', maximumInterval: '2s' },
+});
+
+const { settleTurn } = proxyActivities<TurnActivities>({
+  // Retried until the database has taken it.
+  startToCloseTimeout: '5s',
+  retry: { initialInterval: '200ms', maximumInterval: '5s' },
+});
+
+interface Limits {
+  readonly heartbeatTimeoutMs: number;
+  readonly deadlineAtMs: number;
+}
+
+/**
+ * @param turn the id of a turn that is in the database
+ * @param running cancelling this scope stops the turn; what was shown stays
+ */
+export async function runTurn(turn: string, running: CancellationScope): Promise<TurnStatus> {
+  let state = initialTurn;
+  let limits: Limits | undefined;
+  for (;;) {
+    const command = decide(state);
+    if (command.type === 'close') return { status: command.status, code: command.code };
+    if (command.type === 'recordInput') {
+      // Not even a cancel keeps the user's input out of the transcript (T1).
+      const recorded = await CancellationScope.nonCancellable(() => recordInput({ turn }));
+      limits = { heartbeatTimeoutMs: recorded.heartbeatTimeoutMs, deadlineAtMs: Date.now() + recorded.turnTimeoutMs };
+      state = evolve(state, { type: 'recorded', ...(recorded.settled === undefined ? {} : { settled: recorded.settled }) });
+    } else if (command.type === 'settleTurn') {
+      state = evolve(state, await settle(turn, command.requested));
+    } else {
+      state = evolve(state, await carryOut(command, turn, limits, running));
+    }
+  }
+}
+
+async function settle(turn: string, requested: RequestedOutcome): Promise<TurnResult> {
+  return { type: 'settled', settled: await CancellationScope.nonCancellable(() => settleTurn({ turn, requested })) };
+}
+
+/** The commands that a cancel can interrupt: the request, and the wait for a busy provider. */
+async function carryOut(
+  command: Extract<TurnCommand, { type: 'streamModel' | 'wait' }>,
+  turn: string,
+  limits: Limits | undefined,
+  running: CancellationScope,
+): Promise<TurnResult> {
+  if (limits === undefined) throw new Error('a turn is recorded before it runs');
+  try {
+    return await running.run(async () => {
+      if (command.type === 'wait') {
+        if (Date.now() + command.waitMs > limits.deadlineAtMs) return { type: 'failed', failure: failureOf('turn_timeout') };
+        await sleep(command.waitMs);
+        return { type: 'waited' };
+      }
+      return await stream(command, turn, limits);
+    });
+  } catch (error) {
+    if (isCancellation(error)) return { type: 'cancelled' };
+    // The cancel came while the provider failed: the cancel is what the turn ends with, unless it has its end (T5).
+    if (running.consideredCancelled) return { type: 'cancelled' };
+    if (error instanceof ActivityFailure) return resultOf(error);
+    throw error;
+  }
+}
+
+async function stream(
+  command: Extract<TurnCommand, { type: 'streamModel' }>,
+  turn: string,
+  { heartbeatTimeoutMs, deadlineAtMs }: Limits,
+): Promise<TurnResult> {
+  const leftMs = deadlineAtMs - Date.now();
+  if (leftMs <= 0) return { type: 'failed', failure: failureOf('turn_timeout') };
+  const { streamModel } = proxyActivities<TurnActivities>({
+    // A little longer than the activity's own clock, so that the activity closes its stream itself when it can.
+    scheduleToCloseTimeout: leftMs + heartbeatTimeoutMs,
+    heartbeatTimeout: heartbeatTimeoutMs,
+    cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+    // The law of retries: the failure itself says whether the request may be sent again, and after which wait.
+    retry: {
+      maximumAttempts: command.requestsLeft,
+      initialInterval: delayBeforeMs(command.requestsMade + 2),
+      backoffCoefficient: 2,
+      maximumInterval: '1 day',
+    },
+  });
+  const result = streamModel({ turn, step, deadlineAtMs });
+  // A dead worker never hands in its partial answer: after the grace it is fenced and the turn sealed without it.
+  const grace = CancellationScope.current()
+    .cancelRequested.catch(() => undefined)
+    .then(() => CancellationScope.nonCancellable(() => sleep(partialGraceMs)))
+    .then((): never => {
+      throw new CancelledFailure('no partial answer within the grace');
+    });
+  grace.catch(() => undefined);
+  return { type: 'stepEnded', step: await Promise.race([result, grace]) };
+}
+
+/** What a failed activity means for the turn. The tag of the failure is its `type`. */
+function resultOf({ cause }: ActivityFailure): TurnResult {
+  if (cause instanceof CancelledFailure) return { type: 'cancelled' };
+  if (cause instanceof TimeoutFailure) {
+    // A worker that died, or is frozen and keeps the task that it polled: the next claim decides.
+    return cause.timeoutType === 'SCHEDULE_TO_CLOSE' ? { type: 'failed', failure: failureOf('turn_timeout') } : { type: 'lost' };
+  }
+  if (!(cause instanceof ApplicationFailure) || !isFailureCode(cause.type)) {
+    return { type: 'failed', failure: failureOf('internal_error') };
+  }
+  const details = cause.details?.[0] as StreamFailureDetails | undefined;
+  if (cause.nonRetryable !== true) {
+    // Temporal's attempts ran out, some of them on workers that never sent a request: what is left of the three is ours.
+    const failure = failureOf('transport_failed');
+    return details === undefined ? { type: 'lost' } : { type: 'busy', failure, hint: {}, requestsMade: details.requestsMade };
+  }
+  const failure: Failure = {
+    code: cause.type,
+    message: cause.message,
+    ...(details?.retryAtMs === undefined ? {} : { retryAtMs: details.retryAtMs }),
+  };
+  if (failure.code !== 'provider_busy' || details === undefined) return { type: 'failed', failure };
+  const { requestsMade, retryAfterMs, final } = details;
+  const hint = { ...(retryAfterMs === undefined ? {} : { retryAfterMs }), ...(final === undefined ? {} : { final }) };
+  return { type: 'busy', failure, hint, requestsMade };
+}
