@@ -21,6 +21,7 @@ import type { AttemptRow } from '../../src/domain/attempt.ts';
 import type { Store } from '../../src/store/ports/store.ts';
 import { startModelServer, type ModelServer, type ModelServerOptions } from '../../src/testing/model-server/index.ts';
 import { bundleWorkflows, startWorker, type TurnWorker } from '../../src/roles/worker.ts';
+import { recordHistory } from '../replay/record.ts';
 import { sharedTemporalServer } from './temporal-server.ts';
 import { Viewer } from './viewer.ts';
 
@@ -265,6 +266,7 @@ export class World implements AsyncDisposable {
       const words = wordsOf(history).join('\n');
       for (const secret of [storyKey, 'secret words'])
         assert.ok(!words.includes(secret), `T11 · ${secret} is in the history of ${workflowId}`);
+      if (this.config.codecKeys.length === 0) recordHistory(workflowId, history);
       histories.push({ workflowId, history });
     }
     let replayed = 0;
