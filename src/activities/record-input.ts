@@ -11,7 +11,7 @@ export interface RecordInputDeps {
 
 export async function recordInput({ store, limits }: RecordInputDeps, input: { readonly turn: string }): Promise<RecordedTurn> {
   if ((await store.readTurn(input.turn)) === undefined) {
-    // Its database is gone, or it is not ours: asking again cannot help.
+    // The turn is in another database, or its database is gone: a retry would find no row either.
     throw ApplicationFailure.nonRetryable(`the database has no turn ${input.turn}`, 'internal_error');
   }
   const turn = await store.recordInput(input.turn);

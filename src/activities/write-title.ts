@@ -34,9 +34,9 @@ export async function writeTitle(
     if (title !== undefined) await retryWhileBusy(() => store.setTitle(session, title));
     return { hasTitle: title !== undefined };
   } catch (error) {
-    // Not the title's fault, and nothing is paid for yet: another worker may ask.
+    // The worker shuts down before anything was paid for: another worker may ask.
     if (cancellationSignal().aborted && !hasStarted) throw error;
-    // Only constant words: this goes into Temporal's history (T11).
+    // Only constant words: the failure is stored in Temporal's history (T11).
     const code = error instanceof ProviderError ? error.failure.code : 'internal_error';
     const mayRetry = !hasStarted && (failureRules[code].retryable || code === 'provider_busy');
     throw ApplicationFailure.create({ message: failureRules[code].message, type: code, nonRetryable: !mayRetry });

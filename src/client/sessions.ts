@@ -1,4 +1,4 @@
-/** Sessions (OpenAI's conversations): made, listed, named, filled by hand and taken apart. */
+/** Sessions (OpenAI's conversations): create, list, update, delete, and the items in them. */
 import type { Item, NewItem } from '../domain/item.ts';
 import { retryWhileBusy } from '../store/retry-while-busy.ts';
 import type { SessionRow } from '../domain/session.ts';
@@ -13,7 +13,7 @@ export class Sessions {
   readonly #store: Store;
   readonly #stop: (turn: TurnRow) => Promise<void>;
 
-  /** @param stop carries out a cancel that was accepted */
+  /** @param stop carries out a cancel that is booked */
   constructor(store: Store, stop: (turn: TurnRow) => Promise<void>) {
     this.#store = store;
     this.#stop = stop;
@@ -22,12 +22,12 @@ export class Sessions {
   async create(tenant: string, metadata: Metadata, items: readonly NewItem[] = []): Promise<SessionRow> {
     const session = { id: newId('conv'), tenant, metadata, createdAtMs: Date.now() };
     if (items.length === 0) return retryWhileBusy(() => this.#store.createSession(session));
-    const hand = { ...this.#hand(session, items), creates: session };
-    await retryWhileBusy(() => this.#store.addItems(hand));
-    return { ...session, leaf: hand.id };
+    const turn = { ...this.#itemsTurn(session, items), creates: session };
+    await retryWhileBusy(() => this.#store.addItems(turn));
+    return { ...session, leaf: turn.id };
   }
 
-  /** The session that a UI's own chat stands for: one of that id, if there is one, else the one of that name, made when it is first asked for. */
+  /** The session of a user interface's own chat: the one with that id, else the one with that name, created on first use. */
   async open(tenant: string, name: string): Promise<SessionRow> {
     const known = await this.find(tenant, name);
     if (known !== undefined) return known;
@@ -35,7 +35,7 @@ export class Sessions {
     return retryWhileBusy(() => this.#store.openSession(session, name));
   }
 
-  /** As `open`, but makes none. */
+  /** As `open`, but creates none. */
   async find(tenant: string, name: string): Promise<SessionRow | undefined> {
     return (await this.#store.readSession(tenant, name)) ?? (await this.#store.findSession(tenant, name));
   }
@@ -53,17 +53,17 @@ export class Sessions {
     return retryWhileBusy(() => this.#store.updateSession(tenant, id, metadata));
   }
 
-  /** Stops what runs in it first. Its turns stay, as responses. False when there is none. */
+  /** Cancels its unsettled turns first. Its turns stay, as responses. False when there is no such session. */
   async delete(tenant: string, id: string): Promise<boolean> {
     if ((await this.#store.readSession(tenant, id)) === undefined) return false;
     for (;;) {
-      // The last first, so that none of them runs in between.
+      // The newest first, so that none of them starts to run in between.
       for (const turn of (await this.#store.listUnsettledOf(tenant, id)).toReversed()) {
         const request = await retryWhileBusy(() => this.#store.requestCancel(tenant, turn.id, Date.now()));
         if (request.type === 'accepted') await this.#stop(request.turn);
       }
       const deleted = await retryWhileBusy(() => this.#store.deleteSession(tenant, id));
-      // A turn came in meanwhile.
+      // 'busy': a turn was accepted meanwhile.
       if (deleted !== 'busy') return deleted;
     }
   }
@@ -82,17 +82,17 @@ export class Sessions {
     return this.#store.readSessionItem(session, item);
   }
 
-  /** Puts items into the session by hand, behind what is there. undefined when the session is gone. */
+  /** Appends items without a model call. undefined when the session is gone. */
   async addItems(session: SessionRow, items: readonly NewItem[]): Promise<readonly Item[] | undefined> {
-    const hand = this.#hand(session, items);
-    return retryWhileBusy(() => this.#store.addItems(hand));
+    const turn = this.#itemsTurn(session, items);
+    return retryWhileBusy(() => this.#store.addItems(turn));
   }
 
   async deleteItem(session: SessionRow, item: string): Promise<boolean> {
     return retryWhileBusy(() => this.#store.deleteSessionItem(session, item));
   }
 
-  #hand(session: { readonly id: string; readonly tenant: string }, items: readonly NewItem[]): Parameters<Store['addItems']>[0] {
+  #itemsTurn(session: { readonly id: string; readonly tenant: string }, items: readonly NewItem[]): Parameters<Store['addItems']>[0] {
     const { id, tenant } = session;
     return { id: newId('items'), tenant, session: id, items: items.map(withNewId), createdAtMs: Date.now() };
   }

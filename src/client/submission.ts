@@ -1,11 +1,11 @@
-/** What is submitted, what may come of it, and what makes two submissions the same. */
+/** A submission of a turn, its results, and the hash by which two submissions are the same. */
 import { createHash } from 'node:crypto';
 import type { InputItem, Item, NewItem } from '../domain/item.ts';
 import type { ResponseSettings } from '../domain/response-settings.ts';
 import type { TurnRow } from '../domain/turn.ts';
 import { itemPrefix, newId } from './ids.ts';
 
-/** An item of the tenant's that is there already, told again. */
+/** Refers to an item of the tenant that is in the database already. */
 export interface ItemReference {
   readonly type: 'item_reference';
   readonly id: string;
@@ -48,15 +48,15 @@ export type SubmitResult =
   /** `input[index]` refers to an item that is not there, or brings the output of a call that was never made. */
   | { readonly type: 'unknown_item' | 'unknown_call'; readonly index: number; readonly id: string };
 
-/** What makes two submissions the same: all that the model sees of them. */
+/** Two submissions with this hash are the same: it covers all that the model sees of them. */
 export function hashOf({ settings, input, session, previous, replaces }: Submission): string {
   return createHash('sha256')
     .update(JSON.stringify([settings, input, session, previous, replaces ?? null]))
     .digest('hex');
 }
 
-/** The items with ids of their own, references replaced by what they refer to; or the first reference to nothing. */
-export function takenIn(
+/** The items with new ids, references replaced by the items they name; or the first reference to no item. */
+export function resolveReferences(
   input: readonly SubmittedItem[],
   known: ReadonlyMap<string, Item>,
 ): readonly InputItem[] | { readonly type: 'unknown_item'; readonly index: number; readonly id: string } {

@@ -1,7 +1,7 @@
 /**
- * Finds what was left lying, whoever left it: turns that were accepted and that nobody runs (their gateway was killed
- * before Temporal's answer, Temporal was away, a workflow was terminated or its history lost), cancels that were
- * accepted and not carried out, titles nobody began, and what is to be dropped. Doing any of it twice is harmless.
+ * Picks up what a killed process left behind, and drops what is past retention: accepted turns that no workflow runs (their
+ * gateway was killed before Temporal's answer, Temporal was away, a workflow was terminated or its history lost), cancels
+ * that are booked and not carried out, titles that nobody has started. Doing any of it twice is harmless.
  */
 import { setImmediate as nextTurnOfTheLoop } from 'node:timers/promises';
 import type { TurnRow } from '../domain/turn.ts';
@@ -11,7 +11,7 @@ import { dispatchTurn, dispatchPatienceMs } from './dispatch-turn.ts';
 import { startTitles } from './titles.ts';
 
 const unsubmittedEveryMs = 2_000;
-/** Turns that Temporal has taken are looked after less often: it looks after them itself. */
+/** Turns that Temporal has are checked less often: Temporal itself retries them. */
 const orphanAfterMs = 30_000;
 const orphanEveryMs = 30_000;
 /** A cancel is answered within 2 s; one that still stands open has lost its gateway. */
@@ -41,7 +41,7 @@ export interface SweepOptions {
 export function startSweep({ store, dispatcher, retentionDays, cancel, onError }: SweepOptions): Sweep {
   let isStopped = false;
 
-  /** One turn that cannot be helped does not keep the others waiting. */
+  /** An error with one turn does not stop the others. */
   async function tried(work: () => Promise<void>): Promise<void> {
     try {
       await work();
@@ -50,7 +50,7 @@ export function startSweep({ store, dispatcher, retentionDays, cancel, onError }
     }
   }
 
-  /** All of them, a page at a time: those that cannot be helped do not hide the ones behind them. */
+  /** All of them, a page at a time, so that turns that keep failing do not hide the ones behind them. */
   async function* unfinished(onlyUnsubmitted: boolean, ageMs: number): AsyncGenerator<TurnRow> {
     const createdBeforeMs = Date.now() - ageMs;
     for (let afterOrdinal = 0; ;) {
@@ -77,12 +77,12 @@ export function startSweep({ store, dispatcher, retentionDays, cancel, onError }
     const sessions = new Set<string>();
     for await (const turn of unfinished(false, orphanAfterMs)) {
       if (turn.session !== null) {
-        // Those behind the first of a session wait in its run. Lost ones are found once they are the first.
+        // The turns behind the first of a session wait in its run; a lost one is found once it is the first.
         if (sessions.has(turn.session)) continue;
         sessions.add(turn.session);
       }
       await tried(async () => {
-        // A session's workflow may run while this turn of it is in nobody's hands: telling it twice is harmless.
+        // A session's workflow may run without knowing this turn; a second signal for a known one is harmless.
         const runId = await dispatcher.runningRun(turn);
         const isInHand = runId !== undefined && (turn.session === null || turn.runId === runId);
         if (!isInHand) await dispatchTurn(store, dispatcher, turn);
@@ -90,7 +90,7 @@ export function startSweep({ store, dispatcher, retentionDays, cancel, onError }
     }
   }
 
-  /** In rounds, so that others may write in between, and this process may beat, stream and answer: a round waits for nothing. */
+  /** In rounds, with the event loop free in between: a round itself never yields, and heartbeats and streams must go on. */
   async function untilNone(round: () => Promise<number>): Promise<void> {
     for (let taken = 1; taken > 0; await nextTurnOfTheLoop()) taken = isStopped ? 0 : await round();
   }

@@ -1,6 +1,4 @@
-/**
- * What an application does with turns: submit, follow, cancel, look up. The gateway and the CLI stand on it.
- */
+/** The client of an application: submit, follow, cancel and look up turns. The gateway stands on it. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { InputItem } from '../domain/item.ts';
 import { journalRowOf, type JournalRow } from '../domain/response-event.ts';
@@ -16,7 +14,7 @@ import { dispatchTurn, dispatchPatienceMs } from './dispatch-turn.ts';
 import { type CancelResult, TurnCanceller } from './cancel-turn.ts';
 import { newId } from './ids.ts';
 import { Sessions } from './sessions.ts';
-import { hashOf, outputsWithoutCall, type Submission, type SubmitResult, takenIn } from './submission.ts';
+import { hashOf, outputsWithoutCall, type Submission, type SubmitResult, resolveReferences } from './submission.ts';
 import { startTitles } from './titles.ts';
 import { untilSettled } from './until-settled.ts';
 
@@ -63,7 +61,7 @@ export class Turnkeep {
   async submit(submission: Submission): Promise<SubmitResult> {
     const references = submission.input.flatMap((item) => (item.type === 'item_reference' ? [item.id] : []));
     const known = references.length === 0 ? new Map() : await this.#store.findItems(submission.tenant, references);
-    const input = takenIn(submission.input, known);
+    const input = resolveReferences(submission.input, known);
     if ('type' in input) return input;
     const unknownCall = await this.#unknownCall(submission, input);
     if (unknownCall !== undefined) return unknownCall;
@@ -71,9 +69,9 @@ export class Turnkeep {
     const result = await this.#insert(submission, input);
     if (result.type !== 'inserted' && result.type !== 'joined') return result;
     const { turn } = result;
-    // A twin of a young turn leaves it to whoever took that in: fifty at once would write fifty signals into its history.
-    const isMine = result.type === 'inserted' || turn.createdAtMs < Date.now() - dispatchPatienceMs;
-    if (isMine && !turn.isDispatched && !(isSettled(turn.status) && turn.isRecorded)) await this.#dispatch(turn);
+    // A young turn is being dispatched by the process that inserted it: fifty equal POSTs would write fifty signals.
+    const isOurs = result.type === 'inserted' || turn.createdAtMs < Date.now() - dispatchPatienceMs;
+    if (isOurs && !turn.isDispatched && !(isSettled(turn.status) && turn.isRecorded)) await this.#dispatch(turn);
     if (result.type === 'inserted') await this.#begin(result);
     return { type: 'accepted', turn };
   }
@@ -173,15 +171,15 @@ export class Turnkeep {
     );
   }
 
-  /** What a turn's coming brings about besides itself. */
+  /** What follows from a new turn: the cancel of the one it interrupts, its own early cancel, its session's title. */
   async #begin({ turn, interrupted }: InsertTurn & { type: 'inserted' }): Promise<void> {
     if (interrupted !== undefined) {
       const running = await this.#store.readTurn(interrupted);
       if (running !== undefined && running.settledAtMs === null) await this.finishCancel(running);
     }
-    // Its cancel came first: it ends without a model call.
+    // Its cancel came before it: it ends without a model call.
     if (turn.cancelRequestedAtMs !== null) await this.finishCancel(turn);
-    // A title neither delays nor fails the turn; what does not begin here, the sweep begins.
+    // A title neither delays nor fails the turn; a start that fails here is left to the sweep.
     if (this.#hasTitles && turn.session !== null) startTitles(this.#store, this.#dispatcher).catch(() => undefined);
   }
 

@@ -1,4 +1,4 @@
-/** What the workflow of a turn is called, inside and outside the sandbox. */
+/** The names, ids, signals and inputs of the workflows, inside and outside of Temporal's sandbox. */
 
 export const agentTurnType = 'agentTurn';
 export const submittedSignal = 'submitted';

@@ -51,7 +51,7 @@ export function isFailureCode(code: unknown): code is FailureCode {
   return typeof code === 'string' && Object.hasOwn(rules, code);
 }
 
-/** What may be told about a failure anywhere: no bodies, no keys, no prompts (T11). */
+/** A failure as it may be stored and shown anywhere: no bodies, no keys, no prompts (T11). */
 export interface Failure {
   readonly code: FailureCode;
   readonly message: string;

@@ -1,4 +1,4 @@
-/** The events by which an item and its parts open, fill and close. Pure: what is open comes in, what to tell comes out. */
+/** The events that open, fill and close an item and its parts. Pure. */
 import type { ItemStatus, OutputItem } from './item.ts';
 import type { UnnumberedEvent } from './response-event.ts';
 import { filled, outputText, partCount, type Unfinished, withText } from './response-part.ts';

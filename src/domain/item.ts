@@ -1,6 +1,6 @@
 /**
- * What a transcript is made of: messages, calls, their outputs, reasoning. OpenAI's shapes, as far as turnkeep
- * takes them in and writes them. Source: OpenAI Responses API and the Open Responses schema.
+ * The items of a transcript: messages, calls, their outputs, reasoning. OpenAI's shapes, as far as turnkeep accepts and
+ * writes them. Source: OpenAI's Responses API and the Open Responses schema.
  */
 
 /** Any JSON value. */
@@ -9,7 +9,7 @@ export type Json = string | number | boolean | null | readonly Json[] | { readon
 export type ItemStatus = 'in_progress' | 'completed' | 'incomplete';
 export type Role = 'user' | 'assistant' | 'system' | 'developer';
 
-/** What a message to the model, or the output of a tool, may hold. Images and files travel as given: data URL, URL or id. */
+/** A part of a message to the model, or of the output of a tool. Images and files stay as given: data URL, URL or id. */
 export type InputPart =
   | { readonly type: 'input_text'; readonly text: string }
   | {
@@ -27,7 +27,7 @@ export type InputPart =
       readonly file_url?: string;
     };
 
-/** What the model says. */
+/** A part of the model's message. */
 export type MessagePart =
   | { readonly type: 'output_text'; readonly text: string; readonly annotations: readonly Json[]; readonly logprobs: readonly Json[] }
   | { readonly type: 'refusal'; readonly refusal: string };
@@ -50,7 +50,7 @@ export interface ReasoningItem {
   readonly type: 'reasoning';
   readonly status: ItemStatus;
   readonly summary: readonly { readonly type: 'summary_text'; readonly text: string }[];
-  /** The provider's own, sealed; only a provider of the Responses API can read it again. */
+  /** Reasoning that only the provider can read, and only a provider of the Responses API takes back. */
   readonly encrypted_content?: string;
 }
 
@@ -71,17 +71,17 @@ export interface FunctionCallOutputItem {
   readonly output: string | readonly InputPart[];
 }
 
-/** What a model's answer is made of. */
+/** An item of a model's answer. */
 export type OutputItem = OutputMessage | ReasoningItem | FunctionCallItem;
 
-/** What a user may put in: messages of every role, and what an earlier answer and its tools came to. */
+/** An item of a request: messages of every role, and the items and tool outputs of earlier answers. */
 export type InputItem = InputMessage | ReasoningItem | FunctionCallItem | FunctionCallOutputItem;
 
 export type Item = InputItem | OutputItem;
 
 type Without<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
 
-/** An item before it is taken in: turnkeep gives it its id. */
+/** An item of a request before turnkeep has given it an id. */
 export type NewItem = Without<InputItem, 'id'>;
 
 /** The text of a message, parts joined; images and files have none. */

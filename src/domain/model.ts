@@ -1,21 +1,19 @@
-/**
- * What a model says, whichever API it speaks: the words between `providers/` and the journal.
- */
+/** The request to a model and the events of its answer, whichever API it speaks: the types between `providers/` and the journal. */
 import type { Failure } from './failure.ts';
 import type { BusyHint } from './retry-policy.ts';
 import type { Item } from './item.ts';
 import type { ResponseSettings } from './response-settings.ts';
 import type { Usage } from './response.ts';
 
-/** What the model is asked: the walk up the turns, oldest first, and the settings of this turn. */
+/** The prompt, oldest item first, and the settings of the turn. */
 export interface ModelRequest {
   readonly settings: ResponseSettings;
   readonly items: readonly Item[];
 }
 
 /**
- * A piece of the answer. `item` names the provider's own item or part where it has such a thing:
- * a changed name begins a new one. Texts may be empty; an empty piece shows and starts nothing.
+ * A delta of the answer. `item` names the provider's own item or part where it has such a thing: another name begins a
+ * new one. Texts may be empty; an empty delta shows and starts nothing.
  */
 export type ModelDelta =
   | { readonly type: 'text' | 'refusal' | 'reasoning'; readonly text: string; readonly item?: string }
@@ -27,10 +25,10 @@ export type ModelDelta =
       readonly name: string;
       readonly text: string;
     }
-  /** The provider's own reasoning, for the provider alone: shows and starts nothing. `item` as in the last piece told of it. */
+  /** Reasoning that only the provider can read: shows and starts nothing. `item` is that of the reasoning before it. */
   | { readonly type: 'encrypted_reasoning'; readonly item: string; readonly text: string };
 
-/** The provider's proof that its answer is whole (T8). */
+/** The provider's own statement that its answer is at its end, without which no answer counts as whole (T8). */
 export type ModelFinish = {
   readonly status: 'completed' | 'incomplete';
   /** Why an incomplete answer is so: `max_output_tokens`, `content_filter`. */
@@ -42,13 +40,16 @@ export type ModelEvent =
   | { readonly type: 'proof'; readonly proof: ModelFinish }
   | { readonly type: 'usage'; readonly usage: Usage };
 
-/** Has this piece anything to show? Law: "a step has started when the first non-empty … delta of it has been accepted". */
+/**
+ * Does this delta start the step? The one place that says so: "a step has started when the first non-empty content,
+ * reasoning, refusal or tool-call delta of it has been accepted" (contract.md). White space counts.
+ */
 export function startsStep(delta: ModelDelta): boolean {
   if (delta.type === 'encrypted_reasoning') return false;
   return delta.text !== '' || (delta.type === 'tool_call' && delta.name !== '');
 }
 
-/** By this name a request asks for what `encrypted_reasoning` carries. */
+/** The value of a request's `include` that asks for `encrypted_reasoning`. */
 export const encryptedReasoning = 'reasoning.encrypted_content' as const;
 
 export function asksFor({ include }: ResponseSettings, name: string): boolean {
@@ -58,8 +59,8 @@ export function asksFor({ include }: ResponseSettings, name: string): boolean {
 /** A failed request, as a provider reports it. `busy` is set exactly when the code is `provider_busy`. */
 export interface ModelFailure extends Failure {
   readonly busy?: BusyHint;
-  /** The machine's own word for it, such as `ECONNRESET` or `429`; safe to store anywhere. */
+  /** A code such as `ECONNRESET` or `429`: constant words only, so it may be stored anywhere (T11). */
   readonly detail?: string;
-  /** The provider's own sentence, keys removed. For the database only, never for Temporal (T11). */
+  /** The provider's own message, keys removed. For the database only, never for Temporal (T11). */
   readonly providerMessage?: string;
 }

@@ -1,14 +1,13 @@
 /**
- * The prompt of a turn: the walk up its chain of turns (design.md, "The model of the data"), told so that
- * the model knows what was cut off (T5) and every tool call stands right before its output.
+ * The prompt of a turn: the items of the turns before it, in an order that providers accept, with a note where an answer
+ * was cut off, so that the model knows (T5).
  *
- * Every turn contributes an answer, if only a note that there was none: many chat templates demand that
- * user and assistant take turns.
+ * Every turn contributes an answer, if only that note: many chat templates demand that user and assistant alternate.
  */
 import { type FunctionCallItem, type FunctionCallOutputItem, type InputMessage, type Item, textOf } from './item.ts';
 import type { ResponseStatus } from './response.ts';
 
-/** A turn as the walk finds it: its items in order, the user's first. */
+/** A turn of the transcript: its items in order, the user's first. */
 export interface TranscriptTurn {
   readonly status: ResponseStatus;
   readonly errorCode: string | null;
@@ -17,70 +16,70 @@ export interface TranscriptTurn {
 
 /** @param turns the turns before this one, oldest first. @param input the items of this turn. */
 export function promptOf(turns: readonly TranscriptTurn[], input: readonly Item[]): readonly Item[] {
-  return paired([...turns.flatMap(itemsToldOf), ...input]);
+  return withOutputs([...turns.flatMap(itemsOf), ...input]);
 }
 
-function itemsToldOf(turn: TranscriptTurn): Item[] {
+function itemsOf(turn: TranscriptTurn): Item[] {
   const items = turn.items.filter(isWhole);
   if (turn.status === 'completed') return items;
-  const note = `[${whyCutOff(turn)}]`;
+  const note = `[${reasonOf(turn)}]`;
   const last = items.at(-1);
   if (last?.type === 'message' && last.role === 'assistant') {
-    return [...items.slice(0, -1), says('assistant', `${textOf(last)}\n\n${note}`)];
+    return [...items.slice(0, -1), message('assistant', `${textOf(last)}\n\n${note}`)];
   }
-  return [...items, says('assistant', note)];
+  return [...items, message('assistant', note)];
 }
 
-/** A call that was cut off was never made: its arguments are not repaired (T8). */
+/** A call that was cut off was never made: nobody repairs its arguments (T8). */
 function isWhole(item: Item): boolean {
   return item.type !== 'function_call' || item.status === 'completed';
 }
 
 /**
  * Providers refuse a call without its output, an output without its call, and anything between the two. Outputs come
- * with a later turn, or never: each is told right behind the calls it was made with, and a missing one is said to be.
+ * with a later turn, or never: each is put right behind the calls of its answer, and a missing one is replaced by a note.
  */
-function paired(items: readonly Item[]): Item[] {
+function withOutputs(items: readonly Item[]): Item[] {
   const outputs = new Map<string, FunctionCallOutputItem>();
   const calls = new Set<string>();
   for (const item of items) {
     if (item.type === 'function_call') calls.add(item.call_id);
     else if (item.type === 'function_call_output' && !outputs.has(item.call_id)) outputs.set(item.call_id, item);
   }
-  const told: Item[] = [];
+  const prompt: Item[] = [];
   let open: FunctionCallItem[] = [];
   const close = (): void => {
-    told.push(...open.map((call) => outputs.get(call.call_id) ?? noOutput(call)));
+    prompt.push(...open.map((call) => outputs.get(call.call_id) ?? noOutput(call)));
     open = [];
   };
   for (const item of items) {
     if (item.type === 'function_call') {
       open.push(item);
-      told.push(item);
+      prompt.push(item);
     } else if (item.type !== 'function_call_output') {
       close();
-      told.push(item);
+      prompt.push(item);
     } else if (!calls.has(item.call_id)) {
       close();
-      // Its call was deleted from the conversation; what it said is still the user's.
-      told.push(says('user', item.output));
+      // Its call was deleted from the conversation: the output stays, as the user's words.
+      prompt.push(message('user', item.output));
     }
   }
   close();
-  return told;
+  return prompt;
 }
 
 function noOutput({ call_id }: FunctionCallItem): FunctionCallOutputItem {
   return { id: '', type: 'function_call_output', status: 'completed', call_id, output: '[no result was given]' };
 }
 
-function whyCutOff({ status, errorCode }: TranscriptTurn): string {
+function reasonOf({ status, errorCode }: TranscriptTurn): string {
   if (status === 'cancelled') return 'The user stopped this answer before it was complete.';
   if (status === 'incomplete') return 'This answer reached its length limit or was filtered before it was complete.';
   return `This answer failed before it was complete: ${errorCode ?? 'unknown'}.`;
 }
 
-function says(role: 'user' | 'assistant', content: string | InputMessage['content']): InputMessage {
+function message(role: 'user' | 'assistant', content: string | InputMessage['content']): InputMessage {
   const parts =
     typeof content !== 'string'
       ? content

@@ -106,7 +106,7 @@ export function newResponse({ id, createdAtMs, settings, session, previous }: Ne
   };
 }
 
-/** As the schema wants it: whether it is strict is always said. */
+/** `strict` is required by the schema. */
 function explicitFormat(format: TextFormat): TextFormat {
   return format.type === 'json_schema' ? { ...format, strict: format.strict ?? false } : format;
 }

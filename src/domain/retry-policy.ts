@@ -1,5 +1,5 @@
 /**
- * The law of retries (contract.md) in numbers. T3: three requests a step, waits of 1 s and 2 s.
+ * The law of retries (contract.md) in numbers. T3: three requests a step, with waits of 1 s and 2 s between them.
  * T4: transport failures and a busy provider share that one budget.
  */
 
@@ -14,9 +14,9 @@ export function delayBeforeMs(request: number): number {
   return Math.max(0, request - 1) * 1_000;
 }
 
-/** What the provider said about being asked again. */
+/** What a busy provider said about the next request. */
 export interface BusyHint {
-  /** From `Retry-After`, in ms; absent when the provider did not say. */
+  /** From `Retry-After`, in ms; absent when there was none. */
   readonly retryAfterMs?: number;
   /** Quota, or `x-should-retry: false`: asking again is pointless. */
   readonly final?: boolean;

@@ -1,4 +1,4 @@
-/** How a turn ends, and how its last event says so. */
+/** How a turn ends, and the last event that tells its viewers. */
 import type { Failure } from './failure.ts';
 import type { SettledStatus, Usage } from './response.ts';
 

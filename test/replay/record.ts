@@ -59,5 +59,6 @@ function kindOf({ events }: IHistory): string[] {
     const failure = event.activityTaskFailedEventAttributes?.failure ?? event.activityTaskStartedEventAttributes?.lastFailure;
     const type = failure?.applicationFailureInfo?.type ?? failure?.timeoutFailureInfo?.timeoutType;
     return [EventType[event.eventType ?? 0]?.replace('EVENT_TYPE_', ''), name, type].filter((word) => word != null).join(':');
-  });  return lines.filter((line, index) => line !== lines[index - 1]);
+  });
+  return lines.filter((line, index) => line !== lines[index - 1]);
 }

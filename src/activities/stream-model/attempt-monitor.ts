@@ -1,20 +1,20 @@
 /**
- * The clocks and ears of a running attempt: it beats, watches the turn's deadline and the journal's fence, hears
- * Temporal's cancel, and turns each into one abort with its reason.
+ * Watches a running attempt: sends its heartbeats, and aborts it with a reason when the turn's deadline passes, the
+ * journal's epoch is raised, or Temporal cancels the activity.
  */
 import { Context } from '@temporalio/activity';
 import type { Store } from '../../store/ports/store.ts';
 import { AttemptAborted, abortReasonOf } from './abort-reason.ts';
 
-/** Often enough that a dead worker is noticed in time and a cancel is heard where the server cannot push it. */
+/** Often enough that a dead worker is noticed in time, and that a cancel arrives where the server cannot push it. */
 const heartbeatIntervalMs = 500;
 
-/** Beats from entry, and gathers every reason to stop into one signal. */
+/** Sends heartbeats from the first moment on, and gathers every reason to stop into one signal. */
 export class AttemptMonitor implements Disposable {
   readonly #abort = new AbortController();
   readonly #beat: NodeJS.Timeout;
   readonly #deadline: NodeJS.Timeout;
-  /** Kept: a cancel arrives outside of the activity's own async context. */
+  /** Kept, because a cancel arrives outside of the activity's async context. */
   readonly #context = Context.current();
   #guarded: { store: Store; turn: string; epoch: number } | undefined;
 
@@ -22,7 +22,7 @@ export class AttemptMonitor implements Disposable {
     this.#context.heartbeat();
     this.#beat = setInterval(() => {
       this.#context.heartbeat();
-      void this.#lookForFence();
+      void this.#checkEpoch();
     }, heartbeatIntervalMs);
     this.#deadline = setTimeout(
       () => {
@@ -43,12 +43,12 @@ export class AttemptMonitor implements Disposable {
     this.#abort.abort(new AttemptAborted(reason, cause));
   }
 
-  /** From here on a raised epoch stops the stream, even if nothing is being written: a zombie notices within a beat. */
+  /** From here on a raised epoch aborts the attempt within one heartbeat, even while it writes nothing. */
   guard(store: Store, turn: string, epoch: number): void {
     this.#guarded = { store, turn, epoch };
   }
 
-  /** Why it really ended: our own signal tells, whatever error its abort brought about. */
+  /** The cause of the attempt's end: our own signal's reason, whatever error the abort brought about. */
   reason(error: unknown): unknown {
     return this.signal.aborted ? this.signal.reason : error;
   }
@@ -63,14 +63,14 @@ export class AttemptMonitor implements Disposable {
     this.abort(abortReasonOf(this.#context.cancellationDetails));
   };
 
-  async #lookForFence(): Promise<void> {
+  async #checkEpoch(): Promise<void> {
     if (this.#guarded === undefined) return;
     const { store, turn, epoch } = this.#guarded;
     try {
-      // A journal that is gone was sealed and deleted: nobody is to write it any more.
+      // A journal that is gone was sealed and deleted: this attempt may write it no more.
       if ((await store.readHead(turn))?.epoch !== epoch) this.abort('fenced');
     } catch {
-      // A database that cannot be read just now says nothing about the fence; the next write will.
+      // A database that cannot be read just now says nothing about the epoch; the next write will.
     }
   }
 }

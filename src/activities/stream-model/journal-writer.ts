@@ -1,8 +1,8 @@
 /**
- * Writes one attempt's answer into the journal: the first piece at once and durably, before anybody sees it (T2);
- * later ones as they come, merged only when they come faster than `mergeMs`.
+ * Writes one attempt's answer into the journal: the first delta at once and durably, before anybody sees it (T2), later
+ * ones as they come, merged only where they come faster than one in `mergeMs`.
  *
- * Writes happen one after the other. A refused write (T7) throws `FencedError`, then and ever after.
+ * Writes happen one after the other. From the first write that the journal refuses (T7), each throws `FencedError`.
  */
 import type { ModelDelta } from '../../domain/model.ts';
 import { asksFor, encryptedReasoning, startsStep } from '../../domain/model.ts';
@@ -15,7 +15,7 @@ import type { AttemptEnd, AttemptKey } from '../../domain/attempt.ts';
 import type { TurnRow } from '../../domain/turn.ts';
 import type { Append, Store } from '../../store/ports/store.ts';
 
-/** Pieces that come faster than this share an event: nobody reads 40 lines a second one by one. */
+/** Deltas that come faster than this share an event: 40 events a second look like one stream to a reader. */
 const mergeMs = 25;
 
 export class FencedError extends Error {
@@ -28,7 +28,7 @@ export interface JournalWriterOptions {
   readonly epoch: number;
   readonly attempt: AttemptKey;
   readonly stream: ResponseStream;
-  /** Called when a write fails between two calls of the owner's. */
+  /** Called when a write fails that the timer has begun, between two calls of the owner. */
   readonly onFailure: (error: unknown) => void;
 }
 
@@ -60,18 +60,18 @@ export class JournalWriter {
     if (rows.length > 0) await this.#append({ rows, status: 'in_progress' });
   }
 
-  /** Resolves once the piece may wait for others or is committed. */
+  /** Resolves once the delta is committed, or waits to be merged with others. */
   async write(delta: ModelDelta): Promise<void> {
     if (!startsStep(delta) && !this.#isKept(delta)) return;
     this.#merge(delta);
-    // What starts nothing waits for what does, however long that takes.
+    // Encrypted reasoning waits for a delta that starts the step, however long that takes.
     if (!this.#hasStarted && !startsStep(delta)) return;
     const dueInMs = this.#lastWriteAt + mergeMs - performance.now();
     if (!this.#hasStarted || dueInMs <= 0) await this.flush();
     else this.#timer ??= setTimeout(() => void this.flush().catch(this.#options.onFailure), dueInMs);
   }
 
-  /** Commits what waits. */
+  /** Commits the deltas that wait. */
   async flush(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -88,7 +88,7 @@ export class JournalWriter {
     await this.#writing;
   }
 
-  /** The one end of the turn, with what still waited. */
+  /** Writes the one end of the turn (T6), after the deltas that wait. */
   async seal(end: TurnOutcome, attemptEnd: AttemptEnd): Promise<void> {
     await this.flush();
     const { store, turn, stream, epoch, attempt } = this.#options;
@@ -96,20 +96,20 @@ export class JournalWriter {
     if (!(await retryWhileBusy(() => store.seal(seal)))) throw new FencedError('the turn was taken over');
   }
 
-  /** Stops the clock; nothing is written any more. */
+  /** Drops the deltas that wait: nothing is written any more. */
   abandon(): void {
     clearTimeout(this.#timer);
     this.#pending = [];
   }
 
-  /** The turn's request asked for it: nobody else has to keep what only the provider can read. */
+  /** Encrypted reasoning is stored only where the request asked for it. */
   #isKept(delta: ModelDelta): boolean {
     return delta.type === 'encrypted_reasoning' && delta.text !== '' && asksFor(this.#options.turn.settings, encryptedReasoning);
   }
 
   #merge(delta: ModelDelta): void {
     const last = this.#pending.at(-1);
-    // Two sealed texts are never one.
+    // Two encrypted texts cannot be merged into one.
     if (delta.type !== 'encrypted_reasoning' && last !== undefined && last.type === delta.type && last.item === delta.item) {
       this.#pending[this.#pending.length - 1] = { ...last, text: last.text + delta.text };
     } else {
