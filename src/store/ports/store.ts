@@ -108,7 +108,7 @@ export interface Store {
   // What is dropped ------------------------------------------------------------------------------
 
   /** Turns that were not to be stored, once ended, and cancels whose turn never came. Returns how many turns of them there were; call it again while there are any. */
-  purgeUnstored(cut: { readonly deliveredBeforeMs: number; readonly settledBeforeMs: number }): Promise<number>;
+  purgeUnstored(cut: { readonly acknowledgedBeforeMs: number; readonly settledBeforeMs: number }): Promise<number>;
   /**
    * Journals, then turns and sessions that ended before the cut, `limit` of each; returns how many rows it took.
    * The past of what is kept is kept.

@@ -89,7 +89,7 @@ function findTwin(db: Database, { tenant, bodyHash, session }: NewTurn, settledA
   return turnOrNone(
     db.one(
       `SELECT * FROM turns WHERE tenant = ? AND body_hash = ? AND session IS ? AND erased_at IS NULL
-         AND (settled_at IS NULL OR (settled_at > ? AND delivered = 0))
+         AND (settled_at IS NULL OR (settled_at > ? AND acknowledged = 0))
        ORDER BY ordinal DESC LIMIT 1`,
       tenant,
       bodyHash,

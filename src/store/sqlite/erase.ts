@@ -21,13 +21,13 @@ export function deleteTurn(db: Database, tenant: string, id: string, atMs: numbe
 }
 
 /** What was kept for a while only: early cancels, and the turns that were not to be stored and have ended: those whose end a client got, and those nobody came back for. */
-export function purgeUnstored(db: Database, cut: { readonly deliveredBeforeMs: number; readonly settledBeforeMs: number }): number {
+export function purgeUnstored(db: Database, cut: { readonly acknowledgedBeforeMs: number; readonly settledBeforeMs: number }): number {
   const purged = db.commit('quick', () => {
     const rows = db.all(
       `SELECT id FROM turns WHERE stored = 0 AND recorded = 1
-         AND (settled_at < ? OR (delivered = 1 AND settled_at < ?)) LIMIT 200`,
+         AND (settled_at < ? OR (acknowledged = 1 AND settled_at < ?)) LIMIT 200`,
       cut.settledBeforeMs,
-      cut.deliveredBeforeMs,
+      cut.acknowledgedBeforeMs,
     );
     for (const row of rows) dropTurn(db, text(row['id']));
     db.run('DELETE FROM early_cancels WHERE at < ?', cut.settledBeforeMs);

@@ -51,17 +51,17 @@ export function openSqliteStore(path: string): Store {
     findTurn: async (tenant, id) => turns.findTurn(db, tenant, id),
     listUnsettledOf: async (tenant, session) => turns.listUnsettledOf(db, tenant, session),
     markDispatched: async (turn) => {
-      db.commit('quick', () => db.run('UPDATE turns SET submitted = 1 WHERE id = ?', turn));
+      db.commit('quick', () => db.run('UPDATE turns SET dispatched = 1 WHERE id = ?', turn));
     },
     acknowledge: async (turn) => {
-      const isNews = 'id = ? AND settled_at IS NOT NULL AND delivered = 0';
+      const isNews = 'id = ? AND settled_at IS NOT NULL AND acknowledged = 0';
       // A thousand viewers get the end at once; the first one's write is enough.
       if (db.one(`SELECT 1 FROM turns WHERE ${isNews}`, turn) === undefined) return;
-      db.commit('quick', () => db.run(`UPDATE turns SET delivered = 1 WHERE ${isNews}`, turn));
+      db.commit('quick', () => db.run(`UPDATE turns SET acknowledged = 1 WHERE ${isNews}`, turn));
     },
     deleteTurn: async (tenant, id, atMs) => erase.deleteTurn(db, tenant, id, atMs),
     listUnfinished: async (query) => turns.listUnfinished(db, query),
-    listUndispatchedBefore: async (turn) => turns.listUnsubmittedBefore(db, turn),
+    listUndispatchedBefore: async (turn) => turns.listUndispatchedBefore(db, turn),
     recordInput: async (turn) => recordInput(db, turn),
     readTranscript: (turn) => readTranscript(db, turn),
     requestCancel: async (tenant, id, atMs) => turns.requestCancel(db, tenant, id, atMs),

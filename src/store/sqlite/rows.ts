@@ -24,7 +24,7 @@ export function turnOf(row: Row): TurnRow {
     bodyHash: text(row['body_hash']),
     createdAtMs: Number(row['created_at']),
     isStored: row['stored'] === 1,
-    isDispatched: row['submitted'] === 1,
+    isDispatched: row['dispatched'] === 1,
     isRecorded: row['recorded'] === 1,
     cancelRequestedAtMs: numberOrNull(row['cancel_requested_at']),
     settledAtMs: numberOrNull(row['settled_at']),

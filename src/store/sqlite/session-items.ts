@@ -60,7 +60,7 @@ export function addItems(db: Database, hand: HandTurn): readonly Item[] | undefi
     if (session === undefined) return undefined;
     if (hand.items.length === 0) return hand.items;
     db.run(
-      `INSERT INTO turns (id, kind, tenant, session, previous, status, settings, input, body_hash, created_at, submitted, recorded, delivered, settled_at)
+      `INSERT INTO turns (id, kind, tenant, session, previous, status, settings, input, body_hash, created_at, dispatched, recorded, acknowledged, settled_at)
        VALUES (?, 'items', ?, ?, ?, 'completed', ?, '[]', '', ?, 1, 1, 1, ?)`,
       hand.id,
       hand.tenant,

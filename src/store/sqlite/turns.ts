@@ -31,11 +31,11 @@ export function listUnsettledOf(db: Database, tenant: string, session: string): 
   return db.all(`SELECT * FROM ${unsettledTurns} AND session = ? ORDER BY ordinal`, tenant, session).map(turnOf);
 }
 
-export function listUnfinished(db: Database, { createdBeforeMs, onlyUndispatched: onlyUnsubmitted, afterOrdinal, limit }: UnfinishedQuery) {
+export function listUnfinished(db: Database, { createdBeforeMs, onlyUndispatched, afterOrdinal, limit }: UnfinishedQuery) {
   return db
     .all(
       `SELECT * FROM turns WHERE (settled_at IS NULL OR recorded = 0) AND created_at < ? AND ordinal > ?
-         ${onlyUnsubmitted ? 'AND submitted = 0' : ''} ORDER BY ordinal LIMIT ?`,
+         ${onlyUndispatched ? 'AND dispatched = 0' : ''} ORDER BY ordinal LIMIT ?`,
       createdBeforeMs,
       afterOrdinal,
       limit,
@@ -44,12 +44,12 @@ export function listUnfinished(db: Database, { createdBeforeMs, onlyUndispatched
 }
 
 /** Earlier turns of the same session that Temporal has not got yet, oldest first. */
-export function listUnsubmittedBefore(db: Database, turn: string): TurnRow[] {
+export function listUndispatchedBefore(db: Database, turn: string): TurnRow[] {
   return db
     .all(
       `SELECT earlier.* FROM turns AS later JOIN turns AS earlier INDEXED BY turns_unfinished
          ON earlier.session = later.session AND earlier.ordinal < later.ordinal AND earlier.tenant = later.tenant
-       WHERE later.id = ? AND earlier.submitted = 0 AND (earlier.settled_at IS NULL OR earlier.recorded = 0) ORDER BY earlier.ordinal`,
+       WHERE later.id = ? AND earlier.dispatched = 0 AND (earlier.settled_at IS NULL OR earlier.recorded = 0) ORDER BY earlier.ordinal`,
       turn,
     )
     .map(turnOf);
