@@ -111,8 +111,7 @@ export class Turnkeep {
 
   /** Resolves with the settled turn, or with undefined once `signal` aborts. Disconnecting never cancels. */
   async settled(id: string, signal: AbortSignal): Promise<TurnRow | undefined> {
-    // Behind every possible event there is only the end to wait for.
-    for await (const _ of this.#store.follow(id, Number.MAX_SAFE_INTEGER, signal));
+    await this.#store.untilSealed(id, signal);
     const turn = await this.#store.readTurn(id);
     return turn !== undefined && isSettled(turn.status) ? turn : undefined;
   }
