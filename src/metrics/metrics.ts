@@ -5,7 +5,11 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { EndedRequest } from '../http/ended-request.ts';
 import type { AttemptEnd } from '../domain/attempt.ts';
-import type { JournalFollower, Seal, Store } from '../store/ports/store.ts';
+import type { JournalFollower, JournalStore, Seal } from '../store/ports/journal.ts';
+import type { TurnStore } from '../store/ports/turns.ts';
+
+/** What the gauges ask. */
+type GaugedStore = Pick<TurnStore, 'counts'> & Pick<JournalStore, 'readHead'>;
 
 /** Somebody who follows a turn in this process. */
 export interface Viewer {
@@ -32,7 +36,7 @@ export class Metrics {
   readonly #waiting: Gauge;
   readonly #viewers: Gauge;
   readonly #lag: Gauge;
-  #store: Pick<Store, 'counts' | 'newestSeq'> | undefined;
+  #store: GaugedStore | undefined;
 
   constructor() {
     const registers = [this.#registry];
@@ -72,7 +76,7 @@ export class Metrics {
   }
 
   /** Where the gauges look when somebody asks. */
-  attach(store: Pick<Store, 'counts' | 'newestSeq'>): void {
+  attach(store: GaugedStore): void {
     this.#store = store;
   }
 
@@ -123,9 +127,9 @@ export class Metrics {
     const newest = new Map<string, number>();
     let lag = 0;
     for (const { turn, rows } of this.#following) {
-      const seq = newest.get(turn) ?? (await this.#store?.newestSeq(turn)) ?? -1;
-      newest.set(turn, seq);
-      lag = Math.max(lag, seq - rows.taken);
+      const last = newest.get(turn) ?? (await this.#store?.readHead(turn))?.last ?? -1;
+      newest.set(turn, last);
+      lag = Math.max(lag, last - rows.taken);
     }
     return lag;
   }

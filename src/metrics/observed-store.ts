@@ -4,7 +4,8 @@
  */
 import type { AttemptKey, AttemptRow } from '../domain/attempt.ts';
 import type { TurnRow } from '../domain/turn.ts';
-import type { Append, Claim, ClaimRequest, JournalFollower, Seal, Store } from '../store/ports/store.ts';
+import type { Append, Claim, ClaimRequest, JournalFollower, Seal } from '../store/ports/journal.ts';
+import type { Store } from '../store/ports/store.ts';
 import type { Metrics } from './metrics.ts';
 
 /** The end of a turn, for the log: ids and facts, never content (T11). */
@@ -100,8 +101,7 @@ export function observed(store: Store, { metrics, onTurnEnd }: Observers): Store
 
     follow(turn, after, signal): JournalFollower {
       const rows = store.follow(turn, after, signal);
-      // Who waits for the end alone sees nothing of it.
-      if (after !== Number.MAX_SAFE_INTEGER) metrics.follows({ turn, rows });
+      metrics.follows({ turn, rows });
       return rows;
     },
   } satisfies Partial<Store>;
@@ -116,12 +116,7 @@ export function observed(store: Store, { metrics, onTurnEnd }: Observers): Store
     return isWritten;
   }
 
-  return new Proxy(store, {
-    get(target, name) {
-      const value: unknown = Reflect.get(name in observing ? observing : target, name);
-      return typeof value === 'function' ? value.bind(target) : value;
-    },
-  });
+  return { ...store, ...observing };
 }
 
 /** A number or a line that is missed while the database is busy or closed is no reason for anything to fail. */

@@ -154,8 +154,7 @@ test('running and waiting turns, viewers and how far the slowest is behind', asy
   const slow = store.follow('resp_a', -1, leave.signal)[Symbol.asyncIterator]();
   const quick = store.follow('resp_a', -1, leave.signal)[Symbol.asyncIterator]();
   const late = store.follow('resp_a', 500, leave.signal)[Symbol.asyncIterator]();
-  const forTheEnd = store.follow('resp_a', Number.MAX_SAFE_INTEGER, leave.signal)[Symbol.asyncIterator]();
-  const ends = [forTheEnd.next(), late.next()];
+  const ends: Promise<unknown>[] = [store.untilSealed('resp_a', leave.signal), late.next()];
   assert.equal((await slow.next()).value?.length, 2);
   assert.equal((await quick.next()).value?.length, 2);
   // What was handed out and not asked beyond still waits for a socket.

@@ -31,7 +31,7 @@ test('no statement walks a table, nor all turns of a session', async (t) => {
   await store.findItems('default', ['msg_resp_a']);
   await store.counts();
   await store.probe();
-  await store.purgeUnstored({ deliveredBeforeMs: 9, settledBeforeMs: 9 });
+  await store.purgeUnstored({ acknowledgedBeforeMs: 9, settledBeforeMs: 9 });
   await store.expire({ beforeMs: 9, atMs: 9, limit: 9 });
   await store.expire({ beforeMs: 99, atMs: 99, limit: 9 });
 

@@ -1,5 +1,5 @@
 /** What is dropped: turns their owner deletes, what was not to be stored, and all that is past retention. */
-import type { RetentionCut } from '../ports/store.ts';
+import type { RetentionCut, UnstoredCut } from '../ports/retention.ts';
 import type { Database } from './database.ts';
 import { text } from './rows.ts';
 import { readTurn } from './turns.ts';
@@ -21,13 +21,13 @@ export function deleteTurn(db: Database, tenant: string, id: string, atMs: numbe
 }
 
 /** What was kept for a while only: early cancels, and the turns that were not to be stored and have ended: those whose end a client got, and those nobody came back for. */
-export function purgeUnstored(db: Database, cut: { readonly deliveredBeforeMs: number; readonly settledBeforeMs: number }): number {
+export function purgeUnstored(db: Database, cut: UnstoredCut): number {
   const purged = db.commit('quick', () => {
     const rows = db.all(
       `SELECT id FROM turns WHERE stored = 0 AND recorded = 1
-         AND (settled_at < ? OR (delivered = 1 AND settled_at < ?)) LIMIT 200`,
+         AND (settled_at < ? OR (acknowledged = 1 AND settled_at < ?)) LIMIT 200`,
       cut.settledBeforeMs,
-      cut.deliveredBeforeMs,
+      cut.acknowledgedBeforeMs,
     );
     for (const row of rows) dropTurn(db, text(row['id']));
     db.run('DELETE FROM early_cancels WHERE at < ?', cut.settledBeforeMs);
@@ -74,9 +74,9 @@ export function expire(db: Database, { beforeMs, atMs, limit }: RetentionCut): n
       }
     }
     // What is left says that there was a turn (410); it goes after as long again.
-    const stones = db.all(`SELECT id FROM turns WHERE erased_by = 'retention' AND erased_at < ? LIMIT ?`, beforeMs, limit);
-    for (const row of stones) dropTurn(db, text(row['id']));
-    return journals.length + sessions + turns.length + stones.length;
+    const stubs = db.all(`SELECT id FROM turns WHERE erased_by = 'retention' AND erased_at < ? LIMIT ?`, beforeMs, limit);
+    for (const row of stubs) dropTurn(db, text(row['id']));
+    return journals.length + sessions + turns.length + stubs.length;
   });
 }
 
