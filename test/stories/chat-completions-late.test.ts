@@ -8,8 +8,7 @@ import { Hono } from 'hono';
 import { Dispatcher } from '../../src/client/dispatcher.ts';
 import { Turnkeep } from '../../src/client/turnkeep.ts';
 import { chatRoutes } from '../../src/gateway/chat-completions/routes.ts';
-import type { GatewayEnv } from '../../src/gateway/http/env.ts';
-import { Routes } from '../../src/gateway/http/route.ts';
+import { type GatewayEnv, Routes } from '../../src/gateway/http/route.ts';
 import { chat, done, end, hold, reset, type Script, sseHead } from '../../src/testing/model-server/index.ts';
 import { World } from '../support/world.ts';
 
@@ -27,7 +26,7 @@ async function impatientDoor(world: World): Promise<{ url: string; close: () => 
   chatRoutes(new Routes(app), {
     turnkeep,
     defaultModel: 'scripted',
-    unsupported: { by: () => undefined, among: () => undefined },
+    providerApi: world.config.provider.api,
     headersWithinMs: 0,
     onStreamError: (error) => {
       throw error;

@@ -4,8 +4,8 @@ import type { ModelDelta } from '../../../src/domain/model.ts';
 import { failureOf } from '../../../src/domain/failure.ts';
 import type { TurnOutcome } from '../../../src/domain/turn-outcome.ts';
 import { chatChunks } from '../../../src/gateway/chat-completions/chunks.ts';
-import { completionOf, finishOf } from '../../../src/gateway/chat-completions/completion.ts';
-import type { SsePayload } from '../../../src/gateway/stream/translation.ts';
+import { toCompletion, finishOf } from '../../../src/gateway/chat-completions/completion.ts';
+import type { SsePayload } from '../../../src/gateway/stream/encode.ts';
 import { call, completed, recorded, refuse, say, think, translated } from '../recorded-turn.ts';
 
 interface Chunk {
@@ -122,7 +122,7 @@ test('a whole answer says what its chunks say', () => {
   assert.ok(last?.type === 'response.completed');
   const finish = finishOf(last.response, false);
   assert.deepEqual(finish, { type: 'reason', reason: 'tool_calls' });
-  const { choices } = completionOf(last.response, 'tool_calls', false) as { choices: { message: object }[] };
+  const { choices } = toCompletion(last.response, 'tool_calls', false) as { choices: { message: object }[] };
   assert.deepEqual(choices[0]?.message, {
     role: 'assistant',
     content: 'so',

@@ -6,6 +6,7 @@ import { type AddressInfo, connect } from 'node:net';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import type { JournalRow } from '../../../src/domain/response-event.ts';
+import { journalEncoder } from '../../../src/gateway/stream/encode.ts';
 import { writeSse } from '../../../src/gateway/stream/sse.ts';
 import type { Store } from '../../../src/store/ports/store.ts';
 import { newTurn } from '../../store/contract.ts';
@@ -26,7 +27,8 @@ async function openDoor(store: Store): Promise<Door> {
   const server = createServer((incoming, outgoing) => {
     answers.push(outgoing);
     const after = Number(incoming.url?.slice(1));
-    writeSse({ outgoing, rows: (signal) => store.follow('resp_a', after, signal) }).catch((error: unknown) => errors.push(error));
+    const rows = (signal: AbortSignal): AsyncIterable<readonly JournalRow[]> => store.follow('resp_a', after, signal);
+    writeSse({ outgoing, encoder: journalEncoder, rows }).catch((error: unknown) => errors.push(error));
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
