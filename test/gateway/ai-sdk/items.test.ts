@@ -44,7 +44,7 @@ for (const [name, part, expected] of files) {
   });
 }
 
-test('a file without data or address is refused by its name', () => {
+test('a file without data or address is an error that names it', () => {
   assert.throws(() => asked(file({ mediaType: 'image/png' })), /messages\[0\]\.parts\[0\]\.url/);
 });
 
@@ -79,7 +79,7 @@ test("only the outputs of the last step are new, and what the tool's state says 
   ]);
 });
 
-test('a history begun elsewhere brings its calls with their outputs, and none that was never answered', () => {
+test('a history begun elsewhere brings its calls with their outputs, and no call without one', () => {
   const parts = [
     { type: 'text', text: 'so' },
     tool('c1', 'output-available', { output: 1 }),

@@ -10,9 +10,9 @@ function parsed(fields: object): ChatRequest {
   return chatRequest.parse({ messages: [{ role: 'user', content: 'hi' }], ...fields });
 }
 
-const text = (role: string, said: string): object => {
+const text = (role: string, content: string): object => {
   const part =
-    role === 'assistant' ? { type: 'output_text', text: said, annotations: [], logprobs: [] } : { type: 'input_text', text: said };
+    role === 'assistant' ? { type: 'output_text', text: content, annotations: [], logprobs: [] } : { type: 'input_text', text: content };
   return { type: 'message', status: 'completed', role, content: [part] };
 };
 const made = (call_id: string, name: string): object => ({ type: 'function_call', status: 'completed', call_id, name, arguments: '{}' });
@@ -97,7 +97,7 @@ for (const [name, given, expected] of messages) {
   });
 }
 
-test('a conversation takes in what follows its last answer, a new one all of it; leading instructions hold for the turn', () => {
+test('a conversation takes the messages after the last of the assistant, a new one all; leading instructions hold for the turn', () => {
   const chat = parsed({
     messages: [
       { role: 'system', content: 'Be' },
@@ -153,7 +153,7 @@ test('what a request asks for is what the turn is set to', () => {
   assert.deepEqual([legacy.tools[0]?.name, legacy.tool_choice, legacy.parallel_tool_calls], ['f', { type: 'function', name: 'f' }, false]);
 });
 
-test('a conversation is named by our own header or field first, then by those of user interfaces', () => {
+test('a conversation is named by our own header or field first, then by the headers of chat UIs', () => {
   const named = (headers: Record<string, string>, fields: object = {}): unknown => sessionNameOf((name) => headers[name], parsed(fields));
   const explicit = { name: 'a', isFromUi: false };
   const ofInterface = { name: 'b', isFromUi: true };
