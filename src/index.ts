@@ -13,7 +13,7 @@ export { Turnkeep, type TurnkeepOptions } from './client/turnkeep.ts';
 export { createDataConverter } from './codec/data-converter.ts';
 export { type Config, ConfigError, readConfig } from './config/config.ts';
 export { type FailureCode, failureRules } from './domain/failure.ts';
-export { type Gateway, type GatewayDeps, startGateway } from './roles/gateway.ts';
+export { type Gateway, type GatewayOptions, startGateway } from './roles/gateway.ts';
 export { openSqliteStore } from './store/sqlite/open-store.ts';
 export type { Store } from './store/ports/store.ts';
 export { startWorker, type TurnWorker, type WorkerDeps } from './roles/worker.ts';

@@ -1,40 +1,40 @@
-/** The door: parses a request, calls the client library, writes the answer. */
+/** The gateway's HTTP application: all routes, and what holds for each of them (keys, limits, errors, the request log). */
 import { Hono } from 'hono';
 import { createAuthenticator, type ApiKey } from './http/auth.ts';
 import { chatRoutes } from './chat-completions/routes.ts';
 import { conversationsRoutes } from './conversations/routes.ts';
 import { crossOrigin } from './http/cors.ts';
-import type { GatewayEnv } from './http/env.ts';
 import { ApiError } from './http/errors.ts';
-import { modelsRoutes, type ModelsDeps, turnsRoutes } from './operator/models.ts';
-import { openApiOf } from './http/openapi.ts';
+import { modelsRoutes, type ModelsDeps } from './operator/models.ts';
+import { turnsRoutes } from './operator/turns.ts';
+import { openApiDocument } from './http/openapi.ts';
 import { type OperatorDeps, operatorRoutes } from './operator/routes.ts';
 import { createRateLimit } from './http/rate-limit.ts';
 import type { EndedRequest } from '../http/ended-request.ts';
 import { requestLog } from './http/request-log.ts';
 import { responsesRoutes } from './responses/routes.ts';
-import { Routes, type RouteSpec } from './http/route.ts';
-import type { SubmitDeps } from './submit.ts';
+import { type GatewayEnv, Routes, type RouteSpec } from './http/route.ts';
+import type { SubmitDeps } from './submit/submit-turn.ts';
 import { uiRoutes } from './ai-sdk/routes.ts';
 
-export interface GatewayDeps extends SubmitDeps, ModelsDeps, Omit<OperatorDeps, 'openApi'> {
+export interface AppDeps extends SubmitDeps, ModelsDeps, Omit<OperatorDeps, 'openApi'> {
   readonly version: string;
   readonly apiKeys: readonly ApiKey[];
-  /** Of one tenant; 0: no limit. */
+  /** For each tenant; 0: no limit. */
   readonly requestsPerSecond: number;
   /** Exact origins, or `*` alone, whose pages may call the API. */
   readonly corsOrigins: readonly string[];
   readonly onRequestEnd: (request: EndedRequest) => void;
   readonly onError: (error: unknown, requestId: string) => void;
-  /** How long a stream is silent before a comment is sent; 15 s unless told. */
+  /** How long a stream is silent before a comment is sent; 15 s by default. */
   readonly idleCommentMs?: number | undefined;
 }
 
-export function createApp(deps: GatewayDeps): Hono<GatewayEnv> {
+export function createApp(deps: AppDeps): Hono<GatewayEnv> {
   const app = new Hono<GatewayEnv>();
   const authenticate = createAuthenticator(deps.apiKeys);
   const limitRate = createRateLimit(deps.requestsPerSecond);
-  /** The tenant, if it may make a request now. */
+  /** The tenant of a request. Throws an `ApiError` where the key is unknown or the tenant's rate limit is reached. */
   const admit = (authorization: string | undefined): string => {
     const tenant = authenticate(authorization);
     limitRate(tenant);
@@ -44,18 +44,18 @@ export function createApp(deps: GatewayDeps): Hono<GatewayEnv> {
   app.use(requestLog(deps.onRequestEnd));
   app.use(crossOrigin({ origins: deps.corsOrigins, isOpen: deps.apiKeys.length === 0 }));
 
-  const atRoot = new Routes(app);
-  const { api, routes } = apiRoutes(deps, admit);
-  operatorRoutes(atRoot, {
+  const openRoutes = new Routes(app);
+  const { api, routes } = keyedRoutes(deps, admit);
+  operatorRoutes(openRoutes, {
     ...deps,
     openApi: () =>
-      openApiOf({
+      openApiDocument({
         version: deps.version,
         isKeyNeeded: deps.apiKeys.length > 0,
         routes: [
-          { prefix: '/v1', hasKey: true, specs: routes.specs.filter((spec) => !isOwn(spec)) },
-          { prefix: '', hasKey: true, specs: routes.specs.filter(isOwn) },
-          { prefix: '', hasKey: false, specs: atRoot.specs },
+          { prefix: '/v1', hasKey: true, specs: routes.specs.filter((spec) => !isOutsideV1(spec)) },
+          { prefix: '', hasKey: true, specs: routes.specs.filter(isOutsideV1) },
+          { prefix: '', hasKey: false, specs: openRoutes.specs },
         ],
       }),
   });
@@ -90,44 +90,41 @@ export function createApp(deps: GatewayDeps): Hono<GatewayEnv> {
   return app;
 }
 
-interface Api {
-  readonly api: Hono<GatewayEnv>;
-  readonly routes: Routes;
-}
-
-function apiRoutes(deps: GatewayDeps, admit: (authorization: string | undefined) => string): Api {
-  const { turnkeep } = deps;
+/** Everything that needs a key, where keys are set. */
+function keyedRoutes(
+  deps: AppDeps,
+  admit: (authorization: string | undefined) => string,
+): { readonly api: Hono<GatewayEnv>; readonly routes: Routes } {
   const api = new Hono<GatewayEnv>();
   const routes = new Routes(api, (c) => {
     c.set('tenant', admit(c.req.header('authorization')));
   });
-  const doorDeps = {
+  const serveDeps = {
     ...deps,
     onStreamError: (error: unknown): void => {
       deps.onError(error, 'stream');
     },
   };
-  responsesRoutes(routes, doorDeps);
-  chatRoutes(routes, doorDeps);
-  uiRoutes(routes, doorDeps);
-  conversationsRoutes(routes, turnkeep, deps.unsupported);
-
+  responsesRoutes(routes, serveDeps);
+  chatRoutes(routes, serveDeps);
+  uiRoutes(routes, serveDeps);
+  conversationsRoutes(routes, deps);
   modelsRoutes(routes, deps);
-  turnsRoutes(routes, turnkeep);
+  turnsRoutes(routes, deps.turnkeep);
   return { api, routes };
 }
 
-/** Not OpenAI's: clients look for it at the root. */
-function isOwn({ path }: RouteSpec): boolean {
+/** Not of OpenAI's API: clients look for these paths at the root. */
+function isOutsideV1({ path }: RouteSpec): boolean {
   return path.startsWith('/api/') || path.startsWith('/turns/');
 }
 
-/** Which methods a path takes, read off the routes themselves. */
+/** The methods that a path takes, for `allow`. */
 function allowedMethods(routes: readonly { method: string; path: string }[]): (path: string) => string[] {
   const patterns = routes
     .filter(({ method }) => method !== 'ALL')
     .map(({ method, path }) => ({ method, pattern: new RegExp(`^${path.replaceAll(/:[a-z]+/g, '[^/]+')}$`) }));
-  // Whatever can be read can be asked for its headers alone.
-  const named = (method: string): string[] => (method === 'GET' ? ['GET', 'HEAD'] : [method]);
-  return (path) => [...new Set(patterns.filter(({ pattern }) => pattern.test(path)).flatMap(({ method }) => named(method)))];
+  // Hono answers HEAD wherever there is a GET.
+  const withHead = (method: string): string[] => (method === 'GET' ? ['GET', 'HEAD'] : [method]);
+  return (path) => [...new Set(patterns.filter(({ pattern }) => pattern.test(path)).flatMap(({ method }) => withHead(method)))];
 }

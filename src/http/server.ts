@@ -1,7 +1,7 @@
 /**
- * Node's HTTP server with every wait for a client bounded, and no bound on an answer: a turn may take an hour.
- * Dribbled or missing headers, dribbled bodies and connections that say nothing at all end within these limits;
- * peers that are gone without a word are found by TCP itself.
+ * Node's HTTP server with a bound on every wait for a client, and none on a response: a turn may take an hour. Headers
+ * and bodies that come too slowly, and connections on which nothing comes, end within these limits; TCP's keep-alive
+ * finds peers that have vanished.
  */
 import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
@@ -9,12 +9,12 @@ import type { Duplex } from 'node:stream';
 export interface HttpLimits {
   /** From the connection, or the request before, to the end of the headers. */
   readonly headersTimeoutMs: number;
-  /** To the end of the body, also where nobody reads it. Longer than `BodyLimits` allows, whose answer is better. */
+  /** To the end of the body, also where no code reads it. Longer than `BodyLimits.timeoutMs`, which names the cause. */
   readonly requestTimeoutMs: number;
-  /** Between two requests. Longer than the minute that proxies keep theirs: the one who closes first loses no request. */
+  /** Between two requests. Longer than the minute of most proxies: a proxy that closes first loses no request. */
   readonly keepAliveTimeoutMs: number;
   readonly maxHeaderBytes: number;
-  /** How often the limits are looked at. */
+  /** How often Node checks the limits. */
   readonly checkEveryMs: number;
 }
 
@@ -28,15 +28,15 @@ const httpLimits: HttpLimits = {
 
 const keepAliveProbeAfterMs = 60_000;
 
-/** Statuses of what Node's parser and clocks complain of; whatever else is a 400. */
-const refusals: { readonly [code: string]: readonly [status: string, code: string, message: string] } = {
+/** Responses to what Node's parser and timeouts reject. Everything else is a 400. */
+const clientErrors: { readonly [code: string]: readonly [statusLine: string, code: string, message: string] } = {
   HPE_HEADER_OVERFLOW: ['431 Request Header Fields Too Large', 'headers_too_large', 'The headers are too large.'],
   HPE_CHUNK_EXTENSIONS_OVERFLOW: ['413 Content Too Large', 'request_too_large', 'The chunk extensions are too large.'],
   ERR_HTTP_REQUEST_TIMEOUT: ['408 Request Timeout', 'request_timeout', 'The request took too long to arrive.'],
 };
 
 export function createHttpServer(listener: RequestListener, limits: HttpLimits = httpLimits): Server {
-  const answers = new WeakMap<Duplex, ServerResponse>();
+  const responses = new WeakMap<Duplex, ServerResponse>();
   const server = createServer(
     {
       noDelay: true,
@@ -49,22 +49,22 @@ export function createHttpServer(listener: RequestListener, limits: HttpLimits =
       connectionsCheckingInterval: limits.checkEveryMs,
     },
     (incoming, outgoing) => {
-      answers.set(incoming.socket, outgoing);
+      responses.set(incoming.socket, outgoing);
       listener(incoming, outgoing);
     },
   );
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    const answer = answers.get(socket);
-    const isAnswering = answer?.headersSent === true && !answer.writableFinished;
-    // In the middle of an answer there is nothing left to say.
-    if (isAnswering || !socket.writable || error.code === 'ECONNRESET') socket.destroy();
-    else socket.end(refusalOf(error.code), () => socket.destroy());
+    const response = responses.get(socket);
+    const isResponding = response?.headersSent === true && !response.writableFinished;
+    // In the middle of a response there is no place for another.
+    if (isResponding || !socket.writable || error.code === 'ECONNRESET') socket.destroy();
+    else socket.end(errorResponse(error.code), () => socket.destroy());
   });
   return server;
 }
 
-function refusalOf(code = ''): string {
-  const [status, told, message] = refusals[code] ?? ['400 Bad Request', 'invalid_http', 'This is not valid HTTP.'];
-  const body = JSON.stringify({ error: { message, type: 'invalid_request_error', param: null, code: told } });
-  return `HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
+function errorResponse(nodeCode = ''): string {
+  const [statusLine, code, message] = clientErrors[nodeCode] ?? ['400 Bad Request', 'invalid_http', 'This is not valid HTTP.'];
+  const body = JSON.stringify({ error: { message, type: 'invalid_request_error', param: null, code } });
+  return `HTTP/1.1 ${statusLine}\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
 }

@@ -17,37 +17,43 @@ import type { EndedRequest } from '../http/ended-request.ts';
 import { Metrics } from '../metrics/metrics.ts';
 import { observed } from '../metrics/observed-store.ts';
 import { createProvider } from '../providers/create-provider.ts';
-import { unsupportedBy, unsupportedItem } from '../domain/provider-capabilities.ts';
 import type { Store } from '../store/ports/store.ts';
 import { readVersion } from '../config/version.ts';
 
-export interface GatewayDeps {
+export interface GatewayOptions {
   readonly config: Config;
   readonly connection: NativeConnection;
   readonly store: Store;
   readonly log: Logger;
   /** A worker polls over the same connection, so turns may start eagerly. */
   readonly hasWorker?: boolean;
-  /** Those of the process, where there are several roles in it. */
+  /** The process's own, where it has several roles. */
   readonly metrics?: Metrics;
-  /** How long a stream is silent before a comment is sent; 15 s unless told. */
+  /** How long a stream is silent before a comment is sent; 15 s by default. */
   readonly idleCommentMs?: number | undefined;
 }
 
 export interface Gateway {
   readonly url: string;
-  /** Takes no new requests, lets running ones end within the drain time, then cuts them: viewers resume elsewhere. */
+  /** Accepts no new requests, lets running ones end within the drain time, then cuts them: viewers resume elsewhere. */
   close(): Promise<void>;
 }
 
 const version = readVersion();
 
-const idleLookMs = 50;
+const idleCheckMs = 50;
 
-/** Asked every few seconds by machines: not worth a line each. */
+/** Logged at level debug: machines call them every few seconds. */
 const probes = new Set(['/healthz', '/readyz', '/metrics']);
 
-export async function startGateway({ config, connection, log, hasWorker = false, idleCommentMs, ...deps }: GatewayDeps): Promise<Gateway> {
+export async function startGateway({
+  config,
+  connection,
+  log,
+  hasWorker = false,
+  idleCommentMs,
+  ...deps
+}: GatewayOptions): Promise<Gateway> {
   const metrics = deps.metrics ?? new Metrics();
   const store = observed(deps.store, {
     metrics,
@@ -70,17 +76,14 @@ export async function startGateway({ config, connection, log, hasWorker = false,
   const app = createApp({
     turnkeep,
     version,
-    unsupported: {
-      by: (request) => unsupportedBy(config.provider.api, request),
-      among: (items) => unsupportedItem(config.provider.api, items, 'items'),
-    },
+    providerApi: config.provider.api,
     apiKeys: config.apiKeys,
     requestsPerSecond: config.quotas.requestsPerSecond,
     corsOrigins: config.corsOrigins,
     defaultModel: config.provider.model,
     idleCommentMs,
     listModels: () => provider.listModels(AbortSignal.timeout(config.limits.connectTimeoutMs)),
-    unready: createReadiness({ client, store, namespace: config.temporal.namespace, taskQueue: config.taskQueue }),
+    unreadyReasons: createReadiness({ client, store, namespace: config.temporal.namespace, taskQueue: config.taskQueue }),
     metrics: async () => ({ contentType: metrics.contentType, text: await metrics.text() }),
     onRequestEnd,
     onError: (error, requestId) => {
@@ -98,9 +101,9 @@ export async function startGateway({ config, connection, log, hasWorker = false,
   });
   const listener = getRequestListener(app.fetch, {
     overrideGlobalObjects: false,
-    // Of HTTP/1.0, whose probes and proxies need not send one.
+    // For requests without a `host` header, which HTTP/1.0 allows.
     hostname: 'localhost',
-    // Without it these would be refused without a word.
+    // Without it these get a 400 with an empty body.
     errorHandler: (error) => (error instanceof RequestError ? invalidRequest(error.message).toResponse() : undefined),
   });
   const server = createHttpServer((incoming, outgoing) => {
@@ -120,10 +123,10 @@ export async function startGateway({ config, connection, log, hasWorker = false,
           resolve();
         });
       });
-      // A connection becomes idle when its answer ends: clients and proxies would keep it for as long as they may.
+      // A connection becomes idle when its response ends. Clients and proxies would keep it open as long as they may.
       const idle = setInterval(() => {
         server.closeIdleConnections();
-      }, idleLookMs);
+      }, idleCheckMs);
       server.closeIdleConnections();
       const cut = setTimeout(() => {
         server.closeAllConnections();

@@ -1,4 +1,4 @@
-/** What a provider's API has no words for is refused by the field's name. */
+/** What a provider's API cannot express is found, and named as the request names it. */
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import type { InputPart, NewItem, Role } from '../../src/domain/item.ts';
@@ -20,7 +20,7 @@ const param = (api: 'chat' | 'responses', made: Partial<ResponseSettings>, ...it
   unsupportedBy(api, { settings: { ...settings, ...made }, items })?.param;
 
 void suite('settings', () => {
-  const refused: readonly (readonly [made: Partial<ResponseSettings>, chat: string | undefined, responses?: string])[] = [
+  const unsupported: readonly (readonly [made: Partial<ResponseSettings>, chat: string | undefined, responses?: string])[] = [
     [{ truncation: 'auto' }, 'truncation'],
     [{ max_tool_calls: 1 }, 'max_tool_calls'],
     [{ stop: ['END'] }, undefined, 'stop'],
@@ -29,13 +29,13 @@ void suite('settings', () => {
     [{ reasoning: { effort: null, summary: 'detailed' } }, 'reasoning.summary'],
     [{ include: ['reasoning.encrypted_content', 'message.output_text.logprobs'] }, 'include[1]', 'include[1]'],
   ];
-  for (const [made, chat, responses] of refused) {
+  for (const [made, chat, responses] of unsupported) {
     void test(JSON.stringify(made), () => {
       assert.equal(param('chat', made, hello), chat);
       assert.equal(param('responses', made, hello), responses);
     });
   }
-  const passed: readonly Partial<ResponseSettings>[] = [
+  const supported: readonly Partial<ResponseSettings>[] = [
     {},
     { truncation: 'disabled', reasoning: { effort: 'high', summary: 'auto' } },
     { presence_penalty: 1, frequency_penalty: -1, temperature: 0, top_p: 1, max_output_tokens: 5 },
@@ -44,8 +44,8 @@ void suite('settings', () => {
     { text: { format: { type: 'json_object' }, verbosity: 'low' }, service_tier: 'flex', safety_identifier: 's', user: 'u' },
     { store: false, background: true, metadata: { a: 'b' }, prompt_cache_key: 'k', prompt_cache_retention: '24h' },
   ];
-  for (const made of passed) {
-    void test(`${JSON.stringify(made)} is said by both`, () => {
+  for (const made of supported) {
+    void test(`${JSON.stringify(made)} is supported by both`, () => {
       for (const api of apis) assert.equal(param(api, made, hello), undefined);
     });
   }
@@ -65,7 +65,7 @@ void suite('items', () => {
     [[{ type: 'function_call', status: 'completed', call_id: 'a', name: 'f', arguments: '{' }], undefined],
   ];
   for (const [items, chat, responses] of rows) {
-    void test(`${JSON.stringify(items)}: ${chat ?? 'said'}`, () => {
+    void test(`${JSON.stringify(items)}: ${chat ?? 'supported'}`, () => {
       assert.equal(param('chat', {}, ...items), chat);
       assert.equal(param('responses', {}, ...items), responses);
     });

@@ -1,11 +1,11 @@
 /** A turn's journal as the worker writes it, for translators to read. */
 import { defaultSettings } from '../../src/domain/response-settings.ts';
 import type { ModelDelta } from '../../src/domain/model.ts';
-import type { ResponseEvent } from '../../src/domain/response-event.ts';
+import { journalRowOf, type ResponseEvent } from '../../src/domain/response-event.ts';
 import { newResponse } from '../../src/domain/response.ts';
 import { ResponseStream } from '../../src/domain/response-stream.ts';
 import type { TurnOutcome } from '../../src/domain/turn-outcome.ts';
-import { type SsePayload, translating, type Translator } from '../../src/gateway/stream/translation.ts';
+import { type SsePayload, startTranslation, type Translator } from '../../src/gateway/stream/encode.ts';
 
 export const say = (text: string): ModelDelta => ({ type: 'text', text });
 export const think = (text: string, item = ''): ModelDelta => ({ type: 'reasoning', text, item });
@@ -39,5 +39,5 @@ export function recorded(deltas: readonly ModelDelta[], end: TurnOutcome): reado
 }
 
 export function translated<State>(translator: Translator<State>, events: readonly ResponseEvent[]): readonly SsePayload[] {
-  return events.flatMap(translating(translator));
+  return startTranslation(translator)(events.map(journalRowOf));
 }

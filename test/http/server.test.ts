@@ -70,8 +70,8 @@ async function listen(listener: RequestListener, own: Partial<HttpLimits> = {}):
 
 const never: RequestListener = () => assert.fail('no request is whole');
 
-/** Status, headers and JSON of one answer. */
-function answerIn(heard: string): { status: number; isClosing: boolean; code: unknown } {
+/** What matters of one whole response. */
+function responseIn(heard: string): { status: number; isClosing: boolean; code: unknown } {
   const [head = '', body = ''] = heard.split('\r\n\r\n');
   const { error } = JSON.parse(/\{.*\}/.exec(body)?.[0] ?? '') as { error: { code: unknown; type: unknown; param: unknown } };
   assert.deepEqual([error.type, error.param], ['invalid_request_error', null]);
@@ -79,7 +79,7 @@ function answerIn(heard: string): { status: number; isClosing: boolean; code: un
   return { status: Number(head.slice(9, 12)), isClosing: /^connection: close\r?$/im.test(head), code: error.code };
 }
 
-/** Reads the body as the gateway does, and answers with what came of it. */
+/** Reads the body as the gateway does, and responds with what it read or with its error. */
 function reading(bodyTimeoutMs: number, bytes = 1_000): RequestListener {
   return (incoming, outgoing) => {
     readJson(incoming, { bytes, timeoutMs: bodyTimeoutMs }).then(
@@ -96,14 +96,14 @@ function reading(bodyTimeoutMs: number, bytes = 1_000): RequestListener {
 test('a connection that says nothing is ended', options, async () => {
   await using listening = await listen(never);
   const client = await listening.open();
-  assert.deepEqual(answerIn(await client.heard), { status: 408, isClosing: true, code: 'request_timeout' });
+  assert.deepEqual(responseIn(await client.heard), { status: 408, isClosing: true, code: 'request_timeout' });
 });
 
 test('headers that are dribbled are ended, however steadily they come', options, async () => {
   await using listening = await listen(never, { maxHeaderBytes: 1_000_000_000 });
   const client = await listening.open();
   client.send('GET / HTTP/1.1\r\nhost: x\r\nx: ');
-  assert.deepEqual(answerIn(await client.dribble('a')), { status: 408, isClosing: true, code: 'request_timeout' });
+  assert.deepEqual(responseIn(await client.dribble('a')), { status: 408, isClosing: true, code: 'request_timeout' });
 });
 
 test('a half-open connection, which sent its FIN in the middle of a request, is ended', options, async () => {
@@ -117,24 +117,24 @@ test('a body that is dribbled gets a 408 as JSON, however steadily it comes', op
   await using listening = await listen(reading(100, 1_000_000_000), { requestTimeoutMs: 10_000 });
   const client = await listening.open();
   client.send('POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n');
-  assert.deepEqual(answerIn(await client.dribble('1\r\n \r\n')), { status: 408, isClosing: true, code: 'request_timeout' });
+  assert.deepEqual(responseIn(await client.dribble('1\r\n \r\n')), { status: 408, isClosing: true, code: 'request_timeout' });
 });
 
 test('a body that nobody reads is bounded all the same', options, async () => {
   await using listening = await listen(() => undefined);
   const client = await listening.open();
   client.send('POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n\r\n12');
-  assert.deepEqual(answerIn(await client.heard), { status: 408, isClosing: true, code: 'request_timeout' });
+  assert.deepEqual(responseIn(await client.heard), { status: 408, isClosing: true, code: 'request_timeout' });
 });
 
 test('a body over its limit gets a 413 as JSON, announced or not', options, async () => {
   await using listening = await listen(reading(10_000), { requestTimeoutMs: 10_000 });
   const announced = await listening.open();
   announced.send('POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 1001\r\n\r\n');
-  assert.deepEqual(answerIn(await announced.heard), { status: 413, isClosing: true, code: 'request_too_large' });
+  assert.deepEqual(responseIn(await announced.heard), { status: 413, isClosing: true, code: 'request_too_large' });
   const chunked = await listening.open();
   chunked.send(`POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n3e9\r\n${'x'.repeat(1_001)}\r\n`);
-  assert.deepEqual(answerIn(await chunked.heard), { status: 413, isClosing: true, code: 'request_too_large' });
+  assert.deepEqual(responseIn(await chunked.heard), { status: 413, isClosing: true, code: 'request_too_large' });
 });
 
 test('a body that is cut off is an error of the client, not one of ours', options, async () => {
@@ -155,13 +155,13 @@ test('headers over their limit get a 431, what is not HTTP a 400, as JSON', opti
   await using listening = await listen(never);
   const fat = await listening.open();
   fat.send(`GET / HTTP/1.1\r\nhost: x\r\nx: ${'a'.repeat(3_000)}\r\n\r\n`);
-  assert.deepEqual(answerIn(await fat.heard), { status: 431, isClosing: true, code: 'headers_too_large' });
+  assert.deepEqual(responseIn(await fat.heard), { status: 431, isClosing: true, code: 'headers_too_large' });
   const odd = await listening.open();
   odd.send('\u0016\u0003\u0001 is how TLS begins\r\n\r\n');
-  assert.deepEqual(answerIn(await odd.heard), { status: 400, isClosing: true, code: 'invalid_http' });
+  assert.deepEqual(responseIn(await odd.heard), { status: 400, isClosing: true, code: 'invalid_http' });
 });
 
-test('an answer may last longer than every limit, and is not mixed with an error', options, async () => {
+test('a response may last longer than every limit, and no error is mixed into it', options, async () => {
   await using listening = await listen((_, outgoing) => {
     outgoing.writeHead(200, { 'content-type': 'text/plain' });
     outgoing.write('first');
@@ -173,7 +173,7 @@ test('an answer may last longer than every limit, and is not mixed with an error
   assert.match(await client.heard, /^HTTP\/1\.1 200 OK[^]*first[^]* last[^]*$/);
 });
 
-test('nonsense sent during an answer cuts it: no error is written into the middle of a stream', options, async () => {
+test('nonsense sent during a response cuts it: no error is written into the middle of a stream', options, async () => {
   await using listening = await listen((_, outgoing) => {
     outgoing.writeHead(200, { 'content-type': 'text/plain' });
     outgoing.write('first');

@@ -1,4 +1,4 @@
-/** The AI SDK's door, told with the AI SDK's own chat. */
+/** The UI message stream, with the AI SDK's own chat. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { DefaultChatTransport, lastAssistantMessageIsCompleteWithToolCalls, readUIMessageStream, type UIMessage } from 'ai';
@@ -56,7 +56,7 @@ test("a turn is shown in the protocol's own words, under the protocol's own head
   );
 });
 
-story('a chat of several turns is one conversation, told from what turnkeep has', async (world) => {
+story('a chat of several turns is one conversation, and the model is shown what turnkeep has of it', async (world) => {
   const ui = new UiChat(world.url, chatOf(world), { body: { instructions: 'Be brief.' } });
   await ui.sendMessage({ text: 'one' });
   await ui.sendMessage({ text: 'two' });
@@ -82,14 +82,14 @@ test('T7 · whoever resumes sees the message from its beginning to its end; with
   await using world = await World.open();
   world.model.enqueue([sseHead, chat.content('Hel'), hold('more'), chat.content('lo'), chat.finish(), done, end]);
   const first = new UiChat(world.url, chatOf(world));
-  const told = first.sendMessage({ text: 'hi' });
+  const sending = first.sendMessage({ text: 'hi' });
   await first.untilText('Hel');
   const second = new UiChat(world.url, chatOf(world), { messages: first.messages.slice(0, 1) });
   const resumed = second.resumeStream();
   await second.untilText('Hel');
   // Leaving is no stopping.
   await first.stop();
-  await told;
+  await sending;
   world.model.release('more');
   await resumed;
   assert.deepEqual(second.told, [
@@ -107,10 +107,10 @@ test('T5 · stop ends the turn for every viewer, and what was shown stays', asyn
   await using world = await World.open();
   world.model.enqueue([sseHead, chat.content('Hel'), stall], chatAnswer('fine'));
   const ui = new UiChat(world.url, chatOf(world));
-  const told = ui.sendMessage({ text: 'hi' });
+  const sending = ui.sendMessage({ text: 'hi' });
   await ui.untilText('Hel');
   const stopped = await world.call('POST', `/api/chat/${chatOf(world)}/stop`);
-  await told;
+  await sending;
   assert.deepEqual(stopped, { status: 200, body: { id: ui.lastMessage?.id, status: 'cancelled' } });
   await world.model.hungUp(1);
   assert.deepEqual([ui.status, ui.text], ['ready', 'Hel']);
@@ -128,16 +128,16 @@ test('T2 · a turn that fails is an error in the chat, with what was shown befor
   await using world = await World.open();
   world.model.enqueue([sseHead, chat.content('Hel'), hold('cut'), reset]);
   const ui = new UiChat(world.url, chatOf(world));
-  const told = ui.sendMessage({ text: 'hi' });
+  const sending = ui.sendMessage({ text: 'hi' });
   await ui.untilText('Hel');
   world.model.release('cut');
-  await told;
+  await sending;
   assert.deepEqual([ui.status, ui.text], ['error', 'Hel']);
   assert.match(ui.error?.message ?? '', /^stream_interrupted: /);
   assert.equal(world.model.requests.length, 1);
 });
 
-story('another answer takes the place of the one it was asked instead of', async (world) => {
+story('another answer takes the place of the first', async (world) => {
   const ui = new UiChat(world.url, chatOf(world));
   await ui.sendMessage({ text: 'one' });
   await ui.sendMessage({ text: 'two' });
@@ -192,7 +192,7 @@ test('T1 · the same message posted twice is one turn, and both viewers read the
   assert.equal(world.model.requests.length, 1);
 });
 
-test('T1 · a conversation whose newest turn was deleted is not told its own past again', async () => {
+test('T1 · a conversation whose newest turn was deleted does not take its own past again', async () => {
   await using world = await World.open();
   world.model.enqueue(chatAnswer('Hello'), chatAnswer('Fine'));
   const first = await post(world, { id: chatOf(world), messages: [question('u1', 'hi')] });
@@ -208,7 +208,7 @@ test('T1 · a conversation whose newest turn was deleted is not told its own pas
   ]);
 });
 
-test("the client's own tools: the calls go out, their outputs come back, one message tells it all", async () => {
+test("the client's own tools: the calls go out, their outputs come back, one message shows it all", async () => {
   await using world = await World.open();
   world.model.enqueue(chatToolCalls({ id: 'call_a', name: 'weather', arguments: { city: 'Oslo' } }), [
     sseHead,
@@ -227,13 +227,13 @@ test("the client's own tools: the calls go out, their outputs come back, one mes
     },
     sendAutomaticallyWhen: lastAssistantMessageIsCompleteWithToolCalls,
   });
-  const told = ui.sendMessage({ text: 'Oslo?' });
+  const sending = ui.sendMessage({ text: 'Oslo?' });
   await ui.untilText('Cold');
   const resumed = new UiChat(world.url, chatOf(world), { messages: ui.messages.slice(0, 1) });
   const seen = resumed.resumeStream();
   await resumed.untilText('Cold');
   world.model.release('more');
-  await Promise.all([told, seen]);
+  await Promise.all([sending, seen]);
   await ui.untilText('Cold.');
   const parts = (message: UIMessage | undefined): unknown[] =>
     (message?.parts ?? []).map((part) =>

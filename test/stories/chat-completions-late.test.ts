@@ -1,4 +1,4 @@
-/** A whole answer that takes longer than its headers may wait. */
+/** A blocking completion that takes longer than its headers may wait. */
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -8,13 +8,12 @@ import { Hono } from 'hono';
 import { Dispatcher } from '../../src/client/dispatcher.ts';
 import { Turnkeep } from '../../src/client/turnkeep.ts';
 import { chatRoutes } from '../../src/gateway/chat-completions/routes.ts';
-import type { GatewayEnv } from '../../src/gateway/http/env.ts';
-import { Routes } from '../../src/gateway/http/route.ts';
+import { type GatewayEnv, Routes } from '../../src/gateway/http/route.ts';
 import { chat, done, end, hold, reset, type Script, sseHead } from '../../src/testing/model-server/index.ts';
 import { World } from '../support/world.ts';
 
-/** The door alone, without any patience: headers go out at once. */
-async function impatientDoor(world: World): Promise<{ url: string; close: () => void }> {
+/** The Chat Completions routes alone; headers wait for no time at all. */
+async function startImpatientServer(world: World): Promise<{ url: string; close: () => void }> {
   const dispatcher = new Dispatcher({ workflows: world.temporal.workflow, taskQueue: world.config.taskQueue, isEager: false });
   const app = new Hono<GatewayEnv>();
   app.use(async (c, next) => {
@@ -27,7 +26,7 @@ async function impatientDoor(world: World): Promise<{ url: string; close: () => 
   chatRoutes(new Routes(app), {
     turnkeep,
     defaultModel: 'scripted',
-    unsupported: { by: () => undefined, among: () => undefined },
+    providerApi: world.config.provider.api,
     headersWithinMs: 0,
     onStreamError: (error) => {
       throw error;
@@ -42,20 +41,20 @@ async function impatientDoor(world: World): Promise<{ url: string; close: () => 
 }
 
 for (const [name, script, expected] of [
-  ['an answer', [sseHead, chat.content('Hel'), hold('go'), chat.content('lo'), chat.finish(), done, end], 'Hello'],
+  ['a completion', [sseHead, chat.content('Hel'), hold('go'), chat.content('lo'), chat.finish(), done, end], 'Hello'],
   ['a failure', [sseHead, chat.content('Hel'), hold('go'), reset], 'stream_interrupted'],
 ] as const satisfies readonly (readonly [string, Script, string])[]) {
   test(`${name} that comes late has its headers before it, and is the body all the same`, async () => {
     await using world = await World.open();
     world.model.enqueue(script);
-    const door = await impatientDoor(world);
+    const server = await startImpatientServer(world);
     try {
-      const response = await fetch(`${door.url}/chat/completions`, {
+      const response = await fetch(`${server.url}/chat/completions`, {
         method: 'POST',
         headers: { 'content-type': 'application/json' },
         body: JSON.stringify({ messages: [{ role: 'user', content: 'hi' }] }),
       });
-      // The answer is held back, and the headers are here.
+      // The model is held in the middle of its text, and the headers are here.
       assert.equal(response.status, 200);
       assert.match(response.headers.get('x-turnkeep-response-id') ?? '', /^resp_/);
       assert.equal(response.headers.get('x-request-id'), 'req_late');
@@ -64,7 +63,7 @@ for (const [name, script, expected] of [
       const body = (await response.json()) as { choices?: { message: { content: string } }[]; error?: { code: string } };
       assert.equal(body.choices?.[0]?.message.content ?? body.error?.code, expected);
     } finally {
-      door.close();
+      server.close();
     }
   });
 }

@@ -1,4 +1,4 @@
-/** The Chat Completions door, told with the stock client. */
+/** Chat Completions, with the stock client. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import OpenAI, { APIError } from 'openai';
@@ -38,7 +38,7 @@ async function failureOf(promise: PromiseLike<unknown>): Promise<APIError> {
   throw new Error('it did not fail');
 }
 
-test('a whole answer and a streamed one say the same', async () => {
+test('a whole completion and a streamed one say the same', async () => {
   await using world = await World.open();
   const whole = await world.client.chat.completions.create(hi);
   assert.match(whole.id, /^chatcmpl-[0-9a-f]{48}$/);
@@ -80,7 +80,7 @@ test('the paths with and without /v1 are the same, and a wrong method is 405', a
   assert.equal((await world.call('GET', '/v1/chat/completions')).status, 405);
 });
 
-test('an unknown field, and one that cannot be told to every provider, is refused by its name', async () => {
+test('an unknown field, and one that not every provider can be sent, is an error that names it', async () => {
   await using world = await World.open();
   for (const [fields, param] of [
     [{ n: 2 }, 'n'],
@@ -113,13 +113,13 @@ test('what only this API knows reaches a provider of this API, and another is no
   }
 });
 
-test('harmless defaults of other clients are no reason to refuse', async () => {
+test('harmless defaults of other clients are accepted', async () => {
   await using world = await World.open();
   const defaults = { n: 1, stop: null, seed: null, logprobs: false, top_logprobs: 0, logit_bias: {}, modalities: ['text'], user: 'u' };
   assert.equal((await world.call('POST', '/v1/chat/completions', { ...hi, ...defaults })).status, 200);
 });
 
-test('a parsed answer comes back as an object', async () => {
+test('a parsed completion comes back as an object', async () => {
   await using world = await World.open();
   world.model.enqueue(chatAnswer('{"city":', '"Oslo"}'));
   const parsed = await world.client.chat.completions.parse({
@@ -163,9 +163,9 @@ for (const streams of [false, true]) {
       : world.client.chat.completions.runTools(request);
     assert.equal(await runner.finalContent(), 'Cold, and warm.');
     assert.deepEqual(asked, [{ city: 'Oslo' }, { city: 'Rome' }]);
-    const told = world.model.requests[1]?.body as { messages: { role: string; tool_call_id?: string; content: string }[] };
+    const sent = world.model.requests[1]?.body as { messages: { role: string; tool_call_id?: string; content: string }[] };
     assert.deepEqual(
-      told.messages.filter(({ role }) => role === 'tool').map((message) => [message.tool_call_id, message.content]),
+      sent.messages.filter(({ role }) => role === 'tool').map((message) => [message.tool_call_id, message.content]),
       [
         ['call_a', 'weather of Oslo'],
         ['call_b', 'weather of Rome'],
@@ -206,14 +206,14 @@ test('reasoning is shown as chat user interfaces know it', async () => {
   });
 });
 
-test('an answer that met its limit says length', async () => {
+test('a completion that met its limit says length', async () => {
   await using world = await World.open();
   world.model.enqueue([sseHead, chat.content('Once'), chat.finish('length'), done, end]);
   const whole = await world.client.chat.completions.create({ ...hi, max_tokens: 1 });
   assert.deepEqual([whole.choices[0]?.finish_reason, whole.choices[0]?.message.content], ['length', 'Once']);
 });
 
-test('T2 · a whole answer that fails has an HTTP status that no stock client asks again', async () => {
+test('T2 · a whole completion that fails has an HTTP status that no stock client retries', async () => {
   await using world = await World.open();
   world.model.enqueue([sseHead, chat.content('Hel'), hold('cut'), reset]);
   const client = new OpenAI({ baseURL: `${world.url}/v1`, apiKey: 'none', maxRetries: 2 });
@@ -227,7 +227,7 @@ test('T2 · a whole answer that fails has an HTTP status that no stock client as
 });
 
 story(
-  'T2 · a streamed answer that fails raises in the stock client, with what was shown before it, and is not asked again',
+  'T2 · a streamed completion that fails raises in the stock client, with what was shown before it, and is not retried',
   async (world) => {
     const client = new OpenAI({ baseURL: `${world.url}/v1`, apiKey: 'none', maxRetries: 2 });
     const stream = await client.chat.completions.create({ ...hi, stream: true });
@@ -261,7 +261,7 @@ test('a failed stream ends without [DONE], so that clients which know no errors 
   assert.ok(!lines.some((line) => line.includes('[DONE]') || line.includes('"finish_reason":"')));
 });
 
-test('T5 · a cancelled answer stops: what was shown is the answer', async () => {
+test('T5 · a cancelled completion stops: what was shown is its text', async () => {
   await using world = await World.open();
   world.model.enqueue([sseHead, chat.content('Hel'), stall]);
   const { data: stream, response } = await world.client.chat.completions.create({ ...hi, stream: true }).withResponse();
@@ -282,8 +282,8 @@ story('a conversation is named by a header: only what is new is taken in, the in
   const headers = { 'x-openwebui-chat-id': world.config.taskQueue };
   const system = { role: 'system' as const, content: 'Be brief.' };
   const first = await world.client.chat.completions.create({ ...hi, messages: [system, user('one')] }, { headers });
-  const answer = { role: 'assistant' as const, content: first.choices[0]?.message.content ?? '' };
-  const second = [system, user('one'), answer, user('two')];
+  const reply = { role: 'assistant' as const, content: first.choices[0]?.message.content ?? '' };
+  const second = [system, user('one'), reply, user('two')];
   await world.client.chat.completions.create({ ...hi, messages: second }, { headers });
   assert.deepEqual(lastAsked(world), [
     ['system', 'Be brief.'],
@@ -332,7 +332,7 @@ test('a chat is kept only when it is asked for, or belongs to a conversation', a
   for await (const _ of stream);
 });
 
-test('T1 · a first answer lost at the socket and asked for again by the stock client is one turn', async () => {
+test('T1 · a first response lost at the socket and asked for again by the stock client is one turn', async () => {
   await using world = await World.open();
   let posts = 0;
   const client = new OpenAI({

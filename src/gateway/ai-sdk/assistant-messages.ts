@@ -1,15 +1,15 @@
 /**
- * The turns of a conversation as a user interface knows them: one message of the assistant may be several turns, since a
- * turn ends with the calls of the client's own tools and the next one brings their outputs.
+ * The turns of a conversation as the AI SDK's UI sees them. One message of the assistant may be several turns: a turn ends
+ * with the calls of the client's own tools, and the next one brings their outputs.
  */
 import type { SessionRow } from '../../domain/session.ts';
 import type { TurnRow } from '../../domain/turn.ts';
 import type { Turnkeep } from '../../client/turnkeep.ts';
 
-/** Its turns, oldest first. The message has the id of the first. */
-export type Answer = readonly [TurnRow, ...TurnRow[]];
+/** The turns of one message, oldest first. The message has the id of the first. */
+export type AssistantMessage = readonly [TurnRow, ...TurnRow[]];
 
-export class Answers {
+export class AssistantMessages {
   readonly #turnkeep: Turnkeep;
   readonly #tenant: string;
 
@@ -18,50 +18,51 @@ export class Answers {
     this.#tenant = tenant;
   }
 
-  /** The answer that ends with this turn. @param before what the turn follows, where its row does not say so yet */
-  async endingWith(turn: TurnRow, before: string | null = turn.previous): Promise<Answer> {
+  /** The message that ends with this turn. @param before the turn before it, where the row does not name that yet */
+  async endingWith(turn: TurnRow, before: string | null = turn.previous): Promise<AssistantMessage> {
     if (!bringsOutputs(turn) || before === null) return [turn];
     const previous = await this.#turnkeep.readTurn(this.#tenant, before);
     if (previous === undefined) return [turn];
     return [...(await this.endingWith(previous)), turn] as [TurnRow, ...TurnRow[]];
   }
 
-  /** The answers of a conversation, newest first, each read when it is asked for. */
-  async *of(session: SessionRow): AsyncGenerator<Answer> {
+  /** The messages of a conversation, newest first, each read when the loop gets to it. */
+  async *newestFirst(session: SessionRow): AsyncGenerator<AssistantMessage> {
     let id = session.leaf;
     while (id !== null) {
       const turn = await this.#turnkeep.readTurn(this.#tenant, id);
       if (turn === undefined) return;
-      const answer = await this.endingWith(turn);
-      yield answer;
-      id = answer[0].previous;
+      const message = await this.endingWith(turn);
+      yield message;
+      id = message[0].previous;
     }
   }
 
-  async newest(session: SessionRow): Promise<Answer | undefined> {
-    for await (const answer of this.of(session)) return answer;
+  async newest(session: SessionRow): Promise<AssistantMessage | undefined> {
+    for await (const message of this.newestFirst(session)) return message;
     return undefined;
   }
 
-  /** The answer that came right after this one; without one, the first of the conversation. */
-  async after(session: SessionRow, id: string | undefined): Promise<Answer | undefined> {
-    let later: Answer | undefined;
-    for await (const answer of this.of(session)) {
-      if (answer[0].id === id) return later;
-      later = answer;
+  /** The message right after the one of this id; without an id, the first of the conversation. */
+  async after(session: SessionRow, id: string | undefined): Promise<AssistantMessage | undefined> {
+    let later: AssistantMessage | undefined;
+    for await (const message of this.newestFirst(session)) {
+      if (message[0].id === id) return later;
+      later = message;
     }
-    // A name that is not of this conversation tells nothing about a place in it.
+    // An id of another conversation has no place in this one.
     return id === undefined ? later : undefined;
   }
 
-  /** The answer of this name, if it is one of this conversation. */
-  async named(session: SessionRow, id: string): Promise<Answer | undefined> {
+  /** The message of this id, if it is in this conversation. */
+  async byId(session: SessionRow, id: string): Promise<AssistantMessage | undefined> {
     if ((await this.#turnkeep.readTurn(this.#tenant, id))?.session !== session.id) return undefined;
-    for await (const answer of this.of(session)) if (answer[0].id === id) return answer;
+    for await (const message of this.newestFirst(session)) if (message[0].id === id) return message;
     return undefined;
   }
 }
 
+/** Is this turn the second half of a message: the outputs of the calls that the turn before made? */
 function bringsOutputs({ input }: TurnRow): boolean {
   return input.length > 0 && input.every((item) => item.type === 'function_call_output');
 }

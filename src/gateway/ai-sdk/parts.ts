@@ -1,17 +1,17 @@
 /** A turn's events as the parts of the AI SDK's UI message stream (version 1, as AI SDK 5 to 7 read it). Pure. */
 import type { ResponseEvent } from '../../domain/response-event.ts';
 import type { ResponseObject } from '../../domain/response.ts';
-import { done, type SsePayload, type Translator } from '../stream/translation.ts';
+import { sseDone, type SsePayload, type Translator } from '../stream/encode.ts';
 
 export interface PartsOptions {
-  /** The message these parts belong to; without it, the one named after the response. */
+  /** The message these parts belong to; the response's id by default. */
   readonly messageId?: string;
-  /** Its beginning has been told already. */
+  /** The message has begun before: no `start`. */
   readonly isContinued?: boolean;
 }
 
 export interface PartsState {
-  /** The call's own id, by `output_index`. */
+  /** The `call_id` of each call by its `output_index`, for deltas, which have only that. */
   readonly calls: Readonly<Record<number, string>>;
 }
 
@@ -26,7 +26,7 @@ export function uiParts({ messageId, isContinued = false }: PartsOptions = {}): 
       }
       case 'response.content_part.added':
         return [state, [{ type: 'text-start', id: partId(event.item_id, event.content_index) }]];
-      // A refusal is what the model says; this protocol knows no other word for it.
+      // This protocol has no part for a refusal: it is text.
       case 'response.output_text.delta':
       case 'response.refusal.delta':
         return [state, [{ type: 'text-delta', id: partId(event.item_id, event.content_index), delta: event.delta }]];
@@ -49,7 +49,7 @@ export function uiParts({ messageId, isContinued = false }: PartsOptions = {}): 
       case 'response.function_call_arguments.delta':
         return [state, [{ type: 'tool-input-delta', toolCallId: state.calls[event.output_index] ?? '', inputTextDelta: event.delta }]];
       case 'response.output_item.done':
-        return [state, event.item.type === 'function_call' ? madeCall(event.item) : none];
+        return [state, event.item.type === 'function_call' ? callEnd(event.item) : none];
       case 'response.completed':
       case 'response.incomplete':
       case 'response.failed':
@@ -67,8 +67,8 @@ export function uiParts({ messageId, isContinued = false }: PartsOptions = {}): 
   return { initial: { calls: {} }, step };
 }
 
-/** A call that was cut off stays as it is, `input-streaming`: it was never made, so no client answers it. */
-function madeCall({ status, call_id: toolCallId, name: toolName, arguments: text }: CallItem): readonly SsePayload[] {
+/** A call that was cut off stays `input-streaming`, so no client runs it. */
+function callEnd({ status, call_id: toolCallId, name: toolName, arguments: text }: CallItem): readonly SsePayload[] {
   if (status !== 'completed') return none;
   try {
     return [{ type: 'tool-input-available', toolCallId, toolName, input: text.trim() === '' ? {} : (JSON.parse(text) as unknown) }];
@@ -81,9 +81,9 @@ function madeCall({ status, call_id: toolCallId, name: toolName, arguments: text
 function end({ status, error, incomplete_details, output }: ResponseObject): readonly SsePayload[] {
   if (status === 'failed') {
     const { code, message } = error ?? { code: 'internal_error', message: 'The turn failed.' };
-    return [{ type: 'error', errorText: `${code}: ${message}` }, done];
+    return [{ type: 'error', errorText: `${code}: ${message}` }, sseDone];
   }
-  if (status === 'cancelled') return [{ type: 'abort', reason: 'cancelled' }, done];
+  if (status === 'cancelled') return [{ type: 'abort', reason: 'cancelled' }, sseDone];
   const hasCalls = output.some((item) => item.type === 'function_call');
   const finishReason =
     status === 'incomplete'
@@ -93,7 +93,7 @@ function end({ status, error, incomplete_details, output }: ResponseObject): rea
       : hasCalls
         ? 'tool-calls'
         : 'stop';
-  return [{ type: 'finish-step' }, { type: 'finish', finishReason }, done];
+  return [{ type: 'finish-step' }, { type: 'finish', finishReason }, sseDone];
 }
 
 type CallItem = Extract<ResponseObject['output'][number], { readonly type: 'function_call' }>;

@@ -1,6 +1,6 @@
 /**
- * What is new in a chat that a user interface sends whole, and where in the conversation it belongs. The conversation is
- * what turnkeep has; the interface may have gone back in it (another answer, an edited question).
+ * What is new in a chat that the UI sends whole, and where in the conversation it belongs. The conversation is what
+ * turnkeep has; the UI may have gone back in it (another answer, an edited question).
  */
 import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
@@ -8,87 +8,88 @@ import type { NewItem } from '../../domain/item.ts';
 import type { SessionRow } from '../../domain/session.ts';
 import type { TurnRow } from '../../domain/turn.ts';
 import { ApiError } from '../http/errors.ts';
-import type { Answer, Answers } from './assistant-messages.ts';
-import { itemsOf, newOutputsOf } from './items.ts';
+import type { AssistantMessage, AssistantMessages } from './assistant-messages.ts';
+import { newToolOutputs, uiItems } from './items.ts';
 import type { UiMessage, UiRequest } from './request-schema.ts';
 
 export interface Placement {
   readonly input: readonly NewItem[];
-  /** The turn that this one takes the place of. */
+  /** The turn whose place the new one takes. */
   readonly replaces?: string;
-  /** The message of the assistant that goes on; without it a new one begins. */
+  /** The assistant's message that the new turn continues; absent: it begins one. */
   readonly messageId?: string;
   /** The same message sent twice is the same turn. */
   readonly idempotencyKey?: string;
-  /** Of each item, what the request calls it. */
+  /** What the request calls each item. */
   readonly fields: readonly string[];
 }
 
 type Placed = Omit<Placement, 'fields'>;
 
 /** @throws ApiError 400 where a message cannot be read, or nothing is new */
-export async function placementOf(body: UiRequest, session: SessionRow, answers: Answers): Promise<Placement> {
+export async function placementOf(body: UiRequest, session: SessionRow, history: AssistantMessages): Promise<Placement> {
   const fields = new Map<NewItem, string>();
-  const placed = await place(body, session, answers, (items, where) => {
+  const placed = await place(body, session, history, (items, where) => {
     for (const item of items) fields.set(item, `${where}.parts`);
     return items;
   });
   return { ...placed, fields: placed.input.map((item) => fields.get(item) ?? 'messages') };
 }
 
-/** Remembers where items were read. */
-type Note = (items: readonly NewItem[], where: string) => readonly NewItem[];
+/** Notes where in the request the items are, and returns them. */
+type NoteField = (items: readonly NewItem[], where: string) => readonly NewItem[];
 
-async function place(body: UiRequest, session: SessionRow, answers: Answers, note: Note): Promise<Placed> {
+async function place(body: UiRequest, session: SessionRow, history: AssistantMessages, noteField: NoteField): Promise<Placed> {
   const messages = body.messages ?? (body.message === undefined ? [] : [body.message]);
   const where = (index: number): string => (body.messages === undefined ? 'message' : `messages[${index}]`);
-  const read = (message: UiMessage, index: number): readonly NewItem[] => note(itemsOf(message, where(index)), where(index));
+  const read = (message: UiMessage, index: number): readonly NewItem[] => noteField(uiItems(message, where(index)), where(index));
   const last = messages.at(-1);
-  const goesOn = last?.role === 'assistant' && last.id !== undefined ? { messageId: last.id } : {};
+  const continued = last?.role === 'assistant' && last.id !== undefined ? { messageId: last.id } : {};
 
-  const newest = await answers.newest(session);
+  const newest = await history.newest(session);
   const all = messages.flatMap(read);
-  // The request that began the conversation, sent again, is told whole as it was then.
+  // The request that began the conversation, sent again, is taken whole as it was then.
   const isRepeat = newest !== undefined && body.trigger !== 'regenerate-message' && isSame(newest, all);
-  // Not whether its newest turn can be read: of a deleted one, and of items put in by hand, the words are there too (T1).
+  // The leaf, not `newest`: a deleted turn and items put in by hand have a place in the conversation too (T1).
   if (session.leaf === null || isRepeat) {
-    return { input: filled(all), ...goesOn, ...keyOf(session, body, last, undefined) };
+    return { input: notEmpty(all), ...continued, ...keyOf(session, body, last, undefined) };
   }
 
-  const answered = messages.findLastIndex((message) => message.role === 'assistant');
-  const tail = messages.slice(answered + 1).map((message, index) => read(message, answered + 1 + index));
-  const replaced = await replacedBy(body, messages[answered]?.id, last, session, answers);
+  const lastReply = messages.findLastIndex((message) => message.role === 'assistant');
+  const reply = messages[lastReply];
+  const tail = messages.slice(lastReply + 1).map((message, index) => read(message, lastReply + 1 + index));
+  const replaced = await replacedMessage(body, reply?.id, last, session, history);
   if (replaced !== undefined) {
     const replaces = replaced[0].id;
-    return { input: filled(tail.flat()), replaces, ...keyOf(session, body, last, replaces) };
+    return { input: notEmpty(tail.flat()), replaces, ...keyOf(session, body, last, replaces) };
   }
 
-  const answer = messages[answered];
-  const outputs = answer === undefined ? [] : note(newOutputsOf(answer, where(answered)), where(answered));
-  // What the turn before took in is told again where its answer never reached the interface.
-  const earlier = tail.slice(0, -1).flat();
-  const asked = newest !== undefined && isSame(newest, earlier) ? tail.slice(-1).flat() : tail.flat();
-  const unheard = tail.length === 0 ? outputs : outputs.filter((output) => newest === undefined || !isKnown(newest, output));
-  return { input: filled([...unheard, ...asked]), ...goesOn, ...keyOf(session, body, last, undefined) };
+  const outputs = reply === undefined ? [] : noteField(newToolOutputs(reply, where(lastReply)), where(lastReply));
+  // Where the reply to the turn before never reached the UI, its question comes again, before the new one.
+  const repeated = tail.slice(0, -1).flat();
+  const questions = newest !== undefined && isSame(newest, repeated) ? tail.slice(-1).flat() : tail.flat();
+  const newOutputs = tail.length === 0 ? outputs : outputs.filter((output) => newest === undefined || !isKnown(newest, output));
+  return { input: notEmpty([...newOutputs, ...questions]), ...continued, ...keyOf(session, body, last, undefined) };
 }
 
-async function replacedBy(
+/** The assistant's message that another one is to take the place of. @param reply the id of the request's last one */
+async function replacedMessage(
   body: UiRequest,
-  answered: string | undefined,
+  reply: string | undefined,
   last: UiMessage | undefined,
   session: SessionRow,
-  answers: Answers,
-): Promise<Answer | undefined> {
+  history: AssistantMessages,
+): Promise<AssistantMessage | undefined> {
   if (body.trigger === 'regenerate-message') {
-    const named = body.messageId == null ? undefined : await answers.named(session, body.messageId);
-    return named ?? (body.messages === undefined ? answers.newest(session) : answers.after(session, answered));
+    const named = body.messageId == null ? undefined : await history.byId(session, body.messageId);
+    return named ?? (body.messages === undefined ? history.newest(session) : history.after(session, reply));
   }
-  // The AI SDK names the message that is sent only when it is not the newest: an edited question, or an answer that goes on.
+  // The AI SDK sends `messageId` where the message is not the newest: an edited question, or a message that goes on.
   const isEdited = last?.role === 'user' && body.messageId != null && body.messages !== undefined;
-  return isEdited ? answers.after(session, answered) : undefined;
+  return isEdited ? history.after(session, reply) : undefined;
 }
 
-/** Another answer to the same question is wanted each time it is asked for; everything else has its message's name. */
+/** The same message sent twice is one turn. Not so a request for another answer: each one wants a new turn. */
 function keyOf(
   session: SessionRow,
   { trigger }: UiRequest,
@@ -96,17 +97,17 @@ function keyOf(
   replaces: string | undefined,
 ): { idempotencyKey?: string } {
   if (trigger === 'regenerate-message' || last?.id === undefined || last.id === '') return {};
-  // A message may be edited, or get outputs of more tools, and keep its name.
+  // With the parts: a message that is edited, or gets the outputs of more tools, keeps its id.
   const parts = [session.id, last.id, last.parts, replaces];
   return { idempotencyKey: `ui:${createHash('sha256').update(JSON.stringify(parts)).digest('hex')}` };
 }
 
-function isSame([{ input }]: Answer, items: readonly NewItem[]): boolean {
+function isSame([{ input }]: AssistantMessage, items: readonly NewItem[]): boolean {
   return items.length > 0 && isDeepStrictEqual(input.map(withoutId), items);
 }
 
-function isKnown(answer: Answer, output: NewItem): boolean {
-  return answer.some(({ input }) => input.some((item) => isDeepStrictEqual(withoutId(item), output)));
+function isKnown(message: AssistantMessage, output: NewItem): boolean {
+  return message.some(({ input }) => input.some((item) => isDeepStrictEqual(withoutId(item), output)));
 }
 
 function withoutId(item: TurnRow['input'][number]): NewItem {
@@ -114,7 +115,7 @@ function withoutId(item: TurnRow['input'][number]): NewItem {
   return rest;
 }
 
-function filled(input: readonly NewItem[]): readonly NewItem[] {
+function notEmpty(input: readonly NewItem[]): readonly NewItem[] {
   if (input.length > 0) return input;
   throw new ApiError({
     status: 400,

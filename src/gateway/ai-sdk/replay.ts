@@ -1,58 +1,55 @@
 /**
- * A running turn from the beginning of the message it belongs to. Whoever resumes builds that message anew, so the turns
- * before it, and what the client's own tools gave, are told first.
+ * A running turn from the beginning of its message: a UI that resumes builds the message anew. So the earlier turns of the
+ * message come first, each followed by the outputs that the client's own tools gave.
  */
-import type { JournalRow, ResponseEvent } from '../../domain/response-event.ts';
 import type { TurnRow } from '../../domain/turn.ts';
 import type { Turnkeep } from '../../client/turnkeep.ts';
-import { done, type SsePayload, translating, type Translator } from '../stream/translation.ts';
-import type { Answer } from './assistant-messages.ts';
+import { sseDone, type SsePayload, startTranslation, type Translator } from '../stream/encode.ts';
+import type { AssistantMessage } from './assistant-messages.ts';
 import { type PartsState, uiParts } from './parts.ts';
 
 export interface Replay {
+  /** The message up to the running turn. */
   readonly preface: readonly SsePayload[];
   readonly translator: Translator<PartsState>;
 }
 
-export async function replayOf(turnkeep: Turnkeep, answer: Answer, signal: AbortSignal): Promise<Replay> {
-  const [first] = answer;
-  if (answer.length === 1) return { preface: [], translator: uiParts() };
+/** @param message ends with the turn that runs */
+export async function replayOf(turnkeep: Turnkeep, message: AssistantMessage, signal: AbortSignal): Promise<Replay> {
+  const [first] = message;
+  if (message.length === 1) return { preface: [], translator: uiParts() };
   const preface: SsePayload[] = [{ type: 'start', messageId: first.id }];
-  for (const [index, turn] of answer.entries()) {
-    if (index > 0) preface.push(...outputFrames(turn));
-    if (index < answer.length - 1) {
-      for await (const rows of turnkeep.follow(turn.id, -1, signal))
-        preface.push(...partsOf(rows, translating(uiParts({ isContinued: true }))));
+  for (const [index, turn] of message.entries()) {
+    if (index > 0) preface.push(...toolOutputs(turn));
+    if (index < message.length - 1) {
+      const translate = startTranslation(uiParts({ isContinued: true }));
+      for await (const rows of turnkeep.follow(turn.id, -1, signal)) preface.push(...translate(rows).filter(isWithinMessage));
     }
   }
   return { preface, translator: uiParts({ isContinued: true }) };
 }
 
-function partsOf(rows: readonly JournalRow[], translate: (event: ResponseEvent) => readonly SsePayload[]): readonly SsePayload[] {
-  return rows.flatMap((row) => translate(JSON.parse(row.data) as ResponseEvent)).filter((frame) => !endsMessage(frame));
+/** The end of a turn is not the end of a message that another turn continues. */
+function isWithinMessage(payload: SsePayload): boolean {
+  return payload !== sseDone && !('type' in payload && (payload.type === 'finish' || payload.type === 'abort' || payload.type === 'error'));
 }
 
-/** What ends a turn does not end the message, where another turn goes on with it. */
-function endsMessage(frame: SsePayload): boolean {
-  return frame === done || ('type' in frame && (frame.type === 'finish' || frame.type === 'abort' || frame.type === 'error'));
-}
-
-function outputFrames({ input }: TurnRow): readonly SsePayload[] {
+function toolOutputs({ input }: TurnRow): readonly SsePayload[] {
   return input.flatMap((item) =>
     item.type === 'function_call_output'
       ? [
           {
             type: 'tool-output-available',
             toolCallId: item.call_id,
-            output: typeof item.output === 'string' ? valueOf(item.output) : item.output,
+            output: typeof item.output === 'string' ? parsedOutput(item.output) : item.output,
           },
         ]
       : [],
   );
 }
 
-/** Tools of this door give JSON, which the model was told as text. */
-function valueOf(output: string): unknown {
+/** The AI SDK's tools give JSON, which the transcript holds as text. */
+function parsedOutput(output: string): unknown {
   try {
     return JSON.parse(output) as unknown;
   } catch {

@@ -1,6 +1,6 @@
 /**
- * The body of `POST /api/chat`, as the AI SDK's `DefaultChatTransport` sends it. Messages are the client's own records
- * and carry much that is for its eyes alone; what is read of them is checked where it is read.
+ * The body of `POST /api/chat`, as the AI SDK's `DefaultChatTransport` sends it. Messages are the UI's own records, most of
+ * whose fields are not for us: `items.ts` checks those that it reads.
  */
 import { z } from 'zod';
 import { jsonObject } from '../http/request-fields.ts';
@@ -17,7 +17,7 @@ const message = z.looseObject({
 export type UiMessage = z.infer<typeof message>;
 export type UiPart = z.infer<typeof part>;
 
-/** Of what `useChat({ body })` adds, that which a turn knows. */
+/** What `useChat({ body })` may add: the settings of a turn. */
 const settings = {
   model: filled.nullish(),
   instructions: z.string().nullish(),
@@ -45,7 +45,7 @@ export const uiRequest = z
   .strictObject({
     id,
     messages: z.array(message).min(1, 'must not be empty').optional(),
-    /** Only the newest, as the AI SDK's documentation suggests to those who keep their messages. */
+    /** Instead of all messages the newest, as the AI SDK's documentation suggests where the server has the others. */
     message: message.optional(),
     trigger: z.enum(['submit-message', 'regenerate-message']).optional(),
     messageId: z.string().nullish(),

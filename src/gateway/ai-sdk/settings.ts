@@ -1,8 +1,8 @@
-/** What `useChat({ body })` adds to a request, as a turn's settings. Pure. */
+/** The fields of a UI request that are a turn's settings. Pure. */
 import { defaultSettings, type ResponseSettings } from '../../domain/response-settings.ts';
 import type { UiRequest } from './request-schema.ts';
 
-export function settingsOf(body: UiRequest, model: string): ResponseSettings {
+export function uiSettings(body: UiRequest, model: string): ResponseSettings {
   return {
     ...defaultSettings(model),
     instructions: body.instructions ?? null,

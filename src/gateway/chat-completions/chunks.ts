@@ -1,21 +1,20 @@
 /** A turn's events as the chunks of a Chat Completions stream. Pure. */
 import type { ResponseEvent } from '../../domain/response-event.ts';
 import type { ResponseObject } from '../../domain/response.ts';
-import { done, type SsePayload, type Translator } from '../stream/translation.ts';
-import { chatErrorOf } from './chat-error.ts';
-import { completionId, finishOf, usageOf } from './completion.ts';
+import { sseDone, type SsePayload, type Translator } from '../stream/encode.ts';
+import { chatUsage, completionId, finishOf, toChatError } from './completion.ts';
 
 export interface ChunkOptions {
   /** `stream_options.include_usage` */
   readonly includesUsage: boolean;
-  /** The request used `functions`, so a call is told as `function_call`. */
+  /** The request used `functions`, so a call is shown as `function_call`. */
   readonly isLegacy: boolean;
 }
 
 export interface ChunkState {
-  /** What every chunk of this stream begins with. */
+  /** The first fields of every chunk. */
   readonly head: { readonly id: string; readonly object: 'chat.completion.chunk'; readonly created: number; readonly model: string };
-  /** The `output_index` of each call; its place here is the index clients know it by. */
+  /** The `output_index` of each call, at the index that the chunks give the call. */
   readonly calls: readonly number[];
 }
 
@@ -36,7 +35,7 @@ export function chatChunks({ includesUsage, isLegacy }: ChunkOptions): Translato
   ): readonly SsePayload[] {
     const index = state.calls.indexOf(outputIndex);
     if (isLegacy) {
-      // The old form has one call and no id.
+      // `function_call` has room for one call, and no id.
       return index > 0
         ? none
         : [chunk(state, { function_call: { ...(first === undefined ? {} : { name: first.name }), arguments: piece } })];
@@ -51,9 +50,13 @@ export function chatChunks({ includesUsage, isLegacy }: ChunkOptions): Translato
 
   function end(state: ChunkState, response: ResponseObject): readonly SsePayload[] {
     const finish = finishOf(response, isLegacy);
-    // Neither a finish reason nor `[DONE]`: nobody may take this for a whole answer.
-    if (finish.type === 'error') return [{ error: chatErrorOf(finish.error) }];
-    return [chunk(state, {}, finish.reason), ...(includesUsage ? [{ ...state.head, choices: [], usage: usageOf(response) }] : []), done];
+    // Neither a finish reason nor `[DONE]`: no client may take this for a whole completion.
+    if (finish.type === 'error') return [{ error: toChatError(finish.error) }];
+    return [
+      chunk(state, {}, finish.reason),
+      ...(includesUsage ? [{ ...state.head, choices: [], usage: chatUsage(response) }] : []),
+      sseDone,
+    ];
   }
 
   function step(state: ChunkState, event: ResponseEvent): readonly [ChunkState, readonly SsePayload[]] {
@@ -68,7 +71,7 @@ export function chatChunks({ includesUsage, isLegacy }: ChunkOptions): Translato
       case 'response.refusal.delta':
         return [state, [chunk(state, { refusal: event.delta })]];
       case 'response.reasoning_summary_part.added':
-        // Parts are paragraphs, and this door knows only one text.
+        // The parts of a summary are paragraphs; here they are one text.
         return [state, event.summary_index === 0 ? none : [chunk(state, { reasoning_content: '\n\n' })]];
       case 'response.reasoning_summary_text.delta':
         return [state, [chunk(state, { reasoning_content: event.delta })]];

@@ -1,16 +1,22 @@
-/** A settled response as a Chat Completions object. Pure. */
+/** The end of a turn as Chat Completions shows it (docs/decisions/0006-chat-completions-errors.md). Pure. */
 import type { ResponseObject } from '../../domain/response.ts';
+import type { BlockingResponse } from '../stream/serve-blocking.ts';
 
 export type Finish =
   | { readonly type: 'reason'; readonly reason: 'stop' | 'length' | 'content_filter' | 'tool_calls' | 'function_call' }
-  | { readonly type: 'error'; readonly error: { readonly code: string; readonly message: string } };
+  | { readonly type: 'error'; readonly error: TurnError };
 
-/** `chatcmpl-…`, which leads back to the response's own id. */
+interface TurnError {
+  readonly code: string;
+  readonly message: string;
+}
+
+/** `chatcmpl-…` in place of `resp_…`. */
 export function completionId(responseId: string): string {
   return `chatcmpl-${responseId.replace(/^resp_/, '')}`;
 }
 
-/** What this API can say about the end of a turn: docs/decisions/0006-chat-completions-errors.md. */
+/** The `finish_reason` of the turn; an error where this API has none for it. */
 export function finishOf({ status, error, incomplete_details, output }: ResponseObject, isLegacy: boolean): Finish {
   if (status === 'failed') {
     return { type: 'error', error: error ?? { code: 'internal_error', message: 'The turn failed.' } };
@@ -20,7 +26,7 @@ export function finishOf({ status, error, incomplete_details, output }: Response
   }
   const calls = output.filter((item) => item.type === 'function_call');
   if (status === 'cancelled') {
-    // Clients run whatever calls they see: one that was cut off must not look like one that was made.
+    // Clients run the calls they see: one that was cut off must not look complete.
     if (calls.length > 0)
       return { type: 'error', error: { code: 'cancelled', message: 'The turn was cancelled in the middle of a tool call.' } };
     return { type: 'reason', reason: 'stop' };
@@ -29,7 +35,7 @@ export function finishOf({ status, error, incomplete_details, output }: Response
   return { type: 'reason', reason: isLegacy ? 'function_call' : 'tool_calls' };
 }
 
-export function usageOf({ usage }: ResponseObject): object | null {
+export function chatUsage({ usage }: ResponseObject): object | null {
   if (usage === null) return null;
   return {
     prompt_tokens: usage.input_tokens,
@@ -40,8 +46,8 @@ export function usageOf({ usage }: ResponseObject): object | null {
   };
 }
 
-/** @param reason of `finishOf`: a turn that ended in an error is no completion. */
-export function completionOf(response: ResponseObject, reason: string, isLegacy: boolean): object {
+/** @param reason what `finishOf` gives: a turn that ended in an error is no completion */
+export function toCompletion(response: ResponseObject, reason: string, isLegacy: boolean): object {
   const { text, refusal, reasoning, calls } = partsOf(response.output);
   const [first] = calls;
   return {
@@ -65,10 +71,27 @@ export function completionOf(response: ResponseObject, reason: string, isLegacy:
         finish_reason: reason,
       },
     ],
-    usage: usageOf(response),
+    usage: chatUsage(response),
     service_tier: response['service_tier'] ?? 'default',
     system_fingerprint: null,
   };
+}
+
+/** A completion, or an error with a status: a completion has no field to show a failure in. */
+export function blockingCompletion(response: ResponseObject, { isLegacy }: { readonly isLegacy: boolean }): BlockingResponse {
+  const finish = finishOf(response, isLegacy);
+  if (finish.type === 'reason') return { status: 200, body: toCompletion(response, finish.reason, isLegacy) };
+  const { error } = finish;
+  // Clients and proxies retry 408, 409, 429 and 5xx by themselves, but turnkeep has made the attempts that may be made.
+  // So it is 424 (Failed Dependency), which none of them retries.
+  return { status: error.code === tooLong ? 400 : 424, headers: { 'x-should-retry': 'false' }, body: { error: toChatError(error) } };
+}
+
+/** OpenAI's own code and type for a prompt that is too long: clients shorten theirs on seeing them. */
+const tooLong = 'context_length_exceeded';
+
+export function toChatError({ code, message }: TurnError): object {
+  return { message, type: code === tooLong ? 'invalid_request_error' : 'server_error', param: null, code };
 }
 
 interface ToolCall {

@@ -2,9 +2,9 @@
 import type { InputPart, MessagePart, NewItem } from '../../domain/item.ts';
 import type { ChatMessage } from './message-schema.ts';
 
-/** The items of each message, in order. A message that says nothing has none. */
-export function itemsOf(messages: readonly ChatMessage[]): readonly (readonly NewItem[])[] {
-  // The API's first form of a call has no id: its outputs belong to the call before them.
+/** The items of each message, in order. An empty message has none. */
+export function chatItems(messages: readonly ChatMessage[]): readonly (readonly NewItem[])[] {
+  // A `function_call` has no id: the outputs that follow belong to the last one.
   let legacyCalls = 0;
   return messages.map((message): readonly NewItem[] => {
     switch (message.role) {
@@ -14,7 +14,7 @@ export function itemsOf(messages: readonly ChatMessage[]): readonly (readonly Ne
         return [{ type: 'message', status: 'completed', role: message.role, content: inputParts(message.content) }];
       case 'assistant':
         if (message.function_call != null) legacyCalls += 1;
-        return saidItems(message, legacyCallId(legacyCalls));
+        return assistantItems(message, legacyCallId(legacyCalls));
       case 'tool':
         return [outputItem(message.tool_call_id, message.content)];
       case 'function':
@@ -29,7 +29,7 @@ function legacyCallId(count: number): string {
   return `call_function${count}`;
 }
 
-function saidItems(message: ChatMessage & { role: 'assistant' }, legacyId: string): NewItem[] {
+function assistantItems(message: ChatMessage & { role: 'assistant' }, legacyId: string): NewItem[] {
   const { content, refusal, reasoning_content: reasoning, tool_calls: toolCalls, function_call: functionCall } = message;
   const parts: MessagePart[] = [];
   if (typeof content === 'string') parts.push(...(content === '' ? [] : [outputText(content)]));

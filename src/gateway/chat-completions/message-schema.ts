@@ -1,4 +1,4 @@
-/** The messages of a Chat Completions request. What cannot be told to every provider is refused by name. */
+/** The messages of a Chat Completions request. A field that not every provider can be sent is an error that names it. */
 import { z } from 'zod';
 
 const textPart = z.strictObject({ type: z.literal('text'), text: z.string() });
@@ -23,7 +23,7 @@ const texts = z.union([z.string(), z.array(textPart).min(1, 'must not be empty')
 
 const call = z.strictObject({ name: z.string().min(1, 'must not be empty'), arguments: z.string() });
 
-/** A client's own library sends back what it has read out of an earlier answer. It says nothing to the model. */
+/** What a client library read into an earlier response, and sends back with it. It is not for the model. */
 const echo = z.unknown().optional();
 
 const instruction = { content: texts };
@@ -32,7 +32,7 @@ const assistant = z.strictObject({
   role: z.literal('assistant'),
   content: z.union([z.string(), z.array(assistantPart)]).nullish(),
   refusal: z.string().nullish(),
-  /** What DeepSeek's API and those like it send, and some user interfaces send back. */
+  /** DeepSeek's API and those like it send this, and some UIs send it back. */
   reasoning_content: z.string().nullish(),
   tool_calls: z
     .array(
@@ -53,7 +53,7 @@ const tool = z.strictObject({
   role: z.literal('tool'),
   tool_call_id: z.string().min(1, 'must not be empty'),
   content: texts,
-  /** Of the function, which its call names already. */
+  /** The function's name, which its call has already. */
   name: echo,
 });
 const legacyFunction = z.strictObject({

@@ -1,29 +1,29 @@
 /** Which of a chat's messages are new to its conversation. Pure. */
 import type { NewItem } from '../../domain/item.ts';
 import { ApiError } from '../http/errors.ts';
-import { itemsOf } from './items.ts';
+import { chatItems } from './items.ts';
 import type { ChatMessage } from './message-schema.ts';
 
 export interface NewInput {
-  /** The leading system and developer messages: they hold for this turn, so that they are never told twice. */
+  /** The leading system and developer messages. They hold for this turn only: each request brings them again. */
   readonly instructions: string | null;
   readonly input: readonly NewItem[];
-  /** Of each item, what the request calls it. */
+  /** What the request calls each item. */
   readonly fields: readonly string[];
 }
 
 /**
- * A conversation that has turns already knows all up to its last answer; a new one takes everything.
+ * A conversation that has turns has all messages up to the last one of the assistant; a new one takes them all.
  * @throws ApiError 400 where nothing is new
  */
-export function newInputOf(messages: readonly ChatMessage[], hasTurns: boolean): NewInput {
+export function newChatInput(messages: readonly ChatMessage[], hasTurns: boolean): NewInput {
   const start = messages.findIndex(({ role }) => role !== 'system' && role !== 'developer');
   const leading = start === -1 ? [] : messages.slice(0, start);
   const rest = messages.slice(leading.length);
-  const items = itemsOf(rest);
-  const from = hasTurns ? rest.findLastIndex(isAnswer) + 1 : 0;
-  const told = items.slice(from);
-  const input = told.flat();
+  const items = chatItems(rest);
+  const from = hasTurns ? rest.findLastIndex(isOfAssistant) + 1 : 0;
+  const added = items.slice(from);
+  const input = added.flat();
   if (input.length === 0) {
     throw new ApiError({
       status: 400,
@@ -35,23 +35,27 @@ export function newInputOf(messages: readonly ChatMessage[], hasTurns: boolean):
   return {
     instructions: leading.length === 0 ? null : leading.map(textOf).join('\n\n'),
     input,
-    fields: fieldsOf(told, leading.length + from),
+    fields: chatFields(added, leading.length + from),
   };
 }
 
-/** @param from which of the request's messages the first is */
-export function fieldsOf(told: readonly (readonly NewItem[])[], from: number): readonly string[] {
-  return told.flatMap((items, index) =>
+/**
+ * What the request calls each item.
+ * @param messages the items of each message
+ * @param from the place of the first of them among the request's messages
+ */
+export function chatFields(messages: readonly (readonly NewItem[])[], from: number): readonly string[] {
+  return messages.flatMap((items, index) =>
     items.map(({ type }) => `messages[${from + index}].${type === 'function_call_output' ? 'tool_call_id' : 'content'}`),
   );
 }
 
-/** Does this request continue a conversation, or is it a question beside it? Whoever continues has heard an answer. */
-export function tellsAnswer(messages: readonly ChatMessage[]): boolean {
-  return messages.some(isAnswer);
+/** A request that goes on with a conversation holds a message of the assistant; a question beside it does not. */
+export function hasAssistantMessage(messages: readonly ChatMessage[]): boolean {
+  return messages.some(isOfAssistant);
 }
 
-function isAnswer({ role }: ChatMessage): boolean {
+function isOfAssistant({ role }: ChatMessage): boolean {
   return role === 'assistant';
 }
 

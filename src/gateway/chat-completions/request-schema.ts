@@ -1,4 +1,4 @@
-/** The body of `POST /v1/chat/completions`. A field that is not here is refused by name, never dropped. */
+/** The body of `POST /v1/chat/completions`. A field that is not here is an error that names it, never dropped. */
 import { z } from 'zod';
 import { jsonObject, metadata, onlyDefault } from '../http/request-fields.ts';
 import { chatMessage } from './message-schema.ts';

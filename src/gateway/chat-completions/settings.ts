@@ -1,4 +1,4 @@
-/** How a Chat Completions request wants to be answered, as a turn's settings. Pure. */
+/** The fields of a Chat Completions request that are a turn's settings. Pure. */
 import {
   defaultSettings,
   type FunctionTool,
@@ -8,15 +8,15 @@ import {
 } from '../../domain/response-settings.ts';
 import { ApiError } from '../http/errors.ts';
 import type { ChatRequest } from './request-schema.ts';
-import { sharedSettings } from '../shared-settings.ts';
+import { sharedSettings } from '../submit/shared-settings.ts';
 
-/** Did the client use the API's first form of tools? It is answered in the same. */
+/** Does the client use `functions`, the API's first form of tools? Its response has that form too. */
 export function isLegacy({ functions, function_call }: ChatRequest): boolean {
   return functions != null || function_call != null;
 }
 
-/** @throws ApiError 400 where two fields say different things */
-export function settingsOf(body: ChatRequest, model: string, isStored: boolean): ResponseSettings {
+/** @throws ApiError 400 where two fields contradict each other */
+export function chatSettings(body: ChatRequest, model: string, isStored: boolean): ResponseSettings {
   return {
     ...defaultSettings(model),
     ...sharedSettings(body),
@@ -26,7 +26,7 @@ export function settingsOf(body: ChatRequest, model: string, isStored: boolean):
     text: { format: formatOf(body.response_format), verbosity: body.verbosity ?? null },
     tools: toolsOf(body),
     tool_choice: toolChoiceOf(body),
-    // The old form has room for one call.
+    // `functions` allows one call in a response.
     parallel_tool_calls: isLegacy(body) ? false : (body.parallel_tool_calls ?? null),
     reasoning: { effort: body.reasoning_effort ?? null, summary: null },
     metadata: body.metadata ?? {},
@@ -36,7 +36,7 @@ export function settingsOf(body: ChatRequest, model: string, isStored: boolean):
 
 function maxTokensOf({ max_completion_tokens, max_tokens }: ChatRequest): number | null {
   if (max_completion_tokens != null && max_tokens != null && max_completion_tokens !== max_tokens) {
-    throw contradiction('max_tokens', 'max_completion_tokens');
+    throw contradictionError('max_tokens', 'max_completion_tokens');
   }
   return max_completion_tokens ?? max_tokens ?? null;
 }
@@ -49,7 +49,7 @@ function formatOf(format: ChatRequest['response_format']): TextFormat {
 }
 
 function toolsOf({ tools, functions }: ChatRequest): readonly FunctionTool[] {
-  if (tools != null && functions != null) throw contradiction('functions', 'tools');
+  if (tools != null && functions != null) throw contradictionError('functions', 'tools');
   const given = tools?.map((tool) => tool.function) ?? functions?.map((each) => ({ ...each, strict: null })) ?? [];
   return given.map(({ name, description, parameters, strict }) => ({
     type: 'function',
@@ -61,7 +61,7 @@ function toolsOf({ tools, functions }: ChatRequest): readonly FunctionTool[] {
 }
 
 function toolChoiceOf({ tool_choice: choice, function_call: legacy }: ChatRequest): ToolChoice | null {
-  if (choice != null && legacy != null) throw contradiction('function_call', 'tool_choice');
+  if (choice != null && legacy != null) throw contradictionError('function_call', 'tool_choice');
   if (legacy != null) return typeof legacy === 'string' ? legacy : { type: 'function', name: legacy.name };
   if (choice == null || typeof choice === 'string') return choice ?? null;
   if (choice.type === 'function') return { type: 'function', name: choice.function.name };
@@ -69,7 +69,7 @@ function toolChoiceOf({ tool_choice: choice, function_call: legacy }: ChatReques
   return { type: 'allowed_tools', mode, tools: tools.map((tool) => ({ type: 'function', name: tool.function.name })) };
 }
 
-function contradiction(param: string, other: string): ApiError {
+function contradictionError(param: string, other: string): ApiError {
   return new ApiError({
     status: 400,
     param,

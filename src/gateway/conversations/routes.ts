@@ -1,27 +1,39 @@
 /** `/v1/conversations`: OpenAI's name for sessions. */
+import { z } from 'zod';
 import type { NewItem } from '../../domain/item.ts';
 import type { SessionRow } from '../../domain/session.ts';
 import type { Turnkeep } from '../../client/turnkeep.ts';
-import { anyItem, conversation as conversationSchema, deleted, listOf as listSchema, ok, refusals } from '../http/response-schemas.ts';
+import { type ProviderApi, unsupportedItem } from '../../domain/provider-capabilities.ts';
+import { conversationSchema, deletedSchema, errorResponses, itemSchema, listSchema, ok } from '../http/response-schemas.ts';
 import { notFound } from '../http/errors.ts';
 import { listPage, pageRequest } from '../http/pagination.ts';
-import type { HandItemBody } from '../responses/item-schema.ts';
-import { newItem } from '../responses/items.ts';
+import { conversationItem, type ConversationItemBody } from '../responses/item-schema.ts';
+import { toNewItem } from '../responses/items.ts';
 import type { Routes } from '../http/route.ts';
-import { refuse, type UnsupportedBy } from '../submit.ts';
-import { itemsQuery, pageQuery } from '../http/request-fields.ts';
-import { createConversation, createItems, updateConversation } from './schema.ts';
+import { assertSupported } from '../submit/submit-error.ts';
+import { include, itemsQuery, metadata, pageQuery } from '../http/request-fields.ts';
 
 const tag = 'Conversations';
 
-export function conversationsRoutes(routes: Routes, { sessions }: Turnkeep, unsupported: UnsupportedBy): void {
-  function handItems(bodies: readonly HandItemBody[]): readonly NewItem[] {
-    const items = bodies.map(newItem);
-    refuse(unsupported.among(items));
-    return items;
+const maxItems = 1_000;
+const items = z.array(conversationItem).max(maxItems, `has ${maxItems} items at most`);
+const createConversation = z.strictObject({ metadata: metadata.nullish(), items: items.nullish() });
+const updateConversation = z.strictObject({ metadata: metadata.nullable() });
+const createItems = z.strictObject({ items: items.min(1, 'must not be empty'), include: include.nullish() });
+
+export interface ConversationsDeps {
+  readonly turnkeep: Turnkeep;
+  readonly providerApi: ProviderApi;
+}
+
+export function conversationsRoutes(routes: Routes, { turnkeep: { sessions }, providerApi }: ConversationsDeps): void {
+  function newItems(bodies: readonly ConversationItemBody[]): readonly NewItem[] {
+    const made = bodies.map(toNewItem);
+    assertSupported(unsupportedItem(providerApi, made, 'items'));
+    return made;
   }
 
-  async function known(tenant: string, id: string | undefined): Promise<SessionRow> {
+  async function requireSession(tenant: string, id: string | undefined): Promise<SessionRow> {
     const session = await sessions.read(tenant, id ?? '');
     if (session === undefined) throw notFound('Conversation', id ?? '');
     return session;
@@ -35,9 +47,9 @@ export function conversationsRoutes(routes: Routes, { sessions }: Turnkeep, unsu
       summary: 'Begin a conversation, with items if you like',
       body: createConversation,
       isBodyOptional: true,
-      answers: { 200: ok('The conversation.', conversationSchema), ...refusals(400, 401, 413, 415, 429) },
+      responses: { 200: ok('The conversation.', conversationSchema), ...errorResponses(400, 401, 413, 415, 429) },
     },
-    async (c, { body }) => c.json(conversation(await sessions.create(c.get('tenant'), body.metadata ?? {}, handItems(body.items ?? [])))),
+    async (c, { body }) => c.json(toConversation(await sessions.create(c.get('tenant'), body.metadata ?? {}, newItems(body.items ?? [])))),
   );
 
   routes.add(
@@ -47,11 +59,11 @@ export function conversationsRoutes(routes: Routes, { sessions }: Turnkeep, unsu
       tag,
       summary: 'List conversations by their latest use',
       query: pageQuery,
-      answers: { 200: ok('A page of conversations.', listSchema(conversationSchema)), ...refusals(400, 401, 429) },
+      responses: { 200: ok('A page of conversations.', listSchema(conversationSchema)), ...errorResponses(400, 401, 429) },
     },
     async (c, { query }) => {
       const found = await sessions.list(c.get('tenant'), pageRequest(query));
-      return c.json(listPage(found?.map(conversation), query));
+      return c.json(listPage(found?.map(toConversation), query));
     },
   );
 
@@ -61,9 +73,9 @@ export function conversationsRoutes(routes: Routes, { sessions }: Turnkeep, unsu
       path: '/conversations/{id}',
       tag,
       summary: 'Read a conversation',
-      answers: { 200: ok('The conversation.', conversationSchema), ...refusals(401, 404, 429) },
+      responses: { 200: ok('The conversation.', conversationSchema), ...errorResponses(401, 404, 429) },
     },
-    async (c) => c.json(conversation(await known(c.get('tenant'), c.req.param('id')))),
+    async (c) => c.json(toConversation(await requireSession(c.get('tenant'), c.req.param('id')))),
   );
 
   routes.add(
@@ -73,13 +85,13 @@ export function conversationsRoutes(routes: Routes, { sessions }: Turnkeep, unsu
       tag,
       summary: "Replace a conversation's metadata",
       body: updateConversation,
-      answers: { 200: ok('The conversation.', conversationSchema), ...refusals(400, 401, 404, 413, 415, 429) },
+      responses: { 200: ok('The conversation.', conversationSchema), ...errorResponses(400, 401, 404, 413, 415, 429) },
     },
     async (c, { body }) => {
       const id = c.req.param('id') ?? '';
       const session = await sessions.update(c.get('tenant'), id, body.metadata ?? {});
       if (session === undefined) throw notFound('Conversation', id);
-      return c.json(conversation(session));
+      return c.json(toConversation(session));
     },
   );
 
@@ -89,7 +101,7 @@ export function conversationsRoutes(routes: Routes, { sessions }: Turnkeep, unsu
       path: '/conversations/{id}',
       tag,
       summary: 'Delete a conversation; what runs in it is stopped, its responses stay',
-      answers: { 200: ok('It is gone.', deleted('conversation.deleted')), ...refusals(401, 404, 429) },
+      responses: { 200: ok('It is gone.', deletedSchema('conversation.deleted')), ...errorResponses(401, 404, 429) },
     },
     async (c) => {
       const id = c.req.param('id') ?? '';
@@ -105,10 +117,10 @@ export function conversationsRoutes(routes: Routes, { sessions }: Turnkeep, unsu
       tag,
       summary: 'List the items of a conversation',
       query: itemsQuery,
-      answers: { 200: ok('A page of items.', listSchema(anyItem)), ...refusals(400, 401, 404, 429) },
+      responses: { 200: ok('A page of items.', listSchema(itemSchema)), ...errorResponses(400, 401, 404, 429) },
     },
     async (c, { query }) => {
-      const session = await known(c.get('tenant'), c.req.param('id'));
+      const session = await requireSession(c.get('tenant'), c.req.param('id'));
       return c.json(listPage(await sessions.readItems(session, pageRequest(query)), query));
     },
   );
@@ -121,13 +133,13 @@ export function conversationsRoutes(routes: Routes, { sessions }: Turnkeep, unsu
       summary: 'Put items into a conversation, behind what is there',
       query: itemsQuery.pick({ include: true, 'include[]': true }),
       body: createItems,
-      answers: { 200: ok('The items.', listSchema(anyItem)), ...refusals(400, 401, 404, 413, 415, 429) },
+      responses: { 200: ok('The items.', listSchema(itemSchema)), ...errorResponses(400, 401, 404, 413, 415, 429) },
     },
     async (c, { body }) => {
-      const session = await known(c.get('tenant'), c.req.param('id'));
-      const items = await sessions.addItems(session, handItems(body.items));
-      if (items === undefined) throw notFound('Conversation', session.id);
-      return c.json(listPage(items, { limit: items.length }));
+      const session = await requireSession(c.get('tenant'), c.req.param('id'));
+      const added = await sessions.addItems(session, newItems(body.items));
+      if (added === undefined) throw notFound('Conversation', session.id);
+      return c.json(listPage(added, { limit: added.length }));
     },
   );
 
@@ -138,10 +150,10 @@ export function conversationsRoutes(routes: Routes, { sessions }: Turnkeep, unsu
       tag,
       summary: 'Read an item of a conversation',
       query: itemsQuery.pick({ include: true, 'include[]': true }),
-      answers: { 200: ok('The item.', anyItem), ...refusals(400, 401, 404, 429) },
+      responses: { 200: ok('The item.', itemSchema), ...errorResponses(400, 401, 404, 429) },
     },
     async (c) => {
-      const session = await known(c.get('tenant'), c.req.param('id'));
+      const session = await requireSession(c.get('tenant'), c.req.param('id'));
       const id = c.req.param('item') ?? '';
       const item = await sessions.readItem(session, id);
       if (item === undefined) throw notFound('Item', id);
@@ -155,17 +167,17 @@ export function conversationsRoutes(routes: Routes, { sessions }: Turnkeep, unsu
       path: '/conversations/{id}/items/{item}',
       tag,
       summary: 'Delete an item of a conversation',
-      answers: { 200: ok('The conversation, without it.', conversationSchema), ...refusals(401, 404, 429) },
+      responses: { 200: ok('The conversation, without it.', conversationSchema), ...errorResponses(401, 404, 429) },
     },
     async (c) => {
-      const session = await known(c.get('tenant'), c.req.param('id'));
+      const session = await requireSession(c.get('tenant'), c.req.param('id'));
       const id = c.req.param('item') ?? '';
       if (!(await sessions.deleteItem(session, id))) throw notFound('Item', id);
-      return c.json(conversation(session));
+      return c.json(toConversation(session));
     },
   );
 }
 
-function conversation({ id, createdAtMs, metadata }: SessionRow) {
+function toConversation({ id, createdAtMs, metadata }: SessionRow) {
   return { id, object: 'conversation', created_at: Math.floor(createdAtMs / 1_000), metadata } as const;
 }

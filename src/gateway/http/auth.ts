@@ -1,4 +1,4 @@
-/** Bearer keys. Only their hashes are known, compared in constant time; each key's name is a tenant. */
+/** Bearer keys. The gateway has only their hashes, and compares them in constant time; a key's name is its tenant. */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { ApiError } from './errors.ts';
 
@@ -8,17 +8,17 @@ export interface ApiKey {
   readonly hash: string;
 }
 
-/** The tenant of those who need no key, on a loopback host. */
+/** The tenant of all requests where no keys are set. */
 const defaultTenant = 'default';
 
-/** A function from the `authorization` header to the tenant. It throws a 401 `ApiError` where no key fits. */
+/** Returns a function from the `authorization` header to the tenant. It throws a 401 `ApiError` for an unknown key. */
 export function createAuthenticator(keys: readonly ApiKey[]): (authorization: string | undefined) => string {
   const hashed = keys.map(({ name, hash }) => ({ name, hash: Buffer.from(hash, 'hex') }));
   return (authorization) => {
     if (hashed.length === 0) return defaultTenant;
     const given = sha256(/^Bearer (.+)$/i.exec(authorization ?? '')?.[1] ?? '');
     let tenant: string | undefined;
-    // All are compared, so that the time tells nothing about which.
+    // Every key is compared, so that the time it takes does not depend on which one matches.
     for (const { name, hash } of hashed) if (timingSafeEqual(hash, given)) tenant ??= name;
     if (tenant === undefined) {
       throw new ApiError({

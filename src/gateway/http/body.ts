@@ -1,19 +1,19 @@
-/** The body of a request, bounded in size and time, as JSON. */
+/** Reads the body of a request as JSON, within bounds of size and time. */
 import type { IncomingMessage } from 'node:http';
 import { ApiError } from './errors.ts';
 
 export interface BodyLimits {
   readonly bytes: number;
-  /** For the whole of it: one byte at a time is no way around. */
+  /** For the whole body, however slowly it comes. */
   readonly timeoutMs: number;
 }
 
 const bodyLimits: BodyLimits = { bytes: 32 * 1024 * 1024, timeoutMs: 60_000 };
 
-/** Far more than any schema or message needs, and far less than the stack holds of those that walk it. */
-const deepest = 256;
+/** Far more than any schema or message needs, and few enough for code that walks the value by recursion. */
+const maxDepth = 256;
 
-/** What comes after a refused body is not read: the connection cannot be used again. */
+/** The rest of a rejected body is not read, so the connection cannot be used again. */
 const headers = { connection: 'close' };
 
 /**
@@ -27,15 +27,15 @@ export async function readJson(incoming: IncomingMessage, limits: BodyLimits = b
     throw new ApiError({ status: 415, param: 'Content-Encoding', code: 'unsupported_content_encoding', message, headers });
   }
   const value = parse(await readBody(incoming, limits));
-  const trouble = problemIn(value);
-  if (trouble !== undefined) throw new ApiError({ status: 400, code: 'invalid_value', message: `The body is not valid: ${trouble}.` });
+  const problem = problemIn(value);
+  if (problem !== undefined) throw new ApiError({ status: 400, code: 'invalid_value', message: `The body is not valid: ${problem}.` });
   return value;
 }
 
 function parse(body: Buffer): unknown {
   let text: string;
   try {
-    // Strict: text that was sent as something else would be taken in with its letters replaced.
+    // Fatal: text of another encoding would otherwise come in with characters replaced.
     text = new TextDecoder('utf-8', { fatal: true }).decode(body);
   } catch {
     throw new ApiError({ status: 400, code: 'invalid_json', message: 'The body is not valid UTF-8. Send JSON in UTF-8.' });
@@ -48,13 +48,13 @@ function parse(body: Buffer): unknown {
 }
 
 /**
- * What no schema would find: JSON.parse takes any depth, and whoever writes it again runs out of stack; records
- * leave `__proto__` out in silence; half a surrogate pair cannot be read again by most languages. Level by level, so that it needs no stack itself.
+ * What no schema finds. JSON.parse takes any depth, and JSON.stringify then runs out of stack; zod's records drop
+ * `__proto__` silently; most languages cannot read half a surrogate pair. Level by level: recursion would need the stack.
  */
 export function problemIn(value: unknown): string | undefined {
-  let level = [value].filter(isOfInterest);
+  let level = [value].filter(isStringOrObject);
   for (let depth = 0; level.length > 0; depth += 1) {
-    if (depth > deepest) return `it is nested deeper than ${deepest} levels`;
+    if (depth > maxDepth) return `it is nested deeper than ${maxDepth} levels`;
     const next: (string | object)[] = [];
     for (const each of level) {
       if (typeof each === 'string' ? !each.isWellFormed() : Object.keys(each).some((key) => !key.isWellFormed())) {
@@ -62,14 +62,14 @@ export function problemIn(value: unknown): string | undefined {
       }
       if (typeof each === 'string') continue;
       if (Object.hasOwn(each, '__proto__')) return "'__proto__' cannot be the name of a field";
-      for (const inner of Object.values(each)) if (isOfInterest(inner)) next.push(inner);
+      for (const inner of Object.values(each)) if (isStringOrObject(inner)) next.push(inner);
     }
     level = next;
   }
   return undefined;
 }
 
-function isOfInterest(value: unknown): value is string | object {
+function isStringOrObject(value: unknown): value is string | object {
   return typeof value === 'string' || (typeof value === 'object' && value !== null);
 }
 
@@ -79,16 +79,16 @@ function readBody(incoming: IncomingMessage, { bytes, timeoutMs }: BodyLimits): 
     let size = 0;
     const onData = (chunk: Buffer): void => {
       size += chunk.length;
-      if (size > bytes) refuse(tooLarge());
+      if (size > bytes) fail(tooLarge());
       else chunks.push(chunk);
     };
     const settle = (): void => {
       clearTimeout(timer);
       incoming.off('data', onData).off('end', onEnd).off('close', onCut);
     };
-    const refuse = (error: ApiError): void => {
+    const fail = (error: ApiError): void => {
       settle();
-      // Not destroyed, which would take the answer along with it.
+      // Paused, not destroyed: the response goes out over the same connection.
       incoming.pause();
       reject(error);
     };
@@ -97,14 +97,14 @@ function readBody(incoming: IncomingMessage, { bytes, timeoutMs }: BodyLimits): 
       resolve(Buffer.concat(chunks));
     };
     const onCut = (): void => {
-      refuse(new ApiError({ status: 400, code: 'request_aborted', message: 'The body was cut off.', headers }));
+      fail(new ApiError({ status: 400, code: 'request_aborted', message: 'The body was cut off.', headers }));
     };
     const timer = setTimeout(() => {
-      refuse(new ApiError({ status: 408, code: 'request_timeout', message: 'The body took too long to arrive.', headers }));
+      fail(new ApiError({ status: 408, code: 'request_timeout', message: 'The body took too long to arrive.', headers }));
     }, timeoutMs);
     // Without a listener an aborted request would be an uncaught error; `close` follows it.
     incoming.on('error', () => undefined);
-    if (Number(incoming.headers['content-length'] ?? 0) > bytes) refuse(tooLarge());
+    if (Number(incoming.headers['content-length'] ?? 0) > bytes) fail(tooLarge());
     else if (incoming.destroyed && !incoming.complete) onCut();
     else incoming.on('data', onData).once('end', onEnd).once('close', onCut);
   });

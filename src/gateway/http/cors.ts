@@ -1,18 +1,18 @@
 /**
- * Pages of other origins. Off until origins are named; what is named is answered as browsers ask (CORS).
+ * Requests of pages of other origins. Those of the configured origins get CORS headers.
  *
- * Without keys a browser on this machine is let in whatever page it shows: a form or a `no-cors` fetch of any page
- * could start turns, though it could not read them. So what a page of an unnamed origin wants to change is refused; and
- * so is whatever comes by a name that is not this machine's, which anybody may have pointed at it (DNS rebinding).
+ * Without keys any page in a browser on this machine could start turns, by a form or a `no-cors` fetch, though not read
+ * them. So then a request that changes something is rejected when it comes from a page of another origin, and every
+ * request is rejected whose `host` is not this machine's: anybody can point a name at 127.0.0.1 (DNS rebinding).
  */
 import type { MiddlewareHandler } from 'hono';
-import type { GatewayEnv } from './env.ts';
 import { ApiError } from './errors.ts';
+import type { GatewayEnv } from './route.ts';
 
 export interface CrossOriginOptions {
   /** Exact origins, or `*` alone. */
   readonly origins: readonly string[];
-  /** Nobody needs a key. */
+  /** No keys are set. */
   readonly isOpen: boolean;
 }
 
@@ -20,18 +20,18 @@ interface Headers {
   readonly [name: string]: string | undefined;
 }
 
-const exposed = 'x-request-id, x-turnkeep-response-id, retry-after';
-/** Browsers keep the answer to a preflight no longer than a day. */
-const preflightKeptSeconds = 86_400;
+const exposedHeaders = 'x-request-id, x-turnkeep-response-id, retry-after';
+/** A day: browsers keep a preflight no longer. */
+const preflightMaxAgeSeconds = 86_400;
 
 export function crossOrigin(options: CrossOriginOptions): MiddlewareHandler<GatewayEnv> {
   return async (c, next) => {
     const request = c.req.header();
-    const isNamed = isOriginNamed(options.origins, request['origin']);
-    // Onto the Node response itself: streams write their headers past the framework, errors in another place again.
+    const isAllowed = isOriginAllowed(options.origins, request['origin']);
+    // On Node's response: event streams write their headers past Hono, and so do some errors.
     const { outgoing } = c.env;
     for (const [name, value] of Object.entries(headersFor(options.origins, request))) outgoing.setHeader(name, value);
-    if (isNamed && c.req.method === 'OPTIONS' && request['access-control-request-method'] !== undefined) {
+    if (isAllowed && c.req.method === 'OPTIONS' && request['access-control-request-method'] !== undefined) {
       return new Response(null, { status: 204, headers: preflightHeaders(request) });
     }
     if (options.isOpen && !isHostLocal(options.origins, request['host'])) {
@@ -42,7 +42,7 @@ export function crossOrigin(options: CrossOriginOptions): MiddlewareHandler<Gate
           'Without API keys only this machine is served, by its own names. Set TURNKEEP_API_KEYS, or name the origin in TURNKEEP_CORS_ORIGINS.',
       });
     }
-    if (options.isOpen && !isNamed && !/^(GET|HEAD|OPTIONS)$/.test(c.req.method) && isForeign(request)) {
+    if (options.isOpen && !isAllowed && !/^(GET|HEAD|OPTIONS)$/.test(c.req.method) && isForeign(request)) {
       throw new ApiError({
         status: 403,
         code: 'origin_not_allowed',
@@ -53,39 +53,39 @@ export function crossOrigin(options: CrossOriginOptions): MiddlewareHandler<Gate
   };
 }
 
-/** What every answer carries. */
+/** The CORS headers of every response. */
 export function headersFor(origins: readonly string[], request: Headers): Record<string, string> {
   if (origins.length === 0) return {};
   const isAny = origins.includes('*');
-  // The answer differs by origin, and caches must know.
+  // Caches must know that the response differs by origin.
   const vary: Record<string, string> = isAny ? {} : { vary: 'Origin' };
   const { origin } = request;
-  if (origin === undefined || !isOriginNamed(origins, origin)) return vary;
-  return { ...vary, 'access-control-allow-origin': isAny ? '*' : origin, 'access-control-expose-headers': exposed };
+  if (origin === undefined || !isOriginAllowed(origins, origin)) return vary;
+  return { ...vary, 'access-control-allow-origin': isAny ? '*' : origin, 'access-control-expose-headers': exposedHeaders };
 }
 
-/** `*` would not do for the headers: it does not stand for `authorization`. */
+/** Echoes the headers that are asked for: `*` does not include `authorization`. */
 function preflightHeaders(request: Headers): Record<string, string> {
-  const wanted = request['access-control-request-headers'];
+  const requested = request['access-control-request-headers'];
   return {
     'access-control-allow-methods': 'GET, POST, DELETE, PUT, PATCH',
-    ...(wanted === undefined ? {} : { 'access-control-allow-headers': wanted }),
-    'access-control-max-age': String(preflightKeptSeconds),
+    ...(requested === undefined ? {} : { 'access-control-allow-headers': requested }),
+    'access-control-max-age': String(preflightMaxAgeSeconds),
   };
 }
 
-function isOriginNamed(origins: readonly string[], origin: string | undefined): boolean {
+function isOriginAllowed(origins: readonly string[], origin: string | undefined): boolean {
   return origin !== undefined && (origins.includes('*') || origins.includes(origin));
 }
 
-/** Is this the name of the machine itself, or of an origin that is named? Who sends no name, is no browser. */
+/** Is this a name of this machine, or of a configured origin? A client without a `host` header is no browser. */
 export function isHostLocal(origins: readonly string[], host: string | undefined): boolean {
   if (host === undefined || origins.includes('*') || origins.some((origin) => URL.parse(origin)?.host === host)) return true;
   const name = URL.parse(`http://${host}`)?.hostname ?? '';
   return name === 'localhost' || name.endsWith('.localhost') || name === '[::1]' || /^127(?:\.\d+){3}$/.test(name);
 }
 
-/** Does a browser say that this comes from a page that is not ours? Other clients say nothing of the kind. */
+/** Does a browser say that this comes from a page of another origin? Other clients send none of these headers. */
 export function isForeign(request: Headers): boolean {
   const site = request['sec-fetch-site'];
   if (site !== undefined) return site !== 'same-origin' && site !== 'none';

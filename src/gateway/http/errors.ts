@@ -1,4 +1,4 @@
-/** Errors as OpenAI's clients read them: `{"error": {"message", "type", "param", "code"}}`. */
+/** Errors in OpenAI's form: `{"error": {"message", "type", "param", "code"}}`. */
 import type { z } from 'zod';
 
 export interface ApiErrorFields {
@@ -33,12 +33,12 @@ function typeOf(status: ApiErrorFields['status']): string {
   return status < 500 ? 'invalid_request_error' : 'server_error';
 }
 
-/** The first thing wrong with a request, by the name of the field. */
+/** A 400 for the first field of the request that is not valid. */
 export function validationError(error: z.ZodError): ApiError {
-  const issue = error.issues[0] === undefined ? undefined : deepest(error.issues[0]);
+  const issue = error.issues[0] === undefined ? undefined : nearestIssue(error.issues[0]);
   if (issue === undefined) return new ApiError({ status: 400, message: 'The request is not valid.' });
   if (issue.code === 'unrecognized_keys') {
-    const param = [...issue.path, issue.keys[0] ?? ''].reduce(joined, '');
+    const param = [...issue.path, issue.keys[0] ?? ''].reduce(joinPath, '');
     return new ApiError({
       status: 400,
       param,
@@ -46,7 +46,7 @@ export function validationError(error: z.ZodError): ApiError {
       message: `Unknown or unsupported parameter: '${param}'. Leave it out.`,
     });
   }
-  const param = issue.path.reduce(joined, '');
+  const param = issue.path.reduce(joinPath, '');
   const stated = issue.code === 'custom' && typeof issue.params?.['code'] === 'string' ? issue.params['code'] : undefined;
   const isMissing = param !== '' && issue.message.endsWith('received undefined');
   return new ApiError({
@@ -61,22 +61,22 @@ export function validationError(error: z.ZodError): ApiError {
   });
 }
 
-/** Of a field that may be several things: what is wrong with the form that came nearest. */
-function deepest(issue: z.core.$ZodIssue): z.core.$ZodIssue {
+/** Of a union: the issue of the branch that matched furthest into the value. */
+function nearestIssue(issue: z.core.$ZodIssue): z.core.$ZodIssue {
   if (issue.code !== 'invalid_union') return issue;
   const inner = issue.errors
     .flatMap((branch) => branch.slice(0, 1))
-    .map((each) => deepest({ ...each, path: [...issue.path, ...each.path] }))
+    .map((each) => nearestIssue({ ...each, path: [...issue.path, ...each.path] }))
     .toSorted((one, other) => other.path.length - one.path.length);
   return inner[0] ?? issue;
 }
 
-function joined(path: string, key: PropertyKey): string {
+function joinPath(path: string, key: PropertyKey): string {
   if (typeof key === 'number') return `${path}[${key}]`;
   return path === '' ? String(key) : `${path}.${String(key)}`;
 }
 
-/** A request whose target or host cannot be read as a URL. */
+/** A request whose target or host is no valid URL. */
 export function invalidRequest(reason: string): ApiError {
   return new ApiError({
     status: 400,

@@ -1,6 +1,6 @@
-/** `/openapi.json`: the API as the routes themselves say it. */
+/** `/openapi.json`: the API's description, made of the routes' own. */
 import { z } from 'zod';
-import { error } from './response-schemas.ts';
+import { errorSchema } from './response-schemas.ts';
 import type { ResponseSpec, RouteSpec } from './route.ts';
 
 export interface OpenApiOptions {
@@ -12,7 +12,7 @@ export interface OpenApiOptions {
 type JsonSchema = z.core.JSONSchema.BaseSchema;
 
 /** An OpenAPI 3.1 document. */
-export function openApiOf({ version, isKeyNeeded, routes }: OpenApiOptions): object {
+export function openApiDocument({ version, isKeyNeeded, routes }: OpenApiOptions): object {
   const paths: { [path: string]: { [method: string]: object } } = {};
   for (const { prefix, hasKey, specs } of routes) {
     for (const spec of specs) {
@@ -32,14 +32,14 @@ export function openApiOf({ version, isKeyNeeded, routes }: OpenApiOptions): obj
     servers: [{ url: '/' }],
     paths,
     components: {
-      schemas: { Error: schemaOf(error, 'output') },
+      schemas: { Error: schemaOf(errorSchema, 'output') },
       securitySchemes: { key: { type: 'http', scheme: 'bearer', description: 'One of TURNKEEP_API_KEYS.' } },
     },
   };
 }
 
 function operationOf(spec: RouteSpec, isKeyNeeded: boolean): object {
-  const { tag, summary, description, body, isBodyOptional = false, answers, method, path } = spec;
+  const { tag, summary, description, body, isBodyOptional = false, responses, method, path } = spec;
   return {
     operationId: `${method}${path === '/' ? 'Root' : path.replaceAll(/[^a-z]+([a-z]?)/g, (_, letter: string) => letter.toUpperCase())}`,
     tags: [tag],
@@ -50,8 +50,8 @@ function operationOf(spec: RouteSpec, isKeyNeeded: boolean): object {
       ? {}
       : { requestBody: { required: !isBodyOptional, content: { 'application/json': { schema: schemaOf(body, 'input') } } } }),
     responses: {
-      ...Object.fromEntries(Object.entries(answers).map(([status, answer]) => [status, answerOf(answer)])),
-      default: answerOf({ description: 'An error.', schema: error }),
+      ...Object.fromEntries(Object.entries(responses).map(([status, response]) => [status, responseOf(response)])),
+      default: responseOf({ description: 'An error.', schema: errorSchema }),
     },
     ...(isKeyNeeded ? { security: [{ key: [] }] } : {}),
   };
@@ -76,27 +76,27 @@ function fieldsOf(schema: z.ZodType | undefined): { name: string; required: bool
   });
 }
 
-function answerOf({ description, schema, mediaTypes = schema === undefined ? [] : ['application/json'], headers }: ResponseSpec): object {
-  const told = Object.entries({ 'x-request-id': 'Under which the log has this request.', ...headers }).map(([name, words]) => [
+function responseOf({ description, schema, mediaTypes = schema === undefined ? [] : ['application/json'], headers }: ResponseSpec): object {
+  const described = Object.entries({ 'x-request-id': 'Under which the log has this request.', ...headers }).map(([name, text]) => [
     name,
-    { description: words, schema: { type: 'string' } },
+    { description: text, schema: { type: 'string' } },
   ]);
   const content = mediaTypes.map((type) => [type, contentOf(type, schema)]);
   return {
     description,
-    headers: Object.fromEntries(told) as object,
+    headers: Object.fromEntries(described) as object,
     ...(content.length === 0 ? {} : { content: Object.fromEntries(content) as object }),
   };
 }
 
-/** Of a stream OpenAPI 3.1 can say nothing: a schema would be one of each event. */
+/** OpenAPI 3.1 cannot describe a stream: a schema would be of one event. */
 function contentOf(type: string, schema: z.ZodType | undefined): object {
   if (type === 'text/event-stream') return {};
   return { schema: type === 'application/json' ? jsonOf(schema) : { type: 'string' } };
 }
 
 function jsonOf(schema: z.ZodType | undefined): JsonSchema {
-  if (schema === error) return { $ref: '#/components/schemas/Error' };
+  if (schema === errorSchema) return { $ref: '#/components/schemas/Error' };
   return schema === undefined ? { type: 'object' } : schemaOf(schema, 'output');
 }
 

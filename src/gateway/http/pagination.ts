@@ -1,4 +1,4 @@
-/** Lists as OpenAI's clients page through them. */
+/** Pages of a list, in OpenAI's form. */
 import { ApiError } from './errors.ts';
 
 export const defaultLimit = 20;
@@ -9,7 +9,7 @@ export interface PageQuery {
   readonly after?: string | undefined;
 }
 
-/** What to read: one more than asked for tells whether there are more. */
+/** What to read for a page: one more than it shows, so that `has_more` is known. */
 export function pageRequest({ limit = defaultLimit, order = 'desc', after }: PageQuery): {
   readonly limit: number;
   readonly order: 'asc' | 'desc';
@@ -18,7 +18,7 @@ export function pageRequest({ limit = defaultLimit, order = 'desc', after }: Pag
   return { limit: limit + 1, order, ...(after === undefined ? {} : { after }) };
 }
 
-/** @throws ApiError 400 naming `after` when nothing was found because the cursor points nowhere */
+/** @param found undefined where the list has no object of the id `after`. @throws ApiError 400 naming `after` then */
 export function listPage<T extends { readonly id: string }>(found: readonly T[] | undefined, query: PageQuery): object {
   if (found === undefined) {
     throw new ApiError({

@@ -1,4 +1,4 @@
-/** Requests a second of each tenant: a token bucket that holds two seconds' worth. */
+/** Limits the requests a second of each tenant: a token bucket that holds two seconds' worth. */
 import { ApiError } from './errors.ts';
 
 const burstSeconds = 2;
@@ -9,13 +9,13 @@ interface Bucket {
 }
 
 /**
- * A function that takes one request of a tenant into account.
- * It throws a 429 `ApiError` with `retry-after` in whole seconds when there were too many.
+ * Returns a function that counts a request of a tenant. It throws a 429 `ApiError` with `retry-after` in whole seconds
+ * when there were too many.
  * @param perSecond 0: no limit
- * @param now in ms, never going back
+ * @param now a monotonic clock, in ms
  */
 export function createRateLimit(perSecond: number, now: () => number = () => performance.now()): (tenant: string) => void {
-  // Tenants come from the settings, so there are as many as there are names in them.
+  // One for each tenant that the keys name, so the map stays small.
   const buckets = new Map<string, Bucket>();
   return (tenant) => {
     if (perSecond === 0) return;
@@ -32,7 +32,7 @@ export function createRateLimit(perSecond: number, now: () => number = () => per
   };
 }
 
-/** The bucket after one request, and how long that request would have had to wait: 0 when it may pass. */
+/** The bucket after one request, and how long that request would have to wait: 0 when it may pass. */
 export function take(before: Bucket | undefined, perSecond: number, nowMs: number): { bucket: Bucket; waitMs: number } {
   const full = perSecond * burstSeconds;
   const tokens = before === undefined ? full : Math.min(full, before.tokens + ((nowMs - before.atMs) / 1_000) * perSecond);

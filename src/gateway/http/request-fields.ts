@@ -1,8 +1,8 @@
-/** The small values that several doors let in. */
+/** Schemas of fields that several protocols' requests share. */
 import { z } from 'zod';
 import type { Json } from '../../domain/item.ts';
 
-/** Whatever came as JSON. `z.json()` says the same, by a recursion that neither a description nor the stack can follow. */
+/** Any JSON object. `z.json()` is recursive: `/openapi.json` cannot show it, and deep values run it out of stack. */
 export const jsonObject = z.record(z.string(), z.custom<Json>());
 
 export const metadata = z
@@ -10,31 +10,31 @@ export const metadata = z
   .refine((value) => Object.keys(value).length <= 16, 'has 16 keys at most')
   .meta({ description: '16 pairs at most; keys of 64, values of 512 characters.' });
 
-/** For those of an object's fields of which it needs one and no more, said once for both who checks and who reads. */
+/** The rule that an object has exactly one of these fields, both as a check and for `/openapi.json`. */
 export function exactlyOne(...names: readonly string[]) {
-  const listed = names.join(', ').replace(/, ([^,]+)$/, ' and $1');
+  const list = names.join(', ').replace(/, ([^,]+)$/, ' and $1');
   return {
     check: (value: { readonly [name: string]: unknown }) => names.filter((name) => value[name] != null).length === 1,
-    message: `needs exactly one of ${listed}`,
+    message: `needs exactly one of ${list}`,
     meta: { oneOf: names.map((name) => ({ required: [name], properties: { [name]: { type: 'string' } } })) },
   };
 }
 
 export const id = z.string().min(1, 'must not be empty').max(200, 'is too long');
 
-/** Accepted where its value is what turnkeep does anyway; any other value is refused. */
+/** A field of which turnkeep supports only what it does anyway. */
 export const onlyDefault = <const T extends readonly z.core.util.Literal[]>(...values: T) =>
   z.literal(values, `only ${values.map((value) => JSON.stringify(value)).join(' or ')} is supported`).nullish();
 
 /** A number in a query. */
-export const wholeNumber = (least: number, most = Number.MAX_SAFE_INTEGER) =>
+export const wholeNumber = (min: number, max = Number.MAX_SAFE_INTEGER) =>
   z
-    .string(`must be a whole number from ${least}`)
-    .refine((value) => /^\d{1,16}$/.test(value), `must be a whole number from ${least}`)
+    .string(`must be a whole number from ${min}`)
+    .refine((value) => /^\d{1,16}$/.test(value), `must be a whole number from ${min}`)
     .transform(Number)
-    .refine((value) => value >= least, `must be a whole number from ${least}`)
-    .refine((value) => value <= most, `must be ${most} at most`)
-    .meta({ type: 'integer', minimum: least, maximum: most });
+    .refine((value) => value >= min, `must be a whole number from ${min}`)
+    .refine((value) => value <= max, `must be ${max} at most`)
+    .meta({ type: 'integer', minimum: min, maximum: max });
 
 const includable = [
   'reasoning.encrypted_content',
@@ -46,17 +46,17 @@ const includable = [
   'code_interpreter_call.outputs',
 ] as const;
 
-/** What is asked for along with the items. Of the tools that turnkeep does not have there is nothing to include. */
+/** Extras to the items. Those of tools that turnkeep does not run are accepted, and there are none. */
 export const include = z.array(z.enum(includable, `can only name ${includable.join(', ')}`));
 
-/** A page of a list: OpenAI's cursors. */
+/** Which page of a list. */
 export const pageQuery = z.strictObject({
   limit: wholeNumber(1, 100).optional().meta({ description: 'From 1 to 100; 20 where nothing is said.' }),
   order: z.enum(['asc', 'desc'], "must be 'asc' or 'desc'").optional(),
   after: id.optional().meta({ description: 'The page begins behind the object of this id.' }),
 });
 
-/** openai-node writes a list as `include[]`. */
+/** With `include[]`, as openai-node writes the list. */
 export const itemsQuery = pageQuery.extend({
   include: z.union([z.string(), z.array(z.string())]).optional(),
   'include[]': z.union([z.string(), z.array(z.string())]).optional(),

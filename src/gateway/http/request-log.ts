@@ -1,17 +1,18 @@
-/** What is told of each request once it is over, for the log and the metrics: facts and ids, never content (T11). */
+/** The record of each request once its response is over, for the log and the metrics: facts and ids, never content (T11). */
 import type { MiddlewareHandler } from 'hono';
 import { matchedRoutes } from 'hono/route';
 import type { EndedRequest } from '../../http/ended-request.ts';
-import type { GatewayEnv } from './env.ts';
+import type { GatewayEnv } from './route.ts';
 
-const goneBeforeAnswer = 499;
+/** nginx's status for a client that went before it had a response. */
+const clientClosedRequest = 499;
 
-/** Gives the request its id, says it in the answer, and calls `onEnd` when the answer is over, streamed or not. */
+/** Gives the request its id, as `x-request-id` of the response, and calls `onEnd` when the response is over, streamed or not. */
 export function requestLog(onEnd: (request: EndedRequest) => void): MiddlewareHandler<GatewayEnv> {
   return async (c, next) => {
     const { outgoing } = c.env;
     const startedAtMs = performance.now();
-    const requestId = idOf(c.req.header('x-request-id'));
+    const requestId = requestIdOf(c.req.header('x-request-id'));
     const ids: GatewayEnv['Variables']['ids'] = idsIn(c.req.path);
     c.set('requestId', requestId);
     c.set('ids', ids);
@@ -23,7 +24,7 @@ export function requestLog(onEnd: (request: EndedRequest) => void): MiddlewareHa
         requestId,
         method: c.req.method,
         route,
-        status: outgoing.headersSent ? outgoing.statusCode : goneBeforeAnswer,
+        status: outgoing.headersSent ? outgoing.statusCode : clientClosedRequest,
         durationMs: Math.round(performance.now() - startedAtMs),
         isCut: !outgoing.writableFinished,
         ...(tenant === undefined ? {} : { tenant }),
@@ -35,12 +36,12 @@ export function requestLog(onEnd: (request: EndedRequest) => void): MiddlewareHa
   };
 }
 
-/** The client's own, where it is an id and not a text that would end up in our log. */
-function idOf(given: string | undefined): string {
+/** The client's own, where it looks like an id: any other text would get into the log. */
+function requestIdOf(given: string | undefined): string {
   return given !== undefined && /^[\w.:-]{1,100}$/.test(given) ? given : `req_${crypto.randomUUID()}`;
 }
 
-/** The ids that a path names. Only what has the form of one: a path may be anything. */
+/** The ids in a path. Only what looks like one of ours: a path may be any text. */
 export function idsIn(path: string): { response?: string; conversation?: string } {
   const [response, conversation] = ['resp', 'conv'].map((prefix) => new RegExp(`/(${prefix}_[\\w-]{1,100})(?:/|$)`).exec(path)?.[1]);
   return { ...(response === undefined ? {} : { response }), ...(conversation === undefined ? {} : { conversation }) };

@@ -1,30 +1,29 @@
-/** What the routes answer, as schemas: for `/openapi.json` alone, since what goes out is made, not checked. */
+/** Schemas of the routes' responses, for `/openapi.json` only: responses are not validated on their way out. */
 import { z } from 'zod';
 import type { ResponseSpec } from './route.ts';
 
-const item = z.looseObject({ id: z.string(), type: z.string() });
+/** An item of any type. */
+export const itemSchema = z.looseObject({ id: z.string(), type: z.string() });
 
-export const response = z.looseObject({
+export const responseSchema = z.looseObject({
   id: z.string(),
   object: z.literal('response'),
   created_at: z.int(),
   status: z.enum(['queued', 'in_progress', 'completed', 'incomplete', 'cancelled', 'failed']),
   model: z.string(),
-  output: z.array(item),
+  output: z.array(itemSchema),
   error: z.looseObject({ code: z.string(), message: z.string() }).nullable(),
   incomplete_details: z.looseObject({ reason: z.string() }).nullable(),
 });
 
-export const conversation = z.strictObject({
+export const conversationSchema = z.strictObject({
   id: z.string(),
   object: z.literal('conversation'),
   created_at: z.int(),
   metadata: z.record(z.string(), z.string()),
 });
 
-export const anyItem = item;
-
-export const error = z.strictObject({
+export const errorSchema = z.strictObject({
   error: z.strictObject({
     message: z.string(),
     type: z.string(),
@@ -33,7 +32,7 @@ export const error = z.strictObject({
   }),
 });
 
-export const listOf = (schema: z.ZodType) =>
+export const listSchema = (schema: z.ZodType) =>
   z.strictObject({
     object: z.literal('list'),
     data: z.array(schema),
@@ -42,22 +41,24 @@ export const listOf = (schema: z.ZodType) =>
     has_more: z.boolean(),
   });
 
-export const deleted = (object: string) => z.strictObject({ id: z.string(), object: z.literal(object), deleted: z.literal(true) });
+export const deletedSchema = (object: string) => z.strictObject({ id: z.string(), object: z.literal(object), deleted: z.literal(true) });
 
 export const ok = (description: string, schema: z.ZodType): ResponseSpec => ({ description, schema });
 
-/** On every answer of a turn. */
+/** Of every response to a submit. */
 export const turnHeaders = { 'x-turnkeep-response-id': 'The id of the response.' } as const;
 
-/** What any route may refuse with. */
-export const refusals = (...statuses: readonly (keyof typeof refused)[]): { [status: number]: ResponseSpec } =>
+export const errorResponses = (...statuses: readonly (keyof typeof errorDescriptions)[]): { [status: number]: ResponseSpec } =>
   Object.fromEntries(
-    statuses.map((status) => [status, { description: refused[status], schema: error, ...(status === 429 ? { headers: waiting } : {}) }]),
+    statuses.map((status) => [
+      status,
+      { description: errorDescriptions[status], schema: errorSchema, ...(status === 429 ? { headers: retryAfter } : {}) },
+    ]),
   );
 
-const waiting = { 'retry-after': 'Seconds to wait.' };
+const retryAfter = { 'retry-after': 'Seconds to wait.' };
 
-const refused = {
+const errorDescriptions = {
   400: 'Something in the request is wrong: `error.param` names it.',
   401: 'No API key, or an unknown one.',
   404: 'There is no such thing, or it is not yours.',

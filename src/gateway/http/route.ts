@@ -1,46 +1,56 @@
-/**
- * A route as data: what it takes is validated by the same schemas that describe it in `/openapi.json`.
- */
+/** A route as data: the same schemas validate its requests and describe it in `/openapi.json`. */
+import type { HttpBindings } from '@hono/node-server';
 import type { Context, Hono } from 'hono';
 import { z } from 'zod';
 import { readJson } from './body.ts';
-import type { GatewayEnv } from './env.ts';
 import { validationError } from './errors.ts';
 
+/** What the handler of a route finds in its context. */
+export interface GatewayEnv {
+  Bindings: HttpBindings;
+  Variables: {
+    tenant: string;
+    requestId: string;
+    /** The response and the conversation that the request is about, for the log. Routes add what they learn. */
+    ids: { response?: string; conversation?: string };
+  };
+}
+
+/** One response of a route, as `/openapi.json` describes it. */
 export interface ResponseSpec {
   readonly description: string;
   /** Absent: there is no body, or none that a schema describes. */
   readonly schema?: z.ZodType;
-  /** What it is when it is not JSON. */
+  /** JSON where there is a schema and nothing else is named. */
   readonly mediaTypes?: readonly string[];
-  /** Of the answer, by name, in words. */
+  /** Descriptions by header name. */
   readonly headers?: { readonly [name: string]: string };
 }
 
 export interface RouteSpec<Query extends z.ZodType = z.ZodType, Body extends z.ZodType = z.ZodType> {
   readonly method: 'get' | 'post' | 'delete';
-  /** As OpenAPI writes it: `/responses/{id}`. */
+  /** In OpenAPI's notation: `/responses/{id}`. */
   readonly path: string;
   readonly tag: string;
   readonly summary: string;
   readonly description?: string;
   readonly query?: Query;
-  /** Header names in lower case. Others pass. */
+  /** Names in lower case. Headers that are not named here pass. */
   readonly headers?: z.ZodObject;
   readonly body?: Body;
-  /** A request without any body counts as `{}`: OpenAI's client sends none where nothing is asked for. */
+  /** A request without a body is read as `{}`: OpenAI's client sends none where no field is set. */
   readonly isBodyOptional?: boolean;
-  readonly answers: { readonly [status: number]: ResponseSpec };
+  readonly responses: { readonly [status: number]: ResponseSpec };
 }
 
-export interface Valid<Query extends z.ZodType, Body extends z.ZodType> {
+export interface ValidRequest<Query extends z.ZodType, Body extends z.ZodType> {
   readonly query: z.output<Query>;
   readonly body: z.output<Body>;
 }
 
 type Handler<Query extends z.ZodType, Body extends z.ZodType> = (
   c: Context<GatewayEnv>,
-  valid: Valid<Query, Body>,
+  valid: ValidRequest<Query, Body>,
 ) => Response | Promise<Response>;
 
 export class Routes {
@@ -48,7 +58,7 @@ export class Routes {
   readonly #admit: (c: Context<GatewayEnv>) => void;
   readonly #specs: RouteSpec[] = [];
 
-  /** @param admit lets a request in before anything of it is read; it throws what keeps it out */
+  /** @param admit called before a request's query, headers and body are read; throws an ApiError where it may not be made */
   constructor(app: Hono<GatewayEnv>, admit: (c: Context<GatewayEnv>) => void = () => undefined) {
     this.#app = app;
     this.#admit = admit;
@@ -66,25 +76,25 @@ export class Routes {
     const path = spec.path.replaceAll(/\{([a-z]+)\}/g, ':$1');
     this.#app.on(spec.method.toUpperCase(), path, async (c) => {
       this.#admit(c);
-      const query = check(spec.query ?? z.undefined(), spec.query === undefined ? undefined : queryOf(c));
-      if (spec.headers !== undefined) check(spec.headers, c.req.header());
+      const query = validate(spec.query ?? z.undefined(), spec.query === undefined ? undefined : queryOf(c));
+      if (spec.headers !== undefined) validate(spec.headers, c.req.header());
       const body = spec.body === undefined ? undefined : await bodyOf(c, spec.isBodyOptional ?? false);
       return handler(c, {
         query: query as z.output<Query>,
-        body: check(spec.body ?? z.undefined(), body) as z.output<Body>,
+        body: validate(spec.body ?? z.undefined(), body) as z.output<Body>,
       });
     });
   }
 }
 
-/** @throws ApiError 400 that names what is wrong */
-function check(schema: z.ZodType, value: unknown): unknown {
+/** @throws ApiError 400 naming the field that is wrong */
+function validate(schema: z.ZodType, value: unknown): unknown {
   const result = schema.safeParse(value);
   if (!result.success) throw validationError(result.error);
   return result.data;
 }
 
-/** A parameter that is there once is a string, one that is repeated a list. */
+/** A parameter that occurs once is a string, a repeated one a list. */
 function queryOf(c: Context<GatewayEnv>): Record<string, string | string[]> {
   return Object.fromEntries(
     Object.entries(c.req.queries()).map(([name, values]) => [name, values.length === 1 ? (values[0] ?? '') : values]),

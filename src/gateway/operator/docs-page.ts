@@ -1,8 +1,8 @@
 /**
- * `/docs`: `/openapi.json` to read. Self-contained: nothing is fetched from elsewhere, and nothing of the description is
- * ever put into the page as markup.
+ * `/docs`: a page that shows `/openapi.json`. It fetches nothing from other hosts, and puts nothing of the description
+ * into the page as markup.
  */
-export const docs = `<!doctype html>
+export const docsPage = `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">

@@ -1,5 +1,5 @@
-/** The page at `/`, until there is a real one: where everything is. */
-export const page = `<!doctype html>
+/** The page at `/`: links to everything else. */
+export const landingPage = `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">

@@ -1,10 +1,8 @@
-/** `/v1/models` and `/turns/{id}`. */
+/** `/v1/models`: the provider's models. */
 import { z } from 'zod';
-import type { Turnkeep } from '../../client/turnkeep.ts';
-import { ok, refusals } from '../http/response-schemas.ts';
+import { errorResponses, ok } from '../http/response-schemas.ts';
 import { ApiError, notFound } from '../http/errors.ts';
 import type { Routes } from '../http/route.ts';
-import { timelineOf } from '../../domain/timeline.ts';
 
 export interface ModelsDeps {
   /** Used when a request names no model. */
@@ -33,9 +31,9 @@ export function modelsRoutes(routes: Routes, { defaultModel, listModels }: Model
       path: '/models',
       tag: 'Models',
       summary: "List the provider's models",
-      answers: {
+      responses: {
         200: ok('The models.', z.strictObject({ object: z.literal('list'), data: z.array(model) })),
-        ...refusals(401, 429, 502),
+        ...errorResponses(401, 429, 502),
       },
     },
     async (c) => c.json({ object: 'list', data: await list() }),
@@ -47,31 +45,13 @@ export function modelsRoutes(routes: Routes, { defaultModel, listModels }: Model
       path: '/models/{id}',
       tag: 'Models',
       summary: 'Read a model',
-      answers: { 200: ok('The model.', model), ...refusals(401, 404, 429, 502) },
+      responses: { 200: ok('The model.', model), ...errorResponses(401, 404, 429, 502) },
     },
     async (c) => {
       const id = c.req.param('id') ?? '';
       const found = (await list()).find((each) => each.id === id);
       if (found === undefined) throw notFound('Model', id);
       return c.json(found);
-    },
-  );
-}
-
-export function turnsRoutes(routes: Routes, turnkeep: Turnkeep): void {
-  routes.add(
-    {
-      method: 'get',
-      path: '/turns/{id}',
-      tag: 'Turns',
-      summary: 'What happened in a turn, attempt by attempt',
-      answers: { 200: ok('The turn.', z.looseObject({ id: z.string(), status: z.string() })), ...refusals(401, 404, 429) },
-    },
-    async (c) => {
-      const id = c.req.param('id') ?? '';
-      const turn = await turnkeep.readTurn(c.get('tenant'), id);
-      if (turn === undefined) throw notFound('Turn', id);
-      return c.json(timelineOf(turn, await turnkeep.readAttempts(id)));
     },
   );
 }

@@ -1,26 +1,26 @@
-/** What operators ask for, at the root and without a key: is it up, how is it, what is it. */
+/** Probes, metrics and pages, at the root and without a key. */
 import { z } from 'zod';
 import { ok } from '../http/response-schemas.ts';
-import { docs } from './docs-page.ts';
-import { page } from './landing-page.ts';
+import { docsPage } from './docs-page.ts';
+import { landingPage } from './landing-page.ts';
 import type { Routes } from '../http/route.ts';
 
 export interface OperatorDeps {
-  /** What is not ready, in words; empty when all is. */
-  readonly unready: () => Promise<readonly string[]>;
+  /** What is not ready, in sentences for `/readyz`; empty when everything is. */
+  readonly unreadyReasons: () => Promise<readonly string[]>;
   /** In Prometheus' text format. */
   readonly metrics: () => Promise<{ readonly contentType: string; readonly text: string }>;
-  /** The API's description, once all routes are there. */
+  /** Called with each request: the routes that it describes are added after these. */
   readonly openApi: () => object;
 }
 
 const tag = 'Operation';
 const html = (description: string) => ({ description, schema: z.string(), mediaTypes: ['text/html'] });
 
-export function operatorRoutes(routes: Routes, { unready, metrics, openApi }: OperatorDeps): void {
+export function operatorRoutes(routes: Routes, { unreadyReasons, metrics, openApi }: OperatorDeps): void {
   const status = z.strictObject({ status: z.string(), reasons: z.array(z.string()).optional() });
 
-  routes.add({ method: 'get', path: '/healthz', tag, summary: 'Is the process alive?', answers: { 200: ok('It is.', status) } }, (c) =>
+  routes.add({ method: 'get', path: '/healthz', tag, summary: 'Is the process alive?', responses: { 200: ok('It is.', status) } }, (c) =>
     c.json({ status: 'ok' }),
   );
 
@@ -30,22 +30,22 @@ export function operatorRoutes(routes: Routes, { unready, metrics, openApi }: Op
       path: '/readyz',
       tag,
       summary: 'Does Temporal answer, does a worker poll, can the database be written?',
-      answers: { 200: ok('All of it.', status), 503: ok('Not all of it.', status) },
+      responses: { 200: ok('All of it.', status), 503: ok('Not all of it.', status) },
     },
     async (c) => {
-      const reasons = await unready();
+      const reasons = await unreadyReasons();
       return reasons.length === 0 ? c.json({ status: 'ready' }) : c.json({ status: 'unready', reasons }, 503);
     },
   );
 
-  // Without a key, like the probes: it tells numbers, no ids, no tenants.
+  // Without a key, like the probes: there are numbers in it, and neither ids nor tenants.
   routes.add(
     {
       method: 'get',
       path: '/metrics',
       tag,
       summary: "Metrics in Prometheus' text format",
-      answers: { 200: { description: 'The metrics.', schema: z.string(), mediaTypes: ['text/plain'] } },
+      responses: { 200: { description: 'The metrics.', schema: z.string(), mediaTypes: ['text/plain'] } },
     },
     async (c) => {
       const { contentType, text } = await metrics();
@@ -54,13 +54,15 @@ export function operatorRoutes(routes: Routes, { unready, metrics, openApi }: Op
   );
 
   routes.add(
-    { method: 'get', path: '/openapi.json', tag, summary: 'This description', answers: { 200: ok('OpenAPI 3.1.', z.looseObject({})) } },
+    { method: 'get', path: '/openapi.json', tag, summary: 'This description', responses: { 200: ok('OpenAPI 3.1.', z.looseObject({})) } },
     (c) => c.json(openApi()),
   );
 
-  routes.add({ method: 'get', path: '/docs', tag, summary: 'This description, to read', answers: { 200: html('A page.') } }, (c) =>
-    c.html(docs),
+  routes.add({ method: 'get', path: '/docs', tag, summary: 'This description, to read', responses: { 200: html('A page.') } }, (c) =>
+    c.html(docsPage),
   );
 
-  routes.add({ method: 'get', path: '/', tag, summary: 'Where everything is', answers: { 200: html('A page.') } }, (c) => c.html(page));
+  routes.add({ method: 'get', path: '/', tag, summary: 'Where everything is', responses: { 200: html('A page.') } }, (c) =>
+    c.html(landingPage),
+  );
 }

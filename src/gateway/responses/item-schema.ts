@@ -1,4 +1,4 @@
-/** The items that the door lets in. A field that is not here is refused by name, never dropped. */
+/** The items that the Responses API accepts. A field that is not here is an error that names it, never dropped. */
 import { z } from 'zod';
 import { exactlyOne, id } from '../http/request-fields.ts';
 
@@ -87,6 +87,6 @@ const itemReference = z.strictObject({ type: z.literal('item_reference'), id });
 export const inputItem = z.discriminatedUnion('type', [message, functionCall, functionCallOutput, reasoning, itemReference]);
 export type InputItemBody = z.infer<typeof inputItem>;
 
-/** Put into a conversation by hand: what is there already cannot be put in by reference. */
-export const handItem = z.discriminatedUnion('type', [message, functionCall, functionCallOutput, reasoning]);
-export type HandItemBody = z.infer<typeof handItem>;
+/** An item that a client puts into a conversation itself: one that is there already cannot be put in by reference. */
+export const conversationItem = z.discriminatedUnion('type', [message, functionCall, functionCallOutput, reasoning]);
+export type ConversationItemBody = z.infer<typeof conversationItem>;

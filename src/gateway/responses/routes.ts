@@ -1,29 +1,25 @@
 /** `/v1/responses`: submit, read, follow, cancel, delete. */
 import type { Context } from 'hono';
-import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import type { TurnRow } from '../../domain/turn.ts';
 import type { Turnkeep } from '../../client/turnkeep.ts';
-import { anyItem, deleted, listOf as listSchema, ok, refusals, response as responseSchema, turnHeaders } from '../http/response-schemas.ts';
-import { writeWhenReady } from '../stream/blocking.ts';
-import { acknowledgeOnceSent } from '../stream/acknowledge.ts';
-import type { GatewayEnv } from '../http/env.ts';
+import { deletedSchema, errorResponses, itemSchema, listSchema, ok, responseSchema, turnHeaders } from '../http/response-schemas.ts';
 import { ApiError, notFound } from '../http/errors.ts';
 import { listPage, type PageQuery, pageRequest } from '../http/pagination.ts';
-import type { Routes } from '../http/route.ts';
-import { modelOf, submitHeaders, type SubmitDeps, submitTurn } from '../submit.ts';
+import type { GatewayEnv, Routes } from '../http/route.ts';
+import { journalEncoder } from '../stream/encode.ts';
+import { serveBlocking } from '../stream/serve-blocking.ts';
+import { acknowledgeOnceSent, type ServeDeps, serveTurn } from '../stream/serve-turn.ts';
+import { requireModel, submitHeaders, type SubmitDeps, submitTurn } from '../submit/submit-turn.ts';
 import { itemsQuery } from '../http/request-fields.ts';
-import { inputOf } from './items.ts';
+import { responsesInput } from './items.ts';
 import { createResponse, followHeaders, retrieveQuery } from './schema.ts';
-import { settingsOf } from './settings.ts';
-import { pastRetention, stream, type StreamDeps } from './stream.ts';
-
-export type ResponsesDeps = SubmitDeps & StreamDeps;
+import { responsesSettings } from './settings.ts';
 
 const tag = 'Responses';
 const mediaTypes = ['application/json', 'text/event-stream'];
 
-export function responsesRoutes(routes: Routes, deps: ResponsesDeps): void {
-  const { turnkeep, onStreamError } = deps;
+export function responsesRoutes(routes: Routes, deps: SubmitDeps & ServeDeps): void {
+  const { turnkeep } = deps;
 
   routes.add(
     {
@@ -35,28 +31,21 @@ export function responsesRoutes(routes: Routes, deps: ResponsesDeps): void {
         'Answers once the turn can no longer be lost: with its events (`stream`), at once (`background`), or when it has ended. Disconnecting never cancels a stored turn.',
       headers: submitHeaders,
       body: createResponse,
-      answers: {
+      responses: {
         200: { description: 'The response, or its events.', schema: responseSchema, mediaTypes, headers: turnHeaders },
-        ...refusals(400, 401, 404, 409, 413, 415, 422, 429),
+        ...errorResponses(400, 401, 404, 409, 413, 415, 422, 429),
       },
     },
     async (c, { body }) => {
       const turn = await submitTurn(c, deps, {
-        settings: settingsOf(body, modelOf(body.model, deps)),
-        input: inputOf(body.input),
+        settings: responsesSettings(body, requireModel(body.model, deps)),
+        input: responsesInput(body.input),
         session: typeof body.conversation === 'string' ? body.conversation : (body.conversation?.id ?? null),
         previous: body.previous_response_id ?? null,
       });
-      if (body.stream === true) return stream(c, deps, turn, -1);
-      const headers = { 'x-turnkeep-response-id': turn.id };
-      if (body.background === true) return c.json(await turnkeep.readResponse(turn), 200, headers);
-      acknowledgeOnceSent(c.env.outgoing, () => turnkeep.acknowledge(turn.id), onStreamError);
-      const answered = writeWhenReady(c.env.outgoing, (signal) => whole(turnkeep, turn, signal), {
-        ...headers,
-        'x-request-id': c.get('requestId'),
-      });
-      answered.catch(onStreamError);
-      return RESPONSE_ALREADY_SENT;
+      if (body.stream === true) return serveEvents(c, deps, turn, -1);
+      if (body.background === true) return c.json(await turnkeep.readResponse(turn), 200, { 'x-turnkeep-response-id': turn.id });
+      return serveBlocking(c, deps, turn, { encode: (response) => ({ status: 200, body: response }) });
     },
   );
 
@@ -68,21 +57,21 @@ export function responsesRoutes(routes: Routes, deps: ResponsesDeps): void {
       summary: 'Read a response, or follow its events from any point',
       query: retrieveQuery,
       headers: followHeaders,
-      answers: {
+      responses: {
         200: { description: 'The response, or its events.', schema: responseSchema, mediaTypes },
-        ...refusals(400, 401, 404, 410, 429),
+        ...errorResponses(400, 401, 404, 410, 429),
       },
     },
     async (c, { query }) => {
-      const turn = await known(c, turnkeep);
-      if (turn.erasedBy !== null) throw pastRetention(turn.id);
+      const turn = await requireTurn(c, turnkeep);
+      if (turn.erasedBy !== null) throw expired(turn.id);
       const isStream = query.stream === 'true' || query.stream === '1';
-      if (isStream) return stream(c, deps, turn, query.starting_after ?? lastEventId(c) ?? -1);
+      if (isStream) return serveEvents(c, deps, turn, query.starting_after ?? lastEventId(c) ?? -1);
       if (query.starting_after !== undefined) {
         throw new ApiError({ status: 400, param: 'starting_after', message: "Invalid 'starting_after': it goes with stream=true." });
       }
       const response = await turnkeep.readResponse(turn);
-      if (turn.settledAtMs !== null) acknowledgeOnceSent(c.env.outgoing, () => turnkeep.acknowledge(turn.id), onStreamError);
+      if (turn.settledAtMs !== null) acknowledgeOnceSent(c, deps, turn);
       return c.json(response);
     },
   );
@@ -94,7 +83,7 @@ export function responsesRoutes(routes: Routes, deps: ResponsesDeps): void {
       tag,
       summary: 'Stop a turn; what was shown stays',
       description: 'A cancel may come before its turn: it is remembered for 10 minutes.',
-      answers: { 200: ok('The response as it ended.', responseSchema), ...refusals(400, 401, 404, 429) },
+      responses: { 200: ok('The response as it ended.', responseSchema), ...errorResponses(400, 401, 404, 429) },
     },
     async (c) => {
       const id = c.req.param('id') ?? '';
@@ -117,7 +106,7 @@ export function responsesRoutes(routes: Routes, deps: ResponsesDeps): void {
       path: '/responses/{id}',
       tag,
       summary: 'Delete a response; one that runs is stopped',
-      answers: { 200: ok('It is gone.', deleted('response')), ...refusals(401, 404, 429) },
+      responses: { 200: ok('It is gone.', deletedSchema('response')), ...errorResponses(401, 404, 429) },
     },
     async (c) => {
       const id = c.req.param('id') ?? '';
@@ -133,20 +122,28 @@ export function responsesRoutes(routes: Routes, deps: ResponsesDeps): void {
       tag,
       summary: 'List what was put in with a turn',
       query: itemsQuery,
-      answers: { 200: ok('A page of items.', listSchema(anyItem)), ...refusals(400, 401, 404, 410, 429) },
+      responses: { 200: ok('A page of items.', listSchema(itemSchema)), ...errorResponses(400, 401, 404, 410, 429) },
     },
     async (c, { query }) => {
-      const turn = await known(c, turnkeep);
-      if (turn.erasedBy !== null) throw pastRetention(turn.id);
+      const turn = await requireTurn(c, turnkeep);
+      if (turn.erasedBy !== null) throw expired(turn.id);
       return c.json(listPage(inputPage(turn, query), query));
     },
   );
 }
 
-/** The response once the turn has ended; undefined when the client has gone before. */
-async function whole(turnkeep: Turnkeep, turn: TurnRow, signal: AbortSignal): Promise<unknown> {
-  const settled = await turnkeep.settled(turn.id, signal);
-  return settled === undefined ? undefined : turnkeep.readResponse(settled);
+/** @throws ApiError 410 where the events have been dropped: they go before the turn does */
+async function serveEvents(c: Context<GatewayEnv>, deps: ServeDeps, turn: TurnRow, after: number): Promise<Response> {
+  if (turn.settledAtMs !== null && !(await deps.turnkeep.hasJournal(turn))) throw expired(turn.id);
+  return serveTurn(c, deps, turn, journalEncoder, after);
+}
+
+function expired(id: string): ApiError {
+  return new ApiError({
+    status: 410,
+    code: 'response_expired',
+    message: `Response '${id}' is older than TURNKEEP_RETENTION_DAYS: it is gone.`,
+  });
 }
 
 function inputPage({ input }: TurnRow, query: PageQuery): TurnRow['input'] | undefined {
@@ -156,13 +153,14 @@ function inputPage({ input }: TurnRow, query: PageQuery): TurnRow['input'] | und
   return after !== undefined && from === 0 ? undefined : items.slice(from, from + limit);
 }
 
-async function known(c: Context<GatewayEnv>, turnkeep: Turnkeep): Promise<TurnRow> {
+async function requireTurn(c: Context<GatewayEnv>, turnkeep: Turnkeep): Promise<TurnRow> {
   const id = c.req.param('id') ?? '';
   const turn = await turnkeep.readTurn(c.get('tenant'), id);
   if (turn === undefined) throw notFound('Response', id);
   return turn;
 }
 
+/** Where a browser's EventSource was when its connection broke. */
 function lastEventId(c: Context<GatewayEnv>): number | undefined {
   const header = c.req.header('last-event-id');
   if (header === undefined || header === '') return undefined;

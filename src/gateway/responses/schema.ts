@@ -1,4 +1,4 @@
-/** What `/v1/responses` lets in. A field that is not here is refused by name, never dropped. */
+/** The requests of `/v1/responses`. A field that is not here is an error that names it, never dropped. */
 import { z } from 'zod';
 import { id, include, jsonObject, metadata, onlyDefault, wholeNumber } from '../http/request-fields.ts';
 import { inputItem } from './item-schema.ts';

@@ -1,9 +1,9 @@
-/** The part of a request that decides how the model answers. Pure. */
+/** The fields of a Responses request that are a turn's settings. Pure. */
 import { defaultSettings, type ResponseSettings, type TextFormat } from '../../domain/response-settings.ts';
 import type { CreateResponse } from './schema.ts';
-import { sharedSettings } from '../shared-settings.ts';
+import { sharedSettings } from '../submit/shared-settings.ts';
 
-export function settingsOf(body: CreateResponse, model: string): ResponseSettings {
+export function responsesSettings(body: CreateResponse, model: string): ResponseSettings {
   return {
     ...defaultSettings(model),
     ...sharedSettings(body),

@@ -1,23 +1,23 @@
-/** What the viewers of a turn are told of its retries, in a comment (contract.md): looked up once for all of them. */
+/** The comment that tells the viewers of a turn about its retries (contract.md). One query serves all viewers of a turn. */
 import type { AttemptRow } from '../../domain/attempt.ts';
 import type { Turnkeep } from '../../client/turnkeep.ts';
 
-/** Those who ask within this time share an answer. */
+/** A notice that is asked for again within this time is not looked up again. */
 const freshMs = 250;
 
-const answers = new WeakMap<Turnkeep, Map<string, Promise<string | undefined>>>();
+const fresh = new WeakMap<Turnkeep, Map<string, Promise<string | undefined>>>();
 
 /** `retry 2 of 3 in 1000 ms: transport_failed`, while the last request has failed and another is due. */
 export function retryNotice(turnkeep: Turnkeep, turn: string): Promise<string | undefined> {
-  const fresh = answers.get(turnkeep) ?? new Map<string, Promise<string | undefined>>();
-  answers.set(turnkeep, fresh);
-  let answer = fresh.get(turn);
-  if (answer === undefined) {
-    answer = turnkeep.readAttempts(turn).then(noticeOf);
-    fresh.set(turn, answer);
-    setTimeout(() => fresh.delete(turn), freshMs).unref();
+  const notices = fresh.get(turnkeep) ?? new Map<string, Promise<string | undefined>>();
+  fresh.set(turnkeep, notices);
+  let notice = notices.get(turn);
+  if (notice === undefined) {
+    notice = turnkeep.readAttempts(turn).then(noticeOf);
+    notices.set(turn, notice);
+    setTimeout(() => notices.delete(turn), freshMs).unref();
   }
-  return answer;
+  return notice;
 }
 
 function noticeOf(attempts: readonly AttemptRow[]): string | undefined {

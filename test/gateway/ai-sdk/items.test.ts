@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { UiPart } from '../../../src/gateway/ai-sdk/request-schema.ts';
-import { itemsOf, newOutputsOf } from '../../../src/gateway/ai-sdk/items.ts';
+import { uiItems, newToolOutputs } from '../../../src/gateway/ai-sdk/items.ts';
 
 const asked = (...parts: UiPart[]): unknown =>
-  itemsOf({ role: 'user', parts }, 'messages[0]').flatMap((item) => ('content' in item ? item.content : []));
+  uiItems({ role: 'user', parts }, 'messages[0]').flatMap((item) => ('content' in item ? item.content : []));
 const file = (fields: object): UiPart => ({ type: 'file', ...fields });
 
 const files: readonly [string, UiPart, object][] = [
@@ -44,7 +44,7 @@ for (const [name, part, expected] of files) {
   });
 }
 
-test('a file without data or address is refused by its name', () => {
+test('a file without data or address is an error that names it', () => {
   assert.throws(() => asked(file({ mediaType: 'image/png' })), /messages\[0\]\.parts\[0\]\.url/);
 });
 
@@ -71,7 +71,7 @@ test("only the outputs of the last step are new, and what the tool's state says 
       { ...tool('c5', 'output-available', { output: 'text' }), type: 'dynamic-tool', toolName: 'see' },
     ],
   };
-  assert.deepEqual(newOutputsOf(message, 'messages[1]'), [
+  assert.deepEqual(newToolOutputs(message, 'messages[1]'), [
     gave('c1', '{"b":2}'),
     gave('c2', 'broken'),
     gave('c3', 'The user did not allow this call.'),
@@ -79,14 +79,14 @@ test("only the outputs of the last step are new, and what the tool's state says 
   ]);
 });
 
-test('a history begun elsewhere brings its calls with their outputs, and none that was never answered', () => {
+test('a history begun elsewhere brings its calls with their outputs, and no call without one', () => {
   const parts = [
     { type: 'text', text: 'so' },
     tool('c1', 'output-available', { output: 1 }),
     tool('c2', 'input-streaming'),
     { type: 'reasoning', text: 'hm' },
   ];
-  assert.deepEqual(itemsOf({ role: 'assistant', parts }, 'messages[0]'), [
+  assert.deepEqual(uiItems({ role: 'assistant', parts }, 'messages[0]'), [
     {
       type: 'message',
       status: 'completed',

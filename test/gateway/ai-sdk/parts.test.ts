@@ -86,7 +86,7 @@ for (const [name, deltas, end, expected] of rows) {
   });
 }
 
-test('an answer that goes on belongs to the message it began in', () => {
+test('a turn that continues a message belongs to it', () => {
   const events = recorded([say('Hi')], completed);
   assert.deepEqual(translated(uiParts({ messageId: 'm1' }), events)[0], { type: 'start', messageId: 'm1' });
   assert.deepEqual(translated(uiParts({ isContinued: true }), events)[0], { type: 'start-step' });
@@ -100,9 +100,9 @@ const delta: fc.Arbitrary<ModelDelta> = fc.oneof(
 test("whatever the model says, the AI SDK's own reader takes it and hears all of it", async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(delta, { maxLength: 20 }), async (deltas) => {
-      const frames = translated(uiParts(), recorded(deltas, completed)).slice(0, -1);
+      const payloads = translated(uiParts(), recorded(deltas, completed)).slice(0, -1);
       let last: UIMessage | undefined;
-      const stream = ReadableStream.from(frames as readonly UIMessageChunk[]);
+      const stream = ReadableStream.from(payloads as readonly UIMessageChunk[]);
       for await (const message of readUIMessageStream({ stream, terminateOnError: true })) last = message;
       const heard = (last?.parts ?? []).flatMap((part) => (part.type === 'text' || part.type === 'reasoning' ? [part.text] : []));
       assert.equal(heard.join(''), deltas.map((each) => (each.type === 'tool_call' ? '' : each.text)).join(''));

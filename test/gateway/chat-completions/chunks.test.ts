@@ -4,8 +4,8 @@ import type { ModelDelta } from '../../../src/domain/model.ts';
 import { failureOf } from '../../../src/domain/failure.ts';
 import type { TurnOutcome } from '../../../src/domain/turn-outcome.ts';
 import { chatChunks } from '../../../src/gateway/chat-completions/chunks.ts';
-import { completionOf, finishOf } from '../../../src/gateway/chat-completions/completion.ts';
-import type { SsePayload } from '../../../src/gateway/stream/translation.ts';
+import { toCompletion, finishOf } from '../../../src/gateway/chat-completions/completion.ts';
+import type { SsePayload } from '../../../src/gateway/stream/encode.ts';
 import { call, completed, recorded, refuse, say, think, translated } from '../recorded-turn.ts';
 
 interface Chunk {
@@ -17,10 +17,10 @@ const cancelled: TurnOutcome = { status: 'cancelled', usage: null };
 const role = { role: 'assistant', content: '' };
 
 /** Deltas and finish reasons alone; whatever else there is, whole. */
-function short(frames: readonly SsePayload[]): unknown[] {
-  return frames.map((frame) => {
-    const choice = typeof frame === 'object' && 'choices' in frame ? (frame as Chunk).choices[0] : undefined;
-    return choice === undefined ? frame : choice.finish_reason === null ? choice.delta : choice.finish_reason;
+function short(payloads: readonly SsePayload[]): unknown[] {
+  return payloads.map((payload) => {
+    const choice = typeof payload === 'object' && 'choices' in payload ? (payload as Chunk).choices[0] : undefined;
+    return choice === undefined ? payload : choice.finish_reason === null ? choice.delta : choice.finish_reason;
   });
 }
 
@@ -39,7 +39,7 @@ const rows: readonly [string, readonly ModelDelta[], TurnOutcome, readonly unkno
     [role, { reasoning_content: 'a' }, { reasoning_content: '\n\n' }, { reasoning_content: 'b' }, { content: 'c' }, 'stop', '[DONE]'],
   ],
   [
-    'calls told in turns',
+    'calls in turns',
     [say('so'), call('x', 'look', '{"a"'), call('y', 'see', '{}'), call('x', '', ':1}')],
     completed,
     [
@@ -89,7 +89,7 @@ for (const [name, deltas, end, expected] of rows) {
 }
 
 test('every chunk has the same head, and usage comes last where it was asked for', () => {
-  const frames = translated(chatChunks({ includesUsage: true, isLegacy: false }), recorded([say('Hi')], completed));
+  const payloads = translated(chatChunks({ includesUsage: true, isLegacy: false }), recorded([say('Hi')], completed));
   const head = { id: 'chatcmpl-ab', object: 'chat.completion.chunk', created: 5, model: 'm' };
   const usage = {
     prompt_tokens: 3,
@@ -103,10 +103,10 @@ test('every chunk has the same head, and usage comes last where it was asked for
     choices: [{ index: 0, delta, logprobs: null, finish_reason }],
     usage: null,
   });
-  assert.deepEqual(frames, [chunk(role), chunk({ content: 'Hi' }), chunk({}, 'stop'), { ...head, choices: [], usage }, '[DONE]']);
+  assert.deepEqual(payloads, [chunk(role), chunk({ content: 'Hi' }), chunk({}, 'stop'), { ...head, choices: [], usage }, '[DONE]']);
 });
 
-test("the API's first form of tools is answered in its own words: one call, without an id", () => {
+test('a request with `functions` gets its call as `function_call`: one, without an id', () => {
   const events = recorded([call('x', 'look', '{}'), call('y', 'see', '{}')], completed);
   assert.deepEqual(short(translated(chatChunks({ includesUsage: false, isLegacy: true }), events)), [
     role,
@@ -117,12 +117,12 @@ test("the API's first form of tools is answered in its own words: one call, with
   ]);
 });
 
-test('a whole answer says what its chunks say', () => {
+test('a whole completion says what its chunks say', () => {
   const last = recorded([think('a', '1'), think('b', '2'), say('so'), call('x', 'look', '{}')], completed).at(-1);
   assert.ok(last?.type === 'response.completed');
   const finish = finishOf(last.response, false);
   assert.deepEqual(finish, { type: 'reason', reason: 'tool_calls' });
-  const { choices } = completionOf(last.response, 'tool_calls', false) as { choices: { message: object }[] };
+  const { choices } = toCompletion(last.response, 'tool_calls', false) as { choices: { message: object }[] };
   assert.deepEqual(choices[0]?.message, {
     role: 'assistant',
     content: 'so',

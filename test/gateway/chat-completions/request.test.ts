@@ -1,18 +1,18 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { itemsOf } from '../../../src/gateway/chat-completions/items.ts';
-import { newInputOf } from '../../../src/gateway/chat-completions/new-input.ts';
+import { chatItems } from '../../../src/gateway/chat-completions/items.ts';
+import { newChatInput } from '../../../src/gateway/chat-completions/new-input.ts';
 import { chatRequest, type ChatRequest } from '../../../src/gateway/chat-completions/request-schema.ts';
 import { sessionNameOf } from '../../../src/gateway/chat-completions/session-name.ts';
-import { settingsOf } from '../../../src/gateway/chat-completions/settings.ts';
+import { chatSettings } from '../../../src/gateway/chat-completions/settings.ts';
 
 function parsed(fields: object): ChatRequest {
   return chatRequest.parse({ messages: [{ role: 'user', content: 'hi' }], ...fields });
 }
 
-const text = (role: string, said: string): object => {
+const text = (role: string, content: string): object => {
   const part =
-    role === 'assistant' ? { type: 'output_text', text: said, annotations: [], logprobs: [] } : { type: 'input_text', text: said };
+    role === 'assistant' ? { type: 'output_text', text: content, annotations: [], logprobs: [] } : { type: 'input_text', text: content };
   return { type: 'message', status: 'completed', role, content: [part] };
 };
 const made = (call_id: string, name: string): object => ({ type: 'function_call', status: 'completed', call_id, name, arguments: '{}' });
@@ -93,11 +93,11 @@ const messages: readonly [string, readonly object[], readonly object[]][] = [
 
 for (const [name, given, expected] of messages) {
   test(`${name} become items`, () => {
-    assert.deepEqual(itemsOf(parsed({ messages: given }).messages).flat(), expected);
+    assert.deepEqual(chatItems(parsed({ messages: given }).messages).flat(), expected);
   });
 }
 
-test('a conversation takes in what follows its last answer, a new one all of it; leading instructions hold for the turn', () => {
+test('a conversation takes the messages after the last of the assistant, a new one all; leading instructions hold for the turn', () => {
   const chat = parsed({
     messages: [
       { role: 'system', content: 'Be' },
@@ -109,14 +109,14 @@ test('a conversation takes in what follows its last answer, a new one all of it;
     ],
   }).messages;
   const tail = [gave('c1', 'x'), text('user', 'two')];
-  assert.deepEqual(newInputOf(chat, true), {
+  assert.deepEqual(newChatInput(chat, true), {
     instructions: 'Be\n\nbrief.',
     input: tail,
     fields: ['messages[4].tool_call_id', 'messages[5].content'],
   });
-  assert.deepEqual(newInputOf(chat, false).input, [text('user', 'one'), text('assistant', 'uno'), made('c1', 'f'), ...tail]);
-  assert.throws(() => newInputOf(chat.slice(0, 4), true), /nothing comes after the last answer/);
-  assert.deepEqual(newInputOf(chat.slice(0, 2), false), {
+  assert.deepEqual(newChatInput(chat, false).input, [text('user', 'one'), text('assistant', 'uno'), made('c1', 'f'), ...tail]);
+  assert.throws(() => newChatInput(chat.slice(0, 4), true), /nothing comes after the last answer/);
+  assert.deepEqual(newChatInput(chat.slice(0, 2), false), {
     instructions: null,
     input: [text('system', 'Be'), text('developer', 'brief.')],
     fields: ['messages[0].content', 'messages[1].content'],
@@ -124,7 +124,7 @@ test('a conversation takes in what follows its last answer, a new one all of it;
 });
 
 test('what a request asks for is what the turn is set to', () => {
-  const settings = settingsOf(
+  const settings = chatSettings(
     parsed({
       max_completion_tokens: 9,
       temperature: 0.5,
@@ -149,14 +149,14 @@ test('what a request asks for is what the turn is set to', () => {
   const { max_output_tokens, temperature, reasoning, parallel_tool_calls, service_tier, metadata, store } = settings;
   assert.deepEqual([max_output_tokens, temperature, reasoning.effort, parallel_tool_calls], [9, 0.5, 'low', true]);
   assert.deepEqual([service_tier, metadata, store], ['flex', { a: 'b' }, false]);
-  const legacy = settingsOf(parsed({ functions: [{ name: 'f' }], function_call: { name: 'f' } }), 'm', true);
+  const legacy = chatSettings(parsed({ functions: [{ name: 'f' }], function_call: { name: 'f' } }), 'm', true);
   assert.deepEqual([legacy.tools[0]?.name, legacy.tool_choice, legacy.parallel_tool_calls], ['f', { type: 'function', name: 'f' }, false]);
 });
 
-test('a conversation is named by our own header or field first, then by those of user interfaces', () => {
+test('a conversation is named by our own header or field first, then by the headers of chat UIs', () => {
   const named = (headers: Record<string, string>, fields: object = {}): unknown => sessionNameOf((name) => headers[name], parsed(fields));
-  const explicit = { name: 'a', isOfInterface: false };
-  const ofInterface = { name: 'b', isOfInterface: true };
+  const explicit = { name: 'a', isFromUi: false };
+  const ofInterface = { name: 'b', isFromUi: true };
   assert.equal(named({}), undefined);
   assert.deepEqual(named({ 'x-turnkeep-session': 'a', 'x-openwebui-chat-id': 'b' }), explicit);
   assert.deepEqual(named({ 'x-openwebui-chat-id': 'b' }, { conversation: { id: 'a' } }), explicit);

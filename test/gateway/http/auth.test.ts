@@ -27,7 +27,7 @@ for (const authorization of [
   'one:1',
   'Bearer two,three',
 ]) {
-  test(`${authorization === undefined ? 'no header' : `"${authorization}"`} is refused with 401 and the way in`, async () => {
+  test(`${authorization === undefined ? 'no header' : `"${authorization}"`} is a 401 that says how to authenticate`, async () => {
     assert.throws(
       () => createAuthenticator(apiKeys)(authorization),
       (error) => {

@@ -8,7 +8,7 @@ import { readJson } from '../../../src/gateway/http/body.ts';
 import { ApiError } from '../../../src/gateway/http/errors.ts';
 import { createHttpServer } from '../../../src/http/server.ts';
 
-async function answerTo(body: string | Buffer, headers: Record<string, string> = {}): Promise<string> {
+async function responseTo(body: string | Buffer, headers: Record<string, string> = {}): Promise<string> {
   const server = createHttpServer((incoming, outgoing) => {
     readJson(incoming).then(
       (value) => outgoing.end(JSON.stringify(value)),
@@ -28,18 +28,18 @@ async function answerTo(body: string | Buffer, headers: Record<string, string> =
 
 const nested = (depth: number): string => `${'['.repeat(depth)}${']'.repeat(depth)}`;
 
-test('a body is refused for what no schema would see', async () => {
-  assert.match(await answerTo(nested(100_000)), /^400 .*nested deeper than 256 levels/);
-  assert.match(await answerTo(`${'{"a":'.repeat(50_000)}1${'}'.repeat(50_000)}`), /^400 .*nested deeper/);
-  assert.equal(await answerTo(nested(256)), nested(256));
-  assert.match(await answerTo('{"metadata":{"__proto__":"x"}}'), /^400 .*'__proto__'/);
-  assert.match(await answerTo(Buffer.from([0x22, 0xe9, 0x22])), /^400 .*not valid UTF-8/);
+test('a body is rejected for what no schema finds', async () => {
+  assert.match(await responseTo(nested(100_000)), /^400 .*nested deeper than 256 levels/);
+  assert.match(await responseTo(`${'{"a":'.repeat(50_000)}1${'}'.repeat(50_000)}`), /^400 .*nested deeper/);
+  assert.equal(await responseTo(nested(256)), nested(256));
+  assert.match(await responseTo('{"metadata":{"__proto__":"x"}}'), /^400 .*'__proto__'/);
+  assert.match(await responseTo(Buffer.from([0x22, 0xe9, 0x22])), /^400 .*not valid UTF-8/);
   for (const half of ['{"a":["\\ud800x"]}', '{"a":{"\\udfff":1}}', '"\\ud83d"'])
-    assert.match(await answerTo(half), /^400 .*half a surrogate pair/);
-  assert.match(await answerTo(gzipSync('{}'), { 'content-encoding': 'gzip' }), /^415 .*'gzip'/);
-  assert.match(await answerTo('{"input":"x'), /^400 .*not valid JSON/);
+    assert.match(await responseTo(half), /^400 .*half a surrogate pair/);
+  assert.match(await responseTo(gzipSync('{}'), { 'content-encoding': 'gzip' }), /^415 .*'gzip'/);
+  assert.match(await responseTo('{"input":"x'), /^400 .*not valid JSON/);
 });
 
-test('a byte order mark and odd letters are no trouble', async () => {
-  assert.equal(await answerTo('\uFEFF{"a":"\\ud83d\\ude00\\u0000"}'), '{"a":"\u{1F600}\\u0000"}');
+test('a byte order mark, a surrogate pair and a null character come through', async () => {
+  assert.equal(await responseTo('\uFEFF{"a":"\\ud83d\\ude00\\u0000"}'), '{"a":"\u{1F600}\\u0000"}');
 });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { validationError } from '../../../src/gateway/http/errors.ts';
 import { createResponse } from '../../../src/gateway/responses/schema.ts';
-import { submitHeaders } from '../../../src/gateway/submit.ts';
+import { submitHeaders } from '../../../src/gateway/submit/submit-turn.ts';
 
 const table: [unknown, string | undefined, string][] = [
   [{}, 'input', 'missing_required_parameter'],

@@ -24,13 +24,13 @@ function appOf() {
   return createApp({
     turnkeep: new Turnkeep({ store, dispatcher }),
     version: '0.0.0',
-    unsupported: { by: () => undefined, among: () => undefined },
+    providerApi: 'responses',
     apiKeys: [{ name: 'one', hash: '00' }],
     requestsPerSecond: 0,
     corsOrigins: [],
     defaultModel: undefined,
     listModels: async () => [],
-    unready: async () => [],
+    unreadyReasons: async () => [],
     metrics: async () => ({ contentType: 'text/plain', text: '' }),
     onRequestEnd: () => undefined,
     onError: (error) => {

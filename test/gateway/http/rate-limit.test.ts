@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { ApiError } from '../../../src/gateway/http/errors.ts';
 import { createRateLimit } from '../../../src/gateway/http/rate-limit.ts';
 
-/** `retry-after` of a refused request, or undefined when it passed. */
+/** `retry-after` of a request that was over the limit, or undefined when it passed. */
 function waitOf(limit: (tenant: string) => void, tenant = 'me'): string | undefined {
   try {
     limit(tenant);

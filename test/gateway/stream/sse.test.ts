@@ -6,33 +6,35 @@ import { type AddressInfo, connect } from 'node:net';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import type { JournalRow } from '../../../src/domain/response-event.ts';
+import { journalEncoder } from '../../../src/gateway/stream/encode.ts';
 import { writeSse } from '../../../src/gateway/stream/sse.ts';
 import type { Store } from '../../../src/store/ports/store.ts';
 import { newTurn } from '../../store/contract.ts';
 import { temporaryDatabase } from '../../store/temporary.ts';
 import { Journal } from '../../support/journal.ts';
 
-interface Door extends AsyncDisposable {
+interface StreamServer extends AsyncDisposable {
   readonly port: number;
-  /** What it is writing to its viewers, in the order they came. */
-  readonly answers: readonly ServerResponse[];
+  /** One for each viewer, in the order they came. */
+  readonly responses: readonly ServerResponse[];
   readonly errors: readonly unknown[];
 }
 
-/** A gateway with nothing but streams: `/N` is the turn's events after N. */
-async function openDoor(store: Store): Promise<Door> {
-  const answers: ServerResponse[] = [];
+/** A gateway that serves only streams: `/N` is the events of the turn after N. */
+async function openServer(store: Store): Promise<StreamServer> {
+  const responses: ServerResponse[] = [];
   const errors: unknown[] = [];
   const server = createServer((incoming, outgoing) => {
-    answers.push(outgoing);
+    responses.push(outgoing);
     const after = Number(incoming.url?.slice(1));
-    writeSse({ outgoing, rows: (signal) => store.follow('resp_a', after, signal) }).catch((error: unknown) => errors.push(error));
+    const rows = (signal: AbortSignal): AsyncIterable<readonly JournalRow[]> => store.follow('resp_a', after, signal);
+    writeSse({ outgoing, encoder: journalEncoder, rows }).catch((error: unknown) => errors.push(error));
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   return {
     port: (server.address() as AddressInfo).port,
-    answers,
+    responses,
     errors,
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();
@@ -42,19 +44,19 @@ async function openDoor(store: Store): Promise<Door> {
   };
 }
 
-async function view({ port }: Door, after = -1): Promise<IncomingMessage> {
+async function view({ port }: StreamServer, after = -1): Promise<IncomingMessage> {
   const asking = get({ port, host: '127.0.0.1', path: `/${after}`, agent: false });
-  const [answer] = (await once(asking, 'response')) as [IncomingMessage];
-  return answer;
+  const [response] = (await once(asking, 'response')) as [IncomingMessage];
+  return response;
 }
 
 /** Everything until the end; `isWhole` tells an end from a cut. */
-async function readAll(answer: IncomingMessage): Promise<{ text: string; isWhole: boolean }> {
+async function readAll(response: IncomingMessage): Promise<{ text: string; isWhole: boolean }> {
   const pieces: Buffer[] = [];
   // By events, so that `pause` holds. A cut is an error too; `complete` tells.
-  answer.on('data', (piece: Buffer) => pieces.push(piece)).on('error', () => undefined);
-  await new Promise((resolve) => answer.once('close', resolve));
-  return { text: Buffer.concat(pieces).toString(), isWhole: answer.complete };
+  response.on('data', (piece: Buffer) => pieces.push(piece)).on('error', () => undefined);
+  await new Promise((resolve) => response.once('close', resolve));
+  return { text: Buffer.concat(pieces).toString(), isWhole: response.complete };
 }
 
 function streamOf(rows: readonly JournalRow[]): string {
@@ -76,19 +78,19 @@ test('T7, T12 · 200 viewers at two gateways, who come, pause and go on as they 
   await using database = temporaryDatabase();
   const stores = [database.open(), database.open()];
   const journal = await Journal.open(stores[0]!, newTurn('resp_a'));
-  await using first = await openDoor(stores[0]!);
-  await using second = await openDoor(stores[1]!);
-  const doors = [first, second];
+  await using first = await openServer(stores[0]!);
+  await using second = await openServer(stores[1]!);
+  const servers = [first, second];
   const roll = dice(7);
   const watching: Promise<void>[] = [];
   const paused = new Set<IncomingMessage>();
 
-  async function come(door: Door, after: number, pauses: boolean): Promise<void> {
-    const answer = await view(door, after);
-    const reading = readAll(answer);
+  async function come(server: StreamServer, after: number, pauses: boolean): Promise<void> {
+    const response = await view(server, after);
+    const reading = readAll(response);
     if (pauses) {
-      answer.pause();
-      paused.add(answer);
+      response.pause();
+      paused.add(response);
     }
     const { text, isWhole } = await reading;
     assert.equal(isWhole, true);
@@ -96,19 +98,19 @@ test('T7, T12 · 200 viewers at two gateways, who come, pause and go on as they 
   }
 
   for (let step = 0; step < 400; step += 1) {
-    if (step % 2 === 0) watching.push(come(doors[roll(2)]!, roll(2) === 0 ? -1 : roll(journal.rows.length), roll(4) === 0));
+    if (step % 2 === 0) watching.push(come(servers[roll(2)]!, roll(2) === 0 ? -1 : roll(journal.rows.length), roll(4) === 0));
     await journal.append(stores[roll(2)]!, 1 + roll(3), 1 + roll(500));
-    for (const answer of paused) {
+    for (const response of paused) {
       if (roll(20) > 0) continue;
-      paused.delete(answer);
-      answer.resume();
+      paused.delete(response);
+      response.resume();
     }
     await theirTurn();
   }
   await journal.seal(stores[roll(2)]!);
-  for (const door of doors) watching.push(come(door, -1, false));
+  for (const server of servers) watching.push(come(server, -1, false));
   const late = setInterval(() => {
-    for (const answer of paused) answer.resume();
+    for (const response of paused) response.resume();
   }, 5);
   await Promise.all(watching);
   clearInterval(late);
@@ -119,10 +121,10 @@ test('T12 · a viewer that does not read holds up nobody, and what is kept for i
   await using database = temporaryDatabase();
   const store = database.open();
   const journal = await Journal.open(store, newTurn('resp_a'));
-  await using door = await openDoor(store);
-  const stalled = await view(door);
-  const quick = readAll(await view(door));
-  const [kept] = door.answers;
+  await using server = await openServer(store);
+  const stalled = await view(server);
+  const quick = readAll(await view(server));
+  const [kept] = server.responses;
   assert.ok(kept);
   let mostKept = 0;
   const rowChars = 1_000;
@@ -146,10 +148,10 @@ test('T7 · a journal that goes away cuts its viewers off: no [DONE], no proper 
   await using database = temporaryDatabase();
   const [here, there] = [database.open(), database.open()];
   const journal = await Journal.open(here, newTurn('resp_a'));
-  await using first = await openDoor(here);
-  await using second = await openDoor(there);
-  const doors = [first, second];
-  const reading = await Promise.all(doors.map(async (door) => readAll(await view(door))).map(async (read) => ({ read })));
+  await using first = await openServer(here);
+  await using second = await openServer(there);
+  const servers = [first, second];
+  const reading = await Promise.all(servers.map(async (server) => readAll(await view(server))).map(async (read) => ({ read })));
   await journal.append(here, 3);
   await theirTurn();
   const db = new DatabaseSync(database.path);
@@ -161,7 +163,7 @@ test('T7 · a journal that goes away cuts its viewers off: no [DONE], no proper 
     assert.equal(text.includes('[DONE]'), false);
   }
   assert.deepEqual(
-    doors.flatMap(({ errors }) => errors.map((error) => (error as Error).name)),
+    servers.flatMap(({ errors }) => errors.map((error) => (error as Error).name)),
     ['JournalGoneError', 'JournalGoneError'],
   );
 });
@@ -171,8 +173,8 @@ test('a viewer that asks for the connection to be closed gets its end by that', 
   const store = database.open();
   const journal = await Journal.open(store, newTurn('resp_a'));
   await journal.seal(store);
-  await using door = await openDoor(store);
-  const socket = connect(door.port, '127.0.0.1');
+  await using server = await openServer(store);
+  const socket = connect(server.port, '127.0.0.1');
   socket.setEncoding('utf8').write('GET /-1 HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n');
   let text = '';
   socket.on('data', (piece: string) => (text += piece));
@@ -184,8 +186,8 @@ test('T7 · a viewer of HTTP/1.0 gets the events without chunks', async () => {
   await using database = temporaryDatabase();
   const store = database.open();
   const journal = await Journal.open(store, newTurn('resp_a'));
-  await using door = await openDoor(store);
-  const socket = connect(door.port, '127.0.0.1');
+  await using server = await openServer(store);
+  const socket = connect(server.port, '127.0.0.1');
   socket.setEncoding('utf8').write('GET /-1 HTTP/1.0\r\n\r\n');
   let text = '';
   socket.on('data', (piece: string) => (text += piece));
@@ -200,8 +202,8 @@ test('T7 · requests sent ahead on one connection are answered one after the oth
   await using database = temporaryDatabase();
   const store = database.open();
   const journal = await Journal.open(store, newTurn('resp_a'));
-  await using door = await openDoor(store);
-  const socket = connect(door.port, '127.0.0.1');
+  await using server = await openServer(store);
+  const socket = connect(server.port, '127.0.0.1');
   socket.setEncoding('utf8').write('GET /-1 HTTP/1.1\r\nhost: a\r\n\r\nGET /0 HTTP/1.1\r\nhost: a\r\n\r\n');
   let text = '';
   socket.on('data', (piece: string) => (text += piece));
@@ -216,7 +218,7 @@ test('T7 · requests sent ahead on one connection are answered one after the oth
   const bodies = text
     .split('HTTP/1.1 200 OK\r\n')
     .slice(1)
-    .map((answer) => unchunked(answer.slice(answer.indexOf('\r\n\r\n') + 4)));
+    .map((response) => unchunked(response.slice(response.indexOf('\r\n\r\n') + 4)));
   assert.deepEqual(bodies, [streamOf(journal.rows), streamOf(journal.rows.slice(1))]);
 });
 

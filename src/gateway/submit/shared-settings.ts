@@ -1,7 +1,7 @@
-/** The settings that the doors call by the same names. Pure. */
-import type { ResponseSettings } from '../domain/response-settings.ts';
+/** The settings that Responses and Chat Completions requests call by the same names. Pure. */
+import type { ResponseSettings } from '../../domain/response-settings.ts';
 
-type Same = Pick<
+type SharedSettings = Pick<
   ResponseSettings,
   | 'temperature'
   | 'top_p'
@@ -14,8 +14,8 @@ type Same = Pick<
   | 'user'
 >;
 
-/** null where the request says nothing. */
-export function sharedSettings(body: { readonly [name in keyof Same]?: Same[name] | undefined }): Same {
+/** null for fields that the request leaves out. */
+export function sharedSettings(body: { readonly [name in keyof SharedSettings]?: SharedSettings[name] | undefined }): SharedSettings {
   return {
     temperature: body.temperature ?? null,
     top_p: body.top_p ?? null,

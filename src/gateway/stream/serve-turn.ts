@@ -1,0 +1,47 @@
+/** Answers a request with the events of a turn, in whichever protocol: replayed from any point, then live. */
+import type { Context } from 'hono';
+import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
+import type { TurnRow } from '../../domain/turn.ts';
+import type { Turnkeep } from '../../client/turnkeep.ts';
+import type { GatewayEnv } from '../http/route.ts';
+import type { TurnEncoder } from './encode.ts';
+import { retryNotice } from './retry-notice.ts';
+import { writeSse } from './sse.ts';
+
+export interface ServeDeps {
+  readonly turnkeep: Turnkeep;
+  /** Gets what fails once the headers are out, when no error response can be sent any more. */
+  readonly onStreamError: (error: unknown) => void;
+  /** How long a stream is silent before a comment is sent; 15 s by default. */
+  readonly idleCommentMs?: number | undefined;
+}
+
+/** @param after the `sequence_number` of the last event that the viewer has; -1 for none */
+export function serveTurn(c: Context<GatewayEnv>, deps: ServeDeps, turn: TurnRow, encoder: TurnEncoder, after = -1): Response {
+  const { turnkeep, onStreamError, idleCommentMs } = deps;
+  acknowledgeOnceSent(c, deps, turn);
+  writeSse({
+    outgoing: c.env.outgoing,
+    encoder,
+    rows: (signal) => turnkeep.follow(turn.id, after, signal),
+    headers: idHeaders(c, turn),
+    idleCommentMs,
+    notice: () => retryNotice(turnkeep, turn.id),
+  }).catch(onStreamError);
+  return RESPONSE_ALREADY_SENT;
+}
+
+/**
+ * Notes that a client has the end of the turn, once the system has taken the last byte of this response; never when the
+ * client goes, or is cut off, before. A resend of the turn's request joins the turn until then, and is a new one after.
+ */
+export function acknowledgeOnceSent(c: Context<GatewayEnv>, { turnkeep, onStreamError }: ServeDeps, turn: TurnRow): void {
+  c.env.outgoing.once('finish', () => {
+    turnkeep.acknowledge(turn.id).catch(onStreamError);
+  });
+}
+
+/** On every response about a turn. */
+export function idHeaders(c: Context<GatewayEnv>, turn: TurnRow): Readonly<Record<string, string>> {
+  return { 'x-turnkeep-response-id': turn.id, 'x-request-id': c.get('requestId') };
+}

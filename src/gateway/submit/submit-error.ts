@@ -1,0 +1,88 @@
+/** Why a turn was not accepted, as the API's errors, in the field names of the request's own protocol. Pure. */
+import type { SubmitResult } from '../../client/submission.ts';
+import type { Unsupported } from '../../domain/provider-capabilities.ts';
+import { ApiError, notFound } from '../http/errors.ts';
+
+/** What a protocol's request calls the fields that the Responses API calls `input[…]` and `conversation`. */
+export interface FieldNames {
+  /** One for each item of the input. */
+  readonly items: readonly string[];
+  readonly session?: string;
+}
+
+/** @throws ApiError 400 naming the field, where there is something that the provider's API cannot express */
+export function assertSupported(unsupported: Unsupported | undefined, fields?: FieldNames): void {
+  if (unsupported === undefined) return;
+  const index = /^input\[(\d+)\]/.exec(unsupported.param)?.[1];
+  const param = (index === undefined ? undefined : fields?.items[Number(index)]) ?? unsupported.param;
+  throw new ApiError({ status: 400, param, code: 'unsupported_parameter', message: `Unsupported '${param}': ${unsupported.message}.` });
+}
+
+const retryAfterSeconds = '5';
+
+export interface SubmitContext {
+  readonly session: string | null;
+  /** The turn's id, where the client chose it. */
+  readonly id: string | undefined;
+  readonly fields: FieldNames | undefined;
+}
+
+export function toApiError(result: Exclude<SubmitResult, { type: 'accepted' }>, { session, id, fields }: SubmitContext): ApiError {
+  switch (result.type) {
+    case 'conflict':
+      return id === undefined
+        ? new ApiError({
+            status: 422,
+            param: 'Idempotency-Key',
+            code: 'idempotency_key_reused',
+            message: 'This Idempotency-Key was used with another body. Use a new key for a new request.',
+          })
+        : new ApiError({
+            status: 422,
+            param: 'x-turnkeep-response-id',
+            code: 'response_id_taken',
+            message: `The id '${id}', or the Idempotency-Key, was used for another request. Choose a new one.`,
+          });
+    case 'busy':
+      return new ApiError({
+        status: 409,
+        param: fields?.session ?? 'conversation',
+        code: 'conversation_locked',
+        message: `Conversation '${session ?? ''}' is busy with response '${result.running}'. Wait for its end, or send x-turnkeep-when-busy: enqueue or interrupt.`,
+        // OpenAI's clients retry a 409 at once, by themselves.
+        headers: { 'x-should-retry': 'false' },
+      });
+    case 'queue_full':
+      return new ApiError({
+        status: 429,
+        param: fields?.session ?? 'conversation',
+        code: 'conversation_queue_full',
+        message: `Too many turns wait in conversation '${session ?? ''}' (TURNKEEP_MAX_WAITING_TURNS). Try again when some have ended.`,
+        headers: { 'retry-after': retryAfterSeconds },
+      });
+    case 'too_many':
+      return new ApiError({
+        status: 429,
+        code: 'too_many_running_turns',
+        message: 'Too many turns of this key are running or waiting (TURNKEEP_MAX_RUNNING_TURNS). Try again when some have ended.',
+        headers: { 'retry-after': retryAfterSeconds },
+      });
+    case 'unknown_session':
+      return unknownConversation(session ?? '');
+    case 'unknown_item':
+      return notFound('Item', result.id, fields?.items[result.index] ?? `input[${result.index}].id`);
+    case 'unknown_call':
+      return new ApiError({
+        status: 400,
+        param: fields?.items[result.index] ?? `input[${result.index}].call_id`,
+        code: 'unknown_call_id',
+        message: `No function call with call_id '${result.id}' is in the input or in what came before it.`,
+      });
+    default:
+      return result satisfies never;
+  }
+}
+
+export function unknownConversation(id: string): ApiError {
+  return notFound('Conversation', id, 'conversation');
+}

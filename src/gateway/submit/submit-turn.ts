@@ -1,0 +1,110 @@
+/** From a validated request of any protocol to an accepted turn. Whatever keeps a turn out is an error that names its field. */
+import type { Context } from 'hono';
+import { z } from 'zod';
+import { type ProviderApi, unsupportedBy } from '../../domain/provider-capabilities.ts';
+import type { SessionRow } from '../../domain/session.ts';
+import type { TurnRow } from '../../domain/turn.ts';
+import { turnIdPattern } from '../../client/ids.ts';
+import type { Submission } from '../../client/submission.ts';
+import type { Turnkeep } from '../../client/turnkeep.ts';
+import { ApiError } from '../http/errors.ts';
+import type { GatewayEnv } from '../http/route.ts';
+import { assertSupported, type FieldNames, toApiError, unknownConversation } from './submit-error.ts';
+
+export interface SubmitDeps {
+  readonly turnkeep: Turnkeep;
+  /** Used when a request names no model. */
+  readonly defaultModel: string | undefined;
+  readonly providerApi: ProviderApi;
+}
+
+/** What a protocol makes of its request's body; the rest comes from the headers, the same for all protocols. */
+export type TurnDraft = Pick<Submission, 'settings' | 'input' | 'previous' | 'replaces'> & {
+  /** An id is looked up; a row says that the protocol has done that. */
+  readonly session: SessionRow | string | null;
+  /** Used where the client sends no `Idempotency-Key`. */
+  readonly idempotencyKey?: string;
+  /** Absent: those of the Responses API. */
+  readonly fields?: FieldNames;
+};
+
+export const submitHeaders = z.object({
+  'idempotency-key': z
+    .string()
+    .regex(/^[\x20-\x7e]{1,255}$/, 'must be 1 to 255 printable characters')
+    .optional()
+    .meta({ description: 'The same key gives the same turn.' }),
+  'x-turnkeep-response-id': z
+    .string()
+    .regex(turnIdPattern, 'must be "resp_" and 1 to 64 letters, digits, "_" or "-"')
+    .optional()
+    .meta({ description: "The response's id, chosen by the client." }),
+  'x-turnkeep-when-busy': z
+    .enum(['enqueue', 'reject', 'interrupt'], 'must be enqueue, reject or interrupt')
+    .optional()
+    .meta({ description: 'What to do while an earlier turn of the conversation runs.' }),
+});
+
+/** @throws ApiError 400 naming `model` when neither the request nor the configuration names one */
+export function requireModel(model: string | null | undefined, { defaultModel }: SubmitDeps): string {
+  const named = model ?? defaultModel;
+  if (named !== undefined) return named;
+  throw new ApiError({
+    status: 400,
+    param: 'model',
+    code: 'missing_required_parameter',
+    message: "Missing 'model': name one in the request, or set TURNKEEP_MODEL for the gateway.",
+  });
+}
+
+/** Is OpenAI's client library sending this request again, after an attempt of its own that failed? */
+export function isResend(c: Context<GatewayEnv>): boolean {
+  return Number(c.req.header('x-stainless-retry-count') ?? 0) > 0;
+}
+
+/** Resolves once the turn can no longer be lost. The route must check `submitHeaders`. @throws ApiError for whatever cannot be accepted */
+export async function submitTurn(c: Context<GatewayEnv>, deps: SubmitDeps, { fields, session, ...draft }: TurnDraft): Promise<TurnRow> {
+  const { turnkeep, providerApi } = deps;
+  const tenant = c.get('tenant');
+  const headers = submitHeaders.parse(c.req.header());
+  assertSupported(unsupportedBy(providerApi, { settings: draft.settings, items: draft.input }), fields);
+  // Before the items are looked at: what is wrong with them depends on the conversation they are to join.
+  if (typeof session === 'string' && (await turnkeep.sessions.read(tenant, session)) === undefined) throw unknownConversation(session);
+  if (draft.previous !== null) await assertSettled(turnkeep, tenant, draft.previous);
+  const sessionId = typeof session === 'string' ? session : (session?.id ?? null);
+  const id = headers['x-turnkeep-response-id'];
+  const whenBusy = headers['x-turnkeep-when-busy'];
+  const result = await turnkeep.submit({
+    ...draft,
+    tenant,
+    session: sessionId,
+    idempotencyKey: headers['idempotency-key'] ?? draft.idempotencyKey ?? null,
+    isResend: isResend(c),
+    ...(id === undefined ? {} : { id }),
+    ...(whenBusy === undefined ? {} : { whenBusy }),
+  });
+  if (result.type !== 'accepted') throw toApiError(result, { session: sessionId, id, fields });
+  Object.assign(c.get('ids'), { response: result.turn.id, conversation: result.turn.session ?? undefined });
+  return result.turn;
+}
+
+async function assertSettled(turnkeep: Turnkeep, tenant: string, id: string): Promise<void> {
+  const param = 'previous_response_id';
+  const turn = await turnkeep.readTurn(tenant, id);
+  if (turn === undefined || turn.erasedBy !== null) {
+    throw new ApiError({
+      status: 400,
+      param,
+      code: 'previous_response_not_found',
+      message: `Previous response with id '${id}' not found.`,
+    });
+  }
+  if (turn.settledAtMs === null) {
+    throw new ApiError({
+      status: 400,
+      param,
+      code: 'previous_response_not_settled',
+      message: `Response '${id}' is still ${turn.status}. Wait for its end or cancel it; in a conversation, turns wait for each other.`,
+    });
+  }
+}
