@@ -7,15 +7,24 @@ import type { TurnRow } from './turn.ts';
 /** A cancel that came before its turn counts this long. */
 export const earlyCancelMs = 10 * 60_000;
 
+/** A client's own retry joins a settled turn this long: no client has its end. */
+export const resendWindowMs = 10 * 60_000;
+
 /** What decides of a submitted turn. Times are milliseconds since the epoch. */
 export interface AdmissionRequest {
   readonly tenant: string;
   readonly session: string | null;
   /** Equal for two submissions that say the same. */
   readonly bodyHash: string;
+  /** When the request arrived. The turn is created later: the database may keep a submission waiting. */
+  readonly receivedAtMs: number;
   readonly createdAtMs: number;
-  /** A client's own retry: it joins its twin, see `AdmissionFacts.twin`. */
-  readonly joins?: { readonly settledAfterMs: number };
+  /** The turn this one follows, outside of a session. */
+  readonly previous: string | null;
+  /** A client's own retry of an earlier request. */
+  readonly isResend: boolean;
+  /** The submission has neither an id nor an idempotency key of the client's: it may join its twin by its body alone. */
+  readonly joinsTwin: boolean;
   /** While an earlier turn of the session is unsettled: wait for it, be refused, or have it cancelled. */
   readonly whenBusy: 'enqueue' | 'reject' | 'interrupt';
   readonly limits: {
@@ -40,10 +49,12 @@ export interface AdmissionFacts {
   /** The turn that has this id, of whatever tenant; without one, the tenant's turn that has this idempotency key. */
   readonly same: TurnRow | undefined;
   /**
-   * The latest turn of this tenant, session and body that is not erased, and either unsettled or settled after
-   * `joins.settledAfterMs` with an end that no client has acknowledged. Not looked at without `joins`.
+   * The latest turn of this tenant, session and body that is not erased, and either unsettled or settled within
+   * `resendWindowMs` with an end that no client has acknowledged. Not looked at without `joinsTwin`.
    */
-  readonly twin: TurnRow | undefined;
+  readonly twin: TwinFacts | undefined;
+  /** The turn `previous`, of whatever tenant. Not looked at without one. */
+  readonly previous: TurnRow | undefined;
   /** The session is there, and the tenant's. Not looked at outside of a session. */
   readonly hasSession: boolean;
   /** The unsettled turns of the session, oldest first: the first runs, the others wait. Not looked at outside of a session. */
@@ -53,11 +64,20 @@ export interface AdmissionFacts {
   readonly earlyCancelAtMs: number | undefined;
 }
 
+/** A turn with the same body. */
+export interface TwinFacts {
+  readonly turn: TurnRow;
+  /** It was made by a client's own retry. */
+  readonly isResend: boolean;
+}
+
 export type Refusal =
   /** The id or the idempotency key belongs to another request. */
   | { readonly type: 'conflict' }
   /** The session was deleted meanwhile. */
   | { readonly type: 'unknown_session' }
+  /** The turn it follows is not there (any more), or has no end yet. */
+  | { readonly type: 'unknown_previous' }
   | { readonly type: 'busy'; readonly running: string }
   | { readonly type: 'queue_full' | 'too_many' };
 
@@ -66,6 +86,8 @@ export type Admission =
       readonly type: 'admitted';
       /** Its cancel came first: it is in, as one to be cancelled, and the early cancel is used up. Else null. */
       readonly cancelRequestedAtMs: number | null;
+      /** Nothing of its session runs or waits before it: it may run now. */
+      readonly isReady: boolean;
       /** The turn whose cancel is accepted in the same commit. */
       readonly interrupts: string | undefined;
     }
@@ -76,10 +98,11 @@ export type Admission =
 export function decideAdmission(request: AdmissionRequest, facts: AdmissionFacts): Admission {
   const { same } = facts;
   if (same !== undefined) return isSameSubmission(same, request) ? { type: 'joined', turn: same } : { type: 'conflict' };
-  const twin = request.joins === undefined ? undefined : facts.twin;
-  if (twin !== undefined) return { type: 'joined', turn: twin };
+  const twin = request.joinsTwin ? facts.twin : undefined;
+  if (twin !== undefined && isTwin(request, twin)) return { type: 'joined', turn: twin.turn };
   // Deleted since the client looked: nothing may run in it any more.
   if (request.session !== null && !facts.hasSession) return { type: 'unknown_session' };
+  if (request.previous !== null && !isPast(facts.previous, request)) return { type: 'unknown_previous' };
   const unsettled = request.session === null ? [] : facts.unsettledInSession;
   const [running] = unsettled;
   if (running !== undefined && request.whenBusy === 'reject') return { type: 'busy', running: running.id };
@@ -89,6 +112,7 @@ export function decideAdmission(request: AdmissionRequest, facts: AdmissionFacts
   const interrupted = request.whenBusy === 'interrupt' ? unsettled.find(({ isCancelRequested }) => !isCancelRequested) : undefined;
   return {
     type: 'admitted',
+    isReady: running === undefined,
     cancelRequestedAtMs: isCancelledEarly(facts.earlyCancelAtMs, request.createdAtMs) ? request.createdAtMs : null,
     interrupts: interrupted?.id,
   };
@@ -96,6 +120,18 @@ export function decideAdmission(request: AdmissionRequest, facts: AdmissionFacts
 
 function isSameSubmission(turn: TurnRow, { tenant, bodyHash }: AdmissionRequest): boolean {
   return turn.tenant === tenant && turn.bodyHash === bodyHash && turn.erasedBy === null;
+}
+
+/**
+ * A resend joins the turn of its original. An original joins that of its resend, if it arrived before that was made: the
+ * database kept it waiting, and its client has given it up. A later request with the same words is a new message.
+ */
+function isTwin({ isResend, receivedAtMs }: AdmissionRequest, twin: TwinFacts): boolean {
+  return isResend || (twin.isResend && receivedAtMs <= twin.turn.createdAtMs);
+}
+
+function isPast(previous: TurnRow | undefined, { tenant }: AdmissionRequest): boolean {
+  return previous !== undefined && previous.tenant === tenant && previous.settledAtMs !== null && previous.erasedBy === null;
 }
 
 function isCancelledEarly(cancelledAtMs: number | undefined, createdAtMs: number): boolean {

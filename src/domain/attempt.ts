@@ -12,6 +12,7 @@ export interface AttemptKey {
   readonly attempt: number;
 }
 
+/** What the end of an attempt is written with. */
 export interface AttemptEnd {
   readonly endedAtMs: number;
   readonly outcome: AttemptOutcome;

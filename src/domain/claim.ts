@@ -8,26 +8,35 @@ import type { TurnRow } from './turn.ts';
 import type { TurnStatus } from './turn-state.ts';
 
 /**
- * What the database knows, at the time of the decision. Facts are looked at in this order, each at most once, and only
- * while those before it leave the case open: a driver may gather all at once, or each when it is looked at (a getter).
+ * What the database knows, at the time of the decision, by its own clock. Facts are looked at in this order, each at most
+ * once, and only while those before it leave the case open: a driver may gather all at once, or each when it is looked at
+ * (a getter).
  */
 export interface ClaimFacts {
   readonly turn: TurnRow;
+  /** How much longer the lease of an attempt lasts that has not ended, in ms; 0 or less without one. */
+  readonly leaseLeftMs: number;
   /** A request of this step was answered with something to show, whoever sent it. */
   readonly hasStarted: boolean;
   /** The requests of this step that were booked, however they ended. */
   readonly requestsMade: number;
+  /** How much longer the next request is to wait after the last one, in ms; 0 or less when it is due. */
+  readonly waitLeftMs: number;
 }
 
 /** `granted` and `exhausted`: earlier requests of the step that have no end are lost, and are to be booked so. */
 export type ClaimDecision =
   | { readonly type: 'settled'; readonly settled: TurnStatus }
+  /** Another attempt runs, and its lease lives: it is to be waited for. */
+  | { readonly type: 'held'; readonly leaseLeftMs: number }
   /** The step is never asked again (T2). */
   | { readonly type: 'started' }
   /** A cancel was accepted before: the model is not asked at all (T5). */
   | { readonly type: 'cancelled' }
   /** The step's requests are spent (T3). */
   | { readonly type: 'exhausted' }
+  /** The wait behind the last request is not over (T3). */
+  | { readonly type: 'not_due'; readonly waitLeftMs: number }
   /** `attempt`: the number of the request, from 1. */
   | { readonly type: 'granted'; readonly attempt: number };
 
@@ -35,10 +44,14 @@ export function decideClaim(facts: ClaimFacts): ClaimDecision {
   const { turn } = facts;
   const settled = settledStatusOf(turn);
   if (settled !== undefined) return { type: 'settled', settled };
+  const { leaseLeftMs } = facts;
+  if (leaseLeftMs > 0) return { type: 'held', leaseLeftMs };
   if (facts.hasStarted) return { type: 'started' };
   if (turn.cancelRequestedAtMs !== null) return { type: 'cancelled' };
   const { requestsMade } = facts;
-  return requestsMade >= requestsPerStep ? { type: 'exhausted' } : { type: 'granted', attempt: requestsMade + 1 };
+  if (requestsMade >= requestsPerStep) return { type: 'exhausted' };
+  const { waitLeftMs } = facts;
+  return waitLeftMs > 0 ? { type: 'not_due', waitLeftMs } : { type: 'granted', attempt: requestsMade + 1 };
 }
 
 /** The end that a turn has (T6); undefined while it has none. */

@@ -19,6 +19,8 @@ export interface TurnRow {
   readonly createdAtMs: number;
   /** false: it leaves nothing once it has ended. */
   readonly isStored: boolean;
+  /** When it could run: nothing of its session ran or waited before it any more. null: it waits. */
+  readonly readyAtMs: number | null;
   readonly isDispatched: boolean;
   readonly isRecorded: boolean;
   readonly cancelRequestedAtMs: number | null;

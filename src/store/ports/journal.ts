@@ -17,16 +17,26 @@ import type { TurnStatus } from '../../domain/turn-state.ts';
  */
 export interface JournalStore {
   /**
-   * The only way to a request (T2): raises the epoch and books the request, if `decideClaim` grants it. Earlier requests
-   * of the step without an end are booked as lost.
+   * The only way to a request (T2), besides the head start of `TurnStore.insertTurn`: raises the epoch, books the request,
+   * appends `response.in_progress` to the journal of a queued turn, and begins a lease, if `decideClaim` grants it.
+   * Earlier requests of the step without an end are booked as lost.
    */
   claim(request: ClaimRequest): Promise<Claim>;
+
+  /**
+   * Renews the leases of these attempts, all in one commit, and tells for each of their turns how it stands. A lease that
+   * another one has taken over is not renewed: the epoch says so. A turn that is gone is left out.
+   */
+  beat(beat: Beat): Promise<readonly TurnPulse[]>;
+
+  /** Unsettled turns with an attempt whose lease has run out, `limit` at the most: whoever ran it is dead, or stands still. */
+  listExpiredLeases(limit: number): Promise<readonly ExpiredLease[]>;
 
   /** Raises the epoch to close a turn that nobody can be trusted to write any more. `settled`: it has its end, nothing was raised. */
   fence(turn: string): Promise<{ readonly epoch: number; readonly settled?: TurnStatus }>;
 
-  /** How the request ended. Once; later calls change nothing. */
-  endAttempt(attempt: AttemptKey, end: AttemptEnd): Promise<void>;
+  /** How the request ended, without an end of the turn; its lease ends too. Once; later calls change nothing. */
+  endAttempt(attempt: AttemptKey, epoch: number, end: AttemptEnd): Promise<void>;
 
   /** The requests of a turn, in the order they were booked. */
   readAttempts(turn: string): Promise<readonly AttemptRow[]>;
@@ -38,10 +48,10 @@ export interface JournalStore {
   append(append: Append): Promise<boolean>;
 
   /**
-   * The one end of a turn (T6), durably: the closing rows, the output items, the turn's row, the attempt's end. False,
-   * and nothing written: as with `append`.
+   * The one end of a turn (T6), durably: the closing rows, the output items, the turn's row, the attempt's end. In the same
+   * commit the next waiting turn of its session becomes ready and its input joins the transcript (T1).
    */
-  seal(seal: Seal): Promise<boolean>;
+  seal(seal: Seal): Promise<SealResult>;
 
   /** The rows behind `after` (all, without it), `limit` at the most. */
   readJournal(turn: string, range?: { readonly after?: number; readonly limit?: number }): Promise<readonly JournalRow[]>;
@@ -96,10 +106,39 @@ export class JournalGoneError extends Error {
 export interface ClaimRequest {
   readonly turn: string;
   readonly step: number;
-  readonly atMs: number;
-  /** Of the run that asks. */
-  readonly workflowId: string;
-  readonly runId: string;
+  readonly lease: Lease;
+  /** The run that asks; absent where no workflow does: in a head start, or for a dead worker. */
+  readonly run?: { readonly workflowId: string; readonly runId: string };
+}
+
+/** The right to be the only one who writes a turn, for as long as it is renewed. */
+export interface Lease {
+  /** The process that holds it. */
+  readonly holder: string;
+  readonly lengthMs: number;
+}
+
+export interface Beat {
+  readonly lease: Lease;
+  /** Ids of the turns whose attempts the holder runs. */
+  readonly turns: readonly string[];
+}
+
+export interface TurnPulse {
+  readonly turn: string;
+  /** Other than the attempt's own: it has been fenced. */
+  readonly epoch: number;
+  readonly isSealed: boolean;
+  readonly isCancelRequested: boolean;
+}
+
+export interface ExpiredLease {
+  readonly turn: string;
+  /** The step that was being asked for. */
+  readonly step: number;
+  readonly epoch: number;
+  readonly hasStarted: boolean;
+  readonly isCancelRequested: boolean;
 }
 
 export type Claim =
@@ -110,6 +149,8 @@ export type Claim =
       readonly attempt: number;
       /** As it stood before the claim. */
       readonly turn: TurnRow;
+      /** How long the turn has been ready, in ms: its time limit counts from there. */
+      readonly readySinceMs: number;
       /** What the journal has: the new writer goes on from there. */
       readonly events: readonly ResponseEvent[];
     };
@@ -119,9 +160,7 @@ export interface Append {
   readonly epoch: number;
   readonly rows: readonly JournalRow[];
   /** These rows are the first that show anything of this attempt. */
-  readonly starts?: AttemptKey & { readonly atMs: number; readonly providerRequestId?: string };
-  /** The turn is running from here on. */
-  readonly status?: 'in_progress';
+  readonly starts?: AttemptKey & { readonly providerRequestId?: string };
 }
 
 export interface Seal {
@@ -133,8 +172,17 @@ export interface Seal {
   readonly response: ResponseObject;
   readonly output: readonly OutputItem[];
   readonly settled: TurnStatus;
+  /** false: an accepted cancel refuses it, and wins (T5). */
+  readonly winsOverCancel: boolean;
   readonly atMs: number;
   readonly usage: Usage | null;
   readonly retryAtMs?: number;
   readonly attempt?: AttemptKey & { readonly end: AttemptEnd };
 }
+
+export type SealResult =
+  /** `next`: the turn of the session that may run now, ready and recorded. Whoever has this dispatches it. */
+  | { readonly type: 'sealed'; readonly next?: string }
+  /** The epoch is no longer the caller's, or the turn has its end already. */
+  | { readonly type: 'refused' }
+  | { readonly type: 'cancel_requested' };

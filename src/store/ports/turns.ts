@@ -5,14 +5,18 @@ import type { TranscriptTurn } from '../../domain/prompt.ts';
 import type { JournalRow } from '../../domain/response-event.ts';
 import type { ResponseSettings } from '../../domain/response-settings.ts';
 import type { TurnRow } from '../../domain/turn.ts';
+import type { Lease } from './journal.ts';
 
 /**
  * **Contract**, besides that of `Store`. A turn that was inserted cannot be lost, and its id and its idempotency key are
- * its own from then on. `recordInput` rejects for a turn that is not there; the other methods find nothing, or do
- * nothing. A method that takes a tenant treats other tenants' turns as not there.
+ * its own from then on. Methods find nothing, or do nothing, for a turn that is
+ * not there. A method that takes a tenant treats other tenants' turns as not there.
  */
 export interface TurnStore {
-  /** Takes a turn in as `decideAdmission` says, with its first events, durably. Of several at once one is the first. */
+  /**
+   * Takes a turn in as `decideAdmission` says, with its first events, durably. Of several at once one is the first. A turn
+   * that is ready has its input in the transcript in the same commit (T1), and with a head start its first claim too.
+   */
   insertTurn(turn: NewTurn): Promise<InsertTurn>;
 
   /** Any turn, for those who carry it out. For a tenant's own look at it there is `findTurn`. */
@@ -24,32 +28,23 @@ export interface TurnStore {
   /** The unsettled turns of a session, oldest first: the first is the one that runs. */
   listUnsettledOf(tenant: string, session: string): Promise<readonly TurnRow[]>;
 
-  /** Temporal has the turn; before this, a sweep may dispatch it again. */
-  markDispatched(turn: string): Promise<void>;
+  /** Temporal has the turns, each in this run of its workflow; before this, every process's dispatcher may start it again. */
+  markDispatched(runs: readonly DispatchedRun[]): Promise<void>;
 
-  /** Earlier turns of the same session that Temporal has not got, oldest first. */
-  listUndispatchedBefore(turn: string): Promise<readonly TurnRow[]>;
+  /** Ready turns that Temporal has not got, ready for this long, oldest first. */
+  listUndispatched(query: { readonly readyForMs: number; readonly limit: number }): Promise<readonly string[]>;
 
-  /**
-   * Turns that are not done with, oldest first: unsettled, or with an input that is not in the transcript yet (cancelled
-   * before they ran). A page at a time, by ordinal.
-   */
-  listUnfinished(query: UnfinishedQuery): Promise<readonly { readonly ordinal: number; readonly turn: TurnRow }[]>;
+  /** Unsettled turns that Temporal has, ready for this long, and that no attempt holds a lease of; a page behind an ordinal. */
+  listUnattended(query: UnattendedQuery): Promise<readonly { readonly ordinal: number; readonly turn: string }[]>;
 
-  /**
-   * Puts the user's items into the transcript and moves the session's pointer to this turn, durably and once, however
-   * often it is called (T1). Resolves with the turn as it then stands.
-   */
-  recordInput(turn: string): Promise<TurnRow>;
-
-  /** The turns before this one that have items, oldest first, up the chain of `previous`. Empty before `recordInput`. */
+  /** The turns before this one that have items, oldest first, up the chain of `previous`. Empty while the turn is not ready. */
   readTranscript(turn: string): Promise<readonly TranscriptTurn[]>;
 
   /** Remembers that the turn is to be cancelled, for `earlyCancelMs` also when there is no such turn yet. */
   requestCancel(tenant: string, id: string, atMs: number): Promise<CancelRequest>;
 
-  /** Unsettled turns whose cancel was accepted before this, and not carried out: whoever accepted it is gone. */
-  listStuckCancels(acceptedBeforeMs: number, limit: number): Promise<readonly TurnRow[]>;
+  /** Unsettled turns whose cancel was accepted this long ago, and not carried out: whoever accepted it is gone. */
+  listStuckCancels(query: { readonly acceptedForMs: number; readonly limit: number }): Promise<readonly string[]>;
 
   /** A client has the turn's end: a resend of its request is a new message from now on. Does nothing to an unsettled turn. */
   acknowledge(turn: string): Promise<void>;
@@ -60,27 +55,39 @@ export interface TurnStore {
 
 export interface NewTurn extends AdmissionRequest {
   readonly id: string;
-  /** Set when the client named it; a session's turn gets its own at `recordInput`. */
-  readonly previous: string | null;
   /** A turn of the session whose place this one takes: it follows the turn before that. */
   readonly replaces?: string;
   readonly settings: ResponseSettings;
   readonly input: readonly InputItem[];
   readonly idempotencyKey: string | null;
+  /** Of the workflow that runs it. */
+  readonly workflowId: string;
   /** The first rows of its journal, numbered from 0. */
   readonly events: readonly JournalRow[];
+  /** Claims attempt 1 of step 1 in the same commit, if the turn is ready: `row` is `response.in_progress`. */
+  readonly headStart?: { readonly lease: Lease; readonly row: JournalRow };
   /** The first turn of its session gives it a title. */
   readonly wantsTitle?: boolean;
 }
 
 export type InsertTurn =
-  /** `interrupted`: an earlier turn that is now to be cancelled. */
-  { readonly type: 'inserted'; readonly turn: TurnRow; readonly interrupted?: string } | Exclude<Admission, { type: 'admitted' }>;
+  | {
+      readonly type: 'inserted';
+      readonly turn: TurnRow;
+      /** An earlier turn that is now to be cancelled. */
+      readonly interrupted?: string;
+      /** The head start: attempt 1 of step 1 is the caller's to send. */
+      readonly epoch?: number;
+    }
+  | Exclude<Admission, { type: 'admitted' }>;
 
-export interface UnfinishedQuery {
-  readonly createdBeforeMs: number;
-  /** Those that Temporal has not got, or all. */
-  readonly onlyUndispatched: boolean;
+export interface DispatchedRun {
+  readonly turn: string;
+  readonly runId: string;
+}
+
+export interface UnattendedQuery {
+  readonly readyForMs: number;
   readonly afterOrdinal: number;
   readonly limit: number;
 }

@@ -25,11 +25,19 @@ const SQLITE_LOCKED = 6;
 const SQLITE_FULL = 13;
 const passingCodes = new Set([SQLITE_BUSY, SQLITE_LOCKED, SQLITE_FULL]);
 
+interface QueuedWork {
+  readonly durability: Durability;
+  /** Returns what is to be called once the commit is done. */
+  readonly run: () => () => void;
+  readonly reject: (error: unknown) => void;
+}
+
 export class Database {
   readonly #db: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
   #durability: Durability | undefined;
   #isLogDue = false;
+  #queue: QueuedWork[] = [];
 
   constructor(path: string) {
     mkdirSync(dirname(path), { recursive: true });
@@ -42,23 +50,68 @@ export class Database {
     this.#db.exec(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
   }
 
-  /** Runs `work` as one commit; any throw undoes it. Calls inside see what was written before them. */
-  commit<T>(durability: Durability, work: () => T): T {
-    return translated(() => {
-      if (this.#durability !== durability) {
-        this.#db.exec(`PRAGMA synchronous = ${durability === 'durable' ? 'FULL' : 'NORMAL'}`);
-        this.#durability = durability;
-      }
-      this.#prepared('BEGIN IMMEDIATE').run();
-      try {
-        const result = work();
-        this.#prepared('COMMIT').run();
-        return result;
-      } catch (error) {
-        if (this.#db.isTransaction) this.#prepared('ROLLBACK').run();
-        throw error;
-      }
+  /**
+   * Runs `work` in a commit; any throw undoes what it has written, and nothing else. Works that are asked for in one tick
+   * of the event loop share a commit, and one sync of the disk where any of them is durable. They run in the order they
+   * were asked for; each sees what the ones before it have written.
+   */
+  commit<T>(durability: Durability, work: () => T): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      this.#queue.push({
+        durability,
+        run: () => {
+          const result = work();
+          return () => {
+            resolve(result);
+          };
+        },
+        reject,
+      });
+      if (this.#queue.length === 1) setImmediate(this.#flush);
     });
+  }
+
+  readonly #flush = (): void => {
+    const queued = this.#queue;
+    if (queued.length === 0) return;
+    this.#queue = [];
+    const settle: (() => void)[] = [];
+    try {
+      this.#setDurability(queued.some(({ durability }) => durability === 'durable') ? 'durable' : 'quick');
+      this.#prepared('BEGIN IMMEDIATE').run();
+      for (const each of queued) settle.push(queued.length === 1 ? each.run() : this.#isolated(each));
+      this.#prepared('COMMIT').run();
+    } catch (error) {
+      if (this.#db.isOpen && this.#db.isTransaction) this.#prepared('ROLLBACK').run();
+      const translated = translate(error);
+      for (const { reject } of queued) reject(translated);
+      return;
+    }
+    for (const each of settle) each();
+  };
+
+  /** A work that throws takes back what it has written, and leaves the works beside it alone. */
+  #isolated({ run, reject }: QueuedWork): () => void {
+    this.#prepared('SAVEPOINT work').run();
+    try {
+      return run();
+    } catch (error) {
+      // An error of the disk ends the transaction itself, and with it every work in it.
+      if (!this.#db.isTransaction) throw error;
+      this.#prepared('ROLLBACK TO work').run();
+      const translated = translate(error);
+      return () => {
+        reject(translated);
+      };
+    } finally {
+      if (this.#db.isTransaction) this.#prepared('RELEASE work').run();
+    }
+  }
+
+  #setDurability(durability: Durability): void {
+    if (this.#durability === durability) return;
+    this.#db.exec(`PRAGMA synchronous = ${durability === 'durable' ? 'FULL' : 'NORMAL'}`);
+    this.#durability = durability;
   }
 
   run(sql: string, ...values: SQLInputValue[]): number {
@@ -96,8 +149,11 @@ export class Database {
     if (this.#isLogDue) this.#isLogDue = this.one('PRAGMA wal_checkpoint(TRUNCATE)')?.['busy'] !== 0;
   }
 
+  /** Commits what is queued first. */
   close(): void {
-    if (this.#db.isOpen) this.#db.close();
+    if (!this.#db.isOpen) return;
+    this.#flush();
+    this.#db.close();
   }
 
   #prepared(sql: string): StatementSync {
@@ -111,14 +167,20 @@ export class Database {
 
   #migrate(): void {
     // Two processes may open a new file at once: the second finds the first one's tables.
-    this.commit('durable', () => {
+    this.#setDurability('durable');
+    this.#db.exec('BEGIN IMMEDIATE');
+    try {
       const done = Number(this.one('PRAGMA user_version')?.['user_version']);
       if (done > migrations.length) {
         throw new Error(`the database is of a newer turnkeep (schema ${done}, this one knows ${migrations.length})`);
       }
       for (const migration of migrations.slice(done)) this.#db.exec(migration);
       this.#db.exec(`PRAGMA user_version = ${migrations.length}`);
-    });
+      this.#db.exec('COMMIT');
+    } catch (error) {
+      this.#db.exec('ROLLBACK');
+      throw error;
+    }
   }
 }
 

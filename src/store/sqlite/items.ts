@@ -60,20 +60,21 @@ export function findItems(db: Database, tenant: string, ids: readonly string[]):
 }
 
 /** Puts items into a session by hand: a turn without a model call. undefined when there is no such session. */
-export function addItems(db: Database, turn: ItemsTurn): readonly Item[] | undefined {
+export async function addItems(db: Database, turn: ItemsTurn): Promise<readonly Item[] | undefined> {
   return db.commit('durable', () => {
     if (turn.creates !== undefined) insertSession(db, turn.creates);
     const session = readSession(db, turn.tenant, turn.session);
     if (session === undefined) return undefined;
     if (turn.items.length === 0) return turn.items;
     db.run(
-      `INSERT INTO turns (id, kind, tenant, session, previous, status, settings, input, body_hash, created_at, dispatched, recorded, acknowledged, settled_at)
-       VALUES (?, 'items', ?, ?, ?, 'completed', ?, '[]', '', ?, 1, 1, 1, ?)`,
+      `INSERT INTO turns (id, kind, tenant, session, previous, status, settings, input, body_hash, created_at, ready_at, dispatched, recorded, acknowledged, settled_at)
+       VALUES (?, 'items', ?, ?, ?, 'completed', ?, '[]', '', ?, ?, 1, 1, 1, ?)`,
       turn.id,
       turn.tenant,
       turn.session,
       session.leaf,
       JSON.stringify(defaultSettings('')),
+      turn.createdAtMs,
       turn.createdAtMs,
       turn.createdAtMs,
     );
@@ -85,7 +86,7 @@ export function addItems(db: Database, turn: ItemsTurn): readonly Item[] | undef
   });
 }
 
-export function deleteSessionItem(db: Database, session: SessionRow, id: string): boolean {
+export async function deleteSessionItem(db: Database, session: SessionRow, id: string): Promise<boolean> {
   return db.commit('durable', () => {
     const found = find(db, session, id);
     if (found === undefined) return false;

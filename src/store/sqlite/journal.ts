@@ -1,36 +1,64 @@
 /** The fenced journal of a turn: claim, append, seal, and the attempts that are booked along with it (T2, T6, T7). */
 import type { AttemptEnd, AttemptKey, AttemptRow } from '../../domain/attempt.ts';
 import { type ClaimFacts, decideClaim, settledStatusOf } from '../../domain/claim.ts';
-import type { JournalRow, ResponseEvent } from '../../domain/response-event.ts';
+import { type JournalRow, journalRowOf, type ResponseEvent } from '../../domain/response-event.ts';
+import { ResponseStream } from '../../domain/response-stream.ts';
 import type { Usage } from '../../domain/response.ts';
 import type { TurnRow } from '../../domain/turn.ts';
 import type { TurnStatus } from '../../domain/turn-state.ts';
 import type { BatchLimits } from '../live/source.ts';
-import type { Append, Claim, ClaimRequest, JournalHead, Seal } from '../ports/journal.ts';
+import type { Append, Claim, ClaimRequest, JournalHead, Lease, Seal, SealResult } from '../ports/journal.ts';
 import type { Database, Row } from './database.ts';
 import { journalRow, parsed } from './rows.ts';
-import { insertItems } from './transcript.ts';
+import { leaseLeftMs, releaseLease, takeLease } from './leases.ts';
+import { insertItems, readyNext, recordThrough } from './transcript.ts';
 import { requireTurn } from './turns.ts';
 
-export function claim(db: Database, request: ClaimRequest): Claim {
-  const { turn, step, atMs } = request;
-  return db.commit('quick', (): Claim => {
+export async function claim(db: Database, request: ClaimRequest): Promise<Claim & { readonly rows?: readonly JournalRow[] }> {
+  const { turn, step, lease, run } = request;
+  return db.commit('quick', () => {
     const row = requireTurn(db, turn);
     const decision = decideClaim(claimFacts(db, row, step));
     if (decision.type !== 'granted' && decision.type !== 'exhausted') return decision;
     // Whoever held the journal before, and did not say how its request ended, is lost or will be refused.
-    db.run(`UPDATE attempts SET ended_at = ?, outcome = 'lost' WHERE turn = ? AND step = ? AND ended_at IS NULL`, atMs, turn, step);
+    db.run(`UPDATE attempts SET ended_at = ?, outcome = 'lost' WHERE turn = ? AND step = ? AND ended_at IS NULL`, Date.now(), turn, step);
     if (decision.type === 'exhausted') return decision;
     const { attempt } = decision;
-    db.run('INSERT INTO attempts (turn, step, attempt, requested_at) VALUES (?, ?, ?, ?)', turn, step, attempt, atMs);
-    db.run('UPDATE turns SET workflow_id = ?, run_id = ? WHERE id = ?', request.workflowId, request.runId, turn);
-    return { type: 'granted', epoch: raiseEpoch(db, turn), attempt, turn: row, events: readEvents(db, turn) };
+    const epoch = takeLease(db, turn, step, lease);
+    bookAttempt(db, { turn, step, attempt }, epoch, lease);
+    if (run !== undefined) db.run('UPDATE turns SET workflow_id = ?, run_id = ? WHERE id = ?', run.workflowId, run.runId, turn);
+    const events = readEvents(db, turn);
+    const rows = ResponseStream.replay(events).begin();
+    if (rows.length > 0) begin(db, turn, epoch, rows.map(journalRowOf));
+    const readySinceMs = Date.now() - (row.readyAtMs ?? row.createdAtMs);
+    return { type: 'granted', epoch, attempt, turn: row, readySinceMs, events: [...events, ...rows], rows: rows.map(journalRowOf) };
   });
+}
+
+/** The turn is in progress, and its viewers are told. */
+export function begin(db: Database, turn: string, epoch: number, rows: readonly JournalRow[]): void {
+  writeRows(db, turn, epoch, rows);
+  db.run(`UPDATE turns SET status = 'in_progress' WHERE id = ?`, turn);
+}
+
+export function bookAttempt(db: Database, { turn, step, attempt }: AttemptKey, epoch: number, { holder }: Lease): void {
+  db.run(
+    'INSERT INTO attempts (turn, step, attempt, requested_at, epoch, holder) VALUES (?, ?, ?, ?, ?, ?)',
+    turn,
+    step,
+    attempt,
+    Date.now(),
+    epoch,
+    holder,
+  );
 }
 
 function claimFacts(db: Database, turn: TurnRow, step: number): ClaimFacts {
   return {
     turn,
+    get leaseLeftMs() {
+      return leaseLeftMs(db, turn.id);
+    },
     get hasStarted() {
       const sql = 'SELECT 1 FROM attempts WHERE turn = ? AND step = ? AND first_event_at IS NOT NULL LIMIT 1';
       return db.one(sql, turn.id, step) !== undefined;
@@ -38,17 +66,31 @@ function claimFacts(db: Database, turn: TurnRow, step: number): ClaimFacts {
     get requestsMade() {
       return Number(db.one('SELECT count(*) AS made FROM attempts WHERE turn = ? AND step = ?', turn.id, step)?.['made']);
     },
+    get waitLeftMs() {
+      const sql = 'SELECT ended_at + wait_ms AS due_at FROM attempts WHERE turn = ? AND step = ? ORDER BY attempt DESC LIMIT 1';
+      const dueAtMs = db.one(sql, turn.id, step)?.['due_at'];
+      return dueAtMs == null ? 0 : Number(dueAtMs) - Date.now();
+    },
   };
 }
 
-export function fence(db: Database, turn: string): { epoch: number; settled?: TurnStatus } {
+export async function fence(db: Database, turn: string): Promise<{ epoch: number; settled?: TurnStatus }> {
   return db.commit('quick', () => {
     const settled = settledStatusOf(requireTurn(db, turn));
-    return settled === undefined ? { epoch: raiseEpoch(db, turn) } : { epoch: -1, settled };
+    if (settled !== undefined) return { epoch: -1, settled };
+    const row = db.one('UPDATE journal_head SET epoch = epoch + 1, lease_until = NULL WHERE turn = ? RETURNING epoch', turn);
+    return { epoch: Number(row?.['epoch']) };
   });
 }
 
-export function endAttempt(db: Database, { turn, step, attempt }: AttemptKey, end: AttemptEnd): void {
+export async function endAttempt(db: Database, key: AttemptKey, epoch: number, end: AttemptEnd): Promise<void> {
+  return db.commit('quick', () => {
+    closeAttempt(db, key, end);
+    releaseLease(db, key.turn, epoch);
+  });
+}
+
+function closeAttempt(db: Database, { turn, step, attempt }: AttemptKey, end: AttemptEnd): void {
   db.run(
     `UPDATE attempts SET ended_at = ?, outcome = ?, code = ?, detail = ?, message = ?, wait_ms = ?, usage = ?
      WHERE turn = ? AND step = ? AND attempt = ? AND ended_at IS NULL`,
@@ -86,46 +128,52 @@ export function readAttempts(db: Database, turn: string): AttemptRow[] {
   );
 }
 
-export function append(db: Database, { turn, epoch, rows, starts, status }: Append): boolean {
-  // The row that marks a start must survive even a loss of power: a started step is never asked again.
+export async function append(db: Database, { turn, epoch, rows, starts }: Append): Promise<boolean> {
+  // The row that marks a start must survive even a loss of power: a started step is never asked again (T2).
   return db.commit(starts === undefined ? 'quick' : 'durable', () => {
     if (!writeRows(db, turn, epoch, rows)) return false;
     if (starts !== undefined) {
       db.run(
         'UPDATE attempts SET first_event_at = ?, provider_request_id = ? WHERE turn = ? AND step = ? AND attempt = ?',
-        starts.atMs,
+        Date.now(),
         starts.providerRequestId ?? null,
         turn,
         starts.step,
         starts.attempt,
       );
     }
-    if (status !== undefined) db.run('UPDATE turns SET status = ? WHERE id = ?', status, turn);
     return true;
   });
 }
 
-export function seal(db: Database, seal: Seal): boolean {
-  const { turn, settled } = seal;
-  return db.commit('durable', () => {
-    if (!writeRows(db, turn, seal.epoch, seal.rows)) return false;
-    db.run('UPDATE journal_head SET sealed = 1 WHERE turn = ?', turn);
-    // The output stands behind the input, also when the input is recorded later (a turn cancelled while it waited has no output).
+export async function seal(db: Database, seal: Seal): Promise<SealResult> {
+  return db.commit('durable', (): SealResult => {
+    const { turn, settled } = seal;
+    if (!seal.winsOverCancel && isCancelRequested(db, turn)) return { type: 'cancel_requested' };
+    if (!writeRows(db, turn, seal.epoch, seal.rows)) return { type: 'refused' };
+    db.run('UPDATE journal_head SET sealed = 1, lease_until = NULL WHERE turn = ?', turn);
+    // Cancelled while it waited: its input joins the transcript behind that of the turns before it (T1).
+    recordThrough(db, turn);
     if (seal.isStored) insertItems(db, turn, seal.output);
     db.run(
       `UPDATE turns SET status = ?, settled_at = ?, error_code = ?, retry_at = ?, usage = ?, response = ? WHERE id = ?`,
       settled.status,
-      seal.atMs,
+      Date.now(),
       settled.code,
       seal.retryAtMs ?? null,
       seal.usage === null ? null : JSON.stringify(seal.usage),
       JSON.stringify(seal.response),
       turn,
     );
-    if (seal.attempt !== undefined) endAttempt(db, seal.attempt, seal.attempt.end);
-    db.run(`UPDATE attempts SET ended_at = ?, outcome = 'lost' WHERE turn = ? AND ended_at IS NULL`, seal.atMs, turn);
-    return true;
+    if (seal.attempt !== undefined) closeAttempt(db, seal.attempt, seal.attempt.end);
+    db.run(`UPDATE attempts SET ended_at = ?, outcome = 'lost' WHERE turn = ? AND ended_at IS NULL`, Date.now(), turn);
+    const next = readyNext(db, turn);
+    return { type: 'sealed', ...(next === undefined ? {} : { next }) };
   });
+}
+
+function isCancelRequested(db: Database, turn: string): boolean {
+  return db.one('SELECT 1 FROM turns WHERE id = ? AND cancel_requested_at IS NOT NULL', turn) !== undefined;
 }
 
 function readEvents(db: Database, turn: string): ResponseEvent[] {
@@ -159,7 +207,7 @@ export function readHead(db: Database, turn: string): JournalHead | undefined {
 }
 
 /** Moves the head on and writes the rows; false, and nothing written, when this epoch may not write (any more). */
-function writeRows(db: Database, turn: string, epoch: number, rows: readonly JournalRow[]): boolean {
+export function writeRows(db: Database, turn: string, epoch: number, rows: readonly JournalRow[]): boolean {
   const first = rows[0]?.seq;
   const moved =
     first === undefined
@@ -176,10 +224,6 @@ function writeRows(db: Database, turn: string, epoch: number, rows: readonly Jou
     db.run('INSERT INTO journal (turn, seq, type, data) VALUES (?, ?, ?, ?)', turn, row.seq, row.type, row.data);
   }
   return true;
-}
-
-function raiseEpoch(db: Database, turn: string): number {
-  return Number(db.one('UPDATE journal_head SET epoch = epoch + 1 WHERE turn = ? RETURNING epoch', turn)?.['epoch']);
 }
 
 function present(key: string, value: Row[string] | undefined): Record<string, unknown> {

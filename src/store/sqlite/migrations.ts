@@ -102,4 +102,27 @@ export const migrations: readonly string[] = [
   ALTER TABLE turns RENAME COLUMN submitted TO dispatched;
   ALTER TABLE turns RENAME COLUMN delivered TO acknowledged;
   `,
+
+  // Leases, the order of a session in the database, and a journal whose rows are numbered over all turns, so that a process
+  // learns by one question which turns another has written to.
+  `
+  ALTER TABLE turns ADD COLUMN ready_at INTEGER;
+  ALTER TABLE turns ADD COLUMN resend INTEGER NOT NULL DEFAULT 0;
+  UPDATE turns SET ready_at = created_at WHERE recorded = 1 OR settled_at IS NOT NULL;
+  ALTER TABLE attempts ADD COLUMN epoch INTEGER;
+  ALTER TABLE attempts ADD COLUMN holder TEXT;
+  ALTER TABLE journal_head ADD COLUMN holder TEXT;
+  ALTER TABLE journal_head ADD COLUMN step INTEGER;
+  ALTER TABLE journal_head ADD COLUMN lease_until INTEGER;
+  CREATE INDEX leases ON journal_head (lease_until) WHERE lease_until IS NOT NULL;
+  CREATE INDEX turns_undispatched ON turns (ready_at) WHERE dispatched = 0 AND ready_at IS NOT NULL AND settled_at IS NULL;
+
+  ALTER TABLE journal RENAME TO journal_of_before;
+  CREATE TABLE journal (
+    ordinal INTEGER PRIMARY KEY AUTOINCREMENT, turn TEXT NOT NULL, seq INTEGER NOT NULL, type TEXT NOT NULL, data TEXT NOT NULL,
+    UNIQUE (turn, seq)
+  ) STRICT;
+  INSERT INTO journal (turn, seq, type, data) SELECT turn, seq, type, data FROM journal_of_before;
+  DROP TABLE journal_of_before;
+  `,
 ];

@@ -2,16 +2,16 @@
 import { JournalBroker } from '../live/broker.ts';
 import { JournalCursor } from '../live/cursor.ts';
 import type { JournalSource } from '../live/source.ts';
-import type { Append, Seal } from '../ports/journal.ts';
 import type { Store } from '../ports/store.ts';
 import { insertTurn } from './admission.ts';
 import { dataVersionSignal } from './data-version.ts';
 import { Database } from './database.ts';
 import * as items from './items.ts';
+import * as leases from './leases.ts';
 import * as journal from './journal.ts';
 import * as retention from './retention.ts';
 import * as sessions from './sessions.ts';
-import { readTranscript, recordInput } from './transcript.ts';
+import { readTranscript } from './transcript.ts';
 import * as turns from './turns.ts';
 
 /** @param path of the database file; its folder is made if need be. Throws when it cannot be opened or is newer than this code. */
@@ -23,23 +23,27 @@ export function openSqliteStore(path: string): Store {
   };
   const broker = new JournalBroker(source, dataVersionSignal(db));
 
-  /** Those who follow in this process have the rows at once. */
-  function announced({ turn, rows }: Append | Seal, isWritten: boolean, isSealed: boolean): boolean {
-    if (isWritten) broker.announce(turn, rows, isSealed);
-    return isWritten;
-  }
-
   return {
-    claim: async (request) => journal.claim(db, request),
-    fence: async (turn) => journal.fence(db, turn),
-    endAttempt: async (attempt, end) => {
-      db.commit('quick', () => {
-        journal.endAttempt(db, attempt, end);
-      });
+    claim: async (request) => {
+      const { rows, ...claim } = await journal.claim(db, request);
+      if (rows !== undefined) broker.announce(request.turn, rows, false);
+      return claim;
     },
+    beat: (beat) => leases.beat(db, beat),
+    listExpiredLeases: async (limit) => leases.listExpiredLeases(db, limit),
+    fence: async (turn) => journal.fence(db, turn),
+    endAttempt: (attempt, epoch, end) => journal.endAttempt(db, attempt, epoch, end),
     readAttempts: async (turn) => journal.readAttempts(db, turn),
-    append: async (append) => announced(append, journal.append(db, append), false),
-    seal: async (seal) => announced(seal, journal.seal(db, seal), true),
+    append: async (append) => {
+      const isWritten = await journal.append(db, append);
+      if (isWritten) broker.announce(append.turn, append.rows, false);
+      return isWritten;
+    },
+    seal: async (seal) => {
+      const result = await journal.seal(db, seal);
+      if (result.type === 'sealed') broker.announce(seal.turn, seal.rows, true);
+      return result;
+    },
     readJournal: async (turn, { after = -1, limit = -1 } = {}) => journal.readJournal(db, turn, after, limit),
     readHead: (turn) => source.readHead(turn),
     follow: (turn, after, signal) => new JournalCursor(broker, turn, after, signal),
@@ -49,18 +53,13 @@ export function openSqliteStore(path: string): Store {
     readTurn: async (id) => turns.readTurn(db, id),
     findTurn: async (tenant, id) => turns.findTurn(db, tenant, id),
     listUnsettledOf: async (tenant, session) => turns.listUnsettledOf(db, tenant, session),
-    markDispatched: async (turn) => {
-      turns.markDispatched(db, turn);
-    },
-    listUndispatchedBefore: async (turn) => turns.listUndispatchedBefore(db, turn),
-    listUnfinished: async (query) => turns.listUnfinished(db, query),
-    recordInput: async (turn) => recordInput(db, turn),
+    markDispatched: (runs) => turns.markDispatched(db, runs),
+    listUndispatched: async (query) => turns.listUndispatched(db, query),
+    listUnattended: async (query) => turns.listUnattended(db, query),
     readTranscript: (turn) => readTranscript(db, turn),
     requestCancel: async (tenant, id, atMs) => turns.requestCancel(db, tenant, id, atMs),
-    listStuckCancels: async (acceptedBeforeMs, limit) => turns.listStuckCancels(db, acceptedBeforeMs, limit),
-    acknowledge: async (turn) => {
-      turns.acknowledge(db, turn);
-    },
+    listStuckCancels: async (query) => turns.listStuckCancels(db, query),
+    acknowledge: (turn) => turns.acknowledge(db, turn),
     counts: async () => turns.counts(db),
 
     createSession: async (session) => sessions.createSession(db, session),
@@ -77,19 +76,15 @@ export function openSqliteStore(path: string): Store {
     findItems: async (tenant, ids) => items.findItems(db, tenant, ids),
     hasCall: async (leaf, callId) => items.hasCall(db, leaf, callId),
     listUntitled: async (limit) => sessions.listUntitled(db, limit),
-    markTitleStarted: async (session) => {
-      sessions.markTitleStarted(db, session);
-    },
-    setTitle: async (session, title) => {
-      sessions.setTitle(db, session, title);
-    },
+    markTitleStarted: (session) => sessions.markTitleStarted(db, session),
+    setTitle: (session, title) => sessions.setTitle(db, session, title),
 
     deleteTurn: async (tenant, id, atMs) => retention.deleteTurn(db, tenant, id, atMs),
     purgeUnstored: async (cut) => retention.purgeUnstored(db, cut),
     expire: async (cut) => retention.expire(db, cut),
 
     probe: async () => {
-      db.commit('quick', () => db.run(`UPDATE journal_head SET epoch = epoch WHERE turn = ''`));
+      await db.commit('quick', () => db.run(`UPDATE journal_head SET epoch = epoch WHERE turn = ''`));
     },
     close: async () => {
       broker.close();

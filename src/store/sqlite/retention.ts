@@ -4,25 +4,21 @@ import type { Database } from './database.ts';
 import { text } from './rows.ts';
 import { readTurn } from './turns.ts';
 
-export function deleteTurn(db: Database, tenant: string, id: string, atMs: number): boolean {
+export async function deleteTurn(db: Database, tenant: string, id: string, atMs: number): Promise<boolean> {
   return db.commit('durable', () => {
     const turn = readTurn(db, id);
     if (turn === undefined || turn.tenant !== tenant || turn.settledAtMs === null) return false;
     // Its words are also those of the conversation, and of whatever goes on from it.
     const isPast = turn.session !== null || db.one('SELECT 1 FROM turns WHERE previous = ? LIMIT 1', id) !== undefined;
     erase(db, id, atMs, 'owner');
-    // Cancelled before it ran: the conversation has yet to take its words (T1).
-    if (turn.session !== null && turn.isStored && !turn.isRecorded) {
-      db.run('UPDATE turns SET input = ? WHERE id = ?', JSON.stringify(turn.input), id);
-    }
     if (!isPast) db.run('DELETE FROM items WHERE turn = ?', id);
     return true;
   });
 }
 
 /** What was kept for a while only: early cancels, and the turns that were not to be stored and have ended: those whose end a client got, and those nobody came back for. */
-export function purgeUnstored(db: Database, cut: UnstoredCut): number {
-  const purged = db.commit('quick', () => {
+export async function purgeUnstored(db: Database, cut: UnstoredCut): Promise<number> {
+  const purged = await db.commit('quick', () => {
     const rows = db.all(
       `SELECT id FROM turns WHERE stored = 0 AND recorded = 1
          AND (settled_at < ? OR (acknowledged = 1 AND settled_at < ?)) LIMIT 200`,
@@ -39,7 +35,7 @@ export function purgeUnstored(db: Database, cut: UnstoredCut): number {
 }
 
 /** One round of what is past retention. How many rows it took: 0 when there is nothing left. */
-export function expire(db: Database, { beforeMs, atMs, limit }: RetentionCut): number {
+export async function expire(db: Database, { beforeMs, atMs, limit }: RetentionCut): Promise<number> {
   return db.commit('quick', () => {
     const journals = db.all(
       `SELECT id FROM turns JOIN journal_head ON journal_head.turn = turns.id WHERE settled_at < ? AND erased_by IS NOT 'retention' LIMIT ?`,

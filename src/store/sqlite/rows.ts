@@ -23,6 +23,7 @@ export function turnOf(row: Row): TurnRow {
     bodyHash: text(row['body_hash']),
     createdAtMs: Number(row['created_at']),
     isStored: row['stored'] === 1,
+    readyAtMs: numberOrNull(row['ready_at']),
     isDispatched: row['dispatched'] === 1,
     isRecorded: row['recorded'] === 1,
     cancelRequestedAtMs: numberOrNull(row['cancel_requested_at']),

@@ -4,14 +4,14 @@ import type { Page } from '../ports/sessions.ts';
 import type { Database } from './database.ts';
 import { sessionOf, text } from './rows.ts';
 
-export function createSession(db: Database, session: NewSession): SessionRow {
-  db.commit('durable', () => {
+export async function createSession(db: Database, session: NewSession): Promise<SessionRow> {
+  await db.commit('durable', () => {
     insertSession(db, session);
   });
   return { ...session, leaf: null };
 }
 
-export function openSession(db: Database, session: NewSession, name: string): SessionRow {
+export async function openSession(db: Database, session: NewSession, name: string): Promise<SessionRow> {
   return db.commit('durable', () => {
     const known = findSession(db, session.tenant, name);
     if (known !== undefined) return known;
@@ -53,14 +53,14 @@ export function listSessions(db: Database, tenant: string, { limit, order, after
   return db.all(sql, tenant, ...cursor, limit).map(sessionOf);
 }
 
-export function updateSession(db: Database, tenant: string, id: string, metadata: SessionRow['metadata']): SessionRow | undefined {
+export async function updateSession(db: Database, tenant: string, id: string, metadata: SessionRow['metadata']): Promise<SessionRow | undefined> {
   return db.commit('durable', () => {
     db.run('UPDATE sessions SET metadata = ? WHERE tenant = ? AND id = ?', JSON.stringify(metadata), tenant, id);
     return readSession(db, tenant, id);
   });
 }
 
-export function deleteSession(db: Database, tenant: string, id: string): boolean | 'busy' {
+export async function deleteSession(db: Database, tenant: string, id: string): Promise<boolean | 'busy'> {
   return db.commit('durable', () => {
     if (db.one('SELECT 1 FROM turns WHERE tenant = ? AND session = ? AND settled_at IS NULL LIMIT 1', tenant, id) !== undefined)
       return 'busy';
@@ -80,12 +80,12 @@ export function listUntitled(db: Database, limit: number): { session: string; tu
     .map((row) => ({ session: text(row['id']), turn: text(row['title_turn']) }));
 }
 
-export function markTitleStarted(db: Database, id: string): void {
-  db.commit('quick', () => db.run('UPDATE sessions SET title_started = 1 WHERE id = ?', id));
+export async function markTitleStarted(db: Database, id: string): Promise<void> {
+  await db.commit('quick', () => db.run('UPDATE sessions SET title_started = 1 WHERE id = ?', id));
 }
 
-export function setTitle(db: Database, id: string, title: string): void {
-  db.commit('quick', () => {
+export async function setTitle(db: Database, id: string, title: string): Promise<void> {
+  await db.commit('quick', () => {
     // What the user has called it stays.
     db.run(
       `UPDATE sessions SET metadata = json_set(metadata, '$.title', ?) WHERE id = ? AND json_extract(metadata, '$.title') IS NULL`,

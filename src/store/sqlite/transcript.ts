@@ -6,31 +6,56 @@ import type { ResponseStatus } from '../../domain/response.ts';
 import type { TurnRow } from '../../domain/turn.ts';
 import { place, placeOf, stretches } from './chain.ts';
 import type { Database } from './database.ts';
-import { parsed, textOrNull } from './rows.ts';
-import { readTurn, requireTurn } from './turns.ts';
+import { parsed, text, textOrNull } from './rows.ts';
+import { readTurn, requireTurn, unsettledTurns } from './turns.ts';
 
-/** The input joins the transcript once; the session's pointer moves in the same commit. */
-export function recordInput(db: Database, id: string): TurnRow {
-  return db.commit('durable', () => {
-    record(db, requireTurn(db, id));
-    return requireTurn(db, id);
-  });
+/** The turn may run now: its input is in the transcript (T1), and every dispatcher may start it. */
+export function makeReady(db: Database, turn: TurnRow): TurnRow {
+  const recorded = record(db, turn);
+  const readyAtMs = Date.now();
+  db.run('UPDATE turns SET ready_at = ? WHERE id = ?', readyAtMs, turn.id);
+  return { ...recorded, readyAtMs };
 }
 
-function record(db: Database, turn: TurnRow): void {
+/** Records the turn, and before it the turns of its session that were accepted before it and still wait. */
+export function recordThrough(db: Database, id: string): void {
+  const turn = requireTurn(db, id);
   if (turn.isRecorded) return;
+  if (turn.session !== null) {
+    const sql = `SELECT id FROM ${unsettledTurns} AND session = ? AND recorded = 0
+      AND ordinal < (SELECT ordinal FROM turns WHERE id = ?) ORDER BY ordinal`;
+    for (const row of db.all(sql, turn.tenant, turn.session, id)) record(db, requireTurn(db, text(row['id'])));
+  }
+  record(db, requireTurn(db, id));
+}
+
+/** A turn of a session has ended: the first that waits becomes ready, unless another one runs. Returns its id. */
+export function readyNext(db: Database, ended: string): string | undefined {
+  const row = db.one('SELECT tenant, session FROM turns WHERE id = ? AND session IS NOT NULL', ended);
+  if (row === undefined) return undefined;
+  const sql = `SELECT id, ready_at FROM ${unsettledTurns} AND session = ? ORDER BY ordinal LIMIT 1`;
+  const first = db.one(sql, text(row['tenant']), text(row['session']));
+  if (first === undefined || first['ready_at'] !== null) return undefined;
+  const next = requireTurn(db, text(first['id']));
+  makeReady(db, next);
+  return next.id;
+}
+
+/** Once: the input joins the transcript, and the session's pointer moves in the same commit (T1). */
+function record(db: Database, turn: TurnRow): TurnRow {
+  if (turn.isRecorded) return turn;
   const previous = turn.session === null ? turn.previous : previousInSession(db, turn);
   // One that was cancelled before it ran is recorded late, but never after a turn that goes on from it.
   const before = previous === null ? undefined : readTurn(db, previous);
   if (before !== undefined) record(db, before);
   db.run('UPDATE turns SET recorded = 1, previous = ? WHERE id = ?', previous, turn.id);
   place(db, turn.id, previous === null ? undefined : placeOf(db, previous), !turn.isStored);
-  // What is not to be stored reads the past and leaves nothing in it.
-  if (!turn.isStored) return;
+  const recorded = { ...turn, previous, isRecorded: true };
+  // A turn with `store: false` reads the past and leaves nothing in it.
+  if (!turn.isStored) return recorded;
   insertItems(db, turn.id, turn.input);
-  // Deleted before it ran: its words are the session's from now on, and no longer its own.
-  if (turn.erasedBy !== null) db.run(`UPDATE turns SET input = '[]' WHERE id = ?`, turn.id);
-  db.run('UPDATE sessions SET leaf = ? WHERE id = ?', turn.id, turn.session);
+  if (turn.session !== null) db.run('UPDATE sessions SET leaf = ? WHERE id = ?', turn.id, turn.session);
+  return recorded;
 }
 
 function previousInSession(db: Database, { session, replaces }: TurnRow): string | null {

@@ -1,8 +1,8 @@
 /** Turns: looked up, listed, marked as they come along, and asked to be cancelled. */
 import type { TurnRow } from '../../domain/turn.ts';
-import type { CancelRequest, TurnCounts, UnfinishedQuery } from '../ports/turns.ts';
+import type { CancelRequest, DispatchedRun, TurnCounts, UnattendedQuery } from '../ports/turns.ts';
 import type { Database } from './database.ts';
-import { turnOf } from './rows.ts';
+import { text, turnOf } from './rows.ts';
 
 /** Of a tenant; the first condition is the one of the index, which a turn leaves once it is done with. */
 export const unsettledTurns =
@@ -34,41 +34,34 @@ export function listUnsettledOf(db: Database, tenant: string, session: string): 
   return db.all(`SELECT * FROM ${unsettledTurns} AND session = ? ORDER BY ordinal`, tenant, session).map(turnOf);
 }
 
-export function listUnfinished(db: Database, { createdBeforeMs, onlyUndispatched, afterOrdinal, limit }: UnfinishedQuery) {
-  return db
-    .all(
-      `SELECT * FROM turns WHERE (settled_at IS NULL OR recorded = 0) AND created_at < ? AND ordinal > ?
-         ${onlyUndispatched ? 'AND dispatched = 0' : ''} ORDER BY ordinal LIMIT ?`,
-      createdBeforeMs,
-      afterOrdinal,
-      limit,
-    )
-    .map((row) => ({ ordinal: Number(row['ordinal']), turn: turnOf(row) }));
+export function listUndispatched(db: Database, { readyForMs, limit }: { readyForMs: number; limit: number }): string[] {
+  const sql = `SELECT id FROM turns INDEXED BY turns_undispatched
+    WHERE dispatched = 0 AND ready_at IS NOT NULL AND settled_at IS NULL AND ready_at <= ? ORDER BY ready_at LIMIT ?`;
+  return db.all(sql, Date.now() - readyForMs, limit).map((row) => text(row['id']));
 }
 
-export function listUndispatchedBefore(db: Database, turn: string): TurnRow[] {
-  return db
-    .all(
-      `SELECT earlier.* FROM turns AS later JOIN turns AS earlier INDEXED BY turns_unfinished
-         ON earlier.session = later.session AND earlier.ordinal < later.ordinal AND earlier.tenant = later.tenant
-       WHERE later.id = ? AND earlier.dispatched = 0 AND (earlier.settled_at IS NULL OR earlier.recorded = 0) ORDER BY earlier.ordinal`,
-      turn,
-    )
-    .map(turnOf);
+export function listUnattended(db: Database, { readyForMs, afterOrdinal, limit }: UnattendedQuery) {
+  const sql = `SELECT ordinal, id FROM turns JOIN journal_head ON journal_head.turn = turns.id
+    WHERE (settled_at IS NULL OR recorded = 0) AND settled_at IS NULL AND dispatched = 1 AND ready_at <= ? AND lease_until IS NULL
+      AND ordinal > ? ORDER BY ordinal LIMIT ?`;
+  const rows = db.all(sql, Date.now() - readyForMs, afterOrdinal, limit);
+  return rows.map((row) => ({ ordinal: Number(row['ordinal']), turn: text(row['id']) }));
 }
 
-export function markDispatched(db: Database, id: string): void {
-  db.commit('quick', () => db.run('UPDATE turns SET dispatched = 1 WHERE id = ?', id));
+export async function markDispatched(db: Database, runs: readonly DispatchedRun[]): Promise<void> {
+  return db.commit('quick', () => {
+    for (const { turn, runId } of runs) db.run('UPDATE turns SET dispatched = 1, run_id = ? WHERE id = ?', runId, turn);
+  });
 }
 
-export function acknowledge(db: Database, id: string): void {
+export async function acknowledge(db: Database, id: string): Promise<void> {
   const isNews = 'id = ? AND settled_at IS NOT NULL AND acknowledged = 0';
   // A thousand viewers get the end at once; the first one's write is enough.
   if (db.one(`SELECT 1 FROM turns WHERE ${isNews}`, id) === undefined) return;
-  db.commit('quick', () => db.run(`UPDATE turns SET acknowledged = 1 WHERE ${isNews}`, id));
+  await db.commit('quick', () => db.run(`UPDATE turns SET acknowledged = 1 WHERE ${isNews}`, id));
 }
 
-export function requestCancel(db: Database, tenant: string, id: string, atMs: number): CancelRequest {
+export async function requestCancel(db: Database, tenant: string, id: string, atMs: number): Promise<CancelRequest> {
   return db.commit('quick', (): CancelRequest => {
     const turn = findTurn(db, tenant, id);
     if (turn === undefined) {
@@ -82,15 +75,16 @@ export function requestCancel(db: Database, tenant: string, id: string, atMs: nu
   });
 }
 
-export function listStuckCancels(db: Database, acceptedBeforeMs: number, limit: number): TurnRow[] {
-  const sql = 'SELECT * FROM turns WHERE settled_at IS NULL AND cancel_requested_at < ? ORDER BY ordinal LIMIT ?';
-  return db.all(sql, acceptedBeforeMs, limit).map(turnOf);
+export function listStuckCancels(db: Database, { acceptedForMs, limit }: { acceptedForMs: number; limit: number }): string[] {
+  const sql = `SELECT id FROM turns WHERE (settled_at IS NULL OR recorded = 0) AND settled_at IS NULL AND cancel_requested_at < ?
+    ORDER BY ordinal LIMIT ?`;
+  return db.all(sql, Date.now() - acceptedForMs, limit).map((row) => text(row['id']));
 }
 
 export function counts(db: Database): TurnCounts {
   // The first condition is the one of the index `turns_open`, which a settled turn leaves.
   const rows = db.all(
-    `SELECT run_id IS NOT NULL AS claimed, count(*) AS turns FROM turns
+    `SELECT status = 'in_progress' AS claimed, count(*) AS turns FROM turns
      WHERE (settled_at IS NULL OR recorded = 0) AND settled_at IS NULL GROUP BY claimed`,
   );
   const of = (claimed: number): number => Number(rows.find((row) => row['claimed'] === claimed)?.['turns'] ?? 0);

@@ -1,0 +1,23 @@
+/** Why an attempt is aborted from our side. Only a cancel that somebody asked for is the user's stop (T9). */
+export type AbortReason =
+  /** Asked for, through the API or in Temporal. */
+  | 'cancelled'
+  /** This process shuts down. */
+  | 'shutdown'
+  /** The turn has reached its time limit. */
+  | 'deadline'
+  /** Another attempt, or a settlement, has raised the journal's epoch. */
+  | 'fenced'
+  /** The answer has grown past the limit of its size. */
+  | 'output_too_large'
+  /** The database refused a write for good. */
+  | 'store_failed';
+
+export class AttemptAborted extends Error {
+  override readonly name = 'AttemptAborted';
+  readonly reason: AbortReason;
+  constructor(reason: AbortReason, cause?: unknown) {
+    super(`aborted: ${reason}`, { cause });
+    this.reason = reason;
+  }
+}

@@ -1,0 +1,93 @@
+/**
+ * One attempt, from a granted claim to its result: builds the prompt, sends the request, and streams the answer into the
+ * turn's journal. The journal decides what may happen, not this process: a write that it refuses ends the attempt (T7).
+ */
+import type { ModelFinish, ModelRequest } from '../../domain/model.ts';
+import { promptOf } from '../../domain/prompt.ts';
+import { ResponseStream } from '../../domain/response-stream.ts';
+import type { TurnOutcome } from '../../domain/turn-outcome.ts';
+import type { TurnRow } from '../../domain/turn.ts';
+import type { Store } from '../../store/ports/store.ts';
+import type { AbortReason } from './abort-reason.ts';
+import type { AttemptResult } from './attempt-result.ts';
+import { FencedError, JournalWriter } from './journal-writer.ts';
+import { type AttemptState, resolveAttempt, sealAttempt } from './resolve-attempt.ts';
+import type { GrantedClaim, RunningAttemptsOptions } from './running-attempts.ts';
+
+export interface AttemptInput {
+  readonly claim: GrantedClaim;
+  readonly step: number;
+  /** Aborts with an `AttemptAborted`. */
+  readonly signal: AbortSignal;
+  readonly abort: (reason: AbortReason, cause?: unknown) => void;
+}
+
+/** @returns the end of the step, or a failure that says whether the next attempt may ask again */
+export async function runAttempt(options: RunningAttemptsOptions, { claim, step, signal, abort }: AttemptInput): Promise<AttemptResult> {
+  const { store, limits, onReady } = options;
+  const key = { turn: claim.turn.id, step, attempt: claim.attempt };
+  const writer = new JournalWriter({
+    store,
+    turn: claim.turn,
+    epoch: claim.epoch,
+    attempt: key,
+    stream: ResponseStream.replay(claim.events),
+    maxOutputBytes: limits.maxOutputBytes,
+    abort,
+  });
+  const leftMs = limits.turnTimeoutMs - claim.readySinceMs;
+  const attempt: AttemptState = { store, writer, key, epoch: claim.epoch, onReady, deadlineAt: performance.now() + leftMs, usage: null };
+  try {
+    await streamInto(attempt, options, claim.turn, signal);
+    return await sealFinished(attempt);
+  } catch (error) {
+    // Our own signal tells why, whatever error its abort brought about.
+    const cause: unknown = signal.aborted ? signal.reason : error;
+    return await resolveAttempt(attempt, cause);
+  } finally {
+    writer.abandon();
+  }
+}
+
+/** Streams the answer into the journal, up to the provider's own finish, without which no answer is whole (T8). */
+async function streamInto(attempt: AttemptState, { store, provider }: RunningAttemptsOptions, turn: TurnRow, signal: AbortSignal): Promise<void> {
+  const { writer } = attempt;
+  const request = await modelRequest(store, turn);
+  const stream = provider.stream(request, signal, {
+    // In the same tick as the send: a process that stood still since its claim may have lost the turn (T2).
+    beforeSend: async () => {
+      const head = await store.readHead(turn.id);
+      if (head?.epoch !== attempt.epoch) throw new FencedError('the turn was taken over before the request was sent');
+    },
+    onRequestId: (id) => {
+      writer.providerRequestId = id;
+    },
+    onUsage: (usage) => {
+      attempt.usage = usage;
+    },
+  });
+  for await (const event of stream) {
+    if (event.type === 'delta') await writer.write(event.delta);
+    else if (event.type === 'finish') attempt.finish = event.finish;
+    else attempt.usage = event.usage;
+  }
+  if (attempt.finish === undefined) throw new Error('a provider ends its stream with a finish or throws');
+}
+
+async function modelRequest(store: Store, turn: TurnRow): Promise<ModelRequest> {
+  return { settings: turn.settings, items: promptOf(await store.readTranscript(turn.id), turn.input) };
+}
+
+/** The provider has stated its finish: the turn ends with it, whatever happened after (T8). */
+export async function sealFinished(attempt: AttemptState): Promise<AttemptResult> {
+  const { finish, usage } = attempt;
+  if (finish === undefined) throw new Error('an attempt without a finish is not whole');
+  const outcome = outcomeOf(finish, usage);
+  return sealAttempt(attempt, outcome, { endedAtMs: Date.now(), outcome: outcome.status });
+}
+
+function outcomeOf(finish: ModelFinish, usage: AttemptState['usage']): TurnOutcome & { status: 'completed' | 'incomplete' } {
+  return finish.status === 'completed'
+    ? { status: 'completed', usage }
+    : { status: 'incomplete', reason: finish.reason ?? 'max_output_tokens', usage };
+}

@@ -1,0 +1,67 @@
+/** Leases of running attempts: who writes a turn, and until when it must have been heard of. By the clock of this machine. */
+import type { Beat, ExpiredLease, Lease, TurnPulse } from '../ports/journal.ts';
+import type { Database } from './database.ts';
+import { text } from './rows.ts';
+
+/** Raises the epoch and begins a lease; returns the new epoch. */
+export function takeLease(db: Database, turn: string, step: number, { holder, lengthMs }: Lease): number {
+  const row = db.one(
+    'UPDATE journal_head SET epoch = epoch + 1, holder = ?, step = ?, lease_until = ? WHERE turn = ? RETURNING epoch',
+    holder,
+    step,
+    Date.now() + lengthMs,
+    turn,
+  );
+  return Number(row?.['epoch']);
+}
+
+export function releaseLease(db: Database, turn: string, epoch: number): void {
+  db.run('UPDATE journal_head SET lease_until = NULL WHERE turn = ? AND epoch = ?', turn, epoch);
+}
+
+export function leaseLeftMs(db: Database, turn: string): number {
+  const until = db.one('SELECT lease_until FROM journal_head WHERE turn = ? AND sealed = 0', turn)?.['lease_until'];
+  return until == null ? 0 : Number(until) - Date.now();
+}
+
+export async function beat(db: Database, { lease, turns }: Beat): Promise<TurnPulse[]> {
+  const ids = JSON.stringify(turns);
+  return db.commit('quick', () => {
+    db.run(
+      `UPDATE journal_head SET lease_until = ? WHERE turn IN (SELECT value FROM json_each(?)) AND holder = ? AND lease_until IS NOT NULL`,
+      Date.now() + lease.lengthMs,
+      ids,
+      lease.holder,
+    );
+    const rows = db.all(
+      `SELECT journal_head.turn, epoch, sealed, cancel_requested_at FROM json_each(?) AS wanted
+         JOIN journal_head ON journal_head.turn = wanted.value JOIN turns ON turns.id = wanted.value`,
+      ids,
+    );
+    return rows.map((row) => ({
+      turn: text(row['turn']),
+      epoch: Number(row['epoch']),
+      isSealed: row['sealed'] === 1,
+      isCancelRequested: row['cancel_requested_at'] !== null,
+    }));
+  });
+}
+
+export function listExpiredLeases(db: Database, limit: number): ExpiredLease[] {
+  const rows = db.all(
+    `SELECT journal_head.turn, journal_head.step, journal_head.epoch, cancel_requested_at, EXISTS (
+         SELECT 1 FROM attempts WHERE attempts.turn = journal_head.turn AND attempts.step = journal_head.step AND first_event_at IS NOT NULL
+       ) AS started
+     FROM journal_head JOIN turns ON turns.id = journal_head.turn
+     WHERE lease_until IS NOT NULL AND lease_until < ? ORDER BY lease_until LIMIT ?`,
+    Date.now(),
+    limit,
+  );
+  return rows.map((row) => ({
+    turn: text(row['turn']),
+    step: Number(row['step']),
+    epoch: Number(row['epoch']),
+    hasStarted: row['started'] === 1,
+    isCancelRequested: row['cancel_requested_at'] !== null,
+  }));
+}
