@@ -3,7 +3,7 @@ import type { ModelFailure } from '../../domain/model.ts';
 import { parsedOrUndefined } from '../json.ts';
 import { modelFailure, safeWord } from './model-failure.ts';
 import { retryAfterMs } from './retry-after.ts';
-import { describesContextOverflow, isQuota, namesContextOverflow, refusesInput, statedError } from './stated-error.ts';
+import { describesContextOverflow, isQuota, namesContextOverflow, refusesInput, statedError } from './error-body.ts';
 
 export interface RefusedRequest {
   readonly status: number;

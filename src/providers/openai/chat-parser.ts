@@ -5,7 +5,7 @@ import { readFinishReason } from './finish-reason.ts';
 import { asArray, asRecord, asWord, type JsonRecord } from '../json.ts';
 import { ProviderError } from '../provider.ts';
 import { notThisApi, type SseEvent } from '../http/sse.ts';
-import { inBandFailure, statedError } from '../failures/stated-error.ts';
+import { inBandFailure, statedError } from '../failures/error-body.ts';
 import { usageOf } from './usage.ts';
 
 interface ToolCall {

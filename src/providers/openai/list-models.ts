@@ -1,6 +1,6 @@
 /** The provider's model ids, by the same client, connection and failure table as an answer. */
 import type OpenAI from 'openai';
-import { Call } from '../http/call.ts';
+import { Call } from '../http/exchange.ts';
 import type { Connection } from '../http/connection.ts';
 import { asArray, asRecord, asWord, parsedOrUndefined } from '../json.ts';
 import { ProviderError, type ProviderLimits } from '../provider.ts';

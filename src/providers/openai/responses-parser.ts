@@ -6,7 +6,7 @@ import { asArray, asRecord, asWord, type JsonRecord } from '../json.ts';
 import { modelFailure, safeWord } from '../failures/model-failure.ts';
 import { ProviderError } from '../provider.ts';
 import type { SseEvent } from '../http/sse.ts';
-import { inBandFailure, statedError } from '../failures/stated-error.ts';
+import { inBandFailure, statedError } from '../failures/error-body.ts';
 import { usageOf } from './usage.ts';
 
 const textEvents = {

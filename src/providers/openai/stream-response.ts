@@ -5,14 +5,14 @@
 import { type ModelEvent, type ModelFailure, startsStep } from '../../domain/model.ts';
 import type { Usage } from '../../domain/response.ts';
 import type { StreamParser } from './stream-parser.ts';
-import { Call } from '../http/call.ts';
-import { failureOfTransport, linkOf } from '../failures/classify.ts';
+import { Call } from '../http/exchange.ts';
+import { failureOfTransport, linkOf } from '../failures/transport-failure.ts';
 import { RefusedAnswer } from '../http/connection.ts';
 import { parsedOrUndefined } from '../json.ts';
 import { modelFailure, withoutKeys } from '../failures/model-failure.ts';
 import { type ProviderCallNotes, ProviderError, type ProviderLimits } from '../provider.ts';
 import { notThisApi, SseReader } from '../http/sse.ts';
-import { statedError } from '../failures/stated-error.ts';
+import { statedError } from '../failures/error-body.ts';
 import { failureOfStatus } from '../failures/status-failure.ts';
 import type { WireBody } from '../http/body.ts';
 

@@ -7,7 +7,7 @@ import { readRequest } from './http-request.ts';
 import { play } from './play.ts';
 import type { LoggedRequest, OpenRequest, RequestLog } from './request-log.ts';
 import type { Script } from './script.ts';
-import { Wire } from './wire.ts';
+import { Wire } from './client-socket.ts';
 
 export interface Host {
   readonly log: RequestLog;

@@ -9,7 +9,7 @@ export type { LoggedRequest } from './request-log.ts';
 export { checkScript, type Framing, type HeadStep, type Script, type Step } from './script.ts';
 export * from './steps.ts';
 export * as chat from './chat.ts';
-export { ResponsesWriter, type ResponsesWriterOptions } from './responses.ts';
+export { ResponsesWriter, type ResponsesWriterOptions } from './responses-writer.ts';
 export {
   answer,
   chatAnswer,
@@ -20,5 +20,5 @@ export {
   responsesAnswer,
   responsesToolCalls,
   type ScriptedCall,
-} from './answers.ts';
+} from './common-scripts.ts';
 export { selfSigned } from './self-signed.ts';

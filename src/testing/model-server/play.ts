@@ -4,7 +4,7 @@ import { endBytes, framed, headBytes, keepsAlive } from './framing.ts';
 import { aborted, type Gates } from './gates.ts';
 import type { OpenRequest } from './request-log.ts';
 import type { HeadStep, Script, Step } from './script.ts';
-import type { Wire } from './wire.ts';
+import type { Wire } from './client-socket.ts';
 
 const blockBytes = 64 * 1_024;
 

@@ -7,7 +7,7 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { createSecureContext, TLSSocket } from 'node:tls';
-import { answerByPath, isModelsRequest, modelList } from './answers.ts';
+import { answerByPath, isModelsRequest, modelList } from './common-scripts.ts';
 import { Connection, type Host } from './connection.ts';
 import { Gates } from './gates.ts';
 import { nowMs, RequestLog, type LoggedRequest } from './request-log.ts';

@@ -15,8 +15,8 @@ import {
   sseHead,
   stall,
   text,
-} from '../../src/testing/model-server/index.ts';
-import { apis, endOf, follow, hello, limits, never, providerFor, serverFor } from './support.ts';
+} from '../../../src/testing/model-server/index.ts';
+import { apis, endOf, follow, hello, limits, never, providerFor, serverFor } from '../support.ts';
 
 const phases: Readonly<Record<string, Script>> = {
   'waiting for the head': [hold('there'), stall],

@@ -1,7 +1,7 @@
 /** Whole scripts: the answers that most tests need. */
 import * as chat from './chat.ts';
 import type { LoggedRequest } from './request-log.ts';
-import { ResponsesWriter } from './responses.ts';
+import { ResponsesWriter } from './responses-writer.ts';
 import type { Script } from './script.ts';
 import { done, end, head, sseHead, text } from './steps.ts';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { failureOfTransport } from '../../src/providers/failures/classify.ts';
+import { failureOfTransport } from '../../../src/providers/failures/transport-failure.ts';
 
 /** An error as the clients wrap it: `APIConnectionError` <- `TypeError: fetch failed` <- the one with the code. */
 function wrapped(cause: Error): Error {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { endOf, readEvents } from './support.ts';
+import { endOf, readEvents } from '../support.ts';
 
 const delta = (fields: unknown, finishReason: string | null = null, more: object = {}): unknown => ({
   choices: [{ index: 0, delta: fields, finish_reason: finishReason }],

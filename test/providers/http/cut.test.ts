@@ -15,11 +15,11 @@ import {
   sseHead,
   stall,
   text,
-} from '../../src/testing/model-server/index.ts';
-import { failureRules } from '../../src/domain/failure.ts';
-import { asked } from '../support/cases.ts';
-import { recorded } from './recorded.ts';
-import { apis, endOf, follow, hello, never, providerFor, readBytes, says, type Seen, serverFor } from './support.ts';
+} from '../../../src/testing/model-server/index.ts';
+import { failureRules } from '../../../src/domain/failure.ts';
+import { asked } from '../../support/cases.ts';
+import { recorded } from '../recorded.ts';
+import { apis, endOf, follow, hello, never, providerFor, readBytes, says, type Seen, serverFor } from '../support.ts';
 
 interface Cut {
   /** What follows the bytes that came. */

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import type { Item } from '../../src/domain/item.ts';
-import { chatRequest } from '../../src/providers/openai/chat-request.ts';
-import { isOpenAi } from '../../src/providers/openai/client.ts';
-import { responsesRequest } from '../../src/providers/openai/responses-request.ts';
-import { says, settings } from './support.ts';
+import type { Item } from '../../../src/domain/item.ts';
+import { chatRequest } from '../../../src/providers/openai/chat-request.ts';
+import { isOpenAi } from '../../../src/providers/openai/client.ts';
+import { responsesRequest } from '../../../src/providers/openai/responses-request.ts';
+import { says, settings } from '../support.ts';
 
 const call = (id: string): Item => ({
   id: `fc_${id}`,

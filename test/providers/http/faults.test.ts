@@ -24,8 +24,8 @@ import {
   stall,
   startModelServer,
   text,
-} from '../../src/testing/model-server/index.ts';
-import { apis, endOf, follow, hello, limits, never, providerFor, serverFor } from './support.ts';
+} from '../../../src/testing/model-server/index.ts';
+import { apis, endOf, follow, hello, limits, never, providerFor, serverFor } from '../support.ts';
 
 const faults: Readonly<Record<string, readonly [script: Script, end: string, detail?: string]>> = {
   'a reset before the head': [[reset], 'transport_failed', 'ECONNRESET'],

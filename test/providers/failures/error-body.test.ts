@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { readFinishReason } from '../../src/providers/openai/finish-reason.ts';
-import { withoutKeys } from '../../src/providers/failures/model-failure.ts';
-import { inBandFailure, statedError } from '../../src/providers/failures/stated-error.ts';
-import { failureOfStatus } from '../../src/providers/failures/status-failure.ts';
+import { readFinishReason } from '../../../src/providers/openai/finish-reason.ts';
+import { withoutKeys } from '../../../src/providers/failures/model-failure.ts';
+import { inBandFailure, statedError } from '../../../src/providers/failures/error-body.ts';
+import { failureOfStatus } from '../../../src/providers/failures/status-failure.ts';
 
 const nowMs = 1_000_000;
 const told = (status: number, body: unknown = {}, headers: Record<string, string> = {}) =>

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { recorded } from './recorded.ts';
-import { apis, readBytes, type Seen } from './support.ts';
+import { recorded } from '../recorded.ts';
+import { apis, readBytes, type Seen } from '../support.ts';
 
 function cutAt(bytes: Uint8Array, offsets: readonly number[]): readonly Uint8Array[] {
   const edges = [0, ...offsets.toSorted((a, b) => a - b), bytes.length];

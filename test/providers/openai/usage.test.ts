@@ -1,9 +1,9 @@
 /** What a request has cost is told as soon as the provider says so, however it ends then. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Usage } from '../../src/domain/response.ts';
-import { chat, end, event, reset, ResponsesWriter, type Script, sseHead, stall, hold } from '../../src/testing/model-server/index.ts';
-import { type Api, endOf, follow, hello, never, providerFor, serverFor } from './support.ts';
+import type { Usage } from '../../../src/domain/response.ts';
+import { chat, end, event, reset, ResponsesWriter, type Script, sseHead, stall, hold } from '../../../src/testing/model-server/index.ts';
+import { type Api, endOf, follow, hello, never, providerFor, serverFor } from '../support.ts';
 
 const say = (): ResponsesWriter => new ResponsesWriter();
 const counts = { input: 7, output: 3 };

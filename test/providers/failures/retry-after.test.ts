@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { retryAfterMs } from '../../src/providers/failures/retry-after.ts';
-import { failureOfStatus } from '../../src/providers/failures/status-failure.ts';
+import { retryAfterMs } from '../../../src/providers/failures/retry-after.ts';
+import { failureOfStatus } from '../../../src/providers/failures/status-failure.ts';
 
 const nowMs = Date.parse('Sun, 06 Nov 1994 08:49:37 GMT');
 const table: readonly (readonly [Record<string, string>, number | undefined])[] = [

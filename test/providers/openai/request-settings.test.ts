@@ -1,10 +1,10 @@
 /** Every setting of a request, as each API has it. */
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import type { FunctionTool, ResponseSettings, ToolChoice } from '../../src/domain/response-settings.ts';
-import { chatRequest } from '../../src/providers/openai/chat-request.ts';
-import { responsesRequest } from '../../src/providers/openai/responses-request.ts';
-import { settings } from './support.ts';
+import type { FunctionTool, ResponseSettings, ToolChoice } from '../../../src/domain/response-settings.ts';
+import { chatRequest } from '../../../src/providers/openai/chat-request.ts';
+import { responsesRequest } from '../../../src/providers/openai/responses-request.ts';
+import { settings } from '../support.ts';
 
 const parameters = { type: 'object', properties: { city: { type: 'string' } }, required: ['city'] } as const;
 const look: FunctionTool = { type: 'function', name: 'look', description: 'Looks.', parameters, strict: true };

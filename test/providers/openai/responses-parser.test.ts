@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { endOf, readEvents } from './support.ts';
+import { endOf, readEvents } from '../support.ts';
 
 const event = (type: string, fields: object = {}): unknown => ({ type: `response.${type}`, ...fields });
 const completed = (output: unknown[] = [], fields: object = {}): unknown =>

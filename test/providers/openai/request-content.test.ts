@@ -1,10 +1,10 @@
 /** What messages and the outputs of tools hold, as each API has it. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { InputPart, Item, MessagePart, Role } from '../../src/domain/item.ts';
-import { chatRequest } from '../../src/providers/openai/chat-request.ts';
-import { responsesRequest } from '../../src/providers/openai/responses-request.ts';
-import { settings } from './support.ts';
+import type { InputPart, Item, MessagePart, Role } from '../../../src/domain/item.ts';
+import { chatRequest } from '../../../src/providers/openai/chat-request.ts';
+import { responsesRequest } from '../../../src/providers/openai/responses-request.ts';
+import { settings } from '../support.ts';
 
 type Part = InputPart | MessagePart;
 
