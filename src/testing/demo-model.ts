@@ -3,7 +3,7 @@
  * answer that it is no language model.
  */
 import {
-  answer,
+  httpResponse,
   chat,
   type LoggedRequest,
   modelList,
@@ -33,14 +33,14 @@ export async function startDemoModel({ port = 0 }: { readonly port?: number } = 
 
 function scriptFor({ method, path, body }: LoggedRequest): Script {
   if (method !== 'POST' || !path.split('?', 1)[0]?.endsWith('/chat/completions')) {
-    return refusal(404, `The demo model knows POST /v1/chat/completions and GET /v1/models, not ${method} ${path}.`);
+    return badRequest(404, `The demo model knows POST /v1/chat/completions and GET /v1/models, not ${method} ${path}.`);
   }
   const { messages, stream } = isRecord(body) ? body : {};
-  if (!Array.isArray(messages)) return refusal(400, '`messages` must be an array.', 'messages');
-  if (stream !== true) return refusal(400, 'The demo model only streams: send `"stream": true`.', 'stream');
+  if (!Array.isArray(messages)) return badRequest(400, '`messages` must be an array.', 'messages');
+  if (stream !== true) return badRequest(400, 'The demo model only streams: send `"stream": true`.', 'stream');
   const userText = textOf(messages.findLast((message) => isRecord(message) && message['role'] === 'user'));
   const isSlow = userText.trim().toLowerCase() === 'slow';
-  const words = answerTo(userText, messages.length).split(/(?<= )/);
+  const words = replyTo(userText, messages.length).split(/(?<= )/);
   return [
     sseHead,
     chat.role(),
@@ -53,7 +53,7 @@ function scriptFor({ method, path, body }: LoggedRequest): Script {
   ];
 }
 
-function answerTo(userText: string, messageCount: number): string {
+function replyTo(userText: string, messageCount: number): string {
   const start = userText.length > echoedCharacters ? `${userText.slice(0, echoedCharacters)}…` : userText;
   const shown = messageCount === 1 ? 'one message' : `${messageCount} messages`;
   return [
@@ -65,8 +65,8 @@ function answerTo(userText: string, messageCount: number): string {
   ].join(' ');
 }
 
-function refusal(status: number, message: string, param: string | null = null): Script {
-  return answer(status, { error: { message, type: 'invalid_request_error', param, code: null } });
+function badRequest(status: number, message: string, param: string | null = null): Script {
+  return httpResponse(status, { error: { message, type: 'invalid_request_error', param, code: null } });
 }
 
 /** The text of a message, whose content is a string or a list of parts. */

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { ActivityCancellationDetails, type ApplicationFailure } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { settleTurn } from '../../src/settle/settle-turn.ts';
-import { chat, chatAnswer, reset, sseHead, stall } from '../../src/testing/model-server/index.ts';
+import { chat, chatAnswer, end, reset, sseHead, stall } from '../../src/testing/model-server/index.ts';
 import { scene } from './support.ts';
 
 async function failureOf(attempt: Promise<unknown>): Promise<{ type: unknown; nonRetryable: unknown; delay: unknown }> {
@@ -22,6 +22,15 @@ test('T3 · the failure itself says whether Temporal may try again, and when', a
   assert.deepEqual(await failureOf(at.attempt()), { type: 'transport_failed', nonRetryable: true, delay: undefined });
   assert.deepEqual(await failureOf(at.attempt()), { type: 'transport_failed', nonRetryable: true, delay: undefined });
   assert.equal(at.model.requests.length, 3);
+});
+
+test('T2 · a provider that is busy after the first delta is not asked again: the failure is final', async () => {
+  const overload = chat.error('overloaded', { type: 'overloaded_error' });
+  await using at = await scene([sseHead, overload, end], [sseHead, chat.content('Hel'), overload, end]);
+  const detailsOf = (error: ApplicationFailure): unknown => error.details?.[0];
+  const [before, after] = [await at.attempt().catch(detailsOf), await at.attempt().catch(detailsOf)];
+  assert.deepEqual(before, { requestsMade: 1, detail: 'overloaded_error' });
+  assert.deepEqual(after, { requestsMade: 2, detail: 'overloaded_error', final: true });
 });
 
 for (const [why, details] of [

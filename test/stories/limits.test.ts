@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
-  answer,
+  httpResponse,
   chat,
   chatAnswer,
   comment,
@@ -153,7 +153,7 @@ story(
     assert.equal(viewer.last.response.error?.code, 'turn_timeout');
     assert.equal(world.model.requests.length, 1);
   },
-  { limits: { turnTimeoutMs: 5_000 }, model: () => ({ fallback: answer(429, {}, { 'retry-after': '50' }) }) },
+  { limits: { turnTimeoutMs: 5_000 }, model: () => ({ fallback: httpResponse(429, {}, { 'retry-after': '50' }) }) },
 );
 
 // Addresses: one world each, for a provider has one. ------------------------------------------------------------
@@ -260,9 +260,9 @@ const protocols: Failing[] = (
   [
     ['a page with 200', [htmlPage()]],
     ['a page under the name of an event stream', [[sseHead, text('<!doctype html><p>Sign in</p>'), end]]],
-    ['JSON with 200', [answer(200, { id: 'x', choices: [{ message: { content: 'Hello' } }] })]],
+    ['JSON with 200', [httpResponse(200, { id: 'x', choices: [{ message: { content: 'Hello' } }] })]],
     ['JSON under the name of an event stream', [[sseHead, text('{"choices":[]}'), end]]],
-    ['an error as JSON with 200', [answer(200, { error: { message: 'overloaded' } })]],
+    ['an error as JSON with 200', [httpResponse(200, { error: { message: 'overloaded' } })]],
     ['garbage', [[sseHead, text(Uint8Array.from({ length: 300 }, (_, index) => (index * 7) % 256)), text('\n\n'), end]]],
     ['lines of no event stream', [[sseHead, text('hello\nworld\n\n'), end]]],
     ['no HTTP at all', [[raw('SSH-2.0-OpenSSH_9.6\r\n'), fin]]],

@@ -75,7 +75,7 @@ async function streamInto(attempt: RunningAttempt, provider: Provider, request: 
   });
   for await (const event of stream) {
     if (event.type === 'delta') await writer.write(event.delta);
-    else if (event.type === 'proof') finish = event.proof;
+    else if (event.type === 'finish') finish = event.finish;
     else attempt.usage = event.usage;
   }
   if (finish === undefined) throw new Error('a provider ends its stream with a finish or throws');

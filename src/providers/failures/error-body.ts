@@ -1,9 +1,9 @@
-/** What a provider says went wrong, whatever form it says it in, and what that means. Pure; closed tables. */
+/** Reads the error that a provider describes as JSON, in any of the usual forms, and classifies it. Pure; closed tables. */
 import type { ModelFailure } from '../../domain/model.ts';
-import { asArray, asRecord, asWord } from '../json.ts';
-import { modelFailure, safeWord } from './model-failure.ts';
+import { asArray, asRecord, asText } from '../json.ts';
+import { modelFailure, safeDetail } from './model-failure.ts';
 
-export interface StatedError {
+export interface ErrorBody {
   readonly message: string | undefined;
   readonly code: string | undefined;
   readonly type: string | undefined;
@@ -34,8 +34,8 @@ const quotaSentences = [
   /run out of credits/i,
 ];
 
-/** llama.cpp's answer, with status 500, to what its model has no eyes or ears for. Asked again, it says the same. */
-const inputSentences = [/\b(?:image|audio|video) input is not supported/i];
+/** llama.cpp answers so, with status 500, when its model takes no images or audio. A retry would get the same. */
+const inputKindSentences = [/\b(?:image|audio|video) input is not supported/i];
 
 const busyCodes = new Set([
   'rate_limit_exceeded',
@@ -63,51 +63,51 @@ const busyCodes = new Set([
 ]);
 
 /** Reads `{error: {…}}`, `{error: '…'}`, the flat form, FastAPI's `detail`, and Google's list of one. */
-export function statedError(body: unknown): StatedError {
+export function readErrorBody(body: unknown): ErrorBody {
   const outer = asRecord(body) ?? asRecord(asArray(body)[0]) ?? {};
   const inner = asRecord(outer['error']);
   const { message, code, type, status } = inner ?? outer;
   return {
-    message: asWord(message) ?? asWord(outer['error']) ?? asWord(outer['detail']),
-    // Google's `status` is a word beside a number, and says more.
-    code: wordOf(code) ?? asWord(status),
-    // A flat `error` event has the event's name where others have the kind of error.
-    type: type === 'error' ? undefined : (asWord(type) ?? asWord(status)),
+    message: asText(message) ?? asText(outer['error']) ?? asText(outer['detail']),
+    // Google puts a number into `code` and a word into `status`.
+    code: codeOf(code) ?? asText(status),
+    // In OpenAI's flat `error` event `type` is the name of the event, not the kind of error.
+    type: type === 'error' ? undefined : (asText(type) ?? asText(status)),
   };
 }
 
-function wordOf(value: unknown): string | undefined {
-  return typeof value === 'number' ? String(value) : asWord(value);
+function codeOf(value: unknown): string | undefined {
+  return typeof value === 'number' ? String(value) : asText(value);
 }
 
-export function namesContextOverflow(stated: StatedError): boolean {
-  return isIn(contextCodes, stated);
+export function hasContextCode(error: ErrorBody): boolean {
+  return isIn(contextCodes, error);
 }
 
-export function describesContextOverflow({ message }: StatedError): boolean {
+export function hasContextSentence({ message }: ErrorBody): boolean {
   return message !== undefined && contextSentences.some((sentence) => sentence.test(message));
 }
 
-/** The request itself is refused, whatever the status or code beside the sentence. */
-export function refusesInput({ message }: StatedError): boolean {
-  return message !== undefined && inputSentences.some((sentence) => sentence.test(message));
+/** Whether the request itself is at fault, although the status or code says that the server is. */
+export function rejectsInputKind({ message }: ErrorBody): boolean {
+  return message !== undefined && inputKindSentences.some((sentence) => sentence.test(message));
 }
 
-export function isQuota(stated: StatedError): boolean {
-  const { message } = stated;
-  return isIn(quotaCodes, stated) || (message !== undefined && quotaSentences.some((sentence) => sentence.test(message)));
+export function isQuotaError(error: ErrorBody): boolean {
+  const { message } = error;
+  return isIn(quotaCodes, error) || (message !== undefined && quotaSentences.some((sentence) => sentence.test(message)));
 }
 
-/** An error told amid a stream, after a 200. What no table knows is fatal (T3). */
-export function inBandFailure(stated: StatedError): ModelFailure {
-  const word = stated.code ?? stated.type;
-  const notes = { detail: word === undefined ? undefined : safeWord(word), providerMessage: stated.message };
-  if (isQuota(stated)) return modelFailure('provider_busy', { ...notes, busy: { final: true } });
-  const isBusy = isIn(busyCodes, stated) || [stated.code, stated.type].some((word) => /^(?:408|409|429|5\d\d)$/.test(word ?? ''));
-  if (namesContextOverflow(stated) || describesContextOverflow(stated)) return modelFailure('context_length_exceeded', notes);
-  return modelFailure(isBusy && !refusesInput(stated) ? 'provider_busy' : 'provider_rejected', notes);
+/** The failure of an error that arrived in the stream, after a 200. What no table knows is fatal (T3). */
+export function failureOfStreamError(error: ErrorBody): ModelFailure {
+  const word = error.code ?? error.type;
+  const fields = { detail: word === undefined ? undefined : safeDetail(word), providerMessage: error.message };
+  if (isQuotaError(error)) return modelFailure('provider_busy', { ...fields, busy: { final: true } });
+  const isBusy = isIn(busyCodes, error) || [error.code, error.type].some((word) => /^(?:408|409|429|5\d\d)$/.test(word ?? ''));
+  if (hasContextCode(error) || hasContextSentence(error)) return modelFailure('context_length_exceeded', fields);
+  return modelFailure(isBusy && !rejectsInputKind(error) ? 'provider_busy' : 'provider_rejected', fields);
 }
 
-function isIn(codes: ReadonlySet<string>, { code, type }: StatedError): boolean {
+function isIn(codes: ReadonlySet<string>, { code, type }: ErrorBody): boolean {
   return codes.has(code?.toLowerCase() ?? '') || codes.has(type?.toLowerCase() ?? '');
 }

@@ -1,14 +1,16 @@
 /**
- * The closed table (T3): which error of the transport may be tried again. Pure.
+ * The closed table of transport errors (T3): which of them may be retried. Pure.
  *
- * The class of an error says nothing (the `openai` client wraps a bad certificate and a reset alike), so the whole
- * `cause` chain is walked, and `AggregateError`s with it, by codes. One permanent code anywhere outweighs the rest.
- * Whether we cancelled, or a deadline of ours passed, is never read from an error: ask the signal first.
+ * An error's class does not tell (the `openai` client wraps a bad certificate and a reset in the same one), so codes
+ * decide, along the whole `cause` chain and inside `AggregateError`s. One permanent code outweighs all transient ones.
+ * Cancels and our own deadlines are not looked for here: the caller checks its signals first.
  */
 import type { FailureCode } from '../../domain/failure.ts';
 import type { ModelFailure } from '../../domain/model.ts';
-import { resetCode } from '../http/connection.ts';
-import { modelFailure, safeWord } from './model-failure.ts';
+import { modelFailure, safeDetail } from './model-failure.ts';
+
+/** What `http/connection.ts` renames `ECONNRESET` to on a socket, so that undici does not mistake a reset for the end of a body. */
+export const maskedResetCode = 'SOCKET_RESET';
 
 const transientCodes = new Set([
   'ECONNRESET',
@@ -24,7 +26,7 @@ const transientCodes = new Set([
   'ENOTFOUND',
   'EAI_AGAIN',
   'UND_ERR_CONNECT_TIMEOUT',
-  // The other side closing early: FIN before the headers or amid a body that has a length or chunks.
+  // The server closed early: FIN before the headers, or within a body that has a length or chunks.
   'UND_ERR_SOCKET',
   'UND_ERR_RES_CONTENT_LENGTH_MISMATCH',
   'HPE_INVALID_EOF_STATE',
@@ -40,21 +42,22 @@ const permanentCodes: readonly (readonly [RegExp, FailureCode])[] = [
   [/^HPE_|^UND_ERR_HEADERS_OVERFLOW$|^Z_/, 'provider_protocol'],
 ];
 
-/** For links that carry no code. undici 8's HTTPParserError is one, its `fetch`'s own refusals are others. */
-const codelessLinks: readonly (readonly [RegExp, Verdict])[] = [
-  [/^HTTPParserError: .*Invalid EOF state/, { code: 'transport_failed', word: 'HPE_INVALID_EOF_STATE' }],
-  [/^HTTPParserError: /, { code: 'provider_protocol', word: 'not_http' }],
-  [/: bad port$/, { code: 'provider_rejected', word: 'bad_port' }],
-  [/: unknown scheme$/, { code: 'provider_rejected', word: 'unknown_scheme' }],
-  [/ URL that includes credentials/, { code: 'provider_rejected', word: 'url_with_credentials' }],
+/** Errors that carry no code, by name and message: undici 8's HTTPParserError, and its `fetch` rejecting a URL. */
+const codelessErrors: readonly (readonly [RegExp, Verdict])[] = [
+  [/^HTTPParserError: .*Invalid EOF state/, { code: 'transport_failed', detail: 'HPE_INVALID_EOF_STATE' }],
+  [/^HTTPParserError: /, { code: 'provider_protocol', detail: 'not_http' }],
+  [/: bad port$/, { code: 'provider_rejected', detail: 'bad_port' }],
+  [/: unknown scheme$/, { code: 'provider_rejected', detail: 'unknown_scheme' }],
+  [/ URL that includes credentials/, { code: 'provider_rejected', detail: 'url_with_credentials' }],
 ];
 
-/** Where no link of the chain kept a code. */
-const codelessChains = /connection reset by peer|socket hang up/i;
+/** A reset whose code was lost on the way: only used where no error of the chain has a code. */
+const resetMessage = /connection reset by peer|socket hang up/i;
 
 interface Verdict {
   readonly code: FailureCode;
-  readonly word: string;
+  /** The failure's `detail`. */
+  readonly detail: string;
 }
 
 interface Link {
@@ -63,11 +66,11 @@ interface Link {
   readonly text: string;
 }
 
-/** @param error what the request or the body threw; neither a cancel, nor a deadline, nor an answer with a status. */
+/** @param error what the request or the body threw; no cancel, no deadline and no `HttpStatusError`. */
 export function failureOfTransport(error: unknown, hasStarted: boolean): ModelFailure {
-  const { code, word } = verdictOn(linksOf(error));
-  // What is cut off is cut off, however it was done; nothing that has started is asked for again (T2).
-  return modelFailure(hasStarted ? 'stream_interrupted' : code, { detail: word });
+  const { code, detail } = verdictOn(linksOf(error));
+  // A step that has started is never requested again (T2), so the cause no longer matters.
+  return modelFailure(hasStarted ? 'stream_interrupted' : code, { detail });
 }
 
 function verdictOn(links: readonly Link[]): Verdict {
@@ -76,24 +79,24 @@ function verdictOn(links: readonly Link[]): Verdict {
   const known = permanent ?? verdicts[0];
   if (known !== undefined) return known;
   const code = links.find((link) => link.code !== undefined)?.code;
-  // Unknown is fatal (T3), and the provider's side is where it came from.
-  if (code !== undefined) return { code: 'provider_rejected', word: safeWord(code) };
-  if (links.some(({ text }) => codelessChains.test(text))) return { code: 'transport_failed', word: 'ECONNRESET' };
-  return { code: 'provider_rejected', word: 'unknown_error' };
+  // A code that no table knows is fatal (T3).
+  if (code !== undefined) return { code: 'provider_rejected', detail: safeDetail(code) };
+  if (links.some(({ text }) => resetMessage.test(text))) return { code: 'transport_failed', detail: 'ECONNRESET' };
+  return { code: 'provider_rejected', detail: 'unknown_error' };
 }
 
 function verdictOnLink({ code, text }: Link): Verdict | undefined {
-  if (code === undefined) return codelessLinks.find(([pattern]) => pattern.test(text))?.[1];
-  // `UND_ERR_SOCKET` also stands for an answer that switches protocols.
-  if (code === 'UND_ERR_SOCKET' && /bad upgrade|bad response/.test(text)) return { code: 'provider_protocol', word: 'bad_upgrade' };
-  if (code === resetCode) return { code: 'transport_failed', word: 'ECONNRESET' };
-  if (transientCodes.has(code)) return { code: 'transport_failed', word: code };
+  if (code === undefined) return codelessErrors.find(([pattern]) => pattern.test(text))?.[1];
+  // undici uses `UND_ERR_SOCKET` also for a response that switches protocols.
+  if (code === 'UND_ERR_SOCKET' && /bad upgrade|bad response/.test(text)) return { code: 'provider_protocol', detail: 'bad_upgrade' };
+  if (code === maskedResetCode) return { code: 'transport_failed', detail: 'ECONNRESET' };
+  if (transientCodes.has(code)) return { code: 'transport_failed', detail: code };
   const permanent = permanentCodes.find(([pattern]) => pattern.test(code));
-  return permanent === undefined ? undefined : { code: permanent[1], word: safeWord(code) };
+  return permanent === undefined ? undefined : { code: permanent[1], detail: safeDetail(code) };
 }
 
-/** The first link of the chain that is of this kind: errors travel wrapped in others. */
-export function linkOf<T extends Error>(error: unknown, isKind: (link: Error) => link is T): T | undefined {
+/** The first error of the `cause` chain that is of this kind: libraries wrap the errors of others. */
+export function findCause<T extends Error>(error: unknown, isKind: (cause: Error) => cause is T): T | undefined {
   return chainOf(error).find(isKind);
 }
 

@@ -1,60 +1,59 @@
 /**
- * One HTTP request, from its sending to its end: who may hang up on it, and how its bytes are read.
- * Hanging up closes the socket, whatever phase the request is in.
+ * One HTTP request and its response: joins the caller's signal and our deadlines into one signal that closes the
+ * socket in whatever phase the request is, and reads bodies within limits.
  */
 import { Deadlines } from './deadlines.ts';
 import type { ProviderLimits } from '../provider.ts';
-import type { WireBody } from './body.ts';
+import type { ResponseBody } from './body.ts';
 
-/** What is waited for after the proof (contract.md: "usage is waited for 2 s at most"). */
+/** How long usage is waited for after the finish of a stream. */
 const usageTimeoutMs = 2_000;
-const errorBodyTimeoutMs = 2_000;
-const longestErrorBody = 64 * 1_024;
-/** How long a stream may take to end after all that we want of it, so that its connection can be used again. */
+const errorTextTimeoutMs = 2_000;
+const longestErrorText = 64 * 1_024;
+/** How long the rest of a body is read, after all that is wanted of it, so that its connection can be reused. */
 const discardTimeoutMs = 500;
 
-export class Call implements Disposable {
+export class HttpExchange implements Disposable {
   readonly deadlines: Deadlines;
-  readonly #caller: AbortSignal;
+  readonly #callerSignal: AbortSignal;
   readonly #abort = new AbortController();
-  #body: WireBody | undefined;
+  #body: ResponseBody | undefined;
 
   /** Throws the reason of the signal if it has aborted already. */
-  constructor(limits: Omit<ProviderLimits, 'connectTimeoutMs'>, caller: AbortSignal) {
-    caller.throwIfAborted();
-    this.#caller = caller;
-    caller.addEventListener('abort', this.#hangUp, { once: true });
+  constructor(limits: Omit<ProviderLimits, 'connectTimeoutMs'>, callerSignal: AbortSignal) {
+    callerSignal.throwIfAborted();
+    this.#callerSignal = callerSignal;
+    callerSignal.addEventListener('abort', this.#closeSocket, { once: true });
     const limitsMs = { first_event: limits.firstEventTimeoutMs, next_event: limits.idleTimeoutMs, usage: usageTimeoutMs };
-    this.deadlines = new Deadlines(limitsMs, this.#hangUp);
+    this.deadlines = new Deadlines(limitsMs, this.#closeSocket);
   }
 
-  /** Aborts when the socket is to be closed: the caller cancelled, or a deadline passed. */
+  /** Aborts when the socket is to be closed: the caller cancelled, or a deadline expired. */
   get signal(): AbortSignal {
     return this.#abort.signal;
   }
 
-  /** From now on hanging up closes this body: whoever waits for more of it sees its end. */
-  answered(body: WireBody): WireBody {
+  /** From now on this body is closed with the exchange; a pending read of it then sees its end. */
+  attachBody(body: ResponseBody): void {
     this.#body = body;
     if (this.signal.aborted) body.close();
-    return body;
   }
 
-  /** As much of the body of an error as came in time. Never throws: its status is known already. */
-  async errorText(body: WireBody): Promise<string> {
-    return this.bodyText(body, longestErrorBody, errorBodyTimeoutMs);
+  /** As much of the body of an error as arrives in time. Never throws: the status is known already. */
+  async readErrorText(body: ResponseBody): Promise<string> {
+    return this.readText(body, longestErrorText, errorTextTimeoutMs);
   }
 
-  /** As much of the body as came before the limits, or before it broke. */
-  async bodyText(body: WireBody, longest: number, timeoutMs: number): Promise<string> {
-    this.answered(body);
+  /** As much of the body as arrives within the limits and before the connection breaks. `longest` is in UTF-16 units. */
+  async readText(body: ResponseBody, longest: number, timeoutMs: number): Promise<string> {
+    this.attachBody(body);
     const decoder = new TextDecoder();
     const timer = setTimeout(() => body.close(), timeoutMs);
     let text = '';
     try {
       while (text.length < longest && (await body.hasMore())) text += decoder.decode(body.take(), { stream: true });
     } catch {
-      // What came, came.
+      // The connection broke: the part that arrived is the result.
     } finally {
       clearTimeout(timer);
       if (text.length < longest) body.discard(discardTimeoutMs);
@@ -63,20 +62,20 @@ export class Call implements Disposable {
     return text.slice(0, longest);
   }
 
-  /** All that is wanted has been read. */
-  leave(): void {
+  /** All that is wanted has been read: lets the connection be reused where the body ends soon. */
+  releaseBody(): void {
     this.#body?.discard(discardTimeoutMs);
     this.#body = undefined;
   }
 
-  /** Hangs up, unless the body has ended or was left. */
+  /** Closes the socket, unless the body has ended or was released. */
   [Symbol.dispose](): void {
-    this.#caller.removeEventListener('abort', this.#hangUp);
+    this.#callerSignal.removeEventListener('abort', this.#closeSocket);
     this.deadlines[Symbol.dispose]();
     this.#body?.close();
   }
 
-  readonly #hangUp = (): void => {
+  readonly #closeSocket = (): void => {
     this.#abort.abort();
     this.#body?.close();
   };

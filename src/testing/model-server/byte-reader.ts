@@ -32,17 +32,17 @@ export class ByteReader {
       await this.#more();
     }
     const all = this.#joined();
-    this.#keep(all.subarray(bytes));
+    this.#replace(all.subarray(bytes));
     return all.subarray(0, bytes);
   }
 
   /** What comes before the delimiter, which is swallowed. For heads and chunk sizes: it looks at all bytes each time. */
-  async until(delimiter: string): Promise<string | undefined> {
+  async takeUntil(delimiter: string): Promise<string | undefined> {
     for (;;) {
       const all = this.#joined();
       const at = all.indexOf(delimiter);
       if (at >= 0) {
-        this.#keep(all.subarray(at + delimiter.length));
+        this.#replace(all.subarray(at + delimiter.length));
         return all.toString('latin1', 0, at);
       }
       if (this.#isEnded) return undefined;
@@ -58,7 +58,7 @@ export class ByteReader {
     return all;
   }
 
-  #keep(rest: Buffer): void {
+  #replace(rest: Buffer): void {
     this.#chunks = [rest];
     this.#size = rest.length;
   }

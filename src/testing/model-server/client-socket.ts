@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { setImmediate as tick } from 'node:timers/promises';
 
-export class Wire {
+export class ClientSocket {
   readonly #tcp: Socket;
   readonly #stream: Duplex;
   readonly #gone = new AbortController();
@@ -17,7 +17,7 @@ export class Wire {
   }
 
   /** Aborts once nobody listens any more: the client hung up or the server stopped. */
-  get gone(): AbortSignal {
+  get closed(): AbortSignal {
     return this.#gone.signal;
   }
 
@@ -29,7 +29,7 @@ export class Wire {
   async write(bytes: Buffer): Promise<number> {
     if (this.#pieceBytes === 0) return this.#flush(bytes);
     let sent = 0;
-    for (let from = 0; from < bytes.length && !this.gone.aborted; from += this.#pieceBytes) {
+    for (let from = 0; from < bytes.length && !this.closed.aborted; from += this.#pieceBytes) {
       sent += await this.#flush(bytes.subarray(from, from + this.#pieceBytes));
       // Lets the reader, often in this very process, see each piece alone.
       await tick();
@@ -49,14 +49,14 @@ export class Wire {
   }
 
   /** Gives up: what still waits to be written fails, and no script goes on. */
-  hangUp(): void {
+  destroy(): void {
     this.#gone.abort();
     this.#stream.destroy();
     this.#tcp.destroy();
   }
 
   async #flush(bytes: Buffer): Promise<number> {
-    if (bytes.length === 0 || this.gone.aborted) return 0;
+    if (bytes.length === 0 || this.closed.aborted) return 0;
     const { promise, resolve } = Promise.withResolvers<number>();
     this.#stream.write(bytes, (error) => resolve(error ? 0 : bytes.length));
     return promise;

@@ -40,7 +40,7 @@ export function responsesToolCalls(...calls: readonly ScriptedCall[]): Script {
 }
 
 /** An answer with a length: a text as it is, anything else as JSON. */
-export function answer(status: number, body: unknown, headers: Readonly<Record<string, string>> = {}): Script {
+export function httpResponse(status: number, body: unknown, headers: Readonly<Record<string, string>> = {}): Script {
   const isText = typeof body === 'string';
   const bytes = Buffer.from(isText ? body : JSON.stringify(body));
   const contentType = { 'content-type': isText ? 'text/plain' : 'application/json' };
@@ -50,21 +50,23 @@ export function answer(status: number, body: unknown, headers: Readonly<Record<s
 /** An error as OpenAI words it, unless another body is given. `x-should-retry`, `retry-after` and the like are headers. */
 export function httpError(status: number, body?: unknown, headers?: Readonly<Record<string, string>>): Script {
   const type = status < 500 ? 'invalid_request_error' : 'server_error';
-  return answer(status, body ?? { error: { message: `scripted ${status}`, type, param: null, code: null } }, headers);
+  return httpResponse(status, body ?? { error: { message: `scripted ${status}`, type, param: null, code: null } }, headers);
 }
 
 /** What a captive portal, a proxy or a wrong base URL answers. */
 export function htmlPage(status = 200): Script {
-  return answer(status, '<!doctype html><title>Welcome</title><p>Please sign in.</p>\n', { 'content-type': 'text/html; charset=utf-8' });
+  return httpResponse(status, '<!doctype html><title>Welcome</title><p>Please sign in.</p>\n', {
+    'content-type': 'text/html; charset=utf-8',
+  });
 }
 
 export function modelList(...ids: readonly string[]): Script {
   const data = ids.map((id) => ({ id, object: 'model', created: 1_700_000_000, owned_by: 'turnkeep' }));
-  return answer(200, { object: 'list', data });
+  return httpResponse(200, { object: 'list', data });
 }
 
 /** What the server does when nobody told it anything. */
-export function answerByPath({ method, path }: LoggedRequest): Script {
+export function defaultReply({ method, path }: LoggedRequest): Script {
   const name = pathname(path);
   if (method === 'POST' && name.endsWith('/responses')) return responsesAnswer('Hello', ' world');
   if (method === 'POST' && name.endsWith('/chat/completions')) return chatAnswer('Hello', ' world');

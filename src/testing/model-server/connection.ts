@@ -7,9 +7,9 @@ import { readRequest } from './http-request.ts';
 import { play } from './play.ts';
 import type { LoggedRequest, OpenRequest, RequestLog } from './request-log.ts';
 import type { Script } from './script.ts';
-import { Wire } from './client-socket.ts';
+import { ClientSocket } from './client-socket.ts';
 
-export interface Host {
+export interface ServerContext {
   readonly log: RequestLog;
   readonly gates: Gates;
   readonly scriptFor: (request: LoggedRequest) => Script;
@@ -17,15 +17,15 @@ export interface Host {
 
 export class Connection {
   readonly #index: number;
-  readonly #host: Host;
-  readonly #wire: Wire;
+  readonly #host: ServerContext;
+  readonly #wire: ClientSocket;
   readonly #bytes = new ByteReader();
   #current: OpenRequest | undefined;
 
-  constructor(index: number, tcp: Socket, stream: Duplex, host: Host) {
+  constructor(index: number, tcp: Socket, stream: Duplex, host: ServerContext) {
     this.#index = index;
     this.#host = host;
-    this.#wire = new Wire(tcp, stream);
+    this.#wire = new ClientSocket(tcp, stream);
     stream.on('data', (chunk: Buffer) => this.#bytes.push(chunk));
     // An `end` alone might be a client that still listens; no HTTP client that matters half-closes, so it is a hang-up.
     for (const sign of ['end', 'error', 'close']) stream.on(sign, () => this.#clientLeft());
@@ -35,7 +35,7 @@ export class Connection {
   async serve(): Promise<void> {
     for (;;) {
       const request = await readRequest(this.#bytes, () => void this.#wire.write(Buffer.from('HTTP/1.1 100 Continue\r\n\r\n')));
-      if (request === undefined || this.#wire.gone.aborted) return;
+      if (request === undefined || this.#wire.closed.aborted) return;
       const logged = this.#host.log.add(request, this.#index);
       this.#current = logged;
       const isFit = await play(this.#host.scriptFor(logged), {
@@ -59,7 +59,7 @@ export class Connection {
   #clientLeft(): void {
     this.#ended('client');
     this.#bytes.end();
-    this.#wire.hangUp();
+    this.#wire.destroy();
   }
 
   #ended(by: 'client' | 'server'): void {

@@ -11,7 +11,7 @@ export * from './steps.ts';
 export * as chat from './chat.ts';
 export { ResponsesWriter, type ResponsesWriterOptions } from './responses-writer.ts';
 export {
-  answer,
+  httpResponse,
   chatAnswer,
   chatToolCalls,
   htmlPage,

@@ -4,12 +4,12 @@ import { endBytes, framed, headBytes, keepsAlive } from './framing.ts';
 import { aborted, type Gates } from './gates.ts';
 import type { OpenRequest } from './request-log.ts';
 import type { HeadStep, Script, Step } from './script.ts';
-import type { Wire } from './client-socket.ts';
+import type { ClientSocket } from './client-socket.ts';
 
 const blockBytes = 64 * 1_024;
 
-export interface Stage {
-  readonly wire: Wire;
+export interface PlayContext {
+  readonly wire: ClientSocket;
   readonly gates: Gates;
   readonly request: OpenRequest;
   /** Called before the step that ends the script touches the socket, so that it is never taken for the client's doing. */
@@ -17,7 +17,7 @@ export interface Stage {
 }
 
 /** Resolves to whether the answer leaves the connection fit for another one. */
-export async function play(script: Script, { wire, gates, request, onEnd }: Stage): Promise<boolean> {
+export async function play(script: Script, { wire, gates, request, onEnd }: PlayContext): Promise<boolean> {
   let head: Omit<HeadStep, 'type'> = {};
   let bodyBytes = 0;
   /** Body that is written together with the end: else a client could have all it wants and be gone before the script has ended. */
@@ -27,7 +27,7 @@ export async function play(script: Script, { wire, gates, request, onEnd }: Stag
   };
 
   for (const [at, step] of script.entries()) {
-    if (wire.gone.aborted) return false;
+    if (wire.closed.aborted) return false;
     switch (step.type) {
       case 'head':
         head = step;
@@ -51,7 +51,7 @@ export async function play(script: Script, { wire, gates, request, onEnd }: Stag
         const chunk = Buffer.from(step.chunk);
         const perBlock = Math.max(1, Math.floor(blockBytes / Math.max(1, chunk.length)));
         const block = Buffer.concat(Array.from({ length: Math.min(perBlock, step.times) }, () => chunk));
-        for (let left = step.times; left > 0 && !wire.gone.aborted; left -= perBlock) {
+        for (let left = step.times; left > 0 && !wire.closed.aborted; left -= perBlock) {
           const part = left < perBlock ? block.subarray(0, left * chunk.length) : block;
           bodyBytes += part.length;
           await write(framed(head.framing ?? 'chunked', part));
@@ -62,17 +62,17 @@ export async function play(script: Script, { wire, gates, request, onEnd }: Stag
         wire.splitInto(step.bytes);
         break;
       case 'wait':
-        await sleep(step.ms, undefined, { signal: wire.gone }).catch(() => {});
+        await sleep(step.ms, undefined, { signal: wire.closed }).catch(() => {});
         break;
       case 'hold':
-        await gates.pass(step.name, wire.gone);
+        await gates.pass(step.name, wire.closed);
         break;
       case 'stall':
-        await aborted(wire.gone);
+        await aborted(wire.closed);
         return false;
       case 'end':
         await write(Buffer.concat([unsent, endBytes(head.framing ?? 'chunked')]));
-        if (wire.gone.aborted) return false;
+        if (wire.closed.aborted) return false;
         onEnd();
         wire.splitInto(0);
         return keepsAlive(head, bodyBytes);

@@ -73,7 +73,7 @@ export class RequestLog {
     return this.#watch(() => this.requests[n - 1]);
   }
 
-  hungUp(n: number): Promise<LoggedRequest> {
+  clientClosed(n: number): Promise<LoggedRequest> {
     return this.#watch(() => {
       const request = this.requests[n - 1];
       if (request?.endedBy === 'server') return new Error(`request ${n} was ended by its script, not by the client`);

@@ -7,8 +7,8 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { createSecureContext, TLSSocket } from 'node:tls';
-import { answerByPath, isModelsRequest, modelList } from './common-scripts.ts';
-import { Connection, type Host } from './connection.ts';
+import { defaultReply, isModelsRequest, modelList } from './common-scripts.ts';
+import { Connection, type ServerContext } from './connection.ts';
 import { Gates } from './gates.ts';
 import { nowMs, RequestLog, type LoggedRequest } from './request-log.ts';
 import { checkScript, type Script } from './script.ts';
@@ -59,7 +59,7 @@ export interface ModelServer extends AsyncDisposable {
 }
 
 export async function startModelServer(options: ModelServerOptions = {}): Promise<ModelServer> {
-  const { fallback = answerByPath, models = modelList('scripted'), tls, keepLog = true } = options;
+  const { fallback = defaultReply, models = modelList('scripted'), tls, keepLog = true } = options;
   const secureContext = tls === undefined ? undefined : createSecureContext(tls);
   const log = new RequestLog(keepLog);
   const gates = new Gates();
@@ -72,7 +72,7 @@ export async function startModelServer(options: ModelServerOptions = {}): Promis
   let listener: Server | undefined;
   for (const reply of [fallback, models]) check(reply);
 
-  const host: Host = {
+  const host: ServerContext = {
     log,
     gates,
     scriptFor: (request) => {
@@ -142,7 +142,7 @@ export async function startModelServer(options: ModelServerOptions = {}): Promis
     release: (name) => gates.release(name),
     reached: (name) => gates.reached(name),
     nextRequest: (n) => log.arrived(n),
-    hungUp: (n) => log.hungUp(n),
+    hungUp: (n) => log.clientClosed(n),
     stop,
     start,
     close,

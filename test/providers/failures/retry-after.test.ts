@@ -33,7 +33,7 @@ for (const [headers, expected] of table) {
   });
 }
 
-void test('T4 · when to ask again is in the message, for those who read no headers', () => {
+void test('T4 · when to ask again is in the message too', () => {
   const failure = failureOfStatus({ status: 429, headers: new Headers({ 'retry-after': '61' }), bodyText: '', nowMs });
   assert.equal(failure.message, 'The model provider is busy (429). It may be asked again at 1994-11-06T08:50:38.000Z.');
 });

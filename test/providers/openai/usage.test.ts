@@ -1,25 +1,30 @@
-/** What a request has cost is told as soon as the provider says so, however it ends then. */
+/** Usage is reported as soon as the provider sends it, however the request then ends. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Usage } from '../../../src/domain/response.ts';
 import { chat, end, event, reset, ResponsesWriter, type Script, sseHead, stall, hold } from '../../../src/testing/model-server/index.ts';
-import { type Api, endOf, follow, hello, never, providerFor, serverFor } from '../support.ts';
+import { type Api, outcomeOf, collect, helloRequest, neverAborted, providerFor, serverFor } from '../support.ts';
 
 const say = (): ResponsesWriter => new ResponsesWriter();
 const counts = { input: 7, output: 3 };
-const shown = [sseHead, chat.content('a'), chat.usage(7, 3)];
+const withUsage = [sseHead, chat.content('a'), chat.usage(7, 3)];
 const failing = say();
 
 const rows: Readonly<Record<string, readonly [Api, Script, string, readonly number[]]>> = {
-  'chat: usage, then a reset': ['chat', [...shown, hold('told'), reset], 'stream_interrupted', [10]],
-  'chat: usage, then an end without proof': ['chat', [...shown, end], 'stream_truncated', [10]],
+  'chat: usage, then a reset': ['chat', [...withUsage, hold('reported'), reset], 'stream_interrupted', [10]],
+  'chat: usage, then an end without a finish': ['chat', [...withUsage, end], 'stream_truncated', [10]],
   'chat: usage with every chunk, then an error': [
     'chat',
-    [sseHead, chat.usage(7, 0), chat.content('a'), hold('told'), chat.usage(7, 3), chat.error('overloaded'), end],
+    [sseHead, chat.usage(7, 0), chat.content('a'), hold('reported'), chat.usage(7, 3), chat.error('overloaded'), end],
     'provider_busy',
     [7, 10],
   ],
-  'chat: usage before anything is shown, then a reset': ['chat', [sseHead, chat.usage(7, 0), hold('told'), reset], 'transport_failed', [7]],
+  'chat: usage before the first delta, then a reset': [
+    'chat',
+    [sseHead, chat.usage(7, 0), hold('reported'), reset],
+    'transport_failed',
+    [7],
+  ],
   'responses: response.failed': [
     'responses',
     [sseHead, ...failing.begin(), ...failing.text('a'), ...failing.failed('server_error', 'm', counts), end],
@@ -28,11 +33,11 @@ const rows: Readonly<Record<string, readonly [Api, Script, string, readonly numb
   ],
   'responses: response.in_progress, then a reset': [
     'responses',
-    [sseHead, ...say().inProgress(counts), hold('told'), reset],
+    [sseHead, ...say().inProgress(counts), hold('reported'), reset],
     'transport_failed',
     [10],
   ],
-  'responses: response.incomplete for a reason nobody knows': [
+  'responses: response.incomplete for an unknown reason': [
     'responses',
     [sseHead, ...say().incomplete('moonlight', 7, 3), end],
     'provider_protocol',
@@ -44,35 +49,30 @@ const rows: Readonly<Record<string, readonly [Api, Script, string, readonly numb
     'provider_rejected',
     [10],
   ],
-  'responses: nothing said, nothing told': [
-    'responses',
-    [sseHead, ...say().begin(), ...say().failed('server_error', 'm'), end],
-    'provider_busy',
-    [],
-  ],
+  'responses: no usage': ['responses', [sseHead, ...say().begin(), ...say().failed('server_error', 'm'), end], 'provider_busy', []],
 };
 
 for (const [name, [api, script, code, totals]] of Object.entries(rows)) {
   void test(name, async (t) => {
     const server = await serverFor(t, { fallback: script });
-    const told: number[] = [];
+    const reported: number[] = [];
     const onUsage = ({ total_tokens }: Usage): void => {
-      told.push(total_tokens);
-      server.release('told');
+      reported.push(total_tokens);
+      server.release('reported');
     };
-    const seen = await follow(providerFor(t, api, server.baseUrl).stream(hello, never, { onUsage }));
-    assert.deepEqual([endOf(seen), told], [code, totals]);
+    const result = await collect(providerFor(t, api, server.baseUrl).stream(helloRequest, neverAborted, { onUsage }));
+    assert.deepEqual([outcomeOf(result), reported], [code, totals]);
   });
 }
 
-test('a cancel loses none of it', async (t) => {
-  const server = await serverFor(t, { fallback: [...shown, stall] });
+test('usage is reported before a cancel takes effect', async (t) => {
+  const server = await serverFor(t, { fallback: [...withUsage, stall] });
   const abort = new AbortController();
-  const told: Usage[] = [];
+  const reported: Usage[] = [];
   const onUsage = (usage: Usage): void => {
-    told.push(usage);
+    reported.push(usage);
     abort.abort('stop');
   };
-  const seen = await follow(providerFor(t, 'chat', server.baseUrl).stream(hello, abort.signal, { onUsage }));
-  assert.deepEqual([seen.thrown, told.map(({ total_tokens }) => total_tokens)], ['stop', [10]]);
+  const result = await collect(providerFor(t, 'chat', server.baseUrl).stream(helloRequest, abort.signal, { onUsage }));
+  assert.deepEqual([result.thrown, reported.map(({ total_tokens }) => total_tokens)], ['stop', [10]]);
 });
