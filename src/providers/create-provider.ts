@@ -1,13 +1,13 @@
 /** A `Provider` that speaks one of OpenAI's two streaming APIs, over connections of its own. */
+import { openConnection } from './http/connection.ts';
 import { ChatParser } from './openai/chat-parser.ts';
 import { chatRequest } from './openai/chat-request.ts';
 import { isOpenAi, noKey, openAiBaseUrl, openAiClient } from './openai/client.ts';
-import { openConnection } from './http/connection.ts';
 import { listModels } from './openai/list-models.ts';
 import { ResponsesParser } from './openai/responses-parser.ts';
-import type { Provider, ProviderLimits } from './provider.ts';
 import { responsesRequest } from './openai/responses-request.ts';
 import { streamResponse } from './openai/stream-response.ts';
+import type { Provider, ProviderLimits } from './provider.ts';
 
 export interface ProviderOptions {
   /** Which of the two APIs the server speaks. */

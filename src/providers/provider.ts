@@ -9,8 +9,8 @@
  * - `http/` is one request on a socket: connection, body, deadlines, server-sent events. It knows no API.
  * - `openai/` is the two APIs: their requests, and the parsers of their streams.
  */
-import type { Usage } from '../domain/response.ts';
 import type { ModelEvent, ModelFailure, ModelRequest } from '../domain/model.ts';
+import type { Usage } from '../domain/response.ts';
 
 /** The deadlines of one request, all in ms. Comments and empty deltas reset none of them. */
 export interface ProviderLimits {

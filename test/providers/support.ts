@@ -1,14 +1,14 @@
 /** Shared by the tests of the providers: a provider in front of a model server, and the result of one stream. */
 import type { TestContext } from 'node:test';
-import { type ModelEvent, type ModelFailure, type ModelRequest, startsStep } from '../../src/domain/model.ts';
 import type { Item } from '../../src/domain/item.ts';
+import { type ModelEvent, type ModelFailure, type ModelRequest, startsStep } from '../../src/domain/model.ts';
 import { defaultSettings, type ResponseSettings } from '../../src/domain/response-settings.ts';
-import type { StreamParser } from '../../src/providers/openai/stream-parser.ts';
 import { createProvider, type ProviderOptions } from '../../src/providers/create-provider.ts';
+import { SseReader } from '../../src/providers/http/sse.ts';
 import { ChatParser } from '../../src/providers/openai/chat-parser.ts';
 import { ResponsesParser } from '../../src/providers/openai/responses-parser.ts';
+import type { StreamParser } from '../../src/providers/openai/stream-parser.ts';
 import { type Provider, ProviderError } from '../../src/providers/provider.ts';
-import { SseReader } from '../../src/providers/http/sse.ts';
 import { type ModelServer, type ModelServerOptions, startModelServer } from '../../src/testing/model-server/index.ts';
 
 export type Api = ProviderOptions['api'];

@@ -1,9 +1,9 @@
 /** The failure of a response whose status is not 2xx: which are busy, which are final. Pure. */
 import type { ModelFailure } from '../../domain/model.ts';
 import { parseJson } from '../json.ts';
+import { hasContextCode, hasContextSentence, isQuotaError, readErrorBody, rejectsInputKind } from './error-body.ts';
 import { modelFailure, safeDetail } from './model-failure.ts';
 import { retryAfterMs } from './retry-after.ts';
-import { hasContextSentence, isQuotaError, hasContextCode, rejectsInputKind, readErrorBody } from './error-body.ts';
 
 export interface ErrorResponse {
   readonly status: number;

@@ -4,8 +4,8 @@
  * no redirect, repeats nothing after a 421, reports a 407 as it is and decompresses nothing.
  */
 import { Agent, buildConnector, type Dispatcher, fetch as undiciFetch } from 'undici';
-import { ResponseBody } from './body.ts';
 import { maskedResetCode } from '../failures/transport-failure.ts';
+import { ResponseBody } from './body.ts';
 
 export interface Connection {
   /** As the global `fetch`, but the body is read through `bodyOf`, and a status that is not 2xx is thrown as `HttpStatusError`. */

@@ -2,9 +2,9 @@
  * One HTTP request and its response: joins the caller's signal and our deadlines into one signal that closes the
  * socket in whatever phase the request is, and reads bodies within limits.
  */
-import { Deadlines } from './deadlines.ts';
 import type { ProviderLimits } from '../provider.ts';
 import type { ResponseBody } from './body.ts';
+import { Deadlines } from './deadlines.ts';
 
 /** How long usage is waited for after the finish of a stream. */
 const usageTimeoutMs = 2_000;

@@ -1,12 +1,12 @@
 /** Parses a Chat Completions stream, as OpenAI and the many servers that imitate it send it. */
 import type { ModelEvent } from '../../domain/model.ts';
-import { StreamParser, parseJsonObject } from './stream-parser.ts';
-import { readFinishReason } from './finish-reason.ts';
-import { asArray, asRecord, asText, type JsonRecord } from '../json.ts';
-import { protocolError } from '../failures/model-failure.ts';
-import { ProviderError } from '../provider.ts';
-import type { SseEvent } from '../http/sse.ts';
 import { failureOfStreamError, readErrorBody } from '../failures/error-body.ts';
+import { protocolError } from '../failures/model-failure.ts';
+import type { SseEvent } from '../http/sse.ts';
+import { asArray, asRecord, asText, type JsonRecord } from '../json.ts';
+import { ProviderError } from '../provider.ts';
+import { readFinishReason } from './finish-reason.ts';
+import { parseJsonObject, StreamParser } from './stream-parser.ts';
 import { readUsage } from './usage.ts';
 
 interface ToolCall {

@@ -1,6 +1,6 @@
 /** The function calls of a Responses stream, found by whichever of their ids and indexes an event carries. */
-import { asText, type JsonRecord } from '../json.ts';
 import { protocolError } from '../failures/model-failure.ts';
+import { asText, type JsonRecord } from '../json.ts';
 
 export interface FunctionCall {
   /** Unique in the stream: `ModelDelta.item`. */

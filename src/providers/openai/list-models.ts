@@ -1,8 +1,8 @@
 /** Lists the provider's models, with the client, connection and failure tables of a stream. */
 import type OpenAI from 'openai';
 import { protocolError } from '../failures/model-failure.ts';
-import { HttpExchange } from '../http/exchange.ts';
 import type { Connection } from '../http/connection.ts';
+import { HttpExchange } from '../http/exchange.ts';
 import { asArray, asRecord, asText, parseJson } from '../json.ts';
 import { ProviderError, type ProviderLimits } from '../provider.ts';
 import { toModelFailure } from './stream-response.ts';

@@ -1,12 +1,12 @@
 /** Parses a Responses stream. Strict about the finish, lenient in the rest: servers leave out sequence numbers and indexes. */
 import type { ModelEvent } from '../../domain/model.ts';
-import { StreamParser, parseJsonObject } from './stream-parser.ts';
-import { type FunctionCall, FunctionCalls } from './function-calls.ts';
-import { asArray, asRecord, asText, type JsonRecord } from '../json.ts';
-import { modelFailure, safeDetail } from '../failures/model-failure.ts';
-import { ProviderError } from '../provider.ts';
-import type { SseEvent } from '../http/sse.ts';
 import { failureOfStreamError, readErrorBody } from '../failures/error-body.ts';
+import { modelFailure, safeDetail } from '../failures/model-failure.ts';
+import type { SseEvent } from '../http/sse.ts';
+import { asArray, asRecord, asText, type JsonRecord } from '../json.ts';
+import { ProviderError } from '../provider.ts';
+import { type FunctionCall, FunctionCalls } from './function-calls.ts';
+import { parseJsonObject, StreamParser } from './stream-parser.ts';
 import { readUsage } from './usage.ts';
 
 const textEvents = {

@@ -3,8 +3,8 @@ import type { ResponseCreateParamsStreaming, ResponseTextConfig, Tool } from 'op
 import type { ReasoningEffort } from 'openai/resources/shared';
 import { asksFor, encryptedReasoning, type ModelRequest } from '../../domain/model.ts';
 import type { FunctionTool, ResponseSettings, ToolChoice } from '../../domain/response-settings.ts';
-import { responsesInputOf } from './responses-input.ts';
 import { omitNullish } from './request-parts.ts';
+import { responsesInputOf } from './responses-input.ts';
 
 /** The two penalties exist in Open Responses only. */
 type Request = ResponseCreateParamsStreaming & { presence_penalty?: number; frequency_penalty?: number };

@@ -5,10 +5,10 @@
 import type { ModelDelta, ModelEvent, ModelFinish } from '../../domain/model.ts';
 import { startsStep } from '../../domain/model.ts';
 import type { Usage } from '../../domain/response.ts';
-import { asRecord, type JsonRecord, parseJson } from '../json.ts';
 import { modelFailure, protocolError } from '../failures/model-failure.ts';
-import { ProviderError } from '../provider.ts';
 import type { SseEvent } from '../http/sse.ts';
+import { asRecord, type JsonRecord, parseJson } from '../json.ts';
+import { ProviderError } from '../provider.ts';
 
 export abstract class StreamParser {
   /** Whether the provider has said how the response ended (T8). What happens to the connection after that is ignored. */

@@ -4,17 +4,17 @@
  */
 import { type ModelEvent, type ModelFailure, startsStep } from '../../domain/model.ts';
 import type { Usage } from '../../domain/response.ts';
-import type { StreamParser } from './stream-parser.ts';
-import { HttpExchange } from '../http/exchange.ts';
-import { failureOfTransport, findCause } from '../failures/transport-failure.ts';
-import { HttpStatusError } from '../http/connection.ts';
-import { parseJson } from '../json.ts';
-import { modelFailure, protocolError, redactKeys } from '../failures/model-failure.ts';
-import { type ProviderCallbacks, ProviderError, type ProviderLimits } from '../provider.ts';
-import { SseReader } from '../http/sse.ts';
 import { readErrorBody } from '../failures/error-body.ts';
+import { modelFailure, protocolError, redactKeys } from '../failures/model-failure.ts';
 import { failureOfStatus } from '../failures/status-failure.ts';
+import { failureOfTransport, findCause } from '../failures/transport-failure.ts';
 import type { ResponseBody } from '../http/body.ts';
+import { HttpStatusError } from '../http/connection.ts';
+import { HttpExchange } from '../http/exchange.ts';
+import { SseReader } from '../http/sse.ts';
+import { parseJson } from '../json.ts';
+import { type ProviderCallbacks, ProviderError, type ProviderLimits } from '../provider.ts';
+import type { StreamParser } from './stream-parser.ts';
 
 export interface StreamResponseOptions {
   /** Sends the one request. */

@@ -1,4 +1,4 @@
-/** Reads HTTP/1.1 requests one after the other. Lenient and without limits: the clients under test are not the enemy. */
+/** Reads the HTTP/1.1 requests of a connection. Lenient and without limits: the clients under test are no attackers. */
 import type { ByteReader } from './byte-reader.ts';
 
 export interface HttpRequest {
@@ -14,9 +14,9 @@ export interface HttpRequest {
 
 const tlsHandshake = 0x16;
 
-/** The next request, or undefined once the other side has ended. Throws what it cannot read as HTTP. */
+/** The next request, or undefined once the client has closed. Throws a `SyntaxError` for what is not HTTP. */
 export async function readRequest(bytes: ByteReader, onExpectContinue: () => void): Promise<HttpRequest | undefined> {
-  // Such a client waits for an answer and never sends what would end a head.
+  // A TLS client would wait for its handshake, and never send the end of a head.
   if ((await bytes.peek()) === tlsHandshake) throw new SyntaxError('not an HTTP/1 request: a TLS handshake on a plain port');
   const head = await bytes.takeUntil('\r\n\r\n');
   if (head === undefined) return undefined;

@@ -1,10 +1,5 @@
-/**
- * The faulty model server: `turnkeep/testing`'s provider that breaks on demand.
- *
- *     await using server = await startModelServer();
- *     server.enqueue([sseHead, chat.role(), chat.content('Hel'), hold('shown'), reset], chatAnswer('Hello'));
- */
-export { startModelServer, type ConnectFate, type ModelServer, type ModelServerOptions, type Reply } from './server.ts';
+/** All public names of the faulty model server. */
+export { startModelServer, type ConnectAction, type ModelServer, type ModelServerOptions, type Reply } from './server.ts';
 export type { LoggedRequest } from './request-log.ts';
 export { checkScript, type Framing, type HeadStep, type Script, type Step } from './script.ts';
 export * from './steps.ts';

@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { failureRules } from '../../../src/domain/failure.ts';
 import {
   end,
   fin,
@@ -16,20 +17,19 @@ import {
   stall,
   text,
 } from '../../../src/testing/model-server/index.ts';
-import { failureRules } from '../../../src/domain/failure.ts';
 import { asked } from '../../support/cases.ts';
 import { recorded } from '../recorded.ts';
 import {
   apis,
-  outcomeOf,
   collect,
   helloRequest,
+  messageItem,
   neverAborted,
+  outcomeOf,
   providerFor,
   readBytes,
-  messageItem,
-  type StreamResult,
   serverFor,
+  type StreamResult,
 } from '../support.ts';
 
 interface Cut {

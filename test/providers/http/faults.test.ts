@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import {
-  httpResponse,
   chatAnswer,
   comment,
   done,
@@ -12,6 +11,7 @@ import {
   head,
   htmlPage,
   httpError,
+  httpResponse,
   raw,
   reset,
   responsesAnswer,

@@ -1,7 +1,7 @@
 /** The list of models: the same failures as of a stream. */
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { httpResponse, head, htmlPage, httpError, reset, type Script, stall, text } from '../../../src/testing/model-server/index.ts';
+import { head, htmlPage, httpError, httpResponse, reset, type Script, stall, text } from '../../../src/testing/model-server/index.ts';
 import { limits, neverAborted, providerFor, serverFor } from '../support.ts';
 
 void suite('the list of models', () => {

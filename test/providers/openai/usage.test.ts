@@ -2,13 +2,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Usage } from '../../../src/domain/response.ts';
-import { chat, end, event, reset, ResponsesWriter, type Script, sseHead, stall, hold } from '../../../src/testing/model-server/index.ts';
-import { type Api, outcomeOf, collect, helloRequest, neverAborted, providerFor, serverFor } from '../support.ts';
+import { chat, end, event, hold, reset, ResponsesWriter, type Script, sseHead, stall } from '../../../src/testing/model-server/index.ts';
+import { type Api, collect, helloRequest, neverAborted, outcomeOf, providerFor, serverFor } from '../support.ts';
 
-const say = (): ResponsesWriter => new ResponsesWriter();
+const writer = (): ResponsesWriter => new ResponsesWriter();
 const counts = { input: 7, output: 3 };
 const withUsage = [sseHead, chat.content('a'), chat.usage(7, 3)];
-const failing = say();
+const failing = writer();
 
 const rows: Readonly<Record<string, readonly [Api, Script, string, readonly number[]]>> = {
   'chat: usage, then a reset': ['chat', [...withUsage, hold('reported'), reset], 'stream_interrupted', [10]],
@@ -33,23 +33,23 @@ const rows: Readonly<Record<string, readonly [Api, Script, string, readonly numb
   ],
   'responses: response.in_progress, then a reset': [
     'responses',
-    [sseHead, ...say().inProgress(counts), hold('reported'), reset],
+    [sseHead, ...writer().inProgress(counts), hold('reported'), reset],
     'transport_failed',
     [10],
   ],
   'responses: response.incomplete for an unknown reason': [
     'responses',
-    [sseHead, ...say().incomplete('moonlight', 7, 3), end],
+    [sseHead, ...writer().incomplete('moonlight', 7, 3), end],
     'provider_protocol',
     [10],
   ],
   'responses: usage that a later event leaves out is kept': [
     'responses',
-    [sseHead, ...say().inProgress(counts), event({ type: 'response.failed', response: { status: 'failed', usage: null } }), end],
+    [sseHead, ...writer().inProgress(counts), event({ type: 'response.failed', response: { status: 'failed', usage: null } }), end],
     'provider_rejected',
     [10],
   ],
-  'responses: no usage': ['responses', [sseHead, ...say().begin(), ...say().failed('server_error', 'm'), end], 'provider_busy', []],
+  'responses: no usage': ['responses', [sseHead, ...writer().begin(), ...writer().failed('server_error', 'm'), end], 'provider_busy', []],
 };
 
 for (const [name, [api, script, code, totals]] of Object.entries(rows)) {
