@@ -47,7 +47,7 @@ for (const [why, details] of [
     await at.model.nextRequest(1);
     environment.cancel('CANCELLED', new ActivityCancellationDetails(details));
     assert.equal((await attempt).nonRetryable, false);
-    await at.model.hungUp(1);
+    await at.model.clientClosed(1);
     assert.deepEqual(await at.attempt(), { status: 'completed', code: null });
   });
 
@@ -70,7 +70,7 @@ test('T5 · a cancel that was asked for hands in what there is', async () => {
   await at.shown();
   environment.cancel('CANCELLED', new ActivityCancellationDetails({ cancelRequested: true }));
   assert.deepEqual(await attempt, { status: 'cancelled', code: null });
-  await at.model.hungUp(1);
+  await at.model.clientClosed(1);
   assert.equal((await at.store.readTurn('resp_a'))?.response?.output.length, 1);
 });
 
@@ -80,7 +80,7 @@ test('T7 · a turn that is deleted while its stream is silent: the socket is clo
   await at.shown();
   await settleTurn(at.store, 'resp_a', { status: 'cancelled' }, Date.now());
   await at.store.deleteTurn('default', 'resp_a', Date.now());
-  await at.model.hungUp(1);
+  await at.model.clientClosed(1);
   assert.deepEqual(await attempt, { status: 'cancelled', code: null });
 });
 

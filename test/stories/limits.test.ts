@@ -92,7 +92,7 @@ function tellSilences(title: string, limits: NonNullable<WorldOptions['limits']>
         cases.map(async (each) => {
           const outcome = await runCase(world, each);
           assertFailedOnce(outcome, each);
-          await world.model.hungUp(outcome.requests[0]!.index);
+          await world.model.clientClosed(outcome.requests[0]!.index);
           const tookMs = outcome.attempts[0]!.endedAtMs! - outcome.attempts[0]!.requestedAtMs;
           assert.ok(tookMs >= limitMs, `${each.name}: after ${tookMs} ms`);
         }),
@@ -311,7 +311,7 @@ story(
     for (const each of floods) {
       const outcome = await runCase(world, each);
       assertFailedOnce(outcome, each);
-      const request = await world.model.hungUp(outcome.requests[0]!.index);
+      const request = await world.model.clientClosed(outcome.requests[0]!.index);
       assert.ok(request.bytesSent < 30 * megabyte.length, `${each.name}: ${request.bytesSent} bytes were taken`);
     }
   },
@@ -323,7 +323,7 @@ test('a page of 100 MB as an error is cut off early, and its status counts', { t
   await using world = await World.open({ model: () => ({ fallback: flood }) });
   const viewer = await world.hear('hi');
   assert.equal(viewer.last.response.error?.code, 'provider_rejected');
-  const { bytesSent } = await world.model.hungUp(1);
+  const { bytesSent } = await world.model.clientClosed(1);
   assert.ok(bytesSent < 30 * megabyte.length, `${bytesSent} bytes were taken`);
   assert.equal(world.model.requests.length, 1);
 });

@@ -51,7 +51,7 @@ export interface ModelServer extends AsyncDisposable {
   /** The nth request, the first being 1, once it has arrived. Rejects if the server is closed before. */
   nextRequest(n: number): Promise<LoggedRequest>;
   /** Resolves once the client has closed the connection of request n (its `index`) before the script ended. Rejects if the script ended first. */
-  hungUp(n: number): Promise<LoggedRequest>;
+  clientClosed(n: number): Promise<LoggedRequest>;
   /** Stops listening and resets every connection. Queue, gates and log stay. */
   stop(): Promise<void>;
   /** Listens again, on the same port. */
@@ -69,7 +69,7 @@ export interface ModelServer extends AsyncDisposable {
  *     server.enqueue(httpError(503), [sseHead, chat.content('Hel'), stall], chatAnswer('Hello'));
  *     server.onConnect('accept', 'reset');
  *     const { body } = await server.nextRequest(1);
- *     await server.hungUp(2); // the client gave the stalled stream up
+ *     await server.clientClosed(2); // the client gave the stalled stream up
  *
  * @example A reply that depends on the request:
  *     await startModelServer({ fallback: ({ headers }) => ('authorization' in headers ? chatAnswer('Hello') : httpError(401)) });
@@ -158,7 +158,7 @@ export async function startModelServer(options: ModelServerOptions = {}): Promis
     release: (name) => gates.release(name),
     reached: (name) => gates.reached(name),
     nextRequest: (n) => log.arrived(n),
-    hungUp: (n) => log.clientClosed(n),
+    clientClosed: (n) => log.clientClosed(n),
     stop,
     start,
     close,

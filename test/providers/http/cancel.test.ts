@@ -26,7 +26,7 @@ void suite('T5 · a cancel closes the socket at once, and its reason is thrown',
       const atMs = performance.timeOrigin + performance.now();
       abort.abort(reason);
       assert.equal((await result).thrown, reason);
-      const { endedAtMs = Infinity } = await server.hungUp(1);
+      const { endedAtMs = Infinity } = await server.clientClosed(1);
       assert.ok(endedAtMs - atMs < 200, `closed after ${endedAtMs - atMs} ms`);
     });
   }
@@ -55,7 +55,7 @@ void suite('T5 · a cancel closes the socket at once, and its reason is thrown',
     const abort = new AbortController();
     const result = await collect(providerFor(t, 'chat', server.baseUrl).stream(helloRequest, abort.signal), () => abort.abort('stop'));
     assert.deepEqual([result.events.length, result.thrown], [1, 'stop']);
-    await server.hungUp(1);
+    await server.clientClosed(1);
   });
 
   void test('breaking out of the loop closes the socket too', async (t) => {
@@ -64,7 +64,7 @@ void suite('T5 · a cancel closes the socket at once, and its reason is thrown',
       assert.equal(type, 'delta');
       break;
     }
-    await server.hungUp(1);
+    await server.clientClosed(1);
   });
 
   void test('a list of models', async (t) => {
@@ -74,7 +74,7 @@ void suite('T5 · a cancel closes the socket at once, and its reason is thrown',
     await server.reached('reached');
     abort.abort('stop');
     await assert.rejects(listed, (error) => error === 'stop');
-    await server.hungUp(1);
+    await server.clientClosed(1);
   });
 });
 

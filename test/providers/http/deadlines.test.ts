@@ -33,7 +33,7 @@ void suite('deadlines are model_timeout, which is never retried', () => {
         const server = await serverFor(t, { fallback: script });
         const result = await collect(providerFor(t, api, server.baseUrl, { limits: short }).stream(helloRequest, neverAborted));
         assert.deepEqual([outcomeOf(result), result.failure?.detail], ['model_timeout', detail]);
-        const { arrivedAtMs, endedAtMs = Infinity } = await server.hungUp(1);
+        const { arrivedAtMs, endedAtMs = Infinity } = await server.clientClosed(1);
         assert.ok(endedAtMs - arrivedAtMs < 600, 'only deltas with content reset a deadline');
       });
     }

@@ -11,7 +11,7 @@ void suite('limits', () => {
     const before = process.memoryUsage().rss;
     const { text: shown, failure } = await collect(providerFor(t, 'chat', server.baseUrl).stream(helloRequest, neverAborted));
     assert.deepEqual([shown, failure?.code, failure?.detail], ['a', ...protocol('event_too_long')]);
-    const { bytesSent } = await server.hungUp(1);
+    const { bytesSent } = await server.clientClosed(1);
     assert.ok(bytesSent < 24 * 1_024 * 1_024, `${bytesSent} bytes were taken`);
     assert.ok(process.memoryUsage().rss - before < 150 * 1_024 * 1_024);
   });
@@ -24,7 +24,7 @@ void suite('limits', () => {
     const server = await serverFor(t, { fallback: [head({ status: 500 }), repeat(1_600_000, 'x'.repeat(64)), end] });
     const { failure } = await collect(providerFor(t, 'chat', server.baseUrl).stream(helloRequest, neverAborted));
     assert.equal(failure?.code, 'provider_busy');
-    const { bytesSent } = await server.hungUp(1);
+    const { bytesSent } = await server.clientClosed(1);
     assert.ok(bytesSent < 16 * 1_024 * 1_024);
   });
   void test('a caller that does not read slows the server, and does not fill our memory', async (t) => {
@@ -41,6 +41,6 @@ void suite('limits', () => {
     while ((await sent()) !== last) last = await sent();
     assert.ok(last < 16 * 1_024 * 1_024, `${last} bytes were taken unread`);
     await stream.return?.();
-    await server.hungUp(1);
+    await server.clientClosed(1);
   });
 });

@@ -50,7 +50,7 @@ void suite('T8 · after the finish nothing that the server does changes the outc
       result.events.map(({ type }) => type),
       ['delta', 'finish'],
     );
-    const { arrivedAtMs, endedAtMs } = await server.hungUp(1);
+    const { arrivedAtMs, endedAtMs } = await server.clientClosed(1);
     assert.ok((endedAtMs ?? 0) - arrivedAtMs < 3_500);
   });
 

@@ -41,16 +41,16 @@ suite('gates, and clients that close', () => {
       socket.write(post());
       await nextChunk(socket);
       socket.destroy();
-      const request = await server.hungUp(at + 1);
+      const request = await server.clientClosed(at + 1);
       assert.equal(request.endedBy, 'client');
       assert.ok((request.endedAtMs ?? 0) >= request.arrivedAtMs);
     }
   });
 
-  test('hungUp rejects if the script ended first, and all that is waited for when the server closes', async (t) => {
+  test('clientClosed rejects if the script ended first, and all that is waited for when the server closes', async (t) => {
     const server = await serverFor(t);
     await receive(server, post('{}', 'connection: close\r\n'));
-    await assert.rejects(server.hungUp(1), /ended by its script/);
+    await assert.rejects(server.clientClosed(1), /ended by its script/);
     const second = server.nextRequest(2);
     await server.close();
     await assert.rejects(second, /closed/);
@@ -64,7 +64,7 @@ suite('gates, and clients that close', () => {
     socket.write(post());
     await nextChunk(socket);
     socket.pause().destroy();
-    const { bytesSent } = await server.hungUp(1);
+    const { bytesSent } = await server.clientClosed(1);
     assert.ok(bytesSent < 50_000_000, `${bytesSent} bytes sent`);
     server.enqueue([head({ framing: 'close' }), repeat(30_001, 'abc'), end]);
     const { text: all } = await receive(server, post());

@@ -87,7 +87,7 @@ suite('what the openai client makes of it', () => {
       );
       await server.nextRequest(at + 1);
       stop.abort();
-      await server.hungUp(at + 1);
+      await server.clientClosed(at + 1);
       await over;
     }
   });
