@@ -6,6 +6,8 @@ import { apis, collect, helloRequest, limits, neverAborted, outcomeOf, providerF
 
 void suite('deadlines are model_timeout, which is never retried', () => {
   const short = { ...limits, firstEventTimeoutMs: 60, idleTimeoutMs: 60 };
+  /** Long enough for the request to arrive on a busy machine: only then can the server see it closed. */
+  const afterArrival = { ...limits, firstEventTimeoutMs: 200, idleTimeoutMs: 200 };
   /** Events without content, every 10 ms, for a second. */
   const emptyEvents = (api: 'chat' | 'responses'): Script => {
     const idle =
@@ -31,7 +33,7 @@ void suite('deadlines are model_timeout, which is never retried', () => {
     for (const [name, [script, detail]] of Object.entries(rows)) {
       void test(`${api}: ${name}`, async (t) => {
         const server = await serverFor(t, { fallback: script });
-        const result = await collect(providerFor(t, api, server.baseUrl, { limits: short }).stream(helloRequest, neverAborted));
+        const result = await collect(providerFor(t, api, server.baseUrl, { limits: afterArrival }).stream(helloRequest, neverAborted));
         assert.deepEqual([outcomeOf(result), result.failure?.detail], ['model_timeout', detail]);
         const { arrivedAtMs, endedAtMs = Infinity } = await server.clientClosed(1);
         assert.ok(endedAtMs - arrivedAtMs < 600, 'only deltas with content reset a deadline');
