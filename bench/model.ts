@@ -55,8 +55,8 @@ serveCalls({
   },
   count: () => theServer().requests.length,
   /** When the client hung up on request n, on our clock. */
-  hungUp: async (n: number) => {
-    const { endedAtMs = Number.NaN } = await theServer().hungUp(n);
+  clientClosed: async (n: number) => {
+    const { endedAtMs = Number.NaN } = await theServer().clientClosed(n);
     return endedAtMs + (clockMs() - (performance.timeOrigin + performance.now()));
   },
   close: () => server?.close(),

@@ -21,7 +21,7 @@ async function throughTurnkeep({ model }: Rig, { url }: Deployment): Promise<{ c
     const sentAtMs = clockMs();
     await (await fetch(`${url}/v1/responses/${id}/cancel`, { method: 'POST' })).arrayBuffer();
     answered.push(clockMs() - sentAtMs);
-    closed.push((await model.call<number>('hungUp', n)) - sentAtMs);
+    closed.push((await model.call<number>('clientClosed', n)) - sentAtMs);
     await ended;
   }
   return { closed: spreadOf(closed), answered: spreadOf(answered) };
@@ -43,7 +43,7 @@ async function directly({ model, direct }: Rig): Promise<Spread> {
     const n = await model.call<number>('count');
     const sentAtMs = clockMs();
     stream.controller.abort();
-    closed.push((await model.call<number>('hungUp', n)) - sentAtMs);
+    closed.push((await model.call<number>('clientClosed', n)) - sentAtMs);
     await read;
   }
   return spreadOf(closed);

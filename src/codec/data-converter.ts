@@ -1,17 +1,24 @@
-/** How turnkeep's clients and workers write into Temporal's histories: with keys encrypted, without as everybody does. */
+/** Temporal's `dataConverter` for turnkeep's clients and workers: encrypts what they store there if there are keys. */
 import { fileURLToPath } from 'node:url';
 import type { DataConverter } from '@temporalio/common';
 import { type CodecKey, createEncryption } from './encryption.ts';
 
-// In a checkout the sources are TypeScript, published they are JavaScript: the neighbour has our own extension.
+// TypeScript in a checkout, JavaScript in the package: the file beside this one has the same extension.
 const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
 
-/** For the bundle of the workflow code, which has a converter of its own. */
+/** Path of the failure converter, for bundling it with the workflow code: the sandbox loads converters by their path. */
 export const failureConverterPath = fileURLToPath(new URL(`./failure-converter.${extension}`, import.meta.url));
 
 /**
- * For `dataConverter` of Temporal's `Client`, `Worker` and replay alike: whoever lacks it cannot read what the others wrote.
- * @param onError told once of each key that is missing or wrong
+ * To be given as `dataConverter` to Temporal's `Client`, `Worker` and replay alike: one without it cannot read what the
+ * others wrote. Without keys it is empty, and Temporal's default applies.
+ *
+ * @param keys the first encrypts, all decrypt
+ * @param onError called once for each key that is missing or wrong
+ *
+ * @example
+ *     const dataConverter = createDataConverter([{ id: '2026', key: randomBytes(32) }], console.error);
+ *     const client = new Client({ connection, dataConverter });
  */
 export function createDataConverter(keys: readonly CodecKey[], onError?: (message: string) => void): DataConverter {
   return keys.length === 0 ? {} : { failureConverterPath, payloadCodecs: [createEncryption(keys, onError)] };

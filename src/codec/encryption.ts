@@ -1,17 +1,17 @@
 /**
- * AES-256-GCM on the payloads that Temporal stores. The form is that of Temporal's own samples, so that their codec
- * servers read it: the whole payload as protobuf, encrypted, behind the nonce; `encoding` and the key's id as metadata.
+ * AES-256-GCM on the payloads that Temporal stores, in the form of Temporal's own samples, so that their codec servers
+ * can decrypt it: the data is a nonce and the whole payload as encrypted protobuf, the metadata `encoding` and key id.
  *
- * **Contract.** The first key encrypts, every key decrypts. What was stored before there were keys is read as it is.
- * A nonce is random and never used twice: 96 bits are good for 2^32 payloads a key (NIST SP 800-38D, 8.3).
+ * **Contract.** The first key encrypts, every key decrypts. Payloads that are not encrypted pass unchanged.
+ * Nonces are random, 96 bits: good for 2^32 payloads a key (NIST SP 800-38D, 8.3).
  */
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import { type Payload, type PayloadCodec, ValueError } from '@temporalio/common';
-// CommonJS made in a way that Node cannot name its exports.
+// The package is CommonJS of a kind whose named exports Node does not recognise.
 import proto from '@temporalio/proto';
 
 export interface CodecKey {
-  /** Stored in plain beside each payload. */
+  /** Stored unencrypted with each payload. */
   readonly id: string;
   /** 32 bytes. */
   readonly key: Uint8Array;
@@ -28,13 +28,13 @@ const { Payload: PayloadMessage } = proto.temporal.api.common.v1;
 
 /**
  * @param keys at least one
- * @param onError told once of each key that is missing or wrong: the error itself is encrypted where Temporal shows it
+ * @param onError called once for each key that is missing or wrong, since Temporal only shows the encrypted error
  */
 export function createEncryption(keys: readonly CodecKey[], onError: (message: string) => void = () => {}): PayloadCodec {
   const [current] = keys;
   if (current === undefined) throw new Error('an encryption needs a key');
   const byId = new Map(keys.map((key) => [key.id, key]));
-  const told = new Set<string>();
+  const reported = new Set<string>();
   function decoded(payload: Payload): Payload {
     if (textOf(payload.metadata?.[encodingKey]) !== encoding) return payload;
     const id = textOf(payload.metadata?.[keyIdKey]);
@@ -45,8 +45,8 @@ export function createEncryption(keys: readonly CodecKey[], onError: (message: s
       key === undefined
         ? `a history was encrypted with the key ${JSON.stringify(id)}, which TURNKEEP_CODEC_KEYS does not have: add it again, behind the first`
         : `the key ${JSON.stringify(id)} of TURNKEEP_CODEC_KEYS does not decrypt a history: it is not the one it was encrypted with`;
-    if (!told.has(message)) onError(message);
-    told.add(message);
+    if (!reported.has(message)) onError(message);
+    reported.add(message);
     throw new ValueError(message);
   }
   return {
@@ -62,7 +62,7 @@ function encrypted(payload: Payload, { id, key }: CodecKey): Payload {
   return { metadata: { [encodingKey]: Buffer.from(encoding), [keyIdKey]: Buffer.from(id) }, data: Buffer.concat(data) };
 }
 
-/** Undefined when this is not the key, or not the bytes. */
+/** Undefined if the key is wrong, or the data was changed. */
 function decrypted(payload: Payload, { key }: CodecKey): Payload | undefined {
   const data = payload.data ?? new Uint8Array();
   try {

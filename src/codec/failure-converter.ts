@@ -1,6 +1,7 @@
 /**
- * Moves messages and stacks of failures into a payload, so that the codec reaches them: they are plain text otherwise.
- * Loaded by its path, in the worker and in the workflow sandbox: it may import nothing but `@temporalio/common`.
+ * Temporal's default failure converter, set to put the messages and stacks of failures into a payload: outside of
+ * payloads they would not be encrypted. Worker and workflow sandbox load this module by its path, so it may import
+ * nothing but `@temporalio/common`.
  */
 import { DefaultFailureConverter } from '@temporalio/common';
 

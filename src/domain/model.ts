@@ -37,7 +37,7 @@ export type ModelFinish = {
 
 export type ModelEvent =
   | { readonly type: 'delta'; readonly delta: ModelDelta }
-  | { readonly type: 'proof'; readonly proof: ModelFinish }
+  | { readonly type: 'finish'; readonly finish: ModelFinish }
   | { readonly type: 'usage'; readonly usage: Usage };
 
 /**

@@ -1,18 +1,18 @@
-/** A provider that speaks one of OpenAI's two streaming APIs, over connections of its own. */
-import { ChatAnswer } from './openai/chat-parser.ts';
+/** A `Provider` that speaks one of OpenAI's two streaming APIs, over connections of its own. */
+import { openConnection } from './http/connection.ts';
+import { ChatParser } from './openai/chat-parser.ts';
 import { chatRequest } from './openai/chat-request.ts';
 import { isOpenAi, noKey, openAiBaseUrl, openAiClient } from './openai/client.ts';
-import { openConnection } from './http/connection.ts';
 import { listModels } from './openai/list-models.ts';
-import { ResponsesAnswer } from './openai/responses-parser.ts';
-import type { Provider, ProviderLimits } from './provider.ts';
+import { ResponsesParser } from './openai/responses-parser.ts';
 import { responsesRequest } from './openai/responses-request.ts';
-import { streamAnswer } from './openai/stream-response.ts';
+import { streamResponse } from './openai/stream-response.ts';
+import type { Provider, ProviderLimits } from './provider.ts';
 
 export interface ProviderOptions {
   /** Which of the two APIs the server speaks. */
   readonly api: 'chat' | 'responses';
-  /** OpenAI's own by default. The environment is never looked at. */
+  /** OpenAI's own by default. The environment is never read. */
   readonly baseUrl?: string | undefined;
   readonly apiKey?: string | undefined;
   readonly limits: ProviderLimits;
@@ -25,11 +25,11 @@ export function createProvider({ api, limits, ...options }: ProviderOptions): Pr
   const client = openAiClient({ baseUrl, apiKey, connection });
   const isOpenAiHost = isOpenAi(baseUrl);
   return {
-    stream: (request, signal, notes = {}) =>
-      streamAnswer({
-        answer: api === 'chat' ? new ChatAnswer() : new ResponsesAnswer(),
-        send: async (callSignal) => {
-          const options = { signal: callSignal };
+    stream: (request, signal, callbacks = {}) =>
+      streamResponse({
+        parser: api === 'chat' ? new ChatParser() : new ResponsesParser(),
+        send: async (exchangeSignal) => {
+          const options = { signal: exchangeSignal };
           const sent =
             api === 'chat'
               ? client.chat.completions.create(chatRequest(request, isOpenAiHost), options)
@@ -39,7 +39,7 @@ export function createProvider({ api, limits, ...options }: ProviderOptions): Pr
         },
         limits,
         signal,
-        notes,
+        callbacks,
         apiKey,
       }),
     listModels: (signal) => listModels({ client, connection, apiKey, limits, signal }),

@@ -1,21 +1,26 @@
-/** Careful looks into what a server sent: nothing about its shape may be believed. */
+/**
+ * Checked reads of JSON that a server sent. Its shape is not trusted: what is not of the expected kind is `undefined`
+ * (or an empty list), never an exception, so that a parser decides by itself what is an error.
+ */
 
 export type JsonRecord = { readonly [key: string]: unknown };
 
+/** An object that is no list. */
 export function asRecord(value: unknown): JsonRecord | undefined {
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as JsonRecord) : undefined;
 }
 
+/** A list; anything else counts as an empty one. */
 export function asArray(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : [];
 }
 
-/** A text with something in it; null, '' and everything else count as not said. */
-export function asWord(value: unknown): string | undefined {
+/** A text that is not empty: servers send null and '' for fields that they leave out. */
+export function asText(value: unknown): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined;
 }
 
-export function parsedOrUndefined(text: string): unknown {
+export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {

@@ -1,31 +1,45 @@
 /**
- * A stand-in for a model, so that turnkeep can be tried with no key: it streams Chat Completions and says in every
- * answer that it is no language model.
+ * A server in the place of a language model, so that turnkeep can be tried without a key: it streams Chat Completions
+ * whose text says that it is no language model.
  */
 import {
-  answer,
   chat,
+  done,
+  end,
+  httpResponse,
   type LoggedRequest,
   modelList,
   type Script,
-  startModelServer,
-  done,
-  end,
   sseHead,
+  startModelServer,
   wait,
 } from './model-server/index.ts';
 
 export interface DemoModel {
-  /** What `OPENAI_BASE_URL` is set to. Its one model is `demo`. */
+  /** For `OPENAI_BASE_URL`. The one model is `demo`. */
   readonly baseUrl: string;
   close(): Promise<void>;
 }
 
 const wordMs = 20;
-/** With the 60 or so words of an answer: about half a minute, time enough to stop a turn or to kill a worker. */
+/** About half a minute for the 60 or so words of an answer: time to cancel a turn, or to kill a worker. */
 const slowWordMs = 500;
 const echoedCharacters = 120;
 
+/**
+ * Starts the demo model on 127.0.0.1. A last user message of `slow` slows the same answer down to half a minute.
+ *
+ * @param options.port 0, the default, takes a free one
+ *
+ * @example
+ *     const demo = await startDemoModel();
+ *     const client = new OpenAI({ baseURL: demo.baseUrl, apiKey: 'none' });
+ *     const messages = [{ role: 'user', content: 'Hello' }] as const;
+ *     for await (const { choices } of await client.chat.completions.create({ model: 'demo', messages, stream: true })) {
+ *       process.stdout.write(choices[0]?.delta.content ?? '');
+ *     }
+ *     await demo.close();
+ */
 export async function startDemoModel({ port = 0 }: { readonly port?: number } = {}): Promise<DemoModel> {
   const server = await startModelServer({ port, models: modelList('demo'), fallback: scriptFor, keepLog: false });
   return { baseUrl: server.baseUrl, close: () => server.close() };
@@ -33,27 +47,27 @@ export async function startDemoModel({ port = 0 }: { readonly port?: number } = 
 
 function scriptFor({ method, path, body }: LoggedRequest): Script {
   if (method !== 'POST' || !path.split('?', 1)[0]?.endsWith('/chat/completions')) {
-    return refusal(404, `The demo model knows POST /v1/chat/completions and GET /v1/models, not ${method} ${path}.`);
+    return badRequest(404, `The demo model knows POST /v1/chat/completions and GET /v1/models, not ${method} ${path}.`);
   }
   const { messages, stream } = isRecord(body) ? body : {};
-  if (!Array.isArray(messages)) return refusal(400, '`messages` must be an array.', 'messages');
-  if (stream !== true) return refusal(400, 'The demo model only streams: send `"stream": true`.', 'stream');
+  if (!Array.isArray(messages)) return badRequest(400, '`messages` must be an array.', 'messages');
+  if (stream !== true) return badRequest(400, 'The demo model only streams: send `"stream": true`.', 'stream');
   const userText = textOf(messages.findLast((message) => isRecord(message) && message['role'] === 'user'));
   const isSlow = userText.trim().toLowerCase() === 'slow';
-  const words = answerTo(userText, messages.length).split(/(?<= )/);
+  const words = replyTo(userText, messages.length).split(/(?<= )/);
   return [
     sseHead,
     chat.role(),
     ...words.flatMap((word) => [chat.content(word), wait(isSlow ? slowWordMs : wordMs)]),
     chat.finish(),
-    // Sent whether asked for or not: the clients at hand all want it.
+    // Sent also without `stream_options.include_usage`: every client in use asks for it.
     chat.usage(tokensOf(messages.map(textOf).join(' ')), words.length),
     done,
     end,
   ];
 }
 
-function answerTo(userText: string, messageCount: number): string {
+function replyTo(userText: string, messageCount: number): string {
   const start = userText.length > echoedCharacters ? `${userText.slice(0, echoedCharacters)}…` : userText;
   const shown = messageCount === 1 ? 'one message' : `${messageCount} messages`;
   return [
@@ -65,8 +79,8 @@ function answerTo(userText: string, messageCount: number): string {
   ].join(' ');
 }
 
-function refusal(status: number, message: string, param: string | null = null): Script {
-  return answer(status, { error: { message, type: 'invalid_request_error', param, code: null } });
+function badRequest(status: number, message: string, param: string | null = null): Script {
+  return httpResponse(status, { error: { message, type: 'invalid_request_error', param, code: null } });
 }
 
 /** The text of a message, whose content is a string or a list of parts. */
@@ -77,7 +91,7 @@ function textOf(message: unknown): string {
   return content.map((part: unknown) => (isRecord(part) && typeof part['text'] === 'string' ? part['text'] : '')).join('');
 }
 
-/** Rough: four characters make a token in English. */
+/** An estimate: English has about four characters a token. */
 function tokensOf(text: string): number {
   return Math.ceil(text.length / 4);
 }

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { ActivityCancellationDetails, type ApplicationFailure } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { settleTurn } from '../../src/settle/settle-turn.ts';
-import { chat, chatAnswer, reset, sseHead, stall } from '../../src/testing/model-server/index.ts';
+import { chat, chatAnswer, end, reset, sseHead, stall } from '../../src/testing/model-server/index.ts';
 import { scene } from './support.ts';
 
 async function failureOf(attempt: Promise<unknown>): Promise<{ type: unknown; nonRetryable: unknown; delay: unknown }> {
@@ -24,6 +24,15 @@ test('T3 · the failure itself says whether Temporal may try again, and when', a
   assert.equal(at.model.requests.length, 3);
 });
 
+test('T2 · a provider that is busy after the first delta is not asked again: the failure is final', async () => {
+  const overload = chat.error('overloaded', { type: 'overloaded_error' });
+  await using at = await scene([sseHead, overload, end], [sseHead, chat.content('Hel'), overload, end]);
+  const detailsOf = (error: ApplicationFailure): unknown => error.details?.[0];
+  const [before, after] = [await at.attempt().catch(detailsOf), await at.attempt().catch(detailsOf)];
+  assert.deepEqual(before, { requestsMade: 1, detail: 'overloaded_error' });
+  assert.deepEqual(after, { requestsMade: 2, detail: 'overloaded_error', final: true });
+});
+
 for (const [why, details] of [
   ['a shutdown of the worker', { workerShutdown: true }],
   ['a time-out', { timedOut: true }],
@@ -38,7 +47,7 @@ for (const [why, details] of [
     await at.model.nextRequest(1);
     environment.cancel('CANCELLED', new ActivityCancellationDetails(details));
     assert.equal((await attempt).nonRetryable, false);
-    await at.model.hungUp(1);
+    await at.model.clientClosed(1);
     assert.deepEqual(await at.attempt(), { status: 'completed', code: null });
   });
 
@@ -61,7 +70,7 @@ test('T5 · a cancel that was asked for hands in what there is', async () => {
   await at.shown();
   environment.cancel('CANCELLED', new ActivityCancellationDetails({ cancelRequested: true }));
   assert.deepEqual(await attempt, { status: 'cancelled', code: null });
-  await at.model.hungUp(1);
+  await at.model.clientClosed(1);
   assert.equal((await at.store.readTurn('resp_a'))?.response?.output.length, 1);
 });
 
@@ -71,7 +80,7 @@ test('T7 · a turn that is deleted while its stream is silent: the socket is clo
   await at.shown();
   await settleTurn(at.store, 'resp_a', { status: 'cancelled' }, Date.now());
   await at.store.deleteTurn('default', 'resp_a', Date.now());
-  await at.model.hungUp(1);
+  await at.model.clientClosed(1);
   assert.deepEqual(await attempt, { status: 'cancelled', code: null });
 });
 

@@ -1,4 +1,4 @@
-/** T8 · tool calls leave a step only after the proof of its end, and as the provider wrote them. */
+/** T8 · tool calls leave a step only after the provider's finish, and as the provider wrote them. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { OutputItem } from '../../src/domain/item.ts';
@@ -29,7 +29,7 @@ const rows: Readonly<Record<string, Row>> = {
   ],
   'chat: cut off by the length limit': ['chat', [...chatCall, chat.finish('length'), done, end], 'incomplete', cut],
   'responses: cut off by the length limit': ['responses', responsesCall((writer) => writer.incomplete()), 'incomplete', cut],
-  'chat: an end without proof': ['chat', [...chatCall, done, end], 'failed', cut],
+  'chat: an end without a finish': ['chat', [...chatCall, done, end], 'failed', cut],
   'responses: the call is done, the answer is not': ['responses', responsesCall((writer) => writer.close()), 'failed', cut],
 };
 

@@ -38,7 +38,7 @@ test('a gateway killed between an interrupting turn’s row and its cancel: anot
   await Promise.all([running.ended, next.ended]);
   assert.deepEqual([running.last.response.status, running.text], ['cancelled', 'Hel']);
   assert.deepEqual([next.last.response.status, next.text], ['completed', 'new']);
-  await cluster.model.hungUp(1);
+  await cluster.model.clientClosed(1);
   assert.equal(cluster.model.requests.length, 2);
 });
 

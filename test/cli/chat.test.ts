@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { test, type TestContext } from 'node:test';
-import { answer, chat, chatAnswer, done, end, hold, type Script, sseHead } from '../../src/testing/model-server/index.ts';
+import { chat, chatAnswer, done, end, hold, httpResponse, type Script, sseHead } from '../../src/testing/model-server/index.ts';
 import { startCluster } from '../support/processes.ts';
 import { ChatProcess } from './chat-process.ts';
 import { folderOf } from './folder.ts';
@@ -159,8 +159,8 @@ test(
   options,
   async (context) => {
     await using cluster = await startCluster();
-    const busy = answer(429, { error: { message: 'slow down' } }, { 'retry-after': '3' });
-    const rejected = answer(400, { error: { message: 'no such model' } });
+    const busy = httpResponse(429, { error: { message: 'slow down' } }, { 'retry-after': '3' });
+    const rejected = httpResponse(400, { error: { message: 'no such model' } });
     cluster.model.enqueue(busy, chatAnswer('Hello'), rejected, chatAnswer('Still here'));
     const { url } = await cluster.startGateway();
     await cluster.startWorker();

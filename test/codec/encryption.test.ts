@@ -24,7 +24,7 @@ async function decrypted(payload: Payload, keys = [first]): Promise<unknown> {
   return defaultPayloadConverter.fromPayload(result);
 }
 
-test('whatever goes in comes out, and nothing of it is to be seen between', async () => {
+test('a payload is the same after encryption and decryption, and unreadable in between', async () => {
   await fc.assert(
     fc.asyncProperty(fc.jsonValue(), async (value) => {
       const payload = await encrypted(payloadOf({ secretWords: value }));
@@ -36,7 +36,7 @@ test('whatever goes in comes out, and nothing of it is to be seen between', asyn
   );
 });
 
-test('the same words are never encrypted the same', async () => {
+test('equal payloads are never encrypted equally', async () => {
   const all = await createEncryption([first]).encode(Array.from({ length: 1_000 }, () => payloadOf('same')));
   const nonces = all.map(({ data }) =>
     Buffer.from(data ?? [])
@@ -54,7 +54,7 @@ test('the first key encrypts, all decrypt; what was stored before there were key
   assert.equal(await decrypted(payloadOf('plain')), 'plain');
 });
 
-test('a key that is not there is named, with what to do', async () => {
+test('a missing key is named, with what to do', async () => {
   const payload = await encrypted(payloadOf('x'));
   await assert.rejects(
     decrypted(payload, [second]),
@@ -62,15 +62,15 @@ test('a key that is not there is named, with what to do', async () => {
   );
 });
 
-test('another key under the same id, and bytes that were changed or cut off, are told and give nothing', async () => {
+test('another key under the same id, and bytes that were changed or cut off, are errors', async () => {
   const payload = await encrypted(payloadOf('x'));
   const data = Buffer.from(payload.data ?? []);
-  const told = /the key "2026" of TURNKEEP_CODEC_KEYS does not decrypt a history/;
-  await assert.rejects(decrypted(payload, [{ ...first, key: second.key }]), told);
+  const expected = /the key "2026" of TURNKEEP_CODEC_KEYS does not decrypt a history/;
+  await assert.rejects(decrypted(payload, [{ ...first, key: second.key }]), expected);
   for (let at = 0; at < data.length; at += 1) {
     const changed = Buffer.from(data);
     changed[at] = (changed[at] ?? 0) ^ 1;
-    await assert.rejects(decrypted({ ...payload, data: changed }), told);
-    await assert.rejects(decrypted({ ...payload, data: data.subarray(0, at) }), told);
+    await assert.rejects(decrypted({ ...payload, data: changed }), expected);
+    await assert.rejects(decrypted({ ...payload, data: data.subarray(0, at) }), expected);
   }
 });

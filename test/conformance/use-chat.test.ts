@@ -112,7 +112,7 @@ test('useChat: stop stops the model, keeps what was said, and the next message i
     await page.evaluate(`chat.say('one')`);
     await page.until(`chat.shown.at(-1) === 'assistant: Hel'`);
     await page.evaluate(`chat.stop()`);
-    await world.model.hungUp(1);
+    await world.model.clientClosed(1);
     await page.until(`chat.status === 'ready'`);
     assert.deepEqual(await shown(page), ['user: one', 'assistant: Hel']);
     await page.reload();

@@ -1,13 +1,13 @@
-/** Two recorded streams, one an API: role or `created` first, comments, reasoning, text of several bytes a character, usage. */
+/** Two recorded streams, one for each API: role or `created` first, comments, reasoning, characters of several bytes, usage. */
 import type { Api } from './support.ts';
 
 export interface Recorded {
-  /** As sent, with `\n` for the ends of lines. */
+  /** As sent, with `\n` as the end of each line. */
   readonly text: string;
-  /** What it says, reasoning first. */
-  readonly says: string;
-  /** Up to here the proof has not arrived whole. */
-  readonly proofAt: number;
+  /** All of its deltas: reasoning, then text. */
+  readonly deltas: string;
+  /** How many bytes there are up to the end of the event that holds the finish. */
+  readonly finishAt: number;
 }
 
 const chunk = (delta: unknown, finishReason: string | null = null): string =>
@@ -38,6 +38,6 @@ const responsesAll = [
 const bytesIn = (text: string): number => Buffer.byteLength(text);
 
 export const recorded: Readonly<Record<Api, Recorded>> = {
-  chat: { text: chatHead + chatTail, says: 'hm — Grüße, 世界 🌍', proofAt: bytesIn(chatHead) },
-  responses: { text: `${responsesAll}data: [DONE]\n\n`, says: 'hm — Grüße, 世界 🌍', proofAt: bytesIn(responsesAll) },
+  chat: { text: chatHead + chatTail, deltas: 'hm — Grüße, 世界 🌍', finishAt: bytesIn(chatHead) },
+  responses: { text: `${responsesAll}data: [DONE]\n\n`, deltas: 'hm — Grüße, 世界 🌍', finishAt: bytesIn(responsesAll) },
 };

@@ -112,7 +112,7 @@ test('T5 · stop ends the turn for every viewer, and what was shown stays', asyn
   const stopped = await world.call('POST', `/api/chat/${chatOf(world)}/stop`);
   await sending;
   assert.deepEqual(stopped, { status: 200, body: { id: ui.lastMessage?.id, status: 'cancelled' } });
-  await world.model.hungUp(1);
+  await world.model.clientClosed(1);
   assert.deepEqual([ui.status, ui.text], ['ready', 'Hel']);
   assert.equal((await fetch(`${world.url}/api/chat/${chatOf(world)}/stop`, { method: 'POST' })).status, 204);
   assert.equal((await fetch(`${world.url}/api/chat/nobody/stop`, { method: 'POST' })).status, 204);

@@ -90,7 +90,7 @@ for (const moment of moments) {
       assert.deepEqual(await cancel(world, viewer.id), answer, 'again: the same answer');
       const requests = requestsOf(world, moment.name);
       assert.equal(requests.length, moment.requests);
-      if (moment.scripts[0]?.at(-1)?.type === 'stall') await world.model.hungUp(requests[0]!.index);
+      if (moment.scripts[0]?.at(-1)?.type === 'stall') await world.model.clientClosed(requests[0]!.index);
     },
     { model: caseModel([moment]) },
   );
@@ -104,7 +104,7 @@ story(
     await world.temporal.workflow.getHandle(`turn/${viewer.id}`).cancel();
     await viewer.ended;
     assertCancelled(viewer, 'Hel');
-    await world.model.hungUp(1);
+    await world.model.clientClosed(1);
   },
   { model: () => ({ fallback: [sseHead, chat.content('Hel'), stall] }) },
 );

@@ -22,7 +22,7 @@ story('DELETE of a running response stops the model; it is gone at once, and twi
   await viewer.untilText('Hel');
   const blocking = post(other, { input: 'hi', conversation }, { 'x-stainless-retry-count': '1' }).catch(() => undefined);
   assert.deepEqual((await world.call('DELETE', `/v1/responses/${viewer.id}`)).body, { id: viewer.id, object: 'response', deleted: true });
-  await world.model.hungUp(1);
+  await world.model.clientClosed(1);
   await viewer.ended;
   assertNoFalseEnd(viewer);
   const answer = await blocking;
@@ -91,7 +91,7 @@ story('DELETE of a conversation cancels what runs and waits in it, closes the so
   for (const { status, json } of await Promise.all(late)) {
     assert.ok(status === 404 || json?.['status'] === 'cancelled', JSON.stringify(json));
   }
-  await world.model.hungUp(1);
+  await world.model.clientClosed(1);
   await Promise.all(viewers.map((viewer) => viewer.ended));
   assert.deepEqual(
     viewers.map(({ last }) => last.response.status),

@@ -48,7 +48,7 @@ story('T5 · cancel and POST race: an accepted cancel, or one that came first, i
       if (status === 404) assert.deepEqual([attempts, world.model.requests.filter((each) => asked(each) === id)], [[], []], id);
     }),
   );
-  for (const request of world.model.requests) await world.model.hungUp(request.index);
+  for (const request of world.model.requests) await world.model.clientClosed(request.index);
 });
 
 const tenants = ['ann', 'bob'] as const;

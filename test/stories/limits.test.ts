@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
-  answer,
+  httpResponse,
   chat,
   chatAnswer,
   comment,
@@ -92,7 +92,7 @@ function tellSilences(title: string, limits: NonNullable<WorldOptions['limits']>
         cases.map(async (each) => {
           const outcome = await runCase(world, each);
           assertFailedOnce(outcome, each);
-          await world.model.hungUp(outcome.requests[0]!.index);
+          await world.model.clientClosed(outcome.requests[0]!.index);
           const tookMs = outcome.attempts[0]!.endedAtMs! - outcome.attempts[0]!.requestedAtMs;
           assert.ok(tookMs >= limitMs, `${each.name}: after ${tookMs} ms`);
         }),
@@ -153,7 +153,7 @@ story(
     assert.equal(viewer.last.response.error?.code, 'turn_timeout');
     assert.equal(world.model.requests.length, 1);
   },
-  { limits: { turnTimeoutMs: 5_000 }, model: () => ({ fallback: answer(429, {}, { 'retry-after': '50' }) }) },
+  { limits: { turnTimeoutMs: 5_000 }, model: () => ({ fallback: httpResponse(429, {}, { 'retry-after': '50' }) }) },
 );
 
 // Addresses: one world each, for a provider has one. ------------------------------------------------------------
@@ -260,9 +260,9 @@ const protocols: Failing[] = (
   [
     ['a page with 200', [htmlPage()]],
     ['a page under the name of an event stream', [[sseHead, text('<!doctype html><p>Sign in</p>'), end]]],
-    ['JSON with 200', [answer(200, { id: 'x', choices: [{ message: { content: 'Hello' } }] })]],
+    ['JSON with 200', [httpResponse(200, { id: 'x', choices: [{ message: { content: 'Hello' } }] })]],
     ['JSON under the name of an event stream', [[sseHead, text('{"choices":[]}'), end]]],
-    ['an error as JSON with 200', [answer(200, { error: { message: 'overloaded' } })]],
+    ['an error as JSON with 200', [httpResponse(200, { error: { message: 'overloaded' } })]],
     ['garbage', [[sseHead, text(Uint8Array.from({ length: 300 }, (_, index) => (index * 7) % 256)), text('\n\n'), end]]],
     ['lines of no event stream', [[sseHead, text('hello\nworld\n\n'), end]]],
     ['no HTTP at all', [[raw('SSH-2.0-OpenSSH_9.6\r\n'), fin]]],
@@ -311,7 +311,7 @@ story(
     for (const each of floods) {
       const outcome = await runCase(world, each);
       assertFailedOnce(outcome, each);
-      const request = await world.model.hungUp(outcome.requests[0]!.index);
+      const request = await world.model.clientClosed(outcome.requests[0]!.index);
       assert.ok(request.bytesSent < 30 * megabyte.length, `${each.name}: ${request.bytesSent} bytes were taken`);
     }
   },
@@ -323,7 +323,7 @@ test('a page of 100 MB as an error is cut off early, and its status counts', { t
   await using world = await World.open({ model: () => ({ fallback: flood }) });
   const viewer = await world.hear('hi');
   assert.equal(viewer.last.response.error?.code, 'provider_rejected');
-  const { bytesSent } = await world.model.hungUp(1);
+  const { bytesSent } = await world.model.clientClosed(1);
   assert.ok(bytesSent < 30 * megabyte.length, `${bytesSent} bytes were taken`);
   assert.equal(world.model.requests.length, 1);
 });

@@ -62,7 +62,7 @@ story('interrupt: the running turn ends cancelled with what it said, a waiting o
       ['completed', 'new'],
     ],
   );
-  await world.model.hungUp(1);
+  await world.model.clientClosed(1);
   assert.deepEqual(prompt(world), ['user: first', `assistant: ${stopped}`, 'user: second', 'assistant: waited', 'user: third']);
 });
 

@@ -1,12 +1,13 @@
 /**
- * Failures as this room makes them. T11: `message` and `detail` go wherever Temporal keeps errors, so they are our
- * own words plus one harmless word; what the provider said goes into `providerMessage`, keys removed.
+ * Makes `ModelFailure`s. T11: `message` and `detail` end up in Temporal's history, so they hold constant sentences and
+ * one word that is no secret; the provider's own sentence goes into `providerMessage`, which only the database stores.
  */
 import { type FailureCode, failureOf, failureRules } from '../../domain/failure.ts';
 import type { ModelFailure } from '../../domain/model.ts';
 import type { BusyHint } from '../../domain/retry-policy.ts';
+import { ProviderError } from '../provider.ts';
 
-export interface FailureNotes {
+export interface FailureFields {
   readonly detail?: string | undefined;
   readonly providerMessage?: string | undefined;
   readonly retryAtMs?: number | undefined;
@@ -14,11 +15,11 @@ export interface FailureNotes {
 }
 
 const longestProviderMessage = 500;
-/** What is searched for keys. Far more than is kept, so that none is cut in two. */
+/** How much is searched for keys: far more than is kept, so that a key at the cut is not missed. */
 const longestSearched = 4_000;
-const keyLike = /\b(?:[spr]k-[\w*.-]*[\w*]{4}|Bearer \S{8,})/gi;
+const keyPattern = /\b(?:[spr]k-[\w*.-]*[\w*]{4}|Bearer \S{8,})/gi;
 
-export function modelFailure(code: FailureCode, { detail, providerMessage, retryAtMs, busy }: FailureNotes = {}): ModelFailure {
+export function modelFailure(code: FailureCode, { detail, providerMessage, retryAtMs, busy }: FailureFields = {}): ModelFailure {
   const sentence = detail === undefined ? failureRules[code].message : `${failureRules[code].message.slice(0, -1)} (${detail}).`;
   const when = retryAtMs === undefined ? '' : ` It may be asked again at ${new Date(retryAtMs).toISOString()}.`;
   return {
@@ -30,18 +31,23 @@ export function modelFailure(code: FailureCode, { detail, providerMessage, retry
   };
 }
 
-/** A server's word for something, fit for `detail`: one short word that is no key, or `other`. */
-export function safeWord(word: string): string {
+/** The failure of a response that is not of the API that was asked for. Retrying cannot help. */
+export function protocolError(detail: string, providerMessage?: string): ProviderError {
+  return new ProviderError(modelFailure('provider_protocol', { detail, providerMessage }));
+}
+
+/** A word that a server sent, made fit for `detail`: one short word that is no key, else `other`. */
+export function safeDetail(word: string): string {
   return /^[\w.:-]{1,48}$/.test(word) && !/\bsk-/i.test(word) ? word : 'other';
 }
 
-/** What leaves this room: the provider's sentence without keys and not too long. `apiKey` as it was sent. */
-export function withoutKeys(failure: ModelFailure, apiKey: string): ModelFailure {
+/** Removes `apiKey`, and whatever looks like a key, from the provider's sentence, and shortens it. To be called on every failure that leaves this room. */
+export function redactKeys(failure: ModelFailure, apiKey: string): ModelFailure {
   const { providerMessage, ...rest } = failure;
   if (providerMessage === undefined) return rest;
-  // A placeholder such as `none` is no secret, and a word of the language.
   const searched = providerMessage.slice(0, longestSearched);
+  // A short one is a placeholder such as `none`: no secret, and a word that sentences use.
   const unkeyed = apiKey.length < 8 ? searched : searched.replaceAll(apiKey, '[key]');
-  const sentence = unkeyed.replace(keyLike, '[key]').replace(/\s+/g, ' ').trim();
+  const sentence = unkeyed.replace(keyPattern, '[key]').replace(/\s+/g, ' ').trim();
   return sentence === '' ? rest : { ...rest, providerMessage: sentence.slice(0, longestProviderMessage) };
 }

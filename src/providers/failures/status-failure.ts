@@ -1,45 +1,44 @@
-/** What an HTTP status that is not 2xx means (contract.md: `provider_busy`, `provider_rejected`). Pure. */
+/** The failure of a response whose status is not 2xx: which are busy, which are final. Pure. */
 import type { ModelFailure } from '../../domain/model.ts';
-import { parsedOrUndefined } from '../json.ts';
-import { modelFailure, safeWord } from './model-failure.ts';
+import { parseJson } from '../json.ts';
+import { hasContextCode, hasContextSentence, isQuotaError, readErrorBody, rejectsInputKind } from './error-body.ts';
+import { modelFailure, safeDetail } from './model-failure.ts';
 import { retryAfterMs } from './retry-after.ts';
-import { describesContextOverflow, isQuota, namesContextOverflow, refusesInput, statedError } from './stated-error.ts';
 
-export interface RefusedRequest {
+export interface ErrorResponse {
   readonly status: number;
   readonly headers: Pick<Headers, 'get'>;
-  /** As much of the body as was read. */
+  /** Possibly only the beginning of it. */
   readonly bodyText: string;
   readonly nowMs: number;
 }
 
-export function failureOfStatus({ status, headers, bodyText, nowMs }: RefusedRequest): ModelFailure {
-  if (status < 400) return redirected(status, headers.get('location'));
-  const body = parsedOrUndefined(bodyText);
-  const stated = statedError(body);
-  const { code } = stated;
-  const notes = {
-    detail: code === undefined || code === String(status) ? String(status) : `${status} ${safeWord(code)}`,
-    providerMessage: stated.message ?? plainText(bodyText),
+export function failureOfStatus({ status, headers, bodyText, nowMs }: ErrorResponse): ModelFailure {
+  if (status < 400) return failureOfRedirect(status, headers.get('location'));
+  const error = readErrorBody(parseJson(bodyText));
+  const { code } = error;
+  const fields = {
+    detail: code === undefined || code === String(status) ? String(status) : `${status} ${safeDetail(code)}`,
+    providerMessage: error.message ?? plainText(bodyText),
   };
-  // A rate limit may talk of tokens and windows too: only where the request itself is at fault does a sentence count.
+  // The sentence of a rate limit may mention tokens and windows too: it only counts where the status blames the request.
   const blamesRequest = status === 400 || status === 413 || status === 422;
-  if (namesContextOverflow(stated) || (blamesRequest && describesContextOverflow(stated))) {
-    return modelFailure('context_length_exceeded', notes);
+  if (hasContextCode(error) || (blamesRequest && hasContextSentence(error))) {
+    return modelFailure('context_length_exceeded', fields);
   }
   const isBusy = status === 408 || status === 409 || status === 429 || status >= 500;
-  if (!isBusy || refusesInput(stated)) return modelFailure('provider_rejected', notes);
+  if (!isBusy || rejectsInputKind(error)) return modelFailure('provider_rejected', fields);
   const afterMs = retryAfterMs(headers, nowMs);
-  const isFinal = isQuota(stated) || headers.get('x-should-retry') === 'false';
+  const isFinal = isQuotaError(error) || headers.get('x-should-retry') === 'false';
   return modelFailure('provider_busy', {
-    ...notes,
+    ...fields,
     retryAtMs: afterMs === undefined ? undefined : nowMs + afterMs,
     busy: { ...(afterMs === undefined ? {} : { retryAfterMs: afterMs }), ...(isFinal ? { final: true } : {}) },
   });
 }
 
-/** Followed, it would carry the prompt and the key to an address nobody configured. */
-function redirected(status: number, location: string | null): ModelFailure {
+/** Redirects are not followed: the prompt and the key would go to an address that nobody configured. */
+function failureOfRedirect(status: number, location: string | null): ModelFailure {
   const target = location !== null && URL.canParse(location) ? new URL(location) : undefined;
   return modelFailure('provider_rejected', {
     detail: `redirect ${status}`,

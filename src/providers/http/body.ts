@@ -1,24 +1,24 @@
 /**
- * The body of one answer, taken straight from undici's parser.
+ * The body of one HTTP response, taken straight from undici's parser.
  *
- * Not from `fetch`'s stream: that one throws away what it holds when the connection breaks, and with it a proof of
- * the end that had come in time (T8). Here what has arrived is read before the break is told. It also costs less.
+ * `fetch`'s own stream throws its buffered bytes away when the connection breaks, and with them a finish that had
+ * arrived in time (T8). This queue hands out every byte that arrived before it reports the break. It is also faster.
  */
 import type { Dispatcher } from 'undici';
 
-/** Above this the socket is no longer read, so that a slow caller is not paid for in memory. */
+/** With more bytes than this in the queue the socket is not read, so that a slow caller does not fill the memory. */
 const pauseAboveBytes = 256 * 1_024;
 
-export class WireBody {
+export class ResponseBody {
   #chunks: Uint8Array[] = [];
   #queuedBytes = 0;
   #controller: Dispatcher.DispatchController | undefined;
   #isPaused = false;
   #end: { readonly error?: unknown } | undefined;
-  #discards = false;
+  #isDiscarding = false;
   #wake: (() => void) | undefined;
 
-  /** The next bytes, if they are here. */
+  /** The next bytes of the queue; undefined if it is empty. */
   take(): Uint8Array | undefined {
     const chunk = this.#chunks.shift();
     if (chunk === undefined) return undefined;
@@ -39,7 +39,7 @@ export class WireBody {
     return false;
   }
 
-  /** Closes the socket at once, unless the body has ended. Whoever waits for more sees the end. */
+  /** Closes the socket at once, unless the body has ended. A pending `hasMore` resolves to false. */
   close(): void {
     this.#chunks = [];
     if (this.#end !== undefined) return;
@@ -47,25 +47,26 @@ export class WireBody {
     this.#controller?.abort(new Error('closed'));
   }
 
-  /** Throws away what is still to come, usually nothing, so that the connection can be used again; closes it if that takes long. */
+  /** Reads the rest, usually nothing, without keeping it, so that the connection can be reused; after `timeoutMs` closes the socket instead. */
   discard(timeoutMs: number): void {
     this.#chunks = [];
     this.#queuedBytes = 0;
     if (this.#end !== undefined) return;
-    this.#discards = true;
+    this.#isDiscarding = true;
     this.#resumeIfDrained();
     const timer = setTimeout(() => this.close(), timeoutMs).unref();
     this.#wake = () => clearTimeout(timer);
   }
 
-  /** What undici is to call. */
+  // The rest is called by `http/connection.ts`, for undici.
+
   attach(controller: Dispatcher.DispatchController): void {
     this.#controller = controller;
     if (this.#end !== undefined) controller.abort(new Error('closed'));
   }
 
   push(chunk: Uint8Array): void {
-    if (this.#discards || this.#end !== undefined) return;
+    if (this.#isDiscarding || this.#end !== undefined) return;
     this.#chunks.push(chunk);
     this.#queuedBytes += chunk.length;
     if (this.#queuedBytes > pauseAboveBytes && !this.#isPaused) {

@@ -1,27 +1,28 @@
 /**
- * The connections to one provider: undici's own `fetch` over undici's own `Agent` (a dispatcher goes with the fetch of
- * its version), with every surprise of `fetch` taken out: it sees a bare 200, and so follows no redirect, sends
- * nothing again upon 421, hides no 407 and unpacks nothing. One call is one request.
+ * The connections to one provider: undici's own `fetch` over undici's own `Agent` (a dispatcher only fits the `fetch`
+ * of its own version). One call is one request: `fetch` is only ever shown an empty 200 (`divertBody`), so it follows
+ * no redirect, repeats nothing after a 421, reports a 407 as it is and decompresses nothing.
  */
 import { Agent, buildConnector, type Dispatcher, fetch as undiciFetch } from 'undici';
-import { WireBody } from './body.ts';
+import { maskedResetCode } from '../failures/transport-failure.ts';
+import { ResponseBody } from './body.ts';
 
 export interface Connection {
-  /** As the global `fetch`, but the body is got by `bodyOf`, and whatever is not 2xx is thrown as `RefusedAnswer`. */
+  /** As the global `fetch`, but the body is read through `bodyOf`, and a status that is not 2xx is thrown as `HttpStatusError`. */
   readonly fetch: typeof globalThis.fetch;
-  /** The body of an answer that `fetch` gave. */
-  bodyOf(response: Response): WireBody;
+  /** The body of a response of this `fetch`. */
+  bodyOf(response: Response): ResponseBody;
   /** Lets running requests end and closes the rest. */
   close(): Promise<void>;
 }
 
-/** An answer that is not 2xx, its body unread: the `openai` client would read it without a limit. */
-export class RefusedAnswer extends Error {
-  override readonly name = 'RefusedAnswer';
+/** A response that is not 2xx, its body unread: the `openai` client would read the body without a limit. */
+export class HttpStatusError extends Error {
+  override readonly name = 'HttpStatusError';
   readonly status: number;
   readonly headers: Headers;
-  readonly body: WireBody;
-  constructor({ status, headers, body }: Head & { readonly body: WireBody }) {
+  readonly body: ResponseBody;
+  constructor({ status, headers, body }: Head & { readonly body: ResponseBody }) {
     super(`status ${status}`);
     this.status = status;
     this.headers = headers;
@@ -34,36 +35,37 @@ interface Head {
   readonly headers: Headers;
 }
 
-/** What a model request needs; `OPENAI_CUSTOM_HEADERS`, which the client reads by itself, is not among it. */
-const sentHeaders = /^(?:accept|authorization|content-type|user-agent|x-stainless-.*)$/;
-const readHeaders = ['content-type', 'content-encoding', 'location', 'retry-after', 'retry-after-ms', 'x-should-retry', 'x-request-id'];
+/** The request headers that go out. The client adds others by itself, those of `OPENAI_CUSTOM_HEADERS` among them. */
+const forwardedHeaders = /^(?:accept|authorization|content-type|user-agent|x-stainless-.*)$/;
+/** The response headers that are read somewhere. */
+const keptHeaders = ['content-type', 'content-encoding', 'location', 'retry-after', 'retry-after-ms', 'x-should-retry', 'x-request-id'];
 
 export function openConnection({ connectTimeoutMs }: { readonly connectTimeoutMs: number }): Connection {
-  // undici's own deadlines are off: a model may think for minutes, and how long is for `Deadlines` to say.
+  // undici's own deadlines are off: a model may think for minutes, and `Deadlines` decides how long.
   const agent = new Agent({ allowH2: false, headersTimeout: 0, bodyTimeout: 0, connect: connector(connectTimeoutMs) });
-  const bodies = new WeakMap<Response, WireBody>();
+  const bodies = new WeakMap<Response, ResponseBody>();
 
   const fetch = async (url: string, { method, body, signal, headers }: RequestInit = {}): Promise<Response> => {
-    const sent = [...new Headers(headers)].filter(([name]) => sentHeaders.test(name));
-    // Compressed, tokens may sit in the server's compressor, and a cut body looks like a whole one.
+    const sent = [...new Headers(headers)].filter(([name]) => forwardedHeaders.test(name));
+    // In a compressed stream tokens may wait in the server's compressor, and a cut body looks like a whole one.
     sent.push(['accept-encoding', 'identity']);
-    const wire = new WireBody();
-    signal?.addEventListener('abort', () => wire.close(), { once: true });
+    const responseBody = new ResponseBody();
+    signal?.addEventListener('abort', () => responseBody.close(), { once: true });
     let head: Head | undefined;
-    const dispatcher = agent.compose(tapped(wire, (status, got) => (head = { status, headers: got })));
-    // The two declare the same web types apart from each other.
+    const dispatcher = agent.compose(divertBody(responseBody, (status, headers) => (head = { status, headers })));
+    // undici and TypeScript's library each declare the same web types, and these do not match.
     await undiciFetch(url, { method, body, signal, headers: sent, dispatcher } as Parameters<typeof undiciFetch>[1]);
-    if (head === undefined) throw new Error('an answer without a head');
-    if (head.status < 200 || head.status > 299) throw new RefusedAnswer({ ...head, body: wire });
+    if (head === undefined) throw new Error('a response without a head');
+    if (head.status < 200 || head.status > 299) throw new HttpStatusError({ ...head, body: responseBody });
     const response = new Response(null, head);
-    bodies.set(response, wire);
+    bodies.set(response, responseBody);
     return response;
   };
   return {
     fetch: fetch as typeof globalThis.fetch,
     bodyOf: (response) => {
       const body = bodies.get(response);
-      if (body === undefined) throw new Error('an answer of another connection');
+      if (body === undefined) throw new Error('a response of another connection');
       return body;
     },
     close: () => agent.close(),
@@ -71,11 +73,10 @@ export function openConnection({ connectTimeoutMs }: { readonly connectTimeoutMs
 }
 
 /**
- * A body that only the end of the connection ends (HTTP/1.0, `connection: close`) is ended normally by undici when
- * the connection is *reset*: a courtesy to macOS that it bases on the code. Under another name a reset stays one.
+ * Renames the error code of a reset. Where only the end of the connection ends a body (HTTP/1.0, `connection: close`),
+ * undici takes an `ECONNRESET` for the normal end, because macOS reports some normal ends so. Under another code a
+ * reset is an error there too.
  */
-export const resetCode = 'SOCKET_RESET';
-
 function connector(timeout: number): buildConnector.connector {
   const connect = buildConnector({ timeout, allowH2: false });
   return (options, callback) => {
@@ -83,7 +84,7 @@ function connector(timeout: number): buildConnector.connector {
       const [error, socket] = result;
       if (error === null) {
         socket.prependListener('error', (broken: NodeJS.ErrnoException) => {
-          if (broken.code === 'ECONNRESET') broken.code = resetCode;
+          if (broken.code === 'ECONNRESET') broken.code = maskedResetCode;
         });
       }
       callback(...result);
@@ -92,13 +93,14 @@ function connector(timeout: number): buildConnector.connector {
 }
 
 /**
- * Gives `fetch` the head of an empty 200 and the body to `wire`. Before the head, errors are `fetch`'s to report, and
- * it may abort. After that it may not: it would, once its own answer, of which we keep nothing, is collected as garbage.
+ * Sends the body to `body` and shows `fetch` an empty 200 instead. Until the head has arrived `fetch` may abort the
+ * request and reports its errors. After that it may not abort: it would do so as soon as its own Response, of which
+ * nothing is kept here, is collected as garbage.
  */
-function tapped(wire: WireBody, onHead: (status: number, headers: Headers) => void): Dispatcher.DispatcherComposeInterceptor {
+function divertBody(body: ResponseBody, onHead: (status: number, headers: Headers) => void): Dispatcher.DispatcherComposeInterceptor {
   return (dispatch) => (options, handler) => {
     let hasHead = false;
-    const quiet = (controller: Dispatcher.DispatchController): Dispatcher.DispatchController => ({
+    const controllerForFetch = (controller: Dispatcher.DispatchController): Dispatcher.DispatchController => ({
       abort: (reason) => {
         if (!hasHead) controller.abort(reason);
       },
@@ -112,22 +114,22 @@ function tapped(wire: WireBody, onHead: (status: number, headers: Headers) => vo
     });
     return dispatch(options, {
       onRequestStart: (controller, context) => {
-        wire.attach(controller);
-        handler.onRequestStart?.(quiet(controller), context);
+        body.attach(controller);
+        handler.onRequestStart?.(controllerForFetch(controller), context);
       },
       onResponseStart: (controller, status, headers) => {
-        // 103 and its like come before the head.
+        // An interim head, such as 103 Early Hints: the real one follows.
         if (status < 200) return;
         hasHead = true;
-        const told = readHeaders.flatMap((name): [string, string][] => [headers[name] ?? []].flat().map((value) => [name, value]));
-        onHead(status, new Headers(told));
-        handler.onResponseStart?.(quiet(controller), 200, {}, '');
-        handler.onResponseEnd?.(quiet(controller), {});
+        const kept = keptHeaders.flatMap((name): [string, string][] => [headers[name] ?? []].flat().map((value) => [name, value]));
+        onHead(status, new Headers(kept));
+        handler.onResponseStart?.(controllerForFetch(controller), 200, {}, '');
+        handler.onResponseEnd?.(controllerForFetch(controller), {});
       },
-      onResponseData: (_controller, chunk) => wire.push(chunk),
-      onResponseEnd: () => wire.finish(),
+      onResponseData: (_controller, chunk) => body.push(chunk),
+      onResponseEnd: () => body.finish(),
       onResponseError: (controller, error) => {
-        wire.finish(error);
+        body.finish(error);
         if (!hasHead) handler.onResponseError?.(controller, error);
       },
     });

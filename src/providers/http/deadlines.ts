@@ -1,67 +1,68 @@
 /**
- * The clocks of one request: the first event, the silence after it, the wait for usage after the proof.
+ * The deadlines of one request, one at a time: the first event, the next event, usage after the finish.
  *
- * They run only while we wait for the wire: a caller that is slow to take a piece does not make the model late.
- * One timer looks now and then, so a token costs a reading of the clock and no timer.
+ * They run only while the network is waited for: a caller that is slow to take an event does not make the model late.
+ * `restart` stores the time and keeps the running timer, which looks at the stored time when it fires: so a token
+ * costs a reading of the clock and no timer.
  */
 
-export type Awaited = 'first_event' | 'next_event' | 'usage';
+/** Also the `detail` of a `model_timeout`. */
+export type DeadlineName = 'first_event' | 'next_event' | 'usage';
 
 /** The longest that `setTimeout` can hold. */
 const longestTimerMs = 2_147_483_647;
 
 export class Deadlines implements Disposable {
-  readonly #limitsMs: Readonly<Record<Awaited, number>>;
-  readonly #onPassed: () => void;
-  #awaited: Awaited = 'first_event';
+  readonly #limitsMs: Readonly<Record<DeadlineName, number>>;
+  readonly #onExpired: () => void;
+  #current: DeadlineName = 'first_event';
   #sinceMs = performance.now();
-  #isHeld = false;
+  #isPaused = false;
   #timer: NodeJS.Timeout | undefined;
-  #passed: Awaited | undefined;
+  #expired: DeadlineName | undefined;
 
-  /** The first of them runs from here. */
-  constructor(limitsMs: Readonly<Record<Awaited, number>>, onPassed: () => void) {
+  /** `first_event` runs from here. */
+  constructor(limitsMs: Readonly<Record<DeadlineName, number>>, onExpired: () => void) {
     this.#limitsMs = limitsMs;
-    this.#onPassed = onPassed;
-    this.#lookIn(limitsMs.first_event);
+    this.#onExpired = onExpired;
+    this.#schedule(limitsMs.first_event);
   }
 
-  /** The one that has passed. */
-  get passed(): Awaited | undefined {
-    return this.#passed;
+  get expired(): DeadlineName | undefined {
+    return this.#expired;
   }
 
-  /** Stops the clock while the caller has the word. */
-  hold(): void {
-    this.#isHeld = true;
+  /** Stops the clock while the caller handles events. */
+  pause(): void {
+    this.#isPaused = true;
   }
 
-  /** Starts the clock anew. */
-  expect(awaited: Awaited): void {
-    this.#isHeld = false;
+  /** Starts the clock from zero, for this deadline. */
+  restart(name: DeadlineName): void {
+    this.#isPaused = false;
     this.#sinceMs = performance.now();
-    if (awaited === this.#awaited) return;
-    this.#awaited = awaited;
+    if (name === this.#current) return;
+    this.#current = name;
     clearTimeout(this.#timer);
-    this.#lookIn(this.#limitsMs[awaited]);
+    this.#schedule(this.#limitsMs[name]);
   }
 
   [Symbol.dispose](): void {
     clearTimeout(this.#timer);
   }
 
-  #lookIn(ms: number): void {
-    this.#timer = setTimeout(() => this.#look(), Math.min(Math.ceil(ms), longestTimerMs));
+  #schedule(ms: number): void {
+    this.#timer = setTimeout(() => this.#check(), Math.min(Math.ceil(ms), longestTimerMs));
   }
 
-  #look(): void {
-    const limitMs = this.#limitsMs[this.#awaited];
-    const leftMs = this.#isHeld ? limitMs : this.#sinceMs + limitMs - performance.now();
+  #check(): void {
+    const limitMs = this.#limitsMs[this.#current];
+    const leftMs = this.#isPaused ? limitMs : this.#sinceMs + limitMs - performance.now();
     if (leftMs > 0) {
-      this.#lookIn(leftMs);
+      this.#schedule(leftMs);
     } else {
-      this.#passed = this.#awaited;
-      this.#onPassed();
+      this.#expired = this.#current;
+      this.#onExpired();
     }
   }
 }

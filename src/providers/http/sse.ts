@@ -1,9 +1,9 @@
 /**
- * Server-sent events out of bytes, however these are cut. The hot path: one call a chunk, one callback an event.
+ * Reads server-sent events out of bytes, wherever the chunks are cut. On the hot path: one call a chunk, one callback
+ * an event.
  */
 import { createParser } from 'eventsource-parser';
-import { modelFailure } from '../failures/model-failure.ts';
-import { ProviderError } from '../provider.ts';
+import { protocolError } from '../failures/model-failure.ts';
 
 export interface SseEvent {
   /** The `event:` field, if there was one. */
@@ -11,7 +11,7 @@ export interface SseEvent {
   readonly data: string;
 }
 
-/** A line, or an event of many lines, that is longer is no event of a model. In UTF-16 units, so 8 MiB at least. */
+/** A longer line, or event of many lines, is a `provider_protocol` failure. In UTF-16 units, so 8 MiB at least. */
 const longestEvent = 8 * 1_024 * 1_024;
 
 export class SseReader {
@@ -24,25 +24,25 @@ export class SseReader {
       this.#onEvent(event);
     },
     onError: (error) => {
-      if (error.type === 'max-buffer-size-exceeded') throw notThisApi('event_too_long');
+      if (error.type === 'max-buffer-size-exceeded') throw protocolError('event_too_long');
       if (error.type !== 'unknown-field') return;
-      // Older llama.cpp tells its errors in a field of that name.
+      // Older llama.cpp sends its errors as a field of this name instead of an event.
       if (error.field === 'error') this.#onEvent({ event: 'error', data: error.value ?? '' });
-      else this.#hasStrangeLines = true;
+      else this.#hasUnknownFields = true;
     },
   });
   #hasEvents = false;
-  #hasStrangeLines = false;
+  #hasUnknownFields = false;
   #isSniffed = false;
 
-  /** @param onEvent may throw; the reader is of no use after that. */
+  /** @param onEvent may throw; the reader must not be used after that. */
   constructor(onEvent: (event: SseEvent) => void) {
     this.#onEvent = onEvent;
   }
 
-  /** Were there lines, but none of an event stream? */
-  get isGarbage(): boolean {
-    return this.#hasStrangeLines && !this.#hasEvents;
+  /** Whether lines came, but not one event. */
+  get isNoEventStream(): boolean {
+    return this.#hasUnknownFields && !this.#hasEvents;
   }
 
   /** Throws `ProviderError` (`provider_protocol`), and whatever `onEvent` throws. */
@@ -52,15 +52,11 @@ export class SseReader {
     this.#parser.feed(text);
   }
 
-  /** A page or a JSON answer under the name of an event stream: told at once, rather than by a deadline. */
+  /** Recognises an HTML page or a JSON body sent as `text/event-stream` by its first character, instead of waiting for a deadline. */
   #sniff(text: string): void {
     const first = /\S/.exec(text)?.[0];
     if (first === undefined) return;
     this.#isSniffed = true;
-    if (first === '<' || first === '{' || first === '[') throw notThisApi('no_event_stream');
+    if (first === '<' || first === '{' || first === '[') throw protocolError('no_event_stream');
   }
-}
-
-export function notThisApi(detail: string, providerMessage?: string): ProviderError {
-  return new ProviderError(modelFailure('provider_protocol', { detail, providerMessage }));
 }

@@ -1,16 +1,15 @@
-/** A transcript as the messages of Chat Completions. Pure. */
+/** Turns the items of a conversation into the messages of Chat Completions. Pure. */
 import type {
   ChatCompletionContentPart,
   ChatCompletionMessageFunctionToolCall,
   ChatCompletionMessageParam,
 } from 'openai/resources/chat/completions';
 import type { InputMessage, InputPart, Item, MessagePart } from '../../domain/item.ts';
-import { omitNullish } from './omit-nullish.ts';
-import { placeholderText } from './placeholder-text.ts';
+import { omitNullish, placeholderText } from './request-parts.ts';
 
 type Part = InputPart | MessagePart;
 
-export function messagesOf(items: readonly Item[]): ChatCompletionMessageParam[] {
+export function chatMessages(items: readonly Item[]): ChatCompletionMessageParam[] {
   const messages: ChatCompletionMessageParam[] = [];
   for (const item of items) {
     switch (item.type) {
@@ -24,11 +23,11 @@ export function messagesOf(items: readonly Item[]): ChatCompletionMessageParam[]
         messages.push({
           role: 'tool',
           tool_call_id: item.call_id,
-          content: typeof item.output === 'string' ? item.output : asText(item.output),
+          content: typeof item.output === 'string' ? item.output : joinedText(item.output),
         });
         break;
       case 'reasoning':
-        // Chat servers expect the reasoning of earlier answers to be left out.
+        // Chat servers expect the reasoning of earlier turns to be left out.
         break;
       default:
         return item satisfies never;
@@ -38,16 +37,16 @@ export function messagesOf(items: readonly Item[]): ChatCompletionMessageParam[]
 }
 
 function messageOf({ role, content }: InputMessage): ChatCompletionMessageParam {
-  // `developer` is a role of OpenAI's alone; `system` is known everywhere.
-  if (role !== 'user') return { role: role === 'developer' ? 'system' : role, content: asText(content) };
+  // Only OpenAI knows the role `developer`; every server knows `system`.
+  if (role !== 'user') return { role: role === 'developer' ? 'system' : role, content: joinedText(content) };
   const parts = content.map(partOf);
-  // Many servers know texts only; whoever sends an image has one that knows more.
-  return { role, content: parts.every(({ type }) => type === 'text') ? asText(content) : parts };
+  // Many servers take content only as a string: parts are sent only where there is an image or a file.
+  return { role, content: parts.every(({ type }) => type === 'text') ? joinedText(content) : parts };
 }
 
 function partOf(part: Part): ChatCompletionContentPart {
   if (part.type === 'input_image' && part.image_url !== undefined && part.file_id === undefined) {
-    // `auto` is what an image without it gets, and not every server knows the word.
+    // `auto` is the default, and not every server knows the value.
     const detail = part.detail === 'auto' ? {} : { detail: part.detail };
     return { type: 'image_url', image_url: { url: part.image_url, ...detail } };
   }
@@ -58,17 +57,17 @@ function partOf(part: Part): ChatCompletionContentPart {
   return { type: 'text', text: textOfPart(part) };
 }
 
-function asText(parts: readonly Part[]): string {
+function joinedText(parts: readonly Part[]): string {
   return parts.map(textOfPart).join('');
 }
 
-/** A refusal is what the assistant said: as text, for few servers have another place for it. */
+/** A refusal becomes text: few servers take it in any other form. */
 function textOfPart(part: Part): string {
   if (part.type === 'refusal') return part.refusal;
   return part.type === 'input_image' || part.type === 'input_file' ? placeholderText(part) : part.text;
 }
 
-/** The calls of one answer are one message, the text before them its content. */
+/** The tool calls of one step belong into one message, together with the text before them. */
 function addCall(messages: ChatCompletionMessageParam[], call: ChatCompletionMessageFunctionToolCall): void {
   const last = messages.at(-1);
   if (last?.role === 'assistant') last.tool_calls = [...(last.tool_calls ?? []), call];

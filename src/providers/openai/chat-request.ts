@@ -1,4 +1,4 @@
-/** A prompt as a Chat Completions request. Pure. What this API cannot say is refused before (`unsupported.ts`). */
+/** Builds a Chat Completions request. Pure. Settings that this API does not have were rejected before (`domain/provider-capabilities.ts`). */
 import type {
   ChatCompletionCreateParamsStreaming,
   ChatCompletionMessageParam,
@@ -7,8 +7,8 @@ import type {
 } from 'openai/resources/chat/completions';
 import type { ModelRequest } from '../../domain/model.ts';
 import type { FunctionTool, ResponseSettings, TextFormat, ToolChoice } from '../../domain/response-settings.ts';
-import { messagesOf } from './chat-messages.ts';
-import { omitNullish } from './omit-nullish.ts';
+import { chatMessages } from './chat-messages.ts';
+import { omitNullish } from './request-parts.ts';
 
 type Request = ChatCompletionCreateParamsStreaming;
 
@@ -17,7 +17,7 @@ export function chatRequest({ settings, items }: ModelRequest, isOpenAiHost: boo
   const system: ChatCompletionMessageParam[] = instructions === null ? [] : [{ role: 'system', content: instructions }];
   return {
     model,
-    messages: [...system, ...messagesOf(items)],
+    messages: [...system, ...chatMessages(items)],
     stream: true,
     stream_options: { include_usage: true },
     ...omitNullish({
@@ -31,7 +31,7 @@ export function chatRequest({ settings, items }: ModelRequest, isOpenAiHost: boo
       [isOpenAiHost ? 'max_completion_tokens' : 'max_tokens']: max_output_tokens,
       response_format: responseFormat(settings.text.format),
       verbosity: settings.text.verbosity,
-      // Which words there are is the provider's to say: new ones come with new models.
+      // Passed on unchecked: new models bring new values, and the provider rejects what it does not know.
       reasoning_effort: settings.reasoning.effort as Request['reasoning_effort'],
       service_tier: settings.service_tier as Request['service_tier'],
       safety_identifier: settings.safety_identifier,
@@ -50,8 +50,8 @@ function toolSettings({ tools, tool_choice, parallel_tool_calls }: ResponseSetti
       ...omitNullish({ tool_choice: tool_choice === null ? null : choiceOf(tool_choice), parallel_tool_calls }),
     };
   }
-  // Without tools OpenAI refuses both, and clients send them all the same. What no tools mean anyway needs no word;
-  // a call that is demanded does, so that the provider says what is missing.
+  // Without tools OpenAI rejects both settings, though many clients send them. `auto` and `none` change nothing and are
+  // left out; a demanded call is sent, so that the provider's error names what is missing.
   return tool_choice === null || tool_choice === 'auto' || tool_choice === 'none' ? {} : { tool_choice: choiceOf(tool_choice) };
 }
 

@@ -1,8 +1,8 @@
-/** The `openai` client with its own retries, deadlines, log and environment switched off: each has an owner here. */
+/** The `openai` client without its own retries, deadlines, log and reading of the environment: turnkeep decides all of these. */
 import OpenAI from 'openai';
 import type { Connection } from '../http/connection.ts';
 
-/** Sent when no key is configured: many local servers want none, and the client refuses to run without. */
+/** Sent when no key is configured: many local servers need none, but the client throws without one. */
 export const noKey = 'none';
 
 export const openAiBaseUrl = 'https://api.openai.com/v1';
@@ -19,7 +19,7 @@ export function openAiClient({ baseUrl, apiKey, connection }: ClientOptions): Op
   return new OpenAI({
     baseURL: baseUrl,
     apiKey,
-    // null, not undefined: for what is undefined the client looks into the environment.
+    // null, not undefined: for undefined options the client reads the environment.
     adminAPIKey: null,
     organization: null,
     project: null,
@@ -33,7 +33,7 @@ export function openAiClient({ baseUrl, apiKey, connection }: ClientOptions): Op
   });
 }
 
-/** OpenAI's own host, also a regional one. */
+/** Whether this is OpenAI's own host, or a regional one of theirs. */
 export function isOpenAi(baseUrl: string): boolean {
   return URL.canParse(baseUrl) && /(?:^|\.)openai\.com$/.test(new URL(baseUrl).hostname);
 }

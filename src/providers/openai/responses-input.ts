@@ -1,18 +1,17 @@
-/** A transcript as the `input` of the Responses API. Pure. */
+/** Turns the items of a conversation into the `input` of the Responses API. Pure. */
 import type {
   ResponseFunctionCallOutputItem,
   ResponseInputItem,
   ResponseInputMessageContentList,
 } from 'openai/resources/responses/responses';
 import type { InputMessage, InputPart, Item, MessagePart } from '../../domain/item.ts';
-import { omitNullish } from './omit-nullish.ts';
-import { placeholderText } from './placeholder-text.ts';
+import { omitNullish, placeholderText } from './request-parts.ts';
 
 type Part = InputPart | MessagePart;
 type Content = ResponseInputMessageContentList[number] & ResponseFunctionCallOutputItem;
 
-/** Without ids: ours mean nothing to the provider, and one it does not know is an error to it. */
-export function inputOf(item: Item): ResponseInputItem[] {
+/** Ids are left out: they are ours, and the provider rejects ids that it does not know. */
+export function responsesInputOf(item: Item): ResponseInputItem[] {
   switch (item.type) {
     case 'message':
       return [messageOf(item)];
@@ -23,9 +22,9 @@ export function inputOf(item: Item): ResponseInputItem[] {
       return [{ type: 'function_call_output', call_id, output: typeof output === 'string' ? output : output.map(contentOf) }];
     }
     case 'reasoning': {
-      // A provider that stores nothing can read its own reasoning only where it is all there, encrypted.
+      // With `store: false` the provider can only read its reasoning from the encrypted content.
       const { encrypted_content, summary } = item;
-      // Empty, as llama.cpp writes it, is none.
+      // llama.cpp sends an empty string for none.
       if (encrypted_content === undefined || encrypted_content === '') return [];
       return [{ type: 'reasoning', summary: [...summary], encrypted_content } as ResponseInputItem];
     }
@@ -34,12 +33,12 @@ export function inputOf(item: Item): ResponseInputItem[] {
   }
 }
 
-/** A message that is only text is sent as such: every server knows that. */
+/** A message of texts alone is sent as a string, the form that every server takes. */
 function messageOf({ role, content }: InputMessage): ResponseInputItem {
   const texts = content.map((part) => (part.type === 'input_text' || part.type === 'output_text' ? part.text : undefined));
   if (texts.every((text) => text !== undefined)) return { type: 'message', role, content: texts.join('') };
   if (role !== 'assistant') return { type: 'message', role, content: content.map(contentOf) };
-  return { type: 'message', role, content: content.map(saidOf) } as ResponseInputItem;
+  return { type: 'message', role, content: content.map(assistantContentOf) } as ResponseInputItem;
 }
 
 function contentOf(part: Part): Content {
@@ -62,7 +61,7 @@ function contentOf(part: Part): Content {
   }
 }
 
-function saidOf(part: Part): { type: 'output_text'; text: string; annotations: [] } | { type: 'refusal'; refusal: string } {
+function assistantContentOf(part: Part): { type: 'output_text'; text: string; annotations: [] } | { type: 'refusal'; refusal: string } {
   if (part.type === 'refusal') return { type: 'refusal', refusal: part.refusal };
   const text = part.type === 'input_image' || part.type === 'input_file' ? placeholderText(part) : part.text;
   return { type: 'output_text', text, annotations: [] };

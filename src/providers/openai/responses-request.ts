@@ -1,19 +1,19 @@
-/** A prompt as a request of the Responses API. Pure. Nothing is stored there: the transcript is ours. */
+/** Builds a request of the Responses API. Pure. Always `store: false`: turnkeep has the conversation itself. */
 import type { ResponseCreateParamsStreaming, ResponseTextConfig, Tool } from 'openai/resources/responses/responses';
 import type { ReasoningEffort } from 'openai/resources/shared';
 import { asksFor, encryptedReasoning, type ModelRequest } from '../../domain/model.ts';
 import type { FunctionTool, ResponseSettings, ToolChoice } from '../../domain/response-settings.ts';
-import { inputOf } from './responses-input.ts';
-import { omitNullish } from './omit-nullish.ts';
+import { omitNullish } from './request-parts.ts';
+import { responsesInputOf } from './responses-input.ts';
 
-/** The two penalties are Open Responses' own. */
+/** The two penalties exist in Open Responses only. */
 type Request = ResponseCreateParamsStreaming & { presence_penalty?: number; frequency_penalty?: number };
 
 export function responsesRequest({ settings, items }: ModelRequest): Request {
   const { tools } = settings;
   return {
     model: settings.model,
-    input: items.flatMap(inputOf),
+    input: items.flatMap(responsesInputOf),
     stream: true,
     store: false,
     ...omitNullish({
@@ -30,9 +30,9 @@ export function responsesRequest({ settings, items }: ModelRequest): Request {
       parallel_tool_calls: settings.parallel_tool_calls,
       reasoning: orNull(omitNullish({ effort: settings.reasoning.effort as ReasoningEffort, summary: settings.reasoning.summary })),
       truncation: settings.truncation,
-      // Of what can be included, this alone is not a matter of tools that are not offered here.
+      // The other values of `include` concern tools of the provider's own, which are not offered here.
       include: asksFor(settings, encryptedReasoning) ? [encryptedReasoning] : null,
-      // Which words there are is the provider's to say: new ones come with new models.
+      // Passed on unchecked: new models bring new values, and the provider rejects what it does not know.
       service_tier: settings.service_tier as Request['service_tier'],
       safety_identifier: settings.safety_identifier,
       prompt_cache_key: settings.prompt_cache_key,
@@ -49,7 +49,7 @@ function textOf({ format, verbosity }: ResponseSettings['text']): ResponseTextCo
   return { format: { ...rest, ...omitNullish({ description, strict }) }, ...omitNullish({ verbosity }) };
 }
 
-/** `parameters` is a key that the API requires, null for none; `strict` has a default of the provider's own. */
+/** The API requires `parameters`, with null for none; `strict` is left out, so that the provider's default holds. */
 function toolOf({ type, name, parameters, description, strict }: FunctionTool): Tool {
   return { type, name, parameters, ...omitNullish({ description, strict }) } as Tool;
 }

@@ -1,24 +1,22 @@
 /**
- * The answer of a model as it comes in: what both APIs have in common. A dialect reads events, and says what they
- * show (`show`) and prove (`prove`). No I/O: the same events give the same pieces.
+ * The base of both APIs' parsers: reads the events of one stream into `ModelEvent`s. No I/O: the same events give the
+ * same deltas. `stream-response.ts` drives it.
  */
 import type { ModelDelta, ModelEvent, ModelFinish } from '../../domain/model.ts';
 import { startsStep } from '../../domain/model.ts';
 import type { Usage } from '../../domain/response.ts';
-import { asRecord, type JsonRecord, parsedOrUndefined } from '../json.ts';
-import { modelFailure } from '../failures/model-failure.ts';
+import { modelFailure, protocolError } from '../failures/model-failure.ts';
+import type { SseEvent } from '../http/sse.ts';
+import { asRecord, type JsonRecord, parseJson } from '../json.ts';
 import { ProviderError } from '../provider.ts';
-import { notThisApi, type SseEvent } from '../http/sse.ts';
 
 export abstract class StreamParser {
-  /** Has anything been shown? From then on nothing is asked again (T2). */
-  hasStarted = false;
-  /** Has the provider proved the end (T8)? From then on the wire changes nothing. */
-  hasProof = false;
-  /** Nothing more is to be read. */
+  /** Whether the provider has said how the response ended (T8). What happens to the connection after that is ignored. */
+  hasFinish = false;
+  /** Whether the rest of the stream is of no interest: finish and usage have come, or `[DONE]`. */
   isOver = false;
   usage: Usage | undefined;
-  /** Events came, and none of them was of this API: asking again cannot help. */
+  /** Whether events came, but none of this API: a retry cannot help. */
   get isForeign(): boolean {
     return this.#hasEvents && !this.#hasOwnEvents;
   }
@@ -26,37 +24,39 @@ export abstract class StreamParser {
   #hasEvents = false;
   #hasOutput = false;
 
-  /** Appends what the event shows or proves. Throws `ProviderError`; what was appended before stays valid. */
+  /** Appends the event's deltas, or finish, to `out`. Throws `ProviderError`; what was appended before that stays valid. */
   abstract read(event: SseEvent, out: ModelEvent[]): void;
 
-  protected show(delta: ModelDelta, out: ModelEvent[]): void {
+  /** Appends a delta, unless it is empty. */
+  protected emitDelta(delta: ModelDelta, out: ModelEvent[]): void {
     if (!startsStep(delta)) return;
-    this.hasStarted = true;
     if (delta.type !== 'reasoning') this.#hasOutput = true;
     out.push({ type: 'delta', delta });
   }
 
-  /** Starts nothing and is no output: only the provider can read it. */
-  protected keep(delta: ModelDelta & { readonly type: 'encrypted_reasoning' }, out: ModelEvent[]): void {
+  /** Apart from `emitDelta`, because encrypted reasoning neither starts a step nor counts as output. */
+  protected emitEncryptedReasoning(delta: ModelDelta & { readonly type: 'encrypted_reasoning' }, out: ModelEvent[]): void {
     if (delta.text !== '') out.push({ type: 'delta', delta });
   }
 
-  /** Counts an event. Throws `ProviderError` at once where it is of the other API: a whole answer of that proves nothing here. */
-  protected meet(isOwn: boolean, other: 'chat' | 'responses' | undefined): void {
+  /** To be called for each event. Throws `ProviderError` if the first events are of the other API, rather than read it to the end. */
+  protected checkApi(isOwn: boolean, other: 'chat' | 'responses' | undefined): void {
     this.#hasEvents = true;
     if (isOwn) this.#hasOwnEvents = true;
-    else if (other !== undefined && !this.#hasOwnEvents) throw notThisApi(`speaks_${other}`);
+    else if (other !== undefined && !this.#hasOwnEvents) throw protocolError(`speaks_${other}`);
   }
 
-  protected prove(proof: ModelFinish, out: ModelEvent[]): void {
-    if (proof.status === 'completed' && !this.#hasOutput) throw new ProviderError(modelFailure('empty_response'));
-    this.hasProof = true;
-    out.push({ type: 'proof', proof });
+  /** Throws `ProviderError` if the response is complete but has neither text nor refusal nor tool call. */
+  protected emitFinish(finish: ModelFinish, out: ModelEvent[]): void {
+    if (finish.status === 'completed' && !this.#hasOutput) throw new ProviderError(modelFailure('empty_response'));
+    this.hasFinish = true;
+    out.push({ type: 'finish', finish });
   }
 }
 
-export function jsonOf(data: string): JsonRecord {
-  const json = asRecord(parsedOrUndefined(data));
-  if (json === undefined) throw notThisApi('broken_json');
+/** The data of an event. Throws `ProviderError` if it is no JSON object. */
+export function parseJsonObject(data: string): JsonRecord {
+  const json = asRecord(parseJson(data));
+  if (json === undefined) throw protocolError('broken_json');
   return json;
 }

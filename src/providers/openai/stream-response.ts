@@ -1,138 +1,149 @@
 /**
- * Sends one request and tells its answer: the loop both dialects share, and the one place where trouble becomes a
- * `ProviderError`.
+ * Sends one request and yields the events of its response: the loop that both APIs share, and the place where every
+ * error of a request becomes a `ProviderError`.
  */
 import { type ModelEvent, type ModelFailure, startsStep } from '../../domain/model.ts';
 import type { Usage } from '../../domain/response.ts';
-import type { StreamParser } from './stream-parser.ts';
-import { Call } from '../http/call.ts';
-import { failureOfTransport, linkOf } from '../failures/classify.ts';
-import { RefusedAnswer } from '../http/connection.ts';
-import { parsedOrUndefined } from '../json.ts';
-import { modelFailure, withoutKeys } from '../failures/model-failure.ts';
-import { type ProviderCallNotes, ProviderError, type ProviderLimits } from '../provider.ts';
-import { notThisApi, SseReader } from '../http/sse.ts';
-import { statedError } from '../failures/stated-error.ts';
+import { readErrorBody } from '../failures/error-body.ts';
+import { modelFailure, protocolError, redactKeys } from '../failures/model-failure.ts';
 import { failureOfStatus } from '../failures/status-failure.ts';
-import type { WireBody } from '../http/body.ts';
+import { failureOfTransport, findCause } from '../failures/transport-failure.ts';
+import type { ResponseBody } from '../http/body.ts';
+import { HttpStatusError } from '../http/connection.ts';
+import { HttpExchange } from '../http/exchange.ts';
+import { SseReader } from '../http/sse.ts';
+import { parseJson } from '../json.ts';
+import { type ProviderCallbacks, ProviderError, type ProviderLimits } from '../provider.ts';
+import type { StreamParser } from './stream-parser.ts';
 
-export interface Ask {
+export interface StreamResponseOptions {
   /** Sends the one request. */
-  readonly send: (signal: AbortSignal) => Promise<{ readonly headers: Headers; readonly body: WireBody }>;
-  readonly answer: StreamParser;
+  readonly send: (signal: AbortSignal) => Promise<{ readonly headers: Headers; readonly body: ResponseBody }>;
+  readonly parser: StreamParser;
   readonly limits: ProviderLimits;
   readonly signal: AbortSignal;
-  readonly notes: ProviderCallNotes;
-  /** Removed from what the provider says. */
+  readonly callbacks: ProviderCallbacks;
+  /** Removed from the provider's error messages. */
   readonly apiKey: string;
 }
 
-export async function* streamAnswer(ask: Ask): AsyncGenerator<ModelEvent, void, undefined> {
-  const { answer, signal } = ask;
-  using call = new Call(ask.limits, signal);
+/** Throws as `Provider.stream` does. */
+export async function* streamResponse(options: StreamResponseOptions): AsyncGenerator<ModelEvent, void, undefined> {
+  const { parser, limits, signal, callbacks, apiKey } = options;
+  using exchange = new HttpExchange(limits, signal);
+  let hasStarted = false;
   try {
-    const { headers, body } = await ask.send(call.signal);
-    call.answered(body);
-    noteRequestId(headers, ask.notes);
-    await demandEventStream(headers, body, call);
+    const { headers, body } = await options.send(exchange.signal);
+    exchange.attachBody(body);
+    reportRequestId(headers, callbacks);
+    await requireEventStream(headers, body, exchange);
     const events: ModelEvent[] = [];
-    let told: Usage | undefined;
+    let reportedUsage: Usage | undefined;
     const sse = new SseReader((event) => {
-      if (!answer.isOver) answer.read(event, events);
+      if (!parser.isOver) parser.read(event, events);
     });
-    while (!answer.isOver) {
+    while (!parser.isOver) {
       const bytes = body.take();
       if (bytes === undefined) {
         if (await body.hasMore()) continue;
         break;
       }
-      let trouble: unknown;
+      let readError: unknown;
       try {
         sse.push(bytes);
       } catch (error) {
-        // After what came before it has been told.
-        trouble = error;
+        // Thrown below, after the events that came before it have been yielded.
+        readError = error;
       }
-      told = tellUsage(answer, told, ask.notes);
+      hasStarted ||= events.some(isStart);
+      reportedUsage = reportUsage(parser, reportedUsage, callbacks);
       if (events.length > 0) {
-        const isAwaited = events.some(endsTheWait);
-        if (isAwaited) call.deadlines.hold();
+        const isProgress = events.some(resetsDeadline);
+        if (isProgress) exchange.deadlines.pause();
         for (const event of events) {
           yield event;
           signal.throwIfAborted();
         }
         events.length = 0;
-        if (isAwaited) call.deadlines.expect(answer.hasProof ? 'usage' : 'next_event');
+        if (isProgress) exchange.deadlines.restart(parser.hasFinish ? 'usage' : 'next_event');
       }
-      if (trouble !== undefined) throw trouble;
+      if (readError !== undefined) throw readError;
     }
-    if (!answer.hasProof) throw new ProviderError(endedWithoutProof(answer, sse));
+    if (!parser.hasFinish) throw new ProviderError(failureOfEarlyEnd(hasStarted, parser, sse));
   } catch (error) {
-    // What a cancel is, the caller's own signal alone decides; and it may come while the body of an error is read.
-    const failure = signal.aborted ? undefined : await failureOf(error, ask, call);
+    // Only the caller's own signal tells a cancel from a failure, and it may abort while an error's body is read.
+    const failure = signal.aborted ? undefined : await toModelFailure(error, { exchange, callbacks, apiKey, hasStarted });
     signal.throwIfAborted();
-    if (!answer.hasProof && failure !== undefined) throw new ProviderError(failure);
+    if (!parser.hasFinish && failure !== undefined) throw new ProviderError(failure);
   }
   signal.throwIfAborted();
-  call.leave();
-  if (answer.usage !== undefined) yield { type: 'usage', usage: answer.usage };
+  exchange.releaseBody();
+  if (parser.usage !== undefined) yield { type: 'usage', usage: parser.usage };
 }
 
-/** What to tell of an error. Without an `answer`: nothing of it has been shown. */
-export async function failureOf(
-  error: unknown,
-  { answer, notes, apiKey }: Pick<Ask, 'notes' | 'apiKey'> & { readonly answer?: StreamParser },
-  call: Call,
-): Promise<ModelFailure> {
-  const hasStarted = answer?.hasStarted ?? false;
-  const failure = await classified(error, hasStarted, notes, call);
-  const final = hasStarted && failure.busy !== undefined ? { ...failure, busy: { ...failure.busy, final: true } } : failure;
-  return withoutKeys(final, apiKey);
+interface FailedExchange {
+  readonly exchange: HttpExchange;
+  readonly callbacks: ProviderCallbacks;
+  readonly apiKey: string;
+  /** Whether the response had started its step. */
+  readonly hasStarted: boolean;
 }
 
-async function classified(error: unknown, hasStarted: boolean, notes: ProviderCallNotes, call: Call): Promise<ModelFailure> {
-  const { passed } = call.deadlines;
-  if (passed !== undefined) return modelFailure('model_timeout', { detail: passed });
+/** Classifies whatever was thrown while a request was sent or its response was read. Keys are removed. */
+export async function toModelFailure(error: unknown, failed: FailedExchange): Promise<ModelFailure> {
+  return redactKeys(await classify(error, failed), failed.apiKey);
+}
+
+async function classify(error: unknown, { exchange, callbacks, hasStarted }: FailedExchange): Promise<ModelFailure> {
+  const { expired } = exchange.deadlines;
+  if (expired !== undefined) return modelFailure('model_timeout', { detail: expired });
   if (error instanceof ProviderError) return error.failure;
-  const refused = linkOf(error, (link) => link instanceof RefusedAnswer);
-  if (refused === undefined) return failureOfTransport(error, hasStarted);
-  noteRequestId(refused.headers, notes);
-  const bodyText = isPacked(refused.headers) ? '' : await call.errorText(refused.body);
-  return failureOfStatus({ status: refused.status, headers: refused.headers, bodyText, nowMs: Date.now() });
+  const statusError = findCause(error, (cause) => cause instanceof HttpStatusError);
+  if (statusError === undefined) return failureOfTransport(error, hasStarted);
+  const { status, headers, body } = statusError;
+  reportRequestId(headers, callbacks);
+  const bodyText = isCompressed(headers) ? '' : await exchange.readErrorText(body);
+  return failureOfStatus({ status, headers, bodyText, nowMs: Date.now() });
 }
 
-/** A server that does not say what it sends is judged by what it sends. */
-async function demandEventStream(headers: Headers, body: WireBody, call: Call): Promise<void> {
+/** Throws `ProviderError` for a content type that is no event stream. A missing one passes: `SseReader` looks at the bytes. */
+async function requireEventStream(headers: Headers, body: ResponseBody, exchange: HttpExchange): Promise<void> {
   const mediaType = (headers.get('content-type') ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '';
   if (/[/+]json$/.test(mediaType)) {
-    // Gateways report errors so. What it says is kept; that it is none of the API's stands.
-    throw notThisApi('json', statedError(parsedOrUndefined(await call.errorText(body))).message);
+    // Some gateways report errors as JSON with status 200. Their message is kept, but no table classifies it.
+    throw protocolError('json', readErrorBody(parseJson(await exchange.readErrorText(body))).message);
   }
-  if (mediaType === 'text/html') throw notThisApi('html');
-  if (isPacked(headers)) throw notThisApi('content_encoding');
+  if (mediaType === 'text/html') throw protocolError('html');
+  if (isCompressed(headers)) throw protocolError('content_encoding');
 }
 
-/** We asked for plain bytes. */
-function isPacked(headers: Headers): boolean {
+/** Although the request accepted only `identity`. */
+function isCompressed(headers: Headers): boolean {
   return (headers.get('content-encoding') ?? 'identity').toLowerCase() !== 'identity';
 }
 
-function endedWithoutProof({ hasStarted, isForeign }: StreamParser, { isGarbage }: SseReader): ModelFailure {
+/** The failure of a stream that ended properly but without a finish. */
+function failureOfEarlyEnd(hasStarted: boolean, { isForeign }: StreamParser, { isNoEventStream }: SseReader): ModelFailure {
   if (hasStarted) return modelFailure('stream_truncated', { detail: 'end_of_stream' });
-  return isGarbage || isForeign ? notThisApi('no_event_stream').failure : modelFailure('transport_failed', { detail: 'end_of_stream' });
+  if (isNoEventStream || isForeign) return protocolError('no_event_stream').failure;
+  return modelFailure('transport_failed', { detail: 'end_of_stream' });
 }
 
-/** What shows nothing resets no deadline. */
-function endsTheWait(event: ModelEvent): boolean {
-  return event.type !== 'delta' || startsStep(event.delta);
+function isStart(event: ModelEvent): boolean {
+  return event.type === 'delta' && startsStep(event.delta);
 }
 
-function tellUsage({ usage }: StreamParser, told: Usage | undefined, notes: ProviderCallNotes): Usage | undefined {
-  if (usage !== undefined && usage !== told) notes.onUsage?.(usage);
+function resetsDeadline(event: ModelEvent): boolean {
+  return event.type !== 'delta' || isStart(event);
+}
+
+/** Calls `onUsage` if the parser has read new usage; returns what is reported by now. */
+function reportUsage({ usage }: StreamParser, reported: Usage | undefined, callbacks: ProviderCallbacks): Usage | undefined {
+  if (usage !== undefined && usage !== reported) callbacks.onUsage?.(usage);
   return usage;
 }
 
-function noteRequestId(headers: Headers, notes: ProviderCallNotes): void {
+function reportRequestId(headers: Headers, callbacks: ProviderCallbacks): void {
   const id = headers.get('x-request-id');
-  if (id !== null && id !== '') notes.onRequestId?.(id.slice(0, 200));
+  if (id !== null && id !== '') callbacks.onRequestId?.(id.slice(0, 200));
 }

@@ -1,4 +1,4 @@
-/** Bytes pushed by a socket, pulled by a parser. Chunks are kept apart until they are asked for: a 32 MB body is copied once. */
+/** A queue of bytes between a socket, which pushes chunks, and a parser, which takes them by length. Chunks are joined only when taken, so a body of 32 MB is copied once. */
 export class ByteReader {
   #chunks: Buffer[] = [];
   #size = 0;
@@ -16,7 +16,7 @@ export class ByteReader {
     this.#wake?.();
   }
 
-  /** The next byte, left where it is. */
+  /** The next byte, without taking it; undefined at the end. */
   async peek(): Promise<number | undefined> {
     while (this.#size === 0) {
       if (this.#isEnded) return undefined;
@@ -25,24 +25,24 @@ export class ByteReader {
     return this.#joined()[0];
   }
 
-  /** Exactly so many bytes, or undefined if the other side ended before. */
+  /** Exactly so many bytes, or undefined if the end came before. */
   async take(bytes: number): Promise<Buffer | undefined> {
     while (this.#size < bytes) {
       if (this.#isEnded) return undefined;
       await this.#more();
     }
     const all = this.#joined();
-    this.#keep(all.subarray(bytes));
+    this.#replace(all.subarray(bytes));
     return all.subarray(0, bytes);
   }
 
-  /** What comes before the delimiter, which is swallowed. For heads and chunk sizes: it looks at all bytes each time. */
-  async until(delimiter: string): Promise<string | undefined> {
+  /** The bytes before the delimiter, which is dropped. It searches all bytes each time: for heads and chunk sizes only. */
+  async takeUntil(delimiter: string): Promise<string | undefined> {
     for (;;) {
       const all = this.#joined();
       const at = all.indexOf(delimiter);
       if (at >= 0) {
-        this.#keep(all.subarray(at + delimiter.length));
+        this.#replace(all.subarray(at + delimiter.length));
         return all.toString('latin1', 0, at);
       }
       if (this.#isEnded) return undefined;
@@ -58,7 +58,7 @@ export class ByteReader {
     return all;
   }
 
-  #keep(rest: Buffer): void {
+  #replace(rest: Buffer): void {
     this.#chunks = [rest];
     this.#size = rest.length;
   }

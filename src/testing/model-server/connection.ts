@@ -1,15 +1,16 @@
-/** One client's connection: reads requests one after the other and plays a script for each. */
+/** One client's connection: reads one request after the other and plays a script for each. */
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { ByteReader } from './byte-reader.ts';
+import { ClientSocket } from './client-socket.ts';
 import type { Gates } from './gates.ts';
 import { readRequest } from './http-request.ts';
 import { play } from './play.ts';
 import type { LoggedRequest, OpenRequest, RequestLog } from './request-log.ts';
 import type { Script } from './script.ts';
-import { Wire } from './wire.ts';
 
-export interface Host {
+/** What a connection needs of its server. */
+export interface ServerContext {
   readonly log: RequestLog;
   readonly gates: Gates;
   readonly scriptFor: (request: LoggedRequest) => Script;
@@ -17,53 +18,52 @@ export interface Host {
 
 export class Connection {
   readonly #index: number;
-  readonly #host: Host;
-  readonly #wire: Wire;
+  readonly #context: ServerContext;
+  readonly #socket: ClientSocket;
   readonly #bytes = new ByteReader();
   #current: OpenRequest | undefined;
 
-  constructor(index: number, tcp: Socket, stream: Duplex, host: Host) {
+  constructor(index: number, tcp: Socket, stream: Duplex, context: ServerContext) {
     this.#index = index;
-    this.#host = host;
-    this.#wire = new Wire(tcp, stream);
+    this.#context = context;
+    this.#socket = new ClientSocket(tcp, stream);
     stream.on('data', (chunk: Buffer) => this.#bytes.push(chunk));
-    // An `end` alone might be a client that still listens; no HTTP client that matters half-closes, so it is a hang-up.
-    for (const sign of ['end', 'error', 'close']) stream.on(sign, () => this.#clientLeft());
+    // After an `end` alone a client could still read; but no HTTP client in use half-closes its connection.
+    for (const event of ['end', 'error', 'close']) stream.on(event, () => this.#onClientClosed());
   }
 
   /** Resolves when no further request will be read. */
   async serve(): Promise<void> {
     for (;;) {
-      const request = await readRequest(this.#bytes, () => void this.#wire.write(Buffer.from('HTTP/1.1 100 Continue\r\n\r\n')));
-      if (request === undefined || this.#wire.gone.aborted) return;
-      const logged = this.#host.log.add(request, this.#index);
+      const request = await readRequest(this.#bytes, () => void this.#socket.write(Buffer.from('HTTP/1.1 100 Continue\r\n\r\n')));
+      if (request === undefined || this.#socket.closed.aborted) return;
+      const logged = this.#context.log.add(request, this.#index);
       this.#current = logged;
-      const isFit = await play(this.#host.scriptFor(logged), {
-        wire: this.#wire,
-        gates: this.#host.gates,
+      const isReusable = await play(this.#context.scriptFor(logged), {
+        socket: this.#socket,
+        gates: this.#context.gates,
         request: logged,
-        onEnd: () => this.#ended('server'),
+        onEnd: () => this.#endRequest('server'),
       });
-      if (!isFit) break;
-      if (!request.keepsAlive) break;
+      if (!isReusable || !request.keepsAlive) break;
     }
-    this.#wire.fin();
+    this.#socket.fin();
   }
 
-  /** For a server that stops: the client sees a reset. */
+  /** For a server that stops. */
   reset(): void {
-    this.#ended('server');
-    this.#wire.reset();
+    this.#endRequest('server');
+    this.#socket.reset();
   }
 
-  #clientLeft(): void {
-    this.#ended('client');
+  #onClientClosed(): void {
+    this.#endRequest('client');
     this.#bytes.end();
-    this.#wire.hangUp();
+    this.#socket.destroy();
   }
 
-  #ended(by: 'client' | 'server'): void {
-    if (this.#current !== undefined) this.#host.log.end(this.#current, by);
+  #endRequest(by: 'client' | 'server'): void {
+    if (this.#current !== undefined) this.#context.log.end(this.#current, by);
     this.#current = undefined;
   }
 }

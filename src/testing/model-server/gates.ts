@@ -1,16 +1,16 @@
-/** Named gates that hold scripts until a test opens them, so that no test needs to sleep. */
+/** Named gates that hold scripts until a test releases them, so that no test needs to sleep. */
 export class Gates {
   readonly #released = new Set<string>();
   readonly #reached = new Set<string>();
   readonly #waiting = new Map<string, (() => void)[]>();
 
-  /** Opens the gate for every script at it now or later. */
+  /** Lets every script pass the gate, now and later. */
   release(name: string): void {
     this.#released.add(name);
     this.#wake(`released ${name}`);
   }
 
-  /** Resolves once a script has come to the gate: all its steps before have been written. */
+  /** Resolves once a script has come to the gate: all steps before it have been written. */
   async reached(name: string): Promise<void> {
     if (!this.#reached.has(name)) await this.#until(`reached ${name}`);
   }
@@ -20,7 +20,7 @@ export class Gates {
     this.#reached.add(name);
     this.#wake(`reached ${name}`);
     if (this.#released.has(name) || signal.aborted) return;
-    await Promise.race([this.#until(`released ${name}`), aborted(signal)]);
+    await Promise.race([this.#until(`released ${name}`), untilAborted(signal)]);
   }
 
   async #until(key: string): Promise<void> {
@@ -36,7 +36,7 @@ export class Gates {
 }
 
 /** Resolves, rather than rejects, when the signal aborts. */
-export async function aborted(signal: AbortSignal): Promise<void> {
+export async function untilAborted(signal: AbortSignal): Promise<void> {
   if (signal.aborted) return;
   const { promise, resolve } = Promise.withResolvers<void>();
   signal.addEventListener('abort', () => resolve(), { once: true });

@@ -1,4 +1,4 @@
-/** Reads HTTP/1.1 requests one after the other. Lenient and without limits: the clients under test are not the enemy. */
+/** Reads the HTTP/1.1 requests of a connection. Lenient and without limits: the clients under test are no attackers. */
 import type { ByteReader } from './byte-reader.ts';
 
 export interface HttpRequest {
@@ -14,11 +14,11 @@ export interface HttpRequest {
 
 const tlsHandshake = 0x16;
 
-/** The next request, or undefined once the other side has ended. Throws what it cannot read as HTTP. */
+/** The next request, or undefined once the client has closed. Throws a `SyntaxError` for what is not HTTP. */
 export async function readRequest(bytes: ByteReader, onExpectContinue: () => void): Promise<HttpRequest | undefined> {
-  // Such a client waits for an answer and never sends what would end a head.
+  // A TLS client would wait for its handshake, and never send the end of a head.
   if ((await bytes.peek()) === tlsHandshake) throw new SyntaxError('not an HTTP/1 request: a TLS handshake on a plain port');
-  const head = await bytes.until('\r\n\r\n');
+  const head = await bytes.takeUntil('\r\n\r\n');
   if (head === undefined) return undefined;
   const [requestLine = '', ...headerLines] = head.replace(/^(\r\n)+/, '').split('\r\n');
   const [, method, path, version] = /^([A-Z]+) (\S+) (HTTP\/1\.[01])$/.exec(requestLine) ?? [];
@@ -49,7 +49,7 @@ function headersOf(lines: readonly string[]): Record<string, string> {
 async function readChunks(bytes: ByteReader): Promise<Buffer | undefined> {
   const chunks: Buffer[] = [];
   for (;;) {
-    const sizeLine = await bytes.until('\r\n');
+    const sizeLine = await bytes.takeUntil('\r\n');
     if (sizeLine === undefined) return undefined;
     const size = Number.parseInt(sizeLine, 16);
     if (Number.isNaN(size)) throw new SyntaxError(`not a chunk size: ${sizeLine.slice(0, 80)}`);
@@ -60,7 +60,7 @@ async function readChunks(bytes: ByteReader): Promise<Buffer | undefined> {
     await bytes.take(2);
   }
   // Trailers, if any, up to the empty line.
-  for (let line = await bytes.until('\r\n'); line !== ''; line = await bytes.until('\r\n')) {
+  for (let line = await bytes.takeUntil('\r\n'); line !== ''; line = await bytes.takeUntil('\r\n')) {
     if (line === undefined) return undefined;
   }
   return Buffer.concat(chunks);

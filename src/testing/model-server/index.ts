@@ -1,17 +1,12 @@
-/**
- * The faulty model server: `turnkeep/testing`'s provider that breaks on demand.
- *
- *     await using server = await startModelServer();
- *     server.enqueue([sseHead, chat.role(), chat.content('Hel'), hold('shown'), reset], chatAnswer('Hello'));
- */
-export { startModelServer, type ConnectFate, type ModelServer, type ModelServerOptions, type Reply } from './server.ts';
+/** All public names of the faulty model server. */
+export { startModelServer, type ConnectAction, type ModelServer, type ModelServerOptions, type Reply } from './server.ts';
 export type { LoggedRequest } from './request-log.ts';
 export { checkScript, type Framing, type HeadStep, type Script, type Step } from './script.ts';
 export * from './steps.ts';
 export * as chat from './chat.ts';
-export { ResponsesWriter, type ResponsesWriterOptions } from './responses.ts';
+export { ResponsesWriter, type ResponsesWriterOptions } from './responses-writer.ts';
 export {
-  answer,
+  httpResponse,
   chatAnswer,
   chatToolCalls,
   htmlPage,
@@ -20,5 +15,5 @@ export {
   responsesAnswer,
   responsesToolCalls,
   type ScriptedCall,
-} from './answers.ts';
+} from './common-scripts.ts';
 export { selfSigned } from './self-signed.ts';

@@ -1,33 +1,33 @@
-/** Plays a script on a connection. All that a script can do to a client is in this one switch. */
+/** Plays a script on a connection: each kind of step is one case of the switch. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { ClientSocket } from './client-socket.ts';
 import { endBytes, framed, headBytes, keepsAlive } from './framing.ts';
-import { aborted, type Gates } from './gates.ts';
+import { type Gates, untilAborted } from './gates.ts';
 import type { OpenRequest } from './request-log.ts';
 import type { HeadStep, Script, Step } from './script.ts';
-import type { Wire } from './wire.ts';
 
 const blockBytes = 64 * 1_024;
 
-export interface Stage {
-  readonly wire: Wire;
+export interface PlayContext {
+  readonly socket: ClientSocket;
   readonly gates: Gates;
   readonly request: OpenRequest;
-  /** Called before the step that ends the script touches the socket, so that it is never taken for the client's doing. */
+  /** Called before the last step acts on the socket, so that the close that follows is not blamed on the client. */
   readonly onEnd: () => void;
 }
 
-/** Resolves to whether the answer leaves the connection fit for another one. */
-export async function play(script: Script, { wire, gates, request, onEnd }: Stage): Promise<boolean> {
+/** Resolves to whether the connection can be used for another request. */
+export async function play(script: Script, { socket, gates, request, onEnd }: PlayContext): Promise<boolean> {
   let head: Omit<HeadStep, 'type'> = {};
   let bodyBytes = 0;
-  /** Body that is written together with the end: else a client could have all it wants and be gone before the script has ended. */
+  /** The last piece of the body, written together with the end: else a client that has read it could close before the script has ended. */
   let unsent: Buffer = Buffer.alloc(0);
   const write = async (bytes: Buffer): Promise<void> => {
-    request.bytesSent += await wire.write(bytes);
+    request.bytesSent += await socket.write(bytes);
   };
 
   for (const [at, step] of script.entries()) {
-    if (wire.gone.aborted) return false;
+    if (socket.closed.aborted) return false;
     switch (step.type) {
       case 'head':
         head = step;
@@ -51,7 +51,7 @@ export async function play(script: Script, { wire, gates, request, onEnd }: Stag
         const chunk = Buffer.from(step.chunk);
         const perBlock = Math.max(1, Math.floor(blockBytes / Math.max(1, chunk.length)));
         const block = Buffer.concat(Array.from({ length: Math.min(perBlock, step.times) }, () => chunk));
-        for (let left = step.times; left > 0 && !wire.gone.aborted; left -= perBlock) {
+        for (let left = step.times; left > 0 && !socket.closed.aborted; left -= perBlock) {
           const part = left < perBlock ? block.subarray(0, left * chunk.length) : block;
           bodyBytes += part.length;
           await write(framed(head.framing ?? 'chunked', part));
@@ -59,30 +59,30 @@ export async function play(script: Script, { wire, gates, request, onEnd }: Stag
         break;
       }
       case 'split':
-        wire.splitInto(step.bytes);
+        socket.splitInto(step.bytes);
         break;
       case 'wait':
-        await sleep(step.ms, undefined, { signal: wire.gone }).catch(() => {});
+        await sleep(step.ms, undefined, { signal: socket.closed }).catch(() => {});
         break;
       case 'hold':
-        await gates.pass(step.name, wire.gone);
+        await gates.pass(step.name, socket.closed);
         break;
       case 'stall':
-        await aborted(wire.gone);
+        await untilAborted(socket.closed);
         return false;
       case 'end':
         await write(Buffer.concat([unsent, endBytes(head.framing ?? 'chunked')]));
-        if (wire.gone.aborted) return false;
+        if (socket.closed.aborted) return false;
         onEnd();
-        wire.splitInto(0);
+        socket.splitInto(0);
         return keepsAlive(head, bodyBytes);
       case 'fin':
         onEnd();
-        wire.fin();
+        socket.fin();
         return false;
       case 'reset':
         onEnd();
-        wire.reset();
+        socket.reset();
         return false;
       default:
         return step satisfies never;

@@ -1,10 +1,10 @@
-/** What arrived, when, and who ended it: the half of a story that the client cannot tell. */
+/** The log of requests: what arrived, when, and which side ended the response. */
 import type { HttpRequest } from './http-request.ts';
 
 export interface LoggedRequest {
   /** 1 for the first request to this server. */
   readonly index: number;
-  /** Which connection it came on; 1 for the first. Equal numbers mean that a connection was used again. */
+  /** The number of its connection; 1 for the first. Equal numbers mean that a connection was reused. */
   readonly connection: number;
   /** When its last byte had been read. Milliseconds since 1970, with fractions, from a clock that never steps back. */
   readonly arrivedAtMs: number;
@@ -14,11 +14,11 @@ export interface LoggedRequest {
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string>>;
   readonly bodyText: string;
-  /** The body as JSON; undefined if it is none. */
+  /** The body parsed as JSON; undefined if it is not JSON. */
   readonly body: unknown;
-  /** Bytes of the answer that the kernel has taken, head and framing included. */
+  /** Bytes of the response that the kernel has taken, head and framing included. */
   readonly bytesSent: number;
-  /** When the script ended, or the client hung up before that. */
+  /** When the script ended, or the client closed before that. In ms since 1970, as `arrivedAtMs`. */
   readonly endedAtMs?: number;
   readonly endedBy?: 'client' | 'server';
 }
@@ -26,21 +26,21 @@ export interface LoggedRequest {
 type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
 export type OpenRequest = Writable<LoggedRequest>;
 
-interface Watcher {
-  readonly look: () => LoggedRequest | Error | undefined;
+interface Waiter {
+  readonly check: () => LoggedRequest | Error | undefined;
   readonly resolve: (request: LoggedRequest) => void;
   readonly reject: (error: Error) => void;
 }
 
 export class RequestLog {
   readonly requests: OpenRequest[] = [];
-  readonly #keeps: boolean;
+  readonly #keepsRequests: boolean;
   #count = 0;
-  #watchers: Watcher[] = [];
+  #waiters: Waiter[] = [];
 
-  /** A server that runs for days (`keeps: false`) numbers its requests and forgets them. */
-  constructor(keeps: boolean) {
-    this.#keeps = keeps;
+  /** @param keepsRequests false: requests are numbered only */
+  constructor(keepsRequests: boolean) {
+    this.#keepsRequests = keepsRequests;
   }
 
   add({ method, path, headers, bodyText }: HttpRequest, connection: number): OpenRequest {
@@ -56,12 +56,12 @@ export class RequestLog {
       body: parsed(bodyText),
       bytesSent: 0,
     };
-    if (this.#keeps) this.requests.push(request);
+    if (this.#keepsRequests) this.requests.push(request);
     this.#notify();
     return request;
   }
 
-  /** The first end counts. */
+  /** Only the first call counts. */
   end(request: OpenRequest, by: 'client' | 'server'): void {
     if (request.endedBy !== undefined) return;
     request.endedAtMs = nowMs();
@@ -70,11 +70,11 @@ export class RequestLog {
   }
 
   arrived(n: number): Promise<LoggedRequest> {
-    return this.#watch(() => this.requests[n - 1]);
+    return this.#waitFor(() => this.requests[n - 1]);
   }
 
-  hungUp(n: number): Promise<LoggedRequest> {
-    return this.#watch(() => {
+  clientClosed(n: number): Promise<LoggedRequest> {
+    return this.#waitFor(() => {
       const request = this.requests[n - 1];
       if (request?.endedBy === 'server') return new Error(`request ${n} was ended by its script, not by the client`);
       return request?.endedBy === 'client' ? request : undefined;
@@ -82,25 +82,25 @@ export class RequestLog {
   }
 
   close(): void {
-    for (const { reject } of this.#watchers) reject(new Error('the model server was closed while this was waited for'));
-    this.#watchers = [];
+    for (const { reject } of this.#waiters) reject(new Error('the model server was closed while this was waited for'));
+    this.#waiters = [];
   }
 
-  #watch(look: Watcher['look']): Promise<LoggedRequest> {
+  #waitFor(check: Waiter['check']): Promise<LoggedRequest> {
     const { promise, resolve, reject } = Promise.withResolvers<LoggedRequest>();
-    // Whoever awaits it gets the error; a test that failed earlier shall not end as an unhandled rejection.
+    // A test that failed before it awaited this must not end with an unhandled rejection.
     promise.catch(() => {});
-    this.#watchers.push({ look, resolve, reject });
+    this.#waiters.push({ check, resolve, reject });
     this.#notify();
     return promise;
   }
 
   #notify(): void {
-    this.#watchers = this.#watchers.filter(({ look, resolve, reject }) => {
-      const seen = look();
-      if (seen === undefined) return true;
-      if (seen instanceof Error) reject(seen);
-      else resolve(seen);
+    this.#waiters = this.#waiters.filter(({ check, resolve, reject }) => {
+      const found = check();
+      if (found === undefined) return true;
+      if (found instanceof Error) reject(found);
+      else resolve(found);
       return false;
     });
   }

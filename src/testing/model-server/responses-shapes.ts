@@ -2,19 +2,19 @@
 export type Fields = Readonly<Record<string, unknown>>;
 export type PartKind = 'output_text' | 'refusal' | 'summary_text';
 
-/** An output item that is being written. */
+/** The output item that is being written. */
 export interface OpenItem {
   readonly type: 'message' | 'reasoning' | 'function_call';
   readonly id: string;
   readonly fields: Fields;
   readonly parts: Fields[];
   partKind: PartKind | undefined;
-  /** Of the open part, or the call's arguments. */
+  /** The text so far of the open part, or the call's arguments so far. */
   text: string;
 }
 
-/** OpenAI's keys, in its order; `id` and `model` are filled in. */
-export const responseFrame = {
+/** The fields of OpenAI's response object, in its order; the writer fills in `id` and `model`. */
+export const responseEnvelope = {
   id: '',
   object: 'response',
   created_at: 1_700_000_000,

@@ -1,33 +1,32 @@
 /**
- * What the server does with one request: a script, plain data played from the first step to the last.
+ * A script: what the server does with one request, as a list of steps that are played from the first to the last.
  *
- * A script says how it ends: its last step is `end`, `fin`, `reset` or `stall`, and no other step is.
- * So a test that forgot the end of its answer fails when it is written down (`checkScript`), not as a riddle
- * about truncated streams.
+ * Its last step is `end`, `fin`, `reset` or `stall`, and none of these stands before the last. `checkScript` enforces
+ * it where a script is enqueued: a test that forgot the end fails at once, and not with a truncated stream later.
  */
 
 /**
  * How the client learns where the body ends.
- * - `chunked`: by the last chunk; a body cut short can be told from a whole one.
- * - `{ length }`: by counting; the same. The script is free to send fewer bytes.
- * - `close`: HTTP/1.1 without any length; a cut body cannot be told from a whole one.
- * - `http10`: the same in HTTP/1.0.
+ * - `chunked`: by the last chunk; a cut body is recognised.
+ * - `{ length }`: by `content-length`; a cut body is recognised. The script may send fewer bytes.
+ * - `close`: by the end of the connection, in HTTP/1.1; a cut body looks like a whole one.
+ * - `http10`: as `close`, in HTTP/1.0.
  */
 export type Framing = 'chunked' | 'close' | 'http10' | { readonly length: number };
 
 export interface HeadStep {
   readonly type: 'head';
-  /** 200 unless told. Below 200 it is an interim answer, and another head must follow. */
+  /** Default 200. Below 200 it is an interim response, and another head must follow. */
   readonly status?: number;
-  /** Sent as they are, after nothing but the framing's own. Unless told, `content-type: text/event-stream`. */
+  /** Sent as they are, after those of the framing. Default `content-type: text/event-stream`. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** `chunked` unless told. */
+  /** Default `chunked`. */
   readonly framing?: Framing;
 }
 
 export type Step =
   | HeadStep
-  /** Bytes onto the socket past all framing: broken chunks, half a head, another protocol. */
+  /** Bytes without any framing: broken chunks, half a head, another protocol. */
   | { readonly type: 'raw'; readonly bytes: string | Uint8Array }
   /** Bytes of the body, in the framing of the head. */
   | { readonly type: 'text'; readonly text: string | Uint8Array }
@@ -37,22 +36,22 @@ export type Step =
   /** `data: [DONE]` */
   | { readonly type: 'done' }
   | { readonly type: 'wait'; readonly ms: number }
-  /** Waits until `server.release(name)`. A name is a gate: once released it stays open. */
+  /** Waits until `server.release(name)`. Once released, the name holds nothing any more. */
   | { readonly type: 'hold'; readonly name: string }
-  /** What follows, framing included, goes out in pieces of so many bytes, each a write of its own; 0 switches it off. */
+  /** All that follows, framing included, is written in pieces of so many bytes; 0 switches it off. */
   | { readonly type: 'split'; readonly bytes: number }
-  /** The chunk so many times, at the client's pace, until the client is gone. Small chunks share a write of 64 KB. */
+  /** The chunk so many times, as fast as the client reads, until it closes. Small chunks share a write of 64 KB. */
   | { readonly type: 'repeat'; readonly times: number; readonly chunk: string | Uint8Array }
-  /** The proper end of the body; the connection stays when framing and headers allow. */
+  /** The proper end of the body; the connection stays open if framing and headers allow it. */
   | { readonly type: 'end' }
-  /** The socket is ended politely, the body left as it is. */
+  /** TCP FIN, without the end of the body. */
   | { readonly type: 'fin' }
   /**
-   * TCP RST. What the client has not read by then may be lost to it, as in life: put a `hold` before it
-   * and release that once the client has shown what it should have seen.
+   * TCP RST. It may destroy bytes that the client has not read: put a `hold` before it, and release that once the
+   * client has read them.
    */
   | { readonly type: 'reset' }
-  /** Nothing more, for ever: until the client hangs up or the server stops. */
+  /** Nothing more, until the client closes or the server stops. */
   | { readonly type: 'stall' };
 
 export type Script = readonly Step[];
@@ -60,7 +59,13 @@ export type Script = readonly Step[];
 const endings: ReadonlySet<Step['type']> = new Set<Step['type']>(['end', 'fin', 'reset', 'stall']);
 const needHead: ReadonlySet<Step['type']> = new Set<Step['type']>(['text', 'event', 'comment', 'done', 'repeat', 'end']);
 
-/** Throws a `TypeError` that names the step if the script cannot be played. */
+/**
+ * Throws a `TypeError` that names the step if the script cannot be played. `enqueue` does so for every script; for one
+ * that a function returns it happens when its request arrives.
+ *
+ * @example
+ *     checkScript([sseHead, chat.content('Hel')]); // step 1 (event): a script ends with end, fin, reset or stall
+ */
 export function checkScript(script: Script): void {
   let hasHead = false;
   script.forEach((step, at) => {

@@ -1,6 +1,10 @@
 /**
- * A certificate for 127.0.0.1 and localhost that no client trusts unless told so, and its key, which is public and
- * so protects nothing: for tests of TLS and of its failures. Valid from 2020 to 2120.
+ * A certificate for 127.0.0.1 and localhost that no client trusts by default, with its private key, which is public
+ * here and protects nothing. Valid from 2020 to 2120.
+ *
+ * @example
+ *     await using server = await startModelServer({ tls: selfSigned });
+ *     const trusting = new Agent({ connect: { ca: selfSigned.cert } });
  */
 export const selfSigned = {
   key: `-----BEGIN PRIVATE KEY-----

@@ -1,70 +1,86 @@
 /**
- * A model provider that misbehaves on demand: real sockets, scripts as data, a log of what arrived.
+ * The faulty model server: real sockets, scripts as data, a log of the requests.
  *
- * Built on `node:net` because an HTTP server would repair what is to be broken here: it writes its own framing,
- * ends what was left open and cannot reset a connection amid an answer.
+ * Built on `node:net`, because `node:http` prevents the faults that are wanted here: it writes the framing itself, ends
+ * unfinished bodies and cannot reset a connection within a response.
  */
 import { once } from 'node:events';
-import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { createSecureContext, TLSSocket } from 'node:tls';
-import { answerByPath, isModelsRequest, modelList } from './answers.ts';
-import { Connection, type Host } from './connection.ts';
+import { defaultReply, isModelsRequest, modelList } from './common-scripts.ts';
+import { Connection, type ServerContext } from './connection.ts';
 import { Gates } from './gates.ts';
-import { nowMs, RequestLog, type LoggedRequest } from './request-log.ts';
+import { type LoggedRequest, nowMs, RequestLog } from './request-log.ts';
 import { checkScript, type Script } from './script.ts';
 
+/** A script, or a function that chooses one when the request has arrived. */
 export type Reply = Script | ((request: LoggedRequest) => Script);
 
-/** What becomes of a connection before a byte of it is read. `stall`: it is accepted and never looked at, no TLS handshake either. */
-export type ConnectFate = 'accept' | 'reset' | 'fin' | 'stall';
+/** What is done with a new connection, before a byte of it is read. `stall`: it is accepted and never read, without a TLS handshake. */
+export type ConnectAction = 'accept' | 'reset' | 'fin' | 'stall';
 
 export interface ModelServerOptions {
-  /** 0, the default, takes a free one. */
+  /** Default 0: a free one. */
   readonly port?: number;
-  /** PEM. `selfSigned` is a pair that no client trusts. */
+  /** Key and certificate in PEM, for HTTPS; `selfSigned` is such a pair. */
   readonly tls?: { readonly key: string; readonly cert: string };
-  /** Answers when the queue is empty. Default: a short whole answer in the API of the path, 404 elsewhere. */
+  /** The reply when the queue is empty. Default: `Hello world` in the API of the path, 404 for other paths. */
   readonly fallback?: Reply;
-  /** Answers `GET …/models`, which never takes a script from the queue. Default: one model, `scripted`. */
+  /** The reply to `GET …/models`, which takes none from the queue. Default: one model, `scripted`. */
   readonly models?: Reply;
-  /** false: requests are numbered and forgotten, for a server that runs for days. */
+  /** Default true. false: requests are numbered but not kept, for a server that runs for days. */
   readonly keepLog?: boolean;
 }
 
 export interface ModelServer extends AsyncDisposable {
-  /** `http://127.0.0.1:PORT/v1`, the form that `OPENAI_BASE_URL` has. */
+  /** `http://127.0.0.1:PORT/v1`, for `OPENAI_BASE_URL`. */
   readonly baseUrl: string;
   readonly port: number;
+  /** Every request so far, in order of arrival; entries are updated until the response has ended. */
   readonly requests: readonly LoggedRequest[];
-  /** Every connection taken, those reset at once too, which bring no request. */
+  /** Every connection so far, also those that were reset before a request. Times in ms since 1970. */
   readonly connections: readonly { readonly index: number; readonly acceptedAtMs: number }[];
-  /** One reply for each request to come, in order. Throws a `TypeError` for a script that cannot be played. */
+  /** Adds replies to the queue: one for each request to come, in order. Throws a `TypeError` for a script that cannot be played. */
   enqueue(...replies: readonly Reply[]): void;
-  /** One fate for each connection to come, in order; those after are accepted. */
-  onConnect(...fates: readonly ConnectFate[]): void;
-  /** Lets scripts pass `hold(name)`, those that are not there yet too. */
+  /** Adds one action for each connection to come, in order; after these connections are accepted. */
+  onConnect(...actions: readonly ConnectAction[]): void;
+  /** Lets scripts pass `hold(name)`, also those that come to it later. */
   release(name: string): void;
-  /** Resolves once a script has come to `hold(name)`: all it wrote before has been handed to the kernel. */
+  /** Resolves once a script has come to `hold(name)`: the kernel has all bytes before it. */
   reached(name: string): Promise<void>;
   /** The nth request, the first being 1, once it has arrived. Rejects if the server is closed before. */
   nextRequest(n: number): Promise<LoggedRequest>;
-  /** Resolves once the client has hung up on request n (its `index`) before the script had ended. Rejects if that ended first. */
-  hungUp(n: number): Promise<LoggedRequest>;
-  /** Stops listening and resets every connection. The queue, the gates and the log stay. */
+  /** Resolves once the client has closed the connection of request n (its `index`) before the script ended. Rejects if the script ended first. */
+  clientClosed(n: number): Promise<LoggedRequest>;
+  /** Stops listening and resets every connection. Queue, gates and log stay. */
   stop(): Promise<void>;
   /** Listens again, on the same port. */
   start(): Promise<void>;
-  /** `stop`, for good. */
+  /** `stop`, and rejects whatever still waits for a request. */
   close(): Promise<void>;
 }
 
+/**
+ * Starts a model server on 127.0.0.1. Replies are taken from the queue, one a request; with an empty queue it is a
+ * well-behaved model that answers `Hello world`.
+ *
+ * @example
+ *     await using server = await startModelServer();
+ *     server.enqueue(httpError(503), [sseHead, chat.content('Hel'), stall], chatAnswer('Hello'));
+ *     server.onConnect('accept', 'reset');
+ *     const { body } = await server.nextRequest(1);
+ *     await server.clientClosed(2); // the client gave the stalled stream up
+ *
+ * @example A reply that depends on the request:
+ *     await startModelServer({ fallback: ({ headers }) => ('authorization' in headers ? chatAnswer('Hello') : httpError(401)) });
+ */
 export async function startModelServer(options: ModelServerOptions = {}): Promise<ModelServer> {
-  const { fallback = answerByPath, models = modelList('scripted'), tls, keepLog = true } = options;
+  const { fallback = defaultReply, models = modelList('scripted'), tls, keepLog = true } = options;
   const secureContext = tls === undefined ? undefined : createSecureContext(tls);
   const log = new RequestLog(keepLog);
   const gates = new Gates();
   const replies: Reply[] = [];
-  const fates: ConnectFate[] = [];
+  const actions: ConnectAction[] = [];
   const connections: { readonly index: number; readonly acceptedAtMs: number }[] = [];
   const resets = new Map<Socket, () => void>();
   let accepted = 0;
@@ -72,7 +88,7 @@ export async function startModelServer(options: ModelServerOptions = {}): Promis
   let listener: Server | undefined;
   for (const reply of [fallback, models]) check(reply);
 
-  const host: Host = {
+  const context: ServerContext = {
     log,
     gates,
     scriptFor: (request) => {
@@ -89,14 +105,14 @@ export async function startModelServer(options: ModelServerOptions = {}): Promis
     resets.set(tcp, () => tcp.resetAndDestroy());
     tcp.on('close', () => resets.delete(tcp));
     tcp.on('error', () => {});
-    const fate = fates.shift() ?? 'accept';
-    if (fate === 'reset') tcp.resetAndDestroy();
-    else if (fate === 'fin') tcp.resume().end();
-    else if (fate === 'accept') {
+    const action = actions.shift() ?? 'accept';
+    if (action === 'reset') tcp.resetAndDestroy();
+    else if (action === 'fin') tcp.resume().end();
+    else if (action === 'accept') {
       const stream = secureContext === undefined ? tcp : new TLSSocket(tcp, { isServer: true, secureContext });
-      const connection = new Connection(accepted, tcp, stream, host);
+      const connection = new Connection(accepted, tcp, stream, context);
       resets.set(tcp, () => connection.reset());
-      // A request that is no HTTP, or a reply that throws, must not look like one of the scripted faults.
+      // A request that is not HTTP, or a reply that throws: an error of the test, which must not look like a scripted fault.
       connection.serve().catch((error: unknown) => {
         if (!stream.destroyed)
           stream.end(`HTTP/1.1 500 Script Error\r\nx-should-retry: false\r\nconnection: close\r\n\r\n${String(error)}\n`);
@@ -138,11 +154,11 @@ export async function startModelServer(options: ModelServerOptions = {}): Promis
       more.forEach(check);
       replies.push(...more);
     },
-    onConnect: (...more) => void fates.push(...more),
+    onConnect: (...more) => void actions.push(...more),
     release: (name) => gates.release(name),
     reached: (name) => gates.reached(name),
     nextRequest: (n) => log.arrived(n),
-    hungUp: (n) => log.hungUp(n),
+    clientClosed: (n) => log.clientClosed(n),
     stop,
     start,
     close,

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { recorded } from './recorded.ts';
-import { apis, readBytes, type Seen } from './support.ts';
+import { recorded } from '../recorded.ts';
+import { apis, readBytes, type StreamResult } from '../support.ts';
 
 function cutAt(bytes: Uint8Array, offsets: readonly number[]): readonly Uint8Array[] {
   const edges = [0, ...offsets.toSorted((a, b) => a - b), bytes.length];
@@ -11,16 +11,16 @@ function cutAt(bytes: Uint8Array, offsets: readonly number[]): readonly Uint8Arr
 
 for (const api of apis) {
   for (const newline of ['\n', '\r\n', '\r']) {
-    const { text, says } = recorded[api];
+    const { text, deltas } = recorded[api];
     const bytes = new TextEncoder().encode(text.replaceAll('\n', newline));
     const title = `${api}, lines ended by ${JSON.stringify(newline)}`;
 
-    void test(`T8 · any split of the bytes tells the same story: ${title}`, () => {
+    void test(`T8 · the same events, wherever the bytes are cut: ${title}`, () => {
       const whole = readBytes(api, [bytes]);
-      assert.equal(whole.text, says);
-      assert.equal(whole.proofs, 1);
+      assert.equal(whole.text, deltas);
+      assert.equal(whole.finishes, 1);
       assert.equal(whole.events.at(-1)?.type, 'usage');
-      const same = (chunks: readonly Uint8Array[]): void => assert.deepEqual<Seen>(readBytes(api, chunks), whole);
+      const same = (chunks: readonly Uint8Array[]): void => assert.deepEqual<StreamResult>(readBytes(api, chunks), whole);
       for (let at = 0; at <= bytes.length; at += 1) same(cutAt(bytes, [at]));
       same([...bytes].map((byte) => Uint8Array.of(byte)));
       const offsets = fc.array(fc.integer({ min: 0, max: bytes.length }), { maxLength: 12 });
@@ -37,12 +37,12 @@ for (const api of apis) {
         const broken = bytes.slice();
         for (const [at, byte] of changes) broken[at] = byte;
         const { failure } = readBytes(api, [broken]);
-        assert.ok(failure === undefined || !failure.code.startsWith('transport'), 'reading breaks no transport');
+        assert.ok(failure === undefined || !failure.code.startsWith('transport'), 'parsing is no failure of the transport');
       }),
     );
   });
 
-  void test(`any JSON at all is read or refused, never stumbled over: ${api}`, () => {
+  void test(`any JSON at all is parsed or rejected as a ProviderError: ${api}`, () => {
     const words = fc.constantFrom(
       'choices',
       'delta',

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { failureOfTransport } from '../../src/providers/failures/classify.ts';
+import { failureOfTransport } from '../../../src/providers/failures/transport-failure.ts';
 
 /** An error as the clients wrap it: `APIConnectionError` <- `TypeError: fetch failed` <- the one with the code. */
 function wrapped(cause: Error): Error {
@@ -54,7 +54,7 @@ void suite('T3 · a closed table decides what is transient', () => {
     });
   }
 
-  void test('what it does not know is fatal, even with a tempting message or status', () => {
+  void test('an unknown error is fatal, whatever its message or status', () => {
     for (const error of [
       coded('EMFILE'),
       coded('UND_ERR_CLOSED'),
@@ -71,13 +71,13 @@ void suite('T3 · a closed table decides what is transient', () => {
     assert.equal(failureOfTransport(error, false).code, 'transport_failed');
   });
 
-  void test('the plain texts count only where no code was kept', () => {
+  void test('messages count only where no error of the chain has a code', () => {
     assert.equal(failureOfTransport(wrapped(new Error('socket hang up')), false).code, 'transport_failed');
     assert.equal(failureOfTransport(wrapped(new Error('read: Connection reset by peer')), false).code, 'transport_failed');
     assert.equal(failureOfTransport(wrapped(coded('EWEIRD', 'socket hang up')), false).code, 'provider_rejected');
   });
 
-  void test("undici's errors without a code are told by their texts", () => {
+  void test("undici's errors without a code are recognised by their messages", () => {
     const parser = (reason: string): Error =>
       Object.assign(new Error(`Response does not match the HTTP/1.1 protocol (${reason})`), { name: 'HTTPParserError', code: undefined });
     assert.equal(failureOfTransport(wrapped(parser('Invalid EOF state')), false).code, 'transport_failed');
@@ -86,7 +86,7 @@ void suite('T3 · a closed table decides what is transient', () => {
     assert.equal(failureOfTransport(wrapped(new Error('unknown scheme')), false).code, 'provider_rejected');
   });
 
-  void test('a chain that bites its own tail ends', () => {
+  void test('a circular chain of causes ends', () => {
     const error = new Error('a');
     error.cause = new Error('b', { cause: error });
     assert.equal(failureOfTransport(error, false).code, 'provider_rejected');

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import type { Item } from '../../src/domain/item.ts';
-import { chatRequest } from '../../src/providers/openai/chat-request.ts';
-import { isOpenAi } from '../../src/providers/openai/client.ts';
-import { responsesRequest } from '../../src/providers/openai/responses-request.ts';
-import { says, settings } from './support.ts';
+import type { Item } from '../../../src/domain/item.ts';
+import { chatRequest } from '../../../src/providers/openai/chat-request.ts';
+import { isOpenAi } from '../../../src/providers/openai/client.ts';
+import { responsesRequest } from '../../../src/providers/openai/responses-request.ts';
+import { messageItem, settings } from '../support.ts';
 
 const call = (id: string): Item => ({
   id: `fc_${id}`,
@@ -30,16 +30,16 @@ const refusal: Item = {
 };
 const reasoning: Item = { id: 'rs_1', type: 'reasoning', status: 'completed', summary: [{ type: 'summary_text', text: 'hm' }] };
 const items = [
-  says('developer', 'be kind'),
-  says('user', 'Hi'),
+  messageItem('developer', 'be kind'),
+  messageItem('user', 'Hi'),
   reasoning,
-  says('assistant', 'Looking.'),
+  messageItem('assistant', 'Looking.'),
   call('a'),
   call('b'),
   result('a'),
   result('b'),
   refusal,
-  says('user', '?'),
+  messageItem('user', '?'),
 ];
 
 void suite('a prompt as a chat request', () => {

@@ -1,11 +1,16 @@
-/** Whole scripts: the answers that most tests need. */
+/** Whole scripts: the responses that most tests need. */
 import * as chat from './chat.ts';
 import type { LoggedRequest } from './request-log.ts';
-import { ResponsesWriter } from './responses.ts';
+import { ResponsesWriter } from './responses-writer.ts';
 import type { Script } from './script.ts';
 import { done, end, head, sseHead, text } from './steps.ts';
 
-/** A whole Chat Completions stream that says these pieces. */
+/**
+ * A whole Chat Completions stream of these pieces of text.
+ *
+ * @example
+ *     server.enqueue(chatAnswer('Hel', 'lo'));
+ */
 export function chatAnswer(...pieces: readonly string[]): Script {
   return [sseHead, chat.role(), ...pieces.map(chat.content), chat.finish(), chat.usage(), done, end];
 }
@@ -13,11 +18,16 @@ export function chatAnswer(...pieces: readonly string[]): Script {
 export interface ScriptedCall {
   readonly id: string;
   readonly name: string;
-  /** Made JSON and sent in two pieces, as models do. */
+  /** Sent as JSON, in two pieces. */
   readonly arguments: unknown;
 }
 
-/** A whole Chat Completions stream that asks for these tool calls. */
+/**
+ * A whole Chat Completions stream with these tool calls.
+ *
+ * @example
+ *     server.enqueue(chatToolCalls({ id: 'call_1', name: 'weather', arguments: { city: 'Oslo' } }), chatAnswer('Snow.'));
+ */
 export function chatToolCalls(...calls: readonly ScriptedCall[]): Script {
   const pieces = calls.flatMap(({ id, name, arguments: args }, index) => [
     chat.toolCall(index, { id, name }),
@@ -26,45 +36,58 @@ export function chatToolCalls(...calls: readonly ScriptedCall[]): Script {
   return [sseHead, chat.role(null), ...pieces, chat.finish('tool_calls'), chat.usage(), done, end];
 }
 
-/** A whole Responses stream that says these pieces. */
+/** A whole Responses stream of these pieces of text. */
 export function responsesAnswer(...pieces: readonly string[]): Script {
-  const say = new ResponsesWriter();
-  return [sseHead, ...say.begin(), ...say.text(...pieces), ...say.completed(), end];
+  const writer = new ResponsesWriter();
+  return [sseHead, ...writer.begin(), ...writer.text(...pieces), ...writer.completed(), end];
 }
 
-/** A whole Responses stream that asks for these tool calls. */
+/** A whole Responses stream with these tool calls. */
 export function responsesToolCalls(...calls: readonly ScriptedCall[]): Script {
-  const say = new ResponsesWriter();
-  const pieces = calls.flatMap((call) => say.functionCall(call.id, call.name, ...halves(call.arguments)));
-  return [sseHead, ...say.begin(), ...pieces, ...say.completed(), end];
+  const writer = new ResponsesWriter();
+  const pieces = calls.flatMap((call) => writer.functionCall(call.id, call.name, ...halves(call.arguments)));
+  return [sseHead, ...writer.begin(), ...pieces, ...writer.completed(), end];
 }
 
-/** An answer with a length: a text as it is, anything else as JSON. */
-export function answer(status: number, body: unknown, headers: Readonly<Record<string, string>> = {}): Script {
+/**
+ * A response with a `content-length`: a string as it is, anything else as JSON.
+ *
+ * @example
+ *     server.enqueue(httpResponse(307, '', { location: '/elsewhere' }));
+ */
+export function httpResponse(status: number, body: unknown, headers: Readonly<Record<string, string>> = {}): Script {
   const isText = typeof body === 'string';
   const bytes = Buffer.from(isText ? body : JSON.stringify(body));
   const contentType = { 'content-type': isText ? 'text/plain' : 'application/json' };
   return [head({ status, headers: { ...contentType, ...headers }, framing: { length: bytes.length } }), text(bytes), end];
 }
 
-/** An error as OpenAI words it, unless another body is given. `x-should-retry`, `retry-after` and the like are headers. */
+/**
+ * An error response, with a body as OpenAI's unless another is given.
+ *
+ * @example A rate limit, then an answer:
+ *     server.enqueue(httpError(429, undefined, { 'retry-after': '1' }), chatAnswer('Hello'));
+ */
 export function httpError(status: number, body?: unknown, headers?: Readonly<Record<string, string>>): Script {
   const type = status < 500 ? 'invalid_request_error' : 'server_error';
-  return answer(status, body ?? { error: { message: `scripted ${status}`, type, param: null, code: null } }, headers);
+  return httpResponse(status, body ?? { error: { message: `scripted ${status}`, type, param: null, code: null } }, headers);
 }
 
-/** What a captive portal, a proxy or a wrong base URL answers. */
+/** An HTML page, as a captive portal, a proxy or a wrong base URL sends it. */
 export function htmlPage(status = 200): Script {
-  return answer(status, '<!doctype html><title>Welcome</title><p>Please sign in.</p>\n', { 'content-type': 'text/html; charset=utf-8' });
+  return httpResponse(status, '<!doctype html><title>Welcome</title><p>Please sign in.</p>\n', {
+    'content-type': 'text/html; charset=utf-8',
+  });
 }
 
+/** The body of `GET /v1/models`, with these ids. */
 export function modelList(...ids: readonly string[]): Script {
   const data = ids.map((id) => ({ id, object: 'model', created: 1_700_000_000, owned_by: 'turnkeep' }));
-  return answer(200, { object: 'list', data });
+  return httpResponse(200, { object: 'list', data });
 }
 
-/** What the server does when nobody told it anything. */
-export function answerByPath({ method, path }: LoggedRequest): Script {
+/** The reply when nothing is enqueued: `Hello world` in the API of the path, 404 for other paths. */
+export function defaultReply({ method, path }: LoggedRequest): Script {
   const name = pathname(path);
   if (method === 'POST' && name.endsWith('/responses')) return responsesAnswer('Hello', ' world');
   if (method === 'POST' && name.endsWith('/chat/completions')) return chatAnswer('Hello', ' world');

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { endOf, readEvents } from './support.ts';
+import { outcomeOf, readEvents } from '../support.ts';
 
 const event = (type: string, fields: object = {}): unknown => ({ type: `response.${type}`, ...fields });
 const completed = (output: unknown[] = [], fields: object = {}): unknown =>
   event('completed', { response: { status: 'completed', output, ...fields } });
 const text = (delta: string, fields: object = {}): unknown => event('output_text.delta', { delta, ...fields });
-const message = (said: string) => ({ type: 'message', content: [{ type: 'output_text', text: said }] });
+const message = (text: string) => ({ type: 'message', content: [{ type: 'output_text', text }] });
 const call = (fields: object = {}) => ({ type: 'function_call', id: 'fc_1', call_id: 'a', name: 'f', arguments: '', ...fields });
 const read = (...events: readonly unknown[]) => readEvents('responses', ...events);
 const calls = (...events: readonly unknown[]) =>
@@ -31,15 +31,15 @@ void suite('what starts a step, and what does not', () => {
   void test('started: a function call, by its name', () => assert.deepEqual(calls(event('output_item.added', { item: call() })), ['a f ']));
 });
 
-void suite('T8 · success is proved', () => {
-  void test('response.completed proves it and carries the usage', () => {
+void suite('T8 · only a finish ends a stream well', () => {
+  void test('response.completed is the finish and carries the usage', () => {
     const { events } = read(text('a'), completed([message('a')], { usage: { input_tokens: 3, output_tokens: 2 } }), text('late'));
     assert.deepEqual(
       events.map(({ type }) => type),
-      ['delta', 'proof', 'usage'],
+      ['delta', 'finish', 'usage'],
     );
   });
-  for (const [reason, told] of [
+  for (const [reason, expected] of [
     ['max_output_tokens', 'max_output_tokens'],
     ['max_tokens', 'max_output_tokens'],
     ['content_filter', 'content_filter'],
@@ -49,26 +49,26 @@ void suite('T8 · success is proved', () => {
       const { events } = read(
         event('incomplete', { response: { status: 'incomplete', incomplete_details: reason === undefined ? null : { reason } } }),
       );
-      assert.deepEqual(events, [{ type: 'proof', proof: { status: 'incomplete', reason: told } }]);
+      assert.deepEqual(events, [{ type: 'finish', finish: { status: 'incomplete', reason: expected } }]);
     });
   }
   void test('an unknown reason is a protocol failure that names it', () => {
     const { failure } = read(event('incomplete', { response: { incomplete_details: { reason: 'constructor' } } }));
     assert.deepEqual([failure?.code, failure?.detail], ['provider_protocol', 'incomplete_reason=constructor']);
   });
-  void test('[DONE] alone proves nothing', () => assert.equal(read(text('a'), '[DONE]').proofs, 0));
-  void test('an end with nothing in it is empty_response, reasoning alone too', () => {
-    assert.equal(endOf(read(completed())), 'empty_response');
-    assert.equal(endOf(read(event('reasoning_text.delta', { delta: 'hm' }), completed())), 'empty_response');
+  void test('[DONE] alone is no finish', () => assert.equal(read(text('a'), '[DONE]').finishes, 0));
+  void test('a finish without output is empty_response, also after reasoning', () => {
+    assert.equal(outcomeOf(read(completed())), 'empty_response');
+    assert.equal(outcomeOf(read(event('reasoning_text.delta', { delta: 'hm' }), completed())), 'empty_response');
   });
-  void test('what only the whole response holds is shown before the proof', () => {
-    const seen = read(completed([message('Hel'), message('lo'), call({ arguments: '{}' })]));
-    assert.deepEqual([seen.text, seen.events.at(-1)?.type], ['Hello{}', 'proof']);
+  void test('what only the whole response holds is emitted before the finish', () => {
+    const result = read(completed([message('Hel'), message('lo'), call({ arguments: '{}' })]));
+    assert.deepEqual([result.text, result.events.at(-1)?.type], ['Hello{}', 'finish']);
   });
-  void test('what deltas have told is not told twice', () => {
-    const seen = read(text('Hello'), event('output_item.added', { item: call() }), completed([message('Hello'), call()]));
-    assert.equal(seen.text, 'Hello');
-    assert.equal(seen.events.length, 3);
+  void test('what came as deltas is not emitted again', () => {
+    const result = read(text('Hello'), event('output_item.added', { item: call() }), completed([message('Hello'), call()]));
+    assert.equal(result.text, 'Hello');
+    assert.equal(result.events.length, 3);
   });
 });
 
@@ -83,17 +83,17 @@ void suite('function calls', () => {
       ]);
     }
   });
-  void test('two side by side are told apart', () => {
+  void test('two calls side by side are distinguished', () => {
     const second = call({ id: 'fc_2', call_id: 'b', name: 'g' });
-    const told = calls(
+    const pieces = calls(
       event('output_item.added', { output_index: 0, item: call() }),
       event('output_item.added', { output_index: 1, item: second }),
       args('1', { item_id: 'fc_1' }),
       args('2', { output_index: 1 }),
     );
-    assert.deepEqual(told, ['a f ', 'b g ', 'a f 1', 'b g 2']);
+    assert.deepEqual(pieces, ['a f ', 'b g ', 'a f 1', 'b g 2']);
   });
-  void test('arguments that come whole with the end of the item are shown once', () => {
+  void test('arguments that come whole with the end of the item are emitted once', () => {
     const done = event('output_item.done', { output_index: 0, item: call({ arguments: '{}' }) });
     assert.deepEqual(calls(event('output_item.added', { output_index: 0, item: call() }), done, done), ['a f ', 'a f {}']);
     assert.deepEqual(calls(done), ['a f ', 'a f {}']);
@@ -102,7 +102,7 @@ void suite('function calls', () => {
     const done = event('output_item.done', { item: call({ id: 'other', arguments: '{}' }) });
     assert.deepEqual(calls(event('output_item.added', { item: call() }), done), ['a f ', 'a f {}']);
   });
-  void test('calls that all claim place 0 are told apart by their call ids', () => {
+  void test('calls that all have index 0 are distinguished by their call ids', () => {
     const added = (id: string) => event('output_item.added', { output_index: 0, item: call({ id, call_id: id }) });
     assert.deepEqual(calls(added('a'), args('1', { output_index: 0 }), added('b'), args('2', { output_index: 0 })), [
       'a f ',
@@ -111,10 +111,10 @@ void suite('function calls', () => {
       'b f 2',
     ]);
   });
-  void test('arguments of no call are refused', () => assert.equal(endOf(read(args('{', {}))), 'provider_protocol'));
+  void test('arguments without a call are rejected', () => assert.equal(outcomeOf(read(args('{', {}))), 'provider_protocol'));
 });
 
-void suite('T8 · calls are the provider’s bytes, whatever these are', () => {
+void suite('T8 · calls are passed on as the provider sent them', () => {
   const args = (delta: string, at: object) => event('function_call_arguments.delta', { delta, ...at });
   void test('broken JSON in the arguments is passed on as it is', () => {
     const done = event('output_item.done', { output_index: 0, item: call({ arguments: '{"a": tru' }) });
@@ -123,9 +123,9 @@ void suite('T8 · calls are the provider’s bytes, whatever these are', () => {
       'a f {"a"',
       'a f : tru',
     ]);
-    assert.equal(endOf(read(done, completed([call({ arguments: '{"a": tru' })]))), 'proved');
+    assert.equal(outcomeOf(read(done, completed([call({ arguments: '{"a": tru' })]))), 'finished');
   });
-  void test('pieces of calls told in turns find their own', () => {
+  void test('interleaved pieces find their calls', () => {
     const at = (place: number) => ({ item_id: `fc_${place}`, output_index: place });
     const added = (place: number, id: string) =>
       event('output_item.added', { output_index: place, item: call({ id: `fc_${place}`, call_id: id }) });
@@ -141,49 +141,49 @@ void suite('T8 · calls are the provider’s bytes, whatever these are', () => {
     assert.deepEqual(calls(event('output_item.added', { item: call({ call_id: undefined }) })), ['fc_1 f ']);
     assert.match(calls(event('output_item.added', { item: { type: 'function_call', name: 'f' } }))[0] ?? '', /^call_\S+ f $/);
   });
-  void test('a call without a name is refused', () =>
-    assert.equal(endOf(read(event('output_item.added', { item: call({ name: '' }) }))), 'provider_protocol'));
-  void test('calls are no proof of the end', () => {
-    const { proofs, failure } = read(event('output_item.done', { item: call({ arguments: '{}' }) }), '[DONE]');
-    assert.deepEqual([proofs, failure], [0, undefined]);
+  void test('a call without a name is rejected', () =>
+    assert.equal(outcomeOf(read(event('output_item.added', { item: call({ name: '' }) }))), 'provider_protocol'));
+  void test('calls are no finish', () => {
+    const { finishes, failure } = read(event('output_item.done', { item: call({ arguments: '{}' }) }), '[DONE]');
+    assert.deepEqual([finishes, failure], [0, undefined]);
   });
 });
 
 void suite('encrypted reasoning', () => {
-  const done = (encrypted: unknown, fields: object = {}) =>
+  const done = (content: unknown, fields: object = {}) =>
     event('output_item.done', {
       output_index: 0,
-      item: { type: 'reasoning', id: 'rs_1', summary: [], encrypted_content: encrypted, ...fields },
+      item: { type: 'reasoning', id: 'rs_1', summary: [], encrypted_content: content, ...fields },
     });
-  const sealed = (...events: readonly unknown[]) =>
+  const encrypted = (...events: readonly unknown[]) =>
     read(...events).events.flatMap((each) => (each.type === 'delta' && each.delta.type === 'encrypted_reasoning' ? [each.delta] : []));
   const thought = (delta: string, fields: object = {}) =>
     event('reasoning_summary_text.delta', { item_id: 'rs_1', output_index: 0, summary_index: 0, delta, ...fields });
 
-  void test('is told with the name of the last piece of its item', () => {
-    const seen = read(thought('hm'), thought('ah', { summary_index: 1 }), done('E'));
-    const [, second, last] = seen.events.flatMap((each) => (each.type === 'delta' ? [each.delta] : []));
+  void test('has the `item` of the last delta of its item', () => {
+    const result = read(thought('hm'), thought('ah', { summary_index: 1 }), done('E'));
+    const [, second, last] = result.events.flatMap((each) => (each.type === 'delta' ? [each.delta] : []));
     assert.deepEqual(last, { type: 'encrypted_reasoning', item: second?.item, text: 'E' });
   });
-  void test('of an item without a summary has a name of its own', () => {
-    const [first, second] = sealed(done('E1'), done('E2', { id: 'rs_2' }));
+  void test('of an item without a summary has an `item` of its own', () => {
+    const [first, second] = encrypted(done('E1'), done('E2', { id: 'rs_2' }));
     assert.deepEqual([first?.text, second?.text], ['E1', 'E2']);
     assert.notEqual(first?.item, second?.item);
-    const [after] = sealed(thought('hm'), done(undefined), done('E', { id: 'rs_2' }));
-    assert.notEqual(after?.item, '["rs_1",0]', 'not the name of an item that is done');
+    const [after] = encrypted(thought('hm'), done(undefined), done('E', { id: 'rs_2' }));
+    assert.notEqual(after?.item, '["rs_1",0]', 'not that of an item that is done');
   });
   for (const nothing of [undefined, null, '', 5]) {
-    void test(`${JSON.stringify(nothing)} is none`, () => assert.deepEqual(sealed(done(nothing)), []));
+    void test(`${JSON.stringify(nothing)} is none`, () => assert.deepEqual(encrypted(done(nothing)), []));
   }
-  void test('what is there before the item is done may be cut, and is left', () =>
-    assert.deepEqual(sealed(event('output_item.added', { item: { type: 'reasoning', encrypted_content: 'E' } })), []));
-  void test('starts nothing, and is no content', () => {
+  void test('before the item is done it may be incomplete, and is ignored', () =>
+    assert.deepEqual(encrypted(event('output_item.added', { item: { type: 'reasoning', encrypted_content: 'E' } })), []));
+  void test('neither starts a step nor counts as output', () => {
     assert.equal(read(done('E')).hasStarted, false);
-    assert.equal(endOf(read(done('E'), completed())), 'empty_response');
+    assert.equal(outcomeOf(read(done('E'), completed())), 'empty_response');
   });
 });
 
-void suite('trouble in the stream', () => {
+void suite('errors in the stream', () => {
   const errors: readonly (readonly [unknown, string])[] = [
     [{ type: 'error', code: 'rate_limit_exceeded', message: 'm', param: null }, 'provider_busy'],
     [{ type: 'error', error: { type: 'server_error', code: null, message: 'm' } }, 'provider_busy'],
@@ -196,5 +196,6 @@ void suite('trouble in the stream', () => {
     ['{"type":', 'provider_protocol'],
     ['[]', 'provider_protocol'],
   ];
-  for (const [each, code] of errors) void test(`${code}: ${JSON.stringify(each)}`, () => assert.equal(endOf(read(text('a'), each)), code));
+  for (const [each, code] of errors)
+    void test(`${code}: ${JSON.stringify(each)}`, () => assert.equal(outcomeOf(read(text('a'), each)), code));
 });

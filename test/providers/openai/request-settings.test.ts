@@ -1,10 +1,10 @@
 /** Every setting of a request, as each API has it. */
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import type { FunctionTool, ResponseSettings, ToolChoice } from '../../src/domain/response-settings.ts';
-import { chatRequest } from '../../src/providers/openai/chat-request.ts';
-import { responsesRequest } from '../../src/providers/openai/responses-request.ts';
-import { settings } from './support.ts';
+import type { FunctionTool, ResponseSettings, ToolChoice } from '../../../src/domain/response-settings.ts';
+import { chatRequest } from '../../../src/providers/openai/chat-request.ts';
+import { responsesRequest } from '../../../src/providers/openai/responses-request.ts';
+import { settings } from '../support.ts';
 
 const parameters = { type: 'object', properties: { city: { type: 'string' } }, required: ['city'] } as const;
 const look: FunctionTool = { type: 'function', name: 'look', description: 'Looks.', parameters, strict: true };
@@ -23,7 +23,7 @@ type Row = readonly [made: Partial<ResponseSettings>, chat: object, responses: o
 const same = { temperature: 0, top_p: 0.5, presence_penalty: 0, frequency_penalty: 1, user: 'u' };
 const words = { service_tier: 'flex', safety_identifier: 's', prompt_cache_key: 'k', prompt_cache_retention: '24h' };
 const rows: Readonly<Record<string, Row>> = {
-  'nothing said, nothing told': [{}, {}, {}],
+  'no settings': [{}, {}, {}],
   'what is called the same in both, 0 among them': [same, same, same],
   'for the provider alone': [words, words, words],
   'a limit of the output': [{ max_output_tokens: 7 }, { max_tokens: 7 }, { max_output_tokens: 7 }],
@@ -43,7 +43,7 @@ const rows: Readonly<Record<string, Row>> = {
     },
     { text: { format: { type: 'json_schema', name: 'answer', description: 'It.', schema, strict: true }, verbosity: 'high' } },
   ],
-  'a JSON schema of which nothing more was said': [
+  'a JSON schema without the optional fields': [
     { text: { format: { type: 'json_schema', name: 'answer', description: null, schema, strict: null }, verbosity: null } },
     { response_format: { type: 'json_schema', json_schema: { name: 'answer', schema } } },
     { text: { format: { type: 'json_schema', name: 'answer', schema } } },
@@ -65,7 +65,7 @@ const rows: Readonly<Record<string, Row>> = {
   ],
   'nothing to include that was not asked for': [{ include: ['file_search_call.results'] }, {}, {}],
   'ours alone': [{ metadata: { a: 'b' }, store: false, background: true }, {}, {}],
-  'tools, with what was said of them and no more': [
+  'tools, with the fields that were set': [
     { tools: [look, bare], parallel_tool_calls: false },
     {
       tools: [
@@ -76,7 +76,7 @@ const rows: Readonly<Record<string, Row>> = {
     },
     { tools: [look, { type: 'function', name: 'bare', parameters: null }], parallel_tool_calls: false },
   ],
-  'strict: false is said': [
+  'strict: false is sent': [
     { tools: [{ ...bare, strict: false }] },
     { tools: [{ type: 'function', function: { name: 'bare', strict: false } }] },
     { tools: [{ type: 'function', name: 'bare', parameters: null, strict: false }] },

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { endOf, readEvents } from './support.ts';
+import { outcomeOf, readEvents } from '../support.ts';
 
 const delta = (fields: unknown, finishReason: string | null = null, more: object = {}): unknown => ({
   choices: [{ index: 0, delta: fields, finish_reason: finishReason }],
@@ -30,31 +30,31 @@ void suite('what starts a step, and what does not', () => {
   }
 });
 
-void suite('T8 · success is proved', () => {
-  void test('the finish reason is the proof, and what comes after it changes nothing', () => {
-    const { text, proofs, failure } = read(
+void suite('T8 · only a finish ends a stream well', () => {
+  void test('the finish reason is the finish, and what comes after it changes nothing', () => {
+    const { text, finishes, failure } = read(
       delta({ content: 'a' }),
       delta({ content: 'b' }, 'stop'),
       delta({ content: 'late' }, 'length'),
       '[DONE]',
     );
-    assert.deepEqual([text, proofs, failure], ['ab', 1, undefined]);
+    assert.deepEqual([text, finishes, failure], ['ab', 1, undefined]);
   });
-  void test('[DONE] alone proves nothing', () => assert.equal(read(delta({ content: 'a' }), '[DONE]').proofs, 0));
-  void test('an empty finish reason is none', () => assert.equal(read(delta({ content: 'a' }, '')).proofs, 0));
-  void test('usage is told after the proof, wherever it came', () => {
+  void test('[DONE] alone is no finish', () => assert.equal(read(delta({ content: 'a' }), '[DONE]').finishes, 0));
+  void test('an empty finish reason is none', () => assert.equal(read(delta({ content: 'a' }, '')).finishes, 0));
+  void test('usage is read wherever it comes', () => {
     const usage = { prompt_tokens: 3, completion_tokens: 2, prompt_tokens_details: { cached_tokens: 1 } };
     for (const events of [
       [delta({ content: 'a' }), delta({}, 'stop', { usage })],
       [delta({ content: 'a' }), stop, { choices: [], usage }],
       [delta({ content: 'a' }, null, { usage }), stop, '[DONE]'],
     ]) {
-      const seen = read(...events);
+      const result = read(...events);
       assert.deepEqual(
-        seen.events.map(({ type }) => type),
-        ['delta', 'proof', 'usage'],
+        result.events.map(({ type }) => type),
+        ['delta', 'finish', 'usage'],
       );
-      const last = seen.events.at(-1);
+      const last = result.events.at(-1);
       assert.ok(last?.type === 'usage');
       assert.deepEqual(last.usage, {
         input_tokens: 3,
@@ -65,17 +65,17 @@ void suite('T8 · success is proved', () => {
       });
     }
   });
-  void test('a proven end with nothing in it is empty_response, reasoning alone too', () => {
-    assert.equal(endOf(read(stop)), 'empty_response');
-    assert.equal(endOf(read(delta({ reasoning_content: 'hm' }), stop)), 'empty_response');
+  void test('a finish without output is empty_response, also after reasoning', () => {
+    assert.equal(outcomeOf(read(stop)), 'empty_response');
+    assert.equal(outcomeOf(read(delta({ reasoning_content: 'hm' }), stop)), 'empty_response');
   });
-  void test('a refusal or a tool call is something', () => {
-    assert.equal(endOf(read(delta({ refusal: 'no' }), stop)), 'proved');
-    assert.equal(endOf(read(call({ index: 0, id: 'a', function: { name: 'f' } }), delta({}, 'tool_calls'))), 'proved');
+  void test('a refusal or a tool call is output', () => {
+    assert.equal(outcomeOf(read(delta({ refusal: 'no' }), stop)), 'finished');
+    assert.equal(outcomeOf(read(call({ index: 0, id: 'a', function: { name: 'f' } }), delta({}, 'tool_calls'))), 'finished');
   });
-  void test('incomplete needs no output', () => assert.equal(endOf(read(delta({}, 'length'))), 'proved'));
+  void test('incomplete needs no output', () => assert.equal(outcomeOf(read(delta({}, 'length'))), 'finished'));
   void test('a finish reason by which the server gives up is provider_busy', () =>
-    assert.equal(endOf(read(delta({ content: 'a' }, 'abort'))), 'provider_busy'));
+    assert.equal(outcomeOf(read(delta({ content: 'a' }, 'abort'))), 'provider_busy'));
 });
 
 void suite('tool calls', () => {
@@ -91,7 +91,7 @@ void suite('tool calls', () => {
       ['a f ', 'a f {"x"', 'b g {}', 'a f :1}'],
     );
   });
-  void test('whole calls without an index are told apart by their ids', () => {
+  void test('whole calls without an index are distinguished by their ids', () => {
     const whole = (id: string) => call({ id, function: { name: 'f', arguments: '{}' } });
     assert.deepEqual(
       calls(whole('a'), whole('b')).map(({ item, callId }) => [item, callId]),
@@ -105,7 +105,7 @@ void suite('tool calls', () => {
     const whole = (id: string) => call({ index: 0, id, function: { name: 'f', arguments: '{}' } });
     assert.equal(new Set(calls(whole('a'), whole('b')).map(({ item }) => item)).size, 2);
   });
-  void test('a name that is repeated in every piece is said once', () => {
+  void test('a name that is repeated in every piece is emitted once', () => {
     const pieces = calls(
       call({ index: 0, id: 'a', function: { name: 'f', arguments: '{' } }),
       call({ index: 0, id: 'a', function: { name: 'f', arguments: '}' } }),
@@ -118,45 +118,45 @@ void suite('tool calls', () => {
   void test('a call without an id gets one', () =>
     assert.match(calls(call({ index: 0, function: { name: 'f', arguments: '{}' } }))[0]?.callId ?? '', /^call_./));
   void test('T8 · broken JSON in the arguments is passed on as it is', () => {
-    const seen = read(
+    const result = read(
       call({ index: 0, id: 'a', function: { name: 'f', arguments: '{"a"' } }),
       call({ index: 0, function: { arguments: ': tru' } }),
       delta({}, 'tool_calls'),
     );
-    assert.deepEqual([seen.text, endOf(seen)], ['{"a": tru', 'proved']);
+    assert.deepEqual([result.text, outcomeOf(result)], ['{"a": tru', 'finished']);
   });
-  void test('T8 · calls are no proof of the end', () => {
-    const { proofs, failure } = read(call({ index: 0, id: 'a', function: { name: 'f', arguments: '{}' } }), '[DONE]');
-    assert.deepEqual([proofs, failure], [0, undefined]);
+  void test('T8 · calls are no finish', () => {
+    const { finishes, failure } = read(call({ index: 0, id: 'a', function: { name: 'f', arguments: '{}' } }), '[DONE]');
+    assert.deepEqual([finishes, failure], [0, undefined]);
   });
   void test('T8 · the finish reason tool_calls without any: the text is the answer; without text it is empty', () => {
-    assert.equal(endOf(read(delta({ content: 'a' }), delta({}, 'tool_calls'))), 'proved');
-    assert.equal(endOf(read(delta({}, 'tool_calls'))), 'empty_response');
-    assert.equal(endOf(read(delta({ tool_calls: [] }, 'tool_calls'))), 'empty_response');
+    assert.equal(outcomeOf(read(delta({ content: 'a' }), delta({}, 'tool_calls'))), 'finished');
+    assert.equal(outcomeOf(read(delta({}, 'tool_calls'))), 'empty_response');
+    assert.equal(outcomeOf(read(delta({ tool_calls: [] }, 'tool_calls'))), 'empty_response');
   });
   void test('T8 · calls that end with stop are calls', () =>
-    assert.equal(endOf(read(call({ index: 0, id: 'a', function: { name: 'f', arguments: '{}' } }), stop)), 'proved'));
+    assert.equal(outcomeOf(read(call({ index: 0, id: 'a', function: { name: 'f', arguments: '{}' } }), stop)), 'finished'));
   void test('T8 · calls cut off by the length limit are incomplete', () => {
     const { events } = read(call({ index: 0, id: 'a', function: { name: 'f', arguments: '{"a' } }), delta({}, 'length'));
-    assert.deepEqual(events.at(-1), { type: 'proof', proof: { status: 'incomplete', reason: 'max_output_tokens' } });
+    assert.deepEqual(events.at(-1), { type: 'finish', finish: { status: 'incomplete', reason: 'max_output_tokens' } });
   });
-  void test('a call that never gets a name is refused at the end', () =>
-    assert.equal(endOf(read(call({ index: 0, id: 'a', function: {} }), delta({}, 'tool_calls'))), 'provider_protocol'));
-  void test('the form of 2023', () => {
+  void test('a call that never gets a name is rejected at the finish', () =>
+    assert.equal(outcomeOf(read(call({ index: 0, id: 'a', function: {} }), delta({}, 'tool_calls'))), 'provider_protocol'));
+  void test('the form before `tool_calls`', () => {
     const pieces = calls(delta({ function_call: { name: 'f', arguments: '' } }), delta({ function_call: { arguments: '{}' } }));
     assert.deepEqual(
       pieces.map(({ name, text }) => name + text),
       ['f', 'f{}'],
     );
   });
-  void test('arguments of a call without a name are refused', () =>
-    assert.equal(endOf(read(call({ index: 0, id: 'a', function: { arguments: '{}' } }))), 'provider_protocol'));
+  void test('arguments of a call without a name are rejected', () =>
+    assert.equal(outcomeOf(read(call({ index: 0, id: 'a', function: { arguments: '{}' } }))), 'provider_protocol'));
 });
 
-void suite('trouble in the stream', () => {
-  void test('broken JSON is a protocol failure, and what was shown stays', () => {
-    const seen = read(delta({ content: 'a' }), '{"choices":[');
-    assert.deepEqual([seen.text, endOf(seen)], ['a', 'provider_protocol']);
+void suite('errors in the stream', () => {
+  void test('broken JSON is a protocol failure, and earlier deltas stay', () => {
+    const result = read(delta({ content: 'a' }), '{"choices":[');
+    assert.deepEqual([result.text, outcomeOf(result)], ['a', 'provider_protocol']);
   });
   const errors: readonly (readonly [unknown, string])[] = [
     [{ error: { message: 'm', code: 429 } }, 'provider_busy'],
@@ -166,5 +166,5 @@ void suite('trouble in the stream', () => {
     [{ error: { message: 'maximum context length is 5' } }, 'context_length_exceeded'],
     [{ error: { code: 502, message: 'm' }, choices: [{ index: 0, delta: { content: '' }, finish_reason: 'error' }] }, 'provider_busy'],
   ];
-  for (const [event, code] of errors) void test(`${code}: ${JSON.stringify(event)}`, () => assert.equal(endOf(read(event)), code));
+  for (const [event, code] of errors) void test(`${code}: ${JSON.stringify(event)}`, () => assert.equal(outcomeOf(read(event)), code));
 });

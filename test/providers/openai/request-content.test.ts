@@ -1,14 +1,14 @@
 /** What messages and the outputs of tools hold, as each API has it. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { InputPart, Item, MessagePart, Role } from '../../src/domain/item.ts';
-import { chatRequest } from '../../src/providers/openai/chat-request.ts';
-import { responsesRequest } from '../../src/providers/openai/responses-request.ts';
-import { settings } from './support.ts';
+import type { InputPart, Item, MessagePart, Role } from '../../../src/domain/item.ts';
+import { chatRequest } from '../../../src/providers/openai/chat-request.ts';
+import { responsesRequest } from '../../../src/providers/openai/responses-request.ts';
+import { settings } from '../support.ts';
 
 type Part = InputPart | MessagePart;
 
-const said = (role: Role, ...content: readonly Part[]): Item => ({ id: 'msg_1', type: 'message', status: 'completed', role, content });
+const message = (role: Role, ...content: readonly Part[]): Item => ({ id: 'msg_1', type: 'message', status: 'completed', role, content });
 const gave = (output: string | readonly InputPart[]): Item => ({
   id: 'fco_1',
   type: 'function_call_output',
@@ -31,12 +31,12 @@ const noImage = '[an image that cannot be shown here]';
 
 const rows: Readonly<Record<string, Row>> = {
   'texts alone are one plain string': [
-    said('user', text('a'), text('b')),
+    message('user', text('a'), text('b')),
     { role: 'user', content: 'ab' },
     { type: 'message', role: 'user', content: 'ab' },
   ],
   'an image beside a text': [
-    said('user', text('What?'), image),
+    message('user', text('What?'), image),
     {
       role: 'user',
       content: [
@@ -54,22 +54,22 @@ const rows: Readonly<Record<string, Row>> = {
     },
   ],
   'an image without a word of detail': [
-    said('user', { type: 'input_image', detail: 'auto', image_url: photo }),
+    message('user', { type: 'input_image', detail: 'auto', image_url: photo }),
     { role: 'user', content: [{ type: 'image_url', image_url: { url: photo } }] },
     { type: 'message', role: 'user', content: [{ type: 'input_image', detail: 'auto', image_url: photo }] },
   ],
   'a file with its data': [
-    said('user', file),
+    message('user', file),
     { role: 'user', content: [{ type: 'file', file: { filename: 'a.pdf', file_data: paper } }] },
     { type: 'message', role: 'user', content: [{ type: 'input_file', filename: 'a.pdf', file_data: paper }] },
   ],
   'a file by its id': [
-    said('user', { type: 'input_file', file_id: 'file_1' }),
+    message('user', { type: 'input_file', file_id: 'file_1' }),
     { role: 'user', content: [{ type: 'file', file: { file_id: 'file_1' } }] },
     { type: 'message', role: 'user', content: [{ type: 'input_file', file_id: 'file_1' }] },
   ],
-  'from an older transcript, an image by its id and a file by its URL: told to be missing where they are': [
-    said('user', imageById, fileByUrl),
+  'from an older transcript, an image by its id and a file by its URL: replaced by texts where the API has no place for them': [
+    message('user', imageById, fileByUrl),
     { role: 'user', content: `${noImage}[a file that cannot be shown here]` },
     {
       type: 'message',
@@ -81,7 +81,7 @@ const rows: Readonly<Record<string, Row>> = {
     },
   ],
   'a message of the system with an image': [
-    said('system', text('Like this: '), image),
+    message('system', text('Like this: '), image),
     { role: 'system', content: `Like this: ${noImage}` },
     {
       type: 'message',
@@ -93,12 +93,12 @@ const rows: Readonly<Record<string, Row>> = {
     },
   ],
   'an answer': [
-    said('assistant', output('Hel'), output('lo')),
+    message('assistant', output('Hel'), output('lo')),
     { role: 'assistant', content: 'Hello' },
     { type: 'message', role: 'assistant', content: 'Hello' },
   ],
   'an answer that ended in a refusal': [
-    said('assistant', output('No. '), refusal),
+    message('assistant', output('No. '), refusal),
     { role: 'assistant', content: 'No. I will not' },
     {
       type: 'message',
@@ -110,7 +110,7 @@ const rows: Readonly<Record<string, Row>> = {
     },
   ],
   'an answer with a file, from an older transcript': [
-    said('assistant', output('Here: '), file),
+    message('assistant', output('Here: '), file),
     { role: 'assistant', content: 'Here: [the file a.pdf, which cannot be shown here]' },
     {
       type: 'message',

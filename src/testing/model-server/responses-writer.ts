@@ -1,22 +1,12 @@
-/**
- * OpenAI's Responses stream, in its order and with its numbers.
- *
- * A writer knows what is open and numbers what it writes, so a script is told by what the model says:
- *
- *     const say = new ResponsesWriter();
- *     [sseHead, ...say.begin(), ...say.text('Hel'), hold('shown'), ...say.text('lo'), ...say.completed(), end]
- *
- * Another kind of output, and `completed` or `incomplete`, close what is open (its `…done` events). A stream cut off
- * is one whose writer was not asked to complete.
- */
+/** Writes OpenAI's Responses stream: its events in their order, with sequence numbers and indexes. */
 import {
   type Fields,
   itemOf,
   type OpenItem,
-  type PartKind,
   partEvent,
+  type PartKind,
   partOf,
-  responseFrame,
+  responseEnvelope,
   textEvent,
   usageOf,
 } from './responses-shapes.ts';
@@ -26,7 +16,7 @@ import { event } from './steps.ts';
 export interface ResponsesWriterOptions {
   readonly id?: string;
   readonly model?: string;
-  /** As llama.cpp sends them: no `sequence_number`, no indexes, and a `created` response of two fields. */
+  /** Events as llama.cpp sends them: no `sequence_number`, no indexes, and a `created` response of two fields. */
   readonly isBare?: boolean;
 }
 
@@ -35,52 +25,64 @@ export interface TokenCounts {
   readonly output: number;
 }
 
+/**
+ * Keeps track of the open item and of the numbers, so that a script only names what the model puts out. Output of
+ * another kind, `completed` and `incomplete` first close the open item (its `…done` events); for a stream that is cut,
+ * leave them out.
+ *
+ * @example
+ *     const writer = new ResponsesWriter();
+ *     server.enqueue([sseHead, ...writer.begin(), ...writer.text('Hel', 'lo'), ...writer.completed(), end]);
+ */
 export class ResponsesWriter {
   readonly #isBare: boolean;
-  readonly #frame: Fields;
+  readonly #envelope: Fields;
   readonly #output: Fields[] = [];
   #open: OpenItem | undefined;
   #nextSeq = 0;
 
   constructor({ id = 'resp_scripted', model = 'scripted', isBare = false }: ResponsesWriterOptions = {}) {
     this.#isBare = isBare;
-    this.#frame = { ...responseFrame, id, model };
+    this.#envelope = { ...responseEnvelope, id, model };
   }
 
   created(): Script {
     return [this.#event('response.created', { response: this.#response('in_progress') })];
   }
 
-  /** @param usage what the request has cost so far; OpenAI says nothing of it here. */
+  /** @param usage tokens so far, as some servers report them here; OpenAI does not. */
   inProgress(usage?: TokenCounts): Script {
     return [this.#event('response.in_progress', { response: this.#response('in_progress', withUsage(usage)) })];
   }
 
-  /** `created` and `inProgress`: neither starts a step. */
+  /** `created` and `inProgress`, which start no step. */
   begin(): Script {
     return [...this.created(), ...this.inProgress()];
   }
 
+  /** Deltas of text, in the open part if that is text. */
   text(...deltas: readonly string[]): Script {
-    return this.#say('message', 'output_text', deltas);
+    return this.#writeText('message', 'output_text', deltas);
   }
 
+  /** Deltas of a refusal. */
   refusal(...deltas: readonly string[]): Script {
-    return this.#say('message', 'refusal', deltas);
+    return this.#writeText('message', 'refusal', deltas);
   }
 
+  /** Deltas of a reasoning summary. */
   reasoning(...deltas: readonly string[]): Script {
-    return this.#say('reasoning', 'summary_text', deltas);
+    return this.#writeText('reasoning', 'summary_text', deltas);
   }
 
-  /** A whole reasoning item that only its provider can read; with deltas, one that has a summary too. */
+  /** A whole reasoning item with encrypted content; with deltas it has a summary too. */
   encryptedReasoning(encryptedContent: string, ...deltas: readonly string[]): Script {
     const start =
       deltas.length > 0 ? [...this.close(), ...this.reasoning(...deltas)] : [...this.close(), this.#openItem('reasoning', 'rs', {})];
     return [...start, ...this.close('completed', { encrypted_content: encryptedContent })];
   }
 
-  /** A call and pieces of its arguments. With the `callId` of the open call: more pieces of that. */
+  /** A function call and pieces of its arguments; for the `callId` of the open call, further pieces. */
   functionCall(callId: string, name: string, ...pieces: readonly string[]): Script {
     const steps: Step[] = [];
     if (this.#open?.fields['call_id'] !== callId) {
@@ -93,7 +95,7 @@ export class ResponsesWriter {
     return steps;
   }
 
-  /** The `…done` events of what is open. @param more fields that the item has from then on. */
+  /** The `…done` events of the open item. @param more fields that the item has from then on. */
   close(status: 'completed' | 'incomplete' = 'completed', more: Fields = {}): Script {
     const open = this.#open;
     if (open === undefined) return [];
@@ -108,17 +110,19 @@ export class ResponsesWriter {
     return steps;
   }
 
+  /** Closes the open item and ends the response, with its usage. */
   completed(inputTokens = 3, outputTokens = 2): Script {
     const usage = usageOf(inputTokens, outputTokens);
     return [...this.close(), this.#event('response.completed', { response: this.#response('completed', { usage }) })];
   }
 
+  /** As `completed`, with a reason such as `max_output_tokens` or `content_filter`. */
   incomplete(reason = 'max_output_tokens', inputTokens = 3, outputTokens = 2): Script {
     const fields = { incomplete_details: { reason }, usage: usageOf(inputTokens, outputTokens) };
     return [...this.close('incomplete'), this.#event('response.incomplete', { response: this.#response('incomplete', fields) })];
   }
 
-  /** Leaves what is open as it is. */
+  /** `response.failed`. The open item is not closed. */
   failed(code: string, message: string, usage?: TokenCounts): Script {
     const fields = { error: { code, message }, ...withUsage(usage) };
     return [this.#event('response.failed', { response: this.#response('failed', fields) })];
@@ -134,7 +138,7 @@ export class ResponsesWriter {
     return [this.#event('error', { error: { type, code, message, param } })];
   }
 
-  #say(type: 'message' | 'reasoning', kind: PartKind, deltas: readonly string[]): Script {
+  #writeText(type: 'message' | 'reasoning', kind: PartKind, deltas: readonly string[]): Script {
     const steps: Step[] = [];
     if (this.#open?.type !== type) {
       const isMessage = type === 'message';
@@ -192,8 +196,8 @@ export class ResponsesWriter {
   }
 
   #response(status: string, fields: Fields = {}): Fields {
-    if (this.#isBare && status === 'in_progress') return { id: this.#frame['id'], status, ...fields };
-    return { ...this.#frame, status, output: [...this.#output], ...fields };
+    if (this.#isBare && status === 'in_progress') return { id: this.#envelope['id'], status, ...fields };
+    return { ...this.#envelope, status, output: [...this.#output], ...fields };
   }
 }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { retryAfterMs } from '../../src/providers/failures/retry-after.ts';
-import { failureOfStatus } from '../../src/providers/failures/status-failure.ts';
+import { retryAfterMs } from '../../../src/providers/failures/retry-after.ts';
+import { failureOfStatus } from '../../../src/providers/failures/status-failure.ts';
 
 const nowMs = Date.parse('Sun, 06 Nov 1994 08:49:37 GMT');
 const table: readonly (readonly [Record<string, string>, number | undefined])[] = [
@@ -33,7 +33,7 @@ for (const [headers, expected] of table) {
   });
 }
 
-void test('T4 · when to ask again is in the message, for those who read no headers', () => {
+void test('T4 · when to ask again is in the message too', () => {
   const failure = failureOfStatus({ status: 429, headers: new Headers({ 'retry-after': '61' }), bodyText: '', nowMs });
   assert.equal(failure.message, 'The model provider is busy (429). It may be asked again at 1994-11-06T08:50:38.000Z.');
 });

@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { failureRules } from '../../../src/domain/failure.ts';
 import {
   end,
   fin,
@@ -15,23 +16,33 @@ import {
   sseHead,
   stall,
   text,
-} from '../../src/testing/model-server/index.ts';
-import { failureRules } from '../../src/domain/failure.ts';
-import { asked } from '../support/cases.ts';
-import { recorded } from './recorded.ts';
-import { apis, endOf, follow, hello, never, providerFor, readBytes, says, type Seen, serverFor } from './support.ts';
+} from '../../../src/testing/model-server/index.ts';
+import { asked } from '../../support/cases.ts';
+import { recorded } from '../recorded.ts';
+import {
+  apis,
+  collect,
+  helloRequest,
+  messageItem,
+  neverAborted,
+  outcomeOf,
+  providerFor,
+  readBytes,
+  serverFor,
+  type StreamResult,
+} from '../support.ts';
 
 interface Cut {
-  /** What follows the bytes that came. */
+  /** The steps after the bytes. */
   readonly after: Script;
   readonly headStep?: Script[number];
-  /** Of silence. */
+  /** The deadlines of the request. */
   readonly limitMs?: number;
 }
 
 interface NamedCut extends Cut {
   readonly name: string;
-  /** What is told of a step that has not started, and of one that has. */
+  /** The code where the step has not started, and where it has. */
   readonly ends: readonly [notStarted: string, started: string];
 }
 
@@ -48,7 +59,7 @@ const cuts: readonly NamedCut[] = [
   { name: 'silence', after: [stall], limitMs: 4_000, ends: ['model_timeout', 'model_timeout'] },
 ];
 
-/** Side by side, so that the silences are waited out together; few enough that a busy machine answers all in time. */
+/** Requests at once: many, so that they wait for their deadlines together; few enough for a busy machine to serve in time. */
 const batch = 200;
 
 const garbages = {
@@ -67,14 +78,14 @@ async function atEach(length: number, check: (at: number) => Promise<void>): Pro
 for (const api of apis) {
   const bytes = new TextEncoder().encode(recorded[api].text);
 
-  /** Cuts at every byte; what the user says tells the requests apart. */
-  const tell = (title: string, cut: Cut, judge: (seen: Seen, arrived: Seen, at: number) => void): void => {
+  /** One request for each byte to cut at; the user's message says which. */
+  const testCuts = (title: string, cut: Cut, check: (result: StreamResult, arrived: StreamResult, at: number) => void): void => {
     void test(`${title} (${api})`, { timeout: 60_000 }, async (t) => {
       const { after, headStep = sseHead, limitMs = 20_000 } = cut;
       const isReset = after.at(-1)?.type === 'reset';
       const fallback = (request: LoggedRequest): Script => {
         const at = Number(asked(request));
-        // A reset may take with it what was not read: it is held until that has been.
+        // A reset destroys bytes that the client has not read: it waits until it has.
         return [headStep, text(bytes.subarray(0, at)), ...(isReset ? [hold(`at ${at}`)] : []), ...after];
       };
       const server = await serverFor(t, { fallback });
@@ -85,41 +96,41 @@ for (const api of apis) {
         const release = (): void => server.release(`at ${at}`);
         let deltasLeft = arrived.events.filter(({ type }) => type === 'delta').length;
         if (deltasLeft === 0) void server.reached(`at ${at}`).then(release);
-        const request = { ...hello, items: [says('user', String(at))] };
-        const seen = await follow(provider.stream(request, never), ({ type }) => {
+        const request = { ...helloRequest, items: [messageItem('user', String(at))] };
+        const result = await collect(provider.stream(request, neverAborted), ({ type }) => {
           if (type === 'delta') deltasLeft -= 1;
           if (deltasLeft === 0) release();
         });
-        judge(seen, arrived, at);
+        check(result, arrived, at);
       });
       assert.equal(server.requests.length, bytes.length + 1, 'T4 · one request each');
     });
   };
 
   for (const { name, ends, ...cut } of cuts) {
-    tell(`T2, T3, T8 · ${name} after every byte`, cut, (seen, arrived, at) => {
-      const end = arrived.proofs === 1 ? 'proved' : ends[arrived.hasStarted ? 1 : 0];
-      assert.equal(endOf(seen), end, `cut at ${at}`);
-      assert.equal(seen.text, arrived.text, `what came is told, cut at ${at}`);
-      assertLaw(seen, at);
+    testCuts(`T2, T3, T8 · ${name} after every byte`, cut, (result, arrived, at) => {
+      const end = arrived.finishes === 1 ? 'finished' : ends[arrived.hasStarted ? 1 : 0];
+      assert.equal(outcomeOf(result), end, `cut at ${at}`);
+      assert.equal(result.text, arrived.text, `all that arrived is yielded, cut at ${at}`);
+      assertLaw(result, at);
     });
   }
 
   for (const [name, garbage] of Object.entries(garbages)) {
-    tell(`T2, T3, T8 · ${name} after every byte`, { after: [text(garbage), end] }, (seen, arrived, at) => {
-      const told = readBytes(api, [Buffer.concat([bytes.subarray(0, at), Buffer.from(garbage)])]);
-      assert.deepEqual([seen.text, seen.proofs], [told.text, told.proofs], `cut at ${at}`);
-      assert.ok(seen.text.startsWith(arrived.text), `what came is told, cut at ${at}`);
-      // Garbage proves nothing, but an empty line of it may be the one that the proof still lacked.
-      assert.equal(seen.proofs === 1, at >= recorded[api].proofAt - newlinesLacking(garbage), `T8, cut at ${at}`);
-      assertLaw(seen, at);
+    testCuts(`T2, T3, T8 · ${name} after every byte`, { after: [text(garbage), end] }, (result, arrived, at) => {
+      const expected = readBytes(api, [Buffer.concat([bytes.subarray(0, at), Buffer.from(garbage)])]);
+      assert.deepEqual([result.text, result.finishes], [expected.text, expected.finishes], `cut at ${at}`);
+      assert.ok(result.text.startsWith(arrived.text), `all that arrived is yielded, cut at ${at}`);
+      // Garbage is no finish, but an empty line in it may be what the event of the finish still lacked.
+      assert.equal(result.finishes === 1, at >= recorded[api].finishAt - newlinesLacking(garbage), `T8, cut at ${at}`);
+      assertLaw(result, at);
     });
   }
 
-  void test(`T8 · the proof counts from the byte that ends its event (${api})`, () => {
-    const { proofAt } = recorded[api];
+  void test(`T8 · the finish counts from the byte that ends its event (${api})`, () => {
+    const { finishAt } = recorded[api];
     assert.deepEqual(
-      [proofAt - 1, proofAt].map((at) => readBytes(api, [bytes.subarray(0, at)]).proofs),
+      [finishAt - 1, finishAt].map((at) => readBytes(api, [bytes.subarray(0, at)]).finishes),
       [0, 1],
     );
   });
@@ -129,9 +140,9 @@ function newlinesLacking(garbage: string | Uint8Array): number {
   return typeof garbage === 'string' ? 2 : 0;
 }
 
-/** May be asked again: exactly what has shown nothing and broke in the wire. Completed: exactly what is proved. */
-function assertLaw({ failure, hasStarted, proofs, thrown }: Seen, at: number): void {
+/** T8: without a failure exactly if there was a finish. T2: retryable only if the step has not started. */
+function assertLaw({ failure, hasStarted, finishes, thrown }: StreamResult, at: number): void {
   assert.equal(thrown, undefined, `cut at ${at}`);
-  assert.equal(failure === undefined, proofs === 1, `T8, cut at ${at}`);
+  assert.equal(failure === undefined, finishes === 1, `T8, cut at ${at}`);
   if (failure !== undefined && failureRules[failure.code].retryable) assert.equal(hasStarted, false, `T2, cut at ${at}`);
 }

@@ -1,0 +1,19 @@
+/** What the requests of both APIs need: fields left out where they are not set, and texts in the place of files. Pure. */
+import type { InputPart } from '../../domain/item.ts';
+
+type NonNullish<T> = { -readonly [K in keyof T]?: Exclude<T[K], null | undefined> };
+
+/** Leaves out what is null or undefined: a setting that the client did not make is not sent, so the provider's default holds. */
+export function omitNullish<T extends object>(fields: T): NonNullish<T> {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null && value !== undefined)) as NonNullish<T>;
+}
+
+/**
+ * The text that replaces an image or a file where an API has no place for one. New input of that kind is rejected
+ * before (`domain/provider-capabilities.ts`); this is for older turns that another provider answered, so that the model
+ * learns that something is missing.
+ */
+export function placeholderText(part: Extract<InputPart, { readonly type: 'input_image' | 'input_file' }>): string {
+  if (part.type === 'input_image') return '[an image that cannot be shown here]';
+  return part.filename === undefined ? '[a file that cannot be shown here]' : `[the file ${part.filename}, which cannot be shown here]`;
+}
