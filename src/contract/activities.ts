@@ -6,11 +6,9 @@ import type { RequestedOutcome, StepResult, TurnStatus } from '../domain/turn-st
 import type { TitleInput } from './workflows.ts';
 
 export interface TurnActivities {
-  /** Local. Puts the user's input into the transcript, once (T1), and brings the limits into the history. */
-  readonly recordInput: (input: { readonly turn: string }) => Promise<RecordedTurn>;
   /** One request to the model. Throws `ApplicationFailure` typed with a `FailureCode`; see `StreamFailureDetails`. */
   readonly streamModel: (input: StreamModelInput) => Promise<StepResult>;
-  /** Gives the turn the end that `streamModel` could not write. */
+  /** Local. Gives the turn the end that `streamModel` could not write. */
   readonly settleTurn: (input: SettleTurnInput) => Promise<TurnStatus>;
   /** Asks the model for the title of a session and stores it. */
   readonly writeTitle: (input: TitleInput) => Promise<{ readonly hasTitle: boolean }>;
@@ -21,19 +19,10 @@ export interface SettleTurnInput {
   readonly requested: RequestedOutcome;
 }
 
-export interface RecordedTurn {
-  /** Set when the turn had its end before it ran. */
-  readonly settled?: TurnStatus;
-  readonly heartbeatTimeoutMs: number;
-  readonly turnTimeoutMs: number;
-}
-
 export interface StreamModelInput {
   readonly turn: string;
   /** 1-based. */
   readonly step: number;
-  /** The turn's own limit, ms since the epoch. */
-  readonly deadlineAtMs: number;
 }
 
 /** What a failure of `streamModel` carries through Temporal. */

@@ -34,6 +34,7 @@ const rules = {
   model_timeout: { retryable: false, message: 'The model stayed silent past the configured limit.' },
   empty_response: { retryable: false, message: 'The model ended its answer without any content.' },
   provider_protocol: { retryable: false, message: 'The model server does not speak the expected API.' },
+  output_too_large: { retryable: false, message: 'The answer grew past the configured size; what had arrived is kept.' },
   context_length_exceeded: {
     retryable: false,
     message: 'The conversation is longer than the context window of the model.',

@@ -2,11 +2,11 @@
  * The state of a turn, without I/O: `decide` names the next command, `evolve` applies its result.
  * The workflow runs this; a replay and a timeline rebuild it from the same results.
  *
- *   received ─recordInput─▶ ready ─streamModel─▶ settled
- *                             ▲  │
- *                             │  ├─ busy ─▶ waiting ─ (durable timer) ─▶ ready
- *                             └──┘         │
- *                                └─ failed, cancelled ─▶ ending ─settleTurn─▶ settled
+ *   ready ─streamModel─▶ settled
+ *    ▲  │
+ *    │  ├─ busy ─▶ waiting ─ (durable timer) ─▶ ready
+ *    └──┘            │
+ *       └─ failed, cancelled ─▶ ending ─settleTurn─▶ settled
  */
 import type { Failure } from './failure.ts';
 import { type BusyHint, busyWaitMs, requestsPerStep } from './retry-policy.ts';
@@ -16,22 +16,18 @@ import type { SettledStatus } from './response.ts';
 export type RequestedOutcome = { readonly status: 'cancelled' } | { readonly status: 'failed'; readonly failure: Failure };
 
 export type TurnState =
-  | { readonly phase: 'received' }
   | { readonly phase: 'ready'; readonly requestsMade: number }
   | { readonly phase: 'waiting'; readonly requestsMade: number; readonly waitMs: number }
   | { readonly phase: 'ending'; readonly requested: RequestedOutcome }
   | { readonly phase: 'settled'; readonly status: SettledStatus; readonly code: string | null };
 
 export type TurnCommand =
-  | { readonly type: 'recordInput' }
   | { readonly type: 'streamModel'; readonly requestsLeft: number; readonly requestsMade: number }
   | { readonly type: 'wait'; readonly waitMs: number }
   | { readonly type: 'settleTurn'; readonly requested: RequestedOutcome }
   | { readonly type: 'close'; readonly status: SettledStatus; readonly code: string | null };
 
 export type TurnResult =
-  /** The turn's input is in the transcript; `settled` when the turn had its end already (cancelled while it waited). */
-  | { readonly type: 'recorded'; readonly settled?: TurnStatus }
   | { readonly type: 'waited' }
   | { readonly type: 'stepEnded'; readonly step: StepResult }
   | { readonly type: 'settled'; readonly settled: TurnStatus }
@@ -51,12 +47,10 @@ export interface TurnStatus {
 /** What a step came to. With tools that a worker runs there will be steps that another step follows. */
 export type StepResult = { readonly type: 'final'; readonly turn: TurnStatus };
 
-export const initialTurn: TurnState = { phase: 'received' };
+export const initialTurn: TurnState = { phase: 'ready', requestsMade: 0 };
 
 export function decide(state: TurnState): TurnCommand {
   switch (state.phase) {
-    case 'received':
-      return { type: 'recordInput' };
     case 'ready':
       return { type: 'streamModel', requestsLeft: requestsPerStep - state.requestsMade, requestsMade: state.requestsMade };
     case 'waiting':
@@ -70,8 +64,6 @@ export function decide(state: TurnState): TurnCommand {
 
 export function evolve(state: TurnState, result: TurnResult): TurnState {
   switch (result.type) {
-    case 'recorded':
-      return result.settled === undefined ? { phase: 'ready', requestsMade: 0 } : { phase: 'settled', ...result.settled };
     case 'waited':
       return { phase: 'ready', requestsMade: requestsOf(state) };
     case 'stepEnded':

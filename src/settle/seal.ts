@@ -6,8 +6,8 @@ import type { TurnRow } from '../domain/turn.ts';
 import type { Seal } from '../store/ports/store.ts';
 
 /** Ends the stream, and says what to write. `epoch` is the writer's own: an older one is refused (T7). */
-export function sealOf(turn: TurnRow, stream: ResponseStream, epoch: number, outcome: TurnOutcome, atMs: number): Seal {
-  const rows = stream.end(outcome, atMs).map(journalRowOf);
+export function sealOf(turn: TurnRow, stream: ResponseStream, epoch: number, outcome: TurnOutcome): Seal {
+  const rows = stream.end(outcome, Date.now()).map(journalRowOf);
   const { response } = stream;
   const failure = outcome.status === 'failed' ? outcome.failure : undefined;
   return {
@@ -18,7 +18,7 @@ export function sealOf(turn: TurnRow, stream: ResponseStream, epoch: number, out
     response,
     output: response.output,
     settled: { status: outcome.status, code: failure?.code ?? null },
-    atMs,
+    winsOverCancel: outcome.status !== 'failed',
     usage: outcome.usage,
     ...(failure?.retryAtMs === undefined ? {} : { retryAtMs: failure.retryAtMs }),
   };

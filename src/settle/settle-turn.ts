@@ -11,23 +11,31 @@ import type { Store } from '../store/ports/store.ts';
 import { readStream } from './read-stream.ts';
 import { sealOf } from './seal.ts';
 
-export type SettleStore = Pick<Store, 'fence' | 'readTurn' | 'readAttempts' | 'readJournal' | 'seal'>;
+export interface SettleDeps {
+  readonly store: Pick<Store, 'fence' | 'readTurn' | 'readAttempts' | 'readJournal' | 'seal'>;
+  /** The next turn of the session has become ready: it is to be dispatched. */
+  readonly onReady: (turn: string) => void;
+}
 
 /** @throws `StoreBusyError` when the database cannot take it now, an `Error` when there is no such turn. */
-export async function settleTurn(store: SettleStore, id: string, requested: RequestedOutcome, atMs: number): Promise<TurnStatus> {
+export async function settleTurn({ store, onReady }: SettleDeps, id: string, requested: RequestedOutcome): Promise<TurnStatus> {
   for (;;) {
     const { epoch, settled } = await store.fence(id);
     if (settled !== undefined) return settled;
     const turn = await store.readTurn(id);
     if (turn === undefined) throw new Error(`no turn ${id}`);
     const stream = await readStream(store, id);
-    const seal = sealOf(turn, stream, epoch, await outcomeOf(store, turn, requested), atMs);
-    if (await store.seal(seal)) return seal.settled;
-    // Refused: another one has raised the epoch meanwhile, or sealed the turn.
+    const seal = sealOf(turn, stream, epoch, await outcomeOf(store, turn, requested));
+    const result = await store.seal(seal);
+    if (result.type === 'sealed') {
+      if (result.next !== undefined) onReady(result.next);
+      return seal.settled;
+    }
+    // Another one has raised the epoch meanwhile, or sealed the turn, or a cancel was accepted: look again.
   }
 }
 
-async function outcomeOf(store: SettleStore, turn: TurnRow, requested: RequestedOutcome): Promise<TurnOutcome> {
+async function outcomeOf(store: SettleDeps['store'], turn: TurnRow, requested: RequestedOutcome): Promise<TurnOutcome> {
   const attempts = await store.readAttempts(turn.id);
   // The last request gave the output there is; what earlier ones cost is lost usage.
   const usage = attempts.at(-1)?.usage ?? null;

@@ -15,6 +15,7 @@ import {
   TimeoutFailure,
 } from '@temporalio/workflow';
 import type { StreamFailureDetails, TurnActivities } from '../contract/activities.ts';
+import type { AgentTurnInput } from '../contract/workflows.ts';
 import { type Failure, failureOf, isFailureCode } from '../domain/failure.ts';
 import { delayBeforeMs } from '../domain/retry-policy.ts';
 import {
@@ -31,42 +32,28 @@ import {
 const partialGraceMs = 1_500;
 const step = 1;
 
-const { recordInput } = proxyLocalActivities<TurnActivities>({
-  startToCloseTimeout: '10s',
-  retry: { initialInterval: '100ms', maximumInterval: '2s' },
-});
-
-const { settleTurn } = proxyActivities<TurnActivities>({
+/** Local, so that it has slots of its own: no number of running streams keeps a turn from its end. */
+const { settleTurn } = proxyLocalActivities<TurnActivities>({
   // Retried until the database has taken it.
   startToCloseTimeout: '5s',
   retry: { initialInterval: '200ms', maximumInterval: '5s' },
+  localRetryThreshold: '1s',
 });
 
-interface Limits {
-  readonly heartbeatTimeoutMs: number;
-  readonly deadlineAtMs: number;
-}
-
 /**
- * @param turn the id of a turn that is in the database
+ * @param input the turn is in the database, and ready
  * @param running cancelling this scope stops the turn; what was shown stays
  */
-export async function runTurn(turn: string, running: CancellationScope): Promise<TurnStatus> {
+export async function runTurn(input: AgentTurnInput, running: CancellationScope): Promise<TurnStatus> {
+  const deadlineAtMs = Date.now() + input.turnTimeoutMs;
   let state = initialTurn;
-  let limits: Limits | undefined;
   for (;;) {
     const command = decide(state);
     if (command.type === 'close') return { status: command.status, code: command.code };
-    if (command.type === 'recordInput') {
-      // Not even a cancel keeps the user's input out of the transcript (T1).
-      const recorded = await CancellationScope.nonCancellable(() => recordInput({ turn }));
-      limits = { heartbeatTimeoutMs: recorded.heartbeatTimeoutMs, deadlineAtMs: Date.now() + recorded.turnTimeoutMs };
-      state = evolve(state, { type: 'recorded', ...(recorded.settled === undefined ? {} : { settled: recorded.settled }) });
-    } else if (command.type === 'settleTurn') {
-      state = evolve(state, await settle(turn, command.requested));
-    } else {
-      state = evolve(state, await carryOut(command, turn, limits, running));
-    }
+    state = evolve(
+      state,
+      command.type === 'settleTurn' ? await settle(input.turn, command.requested) : await carryOut(command, input, deadlineAtMs, running),
+    );
   }
 }
 
@@ -77,19 +64,17 @@ async function settle(turn: string, requested: RequestedOutcome): Promise<TurnRe
 /** The commands that a cancel can interrupt: the request, and the wait for a busy provider. */
 async function carryOut(
   command: Extract<TurnCommand, { type: 'streamModel' | 'wait' }>,
-  turn: string,
-  limits: Limits | undefined,
+  input: AgentTurnInput,
+  deadlineAtMs: number,
   running: CancellationScope,
 ): Promise<TurnResult> {
-  if (limits === undefined) throw new Error('a turn is recorded before it runs');
   try {
     return await running.run(async () => {
       if (command.type === 'wait') {
-        if (Date.now() + command.waitMs > limits.deadlineAtMs) return { type: 'failed', failure: failureOf('turn_timeout') };
         await sleep(command.waitMs);
         return { type: 'waited' };
       }
-      return await stream(command, turn, limits);
+      return await stream(command, input, deadlineAtMs);
     });
   } catch (error) {
     if (isCancellation(error)) return { type: 'cancelled' };
@@ -102,8 +87,8 @@ async function carryOut(
 
 async function stream(
   command: Extract<TurnCommand, { type: 'streamModel' }>,
-  turn: string,
-  { heartbeatTimeoutMs, deadlineAtMs }: Limits,
+  { turn, heartbeatTimeoutMs }: AgentTurnInput,
+  deadlineAtMs: number,
 ): Promise<TurnResult> {
   const leftMs = deadlineAtMs - Date.now();
   if (leftMs <= 0) return { type: 'failed', failure: failureOf('turn_timeout') };
@@ -120,7 +105,7 @@ async function stream(
       maximumInterval: '1 day',
     },
   });
-  const result = streamModel({ turn, step, deadlineAtMs });
+  const result = streamModel({ turn, step });
   // A dead worker never hands in its partial answer: after the grace it is fenced and the turn sealed without it.
   const grace = CancellationScope.current()
     .cancelRequested.catch(() => undefined)

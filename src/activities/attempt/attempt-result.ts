@@ -7,7 +7,7 @@ import type { StreamFailureDetails } from '../../contract/activities.ts';
 import type { ModelFailure } from '../../domain/model.ts';
 import type { StepResult } from '../../domain/turn-state.ts';
 
-export type AttemptResult = { readonly type: 'ended'; readonly step: StepResult } | FailedAttempt;
+export type AttemptResult = { readonly type: 'ended'; readonly step: StepResult; readonly cause?: unknown } | FailedAttempt;
 
 /** No end was written: the next attempt, or `settleTurn`, decides what becomes of the turn. */
 export interface FailedAttempt {

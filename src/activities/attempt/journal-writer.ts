@@ -13,7 +13,8 @@ import { retryWhileBusy } from '../../store/retry-while-busy.ts';
 import { sealOf } from '../../settle/seal.ts';
 import type { AttemptEnd, AttemptKey } from '../../domain/attempt.ts';
 import type { TurnRow } from '../../domain/turn.ts';
-import type { Append, Store } from '../../store/ports/store.ts';
+import type { Append, SealResult, Store } from '../../store/ports/store.ts';
+import type { AbortReason } from './abort-reason.ts';
 
 /** Deltas that come faster than this share an event: 40 events a second look like one stream to a reader. */
 const mergeMs = 25;
@@ -28,8 +29,10 @@ export interface JournalWriterOptions {
   readonly epoch: number;
   readonly attempt: AttemptKey;
   readonly stream: ResponseStream;
-  /** Called when a write fails that the timer has begun, between two calls of the owner. */
-  readonly onFailure: (error: unknown) => void;
+  /** Of all text of the answer. */
+  readonly maxOutputBytes: number;
+  /** Called when a write fails that the timer has begun, between two calls of the owner, and when the answer is too large. */
+  readonly abort: (reason: AbortReason, cause?: unknown) => void;
 }
 
 export class JournalWriter {
@@ -38,6 +41,7 @@ export class JournalWriter {
   #hasStarted = false;
   #providerRequestId: string | undefined;
   #lastWriteAt = 0;
+  #outputBytes = 0;
   #timer: NodeJS.Timeout | undefined;
   #writing: Promise<void> = Promise.resolve();
 
@@ -54,21 +58,20 @@ export class JournalWriter {
     this.#providerRequestId = id;
   }
 
-  /** `response.in_progress`, unless an earlier attempt wrote it. */
-  async begin(): Promise<void> {
-    const rows = this.#options.stream.begin().map(journalRowOf);
-    if (rows.length > 0) await this.#append({ rows, status: 'in_progress' });
-  }
-
   /** Resolves once the delta is committed, or waits to be merged with others. */
   async write(delta: ModelDelta): Promise<void> {
     if (!startsStep(delta) && !this.#isKept(delta)) return;
+    this.#outputBytes += Buffer.byteLength(delta.text);
+    if (this.#outputBytes > this.#options.maxOutputBytes) {
+      this.#options.abort('output_too_large');
+      return;
+    }
     this.#merge(delta);
     // Encrypted reasoning waits for a delta that starts the step, however long that takes.
     if (!this.#hasStarted && !startsStep(delta)) return;
     const dueInMs = this.#lastWriteAt + mergeMs - performance.now();
     if (!this.#hasStarted || dueInMs <= 0) await this.flush();
-    else this.#timer ??= setTimeout(() => void this.flush().catch(this.#options.onFailure), dueInMs);
+    else this.#timer ??= setTimeout(() => void this.flush().catch(this.#onFailure), dueInMs);
   }
 
   /** Commits the deltas that wait. */
@@ -89,11 +92,11 @@ export class JournalWriter {
   }
 
   /** Writes the one end of the turn (T6), after the deltas that wait. */
-  async seal(end: TurnOutcome, attemptEnd: AttemptEnd): Promise<void> {
+  async seal(outcome: TurnOutcome, attemptEnd: AttemptEnd): Promise<SealResult> {
     await this.flush();
     const { store, turn, stream, epoch, attempt } = this.#options;
-    const seal = { ...sealOf(turn, stream, epoch, end, attemptEnd.endedAtMs), attempt: { ...attempt, end: attemptEnd } };
-    if (!(await retryWhileBusy(() => store.seal(seal)))) throw new FencedError('the turn was taken over');
+    const seal = { ...sealOf(turn, stream, epoch, outcome), attempt: { ...attempt, end: attemptEnd } };
+    return retryWhileBusy(() => store.seal(seal));
   }
 
   /** Drops the deltas that wait: nothing is written any more. */
@@ -107,6 +110,10 @@ export class JournalWriter {
     return delta.type === 'encrypted_reasoning' && delta.text !== '' && asksFor(this.#options.turn.settings, encryptedReasoning);
   }
 
+  readonly #onFailure = (error: unknown): void => {
+    this.#options.abort(error instanceof FencedError ? 'fenced' : 'store_failed', error);
+  };
+
   #merge(delta: ModelDelta): void {
     const last = this.#pending.at(-1);
     // Two encrypted texts cannot be merged into one.
@@ -119,10 +126,10 @@ export class JournalWriter {
 
   #start(): NonNullable<Append['starts']> {
     const id = this.#providerRequestId;
-    return { ...this.#options.attempt, atMs: Date.now(), ...(id === undefined ? {} : { providerRequestId: id }) };
+    return { ...this.#options.attempt, ...(id === undefined ? {} : { providerRequestId: id }) };
   }
 
-  async #append(append: Pick<Append, 'rows' | 'starts' | 'status'>): Promise<void> {
+  async #append(append: Pick<Append, 'rows' | 'starts'>): Promise<void> {
     const { store, turn, epoch } = this.#options;
     const isAccepted = await retryWhileBusy(() => store.append({ turn: turn.id, epoch, ...append }));
     if (!isAccepted) throw new FencedError('the turn was taken over');

@@ -1,34 +1,43 @@
 /**
- * What becomes of an attempt that broke off: the turn's end where it is ours to write, the end that somebody else wrote,
- * or a failure that says whether the request may be sent again (T3, T4).
+ * How an attempt ends. Every end that is final is sealed here, by the one who knows it, whether Temporal is there or not; a
+ * failure leaves only where another request may follow (T3, T4).
  */
 import type { AttemptEnd, AttemptKey } from '../../domain/attempt.ts';
+import { settledStatusOf } from '../../domain/claim.ts';
 import { failureOf, failureRules } from '../../domain/failure.ts';
-import type { ModelFailure } from '../../domain/model.ts';
+import type { ModelFailure, ModelFinish } from '../../domain/model.ts';
 import type { Usage } from '../../domain/response.ts';
 import { busyWaitMs, delayBeforeMs, requestsPerStep } from '../../domain/retry-policy.ts';
 import type { TurnOutcome } from '../../domain/turn-outcome.ts';
+import type { TurnStatus } from '../../domain/turn-state.ts';
 import { ProviderError } from '../../providers/provider.ts';
+import { settleTurn } from '../../settle/settle-turn.ts';
 import type { Store } from '../../store/ports/store.ts';
 import { retryWhileBusy } from '../../store/retry-while-busy.ts';
 import { AttemptAborted } from './abort-reason.ts';
-import type { AttemptResult, FailedAttempt } from './attempt-result.ts';
+import type { AttemptResult } from './attempt-result.ts';
 import { FencedError, type JournalWriter } from './journal-writer.ts';
 
 /** The delay that hands a request to another worker: Temporal reads 0 as "the longest". */
 const handOverDelayMs = 1;
 
-/** An attempt while it runs: where it writes, and what it has cost so far. */
-export interface RunningAttempt {
+/** An attempt while it runs: where it writes, and what it has come to so far. */
+export interface AttemptState {
   readonly store: Store;
   readonly writer: JournalWriter;
   readonly key: AttemptKey;
+  readonly epoch: number;
+  readonly onReady: (turn: string) => void;
+  /** The end of the turn's time, by `performance.now()`. */
+  readonly deadlineAt: number;
   /** As the provider last counted it; null before it has said anything. */
   usage: Usage | null;
+  /** The provider's own statement that its answer is at its end (T8). */
+  finish?: ModelFinish;
 }
 
 /** @param error what ended the stream: a `ProviderError`, an `AttemptAborted`, a `FencedError`, or a fault of our own. */
-export async function resolveAttempt(attempt: RunningAttempt, error: unknown): Promise<AttemptResult> {
+export async function resolveAttempt(attempt: AttemptState, error: unknown): Promise<AttemptResult> {
   try {
     return await resultOf(attempt, error);
   } catch (thrown) {
@@ -38,87 +47,109 @@ export async function resolveAttempt(attempt: RunningAttempt, error: unknown): P
   }
 }
 
-/** Seals the turn, with the end of the attempt in the same commit. Throws `FencedError` when another one has the turn. */
-export async function sealAttempt({ writer, usage }: RunningAttempt, outcome: TurnOutcome, end: AttemptEnd): Promise<AttemptResult> {
-  await writer.seal(outcome, { ...end, ...(usage === null ? {} : { usage }) });
-  const code = outcome.status === 'failed' ? outcome.failure.code : null;
-  return { type: 'ended', step: { type: 'final', turn: { status: outcome.status, code } } };
+/** The provider has stated its finish: the turn ends with it, whatever happened after (T8). */
+export async function sealFinished(attempt: AttemptState, finish: ModelFinish): Promise<AttemptResult> {
+  const { usage } = attempt;
+  const outcome: TurnOutcome & { status: 'completed' | 'incomplete' } =
+    finish.status === 'completed'
+      ? { status: 'completed', usage }
+      : { status: 'incomplete', reason: finish.reason ?? 'max_output_tokens', usage };
+  return seal(attempt, outcome, { endedAtMs: Date.now(), outcome: outcome.status });
 }
 
-async function resultOf(attempt: RunningAttempt, error: unknown): Promise<AttemptResult> {
+async function resultOf(attempt: AttemptState, error: unknown): Promise<AttemptResult> {
   if (error instanceof FencedError) return adoptEnd(attempt);
   if (error instanceof ProviderError) return failed(attempt, error.failure);
   if (error instanceof AttemptAborted) return aborted(attempt, error);
-  await endAttempt(attempt, { endedAtMs: Date.now(), outcome: 'failed', code: 'internal_error' });
-  return failure(attempt, failureOf('internal_error'), { mayRetry: false, cause: error });
+  const failure = failureOf('internal_error');
+  const result = await sealFailed(attempt, failure, { endedAtMs: Date.now(), outcome: 'failed', code: failure.code });
+  return { ...result, cause: error };
 }
 
-async function aborted(attempt: RunningAttempt, { reason, cause }: AttemptAborted): Promise<AttemptResult> {
-  const { writer, usage } = attempt;
+async function aborted(attempt: AttemptState, { reason, cause }: AttemptAborted): Promise<AttemptResult> {
+  const { writer, usage, finish } = attempt;
   const endedAtMs = Date.now();
-  switch (reason) {
-    case 'fenced':
-      return adoptEnd(attempt);
-    case 'cancelled':
-      return sealAttempt(attempt, { status: 'cancelled', usage }, { endedAtMs, outcome: 'cancelled' });
-    case 'deadline':
-      return failed(attempt, failureOf('turn_timeout'));
-    case 'shutdown': {
-      // Not the user's stop (T9): a request that has not started goes to another worker, a started one cannot.
-      await writer.flush();
-      if (writer.hasStarted) {
-        const lost = failureOf('worker_lost');
-        return sealAttempt(attempt, { status: 'failed', failure: lost, usage }, { endedAtMs, outcome: 'lost', code: lost.code });
-      }
-      await endAttempt(attempt, { endedAtMs, outcome: 'lost', detail: 'worker shutdown', waitMs: handOverDelayMs });
-      return failure(attempt, failureOf('transport_failed'), { mayRetry: true, retryDelayMs: handOverDelayMs });
-    }
-    case 'abandoned':
-      // What was shown stays. Temporal no longer listens to this attempt, so the next claim decides.
-      await writer.flush();
-      await endAttempt(attempt, { endedAtMs, outcome: 'lost' });
-      return failure(attempt, failureOf('worker_lost'), { mayRetry: true });
-    case 'store_failed':
-      return failure(attempt, failureOf('internal_error'), { mayRetry: false, cause });
-  }
+  if (reason === 'fenced') return adoptEnd(attempt);
+  if (reason === 'cancelled') return seal(attempt, { status: 'cancelled', usage }, { endedAtMs, outcome: 'cancelled' });
+  if (reason === 'store_failed') return failure(attempt, failureOf('internal_error'), { mayRetry: false, cause });
+  // All that is missing is the usage, which was being waited for.
+  if (finish !== undefined) return sealFinished(attempt, finish);
+  if (reason === 'deadline') return failed(attempt, failureOf('turn_timeout'));
+  if (reason === 'output_too_large') return failed(attempt, failureOf('output_too_large'));
+  // A shutdown is not the user's stop (T9): a request that has not started goes to another worker, a started one cannot.
+  await writer.flush();
+  const lost = failureOf('worker_lost');
+  if (writer.hasStarted) return sealFailed(attempt, lost, { endedAtMs, outcome: 'lost', code: lost.code });
+  await endAttempt(attempt, { endedAtMs, outcome: 'lost', detail: 'worker shutdown', waitMs: handOverDelayMs });
+  return failure(attempt, failureOf('transport_failed'), { mayRetry: true, retryDelayMs: handOverDelayMs });
 }
 
-async function failed(attempt: RunningAttempt, reported: ModelFailure): Promise<AttemptResult> {
+async function failed(attempt: AttemptState, reported: ModelFailure): Promise<AttemptResult> {
   await attempt.writer.flush();
-  const hasStarted = attempt.writer.hasStarted;
   const requestsMade = attempt.key.attempt;
-  // Nothing that has started is asked for again (T2), a busy provider neither.
-  const known = hasStarted && reported.busy !== undefined ? { ...reported, busy: { ...reported.busy, final: true } } : reported;
-  const mayRetry = failureRules[known.code].retryable && !hasStarted && requestsMade < requestsPerStep;
-  const retryDelayMs = mayRetry ? delayBeforeMs(requestsMade + 1) : undefined;
-  const waitMs = known.busy === undefined ? retryDelayMs : busyWaitMs(known.busy, requestsMade);
-  await endAttempt(attempt, {
+  const waitMs = waitBeforeNextMs(attempt, reported);
+  const end: AttemptEnd = {
     endedAtMs: Date.now(),
     outcome: 'failed',
-    code: known.code,
-    ...(known.detail === undefined ? {} : { detail: known.detail }),
-    ...(known.providerMessage === undefined ? {} : { message: known.providerMessage }),
+    code: reported.code,
+    ...(reported.detail === undefined ? {} : { detail: reported.detail }),
+    ...(reported.providerMessage === undefined ? {} : { message: reported.providerMessage }),
     ...(waitMs === undefined ? {} : { waitMs }),
-  });
-  return failure(attempt, known, { mayRetry, ...(retryDelayMs === undefined ? {} : { retryDelayMs }) });
+  };
+  if (waitMs === undefined) return sealFailed(attempt, reported, end);
+  await endAttempt(attempt, end);
+  if (reported.busy !== undefined) return failure(attempt, reported, { mayRetry: false });
+  return failure(attempt, reported, { mayRetry: true, retryDelayMs: delayBeforeMs(requestsMade + 1) });
+}
+
+/** undefined: no request may follow. Nothing that has started is asked for again (T2), by a busy provider neither. */
+function waitBeforeNextMs({ writer, key, deadlineAt }: AttemptState, { code, busy }: ModelFailure): number | undefined {
+  if (writer.hasStarted || key.attempt >= requestsPerStep) return undefined;
+  const waitMs = busy === undefined ? undefined : busyWaitMs(busy, key.attempt);
+  if (waitMs === undefined) return failureRules[code].retryable ? delayBeforeMs(key.attempt + 1) : undefined;
+  // The turn would be over before the provider takes the request.
+  return performance.now() + waitMs > deadlineAt ? undefined : waitMs;
+}
+
+async function sealFailed(attempt: AttemptState, reported: ModelFailure, end: AttemptEnd): Promise<AttemptResult> {
+  const { code, message, retryAtMs, providerMessage } = reported;
+  const told = providerMessage === undefined ? message : `${message} The provider said: ${providerMessage}`;
+  const known = { code, message: told, ...(retryAtMs === undefined ? {} : { retryAtMs }) };
+  return seal(attempt, { status: 'failed', failure: known, usage: attempt.usage }, end);
+}
+
+/** The turn's end with the attempt's, in one commit. An accepted cancel refuses a failure, and wins (T5). */
+async function seal(attempt: AttemptState, outcome: TurnOutcome, end: AttemptEnd): Promise<AttemptResult> {
+  const { writer, store, key, epoch, usage, onReady } = attempt;
+  const withUsage = { ...end, ...(usage === null ? {} : { usage }) };
+  const result = await writer.seal(outcome, withUsage);
+  if (result.type === 'refused') return adoptEnd(attempt);
+  if (result.type === 'cancel_requested') {
+    await retryWhileBusy(() => store.endAttempt(key, epoch, { ...withUsage, outcome: 'cancelled' }));
+    return ended(await retryWhileBusy(() => settleTurn({ store, onReady }, key.turn, { status: 'cancelled' })));
+  }
+  if (result.next !== undefined) onReady(result.next);
+  return ended({ status: outcome.status, code: outcome.status === 'failed' ? outcome.failure.code : null });
 }
 
 /** Another one has the turn. If it has written the end, that is the end of this attempt too (T6). */
-async function adoptEnd({ store, key }: RunningAttempt): Promise<AttemptResult> {
-  const turn = await store.readTurn(key.turn);
-  if (turn?.settledAtMs != null) {
-    const { settled } = await store.fence(key.turn);
-    if (settled !== undefined) return { type: 'ended', step: { type: 'final', turn: settled } };
-  }
+async function adoptEnd({ store, key }: AttemptState): Promise<AttemptResult> {
+  const turn = await retryWhileBusy(() => store.readTurn(key.turn));
+  const settled = turn === undefined ? undefined : settledStatusOf(turn);
+  if (settled !== undefined) return ended(settled);
   // Whether a request is left, and whether anything has started, the next claim finds in the database.
   const takenOver = failureOf('worker_lost', `step ${key.step} was taken over by another attempt`);
   return { type: 'failed', failure: takenOver, mayRetry: true };
 }
 
-function failure({ key }: RunningAttempt, of: ModelFailure, rest: Omit<FailedAttempt, 'type' | 'failure' | 'requestsMade'>): FailedAttempt {
+function ended(turn: TurnStatus): Extract<AttemptResult, { type: 'ended' }> {
+  return { type: 'ended', step: { type: 'final', turn } };
+}
+
+function failure({ key }: AttemptState, of: ModelFailure, rest: { mayRetry: boolean; retryDelayMs?: number; cause?: unknown }): AttemptResult {
   return { type: 'failed', failure: of, requestsMade: key.attempt, ...rest };
 }
 
-async function endAttempt({ store, key, usage }: RunningAttempt, end: AttemptEnd): Promise<void> {
-  await retryWhileBusy(() => store.endAttempt(key, { ...end, ...(usage === null ? {} : { usage }) }));
+async function endAttempt({ store, key, epoch, usage }: AttemptState, end: AttemptEnd): Promise<void> {
+  await retryWhileBusy(() => store.endAttempt(key, epoch, { ...end, ...(usage === null ? {} : { usage }) }));
 }

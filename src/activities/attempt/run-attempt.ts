@@ -5,13 +5,12 @@
 import type { ModelFinish, ModelRequest } from '../../domain/model.ts';
 import { promptOf } from '../../domain/prompt.ts';
 import { ResponseStream } from '../../domain/response-stream.ts';
-import type { TurnOutcome } from '../../domain/turn-outcome.ts';
 import type { TurnRow } from '../../domain/turn.ts';
 import type { Store } from '../../store/ports/store.ts';
 import type { AbortReason } from './abort-reason.ts';
 import type { AttemptResult } from './attempt-result.ts';
 import { FencedError, JournalWriter } from './journal-writer.ts';
-import { type AttemptState, resolveAttempt, sealAttempt } from './resolve-attempt.ts';
+import { type AttemptState, resolveAttempt, sealFinished } from './resolve-attempt.ts';
 import type { GrantedClaim, RunningAttemptsOptions } from './running-attempts.ts';
 
 export interface AttemptInput {
@@ -38,8 +37,7 @@ export async function runAttempt(options: RunningAttemptsOptions, { claim, step,
   const leftMs = limits.turnTimeoutMs - claim.readySinceMs;
   const attempt: AttemptState = { store, writer, key, epoch: claim.epoch, onReady, deadlineAt: performance.now() + leftMs, usage: null };
   try {
-    await streamInto(attempt, options, claim.turn, signal);
-    return await sealFinished(attempt);
+    return await sealFinished(attempt, await streamInto(attempt, options, claim.turn, signal));
   } catch (error) {
     // Our own signal tells why, whatever error its abort brought about.
     const cause: unknown = signal.aborted ? signal.reason : error;
@@ -50,7 +48,7 @@ export async function runAttempt(options: RunningAttemptsOptions, { claim, step,
 }
 
 /** Streams the answer into the journal, up to the provider's own finish, without which no answer is whole (T8). */
-async function streamInto(attempt: AttemptState, { store, provider }: RunningAttemptsOptions, turn: TurnRow, signal: AbortSignal): Promise<void> {
+async function streamInto(attempt: AttemptState, { store, provider }: RunningAttemptsOptions, turn: TurnRow, signal: AbortSignal): Promise<ModelFinish> {
   const { writer } = attempt;
   const request = await modelRequest(store, turn);
   const stream = provider.stream(request, signal, {
@@ -72,22 +70,9 @@ async function streamInto(attempt: AttemptState, { store, provider }: RunningAtt
     else attempt.usage = event.usage;
   }
   if (attempt.finish === undefined) throw new Error('a provider ends its stream with a finish or throws');
+  return attempt.finish;
 }
 
 async function modelRequest(store: Store, turn: TurnRow): Promise<ModelRequest> {
   return { settings: turn.settings, items: promptOf(await store.readTranscript(turn.id), turn.input) };
-}
-
-/** The provider has stated its finish: the turn ends with it, whatever happened after (T8). */
-export async function sealFinished(attempt: AttemptState): Promise<AttemptResult> {
-  const { finish, usage } = attempt;
-  if (finish === undefined) throw new Error('an attempt without a finish is not whole');
-  const outcome = outcomeOf(finish, usage);
-  return sealAttempt(attempt, outcome, { endedAtMs: Date.now(), outcome: outcome.status });
-}
-
-function outcomeOf(finish: ModelFinish, usage: AttemptState['usage']): TurnOutcome & { status: 'completed' | 'incomplete' } {
-  return finish.status === 'completed'
-    ? { status: 'completed', usage }
-    : { status: 'incomplete', reason: finish.reason ?? 'max_output_tokens', usage };
 }

@@ -174,7 +174,6 @@ export interface Seal {
   readonly settled: TurnStatus;
   /** false: an accepted cancel refuses it, and wins (T5). */
   readonly winsOverCancel: boolean;
-  readonly atMs: number;
   readonly usage: Usage | null;
   readonly retryAtMs?: number;
   readonly attempt?: AttemptKey & { readonly end: AttemptEnd };
