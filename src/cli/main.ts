@@ -1,7 +1,7 @@
 /** The `turnkeep` command. Exit codes: 0 done or drained, 1 failed, 2 asked wrongly, 130 and 143 ended by a second signal. */
 import { Command, CommanderError } from 'commander';
 import { ConfigError } from '../config/config.ts';
-import { ChatError } from './chat/chat-error.ts';
+import { ChatError } from './chat/target.ts';
 import { chatCommand } from './chat/command.ts';
 import { DataDirTakenError } from './dev-server/data-dir.ts';
 import { NoTemporalProgramError } from './dev-server/find.ts';
