@@ -1,8 +1,7 @@
 /** `turnkeep gateway`: the HTTP API alone; any number of them against one Temporal namespace and one database. */
 import type { Config } from '../config/config.ts';
 import { startLogging } from './logging.ts';
-import { runRoles } from './start-roles.ts';
-import { onStopSignal } from './stop-signals.ts';
+import { onStopSignal, runRoles } from './start-roles.ts';
 import { connectTemporal, temporalServerOf } from './temporal-connection.ts';
 
 export async function runGateway(config: Config): Promise<void> {

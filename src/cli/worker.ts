@@ -1,8 +1,7 @@
 /** `turnkeep worker`: runs turns and nothing else; any number of them against one Temporal namespace and one database. */
 import { ConfigError, type Config } from '../config/config.ts';
 import { startLogging } from './logging.ts';
-import { runRoles } from './start-roles.ts';
-import { onStopSignal } from './stop-signals.ts';
+import { onStopSignal, runRoles } from './start-roles.ts';
 import { connectTemporal, temporalServerOf } from './temporal-connection.ts';
 
 export async function runWorker(config: Config): Promise<void> {
