@@ -8,7 +8,7 @@ import { Dispatcher } from '../client/dispatcher.ts';
 import { startSweep } from '../client/sweep.ts';
 import { Turnkeep } from '../client/turnkeep.ts';
 import { createDataConverter } from '../codec/data-converter.ts';
-import type { Config } from '../config/config.ts';
+import { type Config, readVersion } from '../config/config.ts';
 import { createApp } from '../gateway/app.ts';
 import { createReadiness } from '../client/readiness.ts';
 import { createHttpServer } from '../http/server.ts';
@@ -18,7 +18,6 @@ import { Metrics } from '../metrics/metrics.ts';
 import { observed } from '../metrics/observed-store.ts';
 import { createProvider } from '../providers/create-provider.ts';
 import type { Store } from '../store/ports/store.ts';
-import { readVersion } from '../config/version.ts';
 
 export interface GatewayOptions {
   readonly config: Config;
