@@ -16,9 +16,9 @@ const program = new Command('turnkeep')
       (await import('./dev.ts')).runDev(config),
     ),
   )
-  .addCommand(settingsCommand('gateway', 'the HTTP API alone', async (config) => (await import('./gateway.ts')).runGateway(config)))
+  .addCommand(settingsCommand('gateway', 'the HTTP API alone', async (config) => (await import('./single-role.ts')).runGateway(config)))
   .addCommand(
-    settingsCommand('worker', 'runs turns, without the HTTP API', async (config) => (await import('./worker.ts')).runWorker(config)),
+    settingsCommand('worker', 'runs turns, without the HTTP API', async (config) => (await import('./single-role.ts')).runWorker(config)),
   )
   .addCommand(
     chatCommand(async (flags) => {
