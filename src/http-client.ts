@@ -14,4 +14,4 @@ export { CallError, type CallFailure, describeFailure } from './http-client/call
 export { type Fetch, GatewayClient, type GatewayClientOptions, type StreamItem } from './http-client/calls.ts';
 export { outcomeOf, type ResponseOutcome, type StreamEvent } from './http-client/events.ts';
 export { cancelResponse, resumeResponse, type StreamOptions, streamResponse, type StreamUpdate } from './http-client/resume.ts';
-export { outageLimitMs, type Retry, type RetryOptions, withRetries } from './http-client/retry.ts';
+export { type Retry, type RetryOptions, withRetries } from './http-client/retry.ts';
