@@ -12,6 +12,13 @@ export const failureConverterPath = fileURLToPath(new URL(`./failure-converter.$
 /**
  * For `dataConverter` of Temporal's `Client`, `Worker` and replay alike: whoever lacks it cannot read what the others wrote.
  * @param onError told once of each key that is missing or wrong
+ * @example
+ *     import { Client } from '@temporalio/client';
+ *     import { createDataConverter } from 'turnkeep/client';
+ *     import { readConfig } from 'turnkeep/config';
+ *
+ *     const { codecKeys } = readConfig({ env: process.env });
+ *     const client = new Client({ dataConverter: createDataConverter(codecKeys, console.error) });
  */
 export function createDataConverter(keys: readonly CodecKey[], onError?: (message: string) => void): DataConverter {
   return keys.length === 0 ? {} : { failureConverterPath, payloadCodecs: [createEncryption(keys, onError)] };

@@ -64,6 +64,8 @@ export interface Config {
  * Everything that is wrong with the settings, one line each in `message`.
  *
  * @example
+ *     import { ConfigError, readConfig } from 'turnkeep/config';
+ *
  *     try {
  *       readConfig({ env: process.env });
  *     } catch (error) {

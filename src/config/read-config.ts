@@ -22,7 +22,9 @@ export interface Sources {
 /**
  * @throws {ConfigError} that lists everything that is wrong
  * @example
- *     const config = readConfig({ env: { ...process.env, TURNKEEP_PORT: '0' } });
+ *     import { readConfig } from 'turnkeep/config';
+ *
+ *     const config = readConfig({ env: process.env, flags: { port: '0' } });
  *     console.log(config.dataDir);
  */
 export function readConfig({ env, flags = {}, cwd = process.cwd() }: Sources): Config {

@@ -104,6 +104,14 @@ export interface Setting {
   readonly isSecret: boolean;
 }
 
+/**
+ * Every setting, in the order of the help text.
+ *
+ * @example
+ *     import { settings } from 'turnkeep/config';
+ *
+ *     for (const { env, description } of settings) console.log(env, description);
+ */
 export const settings: readonly Setting[] = Object.entries(table.shape).map(([env, schema]) => {
   const { description = '', isSecret = false } = z
     .object({ description: z.string().optional(), isSecret: z.boolean().optional() })

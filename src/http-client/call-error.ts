@@ -19,11 +19,12 @@ export type CallFailure =
  * What every call of this room throws, beside the reason of a signal that was aborted.
  *
  * @example
- *     try {
- *       await client.json('GET', '/conversations');
- *     } catch (error) {
+ *     import { CallError, GatewayClient } from 'turnkeep/http-client';
+ *
+ *     const client = new GatewayClient({ baseUrl: 'http://127.0.0.1:8484/v1' });
+ *     await client.json('GET', '/conversations').catch((error: unknown) => {
  *       if (error instanceof CallError && error.failure.type === 'refused') console.log(error.failure.status);
- *     }
+ *     });
  */
 export class CallError extends Error {
   override readonly name = 'CallError';
@@ -34,7 +35,14 @@ export class CallError extends Error {
   }
 }
 
-/** One line for a person. */
+/**
+ * One line for a person.
+ *
+ * @example
+ *     import { describeFailure } from 'turnkeep/http-client';
+ *
+ *     console.log(describeFailure({ type: 'unreachable', detail: 'ECONNREFUSED' }));
+ */
 export function describeFailure(failure: CallFailure): string {
   if (failure.type === 'unreachable') return failure.detail;
   return `${failure.code ?? failure.status}: ${failure.message}`;

@@ -46,8 +46,12 @@ interface CallOptions {
 }
 
 /**
+ * The calls of a gateway, one method each.
+ *
  * @example
- *     const client = new GatewayClient({ baseUrl: 'http://127.0.0.1:8484/v1' });
+ *     import { GatewayClient } from 'turnkeep/http-client';
+ *
+ *     const client = new GatewayClient({ baseUrl: 'http://127.0.0.1:8484/v1', apiKey: 'secret' });
  *     const conversation = await client.json('POST', '/conversations', { body: {} });
  */
 export class GatewayClient {

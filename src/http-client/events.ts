@@ -70,8 +70,11 @@ export type ResponseOutcome =
 /**
  * @returns undefined when this event does not end the response
  * @example
+ *     import { GatewayClient, outcomeOf, streamResponse } from 'turnkeep/http-client';
+ *
+ *     const client = new GatewayClient({ baseUrl: 'http://127.0.0.1:8484/v1' });
  *     for await (const update of streamResponse(client, { input: 'Hello' })) {
- *       if (update.type === 'event' && outcomeOf(update.event)?.status === 'completed') console.log('done');
+ *       if (update.type === 'event') console.log(outcomeOf(update.event)?.status);
  *     }
  */
 export function outcomeOf({ type, response, error, code, message }: StreamEvent): ResponseOutcome | undefined {

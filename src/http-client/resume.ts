@@ -25,6 +25,9 @@ export interface StreamOptions {
  * @throws {CallError} when the gateway refuses, or stays away for `outageLimitMs`; a turn whose id was seen goes on there
  * @throws the reason of `signal`, at once when it aborts
  * @example
+ *     import { GatewayClient, streamResponse } from 'turnkeep/http-client';
+ *
+ *     const client = new GatewayClient({ baseUrl: 'http://127.0.0.1:8484/v1' });
  *     for await (const update of streamResponse(client, { input: 'Hello' })) {
  *       if (update.type === 'event') console.log(update.event.delta ?? '');
  *     }
@@ -45,6 +48,9 @@ export function streamResponse(
  * @param options.after the `sequence_number` of the last event that is known; undefined: from the first event
  * @throws as `streamResponse`
  * @example
+ *     import { GatewayClient, resumeResponse } from 'turnkeep/http-client';
+ *
+ *     const client = new GatewayClient({ baseUrl: 'http://127.0.0.1:8484/v1' });
  *     for await (const update of resumeResponse(client, 'resp_1', { after: 41 })) console.log(update.type);
  */
 export function resumeResponse(
@@ -61,7 +67,10 @@ export function resumeResponse(
  *
  * @throws as `streamResponse`; a turn that had its end before is refused
  * @example
- *     await cancelResponse(client, 'resp_1');
+ *     import { GatewayClient, cancelResponse } from 'turnkeep/http-client';
+ *
+ *     const client = new GatewayClient({ baseUrl: 'http://127.0.0.1:8484/v1' });
+ *     await cancelResponse(client, 'resp_1', { signal: AbortSignal.timeout(5_000) });
  */
 export async function cancelResponse(client: GatewayClient, id: string, { signal }: StreamOptions = {}): Promise<void> {
   await withRetries(() => client.json('POST', `/responses/${encodeURIComponent(id)}/cancel`, { signal }), { signal });

@@ -67,6 +67,9 @@ export interface RetryOptions {
  * @throws {CallError} when it would fail again, or the gateway stays away for longer than `outageLimitMs`
  * @throws the reason of `signal`, at once when it aborts
  * @example
+ *     import { GatewayClient, withRetries } from 'turnkeep/http-client';
+ *
+ *     const client = new GatewayClient({ baseUrl: 'http://127.0.0.1:8484/v1' });
  *     const conversation = await withRetries(() => client.json('POST', '/conversations', { body: {} }));
  */
 export async function withRetries<Result>(call: () => Promise<Result>, { signal, onRetry }: RetryOptions = {}): Promise<Result> {

@@ -45,6 +45,20 @@ const idleCheckMs = 50;
 /** Logged at level debug: machines call them every few seconds. */
 const probes = new Set(['/healthz', '/readyz', '/metrics']);
 
+/**
+ * The gateway role: the HTTP API, and the sweep. Rejects when it cannot listen.
+ *
+ * @example
+ *     import { NativeConnection } from '@temporalio/worker';
+ *     import { pino } from 'pino';
+ *     import { openSqliteStore, readConfig, startGateway } from 'turnkeep';
+ *
+ *     const config = readConfig({ env: process.env });
+ *     const connection = await NativeConnection.connect({ address: '127.0.0.1:7233' });
+ *     const store = openSqliteStore('/var/lib/turnkeep/turnkeep.db');
+ *     const gateway = await startGateway({ config, connection, store, log: pino() });
+ *     process.once('SIGTERM', () => void gateway.close());
+ */
 export async function startGateway({
   config,
   connection,

@@ -26,6 +26,16 @@ const wordMs = 20;
 const slowWordMs = 500;
 const echoedCharacters = 120;
 
+/**
+ * A model server that answers every request by itself, about itself.
+ *
+ * @example
+ *     import { startDemoModel } from 'turnkeep/testing';
+ *
+ *     const model = await startDemoModel();
+ *     console.log(model.baseUrl);
+ *     await model.close();
+ */
 export async function startDemoModel({ port = 0 }: { readonly port?: number } = {}): Promise<DemoModel> {
   const server = await startModelServer({ port, models: modelList('demo'), fallback: scriptFor, keepLog: false });
   return { baseUrl: server.baseUrl, close: () => server.close() };

@@ -58,6 +58,17 @@ export interface ModelServer extends AsyncDisposable {
   close(): Promise<void>;
 }
 
+/**
+ * A model server that answers as a test scripts it: answers, errors, silence, resets.
+ *
+ * @example
+ *     import { chatAnswer, httpError, startModelServer } from 'turnkeep/testing';
+ *
+ *     const server = await startModelServer();
+ *     server.enqueue(httpError(503), chatAnswer('Hel', 'lo'));
+ *     console.log(server.baseUrl, server.requests.length);
+ *     await server.close();
+ */
 export async function startModelServer(options: ModelServerOptions = {}): Promise<ModelServer> {
   const { fallback = answerByPath, models = modelList('scripted'), tls, keepLog = true } = options;
   const secureContext = tls === undefined ? undefined : createSecureContext(tls);
