@@ -24,7 +24,7 @@ export async function runChat(flags: ChatFlags): Promise<number> {
   const screen = new Screen(stdout, stderr);
   const dispatcher = new Agent({ connect: { timeout: connectTimeoutMs } });
   const client = new GatewayClient({ ...gatewayTarget(flags, process.env), fetch: (url, init) => fetch(url, { ...init, dispatcher }) });
-  // The reader of the answers may go (`| head`): then there is nobody to talk to.
+  // Whatever reads the answers may end first (`| head`): the chat ends with it.
   for (const stream of [stdout, stderr]) stream.on('error', () => process.exit(1));
   await withChatErrors(client, async () => {
     if (flags.list === true) await printSessions(client, screen);

@@ -51,7 +51,7 @@ export async function runRoles({ config, connection, log, hasWorker, hasGateway,
     const endedByItself = worker?.stopped.then(() => {
       if (!isDraining) throw new Error('the worker ended by itself');
     });
-    await Promise.race([aborted(signal), ...(endedByItself ? [endedByItself] : [])]);
+    await Promise.race([untilAborted(signal), ...(endedByItself ? [endedByItself] : [])]);
   } finally {
     isDraining = true;
     worker?.shutdown();
@@ -79,7 +79,7 @@ export function onStopSignal(print: (line: string) => void): AbortSignal {
   return stop.signal;
 }
 
-export function aborted(signal: AbortSignal): Promise<void> {
+export function untilAborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal.aborted) resolve();
     else signal.addEventListener('abort', () => resolve(), { once: true });

@@ -4,7 +4,7 @@ import { NativeConnection, type NativeConnectionOptions } from '@temporalio/work
 import type { Logger } from 'pino';
 import { ConfigError, type Config } from '../config/config.ts';
 import { findRunningDev } from './dev-server/data-dir.ts';
-import { aborted } from './start-roles.ts';
+import { untilAborted } from './start-roles.ts';
 
 const startingPollMs = 200;
 const firstWaitMs = 500;
@@ -50,7 +50,7 @@ export async function connectTemporal(options: NativeConnectionOptions, log: Log
     const connecting = NativeConnection.connect(options);
     try {
       // An attempt of the SDK cannot be ended: on abort it is left to itself, and its connection closed below.
-      return await Promise.race([connecting, aborted(signal).then(() => signal.throwIfAborted() as never)]);
+      return await Promise.race([connecting, untilAborted(signal).then(() => signal.throwIfAborted() as never)]);
     } catch (error) {
       if (signal.aborted) {
         connecting.then((connection) => connection.close()).catch(() => {});

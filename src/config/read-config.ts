@@ -95,7 +95,7 @@ export function readConfig({ env, flags = {}, cwd = process.cwd() }: Sources): C
 function readTemporal(env: Sources['env'], given: { readonly [name: string]: string }, problems: string[]): Config['temporal'] {
   const variables: { [name: string]: string } = {};
   for (const [name, value] of Object.entries({ ...env, ...given })) {
-    // Of ours, only what is given counts: an empty one is unset. Temporal's own further names pass as they are.
+    // Of the settings in our table, an empty one is unset; the other variables of Temporal pass as they are.
     if (value !== undefined && (given[name] !== undefined || !(name in table.shape))) variables[name] = value;
   }
   try {

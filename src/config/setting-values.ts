@@ -10,9 +10,9 @@ export function wholeNumber(min: number, max: number, unit = '') {
   return z.string().regex(/^\d+$/, { error }).transform(Number).pipe(z.number().min(min, { error }).max(max, { error }));
 }
 
-/** setTimeout takes no more, and fires at once on anything longer. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
-export const milliseconds = (min = 1) => wholeNumber(min, LONGEST_TIMER_MS, 'milliseconds');
+/** `setTimeout` fires at once on anything longer. */
+const longestTimerMs = 2 ** 31 - 1;
+export const milliseconds = (min = 1) => wholeNumber(min, longestTimerMs, 'milliseconds');
 
 export const webAddress = z.string().refine(
   (value) => {
@@ -36,7 +36,7 @@ export const database = z.string().superRefine((value, context) => {
   }
 });
 
-/** `name:value,…`; what is wrong is told by position, since any part may hold the secret. */
+/** `name:value,…`; a wrong entry is reported by its position, since any part of it may hold the secret. */
 function pairs<Pair>(form: string, read: (name: string, value: string) => Pair | undefined) {
   return z.string().transform((value, context) => {
     const found: Pair[] = [];
@@ -65,7 +65,7 @@ export const codecKeys = pairs('id:base64 of 32 bytes,… (make one with `openss
   error: 'has one id twice, so that the key of what is stored cannot be told: give each its own',
 });
 
-/** As browsers send them: `*` alone, or scheme, host and port, nothing behind. */
+/** `*` alone, or origins as browsers send them: scheme, host and port. */
 export const origins = z.string().transform((value, context) => {
   const all = value.split(',').map((entry) => entry.trim());
   const isRight = all.every((entry) => /^https?:[^*]*$/.test(entry) && URL.parse(entry)?.origin === entry);

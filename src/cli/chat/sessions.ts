@@ -27,7 +27,7 @@ export type Item = Readonly<z.infer<typeof itemSchema>>;
 const pageSize = 20;
 const shownItems = 10;
 
-/** @throws {CallError} as every call below */
+/** @throws {CallError} as do the other calls of this file */
 export async function createSession(client: GatewayClient): Promise<string> {
   return read(z.object({ id: z.string() }), await client.json('POST', '/conversations', { body: {} }), client).id;
 }
@@ -57,15 +57,15 @@ export async function lastItems(
 }
 
 export function transcript(items: readonly Item[], hasMore: boolean): string {
-  const said = items.flatMap(({ type, role, status, name, content }) => {
+  const messages = items.flatMap(({ type, role, status, name, content }) => {
     const text = (content ?? []).map((part) => part.text ?? part.refusal ?? '').join('');
     if (type === 'function_call') return [`· calls ${name ?? '?'}`];
     if (text === '' || (type !== undefined && type !== 'message')) return [];
     const cut = status === 'incomplete' ? '\n· cut off' : '';
     return [role === 'assistant' ? `${text}${cut}` : `${role === 'user' ? '›' : `${role ?? ''}:`} ${text}`];
   });
-  if (said.length === 0) return '· nothing was said yet';
-  return [...(hasMore ? ['· earlier messages are not shown'] : []), ...said].join('\n\n');
+  if (messages.length === 0) return '· nothing was said yet';
+  return [...(hasMore ? ['· earlier messages are not shown'] : []), ...messages].join('\n\n');
 }
 
 export function sessionLine({ id, created_at: createdAt, metadata }: Session, nowMs: number): string {

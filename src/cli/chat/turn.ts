@@ -27,7 +27,7 @@ export async function runTurn({ client, body, show, cancelSignal }: TurnOptions)
   const started = Promise.withResolvers<string>();
   const cancel = async (): Promise<void> => {
     const id = await started.promise;
-    // Refused, the turn had its end before, and its stream tells which.
+    // A cancel is refused when the turn had its end before; its stream then shows that end.
     await cancelResponse(client, id, { signal: ended.signal }).catch(() => undefined);
   };
   if (cancelSignal.aborted) void cancel();

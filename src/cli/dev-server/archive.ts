@@ -11,7 +11,7 @@ import { run } from './run.ts';
 
 const headersLimitMs = 10_000;
 const silenceLimitMs = 30_000;
-/** Of a server that does not say how much it sends. */
+/** For the progress, where the server sends no `content-length`. */
 const usualBytes = 44_000_000;
 
 /** @returns the path of the program, inside `folder` */

@@ -1,6 +1,6 @@
 /**
- * One `dev` a data dir. `dev.json` tells the other commands its pid and where its servers are; whether it runs at all,
- * only its lock tells, which dies with it. The ports are kept for the next run.
+ * One `dev` a data dir. `dev.json` has its pid and the addresses of its servers, for the other commands; that it runs is known
+ * by its lock, which the operating system frees when it dies. The ports are kept for the next run.
  */
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
