@@ -12,8 +12,12 @@ export type ActivityDeps = RecordInputDeps & RunAttemptDeps & WriteTitleDeps;
  * The activities of a turn, to register with a Temporal worker.
  *
  * @example
- *     const activities = createActivities({ store: openSqliteStore('turnkeep.db'), provider, limits });
- *     await Worker.create({ connection, taskQueue: 'turnkeep', workflowBundle, activities });
+ *     import { createActivities, createProvider, openSqliteStore } from 'turnkeep/activities';
+ *     import { readConfig } from 'turnkeep/config';
+ *
+ *     const { limits, provider } = readConfig({ env: process.env });
+ *     const store = openSqliteStore('/var/lib/turnkeep/turnkeep.db');
+ *     const activities = createActivities({ store, provider: createProvider({ ...provider, limits }), limits });
  */
 export function createActivities(deps: ActivityDeps): TurnActivities {
   return {

@@ -32,6 +32,16 @@ const workflowTaskTimeout = '3s';
 /** A title that comes later than this is not worth a request. */
 const titleTimeout = '10 minutes';
 
+/**
+ * Starts, signals and looks up the workflows of turns.
+ *
+ * @example
+ *     import { Client } from '@temporalio/client';
+ *     import { Dispatcher } from 'turnkeep/client';
+ *
+ *     const dispatcher = new Dispatcher({ workflows: new Client().workflow, taskQueue: 'turnkeep', isEager: false });
+ *     await dispatcher.dispatch({ id: 'resp_1', session: null });
+ */
 export class Dispatcher {
   readonly #options: DispatcherOptions;
   /** By session: turns of one session are dispatched in the order they were accepted. */

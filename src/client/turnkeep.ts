@@ -40,6 +40,17 @@ export interface TurnkeepOptions {
 
 const defaultQuotas: Quotas = { maxWaitingTurns: 100, maxRunningTurns: 1_000 };
 
+/**
+ * Turns and sessions of a database and a Temporal namespace.
+ *
+ * @example
+ *     import { Client } from '@temporalio/client';
+ *     import { Dispatcher, openSqliteStore, Turnkeep } from 'turnkeep/client';
+ *
+ *     const dispatcher = new Dispatcher({ workflows: new Client().workflow, taskQueue: 'turnkeep', isEager: false });
+ *     const turnkeep = new Turnkeep({ store: openSqliteStore('turnkeep.db'), dispatcher });
+ *     for await (const rows of turnkeep.follow('resp_1', -1, AbortSignal.timeout(60_000))) console.log(rows.length);
+ */
 export class Turnkeep {
   readonly sessions: Sessions;
   readonly #store: Store;

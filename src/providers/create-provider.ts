@@ -18,6 +18,17 @@ export interface ProviderOptions {
   readonly limits: ProviderLimits;
 }
 
+/**
+ * A provider for a server that speaks one of OpenAI's two APIs.
+ *
+ * @example
+ *     import { createProvider } from 'turnkeep/activities';
+ *     import { readConfig } from 'turnkeep/config';
+ *
+ *     const { limits } = readConfig({ env: process.env });
+ *     const provider = createProvider({ api: 'chat', baseUrl: 'http://127.0.0.1:11434/v1', limits });
+ *     await provider.close();
+ */
 export function createProvider({ api, limits, ...options }: ProviderOptions): Provider {
   const baseUrl = options.baseUrl || openAiBaseUrl;
   const apiKey = options.apiKey || noKey;

@@ -8,7 +8,7 @@ import { Dispatcher } from '../client/dispatcher.ts';
 import { startSweep } from '../client/sweep.ts';
 import { Turnkeep } from '../client/turnkeep.ts';
 import { createDataConverter } from '../codec/data-converter.ts';
-import type { Config } from '../config/config.ts';
+import { type Config, readVersion } from '../config/config.ts';
 import { createApp } from '../gateway/app.ts';
 import { createReadiness } from '../client/readiness.ts';
 import { createHttpServer } from '../http/server.ts';
@@ -18,7 +18,6 @@ import { Metrics } from '../metrics/metrics.ts';
 import { observed } from '../metrics/observed-store.ts';
 import { createProvider } from '../providers/create-provider.ts';
 import type { Store } from '../store/ports/store.ts';
-import { readVersion } from '../config/version.ts';
 
 export interface GatewayOptions {
   readonly config: Config;
@@ -46,6 +45,20 @@ const idleCheckMs = 50;
 /** Logged at level debug: machines call them every few seconds. */
 const probes = new Set(['/healthz', '/readyz', '/metrics']);
 
+/**
+ * The gateway role: the HTTP API, and the sweep. Rejects when it cannot listen.
+ *
+ * @example
+ *     import { NativeConnection } from '@temporalio/worker';
+ *     import { pino } from 'pino';
+ *     import { openSqliteStore, readConfig, startGateway } from 'turnkeep';
+ *
+ *     const config = readConfig({ env: process.env });
+ *     const connection = await NativeConnection.connect({ address: '127.0.0.1:7233' });
+ *     const store = openSqliteStore('/var/lib/turnkeep/turnkeep.db');
+ *     const gateway = await startGateway({ config, connection, store, log: pino() });
+ *     process.once('SIGTERM', () => void gateway.close());
+ */
 export async function startGateway({
   config,
   connection,

@@ -34,7 +34,15 @@ export interface TurnWorker {
 /** Temporal cancels activities that still run after the drain time; this much later the worker stops regardless. */
 const forceAfterDrainMs = 5_000;
 
-/** The workflow code as Temporal's sandbox runs it. Takes about a second. With codec keys it is another than without. */
+/**
+ * The workflow code as Temporal's sandbox runs it. Takes about a second. With codec keys it is another than without.
+ *
+ * @example
+ *     import { readConfig } from 'turnkeep/config';
+ *     import { bundleWorkflows } from 'turnkeep/worker';
+ *
+ *     const workflowBundle = await bundleWorkflows(readConfig({ env: process.env }));
+ */
 export async function bundleWorkflows({ codecKeys }: Pick<Config, 'codecKeys'>): Promise<WorkflowBundleWithSourceMap> {
   // In a checkout the sources are TypeScript, published they are JavaScript: the neighbour has our own extension.
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
@@ -45,6 +53,21 @@ export async function bundleWorkflows({ codecKeys }: Pick<Config, 'codecKeys'>):
   });
 }
 
+/**
+ * The worker role: runs turns until it is shut down. Rejects when Temporal refuses it.
+ *
+ * @example
+ *     import { NativeConnection } from '@temporalio/worker';
+ *     import { pino } from 'pino';
+ *     import { openSqliteStore } from 'turnkeep/client';
+ *     import { readConfig } from 'turnkeep/config';
+ *     import { startWorker } from 'turnkeep/worker';
+ *
+ *     const connection = await NativeConnection.connect({ address: '127.0.0.1:7233' });
+ *     const store = openSqliteStore('/var/lib/turnkeep/turnkeep.db');
+ *     const worker = await startWorker({ config: readConfig({ env: process.env }), connection, store, log: pino() });
+ *     await worker.stopped;
+ */
 export async function startWorker({ config, connection, store, log, ...options }: WorkerDeps): Promise<TurnWorker> {
   const { drainMs } = config.limits;
   const observedStore = observed(store, {

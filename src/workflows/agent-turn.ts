@@ -15,6 +15,13 @@ export const submitted = defineSignal<[turn: string]>(submittedSignal);
 /** Stop this turn, if it is the one that runs. */
 export const cancel = defineSignal<[turn: string]>(cancelSignal);
 
+/**
+ * A turn, and then those of its session that arrived meanwhile.
+ *
+ * @example
+ *     // In the workflow code that a worker bundles
+ *     export { agentTurn } from 'turnkeep/workflow';
+ */
 export async function agentTurn(input: AgentTurnInput): Promise<TurnStatus> {
   const waiting = [...(input.waiting ?? [])];
   const running = new CancellationScope();
