@@ -6,7 +6,8 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 import { TEMPORAL_CLI_VERSION } from '../src/cli/dev-server/release.ts';
 import { serverArguments } from '../src/cli/dev-server/server-arguments.ts';
-import { readConfig, settings } from '../src/config/config.ts';
+import { readConfig } from '../src/config/read-config.ts';
+import { settings } from '../src/config/settings.ts';
 
 const text = readFileSync(new URL('../docker-compose.yml', import.meta.url), 'utf8');
 const file: unknown = parse(text);

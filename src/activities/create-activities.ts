@@ -10,8 +10,15 @@ export type ActivityDeps = StreamModelDeps & WriteTitleDeps;
  * The activities of a turn, to register with a Temporal worker.
  *
  * @example
+ *     import { createActivities, createProvider, openSqliteStore, RunningAttempts } from 'turnkeep/activities';
+ *     import { readConfig } from 'turnkeep/config';
+ *
+ *     const { limits, provider: options } = readConfig({ env: process.env });
+ *     const store = openSqliteStore('/var/lib/turnkeep/turnkeep.db');
+ *     const provider = createProvider({ ...options, limits });
+ *     const onReady = (turn: string): void => console.log(`${turn} is to be dispatched`);
+ *     const attempts = new RunningAttempts({ store, provider, limits, onReady, onError: console.error });
  *     const activities = createActivities({ store, provider, attempts, onReady });
- *     await Worker.create({ connection, taskQueue: 'turnkeep', workflowBundle, activities });
  */
 export function createActivities(deps: ActivityDeps): TurnActivities {
   return {

@@ -1,22 +1,22 @@
 /** `turnkeep dev`: Temporal's dev server, worker and gateway, all in one, for one person's machine. */
 import { join } from 'node:path';
+import type { WriteStream } from 'node:tty';
 import type { Config } from '../config/config.ts';
 import { startDemoModel } from '../testing/demo-model.ts';
 import { claimDataDir, type DevRecord } from './dev-server/data-dir.ts';
 import { findTemporalProgram } from './dev-server/find.ts';
+import type { OnProgress } from './dev-server/release.ts';
 import { startDevServer, type DevServer } from './dev-server/start.ts';
 import { startLogging } from './logging.ts';
-import { showProgress } from './progress.ts';
-import { runRoles } from './start-roles.ts';
-import { onStopSignal } from './stop-signals.ts';
+import { onStopSignal, runRoles } from './start-roles.ts';
 import { connectTemporal } from './temporal-connection.ts';
 
-const say = (line: string): void => void process.stdout.write(`${line}\n`);
+const print = (line: string): void => void process.stdout.write(`${line}\n`);
 
 export async function runDev(config: Config): Promise<void> {
   const claim = claimDataDir(config.dataDir);
   const log = startLogging(config.logLevel ?? 'warn');
-  const signal = onStopSignal(say);
+  const signal = onStopSignal(print);
   let record: DevRecord = {
     pid: process.pid,
     namespace: config.temporal.namespace,
@@ -24,7 +24,7 @@ export async function runDev(config: Config): Promise<void> {
     ...(claim.previous?.ports ? { ports: claim.previous.ports } : {}),
   };
   claim.write(record);
-  const note = (more: Partial<DevRecord>) => claim.write((record = { ...record, ...more }));
+  const update = (fields: Partial<DevRecord>) => claim.write((record = { ...record, ...fields }));
 
   let server: DevServer | undefined;
   let demo: Awaited<ReturnType<typeof startDemoModel>> | undefined;
@@ -32,13 +32,13 @@ export async function runDev(config: Config): Promise<void> {
     if (config.temporal.address === undefined) {
       server = await startTemporal(config, record, signal);
       const { address, port, uiPort, uiUrl } = server;
-      note({
+      update({
         temporalAddress: address,
         ports: { port, ...(uiPort === undefined ? {} : { uiPort }) },
         ...(uiUrl === undefined ? {} : { uiUrl }),
       });
     } else {
-      note({ temporalAddress: config.temporal.address });
+      update({ temporalAddress: config.temporal.address });
     }
     const isDemo = !config.provider.baseUrl && !config.provider.apiKey;
     if (isDemo) demo = await startDemoModel();
@@ -52,22 +52,22 @@ export async function runDev(config: Config): Promise<void> {
       hasGateway: true,
       signal,
       onReady: ({ gatewayUrl = '' }) => {
-        note({ baseUrl: `${gatewayUrl}/v1` });
-        say('turnkeep is ready');
-        say(`  API       ${gatewayUrl}/v1`);
-        say(`  Page      ${gatewayUrl}/`);
-        say(
+        update({ baseUrl: `${gatewayUrl}/v1` });
+        print('turnkeep is ready');
+        print(`  API       ${gatewayUrl}/v1`);
+        print(`  Page      ${gatewayUrl}/`);
+        print(
           server
             ? `  Temporal  ${server.uiUrl} (the server itself: ${server.address})`
             : `  Temporal  ${config.temporal.address}, namespace ${config.temporal.namespace}`,
         );
-        say(`  Data      ${config.dataDir}`);
-        say(
+        print(`  Data      ${config.dataDir}`);
+        print(
           isDemo
             ? '  Model     a demo that only talks about itself: set OPENAI_BASE_URL or OPENAI_API_KEY for a real one'
             : `  Model     ${config.provider.baseUrl ?? "OpenAI's"}${config.provider.model ? `, ${config.provider.model}` : ''} (${config.provider.api})`,
         );
-        say('Ctrl-C stops it.');
+        print('Ctrl-C stops it.');
       },
     });
   } finally {
@@ -83,7 +83,7 @@ async function startTemporal(config: Config, { ports }: DevRecord, signal: Abort
   const { path } = await findTemporalProgram({
     dataDir: config.dataDir,
     env: process.env,
-    onNotice: say,
+    onNotice: print,
     onProgress: progress,
     signal,
     ...(cli === undefined ? {} : { cli }),
@@ -93,9 +93,24 @@ async function startTemporal(config: Config, { ports }: DevRecord, signal: Abort
     namespace: config.temporal.namespace,
     databasePath: join(config.dataDir, 'temporal.db'),
     logPath: join(config.dataDir, 'temporal.log'),
-    ...(ports ? { wishedPorts: { port: ports.port, ...(ports.uiPort === undefined ? {} : { uiPort: ports.uiPort }) } } : {}),
+    ...(ports ? { preferredPorts: { port: ports.port, ...(ports.uiPort === undefined ? {} : { uiPort: ports.uiPort }) } } : {}),
     onLost: ({ type, reason }) =>
-      say(type === 'lost' ? `Temporal's dev server ended by itself (${reason}). Starting it again.` : "Temporal's dev server runs again."),
+      print(
+        type === 'lost' ? `Temporal's dev server ended by itself (${reason}). Starting it again.` : "Temporal's dev server runs again.",
+      ),
     signal,
   });
+}
+
+/** How far a download is: one line that changes on a terminal, a line every quarter elsewhere. */
+function showProgress(out: Pick<WriteStream, 'isTTY' | 'write'>): OnProgress {
+  let shown = -1;
+  return (received, total) => {
+    const percent = Math.min(100, Math.floor((received / total) * 100));
+    const step = out.isTTY ? percent : Math.floor(percent / 25) * 25;
+    if (step <= shown) return;
+    shown = step;
+    const line = `  ${step} % of ${Math.round(total / 1_000_000)} MB`;
+    out.write(out.isTTY ? `\r${line}${step === 100 ? '\n' : ''}` : `${line}\n`);
+  };
 }

@@ -1,17 +1,19 @@
-/** The settings as flags of a command, and back. */
+/** The settings as flags of a command. */
 import { Command, Option } from 'commander';
-import { readConfig, settings, type Config } from '../config/config.ts';
+import type { Config } from '../config/config.ts';
+import { readConfig } from '../config/read-config.ts';
+import { settings } from '../config/settings.ts';
 
-/** A command that takes every setting as a flag and gets the whole configuration. */
+/** A command that has every setting as a flag; `action` gets the configuration that they and the environment make. */
 export function settingsCommand(name: string, description: string, action: (config: Config) => Promise<void>): Command {
   const command = new Command(name).description(description);
-  for (const { flag, env, description: what, default: preset, isSecret } of settings) {
+  for (const { flag, env, description: purpose, default: preset, isSecret } of settings) {
     const notes = [
       env,
       ...(preset === undefined ? [] : [`default ${preset}`]),
       ...(isSecret ? ['others on this machine can see flags: prefer the variable'] : []),
     ];
-    command.addOption(new Option(`--${flag} <value>`, `${what} (${notes.join('; ')})`));
+    command.addOption(new Option(`--${flag} <value>`, `${purpose} (${notes.join('; ')})`));
   }
   return command.allowExcessArguments(false).action(async () => {
     const flags: { [flag: string]: string } = {};

@@ -1,11 +1,11 @@
 /** One log, JSON lines on stderr; Temporal's SDK writes into it too. */
 import { makeTelemetryFilterString, Runtime, type LogMetadata } from '@temporalio/worker';
 import { pino, type Logger } from 'pino';
-import type { LogLevel } from '../config/config.ts';
+import type { LogLevel } from '../config/settings.ts';
 
-/** Call it before the first connection to Temporal: its runtime is made once a process. */
+/** To be called before the first connection to Temporal, whose runtime is installed once a process. */
 export function startLogging(level: LogLevel): Logger {
-  // Synchronous, so that the last words of a process that ends are not lost.
+  // Synchronous, so that the last lines of a process that ends are not lost.
   const log = pino({ level, base: { pid: process.pid } }, pino.destination({ dest: 2, sync: true }));
   const temporal = log.child({ source: 'temporal' });
   const write = (to: 'trace' | 'debug' | 'info' | 'warn' | 'error') => (message: string, meta?: LogMetadata) =>
@@ -21,7 +21,7 @@ export function startLogging(level: LogLevel): Logger {
       log: (at, message, meta) => ({ TRACE: trace, DEBUG: debug, INFO: info, WARN: warn, ERROR: error })[at](message, meta),
     },
     telemetryOptions: { logging: { filter: makeTelemetryFilterString({ core: 'WARN', other: 'ERROR' }), forward: {} } },
-    // The signals are ours: the SDK would shut the worker down before anybody was told to drain.
+    // We handle the signals: the SDK would shut the worker down before the gateway begins to drain.
     shutdownSignals: [],
   });
   return log;

@@ -1,11 +1,10 @@
-/** The `turnkeep` command. Exit codes: 0 done or drained, 1 failed, 2 asked wrongly, 130 and 143 ended by a second signal. */
+/** The `turnkeep` command. Exit codes: 0 done or drained, 1 failed, 2 wrong use, 130 and 143 ended by a second signal. */
 import { Command, CommanderError } from 'commander';
-import { ConfigError } from '../config/config.ts';
-import { ChatError } from './chat/chat-error.ts';
+import { ConfigError, readVersion } from '../config/config.ts';
+import { ChatError } from './chat/target.ts';
 import { chatCommand } from './chat/command.ts';
 import { DataDirTakenError } from './dev-server/data-dir.ts';
 import { NoTemporalProgramError } from './dev-server/find.ts';
-import { readVersion } from '../config/version.ts';
 import { settingsCommand } from './flags.ts';
 
 // Each command is loaded when it is run: Temporal's SDK takes half a second that --help need not wait for.
@@ -17,9 +16,14 @@ const program = new Command('turnkeep')
       (await import('./dev.ts')).runDev(config),
     ),
   )
-  .addCommand(settingsCommand('gateway', 'the HTTP API alone', async (config) => (await import('./gateway.ts')).runGateway(config)))
   .addCommand(
-    settingsCommand('worker', 'runs turns, without the HTTP API', async (config) => (await import('./worker.ts')).runWorker(config)),
+    settingsCommand('serve', 'gateway and worker in one process: what a replica runs', async (config) =>
+      (await import('./single-role.ts')).runServe(config),
+    ),
+  )
+  .addCommand(settingsCommand('gateway', 'the HTTP API alone', async (config) => (await import('./single-role.ts')).runGateway(config)))
+  .addCommand(
+    settingsCommand('worker', 'runs turns, without the HTTP API', async (config) => (await import('./single-role.ts')).runWorker(config)),
   )
   .addCommand(
     chatCommand(async (flags) => {
@@ -30,25 +34,25 @@ const program = new Command('turnkeep')
 for (const command of [program, ...program.commands])
   command.exitOverride().showHelpAfterError('(turnkeep --help lists the commands, turnkeep COMMAND --help their flags)');
 
-const USAGE = 2;
+const wrongUse = 2;
 
 async function main(): Promise<number> {
   try {
     await program.parseAsync();
     return Number(process.exitCode ?? 0);
   } catch (error) {
-    // Commander has said it already.
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE;
+    // Commander has printed it already.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : wrongUse;
     if (error instanceof ConfigError) {
       process.stderr.write(`turnkeep: the settings cannot be used:\n${error.problems.map((problem) => `  ${problem}\n`).join('')}`);
-      return USAGE;
+      return wrongUse;
     }
-    // Stopped before it was up: asked for, not failed.
+    // Stopped by a signal while it started.
     if (error instanceof Error && error.name === 'AbortError') return 0;
-    const isPlain =
+    const isForTheUser =
       error instanceof DataDirTakenError || error instanceof NoTemporalProgramError || error instanceof ChatError || isPortTaken(error);
     process.stderr.write(
-      `turnkeep: ${isPlain && error instanceof Error ? error.message : error instanceof Error ? error.stack : String(error)}\n`,
+      `turnkeep: ${isForTheUser && error instanceof Error ? error.message : error instanceof Error ? error.stack : String(error)}\n`,
     );
     return 1;
   }
@@ -60,5 +64,5 @@ function isPortTaken(error: unknown): boolean {
   );
 }
 
-// Not left to an empty event loop: what a failed start leaves open must not keep the process alive.
+// Handles that a failed start leaves open must not keep the process alive.
 process.exit(await main());

@@ -1,15 +1,16 @@
-/** Worker, gateway or both in this process, from start to drained. */
+/** Worker, gateway or both in this process, from start to drained, and the signals that ask for the drain. */
 import { mkdirSync } from 'node:fs';
+import { constants } from 'node:os';
 import { dirname } from 'node:path';
 import type { NativeConnection } from '@temporalio/worker';
 import type { Logger } from 'pino';
-import { sqlitePath, type Config } from '../config/config.ts';
+import type { Config } from '../config/config.ts';
+import { sqlitePath } from '../config/setting-values.ts';
 import { Metrics } from '../metrics/metrics.ts';
 import { type MetricsServer, serveMetrics } from '../metrics/serve.ts';
 import { startGateway } from '../roles/gateway.ts';
 import { openSqliteStore } from '../store/sqlite/open-store.ts';
 import { startWorker } from '../roles/worker.ts';
-import { aborted } from './stop-signals.ts';
 
 export interface RolesOptions {
   readonly config: Config;
@@ -24,7 +25,7 @@ export interface RolesOptions {
 
 /**
  * Resolves when all is drained and closed, the connection too.
- * @throws when a role cannot start, or the worker ends unasked
+ * @throws when a role cannot start, or the worker ends by itself
  */
 export async function runRoles({ config, connection, log, hasWorker, hasGateway, signal, onReady }: RolesOptions): Promise<void> {
   const path = sqlitePath(config.databaseUrl);
@@ -37,27 +38,50 @@ export async function runRoles({ config, connection, log, hasWorker, hasGateway,
   let isDraining = false;
   try {
     if (hasWorker) worker = await startWorker({ config, connection, store, log, metrics });
-    // Its failure is waited for below; until then it must not count as unhandled.
+    // Awaited below; a failure before that must not count as unhandled.
     worker?.stopped.catch(() => {});
-    if (hasGateway) gateway = await startGateway({ config, connection, store, log, hasWorker, metrics });
-    // A gateway has them on its own port.
+    if (hasGateway) gateway = await startGateway({ config, connection, store, log, hasWorker, metrics, ...(worker === undefined ? {} : { attempts: worker.attempts }) });
+    // A gateway serves the metrics on its own port.
     const { host, metricsPort: port } = config;
     if (!hasGateway && port !== undefined) metricsServer = await serveMetrics(metrics, { host, port });
     onReady({
       ...(gateway === undefined ? {} : { gatewayUrl: gateway.url }),
       ...(metricsServer === undefined ? {} : { metricsPort: metricsServer.port }),
     });
-    const endedUnasked = worker?.stopped.then(() => {
+    const endedByItself = worker?.stopped.then(() => {
       if (!isDraining) throw new Error('the worker ended by itself');
     });
-    await Promise.race([aborted(signal), ...(endedUnasked ? [endedUnasked] : [])]);
+    await Promise.race([untilAborted(signal), ...(endedByItself ? [endedByItself] : [])]);
   } finally {
     isDraining = true;
     worker?.shutdown();
-    // Together: viewers see the turns that are still running to their end.
+    // At the same time: viewers see the turns that still run to their end.
     await Promise.allSettled([worker?.stopped, gateway?.close()]);
     await metricsServer?.close();
     await connection.close().catch((error: unknown) => log.warn({ err: error }, 'the connection to Temporal could not be closed'));
     await store.close();
   }
+}
+
+/**
+ * The first signal asks for a drain, a second one ends the process at once.
+ * @returns aborted by the first
+ */
+export function onStopSignal(print: (line: string) => void): AbortSignal {
+  const stop = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(name, () => {
+      if (stop.signal.aborted) process.exit(128 + constants.signals[name]);
+      stop.abort();
+      print('Stopping: running turns may finish. Once more ends at once.');
+    });
+  }
+  return stop.signal;
+}
+
+export function untilAborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
 }

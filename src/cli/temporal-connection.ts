@@ -1,17 +1,17 @@
-/** Which Temporal server, and a connection to it, however long it takes to come up. */
+/** Which Temporal server a command uses, and a connection to it, however long the server takes to come up. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { NativeConnection, type NativeConnectionOptions } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { ConfigError, type Config } from '../config/config.ts';
 import { findRunningDev } from './dev-server/data-dir.ts';
-import { aborted } from './stop-signals.ts';
+import { untilAborted } from './start-roles.ts';
 
-const STARTING_POLL_MS = 200;
-const FIRST_WAIT_MS = 500;
-const LONGEST_WAIT_MS = 5_000;
+const startingPollMs = 200;
+const firstWaitMs = 500;
+const longestWaitMs = 5_000;
 
 /**
- * That of the settings, else that of the `dev` on the same data dir.
+ * The server of the settings, else that of the `dev` on the same data dir.
  * @throws {ConfigError} when there is neither
  */
 export async function temporalServerOf(config: Config, log: Logger, signal: AbortSignal): Promise<NativeConnectionOptions> {
@@ -36,18 +36,21 @@ export async function temporalServerOf(config: Config, log: Logger, signal: Abor
     if (problems.length > 0) throw new ConfigError(problems);
     if (dev.temporalAddress !== undefined) return { address: dev.temporalAddress };
     if (isFirst) log.info({ pid: dev.pid }, 'waiting for turnkeep dev to start Temporal');
-    await sleep(STARTING_POLL_MS, undefined, { signal });
+    await sleep(startingPollMs, undefined, { signal });
   }
 }
 
-/** Tries until the server answers or `signal` aborts, which rejects; each failure is a line in the log. */
+/**
+ * Tries until the server answers; each failure is a line in the log.
+ * @throws the reason of `signal` when it aborts
+ */
 export async function connectTemporal(options: NativeConnectionOptions, log: Logger, signal: AbortSignal): Promise<NativeConnection> {
-  for (let waitMs = FIRST_WAIT_MS; ; waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS)) {
+  for (let waitMs = firstWaitMs; ; waitMs = Math.min(waitMs * 2, longestWaitMs)) {
     signal.throwIfAborted();
     const connecting = NativeConnection.connect(options);
     try {
-      // The SDK's own attempt cannot be ended; one that is no longer wanted is left to itself.
-      return await Promise.race([connecting, aborted(signal).then(() => signal.throwIfAborted() as never)]);
+      // An attempt of the SDK cannot be ended: on abort it is left to itself, and its connection closed below.
+      return await Promise.race([connecting, untilAborted(signal).then(() => signal.throwIfAborted() as never)]);
     } catch (error) {
       if (signal.aborted) {
         connecting.then((connection) => connection.close()).catch(() => {});

@@ -1,11 +1,11 @@
 /**
- * The one way a cancel goes (T5): it is booked in the database, the workflow is asked to stop the stream, and whoever
- * writes the turn hands in what it has. If nobody does in time, the turn is fenced and sealed from here, so that a cancel
- * is answered within 2 s even if the worker is dead.
+ * The one way a cancel goes (T5): it is booked in the database, where whoever writes the turn finds it with its next beat; an
+ * attempt of this process is stopped at once, any other by way of its workflow. If nobody has sealed the turn in time, it
+ * is fenced and sealed from here, so that a cancel is answered within 2 s even if the worker is dead.
  */
 import type { ResponseObject } from '../domain/response.ts';
 import type { TurnRow } from '../domain/turn.ts';
-import { settleTurn } from '../settle/settle-turn.ts';
+import { type SettleDeps, settleTurn } from '../settle/settle-turn.ts';
 import type { Store } from '../store/ports/store.ts';
 import { retryWhileBusy } from '../store/retry-while-busy.ts';
 import type { Dispatcher } from './dispatcher.ts';
@@ -22,10 +22,12 @@ const partialGraceMs = 1_500;
 export class TurnCanceller {
   readonly #store: Store;
   readonly #dispatcher: Dispatcher;
+  readonly #settleDeps: SettleDeps;
 
   constructor(store: Store, dispatcher: Dispatcher) {
     this.#store = store;
     this.#dispatcher = dispatcher;
+    this.#settleDeps = { store, onReady: (next) => void dispatcher.runReady(next) };
   }
 
   /** Cancels a turn of the tenant. One that comes before its turn is remembered (10 minutes), and answered as unknown. */
@@ -34,7 +36,7 @@ export class TurnCanceller {
     if (!turnIdPattern.test(id)) return { type: 'unknown' };
     const request = await retryWhileBusy(() => this.#store.requestCancel(tenant, id, Date.now()));
     if (request.type === 'unknown') return request;
-    if (request.type === 'accepted') await this.carryOut(request.turn);
+    if (request.type === 'accepted') await this.carryOut(id);
     const turn = await this.#store.readTurn(id);
     if (turn === undefined) return { type: 'unknown' };
     return turn.status === 'cancelled' && turn.response !== null
@@ -43,20 +45,17 @@ export class TurnCanceller {
   }
 
   /** Carries out a cancel that is booked. Resolves once the turn is settled, however. */
-  async carryOut(turn: TurnRow): Promise<void> {
-    const isClaimed = ((await this.#store.readHead(turn.id))?.epoch ?? 0) > 0;
-    if (isClaimed) await this.#stopStream(turn);
-    await retryWhileBusy(() => settleTurn(this.#store, turn.id, { status: 'cancelled' }, Date.now()));
-  }
-
-  /** Resolves once the stream has sealed the turn, the grace is over, or there is no workflow that could be asked. */
-  async #stopStream(turn: TurnRow): Promise<void> {
-    const unreachable = new AbortController();
-    this.#dispatcher.cancel(turn).catch(() => {
-      unreachable.abort();
-    });
-    const grace = AbortSignal.any([AbortSignal.timeout(partialGraceMs), unreachable.signal]);
-    // A turn that is deleted meanwhile has nothing left to wait for.
-    await this.#store.untilSealed(turn.id, grace).catch(() => undefined);
+  async carryOut(id: string): Promise<void> {
+    const running = this.#dispatcher.headStart?.get(id);
+    running?.abort('cancelled');
+    // The workflow ends too; where Temporal is away it finds the turn settled later.
+    const asked = this.#dispatcher.cancel(id).catch(() => undefined);
+    const head = await this.#store.readHead(id);
+    if (running !== undefined || head?.isLeased === true) {
+      // A turn that is deleted meanwhile has nothing left to wait for.
+      await this.#store.untilSealed(id, AbortSignal.timeout(partialGraceMs)).catch(() => undefined);
+    }
+    await retryWhileBusy(() => settleTurn(this.#settleDeps, id, { status: 'cancelled' }));
+    void asked;
   }
 }

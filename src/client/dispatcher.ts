@@ -1,63 +1,107 @@
 /**
- * Starts, signals and looks up the workflows of turns. A dispatch may be repeated: the workflow passes over a turn that it
- * knows, and a settled turn is not run again.
+ * Starts, signals and looks up the workflows of turns. A dispatch may be repeated: one run of a turn's workflow at a time is
+ * Temporal's promise, and a settled turn is not run again. What fails is left to the sweep of any process.
  */
 import { type WorkflowClient, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import {
   agentTurnType,
   type AgentTurnInput,
   cancelSignal,
-  submittedSignal,
   type TitleInput,
   titleType,
   titleWorkflowIdOf,
   workflowIdOf,
 } from '../contract/workflows.ts';
+import type { Claim, Lease } from '../store/ports/journal.ts';
+import type { Store } from '../store/ports/store.ts';
+import type { DispatchedRun } from '../store/ports/turns.ts';
+import { retryWhileBusy } from '../store/retry-while-busy.ts';
+
+/** The attempts of this process, where it has a worker: it sends the request while Temporal starts the workflow. */
+export interface HeadStart {
+  readonly lease: Lease;
+  /** Room for one more attempt. */
+  readonly hasRoom: boolean;
+  run(claim: Extract<Claim, { type: 'granted' }>, step: number): unknown;
+  get(turn: string): { abort(reason: 'cancelled'): void } | undefined;
+}
 
 export interface DispatcherOptions {
   readonly workflows: WorkflowClient;
   readonly taskQueue: string;
+  readonly store: Pick<Store, 'claim' | 'markDispatched'>;
+  readonly limits: { readonly heartbeatTimeoutMs: number; readonly turnTimeoutMs: number };
   /** Client and worker share a connection: the first workflow task then comes with the start's own answer. */
   readonly isEager: boolean;
+  readonly headStart?: HeadStart;
 }
 
-export interface DispatchableTurn {
-  readonly id: string;
-  readonly session: string | null;
-}
-
-/** A dead worker's workflow task is given to another after this; recording the input takes milliseconds. */
+/** A dead worker's workflow task is given to another after this; a task takes milliseconds. */
 const workflowTaskTimeout = '3s';
 
 /** A title that comes later than this is not worth a request. */
 const titleTimeout = '10 minutes';
 
+/** Starts that are confirmed within this time are booked in one commit. */
+const markEveryMs = 20;
+
+/**
+ * Starts, signals and looks up the workflows of turns.
+ *
+ * @example
+ *     import { Client } from '@temporalio/client';
+ *     import { Dispatcher, openSqliteStore } from 'turnkeep/client';
+ *
+ *     const dispatcher = new Dispatcher({
+ *       workflows: new Client().workflow,
+ *       taskQueue: 'turnkeep',
+ *       store: openSqliteStore('turnkeep.db'),
+ *       limits: { heartbeatTimeoutMs: 8_000, turnTimeoutMs: 3_600_000 },
+ *       isEager: false,
+ *     });
+ *     await dispatcher.start('resp_1');
+ */
 export class Dispatcher {
   readonly #options: DispatcherOptions;
-  /** By session: turns of one session are dispatched in the order they were accepted. */
-  readonly #queues = new Map<string, Promise<void>>();
+  #started: DispatchedRun[] = [];
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
   }
 
-  /** Resolves once Temporal has the turn. Throws when Temporal cannot be reached. */
-  async dispatch(turn: DispatchableTurn): Promise<void> {
-    if (turn.session === null) return this.#start(turn);
-    const earlier = this.#queues.get(turn.session) ?? Promise.resolve();
-    const dispatched = earlier.then(() => this.#start(turn));
-    const settled = dispatched.catch(() => undefined);
-    this.#queues.set(turn.session, settled);
-    try {
-      await dispatched;
-    } finally {
-      if (this.#queues.get(turn.session) === settled) this.#queues.delete(turn.session);
+  get headStart(): HeadStart | undefined {
+    return this.#options.headStart;
+  }
+
+  /** A turn may run now. Sends its request, if this process can, and tells Temporal. Never rejects. */
+  async runReady(turn: string): Promise<void> {
+    const { headStart, store } = this.#options;
+    if (headStart?.hasRoom === true) {
+      const claim = await store.claim({ turn, step: 1, lease: headStart.lease }).catch(() => undefined);
+      if (claim?.type === 'granted') headStart.run(claim, 1);
     }
+    await this.start(turn).catch(() => undefined);
+  }
+
+  /** Resolves once Temporal has the turn. Throws when Temporal cannot be reached. */
+  async start(turn: string): Promise<void> {
+    const { workflows, taskQueue, isEager, limits } = this.#options;
+    const input: AgentTurnInput = { turn, heartbeatTimeoutMs: limits.heartbeatTimeoutMs, turnTimeoutMs: limits.turnTimeoutMs };
+    const { firstExecutionRunId: runId } = await workflows.start(agentTurnType, {
+      workflowId: workflowIdOf(turn),
+      taskQueue,
+      args: [input],
+      workflowTaskTimeout,
+      workflowIdConflictPolicy: 'USE_EXISTING',
+      requestEagerStart: isEager,
+    });
+    this.#started.push({ turn, runId });
+    if (this.#started.length === 1) setTimeout(() => void this.#markStarted(), markEveryMs);
   }
 
   /** Tells the workflow to stop the turn. Throws when there is none, or Temporal cannot be reached. */
-  async cancel(turn: DispatchableTurn): Promise<void> {
-    await this.#options.workflows.getHandle(workflowIdOf(turn)).signal(cancelSignal, turn.id);
+  async cancel(turn: string): Promise<void> {
+    await this.#options.workflows.getHandle(workflowIdOf(turn)).signal(cancelSignal);
   }
 
   /** Once a session, however often it is called. Throws when Temporal cannot be reached. */
@@ -71,27 +115,21 @@ export class Dispatcher {
     }
   }
 
-  /** The run of the workflow this turn belongs to, if one runs. Throws when Temporal cannot be reached. */
-  async runningRun(turn: DispatchableTurn): Promise<string | undefined> {
+  /** Does a workflow run this turn? Throws when Temporal cannot be reached. */
+  async isRunning(turn: string): Promise<boolean> {
     try {
-      const { status, runId } = await this.#options.workflows.getHandle(workflowIdOf(turn)).describe();
-      return status.name === 'RUNNING' ? runId : undefined;
+      const { status } = await this.#options.workflows.getHandle(workflowIdOf(turn)).describe();
+      return status.name === 'RUNNING';
     } catch (error) {
-      if (error instanceof Error && error.name === 'WorkflowNotFoundError') return undefined;
+      if (error instanceof Error && error.name === 'WorkflowNotFoundError') return false;
       throw error;
     }
   }
 
-  async #start(turn: DispatchableTurn): Promise<void> {
-    const { workflows, taskQueue, isEager } = this.#options;
-    const input: AgentTurnInput = { turn: turn.id };
-    const options = { workflowId: workflowIdOf(turn), taskQueue, args: [input], workflowTaskTimeout };
-    try {
-      // A plain start may be eager, which saves a few ms; a signal with start cannot.
-      await workflows.start(agentTurnType, { ...options, requestEagerStart: isEager });
-    } catch (error) {
-      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
-      await workflows.signalWithStart(agentTurnType, { ...options, signal: submittedSignal, signalArgs: [turn.id] });
-    }
+  /** A start that is not booked is made again by a sweep, which finds it running. */
+  async #markStarted(): Promise<void> {
+    const runs = this.#started;
+    this.#started = [];
+    await retryWhileBusy(() => this.#options.store.markDispatched(runs)).catch(() => undefined);
   }
 }

@@ -11,10 +11,10 @@ type Metadata = SessionRow['metadata'];
 
 export class Sessions {
   readonly #store: Store;
-  readonly #stop: (turn: TurnRow) => Promise<void>;
+  readonly #stop: (turn: string) => Promise<void>;
 
   /** @param stop carries out a cancel that is booked */
-  constructor(store: Store, stop: (turn: TurnRow) => Promise<void>) {
+  constructor(store: Store, stop: (turn: string) => Promise<void>) {
     this.#store = store;
     this.#stop = stop;
   }
@@ -60,7 +60,7 @@ export class Sessions {
       // The newest first, so that none of them starts to run in between.
       for (const turn of (await this.#store.listUnsettledOf(tenant, id)).toReversed()) {
         const request = await retryWhileBusy(() => this.#store.requestCancel(tenant, turn.id, Date.now()));
-        if (request.type === 'accepted') await this.#stop(request.turn);
+        if (request.type === 'accepted') await this.#stop(request.turn.id);
       }
       const deleted = await retryWhileBusy(() => this.#store.deleteSession(tenant, id));
       // 'busy': a turn was accepted meanwhile.

@@ -2,7 +2,6 @@
 import { createHash } from 'node:crypto';
 import type { InputItem, Item, NewItem } from '../domain/item.ts';
 import type { ResponseSettings } from '../domain/response-settings.ts';
-import type { TurnRow } from '../domain/turn.ts';
 import { itemPrefix, newId } from './ids.ts';
 
 /** Refers to an item of the tenant that is in the database already. */
@@ -27,6 +26,10 @@ export interface Submission {
   readonly idempotencyKey: string | null;
   /** The client's own library is sending this again after a failed attempt of its own. */
   readonly isResend: boolean;
+  /** When the request arrived, ms since the epoch. */
+  readonly receivedAtMs: number;
+  /** Aborts when the client has gone: a submission that the database has not taken by then is dropped. */
+  readonly signal?: AbortSignal;
   /** The id the client chose for the turn, `resp_…`. */
   readonly id?: string;
   /** `enqueue` where nothing is said. */
@@ -34,19 +37,6 @@ export interface Submission {
   /** A settled turn of the session whose place this one takes: it follows the turn before that. */
   readonly replaces?: string;
 }
-
-export type SubmitResult =
-  | { readonly type: 'accepted'; readonly turn: TurnRow }
-  /** The id or the idempotency key was used with another body. */
-  | { readonly type: 'conflict' }
-  /** The session is busy, and the submission was not to wait. */
-  | { readonly type: 'busy'; readonly running: string }
-  /** Too many turns wait in the session, or run for the tenant. */
-  | { readonly type: 'queue_full' | 'too_many' }
-  /** The session was deleted meanwhile. */
-  | { readonly type: 'unknown_session' }
-  /** `input[index]` refers to an item that is not there, or brings the output of a call that was never made. */
-  | { readonly type: 'unknown_item' | 'unknown_call'; readonly index: number; readonly id: string };
 
 /** Two submissions with this hash are the same: it covers all that the model sees of them. */
 export function hashOf({ settings, input, session, previous, replaces }: Submission): string {

@@ -4,13 +4,14 @@
  * that are booked and not carried out, titles that nobody has started. Doing any of it twice is harmless.
  */
 import { setImmediate as nextTurnOfTheLoop } from 'node:timers/promises';
-import type { TurnRow } from '../domain/turn.ts';
 import type { Store } from '../store/ports/store.ts';
 import type { Dispatcher } from './dispatcher.ts';
-import { dispatchTurn, dispatchPatienceMs } from './dispatch-turn.ts';
 import { startTitles } from './titles.ts';
 
-const unsubmittedEveryMs = 2_000;
+/** A turn that has been ready this long has lost whoever was to dispatch it. */
+const undispatchedMs = 1_000;
+const undispatchedEveryMs = 1_000;
+const titlesEveryMs = 2_000;
 /** Turns that Temporal has are checked less often: Temporal itself retries them. */
 const orphanAfterMs = 30_000;
 const orphanEveryMs = 30_000;
@@ -34,7 +35,7 @@ export interface SweepOptions {
   readonly dispatcher: Dispatcher;
   readonly retentionDays: number;
   /** Carries out a cancel that was accepted. */
-  readonly cancel: (turn: TurnRow) => Promise<void>;
+  readonly cancel: (turn: string) => Promise<void>;
   readonly onError: (error: unknown) => void;
 }
 
@@ -50,43 +51,29 @@ export function startSweep({ store, dispatcher, retentionDays, cancel, onError }
     }
   }
 
-  /** All of them, a page at a time, so that turns that keep failing do not hide the ones behind them. */
-  async function* unfinished(onlyUnsubmitted: boolean, ageMs: number): AsyncGenerator<TurnRow> {
-    const createdBeforeMs = Date.now() - ageMs;
-    for (let afterOrdinal = 0; ;) {
-      const page = await store.listUnfinished({ createdBeforeMs, onlyUndispatched: onlyUnsubmitted, afterOrdinal, limit: batch });
-      for (const { ordinal, turn } of page) {
-        if (isStopped) return;
-        yield turn;
-        afterOrdinal = ordinal;
-      }
-      if (page.length < batch) return;
-    }
-  }
-
-  async function sweepUnsubmitted(): Promise<void> {
-    for await (const turn of unfinished(true, dispatchPatienceMs)) await tried(() => dispatchTurn(store, dispatcher, turn));
-    for (const turn of await store.listStuckCancels(Date.now() - stuckCancelMs, batch)) await tried(() => cancel(turn));
+  async function dispatchLeftBehind(): Promise<void> {
+    const turns = await store.listUndispatched({ readyForMs: undispatchedMs, limit: batch });
+    await Promise.all(turns.map((turn) => tried(() => dispatcher.start(turn))));
+    const cancels = await store.listStuckCancels({ acceptedForMs: stuckCancelMs, limit: batch });
+    for (const turn of cancels) await tried(() => cancel(turn));
   }
 
   async function sweepTitles(): Promise<void> {
     await startTitles(store, dispatcher);
   }
 
-  async function sweepOrphans(): Promise<void> {
-    const sessions = new Set<string>();
-    for await (const turn of unfinished(false, orphanAfterMs)) {
-      if (turn.session !== null) {
-        // The turns behind the first of a session wait in its run; a lost one is found once it is the first.
-        if (sessions.has(turn.session)) continue;
-        sessions.add(turn.session);
+  /** Turns whose workflow was terminated, or whose history is lost: nobody else would ever end them. */
+  async function restartOrphans(): Promise<void> {
+    for (let afterOrdinal = 0; ;) {
+      const page = await store.listUnattended({ readyForMs: orphanAfterMs, afterOrdinal, limit: batch });
+      for (const { ordinal, turn } of page) {
+        if (isStopped) return;
+        await tried(async () => {
+          if (!(await dispatcher.isRunning(turn))) await dispatcher.start(turn);
+        });
+        afterOrdinal = ordinal;
       }
-      await tried(async () => {
-        // A session's workflow may run without knowing this turn; a second signal for a known one is harmless.
-        const runId = await dispatcher.runningRun(turn);
-        const isInHand = runId !== undefined && (turn.session === null || turn.runId === runId);
-        if (!isInHand) await dispatchTurn(store, dispatcher, turn);
-      });
+      if (page.length < batch) return;
     }
   }
 
@@ -124,9 +111,9 @@ export function startSweep({ store, dispatcher, retentionDays, cancel, onError }
   }
 
   const timers = [
-    every(unsubmittedEveryMs, sweepUnsubmitted),
-    every(orphanEveryMs, sweepOrphans),
-    every(unsubmittedEveryMs, sweepTitles),
+    every(undispatchedEveryMs, dispatchLeftBehind),
+    every(orphanEveryMs, restartOrphans),
+    every(titlesEveryMs, sweepTitles),
     every(purgeEveryMs, purge),
     every(expireEveryMs, expire),
   ];

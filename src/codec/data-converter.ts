@@ -10,15 +10,17 @@ const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
 export const failureConverterPath = fileURLToPath(new URL(`./failure-converter.${extension}`, import.meta.url));
 
 /**
- * To be given as `dataConverter` to Temporal's `Client`, `Worker` and replay alike: one without it cannot read what the
- * others wrote. Without keys it is empty, and Temporal's default applies.
+ * For `dataConverter` of Temporal's `Client`, `Worker` and replay alike: one without it cannot read what the others wrote.
  *
  * @param keys the first encrypts, all decrypt
  * @param onError called once for each key that is missing or wrong
- *
  * @example
- *     const dataConverter = createDataConverter([{ id: '2026', key: randomBytes(32) }], console.error);
- *     const client = new Client({ connection, dataConverter });
+ *     import { Client } from '@temporalio/client';
+ *     import { createDataConverter } from 'turnkeep/client';
+ *     import { readConfig } from 'turnkeep/config';
+ *
+ *     const { codecKeys } = readConfig({ env: process.env });
+ *     const client = new Client({ dataConverter: createDataConverter(codecKeys, console.error) });
  */
 export function createDataConverter(keys: readonly CodecKey[], onError?: (message: string) => void): DataConverter {
   return keys.length === 0 ? {} : { failureConverterPath, payloadCodecs: [createEncryption(keys, onError)] };

@@ -1,18 +1,7 @@
-/**
- * The environment and the command line to one frozen object; every wrong value is reported at once, by name.
- * The table of settings below is the only one: names, flags, defaults, checks and the help text come from it.
- * A flag is its variable in kebab case without `TURNKEEP_`, and overrides it. An empty string counts as unset.
- * No message repeats the value of a setting marked `isSecret`.
- */
-import { existsSync } from 'node:fs';
-import { isIPv4 } from 'node:net';
-import { join, resolve } from 'node:path';
-import { loadClientConnectConfig } from '@temporalio/envconfig';
+/** The configuration of a process, one frozen object; `read-config.ts` makes it. */
+import { readFileSync } from 'node:fs';
 import type { NativeConnectionOptions } from '@temporalio/worker';
-import { type LogLevel, settings, sqlitePath, table } from './settings.ts';
-
-export type { LogLevel };
-export { settings, sqlitePath };
+import type { LogLevel } from './settings.ts';
 
 export interface Config {
   readonly host: string;
@@ -44,7 +33,10 @@ export interface Config {
     readonly turnTimeoutMs: number;
     readonly heartbeatTimeoutMs: number;
     readonly drainMs: number;
+    readonly maxOutputBytes: number;
   };
+  /** A process with gateway and worker sends the request while Temporal starts the workflow. */
+  readonly hasHeadStart: boolean;
   readonly retentionDays: number;
   /** None: no authentication. A name may have several secrets, a secret one name. `hash` is SHA-256 in hex. */
   readonly apiKeys: readonly { readonly name: string; readonly hash: string }[];
@@ -71,7 +63,18 @@ export interface Config {
   readonly logLevel?: LogLevel;
 }
 
-/** What is wrong with the settings, all of it: one line each in `message`. */
+/**
+ * Everything that is wrong with the settings, one line each in `message`.
+ *
+ * @example
+ *     import { ConfigError, readConfig } from 'turnkeep/config';
+ *
+ *     try {
+ *       readConfig({ env: process.env });
+ *     } catch (error) {
+ *       if (error instanceof ConfigError) console.error(error.problems);
+ *     }
+ */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
   readonly problems: readonly string[];
@@ -81,122 +84,8 @@ export class ConfigError extends Error {
   }
 }
 
-// Reading --------------------------------------------------------------------------------------------------------
-
-export interface Sources {
-  readonly env: { readonly [name: string]: string | undefined };
-  /** By the flag's name without the dashes. */
-  readonly flags?: { readonly [flag: string]: string | undefined };
-  /** What relative paths are relative to. */
-  readonly cwd?: string;
-}
-
-/** @throws {ConfigError} that lists everything that is wrong */
-export function readConfig({ env, flags = {}, cwd = process.cwd() }: Sources): Config {
-  const given: { [name: string]: string } = {};
-  const labels: { [name: string]: string } = {};
-  for (const setting of settings) {
-    const isFlag = Boolean(flags[setting.flag]);
-    const value = isFlag ? flags[setting.flag] : env[setting.env];
-    if (value) given[setting.env] = value;
-    labels[setting.env] = isFlag ? `--${setting.flag} (${setting.env})` : setting.env;
-  }
-
-  const parsed = table.safeParse(given);
-  const problems: string[] = [];
-  for (const issue of parsed.error?.issues ?? []) {
-    const name = String(issue.path[0]);
-    const isShown = !settings.find((setting) => setting.env === name)?.isSecret;
-    problems.push(`${labels[name]} ${issue.message}${isShown ? `; it is ${JSON.stringify(given[name])}` : ''}`);
-  }
-  // Rules across settings are checked even when another value is wrong, so that nothing comes up one at a time.
-  const host = given['TURNKEEP_HOST'] ?? '127.0.0.1';
-  if (!isLoopback(host) && given['TURNKEEP_API_KEYS'] === undefined) {
-    problems.push(
-      `${labels['TURNKEEP_HOST']} is ${JSON.stringify(host)}, open to others, and there is no authentication: set TURNKEEP_API_KEYS to name:secret,… or TURNKEEP_HOST to 127.0.0.1`,
-    );
-  }
-  if (existsSync(join(cwd, 'turnkeep.config.ts')))
-    problems.push('turnkeep.config.ts (TURNKEEP_CONFIG) is not in this version yet: rename the file');
-  const temporal = readTemporal(env, given, problems);
-  if (parsed.data === undefined || problems.length > 0) throw new ConfigError(problems);
-
-  const values = parsed.data;
-  const dataDir = resolve(cwd, values.TURNKEEP_DATA_DIR);
-  return deepFreeze({
-    host: values.TURNKEEP_HOST,
-    port: values.TURNKEEP_PORT,
-    dataDir,
-    databaseUrl: `sqlite:${values.DATABASE_URL === undefined ? join(dataDir, 'turnkeep.db') : resolve(cwd, sqlitePath(values.DATABASE_URL))}`,
-    taskQueue: values.TURNKEEP_TASK_QUEUE,
-    temporal: { ...temporal, ...defined({ cli: values.TEMPORAL_CLI && resolve(cwd, values.TEMPORAL_CLI) }) },
-    provider: {
-      api: values.TURNKEEP_MODEL_API ?? apiOf(values.OPENAI_BASE_URL),
-      ...defined({ baseUrl: values.OPENAI_BASE_URL, apiKey: values.OPENAI_API_KEY, model: values.TURNKEEP_MODEL }),
-    },
-    limits: {
-      connectTimeoutMs: values.TURNKEEP_CONNECT_TIMEOUT_MS,
-      firstEventTimeoutMs: values.TURNKEEP_FIRST_EVENT_TIMEOUT_MS,
-      idleTimeoutMs: values.TURNKEEP_IDLE_TIMEOUT_MS,
-      turnTimeoutMs: values.TURNKEEP_TURN_TIMEOUT_MS,
-      heartbeatTimeoutMs: values.TURNKEEP_HEARTBEAT_TIMEOUT_MS,
-      drainMs: values.TURNKEEP_DRAIN_MS,
-    },
-    retentionDays: values.TURNKEEP_RETENTION_DAYS,
-    apiKeys: values.TURNKEEP_API_KEYS,
-    quotas: {
-      requestsPerSecond: values.TURNKEEP_REQUESTS_PER_SECOND,
-      maxRunningTurns: values.TURNKEEP_MAX_RUNNING_TURNS,
-      maxWaitingTurns: values.TURNKEEP_MAX_WAITING_TURNS,
-    },
-    corsOrigins: values.TURNKEEP_CORS_ORIGINS,
-    titles: { isOn: /^(1|true)$/.test(values.TURNKEEP_TITLES), ...defined({ model: values.TURNKEEP_TITLE_MODEL }) },
-    codecKeys: values.TURNKEEP_CODEC_KEYS,
-    ...defined({ logLevel: values.LOG_LEVEL, metricsPort: values.TURNKEEP_METRICS_PORT }),
-  });
-}
-
-/** As every Temporal tool reads it: the variables over the profile in the file. */
-function readTemporal(env: Sources['env'], given: { readonly [name: string]: string }, problems: string[]): Config['temporal'] {
-  const variables: { [name: string]: string } = {};
-  for (const [name, value] of Object.entries({ ...env, ...given })) {
-    // Of ours, only what is given counts: an empty one is unset. Temporal's own further names pass as they are.
-    if (value !== undefined && (given[name] !== undefined || !(name in table.shape))) variables[name] = value;
-  }
-  try {
-    const { connectionOptions, namespace = 'default' } = loadClientConnectConfig({ overrideEnvVars: variables });
-    const address = connectionOptions.address;
-    return address ? { namespace, address, connection: defined(connectionOptions) } : { namespace };
-  } catch (error) {
-    const reason =
-      error instanceof Error && 'code' in error && 'path' in error
-        ? `${String(error.path)} cannot be read (${String(error.code)})`
-        : String(error);
-    problems.push(`TEMPORAL_CONFIG_FILE, TEMPORAL_PROFILE and TEMPORAL_TLS_* cannot be used: ${reason}`);
-    return { namespace: 'default' };
-  }
-}
-
-/** OpenAI's own host speaks Responses; of the others, nearly all speak Chat Completions only. */
-function apiOf(baseUrl: string | undefined): 'chat' | 'responses' {
-  const host = baseUrl === undefined ? 'api.openai.com' : new URL(baseUrl).hostname;
-  return host === 'api.openai.com' || host.endsWith('.api.openai.com') ? 'responses' : 'chat';
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'));
-}
-
-type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
-
-/** Without the keys that are undefined. */
-function defined<T extends object>(object: T): Defined<T> {
-  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as Defined<T>;
-}
-
-function deepFreeze<T>(value: T): T {
-  // Bytes cannot be frozen, and a Temporal connection's certificates are bytes.
-  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return value;
-  for (const inner of Object.values(value)) deepFreeze(inner);
-  return Object.freeze(value);
+/** The version of this package, from its own `package.json`. */
+export function readVersion(): string {
+  const packageJson: unknown = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
+  return typeof packageJson === 'object' && packageJson !== null && 'version' in packageJson ? String(packageJson.version) : 'unknown';
 }

@@ -2,90 +2,25 @@
  * The one table of settings: names, flags, defaults, checks and the help text come from it.
  * A flag is its variable in kebab case without `TURNKEEP_`, and overrides it.
  */
-import { createHash } from 'node:crypto';
 import { z } from 'zod';
+import {
+  apiKeys,
+  codecKeys,
+  database,
+  fileOrText,
+  flag,
+  grpcAddress,
+  hostName,
+  milliseconds,
+  onOff,
+  origins,
+  text,
+  webAddress,
+  wholeNumber,
+} from './setting-values.ts';
 
 export type LogLevel = (typeof logLevels)[number];
 const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
-
-// Kinds of values. A message says what is wanted, so that it can stand behind the setting's name. -------------
-
-const text = z.string();
-const fileOrText = z.string();
-
-function wholeNumber(min: number, max: number, unit = '') {
-  const error = `must be a whole number${unit && ` of ${unit}`} from ${min} to ${max}`;
-  return z.string().regex(/^\d+$/, { error }).transform(Number).pipe(z.number().min(min, { error }).max(max, { error }));
-}
-
-/** setTimeout takes no more, and fires at once on anything longer. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
-const milliseconds = (min = 1) => wholeNumber(min, LONGEST_TIMER_MS, 'milliseconds');
-
-const webAddress = z.string().refine(
-  (value) => {
-    const url = URL.parse(value);
-    return url !== null && /^https?:$/.test(url.protocol) && !url.username && !url.password && !url.search && !url.hash;
-  },
-  { error: 'must be an http:// or https:// address, without user, password or query (such as http://127.0.0.1:11434/v1)' },
-);
-
-const grpcAddress = z.string().regex(/^(\[[0-9a-f:.]+\]|[^\s:/[\]]+)(:\d{1,5})?$/i, {
-  error: 'must be host:port, without a scheme or a path (such as 127.0.0.1:7233)',
-});
-
-const hostName = z.string().regex(/^[\w.:-]+$/, { error: 'must be an IP address or a host name, without a port' });
-
-const database = z.string().superRefine((value, context) => {
-  if (/^postgres(ql)?:/.test(value)) {
-    context.addIssue('postgres comes later: this version keeps its data in sqlite:PATH only; leave it unset for a file in the data dir');
-  } else if (!/^sqlite:(\/\/)?[^:/]*[^:]*$/.test(value) || sqlitePath(value) === '') {
-    context.addIssue('must be sqlite:PATH, the path of a file; leave it unset for a file in the data dir');
-  }
-});
-
-/** `name:value,…`; what is wrong is told by position, since any part may hold the secret. */
-function pairs<Pair>(form: string, read: (name: string, value: string) => Pair | undefined) {
-  return z.string().transform((value, context) => {
-    const found: Pair[] = [];
-    for (const [index, entry] of value.split(',').entries()) {
-      const [, name = '', rest = ''] = /^\s*([\w.-]{1,64}):(.*?)\s*$/.exec(entry) ?? [];
-      const pair = rest === '' ? undefined : read(name, rest);
-      if (pair === undefined) context.addIssue(`must be ${form}; entry ${index + 1} is not`);
-      else found.push(pair);
-    }
-    return found;
-  });
-}
-
-/** Only hashes are kept: nothing that reads this process's memory, or prints its configuration, finds a key. */
-const apiKeys = pairs('name:secret,… (names of letters, digits, ".", "_" and "-")', (name, secret) => ({
-  name,
-  hash: createHash('sha256').update(secret).digest('hex'),
-})).refine((keys) => new Set(keys.map((key) => key.hash)).size === keys.length, {
-  error: 'has one secret twice, so that its tenant cannot be told: give each name its own',
-});
-
-const codecKeys = pairs('id:base64 of 32 bytes,… (make one with `openssl rand -base64 32`)', (id, encoded) => {
-  const key = Buffer.from(encoded, 'base64');
-  return key.length === 32 && key.toString('base64') === encoded ? { id, key: new Uint8Array(key) } : undefined;
-}).refine((keys) => new Set(keys.map((key) => key.id)).size === keys.length, {
-  error: 'has one id twice, so that the key of what is stored cannot be told: give each its own',
-});
-
-/** As browsers send them: `*` alone, or scheme, host and port, nothing behind. */
-const origins = z.string().transform((value, context) => {
-  const all = value.split(',').map((entry) => entry.trim());
-  const isRight = all.every((entry) => /^https?:[^*]*$/.test(entry) && URL.parse(entry)?.origin === entry);
-  if (!isRight && value.trim() !== '*') {
-    context.addIssue('must be * or origins as browsers send them, comma separated (such as http://localhost:3000,https://app.example)');
-  }
-  return all;
-});
-
-const flag = z.enum(['0', '1', 'true', 'false'], { error: 'must be 1, 0, true or false' });
-
-// The table ------------------------------------------------------------------------------------------------------
 
 export const table = z.object({
   TURNKEEP_HOST: hostName.default('127.0.0.1').meta({ description: 'address to listen on' }),
@@ -109,6 +44,12 @@ export const table = z.object({
   TURNKEEP_METRICS_PORT: wholeNumber(0, 65_535)
     .optional()
     .meta({ description: 'port of /metrics and /healthz of a worker on its own; 0 picks a free one and prints it; unset: none' }),
+  TURNKEEP_MAX_OUTPUT_BYTES: wholeNumber(1_024, 268_435_456, 'bytes')
+    .default(16_777_216)
+    .meta({ description: 'an answer that grows past it ends as failed, output_too_large' }),
+  TURNKEEP_HEAD_START: onOff
+    .default('on')
+    .meta({ description: 'on: a process with gateway and worker sends the request while Temporal starts the workflow; off: after' }),
   TURNKEEP_RETENTION_DAYS: wholeNumber(1, 36_500, 'days').default(30).meta({ description: 'older journals and turns are dropped' }),
 
   OPENAI_BASE_URL: webAddress.optional().meta({ description: "the model provider's API; by default OpenAI's", isSecret: true }),
@@ -170,6 +111,14 @@ export interface Setting {
   readonly isSecret: boolean;
 }
 
+/**
+ * Every setting, in the order of the help text.
+ *
+ * @example
+ *     import { settings } from 'turnkeep/config';
+ *
+ *     for (const { env, description } of settings) console.log(env, description);
+ */
 export const settings: readonly Setting[] = Object.entries(table.shape).map(([env, schema]) => {
   const { description = '', isSecret = false } = z
     .object({ description: z.string().optional(), isSecret: z.boolean().optional() })
@@ -186,8 +135,3 @@ export const settings: readonly Setting[] = Object.entries(table.shape).map(([en
     ...(typeof preset === 'string' || typeof preset === 'number' ? { default: String(preset) } : {}),
   };
 });
-
-/** The file of a `sqlite:` URL. */
-export function sqlitePath(databaseUrl: string): string {
-  return databaseUrl.replace(/^sqlite:(\/\/(?=\/))?/, '');
-}

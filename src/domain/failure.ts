@@ -46,6 +46,15 @@ const rules = {
 
 export type FailureCode = keyof typeof rules;
 
+/**
+ * By code: may it be retried, and what users read.
+ *
+ * @example
+ *     import { type FailureCode, failureRules } from 'turnkeep';
+ *
+ *     const code: FailureCode = 'worker_lost';
+ *     console.log(failureRules[code].message);
+ */
 export const failureRules: Readonly<Record<FailureCode, FailureRule>> = rules;
 
 export function isFailureCode(code: unknown): code is FailureCode {

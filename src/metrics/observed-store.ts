@@ -2,9 +2,8 @@
  * A store that tells what passes through it: the metrics and the log learn of turns here, and the code that runs
  * them knows of neither. It changes nothing and waits for nothing: a call costs what it cost before.
  */
-import type { AttemptKey, AttemptRow } from '../domain/attempt.ts';
 import type { TurnRow } from '../domain/turn.ts';
-import type { Append, Claim, ClaimRequest, JournalFollower, Seal } from '../store/ports/journal.ts';
+import type { Append, Claim, JournalFollower, Seal, SealResult } from '../store/ports/journal.ts';
 import type { Store } from '../store/ports/store.ts';
 import type { Metrics } from './metrics.ts';
 
@@ -12,8 +11,7 @@ import type { Metrics } from './metrics.ts';
 export interface EndedTurn {
   readonly responseId: string;
   readonly conversationId: string | null;
-  readonly workflowId: string | null;
-  readonly runId: string | null;
+  readonly workflowId: string;
   readonly tenant: string;
   readonly status: string;
   readonly code: string | null;
@@ -27,7 +25,7 @@ export interface Observers {
   readonly onTurnEnd: (turn: EndedTurn) => void;
 }
 
-type KnownTurn = Pick<TurnRow, 'tenant' | 'session' | 'createdAtMs' | 'workflowId' | 'runId'>;
+type KnownTurn = Pick<TurnRow, 'id' | 'tenant' | 'session' | 'createdAtMs'>;
 
 /** Turns claimed here whose end another process wrote are forgotten when there are this many newer ones. */
 const maxClaimed = 10_000;
@@ -44,39 +42,37 @@ export function observed(store: Store, { metrics, onTurnEnd }: Observers): Store
     shown.delete(turn);
   }
 
-  function remember({ turn, workflowId, runId }: ClaimRequest, row: TurnRow): void {
+  function remember({ id, tenant, session, createdAtMs }: TurnRow): void {
     const [oldest] = claimed.keys();
     if (oldest !== undefined && claimed.size >= maxClaimed) forget(oldest);
-    const { tenant, session, createdAtMs } = row;
-    claimed.set(turn, { tenant, session, createdAtMs, workflowId, runId });
+    claimed.set(id, { id, tenant, session, createdAtMs });
   }
 
-  /** Attempts that a claim or a seal found without an end, and ended. */
-  async function countLost(turn: string, endedAtMs: number): Promise<void> {
-    const isLost = (attempt: AttemptRow): boolean => attempt.outcome === 'lost' && attempt.endedAtMs === endedAtMs;
-    for (const _ of (await store.readAttempts(turn)).filter(isLost)) metrics.attemptEnded({ outcome: 'lost' });
+  function countLost(attempts: number): void {
+    for (let each = 0; each < attempts; each += 1) metrics.attemptEnded({ outcome: 'lost' });
   }
 
-  async function tellEnd({ turn, settled, atMs }: Seal): Promise<void> {
+  async function reportEnd({ turn, settled }: Seal): Promise<void> {
     const known = claimed.get(turn) ?? (await store.readTurn(turn));
     forget(turn);
     if (known === undefined) return;
-    const { tenant, session, workflowId, runId, createdAtMs } = known;
-    onTurnEnd({ responseId: turn, conversationId: session, workflowId, runId, tenant, ...settled, durationMs: atMs - createdAtMs });
+    const { tenant, session, createdAtMs } = known;
+    const workflowId = `turn/${turn}`;
+    onTurnEnd({ responseId: turn, conversationId: session, workflowId, tenant, ...settled, durationMs: Date.now() - createdAtMs });
   }
 
   const observing = {
     async insertTurn(turn) {
       const result = await store.insertTurn(turn);
       if (result.type === 'inserted') metrics.turnAccepted();
+      if (result.type === 'inserted' && result.epoch !== undefined) remember(result.turn);
       return result;
     },
 
     async claim(request): Promise<Claim> {
       const claim = await store.claim(request);
-      if (claim.type === 'granted') remember(request, claim.turn);
-      const isAgain = claim.type === 'exhausted' || (claim.type === 'granted' && claim.attempt > 1);
-      if (isAgain) aside(countLost(request.turn, request.atMs));
+      if (claim.type === 'granted') remember(claim.turn);
+      if (claim.type === 'granted' || claim.type === 'exhausted') countLost(claim.lostAttempts);
       return claim;
     },
 
@@ -84,19 +80,19 @@ export function observed(store: Store, { metrics, onTurnEnd }: Observers): Store
       return append.starts === undefined ? store.append(append) : appendStart(append);
     },
 
-    async endAttempt(attempt: AttemptKey, end): Promise<void> {
-      await store.endAttempt(attempt, end);
+    async endAttempt(attempt, epoch, end): Promise<void> {
+      await store.endAttempt(attempt, epoch, end);
       metrics.attemptEnded(end);
     },
 
-    async seal(seal): Promise<boolean> {
-      const isSealed = await store.seal(seal);
-      if (!isSealed) return false;
+    async seal(seal): Promise<SealResult> {
+      const result = await store.seal(seal);
+      if (result.type !== 'sealed') return result;
       metrics.turnEnded(seal.settled);
-      if (seal.attempt === undefined) aside(countLost(seal.turn, seal.atMs));
-      else metrics.attemptEnded(seal.attempt.end);
-      aside(tellEnd(seal));
-      return true;
+      countLost(result.lostAttempts);
+      if (seal.attempt !== undefined) metrics.attemptEnded(seal.attempt.end);
+      aside(reportEnd(seal));
+      return result;
     },
 
     follow(turn, after, signal): JournalFollower {

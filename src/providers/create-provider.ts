@@ -18,6 +18,17 @@ export interface ProviderOptions {
   readonly limits: ProviderLimits;
 }
 
+/**
+ * A provider for a server that speaks one of OpenAI's two APIs.
+ *
+ * @example
+ *     import { createProvider } from 'turnkeep/activities';
+ *     import { readConfig } from 'turnkeep/config';
+ *
+ *     const { limits } = readConfig({ env: process.env });
+ *     const provider = createProvider({ api: 'chat', baseUrl: 'http://127.0.0.1:11434/v1', limits });
+ *     await provider.close();
+ */
 export function createProvider({ api, limits, ...options }: ProviderOptions): Provider {
   const baseUrl = options.baseUrl || openAiBaseUrl;
   const apiKey = options.apiKey || noKey;
@@ -29,7 +40,9 @@ export function createProvider({ api, limits, ...options }: ProviderOptions): Pr
       streamResponse({
         parser: api === 'chat' ? new ChatParser() : new ResponsesParser(),
         send: async (exchangeSignal) => {
-          const options = { signal: exchangeSignal };
+          // The client hands what it does not know on to its `fetch`, which is ours.
+          const fetchOptions: object = { beforeSend: callbacks.beforeSend };
+          const options = { signal: exchangeSignal, fetchOptions };
           const sent =
             api === 'chat'
               ? client.chat.completions.create(chatRequest(request, isOpenAiHost), options)

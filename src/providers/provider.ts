@@ -23,6 +23,8 @@ export interface ProviderLimits {
 
 /** Called with facts about a request while it still runs, also when it then fails or is cancelled. */
 export interface ProviderCallbacks {
+  /** Called in the same tick as the request is sent, before it: whatever it throws keeps the request back. */
+  beforeSend?(): Promise<void>;
   /** The provider's own id of the request (`x-request-id`), if it sent one. */
   onRequestId?(id: string): void;
   /** The tokens counted so far, each time the provider reports them. */

@@ -4,11 +4,12 @@ import { getRequestListener, RequestError } from '@hono/node-server';
 import { Client } from '@temporalio/client';
 import type { NativeConnection } from '@temporalio/worker';
 import type { Logger } from 'pino';
-import { Dispatcher } from '../client/dispatcher.ts';
+import { Dispatcher, type HeadStart } from '../client/dispatcher.ts';
+import { startLeaseWatcher } from '../client/lease-watcher.ts';
 import { startSweep } from '../client/sweep.ts';
 import { Turnkeep } from '../client/turnkeep.ts';
 import { createDataConverter } from '../codec/data-converter.ts';
-import type { Config } from '../config/config.ts';
+import { type Config, readVersion } from '../config/config.ts';
 import { createApp } from '../gateway/app.ts';
 import { createReadiness } from '../client/readiness.ts';
 import { createHttpServer } from '../http/server.ts';
@@ -18,7 +19,6 @@ import { Metrics } from '../metrics/metrics.ts';
 import { observed } from '../metrics/observed-store.ts';
 import { createProvider } from '../providers/create-provider.ts';
 import type { Store } from '../store/ports/store.ts';
-import { readVersion } from '../config/version.ts';
 
 export interface GatewayOptions {
   readonly config: Config;
@@ -27,6 +27,8 @@ export interface GatewayOptions {
   readonly log: Logger;
   /** A worker polls over the same connection, so turns may start eagerly. */
   readonly hasWorker?: boolean;
+  /** Of the worker of this process: requests are sent while Temporal starts the workflow. */
+  readonly attempts?: HeadStart;
   /** The process's own, where it has several roles. */
   readonly metrics?: Metrics;
   /** How long a stream is silent before a comment is sent; 15 s by default. */
@@ -46,6 +48,20 @@ const idleCheckMs = 50;
 /** Logged at level debug: machines call them every few seconds. */
 const probes = new Set(['/healthz', '/readyz', '/metrics']);
 
+/**
+ * The gateway role: the HTTP API, and the sweep. Rejects when it cannot listen.
+ *
+ * @example
+ *     import { NativeConnection } from '@temporalio/worker';
+ *     import { pino } from 'pino';
+ *     import { openSqliteStore, readConfig, startGateway } from 'turnkeep';
+ *
+ *     const config = readConfig({ env: process.env });
+ *     const connection = await NativeConnection.connect({ address: '127.0.0.1:7233' });
+ *     const store = openSqliteStore('/var/lib/turnkeep/turnkeep.db');
+ *     const gateway = await startGateway({ config, connection, store, log: pino() });
+ *     process.once('SIGTERM', () => void gateway.close());
+ */
 export async function startGateway({
   config,
   connection,
@@ -70,7 +86,14 @@ export async function startGateway({
     namespace: config.temporal.namespace,
     dataConverter: createDataConverter(config.codecKeys, (message) => log.error(message)),
   });
-  const dispatcher = new Dispatcher({ workflows: client.workflow, taskQueue: config.taskQueue, isEager: hasWorker });
+  const dispatcher = new Dispatcher({
+    workflows: client.workflow,
+    taskQueue: config.taskQueue,
+    store,
+    limits: config.limits,
+    isEager: hasWorker,
+    ...(deps.attempts !== undefined && config.hasHeadStart ? { headStart: deps.attempts } : {}),
+  });
   const provider = createProvider({ ...config.provider, limits: config.limits });
   const turnkeep = new Turnkeep({ store, dispatcher, quotas: config.quotas, hasTitles: config.titles.isOn });
   const app = createApp({
@@ -99,6 +122,13 @@ export async function startGateway({
       log.warn({ err: error }, 'turns could not be handed over to Temporal; trying again');
     },
   });
+  const watcher = startLeaseWatcher({
+    store,
+    onReady: (turn) => void dispatcher.runReady(turn),
+    onError: (error) => {
+      log.warn({ err: error }, 'a turn whose worker is lost could not be ended; trying again');
+    },
+  });
   const listener = getRequestListener(app.fetch, {
     overrideGlobalObjects: false,
     // For requests without a `host` header, which HTTP/1.0 allows.
@@ -118,6 +148,7 @@ export async function startGateway({
     url: `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`,
     async close() {
       sweep.stop();
+      watcher.stop();
       const closed = new Promise<void>((resolve) => {
         server.close(() => {
           resolve();

@@ -2,13 +2,16 @@
 import { fileURLToPath } from 'node:url';
 import { bundleWorkflowCode, type NativeConnection, Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
 import type { Logger } from 'pino';
+import { RunningAttempts } from '../activities/attempt/running-attempts.ts';
 import { createActivities } from '../activities/create-activities.ts';
+import { Client } from '@temporalio/client';
+import { Dispatcher } from '../client/dispatcher.ts';
+import { startLeaseWatcher } from '../client/lease-watcher.ts';
 import { createDataConverter, failureConverterPath } from '../codec/data-converter.ts';
 import type { Config } from '../config/config.ts';
 import { createProvider } from '../providers/create-provider.ts';
 import { Metrics } from '../metrics/metrics.ts';
 import { observed } from '../metrics/observed-store.ts';
-import type { Provider } from '../providers/provider.ts';
 import type { Store } from '../store/ports/store.ts';
 
 export interface WorkerDeps {
@@ -27,14 +30,27 @@ export interface WorkerDeps {
 export interface TurnWorker {
   /** Resolves when the worker has drained; rejects when it failed. */
   readonly stopped: Promise<void>;
+  /** For the gateway of the same process. */
+  readonly attempts: RunningAttempts;
   /** Takes no new turns; running streams may finish within the drain time. */
   shutdown(): void;
 }
 
+/** Streams at once. */
+const maxAttempts = 1_000;
+
 /** Temporal cancels activities that still run after the drain time; this much later the worker stops regardless. */
 const forceAfterDrainMs = 5_000;
 
-/** The workflow code as Temporal's sandbox runs it. Takes about a second. With codec keys it is another than without. */
+/**
+ * The workflow code as Temporal's sandbox runs it. Takes about a second. With codec keys it is another than without.
+ *
+ * @example
+ *     import { readConfig } from 'turnkeep/config';
+ *     import { bundleWorkflows } from 'turnkeep/worker';
+ *
+ *     const workflowBundle = await bundleWorkflows(readConfig({ env: process.env }));
+ */
 export async function bundleWorkflows({ codecKeys }: Pick<Config, 'codecKeys'>): Promise<WorkflowBundleWithSourceMap> {
   // In a checkout the sources are TypeScript, published they are JavaScript: the neighbour has our own extension.
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
@@ -45,6 +61,21 @@ export async function bundleWorkflows({ codecKeys }: Pick<Config, 'codecKeys'>):
   });
 }
 
+/**
+ * The worker role: runs turns until it is shut down. Rejects when Temporal refuses it.
+ *
+ * @example
+ *     import { NativeConnection } from '@temporalio/worker';
+ *     import { pino } from 'pino';
+ *     import { openSqliteStore } from 'turnkeep/client';
+ *     import { readConfig } from 'turnkeep/config';
+ *     import { startWorker } from 'turnkeep/worker';
+ *
+ *     const connection = await NativeConnection.connect({ address: '127.0.0.1:7233' });
+ *     const store = openSqliteStore('/var/lib/turnkeep/turnkeep.db');
+ *     const worker = await startWorker({ config: readConfig({ env: process.env }), connection, store, log: pino() });
+ *     await worker.stopped;
+ */
 export async function startWorker({ config, connection, store, log, ...options }: WorkerDeps): Promise<TurnWorker> {
   const { drainMs } = config.limits;
   const observedStore = observed(store, {
@@ -54,20 +85,35 @@ export async function startWorker({ config, connection, store, log, ...options }
     },
   });
   const provider = createProvider({ ...config.provider, limits: config.limits });
+  const dataConverter = createDataConverter(config.codecKeys, (message) => log.error(message));
+  const onError = (error: unknown): void => {
+    log.error({ err: error }, 'an attempt ended in an error of our own');
+  };
+  const onReady = (turn: string): void => void dispatcher.runReady(turn);
+  const attempts = new RunningAttempts({ store: observedStore, provider, limits: config.limits, maxAttempts, onReady, onError });
+  const dispatcher = new Dispatcher({
+    workflows: new Client({ connection, namespace: config.temporal.namespace, dataConverter }).workflow,
+    taskQueue: config.taskQueue,
+    store: observedStore,
+    limits: config.limits,
+    isEager: true,
+    ...(config.hasHeadStart ? { headStart: attempts } : {}),
+  });
   const worker = await Worker.create({
     connection,
     namespace: config.temporal.namespace,
     taskQueue: config.taskQueue,
     workflowBundle: options.workflowBundle ?? (await bundleWorkflows(config)),
-    dataConverter: createDataConverter(config.codecKeys, (message) => log.error(message)),
+    dataConverter,
     activities: createActivities({
       store: observedStore,
       provider,
-      limits: config.limits,
+      attempts,
+      onReady,
       ...(config.titles.model === undefined ? {} : { titleModel: config.titles.model }),
     }),
     // A stream is mostly waiting; the default of 100 would make turns wait for each other.
-    maxConcurrentActivityTaskExecutions: 1_000,
+    maxConcurrentActivityTaskExecutions: maxAttempts,
     shutdownGraceTime: drainMs,
     shutdownForceTime: drainMs + forceAfterDrainMs,
     // Where the server cannot push a cancel, it comes with the answer to a heartbeat: 1.2 s at most (T5).
@@ -80,20 +126,30 @@ export async function startWorker({ config, connection, store, log, ...options }
       ? { maxCachedWorkflows: 0, maxConcurrentWorkflowTaskExecutions: 1, maxConcurrentWorkflowTaskPolls: 1 }
       : {}),
   });
-  const stopped = runUntilStopped(worker, provider);
+  const watcher = startLeaseWatcher({ store: observedStore, attempts, onReady, onError });
+  const stopped = runUntilStopped(worker, async () => {
+    watcher.stop();
+    await draining;
+    await attempts.drain(0);
+    await provider.close();
+  });
+  let draining: Promise<void> | undefined;
   log.info({ taskQueue: config.taskQueue }, 'worker polls');
   return {
     stopped,
+    attempts,
     shutdown() {
-      if (worker.getState() === 'RUNNING') worker.shutdown();
+      if (worker.getState() !== 'RUNNING') return;
+      worker.shutdown();
+      draining = attempts.drain(drainMs);
     },
   };
 }
 
-async function runUntilStopped(worker: Worker, provider: Provider): Promise<void> {
+async function runUntilStopped(worker: Worker, close: () => Promise<void>): Promise<void> {
   try {
     await worker.run();
   } finally {
-    await provider.close();
+    await close();
   }
 }

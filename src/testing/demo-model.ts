@@ -27,18 +27,14 @@ const slowWordMs = 500;
 const echoedCharacters = 120;
 
 /**
- * Starts the demo model on 127.0.0.1. A last user message of `slow` slows the same answer down to half a minute.
- *
- * @param options.port 0, the default, takes a free one
+ * A model server that answers every request by itself, about itself.
  *
  * @example
- *     const demo = await startDemoModel();
- *     const client = new OpenAI({ baseURL: demo.baseUrl, apiKey: 'none' });
- *     const messages = [{ role: 'user', content: 'Hello' }] as const;
- *     for await (const { choices } of await client.chat.completions.create({ model: 'demo', messages, stream: true })) {
- *       process.stdout.write(choices[0]?.delta.content ?? '');
- *     }
- *     await demo.close();
+ *     import { startDemoModel } from 'turnkeep/testing';
+ *
+ *     const model = await startDemoModel();
+ *     console.log(model.baseUrl);
+ *     await model.close();
  */
 export async function startDemoModel({ port = 0 }: { readonly port?: number } = {}): Promise<DemoModel> {
   const server = await startModelServer({ port, models: modelList('demo'), fallback: scriptFor, keepLog: false });

@@ -10,6 +10,13 @@ import { runTurn } from './run-turn.ts';
 /** Stop the turn; what was shown stays. */
 export const cancel = defineSignal(cancelSignal);
 
+/**
+ * A turn, and then those of its session that arrived meanwhile.
+ *
+ * @example
+ *     // In the workflow code that a worker bundles
+ *     export { agentTurn } from 'turnkeep/workflow';
+ */
 export async function agentTurn(input: AgentTurnInput): Promise<TurnStatus> {
   const running = new CancellationScope();
   setHandler(cancel, () => {

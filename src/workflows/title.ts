@@ -12,6 +12,13 @@ const { writeTitle } = proxyActivities<TurnActivities>({
   retry: { maximumAttempts: 3, initialInterval: '1s' },
 });
 
+/**
+ * Gives a session its title.
+ *
+ * @example
+ *     // In the workflow code that a worker bundles
+ *     export { title } from 'turnkeep/workflow';
+ */
 export async function title(input: TitleInput): Promise<{ readonly hasTitle: boolean }> {
   try {
     return await writeTitle(input);

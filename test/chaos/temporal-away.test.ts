@@ -24,7 +24,7 @@ test(
         hasUi: false,
         databasePath,
         logPath: join(folder, 'log'),
-        ...(port === undefined ? {} : { wishedPorts: { port } }),
+        ...(port === undefined ? {} : { preferredPorts: { port } }),
       });
     let server = await start();
     await using cluster = await startCluster({ env: { TEMPORAL_ADDRESS: server.address, TURNKEEP_HEARTBEAT_TIMEOUT_MS: '20000' } });

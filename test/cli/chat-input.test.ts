@@ -2,14 +2,13 @@
 import assert from 'node:assert/strict';
 import { PassThrough, Writable } from 'node:stream';
 import { test } from 'node:test';
-import { readRequest, type Request } from '../../src/cli/chat/commands.ts';
-import { type Meaning, meaningOfInterrupt, type Moment } from '../../src/cli/chat/interrupt.ts';
-import { type PasteState, readPaste, unmarked } from '../../src/cli/chat/paste.ts';
-import { choiceOf } from '../../src/cli/chat/pick-session.ts';
+import { actionOf, type Interrupt, type InterruptAction, type LineInput, readLine } from '../../src/cli/chat/input.ts';
+import { TerminalLines } from '../../src/cli/chat/lines.ts';
+import { markPastes, type PasteState, restoreNewlines } from '../../src/cli/chat/paste.ts';
+import { readChoice } from '../../src/cli/chat/pick-session.ts';
 import { sessionLine, transcript } from '../../src/cli/chat/sessions.ts';
-import { TerminalLines } from '../../src/cli/chat/terminal-lines.ts';
 
-const requests: readonly (readonly [string, Request])[] = [
+const inputs: readonly (readonly [string, LineInput])[] = [
   ['', { type: 'nothing' }],
   ['  \t', { type: 'nothing' }],
   ['hello', { type: 'message', text: 'hello' }],
@@ -23,12 +22,12 @@ const requests: readonly (readonly [string, Request])[] = [
   ['/help\nof several lines', { type: 'message', text: '/help\nof several lines' }],
   ['//help', { type: 'message', text: '/help' }],
 ];
-for (const [line, expected] of requests) {
-  test(`${JSON.stringify(line)} is read as ${expected.type}`, () => assert.deepEqual(readRequest(line), expected));
+for (const [line, expected] of inputs) {
+  test(`${JSON.stringify(line)} is read as ${expected.type}`, () => assert.deepEqual(readLine(line), expected));
 }
 
-const calm: Moment = { isTurnRunning: false, isSecond: false, isTerminal: true, hasTyped: false };
-const moments: readonly (readonly [string, Partial<Moment>, Meaning])[] = [
+const calm: Interrupt = { isTurnRunning: false, isSecond: false, isTerminal: true, hasTyped: false };
+const interrupts: readonly (readonly [string, Partial<Interrupt>, InterruptAction])[] = [
   ['in a turn', { isTurnRunning: true }, 'stop_turn'],
   ['in a turn, in a pipe', { isTurnRunning: true, isTerminal: false }, 'stop_turn'],
   ['a second time in a turn', { isTurnRunning: true, isSecond: true }, 'leave'],
@@ -38,8 +37,8 @@ const moments: readonly (readonly [string, Partial<Moment>, Meaning])[] = [
   ['with something typed after a first', { hasTyped: true, isSecond: true }, 'clear_line'],
   ['between the lines of a pipe', { isTerminal: false }, 'leave'],
 ];
-for (const [title, moment, expected] of moments) {
-  test(`Ctrl-C ${title}: ${expected}`, () => assert.equal(meaningOfInterrupt({ ...calm, ...moment }), expected));
+for (const [title, interrupt, expected] of interrupts) {
+  test(`Ctrl-C ${title}: ${expected}`, () => assert.equal(actionOf({ ...calm, ...interrupt }), expected));
 }
 
 test('a paste of several lines stays one line, however its bytes are cut; keys around it pass as they are', () => {
@@ -51,13 +50,13 @@ test('a paste of several lines stays one line, however its bytes are cut; keys a
     let state: PasteState = { isPaste: false, held: '' };
     let text = '';
     for (const chunk of [typed.slice(0, at), typed.slice(at)]) {
-      const next = readPaste(state, chunk);
+      const next = markPastes(state, chunk);
       state = next.state;
       text += next.text;
     }
     assert.equal(text + state.held, whole, `cut at ${at}`);
   }
-  assert.equal(unmarked('one⏎two⏎'), 'one\ntwo');
+  assert.equal(restoreNewlines('one⏎two⏎'), 'one\ntwo');
 });
 
 /** A terminal without its screen. */
@@ -115,7 +114,7 @@ test('what is typed while an answer streams is not shown until it is its turn', 
 test('a session is picked by its number', () => {
   const answers = ['', ' ', '1', '20', 'm', 'M', '0', '21', '-1', '1.5', 'x'];
   assert.deepEqual(
-    answers.map((answer) => choiceOf(answer, 20)),
+    answers.map((answer) => readChoice(answer, 20)),
     ['none', 'none', 1, 20, 'more', 'more', 'nonsense', 'nonsense', 'nonsense', 'nonsense', 'nonsense'],
   );
 });

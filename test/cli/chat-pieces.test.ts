@@ -1,11 +1,11 @@
 /** What is shown of a turn's events, and where it goes. */
 import assert from 'node:assert/strict';
+import { Writable } from 'node:stream';
 import { test } from 'node:test';
-import { lay, type Layout } from '../../src/cli/chat/layout.ts';
+import { type Layout, layOut } from '../../src/cli/chat/layout.ts';
 import { noticeOfComment, type Piece, piecesOf } from '../../src/cli/chat/pieces.ts';
 import { printable, Screen } from '../../src/cli/chat/screen.ts';
-import { readEvent } from '../../src/cli/chat/stream-event.ts';
-import { Writable } from 'node:stream';
+import { readEvent } from '../../src/http-client/events.ts';
 
 const notice = (text: string): Piece => ({ kind: 'notice', text });
 const say = (text: string): Piece => ({ kind: 'answer', text });
@@ -62,11 +62,11 @@ test('of the comments, retries are shown', () => {
   assert.equal(noticeOfComment('keep-alive'), undefined);
 });
 
-function laid(isOneScreen: boolean, pieces: readonly Piece[]): { readonly out: string; readonly err: string; readonly both: string } {
-  let layout: Layout = { isOneScreen, isAnswerOpen: false, isAsideOpen: false };
+function written(isOneScreen: boolean, pieces: readonly Piece[]): { readonly out: string; readonly err: string; readonly both: string } {
+  let layout: Layout = { isOneScreen, isAnswerOpen: false, isReasoningOpen: false };
   const seen = { out: '', err: '', both: '' };
   for (const piece of pieces) {
-    const next = lay(layout, piece);
+    const next = layOut(layout, piece);
     layout = next.layout;
     for (const { to, text } of next.writes) {
       seen[to] += text;
@@ -79,14 +79,14 @@ function laid(isOneScreen: boolean, pieces: readonly Piece[]): { readonly out: s
 const turn = [think('Hm.'), say('Hel'), notice('away'), say('lo'), paragraph, say('Bye.\n'), end, notice('failed')];
 
 test('on one terminal nothing shares a line with something else', () => {
-  assert.equal(laid(true, turn).both, 'Hm.\n\nHel\n· away\nlo\n\nBye.\n· failed\n');
+  assert.equal(written(true, turn).both, 'Hm.\n\nHel\n· away\nlo\n\nBye.\n· failed\n');
 });
 
 test('in a pipe the answer has not a byte that is not its own, but for the newline at its end', () => {
-  const { out, err } = laid(false, turn);
+  const { out, err } = written(false, turn);
   assert.deepEqual([out, err], ['Hello\n\nBye.\n', 'Hm.\n· away\n· failed\n']);
-  assert.equal(laid(false, [say('Hel'), end, end]).out, 'Hel\n');
-  assert.equal(laid(false, [paragraph, say(''), think(''), end]).out, '');
+  assert.equal(written(false, [say('Hel'), end, end]).out, 'Hel\n');
+  assert.equal(written(false, [paragraph, say(''), think(''), end]).out, '');
 });
 
 function stream(isTTY: boolean) {

@@ -19,7 +19,7 @@ async function transcriptOf(url: string, session: string): Promise<string[]> {
 }
 
 /** A gateway whose answer to the first turn is lost on the way, wholly. */
-async function lossyDoor(context: TestContext, url: string): Promise<{ readonly url: string; readonly lost: () => number }> {
+async function lossyProxy(context: TestContext, url: string): Promise<{ readonly url: string; readonly lost: () => number }> {
   let lost = 0;
   const sockets = new Set<Socket>();
   const server = createServer((client) => {
@@ -100,10 +100,10 @@ test('a POST whose answer was lost is made again under its key: one turn, asked 
   cluster.model.enqueue(chatAnswer('Hello'), chatAnswer('twice'));
   const { url } = await cluster.startGateway();
   await cluster.startWorker();
-  const door = await lossyDoor(context, url);
-  const talk = new ChatProcess(context, ['--url', `${door.url}/v1`]).say('hi');
+  const proxy = await lossyProxy(context, url);
+  const talk = new ChatProcess(context, ['--url', `${proxy.url}/v1`]).say('hi');
   assert.equal(await talk.finished(), 0, talk.stderr);
-  assert.deepEqual([door.lost(), talk.stdout, cluster.model.requests.length], [1, 'Hello\n', 1]);
+  assert.deepEqual([proxy.lost(), talk.stdout, cluster.model.requests.length], [1, 'Hello\n', 1]);
   assert.deepEqual(await transcriptOf(url, talk.session), ['user: hi', 'assistant: Hello']);
 });
 

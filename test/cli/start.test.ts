@@ -58,9 +58,9 @@ for (const signal of ['SIGKILL', 'SIGTERM', 'SIGINT'] as const) {
   });
 }
 
-test('the server serves the namespace asked for, on wished ports if they are free, and stop ends it', async (context) => {
+test('the server serves the namespace asked for, on preferred ports if they are free, and stop ends it', async (context) => {
   const [port = 0, uiPort = 0] = await freePorts([undefined, undefined]);
-  const server = await start(context, { namespace: 'mine', hasUi: true, wishedPorts: { port, uiPort } });
+  const server = await start(context, { namespace: 'mine', hasUi: true, preferredPorts: { port, uiPort } });
   assert.deepEqual([server.address, server.uiUrl], [`127.0.0.1:${port}`, `http://127.0.0.1:${uiPort}`]);
   assert.equal(await probeNamespace(server.address, 'mine'), undefined);
   assert.match((await probeNamespace(server.address, 'yours')) ?? '', /not found/i);
@@ -69,7 +69,7 @@ test('the server serves the namespace asked for, on wished ports if they are fre
   assert.ok(!isAlive(pid));
 });
 
-test('a wished port that is taken is passed over', async (context) => {
+test('a preferred port that is taken is passed over', async (context) => {
   const other = createServer();
   context.after(() => other.close());
   await once(other.listen(0, '127.0.0.1'), 'listening');

@@ -25,7 +25,7 @@ test('a server that is not up yet is waited for, with a line in the log for each
     program,
     namespace: 'default',
     hasUi: false,
-    wishedPorts: { port },
+    preferredPorts: { port },
     logPath: join(folderOf(context), 'log'),
   });
   context.after(() => server.stop());

@@ -4,7 +4,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { ConfigError, readConfig, settings, sqlitePath } from '../../src/config/config.ts';
+import { ConfigError } from '../../src/config/config.ts';
+import { readConfig } from '../../src/config/read-config.ts';
+import { sqlitePath } from '../../src/config/setting-values.ts';
+import { settings } from '../../src/config/settings.ts';
 
 type Env = { readonly [name: string]: string };
 

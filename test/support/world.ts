@@ -54,6 +54,7 @@ const limits: Limits = {
   turnTimeoutMs: 60_000,
   heartbeatTimeoutMs: 2_000,
   drainMs: 0,
+  maxOutputBytes: 16_777_216,
 };
 
 const storyKey = 'sk-story-0123456789abcdef';
@@ -124,6 +125,7 @@ export class World implements AsyncDisposable {
       },
       limits: { ...limits, ...options.limits },
       retentionDays: 30,
+      hasHeadStart: process.env['TURNKEEP_HEAD_START'] !== 'off',
       apiKeys: [],
       quotas: { requestsPerSecond: 0, maxRunningTurns: 1_000, maxWaitingTurns: 100 },
       corsOrigins: [],
@@ -174,6 +176,7 @@ export class World implements AsyncDisposable {
       metrics: this.#metrics,
       // An eager task cannot wait its turn in a worker that caches nothing.
       hasWorker: this.#options.replaysAlways !== true,
+      ...(this.workers[0] === undefined ? {} : { attempts: this.workers[0].attempts }),
       idleCommentMs: this.#options.idleCommentMs,
     });
     this.gateways.push(gateway);

@@ -37,7 +37,7 @@ export async function runAttempt(options: RunningAttemptsOptions, { claim, step,
   const leftMs = limits.turnTimeoutMs - claim.readySinceMs;
   const attempt: AttemptState = { store, writer, key, epoch: claim.epoch, onReady, deadlineAt: performance.now() + leftMs, usage: null };
   try {
-    return await sealFinished(attempt, await streamInto(attempt, options, claim.turn, signal));
+    return await sealFinished(attempt, await streamInto(attempt, options, { turn: claim.turn, signal, abort }));
   } catch (error) {
     // Our own signal tells why, whatever error its abort brought about.
     const cause: unknown = signal.aborted ? signal.reason : error;
@@ -48,14 +48,20 @@ export async function runAttempt(options: RunningAttemptsOptions, { claim, step,
 }
 
 /** Streams the answer into the journal, up to the provider's own finish, without which no answer is whole (T8). */
-async function streamInto(attempt: AttemptState, { store, provider }: RunningAttemptsOptions, turn: TurnRow, signal: AbortSignal): Promise<ModelFinish> {
+async function streamInto(
+  attempt: AttemptState,
+  { store, provider }: RunningAttemptsOptions,
+  { turn, signal, abort }: Pick<AttemptInput, 'signal' | 'abort'> & { readonly turn: TurnRow },
+): Promise<ModelFinish> {
   const { writer } = attempt;
   const request = await modelRequest(store, turn);
   const stream = provider.stream(request, signal, {
     // In the same tick as the send: a process that stood still since its claim may have lost the turn (T2).
     beforeSend: async () => {
       const head = await store.readHead(turn.id);
-      if (head?.epoch !== attempt.epoch) throw new FencedError('the turn was taken over before the request was sent');
+      if (head?.epoch === attempt.epoch) return;
+      abort('fenced');
+      throw new FencedError('the turn was taken over before the request was sent');
     },
     onRequestId: (id) => {
       writer.providerRequestId = id;

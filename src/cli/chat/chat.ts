@@ -1,20 +1,19 @@
-/** The talk itself: line by line, message or command, each turn to its end before the next. */
-import { CallError, messageOf } from './call-failure.ts';
-import { type CommandName, commandsHelp, readRequest } from './commands.ts';
-import type { GatewayCalls } from './gateway-calls.ts';
-import { meaningOfInterrupt } from './interrupt.ts';
+/** The chat's loop: a line, message or command, and then each turn to its end before the next line. */
+import { CallError, describeFailure } from '../../http-client/call-error.ts';
+import type { GatewayClient } from '../../http-client/calls.ts';
+import { withRetries } from '../../http-client/retry.ts';
+import { actionOf, type CommandName, commandsHelp, readLine } from './input.ts';
 import type { Lines } from './lines.ts';
 import { pickSession } from './pick-session.ts';
-import { persistently } from './retries.ts';
 import type { Screen } from './screen.ts';
 import { createSession, lastItems, readSession, transcript } from './sessions.ts';
-import { runTurn, type TurnResult } from './turn.ts';
+import { runTurn, showRetry, type TurnResult } from './turn.ts';
 
 export interface ChatOptions {
-  readonly calls: GatewayCalls;
+  readonly client: GatewayClient;
   readonly screen: Screen;
   readonly lines: Lines;
-  /** Somebody sits there. */
+  /** A person types and reads. */
   readonly isTerminal: boolean;
   readonly session: string | undefined;
   readonly model: string | undefined;
@@ -27,8 +26,8 @@ export class Chat {
   readonly #options: ChatOptions;
   #session: string | undefined;
   #model: string | undefined;
-  /** Of the turn that runs. */
-  #stop: AbortController | undefined;
+  /** Cancels the turn that runs; undefined while none does. */
+  #running: AbortController | undefined;
   #wasInterrupted = false;
   #hasFailed = false;
 
@@ -41,24 +40,24 @@ export class Chat {
   /** Resolves when the user leaves, with the exit code. */
   async run(): Promise<number> {
     const { lines, isTerminal } = this.#options;
-    if (isTerminal && this.#session !== undefined) await this.#guard(() => this.#showHistory());
+    if (isTerminal && this.#session !== undefined) await this.#reportFailure(() => this.#showHistory());
     let goesOn = true;
     while (goesOn) {
       const line = await lines.next(prompt);
       if (line === undefined) break;
       this.#wasInterrupted = false;
-      goesOn = await this.#take(line);
+      goesOn = await this.#handleLine(line);
     }
     return isTerminal || !this.#hasFailed ? 0 : 1;
   }
 
-  /** @returns whether the user leaves */
+  /** Of Ctrl-C. */
   interrupt(hasTyped: boolean): 'leave' | undefined {
     const { screen, lines, isTerminal } = this.#options;
-    const isTurnRunning = this.#stop !== undefined;
-    const meaning = meaningOfInterrupt({ isTurnRunning, isSecond: this.#wasInterrupted, isTerminal, hasTyped });
-    this.#wasInterrupted = meaning !== 'clear_line';
-    switch (meaning) {
+    const isTurnRunning = this.#running !== undefined;
+    const action = actionOf({ isTurnRunning, isSecond: this.#wasInterrupted, isTerminal, hasTyped });
+    this.#wasInterrupted = action !== 'clear_line';
+    switch (action) {
       case 'leave':
         return 'leave';
       case 'clear_line':
@@ -69,46 +68,46 @@ export class Chat {
         return undefined;
       case 'stop_turn':
         screen.notice('stopping; Ctrl-C again leaves');
-        this.#stop?.abort();
+        this.#running?.abort();
         return undefined;
     }
   }
 
-  /** Last words: how to come back. */
-  farewell(): void {
+  /** Shows how to come back to this session. */
+  showSession(): void {
     if (this.#session !== undefined) this.#options.screen.notice(`turnkeep chat --session ${this.#session} goes on here`);
   }
 
   /** @returns whether to go on */
-  async #take(line: string): Promise<boolean> {
+  async #handleLine(line: string): Promise<boolean> {
     const { screen } = this.#options;
-    const request = readRequest(line);
-    switch (request.type) {
+    const input = readLine(line);
+    switch (input.type) {
       case 'nothing':
         return true;
       case 'message':
-        return this.#say(request.text);
+        return this.#send(input.text);
       case 'unknown':
         this.#hasFailed = true;
-        screen.notice(`there is no command /${request.name}: /help lists them, //${request.name} sends it as a message`);
+        screen.notice(`there is no command /${input.name}: /help lists them, //${input.name} sends it as a message`);
         return true;
       case 'command': {
-        const { name, argument } = request;
+        const { name, argument } = input;
         if (name === 'quit') return false;
-        await this.#guard(() => this.#command(name, argument));
+        await this.#reportFailure(() => this.#runCommand(name, argument));
         return true;
       }
     }
   }
 
-  async #say(input: string): Promise<boolean> {
-    const { calls, screen, isTerminal, instructions } = this.#options;
-    const stop = new AbortController();
-    this.#stop = stop;
+  async #send(input: string): Promise<boolean> {
+    const { client, screen, isTerminal, instructions } = this.#options;
+    const running = new AbortController();
+    const { signal } = running;
+    this.#running = running;
     try {
       const show = screen.show.bind(screen);
-      this.#session ??= await persistently(() => createSession(calls), show, stop.signal);
-      if (this.#session === undefined) return this.#tell({ status: 'cancelled' });
+      this.#session ??= await withRetries(() => createSession(client), { signal, onRetry: (retry) => showRetry(show, retry) });
       const model = this.#model;
       const body = {
         conversation: this.#session,
@@ -116,28 +115,30 @@ export class Chat {
         ...(model === undefined ? {} : { model }),
         ...(instructions === undefined ? {} : { instructions }),
       };
-      return this.#tell(await runTurn({ calls, body, show, stop: stop.signal }));
+      return this.#report(await runTurn({ client, body, show, cancelSignal: signal }));
     } catch (error) {
-      if (error instanceof CallError) return this.#tell({ status: 'lost', wasSent: false, failure: error.failure });
+      if (error instanceof CallError) return this.#report({ status: 'lost', wasSent: false, failure: error.failure });
+      // Stopped before there was a session to send it in.
+      if (error === signal.reason) return this.#report({ status: 'cancelled' });
       throw error;
     } finally {
-      this.#stop = undefined;
+      this.#running = undefined;
       if (isTerminal) screen.lines('');
     }
   }
 
-  /** @returns whether to go on: in a pipe, not where the next message would meet the same trouble */
-  #tell(result: TurnResult): boolean {
+  /** @returns whether to go on: in a pipe, not when the gateway is lost, which would lose the next message too */
+  #report(result: TurnResult): boolean {
     const { screen, isTerminal } = this.#options;
     if (result.status !== 'completed') this.#hasFailed = true;
     if (result.status !== 'lost') return true;
-    const what = messageOf(result.failure);
+    const what = describeFailure(result.failure);
     screen.notice(result.wasSent ? `lost sight of the answer (${what}); it goes on by itself: see /history later` : `not sent: ${what}`);
     return isTerminal;
   }
 
-  async #command(name: Exclude<CommandName, 'quit'>, argument: string): Promise<void> {
-    const { calls, screen, lines, isTerminal } = this.#options;
+  async #runCommand(name: Exclude<CommandName, 'quit'>, argument: string): Promise<void> {
+    const { client, screen, lines, isTerminal } = this.#options;
     switch (name) {
       case 'help':
         screen.lines(commandsHelp());
@@ -158,37 +159,37 @@ export class Chat {
         else screen.notice(`session: ${this.#session ?? 'a new one, with your next message'}`);
         return;
       case 'sessions': {
-        const picked = await pickSession({ calls, screen, lines: isTerminal ? lines : undefined });
+        const picked = await pickSession({ client, screen, lines: isTerminal ? lines : undefined });
         if (picked !== undefined) await this.#goTo(picked);
       }
     }
   }
 
   async #goTo(id: string): Promise<void> {
-    await readSession(this.#options.calls, id);
+    await readSession(this.#options.client, id);
     this.#session = id;
     this.#options.screen.notice(`session: ${id}`);
     if (this.#options.isTerminal) await this.#showHistory();
   }
 
   async #showHistory(): Promise<void> {
-    const { calls, screen } = this.#options;
+    const { client, screen } = this.#options;
     if (this.#session === undefined) {
       screen.notice('nothing was said yet');
       return;
     }
-    const { items, hasMore } = await lastItems(calls, this.#session);
+    const { items, hasMore } = await lastItems(client, this.#session);
     screen.lines(`\n${transcript(items, hasMore)}\n`);
   }
 
-  /** A call that fails is told and does not end the chat. */
-  async #guard(act: () => Promise<void>): Promise<void> {
+  /** A call that fails is a notice, and does not end the chat. */
+  async #reportFailure(act: () => Promise<void>): Promise<void> {
     try {
       await act();
     } catch (error) {
       if (!(error instanceof CallError)) throw error;
       this.#hasFailed = true;
-      this.#options.screen.notice(messageOf(error.failure));
+      this.#options.screen.notice(describeFailure(error.failure));
     }
   }
 }

@@ -1,6 +1,6 @@
 /** The flags and the help of `turnkeep chat`. */
 import { Command, Option } from 'commander';
-import { commandsHelp } from './commands.ts';
+import { commandsHelp } from './input.ts';
 
 export interface ChatFlags {
   readonly session?: string;

@@ -1,6 +1,6 @@
 /**
- * Where pieces go. The answer alone goes to stdout, all else to stderr, so that an answer can be piped on. Where both
- * are one terminal, a line begun by one is ended before the other writes.
+ * Which stream a piece is written to. The answer alone goes to stdout, all else to stderr, so that an answer can be piped
+ * on. Where both are one terminal, a line that one of them began is ended before the other writes.
  */
 import type { Piece } from './pieces.ts';
 
@@ -9,8 +9,8 @@ export interface Layout {
   readonly isOneScreen: boolean;
   /** The last line of the answer has no newline yet. */
   readonly isAnswerOpen: boolean;
-  /** The same of the reasoning. */
-  readonly isAsideOpen: boolean;
+  /** The last line of the reasoning has no newline yet. */
+  readonly isReasoningOpen: boolean;
 }
 
 export interface Write {
@@ -18,50 +18,46 @@ export interface Write {
   readonly text: string;
 }
 
-export interface Laid {
-  readonly layout: Layout;
-  readonly writes: readonly Write[];
-}
-
-export function lay(layout: Layout, piece: Piece): Laid {
+/** @returns what to write, and the layout after it */
+export function layOut(layout: Layout, piece: Piece): { readonly layout: Layout; readonly writes: readonly Write[] } {
   switch (piece.kind) {
     case 'answer':
       if (piece.text === '') return { layout, writes: [] };
       return {
-        layout: { ...layout, isAnswerOpen: !piece.text.endsWith('\n'), isAsideOpen: false },
-        writes: [...endOfAside(layout, layout.isOneScreen ? '\n\n' : '\n'), { to: 'out', text: piece.text }],
+        layout: { ...layout, isAnswerOpen: !piece.text.endsWith('\n'), isReasoningOpen: false },
+        writes: [...endOfReasoning(layout, layout.isOneScreen ? '\n\n' : '\n'), { to: 'out', text: piece.text }],
       };
     case 'reasoning':
       if (piece.text === '') return { layout, writes: [] };
       return {
-        layout: { ...besideAnswer(layout), isAsideOpen: !piece.text.endsWith('\n') },
+        layout: { ...withAnswerBroken(layout), isReasoningOpen: !piece.text.endsWith('\n') },
         writes: [...breakOfAnswer(layout), { to: 'err', text: piece.text }],
       };
     case 'notice':
       return {
-        layout: { ...besideAnswer(layout), isAsideOpen: false },
-        writes: [...endOfAside(layout, '\n'), ...breakOfAnswer(layout), { to: 'err', text: `· ${piece.text}\n` }],
+        layout: { ...withAnswerBroken(layout), isReasoningOpen: false },
+        writes: [...endOfReasoning(layout, '\n'), ...breakOfAnswer(layout), { to: 'err', text: `· ${piece.text}\n` }],
       };
     case 'paragraph':
       if (!layout.isAnswerOpen) return { layout, writes: [] };
       return { layout: { ...layout, isAnswerOpen: false }, writes: [{ to: 'out', text: '\n\n' }] };
     case 'end':
       return {
-        layout: { ...layout, isAnswerOpen: false, isAsideOpen: false },
-        writes: [...endOfAside(layout, '\n'), ...(layout.isAnswerOpen ? [{ to: 'out', text: '\n' } as const] : [])],
+        layout: { ...layout, isAnswerOpen: false, isReasoningOpen: false },
+        writes: [...endOfReasoning(layout, '\n'), ...(layout.isAnswerOpen ? [{ to: 'out', text: '\n' } as const] : [])],
       };
   }
 }
 
-function endOfAside({ isAsideOpen }: Layout, text: string): readonly Write[] {
-  return isAsideOpen ? [{ to: 'err', text }] : [];
+function endOfReasoning({ isReasoningOpen }: Layout, text: string): readonly Write[] {
+  return isReasoningOpen ? [{ to: 'err', text }] : [];
 }
 
-/** Of a terminal alone: the answer itself has no newline here. */
+/** Only on a terminal: in a pipe the answer keeps the bytes it came with. */
 function breakOfAnswer({ isOneScreen, isAnswerOpen }: Layout): readonly Write[] {
   return isOneScreen && isAnswerOpen ? [{ to: 'err', text: '\n' }] : [];
 }
 
-function besideAnswer(layout: Layout): Layout {
+function withAnswerBroken(layout: Layout): Layout {
   return layout.isOneScreen ? { ...layout, isAnswerOpen: false } : layout;
 }

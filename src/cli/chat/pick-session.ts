@@ -1,14 +1,14 @@
 /** The list of sessions, and a choice out of it by number. */
-import { CallError } from './call-failure.ts';
-import type { GatewayCalls } from './gateway-calls.ts';
+import { CallError } from '../../http-client/call-error.ts';
+import type { GatewayClient } from '../../http-client/calls.ts';
 import type { Lines } from './lines.ts';
 import type { Screen } from './screen.ts';
 import { isListMissing, listSessions, type Session, sessionLine } from './sessions.ts';
 
 export interface PickOptions {
-  readonly calls: GatewayCalls;
+  readonly client: GatewayClient;
   readonly screen: Screen;
-  /** undefined: nobody is there to pick. */
+  /** undefined: in a pipe, where nobody can pick. */
   readonly lines: Lines | undefined;
 }
 
@@ -19,10 +19,10 @@ const questionOfMore = 'Number (m: more, Enter: none of them): ';
  * @returns the id of the one picked
  * @throws {CallError} when there is no list
  */
-export async function pickSession({ calls, screen, lines }: PickOptions): Promise<string | undefined> {
+export async function pickSession({ client, screen, lines }: PickOptions): Promise<string | undefined> {
   const shown: Session[] = [];
   for (;;) {
-    const { sessions, hasMore } = await page(calls, shown.at(-1)?.id);
+    const { sessions, hasMore } = await readPage(client, shown.at(-1)?.id);
     const first = shown.length + 1;
     shown.push(...sessions);
     if (shown.length === 0) {
@@ -34,7 +34,7 @@ export async function pickSession({ calls, screen, lines }: PickOptions): Promis
     }
     if (lines === undefined) return undefined;
     for (;;) {
-      const choice = choiceOf((await lines.next(hasMore ? questionOfMore : question)) ?? '', shown.length);
+      const choice = readChoice((await lines.next(hasMore ? questionOfMore : question)) ?? '', shown.length);
       if (choice === 'none') return undefined;
       if (choice === 'more' && hasMore) break;
       if (typeof choice === 'number') return shown[choice - 1]?.id;
@@ -44,16 +44,16 @@ export async function pickSession({ calls, screen, lines }: PickOptions): Promis
 }
 
 /** Every session, one a line. */
-export async function printSessions(calls: GatewayCalls, screen: Screen): Promise<void> {
+export async function printSessions(client: GatewayClient, screen: Screen): Promise<void> {
   let after: string | undefined;
   do {
-    const { sessions, hasMore } = await page(calls, after);
+    const { sessions, hasMore } = await readPage(client, after);
     for (const session of sessions) screen.lines(sessionLine(session, Date.now()), 'out');
     after = hasMore ? sessions.at(-1)?.id : undefined;
   } while (after !== undefined);
 }
 
-export function choiceOf(answer: string, count: number): number | 'more' | 'none' | 'nonsense' {
+export function readChoice(answer: string, count: number): number | 'more' | 'none' | 'nonsense' {
   const word = answer.trim().toLowerCase();
   if (word === '') return 'none';
   if (word === 'm') return 'more';
@@ -61,9 +61,9 @@ export function choiceOf(answer: string, count: number): number | 'more' | 'none
   return number >= 1 && number <= count ? number : 'nonsense';
 }
 
-async function page(calls: GatewayCalls, after: string | undefined): ReturnType<typeof listSessions> {
+async function readPage(client: GatewayClient, after: string | undefined): ReturnType<typeof listSessions> {
   try {
-    return await listSessions(calls, after);
+    return await listSessions(client, after);
   } catch (error) {
     if (!isListMissing(error)) throw error;
     const message = 'this gateway is too old to list sessions: update it, or name one by its id (--session, /session)';

@@ -1,17 +1,16 @@
 /** What is to be shown of a turn's stream, event by event. */
-import { type Ending, endingOf } from './progress.ts';
-import type { StreamEvent } from './stream-event.ts';
+import { outcomeOf, type ResponseOutcome, type StreamEvent } from '../../http-client/events.ts';
 
 export type Piece =
-  /** Words of the answer, as they come. */
+  /** Text of the answer, as it comes. */
   | { readonly kind: 'answer'; readonly text: string }
-  /** Words of the reasoning, as they come: dim, and no part of the answer. */
+  /** Text of the reasoning, as it comes: dim, and no part of the answer. */
   | { readonly kind: 'reasoning'; readonly text: string }
-  /** What follows is set off from what was said before, if anything was. */
+  /** A blank line between the text before it, if there is any, and the text after it. */
   | { readonly kind: 'paragraph' }
-  /** One quiet line beside the answer. */
+  /** One dim line that is no part of the answer. */
   | { readonly kind: 'notice'; readonly text: string }
-  /** Nothing more of this answer. */
+  /** The end of the answer. */
   | { readonly kind: 'end' };
 
 const longestArguments = 80;
@@ -34,29 +33,29 @@ export function piecesOf(event: StreamEvent): readonly Piece[] {
     case 'response.output_item.done':
       return item?.type === 'function_call' ? [{ kind: 'notice', text: `calls ${item.name ?? '?'}(${cut(item.arguments ?? '')})` }] : [];
     default: {
-      const ending = endingOf(event);
-      if (ending === undefined) return [];
-      const notice = endingNotice(ending);
+      const outcome = outcomeOf(event);
+      if (outcome === undefined) return [];
+      const notice = noticeOfOutcome(outcome);
       return [{ kind: 'end' }, ...(notice === undefined ? [] : [{ kind: 'notice', text: notice } as const])];
     }
   }
 }
 
 /** How a turn ended that did not complete, in one line. */
-export function endingNotice(ending: Ending): string | undefined {
-  switch (ending.status) {
+function noticeOfOutcome(outcome: ResponseOutcome): string | undefined {
+  switch (outcome.status) {
     case 'completed':
       return undefined;
     case 'cancelled':
       return 'stopped; what was said is kept';
     case 'incomplete':
-      return `incomplete: ${ending.reason}`;
+      return `incomplete: ${outcome.reason}`;
     case 'failed':
-      return `failed: ${ending.code}: ${oneLine(ending.message)}`;
+      return `failed: ${outcome.code}: ${oneLine(outcome.message)}`;
   }
 }
 
-/** Retries travel as comments of the stream; its other comments only keep it open. */
+/** The gateway reports a retry as a comment of the stream; its other comments only keep the connection open. */
 export function noticeOfComment(comment: string): Piece | undefined {
   const text = comment.trim();
   return text.startsWith('retry ') ? { kind: 'notice', text: oneLine(text) } : undefined;

@@ -1,7 +1,7 @@
 /** Writes pieces to stdout and stderr, dim where it is not the answer. Colours only on a terminal, and not with NO_COLOR. */
 import { styleText } from 'node:util';
 import type { WriteStream } from 'node:tty';
-import { lay, type Layout } from './layout.ts';
+import { type Layout, layOut } from './layout.ts';
 import type { Piece } from './pieces.ts';
 
 type Out = Pick<WriteStream, 'isTTY' | 'write'> & NodeJS.WritableStream;
@@ -14,11 +14,11 @@ export class Screen {
   constructor(out: Out, err: Out) {
     this.#out = out;
     this.#err = err;
-    this.#layout = { isOneScreen: out.isTTY && err.isTTY, isAnswerOpen: false, isAsideOpen: false };
+    this.#layout = { isOneScreen: out.isTTY && err.isTTY, isAnswerOpen: false, isReasoningOpen: false };
   }
 
   show(piece: Piece): void {
-    const { layout, writes } = lay(this.#layout, piece);
+    const { layout, writes } = layOut(this.#layout, piece);
     this.#layout = layout;
     for (const { to, text } of writes) {
       const stream = to === 'out' ? this.#out : this.#err;
@@ -31,7 +31,7 @@ export class Screen {
     this.show({ kind: 'notice', text });
   }
 
-  /** Whole lines that are neither answer nor quiet: lists, help, what was said before. */
+  /** Whole lines that are neither an answer nor dim: lists, help, the history. */
   lines(text: string, to: 'out' | 'err' = 'err'): void {
     this.show({ kind: 'end' });
     const stream = to === 'out' ? this.#out : this.#err;
@@ -39,7 +39,7 @@ export class Screen {
   }
 }
 
-/** A model's words must not steer the terminal: of the control characters, newline and tab alone pass. */
+/** Without control characters other than newline and tab: with them, a model's words would steer the terminal. */
 export function printable(text: string): string {
   // oxlint-disable-next-line no-control-regex -- control characters are what it is about
   return text.replaceAll(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, '');

@@ -1,7 +1,7 @@
-/** Sessions: OpenAI's conversations. */
+/** Sessions, which the API calls conversations: what the chat reads of them, and how it shows them. */
 import { z } from 'zod';
-import { CallError } from './call-failure.ts';
-import type { GatewayCalls } from './gateway-calls.ts';
+import { CallError } from '../../http-client/call-error.ts';
+import type { GatewayClient } from '../../http-client/calls.ts';
 import { oneLine } from './pieces.ts';
 
 const sessionSchema = z.object({
@@ -27,42 +27,45 @@ export type Item = Readonly<z.infer<typeof itemSchema>>;
 const pageSize = 20;
 const shownItems = 10;
 
-/** All of these throw `CallError`. */
-export async function createSession(calls: GatewayCalls): Promise<string> {
-  return read(z.object({ id: z.string() }), await calls.json('POST', '/conversations', {}), calls).id;
+/** @throws {CallError} as do the other calls of this file */
+export async function createSession(client: GatewayClient): Promise<string> {
+  return read(z.object({ id: z.string() }), await client.json('POST', '/conversations', { body: {} }), client).id;
 }
 
-export async function readSession(calls: GatewayCalls, id: string): Promise<Session> {
-  return read(sessionSchema, await calls.json('GET', `/conversations/${encodeURIComponent(id)}`), calls);
+export async function readSession(client: GatewayClient, id: string): Promise<Session> {
+  return read(sessionSchema, await client.json('GET', `/conversations/${encodeURIComponent(id)}`), client);
 }
 
-/** Those that were active last come first. */
+/** A page of them, the last active first. */
 export async function listSessions(
-  calls: GatewayCalls,
+  client: GatewayClient,
   after?: string,
 ): Promise<{ readonly sessions: readonly Session[]; readonly hasMore: boolean }> {
   const cursor = after === undefined ? '' : `&after=${encodeURIComponent(after)}`;
-  const list = read(listSchema, await calls.json('GET', `/conversations?limit=${pageSize}&order=desc${cursor}`), calls);
+  const list = read(listSchema, await client.json('GET', `/conversations?limit=${pageSize}&order=desc${cursor}`), client);
   return { sessions: list.data, hasMore: list.has_more };
 }
 
 /** The last items, oldest first. */
-export async function lastItems(calls: GatewayCalls, id: string): Promise<{ readonly items: readonly Item[]; readonly hasMore: boolean }> {
+export async function lastItems(
+  client: GatewayClient,
+  id: string,
+): Promise<{ readonly items: readonly Item[]; readonly hasMore: boolean }> {
   const path = `/conversations/${encodeURIComponent(id)}/items?order=desc&limit=${shownItems}`;
-  const list = read(itemsSchema, await calls.json('GET', path), calls);
+  const list = read(itemsSchema, await client.json('GET', path), client);
   return { items: list.data.toReversed(), hasMore: list.has_more };
 }
 
 export function transcript(items: readonly Item[], hasMore: boolean): string {
-  const said = items.flatMap(({ type, role, status, name, content }) => {
+  const messages = items.flatMap(({ type, role, status, name, content }) => {
     const text = (content ?? []).map((part) => part.text ?? part.refusal ?? '').join('');
     if (type === 'function_call') return [`· calls ${name ?? '?'}`];
     if (text === '' || (type !== undefined && type !== 'message')) return [];
     const cut = status === 'incomplete' ? '\n· cut off' : '';
     return [role === 'assistant' ? `${text}${cut}` : `${role === 'user' ? '›' : `${role ?? ''}:`} ${text}`];
   });
-  if (said.length === 0) return '· nothing was said yet';
-  return [...(hasMore ? ['· earlier messages are not shown'] : []), ...said].join('\n\n');
+  if (messages.length === 0) return '· nothing was said yet';
+  return [...(hasMore ? ['· earlier messages are not shown'] : []), ...messages].join('\n\n');
 }
 
 export function sessionLine({ id, created_at: createdAt, metadata }: Session, nowMs: number): string {
@@ -82,7 +85,7 @@ export function isListMissing(error: unknown): boolean {
   return error instanceof CallError && error.failure.type === 'refused' && (error.failure.status === 404 || error.failure.status === 405);
 }
 
-function read<Schema extends z.ZodType>(schema: Schema, value: unknown, { url }: GatewayCalls): z.infer<Schema> {
+function read<Schema extends z.ZodType>(schema: Schema, value: unknown, { url }: GatewayClient): z.infer<Schema> {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   const message = `the answer is not what turnkeep answers: is ${url} the address of a gateway, with its /v1?`;

@@ -1,92 +1,95 @@
-/**
- * One turn, from what the user said to its end, past restarts of the gateway: a cut stream is resumed behind the last
- * event seen, a POST whose answer was lost is made again under its `Idempotency-Key`.
- */
+/** One turn of the chat, from the user's message to its end. */
 import { randomUUID } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
-import { CallError, type CallFailure } from './call-failure.ts';
-import type { GatewayCalls, StreamItem } from './gateway-calls.ts';
-import { noticeOfComment, piecesOf } from './pieces.ts';
-import { advance, atStart, type Ending, isRepeat } from './progress.ts';
-import { nextCall } from './reconnect.ts';
-import { persistently, Retries, type Show } from './retries.ts';
+import { CallError, type CallFailure } from '../../http-client/call-error.ts';
+import type { GatewayClient } from '../../http-client/calls.ts';
+import { outcomeOf, type ResponseOutcome } from '../../http-client/events.ts';
+import { cancelResponse, streamResponse, type StreamUpdate } from '../../http-client/resume.ts';
+import { outageLimitMs, type Retry } from '../../http-client/retry.ts';
+import { noticeOfComment, type Piece, piecesOf } from './pieces.ts';
+
+export type Show = (piece: Piece) => void;
 
 export interface TurnOptions {
-  readonly calls: GatewayCalls;
+  readonly client: GatewayClient;
   /** Of `POST /responses`, but for `stream`. */
   readonly body: object;
   readonly show: Show;
-  /** Aborting it cancels the turn; it ends when the gateway says so. */
-  readonly stop: AbortSignal;
+  /** Aborting it cancels the turn, which ends when the gateway says so. */
+  readonly cancelSignal: AbortSignal;
 }
 
-/** `lost`: its end is not known here. `wasSent`: the gateway has it, and it goes on there. */
-export type TurnResult = Ending | { readonly status: 'lost'; readonly wasSent: boolean; readonly failure: CallFailure };
+/** `lost`: its end is not known here. `wasSent`: the gateway has the turn, and it goes on there. */
+export type TurnResult = ResponseOutcome | { readonly status: 'lost'; readonly wasSent: boolean; readonly failure: CallFailure };
 
-export async function runTurn({ calls, body, show, stop }: TurnOptions): Promise<TurnResult> {
-  const request = { ...body, stream: true };
-  const key = `chat-${randomUUID()}`;
-  const over = new AbortController();
-  const retries = new Retries(show);
-  const known = Promise.withResolvers<string>();
-  const cancel = (): void => void known.promise.then((id) => cancelTurn(calls, id, over.signal));
-  if (stop.aborted) cancel();
-  else stop.addEventListener('abort', cancel, { once: true });
-  let progress = atStart;
-  let told: string | undefined;
-
-  const take = (item: StreamItem): void => {
-    retries.signOfLife();
-    if (item.type === 'comment') {
-      const notice = noticeOfComment(item.text);
-      // A stream that was resumed tells it again.
-      if (notice === undefined || item.text === told) return;
-      told = item.text;
-      show(notice);
-      return;
-    }
-    if (item.type === 'id') {
-      progress = { ...progress, id: item.id };
-    } else if (!isRepeat(progress, item.event)) {
-      progress = advance(progress, item.event);
-      for (const piece of piecesOf(item.event)) show(piece);
-    }
-    if (progress.id !== undefined) known.resolve(progress.id);
+/** Resolves when the turn has ended, or the gateway has been given up. */
+export async function runTurn({ client, body, show, cancelSignal }: TurnOptions): Promise<TurnResult> {
+  const ended = new AbortController();
+  const started = Promise.withResolvers<string>();
+  const cancel = async (): Promise<void> => {
+    const id = await started.promise;
+    // A cancel is refused when the turn had its end before; its stream then shows that end.
+    await cancelResponse(client, id, { signal: ended.signal }).catch(() => undefined);
   };
+  if (cancelSignal.aborted) void cancel();
+  else cancelSignal.addEventListener('abort', () => void cancel(), { once: true });
 
+  let id: string | undefined;
+  let outcome: ResponseOutcome | undefined;
+  const shown = new ShownUpdates(show);
   try {
-    let stream = calls.post(request, key);
-    for (;;) {
-      const failure = await cutOf(stream, take);
-      if (progress.ending !== undefined) return progress.ending;
-      const next = nextCall(failure, progress, retries.after(failure));
-      if (next.type === 'give_up') return { status: 'lost', wasSent: progress.id !== undefined, failure };
-      await delay(next.waitMs);
-      stream = next.type === 'post' ? calls.post(request, key) : calls.resume(next.id, next.after);
+    for await (const update of streamResponse(client, body, { idempotencyKey: `chat-${randomUUID()}` })) {
+      shown.add(update);
+      if (update.type === 'id') id = update.id;
+      if (update.type === 'event') {
+        id ??= update.event.response?.id;
+        outcome ??= outcomeOf(update.event);
+      }
+      if (id !== undefined) started.resolve(id);
     }
+    if (outcome === undefined) throw new Error('a stream that ends has shown how its turn ended');
+    return outcome;
+  } catch (error) {
+    if (!(error instanceof CallError)) throw error;
+    return { status: 'lost', wasSent: id !== undefined, failure: error.failure };
   } finally {
-    over.abort();
+    ended.abort();
     show({ kind: 'end' });
   }
 }
 
-/** Reads to the end of the stream. A clean one proves nothing: a turn has ended when its last event was seen. */
-async function cutOf(stream: AsyncIterable<StreamItem>, take: (item: StreamItem) => void): Promise<CallFailure> {
-  try {
-    for await (const item of stream) take(item);
-    return { type: 'unreachable', detail: 'the stream ended before the turn did' };
-  } catch (error) {
-    if (error instanceof CallError) return error.failure;
-    throw error;
+/** Shows the updates of one stream. */
+class ShownUpdates {
+  readonly #show: Show;
+  #lastComment: string | undefined;
+
+  constructor(show: Show) {
+    this.#show = show;
+  }
+
+  add(update: StreamUpdate): void {
+    switch (update.type) {
+      case 'id':
+        return;
+      case 'event':
+        for (const piece of piecesOf(update.event)) this.#show(piece);
+        return;
+      case 'retry':
+        showRetry(this.#show, update);
+        return;
+      case 'comment': {
+        const notice = noticeOfComment(update.text);
+        // A stream that was resumed repeats the last one.
+        if (notice === undefined || update.text === this.#lastComment) return;
+        this.#lastComment = update.text;
+        this.#show(notice);
+      }
+    }
   }
 }
 
-/** A restart must not swallow the stop; refused, the turn had its end before, and its stream tells which. */
-async function cancelTurn(calls: GatewayCalls, id: string, over: AbortSignal): Promise<void> {
-  const path = `/responses/${encodeURIComponent(id)}/cancel`;
-  await persistently(
-    () => calls.json('POST', path),
-    () => undefined,
-    over,
-  ).catch(() => undefined);
+/** One line for an outage. A connection that is back after one try needs none. */
+export function showRetry(show: Show, { failure, failures }: Retry): void {
+  if (failures !== 2) return;
+  const what = failure.type === 'unreachable' ? failure.detail : `HTTP ${failure.status}`;
+  show({ kind: 'notice', text: `the gateway does not answer (${what}); trying for ${outageLimitMs / 60_000} minutes` });
 }

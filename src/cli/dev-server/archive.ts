@@ -1,23 +1,24 @@
 /**
- * The official archive from temporal.download: what the SDK's own download fetches too. The SDK's cannot be used for
- * it: it sits in `@temporalio/testing`, starts what it fetched at once, and checks no hash.
+ * The official archive from temporal.download. Temporal's SDK could download it too, but not for us: that part of it is
+ * in `@temporalio/testing`, starts the program at once, and checks no hash.
  */
 import { createWriteStream } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { TEMPORAL_CLI_VERSION, type Build } from './release.ts';
+import { type Build, type OnProgress, TEMPORAL_CLI_VERSION } from './release.ts';
 import { run } from './run.ts';
-import type { OnProgress } from './release.ts';
 
-const HEADERS_LIMIT_MS = 10_000;
-const SILENCE_LIMIT_MS = 30_000;
+const headersLimitMs = 10_000;
+const silenceLimitMs = 30_000;
+/** For the progress, where the server sends no `content-length`. */
+const usualBytes = 44_000_000;
 
 /** @returns the path of the program, inside `folder` */
-export async function bringArchive(build: Build, folder: string, onProgress: OnProgress, signal?: AbortSignal): Promise<string> {
+export async function downloadArchive(build: Build, folder: string, onProgress: OnProgress, signal?: AbortSignal): Promise<string> {
   const silence = new AbortController();
-  const stalled = (limitMs: number) => setTimeout(() => silence.abort(new Error(`nothing came for ${limitMs / 1000} s`)), limitMs);
-  let timer = stalled(HEADERS_LIMIT_MS);
+  const abortAfter = (limitMs: number) => setTimeout(() => silence.abort(new Error(`nothing came for ${limitMs / 1000} s`)), limitMs);
+  let timer = abortAfter(headersLimitMs);
   try {
     const url = `https://temporal.download/cli/archive/v${TEMPORAL_CLI_VERSION}?platform=${build.os}&arch=${build.arch}`;
     const response = await fetch(url, { signal: signal ? AbortSignal.any([silence.signal, signal]) : silence.signal }).catch(
@@ -26,7 +27,7 @@ export async function bringArchive(build: Build, folder: string, onProgress: OnP
       },
     );
     if (!response.ok || response.body === null) throw new Error(`${url}: HTTP ${response.status}`);
-    const total = Number(response.headers.get('content-length')) || build.wheelBytes;
+    const total = Number(response.headers.get('content-length')) || usualBytes;
     let received = 0;
     const file = join(folder, 'temporal.tar.gz');
     await pipeline(
@@ -34,7 +35,7 @@ export async function bringArchive(build: Build, folder: string, onProgress: OnP
       async function* (chunks: AsyncIterable<Uint8Array>) {
         for await (const chunk of chunks) {
           clearTimeout(timer);
-          timer = stalled(SILENCE_LIMIT_MS);
+          timer = abortAfter(silenceLimitMs);
           onProgress((received += chunk.length), total);
           yield chunk;
         }
@@ -42,7 +43,7 @@ export async function bringArchive(build: Build, folder: string, onProgress: OnP
       createWriteStream(file),
     );
     const unpacked = await run('tar', ['-xzf', file, '-C', folder, 'temporal'], { limitMs: 120_000 });
-    if (unpacked.code !== 0) throw new Error(`the archive cannot be unpacked: ${unpacked.lastWords}`);
+    if (unpacked.code !== 0) throw new Error(`the archive cannot be unpacked: ${unpacked.lastLine}`);
     return join(folder, 'temporal');
   } finally {
     clearTimeout(timer);

@@ -1,6 +1,6 @@
 /**
- * One `dev` a data dir. Who holds it, and where its servers are, stands in `dev.json` for the other commands;
- * that it runs at all is known by its lock alone, which dies with it. The ports stay there for the next run.
+ * One `dev` a data dir. `dev.json` has its pid and the addresses of its servers, for the other commands; that it runs is known
+ * by its lock, which the operating system frees when it dies. The ports are kept for the next run.
  */
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,7 +11,7 @@ const recordSchema = z.object({
   pid: z.int(),
   namespace: z.string(),
   taskQueue: z.string(),
-  /** Not there yet while `dev` starts. */
+  /** Missing while `dev` starts. */
   temporalAddress: z.string().optional(),
   uiUrl: z.string().optional(),
   baseUrl: z.string().optional(),
@@ -21,7 +21,7 @@ const recordSchema = z.object({
 export type DevRecord = Readonly<z.infer<typeof recordSchema>>;
 
 export interface DataDirClaim {
-  /** Of the run before this one. */
+  /** The record of the run before this one. */
   readonly previous: DevRecord | undefined;
   write(record: DevRecord): void;
   release(): void;
@@ -31,7 +31,7 @@ export class DataDirTakenError extends Error {
   override readonly name = 'DataDirTakenError';
 }
 
-/** @throws {DataDirTakenError} when another `dev` has it */
+/** @throws {DataDirTakenError} when another `dev` holds it */
 export function claimDataDir(dataDir: string): DataDirClaim {
   mkdirSync(dataDir, { recursive: true });
   const lock = takeLock(join(dataDir, 'dev.lock'));
@@ -63,7 +63,7 @@ function read(dataDir: string): DevRecord | undefined {
   try {
     return recordSchema.safeParse(JSON.parse(readFileSync(join(dataDir, 'dev.json'), 'utf8'))).data;
   } catch {
-    // None there, or nonsense: as good as none.
+    // Missing, or not readable: nothing is known of a dev.
     return undefined;
   }
 }

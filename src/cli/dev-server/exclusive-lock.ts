@@ -1,6 +1,6 @@
 /**
- * A lock that the operating system frees when its holder dies, kill -9 included: SQLite's own, on an empty file.
- * It holds as long as the connection is open.
+ * A lock that the operating system frees when its process dies, kill -9 included: SQLite's own, on an empty file.
+ * It is held as long as the connection is open.
  */
 import { DatabaseSync } from 'node:sqlite';
 
@@ -8,15 +8,17 @@ export interface Lock {
   release(): void;
 }
 
-/** Somebody who only asks (`isLocked`) holds the file for microseconds: that must not refuse a holder. */
-const ASKERS_MS = 100;
+const sqliteBusy = 5;
 
-/** A connection that nobody names any more would be collected, and the lock be gone with it. */
+/** `isLocked` in another process holds the file for microseconds, which must not refuse the lock. */
+const waitMs = 100;
+
+/** A connection without a reference would be garbage collected, and its lock freed. */
 const held = new Set<DatabaseSync>();
 
-/** @returns undefined when somebody else has it */
+/** @returns undefined when another process holds it */
 export function takeLock(path: string): Lock | undefined {
-  const database = open(path, 'BEGIN EXCLUSIVE', ASKERS_MS);
+  const database = open(path, 'BEGIN EXCLUSIVE', waitMs);
   if (database === undefined) return undefined;
   held.add(database);
   return {
@@ -39,9 +41,7 @@ function open(path: string, begin: string, timeoutMs: number): DatabaseSync | un
     return database;
   } catch (error) {
     database.close();
-    if (error instanceof Error && 'errcode' in error && error.errcode === SQLITE_BUSY) return undefined;
+    if (error instanceof Error && 'errcode' in error && error.errcode === sqliteBusy) return undefined;
     throw error;
   }
 }
-
-const SQLITE_BUSY = 5;

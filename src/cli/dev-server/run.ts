@@ -1,11 +1,11 @@
-/** Runs a program to its end and keeps what it said. */
+/** Runs a program to its end and keeps its output. */
 import { spawn } from 'node:child_process';
 
-export interface Ran {
+export interface RunResult {
   readonly code: number | null;
   readonly stdout: string;
-  /** The last line of the complaint, for a message. */
-  readonly lastWords: string;
+  /** Of stderr, or of stdout where that is empty: what a message can say of a failure. */
+  readonly lastLine: string;
 }
 
 /** @throws when the program cannot be started, does not end within `limitMs`, or `signal` aborts */
@@ -13,7 +13,7 @@ export async function run(
   program: string,
   args: readonly string[],
   options: { readonly limitMs: number; readonly env?: NodeJS.ProcessEnv; readonly signal?: AbortSignal },
-): Promise<Ran> {
+): Promise<RunResult> {
   const limit = AbortSignal.timeout(options.limitMs);
   const child = spawn(program, args, {
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -32,5 +32,5 @@ export async function run(
     });
     child.once('close', resolve);
   });
-  return { code, stdout, lastWords: (stderr || stdout).trim().split('\n').at(-1) ?? '' };
+  return { code, stdout, lastLine: (stderr || stdout).trim().split('\n').at(-1) ?? '' };
 }

@@ -1,6 +1,6 @@
 /**
- * How Temporal's dev server is started, here and in docker-compose.yml. The server takes any key without a word: that it
- * knows these is shown by a wrong value, which it complains about (`test/cli/server-arguments.test.ts`).
+ * How Temporal's dev server is started, here and in docker-compose.yml. The server ignores keys that it does not know; that
+ * it knows these is tested by wrong values, which it reports (`test/cli/server-arguments.test.ts`).
  */
 
 /** Dynamic configuration; values are JSON. */

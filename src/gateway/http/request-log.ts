@@ -16,9 +16,13 @@ export function requestLog(onEnd: (request: EndedRequest) => void): MiddlewareHa
     const ids: GatewayEnv['Variables']['ids'] = idsIn(c.req.path);
     c.set('requestId', requestId);
     c.set('ids', ids);
+    c.set('receivedAtMs', Date.now());
+    const closed = new AbortController();
+    c.set('closed', closed.signal);
     outgoing.setHeader('x-request-id', requestId);
     const route = matchedRoutes(c).findLast(({ method }) => method !== 'ALL')?.path ?? 'unmatched';
     outgoing.once('close', () => {
+      closed.abort();
       const tenant = c.get('tenant') as string | undefined;
       onEnd({
         requestId,

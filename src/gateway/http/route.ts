@@ -11,6 +11,10 @@ export interface GatewayEnv {
   Variables: {
     tenant: string;
     requestId: string;
+    /** ms since the epoch. */
+    receivedAtMs: number;
+    /** Aborts when the connection is closed, by the client or after the response. */
+    closed: AbortSignal;
     /** The response and the conversation that the request is about, for the log. Routes add what they learn. */
     ids: { response?: string; conversation?: string };
   };

@@ -1,5 +1,5 @@
 /** Why a turn was not accepted, as the API's errors, in the field names of the request's own protocol. Pure. */
-import type { SubmitResult } from '../../client/submission.ts';
+import type { SubmitResult } from '../../client/submit-turn.ts';
 import type { Unsupported } from '../../domain/provider-capabilities.ts';
 import { ApiError, notFound } from '../http/errors.ts';
 
@@ -66,6 +66,13 @@ export function toApiError(result: Exclude<SubmitResult, { type: 'accepted' }>, 
         code: 'too_many_running_turns',
         message: 'Too many turns of this key are running or waiting (TURNKEEP_MAX_RUNNING_TURNS). Try again when some have ended.',
         headers: { 'retry-after': retryAfterSeconds },
+      });
+    case 'unknown_previous':
+      return new ApiError({
+        status: 400,
+        param: 'previous_response_id',
+        code: 'previous_response_not_found',
+        message: 'The previous response was deleted. Send its items with the request, or leave previous_response_id out.',
       });
     case 'unknown_session':
       return unknownConversation(session ?? '');

@@ -80,6 +80,8 @@ export async function submitTurn(c: Context<GatewayEnv>, deps: SubmitDeps, { fie
     session: sessionId,
     idempotencyKey: headers['idempotency-key'] ?? draft.idempotencyKey ?? null,
     isResend: isResend(c),
+    receivedAtMs: c.get('receivedAtMs'),
+    signal: c.get('closed'),
     ...(id === undefined ? {} : { id }),
     ...(whenBusy === undefined ? {} : { whenBusy }),
   });

@@ -30,6 +30,11 @@ export class HttpStatusError extends Error {
   }
 }
 
+interface RequestOptions extends RequestInit {
+  /** Called in the same tick as the request is sent; what it throws keeps it back. */
+  readonly beforeSend?: () => Promise<void>;
+}
+
 interface Head {
   readonly status: number;
   readonly headers: Headers;
@@ -41,11 +46,12 @@ const forwardedHeaders = /^(?:accept|authorization|content-type|user-agent|x-sta
 const keptHeaders = ['content-type', 'content-encoding', 'location', 'retry-after', 'retry-after-ms', 'x-should-retry', 'x-request-id'];
 
 export function openConnection({ connectTimeoutMs }: { readonly connectTimeoutMs: number }): Connection {
-  // undici's own deadlines are off: a model may think for minutes, and `Deadlines` decides how long.
-  const agent = new Agent({ allowH2: false, headersTimeout: 0, bodyTimeout: 0, connect: connector(connectTimeoutMs) });
+  // undici's own deadlines are off: a model may think for minutes, and `Deadlines` decides how long. Its connections are kept
+  // a minute: a person types slower than the 4 s that are undici's default, and each turn would pay TCP and TLS.
+  const agent = new Agent({ allowH2: false, keepAliveTimeout: 60_000, headersTimeout: 0, bodyTimeout: 0, connect: connector(connectTimeoutMs) });
   const bodies = new WeakMap<Response, ResponseBody>();
 
-  const fetch = async (url: string, { method, body, signal, headers }: RequestInit = {}): Promise<Response> => {
+  const fetch = async (url: string, { method, body, signal, headers, beforeSend }: RequestOptions = {}): Promise<Response> => {
     const sent = [...new Headers(headers)].filter(([name]) => forwardedHeaders.test(name));
     // In a compressed stream tokens may wait in the server's compressor, and a cut body looks like a whole one.
     sent.push(['accept-encoding', 'identity']);
@@ -53,6 +59,7 @@ export function openConnection({ connectTimeoutMs }: { readonly connectTimeoutMs
     signal?.addEventListener('abort', () => responseBody.close(), { once: true });
     let head: Head | undefined;
     const dispatcher = agent.compose(divertBody(responseBody, (status, headers) => (head = { status, headers })));
+    await beforeSend?.();
     // undici and TypeScript's library each declare the same web types, and these do not match.
     await undiciFetch(url, { method, body, signal, headers: sent, dispatcher } as Parameters<typeof undiciFetch>[1]);
     if (head === undefined) throw new Error('a response without a head');

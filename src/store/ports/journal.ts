@@ -84,6 +84,8 @@ export interface JournalHead {
   readonly last: number;
   /** Behind `last` nothing comes any more. */
   readonly isSealed: boolean;
+  /** An attempt holds a lease that lives. */
+  readonly isLeased: boolean;
 }
 
 /** Rows as they come, and how far whoever reads them has got. */
@@ -142,11 +144,14 @@ export interface ExpiredLease {
 }
 
 export type Claim =
-  | Exclude<ClaimDecision, { type: 'granted' }>
+  | Exclude<ClaimDecision, { type: 'granted' | 'exhausted' }>
+  | { readonly type: 'exhausted'; readonly lostAttempts: number }
   | {
       readonly type: 'granted';
       readonly epoch: number;
       readonly attempt: number;
+      /** Earlier requests that had no end, and are booked as lost now. */
+      readonly lostAttempts: number;
       /** As it stood before the claim. */
       readonly turn: TurnRow;
       /** How long the turn has been ready, in ms: its time limit counts from there. */
@@ -181,7 +186,7 @@ export interface Seal {
 
 export type SealResult =
   /** `next`: the turn of the session that may run now, ready and recorded. Whoever has this dispatches it. */
-  | { readonly type: 'sealed'; readonly next?: string }
+  | { readonly type: 'sealed'; readonly next?: string; readonly lostAttempts: number }
   /** The epoch is no longer the caller's, or the turn has its end already. */
   | { readonly type: 'refused' }
   | { readonly type: 'cancel_requested' };

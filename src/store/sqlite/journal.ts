@@ -21,8 +21,9 @@ export async function claim(db: Database, request: ClaimRequest): Promise<Claim 
     const decision = decideClaim(claimFacts(db, row, step));
     if (decision.type !== 'granted' && decision.type !== 'exhausted') return decision;
     // Whoever held the journal before, and did not say how its request ended, is lost or will be refused.
-    db.run(`UPDATE attempts SET ended_at = ?, outcome = 'lost' WHERE turn = ? AND step = ? AND ended_at IS NULL`, Date.now(), turn, step);
-    if (decision.type === 'exhausted') return decision;
+    const lostSql = `UPDATE attempts SET ended_at = ?, outcome = 'lost' WHERE turn = ? AND step = ? AND ended_at IS NULL`;
+    const lostAttempts = db.run(lostSql, Date.now(), turn, step);
+    if (decision.type === 'exhausted') return { ...decision, lostAttempts };
     const { attempt } = decision;
     const epoch = takeLease(db, turn, step, lease);
     bookAttempt(db, { turn, step, attempt }, epoch, lease);
@@ -31,7 +32,7 @@ export async function claim(db: Database, request: ClaimRequest): Promise<Claim 
     const rows = ResponseStream.replay(events).begin();
     if (rows.length > 0) begin(db, turn, epoch, rows.map(journalRowOf));
     const readySinceMs = Date.now() - (row.readyAtMs ?? row.createdAtMs);
-    return { type: 'granted', epoch, attempt, turn: row, readySinceMs, events: [...events, ...rows], rows: rows.map(journalRowOf) };
+    return { type: 'granted', epoch, attempt, lostAttempts, turn: row, readySinceMs, events: [...events, ...rows], rows: rows.map(journalRowOf) };
   });
 }
 
@@ -166,9 +167,10 @@ export async function seal(db: Database, seal: Seal): Promise<SealResult> {
       turn,
     );
     if (seal.attempt !== undefined) closeAttempt(db, seal.attempt, seal.attempt.end);
-    db.run(`UPDATE attempts SET ended_at = ?, outcome = 'lost' WHERE turn = ? AND ended_at IS NULL`, Date.now(), turn);
+    const lostSql = `UPDATE attempts SET ended_at = ?, outcome = 'lost' WHERE turn = ? AND ended_at IS NULL`;
+    const lostAttempts = db.run(lostSql, Date.now(), turn);
     const next = readyNext(db, turn);
-    return { type: 'sealed', ...(next === undefined ? {} : { next }) };
+    return { type: 'sealed', lostAttempts, ...(next === undefined ? {} : { next }) };
   });
 }
 
@@ -201,9 +203,9 @@ export function readRows(db: Database, turn: string, after: number, limits: Batc
 }
 
 export function readHead(db: Database, turn: string): JournalHead | undefined {
-  const row = db.one('SELECT epoch, next_seq, sealed FROM journal_head WHERE turn = ?', turn);
+  const row = db.one('SELECT epoch, next_seq, sealed, lease_until FROM journal_head WHERE turn = ?', turn);
   if (row === undefined) return undefined;
-  return { epoch: Number(row['epoch']), last: Number(row['next_seq']) - 1, isSealed: row['sealed'] === 1 };
+  return { epoch: Number(row['epoch']), last: Number(row['next_seq']) - 1, isSealed: row['sealed'] === 1, isLeased: Number(row['lease_until'] ?? 0) > Date.now() };
 }
 
 /** Moves the head on and writes the rows; false, and nothing written, when this epoch may not write (any more). */

@@ -14,7 +14,14 @@ import * as sessions from './sessions.ts';
 import { readTranscript } from './transcript.ts';
 import * as turns from './turns.ts';
 
-/** @param path of the database file; its folder is made if need be. Throws when it cannot be opened or is newer than this code. */
+/**
+ * @param path of the database file; its folder is made if need be. Throws when it cannot be opened or is newer than this code.
+ * @example
+ *     import { openSqliteStore } from 'turnkeep/client';
+ *
+ *     const store = openSqliteStore('/var/lib/turnkeep/turnkeep.db');
+ *     await store.close();
+ */
 export function openSqliteStore(path: string): Store {
   const db = new Database(path);
   const source: JournalSource = {

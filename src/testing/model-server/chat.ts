@@ -2,6 +2,8 @@
  * The chunks of a Chat Completions stream, one step each.
  *
  * @example
+ *     import { chat, done, end, sseHead } from 'turnkeep/testing';
+ *
  *     [sseHead, chat.role(), chat.content('Hel'), chat.content('lo'), chat.finish(), chat.usage(), done, end]
  */
 import type { Step } from './script.ts';

@@ -9,6 +9,9 @@ import { done, end, head, sseHead, text } from './steps.ts';
  * A whole Chat Completions stream of these pieces of text.
  *
  * @example
+ *     import { chatAnswer, startModelServer } from 'turnkeep/testing';
+ *
+ *     const server = await startModelServer();
  *     server.enqueue(chatAnswer('Hel', 'lo'));
  */
 export function chatAnswer(...pieces: readonly string[]): Script {
@@ -26,6 +29,9 @@ export interface ScriptedCall {
  * A whole Chat Completions stream with these tool calls.
  *
  * @example
+ *     import { chatAnswer, chatToolCalls, startModelServer } from 'turnkeep/testing';
+ *
+ *     const server = await startModelServer();
  *     server.enqueue(chatToolCalls({ id: 'call_1', name: 'weather', arguments: { city: 'Oslo' } }), chatAnswer('Snow.'));
  */
 export function chatToolCalls(...calls: readonly ScriptedCall[]): Script {
@@ -53,6 +59,9 @@ export function responsesToolCalls(...calls: readonly ScriptedCall[]): Script {
  * A response with a `content-length`: a string as it is, anything else as JSON.
  *
  * @example
+ *     import { httpResponse, startModelServer } from 'turnkeep/testing';
+ *
+ *     const server = await startModelServer();
  *     server.enqueue(httpResponse(307, '', { location: '/elsewhere' }));
  */
 export function httpResponse(status: number, body: unknown, headers: Readonly<Record<string, string>> = {}): Script {
@@ -65,7 +74,10 @@ export function httpResponse(status: number, body: unknown, headers: Readonly<Re
 /**
  * An error response, with a body as OpenAI's unless another is given.
  *
- * @example A rate limit, then an answer:
+ * @example
+ *     import { chatAnswer, httpError, startModelServer } from 'turnkeep/testing';
+ *
+ *     const server = await startModelServer();
  *     server.enqueue(httpError(429, undefined, { 'retry-after': '1' }), chatAnswer('Hello'));
  */
 export function httpError(status: number, body?: unknown, headers?: Readonly<Record<string, string>>): Script {

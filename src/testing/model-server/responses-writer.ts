@@ -31,6 +31,9 @@ export interface TokenCounts {
  * leave them out.
  *
  * @example
+ *     import { end, ResponsesWriter, sseHead, startModelServer } from 'turnkeep/testing';
+ *
+ *     const server = await startModelServer();
  *     const writer = new ResponsesWriter();
  *     server.enqueue([sseHead, ...writer.begin(), ...writer.text('Hel', 'lo'), ...writer.completed(), end]);
  */

@@ -64,6 +64,8 @@ const needHead: ReadonlySet<Step['type']> = new Set<Step['type']>(['text', 'even
  * that a function returns it happens when its request arrives.
  *
  * @example
+ *     import { chat, checkScript, sseHead } from 'turnkeep/testing';
+ *
  *     checkScript([sseHead, chat.content('Hel')]); // step 1 (event): a script ends with end, fin, reset or stall
  */
 export function checkScript(script: Script): void {

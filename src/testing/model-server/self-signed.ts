@@ -3,6 +3,9 @@
  * here and protects nothing. Valid from 2020 to 2120.
  *
  * @example
+ *     import { selfSigned, startModelServer } from 'turnkeep/testing';
+ *     import { Agent } from 'undici';
+ *
  *     await using server = await startModelServer({ tls: selfSigned });
  *     const trusting = new Agent({ connect: { ca: selfSigned.cert } });
  */

@@ -61,18 +61,15 @@ export interface ModelServer extends AsyncDisposable {
 }
 
 /**
- * Starts a model server on 127.0.0.1. Replies are taken from the queue, one a request; with an empty queue it is a
- * well-behaved model that answers `Hello world`.
+ * A model server that answers as a test scripts it: answers, errors, silence, resets.
  *
  * @example
- *     await using server = await startModelServer();
- *     server.enqueue(httpError(503), [sseHead, chat.content('Hel'), stall], chatAnswer('Hello'));
- *     server.onConnect('accept', 'reset');
- *     const { body } = await server.nextRequest(1);
- *     await server.clientClosed(2); // the client gave the stalled stream up
+ *     import { chatAnswer, httpError, startModelServer } from 'turnkeep/testing';
  *
- * @example A reply that depends on the request:
- *     await startModelServer({ fallback: ({ headers }) => ('authorization' in headers ? chatAnswer('Hello') : httpError(401)) });
+ *     const server = await startModelServer();
+ *     server.enqueue(httpError(503), chatAnswer('Hel', 'lo'));
+ *     console.log(server.baseUrl, server.requests.length);
+ *     await server.close();
  */
 export async function startModelServer(options: ModelServerOptions = {}): Promise<ModelServer> {
   const { fallback = defaultReply, models = modelList('scripted'), tls, keepLog = true } = options;

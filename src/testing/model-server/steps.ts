@@ -5,6 +5,8 @@ import type { HeadStep, Step } from './script.ts';
  * Status line and headers.
  *
  * @example
+ *     import { head } from 'turnkeep/testing';
+ *
  *     head({ status: 503, headers: { 'retry-after': '1' }, framing: { length: 0 } })
  */
 export const head = (options: Omit<HeadStep, 'type'> = {}): Step => ({ type: 'head', ...options });
@@ -29,6 +31,9 @@ export const wait = (ms: number): Step => ({ type: 'wait', ms });
  * Waits until `server.release(name)`.
  *
  * @example
+ *     import { chat, done, end, hold, sseHead, startModelServer } from 'turnkeep/testing';
+ *
+ *     const server = await startModelServer();
  *     server.enqueue([sseHead, chat.content('Hel'), hold('go'), chat.content('lo'), chat.finish(), done, end]);
  *     await server.reached('go'); // the first delta is sent
  *     server.release('go');

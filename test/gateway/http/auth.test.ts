@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { readConfig } from '../../../src/config/config.ts';
+import { readConfig } from '../../../src/config/read-config.ts';
 import { createAuthenticator } from '../../../src/gateway/http/auth.ts';
 import { ApiError } from '../../../src/gateway/http/errors.ts';
 

@@ -1,6 +1,6 @@
-/** What a line of input asks for. */
+/** What the user asks for: by a line that was typed, or by Ctrl-C. */
 
-export type Request =
+export type LineInput =
   | { readonly type: 'nothing' }
   | { readonly type: 'message'; readonly text: string }
   | { readonly type: 'command'; readonly name: CommandName; readonly argument: string }
@@ -25,7 +25,7 @@ const aliases: ReadonlyMap<string, CommandName> = new Map([
 ]);
 
 /** Only a word after the slash is a command: `/etc/hosts` and pasted lines are messages. `//` sends a slash. */
-export function readRequest(line: string): Request {
+export function readLine(line: string): LineInput {
   if (line.trim() === '') return { type: 'nothing' };
   if (line.startsWith('//')) return { type: 'message', text: line.slice(1) };
   const [, name, argument = ''] = /^\/([a-z]+|\?)(?:[ \t]+(\S.*?))?\s*$/i.exec(line) ?? [];
@@ -46,4 +46,23 @@ export function commandsHelp(): string {
     '  //text      sends /text',
     '  \\ at the end of a line goes on with the next line; pasted lines stay one message',
   ].join('\n');
+}
+
+export interface Interrupt {
+  readonly isTurnRunning: boolean;
+  /** Ctrl-C was pressed before, and nothing was sent since. */
+  readonly isSecond: boolean;
+  /** A person can read that a second one leaves. */
+  readonly isTerminal: boolean;
+  readonly hasTyped: boolean;
+}
+
+export type InterruptAction = 'stop_turn' | 'clear_line' | 'warn' | 'leave';
+
+/** Ctrl-C once stops the turn, twice leaves, as long as nothing is typed in between. */
+export function actionOf({ isTurnRunning, isSecond, isTerminal, hasTyped }: Interrupt): InterruptAction {
+  if (isTurnRunning) return isSecond ? 'leave' : 'stop_turn';
+  if (!isTerminal) return 'leave';
+  if (hasTyped) return 'clear_line';
+  return isSecond ? 'leave' : 'warn';
 }

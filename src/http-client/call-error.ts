@@ -1,35 +1,54 @@
-/** Why a call to the gateway was of no use, as data. */
+/** Why a call to the gateway failed, as data. */
 
 export type CallFailure =
   /** No answer, or one that broke off. */
   | { readonly type: 'unreachable'; readonly detail: string }
-  /** An answer, but not the one wanted. */
+  /** An answer, but not the one that was asked for. */
   | {
       readonly type: 'refused';
       readonly status: number;
       readonly code: string | undefined;
       readonly message: string;
-      /** As the server says; undefined where it says nothing. */
+      /** From `Retry-After`; undefined without one, or where it is a date. */
       readonly retryAfterMs?: number | undefined;
-      /** The server's own word (`x-should-retry`); undefined where it says nothing. */
+      /** From `x-should-retry`; undefined without one. */
       readonly shouldRetry?: boolean | undefined;
     };
 
+/**
+ * What every call of this room throws, beside the reason of a signal that was aborted.
+ *
+ * @example
+ *     import { CallError, GatewayClient } from 'turnkeep/http-client';
+ *
+ *     const client = new GatewayClient({ baseUrl: 'http://127.0.0.1:8484/v1' });
+ *     await client.json('GET', '/conversations').catch((error: unknown) => {
+ *       if (error instanceof CallError && error.failure.type === 'refused') console.log(error.failure.status);
+ *     });
+ */
 export class CallError extends Error {
   override readonly name = 'CallError';
   readonly failure: CallFailure;
   constructor(failure: CallFailure) {
-    super(messageOf(failure));
+    super(describeFailure(failure));
     this.failure = failure;
   }
 }
 
-export function messageOf(failure: CallFailure): string {
+/**
+ * One line for a person.
+ *
+ * @example
+ *     import { describeFailure } from 'turnkeep/http-client';
+ *
+ *     console.log(describeFailure({ type: 'unreachable', detail: 'ECONNREFUSED' }));
+ */
+export function describeFailure(failure: CallFailure): string {
   if (failure.type === 'unreachable') return failure.detail;
   return `${failure.code ?? failure.status}: ${failure.message}`;
 }
 
-/** What lies deepest in the chain of causes, which is where fetch keeps what happened: its code, or its words. */
+/** fetch says only "fetch failed" and keeps the reason as the innermost cause: its code, or else its message. */
 export function unreachable(error: unknown): CallFailure {
   let detail = String(error);
   for (let at = error; at instanceof Error; at = at.cause) {
@@ -38,7 +57,7 @@ export function unreachable(error: unknown): CallFailure {
   return { type: 'unreachable', detail };
 }
 
-/** What `{"error": {"message", "code"}}` says, or, of somebody who does not speak so, the status. */
+/** Reads `{"error": {"message", "code"}}`; a body of any other form leaves the status alone. */
 export function refused(status: number, headers: Pick<Headers, 'get'>, body: string): CallFailure {
   const { message, code } = statedError(body);
   const seconds = Number(headers.get('retry-after') ?? NaN);

@@ -1,0 +1,114 @@
+/** From a submission to an accepted turn: one commit, behind which it cannot be lost; all else follows by itself. */
+import type { Admission } from '../domain/admission.ts';
+import type { InputItem } from '../domain/item.ts';
+import { journalRowOf } from '../domain/response-event.ts';
+import { ResponseStream } from '../domain/response-stream.ts';
+import { newResponse } from '../domain/response.ts';
+import type { TurnRow } from '../domain/turn.ts';
+import type { Store } from '../store/ports/store.ts';
+import type { InsertTurn, NewTurn } from '../store/ports/turns.ts';
+import { retryWhileBusy } from '../store/retry-while-busy.ts';
+import { workflowIdOf } from '../contract/workflows.ts';
+import type { TurnCanceller } from './cancel-turn.ts';
+import type { Dispatcher } from './dispatcher.ts';
+import { newId } from './ids.ts';
+import { hashOf, outputsWithoutCall, resolveReferences, type Submission } from './submission.ts';
+import { startTitles } from './titles.ts';
+
+/** A submission that the database has kept waiting this long is refused with `StoreBusyError`. */
+const acceptPatienceMs = 5_000;
+
+export type SubmitResult =
+  | { readonly type: 'accepted'; readonly turn: TurnRow }
+  | Exclude<Admission, { type: 'admitted' | 'joined' }>
+  /** `input[index]` refers to an item that is not there, or brings the output of a call that was never made. */
+  | { readonly type: 'unknown_item' | 'unknown_call'; readonly index: number; readonly id: string };
+
+export interface Quotas {
+  /** Turns of one session that may wait behind the one that runs. */
+  readonly maxWaitingTurns: number;
+  /** Unsettled turns of one tenant. */
+  readonly maxRunningTurns: number;
+}
+
+export interface SubmitDeps {
+  readonly store: Store;
+  readonly dispatcher: Dispatcher;
+  readonly canceller: TurnCanceller;
+  readonly quotas: Quotas;
+  readonly hasTitles: boolean;
+}
+
+/**
+ * @throws `StoreBusyError` when the database did not take it in 5 s; the reason of `submission.signal` once that aborts and
+ * the turn is not in yet
+ */
+export async function submitTurn(deps: SubmitDeps, submission: Submission): Promise<SubmitResult> {
+  const { store } = deps;
+  const references = submission.input.flatMap((item) => (item.type === 'item_reference' ? [item.id] : []));
+  const known = references.length === 0 ? new Map() : await store.findItems(submission.tenant, references);
+  const input = resolveReferences(submission.input, known);
+  if ('type' in input) return input;
+  const unknownCall = await findUnknownCall(store, submission, input);
+  if (unknownCall !== undefined) return unknownCall;
+
+  const result = await insert(deps, submission, input);
+  if (result.type === 'joined') return { type: 'accepted', turn: result.turn };
+  if (result.type !== 'inserted') return result;
+  begin(deps, result);
+  return { type: 'accepted', turn: result.turn };
+}
+
+async function insert({ store, dispatcher, quotas, hasTitles }: SubmitDeps, submission: Submission, input: readonly InputItem[]): Promise<InsertTurn> {
+  const { tenant, settings, session, previous, idempotencyKey, replaces, isResend, whenBusy = 'enqueue', receivedAtMs, signal } = submission;
+  const id = submission.id ?? newId('resp');
+  const createdAtMs = Date.now();
+  const opening = ResponseStream.open(newResponse({ id, createdAtMs, settings, session, previous }));
+  const stream = ResponseStream.replay(opening);
+  const [inProgress] = stream.begin();
+  const { headStart } = dispatcher;
+  const turn: NewTurn = {
+    ...{ id, tenant, session, previous, settings, input, idempotencyKey, createdAtMs, receivedAtMs, whenBusy, isResend },
+    workflowId: workflowIdOf(id),
+    bodyHash: hashOf(submission),
+    events: opening.map(journalRowOf),
+    joinsTwin: idempotencyKey === null && submission.id === undefined,
+    limits: quotas,
+    ...(replaces === undefined ? {} : { replaces }),
+    ...(hasTitles && settings.store ? { wantsTitle: true } : {}),
+    ...(headStart?.hasRoom === true && inProgress !== undefined ? { headStart: { lease: headStart.lease, row: journalRowOf(inProgress) } } : {}),
+  };
+  const result = await retryWhileBusy(() => store.insertTurn(turn), signal, acceptPatienceMs);
+  if (result.type === 'inserted' && result.epoch !== undefined && headStart !== undefined && inProgress !== undefined) {
+    const { turn: row, epoch } = result;
+    headStart.run({ type: 'granted', epoch, attempt: 1, lostAttempts: 0, turn: row, readySinceMs: 0, events: [...opening, inProgress] }, 1);
+  }
+  return result;
+}
+
+/** What follows from a new turn: its dispatch, the cancel of the one it interrupts, its own early cancel, its session's title. */
+function begin({ store, dispatcher, canceller, hasTitles }: SubmitDeps, { turn, interrupted, epoch }: InsertTurn & { type: 'inserted' }): void {
+  // What fails here was booked by the same commit, and the sweep of any process does it.
+  const ignore = (): undefined => undefined;
+  if (interrupted !== undefined) canceller.carryOut(interrupted).catch(ignore);
+  // Its cancel came before it: it ends without a model call.
+  if (turn.cancelRequestedAtMs !== null) canceller.carryOut(turn.id).catch(ignore);
+  else if (epoch !== undefined) dispatcher.start(turn.id).catch(ignore);
+  else if (turn.readyAtMs !== null) void dispatcher.runReady(turn.id);
+  if (hasTitles && turn.session !== null) startTitles(store, dispatcher).catch(ignore);
+}
+
+async function findUnknownCall(store: Store, submission: Submission, input: readonly InputItem[]): Promise<SubmitResult | undefined> {
+  const { tenant, session, previous, replaces } = submission;
+  const outputs = outputsWithoutCall(input);
+  if (outputs.length === 0 || replaces !== undefined) return undefined;
+  // While turns of the session run, their calls are still to come.
+  if (session !== null && (await store.listUnsettledOf(tenant, session)).length > 0) return undefined;
+  const leaf = session === null ? previous : ((await store.readSession(tenant, session))?.leaf ?? null);
+  for (const { index, callId } of outputs) {
+    const isKnown = leaf !== null && (await store.hasCall(leaf, callId));
+    if (!isKnown) return { type: 'unknown_call', index, id: callId };
+  }
+  return undefined;
+}
+

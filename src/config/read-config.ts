@@ -1,0 +1,139 @@
+/**
+ * The environment and the command line to one frozen object; every wrong value is reported at once, by name.
+ * A flag is its variable in kebab case without `TURNKEEP_`, and overrides it. An empty string counts as unset.
+ * No message repeats the value of a setting marked `isSecret`.
+ */
+import { existsSync } from 'node:fs';
+import { isIPv4 } from 'node:net';
+import { join, resolve } from 'node:path';
+import { loadClientConnectConfig } from '@temporalio/envconfig';
+import { type Config, ConfigError } from './config.ts';
+import { sqlitePath } from './setting-values.ts';
+import { settings, table } from './settings.ts';
+
+export interface Sources {
+  readonly env: { readonly [name: string]: string | undefined };
+  /** By the flag's name without the dashes. */
+  readonly flags?: { readonly [flag: string]: string | undefined };
+  /** What relative paths are relative to. */
+  readonly cwd?: string;
+}
+
+/**
+ * @throws {ConfigError} that lists everything that is wrong
+ * @example
+ *     import { readConfig } from 'turnkeep/config';
+ *
+ *     const config = readConfig({ env: process.env, flags: { port: '0' } });
+ *     console.log(config.dataDir);
+ */
+export function readConfig({ env, flags = {}, cwd = process.cwd() }: Sources): Config {
+  const given: { [name: string]: string } = {};
+  const labels: { [name: string]: string } = {};
+  for (const setting of settings) {
+    const isFlag = Boolean(flags[setting.flag]);
+    const value = isFlag ? flags[setting.flag] : env[setting.env];
+    if (value) given[setting.env] = value;
+    labels[setting.env] = isFlag ? `--${setting.flag} (${setting.env})` : setting.env;
+  }
+
+  const parsed = table.safeParse(given);
+  const problems: string[] = [];
+  for (const issue of parsed.error?.issues ?? []) {
+    const name = String(issue.path[0]);
+    const isShown = !settings.find((setting) => setting.env === name)?.isSecret;
+    problems.push(`${labels[name]} ${issue.message}${isShown ? `; it is ${JSON.stringify(given[name])}` : ''}`);
+  }
+  // Rules across settings are checked even when another value is wrong, so that nothing comes up one at a time.
+  const host = given['TURNKEEP_HOST'] ?? '127.0.0.1';
+  if (!isLoopback(host) && given['TURNKEEP_API_KEYS'] === undefined) {
+    problems.push(
+      `${labels['TURNKEEP_HOST']} is ${JSON.stringify(host)}, open to others, and there is no authentication: set TURNKEEP_API_KEYS to name:secret,… or TURNKEEP_HOST to 127.0.0.1`,
+    );
+  }
+  if (existsSync(join(cwd, 'turnkeep.config.ts')))
+    problems.push('turnkeep.config.ts (TURNKEEP_CONFIG) is not in this version yet: rename the file');
+  const temporal = readTemporal(env, given, problems);
+  if (parsed.data === undefined || problems.length > 0) throw new ConfigError(problems);
+
+  const values = parsed.data;
+  const dataDir = resolve(cwd, values.TURNKEEP_DATA_DIR);
+  return deepFreeze({
+    host: values.TURNKEEP_HOST,
+    port: values.TURNKEEP_PORT,
+    dataDir,
+    databaseUrl: `sqlite:${values.DATABASE_URL === undefined ? join(dataDir, 'turnkeep.db') : resolve(cwd, sqlitePath(values.DATABASE_URL))}`,
+    taskQueue: values.TURNKEEP_TASK_QUEUE,
+    temporal: { ...temporal, ...defined({ cli: values.TEMPORAL_CLI && resolve(cwd, values.TEMPORAL_CLI) }) },
+    provider: {
+      api: values.TURNKEEP_MODEL_API ?? apiOf(values.OPENAI_BASE_URL),
+      ...defined({ baseUrl: values.OPENAI_BASE_URL, apiKey: values.OPENAI_API_KEY, model: values.TURNKEEP_MODEL }),
+    },
+    limits: {
+      connectTimeoutMs: values.TURNKEEP_CONNECT_TIMEOUT_MS,
+      firstEventTimeoutMs: values.TURNKEEP_FIRST_EVENT_TIMEOUT_MS,
+      idleTimeoutMs: values.TURNKEEP_IDLE_TIMEOUT_MS,
+      turnTimeoutMs: values.TURNKEEP_TURN_TIMEOUT_MS,
+      heartbeatTimeoutMs: values.TURNKEEP_HEARTBEAT_TIMEOUT_MS,
+      drainMs: values.TURNKEEP_DRAIN_MS,
+      maxOutputBytes: values.TURNKEEP_MAX_OUTPUT_BYTES,
+    },
+    hasHeadStart: values.TURNKEEP_HEAD_START === 'on',
+    retentionDays: values.TURNKEEP_RETENTION_DAYS,
+    apiKeys: values.TURNKEEP_API_KEYS,
+    quotas: {
+      requestsPerSecond: values.TURNKEEP_REQUESTS_PER_SECOND,
+      maxRunningTurns: values.TURNKEEP_MAX_RUNNING_TURNS,
+      maxWaitingTurns: values.TURNKEEP_MAX_WAITING_TURNS,
+    },
+    corsOrigins: values.TURNKEEP_CORS_ORIGINS,
+    titles: { isOn: /^(1|true)$/.test(values.TURNKEEP_TITLES), ...defined({ model: values.TURNKEEP_TITLE_MODEL }) },
+    codecKeys: values.TURNKEEP_CODEC_KEYS,
+    ...defined({ logLevel: values.LOG_LEVEL, metricsPort: values.TURNKEEP_METRICS_PORT }),
+  });
+}
+
+/** As every Temporal tool reads it: the variables over the profile in the file. */
+function readTemporal(env: Sources['env'], given: { readonly [name: string]: string }, problems: string[]): Config['temporal'] {
+  const variables: { [name: string]: string } = {};
+  for (const [name, value] of Object.entries({ ...env, ...given })) {
+    // Of the settings in our table, an empty one is unset; the other variables of Temporal pass as they are.
+    if (value !== undefined && (given[name] !== undefined || !(name in table.shape))) variables[name] = value;
+  }
+  try {
+    const { connectionOptions, namespace = 'default' } = loadClientConnectConfig({ overrideEnvVars: variables });
+    const address = connectionOptions.address;
+    return address ? { namespace, address, connection: defined(connectionOptions) } : { namespace };
+  } catch (error) {
+    const reason =
+      error instanceof Error && 'code' in error && 'path' in error
+        ? `${String(error.path)} cannot be read (${String(error.code)})`
+        : String(error);
+    problems.push(`TEMPORAL_CONFIG_FILE, TEMPORAL_PROFILE and TEMPORAL_TLS_* cannot be used: ${reason}`);
+    return { namespace: 'default' };
+  }
+}
+
+/** OpenAI's own host speaks Responses; of the others, nearly all speak Chat Completions only. */
+function apiOf(baseUrl: string | undefined): 'chat' | 'responses' {
+  const host = baseUrl === undefined ? 'api.openai.com' : new URL(baseUrl).hostname;
+  return host === 'api.openai.com' || host.endsWith('.api.openai.com') ? 'responses' : 'chat';
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'));
+}
+
+type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
+
+/** Without the keys that are undefined. */
+function defined<T extends object>(object: T): Defined<T> {
+  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as Defined<T>;
+}
+
+function deepFreeze<T>(value: T): T {
+  // Bytes cannot be frozen, and a Temporal connection's certificates are bytes.
+  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return value;
+  for (const inner of Object.values(value)) deepFreeze(inner);
+  return Object.freeze(value);
+}
