@@ -1,6 +1,6 @@
 /**
- * A store that tells what passes through it: the metrics and the log learn of turns here, and the code that runs
- * them knows of neither. It changes nothing and waits for nothing: a call costs what it cost before.
+ * A store that reports what passes through it to the metrics and the log, so that the code that runs turns knows of
+ * neither. It changes no result, and no call waits for what is reported.
  */
 import type { AttemptKey, AttemptRow } from '../domain/attempt.ts';
 import type { TurnRow } from '../domain/turn.ts';
@@ -23,7 +23,7 @@ export interface EndedTurn {
 
 export interface Observers {
   readonly metrics: Metrics;
-  /** Told of each turn that this process gave its end. */
+  /** Called for each turn that this process gave its end. */
   readonly onTurnEnd: (turn: EndedTurn) => void;
 }
 
@@ -57,7 +57,7 @@ export function observed(store: Store, { metrics, onTurnEnd }: Observers): Store
     for (const _ of (await store.readAttempts(turn)).filter(isLost)) metrics.attemptEnded({ outcome: 'lost' });
   }
 
-  async function tellEnd({ turn, settled, atMs }: Seal): Promise<void> {
+  async function reportEnd({ turn, settled, atMs }: Seal): Promise<void> {
     const known = claimed.get(turn) ?? (await store.readTurn(turn));
     forget(turn);
     if (known === undefined) return;
@@ -76,7 +76,7 @@ export function observed(store: Store, { metrics, onTurnEnd }: Observers): Store
       const claim = await store.claim(request);
       if (claim.type === 'granted') remember(request, claim.turn);
       const isAgain = claim.type === 'exhausted' || (claim.type === 'granted' && claim.attempt > 1);
-      if (isAgain) aside(countLost(request.turn, request.atMs));
+      if (isAgain) inBackground(countLost(request.turn, request.atMs));
       return claim;
     },
 
@@ -93,15 +93,15 @@ export function observed(store: Store, { metrics, onTurnEnd }: Observers): Store
       const isSealed = await store.seal(seal);
       if (!isSealed) return false;
       metrics.turnEnded(seal.settled);
-      if (seal.attempt === undefined) aside(countLost(seal.turn, seal.atMs));
+      if (seal.attempt === undefined) inBackground(countLost(seal.turn, seal.atMs));
       else metrics.attemptEnded(seal.attempt.end);
-      aside(tellEnd(seal));
+      inBackground(reportEnd(seal));
       return true;
     },
 
     follow(turn, after, signal): JournalFollower {
       const rows = store.follow(turn, after, signal);
-      metrics.follows({ turn, rows });
+      metrics.viewerJoined({ turn, rows });
       return rows;
     },
   } satisfies Partial<Store>;
@@ -120,6 +120,6 @@ export function observed(store: Store, { metrics, onTurnEnd }: Observers): Store
 }
 
 /** A number or a line that is missed while the database is busy or closed is no reason for anything to fail. */
-function aside(work: Promise<void>): void {
+function inBackground(work: Promise<void>): void {
   work.catch(() => undefined);
 }

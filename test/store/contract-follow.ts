@@ -15,7 +15,7 @@ export async function collect(rows: AsyncIterable<readonly JournalRow[]>): Promi
   return seen;
 }
 
-/** One who pulls when told to, and keeps what came. */
+/** A follower that pulls when the test says so, and keeps what came. */
 export class Puller {
   readonly after: number;
   readonly seen: JournalRow[] = [];
@@ -182,7 +182,7 @@ export function followContract(contract: Contract): void {
     await assert.rejects(store.untilSealed('resp_nobody', never), { name: 'JournalGoneError' });
   });
 
-  contract('who waits for the end and leaves before it is told so, and who comes after it need not wait', async (store) => {
+  contract('who waits for the end may leave before it, and who comes after it need not wait', async (store) => {
     const journal = await Journal.open(store, newTurn('resp_a'));
     const leave = new AbortController();
     const left = store.untilSealed('resp_a', leave.signal);

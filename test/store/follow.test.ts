@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { Database } from '../../src/store/sqlite/database.ts';
-import { dataVersionSignal } from '../../src/store/sqlite/data-version.ts';
 import { readHead, readRows } from '../../src/store/sqlite/journal.ts';
 import type { JournalSource } from '../../src/store/live/source.ts';
 import { JournalCursor } from '../../src/store/live/cursor.ts';
@@ -63,7 +62,7 @@ test('what this process itself drops, and tells nobody, is noticed too', async (
     readHead: async (turn) => readHead(db, turn),
     readRows: async (turn, after, limits) => readRows(db, turn, after, limits),
   };
-  const broker = new JournalBroker(source, dataVersionSignal(db));
+  const broker = new JournalBroker(source, db);
   const following = new JournalCursor(broker, 'resp_a', 1, never);
   // A row of another process has been found: what comes next must be found without any such sign.
   const next = following.next();

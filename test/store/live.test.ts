@@ -2,81 +2,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import type { JournalRow } from '../../src/domain/response-event.ts';
 import { JournalBroker } from '../../src/store/live/broker.ts';
 import { JournalCursor } from '../../src/store/live/cursor.ts';
-import type { BatchLimits, ChangeSignal, ChangeWatcher, JournalSource } from '../../src/store/live/source.ts';
-import type { JournalHead } from '../../src/store/ports/journal.ts';
 import { type Store, StoreBusyError } from '../../src/store/ports/store.ts';
 import { never, Puller, theirTurn } from './contract-follow.ts';
-
-type Rows = readonly JournalRow[];
-
-/** One journal in a database that answers when it is told to, and tells of others' commits when it is told to. */
-class HeldDatabase implements JournalSource, ChangeSignal {
-  readonly rows: JournalRow[] = [];
-  isSealed = false;
-  isGone = false;
-  /** How a read reaches the database, or its answer comes back: at once, unless a test holds it. */
-  trip: (what: string) => Promise<unknown> = () => Promise.resolve();
-  readonly reads: string[] = [];
-  readonly watchers = new Set<ChangeWatcher>();
-
-  /** Writes rows, and hands them to whoever is to announce them. */
-  commit(count: number, chars = 2): Rows {
-    const written = Array.from({ length: count }, (_, at) => ({ seq: this.rows.length + at, type: 'x', data: 'x'.repeat(chars) }));
-    this.rows.push(...written);
-    return written;
-  }
-
-  signal(): void {
-    for (const watcher of this.watchers) watcher.onChange();
-  }
-
-  async readHead(): Promise<JournalHead | undefined> {
-    return this.#read('head', () => (this.isGone ? undefined : { epoch: 1, last: this.rows.length - 1, isSealed: this.isSealed }));
-  }
-
-  async readRows(_turn: string, after: number, limits: BatchLimits): Promise<Rows> {
-    return this.#read(`rows after ${after}`, () => {
-      let chars = 0;
-      const full = this.rows.findIndex(({ seq, data }) => seq > after && (chars += data.length) >= limits.chars);
-      return this.rows.slice(after + 1, Math.min(after + limits.rows, full === -1 ? Infinity : full) + 1);
-    });
-  }
-
-  watch(watcher: ChangeWatcher): () => void {
-    this.watchers.add(watcher);
-    return () => this.watchers.delete(watcher);
-  }
-
-  async #read<T>(what: string, look: () => T): Promise<T> {
-    this.reads.push(what);
-    await this.trip(`ask for the ${what}`);
-    const seen = look();
-    await this.trip(`bring the ${what}`);
-    return seen;
-  }
-}
-
-/** Holds what is under way until it is let go, by its words. */
-class Gate {
-  readonly #held = new Map<string, () => void>();
-
-  readonly hold = (what: string): Promise<void> => new Promise((resolve) => this.#held.set(what, resolve));
-
-  get held(): string[] {
-    return [...this.#held.keys()];
-  }
-
-  async release(what: string): Promise<void> {
-    const go = this.#held.get(what);
-    assert.ok(go, `${what} is not under way, but ${this.held.join(', ')}`);
-    this.#held.delete(what);
-    go();
-    await theirTurn();
-  }
-}
+import { Gate, HeldDatabase, type Rows } from './held-database.ts';
 
 interface Live {
   readonly database: HeldDatabase;

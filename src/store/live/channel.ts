@@ -101,7 +101,7 @@ export class JournalChannel {
     if (!this.#isRefreshing) void this.#refreshWhileStale();
   }
 
-  /** Those who need more are told. Nothing is looked for any more. */
+  /** Rejects those who wait for more. Nothing is looked for any more. */
   fail(error: unknown): void {
     this.#failure ??= error instanceof Error ? error : new Error('the journal cannot be read', { cause: error });
     this.#wake();

@@ -1,14 +1,12 @@
-/** The fenced journal of a turn: claim, append, seal, and the attempts that are booked along with it (T2, T6, T7). */
-import type { AttemptEnd, AttemptKey, AttemptRow } from '../../domain/attempt.ts';
-import { type ClaimFacts, decideClaim, settledStatusOf } from '../../domain/claim.ts';
+/** The fenced journal of a turn: claim, fence, append, seal, read (T2, T6, T7). */
+import { decideClaim, settledStatusOf } from '../../domain/claim.ts';
 import type { JournalRow, ResponseEvent } from '../../domain/response-event.ts';
-import type { Usage } from '../../domain/response.ts';
-import type { TurnRow } from '../../domain/turn.ts';
 import type { TurnStatus } from '../../domain/turn-state.ts';
 import type { BatchLimits } from '../live/source.ts';
 import type { Append, Claim, ClaimRequest, JournalHead, Seal } from '../ports/journal.ts';
-import type { Database, Row } from './database.ts';
-import { journalRow, parsed } from './rows.ts';
+import { bookAttempt, claimFacts, endAttempt, loseOpenAttempts, startAttempt } from './attempts.ts';
+import type { Database } from './database.ts';
+import { journalRow } from './rows.ts';
 import { insertItems } from './transcript.ts';
 import { requireTurn } from './turns.ts';
 
@@ -18,27 +16,14 @@ export function claim(db: Database, request: ClaimRequest): Claim {
     const row = requireTurn(db, turn);
     const decision = decideClaim(claimFacts(db, row, step));
     if (decision.type !== 'granted' && decision.type !== 'exhausted') return decision;
-    // Whoever held the journal before, and did not say how its request ended, is lost or will be refused.
-    db.run(`UPDATE attempts SET ended_at = ?, outcome = 'lost' WHERE turn = ? AND step = ? AND ended_at IS NULL`, atMs, turn, step);
+    // Whoever held the journal before, and has not written how its request ended, is lost or will be refused.
+    loseOpenAttempts(db, turn, atMs, step);
     if (decision.type === 'exhausted') return decision;
     const { attempt } = decision;
-    db.run('INSERT INTO attempts (turn, step, attempt, requested_at) VALUES (?, ?, ?, ?)', turn, step, attempt, atMs);
+    bookAttempt(db, { turn, step, attempt }, atMs);
     db.run('UPDATE turns SET workflow_id = ?, run_id = ? WHERE id = ?', request.workflowId, request.runId, turn);
     return { type: 'granted', epoch: raiseEpoch(db, turn), attempt, turn: row, events: readEvents(db, turn) };
   });
-}
-
-function claimFacts(db: Database, turn: TurnRow, step: number): ClaimFacts {
-  return {
-    turn,
-    get hasStarted() {
-      const sql = 'SELECT 1 FROM attempts WHERE turn = ? AND step = ? AND first_event_at IS NOT NULL LIMIT 1';
-      return db.one(sql, turn.id, step) !== undefined;
-    },
-    get requestsMade() {
-      return Number(db.one('SELECT count(*) AS made FROM attempts WHERE turn = ? AND step = ?', turn.id, step)?.['made']);
-    },
-  };
 }
 
 export function fence(db: Database, turn: string): { epoch: number; settled?: TurnStatus } {
@@ -48,58 +33,11 @@ export function fence(db: Database, turn: string): { epoch: number; settled?: Tu
   });
 }
 
-export function endAttempt(db: Database, { turn, step, attempt }: AttemptKey, end: AttemptEnd): void {
-  db.run(
-    `UPDATE attempts SET ended_at = ?, outcome = ?, code = ?, detail = ?, message = ?, wait_ms = ?, usage = ?
-     WHERE turn = ? AND step = ? AND attempt = ? AND ended_at IS NULL`,
-    end.endedAtMs,
-    end.outcome,
-    end.code ?? null,
-    end.detail ?? null,
-    end.message ?? null,
-    end.waitMs ?? null,
-    end.usage === undefined ? null : JSON.stringify(end.usage),
-    turn,
-    step,
-    attempt,
-  );
-}
-
-export function readAttempts(db: Database, turn: string): AttemptRow[] {
-  return db.all('SELECT * FROM attempts WHERE turn = ? ORDER BY step, attempt', turn).map(
-    (row) =>
-      ({
-        turn,
-        step: row['step'],
-        attempt: row['attempt'],
-        requestedAtMs: row['requested_at'],
-        ...present('firstEventAtMs', row['first_event_at']),
-        ...present('endedAtMs', row['ended_at']),
-        ...present('outcome', row['outcome']),
-        ...present('code', row['code']),
-        ...present('detail', row['detail']),
-        ...present('message', row['message']),
-        ...present('waitMs', row['wait_ms']),
-        ...present('providerRequestId', row['provider_request_id']),
-        ...(row['usage'] === null ? {} : { usage: parsed<Usage>(row['usage']) }),
-      }) as AttemptRow,
-  );
-}
-
 export function append(db: Database, { turn, epoch, rows, starts, status }: Append): boolean {
   // The row that marks a start must survive even a loss of power: a started step is never asked again.
   return db.commit(starts === undefined ? 'quick' : 'durable', () => {
     if (!writeRows(db, turn, epoch, rows)) return false;
-    if (starts !== undefined) {
-      db.run(
-        'UPDATE attempts SET first_event_at = ?, provider_request_id = ? WHERE turn = ? AND step = ? AND attempt = ?',
-        starts.atMs,
-        starts.providerRequestId ?? null,
-        turn,
-        starts.step,
-        starts.attempt,
-      );
-    }
+    if (starts !== undefined) startAttempt(db, starts);
     if (status !== undefined) db.run('UPDATE turns SET status = ? WHERE id = ?', status, turn);
     return true;
   });
@@ -123,7 +61,7 @@ export function seal(db: Database, seal: Seal): boolean {
       turn,
     );
     if (seal.attempt !== undefined) endAttempt(db, seal.attempt, seal.attempt.end);
-    db.run(`UPDATE attempts SET ended_at = ?, outcome = 'lost' WHERE turn = ? AND ended_at IS NULL`, seal.atMs, turn);
+    loseOpenAttempts(db, turn, seal.atMs);
     return true;
   });
 }
@@ -180,8 +118,4 @@ function writeRows(db: Database, turn: string, epoch: number, rows: readonly Jou
 
 function raiseEpoch(db: Database, turn: string): number {
   return Number(db.one('UPDATE journal_head SET epoch = epoch + 1 WHERE turn = ? RETURNING epoch', turn)?.['epoch']);
-}
-
-function present(key: string, value: Row[string] | undefined): Record<string, unknown> {
-  return value === null || value === undefined ? {} : { [key]: value };
 }

@@ -5,7 +5,7 @@ import type { JournalSource } from '../live/source.ts';
 import type { Append, Seal } from '../ports/journal.ts';
 import type { Store } from '../ports/store.ts';
 import { insertTurn } from './admission.ts';
-import { dataVersionSignal } from './data-version.ts';
+import * as attempts from './attempts.ts';
 import { Database } from './database.ts';
 import * as items from './items.ts';
 import * as journal from './journal.ts';
@@ -21,7 +21,7 @@ export function openSqliteStore(path: string): Store {
     readHead: async (turn) => journal.readHead(db, turn),
     readRows: async (turn, after, limits) => journal.readRows(db, turn, after, limits),
   };
-  const broker = new JournalBroker(source, dataVersionSignal(db));
+  const broker = new JournalBroker(source, db);
 
   /** Those who follow in this process have the rows at once. */
   function announced({ turn, rows }: Append | Seal, isWritten: boolean, isSealed: boolean): boolean {
@@ -34,10 +34,10 @@ export function openSqliteStore(path: string): Store {
     fence: async (turn) => journal.fence(db, turn),
     endAttempt: async (attempt, end) => {
       db.commit('quick', () => {
-        journal.endAttempt(db, attempt, end);
+        attempts.endAttempt(db, attempt, end);
       });
     },
-    readAttempts: async (turn) => journal.readAttempts(db, turn),
+    readAttempts: async (turn) => attempts.readAttempts(db, turn),
     append: async (append) => announced(append, journal.append(db, append), false),
     seal: async (seal) => announced(seal, journal.seal(db, seal), true),
     readJournal: async (turn, { after = -1, limit = -1 } = {}) => journal.readJournal(db, turn, after, limit),
