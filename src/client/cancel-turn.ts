@@ -10,7 +10,6 @@ import type { Store } from '../store/ports/store.ts';
 import { retryWhileBusy } from '../store/retry-while-busy.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { turnIdPattern } from './ids.ts';
-import { untilSettled } from './until-settled.ts';
 
 export type CancelResult =
   | { readonly type: 'cancelled'; readonly response: ResponseObject }
@@ -58,6 +57,6 @@ export class TurnCanceller {
     });
     const grace = AbortSignal.any([AbortSignal.timeout(partialGraceMs), unreachable.signal]);
     // A turn that is deleted meanwhile has nothing left to wait for.
-    await untilSettled(this.#store, turn.id, grace).catch(() => undefined);
+    await this.#store.untilSealed(turn.id, grace).catch(() => undefined);
   }
 }

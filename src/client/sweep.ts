@@ -97,7 +97,7 @@ export function startSweep({ store, dispatcher, retentionDays, cancel, onError }
 
   async function purge(): Promise<void> {
     const now = Date.now();
-    const cut = { deliveredBeforeMs: now - purgeDeliveredAfterMs, settledBeforeMs: now - purgeAfterMs };
+    const cut = { acknowledgedBeforeMs: now - purgeDeliveredAfterMs, settledBeforeMs: now - purgeAfterMs };
     await untilNone(() => store.purgeUnstored(cut));
   }
 

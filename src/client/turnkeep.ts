@@ -16,7 +16,6 @@ import { newId } from './ids.ts';
 import { Sessions } from './sessions.ts';
 import { hashOf, outputsWithoutCall, type Submission, type SubmitResult, resolveReferences } from './submission.ts';
 import { startTitles } from './titles.ts';
-import { untilSettled } from './until-settled.ts';
 
 /** How long a submit waits for Temporal to confirm the turn; after that the sweep dispatches it: the row is the promise. */
 const dispatchConfirmationMs = 5_000;
@@ -117,7 +116,9 @@ export class Turnkeep {
 
   /** Resolves with the settled turn, or with undefined once `signal` aborts. Disconnecting never cancels. */
   async settled(id: string, signal: AbortSignal): Promise<TurnRow | undefined> {
-    return untilSettled(this.#store, id, signal);
+    await this.#store.untilSealed(id, signal);
+    const turn = await this.#store.readTurn(id);
+    return turn !== undefined && isSettled(turn.status) ? turn : undefined;
   }
 
   /** Stops a turn; what was shown stays. Answered within 2 s, even if its worker is dead. One that comes before its turn is remembered. */

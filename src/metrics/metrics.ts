@@ -5,7 +5,11 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { EndedRequest } from '../http/ended-request.ts';
 import type { AttemptEnd } from '../domain/attempt.ts';
-import type { JournalFollower, Seal, Store } from '../store/ports/store.ts';
+import type { JournalFollower, JournalStore, Seal } from '../store/ports/journal.ts';
+import type { TurnStore } from '../store/ports/turns.ts';
+
+/** What the gauges read, when somebody asks for the metrics. */
+type GaugedStore = Pick<TurnStore, 'counts'> & Pick<JournalStore, 'readHead'>;
 
 /** Somebody who follows a turn in this process. */
 export interface Viewer {
@@ -14,10 +18,10 @@ export interface Viewer {
 }
 
 const secondsToFirstToken = [0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300];
-/** Up to the longest stream: how long an answer took says when it ended, not when it began. */
+/** Up to the longest stream: a request is measured to the end of its answer. */
 const secondsOfRequests = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3_600];
 
-/** Where nobody asks for the metrics, those who have left are forgotten all the same. */
+/** After so many viewers those who have left are forgotten, also where nobody asks for the metrics. */
 const forgetEvery = 1_000;
 
 export class Metrics {
@@ -32,7 +36,7 @@ export class Metrics {
   readonly #waiting: Gauge;
   readonly #viewers: Gauge;
   readonly #lag: Gauge;
-  #store: Pick<Store, 'counts' | 'newestSeq'> | undefined;
+  #store: GaugedStore | undefined;
 
   constructor() {
     const registers = [this.#registry];
@@ -71,8 +75,7 @@ export class Metrics {
     this.#lag = gauge('turnkeep_journal_lag_events', 'Events that the slowest viewer of this process is behind.');
   }
 
-  /** Where the gauges look when somebody asks. */
-  attach(store: Pick<Store, 'counts' | 'newestSeq'>): void {
+  attach(store: GaugedStore): void {
     this.#store = store;
   }
 
@@ -98,8 +101,8 @@ export class Metrics {
 
   readonly contentType = Registry.PROMETHEUS_CONTENT_TYPE;
 
-  /** Looked at when it is asked for alone: a viewer's every event must not pay for it. */
-  follows(viewer: Viewer): void {
+  /** How far it has got is read when somebody asks for the metrics: a viewer's events must not pay for it. */
+  viewerJoined(viewer: Viewer): void {
     this.#following.add(viewer);
     if (this.#following.size % forgetEvery === 0) this.#forgetEnded();
   }
@@ -123,9 +126,9 @@ export class Metrics {
     const newest = new Map<string, number>();
     let lag = 0;
     for (const { turn, rows } of this.#following) {
-      const seq = newest.get(turn) ?? (await this.#store?.newestSeq(turn)) ?? -1;
-      newest.set(turn, seq);
-      lag = Math.max(lag, seq - rows.taken);
+      const last = newest.get(turn) ?? (await this.#store?.readHead(turn))?.last ?? -1;
+      newest.set(turn, last);
+      lag = Math.max(lag, last - rows.taken);
     }
     return lag;
   }

@@ -1,10 +1,11 @@
 /**
- * A store that tells what passes through it: the metrics and the log learn of turns here, and the code that runs
- * them knows of neither. It changes nothing and waits for nothing: a call costs what it cost before.
+ * A store that reports what passes through it to the metrics and the log, so that the code that runs turns knows of
+ * neither. It changes no result, and no call waits for what is reported.
  */
 import type { AttemptKey, AttemptRow } from '../domain/attempt.ts';
 import type { TurnRow } from '../domain/turn.ts';
-import type { Append, Claim, ClaimRequest, JournalFollower, Seal, Store } from '../store/ports/store.ts';
+import type { Append, Claim, ClaimRequest, JournalFollower, Seal } from '../store/ports/journal.ts';
+import type { Store } from '../store/ports/store.ts';
 import type { Metrics } from './metrics.ts';
 
 /** The end of a turn, for the log: ids and facts, never content (T11). */
@@ -22,7 +23,7 @@ export interface EndedTurn {
 
 export interface Observers {
   readonly metrics: Metrics;
-  /** Told of each turn that this process gave its end. */
+  /** Called for each turn that this process gave its end. */
   readonly onTurnEnd: (turn: EndedTurn) => void;
 }
 
@@ -56,7 +57,7 @@ export function observed(store: Store, { metrics, onTurnEnd }: Observers): Store
     for (const _ of (await store.readAttempts(turn)).filter(isLost)) metrics.attemptEnded({ outcome: 'lost' });
   }
 
-  async function tellEnd({ turn, settled, atMs }: Seal): Promise<void> {
+  async function reportEnd({ turn, settled, atMs }: Seal): Promise<void> {
     const known = claimed.get(turn) ?? (await store.readTurn(turn));
     forget(turn);
     if (known === undefined) return;
@@ -75,7 +76,7 @@ export function observed(store: Store, { metrics, onTurnEnd }: Observers): Store
       const claim = await store.claim(request);
       if (claim.type === 'granted') remember(request, claim.turn);
       const isAgain = claim.type === 'exhausted' || (claim.type === 'granted' && claim.attempt > 1);
-      if (isAgain) aside(countLost(request.turn, request.atMs));
+      if (isAgain) inBackground(countLost(request.turn, request.atMs));
       return claim;
     },
 
@@ -92,16 +93,15 @@ export function observed(store: Store, { metrics, onTurnEnd }: Observers): Store
       const isSealed = await store.seal(seal);
       if (!isSealed) return false;
       metrics.turnEnded(seal.settled);
-      if (seal.attempt === undefined) aside(countLost(seal.turn, seal.atMs));
+      if (seal.attempt === undefined) inBackground(countLost(seal.turn, seal.atMs));
       else metrics.attemptEnded(seal.attempt.end);
-      aside(tellEnd(seal));
+      inBackground(reportEnd(seal));
       return true;
     },
 
     follow(turn, after, signal): JournalFollower {
       const rows = store.follow(turn, after, signal);
-      // Who waits for the end alone sees nothing of it.
-      if (after !== Number.MAX_SAFE_INTEGER) metrics.follows({ turn, rows });
+      metrics.viewerJoined({ turn, rows });
       return rows;
     },
   } satisfies Partial<Store>;
@@ -116,15 +116,10 @@ export function observed(store: Store, { metrics, onTurnEnd }: Observers): Store
     return isWritten;
   }
 
-  return new Proxy(store, {
-    get(target, name) {
-      const value: unknown = Reflect.get(name in observing ? observing : target, name);
-      return typeof value === 'function' ? value.bind(target) : value;
-    },
-  });
+  return { ...store, ...observing };
 }
 
 /** A number or a line that is missed while the database is busy or closed is no reason for anything to fail. */
-function aside(work: Promise<void>): void {
+function inBackground(work: Promise<void>): void {
   work.catch(() => undefined);
 }

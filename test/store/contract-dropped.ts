@@ -56,13 +56,13 @@ export function droppedContract(contract: Contract): void {
     assert.equal((await store.findTurn('default', 'resp_a'))?.id, 'resp_a');
     await settleTurn(store, 'resp_a', { status: 'cancelled' }, 2_000);
     assert.equal(await store.findTurn('default', 'resp_a'), undefined);
-    assert.equal(await store.purgeUnstored({ deliveredBeforeMs: 9_000, settledBeforeMs: 1_000 }), 0, 'no client has its end yet');
+    assert.equal(await store.purgeUnstored({ acknowledgedBeforeMs: 9_000, settledBeforeMs: 1_000 }), 0, 'no client has its end yet');
     await store.acknowledge('resp_a');
-    assert.equal(await store.purgeUnstored({ deliveredBeforeMs: 9_000, settledBeforeMs: 1_000 }), 1);
+    assert.equal(await store.purgeUnstored({ acknowledgedBeforeMs: 9_000, settledBeforeMs: 1_000 }), 1);
     assert.deepEqual([await store.readTurn('resp_a'), await store.readJournal('resp_a')], [undefined, []]);
     await store.requestCancel('default', 'resp_c', 2_000);
     await ended(store, 'resp_b', 2_000, { settings });
-    assert.equal(await store.purgeUnstored({ deliveredBeforeMs: 1_000, settledBeforeMs: 9_000 }), 1);
+    assert.equal(await store.purgeUnstored({ acknowledgedBeforeMs: 1_000, settledBeforeMs: 9_000 }), 1);
     assert.equal((await inserted(store, newTurn('resp_c', { createdAtMs: 2_001 }))).cancelRequestedAtMs, null, 'no turn came in time');
   });
 
@@ -77,7 +77,7 @@ export function droppedContract(contract: Contract): void {
     assert.equal((await store.findTurn('default', 'resp_b'))?.erasedBy, null);
     assert.equal((await store.readJournal('resp_b')).length > 0, true);
     await expireAll(store, 6_000);
-    assert.equal(await store.findTurn('default', 'resp_a'), undefined, 'the stone goes after as long again');
+    assert.equal(await store.findTurn('default', 'resp_a'), undefined, 'the stub goes after as long again');
   });
 
   contract('the past of what is kept is kept: only the journals of an old turn go while its session lives', async (store) => {

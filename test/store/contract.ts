@@ -44,6 +44,11 @@ async function claimed(store: Store, turn: string): Promise<Claim & { type: 'gra
   return claim;
 }
 
+/** When each request of the turn was first answered with something to show. */
+async function startsOf(store: Store, turn: string): Promise<(number | undefined)[]> {
+  return (await store.readAttempts(turn)).map(({ firstEventAtMs }) => firstEventAtMs);
+}
+
 function row(seq: number, text = 'x'): JournalRow {
   return {
     seq,
@@ -92,7 +97,7 @@ export function journalContract(contract: Contract): void {
     const starts = { turn: 'resp_a', step: 1, attempt, atMs: 3_000 };
     assert.equal(await store.append({ turn: 'resp_a', epoch, rows: [row(2)], starts }), true);
     const other = database.open();
-    assert.equal(await other.hasStarted('resp_a', 1), true);
+    assert.deepEqual(await startsOf(other, 'resp_a'), [3_000]);
     assert.deepEqual(await other.claim({ ...run, turn: 'resp_a', atMs: 4_000 }), { type: 'started' });
   });
 
@@ -120,7 +125,7 @@ export function journalContract(contract: Contract): void {
     const heir = await claimed(other, 'resp_a');
     const starts = { turn: 'resp_a', step: 1, attempt: zombie.attempt, atMs: 3_000 };
     assert.equal(await store.append({ turn: 'resp_a', epoch: zombie.epoch, rows: [row(2, 'zombie')], starts }), false);
-    assert.equal(await store.hasStarted('resp_a', 1), false);
+    assert.deepEqual(await startsOf(store, 'resp_a'), [undefined, undefined]);
     assert.equal(await other.append({ turn: 'resp_a', epoch: heir.epoch, rows: [row(2, 'heir')] }), true);
     assert.deepEqual(
       (await store.readJournal('resp_a', { after: 1 })).map((seen) => seen.data),
@@ -221,12 +226,12 @@ export function journalContract(contract: Contract): void {
     assert.deepEqual(await store.counts(), { running: 1, waiting: 0 });
   });
 
-  contract('the newest event of a turn is known by its number', async (store) => {
-    assert.equal(await store.newestSeq('resp_a'), undefined);
+  contract('the head of a journal says who may write, and the number of the last row', async (store) => {
+    assert.equal(await store.readHead('resp_a'), undefined);
     await store.insertTurn(newTurn('resp_a'));
-    assert.equal(await store.newestSeq('resp_a'), 1);
+    assert.deepEqual(await store.readHead('resp_a'), { epoch: 0, last: 1, isSealed: false });
     const { epoch } = await claimed(store, 'resp_a');
     await store.append({ turn: 'resp_a', epoch, rows: [row(2), row(3)] });
-    assert.equal(await store.newestSeq('resp_a'), 3);
+    assert.deepEqual(await store.readHead('resp_a'), { epoch: 1, last: 3, isSealed: false });
   });
 }

@@ -32,10 +32,10 @@ test('T1 · an answer that is cut off on its way is not delivered: the resend jo
   answer.on('error', () => undefined).destroy();
   await isCut;
   const db = new DatabaseSync(world.config.databaseUrl.slice('sqlite:'.length), { readOnly: true });
-  const row = db.prepare('SELECT delivered FROM turns WHERE id = ?');
-  assert.equal(row.get('resp_a')?.['delivered'], 0);
+  const row = db.prepare('SELECT acknowledged FROM turns WHERE id = ?');
+  assert.equal(row.get('resp_a')?.['acknowledged'], 0);
 
   assert.equal((await world.call('GET', '/v1/responses/resp_a')).status, 200);
-  while (row.get('resp_a')?.['delivered'] !== 1) await nextTurnOfTheLoop();
+  while (row.get('resp_a')?.['acknowledged'] !== 1) await nextTurnOfTheLoop();
   db.close();
 });

@@ -18,7 +18,7 @@ function filesWith(world: World, word: string): string[] {
 
 async function purge(world: World): Promise<void> {
   const later = Date.now() + 1_000;
-  while ((await world.store.purgeUnstored({ deliveredBeforeMs: later, settledBeforeMs: 0 })) > 0);
+  while ((await world.store.purgeUnstored({ acknowledgedBeforeMs: later, settledBeforeMs: 0 })) > 0);
 }
 
 story('a turn that is not to be stored streams, can be read while it runs, and is gone from every file after', async (world) => {
@@ -68,7 +68,7 @@ story('the only viewer of a turn that is not to be stored is cut off: its own re
   world.model.release('go');
   await world.history(gone.id);
   const now = Date.now() + 1_000;
-  assert.equal(await world.store.purgeUnstored({ deliveredBeforeMs: now, settledBeforeMs: 0 }), 0, 'nobody has its end');
+  assert.equal(await world.store.purgeUnstored({ acknowledgedBeforeMs: now, settledBeforeMs: 0 }), 0, 'nobody has its end');
   const again = await post(world.url, body, { 'x-stainless-retry-count': '1' });
   assert.deepEqual([again.json?.['id'], again.json?.['status']], [gone.id, 'completed']);
   assert.equal(world.model.requests.length, 1);

@@ -1,125 +1,117 @@
 /**
  * The turns that somebody in this process follows. What this process writes is handed on at once; what another has
- * written is found within `pollMs`, and read once a turn, however many follow it. Nobody is polled for while nobody
- * follows, and a poll is one PRAGMA (2.7 us).
+ * written is looked for when the signal says so, and read once a turn, however many follow it. While nobody follows,
+ * nothing is watched.
  */
 import type { JournalRow } from '../../domain/response-event.ts';
-import { JournalGoneError, StoreBusyError } from '../ports/store.ts';
-import type { Database } from '../sqlite/database.ts';
-import { JournalChannel, type Follower, type ChannelHead } from './channel.ts';
-import { followBatchRows, readBatch } from '../sqlite/journal-batch.ts';
+import { type Follower, JournalChannel } from './channel.ts';
+import type { ChangeSignal, JournalSource } from './source.ts';
 
-const pollMs = 5;
 /** Not all that this process does to a journal is announced (such as dropping it): every so often it is looked at anyway. */
 const unannouncedMs = 1_000;
-const pollsUntilUnannounced = unannouncedMs / pollMs;
 
 export class JournalBroker {
-  readonly #db: Database;
-  readonly #feeds = new Map<string, JournalChannel>();
-  #timer: NodeJS.Timeout | undefined;
-  #seenVersion = Number.NaN;
-  #polls = 0;
+  readonly #source: JournalSource;
+  readonly #signal: ChangeSignal;
+  readonly #channels = new Map<string, JournalChannel>();
+  #stopWatching: (() => void) | undefined;
 
-  constructor(db: Database) {
-    this.#db = db;
+  constructor(source: JournalSource, signal: ChangeSignal) {
+    this.#source = source;
+    this.#signal = signal;
   }
 
-  /** Until `leave`. Throws `JournalGoneError` when there is no such journal. */
+  /** Until `leave`. The follower is woken once there is something to know, never before this returns. */
   join(turn: string, follower: Follower): JournalChannel {
-    let feed = this.#feeds.get(turn);
-    if (feed === undefined) {
-      feed = new JournalChannel(turn, this.#readHead(turn));
-      this.#feeds.set(turn, feed);
-      this.#startPolling();
+    let channel = this.#channels.get(turn);
+    if (channel === undefined || channel.failure !== undefined) {
+      channel = new JournalChannel(turn, this.#source);
+      this.#channels.set(turn, channel);
+      // Before the first look at it: what is written in between is signalled.
+      this.#watch();
+      channel.add(follower);
+      channel.refresh();
+    } else {
+      channel.add(follower);
     }
-    feed.followers.add(follower);
-    return feed;
+    return channel;
   }
 
-  leave(feed: JournalChannel, follower: Follower): void {
-    feed.followers.delete(follower);
-    if (feed.followers.size === 0) this.#drop(feed);
+  leave(channel: JournalChannel, follower: Follower): void {
+    channel.delete(follower);
+    if (channel.isEmpty && this.#channels.get(channel.turn) === channel) this.#channels.delete(channel.turn);
+    if (this.#channels.size === 0) this.#unwatch();
   }
 
-  /** This process has written to the turn. Never throws: what is written is written. */
+  /** See `JournalStore.untilSealed`. */
+  async untilSealed(turn: string, signal: AbortSignal): Promise<boolean> {
+    if (signal.aborted) return false;
+    const { promise, resolve, reject } = Promise.withResolvers<boolean>();
+    const waiter: Follower = {
+      wantsRows: false,
+      wake() {
+        if (channel.isSealed) resolve(true);
+        else if (channel.failure !== undefined) reject(channel.failure);
+      },
+    };
+    const onAbort = (): void => {
+      resolve(false);
+    };
+    signal.addEventListener('abort', onAbort, { once: true });
+    const channel = this.join(turn, waiter);
+    waiter.wake();
+    try {
+      return await promise;
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+      this.leave(channel, waiter);
+    }
+  }
+
+  /** This process has committed these rows. Never throws: what is written is written. */
   announce(turn: string, rows: readonly JournalRow[], isSealed: boolean): void {
-    const feed = this.#feeds.get(turn);
+    const channel = this.#channels.get(turn);
     // Another process wrote before us, and has not been seen yet.
-    if (feed?.push(rows, isSealed) === false) this.#attempt(() => this.#refresh(feed));
+    if (channel?.push(rows, isSealed) === false) channel.refresh();
   }
 
   close(): void {
-    for (const feed of this.#feeds.values()) this.#fail(feed, new Error('the store was closed'));
-    clearInterval(this.#timer);
-    this.#timer = undefined;
+    this.#failAll(new Error('the store was closed'));
   }
 
-  #startPolling(): void {
-    if (this.#timer !== undefined) return;
-    // Whatever was written between a follower's own look and now must count as new.
-    this.#seenVersion = Number.NaN;
-    this.#timer = setInterval(() => {
-      if (this.#feeds.size > 0) {
-        this.#attempt(() => {
-          this.#poll();
-        });
-      } else {
-        clearInterval(this.#timer);
-        this.#timer = undefined;
-      }
-    }, pollMs);
-    this.#timer.unref();
+  #watch(): void {
+    if (this.#stopWatching !== undefined) return;
+    const stop = this.#signal.watch({
+      onChange: (turn) => {
+        if (turn === undefined) this.#refreshAll();
+        else this.#channels.get(turn)?.refresh();
+      },
+      onFailure: (error) => {
+        this.#failAll(error);
+      },
+    });
+    const look = setInterval(() => {
+      this.#refreshAll();
+    }, unannouncedMs).unref();
+    this.#stopWatching = () => {
+      stop();
+      clearInterval(look);
+    };
   }
 
-  #poll(): void {
-    this.#polls = (this.#polls + 1) % pollsUntilUnannounced;
-    const version = this.#db.foreignVersion();
-    if (version === this.#seenVersion && this.#polls > 0) return;
-    for (const feed of this.#feeds.values()) this.#refresh(feed);
-    this.#seenVersion = version;
+  #unwatch(): void {
+    this.#stopWatching?.();
+    this.#stopWatching = undefined;
   }
 
-  /** Hands on what the database has of a turn and the feed has not. */
-  #refresh(feed: JournalChannel): void {
-    if (feed.isSealed) return;
-    const { turn, last } = feed;
-    const head = this.#readHead(turn);
-    if (head === undefined) {
-      this.#fail(feed, new JournalGoneError(turn));
-    } else if (head.last === last) {
-      if (head.isSealed) feed.push([], true);
-    } else {
-      const rows = head.last - last > followBatchRows ? [] : readBatch(this.#db, turn, last);
-      // Too much for one batch, or rows are missing: each reads at its own pace, and meets the trouble itself.
-      const isWhole = (rows.at(-1)?.seq ?? last) >= head.last;
-      if (!isWhole || !feed.push(rows, head.isSealed)) feed.skip(head);
-    }
+  #refreshAll(): void {
+    for (const channel of this.#channels.values()) channel.refresh();
   }
 
-  #attempt(work: () => void): void {
-    try {
-      work();
-    } catch (error) {
-      this.#seenVersion = Number.NaN;
-      if (error instanceof StoreBusyError) return;
-      // No use in looking again: those who wait are told.
-      const failure = error instanceof Error ? error : new Error('the database cannot be read', { cause: error });
-      for (const feed of this.#feeds.values()) this.#fail(feed, failure);
-    }
-  }
-
-  #fail(feed: JournalChannel, error: Error): void {
-    this.#drop(feed);
-    feed.fail(error);
-  }
-
-  #drop(feed: JournalChannel): void {
-    if (this.#feeds.get(feed.turn) === feed) this.#feeds.delete(feed.turn);
-  }
-
-  #readHead(turn: string): ChannelHead | undefined {
-    const row = this.#db.one('SELECT next_seq, sealed FROM journal_head WHERE turn = ?', turn);
-    return row === undefined ? undefined : { last: Number(row['next_seq']) - 1, isSealed: row['sealed'] === 1 };
+  #failAll(error: unknown): void {
+    const channels = [...this.#channels.values()];
+    this.#channels.clear();
+    this.#unwatch();
+    for (const channel of channels) channel.fail(error);
   }
 }

@@ -1,45 +1,46 @@
 /**
- * What one process knows of the newest of one turn's journal, and who follows it: rows are read (or written) once
- * and handed to all who have come that far. Whoever is further behind reads for itself, at its own pace (T12).
+ * The newest of one turn's journal, as one process knows it, and who follows it here. Rows are written or read once and
+ * handed to all who have come that far; whoever is further behind reads for itself, at its own pace (T12).
  */
 import type { JournalRow } from '../../domain/response-event.ts';
-import { JournalGoneError } from '../ports/store.ts';
+import { JournalGoneError, type JournalHead } from '../ports/journal.ts';
+import { StoreBusyError } from '../ports/store.ts';
+import type { BatchLimits, JournalSource } from './source.ts';
 
 /** Batches kept for those whose socket was busy for a moment: from memory, not from the database. */
 const keptBatches = 16;
 
-export interface ChannelHead {
-  /** The last row's number; -1 without any. */
-  readonly last: number;
-  readonly isSealed: boolean;
-}
+const batchLimits: BatchLimits = { rows: 256, chars: 65_536 };
 
-/**
- * **Contract.** `wake` is called whenever the feed has changed, also in the midst of somebody's write: it must not
- * throw, and not call the feed's owner back.
- */
+const busyRetryMs = 5;
+
+/** **Contract.** `wake` is called whenever the channel has changed, also in the midst of somebody's write. It must not throw. */
 export interface Follower {
+  /** false: it waits for the end alone, and no row wakes it. */
+  readonly wantsRows: boolean;
   wake(): void;
 }
 
 export class JournalChannel {
-  readonly followers = new Set<Follower>();
   readonly turn: string;
-  #last: number;
-  #isSealed: boolean;
+  readonly #source: JournalSource;
+  readonly #readers = new Set<Follower>();
+  readonly #endWaiters = new Set<Follower>();
+  #last: number | undefined;
+  #isSealed = false;
   #failure: Error | undefined;
   /** Of the newest batches those that were in memory anyway. */
   readonly #newest: (readonly JournalRow[])[] = [];
+  #isRefreshing = false;
+  #isStale = false;
 
-  /** Throws `JournalGoneError` without a head. */
-  constructor(turn: string, head: ChannelHead | undefined) {
-    if (head === undefined) throw new JournalGoneError(turn);
+  constructor(turn: string, source: JournalSource) {
     this.turn = turn;
-    this.#last = head.last;
-    this.#isSealed = head.isSealed;
+    this.#source = source;
   }
 
-  get last(): number {
+  /** The number of the last row that is known of; undefined until the journal has been looked at. */
+  get last(): number | undefined {
     return this.#last;
   }
 
@@ -48,42 +49,105 @@ export class JournalChannel {
     return this.#isSealed;
   }
 
+  /** Why nothing more will be known, unless it is sealed. */
   get failure(): Error | undefined {
     return this.#failure;
   }
 
-  /** The same array for all who ask for it: what is made of it once serves them all. */
-  after(seq: number): readonly JournalRow[] | undefined {
+  get isEmpty(): boolean {
+    return this.#readers.size + this.#endWaiters.size === 0;
+  }
+
+  add(follower: Follower): void {
+    (follower.wantsRows ? this.#readers : this.#endWaiters).add(follower);
+  }
+
+  delete(follower: Follower): void {
+    (follower.wantsRows ? this.#readers : this.#endWaiters).delete(follower);
+  }
+
+  /** From memory, if it is there. The same array for all who ask for it: what is made of it once serves them all. */
+  batchAfter(seq: number): readonly JournalRow[] | undefined {
     return this.#newest.findLast((batch) => batch[0]?.seq === seq + 1);
   }
 
-  /** `rows` are committed. False, and nothing changed, when others have come before them that this process has not seen. */
+  /** From the database, for one who is too far behind. Rejects with `JournalGoneError` when these rows are missing. */
+  async readAfter(seq: number): Promise<readonly JournalRow[]> {
+    const rows = await this.#source.readRows(this.turn, seq, batchLimits);
+    if (rows[0]?.seq !== seq + 1) throw new JournalGoneError(this.turn);
+    return rows;
+  }
+
+  /**
+   * These rows are committed. Handed on at once, without a read; false, and nothing changed, when there are rows before
+   * them that are not known here: then it takes a `refresh`.
+   */
   push(rows: readonly JournalRow[], isSealed: boolean): boolean {
-    const [first] = rows;
-    if (first !== undefined && first.seq !== this.#last + 1) return false;
+    if (this.#last === undefined || rows[0]?.seq !== this.#last + 1) return false;
+    this.#last += rows.length;
     this.#isSealed ||= isSealed;
-    if (first !== undefined) {
-      this.#last += rows.length;
-      this.#newest.push(rows);
-      if (this.#newest.length > keptBatches) this.#newest.shift();
-    }
-    this.#wakeAll();
+    this.#newest.push(rows);
+    if (this.#newest.length > keptBatches) this.#newest.shift();
+    this.#wake();
     return true;
   }
 
-  /** The journal has come further than can be handed on from memory. */
-  skip(head: ChannelHead): void {
-    this.#last = head.last;
-    this.#isSealed = head.isSealed;
-    this.#wakeAll();
+  /**
+   * Looks at the database for what is not known here. One look at a time: whatever calls for another meanwhile has it
+   * follow, so that nothing is handed on twice or out of order, however long reads take.
+   */
+  refresh(): void {
+    this.#isStale = true;
+    if (!this.#isRefreshing) void this.#refreshWhileStale();
   }
 
-  fail(error: Error): void {
-    this.#failure = error;
-    this.#wakeAll();
+  /** Rejects those who wait for more. Nothing is looked for any more. */
+  fail(error: unknown): void {
+    this.#failure ??= error instanceof Error ? error : new Error('the journal cannot be read', { cause: error });
+    this.#wake();
   }
 
-  #wakeAll(): void {
-    for (const follower of this.followers) follower.wake();
+  async #refreshWhileStale(): Promise<void> {
+    this.#isRefreshing = true;
+    try {
+      while (this.#isStale && !this.#isDone) {
+        this.#isStale = false;
+        await this.#look();
+      }
+    } catch (error) {
+      if (error instanceof StoreBusyError) setTimeout(() => this.refresh(), busyRetryMs).unref();
+      else this.fail(error);
+    } finally {
+      this.#isRefreshing = false;
+    }
+  }
+
+  get #isDone(): boolean {
+    return this.#isSealed || this.#failure !== undefined || this.isEmpty;
+  }
+
+  async #look(): Promise<void> {
+    const head = await this.#source.readHead(this.turn);
+    if (head === undefined) throw new JournalGoneError(this.turn);
+    const last = this.#last ?? head.last;
+    // Too much for one batch, or nobody here to read it: each reads for itself.
+    const isRead = head.last > last && head.last - last <= batchLimits.rows && this.#readers.size > 0;
+    const rows = isRead ? await this.#source.readRows(this.turn, last, batchLimits) : [];
+    const isWhole = (rows.at(-1)?.seq ?? -1) >= head.last;
+    // Not handed on when some of them were pushed meanwhile.
+    if (!isWhole || !this.push(rows, head.isSealed)) this.#moveTo(head);
+  }
+
+  /** The journal has come at least this far; what is not in memory is read by those who need it. */
+  #moveTo({ last, isSealed }: JournalHead): void {
+    const hasMoved = this.#last === undefined || last > this.#last || isSealed;
+    this.#last = Math.max(this.#last ?? last, last);
+    this.#isSealed ||= isSealed;
+    if (hasMoved) this.#wake();
+  }
+
+  #wake(): void {
+    for (const reader of this.#readers) reader.wake();
+    if (this.#isSealed || this.#failure !== undefined) for (const waiter of this.#endWaiters) waiter.wake();
   }
 }

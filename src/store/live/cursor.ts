@@ -1,32 +1,33 @@
-/** One who follows a turn: a cursor, and nothing more. It pulls; while it does not, nothing is kept for it (T12). */
+/** One who follows a turn: a position in its journal, and nothing more. It pulls; while it does not, nothing is kept for it (T12). */
 import type { JournalRow } from '../../domain/response-event.ts';
-import { type JournalFollower, JournalGoneError } from '../ports/store.ts';
-import type { Database } from '../sqlite/database.ts';
-import type { JournalChannel, Follower } from './channel.ts';
-import { readBatch } from '../sqlite/journal-batch.ts';
+import type { JournalFollower } from '../ports/journal.ts';
 import type { JournalBroker } from './broker.ts';
+import type { Follower, JournalChannel } from './channel.ts';
 
 type Step = IteratorResult<readonly JournalRow[], undefined>;
 
 const end: Step = { done: true, value: undefined };
 
-/** See `Store.follow`. By hand, not a generator: a wake is one promise, whatever the number of those who follow. */
+/**
+ * See `JournalStore.follow`. By hand, not a generator: with a thousand viewers each promise more is felt, and a row that
+ * is handed on from memory costs each of them one.
+ */
 export class JournalCursor implements AsyncIterableIterator<readonly JournalRow[], undefined>, JournalFollower, Follower {
-  readonly #db: Database;
-  readonly #tail: JournalBroker;
+  readonly wantsRows = true;
+  readonly #broker: JournalBroker;
   readonly #turn: string;
   readonly #signal: AbortSignal;
-  #cursor: number;
+  #position: number;
   #taken: number;
-  #feed: JournalChannel | undefined;
+  #channel: JournalChannel | undefined;
   #hasEnded = false;
+  #isReading = false;
   #waiting: PromiseWithResolvers<Step> | undefined;
 
-  constructor(db: Database, tail: JournalBroker, turn: string, after: number, signal: AbortSignal) {
-    this.#db = db;
-    this.#tail = tail;
+  constructor(broker: JournalBroker, turn: string, after: number, signal: AbortSignal) {
+    this.#broker = broker;
     this.#turn = turn;
-    this.#cursor = after;
+    this.#position = after;
     this.#taken = after;
     this.#signal = signal;
   }
@@ -43,9 +44,9 @@ export class JournalCursor implements AsyncIterableIterator<readonly JournalRow[
     return this;
   }
 
-  /** One at a time, as `for await` calls it. Not `async`: with a thousand viewers each promise more is felt. */
+  /** One at a time, as `for await` calls it. */
   next(): Promise<Step> {
-    this.#taken = this.#cursor;
+    this.#taken = this.#position;
     if (this.#waiting !== undefined) return Promise.reject(new Error('next() was called before the one before it was answered'));
     try {
       const step = this.#step();
@@ -63,16 +64,12 @@ export class JournalCursor implements AsyncIterableIterator<readonly JournalRow[
   }
 
   wake(): void {
-    const waiting = this.#waiting;
-    if (waiting === undefined) return;
+    if (this.#waiting === undefined) return;
     try {
       const step = this.#step();
-      if (step === undefined) return;
-      this.#waiting = undefined;
-      waiting.resolve(step);
+      if (step !== undefined) this.#settle().resolve(step);
     } catch (error) {
-      this.#waiting = undefined;
-      waiting.reject(error);
+      this.#settle().reject(error);
     }
   }
 
@@ -80,7 +77,7 @@ export class JournalCursor implements AsyncIterableIterator<readonly JournalRow[
   #step(): Step | undefined {
     if (this.#hasEnded) return end;
     try {
-      const step = this.#signal.aborted ? end : this.#take(this.#feed ?? this.#join());
+      const step = this.#signal.aborted ? end : this.#take(this.#channel ?? this.#join());
       if (step?.done === true) this.#leave();
       return step;
     } catch (error) {
@@ -89,26 +86,53 @@ export class JournalCursor implements AsyncIterableIterator<readonly JournalRow[
     }
   }
 
-  #take(feed: JournalChannel): Step | undefined {
-    if (feed.failure !== undefined && !feed.isSealed) throw feed.failure;
-    if (this.#cursor >= feed.last) return feed.isSealed ? end : undefined;
-    const value = feed.after(this.#cursor) ?? readBatch(this.#db, this.#turn, this.#cursor);
-    const newest = value.at(-1);
-    if (newest === undefined || value[0]?.seq !== this.#cursor + 1) throw new JournalGoneError(this.#turn);
-    this.#cursor = newest.seq;
-    return { done: false, value };
+  #take(channel: JournalChannel): Step | undefined {
+    if (channel.failure !== undefined && !channel.isSealed) throw channel.failure;
+    if (this.#isReading || channel.last === undefined) return undefined;
+    if (this.#position >= channel.last) return channel.isSealed ? end : undefined;
+    const rows = channel.batchAfter(this.#position);
+    if (rows !== undefined) return this.#handOut(rows);
+    void this.#read(channel);
+    return undefined;
+  }
+
+  /** Answers whoever waits, unless that was answered meanwhile: the signal aborted, the store was closed. */
+  async #read(channel: JournalChannel): Promise<void> {
+    this.#isReading = true;
+    try {
+      const rows = await channel.readAfter(this.#position);
+      if (!this.#hasEnded) this.#settle().resolve(this.#handOut(rows));
+    } catch (error) {
+      if (this.#hasEnded) return;
+      this.#leave();
+      this.#settle().reject(error);
+    } finally {
+      this.#isReading = false;
+    }
+  }
+
+  #handOut(rows: readonly JournalRow[]): Step {
+    this.#position = rows.at(-1)?.seq ?? this.#position;
+    return { done: false, value: rows };
+  }
+
+  #settle(): PromiseWithResolvers<Step> {
+    const waiting = this.#waiting;
+    if (waiting === undefined) throw new Error('nobody waits for this step');
+    this.#waiting = undefined;
+    return waiting;
   }
 
   #join(): JournalChannel {
-    this.#feed = this.#tail.join(this.#turn, this);
+    this.#channel = this.#broker.join(this.#turn, this);
     this.#signal.addEventListener('abort', this.#onAbort, { once: true });
-    return this.#feed;
+    return this.#channel;
   }
 
   #leave(): void {
     this.#hasEnded = true;
     this.#signal.removeEventListener('abort', this.#onAbort);
-    if (this.#feed !== undefined) this.#tail.leave(this.#feed, this);
+    if (this.#channel !== undefined) this.#broker.leave(this.#channel, this);
   }
 
   readonly #onAbort = (): void => {

@@ -5,12 +5,8 @@
  * from the tip of a branch joins it; one that goes on from elsewhere begins a branch of its own. So a chain of any
  * length is a few stretches `(branch, up to depth)`, and a page of it, or the place of one item, is a look at an index.
  */
-import { setImmediate } from 'node:timers/promises';
-import type { TranscriptTurn } from '../../domain/prompt.ts';
-import type { Item } from '../../domain/item.ts';
-import type { ResponseStatus } from '../../domain/response.ts';
 import type { Database } from './database.ts';
-import { parsed, text, textOrNull } from './rows.ts';
+import { text } from './rows.ts';
 
 export interface Place {
   readonly branch: string;
@@ -30,14 +26,12 @@ export function placeOf(db: Database, turn: string): Place | undefined {
 
 /**
  * Gives a turn its place behind `previous`, which has one.
- * @param isLoose nothing will ever follow: it leaves the tip of the branch to others.
+ * @param isLast nothing will ever follow: it leaves the tip of the branch to others.
  */
-export function place(db: Database, turn: string, previous: Place | undefined, isLoose: boolean): void {
+export function place(db: Database, turn: string, previous: Place | undefined, isLast: boolean): void {
   const depth = previous === undefined ? 0 : previous.depth + 1;
   const isTip =
-    previous !== undefined &&
-    !isLoose &&
-    db.one('SELECT 1 FROM turns WHERE branch = ? AND depth = ?', previous.branch, depth) === undefined;
+    previous !== undefined && !isLast && db.one('SELECT 1 FROM turns WHERE branch = ? AND depth = ?', previous.branch, depth) === undefined;
   if (!isTip) {
     db.run('INSERT INTO branches (id, parent, parent_depth) VALUES (?, ?, ?)', turn, previous?.branch ?? null, previous?.depth ?? null);
   }
@@ -62,40 +56,4 @@ export function stretches(db: Database, leaf: Place): Stretch[] {
 /** Is this place on the chain that ends in `leaf`? */
 export function isOnChain(db: Database, leaf: Place, { branch, depth }: Place): boolean {
   return stretches(db, leaf).some((stretch) => stretch.branch === branch && depth <= stretch.upTo);
-}
-
-const rowsAtOnce = 500;
-
-/** The turns before this one, oldest first, with their items. A long past is read in pieces, so that others run in between. */
-export async function readTranscript(db: Database, turn: string): Promise<TranscriptTurn[]> {
-  const here = placeOf(db, turn);
-  if (here === undefined) return [];
-  const turns: (TranscriptTurn & { readonly items: Item[] })[] = [];
-  for (const { branch, upTo } of stretches(db, here)) {
-    let depth = -1;
-    let position = -1;
-    for (;;) {
-      const rows = db.all(
-        `SELECT depth, position, status, error_code, item FROM turns JOIN items ON items.turn = turns.id
-         WHERE branch = ? AND depth BETWEEN ? AND ? AND (depth, position) > (?, ?) AND turns.id <> ? ORDER BY depth, position LIMIT ${rowsAtOnce}`,
-        branch,
-        depth,
-        upTo,
-        depth,
-        position,
-        turn,
-      );
-      for (const row of rows) {
-        if (row['depth'] !== depth) {
-          depth = Number(row['depth']);
-          turns.push({ status: row['status'] as ResponseStatus, errorCode: textOrNull(row['error_code']), items: [] });
-        }
-        position = Number(row['position']);
-        turns.at(-1)?.items.push(parsed(row['item']));
-      }
-      if (rows.length < rowsAtOnce) break;
-      await setImmediate();
-    }
-  }
-  return turns;
 }

@@ -1,99 +1,43 @@
-/** The fenced journal of a turn: claim, append, seal, and the attempts that are booked along with it (T2, T6, T7). */
-import type { TurnStatus } from '../../domain/turn-state.ts';
+/** The fenced journal of a turn: claim, fence, append, seal, read (T2, T6, T7). */
+import { decideClaim, settledStatusOf } from '../../domain/claim.ts';
 import type { JournalRow, ResponseEvent } from '../../domain/response-event.ts';
-import { isSettled, type Usage } from '../../domain/response.ts';
-import { requestsPerStep } from '../../domain/retry-policy.ts';
-import type { AttemptEnd, AttemptKey, AttemptRow } from '../../domain/attempt.ts';
-import type { Append, Claim, ClaimRequest, Seal } from '../ports/store.ts';
-import type { Database, Row } from './database.ts';
-import { insertItems } from './items.ts';
-import { journalRow, parsed, settledOf } from './rows.ts';
-import { readTurn } from './turns.ts';
+import type { TurnStatus } from '../../domain/turn-state.ts';
+import type { BatchLimits } from '../live/source.ts';
+import type { Append, Claim, ClaimRequest, JournalHead, Seal } from '../ports/journal.ts';
+import { bookAttempt, claimFacts, endAttempt, loseOpenAttempts, startAttempt } from './attempts.ts';
+import type { Database } from './database.ts';
+import { journalRow } from './rows.ts';
+import { insertItems } from './transcript.ts';
+import { requireTurn } from './turns.ts';
 
 export function claim(db: Database, request: ClaimRequest): Claim {
   const { turn, step, atMs } = request;
   return db.commit('quick', (): Claim => {
-    const row = readTurn(db, turn);
-    if (row === undefined) throw new Error(`no turn ${turn}`);
-    if (isSettled(row.status)) return { type: 'settled', settled: settledOf(row) };
-    if (hasStarted(db, turn, step)) return { type: 'started' };
-    if (row.cancelRequestedAtMs !== null) return { type: 'cancelled' };
-    const made = Number(db.one('SELECT count(*) AS made FROM attempts WHERE turn = ? AND step = ?', turn, step)?.['made']);
-    // Whoever held the journal before, and did not say how its request ended, is lost or will be refused.
-    db.run(`UPDATE attempts SET ended_at = ?, outcome = 'lost' WHERE turn = ? AND step = ? AND ended_at IS NULL`, atMs, turn, step);
-    if (made >= requestsPerStep) return { type: 'exhausted' };
-    db.run('INSERT INTO attempts (turn, step, attempt, requested_at) VALUES (?, ?, ?, ?)', turn, step, made + 1, atMs);
+    const row = requireTurn(db, turn);
+    const decision = decideClaim(claimFacts(db, row, step));
+    if (decision.type !== 'granted' && decision.type !== 'exhausted') return decision;
+    // Whoever held the journal before, and has not written how its request ended, is lost or will be refused.
+    loseOpenAttempts(db, turn, atMs, step);
+    if (decision.type === 'exhausted') return decision;
+    const { attempt } = decision;
+    bookAttempt(db, { turn, step, attempt }, atMs);
     db.run('UPDATE turns SET workflow_id = ?, run_id = ? WHERE id = ?', request.workflowId, request.runId, turn);
-    return { type: 'granted', epoch: raiseEpoch(db, turn), attempt: made + 1, turn: row, events: readEvents(db, turn) };
+    return { type: 'granted', epoch: raiseEpoch(db, turn), attempt, turn: row, events: readEvents(db, turn) };
   });
 }
 
 export function fence(db: Database, turn: string): { epoch: number; settled?: TurnStatus } {
   return db.commit('quick', () => {
-    const row = readTurn(db, turn);
-    if (row === undefined) throw new Error(`no turn ${turn}`);
-    if (isSettled(row.status)) return { epoch: -1, settled: settledOf(row) };
-    return { epoch: raiseEpoch(db, turn) };
+    const settled = settledStatusOf(requireTurn(db, turn));
+    return settled === undefined ? { epoch: raiseEpoch(db, turn) } : { epoch: -1, settled };
   });
-}
-
-export function hasStarted(db: Database, turn: string, step: number): boolean {
-  const sql = 'SELECT 1 FROM attempts WHERE turn = ? AND step = ? AND first_event_at IS NOT NULL LIMIT 1';
-  return db.one(sql, turn, step) !== undefined;
-}
-
-export function endAttempt(db: Database, { turn, step, attempt }: AttemptKey, end: AttemptEnd): void {
-  db.run(
-    `UPDATE attempts SET ended_at = ?, outcome = ?, code = ?, detail = ?, message = ?, wait_ms = ?, usage = ?
-     WHERE turn = ? AND step = ? AND attempt = ? AND ended_at IS NULL`,
-    end.endedAtMs,
-    end.outcome,
-    end.code ?? null,
-    end.detail ?? null,
-    end.message ?? null,
-    end.waitMs ?? null,
-    end.usage === undefined ? null : JSON.stringify(end.usage),
-    turn,
-    step,
-    attempt,
-  );
-}
-
-export function readAttempts(db: Database, turn: string): AttemptRow[] {
-  return db.all('SELECT * FROM attempts WHERE turn = ? ORDER BY step, attempt', turn).map(
-    (row) =>
-      ({
-        turn,
-        step: row['step'],
-        attempt: row['attempt'],
-        requestedAtMs: row['requested_at'],
-        ...present('firstEventAtMs', row['first_event_at']),
-        ...present('endedAtMs', row['ended_at']),
-        ...present('outcome', row['outcome']),
-        ...present('code', row['code']),
-        ...present('detail', row['detail']),
-        ...present('message', row['message']),
-        ...present('waitMs', row['wait_ms']),
-        ...present('providerRequestId', row['provider_request_id']),
-        ...(row['usage'] === null ? {} : { usage: parsed<Usage>(row['usage']) }),
-      }) as AttemptRow,
-  );
 }
 
 export function append(db: Database, { turn, epoch, rows, starts, status }: Append): boolean {
   // The row that marks a start must survive even a loss of power: a started step is never asked again.
   return db.commit(starts === undefined ? 'quick' : 'durable', () => {
     if (!writeRows(db, turn, epoch, rows)) return false;
-    if (starts !== undefined) {
-      db.run(
-        'UPDATE attempts SET first_event_at = ?, provider_request_id = ? WHERE turn = ? AND step = ? AND attempt = ?',
-        starts.atMs,
-        starts.providerRequestId ?? null,
-        turn,
-        starts.step,
-        starts.attempt,
-      );
-    }
+    if (starts !== undefined) startAttempt(db, starts);
     if (status !== undefined) db.run('UPDATE turns SET status = ? WHERE id = ?', status, turn);
     return true;
   });
@@ -117,7 +61,7 @@ export function seal(db: Database, seal: Seal): boolean {
       turn,
     );
     if (seal.attempt !== undefined) endAttempt(db, seal.attempt, seal.attempt.end);
-    db.run(`UPDATE attempts SET ended_at = ?, outcome = 'lost' WHERE turn = ? AND ended_at IS NULL`, seal.atMs, turn);
+    loseOpenAttempts(db, turn, seal.atMs);
     return true;
   });
 }
@@ -126,14 +70,30 @@ function readEvents(db: Database, turn: string): ResponseEvent[] {
   return readJournal(db, turn, -1, -1).map(({ data }) => JSON.parse(data) as ResponseEvent);
 }
 
+const rowsAfter = 'SELECT seq, type, data FROM journal WHERE turn = ? AND seq > ? ORDER BY seq LIMIT ?';
+
+/** @param limit without one: -1 */
 export function readJournal(db: Database, turn: string, after: number, limit: number): JournalRow[] {
-  const sql = 'SELECT seq, type, data FROM journal WHERE turn = ? AND seq > ? ORDER BY seq LIMIT ?';
-  return db.all(sql, turn, after, limit).map(journalRow);
+  return db.all(rowsAfter, turn, after, limit).map(journalRow);
 }
 
-export function readHead(db: Database, turn: string): { epoch: number; isSealed: boolean } | undefined {
-  const row = db.one('SELECT epoch, sealed FROM journal_head WHERE turn = ?', turn);
-  return row === undefined ? undefined : { epoch: Number(row['epoch']), isSealed: row['sealed'] === 1 };
+/** A piece of the journal, as large as the limits allow. */
+export function readRows(db: Database, turn: string, after: number, limits: BatchLimits): JournalRow[] {
+  const rows: JournalRow[] = [];
+  let chars = 0;
+  for (const each of db.each(rowsAfter, turn, after, limits.rows)) {
+    const row = journalRow(each);
+    rows.push(row);
+    chars += row.data.length;
+    if (chars >= limits.chars) break;
+  }
+  return rows;
+}
+
+export function readHead(db: Database, turn: string): JournalHead | undefined {
+  const row = db.one('SELECT epoch, next_seq, sealed FROM journal_head WHERE turn = ?', turn);
+  if (row === undefined) return undefined;
+  return { epoch: Number(row['epoch']), last: Number(row['next_seq']) - 1, isSealed: row['sealed'] === 1 };
 }
 
 /** Moves the head on and writes the rows; false, and nothing written, when this epoch may not write (any more). */
@@ -158,8 +118,4 @@ function writeRows(db: Database, turn: string, epoch: number, rows: readonly Jou
 
 function raiseEpoch(db: Database, turn: string): number {
   return Number(db.one('UPDATE journal_head SET epoch = epoch + 1 WHERE turn = ? RETURNING epoch', turn)?.['epoch']);
-}
-
-function present(key: string, value: Row[string] | undefined): Record<string, unknown> {
-  return value === null || value === undefined ? {} : { [key]: value };
 }

@@ -96,4 +96,10 @@ export const migrations: readonly string[] = [
   DROP INDEX turns_by_end;
   CREATE INDEX turns_by_end ON turns (settled_at) WHERE settled_at IS NOT NULL AND erased_by IS NOT 'retention';
   `,
+
+  // One word a thing: Temporal has the turn (dispatched); a client has its end (acknowledged).
+  `
+  ALTER TABLE turns RENAME COLUMN submitted TO dispatched;
+  ALTER TABLE turns RENAME COLUMN delivered TO acknowledged;
+  `,
 ];

@@ -1,16 +1,17 @@
 /** The embedded driver: `node:sqlite`, one file, several processes. The default. */
-import type { Append, Seal, Store } from '../ports/store.ts';
-import { readTranscript } from './chain.ts';
-import { counts, newestSeq } from './counts.ts';
-import { Database } from './database.ts';
-import * as erase from './erase.ts';
-import { insertTurn, recordInput } from './admission.ts';
-import { findItems } from './items.ts';
-import { JournalCursor } from '../live/cursor.ts';
-import * as journal from './journal.ts';
-import * as sessionItems from './session-items.ts';
-import * as sessions from './sessions.ts';
 import { JournalBroker } from '../live/broker.ts';
+import { JournalCursor } from '../live/cursor.ts';
+import type { JournalSource } from '../live/source.ts';
+import type { Append, Seal } from '../ports/journal.ts';
+import type { Store } from '../ports/store.ts';
+import { insertTurn } from './admission.ts';
+import * as attempts from './attempts.ts';
+import { Database } from './database.ts';
+import * as items from './items.ts';
+import * as journal from './journal.ts';
+import * as retention from './retention.ts';
+import * as sessions from './sessions.ts';
+import { readTranscript, recordInput } from './transcript.ts';
 import * as turns from './turns.ts';
 
 /**
@@ -23,15 +24,52 @@ import * as turns from './turns.ts';
  */
 export function openSqliteStore(path: string): Store {
   const db = new Database(path);
-  const tail = new JournalBroker(db);
+  const source: JournalSource = {
+    readHead: async (turn) => journal.readHead(db, turn),
+    readRows: async (turn, after, limits) => journal.readRows(db, turn, after, limits),
+  };
+  const broker = new JournalBroker(source, db);
 
-  /** Whoever waits in this process is woken by whatever this process writes. */
-  function announced({ turn, rows }: Append | Seal, hasWritten: boolean, isSealed: boolean): boolean {
-    if (hasWritten) tail.announce(turn, rows, isSealed);
-    return hasWritten;
+  /** Those who follow in this process have the rows at once. */
+  function announced({ turn, rows }: Append | Seal, isWritten: boolean, isSealed: boolean): boolean {
+    if (isWritten) broker.announce(turn, rows, isSealed);
+    return isWritten;
   }
 
   return {
+    claim: async (request) => journal.claim(db, request),
+    fence: async (turn) => journal.fence(db, turn),
+    endAttempt: async (attempt, end) => {
+      db.commit('quick', () => {
+        attempts.endAttempt(db, attempt, end);
+      });
+    },
+    readAttempts: async (turn) => attempts.readAttempts(db, turn),
+    append: async (append) => announced(append, journal.append(db, append), false),
+    seal: async (seal) => announced(seal, journal.seal(db, seal), true),
+    readJournal: async (turn, { after = -1, limit = -1 } = {}) => journal.readJournal(db, turn, after, limit),
+    readHead: (turn) => source.readHead(turn),
+    follow: (turn, after, signal) => new JournalCursor(broker, turn, after, signal),
+    untilSealed: (turn, signal) => broker.untilSealed(turn, signal),
+
+    insertTurn: async (turn) => insertTurn(db, turn),
+    readTurn: async (id) => turns.readTurn(db, id),
+    findTurn: async (tenant, id) => turns.findTurn(db, tenant, id),
+    listUnsettledOf: async (tenant, session) => turns.listUnsettledOf(db, tenant, session),
+    markDispatched: async (turn) => {
+      turns.markDispatched(db, turn);
+    },
+    listUndispatchedBefore: async (turn) => turns.listUndispatchedBefore(db, turn),
+    listUnfinished: async (query) => turns.listUnfinished(db, query),
+    recordInput: async (turn) => recordInput(db, turn),
+    readTranscript: (turn) => readTranscript(db, turn),
+    requestCancel: async (tenant, id, atMs) => turns.requestCancel(db, tenant, id, atMs),
+    listStuckCancels: async (acceptedBeforeMs, limit) => turns.listStuckCancels(db, acceptedBeforeMs, limit),
+    acknowledge: async (turn) => {
+      turns.acknowledge(db, turn);
+    },
+    counts: async () => turns.counts(db),
+
     createSession: async (session) => sessions.createSession(db, session),
     openSession: async (session, name) => sessions.openSession(db, session, name),
     findSession: async (tenant, name) => sessions.findSession(db, tenant, name),
@@ -39,66 +77,29 @@ export function openSqliteStore(path: string): Store {
     listSessions: async (tenant, page) => sessions.listSessions(db, tenant, page),
     updateSession: async (tenant, id, metadata) => sessions.updateSession(db, tenant, id, metadata),
     deleteSession: async (tenant, id) => sessions.deleteSession(db, tenant, id),
-    readSessionItems: async (session, page) => sessionItems.readSessionItems(db, session, page),
-    readSessionItem: async (session, item) => sessionItems.readSessionItem(db, session, item),
-    addItems: async (turn) => sessionItems.addItems(db, turn),
-    deleteSessionItem: async (session, item) => sessionItems.deleteSessionItem(db, session, item),
-    findItems: async (tenant, ids) => findItems(db, tenant, ids),
-    hasCall: async (leaf, callId) => sessionItems.hasCall(db, leaf, callId),
+    readSessionItems: async (session, page) => items.readSessionItems(db, session, page),
+    readSessionItem: async (session, item) => items.readSessionItem(db, session, item),
+    addItems: async (turn) => items.addItems(db, turn),
+    deleteSessionItem: async (session, item) => items.deleteSessionItem(db, session, item),
+    findItems: async (tenant, ids) => items.findItems(db, tenant, ids),
+    hasCall: async (leaf, callId) => items.hasCall(db, leaf, callId),
     listUntitled: async (limit) => sessions.listUntitled(db, limit),
     markTitleStarted: async (session) => {
-      db.commit('quick', () => db.run('UPDATE sessions SET title_started = 1 WHERE id = ?', session));
+      sessions.markTitleStarted(db, session);
     },
     setTitle: async (session, title) => {
       sessions.setTitle(db, session, title);
     },
 
-    insertTurn: async (turn) => insertTurn(db, turn),
-    readTurn: async (id) => turns.readTurn(db, id),
-    findTurn: async (tenant, id) => turns.findTurn(db, tenant, id),
-    listUnsettledOf: async (tenant, session) => turns.listUnsettledOf(db, tenant, session),
-    markDispatched: async (turn) => {
-      db.commit('quick', () => db.run('UPDATE turns SET submitted = 1 WHERE id = ?', turn));
-    },
-    acknowledge: async (turn) => {
-      const isNews = 'id = ? AND settled_at IS NOT NULL AND delivered = 0';
-      // A thousand viewers get the end at once; the first one's write is enough.
-      if (db.one(`SELECT 1 FROM turns WHERE ${isNews}`, turn) === undefined) return;
-      db.commit('quick', () => db.run(`UPDATE turns SET delivered = 1 WHERE ${isNews}`, turn));
-    },
-    deleteTurn: async (tenant, id, atMs) => erase.deleteTurn(db, tenant, id, atMs),
-    listUnfinished: async (query) => turns.listUnfinished(db, query),
-    listUndispatchedBefore: async (turn) => turns.listUnsubmittedBefore(db, turn),
-    recordInput: async (turn) => recordInput(db, turn),
-    readTranscript: (turn) => readTranscript(db, turn),
-    requestCancel: async (tenant, id, atMs) => turns.requestCancel(db, tenant, id, atMs),
-    listStuckCancels: async (acceptedBeforeMs, limit) => turns.listStuckCancels(db, acceptedBeforeMs, limit),
-    purgeUnstored: async (cut) => erase.purgeUnstored(db, cut),
-    expire: async (cut) => erase.expire(db, cut),
-
-    claim: async (request) => journal.claim(db, request),
-    fence: async (turn) => journal.fence(db, turn),
-    hasStarted: async (turn, step) => journal.hasStarted(db, turn, step),
-    endAttempt: async (attempt, end) => {
-      db.commit('quick', () => {
-        journal.endAttempt(db, attempt, end);
-      });
-    },
-    readAttempts: async (turn) => journal.readAttempts(db, turn),
-    append: async (append) => announced(append, journal.append(db, append), false),
-    seal: async (seal) => announced(seal, journal.seal(db, seal), true),
-    readJournal: async (turn, { after = -1, limit = -1 } = {}) => journal.readJournal(db, turn, after, limit),
-    readHead: async (turn) => journal.readHead(db, turn),
-    follow: (turn, after, signal) => new JournalCursor(db, tail, turn, after, signal),
-
-    counts: async () => counts(db),
-    newestSeq: async (turn) => newestSeq(db, turn),
+    deleteTurn: async (tenant, id, atMs) => retention.deleteTurn(db, tenant, id, atMs),
+    purgeUnstored: async (cut) => retention.purgeUnstored(db, cut),
+    expire: async (cut) => retention.expire(db, cut),
 
     probe: async () => {
       db.commit('quick', () => db.run(`UPDATE journal_head SET epoch = epoch WHERE turn = ''`));
     },
     close: async () => {
-      tail.close();
+      broker.close();
       db.close();
     },
   };

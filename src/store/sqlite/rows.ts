@@ -1,8 +1,7 @@
-/** What a row of the database says, and as which type. */
+/** Rows of the database as the types of `domain/`. */
 import { defaultSettings, type ResponseSettings } from '../../domain/response-settings.ts';
 import { isFailureCode } from '../../domain/failure.ts';
-import { isSettled, type ResponseStatus } from '../../domain/response.ts';
-import type { TurnStatus } from '../../domain/turn-state.ts';
+import type { ResponseStatus } from '../../domain/response.ts';
 import type { JournalRow } from '../../domain/response-event.ts';
 import type { SessionRow } from '../../domain/session.ts';
 import type { TurnRow } from '../../domain/turn.ts';
@@ -18,13 +17,13 @@ export function turnOf(row: Row): TurnRow {
     previous: textOrNull(row['previous']),
     replaces: textOrNull(row['replaces']),
     status: row['status'] as ResponseStatus,
-    // One of an earlier version says less, an erased one nothing.
+    // An earlier version wrote fewer of them, an erased turn has none.
     settings: { ...defaultSettings(''), ...parsed<Partial<ResponseSettings>>(row['settings']) },
     input: parsed(row['input']),
     bodyHash: text(row['body_hash']),
     createdAtMs: Number(row['created_at']),
     isStored: row['stored'] === 1,
-    isDispatched: row['submitted'] === 1,
+    isDispatched: row['dispatched'] === 1,
     isRecorded: row['recorded'] === 1,
     cancelRequestedAtMs: numberOrNull(row['cancel_requested_at']),
     settledAtMs: numberOrNull(row['settled_at']),
@@ -36,11 +35,6 @@ export function turnOf(row: Row): TurnRow {
     workflowId: textOrNull(row['workflow_id']),
     runId: textOrNull(row['run_id']),
   };
-}
-
-export function settledOf(turn: TurnRow): TurnStatus {
-  if (!isSettled(turn.status)) throw new Error(`turn ${turn.id} is not settled`);
-  return { status: turn.status, code: turn.errorCode };
 }
 
 export function sessionOf(row: Row): SessionRow {

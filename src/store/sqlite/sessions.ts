@@ -1,6 +1,6 @@
 /** Sessions: named pointers to a turn, the newest of theirs. */
 import type { NewSession, SessionRow } from '../../domain/session.ts';
-import type { SessionPage } from '../ports/store.ts';
+import type { Page } from '../ports/sessions.ts';
 import type { Database } from './database.ts';
 import { sessionOf, text } from './rows.ts';
 
@@ -43,7 +43,7 @@ export function readSession(db: Database, tenant: string, id: string): SessionRo
 }
 
 /** undefined when the page begins behind a session that is not there. */
-export function listSessions(db: Database, tenant: string, { limit, order, after }: SessionPage): SessionRow[] | undefined {
+export function listSessions(db: Database, tenant: string, { limit, order, after }: Page): SessionRow[] | undefined {
   const from = after === undefined ? undefined : db.one('SELECT touched_at FROM sessions WHERE tenant = ? AND id = ?', tenant, after);
   if (after !== undefined && from === undefined) return undefined;
   const [than, direction] = order === 'asc' ? ['>', 'ASC'] : ['<', 'DESC'];
@@ -78,6 +78,10 @@ export function listUntitled(db: Database, limit: number): { session: string; tu
   return db
     .all('SELECT id, title_turn FROM sessions WHERE title_turn IS NOT NULL AND title_started = 0 LIMIT ?', limit)
     .map((row) => ({ session: text(row['id']), turn: text(row['title_turn']) }));
+}
+
+export function markTitleStarted(db: Database, id: string): void {
+  db.commit('quick', () => db.run('UPDATE sessions SET title_started = 1 WHERE id = ?', id));
 }
 
 export function setTitle(db: Database, id: string, title: string): void {

@@ -1,19 +1,22 @@
-/** Turns as they are looked up, and the cancels that are asked for. */
+/** Turns: looked up, listed, marked as they come along, and asked to be cancelled. */
 import type { TurnRow } from '../../domain/turn.ts';
-import type { CancelRequest, UnfinishedQuery } from '../ports/store.ts';
+import type { CancelRequest, TurnCounts, UnfinishedQuery } from '../ports/turns.ts';
 import type { Database } from './database.ts';
 import { turnOf } from './rows.ts';
 
-/** A cancel that came before its turn counts this long. */
-export const earlyCancelMs = 10 * 60_000;
-
-/** Of a tenant; the condition is that of the index, which a turn leaves once it is done with. */
+/** Of a tenant; the first condition is the one of the index, which a turn leaves once it is done with. */
 export const unsettledTurns =
   'turns INDEXED BY turns_unfinished WHERE (settled_at IS NULL OR recorded = 0) AND settled_at IS NULL AND tenant = ?';
 
 export function readTurn(db: Database, id: string): TurnRow | undefined {
   const row = db.one('SELECT * FROM turns WHERE id = ?', id);
   return row === undefined ? undefined : turnOf(row);
+}
+
+export function requireTurn(db: Database, id: string): TurnRow {
+  const turn = readTurn(db, id);
+  if (turn === undefined) throw new Error(`no turn ${id}`);
+  return turn;
 }
 
 /** As its owner may see it: not what was deleted, nor what was not to be stored and has ended. */
@@ -31,11 +34,11 @@ export function listUnsettledOf(db: Database, tenant: string, session: string): 
   return db.all(`SELECT * FROM ${unsettledTurns} AND session = ? ORDER BY ordinal`, tenant, session).map(turnOf);
 }
 
-export function listUnfinished(db: Database, { createdBeforeMs, onlyUndispatched: onlyUnsubmitted, afterOrdinal, limit }: UnfinishedQuery) {
+export function listUnfinished(db: Database, { createdBeforeMs, onlyUndispatched, afterOrdinal, limit }: UnfinishedQuery) {
   return db
     .all(
       `SELECT * FROM turns WHERE (settled_at IS NULL OR recorded = 0) AND created_at < ? AND ordinal > ?
-         ${onlyUnsubmitted ? 'AND submitted = 0' : ''} ORDER BY ordinal LIMIT ?`,
+         ${onlyUndispatched ? 'AND dispatched = 0' : ''} ORDER BY ordinal LIMIT ?`,
       createdBeforeMs,
       afterOrdinal,
       limit,
@@ -43,16 +46,26 @@ export function listUnfinished(db: Database, { createdBeforeMs, onlyUndispatched
     .map((row) => ({ ordinal: Number(row['ordinal']), turn: turnOf(row) }));
 }
 
-/** Earlier turns of the same session that Temporal has not got yet, oldest first. */
-export function listUnsubmittedBefore(db: Database, turn: string): TurnRow[] {
+export function listUndispatchedBefore(db: Database, turn: string): TurnRow[] {
   return db
     .all(
       `SELECT earlier.* FROM turns AS later JOIN turns AS earlier INDEXED BY turns_unfinished
          ON earlier.session = later.session AND earlier.ordinal < later.ordinal AND earlier.tenant = later.tenant
-       WHERE later.id = ? AND earlier.submitted = 0 AND (earlier.settled_at IS NULL OR earlier.recorded = 0) ORDER BY earlier.ordinal`,
+       WHERE later.id = ? AND earlier.dispatched = 0 AND (earlier.settled_at IS NULL OR earlier.recorded = 0) ORDER BY earlier.ordinal`,
       turn,
     )
     .map(turnOf);
+}
+
+export function markDispatched(db: Database, id: string): void {
+  db.commit('quick', () => db.run('UPDATE turns SET dispatched = 1 WHERE id = ?', id));
+}
+
+export function acknowledge(db: Database, id: string): void {
+  const isNews = 'id = ? AND settled_at IS NOT NULL AND acknowledged = 0';
+  // A thousand viewers get the end at once; the first one's write is enough.
+  if (db.one(`SELECT 1 FROM turns WHERE ${isNews}`, id) === undefined) return;
+  db.commit('quick', () => db.run(`UPDATE turns SET acknowledged = 1 WHERE ${isNews}`, id));
 }
 
 export function requestCancel(db: Database, tenant: string, id: string, atMs: number): CancelRequest {
@@ -72,4 +85,14 @@ export function requestCancel(db: Database, tenant: string, id: string, atMs: nu
 export function listStuckCancels(db: Database, acceptedBeforeMs: number, limit: number): TurnRow[] {
   const sql = 'SELECT * FROM turns WHERE settled_at IS NULL AND cancel_requested_at < ? ORDER BY ordinal LIMIT ?';
   return db.all(sql, acceptedBeforeMs, limit).map(turnOf);
+}
+
+export function counts(db: Database): TurnCounts {
+  // The first condition is the one of the index `turns_open`, which a settled turn leaves.
+  const rows = db.all(
+    `SELECT run_id IS NOT NULL AS claimed, count(*) AS turns FROM turns
+     WHERE (settled_at IS NULL OR recorded = 0) AND settled_at IS NULL GROUP BY claimed`,
+  );
+  const of = (claimed: number): number => Number(rows.find((row) => row['claimed'] === claimed)?.['turns'] ?? 0);
+  return { running: of(1), waiting: of(0) };
 }

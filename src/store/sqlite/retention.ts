@@ -1,5 +1,5 @@
 /** What is dropped: turns their owner deletes, what was not to be stored, and all that is past retention. */
-import type { RetentionCut } from '../ports/store.ts';
+import type { RetentionCut, UnstoredCut } from '../ports/retention.ts';
 import type { Database } from './database.ts';
 import { text } from './rows.ts';
 import { readTurn } from './turns.ts';
@@ -8,10 +8,10 @@ export function deleteTurn(db: Database, tenant: string, id: string, atMs: numbe
   return db.commit('durable', () => {
     const turn = readTurn(db, id);
     if (turn === undefined || turn.tenant !== tenant || turn.settledAtMs === null) return false;
-    // Its words are also those of the conversation, and of whatever goes on from it.
+    // Its items are also those of its session, and of whatever goes on from it.
     const isPast = turn.session !== null || db.one('SELECT 1 FROM turns WHERE previous = ? LIMIT 1', id) !== undefined;
     erase(db, id, atMs, 'owner');
-    // Cancelled before it ran: the conversation has yet to take its words (T1).
+    // Cancelled before it ran: the session has yet to take its input (T1).
     if (turn.session !== null && turn.isStored && !turn.isRecorded) {
       db.run('UPDATE turns SET input = ? WHERE id = ?', JSON.stringify(turn.input), id);
     }
@@ -20,25 +20,23 @@ export function deleteTurn(db: Database, tenant: string, id: string, atMs: numbe
   });
 }
 
-/** What was kept for a while only: early cancels, and the turns that were not to be stored and have ended: those whose end a client got, and those nobody came back for. */
-export function purgeUnstored(db: Database, cut: { readonly deliveredBeforeMs: number; readonly settledBeforeMs: number }): number {
+export function purgeUnstored(db: Database, cut: UnstoredCut): number {
   const purged = db.commit('quick', () => {
     const rows = db.all(
       `SELECT id FROM turns WHERE stored = 0 AND recorded = 1
-         AND (settled_at < ? OR (delivered = 1 AND settled_at < ?)) LIMIT 200`,
+         AND (settled_at < ? OR (acknowledged = 1 AND settled_at < ?)) LIMIT 200`,
       cut.settledBeforeMs,
-      cut.deliveredBeforeMs,
+      cut.acknowledgedBeforeMs,
     );
     for (const row of rows) dropTurn(db, text(row['id']));
     db.run('DELETE FROM early_cancels WHERE at < ?', cut.settledBeforeMs);
     return rows.length;
   });
-  // The write-ahead log has their words as well, until it is cut.
+  // What they held is in the write-ahead log as well, until that is cut.
   db.truncateLog(purged > 0);
   return purged;
 }
 
-/** One round of what is past retention. How many rows it took: 0 when there is nothing left. */
 export function expire(db: Database, { beforeMs, atMs, limit }: RetentionCut): number {
   return db.commit('quick', () => {
     const journals = db.all(
@@ -66,17 +64,17 @@ export function expire(db: Database, { beforeMs, atMs, limit }: RetentionCut): n
     );
     for (const row of turns) {
       const id = text(row['id']);
-      // For its owner it is gone already: what was left are the words that others went on from.
+      // For its owner it is gone already: what was left are the items that others went on from.
       if (row['erased_by'] === 'owner') dropTurn(db, id);
       else {
         erase(db, id, atMs, 'retention');
         for (const table of ['items', 'attempts']) db.run(`DELETE FROM ${table} WHERE turn = ?`, id);
       }
     }
-    // What is left says that there was a turn (410); it goes after as long again.
-    const stones = db.all(`SELECT id FROM turns WHERE erased_by = 'retention' AND erased_at < ? LIMIT ?`, beforeMs, limit);
-    for (const row of stones) dropTurn(db, text(row['id']));
-    return journals.length + sessions + turns.length + stones.length;
+    // A stub says that there was a turn (410); it goes after as long again.
+    const stubs = db.all(`SELECT id FROM turns WHERE erased_by = 'retention' AND erased_at < ? LIMIT ?`, beforeMs, limit);
+    for (const row of stubs) dropTurn(db, text(row['id']));
+    return journals.length + sessions + turns.length + stubs.length;
   });
 }
 

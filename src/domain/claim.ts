@@ -1,0 +1,47 @@
+/**
+ * May a request be sent for a step of a turn? Pure: a driver of the store gathers the facts inside its transaction, asks
+ * `decideClaim`, and writes what that says in the same transaction.
+ */
+import { isSettled } from './response.ts';
+import { requestsPerStep } from './retry-policy.ts';
+import type { TurnRow } from './turn.ts';
+import type { TurnStatus } from './turn-state.ts';
+
+/**
+ * What the database knows, at the time of the decision. Facts are looked at in this order, each at most once, and only
+ * while those before it leave the case open: a driver may gather all at once, or each when it is looked at (a getter).
+ */
+export interface ClaimFacts {
+  readonly turn: TurnRow;
+  /** A request of this step was answered with something to show, whoever sent it. */
+  readonly hasStarted: boolean;
+  /** The requests of this step that were booked, however they ended. */
+  readonly requestsMade: number;
+}
+
+/** `granted` and `exhausted`: earlier requests of the step that have no end are lost, and are to be booked so. */
+export type ClaimDecision =
+  | { readonly type: 'settled'; readonly settled: TurnStatus }
+  /** The step is never asked again (T2). */
+  | { readonly type: 'started' }
+  /** A cancel was accepted before: the model is not asked at all (T5). */
+  | { readonly type: 'cancelled' }
+  /** The step's requests are spent (T3). */
+  | { readonly type: 'exhausted' }
+  /** `attempt`: the number of the request, from 1. */
+  | { readonly type: 'granted'; readonly attempt: number };
+
+export function decideClaim(facts: ClaimFacts): ClaimDecision {
+  const { turn } = facts;
+  const settled = settledStatusOf(turn);
+  if (settled !== undefined) return { type: 'settled', settled };
+  if (facts.hasStarted) return { type: 'started' };
+  if (turn.cancelRequestedAtMs !== null) return { type: 'cancelled' };
+  const { requestsMade } = facts;
+  return requestsMade >= requestsPerStep ? { type: 'exhausted' } : { type: 'granted', attempt: requestsMade + 1 };
+}
+
+/** The end that a turn has (T6); undefined while it has none. */
+export function settledStatusOf({ status, errorCode }: TurnRow): TurnStatus | undefined {
+  return isSettled(status) ? { status, code: errorCode } : undefined;
+}

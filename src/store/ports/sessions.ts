@@ -1,0 +1,74 @@
+/** The port to the sessions: named pointers to a turn, the items on the way to it, and titles. */
+import type { InputItem, Item } from '../../domain/item.ts';
+import type { NewSession, SessionRow } from '../../domain/session.ts';
+
+/**
+ * **Contract**, besides that of `Store`. Sessions are made, renamed, filled and deleted durably. A method that takes a
+ * tenant treats other tenants' sessions as not there; what is not there is `undefined` or false, never an error. Where a
+ * `SessionRow` is given, its `leaf` is the one that is read from: a page after a page sees the same items.
+ */
+export interface SessionStore {
+  createSession(session: NewSession): Promise<SessionRow>;
+
+  /** The tenant's session that a chat of this name stands for; made as `session` if there is none. Of several at once one makes it. */
+  openSession(session: NewSession, name: string): Promise<SessionRow>;
+
+  findSession(tenant: string, name: string): Promise<SessionRow | undefined>;
+
+  readSession(tenant: string, id: string): Promise<SessionRow | undefined>;
+
+  /** By their latest use. undefined when the page begins behind a session that is not there. */
+  listSessions(tenant: string, page: Page): Promise<readonly SessionRow[] | undefined>;
+
+  /** Takes the place of all metadata. */
+  updateSession(tenant: string, id: string, metadata: SessionRow['metadata']): Promise<SessionRow | undefined>;
+
+  /** `busy` while turns of it are unsettled: cancel them first. Its turns stay, as responses. */
+  deleteSession(tenant: string, id: string): Promise<boolean | 'busy'>;
+
+  /**
+   * A page of the session's items, in time that does not grow with the session. undefined when the page begins behind an
+   * item that is not in it.
+   */
+  readSessionItems(session: SessionRow, page: Page): Promise<readonly Item[] | undefined>;
+
+  readSessionItem(session: SessionRow, item: string): Promise<Item | undefined>;
+
+  /** Puts items behind what the session has. undefined when there is no such session. */
+  addItems(turn: ItemsTurn): Promise<readonly Item[] | undefined>;
+
+  /** Gone for every session that shares the turn it stands in. False when it is not in this session. */
+  deleteSessionItem(session: SessionRow, item: string): Promise<boolean>;
+
+  /** The tenant's items of these ids, by id; what is not there is left out. */
+  findItems(tenant: string, ids: readonly string[]): Promise<ReadonlyMap<string, Item>>;
+
+  /** Does the chain that ends in this turn hold a function call of this id? */
+  hasCall(leaf: string, callId: string): Promise<boolean>;
+
+  /** Sessions whose first turn is to give them a title, as long as nobody has begun to. */
+  listUntitled(limit: number): Promise<readonly { readonly session: string; readonly turn: string }[]>;
+
+  markTitleStarted(session: string): Promise<void>;
+
+  /** Sets `metadata.title`, unless there is one. */
+  setTitle(session: string, title: string): Promise<void>;
+}
+
+/** A turn without a model call: items put into its session by hand. */
+export interface ItemsTurn {
+  readonly id: string;
+  readonly tenant: string;
+  readonly session: string;
+  readonly items: readonly InputItem[];
+  readonly createdAtMs: number;
+  /** The session is made in the same commit. */
+  readonly creates?: NewSession;
+}
+
+export interface Page {
+  readonly limit: number;
+  readonly order: 'asc' | 'desc';
+  /** An id: the page begins behind it. */
+  readonly after?: string;
+}

@@ -1,0 +1,86 @@
+/** Attempts: requests to the model as they are booked before they are sent, and how they ended. */
+import type { AttemptEnd, AttemptKey, AttemptRow } from '../../domain/attempt.ts';
+import type { ClaimFacts } from '../../domain/claim.ts';
+import type { Usage } from '../../domain/response.ts';
+import type { TurnRow } from '../../domain/turn.ts';
+import type { Append } from '../ports/journal.ts';
+import type { Database, Row } from './database.ts';
+import { parsed } from './rows.ts';
+
+export function claimFacts(db: Database, turn: TurnRow, step: number): ClaimFacts {
+  return {
+    turn,
+    get hasStarted() {
+      const sql = 'SELECT 1 FROM attempts WHERE turn = ? AND step = ? AND first_event_at IS NOT NULL LIMIT 1';
+      return db.one(sql, turn.id, step) !== undefined;
+    },
+    get requestsMade() {
+      return Number(db.one('SELECT count(*) AS made FROM attempts WHERE turn = ? AND step = ?', turn.id, step)?.['made']);
+    },
+  };
+}
+
+export function bookAttempt(db: Database, { turn, step, attempt }: AttemptKey, atMs: number): void {
+  db.run('INSERT INTO attempts (turn, step, attempt, requested_at) VALUES (?, ?, ?, ?)', turn, step, attempt, atMs);
+}
+
+/** Its first piece is in the journal, in the same commit. */
+export function startAttempt(db: Database, { turn, step, attempt, atMs, providerRequestId }: NonNullable<Append['starts']>): void {
+  db.run(
+    'UPDATE attempts SET first_event_at = ?, provider_request_id = ? WHERE turn = ? AND step = ? AND attempt = ?',
+    atMs,
+    providerRequestId ?? null,
+    turn,
+    step,
+    attempt,
+  );
+}
+
+/** Those of the turn, or of one step of it, that have no end. */
+export function loseOpenAttempts(db: Database, turn: string, atMs: number, step?: number): void {
+  const sql = `UPDATE attempts SET ended_at = ?, outcome = 'lost' WHERE turn = ? AND ended_at IS NULL`;
+  if (step === undefined) db.run(sql, atMs, turn);
+  else db.run(`${sql} AND step = ?`, atMs, turn, step);
+}
+
+export function endAttempt(db: Database, { turn, step, attempt }: AttemptKey, end: AttemptEnd): void {
+  db.run(
+    `UPDATE attempts SET ended_at = ?, outcome = ?, code = ?, detail = ?, message = ?, wait_ms = ?, usage = ?
+     WHERE turn = ? AND step = ? AND attempt = ? AND ended_at IS NULL`,
+    end.endedAtMs,
+    end.outcome,
+    end.code ?? null,
+    end.detail ?? null,
+    end.message ?? null,
+    end.waitMs ?? null,
+    end.usage === undefined ? null : JSON.stringify(end.usage),
+    turn,
+    step,
+    attempt,
+  );
+}
+
+export function readAttempts(db: Database, turn: string): AttemptRow[] {
+  return db.all('SELECT * FROM attempts WHERE turn = ? ORDER BY step, attempt', turn).map(
+    (row) =>
+      ({
+        turn,
+        step: row['step'],
+        attempt: row['attempt'],
+        requestedAtMs: row['requested_at'],
+        ...present('firstEventAtMs', row['first_event_at']),
+        ...present('endedAtMs', row['ended_at']),
+        ...present('outcome', row['outcome']),
+        ...present('code', row['code']),
+        ...present('detail', row['detail']),
+        ...present('message', row['message']),
+        ...present('waitMs', row['wait_ms']),
+        ...present('providerRequestId', row['provider_request_id']),
+        ...(row['usage'] === null ? {} : { usage: parsed<Usage>(row['usage']) }),
+      }) as AttemptRow,
+  );
+}
+
+function present(key: string, value: Row[string] | undefined): Record<string, unknown> {
+  return value === null || value === undefined ? {} : { [key]: value };
+}
