@@ -8,7 +8,7 @@ import type { AttemptEnd } from '../domain/attempt.ts';
 import type { JournalFollower, JournalStore, Seal } from '../store/ports/journal.ts';
 import type { TurnStore } from '../store/ports/turns.ts';
 
-/** What the gauges ask. */
+/** What the gauges read, when somebody asks for the metrics. */
 type GaugedStore = Pick<TurnStore, 'counts'> & Pick<JournalStore, 'readHead'>;
 
 /** Somebody who follows a turn in this process. */
@@ -18,10 +18,10 @@ export interface Viewer {
 }
 
 const secondsToFirstToken = [0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300];
-/** Up to the longest stream: how long an answer took says when it ended, not when it began. */
+/** Up to the longest stream: a request is measured to the end of its answer. */
 const secondsOfRequests = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3_600];
 
-/** Where nobody asks for the metrics, those who have left are forgotten all the same. */
+/** After so many viewers those who have left are forgotten, also where nobody asks for the metrics. */
 const forgetEvery = 1_000;
 
 export class Metrics {
@@ -75,7 +75,6 @@ export class Metrics {
     this.#lag = gauge('turnkeep_journal_lag_events', 'Events that the slowest viewer of this process is behind.');
   }
 
-  /** Where the gauges look when somebody asks. */
   attach(store: GaugedStore): void {
     this.#store = store;
   }
@@ -102,8 +101,8 @@ export class Metrics {
 
   readonly contentType = Registry.PROMETHEUS_CONTENT_TYPE;
 
-  /** Looked at when it is asked for alone: a viewer's every event must not pay for it. */
-  follows(viewer: Viewer): void {
+  /** How far it has got is read when somebody asks for the metrics: a viewer's events must not pay for it. */
+  viewerJoined(viewer: Viewer): void {
     this.#following.add(viewer);
     if (this.#following.size % forgetEvery === 0) this.#forgetEnded();
   }

@@ -1,6 +1,6 @@
 /**
- * A store that tells what passes through it: the metrics and the log learn of turns here, and the code that runs
- * them knows of neither. It changes nothing and waits for nothing: a call costs what it cost before.
+ * A store that reports what passes through it to the metrics and the log, so that the code that runs turns knows of
+ * neither. It changes no result, and no call waits for what is reported.
  */
 import type { TurnRow } from '../domain/turn.ts';
 import type { Append, Claim, JournalFollower, Seal, SealResult } from '../store/ports/journal.ts';
@@ -21,7 +21,7 @@ export interface EndedTurn {
 
 export interface Observers {
   readonly metrics: Metrics;
-  /** Told of each turn that this process gave its end. */
+  /** Called for each turn that this process gave its end. */
   readonly onTurnEnd: (turn: EndedTurn) => void;
 }
 
@@ -91,13 +91,13 @@ export function observed(store: Store, { metrics, onTurnEnd }: Observers): Store
       metrics.turnEnded(seal.settled);
       countLost(result.lostAttempts);
       if (seal.attempt !== undefined) metrics.attemptEnded(seal.attempt.end);
-      aside(reportEnd(seal));
+      inBackground(reportEnd(seal));
       return result;
     },
 
     follow(turn, after, signal): JournalFollower {
       const rows = store.follow(turn, after, signal);
-      metrics.follows({ turn, rows });
+      metrics.viewerJoined({ turn, rows });
       return rows;
     },
   } satisfies Partial<Store>;
@@ -116,6 +116,6 @@ export function observed(store: Store, { metrics, onTurnEnd }: Observers): Store
 }
 
 /** A number or a line that is missed while the database is busy or closed is no reason for anything to fail. */
-function aside(work: Promise<void>): void {
+function inBackground(work: Promise<void>): void {
   work.catch(() => undefined);
 }

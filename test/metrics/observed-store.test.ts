@@ -1,4 +1,4 @@
-/** What is counted, and what is told of a turn's end: with the real store, claim by claim. */
+/** What is counted, and what is reported of a turn's end: with the real store, claim by claim. */
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -64,8 +64,8 @@ function completed(turn: string, epoch: number, attempt: number): Seal {
   };
 }
 
-/** What is told and counted aside of the call itself. */
-const asideDone = async (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+/** What is reported and counted in the background has been. */
+const reported = async (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 test('a turn that fails once and then completes is counted once, its attempts by outcome, its first token once', async (context) => {
   const { store, ended, series } = setUp(context);
@@ -80,7 +80,7 @@ test('a turn that fails once and then completes is counted once, its attempts by
   assert.equal(await store.append({ turn: 'resp_a', epoch: second.epoch, rows: [row(3)] }), true);
   assert.equal(await store.seal(completed('resp_a', second.epoch, second.attempt)), true);
   assert.equal(await store.seal(completed('resp_a', second.epoch, second.attempt)), false, 'T6 · a second end is refused, and not counted');
-  await asideDone();
+  await reported();
   assert.deepEqual(await series('turnkeep_turns_accepted_total'), { '': 1 });
   assert.deepEqual(await series('turnkeep_turns_total'), { '{status="completed",code=""}': 1 });
   assert.deepEqual(await series('turnkeep_attempts_total'), {
@@ -107,12 +107,12 @@ test('attempts of dead workers are counted as lost by whoever finds them', async
   await store.insertTurn(newTurn('resp_a'));
   for (const atMs of [2_000, 3_000, 4_000]) await claimed(store, 'resp_a', atMs);
   assert.deepEqual(await store.claim({ ...run, turn: 'resp_a', atMs: 5_000 }), { type: 'exhausted' });
-  await asideDone();
+  await reported();
   assert.deepEqual(await series('turnkeep_attempts_total'), { '{outcome="lost",code=""}': 3 });
   await store.insertTurn(newTurn('resp_b'));
   await claimed(store, 'resp_b');
   await settleTurn(store, 'resp_b', { status: 'failed', failure: failureOf('turn_timeout') }, 6_000);
-  await asideDone();
+  await reported();
   assert.deepEqual(await series('turnkeep_attempts_total'), { '{outcome="lost",code=""}': 4 });
   assert.deepEqual(await series('turnkeep_turns_total'), { '{status="failed",code="turn_timeout"}': 1 });
   assert.deepEqual(
@@ -121,12 +121,12 @@ test('attempts of dead workers are counted as lost by whoever finds them', async
   );
 });
 
-test('a turn that was never claimed here is told with what the database knows of it', async (context) => {
+test('a turn that was never claimed here is reported with what the database knows of it', async (context) => {
   const { store, ended } = setUp(context);
   await store.createSession({ id: 'conv_a', tenant: 'default', metadata: {}, createdAtMs: 1 });
   await store.insertTurn(newTurn('resp_a', { session: 'conv_a' }));
   await settleTurn(store, 'resp_a', { status: 'cancelled' }, 1_500);
-  await asideDone();
+  await reported();
   assert.deepEqual(ended, [
     {
       responseId: 'resp_a',

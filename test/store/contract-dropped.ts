@@ -77,7 +77,7 @@ export function droppedContract(contract: Contract): void {
     assert.equal((await store.findTurn('default', 'resp_b'))?.erasedBy, null);
     assert.equal((await store.readJournal('resp_b')).length > 0, true);
     await expireAll(store, 6_000);
-    assert.equal(await store.findTurn('default', 'resp_a'), undefined, 'the stone goes after as long again');
+    assert.equal(await store.findTurn('default', 'resp_a'), undefined, 'the stub goes after as long again');
   });
 
   contract('the past of what is kept is kept: only the journals of an old turn go while its session lives', async (store) => {

@@ -122,7 +122,7 @@ export function intakeContract(contract: Contract): void {
     assert.equal((await store.requestCancel('default', 'resp_c', createdAtMs)).type, 'unknown', 'it is of another tenant');
   });
 
-  contract('an unfinished turn that was never handed over is found, a page at a time', async (store) => {
+  contract('an unfinished turn that was never dispatched is found, a page at a time', async (store) => {
     for (const id of ['resp_a', 'resp_b', 'resp_c']) await inserted(store, newTurn(id));
     await store.markDispatched('resp_a');
     const ids = async (fields: Partial<typeof query>) => (await store.listUnfinished({ ...query, ...fields })).map(({ turn }) => turn.id);
@@ -133,7 +133,7 @@ export function intakeContract(contract: Contract): void {
     assert.deepEqual(await ids({ afterOrdinal: first?.ordinal ?? 0 }), ['resp_c']);
   });
 
-  contract('turns of a session that were left behind are found before a later one is handed over', async (store) => {
+  contract('turns of a session that were left behind are found before a later one is dispatched', async (store) => {
     await store.createSession({ id: 'conv_a', tenant: 'default', metadata: {}, createdAtMs: 1 });
     for (const id of ['resp_a', 'resp_b', 'resp_c']) await inserted(store, newTurn(id, { session: 'conv_a' }));
     await inserted(store, newTurn('resp_x'));
@@ -145,7 +145,7 @@ export function intakeContract(contract: Contract): void {
     assert.deepEqual(await store.listUndispatchedBefore('resp_x'), []);
   });
 
-  contract('T1 · a turn cancelled before it was handed over is still to be recorded', async (store) => {
+  contract('T1 · a turn cancelled before it was dispatched is still to be recorded', async (store) => {
     await inserted(store, newTurn('resp_a'));
     await settleTurn(store, 'resp_a', { status: 'cancelled' }, 6_000);
     assert.equal((await store.listUnfinished(query)).length, 1);

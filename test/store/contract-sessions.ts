@@ -109,9 +109,9 @@ export function sessionsContract(contract: Contract): void {
     await store.recordInput('resp_b');
     await inserted(store, newTurn('resp_c', { previous: 'resp_a' }));
     await store.recordInput('resp_c');
-    const told = async (turn: string) => (await store.readTranscript(turn)).map(({ items }) => items.map(({ id }) => id));
-    assert.deepEqual(await told('resp_a'), expected);
-    assert.deepEqual(await told('resp_c'), [...expected, ['msg_resp_a']]);
+    const idsBefore = async (turn: string) => (await store.readTranscript(turn)).map(({ items }) => items.map(({ id }) => id));
+    assert.deepEqual(await idsBefore('resp_a'), expected);
+    assert.deepEqual(await idsBefore('resp_c'), [...expected, ['msg_resp_a']]);
   });
 
   contract('a session begins with items, in one commit', async (store) => {

@@ -23,6 +23,11 @@ test('no statement walks a table, nor all turns of a session', async (t) => {
   await store.recordInput('resp_a');
   await store.readTranscript('resp_a');
   await store.claim({ turn: 'resp_a', step: 1, atMs: 1, workflowId: 'workflow', runId: 'run' });
+  await store.requestCancel('default', 'resp_b', 999);
+  await inserted(store, newTurn('resp_b', { session: 'conv_a', whenBusy: 'interrupt', idempotencyKey: 'k' }));
+  await settleTurn(store, 'resp_b', { status: 'cancelled' }, 2);
+  await store.markDispatched('resp_b');
+  for await (const _ of store.follow('resp_a', -1, AbortSignal.timeout(100)));
   await settleTurn(store, 'resp_a', { status: 'cancelled' }, 2);
   await store.acknowledge('resp_a');
   await store.readSessionItems({ ...session, leaf: 'resp_a' }, { limit: 9, order: 'asc', after: 'msg_resp_a' });

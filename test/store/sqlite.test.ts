@@ -1,5 +1,6 @@
 import { contractFor, journalContract } from './contract.ts';
 import { droppedContract } from './contract-dropped.ts';
+import { followContract } from './contract-follow.ts';
 import { intakeContract } from './contract-intake.ts';
 import { sessionsContract } from './contract-sessions.ts';
 import { temporaryDatabase } from './temporary.ts';
@@ -9,3 +10,4 @@ journalContract(contract);
 intakeContract(contract);
 sessionsContract(contract);
 droppedContract(contract);
+followContract(contract);

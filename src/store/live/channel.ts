@@ -101,7 +101,7 @@ export class JournalChannel {
     if (!this.#isRefreshing) void this.#refreshWhileStale();
   }
 
-  /** Those who need more are told. Nothing is looked for any more. */
+  /** Rejects those who wait for more. Nothing is looked for any more. */
   fail(error: unknown): void {
     this.#failure ??= error instanceof Error ? error : new Error('the journal cannot be read', { cause: error });
     this.#wake();
@@ -128,21 +128,14 @@ export class JournalChannel {
 
   async #look(): Promise<void> {
     const head = await this.#source.readHead(this.turn);
-    // Pushed meanwhile: a journal that has its end may well be gone.
-    if (this.#isSealed) return;
     if (head === undefined) throw new JournalGoneError(this.turn);
     const last = this.#last ?? head.last;
     // Too much for one batch, or nobody here to read it: each reads for itself.
     const isRead = head.last > last && head.last - last <= batchLimits.rows && this.#readers.size > 0;
     const rows = isRead ? await this.#source.readRows(this.turn, last, batchLimits) : [];
-    if (!this.#takeIn(rows, head)) this.#moveTo(head);
-  }
-
-  /** Hands on what was read, without what was pushed meanwhile. False when it does not reach from what is known to the head. */
-  #takeIn(rows: readonly JournalRow[], head: JournalHead): boolean {
-    if ((rows.at(-1)?.seq ?? -1) < head.last) return false;
-    const known = rows.findLastIndex(({ seq }) => seq <= (this.#last ?? -1)) + 1;
-    return this.push(known === 0 ? rows : rows.slice(known), head.isSealed);
+    const isWhole = (rows.at(-1)?.seq ?? -1) >= head.last;
+    // Not handed on when some of them were pushed meanwhile.
+    if (!isWhole || !this.push(rows, head.isSealed)) this.#moveTo(head);
   }
 
   /** The journal has come at least this far; what is not in memory is read by those who need it. */

@@ -1,4 +1,4 @@
-/** What a driver gives to the live tail: journals to read, and word of what other processes have written to them. */
+/** What a driver gives to the live tail: journals to read, and a signal when other processes have written to them. */
 import type { JournalRow } from '../../domain/response-event.ts';
 import type { JournalHead } from '../ports/journal.ts';
 
@@ -23,7 +23,7 @@ export interface JournalSource {
 }
 
 /**
- * Tells that other processes have committed: SQLite's `data_version`, Postgres' LISTEN.
+ * Notices that other processes have committed: SQLite's `data_version`, Postgres' LISTEN.
  *
  * **Contract.** Every commit of another process after `watch` is followed by a call of `onChange`, within 10 ms where
  * that can be had; a call too many does no harm. Costs nothing while nobody watches.
@@ -37,6 +37,6 @@ export interface ChangeSignal {
 export interface ChangeWatcher {
   /** @param turn whose journal has changed; any may have, without it. */
   onChange(turn?: string): void;
-  /** Nothing can be told any more. */
+  /** No change can be noticed any more. */
   onFailure(error: unknown): void;
 }

@@ -3,7 +3,8 @@ import { type AdmissionFacts, decideAdmission, resendWindowMs, type UnsettledTur
 import type { TurnRow } from '../../domain/turn.ts';
 import type { InsertTurn, NewTurn } from '../ports/turns.ts';
 import type { Database, Row } from './database.ts';
-import { begin, bookAttempt, writeRows } from './journal.ts';
+import { bookAttempt } from './attempts.ts';
+import { begin, writeRows } from './journal.ts';
 import { takeLease } from './leases.ts';
 import { text, turnOf } from './rows.ts';
 import { readSession, touchSession } from './sessions.ts';

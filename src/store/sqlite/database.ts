@@ -1,5 +1,6 @@
 /**
- * The embedded database: one SQLite file in WAL mode that several processes of one machine may share.
+ * The embedded database: one SQLite file in WAL mode that several processes of one machine may share, and how they
+ * notice each other's commits.
  *
  * Two kinds of commit. `durable` syncs the write-ahead log to disk (0.2 ms): what was promised to a user.
  * `quick` does not (9 us): it survives a kill of the process, not a loss of power. A later durable commit
@@ -8,17 +9,21 @@
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
-import { migrations } from './migrations.ts';
+import type { ChangeSignal, ChangeWatcher } from '../live/source.ts';
 import { StoreBusyError } from '../ports/store.ts';
+import { migrations } from './migrations.ts';
 
 export type Row = Record<string, SQLInputValue>;
 export type Durability = 'durable' | 'quick';
 
 /**
  * How long a call waits for another process's write before it gives up with `StoreBusyError`. It stops the whole
- * process meanwhile, heartbeats too: `persist` waits longer, without stopping anything.
+ * process meanwhile, heartbeats too: `retryWhileBusy` waits longer, without stopping anything.
  */
 const busyTimeoutMs = 20;
+
+/** How soon what another process has committed is noticed. */
+const pollMs = 5;
 
 const SQLITE_BUSY = 5;
 const SQLITE_LOCKED = 6;
@@ -32,7 +37,7 @@ interface QueuedWork {
   readonly reject: (error: unknown) => void;
 }
 
-export class Database {
+export class Database implements ChangeSignal {
   readonly #db: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
   #durability: Durability | undefined;
@@ -135,9 +140,24 @@ export class Database {
     }
   }
 
-  /** A number that changes when another process (never this one) has committed. */
-  foreignVersion(): number {
-    return Number(this.one('PRAGMA data_version')?.['data_version']);
+  /** A poll is one PRAGMA (2.7 us): a number that changes when another process, never this one, has committed. */
+  watch(watcher: ChangeWatcher): () => void {
+    // What was written before the first poll counts as new.
+    let seen: SQLInputValue | undefined;
+    const timer = setInterval(() => {
+      try {
+        const version = this.one('PRAGMA data_version')?.['data_version'];
+        if (version === seen) return;
+        seen = version;
+        watcher.onChange();
+      } catch (error) {
+        if (!(error instanceof StoreBusyError)) watcher.onFailure(error);
+      }
+    }, pollMs);
+    timer.unref();
+    return () => {
+      clearInterval(timer);
+    };
   }
 
   /**

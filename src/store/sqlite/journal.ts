@@ -1,78 +1,45 @@
-/** The fenced journal of a turn: claim, append, seal, and the attempts that are booked along with it (T2, T6, T7). */
-import type { AttemptEnd, AttemptKey, AttemptRow } from '../../domain/attempt.ts';
-import { type ClaimFacts, decideClaim, settledStatusOf } from '../../domain/claim.ts';
+/** The fenced journal of a turn: claim, fence, append, seal, read (T2, T6, T7). */
+import type { AttemptEnd, AttemptKey } from '../../domain/attempt.ts';
+import { decideClaim, settledStatusOf } from '../../domain/claim.ts';
 import { type JournalRow, journalRowOf, type ResponseEvent } from '../../domain/response-event.ts';
 import { ResponseStream } from '../../domain/response-stream.ts';
-import type { Usage } from '../../domain/response.ts';
-import type { TurnRow } from '../../domain/turn.ts';
 import type { TurnStatus } from '../../domain/turn-state.ts';
 import type { BatchLimits } from '../live/source.ts';
-import type { Append, Claim, ClaimRequest, JournalHead, Lease, Seal, SealResult } from '../ports/journal.ts';
-import type { Database, Row } from './database.ts';
-import { journalRow, parsed } from './rows.ts';
-import { leaseLeftMs, releaseLease, takeLease } from './leases.ts';
+import type { Append, Claim, ClaimRequest, JournalHead, Seal, SealResult } from '../ports/journal.ts';
+import { bookAttempt, claimFacts, endAttempt, loseOpenAttempts, startAttempt } from './attempts.ts';
+import type { Database } from './database.ts';
+import { releaseLease, takeLease } from './leases.ts';
+import { journalRow } from './rows.ts';
 import { insertItems, readyNext, recordThrough } from './transcript.ts';
 import { requireTurn } from './turns.ts';
 
+/** `rows`: what the claim has appended. */
 export async function claim(db: Database, request: ClaimRequest): Promise<Claim & { readonly rows?: readonly JournalRow[] }> {
   const { turn, step, lease, run } = request;
   return db.commit('quick', () => {
     const row = requireTurn(db, turn);
     const decision = decideClaim(claimFacts(db, row, step));
     if (decision.type !== 'granted' && decision.type !== 'exhausted') return decision;
-    // Whoever held the journal before, and did not say how its request ended, is lost or will be refused.
-    const lostSql = `UPDATE attempts SET ended_at = ?, outcome = 'lost' WHERE turn = ? AND step = ? AND ended_at IS NULL`;
-    const lostAttempts = db.run(lostSql, Date.now(), turn, step);
+    // Whoever held the journal before, and has not written how its request ended, is lost or will be refused.
+    const lostAttempts = loseOpenAttempts(db, turn, step);
     if (decision.type === 'exhausted') return { ...decision, lostAttempts };
     const { attempt } = decision;
     const epoch = takeLease(db, turn, step, lease);
     bookAttempt(db, { turn, step, attempt }, epoch, lease);
     if (run !== undefined) db.run('UPDATE turns SET workflow_id = ?, run_id = ? WHERE id = ?', run.workflowId, run.runId, turn);
     const events = readEvents(db, turn);
-    const rows = ResponseStream.replay(events).begin();
-    if (rows.length > 0) begin(db, turn, epoch, rows.map(journalRowOf));
+    const begun = ResponseStream.replay(events).begin();
+    const rows = begun.map(journalRowOf);
+    if (rows.length > 0) begin(db, turn, epoch, rows);
     const readySinceMs = Date.now() - (row.readyAtMs ?? row.createdAtMs);
-    return { type: 'granted', epoch, attempt, lostAttempts, turn: row, readySinceMs, events: [...events, ...rows], rows: rows.map(journalRowOf) };
+    return { type: 'granted', epoch, attempt, lostAttempts, turn: row, readySinceMs, events: [...events, ...begun], rows };
   });
 }
 
-/** The turn is in progress, and its viewers are told. */
+/** The turn is in progress, and its viewers learn of it. */
 export function begin(db: Database, turn: string, epoch: number, rows: readonly JournalRow[]): void {
   writeRows(db, turn, epoch, rows);
   db.run(`UPDATE turns SET status = 'in_progress' WHERE id = ?`, turn);
-}
-
-export function bookAttempt(db: Database, { turn, step, attempt }: AttemptKey, epoch: number, { holder }: Lease): void {
-  db.run(
-    'INSERT INTO attempts (turn, step, attempt, requested_at, epoch, holder) VALUES (?, ?, ?, ?, ?, ?)',
-    turn,
-    step,
-    attempt,
-    Date.now(),
-    epoch,
-    holder,
-  );
-}
-
-function claimFacts(db: Database, turn: TurnRow, step: number): ClaimFacts {
-  return {
-    turn,
-    get leaseLeftMs() {
-      return leaseLeftMs(db, turn.id);
-    },
-    get hasStarted() {
-      const sql = 'SELECT 1 FROM attempts WHERE turn = ? AND step = ? AND first_event_at IS NOT NULL LIMIT 1';
-      return db.one(sql, turn.id, step) !== undefined;
-    },
-    get requestsMade() {
-      return Number(db.one('SELECT count(*) AS made FROM attempts WHERE turn = ? AND step = ?', turn.id, step)?.['made']);
-    },
-    get waitLeftMs() {
-      const sql = 'SELECT ended_at + wait_ms AS due_at FROM attempts WHERE turn = ? AND step = ? ORDER BY attempt DESC LIMIT 1';
-      const dueAtMs = db.one(sql, turn.id, step)?.['due_at'];
-      return dueAtMs == null ? 0 : Number(dueAtMs) - Date.now();
-    },
-  };
 }
 
 export async function fence(db: Database, turn: string): Promise<{ epoch: number; settled?: TurnStatus }> {
@@ -84,65 +51,19 @@ export async function fence(db: Database, turn: string): Promise<{ epoch: number
   });
 }
 
-export async function endAttempt(db: Database, key: AttemptKey, epoch: number, end: AttemptEnd): Promise<void> {
+/** The end of an attempt that has not ended the turn; its lease ends with it. */
+export async function releaseAttempt(db: Database, key: AttemptKey, epoch: number, end: AttemptEnd): Promise<void> {
   return db.commit('quick', () => {
-    closeAttempt(db, key, end);
+    endAttempt(db, key, end);
     releaseLease(db, key.turn, epoch);
   });
-}
-
-function closeAttempt(db: Database, { turn, step, attempt }: AttemptKey, end: AttemptEnd): void {
-  db.run(
-    `UPDATE attempts SET ended_at = ?, outcome = ?, code = ?, detail = ?, message = ?, wait_ms = ?, usage = ?
-     WHERE turn = ? AND step = ? AND attempt = ? AND ended_at IS NULL`,
-    end.endedAtMs,
-    end.outcome,
-    end.code ?? null,
-    end.detail ?? null,
-    end.message ?? null,
-    end.waitMs ?? null,
-    end.usage === undefined ? null : JSON.stringify(end.usage),
-    turn,
-    step,
-    attempt,
-  );
-}
-
-export function readAttempts(db: Database, turn: string): AttemptRow[] {
-  return db.all('SELECT * FROM attempts WHERE turn = ? ORDER BY step, attempt', turn).map(
-    (row) =>
-      ({
-        turn,
-        step: row['step'],
-        attempt: row['attempt'],
-        requestedAtMs: row['requested_at'],
-        ...present('firstEventAtMs', row['first_event_at']),
-        ...present('endedAtMs', row['ended_at']),
-        ...present('outcome', row['outcome']),
-        ...present('code', row['code']),
-        ...present('detail', row['detail']),
-        ...present('message', row['message']),
-        ...present('waitMs', row['wait_ms']),
-        ...present('providerRequestId', row['provider_request_id']),
-        ...(row['usage'] === null ? {} : { usage: parsed<Usage>(row['usage']) }),
-      }) as AttemptRow,
-  );
 }
 
 export async function append(db: Database, { turn, epoch, rows, starts }: Append): Promise<boolean> {
   // The row that marks a start must survive even a loss of power: a started step is never asked again (T2).
   return db.commit(starts === undefined ? 'quick' : 'durable', () => {
     if (!writeRows(db, turn, epoch, rows)) return false;
-    if (starts !== undefined) {
-      db.run(
-        'UPDATE attempts SET first_event_at = ?, provider_request_id = ? WHERE turn = ? AND step = ? AND attempt = ?',
-        Date.now(),
-        starts.providerRequestId ?? null,
-        turn,
-        starts.step,
-        starts.attempt,
-      );
-    }
+    if (starts !== undefined) startAttempt(db, starts);
     return true;
   });
 }
@@ -166,9 +87,8 @@ export async function seal(db: Database, seal: Seal): Promise<SealResult> {
       JSON.stringify(seal.response),
       turn,
     );
-    if (seal.attempt !== undefined) closeAttempt(db, seal.attempt, seal.attempt.end);
-    const lostSql = `UPDATE attempts SET ended_at = ?, outcome = 'lost' WHERE turn = ? AND ended_at IS NULL`;
-    const lostAttempts = db.run(lostSql, Date.now(), turn);
+    if (seal.attempt !== undefined) endAttempt(db, seal.attempt, seal.attempt.end);
+    const lostAttempts = loseOpenAttempts(db, turn);
     const next = readyNext(db, turn);
     return { type: 'sealed', lostAttempts, ...(next === undefined ? {} : { next }) };
   });
@@ -205,7 +125,12 @@ export function readRows(db: Database, turn: string, after: number, limits: Batc
 export function readHead(db: Database, turn: string): JournalHead | undefined {
   const row = db.one('SELECT epoch, next_seq, sealed, lease_until FROM journal_head WHERE turn = ?', turn);
   if (row === undefined) return undefined;
-  return { epoch: Number(row['epoch']), last: Number(row['next_seq']) - 1, isSealed: row['sealed'] === 1, isLeased: Number(row['lease_until'] ?? 0) > Date.now() };
+  return {
+    epoch: Number(row['epoch']),
+    last: Number(row['next_seq']) - 1,
+    isSealed: row['sealed'] === 1,
+    isLeased: Number(row['lease_until'] ?? 0) > Date.now(),
+  };
 }
 
 /** Moves the head on and writes the rows; false, and nothing written, when this epoch may not write (any more). */
@@ -226,8 +151,4 @@ export function writeRows(db: Database, turn: string, epoch: number, rows: reado
     db.run('INSERT INTO journal (turn, seq, type, data) VALUES (?, ?, ?, ?)', turn, row.seq, row.type, row.data);
   }
   return true;
-}
-
-function present(key: string, value: Row[string] | undefined): Record<string, unknown> {
-  return value === null || value === undefined ? {} : { [key]: value };
 }

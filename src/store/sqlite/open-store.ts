@@ -4,7 +4,7 @@ import { JournalCursor } from '../live/cursor.ts';
 import type { JournalSource } from '../live/source.ts';
 import type { Store } from '../ports/store.ts';
 import { insertTurn } from './admission.ts';
-import { dataVersionSignal } from './data-version.ts';
+import * as attempts from './attempts.ts';
 import { Database } from './database.ts';
 import * as items from './items.ts';
 import * as leases from './leases.ts';
@@ -28,7 +28,7 @@ export function openSqliteStore(path: string): Store {
     readHead: async (turn) => journal.readHead(db, turn),
     readRows: async (turn, after, limits) => journal.readRows(db, turn, after, limits),
   };
-  const broker = new JournalBroker(source, dataVersionSignal(db));
+  const broker = new JournalBroker(source, db);
 
   return {
     claim: async (request) => {
@@ -39,8 +39,8 @@ export function openSqliteStore(path: string): Store {
     beat: (beat) => leases.beat(db, beat),
     listExpiredLeases: async (limit) => leases.listExpiredLeases(db, limit),
     fence: async (turn) => journal.fence(db, turn),
-    endAttempt: (attempt, epoch, end) => journal.endAttempt(db, attempt, epoch, end),
-    readAttempts: async (turn) => journal.readAttempts(db, turn),
+    endAttempt: (attempt, epoch, end) => journal.releaseAttempt(db, attempt, epoch, end),
+    readAttempts: async (turn) => attempts.readAttempts(db, turn),
     append: async (append) => {
       const isWritten = await journal.append(db, append);
       if (isWritten) broker.announce(append.turn, append.rows, false);

@@ -8,7 +8,7 @@ export async function deleteTurn(db: Database, tenant: string, id: string, atMs:
   return db.commit('durable', () => {
     const turn = readTurn(db, id);
     if (turn === undefined || turn.tenant !== tenant || turn.settledAtMs === null) return false;
-    // Its words are also those of the conversation, and of whatever goes on from it.
+    // Its items are also those of its session, and of whatever goes on from it.
     const isPast = turn.session !== null || db.one('SELECT 1 FROM turns WHERE previous = ? LIMIT 1', id) !== undefined;
     erase(db, id, atMs, 'owner');
     if (!isPast) db.run('DELETE FROM items WHERE turn = ?', id);
@@ -29,7 +29,7 @@ export async function purgeUnstored(db: Database, cut: UnstoredCut): Promise<num
     db.run('DELETE FROM early_cancels WHERE at < ?', cut.settledBeforeMs);
     return rows.length;
   });
-  // The write-ahead log has their words as well, until it is cut.
+  // What they held is in the write-ahead log as well, until that is cut.
   db.truncateLog(purged > 0);
   return purged;
 }
@@ -62,14 +62,14 @@ export async function expire(db: Database, { beforeMs, atMs, limit }: RetentionC
     );
     for (const row of turns) {
       const id = text(row['id']);
-      // For its owner it is gone already: what was left are the words that others went on from.
+      // For its owner it is gone already: what was left are the items that others went on from.
       if (row['erased_by'] === 'owner') dropTurn(db, id);
       else {
         erase(db, id, atMs, 'retention');
         for (const table of ['items', 'attempts']) db.run(`DELETE FROM ${table} WHERE turn = ?`, id);
       }
     }
-    // What is left says that there was a turn (410); it goes after as long again.
+    // A stub says that there was a turn (410); it goes after as long again.
     const stubs = db.all(`SELECT id FROM turns WHERE erased_by = 'retention' AND erased_at < ? LIMIT ?`, beforeMs, limit);
     for (const row of stubs) dropTurn(db, text(row['id']));
     return journals.length + sessions + turns.length + stubs.length;

@@ -1,4 +1,4 @@
-/** What a row of the database says, and as which type. */
+/** Rows of the database as the types of `domain/`. */
 import { defaultSettings, type ResponseSettings } from '../../domain/response-settings.ts';
 import { isFailureCode } from '../../domain/failure.ts';
 import type { ResponseStatus } from '../../domain/response.ts';
@@ -17,7 +17,7 @@ export function turnOf(row: Row): TurnRow {
     previous: textOrNull(row['previous']),
     replaces: textOrNull(row['replaces']),
     status: row['status'] as ResponseStatus,
-    // One of an earlier version says less, an erased one nothing.
+    // An earlier version wrote fewer of them, an erased turn has none.
     settings: { ...defaultSettings(''), ...parsed<Partial<ResponseSettings>>(row['settings']) },
     input: parsed(row['input']),
     bodyHash: text(row['body_hash']),

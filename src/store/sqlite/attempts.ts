@@ -1,0 +1,102 @@
+/** Attempts: requests to the model as they are booked before they are sent, and how they ended. */
+import type { AttemptEnd, AttemptKey, AttemptRow } from '../../domain/attempt.ts';
+import type { ClaimFacts } from '../../domain/claim.ts';
+import type { Usage } from '../../domain/response.ts';
+import type { TurnRow } from '../../domain/turn.ts';
+import type { Append, Lease } from '../ports/journal.ts';
+import type { Database, Row } from './database.ts';
+import { leaseLeftMs } from './leases.ts';
+import { parsed } from './rows.ts';
+
+export function claimFacts(db: Database, turn: TurnRow, step: number): ClaimFacts {
+  return {
+    turn,
+    get leaseLeftMs() {
+      return leaseLeftMs(db, turn.id);
+    },
+    get hasStarted() {
+      const sql = 'SELECT 1 FROM attempts WHERE turn = ? AND step = ? AND first_event_at IS NOT NULL LIMIT 1';
+      return db.one(sql, turn.id, step) !== undefined;
+    },
+    get requestsMade() {
+      return Number(db.one('SELECT count(*) AS made FROM attempts WHERE turn = ? AND step = ?', turn.id, step)?.['made']);
+    },
+    get waitLeftMs() {
+      const sql = 'SELECT ended_at + wait_ms AS due_at FROM attempts WHERE turn = ? AND step = ? ORDER BY attempt DESC LIMIT 1';
+      const dueAtMs = db.one(sql, turn.id, step)?.['due_at'];
+      return dueAtMs == null ? 0 : Number(dueAtMs) - Date.now();
+    },
+  };
+}
+
+export function bookAttempt(db: Database, { turn, step, attempt }: AttemptKey, epoch: number, { holder }: Lease): void {
+  db.run(
+    'INSERT INTO attempts (turn, step, attempt, requested_at, epoch, holder) VALUES (?, ?, ?, ?, ?, ?)',
+    turn,
+    step,
+    attempt,
+    Date.now(),
+    epoch,
+    holder,
+  );
+}
+
+/** Its first delta is in the journal, in the same commit. */
+export function startAttempt(db: Database, { turn, step, attempt, providerRequestId }: NonNullable<Append['starts']>): void {
+  db.run(
+    'UPDATE attempts SET first_event_at = ?, provider_request_id = ? WHERE turn = ? AND step = ? AND attempt = ?',
+    Date.now(),
+    providerRequestId ?? null,
+    turn,
+    step,
+    attempt,
+  );
+}
+
+/** Books those of the turn, or of one step of it, that have no end as lost. Returns how many there were. */
+export function loseOpenAttempts(db: Database, turn: string, step?: number): number {
+  const sql = `UPDATE attempts SET ended_at = ?, outcome = 'lost' WHERE turn = ? AND ended_at IS NULL`;
+  return step === undefined ? db.run(sql, Date.now(), turn) : db.run(`${sql} AND step = ?`, Date.now(), turn, step);
+}
+
+export function endAttempt(db: Database, { turn, step, attempt }: AttemptKey, end: AttemptEnd): void {
+  db.run(
+    `UPDATE attempts SET ended_at = ?, outcome = ?, code = ?, detail = ?, message = ?, wait_ms = ?, usage = ?
+     WHERE turn = ? AND step = ? AND attempt = ? AND ended_at IS NULL`,
+    end.endedAtMs,
+    end.outcome,
+    end.code ?? null,
+    end.detail ?? null,
+    end.message ?? null,
+    end.waitMs ?? null,
+    end.usage === undefined ? null : JSON.stringify(end.usage),
+    turn,
+    step,
+    attempt,
+  );
+}
+
+export function readAttempts(db: Database, turn: string): AttemptRow[] {
+  return db.all('SELECT * FROM attempts WHERE turn = ? ORDER BY step, attempt', turn).map(
+    (row) =>
+      ({
+        turn,
+        step: row['step'],
+        attempt: row['attempt'],
+        requestedAtMs: row['requested_at'],
+        ...present('firstEventAtMs', row['first_event_at']),
+        ...present('endedAtMs', row['ended_at']),
+        ...present('outcome', row['outcome']),
+        ...present('code', row['code']),
+        ...present('detail', row['detail']),
+        ...present('message', row['message']),
+        ...present('waitMs', row['wait_ms']),
+        ...present('providerRequestId', row['provider_request_id']),
+        ...(row['usage'] === null ? {} : { usage: parsed<Usage>(row['usage']) }),
+      }) as AttemptRow,
+  );
+}
+
+function present(key: string, value: Row[string] | undefined): Record<string, unknown> {
+  return value === null || value === undefined ? {} : { [key]: value };
+}

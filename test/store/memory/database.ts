@@ -1,0 +1,143 @@
+/**
+ * A database in memory that several stores share, as processes share one on a server: every transaction takes a round
+ * trip there and one back, and a commit is news for the others. Nothing in it is fast; all of it is the contract.
+ */
+import { setImmediate as nextTurnOfTheLoop } from 'node:timers/promises';
+import type { AttemptRow } from '../../../src/domain/attempt.ts';
+import type { Item } from '../../../src/domain/item.ts';
+import type { JournalRow } from '../../../src/domain/response-event.ts';
+import type { SessionRow } from '../../../src/domain/session.ts';
+import type { TurnRow } from '../../../src/domain/turn.ts';
+import type { ChangeSignal, ChangeWatcher } from '../../../src/store/live/source.ts';
+
+/** A turn with all that is its own. */
+export interface StoredTurn {
+  readonly ordinal: number;
+  readonly idempotencyKey: string | null;
+  row: TurnRow;
+  items: readonly Item[];
+  attempts: readonly AttemptRow[];
+  journal: StoredJournal | undefined;
+  isAcknowledged: boolean;
+  erasedAtMs: number | null;
+}
+
+export interface StoredJournal {
+  readonly epoch: number;
+  readonly isSealed: boolean;
+  readonly rows: readonly JournalRow[];
+}
+
+export interface StoredSession {
+  row: SessionRow;
+  readonly name: string | null;
+  touchedAtMs: number;
+  titleTurn: string | null;
+  isTitleStarted: boolean;
+}
+
+export class MemoryDatabase {
+  readonly turns = new Map<string, StoredTurn>();
+  readonly sessions = new Map<string, StoredSession>();
+  /** By tenant and id. */
+  readonly earlyCancels = new Map<string, number>();
+  readonly connections = new Set<Connection>();
+  #ordinal = 0;
+
+  addTurn(row: TurnRow, fields: Partial<StoredTurn> = {}): void {
+    this.#ordinal += 1;
+    const empty = { idempotencyKey: null, items: [], attempts: [], journal: undefined, isAcknowledged: false, erasedAtMs: null };
+    this.turns.set(row.id, { ...empty, ...fields, ordinal: this.#ordinal, row });
+  }
+
+  /** Oldest first. */
+  turnsWhere(isWanted: (turn: StoredTurn) => boolean): StoredTurn[] {
+    return [...this.turns.values()].filter(isWanted);
+  }
+
+  requireTurn(id: string): StoredTurn {
+    const turn = this.turns.get(id);
+    if (turn === undefined) throw new Error(`no turn ${id}`);
+    return turn;
+  }
+
+  sessionOf(tenant: string, id: string): StoredSession | undefined {
+    const session = this.sessions.get(id);
+    return session?.row.tenant === tenant ? session : undefined;
+  }
+
+  /** The turns on the way to this one, itself included, oldest first; none before its input is recorded. */
+  chainTo(leaf: string | null): StoredTurn[] {
+    const chain: StoredTurn[] = [];
+    for (let id = leaf; id !== null;) {
+      const turn = this.turns.get(id);
+      if (turn?.row.isRecorded !== true) break;
+      chain.unshift(turn);
+      id = turn.row.previous;
+    }
+    return chain;
+  }
+}
+
+/** What one process has of the database. */
+export class Connection implements ChangeSignal {
+  readonly database: MemoryDatabase;
+  #watcher: ChangeWatcher | undefined;
+  #isOpen = true;
+  #trips = 0;
+
+  constructor(database: MemoryDatabase) {
+    this.database = database;
+    database.connections.add(this);
+  }
+
+  /** Runs `work` at one stroke. It throws before it has changed anything, or not at all. */
+  async transaction<T>(work: (database: MemoryDatabase) => T): Promise<T> {
+    this.#mustBeOpen();
+    await this.#trip();
+    const result = work(this.database);
+    await this.#trip();
+    this.#mustBeOpen();
+    return result;
+  }
+
+  /** The others learn of it when they come to it; this process has to tell itself. */
+  notify(turn?: string): void {
+    for (const other of this.database.connections) if (other !== this) setImmediate(() => other.#watcher?.onChange(turn));
+  }
+
+  watch(watcher: ChangeWatcher): () => void {
+    this.#watcher = watcher;
+    return () => {
+      this.#watcher = undefined;
+    };
+  }
+
+  close(): void {
+    this.#isOpen = false;
+    this.database.connections.delete(this);
+  }
+
+  /** Longer and shorter ones by turns, so that calls overtake each other. */
+  async #trip(): Promise<void> {
+    this.#trips += 1;
+    for (let length = this.#trips % 3; length >= 0; length -= 1) await nextTurnOfTheLoop();
+  }
+
+  #mustBeOpen(): void {
+    if (!this.#isOpen) throw new Error('the connection is closed');
+  }
+}
+
+export function isUnsettled({ row }: StoredTurn): boolean {
+  return row.settledAtMs === null;
+}
+
+/** Unsettled, or with an input that is not in the transcript yet. */
+export function isUnfinished(turn: StoredTurn): boolean {
+  return isUnsettled(turn) || !turn.row.isRecorded;
+}
+
+export function updateTurn(turn: StoredTurn, fields: Partial<TurnRow>): void {
+  turn.row = { ...turn.row, ...fields };
+}

@@ -1,0 +1,26 @@
+/**
+ * A second driver, to hold the ports to what they promise: another database behind the same contract, decided by the
+ * same functions of `domain/`, followed through the same live tail, with reads that take a round trip.
+ */
+import type { Store } from '../../../src/store/ports/store.ts';
+import { Connection, type MemoryDatabase } from './database.ts';
+import { journalStore } from './journal.ts';
+import { retentionStore } from './retention.ts';
+import { sessionStore } from './sessions.ts';
+import { turnStore } from './turns.ts';
+
+export function openMemoryStore(database: MemoryDatabase): Store {
+  const connection = new Connection(database);
+  const journal = journalStore(connection);
+  return {
+    ...journal,
+    ...turnStore(connection),
+    ...sessionStore(connection),
+    ...retentionStore(connection),
+    probe: () => connection.transaction(() => undefined),
+    close: async () => {
+      journal.close();
+      connection.close();
+    },
+  };
+}

@@ -1,0 +1,112 @@
+import type { Item } from '../../../src/domain/item.ts';
+import { defaultSettings } from '../../../src/domain/response-settings.ts';
+import type { NewSession, SessionRow } from '../../../src/domain/session.ts';
+import type { ItemsTurn, Page, SessionStore } from '../../../src/store/ports/sessions.ts';
+import { turnRow } from '../../support/turn-row.ts';
+import { type Connection, isUnsettled, type MemoryDatabase, type StoredSession } from './database.ts';
+
+export function sessionStore(connection: Connection): SessionStore {
+  return {
+    createSession: (session) => connection.transaction((database) => addSession(database, session, null)),
+    openSession: (session, name) =>
+      connection.transaction((database) => named(database, session.tenant, name)?.row ?? addSession(database, session, name)),
+    findSession: (tenant, name) => connection.transaction((database) => named(database, tenant, name)?.row),
+    readSession: (tenant, id) => connection.transaction((database) => database.sessionOf(tenant, id)?.row),
+    listSessions: (tenant, page) =>
+      connection.transaction(({ sessions }) => {
+        const mine = [...sessions.values()].filter(({ row }) => row.tenant === tenant).toSorted(byUse);
+        return pageOf(
+          mine.map(({ row }) => row),
+          page,
+        );
+      }),
+    updateSession: (tenant, id, metadata) =>
+      connection.transaction((database) => {
+        const session = database.sessionOf(tenant, id);
+        if (session !== undefined) session.row = { ...session.row, metadata };
+        return session?.row;
+      }),
+    deleteSession: (tenant, id) =>
+      connection.transaction((database) => {
+        const isBusy = database.turnsWhere((turn) => isUnsettled(turn) && turn.row.tenant === tenant && turn.row.session === id).length > 0;
+        if (isBusy) return 'busy';
+        return database.sessionOf(tenant, id) !== undefined && database.sessions.delete(id);
+      }),
+    readSessionItems: (session, page) => connection.transaction((database) => pageOf(itemsOf(database, session), page)),
+    readSessionItem: (session, id) => connection.transaction((database) => itemsOf(database, session).find((item) => item.id === id)),
+    addItems: (turn) => connection.transaction((database) => addItems(database, turn)),
+    deleteSessionItem: (session, id) =>
+      connection.transaction((database) => {
+        const turn = database.chainTo(session.leaf).find(({ items }) => items.some((item) => item.id === id));
+        if (turn !== undefined) turn.items = turn.items.filter((item) => item.id !== id);
+        return turn !== undefined;
+      }),
+    findItems: (tenant, ids) =>
+      connection.transaction((database) => {
+        const items = database.turnsWhere(({ row }) => row.tenant === tenant).flatMap((turn) => turn.items);
+        return new Map(items.filter(({ id }) => ids.includes(id)).map((item) => [item.id, item]));
+      }),
+    hasCall: (leaf, callId) =>
+      connection.transaction((database) =>
+        database
+          .chainTo(leaf)
+          .flatMap(({ items }) => items)
+          .some((item) => item.type === 'function_call' && item.call_id === callId),
+      ),
+    listUntitled: (limit) =>
+      connection.transaction(({ sessions }) =>
+        [...sessions.values()]
+          .flatMap(({ row, titleTurn: turn, isTitleStarted }) => (turn === null || isTitleStarted ? [] : [{ session: row.id, turn }]))
+          .slice(0, limit),
+      ),
+    markTitleStarted: (id) =>
+      connection.transaction(({ sessions }) => {
+        const session = sessions.get(id);
+        if (session !== undefined) session.isTitleStarted = true;
+      }),
+    setTitle: (id, title) =>
+      connection.transaction(({ sessions }) => {
+        const session = sessions.get(id);
+        if (session !== undefined) session.row = { ...session.row, metadata: { title, ...session.row.metadata } };
+      }),
+  };
+}
+
+function addSession({ sessions }: MemoryDatabase, session: NewSession, name: string | null): SessionRow {
+  const row = { ...session, leaf: null };
+  sessions.set(row.id, { row, name, touchedAtMs: row.createdAtMs, titleTurn: null, isTitleStarted: false });
+  return row;
+}
+
+function named({ sessions }: MemoryDatabase, tenant: string, name: string): StoredSession | undefined {
+  return [...sessions.values()].find((session) => session.row.tenant === tenant && session.name === name);
+}
+
+function byUse(one: StoredSession, other: StoredSession): number {
+  return one.touchedAtMs - other.touchedAtMs || (one.row.id < other.row.id ? -1 : 1);
+}
+
+function itemsOf(database: MemoryDatabase, { leaf }: SessionRow): Item[] {
+  return database.chainTo(leaf).flatMap(({ items }) => items);
+}
+
+function pageOf<T extends { readonly id: string }>(all: readonly T[], { limit, order, after }: Page): readonly T[] | undefined {
+  const ordered = order === 'asc' ? all : all.toReversed();
+  const at = ordered.findIndex(({ id }) => id === after);
+  if (after !== undefined && at === -1) return undefined;
+  return ordered.slice(at + 1, at + 1 + limit);
+}
+
+function addItems(database: MemoryDatabase, turn: ItemsTurn): readonly Item[] | undefined {
+  const { id, tenant, items, createdAtMs, creates } = turn;
+  if (creates !== undefined) addSession(database, creates, null);
+  const session = database.sessionOf(tenant, turn.session);
+  if (session === undefined || items.length === 0) return session && items;
+  const { leaf: previous } = session.row;
+  const done = { kind: 'items', status: 'completed', isDispatched: true, isRecorded: true, settledAtMs: createdAtMs } as const;
+  const row = turnRow({ ...done, id, tenant, session: turn.session, previous, settings: defaultSettings(''), bodyHash: '', createdAtMs });
+  database.addTurn(row, { items, isAcknowledged: true });
+  session.row = { ...session.row, leaf: id };
+  session.touchedAtMs = Math.max(session.touchedAtMs, createdAtMs);
+  return items;
+}
