@@ -40,7 +40,16 @@ export async function runRoles({ config, connection, log, hasWorker, hasGateway,
     if (hasWorker) worker = await startWorker({ config, connection, store, log, metrics });
     // Awaited below; a failure before that must not count as unhandled.
     worker?.stopped.catch(() => {});
-    if (hasGateway) gateway = await startGateway({ config, connection, store, log, hasWorker, metrics, ...(worker === undefined ? {} : { attempts: worker.attempts }) });
+    if (hasGateway)
+      gateway = await startGateway({
+        config,
+        connection,
+        store,
+        log,
+        hasWorker,
+        metrics,
+        ...(worker === undefined ? {} : { attempts: worker.attempts }),
+      });
     // A gateway serves the metrics on its own port.
     const { host, metricsPort: port } = config;
     if (!hasGateway && port !== undefined) metricsServer = await serveMetrics(metrics, { host, port });

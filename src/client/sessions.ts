@@ -53,19 +53,13 @@ export class Sessions {
     return retryWhileBusy(() => this.#store.updateSession(tenant, id, metadata));
   }
 
-  /** Cancels its unsettled turns first. Its turns stay, as responses. False when there is no such session. */
+  /** Resolves once its unsettled turns are cancelled. Its turns stay, as responses. False when there is no such session. */
   async delete(tenant: string, id: string): Promise<boolean> {
-    if ((await this.#store.readSession(tenant, id)) === undefined) return false;
-    for (;;) {
-      // The newest first, so that none of them starts to run in between.
-      for (const turn of (await this.#store.listUnsettledOf(tenant, id)).toReversed()) {
-        const request = await retryWhileBusy(() => this.#store.requestCancel(tenant, turn.id, Date.now()));
-        if (request.type === 'accepted') await this.#stop(request.turn.id);
-      }
-      const deleted = await retryWhileBusy(() => this.#store.deleteSession(tenant, id));
-      // 'busy': a turn was accepted meanwhile.
-      if (deleted !== 'busy') return deleted;
-    }
+    const unsettled = await retryWhileBusy(() => this.#store.deleteSession(tenant, id));
+    if (unsettled === undefined) return false;
+    // The newest first, so that none of them starts to run in between.
+    for (const turn of unsettled.toReversed()) await this.#stop(turn);
+    return true;
   }
 
   /** The turn of the session that runs, or is the next to run. */

@@ -59,8 +59,23 @@ export async function submitTurn(deps: SubmitDeps, submission: Submission): Prom
   return { type: 'accepted', turn: result.turn };
 }
 
-async function insert({ store, dispatcher, quotas, hasTitles }: SubmitDeps, submission: Submission, input: readonly InputItem[]): Promise<InsertTurn> {
-  const { tenant, settings, session, previous, idempotencyKey, replaces, isResend, whenBusy = 'enqueue', receivedAtMs, signal } = submission;
+async function insert(
+  { store, dispatcher, quotas, hasTitles }: SubmitDeps,
+  submission: Submission,
+  input: readonly InputItem[],
+): Promise<InsertTurn> {
+  const {
+    tenant,
+    settings,
+    session,
+    previous,
+    idempotencyKey,
+    replaces,
+    isResend,
+    whenBusy = 'enqueue',
+    receivedAtMs,
+    signal,
+  } = submission;
   const id = submission.id ?? newId('resp');
   const createdAtMs = Date.now();
   const opening = ResponseStream.open(newResponse({ id, createdAtMs, settings, session, previous }));
@@ -68,7 +83,17 @@ async function insert({ store, dispatcher, quotas, hasTitles }: SubmitDeps, subm
   const [inProgress] = stream.begin();
   const { headStart } = dispatcher;
   const turn: NewTurn = {
-    ...{ id, tenant, session, previous, settings, input, idempotencyKey, createdAtMs, receivedAtMs, whenBusy, isResend },
+    id,
+    tenant,
+    session,
+    previous,
+    settings,
+    input,
+    idempotencyKey,
+    createdAtMs,
+    receivedAtMs,
+    whenBusy,
+    isResend,
     workflowId: workflowIdOf(id),
     bodyHash: hashOf(submission),
     events: opening.map(journalRowOf),
@@ -76,7 +101,9 @@ async function insert({ store, dispatcher, quotas, hasTitles }: SubmitDeps, subm
     limits: quotas,
     ...(replaces === undefined ? {} : { replaces }),
     ...(hasTitles && settings.store ? { wantsTitle: true } : {}),
-    ...(headStart?.hasRoom === true && inProgress !== undefined ? { headStart: { lease: headStart.lease, row: journalRowOf(inProgress) } } : {}),
+    ...(headStart?.hasRoom === true && inProgress !== undefined
+      ? { headStart: { lease: headStart.lease, row: journalRowOf(inProgress) } }
+      : {}),
   };
   const result = await retryWhileBusy(() => store.insertTurn(turn), signal, acceptPatienceMs);
   if (result.type === 'inserted' && result.epoch !== undefined && headStart !== undefined && inProgress !== undefined) {
@@ -87,7 +114,10 @@ async function insert({ store, dispatcher, quotas, hasTitles }: SubmitDeps, subm
 }
 
 /** What follows from a new turn: its dispatch, the cancel of the one it interrupts, its own early cancel, its session's title. */
-function begin({ store, dispatcher, canceller, hasTitles }: SubmitDeps, { turn, interrupted, epoch }: InsertTurn & { type: 'inserted' }): void {
+function begin(
+  { store, dispatcher, canceller, hasTitles }: SubmitDeps,
+  { turn, interrupted, epoch }: InsertTurn & { type: 'inserted' },
+): void {
   // What fails here was booked by the same commit, and the sweep of any process does it.
   const ignore = (): undefined => undefined;
   if (interrupted !== undefined) canceller.carryOut(interrupted).catch(ignore);
@@ -111,4 +141,3 @@ async function findUnknownCall(store: Store, submission: Submission, input: read
   }
   return undefined;
 }
-

@@ -30,11 +30,14 @@ type KnownTurn = Pick<TurnRow, 'id' | 'tenant' | 'session' | 'createdAtMs'>;
 /** Turns claimed here whose end another process wrote are forgotten when there are this many newer ones. */
 const maxClaimed = 10_000;
 
+/** One for the metrics of a process: its gateway claims with the turn's acceptance what its worker streams. */
+const knownTurns = new WeakMap<Metrics, { readonly claimed: Map<string, KnownTurn>; readonly shown: Set<string> }>();
+
 export function observed(store: Store, { metrics, onTurnEnd }: Observers): Store {
-  /** Turns that are claimed here and not sealed yet. */
-  const claimed = new Map<string, KnownTurn>();
-  /** Of these, the ones that have shown something. */
-  const shown = new Set<string>();
+  const known = knownTurns.get(metrics) ?? { claimed: new Map<string, KnownTurn>(), shown: new Set<string>() };
+  knownTurns.set(metrics, known);
+  /** Turns that are claimed here and not sealed yet; of these, the ones that have shown something. */
+  const { claimed, shown } = known;
   metrics.attach(store);
 
   function forget(turn: string): void {
@@ -53,10 +56,10 @@ export function observed(store: Store, { metrics, onTurnEnd }: Observers): Store
   }
 
   async function reportEnd({ turn, settled }: Seal): Promise<void> {
-    const known = claimed.get(turn) ?? (await store.readTurn(turn));
+    const row = claimed.get(turn) ?? (await store.readTurn(turn));
     forget(turn);
-    if (known === undefined) return;
-    const { tenant, session, createdAtMs } = known;
+    if (row === undefined) return;
+    const { tenant, session, createdAtMs } = row;
     const workflowId = `turn/${turn}`;
     onTurnEnd({ responseId: turn, conversationId: session, workflowId, tenant, ...settled, durationMs: Date.now() - createdAtMs });
   }

@@ -256,8 +256,8 @@ export class World implements AsyncDisposable {
 
   async history(turn: string): Promise<History> {
     const row = await this.store.readTurn(turn);
-    assert.ok(row?.workflowId && row.runId, `no run is known of ${turn}`);
-    return this.#closedHistory(row.workflowId, row.runId);
+    assert.ok(row?.workflowId, `no workflow is known of ${turn}`);
+    return this.#closedHistory(row.workflowId);
   }
 
   /** T10, T11: every history of this story replays on today's code, and holds neither key nor prompt. */
@@ -289,7 +289,7 @@ export class World implements AsyncDisposable {
   }
 
   /** A turn has its end a moment before its workflow has. */
-  async #closedHistory(workflowId: string, runId: string): Promise<History> {
+  async #closedHistory(workflowId: string, runId?: string): Promise<History> {
     const handle = this.temporal.workflow.getHandle(workflowId, runId, { followRuns: false });
     await handle.result().catch(() => undefined);
     return handle.fetchHistory();

@@ -146,7 +146,11 @@ function ended(turn: TurnStatus): Extract<AttemptResult, { type: 'ended' }> {
   return { type: 'ended', step: { type: 'final', turn } };
 }
 
-function failure({ key }: AttemptState, of: ModelFailure, rest: { mayRetry: boolean; retryDelayMs?: number; cause?: unknown }): AttemptResult {
+function failure(
+  { key }: AttemptState,
+  of: ModelFailure,
+  rest: { mayRetry: boolean; retryDelayMs?: number; cause?: unknown },
+): AttemptResult {
   return { type: 'failed', failure: of, requestsMade: key.attempt, ...rest };
 }
 

@@ -48,7 +48,13 @@ const keptHeaders = ['content-type', 'content-encoding', 'location', 'retry-afte
 export function openConnection({ connectTimeoutMs }: { readonly connectTimeoutMs: number }): Connection {
   // undici's own deadlines are off: a model may think for minutes, and `Deadlines` decides how long. Its connections are kept
   // a minute: a person types slower than the 4 s that are undici's default, and each turn would pay TCP and TLS.
-  const agent = new Agent({ allowH2: false, keepAliveTimeout: 60_000, headersTimeout: 0, bodyTimeout: 0, connect: connector(connectTimeoutMs) });
+  const agent = new Agent({
+    allowH2: false,
+    keepAliveTimeout: 60_000,
+    headersTimeout: 0,
+    bodyTimeout: 0,
+    connect: connector(connectTimeoutMs),
+  });
   const bodies = new WeakMap<Response, ResponseBody>();
 
   const fetch = async (url: string, { method, body, signal, headers, beforeSend }: RequestOptions = {}): Promise<Response> => {

@@ -23,8 +23,11 @@ export interface SessionStore {
   /** Takes the place of all metadata. */
   updateSession(tenant: string, id: string, metadata: SessionRow['metadata']): Promise<SessionRow | undefined>;
 
-  /** `busy` while turns of it are unsettled: cancel them first. Its turns stay, as responses. */
-  deleteSession(tenant: string, id: string): Promise<boolean | 'busy'>;
+  /**
+   * The session is gone, and takes no turn in any more. Its turns stay, as responses: the ids of the unsettled ones, oldest
+   * first, whose cancels are booked in the same commit.
+   */
+  deleteSession(tenant: string, id: string): Promise<readonly string[] | undefined>;
 
   /**
    * A page of the session's items, in time that does not grow with the session. undefined when the page begins behind an

@@ -104,7 +104,17 @@ function writeTurn(db: Database, turn: NewTurn, texts: { settings: string; input
 function rowOf(turn: NewTurn, cancelRequestedAtMs: number | null): TurnRow {
   const { id, tenant, session, previous, replaces = null, settings, input, bodyHash, createdAtMs, workflowId } = turn;
   return {
-    ...{ id, tenant, session, previous, replaces, settings, input, bodyHash, createdAtMs, workflowId, cancelRequestedAtMs },
+    id,
+    tenant,
+    session,
+    previous,
+    replaces,
+    settings,
+    input,
+    bodyHash,
+    createdAtMs,
+    workflowId,
+    cancelRequestedAtMs,
     kind: 'response',
     status: 'queued',
     isStored: settings.store,

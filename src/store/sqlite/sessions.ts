@@ -3,6 +3,7 @@ import type { NewSession, SessionRow } from '../../domain/session.ts';
 import type { Page } from '../ports/sessions.ts';
 import type { Database } from './database.ts';
 import { sessionOf, text } from './rows.ts';
+import { unsettledTurns } from './turns.ts';
 
 export async function createSession(db: Database, session: NewSession): Promise<SessionRow> {
   await db.commit('durable', () => {
@@ -53,18 +54,25 @@ export function listSessions(db: Database, tenant: string, { limit, order, after
   return db.all(sql, tenant, ...cursor, limit).map(sessionOf);
 }
 
-export async function updateSession(db: Database, tenant: string, id: string, metadata: SessionRow['metadata']): Promise<SessionRow | undefined> {
+export async function updateSession(
+  db: Database,
+  tenant: string,
+  id: string,
+  metadata: SessionRow['metadata'],
+): Promise<SessionRow | undefined> {
   return db.commit('durable', () => {
     db.run('UPDATE sessions SET metadata = ? WHERE tenant = ? AND id = ?', JSON.stringify(metadata), tenant, id);
     return readSession(db, tenant, id);
   });
 }
 
-export async function deleteSession(db: Database, tenant: string, id: string): Promise<boolean | 'busy'> {
+export async function deleteSession(db: Database, tenant: string, id: string): Promise<readonly string[] | undefined> {
   return db.commit('durable', () => {
-    if (db.one('SELECT 1 FROM turns WHERE tenant = ? AND session = ? AND settled_at IS NULL LIMIT 1', tenant, id) !== undefined)
-      return 'busy';
-    return db.run('DELETE FROM sessions WHERE tenant = ? AND id = ?', tenant, id) > 0;
+    if (db.run('DELETE FROM sessions WHERE tenant = ? AND id = ?', tenant, id) === 0) return undefined;
+    const unsettled = db.all(`SELECT id FROM ${unsettledTurns} AND session = ? ORDER BY ordinal`, tenant, id).map((row) => text(row['id']));
+    const sql = 'UPDATE turns SET cancel_requested_at = coalesce(cancel_requested_at, ?) WHERE id = ?';
+    for (const turn of unsettled) db.run(sql, Date.now(), turn);
+    return unsettled;
   });
 }
 
