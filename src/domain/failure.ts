@@ -1,9 +1,9 @@
 /**
- * Every way a turn can fail, as data: one tag, one rule (contract.md, "How a turn ends").
+ * Every way a turn can fail, as data: one rule for each code (README, "How a turn ends").
  *
- * The tag is the `error.code` users see, the `ApplicationFailure.type` Temporal sees and the
- * `code` of an attempt. Only `transport_failed` may be retried by Temporal (T3, T4); a busy
- * provider is asked again by the workflow's own durable timer, never by the retry policy.
+ * The code is the `error.code` users see, the `ApplicationFailure.type` Temporal sees and the
+ * `code` of an attempt. Of the failures that a request can end in only `transport_failed` may be retried by Temporal (T3,
+ * T4); a busy provider is asked again behind a durable timer of the workflow, never by the retry policy.
  */
 export interface FailureRule {
   /** May Temporal's retry policy run the activity again? Law T3: only while the step has not started. */

@@ -42,7 +42,7 @@ export type ModelEvent =
 
 /**
  * Does this delta start the step? The one place that says so: "a step has started when the first non-empty content,
- * reasoning, refusal or tool-call delta of it has been accepted" (contract.md). White space counts.
+ * reasoning, refusal or tool-call delta of it has been accepted". White space counts.
  */
 export function startsStep(delta: ModelDelta): boolean {
   if (delta.type === 'encrypted_reasoning') return false;

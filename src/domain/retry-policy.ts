@@ -1,5 +1,5 @@
 /**
- * The law of retries (contract.md) in numbers. T3: three requests a step, with waits of 1 s and 2 s between them.
+ * The law of retries in numbers. T3: three requests a step, with waits of 1 s and 2 s between them.
  * T4: transport failures and a busy provider share that one budget.
  */
 

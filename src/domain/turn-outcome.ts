@@ -2,7 +2,7 @@
 import type { Failure } from './failure.ts';
 import type { SettledStatus, Usage } from './response.ts';
 
-/** How a turn ended (contract.md, "How a turn ends"). */
+/** How a turn ended (README, "How a turn ends"). */
 export type TurnOutcome =
   | { readonly status: 'completed'; readonly usage: Usage | null }
   | { readonly status: 'incomplete'; readonly reason: string; readonly usage: Usage | null }

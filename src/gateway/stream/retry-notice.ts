@@ -1,4 +1,4 @@
-/** The comment that tells the viewers of a turn about its retries (contract.md). One query serves all viewers of a turn. */
+/** The comment that tells the viewers of a turn about its retries. One query serves all viewers of a turn. */
 import type { AttemptRow } from '../../domain/attempt.ts';
 import type { Turnkeep } from '../../client/turnkeep.ts';
 
