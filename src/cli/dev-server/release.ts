@@ -1,6 +1,6 @@
 /**
- * The one release of Temporal's CLI that is downloaded: its pinned hashes, and how a download becomes the program in the
- * data dir. The hash is that of the program itself, whichever way it came.
+ * The one release of Temporal's CLI that is downloaded: its pinned hashes, and how a download becomes a program that is
+ * kept. The hash is that of the program itself, whichever way it came.
  */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
@@ -34,31 +34,57 @@ export type OnProgress = (receivedBytes: number, totalBytes: number) => void;
 const scratchPrefix = '.download-';
 const abandonedAfterMs = 3_600_000;
 
+export interface Target {
+  /** The first that can be written is taken. */
+  readonly folders: readonly string[];
+  readonly name: string;
+  readonly sha256: string;
+}
+
 /**
  * Checks a downloaded program, then renames it into place: a kill at any moment leaves either nothing or the whole.
  * A later download clears what a killed one left behind.
  *
- * @param download puts the program somewhere into `folder` and returns its path
- * @throws when the download fails, or brings a program of another hash; `target` is then untouched
+ * @param download puts the program somewhere into the folder that it gets, and returns its path
+ * @returns the path of the program
+ * @throws when no folder can be written, the download fails, or brings a program of another hash; the folders are then untouched
  */
-export async function install(
-  target: { readonly folder: string; readonly name: string; readonly sha256: string },
-  download: (folder: string) => Promise<string>,
-): Promise<string> {
-  await mkdir(target.folder, { recursive: true });
-  await clearAbandoned(target.folder);
-  const scratch = await mkdtemp(join(target.folder, scratchPrefix));
+export async function install(target: Target, download: (scratch: string) => Promise<string>): Promise<string> {
+  const { folder, scratch } = await makeScratch(target.folders);
   try {
     const program = await download(scratch);
     const found = await sha256Of(program);
     if (found !== target.sha256) throw new Error(`what came is not the pinned program (sha256 ${found} instead of ${target.sha256})`);
     await chmod(program, 0o755);
-    const path = join(target.folder, target.name);
+    const path = join(folder, target.name);
     await rename(program, path);
     return path;
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }
+}
+
+/** Is this the program of that hash? Reads all of it (0.2 s). False when it is not there. */
+export async function hasHash(path: string, sha256: string): Promise<boolean> {
+  try {
+    return (await sha256Of(path)) === sha256;
+  } catch {
+    return false;
+  }
+}
+
+async function makeScratch(folders: readonly string[]): Promise<{ readonly folder: string; readonly scratch: string }> {
+  let problem: unknown;
+  for (const folder of folders) {
+    try {
+      await mkdir(folder, { recursive: true });
+      await clearAbandoned(folder);
+      return { folder, scratch: await mkdtemp(join(folder, scratchPrefix)) };
+    } catch (error) {
+      problem = error;
+    }
+  }
+  throw problem;
 }
 
 async function clearAbandoned(folder: string): Promise<void> {
