@@ -6,12 +6,10 @@
  * `quick` does not (9 us): it survives a kill of the process, not a loss of power. A later durable commit
  * takes the quick ones before it to disk along with it.
  */
-import { mkdirSync } from 'node:fs';
-import { dirname } from 'node:path';
-import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
+import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 import type { ChangeSignal, ChangeWatcher } from '../live/source.ts';
 import { StoreBusyError } from '../ports/store.ts';
-import { migrations } from './migrations.ts';
+import { openFile } from './open-file.ts';
 
 export type Row = Record<string, SQLInputValue>;
 export type Durability = 'durable' | 'quick';
@@ -45,13 +43,7 @@ export class Database implements ChangeSignal {
   #queue: QueuedWork[] = [];
 
   constructor(path: string) {
-    mkdirSync(dirname(path), { recursive: true });
-    this.#db = new DatabaseSync(path);
-    // Several processes may open a new file at once; this once, waiting harms nobody.
-    this.#db.exec('PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL');
-    // What is deleted is gone from the file, not only from its index.
-    this.#db.exec('PRAGMA secure_delete = ON');
-    this.#migrate();
+    this.#db = openFile(path);
     this.#db.exec(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
   }
 
@@ -183,24 +175,6 @@ export class Database implements ChangeSignal {
       this.#statements.set(sql, statement);
     }
     return statement;
-  }
-
-  #migrate(): void {
-    // Two processes may open a new file at once: the second finds the first one's tables.
-    this.#setDurability('durable');
-    this.#db.exec('BEGIN IMMEDIATE');
-    try {
-      const done = Number(this.one('PRAGMA user_version')?.['user_version']);
-      if (done > migrations.length) {
-        throw new Error(`the database is of a newer turnkeep (schema ${done}, this one knows ${migrations.length})`);
-      }
-      for (const migration of migrations.slice(done)) this.#db.exec(migration);
-      this.#db.exec(`PRAGMA user_version = ${migrations.length}`);
-      this.#db.exec('COMMIT');
-    } catch (error) {
-      this.#db.exec('ROLLBACK');
-      throw error;
-    }
   }
 }
 
