@@ -108,6 +108,11 @@ export class JournalChannel {
     if (!this.#isRefreshing) void this.#refreshWhileStale();
   }
 
+  /** `refresh`, unless the row of this number is known here already. */
+  refreshFor(seq: number | undefined): void {
+    if (seq === undefined || this.#last === undefined || seq > this.#last) this.refresh();
+  }
+
   /** Rejects those who wait for more. Nothing is looked for any more. */
   fail(error: unknown): void {
     this.#failure ??= error instanceof Error ? error : new Error('the journal cannot be read', { cause: error });

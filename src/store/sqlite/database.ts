@@ -10,6 +10,7 @@ import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 import type { ChangeSignal, ChangeWatcher } from '../live/source.ts';
 import { StoreBusyError } from '../ports/store.ts';
 import { openFile } from './open-file.ts';
+import { watchJournals } from './watch-journals.ts';
 
 export type Row = Record<string, SQLInputValue>;
 export type Durability = 'durable' | 'quick';
@@ -19,9 +20,6 @@ export type Durability = 'durable' | 'quick';
  * process meanwhile, heartbeats too: `retryWhileBusy` waits longer, without stopping anything.
  */
 const busyTimeoutMs = 20;
-
-/** How soon what another process has committed is noticed. */
-const pollMs = 5;
 
 const SQLITE_BUSY = 5;
 const SQLITE_LOCKED = 6;
@@ -132,24 +130,8 @@ export class Database implements ChangeSignal {
     }
   }
 
-  /** A poll is one PRAGMA (2.7 us): a number that changes when another process, never this one, has committed. */
   watch(watcher: ChangeWatcher): () => void {
-    // What was written before the first poll counts as new.
-    let seen: SQLInputValue | undefined;
-    const timer = setInterval(() => {
-      try {
-        const version = this.one('PRAGMA data_version')?.['data_version'];
-        if (version === seen) return;
-        seen = version;
-        watcher.onChange();
-      } catch (error) {
-        if (!(error instanceof StoreBusyError)) watcher.onFailure(error);
-      }
-    }, pollMs);
-    timer.unref();
-    return () => {
-      clearInterval(timer);
-    };
+    return watchJournals(this, watcher);
   }
 
   /**
