@@ -11,21 +11,13 @@ import type { TurnStore } from '../store/ports/turns.ts';
 /** What the gauges read, when somebody asks for the metrics. */
 type GaugedStore = Pick<TurnStore, 'counts'> & Pick<JournalStore, 'readHead'>;
 
-/** Somebody who follows a turn in this process. */
-export interface Viewer {
-  readonly turn: string;
-  readonly rows: JournalFollower;
-}
-
 const secondsToFirstToken = [0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300];
 /** Up to the longest stream: a request is measured to the end of its answer. */
 const secondsOfRequests = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3_600];
 
-/** After so many viewers those who have left are forgotten, also where nobody asks for the metrics. */
-const forgetEvery = 1_000;
-
 export class Metrics {
-  readonly #following = new Set<Viewer>();
+  /** Those who follow a turn in this process, with its id. */
+  readonly #following = new Map<JournalFollower, string>();
   readonly #registry = new Registry();
   readonly #accepted: Counter;
   readonly #turns: Counter<'status' | 'code'>;
@@ -101,14 +93,13 @@ export class Metrics {
 
   readonly contentType = Registry.PROMETHEUS_CONTENT_TYPE;
 
-  /** How far it has got is read when somebody asks for the metrics: a viewer's events must not pay for it. */
-  viewerJoined(viewer: Viewer): void {
-    this.#following.add(viewer);
-    if (this.#following.size % forgetEvery === 0) this.#forgetEnded();
+  /** Until `viewerLeft`. How far it has got is read when somebody asks for the metrics: a viewer's events must not pay for it. */
+  viewerJoined(viewer: JournalFollower, turn: string): void {
+    this.#following.set(viewer, turn);
   }
 
-  #forgetEnded(): void {
-    for (const viewer of this.#following) if (viewer.rows.hasEnded) this.#following.delete(viewer);
+  viewerLeft(viewer: JournalFollower): void {
+    this.#following.delete(viewer);
   }
 
   /** In Prometheus' text format. A database that cannot be asked just now gives NaN, never an error. */
@@ -116,7 +107,6 @@ export class Metrics {
     const counts = await this.#store?.counts().catch(() => undefined);
     this.#running.set(counts?.running ?? Number.NaN);
     this.#waiting.set(counts?.waiting ?? Number.NaN);
-    this.#forgetEnded();
     this.#viewers.set(this.#following.size);
     this.#lag.set(await this.#longestLag().catch(() => Number.NaN));
     return this.#registry.metrics();
@@ -125,7 +115,7 @@ export class Metrics {
   async #longestLag(): Promise<number> {
     const newest = new Map<string, number>();
     let lag = 0;
-    for (const { turn, rows } of this.#following) {
+    for (const [rows, turn] of this.#following) {
       const last = newest.get(turn) ?? (await this.#store?.readHead(turn))?.last ?? -1;
       newest.set(turn, last);
       lag = Math.max(lag, last - rows.taken);

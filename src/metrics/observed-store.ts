@@ -98,9 +98,12 @@ export function observed(store: Store, { metrics, onTurnEnd }: Observers): Store
       return result;
     },
 
-    follow(turn, after, signal): JournalFollower {
-      const rows = store.follow(turn, after, signal);
-      metrics.viewerJoined({ turn, rows });
+    follow(turn, after, signal, onEnd): JournalFollower {
+      const rows = store.follow(turn, after, signal, () => {
+        metrics.viewerLeft(rows);
+        onEnd?.();
+      });
+      metrics.viewerJoined(rows, turn);
       return rows;
     },
   } satisfies Partial<Store>;

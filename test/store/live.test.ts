@@ -330,3 +330,18 @@ test('T12 · nothing is kept for a slow viewer but the newest 16 batches that we
   assert.equal(database.reads.length, 1);
   broker.close();
 });
+
+test('T12 · large batches are kept for nobody but those who wait for them', async () => {
+  const { database, broker, follow } = open();
+  const slow = follow();
+  await slow.next();
+  const { next } = await upToDate(follow(), database);
+  const large = database.commit(1, 200_000);
+  broker.announce('resp_a', large, false);
+  assert.equal((await next).value, large, 'who waits has it from memory, however large');
+  broker.announce('resp_a', database.commit(1, 200_000), false);
+  database.reads.length = 0;
+  assert.deepEqual(seqs(await slow.next()), [2]);
+  assert.deepEqual(database.reads, ['rows after 1'], 'the older one is gone from memory');
+  broker.close();
+});

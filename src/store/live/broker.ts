@@ -7,7 +7,7 @@ import type { JournalRow } from '../../domain/response-event.ts';
 import { type Follower, JournalChannel } from './channel.ts';
 import type { ChangeSignal, JournalSource } from './source.ts';
 
-/** Not all that this process does to a journal is announced (such as dropping it): every so often it is looked at anyway. */
+/** Not all that happens to a journal is signalled or announced (such as dropping it): every so often it is looked at anyway. */
 const unannouncedMs = 1_000;
 
 export class JournalBroker {
@@ -82,9 +82,9 @@ export class JournalBroker {
   #watch(): void {
     if (this.#stopWatching !== undefined) return;
     const stop = this.#signal.watch({
-      onChange: (turn) => {
+      onChange: (turn, last) => {
         if (turn === undefined) this.#refreshAll();
-        else this.#channels.get(turn)?.refresh();
+        else this.#channels.get(turn)?.refreshFor(last);
       },
       onFailure: (error) => {
         this.#failAll(error);

@@ -7,8 +7,8 @@ import { JournalGoneError, type JournalHead } from '../ports/journal.ts';
 import { StoreBusyError } from '../ports/store.ts';
 import type { BatchLimits, JournalSource } from './source.ts';
 
-/** Batches kept for those whose socket was busy for a moment: from memory, not from the database. */
-const keptBatches = 16;
+/** Batches kept for those whose socket was busy for a moment: from memory, not from the database. The newest in any case. */
+const kept = { batches: 16, chars: 262_144 };
 
 const batchLimits: BatchLimits = { rows: 256, chars: 65_536 };
 
@@ -21,6 +21,12 @@ export interface Follower {
   wake(): void;
 }
 
+interface Batch {
+  readonly first: number;
+  readonly rows: readonly JournalRow[];
+  readonly chars: number;
+}
+
 export class JournalChannel {
   readonly turn: string;
   readonly #source: JournalSource;
@@ -30,7 +36,8 @@ export class JournalChannel {
   #isSealed = false;
   #failure: Error | undefined;
   /** Of the newest batches those that were in memory anyway. */
-  readonly #newest: (readonly JournalRow[])[] = [];
+  readonly #newest: Batch[] = [];
+  #keptChars = 0;
   #isRefreshing = false;
   #isStale = false;
 
@@ -68,7 +75,7 @@ export class JournalChannel {
 
   /** From memory, if it is there. The same array for all who ask for it: what is made of it once serves them all. */
   batchAfter(seq: number): readonly JournalRow[] | undefined {
-    return this.#newest.findLast((batch) => batch[0]?.seq === seq + 1);
+    return this.#newest.findLast(({ first }) => first === seq + 1)?.rows;
   }
 
   /** From the database, for one who is too far behind. Rejects with `JournalGoneError` when these rows are missing. */
@@ -83,11 +90,11 @@ export class JournalChannel {
    * them that are not known here: then it takes a `refresh`.
    */
   push(rows: readonly JournalRow[], isSealed: boolean): boolean {
-    if (this.#last === undefined || rows[0]?.seq !== this.#last + 1) return false;
+    const first = rows[0]?.seq;
+    if (this.#last === undefined || first !== this.#last + 1) return false;
     this.#last += rows.length;
     this.#isSealed ||= isSealed;
-    this.#newest.push(rows);
-    if (this.#newest.length > keptBatches) this.#newest.shift();
+    this.#keep({ first, rows, chars: rows.reduce((chars, { data }) => chars + data.length, 0) });
     this.#wake();
     return true;
   }
@@ -99,6 +106,11 @@ export class JournalChannel {
   refresh(): void {
     this.#isStale = true;
     if (!this.#isRefreshing) void this.#refreshWhileStale();
+  }
+
+  /** `refresh`, unless the row of this number is known here already. */
+  refreshFor(seq: number | undefined): void {
+    if (seq === undefined || this.#last === undefined || seq > this.#last) this.refresh();
   }
 
   /** Rejects those who wait for more. Nothing is looked for any more. */
@@ -136,6 +148,14 @@ export class JournalChannel {
     const isWhole = (rows.at(-1)?.seq ?? -1) >= head.last;
     // Not handed on when some of them were pushed meanwhile.
     if (!isWhole || !this.push(rows, head.isSealed)) this.#moveTo(head);
+  }
+
+  #keep(batch: Batch): void {
+    this.#newest.push(batch);
+    this.#keptChars += batch.chars;
+    while (this.#newest.length > kept.batches || (this.#keptChars > kept.chars && this.#newest.length > 1)) {
+      this.#keptChars -= this.#newest.shift()?.chars ?? 0;
+    }
   }
 
   /** The journal has come at least this far; what is not in memory is read by those who need it. */

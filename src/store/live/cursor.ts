@@ -17,6 +17,7 @@ export class JournalCursor implements AsyncIterableIterator<readonly JournalRow[
   readonly #broker: JournalBroker;
   readonly #turn: string;
   readonly #signal: AbortSignal;
+  readonly #onEnd: (() => void) | undefined;
   #position: number;
   #taken: number;
   #channel: JournalChannel | undefined;
@@ -24,20 +25,17 @@ export class JournalCursor implements AsyncIterableIterator<readonly JournalRow[
   #isReading = false;
   #waiting: PromiseWithResolvers<Step> | undefined;
 
-  constructor(broker: JournalBroker, turn: string, after: number, signal: AbortSignal) {
+  constructor(broker: JournalBroker, turn: string, after: number, signal: AbortSignal, onEnd?: () => void) {
     this.#broker = broker;
     this.#turn = turn;
     this.#position = after;
     this.#taken = after;
     this.#signal = signal;
+    this.#onEnd = onEnd;
   }
 
   get taken(): number {
     return this.#taken;
-  }
-
-  get hasEnded(): boolean {
-    return this.#hasEnded;
   }
 
   [Symbol.asyncIterator](): this {
@@ -129,10 +127,15 @@ export class JournalCursor implements AsyncIterableIterator<readonly JournalRow[
     return this.#channel;
   }
 
+  /** Whoever still holds this cursor holds no rows by it. */
   #leave(): void {
+    if (this.#hasEnded) return;
     this.#hasEnded = true;
     this.#signal.removeEventListener('abort', this.#onAbort);
-    if (this.#channel !== undefined) this.#broker.leave(this.#channel, this);
+    const channel = this.#channel;
+    this.#channel = undefined;
+    if (channel !== undefined) this.#broker.leave(channel, this);
+    this.#onEnd?.();
   }
 
   readonly #onAbort = (): void => {

@@ -23,10 +23,12 @@ export interface JournalSource {
 }
 
 /**
- * Notices that other processes have committed: SQLite's `data_version`, Postgres' LISTEN.
+ * Notices that other processes have written to journals: SQLite's `data_version`, Postgres' LISTEN.
  *
- * **Contract.** Every commit of another process after `watch` is followed by a call of `onChange`, within 10 ms where
- * that can be had; a call too many does no harm. Costs nothing while nobody watches.
+ * **Contract.** Every row that another process commits after `watch` is followed by a call of `onChange`, within 10 ms
+ * where that can be had; a call too many does no harm. A driver that can names the turn, so that a process that follows a
+ * thousand looks at the one that was written to. A journal that is dropped need not be signalled. Costs nothing while
+ * nobody watches.
  */
 export interface ChangeSignal {
   /** Until the function it returns is called. */
@@ -35,8 +37,11 @@ export interface ChangeSignal {
 
 /** **Contract.** Neither throws, nor stops the watch it is called by. */
 export interface ChangeWatcher {
-  /** @param turn whose journal has changed; any may have, without it. */
-  onChange(turn?: string): void;
+  /**
+   * @param turn whose journal has changed; any may have, without it
+   * @param last the number of a row that it has now, where the driver knows: who has that one already need not look
+   */
+  onChange(turn?: string, last?: number): void;
   /** No change can be noticed any more. */
   onFailure(error: unknown): void;
 }

@@ -66,9 +66,9 @@ export interface JournalStore {
    * is at most 256 rows, and ends with the row that brings it to 65,536 characters. Those who follow a turn at the same
    * place may get the very same array: it must not be changed, and what is made of it may be shared.
    * Rejects with `JournalGoneError` when there is no such journal (any more), or rows it has yet to hand out are
-   * missing: never an end that looks like the turn's.
+   * missing: never an end that looks like the turn's. `onEnd` is called once, when nothing comes any more, for whatever reason.
    */
-  follow(turn: string, after: number, signal: AbortSignal): JournalFollower;
+  follow(turn: string, after: number, signal: AbortSignal, onEnd?: () => void): JournalFollower;
 
   /**
    * Resolves with true once the turn is sealed, as soon as `follow` would see its last row; with false when `signal`
@@ -92,8 +92,6 @@ export interface JournalHead {
 export interface JournalFollower extends AsyncIterable<readonly JournalRow[]> {
   /** The `seq` of the last row that is done with: those behind it may wait for a slow reader. */
   readonly taken: number;
-  /** Nothing comes any more, for whatever reason. */
-  readonly hasEnded: boolean;
 }
 
 /** The journal of a turn is not there (any more): deleted, or older than is kept. */

@@ -6,12 +6,11 @@
  * `quick` does not (9 us): it survives a kill of the process, not a loss of power. A later durable commit
  * takes the quick ones before it to disk along with it.
  */
-import { mkdirSync } from 'node:fs';
-import { dirname } from 'node:path';
-import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
+import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 import type { ChangeSignal, ChangeWatcher } from '../live/source.ts';
 import { StoreBusyError } from '../ports/store.ts';
-import { migrations } from './migrations.ts';
+import { openFile } from './open-file.ts';
+import { watchJournals } from './watch-journals.ts';
 
 export type Row = Record<string, SQLInputValue>;
 export type Durability = 'durable' | 'quick';
@@ -21,9 +20,6 @@ export type Durability = 'durable' | 'quick';
  * process meanwhile, heartbeats too: `retryWhileBusy` waits longer, without stopping anything.
  */
 const busyTimeoutMs = 20;
-
-/** How soon what another process has committed is noticed. */
-const pollMs = 5;
 
 const SQLITE_BUSY = 5;
 const SQLITE_LOCKED = 6;
@@ -45,13 +41,7 @@ export class Database implements ChangeSignal {
   #queue: QueuedWork[] = [];
 
   constructor(path: string) {
-    mkdirSync(dirname(path), { recursive: true });
-    this.#db = new DatabaseSync(path);
-    // Several processes may open a new file at once; this once, waiting harms nobody.
-    this.#db.exec('PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL');
-    // What is deleted is gone from the file, not only from its index.
-    this.#db.exec('PRAGMA secure_delete = ON');
-    this.#migrate();
+    this.#db = openFile(path);
     this.#db.exec(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
   }
 
@@ -140,24 +130,8 @@ export class Database implements ChangeSignal {
     }
   }
 
-  /** A poll is one PRAGMA (2.7 us): a number that changes when another process, never this one, has committed. */
   watch(watcher: ChangeWatcher): () => void {
-    // What was written before the first poll counts as new.
-    let seen: SQLInputValue | undefined;
-    const timer = setInterval(() => {
-      try {
-        const version = this.one('PRAGMA data_version')?.['data_version'];
-        if (version === seen) return;
-        seen = version;
-        watcher.onChange();
-      } catch (error) {
-        if (!(error instanceof StoreBusyError)) watcher.onFailure(error);
-      }
-    }, pollMs);
-    timer.unref();
-    return () => {
-      clearInterval(timer);
-    };
+    return watchJournals(this, watcher);
   }
 
   /**
@@ -183,24 +157,6 @@ export class Database implements ChangeSignal {
       this.#statements.set(sql, statement);
     }
     return statement;
-  }
-
-  #migrate(): void {
-    // Two processes may open a new file at once: the second finds the first one's tables.
-    this.#setDurability('durable');
-    this.#db.exec('BEGIN IMMEDIATE');
-    try {
-      const done = Number(this.one('PRAGMA user_version')?.['user_version']);
-      if (done > migrations.length) {
-        throw new Error(`the database is of a newer turnkeep (schema ${done}, this one knows ${migrations.length})`);
-      }
-      for (const migration of migrations.slice(done)) this.#db.exec(migration);
-      this.#db.exec(`PRAGMA user_version = ${migrations.length}`);
-      this.#db.exec('COMMIT');
-    } catch (error) {
-      this.#db.exec('ROLLBACK');
-      throw error;
-    }
   }
 }
 

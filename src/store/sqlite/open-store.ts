@@ -53,7 +53,7 @@ export function openSqliteStore(path: string): Store {
     },
     readJournal: async (turn, { after = -1, limit = -1 } = {}) => journal.readJournal(db, turn, after, limit),
     readHead: (turn) => source.readHead(turn),
-    follow: (turn, after, signal) => new JournalCursor(broker, turn, after, signal),
+    follow: (turn, after, signal, onEnd) => new JournalCursor(broker, turn, after, signal, onEnd),
     untilSealed: (turn, signal) => broker.untilSealed(turn, signal),
 
     insertTurn: async (turn) => insertTurn(db, turn),
