@@ -43,5 +43,5 @@ export function acknowledgeOnceSent(c: Context<GatewayEnv>, { turnkeep, onStream
 
 /** On every response about a turn. */
 export function idHeaders(c: Context<GatewayEnv>, turn: TurnRow): Readonly<Record<string, string>> {
-  return { 'x-turnkeep-response-id': turn.id, 'x-request-id': c.get('requestId') };
+  return { 'x-turnkeep-response-id': turn.publicId, 'x-request-id': c.get('requestId') };
 }
