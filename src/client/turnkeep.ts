@@ -80,6 +80,11 @@ export class Turnkeep {
     return (await this.#store.readHead(turn.id)) !== undefined;
   }
 
+  /** Has the turn its end? One that is gone has too. */
+  async hasEnded(turn: string): Promise<boolean> {
+    return (await this.#store.readHead(turn))?.isSealed ?? true;
+  }
+
   /** A client got the end of this turn. */
   async acknowledge(turn: string): Promise<void> {
     await retryWhileBusy(() => this.#store.acknowledge(turn));

@@ -24,6 +24,7 @@ export function serveTurn(c: Context<GatewayEnv>, deps: ServeDeps, turn: TurnRow
     outgoing: c.env.outgoing,
     encoder,
     rows: (signal) => turnkeep.follow(turn.id, after, signal),
+    hasEnded: () => turnkeep.hasEnded(turn.id),
     headers: idHeaders(c, turn),
     idleCommentMs,
     notice: () => retryNotice(turnkeep, turn.id),
