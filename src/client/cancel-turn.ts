@@ -31,13 +31,13 @@ export class TurnCanceller {
   }
 
   /** Cancels a turn of the tenant. One that comes before its turn is remembered (10 minutes), and answered as unknown. */
-  async cancel(tenant: string, id: string): Promise<CancelResult> {
+  async cancel(tenant: string, publicId: string): Promise<CancelResult> {
     // What cannot be the id of a turn is not worth remembering.
-    if (!turnIdPattern.test(id)) return { type: 'unknown' };
-    const request = await retryWhileBusy(() => this.#store.requestCancel(tenant, id, Date.now()));
+    if (!turnIdPattern.test(publicId)) return { type: 'unknown' };
+    const request = await retryWhileBusy(() => this.#store.requestCancel(tenant, publicId, Date.now()));
     if (request.type === 'unknown') return request;
-    if (request.type === 'accepted') await this.carryOut(id);
-    const turn = await this.#store.readTurn(id);
+    if (request.type === 'accepted') await this.carryOut(request.turn.id);
+    const turn = request.type === 'settled' ? request.turn : await this.#store.readTurn(request.turn.id);
     if (turn === undefined) return { type: 'unknown' };
     return turn.status === 'cancelled' && turn.response !== null
       ? { type: 'cancelled', response: turn.response }

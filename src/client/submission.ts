@@ -21,7 +21,7 @@ export interface Submission {
   readonly input: readonly SubmittedItem[];
   /** The conversation this turn belongs to. */
   readonly session: string | null;
-  /** The turn this one follows, outside of a conversation. */
+  /** The turn this one follows, outside of a conversation, by its public id. */
   readonly previous: string | null;
   readonly idempotencyKey: string | null;
   /** The client's own library is sending this again after a failed attempt of its own. */
@@ -30,11 +30,11 @@ export interface Submission {
   readonly receivedAtMs: number;
   /** Aborts when the client has gone: a submission that the database has not taken by then is dropped. */
   readonly signal?: AbortSignal;
-  /** The id the client chose for the turn, `resp_…`. */
+  /** What the client calls the turn, `resp_…`: its public id. */
   readonly id?: string;
   /** `enqueue` where nothing is said. */
   readonly whenBusy?: WhenBusy;
-  /** A settled turn of the session whose place this one takes: it follows the turn before that. */
+  /** The id of a settled turn of the session whose place this one takes: it follows the turn before that. */
   readonly replaces?: string;
 }
 

@@ -76,9 +76,9 @@ async function insert(
     receivedAtMs,
     signal,
   } = submission;
-  const id = submission.id ?? newId('resp');
+  const id = newId('resp');
   const createdAtMs = Date.now();
-  const opening = ResponseStream.open(newResponse({ id, createdAtMs, settings, session, previous }));
+  const opening = ResponseStream.open(newResponse({ id: submission.id ?? id, createdAtMs, settings, session, previous }));
   const stream = ResponseStream.replay(opening);
   const [inProgress] = stream.begin();
   const { headStart } = dispatcher;
@@ -99,6 +99,7 @@ async function insert(
     events: opening.map(journalRowOf),
     joinsTwin: idempotencyKey === null && submission.id === undefined,
     limits: quotas,
+    ...(submission.id === undefined ? {} : { chosenId: submission.id }),
     ...(replaces === undefined ? {} : { replaces }),
     ...(hasTitles && settings.store ? { wantsTitle: true } : {}),
     ...(headStart?.hasRoom === true && inProgress !== undefined
@@ -134,10 +135,14 @@ async function findUnknownCall(store: Store, submission: Submission, input: read
   if (outputs.length === 0 || replaces !== undefined) return undefined;
   // While turns of the session run, their calls are still to come.
   if (session !== null && (await store.listUnsettledOf(tenant, session)).length > 0) return undefined;
-  const leaf = session === null ? previous : ((await store.readSession(tenant, session))?.leaf ?? null);
+  const leaf = session === null ? await idOf(store, tenant, previous) : (await store.readSession(tenant, session))?.leaf;
   for (const { index, callId } of outputs) {
-    const isKnown = leaf !== null && (await store.hasCall(leaf, callId));
+    const isKnown = leaf != null && (await store.hasCall(leaf, callId));
     if (!isKnown) return { type: 'unknown_call', index, id: callId };
   }
   return undefined;
+}
+
+async function idOf(store: Store, tenant: string, publicId: string | null): Promise<string | undefined> {
+  return publicId === null ? undefined : (await store.findTurn(tenant, publicId))?.id;
 }

@@ -2,7 +2,7 @@
 import type { AttemptRow } from '../domain/attempt.ts';
 import type { JournalRow } from '../domain/response-event.ts';
 import { isSettled, type ResponseObject } from '../domain/response.ts';
-import type { TurnRow } from '../domain/turn.ts';
+import { isVisible, type TurnRow } from '../domain/turn.ts';
 import { readStream } from '../settle/read-stream.ts';
 import type { Store } from '../store/ports/store.ts';
 import { retryWhileBusy } from '../store/retry-while-busy.ts';
@@ -59,8 +59,15 @@ export class Turnkeep {
     return submitTurn(this.#submitDeps, submission);
   }
 
-  async readTurn(tenant: string, id: string): Promise<TurnRow | undefined> {
-    return this.#store.findTurn(tenant, id);
+  /** The tenant's turn of this public id. */
+  async readTurn(tenant: string, publicId: string): Promise<TurnRow | undefined> {
+    return this.#store.findTurn(tenant, publicId);
+  }
+
+  /** A turn that another row names by its own id, such as the leaf of a session, if the tenant may see it. */
+  async readNamedTurn(tenant: string, id: string): Promise<TurnRow | undefined> {
+    const turn = await this.#store.readTurn(id);
+    return turn !== undefined && turn.tenant === tenant && isVisible(turn) ? turn : undefined;
   }
 
   /** The response as it stands: as sealed, or what has been shown so far. */
@@ -71,6 +78,11 @@ export class Turnkeep {
   /** Are the turn's events still there? They are dropped before the turn itself. */
   async hasJournal(turn: TurnRow): Promise<boolean> {
     return (await this.#store.readHead(turn.id)) !== undefined;
+  }
+
+  /** Has the turn its end? One that is gone has too. */
+  async hasEnded(turn: string): Promise<boolean> {
+    return (await this.#store.readHead(turn))?.isSealed ?? true;
   }
 
   /** A client got the end of this turn. */
@@ -95,8 +107,8 @@ export class Turnkeep {
   }
 
   /** Stops a turn; what was shown stays. Answered within 2 s, even if its worker is dead. One that comes before its turn is remembered. */
-  async cancel(tenant: string, id: string): Promise<CancelResult> {
-    return this.#canceller.cancel(tenant, id);
+  async cancel(tenant: string, publicId: string): Promise<CancelResult> {
+    return this.#canceller.cancel(tenant, publicId);
   }
 
   /** Carries out a cancel that is booked, whoever booked it. */
@@ -105,10 +117,10 @@ export class Turnkeep {
   }
 
   /** Removes a turn, a running one after stopping it. False when there is none. */
-  async deleteTurn(tenant: string, id: string): Promise<boolean> {
-    const turn = await this.#store.findTurn(tenant, id);
+  async deleteTurn(tenant: string, publicId: string): Promise<boolean> {
+    const turn = await this.#store.findTurn(tenant, publicId);
     if (turn === undefined) return false;
-    if (turn.settledAtMs === null) await this.cancel(tenant, id);
-    return retryWhileBusy(() => this.#store.deleteTurn(tenant, id, Date.now()));
+    if (turn.settledAtMs === null) await this.cancel(tenant, publicId);
+    return retryWhileBusy(() => this.#store.deleteTurn(tenant, publicId, Date.now()));
   }
 }

@@ -14,12 +14,15 @@ export const resendWindowMs = 10 * 60_000;
 export interface AdmissionRequest {
   readonly tenant: string;
   readonly session: string | null;
+  /** What the client calls the turn; ids are a tenant's own: another tenant may have chosen the same. */
+  readonly chosenId?: string;
+  readonly idempotencyKey: string | null;
   /** Equal for two submissions that say the same. */
   readonly bodyHash: string;
   /** When the request arrived. The turn is created later: the database may keep a submission waiting. */
   readonly receivedAtMs: number;
   readonly createdAtMs: number;
-  /** The turn this one follows, outside of a session. */
+  /** The turn this one follows, outside of a session, as the tenant calls it. */
   readonly previous: string | null;
   /** A client's own retry of an earlier request. */
   readonly isResend: boolean;
@@ -35,8 +38,7 @@ export interface AdmissionRequest {
   };
 }
 
-export interface UnsettledTurn {
-  readonly id: string;
+export interface UnsettledTurn extends Pick<TurnRow, 'id' | 'publicId'> {
   /** Its cancel was accepted. */
   readonly isCancelRequested: boolean;
 }
@@ -46,21 +48,23 @@ export interface UnsettledTurn {
  * while those before it leave the case open: a driver may gather all at once, or each when it is looked at (a getter).
  */
 export interface AdmissionFacts {
-  /** The turn that has this id, of whatever tenant; without one, the tenant's turn that has this idempotency key. */
-  readonly same: TurnRow | undefined;
+  /** The tenant's turn that it calls by the chosen id. Not looked at without one. */
+  readonly ofId: TurnRow | undefined;
+  /** The tenant's turn that has this idempotency key. Not looked at without one. */
+  readonly ofKey: TurnRow | undefined;
   /**
    * The latest turn of this tenant, session and body that is not erased, and either unsettled or settled within
    * `resendWindowMs` with an end that no client has acknowledged. Not looked at without `joinsTwin`.
    */
   readonly twin: TwinFacts | undefined;
-  /** The turn `previous`, of whatever tenant. Not looked at without one. */
-  readonly previous: TurnRow | undefined;
+  /** The tenant's turn `previous`. Not looked at without one. */
+  readonly previous: Pick<TurnRow, 'settledAtMs' | 'erasedBy'> | undefined;
   /** The session is there, and the tenant's. Not looked at outside of a session. */
   readonly hasSession: boolean;
   /** The unsettled turns of the session, oldest first: the first runs, the others wait. Not looked at outside of a session. */
   readonly unsettledInSession: readonly UnsettledTurn[];
   readonly unsettledOfTenant: number;
-  /** When the tenant asked to cancel a turn of this id before there was one. */
+  /** When the tenant asked to cancel a turn of the chosen id before there was one. Not looked at without one. */
   readonly earlyCancelAtMs: number | undefined;
 }
 
@@ -78,6 +82,7 @@ export type Refusal =
   | { readonly type: 'unknown_session' }
   /** The turn it follows is not there (any more), or has no end yet. */
   | { readonly type: 'unknown_previous' }
+  /** `running`: as the tenant calls it. */
   | { readonly type: 'busy'; readonly running: string }
   | { readonly type: 'queue_full' | 'too_many' };
 
@@ -96,16 +101,21 @@ export type Admission =
 
 /** T1: the same submission again is the same turn. */
 export function decideAdmission(request: AdmissionRequest, facts: AdmissionFacts): Admission {
-  const { same } = facts;
+  const { chosenId } = request;
+  const ofId = chosenId === undefined ? undefined : facts.ofId;
+  const ofKey = request.idempotencyKey === null ? undefined : facts.ofKey;
+  // One key, one turn: it cannot have a second id.
+  if (ofKey !== undefined && chosenId !== undefined && ofKey.publicId !== chosenId) return { type: 'conflict' };
+  const same = ofId ?? ofKey;
   if (same !== undefined) return isSameSubmission(same, request) ? { type: 'joined', turn: same } : { type: 'conflict' };
   const twin = request.joinsTwin ? facts.twin : undefined;
   if (twin !== undefined && isTwin(request, twin)) return { type: 'joined', turn: twin.turn };
   // Deleted since the client looked: nothing may run in it any more.
   if (request.session !== null && !facts.hasSession) return { type: 'unknown_session' };
-  if (request.previous !== null && !isPast(facts.previous, request)) return { type: 'unknown_previous' };
+  if (request.previous !== null && !isPast(facts.previous)) return { type: 'unknown_previous' };
   const unsettled = request.session === null ? [] : facts.unsettledInSession;
   const [running] = unsettled;
-  if (running !== undefined && request.whenBusy === 'reject') return { type: 'busy', running: running.id };
+  if (running !== undefined && request.whenBusy === 'reject') return { type: 'busy', running: running.publicId };
   if (unsettled.length > request.limits.maxWaitingTurns) return { type: 'queue_full' };
   if (facts.unsettledOfTenant >= request.limits.maxRunningTurns) return { type: 'too_many' };
   // One that is being cancelled runs no more: the one behind it would run, and is the one that is interrupted.
@@ -113,13 +123,13 @@ export function decideAdmission(request: AdmissionRequest, facts: AdmissionFacts
   return {
     type: 'admitted',
     isReady: running === undefined,
-    cancelRequestedAtMs: isCancelledEarly(facts.earlyCancelAtMs, request.createdAtMs) ? request.createdAtMs : null,
+    cancelRequestedAtMs: isCancelledEarly(request, facts) ? request.createdAtMs : null,
     interrupts: interrupted?.id,
   };
 }
 
-function isSameSubmission(turn: TurnRow, { tenant, bodyHash }: AdmissionRequest): boolean {
-  return turn.tenant === tenant && turn.bodyHash === bodyHash && turn.erasedBy === null;
+function isSameSubmission(turn: TurnRow, { bodyHash }: AdmissionRequest): boolean {
+  return turn.bodyHash === bodyHash && turn.erasedBy === null;
 }
 
 /**
@@ -130,10 +140,11 @@ function isTwin({ isResend, receivedAtMs }: AdmissionRequest, twin: TwinFacts): 
   return isResend || (twin.isResend && receivedAtMs <= twin.turn.createdAtMs);
 }
 
-function isPast(previous: TurnRow | undefined, { tenant }: AdmissionRequest): boolean {
-  return previous !== undefined && previous.tenant === tenant && previous.settledAtMs !== null && previous.erasedBy === null;
+function isPast(previous: AdmissionFacts['previous']): boolean {
+  return previous !== undefined && previous.settledAtMs !== null && previous.erasedBy === null;
 }
 
-function isCancelledEarly(cancelledAtMs: number | undefined, createdAtMs: number): boolean {
+function isCancelledEarly({ chosenId, createdAtMs }: AdmissionRequest, facts: AdmissionFacts): boolean {
+  const cancelledAtMs = chosenId === undefined ? undefined : facts.earlyCancelAtMs;
   return cancelledAtMs !== undefined && cancelledAtMs > createdAtMs - earlyCancelMs;
 }

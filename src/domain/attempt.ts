@@ -34,4 +34,6 @@ export interface AttemptRow extends AttemptKey, Partial<Omit<AttemptEnd, 'endedA
   readonly firstEventAtMs?: number;
   readonly endedAtMs?: number;
   readonly providerRequestId?: string;
+  /** The process that ran it. */
+  readonly holder?: string;
 }

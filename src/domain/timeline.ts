@@ -1,5 +1,6 @@
-/** `GET /turns/{id}`: what happened in a turn, attempt by attempt. Times in ISO 8601. */
+/** `GET /turns/{id}`: what happened in a turn, attempt by attempt. Times in ISO 8601, keys in snake_case as in OpenAI's objects. */
 import type { AttemptRow } from './attempt.ts';
+import { failureRules } from './failure.ts';
 import { sumOf, unknownUsage, type Usage } from './response.ts';
 import type { TurnRow } from './turn.ts';
 
@@ -7,14 +8,15 @@ export function timelineOf(turn: TurnRow, attempts: readonly AttemptRow[]): obje
   const steps = new Map<number, AttemptRow[]>();
   for (const attempt of attempts) steps.set(attempt.step, [...(steps.get(attempt.step) ?? []), attempt]);
   return {
-    id: turn.id,
+    id: turn.publicId,
     session: turn.session,
     status: turn.status,
-    error: turn.errorCode === null ? null : { code: turn.errorCode },
-    workflowId: turn.workflowId,
-    runId: turn.runId,
-    createdAt: iso(turn.createdAtMs),
-    settledAt: turn.settledAtMs === null ? null : iso(turn.settledAtMs),
+    model: turn.settings.model,
+    error: errorOf(turn),
+    workflow_id: turn.workflowId,
+    run_id: turn.runId,
+    created_at: iso(turn.createdAtMs),
+    settled_at: turn.settledAtMs === null ? null : iso(turn.settledAtMs),
     steps: [...steps.values()].map((of) => ({
       kind: 'model',
       started: of.some((attempt) => attempt.firstEventAtMs !== undefined),
@@ -22,9 +24,14 @@ export function timelineOf(turn: TurnRow, attempts: readonly AttemptRow[]): obje
     })),
     // A failed turn has no other usage than that of its attempts.
     usage: turn.status === 'failed' ? null : turn.usage,
-    lostUsage: lostUsageOf(attempts),
-    ...(turn.retryAtMs === null ? {} : { retryAt: iso(turn.retryAtMs) }),
+    lost_usage: lostUsageOf(attempts),
+    ...(turn.retryAtMs === null ? {} : { retry_at: iso(turn.retryAtMs) }),
   };
+}
+
+/** An erased turn has lost its own message. */
+function errorOf({ errorCode: code, response }: TurnRow): { readonly code: string; readonly message: string } | null {
+  return code === null ? null : { code, message: response?.error?.message ?? failureRules[code].message };
 }
 
 /** What the attempts that failed cost, all in all; null when the provider did not say of one of them: unknown, not zero. */
@@ -34,17 +41,18 @@ function lostUsageOf(attempts: readonly AttemptRow[]): Usage | null {
 }
 
 function attemptReport(attempt: AttemptRow): object {
-  const { code, detail, waitMs, providerRequestId, firstEventAtMs, endedAtMs } = attempt;
+  const { code, detail, waitMs, providerRequestId, firstEventAtMs, endedAtMs, holder } = attempt;
   return {
     attempt: attempt.attempt,
-    requestedAt: iso(attempt.requestedAtMs),
-    ...(firstEventAtMs === undefined ? {} : { firstEventAt: iso(firstEventAtMs) }),
-    ...(endedAtMs === undefined ? {} : { endedAt: iso(endedAtMs) }),
+    requested_at: iso(attempt.requestedAtMs),
+    ...(firstEventAtMs === undefined ? {} : { first_event_at: iso(firstEventAtMs) }),
+    ended_at: endedAtMs === undefined ? null : iso(endedAtMs),
     outcome: attempt.outcome ?? 'running',
     ...(code === undefined ? {} : { code }),
     ...(detail === undefined ? {} : { detail }),
-    ...(waitMs === undefined ? {} : { waitMs }),
-    ...(providerRequestId === undefined ? {} : { providerRequestId }),
+    ...(waitMs === undefined ? {} : { wait_ms: waitMs }),
+    ...(providerRequestId === undefined ? {} : { provider_request_id: providerRequestId }),
+    ...(holder === undefined ? {} : { worker: holder }),
   };
 }
 

@@ -5,7 +5,10 @@ import type { ResponseSettings } from './response-settings.ts';
 import type { ResponseObject, ResponseStatus, Usage } from './response.ts';
 
 export interface TurnRow {
+  /** Our own, and never what a client chose: it names the turn in the database and in Temporal. */
   readonly id: string;
+  /** What its tenant calls it, in every event and answer: the id that the client chose, else the turn's own. */
+  readonly publicId: string;
   readonly tenant: string;
   /** `items`: put into its session by hand. */
   readonly kind: 'response' | 'items';
@@ -35,4 +38,9 @@ export interface TurnRow {
   /** Of the run that last claimed the turn; null before. */
   readonly workflowId: string | null;
   readonly runId: string | null;
+}
+
+/** May its tenant see it? Not what was deleted, nor what was not to be stored and has ended. */
+export function isVisible({ kind, isStored, settledAtMs, erasedBy }: TurnRow): boolean {
+  return kind === 'response' && (isStored || settledAtMs === null) && erasedBy !== 'owner';
 }

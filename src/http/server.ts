@@ -1,9 +1,10 @@
 /**
  * Node's HTTP server with a bound on every wait for a client, and none on a response: a turn may take an hour. Headers
- * and bodies that come too slowly, and connections on which nothing comes, end within these limits; TCP's keep-alive
- * finds peers that have vanished.
+ * and bodies that come too slowly, connections on which nothing comes, and responses that nobody takes, end within these
+ * limits; TCP's keep-alive finds peers that have vanished.
  */
 import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 
 export interface HttpLimits {
@@ -13,15 +14,18 @@ export interface HttpLimits {
   readonly requestTimeoutMs: number;
   /** Between two requests. Longer than the minute of most proxies: a proxy that closes first loses no request. */
   readonly keepAliveTimeoutMs: number;
+  /** How long a client may take nothing of a response that has been written to its end: until then it is all in memory. */
+  readonly unreadTimeoutMs: number;
   readonly maxHeaderBytes: number;
   /** How often Node checks the limits. */
   readonly checkEveryMs: number;
 }
 
-const httpLimits: HttpLimits = {
+export const httpLimits: HttpLimits = {
   headersTimeoutMs: 20_000,
   requestTimeoutMs: 90_000,
   keepAliveTimeoutMs: 75_000,
+  unreadTimeoutMs: 60_000,
   maxHeaderBytes: 16 * 1024,
   checkEveryMs: 5_000,
 };
@@ -50,6 +54,9 @@ export function createHttpServer(listener: RequestListener, limits: HttpLimits =
     },
     (incoming, outgoing) => {
       responses.set(incoming.socket, outgoing);
+      outgoing.once('prefinish', () => {
+        cutIfUnread(outgoing, limits.unreadTimeoutMs);
+      });
       listener(incoming, outgoing);
     },
   );
@@ -61,6 +68,27 @@ export function createHttpServer(listener: RequestListener, limits: HttpLimits =
     else socket.end(errorResponse(error.code), () => socket.destroy());
   });
   return server;
+}
+
+/** Resolves once the server listens. @throws when it cannot. @param onError gets what goes wrong after that, such as a lack of memory for one more connection: the server goes on */
+export async function listen(
+  server: Server,
+  { host, port, onError }: { readonly host: string; readonly port: number; readonly onError: (error: Error) => void },
+): Promise<AddressInfo> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+  server.on('error', onError);
+  return server.address() as AddressInfo;
+}
+
+/** Node's timeout of a socket counts from the last byte that the system took, also in the midst of a large write. */
+function cutIfUnread(outgoing: ServerResponse, timeoutMs: number): void {
+  if (outgoing.writableLength > 0) outgoing.socket?.setTimeout(timeoutMs);
 }
 
 function errorResponse(nodeCode = ''): string {

@@ -25,7 +25,7 @@ export interface Observers {
   readonly onTurnEnd: (turn: EndedTurn) => void;
 }
 
-type KnownTurn = Pick<TurnRow, 'id' | 'tenant' | 'session' | 'createdAtMs'>;
+type KnownTurn = Pick<TurnRow, 'id' | 'publicId' | 'tenant' | 'session' | 'createdAtMs'>;
 
 /** Turns claimed here whose end another process wrote are forgotten when there are this many newer ones. */
 const maxClaimed = 10_000;
@@ -45,10 +45,10 @@ export function observed(store: Store, { metrics, onTurnEnd }: Observers): Store
     shown.delete(turn);
   }
 
-  function remember({ id, tenant, session, createdAtMs }: TurnRow): void {
+  function remember({ id, publicId, tenant, session, createdAtMs }: TurnRow): void {
     const [oldest] = claimed.keys();
     if (oldest !== undefined && claimed.size >= maxClaimed) forget(oldest);
-    claimed.set(id, { id, tenant, session, createdAtMs });
+    claimed.set(id, { id, publicId, tenant, session, createdAtMs });
   }
 
   function countLost(attempts: number): void {
@@ -59,9 +59,9 @@ export function observed(store: Store, { metrics, onTurnEnd }: Observers): Store
     const row = claimed.get(turn) ?? (await store.readTurn(turn));
     forget(turn);
     if (row === undefined) return;
-    const { tenant, session, createdAtMs } = row;
+    const { publicId: responseId, tenant, session, createdAtMs } = row;
     const workflowId = `turn/${turn}`;
-    onTurnEnd({ responseId: turn, conversationId: session, workflowId, tenant, ...settled, durationMs: Date.now() - createdAtMs });
+    onTurnEnd({ responseId, conversationId: session, workflowId, tenant, ...settled, durationMs: Date.now() - createdAtMs });
   }
 
   const observing = {

@@ -1,6 +1,5 @@
 /** `/metrics` and `/healthz` of a process that has no gateway. */
-import type { AddressInfo } from 'node:net';
-import { createHttpServer } from '../http/server.ts';
+import { createHttpServer, listen } from '../http/server.ts';
 import type { Metrics } from './metrics.ts';
 
 export interface MetricsServer {
@@ -26,12 +25,10 @@ export async function serveMetrics(
       outgoing.writeHead(404).end();
     }
   });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, host, resolve);
-  });
+  // Metrics that cannot be had are no reason to end the turns of this process.
+  const address = await listen(server, { host, port, onError: () => undefined });
   return {
-    port: (server.address() as AddressInfo).port,
+    port: address.port,
     async close() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));

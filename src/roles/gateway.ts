@@ -1,5 +1,4 @@
 /** Composition root of the gateway role. */
-import type { AddressInfo } from 'node:net';
 import { getRequestListener, RequestError } from '@hono/node-server';
 import { Client } from '@temporalio/client';
 import type { NativeConnection } from '@temporalio/worker';
@@ -12,7 +11,7 @@ import { createDataConverter } from '../codec/data-converter.ts';
 import { type Config, readVersion } from '../config/config.ts';
 import { createApp } from '../gateway/app.ts';
 import { createReadiness } from '../client/readiness.ts';
-import { createHttpServer } from '../http/server.ts';
+import { createHttpServer, listen } from '../http/server.ts';
 import { invalidRequest } from '../gateway/http/errors.ts';
 import type { EndedRequest } from '../http/ended-request.ts';
 import { Metrics } from '../metrics/metrics.ts';
@@ -139,11 +138,13 @@ export async function startGateway({
   const server = createHttpServer((incoming, outgoing) => {
     void listener(incoming, outgoing);
   });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(config.port, config.host, resolve);
+  const { port } = await listen(server, {
+    host: config.host,
+    port: config.port,
+    onError: (error) => {
+      log.error({ err: error }, 'a connection could not be accepted');
+    },
   });
-  const { port } = server.address() as AddressInfo;
   return {
     url: `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`,
     async close() {

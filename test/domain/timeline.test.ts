@@ -16,6 +16,7 @@ const tokens = (input: number, output: number): Usage => ({
 
 const turn = (status: TurnRow['status'], usage: Usage | null): TurnRow => ({
   id: 'resp_a',
+  publicId: 'resp_a',
   tenant: 'default',
   kind: 'response',
   session: null,
@@ -27,6 +28,7 @@ const turn = (status: TurnRow['status'], usage: Usage | null): TurnRow => ({
   bodyHash: '',
   createdAtMs: 0,
   isStored: true,
+  readyAtMs: 0,
   isDispatched: true,
   isRecorded: true,
   cancelRequestedAtMs: null,
@@ -72,7 +74,64 @@ const rows: readonly [title: string, TurnRow, readonly AttemptRow[], usage: Usag
 
 for (const [title, row, attempts, usage, lostUsage] of rows) {
   test(title, () => {
-    const report = timelineOf(row, attempts) as { usage: unknown; lostUsage: unknown };
-    assert.deepEqual([report.usage, report.lostUsage], [usage, lostUsage]);
+    const report = timelineOf(row, attempts) as { usage: unknown; lost_usage: unknown };
+    assert.deepEqual([report.usage, report.lost_usage], [usage, lostUsage]);
   });
 }
+
+test('GET /turns/{id} has the keys of the contract, and says nothing of what has not happened', () => {
+  const failed: TurnRow = {
+    ...turn('failed', null),
+    id: 'resp_own',
+    publicId: 'resp_chosen',
+    session: 'conv_a',
+    errorCode: 'provider_busy',
+    retryAtMs: 5_000,
+    workflowId: 'turn/resp_own',
+  };
+  const requests: readonly AttemptRow[] = [
+    { ...attempt(1, 'failed'), endedAtMs: 1_000, code: 'transport_failed', detail: 'ECONNRESET', waitMs: 1_000, holder: 'one' },
+    { ...attempt(2, undefined), requestedAtMs: 2_000, firstEventAtMs: 3_000, providerRequestId: 'req_1', holder: 'two' },
+  ];
+  assert.deepEqual(timelineOf(failed, requests), {
+    id: 'resp_chosen',
+    session: 'conv_a',
+    status: 'failed',
+    model: 'm',
+    error: { code: 'provider_busy', message: 'The model provider is busy.' },
+    workflow_id: 'turn/resp_own',
+    run_id: 'run',
+    created_at: '1970-01-01T00:00:00.000Z',
+    settled_at: '1970-01-01T00:00:00.009Z',
+    steps: [
+      {
+        kind: 'model',
+        started: true,
+        attempts: [
+          {
+            attempt: 1,
+            requested_at: '1970-01-01T00:00:00.000Z',
+            ended_at: '1970-01-01T00:00:01.000Z',
+            outcome: 'failed',
+            code: 'transport_failed',
+            detail: 'ECONNRESET',
+            wait_ms: 1_000,
+            worker: 'one',
+          },
+          {
+            attempt: 2,
+            requested_at: '1970-01-01T00:00:02.000Z',
+            first_event_at: '1970-01-01T00:00:03.000Z',
+            ended_at: null,
+            outcome: 'running',
+            provider_request_id: 'req_1',
+            worker: 'two',
+          },
+        ],
+      },
+    ],
+    usage: null,
+    lost_usage: null,
+    retry_at: '1970-01-01T00:00:05.000Z',
+  });
+});

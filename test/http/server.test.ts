@@ -1,17 +1,18 @@
 /** What clients may do to the server's patience, on real sockets with short limits. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import type { RequestListener, Server } from 'node:http';
+import type { RequestListener, Server, ServerResponse } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { test } from 'node:test';
 import { readJson } from '../../src/gateway/http/body.ts';
 import { ApiError } from '../../src/gateway/http/errors.ts';
-import { createHttpServer, type HttpLimits } from '../../src/http/server.ts';
+import { createHttpServer, type HttpLimits, listen as listenOn } from '../../src/http/server.ts';
 
 const limits: HttpLimits = {
   headersTimeoutMs: 150,
   requestTimeoutMs: 150,
   keepAliveTimeoutMs: 150,
+  unreadTimeoutMs: 100,
   maxHeaderBytes: 2_048,
   checkEveryMs: 10,
 };
@@ -192,4 +193,53 @@ test('a connection that is kept alive and not used is closed', options, async ()
   const client = await listening.open();
   client.send('GET / HTTP/1.1\r\nhost: x\r\n\r\n');
   assert.match(await client.heard, /^HTTP\/1\.1 200 OK[^]*x$/);
+});
+
+test('a response that was written to its end and that nobody takes is cut, and its memory let go', options, async () => {
+  const responses: ServerResponse[] = [];
+  // More than the buffers of two sockets hold.
+  const body = Buffer.alloc(64 * 1024 * 1024);
+  await using server = await listen((_, outgoing) => {
+    responses.push(outgoing);
+    outgoing.end(body);
+  });
+  const client = await server.open();
+  client.socket.pause();
+  client.send('GET / HTTP/1.1\r\nhost: a\r\n\r\n');
+  await once(server.server, 'request');
+  const [kept] = responses;
+  assert.ok(kept);
+  await once(kept, 'close');
+  assert.equal(kept.writableFinished, false);
+  // One that reads, however slowly, gets it all.
+  const slow = await server.open();
+  slow.send('GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n');
+  let taken = 0;
+  slow.socket.on('data', (chunk) => {
+    taken += chunk.length;
+  });
+  await slow.heard;
+  assert.ok(taken > body.length);
+});
+
+test('one connection that cannot be accepted, and a second, end neither the server nor the process', options, async () => {
+  const server = createHttpServer((_, outgoing) => outgoing.end('fine'), limits);
+  const errors: string[] = [];
+  const { port } = await listenOn(server, { host: '127.0.0.1', port: 0, onError: ({ message }) => errors.push(message) });
+  server.emit('error', new Error('ENOBUFS'));
+  server.emit('error', new Error('ENOMEM'));
+  assert.equal(await (await fetch(`http://127.0.0.1:${port}`)).text(), 'fine');
+  assert.deepEqual(errors, ['ENOBUFS', 'ENOMEM']);
+  await assert.rejects(
+    listenOn(
+      createHttpServer(() => undefined),
+      { host: '127.0.0.1', port, onError: () => undefined },
+    ),
+    {
+      code: 'EADDRINUSE',
+    },
+  );
+  server.closeAllConnections();
+  server.close();
+  await once(server, 'close');
 });

@@ -76,7 +76,7 @@ story('interrupt, three in a row: only the last one runs to its end', async (wor
   // In order, but without a wait for what they bring about.
   for (const input of names) {
     later.push(post(world.url, { input, conversation }, { ...busy('interrupt'), 'x-turnkeep-response-id': `resp_${input}` }));
-    while ((await world.store.readTurn(`resp_${input}`)) === undefined) await new Promise((resolve) => setImmediate(resolve));
+    while ((await world.store.findTurn('default', `resp_${input}`)) === undefined) await new Promise((resolve) => setImmediate(resolve));
   }
   const answers = await Promise.all(later);
   await first.ended;

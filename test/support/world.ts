@@ -229,7 +229,7 @@ export class World implements AsyncDisposable {
   }
 
   async attempts(id: string): Promise<readonly AttemptRow[]> {
-    return this.store.readAttempts(id);
+    return this.store.readAttempts(this.#ownId(id));
   }
 
   /** What a new session's id is. */
@@ -255,7 +255,7 @@ export class World implements AsyncDisposable {
   }
 
   async history(turn: string): Promise<History> {
-    const row = await this.store.readTurn(turn);
+    const row = await this.store.readTurn(this.#ownId(turn));
     assert.ok(row?.workflowId, `no workflow is known of ${turn}`);
     return this.#closedHistory(row.workflowId);
   }
@@ -293,6 +293,11 @@ export class World implements AsyncDisposable {
     const handle = this.temporal.workflow.getHandle(workflowId, runId, { followRuns: false });
     await handle.result().catch(() => undefined);
     return handle.fetchHistory();
+  }
+
+  /** Of a turn that a client has given its id. */
+  #ownId(publicId: string): string {
+    return String(this.#rows('SELECT id, public_id FROM turns').find((row) => row['public_id'] === publicId)?.['id'] ?? publicId);
   }
 
   #rows(sql: string): Record<string, unknown>[] {

@@ -6,7 +6,7 @@ import type { SessionRow } from '../../domain/session.ts';
 import type { TurnRow } from '../../domain/turn.ts';
 import type { Turnkeep } from '../../client/turnkeep.ts';
 
-/** The turns of one message, oldest first. The message has the id of the first. */
+/** The turns of one message, oldest first. The message has the public id of the first. */
 export type AssistantMessage = readonly [TurnRow, ...TurnRow[]];
 
 export class AssistantMessages {
@@ -21,7 +21,7 @@ export class AssistantMessages {
   /** The message that ends with this turn. @param before the turn before it, where the row does not name that yet */
   async endingWith(turn: TurnRow, before: string | null = turn.previous): Promise<AssistantMessage> {
     if (!bringsOutputs(turn) || before === null) return [turn];
-    const previous = await this.#turnkeep.readTurn(this.#tenant, before);
+    const previous = await this.#turnkeep.readNamedTurn(this.#tenant, before);
     if (previous === undefined) return [turn];
     return [...(await this.endingWith(previous)), turn] as [TurnRow, ...TurnRow[]];
   }
@@ -30,7 +30,7 @@ export class AssistantMessages {
   async *newestFirst(session: SessionRow): AsyncGenerator<AssistantMessage> {
     let id = session.leaf;
     while (id !== null) {
-      const turn = await this.#turnkeep.readTurn(this.#tenant, id);
+      const turn = await this.#turnkeep.readNamedTurn(this.#tenant, id);
       if (turn === undefined) return;
       const message = await this.endingWith(turn);
       yield message;
@@ -47,7 +47,7 @@ export class AssistantMessages {
   async after(session: SessionRow, id: string | undefined): Promise<AssistantMessage | undefined> {
     let later: AssistantMessage | undefined;
     for await (const message of this.newestFirst(session)) {
-      if (message[0].id === id) return later;
+      if (message[0].publicId === id) return later;
       later = message;
     }
     // An id of another conversation has no place in this one.
@@ -57,7 +57,7 @@ export class AssistantMessages {
   /** The message of this id, if it is in this conversation. */
   async byId(session: SessionRow, id: string): Promise<AssistantMessage | undefined> {
     if ((await this.#turnkeep.readTurn(this.#tenant, id))?.session !== session.id) return undefined;
-    for await (const message of this.newestFirst(session)) if (message[0].id === id) return message;
+    for await (const message of this.newestFirst(session)) if (message[0].publicId === id) return message;
     return undefined;
   }
 }

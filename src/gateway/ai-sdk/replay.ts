@@ -18,7 +18,7 @@ export interface Replay {
 export async function replayOf(turnkeep: Turnkeep, message: AssistantMessage, signal: AbortSignal): Promise<Replay> {
   const [first] = message;
   if (message.length === 1) return { preface: [], translator: uiParts() };
-  const preface: SsePayload[] = [{ type: 'start', messageId: first.id }];
+  const preface: SsePayload[] = [{ type: 'start', messageId: first.publicId }];
   for (const [index, turn] of message.entries()) {
     if (index > 0) preface.push(...toolOutputs(turn));
     if (index < message.length - 1) {

@@ -82,11 +82,11 @@ export function uiRoutes(routes: Routes, deps: SubmitDeps & ServeDeps): void {
     },
   );
 
-  /** The id of the turn that was stopped; undefined where none ran, or it ended by itself first. */
+  /** The public id of the turn that was stopped; undefined where none ran, or it ended by itself first. */
   async function stop(tenant: string, session: string): Promise<string | undefined> {
     const turn = await turnkeep.sessions.runningTurn(tenant, session);
     if (turn === undefined) return undefined;
-    return (await turnkeep.cancel(tenant, turn.id)).type === 'cancelled' ? turn.id : undefined;
+    return (await turnkeep.cancel(tenant, turn.publicId)).type === 'cancelled' ? turn.publicId : undefined;
   }
 }
 

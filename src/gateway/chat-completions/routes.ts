@@ -73,7 +73,7 @@ async function sessionOf(c: Context<GatewayEnv>, turnkeep: Turnkeep, body: ChatR
 /** Is this the request that began the conversation, sent again? All its messages were new then, so they are now (T1). */
 async function isFirstRequest(c: Context<GatewayEnv>, turnkeep: Turnkeep, leaf: string, body: ChatRequest): Promise<boolean> {
   if (!isRepeat(c)) return false;
-  const turn = await turnkeep.readTurn(c.get('tenant'), leaf);
+  const turn = await turnkeep.readNamedTurn(c.get('tenant'), leaf);
   return turn?.previous === null && turn.input.length === newChatInput(body.messages, false).input.length;
 }
 

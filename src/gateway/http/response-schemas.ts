@@ -16,6 +16,39 @@ export const responseSchema = z.looseObject({
   incomplete_details: z.looseObject({ reason: z.string() }).nullable(),
 });
 
+const time = z.iso.datetime();
+const usageSchema = z.looseObject({ input_tokens: z.int(), output_tokens: z.int(), total_tokens: z.int() });
+
+const attemptSchema = z.strictObject({
+  attempt: z.int().min(1),
+  requested_at: time,
+  first_event_at: time.optional(),
+  ended_at: time.nullable(),
+  outcome: z.enum(['running', 'completed', 'incomplete', 'cancelled', 'failed', 'lost']),
+  code: z.string().optional(),
+  detail: z.string().optional(),
+  wait_ms: z.int().optional().meta({ description: 'How long the next attempt waits.' }),
+  provider_request_id: z.string().optional(),
+  worker: z.string().optional().meta({ description: 'The process that made the request.' }),
+});
+
+/** What `GET /turns/{id}` tells. */
+export const turnSchema = z.strictObject({
+  id: z.string(),
+  session: z.string().nullable(),
+  status: responseSchema.shape.status,
+  model: z.string(),
+  error: z.strictObject({ code: z.string(), message: z.string() }).nullable(),
+  workflow_id: z.string().nullable(),
+  run_id: z.string().nullable(),
+  created_at: time,
+  settled_at: time.nullable(),
+  steps: z.array(z.strictObject({ kind: z.literal('model'), started: z.boolean(), attempts: z.array(attemptSchema) })),
+  usage: usageSchema.nullable().meta({ description: 'null: the turn failed, or the provider did not say.' }),
+  lost_usage: usageSchema.nullable().meta({ description: 'What attempts that failed have cost; null: not known of all of them.' }),
+  retry_at: time.optional().meta({ description: 'When the provider said that it would take the request again.' }),
+});
+
 export const conversationSchema = z.strictObject({
   id: z.string(),
   object: z.literal('conversation'),

@@ -1,9 +1,8 @@
 /** `/turns/{id}`: the timeline of a turn. */
-import { z } from 'zod';
 import { timelineOf } from '../../domain/timeline.ts';
 import type { Turnkeep } from '../../client/turnkeep.ts';
 import { notFound } from '../http/errors.ts';
-import { errorResponses, ok } from '../http/response-schemas.ts';
+import { errorResponses, ok, turnSchema } from '../http/response-schemas.ts';
 import type { Routes } from '../http/route.ts';
 
 export function turnsRoutes(routes: Routes, turnkeep: Turnkeep): void {
@@ -13,13 +12,13 @@ export function turnsRoutes(routes: Routes, turnkeep: Turnkeep): void {
       path: '/turns/{id}',
       tag: 'Turns',
       summary: 'What happened in a turn, attempt by attempt',
-      responses: { 200: ok('The turn.', z.looseObject({ id: z.string(), status: z.string() })), ...errorResponses(401, 404, 429) },
+      responses: { 200: ok('The turn.', turnSchema), ...errorResponses(401, 404, 429) },
     },
     async (c) => {
       const id = c.req.param('id') ?? '';
       const turn = await turnkeep.readTurn(c.get('tenant'), id);
       if (turn === undefined) throw notFound('Turn', id);
-      return c.json(timelineOf(turn, await turnkeep.readAttempts(id)));
+      return c.json(timelineOf(turn, await turnkeep.readAttempts(turn.id)));
     },
   );
 }

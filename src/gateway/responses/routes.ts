@@ -44,7 +44,7 @@ export function responsesRoutes(routes: Routes, deps: SubmitDeps & ServeDeps): v
         previous: body.previous_response_id ?? null,
       });
       if (body.stream === true) return serveEvents(c, deps, turn, -1);
-      if (body.background === true) return c.json(await turnkeep.readResponse(turn), 200, { 'x-turnkeep-response-id': turn.id });
+      if (body.background === true) return c.json(await turnkeep.readResponse(turn), 200, { 'x-turnkeep-response-id': turn.publicId });
       return serveBlocking(c, deps, turn, { encode: (response) => ({ status: 200, body: response }) });
     },
   );
@@ -64,7 +64,7 @@ export function responsesRoutes(routes: Routes, deps: SubmitDeps & ServeDeps): v
     },
     async (c, { query }) => {
       const turn = await requireTurn(c, turnkeep);
-      if (turn.erasedBy !== null) throw expired(turn.id);
+      if (turn.erasedBy !== null) throw expired(turn.publicId);
       const isStream = query.stream === 'true' || query.stream === '1';
       if (isStream) return serveEvents(c, deps, turn, query.starting_after ?? lastEventId(c) ?? -1);
       if (query.starting_after !== undefined) {
@@ -126,7 +126,7 @@ export function responsesRoutes(routes: Routes, deps: SubmitDeps & ServeDeps): v
     },
     async (c, { query }) => {
       const turn = await requireTurn(c, turnkeep);
-      if (turn.erasedBy !== null) throw expired(turn.id);
+      if (turn.erasedBy !== null) throw expired(turn.publicId);
       return c.json(listPage(inputPage(turn, query), query));
     },
   );
@@ -134,7 +134,7 @@ export function responsesRoutes(routes: Routes, deps: SubmitDeps & ServeDeps): v
 
 /** @throws ApiError 410 where the events have been dropped: they go before the turn does */
 async function serveEvents(c: Context<GatewayEnv>, deps: ServeDeps, turn: TurnRow, after: number): Promise<Response> {
-  if (turn.settledAtMs !== null && !(await deps.turnkeep.hasJournal(turn))) throw expired(turn.id);
+  if (turn.settledAtMs !== null && !(await deps.turnkeep.hasJournal(turn))) throw expired(turn.publicId);
   return serveTurn(c, deps, turn, journalEncoder, after);
 }
 

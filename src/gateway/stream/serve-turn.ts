@@ -24,6 +24,7 @@ export function serveTurn(c: Context<GatewayEnv>, deps: ServeDeps, turn: TurnRow
     outgoing: c.env.outgoing,
     encoder,
     rows: (signal) => turnkeep.follow(turn.id, after, signal),
+    hasEnded: () => turnkeep.hasEnded(turn.id),
     headers: idHeaders(c, turn),
     idleCommentMs,
     notice: () => retryNotice(turnkeep, turn.id),
@@ -43,5 +44,5 @@ export function acknowledgeOnceSent(c: Context<GatewayEnv>, { turnkeep, onStream
 
 /** On every response about a turn. */
 export function idHeaders(c: Context<GatewayEnv>, turn: TurnRow): Readonly<Record<string, string>> {
-  return { 'x-turnkeep-response-id': turn.id, 'x-request-id': c.get('requestId') };
+  return { 'x-turnkeep-response-id': turn.publicId, 'x-request-id': c.get('requestId') };
 }

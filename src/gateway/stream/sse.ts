@@ -4,21 +4,26 @@ import type { ServerResponse } from 'node:http';
 import type { Writable } from 'node:stream';
 import type { JournalRow } from '../../domain/response-event.ts';
 import type { EncodedRows, TurnEncoder } from './encode.ts';
+import { httpLimits } from '../../http/server.ts';
 import { disconnectSignal, KeepAlive, type KeepAliveOptions } from './keep-alive.ts';
 
 export interface SseOptions extends KeepAliveOptions {
   /** Ends when the turn has ended. Must stop when `signal` aborts. */
   readonly rows: (signal: AbortSignal) => AsyncIterable<readonly JournalRow[]>;
+  /** Is the turn over, also where this viewer has not read to its end? */
+  readonly hasEnded: () => Promise<boolean>;
+  /** How long a viewer may take nothing of a turn that is over; a minute by default. */
+  readonly unreadTimeoutMs?: number | undefined;
   readonly encoder: TurnEncoder;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
 /**
  * Resolves when the stream has been written to its end or the viewer has gone. A slow viewer lags on its own cursor;
- * nothing waits for it (T12). Rejects where the rows break off, after cutting the response: one that ended properly
+ * nothing waits for it (T12). One that takes nothing of a turn that is over is cut: what it holds back is let go. Rejects where the rows break off, after cutting the response: one that ended properly
  * would look whole, and its viewer would not resume.
  */
-export async function writeSse({ rows, encoder, headers, ...options }: SseOptions): Promise<void> {
+export async function writeSse({ rows, hasEnded, encoder, headers, unreadTimeoutMs, ...options }: SseOptions): Promise<void> {
   const { outgoing } = options;
   const signal = disconnectSignal(outgoing);
   if (signal === undefined) return;
@@ -32,6 +37,8 @@ export async function writeSse({ rows, encoder, headers, ...options }: SseOption
   });
   outgoing.flushHeaders();
   outgoing.socket?.setNoDelay(true);
+  const viewer: SseViewer = { outgoing, signal, unreadTimeoutMs: unreadTimeoutMs ?? httpLimits.unreadTimeoutMs };
+  outgoing.on('timeout', () => void cutIfOver(viewer, hasEnded));
   const keepAlive = new KeepAlive(options);
   try {
     if (encoder.preface) outgoing.write(encoder.preface);
@@ -39,7 +46,7 @@ export async function writeSse({ rows, encoder, headers, ...options }: SseOption
       const encoded = encoder.encode(batch);
       if (encoded === '') continue;
       keepAlive.wrote();
-      const drained = typeof encoded === 'string' ? write(outgoing, encoded, signal) : writeShared(outgoing, encoded, signal);
+      const drained = typeof encoded === 'string' ? write(viewer, outgoing, encoded) : writeShared(viewer, encoded);
       if (drained !== undefined) await drained;
     }
     if (!signal.aborted) outgoing.end(encoder.ending);
@@ -51,22 +58,40 @@ export async function writeSse({ rows, encoder, headers, ...options }: SseOption
   }
 }
 
+interface SseViewer {
+  readonly outgoing: ServerResponse;
+  /** Aborts when the viewer has gone. */
+  readonly signal: AbortSignal;
+  readonly unreadTimeoutMs: number;
+}
+
+/** Its socket has taken nothing for `unreadTimeoutMs`. While the turn runs, a viewer may pause for as long as it likes. */
+async function cutIfOver({ outgoing, unreadTimeoutMs }: SseViewer, hasEnded: SseOptions['hasEnded']): Promise<void> {
+  // A database that does not answer just now is asked again.
+  const isOver = outgoing.writableEnded || (await hasEnded().catch(() => false));
+  if (isOver) outgoing.destroy();
+  else outgoing.socket?.setTimeout(unreadTimeoutMs);
+}
+
 /**
  * Most of what an event costs is its way to the kernel, viewer by viewer: 5.3 of the 6.9 us of a bare `socket.write`
  * (BENCHMARKS.md). `ServerResponse.write` makes three writes of a chunk: length, bytes, line's end. So one buffer, the same
  * for all viewers, goes to the socket as it is. It relies on Node's own writes of the body being on that socket by then, in
  * order: `test/gateway/stream/sse.test.ts` reads what arrives, also of pipelined requests.
  */
-function writeShared(outgoing: ServerResponse, { bytes, chunk }: EncodedRows, signal: AbortSignal): Promise<void> | undefined {
-  const { socket } = outgoing;
+function writeShared(viewer: SseViewer, { bytes, chunk }: EncodedRows): Promise<void> | undefined {
+  const { socket, chunkedEncoding } = viewer.outgoing;
   // HTTP/1.0 has no chunks; a pipelined response has no socket before its turn.
-  return socket !== null && outgoing.chunkedEncoding ? write(socket, chunk, signal) : write(outgoing, bytes, signal);
+  return socket !== null && chunkedEncoding ? write(viewer, socket, chunk) : write(viewer, viewer.outgoing, bytes);
 }
 
 /** Returns what to wait for before more is written; undefined when there is room. */
-function write(target: Writable, data: Buffer | string, signal: AbortSignal): Promise<void> | undefined {
-  const hasRoom = target.write(data);
-  return hasRoom || signal.aborted ? undefined : once(target, 'drain', { signal }).then(ignore, ignore);
+function write(viewer: SseViewer, target: Writable, data: Buffer | string): Promise<void> | undefined {
+  return target.write(data) || viewer.signal.aborted ? undefined : drain(viewer, target);
 }
 
-function ignore(): void {}
+async function drain({ outgoing, signal, unreadTimeoutMs }: SseViewer, target: Writable): Promise<void> {
+  outgoing.socket?.setTimeout(unreadTimeoutMs);
+  await once(target, 'drain', { signal }).catch(() => undefined);
+  outgoing.socket?.setTimeout(0);
+}

@@ -86,7 +86,7 @@ export async function submitTurn(c: Context<GatewayEnv>, deps: SubmitDeps, { fie
     ...(whenBusy === undefined ? {} : { whenBusy }),
   });
   if (result.type !== 'accepted') throw toApiError(result, { session: sessionId, id, fields });
-  Object.assign(c.get('ids'), { response: result.turn.id, conversation: result.turn.session ?? undefined });
+  Object.assign(c.get('ids'), { response: result.turn.publicId, conversation: result.turn.session ?? undefined });
   return result.turn;
 }
 

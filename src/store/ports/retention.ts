@@ -8,7 +8,7 @@
  */
 export interface RetentionStore {
   /** Durably. False when the tenant has no such turn, or it is not settled. */
-  deleteTurn(tenant: string, id: string, atMs: number): Promise<boolean>;
+  deleteTurn(tenant: string, publicId: string, atMs: number): Promise<boolean>;
 
   /** Turns that were not to be stored, once ended, and cancels whose turn never came. Returns how many turns it dropped. */
   purgeUnstored(cut: UnstoredCut): Promise<number>;

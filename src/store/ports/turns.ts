@@ -9,8 +9,10 @@ import type { Lease } from './journal.ts';
 
 /**
  * **Contract**, besides that of `Store`. A turn that was inserted cannot be lost, and its id and its idempotency key are
- * its own from then on. Methods find nothing, or do nothing, for a turn that is
- * not there. A method that takes a tenant treats other tenants' turns as not there.
+ * its own from then on. Methods find nothing, or do nothing, for a turn that is not there.
+ *
+ * A method that takes a tenant takes the turn's public id, and treats other tenants' turns as not there: an id is free as
+ * long as the tenant itself has not given it to a turn. All other methods take the turn's own id.
  */
 export interface TurnStore {
   /**
@@ -19,11 +21,11 @@ export interface TurnStore {
    */
   insertTurn(turn: NewTurn): Promise<InsertTurn>;
 
-  /** Any turn, for those who carry it out. For a tenant's own look at it there is `findTurn`. */
+  /** Any turn, by its own id, for those who carry it out. For a tenant's own look at it there is `findTurn`. */
   readTurn(id: string): Promise<TurnRow | undefined>;
 
-  /** A turn as its owner may see it: not when it was deleted, or was not to be stored and has ended. */
-  findTurn(tenant: string, id: string): Promise<TurnRow | undefined>;
+  /** A turn as its owner may see it, by its public id: not when it was deleted, or was not to be stored and has ended. */
+  findTurn(tenant: string, publicId: string): Promise<TurnRow | undefined>;
 
   /** The unsettled turns of a session, oldest first: the first is the one that runs. */
   listUnsettledOf(tenant: string, session: string): Promise<readonly TurnRow[]>;
@@ -41,7 +43,7 @@ export interface TurnStore {
   readTranscript(turn: string): Promise<readonly TranscriptTurn[]>;
 
   /** Remembers that the turn is to be cancelled, for `earlyCancelMs` also when there is no such turn yet. */
-  requestCancel(tenant: string, id: string, atMs: number): Promise<CancelRequest>;
+  requestCancel(tenant: string, publicId: string, atMs: number): Promise<CancelRequest>;
 
   /** Unsettled turns whose cancel was accepted this long ago, and not carried out: whoever accepted it is gone. */
   listStuckCancels(query: { readonly acceptedForMs: number; readonly limit: number }): Promise<readonly string[]>;
@@ -54,12 +56,12 @@ export interface TurnStore {
 }
 
 export interface NewTurn extends AdmissionRequest {
+  /** Made by us, and unique; also the public id, where the client has chosen none. */
   readonly id: string;
-  /** A turn of the session whose place this one takes: it follows the turn before that. */
+  /** The id of a turn of the session whose place this one takes: it follows the turn before that. */
   readonly replaces?: string;
   readonly settings: ResponseSettings;
   readonly input: readonly InputItem[];
-  readonly idempotencyKey: string | null;
   /** Of the workflow that runs it. */
   readonly workflowId: string;
   /** The first rows of its journal, numbered from 0. */
@@ -74,7 +76,7 @@ export type InsertTurn =
   | {
       readonly type: 'inserted';
       readonly turn: TurnRow;
-      /** An earlier turn that is now to be cancelled. */
+      /** The id of an earlier turn that is now to be cancelled. */
       readonly interrupted?: string;
       /** The head start: attempt 1 of step 1 is the caller's to send. */
       readonly epoch?: number;
@@ -93,8 +95,7 @@ export interface UnattendedQuery {
 }
 
 export type CancelRequest =
-  | { readonly type: 'accepted'; readonly turn: TurnRow }
-  | { readonly type: 'settled' }
+  | { readonly type: 'accepted' | 'settled'; readonly turn: TurnRow }
   /** There is no such turn; one of this id that comes within `earlyCancelMs` is cancelled as it comes. */
   | { readonly type: 'unknown' };
 

@@ -6,10 +6,10 @@ import type { Database, Row } from './database.ts';
 import { bookAttempt } from './attempts.ts';
 import { begin, writeRows } from './journal.ts';
 import { takeLease } from './leases.ts';
-import { text, turnOf } from './rows.ts';
+import { erasedByOf, numberOrNull, text, turnOf } from './rows.ts';
 import { readSession, touchSession } from './sessions.ts';
 import { makeReady } from './transcript.ts';
-import { readTurn, unsettledTurns } from './turns.ts';
+import { readByPublicId, rowByPublicId, unsettledTurns } from './turns.ts';
 
 /** `rows`: what the commit has put into the journal of a turn that was inserted. */
 export async function insertTurn(db: Database, turn: NewTurn): Promise<InsertTurn> {
@@ -19,11 +19,14 @@ export async function insertTurn(db: Database, turn: NewTurn): Promise<InsertTur
     const admission = decideAdmission(turn, admissionFacts(db, turn));
     if (admission.type !== 'admitted') return admission;
     const { cancelRequestedAtMs, interrupts, isReady } = admission;
-    if (cancelRequestedAtMs !== null) db.run('DELETE FROM early_cancels WHERE tenant = ? AND id = ?', turn.tenant, turn.id);
-    writeTurn(db, turn, texts, cancelRequestedAtMs);
+    if (cancelRequestedAtMs !== null) {
+      db.run('DELETE FROM early_cancels WHERE tenant = ? AND id = ?', turn.tenant, turn.chosenId ?? turn.id);
+    }
+    const previous = previousOf(db, turn)?.id ?? null;
+    writeTurn(db, turn, previous, texts, cancelRequestedAtMs);
     if (turn.session !== null) useSession(db, turn, turn.session);
     if (interrupts !== undefined) db.run('UPDATE turns SET cancel_requested_at = ? WHERE id = ?', turn.createdAtMs, interrupts);
-    const row = rowOf(turn, cancelRequestedAtMs);
+    const row = rowOf(turn, previous, cancelRequestedAtMs);
     const readyRow = isReady ? makeReady(db, row) : row;
     const epoch = isReady && cancelRequestedAtMs === null ? startAhead(db, turn) : undefined;
     return {
@@ -45,10 +48,15 @@ function startAhead(db: Database, { id, headStart }: NewTurn): number | undefine
 }
 
 /** Each is asked of the database when it is looked at: most turns need a few. */
-function admissionFacts(db: Database, { id, tenant, session, previous, idempotencyKey, bodyHash, createdAtMs }: NewTurn): AdmissionFacts {
+function admissionFacts(db: Database, turn: NewTurn): AdmissionFacts {
+  const { chosenId = '', tenant, session, idempotencyKey, bodyHash, createdAtMs } = turn;
   return {
-    get same() {
-      return readTurn(db, id) ?? (idempotencyKey === null ? undefined : findByKey(db, tenant, idempotencyKey));
+    get ofId() {
+      return readByPublicId(db, tenant, chosenId);
+    },
+    get ofKey() {
+      const row = db.one('SELECT * FROM turns WHERE tenant = ? AND idempotency_key = ?', tenant, idempotencyKey);
+      return row && turnOf(row);
     },
     get twin() {
       const sql = `SELECT * FROM turns WHERE tenant = ? AND body_hash = ? AND session IS ? AND erased_at IS NULL
@@ -57,34 +65,46 @@ function admissionFacts(db: Database, { id, tenant, session, previous, idempoten
       return row && { turn: turnOf(row), isResend: row['resend'] === 1 };
     },
     get previous() {
-      return previous === null ? undefined : readTurn(db, previous);
+      return previousOf(db, turn);
     },
     get hasSession() {
       return session !== null && readSession(db, tenant, session) !== undefined;
     },
     get unsettledInSession() {
-      const sql = `SELECT id, cancel_requested_at FROM ${unsettledTurns} AND session = ? ORDER BY ordinal`;
+      const sql = `SELECT id, public_id, cancel_requested_at FROM ${unsettledTurns} AND session = ? ORDER BY ordinal`;
       return db.all(sql, tenant, session).map(unsettledTurnOf);
     },
     get unsettledOfTenant() {
       return Number(db.one(`SELECT count(*) AS n FROM ${unsettledTurns}`, tenant)?.['n']);
     },
     get earlyCancelAtMs() {
-      const row = db.one('SELECT at FROM early_cancels WHERE tenant = ? AND id = ?', tenant, id);
+      const row = db.one('SELECT at FROM early_cancels WHERE tenant = ? AND id = ?', tenant, chosenId);
       return row === undefined ? undefined : Number(row['at']);
     },
   };
 }
 
-function writeTurn(db: Database, turn: NewTurn, texts: { settings: string; input: string }, cancelRequestedAtMs: number | null): void {
+function previousOf(db: Database, { tenant, previous }: NewTurn): ({ readonly id: string } & AdmissionFacts['previous']) | undefined {
+  const row = previous === null ? undefined : rowByPublicId(db, 'id, settled_at, erased_by', tenant, previous);
+  return row && { id: text(row['id']), settledAtMs: numberOrNull(row['settled_at']), erasedBy: erasedByOf(row['erased_by']) };
+}
+
+function writeTurn(
+  db: Database,
+  turn: NewTurn,
+  previous: string | null,
+  texts: { settings: string; input: string },
+  cancelRequestedAtMs: number | null,
+): void {
   db.run(
-    `INSERT INTO turns (id, tenant, session, previous, replaces, status, settings, input, idempotency_key, body_hash,
+    `INSERT INTO turns (id, public_id, tenant, session, previous, replaces, status, settings, input, idempotency_key, body_hash,
        created_at, stored, resend, cancel_requested_at, workflow_id)
-     VALUES (?, ?, ?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+     VALUES (?, ?, ?, ?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     turn.id,
+    turn.chosenId ?? null,
     turn.tenant,
     turn.session,
-    turn.previous,
+    previous,
     turn.replaces ?? null,
     texts.settings,
     texts.input,
@@ -101,10 +121,11 @@ function writeTurn(db: Database, turn: NewTurn, texts: { settings: string; input
 }
 
 /** The row as it is now in the database, without reading it back. */
-function rowOf(turn: NewTurn, cancelRequestedAtMs: number | null): TurnRow {
-  const { id, tenant, session, previous, replaces = null, settings, input, bodyHash, createdAtMs, workflowId } = turn;
+function rowOf(turn: NewTurn, previous: string | null, cancelRequestedAtMs: number | null): TurnRow {
+  const { id, chosenId: publicId = id, tenant, session, replaces = null, settings, input, bodyHash, createdAtMs, workflowId } = turn;
   return {
     id,
+    publicId,
     tenant,
     session,
     previous,
@@ -144,14 +165,6 @@ function useSession(db: Database, { id, tenant, createdAtMs, wantsTitle }: NewTu
   );
 }
 
-function findByKey(db: Database, tenant: string, key: string): TurnRow | undefined {
-  return turnOrNone(db.one('SELECT * FROM turns WHERE tenant = ? AND idempotency_key = ?', tenant, key));
-}
-
-function turnOrNone(row: Row | undefined): TurnRow | undefined {
-  return row === undefined ? undefined : turnOf(row);
-}
-
 function unsettledTurnOf(row: Row): UnsettledTurn {
-  return { id: text(row['id']), isCancelRequested: row['cancel_requested_at'] !== null };
+  return { id: text(row['id']), publicId: text(row['public_id'] ?? row['id']), isCancelRequested: row['cancel_requested_at'] !== null };
 }

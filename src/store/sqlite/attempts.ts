@@ -92,6 +92,7 @@ export function readAttempts(db: Database, turn: string): AttemptRow[] {
         ...present('message', row['message']),
         ...present('waitMs', row['wait_ms']),
         ...present('providerRequestId', row['provider_request_id']),
+        ...present('holder', row['holder']),
         ...(row['usage'] === null ? {} : { usage: parsed<Usage>(row['usage']) }),
       }) as AttemptRow,
   );

@@ -125,4 +125,10 @@ export const migrations: readonly string[] = [
   INSERT INTO journal (turn, seq, type, data) SELECT turn, seq, type, data FROM journal_of_before;
   DROP TABLE journal_of_before;
   `,
+
+  // What a client calls its turn is its tenant's own affair; null: the turn's own id.
+  `
+  ALTER TABLE turns ADD COLUMN public_id TEXT;
+  CREATE UNIQUE INDEX turns_by_public_id ON turns (tenant, public_id) WHERE public_id IS NOT NULL;
+  `,
 ];

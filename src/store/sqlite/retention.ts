@@ -2,12 +2,13 @@
 import type { RetentionCut, UnstoredCut } from '../ports/retention.ts';
 import type { Database } from './database.ts';
 import { text } from './rows.ts';
-import { readTurn } from './turns.ts';
+import { readByPublicId } from './turns.ts';
 
-export async function deleteTurn(db: Database, tenant: string, id: string, atMs: number): Promise<boolean> {
+export async function deleteTurn(db: Database, tenant: string, publicId: string, atMs: number): Promise<boolean> {
   return db.commit('durable', () => {
-    const turn = readTurn(db, id);
-    if (turn === undefined || turn.tenant !== tenant || turn.settledAtMs === null) return false;
+    const turn = readByPublicId(db, tenant, publicId);
+    if (turn === undefined || turn.settledAtMs === null) return false;
+    const { id } = turn;
     // Its items are also those of its session, and of whatever goes on from it.
     const isPast = turn.session !== null || db.one('SELECT 1 FROM turns WHERE previous = ? LIMIT 1', id) !== undefined;
     erase(db, id, atMs, 'owner');

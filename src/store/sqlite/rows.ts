@@ -11,6 +11,7 @@ export function turnOf(row: Row): TurnRow {
   const errorCode = row['error_code'];
   return {
     id: text(row['id']),
+    publicId: text(row['public_id'] ?? row['id']),
     tenant: text(row['tenant']),
     kind: row['kind'] as TurnRow['kind'],
     session: textOrNull(row['session']),
@@ -28,7 +29,7 @@ export function turnOf(row: Row): TurnRow {
     isRecorded: row['recorded'] === 1,
     cancelRequestedAtMs: numberOrNull(row['cancel_requested_at']),
     settledAtMs: numberOrNull(row['settled_at']),
-    erasedBy: textOrNull(row['erased_by']) as TurnRow['erasedBy'],
+    erasedBy: erasedByOf(row['erased_by']),
     errorCode: isFailureCode(errorCode) ? errorCode : null,
     retryAtMs: numberOrNull(row['retry_at']),
     usage: row['usage'] === null ? null : parsed(row['usage']),
@@ -51,6 +52,10 @@ export function sessionOf(row: Row): SessionRow {
 /** Of the columns `seq, type, data`. */
 export function journalRow(row: Row): JournalRow {
   return { seq: Number(row['seq']), type: text(row['type']), data: text(row['data']) };
+}
+
+export function erasedByOf(value: Row[string] | undefined): TurnRow['erasedBy'] {
+  return value === 'owner' || value === 'retention' ? value : null;
 }
 
 /** The driver wrote it, so its shape is known. */

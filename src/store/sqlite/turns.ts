@@ -1,7 +1,7 @@
 /** Turns: looked up, listed, marked as they come along, and asked to be cancelled. */
-import type { TurnRow } from '../../domain/turn.ts';
+import { isVisible, type TurnRow } from '../../domain/turn.ts';
 import type { CancelRequest, DispatchedRun, TurnCounts, UnattendedQuery } from '../ports/turns.ts';
-import type { Database } from './database.ts';
+import type { Database, Row } from './database.ts';
 import { text, turnOf } from './rows.ts';
 
 /** Of a tenant; the first condition is the one of the index, which a turn leaves once it is done with. */
@@ -19,15 +19,24 @@ export function requireTurn(db: Database, id: string): TurnRow {
   return turn;
 }
 
-/** As its owner may see it: not what was deleted, nor what was not to be stored and has ended. */
-export function findTurn(db: Database, tenant: string, id: string): TurnRow | undefined {
-  const row = db.one(
-    `SELECT * FROM turns WHERE id = ? AND tenant = ? AND kind = 'response' AND (stored = 1 OR settled_at IS NULL)
-       AND erased_by IS NOT 'owner'`,
-    id,
-    tenant,
-  );
+/** As its owner may see it. */
+export function findTurn(db: Database, tenant: string, publicId: string): TurnRow | undefined {
+  const turn = readByPublicId(db, tenant, publicId);
+  return turn !== undefined && isVisible(turn) ? turn : undefined;
+}
+
+/** Also what its owner may not see any more: the id is taken. */
+export function readByPublicId(db: Database, tenant: string, publicId: string): TurnRow | undefined {
+  const row = rowByPublicId(db, '*', tenant, publicId);
   return row === undefined ? undefined : turnOf(row);
+}
+
+/** @param columns of a `SELECT` */
+export function rowByPublicId(db: Database, columns: string, tenant: string, publicId: string): Row | undefined {
+  return (
+    db.one(`SELECT ${columns} FROM turns WHERE id = ? AND tenant = ? AND public_id IS NULL`, publicId, tenant) ??
+    db.one(`SELECT ${columns} FROM turns WHERE tenant = ? AND public_id = ?`, tenant, publicId)
+  );
 }
 
 export function listUnsettledOf(db: Database, tenant: string, session: string): TurnRow[] {
@@ -61,16 +70,21 @@ export async function acknowledge(db: Database, id: string): Promise<void> {
   await db.commit('quick', () => db.run(`UPDATE turns SET acknowledged = 1 WHERE ${isNews}`, id));
 }
 
-export async function requestCancel(db: Database, tenant: string, id: string, atMs: number): Promise<CancelRequest> {
+export async function requestCancel(db: Database, tenant: string, publicId: string, atMs: number): Promise<CancelRequest> {
   return db.commit('quick', (): CancelRequest => {
-    const turn = findTurn(db, tenant, id);
+    const turn = findTurn(db, tenant, publicId);
     if (turn === undefined) {
       // It may be on its way: the turn is then cancelled as it comes.
-      db.run('INSERT INTO early_cancels (tenant, id, at) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET at = excluded.at', tenant, id, atMs);
+      db.run(
+        'INSERT INTO early_cancels (tenant, id, at) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET at = excluded.at',
+        tenant,
+        publicId,
+        atMs,
+      );
       return { type: 'unknown' };
     }
-    if (turn.settledAtMs !== null) return { type: 'settled' };
-    db.run('UPDATE turns SET cancel_requested_at = coalesce(cancel_requested_at, ?) WHERE id = ?', atMs, id);
+    if (turn.settledAtMs !== null) return { type: 'settled', turn };
+    db.run('UPDATE turns SET cancel_requested_at = coalesce(cancel_requested_at, ?) WHERE id = ?', atMs, turn.id);
     return { type: 'accepted', turn };
   });
 }

@@ -18,17 +18,27 @@ interface StreamServer extends AsyncDisposable {
   /** One for each viewer, in the order they came. */
   readonly responses: readonly ServerResponse[];
   readonly errors: readonly unknown[];
+  /** What was found each time that a viewer had taken nothing for `unreadTimeoutMs`: is the turn over? */
+  readonly looks: readonly boolean[];
+  looked(): Promise<void>;
 }
 
 /** A gateway that serves only streams: `/N` is the events of the turn after N. */
-async function openServer(store: Store): Promise<StreamServer> {
+async function openServer(store: Store, unreadTimeoutMs?: number): Promise<StreamServer> {
   const responses: ServerResponse[] = [];
+  const looks: boolean[] = [];
   const errors: unknown[] = [];
   const server = createServer((incoming, outgoing) => {
     responses.push(outgoing);
     const after = Number(incoming.url?.slice(1));
     const rows = (signal: AbortSignal): AsyncIterable<readonly JournalRow[]> => store.follow('resp_a', after, signal);
-    writeSse({ outgoing, encoder: journalEncoder, rows }).catch((error: unknown) => errors.push(error));
+    const hasEnded = async (): Promise<boolean> => {
+      const isSealed = (await store.readHead('resp_a'))?.isSealed ?? true;
+      looks.push(isSealed);
+      server.emit('look');
+      return isSealed;
+    };
+    writeSse({ outgoing, encoder: journalEncoder, rows, hasEnded, unreadTimeoutMs }).catch((error: unknown) => errors.push(error));
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -36,6 +46,10 @@ async function openServer(store: Store): Promise<StreamServer> {
     port: (server.address() as AddressInfo).port,
     responses,
     errors,
+    looks,
+    async looked() {
+      await once(server, 'look');
+    },
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();
       server.close();
@@ -142,6 +156,47 @@ test('T12 · a viewer that does not read holds up nobody, and what is kept for i
   const batchBytes = 2 * (65_536 + rowChars) + 256 * 300;
   assert.ok(mostKept <= kept.writableHighWaterMark + batchBytes, `${mostKept} bytes were kept of ${all.length}`);
   assert.deepEqual(await readAll(stalled), { text: all, isWhole: true });
+});
+
+test('T12 · a viewer that takes nothing may pause while the turn runs, and is cut once the turn is over', async () => {
+  await using database = temporaryDatabase();
+  const store = database.open();
+  const journal = await Journal.open(store, newTurn('resp_a'));
+  await using server = await openServer(store, 20);
+  const stalled = await view(server);
+  const quick = readAll(await view(server));
+  stalled.on('error', () => undefined);
+  // More than the buffers of two sockets hold.
+  for (let at = 0; at < 750; at += 1) {
+    await journal.append(store, 20, 1_000);
+    await theirTurn();
+  }
+  for (let look = 0; look < 3; look += 1) await server.looked();
+  const [kept] = server.responses;
+  assert.ok(kept);
+  assert.deepEqual([kept.destroyed, server.looks.includes(true)], [false, false], 'while the turn runs it may pause');
+  const cut = once(kept, 'close');
+  await journal.seal(store);
+  await cut;
+  assert.equal(server.looks.at(-1), true);
+  assert.equal((await quick).text, streamOf(journal.rows), 'the other has all of it');
+  assert.deepEqual(server.errors, []);
+});
+
+test('T12 · a viewer that has the whole turn in its socket and does not read on is cut', async () => {
+  await using database = temporaryDatabase();
+  const store = database.open();
+  const journal = await Journal.open(store, newTurn('resp_a'));
+  // One batch, more than the buffers of two sockets hold: what is behind it is the end.
+  await journal.append(store, 1, 8_000_000);
+  await journal.seal(store);
+  await using server = await openServer(store, 20);
+  const stalled = await view(server);
+  stalled.on('error', () => undefined);
+  const [kept] = server.responses;
+  assert.ok(kept);
+  if (!kept.destroyed) await once(kept, 'close');
+  assert.equal(kept.writableFinished, false);
 });
 
 test('T7 · a journal that goes away cuts its viewers off: no [DONE], no proper end', async () => {
