@@ -27,6 +27,7 @@ const turn = (status: TurnRow['status'], usage: Usage | null): TurnRow => ({
   bodyHash: '',
   createdAtMs: 0,
   isStored: true,
+  readyAtMs: 0,
   isDispatched: true,
   isRecorded: true,
   cancelRequestedAtMs: null,
