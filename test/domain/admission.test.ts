@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Admission, type AdmissionFacts, type AdmissionRequest, decideAdmission, earlyCancelMs } from '../../src/domain/admission.ts';
+import {
+  type Admission,
+  type AdmissionFacts,
+  type AdmissionRequest,
+  decideAdmission,
+  earlyCancelMs,
+  type TwinFacts,
+} from '../../src/domain/admission.ts';
+import type { TurnRow } from '../../src/domain/turn.ts';
 import { lazily, turnRow } from '../support/turn-row.ts';
 
 const createdAtMs = 1_000_000;
@@ -9,7 +17,11 @@ const request: AdmissionRequest = {
   tenant: 'default',
   session: 'conv_a',
   bodyHash: 'hash',
+  receivedAtMs: createdAtMs - 5,
   createdAtMs,
+  previous: null,
+  isResend: false,
+  joinsTwin: true,
   whenBusy: 'enqueue',
   limits: { maxWaitingTurns: 2, maxRunningTurns: 5 },
 };
@@ -17,15 +29,26 @@ const request: AdmissionRequest = {
 const facts: AdmissionFacts = {
   same: undefined,
   twin: undefined,
+  previous: undefined,
   hasSession: true,
   unsettledInSession: [],
   unsettledOfTenant: 0,
   earlyCancelAtMs: undefined,
 };
 
-const admitted: Admission = { type: 'admitted', cancelRequestedAtMs: null, interrupts: undefined };
-const joins = { settledAfterMs: 0 };
+const admitted: Admission & { type: 'admitted' } = { type: 'admitted', cancelRequestedAtMs: null, isReady: true, interrupts: undefined };
+const waiting: Admission = { ...admitted, isReady: false };
 const turn = turnRow();
+const original = { turn, isResend: false };
+const afterPrevious = { session: null, previous: 'resp_b' } as const;
+
+function madeByResend(fields: Partial<TurnRow> = {}): TwinFacts {
+  return { turn: turnRow(fields), isResend: true };
+}
+
+function settled(fields: Partial<TurnRow> = {}): TurnRow {
+  return turnRow({ id: 'resp_b', status: 'completed', settledAtMs: 9, ...fields });
+}
 
 interface Case {
   readonly title: string;
@@ -56,15 +79,54 @@ const cases: readonly Case[] = [
     expected: { type: 'joined', turn },
   },
 
-  // A resend.
-  { title: 'T1 · a resend joins its twin', request: { joins }, facts: { twin: turn }, expected: { type: 'joined', turn } },
-  { title: 'the same words, not sent again by a client, are a new turn', facts: { twin: turn }, expected: admitted },
-  { title: 'a resend without a twin is a new turn', request: { joins }, expected: admitted },
+  // A resend, before or behind its original.
+  { title: 'T1 · a resend joins its original', request: { isResend: true }, facts: { twin: original }, expected: { type: 'joined', turn } },
+  {
+    title: 'T1 · a resend joins another resend',
+    request: { isResend: true },
+    facts: { twin: madeByResend() },
+    expected: { type: 'joined', turn },
+  },
+  { title: 'the same words, not sent again by a client, are a new turn', facts: { twin: original }, expected: admitted },
+  { title: 'a resend without a twin is a new turn', request: { isResend: true }, expected: admitted },
+  {
+    title: 'T1 · an original that its own resend has overtaken joins that: it arrived before the resend was taken in',
+    facts: { twin: madeByResend({ createdAtMs: createdAtMs - 5 }) },
+    expected: { type: 'joined', turn: turnRow({ createdAtMs: createdAtMs - 5 }) },
+  },
+  {
+    title: 'the same words that arrived after a resend was taken in are a new turn',
+    facts: { twin: madeByResend({ createdAtMs: createdAtMs - 6 }) },
+    expected: admitted,
+  },
+  {
+    title: 'a submission with a key or an id of its own has no twin',
+    request: { isResend: true, joinsTwin: false },
+    facts: { twin: original },
+    expected: admitted,
+  },
+
+  // The turn it follows, outside of a session.
+  { title: 'a turn follows one that has its end', request: afterPrevious, facts: { previous: settled() }, expected: admitted },
+  ...(
+    [
+      ['that is not there (any more)', undefined],
+      ['of another tenant', settled({ tenant: 'other' })],
+      ['that has no end yet', turnRow({ status: 'in_progress' })],
+      ['that was deleted', settled({ erasedBy: 'owner' })],
+      ['that is past retention', settled({ erasedBy: 'retention' })],
+    ] as const
+  ).map(([which, previous]) => ({
+    title: `a turn does not follow one ${which}`,
+    request: afterPrevious,
+    facts: { previous },
+    expected: { type: 'unknown_previous' } as const,
+  })),
 
   // Its session.
   { title: 'a session that is gone takes nothing in', facts: { hasSession: false }, expected: { type: 'unknown_session' } },
   { title: 'outside of a session there is none to be gone', request: { session: null }, facts: { hasSession: false }, expected: admitted },
-  { title: 'a busy session has it wait', facts: { unsettledInSession: unsettled('a', 'b') }, expected: admitted },
+  { title: 'a busy session has it wait', facts: { unsettledInSession: unsettled('a', 'b') }, expected: waiting },
   {
     title: 'a busy session refuses what is not to wait, and names what runs',
     request: { whenBusy: 'reject' },
@@ -76,19 +138,19 @@ const cases: readonly Case[] = [
     title: 'an interruption cancels what runs',
     request: { whenBusy: 'interrupt' },
     facts: { unsettledInSession: unsettled('a', 'b') },
-    expected: { ...admitted, interrupts: 'a' },
+    expected: { ...waiting, interrupts: 'a' },
   },
   {
     title: 'an interruption of what is being cancelled cancels what would run next',
     request: { whenBusy: 'interrupt' },
     facts: { unsettledInSession: unsettled('a_cancelled', 'b') },
-    expected: { ...admitted, interrupts: 'b' },
+    expected: { ...waiting, interrupts: 'b' },
   },
   {
     title: 'an interruption has nothing to cancel where all is being cancelled',
     request: { whenBusy: 'interrupt' },
     facts: { unsettledInSession: unsettled('a_cancelled') },
-    expected: admitted,
+    expected: waiting,
   },
 
   // Room.
@@ -126,18 +188,21 @@ for (const each of cases) {
 }
 
 test('facts are looked at in their order, each once, and none behind the one that decides', () => {
-  const all = ['same', 'twin', 'hasSession', 'unsettledInSession', 'unsettledOfTenant', 'earlyCancelAtMs'];
   const looked = (fields: Partial<AdmissionRequest>, known: Partial<AdmissionFacts>): readonly string[] => {
     const lazy = lazily({ ...facts, ...known });
     decideAdmission({ ...request, ...fields }, lazy.facts);
     return lazy.seen;
   };
-  assert.deepEqual(looked({ joins, whenBusy: 'interrupt' }, { unsettledInSession: unsettled('a') }), all);
-  assert.deepEqual(looked({}, {}), all.toSpliced(1, 1));
-  assert.deepEqual(looked({ session: null }, {}), ['same', 'unsettledOfTenant', 'earlyCancelAtMs']);
-  assert.deepEqual(looked({ joins }, { same: turn }), all.slice(0, 1));
-  assert.deepEqual(looked({ joins }, { twin: turn }), all.slice(0, 2));
-  assert.deepEqual(looked({ joins }, { hasSession: false }), all.slice(0, 3));
-  assert.deepEqual(looked({ joins, whenBusy: 'reject' }, { unsettledInSession: unsettled('a') }), all.slice(0, 4));
-  assert.deepEqual(looked({ joins }, { unsettledOfTenant: 5 }), all.slice(0, 5));
+  const inSession = ['same', 'twin', 'hasSession', 'unsettledInSession', 'unsettledOfTenant', 'earlyCancelAtMs'];
+  assert.deepEqual(looked({ whenBusy: 'interrupt' }, { unsettledInSession: unsettled('a') }), inSession);
+  assert.deepEqual(looked({ joinsTwin: false }, {}), inSession.toSpliced(1, 1));
+  assert.deepEqual(looked({}, { same: turn }), inSession.slice(0, 1));
+  assert.deepEqual(looked({ isResend: true }, { twin: original }), inSession.slice(0, 2));
+  assert.deepEqual(looked({}, { hasSession: false }), inSession.slice(0, 3));
+  assert.deepEqual(looked({ whenBusy: 'reject' }, { unsettledInSession: unsettled('a') }), inSession.slice(0, 4));
+  assert.deepEqual(looked({}, { unsettledOfTenant: 5 }), inSession.slice(0, 5));
+  const alone = ['same', 'twin', 'previous', 'unsettledOfTenant', 'earlyCancelAtMs'];
+  assert.deepEqual(looked(afterPrevious, { previous: settled() }), alone);
+  assert.deepEqual(looked(afterPrevious, {}), alone.slice(0, 3));
+  assert.deepEqual(looked({ session: null }, {}), alone.toSpliced(2, 1));
 });

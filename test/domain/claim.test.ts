@@ -1,47 +1,85 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type ClaimDecision, type ClaimFacts, decideClaim } from '../../src/domain/claim.ts';
-import type { TurnRow } from '../../src/domain/turn.ts';
 import { lazily, turnRow } from '../support/turn-row.ts';
 
 const failed = turnRow({ status: 'failed', errorCode: 'worker_lost', settledAtMs: 9 });
 const running = turnRow({ status: 'in_progress' });
 const beingCancelled = turnRow({ cancelRequestedAtMs: 5 });
+const runningAndCancelled = turnRow({ status: 'in_progress', cancelRequestedAtMs: 5 });
 
-const cases: readonly [title: string, turn: TurnRow, hasStarted: boolean, requestsMade: number, expected: ClaimDecision][] = [
-  ['the first request of a step is granted', turnRow(), false, 0, { type: 'granted', attempt: 1 }],
-  ['T3 · so are the second, to whoever comes', running, false, 1, { type: 'granted', attempt: 2 }],
-  ['T3 · and the third', running, false, 2, { type: 'granted', attempt: 3 }],
-  ['T3 · a fourth is not', running, false, 3, { type: 'exhausted' }],
-  ['T2 · a step that has started is never asked again', running, true, 1, { type: 'started' }],
-  ['T2 · nor after its last request', running, true, 3, { type: 'started' }],
-  ['T2 · nor to carry out a cancel', { ...running, cancelRequestedAtMs: 5 }, true, 1, { type: 'started' }],
-  ['T5 · after an accepted cancel no request is sent', beingCancelled, false, 0, { type: 'cancelled' }],
-  ['T5 · an accepted cancel wins over spent requests', beingCancelled, false, 3, { type: 'cancelled' }],
-  ['T6 · a turn with an end keeps it', failed, true, 3, { type: 'settled', settled: { status: 'failed', code: 'worker_lost' } }],
+/** Nobody has asked for this step yet. */
+const facts: ClaimFacts = { turn: turnRow(), leaseLeftMs: 0, hasStarted: false, requestsMade: 0, waitLeftMs: 0 };
+
+const cases: readonly [title: string, facts: Partial<ClaimFacts>, expected: ClaimDecision][] = [
+  ['the first request of a step is granted', {}, { type: 'granted', attempt: 1 }],
+  ['T3 · so are the second, to whoever comes', { turn: running, requestsMade: 1 }, { type: 'granted', attempt: 2 }],
+  ['T3 · and the third', { turn: running, requestsMade: 2 }, { type: 'granted', attempt: 3 }],
+  ['T3 · a fourth is not', { turn: running, requestsMade: 3 }, { type: 'exhausted' }],
+
+  // The wait behind the last request.
+  [
+    'T3 · a request is not due before the wait is over',
+    { turn: running, requestsMade: 1, waitLeftMs: 1 },
+    { type: 'not_due', waitLeftMs: 1 },
+  ],
+  ['T3 · it is due once the wait is over', { turn: running, requestsMade: 1, waitLeftMs: -1 }, { type: 'granted', attempt: 2 }],
+  ['T3 · spent requests are waited for no more', { turn: running, requestsMade: 3, waitLeftMs: 9 }, { type: 'exhausted' }],
+  ['T5 · a cancel does not wait for it', { turn: beingCancelled, requestsMade: 1, waitLeftMs: 9 }, { type: 'cancelled' }],
+
+  // The lease of another attempt.
+  ['T2 · an attempt that runs is waited for', { turn: running, requestsMade: 1, leaseLeftMs: 7 }, { type: 'held', leaseLeftMs: 7 }],
+  [
+    'T7 · a healthy stream is not lost: who meets its lease waits for it',
+    { turn: running, leaseLeftMs: 7, hasStarted: true, requestsMade: 1 },
+    { type: 'held', leaseLeftMs: 7 },
+  ],
+  [
+    'T5 · also to be cancelled: its holder does that',
+    { turn: runningAndCancelled, leaseLeftMs: 7, hasStarted: true },
+    { type: 'held', leaseLeftMs: 7 },
+  ],
+  ['a lease that has run out holds nobody', { turn: running, requestsMade: 1, leaseLeftMs: -1 }, { type: 'granted', attempt: 2 }],
+  [
+    'T2 · what had started under it is not asked again',
+    { turn: running, leaseLeftMs: -1, hasStarted: true, requestsMade: 1 },
+    { type: 'started' },
+  ],
+
+  ['T2 · a step that has started is never asked again', { turn: running, hasStarted: true, requestsMade: 1 }, { type: 'started' }],
+  ['T2 · nor after its last request', { turn: running, hasStarted: true, requestsMade: 3 }, { type: 'started' }],
+  ['T2 · nor to carry out a cancel', { turn: runningAndCancelled, hasStarted: true, requestsMade: 1 }, { type: 'started' }],
+  ['T5 · after an accepted cancel no request is sent', { turn: beingCancelled }, { type: 'cancelled' }],
+  ['T5 · an accepted cancel wins over spent requests', { turn: beingCancelled, requestsMade: 3 }, { type: 'cancelled' }],
+  [
+    'T6 · a turn with an end keeps it',
+    { turn: failed, leaseLeftMs: 7, hasStarted: true, requestsMade: 3 },
+    { type: 'settled', settled: { status: 'failed', code: 'worker_lost' } },
+  ],
   [
     'T6 · however it ended',
-    turnRow({ status: 'completed', cancelRequestedAtMs: 5 }),
-    false,
-    0,
+    { turn: turnRow({ status: 'completed', cancelRequestedAtMs: 5 }) },
     { type: 'settled', settled: { status: 'completed', code: null } },
   ],
 ];
 
-for (const [title, turn, hasStarted, requestsMade, expected] of cases) {
+for (const [title, known, expected] of cases) {
   test(title, () => {
-    assert.deepEqual(decideClaim({ turn, hasStarted, requestsMade }), expected);
+    assert.deepEqual(decideClaim({ ...facts, ...known }), expected);
   });
 }
 
 test('facts are looked at in their order, each once, and none behind the one that decides', () => {
-  const looked = (facts: ClaimFacts): readonly string[] => {
-    const lazy = lazily(facts);
+  const all = ['turn', 'leaseLeftMs', 'hasStarted', 'requestsMade', 'waitLeftMs'];
+  const looked = (known: Partial<ClaimFacts>): readonly string[] => {
+    const lazy = lazily({ ...facts, ...known });
     decideClaim(lazy.facts);
     return lazy.seen;
   };
-  assert.deepEqual(looked({ turn: running, hasStarted: false, requestsMade: 1 }), ['turn', 'hasStarted', 'requestsMade']);
-  assert.deepEqual(looked({ turn: running, hasStarted: true, requestsMade: 1 }), ['turn', 'hasStarted']);
-  assert.deepEqual(looked({ turn: beingCancelled, hasStarted: false, requestsMade: 1 }), ['turn', 'hasStarted']);
-  assert.deepEqual(looked({ turn: failed, hasStarted: false, requestsMade: 1 }), ['turn']);
+  assert.deepEqual(looked({ turn: running, requestsMade: 1 }), all);
+  assert.deepEqual(looked({ turn: running, requestsMade: 3 }), all.slice(0, 4));
+  assert.deepEqual(looked({ turn: running, hasStarted: true, requestsMade: 1 }), all.slice(0, 3));
+  assert.deepEqual(looked({ turn: beingCancelled }), all.slice(0, 3));
+  assert.deepEqual(looked({ turn: running, leaseLeftMs: 7 }), all.slice(0, 2));
+  assert.deepEqual(looked({ turn: failed }), all.slice(0, 1));
 });

@@ -1,24 +1,25 @@
 /** What every driver of the store must do: what is deleted, not to be stored, or past retention. */
 import assert from 'node:assert/strict';
+import { setImmediate as nextTurnOfTheLoop } from 'node:timers/promises';
 import { defaultSettings } from '../../src/domain/response-settings.ts';
-import { settleTurn } from '../../src/settle/settle-turn.ts';
 import type { Store } from '../../src/store/ports/store.ts';
-import { type Contract, inserted, newTurn } from './contract.ts';
-
-async function ended(store: Store, id: string, atMs: number, fields: Parameters<typeof newTurn>[1] = {}): Promise<void> {
-  await inserted(store, newTurn(id, fields));
-  await store.recordInput(id);
-  await settleTurn(store, id, { status: 'cancelled' }, atMs);
-}
+import { type Contract, ended, inserted, newTurn, pastOf, settle } from './contract.ts';
 
 async function expireAll(store: Store, beforeMs: number, atMs = beforeMs): Promise<void> {
   while ((await store.expire({ beforeMs, atMs, limit: 1 })) > 0);
 }
 
+/** A time between what has been written and what will be: no clock shows it again. */
+async function now(): Promise<number> {
+  const cut = Date.now() + 1;
+  while (Date.now() <= cut) await nextTurnOfTheLoop();
+  return cut;
+}
+
 export function droppedContract(contract: Contract): void {
   contract('a deleted turn is gone for its owner, and its words stay where others go on from them', async (store) => {
-    await ended(store, 'resp_a', 2_000);
-    await ended(store, 'resp_b', 3_000, { previous: 'resp_a' });
+    await ended(store, 'resp_a');
+    await ended(store, 'resp_b', { previous: 'resp_a' });
     assert.equal(await store.deleteTurn('other', 'resp_a', 9), false);
     assert.equal(await store.deleteTurn('default', 'resp_a', 9), true);
     assert.equal(await store.findTurn('default', 'resp_a'), undefined);
@@ -32,61 +33,60 @@ export function droppedContract(contract: Contract): void {
 
   contract('T1 · a turn deleted before it ran leaves its words in the conversation, and nowhere else', async (store) => {
     await store.createSession({ id: 'conv_a', tenant: 'default', metadata: {}, createdAtMs: 1 });
-    await inserted(store, newTurn('resp_a', { session: 'conv_a' }));
-    await settleTurn(store, 'resp_a', { status: 'cancelled' }, 2_000);
+    await ended(store, 'resp_a', { session: 'conv_a' });
     assert.equal(await store.deleteTurn('default', 'resp_a', 9), true);
-    assert.deepEqual((await store.recordInput('resp_a')).input, []);
+    assert.deepEqual((await store.readTurn('resp_a'))?.input, []);
     await inserted(store, newTurn('resp_b', { session: 'conv_a' }));
-    await store.recordInput('resp_b');
-    assert.deepEqual(
-      (await store.readTranscript('resp_b')).map(({ items }) => items.map((item) => item.id)),
-      [['msg_resp_a']],
-    );
-    await inserted(store, newTurn('resp_c'));
-    await settleTurn(store, 'resp_c', { status: 'cancelled' }, 2_000);
+    assert.deepEqual(await pastOf(store, 'resp_b'), ['msg_resp_a']);
+    await ended(store, 'resp_c');
     await store.deleteTurn('default', 'resp_c', 9);
-    assert.deepEqual((await store.recordInput('resp_c')).input, [], 'outside of a conversation nobody is to see them again');
+    assert.deepEqual((await store.readTurn('resp_c'))?.input, [], 'outside of a conversation nobody is to see them again');
     assert.equal((await store.findItems('default', ['msg_resp_c'])).size, 0);
   });
 
   contract('a turn that is not to be stored is hidden once it has ended, then gone with all it said', async (store) => {
     const settings = { ...defaultSettings('scripted'), store: false };
     await inserted(store, newTurn('resp_a', { settings }));
-    await store.recordInput('resp_a');
     assert.equal((await store.findTurn('default', 'resp_a'))?.id, 'resp_a');
-    await settleTurn(store, 'resp_a', { status: 'cancelled' }, 2_000);
+    const before = await now();
+    await settle(store, 'resp_a');
     assert.equal(await store.findTurn('default', 'resp_a'), undefined);
-    assert.equal(await store.purgeUnstored({ acknowledgedBeforeMs: 9_000, settledBeforeMs: 1_000 }), 0, 'no client has its end yet');
+    const after = await now();
+    assert.equal(await store.purgeUnstored({ acknowledgedBeforeMs: after, settledBeforeMs: before }), 0, 'no client has its end yet');
     await store.acknowledge('resp_a');
-    assert.equal(await store.purgeUnstored({ acknowledgedBeforeMs: 9_000, settledBeforeMs: 1_000 }), 1);
+    assert.equal(await store.purgeUnstored({ acknowledgedBeforeMs: before, settledBeforeMs: before }), 0, 'others may still read it');
+    assert.equal(await store.purgeUnstored({ acknowledgedBeforeMs: after, settledBeforeMs: before }), 1);
     assert.deepEqual([await store.readTurn('resp_a'), await store.readJournal('resp_a')], [undefined, []]);
     await store.requestCancel('default', 'resp_c', 2_000);
-    await ended(store, 'resp_b', 2_000, { settings });
-    assert.equal(await store.purgeUnstored({ acknowledgedBeforeMs: 1_000, settledBeforeMs: 9_000 }), 1);
+    await ended(store, 'resp_b', { settings });
+    assert.equal(await store.purgeUnstored({ acknowledgedBeforeMs: after, settledBeforeMs: await now() }), 1);
     assert.equal((await inserted(store, newTurn('resp_c', { createdAtMs: 2_001 }))).cancelRequestedAtMs, null, 'no turn came in time');
   });
 
   contract('past retention the journal goes, then the turn: what is left says that there was one', async (store) => {
-    await ended(store, 'resp_a', 2_000);
-    await ended(store, 'resp_b', 8_000);
-    await expireAll(store, 5_000);
+    await ended(store, 'resp_a');
+    const cut = await now();
+    await ended(store, 'resp_b');
+    await expireAll(store, cut);
     const row = await store.findTurn('default', 'resp_a');
     assert.deepEqual([row?.erasedBy, row?.input, row?.response], ['retention', [], null]);
     assert.deepEqual([await store.readHead('resp_a'), await store.readJournal('resp_a')], [undefined, []]);
     assert.equal((await store.findItems('default', ['msg_resp_a'])).size, 0);
     assert.equal((await store.findTurn('default', 'resp_b'))?.erasedBy, null);
     assert.equal((await store.readJournal('resp_b')).length > 0, true);
-    await expireAll(store, 6_000);
+    await expireAll(store, cut + 1);
     assert.equal(await store.findTurn('default', 'resp_a'), undefined, 'the stub goes after as long again');
   });
 
   contract('the past of what is kept is kept: only the journals of an old turn go while its session lives', async (store) => {
     await store.createSession({ id: 'conv_a', tenant: 'default', metadata: {}, createdAtMs: 1 });
     await store.createSession({ id: 'conv_old', tenant: 'default', metadata: {}, createdAtMs: 1 });
-    await ended(store, 'resp_a', 2_000, { session: 'conv_a' });
-    await ended(store, 'resp_b', 8_000, { session: 'conv_a', createdAtMs: 7_000 });
-    await ended(store, 'resp_x', 2_000, { session: 'conv_old' });
-    await expireAll(store, 5_000);
+    await ended(store, 'resp_a', { session: 'conv_a' });
+    await ended(store, 'resp_x', { session: 'conv_old' });
+    const cut = await now();
+    await ended(store, 'resp_b', { session: 'conv_a', createdAtMs: cut });
+    const end = await now();
+    await expireAll(store, cut);
     assert.equal(await store.readSession('default', 'conv_old'), undefined);
     assert.equal((await store.readTurn('resp_x'))?.erasedBy, 'retention');
     const session = await store.readSession('default', 'conv_a');
@@ -94,19 +94,20 @@ export function droppedContract(contract: Contract): void {
     assert.equal((await store.readSessionItems(session, { limit: 9, order: 'asc' }))?.length, 2);
     assert.equal(await store.readHead('resp_a'), undefined);
     assert.equal((await store.readTurn('resp_a'))?.erasedBy, null);
-    await expireAll(store, 9_000);
+    await expireAll(store, end);
     assert.equal(await store.readSession('default', 'conv_a'), undefined);
     assert.deepEqual([(await store.readTurn('resp_a'))?.erasedBy, (await store.readTurn('resp_b'))?.erasedBy], ['retention', 'retention']);
   });
 
   contract('a turn that its owner deleted goes past retention with its words, and keeps no past of its own', async (store) => {
     await store.createSession({ id: 'conv_a', tenant: 'default', metadata: {}, createdAtMs: 1 });
-    await ended(store, 'resp_a', 2_000, { session: 'conv_a' });
-    await ended(store, 'resp_b', 2_000, { session: 'conv_a' });
-    await store.deleteTurn('default', 'resp_b', 2_500);
-    await expireAll(store, 2_000);
+    const before = await now();
+    await ended(store, 'resp_a', { session: 'conv_a' });
+    await ended(store, 'resp_b', { session: 'conv_a' });
+    await store.deleteTurn('default', 'resp_b', Date.now());
+    await expireAll(store, before);
     assert.equal((await store.findItems('default', ['msg_resp_a', 'msg_resp_b'])).size, 2);
-    await expireAll(store, 5_000);
+    await expireAll(store, await now());
     assert.equal((await store.findItems('default', ['msg_resp_a', 'msg_resp_b'])).size, 0);
     assert.deepEqual([(await store.readTurn('resp_a'))?.erasedBy, await store.readTurn('resp_b')], ['retention', undefined]);
   });

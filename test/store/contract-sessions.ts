@@ -1,10 +1,9 @@
 /** What every driver of the store must do: sessions and their items. */
 import assert from 'node:assert/strict';
-import { settleTurn } from '../../src/settle/settle-turn.ts';
 import type { InputItem } from '../../src/domain/item.ts';
 import type { NewSession } from '../../src/domain/session.ts';
 import type { Store } from '../../src/store/ports/store.ts';
-import { type Contract, inserted, newTurn } from './contract.ts';
+import { type Contract, ended, inserted, lease, newTurn, settle } from './contract.ts';
 
 function session(id: string, fields: Partial<NewSession> = {}): NewSession {
   return { id, tenant: 'default', metadata: {}, createdAtMs: 1, ...fields };
@@ -34,13 +33,42 @@ export function sessionsContract(contract: Contract): void {
     assert.equal(await ids({ limit: 2, order: 'desc', after: 'conv_x' }), undefined);
     assert.deepEqual((await store.updateSession('default', 'conv_a', { topic: 'cake' }))?.metadata, { topic: 'cake' });
     assert.equal(await store.updateSession('default', 'conv_x', {}), undefined);
-    assert.equal(await store.deleteSession('other', 'conv_a'), false);
-    assert.equal(await store.deleteSession('default', 'conv_a'), 'busy', 'a turn of it is not settled');
-    await settleTurn(store, 'resp_a', { status: 'cancelled' }, 9);
-    assert.equal(await store.deleteSession('default', 'conv_a'), true);
+    assert.equal(await store.deleteSession('other', 'conv_a'), undefined);
+    await settle(store, 'resp_a');
+    assert.deepEqual(await store.deleteSession('default', 'conv_a'), []);
+    assert.equal(await store.deleteSession('default', 'conv_a'), undefined);
     assert.equal(await store.readSession('default', 'conv_a'), undefined);
     assert.equal(await store.readSession('default', 'conv_x'), undefined);
   });
+
+  contract(
+    'T5 · a session is deleted with the cancels of its unsettled turns, oldest first, and takes nothing in after',
+    async (store, database) => {
+      const inSession = (id: string) => newTurn(id, { session: 'conv_a' });
+      await store.createSession(session('conv_a'));
+      await store.createSession(session('conv_b'));
+      await ended(store, 'resp_a', { session: 'conv_a' });
+      for (const id of ['resp_b', 'resp_c', 'resp_d']) await inserted(store, inSession(id));
+      await inserted(store, newTurn('resp_x', { session: 'conv_b' }));
+      await store.requestCancel('default', 'resp_c', 5);
+      const other = database.open();
+      const deleted = await Promise.all([store.deleteSession('default', 'conv_a'), other.insertTurn(inSession('resp_late'))]);
+      const isLateIn = deleted[1].type === 'inserted';
+      assert.deepEqual(deleted[0], ['resp_b', 'resp_c', 'resp_d', ...(isLateIn ? ['resp_late'] : [])]);
+      const cancelsOf = async (...ids: string[]) =>
+        Promise.all(ids.map(async (id) => (await other.readTurn(id))?.cancelRequestedAtMs !== null));
+      assert.deepEqual(await cancelsOf('resp_b', 'resp_d'), [true, true]);
+      assert.equal((await other.readTurn('resp_c'))?.cancelRequestedAtMs, 5, 'it was asked for before');
+      assert.deepEqual(await cancelsOf('resp_a', 'resp_x'), [false, false]);
+      assert.deepEqual(await other.insertTurn(inSession('resp_e')), { type: 'unknown_session' });
+      assert.equal((await other.findTurn('default', 'resp_b'))?.id, 'resp_b', 'its turns stay');
+      for (const id of ['resp_d', 'resp_c', 'resp_b']) await settle(store, id);
+      assert.deepEqual(await store.claim({ turn: 'resp_b', step: 1, lease }), {
+        type: 'settled',
+        settled: { status: 'cancelled', code: null },
+      });
+    },
+  );
 
   contract('a session is opened once by its name, however many ask for it, for its tenant alone', async (store, database) => {
     const other = database.open();
@@ -58,8 +86,7 @@ export function sessionsContract(contract: Contract): void {
   contract('items come in pages, in both orders, through branches', async (store) => {
     await store.createSession(session('conv_a'));
     for (const [id, replaces] of [['resp_a'], ['resp_b'], ['resp_c', 'resp_b'], ['resp_d']] as const) {
-      await inserted(store, newTurn(id, { session: 'conv_a', ...(replaces === undefined ? {} : { replaces }) }));
-      await store.recordInput(id);
+      await ended(store, id, { session: 'conv_a', ...(replaces === undefined ? {} : { replaces }) });
     }
     assert.deepEqual(await idsOf(store, 'conv_a', { limit: 2, order: 'asc' }), ['msg_resp_a', 'msg_resp_c']);
     assert.deepEqual(await idsOf(store, 'conv_a', { limit: 2, order: 'asc', after: 'msg_resp_a' }), ['msg_resp_c', 'msg_resp_d']);
@@ -71,12 +98,10 @@ export function sessionsContract(contract: Contract): void {
 
   contract('items are put in and taken out by hand, behind and among what was said', async (store) => {
     await store.createSession(session('conv_a'));
-    await inserted(store, newTurn('resp_a', { session: 'conv_a' }));
-    await store.recordInput('resp_a');
+    await ended(store, 'resp_a', { session: 'conv_a' });
     const hand = { id: 'items_1', tenant: 'default', session: 'conv_a', items: [message('msg_1'), message('msg_2')], createdAtMs: 9 };
     assert.deepEqual(await store.addItems(hand), hand.items);
     await inserted(store, newTurn('resp_b', { session: 'conv_a' }));
-    await store.recordInput('resp_b');
     const all = ['msg_resp_a', 'msg_1', 'msg_2', 'msg_resp_b'];
     assert.deepEqual(await idsOf(store, 'conv_a', { limit: 9, order: 'asc' }), all);
     const row = await store.readSession('default', 'conv_a');
@@ -102,13 +127,10 @@ export function sessionsContract(contract: Contract): void {
       await store.addItems({ id: `items_${at}`, tenant: 'default', session: 'conv_a', items, createdAtMs: at });
       expected.push(items.map(({ id }) => id));
     }
-    await inserted(store, newTurn('resp_a', { session: 'conv_a' }));
-    await store.recordInput('resp_a');
+    await ended(store, 'resp_a', { session: 'conv_a' });
     // Further ones, on a branch of their own.
-    await inserted(store, newTurn('resp_b', { previous: 'resp_a' }));
-    await store.recordInput('resp_b');
-    await inserted(store, newTurn('resp_c', { previous: 'resp_a' }));
-    await store.recordInput('resp_c');
+    await ended(store, 'resp_b', { previous: 'resp_a' });
+    await ended(store, 'resp_c', { previous: 'resp_a' });
     const idsBefore = async (turn: string) => (await store.readTranscript(turn)).map(({ items }) => items.map(({ id }) => id));
     assert.deepEqual(await idsBefore('resp_a'), expected);
     assert.deepEqual(await idsBefore('resp_c'), [...expected, ['msg_resp_a']]);
@@ -122,10 +144,9 @@ export function sessionsContract(contract: Contract): void {
 
   contract('a call is found on the chain that made it, and on no other', async (store) => {
     const call: InputItem = { id: 'fc_1', type: 'function_call', status: 'completed', call_id: 'call_1', name: 'f', arguments: '{}' };
-    await inserted(store, newTurn('resp_a', { input: [call] }));
-    await inserted(store, newTurn('resp_b', { previous: 'resp_a' }));
-    await inserted(store, newTurn('resp_x'));
-    for (const id of ['resp_a', 'resp_b', 'resp_x']) await store.recordInput(id);
+    await ended(store, 'resp_a', { input: [call] });
+    await ended(store, 'resp_b', { previous: 'resp_a' });
+    await ended(store, 'resp_x');
     assert.deepEqual(
       [await store.hasCall('resp_b', 'call_1'), await store.hasCall('resp_b', 'call_2'), await store.hasCall('resp_x', 'call_1')],
       [true, false, false],

@@ -2,13 +2,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { failureOf } from '../../src/domain/failure.ts';
-import { journalRowOf, type JournalRow } from '../../src/domain/response-event.ts';
+import { journalRowOf, type JournalRow, type ResponseEvent } from '../../src/domain/response-event.ts';
 import { ResponseStream } from '../../src/domain/response-stream.ts';
 import { defaultSettings, type ResponseSettings } from '../../src/domain/response-settings.ts';
 import { newResponse } from '../../src/domain/response.ts';
 import { settleTurn } from '../../src/settle/settle-turn.ts';
+import type { RequestedOutcome, TurnStatus } from '../../src/domain/turn-state.ts';
 import type { TurnRow } from '../../src/domain/turn.ts';
-import type { Claim, NewTurn, Store } from '../../src/store/ports/store.ts';
+import type { Claim, ClaimRequest, Lease, NewTurn, Seal, Store } from '../../src/store/ports/store.ts';
 
 export interface OpenDatabase extends AsyncDisposable {
   /** Another store on the same database, as another process would have. */
@@ -28,7 +29,11 @@ export function newTurn(id: string, fields: Partial<NewTurn> = {}): NewTurn {
     input: [{ id: `msg_${id}`, type: 'message', status: 'completed', role: 'user', content: [{ type: 'input_text', text: `says ${id}` }] }],
     idempotencyKey: null,
     bodyHash: 'hash',
+    receivedAtMs: 1_000,
     createdAtMs: 1_000,
+    isResend: false,
+    joinsTwin: (fields.idempotencyKey ?? null) === null,
+    workflowId: `turn/${id}`,
     events: ResponseStream.open(response).map(journalRowOf),
     whenBusy: 'enqueue',
     limits: { maxWaitingTurns: 100, maxRunningTurns: 1_000 },
@@ -36,20 +41,52 @@ export function newTurn(id: string, fields: Partial<NewTurn> = {}): NewTurn {
   };
 }
 
-const run = { step: 1, workflowId: 'turn/a', runId: 'run' };
+/** The row by which a head start tells that its turn runs. */
+export function inProgressOf(turn: NewTurn): JournalRow {
+  const opening = turn.events.map(({ data }) => JSON.parse(data) as ResponseEvent);
+  const [row] = ResponseStream.replay(opening).begin().map(journalRowOf);
+  assert.ok(row);
+  return row;
+}
 
-async function claimed(store: Store, turn: string): Promise<Claim & { type: 'granted' }> {
-  const claim = await store.claim({ ...run, turn, atMs: 2_000 });
+/** Of a process that lives. */
+export const lease: Lease = { holder: 'here', lengthMs: 60_000 };
+/** Of a process that died as soon as it had claimed. */
+export const expiredLease: Lease = { holder: 'dead', lengthMs: -1 };
+
+export async function claimed(store: Store, turn: string, fields: Partial<ClaimRequest> = {}): Promise<Claim & { type: 'granted' }> {
+  const claim = await store.claim({ turn, step: 1, lease, ...fields });
   assert.equal(claim.type, 'granted');
   return claim;
 }
 
-/** When each request of the turn was first answered with something to show. */
-async function startsOf(store: Store, turn: string): Promise<(number | undefined)[]> {
-  return (await store.readAttempts(turn)).map(({ firstEventAtMs }) => firstEventAtMs);
+/** Gives the turn its end from outside; nobody dispatches what becomes ready by that. */
+export async function settle(store: Store, turn: string, requested: RequestedOutcome = { status: 'cancelled' }): Promise<TurnStatus> {
+  return settleTurn({ store, onReady: () => undefined }, turn, requested);
 }
 
-function row(seq: number, text = 'x'): JournalRow {
+/** The turn's end, as the attempt writes it that holds this epoch. */
+export function sealOf(turn: string, epoch: number, fields: Partial<Seal> = {}): Seal {
+  return {
+    turn,
+    epoch,
+    isStored: true,
+    rows: [],
+    response: newResponse({ id: turn, createdAtMs: 1_000, settings, session: null, previous: null }),
+    output: [],
+    settled: { status: 'completed', code: null },
+    winsOverCancel: true,
+    usage: null,
+    ...fields,
+  };
+}
+
+/** Which requests of the turn were answered with something to show. */
+async function startsOf(store: Store, turn: string): Promise<boolean[]> {
+  return (await store.readAttempts(turn)).map(({ firstEventAtMs }) => firstEventAtMs !== undefined);
+}
+
+export function row(seq: number, text = 'x'): JournalRow {
   return {
     seq,
     type: 'response.output_text.delta',
@@ -62,6 +99,20 @@ export async function inserted(store: Store, turn: NewTurn): Promise<TurnRow> {
   const result = await store.insertTurn(turn);
   assert.equal(result.type, 'inserted');
   return result.turn;
+}
+
+/** Takes a turn in and gives it its end, so that others may go on from it. */
+export async function ended(store: Store, id: string, fields: Partial<NewTurn> = {}): Promise<TurnRow> {
+  await inserted(store, newTurn(id, fields));
+  await settle(store, id);
+  const turn = await store.readTurn(id);
+  assert.ok(turn);
+  return turn;
+}
+
+/** The items of the turns before this one. */
+export async function pastOf(store: Store, turn: string): Promise<string[]> {
+  return (await store.readTranscript(turn)).flatMap(({ items }) => items.map(({ id }) => id));
 }
 
 export type Contract = (title: string, check: (store: Store, database: OpenDatabase) => Promise<void>) => void;
@@ -93,21 +144,23 @@ export function journalContract(contract: Contract): void {
 
   contract('T2 · a step that has started is not claimed again', async (store, database) => {
     await store.insertTurn(newTurn('resp_a'));
-    const { epoch, attempt } = await claimed(store, 'resp_a');
-    const starts = { turn: 'resp_a', step: 1, attempt, atMs: 3_000 };
-    assert.equal(await store.append({ turn: 'resp_a', epoch, rows: [row(2)], starts }), true);
+    const { epoch, attempt } = await claimed(store, 'resp_a', { lease: expiredLease });
+    const starts = { turn: 'resp_a', step: 1, attempt, providerRequestId: 'req_1' };
+    assert.equal(await store.append({ turn: 'resp_a', epoch, rows: [row(3)], starts }), true);
     const other = database.open();
-    assert.deepEqual(await startsOf(other, 'resp_a'), [3_000]);
-    assert.deepEqual(await other.claim({ ...run, turn: 'resp_a', atMs: 4_000 }), { type: 'started' });
+    assert.deepEqual(await startsOf(other, 'resp_a'), [true]);
+    assert.equal((await other.readAttempts('resp_a'))[0]?.providerRequestId, 'req_1');
+    assert.deepEqual(await other.claim({ turn: 'resp_a', step: 1, lease }), { type: 'started' });
   });
 
   contract('T3 · a step gets three requests, whoever makes them', async (store, database) => {
     await store.insertTurn(newTurn('resp_a'));
     const other = database.open();
     for (const [index, process] of [store, other, store].entries()) {
-      assert.equal((await claimed(process, 'resp_a')).attempt, index + 1);
+      const { attempt, lostAttempts } = await claimed(process, 'resp_a', { lease: expiredLease });
+      assert.deepEqual([attempt, lostAttempts], [index + 1, index === 0 ? 0 : 1]);
     }
-    assert.deepEqual(await other.claim({ ...run, turn: 'resp_a', atMs: 5 }), { type: 'exhausted' });
+    assert.deepEqual(await other.claim({ turn: 'resp_a', step: 1, lease }), { type: 'exhausted', lostAttempts: 1 });
     assert.deepEqual(
       (await store.readAttempts('resp_a')).map(({ attempt, outcome }) => [attempt, outcome]),
       [
@@ -120,25 +173,26 @@ export function journalContract(contract: Contract): void {
 
   contract('T7 · a zombie of a lower epoch is refused, and leaves nothing', async (store, database) => {
     await store.insertTurn(newTurn('resp_a'));
-    const zombie = await claimed(store, 'resp_a');
+    const zombie = await claimed(store, 'resp_a', { lease: expiredLease });
     const other = database.open();
     const heir = await claimed(other, 'resp_a');
-    const starts = { turn: 'resp_a', step: 1, attempt: zombie.attempt, atMs: 3_000 };
-    assert.equal(await store.append({ turn: 'resp_a', epoch: zombie.epoch, rows: [row(2, 'zombie')], starts }), false);
-    assert.deepEqual(await startsOf(store, 'resp_a'), [undefined, undefined]);
-    assert.equal(await other.append({ turn: 'resp_a', epoch: heir.epoch, rows: [row(2, 'heir')] }), true);
+    const starts = { turn: 'resp_a', step: 1, attempt: zombie.attempt };
+    assert.equal(await store.append({ turn: 'resp_a', epoch: zombie.epoch, rows: [row(3, 'zombie')], starts }), false);
+    assert.deepEqual(await startsOf(store, 'resp_a'), [false, false]);
+    assert.deepEqual(await store.seal(sealOf('resp_a', zombie.epoch, { rows: [row(3, 'zombie')] })), { type: 'refused' });
+    assert.equal(await other.append({ turn: 'resp_a', epoch: heir.epoch, rows: [row(3, 'heir')] }), true);
     assert.deepEqual(
-      (await store.readJournal('resp_a', { after: 1 })).map((seen) => seen.data),
-      [row(2, 'heir').data],
+      (await store.readJournal('resp_a', { after: 2 })).map((seen) => seen.data),
+      [row(3, 'heir').data],
     );
   });
 
   contract('T7 · rows leave no gap: what does not follow the last row is refused', async (store) => {
     await store.insertTurn(newTurn('resp_a'));
     const { epoch } = await claimed(store, 'resp_a');
-    assert.equal(await store.append({ turn: 'resp_a', epoch, rows: [row(3)] }), false);
-    assert.equal(await store.append({ turn: 'resp_a', epoch, rows: [row(1)] }), false);
-    assert.equal(await store.append({ turn: 'resp_a', epoch, rows: [row(2), row(3)] }), true);
+    assert.equal(await store.append({ turn: 'resp_a', epoch, rows: [row(4)] }), false);
+    assert.equal(await store.append({ turn: 'resp_a', epoch, rows: [row(2)] }), false);
+    assert.equal(await store.append({ turn: 'resp_a', epoch, rows: [row(3), row(4)] }), true);
   });
 
   contract('T6 · a turn has one end: of many who settle it at once, the first writes and the rest adopt', async (store, database) => {
@@ -147,10 +201,7 @@ export function journalContract(contract: Contract): void {
     const others = [store, database.open(), database.open()];
     const failure = failureOf('worker_lost');
     const ends = await Promise.all(
-      others.flatMap((each) => [
-        settleTurn(each, 'resp_a', { status: 'failed', failure }, 9_000),
-        settleTurn(each, 'resp_a', { status: 'cancelled' }, 9_000),
-      ]),
+      others.flatMap((each) => [settle(each, 'resp_a', { status: 'failed', failure }), settle(each, 'resp_a', { status: 'cancelled' })]),
     );
     assert.equal(new Set(ends.map((end) => JSON.stringify(end))).size, 1);
     const types = (await store.readJournal('resp_a')).map(({ type }) => type);
@@ -161,15 +212,15 @@ export function journalContract(contract: Contract): void {
   contract('T6 · nothing is written behind the seal', async (store) => {
     await store.insertTurn(newTurn('resp_a'));
     const { epoch } = await claimed(store, 'resp_a');
-    await settleTurn(store, 'resp_a', { status: 'cancelled' }, 9_000);
+    await settle(store, 'resp_a');
     const length = (await store.readJournal('resp_a')).length;
     for (const each of [epoch, epoch + 1, epoch + 2]) {
       assert.equal(await store.append({ turn: 'resp_a', epoch: each, rows: [row(length)] }), false);
     }
-    assert.deepEqual(await store.claim({ ...run, turn: 'resp_a', atMs: 5 }), {
-      type: 'settled',
-      settled: { status: 'cancelled', code: null },
-    });
+    const settled = { status: 'cancelled', code: null } as const;
+    assert.deepEqual(await store.claim({ turn: 'resp_a', step: 1, lease }), { type: 'settled', settled });
+    assert.deepEqual(await store.fence('resp_a'), { epoch: -1, settled });
+    assert.deepEqual(await store.seal(sealOf('resp_a', epoch + 1)), { type: 'refused' });
     assert.deepEqual(await store.requestCancel('default', 'resp_a', 10_000), { type: 'settled' });
   });
 
@@ -183,17 +234,13 @@ export function journalContract(contract: Contract): void {
       return seen;
     };
     const following = [-1, 0, 5, 400].map(follow);
-    for (let seq = 2; seq < 402; seq += 4) {
+    for (let seq = 3; seq < 403; seq += 4) {
       assert.equal(await store.append({ turn: 'resp_a', epoch, rows: [0, 1, 2, 3].map((offset) => row(seq + offset)) }), true);
       // Let the followers in between, as a socket would.
       await new Promise((resolve) => setImmediate(resolve));
     }
-    const end = newTurn('resp_a').events[0];
-    assert.ok(end);
-    const response = newResponse({ id: 'resp_a', createdAtMs: 1, settings, session: null, previous: null });
-    const settled = { status: 'completed', code: null } as const;
-    await store.seal({ turn: 'resp_a', isStored: true, epoch, rows: [row(402)], response, output: [], settled, atMs: 9, usage: null });
-    const all = Array.from({ length: 403 }, (_, seq) => seq);
+    assert.equal((await store.seal(sealOf('resp_a', epoch, { rows: [row(403)] }))).type, 'sealed');
+    const all = Array.from({ length: 404 }, (_, seq) => seq);
     assert.deepEqual(await Promise.all(following), [all, all.slice(1), all.slice(6), all.slice(401)]);
   });
 
@@ -211,27 +258,42 @@ export function journalContract(contract: Contract): void {
   contract('T5 · after an accepted cancel nothing is claimed', async (store) => {
     await store.insertTurn(newTurn('resp_a'));
     assert.equal((await store.requestCancel('default', 'resp_a', 5)).type, 'accepted');
-    assert.deepEqual(await store.claim({ ...run, turn: 'resp_a', atMs: 6 }), { type: 'cancelled' });
+    assert.deepEqual(await store.claim({ turn: 'resp_a', step: 1, lease }), { type: 'cancelled' });
   });
 
   contract('unsettled turns are counted, those that a worker has claimed and those that wait', async (store, database) => {
     assert.deepEqual(await store.counts(), { running: 0, waiting: 0 });
     for (const id of ['resp_a', 'resp_b', 'resp_c']) await store.insertTurn(newTurn(id));
-    await store.recordInput('resp_b');
     await claimed(store, 'resp_a');
     await claimed(store, 'resp_b');
     assert.deepEqual(await database.open().counts(), { running: 2, waiting: 1 });
-    await settleTurn(store, 'resp_a', { status: 'cancelled' }, 6_000);
-    await settleTurn(store, 'resp_c', { status: 'cancelled' }, 6_000);
+    await settle(store, 'resp_a');
+    await settle(store, 'resp_c');
     assert.deepEqual(await store.counts(), { running: 1, waiting: 0 });
   });
 
   contract('the head of a journal says who may write, and the number of the last row', async (store) => {
     assert.equal(await store.readHead('resp_a'), undefined);
     await store.insertTurn(newTurn('resp_a'));
-    assert.deepEqual(await store.readHead('resp_a'), { epoch: 0, last: 1, isSealed: false });
+    assert.deepEqual(await store.readHead('resp_a'), { epoch: 0, last: 1, isSealed: false, isLeased: false });
     const { epoch } = await claimed(store, 'resp_a');
-    await store.append({ turn: 'resp_a', epoch, rows: [row(2), row(3)] });
-    assert.deepEqual(await store.readHead('resp_a'), { epoch: 1, last: 3, isSealed: false });
+    await store.append({ turn: 'resp_a', epoch, rows: [row(3), row(4)] });
+    assert.deepEqual(await store.readHead('resp_a'), { epoch: 1, last: 4, isSealed: false, isLeased: true });
+  });
+
+  contract('of the calls that come together one that fails takes nothing with it', async (store, database) => {
+    const calls = [
+      store.insertTurn(newTurn('resp_a')),
+      store.claim({ turn: 'resp_nobody', step: 1, lease }),
+      store.insertTurn(newTurn('resp_b', { idempotencyKey: 'k' })),
+      store.fence('resp_nobody'),
+      store.insertTurn(newTurn('resp_c')),
+    ];
+    assert.deepEqual(
+      (await Promise.allSettled(calls)).map(({ status }) => status),
+      ['fulfilled', 'rejected', 'fulfilled', 'rejected', 'fulfilled'],
+    );
+    const other = database.open();
+    for (const id of ['resp_a', 'resp_b', 'resp_c']) assert.equal((await other.readTurn(id))?.id, id);
   });
 }

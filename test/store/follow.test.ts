@@ -24,7 +24,7 @@ test('a journal that goes away fails those who wait for more, and those who wait
   const [here, there] = [database.open(), database.open()];
   const journal = await Journal.open(here, newTurn('resp_a'));
   const waiting = [here, there].flatMap((store) => [
-    collect(store.follow('resp_a', 1, never)),
+    collect(store.follow('resp_a', 2, never)),
     collect(store.follow('resp_a', Number.MAX_SAFE_INTEGER, never)),
     store.untilSealed('resp_a', never),
   ]);
@@ -39,7 +39,7 @@ for (const what of ['journal', 'journal WHERE seq < 300'] as const) {
     const store = database.open();
     const journal = await Journal.open(store, newTurn('resp_a'));
     await journal.append(store, 600);
-    const [slow, quick] = [-1, 601].map((after) => new Puller(store, 'resp_a', after));
+    const [slow, quick] = [-1, 602].map((after) => new Puller(store, 'resp_a', after));
     slow!.pull();
     quick!.pull();
     await theirTurn();
@@ -47,7 +47,7 @@ for (const what of ['journal', 'journal WHERE seq < 300'] as const) {
     drop(database.path, what);
     await assert.rejects(slow!.readToEnd(), { name: 'JournalGoneError' });
     await quick!.readToEnd();
-    assert.deepEqual(quick!.seen, journal.rows.slice(602));
+    assert.deepEqual(quick!.seen, journal.rows.slice(603));
     await assert.rejects(collect(store.follow('resp_a', 5, never)), { name: 'JournalGoneError' });
     assert.deepEqual(await collect(store.follow('resp_a', journal.rows.length - 1, never)), []);
   });
@@ -63,13 +63,13 @@ test('what this process itself drops, and tells nobody, is noticed too', async (
     readRows: async (turn, after, limits) => readRows(db, turn, after, limits),
   };
   const broker = new JournalBroker(source, db);
-  const following = new JournalCursor(broker, 'resp_a', 1, never);
+  const following = new JournalCursor(broker, 'resp_a', 2, never);
   // A row of another process has been found: what comes next must be found without any such sign.
   const next = following.next();
   await journal.append(there, 1);
-  assert.deepEqual((await next).value, journal.rows.slice(2));
+  assert.deepEqual((await next).value, journal.rows.slice(3));
   const after = following.next();
-  db.commit('quick', () => db.run('DELETE FROM journal_head'));
+  await db.commit('quick', () => db.run('DELETE FROM journal_head'));
   await assert.rejects(after, { name: 'JournalGoneError' });
   broker.close();
   db.close();

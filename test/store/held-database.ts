@@ -28,7 +28,7 @@ export class HeldDatabase implements JournalSource, ChangeSignal {
   }
 
   async readHead(): Promise<JournalHead | undefined> {
-    return this.#read('head', () => ({ epoch: 1, last: this.rows.length - 1, isSealed: this.isSealed }));
+    return this.#read('head', () => ({ epoch: 1, last: this.rows.length - 1, isSealed: this.isSealed, isLeased: true }));
   }
 
   async readRows(_turn: string, after: number, limits: BatchLimits): Promise<Rows> {

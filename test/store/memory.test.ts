@@ -2,6 +2,8 @@ import { contractFor, journalContract, type OpenDatabase } from './contract.ts';
 import { droppedContract } from './contract-dropped.ts';
 import { followContract } from './contract-follow.ts';
 import { intakeContract } from './contract-intake.ts';
+import { leasesContract } from './contract-leases.ts';
+import { orderContract } from './contract-order.ts';
 import { sessionsContract } from './contract-sessions.ts';
 import { MemoryDatabase } from './memory/database.ts';
 import { openMemoryStore } from './memory/open-store.ts';
@@ -16,7 +18,9 @@ function memoryDatabase(): OpenDatabase {
 
 const contract = contractFor('memory', memoryDatabase);
 journalContract(contract);
+leasesContract(contract);
 intakeContract(contract);
+orderContract(contract);
 sessionsContract(contract);
 droppedContract(contract);
 followContract(contract);

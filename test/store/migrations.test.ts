@@ -17,10 +17,31 @@ test('what an earlier version wrote of a turn that was dispatched, and acknowled
   earlier.close();
   const store = database.open();
   assert.equal((await store.readTurn('resp_a'))?.isDispatched, true);
-  const unfinished = await store.listUnfinished({ createdBeforeMs: 9, onlyUndispatched: true, afterOrdinal: 0, limit: 9 });
-  assert.deepEqual(
-    unfinished.map(({ turn }) => turn.id),
-    ['resp_b'],
-  );
+  assert.equal((await store.readTurn('resp_b'))?.isDispatched, false);
   assert.equal(await store.purgeUnstored({ acknowledgedBeforeMs: 9, settledBeforeMs: 0 }), 1, 'a client has the end of it');
+});
+
+test('journals of an earlier version are followed by this one, in order, and what was recorded then was ready', async () => {
+  await using database = temporaryDatabase();
+  const earlier = new DatabaseSync(database.path);
+  for (const migration of migrations.slice(0, 4)) earlier.exec(migration);
+  earlier.exec(`
+    PRAGMA user_version = 4;
+    INSERT INTO turns (id, tenant, status, settings, input, body_hash, created_at, stored, recorded, settled_at) VALUES
+      ('resp_a', 'default', 'in_progress', '{}', '[]', 'hash', 7, 1, 1, NULL),
+      ('resp_b', 'default', 'completed', '{}', '[]', 'hash', 8, 1, 1, 9);
+    INSERT INTO journal_head (turn, epoch, next_seq, sealed) VALUES ('resp_a', 3, 2, 0), ('resp_b', 1, 1, 1);
+    INSERT INTO journal (turn, seq, type, data) VALUES ('resp_a', 0, 'x', 'one'), ('resp_a', 1, 'x', 'two'), ('resp_b', 0, 'x', 'three')`);
+  earlier.close();
+  const store = database.open();
+  const seen = [];
+  for await (const rows of store.follow('resp_b', -1, AbortSignal.timeout(5_000))) seen.push(...rows.map(({ data }) => data));
+  assert.deepEqual(seen, ['three']);
+  assert.deepEqual(
+    (await store.readJournal('resp_a')).map(({ data }) => data),
+    ['one', 'two'],
+  );
+  assert.equal((await store.readTurn('resp_a'))?.readyAtMs, 7);
+  assert.deepEqual(await store.readHead('resp_a'), { epoch: 3, last: 1, isSealed: false, isLeased: false });
+  assert.deepEqual(await store.listUndispatched({ readyForMs: 0, limit: 9 }), ['resp_a']);
 });

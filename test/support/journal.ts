@@ -1,28 +1,25 @@
 /** A turn's journal written by hand, by one process or by several in turns. */
 import assert from 'node:assert/strict';
-import type { JournalRow } from '../../src/domain/response-event.ts';
-import { newResponse } from '../../src/domain/response.ts';
+import { type JournalRow, journalRowOf } from '../../src/domain/response-event.ts';
 import type { NewTurn, Store } from '../../src/store/ports/store.ts';
+import { claimed, sealOf } from '../store/contract.ts';
 
 export class Journal {
   readonly turn: string;
   /** All that was written, in order. */
   readonly rows: JournalRow[];
   readonly #epoch: number;
-  readonly #settings: NewTurn['settings'];
 
-  private constructor(turn: NewTurn, epoch: number) {
-    this.turn = turn.id;
-    this.rows = [...turn.events];
+  private constructor(turn: string, epoch: number, rows: readonly JournalRow[]) {
+    this.turn = turn;
+    this.rows = [...rows];
     this.#epoch = epoch;
-    this.#settings = turn.settings;
   }
 
   static async open(store: Store, turn: NewTurn): Promise<Journal> {
     await store.insertTurn(turn);
-    const claim = await store.claim({ turn: turn.id, step: 1, atMs: 2_000, workflowId: 'turn/a', runId: 'run' });
-    assert.equal(claim.type, 'granted');
-    return new Journal(turn, claim.epoch);
+    const { epoch, events } = await claimed(store, turn.id);
+    return new Journal(turn.id, epoch, events.map(journalRowOf));
   }
 
   /** @param chars of each row, about */
@@ -34,13 +31,7 @@ export class Journal {
 
   async seal(store: Store): Promise<void> {
     const row = this.#row(this.rows.length, 'response.completed', 1);
-    const response = newResponse({ id: this.turn, createdAtMs: 1, settings: this.#settings, session: null, previous: null });
-    const settled = { status: 'completed', code: null } as const;
-    const { turn } = this;
-    assert.equal(
-      await store.seal({ isStored: true, turn, epoch: this.#epoch, rows: [row], response, output: [], settled, atMs: 9, usage: null }),
-      true,
-    );
+    assert.equal((await store.seal(sealOf(this.turn, this.#epoch, { rows: [row] }))).type, 'sealed');
     this.rows.push(row);
   }
 

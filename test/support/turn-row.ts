@@ -16,6 +16,7 @@ export function turnRow(fields: Partial<TurnRow> = {}): TurnRow {
     bodyHash: 'hash',
     createdAtMs: 1_000,
     isStored: true,
+    readyAtMs: null,
     isDispatched: false,
     isRecorded: false,
     cancelRequestedAtMs: null,

@@ -18,6 +18,7 @@ export interface StoredTurn {
   items: readonly Item[];
   attempts: readonly AttemptRow[];
   journal: StoredJournal | undefined;
+  readonly isResend: boolean;
   isAcknowledged: boolean;
   erasedAtMs: number | null;
 }
@@ -26,6 +27,14 @@ export interface StoredJournal {
   readonly epoch: number;
   readonly isSealed: boolean;
   readonly rows: readonly JournalRow[];
+  /** Of an attempt that has not ended. */
+  readonly lease?: StoredLease | undefined;
+}
+
+export interface StoredLease {
+  readonly holder: string;
+  readonly step: number;
+  readonly untilMs: number;
 }
 
 export interface StoredSession {
@@ -44,10 +53,12 @@ export class MemoryDatabase {
   readonly connections = new Set<Connection>();
   #ordinal = 0;
 
-  addTurn(row: TurnRow, fields: Partial<StoredTurn> = {}): void {
+  addTurn(row: TurnRow, fields: Partial<StoredTurn> = {}): StoredTurn {
     this.#ordinal += 1;
     const empty = { idempotencyKey: null, items: [], attempts: [], journal: undefined, isAcknowledged: false, erasedAtMs: null };
-    this.turns.set(row.id, { ...empty, ...fields, ordinal: this.#ordinal, row });
+    const turn = { ...empty, isResend: false, ...fields, ordinal: this.#ordinal, row };
+    this.turns.set(row.id, turn);
+    return turn;
   }
 
   /** Oldest first. */
@@ -64,6 +75,10 @@ export class MemoryDatabase {
   sessionOf(tenant: string, id: string): StoredSession | undefined {
     const session = this.sessions.get(id);
     return session?.row.tenant === tenant ? session : undefined;
+  }
+
+  unsettledIn(tenant: string, session: string | null): StoredTurn[] {
+    return this.turnsWhere((turn) => isUnsettled(turn) && turn.row.tenant === tenant && turn.row.session === session);
   }
 
   /** The turns on the way to this one, itself included, oldest first; none before its input is recorded. */
@@ -131,11 +146,6 @@ export class Connection implements ChangeSignal {
 
 export function isUnsettled({ row }: StoredTurn): boolean {
   return row.settledAtMs === null;
-}
-
-/** Unsettled, or with an input that is not in the transcript yet. */
-export function isUnfinished(turn: StoredTurn): boolean {
-  return isUnsettled(turn) || !turn.row.isRecorded;
 }
 
 export function updateTurn(turn: StoredTurn, fields: Partial<TurnRow>): void {

@@ -1,16 +1,19 @@
-import type { AttemptEnd, AttemptKey, AttemptRow } from '../../../src/domain/attempt.ts';
 import { decideClaim, settledStatusOf } from '../../../src/domain/claim.ts';
 import { isFailureCode } from '../../../src/domain/failure.ts';
-import type { JournalRow, ResponseEvent } from '../../../src/domain/response-event.ts';
+import { type JournalRow, journalRowOf, type ResponseEvent } from '../../../src/domain/response-event.ts';
+import { ResponseStream } from '../../../src/domain/response-stream.ts';
 import { JournalBroker } from '../../../src/store/live/broker.ts';
 import { JournalCursor } from '../../../src/store/live/cursor.ts';
 import type { JournalSource } from '../../../src/store/live/source.ts';
-import type { Claim, JournalHead, JournalStore } from '../../../src/store/ports/journal.ts';
-import { type Connection, type StoredJournal, type StoredTurn, updateTurn } from './database.ts';
+import type { Append, Claim, ClaimRequest, JournalStore, Seal, SealResult } from '../../../src/store/ports/journal.ts';
+import { bookAttempt, claimFacts, endAttempt, loseOpenAttempts, startAttempt } from './attempts.ts';
+import { type Connection, type MemoryDatabase, type StoredTurn, updateTurn } from './database.ts';
+import { beat, headOf, listExpiredLeases, raiseEpoch, releaseLease, takeLease } from './leases.ts';
+import { readyNext, recordThrough } from './transcript.ts';
 
 export function journalStore(connection: Connection): JournalStore & { close(): void } {
   const source: JournalSource = {
-    readHead: (turn) => connection.transaction(({ turns }) => headOf(turns.get(turn)?.journal)),
+    readHead: (turn) => connection.transaction(({ turns }) => headOf(turns.get(turn))),
     readRows: (turn, after, limits) =>
       connection.transaction(({ turns }) => {
         const rows = rowsAfter(turns.get(turn), after).slice(0, limits.rows);
@@ -21,74 +24,53 @@ export function journalStore(connection: Connection): JournalStore & { close(): 
   };
   const broker = new JournalBroker(source, connection);
 
-  /** Writes rows if the epoch may, and whatever else belongs to them. */
-  async function write(
-    { turn, epoch, rows }: { readonly turn: string; readonly epoch: number; readonly rows: readonly JournalRow[] },
-    isSealed: boolean,
-    more: (turn: StoredTurn) => void,
-  ): Promise<boolean> {
-    const isWritten = await connection.transaction(({ turns }) => {
-      const stored = turns.get(turn);
-      const journal = stored?.journal;
-      if (stored === undefined || journal?.epoch !== epoch || journal.isSealed) return false;
-      if (rows[0] !== undefined && rows[0].seq !== journal.rows.length) return false;
-      stored.journal = { epoch, isSealed, rows: [...journal.rows, ...rows] };
-      more(stored);
-      connection.notify(turn);
-      return true;
+  /** A transaction that may write rows of a turn: other processes learn of them when they come to it, this one at once. */
+  async function writing<T>(
+    turn: string,
+    work: (database: MemoryDatabase) => { readonly result: T; readonly rows?: readonly JournalRow[]; readonly isSealed?: boolean },
+  ): Promise<T> {
+    const {
+      result,
+      rows,
+      isSealed = false,
+    } = await connection.transaction((database) => {
+      const done = work(database);
+      if (done.rows !== undefined) connection.notify(turn);
+      return done;
     });
-    if (isWritten) broker.announce(turn, rows, isSealed);
-    return isWritten;
+    if (rows !== undefined) broker.announce(turn, rows, isSealed);
+    return result;
   }
 
   return {
-    claim: (request) =>
-      connection.transaction((database): Claim => {
-        const { turn: id, step, atMs, workflowId, runId } = request;
-        const turn = database.requireTurn(id);
-        const ofStep = turn.attempts.filter((attempt) => attempt.step === step);
-        const hasStarted = ofStep.some(({ firstEventAtMs }) => firstEventAtMs !== undefined);
-        const decision = decideClaim({ turn: turn.row, hasStarted, requestsMade: ofStep.length });
-        if (decision.type !== 'granted' && decision.type !== 'exhausted') return decision;
-        endAttempts(turn, { endedAtMs: atMs, outcome: 'lost' }, (attempt) => attempt.step === step);
-        if (decision.type === 'exhausted') return decision;
-        const { attempt } = decision;
-        const { row } = turn;
-        turn.attempts = [...turn.attempts, { turn: id, step, attempt, requestedAtMs: atMs }];
-        updateTurn(turn, { workflowId, runId });
-        const events = rowsAfter(turn, -1).map(({ data }) => JSON.parse(data) as ResponseEvent);
-        return { type: 'granted', epoch: raiseEpoch(turn), attempt, turn: row, events };
-      }),
+    claim: (request) => writing(request.turn, (database) => claim(database, request)),
+    beat: (request) => connection.transaction((database) => beat(database, request)),
+    listExpiredLeases: (limit) => connection.transaction((database) => listExpiredLeases(database, limit)),
     fence: (id) =>
       connection.transaction((database) => {
         const turn = database.requireTurn(id);
         const settled = settledStatusOf(turn.row);
         return settled === undefined ? { epoch: raiseEpoch(turn) } : { epoch: -1, settled };
       }),
-    endAttempt: (key, end) =>
+    endAttempt: (key, epoch, end) =>
       connection.transaction(({ turns }) => {
         const turn = turns.get(key.turn);
-        if (turn !== undefined) endAttempts(turn, end, isAttempt(key));
+        if (turn === undefined) return;
+        endAttempt(turn, key, end);
+        releaseLease(turn, epoch);
       }),
     readAttempts: (turn) => connection.transaction(({ turns }) => turns.get(turn)?.attempts ?? []),
     append: (append) =>
-      write(append, false, (turn) => {
-        const { starts, status } = append;
-        if (starts !== undefined) {
-          const { atMs: firstEventAtMs, providerRequestId } = starts;
-          const more = providerRequestId === undefined ? { firstEventAtMs } : { firstEventAtMs, providerRequestId };
-          turn.attempts = turn.attempts.map((attempt) => (isAttempt(starts)(attempt) ? { ...attempt, ...more } : attempt));
-        }
-        if (status !== undefined) updateTurn(turn, { status });
+      writing(append.turn, (database) => {
+        const turn = writeRows(database, append);
+        if (turn === undefined) return { result: false };
+        if (append.starts !== undefined) startAttempt(turn, append.starts);
+        return { result: true, rows: append.rows };
       }),
-    seal: (seal) =>
-      write(seal, true, (turn) => {
-        const { isStored, output, settled, atMs, retryAtMs = null, usage, response, attempt } = seal;
-        if (isStored) turn.items = [...turn.items, ...output];
-        const errorCode = isFailureCode(settled.code) ? settled.code : null;
-        updateTurn(turn, { status: settled.status, errorCode, settledAtMs: atMs, retryAtMs, usage, response });
-        if (attempt !== undefined) endAttempts(turn, attempt.end, isAttempt(attempt));
-        endAttempts(turn, { endedAtMs: atMs, outcome: 'lost' }, () => true);
+    seal: (request) =>
+      writing<SealResult>(request.turn, (database) => {
+        const result = seal(database, request);
+        return result.type === 'sealed' ? { result, rows: request.rows, isSealed: true } : { result };
       }),
     readJournal: (turn, { after = -1, limit } = {}) =>
       connection.transaction(({ turns }) => rowsAfter(turns.get(turn), after).slice(0, limit)),
@@ -101,25 +83,56 @@ export function journalStore(connection: Connection): JournalStore & { close(): 
   };
 }
 
-function headOf(journal: StoredJournal | undefined): JournalHead | undefined {
-  return journal && { epoch: journal.epoch, last: journal.rows.length - 1, isSealed: journal.isSealed };
+function claim(database: MemoryDatabase, { turn: id, step, lease, run }: ClaimRequest): { result: Claim; rows?: readonly JournalRow[] } {
+  const turn = database.requireTurn(id);
+  const decision = decideClaim(claimFacts(turn, step));
+  if (decision.type !== 'granted' && decision.type !== 'exhausted') return { result: decision };
+  const lostAttempts = loseOpenAttempts(turn, step);
+  if (decision.type === 'exhausted') return { result: { ...decision, lostAttempts } };
+  const { attempt } = decision;
+  const { row } = turn;
+  const epoch = takeLease(turn, step, lease);
+  bookAttempt(turn, { turn: id, step, attempt });
+  if (run !== undefined) updateTurn(turn, run);
+  const known = rowsAfter(turn, -1).map(({ data }) => JSON.parse(data) as ResponseEvent);
+  const begun = ResponseStream.replay(known).begin();
+  const rows = begun.map(journalRowOf);
+  if (rows.length > 0) writeRows(database, { turn: id, epoch, rows });
+  updateTurn(turn, { status: 'in_progress' });
+  const readySinceMs = Date.now() - (row.readyAtMs ?? row.createdAtMs);
+  return { result: { type: 'granted', epoch, attempt, lostAttempts, turn: row, readySinceMs, events: [...known, ...begun] }, rows };
+}
+
+function seal(database: MemoryDatabase, request: Seal): SealResult {
+  const { isStored, output, settled, retryAtMs = null, usage, response, attempt, winsOverCancel } = request;
+  const isCancelRequested = database.turns.get(request.turn)?.row.cancelRequestedAtMs != null;
+  if (!winsOverCancel && isCancelRequested) return { type: 'cancel_requested' };
+  const turn = writeRows(database, request);
+  if (turn?.journal === undefined) return { type: 'refused' };
+  turn.journal = { ...turn.journal, isSealed: true, lease: undefined };
+  recordThrough(database, turn);
+  if (isStored) turn.items = [...turn.items, ...output];
+  const errorCode = isFailureCode(settled.code) ? settled.code : null;
+  updateTurn(turn, { status: settled.status, errorCode, settledAtMs: Date.now(), retryAtMs, usage, response });
+  if (attempt !== undefined) endAttempt(turn, attempt, attempt.end);
+  const lostAttempts = loseOpenAttempts(turn);
+  const next = readyNext(database, turn);
+  return { type: 'sealed', lostAttempts, ...(next === undefined ? {} : { next }) };
+}
+
+/** The turn; undefined, and nothing written, when this epoch may not write these rows. */
+export function writeRows(
+  { turns }: MemoryDatabase,
+  { turn, epoch, rows }: Pick<Append, 'turn' | 'epoch' | 'rows'>,
+): StoredTurn | undefined {
+  const stored = turns.get(turn);
+  const journal = stored?.journal;
+  if (journal?.epoch !== epoch || journal.isSealed) return undefined;
+  if (rows[0] !== undefined && rows[0].seq !== journal.rows.length) return undefined;
+  stored!.journal = { ...journal, rows: [...journal.rows, ...rows] };
+  return stored;
 }
 
 function rowsAfter(turn: StoredTurn | undefined, after: number): readonly JournalRow[] {
   return turn?.journal?.rows.slice(Math.max(0, after + 1)) ?? [];
-}
-
-function raiseEpoch(turn: StoredTurn): number {
-  if (turn.journal === undefined) throw new Error(`${turn.row.id} has no journal`);
-  turn.journal = { ...turn.journal, epoch: turn.journal.epoch + 1 };
-  return turn.journal.epoch;
-}
-
-/** Those that have an end keep it. */
-function endAttempts(turn: StoredTurn, end: AttemptEnd, isMeant: (attempt: AttemptRow) => boolean): void {
-  turn.attempts = turn.attempts.map((attempt) => (attempt.endedAtMs === undefined && isMeant(attempt) ? { ...attempt, ...end } : attempt));
-}
-
-function isAttempt(key: AttemptKey): (attempt: AttemptRow) => boolean {
-  return ({ step, attempt }) => step === key.step && attempt === key.attempt;
 }

@@ -20,10 +20,8 @@ export function retentionStore(connection: Connection): RetentionStore {
 function deleteTurn(database: MemoryDatabase, tenant: string, id: string, atMs: number): boolean {
   const turn = database.turns.get(id);
   if (turn?.row.tenant !== tenant || isUnsettled(turn)) return false;
-  const { session, isStored, isRecorded, input } = turn.row;
-  const isPast = session !== null || database.turnsWhere(({ row }) => row.previous === id).length > 0;
+  const isPast = turn.row.session !== null || database.turnsWhere(({ row }) => row.previous === id).length > 0;
   erase(turn, atMs, 'owner');
-  if (session !== null && isStored && !isRecorded) updateTurn(turn, { input });
   if (!isPast) turn.items = [];
   return true;
 }
@@ -32,7 +30,7 @@ function purgeUnstored(database: MemoryDatabase, { acknowledgedBeforeMs, settled
   const purged = database
     .turnsWhere(({ row, isAcknowledged }) => {
       const isDue = isBefore(row.settledAtMs, settledBeforeMs) || (isAcknowledged && isBefore(row.settledAtMs, acknowledgedBeforeMs));
-      return !row.isStored && row.isRecorded && isDue;
+      return !row.isStored && isDue;
     })
     .slice(0, purgedAtOnce);
   for (const { row } of purged) database.turns.delete(row.id);
@@ -52,7 +50,7 @@ function expire(database: MemoryDatabase, { beforeMs, atMs, limit }: RetentionCu
   const leaves = new Set([...database.sessions.values()].map(({ row }) => row.leaf));
   const isPast = (id: string): boolean =>
     leaves.has(id) || database.turnsWhere(({ row }) => row.previous === id && row.erasedBy !== 'retention').length > 0;
-  const turns = database.turnsWhere((turn) => isDue(turn) && turn.row.isRecorded && !isPast(turn.row.id)).slice(0, limit);
+  const turns = database.turnsWhere((turn) => isDue(turn) && !isPast(turn.row.id)).slice(0, limit);
   for (const turn of turns) {
     if (turn.row.erasedBy === 'owner') database.turns.delete(turn.row.id);
     else {

@@ -3,7 +3,7 @@ import { defaultSettings } from '../../../src/domain/response-settings.ts';
 import type { NewSession, SessionRow } from '../../../src/domain/session.ts';
 import type { ItemsTurn, Page, SessionStore } from '../../../src/store/ports/sessions.ts';
 import { turnRow } from '../../support/turn-row.ts';
-import { type Connection, isUnsettled, type MemoryDatabase, type StoredSession } from './database.ts';
+import { type Connection, type MemoryDatabase, type StoredSession, updateTurn } from './database.ts';
 
 export function sessionStore(connection: Connection): SessionStore {
   return {
@@ -28,9 +28,11 @@ export function sessionStore(connection: Connection): SessionStore {
       }),
     deleteSession: (tenant, id) =>
       connection.transaction((database) => {
-        const isBusy = database.turnsWhere((turn) => isUnsettled(turn) && turn.row.tenant === tenant && turn.row.session === id).length > 0;
-        if (isBusy) return 'busy';
-        return database.sessionOf(tenant, id) !== undefined && database.sessions.delete(id);
+        if (database.sessionOf(tenant, id) === undefined) return undefined;
+        database.sessions.delete(id);
+        const unsettled = database.unsettledIn(tenant, id);
+        for (const turn of unsettled) updateTurn(turn, { cancelRequestedAtMs: turn.row.cancelRequestedAtMs ?? Date.now() });
+        return unsettled.map(({ row }) => row.id);
       }),
     readSessionItems: (session, page) => connection.transaction((database) => pageOf(itemsOf(database, session), page)),
     readSessionItem: (session, id) => connection.transaction((database) => itemsOf(database, session).find((item) => item.id === id)),
@@ -103,7 +105,14 @@ function addItems(database: MemoryDatabase, turn: ItemsTurn): readonly Item[] | 
   const session = database.sessionOf(tenant, turn.session);
   if (session === undefined || items.length === 0) return session && items;
   const { leaf: previous } = session.row;
-  const done = { kind: 'items', status: 'completed', isDispatched: true, isRecorded: true, settledAtMs: createdAtMs } as const;
+  const done = {
+    kind: 'items',
+    status: 'completed',
+    isDispatched: true,
+    isRecorded: true,
+    readyAtMs: createdAtMs,
+    settledAtMs: createdAtMs,
+  } as const;
   const row = turnRow({ ...done, id, tenant, session: turn.session, previous, settings: defaultSettings(''), bodyHash: '', createdAtMs });
   database.addTurn(row, { items, isAcknowledged: true });
   session.row = { ...session.row, leaf: id };

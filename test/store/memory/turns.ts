@@ -1,42 +1,40 @@
-import { decideAdmission } from '../../../src/domain/admission.ts';
-import type { TurnRow } from '../../../src/domain/turn.ts';
+import { decideAdmission, resendWindowMs } from '../../../src/domain/admission.ts';
 import type { CancelRequest, InsertTurn, NewTurn, TurnStore } from '../../../src/store/ports/turns.ts';
 import { turnRow } from '../../support/turn-row.ts';
-import { type Connection, isUnfinished, isUnsettled, type MemoryDatabase, type StoredTurn, updateTurn } from './database.ts';
+import { bookAttempt } from './attempts.ts';
+import { type Connection, isUnsettled, type MemoryDatabase, type StoredTurn, updateTurn } from './database.ts';
+import { writeRows } from './journal.ts';
+import { takeLease } from './leases.ts';
+import { makeReady } from './transcript.ts';
 
 export function turnStore(connection: Connection): TurnStore {
   return {
     insertTurn: (turn) => connection.transaction((database) => insertTurn(database, turn)),
     readTurn: (id) => connection.transaction(({ turns }) => turns.get(id)?.row),
     findTurn: (tenant, id) => connection.transaction(({ turns }) => visible(turns.get(id), tenant)?.row),
-    listUnsettledOf: (tenant, session) => connection.transaction((database) => unsettledIn(database, tenant, session).map(rowOf)),
-    markDispatched: (id) =>
+    listUnsettledOf: (tenant, session) => connection.transaction((database) => database.unsettledIn(tenant, session).map(({ row }) => row)),
+    markDispatched: (runs) =>
       connection.transaction(({ turns }) => {
-        const turn = turns.get(id);
-        if (turn !== undefined) updateTurn(turn, { isDispatched: true });
+        for (const { turn: id, runId } of runs) {
+          const turn = turns.get(id);
+          if (turn !== undefined) updateTurn(turn, { isDispatched: true, runId });
+        }
       }),
-    listUndispatchedBefore: (id) =>
-      connection.transaction((database) => {
-        const later = database.turns.get(id);
-        if (later === undefined || later.row.session === null) return [];
-        const isEarlier = ({ ordinal, row }: StoredTurn): boolean =>
-          row.tenant === later.row.tenant && row.session === later.row.session && ordinal < later.ordinal;
-        return database.turnsWhere((turn) => isEarlier(turn) && !turn.row.isDispatched && isUnfinished(turn)).map(rowOf);
-      }),
-    listUnfinished: ({ createdBeforeMs, onlyUndispatched, afterOrdinal, limit }) =>
+    listUndispatched: ({ readyForMs, limit }) =>
       connection.transaction((database) =>
-        database
-          .turnsWhere(({ ordinal, row }) => row.createdAtMs < createdBeforeMs && ordinal > afterOrdinal)
-          .filter((turn) => isUnfinished(turn) && !(onlyUndispatched && turn.row.isDispatched))
+        readyFor(database, readyForMs)
+          .filter(({ row }) => !row.isDispatched)
+          .toSorted((one, other) => Number(one.row.readyAtMs) - Number(other.row.readyAtMs))
           .slice(0, limit)
-          .map(({ ordinal, row }) => ({ ordinal, turn: row })),
+          .map(idOf),
       ),
-    recordInput: (id) =>
-      connection.transaction((database) => {
-        const turn = database.requireTurn(id);
-        record(database, turn);
-        return turn.row;
-      }),
+    listUnattended: ({ readyForMs, afterOrdinal, limit }) =>
+      connection.transaction((database) =>
+        readyFor(database, readyForMs)
+          .filter(({ row, ordinal, journal }) => row.isDispatched && ordinal > afterOrdinal && journal?.lease === undefined)
+          .slice(0, limit)
+          .map((turn) => ({ ordinal: turn.ordinal, turn: idOf(turn) })),
+      ),
     readTranscript: (id) =>
       connection.transaction((database) =>
         database
@@ -56,13 +54,12 @@ export function turnStore(connection: Connection): TurnStore {
         updateTurn(turn, { cancelRequestedAtMs: row.cancelRequestedAtMs ?? atMs });
         return { type: 'accepted', turn: row };
       }),
-    listStuckCancels: (acceptedBeforeMs, limit) =>
-      connection.transaction((database) =>
-        database
-          .turnsWhere((turn) => isUnsettled(turn) && (turn.row.cancelRequestedAtMs ?? Infinity) < acceptedBeforeMs)
-          .slice(0, limit)
-          .map(rowOf),
-      ),
+    listStuckCancels: ({ acceptedForMs, limit }) =>
+      connection.transaction((database) => {
+        const beforeMs = Date.now() - acceptedForMs;
+        const isStuck = (turn: StoredTurn): boolean => isUnsettled(turn) && (turn.row.cancelRequestedAtMs ?? Infinity) < beforeMs;
+        return database.turnsWhere(isStuck).slice(0, limit).map(idOf);
+      }),
     acknowledge: (id) =>
       connection.transaction(({ turns }) => {
         const turn = turns.get(id);
@@ -71,22 +68,24 @@ export function turnStore(connection: Connection): TurnStore {
     counts: () =>
       connection.transaction((database) => {
         const unsettled = database.turnsWhere(isUnsettled);
-        const running = unsettled.filter(({ row }) => row.runId !== null).length;
+        const running = unsettled.filter(({ row }) => row.status === 'in_progress').length;
         return { running, waiting: unsettled.length - running };
       }),
   };
 }
 
 function insertTurn(database: MemoryDatabase, turn: NewTurn): InsertTurn {
-  const { id, tenant, session, previous, settings, input, idempotencyKey, bodyHash, createdAtMs, joins } = turn;
+  const { id, tenant, session, previous, settings, input, idempotencyKey, bodyHash, createdAtMs, workflowId, isResend } = turn;
   const { turns, earlyCancels } = database;
   const key = `${tenant} ${id}`;
+  const twin = database.turnsWhere((each) => isTwin(each, turn)).at(-1);
   // All at once, as one round trip to a server would bring them.
   const admission = decideAdmission(turn, {
     same: (turns.get(id) ?? database.turnsWhere((each) => isOfKey(each, turn))[0])?.row,
-    twin: joins && database.turnsWhere((each) => isTwin(each, turn, joins.settledAfterMs)).at(-1)?.row,
+    twin: twin && { turn: twin.row, isResend: twin.isResend },
+    previous: previous === null ? undefined : turns.get(previous)?.row,
     hasSession: session !== null && database.sessionOf(tenant, session) !== undefined,
-    unsettledInSession: unsettledIn(database, tenant, session).map(({ row }) => ({
+    unsettledInSession: database.unsettledIn(tenant, session).map(({ row }) => ({
       id: row.id,
       isCancelRequested: row.cancelRequestedAtMs !== null,
     })),
@@ -94,16 +93,45 @@ function insertTurn(database: MemoryDatabase, turn: NewTurn): InsertTurn {
     earlyCancelAtMs: earlyCancels.get(key),
   });
   if (admission.type !== 'admitted') return admission;
-  const { cancelRequestedAtMs, interrupts } = admission;
+  const { cancelRequestedAtMs, interrupts, isReady } = admission;
   if (cancelRequestedAtMs !== null) earlyCancels.delete(key);
   const { replaces = null } = turn;
   const isStored = settings.store;
-  const row = turnRow({ id, tenant, session, previous, replaces, settings, input, bodyHash, createdAtMs, isStored, cancelRequestedAtMs });
+  const fields = {
+    id,
+    tenant,
+    session,
+    previous,
+    replaces,
+    settings,
+    input,
+    bodyHash,
+    createdAtMs,
+    isStored,
+    cancelRequestedAtMs,
+    workflowId,
+  };
   if (session !== null) useSession(database, turn, session);
-  database.addTurn(row, { idempotencyKey, journal: { epoch: 0, isSealed: false, rows: turn.events } });
-  if (interrupts === undefined) return { type: 'inserted', turn: row };
-  updateTurn(database.requireTurn(interrupts), { cancelRequestedAtMs: createdAtMs });
-  return { type: 'inserted', turn: row, interrupted: interrupts };
+  if (interrupts !== undefined) updateTurn(database.requireTurn(interrupts), { cancelRequestedAtMs: createdAtMs });
+  const journal = { epoch: 0, isSealed: false, rows: turn.events };
+  const stored = database.addTurn(turnRow(fields), { idempotencyKey, isResend, journal });
+  if (isReady) makeReady(database, stored);
+  const epoch = isReady && cancelRequestedAtMs === null ? startAhead(database, stored, turn) : undefined;
+  return {
+    type: 'inserted',
+    turn: stored.row,
+    ...(interrupts === undefined ? {} : { interrupted: interrupts }),
+    ...(epoch === undefined ? {} : { epoch }),
+  };
+}
+
+function startAhead(database: MemoryDatabase, stored: StoredTurn, { id, headStart }: NewTurn): number | undefined {
+  if (headStart === undefined) return undefined;
+  const epoch = takeLease(stored, 1, headStart.lease);
+  bookAttempt(stored, { turn: id, step: 1, attempt: 1 });
+  writeRows(database, { turn: id, epoch, rows: [headStart.row] });
+  updateTurn(stored, { status: 'in_progress' });
+  return epoch;
 }
 
 /** Before the turn is in. */
@@ -119,13 +147,14 @@ function isOfKey({ row, idempotencyKey }: StoredTurn, turn: NewTurn): boolean {
   return row.tenant === turn.tenant && idempotencyKey !== null && idempotencyKey === turn.idempotencyKey;
 }
 
-function isTwin({ row, isAcknowledged }: StoredTurn, turn: NewTurn, settledAfterMs: number): boolean {
+function isTwin({ row, isAcknowledged }: StoredTurn, turn: NewTurn): boolean {
   const isSame = row.tenant === turn.tenant && row.bodyHash === turn.bodyHash && row.session === turn.session && row.erasedBy === null;
-  return isSame && (row.settledAtMs === null || (row.settledAtMs > settledAfterMs && !isAcknowledged));
+  return isSame && (row.settledAtMs === null || (row.settledAtMs > turn.createdAtMs - resendWindowMs && !isAcknowledged));
 }
 
-function unsettledIn(database: MemoryDatabase, tenant: string, session: string | null): StoredTurn[] {
-  return database.turnsWhere((turn) => isUnsettled(turn) && turn.row.tenant === tenant && turn.row.session === session);
+function readyFor(database: MemoryDatabase, readyForMs: number): StoredTurn[] {
+  const beforeMs = Date.now() - readyForMs;
+  return database.turnsWhere((turn) => isUnsettled(turn) && turn.row.readyAtMs !== null && turn.row.readyAtMs <= beforeMs);
 }
 
 function visible(turn: StoredTurn | undefined, tenant: string): StoredTurn | undefined {
@@ -133,27 +162,6 @@ function visible(turn: StoredTurn | undefined, tenant: string): StoredTurn | und
   return turn.row.isStored || isUnsettled(turn) ? turn : undefined;
 }
 
-function record(database: MemoryDatabase, turn: StoredTurn): void {
-  const { id, isRecorded, isStored, session, input, erasedBy } = turn.row;
-  if (isRecorded) return;
-  const previous = session === null ? turn.row.previous : previousInSession(database, turn.row, session);
-  const before = previous === null ? undefined : database.turns.get(previous);
-  if (before !== undefined) record(database, before);
-  updateTurn(turn, { isRecorded: true, previous });
-  if (!isStored) return;
-  turn.items = [...turn.items, ...input];
-  if (erasedBy !== null) updateTurn(turn, { input: [] });
-  const pointer = session === null ? undefined : database.sessions.get(session);
-  if (pointer !== undefined) pointer.row = { ...pointer.row, leaf: id };
-}
-
-function previousInSession(database: MemoryDatabase, { replaces }: TurnRow, session: string): string | null {
-  if (replaces === null) return database.sessions.get(session)?.row.leaf ?? null;
-  const replaced = database.turns.get(replaces);
-  if (replaced !== undefined) record(database, replaced);
-  return replaced?.row.previous ?? null;
-}
-
-function rowOf({ row }: StoredTurn): TurnRow {
-  return row;
+function idOf({ row }: StoredTurn): string {
+  return row.id;
 }

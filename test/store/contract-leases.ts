@@ -1,0 +1,190 @@
+/** What every driver of the store must do: who may write a turn, and for how long without being heard of. */
+import assert from 'node:assert/strict';
+import type { Store } from '../../src/store/ports/store.ts';
+import { claimed, type Contract, expiredLease, inserted, lease, newTurn, row, sealOf, settle } from './contract.ts';
+
+async function expired(store: Store, limit = 9): Promise<readonly string[]> {
+  return (await store.listExpiredLeases(limit)).map(({ turn }) => turn);
+}
+
+export function leasesContract(contract: Contract): void {
+  contract(
+    'T2 · while the lease of an attempt lives, nobody else may ask: not in its own process, and not in another',
+    async (store, database) => {
+      await inserted(store, newTurn('resp_a'));
+      await claimed(store, 'resp_a');
+      const other = database.open();
+      for (const each of [store, other]) {
+        const claim = await each.claim({ turn: 'resp_a', step: 1, lease: { holder: 'there', lengthMs: 60_000 } });
+        assert.equal(claim.type, 'held');
+        assert.ok(claim.type === 'held' && claim.leaseLeftMs > 0 && claim.leaseLeftMs <= lease.lengthMs);
+      }
+      assert.deepEqual([(await other.readAttempts('resp_a')).length, (await other.readHead('resp_a'))?.isLeased], [1, true]);
+    },
+  );
+
+  contract(
+    'a lease that has run out is taken over, with a higher epoch: what its attempt had not ended is lost',
+    async (store, database) => {
+      await inserted(store, newTurn('resp_a'));
+      const dead = await claimed(store, 'resp_a', { lease: expiredLease });
+      assert.equal((await store.readHead('resp_a'))?.isLeased, false);
+      const heir = await claimed(database.open(), 'resp_a');
+      assert.deepEqual([dead.lostAttempts, heir.lostAttempts, heir.attempt, heir.epoch > dead.epoch], [0, 1, 2, true]);
+      assert.deepEqual(
+        (await store.readAttempts('resp_a')).map(({ outcome }) => outcome),
+        ['lost', undefined],
+      );
+    },
+  );
+
+  contract(
+    'the first claim of a turn tells its viewers that it runs, in the same commit; the later ones say nothing',
+    async (store, database) => {
+      const queued = await inserted(store, newTurn('resp_a'));
+      const other = database.open();
+      const seen: string[] = [];
+      const leave = new AbortController();
+      const following = (async () => {
+        for await (const rows of other.follow('resp_a', -1, leave.signal)) seen.push(...rows.map(({ type }) => type));
+      })();
+      const first = await claimed(store, 'resp_a', { lease: expiredLease, run: { workflowId: 'mine', runId: 'run 1' } });
+      assert.deepEqual(first.turn, queued, 'as it stood before');
+      const types = ['response.created', 'response.queued', 'response.in_progress'];
+      assert.deepEqual(
+        first.events.map(({ type }) => type),
+        types,
+      );
+      assert.ok(first.readySinceMs >= 0 && first.readySinceMs < 60_000);
+      const now = await other.readTurn('resp_a');
+      assert.deepEqual([now?.status, now?.workflowId, now?.runId], ['in_progress', 'mine', 'run 1']);
+      const second = await claimed(store, 'resp_a');
+      assert.deepEqual(
+        second.events.map(({ type }) => type),
+        types,
+      );
+      assert.equal((await other.readTurn('resp_a'))?.runId, 'run 1', 'no workflow asked this time');
+      await settle(store, 'resp_a');
+      await following;
+      assert.deepEqual(seen, [...types, 'response.incomplete']);
+    },
+  );
+
+  contract('T3 · behind an attempt that said how long to wait, a claim is not due before that', async (store, database) => {
+    await inserted(store, newTurn('resp_a'));
+    const first = await claimed(store, 'resp_a');
+    const end = { outcome: 'failed', code: 'transport_failed' } as const;
+    await store.endAttempt({ turn: 'resp_a', step: 1, attempt: 1 }, first.epoch, { ...end, endedAtMs: Date.now(), waitMs: 60_000 });
+    const claim = await database.open().claim({ turn: 'resp_a', step: 1, lease });
+    assert.equal(claim.type, 'not_due');
+    assert.ok(claim.type === 'not_due' && claim.waitLeftMs > 0 && claim.waitLeftMs <= 60_000);
+
+    await inserted(store, newTurn('resp_b'));
+    const other = await claimed(store, 'resp_b');
+    await store.endAttempt({ turn: 'resp_b', step: 1, attempt: 1 }, other.epoch, { ...end, endedAtMs: Date.now() - 1_000, waitMs: 1_000 });
+    const second = await claimed(store, 'resp_b');
+    assert.deepEqual([second.attempt, second.lostAttempts], [2, 0]);
+  });
+
+  contract('an attempt ends once, and its lease with it; that of a later attempt goes on', async (store) => {
+    await inserted(store, newTurn('resp_a'));
+    const { epoch: dead } = await claimed(store, 'resp_a', { lease: expiredLease });
+    const { epoch } = await claimed(store, 'resp_a');
+    const key = { turn: 'resp_a', step: 1 };
+    await store.endAttempt({ ...key, attempt: 1 }, dead, { endedAtMs: 9, outcome: 'failed' });
+    assert.equal((await store.readHead('resp_a'))?.isLeased, true);
+    assert.equal((await store.readAttempts('resp_a'))[0]?.outcome, 'lost', 'it had its end');
+    await store.endAttempt({ ...key, attempt: 2 }, epoch, {
+      endedAtMs: 9,
+      outcome: 'failed',
+      code: 'transport_failed',
+      detail: 'ECONNRESET',
+    });
+    await store.endAttempt({ ...key, attempt: 2 }, epoch, { endedAtMs: 10, outcome: 'cancelled' });
+    const last = (await store.readAttempts('resp_a'))[1];
+    assert.deepEqual([last?.outcome, last?.code, last?.detail, last?.endedAtMs], ['failed', 'transport_failed', 'ECONNRESET', 9]);
+    assert.equal((await store.readHead('resp_a'))?.isLeased, false);
+    assert.deepEqual(await expired(store), []);
+    await store.endAttempt({ turn: 'resp_nobody', step: 1, attempt: 1 }, 1, { endedAtMs: 9, outcome: 'failed' });
+  });
+
+  contract(
+    'one beat renews the leases of a process, also those that have run out and nobody took, and no other',
+    async (store, database) => {
+      const mine = { holder: 'dead', lengthMs: 60_000 };
+      for (const id of ['resp_a', 'resp_b', 'resp_c', 'resp_d']) await inserted(store, newTurn(id));
+      for (const id of ['resp_a', 'resp_b', 'resp_c']) await claimed(store, id, { lease: expiredLease });
+      await claimed(store, 'resp_c');
+      await claimed(store, 'resp_d', { lease: { holder: 'there', lengthMs: -1 } });
+      const other = database.open();
+      assert.deepEqual([...(await expired(other))].toSorted(), ['resp_a', 'resp_b', 'resp_d']);
+      const pulses = await store.beat({ lease: mine, turns: ['resp_a', 'resp_b', 'resp_c', 'resp_d', 'resp_nobody'] });
+      assert.deepEqual(
+        pulses.map(({ turn, epoch }) => [turn, epoch]),
+        [
+          ['resp_a', 1],
+          ['resp_b', 1],
+          ['resp_c', 2],
+          ['resp_d', 1],
+        ],
+        'the epoch says who has been taken over, and a turn that is gone is left out',
+      );
+      assert.deepEqual(await expired(other), ['resp_d']);
+      assert.equal((await other.readHead('resp_a'))?.isLeased, true);
+    },
+  );
+
+  contract('T5 · a beat tells of cancels, and of ends', async (store, database) => {
+    const other = database.open();
+    for (const id of ['resp_a', 'resp_b', 'resp_c']) await inserted(store, newTurn(id));
+    const { epoch } = await claimed(store, 'resp_a');
+    await claimed(store, 'resp_b');
+    await claimed(store, 'resp_c');
+    await other.requestCancel('default', 'resp_b', 5);
+    await settle(other, 'resp_c');
+    const beat = { lease, turns: ['resp_a', 'resp_b', 'resp_c'] };
+    assert.deepEqual(await store.beat(beat), [
+      { turn: 'resp_a', epoch, isSealed: false, isCancelRequested: false },
+      { turn: 'resp_b', epoch: 1, isSealed: false, isCancelRequested: true },
+      { turn: 'resp_c', epoch: 2, isSealed: true, isCancelRequested: false },
+    ]);
+    assert.deepEqual(await store.beat({ lease, turns: [] }), []);
+    assert.equal((await store.readHead('resp_c'))?.isLeased, false, 'an end has no lease to be renewed');
+  });
+
+  contract('leases that have run out are found, the oldest first, with what is to be known of their attempts', async (store) => {
+    for (const id of ['resp_a', 'resp_b', 'resp_c', 'resp_d', 'resp_e', 'resp_f']) await inserted(store, newTurn(id));
+    const runOut = (lengthMs: number) => ({ lease: { holder: 'dead', lengthMs } });
+    const started = await claimed(store, 'resp_a', runOut(-20_000));
+    const starts = { turn: 'resp_a', step: 1, attempt: started.attempt };
+    assert.equal(await store.append({ turn: 'resp_a', epoch: started.epoch, rows: [row(3)], starts }), true);
+    await claimed(store, 'resp_b', runOut(-60_000));
+    await store.requestCancel('default', 'resp_b', 5);
+    await claimed(store, 'resp_c');
+    const { epoch } = await claimed(store, 'resp_d', runOut(-1));
+    await store.seal(sealOf('resp_d', epoch));
+    await claimed(store, 'resp_e', runOut(-1));
+    await store.fence('resp_e');
+    assert.deepEqual(await store.listExpiredLeases(9), [
+      { turn: 'resp_b', step: 1, epoch: 1, hasStarted: false, isCancelRequested: true },
+      { turn: 'resp_a', step: 1, epoch: 1, hasStarted: true, isCancelRequested: false },
+    ]);
+    assert.deepEqual(await expired(store, 1), ['resp_b']);
+  });
+
+  contract('T7 · a fence ends the lease and refuses who held it', async (store, database) => {
+    await inserted(store, newTurn('resp_a'));
+    const { epoch } = await claimed(store, 'resp_a');
+    const other = database.open();
+    const fence = await other.fence('resp_a');
+    assert.deepEqual(fence, { epoch: epoch + 1 });
+    assert.equal(await store.append({ turn: 'resp_a', epoch, rows: [row(3)] }), false);
+    assert.deepEqual(await store.seal(sealOf('resp_a', epoch)), { type: 'refused' });
+    assert.deepEqual(
+      (await store.beat({ lease, turns: ['resp_a'] })).map((pulse) => pulse.epoch),
+      [epoch + 1],
+    );
+    assert.equal((await store.readHead('resp_a'))?.isLeased, false, 'a beat brings no lease back');
+    assert.equal((await other.seal(sealOf('resp_a', fence.epoch))).type, 'sealed');
+  });
+}

@@ -1,0 +1,48 @@
+import type { AttemptEnd, AttemptKey, AttemptRow } from '../../../src/domain/attempt.ts';
+import type { ClaimFacts } from '../../../src/domain/claim.ts';
+import type { Append } from '../../../src/store/ports/journal.ts';
+import type { StoredTurn } from './database.ts';
+import { leaseLeftMs } from './leases.ts';
+
+/** All at once, as one round trip to a server would bring them. */
+export function claimFacts(turn: StoredTurn, step: number): ClaimFacts {
+  const ofStep = turn.attempts.filter((attempt) => attempt.step === step);
+  const last = ofStep.at(-1);
+  const dueAtMs = last?.endedAtMs === undefined || last.waitMs === undefined ? undefined : last.endedAtMs + last.waitMs;
+  return {
+    turn: turn.row,
+    leaseLeftMs: leaseLeftMs(turn),
+    hasStarted: ofStep.some(({ firstEventAtMs }) => firstEventAtMs !== undefined),
+    requestsMade: ofStep.length,
+    waitLeftMs: dueAtMs === undefined ? 0 : dueAtMs - Date.now(),
+  };
+}
+
+export function bookAttempt(turn: StoredTurn, key: AttemptKey): void {
+  turn.attempts = [...turn.attempts, { ...key, requestedAtMs: Date.now() }];
+}
+
+export function startAttempt(turn: StoredTurn, { providerRequestId, ...key }: NonNullable<Append['starts']>): void {
+  const start = { firstEventAtMs: Date.now(), ...(providerRequestId === undefined ? {} : { providerRequestId }) };
+  turn.attempts = turn.attempts.map((attempt) => (isAttempt(attempt, key) ? { ...attempt, ...start } : attempt));
+}
+
+/** One that has an end keeps it. */
+export function endAttempt(turn: StoredTurn, key: AttemptKey, end: AttemptEnd): void {
+  turn.attempts = turn.attempts.map((attempt) => (isOpen(attempt) && isAttempt(attempt, key) ? { ...attempt, ...end } : attempt));
+}
+
+/** Books those of the turn, or of one step of it, that have no end as lost; returns how many there were. */
+export function loseOpenAttempts(turn: StoredTurn, step?: number): number {
+  const lost = turn.attempts.filter((attempt) => isOpen(attempt) && (step === undefined || attempt.step === step));
+  for (const attempt of lost) endAttempt(turn, attempt, { endedAtMs: Date.now(), outcome: 'lost' });
+  return lost.length;
+}
+
+function isOpen({ endedAtMs }: AttemptRow): boolean {
+  return endedAtMs === undefined;
+}
+
+function isAttempt({ step, attempt }: AttemptRow, key: AttemptKey): boolean {
+  return step === key.step && attempt === key.attempt;
+}

@@ -1,0 +1,58 @@
+import type { Beat, ExpiredLease, JournalHead, Lease, TurnPulse } from '../../../src/store/ports/journal.ts';
+import { type MemoryDatabase, type StoredJournal, type StoredTurn } from './database.ts';
+
+/** Raises the epoch and begins a lease; returns the new epoch. */
+export function takeLease(turn: StoredTurn, step: number, { holder, lengthMs }: Lease): number {
+  const epoch = raiseEpoch(turn);
+  updateJournal(turn, { lease: { holder, step, untilMs: Date.now() + lengthMs } });
+  return epoch;
+}
+
+/** Whoever wrote the turn can write it no more; returns the new epoch. */
+export function raiseEpoch(turn: StoredTurn): number {
+  if (turn.journal === undefined) throw new Error(`${turn.row.id} has no journal`);
+  const epoch = turn.journal.epoch + 1;
+  updateJournal(turn, { epoch, lease: undefined });
+  return epoch;
+}
+
+export function releaseLease(turn: StoredTurn, epoch: number): void {
+  if (turn.journal?.epoch === epoch) updateJournal(turn, { lease: undefined });
+}
+
+export function leaseLeftMs({ journal }: StoredTurn): number {
+  return journal?.lease === undefined ? 0 : journal.lease.untilMs - Date.now();
+}
+
+export function headOf(turn: StoredTurn | undefined): JournalHead | undefined {
+  const journal = turn?.journal;
+  if (turn === undefined || journal === undefined) return undefined;
+  return { epoch: journal.epoch, last: journal.rows.length - 1, isSealed: journal.isSealed, isLeased: leaseLeftMs(turn) > 0 };
+}
+
+export function beat(database: MemoryDatabase, { lease: { holder, lengthMs }, turns }: Beat): TurnPulse[] {
+  return turns.flatMap((id) => {
+    const turn = database.turns.get(id);
+    if (turn?.journal === undefined) return [];
+    const { epoch, isSealed, lease } = turn.journal;
+    if (lease?.holder === holder) updateJournal(turn, { lease: { ...lease, untilMs: Date.now() + lengthMs } });
+    return [{ turn: id, epoch, isSealed, isCancelRequested: turn.row.cancelRequestedAtMs !== null }];
+  });
+}
+
+export function listExpiredLeases(database: MemoryDatabase, limit: number): ExpiredLease[] {
+  const expired = database.turnsWhere(({ journal }) => journal?.lease !== undefined && journal.lease.untilMs < Date.now());
+  return expired
+    .toSorted((one, other) => leaseLeftMs(one) - leaseLeftMs(other))
+    .slice(0, limit)
+    .flatMap(({ row, journal, attempts }) => {
+      if (journal?.lease === undefined) return [];
+      const { step } = journal.lease;
+      const hasStarted = attempts.some((attempt) => attempt.step === step && attempt.firstEventAtMs !== undefined);
+      return [{ turn: row.id, step, epoch: journal.epoch, hasStarted, isCancelRequested: row.cancelRequestedAtMs !== null }];
+    });
+}
+
+function updateJournal(turn: StoredTurn, fields: Partial<StoredJournal>): void {
+  if (turn.journal !== undefined) turn.journal = { ...turn.journal, ...fields };
+}
