@@ -1,9 +1,14 @@
-/** Gateway, worker or both, as the commands run them, in a process that tells its CPU and when bytes of the model came in. */
+/**
+ * Gateway, worker or both with the settings and the composition of `turnkeep serve`, in a process that tells its CPU and
+ * when bytes of the model came in. TURNKEEP_* of the caller's environment hold here too, such as TURNKEEP_HEAD_START.
+ */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { type Profiler, Session } from 'node:inspector/promises';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { NativeConnection, Runtime } from '@temporalio/worker';
-import { pino } from 'pino';
+import { startLogging } from '../src/cli/logging.ts';
 import { runRoles } from '../src/cli/start-roles.ts';
+import { connectTemporal, temporalServerOf } from '../src/cli/temporal-connection.ts';
+import { readConfig } from '../src/config/read-config.ts';
 import { serveCalls } from './support/child.ts';
 import { clockMs } from './support/clock.ts';
 
@@ -20,36 +25,27 @@ const stop = new AbortController();
 let ended: Promise<void> | undefined;
 
 async function start({ address, dataDir, taskQueue, modelUrl, hasWorker, hasGateway }: Start): Promise<string | undefined> {
-  Runtime.install({ logger: { log() {}, trace() {}, debug() {}, info() {}, warn() {}, error() {} }, shutdownSignals: [] });
-  const connection = await NativeConnection.connect({ address });
+  const config = readConfig({
+    env: {
+      LOG_LEVEL: 'error',
+      ...process.env,
+      TURNKEEP_PORT: '0',
+      TURNKEEP_DATA_DIR: dataDir,
+      TURNKEEP_TASK_QUEUE: taskQueue,
+      TURNKEEP_DRAIN_MS: '0',
+      TEMPORAL_ADDRESS: address,
+      OPENAI_BASE_URL: modelUrl,
+      OPENAI_API_KEY: 'none',
+      TURNKEEP_MODEL: 'scripted',
+    },
+  });
+  const log = startLogging(config.logLevel ?? 'error');
+  const connection = await connectTemporal(await temporalServerOf(config, log, stop.signal), log, stop.signal);
   const { promise, resolve, reject } = Promise.withResolvers<string | undefined>();
   ended = runRoles({
-    config: {
-      host: '127.0.0.1',
-      port: 0,
-      dataDir,
-      databaseUrl: `sqlite:${dataDir}/turnkeep.db`,
-      taskQueue,
-      temporal: { address, namespace: 'default' },
-      provider: { baseUrl: modelUrl, apiKey: 'none', api: 'chat', model: 'scripted' },
-      // Those of the configuration when nothing is set, but for the drain.
-      limits: {
-        connectTimeoutMs: 10_000,
-        firstEventTimeoutMs: 300_000,
-        idleTimeoutMs: 120_000,
-        turnTimeoutMs: 3_600_000,
-        heartbeatTimeoutMs: 8_000,
-        drainMs: 0,
-      },
-      retentionDays: 30,
-      apiKeys: [],
-      quotas: { requestsPerSecond: 0, maxRunningTurns: 1_000, maxWaitingTurns: 100 },
-      corsOrigins: [],
-      titles: { isOn: false },
-      codecKeys: [],
-    },
+    config,
     connection,
-    log: pino({ level: 'silent' }),
+    log,
     hasWorker,
     hasGateway,
     signal: stop.signal,
@@ -60,6 +56,8 @@ async function start({ address, dataDir, taskQueue, modelUrl, hasWorker, hasGate
 }
 
 const loop = monitorEventLoopDelay({ resolution: 1 });
+
+const inspector = new Session();
 
 /** When the last piece of an answer came out of undici: the first moment that JavaScript knows of it. */
 let lastReceivedAtMs = Number.NaN;
@@ -88,6 +86,18 @@ serveCalls({
     }
     loop.disable();
     return loop.max / 1e6;
+  },
+  /** Of the main thread. */
+  startProfile: async () => {
+    inspector.connect();
+    await inspector.post('Profiler.enable');
+    await inspector.post('Profiler.setSamplingInterval', { interval: 200 });
+    await inspector.post('Profiler.start');
+  },
+  stopProfile: async (): Promise<Profiler.Profile> => {
+    const { profile } = await inspector.post('Profiler.stop');
+    inspector.disconnect();
+    return profile;
   },
   watchChunks: (isOn: boolean) => {
     if (isOn) subscribe(chunkChannel, onChunk);

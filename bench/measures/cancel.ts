@@ -61,6 +61,6 @@ export async function measureCancel(rig: Rig, deployment: Deployment): Promise<R
       added: `+${ms(closed.p50 - direct.p50)} / +${ms(closed.max - direct.max)}`,
       aim: '50 ms',
     },
-    { figure: 'cancel sent to cancel answered', turnkeep: p50max(answered), direct: '—', added: '—', aim: '—' },
+    { figure: 'cancel sent to cancel answered', turnkeep: p50max(answered) },
   ];
 }

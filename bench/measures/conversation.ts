@@ -66,8 +66,6 @@ function rowOf(figure: string, { timesMs, cpuMs, stallMs }: Cost): Row {
   return {
     figure,
     turnkeep: `${p50p99(spreadOf(timesMs))}; CPU ${ms(cpuMs)}; longest stall ${ms(stallMs)}`,
-    direct: '—',
-    added: '—',
     aim: 'no slow step',
   };
 }

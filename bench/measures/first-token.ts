@@ -3,14 +3,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type OpenAI from 'openai';
 import { clockMs } from '../support/clock.ts';
 import { promptOf } from '../support/orders.ts';
-import type { Row } from '../support/report.ts';
+import { type Row, spreadRow } from '../support/report.ts';
 import type { Deployment, Rig } from '../support/rig.ts';
-import { ms, p50p99, type Spread, spreadOf } from '../support/statistics.ts';
+import { type Spread, spreadOf } from '../support/statistics.ts';
 
 const order = { tokens: 20 };
 const input = promptOf(order);
-/** Somebody reads before he answers; without it the session's last run may not have closed yet. */
-const pauseMs = 100;
+/** Somebody reads before he answers. */
+const pauseMs = 50;
 
 interface Message {
   readonly role: 'user' | 'assistant';
@@ -74,28 +74,36 @@ async function compare(
   return { ours: spreadOf(ours), theirs: spreadOf(theirs), conversations: talks.map(({ conversation }) => conversation) };
 }
 
-function rowOf(figure: string, { ours, theirs }: { ours: Spread; theirs: Spread }, aim: string): Row {
-  return {
-    figure,
-    turnkeep: p50p99(ours),
-    direct: p50p99(theirs),
-    added: `+${ms(ours.p50 - theirs.p50)} / +${ms(ours.p99 - theirs.p99)}`,
-    aim,
-  };
+export interface FirstTokens {
+  /** One at a time; half as many are posted the moment the turn before has ended. */
+  readonly turns: number;
+  /** Of the deployment, where it is not the usual one. */
+  readonly name?: string;
+  /** Default false. */
+  readonly hasCrowd?: boolean;
 }
 
 /** @returns the long conversation too */
-export async function measureFirstToken(rig: Rig, deployment: Deployment): Promise<{ rows: Row[]; conversation: string }> {
-  const aim = '+12 ms / +50 ms';
+export async function measureFirstToken(
+  rig: Rig,
+  deployment: Deployment,
+  { turns, name = '', hasCrowd = false }: FirstTokens,
+): Promise<{ rows: Row[]; conversation: string }> {
+  const hastyTurns = Math.ceil(turns / 2);
   await compare(rig, deployment, { turns: 20, atOnce: 1, pauseMs: 0 });
-  const single = await compare(rig, deployment, { turns: 100, atOnce: 1, pauseMs });
-  const crowd = await compare(rig, deployment, { turns: 10, atOnce: 16, pauseMs });
-  const hasty = await compare(rig, deployment, { turns: 50, atOnce: 1, pauseMs: 0 });
+  const single = await compare(rig, deployment, { turns, atOnce: 1, pauseMs });
+  const hasty = await compare(rig, deployment, { turns: hastyTurns, atOnce: 1, pauseMs: 0 });
+  const crowd = hasCrowd ? await compare(rig, deployment, { turns: 10, atOnce: 16, pauseMs }) : undefined;
   return {
     rows: [
-      rowOf('first token, one turn at a time (p50 / p99 of 100)', single, aim),
-      rowOf('first token, 16 conversations at once (of 160)', crowd, aim),
-      rowOf('first token, posted the moment the turn before it has ended (of 50)', hasty, '—'),
+      spreadRow(`first token${name}, one turn at a time (p50 / p99 of ${turns})`, single.ours, single.theirs, '+5 ms / +20 ms'),
+      spreadRow(
+        `first token${name}, posted the moment the turn before it has ended (of ${hastyTurns})`,
+        hasty.ours,
+        hasty.theirs,
+        '+8 ms at p50',
+      ),
+      ...(crowd === undefined ? [] : [spreadRow(`first token${name}, 16 conversations at once (of 160)`, crowd.ours, crowd.theirs)]),
     ],
     conversation: single.conversations[0] ?? '',
   };

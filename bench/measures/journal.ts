@@ -75,8 +75,6 @@ export async function measureJournal(rig: Rig, inOne: Deployment, inTwo: Deploym
     {
       figure: `bytes received to bytes at the viewer, ${name} (p50 / p99 of ${turns})`,
       turnkeep: p50p99(journal),
-      direct: '—',
-      added: '—',
       aim,
     },
     {
@@ -84,7 +82,6 @@ export async function measureJournal(rig: Rig, inOne: Deployment, inTwo: Deploym
       turnkeep: p50p99(whole),
       direct: p50p99(direct),
       added: `+${ms(whole.p50 - direct.p50)} / +${ms(whole.p99 - direct.p99)}`,
-      aim: '—',
     },
   ];
   return [...rowsOf('one process', await passage(rig, inOne), '1 ms'), ...rowsOf('two processes', await passage(rig, inTwo), '12 ms')];

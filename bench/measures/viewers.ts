@@ -61,18 +61,14 @@ export async function measureViewers(rig: Rig, deployment: Deployment): Promise<
       {
         figure: `CPU an event and viewer: ${viewers} viewers and one at a byte a second, ${name} (${events} events came)`,
         turnkeep: ((cpuUs - one) / events).toFixed(1) + ' us',
-        direct: '—',
-        added: '—',
         aim: '10 us',
       },
       {
         figure: `the same: memory before / after`,
         turnkeep: `${before} / ${rssMb[1].toFixed(0)} MB`,
-        direct: '—',
-        added: '—',
         aim: 'flat',
       },
-      { figure: `the same: a token at a viewer after it was at the first`, turnkeep: p50p99(behind), direct: '—', added: '—', aim: '—' },
+      { figure: `the same: a token at a viewer after it was at the first`, turnkeep: p50p99(behind) },
     );
   }
   return rows;

@@ -32,16 +32,24 @@ export function serveCalls(handlers: Handlers): void {
   process.once('disconnect', () => process.exit());
 }
 
+export interface ChildOptions {
+  /** For Node. */
+  readonly flags?: readonly string[];
+  /** Over our own environment. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
 export class Child implements AsyncDisposable {
   readonly #process: ReturnType<typeof fork>;
   readonly #waiting = new Map<number, { readonly resolve: (value: unknown) => void; readonly reject: (error: Error) => void }>();
   #count = 0;
 
-  /** @param program a file of this folder. `flags` go to Node. */
-  constructor(program: string, flags: readonly string[] = []) {
+  /** @param program a file of this folder */
+  constructor(program: string, { flags = [], env = {} }: ChildOptions = {}) {
     this.#process = fork(`${import.meta.dirname}/../${program}`, [], {
       serialization: 'advanced',
       execArgv: ['--disable-warning=ExperimentalWarning', ...flags],
+      env: { ...process.env, ...env },
       // stdout is for the table.
       stdio: ['ignore', 2, 2, 'ipc'],
     });
@@ -54,6 +62,10 @@ export class Child implements AsyncDisposable {
     this.#process.once('exit', (code) => {
       for (const { reject } of this.#waiting.values()) reject(new Error(`${program} ended with ${code}`));
     });
+  }
+
+  get pid(): number {
+    return this.#process.pid ?? Number.NaN;
   }
 
   async call<T = void>(name: string, argument?: unknown): Promise<T> {

@@ -1,21 +1,43 @@
 import { cpus } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { ms, p50p99, type Spread } from './statistics.ts';
 
 /** Progress on stderr, rows for the table at the end. */
 export interface Row {
   readonly figure: string;
   readonly turnkeep: string;
-  readonly direct: string;
-  readonly added: string;
-  readonly aim: string;
+  /** Of a direct call in the same run. */
+  readonly direct?: string;
+  /** Of the least workflow in the same run. */
+  readonly floor?: string;
+  /** turnkeep's over the direct call's. */
+  readonly added?: string;
+  readonly aim?: string;
 }
 
 export const say = (line: string): void => void process.stderr.write(`${line}\n`);
 
 export function tableOf(rows: readonly Row[]): string {
-  const cells = rows.map(({ figure, turnkeep, direct, added, aim }) => [figure, turnkeep, direct, added, aim]);
-  const lines = [['', 'turnkeep', 'direct', 'added', 'aimed at'], ['---', '---', '---', '---', '---'], ...cells];
+  const cells = rows.map(({ figure, turnkeep, direct = '—', floor = '—', added = '—', aim = '—' }) => [
+    figure,
+    turnkeep,
+    direct,
+    floor,
+    added,
+    aim,
+  ]);
+  const lines = [['', 'turnkeep', 'direct', 'least workflow', 'added', 'aimed at'], Array.from({ length: 6 }, () => '---'), ...cells];
   return lines.map((line) => `| ${line.join(' | ')} |`).join('\n');
+}
+
+export function spreadRow(figure: string, ours: Spread, theirs: Spread, aim?: string): Row {
+  return {
+    figure,
+    turnkeep: p50p99(ours),
+    direct: p50p99(theirs),
+    added: `+${ms(ours.p50 - theirs.p50)} / +${ms(ours.p99 - theirs.p99)}`,
+    ...(aim === undefined ? {} : { aim }),
+  };
 }
 
 /** How much of the machine others use, in percent: whatever is measured then waits for its turn. */

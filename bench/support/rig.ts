@@ -1,4 +1,4 @@
-/** A Temporal dev server, the model server, and turnkeep in one process or in two, all children of this one. */
+/** A Temporal dev server, the model server, turnkeep in one process or in two, and the least workflow: all children of this one. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,15 +6,24 @@ import { Client, Connection } from '@temporalio/client';
 import OpenAI from 'openai';
 import { type DevServer, startDevServer } from '../../src/cli/dev-server/start.ts';
 import { testTemporalProgram } from '../../test/support/temporal-server.ts';
-import { Child } from './child.ts';
+import { Child, type ChildOptions } from './child.ts';
+import type { Processes } from './cpu.ts';
+import { countOpen } from './load.ts';
 
 /** One turnkeep: a data dir and the processes on it. */
 export interface Deployment {
   readonly dataDir: string;
+  readonly taskQueue: string;
   readonly url: string;
   readonly worker: Child;
   /** A stock client of its gateway. */
   readonly client: OpenAI;
+}
+
+/** The least workflow: a worker and a client in a process of their own (`floor.ts`). */
+export interface Floor extends AsyncDisposable {
+  readonly taskQueue: string;
+  readonly child: Child;
 }
 
 export interface Rig extends AsyncDisposable {
@@ -23,9 +32,15 @@ export interface Rig extends AsyncDisposable {
   /** A stock client of the model server. */
   readonly direct: OpenAI;
   readonly temporal: Client;
-  /** @param flags for Node, of the process with the worker */
-  startInOne(flags?: readonly string[]): Promise<Deployment>;
+  /** Gone with the rig. */
+  readonly folder: string;
+  startInOne(options?: ChildOptions): Promise<Deployment>;
   startInTwo(): Promise<Deployment>;
+  startFloor(): Promise<Floor>;
+  /** Temporal's server, the model server and the bench's own client, and what else is to be on the bill. */
+  processes(more: Processes): Processes;
+  /** Workflows that Temporal has not closed yet. */
+  openWorkflows(taskQueue: string): Promise<number>;
 }
 
 export async function startRig(): Promise<Rig> {
@@ -41,7 +56,7 @@ export async function startRig(): Promise<Rig> {
       program: await testTemporalProgram(),
       namespace: 'default',
       hasUi: false,
-      // As in `turnkeep dev`: on disk.
+      // With the flags of `turnkeep dev`, and on disk as there.
       databasePath: join(folder, 'temporal.db'),
       logPath: join(folder, 'temporal.log'),
     });
@@ -51,22 +66,25 @@ export async function startRig(): Promise<Rig> {
     const connection = await Connection.connect({ address: server.address });
     stack.defer(() => connection.close());
 
+    const temporal = new Client({ connection });
     let count = 0;
     const deploy = async (start: (common: Record<string, string>) => Promise<{ worker: Child; url: string }>): Promise<Deployment> => {
       count += 1;
       const dataDir = join(folder, `data-${count}`);
-      const { worker, url } = await start({ address: server.address, dataDir, taskQueue: `bench-${count}`, modelUrl });
-      return { dataDir, url, worker, client: new OpenAI({ baseURL: `${url}/v1`, apiKey: 'none', maxRetries: 0 }) };
+      const taskQueue = `bench-${count}`;
+      const { worker, url } = await start({ address: server.address, dataDir, taskQueue, modelUrl });
+      return { dataDir, taskQueue, url, worker, client: new OpenAI({ baseURL: `${url}/v1`, apiKey: 'none', maxRetries: 0 }) };
     };
     const moved = stack.move();
     return {
       model,
       modelUrl,
       direct: new OpenAI({ baseURL: modelUrl, apiKey: 'none', maxRetries: 0 }),
-      temporal: new Client({ connection }),
-      startInOne: (flags) =>
+      temporal,
+      folder,
+      startInOne: (options) =>
         deploy(async (common) => {
-          const worker = moved.use(new Child('turnkeep.ts', flags));
+          const worker = moved.use(new Child('turnkeep.ts', options));
           return { worker, url: await worker.call<string>('start', { ...common, hasWorker: true, hasGateway: true }) };
         }),
       startInTwo: () =>
@@ -76,6 +94,14 @@ export async function startRig(): Promise<Rig> {
           await worker.call('start', { ...common, hasWorker: true, hasGateway: false });
           return { worker, url: await gateway.call<string>('start', { ...common, hasWorker: false, hasGateway: true }) };
         }),
+      startFloor: async () => {
+        const child = moved.use(new Child('floor.ts'));
+        const taskQueue = `floor-${(count += 1)}`;
+        await child.call('start', { address: server.address, taskQueue });
+        return { taskQueue, child, [Symbol.asyncDispose]: () => child[Symbol.asyncDispose]() };
+      },
+      processes: (more) => ({ ...more, temporal: server.pid, model: model.pid, client: process.pid }),
+      openWorkflows: (taskQueue) => countOpen(temporal, taskQueue),
       [Symbol.asyncDispose]: () => moved.disposeAsync(),
     };
   } catch (error) {

@@ -1,4 +1,4 @@
-/** Reads a turn's stream as bytes, with as little work as there can be: when they came, and how many events they were. */
+/** Reads streams as bytes, with as little work as there can be: when they came, and how many events they were. */
 import { Agent, request } from 'node:http';
 import { clockMs } from './clock.ts';
 import { type Order, promptOf } from './orders.ts';
@@ -20,8 +20,24 @@ export interface Watching {
   readonly ended: Promise<Seen>;
 }
 
+export interface Message {
+  readonly role: 'user' | 'assistant';
+  readonly content: string;
+}
+
 /** Posts a turn and reads its stream to the end. `shown` resolves at the first delta. */
 export function watchTurn(url: string, order: Order, conversation?: string): Watching {
+  const body = { model: 'scripted', input: promptOf(order), stream: true, ...(conversation === undefined ? {} : { conversation }) };
+  return watch(`${url}/v1/responses`, body, deltaMark, order.stalls === true ? '' : 'event: response.completed');
+}
+
+/** The same request to the model itself. */
+export function watchModel(modelUrl: string, messages: readonly Message[]): Watching {
+  return watch(`${modelUrl}/chat/completions`, { model: 'scripted', stream: true, messages }, '"content":" tok', 'data: [DONE]');
+}
+
+/** @param endMark must be in the stream */
+function watch(url: string, body: object, mark: string, endMark: string): Watching {
   const shown = Promise.withResolvers<string>();
   const ended = Promise.withResolvers<Seen>();
   // A caller may wait for the one and not for the other.
@@ -31,27 +47,24 @@ export function watchTurn(url: string, order: Order, conversation?: string): Wat
     shown.reject(error);
     ended.reject(error);
   };
-  const headers = { 'content-type': 'application/json' };
-  const posting = request(`${url}/v1/responses`, { method: 'POST', headers, agent }, (answer) => {
-    if (answer.statusCode !== 200) fail(new Error(`status ${answer.statusCode}`));
+  const posting = request(url, { method: 'POST', headers: { 'content-type': 'application/json' }, agent }, (answer) => {
     const id = String(answer.headers['x-turnkeep-response-id']);
     let firstDeltaAtMs = Number.NaN;
     let text = '';
     answer.setEncoding('utf8').on('data', (piece: string) => {
       text += piece;
-      if (!Number.isNaN(firstDeltaAtMs) || !text.includes(deltaMark)) return;
+      if (!Number.isNaN(firstDeltaAtMs) || !text.includes(mark)) return;
       firstDeltaAtMs = clockMs();
       shown.resolve(id);
     });
     answer.on('end', () => {
-      if (!text.includes('event: response.completed') && order.stalls !== true) fail(new Error(`turn ${id} was not completed`));
-      ended.resolve({ id, firstDeltaAtMs, endedAtMs: clockMs(), deltaEvents: text.split(deltaMark).length - 1 });
+      if (answer.statusCode !== 200) fail(new Error(`status ${answer.statusCode}: ${text.slice(0, 200)}`));
+      if (!text.includes(endMark)) fail(new Error(`${id} was not completed: ${text.slice(-200)}`));
+      ended.resolve({ id, firstDeltaAtMs, endedAtMs: clockMs(), deltaEvents: text.split(mark).length - 1 });
     });
     answer.on('error', fail);
   });
   posting.on('error', fail);
-  posting.end(
-    JSON.stringify({ model: 'scripted', input: promptOf(order), stream: true, ...(conversation === undefined ? {} : { conversation }) }),
-  );
+  posting.end(JSON.stringify(body));
   return { shown: shown.promise, ended: ended.promise };
 }
