@@ -6,6 +6,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { chat, done, end, hold, sseHead } from '../../src/testing/model-server/index.ts';
+import { messagesOf } from '../support/cases.ts';
 import { post } from '../support/post.ts';
 import { Role, startCluster } from '../support/processes.ts';
 import { sharedTemporalServer } from '../support/temporal-server.ts';
