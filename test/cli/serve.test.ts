@@ -25,8 +25,7 @@ test(
     const { id: conversation } = (await response.json()) as { id: string };
     cluster.model.enqueue([sseHead, chat.content('Hel'), hold('go'), chat.content('lo'), chat.finish(), done, end]);
     const answer = post(first.url, { input: 'hi', conversation });
-    const { body } = await cluster.model.nextRequest(1);
-    assert.deepEqual((body as { messages: unknown[] }).messages, [{ role: 'user', content: 'hi' }]);
+    assert.deepEqual(messagesOf(await cluster.model.nextRequest(1)), [{ role: 'user', content: 'hi' }]);
     const [turn] = await cluster.store.listUnsettledOf('default', conversation);
     const viewer = await Viewer.open(`${second.url}/v1/responses/${turn?.id}?stream=true`);
     await viewer.untilText('Hel');
@@ -35,8 +34,7 @@ test(
     assert.deepEqual([viewer.text, (await answer).json?.['status']], ['Hello', 'completed']);
 
     assert.equal((await post(second.url, { input: 'again', conversation })).json?.['status'], 'completed');
-    const { messages } = cluster.model.requests[1]?.body as { messages: unknown[] };
-    assert.equal(messages.length, 3, 'the second replica knows what was said at the first');
+    assert.equal(messagesOf(cluster.model.requests[1]).length, 3, 'the second replica knows what was said at the first');
     for (const { role } of [first, second]) role.signal('SIGTERM');
     assert.deepEqual(await Promise.all([first.role.ended(), second.role.ended()]), [0, 0]);
   },
