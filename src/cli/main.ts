@@ -5,6 +5,7 @@ import { ChatError } from './chat/target.ts';
 import { chatCommand } from './chat/command.ts';
 import { DataDirTakenError } from './dev-server/data-dir.ts';
 import { NoTemporalProgramError } from './dev-server/find.ts';
+import { DevServerError } from './dev-server/launch.ts';
 import { settingsCommand } from './flags.ts';
 
 // Each command is loaded when it is run: Temporal's SDK takes half a second that --help need not wait for.
@@ -19,6 +20,12 @@ const program = new Command('turnkeep')
   .addCommand(
     settingsCommand('serve', 'gateway and worker in one process: what a replica runs', async (config) =>
       (await import('./single-role.ts')).runServe(config),
+    ).addHelpText(
+      'after',
+      `
+Any number of them share one Temporal namespace and one database:
+  TEMPORAL_ADDRESS=temporal:7233 OPENAI_API_KEY=… turnkeep serve --data-dir /var/lib/turnkeep --port 8484
+  TEMPORAL_ADDRESS=temporal:7233 OPENAI_API_KEY=… turnkeep serve --data-dir /var/lib/turnkeep --port 8485`,
     ),
   )
   .addCommand(settingsCommand('gateway', 'the HTTP API alone', async (config) => (await import('./single-role.ts')).runGateway(config)))
@@ -36,6 +43,9 @@ for (const command of [program, ...program.commands])
 
 const wrongUse = 2;
 
+/** Their messages are written for the terminal, some of several lines. */
+const ownErrors = [ChatError, DataDirTakenError, DevServerError, NoTemporalProgramError];
+
 async function main(): Promise<number> {
   try {
     await program.parseAsync();
@@ -49,19 +59,17 @@ async function main(): Promise<number> {
     }
     // Stopped by a signal while it started.
     if (error instanceof Error && error.name === 'AbortError') return 0;
-    const isForTheUser =
-      error instanceof DataDirTakenError || error instanceof NoTemporalProgramError || error instanceof ChatError || isPortTaken(error);
-    process.stderr.write(
-      `turnkeep: ${isForTheUser && error instanceof Error ? error.message : error instanceof Error ? error.stack : String(error)}\n`,
-    );
+    process.stderr.write(`turnkeep: ${reasonOf(error)}\n`);
     return 1;
   }
 }
 
-function isPortTaken(error: unknown): boolean {
-  return (
-    error instanceof Error && 'code' in error && (error.code === 'EADDRINUSE' || error.code === 'EACCES' || error.code === 'EADDRNOTAVAIL')
-  );
+/** Of an error that is not ours, one line: its stack says nothing to whoever runs a command, and is in the log at level debug. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if (ownErrors.some((own) => error instanceof own)) return error.message;
+  // Temporal's SDK appends the whole answer of the server.
+  return (error.message || error.name).replace(/: Status \{.*/s, '').replaceAll(/\s*\n\s*/g, ' ');
 }
 
 // Handles that a failed start leaves open must not keep the process alive.

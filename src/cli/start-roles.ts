@@ -1,7 +1,5 @@
 /** Worker, gateway or both in this process, from start to drained, and the signals that ask for the drain. */
-import { mkdirSync } from 'node:fs';
 import { constants } from 'node:os';
-import { dirname } from 'node:path';
 import type { NativeConnection } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import type { Config } from '../config/config.ts';
@@ -9,6 +7,7 @@ import { sqlitePath } from '../config/setting-values.ts';
 import { Metrics } from '../metrics/metrics.ts';
 import { type MetricsServer, serveMetrics } from '../metrics/serve.ts';
 import { startGateway } from '../roles/gateway.ts';
+import type { Store } from '../store/ports/store.ts';
 import { openSqliteStore } from '../store/sqlite/open-store.ts';
 import { startWorker } from '../roles/worker.ts';
 
@@ -28,9 +27,7 @@ export interface RolesOptions {
  * @throws when a role cannot start, or the worker ends by itself
  */
 export async function runRoles({ config, connection, log, hasWorker, hasGateway, signal, onReady }: RolesOptions): Promise<void> {
-  const path = sqlitePath(config.databaseUrl);
-  mkdirSync(dirname(path), { recursive: true });
-  const store = openSqliteStore(path);
+  const store = openStore(config);
   const metrics = new Metrics();
   let metricsServer: MetricsServer | undefined;
   let worker: Awaited<ReturnType<typeof startWorker>> | undefined;
@@ -61,6 +58,10 @@ export async function runRoles({ config, connection, log, hasWorker, hasGateway,
       if (!isDraining) throw new Error('the worker ended by itself');
     });
     await Promise.race([untilAborted(signal), ...(endedByItself ? [endedByItself] : [])]);
+  } catch (error) {
+    // Whoever runs the command gets its message alone.
+    log.debug({ err: error }, 'ended by an error');
+    throw error;
   } finally {
     isDraining = true;
     worker?.shutdown();
@@ -69,6 +70,15 @@ export async function runRoles({ config, connection, log, hasWorker, hasGateway,
     await metricsServer?.close();
     await connection.close().catch((error: unknown) => log.warn({ err: error }, 'the connection to Temporal could not be closed'));
     await store.close();
+  }
+}
+
+function openStore({ databaseUrl }: Config): Store {
+  const path = sqlitePath(databaseUrl);
+  try {
+    return openSqliteStore(path);
+  } catch (error) {
+    throw new Error(`the database ${path} cannot be opened: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
   }
 }
 

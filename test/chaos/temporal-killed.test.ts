@@ -4,8 +4,7 @@
  *     TURNKEEP_TEST_KILLS=10 node test/run.ts test/chaos/temporal-killed.test.ts
  */
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { EventEmitter } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { Client, Connection } from '@temporalio/client';
@@ -38,30 +37,28 @@ test(
     await using cluster = await startCluster({ env: { TEMPORAL_ADDRESS: server.address } });
     const { url } = await cluster.startServe();
     const statuses = new Map<string, unknown>();
-    let isOver = false;
-    let ended = 0;
+    const over = new AbortController();
     async function converse(name: string): Promise<void> {
       const response = await fetch(`${url}/v1/conversations`, { method: 'POST' });
       const { id: conversation } = (await response.json()) as { id: string };
-      for (let turn = 0; !isOver; turn += 1) {
+      for (let turn = 0; !over.signal.aborted; turn += 1) {
         const { json } = await post(url, { input: `${name}, ${turn}`, conversation });
         statuses.set(String(json?.['id']), json?.['status']);
-        ended += 1;
         events.emit('ended');
       }
     }
     const load = Promise.all(Array.from({ length: conversations }, (_, index) => converse(`conversation ${index}`)));
-    const untilEnded = async (count: number): Promise<void> => {
-      while (ended < count) await once(events, 'ended');
+    const turnsLater = async (): Promise<void> => {
+      for (let left = turnsBetweenKills; left > 0; left -= 1) await once(events, 'ended');
     };
     for (let kill = 0; kill < kills; kill += 1) {
-      await untilEnded(ended + turnsBetweenKills);
+      await turnsLater();
       const again = once(events, 'again');
       process.kill(server.pid, 'SIGKILL');
       await again;
     }
-    await untilEnded(ended + turnsBetweenKills);
-    isOver = true;
+    await turnsLater();
+    over.abort();
     await load;
 
     assert.deepEqual(new Set(statuses.values()), new Set(['completed']));

@@ -20,7 +20,13 @@ test('--version and --help say so and succeed', () => {
   assert.deepEqual(turnkeep(['--version']), { status: 0, stdout: '0.1.0\n', stderr: '' });
   const { status, stdout } = turnkeep(['--help']);
   assert.equal(status, 0);
-  for (const command of ['dev', 'gateway', 'worker']) assert.match(stdout, new RegExp(`^  ${command} `, 'm'));
+  for (const command of ['dev', 'serve', 'gateway', 'worker', 'chat']) assert.match(stdout, new RegExp(`^  ${command} `, 'm'));
+});
+
+test('the help of serve shows how replicas are started', () => {
+  const { status, stdout } = turnkeep(['serve', '--help']);
+  assert.equal(status, 0);
+  assert.match(stdout, /^  TEMPORAL_ADDRESS=\S+ OPENAI_API_KEY=\S+ turnkeep serve --data-dir \S+ --port 8485$/m);
 });
 
 test("a command's help names every setting, by variable and by flag", () => {
@@ -51,11 +57,13 @@ test('wrong settings are printed plainly, all of them, with exit code 2', () => 
   });
 });
 
-test('a worker without a provider is refused by name', () => {
-  const { status, stderr } = turnkeep(['worker']);
-  assert.equal(status, 2);
-  assert.match(stderr, /OPENAI_BASE_URL and OPENAI_API_KEY are both unset/);
-});
+for (const command of ['serve', 'worker']) {
+  test(`turnkeep ${command} without a provider is refused by name`, () => {
+    const { status, stderr } = turnkeep([command]);
+    assert.equal(status, 2);
+    assert.ok(stderr.includes(`OPENAI_BASE_URL and OPENAI_API_KEY are both unset, so \`turnkeep ${command}\` has no model`), stderr);
+  });
+}
 
 test('a gateway with neither TEMPORAL_ADDRESS nor a running dev is refused by name', (context) => {
   const dataDir = folderOf(context);

@@ -39,7 +39,9 @@ test('with nothing set, the defaults are those of the contract', () => {
       turnTimeoutMs: 3_600_000,
       heartbeatTimeoutMs: 8_000,
       drainMs: 30_000,
+      maxOutputBytes: 16_777_216,
     },
+    hasHeadStart: true,
     retentionDays: 30,
     apiKeys: [],
     quotas: { requestsPerSecond: 0, maxRunningTurns: 1_000, maxWaitingTurns: 100 },
@@ -114,6 +116,8 @@ for (const [env, problem] of [
   [{ TURNKEEP_MAX_RUNNING_TURNS: '0' }, 'TURNKEEP_MAX_RUNNING_TURNS must be a whole number from 1 to 1000000; it is "0"'],
   [{ TURNKEEP_MAX_WAITING_TURNS: 'many' }, 'TURNKEEP_MAX_WAITING_TURNS must be a whole number from 1 to 1000000; it is "many"'],
   [{ TURNKEEP_METRICS_PORT: '70000' }, 'TURNKEEP_METRICS_PORT must be a whole number from 0 to 65535; it is "70000"'],
+  [{ TURNKEEP_HEAD_START: '1' }, 'TURNKEEP_HEAD_START must be on or off; it is "1"'],
+  [{ TURNKEEP_MAX_OUTPUT_BYTES: '1023' }, 'TURNKEEP_MAX_OUTPUT_BYTES must be a whole number of bytes from 1024 to 268435456; it is "1023"'],
   [{ TURNKEEP_TITLES: 'yes' }, 'TURNKEEP_TITLES must be 1, 0, true or false; it is "yes"'],
   ...['http://a.example/', 'a.example', 'https://*.a.example', 'https://a.example,*', 'null', 'https://A.example'].map(
     (value): [Env, string] => [
@@ -188,9 +192,11 @@ test('keys are name and secret; a secret may hold colons, a name several secrets
   assert.doesNotMatch(JSON.stringify(config), /hunter2|horse|swordfish/);
 });
 
-test('limits, origins, titles and codec keys are read', () => {
+test('limits, the head start, origins, titles and codec keys are read', () => {
   const config = readConfig({
     env: {
+      TURNKEEP_HEAD_START: 'off',
+      TURNKEEP_MAX_OUTPUT_BYTES: '1024',
       TURNKEEP_REQUESTS_PER_SECOND: '5',
       TURNKEEP_MAX_RUNNING_TURNS: '7',
       TURNKEEP_MAX_WAITING_TURNS: '9',
@@ -202,6 +208,7 @@ test('limits, origins, titles and codec keys are read', () => {
     },
     cwd: '/',
   });
+  assert.deepEqual([config.hasHeadStart, config.limits.maxOutputBytes], [false, 1_024]);
   assert.deepEqual(config.quotas, { requestsPerSecond: 5, maxRunningTurns: 7, maxWaitingTurns: 9 });
   assert.deepEqual(config.corsOrigins, ['http://localhost:3000', 'https://app.example']);
   assert.equal(config.metricsPort, 0);

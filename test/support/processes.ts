@@ -70,6 +70,7 @@ export class Role {
 
 export interface Cluster extends AsyncDisposable {
   readonly model: ModelServer;
+  /** Opened, and made if need be, when it is first asked for. */
   readonly store: Store;
   readonly env: NodeJS.ProcessEnv;
   /** In the order they were started, dead ones too. */
@@ -92,7 +93,7 @@ export async function startCluster(
   const temporal = await sharedTemporalServer();
   const model = await startModelServer(options.model);
   const dataDir = mkdtempSync(join(tmpdir(), 'turnkeep-chaos-'));
-  const store = openSqliteStore(join(dataDir, 'turnkeep.db'));
+  let store: Store | undefined;
   const roles: Role[] = [];
   const workers: Role[] = [];
   count += 1;
@@ -122,9 +123,11 @@ export async function startCluster(
   }
   return {
     model,
-    store,
     env,
     workers,
+    get store() {
+      return (store ??= openSqliteStore(join(dataDir, 'turnkeep.db')));
+    },
     async startWorker(extra) {
       const role = start(['worker'], extra);
       workers.push(role);
@@ -140,7 +143,7 @@ export async function startCluster(
         await role.kill();
       }
       await model.close();
-      await store.close();
+      await store?.close();
       rmSync(dataDir, { recursive: true, force: true });
     },
   };

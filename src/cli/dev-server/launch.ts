@@ -26,12 +26,17 @@ export interface Launched {
   unref(): void;
 }
 
+/** The server does not start; the message has the end of its log. */
+export class DevServerError extends Error {
+  override readonly name = 'DevServerError';
+}
+
 const readyLimitMs = 60_000;
 const probeEveryMs = 20;
 
 /**
  * Resolves when the server serves its namespace.
- * @throws when it does not start; the message has the end of its log
+ * @throws {DevServerError} when it does not start
  */
 export async function launch({ program, logPath, signal, ...server }: LaunchOptions): Promise<Launched> {
   const { ip, port, namespace, databasePath } = server;
@@ -71,9 +76,11 @@ export async function launch({ program, logPath, signal, ...server }: LaunchOpti
       const problem = pid === undefined ? 'it has not started' : await probeNamespace(`${ip}:${port}`, namespace);
       if (problem === undefined) break;
       if (watchdog.exitCode !== null || watchdog.signalCode !== null)
-        throw new Error(`Temporal's dev server (${program}) did not start: ${endOf(watchdog)}${endOfLog(logPath)}`);
+        throw new DevServerError(`Temporal's dev server (${program}) did not start: ${endOf(watchdog)}${endOfLog(logPath)}`);
       if (performance.now() - startedAt > readyLimitMs)
-        throw new Error(`Temporal's dev server (${program}) is not ready after ${readyLimitMs / 1000} s: ${problem}${endOfLog(logPath)}`);
+        throw new DevServerError(
+          `Temporal's dev server (${program}) is not ready after ${readyLimitMs / 1000} s: ${problem}${endOfLog(logPath)}`,
+        );
       await sleep(probeEveryMs, undefined, signal ? { signal } : {});
     }
   } catch (error) {

@@ -40,7 +40,7 @@ const backoffMs = [250, 1_000, 2_000, 5_000, 10_000];
 /** A server that ran this long is not in a crash loop. */
 const stableAfterMs = 60_000;
 
-/** @throws when the server does not start; the message has the end of its log */
+/** @throws {DevServerError} when the server does not start */
 export async function startDevServer(options: DevServerOptions): Promise<DevServer> {
   const { preferredPorts = {}, hasUi = true, onLost = () => {}, program, namespace, databasePath, logPath } = options;
   const [port = 0, uiPort] = await freePorts(hasUi ? [preferredPorts.port, preferredPorts.uiPort] : [preferredPorts.port]);
