@@ -4,10 +4,11 @@ import type { JournalRow } from '../domain/response-event.ts';
 import { isSettled, type ResponseObject } from '../domain/response.ts';
 import { isVisible, type TurnRow } from '../domain/turn.ts';
 import { readStream } from '../settle/read-stream.ts';
+import { JournalGoneError } from '../store/ports/journal.ts';
 import type { Store } from '../store/ports/store.ts';
-import { retryWhileBusy } from '../store/retry-while-busy.ts';
 import { type CancelResult, TurnCanceller } from './cancel-turn.ts';
 import type { Dispatcher } from './dispatcher.ts';
+import { whileCallerWaits } from './patience.ts';
 import { Sessions } from './sessions.ts';
 import type { Submission } from './submission.ts';
 import { type Quotas, type SubmitDeps, type SubmitResult, submitTurn } from './submit-turn.ts';
@@ -87,7 +88,7 @@ export class Turnkeep {
 
   /** A client got the end of this turn. */
   async acknowledge(turn: string): Promise<void> {
-    await retryWhileBusy(() => this.#store.acknowledge(turn));
+    await whileCallerWaits(() => this.#store.acknowledge(turn));
   }
 
   async readAttempts(turn: string): Promise<readonly AttemptRow[]> {
@@ -99,9 +100,24 @@ export class Turnkeep {
     return this.#store.follow(turn, after, signal);
   }
 
-  /** Resolves with the settled turn, or with undefined once `signal` aborts. Disconnecting never cancels. */
-  async settled(id: string, signal: AbortSignal): Promise<TurnRow | undefined> {
-    await this.#store.untilSealed(id, signal);
+  /**
+   * Resolves with the turn once it has its end, or with undefined once `signal` aborts. Disconnecting never cancels.
+   * @throws `JournalGoneError` when the turn is deleted meanwhile
+   */
+  async settled(turn: TurnRow, signal: AbortSignal): Promise<TurnRow | undefined> {
+    if (isSettled(turn.status)) return turn;
+    try {
+      await this.#store.untilSealed(turn.id, signal);
+    } catch (error) {
+      // A turn outlives its journal, by which its end is awaited.
+      const settled = error instanceof JournalGoneError ? await this.#readSettled(turn.id) : undefined;
+      if (settled === undefined) throw error;
+      return settled;
+    }
+    return this.#readSettled(turn.id);
+  }
+
+  async #readSettled(id: string): Promise<TurnRow | undefined> {
     const turn = await this.#store.readTurn(id);
     return turn !== undefined && isSettled(turn.status) ? turn : undefined;
   }
@@ -121,6 +137,6 @@ export class Turnkeep {
     const turn = await this.#store.findTurn(tenant, publicId);
     if (turn === undefined) return false;
     if (turn.settledAtMs === null) await this.cancel(tenant, publicId);
-    return retryWhileBusy(() => this.#store.deleteTurn(tenant, publicId, Date.now()));
+    return whileCallerWaits(() => this.#store.deleteTurn(tenant, publicId, Date.now()));
   }
 }
