@@ -6,6 +6,7 @@
 import type { ResponseObject } from '../domain/response.ts';
 import type { TurnRow } from '../domain/turn.ts';
 import { type SettleDeps, settleTurn } from '../settle/settle-turn.ts';
+import type { RunningStreams } from '../settle/running-streams.ts';
 import type { Store } from '../store/ports/store.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { turnIdPattern } from './ids.ts';
@@ -24,10 +25,10 @@ export class TurnCanceller {
   readonly #dispatcher: Dispatcher;
   readonly #settleDeps: SettleDeps;
 
-  constructor(store: Store, dispatcher: Dispatcher) {
+  constructor(store: Store, dispatcher: Dispatcher, streams: RunningStreams) {
     this.#store = store;
     this.#dispatcher = dispatcher;
-    this.#settleDeps = { store, onReady: (next) => void dispatcher.runReady(next) };
+    this.#settleDeps = { store, streams, onReady: (next) => void dispatcher.runReady(next) };
   }
 
   /** Cancels a turn of the tenant. One that comes before its turn is remembered (10 minutes), and answered as unknown. */

@@ -3,7 +3,7 @@ import type { AttemptRow } from '../domain/attempt.ts';
 import type { JournalRow } from '../domain/response-event.ts';
 import { isSettled, type ResponseObject } from '../domain/response.ts';
 import { isVisible, type TurnRow } from '../domain/turn.ts';
-import { readStream } from '../settle/read-stream.ts';
+import { RunningStreams } from '../settle/running-streams.ts';
 import { JournalGoneError } from '../store/ports/journal.ts';
 import type { Store } from '../store/ports/store.ts';
 import { type CancelResult, TurnCanceller } from './cancel-turn.ts';
@@ -44,11 +44,13 @@ const defaultQuotas: Quotas = { maxWaitingTurns: 100, maxRunningTurns: 1_000 };
 export class Turnkeep {
   readonly sessions: Sessions;
   readonly #store: Store;
+  readonly #streams: RunningStreams;
   readonly #canceller: TurnCanceller;
   readonly #submitDeps: SubmitDeps;
 
   constructor({ store, dispatcher, quotas = defaultQuotas, hasTitles = false }: TurnkeepOptions) {
-    const canceller = new TurnCanceller(store, dispatcher);
+    this.#streams = new RunningStreams(store);
+    const canceller = new TurnCanceller(store, dispatcher, this.#streams);
     this.#store = store;
     this.#canceller = canceller;
     this.#submitDeps = { store, dispatcher, canceller, quotas, hasTitles };
@@ -73,7 +75,7 @@ export class Turnkeep {
 
   /** The response as it stands: as sealed, or what has been shown so far. */
   async readResponse(turn: TurnRow): Promise<ResponseObject> {
-    return turn.response ?? (await readStream(this.#store, turn.id)).response;
+    return turn.response ?? this.#streams.response(turn.id);
   }
 
   /** Are the turn's events still there? They are dropped before the turn itself. */
