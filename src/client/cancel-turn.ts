@@ -6,10 +6,11 @@
 import type { ResponseObject } from '../domain/response.ts';
 import type { TurnRow } from '../domain/turn.ts';
 import { type SettleDeps, settleTurn } from '../settle/settle-turn.ts';
+import type { RunningStreams } from '../settle/running-streams.ts';
 import type { Store } from '../store/ports/store.ts';
-import { retryWhileBusy } from '../store/retry-while-busy.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { turnIdPattern } from './ids.ts';
+import { whileCallerWaits } from './patience.ts';
 
 export type CancelResult =
   | { readonly type: 'cancelled'; readonly response: ResponseObject }
@@ -24,17 +25,17 @@ export class TurnCanceller {
   readonly #dispatcher: Dispatcher;
   readonly #settleDeps: SettleDeps;
 
-  constructor(store: Store, dispatcher: Dispatcher) {
+  constructor(store: Store, dispatcher: Dispatcher, streams: RunningStreams) {
     this.#store = store;
     this.#dispatcher = dispatcher;
-    this.#settleDeps = { store, onReady: (next) => void dispatcher.runReady(next) };
+    this.#settleDeps = { store, streams, onReady: (next) => void dispatcher.runReady(next) };
   }
 
   /** Cancels a turn of the tenant. One that comes before its turn is remembered (10 minutes), and answered as unknown. */
   async cancel(tenant: string, publicId: string): Promise<CancelResult> {
     // What cannot be the id of a turn is not worth remembering.
     if (!turnIdPattern.test(publicId)) return { type: 'unknown' };
-    const request = await retryWhileBusy(() => this.#store.requestCancel(tenant, publicId, Date.now()));
+    const request = await whileCallerWaits(() => this.#store.requestCancel(tenant, publicId, Date.now()));
     if (request.type === 'unknown') return request;
     if (request.type === 'accepted') await this.carryOut(request.turn.id);
     const turn = request.type === 'settled' ? request.turn : await this.#store.readTurn(request.turn.id);
@@ -44,7 +45,7 @@ export class TurnCanceller {
       : { type: 'already_settled', turn };
   }
 
-  /** Carries out a cancel that is booked. Resolves once the turn is settled, however. */
+  /** Carries out a cancel that is booked. Resolves once the turn is settled, however. @throws `StoreBusyError` when the database does not take its end in 5 s */
   async carryOut(id: string): Promise<void> {
     const running = this.#dispatcher.headStart?.get(id);
     running?.abort('cancelled');
@@ -55,7 +56,8 @@ export class TurnCanceller {
       // A turn that is deleted meanwhile has nothing left to wait for.
       await this.#store.untilSealed(id, AbortSignal.timeout(partialGraceMs)).catch(() => undefined);
     }
-    await retryWhileBusy(() => settleTurn(this.#settleDeps, id, { status: 'cancelled' }));
+    // A caller who waits in vain may ask again; the cancel is booked, and the sweep of any process carries it out.
+    await whileCallerWaits(() => settleTurn(this.#settleDeps, id, { status: 'cancelled' }));
     void asked;
   }
 }

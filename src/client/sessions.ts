@@ -1,10 +1,10 @@
-/** Sessions (OpenAI's conversations): create, list, update, delete, and the items in them. */
+/** Sessions (OpenAI's conversations): create, list, update, delete, and the items in them. What writes throws `StoreBusyError` when the database does not take it in 5 s. */
 import type { Item, NewItem } from '../domain/item.ts';
-import { retryWhileBusy } from '../store/retry-while-busy.ts';
 import type { SessionRow } from '../domain/session.ts';
 import type { TurnRow } from '../domain/turn.ts';
 import type { Page, Store } from '../store/ports/store.ts';
 import { newId } from './ids.ts';
+import { whileCallerWaits } from './patience.ts';
 import { withNewId } from './submission.ts';
 
 type Metadata = SessionRow['metadata'];
@@ -21,9 +21,9 @@ export class Sessions {
 
   async create(tenant: string, metadata: Metadata, items: readonly NewItem[] = []): Promise<SessionRow> {
     const session = { id: newId('conv'), tenant, metadata, createdAtMs: Date.now() };
-    if (items.length === 0) return retryWhileBusy(() => this.#store.createSession(session));
+    if (items.length === 0) return whileCallerWaits(() => this.#store.createSession(session));
     const turn = { ...this.#itemsTurn(session, items), creates: session };
-    await retryWhileBusy(() => this.#store.addItems(turn));
+    await whileCallerWaits(() => this.#store.addItems(turn));
     return { ...session, leaf: turn.id };
   }
 
@@ -32,7 +32,7 @@ export class Sessions {
     const known = await this.find(tenant, name);
     if (known !== undefined) return known;
     const session = { id: newId('conv'), tenant, metadata: {}, createdAtMs: Date.now() };
-    return retryWhileBusy(() => this.#store.openSession(session, name));
+    return whileCallerWaits(() => this.#store.openSession(session, name));
   }
 
   /** As `open`, but creates none. */
@@ -50,12 +50,12 @@ export class Sessions {
   }
 
   async update(tenant: string, id: string, metadata: Metadata): Promise<SessionRow | undefined> {
-    return retryWhileBusy(() => this.#store.updateSession(tenant, id, metadata));
+    return whileCallerWaits(() => this.#store.updateSession(tenant, id, metadata));
   }
 
   /** Resolves once its unsettled turns are cancelled. Its turns stay, as responses. False when there is no such session. */
   async delete(tenant: string, id: string): Promise<boolean> {
-    const unsettled = await retryWhileBusy(() => this.#store.deleteSession(tenant, id));
+    const unsettled = await whileCallerWaits(() => this.#store.deleteSession(tenant, id));
     if (unsettled === undefined) return false;
     // The newest first, so that none of them starts to run in between.
     for (const turn of unsettled.toReversed()) await this.#stop(turn);
@@ -79,11 +79,11 @@ export class Sessions {
   /** Appends items without a model call. undefined when the session is gone. */
   async addItems(session: SessionRow, items: readonly NewItem[]): Promise<readonly Item[] | undefined> {
     const turn = this.#itemsTurn(session, items);
-    return retryWhileBusy(() => this.#store.addItems(turn));
+    return whileCallerWaits(() => this.#store.addItems(turn));
   }
 
   async deleteItem(session: SessionRow, item: string): Promise<boolean> {
-    return retryWhileBusy(() => this.#store.deleteSessionItem(session, item));
+    return whileCallerWaits(() => this.#store.deleteSessionItem(session, item));
   }
 
   #itemsTurn(session: { readonly id: string; readonly tenant: string }, items: readonly NewItem[]): Parameters<Store['addItems']>[0] {

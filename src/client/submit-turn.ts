@@ -7,16 +7,13 @@ import { newResponse } from '../domain/response.ts';
 import type { TurnRow } from '../domain/turn.ts';
 import type { Store } from '../store/ports/store.ts';
 import type { InsertTurn, NewTurn } from '../store/ports/turns.ts';
-import { retryWhileBusy } from '../store/retry-while-busy.ts';
 import { workflowIdOf } from '../contract/workflows.ts';
 import type { TurnCanceller } from './cancel-turn.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { newId } from './ids.ts';
+import { whileCallerWaits } from './patience.ts';
 import { hashOf, outputsWithoutCall, resolveReferences, type Submission } from './submission.ts';
 import { startTitles } from './titles.ts';
-
-/** A submission that the database has kept waiting this long is refused with `StoreBusyError`. */
-const acceptPatienceMs = 5_000;
 
 export type SubmitResult =
   | { readonly type: 'accepted'; readonly turn: TurnRow }
@@ -106,7 +103,7 @@ async function insert(
       ? { headStart: { lease: headStart.lease, row: journalRowOf(inProgress) } }
       : {}),
   };
-  const result = await retryWhileBusy(() => store.insertTurn(turn), signal, acceptPatienceMs);
+  const result = await whileCallerWaits(() => store.insertTurn(turn), signal);
   if (result.type === 'inserted' && result.epoch !== undefined && headStart !== undefined && inProgress !== undefined) {
     const { turn: row, epoch } = result;
     headStart.run({ type: 'granted', epoch, attempt: 1, lostAttempts: 0, turn: row, readySinceMs: 0, events: [...opening, inProgress] }, 1);

@@ -3,11 +3,12 @@ import type { AttemptRow } from '../domain/attempt.ts';
 import type { JournalRow } from '../domain/response-event.ts';
 import { isSettled, type ResponseObject } from '../domain/response.ts';
 import { isVisible, type TurnRow } from '../domain/turn.ts';
-import { readStream } from '../settle/read-stream.ts';
+import { RunningStreams } from '../settle/running-streams.ts';
+import { JournalGoneError } from '../store/ports/journal.ts';
 import type { Store } from '../store/ports/store.ts';
-import { retryWhileBusy } from '../store/retry-while-busy.ts';
 import { type CancelResult, TurnCanceller } from './cancel-turn.ts';
 import type { Dispatcher } from './dispatcher.ts';
+import { whileCallerWaits } from './patience.ts';
 import { Sessions } from './sessions.ts';
 import type { Submission } from './submission.ts';
 import { type Quotas, type SubmitDeps, type SubmitResult, submitTurn } from './submit-turn.ts';
@@ -43,11 +44,13 @@ const defaultQuotas: Quotas = { maxWaitingTurns: 100, maxRunningTurns: 1_000 };
 export class Turnkeep {
   readonly sessions: Sessions;
   readonly #store: Store;
+  readonly #streams: RunningStreams;
   readonly #canceller: TurnCanceller;
   readonly #submitDeps: SubmitDeps;
 
   constructor({ store, dispatcher, quotas = defaultQuotas, hasTitles = false }: TurnkeepOptions) {
-    const canceller = new TurnCanceller(store, dispatcher);
+    this.#streams = new RunningStreams(store);
+    const canceller = new TurnCanceller(store, dispatcher, this.#streams);
     this.#store = store;
     this.#canceller = canceller;
     this.#submitDeps = { store, dispatcher, canceller, quotas, hasTitles };
@@ -72,7 +75,7 @@ export class Turnkeep {
 
   /** The response as it stands: as sealed, or what has been shown so far. */
   async readResponse(turn: TurnRow): Promise<ResponseObject> {
-    return turn.response ?? (await readStream(this.#store, turn.id)).response;
+    return turn.response ?? this.#streams.response(turn.id);
   }
 
   /** Are the turn's events still there? They are dropped before the turn itself. */
@@ -87,7 +90,7 @@ export class Turnkeep {
 
   /** A client got the end of this turn. */
   async acknowledge(turn: string): Promise<void> {
-    await retryWhileBusy(() => this.#store.acknowledge(turn));
+    await whileCallerWaits(() => this.#store.acknowledge(turn));
   }
 
   async readAttempts(turn: string): Promise<readonly AttemptRow[]> {
@@ -99,9 +102,24 @@ export class Turnkeep {
     return this.#store.follow(turn, after, signal);
   }
 
-  /** Resolves with the settled turn, or with undefined once `signal` aborts. Disconnecting never cancels. */
-  async settled(id: string, signal: AbortSignal): Promise<TurnRow | undefined> {
-    await this.#store.untilSealed(id, signal);
+  /**
+   * Resolves with the turn once it has its end, or with undefined once `signal` aborts. Disconnecting never cancels.
+   * @throws `JournalGoneError` when the turn is deleted meanwhile
+   */
+  async settled(turn: TurnRow, signal: AbortSignal): Promise<TurnRow | undefined> {
+    if (isSettled(turn.status)) return turn;
+    try {
+      await this.#store.untilSealed(turn.id, signal);
+    } catch (error) {
+      // A turn outlives its journal, by which its end is awaited.
+      const settled = error instanceof JournalGoneError ? await this.#readSettled(turn.id) : undefined;
+      if (settled === undefined) throw error;
+      return settled;
+    }
+    return this.#readSettled(turn.id);
+  }
+
+  async #readSettled(id: string): Promise<TurnRow | undefined> {
     const turn = await this.#store.readTurn(id);
     return turn !== undefined && isSettled(turn.status) ? turn : undefined;
   }
@@ -121,6 +139,6 @@ export class Turnkeep {
     const turn = await this.#store.findTurn(tenant, publicId);
     if (turn === undefined) return false;
     if (turn.settledAtMs === null) await this.cancel(tenant, publicId);
-    return retryWhileBusy(() => this.#store.deleteTurn(tenant, publicId, Date.now()));
+    return whileCallerWaits(() => this.#store.deleteTurn(tenant, publicId, Date.now()));
   }
 }

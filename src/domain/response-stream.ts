@@ -37,6 +37,11 @@ export class ResponseStream {
     return new ResponseStream(state);
   }
 
+  /** Takes in the events that its journal has got since. */
+  readOn(events: readonly ResponseEvent[]): void {
+    for (const event of events) this.#state.evolve(event);
+  }
+
   /** Takes up a stream where a step has ended, without reading its journal. */
   static resume(snapshot: StreamSnapshot): ResponseStream {
     return new ResponseStream(StreamState.from(snapshot));

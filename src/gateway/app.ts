@@ -79,7 +79,8 @@ export function createApp(deps: AppDeps): Hono<GatewayEnv> {
 
   app.onError((error, c) => {
     if (error instanceof ApiError) return error.toResponse();
-    deps.onError(error, c.get('requestId'));
+    // Whoever has gone is answered by nobody, and what was dropped for that is no failure.
+    if (!c.get('closed').aborted) deps.onError(error, c.get('requestId'));
     const isBusy = error.name === 'StoreBusyError';
     return new ApiError(
       isBusy

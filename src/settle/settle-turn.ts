@@ -9,22 +9,26 @@ import type { RequestedOutcome, TurnStatus } from '../domain/turn-state.ts';
 import type { TurnRow } from '../domain/turn.ts';
 import type { Store } from '../store/ports/store.ts';
 import { readStream } from './read-stream.ts';
+import type { RunningStreams } from './running-streams.ts';
 import { sealOf } from './seal.ts';
 
 export interface SettleDeps {
   readonly store: Pick<Store, 'fence' | 'readTurn' | 'readAttempts' | 'readJournal' | 'seal'>;
+  /** Streams that are in memory, if the process keeps any. */
+  readonly streams?: RunningStreams;
   /** The next turn of the session has become ready: it is to be dispatched. */
   readonly onReady: (turn: string) => void;
 }
 
 /** @throws `StoreBusyError` when the database cannot take it now, an `Error` when there is no such turn. */
-export async function settleTurn({ store, onReady }: SettleDeps, id: string, requested: RequestedOutcome): Promise<TurnStatus> {
+export async function settleTurn({ store, streams, onReady }: SettleDeps, id: string, requested: RequestedOutcome): Promise<TurnStatus> {
   for (;;) {
     const { epoch, settled } = await store.fence(id);
     if (settled !== undefined) return settled;
     const turn = await store.readTurn(id);
     if (turn === undefined) throw new Error(`no turn ${id}`);
-    const stream = await readStream(store, id);
+    // Behind the fence nobody writes any more, unless with a higher epoch.
+    const stream = streams === undefined ? await readStream(store, id) : await streams.take(id);
     const seal = sealOf(turn, stream, epoch, await outcomeOf(store, turn, requested));
     const result = await store.seal(seal);
     if (result.type === 'sealed') {

@@ -16,6 +16,7 @@ const createdAtMs = 1_000_000;
 const request: AdmissionRequest = {
   tenant: 'default',
   session: 'conv_a',
+  idempotencyKey: null,
   bodyHash: 'hash',
   receivedAtMs: createdAtMs - 5,
   createdAtMs,
@@ -27,7 +28,8 @@ const request: AdmissionRequest = {
 };
 
 const facts: AdmissionFacts = {
-  same: undefined,
+  ofId: undefined,
+  ofKey: undefined,
   twin: undefined,
   previous: undefined,
   hasSession: true,
@@ -39,6 +41,8 @@ const facts: AdmissionFacts = {
 const admitted: Admission & { type: 'admitted' } = { type: 'admitted', cancelRequestedAtMs: null, isReady: true, interrupts: undefined };
 const waiting: Admission = { ...admitted, isReady: false };
 const turn = turnRow();
+const keyed = { idempotencyKey: 'k', joinsTwin: false } as const;
+const named = { chosenId: 'resp_a', joinsTwin: false } as const;
 const original = { turn, isResend: false };
 const afterPrevious = { session: null, previous: 'resp_b' } as const;
 
@@ -58,24 +62,49 @@ interface Case {
 }
 
 function unsettled(...ids: string[]): AdmissionFacts['unsettledInSession'] {
-  return ids.map((id) => ({ id, isCancelRequested: id.endsWith('cancelled') }));
+  return ids.map((id) => ({ id, publicId: `resp_${id}`, isCancelRequested: id.endsWith('cancelled') }));
 }
 
 const cases: readonly Case[] = [
   { title: 'a turn that nothing speaks against is admitted', expected: admitted },
 
   // The same id, or the same idempotency key.
-  { title: 'T1 · the same submission again joins its turn', facts: { same: turn }, expected: { type: 'joined', turn } },
-  { title: 'another body is another request', request: { bodyHash: 'other' }, facts: { same: turn }, expected: { type: 'conflict' } },
-  { title: 'another tenant learns nothing', request: { tenant: 'other' }, facts: { same: turn }, expected: { type: 'conflict' } },
+  { title: 'T1 · the same key again joins its turn', request: keyed, facts: { ofKey: turn }, expected: { type: 'joined', turn } },
+  { title: 'T1 · the same id again joins its turn', request: named, facts: { ofId: turn }, expected: { type: 'joined', turn } },
+  {
+    title: 'another body under a key is another request',
+    request: { ...keyed, bodyHash: 'other' },
+    facts: { ofKey: turn },
+    expected: { type: 'conflict' },
+  },
+  {
+    title: 'another body under an id is another request',
+    request: { ...named, bodyHash: 'other' },
+    facts: { ofId: turn },
+    expected: { type: 'conflict' },
+  },
+  {
+    title: 'a key whose turn has another id is of another request',
+    request: { ...keyed, chosenId: 'resp_other' },
+    facts: { ofKey: turn },
+    expected: { type: 'conflict' },
+  },
+  {
+    title: 'a key and an id of two turns are of no request',
+    request: { ...keyed, chosenId: 'resp_other' },
+    facts: { ofKey: turn, ofId: turnRow({ id: 'resp_other' }) },
+    expected: { type: 'conflict' },
+  },
   {
     title: 'a turn that was erased is joined no more',
-    facts: { same: turnRow({ erasedBy: 'owner' }) },
+    request: keyed,
+    facts: { ofKey: turnRow({ erasedBy: 'owner' }) },
     expected: { type: 'conflict' },
   },
   {
     title: 'T1 · the same submission joins also where its session is full, or gone',
-    facts: { same: turn, hasSession: false, unsettledInSession: unsettled('a', 'b', 'c'), unsettledOfTenant: 9 },
+    request: keyed,
+    facts: { ofKey: turn, hasSession: false, unsettledInSession: unsettled('a', 'b', 'c'), unsettledOfTenant: 9 },
     expected: { type: 'joined', turn },
   },
 
@@ -111,7 +140,6 @@ const cases: readonly Case[] = [
   ...(
     [
       ['that is not there (any more)', undefined],
-      ['of another tenant', settled({ tenant: 'other' })],
       ['that has no end yet', turnRow({ status: 'in_progress' })],
       ['that was deleted', settled({ erasedBy: 'owner' })],
       ['that is past retention', settled({ erasedBy: 'retention' })],
@@ -131,7 +159,7 @@ const cases: readonly Case[] = [
     title: 'a busy session refuses what is not to wait, and names what runs',
     request: { whenBusy: 'reject' },
     facts: { unsettledInSession: unsettled('a', 'b') },
-    expected: { type: 'busy', running: 'a' },
+    expected: { type: 'busy', running: 'resp_a' },
   },
   { title: 'an idle session refuses nothing', request: { whenBusy: 'reject' }, expected: admitted },
   {
@@ -171,11 +199,13 @@ const cases: readonly Case[] = [
   // A cancel that came first.
   {
     title: 'T5 · a cancel that came before its turn counts',
+    request: named,
     facts: { earlyCancelAtMs: createdAtMs - earlyCancelMs + 1 },
     expected: { ...admitted, cancelRequestedAtMs: createdAtMs },
   },
   {
     title: 'T5 · a cancel that came 10 minutes before its turn counts no more',
+    request: named,
     facts: { earlyCancelAtMs: createdAtMs - earlyCancelMs },
     expected: admitted,
   },
@@ -193,16 +223,19 @@ test('facts are looked at in their order, each once, and none behind the one tha
     decideAdmission({ ...request, ...fields }, lazy.facts);
     return lazy.seen;
   };
-  const inSession = ['same', 'twin', 'hasSession', 'unsettledInSession', 'unsettledOfTenant', 'earlyCancelAtMs'];
+  const inSession = ['twin', 'hasSession', 'unsettledInSession', 'unsettledOfTenant'];
   assert.deepEqual(looked({ whenBusy: 'interrupt' }, { unsettledInSession: unsettled('a') }), inSession);
-  assert.deepEqual(looked({ joinsTwin: false }, {}), inSession.toSpliced(1, 1));
-  assert.deepEqual(looked({}, { same: turn }), inSession.slice(0, 1));
-  assert.deepEqual(looked({ isResend: true }, { twin: original }), inSession.slice(0, 2));
-  assert.deepEqual(looked({}, { hasSession: false }), inSession.slice(0, 3));
-  assert.deepEqual(looked({ whenBusy: 'reject' }, { unsettledInSession: unsettled('a') }), inSession.slice(0, 4));
-  assert.deepEqual(looked({}, { unsettledOfTenant: 5 }), inSession.slice(0, 5));
-  const alone = ['same', 'twin', 'previous', 'unsettledOfTenant', 'earlyCancelAtMs'];
+  const withNames = ['ofId', 'ofKey', ...inSession.slice(1), 'earlyCancelAtMs'];
+  assert.deepEqual(looked({ ...keyed, ...named }, {}), withNames);
+  assert.deepEqual(looked(keyed, {}), withNames.slice(1, -1));
+  assert.deepEqual(looked(named, {}), withNames.toSpliced(1, 1));
+  assert.deepEqual(looked({ ...keyed, ...named }, { ofKey: turn, ofId: turn }), withNames.slice(0, 2));
+  assert.deepEqual(looked({ isResend: true }, { twin: original }), inSession.slice(0, 1));
+  assert.deepEqual(looked({}, { hasSession: false }), inSession.slice(0, 2));
+  assert.deepEqual(looked({ whenBusy: 'reject' }, { unsettledInSession: unsettled('a') }), inSession.slice(0, 3));
+  assert.deepEqual(looked({}, { unsettledOfTenant: 5 }), inSession);
+  const alone = ['twin', 'previous', 'unsettledOfTenant'];
   assert.deepEqual(looked(afterPrevious, { previous: settled() }), alone);
-  assert.deepEqual(looked(afterPrevious, {}), alone.slice(0, 3));
-  assert.deepEqual(looked({ session: null }, {}), alone.toSpliced(2, 1));
+  assert.deepEqual(looked(afterPrevious, {}), alone.slice(0, 2));
+  assert.deepEqual(looked({ session: null }, {}), alone.toSpliced(1, 1));
 });

@@ -15,11 +15,42 @@ export function intakeContract(contract: Contract): void {
     await inserted(store, newTurn('resp_c', { idempotencyKey: 'k', tenant: 'other' }));
   });
 
-  contract('the same id joins with the same body, for its tenant only', async (store) => {
-    await inserted(store, newTurn('resp_a'));
-    assert.equal((await store.insertTurn(newTurn('resp_a'))).type, 'joined');
-    assert.deepEqual(await store.insertTurn(newTurn('resp_a', { bodyHash: 'other' })), { type: 'conflict' });
-    assert.deepEqual(await store.insertTurn(newTurn('resp_a', { tenant: 'other' })), { type: 'conflict' });
+  contract('a chosen id joins with the same body; it is a name within its tenant, and free for every other', async (store) => {
+    const chosen = (id: string, fields: Fields = {}) => newTurn(id, { chosenId: 'resp_mine', joinsTwin: false, ...fields });
+    const mine = await inserted(store, chosen('resp_a'));
+    assert.deepEqual([mine.id, mine.publicId], ['resp_a', 'resp_mine']);
+    const again = await store.insertTurn(chosen('resp_b'));
+    assert.deepEqual([again.type, again.type === 'joined' && again.turn.id], ['joined', 'resp_a']);
+    assert.deepEqual(await store.insertTurn(chosen('resp_b', { bodyHash: 'other' })), { type: 'conflict' });
+    const theirs = await inserted(store, chosen('resp_c', { tenant: 'other', bodyHash: 'other' }));
+    assert.deepEqual([theirs.id, theirs.publicId], ['resp_c', 'resp_mine']);
+    assert.deepEqual(await store.findTurn('default', 'resp_mine'), mine);
+    assert.deepEqual(await store.findTurn('other', 'resp_mine'), theirs);
+    assert.equal(await store.findTurn('default', 'resp_a'), undefined, 'its tenant knows it by the other name');
+    assert.equal((await store.insertTurn(newTurn('resp_d', { chosenId: 'resp_a' }))).type, 'inserted');
+    const cancel = await store.requestCancel('other', 'resp_mine', 5);
+    assert.equal(cancel.type === 'accepted' && cancel.turn.id, 'resp_c');
+    assert.equal((await store.readTurn('resp_a'))?.cancelRequestedAtMs, null);
+    await settle(store, 'resp_a');
+    const settled = await store.requestCancel('default', 'resp_mine', 6);
+    assert.equal(settled.type === 'settled' && settled.turn.id, 'resp_a');
+    const next = await inserted(store, newTurn('resp_e', { previous: 'resp_mine' }));
+    assert.equal(next.previous, 'resp_a');
+    assert.equal(await store.deleteTurn('default', 'resp_mine', 7), true);
+    assert.equal(await store.findTurn('default', 'resp_mine'), undefined);
+    assert.deepEqual(await store.insertTurn(chosen('resp_f')), { type: 'conflict' }, 'its name stays taken');
+    assert.equal((await store.findTurn('other', 'resp_mine'))?.id, 'resp_c');
+  });
+
+  contract('a key is of one turn: with another id it is refused, with the same or none it joins', async (store) => {
+    const keyed = (id: string, chosenId?: string) =>
+      newTurn(id, { idempotencyKey: 'k', joinsTwin: false, ...(chosenId === undefined ? {} : { chosenId }) });
+    await inserted(store, keyed('resp_a', 'resp_mine'));
+    assert.equal((await store.insertTurn(keyed('resp_b', 'resp_mine'))).type, 'joined');
+    assert.equal((await store.insertTurn(keyed('resp_b'))).type, 'joined');
+    assert.deepEqual(await store.insertTurn(keyed('resp_b', 'resp_other')), { type: 'conflict' });
+    await inserted(store, newTurn('resp_c', { chosenId: 'resp_taken', joinsTwin: false }));
+    assert.deepEqual(await store.insertTurn(keyed('resp_b', 'resp_taken')), { type: 'conflict' }, 'two turns');
   });
 
   contract('T1 · a resend joins the latest turn with its body that is unsettled, or settled lately', async (store) => {
@@ -132,17 +163,18 @@ export function intakeContract(contract: Contract): void {
 
   contract('T5 · a cancel that comes before its turn is remembered, for its tenant and for 10 minutes', async (store) => {
     const createdAtMs = 700_000;
+    const named = (id: string, fields: Fields = {}) => newTurn(id, { chosenId: `${id}_chosen`, createdAtMs, ...fields });
     for (const [id, atMs] of [
-      ['resp_a', createdAtMs - 1],
-      ['resp_b', createdAtMs - 600_001],
+      ['resp_a_chosen', createdAtMs - 1],
+      ['resp_b_chosen', createdAtMs - 600_001],
     ] as const) {
       assert.deepEqual(await store.requestCancel('default', id, atMs), { type: 'unknown' });
     }
-    assert.equal((await inserted(store, newTurn('resp_a', { createdAtMs }))).cancelRequestedAtMs, createdAtMs);
-    assert.equal((await inserted(store, newTurn('resp_b', { createdAtMs }))).cancelRequestedAtMs, null);
-    await store.requestCancel('default', 'resp_c', createdAtMs);
-    assert.equal((await inserted(store, newTurn('resp_c', { createdAtMs, tenant: 'other' }))).cancelRequestedAtMs, null);
-    assert.equal((await store.requestCancel('default', 'resp_c', createdAtMs)).type, 'unknown', 'it is of another tenant');
+    assert.equal((await inserted(store, named('resp_a'))).cancelRequestedAtMs, createdAtMs);
+    assert.equal((await inserted(store, named('resp_b'))).cancelRequestedAtMs, null);
+    await store.requestCancel('default', 'resp_c_chosen', createdAtMs);
+    assert.equal((await inserted(store, named('resp_c', { tenant: 'other' }))).cancelRequestedAtMs, null);
+    assert.equal((await store.requestCancel('default', 'resp_c_chosen', createdAtMs)).type, 'unknown', 'it is of another tenant');
   });
 
   contract('turns branch from any turn, and each sees its own past', async (store) => {

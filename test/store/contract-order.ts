@@ -155,8 +155,8 @@ export function orderContract(contract: Contract): void {
     assert.equal(await epochOf(inSession('resp_again', { idempotencyKey: 'k' })), 'joined');
     assert.equal(await epochOf(inSession('resp_b')), undefined, 'its session is busy');
     assert.equal((await store.readHead('resp_b'))?.last, 1, 'its viewers are not told that it runs');
-    await store.requestCancel('default', 'resp_c', 999);
-    assert.equal(await epochOf(newTurn('resp_c')), undefined, 'its cancel came first');
+    await store.requestCancel('default', 'resp_mine', 999);
+    assert.equal(await epochOf(newTurn('resp_c', { chosenId: 'resp_mine' })), undefined, 'its cancel came first');
     assert.deepEqual([(await store.readTurn('resp_c'))?.isRecorded, await store.readAttempts('resp_c')], [true, []]);
   });
 

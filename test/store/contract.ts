@@ -221,7 +221,7 @@ export function journalContract(contract: Contract): void {
     assert.deepEqual(await store.claim({ turn: 'resp_a', step: 1, lease }), { type: 'settled', settled });
     assert.deepEqual(await store.fence('resp_a'), { epoch: -1, settled });
     assert.deepEqual(await store.seal(sealOf('resp_a', epoch + 1)), { type: 'refused' });
-    assert.deepEqual(await store.requestCancel('default', 'resp_a', 10_000), { type: 'settled' });
+    assert.equal((await store.requestCancel('default', 'resp_a', 10_000)).type, 'settled');
   });
 
   contract('T7 · a follower in another process sees every row once, in order, to the end, from any point', async (store, database) => {

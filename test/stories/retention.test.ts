@@ -1,7 +1,8 @@
 /** Past retention: a stream and a response are 410, and what a living session has said stays. */
 import assert from 'node:assert/strict';
+import { DatabaseSync } from 'node:sqlite';
 import { messagesOf } from '../support/cases.ts';
-import { errorOf, post } from '../support/post.ts';
+import { errorOf, post, read } from '../support/post.ts';
 import { story, type World } from '../support/world.ts';
 
 async function expire(world: World, beforeMs: number): Promise<void> {
@@ -40,4 +41,33 @@ story('past retention a response is 410, in every form; the conversation of a li
   await expire(world, Date.now() + 60_000);
   assert.equal((await world.call('GET', `/v1/responses/${young.id}`)).status, 410);
   assert.equal((await world.call('GET', `/v1/responses/${alone.id}`)).status, 404, 'after as long again nothing says that there was one');
+});
+
+story('the same request again, past retention of the events: its answer as long as that is kept, and 410 for the events', async (world) => {
+  const json = { 'content-type': 'application/json' };
+  const send = async (path: string, body: object, headers: Record<string, string> = {}) =>
+    read(await fetch(`${world.url}${path}`, { method: 'POST', headers: { ...json, ...headers }, body: JSON.stringify(body) }));
+  const conversation = await world.session();
+  const message = { id: 'msg_1', role: 'user', parts: [{ type: 'text', text: 'hi' }] };
+  const asked = [
+    ['/v1/responses', { input: 'hi', conversation }, { 'idempotency-key': 'one' }],
+    ['/v1/chat/completions', { messages: [{ role: 'user', content: 'hi' }], session_id: 'two' }, { 'idempotency-key': 'two' }],
+    ['/api/chat', { id: 'three', message }, {}],
+  ] as const;
+  const answers = [];
+  for (const [path, body, headers] of asked) answers.push(await send(path, body, headers));
+  for (const answer of answers) await world.history(answer.headers.get('x-turnkeep-response-id') ?? '');
+  // As retention does it where the turn itself is the past of something that is kept.
+  const rows = new DatabaseSync(world.config.databaseUrl.slice('sqlite:'.length));
+  rows.exec('DELETE FROM journal; DELETE FROM journal_head');
+  rows.close();
+  for (const [index, [path, body, headers]] of asked.entries()) {
+    if (path !== '/api/chat') {
+      const again = await send(path, body, headers);
+      assert.deepEqual([again.status, again.json], [200, answers[index]?.json], path);
+    }
+    const streamed = await send(path, { ...body, ...(path === '/api/chat' ? {} : { stream: true }) }, headers);
+    assert.deepEqual([streamed.status, errorOf(streamed)[2]], [410, 'response_expired'], path);
+  }
+  assert.equal(world.model.requests.length, 3);
 });

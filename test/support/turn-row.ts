@@ -5,6 +5,7 @@ import type { TurnRow } from '../../src/domain/turn.ts';
 export function turnRow(fields: Partial<TurnRow> = {}): TurnRow {
   return {
     id: 'resp_a',
+    publicId: fields.id ?? 'resp_a',
     tenant: 'default',
     kind: 'response',
     session: null,

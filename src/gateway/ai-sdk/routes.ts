@@ -29,7 +29,7 @@ export function uiRoutes(routes: Routes, deps: SubmitDeps & ServeDeps): void {
       body: uiRequest,
       responses: {
         200: { description: 'The UI message stream.', mediaTypes: ['text/event-stream'], headers: turnHeaders },
-        ...errorResponses(400, 401, 404, 409, 413, 415, 422, 429),
+        ...errorResponses(400, 401, 404, 409, 410, 413, 415, 422, 429, 503),
       },
     },
     async (c, { body }) => {
@@ -52,7 +52,7 @@ export function uiRoutes(routes: Routes, deps: SubmitDeps & ServeDeps): void {
       responses: {
         200: { description: 'The UI message stream.', mediaTypes: ['text/event-stream'] },
         204: nothing,
-        ...errorResponses(401, 429),
+        ...errorResponses(401, 429, 503),
       },
     },
     async (c) => {
@@ -72,7 +72,7 @@ export function uiRoutes(routes: Routes, deps: SubmitDeps & ServeDeps): void {
       path: '/api/chat/{id}/stop',
       tag,
       summary: 'Stop the turn that runs; what was shown stays',
-      responses: { 200: ok('What was stopped.', stopped), 204: nothing, ...errorResponses(401, 429) },
+      responses: { 200: ok('What was stopped.', stopped), 204: nothing, ...errorResponses(401, 429, 503) },
     },
     async (c) => {
       const tenant = c.get('tenant');

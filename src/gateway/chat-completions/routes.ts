@@ -8,6 +8,7 @@ import { translatorEncoder } from '../stream/encode.ts';
 import { serveBlocking } from '../stream/serve-blocking.ts';
 import { type ServeDeps, serveTurn } from '../stream/serve-turn.ts';
 import { isResend, requireModel, submitTurn, type SubmitDeps, type TurnDraft } from '../submit/submit-turn.ts';
+import type { FieldNames } from '../submit/submit-error.ts';
 import { chatChunks } from './chunks.ts';
 import { blockingCompletion } from './completion.ts';
 import { chatItems } from './items.ts';
@@ -35,7 +36,7 @@ export function chatRoutes(routes: Routes, deps: ChatDeps): void {
       body: chatRequest,
       responses: {
         200: { description: 'The completion, or its chunks.', mediaTypes: ['application/json', 'text/event-stream'], headers: turnHeaders },
-        ...errorResponses(400, 401, 404, 409, 413, 415, 422, 424, 429),
+        ...errorResponses(400, 401, 404, 409, 410, 413, 415, 422, 424, 429, 503),
       },
     },
     async (c, { body }) => {
@@ -54,11 +55,21 @@ async function draftOf(c: Context<GatewayEnv>, deps: ChatDeps, body: ChatRequest
   const settings = chatSettings(body, model, body.store ?? session !== undefined);
   if (session === undefined) {
     const items = chatItems(body.messages);
-    return { settings, input: items.flat(), session: null, previous: null, fields: { items: chatFields(items, 0) } };
+    return {
+      settings,
+      input: items.flat(),
+      session: null,
+      previous: null,
+      fields: { items: chatFields(items, 0), ...toolChoiceField(body) },
+    };
   }
   const hasTurns = session.leaf !== null && !(await isFirstRequest(c, deps.turnkeep, session.leaf, body));
   const { instructions, input, fields } = newChatInput(body.messages, hasTurns);
-  return { settings: { ...settings, instructions }, input, session, previous: null, fields: { items: fields } };
+  return { settings: { ...settings, instructions }, input, session, previous: null, fields: { items: fields, ...toolChoiceField(body) } };
+}
+
+function toolChoiceField({ function_call }: ChatRequest): Pick<FieldNames, 'toolChoice'> {
+  return function_call == null ? {} : { toolChoice: 'function_call' };
 }
 
 /** undefined: the request belongs to no conversation, or is a question of the UI's own beside it. */

@@ -47,7 +47,7 @@ export function conversationsRoutes(routes: Routes, { turnkeep: { sessions }, pr
       summary: 'Begin a conversation, with items if you like',
       body: createConversation,
       isBodyOptional: true,
-      responses: { 200: ok('The conversation.', conversationSchema), ...errorResponses(400, 401, 413, 415, 429) },
+      responses: { 200: ok('The conversation.', conversationSchema), ...errorResponses(400, 401, 413, 415, 429, 503) },
     },
     async (c, { body }) => c.json(toConversation(await sessions.create(c.get('tenant'), body.metadata ?? {}, newItems(body.items ?? [])))),
   );
@@ -59,7 +59,7 @@ export function conversationsRoutes(routes: Routes, { turnkeep: { sessions }, pr
       tag,
       summary: 'List conversations by their latest use',
       query: pageQuery,
-      responses: { 200: ok('A page of conversations.', listSchema(conversationSchema)), ...errorResponses(400, 401, 429) },
+      responses: { 200: ok('A page of conversations.', listSchema(conversationSchema)), ...errorResponses(400, 401, 429, 503) },
     },
     async (c, { query }) => {
       const found = await sessions.list(c.get('tenant'), pageRequest(query));
@@ -73,7 +73,7 @@ export function conversationsRoutes(routes: Routes, { turnkeep: { sessions }, pr
       path: '/conversations/{id}',
       tag,
       summary: 'Read a conversation',
-      responses: { 200: ok('The conversation.', conversationSchema), ...errorResponses(401, 404, 429) },
+      responses: { 200: ok('The conversation.', conversationSchema), ...errorResponses(401, 404, 429, 503) },
     },
     async (c) => c.json(toConversation(await requireSession(c.get('tenant'), c.req.param('id')))),
   );
@@ -85,7 +85,7 @@ export function conversationsRoutes(routes: Routes, { turnkeep: { sessions }, pr
       tag,
       summary: "Replace a conversation's metadata",
       body: updateConversation,
-      responses: { 200: ok('The conversation.', conversationSchema), ...errorResponses(400, 401, 404, 413, 415, 429) },
+      responses: { 200: ok('The conversation.', conversationSchema), ...errorResponses(400, 401, 404, 413, 415, 429, 503) },
     },
     async (c, { body }) => {
       const id = c.req.param('id') ?? '';
@@ -101,7 +101,7 @@ export function conversationsRoutes(routes: Routes, { turnkeep: { sessions }, pr
       path: '/conversations/{id}',
       tag,
       summary: 'Delete a conversation; what runs in it is stopped, its responses stay',
-      responses: { 200: ok('It is gone.', deletedSchema('conversation.deleted')), ...errorResponses(401, 404, 429) },
+      responses: { 200: ok('It is gone.', deletedSchema('conversation.deleted')), ...errorResponses(401, 404, 429, 503) },
     },
     async (c) => {
       const id = c.req.param('id') ?? '';
@@ -117,7 +117,7 @@ export function conversationsRoutes(routes: Routes, { turnkeep: { sessions }, pr
       tag,
       summary: 'List the items of a conversation',
       query: itemsQuery,
-      responses: { 200: ok('A page of items.', listSchema(itemSchema)), ...errorResponses(400, 401, 404, 429) },
+      responses: { 200: ok('A page of items.', listSchema(itemSchema)), ...errorResponses(400, 401, 404, 429, 503) },
     },
     async (c, { query }) => {
       const session = await requireSession(c.get('tenant'), c.req.param('id'));
@@ -131,9 +131,9 @@ export function conversationsRoutes(routes: Routes, { turnkeep: { sessions }, pr
       path: '/conversations/{id}/items',
       tag,
       summary: 'Put items into a conversation, behind what is there',
-      query: itemsQuery.pick({ include: true, 'include[]': true }),
+      query: itemsQuery.pick({ include: true }),
       body: createItems,
-      responses: { 200: ok('The items.', listSchema(itemSchema)), ...errorResponses(400, 401, 404, 413, 415, 429) },
+      responses: { 200: ok('The items.', listSchema(itemSchema)), ...errorResponses(400, 401, 404, 413, 415, 429, 503) },
     },
     async (c, { body }) => {
       const session = await requireSession(c.get('tenant'), c.req.param('id'));
@@ -149,8 +149,8 @@ export function conversationsRoutes(routes: Routes, { turnkeep: { sessions }, pr
       path: '/conversations/{id}/items/{item}',
       tag,
       summary: 'Read an item of a conversation',
-      query: itemsQuery.pick({ include: true, 'include[]': true }),
-      responses: { 200: ok('The item.', itemSchema), ...errorResponses(400, 401, 404, 429) },
+      query: itemsQuery.pick({ include: true }),
+      responses: { 200: ok('The item.', itemSchema), ...errorResponses(400, 401, 404, 429, 503) },
     },
     async (c) => {
       const session = await requireSession(c.get('tenant'), c.req.param('id'));
@@ -167,7 +167,7 @@ export function conversationsRoutes(routes: Routes, { turnkeep: { sessions }, pr
       path: '/conversations/{id}/items/{item}',
       tag,
       summary: 'Delete an item of a conversation',
-      responses: { 200: ok('The conversation, without it.', conversationSchema), ...errorResponses(401, 404, 429) },
+      responses: { 200: ok('The conversation, without it.', conversationSchema), ...errorResponses(401, 404, 429, 503) },
     },
     async (c) => {
       const session = await requireSession(c.get('tenant'), c.req.param('id'));

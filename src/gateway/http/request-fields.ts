@@ -46,8 +46,13 @@ const includable = [
   'code_interpreter_call.outputs',
 ] as const;
 
+const includableName = z.enum(includable, `can only name ${includable.join(', ')}`);
+
 /** Extras to the items. Those of tools that turnkeep does not run are accepted, and there are none. */
-export const include = z.array(z.enum(includable, `can only name ${includable.join(', ')}`));
+export const include = z.array(includableName);
+
+/** The same in a query: once, or again and again. */
+export const includeQuery = z.union([includableName, include]).optional();
 
 /** Which page of a list. */
 export const pageQuery = z.strictObject({
@@ -56,8 +61,4 @@ export const pageQuery = z.strictObject({
   after: id.optional().meta({ description: 'The page begins behind the object of this id.' }),
 });
 
-/** With `include[]`, as openai-node writes the list. */
-export const itemsQuery = pageQuery.extend({
-  include: z.union([z.string(), z.array(z.string())]).optional(),
-  'include[]': z.union([z.string(), z.array(z.string())]).optional(),
-});
+export const itemsQuery = pageQuery.extend({ include: includeQuery });

@@ -85,7 +85,7 @@ export const errorResponses = (...statuses: readonly (keyof typeof errorDescript
   Object.fromEntries(
     statuses.map((status) => [
       status,
-      { description: errorDescriptions[status], schema: errorSchema, ...(status === 429 ? { headers: retryAfter } : {}) },
+      { description: errorDescriptions[status], schema: errorSchema, ...(status === 429 || status === 503 ? { headers: retryAfter } : {}) },
     ]),
   );
 
@@ -103,4 +103,5 @@ const errorDescriptions = {
   424: 'The turn failed: `error.code` says how. It is not to be sent again by a program.',
   429: 'Too many requests, running or waiting turns.',
   502: 'The model provider cannot be asked.',
+  503: 'The database is busy, or cannot be written.',
 } as const;

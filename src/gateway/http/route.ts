@@ -98,11 +98,11 @@ function validate(schema: z.ZodType, value: unknown): unknown {
   return result.data;
 }
 
-/** A parameter that occurs once is a string, a repeated one a list. */
+/** A parameter that occurs once is a string, a repeated one a list. `name[]`, as openai-node writes a list, is `name`. */
 function queryOf(c: Context<GatewayEnv>): Record<string, string | string[]> {
-  return Object.fromEntries(
-    Object.entries(c.req.queries()).map(([name, values]) => [name, values.length === 1 ? (values[0] ?? '') : values]),
-  );
+  const lists: Record<string, string[]> = {};
+  for (const [name, values] of Object.entries(c.req.queries())) (lists[name.replace(/\[\]$/, '')] ??= []).push(...values);
+  return Object.fromEntries(Object.entries(lists).map(([name, values]) => [name, values.length === 1 ? (values[0] ?? '') : values]));
 }
 
 async function bodyOf(c: Context<GatewayEnv>, isOptional: boolean): Promise<unknown> {

@@ -12,7 +12,7 @@ export function turnsRoutes(routes: Routes, turnkeep: Turnkeep): void {
       path: '/turns/{id}',
       tag: 'Turns',
       summary: 'What happened in a turn, attempt by attempt',
-      responses: { 200: ok('The turn.', turnSchema), ...errorResponses(401, 404, 429) },
+      responses: { 200: ok('The turn.', turnSchema), ...errorResponses(401, 404, 429, 503) },
     },
     async (c) => {
       const id = c.req.param('id') ?? '';

@@ -8,7 +8,7 @@ import { listPage, type PageQuery, pageRequest } from '../http/pagination.ts';
 import type { GatewayEnv, Routes } from '../http/route.ts';
 import { journalEncoder } from '../stream/encode.ts';
 import { serveBlocking } from '../stream/serve-blocking.ts';
-import { acknowledgeOnceSent, type ServeDeps, serveTurn } from '../stream/serve-turn.ts';
+import { acknowledgeOnceSent, expired, type ServeDeps, serveTurn } from '../stream/serve-turn.ts';
 import { requireModel, submitHeaders, type SubmitDeps, submitTurn } from '../submit/submit-turn.ts';
 import { itemsQuery } from '../http/request-fields.ts';
 import { responsesInput } from './items.ts';
@@ -33,7 +33,7 @@ export function responsesRoutes(routes: Routes, deps: SubmitDeps & ServeDeps): v
       body: createResponse,
       responses: {
         200: { description: 'The response, or its events.', schema: responseSchema, mediaTypes, headers: turnHeaders },
-        ...errorResponses(400, 401, 404, 409, 413, 415, 422, 429),
+        ...errorResponses(400, 401, 404, 409, 410, 413, 415, 422, 429, 503),
       },
     },
     async (c, { body }) => {
@@ -43,7 +43,7 @@ export function responsesRoutes(routes: Routes, deps: SubmitDeps & ServeDeps): v
         session: typeof body.conversation === 'string' ? body.conversation : (body.conversation?.id ?? null),
         previous: body.previous_response_id ?? null,
       });
-      if (body.stream === true) return serveEvents(c, deps, turn, -1);
+      if (body.stream === true) return serveTurn(c, deps, turn, journalEncoder);
       if (body.background === true) return c.json(await turnkeep.readResponse(turn), 200, { 'x-turnkeep-response-id': turn.publicId });
       return serveBlocking(c, deps, turn, { encode: (response) => ({ status: 200, body: response }) });
     },
@@ -59,14 +59,14 @@ export function responsesRoutes(routes: Routes, deps: SubmitDeps & ServeDeps): v
       headers: followHeaders,
       responses: {
         200: { description: 'The response, or its events.', schema: responseSchema, mediaTypes },
-        ...errorResponses(400, 401, 404, 410, 429),
+        ...errorResponses(400, 401, 404, 410, 429, 503),
       },
     },
     async (c, { query }) => {
       const turn = await requireTurn(c, turnkeep);
-      if (turn.erasedBy !== null) throw expired(turn.publicId);
+      if (turn.erasedBy !== null) throw expired(turn);
       const isStream = query.stream === 'true' || query.stream === '1';
-      if (isStream) return serveEvents(c, deps, turn, query.starting_after ?? lastEventId(c) ?? -1);
+      if (isStream) return serveTurn(c, deps, turn, journalEncoder, query.starting_after ?? lastEventId(c));
       if (query.starting_after !== undefined) {
         throw new ApiError({ status: 400, param: 'starting_after', message: "Invalid 'starting_after': it goes with stream=true." });
       }
@@ -83,7 +83,7 @@ export function responsesRoutes(routes: Routes, deps: SubmitDeps & ServeDeps): v
       tag,
       summary: 'Stop a turn; what was shown stays',
       description: 'A cancel may come before its turn: it is remembered for 10 minutes.',
-      responses: { 200: ok('The response as it ended.', responseSchema), ...errorResponses(400, 401, 404, 429) },
+      responses: { 200: ok('The response as it ended.', responseSchema), ...errorResponses(400, 401, 404, 429, 503) },
     },
     async (c) => {
       const id = c.req.param('id') ?? '';
@@ -106,7 +106,7 @@ export function responsesRoutes(routes: Routes, deps: SubmitDeps & ServeDeps): v
       path: '/responses/{id}',
       tag,
       summary: 'Delete a response; one that runs is stopped',
-      responses: { 200: ok('It is gone.', deletedSchema('response')), ...errorResponses(401, 404, 429) },
+      responses: { 200: ok('It is gone.', deletedSchema('response')), ...errorResponses(401, 404, 429, 503) },
     },
     async (c) => {
       const id = c.req.param('id') ?? '';
@@ -122,28 +122,14 @@ export function responsesRoutes(routes: Routes, deps: SubmitDeps & ServeDeps): v
       tag,
       summary: 'List what was put in with a turn',
       query: itemsQuery,
-      responses: { 200: ok('A page of items.', listSchema(itemSchema)), ...errorResponses(400, 401, 404, 410, 429) },
+      responses: { 200: ok('A page of items.', listSchema(itemSchema)), ...errorResponses(400, 401, 404, 410, 429, 503) },
     },
     async (c, { query }) => {
       const turn = await requireTurn(c, turnkeep);
-      if (turn.erasedBy !== null) throw expired(turn.publicId);
+      if (turn.erasedBy !== null) throw expired(turn);
       return c.json(listPage(inputPage(turn, query), query));
     },
   );
-}
-
-/** @throws ApiError 410 where the events have been dropped: they go before the turn does */
-async function serveEvents(c: Context<GatewayEnv>, deps: ServeDeps, turn: TurnRow, after: number): Promise<Response> {
-  if (turn.settledAtMs !== null && !(await deps.turnkeep.hasJournal(turn))) throw expired(turn.publicId);
-  return serveTurn(c, deps, turn, journalEncoder, after);
-}
-
-function expired(id: string): ApiError {
-  return new ApiError({
-    status: 410,
-    code: 'response_expired',
-    message: `Response '${id}' is older than TURNKEEP_RETENTION_DAYS: it is gone.`,
-  });
 }
 
 function inputPage({ input }: TurnRow, query: PageQuery): TurnRow['input'] | undefined {

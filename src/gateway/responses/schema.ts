@@ -1,6 +1,6 @@
 /** The requests of `/v1/responses`. A field that is not here is an error that names it, never dropped. */
 import { z } from 'zod';
-import { id, include, jsonObject, metadata, onlyDefault, wholeNumber } from '../http/request-fields.ts';
+import { id, include, includeQuery, jsonObject, metadata, onlyDefault, wholeNumber } from '../http/request-fields.ts';
 import { inputItem } from './item-schema.ts';
 
 const functionName = z.string().regex(/^[A-Za-z0-9_.-]{1,128}$/, 'must be 1 to 128 letters, digits, "_", "-" or "."');
@@ -98,6 +98,5 @@ export const retrieveQuery = z.strictObject({
   stream: z.enum(['true', 'false', '1', '0'], "must be 'true' or 'false'").optional(),
   starting_after: wholeNumber(0).optional().meta({ description: 'The number of the last event that was seen.' }),
   include_obfuscation: z.enum(['false', '0'], "only 'false' is supported").optional(),
-  include: z.union([z.string(), z.array(z.string())]).optional(),
-  'include[]': z.union([z.string(), z.array(z.string())]).optional(),
+  include: includeQuery,
 });

@@ -35,7 +35,7 @@ export async function serveBlocking(
   const { outgoing } = c.env;
   const signal = disconnectSignal(outgoing);
   if (signal === undefined) return RESPONSE_ALREADY_SENT;
-  const settled = deps.turnkeep.settled(turn.id, signal).then(async (row) => {
+  const settled = deps.turnkeep.settled(turn, signal).then(async (row) => {
     return row === undefined ? undefined : encode(await deps.turnkeep.readResponse(row));
   });
   const inTime = headersWithinMs === undefined ? undefined : await within(headersWithinMs, settled, signal);

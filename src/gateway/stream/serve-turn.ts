@@ -3,6 +3,7 @@ import type { Context } from 'hono';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import type { TurnRow } from '../../domain/turn.ts';
 import type { Turnkeep } from '../../client/turnkeep.ts';
+import { ApiError } from '../http/errors.ts';
 import type { GatewayEnv } from '../http/route.ts';
 import type { TurnEncoder } from './encode.ts';
 import { retryNotice } from './retry-notice.ts';
@@ -16,9 +17,19 @@ export interface ServeDeps {
   readonly idleCommentMs?: number | undefined;
 }
 
-/** @param after the `sequence_number` of the last event that the viewer has; -1 for none */
-export function serveTurn(c: Context<GatewayEnv>, deps: ServeDeps, turn: TurnRow, encoder: TurnEncoder, after = -1): Response {
+/**
+ * @param after the `sequence_number` of the last event that the viewer has; -1 for none
+ * @throws ApiError 410 where the events have been dropped: they go before the turn does
+ */
+export async function serveTurn(
+  c: Context<GatewayEnv>,
+  deps: ServeDeps,
+  turn: TurnRow,
+  encoder: TurnEncoder,
+  after = -1,
+): Promise<Response> {
   const { turnkeep, onStreamError, idleCommentMs } = deps;
+  if (turn.settledAtMs !== null && !(await turnkeep.hasJournal(turn))) throw expired(turn);
   acknowledgeOnceSent(c, deps, turn);
   writeSse({
     outgoing: c.env.outgoing,
@@ -30,6 +41,14 @@ export function serveTurn(c: Context<GatewayEnv>, deps: ServeDeps, turn: TurnRow
     notice: () => retryNotice(turnkeep, turn.id),
   }).catch(onStreamError);
   return RESPONSE_ALREADY_SENT;
+}
+
+export function expired({ publicId }: TurnRow): ApiError {
+  return new ApiError({
+    status: 410,
+    code: 'response_expired',
+    message: `Response '${publicId}' is older than TURNKEEP_RETENTION_DAYS: it is gone.`,
+  });
 }
 
 /**

@@ -1,5 +1,6 @@
 /** Why a turn was not accepted, as the API's errors, in the field names of the request's own protocol. Pure. */
 import type { SubmitResult } from '../../client/submit-turn.ts';
+import type { ResponseSettings } from '../../domain/response-settings.ts';
 import type { Unsupported } from '../../domain/provider-capabilities.ts';
 import { ApiError, notFound } from '../http/errors.ts';
 
@@ -8,6 +9,7 @@ export interface FieldNames {
   /** One for each item of the input. */
   readonly items: readonly string[];
   readonly session?: string;
+  readonly toolChoice?: string;
 }
 
 /** @throws ApiError 400 naming the field, where there is something that the provider's API cannot express */
@@ -16,6 +18,17 @@ export function assertSupported(unsupported: Unsupported | undefined, fields?: F
   const index = /^input\[(\d+)\]/.exec(unsupported.param)?.[1];
   const param = (index === undefined ? undefined : fields?.items[Number(index)]) ?? unsupported.param;
   throw new ApiError({ status: 400, param, code: 'unsupported_parameter', message: `Unsupported '${param}': ${unsupported.message}.` });
+}
+
+/** @throws ApiError 400 naming `tool_choice`, where it names a tool that the request does not bring */
+export function assertToolChoice({ tools, tool_choice: choice }: ResponseSettings, fields?: FieldNames): void {
+  if (choice === null || typeof choice === 'string') return;
+  const named = choice.type === 'function' ? [choice] : choice.tools;
+  const unknown = named.find(({ name }) => !tools.some((tool) => tool.name === name));
+  if (unknown === undefined) return;
+  const param = fields?.toolChoice ?? 'tool_choice';
+  const message = `Invalid '${param}': no tool of the request is called '${unknown.name}'.`;
+  throw new ApiError({ status: 400, param, code: 'invalid_value', message });
 }
 
 const retryAfterSeconds = '5';

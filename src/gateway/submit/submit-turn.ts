@@ -9,7 +9,7 @@ import type { Submission } from '../../client/submission.ts';
 import type { Turnkeep } from '../../client/turnkeep.ts';
 import { ApiError } from '../http/errors.ts';
 import type { GatewayEnv } from '../http/route.ts';
-import { assertSupported, type FieldNames, toApiError, unknownConversation } from './submit-error.ts';
+import { assertSupported, assertToolChoice, type FieldNames, toApiError, unknownConversation } from './submit-error.ts';
 
 export interface SubmitDeps {
   readonly turnkeep: Turnkeep;
@@ -67,6 +67,7 @@ export async function submitTurn(c: Context<GatewayEnv>, deps: SubmitDeps, { fie
   const { turnkeep, providerApi } = deps;
   const tenant = c.get('tenant');
   const headers = submitHeaders.parse(c.req.header());
+  assertToolChoice(draft.settings, fields);
   assertSupported(unsupportedBy(providerApi, { settings: draft.settings, items: draft.input }), fields);
   // Before the items are looked at: what is wrong with them depends on the conversation they are to join.
   if (typeof session === 'string' && (await turnkeep.sessions.read(tenant, session)) === undefined) throw unknownConversation(session);

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { validationError } from '../../../src/gateway/http/errors.ts';
-import { createResponse } from '../../../src/gateway/responses/schema.ts';
+import { itemsQuery } from '../../../src/gateway/http/request-fields.ts';
+import { createResponse, retrieveQuery } from '../../../src/gateway/responses/schema.ts';
 import { submitHeaders } from '../../../src/gateway/submit/submit-turn.ts';
 
 const table: [unknown, string | undefined, string][] = [
@@ -28,6 +29,25 @@ test('bad input gets an error that names the field', () => {
     assert.ok(!result.success, JSON.stringify(body));
     const { fields } = validationError(result.error);
     assert.deepEqual([fields.param, fields.code], [param, code], `${JSON.stringify(body)}: ${fields.message}`);
+  }
+});
+
+test('an unknown value of include in a query is an error that names it, alone or in a list', () => {
+  for (const [schema, rest] of [
+    [retrieveQuery, {}],
+    [itemsQuery, { limit: '5' }],
+  ] as const) {
+    for (const [include, param] of [
+      ['nonsense', 'include'],
+      [['reasoning.encrypted_content', 'nonsense'], 'include[1]'],
+    ] as const) {
+      const result = schema.safeParse({ ...rest, include });
+      assert.ok(!result.success);
+      assert.deepEqual([validationError(result.error).fields.param, validationError(result.error).fields.code], [param, 'invalid_value']);
+    }
+    for (const include of ['reasoning.encrypted_content', ['reasoning.encrypted_content', 'code_interpreter_call.outputs']]) {
+      assert.ok(schema.safeParse({ ...rest, include }).success);
+    }
   }
 });
 

@@ -1,6 +1,7 @@
 import { defaultSettings } from '../../../src/domain/response-settings.ts';
 import type { RetentionCut, RetentionStore, UnstoredCut } from '../../../src/store/ports/retention.ts';
 import { type Connection, isUnsettled, type MemoryDatabase, type StoredSession, type StoredTurn, updateTurn } from './database.ts';
+import { byPublicId } from './turns.ts';
 
 const purgedAtOnce = 200;
 
@@ -11,16 +12,16 @@ export function retentionStore(connection: Connection): RetentionStore {
       return work(database);
     });
   return {
-    deleteTurn: (tenant, id, atMs) => dropping((database) => deleteTurn(database, tenant, id, atMs)),
+    deleteTurn: (tenant, publicId, atMs) => dropping((database) => deleteTurn(database, tenant, publicId, atMs)),
     purgeUnstored: (cut) => dropping((database) => purgeUnstored(database, cut)),
     expire: (cut) => dropping((database) => expire(database, cut)),
   };
 }
 
-function deleteTurn(database: MemoryDatabase, tenant: string, id: string, atMs: number): boolean {
-  const turn = database.turns.get(id);
-  if (turn?.row.tenant !== tenant || isUnsettled(turn)) return false;
-  const isPast = turn.row.session !== null || database.turnsWhere(({ row }) => row.previous === id).length > 0;
+function deleteTurn(database: MemoryDatabase, tenant: string, publicId: string, atMs: number): boolean {
+  const turn = byPublicId(database, tenant, publicId);
+  if (turn === undefined || isUnsettled(turn)) return false;
+  const isPast = turn.row.session !== null || database.turnsWhere(({ row }) => row.previous === turn.row.id).length > 0;
   erase(turn, atMs, 'owner');
   if (!isPast) turn.items = [];
   return true;

@@ -1,4 +1,5 @@
 import { decideAdmission, resendWindowMs } from '../../../src/domain/admission.ts';
+import { isVisible } from '../../../src/domain/turn.ts';
 import type { CancelRequest, InsertTurn, NewTurn, TurnStore } from '../../../src/store/ports/turns.ts';
 import { turnRow } from '../../support/turn-row.ts';
 import { bookAttempt } from './attempts.ts';
@@ -11,7 +12,7 @@ export function turnStore(connection: Connection): TurnStore {
   return {
     insertTurn: (turn) => connection.transaction((database) => insertTurn(database, turn)),
     readTurn: (id) => connection.transaction(({ turns }) => turns.get(id)?.row),
-    findTurn: (tenant, id) => connection.transaction(({ turns }) => visible(turns.get(id), tenant)?.row),
+    findTurn: (tenant, publicId) => connection.transaction((database) => visible(byPublicId(database, tenant, publicId))?.row),
     listUnsettledOf: (tenant, session) => connection.transaction((database) => database.unsettledIn(tenant, session).map(({ row }) => row)),
     markDispatched: (runs) =>
       connection.transaction(({ turns }) => {
@@ -42,15 +43,15 @@ export function turnStore(connection: Connection): TurnStore {
           .filter(({ row, items }) => row.id !== id && items.length > 0)
           .map(({ row: { status, errorCode }, items }) => ({ status, errorCode, items })),
       ),
-    requestCancel: (tenant, id, atMs) =>
-      connection.transaction(({ turns, earlyCancels }): CancelRequest => {
-        const turn = visible(turns.get(id), tenant);
+    requestCancel: (tenant, publicId, atMs) =>
+      connection.transaction((database): CancelRequest => {
+        const turn = visible(byPublicId(database, tenant, publicId));
         if (turn === undefined) {
-          earlyCancels.set(`${tenant} ${id}`, atMs);
+          database.earlyCancels.set(`${tenant} ${publicId}`, atMs);
           return { type: 'unknown' };
         }
-        if (!isUnsettled(turn)) return { type: 'settled' };
         const { row } = turn;
+        if (!isUnsettled(turn)) return { type: 'settled', turn: row };
         updateTurn(turn, { cancelRequestedAtMs: row.cancelRequestedAtMs ?? atMs });
         return { type: 'accepted', turn: row };
       }),
@@ -75,18 +76,33 @@ export function turnStore(connection: Connection): TurnStore {
 }
 
 function insertTurn(database: MemoryDatabase, turn: NewTurn): InsertTurn {
-  const { id, tenant, session, previous, settings, input, idempotencyKey, bodyHash, createdAtMs, workflowId, isResend } = turn;
-  const { turns, earlyCancels } = database;
-  const key = `${tenant} ${id}`;
+  const {
+    id,
+    chosenId: publicId = id,
+    tenant,
+    session,
+    settings,
+    input,
+    idempotencyKey,
+    bodyHash,
+    createdAtMs,
+    workflowId,
+    isResend,
+  } = turn;
+  const { earlyCancels } = database;
+  const key = `${tenant} ${publicId}`;
+  const previous = turn.previous === null ? undefined : byPublicId(database, tenant, turn.previous)?.row;
   const twin = database.turnsWhere((each) => isTwin(each, turn)).at(-1);
   // All at once, as one round trip to a server would bring them.
   const admission = decideAdmission(turn, {
-    same: (turns.get(id) ?? database.turnsWhere((each) => isOfKey(each, turn))[0])?.row,
+    ofId: byPublicId(database, tenant, publicId)?.row,
+    ofKey: database.turnsWhere((each) => isOfKey(each, turn))[0]?.row,
     twin: twin && { turn: twin.row, isResend: twin.isResend },
-    previous: previous === null ? undefined : turns.get(previous)?.row,
+    previous,
     hasSession: session !== null && database.sessionOf(tenant, session) !== undefined,
     unsettledInSession: database.unsettledIn(tenant, session).map(({ row }) => ({
       id: row.id,
+      publicId: row.publicId,
       isCancelRequested: row.cancelRequestedAtMs !== null,
     })),
     unsettledOfTenant: database.turnsWhere((each) => each.row.tenant === tenant && isUnsettled(each)).length,
@@ -99,9 +115,10 @@ function insertTurn(database: MemoryDatabase, turn: NewTurn): InsertTurn {
   const isStored = settings.store;
   const fields = {
     id,
+    publicId,
     tenant,
     session,
-    previous,
+    previous: previous?.id ?? null,
     replaces,
     settings,
     input,
@@ -157,9 +174,12 @@ function readyFor(database: MemoryDatabase, readyForMs: number): StoredTurn[] {
   return database.turnsWhere((turn) => isUnsettled(turn) && turn.row.readyAtMs !== null && turn.row.readyAtMs <= beforeMs);
 }
 
-function visible(turn: StoredTurn | undefined, tenant: string): StoredTurn | undefined {
-  if (turn?.row.tenant !== tenant || turn.row.kind !== 'response' || turn.row.erasedBy === 'owner') return undefined;
-  return turn.row.isStored || isUnsettled(turn) ? turn : undefined;
+export function byPublicId(database: MemoryDatabase, tenant: string, publicId: string): StoredTurn | undefined {
+  return database.turnsWhere(({ row }) => row.tenant === tenant && row.publicId === publicId)[0];
+}
+
+function visible(turn: StoredTurn | undefined): StoredTurn | undefined {
+  return turn !== undefined && isVisible(turn.row) ? turn : undefined;
 }
 
 function idOf({ row }: StoredTurn): string {
