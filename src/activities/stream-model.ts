@@ -35,7 +35,7 @@ export async function streamModel(deps: StreamModelDeps, { turn, step }: StreamM
   using link = new ActivityLink();
   for (;;) {
     const running = attempts.get(turn);
-    if (running !== undefined) return join(running, link);
+    if (running !== undefined) return await join(running, link);
     const claim = await claimStep(deps, { turn, step }, link.signal);
     switch (claim.type) {
       case 'settled':
@@ -55,7 +55,7 @@ export async function streamModel(deps: StreamModelDeps, { turn, step }: StreamM
         await pause(Math.min(claim.leaseLeftMs, heldLookMs), link.signal);
         break;
       case 'granted':
-        return join(attempts.run(claim, step), link);
+        return await join(attempts.run(claim, step), link);
     }
   }
 }
