@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ActivityCancellationDetails, type ApplicationFailure } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
-import { settleTurn } from '../../src/settle/settle-turn.ts';
-import { chat, chatAnswer, end, reset, sseHead, stall } from '../../src/testing/model-server/index.ts';
+import { chat, chatAnswer, done, end, hold, reset, sseHead, stall } from '../../src/testing/model-server/index.ts';
+import { settle } from '../store/contract.ts';
 import { scene } from './support.ts';
 
 async function failureOf(attempt: Promise<unknown>): Promise<{ type: unknown; nonRetryable: unknown; delay: unknown }> {
@@ -15,53 +15,129 @@ async function failureOf(attempt: Promise<unknown>): Promise<{ type: unknown; no
   return { type: failure.type, nonRetryable: failure.nonRetryable, delay: failure.nextRetryDelay };
 }
 
-test('T3 · the failure itself says whether Temporal may try again, and when', async () => {
+test('T3 · the failure itself says whether Temporal may try again, and when; the last one is the end of the turn', async () => {
   await using at = await scene([reset], [reset], [reset]);
   assert.deepEqual(await failureOf(at.attempt()), { type: 'transport_failed', nonRetryable: false, delay: 1_000 });
+  at.skipWait();
   assert.deepEqual(await failureOf(at.attempt()), { type: 'transport_failed', nonRetryable: false, delay: 2_000 });
-  assert.deepEqual(await failureOf(at.attempt()), { type: 'transport_failed', nonRetryable: true, delay: undefined });
-  assert.deepEqual(await failureOf(at.attempt()), { type: 'transport_failed', nonRetryable: true, delay: undefined });
+  at.skipWait();
+  const end = { status: 'failed', code: 'transport_failed' };
+  assert.deepEqual(await at.attempt(), end);
+  assert.deepEqual(await at.attempt(), end);
   assert.equal(at.model.requests.length, 3);
 });
 
-test('T2 · a provider that is busy after the first delta is not asked again: the failure is final', async () => {
-  const overload = chat.error('overloaded', { type: 'overloaded_error' });
-  await using at = await scene([sseHead, overload, end], [sseHead, chat.content('Hel'), overload, end]);
-  const detailsOf = (error: ApplicationFailure): unknown => error.details?.[0];
-  const [before, after] = [await at.attempt().catch(detailsOf), await at.attempt().catch(detailsOf)];
-  assert.deepEqual(before, { requestsMade: 1, detail: 'overloaded_error' });
-  assert.deepEqual(after, { requestsMade: 2, detail: 'overloaded_error', final: true });
+test('T3 · an attempt that comes before the wait is over sends nothing, and hands on what is left of it', async () => {
+  await using at = await scene([reset], chatAnswer('Hello'));
+  await failureOf(at.attempt());
+  const { delay, ...early } = await failureOf(at.attemptElsewhere());
+  assert.deepEqual(early, { type: 'transport_failed', nonRetryable: false });
+  assert.ok(typeof delay === 'number' && delay > 0 && delay <= 1_000);
+  assert.equal(at.model.requests.length, 1);
+  at.skipWait();
+  assert.deepEqual(await at.attemptElsewhere(), { status: 'completed', code: null });
 });
 
+test('T4 · a busy provider is left to the timer of the workflow, whoever asks before it is over', async () => {
+  const overload = chat.error('overloaded', { type: 'overloaded_error' });
+  await using at = await scene([sseHead, overload, end]);
+  const detailsOf = (error: ApplicationFailure): unknown => [error.type, error.nonRetryable, error.details?.[0]];
+  assert.deepEqual(await at.attempt().catch(detailsOf), ['provider_busy', true, { requestsMade: 1, detail: 'overloaded_error' }]);
+  const [type, nonRetryable, details] = (await at.attemptElsewhere().catch(detailsOf)) as [string, boolean, Record<string, number>];
+  assert.deepEqual([type, nonRetryable, details['requestsMade']], ['provider_busy', true, 1]);
+  assert.ok(Number(details['retryAfterMs']) > 0 && Number(details['retryAfterMs']) <= 1_000);
+  assert.equal(at.model.requests.length, 1);
+});
+
+test('T2 · a provider that is busy after the first delta is not asked again: that is the end of the turn', async () => {
+  const overload = chat.error('overloaded', { type: 'overloaded_error' });
+  await using at = await scene([sseHead, chat.content('Hel'), overload, end]);
+  assert.deepEqual(await at.attempt(), { status: 'failed', code: 'provider_busy' });
+  assert.equal(at.model.requests.length, 1);
+});
+
+const answer = [sseHead, chat.role(), hold('asked'), chat.content('Hel'), hold('shown'), chat.content('lo'), chat.finish(), done, end];
+
 for (const [why, details] of [
-  ['a shutdown of the worker', { workerShutdown: true }],
   ['a time-out', { timedOut: true }],
   ['a pause', { paused: true }],
   ['a reset', { reset: true }],
   ['a workflow that is gone', { notFound: true }],
 ] as const) {
-  test(`T9 · ${why} before the first token is not the user’s stop: the next attempt asks again`, async () => {
-    await using at = await scene([sseHead, chat.role(), stall], chatAnswer('Hello'));
-    const environment = new MockActivityEnvironment();
-    const attempt = failureOf(at.attempt(environment));
-    await at.model.nextRequest(1);
-    environment.cancel('CANCELLED', new ActivityCancellationDetails(details));
-    assert.equal((await attempt).nonRetryable, false);
-    await at.model.clientClosed(1);
-    assert.deepEqual(await at.attempt(), { status: 'completed', code: null });
-  });
-
-  test(`T2, T9 · ${why} after the first token: never asked again, and lost rather than cancelled`, async () => {
-    await using at = await scene([sseHead, chat.content('Hel'), stall]);
-    const environment = new MockActivityEnvironment();
-    const attempt = at.attempt(environment).catch((error: unknown) => error);
-    await at.shown();
-    environment.cancel('CANCELLED', new ActivityCancellationDetails(details));
-    await attempt;
-    assert.deepEqual(await at.attempt(), { status: 'failed', code: 'worker_lost' });
-    assert.equal(at.model.requests.length, 1);
-  });
+  for (const [when, held] of [
+    ['before', 'asked'],
+    ['after', 'shown'],
+  ] as const) {
+    test(`T9 · ${why} ${when} the first token stops nothing: the attempt goes on, and the next run of the activity joins it`, async () => {
+      await using at = await scene(answer);
+      const environment = new MockActivityEnvironment();
+      const attempt = failureOf(at.attempt(environment));
+      if (held === 'shown') at.model.release('asked');
+      await at.model.reached(held);
+      environment.cancel('CANCELLED', new ActivityCancellationDetails(details));
+      assert.equal((await attempt).nonRetryable, false);
+      const next = at.attempt();
+      at.model.release('asked');
+      at.model.release('shown');
+      assert.deepEqual(await next, { status: 'completed', code: null });
+      const output = (await at.store.readTurn('resp_a'))?.response?.output[0];
+      assert.equal(output?.type === 'message' && output.content[0]?.type === 'output_text' && output.content[0].text, 'Hello');
+      assert.equal(at.model.requests.length, 1);
+    });
+  }
 }
+
+test('T9 · a shutdown of the worker before the first token is not the user’s stop: the next attempt asks again', async () => {
+  await using at = await scene([sseHead, chat.role(), stall], chatAnswer('Hello'));
+  const environment = new MockActivityEnvironment();
+  const attempt = failureOf(at.attempt(environment));
+  await at.model.nextRequest(1);
+  environment.cancel('CANCELLED', new ActivityCancellationDetails({ workerShutdown: true }));
+  assert.equal((await attempt).nonRetryable, false);
+  await at.model.clientClosed(1);
+  assert.deepEqual(await at.attemptElsewhere(), { status: 'completed', code: null });
+});
+
+test('T2, T9 · a shutdown of the worker after the first token: lost rather than cancelled, at once, and never asked again', async () => {
+  await using at = await scene([sseHead, chat.content('Hel'), stall]);
+  const environment = new MockActivityEnvironment();
+  const attempt = at.attempt(environment);
+  await at.shown();
+  environment.cancel('CANCELLED', new ActivityCancellationDetails({ workerShutdown: true }));
+  const lost = { status: 'failed', code: 'worker_lost' };
+  assert.deepEqual(await attempt, lost);
+  assert.deepEqual(await at.attemptElsewhere(), lost);
+  assert.equal(at.model.requests.length, 1);
+});
+
+test('T2 · the activity in another process waits for the attempt that runs, and returns its end', async () => {
+  await using at = await scene(answer);
+  const attempt = at.attempt();
+  await at.model.reached('asked');
+  const elsewhere = at.attemptElsewhere();
+  at.model.release('asked');
+  await at.shown();
+  at.model.release('shown');
+  assert.deepEqual(
+    await Promise.all([attempt, elsewhere]),
+    Array.from({ length: 2 }, () => ({ status: 'completed', code: null })),
+  );
+  assert.deepEqual([at.model.requests.length, (await at.store.readAttempts('resp_a')).length], [1, 1]);
+});
+
+test('T2 · an activity that comes while another attempt runs, and is given up while it waits, sends nothing', async () => {
+  await using at = await scene(answer);
+  const attempt = at.attempt();
+  await at.model.reached('asked');
+  const environment = new MockActivityEnvironment();
+  const elsewhere = failureOf(at.attemptElsewhere(environment));
+  environment.cancel('CANCELLED', new ActivityCancellationDetails({ timedOut: true }));
+  assert.equal((await elsewhere).nonRetryable, false);
+  at.model.release('asked');
+  at.model.release('shown');
+  assert.deepEqual(await attempt, { status: 'completed', code: null });
+  assert.equal(at.model.requests.length, 1);
+});
 
 test('T5 · a cancel that was asked for hands in what there is', async () => {
   await using at = await scene([sseHead, chat.content('Hel'), stall]);
@@ -78,7 +154,7 @@ test('T7 · a turn that is deleted while its stream is silent: the socket is clo
   await using at = await scene([sseHead, chat.content('Hel'), stall]);
   const attempt = at.attempt();
   await at.shown();
-  await settleTurn(at.store, 'resp_a', { status: 'cancelled' }, Date.now());
+  await settle(at.store, 'resp_a');
   await at.store.deleteTurn('default', 'resp_a', Date.now());
   await at.model.clientClosed(1);
   assert.deepEqual(await attempt, { status: 'cancelled', code: null });

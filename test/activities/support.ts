@@ -2,12 +2,15 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { MockActivityEnvironment } from '@temporalio/testing';
+import { RunningAttempts } from '../../src/activities/attempt/running-attempts.ts';
 import { createActivities } from '../../src/activities/create-activities.ts';
 import type { RequestedOutcome, StepResult } from '../../src/domain/turn-state.ts';
 import type { ResponseEvent } from '../../src/domain/response-event.ts';
 import type { ResponseSettings } from '../../src/domain/response-settings.ts';
 import { createProvider } from '../../src/providers/create-provider.ts';
+import type { Store } from '../../src/store/ports/store.ts';
 import { openSqliteStore } from '../../src/store/sqlite/open-store.ts';
 import { type Script, startModelServer } from '../../src/testing/model-server/index.ts';
 import { newTurn } from '../store/contract.ts';
@@ -18,6 +21,7 @@ const limits = {
   idleTimeoutMs: 5_000,
   heartbeatTimeoutMs: 5_000,
   turnTimeoutMs: 60_000,
+  maxOutputBytes: 1_000_000,
 };
 const input = { turn: 'resp_a', step: 1 };
 
@@ -36,18 +40,41 @@ export async function sceneOf({ scripts, api = 'chat', settings = {} }: SceneOpt
   const model = await startModelServer();
   model.enqueue(...scripts);
   const folder = mkdtempSync(join(tmpdir(), 'turnkeep-activity-'));
-  const store = openSqliteStore(join(folder, 'turnkeep.db'));
+  const path = join(folder, 'turnkeep.db');
+  const store = openSqliteStore(path);
   const provider = createProvider({ baseUrl: model.baseUrl, api, limits });
-  const activities = createActivities({ store, provider, limits });
+  const errors: unknown[] = [];
+  /** What runs turns in one process. */
+  const processOn = (of: Store) => {
+    const onReady = (): void => undefined;
+    const attempts = new RunningAttempts({ store: of, provider, limits, onReady, onError: (error) => errors.push(error) });
+    return { attempts, activities: createActivities({ store: of, provider, attempts, onReady }) };
+  };
+  const { attempts, activities } = processOn(store);
+  const others: Store[] = [];
   const turn = newTurn('resp_a');
   await store.insertTurn({ ...turn, settings: { ...turn.settings, ...settings } });
-  await activities.recordInput({ turn: 'resp_a' });
   return {
     model,
     store,
+    attempts,
+    errors,
     async attempt(environment = new MockActivityEnvironment()) {
-      const step: StepResult = await environment.run(activities.streamModel, { ...input, deadlineAtMs: Date.now() + 60_000 });
+      const step: StepResult = await environment.run(activities.streamModel, input);
       return step.turn;
+    },
+    /** `streamModel` in another process. */
+    async attemptElsewhere(environment = new MockActivityEnvironment()) {
+      const other = openSqliteStore(path);
+      others.push(other);
+      const step: StepResult = await environment.run(processOn(other).activities.streamModel, input);
+      return step.turn;
+    },
+    /** As if the wait behind the last attempt were over. */
+    skipWait() {
+      const db = new DatabaseSync(path);
+      db.exec('UPDATE attempts SET wait_ms = 0');
+      db.close();
     },
     settle(id: string, requested: RequestedOutcome) {
       return new MockActivityEnvironment().run(activities.settleTurn, { turn: id, requested });
@@ -63,9 +90,10 @@ export async function sceneOf({ scripts, api = 'chat', settings = {} }: SceneOpt
       return (await store.readJournal('resp_a')).map(({ data }) => JSON.parse(data) as ResponseEvent);
     },
     async [Symbol.asyncDispose]() {
+      await attempts.drain(0);
       await provider.close();
       await model.close();
-      await store.close();
+      for (const each of [store, ...others]) await each.close();
       rmSync(folder, { recursive: true, force: true });
     },
   };

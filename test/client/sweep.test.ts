@@ -7,8 +7,7 @@ import { Client, Connection } from '@temporalio/client';
 import { Dispatcher } from '../../src/client/dispatcher.ts';
 import { startSweep } from '../../src/client/sweep.ts';
 import { defaultSettings } from '../../src/domain/response-settings.ts';
-import { settleTurn } from '../../src/settle/settle-turn.ts';
-import { newTurn } from '../store/contract.ts';
+import { ended } from '../store/contract.ts';
 import { temporaryDatabase } from '../store/temporary.ts';
 
 test('between two rounds of a sweep its process does what else it has to do', async () => {
@@ -17,15 +16,16 @@ test('between two rounds of a sweep its process does what else it has to do', as
   const settings = { ...defaultSettings('scripted'), store: false };
   for (let n = 0; n < 450; n++) {
     const id = `resp_${n}`;
-    await store.insertTurn(newTurn(id, { settings }));
-    await store.recordInput(id);
-    await settleTurn(store, id, { status: 'cancelled' }, 1_000);
+    await ended(store, id, { settings });
   }
   const db = new DatabaseSync(database.path);
+  // Long ago: their purge is due.
+  db.exec('UPDATE turns SET settled_at = 1000');
   const count = db.prepare('SELECT count(*) AS n FROM turns');
   // Never connected: there is nothing to hand over.
   const { workflow: workflows } = new Client({ connection: Connection.lazy() });
-  const dispatcher = new Dispatcher({ workflows, taskQueue: 'none', isEager: false });
+  const limits = { heartbeatTimeoutMs: 1_000, turnTimeoutMs: 1_000 };
+  const dispatcher = new Dispatcher({ workflows, taskQueue: 'none', store, limits, isEager: false });
   const errors: unknown[] = [];
   const seen = new Set<number>();
   const sweep = startSweep({ store, dispatcher, retentionDays: 30, cancel: async () => {}, onError: (error) => errors.push(error) });
@@ -35,5 +35,5 @@ test('between two rounds of a sweep its process does what else it has to do', as
   }
   sweep.stop();
   db.close();
-  assert.deepEqual([errors, [...seen]], [[], [250, 50, 0]]);
+  assert.deepEqual([errors, [...seen]], [[], [450, 250, 50, 0]]);
 });

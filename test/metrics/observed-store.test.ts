@@ -4,14 +4,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { newResponse } from '../../src/domain/response.ts';
 import { failureOf } from '../../src/domain/failure.ts';
 import { Metrics } from '../../src/metrics/metrics.ts';
 import { type EndedTurn, observed } from '../../src/metrics/observed-store.ts';
 import { openSqliteStore } from '../../src/store/sqlite/open-store.ts';
-import { settleTurn } from '../../src/settle/settle-turn.ts';
-import type { Claim, Seal, Store } from '../../src/store/ports/store.ts';
-import { newTurn } from '../store/contract.ts';
+import type { Seal, Store } from '../../src/store/ports/store.ts';
+import { claimed, expiredLease, lease, newTurn, sealOf, settle } from '../store/contract.ts';
 import { seriesOf } from '../support/numbers.ts';
 
 interface Setup {
@@ -36,32 +34,20 @@ function setUp(context: TestContext): Setup {
   };
 }
 
-const run = { step: 1, workflowId: 'session/conv_a', runId: 'run' };
-
-async function claimed(store: Store, turn: string, atMs = 2_000): Promise<Claim & { type: 'granted' }> {
-  const claim = await store.claim({ ...run, turn, atMs });
-  assert.equal(claim.type, 'granted');
-  return claim;
-}
-
 function row(seq: number) {
   return { seq, type: 'response.output_text.delta', data: '{}' };
 }
 
 function completed(turn: string, epoch: number, attempt: number): Seal {
-  const { settings } = newTurn(turn);
-  return {
-    turn,
-    epoch,
-    rows: [],
-    isStored: true,
-    response: newResponse({ id: turn, createdAtMs: 1, settings, session: null, previous: null }),
-    output: [],
-    settled: { status: 'completed', code: null },
-    atMs: 9_000,
-    usage: null,
-    attempt: { turn, step: 1, attempt, end: { endedAtMs: 9_000, outcome: 'completed' } },
-  };
+  return sealOf(turn, epoch, { attempt: { turn, step: 1, attempt, end: { endedAtMs: 9_000, outcome: 'completed' } } });
+}
+
+/** All but how long it took, which is not less than nothing. */
+function facts(ended: readonly EndedTurn[]): object[] {
+  return ended.map(({ durationMs, ...turn }) => {
+    assert.ok(durationMs >= 0);
+    return turn;
+  });
 }
 
 /** What is reported and counted in the background has been. */
@@ -72,14 +58,16 @@ test('a turn that fails once and then completes is counted once, its attempts by
   await store.createSession({ id: 'conv_a', tenant: 'me', metadata: {}, createdAtMs: 1 });
   await store.insertTurn(newTurn('resp_a', { session: 'conv_a', tenant: 'me' }));
   await store.insertTurn(newTurn('resp_a', { session: 'conv_a', tenant: 'me' }));
-  const { attempt } = await claimed(store, 'resp_a');
-  await store.endAttempt({ turn: 'resp_a', step: 1, attempt }, { endedAtMs: 3_000, outcome: 'failed', code: 'transport_failed' });
+  const { attempt, epoch } = await claimed(store, 'resp_a');
+  const end = { endedAtMs: 3_000, outcome: 'failed', code: 'transport_failed' } as const;
+  await store.endAttempt({ turn: 'resp_a', step: 1, attempt }, epoch, end);
   const second = await claimed(store, 'resp_a');
-  const starts = { turn: 'resp_a', step: 1, attempt: second.attempt, atMs: 4_000 };
-  assert.equal(await store.append({ turn: 'resp_a', epoch: second.epoch, rows: [row(2)], starts }), true);
-  assert.equal(await store.append({ turn: 'resp_a', epoch: second.epoch, rows: [row(3)] }), true);
-  assert.equal(await store.seal(completed('resp_a', second.epoch, second.attempt)), true);
-  assert.equal(await store.seal(completed('resp_a', second.epoch, second.attempt)), false, 'T6 · a second end is refused, and not counted');
+  const starts = { turn: 'resp_a', step: 1, attempt: second.attempt };
+  assert.equal(await store.append({ turn: 'resp_a', epoch: second.epoch, rows: [row(3)], starts }), true);
+  assert.equal(await store.append({ turn: 'resp_a', epoch: second.epoch, rows: [row(4)] }), true);
+  assert.equal((await store.seal(completed('resp_a', second.epoch, second.attempt))).type, 'sealed');
+  const again = await store.seal(completed('resp_a', second.epoch, second.attempt));
+  assert.equal(again.type, 'refused', 'T6 · a second end is refused, and not counted');
   await reported();
   assert.deepEqual(await series('turnkeep_turns_accepted_total'), { '': 1 });
   assert.deepEqual(await series('turnkeep_turns_total'), { '{status="completed",code=""}': 1 });
@@ -88,30 +76,21 @@ test('a turn that fails once and then completes is counted once, its attempts by
     '{outcome="completed",code=""}': 1,
   });
   assert.deepEqual(await series('turnkeep_first_token_seconds_count'), { '': 1 });
-  assert.deepEqual(ended, [
-    {
-      responseId: 'resp_a',
-      conversationId: 'conv_a',
-      workflowId: 'session/conv_a',
-      runId: 'run',
-      tenant: 'me',
-      status: 'completed',
-      code: null,
-      durationMs: 8_000,
-    },
+  assert.deepEqual(facts(ended), [
+    { responseId: 'resp_a', conversationId: 'conv_a', workflowId: 'turn/resp_a', tenant: 'me', status: 'completed', code: null },
   ]);
 });
 
 test('attempts of dead workers are counted as lost by whoever finds them', async (context) => {
   const { store, ended, series } = setUp(context);
   await store.insertTurn(newTurn('resp_a'));
-  for (const atMs of [2_000, 3_000, 4_000]) await claimed(store, 'resp_a', atMs);
-  assert.deepEqual(await store.claim({ ...run, turn: 'resp_a', atMs: 5_000 }), { type: 'exhausted' });
+  for (let attempt = 1; attempt <= 3; attempt += 1) await claimed(store, 'resp_a', { lease: expiredLease });
+  assert.equal((await store.claim({ turn: 'resp_a', step: 1, lease })).type, 'exhausted');
   await reported();
   assert.deepEqual(await series('turnkeep_attempts_total'), { '{outcome="lost",code=""}': 3 });
   await store.insertTurn(newTurn('resp_b'));
   await claimed(store, 'resp_b');
-  await settleTurn(store, 'resp_b', { status: 'failed', failure: failureOf('turn_timeout') }, 6_000);
+  await settle(store, 'resp_b', { status: 'failed', failure: failureOf('turn_timeout') });
   await reported();
   assert.deepEqual(await series('turnkeep_attempts_total'), { '{outcome="lost",code=""}': 4 });
   assert.deepEqual(await series('turnkeep_turns_total'), { '{status="failed",code="turn_timeout"}': 1 });
@@ -125,19 +104,10 @@ test('a turn that was never claimed here is reported with what the database know
   const { store, ended } = setUp(context);
   await store.createSession({ id: 'conv_a', tenant: 'default', metadata: {}, createdAtMs: 1 });
   await store.insertTurn(newTurn('resp_a', { session: 'conv_a' }));
-  await settleTurn(store, 'resp_a', { status: 'cancelled' }, 1_500);
+  await settle(store, 'resp_a');
   await reported();
-  assert.deepEqual(ended, [
-    {
-      responseId: 'resp_a',
-      conversationId: 'conv_a',
-      workflowId: null,
-      runId: null,
-      tenant: 'default',
-      status: 'cancelled',
-      code: null,
-      durationMs: 500,
-    },
+  assert.deepEqual(facts(ended), [
+    { responseId: 'resp_a', conversationId: 'conv_a', workflowId: 'turn/resp_a', tenant: 'default', status: 'cancelled', code: null },
   ]);
 });
 
@@ -155,14 +125,14 @@ test('running and waiting turns, viewers and how far the slowest is behind', asy
   const quick = store.follow('resp_a', -1, leave.signal)[Symbol.asyncIterator]();
   const late = store.follow('resp_a', 500, leave.signal)[Symbol.asyncIterator]();
   const ends: Promise<unknown>[] = [store.untilSealed('resp_a', leave.signal), late.next()];
-  assert.equal((await slow.next()).value?.length, 2);
-  assert.equal((await quick.next()).value?.length, 2);
+  assert.equal((await slow.next()).value?.length, 3);
+  assert.equal((await quick.next()).value?.length, 3);
   // What was handed out and not asked beyond still waits for a socket.
-  assert.deepEqual(await series('turnkeep_journal_lag_events'), { '': 2 });
+  assert.deepEqual(await series('turnkeep_journal_lag_events'), { '': 3 });
   ends.push(quick.next());
-  await store.append({ turn: 'resp_a', epoch, rows: [row(2), row(3), row(4)] });
+  await store.append({ turn: 'resp_a', epoch, rows: [row(3), row(4), row(5)] });
   assert.deepEqual(await series('turnkeep_viewers'), { '': 3 });
-  assert.deepEqual(await series('turnkeep_journal_lag_events'), { '': 5 });
+  assert.deepEqual(await series('turnkeep_journal_lag_events'), { '': 6 });
   assert.equal((await slow.next()).value?.length, 3);
   ends.push(slow.next(), quick.next());
   assert.deepEqual(await series('turnkeep_journal_lag_events'), {});

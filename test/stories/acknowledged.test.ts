@@ -8,7 +8,7 @@ import { setImmediate as nextTurnOfTheLoop } from 'node:timers/promises';
 import { pino } from 'pino';
 import { sealOf } from '../../src/settle/seal.ts';
 import { readStream } from '../../src/settle/read-stream.ts';
-import { newTurn } from '../store/contract.ts';
+import { inserted, newTurn } from '../store/contract.ts';
 import { World } from '../support/world.ts';
 
 test('T1 · an answer that is cut off on its way is not delivered: the resend joins', { timeout: 60_000 }, async () => {
@@ -20,11 +20,10 @@ test('T1 · an answer that is cut off on its way is not delivered: the resend jo
   const { store, url } = world;
   // Larger than the sockets between them hold.
   const text = 'x'.repeat(32 * 1024 * 1024);
-  const { turn } = (await store.insertTurn(newTurn('resp_a'))) as { turn: Parameters<typeof sealOf>[0] };
-  await store.recordInput('resp_a');
+  const turn = await inserted(store, newTurn('resp_a'));
   const { epoch } = await store.fence('resp_a');
-  const seal = sealOf(turn, await readStream(store, 'resp_a'), epoch, { status: 'cancelled', usage: null }, 1_000);
-  assert.equal(await store.seal({ ...seal, response: { ...seal.response, metadata: { text } } }), true);
+  const seal = sealOf(turn, await readStream(store, 'resp_a'), epoch, { status: 'cancelled', usage: null });
+  assert.equal((await store.seal({ ...seal, response: { ...seal.response, metadata: { text } } })).type, 'sealed');
 
   const asking = get(`${url}/v1/responses/resp_a`, { agent: false });
   const [answer] = (await once(asking, 'response')) as [IncomingMessage];

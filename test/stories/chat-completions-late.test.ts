@@ -14,7 +14,9 @@ import { World } from '../support/world.ts';
 
 /** The Chat Completions routes alone; headers wait for no time at all. */
 async function startImpatientServer(world: World): Promise<{ url: string; close: () => void }> {
-  const dispatcher = new Dispatcher({ workflows: world.temporal.workflow, taskQueue: world.config.taskQueue, isEager: false });
+  const { store, config, temporal } = world;
+  const { taskQueue, limits } = config;
+  const dispatcher = new Dispatcher({ workflows: temporal.workflow, taskQueue, store, limits, isEager: false });
   const app = new Hono<GatewayEnv>();
   app.use(async (c, next) => {
     c.set('tenant', 'default');
@@ -22,7 +24,7 @@ async function startImpatientServer(world: World): Promise<{ url: string; close:
     c.set('ids', {});
     await next();
   });
-  const turnkeep = new Turnkeep({ store: world.store, dispatcher });
+  const turnkeep = new Turnkeep({ store, dispatcher });
   chatRoutes(new Routes(app), {
     turnkeep,
     defaultModel: 'scripted',

@@ -20,7 +20,9 @@ function appOf() {
   const store = openSqliteStore(':memory:');
   // Nothing here is handed over, so nothing connects.
   const connection = Connection.lazy({ address: '127.0.0.1:1' });
-  const dispatcher = new Dispatcher({ workflows: new Client({ connection }).workflow, taskQueue: 'none', isEager: false });
+  const { workflow: workflows } = new Client({ connection });
+  const limits = { heartbeatTimeoutMs: 1_000, turnTimeoutMs: 1_000 };
+  const dispatcher = new Dispatcher({ workflows, taskQueue: 'none', store, limits, isEager: false });
   return createApp({
     turnkeep: new Turnkeep({ store, dispatcher }),
     version: '0.0.0',
