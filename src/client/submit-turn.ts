@@ -79,6 +79,7 @@ async function insert(
   const stream = ResponseStream.replay(opening);
   const [inProgress] = stream.begin();
   const { headStart } = dispatcher;
+  using room = headStart?.reserve(tenant);
   const turn: NewTurn = {
     id,
     tenant,
@@ -99,7 +100,7 @@ async function insert(
     ...(submission.id === undefined ? {} : { chosenId: submission.id }),
     ...(replaces === undefined ? {} : { replaces }),
     ...(hasTitles && settings.store ? { wantsTitle: true } : {}),
-    ...(headStart?.hasRoom === true && inProgress !== undefined
+    ...(headStart !== undefined && room !== undefined && inProgress !== undefined
       ? { headStart: { lease: headStart.lease, row: journalRowOf(inProgress) } }
       : {}),
   };

@@ -24,6 +24,8 @@ export interface WorkerDeps {
   readonly workflowBundle?: WorkflowBundleWithSourceMap;
   /** Those of the process, where there are several roles in it. */
   readonly metrics?: Metrics;
+  /** Streams at once, of all tenants; 2,000 by default. One tenant alone has half of them. */
+  readonly maxAttempts?: number;
   /** Keeps no workflow in memory: every task of one replays its history. For tests. */
   readonly replaysAlways?: boolean;
 }
@@ -37,8 +39,11 @@ export interface TurnWorker {
   shutdown(): void;
 }
 
-/** Streams at once. */
-const maxAttempts = 1_000;
+/** Streams at once, of all tenants; one alone has half of them. */
+const defaultMaxAttempts = 2_000;
+
+/** A turn that waits for room among its tenant's own streams holds a slot of Temporal's: there are more than streams. */
+const activitySlots = 10_000;
 
 /** Titles at once. */
 const titleSlots = 4;
@@ -94,7 +99,14 @@ export async function startWorker({ config, connection, store, log, ...options }
     log.error({ err: error }, 'an attempt ended in an error of our own');
   };
   const onReady = (turn: string): void => void dispatcher.runReady(turn);
-  const attempts = new RunningAttempts({ store: observedStore, provider, limits: config.limits, maxAttempts, onReady, onError });
+  const attempts = new RunningAttempts({
+    store: observedStore,
+    provider,
+    limits: config.limits,
+    maxAttempts: options.maxAttempts ?? defaultMaxAttempts,
+    onReady,
+    onError,
+  });
   const dispatcher = new Dispatcher({
     workflows: new Client({ connection, namespace: config.temporal.namespace, dataConverter }).workflow,
     taskQueue: config.taskQueue,
@@ -123,7 +135,7 @@ export async function startWorker({ config, connection, store, log, ...options }
     workflowBundle: options.workflowBundle ?? (await bundleWorkflows(config)),
     activities,
     // A stream is mostly waiting; the default of 100 would make turns wait for each other.
-    maxConcurrentActivityTaskExecutions: maxAttempts,
+    maxConcurrentActivityTaskExecutions: activitySlots,
     // Where the server cannot push a cancel, it comes with the answer to a heartbeat: 1.2 s at most (T5).
     maxHeartbeatThrottleInterval: '1s',
     defaultHeartbeatThrottleInterval: '1s',
