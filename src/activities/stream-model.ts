@@ -27,6 +27,8 @@ export interface StreamModelDeps {
 
 /** How often another process' attempt is looked at. */
 const heldLookMs = 250;
+/** How often a turn that waits for room in this process looks for it. */
+const roomLookMs = 250;
 /** A wait that is shorter than this is waited out here: Temporal's clock and the database's differ by a little. */
 const shortWaitMs = 50;
 
@@ -36,7 +38,7 @@ export async function streamModel(deps: StreamModelDeps, { turn, step }: StreamM
   for (;;) {
     const running = attempts.get(turn);
     if (running !== undefined) return await join(running, link);
-    const claim = await claimStep(deps, { turn, step }, link.signal);
+    const claim = await claimAndRun(deps, { turn, step }, link.signal);
     switch (claim.type) {
       case 'settled':
         return { type: 'final', turn: claim.settled };
@@ -54,9 +56,36 @@ export async function streamModel(deps: StreamModelDeps, { turn, step }: StreamM
       case 'held':
         await pause(Math.min(claim.leaseLeftMs, heldLookMs), link.signal);
         break;
-      case 'granted':
-        return await join(attempts.run(claim, step), link);
+      case 'running':
+        return await join(claim.running, link);
     }
+  }
+}
+
+/** Claims the request, and runs it where it is granted. */
+async function claimAndRun(
+  deps: StreamModelDeps,
+  input: StreamModelInput,
+  signal: AbortSignal,
+): Promise<Exclude<Claim, { type: 'granted' }> | { readonly type: 'running'; readonly running: RunningAttempt }> {
+  using _room = await untilRoom(deps, input.turn, signal);
+  const claim = await claimStep(deps, input, signal);
+  return claim.type === 'granted' ? { type: 'running', running: deps.attempts.run(claim, input.step) } : claim;
+}
+
+/** Waits while the turn's tenant has its share of this process: the turns of one tenant wait for each other, nobody else for them. */
+async function untilRoom({ store, attempts }: StreamModelDeps, turn: string, signal: AbortSignal): Promise<Disposable | undefined> {
+  const room = attempts.reserve();
+  if (room !== undefined) return room;
+  const row = await store.readTurn(turn);
+  // Of a turn that is gone, or has its end, the claim says so.
+  if (row === undefined || row.settledAtMs !== null) return undefined;
+  for (;;) {
+    const room = attempts.reserve(row.tenant);
+    if (room !== undefined) return room;
+    // Another worker has room.
+    if (attempts.isDraining) throw lost();
+    await pause(roomLookMs, signal);
   }
 }
 

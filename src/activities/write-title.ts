@@ -1,4 +1,7 @@
-/** Asks the model for a session's title. One request an attempt; only one that could not be started is tried again. */
+/**
+ * Asks the model for a session's title: once, and that is booked before it is asked, so that no kill of a worker has it asked
+ * again (T2). Only a request that the provider refused before it answered is made again.
+ */
 import { ApplicationFailure } from '@temporalio/common';
 import { cancellationSignal } from '@temporalio/activity';
 import { failureRules } from '../domain/failure.ts';
@@ -21,7 +24,8 @@ export async function writeTitle(
 ): Promise<{ hasTitle: boolean }> {
   const row = await store.readTurn(turn);
   const request = row === undefined ? undefined : titleRequest(row.input, titleModel ?? row.settings.model);
-  if (request === undefined) return { hasTitle: false };
+  if (request === undefined || !(await retryWhileBusy(() => store.bookTitleRequest(session), cancellationSignal())))
+    return { hasTitle: false };
   let text = '';
   let hasStarted = false;
   try {
@@ -34,11 +38,10 @@ export async function writeTitle(
     if (title !== undefined) await retryWhileBusy(() => store.setTitle(session, title));
     return { hasTitle: title !== undefined };
   } catch (error) {
-    // The worker shuts down before anything was paid for: another worker may ask.
-    if (cancellationSignal().aborted && !hasStarted) throw error;
     // Only constant words: the failure is stored in Temporal's history (T11).
     const code = error instanceof ProviderError ? error.failure.code : 'internal_error';
     const mayRetry = !hasStarted && (failureRules[code].retryable || code === 'provider_busy');
+    if (mayRetry) await retryWhileBusy(() => store.releaseTitleRequest(session));
     throw ApplicationFailure.create({ message: failureRules[code].message, type: code, nonRetryable: !mayRetry });
   }
 }

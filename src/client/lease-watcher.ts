@@ -69,7 +69,8 @@ async function rescue({ store, attempts, onReady }: LeaseWatcherOptions, lease: 
   };
   if (lease.hasStarted) return settle({ status: 'failed', failure: failureOf('worker_lost') });
   if (lease.isCancelRequested) return settle({ status: 'cancelled' });
-  if (attempts?.hasRoom !== true) return;
+  using room = attempts?.reserve();
+  if (attempts === undefined || room === undefined) return;
   const claim = await store.claim({ turn: lease.turn, step: lease.step, lease: attempts.lease });
   if (claim.type === 'granted') attempts.run(claim, lease.step);
   else if (claim.type === 'exhausted') await settle({ status: 'failed', failure: failureOf('transport_failed') });

@@ -13,7 +13,7 @@ import type { Dispatcher } from './dispatcher.ts';
 import { newId } from './ids.ts';
 import { whileCallerWaits } from './patience.ts';
 import { hashOf, outputsWithoutCall, resolveReferences, type Submission } from './submission.ts';
-import { startTitles } from './titles.ts';
+import { startTitle } from './titles.ts';
 
 export type SubmitResult =
   | { readonly type: 'accepted'; readonly turn: TurnRow }
@@ -79,6 +79,7 @@ async function insert(
   const stream = ResponseStream.replay(opening);
   const [inProgress] = stream.begin();
   const { headStart } = dispatcher;
+  using room = headStart?.reserve(tenant);
   const turn: NewTurn = {
     id,
     tenant,
@@ -99,7 +100,7 @@ async function insert(
     ...(submission.id === undefined ? {} : { chosenId: submission.id }),
     ...(replaces === undefined ? {} : { replaces }),
     ...(hasTitles && settings.store ? { wantsTitle: true } : {}),
-    ...(headStart?.hasRoom === true && inProgress !== undefined
+    ...(headStart !== undefined && room !== undefined && inProgress !== undefined
       ? { headStart: { lease: headStart.lease, row: journalRowOf(inProgress) } }
       : {}),
   };
@@ -113,8 +114,8 @@ async function insert(
 
 /** What follows from a new turn: its dispatch, the cancel of the one it interrupts, its own early cancel, its session's title. */
 function begin(
-  { store, dispatcher, canceller, hasTitles }: SubmitDeps,
-  { turn, interrupted, epoch }: InsertTurn & { type: 'inserted' },
+  { store, dispatcher, canceller }: SubmitDeps,
+  { turn, interrupted, epoch, givesTitle }: InsertTurn & { type: 'inserted' },
 ): void {
   // What fails here was booked by the same commit, and the sweep of any process does it.
   const ignore = (): undefined => undefined;
@@ -123,7 +124,9 @@ function begin(
   if (turn.cancelRequestedAtMs !== null) canceller.carryOut(turn.id).catch(ignore);
   else if (epoch !== undefined) dispatcher.start(turn.id).catch(ignore);
   else if (turn.readyAtMs !== null) void dispatcher.runReady(turn.id);
-  if (hasTitles && turn.session !== null) startTitles(store, dispatcher).catch(ignore);
+  if (givesTitle === true && turn.session !== null) {
+    startTitle(store, dispatcher, { session: turn.session, turn: turn.id }).catch(ignore);
+  }
 }
 
 async function findUnknownCall(store: Store, submission: Submission, input: readonly InputItem[]): Promise<SubmitResult | undefined> {

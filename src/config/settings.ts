@@ -59,7 +59,9 @@ export const table = z.object({
     .optional()
     .meta({ description: "which streaming API the provider speaks; by default responses for OpenAI's own host, else chat" }),
   TURNKEEP_MODEL: text.optional().meta({ description: 'the model of requests that name none' }),
-  TURNKEEP_TITLES: flag.default('false').meta({ description: 'whether a conversation gets a title from its first turn' }),
+  TURNKEEP_TITLES: flag
+    .default('false')
+    .meta({ description: 'whether a conversation gets a title from its first turn; alike on gateways and workers' }),
   TURNKEEP_TITLE_MODEL: text.optional().meta({ description: 'the model of titles; by default that of the turn' }),
 
   TURNKEEP_CONNECT_TIMEOUT_MS: milliseconds().default(10_000).meta({ description: 'longest wait for a connection to the provider' }),

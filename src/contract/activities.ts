@@ -10,7 +10,7 @@ export interface TurnActivities {
   readonly streamModel: (input: StreamModelInput) => Promise<StepResult>;
   /** Local. Gives the turn the end that `streamModel` could not write. */
   readonly settleTurn: (input: SettleTurnInput) => Promise<TurnStatus>;
-  /** Asks the model for the title of a session and stores it. */
+  /** Asks the model for the title of a session and stores it. On a queue of its own: see `titleQueueOf`. */
   readonly writeTitle: (input: TitleInput) => Promise<{ readonly hasTitle: boolean }>;
 }
 

@@ -24,6 +24,11 @@ export function workflowIdOf(turn: string): string {
   return `turn/${turn}`;
 }
 
+/** The queue of the activity that asks for titles: its few slots are its own, whatever streams. */
+export function titleQueueOf(taskQueue: string): string {
+  return `${taskQueue}/titles`;
+}
+
 /** One title a session. */
 export function titleWorkflowIdOf(session: string): string {
   return `title/${session}`;

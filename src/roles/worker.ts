@@ -4,6 +4,7 @@ import { bundleWorkflowCode, type NativeConnection, Worker, type WorkflowBundleW
 import type { Logger } from 'pino';
 import { RunningAttempts } from '../activities/attempt/running-attempts.ts';
 import { createActivities } from '../activities/create-activities.ts';
+import { titleQueueOf } from '../contract/workflows.ts';
 import { Client } from '@temporalio/client';
 import { Dispatcher } from '../client/dispatcher.ts';
 import { startLeaseWatcher } from '../client/lease-watcher.ts';
@@ -23,6 +24,8 @@ export interface WorkerDeps {
   readonly workflowBundle?: WorkflowBundleWithSourceMap;
   /** Those of the process, where there are several roles in it. */
   readonly metrics?: Metrics;
+  /** Streams at once, of all tenants; 2,000 by default. One tenant alone has half of them. */
+  readonly maxAttempts?: number;
   /** Keeps no workflow in memory: every task of one replays its history. For tests. */
   readonly replaysAlways?: boolean;
 }
@@ -36,8 +39,14 @@ export interface TurnWorker {
   shutdown(): void;
 }
 
-/** Streams at once. */
-const maxAttempts = 1_000;
+/** Streams at once, of all tenants; one alone has half of them. */
+const defaultMaxAttempts = 2_000;
+
+/** A turn that waits for room among its tenant's own streams holds a slot of Temporal's: there are more than streams. */
+const activitySlots = 10_000;
+
+/** Titles at once. */
+const titleSlots = 4;
 
 /** Temporal cancels activities that still run after the drain time; this much later the worker stops regardless. */
 const forceAfterDrainMs = 5_000;
@@ -90,7 +99,14 @@ export async function startWorker({ config, connection, store, log, ...options }
     log.error({ err: error }, 'an attempt ended in an error of our own');
   };
   const onReady = (turn: string): void => void dispatcher.runReady(turn);
-  const attempts = new RunningAttempts({ store: observedStore, provider, limits: config.limits, maxAttempts, onReady, onError });
+  const attempts = new RunningAttempts({
+    store: observedStore,
+    provider,
+    limits: config.limits,
+    maxAttempts: options.maxAttempts ?? defaultMaxAttempts,
+    onReady,
+    onError,
+  });
   const dispatcher = new Dispatcher({
     workflows: new Client({ connection, namespace: config.temporal.namespace, dataConverter }).workflow,
     taskQueue: config.taskQueue,
@@ -99,23 +115,27 @@ export async function startWorker({ config, connection, store, log, ...options }
     isEager: true,
     ...(config.hasHeadStart ? { headStart: attempts } : {}),
   });
-  const worker = await Worker.create({
+  const activities = createActivities({
+    store: observedStore,
+    provider,
+    attempts,
+    onReady,
+    ...(config.titles.model === undefined ? {} : { titleModel: config.titles.model }),
+  });
+  const common = {
     connection,
     namespace: config.temporal.namespace,
-    taskQueue: config.taskQueue,
-    workflowBundle: options.workflowBundle ?? (await bundleWorkflows(config)),
     dataConverter,
-    activities: createActivities({
-      store: observedStore,
-      provider,
-      attempts,
-      onReady,
-      ...(config.titles.model === undefined ? {} : { titleModel: config.titles.model }),
-    }),
-    // A stream is mostly waiting; the default of 100 would make turns wait for each other.
-    maxConcurrentActivityTaskExecutions: maxAttempts,
     shutdownGraceTime: drainMs,
     shutdownForceTime: drainMs + forceAfterDrainMs,
+  };
+  const worker = await Worker.create({
+    ...common,
+    taskQueue: config.taskQueue,
+    workflowBundle: options.workflowBundle ?? (await bundleWorkflows(config)),
+    activities,
+    // A stream is mostly waiting; the default of 100 would make turns wait for each other.
+    maxConcurrentActivityTaskExecutions: activitySlots,
     // Where the server cannot push a cancel, it comes with the answer to a heartbeat: 1.2 s at most (T5).
     maxHeartbeatThrottleInterval: '1s',
     defaultHeartbeatThrottleInterval: '1s',
@@ -126,8 +146,15 @@ export async function startWorker({ config, connection, store, log, ...options }
       ? { maxCachedWorkflows: 0, maxConcurrentWorkflowTaskExecutions: 1, maxConcurrentWorkflowTaskPolls: 1 }
       : {}),
   });
+  const workers = [worker];
+  if (config.titles.isOn) {
+    const { writeTitle } = activities;
+    const own = { taskQueue: titleQueueOf(config.taskQueue), activities: { writeTitle } };
+    const slots = { maxConcurrentActivityTaskExecutions: titleSlots, maxConcurrentActivityTaskPolls: 1 };
+    workers.push(await Worker.create({ ...common, ...own, ...slots }));
+  }
   const watcher = startLeaseWatcher({ store: observedStore, attempts, onReady, onError });
-  const stopped = runUntilStopped(worker, async () => {
+  const stopped = runUntilStopped(workers, async () => {
     watcher.stop();
     await draining;
     await attempts.drain(0);
@@ -140,16 +167,24 @@ export async function startWorker({ config, connection, store, log, ...options }
     attempts,
     shutdown() {
       if (worker.getState() !== 'RUNNING') return;
-      worker.shutdown();
+      shutDown(workers);
       draining = attempts.drain(drainMs);
     },
   };
 }
 
-async function runUntilStopped(worker: Worker, close: () => Promise<void>): Promise<void> {
+/** One that fails takes the others with it. */
+async function runUntilStopped(workers: readonly Worker[], close: () => Promise<void>): Promise<void> {
+  const runs = workers.map((worker) => worker.run());
   try {
-    await worker.run();
+    await Promise.all(runs);
   } finally {
+    shutDown(workers);
+    await Promise.allSettled(runs);
     await close();
   }
+}
+
+function shutDown(workers: readonly Worker[]): void {
+  for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
 }

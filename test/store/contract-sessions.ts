@@ -155,14 +155,30 @@ export function sessionsContract(contract: Contract): void {
 
   contract("a session's first turn, and no other, is to give it a title; a title of the user's stays", async (store) => {
     for (const id of ['conv_a', 'conv_b']) await store.createSession(session(id));
-    await inserted(store, newTurn('resp_a', { session: 'conv_a', wantsTitle: true }));
-    await inserted(store, newTurn('resp_b', { session: 'conv_a', wantsTitle: true }));
-    await inserted(store, newTurn('resp_c', { session: 'conv_b' }));
+    const results = [
+      await store.insertTurn(newTurn('resp_a', { session: 'conv_a', wantsTitle: true })),
+      await store.insertTurn(newTurn('resp_b', { session: 'conv_a', wantsTitle: true })),
+      await store.insertTurn(newTurn('resp_c', { session: 'conv_b' })),
+    ];
+    assert.deepEqual(
+      results.map((result) => result.type === 'inserted' && result.givesTitle),
+      [true, undefined, undefined],
+    );
     assert.deepEqual(await store.listUntitled(9), [{ session: 'conv_a', turn: 'resp_a' }]);
     await store.markTitleStarted('conv_a');
     assert.deepEqual(await store.listUntitled(9), []);
     await store.setTitle('conv_a', 'Tea "and" cake');
     await store.setTitle('conv_a', 'another');
     assert.deepEqual((await store.readSession('default', 'conv_a'))?.metadata, { title: 'Tea "and" cake' });
+  });
+
+  contract('T2 · the request for a title is booked once, by one process, unless it is given back', async (store, database) => {
+    const other = database.open();
+    await store.createSession(session('conv_a'));
+    const booked = await Promise.all([store.bookTitleRequest('conv_a'), other.bookTitleRequest('conv_a')]);
+    assert.deepEqual(booked.toSorted(), [false, true]);
+    await store.releaseTitleRequest('conv_a');
+    assert.deepEqual([await other.bookTitleRequest('conv_a'), await store.bookTitleRequest('conv_a')], [true, false]);
+    assert.equal(await store.bookTitleRequest('conv_none'), false);
   });
 }

@@ -21,6 +21,9 @@ test('no statement walks a table, nor all turns of a session', async (t) => {
   await store.listStuckCancels({ acceptedForMs: 9, limit: 9 });
   await store.listExpiredLeases(9);
   await store.listUntitled(9);
+  await store.markTitleStarted('conv_a');
+  await store.bookTitleRequest('conv_a');
+  await store.releaseTitleRequest('conv_a');
   await store.readTranscript('resp_a');
   await store.beat({ lease, turns: ['resp_a'] });
   await store.endAttempt({ turn: 'resp_a', step: 1, attempt: 1 }, 1, { endedAtMs: 9, outcome: 'failed', waitMs: 0 });

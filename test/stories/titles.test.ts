@@ -109,6 +109,27 @@ story(
 );
 
 story(
+  'T14 · titles that hang take no slot from turns, however many there are',
+  async (world) => {
+    const sessions = await Promise.all(Array.from({ length: 8 }, () => world.session()));
+    const viewers = await Promise.all(sessions.map((session) => world.hear('hi', { conversation: session })));
+    assert.deepEqual(new Set(viewers.map(({ last }) => last.response.status)), new Set(['completed']));
+    await world.model.reached('titles');
+    // Those that have no slot yet have not asked.
+    assert.ok(titleRequests(world).length <= 4);
+    assert.equal((await world.hear('next', { conversation: sessions[0] })).last.response.status, 'completed');
+    world.model.release('titles');
+    const runs = await Promise.all(sessions.map((session) => titleRun(world, session)));
+    assert.deepEqual(
+      runs,
+      sessions.map(() => ({ hasTitle: true })),
+    );
+    assert.equal(titleRequests(world).length, sessions.length);
+  },
+  titled([sseHead, chat.content('Tea'), hold('titles'), ...chatAnswer().slice(2)]),
+);
+
+story(
   'a cancelled first turn gives its session a title all the same, and a turn that is not to be stored is no first one',
   async (world) => {
     const session = await world.session();

@@ -41,6 +41,8 @@ export interface WorldOptions {
   readonly config?: Partial<Pick<Config, 'apiKeys' | 'quotas' | 'corsOrigins' | 'titles' | 'codecKeys'>>;
   /** Gets every line of the log, of worker and gateway. */
   readonly log?: Logger;
+  /** Streams at once in a worker, of all tenants. */
+  readonly maxAttempts?: number;
   /** false: start workers by hand. */
   readonly hasWorker?: boolean;
   /** How long a stream is silent before a comment is sent. */
@@ -156,6 +158,7 @@ export class World implements AsyncDisposable {
       metrics: this.#metrics,
       workflowBundle: await bundleOf(this.config),
       replaysAlways: this.#options.replaysAlways ?? false,
+      ...(this.#options.maxAttempts === undefined ? {} : { maxAttempts: this.#options.maxAttempts }),
     });
     this.workers.push(worker);
     worker.stopped.catch(() => undefined);

@@ -16,7 +16,7 @@ export interface RunningAttemptsOptions {
   readonly store: Store;
   readonly provider: Provider;
   readonly limits: AttemptLimits;
-  /** Attempts at once, in this process. */
+  /** Attempts at once, in this process, of all tenants. No tenant has more than half of them. */
   readonly maxAttempts?: number;
   /** A turn has become ready by the end of another: it is to be dispatched. */
   readonly onReady: (turn: string) => void;
@@ -48,8 +48,15 @@ export class RunningAttempts {
   readonly lease: Lease;
   readonly #options: RunningAttemptsOptions;
   readonly #running = new Map<string, RunningAttempt>();
+  /** Running and reserved. */
+  readonly #countOfTenant = new Map<string, number>();
+  #reserved = 0;
+  /** Of those, for tenants that are not known. */
+  #reservedForAny = 0;
   #beating: NodeJS.Timeout | undefined;
   #isBeating = false;
+  #isDraining = false;
+  #hasDrained = false;
 
   constructor(options: RunningAttemptsOptions) {
     this.#options = options;
@@ -60,15 +67,30 @@ export class RunningAttempts {
     return this.#running.get(turn);
   }
 
-  /** Room for one more that nobody has to run here. */
-  get hasRoom(): boolean {
-    return this.#running.size < (this.#options.maxAttempts ?? Number.POSITIVE_INFINITY);
+  get isDraining(): boolean {
+    return this.#isDraining;
+  }
+
+  /**
+   * Room for one more attempt of this tenant, to be held from before its claim until it runs; undefined: there is none. A
+   * tenant may have as many as are free: one alone has half of the process at the most, two a third each, and whoever comes
+   * next finds room, however long the streams of the others last (T14).
+   *
+   * @param tenant if it is not known, there is room only where any tenant has some
+   */
+  reserve(tenant?: string): Disposable | undefined {
+    const used = this.#running.size + this.#reserved;
+    const own = tenant === undefined ? used : (this.#countOfTenant.get(tenant) ?? 0) + this.#reservedForAny;
+    const free = (this.#options.maxAttempts ?? Number.POSITIVE_INFINITY) - used;
+    if (this.#isDraining || own >= free) return undefined;
+    this.#reserve(tenant, 1);
+    return { [Symbol.dispose]: () => this.#reserve(tenant, -1) };
   }
 
   /** Sends the request of a granted claim, and streams its answer. */
   run(claim: GrantedClaim, step: number): RunningAttempt {
     const { limits, onError } = this.#options;
-    const turn = claim.turn.id;
+    const { id: turn, tenant } = claim.turn;
     const controller = new AbortController();
     const abort = (reason: AbortReason, cause?: unknown): void => {
       controller.abort(new AttemptAborted(reason, cause));
@@ -81,24 +103,43 @@ export class RunningAttempts {
     );
     const result = runAttempt(this.#options, { claim, step, signal: controller.signal, abort }).finally(() => {
       clearTimeout(deadline);
+      this.#count(tenant, -1);
       if (this.#running.get(turn) === running) this.#running.delete(turn);
     });
     const running: RunningAttempt = { step, epoch: claim.epoch, result, abort };
     result.catch(onError);
     this.#running.set(turn, running);
+    this.#count(tenant, 1);
     this.#beat();
+    // Accepted before the drain, and granted after its end.
+    if (this.#hasDrained) abort('shutdown');
     return running;
   }
 
-  /** After this time whatever still runs is handed on, or ends as `worker_lost`. Resolves once nothing runs. */
+  /** From now on there is no room. After this time whatever still runs is handed on, or ends as `worker_lost`. Resolves once nothing runs. */
   async drain(drainMs: number): Promise<void> {
+    this.#isDraining = true;
     const timer = setTimeout(() => {
-      for (const { abort } of this.#running.values()) abort('shutdown');
+      this.#hasDrained = true;
+      for (const attempt of this.#running.values()) attempt.abort('shutdown');
     }, drainMs);
     while (this.#running.size > 0) await Promise.allSettled(Array.from(this.#running.values(), ({ result }) => result));
     clearTimeout(timer);
+    this.#hasDrained = true;
     clearInterval(this.#beating);
     this.#beating = undefined;
+  }
+
+  #reserve(tenant: string | undefined, change: 1 | -1): void {
+    this.#reserved += change;
+    if (tenant === undefined) this.#reservedForAny += change;
+    else this.#count(tenant, change);
+  }
+
+  #count(tenant: string, change: 1 | -1): void {
+    const count = (this.#countOfTenant.get(tenant) ?? 0) + change;
+    if (count === 0) this.#countOfTenant.delete(tenant);
+    else this.#countOfTenant.set(tenant, count);
   }
 
   #beat(): void {

@@ -23,8 +23,17 @@ const transientCodes = new Set([
   'ENETUNREACH',
   'ENETDOWN',
   'ENETRESET',
+  // A name that was looked up in vain.
   'ENOTFOUND',
   'EAI_AGAIN',
+  'EAI_FAIL',
+  // This machine has no port, descriptor or memory left for a connection: load brings it about, and takes it away.
+  'EADDRNOTAVAIL',
+  'EMFILE',
+  'ENFILE',
+  'ENOBUFS',
+  'ENOMEM',
+  'EAI_MEMORY',
   'UND_ERR_CONNECT_TIMEOUT',
   // The server closed early: FIN before the headers, or within a body that has a length or chunks.
   'UND_ERR_SOCKET',

@@ -4,10 +4,26 @@
  * They run only while the network is waited for: a caller that is slow to take an event does not make the model late.
  * `restart` stores the time and keeps the running timer, which looks at the stored time when it fires: so a token
  * costs a reading of the clock and no timer.
+ *
+ * A process that stood still (SIGSTOP, a laptop that slept) finds its timers due before it has read what arrived
+ * meanwhile: each timer here lets the sockets be read once before it judges.
  */
 
 /** Also the `detail` of a `model_timeout`. */
 export type DeadlineName = 'first_event' | 'next_event' | 'usage';
+
+/** Calls back once, after this time and after the sockets have been read once more. Disposing it calls it off. */
+export function afterReading(ms: number, callback: () => void): Disposable {
+  // The event loop goes timers, sockets, immediates.
+  let immediate: NodeJS.Immediate | undefined;
+  const timer = setTimeout(() => (immediate = setImmediate(callback)), Math.min(Math.ceil(ms), longestTimerMs));
+  return {
+    [Symbol.dispose]() {
+      clearTimeout(timer);
+      clearImmediate(immediate);
+    },
+  };
+}
 
 /** The longest that `setTimeout` can hold. */
 const longestTimerMs = 2_147_483_647;
@@ -18,7 +34,7 @@ export class Deadlines implements Disposable {
   #current: DeadlineName = 'first_event';
   #sinceMs = performance.now();
   #isPaused = false;
-  #timer: NodeJS.Timeout | undefined;
+  #timer: Disposable | undefined;
   #expired: DeadlineName | undefined;
 
   /** `first_event` runs from here. */
@@ -43,16 +59,16 @@ export class Deadlines implements Disposable {
     this.#sinceMs = performance.now();
     if (name === this.#current) return;
     this.#current = name;
-    clearTimeout(this.#timer);
     this.#schedule(this.#limitsMs[name]);
   }
 
   [Symbol.dispose](): void {
-    clearTimeout(this.#timer);
+    this.#timer?.[Symbol.dispose]();
   }
 
   #schedule(ms: number): void {
-    this.#timer = setTimeout(() => this.#check(), Math.min(Math.ceil(ms), longestTimerMs));
+    this.#timer?.[Symbol.dispose]();
+    this.#timer = afterReading(ms, () => this.#check());
   }
 
   #check(): void {

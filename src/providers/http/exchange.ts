@@ -4,7 +4,7 @@
  */
 import type { ProviderLimits } from '../provider.ts';
 import type { ResponseBody } from './body.ts';
-import { Deadlines } from './deadlines.ts';
+import { afterReading, Deadlines } from './deadlines.ts';
 
 /** How long usage is waited for after the finish of a stream. */
 const usageTimeoutMs = 2_000;
@@ -48,14 +48,13 @@ export class HttpExchange implements Disposable {
   async readText(body: ResponseBody, longest: number, timeoutMs: number): Promise<string> {
     this.attachBody(body);
     const decoder = new TextDecoder();
-    const timer = setTimeout(() => body.close(), timeoutMs);
+    using _timer = afterReading(timeoutMs, () => body.close());
     let text = '';
     try {
       while (text.length < longest && (await body.hasMore())) text += decoder.decode(body.take(), { stream: true });
     } catch {
       // The connection broke: the part that arrived is the result.
     } finally {
-      clearTimeout(timer);
       if (text.length < longest) body.discard(discardTimeoutMs);
       else body.close();
     }

@@ -20,6 +20,7 @@ export class ChatParser extends StreamParser {
   readonly #calls = new Map<number, ToolCall>();
   #callCount = 0;
   #lastIndex = 0;
+  #hasDeltas = false;
 
   read({ event, data }: SseEvent, out: ModelEvent[]): void {
     if (data === '[DONE]') {
@@ -43,7 +44,10 @@ export class ChatParser extends StreamParser {
 
   #readChoice(choice: JsonRecord, out: ModelEvent[]): void {
     const delta = asRecord(choice['delta']);
-    if (delta !== undefined) this.#readDelta(delta, out);
+    if (delta !== undefined) this.#hasDeltas = true;
+    // Caches, and servers that cannot stream a call, send the whole completion as one event; others repeat it behind the deltas.
+    const pieces = delta ?? (this.#hasDeltas ? undefined : asRecord(choice['message']));
+    if (pieces !== undefined) this.#readDelta(pieces, out);
     const reason = asText(choice['finish_reason']);
     if (reason === undefined || reason === 'null') return;
     const result = readFinishReason(reason);

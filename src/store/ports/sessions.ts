@@ -49,10 +49,17 @@ export interface SessionStore {
   /** Does the chain that ends in this turn hold a function call of this id? */
   hasCall(leaf: string, callId: string): Promise<boolean>;
 
-  /** Sessions whose first turn is to give them a title, as long as nobody has begun to. */
+  /** Sessions whose first turn is to give them a title, as long as no workflow has been started that does. */
   listUntitled(limit: number): Promise<readonly { readonly session: string; readonly turn: string }[]>;
 
+  /** A workflow has been started. */
   markTitleStarted(session: string): Promise<void>;
+
+  /** Books, durably, that the model is asked for the session's title. False: it was booked before, or the session is gone. */
+  bookTitleRequest(session: string): Promise<boolean>;
+
+  /** Takes the booking back: the provider has refused the request, and may be asked again. */
+  releaseTitleRequest(session: string): Promise<void>;
 
   /** Sets `metadata.title`, unless there is one. */
   setTitle(session: string, title: string): Promise<void>;

@@ -80,6 +80,8 @@ export type InsertTurn =
       readonly interrupted?: string;
       /** The head start: attempt 1 of step 1 is the caller's to send. */
       readonly epoch?: number;
+      /** It is the first turn of its session, and is to give it a title. */
+      readonly givesTitle?: true;
     }
   | Exclude<Admission, { type: 'admitted' }>;
 

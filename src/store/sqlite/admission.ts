@@ -24,7 +24,7 @@ export async function insertTurn(db: Database, turn: NewTurn): Promise<InsertTur
     }
     const previous = previousOf(db, turn)?.id ?? null;
     writeTurn(db, turn, previous, texts, cancelRequestedAtMs);
-    if (turn.session !== null) useSession(db, turn, turn.session);
+    const givesTitle = turn.session !== null && useSession(db, turn, turn.session);
     if (interrupts !== undefined) db.run('UPDATE turns SET cancel_requested_at = ? WHERE id = ?', turn.createdAtMs, interrupts);
     const row = rowOf(turn, previous, cancelRequestedAtMs);
     const readyRow = isReady ? makeReady(db, row) : row;
@@ -34,6 +34,7 @@ export async function insertTurn(db: Database, turn: NewTurn): Promise<InsertTur
       turn: epoch === undefined ? readyRow : { ...readyRow, status: 'in_progress' },
       ...(interrupts === undefined ? {} : { interrupted: interrupts }),
       ...(epoch === undefined ? {} : { epoch }),
+      ...(givesTitle ? { givesTitle } : {}),
     };
   });
 }
@@ -152,10 +153,11 @@ function rowOf(turn: NewTurn, previous: string | null, cancelRequestedAtMs: numb
   };
 }
 
-function useSession(db: Database, { id, tenant, createdAtMs, wantsTitle }: NewTurn, session: string): void {
+/** True: the turn is the first of the session, and is to give it a title. */
+function useSession(db: Database, { id, tenant, createdAtMs, wantsTitle }: NewTurn, session: string): boolean {
   touchSession(db, session, createdAtMs);
-  if (wantsTitle !== true) return;
-  db.run(
+  if (wantsTitle !== true) return false;
+  const changed = db.run(
     `UPDATE sessions SET title_turn = ? WHERE id = ? AND title_turn IS NULL
        AND NOT EXISTS (SELECT 1 FROM turns WHERE tenant = ? AND session = sessions.id AND kind = 'response' AND stored = 1 AND id <> ?)`,
     id,
@@ -163,6 +165,7 @@ function useSession(db: Database, { id, tenant, createdAtMs, wantsTitle }: NewTu
     tenant,
     id,
   );
+  return changed > 0;
 }
 
 function unsettledTurnOf(row: Row): UnsettledTurn {

@@ -131,4 +131,9 @@ export const migrations: readonly string[] = [
   ALTER TABLE turns ADD COLUMN public_id TEXT;
   CREATE UNIQUE INDEX turns_by_public_id ON turns (tenant, public_id) WHERE public_id IS NOT NULL;
   `,
+
+  // The model has been asked for a title.
+  `
+  ALTER TABLE sessions ADD COLUMN title_requested INTEGER NOT NULL DEFAULT 0;
+  `,
 ];

@@ -84,6 +84,8 @@ export function openSqliteStore(path: string): Store {
     hasCall: async (leaf, callId) => items.hasCall(db, leaf, callId),
     listUntitled: async (limit) => sessions.listUntitled(db, limit),
     markTitleStarted: (session) => sessions.markTitleStarted(db, session),
+    bookTitleRequest: (session) => sessions.bookTitleRequest(db, session),
+    releaseTitleRequest: (session) => sessions.releaseTitleRequest(db, session),
     setTitle: (session, title) => sessions.setTitle(db, session, title),
 
     deleteTurn: async (tenant, id, atMs) => retention.deleteTurn(db, tenant, id, atMs),

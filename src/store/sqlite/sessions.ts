@@ -92,6 +92,17 @@ export async function markTitleStarted(db: Database, id: string): Promise<void> 
   await db.commit('quick', () => db.run('UPDATE sessions SET title_started = 1 WHERE id = ?', id));
 }
 
+export async function bookTitleRequest(db: Database, id: string): Promise<boolean> {
+  const changed = await db.commit('durable', () =>
+    db.run('UPDATE sessions SET title_requested = 1 WHERE id = ? AND title_requested = 0', id),
+  );
+  return changed > 0;
+}
+
+export async function releaseTitleRequest(db: Database, id: string): Promise<void> {
+  await db.commit('quick', () => db.run('UPDATE sessions SET title_requested = 0 WHERE id = ?', id));
+}
+
 export async function setTitle(db: Database, id: string, title: string): Promise<void> {
   await db.commit('quick', () => {
     // What the user has called it stays.

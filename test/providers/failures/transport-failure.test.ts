@@ -13,7 +13,9 @@ function coded(code: string, message = 'x'): Error {
 
 const transient = [
   ['ECONNRESET', 'EPIPE', 'ECONNREFUSED', 'ECONNABORTED', 'EHOSTUNREACH', 'EHOSTDOWN', 'ENETUNREACH', 'ENETDOWN', 'ENETRESET'],
-  ['ETIMEDOUT', 'UND_ERR_CONNECT_TIMEOUT', 'ENOTFOUND', 'EAI_AGAIN'],
+  ['ETIMEDOUT', 'UND_ERR_CONNECT_TIMEOUT', 'ENOTFOUND', 'EAI_AGAIN', 'EAI_FAIL'],
+  // Exhaustion at home, before the request was sent.
+  ['EADDRNOTAVAIL', 'EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EAI_MEMORY'],
   ['UND_ERR_SOCKET', 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH', 'HPE_INVALID_EOF_STATE', 'ERR_STREAM_PREMATURE_CLOSE'],
 ].flat();
 
@@ -56,7 +58,7 @@ void suite('T3 · a closed table decides what is transient', () => {
 
   void test('an unknown error is fatal, whatever its message or status', () => {
     for (const error of [
-      coded('EMFILE'),
+      coded('EWEIRD'),
       coded('UND_ERR_CLOSED'),
       new Error('timeout'),
       Object.assign(new Error('x'), { status: 503 }),
@@ -94,7 +96,7 @@ void suite('T3 · a closed table decides what is transient', () => {
 });
 
 void test('T2 · once the step has started every break of the transport is stream_interrupted', () => {
-  for (const code of [...transient, ...Object.keys(permanent), 'EMFILE']) {
+  for (const code of [...transient, ...Object.keys(permanent), 'EWEIRD']) {
     assert.equal(failureOfTransport(wrapped(coded(code)), true).code, 'stream_interrupted');
   }
 });

@@ -153,6 +153,38 @@ void suite('tool calls', () => {
     assert.equal(outcomeOf(read(call({ index: 0, id: 'a', function: { arguments: '{}' } }))), 'provider_protocol'));
 });
 
+void suite('a whole completion as one event', () => {
+  const whole = (message: object, finishReason: string): unknown => ({
+    object: 'chat.completion',
+    choices: [{ index: 0, message: { role: 'assistant', ...message }, finish_reason: finishReason }],
+    usage: { prompt_tokens: 1, completion_tokens: 1 },
+  });
+  void test('its message is the answer, its finish reason the proof', () => {
+    const result = read(whole({ content: 'Hello', reasoning_content: 'hm' }, 'stop'), '[DONE]');
+    assert.deepEqual(
+      result.events.map((event) => (event.type === 'delta' ? `${event.delta.type} ${event.delta.text}` : event.type)),
+      ['reasoning hm', 'text Hello', 'finish', 'usage'],
+    );
+  });
+  void test('its calls are whole', () => {
+    const tool = (id: string, args: string) => ({ id, type: 'function', function: { name: 'f', arguments: args } });
+    const pieces = calls(whole({ content: null, tool_calls: [tool('a', '{}'), tool('b', '{"x":1}')] }, 'tool_calls'));
+    assert.deepEqual(
+      pieces.map(({ callId, name, text }) => `${callId} ${name} ${text}`),
+      ['a f {}', 'b f {"x":1}'],
+    );
+  });
+  void test('T8 · one that is empty, or has no finish reason, is no success', () => {
+    assert.equal(outcomeOf(read(whole({ content: '' }, 'stop'))), 'empty_response');
+    assert.equal(read({ choices: [{ message: { content: 'a' } }] }, '[DONE]').finishes, 0);
+  });
+  void test('behind deltas, or beside them, it says nothing again', () => {
+    assert.equal(read(delta({ content: 'Hel' }), delta({ content: 'lo' }), whole({ content: 'Hello' }, 'stop')).text, 'Hello');
+    const beside = { choices: [{ delta: { content: 'lo' }, message: { content: 'Hello' }, finish_reason: 'stop' }] };
+    assert.equal(read(delta({ content: 'Hel' }), beside).text, 'Hello');
+  });
+});
+
 void suite('errors in the stream', () => {
   void test('broken JSON is a protocol failure, and earlier deltas stay', () => {
     const result = read(delta({ content: 'a' }), '{"choices":[');

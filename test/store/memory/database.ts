@@ -43,6 +43,7 @@ export interface StoredSession {
   touchedAtMs: number;
   titleTurn: string | null;
   isTitleStarted: boolean;
+  isTitleRequested: boolean;
 }
 
 export class MemoryDatabase {

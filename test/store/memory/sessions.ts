@@ -66,6 +66,18 @@ export function sessionStore(connection: Connection): SessionStore {
         const session = sessions.get(id);
         if (session !== undefined) session.isTitleStarted = true;
       }),
+    bookTitleRequest: (id) =>
+      connection.transaction(({ sessions }) => {
+        const session = sessions.get(id);
+        if (session === undefined || session.isTitleRequested) return false;
+        session.isTitleRequested = true;
+        return true;
+      }),
+    releaseTitleRequest: (id) =>
+      connection.transaction(({ sessions }) => {
+        const session = sessions.get(id);
+        if (session !== undefined) session.isTitleRequested = false;
+      }),
     setTitle: (id, title) =>
       connection.transaction(({ sessions }) => {
         const session = sessions.get(id);
@@ -76,7 +88,7 @@ export function sessionStore(connection: Connection): SessionStore {
 
 function addSession({ sessions }: MemoryDatabase, session: NewSession, name: string | null): SessionRow {
   const row = { ...session, leaf: null };
-  sessions.set(row.id, { row, name, touchedAtMs: row.createdAtMs, titleTurn: null, isTitleStarted: false });
+  sessions.set(row.id, { row, name, touchedAtMs: row.createdAtMs, titleTurn: null, isTitleStarted: false, isTitleRequested: false });
   return row;
 }
 

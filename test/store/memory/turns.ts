@@ -128,7 +128,7 @@ function insertTurn(database: MemoryDatabase, turn: NewTurn): InsertTurn {
     cancelRequestedAtMs,
     workflowId,
   };
-  if (session !== null) useSession(database, turn, session);
+  const givesTitle = session !== null && useSession(database, turn, session);
   if (interrupts !== undefined) updateTurn(database.requireTurn(interrupts), { cancelRequestedAtMs: createdAtMs });
   const journal = { epoch: 0, isSealed: false, rows: turn.events };
   const stored = database.addTurn(turnRow(fields), { idempotencyKey, isResend, journal });
@@ -139,6 +139,7 @@ function insertTurn(database: MemoryDatabase, turn: NewTurn): InsertTurn {
     turn: stored.row,
     ...(interrupts === undefined ? {} : { interrupted: interrupts }),
     ...(epoch === undefined ? {} : { epoch }),
+    ...(givesTitle ? { givesTitle } : {}),
   };
 }
 
@@ -151,13 +152,15 @@ function startAhead(database: MemoryDatabase, stored: StoredTurn, { id, headStar
   return epoch;
 }
 
-/** Before the turn is in. */
-function useSession(database: MemoryDatabase, { id, tenant, createdAtMs, wantsTitle }: NewTurn, sessionId: string): void {
+/** Before the turn is in. True: it is to give the session a title. */
+function useSession(database: MemoryDatabase, { id, tenant, createdAtMs, wantsTitle }: NewTurn, sessionId: string): boolean {
   const session = database.sessionOf(tenant, sessionId);
-  if (session === undefined) return;
+  if (session === undefined) return false;
   session.touchedAtMs = Math.max(session.touchedAtMs, createdAtMs);
   const isFirst = database.turnsWhere(({ row }) => row.session === sessionId && row.kind === 'response' && row.isStored).length === 0;
-  if (wantsTitle === true && isFirst) session.titleTurn ??= id;
+  if (wantsTitle !== true || !isFirst || session.titleTurn !== null) return false;
+  session.titleTurn = id;
+  return true;
 }
 
 function isOfKey({ row, idempotencyKey }: StoredTurn, turn: NewTurn): boolean {

@@ -1,0 +1,113 @@
+/** The attempts of one process: how much room each tenant has, and how they end when the process does. */
+import assert from 'node:assert/strict';
+import { test, type TestContext } from 'node:test';
+import { type GrantedClaim, RunningAttempts } from '../../src/activities/attempt/running-attempts.ts';
+import type { ModelEvent } from '../../src/domain/model.ts';
+import type { Provider } from '../../src/providers/provider.ts';
+import type { Store } from '../../src/store/ports/store.ts';
+import { claimed, newTurn } from '../store/contract.ts';
+import { temporaryDatabase } from '../store/temporary.ts';
+
+const limits = { heartbeatTimeoutMs: 60_000, turnTimeoutMs: 60_000, maxOutputBytes: 1_000_000 };
+const hello: ModelEvent = { type: 'delta', delta: { type: 'text', text: 'Hello' } };
+const finish: ModelEvent = { type: 'finish', finish: { status: 'completed' } };
+
+/** A provider that sends these events and then nothing more, until it is aborted. `said` resolves once they are taken. */
+function silentAfter(...events: readonly ModelEvent[]): { readonly provider: Provider; readonly said: Promise<void> } {
+  const { promise: said, resolve } = Promise.withResolvers<void>();
+  const provider: Provider = {
+    async *stream(_request, signal, callbacks) {
+      await callbacks?.beforeSend?.();
+      yield* events;
+      resolve();
+      await new Promise((_, reject) => {
+        signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+        if (signal.aborted) reject(signal.reason as Error);
+      });
+    },
+    listModels: async () => [],
+    close: async () => {},
+  };
+  return { provider, said };
+}
+
+async function sceneOf(context: TestContext, provider: Provider, maxAttempts?: number) {
+  const database = temporaryDatabase();
+  const store = database.open();
+  context.after(() => database[Symbol.asyncDispose]());
+  const errors: unknown[] = [];
+  const attempts = new RunningAttempts({
+    store,
+    provider,
+    limits,
+    ...(maxAttempts === undefined ? {} : { maxAttempts }),
+    onReady: () => {},
+    onError: (error) => errors.push(error),
+  });
+  return { store, attempts, errors, grant: (turn: string, tenant?: string) => grant(store, attempts, turn, tenant) };
+}
+
+async function grant(store: Store, { lease }: RunningAttempts, turn: string, tenant = 'default'): Promise<GrantedClaim> {
+  await store.insertTurn(newTurn(turn, { tenant }));
+  return claimed(store, turn, { lease });
+}
+
+test('T14 · a tenant has as many attempts as are free: half of the room alone, a third of it beside another', async (context) => {
+  const { attempts, grant } = await sceneOf(context, silentAfter().provider, 6);
+  const run = async (turn: string, tenant: string): Promise<boolean> => {
+    using room = attempts.reserve(tenant);
+    if (room === undefined) return false;
+    attempts.run(await grant(turn, tenant), 1);
+    return true;
+  };
+  const ran = [await run('resp_1', 'a'), await run('resp_2', 'a'), await run('resp_3', 'a'), await run('resp_4', 'a')];
+  assert.deepEqual(ran, [true, true, true, false]);
+  assert.equal(attempts.reserve(), undefined, 'whose turn is not known gets no room that somebody may not have');
+  assert.deepEqual([await run('resp_5', 'b'), await run('resp_6', 'b'), await run('resp_7', 'b')], [true, true, false]);
+  assert.deepEqual([await run('resp_8', 'c'), await run('resp_9', 'c')], [true, false]);
+  await attempts.drain(0);
+});
+
+test('T14 · many claims at once count before they run', async (context) => {
+  const { attempts } = await sceneOf(context, silentAfter().provider, 4);
+  const rooms = Array.from({ length: 4 }, () => attempts.reserve('a'));
+  assert.deepEqual(
+    rooms.map((room) => room !== undefined),
+    [true, true, false, false],
+  );
+  assert.notEqual(attempts.reserve('b'), undefined);
+  for (const room of rooms) room?.[Symbol.dispose]();
+  assert.notEqual(attempts.reserve('a'), undefined);
+});
+
+test('T5 · a cancel that was accepted before the drain ends wins over worker_lost', async (context) => {
+  const { provider, said } = silentAfter(hello);
+  const { store, attempts, grant } = await sceneOf(context, provider);
+  const { result } = attempts.run(await grant('resp_a'), 1);
+  await said;
+  assert.equal((await store.requestCancel('default', 'resp_a', Date.now())).type, 'accepted');
+  await attempts.drain(0);
+  assert.deepEqual(await result, { type: 'ended', step: { type: 'final', turn: { status: 'cancelled', code: null } } });
+  const [attempt] = await store.readAttempts('resp_a');
+  assert.equal(attempt?.outcome, 'cancelled');
+});
+
+test('T8 · a shutdown between the finish and a late usage ends as completed: the proof is in hand', async (context) => {
+  const { provider, said } = silentAfter(hello, finish);
+  const { store, attempts, grant } = await sceneOf(context, provider);
+  const { result } = attempts.run(await grant('resp_a'), 1);
+  await said;
+  await attempts.drain(0);
+  assert.deepEqual(await result, { type: 'ended', step: { type: 'final', turn: { status: 'completed', code: null } } });
+  assert.equal((await store.readTurn('resp_a'))?.status, 'completed');
+});
+
+test('T9 · a process that drains has no room, and hands on at once what it is given after', async (context) => {
+  const { attempts, errors, grant } = await sceneOf(context, silentAfter().provider);
+  const late = await grant('resp_late');
+  await attempts.drain(0);
+  assert.deepEqual([attempts.isDraining, attempts.reserve('default'), attempts.reserve()], [true, undefined, undefined]);
+  const result = await attempts.run(late, 1).result;
+  assert.deepEqual(result.type === 'failed' && [result.failure.code, result.mayRetry, result.requestsMade], ['transport_failed', true, 1]);
+  assert.deepEqual(errors, []);
+});
