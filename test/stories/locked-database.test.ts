@@ -43,7 +43,7 @@ function clientOf(urls: readonly string[], onAttempt: (count: number) => void): 
       const base = urls[count % urls.length] ?? '';
       count += 1;
       onAttempt(count);
-      return fetch(String(url).replace(urls[0] ?? '', base), init);
+      return fetch((url instanceof Request ? url.url : url.toString()).replace(urls[0] ?? '', base), init);
     },
   });
 }
