@@ -3,7 +3,8 @@
  * viewers have it within the lease and 2 s, whatever Temporal's pollers do; what had not is asked for again, here.
  *
  * A lease is judged by its second sighting, half a second after the first, and only while this process itself ticks in
- * time: after a sleep of the machine everybody's leases have run out, and those who live renew theirs at once.
+ * time: after a sleep of the machine everybody's leases have run out, and those who live renew theirs at once. So it is
+ * while the database takes no writes (a full disk, a long lock): nobody can renew a lease, and no sighting counts.
  */
 import { failureOf } from '../domain/failure.ts';
 import type { RequestedOutcome } from '../domain/turn-state.ts';
@@ -37,6 +38,7 @@ export function startLeaseWatcher(options: LeaseWatcherOptions): LeaseWatcher {
 
   async function look(): Promise<void> {
     const expired = await store.listExpiredLeases(limit);
+    if (expired.length > 0) await store.probe();
     const again = expired.filter(({ turn, epoch }) => seen.get(turn) === epoch);
     seen = new Map(expired.map(({ turn, epoch }) => [turn, epoch]));
     for (const lease of again) await rescue(options, lease).catch(onError);
@@ -49,8 +51,10 @@ export function startLeaseWatcher(options: LeaseWatcherOptions): LeaseWatcher {
     if (isBusy) return;
     isBusy = true;
     look()
-      // A database that is busy or away says nothing about leases; the next tick may.
-      .catch(() => undefined)
+      // A database that is busy or away says nothing about leases, and what was seen before counts no more.
+      .catch(() => {
+        seen.clear();
+      })
       .finally(() => {
         isBusy = false;
       });

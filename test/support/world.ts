@@ -300,7 +300,8 @@ export class World implements AsyncDisposable {
 
   /** Of a turn that a client has given its id. */
   #ownId(publicId: string): string {
-    return String(this.#rows('SELECT id, public_id FROM turns').find((row) => row['public_id'] === publicId)?.['id'] ?? publicId);
+    const id = this.#rows('SELECT id, public_id FROM turns').find((row) => row['public_id'] === publicId)?.['id'];
+    return typeof id === 'string' ? id : publicId;
   }
 
   #rows(sql: string): Record<string, unknown>[] {

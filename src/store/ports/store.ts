@@ -20,7 +20,7 @@ export type * from './turns.ts';
  * take the call just now; with any other error when it is closed or broken.
  */
 export interface Store extends JournalStore, TurnStore, SessionStore, RetentionStore {
-  /** Rejects when the database cannot be written. */
+  /** Writes something. Rejects when the database cannot be written just now, as on a full disk. */
   probe(): Promise<void>;
 
   /** Whoever follows a journal is cut off, and nothing may be called any more. */
