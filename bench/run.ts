@@ -4,14 +4,14 @@
  *
  *     node bench/run.ts                  everything, in ten minutes
  *     node bench/run.ts quick            the figures to look at between two changes, in a minute and a half
- *     node bench/run.ts cpu cancel       some of: first-token history open-load turn-cost throughput journal cancel
- *                                        conversation cpu viewers slow-disk
+ *     node bench/run.ts cpu cancel       some of: first-token path history turn-cost throughput open-load journal
+ *                                        cancel conversation cpu viewers slow-disk
  *     node bench/run.ts profile          where the main thread's time goes in a turn; measures nothing
  *     --seconds=15                       of the open load, instead of 60
  *     TURNKEEP_HEAD_START=off …          settings of turnkeep hold here too
  *     BENCH_FLAGS=--cpu-prof …           flags for Node, of the process with gateway and worker
  */
-import { join } from 'node:path';
+import { tmpdir } from 'node:os';
 import { parseArgs } from 'node:util';
 import { measureCancel } from './measures/cancel.ts';
 import { measureConversation } from './measures/conversation.ts';
@@ -20,6 +20,7 @@ import { measureFirstToken } from './measures/first-token.ts';
 import { measureHistory } from './measures/history.ts';
 import { measureJournal } from './measures/journal.ts';
 import { measureOpenLoad } from './measures/open-load.ts';
+import { measurePath } from './measures/path.ts';
 import { profileTurns } from './measures/profile.ts';
 import { measureSlowDisk } from './measures/slow-disk.ts';
 import { measureThroughput } from './measures/throughput.ts';
@@ -30,7 +31,7 @@ import { startRig } from './support/rig.ts';
 
 const { positionals, values } = parseArgs({ allowPositionals: true, options: { seconds: { type: 'string' } } });
 const isQuick = positionals.includes('quick');
-const ofQuick = ['first-token', 'turn-cost', 'throughput', 'open-load'];
+const ofQuick = ['first-token', 'path', 'turn-cost', 'throughput', 'open-load'];
 const wanted = new Set([...positionals, ...(isQuick ? ofQuick : [])]);
 const wants = (name: string): boolean => wanted.size === 0 || wanted.has(name);
 const flags = process.env['BENCH_FLAGS']?.split(' ') ?? [];
@@ -56,13 +57,14 @@ const measure = async (name: string, measuring: () => Promise<readonly Row[]>): 
   await using rig = await startRig();
   const inOne = await rig.startInOne({ flags });
   const floor = wants('turn-cost') || wants('throughput') ? await rig.startFloor() : undefined;
-  if (wanted.has('profile')) await profileTurns(rig, inOne, { turns: 200, path: join(process.cwd(), 'turnkeep.cpuprofile') });
+  if (wanted.has('profile')) await profileTurns(rig, inOne, tmpdir());
   let conversation: string | undefined;
   await measure('first-token', async () => {
     const measured = await measureFirstToken(rig, inOne, { turns: isQuick ? 60 : 100, hasCrowd: !isQuick });
     ({ conversation } = measured);
     return measured.rows;
   });
+  await measure('path', () => measurePath(rig));
   await measure('history', () => measureHistory(rig, inOne, conversation));
   if (floor !== undefined) {
     await measure('turn-cost', () => measureTurnCost(rig, inOne, floor, isQuick ? 60 : 200));

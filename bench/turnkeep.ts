@@ -3,7 +3,6 @@
  * when bytes of the model came in. TURNKEEP_* of the caller's environment hold here too, such as TURNKEEP_HEAD_START.
  */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import { type Profiler, Session } from 'node:inspector/promises';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { startLogging } from '../src/cli/logging.ts';
 import { runRoles } from '../src/cli/start-roles.ts';
@@ -11,6 +10,7 @@ import { connectTemporal, temporalServerOf } from '../src/cli/temporal-connectio
 import { readConfig } from '../src/config/read-config.ts';
 import { serveCalls } from './support/child.ts';
 import { clockMs } from './support/clock.ts';
+import { type Profiles, startProfiler } from './support/profiler.ts';
 
 interface Start {
   readonly address: string;
@@ -55,9 +55,24 @@ async function start({ address, dataDir, taskQueue, modelUrl, hasWorker, hasGate
   return promise;
 }
 
+interface PathEvent {
+  readonly name: string;
+  readonly atMs: number;
+}
+
+/** What the first token passes on its way, as Node and undici tell of it. */
+const pathChannels = [
+  'http.server.request.start',
+  'undici:client:sendHeaders',
+  'undici:request:headers',
+  'undici:request:bodyChunkReceived',
+];
+let path: PathEvent[] = [];
+const onPath = (_: unknown, name: string | symbol): void => void path.push({ name: String(name), atMs: clockMs() });
+
 const loop = monitorEventLoopDelay({ resolution: 1 });
 
-const inspector = new Session();
+let stopProfiler: (() => Promise<Profiles>) | undefined;
 
 /** When the last piece of an answer came out of undici: the first moment that JavaScript knows of it. */
 let lastReceivedAtMs = Number.NaN;
@@ -87,21 +102,21 @@ serveCalls({
     loop.disable();
     return loop.max / 1e6;
   },
-  /** Of the main thread. */
   startProfile: async () => {
-    inspector.connect();
-    await inspector.post('Profiler.enable');
-    await inspector.post('Profiler.setSamplingInterval', { interval: 200 });
-    await inspector.post('Profiler.start');
+    stopProfiler = await startProfiler();
   },
-  stopProfile: async (): Promise<Profiler.Profile> => {
-    const { profile } = await inspector.post('Profiler.stop');
-    inspector.disconnect();
-    return profile;
-  },
+  stopProfile: () => stopProfiler?.(),
   watchChunks: (isOn: boolean) => {
     if (isOn) subscribe(chunkChannel, onChunk);
     else unsubscribe(chunkChannel, onChunk);
+  },
+  watchPath: () => {
+    for (const name of pathChannels) subscribe(name, onPath);
+  },
+  takePath: (): readonly PathEvent[] => {
+    const taken = path;
+    path = [];
+    return taken;
   },
   lastReceivedAtMs: () => lastReceivedAtMs,
   close: async () => {

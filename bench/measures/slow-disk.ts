@@ -22,12 +22,12 @@ export async function measureSlowDisk(rig: Rig, load: OpenLoad): Promise<Row[]> 
   let syncsToFirst = 0;
   let syncs = 0;
   for (let turn = 0; turn < turns; turn += 1) {
-    const before = slow.count();
+    const before = slow.read().count;
     const watching = watchTurn(deployment.url, { tokens: 20, waitMs: 5 });
     await watching.shown;
-    syncsToFirst += slow.count() - before;
+    syncsToFirst += slow.read().count - before;
     await watching.ended;
-    syncs += slow.count() - before;
+    syncs += slow.read().count - before;
   }
   return [
     ...rows,

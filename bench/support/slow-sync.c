@@ -1,6 +1,6 @@
 /*
- * Preloaded into a process: every fsync and fdatasync takes BENCH_SYNC_MS more, and is counted in the file BENCH_SYNC_FILE
- * (8 bytes, the machine's own order).
+ * Preloaded into a process: every fsync and fdatasync takes BENCH_SYNC_MS more. The file BENCH_SYNC_FILE gets their count and
+ * the nanoseconds in them, 8 bytes each in the machine's own order.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -11,7 +11,10 @@
 #include <time.h>
 #include <unistd.h>
 
-static atomic_ulong *count;
+static struct {
+  atomic_ulong count;
+  atomic_ulong ns;
+} *syncs;
 static struct timespec more;
 
 __attribute__((constructor)) static void begin(void) {
@@ -21,16 +24,27 @@ __attribute__((constructor)) static void begin(void) {
   more = (struct timespec){length / 1000, length % 1000 * 1000000};
   const int file = path == NULL ? -1 : open(path, O_RDWR);
   if (file < 0) return;
-  void *page = mmap(NULL, sizeof *count, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
-  if (page != MAP_FAILED) count = page;
+  void *page = mmap(NULL, sizeof *syncs, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+  if (page != MAP_FAILED) syncs = page;
   close(file);
+}
+
+static unsigned long now(void) {
+  struct timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return time.tv_sec * 1000000000UL + time.tv_nsec;
 }
 
 static int slowly(const char *name, int file) {
   int (*sync)(int) = (int (*)(int))dlsym(RTLD_NEXT, name);
-  if (count != NULL) atomic_fetch_add(count, 1);
+  const unsigned long started = now();
   nanosleep(&more, NULL);
-  return sync(file);
+  const int result = sync(file);
+  if (syncs != NULL) {
+    atomic_fetch_add(&syncs->count, 1);
+    atomic_fetch_add(&syncs->ns, now() - started);
+  }
+  return result;
 }
 
 int fsync(int file) { return slowly("fsync", file); }
