@@ -29,7 +29,7 @@ interface Attempt {
   readonly attempt: number;
   readonly outcome: string;
   readonly code?: string;
-  readonly waitMs?: number;
+  readonly wait_ms?: number;
 }
 
 const opening = ['response.created', 'response.queued', 'response.in_progress'];
@@ -84,7 +84,7 @@ function tell(title: string, api: 'chat' | 'responses', cases: readonly Told[]):
           );
           const attempts = steps[0]?.attempts ?? [];
           assert.deepEqual(
-            attempts.map((of, index) => [of.attempt, of.outcome, of.code, failures[index]?.[1] === 'dated' ? 'dated' : of.waitMs]),
+            attempts.map((of, index) => [of.attempt, of.outcome, of.code, failures[index]?.[1] === 'dated' ? 'dated' : of.wait_ms]),
             [
               ...failures.map(([failed, wait], index) => [index + 1, 'failed', failed, wait]),
               ...(isCompleted ? [[failures.length + 1, 'completed', undefined, undefined]] : []),
@@ -93,7 +93,7 @@ function tell(title: string, api: 'chat' | 'responses', cases: readonly Told[]):
           );
           requests.slice(1).forEach((request, index) => {
             const waitedMs = request.arrivedAtMs - (requests[index]?.endedAtMs ?? Number.NaN);
-            const askedMs = attempts[index]?.waitMs ?? Number.NaN;
+            const askedMs = attempts[index]?.wait_ms ?? Number.NaN;
             assert.ok(waitedMs >= askedMs - 5, `${name}: waited ${waitedMs} of ${askedMs} ms before request ${index + 2}`);
           });
           assert.deepEqual(
@@ -102,7 +102,7 @@ function tell(title: string, api: 'chat' | 'responses', cases: readonly Told[]):
             'T1 · the same prompt each time',
           );
           if (each.retryAfterMs === undefined) return;
-          const retryAt = String(turn['retryAt']);
+          const retryAt = String(turn['retry_at']);
           assert.ok(Date.parse(retryAt) >= requests[0]!.arrivedAtMs + each.retryAfterMs - 5, `${name}: ${retryAt}`);
           assert.ok(viewer.last.response.error?.message.includes(retryAt), viewer.last.response.error?.message);
         }),

@@ -28,7 +28,7 @@ function payloadsOf(value: unknown, path = ''): [string, AnyPayload][] {
 story(
   'T11 · with codec keys a turn runs, fails and is retried, and its history has no plain payload and no plain message',
   async (world) => {
-    world.model.enqueue([reset], chatAnswer('Hello'), httpError(400));
+    world.model.enqueue([reset], chatAnswer('Hello'), httpError(429, undefined, { 'retry-after': '2' }), httpError(400));
     const said = await world.hear('secret words');
     assert.equal(said.last.response.status, 'completed');
     const failed = await world.hear('to be refused');

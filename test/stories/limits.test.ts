@@ -146,11 +146,15 @@ story(
 );
 
 story(
-  'T4 · a wait for a busy provider that would outlast the turn is turn_timeout at once',
+  'T4 · a wait for a busy provider that would outlast the turn is provider_busy at once, with the time to ask again',
   async (world) => {
     const viewer = await world.hear('hi');
     assert.deepEqual(viewer.types, [...opening, 'response.failed']);
-    assert.equal(viewer.last.response.error?.code, 'turn_timeout');
+    assert.equal(viewer.last.response.error?.code, 'provider_busy');
+    const { body } = await world.call('GET', `/turns/${viewer.id}`);
+    const retryAt = String(body['retry_at']);
+    assert.ok(Date.parse(retryAt) >= world.model.requests[0]!.arrivedAtMs + 50_000 - 5, retryAt);
+    assert.ok(viewer.last.response.error?.message.includes(retryAt), viewer.last.response.error?.message);
     assert.equal(world.model.requests.length, 1);
   },
   { limits: { turnTimeoutMs: 5_000 }, model: () => ({ fallback: httpResponse(429, {}, { 'retry-after': '50' }) }) },

@@ -21,7 +21,6 @@ test('one line a request and one line a turn’s end, with every id to find the 
   const conversation = await world.session();
   const viewer = await world.say('hi', { conversation }, { 'x-request-id': 'mine-1' });
   await viewer.ended;
-  const row = await world.store.readTurn(viewer.id);
   assert.equal((await world.call('GET', `/v1/responses/${viewer.id}`)).status, 200);
   assert.equal((await world.call('GET', '/v1/responses/words%20of%20a%20user')).status, 404);
   await world.call('GET', '/healthz');
@@ -48,8 +47,7 @@ test('one line a request and one line a turn’s end, with every id to find the 
     {
       responseId: viewer.id,
       conversationId: conversation,
-      workflowId: `session/${conversation}`,
-      runId: row?.runId,
+      workflowId: `turn/${viewer.id}`,
       tenant: 'default',
       status: 'completed',
       code: null,

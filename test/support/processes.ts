@@ -110,6 +110,7 @@ export async function startCluster(
     OPENAI_API_KEY: 'sk-chaos-0123456789abcdef',
     TURNKEEP_MODEL_API: 'chat',
     TURNKEEP_MODEL: 'scripted',
+    TURNKEEP_HEAD_START: process.env['TURNKEEP_HEAD_START'],
     ...options.env,
   };
   function start(args: readonly string[], extra: NodeJS.ProcessEnv | undefined, stderr?: number): Role {

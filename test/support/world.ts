@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
+import { setImmediate as nextTurnOfTheLoop } from 'node:timers/promises';
 import { Client } from '@temporalio/client';
 import { NativeConnection, type ReplayResult, Runtime, Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
 import type { temporal } from '@temporalio/proto';
@@ -103,7 +104,11 @@ export class World implements AsyncDisposable {
     if (!isRuntimeInstalled) {
       isRuntimeInstalled = true;
       // A story's server errors are part of it; whatever is of interest is asserted.
-      Runtime.install({ logger: { log() {}, trace() {}, debug() {}, info() {}, warn() {}, error() {} }, shutdownSignals: [] });
+      Runtime.install({
+        logger: { log() {}, trace() {}, debug() {}, info() {}, warn() {}, error() {} },
+        telemetryOptions: { logging: { filter: 'ERROR', forward: {} } },
+        shutdownSignals: [],
+      });
     }
     const server = await sharedTemporalServer();
     const model = await startModelServer(options.model?.());
@@ -257,10 +262,14 @@ export class World implements AsyncDisposable {
     });
   }
 
+  /** Of a turn that Temporal has, or is about to have: one with a head start may have its end before that. */
   async history(turn: string): Promise<History> {
-    const row = await this.store.readTurn(this.#ownId(turn));
-    assert.ok(row?.workflowId, `no workflow is known of ${turn}`);
-    return this.#closedHistory(row.workflowId);
+    for (;;) {
+      const row = await this.store.readTurn(this.#ownId(turn));
+      assert.ok(row?.workflowId, `no workflow is known of ${turn}`);
+      if (row.isDispatched) return this.#closedHistory(row.workflowId);
+      await nextTurnOfTheLoop();
+    }
   }
 
   /** T10, T11: every history of this story replays on today's code, and holds neither key nor prompt. */
