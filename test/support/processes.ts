@@ -97,9 +97,11 @@ export async function startCluster(
   const roles: Role[] = [];
   const workers: Role[] = [];
   count += 1;
+  const headStart = process.env['TURNKEEP_HEAD_START'];
   const env: NodeJS.ProcessEnv = {
     PATH: process.env['PATH'],
     HOME: process.env['HOME'],
+    ...(headStart === undefined ? {} : { TURNKEEP_HEAD_START: headStart }),
     TEMPORAL_ADDRESS: temporal.address,
     TEMPORAL_NAMESPACE: temporal.namespace,
     TURNKEEP_DATA_DIR: dataDir,

@@ -1,0 +1,86 @@
+/** Of two replicas, the one that runs a turn is killed, or stands still and keeps what it has polled from Temporal. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { chat, chatAnswer, done, end, hold, type Script, sseHead } from '../../src/testing/model-server/index.ts';
+import { asked as inputOf } from '../support/cases.ts';
+import { post } from '../support/post.ts';
+import { type Cluster, type RunningGateway, startCluster } from '../support/processes.ts';
+import { Viewer } from '../support/viewer.ts';
+
+const rest: Script = [hold('go'), chat.content('lo'), chat.finish(), done, end];
+
+interface Scene {
+  readonly id: string;
+  /** The replica that runs the turn. */
+  readonly victim: RunningGateway;
+  readonly survivor: RunningGateway;
+  /** At the survivor. */
+  readonly viewer: Viewer;
+}
+
+/** A turn that is being asked for. */
+async function sceneOf(cluster: Cluster): Promise<Scene> {
+  const replicas = await Promise.all([cluster.startServe(), cluster.startServe()]);
+  const id = String((await post(replicas[0].url, { input: 'hi', background: true })).json?.['id']);
+  await cluster.model.nextRequest(1);
+  const [attempt] = await cluster.store.readAttempts(id);
+  const [victim, survivor] = replicas.toSorted(({ role }) => (attempt?.holder?.startsWith(`${role.child.pid}-`) === true ? -1 : 1));
+  assert.ok(victim && survivor);
+  return { id, victim, survivor, viewer: await Viewer.open(`${survivor.url}/v1/responses/${id}?stream=true`) };
+}
+
+/** What was stopped goes on, its model too, and is of use again: it finds that it was fenced. */
+async function goOn({ model }: Cluster, { role, url }: RunningGateway): Promise<void> {
+  role.signal('SIGCONT');
+  model.release('go');
+  assert.equal((await post(url, { input: 'next' })).json?.['status'], 'completed');
+}
+
+/** How often the model was asked for the turn. */
+function asked({ model }: Cluster): number {
+  return model.requests.filter((request) => inputOf(request) === 'hi').length;
+}
+
+for (const [deed, signal] of [
+  ['killed', 'SIGKILL'],
+  ['stopped', 'SIGSTOP'],
+] as const) {
+  test(
+    `T2 · the replica that runs a turn is ${deed} in mid-stream: the other one ends it, and it is never asked again`,
+    { timeout: 120_000 },
+    async () => {
+      await using cluster = await startCluster({ env: { TURNKEEP_HEARTBEAT_TIMEOUT_MS: '1500' } });
+      cluster.model.enqueue([sseHead, chat.content('Hel'), ...rest], chatAnswer('next'));
+      const { id, victim, survivor, viewer } = await sceneOf(cluster);
+      await viewer.untilText('Hel');
+      victim.role.signal(signal);
+      await viewer.ended;
+      assert.deepEqual([viewer.text, viewer.last.type, viewer.last.response.error?.code], ['Hel', 'response.failed', 'worker_lost']);
+      const before = await cluster.store.readJournal(id);
+      await goOn(cluster, signal === 'SIGSTOP' ? victim : survivor);
+      assert.deepEqual(await cluster.store.readJournal(id), before);
+      assert.equal(asked(cluster), 1);
+    },
+  );
+
+  test(
+    `T3, T7 · the replica that runs a turn is ${deed} before its first token: the other one asks again, and that answer stands`,
+    { timeout: 120_000 },
+    async () => {
+      await using cluster = await startCluster({ env: { TURNKEEP_HEARTBEAT_TIMEOUT_MS: '1500' } });
+      cluster.model.enqueue([sseHead, chat.role(), ...rest], chatAnswer('heir'), chatAnswer('next'));
+      const { id, victim, survivor, viewer } = await sceneOf(cluster);
+      victim.role.signal(signal);
+      await viewer.ended;
+      assert.deepEqual([viewer.text, viewer.last.response.status], ['heir', 'completed']);
+      const before = await cluster.store.readJournal(id);
+      await goOn(cluster, signal === 'SIGSTOP' ? victim : survivor);
+      assert.deepEqual(await cluster.store.readJournal(id), before);
+      assert.equal(asked(cluster), 2);
+      assert.deepEqual(
+        (await cluster.store.readAttempts(id)).map(({ outcome }) => outcome),
+        ['lost', 'completed'],
+      );
+    },
+  );
+}
