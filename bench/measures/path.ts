@@ -4,6 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { clockMs } from '../support/clock.ts';
+import { mainThreadOf } from '../support/cpu.ts';
 import type { Row } from '../support/report.ts';
 import type { Rig } from '../support/rig.ts';
 import { compileSlowSync } from '../support/slow-sync.ts';
@@ -30,43 +31,39 @@ const segments = {
   'all of it': ['posted', 'shown'],
 } as const;
 
+const onCpu = "in it, our main thread's CPU";
+const waited = 'in it, our main thread waits for a CPU that others have';
+const disk = 'in it, our main thread waits for the disk to sync';
+
 export async function measurePath(rig: Rig): Promise<Row[]> {
-  const syncs = compileSlowSync(rig.folder, 0);
-  const { url, worker } = await rig.startInOne(typeof syncs === 'string' ? {} : { env: syncs.env });
-  const tookMs = new Map<string, number[]>(Object.keys(segments).map((name) => [name, []]));
-  const syncMs: number[] = [];
-  const syncCounts: number[] = [];
+  const shim = compileSlowSync(rig.folder, 0);
+  const { url, worker } = await rig.startInOne(typeof shim === 'string' ? {} : { env: shim.env });
+  const syncs = typeof shim === 'string' ? undefined : shim;
+  const columns = [...Object.keys(segments), onCpu, waited, ...(syncs === undefined ? [] : [disk])];
+  const tookMs = new Map<string, number[]>(columns.map((name) => [name, []]));
   await worker.call('watchPath');
   for (let turn = 0; turn < warmUps + turns; turn += 1) {
     await worker.call('takePath');
-    const before = typeof syncs === 'string' ? undefined : syncs.read();
+    const diskBefore = syncs?.read();
+    const threadBefore = mainThreadOf(worker.pid);
     const at = new Map([['posted', clockMs()]]);
     const watching = watchTurn(url, order);
     await watching.shown;
-    if (typeof syncs !== 'string' && before !== undefined) {
-      const { count, ms } = syncs.read();
-      if (turn >= warmUps) syncMs.push(ms - before.ms);
-      if (turn >= warmUps) syncCounts.push(count - before.count);
-    }
+    const thread = mainThreadOf(worker.pid);
+    const diskMs = (syncs?.read().ms ?? Number.NaN) - (diskBefore?.ms ?? Number.NaN);
     // The first of each name: later ones are of the second token.
     for (const { name, atMs } of await worker.call<readonly PathEvent[]>('takePath')) if (!at.has(name)) at.set(name, atMs);
     at.set('shown', (await watching.ended).firstDeltaAtMs);
-    for (const [name, [from, to]] of Object.entries(segments))
-      if (turn >= warmUps) tookMs.get(name)?.push((at.get(to) ?? Number.NaN) - (at.get(from) ?? Number.NaN));
     await sleep(pauseMs);
+    if (turn < warmUps) continue;
+    for (const [name, [from, to]] of Object.entries(segments))
+      tookMs.get(name)?.push((at.get(to) ?? Number.NaN) - (at.get(from) ?? Number.NaN));
+    tookMs.get(onCpu)?.push(thread.onCpuMs - threadBefore.onCpuMs);
+    tookMs.get(waited)?.push(thread.waitedMs - threadBefore.waitedMs);
+    tookMs.get(disk)?.push(diskMs);
   }
-  return [
-    ...Array.from(tookMs, ([name, values]) => ({
-      figure: `on the way of a first token (p50 / p99 of ${turns}): ${name}`,
-      turnkeep: p50p99(spreadOf(values)),
-    })),
-    ...(typeof syncs === 'string'
-      ? []
-      : [
-          {
-            figure: `of which the disk, in ${(syncCounts.reduce((sum, count) => sum + count, 0) / turns).toFixed(2)} syncs`,
-            turnkeep: p50p99(spreadOf(syncMs)),
-          },
-        ]),
-  ];
+  return Array.from(tookMs, ([name, values]) => ({
+    figure: `on the way of a first token (p50 / p99 of ${turns}): ${name}`,
+    turnkeep: p50p99(spreadOf(values)),
+  }));
 }

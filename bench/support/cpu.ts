@@ -57,6 +57,13 @@ export function byThread(bill: CpuBill, process: string, text = (time: number): 
   return `${text(all)} (${times.map(([kind, time]) => `${kind} ${text(time)}`).join(', ')})`;
 }
 
+/** Of the main thread so far, ms: on a CPU, and ready to run while others had it. */
+export function mainThreadOf(pid: number): { readonly onCpuMs: number; readonly waitedMs: number } {
+  const path = `/proc/${pid}/task/${pid}/schedstat`;
+  const [onCpu = Number.NaN, waited = Number.NaN] = existsSync(path) ? readFileSync(path, 'utf8').split(' ').map(Number) : [];
+  return { onCpuMs: onCpu / 1e6, waitedMs: waited / 1e6 };
+}
+
 function threadsOf(pid: number): ReadonlyMap<string, { readonly kind: string; readonly ms: number }> {
   const threads = new Map<string, { kind: string; ms: number }>();
   const folder = `/proc/${pid}/task`;
