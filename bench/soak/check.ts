@@ -1,6 +1,7 @@
 /** What a turn of a soak must have come to, whatever was killed meanwhile. */
 import type { AttemptRow } from '../../src/domain/attempt.ts';
 import type { TurnRow } from '../../src/domain/turn.ts';
+import { clockMs } from '../support/clock.ts';
 import { exchange } from './exchange.ts';
 import type { Disturbed, TurnRecord } from './record.ts';
 import { digestOf, endOf, eventBlocks, type FinalResponse, View } from './view.ts';
@@ -23,8 +24,8 @@ export interface Verdict {
   readonly problems: readonly string[];
 }
 
-/** A dead process is noticed within its lease, and what it left is taken up a little later. */
-const aftermathMs = 15_000;
+/** A lost attempt is found within its lease, 8 s, and 2 s; more, for the machine is busy. */
+const lossMs = 15_000;
 const requestsPerTurn = 3;
 
 /** The events of a turn on a gateway. @throws where it does not give them whole */
@@ -57,6 +58,9 @@ export function checkTurn(facts: TurnFacts, disturbed: readonly Disturbed[]): Ve
   if (final === undefined) return { end: undefined, output: [], problems };
   const end = endOf(final);
   problems.push(...checkEnd(facts, end, disturbed), ...checkText(facts, end, whole.text), ...checkRequests(facts));
+  for (const { tookMs } of lossesOf(facts, disturbed)) {
+    if (tookMs > lossMs) problems.push(`a lost attempt was found after ${(tookMs / 1_000).toFixed(1)} s`);
+  }
   const { body, cancel } = turn;
   if (body !== undefined && body !== JSON.stringify(final)) problems.push(`the body of the POST is another one: ${body}`);
   if (cancel === 'accepted' && end !== 'cancelled') problems.push(`a cancel was accepted, and the end is ${end}`);
@@ -70,15 +74,26 @@ function checkEnd({ turn, attempts }: TurnFacts, end: string, disturbed: readonl
   const plain = fault === undefined || fault.type === 'reset' || fault.times < requestsPerTurn ? 'completed' : 'transport_failed';
   const expected = fault?.type === 'reset' && fault.behind < tokens ? 'stream_interrupted' : plain;
   if (end === expected) return [];
-  const untilMs = turn.endedAtMs ?? Number.POSITIVE_INFINITY;
-  const wasHit = disturbed.some(
-    ({ target, atMs, overAtMs = Number.POSITIVE_INFINITY }) =>
-      target !== 'temporal' && target !== 'gateway' && atMs < untilMs && turn.postedAtMs < overAtMs + aftermathMs,
-  );
-  const isLost = attempts.some(({ outcome }) => outcome === 'lost');
-  if (wasHit && isLost && end === 'worker_lost') return [];
-  if (wasHit && isLost && attempts.length === requestsPerTurn && (end === 'transport_failed' || end === 'provider_busy')) return [];
-  return [`it ended ${end} instead of ${expected}${wasHit ? '' : ', and no process that runs turns was disturbed meanwhile'}`];
+  const lost = lossesOf({ attempts }, disturbed);
+  if (lost.length === 0) return [`it ended ${end} instead of ${expected}, and no process that ran it was disturbed meanwhile`];
+  if (end === 'worker_lost' && attempts.at(-1)?.outcome === 'lost') return [];
+  if (attempts.length === requestsPerTurn && (end === 'transport_failed' || end === 'provider_busy')) return [];
+  return [`it ended ${end} instead of ${expected}`];
+}
+
+/** The disturbances by which attempts were lost, with how long it took until that was booked, ms. */
+export function lossesOf({ attempts }: Pick<TurnFacts, 'attempts'>, disturbed: readonly Disturbed[]): { readonly tookMs: number }[] {
+  return attempts.flatMap(({ outcome, holder = '', requestedAtMs, endedAtMs = Number.NaN }) => {
+    if (outcome !== 'lost') return [];
+    const hit = disturbed.find(({ pid, atMs }) => holder.startsWith(`${pid}-`) && fromEpoch(endedAtMs) > atMs);
+    return hit === undefined ? [] : [{ tookMs: fromEpoch(endedAtMs) - Math.max(hit.atMs, fromEpoch(requestedAtMs)) }];
+  });
+}
+
+const epochMs = Date.now() - clockMs();
+
+function fromEpoch(ms: number): number {
+  return ms - epochMs;
 }
 
 /** Each token tells which request it is of. */

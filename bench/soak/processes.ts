@@ -110,9 +110,10 @@ export class SoakProcesses implements AsyncDisposable {
 
   /** Resolves when the process is back, and ready. */
   async disturb(disturbance: Disturbance): Promise<void> {
-    const disturbed: Disturbed = { ...disturbance, atMs: clockMs() };
-    this.disturbed.push(disturbed);
     const { target, kind } = disturbance;
+    const pid = target === 'temporal' ? this.temporal.pid : (this.#of(target).role.child.pid ?? Number.NaN);
+    const disturbed: Disturbed = { ...disturbance, pid, atMs: clockMs() };
+    this.disturbed.push(disturbed);
     if (target === 'temporal') await this.#disturbTemporal(kind);
     else if (kind === 'kill') await this.#killRole(target);
     else {

@@ -31,6 +31,7 @@ export interface TurnRecord {
 }
 
 export interface Disturbed extends Disturbance {
+  readonly pid: number;
   readonly atMs: number;
   /** When the process was ready again. */
   overAtMs?: number;

@@ -4,13 +4,13 @@ import { DatabaseSync } from 'node:sqlite';
 import { openSqliteStore } from '../../src/store/sqlite/open-store.ts';
 import { spreadOf } from '../support/statistics.ts';
 import { checkTalk } from './check-talk.ts';
-import { checkTurn, readEvents, type TurnFacts } from './check.ts';
+import { checkTurn, lossesOf, readEvents, type TurnFacts } from './check.ts';
 import type { Clients } from './clients.ts';
 import { Dice } from './dice.ts';
 import type { Load } from './load.ts';
 import type { Arrivals } from './model.ts';
 import type { SoakProcesses } from './processes.ts';
-import type { TurnRecord, Violation } from './record.ts';
+import type { Disturbed, TurnRecord, Violation } from './record.ts';
 import { countRow, timelineOf } from './report.ts';
 import type { ShownItem } from './view.ts';
 
@@ -77,25 +77,16 @@ export async function verify({ clients: loadClients, processes, load, giveUp, on
         requests.map((count) => `${count}:`),
       ),
       ['resumed, sent again', againOf(turns)],
-      lostRow([...facts.values()]),
+      lossRow([...facts.values()], disturbed),
     ],
     timelineOf: (turn) => timelineOf(turn, facts.get(turn), disturbed, clients.at),
   };
+}
 
-  /** From the kill to the end that its viewers saw. */
-  function lostRow(all: readonly TurnFacts[]): [string, string] {
-    const tookMs = all.flatMap(({ turn, row, attempts }) => {
-      const endedAtMs = turn.endedAtMs;
-      if (row?.errorCode !== 'worker_lost' || endedAtMs === undefined || attempts.length === 0) return [];
-      const hit = disturbed.findLast(({ atMs, target }) => atMs < endedAtMs && target !== 'temporal' && target !== 'gateway');
-      return hit === undefined ? [] : [endedAtMs - Math.max(hit.atMs, turn.postedAtMs)];
-    });
-    const { p50, max, n } = spreadOf(tookMs);
-    return [
-      'from the loss of a process to worker_lost, p50, max',
-      n === 0 ? 'none' : `${(p50 / 1_000).toFixed(1)} s, ${(max / 1_000).toFixed(1)} s`,
-    ];
-  }
+function lossRow(all: readonly TurnFacts[], disturbed: readonly Disturbed[]): [string, string] {
+  const { p50, max, n } = spreadOf(all.flatMap((facts) => lossesOf(facts, disturbed).map(({ tookMs }) => tookMs)));
+  const text = n === 0 ? 'none' : `${n}: p50 ${(p50 / 1_000).toFixed(1)} s, max ${(max / 1_000).toFixed(1)} s`;
+  return ['attempts lost, and the time until that was found', text];
 }
 
 function againOf(turns: readonly TurnRecord[]): string {
