@@ -163,11 +163,12 @@ export function leasesContract(contract: Contract): void {
     await claimed(store, 'resp_c');
     const { epoch } = await claimed(store, 'resp_d', runOut(-1));
     await store.seal(sealOf('resp_d', epoch));
-    await claimed(store, 'resp_e', runOut(-1));
+    await claimed(store, 'resp_e', runOut(-1_000));
     await store.fence('resp_e');
     assert.deepEqual(await store.listExpiredLeases(9), [
       { turn: 'resp_b', step: 1, epoch: 1, hasStarted: false, isCancelRequested: true },
       { turn: 'resp_a', step: 1, epoch: 1, hasStarted: true, isCancelRequested: false },
+      { turn: 'resp_e', step: 1, epoch: 2, hasStarted: false, isCancelRequested: false },
     ]);
     assert.deepEqual(await expired(store, 1), ['resp_b']);
   });
@@ -186,5 +187,34 @@ export function leasesContract(contract: Contract): void {
     );
     assert.equal((await store.readHead('resp_a'))?.isLeased, false, 'a beat brings no lease back');
     assert.equal((await other.seal(sealOf('resp_a', fence.epoch))).type, 'sealed');
+  });
+
+  contract('T6 · of those who fence a turn at the same time none refuses another: the first seal is its end', async (store, database) => {
+    await inserted(store, newTurn('resp_a'));
+    await claimed(store, 'resp_a', { lease: expiredLease });
+    const other = database.open();
+    const [first, second] = [await store.fence('resp_a'), await other.fence('resp_a')];
+    assert.equal((await store.seal(sealOf('resp_a', first.epoch))).type, 'sealed');
+    assert.deepEqual(await other.seal(sealOf('resp_a', second.epoch)), { type: 'refused' });
+  });
+
+  contract('T7 · a claim behind a fence refuses whoever fenced, and the next fence refuses that claim', async (store) => {
+    await inserted(store, newTurn('resp_a'));
+    const fence = await store.fence('resp_a');
+    const heir = await claimed(store, 'resp_a');
+    assert.deepEqual(await store.seal(sealOf('resp_a', fence.epoch)), { type: 'refused' });
+    const again = await store.fence('resp_a');
+    assert.equal(await store.append({ turn: 'resp_a', epoch: heir.epoch, rows: [row(3)] }), false);
+    assert.equal((await store.seal(sealOf('resp_a', again.epoch))).type, 'sealed');
+  });
+
+  contract('T6 · a fence without a seal leaves a lease that has run out: whoever fenced may be dead', async (store) => {
+    await inserted(store, newTurn('resp_a'));
+    const { epoch } = await claimed(store, 'resp_a', { lease: expiredLease });
+    await store.fence('resp_a');
+    assert.deepEqual(await store.beat({ lease: { ...expiredLease, lengthMs: 60_000 }, turns: ['resp_a'] }), [
+      { turn: 'resp_a', epoch: epoch + 1, isSealed: false, isCancelRequested: false },
+    ]);
+    assert.deepEqual(await expired(store), ['resp_a'], 'and a beat of the fenced attempt does not renew it');
   });
 }

@@ -32,7 +32,12 @@ export interface JournalStore {
   /** Unsettled turns with an attempt whose lease has run out, `limit` at the most: whoever ran it is dead, or stands still. */
   listExpiredLeases(limit: number): Promise<readonly ExpiredLease[]>;
 
-  /** Raises the epoch to close a turn that nobody can be trusted to write any more. `settled`: it has its end, nothing was raised. */
+  /**
+   * Raises the epoch to close a turn that nobody can be trusted to write any more. Several that fence it one after the other
+   * share an epoch, so that the first of them to seal it is not refused for the others. A lease that the turn has ends now,
+   * and is listed as one that has run out until the turn is sealed: whoever fenced it may be dead.
+   * `settled`: it has its end, nothing was raised.
+   */
   fence(turn: string): Promise<{ readonly epoch: number; readonly settled?: TurnStatus }>;
 
   /** How the request ended, without an end of the turn; its lease ends too. Once; later calls change nothing. */
@@ -78,7 +83,7 @@ export interface JournalStore {
 }
 
 export interface JournalHead {
-  /** Of whoever may write: raised by each claim and fence. 0: nobody has claimed the turn yet. */
+  /** Of whoever may write: raised by each claim, and by the first fence behind it. 0: nobody has claimed the turn yet. */
   readonly epoch: number;
   /** The last row's number; -1 without any. */
   readonly last: number;

@@ -8,7 +8,7 @@ import type { BatchLimits } from '../live/source.ts';
 import type { Append, Claim, ClaimRequest, JournalHead, Seal, SealResult } from '../ports/journal.ts';
 import { bookAttempt, claimFacts, endAttempt, loseOpenAttempts, startAttempt } from './attempts.ts';
 import type { Database } from './database.ts';
-import { releaseLease, takeLease } from './leases.ts';
+import { fenceLease, releaseLease, takeLease } from './leases.ts';
 import { journalRow } from './rows.ts';
 import { insertItems, readyNext, recordThrough } from './transcript.ts';
 import { requireTurn } from './turns.ts';
@@ -46,8 +46,7 @@ export async function fence(db: Database, turn: string): Promise<{ epoch: number
   return db.commit('quick', () => {
     const settled = settledStatusOf(requireTurn(db, turn));
     if (settled !== undefined) return { epoch: -1, settled };
-    const row = db.one('UPDATE journal_head SET epoch = epoch + 1, lease_until = NULL WHERE turn = ? RETURNING epoch', turn);
-    return { epoch: Number(row?.['epoch']) };
+    return { epoch: fenceLease(db, turn) };
   });
 }
 

@@ -15,6 +15,23 @@ export function takeLease(db: Database, turn: string, step: number, { holder, le
   return Number(row?.['epoch']);
 }
 
+/** Holds a turn that is fenced: no process. */
+const nobody = '';
+
+/** Raises the epoch above that of whoever may write, once, and ends the lease; returns the epoch. */
+export function fenceLease(db: Database, turn: string): number {
+  // A lease that ends now, and not none: the turn is found by it if this process dies before the seal.
+  const row = db.one(
+    `UPDATE journal_head SET epoch = epoch + (holder IS NOT ?), holder = ?, lease_until = min(lease_until, ?)
+     WHERE turn = ? RETURNING epoch`,
+    nobody,
+    nobody,
+    Date.now(),
+    turn,
+  );
+  return Number(row?.['epoch']);
+}
+
 export function releaseLease(db: Database, turn: string, epoch: number): void {
   db.run('UPDATE journal_head SET lease_until = NULL WHERE turn = ? AND epoch = ?', turn, epoch);
 }

@@ -26,6 +26,8 @@ export interface StoredTurn {
 export interface StoredJournal {
   readonly epoch: number;
   readonly isSealed: boolean;
+  /** No attempt may write at this epoch: it was raised by a fence. */
+  readonly isFenced?: boolean;
   readonly rows: readonly JournalRow[];
   /** Of an attempt that has not ended. */
   readonly lease?: StoredLease | undefined;

@@ -8,7 +8,7 @@ import type { JournalSource } from '../../../src/store/live/source.ts';
 import type { Append, Claim, ClaimRequest, JournalStore, Seal, SealResult } from '../../../src/store/ports/journal.ts';
 import { bookAttempt, claimFacts, endAttempt, loseOpenAttempts, startAttempt } from './attempts.ts';
 import { type Connection, type MemoryDatabase, type StoredTurn, updateTurn } from './database.ts';
-import { beat, headOf, listExpiredLeases, raiseEpoch, releaseLease, takeLease } from './leases.ts';
+import { beat, fenceLease, headOf, listExpiredLeases, releaseLease, takeLease } from './leases.ts';
 import { readyNext, recordThrough } from './transcript.ts';
 
 export function journalStore(connection: Connection): JournalStore & { close(): void } {
@@ -50,7 +50,7 @@ export function journalStore(connection: Connection): JournalStore & { close(): 
       connection.transaction((database) => {
         const turn = database.requireTurn(id);
         const settled = settledStatusOf(turn.row);
-        return settled === undefined ? { epoch: raiseEpoch(turn) } : { epoch: -1, settled };
+        return settled === undefined ? { epoch: fenceLease(turn) } : { epoch: -1, settled };
       }),
     endAttempt: (key, epoch, end) =>
       connection.transaction(({ turns }) => {

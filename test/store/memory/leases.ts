@@ -3,17 +3,23 @@ import { type MemoryDatabase, type StoredJournal, type StoredTurn } from './data
 
 /** Raises the epoch and begins a lease; returns the new epoch. */
 export function takeLease(turn: StoredTurn, step: number, { holder, lengthMs }: Lease): number {
-  const epoch = raiseEpoch(turn);
-  updateJournal(turn, { lease: { holder, step, untilMs: Date.now() + lengthMs } });
+  const epoch = journalOf(turn).epoch + 1;
+  updateJournal(turn, { epoch, isFenced: false, lease: { holder, step, untilMs: Date.now() + lengthMs } });
   return epoch;
 }
 
-/** Whoever wrote the turn can write it no more; returns the new epoch. */
-export function raiseEpoch(turn: StoredTurn): number {
-  if (turn.journal === undefined) throw new Error(`${turn.row.id} has no journal`);
-  const epoch = turn.journal.epoch + 1;
-  updateJournal(turn, { epoch, lease: undefined });
-  return epoch;
+/** Raises the epoch above that of whoever may write, once, and ends the lease; returns the epoch. */
+export function fenceLease(turn: StoredTurn): number {
+  const { epoch, isFenced = false, lease } = journalOf(turn);
+  const fenced = isFenced ? epoch : epoch + 1;
+  const ended = lease === undefined ? undefined : { ...lease, holder: '', untilMs: Math.min(lease.untilMs, Date.now()) };
+  updateJournal(turn, { epoch: fenced, isFenced: true, lease: ended });
+  return fenced;
+}
+
+function journalOf({ row, journal }: StoredTurn): StoredJournal {
+  if (journal === undefined) throw new Error(`${row.id} has no journal`);
+  return journal;
 }
 
 export function releaseLease(turn: StoredTurn, epoch: number): void {
