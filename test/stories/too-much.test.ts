@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { type ClientRequest, request } from 'node:http';
+import { type ClientRequest, type IncomingMessage, request } from 'node:http';
 import { test } from 'node:test';
 import { errorOf, read } from '../support/post.ts';
 import { World } from '../support/world.ts';
@@ -84,7 +84,7 @@ test(
     assert.ok(upload);
     const body = JSON.stringify({ input: 'x' });
     upload.end(body.padEnd(90_000));
-    const [answer] = (await once(upload, 'response')) as [import('node:http').IncomingMessage];
+    const [answer] = (await once(upload, 'response')) as [IncomingMessage];
     answer.resume();
     assert.equal(answer.statusCode, 200);
     await once(answer, 'end');

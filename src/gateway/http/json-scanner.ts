@@ -32,7 +32,13 @@ export interface ScannedArray {
   to: number;
 }
 
-const [quote = 0, backslash, comma, openArray, closeArray, openObject, closeObject] = Buffer.from('"\\,[]{}');
+const quote = 0x22;
+const comma = 0x2c;
+const openArray = 0x5b;
+const backslash = 0x5c;
+const closeArray = 0x5d;
+const openObject = 0x7b;
+const closeObject = 0x7d;
 
 /** Behind so many bytes of a string the search for its end is left to the system, which is slow to begin and fast then. */
 const stepBytes = 128;
@@ -80,7 +86,7 @@ export class JsonScanner {
   /** Up to the next string. */
   #scanStructure(bytes: Buffer): void {
     for (; this.#at < bytes.length; this.#at += 1) {
-      switch (bytes[this.#at]) {
+      switch (bytes[this.#at] ?? 0) {
         case quote:
           this.#isInString = true;
           this.#stringAt = this.#at;
