@@ -41,6 +41,7 @@ export interface WorldOptions {
   readonly baseUrl?: (server: ModelServer) => string;
   /** Over the defaults of stories. */
   readonly config?: Partial<Pick<Config, 'apiKeys' | 'quotas' | 'corsOrigins' | 'titles' | 'codecKeys' | 'hasHeadStart'>>;
+  readonly config?: Partial<Pick<Config, 'apiKeys' | 'quotas' | 'intake' | 'corsOrigins' | 'titles' | 'codecKeys'>>;
   /** Gets every line of the log, of worker and gateway. */
   readonly log?: Logger;
   /** Streams at once in a worker, of all tenants. */
@@ -138,6 +139,7 @@ export class World implements AsyncDisposable {
       hasHeadStart: process.env['TURNKEEP_HEAD_START'] !== 'off',
       apiKeys: [],
       quotas: { requestsPerSecond: 0, maxRunningTurns: 1_000, maxWaitingTurns: 100 },
+      intake: { maxInputItems: 10_000, maxBodyBytesAtOnce: 268_435_456 },
       corsOrigins: [],
       titles: { isOn: false },
       codecKeys: [],

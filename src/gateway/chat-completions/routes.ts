@@ -12,6 +12,7 @@ import type { FieldNames } from '../submit/submit-error.ts';
 import { chatChunks } from './chunks.ts';
 import { blockingCompletion } from './completion.ts';
 import { chatItems } from './items.ts';
+import { chatMessage } from './message-schema.ts';
 import { chatFields, hasAssistantMessage, newChatInput } from './new-input.ts';
 import { type ChatRequest, chatRequest } from './request-schema.ts';
 import { chatHeaders, sessionNameOf } from './session-name.ts';
@@ -34,6 +35,7 @@ export function chatRoutes(routes: Routes, deps: ChatDeps): void {
       description: 'Kept only with `store`, or in a conversation. Disconnecting never cancels a stored turn.',
       headers: chatHeaders,
       body: chatRequest,
+      lists: { messages: chatMessage },
       responses: {
         200: { description: 'The completion, or its chunks.', mediaTypes: ['application/json', 'text/event-stream'], headers: turnHeaders },
         ...errorResponses(400, 401, 404, 409, 410, 413, 415, 422, 424, 429, 503),

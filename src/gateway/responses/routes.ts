@@ -11,6 +11,7 @@ import { serveBlocking } from '../stream/serve-blocking.ts';
 import { acknowledgeOnceSent, expired, type ServeDeps, serveTurn } from '../stream/serve-turn.ts';
 import { requireModel, submitHeaders, type SubmitDeps, submitTurn } from '../submit/submit-turn.ts';
 import { itemsQuery } from '../http/request-fields.ts';
+import { inputItem } from './item-schema.ts';
 import { responsesInput } from './items.ts';
 import { createResponse, followHeaders, retrieveQuery } from './schema.ts';
 import { responsesSettings } from './settings.ts';
@@ -31,6 +32,7 @@ export function responsesRoutes(routes: Routes, deps: SubmitDeps & ServeDeps): v
         'Answers once the turn can no longer be lost: with its events (`stream`), at once (`background`), or when it has ended. Disconnecting never cancels a stored turn.',
       headers: submitHeaders,
       body: createResponse,
+      lists: { input: inputItem },
       responses: {
         200: { description: 'The response, or its events.', schema: responseSchema, mediaTypes, headers: turnHeaders },
         ...errorResponses(400, 401, 404, 409, 410, 413, 415, 422, 429, 503),
