@@ -87,7 +87,7 @@ async function sessionOf(c: Context<GatewayEnv>, turnkeep: Turnkeep, body: ChatR
 async function isFirstRequest(c: Context<GatewayEnv>, turnkeep: Turnkeep, leaf: string, body: ChatRequest): Promise<boolean> {
   if (!isRepeat(c)) return false;
   const turn = await turnkeep.readNamedTurn(c.get('tenant'), leaf);
-  return turn?.previous === null && turn.input.length === newChatInput(body.messages, false).input.length;
+  return turn?.previous === null && turn.inputCount === newChatInput(body.messages, false).input.length;
 }
 
 function isRepeat(c: Context<GatewayEnv>): boolean {

@@ -4,7 +4,7 @@ import type { TurnRow } from '../../domain/turn.ts';
 import type { Turnkeep } from '../../client/turnkeep.ts';
 import { deletedSchema, errorResponses, itemSchema, listSchema, ok, responseSchema, turnHeaders } from '../http/response-schemas.ts';
 import { ApiError, notFound } from '../http/errors.ts';
-import { listPage, type PageQuery, pageRequest } from '../http/pagination.ts';
+import { listPage, pageRequest } from '../http/pagination.ts';
 import type { GatewayEnv, Routes } from '../http/route.ts';
 import { journalEncoder } from '../stream/encode.ts';
 import { serveBlocking } from '../stream/serve-blocking.ts';
@@ -129,16 +129,9 @@ export function responsesRoutes(routes: Routes, deps: SubmitDeps & ServeDeps): v
     async (c, { query }) => {
       const turn = await requireTurn(c, turnkeep);
       if (turn.erasedBy !== null) throw expired(turn);
-      return c.json(listPage(inputPage(turn, query), query));
+      return c.json(listPage(await turnkeep.readInputPage(turn, pageRequest(query)), query));
     },
   );
-}
-
-function inputPage({ input }: TurnRow, query: PageQuery): TurnRow['input'] | undefined {
-  const { limit, order, after } = pageRequest(query);
-  const items = order === 'asc' ? input : input.toReversed();
-  const from = after === undefined ? 0 : items.findIndex((item) => item.id === after) + 1;
-  return after !== undefined && from === 0 ? undefined : items.slice(from, from + limit);
 }
 
 async function requireTurn(c: Context<GatewayEnv>, turnkeep: Turnkeep): Promise<TurnRow> {
