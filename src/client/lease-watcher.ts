@@ -10,7 +10,7 @@ import { failureOf } from '../domain/failure.ts';
 import type { RequestedOutcome } from '../domain/turn-state.ts';
 import { type SettleDeps, settleTurn } from '../settle/settle-turn.ts';
 import type { ExpiredLease } from '../store/ports/journal.ts';
-import type { Store } from '../store/ports/store.ts';
+import { type Store, StoreBusyError } from '../store/ports/store.ts';
 import type { HeadStart } from './dispatcher.ts';
 
 const tickMs = 500;
@@ -41,7 +41,12 @@ export function startLeaseWatcher(options: LeaseWatcherOptions): LeaseWatcher {
     if (expired.length > 0) await store.probe();
     const again = expired.filter(({ turn, epoch }) => seen.get(turn) === epoch);
     seen = new Map(expired.map(({ turn, epoch }) => [turn, epoch]));
-    for (const lease of again) await rescue(options, lease).catch(onError);
+    for (const lease of again) {
+      await rescue(options, lease).catch((error: unknown) => {
+        if (error instanceof StoreBusyError) throw error;
+        onError(error);
+      });
+    }
   }
 
   const timer = setInterval(() => {

@@ -153,7 +153,14 @@ export async function startWorker({ config, connection, store, log, ...options }
     const slots = { maxConcurrentActivityTaskExecutions: titleSlots, maxConcurrentActivityTaskPolls: 1 };
     workers.push(await Worker.create({ ...common, ...own, ...slots }));
   }
-  const watcher = startLeaseWatcher({ store: observedStore, attempts, onReady, onError });
+  const watcher = startLeaseWatcher({
+    store: observedStore,
+    attempts,
+    onReady,
+    onError: (error) => {
+      log.warn({ err: error }, 'a turn whose worker is lost could not be ended; trying again');
+    },
+  });
   const stopped = runUntilStopped(workers, async () => {
     watcher.stop();
     await draining;

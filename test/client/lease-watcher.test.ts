@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict';
+import { test, type TestContext } from 'node:test';
+import { setImmediate as nextTurnOfTheLoop } from 'node:timers/promises';
+import { journalRowOf } from '../../src/domain/response-event.ts';
+import { ResponseStream } from '../../src/domain/response-stream.ts';
+import { startLeaseWatcher } from '../../src/client/lease-watcher.ts';
+import { type Store, StoreBusyError } from '../../src/store/ports/store.ts';
+import { claimed, expiredLease, inserted, newTurn } from '../store/contract.ts';
+import { MemoryDatabase } from '../store/memory/database.ts';
+import { openMemoryStore } from '../store/memory/open-store.ts';
+
+/** A turn that had started when its process died. */
+async function lostTurn(): Promise<Store> {
+  const store = openMemoryStore(new MemoryDatabase());
+  await inserted(store, newTurn('resp_a'));
+  const { epoch, attempt, events } = await claimed(store, 'resp_a', { lease: expiredLease });
+  const rows = ResponseStream.replay(events).write({ type: 'text', text: 'Hel' }).map(journalRowOf);
+  await store.append({ turn: 'resp_a', epoch, rows, starts: { turn: 'resp_a', step: 1, attempt } });
+  return store;
+}
+
+/** Looks so many times, half a second apart. */
+async function look(t: TestContext, times: number): Promise<void> {
+  for (let left = times; left > 0; left -= 1) {
+    t.mock.timers.tick(500);
+    for (let turns = 100; turns > 0; turns -= 1) await nextTurnOfTheLoop();
+  }
+}
+
+async function errorCode(store: Store): Promise<string | null | undefined> {
+  return (await store.readTurn('resp_a'))?.errorCode;
+}
+
+for (const call of ['fence', 'seal'] as const) {
+  test(`T6 · a database that is busy just when a lost turn is to have its end (${call}) is asked again, and is no error`, async (t) => {
+    t.mock.timers.enable({ apis: ['setInterval'] });
+    const store = await lostTurn();
+    const errors: unknown[] = [];
+    const busy = async (): Promise<never> => {
+      asked += 1;
+      throw new StoreBusyError('locked');
+    };
+    let asked = 0;
+    const watched: Store = {
+      ...store,
+      get [call]() {
+        return asked === 0 ? busy : store[call];
+      },
+    };
+    const watcher = startLeaseWatcher({ store: watched, onReady() {}, onError: (error) => errors.push(error) });
+    t.after(() => watcher.stop());
+    await look(t, 2);
+    assert.deepEqual([asked, await errorCode(store)], [1, null]);
+    await look(t, 2);
+    assert.deepEqual([await errorCode(store), errors], ['worker_lost', []]);
+  });
+}
