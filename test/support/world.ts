@@ -40,8 +40,7 @@ export interface WorldOptions {
   /** Instead of the model server's own address. */
   readonly baseUrl?: (server: ModelServer) => string;
   /** Over the defaults of stories. */
-  readonly config?: Partial<Pick<Config, 'apiKeys' | 'quotas' | 'corsOrigins' | 'titles' | 'codecKeys' | 'hasHeadStart'>>;
-  readonly config?: Partial<Pick<Config, 'apiKeys' | 'quotas' | 'intake' | 'corsOrigins' | 'titles' | 'codecKeys'>>;
+  readonly config?: Partial<Pick<Config, 'apiKeys' | 'quotas' | 'intake' | 'corsOrigins' | 'titles' | 'codecKeys' | 'hasHeadStart'>>;
   /** Gets every line of the log, of worker and gateway. */
   readonly log?: Logger;
   /** Streams at once in a worker, of all tenants. */
