@@ -16,7 +16,10 @@ import type { HeadStart } from './dispatcher.ts';
 const tickMs = 500;
 /** A tick that comes later than this says that this process stood still, and may have missed renewals. */
 const lateTickMs = 1_500;
-const limit = 100;
+/** Clocks that have moved apart by this say that one was set, or that the machine slept. */
+const clockStepMs = 1_000;
+const limit = 2_000;
+const atOnce = 16;
 
 export interface LeaseWatcherOptions {
   readonly store: Store;
@@ -34,25 +37,35 @@ export function startLeaseWatcher(options: LeaseWatcherOptions): LeaseWatcher {
   const { store, onError } = options;
   let seen = new Map<string, number>();
   let lastTickAt = performance.now();
+  let clockOffsetMs = Date.now() - lastTickAt;
   let isBusy = false;
 
   async function look(): Promise<void> {
-    const expired = await store.listExpiredLeases(limit);
+    const expired = await store.listExpiredLeases({ limit, hasWorker: options.attempts !== undefined });
     if (expired.length > 0) await store.probe();
     const again = expired.filter(({ turn, epoch }) => seen.get(turn) === epoch);
     seen = new Map(expired.map(({ turn, epoch }) => [turn, epoch]));
-    for (const lease of again) {
-      await rescue(options, lease).catch((error: unknown) => {
-        if (error instanceof StoreBusyError) throw error;
-        onError(error);
-      });
-    }
+    const left = again.toSorted(() => Math.random() - 0.5);
+    const rescueNext = async (): Promise<void> => {
+      for (let lease = left.pop(); lease !== undefined; lease = left.pop()) {
+        const { turn } = lease;
+        await rescue(options, lease).catch((error: unknown) => {
+          // What was seen while nobody could renew a lease counts no more.
+          if (error instanceof StoreBusyError) seen.delete(turn);
+          else onError(error);
+        });
+      }
+    };
+    // In any order, so that the watchers of several processes do not take the same ones first.
+    await Promise.all(Array.from({ length: atOnce }, rescueNext));
   }
 
   const timer = setInterval(() => {
     const lateMs = performance.now() - lastTickAt;
     lastTickAt = performance.now();
-    if (lateMs > lateTickMs) seen.clear();
+    const offsetMs = Date.now() - lastTickAt;
+    if (lateMs > lateTickMs || Math.abs(offsetMs - clockOffsetMs) > clockStepMs) seen.clear();
+    clockOffsetMs = offsetMs;
     if (isBusy) return;
     isBusy = true;
     look()

@@ -58,8 +58,11 @@ export function startSweep({ store, dispatcher, retentionDays, cancel, onError }
   async function dispatchLeftBehind(): Promise<void> {
     const turns = await store.listUndispatched({ readyForMs: undispatchedMs, limit: batch });
     await Promise.all(turns.map((turn) => tried(() => dispatcher.start(turn))));
+  }
+
+  async function carryOutCancels(): Promise<void> {
     const cancels = await store.listStuckCancels({ acceptedForMs: stuckCancelMs, limit: batch });
-    for (const turn of cancels) await tried(() => cancel(turn));
+    await Promise.all(cancels.map((turn) => tried(() => cancel(turn))));
   }
 
   async function sweepTitles(): Promise<void> {
@@ -68,6 +71,7 @@ export function startSweep({ store, dispatcher, retentionDays, cancel, onError }
 
   /** Turns whose workflow was terminated, or whose history is lost: nobody else would ever end them. */
   async function restartOrphans(): Promise<void> {
+    await store.makeStrandedReady();
     for (let afterOrdinal = 0; ;) {
       const page = await store.listUnattended({ readyForMs: orphanAfterMs, afterOrdinal, limit: batch });
       for (const { ordinal, turn } of page) {
@@ -125,6 +129,7 @@ export function startSweep({ store, dispatcher, retentionDays, cancel, onError }
 
   const timers = [
     every(undispatchedEveryMs, dispatchLeftBehind),
+    every(undispatchedEveryMs, carryOutCancels),
     every(orphanEveryMs, restartOrphans),
     every(titlesEveryMs, sweepTitles),
     every(purgeEveryMs, dropWhatIsPast),

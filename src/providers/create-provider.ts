@@ -41,7 +41,7 @@ export function createProvider({ api, limits, ...options }: ProviderOptions): Pr
         parser: api === 'chat' ? new ChatParser() : new ResponsesParser(),
         send: async (exchangeSignal) => {
           // The client hands what it does not know on to its `fetch`, which is ours.
-          const fetchOptions: object = { beforeSend: async () => callbacks.beforeSend?.() };
+          const fetchOptions: object = { beforeSend: async () => callbacks.beforeSend?.(), maySend: () => callbacks.maySend?.() ?? true };
           const options = { signal: exchangeSignal, fetchOptions };
           const sent =
             api === 'chat'

@@ -23,8 +23,10 @@ export interface ProviderLimits {
 
 /** Called with facts about a request while it still runs, also when it then fails or is cancelled. */
 export interface ProviderCallbacks {
-  /** Called in the same tick as the request is sent, before it: whatever it throws keeps the request back. */
+  /** Called before the connection is taken: whatever it throws keeps the request back. */
   beforeSend?(): Promise<void>;
+  /** Called once the connection is up, in the tick in which the request is written: false keeps it back. */
+  maySend?(): boolean;
   /** The provider's own id of the request (`x-request-id`), if it sent one. */
   onRequestId?(id: string): void;
   /** The tokens counted so far, each time the provider reports them. */

@@ -113,22 +113,6 @@ export async function startGateway({
       log.error({ err: error, requestId }, 'request failed');
     },
   });
-  const sweep = startSweep({
-    store,
-    dispatcher,
-    retentionDays: config.retentionDays,
-    cancel: (turn) => turnkeep.finishCancel(turn),
-    onError: (error) => {
-      log.warn({ err: error }, 'turns could not be handed over to Temporal; trying again');
-    },
-  });
-  const watcher = startLeaseWatcher({
-    store,
-    onReady: (turn) => void dispatcher.runReady(turn),
-    onError: (error) => {
-      log.warn({ err: error }, 'a turn whose worker is lost could not be ended; trying again');
-    },
-  });
   const listener = getRequestListener(app.fetch, {
     overrideGlobalObjects: false,
     // For requests without a `host` header, which HTTP/1.0 allows.
@@ -144,6 +128,22 @@ export async function startGateway({
     port: config.port,
     onError: (error) => {
       log.error({ err: error }, 'a connection could not be accepted');
+    },
+  });
+  const sweep = startSweep({
+    store,
+    dispatcher,
+    retentionDays: config.retentionDays,
+    cancel: (turn) => turnkeep.finishCancel(turn),
+    onError: (error) => {
+      log.warn({ err: error }, 'turns could not be handed over to Temporal; trying again');
+    },
+  });
+  const watcher = startLeaseWatcher({
+    store,
+    onReady: (turn) => void dispatcher.runReady(turn),
+    onError: (error) => {
+      log.warn({ err: error }, 'a turn whose worker is lost could not be ended; trying again');
     },
   });
   return {

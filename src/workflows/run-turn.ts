@@ -36,7 +36,7 @@ const step = 1;
 const { settleTurn } = proxyLocalActivities<TurnActivities>({
   // Retried until the database has taken it.
   startToCloseTimeout: '5s',
-  retry: { initialInterval: '200ms', maximumInterval: '5s' },
+  retry: { initialInterval: '200ms', maximumInterval: '1 minute' },
   localRetryThreshold: '1s',
 });
 

@@ -46,7 +46,7 @@ async function untilHeartbeatIsOver(): Promise<void> {
   const store = database.open();
   await inserted(store, newTurn('resp_a'));
   await claimed(store, 'resp_a', { lease: { holder: 'nobody', lengthMs: heartbeatTimeoutMs } });
-  while ((await store.listExpiredLeases(1)).length === 0) await nextTick();
+  while ((await store.listExpiredLeases({ limit: 1, hasWorker: true })).length === 0) await nextTick();
 }
 
 async function temporalOf({ address }: DevServer): Promise<Client & AsyncDisposable> {

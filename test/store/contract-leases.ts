@@ -4,7 +4,7 @@ import type { Store } from '../../src/store/ports/store.ts';
 import { claimed, type Contract, expiredLease, inserted, lease, newTurn, row, sealOf, settle } from './contract.ts';
 
 async function expired(store: Store, limit = 9): Promise<readonly string[]> {
-  return (await store.listExpiredLeases(limit)).map(({ turn }) => turn);
+  return (await store.listExpiredLeases({ limit, hasWorker: true })).map(({ turn }) => turn);
 }
 
 export function leasesContract(contract: Contract): void {
@@ -165,7 +165,7 @@ export function leasesContract(contract: Contract): void {
     await store.seal(sealOf('resp_d', epoch));
     await claimed(store, 'resp_e', runOut(-1_000));
     await store.fence('resp_e');
-    assert.deepEqual(await store.listExpiredLeases(9), [
+    assert.deepEqual(await store.listExpiredLeases({ limit: 9, hasWorker: true }), [
       { turn: 'resp_b', step: 1, epoch: 1, hasStarted: false, isCancelRequested: true },
       { turn: 'resp_a', step: 1, epoch: 1, hasStarted: true, isCancelRequested: false },
       { turn: 'resp_e', step: 1, epoch: 2, hasStarted: false, isCancelRequested: false },

@@ -7,9 +7,10 @@ import { promptOf } from '../../domain/prompt.ts';
 import { ResponseStream } from '../../domain/response-stream.ts';
 import type { TurnRow } from '../../domain/turn.ts';
 import type { Store } from '../../store/ports/store.ts';
+import { retryWhileBusy } from '../../store/retry-while-busy.ts';
 import type { AbortReason } from './abort-reason.ts';
 import type { AttemptResult } from './attempt-result.ts';
-import { FencedError, JournalWriter } from './journal-writer.ts';
+import { JournalWriter } from './journal-writer.ts';
 import { type AttemptState, resolveAttempt, sealFinished } from './resolve-attempt.ts';
 import type { GrantedClaim, RunningAttemptsOptions } from './running-attempts.ts';
 
@@ -19,10 +20,12 @@ export interface AttemptInput {
   /** Aborts with an `AttemptAborted`. */
   readonly signal: AbortSignal;
   readonly abort: (reason: AbortReason, cause?: unknown) => void;
+  /** Has the lease run out without a beat that renewed it, by the clock of this process? */
+  readonly isLeaseOver: () => boolean;
 }
 
 /** @returns the end of the step, or a failure that says whether the next attempt may ask again */
-export async function runAttempt(options: RunningAttemptsOptions, { claim, step, signal, abort }: AttemptInput): Promise<AttemptResult> {
+export async function runAttempt(options: RunningAttemptsOptions, { claim, step, signal, abort, isLeaseOver }: AttemptInput): Promise<AttemptResult> {
   const { store, limits, onReady } = options;
   const key = { turn: claim.turn.id, step, attempt: claim.attempt };
   const writer = new JournalWriter({
@@ -37,7 +40,7 @@ export async function runAttempt(options: RunningAttemptsOptions, { claim, step,
   const leftMs = limits.turnTimeoutMs - claim.readySinceMs;
   const attempt: AttemptState = { store, writer, key, epoch: claim.epoch, onReady, deadlineAt: performance.now() + leftMs, usage: null };
   try {
-    return await sealFinished(attempt, await streamInto(attempt, options, { turn: claim.turn, signal, abort }));
+    return await sealFinished(attempt, await streamInto(attempt, options, { turn: claim.turn, signal, abort, isLeaseOver }));
   } catch (error) {
     // Our own signal tells why, whatever error its abort brought about.
     const cause: unknown = signal.aborted ? signal.reason : error;
@@ -51,17 +54,21 @@ export async function runAttempt(options: RunningAttemptsOptions, { claim, step,
 async function streamInto(
   attempt: AttemptState,
   { store, provider }: RunningAttemptsOptions,
-  { turn, signal, abort }: Pick<AttemptInput, 'signal' | 'abort'> & { readonly turn: TurnRow },
+  { turn, signal, abort, isLeaseOver }: Pick<AttemptInput, 'signal' | 'abort' | 'isLeaseOver'> & { readonly turn: TurnRow },
 ): Promise<ModelFinish> {
   const { writer } = attempt;
   const request = await modelRequest(store, turn);
   const stream = provider.stream(request, signal, {
-    // In the same tick as the send: a process that stood still since its claim may have lost the turn (T2).
+    // A process that stood still since its claim may have lost the turn (T2), and a cancel may have been accepted (T5).
     beforeSend: async () => {
-      const head = await store.readHead(turn.id);
-      if (head?.epoch === attempt.epoch) return;
-      abort('fenced');
-      throw new FencedError('the turn was taken over before the request was sent');
+      const head = await retryWhileBusy(() => store.readHead(turn.id), signal);
+      if (head?.epoch !== attempt.epoch) abort('fenced');
+      else if (await isCancelRequested(store, turn.id, signal)) abort('cancelled');
+      signal.throwIfAborted();
+    },
+    maySend: () => {
+      if (isLeaseOver()) abort('fenced');
+      return !signal.aborted;
     },
     onRequestId: (id) => {
       writer.providerRequestId = id;
@@ -81,4 +88,9 @@ async function streamInto(
 
 async function modelRequest(store: Store, turn: TurnRow): Promise<ModelRequest> {
   return { settings: turn.settings, items: promptOf(await store.readTranscript(turn.id), await store.readInput(turn.id)) };
+}
+
+async function isCancelRequested(store: Store, turn: string, signal: AbortSignal): Promise<boolean> {
+  const row = await retryWhileBusy(() => store.readTurn(turn), signal);
+  return row?.cancelRequestedAtMs != null;
 }

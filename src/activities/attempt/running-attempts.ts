@@ -41,6 +41,14 @@ export interface RunningAttempt {
   abort(reason: AbortReason, cause?: unknown): void;
 }
 
+interface OwnAttempt extends RunningAttempt {
+  /** A beat has renewed the lease; `endsAt` by `performance.now()`. */
+  renewed(endsAt: number): void;
+}
+
+/** How long the ends of attempts may take to be written, once the drain is over. */
+const drainPatienceMs = 5_000;
+
 /** A cancel that is booked in the database reaches the stream within this, with or without Temporal (T5). */
 const beatIntervalMs = 500;
 
@@ -61,7 +69,7 @@ const beatIntervalMs = 500;
 export class RunningAttempts {
   readonly lease: Lease;
   readonly #options: RunningAttemptsOptions;
-  readonly #running = new Map<string, RunningAttempt>();
+  readonly #running = new Map<string, OwnAttempt>();
   /** Running and reserved. */
   readonly #countOfTenant = new Map<string, number>();
   #reserved = 0;
@@ -115,13 +123,22 @@ export class RunningAttempts {
       },
       Math.max(0, limits.turnTimeoutMs - claim.readySinceMs),
     );
-    const result = runAttempt(this.#options, { claim, step, signal: controller.signal, abort }).finally(() => {
+    // Whoever ran here under an older claim has lost it.
+    this.#running.get(turn)?.abort('fenced');
+    let leaseEndsAt = performance.now() + this.lease.lengthMs;
+    const isLeaseOver = (): boolean => performance.now() >= leaseEndsAt;
+    const result = runAttempt(this.#options, { claim, step, signal: controller.signal, abort, isLeaseOver }).finally(() => {
       clearTimeout(deadline);
       this.#count(tenant, -1);
       if (this.#running.get(turn) === running) this.#running.delete(turn);
     });
-    const running: RunningAttempt = { step, epoch: claim.epoch, result, abort };
-    result.catch(onError);
+    const renewed = (endsAt: number): void => {
+      leaseEndsAt = endsAt;
+    };
+    const running: OwnAttempt = { step, epoch: claim.epoch, result, abort, renewed };
+    result.then((ended) => {
+      if (ended.cause !== undefined) onError(ended.cause);
+    }, onError);
     this.#running.set(turn, running);
     this.#count(tenant, 1);
     this.#beat();
@@ -137,7 +154,14 @@ export class RunningAttempts {
       this.#hasDrained = true;
       for (const attempt of this.#running.values()) attempt.abort('shutdown');
     }, drainMs);
-    while (this.#running.size > 0) await Promise.allSettled(Array.from(this.#running.values(), ({ result }) => result));
+    const patience = AbortSignal.timeout(drainMs + drainPatienceMs);
+    const isOver = new Promise<void>((resolve) => {
+      patience.addEventListener('abort', () => resolve(), { once: true });
+    });
+    // A database that takes no writes keeps the ends of attempts waiting; their leases run out, and others write them.
+    while (this.#running.size > 0 && !patience.aborted) {
+      await Promise.race([isOver, Promise.allSettled(Array.from(this.#running.values(), ({ result }) => result))]);
+    }
     clearTimeout(timer);
     this.#hasDrained = true;
     clearInterval(this.#beating);
@@ -171,10 +195,14 @@ export class RunningAttempts {
     if (this.#isBeating) return;
     this.#isBeating = true;
     const running = new Map(this.#running);
+    const beganAt = performance.now();
     try {
       const pulses = await this.#options.store.beat({ lease: this.lease, turns: [...running.keys()] });
       const byTurn = new Map(pulses.map((pulse) => [pulse.turn, pulse]));
-      for (const [turn, attempt] of running) heed(attempt, byTurn.get(turn));
+      for (const [turn, attempt] of running) {
+        attempt.renewed(beganAt + this.lease.lengthMs);
+        heed(attempt, byTurn.get(turn));
+      }
     } catch {
       // A database that is busy just now says nothing about the turns; the next beat will.
     } finally {

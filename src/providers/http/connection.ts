@@ -31,8 +31,9 @@ export class HttpStatusError extends Error {
 }
 
 interface RequestOptions extends RequestInit {
-  /** Called in the same tick as the request is sent; what it throws keeps it back. */
+  /** See `ProviderCallbacks`. */
   readonly beforeSend?: () => Promise<void>;
+  readonly maySend?: () => boolean;
 }
 
 interface Head {
@@ -57,14 +58,14 @@ export function openConnection({ connectTimeoutMs }: { readonly connectTimeoutMs
   });
   const bodies = new WeakMap<Response, ResponseBody>();
 
-  const fetch = async (url: string, { method, body, signal, headers, beforeSend }: RequestOptions = {}): Promise<Response> => {
+  const fetch = async (url: string, { method, body, signal, headers, beforeSend, maySend = () => true }: RequestOptions = {}): Promise<Response> => {
     const sent = [...new Headers(headers)].filter(([name]) => forwardedHeaders.test(name));
     // In a compressed stream tokens may wait in the server's compressor, and a cut body looks like a whole one.
     sent.push(['accept-encoding', 'identity']);
     const responseBody = new ResponseBody();
     signal?.addEventListener('abort', () => responseBody.close(), { once: true });
     let head: Head | undefined;
-    const dispatcher = agent.compose(divertBody(responseBody, (status, headers) => (head = { status, headers })));
+    const dispatcher = agent.compose(divertBody(responseBody, maySend, (status, headers) => (head = { status, headers })));
     await beforeSend?.();
     // undici and TypeScript's library each declare the same web types, and these do not match.
     await undiciFetch(url, { method, body, signal, headers: sent, dispatcher } as Parameters<typeof undiciFetch>[1]);
@@ -110,7 +111,11 @@ function connector(timeout: number): buildConnector.connector {
  * request and reports its errors. After that it may not abort: it would do so as soon as its own Response, of which
  * nothing is kept here, is collected as garbage.
  */
-function divertBody(body: ResponseBody, onHead: (status: number, headers: Headers) => void): Dispatcher.DispatcherComposeInterceptor {
+function divertBody(
+  body: ResponseBody,
+  maySend: () => boolean,
+  onHead: (status: number, headers: Headers) => void,
+): Dispatcher.DispatcherComposeInterceptor {
   return (dispatch) => (options, handler) => {
     let hasHead = false;
     const controllerForFetch = (controller: Dispatcher.DispatchController): Dispatcher.DispatchController => ({
@@ -128,6 +133,8 @@ function divertBody(body: ResponseBody, onHead: (status: number, headers: Header
     return dispatch(options, {
       onRequestStart: (controller, context) => {
         body.attach(controller);
+        // undici writes the request in this tick: a connection may have taken seconds, in which the turn may have been lost.
+        if (!maySend()) controller.abort(new Error('the request was kept back'));
         handler.onRequestStart?.(controllerForFetch(controller), context);
       },
       onResponseStart: (controller, status, headers) => {

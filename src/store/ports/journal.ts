@@ -29,8 +29,11 @@ export interface JournalStore {
    */
   beat(beat: Beat): Promise<readonly TurnPulse[]>;
 
-  /** Unsettled turns with an attempt whose lease has run out, `limit` at the most: whoever ran it is dead, or stands still. */
-  listExpiredLeases(limit: number): Promise<readonly ExpiredLease[]>;
+  /**
+   * Unsettled turns with an attempt whose lease has run out, `limit` at the most: whoever ran it is dead, or stands still.
+   * For a process without a worker only those that it can end: started, or to be cancelled.
+   */
+  listExpiredLeases(query: { readonly limit: number; readonly hasWorker: boolean }): Promise<readonly ExpiredLease[]>;
 
   /**
    * Raises the epoch to close a turn that nobody can be trusted to write any more. Several that fence it one after the other

@@ -51,6 +51,9 @@ export interface TurnStore {
   /** Ready turns that Temporal has not got, ready for this long, oldest first. */
   listUndispatched(query: { readonly readyForMs: number; readonly limit: number }): Promise<readonly string[]>;
 
+  /** Turns that wait although nothing of their session runs or waits before them: they become ready, as by a seal. */
+  makeStrandedReady(): Promise<void>;
+
   /** Unsettled turns that Temporal has, ready for this long, and that no attempt holds a lease of; a page behind an ordinal. */
   listUnattended(query: UnattendedQuery): Promise<readonly { readonly ordinal: number; readonly turn: string }[]>;
 

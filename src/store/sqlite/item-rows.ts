@@ -34,8 +34,11 @@ export function writeItems(db: Database, turn: string, first: number, rows: read
   });
 }
 
+/** Behind the input, also where items of it were deleted meanwhile: an answer is no part of the input. */
 export function nextPosition(db: Database, turn: string): number {
-  return Number(db.one('SELECT coalesce(max(position) + 1, 0) AS next FROM items WHERE turn = ?', turn)?.['next']);
+  const sql = `SELECT max(input_count, coalesce((SELECT max(position) + 1 FROM items WHERE turn = turns.id), 0)) AS next
+    FROM turns WHERE id = ?`;
+  return Number(db.one(sql, turn)?.['next']);
 }
 
 export interface ItemRange {

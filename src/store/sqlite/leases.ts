@@ -64,14 +64,15 @@ export async function beat(db: Database, { lease, turns }: Beat): Promise<TurnPu
   });
 }
 
-export function listExpiredLeases(db: Database, limit: number): ExpiredLease[] {
+export function listExpiredLeases(db: Database, { limit, hasWorker }: { limit: number; hasWorker: boolean }): ExpiredLease[] {
   const rows = db.all(
     `SELECT journal_head.turn, journal_head.step, journal_head.epoch, cancel_requested_at, EXISTS (
          SELECT 1 FROM attempts WHERE attempts.turn = journal_head.turn AND attempts.step = journal_head.step AND first_event_at IS NOT NULL
        ) AS started
      FROM journal_head JOIN turns ON turns.id = journal_head.turn
-     WHERE lease_until IS NOT NULL AND lease_until < ? ORDER BY lease_until LIMIT ?`,
+     WHERE lease_until IS NOT NULL AND lease_until < ? AND (? OR started OR cancel_requested_at IS NOT NULL) ORDER BY lease_until LIMIT ?`,
     Date.now(),
+    hasWorker ? 1 : 0,
     limit,
   );
   return rows.map((row) => ({

@@ -13,7 +13,7 @@ import * as leases from './leases.ts';
 import * as journal from './journal.ts';
 import * as retention from './retention.ts';
 import * as sessions from './sessions.ts';
-import { readChain, readTranscript } from './transcript.ts';
+import { makeStrandedReady, readChain, readTranscript } from './transcript.ts';
 import * as turns from './turns.ts';
 
 /**
@@ -42,7 +42,7 @@ export function openSqliteStore(path: string): Store {
       return claim;
     },
     beat: (beat) => leases.beat(db, beat),
-    listExpiredLeases: async (limit) => leases.listExpiredLeases(db, limit),
+    listExpiredLeases: async (query) => leases.listExpiredLeases(db, query),
     fence: async (turn) => journal.fence(db, turn),
     endAttempt: (attempt, epoch, end) => journal.releaseAttempt(db, attempt, epoch, end),
     readAttempts: async (turn) => attempts.readAttempts(db, turn),
@@ -71,6 +71,7 @@ export function openSqliteStore(path: string): Store {
     listUnsettledOf: async (tenant, session) => turns.listUnsettledOf(db, tenant, session),
     markDispatched: (runs) => turns.markDispatched(db, runs),
     listUndispatched: async (query) => turns.listUndispatched(db, query),
+    makeStrandedReady: () => makeStrandedReady(db),
     listUnattended: async (query) => turns.listUnattended(db, query),
     readTranscript: (turn) => readTranscript(db, turn),
     requestCancel: async (tenant, id, atMs) => turns.requestCancel(db, tenant, id, atMs),

@@ -96,6 +96,24 @@ export function readyNext(db: Database, tenant: string, session: string): string
   return first.id;
 }
 
+/**
+ * Turns that wait although nothing of their session runs or waits before them: taken in by an earlier version, or left by a
+ * fault. Without this their session would stand still for ever.
+ */
+export async function makeStrandedReady(db: Database): Promise<void> {
+  const sql = `SELECT ${columns} FROM turns INDEXED BY turns_unsettled WHERE settled_at IS NULL AND ready_at IS NULL
+    AND (session IS NULL OR NOT EXISTS (SELECT 1 FROM turns AS earlier WHERE earlier.tenant = turns.tenant
+      AND earlier.session = turns.session AND earlier.settled_at IS NULL AND earlier.ordinal < turns.ordinal)) LIMIT 200`;
+  if (db.one(sql) === undefined) return;
+  await db.commit('durable', () => {
+    for (const row of db.all(sql)) {
+      const turn = sessionTurnOf(row);
+      if (turn.place === undefined) record(db, turn, Date.now());
+      else db.run('UPDATE turns SET ready_at = ? WHERE id = ?', Date.now(), turn.id);
+    }
+  });
+}
+
 /** Once: the input joins the transcript, and the session's pointer moves in the same commit (T1). */
 function record(db: Database, turn: SessionTurn, readyAtMs: number | null): Place {
   const { id, session, isStored } = turn;

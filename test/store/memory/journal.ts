@@ -46,7 +46,7 @@ export function journalStore(connection: Connection): JournalStore & { close(): 
   return {
     claim: (request) => writing(request.turn, (database) => claim(database, request)),
     beat: (request) => connection.transaction((database) => beat(database, request)),
-    listExpiredLeases: (limit) => connection.transaction((database) => listExpiredLeases(database, limit)),
+    listExpiredLeases: (query) => connection.transaction((database) => listExpiredLeases(database, query)),
     fence: (id) =>
       connection.transaction((database) => {
         const turn = database.requireTurn(id);

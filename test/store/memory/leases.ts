@@ -46,17 +46,21 @@ export function beat(database: MemoryDatabase, { lease: { holder, lengthMs }, tu
   });
 }
 
-export function listExpiredLeases(database: MemoryDatabase, limit: number): ExpiredLease[] {
+export function listExpiredLeases(
+  database: MemoryDatabase,
+  { limit, hasWorker }: { readonly limit: number; readonly hasWorker: boolean },
+): ExpiredLease[] {
   const expired = database.turnsWhere(({ journal }) => journal?.lease !== undefined && journal.lease.untilMs < Date.now());
   return expired
     .toSorted((one, other) => leaseLeftMs(one) - leaseLeftMs(other))
-    .slice(0, limit)
     .flatMap(({ row, journal, attempts }) => {
       if (journal?.lease === undefined) return [];
       const { step } = journal.lease;
       const hasStarted = attempts.some((attempt) => attempt.step === step && attempt.firstEventAtMs !== undefined);
       return [{ turn: row.id, step, epoch: journal.epoch, hasStarted, isCancelRequested: row.cancelRequestedAtMs !== null }];
-    });
+    })
+    .filter(({ hasStarted, isCancelRequested }) => hasWorker || hasStarted || isCancelRequested)
+    .slice(0, limit);
 }
 
 function updateJournal(turn: StoredTurn, fields: Partial<StoredJournal>): void {

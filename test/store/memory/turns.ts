@@ -41,6 +41,13 @@ export function turnStore(connection: Connection): TurnStore {
           .slice(0, limit)
           .map(idOf),
       ),
+    makeStrandedReady: () =>
+      connection.transaction((database) => {
+        for (const turn of database.turnsWhere(({ row }) => row.settledAtMs === null && row.readyAtMs === null)) {
+          const { tenant, session } = turn.row;
+          if (session === null || database.unsettledIn(tenant, session)[0] === turn) makeReady(database, turn);
+        }
+      }),
     listUnattended: ({ readyForMs, afterOrdinal, limit }) =>
       connection.transaction((database) =>
         readyFor(database, readyForMs)
