@@ -270,13 +270,14 @@ export class World implements AsyncDisposable {
 
   /** What was said, in the order it was accepted. */
   acceptedInputs(): string[] {
-    return this.#rows('SELECT input FROM turns ORDER BY ordinal').map((row) => {
+    const sql = `SELECT (SELECT json_group_array(json(item) ORDER BY position) FROM items WHERE turn = turns.id AND position < input_count) AS input
+      FROM turns ORDER BY ordinal`;
+    return this.#rows(sql).map((row) => {
       const items = JSON.parse(String(row['input'])) as { content: { text: string }[] }[];
       return items.flatMap((item) => item.content.map((part) => part.text)).join('');
     });
   }
 
-  /** Of a turn that Temporal has, or is about to have: one with a head start may have its end before that. */
   async history(turn: string): Promise<History> {
     for (;;) {
       const row = await this.store.readTurn(this.#ownId(turn));
