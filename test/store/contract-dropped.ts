@@ -114,4 +114,32 @@ export function droppedContract(contract: Contract): void {
     assert.equal((await store.findItems('default', ['msg_resp_a', 'msg_resp_b'])).size, 0);
     assert.deepEqual([(await store.readTurn('resp_a'))?.erasedBy, await store.readTurn('resp_b')], ['retention', undefined]);
   });
+
+  contract('the response outlives the events, which are past retention, as long as a turn is the past of others', async (store) => {
+    await store.createSession({ id: 'conv_a', tenant: 'default', metadata: {}, createdAtMs: 1 });
+    await ended(store, 'resp_a', { session: 'conv_a' });
+    const before = await store.readResponse('resp_a');
+    assert.equal(before?.status, 'cancelled');
+    const cut = await now();
+    await ended(store, 'resp_b', { session: 'conv_a', createdAtMs: Date.now() });
+    await expireAll(store, cut);
+    assert.equal(await store.readHead('resp_a'), undefined);
+    assert.deepEqual(await store.readResponse('resp_a'), before);
+    assert.deepEqual((await store.readInput('resp_a')).length, 1);
+    assert.equal(await store.deleteTurn('default', 'resp_a', 9), true);
+    assert.equal(await store.readResponse('resp_a'), undefined);
+  });
+
+  contract('of all processes one leads, for as long as it is heard of', async (store, database) => {
+    const other = database.open();
+    const lease = { holder: 'one', lengthMs: 60_000 };
+    assert.equal(await store.lead('retention', lease), true);
+    assert.equal(await other.lead('retention', { ...lease, holder: 'two' }), false);
+    assert.equal(await other.lead('another', { ...lease, holder: 'two' }), true);
+    assert.equal(await store.lead('retention', { ...lease, lengthMs: -1 }), true);
+    assert.equal(await other.lead('retention', { ...lease, holder: 'two' }), true, 'the first has not been heard of since');
+    assert.equal(await store.lead('retention', lease), false);
+    const both = await Promise.all([store, other].map((each, at) => each.lead('new', { ...lease, holder: String(at) })));
+    assert.deepEqual(both.toSorted(), [false, true]);
+  });
 }

@@ -93,6 +93,15 @@ test('no statement walks a table, sorts what an index could give in order, or lo
   plans.close();
 });
 
+test('T14 · what may be large stands in tables with row ids: a table kept by its key reads the large rows on the way to a small one', async () => {
+  await using database = temporaryDatabase();
+  const db = new Database(database.path);
+  for (const table of ['items', 'journal', 'turn_content', 'turns']) {
+    assert.doesNotMatch(String(db.one('SELECT sql FROM sqlite_schema WHERE name = ?', table)?.['sql']), /WITHOUT ROWID/);
+  }
+  db.close();
+});
+
 function many(count: number): InputItem[] {
   return Array.from({ length: count }, (_, at) => {
     const content = [{ type: 'input_text', text: 'a' }] as const;

@@ -1,13 +1,15 @@
 /** Past retention: a stream and a response are 410, and what a living session has said stays. */
 import assert from 'node:assert/strict';
 import { DatabaseSync } from 'node:sqlite';
+import type { RetentionCursor } from '../../src/store/ports/retention.ts';
 import { messagesOf } from '../support/cases.ts';
 import { errorOf, post, read } from '../support/post.ts';
 import { story, type World } from '../support/world.ts';
 
 async function expire(world: World, beforeMs: number): Promise<void> {
-  const cut = { beforeMs, atMs: beforeMs };
-  for (let cursor = await world.store.expire(cut); cursor !== undefined;) cursor = await world.store.expire(cut, cursor);
+  let from: RetentionCursor | undefined;
+  do from = await world.store.expire({ beforeMs, atMs: beforeMs }, from);
+  while (from !== undefined);
 }
 
 story('past retention a response is 410, in every form; the conversation of a living session is as it was', async (world) => {
@@ -60,7 +62,9 @@ story('the same request again, past retention of the events: its answer as long 
   for (const answer of answers) await world.history(answer.headers.get('x-turnkeep-response-id') ?? '');
   // As retention does it where the turn itself is the past of something that is kept.
   const rows = new DatabaseSync(world.config.databaseUrl.slice('sqlite:'.length));
-  rows.exec('DELETE FROM journal; DELETE FROM journal_head');
+  rows.exec(`UPDATE turn_content SET response = (SELECT data -> '$.response' FROM turns JOIN journal_head ON turn = id JOIN journal USING (turn)
+      WHERE turns.ordinal = turn_content.ordinal AND seq = next_seq - 1);
+    DELETE FROM journal; DELETE FROM journal_head`);
   rows.close();
   for (const [index, [path, body, headers]] of asked.entries()) {
     if (path !== '/api/chat') {

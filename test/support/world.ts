@@ -270,8 +270,8 @@ export class World implements AsyncDisposable {
 
   /** What was said, in the order it was accepted. */
   acceptedInputs(): string[] {
-    const sql = `SELECT (SELECT json_group_array(json(item) ORDER BY position) FROM items WHERE turn = turns.id AND position < input_count) AS input
-      FROM turns ORDER BY ordinal`;
+    const sql = `SELECT json_group_array(json(item) ORDER BY position) FILTER (WHERE item IS NOT NULL) AS input
+      FROM turns LEFT JOIN items ON turn = turns.id AND position < input_count GROUP BY ordinal ORDER BY ordinal`;
     return this.#rows(sql).map((row) => {
       const items = JSON.parse(String(row['input'])) as { content: { text: string }[] }[];
       return items.flatMap((item) => item.content.map((part) => part.text)).join('');

@@ -129,16 +129,17 @@ export const migrations: readonly string[] = [
   INSERT INTO journal (turn, seq, type, data) SELECT turn, seq, type, data FROM journal_before;
   DROP TABLE journal_before;
 
+  -- With row ids: without, the large items on the way to one are read whole, to be compared with it.
   -- branch and depth: of a call, where in the tree of turns it was made.
   ALTER TABLE items RENAME TO items_before;
   CREATE TABLE items (
     turn TEXT NOT NULL, position INTEGER NOT NULL, id TEXT NOT NULL, call_id TEXT, branch TEXT, depth INTEGER, item TEXT NOT NULL,
-    PRIMARY KEY (turn, position)
-  ) STRICT, WITHOUT ROWID;
-  INSERT INTO items
+    UNIQUE (turn, position)
+  ) STRICT;
+  INSERT INTO items (turn, position, id, call_id, branch, depth, item)
     SELECT turn, position, old.id, call_id, iif(call_id IS NULL, NULL, branch), iif(call_id IS NULL, NULL, depth), item
     FROM items_before AS old JOIN turns ON turns.id = turn;
-  INSERT OR IGNORE INTO items
+  INSERT OR IGNORE INTO items (turn, position, id, call_id, branch, depth, item)
     SELECT turns.id, each.key, each.value ->> '$.id', NULL, NULL, NULL, each.value FROM turns, json_each(turns.input) AS each
     WHERE kind = 'response' AND (recorded = 0 OR stored = 0);
   DROP TABLE items_before;

@@ -1,8 +1,8 @@
 /** How much of a long list is read, written or deleted at once: less than 20 ms of the process, and of the database's lock (T14). */
 import { setImmediate as nextTurnOfTheLoop } from 'node:timers/promises';
 
-const sliceRows = 500;
-const sliceChars = 524_288;
+const sliceRows = 300;
+const sliceChars = 262_144;
 
 /** Room for rows in one slice. The row that reaches a bound is the last: a single one may be larger. */
 export class Slice {
