@@ -87,7 +87,8 @@ export function startSweep({ store, dispatcher, retentionDays, cancel, onError }
 
   /** Of all processes on one database one drops what is past: slice after slice, with time for others in between, while it leads. */
   async function dropSlices(dropSlice: () => Promise<boolean>): Promise<boolean> {
-    while (!isStopped && (await store.lead('retention', leadership))) {
+    while (await store.lead('retention', leadership)) {
+      if (isStopped) return false;
       if (await dropSlice()) return true;
       await delay(betweenSlicesMs, undefined, { ref: false });
     }

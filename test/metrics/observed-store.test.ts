@@ -56,8 +56,8 @@ const reported = async (): Promise<void> => new Promise((resolve) => setImmediat
 test('a turn that fails once and then completes is counted once, its attempts by outcome, its first token once', async (context) => {
   const { store, ended, series } = setUp(context);
   await store.createSession({ id: 'conv_a', tenant: 'me', metadata: {}, createdAtMs: 1 });
-  for (let time = 0; time < 2; time += 1) {
-    await store.insertTurn(newTurn('resp_a', { session: 'conv_a', tenant: 'me', idempotencyKey: 'key' }));
+  for (const id of ['resp_a', 'resp_again']) {
+    await store.insertTurn(newTurn(id, { session: 'conv_a', tenant: 'me', idempotencyKey: 'k' }));
   }
   const { attempt, epoch } = await claimed(store, 'resp_a');
   const end = { endedAtMs: 3_000, outcome: 'failed', code: 'transport_failed' } as const;

@@ -236,7 +236,10 @@ export function orderContract(contract: Contract): void {
         ['completed', true],
       ],
     );
-    assert.deepEqual([(await store.readHead('resp_a'))?.isLeased, await store.listExpiredLeases({ limit: 9, hasWorker: true })], [false, []]);
+    assert.deepEqual(
+      [(await store.readHead('resp_a'))?.isLeased, await store.listExpiredLeases({ limit: 9, hasWorker: true })],
+      [false, []],
+    );
     assert.equal((await ended(store, 'resp_b')).status, 'cancelled');
   });
 }

@@ -188,8 +188,8 @@ export class World implements AsyncDisposable {
     return worker;
   }
 
-  /** @param attempts of the process that the gateway is in: of the first worker, where nothing is said */
-  async startGateway(attempts: HeadStart | undefined = this.workers[0]?.attempts): Promise<Gateway> {
+  /** @param attempts of the process that the gateway is in: of the first worker, where nothing is said; null: it has no worker */
+  async startGateway(attempts: HeadStart | null = this.workers[0]?.attempts ?? null): Promise<Gateway> {
     const gateway = await startGateway({
       config: { ...this.config, limits: { ...this.config.limits, drainMs: 0 } },
       connection: this.#connection,
@@ -198,7 +198,7 @@ export class World implements AsyncDisposable {
       metrics: this.#metrics,
       // An eager task cannot wait its turn in a worker that caches nothing.
       hasWorker: this.#options.replaysAlways !== true,
-      ...(attempts === undefined ? {} : { attempts }),
+      ...(attempts === null ? {} : { attempts }),
       idleCommentMs: this.#options.idleCommentMs,
     });
     this.gateways.push(gateway);

@@ -25,7 +25,10 @@ export interface AttemptInput {
 }
 
 /** @returns the end of the step, or a failure that says whether the next attempt may ask again */
-export async function runAttempt(options: RunningAttemptsOptions, { claim, step, signal, abort, isLeaseOver }: AttemptInput): Promise<AttemptResult> {
+export async function runAttempt(
+  options: RunningAttemptsOptions,
+  { claim, step, signal, abort, isLeaseOver }: AttemptInput,
+): Promise<AttemptResult> {
   const { store, limits, onReady } = options;
   const key = { turn: claim.turn.id, step, attempt: claim.attempt };
   const writer = new JournalWriter({

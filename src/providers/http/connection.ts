@@ -58,7 +58,10 @@ export function openConnection({ connectTimeoutMs }: { readonly connectTimeoutMs
   });
   const bodies = new WeakMap<Response, ResponseBody>();
 
-  const fetch = async (url: string, { method, body, signal, headers, beforeSend, maySend = () => true }: RequestOptions = {}): Promise<Response> => {
+  const fetch = async (
+    url: string,
+    { method, body, signal, headers, beforeSend, maySend = () => true }: RequestOptions = {},
+  ): Promise<Response> => {
     const sent = [...new Headers(headers)].filter(([name]) => forwardedHeaders.test(name));
     // In a compressed stream tokens may wait in the server's compressor, and a cut body looks like a whole one.
     sent.push(['accept-encoding', 'identity']);

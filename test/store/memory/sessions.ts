@@ -53,8 +53,8 @@ export function sessionStore(connection: Connection): SessionStore {
     findUnknownCall: (tenant, leaf, callIds) =>
       connection.transaction((database) => {
         const chain = database.chainTo(leaf).filter(({ row }) => row.tenant === tenant);
-        const calls = chain.flatMap(itemsOf).flatMap((item) => (item.type === 'function_call' ? [item.call_id] : []));
-        return callIds.find((callId) => !calls.includes(callId));
+        const calls = new Set(chain.flatMap(itemsOf).flatMap((item) => (item.type === 'function_call' ? [item.call_id] : [])));
+        return callIds.find((callId) => !calls.has(callId));
       }),
     listUntitled: (limit) =>
       connection.transaction(({ sessions }) =>
