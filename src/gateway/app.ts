@@ -14,7 +14,7 @@ import { createRateLimit } from './http/rate-limit.ts';
 import type { EndedRequest } from '../http/ended-request.ts';
 import { requestLog } from './http/request-log.ts';
 import { responsesRoutes } from './responses/routes.ts';
-import { type GatewayEnv, Routes, type RouteSpec } from './http/route.ts';
+import { type GatewayEnv, headerOf, Routes, type RouteSpec } from './http/route.ts';
 import type { SubmitDeps } from './submit/submit-turn.ts';
 import { uiRoutes } from './ai-sdk/routes.ts';
 
@@ -102,7 +102,7 @@ function keyedRoutes(
   const api = new Hono<GatewayEnv>();
   const routes = new Routes(api, {
     admit: (c) => {
-      c.set('tenant', admit(c.req.header('authorization')));
+      c.set('tenant', admit(headerOf(c, 'authorization')));
     },
     // A single tenant leaves half of it to the others.
     budget: new BodyBudget({ totalBytes: deps.maxBodyBytesAtOnce, tenantBytes: deps.maxBodyBytesAtOnce / 2 }),

@@ -33,13 +33,19 @@ export function uiRoutes(routes: Routes, deps: SubmitDeps & ServeDeps): void {
         ...errorResponses(400, 401, 404, 409, 410, 413, 415, 422, 429, 503),
       },
     },
-    async (c, { body }) => {
+    async (c, { body, headers }) => {
       const tenant = c.get('tenant');
       const settings = uiSettings(body, requireModel(body.model, deps));
       const session = await turnkeep.sessions.open(tenant, body.id);
       const { messageId, fields, ...placed } = await placementOf(body, session, new AssistantMessages(turnkeep, tenant));
       if (placed.replaces !== undefined) await stop(tenant, session.id);
-      const turn = await submitTurn(c, deps, { ...placed, settings, session, previous: null, fields: { items: fields, session: 'id' } });
+      const turn = await submitTurn(c, deps, headers, {
+        ...placed,
+        settings,
+        session,
+        previous: null,
+        fields: { items: fields, session: 'id' },
+      });
       return serveTurn(c, deps, turn, uiEncoder(uiParts(messageId === undefined ? {} : { messageId })));
     },
   );

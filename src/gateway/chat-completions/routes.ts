@@ -3,7 +3,7 @@ import type { Context } from 'hono';
 import type { SessionRow } from '../../domain/session.ts';
 import type { Turnkeep } from '../../client/turnkeep.ts';
 import { errorResponses, turnHeaders } from '../http/response-schemas.ts';
-import type { GatewayEnv, Routes } from '../http/route.ts';
+import { type GatewayEnv, headerOf, type Routes } from '../http/route.ts';
 import { translatorEncoder } from '../stream/encode.ts';
 import { serveBlocking } from '../stream/serve-blocking.ts';
 import { type ServeDeps, serveTurn } from '../stream/serve-turn.ts';
@@ -41,8 +41,8 @@ export function chatRoutes(routes: Routes, deps: ChatDeps): void {
         ...errorResponses(400, 401, 404, 409, 410, 413, 415, 422, 424, 429, 503),
       },
     },
-    async (c, { body }) => {
-      const turn = await submitTurn(c, deps, await draftOf(c, deps, body));
+    async (c, { body, headers }) => {
+      const turn = await submitTurn(c, deps, headers, await draftOf(c, deps, body));
       const options = { isLegacy: isLegacy(body), includesUsage: body.stream_options?.include_usage === true };
       if (body.stream === true) return serveTurn(c, deps, turn, translatorEncoder(chatChunks(options)));
       return serveBlocking(c, deps, turn, { encode: (response) => blockingCompletion(response, options), headersWithinMs });
@@ -76,7 +76,7 @@ function toolChoiceField({ function_call }: ChatRequest): Pick<FieldNames, 'tool
 
 /** undefined: the request belongs to no conversation, or is a question of the UI's own beside it. */
 async function sessionOf(c: Context<GatewayEnv>, turnkeep: Turnkeep, body: ChatRequest): Promise<SessionRow | undefined> {
-  const named = sessionNameOf((name) => c.req.header(name), body);
+  const named = sessionNameOf((name) => headerOf(c, name), body);
   if (named === undefined) return undefined;
   const session = await turnkeep.sessions.open(c.get('tenant'), named.name);
   const isBeside = named.isFromUi && session.leaf !== null && !isRepeat(c) && !hasAssistantMessage(body.messages);
@@ -91,5 +91,5 @@ async function isFirstRequest(c: Context<GatewayEnv>, turnkeep: Turnkeep, leaf: 
 }
 
 function isRepeat(c: Context<GatewayEnv>): boolean {
-  return c.req.header('idempotency-key') !== undefined || isResend(c);
+  return headerOf(c, 'idempotency-key') !== undefined || isResend(c);
 }

@@ -5,6 +5,7 @@
  * them. So then a request that changes something is rejected when it comes from a page of another origin, and every
  * request is rejected whose `host` is not this machine's: anybody can point a name at 127.0.0.1 (DNS rebinding).
  */
+import type { IncomingHttpHeaders } from 'node:http';
 import type { MiddlewareHandler } from 'hono';
 import { ApiError } from './errors.ts';
 import type { GatewayEnv } from './route.ts';
@@ -16,9 +17,8 @@ export interface CrossOriginOptions {
   readonly isOpen: boolean;
 }
 
-interface Headers {
-  readonly [name: string]: string | undefined;
-}
+/** As Node has them. None of those that are looked at here can be a list. */
+type Headers = IncomingHttpHeaders;
 
 const exposedHeaders = 'x-request-id, x-turnkeep-response-id, retry-after';
 /** A day: browsers keep a preflight no longer. */
@@ -26,11 +26,13 @@ const preflightMaxAgeSeconds = 86_400;
 
 export function crossOrigin(options: CrossOriginOptions): MiddlewareHandler<GatewayEnv> {
   return async (c, next) => {
-    const request = c.req.header();
+    const request = c.env.incoming.headers;
     const isAllowed = isOriginAllowed(options.origins, request['origin']);
     // On Node's response: event streams write their headers past Hono, and so do some errors.
     const { outgoing } = c.env;
-    for (const [name, value] of Object.entries(headersFor(options.origins, request))) outgoing.setHeader(name, value);
+    if (options.origins.length > 0) {
+      for (const [name, value] of Object.entries(headersFor(options.origins, request))) outgoing.setHeader(name, value);
+    }
     if (isAllowed && c.req.method === 'OPTIONS' && request['access-control-request-method'] !== undefined) {
       return new Response(null, { status: 204, headers: preflightHeaders(request) });
     }

@@ -2,7 +2,8 @@
 import type { MiddlewareHandler } from 'hono';
 import { matchedRoutes } from 'hono/route';
 import type { EndedRequest } from '../../http/ended-request.ts';
-import type { GatewayEnv } from './route.ts';
+import { disconnectSignal } from '../stream/keep-alive.ts';
+import { type GatewayEnv, headerOf } from './route.ts';
 
 /** nginx's status for a client that went before it had a response. */
 const clientClosedRequest = 499;
@@ -12,17 +13,15 @@ export function requestLog(onEnd: (request: EndedRequest) => void): MiddlewareHa
   return async (c, next) => {
     const { outgoing } = c.env;
     const startedAtMs = performance.now();
-    const requestId = requestIdOf(c.req.header('x-request-id'));
+    const requestId = requestIdOf(headerOf(c, 'x-request-id'));
     const ids: GatewayEnv['Variables']['ids'] = idsIn(c.req.path);
     c.set('requestId', requestId);
     c.set('ids', ids);
     c.set('receivedAtMs', Date.now());
-    const closed = new AbortController();
-    c.set('closed', closed.signal);
+    c.set('closed', disconnectSignal(outgoing));
     outgoing.setHeader('x-request-id', requestId);
     const route = matchedRoutes(c).findLast(({ method }) => method !== 'ALL')?.path ?? 'unmatched';
     outgoing.once('close', () => {
-      closed.abort();
       const tenant = c.get('tenant') as string | undefined;
       onEnd({
         requestId,
@@ -45,8 +44,10 @@ function requestIdOf(given: string | undefined): string {
   return given !== undefined && /^[\w.:-]{1,100}$/.test(given) ? given : `req_${crypto.randomUUID()}`;
 }
 
+const idPatterns = ['resp', 'conv'].map((prefix) => new RegExp(`/(${prefix}_[\\w-]{1,100})(?:/|$)`));
+
 /** The ids in a path. Only what looks like one of ours: a path may be any text. */
 export function idsIn(path: string): { response?: string; conversation?: string } {
-  const [response, conversation] = ['resp', 'conv'].map((prefix) => new RegExp(`/(${prefix}_[\\w-]{1,100})(?:/|$)`).exec(path)?.[1]);
+  const [response, conversation] = idPatterns.map((pattern) => pattern.exec(path)?.[1]);
   return { ...(response === undefined ? {} : { response }), ...(conversation === undefined ? {} : { conversation }) };
 }

@@ -15,7 +15,7 @@ export interface GatewayEnv {
     requestId: string;
     /** ms since the epoch. */
     receivedAtMs: number;
-    /** Aborts when the connection is closed, by the client or after the response. */
+    /** Aborts when the client goes before it has the response to its end. */
     closed: AbortSignal;
     /** What the request's body takes of the budget for bodies: released once the body is needed no more. */
     body: BodyHold | undefined;
@@ -35,7 +35,11 @@ export interface ResponseSpec {
   readonly headers?: { readonly [name: string]: string };
 }
 
-export interface RouteSpec<Query extends z.ZodType = z.ZodType, Body extends z.ZodType = z.ZodType> {
+export interface RouteSpec<
+  Query extends z.ZodType = z.ZodType,
+  Body extends z.ZodType = z.ZodType,
+  Headers extends z.ZodObject = z.ZodObject,
+> {
   readonly method: 'get' | 'post' | 'delete';
   /** In OpenAPI's notation: `/responses/{id}`. */
   readonly path: string;
@@ -44,7 +48,7 @@ export interface RouteSpec<Query extends z.ZodType = z.ZodType, Body extends z.Z
   readonly description?: string;
   readonly query?: Query;
   /** Names in lower case. Headers that are not named here pass. */
-  readonly headers?: z.ZodObject;
+  readonly headers?: Headers;
   readonly body?: Body;
   /** The body's lists that may hold thousands of items, and the schema of an item. */
   readonly lists?: LongLists;
@@ -53,14 +57,15 @@ export interface RouteSpec<Query extends z.ZodType = z.ZodType, Body extends z.Z
   readonly responses: { readonly [status: number]: ResponseSpec };
 }
 
-export interface ValidRequest<Query extends z.ZodType, Body extends z.ZodType> {
+export interface ValidRequest<Query extends z.ZodType, Body extends z.ZodType, Headers extends z.ZodType> {
   readonly query: z.output<Query>;
   readonly body: z.output<Body>;
+  readonly headers: z.output<Headers>;
 }
 
-type Handler<Query extends z.ZodType, Body extends z.ZodType> = (
+type Handler<Query extends z.ZodType, Body extends z.ZodType, Headers extends z.ZodType> = (
   c: Context<GatewayEnv>,
-  valid: ValidRequest<Query, Body>,
+  valid: ValidRequest<Query, Body, Headers>,
 ) => Response | Promise<Response>;
 
 export interface RoutesOptions {
@@ -70,6 +75,12 @@ export interface RoutesOptions {
   readonly budget?: BodyBudget;
   /** Of a list that is a member of a body. */
   readonly maxInputItems?: number;
+}
+
+/** A header of the request, as Node has it: Hono would copy them all for a look at one. @param name in lower case */
+export function headerOf(c: Context<GatewayEnv>, name: string): string | undefined {
+  const value = c.env.incoming.headers[name];
+  return typeof value === 'string' ? value : value?.join(', ');
 }
 
 export class Routes {
@@ -86,19 +97,23 @@ export class Routes {
     return this.#specs;
   }
 
-  add<Query extends z.ZodType = z.ZodUndefined, Body extends z.ZodType = z.ZodUndefined>(
-    spec: RouteSpec<Query, Body>,
-    handler: Handler<Query, Body>,
+  add<Query extends z.ZodType = z.ZodUndefined, Body extends z.ZodType = z.ZodUndefined, Headers extends z.ZodObject = z.ZodObject>(
+    spec: RouteSpec<Query, Body, Headers>,
+    handler: Handler<Query, Body, Headers>,
   ): void {
     this.#specs.push(spec);
     const path = spec.path.replaceAll(/\{([a-z]+)\}/g, ':$1');
     this.#app.on(spec.method.toUpperCase(), path, async (c) => {
       this.#options.admit?.(c);
       const query = spec.query === undefined ? undefined : validate(spec.query, queryOf(c));
-      if (spec.headers !== undefined) validate(spec.headers, c.req.header());
+      const headers = spec.headers === undefined ? {} : validate(spec.headers, c.env.incoming.headers);
       try {
         const body = spec.body === undefined ? undefined : await this.#readBody(c, spec, spec.body);
-        return await handler(c, { query: query as z.output<Query>, body: body as z.output<Body> });
+        return await handler(c, {
+          query: query as z.output<Query>,
+          body: body as z.output<Body>,
+          headers: headers as z.output<Headers>,
+        });
       } finally {
         c.get('body')?.release();
       }
@@ -106,7 +121,8 @@ export class Routes {
   }
 
   async #readBody(c: Context<GatewayEnv>, { isBodyOptional = false, lists = {} }: RouteSpec, schema: z.ZodType): Promise<unknown> {
-    const isEmpty = (c.req.header('content-length') ?? '0') === '0' && c.req.header('transfer-encoding') === undefined;
+    const { headers } = c.env.incoming;
+    const isEmpty = (headers['content-length'] ?? '0') === '0' && headers['transfer-encoding'] === undefined;
     if (isEmpty && isBodyOptional) return validate(schema, {});
     const { budget, maxInputItems } = this.#options;
     const hold = budget?.open(c.get('tenant'));

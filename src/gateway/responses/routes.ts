@@ -5,7 +5,7 @@ import type { Turnkeep } from '../../client/turnkeep.ts';
 import { deletedSchema, errorResponses, itemSchema, listSchema, ok, responseSchema, turnHeaders } from '../http/response-schemas.ts';
 import { ApiError, notFound } from '../http/errors.ts';
 import { listPage, pageRequest } from '../http/pagination.ts';
-import type { GatewayEnv, Routes } from '../http/route.ts';
+import { type GatewayEnv, headerOf, type Routes } from '../http/route.ts';
 import { journalEncoder } from '../stream/encode.ts';
 import { serveBlocking } from '../stream/serve-blocking.ts';
 import { acknowledgeOnceSent, expired, type ServeDeps, serveTurn } from '../stream/serve-turn.ts';
@@ -38,8 +38,8 @@ export function responsesRoutes(routes: Routes, deps: SubmitDeps & ServeDeps): v
         ...errorResponses(400, 401, 404, 409, 410, 413, 415, 422, 429, 503),
       },
     },
-    async (c, { body }) => {
-      const turn = await submitTurn(c, deps, {
+    async (c, { body, headers }) => {
+      const turn = await submitTurn(c, deps, headers, {
         settings: responsesSettings(body, requireModel(body.model, deps)),
         input: responsesInput(body.input),
         session: typeof body.conversation === 'string' ? body.conversation : (body.conversation?.id ?? null),
@@ -143,7 +143,7 @@ async function requireTurn(c: Context<GatewayEnv>, turnkeep: Turnkeep): Promise<
 
 /** Where a browser's EventSource was when its connection broke. */
 function lastEventId(c: Context<GatewayEnv>): number | undefined {
-  const header = c.req.header('last-event-id');
+  const header = headerOf(c, 'last-event-id');
   if (header === undefined || header === '') return undefined;
   if (!/^\d{1,15}$/.test(header)) {
     throw new ApiError({ status: 400, param: 'Last-Event-ID', message: "Invalid 'Last-Event-ID': must be a whole number from 0." });

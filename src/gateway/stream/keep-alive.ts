@@ -6,12 +6,16 @@ export const defaultIdleMs = 15_000;
 
 const tickMs = 500;
 
-/** Aborts when the client has gone. undefined where it had gone before: `close` does not come twice. */
-export function disconnectSignal(outgoing: ServerResponse): AbortSignal | undefined {
-  if (outgoing.destroyed) return undefined;
+/** Made once: an `abort()` without a reason makes an exception of its own, and each request ends in one. */
+const clientHasGone = new Error('the client has gone');
+
+/** Aborts when the client goes before it has the response to its end. One for each response. */
+export function disconnectSignal(outgoing: ServerResponse): AbortSignal {
+  // `close` does not come twice.
+  if (outgoing.destroyed) return AbortSignal.abort(clientHasGone);
   const gone = new AbortController();
-  outgoing.on('close', () => {
-    gone.abort();
+  outgoing.once('close', () => {
+    if (!outgoing.writableFinished) gone.abort(clientHasGone);
   });
   return gone.signal;
 }
@@ -24,11 +28,14 @@ export interface KeepAliveOptions {
   readonly notice?: (() => Promise<string | undefined>) | undefined;
 }
 
+/** All that are open: one timer serves them. */
+const open = new Set<KeepAlive>();
+let ticks: NodeJS.Timeout | undefined;
+
 /** Comments on an event stream, for a viewer that has read all there was: `keep-alive`, and news of retries. */
 export class KeepAlive {
   readonly #options: KeepAliveOptions;
   readonly #idleCommentMs: number;
-  readonly #ticks: NodeJS.Timeout;
   #hasWritten = false;
   #idleMs = 0;
   #lastNotice: string | undefined;
@@ -36,8 +43,9 @@ export class KeepAlive {
   constructor(options: KeepAliveOptions) {
     this.#options = options;
     this.#idleCommentMs = options.idleCommentMs ?? defaultIdleMs;
-    this.#ticks = setInterval(() => {
-      this.#tick();
+    open.add(this);
+    ticks ??= setInterval(() => {
+      for (const each of open) each.#tick();
     }, tickMs);
   }
 
@@ -47,7 +55,10 @@ export class KeepAlive {
   }
 
   stop(): void {
-    clearInterval(this.#ticks);
+    open.delete(this);
+    if (open.size > 0) return;
+    clearInterval(ticks);
+    ticks = undefined;
   }
 
   #tick(): void {

@@ -7,7 +7,7 @@ import type { ResponseObject } from '../../domain/response.ts';
 import type { TurnRow } from '../../domain/turn.ts';
 import type { ApiErrorFields } from '../http/errors.ts';
 import type { GatewayEnv } from '../http/route.ts';
-import { defaultIdleMs, disconnectSignal } from './keep-alive.ts';
+import { defaultIdleMs } from './keep-alive.ts';
 import { acknowledgeOnceSent, idHeaders, type ServeDeps } from './serve-turn.ts';
 
 export interface BlockingResponse {
@@ -33,8 +33,8 @@ export async function serveBlocking(
   { encode, headersWithinMs }: BlockingOptions,
 ): Promise<Response> {
   const { outgoing } = c.env;
-  const signal = disconnectSignal(outgoing);
-  if (signal === undefined) return RESPONSE_ALREADY_SENT;
+  const signal = c.get('closed');
+  if (signal.aborted) return RESPONSE_ALREADY_SENT;
   const settled = deps.turnkeep.settled(turn, signal).then(async (row) => {
     return row === undefined ? undefined : encode(await deps.turnkeep.readResponse(row));
   });

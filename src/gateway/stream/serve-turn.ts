@@ -33,6 +33,7 @@ export async function serveTurn(
   acknowledgeOnceSent(c, deps, turn);
   writeSse({
     outgoing: c.env.outgoing,
+    signal: c.get('closed'),
     encoder,
     rows: (signal) => turnkeep.follow(turn.id, after, signal),
     hasEnded: () => turnkeep.hasEnded(turn.id),

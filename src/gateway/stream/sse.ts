@@ -1,15 +1,18 @@
 /** Writes a turn's journal to one viewer as server-sent events, straight onto Node's response. */
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Writable } from 'node:stream';
-import type { JournalRow } from '../../domain/response-event.ts';
+import type { JournalRow, ResponseEvent } from '../../domain/response-event.ts';
 import type { EncodedRows, TurnEncoder } from './encode.ts';
 import { httpLimits } from '../../http/server.ts';
-import { disconnectSignal, KeepAlive, type KeepAliveOptions } from './keep-alive.ts';
+import { KeepAlive, type KeepAliveOptions } from './keep-alive.ts';
 
 export interface SseOptions extends KeepAliveOptions {
   /** Ends when the turn has ended. Must stop when `signal` aborts. */
   readonly rows: (signal: AbortSignal) => AsyncIterable<readonly JournalRow[]>;
+  /** Aborts when the viewer has gone; see `disconnectSignal`. */
+  readonly signal: AbortSignal;
   /** Is the turn over, also where this viewer has not read to its end? */
   readonly hasEnded: () => Promise<boolean>;
   /** How long a viewer may take nothing of a turn that is over; a minute by default. */
@@ -20,13 +23,13 @@ export interface SseOptions extends KeepAliveOptions {
 
 /**
  * Resolves when the stream has been written to its end or the viewer has gone. A slow viewer lags on its own cursor;
- * nothing waits for it (T12). One that takes nothing of a turn that is over is cut: what it holds back is let go. Rejects where the rows break off, after cutting the response: one that ended properly
- * would look whole, and its viewer would not resume.
+ * nothing waits for it (T12). One that takes nothing of a turn that is over is cut: what it holds back is let go. Rejects
+ * where the rows break off, after cutting the response: one that ended properly would look whole, and its viewer would not
+ * resume.
  */
-export async function writeSse({ rows, hasEnded, encoder, headers, unreadTimeoutMs, ...options }: SseOptions): Promise<void> {
+export async function writeSse({ rows, signal, hasEnded, encoder, headers, unreadTimeoutMs, ...options }: SseOptions): Promise<void> {
   const { outgoing } = options;
-  const signal = disconnectSignal(outgoing);
-  if (signal === undefined) return;
+  if (signal.aborted) return;
   outgoing.writeHead(200, {
     'content-type': 'text/event-stream; charset=utf-8',
     'cache-control': 'no-cache, no-transform',
@@ -35,8 +38,9 @@ export async function writeSse({ rows, hasEnded, encoder, headers, unreadTimeout
     ...encoder.headers,
     ...headers,
   });
+  // The headers go out with the events that are there already, and at once if there are none.
+  holdForNow(outgoing.socket);
   outgoing.flushHeaders();
-  outgoing.socket?.setNoDelay(true);
   const viewer: SseViewer = { outgoing, signal, unreadTimeoutMs: unreadTimeoutMs ?? httpLimits.unreadTimeoutMs };
   outgoing.on('timeout', () => void cutIfOver(viewer, hasEnded));
   const keepAlive = new KeepAlive(options);
@@ -46,6 +50,8 @@ export async function writeSse({ rows, hasEnded, encoder, headers, unreadTimeout
       const encoded = encoder.encode(batch);
       if (encoded === '') continue;
       keepAlive.wrote();
+      // The end of the body, which follows at once, goes out with the last event.
+      if (finalTypes.has(batch.at(-1)?.type ?? '')) holdForNow(outgoing.socket);
       const drained = typeof encoded === 'string' ? write(viewer, outgoing, encoded) : writeShared(viewer, encoded);
       if (drained !== undefined) await drained;
     }
@@ -58,11 +64,19 @@ export async function writeSse({ rows, hasEnded, encoder, headers, unreadTimeout
   }
 }
 
+const finalTypes: ReadonlySet<string> = new Set<ResponseEvent['type']>(['response.completed', 'response.incomplete', 'response.failed']);
+
 interface SseViewer {
   readonly outgoing: ServerResponse;
   /** Aborts when the viewer has gone. */
   readonly signal: AbortSignal;
   readonly unreadTimeoutMs: number;
+}
+
+/** What is written in this turn of the event loop is one write of the system: of the 20 of a short answer it saves two. */
+function holdForNow(socket: Socket | null): void {
+  socket?.cork();
+  setImmediate(() => socket?.uncork());
 }
 
 /** Its socket has taken nothing for `unreadTimeoutMs`. While the turn runs, a viewer may pause for as long as it likes. */

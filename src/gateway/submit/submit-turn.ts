@@ -9,7 +9,7 @@ import type { Submission } from '../../client/submission.ts';
 import type { Turnkeep } from '../../client/turnkeep.ts';
 import { ApiError } from '../http/errors.ts';
 import { jsonLimits, tooManyItems } from '../http/json-scanner.ts';
-import type { GatewayEnv } from '../http/route.ts';
+import { type GatewayEnv, headerOf } from '../http/route.ts';
 import { assertSupported, assertToolChoice, type FieldNames, toApiError, unknownConversation } from './submit-error.ts';
 
 export interface SubmitDeps {
@@ -62,14 +62,18 @@ export function requireModel(model: string | null | undefined, { defaultModel }:
 
 /** Is OpenAI's client library sending this request again, after an attempt of its own that failed? */
 export function isResend(c: Context<GatewayEnv>): boolean {
-  return Number(c.req.header('x-stainless-retry-count') ?? 0) > 0;
+  return Number(headerOf(c, 'x-stainless-retry-count') ?? 0) > 0;
 }
 
-/** Resolves once the turn can no longer be lost. The route must check `submitHeaders`. @throws ApiError for whatever cannot be accepted */
-export async function submitTurn(c: Context<GatewayEnv>, deps: SubmitDeps, { fields, session, ...draft }: TurnDraft): Promise<TurnRow> {
+/** Resolves once the turn can no longer be lost. @throws ApiError for whatever cannot be accepted */
+export async function submitTurn(
+  c: Context<GatewayEnv>,
+  deps: SubmitDeps,
+  headers: z.output<typeof submitHeaders>,
+  { fields, session, ...draft }: TurnDraft,
+): Promise<TurnRow> {
   const { turnkeep, providerApi, maxInputItems = jsonLimits.maxItems } = deps;
   const tenant = c.get('tenant');
-  const headers = submitHeaders.parse(c.req.header());
   // One message may be several items.
   if (draft.input.length > maxInputItems) throw tooManyItems(listOf(fields), maxInputItems);
   assertToolChoice(draft.settings, fields);

@@ -7,6 +7,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import type { JournalRow } from '../../../src/domain/response-event.ts';
 import { journalEncoder } from '../../../src/gateway/stream/encode.ts';
+import { disconnectSignal } from '../../../src/gateway/stream/keep-alive.ts';
 import { writeSse } from '../../../src/gateway/stream/sse.ts';
 import type { Store } from '../../../src/store/ports/store.ts';
 import { newTurn } from '../../store/contract.ts';
@@ -38,7 +39,9 @@ async function openServer(store: Store, unreadTimeoutMs?: number): Promise<Strea
       server.emit('look');
       return isSealed;
     };
-    writeSse({ outgoing, encoder: journalEncoder, rows, hasEnded, unreadTimeoutMs }).catch((error: unknown) => errors.push(error));
+    writeSse({ outgoing, signal: disconnectSignal(outgoing), encoder: journalEncoder, rows, hasEnded, unreadTimeoutMs }).catch(
+      (error: unknown) => errors.push(error),
+    );
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
