@@ -1,4 +1,4 @@
-/** Where the time of a turn of 20 tokens goes, in the main thread and in the sandbox. Printed on stderr: no figure of the table. */
+/** Where the time of a turn of 20 tokens and of a paced token goes, in main thread and sandbox. Printed on stderr: no figure of the table. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { untilClosed } from '../support/backlog.ts';
@@ -13,16 +13,18 @@ const order = { tokens: 20 };
 const turns = 200;
 const sessions = 16;
 const seconds = 15;
+const paced = { tokens: 300, waitMs: 29 };
+const streams = 20;
 
 /** @param folder where the profiles go, for Chrome's developer tools */
 export async function profileTurns(rig: Rig, deployment: Deployment, folder: string): Promise<void> {
   const { client, url, taskQueue, worker } = deployment;
-  const profiled = async (load: string, turns: number, work: () => Promise<unknown>): Promise<void> => {
+  const profiled = async (load: string, count: number, work: () => Promise<unknown>, unit = 'turn'): Promise<void> => {
     await worker.call('startProfile');
     await work();
     await untilClosed(rig, taskQueue);
     for (const [thread, profile] of Object.entries(await worker.call<Profiles>('stopProfile'))) {
-      printProfile(`${load}: ${thread}`, profile, turns);
+      printProfile(`${load}: ${thread}`, profile, { count, unit });
       const path = join(folder, `turnkeep-${load.replaceAll(' ', '-')}-${thread}.cpuprofile`);
       writeFileSync(path, JSON.stringify(profile));
       say(`  the whole profile: ${path}`);
@@ -34,4 +36,7 @@ export async function profileTurns(rig: Rig, deployment: Deployment, folder: str
   const talks = await Promise.all(Array.from({ length: sessions }, async () => (await client.conversations.create()).id));
   const said = async (session: number): Promise<number> => (await watchTurn(url, order, talks[session]).ended).firstDeltaAtMs;
   await profiled('open load', sessions * seconds, () => openLoad({ sessions, seconds }, said, async () => undefined));
+  const slowly = async (): Promise<number> => (await watchTurn(url, paced).ended).endedAtMs;
+  const load = { atOnce: streams, turns: streams };
+  await profiled('paced', streams * paced.tokens, () => closedLoad(load, slowly), 'token');
 }

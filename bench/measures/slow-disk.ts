@@ -34,7 +34,7 @@ export async function measureSlowDisk(rig: Rig, load: OpenLoad): Promise<Row[]> 
     {
       figure: 'syncs of a turn: to its first token, to its end',
       turnkeep: `${(syncsToFirst / turns).toFixed(2)}, ${(syncs / turns).toFixed(2)}`,
-      aim: '2',
+      aim: '2, 3',
     },
     ...(await measureOpenLoad(rig, deployment, load, name)),
   ];

@@ -61,7 +61,7 @@ export async function measureViewers(rig: Rig, deployment: Deployment): Promise<
       {
         figure: `CPU an event and viewer: ${viewers} viewers and one at a byte a second, ${name} (${events} events came)`,
         turnkeep: ((cpuUs - one) / events).toFixed(1) + ' us',
-        aim: '10 us',
+        aim: '8 us',
       },
       {
         figure: `the same: memory before / after`,

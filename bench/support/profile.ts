@@ -9,11 +9,16 @@ const leftOut = new Set(['(idle)']);
 
 type Frame = Profiler.Profile['nodes'][number]['callFrame'];
 
-/** @param turns that the profile covers */
-export function printProfile(thread: string, profile: Profiler.Profile, turns: number): void {
+export interface Covered {
+  readonly count: number;
+  /** What is counted: `turn`, `token`. */
+  readonly unit: string;
+}
+
+export function printProfile(thread: string, profile: Profiler.Profile, covered: Covered): void {
   const { byFunction, byOwner } = summed(profile);
-  print(`${thread}: self, by function`, byFunction, turns);
-  print(`${thread}: by package and file`, byOwner, turns);
+  print(`${thread}: self, by function`, byFunction, covered);
+  print(`${thread}: by package and file`, byOwner, covered);
 }
 
 type Times = Map<string, number>;
@@ -57,9 +62,8 @@ function nameOf(frame: Frame): string {
   return frame.url === '' ? name : `${name} ${fileOf(frame)}:${frame.lineNumber + 1}`;
 }
 
-function print(title: string, times: Times, turns: number): void {
+function print(title: string, times: Times, { count, unit }: Covered): void {
   const all = Array.from(times.values()).reduce((sum, us) => sum + us, 0);
-  say(`  ${title}, ms a turn (all: ${(all / 1_000 / turns).toFixed(2)})`);
-  for (const [name, us] of [...times].toSorted(([, a], [, b]) => b - a).slice(0, shown))
-    say(`    ${(us / 1_000 / turns).toFixed(3)}  ${name}`);
+  say(`  ${title}, us a ${unit} (all: ${(all / count).toFixed(0)})`);
+  for (const [name, us] of [...times].toSorted(([, a], [, b]) => b - a).slice(0, shown)) say(`    ${(us / count).toFixed(1)}  ${name}`);
 }
