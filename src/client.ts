@@ -7,7 +7,9 @@
  *     import { Dispatcher, openSqliteStore, Turnkeep } from 'turnkeep/client';
  *
  *     const store = openSqliteStore('/var/lib/turnkeep/turnkeep.db');
- *     const dispatcher = new Dispatcher({ workflows: new Client().workflow, taskQueue: 'turnkeep', isEager: false });
+ *     const limits = { heartbeatTimeoutMs: 8_000, turnTimeoutMs: 3_600_000 };
+ *     const workflows = new Client().workflow;
+ *     const dispatcher = new Dispatcher({ workflows, taskQueue: 'turnkeep', store, limits, isEager: false });
  *     const turnkeep = new Turnkeep({ store, dispatcher });
  *     await turnkeep.cancel('default', 'resp_1');
  */

@@ -6,10 +6,10 @@
  *     import { Client } from '@temporalio/client';
  *     import { createDataConverter, Dispatcher, openSqliteStore, readConfig, Turnkeep } from 'turnkeep';
  *
- *     const config = readConfig({ env: process.env });
- *     const { workflow } = new Client({ dataConverter: createDataConverter(config.codecKeys) });
+ *     const { codecKeys, taskQueue, limits } = readConfig({ env: process.env });
+ *     const { workflow: workflows } = new Client({ dataConverter: createDataConverter(codecKeys) });
  *     const store = openSqliteStore('/var/lib/turnkeep/turnkeep.db');
- *     const dispatcher = new Dispatcher({ workflows: workflow, taskQueue: config.taskQueue, isEager: false });
+ *     const dispatcher = new Dispatcher({ workflows, taskQueue, store, limits, isEager: false });
  *     const turnkeep = new Turnkeep({ store, dispatcher });
  */
 export { Dispatcher, type DispatcherOptions } from './client/dispatcher.ts';

@@ -1,49 +1,54 @@
-/** Sums up a CPU profile: by function, by file, and by the function of ours that was at work, what it calls included. */
+/** Sums up a CPU profile: by function, and by whose it is, a package's or a file's of ours, what Node does for it included. */
 import type { Profiler } from 'node:inspector';
 import { say } from './report.ts';
 
 const shown = 40;
 const root = new URL('../../', import.meta.url).href;
 /** Nothing to be done about, or our own measuring. */
-const leftOut = new Set(['(idle)', 'post node:inspector', 'dispatch node:inspector']);
+const leftOut = new Set(['(idle)']);
 
 type Frame = Profiler.Profile['nodes'][number]['callFrame'];
 
 /** @param turns that the profile covers */
 export function printProfile(thread: string, profile: Profiler.Profile, turns: number): void {
-  const { byFunction, byFile, byOurs } = summed(profile);
+  const { byFunction, byOwner } = summed(profile);
   print(`${thread}: self, by function`, byFunction, turns);
-  print(`${thread}: self, by file`, byFile, turns);
-  print(`${thread}: by the innermost function of ours, all that it calls included`, byOurs, turns);
+  print(`${thread}: by package and file`, byOwner, turns);
 }
 
 type Times = Map<string, number>;
 
-function summed({ nodes, samples = [], timeDeltas = [] }: Profiler.Profile): { byFunction: Times; byFile: Times; byOurs: Times } {
+function summed({ nodes, samples = [], timeDeltas = [] }: Profiler.Profile): { byFunction: Times; byOwner: Times } {
   const byId = new Map(nodes.map((node) => [node.id, node]));
   const parentOf = new Map(nodes.flatMap(({ id, children = [] }) => children.map((child) => [child, id] as const)));
   const byFunction: Times = new Map();
-  const byFile: Times = new Map();
-  const byOurs: Times = new Map();
+  const byOwner: Times = new Map();
   const add = (times: Times, name: string, us: number): void => void times.set(name, (times.get(name) ?? 0) + us);
   for (const [at, sample] of samples.entries()) {
     const us = timeDeltas[at] ?? 0;
     const stack: Frame[] = [];
     for (let id: number | undefined = sample; id !== undefined; id = parentOf.get(id)) stack.push(byId.get(id)!.callFrame);
     const [frame] = stack;
-    if (frame === undefined || leftOut.has(frame.functionName) || leftOut.has(`${frame.functionName} ${frame.url}`)) continue;
+    if (frame === undefined || leftOut.has(frame.functionName)) continue;
+    if (stack.some(({ url }) => url.includes('/bench/'))) continue;
     add(byFunction, nameOf(frame), us);
-    add(byFile, fileOf(frame), us);
-    const ours = stack.find(({ url }) => /(?:^|\/)src\/(?!.*node_modules)/.test(url) && !url.includes('node_modules'));
-    // The outermost frame of a file: a callback of Node's, or of a package.
-    const outermost = stack.findLast(({ url }) => url !== '') ?? frame;
-    add(byOurs, ours === undefined ? `none of ours: ${nameOf(outermost)}` : nameOf(ours), us);
+    add(byOwner, ownerOf(stack), us);
   }
-  return { byFunction, byFile, byOurs };
+  return { byFunction, byOwner };
 }
 
-function fileOf({ url, functionName }: Frame): string {
-  if (url === '') return functionName.startsWith('(') ? functionName : 'native';
+/** Of the innermost frame that is neither Node's nor native. */
+function ownerOf(stack: readonly Frame[]): string {
+  const [leaf] = stack;
+  // V8's own, such as `(garbage collector)`.
+  if (leaf !== undefined && /^\([a-z ]+\)$/.test(leaf.functionName) && leaf.functionName !== '(anonymous)') return leaf.functionName;
+  const frame = stack.find(({ url }) => url !== '' && !url.startsWith('node:'));
+  if (frame !== undefined) return /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(frame.url)?.[1] ?? fileOf(frame);
+  const outermost = stack.findLast(({ url }) => url !== '');
+  return outermost === undefined ? 'native' : `Node: ${nameOf(outermost)}`;
+}
+
+function fileOf({ url }: Frame): string {
   return url.replace(root, '').replace(/^.*node_modules\//, '');
 }
 

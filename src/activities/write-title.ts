@@ -23,7 +23,7 @@ export async function writeTitle(
   { session, turn }: TitleInput,
 ): Promise<{ hasTitle: boolean }> {
   const row = await store.readTurn(turn);
-  const request = row === undefined ? undefined : titleRequest(row.input, titleModel ?? row.settings.model);
+  const request = row === undefined ? undefined : titleRequest(await store.readInput(turn), titleModel ?? row.settings.model);
   if (request === undefined || !(await retryWhileBusy(() => store.bookTitleRequest(session), cancellationSignal())))
     return { hasTitle: false };
   let text = '';

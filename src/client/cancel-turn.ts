@@ -40,9 +40,8 @@ export class TurnCanceller {
     if (request.type === 'accepted') await this.carryOut(request.turn.id);
     const turn = request.type === 'settled' ? request.turn : await this.#store.readTurn(request.turn.id);
     if (turn === undefined) return { type: 'unknown' };
-    return turn.status === 'cancelled' && turn.response !== null
-      ? { type: 'cancelled', response: turn.response }
-      : { type: 'already_settled', turn };
+    const response = turn.status === 'cancelled' ? await this.#store.readResponse(turn.id) : undefined;
+    return response === undefined ? { type: 'already_settled', turn } : { type: 'cancelled', response };
   }
 
   /** Carries out a cancel that is booked. Resolves once the turn is settled, however. @throws `StoreBusyError` when the database does not take its end in 5 s */

@@ -64,7 +64,8 @@ export class Sessions {
 
   /** The turn of the session that runs, or is the next to run. */
   async runningTurn(tenant: string, id: string): Promise<TurnRow | undefined> {
-    return (await this.#store.listUnsettledOf(tenant, id))[0];
+    const [running] = await this.#store.listUnsettledOf(tenant, id);
+    return running === undefined ? undefined : this.#store.readTurn(running);
   }
 
   /** undefined when the page begins behind an item that is not in the session. */

@@ -136,11 +136,10 @@ async function findUnknownCall(store: Store, submission: Submission, input: read
   // While turns of the session run, their calls are still to come.
   if (session !== null && (await store.listUnsettledOf(tenant, session)).length > 0) return undefined;
   const leaf = session === null ? await idOf(store, tenant, previous) : (await store.readSession(tenant, session))?.leaf;
-  for (const { index, callId } of outputs) {
-    const isKnown = leaf != null && (await store.hasCall(leaf, callId));
-    if (!isKnown) return { type: 'unknown_call', index, id: callId };
-  }
-  return undefined;
+  const callIds = outputs.map(({ callId }) => callId);
+  const unknown = leaf == null ? callIds[0] : await store.findUnknownCall(tenant, leaf, callIds);
+  const output = outputs.find(({ callId }) => callId === unknown);
+  return output && { type: 'unknown_call', index: output.index, id: output.callId };
 }
 
 async function idOf(store: Store, tenant: string, publicId: string | null): Promise<string | undefined> {

@@ -3,8 +3,8 @@
  * gateway was killed before Temporal's answer, Temporal was away, a workflow was terminated or its history lost), cancels
  * that are booked and not carried out, titles that nobody has started. Doing any of it twice is harmless.
  */
-import { setImmediate as nextTurnOfTheLoop } from 'node:timers/promises';
-import type { Store } from '../store/ports/store.ts';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Lease, RetentionCursor, Store } from '../store/ports/store.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { startTitles } from './titles.ts';
 
@@ -19,11 +19,14 @@ const orphanEveryMs = 30_000;
 const stuckCancelMs = 5_000;
 const purgeEveryMs = 10_000;
 /** Time for viewers that lag to read an unstored turn to its end, once somebody has. */
-const purgeDeliveredAfterMs = 30_000;
+const purgeAcknowledgedAfterMs = 30_000;
 /** As long as a client's own retry may join it. */
 const purgeAfterMs = 10 * 60_000;
 const expireEveryMs = 60 * 60_000;
 const dayMs = 86_400_000;
+const betweenSlicesMs = 10;
+/** Whoever drops what is past, and is not heard of for this long, is dead or stands still. */
+const leadershipMs = 30_000;
 const batch = 200;
 
 export interface Sweep {
@@ -41,6 +44,7 @@ export interface SweepOptions {
 
 export function startSweep({ store, dispatcher, retentionDays, cancel, onError }: SweepOptions): Sweep {
   let isStopped = false;
+  const leadership: Lease = { holder: `${process.pid}-${crypto.randomUUID()}`, lengthMs: leadershipMs };
 
   /** An error with one turn does not stop the others. */
   async function tried(work: () => Promise<void>): Promise<void> {
@@ -77,20 +81,29 @@ export function startSweep({ store, dispatcher, retentionDays, cancel, onError }
     }
   }
 
-  /** In rounds, with the event loop free in between: a round itself never yields, and heartbeats and streams must go on. */
-  async function untilNone(round: () => Promise<number>): Promise<void> {
-    for (let taken = 1; taken > 0; await nextTurnOfTheLoop()) taken = isStopped ? 0 : await round();
+  /** Of all processes on one database one drops what is past: slice after slice, with time for others in between, while it leads. */
+  async function dropSlices(dropSlice: () => Promise<boolean>): Promise<boolean> {
+    while (!isStopped && (await store.lead('retention', leadership))) {
+      if (await dropSlice()) return true;
+      await delay(betweenSlicesMs, undefined, { ref: false });
+    }
+    return false;
   }
 
-  async function purge(): Promise<void> {
-    const now = Date.now();
-    const cut = { acknowledgedBeforeMs: now - purgeDeliveredAfterMs, settledBeforeMs: now - purgeAfterMs };
-    await untilNone(() => store.purgeUnstored(cut));
-  }
+  let expireAtMs = performance.now();
 
-  async function expire(): Promise<void> {
+  async function dropWhatIsPast(): Promise<void> {
     const atMs = Date.now();
-    await untilNone(() => store.expire({ beforeMs: atMs - retentionDays * dayMs, atMs, limit: batch }));
+    const unstored = { acknowledgedBeforeMs: atMs - purgeAcknowledgedAfterMs, settledBeforeMs: atMs - purgeAfterMs };
+    const isPurged = await dropSlices(async () => (await store.purgeUnstored(unstored)) === 0);
+    if (!isPurged || performance.now() < expireAtMs) return;
+    const cut = { atMs, beforeMs: atMs - retentionDays * dayMs };
+    let from: RetentionCursor | undefined;
+    const isDone = await dropSlices(async () => {
+      from = await store.expire(cut, from);
+      return from === undefined;
+    });
+    if (isDone) expireAtMs = performance.now() + expireEveryMs;
   }
 
   function every(periodMs: number, sweep: () => Promise<void>): NodeJS.Timeout {
@@ -114,8 +127,7 @@ export function startSweep({ store, dispatcher, retentionDays, cancel, onError }
     every(undispatchedEveryMs, dispatchLeftBehind),
     every(orphanEveryMs, restartOrphans),
     every(titlesEveryMs, sweepTitles),
-    every(purgeEveryMs, purge),
-    every(expireEveryMs, expire),
+    every(purgeEveryMs, dropWhatIsPast),
   ];
   return {
     stop() {

@@ -1,11 +1,12 @@
 /** The client of an application: submit, follow, cancel and look up turns. The gateway stands on it. */
 import type { AttemptRow } from '../domain/attempt.ts';
+import type { InputItem } from '../domain/item.ts';
 import type { JournalRow } from '../domain/response-event.ts';
 import { isSettled, type ResponseObject } from '../domain/response.ts';
 import { isVisible, type TurnRow } from '../domain/turn.ts';
 import { RunningStreams } from '../settle/running-streams.ts';
 import { JournalGoneError } from '../store/ports/journal.ts';
-import type { Store } from '../store/ports/store.ts';
+import type { Page, Store } from '../store/ports/store.ts';
 import { type CancelResult, TurnCanceller } from './cancel-turn.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { whileCallerWaits } from './patience.ts';
@@ -75,7 +76,26 @@ export class Turnkeep {
 
   /** The response as it stands: as sealed, or what has been shown so far. */
   async readResponse(turn: TurnRow): Promise<ResponseObject> {
-    return turn.response ?? this.#streams.response(turn.id);
+    const settled = turn.settledAtMs === null ? undefined : await this.#store.readResponse(turn.id);
+    return settled ?? this.#streams.response(turn.id);
+  }
+
+  /** What the turn brought, without what was deleted since. */
+  async readInput(turn: TurnRow): Promise<readonly InputItem[]> {
+    return this.#store.readInput(turn.id);
+  }
+
+  /** A page of it. undefined when the page begins behind an item that is not in it. */
+  async readInputPage(turn: TurnRow, page: Page): Promise<readonly InputItem[] | undefined> {
+    return this.#store.readInputPage(turn.id, page);
+  }
+
+  /**
+   * A page of the turns on the way to one, itself included, visible or not; its id comes from another row of the tenant's.
+   * undefined when the page begins behind a turn that is not on the way.
+   */
+  async readChain(leaf: string, page: Page): Promise<readonly TurnRow[] | undefined> {
+    return this.#store.readChain(leaf, page);
   }
 
   /** Are the turn's events still there? They are dropped before the turn itself. */

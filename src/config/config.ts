@@ -48,6 +48,13 @@ export interface Config {
     /** Of one session. */
     readonly maxWaitingTurns: number;
   };
+  /** What a gateway takes in. */
+  readonly intake: {
+    /** Of one request. */
+    readonly maxInputItems: number;
+    /** Of all request bodies that are held at the same time; one tenant may hold half of it. */
+    readonly maxBodyBytesAtOnce: number;
+  };
   /** Exact origins, or `*` alone. None: no other origin's pages may call the API. */
   readonly corsOrigins: readonly string[];
   /** Where a worker on its own serves its metrics. */

@@ -86,6 +86,10 @@ export function readConfig({ env, flags = {}, cwd = process.cwd() }: Sources): C
       maxRunningTurns: values.TURNKEEP_MAX_RUNNING_TURNS,
       maxWaitingTurns: values.TURNKEEP_MAX_WAITING_TURNS,
     },
+    intake: {
+      maxInputItems: values.TURNKEEP_MAX_INPUT_ITEMS,
+      maxBodyBytesAtOnce: values.TURNKEEP_MAX_BODY_BYTES_AT_ONCE,
+    },
     corsOrigins: values.TURNKEEP_CORS_ORIGINS,
     titles: { isOn: /^(1|true)$/.test(values.TURNKEEP_TITLES), ...defined({ model: values.TURNKEEP_TITLE_MODEL }) },
     codecKeys: values.TURNKEEP_CODEC_KEYS,

@@ -38,6 +38,12 @@ export const table = z.object({
     .default(1_000)
     .meta({ description: 'turns of one tenant that are not settled yet' }),
   TURNKEEP_MAX_WAITING_TURNS: wholeNumber(1, 1_000_000).default(100).meta({ description: 'turns that may wait in one conversation' }),
+  TURNKEEP_MAX_INPUT_ITEMS: wholeNumber(1, 100_000)
+    .default(10_000)
+    .meta({ description: 'items, or messages, of one request; a longer input is refused' }),
+  TURNKEEP_MAX_BODY_BYTES_AT_ONCE: wholeNumber(67_108_864, 1_099_511_627_776, 'bytes')
+    .default(268_435_456)
+    .meta({ description: 'request bodies that are held in memory at the same time, half of it for one tenant; more are refused' }),
   TURNKEEP_CORS_ORIGINS: origins
     .default([])
     .meta({ description: 'origins whose pages may call the API, comma separated, or *; unset: none but its own' }),

@@ -4,7 +4,8 @@ import { failureRules } from './failure.ts';
 import { sumOf, unknownUsage, type Usage } from './response.ts';
 import type { TurnRow } from './turn.ts';
 
-export function timelineOf(turn: TurnRow, attempts: readonly AttemptRow[]): object {
+/** @param message of the turn's error; absent for an erased turn, which has lost its own */
+export function timelineOf(turn: TurnRow, attempts: readonly AttemptRow[], message?: string): object {
   const steps = new Map<number, AttemptRow[]>();
   for (const attempt of attempts) steps.set(attempt.step, [...(steps.get(attempt.step) ?? []), attempt]);
   return {
@@ -12,7 +13,7 @@ export function timelineOf(turn: TurnRow, attempts: readonly AttemptRow[]): obje
     session: turn.session,
     status: turn.status,
     model: turn.settings.model,
-    error: errorOf(turn),
+    error: errorOf(turn, message),
     workflow_id: turn.workflowId,
     run_id: turn.runId,
     created_at: iso(turn.createdAtMs),
@@ -29,9 +30,8 @@ export function timelineOf(turn: TurnRow, attempts: readonly AttemptRow[]): obje
   };
 }
 
-/** An erased turn has lost its own message. */
-function errorOf({ errorCode: code, response }: TurnRow): { readonly code: string; readonly message: string } | null {
-  return code === null ? null : { code, message: response?.error?.message ?? failureRules[code].message };
+function errorOf({ errorCode: code }: TurnRow, message: string | undefined): { readonly code: string; readonly message: string } | null {
+  return code === null ? null : { code, message: message ?? failureRules[code].message };
 }
 
 /** What the attempts that failed cost, all in all; null when the provider did not say of one of them: unknown, not zero. */

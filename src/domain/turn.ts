@@ -1,8 +1,7 @@
 /** A turn as the database keeps it: what was asked, where it stands in the tree, and how it ended. Times are milliseconds since the epoch. */
 import type { FailureCode } from './failure.ts';
-import type { InputItem } from './item.ts';
 import type { ResponseSettings } from './response-settings.ts';
-import type { ResponseObject, ResponseStatus, Usage } from './response.ts';
+import type { ResponseStatus, Usage } from './response.ts';
 
 export interface TurnRow {
   /** Our own, and never what a client chose: it names the turn in the database and in Temporal. */
@@ -17,7 +16,10 @@ export interface TurnRow {
   readonly replaces: string | null;
   readonly status: ResponseStatus;
   readonly settings: ResponseSettings;
-  readonly input: readonly InputItem[];
+  /** How many items it brought; they are read apart from the row, since there may be very many. */
+  readonly inputCount: number;
+  /** All of these items are outputs of calls: it goes on with the answer of the turn before. */
+  readonly bringsOutputs: boolean;
   readonly bodyHash: string;
   readonly createdAtMs: number;
   /** false: it leaves nothing once it has ended. */
@@ -33,8 +35,6 @@ export interface TurnRow {
   readonly errorCode: FailureCode | null;
   readonly retryAtMs: number | null;
   readonly usage: Usage | null;
-  /** The settled response as its last event has it; null before. */
-  readonly response: ResponseObject | null;
   /** Of the run that last claimed the turn; null before. */
   readonly workflowId: string | null;
   readonly runId: string | null;

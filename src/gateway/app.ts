@@ -1,6 +1,7 @@
 /** The gateway's HTTP application: all routes, and what holds for each of them (keys, limits, errors, the request log). */
 import { Hono } from 'hono';
 import { createAuthenticator, type ApiKey } from './http/auth.ts';
+import { BodyBudget } from './http/body-budget.ts';
 import { chatRoutes } from './chat-completions/routes.ts';
 import { conversationsRoutes } from './conversations/routes.ts';
 import { crossOrigin } from './http/cors.ts';
@@ -22,6 +23,8 @@ export interface AppDeps extends SubmitDeps, ModelsDeps, Omit<OperatorDeps, 'ope
   readonly apiKeys: readonly ApiKey[];
   /** For each tenant; 0: no limit. */
   readonly requestsPerSecond: number;
+  /** Of all request bodies that are held at the same time. */
+  readonly maxBodyBytesAtOnce: number;
   /** Exact origins, or `*` alone, whose pages may call the API. */
   readonly corsOrigins: readonly string[];
   readonly onRequestEnd: (request: EndedRequest) => void;
@@ -97,8 +100,13 @@ function keyedRoutes(
   admit: (authorization: string | undefined) => string,
 ): { readonly api: Hono<GatewayEnv>; readonly routes: Routes } {
   const api = new Hono<GatewayEnv>();
-  const routes = new Routes(api, (c) => {
-    c.set('tenant', admit(c.req.header('authorization')));
+  const routes = new Routes(api, {
+    admit: (c) => {
+      c.set('tenant', admit(c.req.header('authorization')));
+    },
+    // A single tenant leaves half of it to the others.
+    budget: new BodyBudget({ totalBytes: deps.maxBodyBytesAtOnce, tenantBytes: deps.maxBodyBytesAtOnce / 2 }),
+    ...(deps.maxInputItems === undefined ? {} : { maxInputItems: deps.maxInputItems }),
   });
   const serveDeps = {
     ...deps,

@@ -101,6 +101,7 @@ export async function startGateway({
     providerApi: config.provider.api,
     apiKeys: config.apiKeys,
     requestsPerSecond: config.quotas.requestsPerSecond,
+    ...config.intake,
     corsOrigins: config.corsOrigins,
     defaultModel: config.provider.model,
     idleCommentMs,

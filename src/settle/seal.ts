@@ -8,15 +8,13 @@ import type { Seal } from '../store/ports/store.ts';
 /** Ends the stream, and says what to write. `epoch` is the writer's own: an older one is refused (T7). */
 export function sealOf(turn: TurnRow, stream: ResponseStream, epoch: number, outcome: TurnOutcome): Seal {
   const rows = stream.end(outcome, Date.now()).map(journalRowOf);
-  const { response } = stream;
   const failure = outcome.status === 'failed' ? outcome.failure : undefined;
   return {
     turn: turn.id,
     isStored: turn.isStored,
     epoch,
     rows,
-    response,
-    output: response.output,
+    output: stream.response.output,
     settled: { status: outcome.status, code: failure?.code ?? null },
     winsOverCancel: outcome.status !== 'failed',
     usage: outcome.usage,

@@ -80,7 +80,7 @@ for (const [why, details] of [
       at.model.release('asked');
       at.model.release('shown');
       assert.deepEqual(await next, { status: 'completed', code: null });
-      const output = (await at.store.readTurn('resp_a'))?.response?.output[0];
+      const output = (await at.store.readResponse('resp_a'))?.output[0];
       assert.equal(output?.type === 'message' && output.content[0]?.type === 'output_text' && output.content[0].text, 'Hello');
       assert.equal(at.model.requests.length, 1);
     });
@@ -147,7 +147,7 @@ test('T5 · a cancel that was asked for hands in what there is', async () => {
   environment.cancel('CANCELLED', new ActivityCancellationDetails({ cancelRequested: true }));
   assert.deepEqual(await attempt, { status: 'cancelled', code: null });
   await at.model.clientClosed(1);
-  assert.equal((await at.store.readTurn('resp_a'))?.response?.output.length, 1);
+  assert.equal((await at.store.readResponse('resp_a'))?.output.length, 1);
 });
 
 test('T7 · a turn that is deleted while its stream is silent: the socket is closed, and the end that it had is adopted', async () => {
@@ -173,5 +173,5 @@ test('a cancelled turn keeps what the provider said it has cost so far', async (
   environment.cancel('CANCELLED', new ActivityCancellationDetails({ cancelRequested: true }));
   await attempt;
   const turn = await at.store.readTurn('resp_a');
-  assert.deepEqual([turn?.usage?.total_tokens, turn?.response?.usage?.total_tokens], [10, 10]);
+  assert.deepEqual([turn?.usage?.total_tokens, (await at.store.readResponse('resp_a'))?.usage?.total_tokens], [10, 10]);
 });

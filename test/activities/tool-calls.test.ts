@@ -38,7 +38,9 @@ for (const [name, [api, script, status, calls]] of Object.entries(rows)) {
     const turn = await at.store.readTurn('resp_a');
     assert.equal(turn?.status, status);
     assert.deepEqual(
-      turn?.response?.output.map((item) => item.type === 'function_call' && [item.call_id, item.name, item.arguments, item.status]),
+      (await at.store.readResponse('resp_a'))?.output.map(
+        (item) => item.type === 'function_call' && [item.call_id, item.name, item.arguments, item.status],
+      ),
       calls.map((each) => ['call_a', 'look', bytes, each]),
     );
   });

@@ -127,6 +127,22 @@ test('T9 · SIGTERM of the worker mid-stream: a stream may finish within the dra
   assert.equal(cluster.model.requests.length, 2);
 });
 
+test('T5, T9 · a cancel within the drain of the only worker is carried out, and is answered so', options, async () => {
+  await using cluster = await startCluster();
+  cluster.model.enqueue([sseHead, chat.content('Hel'), stall]);
+  const { url } = await cluster.startGateway();
+  const leaving = await cluster.startWorker({ TURNKEEP_DRAIN_MS: '3000' });
+  const viewer = await say(url, 'hi');
+  await viewer.untilText('Hel');
+  leaving.signal('SIGTERM');
+  await leaving.says(/drain|stopp/i);
+  const answer = await fetch(`${url}/v1/responses/${viewer.id}/cancel`, { method: 'POST' });
+  assert.deepEqual([answer.status, ((await answer.json()) as { status: string }).status], [200, 'cancelled']);
+  await viewer.ended;
+  assert.deepEqual([viewer.last.response.status, viewer.text], ['cancelled', 'Hel']);
+  assert.equal(await leaving.ended(), 0);
+});
+
 test('SIGTERM of a gateway ends with its last answer, though the client keeps its connection', options, async () => {
   await using cluster = await startCluster({ env: { TURNKEEP_DRAIN_MS: '600000' } });
   cluster.model.enqueue(held('last'));

@@ -1,62 +1,168 @@
-/** Temporal's server is stopped and started under a running turn. */
+/** Temporal's server is stopped and started, or stands still, under running turns: for longer than a heartbeat may take. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { test } from 'node:test';
-import { startDevServer } from '../../src/cli/dev-server/start.ts';
-import { chat, chatAnswer, done, end, hold, sseHead } from '../../src/testing/model-server/index.ts';
+import { test, type TestContext } from 'node:test';
+import { setImmediate as nextTick } from 'node:timers/promises';
+import { Client, Connection } from '@temporalio/client';
+import { type DevServer, startDevServer } from '../../src/cli/dev-server/start.ts';
+import { chat, chatAnswer, done, end, hold, type Script, sseHead } from '../../src/testing/model-server/index.ts';
+import { folderOf } from '../cli/folder.ts';
+import { claimed, inserted, newTurn } from '../store/contract.ts';
+import { temporaryDatabase } from '../store/temporary.ts';
 import { startCluster } from '../support/processes.ts';
 import { testTemporalProgram } from '../support/temporal-server.ts';
 import { Viewer } from '../support/viewer.ts';
 
+const options = { timeout: 120_000 };
+const heartbeatTimeoutMs = 1_500;
+const env = { TURNKEEP_HEARTBEAT_TIMEOUT_MS: String(heartbeatTimeoutMs) };
+
+async function serverOf(context: TestContext, folder: string, port?: number): Promise<DevServer> {
+  const server = await startDevServer({
+    program: await testTemporalProgram(),
+    namespace: 'default',
+    hasUi: false,
+    databasePath: join(folder, 'temporal.db'),
+    logPath: join(folder, 'log'),
+    ...(port === undefined ? {} : { preferredPorts: { port } }),
+  });
+  context.after(() => server.stop());
+  return server;
+}
+
+async function say(url: string, input: string): Promise<Viewer> {
+  const viewer = await Viewer.open(`${url}/v1/responses`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ input, stream: true }),
+  });
+  await viewer.until((seen) => seen.events.length > 0);
+  return viewer;
+}
+
+/** Resolves when a lease of a heartbeat's length, begun now, has run out: whoever beat meanwhile would have been missed. */
+async function untilHeartbeatIsOver(): Promise<void> {
+  await using database = temporaryDatabase();
+  const store = database.open();
+  await inserted(store, newTurn('resp_a'));
+  await claimed(store, 'resp_a', { lease: { holder: 'nobody', lengthMs: heartbeatTimeoutMs } });
+  while ((await store.listExpiredLeases(1)).length === 0) await nextTick();
+}
+
+async function temporalOf({ address }: DevServer): Promise<Client & AsyncDisposable> {
+  const connection = await Connection.connect({ address });
+  return Object.assign(new Client({ connection }), { [Symbol.asyncDispose]: () => connection.close() });
+}
+
+/** Resolves once this attempt of the activity of each turn has begun. */
+async function untilAsked(server: DevServer, viewers: readonly Viewer[], attempt: number): Promise<void> {
+  await using temporal = await temporalOf(server);
+  for (const { id } of viewers) {
+    const handle = temporal.workflow.getHandle(`turn/${id}`);
+    const attemptNow = async (): Promise<number> => {
+      const [activity] = (await handle.describe()).raw.pendingActivities ?? [];
+      return activity?.lastStartedTime == null ? 0 : (activity.attempt ?? 0);
+    };
+    while ((await attemptNow()) < attempt) await nextTick();
+  }
+}
+
+/** Four turns that are being asked for, two of which have shown something. */
+async function fourStreams(url: string): Promise<Viewer[]> {
+  const viewers = await Promise.all(['silent 1', 'shown 1', 'silent 2', 'shown 2'].map((input) => say(url, input)));
+  await Promise.all([viewers[1]?.untilText('Hel'), viewers[3]?.untilText('Hel')]);
+  return viewers;
+}
+
+const four = {
+  fallback: ({ bodyText }: { readonly bodyText: string }): Script =>
+    bodyText.includes('silent')
+      ? [sseHead, chat.role(), hold('go'), ...chatAnswer('Hello').slice(2)]
+      : [sseHead, chat.content('Hel'), hold('go'), chat.content('lo'), chat.finish(), done, end],
+};
+
 test(
   'the Temporal server stopped and started mid-stream: viewers see no break, and turns accepted meanwhile run',
-  { timeout: 120_000 },
-  async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'turnkeep-away-'));
-    const databasePath = join(folder, 'temporal.db');
-    const program = await testTemporalProgram();
-    const start = async (port?: number) =>
-      startDevServer({
-        program,
-        namespace: 'default',
-        hasUi: false,
-        databasePath,
-        logPath: join(folder, 'log'),
-        ...(port === undefined ? {} : { preferredPorts: { port } }),
-      });
-    let server = await start();
-    await using cluster = await startCluster({ env: { TEMPORAL_ADDRESS: server.address, TURNKEEP_HEARTBEAT_TIMEOUT_MS: '20000' } });
-    try {
-      cluster.model.enqueue(
-        [sseHead, chat.content('Hel'), hold('go'), chat.content('lo'), chat.finish(), done, end],
-        chatAnswer('meanwhile'),
-      );
-      const { url } = await cluster.startGateway();
-      await cluster.startWorker();
-      const say = async (input: string): Promise<Viewer> =>
-        Viewer.open(`${url}/v1/responses`, {
-          method: 'POST',
-          headers: { 'content-type': 'application/json' },
-          body: JSON.stringify({ input, stream: true }),
-        });
-      const viewer = await say('hi');
-      await viewer.untilText('Hel');
-      const { port } = server;
-      await server.stop();
-      cluster.model.release('go');
-      await viewer.ended;
-      assert.deepEqual([viewer.last.response.status, viewer.text, viewer.isDone], ['completed', 'Hello', true]);
+  options,
+  async (context) => {
+    const folder = folderOf(context);
+    const first = await serverOf(context, folder);
+    await using cluster = await startCluster({ env: { ...env, TEMPORAL_ADDRESS: first.address } });
+    cluster.model.enqueue(
+      [sseHead, chat.content('Hel'), hold('go'), chat.content('lo'), chat.finish(), done, end],
+      chatAnswer('meanwhile'),
+    );
+    const { url } = await cluster.startGateway();
+    await cluster.startWorker();
+    const viewer = await say(url, 'hi');
+    await viewer.untilText('Hel');
+    await first.stop();
+    await untilHeartbeatIsOver();
+    cluster.model.release('go');
+    await viewer.ended;
+    assert.deepEqual([viewer.last.response.status, viewer.text, viewer.isDone], ['completed', 'Hello', true]);
 
-      const meanwhile = await say('are you there?');
-      server = await start(port);
-      await meanwhile.ended;
-      assert.deepEqual([meanwhile.last.response.status, meanwhile.text], ['completed', 'meanwhile']);
-      assert.equal(cluster.model.requests.length, 2);
-    } finally {
-      await server.stop();
-      rmSync(folder, { recursive: true, force: true });
-    }
+    const meanwhile = await say(url, 'are you there?');
+    await serverOf(context, folder, first.port);
+    await meanwhile.ended;
+    assert.deepEqual([meanwhile.last.response.status, meanwhile.text], ['completed', 'meanwhile']);
+    assert.equal(cluster.model.requests.length, 2);
+  },
+);
+
+for (const role of ['serve', 'gateway and worker'] as const) {
+  test(
+    `T2, T9 · Temporal away for longer than a heartbeat under four streams of ${role}: all complete, each asked for once`,
+    options,
+    async (context) => {
+      const folder = folderOf(context);
+      const first = await serverOf(context, folder);
+      await using cluster = await startCluster({ env: { ...env, TEMPORAL_ADDRESS: first.address }, model: four });
+      const { url } = role === 'serve' ? await cluster.startServe() : await cluster.startGateway();
+      if (role !== 'serve') await cluster.startWorker();
+      const viewers = await fourStreams(url);
+      await untilAsked(first, viewers, 1);
+      await first.stop();
+      await untilHeartbeatIsOver();
+      const again = await serverOf(context, folder, first.port);
+      // Temporal has given the activities up and runs them again, before the model says another word.
+      await untilAsked(again, viewers, 2);
+      cluster.model.release('go');
+      await Promise.all(viewers.map((viewer) => viewer.ended));
+      assert.deepEqual(
+        viewers.map(({ text, last }) => [text, last.response.status]),
+        viewers.map(() => ['Hello', 'completed']),
+      );
+      assert.equal(cluster.model.requests.length, viewers.length);
+      await using temporal = await temporalOf(again);
+      for (const { id } of viewers) {
+        assert.deepEqual(await temporal.workflow.getHandle(`turn/${id}`).result(), { status: 'completed', code: null });
+      }
+    },
+  );
+}
+
+test(
+  'T9 · all stand still for longer than a heartbeat, as when a laptop sleeps: Temporal, turnkeep, the model; then all complete',
+  options,
+  async (context) => {
+    const folder = folderOf(context);
+    const server = await serverOf(context, folder);
+    // The model stands still at its gate.
+    await using cluster = await startCluster({ env: { ...env, TEMPORAL_ADDRESS: server.address }, model: four });
+    const { role, url } = await cluster.startServe();
+    const viewers = await fourStreams(url);
+    process.kill(server.pid, 'SIGSTOP');
+    role.signal('SIGSTOP');
+    await untilHeartbeatIsOver();
+    process.kill(server.pid, 'SIGCONT');
+    role.signal('SIGCONT');
+    cluster.model.release('go');
+    await Promise.all(viewers.map((viewer) => viewer.ended));
+    assert.deepEqual(
+      viewers.map(({ text, last }) => [text, last.response.status]),
+      viewers.map(() => ['Hello', 'completed']),
+    );
+    assert.equal(cluster.model.requests.length, viewers.length);
   },
 );

@@ -27,7 +27,7 @@ test(
     const answer = post(first.url, { input: 'hi', conversation });
     assert.deepEqual(messagesOf(await cluster.model.nextRequest(1)), [{ role: 'user', content: 'hi' }]);
     const [turn] = await cluster.store.listUnsettledOf('default', conversation);
-    const viewer = await Viewer.open(`${second.url}/v1/responses/${turn?.id}?stream=true`);
+    const viewer = await Viewer.open(`${second.url}/v1/responses/${turn}?stream=true`);
     await viewer.untilText('Hel');
     cluster.model.release('go');
     await viewer.ended;

@@ -24,7 +24,8 @@ const turn = (status: TurnRow['status'], usage: Usage | null): TurnRow => ({
   replaces: null,
   status,
   settings: defaultSettings('m'),
-  input: [],
+  inputCount: 0,
+  bringsOutputs: false,
   bodyHash: '',
   createdAtMs: 0,
   isStored: true,
@@ -37,7 +38,6 @@ const turn = (status: TurnRow['status'], usage: Usage | null): TurnRow => ({
   errorCode: null,
   retryAtMs: null,
   usage,
-  response: null,
   workflowId: 'turn/resp_a',
   runId: 'run',
 });

@@ -83,7 +83,7 @@ function responseIn(heard: string): { status: number; isClosing: boolean; code: 
 /** Reads the body as the gateway does, and responds with what it read or with its error. */
 function reading(bodyTimeoutMs: number, bytes = 1_000): RequestListener {
   return (incoming, outgoing) => {
-    readJson(incoming, { bytes, timeoutMs: bodyTimeoutMs }).then(
+    readJson(incoming, { limits: { bytes, timeoutMs: bodyTimeoutMs } }).then(
       (json) => outgoing.end(JSON.stringify(json)),
       async (error: unknown) => {
         assert.ok(error instanceof ApiError);
@@ -211,15 +211,6 @@ test('a response that was written to its end and that nobody takes is cut, and i
   assert.ok(kept);
   await once(kept, 'close');
   assert.equal(kept.writableFinished, false);
-  // One that reads, however slowly, gets it all.
-  const slow = await server.open();
-  slow.send('GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n');
-  let taken = 0;
-  slow.socket.on('data', (chunk) => {
-    taken += chunk.length;
-  });
-  await slow.heard;
-  assert.ok(taken > body.length);
 });
 
 test('one connection that cannot be accepted, and a second, end neither the server nor the process', options, async () => {

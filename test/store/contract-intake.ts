@@ -128,10 +128,7 @@ export function intakeContract(contract: Contract): void {
     assert.deepEqual(await store.insertTurn(inSession('resp_d', { limits })), { type: 'queue_full' });
     await settle(store, 'resp_a');
     await inserted(store, inSession('resp_d', { limits }));
-    assert.deepEqual(
-      (await store.listUnsettledOf('default', 'conv_a')).map(({ id }) => id),
-      ['resp_c', 'resp_d'],
-    );
+    assert.deepEqual(await store.listUnsettledOf('default', 'conv_a'), ['resp_c', 'resp_d']);
     assert.deepEqual(await store.listUnsettledOf('other', 'conv_a'), []);
   });
 

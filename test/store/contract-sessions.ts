@@ -147,10 +147,10 @@ export function sessionsContract(contract: Contract): void {
     await ended(store, 'resp_a', { input: [call] });
     await ended(store, 'resp_b', { previous: 'resp_a' });
     await ended(store, 'resp_x');
-    assert.deepEqual(
-      [await store.hasCall('resp_b', 'call_1'), await store.hasCall('resp_b', 'call_2'), await store.hasCall('resp_x', 'call_1')],
-      [true, false, false],
-    );
+    assert.equal(await store.findUnknownCall('default', 'resp_b', ['call_1']), undefined);
+    assert.equal(await store.findUnknownCall('default', 'resp_b', ['call_1', 'call_2', 'call_3']), 'call_2');
+    assert.equal(await store.findUnknownCall('default', 'resp_x', ['call_1']), 'call_1');
+    assert.equal(await store.findUnknownCall('other', 'resp_b', ['call_1']), 'call_1');
   });
 
   contract("a session's first turn, and no other, is to give it a title; a title of the user's stays", async (store) => {

@@ -72,7 +72,6 @@ export function sealOf(turn: string, epoch: number, fields: Partial<Seal> = {}):
     epoch,
     isStored: true,
     rows: [],
-    response: newResponse({ id: turn, createdAtMs: 1_000, settings, session: null, previous: null }),
     output: [],
     settled: { status: 'completed', code: null },
     winsOverCancel: true,

@@ -23,7 +23,13 @@ test('T1 · an answer that is cut off on its way is not delivered: the resend jo
   const turn = await inserted(store, newTurn('resp_a'));
   const { epoch } = await store.fence('resp_a');
   const seal = sealOf(turn, await readStream(store, 'resp_a'), epoch, { status: 'cancelled', usage: null });
-  assert.equal((await store.seal({ ...seal, response: { ...seal.response, metadata: { text } } })).type, 'sealed');
+  const rows = seal.rows.map((row) => {
+    const event = JSON.parse(row.data) as { response?: object };
+    return event.response === undefined
+      ? row
+      : { ...row, data: JSON.stringify({ ...event, response: { ...event.response, metadata: { text } } }) };
+  });
+  assert.equal((await store.seal({ ...seal, rows })).type, 'sealed');
 
   const asking = get(`${url}/v1/responses/resp_a`, { agent: false });
   const [answer] = (await once(asking, 'response')) as [IncomingMessage];

@@ -6,7 +6,8 @@ import { errorOf, post, read } from '../support/post.ts';
 import { story, type World } from '../support/world.ts';
 
 async function expire(world: World, beforeMs: number): Promise<void> {
-  while ((await world.store.expire({ beforeMs, atMs: beforeMs, limit: 2 })) > 0);
+  const cut = { beforeMs, atMs: beforeMs };
+  for (let cursor = await world.store.expire(cut); cursor !== undefined;) cursor = await world.store.expire(cut, cursor);
 }
 
 story('past retention a response is 410, in every form; the conversation of a living session is as it was', async (world) => {

@@ -13,6 +13,7 @@ import { NativeConnection, type ReplayResult, Runtime, Worker, type WorkflowBund
 import type { temporal } from '@temporalio/proto';
 import OpenAI from 'openai';
 import { type Logger, pino } from 'pino';
+import type { HeadStart } from '../../src/client/dispatcher.ts';
 import { createDataConverter } from '../../src/codec/data-converter.ts';
 import type { Config } from '../../src/config/config.ts';
 import { Metrics } from '../../src/metrics/metrics.ts';
@@ -39,13 +40,15 @@ export interface WorldOptions {
   /** Instead of the model server's own address. */
   readonly baseUrl?: (server: ModelServer) => string;
   /** Over the defaults of stories. */
-  readonly config?: Partial<Pick<Config, 'apiKeys' | 'quotas' | 'corsOrigins' | 'titles' | 'codecKeys'>>;
+  readonly config?: Partial<Pick<Config, 'apiKeys' | 'quotas' | 'intake' | 'corsOrigins' | 'titles' | 'codecKeys' | 'hasHeadStart'>>;
   /** Gets every line of the log, of worker and gateway. */
   readonly log?: Logger;
   /** Streams at once in a worker, of all tenants. */
   readonly maxAttempts?: number;
   /** false: start workers by hand. */
   readonly hasWorker?: boolean;
+  /** false: start gateways by hand. */
+  readonly hasGateway?: boolean;
   /** How long a stream is silent before a comment is sent. */
   readonly idleCommentMs?: number;
 }
@@ -135,6 +138,7 @@ export class World implements AsyncDisposable {
       hasHeadStart: process.env['TURNKEEP_HEAD_START'] !== 'off',
       apiKeys: [],
       quotas: { requestsPerSecond: 0, maxRunningTurns: 1_000, maxWaitingTurns: 100 },
+      intake: { maxInputItems: 10_000, maxBodyBytesAtOnce: 268_435_456 },
       corsOrigins: [],
       titles: { isOn: false },
       codecKeys: [],
@@ -148,13 +152,22 @@ export class World implements AsyncDisposable {
     ];
     const world = new World({ model, store, config, connection, options, closers });
     if (options.hasWorker !== false) await world.startWorker();
-    await world.startGateway();
+    if (options.hasGateway !== false) await world.startGateway();
     return world;
   }
 
+  /** The database as another process has it. */
+  openStore(): Store {
+    return openSqliteStore(this.config.databaseUrl.slice('sqlite:'.length));
+  }
+
+  /** `close` is called before what was there before it is closed. */
+  onClose(close: () => Promise<void>): void {
+    this.#closers.unshift(close);
+  }
+
   /** Another worker in this process, on a connection of its own to the database file. */
-  async startWorker(): Promise<TurnWorker> {
-    const store = openSqliteStore(this.config.databaseUrl.slice('sqlite:'.length));
+  async startWorker(store = this.openStore()): Promise<TurnWorker> {
     const worker = await startWorker({
       config: this.config,
       connection: this.#connection,
@@ -167,7 +180,7 @@ export class World implements AsyncDisposable {
     });
     this.workers.push(worker);
     worker.stopped.catch(() => undefined);
-    this.#closers.unshift(async () => {
+    this.onClose(async () => {
       worker.shutdown();
       await worker.stopped;
       await store.close();
@@ -175,7 +188,8 @@ export class World implements AsyncDisposable {
     return worker;
   }
 
-  async startGateway(): Promise<Gateway> {
+  /** @param attempts of the process that the gateway is in: of the first worker, where nothing is said */
+  async startGateway(attempts: HeadStart | undefined = this.workers[0]?.attempts): Promise<Gateway> {
     const gateway = await startGateway({
       config: { ...this.config, limits: { ...this.config.limits, drainMs: 0 } },
       connection: this.#connection,
@@ -184,11 +198,11 @@ export class World implements AsyncDisposable {
       metrics: this.#metrics,
       // An eager task cannot wait its turn in a worker that caches nothing.
       hasWorker: this.#options.replaysAlways !== true,
-      ...(this.workers[0] === undefined ? {} : { attempts: this.workers[0].attempts }),
+      ...(attempts === undefined ? {} : { attempts }),
       idleCommentMs: this.#options.idleCommentMs,
     });
     this.gateways.push(gateway);
-    this.#closers.unshift(() => gateway.close());
+    this.onClose(() => gateway.close());
     return gateway;
   }
 

@@ -80,5 +80,5 @@ async function streamInto(
 }
 
 async function modelRequest(store: Store, turn: TurnRow): Promise<ModelRequest> {
-  return { settings: turn.settings, items: promptOf(await store.readTranscript(turn.id), turn.input) };
+  return { settings: turn.settings, items: promptOf(await store.readTranscript(turn.id), await store.readInput(turn.id)) };
 }

@@ -44,6 +44,20 @@ export interface RunningAttempt {
 /** A cancel that is booked in the database reaches the stream within this, with or without Temporal (T5). */
 const beatIntervalMs = 500;
 
+/**
+ * The attempts of this process, for its activities.
+ *
+ * @example
+ *     import { createProvider, openSqliteStore, RunningAttempts } from 'turnkeep/activities';
+ *     import { readConfig } from 'turnkeep/config';
+ *
+ *     const { limits, provider: options } = readConfig({ env: process.env });
+ *     const store = openSqliteStore('/var/lib/turnkeep/turnkeep.db');
+ *     const provider = createProvider({ ...options, limits });
+ *     const onReady = (turn: string): void => console.log(`${turn} is to be dispatched`);
+ *     const attempts = new RunningAttempts({ store, provider, limits, onReady, onError: console.error });
+ *     process.once('SIGTERM', () => void attempts.drain(limits.drainMs));
+ */
 export class RunningAttempts {
   readonly lease: Lease;
   readonly #options: RunningAttemptsOptions;

@@ -1,13 +1,22 @@
 /**
  * The turns of a conversation as the AI SDK's UI sees them. One message of the assistant may be several turns: a turn ends
- * with the calls of the client's own tools, and the next one brings their outputs.
+ * with the calls of the client's own tools, and the next one brings their outputs. Only the message that is asked for is
+ * read, however long the conversation is.
  */
+import { setImmediate as nextTurnOfTheLoop } from 'node:timers/promises';
+import type { InputItem } from '../../domain/item.ts';
 import type { SessionRow } from '../../domain/session.ts';
-import type { TurnRow } from '../../domain/turn.ts';
+import { isVisible, type TurnRow } from '../../domain/turn.ts';
 import type { Turnkeep } from '../../client/turnkeep.ts';
 
-/** The turns of one message, oldest first. The message has the public id of the first. */
-export type AssistantMessage = readonly [TurnRow, ...TurnRow[]];
+export interface AssistantMessage {
+  /** Oldest first. The message has the public id of the first. */
+  readonly turns: readonly TurnRow[];
+  /** What each of them brought. */
+  readonly inputs: readonly (readonly InputItem[])[];
+}
+
+const turnsAtOnce = 20;
 
 export class AssistantMessages {
   readonly #turnkeep: Turnkeep;
@@ -20,49 +29,54 @@ export class AssistantMessages {
 
   /** The message that ends with this turn. @param before the turn before it, where the row does not name that yet */
   async endingWith(turn: TurnRow, before: string | null = turn.previous): Promise<AssistantMessage> {
-    if (!bringsOutputs(turn) || before === null) return [turn];
-    const previous = await this.#turnkeep.readNamedTurn(this.#tenant, before);
-    if (previous === undefined) return [turn];
-    return [...(await this.endingWith(previous)), turn] as [TurnRow, ...TurnRow[]];
-  }
-
-  /** The messages of a conversation, newest first, each read when the loop gets to it. */
-  async *newestFirst(session: SessionRow): AsyncGenerator<AssistantMessage> {
-    let id = session.leaf;
-    while (id !== null) {
-      const turn = await this.#turnkeep.readNamedTurn(this.#tenant, id);
-      if (turn === undefined) return;
-      const message = await this.endingWith(turn);
-      yield message;
-      id = message[0].previous;
+    const newestFirst = [turn];
+    if (turn.bringsOutputs) {
+      for await (const earlier of this.#backFrom(before)) {
+        newestFirst.push(earlier);
+        if (!earlier.bringsOutputs) break;
+      }
     }
+    const turns = newestFirst.toReversed();
+    const inputs = [];
+    for (const each of turns) inputs.push(await this.#turnkeep.readInput(each));
+    return { turns, inputs };
   }
 
   async newest(session: SessionRow): Promise<AssistantMessage | undefined> {
-    for await (const message of this.newestFirst(session)) return message;
+    for await (const turn of this.#backFrom(session.leaf)) return this.endingWith(turn);
     return undefined;
   }
 
-  /** The message right after the one of this id; without an id, the first of the conversation. */
-  async after(session: SessionRow, id: string | undefined): Promise<AssistantMessage | undefined> {
-    let later: AssistantMessage | undefined;
-    for await (const message of this.newestFirst(session)) {
-      if (message[0].publicId === id) return later;
-      later = message;
-    }
+  /** The first turn of the message right after the one of this id; without an id, of the first of the conversation. */
+  async after({ leaf }: SessionRow, id: string | undefined): Promise<TurnRow | undefined> {
+    const turn = id === undefined ? undefined : await this.#turnkeep.readTurn(this.#tenant, id);
     // An id of another conversation has no place in this one.
-    return id === undefined ? later : undefined;
+    if (leaf === null || (id !== undefined && turn === undefined)) return undefined;
+    for (let after = turn?.id; ;) {
+      const page = await this.#turnkeep.readChain(leaf, { limit: turnsAtOnce, order: 'asc', ...(after === undefined ? {} : { after }) });
+      const next = page?.find((each) => isVisible(each) && (id === undefined || !each.bringsOutputs));
+      if (next !== undefined || page === undefined || page.length < turnsAtOnce) return next;
+      after = page.at(-1)?.id;
+    }
   }
 
-  /** The message of this id, if it is in this conversation. */
-  async byId(session: SessionRow, id: string): Promise<AssistantMessage | undefined> {
-    if ((await this.#turnkeep.readTurn(this.#tenant, id))?.session !== session.id) return undefined;
-    for await (const message of this.newestFirst(session)) if (message[0].publicId === id) return message;
-    return undefined;
+  /** The first turn of the message of this id, if it is in this conversation. */
+  async byId({ leaf }: SessionRow, id: string): Promise<TurnRow | undefined> {
+    const turn = await this.#turnkeep.readTurn(this.#tenant, id);
+    if (turn === undefined || leaf === null) return undefined;
+    const later = await this.#turnkeep.readChain(leaf, { limit: 1, order: 'asc', after: turn.id });
+    return later === undefined ? undefined : turn;
   }
-}
 
-/** Is this turn the second half of a message: the outputs of the calls that the turn before made? */
-function bringsOutputs({ input }: TurnRow): boolean {
-  return input.length > 0 && input.every((item) => item.type === 'function_call_output');
+  /** Up to one that the tenant may not see, or that was put in by hand. */
+  async *#backFrom(leaf: string | null): AsyncGenerator<TurnRow> {
+    for (let next = leaf; next !== null; await nextTurnOfTheLoop()) {
+      const page: readonly TurnRow[] = (await this.#turnkeep.readChain(next, { limit: turnsAtOnce, order: 'desc' })) ?? [];
+      for (const turn of page) {
+        if (!isVisible(turn)) return;
+        yield turn;
+      }
+      next = page.at(-1)?.previous ?? null;
+    }
+  }
 }

@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
-import type { NewItem } from '../../domain/item.ts';
+import type { InputItem, NewItem } from '../../domain/item.ts';
 import type { SessionRow } from '../../domain/session.ts';
 import type { TurnRow } from '../../domain/turn.ts';
 import { ApiError } from '../http/errors.ts';
@@ -60,7 +60,7 @@ async function place(body: UiRequest, session: SessionRow, history: AssistantMes
   const tail = messages.slice(lastReply + 1).map((message, index) => read(message, lastReply + 1 + index));
   const replaced = await replacedMessage(body, reply?.id, last, session, history);
   if (replaced !== undefined) {
-    const replaces = replaced[0].id;
+    const replaces = replaced.id;
     return { input: notEmpty(tail.flat()), replaces, ...keyOf(session, body, last, replaces) };
   }
 
@@ -72,17 +72,17 @@ async function place(body: UiRequest, session: SessionRow, history: AssistantMes
   return { input: notEmpty([...newOutputs, ...questions]), ...continued, ...keyOf(session, body, last, undefined) };
 }
 
-/** The assistant's message that another one is to take the place of. @param reply the id of the request's last one */
+/** The first turn of the assistant's message that another one is to take the place of. @param reply the id of the request's last one */
 async function replacedMessage(
   body: UiRequest,
   reply: string | undefined,
   last: UiMessage | undefined,
   session: SessionRow,
   history: AssistantMessages,
-): Promise<AssistantMessage | undefined> {
+): Promise<TurnRow | undefined> {
   if (body.trigger === 'regenerate-message') {
     const named = body.messageId == null ? undefined : await history.byId(session, body.messageId);
-    return named ?? (body.messages === undefined ? history.newest(session) : history.after(session, reply));
+    return named ?? (body.messages === undefined ? (await history.newest(session))?.turns[0] : history.after(session, reply));
   }
   // The AI SDK sends `messageId` where the message is not the newest: an edited question, or a message that goes on.
   const isEdited = last?.role === 'user' && body.messageId != null && body.messages !== undefined;
@@ -102,15 +102,15 @@ function keyOf(
   return { idempotencyKey: `ui:${createHash('sha256').update(JSON.stringify(parts)).digest('hex')}` };
 }
 
-function isSame([{ input }]: AssistantMessage, items: readonly NewItem[]): boolean {
+function isSame({ inputs: [input = []] }: AssistantMessage, items: readonly NewItem[]): boolean {
   return items.length > 0 && isDeepStrictEqual(input.map(withoutId), items);
 }
 
-function isKnown(message: AssistantMessage, output: NewItem): boolean {
-  return message.some(({ input }) => input.some((item) => isDeepStrictEqual(withoutId(item), output)));
+function isKnown({ inputs }: AssistantMessage, output: NewItem): boolean {
+  return inputs.some((input) => input.some((item) => isDeepStrictEqual(withoutId(item), output)));
 }
 
-function withoutId(item: TurnRow['input'][number]): NewItem {
+function withoutId(item: InputItem): NewItem {
   const { id: _id, ...rest } = item;
   return rest;
 }

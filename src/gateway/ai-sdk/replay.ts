@@ -2,7 +2,7 @@
  * A running turn from the beginning of its message: a UI that resumes builds the message anew. So the earlier turns of the
  * message come first, each followed by the outputs that the client's own tools gave.
  */
-import type { TurnRow } from '../../domain/turn.ts';
+import type { InputItem } from '../../domain/item.ts';
 import type { Turnkeep } from '../../client/turnkeep.ts';
 import { sseDone, type SsePayload, startTranslation, type Translator } from '../stream/encode.ts';
 import type { AssistantMessage } from './assistant-messages.ts';
@@ -15,13 +15,13 @@ export interface Replay {
 }
 
 /** @param message ends with the turn that runs */
-export async function replayOf(turnkeep: Turnkeep, message: AssistantMessage, signal: AbortSignal): Promise<Replay> {
-  const [first] = message;
-  if (message.length === 1) return { preface: [], translator: uiParts() };
+export async function replayOf(turnkeep: Turnkeep, { turns, inputs }: AssistantMessage, signal: AbortSignal): Promise<Replay> {
+  const [first] = turns;
+  if (first === undefined || turns.length === 1) return { preface: [], translator: uiParts() };
   const preface: SsePayload[] = [{ type: 'start', messageId: first.publicId }];
-  for (const [index, turn] of message.entries()) {
-    if (index > 0) preface.push(...toolOutputs(turn));
-    if (index < message.length - 1) {
+  for (const [index, turn] of turns.entries()) {
+    if (index > 0) preface.push(...toolOutputs(inputs[index] ?? []));
+    if (index < turns.length - 1) {
       const translate = startTranslation(uiParts({ isContinued: true }));
       for await (const rows of turnkeep.follow(turn.id, -1, signal)) preface.push(...translate(rows).filter(isWithinMessage));
     }
@@ -34,7 +34,7 @@ function isWithinMessage(payload: SsePayload): boolean {
   return payload !== sseDone && !('type' in payload && (payload.type === 'finish' || payload.type === 'abort' || payload.type === 'error'));
 }
 
-function toolOutputs({ input }: TurnRow): readonly SsePayload[] {
+function toolOutputs(input: readonly InputItem[]): readonly SsePayload[] {
   return input.flatMap((item) =>
     item.type === 'function_call_output'
       ? [

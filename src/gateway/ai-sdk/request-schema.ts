@@ -9,12 +9,12 @@ const filled = z.string().min(1, 'must not be empty');
 const id = filled.max(200, 'is too long');
 
 const part = z.looseObject({ type: z.string() });
-const message = z.looseObject({
+export const uiMessage = z.looseObject({
   id: z.string().optional(),
   role: z.enum(['system', 'user', 'assistant']),
   parts: z.array(part),
 });
-export type UiMessage = z.infer<typeof message>;
+export type UiMessage = z.infer<typeof uiMessage>;
 export type UiPart = z.infer<typeof part>;
 
 /** What `useChat({ body })` may add: the settings of a turn. */
@@ -44,9 +44,9 @@ const settings = {
 export const uiRequest = z
   .strictObject({
     id,
-    messages: z.array(message).min(1, 'must not be empty').optional(),
+    messages: z.array(uiMessage).min(1, 'must not be empty').optional(),
     /** Instead of all messages the newest, as the AI SDK's documentation suggests where the server has the others. */
-    message: message.optional(),
+    message: uiMessage.optional(),
     trigger: z.enum(['submit-message', 'regenerate-message']).optional(),
     messageId: z.string().nullish(),
     ...settings,

@@ -12,6 +12,7 @@ import type { FieldNames } from '../submit/submit-error.ts';
 import { chatChunks } from './chunks.ts';
 import { blockingCompletion } from './completion.ts';
 import { chatItems } from './items.ts';
+import { chatMessage } from './message-schema.ts';
 import { chatFields, hasAssistantMessage, newChatInput } from './new-input.ts';
 import { type ChatRequest, chatRequest } from './request-schema.ts';
 import { chatHeaders, sessionNameOf } from './session-name.ts';
@@ -34,6 +35,7 @@ export function chatRoutes(routes: Routes, deps: ChatDeps): void {
       description: 'Kept only with `store`, or in a conversation. Disconnecting never cancels a stored turn.',
       headers: chatHeaders,
       body: chatRequest,
+      lists: { messages: chatMessage },
       responses: {
         200: { description: 'The completion, or its chunks.', mediaTypes: ['application/json', 'text/event-stream'], headers: turnHeaders },
         ...errorResponses(400, 401, 404, 409, 410, 413, 415, 422, 424, 429, 503),
@@ -85,7 +87,7 @@ async function sessionOf(c: Context<GatewayEnv>, turnkeep: Turnkeep, body: ChatR
 async function isFirstRequest(c: Context<GatewayEnv>, turnkeep: Turnkeep, leaf: string, body: ChatRequest): Promise<boolean> {
   if (!isRepeat(c)) return false;
   const turn = await turnkeep.readNamedTurn(c.get('tenant'), leaf);
-  return turn?.previous === null && turn.input.length === newChatInput(body.messages, false).input.length;
+  return turn?.previous === null && turn.inputCount === newChatInput(body.messages, false).input.length;
 }
 
 function isRepeat(c: Context<GatewayEnv>): boolean {

@@ -1,6 +1,9 @@
 /** Reads the body of a request as JSON, within bounds of size and time. */
 import type { IncomingMessage } from 'node:http';
+import type { BodyHold } from './body-budget.ts';
 import { ApiError } from './errors.ts';
+import { type JsonLimits, JsonScanner } from './json-scanner.ts';
+import { parseJson } from './parse-json.ts';
 
 export interface BodyLimits {
   readonly bytes: number;
@@ -10,106 +13,123 @@ export interface BodyLimits {
 
 const bodyLimits: BodyLimits = { bytes: 32 * 1024 * 1024, timeoutMs: 60_000 };
 
-/** Far more than any schema or message needs, and few enough for code that walks the value by recursion. */
-const maxDepth = 256;
-
-/** The rest of a rejected body is not read, so the connection cannot be used again. */
-const headers = { connection: 'close' };
+export interface BodyOptions {
+  readonly limits?: BodyLimits;
+  readonly json?: JsonLimits;
+  /** What the body takes of the memory that there is for bodies; the caller releases it. */
+  readonly hold?: BodyHold;
+}
 
 /**
- * @throws ApiError 413 past 32 MiB, 408 past a minute, 415 when it is compressed,
- * 400 when it is cut off, not UTF-8, not valid JSON, nested deeper than 256 levels, or with half a surrogate pair.
+ * @throws ApiError 413 past 32 MiB, 408 past a minute, 415 when it is compressed, 429 when the gateway holds too many bytes
+ * of bodies, 400 when it is cut off, not UTF-8, not valid JSON, or has too much of something: see `JsonLimits`
  */
-export async function readJson(incoming: IncomingMessage, limits: BodyLimits = bodyLimits): Promise<unknown> {
+export async function readJson(incoming: IncomingMessage, options: BodyOptions = {}): Promise<unknown> {
   const encoding = incoming.headers['content-encoding'] ?? 'identity';
   if (encoding.toLowerCase() !== 'identity') {
     const message = `A body of Content-Encoding '${encoding}' is not read. Send it as it is.`;
-    throw new ApiError({ status: 415, param: 'Content-Encoding', code: 'unsupported_content_encoding', message, headers });
+    throw new ApiError({
+      status: 415,
+      param: 'Content-Encoding',
+      code: 'unsupported_content_encoding',
+      message,
+      headers: { connection: 'close' },
+    });
   }
-  const value = parse(await readBody(incoming, limits));
-  const problem = problemIn(value);
-  if (problem !== undefined) throw new ApiError({ status: 400, code: 'invalid_value', message: `The body is not valid: ${problem}.` });
-  return value;
+  const body = new GrowingBody(new JsonScanner(options.json), options);
+  await readInto(body, incoming, options.limits ?? bodyLimits);
+  return parseJson(body.bytes, body.scanner);
 }
 
-function parse(body: Buffer): unknown {
-  let text: string;
-  try {
-    // Fatal: text of another encoding would otherwise come in with characters replaced.
-    text = new TextDecoder('utf-8', { fatal: true }).decode(body);
-  } catch {
-    throw new ApiError({ status: 400, code: 'invalid_json', message: 'The body is not valid UTF-8. Send JSON in UTF-8.' });
+/** The bytes of a body in one piece, scanned as they come. */
+class GrowingBody {
+  readonly scanner: JsonScanner;
+  readonly #hold: BodyHold | undefined;
+  #buffer = Buffer.alloc(0);
+  #length = 0;
+
+  constructor(scanner: JsonScanner, { hold }: BodyOptions) {
+    this.scanner = scanner;
+    this.#hold = hold;
   }
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    throw new ApiError({ status: 400, code: 'invalid_json', message: 'The body is not valid JSON. Send a JSON object.' });
+
+  get length(): number {
+    return this.#length;
+  }
+
+  get bytes(): Buffer {
+    return this.#buffer.subarray(0, this.#length);
+  }
+
+  /** There is to be room for so many bytes. @throws ApiError 429 */
+  reserve(bytes: number): void {
+    if (bytes <= this.#buffer.length) return;
+    this.#hold?.grow(bytes);
+    const larger = Buffer.allocUnsafe(bytes);
+    this.#buffer.copy(larger, 0, 0, this.#length);
+    this.#buffer = larger;
+  }
+
+  /** @throws ApiError 400 when it has too much of something, 429 when it cannot be held */
+  add(chunk: Buffer): void {
+    const length = this.#length + chunk.length;
+    if (length > this.#buffer.length) this.reserve(Math.max(length, 2 * this.#buffer.length));
+    chunk.copy(this.#buffer, this.#length);
+    this.#length = length;
+    this.scanner.scan(this.bytes);
   }
 }
 
-/**
- * What no schema finds. JSON.parse takes any depth, and JSON.stringify then runs out of stack; zod's records drop
- * `__proto__` silently; most languages cannot read half a surrogate pair. Level by level: recursion would need the stack.
- */
-export function problemIn(value: unknown): string | undefined {
-  let level = [value].filter(isStringOrObject);
-  for (let depth = 0; level.length > 0; depth += 1) {
-    if (depth > maxDepth) return `it is nested deeper than ${maxDepth} levels`;
-    const next: (string | object)[] = [];
-    for (const each of level) {
-      if (typeof each === 'string' ? !each.isWellFormed() : Object.keys(each).some((key) => !key.isWellFormed())) {
-        return 'it holds half a surrogate pair, which is no character: "\\ud83d\\ude00" is one, "\\ud83d" alone is none';
-      }
-      if (typeof each === 'string') continue;
-      if (Object.hasOwn(each, '__proto__')) return "'__proto__' cannot be the name of a field";
-      for (const inner of Object.values(each)) if (isStringOrObject(inner)) next.push(inner);
-    }
-    level = next;
-  }
-  return undefined;
-}
-
-function isStringOrObject(value: unknown): value is string | object {
-  return typeof value === 'string' || (typeof value === 'object' && value !== null);
-}
-
-function readBody(incoming: IncomingMessage, { bytes, timeoutMs }: BodyLimits): Promise<Buffer> {
+function readInto(body: GrowingBody, incoming: IncomingMessage, { bytes, timeoutMs }: BodyLimits): Promise<void> {
   return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    let size = 0;
-    const onData = (chunk: Buffer): void => {
-      size += chunk.length;
-      if (size > bytes) fail(tooLarge());
-      else chunks.push(chunk);
-    };
     const settle = (): void => {
       clearTimeout(timer);
       incoming.off('data', onData).off('end', onEnd).off('close', onCut);
     };
-    const fail = (error: ApiError): void => {
+    const fail = (error: unknown): void => {
       settle();
       // Paused, not destroyed: the response goes out over the same connection.
       incoming.pause();
-      reject(error);
+      reject(error instanceof ApiError ? closing(error) : error);
+    };
+    const attempt = (work: () => void): void => {
+      try {
+        work();
+      } catch (error) {
+        fail(error);
+      }
+    };
+    const onData = (chunk: Buffer): void => {
+      if (body.length + chunk.length > bytes) fail(tooLarge());
+      else attempt(() => body.add(chunk));
     };
     const onEnd = (): void => {
       settle();
-      resolve(Buffer.concat(chunks));
+      resolve();
     };
     const onCut = (): void => {
-      fail(new ApiError({ status: 400, code: 'request_aborted', message: 'The body was cut off.', headers }));
+      fail(new ApiError({ status: 400, code: 'request_aborted', message: 'The body was cut off.' }));
     };
     const timer = setTimeout(() => {
-      fail(new ApiError({ status: 408, code: 'request_timeout', message: 'The body took too long to arrive.', headers }));
+      fail(new ApiError({ status: 408, code: 'request_timeout', message: 'The body took too long to arrive.' }));
     }, timeoutMs);
     // Without a listener an aborted request would be an uncaught error; `close` follows it.
     incoming.on('error', () => undefined);
-    if (Number(incoming.headers['content-length'] ?? 0) > bytes) fail(tooLarge());
+    const announced = Number(incoming.headers['content-length'] ?? 0);
+    if (announced > bytes) fail(tooLarge());
     else if (incoming.destroyed && !incoming.complete) onCut();
-    else incoming.on('data', onData).once('end', onEnd).once('close', onCut);
+    else {
+      incoming.on('data', onData).once('end', onEnd).once('close', onCut);
+      attempt(() => body.reserve(announced));
+    }
   });
 }
 
+/** The rest of a rejected body is not read, so the connection cannot be used again. */
+function closing({ fields }: ApiError): ApiError {
+  return new ApiError({ ...fields, headers: { ...fields.headers, connection: 'close' } });
+}
+
 function tooLarge(): ApiError {
-  return new ApiError({ status: 413, code: 'request_too_large', message: 'The body is over 32 MiB.', headers });
+  return new ApiError({ status: 413, code: 'request_too_large', message: 'The body is over 32 MiB.' });
 }

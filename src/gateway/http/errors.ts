@@ -33,9 +33,13 @@ function typeOf(status: ApiErrorFields['status']): string {
   return status < 500 ? 'invalid_request_error' : 'server_error';
 }
 
-/** A 400 for the first field of the request that is not valid. */
-export function validationError(error: z.ZodError): ApiError {
-  const issue = error.issues[0] === undefined ? undefined : nearestIssue(error.issues[0]);
+/**
+ * A 400 for the first field of the request that is not valid.
+ * @param pathOf where in the request the path of an issue is
+ */
+export function validationError(error: z.ZodError, pathOf = (path: readonly PropertyKey[]) => path): ApiError {
+  const nearest = error.issues[0] === undefined ? undefined : nearestIssue(error.issues[0]);
+  const issue = nearest && { ...nearest, path: [...pathOf(nearest.path)] };
   if (issue === undefined) return new ApiError({ status: 400, message: 'The request is not valid.' });
   if (issue.code === 'unrecognized_keys') {
     const param = [...issue.path, issue.keys[0] ?? ''].reduce(joinPath, '');

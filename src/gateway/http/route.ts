@@ -1,9 +1,11 @@
 /** A route as data: the same schemas validate its requests and describe it in `/openapi.json`. */
 import type { HttpBindings } from '@hono/node-server';
 import type { Context, Hono } from 'hono';
-import { z } from 'zod';
+import type { z } from 'zod';
 import { readJson } from './body.ts';
-import { validationError } from './errors.ts';
+import type { BodyBudget, BodyHold } from './body-budget.ts';
+import { jsonLimits } from './json-scanner.ts';
+import { type LongLists, validate, validateBody } from './validate.ts';
 
 /** What the handler of a route finds in its context. */
 export interface GatewayEnv {
@@ -15,6 +17,8 @@ export interface GatewayEnv {
     receivedAtMs: number;
     /** Aborts when the connection is closed, by the client or after the response. */
     closed: AbortSignal;
+    /** What the request's body takes of the budget for bodies: released once the body is needed no more. */
+    body: BodyHold | undefined;
     /** The response and the conversation that the request is about, for the log. Routes add what they learn. */
     ids: { response?: string; conversation?: string };
   };
@@ -42,6 +46,8 @@ export interface RouteSpec<Query extends z.ZodType = z.ZodType, Body extends z.Z
   /** Names in lower case. Headers that are not named here pass. */
   readonly headers?: z.ZodObject;
   readonly body?: Body;
+  /** The body's lists that may hold thousands of items, and the schema of an item. */
+  readonly lists?: LongLists;
   /** A request without a body is read as `{}`: OpenAI's client sends none where no field is set. */
   readonly isBodyOptional?: boolean;
   readonly responses: { readonly [status: number]: ResponseSpec };
@@ -57,15 +63,23 @@ type Handler<Query extends z.ZodType, Body extends z.ZodType> = (
   valid: ValidRequest<Query, Body>,
 ) => Response | Promise<Response>;
 
+export interface RoutesOptions {
+  /** Called before a request's query, headers and body are read; throws an ApiError where it may not be made. */
+  readonly admit?: (c: Context<GatewayEnv>) => void;
+  /** For the bodies of all requests. */
+  readonly budget?: BodyBudget;
+  /** Of a list that is a member of a body. */
+  readonly maxInputItems?: number;
+}
+
 export class Routes {
   readonly #app: Hono<GatewayEnv>;
-  readonly #admit: (c: Context<GatewayEnv>) => void;
+  readonly #options: RoutesOptions;
   readonly #specs: RouteSpec[] = [];
 
-  /** @param admit called before a request's query, headers and body are read; throws an ApiError where it may not be made */
-  constructor(app: Hono<GatewayEnv>, admit: (c: Context<GatewayEnv>) => void = () => undefined) {
+  constructor(app: Hono<GatewayEnv>, options: RoutesOptions = {}) {
     this.#app = app;
-    this.#admit = admit;
+    this.#options = options;
   }
 
   get specs(): readonly RouteSpec[] {
@@ -79,23 +93,28 @@ export class Routes {
     this.#specs.push(spec);
     const path = spec.path.replaceAll(/\{([a-z]+)\}/g, ':$1');
     this.#app.on(spec.method.toUpperCase(), path, async (c) => {
-      this.#admit(c);
-      const query = validate(spec.query ?? z.undefined(), spec.query === undefined ? undefined : queryOf(c));
+      this.#options.admit?.(c);
+      const query = spec.query === undefined ? undefined : validate(spec.query, queryOf(c));
       if (spec.headers !== undefined) validate(spec.headers, c.req.header());
-      const body = spec.body === undefined ? undefined : await bodyOf(c, spec.isBodyOptional ?? false);
-      return handler(c, {
-        query: query as z.output<Query>,
-        body: validate(spec.body ?? z.undefined(), body) as z.output<Body>,
-      });
+      try {
+        const body = spec.body === undefined ? undefined : await this.#readBody(c, spec, spec.body);
+        return await handler(c, { query: query as z.output<Query>, body: body as z.output<Body> });
+      } finally {
+        c.get('body')?.release();
+      }
     });
   }
-}
 
-/** @throws ApiError 400 naming the field that is wrong */
-function validate(schema: z.ZodType, value: unknown): unknown {
-  const result = schema.safeParse(value);
-  if (!result.success) throw validationError(result.error);
-  return result.data;
+  async #readBody(c: Context<GatewayEnv>, { isBodyOptional = false, lists = {} }: RouteSpec, schema: z.ZodType): Promise<unknown> {
+    const isEmpty = (c.req.header('content-length') ?? '0') === '0' && c.req.header('transfer-encoding') === undefined;
+    if (isEmpty && isBodyOptional) return validate(schema, {});
+    const { budget, maxInputItems } = this.#options;
+    const hold = budget?.open(c.get('tenant'));
+    c.set('body', hold);
+    const json = maxInputItems === undefined ? jsonLimits : { ...jsonLimits, maxItems: maxInputItems };
+    const body = await readJson(c.env.incoming, { json, ...(hold === undefined ? {} : { hold }) });
+    return validateBody(schema, lists, body);
+  }
 }
 
 /** A parameter that occurs once is a string, a repeated one a list. `name[]`, as openai-node writes a list, is `name`. */
@@ -103,9 +122,4 @@ function queryOf(c: Context<GatewayEnv>): Record<string, string | string[]> {
   const lists: Record<string, string[]> = {};
   for (const [name, values] of Object.entries(c.req.queries())) (lists[name.replace(/\[\]$/, '')] ??= []).push(...values);
   return Object.fromEntries(Object.entries(lists).map(([name, values]) => [name, values.length === 1 ? (values[0] ?? '') : values]));
-}
-
-async function bodyOf(c: Context<GatewayEnv>, isOptional: boolean): Promise<unknown> {
-  const isEmpty = (c.req.header('content-length') ?? '0') === '0' && c.req.header('transfer-encoding') === undefined;
-  return isEmpty && isOptional ? {} : readJson(c.env.incoming);
 }

@@ -18,7 +18,9 @@ export function turnsRoutes(routes: Routes, turnkeep: Turnkeep): void {
       const id = c.req.param('id') ?? '';
       const turn = await turnkeep.readTurn(c.get('tenant'), id);
       if (turn === undefined) throw notFound('Turn', id);
-      return c.json(timelineOf(turn, await turnkeep.readAttempts(turn.id)));
+      // A failure has words of its own, which only the response has.
+      const response = turn.errorCode === null || turn.erasedBy !== null ? undefined : await turnkeep.readResponse(turn);
+      return c.json(timelineOf(turn, await turnkeep.readAttempts(turn.id), response?.error?.message));
     },
   );
 }

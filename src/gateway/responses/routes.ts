@@ -4,13 +4,14 @@ import type { TurnRow } from '../../domain/turn.ts';
 import type { Turnkeep } from '../../client/turnkeep.ts';
 import { deletedSchema, errorResponses, itemSchema, listSchema, ok, responseSchema, turnHeaders } from '../http/response-schemas.ts';
 import { ApiError, notFound } from '../http/errors.ts';
-import { listPage, type PageQuery, pageRequest } from '../http/pagination.ts';
+import { listPage, pageRequest } from '../http/pagination.ts';
 import type { GatewayEnv, Routes } from '../http/route.ts';
 import { journalEncoder } from '../stream/encode.ts';
 import { serveBlocking } from '../stream/serve-blocking.ts';
 import { acknowledgeOnceSent, expired, type ServeDeps, serveTurn } from '../stream/serve-turn.ts';
 import { requireModel, submitHeaders, type SubmitDeps, submitTurn } from '../submit/submit-turn.ts';
 import { itemsQuery } from '../http/request-fields.ts';
+import { inputItem } from './item-schema.ts';
 import { responsesInput } from './items.ts';
 import { createResponse, followHeaders, retrieveQuery } from './schema.ts';
 import { responsesSettings } from './settings.ts';
@@ -31,6 +32,7 @@ export function responsesRoutes(routes: Routes, deps: SubmitDeps & ServeDeps): v
         'Answers once the turn can no longer be lost: with its events (`stream`), at once (`background`), or when it has ended. Disconnecting never cancels a stored turn.',
       headers: submitHeaders,
       body: createResponse,
+      lists: { input: inputItem },
       responses: {
         200: { description: 'The response, or its events.', schema: responseSchema, mediaTypes, headers: turnHeaders },
         ...errorResponses(400, 401, 404, 409, 410, 413, 415, 422, 429, 503),
@@ -127,16 +129,9 @@ export function responsesRoutes(routes: Routes, deps: SubmitDeps & ServeDeps): v
     async (c, { query }) => {
       const turn = await requireTurn(c, turnkeep);
       if (turn.erasedBy !== null) throw expired(turn);
-      return c.json(listPage(inputPage(turn, query), query));
+      return c.json(listPage(await turnkeep.readInputPage(turn, pageRequest(query)), query));
     },
   );
-}
-
-function inputPage({ input }: TurnRow, query: PageQuery): TurnRow['input'] | undefined {
-  const { limit, order, after } = pageRequest(query);
-  const items = order === 'asc' ? input : input.toReversed();
-  const from = after === undefined ? 0 : items.findIndex((item) => item.id === after) + 1;
-  return after !== undefined && from === 0 ? undefined : items.slice(from, from + limit);
 }
 
 async function requireTurn(c: Context<GatewayEnv>, turnkeep: Turnkeep): Promise<TurnRow> {

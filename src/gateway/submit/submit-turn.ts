@@ -8,6 +8,7 @@ import { turnIdPattern } from '../../client/ids.ts';
 import type { Submission } from '../../client/submission.ts';
 import type { Turnkeep } from '../../client/turnkeep.ts';
 import { ApiError } from '../http/errors.ts';
+import { jsonLimits, tooManyItems } from '../http/json-scanner.ts';
 import type { GatewayEnv } from '../http/route.ts';
 import { assertSupported, assertToolChoice, type FieldNames, toApiError, unknownConversation } from './submit-error.ts';
 
@@ -16,6 +17,8 @@ export interface SubmitDeps {
   /** Used when a request names no model. */
   readonly defaultModel: string | undefined;
   readonly providerApi: ProviderApi;
+  /** Of one request; 10,000 where nothing is said. */
+  readonly maxInputItems?: number;
 }
 
 /** What a protocol makes of its request's body; the rest comes from the headers, the same for all protocols. */
@@ -64,9 +67,11 @@ export function isResend(c: Context<GatewayEnv>): boolean {
 
 /** Resolves once the turn can no longer be lost. The route must check `submitHeaders`. @throws ApiError for whatever cannot be accepted */
 export async function submitTurn(c: Context<GatewayEnv>, deps: SubmitDeps, { fields, session, ...draft }: TurnDraft): Promise<TurnRow> {
-  const { turnkeep, providerApi } = deps;
+  const { turnkeep, providerApi, maxInputItems = jsonLimits.maxItems } = deps;
   const tenant = c.get('tenant');
   const headers = submitHeaders.parse(c.req.header());
+  // One message may be several items.
+  if (draft.input.length > maxInputItems) throw tooManyItems(listOf(fields), maxInputItems);
   assertToolChoice(draft.settings, fields);
   assertSupported(unsupportedBy(providerApi, { settings: draft.settings, items: draft.input }), fields);
   // Before the items are looked at: what is wrong with them depends on the conversation they are to join.
@@ -86,9 +91,15 @@ export async function submitTurn(c: Context<GatewayEnv>, deps: SubmitDeps, { fie
     ...(id === undefined ? {} : { id }),
     ...(whenBusy === undefined ? {} : { whenBusy }),
   });
+  c.get('body')?.release();
   if (result.type !== 'accepted') throw toApiError(result, { session: sessionId, id, fields });
   Object.assign(c.get('ids'), { response: result.turn.publicId, conversation: result.turn.session ?? undefined });
   return result.turn;
+}
+
+/** What the request calls the list of its items. */
+function listOf(fields: FieldNames | undefined): string {
+  return /^\w+/.exec(fields?.items[0] ?? '')?.[0] ?? 'input';
 }
 
 async function assertSettled(turnkeep: Turnkeep, tenant: string, id: string): Promise<void> {

@@ -3,7 +3,7 @@ import type { AttemptEnd, AttemptKey, AttemptRow } from '../../domain/attempt.ts
 import type { ClaimDecision } from '../../domain/claim.ts';
 import type { OutputItem } from '../../domain/item.ts';
 import type { JournalRow, ResponseEvent } from '../../domain/response-event.ts';
-import type { ResponseObject, Usage } from '../../domain/response.ts';
+import type { Usage } from '../../domain/response.ts';
 import type { TurnRow } from '../../domain/turn.ts';
 import type { TurnStatus } from '../../domain/turn-state.ts';
 
@@ -176,8 +176,8 @@ export interface Seal {
   /** false: its output joins no transcript. */
   readonly isStored: boolean;
   readonly epoch: number;
+  /** The last one holds the response as it ended: it is written nowhere else. */
   readonly rows: readonly JournalRow[];
-  readonly response: ResponseObject;
   readonly output: readonly OutputItem[];
   readonly settled: TurnStatus;
   /** false: an accepted cancel refuses it, and wins (T5). */

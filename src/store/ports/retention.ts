@@ -1,23 +1,36 @@
 /** The port for what is dropped: turns that their owner deletes, that were not to be stored, or that are past retention. */
+import type { Lease } from './journal.ts';
 
 /**
  * **Contract**, besides that of `Store`. What others go on from is kept: the words of a turn stay while a session or a
  * later turn that is kept has them in its past. Whoever follows a journal that is dropped is cut off with
- * `JournalGoneError` within about a second. `purgeUnstored` and `expire` do one bounded round, so that others may write
- * in between: call them again until they return 0.
+ * `JournalGoneError` within about a second.
+ *
+ * `purgeUnstored` and `expire` do a slice of the work, one commit of some hundred rows, so that others may write in
+ * between. What is half dropped is hidden, and goes on where it stopped, in whatever process. One process at a time is to
+ * do it: ask `lead` first.
  */
 export interface RetentionStore {
-  /** Durably. False when the tenant has no such turn, or it is not settled. */
+  /**
+   * May this process carry out the task from now on, for as long as the lease is renewed by asking again? Of all that ask
+   * one may, until its lease has run out.
+   */
+  lead(task: string, lease: Lease): Promise<boolean>;
+
+  /** Gone for its owner at once, and durably, with all that it said when this resolves. False when there is no such turn, or it is not settled. */
   deleteTurn(tenant: string, publicId: string, atMs: number): Promise<boolean>;
 
-  /** Turns that were not to be stored, once ended, and cancels whose turn never came. Returns how many turns it dropped. */
+  /**
+   * Turns that were not to be stored, once ended; cancels whose turn never came; what a killed process has begun to erase,
+   * or to write. Returns how many rows it took: 0 when there is nothing left.
+   */
   purgeUnstored(cut: UnstoredCut): Promise<number>;
 
   /**
-   * Journals, then turns and sessions that ended before the cut. Of a turn a stub stays that says there was one, until
-   * it is that old again. Returns how many rows of each kind it took, all in all.
+   * Sessions, journals and turns that ended before the cut. Of a turn a stub stays that says there was one, until it is
+   * that old again. Returns where to go on with the same cut; undefined when all is done.
    */
-  expire(cut: RetentionCut): Promise<number>;
+  expire(cut: RetentionCut, from?: RetentionCursor): Promise<RetentionCursor | undefined>;
 }
 
 /** Times are milliseconds since the epoch. */
@@ -32,6 +45,11 @@ export interface UnstoredCut {
 export interface RetentionCut {
   readonly beforeMs: number;
   readonly atMs: number;
-  /** Of each kind, in one round. */
-  readonly limit: number;
+}
+
+/** How far the sweep has got: of the driver's own. */
+export interface RetentionCursor {
+  readonly phase: 'sessions' | 'turns' | 'stubs';
+  /** The last that was looked at, and is not to be looked at again. */
+  readonly after?: { readonly atMs: number; readonly key: string | number };
 }

@@ -46,8 +46,8 @@ export interface SessionStore {
   /** The tenant's items of these ids, by id; what is not there is left out. */
   findItems(tenant: string, ids: readonly string[]): Promise<ReadonlyMap<string, Item>>;
 
-  /** Does the chain that ends in this turn hold a function call of this id? */
-  hasCall(leaf: string, callId: string): Promise<boolean>;
+  /** The first of these calls that is not on the way to the tenant's turn `leaf`, itself included; undefined when all are. */
+  findUnknownCall(tenant: string, leaf: string, callIds: readonly string[]): Promise<string | undefined>;
 
   /** Sessions whose first turn is to give them a title, as long as no workflow has been started that does. */
   listUntitled(limit: number): Promise<readonly { readonly session: string; readonly turn: string }[]>;

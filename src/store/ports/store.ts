@@ -20,6 +20,9 @@ export type * from './turns.ts';
  * take the call just now; with any other error when it is closed or broken.
  */
 export interface Store extends JournalStore, TurnStore, SessionStore, RetentionStore {
+  /** Of the database, and of no other: two deployments that share a task queue tell their turns apart by it. */
+  readonly databaseId: string;
+
   /** Writes something. Rejects when the database cannot be written just now, as on a full disk. */
   probe(): Promise<void>;
 

@@ -4,8 +4,10 @@ import type { InputItem } from '../../domain/item.ts';
 import type { TranscriptTurn } from '../../domain/prompt.ts';
 import type { JournalRow } from '../../domain/response-event.ts';
 import type { ResponseSettings } from '../../domain/response-settings.ts';
+import type { ResponseObject } from '../../domain/response.ts';
 import type { TurnRow } from '../../domain/turn.ts';
 import type { Lease } from './journal.ts';
+import type { Page } from './sessions.ts';
 
 /**
  * **Contract**, besides that of `Store`. A turn that was inserted cannot be lost, and its id and its idempotency key are
@@ -17,7 +19,8 @@ import type { Lease } from './journal.ts';
 export interface TurnStore {
   /**
    * Takes a turn in as `decideAdmission` says, with its first events, durably. Of several at once one is the first. A turn
-   * that is ready has its input in the transcript in the same commit (T1), and with a head start its first claim too.
+   * that is ready has its input in the transcript in the same commit (T1), and with a head start its first claim too. A
+   * very long input may be written before, in slices that nobody sees until the turn is in.
    */
   insertTurn(turn: NewTurn): Promise<InsertTurn>;
 
@@ -27,8 +30,20 @@ export interface TurnStore {
   /** A turn as its owner may see it, by its public id: not when it was deleted, or was not to be stored and has ended. */
   findTurn(tenant: string, publicId: string): Promise<TurnRow | undefined>;
 
-  /** The unsettled turns of a session, oldest first: the first is the one that runs. */
-  listUnsettledOf(tenant: string, session: string): Promise<readonly TurnRow[]>;
+  /** What the turn brought, without what was deleted since; empty for a turn that is erased. */
+  readInput(turn: string): Promise<readonly InputItem[]>;
+
+  /** A page of it. undefined when the page begins behind an item that is not in it. */
+  readInputPage(turn: string, page: Page): Promise<readonly InputItem[] | undefined>;
+
+  /** The response as the turn's last event has it; undefined before, and once it is erased. It outlives the journal. */
+  readResponse(turn: string): Promise<ResponseObject | undefined>;
+
+  /** The turns on the way to this one, itself included, a page of them; undefined when it begins behind a turn that is not on the way. */
+  readChain(leaf: string, page: Page): Promise<readonly TurnRow[] | undefined>;
+
+  /** The ids of a session's unsettled turns, oldest first: the first is the one that runs. */
+  listUnsettledOf(tenant: string, session: string): Promise<readonly string[]>;
 
   /** Temporal has the turns, each in this run of its workflow; before this, every process's dispatcher may start it again. */
   markDispatched(runs: readonly DispatchedRun[]): Promise<void>;

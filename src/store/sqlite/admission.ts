@@ -1,51 +1,69 @@
 /** Takes a turn in: what `decideAdmission` asks of the database, and what it has written. */
-import { type AdmissionFacts, decideAdmission, resendWindowMs, type UnsettledTurn } from '../../domain/admission.ts';
+import { type Admission, type AdmissionFacts, decideAdmission, resendWindowMs, type UnsettledTurn } from '../../domain/admission.ts';
 import type { TurnRow } from '../../domain/turn.ts';
 import type { InsertTurn, NewTurn } from '../ports/turns.ts';
-import type { Database, Row } from './database.ts';
 import { bookAttempt } from './attempts.ts';
-import { begin, writeRows } from './journal.ts';
-import { takeLease } from './leases.ts';
+import type { Database, Row } from './database.ts';
+import { writeItems } from './item-rows.ts';
+import { insertJournal } from './journal.ts';
+import { dropStaged } from './retention.ts';
 import { erasedByOf, numberOrNull, text, turnOf } from './rows.ts';
-import { readSession, touchSession } from './sessions.ts';
-import { makeReady } from './transcript.ts';
-import { readByPublicId, rowByPublicId, unsettledTurns } from './turns.ts';
+import { readSession, useSession } from './sessions.ts';
+import { adoptStaged, placeOfInput, type PreparedInput, prepareInput } from './stage-input.ts';
+import { type Record, recordOf } from './transcript.ts';
+import { readByPublicId, rowByPublicId, turnRows, unsettledTurns } from './turns.ts';
 
-/** `rows`: what the commit has put into the journal of a turn that was inserted. */
+type Admitted = Extract<Admission, { type: 'admitted' }>;
+
 export async function insertTurn(db: Database, turn: NewTurn): Promise<InsertTurn> {
-  // Outside of the transaction: a long input must not hold the lock.
-  const texts = { settings: JSON.stringify(turn.settings), input: JSON.stringify(turn.input) };
-  return db.commit('durable', (): InsertTurn => {
-    const admission = decideAdmission(turn, admissionFacts(db, turn));
+  // Outside of the transaction: what is long must not hold the lock.
+  const settings = JSON.stringify(turn.settings);
+  const decide = (): Admission => decideAdmission(turn, admissionFacts(db, turn));
+  const input = await prepareInput(db, turn.id, turn.input, () => decide().type === 'admitted');
+  const result = await db.commit('durable', (): InsertTurn | undefined => {
+    const admission = decide();
     if (admission.type !== 'admitted') return admission;
-    const { cancelRequestedAtMs, interrupts, isReady } = admission;
-    if (cancelRequestedAtMs !== null) {
-      db.run('DELETE FROM early_cancels WHERE tenant = ? AND id = ?', turn.tenant, turn.chosenId ?? turn.id);
-    }
-    const previous = previousOf(db, turn)?.id ?? null;
-    writeTurn(db, turn, previous, texts, cancelRequestedAtMs);
-    const givesTitle = turn.session !== null && useSession(db, turn, turn.session);
-    if (interrupts !== undefined) db.run('UPDATE turns SET cancel_requested_at = ? WHERE id = ?', turn.createdAtMs, interrupts);
-    const row = rowOf(turn, previous, cancelRequestedAtMs);
-    const readyRow = isReady ? makeReady(db, row) : row;
-    const epoch = isReady && cancelRequestedAtMs === null ? startAhead(db, turn) : undefined;
-    return {
-      type: 'inserted',
-      turn: epoch === undefined ? readyRow : { ...readyRow, status: 'in_progress' },
-      ...(interrupts === undefined ? {} : { interrupted: interrupts }),
-      ...(epoch === undefined ? {} : { epoch }),
-      ...(givesTitle ? { givesTitle } : {}),
-    };
+    return input && { type: 'inserted', ...write(db, turn, admission, { ...input, settings }) };
   });
+  if (input?.isStaged === true && result?.type !== 'inserted') await dropStaged(db, turn.id);
+  // Refused at first, and admitted now: what refused it has gone in between.
+  return result ?? insertTurn(db, turn);
 }
 
-/** Attempt 1 of step 1 is the caller's: what `claim` does, in the commit that takes the turn in. */
-function startAhead(db: Database, { id, headStart }: NewTurn): number | undefined {
-  if (headStart === undefined) return undefined;
-  const epoch = takeLease(db, id, 1, headStart.lease);
-  bookAttempt(db, { turn: id, step: 1, attempt: 1 }, epoch, headStart.lease);
-  begin(db, id, epoch, [headStart.row]);
-  return epoch;
+/** Where the turn is ready, all that `claim` does is done by the same few statements: the first request is the caller's to send. */
+function write(
+  db: Database,
+  turn: NewTurn,
+  { cancelRequestedAtMs, interrupts, isReady }: Admitted,
+  { settings, ...input }: PreparedInput & { readonly settings: string },
+): Omit<Extract<InsertTurn, { type: 'inserted' }>, 'type'> {
+  const { id, tenant, session, chosenId, createdAtMs, headStart } = turn;
+  if (cancelRequestedAtMs !== null) db.run('DELETE FROM early_cancels WHERE tenant = ? AND id = ?', tenant, chosenId ?? id);
+  if (interrupts !== undefined) db.run('UPDATE turns SET cancel_requested_at = ? WHERE id = ?', createdAtMs, interrupts);
+  const isStored = turn.settings.store;
+  const previous = previousOf(db, turn)?.id ?? null;
+  const record = isReady ? recordOf(db, { id, session, previous, replaces: turn.replaces ?? null, isStored }, input.hasCalls) : undefined;
+  const readyAtMs = isReady ? Date.now() : null;
+  const start = isReady && cancelRequestedAtMs === null ? headStart : undefined;
+  const row = rowOf(turn, { previous: record?.previous ?? previous, cancelRequestedAtMs, readyAtMs, isStarted: start !== undefined });
+
+  writeRow(db, turn, row, record);
+  db.run('INSERT INTO turn_content (ordinal, settings) VALUES (last_insert_rowid(), ?)', settings);
+  if (input.isStaged) adoptStaged(db, id);
+  else writeItems(db, id, 0, input.rows, placeOfInput(id));
+  const leaf = record !== undefined && isStored ? id : undefined;
+  const use = { atMs: createdAtMs, leaf, ...(isStored ? { turn: { id, wantsTitle: turn.wantsTitle === true } } : {}) };
+  const givesTitle = session !== null && useSession(db, session, use);
+  const epoch = start === undefined ? 0 : 1;
+  const rows = start === undefined ? turn.events : [...turn.events, start.row];
+  insertJournal(db, id, { epoch, rows, ...(start === undefined ? {} : { step: 1, lease: start.lease }) });
+  if (start !== undefined) bookAttempt(db, { turn: id, step: 1, attempt: 1 }, epoch, start.lease);
+  return {
+    turn: row,
+    ...(interrupts === undefined ? {} : { interrupted: interrupts }),
+    ...(start === undefined ? {} : { epoch }),
+    ...(givesTitle ? { givesTitle } : {}),
+  };
 }
 
 /** Each is asked of the database when it is looked at: most turns need a few. */
@@ -56,12 +74,12 @@ function admissionFacts(db: Database, turn: NewTurn): AdmissionFacts {
       return readByPublicId(db, tenant, chosenId);
     },
     get ofKey() {
-      const row = db.one('SELECT * FROM turns WHERE tenant = ? AND idempotency_key = ?', tenant, idempotencyKey);
+      const row = db.one(`${turnRows} WHERE tenant = ? AND idempotency_key = ?`, tenant, idempotencyKey);
       return row && turnOf(row);
     },
     get twin() {
-      const sql = `SELECT * FROM turns WHERE tenant = ? AND body_hash = ? AND session IS ? AND erased_at IS NULL
-         AND (settled_at IS NULL OR (settled_at > ? AND acknowledged = 0)) ORDER BY ordinal DESC LIMIT 1`;
+      const sql = `${turnRows} WHERE tenant = ? AND body_hash = ? AND acknowledged = 0 AND session IS ? AND erased_by IS NULL
+         AND (settled_at IS NULL OR settled_at > ?) ORDER BY ordinal DESC LIMIT 1`;
       const row = db.one(sql, tenant, bodyHash, session, createdAtMs - resendWindowMs);
       return row && { turn: turnOf(row), isResend: row['resend'] === 1 };
     },
@@ -85,87 +103,72 @@ function admissionFacts(db: Database, turn: NewTurn): AdmissionFacts {
   };
 }
 
+/** One that was not to be stored is nobody's past once it has ended. */
 function previousOf(db: Database, { tenant, previous }: NewTurn): ({ readonly id: string } & AdmissionFacts['previous']) | undefined {
-  const row = previous === null ? undefined : rowByPublicId(db, 'id, settled_at, erased_by', tenant, previous);
-  return row && { id: text(row['id']), settledAtMs: numberOrNull(row['settled_at']), erasedBy: erasedByOf(row['erased_by']) };
+  const row = previous === null ? undefined : rowByPublicId(db, 'SELECT id, stored, settled_at, erased_by FROM turns', tenant, previous);
+  if (row === undefined || (row['stored'] === 0 && row['settled_at'] !== null)) return undefined;
+  return { id: text(row['id']), settledAtMs: numberOrNull(row['settled_at']), erasedBy: erasedByOf(row['erased_by']) };
 }
 
-function writeTurn(
-  db: Database,
-  turn: NewTurn,
-  previous: string | null,
-  texts: { settings: string; input: string },
-  cancelRequestedAtMs: number | null,
-): void {
+function writeRow(db: Database, turn: NewTurn, row: TurnRow, record: Record | undefined): void {
   db.run(
-    `INSERT INTO turns (id, public_id, tenant, session, previous, replaces, status, settings, input, idempotency_key, body_hash,
-       created_at, stored, resend, cancel_requested_at, workflow_id)
-     VALUES (?, ?, ?, ?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT INTO turns (id, public_id, tenant, session, previous, branch, depth, replaces, status, idempotency_key, body_hash, created_at,
+       ready_at, stored, resend, cancel_requested_at, workflow_id, input_count, brings_outputs)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     turn.id,
     turn.chosenId ?? null,
     turn.tenant,
     turn.session,
-    previous,
-    turn.replaces ?? null,
-    texts.settings,
-    texts.input,
+    row.previous,
+    record?.place.branch ?? null,
+    record?.place.depth ?? -1,
+    row.replaces,
+    row.status,
     turn.idempotencyKey,
     turn.bodyHash,
     turn.createdAtMs,
-    turn.settings.store ? 1 : 0,
+    row.readyAtMs,
+    row.isStored ? 1 : 0,
     turn.isResend ? 1 : 0,
-    cancelRequestedAtMs,
+    row.cancelRequestedAtMs,
     turn.workflowId,
+    row.inputCount,
+    row.bringsOutputs ? 1 : 0,
   );
-  db.run('INSERT INTO journal_head (turn, epoch, next_seq, sealed) VALUES (?, 0, 0, 0)', turn.id);
-  writeRows(db, turn.id, 0, turn.events);
 }
 
-/** The row as it is now in the database, without reading it back. */
-function rowOf(turn: NewTurn, previous: string | null, cancelRequestedAtMs: number | null): TurnRow {
+interface RowFacts extends Pick<TurnRow, 'previous' | 'cancelRequestedAtMs' | 'readyAtMs'> {
+  readonly isStarted: boolean;
+}
+
+/** The row as it is then in the database, without reading it back. */
+function rowOf(turn: NewTurn, { isStarted, ...facts }: RowFacts): TurnRow {
   const { id, chosenId: publicId = id, tenant, session, replaces = null, settings, input, bodyHash, createdAtMs, workflowId } = turn;
   return {
+    ...facts,
     id,
     publicId,
     tenant,
     session,
-    previous,
     replaces,
     settings,
-    input,
     bodyHash,
     createdAtMs,
     workflowId,
-    cancelRequestedAtMs,
     kind: 'response',
-    status: 'queued',
+    status: isStarted ? 'in_progress' : 'queued',
+    inputCount: input.length,
+    bringsOutputs: input.length > 0 && input.every(({ type }) => type === 'function_call_output'),
     isStored: settings.store,
-    readyAtMs: null,
     isDispatched: false,
-    isRecorded: false,
+    isRecorded: facts.readyAtMs !== null,
     settledAtMs: null,
     erasedBy: null,
     errorCode: null,
     retryAtMs: null,
     usage: null,
-    response: null,
     runId: null,
   };
-}
-
-/** True: the turn is the first of the session, and is to give it a title. */
-function useSession(db: Database, { id, tenant, createdAtMs, wantsTitle }: NewTurn, session: string): boolean {
-  touchSession(db, session, createdAtMs);
-  if (wantsTitle !== true) return false;
-  const changed = db.run(
-    `UPDATE sessions SET title_turn = ? WHERE id = ? AND title_turn IS NULL
-       AND NOT EXISTS (SELECT 1 FROM turns WHERE tenant = ? AND session = sessions.id AND kind = 'response' AND stored = 1 AND id <> ?)`,
-    id,
-    session,
-    tenant,
-    id,
-  );
-  return changed > 0;
 }
 
 function unsettledTurnOf(row: Row): UnsettledTurn {

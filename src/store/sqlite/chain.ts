@@ -5,7 +5,7 @@
  * from the tip of a branch joins it; one that goes on from elsewhere begins a branch of its own. So a chain of any
  * length is a few stretches `(branch, up to depth)`, and a page of it, or the place of one item, is a look at an index.
  */
-import type { Database } from './database.ts';
+import type { Database, Row } from './database.ts';
 import { text } from './rows.ts';
 
 export interface Place {
@@ -20,35 +20,35 @@ export interface Stretch {
 }
 
 export function placeOf(db: Database, turn: string): Place | undefined {
-  const row = db.one('SELECT branch, depth FROM turns WHERE id = ? AND branch IS NOT NULL', turn);
-  return row === undefined ? undefined : { branch: text(row['branch']), depth: Number(row['depth']) };
+  return placeIn(db.one('SELECT branch, depth FROM turns WHERE id = ?', turn));
+}
+
+/** Of the columns `branch, depth`; undefined for a turn that has none yet. */
+export function placeIn(row: Row | undefined): Place | undefined {
+  return row === undefined || row['branch'] === null ? undefined : { branch: text(row['branch']), depth: Number(row['depth']) };
 }
 
 /**
- * Gives a turn its place behind `previous`, which has one.
- * @param isLast nothing will ever follow: it leaves the tip of the branch to others.
+ * The place of a turn behind `previous`, which has one. The turn is to be written there in the same commit.
+ * @param beginsBranch it leaves the tip of the branch to others
  */
-export function place(db: Database, turn: string, previous: Place | undefined, isLast: boolean): void {
-  const depth = previous === undefined ? 0 : previous.depth + 1;
-  const isTip =
-    previous !== undefined && !isLast && db.one('SELECT 1 FROM turns WHERE branch = ? AND depth = ?', previous.branch, depth) === undefined;
-  if (!isTip) {
-    db.run('INSERT INTO branches (id, parent, parent_depth) VALUES (?, ?, ?)', turn, previous?.branch ?? null, previous?.depth ?? null);
-  }
-  db.run('UPDATE turns SET branch = ?, depth = ? WHERE id = ?', isTip ? previous.branch : turn, depth, turn);
+export function placeBehind(db: Database, turn: string, previous: Place | undefined, beginsBranch: boolean): Place {
+  if (previous === undefined) return { branch: turn, depth: 0 };
+  const depth = previous.depth + 1;
+  const isTip = !beginsBranch && db.one('SELECT 1 FROM turns WHERE branch = ? AND depth = ?', previous.branch, depth) === undefined;
+  if (isTip) return { branch: previous.branch, depth };
+  db.run('INSERT INTO branches (id, parent, parent_depth) VALUES (?, ?, ?)', turn, previous.branch, previous.depth);
+  return { branch: turn, depth };
 }
 
 /** The stretches of the chain that ends in `leaf` (inclusive), the oldest first. */
 export function stretches(db: Database, leaf: Place): Stretch[] {
   const rows = db.all(
-    `WITH RECURSIVE stretch (branch, up_to, parent, parent_depth) AS (
-       SELECT id, ?, parent, parent_depth FROM branches WHERE id = ?
-       UNION ALL
-       SELECT branches.id, stretch.parent_depth, branches.parent, branches.parent_depth
-       FROM stretch JOIN branches ON branches.id = stretch.parent
+    `WITH RECURSIVE stretch (branch, up_to) AS (
+       VALUES (?, ?) UNION ALL SELECT parent, parent_depth FROM stretch JOIN branches ON branches.id = stretch.branch
      ) SELECT branch, up_to FROM stretch`,
-    leaf.depth,
     leaf.branch,
+    leaf.depth,
   );
   return rows.map((row) => ({ branch: text(row['branch']), upTo: Number(row['up_to']) })).toReversed();
 }
@@ -56,4 +56,13 @@ export function stretches(db: Database, leaf: Place): Stretch[] {
 /** Is this place on the chain that ends in `leaf`? */
 export function isOnChain(db: Database, leaf: Place, { branch, depth }: Place): boolean {
   return stretches(db, leaf).some((stretch) => stretch.branch === branch && depth <= stretch.upTo);
+}
+
+/** Does a turn that is kept go on from this place? */
+export function hasNext(db: Database, { branch, depth }: Place): boolean {
+  const isKept = `erased_by IS NOT 'retention' LIMIT 1`;
+  return (
+    db.one(`SELECT 1 FROM turns WHERE branch = ? AND depth = ? AND ${isKept}`, branch, depth + 1) !== undefined ||
+    db.one(`SELECT 1 FROM branches JOIN turns USING (id) WHERE parent = ? AND parent_depth = ? AND ${isKept}`, branch, depth) !== undefined
+  );
 }

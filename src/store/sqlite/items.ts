@@ -1,13 +1,14 @@
 /** Items: those of a session (the chain that ends in its leaf), a page at a time; put in or taken out by hand; found by id. */
+import { setImmediate as nextTurnOfTheLoop } from 'node:timers/promises';
 import type { Item } from '../../domain/item.ts';
-import { defaultSettings } from '../../domain/response-settings.ts';
 import type { SessionRow } from '../../domain/session.ts';
 import type { ItemsTurn, Page } from '../ports/sessions.ts';
-import { isOnChain, place, placeOf, type Place, stretches } from './chain.ts';
+import { isOnChain, type Place, placeBehind, placeIn, placeOf, stretches } from './chain.ts';
 import type { Database } from './database.ts';
-import { parsed, text } from './rows.ts';
-import { insertSession, readSession, touchSession } from './sessions.ts';
-import { insertItems } from './transcript.ts';
+import { itemRowOf, readItem, readItems, writeItems } from './item-rows.ts';
+import { Pace } from './pace.ts';
+import { text } from './rows.ts';
+import { insertSession, readSession, useSession } from './sessions.ts';
 
 interface FoundItem extends Place {
   readonly turn: string;
@@ -16,23 +17,30 @@ interface FoundItem extends Place {
   readonly item: Item;
 }
 
+/** Turns of a stretch that are looked at at once. */
+const turnsAtOnce = 100;
+
 /** undefined when the page begins behind an item that is not in the session. */
-export function readSessionItems(db: Database, session: SessionRow, { limit, order, after }: Page): Item[] | undefined {
+export async function readSessionItems(db: Database, session: SessionRow, { limit, order, after }: Page): Promise<Item[] | undefined> {
   const leaf = leafOf(db, session);
   const cursor = after === undefined ? undefined : find(db, session, after);
   if (after !== undefined && cursor === undefined) return undefined;
   if (leaf === undefined) return [];
-  const [than, direction] = order === 'asc' ? ['>', 'ASC'] : ['<', 'DESC'];
+  const pace = new Pace();
+  const items = cursor === undefined ? [] : await readItems(db, cursor.turn, pace, { order, limit, behind: cursor.position });
   const all = stretches(db, leaf);
-  const items: Item[] = [];
+  const [than, first] = order === 'asc' ? ['>', -1] : ['<', Number.MAX_SAFE_INTEGER];
+  const sql = `SELECT id, depth FROM turns WHERE branch = ? AND depth <= ? AND depth ${than} ? AND stored = 1 ORDER BY depth ${order} LIMIT ?`;
   for (const { branch, upTo } of order === 'asc' ? all : all.toReversed()) {
-    if (items.length === limit) break;
-    // The place in the index to begin at, then what of that turn has been read.
-    const behind = cursor === undefined ? '' : `AND depth ${than}= ? AND (depth, position) ${than} (?, ?)`;
-    const from = cursor === undefined ? [] : [cursor.depth, cursor.depth, cursor.position];
-    const sql = `SELECT item FROM turns JOIN items ON items.turn = turns.id WHERE branch = ? AND depth <= ? ${behind}
-      ORDER BY depth ${direction}, position ${direction} LIMIT ?`;
-    for (const row of db.all(sql, branch, upTo, ...from, limit - items.length)) items.push(parsed(row['item']));
+    for (let depth = cursor?.depth ?? first, isWhole = false; !isWhole && items.length < limit;) {
+      const turns = db.all(sql, branch, upTo, depth, turnsAtOnce);
+      for (const turn of turns) {
+        if (items.length === limit) break;
+        items.push(...(await readItems(db, text(turn['id']), pace, { order, limit: limit - items.length })));
+        depth = Number(turn['depth']);
+      }
+      isWhole = turns.length < turnsAtOnce;
+    }
   }
   return items;
 }
@@ -41,47 +49,71 @@ export function readSessionItem(db: Database, session: SessionRow, id: string): 
   return find(db, session, id)?.item;
 }
 
-export function hasCall(db: Database, leafTurn: string, callId: string): boolean {
-  const leaf = placeOf(db, leafTurn);
-  if (leaf === undefined) return false;
-  return db
-    .all(`SELECT branch, depth FROM items JOIN turns ON turns.id = items.turn WHERE call_id = ?`, callId)
-    .some((row) => row['branch'] !== null && isOnChain(db, leaf, { branch: text(row['branch']), depth: Number(row['depth']) }));
+/** Many calls may be asked for, each of which is a look at an index for each stretch of the chain. */
+const looksAtOnce = 1_000;
+
+export async function findUnknownCall(db: Database, tenant: string, leaf: string, callIds: readonly string[]): Promise<string | undefined> {
+  const place = placeIn(db.one('SELECT branch, depth FROM turns WHERE id = ? AND tenant = ?', leaf, tenant));
+  if (place === undefined) return callIds[0];
+  const newestFirst = stretches(db, place).toReversed();
+  const sql = 'SELECT 1 FROM items WHERE branch = ? AND call_id = ? AND depth <= ? LIMIT 1';
+  let looks = 0;
+  for (const callId of callIds) {
+    const isKnown = newestFirst.some(({ branch, upTo }) => {
+      looks += 1;
+      return db.one(sql, branch, callId, upTo) !== undefined;
+    });
+    if (!isKnown) return callId;
+    if (looks < looksAtOnce) continue;
+    looks = 0;
+    await nextTurnOfTheLoop();
+  }
+  return undefined;
 }
 
 /** Those of the tenant's items that have one of these ids, wherever they stand. */
-export function findItems(db: Database, tenant: string, ids: readonly string[]): Map<string, Item> {
+export async function findItems(db: Database, tenant: string, ids: readonly string[]): Promise<Map<string, Item>> {
   const found = new Map<string, Item>();
+  const pace = new Pace();
   for (const id of new Set(ids)) {
-    const row = db.one('SELECT item FROM items JOIN turns ON turns.id = items.turn WHERE items.id = ? AND tenant = ?', id, tenant);
-    if (row !== undefined) found.set(id, parsed(row['item']));
+    await pace.yieldIfFull();
+    const row = db.one('SELECT item FROM items JOIN turns ON turns.id = turn WHERE items.id = ? AND tenant = ? AND stored = 1', id, tenant);
+    pace.slice.add(row === undefined ? 0 : text(row['item']).length);
+    if (row !== undefined) found.set(id, readItem(row));
   }
   return found;
 }
 
 /** Puts items into a session by hand: a turn without a model call. undefined when there is no such session. */
 export async function addItems(db: Database, turn: ItemsTurn): Promise<readonly Item[] | undefined> {
+  const rows = turn.items.map(itemRowOf);
   return db.commit('durable', () => {
     if (turn.creates !== undefined) insertSession(db, turn.creates);
     const session = readSession(db, turn.tenant, turn.session);
     if (session === undefined) return undefined;
-    if (turn.items.length === 0) return turn.items;
+    if (rows.length === 0) return turn.items;
+    const before = session.leaf === null ? undefined : placeOf(db, session.leaf);
+    const place = placeBehind(
+      db,
+      turn.id,
+      before,
+      rows.some(({ callId }) => callId !== null),
+    );
     db.run(
-      `INSERT INTO turns (id, kind, tenant, session, previous, status, settings, input, body_hash, created_at, ready_at, dispatched, recorded, acknowledged, settled_at)
-       VALUES (?, 'items', ?, ?, ?, 'completed', ?, '[]', '', ?, ?, 1, 1, 1, ?)`,
+      `INSERT INTO turns (id, kind, tenant, session, previous, branch, depth, status, body_hash, created_at, ready_at, dispatched,
+         acknowledged, settled_at) VALUES (?, 'items', ?, ?, ?, ?, ?, 'completed', '', ?, ?, 1, 1, ?)`,
       turn.id,
       turn.tenant,
       turn.session,
       session.leaf,
-      JSON.stringify(defaultSettings('')),
+      place.branch,
+      place.depth,
       turn.createdAtMs,
       turn.createdAtMs,
       turn.createdAtMs,
     );
-    place(db, turn.id, session.leaf === null ? undefined : placeOf(db, session.leaf), false);
-    insertItems(db, turn.id, turn.items);
-    db.run('UPDATE sessions SET leaf = ? WHERE id = ?', turn.id, turn.session);
-    touchSession(db, turn.session, turn.createdAtMs);
+    writeItems(db, turn.id, 0, rows, place);
+    useSession(db, turn.session, { atMs: turn.createdAtMs, leaf: turn.id });
     return turn.items;
   });
 }
@@ -98,16 +130,14 @@ function find(db: Database, session: SessionRow, id: string): FoundItem | undefi
   const leaf = leafOf(db, session);
   if (leaf === undefined) return undefined;
   const row = db.one(
-    `SELECT turn, branch, depth, position, item FROM items JOIN turns ON turns.id = items.turn
-     WHERE items.id = ? AND tenant = ? AND branch IS NOT NULL`,
+    `SELECT turn, turns.branch, turns.depth, position, item FROM items JOIN turns ON turns.id = turn
+     WHERE items.id = ? AND tenant = ? AND stored = 1`,
     id,
     session.tenant,
   );
-  if (row === undefined) return undefined;
-  const at = { branch: text(row['branch']), depth: Number(row['depth']) };
-  return isOnChain(db, leaf, at)
-    ? { ...at, turn: text(row['turn']), position: Number(row['position']), item: parsed(row['item']) }
-    : undefined;
+  const place = placeIn(row);
+  if (row === undefined || place === undefined || !isOnChain(db, leaf, place)) return undefined;
+  return { ...place, turn: text(row['turn']), position: Number(row['position']), item: readItem(row) };
 }
 
 function leafOf(db: Database, session: SessionRow): Place | undefined {

@@ -5,17 +5,37 @@ import { type JournalRow, journalRowOf, type ResponseEvent } from '../../domain/
 import { ResponseStream } from '../../domain/response-stream.ts';
 import type { TurnStatus } from '../../domain/turn-state.ts';
 import type { BatchLimits } from '../live/source.ts';
-import type { Append, Claim, ClaimRequest, JournalHead, Seal, SealResult } from '../ports/journal.ts';
+import type { Append, Claim, ClaimRequest, JournalHead, Lease, Seal, SealResult } from '../ports/journal.ts';
 import { bookAttempt, claimFacts, endAttempt, loseOpenAttempts, startAttempt } from './attempts.ts';
 import type { Database } from './database.ts';
+import { itemRowOf, nextPosition, writeItems } from './item-rows.ts';
 import { fenceLease, releaseLease, takeLease } from './leases.ts';
 import { journalRow } from './rows.ts';
-import { insertItems, readyNext, recordThrough } from './transcript.ts';
+import { readyNext, recordThrough, sessionTurn } from './transcript.ts';
 import { requireTurn } from './turns.ts';
+
+/** Of a new turn. */
+export function insertJournal(
+  db: Database,
+  turn: string,
+  { epoch, rows, step, lease }: { epoch: number; rows: readonly JournalRow[]; step?: number; lease?: Lease },
+): void {
+  db.run(
+    'INSERT INTO journal_head (turn, epoch, next_seq, sealed, holder, step, lease_until) VALUES (?, ?, ?, 0, ?, ?, ?)',
+    turn,
+    epoch,
+    rows.length,
+    lease?.holder ?? null,
+    step ?? null,
+    lease === undefined ? null : Date.now() + lease.lengthMs,
+  );
+  insertRows(db, turn, rows);
+}
 
 /** `rows`: what the claim has appended. */
 export async function claim(db: Database, request: ClaimRequest): Promise<Claim & { readonly rows?: readonly JournalRow[] }> {
   const { turn, step, lease, run } = request;
+  const opening = readOpening(db, turn);
   return db.commit('quick', () => {
     const row = requireTurn(db, turn);
     const decision = decideClaim(claimFacts(db, row, step));
@@ -27,7 +47,7 @@ export async function claim(db: Database, request: ClaimRequest): Promise<Claim 
     const epoch = takeLease(db, turn, step, lease);
     bookAttempt(db, { turn, step, attempt }, epoch, lease);
     if (run !== undefined) db.run('UPDATE turns SET workflow_id = ?, run_id = ? WHERE id = ?', run.workflowId, run.runId, turn);
-    const events = readEvents(db, turn);
+    const events = [...opening, ...readJournal(db, turn, opening.length - 1, -1).map(eventOf)];
     const begun = ResponseStream.replay(events).begin();
     const rows = begun.map(journalRowOf);
     if (rows.length > 0) begin(db, turn, epoch, rows);
@@ -36,8 +56,17 @@ export async function claim(db: Database, request: ClaimRequest): Promise<Claim 
   });
 }
 
+/** Of a turn that has shown nothing: created, queued, in progress. */
+const openingRows = 3;
+
+/** Outside of the transaction: with many tools the first events of a turn are long, and they never change. */
+function readOpening(db: Database, turn: string): ResponseEvent[] {
+  const head = readHead(db, turn);
+  return head === undefined || head.isLeased ? [] : readJournal(db, turn, -1, openingRows).map(eventOf);
+}
+
 /** The turn is in progress, and its viewers learn of it. */
-export function begin(db: Database, turn: string, epoch: number, rows: readonly JournalRow[]): void {
+function begin(db: Database, turn: string, epoch: number, rows: readonly JournalRow[]): void {
   writeRows(db, turn, epoch, rows);
   db.run(`UPDATE turns SET status = 'in_progress' WHERE id = ?`, turn);
 }
@@ -68,37 +97,34 @@ export async function append(db: Database, { turn, epoch, rows, starts }: Append
 }
 
 export async function seal(db: Database, seal: Seal): Promise<SealResult> {
+  const { turn, epoch, rows, settled } = seal;
+  const output = seal.isStored ? seal.output.map(itemRowOf) : [];
   return db.commit('durable', (): SealResult => {
-    const { turn, settled } = seal;
-    if (!seal.winsOverCancel && isCancelRequested(db, turn)) return { type: 'cancel_requested' };
-    if (!writeRows(db, turn, seal.epoch, seal.rows)) return { type: 'refused' };
-    db.run('UPDATE journal_head SET sealed = 1, lease_until = NULL WHERE turn = ?', turn);
+    const row = sessionTurn(db, turn);
+    if (row === undefined) return { type: 'refused' };
+    if (!seal.winsOverCancel && row.isCancelRequested) return { type: 'cancel_requested' };
+    if (!writeRows(db, turn, epoch, rows, 'sealed = 1, lease_until = NULL')) return { type: 'refused' };
     // Cancelled while it waited: its input joins the transcript behind that of the turns before it (T1).
-    recordThrough(db, turn);
-    if (seal.isStored) insertItems(db, turn, seal.output);
+    const place = row.place ?? recordThrough(db, row);
+    if (output.length > 0) writeItems(db, turn, nextPosition(db, turn), output, place);
     db.run(
-      `UPDATE turns SET status = ?, settled_at = ?, error_code = ?, retry_at = ?, usage = ?, response = ? WHERE id = ?`,
+      `UPDATE turns SET status = ?, settled_at = ?, error_code = ?, retry_at = ?, usage = ? WHERE id = ?`,
       settled.status,
       Date.now(),
       settled.code,
       seal.retryAtMs ?? null,
       seal.usage === null ? null : JSON.stringify(seal.usage),
-      JSON.stringify(seal.response),
       turn,
     );
     if (seal.attempt !== undefined) endAttempt(db, seal.attempt, seal.attempt.end);
     const lostAttempts = loseOpenAttempts(db, turn);
-    const next = readyNext(db, turn);
+    const next = row.session === null ? undefined : readyNext(db, row.tenant, row.session);
     return { type: 'sealed', lostAttempts, ...(next === undefined ? {} : { next }) };
   });
 }
 
-function isCancelRequested(db: Database, turn: string): boolean {
-  return db.one('SELECT 1 FROM turns WHERE id = ? AND cancel_requested_at IS NOT NULL', turn) !== undefined;
-}
-
-function readEvents(db: Database, turn: string): ResponseEvent[] {
-  return readJournal(db, turn, -1, -1).map(({ data }) => JSON.parse(data) as ResponseEvent);
+function eventOf({ data }: JournalRow): ResponseEvent {
+  return JSON.parse(data) as ResponseEvent;
 }
 
 const rowsAfter = 'SELECT seq, type, data FROM journal WHERE turn = ? AND seq > ? ORDER BY seq LIMIT ?';
@@ -112,17 +138,18 @@ export function readJournal(db: Database, turn: string, after: number, limit: nu
 export function readRows(db: Database, turn: string, after: number, limits: BatchLimits): JournalRow[] {
   const rows: JournalRow[] = [];
   let chars = 0;
-  for (const each of db.each(rowsAfter, turn, after, limits.rows)) {
+  db.scan(rowsAfter, [turn, after, limits.rows], (each) => {
     const row = journalRow(each);
     rows.push(row);
     chars += row.data.length;
-    if (chars >= limits.chars) break;
-  }
+    return chars < limits.chars;
+  });
   return rows;
 }
 
 export function readHead(db: Database, turn: string): JournalHead | undefined {
-  const row = db.one('SELECT epoch, next_seq, sealed, lease_until FROM journal_head WHERE turn = ?', turn);
+  // 2: it is being dropped, and as good as gone.
+  const row = db.one('SELECT epoch, next_seq, sealed, lease_until FROM journal_head WHERE turn = ? AND sealed < 2', turn);
   if (row === undefined) return undefined;
   return {
     epoch: Number(row['epoch']),
@@ -132,22 +159,31 @@ export function readHead(db: Database, turn: string): JournalHead | undefined {
   };
 }
 
-/** Moves the head on and writes the rows; false, and nothing written, when this epoch may not write (any more). */
-export function writeRows(db: Database, turn: string, epoch: number, rows: readonly JournalRow[]): boolean {
-  const first = rows[0]?.seq;
+/**
+ * Moves the head on and writes the rows; false, and nothing written, when this epoch may not write (any more).
+ * @param more what else becomes of the head
+ */
+function writeRows(db: Database, turn: string, epoch: number, rows: readonly JournalRow[], more?: string): boolean {
+  const [first] = rows;
+  const set = more === undefined ? 'next_seq = ?' : `next_seq = ?, ${more}`;
+  const may = 'turn = ? AND epoch = ? AND sealed = 0';
   const moved =
     first === undefined
-      ? db.run('UPDATE journal_head SET epoch = epoch WHERE turn = ? AND epoch = ? AND sealed = 0', turn, epoch)
-      : db.run(
-          'UPDATE journal_head SET next_seq = ? WHERE turn = ? AND epoch = ? AND sealed = 0 AND next_seq = ?',
-          first + rows.length,
-          turn,
-          epoch,
-          first,
-        );
+      ? db.run(`UPDATE journal_head SET ${more ?? 'epoch = epoch'} WHERE ${may}`, turn, epoch)
+      : db.run(`UPDATE journal_head SET ${set} WHERE ${may} AND next_seq = ?`, first.seq + rows.length, turn, epoch, first.seq);
   if (moved === 0) return false;
-  for (const row of rows) {
-    db.run('INSERT INTO journal (turn, seq, type, data) VALUES (?, ?, ?, ?)', turn, row.seq, row.type, row.data);
-  }
+  insertRows(db, turn, rows);
   return true;
+}
+
+/** For so many rows one after the other: those that a turn begins and ends with are a few, and cost a statement, not four. */
+const inserts = [1, 2, 3, 4].map(
+  (rows) => `INSERT INTO journal (turn, seq, type, data) VALUES ${Array(rows).fill('(?, ?, ?, ?)').join(', ')}`,
+);
+
+function insertRows(db: Database, turn: string, rows: readonly JournalRow[]): void {
+  for (let from = 0; from < rows.length; from += inserts.length) {
+    const some = rows.slice(from, from + inserts.length);
+    db.run(inserts[some.length - 1] ?? '', ...some.flatMap(({ seq, type, data }) => [turn, seq, type, data]));
+  }
 }

@@ -4,14 +4,16 @@ import { JournalCursor } from '../live/cursor.ts';
 import type { JournalSource } from '../live/source.ts';
 import type { Store } from '../ports/store.ts';
 import { insertTurn } from './admission.ts';
+import { Acknowledgements } from './acknowledge.ts';
 import * as attempts from './attempts.ts';
 import { Database } from './database.ts';
+import { readInput, readInputPage } from './item-rows.ts';
 import * as items from './items.ts';
 import * as leases from './leases.ts';
 import * as journal from './journal.ts';
 import * as retention from './retention.ts';
 import * as sessions from './sessions.ts';
-import { readTranscript } from './transcript.ts';
+import { readChain, readTranscript } from './transcript.ts';
 import * as turns from './turns.ts';
 
 /**
@@ -29,8 +31,11 @@ export function openSqliteStore(path: string): Store {
     readRows: async (turn, after, limits) => journal.readRows(db, turn, after, limits),
   };
   const broker = new JournalBroker(source, db);
+  const acknowledgements = new Acknowledgements(db);
 
   return {
+    databaseId: db.id,
+
     claim: async (request) => {
       const { rows, ...claim } = await journal.claim(db, request);
       if (rows !== undefined) broker.announce(request.turn, rows, false);
@@ -59,6 +64,10 @@ export function openSqliteStore(path: string): Store {
     insertTurn: async (turn) => insertTurn(db, turn),
     readTurn: async (id) => turns.readTurn(db, id),
     findTurn: async (tenant, id) => turns.findTurn(db, tenant, id),
+    readInput: (turn) => readInput(db, turn),
+    readInputPage: (turn, page) => readInputPage(db, turn, page),
+    readResponse: async (turn) => turns.readResponse(db, turn),
+    readChain: (leaf, page) => readChain(db, leaf, page),
     listUnsettledOf: async (tenant, session) => turns.listUnsettledOf(db, tenant, session),
     markDispatched: (runs) => turns.markDispatched(db, runs),
     listUndispatched: async (query) => turns.listUndispatched(db, query),
@@ -66,7 +75,7 @@ export function openSqliteStore(path: string): Store {
     readTranscript: (turn) => readTranscript(db, turn),
     requestCancel: async (tenant, id, atMs) => turns.requestCancel(db, tenant, id, atMs),
     listStuckCancels: async (query) => turns.listStuckCancels(db, query),
-    acknowledge: (turn) => turns.acknowledge(db, turn),
+    acknowledge: (turn) => acknowledgements.add(turn),
     counts: async () => turns.counts(db),
 
     createSession: async (session) => sessions.createSession(db, session),
@@ -76,21 +85,22 @@ export function openSqliteStore(path: string): Store {
     listSessions: async (tenant, page) => sessions.listSessions(db, tenant, page),
     updateSession: async (tenant, id, metadata) => sessions.updateSession(db, tenant, id, metadata),
     deleteSession: async (tenant, id) => sessions.deleteSession(db, tenant, id),
-    readSessionItems: async (session, page) => items.readSessionItems(db, session, page),
+    readSessionItems: (session, page) => items.readSessionItems(db, session, page),
     readSessionItem: async (session, item) => items.readSessionItem(db, session, item),
     addItems: async (turn) => items.addItems(db, turn),
     deleteSessionItem: async (session, item) => items.deleteSessionItem(db, session, item),
-    findItems: async (tenant, ids) => items.findItems(db, tenant, ids),
-    hasCall: async (leaf, callId) => items.hasCall(db, leaf, callId),
+    findItems: (tenant, ids) => items.findItems(db, tenant, ids),
+    findUnknownCall: (tenant, leaf, callIds) => items.findUnknownCall(db, tenant, leaf, callIds),
     listUntitled: async (limit) => sessions.listUntitled(db, limit),
     markTitleStarted: (session) => sessions.markTitleStarted(db, session),
     bookTitleRequest: (session) => sessions.bookTitleRequest(db, session),
     releaseTitleRequest: (session) => sessions.releaseTitleRequest(db, session),
     setTitle: (session, title) => sessions.setTitle(db, session, title),
 
+    lead: (task, lease) => retention.lead(db, task, lease),
     deleteTurn: async (tenant, id, atMs) => retention.deleteTurn(db, tenant, id, atMs),
-    purgeUnstored: async (cut) => retention.purgeUnstored(db, cut),
-    expire: async (cut) => retention.expire(db, cut),
+    purgeUnstored: (cut) => retention.purgeUnstored(db, cut),
+    expire: (cut, from) => retention.expire(db, cut, from),
 
     probe: async () => {
       // A change that changes nothing, and is written all the same: a full disk shows.
@@ -98,6 +108,7 @@ export function openSqliteStore(path: string): Store {
     },
     close: async () => {
       broker.close();
+      void acknowledgements.flush().catch(() => undefined);
       db.close();
     },
   };

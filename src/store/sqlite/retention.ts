@@ -1,102 +1,138 @@
-/** What is dropped: turns their owner deletes, what was not to be stored, and all that is past retention. */
-import type { RetentionCut, UnstoredCut } from '../ports/retention.ts';
-import type { Database } from './database.ts';
+/** What is dropped: turns their owner deletes, what was not to be stored, and all that is past retention. One slice a commit. */
+import type { RetentionCursor, RetentionCut, UnstoredCut } from '../ports/retention.ts';
+import type { Lease } from '../ports/journal.ts';
+import { hasNext, placeIn } from './chain.ts';
+import type { Database, Row } from './database.ts';
+import { dropItems, dropJournalOfKept, dropTurn, eraseMarked, idsIn, markErased } from './erase.ts';
+import { Slice } from './pace.ts';
 import { text } from './rows.ts';
 import { readByPublicId } from './turns.ts';
 
-export async function deleteTurn(db: Database, tenant: string, publicId: string, atMs: number): Promise<boolean> {
-  return db.commit('durable', () => {
-    const turn = readByPublicId(db, tenant, publicId);
-    if (turn === undefined || turn.settledAtMs === null) return false;
-    const { id } = turn;
-    // Its items are also those of its session, and of whatever goes on from it.
-    const isPast = turn.session !== null || db.one('SELECT 1 FROM turns WHERE previous = ? LIMIT 1', id) !== undefined;
-    erase(db, id, atMs, 'owner');
-    if (!isPast) db.run('DELETE FROM items WHERE turn = ?', id);
-    return true;
-  });
+export async function lead(db: Database, task: string, { holder, lengthMs }: Lease): Promise<boolean> {
+  const now = Date.now();
+  const sql = `INSERT INTO leaders (task, holder, until) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET holder = excluded.holder,
+    until = excluded.until WHERE holder = excluded.holder OR until < ?`;
+  return db.commit('quick', () => db.run(sql, task, holder, now + lengthMs, now) > 0);
 }
 
-/** What was kept for a while only: early cancels, and the turns that were not to be stored and have ended: those whose end a client got, and those nobody came back for. */
-export async function purgeUnstored(db: Database, cut: UnstoredCut): Promise<number> {
-  const purged = await db.commit('quick', () => {
-    const rows = db.all(
-      `SELECT id FROM turns WHERE stored = 0 AND recorded = 1
-         AND (settled_at < ? OR (acknowledged = 1 AND settled_at < ?)) LIMIT 200`,
-      cut.settledBeforeMs,
-      cut.acknowledgedBeforeMs,
-    );
-    for (const row of rows) dropTurn(db, text(row['id']));
-    db.run('DELETE FROM early_cancels WHERE at < ?', cut.settledBeforeMs);
-    return rows.length;
+export async function deleteTurn(db: Database, tenant: string, publicId: string, atMs: number): Promise<boolean> {
+  const id = await db.commit('durable', () => {
+    const turn = readByPublicId(db, tenant, publicId);
+    if (turn === undefined || turn.settledAtMs === null) return undefined;
+    if (turn.erasedBy === null) markErased(db, turn.id, 'owner');
+    return turn.id;
   });
-  // What they held is in the write-ahead log as well, until that is cut.
-  db.truncateLog(purged > 0);
+  if (id === undefined) return false;
+  for (let isGone = false; !isGone;) isGone = await db.commit('durable', () => eraseMarked(db, id, atMs, new Slice()));
+  return true;
+}
+
+/** The items of a turn that was refused after they had been written. */
+export async function dropStaged(db: Database, turn: string): Promise<void> {
+  for (let isGone = false; !isGone;) isGone = await db.commit('quick', () => dropStagedSlice(db, turn, new Slice()));
+}
+
+function dropStagedSlice(db: Database, turn: string, slice: Slice): boolean {
+  if (!dropItems(db, turn, slice)) return false;
+  db.run('DELETE FROM staged WHERE turn = ?', turn);
+  return true;
+}
+
+const erasing = 'SELECT id FROM turns INDEXED BY turns_erasing WHERE erased_by IS NOT NULL AND erased_at IS NULL';
+const unstored = `SELECT id FROM turns INDEXED BY turns_unstored
+  WHERE stored = 0 AND settled_at IS NOT NULL AND acknowledged = ? AND settled_at < ?`;
+const staged = 'SELECT turn AS id FROM staged WHERE at < ?';
+const earlyCancels = 'DELETE FROM early_cancels WHERE (tenant, id) IN (SELECT tenant, id FROM early_cancels WHERE at < ? LIMIT ?)';
+
+export async function purgeUnstored(db: Database, { acknowledgedBeforeMs, settledBeforeMs }: UnstoredCut): Promise<number> {
+  const purged = await db.commit('quick', () => {
+    const slice = new Slice();
+    const works = [
+      ...idsIn(db, erasing, slice).map((id) => () => eraseMarked(db, id, Date.now(), slice)),
+      ...idsIn(db, unstored, slice, 1, acknowledgedBeforeMs).map((id) => () => dropTurn(db, id, slice)),
+      ...idsIn(db, unstored, slice, 0, settledBeforeMs).map((id) => () => dropTurn(db, id, slice)),
+      ...idsIn(db, staged, slice, settledBeforeMs).map((id) => () => dropStagedSlice(db, id, slice)),
+    ];
+    if (works.every((work) => work())) db.run(earlyCancels, settledBeforeMs, slice.rowsLeft);
+    return works.length === 0 ? 0 : Math.max(slice.taken, 1);
+  });
+  // What was dropped is in the write-ahead log as well, until that is emptied.
+  db.truncateLogOnce(purged === 0);
   return purged;
 }
 
-/** One round of what is past retention. How many rows it took: 0 when there is nothing left. */
-export async function expire(db: Database, { beforeMs, atMs, limit }: RetentionCut): Promise<number> {
-  return db.commit('quick', () => {
-    const journals = db.all(
-      `SELECT id FROM turns JOIN journal_head ON journal_head.turn = turns.id WHERE settled_at < ? AND erased_by IS NOT 'retention' LIMIT ?`,
-      beforeMs,
-      limit,
-    );
-    for (const row of journals) dropJournal(db, text(row['id']));
-    const sessions = db.run(
-      `DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE touched_at < ?
-         AND NOT EXISTS (SELECT 1 FROM turns WHERE turns.tenant = sessions.tenant AND turns.session = sessions.id AND settled_at IS NULL)
-         AND NOT EXISTS (SELECT 1 FROM turns WHERE turns.id = sessions.leaf AND settled_at >= ?) LIMIT ?)`,
-      beforeMs,
-      beforeMs,
-      limit,
-    );
-    // The past of a turn that is kept is kept with it.
-    const turns = db.all(
-      `SELECT id, erased_by FROM turns WHERE settled_at < ? AND erased_by IS NOT 'retention' AND recorded = 1
-         AND NOT EXISTS (SELECT 1 FROM sessions WHERE leaf = turns.id)
-         AND NOT EXISTS (SELECT 1 FROM turns AS next WHERE next.previous = turns.id AND next.erased_by IS NOT 'retention')
-       LIMIT ?`,
-      beforeMs,
-      limit,
-    );
-    for (const row of turns) {
-      const id = text(row['id']);
-      // For its owner it is gone already: what was left are the items that others went on from.
-      if (row['erased_by'] === 'owner') dropTurn(db, id);
-      else {
-        erase(db, id, atMs, 'retention');
-        for (const table of ['items', 'attempts']) db.run(`DELETE FROM ${table} WHERE turn = ?`, id);
-      }
-    }
-    // A stub says that there was a turn (410); it goes after as long again.
-    const stubs = db.all(`SELECT id FROM turns WHERE erased_by = 'retention' AND erased_at < ? LIMIT ?`, beforeMs, limit);
-    for (const row of stubs) dropTurn(db, text(row['id']));
-    return journals.length + sessions + turns.length + stubs.length;
-  });
+/** The sessions first, then the turns from the newest back: what goes on from a turn is looked at before it. */
+export async function expire(
+  db: Database,
+  cut: RetentionCut,
+  from: RetentionCursor = { phase: 'sessions' },
+): Promise<RetentionCursor | undefined> {
+  return db.commit('quick', () => phases[from.phase](db, cut, from));
 }
 
-function erase(db: Database, id: string, atMs: number, by: 'owner' | 'retention'): void {
-  dropJournal(db, id);
-  db.run(
-    `UPDATE turns SET erased_at = ?, erased_by = ?, input = '[]', response = NULL, usage = NULL,
-       settings = json_object('model', '', 'metadata', json_object()) WHERE id = ?`,
-    atMs,
-    by,
-    id,
+const phases = { sessions: expireSessions, turns: expireTurns, stubs: expireStubs };
+
+function expireSessions(db: Database, { beforeMs }: RetentionCut, { after }: RetentionCursor): RetentionCursor {
+  const slice = new Slice();
+  const rows = db.all(
+    `SELECT id, touched_at >= ? OR EXISTS (SELECT 1 FROM turns INDEXED BY turns_unsettled
+         WHERE settled_at IS NULL AND turns.tenant = sessions.tenant AND session = sessions.id)
+       OR EXISTS (SELECT 1 FROM turns WHERE turns.id = leaf AND settled_at >= ?) AS used
+     FROM sessions WHERE id > ? ORDER BY id LIMIT ?`,
+    beforeMs,
+    beforeMs,
+    after?.key ?? '',
+    slice.rowsLeft,
   );
+  for (const row of rows) if (row['used'] === 0) db.run('DELETE FROM sessions WHERE id = ?', text(row['id']));
+  const last = rows.at(-1);
+  if (last === undefined || rows.length < slice.rowsLeft) return { phase: 'turns' };
+  return { phase: 'sessions', after: { atMs: 0, key: text(last['id']) } };
 }
 
-/** All of it, and the branch it began: whatever stood in that is gone too. */
-function dropTurn(db: Database, id: string): void {
-  dropJournal(db, id);
-  for (const table of ['items', 'attempts']) db.run(`DELETE FROM ${table} WHERE turn = ?`, id);
-  db.run('DELETE FROM branches WHERE id = ?', id);
-  db.run('DELETE FROM turns WHERE id = ?', id);
+/** Listed so many at once; of most of them much is to be dropped. */
+const turnsAtOnce = 50;
+
+function expireTurns(db: Database, { beforeMs, atMs }: RetentionCut, from: RetentionCursor): RetentionCursor {
+  const slice = new Slice();
+  let after = from.after ?? { atMs: beforeMs, key: 0 };
+  for (;;) {
+    const rows = db.all(
+      `SELECT id, ordinal, settled_at, branch, depth, erased_by FROM turns INDEXED BY turns_by_end
+       WHERE settled_at IS NOT NULL AND (erased_at IS NULL OR erased_by = 'owner') AND (settled_at, ordinal) < (?, ?)
+       ORDER BY settled_at DESC, ordinal DESC LIMIT ${turnsAtOnce}`,
+      after.atMs,
+      after.key,
+    );
+    for (const row of rows) {
+      if (slice.isFull || !expireTurn(db, row, atMs, slice)) return { phase: 'turns', after };
+      slice.add(0);
+      after = { atMs: Number(row['settled_at']), key: Number(row['ordinal']) };
+    }
+    if (rows.length < turnsAtOnce) return { phase: 'stubs' };
+  }
 }
 
-function dropJournal(db: Database, id: string): void {
-  db.run('DELETE FROM journal WHERE turn = ?', id);
-  db.run('DELETE FROM journal_head WHERE turn = ?', id);
+/** False while something is left. The past of a turn that is kept is kept with it, but for its journal. */
+function expireTurn(db: Database, row: Row, atMs: number, slice: Slice): boolean {
+  const [id, place] = [text(row['id']), placeIn(row)];
+  const isPast = db.one('SELECT 1 FROM sessions WHERE leaf = ? LIMIT 1', id) !== undefined || (place !== undefined && hasNext(db, place));
+  if (isPast) return dropJournalOfKept(db, id, slice);
+  // For its owner it is gone already: what was left are the items that others went on from.
+  if (row['erased_by'] === 'owner') return dropTurn(db, id, slice);
+  if (row['erased_by'] === null) markErased(db, id, 'retention');
+  return eraseMarked(db, id, atMs, slice);
+}
+
+/** A stub says that there was a turn (410); it goes after as long again. */
+function expireStubs(db: Database, { beforeMs }: RetentionCut): RetentionCursor | undefined {
+  const slice = new Slice();
+  const stubs = idsIn(
+    db,
+    `SELECT id FROM turns INDEXED BY turn_stubs WHERE erased_by = 'retention' AND erased_at IS NOT NULL AND erased_at < ?`,
+    slice,
+    beforeMs,
+  );
+  const isDone = stubs.every((id) => dropTurn(db, id, slice));
+  return stubs.length === 0 && isDone ? undefined : { phase: 'stubs' };
 }

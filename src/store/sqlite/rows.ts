@@ -1,4 +1,4 @@
-/** Rows of the database as the types of `domain/`. */
+/** Rows of the database as the types of `domain/`. A turn's row has its settings beside it: see `turnRows` in `turns.ts`. */
 import { defaultSettings, type ResponseSettings } from '../../domain/response-settings.ts';
 import { isFailureCode } from '../../domain/failure.ts';
 import type { ResponseStatus } from '../../domain/response.ts';
@@ -18,25 +18,30 @@ export function turnOf(row: Row): TurnRow {
     previous: textOrNull(row['previous']),
     replaces: textOrNull(row['replaces']),
     status: row['status'] as ResponseStatus,
-    // An earlier version wrote fewer of them, an erased turn has none.
-    settings: { ...defaultSettings(''), ...parsed<Partial<ResponseSettings>>(row['settings']) },
-    input: parsed(row['input']),
+    settings: settingsOf(row['settings']),
+    inputCount: Number(row['input_count']),
+    bringsOutputs: row['brings_outputs'] === 1,
     bodyHash: text(row['body_hash']),
     createdAtMs: Number(row['created_at']),
     isStored: row['stored'] === 1,
     readyAtMs: numberOrNull(row['ready_at']),
     isDispatched: row['dispatched'] === 1,
-    isRecorded: row['recorded'] === 1,
+    isRecorded: row['branch'] !== null,
     cancelRequestedAtMs: numberOrNull(row['cancel_requested_at']),
     settledAtMs: numberOrNull(row['settled_at']),
     erasedBy: erasedByOf(row['erased_by']),
     errorCode: isFailureCode(errorCode) ? errorCode : null,
     retryAtMs: numberOrNull(row['retry_at']),
     usage: row['usage'] === null ? null : parsed(row['usage']),
-    response: row['response'] === null ? null : parsed(row['response']),
     workflowId: textOrNull(row['workflow_id']),
     runId: textOrNull(row['run_id']),
   };
+}
+
+/** An earlier version wrote fewer of them, an erased turn has none. */
+function settingsOf(value: Row[string] | undefined): ResponseSettings {
+  const defaults = defaultSettings('');
+  return typeof value === 'string' ? { ...defaults, ...parsed<Partial<ResponseSettings>>(value) } : defaults;
 }
 
 export function sessionOf(row: Row): SessionRow {

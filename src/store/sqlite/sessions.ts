@@ -76,8 +76,27 @@ export async function deleteSession(db: Database, tenant: string, id: string): P
   });
 }
 
-export function touchSession(db: Database, id: string, atMs: number): void {
-  db.run('UPDATE sessions SET touched_at = max(touched_at, ?) WHERE id = ?', atMs, id);
+export interface SessionUse {
+  readonly atMs: number;
+  /** The turn that its pointer moves to; it stays where it is without. */
+  readonly leaf: string | undefined;
+  /** A stored turn that the model answers, and whether the first of these is to give the session a title. */
+  readonly turn?: { readonly id: string; readonly wantsTitle: boolean };
+}
+
+/** True: the turn is the first of the session, and is to give it a title. */
+export function useSession(db: Database, id: string, { atMs, leaf, turn }: SessionUse): boolean {
+  const session = db.one(
+    `UPDATE sessions SET touched_at = max(touched_at, ?), leaf = coalesce(?, leaf), first_turn = coalesce(first_turn, ?),
+       title_turn = iif(first_turn IS NULL AND ?, ?, title_turn) WHERE id = ? RETURNING title_turn`,
+    atMs,
+    leaf ?? null,
+    turn?.id ?? null,
+    turn?.wantsTitle === true ? 1 : 0,
+    turn?.id ?? null,
+    id,
+  );
+  return turn !== undefined && session?.['title_turn'] === turn.id;
 }
 
 // Titles -----------------------------------------------------------------------------------------------

@@ -1,67 +1,74 @@
 /** The transcript: a turn's input joins it once, its output behind that, and the next prompt is read from it (T1). */
-import { setImmediate } from 'node:timers/promises';
 import type { Item } from '../../domain/item.ts';
 import type { TranscriptTurn } from '../../domain/prompt.ts';
 import type { ResponseStatus } from '../../domain/response.ts';
 import type { TurnRow } from '../../domain/turn.ts';
-import { place, placeOf, stretches } from './chain.ts';
-import type { Database } from './database.ts';
-import { parsed, text, textOrNull } from './rows.ts';
-import { readTurn, requireTurn, unsettledTurns } from './turns.ts';
+import type { Page } from '../ports/sessions.ts';
+import { isOnChain, type Place, placeBehind, placeIn, placeOf, stretches } from './chain.ts';
+import type { Database, Row } from './database.ts';
+import { readItems } from './item-rows.ts';
+import { Pace } from './pace.ts';
+import { numberOrNull, text, textOrNull, turnOf } from './rows.ts';
+import { turnRows, unsettledTurns } from './turns.ts';
 
-/** The turn may run now: its input is in the transcript (T1), and every dispatcher may start it. */
-export function makeReady(db: Database, turn: TurnRow): TurnRow {
-  const recorded = record(db, turn);
-  const readyAtMs = Date.now();
-  db.run('UPDATE turns SET ready_at = ? WHERE id = ?', readyAtMs, turn.id);
-  return { ...recorded, readyAtMs };
+/** Of a turn, what its place in its session takes. */
+interface SessionTurn extends Unrecorded {
+  readonly tenant: string;
+  readonly ordinal: number;
+  readonly place: Place | undefined;
+  readonly readyAtMs: number | null;
+  readonly isCancelRequested: boolean;
 }
 
-/** Records the turn, and before it the turns of its session that were accepted before it and still wait. */
-export function recordThrough(db: Database, id: string): void {
-  const turn = requireTurn(db, id);
-  if (turn.isRecorded) return;
-  if (turn.session !== null) {
-    const sql = `SELECT id FROM ${unsettledTurns} AND session = ? AND recorded = 0
-      AND ordinal < (SELECT ordinal FROM turns WHERE id = ?) ORDER BY ordinal`;
-    for (const row of db.all(sql, turn.tenant, turn.session, id)) record(db, requireTurn(db, text(row['id'])));
-  }
-  record(db, requireTurn(db, id));
+interface Unrecorded {
+  readonly id: string;
+  readonly session: string | null;
+  readonly previous: string | null;
+  readonly replaces: string | null;
+  readonly isStored: boolean;
 }
 
-/** A turn of a session has ended: the first that waits becomes ready, unless another one runs. Returns its id. */
-export function readyNext(db: Database, ended: string): string | undefined {
-  const row = db.one('SELECT tenant, session FROM turns WHERE id = ? AND session IS NOT NULL', ended);
-  if (row === undefined) return undefined;
-  const sql = `SELECT id, ready_at FROM ${unsettledTurns} AND session = ? ORDER BY ordinal LIMIT 1`;
-  const first = db.one(sql, text(row['tenant']), text(row['session']));
-  if (first === undefined || first['ready_at'] !== null) return undefined;
-  const next = requireTurn(db, text(first['id']));
-  makeReady(db, next);
-  return next.id;
+/** What becomes of a turn when it is recorded: its past, and where it stands from then on. */
+export interface Record {
+  readonly previous: string | null;
+  readonly place: Place;
 }
 
-/** Once: the input joins the transcript, and the session's pointer moves in the same commit (T1). */
-function record(db: Database, turn: TurnRow): TurnRow {
-  if (turn.isRecorded) return turn;
+const columns = 'id, tenant, session, previous, replaces, stored, branch, depth, ordinal, ready_at, cancel_requested_at';
+
+export function sessionTurn(db: Database, id: string): SessionTurn | undefined {
+  const row = db.one(`SELECT ${columns} FROM turns WHERE id = ?`, id);
+  return row && sessionTurnOf(row);
+}
+
+function sessionTurnOf(row: Row): SessionTurn {
+  return {
+    id: text(row['id']),
+    tenant: text(row['tenant']),
+    session: textOrNull(row['session']),
+    previous: textOrNull(row['previous']),
+    replaces: textOrNull(row['replaces']),
+    isStored: row['stored'] === 1,
+    ordinal: Number(row['ordinal']),
+    place: placeIn(row),
+    readyAtMs: numberOrNull(row['ready_at']),
+    isCancelRequested: row['cancel_requested_at'] !== null,
+  };
+}
+
+/**
+ * The turn's input joins the transcript; the caller writes the turn's row, and moves the pointer of the session (T1).
+ * @param hasCalls calls of an input are found under a branch that begins with their turn
+ */
+export function recordOf(db: Database, turn: Unrecorded, hasCalls: boolean): Record {
   const previous = turn.session === null ? turn.previous : previousInSession(db, turn);
-  // One that was cancelled before it ran is recorded late, but never after a turn that goes on from it.
-  const before = previous === null ? undefined : readTurn(db, previous);
-  if (before !== undefined) record(db, before);
-  db.run('UPDATE turns SET recorded = 1, previous = ? WHERE id = ?', previous, turn.id);
-  place(db, turn.id, previous === null ? undefined : placeOf(db, previous), !turn.isStored);
-  const recorded = { ...turn, previous, isRecorded: true };
+  const before = previous === null ? undefined : placeOf(db, previous);
   // A turn with `store: false` reads the past and leaves nothing in it.
-  if (!turn.isStored) return recorded;
-  insertItems(db, turn.id, turn.input);
-  if (turn.session !== null) db.run('UPDATE sessions SET leaf = ? WHERE id = ?', turn.id, turn.session);
-  return recorded;
+  return { previous, place: placeBehind(db, turn.id, before, !turn.isStored || hasCalls) };
 }
 
-function previousInSession(db: Database, { session, replaces }: TurnRow): string | null {
-  // Cancelled before it ran, it has no place yet, and what takes its place would have no past.
-  const replaced = replaces === null ? undefined : readTurn(db, replaces);
-  if (replaced !== undefined) record(db, replaced);
+/** Every turn of the session that was accepted before this one has been recorded. */
+function previousInSession(db: Database, { session, replaces }: Unrecorded): string | null {
   const row =
     replaces === null
       ? db.one('SELECT leaf AS previous FROM sessions WHERE id = ?', session)
@@ -69,55 +76,84 @@ function previousInSession(db: Database, { session, replaces }: TurnRow): string
   return textOrNull(row?.['previous']);
 }
 
-/** Appends to what the turn has. */
-export function insertItems(db: Database, turn: string, items: readonly Item[]): void {
-  if (items.length === 0) return;
-  const first = Number(db.one('SELECT coalesce(max(position) + 1, 0) AS first FROM items WHERE turn = ?', turn)?.['first']);
-  items.forEach((item, index) => {
-    const callId = item.type === 'function_call' ? item.call_id : null;
-    db.run(
-      'INSERT INTO items (turn, position, id, call_id, item) VALUES (?, ?, ?, ?, ?)',
-      turn,
-      first + index,
-      item.id,
-      callId,
-      JSON.stringify(item),
-    );
-  });
+/** Records the turn, and before it the turns of its session that were accepted before it and still wait. */
+export function recordThrough(db: Database, turn: SessionTurn): Place {
+  if (turn.session !== null) {
+    const sql = `SELECT ${columns} FROM ${unsettledTurns} AND session = ? AND branch IS NULL AND ordinal < ? ORDER BY ordinal`;
+    for (const row of db.all(sql, turn.tenant, turn.session, turn.ordinal)) record(db, sessionTurnOf(row), null);
+  }
+  return record(db, turn, null);
 }
 
-const rowsAtOnce = 500;
+/** A turn of the session has ended: the first that waits becomes ready, unless another one runs. Returns its id. */
+export function readyNext(db: Database, tenant: string, session: string): string | undefined {
+  const row = db.one(`SELECT ${columns} FROM ${unsettledTurns} AND session = ? ORDER BY ordinal LIMIT 1`, tenant, session);
+  const first = row && sessionTurnOf(row);
+  if (first === undefined || first.readyAtMs !== null) return undefined;
+  // Recorded already, where one behind it was cancelled.
+  if (first.place === undefined) record(db, first, Date.now());
+  else db.run('UPDATE turns SET ready_at = ? WHERE id = ?', Date.now(), first.id);
+  return first.id;
+}
 
-/** The turns before this one, oldest first, with their items. A long past is read in pieces, so that others run in between. */
+/** Once: the input joins the transcript, and the session's pointer moves in the same commit (T1). */
+function record(db: Database, turn: SessionTurn, readyAtMs: number | null): Place {
+  const { id, session, isStored } = turn;
+  const hasCalls = db.one('SELECT 1 FROM items WHERE branch = ? LIMIT 1', id) !== undefined;
+  const { previous, place } = recordOf(db, turn, hasCalls);
+  const sql = 'UPDATE turns SET previous = ?, branch = ?, depth = ?, ready_at = ? WHERE id = ?';
+  db.run(sql, previous, place.branch, place.depth, readyAtMs, id);
+  if (session !== null && isStored) db.run('UPDATE sessions SET leaf = ? WHERE id = ?', id, session);
+  return place;
+}
+
+/** Behind a depth, in order: one look at an index for each turn and item, and nothing is sorted, since a place is never null. */
+const pastOf = `SELECT turns.id, turns.depth, status, error_code, position, item FROM turns CROSS JOIN items ON items.turn = turns.id
+  WHERE turns.branch = ? AND turns.depth > ? AND turns.depth <= ? AND stored = 1 AND turns.id <> ? ORDER BY turns.depth, position`;
+
+/** The turns before this one, oldest first, with their items. */
 export async function readTranscript(db: Database, turn: string): Promise<TranscriptTurn[]> {
   const here = placeOf(db, turn);
   if (here === undefined) return [];
+  const pace = new Pace();
   const turns: (TranscriptTurn & { readonly items: Item[] })[] = [];
   for (const { branch, upTo } of stretches(db, here)) {
-    let depth = -1;
-    let position = -1;
-    for (;;) {
-      const rows = db.all(
-        `SELECT depth, position, status, error_code, item FROM turns JOIN items ON items.turn = turns.id
-         WHERE branch = ? AND depth BETWEEN ? AND ? AND (depth, position) > (?, ?) AND turns.id <> ? ORDER BY depth, position LIMIT ${rowsAtOnce}`,
-        branch,
-        depth,
-        upTo,
-        depth,
-        position,
-        turn,
-      );
-      for (const row of rows) {
-        if (row['depth'] !== depth) {
-          depth = Number(row['depth']);
+    let last = { id: '', depth: -1, position: -1 };
+    for (let isWhole = false; !isWhole;) {
+      isWhole = true;
+      db.scan(pastOf, [branch, last.depth, upTo, turn], (row) => {
+        const [id, depth, position, json] = [text(row['id']), Number(row['depth']), Number(row['position']), text(row['item'])];
+        if (id !== last.id) {
           turns.push({ status: row['status'] as ResponseStatus, errorCode: textOrNull(row['error_code']), items: [] });
         }
-        position = Number(row['position']);
-        turns.at(-1)?.items.push(parsed(row['item']));
-      }
-      if (rows.length < rowsAtOnce) break;
-      await setImmediate();
+        turns.at(-1)?.items.push(JSON.parse(json) as Item);
+        last = { id, depth, position };
+        pace.slice.add(json.length);
+        isWhole = !pace.slice.isFull;
+        return isWhole;
+      });
+      if (isWhole) break;
+      // What is left of the turn that the slice ended in.
+      await pace.yieldIfFull();
+      turns.at(-1)?.items.push(...(await readItems(db, last.id, pace, { behind: last.position })));
     }
+  }
+  return turns;
+}
+
+/** undefined when the page begins behind a turn that is not on the way. */
+export async function readChain(db: Database, leafTurn: string, { limit, order, after }: Page): Promise<TurnRow[] | undefined> {
+  const leaf = placeOf(db, leafTurn);
+  const cursor = after === undefined ? undefined : placeOf(db, after);
+  if (after !== undefined && (leaf === undefined || cursor === undefined || !isOnChain(db, leaf, cursor))) return undefined;
+  if (leaf === undefined) return [];
+  const all = stretches(db, leaf);
+  const [than, first] = order === 'asc' ? ['>', -1] : ['<', Number.MAX_SAFE_INTEGER];
+  const sql = `${turnRows} WHERE branch = ? AND depth <= ? AND depth ${than} ? ORDER BY depth ${order} LIMIT ?`;
+  const turns: TurnRow[] = [];
+  for (const { branch, upTo } of order === 'asc' ? all : all.toReversed()) {
+    if (turns.length === limit) break;
+    turns.push(...db.all(sql, branch, upTo, cursor?.depth ?? first, limit - turns.length).map(turnOf));
   }
   return turns;
 }

@@ -1,15 +1,18 @@
 /** Turns: looked up, listed, marked as they come along, and asked to be cancelled. */
+import type { ResponseObject } from '../../domain/response.ts';
 import { isVisible, type TurnRow } from '../../domain/turn.ts';
 import type { CancelRequest, DispatchedRun, TurnCounts, UnattendedQuery } from '../ports/turns.ts';
 import type { Database, Row } from './database.ts';
-import { text, turnOf } from './rows.ts';
+import { parsed, text, textOrNull, turnOf } from './rows.ts';
 
-/** Of a tenant; the first condition is the one of the index, which a turn leaves once it is done with. */
-export const unsettledTurns =
-  'turns INDEXED BY turns_unfinished WHERE (settled_at IS NULL OR recorded = 0) AND settled_at IS NULL AND tenant = ?';
+/** A whole row, for `turnOf`. */
+export const turnRows = 'SELECT turns.*, settings FROM turns LEFT JOIN turn_content USING (ordinal)';
+
+/** Of a tenant. SQLite, which keeps no statistics, takes the index for no better than others. */
+export const unsettledTurns = 'turns INDEXED BY turns_unsettled WHERE settled_at IS NULL AND tenant = ?';
 
 export function readTurn(db: Database, id: string): TurnRow | undefined {
-  const row = db.one('SELECT * FROM turns WHERE id = ?', id);
+  const row = db.one(`${turnRows} WHERE id = ?`, id);
   return row === undefined ? undefined : turnOf(row);
 }
 
@@ -27,47 +30,50 @@ export function findTurn(db: Database, tenant: string, publicId: string): TurnRo
 
 /** Also what its owner may not see any more: the id is taken. */
 export function readByPublicId(db: Database, tenant: string, publicId: string): TurnRow | undefined {
-  const row = rowByPublicId(db, '*', tenant, publicId);
+  const row = rowByPublicId(db, turnRows, tenant, publicId);
   return row === undefined ? undefined : turnOf(row);
 }
 
-/** @param columns of a `SELECT` */
-export function rowByPublicId(db: Database, columns: string, tenant: string, publicId: string): Row | undefined {
+/** @param select from `turns` */
+export function rowByPublicId(db: Database, select: string, tenant: string, publicId: string): Row | undefined {
   return (
-    db.one(`SELECT ${columns} FROM turns WHERE id = ? AND tenant = ? AND public_id IS NULL`, publicId, tenant) ??
-    db.one(`SELECT ${columns} FROM turns WHERE tenant = ? AND public_id = ?`, tenant, publicId)
+    db.one(`${select} WHERE id = ? AND tenant = ? AND public_id IS NULL`, publicId, tenant) ??
+    db.one(`${select} WHERE tenant = ? AND public_id = ?`, tenant, publicId)
   );
 }
 
-export function listUnsettledOf(db: Database, tenant: string, session: string): TurnRow[] {
-  return db.all(`SELECT * FROM ${unsettledTurns} AND session = ? ORDER BY ordinal`, tenant, session).map(turnOf);
+/** In the last row of the journal; where that is dropped, beside the turn. */
+export function readResponse(db: Database, id: string): ResponseObject | undefined {
+  const kept = db.one('SELECT response FROM turns JOIN turn_content USING (ordinal) WHERE id = ? AND erased_by IS NULL', id);
+  if (kept === undefined) return undefined;
+  const response = textOrNull(kept['response']);
+  if (response !== null) return parsed<ResponseObject>(response);
+  const sql = 'SELECT data FROM journal_head JOIN journal USING (turn) WHERE turn = ? AND sealed = 1 AND seq = next_seq - 1';
+  const last = db.one(sql, id);
+  return last === undefined ? undefined : parsed<{ readonly response: ResponseObject }>(last['data']).response;
+}
+
+export function listUnsettledOf(db: Database, tenant: string, session: string): string[] {
+  return db.all(`SELECT id FROM ${unsettledTurns} AND session = ? ORDER BY ordinal`, tenant, session).map(idOf);
 }
 
 export function listUndispatched(db: Database, { readyForMs, limit }: { readyForMs: number; limit: number }): string[] {
   const sql = `SELECT id FROM turns INDEXED BY turns_undispatched
     WHERE dispatched = 0 AND ready_at IS NOT NULL AND settled_at IS NULL AND ready_at <= ? ORDER BY ready_at LIMIT ?`;
-  return db.all(sql, Date.now() - readyForMs, limit).map((row) => text(row['id']));
+  return db.all(sql, Date.now() - readyForMs, limit).map(idOf);
 }
 
 export function listUnattended(db: Database, { readyForMs, afterOrdinal, limit }: UnattendedQuery) {
-  const sql = `SELECT ordinal, id FROM turns JOIN journal_head ON journal_head.turn = turns.id
-    WHERE (settled_at IS NULL OR recorded = 0) AND settled_at IS NULL AND dispatched = 1 AND ready_at <= ? AND lease_until IS NULL
-      AND ordinal > ? ORDER BY ordinal LIMIT ?`;
+  const sql = `SELECT ordinal, id FROM turns INDEXED BY turns_unsettled JOIN journal_head ON journal_head.turn = turns.id
+    WHERE settled_at IS NULL AND dispatched = 1 AND ready_at <= ? AND lease_until IS NULL AND ordinal > ? ORDER BY ordinal LIMIT ?`;
   const rows = db.all(sql, Date.now() - readyForMs, afterOrdinal, limit);
-  return rows.map((row) => ({ ordinal: Number(row['ordinal']), turn: text(row['id']) }));
+  return rows.map((row) => ({ ordinal: Number(row['ordinal']), turn: idOf(row) }));
 }
 
 export async function markDispatched(db: Database, runs: readonly DispatchedRun[]): Promise<void> {
   return db.commit('quick', () => {
     for (const { turn, runId } of runs) db.run('UPDATE turns SET dispatched = 1, run_id = ? WHERE id = ?', runId, turn);
   });
-}
-
-export async function acknowledge(db: Database, id: string): Promise<void> {
-  const isNews = 'id = ? AND settled_at IS NOT NULL AND acknowledged = 0';
-  // A thousand viewers get the end at once; the first one's write is enough.
-  if (db.one(`SELECT 1 FROM turns WHERE ${isNews}`, id) === undefined) return;
-  await db.commit('quick', () => db.run(`UPDATE turns SET acknowledged = 1 WHERE ${isNews}`, id));
 }
 
 export async function requestCancel(db: Database, tenant: string, publicId: string, atMs: number): Promise<CancelRequest> {
@@ -90,17 +96,19 @@ export async function requestCancel(db: Database, tenant: string, publicId: stri
 }
 
 export function listStuckCancels(db: Database, { acceptedForMs, limit }: { acceptedForMs: number; limit: number }): string[] {
-  const sql = `SELECT id FROM turns WHERE (settled_at IS NULL OR recorded = 0) AND settled_at IS NULL AND cancel_requested_at < ?
-    ORDER BY ordinal LIMIT ?`;
-  return db.all(sql, Date.now() - acceptedForMs, limit).map((row) => text(row['id']));
+  const sql = `SELECT id FROM turns INDEXED BY turns_unsettled WHERE settled_at IS NULL AND cancel_requested_at < ? LIMIT ?`;
+  return db.all(sql, Date.now() - acceptedForMs, limit).map(idOf);
 }
 
 export function counts(db: Database): TurnCounts {
-  // The first condition is the one of the index `turns_open`, which a settled turn leaves.
   const rows = db.all(
-    `SELECT status = 'in_progress' AS claimed, count(*) AS turns FROM turns
-     WHERE (settled_at IS NULL OR recorded = 0) AND settled_at IS NULL GROUP BY claimed`,
+    `SELECT status = 'in_progress' AS claimed, count(*) AS turns FROM turns INDEXED BY turns_unsettled
+     WHERE settled_at IS NULL GROUP BY claimed`,
   );
   const of = (claimed: number): number => Number(rows.find((row) => row['claimed'] === claimed)?.['turns'] ?? 0);
   return { running: of(1), waiting: of(0) };
+}
+
+function idOf(row: Row): string {
+  return text(row['id']);
 }

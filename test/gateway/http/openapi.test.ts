@@ -29,6 +29,7 @@ function appOf() {
     providerApi: 'responses',
     apiKeys: [{ name: 'one', hash: '00' }],
     requestsPerSecond: 0,
+    maxBodyBytesAtOnce: 1_000_000,
     corsOrigins: [],
     defaultModel: undefined,
     listModels: async () => [],

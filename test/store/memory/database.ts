@@ -4,8 +4,9 @@
  */
 import { setImmediate as nextTurnOfTheLoop } from 'node:timers/promises';
 import type { AttemptRow } from '../../../src/domain/attempt.ts';
-import type { Item } from '../../../src/domain/item.ts';
+import type { InputItem, Item } from '../../../src/domain/item.ts';
 import type { JournalRow } from '../../../src/domain/response-event.ts';
+import type { ResponseObject } from '../../../src/domain/response.ts';
 import type { SessionRow } from '../../../src/domain/session.ts';
 import type { TurnRow } from '../../../src/domain/turn.ts';
 import type { ChangeSignal, ChangeWatcher } from '../../../src/store/live/source.ts';
@@ -15,7 +16,10 @@ export interface StoredTurn {
   readonly ordinal: number;
   readonly idempotencyKey: string | null;
   row: TurnRow;
-  items: readonly Item[];
+  /** What it brought, and what it said. */
+  input: readonly InputItem[];
+  output: readonly Item[];
+  response: ResponseObject | undefined;
   attempts: readonly AttemptRow[];
   journal: StoredJournal | undefined;
   readonly isResend: boolean;
@@ -51,6 +55,7 @@ export interface StoredSession {
 export class MemoryDatabase {
   readonly turns = new Map<string, StoredTurn>();
   readonly sessions = new Map<string, StoredSession>();
+  readonly leaders = new Map<string, { readonly holder: string; readonly untilMs: number }>();
   /** By tenant and id. */
   readonly earlyCancels = new Map<string, number>();
   readonly connections = new Set<Connection>();
@@ -58,8 +63,9 @@ export class MemoryDatabase {
 
   addTurn(row: TurnRow, fields: Partial<StoredTurn> = {}): StoredTurn {
     this.#ordinal += 1;
-    const empty = { idempotencyKey: null, items: [], attempts: [], journal: undefined, isAcknowledged: false, erasedAtMs: null };
-    const turn = { ...empty, isResend: false, ...fields, ordinal: this.#ordinal, row };
+    const empty = { idempotencyKey: null, input: [], output: [], attempts: [], isAcknowledged: false, erasedAtMs: null };
+    const nothing = { journal: undefined, response: undefined, isResend: false };
+    const turn = { ...empty, ...nothing, ...fields, ordinal: this.#ordinal, row };
     this.turns.set(row.id, turn);
     return turn;
   }
@@ -149,6 +155,11 @@ export class Connection implements ChangeSignal {
 
 export function isUnsettled({ row }: StoredTurn): boolean {
   return row.settledAtMs === null;
+}
+
+/** In the transcript: a turn that is not stored leaves nothing in it. */
+export function itemsOf({ row, input, output }: StoredTurn): readonly Item[] {
+  return row.isStored ? [...input, ...output] : [];
 }
 
 export function updateTurn(turn: StoredTurn, fields: Partial<TurnRow>): void {

@@ -2,6 +2,7 @@ import { decideClaim, settledStatusOf } from '../../../src/domain/claim.ts';
 import { isFailureCode } from '../../../src/domain/failure.ts';
 import { type JournalRow, journalRowOf, type ResponseEvent } from '../../../src/domain/response-event.ts';
 import { ResponseStream } from '../../../src/domain/response-stream.ts';
+import type { ResponseObject } from '../../../src/domain/response.ts';
 import { JournalBroker } from '../../../src/store/live/broker.ts';
 import { JournalCursor } from '../../../src/store/live/cursor.ts';
 import type { JournalSource } from '../../../src/store/live/source.ts';
@@ -75,7 +76,7 @@ export function journalStore(connection: Connection): JournalStore & { close(): 
     readJournal: (turn, { after = -1, limit } = {}) =>
       connection.transaction(({ turns }) => rowsAfter(turns.get(turn), after).slice(0, limit)),
     readHead: (turn) => source.readHead(turn),
-    follow: (turn, after, signal) => new JournalCursor(broker, turn, after, signal),
+    follow: (turn, after, signal, onEnd) => new JournalCursor(broker, turn, after, signal, onEnd),
     untilSealed: (turn, signal) => broker.untilSealed(turn, signal),
     close: () => {
       broker.close();
@@ -104,20 +105,27 @@ function claim(database: MemoryDatabase, { turn: id, step, lease, run }: ClaimRe
 }
 
 function seal(database: MemoryDatabase, request: Seal): SealResult {
-  const { isStored, output, settled, retryAtMs = null, usage, response, attempt, winsOverCancel } = request;
+  const { isStored, output, settled, retryAtMs = null, usage, rows, attempt, winsOverCancel } = request;
   const isCancelRequested = database.turns.get(request.turn)?.row.cancelRequestedAtMs != null;
   if (!winsOverCancel && isCancelRequested) return { type: 'cancel_requested' };
   const turn = writeRows(database, request);
   if (turn?.journal === undefined) return { type: 'refused' };
   turn.journal = { ...turn.journal, isSealed: true, lease: undefined };
   recordThrough(database, turn);
-  if (isStored) turn.items = [...turn.items, ...output];
+  if (isStored) turn.output = output;
+  turn.response = responseOf(rows);
   const errorCode = isFailureCode(settled.code) ? settled.code : null;
-  updateTurn(turn, { status: settled.status, errorCode, settledAtMs: Date.now(), retryAtMs, usage, response });
+  updateTurn(turn, { status: settled.status, errorCode, settledAtMs: Date.now(), retryAtMs, usage });
   if (attempt !== undefined) endAttempt(turn, attempt, attempt.end);
   const lostAttempts = loseOpenAttempts(turn);
   const next = readyNext(database, turn);
   return { type: 'sealed', lostAttempts, ...(next === undefined ? {} : { next }) };
+}
+
+/** The last event has it. */
+function responseOf(rows: readonly JournalRow[]): ResponseObject | undefined {
+  const last = rows.at(-1);
+  return last && (JSON.parse(last.data) as { readonly response?: ResponseObject }).response;
 }
 
 /** The turn; undefined, and nothing written, when this epoch may not write these rows. */

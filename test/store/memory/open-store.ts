@@ -13,6 +13,7 @@ export function openMemoryStore(database: MemoryDatabase): Store {
   const connection = new Connection(database);
   const journal = journalStore(connection);
   return {
+    databaseId: 'memory',
     ...journal,
     ...turnStore(connection),
     ...sessionStore(connection),

@@ -12,6 +12,13 @@ export function retentionStore(connection: Connection): RetentionStore {
       return work(database);
     });
   return {
+    lead: (task, { holder, lengthMs }) =>
+      connection.transaction(({ leaders }) => {
+        const leader = leaders.get(task);
+        if (leader !== undefined && leader.holder !== holder && leader.untilMs >= Date.now()) return false;
+        leaders.set(task, { holder, untilMs: Date.now() + lengthMs });
+        return true;
+      }),
     deleteTurn: (tenant, publicId, atMs) => dropping((database) => deleteTurn(database, tenant, publicId, atMs)),
     purgeUnstored: (cut) => dropping((database) => purgeUnstored(database, cut)),
     expire: (cut) => dropping((database) => expire(database, cut)),
@@ -23,7 +30,10 @@ function deleteTurn(database: MemoryDatabase, tenant: string, publicId: string, 
   if (turn === undefined || isUnsettled(turn)) return false;
   const isPast = turn.row.session !== null || database.turnsWhere(({ row }) => row.previous === turn.row.id).length > 0;
   erase(turn, atMs, 'owner');
-  if (!isPast) turn.items = [];
+  if (!isPast) {
+    turn.input = [];
+    turn.output = [];
+  }
   return true;
 }
 
@@ -39,33 +49,27 @@ function purgeUnstored(database: MemoryDatabase, { acknowledgedBeforeMs, settled
   return purged.length;
 }
 
-function expire(database: MemoryDatabase, { beforeMs, atMs, limit }: RetentionCut): number {
+/** All in one go. */
+function expire(database: MemoryDatabase, { beforeMs, atMs }: RetentionCut): undefined {
   const isDue = ({ row }: StoredTurn): boolean => isBefore(row.settledAtMs, beforeMs) && row.erasedBy !== 'retention';
-
-  const journals = database.turnsWhere((turn) => isDue(turn) && turn.journal !== undefined).slice(0, limit);
-  for (const turn of journals) turn.journal = undefined;
-
-  const sessions = [...database.sessions.values()].filter((session) => isUnused(database, session, beforeMs)).slice(0, limit);
-  for (const { row } of sessions) database.sessions.delete(row.id);
-
+  for (const session of database.sessions.values()) {
+    if (isUnused(database, session, beforeMs)) database.sessions.delete(session.row.id);
+  }
   const leaves = new Set([...database.sessions.values()].map(({ row }) => row.leaf));
   const isPast = (id: string): boolean =>
     leaves.has(id) || database.turnsWhere(({ row }) => row.previous === id && row.erasedBy !== 'retention').length > 0;
-  const turns = database.turnsWhere((turn) => isDue(turn) && !isPast(turn.row.id)).slice(0, limit);
-  for (const turn of turns) {
-    if (turn.row.erasedBy === 'owner') database.turns.delete(turn.row.id);
+  for (const turn of database.turnsWhere(isDue).toReversed()) {
+    if (isPast(turn.row.id)) turn.journal = undefined;
+    else if (turn.row.erasedBy === 'owner') database.turns.delete(turn.row.id);
     else {
       erase(turn, atMs, 'retention');
-      turn.items = [];
-      turn.attempts = [];
+      turn.input = [];
+      turn.output = [];
     }
   }
-
-  const stubs = database
-    .turnsWhere(({ row, erasedAtMs }) => row.erasedBy === 'retention' && isBefore(erasedAtMs, beforeMs))
-    .slice(0, limit);
-  for (const { row } of stubs) database.turns.delete(row.id);
-  return journals.length + sessions.length + turns.length + stubs.length;
+  const isStub = ({ row, erasedAtMs }: StoredTurn): boolean => row.erasedBy === 'retention' && isBefore(erasedAtMs, beforeMs);
+  for (const { row } of database.turnsWhere(isStub)) database.turns.delete(row.id);
+  return undefined;
 }
 
 function isUnused(database: MemoryDatabase, { row, touchedAtMs }: StoredSession, beforeMs: number): boolean {
@@ -77,7 +81,9 @@ function isUnused(database: MemoryDatabase, { row, touchedAtMs }: StoredSession,
 function erase(turn: StoredTurn, atMs: number, erasedBy: 'owner' | 'retention'): void {
   turn.journal = undefined;
   turn.erasedAtMs = atMs;
-  updateTurn(turn, { erasedBy, input: [], response: null, usage: null, settings: defaultSettings('') });
+  turn.response = undefined;
+  turn.attempts = [];
+  updateTurn(turn, { erasedBy, inputCount: 0, usage: null, settings: defaultSettings('') });
 }
 
 function isBefore(timeMs: number | null, beforeMs: number): boolean {

@@ -3,7 +3,7 @@ import { defaultSettings } from '../../../src/domain/response-settings.ts';
 import type { NewSession, SessionRow } from '../../../src/domain/session.ts';
 import type { ItemsTurn, Page, SessionStore } from '../../../src/store/ports/sessions.ts';
 import { turnRow } from '../../support/turn-row.ts';
-import { type Connection, type MemoryDatabase, type StoredSession, updateTurn } from './database.ts';
+import { type Connection, itemsOf, type MemoryDatabase, type StoredSession, updateTurn } from './database.ts';
 
 export function sessionStore(connection: Connection): SessionStore {
   return {
@@ -34,27 +34,28 @@ export function sessionStore(connection: Connection): SessionStore {
         for (const turn of unsettled) updateTurn(turn, { cancelRequestedAtMs: turn.row.cancelRequestedAtMs ?? Date.now() });
         return unsettled.map(({ row }) => row.id);
       }),
-    readSessionItems: (session, page) => connection.transaction((database) => pageOf(itemsOf(database, session), page)),
-    readSessionItem: (session, id) => connection.transaction((database) => itemsOf(database, session).find((item) => item.id === id)),
+    readSessionItems: (session, page) => connection.transaction((database) => pageOf(itemsIn(database, session), page)),
+    readSessionItem: (session, id) => connection.transaction((database) => itemsIn(database, session).find((item) => item.id === id)),
     addItems: (turn) => connection.transaction((database) => addItems(database, turn)),
     deleteSessionItem: (session, id) =>
       connection.transaction((database) => {
-        const turn = database.chainTo(session.leaf).find(({ items }) => items.some((item) => item.id === id));
-        if (turn !== undefined) turn.items = turn.items.filter((item) => item.id !== id);
-        return turn !== undefined;
+        const turn = database.chainTo(session.leaf).find((each) => itemsOf(each).some((item) => item.id === id));
+        if (turn === undefined) return false;
+        turn.input = turn.input.filter((item) => item.id !== id);
+        turn.output = turn.output.filter((item) => item.id !== id);
+        return true;
       }),
     findItems: (tenant, ids) =>
       connection.transaction((database) => {
-        const items = database.turnsWhere(({ row }) => row.tenant === tenant).flatMap((turn) => turn.items);
+        const items = database.turnsWhere(({ row }) => row.tenant === tenant).flatMap(itemsOf);
         return new Map(items.filter(({ id }) => ids.includes(id)).map((item) => [item.id, item]));
       }),
-    hasCall: (leaf, callId) =>
-      connection.transaction((database) =>
-        database
-          .chainTo(leaf)
-          .flatMap(({ items }) => items)
-          .some((item) => item.type === 'function_call' && item.call_id === callId),
-      ),
+    findUnknownCall: (tenant, leaf, callIds) =>
+      connection.transaction((database) => {
+        const chain = database.chainTo(leaf).filter(({ row }) => row.tenant === tenant);
+        const calls = chain.flatMap(itemsOf).flatMap((item) => (item.type === 'function_call' ? [item.call_id] : []));
+        return callIds.find((callId) => !calls.includes(callId));
+      }),
     listUntitled: (limit) =>
       connection.transaction(({ sessions }) =>
         [...sessions.values()]
@@ -100,11 +101,11 @@ function byUse(one: StoredSession, other: StoredSession): number {
   return one.touchedAtMs - other.touchedAtMs || (one.row.id < other.row.id ? -1 : 1);
 }
 
-function itemsOf(database: MemoryDatabase, { leaf }: SessionRow): Item[] {
-  return database.chainTo(leaf).flatMap(({ items }) => items);
+function itemsIn(database: MemoryDatabase, { leaf }: SessionRow): Item[] {
+  return database.chainTo(leaf).flatMap(itemsOf);
 }
 
-function pageOf<T extends { readonly id: string }>(all: readonly T[], { limit, order, after }: Page): readonly T[] | undefined {
+export function pageOf<T extends { readonly id: string }>(all: readonly T[], { limit, order, after }: Page): readonly T[] | undefined {
   const ordered = order === 'asc' ? all : all.toReversed();
   const at = ordered.findIndex(({ id }) => id === after);
   if (after !== undefined && at === -1) return undefined;
@@ -126,7 +127,7 @@ function addItems(database: MemoryDatabase, turn: ItemsTurn): readonly Item[] | 
     settledAtMs: createdAtMs,
   } as const;
   const row = turnRow({ ...done, id, tenant, session: turn.session, previous, settings: defaultSettings(''), bodyHash: '', createdAtMs });
-  database.addTurn(row, { items, isAcknowledged: true });
+  database.addTurn(row, { input: items, isAcknowledged: true });
   session.row = { ...session.row, leaf: id };
   session.touchedAtMs = Math.max(session.touchedAtMs, createdAtMs);
   return items;

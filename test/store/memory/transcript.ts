@@ -25,12 +25,11 @@ export function readyNext(database: MemoryDatabase, { row }: StoredTurn): string
 }
 
 function record(database: MemoryDatabase, turn: StoredTurn): void {
-  const { id, isRecorded, isStored, session, input } = turn.row;
+  const { id, isRecorded, isStored, session } = turn.row;
   if (isRecorded) return;
   const previous = session === null ? turn.row.previous : previousInSession(database, turn.row, session);
   updateTurn(turn, { isRecorded: true, previous });
   if (!isStored) return;
-  turn.items = [...turn.items, ...input];
   const pointer = session === null ? undefined : database.sessions.get(session);
   if (pointer !== undefined) pointer.row = { ...pointer.row, leaf: id };
 }

@@ -1,11 +1,13 @@
 import { decideAdmission, resendWindowMs } from '../../../src/domain/admission.ts';
+import type { InputItem } from '../../../src/domain/item.ts';
 import { isVisible } from '../../../src/domain/turn.ts';
 import type { CancelRequest, InsertTurn, NewTurn, TurnStore } from '../../../src/store/ports/turns.ts';
 import { turnRow } from '../../support/turn-row.ts';
 import { bookAttempt } from './attempts.ts';
-import { type Connection, isUnsettled, type MemoryDatabase, type StoredTurn, updateTurn } from './database.ts';
+import { type Connection, isUnsettled, itemsOf, type MemoryDatabase, type StoredTurn, updateTurn } from './database.ts';
 import { writeRows } from './journal.ts';
 import { takeLease } from './leases.ts';
+import { pageOf } from './sessions.ts';
 import { makeReady } from './transcript.ts';
 
 export function turnStore(connection: Connection): TurnStore {
@@ -13,7 +15,17 @@ export function turnStore(connection: Connection): TurnStore {
     insertTurn: (turn) => connection.transaction((database) => insertTurn(database, turn)),
     readTurn: (id) => connection.transaction(({ turns }) => turns.get(id)?.row),
     findTurn: (tenant, publicId) => connection.transaction((database) => visible(byPublicId(database, tenant, publicId))?.row),
-    listUnsettledOf: (tenant, session) => connection.transaction((database) => database.unsettledIn(tenant, session).map(({ row }) => row)),
+    listUnsettledOf: (tenant, session) => connection.transaction((database) => database.unsettledIn(tenant, session).map(idOf)),
+    readInput: (id) => connection.transaction((database) => inputOf(database, id)),
+    readInputPage: (id, page) => connection.transaction((database) => pageOf(inputOf(database, id), page)),
+    readResponse: (id) => connection.transaction(({ turns }) => turns.get(id)?.response),
+    readChain: (leaf, page) =>
+      connection.transaction((database) =>
+        pageOf(
+          database.chainTo(leaf).map(({ row }) => row),
+          page,
+        ),
+      ),
     markDispatched: (runs) =>
       connection.transaction(({ turns }) => {
         for (const { turn: id, runId } of runs) {
@@ -40,8 +52,8 @@ export function turnStore(connection: Connection): TurnStore {
       connection.transaction((database) =>
         database
           .chainTo(id)
-          .filter(({ row, items }) => row.id !== id && items.length > 0)
-          .map(({ row: { status, errorCode }, items }) => ({ status, errorCode, items })),
+          .filter((turn) => turn.row.id !== id && itemsOf(turn).length > 0)
+          .map((turn) => ({ status: turn.row.status, errorCode: turn.row.errorCode, items: itemsOf(turn) })),
       ),
     requestCancel: (tenant, publicId, atMs) =>
       connection.transaction((database): CancelRequest => {
@@ -75,6 +87,11 @@ export function turnStore(connection: Connection): TurnStore {
   };
 }
 
+function inputOf({ turns }: MemoryDatabase, id: string): readonly InputItem[] {
+  const turn = turns.get(id);
+  return turn === undefined || turn.row.erasedBy !== null ? [] : turn.input;
+}
+
 function insertTurn(database: MemoryDatabase, turn: NewTurn): InsertTurn {
   const {
     id,
@@ -91,7 +108,8 @@ function insertTurn(database: MemoryDatabase, turn: NewTurn): InsertTurn {
   } = turn;
   const { earlyCancels } = database;
   const key = `${tenant} ${publicId}`;
-  const previous = turn.previous === null ? undefined : byPublicId(database, tenant, turn.previous)?.row;
+  const named = turn.previous === null ? undefined : byPublicId(database, tenant, turn.previous)?.row;
+  const previous = named?.isStored === false && named.settledAtMs !== null ? undefined : named;
   const twin = database.turnsWhere((each) => isTwin(each, turn)).at(-1);
   // All at once, as one round trip to a server would bring them.
   const admission = decideAdmission(turn, {
@@ -121,7 +139,8 @@ function insertTurn(database: MemoryDatabase, turn: NewTurn): InsertTurn {
     previous: previous?.id ?? null,
     replaces,
     settings,
-    input,
+    inputCount: input.length,
+    bringsOutputs: input.length > 0 && input.every(({ type }) => type === 'function_call_output'),
     bodyHash,
     createdAtMs,
     isStored,
@@ -131,7 +150,7 @@ function insertTurn(database: MemoryDatabase, turn: NewTurn): InsertTurn {
   const givesTitle = session !== null && useSession(database, turn, session);
   if (interrupts !== undefined) updateTurn(database.requireTurn(interrupts), { cancelRequestedAtMs: createdAtMs });
   const journal = { epoch: 0, isSealed: false, rows: turn.events };
-  const stored = database.addTurn(turnRow(fields), { idempotencyKey, isResend, journal });
+  const stored = database.addTurn(turnRow(fields), { idempotencyKey, isResend, input, journal });
   if (isReady) makeReady(database, stored);
   const epoch = isReady && cancelRequestedAtMs === null ? startAhead(database, stored, turn) : undefined;
   return {

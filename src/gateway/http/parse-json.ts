@@ -1,0 +1,106 @@
+/** Parses a scanned JSON body: short ones at once, long ones in pieces, with the event loop free in between (T14). */
+import { setImmediate } from 'node:timers/promises';
+import { ApiError } from './errors.ts';
+import { invalidBody, type JsonScanner, type ScannedArray } from './json-scanner.ts';
+
+/** A piece of this size is parsed and checked within 20 ms, whatever is in it. A single element may be longer. */
+const pieceBytes = 32 * 1024;
+
+/**
+ * @param bytes changed: what is cut is put into brackets of its own
+ * @throws ApiError 400 when it is not UTF-8, not valid JSON, or holds what no schema finds
+ */
+export async function parseJson(bytes: Buffer, { arrays }: JsonScanner): Promise<unknown> {
+  if (bytes.length <= pieceBytes) return parsePiece(bytes);
+  // Every array's elements are replaced by its number.
+  const frame: Buffer[] = [];
+  let at = 0;
+  for (const [number, { from, to }] of arrays.entries()) {
+    if (to === -1) throw invalidJson();
+    frame.push(bytes.subarray(at, from), Buffer.from(String(number)));
+    at = to;
+  }
+  frame.push(bytes.subarray(at));
+  const body = await parsePiece(Buffer.concat(frame));
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) return body;
+  const members = body as { [name: string]: unknown };
+  for (const [name, value] of Object.entries(members)) {
+    const array = Array.isArray(value) ? arrays[Number(value[0])] : undefined;
+    if (array !== undefined) members[name] = await parseElements(bytes, array);
+  }
+  return body;
+}
+
+async function parseElements(bytes: Buffer, { from, commas, to }: ScannedArray): Promise<unknown[]> {
+  const elements: unknown[] = [];
+  let begin = from;
+  for (const [index, end] of [...commas, to].entries()) {
+    const isLast = index === commas.length;
+    if (!isLast && end - begin < pieceBytes) continue;
+    // In the places of the bracket or the comma before and behind it.
+    bytes.write('[', begin - 1);
+    bytes.write(']', end);
+    const parsed = (await parsePiece(bytes.subarray(begin - 1, end + 1))) as unknown[];
+    // Nothing at all is an empty array, but not behind a comma.
+    if (parsed.length === 0 && commas.length > 0) throw invalidJson();
+    for (const element of parsed) elements.push(element);
+    begin = end + 1;
+    await setImmediate();
+  }
+  return elements;
+}
+
+// Fatal: text of another encoding would otherwise come in with characters replaced.
+const decoder = new TextDecoder('utf-8', { fatal: true });
+
+/** One that is long, and cannot be cut, is at least not decoded and parsed in one go. */
+async function parsePiece(bytes: Buffer): Promise<unknown> {
+  const isLong = bytes.length > 2 * pieceBytes;
+  const text = decode(bytes);
+  if (isLong) await setImmediate();
+  const value = parseText(text);
+  if (isLong) await setImmediate();
+  // Neither can be there without one of these.
+  const problem = text.includes('\\u') || text.includes('__proto__') ? problemIn(value) : undefined;
+  if (problem !== undefined) throw invalidBody(problem);
+  return value;
+}
+
+function decode(bytes: Buffer): string {
+  try {
+    return decoder.decode(bytes);
+  } catch {
+    throw new ApiError({ status: 400, code: 'invalid_json', message: 'The body is not valid UTF-8. Send JSON in UTF-8.' });
+  }
+}
+
+function parseText(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    throw invalidJson();
+  }
+}
+
+function invalidJson(): ApiError {
+  return new ApiError({ status: 400, code: 'invalid_json', message: 'The body is not valid JSON. Send a JSON object.' });
+}
+
+/**
+ * What no schema finds: zod's records drop `__proto__` silently; most languages cannot read half a surrogate pair.
+ * Recursion is safe: the scanner bounds the depth.
+ */
+function problemIn(value: unknown): string | undefined {
+  if (typeof value === 'string') {
+    return value.isWellFormed()
+      ? undefined
+      : 'it holds half a surrogate pair, which is no character: "\\ud83d\\ude00" is one, "\\ud83d" alone is none';
+  }
+  if (typeof value !== 'object' || value === null) return undefined;
+  if (Object.hasOwn(value, '__proto__')) return "'__proto__' cannot be the name of a field";
+  for (const [key, inner] of Object.entries(value)) {
+    const problem = problemIn(key) ?? problemIn(inner);
+    if (problem !== undefined) return problem;
+  }
+  return undefined;
+}

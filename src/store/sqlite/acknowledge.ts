@@ -1,0 +1,40 @@
+/** Notes that clients have the ends of turns: all that come within a few milliseconds, a thousand viewers of one turn too, are one commit. */
+import type { Database } from './database.ts';
+
+/** What is noted this much later does no harm: a resend that comes in between joins the turn that it repeats. */
+const windowMs = 20;
+
+export class Acknowledgements {
+  readonly #db: Database;
+  #turns = new Set<string>();
+  #written: Promise<void> | undefined;
+
+  constructor(db: Database) {
+    this.#db = db;
+  }
+
+  /** See `TurnStore.acknowledge`. Resolves once it is committed. */
+  async add(turn: string): Promise<void> {
+    this.#turns.add(turn);
+    this.#written ??= new Promise((resolve) => {
+      setTimeout(resolve, windowMs);
+    }).then(async () => this.flush());
+    await this.#written;
+  }
+
+  /** Asks for the commit of what has come so far. */
+  async flush(): Promise<void> {
+    const acknowledged = this.#turns;
+    this.#turns = new Set();
+    this.#written = undefined;
+    const turns = [...acknowledged].filter((turn) => this.#isNews(turn));
+    if (turns.length === 0) return;
+    await this.#db.commit('quick', () => {
+      for (const turn of turns) this.#db.run('UPDATE turns SET acknowledged = 1 WHERE id = ?', turn);
+    });
+  }
+
+  #isNews(turn: string): boolean {
+    return this.#db.one('SELECT 1 FROM turns WHERE id = ? AND settled_at IS NOT NULL AND acknowledged = 0', turn) !== undefined;
+  }
+}

@@ -1,0 +1,96 @@
+/** The items of a turn as rows: its input first, from position 0, then its output. Written and read in slices (T14). */
+import type { InputItem, Item } from '../../domain/item.ts';
+import type { Page } from '../ports/sessions.ts';
+import type { Place } from './chain.ts';
+import type { Database, Row } from './database.ts';
+import { Pace } from './pace.ts';
+import { parsed, text } from './rows.ts';
+
+/** Made outside of any transaction. */
+export interface ItemRow {
+  readonly id: string;
+  readonly callId: string | null;
+  readonly json: string;
+}
+
+export function itemRowOf(item: Item): ItemRow {
+  return { id: item.id, callId: item.type === 'function_call' ? item.call_id : null, json: JSON.stringify(item) };
+}
+
+/** @param place where calls among them are to be found; a call of an input begins a branch, whatever the depth of its turn */
+export function writeItems(db: Database, turn: string, first: number, rows: readonly ItemRow[], place: Place): void {
+  rows.forEach(({ id, callId, json }, index) => {
+    const [branch, depth] = callId === null ? [null, null] : [place.branch, place.depth];
+    db.run(
+      'INSERT OR REPLACE INTO items (turn, position, id, call_id, branch, depth, item) VALUES (?, ?, ?, ?, ?, ?, ?)',
+      turn,
+      first + index,
+      id,
+      callId,
+      branch,
+      depth,
+      json,
+    );
+  });
+}
+
+export function nextPosition(db: Database, turn: string): number {
+  return Number(db.one('SELECT coalesce(max(position) + 1, 0) AS next FROM items WHERE turn = ?', turn)?.['next']);
+}
+
+export interface ItemRange {
+  readonly order?: Page['order'];
+  /** A position: items behind it, in this order. */
+  readonly behind?: number;
+  /** Items before this position. */
+  readonly below?: number;
+  readonly limit?: number;
+}
+
+const all = Number.MAX_SAFE_INTEGER;
+
+export async function readItems(
+  db: Database,
+  turn: string,
+  pace: Pace,
+  { order = 'asc', behind = order === 'asc' ? -1 : all, below = all, limit = all }: ItemRange = {},
+): Promise<Item[]> {
+  const items: Item[] = [];
+  const sql = `SELECT position, item FROM items WHERE turn = ? AND position < ? AND position ${order === 'asc' ? '>' : '<'} ?
+    ORDER BY position ${order} LIMIT ?`;
+  for (let position = behind, isWhole = false; !isWhole && items.length < limit;) {
+    await pace.yieldIfFull();
+    isWhole = true;
+    db.scan(sql, [turn, below, position, limit - items.length], (row) => {
+      const json = text(row['item']);
+      items.push(JSON.parse(json) as Item);
+      position = Number(row['position']);
+      pace.slice.add(json.length);
+      isWhole = !pace.slice.isFull;
+      return isWhole;
+    });
+  }
+  return items;
+}
+
+export async function readInput(db: Database, turn: string, range?: ItemRange): Promise<InputItem[]> {
+  const row = inputOf(db, turn);
+  if (row === undefined) return [];
+  return readItems(db, turn, new Pace(), { ...range, below: Number(row['input_count']) });
+}
+
+/** undefined when the page begins behind an item that is not in it. */
+export async function readInputPage(db: Database, turn: string, { limit, order, after }: Page): Promise<InputItem[] | undefined> {
+  if (after === undefined) return readInput(db, turn, { limit, order });
+  const sql = 'SELECT position FROM items JOIN turns ON turns.id = turn WHERE items.id = ? AND turn = ? AND position < input_count';
+  const row = db.one(sql, after, turn);
+  return row && readInput(db, turn, { limit, order, behind: Number(row['position']) });
+}
+
+export function readItem(row: Row): Item {
+  return parsed<Item>(row['item']);
+}
+
+function inputOf(db: Database, turn: string): Row | undefined {
+  return db.one('SELECT input_count FROM turns WHERE id = ? AND erased_by IS NULL', turn);
+}
