@@ -69,7 +69,8 @@ export async function runSoak(options: SoakOptions): Promise<boolean> {
   over.abort();
   await disturbing;
   say('the load is over');
-  const connection = await Connection.connect({ address: processes.temporal.address });
+  // Temporal may still be on its way back.
+  const connection = Connection.lazy({ address: processes.temporal.address });
   const { workflow } = new Client({ connection });
   const quiet = await settleDown({ processes, workflow, left, isEnded: () => load.ended === load.turns.length });
   clearInterval(sampling);
