@@ -9,10 +9,10 @@ import type { TestContext } from 'node:test';
 export function watchCommits(context: TestContext, before?: () => void): readonly number[] {
   const sizes: number[] = [];
   let size = 0;
-  const { run } = StatementSync.prototype;
+  const run: unknown = Reflect.get(StatementSync.prototype, 'run');
   context.mock.method(StatementSync.prototype, 'run', function counted(this: StatementSync, ...values: SQLInputValue[]) {
     if (this.sourceSQL === 'COMMIT') before?.();
-    const result = Reflect.apply(run, this, values) as StatementResultingChanges;
+    const result = Reflect.apply(run as (...values: SQLInputValue[]) => unknown, this, values) as StatementResultingChanges;
     if (this.sourceSQL.startsWith('BEGIN')) size = 0;
     else if (this.sourceSQL === 'COMMIT') sizes.push(size);
     else size += Number(result.changes);

@@ -140,6 +140,6 @@ export function droppedContract(contract: Contract): void {
     assert.equal(await other.lead('retention', { ...lease, holder: 'two' }), true, 'the first has not been heard of since');
     assert.equal(await store.lead('retention', lease), false);
     const both = await Promise.all([store, other].map((each, at) => each.lead('new', { ...lease, holder: String(at) })));
-    assert.deepEqual(both.toSorted(), [false, true]);
+    assert.deepEqual(both.filter(Boolean), [true]);
   });
 }
