@@ -14,7 +14,7 @@ export type TemporalWish =
   | 'give_up';
 
 /** Temporal's answer to a heartbeat carries the cancel where the server cannot push it: within 1.2 s (T5). */
-const heartbeatIntervalMs = 1_000;
+const longestHeartbeatIntervalMs = 1_000;
 
 export class ActivityLink implements Disposable {
   readonly #abort = new AbortController();
@@ -24,9 +24,12 @@ export class ActivityLink implements Disposable {
 
   constructor() {
     // The first one after a second: Temporal counts from the start, and most turns are over before.
-    this.#heartbeat = setInterval(() => {
-      this.#context.heartbeat();
-    }, heartbeatIntervalMs);
+    this.#heartbeat = setInterval(
+      () => {
+        this.#context.heartbeat();
+      },
+      Math.min(longestHeartbeatIntervalMs, (this.#context.info.heartbeatTimeoutMs || Number.POSITIVE_INFINITY) / 3),
+    );
     const { cancellationSignal } = this.#context;
     if (cancellationSignal.aborted) this.#onCancelled();
     else cancellationSignal.addEventListener('abort', this.#onCancelled, { once: true });

@@ -74,7 +74,7 @@ export const table = z.object({
   TURNKEEP_FIRST_EVENT_TIMEOUT_MS: milliseconds().default(300_000).meta({ description: 'longest wait for the first token' }),
   TURNKEEP_IDLE_TIMEOUT_MS: milliseconds().default(120_000).meta({ description: 'longest silence after the first token' }),
   TURNKEEP_TURN_TIMEOUT_MS: milliseconds().default(3_600_000).meta({ description: 'longest turn' }),
-  TURNKEEP_HEARTBEAT_TIMEOUT_MS: milliseconds(2_000).default(8_000).meta({ description: 'a dead worker is noticed within this' }),
+  TURNKEEP_HEARTBEAT_TIMEOUT_MS: milliseconds(500).default(8_000).meta({ description: 'a dead worker is noticed within this' }),
   TURNKEEP_DRAIN_MS: milliseconds(0).default(30_000).meta({ description: 'how long SIGTERM lets running streams finish' }),
 
   TEMPORAL_ADDRESS: grpcAddress.optional().meta({ description: 'host:port of a Temporal server; dev starts one if unset' }),

@@ -97,7 +97,9 @@ test('T14 · what may be large stands in tables with row ids: a table kept by it
   await using database = temporaryDatabase();
   const db = new Database(database.path);
   for (const table of ['items', 'journal', 'turn_content', 'turns']) {
-    assert.doesNotMatch(String(db.one('SELECT sql FROM sqlite_schema WHERE name = ?', table)?.['sql'] as string), /WITHOUT ROWID/);
+    const sql = db.one('SELECT sql FROM sqlite_schema WHERE name = ?', table)?.['sql'];
+    assert.ok(typeof sql === 'string');
+    assert.doesNotMatch(sql, /WITHOUT ROWID/);
   }
   db.close();
 });

@@ -50,7 +50,7 @@ interface OwnAttempt extends RunningAttempt {
 const drainPatienceMs = 5_000;
 
 /** A cancel that is booked in the database reaches the stream within this, with or without Temporal (T5). */
-const beatIntervalMs = 500;
+const longestBeatIntervalMs = 500;
 
 /**
  * The attempts of this process, for its activities.
@@ -181,14 +181,17 @@ export class RunningAttempts {
   }
 
   #beat(): void {
-    this.#beating ??= setInterval(() => {
-      if (this.#running.size > 0) {
-        void this.#beatOnce();
-        return;
-      }
-      clearInterval(this.#beating);
-      this.#beating = undefined;
-    }, beatIntervalMs);
+    this.#beating ??= setInterval(
+      () => {
+        if (this.#running.size > 0) {
+          void this.#beatOnce();
+          return;
+        }
+        clearInterval(this.#beating);
+        this.#beating = undefined;
+      },
+      Math.min(longestBeatIntervalMs, this.lease.lengthMs / 4),
+    );
   }
 
   async #beatOnce(): Promise<void> {
