@@ -22,6 +22,8 @@ async function startImpatientServer(world: World): Promise<{ url: string; close:
     c.set('tenant', 'default');
     c.set('requestId', 'req_late');
     c.set('ids', {});
+    c.set('receivedAtMs', Date.now());
+    c.set('closed', new AbortController().signal);
     await next();
   });
   const turnkeep = new Turnkeep({ store, dispatcher });

@@ -1,8 +1,8 @@
-/** Notes that clients have the ends of turns: all that come within a few milliseconds, a thousand viewers of one turn too, are one commit. */
+/**
+ * Notes that clients have the ends of turns: all that come in one tick of the event loop, a thousand viewers of one turn too,
+ * are one commit. No longer: the client's next request, with the same words, is a new message.
+ */
 import type { Database } from './database.ts';
-
-/** What is noted this much later does no harm: a resend that comes in between joins the turn that it repeats. */
-const windowMs = 20;
 
 export class Acknowledgements {
   readonly #db: Database;
@@ -17,7 +17,7 @@ export class Acknowledgements {
   async add(turn: string): Promise<void> {
     this.#turns.add(turn);
     this.#written ??= new Promise((resolve) => {
-      setTimeout(resolve, windowMs);
+      setImmediate(resolve);
     }).then(async () => this.flush());
     await this.#written;
   }
