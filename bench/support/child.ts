@@ -24,9 +24,11 @@ export function serveCalls(handlers: Handlers): void {
       if (handler === undefined) throw new Error(`no such call: ${ask.name}`);
       return handler(ask.argument as never);
     };
+    // A parent that is gone wants no answer.
+    const send = (message: Answer): void => void process.send?.(message, undefined, undefined, () => undefined);
     answer().then(
-      (result) => process.send?.({ id: ask.id, result } satisfies Answer),
-      (error: unknown) => process.send?.({ id: ask.id, error: error instanceof Error ? error.message : String(error) } satisfies Answer),
+      (result) => send({ id: ask.id, result }),
+      (error: unknown) => send({ id: ask.id, error: error instanceof Error ? error.message : String(error) }),
     );
   });
   process.once('disconnect', () => process.exit());
