@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { chat, chatAnswer, done, end, hold, httpError, reset, type Script, sseHead, stall } from '../../src/testing/model-server/index.ts';
 import { type Case, caseModel, requestsOf } from '../support/cases.ts';
+import { workflowStarted } from '../support/head-starts.ts';
 import type { Viewer } from '../support/viewer.ts';
 import { story, World } from '../support/world.ts';
 
@@ -101,7 +102,8 @@ story(
   async (world) => {
     const viewer = await world.say('hi');
     await viewer.untilText('Hel');
-    await world.temporal.workflow.getHandle(`turn/${viewer.id}`).cancel();
+    const workflow = await workflowStarted(world, viewer.id);
+    await workflow.cancel();
     await viewer.ended;
     assertCancelled(viewer, 'Hel');
     await world.model.clientClosed(1);

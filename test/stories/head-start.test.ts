@@ -1,9 +1,8 @@
 /** T2, T3: a head start fails, its workflow lands on another worker, its process dies. The laws are those of any attempt. */
 import assert from 'node:assert/strict';
-import { WorkflowNotFoundError } from '@temporalio/client';
 import { workflowIdOf } from '../../src/contract/workflows.ts';
 import { chat, chatAnswer, done, end, hold, reset, type Script, sseHead } from '../../src/testing/model-server/index.ts';
-import { holdStarts, type SilentProcess, startSilentProcess, until } from '../support/head-starts.ts';
+import { holdStarts, type SilentProcess, startSilentProcess, until, workflowStarted } from '../support/head-starts.ts';
 import type { Viewer } from '../support/viewer.ts';
 import { story, type World } from '../support/world.ts';
 
@@ -15,14 +14,10 @@ async function outcomes(world: World, { id }: Viewer): Promise<unknown[]> {
 
 /** Temporal has given the activity to a worker. */
 async function activityRuns(world: World, { id }: Viewer): Promise<void> {
-  const handle = world.temporal.workflow.getHandle(workflowIdOf(id));
+  const handle = await workflowStarted(world, id);
   await until(async () => {
-    // Temporal is told of the turn while its request runs: the workflow may be yet to come.
-    const description = await handle.describe().catch((error: unknown) => {
-      if (error instanceof WorkflowNotFoundError) return undefined;
-      throw error;
-    });
-    return description?.raw.pendingActivities?.some(({ lastStartedTime }) => lastStartedTime != null) === true;
+    const { raw } = await handle.describe();
+    return raw.pendingActivities?.some(({ lastStartedTime }) => lastStartedTime != null) === true;
   });
 }
 

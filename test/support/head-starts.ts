@@ -1,6 +1,8 @@
 /** Head starts, held where a test wants them: before Temporal starts the workflow, before the request is sent, without beats. */
 import { setImmediate as nextTurnOfTheLoop } from 'node:timers/promises';
+import { type WorkflowHandle, WorkflowNotFoundError } from '@temporalio/client';
 import { RunningAttempts } from '../../src/activities/attempt/running-attempts.ts';
+import { workflowIdOf } from '../../src/contract/workflows.ts';
 import { createProvider } from '../../src/providers/create-provider.ts';
 import { type Store, StoreBusyError } from '../../src/store/ports/store.ts';
 import type { World } from './world.ts';
@@ -78,6 +80,21 @@ export function startSilentProcess(world: World, { holdsRequests = false } = {})
 }
 
 /** Resolves once what is asked of the database holds. */
+/** Temporal is asked for a turn's workflow while the turn's request runs: the workflow may be yet to come. */
+export async function workflowStarted({ temporal }: World, turn: string): Promise<WorkflowHandle> {
+  const handle = temporal.workflow.getHandle(workflowIdOf(turn));
+  await until(async () => {
+    try {
+      await handle.describe();
+      return true;
+    } catch (error) {
+      if (error instanceof WorkflowNotFoundError) return false;
+      throw error;
+    }
+  });
+  return handle;
+}
+
 export async function until(holds: () => Promise<boolean>): Promise<void> {
   while (!(await holds())) await nextTurnOfTheLoop();
 }
