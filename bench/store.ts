@@ -50,13 +50,17 @@ function turnOf(id: string, session: string, headStart: boolean): { turn: NewTur
   const opening = ResponseStream.open(newResponse({ id, createdAtMs, settings, session, previous: null }));
   const stream = ResponseStream.replay(opening);
   const [begun] = stream.begin();
+  const input: NewTurn['input'] = [
+    { id: `msg_${id}`, type: 'message', status: 'completed', role: 'user', content: [{ type: 'input_text', text: `Say ${id}.` }] },
+  ];
   const turn: NewTurn = {
     id,
     tenant: 'default',
     session,
     previous: null,
     settings,
-    input: [{ id: `msg_${id}`, type: 'message', status: 'completed', role: 'user', content: [{ type: 'input_text', text: `Say ${id}.` }] }],
+    input,
+    json: { settings: JSON.stringify(settings), input: input.map((item) => JSON.stringify(item)) },
     idempotencyKey: null,
     bodyHash: id.padEnd(64, '0'),
     receivedAtMs: createdAtMs,

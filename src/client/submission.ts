@@ -1,5 +1,4 @@
-/** A submission of a turn, its results, and the hash by which two submissions are the same. */
-import { createHash } from 'node:crypto';
+/** A submission of a turn, and its items with the ids that they are to have. */
 import type { InputItem, Item, NewItem } from '../domain/item.ts';
 import type { ResponseSettings } from '../domain/response-settings.ts';
 import { itemPrefix, newId } from './ids.ts';
@@ -36,13 +35,6 @@ export interface Submission {
   readonly whenBusy?: WhenBusy;
   /** The id of a settled turn of the session whose place this one takes: it follows the turn before that. */
   readonly replaces?: string;
-}
-
-/** Two submissions with this hash are the same: it covers all that the model sees of them. */
-export function hashOf({ settings, input, session, previous, replaces }: Submission): string {
-  return createHash('sha256')
-    .update(JSON.stringify([settings, input, session, previous, replaces ?? null]))
-    .digest('hex');
 }
 
 /** The items with new ids, references replaced by the items they name; or the first reference to no item. */

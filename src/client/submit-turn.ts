@@ -12,7 +12,8 @@ import type { TurnCanceller } from './cancel-turn.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { newId } from './ids.ts';
 import { whileCallerWaits } from './patience.ts';
-import { hashOf, outputsWithoutCall, resolveReferences, type Submission } from './submission.ts';
+import { outputsWithoutCall, resolveReferences, type Submission } from './submission.ts';
+import { serialize } from './serialize.ts';
 import { startTitle } from './titles.ts';
 
 export type SubmitResult =
@@ -73,6 +74,7 @@ async function insert(
     receivedAtMs,
     signal,
   } = submission;
+  const { json, bodyHash } = await serialize(submission, input);
   const id = newId('resp');
   const createdAtMs = Date.now();
   const opening = ResponseStream.open(newResponse({ id: submission.id ?? id, createdAtMs, settings, session, previous }));
@@ -87,13 +89,14 @@ async function insert(
     previous,
     settings,
     input,
+    json,
+    bodyHash,
     idempotencyKey,
     createdAtMs,
     receivedAtMs,
     whenBusy,
     isResend,
     workflowId: workflowIdOf(id),
-    bodyHash: hashOf(submission),
     events: opening.map(journalRowOf),
     joinsTwin: idempotencyKey === null && submission.id === undefined,
     limits: quotas,

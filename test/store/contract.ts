@@ -20,7 +20,7 @@ const settings: ResponseSettings = defaultSettings('scripted');
 
 export function newTurn(id: string, fields: Partial<NewTurn> = {}): NewTurn {
   const response = newResponse({ id, createdAtMs: 1_000, settings, session: fields.session ?? null, previous: null });
-  return {
+  const turn: Omit<NewTurn, 'json'> = {
     id,
     tenant: 'default',
     session: null,
@@ -39,6 +39,7 @@ export function newTurn(id: string, fields: Partial<NewTurn> = {}): NewTurn {
     limits: { maxWaitingTurns: 100, maxRunningTurns: 1_000 },
     ...fields,
   };
+  return { ...turn, json: { settings: JSON.stringify(turn.settings), input: turn.input.map((item) => JSON.stringify(item)) } };
 }
 
 /** The row by which a head start tells that its turn runs. */

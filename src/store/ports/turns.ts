@@ -80,6 +80,8 @@ export interface NewTurn extends AdmissionRequest {
   readonly replaces?: string;
   readonly settings: ResponseSettings;
   readonly input: readonly InputItem[];
+  /** The settings and each item of the input as JSON, made once: the call may have to be repeated. */
+  readonly json: { readonly settings: string; readonly input: readonly string[] };
   /** Of the workflow that runs it. */
   readonly workflowId: string;
   /** The first rows of its journal, numbered from 0. */

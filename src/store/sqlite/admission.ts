@@ -16,14 +16,12 @@ import { readByPublicId, rowByPublicId, turnRows, unsettledTurns } from './turns
 type Admitted = Extract<Admission, { type: 'admitted' }>;
 
 export async function insertTurn(db: Database, turn: NewTurn): Promise<InsertTurn> {
-  // Outside of the transaction: what is long must not hold the lock.
-  const settings = JSON.stringify(turn.settings);
   const decide = (): Admission => decideAdmission(turn, admissionFacts(db, turn));
-  const input = await prepareInput(db, turn.id, turn.input, () => decide().type === 'admitted');
+  const input = await prepareInput(db, turn, () => decide().type === 'admitted');
   const result = await db.commit('durable', (): InsertTurn | undefined => {
     const admission = decide();
     if (admission.type !== 'admitted') return admission;
-    return input && { type: 'inserted', ...write(db, turn, admission, { ...input, settings }) };
+    return input && { type: 'inserted', ...write(db, turn, admission, input) };
   });
   if (input?.isStaged === true && result?.type !== 'inserted') await dropStaged(db, turn.id);
   // Refused at first, and admitted now: what refused it has gone in between.
@@ -35,7 +33,7 @@ function write(
   db: Database,
   turn: NewTurn,
   { cancelRequestedAtMs, interrupts, isReady }: Admitted,
-  { settings, ...input }: PreparedInput & { readonly settings: string },
+  input: PreparedInput,
 ): Omit<Extract<InsertTurn, { type: 'inserted' }>, 'type'> {
   const { id, tenant, session, chosenId, createdAtMs, headStart } = turn;
   if (cancelRequestedAtMs !== null) db.run('DELETE FROM early_cancels WHERE tenant = ? AND id = ?', tenant, chosenId ?? id);
@@ -48,7 +46,7 @@ function write(
   const row = rowOf(turn, { previous: record?.previous ?? previous, cancelRequestedAtMs, readyAtMs, isStarted: start !== undefined });
 
   writeRow(db, turn, row, record);
-  db.run('INSERT INTO turn_content (ordinal, settings) VALUES (last_insert_rowid(), ?)', settings);
+  db.run('INSERT INTO turn_content (ordinal, settings) VALUES (last_insert_rowid(), ?)', turn.json.settings);
   if (input.isStaged) adoptStaged(db, id);
   else writeItems(db, id, 0, input.rows, placeOfInput(id));
   const leaf = record !== undefined && isStored ? id : undefined;

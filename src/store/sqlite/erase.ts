@@ -5,7 +5,7 @@
 import type { TurnRow } from '../../domain/turn.ts';
 import { hasNext, placeIn } from './chain.ts';
 import type { Database } from './database.ts';
-import type { Slice } from './pace.ts';
+import type { Slice } from '../pace.ts';
 import { text } from './rows.ts';
 
 interface RowsOfTurn {

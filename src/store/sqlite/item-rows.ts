@@ -3,7 +3,7 @@ import type { InputItem, Item } from '../../domain/item.ts';
 import type { Page } from '../ports/sessions.ts';
 import type { Place } from './chain.ts';
 import type { Database, Row } from './database.ts';
-import { Pace } from './pace.ts';
+import { Pace } from '../pace.ts';
 import { parsed, text } from './rows.ts';
 
 /** Made outside of any transaction. */
@@ -14,7 +14,12 @@ export interface ItemRow {
 }
 
 export function itemRowOf(item: Item): ItemRow {
-  return { id: item.id, callId: item.type === 'function_call' ? item.call_id : null, json: JSON.stringify(item) };
+  return itemRowAs(item, JSON.stringify(item));
+}
+
+/** @param json the item, as it is to be written */
+export function itemRowAs(item: Item, json: string): ItemRow {
+  return { id: item.id, callId: item.type === 'function_call' ? item.call_id : null, json };
 }
 
 /** @param place where calls among them are to be found; a call of an input begins a branch, whatever the depth of its turn */

@@ -6,7 +6,7 @@ import type { ItemsTurn, Page } from '../ports/sessions.ts';
 import { isOnChain, type Place, placeBehind, placeIn, placeOf, stretches } from './chain.ts';
 import type { Database } from './database.ts';
 import { itemRowOf, readItem, readItems, writeItems } from './item-rows.ts';
-import { Pace } from './pace.ts';
+import { Pace } from '../pace.ts';
 import { text } from './rows.ts';
 import { insertSession, readSession, useSession } from './sessions.ts';
 

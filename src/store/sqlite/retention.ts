@@ -4,7 +4,7 @@ import type { Lease } from '../ports/journal.ts';
 import { hasNext, placeIn } from './chain.ts';
 import type { Database, Row } from './database.ts';
 import { dropItems, dropJournalOfKept, dropTurn, eraseMarked, idsIn, markErased } from './erase.ts';
-import { Slice } from './pace.ts';
+import { Slice } from '../pace.ts';
 import { text } from './rows.ts';
 import { readByPublicId } from './turns.ts';
 

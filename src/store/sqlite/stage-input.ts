@@ -5,10 +5,11 @@
  */
 import type { InputItem } from '../../domain/item.ts';
 import { StoreBusyError } from '../ports/store.ts';
+import type { NewTurn } from '../ports/turns.ts';
 import type { Place } from './chain.ts';
 import type { Database } from './database.ts';
-import { type ItemRow, itemRowOf, writeItems } from './item-rows.ts';
-import { Slice } from './pace.ts';
+import { type ItemRow, itemRowAs, writeItems } from './item-rows.ts';
+import { Slice } from '../pace.ts';
 
 /** The input as rows: all of them, where they are few; staged already, where they are many. */
 export interface PreparedInput {
@@ -25,16 +26,15 @@ export function placeOfInput(turn: string): Place {
 /** @param mayStage asked before the first slice is written: false where the turn will not be taken in */
 export async function prepareInput(
   db: Database,
-  turn: string,
-  input: readonly InputItem[],
+  { id: turn, input, json }: NewTurn,
   mayStage: () => boolean,
 ): Promise<PreparedInput | undefined> {
   const hasCalls = input.some(({ type }) => type === 'function_call');
-  const first = sliceOf(input, 0);
+  const first = sliceOf(input, json.input, 0);
   if (first.length === input.length) return { rows: first, isStaged: false, hasCalls };
   if (!mayStage()) return undefined;
   await db.commit('quick', () => db.run('INSERT OR REPLACE INTO staged (turn, at) VALUES (?, ?)', turn, Date.now()));
-  for (let from = 0, rows = first; from < input.length; rows = sliceOf(input, from)) {
+  for (let from = 0, rows = first; from < input.length; rows = sliceOf(input, json.input, from)) {
     const [at, slice] = [from, rows];
     await db.commit('quick', () => {
       writeItems(db, turn, at, slice, placeOfInput(turn));
@@ -49,13 +49,14 @@ export function adoptStaged(db: Database, turn: string): void {
   if (db.run('DELETE FROM staged WHERE turn = ?', turn) === 0) throw new StoreBusyError('the input took too long to be written');
 }
 
-function sliceOf(input: readonly InputItem[], from: number): ItemRow[] {
+function sliceOf(input: readonly InputItem[], json: readonly string[], from: number): ItemRow[] {
   const slice = new Slice();
   const rows: ItemRow[] = [];
   for (let at = from; at < input.length && !slice.isFull; at += 1) {
     const item = input[at];
-    if (item === undefined) break;
-    const row = itemRowOf(item);
+    const text = json[at];
+    if (item === undefined || text === undefined) break;
+    const row = itemRowAs(item, text);
     rows.push(row);
     slice.add(row.json.length);
   }

@@ -7,7 +7,7 @@ import type { Page } from '../ports/sessions.ts';
 import { isOnChain, type Place, placeBehind, placeIn, placeOf, stretches } from './chain.ts';
 import type { Database, Row } from './database.ts';
 import { readItems } from './item-rows.ts';
-import { Pace } from './pace.ts';
+import { Pace } from '../pace.ts';
 import { numberOrNull, text, textOrNull, turnOf } from './rows.ts';
 import { turnRows, unsettledTurns } from './turns.ts';
 

@@ -1,0 +1,67 @@
+/** What of a submission makes it the same as another (T1), and that a long one is made in slices (T14). */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { serialize } from '../../src/client/serialize.ts';
+import { type SubmittedItem, resolveReferences } from '../../src/client/submission.ts';
+import type { InputItem } from '../../src/domain/item.ts';
+import { defaultSettings } from '../../src/domain/response-settings.ts';
+
+type What = Parameters<typeof serialize>[0];
+
+const plain: What = { settings: defaultSettings('m'), session: null, previous: null };
+
+function said(...texts: readonly string[]): SubmittedItem[] {
+  return texts.map((text) => ({ type: 'message', status: 'completed', role: 'user', content: [{ type: 'input_text', text }] }));
+}
+
+function withIds(items: readonly SubmittedItem[]): readonly InputItem[] {
+  const input = resolveReferences(items, new Map());
+  assert.ok(!('type' in input));
+  return input;
+}
+
+async function hashOf(items: readonly SubmittedItem[], what: Partial<What> = {}): Promise<string> {
+  return (await serialize({ ...plain, ...what }, withIds(items))).bodyHash;
+}
+
+test('T1 · the same words are the same, whatever the ids of their items; each other word is another', async () => {
+  const same = await hashOf(said('a', 'b'));
+  assert.equal(await hashOf(said('a', 'b')), same);
+  const others = await Promise.all([
+    hashOf(said('b', 'a')),
+    hashOf(said('a')),
+    hashOf(said('ab')),
+    hashOf(said('a', 'b', 'c')),
+    hashOf(said('a', 'b'), { session: 'conv_a' }),
+    hashOf(said('a', 'b'), { previous: 'conv_a' }),
+    hashOf(said('a', 'b'), { replaces: 'conv_a' }),
+    hashOf(said('a', 'b'), { settings: { ...plain.settings, instructions: 'a' } }),
+  ]);
+  assert.equal(new Set([same, ...others]).size, others.length + 1);
+});
+
+test('a text of any length counts to its last character', async () => {
+  const long = '\u{1F600}ü'.repeat(400_000);
+  assert.equal(await hashOf(said(long)), await hashOf(said(long)));
+  assert.notEqual(await hashOf(said(long)), await hashOf(said(`${long.slice(0, -1)}u`)));
+  assert.notEqual(await hashOf(said(long)), await hashOf(said(long.replace('ü', 'u'))));
+});
+
+test('T14 · the JSON is that of the items, and many of them leave the event loop to others in between', async () => {
+  const input = withIds(said(...Array.from({ length: 10_000 }, (_, index) => `word ${index} "\\\n`)));
+  let turns = 0;
+  let isMade = false;
+  const others = (): void => {
+    turns += 1;
+    if (!isMade) setImmediate(others);
+  };
+  others();
+  const { json } = await serialize(plain, input);
+  isMade = true;
+  assert.deepEqual(
+    json.input.map((text) => JSON.parse(text) as unknown),
+    input,
+  );
+  assert.deepEqual(JSON.parse(json.settings), plain.settings);
+  assert.ok(turns >= 20, `others ran ${turns} times meanwhile`);
+});
