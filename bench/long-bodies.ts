@@ -102,5 +102,5 @@ if (parentPort === null) {
   const body = (bodies[name]?.() ?? '').replace(/^\{/, '{"background":true,');
   const response = await fetch(`http://127.0.0.1:${port}/v1/responses`, { method: 'POST', body });
   const { error } = (await response.json()) as { error: { code: string } | null };
-  parentPort.postMessage(`${response.status}${error === null ? '' : ` ${error.code}`}`);
+  parentPort.postMessage(`${response.status}${error === null ? '' : ` ${error.code}`}`, []);
 }
