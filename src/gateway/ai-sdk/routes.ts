@@ -68,7 +68,7 @@ export function uiRoutes(routes: Routes, deps: SubmitDeps & ServeDeps): void {
       const turn = session === undefined ? undefined : await turnkeep.sessions.runningTurn(tenant, session.id);
       if (session === undefined || turn === undefined) return c.body(null, 204);
       const message = await new AssistantMessages(turnkeep, tenant).endingWith(turn, turn.isRecorded ? turn.previous : session.leaf);
-      const { preface, translator } = await replayOf(turnkeep, message, c.req.raw.signal);
+      const { preface, translator } = await replayOf(turnkeep, message, c.get('closed'));
       return serveTurn(c, deps, turn, uiEncoder(translator, preface));
     },
   );
