@@ -1,10 +1,15 @@
 /** The activities with what they need: the one place where they meet the database and the provider. */
-import type { TurnActivities } from '../contract/activities.ts';
+import { ApplicationFailure } from '@temporalio/common';
+import { type TurnActivities, wrongDatabase } from '../contract/activities.ts';
 import { settleTurn } from './settle-turn.ts';
 import { streamModel, type StreamModelDeps } from './stream-model.ts';
 import { writeTitle, type WriteTitleDeps } from './write-title.ts';
 
-export type ActivityDeps = StreamModelDeps & WriteTitleDeps;
+export type ActivityDeps = StreamModelDeps &
+  WriteTitleDeps & {
+    /** Another deployment's turn was given to this worker. */
+    readonly onForeignTurn?: () => void;
+  };
 
 /**
  * The activities of a turn, to register with a Temporal worker.
@@ -22,8 +27,15 @@ export type ActivityDeps = StreamModelDeps & WriteTitleDeps;
  */
 export function createActivities(deps: ActivityDeps): TurnActivities {
   return {
-    streamModel: (input) => streamModel(deps, input),
-    settleTurn: (input) => settleTurn(deps, input),
-    writeTitle: (input) => writeTitle(deps, input),
+    streamModel: async (input) => streamModel(deps, own(deps, input)),
+    settleTurn: async (input) => settleTurn(deps, own(deps, input)),
+    writeTitle: async (input) => writeTitle(deps, own(deps, input)),
   };
+}
+
+/** @throws `ApplicationFailure` that may be retried: the next run of the activity may come to a worker of the turn's own database */
+function own<Input extends { readonly database: string }>({ store, onForeignTurn }: ActivityDeps, input: Input): Input {
+  if (input.database === store.databaseId) return input;
+  onForeignTurn?.();
+  throw ApplicationFailure.retryable('the task queue is shared with a worker of another database', wrongDatabase);
 }

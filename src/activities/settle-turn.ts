@@ -1,5 +1,5 @@
 /** The activity `settleTurn`: gives a turn the end that `streamModel` could not write, or adopts the end that it has (T6). */
-import type { SettleTurnInput } from '../contract/activities.ts';
+import type { OwnTurn, SettleTurnInput } from '../contract/activities.ts';
 import type { TurnStatus } from '../domain/turn-state.ts';
 import { type SettleDeps, settleTurn as settle } from '../settle/settle-turn.ts';
 import { retryWhileBusy } from '../store/retry-while-busy.ts';
@@ -7,7 +7,7 @@ import { retryWhileBusy } from '../store/retry-while-busy.ts';
 /** Less than the activity's own time, behind which Temporal begins it anew. */
 const settleMs = 4_000;
 
-export async function settleTurn(deps: SettleDeps, { turn, requested }: SettleTurnInput): Promise<TurnStatus> {
+export async function settleTurn(deps: SettleDeps, { turn, requested }: OwnTurn<SettleTurnInput>): Promise<TurnStatus> {
   if ((await deps.store.readTurn(turn)) === undefined) {
     // A turn with `store: false` that was settled and purged since: it has had its end, and another try would find no row either.
     return { status: requested.status, code: requested.status === 'failed' ? requested.failure.code : null };

@@ -7,7 +7,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { activityInfo } from '@temporalio/activity';
-import type { StreamModelInput } from '../contract/activities.ts';
+import type { OwnTurn, StreamModelInput } from '../contract/activities.ts';
 import { failureOf } from '../domain/failure.ts';
 import { requestsPerStep } from '../domain/retry-policy.ts';
 import type { RequestedOutcome, StepResult } from '../domain/turn-state.ts';
@@ -32,7 +32,7 @@ const roomLookMs = 250;
 /** A wait that is shorter than this is waited out here: Temporal's clock and the database's differ by a little. */
 const shortWaitMs = 50;
 
-export async function streamModel(deps: StreamModelDeps, { turn, step }: StreamModelInput): Promise<StepResult> {
+export async function streamModel(deps: StreamModelDeps, { turn, step }: OwnTurn<StreamModelInput>): Promise<StepResult> {
   const { store, attempts } = deps;
   using link = new ActivityLink();
   for (;;) {
@@ -65,7 +65,7 @@ export async function streamModel(deps: StreamModelDeps, { turn, step }: StreamM
 /** Claims the request, and runs it where it is granted. */
 async function claimAndRun(
   deps: StreamModelDeps,
-  input: StreamModelInput,
+  input: OwnTurn<StreamModelInput>,
   signal: AbortSignal,
 ): Promise<Exclude<Claim, { type: 'granted' }> | { readonly type: 'running'; readonly running: RunningAttempt }> {
   using _room = await untilRoom(deps, input.turn, signal);
@@ -107,7 +107,7 @@ async function join(running: RunningAttempt, { signal, wish }: ActivityLink): Pr
   }
 }
 
-async function claimStep({ store, attempts }: StreamModelDeps, input: StreamModelInput, signal: AbortSignal): Promise<Claim> {
+async function claimStep({ store, attempts }: StreamModelDeps, input: OwnTurn<StreamModelInput>, signal: AbortSignal): Promise<Claim> {
   const { workflowExecution: run } = activityInfo();
   if (run === undefined) throw new Error('streamModel runs in a workflow');
   try {

@@ -6,6 +6,7 @@ import { ApplicationFailure } from '@temporalio/common';
 import { cancellationSignal } from '@temporalio/activity';
 import { failureRules } from '../domain/failure.ts';
 import { titleOf, titleRequest } from '../domain/title.ts';
+import type { OwnTurn } from '../contract/activities.ts';
 import type { TitleInput } from '../contract/workflows.ts';
 import { type Provider, ProviderError } from '../providers/provider.ts';
 import { retryWhileBusy } from '../store/retry-while-busy.ts';
@@ -20,7 +21,7 @@ export interface WriteTitleDeps {
 
 export async function writeTitle(
   { store, provider, titleModel }: WriteTitleDeps,
-  { session, turn }: TitleInput,
+  { session, turn }: OwnTurn<TitleInput>,
 ): Promise<{ hasTitle: boolean }> {
   const row = await store.readTurn(turn);
   const request = row === undefined ? undefined : titleRequest(await store.readInput(turn), titleModel ?? row.settings.model);

@@ -29,7 +29,7 @@ export interface HeadStart {
 export interface DispatcherOptions {
   readonly workflows: WorkflowClient;
   readonly taskQueue: string;
-  readonly store: Pick<Store, 'claim' | 'markDispatched'>;
+  readonly store: Pick<Store, 'claim' | 'databaseId' | 'markDispatched'>;
   readonly limits: { readonly heartbeatTimeoutMs: number; readonly turnTimeoutMs: number };
   /** Client and worker share a connection: the first workflow task then comes with the start's own answer. */
   readonly isEager: boolean;
@@ -95,8 +95,9 @@ export class Dispatcher {
 
   /** Resolves once Temporal has the turn. Throws when Temporal cannot be reached. */
   async start(turn: string): Promise<void> {
-    const { workflows, taskQueue, isEager, limits } = this.#options;
-    const input: AgentTurnInput = { turn, heartbeatTimeoutMs: limits.heartbeatTimeoutMs, turnTimeoutMs: limits.turnTimeoutMs };
+    const { workflows, taskQueue, store, isEager, limits } = this.#options;
+    const { heartbeatTimeoutMs, turnTimeoutMs } = limits;
+    const input: AgentTurnInput = { turn, database: store.databaseId, heartbeatTimeoutMs, turnTimeoutMs };
     const { firstExecutionRunId: runId } = await workflows.start(agentTurnType, {
       workflowId: workflowIdOf(turn),
       taskQueue,
@@ -115,8 +116,9 @@ export class Dispatcher {
   }
 
   /** Once a session, however often it is called. Throws when Temporal cannot be reached. */
-  async startTitle(input: TitleInput): Promise<void> {
-    const { workflows, taskQueue } = this.#options;
+  async startTitle(due: Omit<TitleInput, 'database'>): Promise<void> {
+    const { workflows, taskQueue, store } = this.#options;
+    const input: TitleInput = { ...due, database: store.databaseId };
     const options = { workflowId: titleWorkflowIdOf(input.session), taskQueue, args: [input], workflowExecutionTimeout: titleTimeout };
     try {
       await workflows.start(titleType, { ...options, workflowIdReusePolicy: 'REJECT_DUPLICATE' });

@@ -7,7 +7,11 @@ import type { Dispatcher } from './dispatcher.ts';
 const batch = 50;
 
 /** Throws when Temporal cannot be reached; the title stays due then, for the sweep of any process. */
-export async function startTitle(store: Store, dispatcher: Pick<Dispatcher, 'startTitle'>, due: TitleInput): Promise<void> {
+export async function startTitle(
+  store: Store,
+  dispatcher: Pick<Dispatcher, 'startTitle'>,
+  due: Omit<TitleInput, 'database'>,
+): Promise<void> {
   await dispatcher.startTitle(due);
   await retryWhileBusy(() => store.markTitleStarted(due.session));
 }

@@ -14,12 +14,23 @@ export interface TurnActivities {
   readonly writeTitle: (input: TitleInput) => Promise<{ readonly hasTitle: boolean }>;
 }
 
+/**
+ * The type of the failure that every activity ends in on a worker of another database: two deployments poll one task queue.
+ * The turn is left to a worker of its own.
+ */
+export const wrongDatabase = 'wrong_database';
+
+/** What is left of an activity's input once it is known to be of this worker's database. */
+export type OwnTurn<Input extends { readonly database: string }> = Omit<Input, 'database'>;
+
 export interface SettleTurnInput {
+  readonly database: string;
   readonly turn: string;
   readonly requested: RequestedOutcome;
 }
 
 export interface StreamModelInput {
+  readonly database: string;
   readonly turn: string;
   /** 1-based. */
   readonly step: number;

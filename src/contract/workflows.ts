@@ -6,6 +6,8 @@ export const cancelSignal = 'cancel';
 export const titleType = 'title';
 
 export interface TitleInput {
+  /** The id of the database that has the session. */
+  readonly database: string;
   readonly session: string;
   /** The session's first turn: its words are read from the database. */
   readonly turn: string;
@@ -13,6 +15,8 @@ export interface TitleInput {
 
 export interface AgentTurnInput {
   readonly turn: string;
+  /** The id of the database that has the turn. */
+  readonly database: string;
   /** A dead worker is noticed within this, ms. */
   readonly heartbeatTimeoutMs: number;
   /** Of the turn, from its start, ms. */

@@ -115,11 +115,17 @@ export async function startWorker({ config, connection, store, log, ...options }
     isEager: true,
     ...(config.hasHeadStart ? { headStart: attempts } : {}),
   });
+  const onForeignTurn = once(() => {
+    const { namespace } = config.temporal;
+    const way = "two deployments poll one task queue and take each other's turns: give each its own TURNKEEP_TASK_QUEUE";
+    log.error({ taskQueue: config.taskQueue, namespace, database: store.databaseId }, way);
+  });
   const activities = createActivities({
     store: observedStore,
     provider,
     attempts,
     onReady,
+    onForeignTurn,
     ...(config.titles.model === undefined ? {} : { titleModel: config.titles.model }),
   });
   const common = {
@@ -181,6 +187,14 @@ export async function startWorker({ config, connection, store, log, ...options }
 }
 
 /** One that fails takes the others with it. */
+function once(work: () => void): () => void {
+  let isDone = false;
+  return () => {
+    if (!isDone) work();
+    isDone = true;
+  };
+}
+
 async function runUntilStopped(workers: readonly Worker[], close: () => Promise<void>): Promise<void> {
   const runs = workers.map((worker) => worker.run());
   try {

@@ -14,7 +14,7 @@ import {
   sleep,
   TimeoutFailure,
 } from '@temporalio/workflow';
-import type { StreamFailureDetails, TurnActivities } from '../contract/activities.ts';
+import { type StreamFailureDetails, type TurnActivities, wrongDatabase } from '../contract/activities.ts';
 import type { AgentTurnInput } from '../contract/workflows.ts';
 import { type Failure, failureOf, isFailureCode } from '../domain/failure.ts';
 import { delayBeforeMs } from '../domain/retry-policy.ts';
@@ -36,7 +36,7 @@ const step = 1;
 const { settleTurn } = proxyLocalActivities<TurnActivities>({
   // Retried until the database has taken it.
   startToCloseTimeout: '5s',
-  retry: { initialInterval: '200ms', maximumInterval: '1 minute' },
+  retry: { initialInterval: '200ms', maximumInterval: '1 minute', nonRetryableErrorTypes: [wrongDatabase] },
   localRetryThreshold: '1s',
 });
 
@@ -52,13 +52,13 @@ export async function runTurn(input: AgentTurnInput, running: CancellationScope)
     if (command.type === 'close') return { status: command.status, code: command.code };
     state = evolve(
       state,
-      command.type === 'settleTurn' ? await settle(input.turn, command.requested) : await carryOut(command, input, deadlineAtMs, running),
+      command.type === 'settleTurn' ? await settle(input, command.requested) : await carryOut(command, input, deadlineAtMs, running),
     );
   }
 }
 
-async function settle(turn: string, requested: RequestedOutcome): Promise<TurnResult> {
-  return { type: 'settled', settled: await CancellationScope.nonCancellable(() => settleTurn({ turn, requested })) };
+async function settle({ database, turn }: AgentTurnInput, requested: RequestedOutcome): Promise<TurnResult> {
+  return { type: 'settled', settled: await CancellationScope.nonCancellable(() => settleTurn({ database, turn, requested })) };
 }
 
 /** The commands that a cancel can interrupt: the request, and the wait for a busy provider. */
@@ -87,7 +87,7 @@ async function carryOut(
 
 async function stream(
   command: Extract<TurnCommand, { type: 'streamModel' }>,
-  { turn, heartbeatTimeoutMs }: AgentTurnInput,
+  { database, turn, heartbeatTimeoutMs }: AgentTurnInput,
   deadlineAtMs: number,
 ): Promise<TurnResult> {
   const leftMs = deadlineAtMs - Date.now();
@@ -105,7 +105,7 @@ async function stream(
       maximumInterval: '1 day',
     },
   });
-  const result = streamModel({ turn, step });
+  const result = streamModel({ database, turn, step });
   // A dead worker never hands in its partial answer: after the grace it is fenced and the turn sealed without it.
   const grace = CancellationScope.current()
     .cancelRequested.catch(() => undefined)
@@ -123,6 +123,10 @@ function resultOf({ cause }: ActivityFailure): TurnResult {
   if (cause instanceof TimeoutFailure) {
     // A worker that died, or is frozen and keeps the task that it polled: the next claim decides.
     return cause.timeoutType === 'SCHEDULE_TO_CLOSE' ? { type: 'failed', failure: failureOf('turn_timeout') } : { type: 'lost' };
+  }
+  // The run ends without touching the turn: a process of its own finds it without one, and starts another.
+  if (cause instanceof ApplicationFailure && cause.type === wrongDatabase) {
+    throw ApplicationFailure.nonRetryable(cause.message, wrongDatabase);
   }
   if (!(cause instanceof ApplicationFailure) || !isFailureCode(cause.type)) {
     return { type: 'failed', failure: failureOf('internal_error') };

@@ -23,7 +23,6 @@ const limits = {
   turnTimeoutMs: 60_000,
   maxOutputBytes: 1_000_000,
 };
-const input = { turn: 'resp_a', step: 1 };
 
 interface SceneOptions {
   readonly scripts: readonly Script[];
@@ -53,6 +52,7 @@ export async function sceneOf({ scripts, api = 'chat', settings = {} }: SceneOpt
   const { attempts, activities } = processOn(store);
   const others: Store[] = [];
   const turn = newTurn('resp_a');
+  const input = { database: store.databaseId, turn: 'resp_a', step: 1 };
   await store.insertTurn({ ...turn, settings: { ...turn.settings, ...settings } });
   return {
     model,
@@ -77,7 +77,7 @@ export async function sceneOf({ scripts, api = 'chat', settings = {} }: SceneOpt
       db.close();
     },
     settle(id: string, requested: RequestedOutcome) {
-      return new MockActivityEnvironment().run(activities.settleTurn, { turn: id, requested });
+      return new MockActivityEnvironment().run(activities.settleTurn, { database: store.databaseId, turn: id, requested });
     },
     /** Resolves once an event of this type is in the journal. */
     async shown(type = 'response.output_text.delta') {

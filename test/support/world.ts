@@ -40,7 +40,9 @@ export interface WorldOptions {
   /** Instead of the model server's own address. */
   readonly baseUrl?: (server: ModelServer) => string;
   /** Over the defaults of stories. */
-  readonly config?: Partial<Pick<Config, 'apiKeys' | 'quotas' | 'intake' | 'corsOrigins' | 'titles' | 'codecKeys' | 'hasHeadStart'>>;
+  readonly config?: Partial<
+    Pick<Config, 'apiKeys' | 'quotas' | 'intake' | 'corsOrigins' | 'titles' | 'codecKeys' | 'hasHeadStart' | 'taskQueue'>
+  >;
   /** Gets every line of the log, of worker and gateway. */
   readonly log?: Logger;
   /** Streams at once in a worker, of all tenants. */

@@ -109,7 +109,7 @@ export const migrations: readonly string[] = [
   // another has written to.
   `
   CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
-  INSERT INTO meta VALUES ('database', lower(hex(randomblob(16))));
+  INSERT INTO meta VALUES ('database', lower(hex(randomblob(8))));
   CREATE TABLE leaders (task TEXT PRIMARY KEY, holder TEXT NOT NULL, until INTEGER NOT NULL) STRICT, WITHOUT ROWID;
   -- Turns whose items are written, a slice a commit, before the turn itself is.
   CREATE TABLE staged (turn TEXT PRIMARY KEY, at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
