@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { test, type TestContext } from 'node:test';
 import { Database } from '../../src/store/sqlite/database.ts';
+import { watchCommits } from './commits.ts';
 
 interface Setup {
   readonly db: Database;
@@ -47,6 +48,15 @@ test('works of one tick are one transaction; they run in the order they were ask
   assert.deepEqual(words(), ['one', 'two', 'three']);
   const sources = commits.mock.calls.map((call) => (call.this as StatementSync).sourceSQL);
   assert.equal(sources.filter((sql) => sql === 'COMMIT').length, 1);
+});
+
+test('T14 · of very many works at once a commit takes as many as change 300 rows, in their order, and the rest follows', async (t) => {
+  const { db, words } = setUp(t);
+  const sizes = watchCommits(t);
+  const named = Array.from({ length: 700 }, (_, at) => `word ${at}`);
+  await Promise.all(named.map((word) => say(db, word)));
+  assert.deepEqual(sizes, [300, 300, 100]);
+  assert.deepEqual(words(), named);
 });
 
 test('what was asked for is written before whoever asked is answered', async (t) => {

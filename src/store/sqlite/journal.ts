@@ -176,14 +176,7 @@ function writeRows(db: Database, turn: string, epoch: number, rows: readonly Jou
   return true;
 }
 
-/** For so many rows one after the other: those that a turn begins and ends with are a few, and cost a statement, not four. */
-const inserts = [1, 2, 3, 4].map(
-  (rows) => `INSERT INTO journal (turn, seq, type, data) VALUES ${Array(rows).fill('(?, ?, ?, ?)').join(', ')}`,
-);
-
+/** A statement for each: one for several saves nothing, since SQLite then keeps a copy of what it changes. */
 function insertRows(db: Database, turn: string, rows: readonly JournalRow[]): void {
-  for (let from = 0; from < rows.length; from += inserts.length) {
-    const some = rows.slice(from, from + inserts.length);
-    db.run(inserts[some.length - 1] ?? '', ...some.flatMap(({ seq, type, data }) => [turn, seq, type, data]));
-  }
+  for (const { seq, type, data } of rows) db.run('INSERT INTO journal (turn, seq, type, data) VALUES (?, ?, ?, ?)', turn, seq, type, data);
 }
