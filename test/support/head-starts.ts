@@ -79,7 +79,6 @@ export function startSilentProcess(world: World, { holdsRequests = false } = {})
   return { ...held, attempts, errors };
 }
 
-/** Resolves once what is asked of the database holds. */
 /** Temporal is asked for a turn's workflow while the turn's request runs: the workflow may be yet to come. */
 export async function workflowStarted({ temporal }: World, turn: string): Promise<WorkflowHandle> {
   const handle = temporal.workflow.getHandle(workflowIdOf(turn));
@@ -95,6 +94,7 @@ export async function workflowStarted({ temporal }: World, turn: string): Promis
   return handle;
 }
 
+/** Resolves once what is asked of the database, or of Temporal, holds. */
 export async function until(holds: () => Promise<boolean>): Promise<void> {
   while (!(await holds())) await nextTurnOfTheLoop();
 }

@@ -280,6 +280,7 @@ export class World implements AsyncDisposable {
     });
   }
 
+  /** Of a turn that Temporal has, or is about to have: one with a head start may have its end before that. */
   async history(turn: string): Promise<History> {
     for (;;) {
       const row = await this.store.readTurn(this.#ownId(turn));
