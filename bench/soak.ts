@@ -13,7 +13,7 @@
  */
 import { parseArgs } from 'node:util';
 import { runSoak } from './soak/run.ts';
-import type { Target } from './soak/plan.ts';
+import { roleNames, type Target } from './soak/plan.ts';
 
 const { values } = parseArgs({
   options: {
@@ -26,13 +26,16 @@ const { values } = parseArgs({
     keep: { type: 'boolean', default: false },
   },
 });
+const targets: readonly Target[] = [...roleNames, 'temporal'];
+const spared = targets.filter((name) => values.spare.includes(name));
+if (spared.length < values.spare.length) throw new Error(`--spare takes ${targets.join(', ')}`);
 const isClean = await runSoak({
   seed: Number(values.seed),
   turnsPerSecond: Number(values.rate),
   sessions: Number(values.sessions),
   forMs: Number(values.minutes) * 60_000,
   everyMs: Number(values.every) * 1_000,
-  spared: new Set(values.spare as Target[]),
+  spared: new Set(spared),
   isKept: values.keep,
 });
 process.exit(isClean ? 0 : 1);

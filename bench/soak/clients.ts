@@ -10,7 +10,7 @@ export interface Clients {
   readonly gateways: readonly string[];
   /** Aborts when nothing is waited for any more. */
   readonly signal: AbortSignal;
-  readonly onViolation: (what: string, turn: TurnRecord) => void;
+  readonly onViolation: (what: string, turn?: TurnRecord) => void;
   /** Words for a time. */
   readonly at: (atMs: number) => string;
 }
@@ -69,8 +69,10 @@ export async function postTurn(clients: Clients, turn: TurnRecord, dice: Dice): 
     }
     await pause(clients, dice);
   }
-  turn.endedAtMs ??= clockMs();
-  note(clients, turn, 'ended');
+  if (turn.body !== undefined || view?.isDone === true) {
+    turn.endedAtMs ??= clockMs();
+    note(clients, turn, 'ended');
+  }
   await Promise.all(others);
 }
 

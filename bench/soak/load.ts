@@ -45,7 +45,7 @@ export class Load {
       dueAtMs += this.#dice.gapMs(turnsPerSecond);
       if (dueAtMs > untilMs) return { left: Promise.allSettled(running) };
       await sleep(Math.max(0, dueAtMs - clockMs()));
-      running.push(this.#post(n));
+      running.push(this.#post(n).catch((error: unknown) => this.#clients.onViolation(`turn ${n} could not be posted: ${String(error)}`)));
     }
   }
 

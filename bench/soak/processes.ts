@@ -108,21 +108,24 @@ export class SoakProcesses implements AsyncDisposable {
     return [...roles, ...Object.entries(others).map(([name, pid]) => ({ name, pid, ageMs: now }))];
   }
 
-  /** Resolves when the process is back, and ready. */
+  /** Resolves when the process is back, and ready. @throws when it ends before that */
   async disturb(disturbance: Disturbance): Promise<void> {
     const { target, kind } = disturbance;
     const pid = target === 'temporal' ? this.temporal.pid : (this.#of(target).role.child.pid ?? Number.NaN);
     const disturbed: Disturbed = { ...disturbance, pid, atMs: clockMs() };
     this.disturbed.push(disturbed);
-    if (target === 'temporal') await this.#disturbTemporal(kind);
-    else if (kind === 'kill') await this.#killRole(target);
-    else {
-      const { role } = this.#of(target);
-      role.signal('SIGSTOP');
-      await sleep(stopMs);
-      role.signal('SIGCONT');
+    try {
+      if (target === 'temporal') await this.#disturbTemporal(kind);
+      else if (kind === 'kill') await this.#killRole(target);
+      else {
+        const { role } = this.#of(target);
+        role.signal('SIGSTOP');
+        await sleep(stopMs);
+        role.signal('SIGCONT');
+      }
+    } finally {
+      disturbed.overAtMs = clockMs();
     }
-    disturbed.overAtMs = clockMs();
   }
 
   async #disturbTemporal(kind: Disturbance['kind']): Promise<void> {

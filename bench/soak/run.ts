@@ -50,7 +50,7 @@ export async function runSoak(options: SoakOptions): Promise<boolean> {
     gateways: processes.gateways,
     signal: giveUp.signal,
     at,
-    onViolation: (what, turn) => onViolation({ what, turn }),
+    onViolation: (what, turn) => onViolation({ what, ...(turn === undefined ? {} : { turn }) }),
   };
   const load = new Load(clients, options);
   const memory: MemorySample[] = [];
@@ -120,7 +120,8 @@ async function disturb(
       continue;
     }
     onDisturb(`${kind === 'kill' ? 'kill -9' : 'SIGSTOP'} ${target}`);
-    running.push(processes.disturb({ kind, target }));
+    // A process that does not come back is booked as lost, and started again.
+    running.push(processes.disturb({ kind, target }).catch(() => undefined));
   }
   await Promise.all(running);
 }

@@ -31,13 +31,16 @@ export async function settleDown({ processes, workflow, left, isEnded }: SettleD
     (await workflow.count(`TaskQueue = '${processes.taskQueue}' AND ExecutionStatus = '${status}'`)).count;
   try {
     for (;;) {
-      // Temporal may have been killed a moment ago.
-      const [open, { running, waiting }] = await Promise.all([count('Running').catch(() => Number.NaN), store.counts()]);
+      // Temporal may have been killed a moment ago, and the database be busy.
+      const [open, failed, unsettled] = await Promise.all(
+        [count('Running'), count('Failed'), store.counts().then(({ running, waiting }) => running + waiting)].map((counted) =>
+          counted.catch(() => Number.NaN),
+        ),
+      );
       const tookMs = clockMs() - startedAtMs;
-      const state = `${open} workflows open, ${running + waiting} turns unsettled`;
-      if (open === 0 && running + waiting === 0 && isEnded()) {
+      const state = `${open} workflows open, ${unsettled} turns unsettled`;
+      if (open === 0 && unsettled === 0 && !Number.isNaN(failed) && isEnded()) {
         await left;
-        const failed = await count('Failed');
         return { tookMs, state, problems: failed === 0 ? [] : [`${failed} workflows failed`] };
       }
       if (tookMs > limitMs) {
