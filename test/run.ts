@@ -1,5 +1,5 @@
 /**
- * Runs the tests: one Temporal dev server for all files, found or fetched as `turnkeep dev` would.
+ * Runs the tests: one Temporal dev server for all files of a pass, found or fetched as `turnkeep dev` would.
  *
  *     node test/run.ts                   every test; stories and chaos a second time, without head starts
  *     node test/run.ts test/stories      those below a folder, or single files, once
@@ -22,31 +22,33 @@ const files = (places.length === 0 ? ['test'] : places)
 if (files.length === 0) throw new Error(`no tests below ${places.join(' ')}`);
 
 const folder = mkdtempSync(join(tmpdir(), 'turnkeep-tests-'));
-const server = await startDevServer({
-  program: await testTemporalProgram(),
-  namespace: 'default',
-  hasUi: false,
-  logPath: join(folder, 'temporal.log'),
-});
+const program = await testTemporalProgram();
 const countsPath = join(folder, 'counts.json');
 
 type Counts = Record<string, number>;
 
 /** @returns how many tests there were, and how they ended */
 async function run(files: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Counts> {
+  // A pass has a server of its own: the workflows of an earlier pass may still be open under the same ids.
+  const server = await startDevServer({ program, namespace: 'default', hasUi: false, logPath: join(folder, 'temporal.log') });
   const reporters = ['--test-reporter=spec', '--test-reporter-destination=stdout']
     .concat(`--test-reporter=${join(root, 'test/support/counts-reporter.ts')}`)
     .concat(`--test-reporter-destination=${countsPath}`);
-  const runner = spawn(process.execPath, ['--test', '--test-concurrency=2', '--test-timeout=300000', ...reporters, ...flags, ...files], {
-    cwd: root,
-    stdio: 'inherit',
-    env: { ...process.env, TURNKEEP_TEST_TEMPORAL_ADDRESS: server.address, ...env },
-  });
+  const runner = spawn(
+    process.execPath,
+    ['--test', '--test-concurrency=2', '--test-timeout=300000', '--test-force-exit', ...reporters, ...flags, ...files],
+    {
+      cwd: root,
+      stdio: 'inherit',
+      env: { ...process.env, TURNKEEP_TEST_TEMPORAL_ADDRESS: server.address, ...env },
+    },
+  );
   const code = await new Promise<number>((resolve) => {
     runner.once('exit', (status) => {
       resolve(status ?? 1);
     });
   });
+  await server.stop();
   process.exitCode = Math.max(Number(process.exitCode ?? 0), code);
   return JSON.parse(readFileSync(countsPath, 'utf8')) as Counts;
 }
@@ -60,5 +62,4 @@ if (places.length === 0) {
   console.log('\nBoth ways:\n');
   for (const [name, count] of Object.entries(counts)) console.log(`ℹ ${name} ${count + (without[name] ?? 0)}`);
 }
-await server.stop();
 rmSync(folder, { recursive: true, force: true });

@@ -13,6 +13,12 @@ import { sharedTemporalServer } from './temporal-server.ts';
 const root = join(import.meta.dirname, '../..');
 let count = 0;
 
+/** A test that runs into its timeout never disposes of what it started. */
+const running = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
 export class Role {
   readonly child: ChildProcess;
   readonly output: string[] = [];
@@ -28,7 +34,9 @@ export class Role {
         for (const look of this.#watchers) look();
       });
     }
+    running.add(this.child);
     this.child.once('exit', () => {
+      running.delete(this.child);
       for (const look of this.#watchers) look();
     });
   }
@@ -112,7 +120,6 @@ export async function startCluster(
     OPENAI_API_KEY: 'sk-chaos-0123456789abcdef',
     TURNKEEP_MODEL_API: 'chat',
     TURNKEEP_MODEL: 'scripted',
-    TURNKEEP_HEAD_START: process.env['TURNKEEP_HEAD_START'],
     ...options.env,
   };
   function start(args: readonly string[], extra: NodeJS.ProcessEnv | undefined, stderr?: number): Role {
