@@ -2,7 +2,7 @@
 import { openConnection } from './http/connection.ts';
 import { ChatParser } from './openai/chat-parser.ts';
 import { chatRequest } from './openai/chat-request.ts';
-import { isOpenAi, noKey, openAiBaseUrl, openAiClient } from './openai/client.ts';
+import { isOpenAi, noKey, openAiBaseUrl, requestTo } from './openai/endpoint.ts';
 import { listModels } from './openai/list-models.ts';
 import { ResponsesParser } from './openai/responses-parser.ts';
 import { responsesRequest } from './openai/responses-request.ts';
@@ -30,32 +30,32 @@ export interface ProviderOptions {
  *     await provider.close();
  */
 export function createProvider({ api, limits, ...options }: ProviderOptions): Provider {
-  const baseUrl = options.baseUrl || openAiBaseUrl;
-  const apiKey = options.apiKey || noKey;
+  const endpoint = { baseUrl: options.baseUrl || openAiBaseUrl, apiKey: options.apiKey || noKey };
+  const { apiKey } = endpoint;
   const connection = openConnection(limits);
-  const client = openAiClient({ baseUrl, apiKey, connection });
-  const isOpenAiHost = isOpenAi(baseUrl);
+  const isOpenAiHost = isOpenAi(endpoint.baseUrl);
   return {
     stream: (request, signal, callbacks = {}) =>
       streamResponse({
         parser: api === 'chat' ? new ChatParser() : new ResponsesParser(),
-        send: async (exchangeSignal) => {
-          // The client hands what it does not know on to its `fetch`, which is ours.
-          const fetchOptions: object = { beforeSend: async () => callbacks.beforeSend?.(), maySend: () => callbacks.maySend?.() ?? true };
-          const options = { signal: exchangeSignal, fetchOptions };
-          const sent =
+        send: (exchangeSignal) => {
+          const outgoing =
             api === 'chat'
-              ? client.chat.completions.create(chatRequest(request, isOpenAiHost), options)
-              : client.responses.create(responsesRequest(request), options);
-          const response = await sent.asResponse();
-          return { headers: response.headers, body: connection.bodyOf(response) };
+              ? requestTo(endpoint, '/chat/completions', chatRequest(request, isOpenAiHost))
+              : requestTo(endpoint, '/responses', responsesRequest(request));
+          return connection.send({
+            ...outgoing,
+            signal: exchangeSignal,
+            beforeSend: callbacks.beforeSend?.bind(callbacks),
+            maySend: callbacks.maySend?.bind(callbacks),
+          });
         },
         limits,
         signal,
         callbacks,
         apiKey,
       }),
-    listModels: (signal) => listModels({ client, connection, apiKey, limits, signal }),
+    listModels: (signal) => listModels({ endpoint, connection, limits, signal }),
     close: () => connection.close(),
   };
 }

@@ -1,7 +1,7 @@
 /**
  * The closed table of transport errors (T3): which of them may be retried. Pure.
  *
- * An error's class does not tell (the `openai` client wraps a bad certificate and a reset in the same one), so codes
+ * An error's class does not tell (a bad certificate and a reset may have the same one), so codes
  * decide, along the whole `cause` chain and inside `AggregateError`s. One permanent code outweighs all transient ones.
  * Cancels and our own deadlines are not looked for here: the caller checks its signals first.
  */
@@ -51,13 +51,10 @@ const permanentCodes: readonly (readonly [RegExp, FailureCode])[] = [
   [/^HPE_|^UND_ERR_HEADERS_OVERFLOW$|^Z_/, 'provider_protocol'],
 ];
 
-/** Errors that carry no code, by name and message: undici 8's HTTPParserError, and its `fetch` rejecting a URL. */
+/** Errors that carry no code, by name and message: undici 8's HTTPParserError. */
 const codelessErrors: readonly (readonly [RegExp, Verdict])[] = [
   [/^HTTPParserError: .*Invalid EOF state/, { code: 'transport_failed', detail: 'HPE_INVALID_EOF_STATE' }],
   [/^HTTPParserError: /, { code: 'provider_protocol', detail: 'not_http' }],
-  [/: bad port$/, { code: 'provider_rejected', detail: 'bad_port' }],
-  [/: unknown scheme$/, { code: 'provider_rejected', detail: 'unknown_scheme' }],
-  [/ URL that includes credentials/, { code: 'provider_rejected', detail: 'url_with_credentials' }],
 ];
 
 /** A reset whose code was lost on the way: only used where no error of the chain has a code. */

@@ -84,8 +84,6 @@ void suite('T3 · a closed table decides what is transient', () => {
       Object.assign(new Error(`Response does not match the HTTP/1.1 protocol (${reason})`), { name: 'HTTPParserError', code: undefined });
     assert.equal(failureOfTransport(wrapped(parser('Invalid EOF state')), false).code, 'transport_failed');
     assert.equal(failureOfTransport(wrapped(parser('Expected HTTP/, RTSP/ or ICE/')), false).code, 'provider_protocol');
-    assert.equal(failureOfTransport(wrapped(new Error('bad port')), false).code, 'provider_rejected');
-    assert.equal(failureOfTransport(wrapped(new Error('unknown scheme')), false).code, 'provider_rejected');
   });
 
   void test('a circular chain of causes ends', () => {

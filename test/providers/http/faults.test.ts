@@ -133,13 +133,7 @@ void suite('T3 · without a connection', () => {
     const server = await serverFor(t);
     assert.equal((await failureAt(server.baseUrl.replace('http:', 'https:'))(t))?.code, 'provider_rejected');
   });
-  for (const url of [
-    'http://127.0.0.1:22/v1',
-    'ftp://127.0.0.1/v1',
-    'http://127.0.0.1:99999/v1',
-    'nonsense',
-    'http://user:pass@127.0.0.1:9/v1',
-  ]) {
+  for (const url of ['ftp://127.0.0.1/v1', 'http://127.0.0.1:99999/v1', 'nonsense', 'http://user:pass@127.0.0.1:9/v1']) {
     void test(`the address ${url} is rejected, and is in no message`, async (t) => {
       const failure = await failureAt(url)(t);
       assert.equal(failure?.code, 'provider_rejected');

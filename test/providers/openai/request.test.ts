@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import type { Item } from '../../../src/domain/item.ts';
 import { chatRequest } from '../../../src/providers/openai/chat-request.ts';
-import { isOpenAi } from '../../../src/providers/openai/client.ts';
+import { isOpenAi } from '../../../src/providers/openai/endpoint.ts';
 import { responsesRequest } from '../../../src/providers/openai/responses-request.ts';
 import { messageItem, settings } from '../support.ts';
 

@@ -1,0 +1,33 @@
+/** The address of an API of OpenAI's kind, and the headers that each request to it carries. Nothing is read from the environment. */
+import { modelFailure } from '../failures/model-failure.ts';
+import type { OutgoingRequest } from '../http/connection.ts';
+import { ProviderError } from '../provider.ts';
+
+/** Sent when no key is configured: many local servers need none, and some want the header. */
+export const noKey = 'none';
+
+export const openAiBaseUrl = 'https://api.openai.com/v1';
+
+export interface Endpoint {
+  readonly baseUrl: string;
+  readonly apiKey: string;
+}
+
+/**
+ * @param path below the base URL, such as `/models`
+ * @throws ProviderError `provider_rejected` for a base URL with a user or password: they would be sent to nobody
+ */
+export function requestTo({ baseUrl, apiKey }: Endpoint, path: string, body?: object): Omit<OutgoingRequest, 'signal'> {
+  const url = new URL(baseUrl);
+  if (url.username !== '' || url.password !== '')
+    throw new ProviderError(modelFailure('provider_rejected', { detail: 'url_with_credentials' }));
+  url.pathname = url.pathname.replace(/\/+$/, '') + path;
+  const headers = { accept: 'application/json', authorization: `Bearer ${apiKey}`, 'user-agent': 'turnkeep' };
+  if (body === undefined) return { method: 'GET', url, headers };
+  return { method: 'POST', url, headers: { ...headers, 'content-type': 'application/json' }, body: JSON.stringify(body) };
+}
+
+/** Whether this is OpenAI's own host, or a regional one of theirs. */
+export function isOpenAi(baseUrl: string): boolean {
+  return URL.canParse(baseUrl) && /(?:^|\.)openai\.com$/.test(new URL(baseUrl).hostname);
+}
