@@ -8,7 +8,7 @@ import { RunningAttempts } from '../../src/activities/attempt/running-attempts.t
 import { createActivities } from '../../src/activities/create-activities.ts';
 import type { RequestedOutcome, StepResult } from '../../src/domain/turn-state.ts';
 import type { ResponseEvent } from '../../src/domain/response-event.ts';
-import type { ResponseSettings } from '../../src/domain/response-settings.ts';
+import { defaultSettings, type ResponseSettings } from '../../src/domain/response-settings.ts';
 import { createProvider } from '../../src/providers/create-provider.ts';
 import type { Store } from '../../src/store/ports/store.ts';
 import { openSqliteStore } from '../../src/store/sqlite/open-store.ts';
@@ -51,9 +51,9 @@ export async function sceneOf({ scripts, api = 'chat', settings = {} }: SceneOpt
   };
   const { attempts, activities } = processOn(store);
   const others: Store[] = [];
-  const turn = newTurn('resp_a');
+  const turn = newTurn('resp_a', { settings: { ...defaultSettings('scripted'), ...settings } });
   const input = { database: store.databaseId, turn: 'resp_a', step: 1 };
-  await store.insertTurn({ ...turn, settings: { ...turn.settings, ...settings } });
+  await store.insertTurn(turn);
   return {
     model,
     store,
