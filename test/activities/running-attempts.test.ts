@@ -111,3 +111,38 @@ test('T9 · a process that drains has no room, and hands on at once what it is g
   assert.deepEqual(result.type === 'failed' && [result.failure.code, result.mayRetry, result.requestsMade], ['transport_failed', true, 1]);
   assert.deepEqual(errors, []);
 });
+
+const more: ModelEvent = { type: 'delta', delta: { type: 'text', text: ', world' } };
+
+/** A provider that sends these events at once, calls `then`, and ends. */
+function sending(events: readonly ModelEvent[], then: () => Promise<void> = async () => {}): Provider {
+  return {
+    async *stream(_request, _signal, callbacks) {
+      await callbacks?.beforeSend?.();
+      yield* events;
+      await then();
+    },
+    listModels: async () => [],
+    close: async () => {},
+  };
+}
+
+test('the last deltas and the end of a turn are one commit', async (context) => {
+  const { store, attempts, grant } = await sceneOf(context, sending([hello, more, finish]));
+  const append = context.mock.method(store, 'append');
+  const seal = context.mock.method(store, 'seal');
+  await attempts.run(await grant('resp_a'), 1).result;
+  assert.deepEqual([append.mock.callCount(), seal.mock.callCount()], [1, 1], 'the first delta starts the step in a commit of its own');
+  assert.match(JSON.stringify(await store.readJournal('resp_a')), /Hello, world/);
+});
+
+test('T5 · an accepted cancel that refuses a failure leaves the last deltas in the journal', async (context) => {
+  const cancelled = async (): Promise<void> => {
+    await store.requestCancel('default', 'resp_a', Date.now());
+    throw new Error('a fault of our own');
+  };
+  const { store, attempts, grant } = await sceneOf(context, sending([hello, more], cancelled));
+  assert.deepEqual((await attempts.run(await grant('resp_a'), 1).result).type, 'ended');
+  assert.equal((await store.readTurn('resp_a'))?.status, 'cancelled');
+  assert.match(JSON.stringify(await store.readJournal('resp_a')), /Hello, world/);
+});

@@ -6,7 +6,7 @@
  */
 import type { ModelDelta } from '../../domain/model.ts';
 import { asksFor, encryptedReasoning, startsStep } from '../../domain/model.ts';
-import { journalRowOf } from '../../domain/response-event.ts';
+import { type JournalRow, journalRowOf } from '../../domain/response-event.ts';
 import type { ResponseStream } from '../../domain/response-stream.ts';
 import type { TurnOutcome } from '../../domain/turn-outcome.ts';
 import { retryWhileBusy } from '../../store/retry-while-busy.ts';
@@ -79,30 +79,41 @@ export class JournalWriter {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#writing = this.#writing.then(async () => {
-      const pending = this.#pending;
-      if (pending.length === 0) return;
-      this.#pending = [];
-      this.#lastWriteAt = performance.now();
-      const rows = pending.flatMap((delta) => this.#options.stream.write(delta)).map(journalRowOf);
+      const rows = this.#takePending();
       if (rows.length === 0) return;
+      this.#lastWriteAt = performance.now();
       await this.#append(this.#hasStarted ? { rows } : { rows, starts: this.#start() });
       this.#hasStarted = true;
     });
     await this.#writing;
   }
 
-  /** Writes the one end of the turn (T6), after the deltas that wait. */
+  /** Writes the one end of the turn (T6), after the deltas that wait: both in one commit, but for the delta that starts the step. */
   async seal(outcome: TurnOutcome, attemptEnd: AttemptEnd): Promise<SealResult> {
-    await this.flush();
+    if (this.#hasStarted) await this.#writing;
+    else await this.flush();
+    clearTimeout(this.#timer);
     const { store, turn, stream, epoch, attempt } = this.#options;
-    const seal = { ...sealOf(turn, stream, epoch, outcome), attempt: { ...attempt, end: attemptEnd } };
-    return retryWhileBusy(() => store.seal(seal));
+    const rest = this.#takePending();
+    const seal = sealOf(turn, stream, epoch, outcome);
+    const whole = { ...seal, rows: [...rest, ...seal.rows], attempt: { ...attempt, end: attemptEnd } };
+    const result = await retryWhileBusy(() => store.seal(whole));
+    // The end will be another, and what the model said stays (T5).
+    if (result.type === 'cancel_requested' && rest.length > 0) await this.#append({ rows: rest });
+    return result;
   }
 
   /** Drops the deltas that wait: nothing is written any more. */
   abandon(): void {
     clearTimeout(this.#timer);
     this.#pending = [];
+  }
+
+  /** The events of the deltas that wait, as rows: whoever takes them writes them. */
+  #takePending(): JournalRow[] {
+    const pending = this.#pending;
+    this.#pending = [];
+    return pending.flatMap((delta) => this.#options.stream.write(delta)).map(journalRowOf);
   }
 
   /** Encrypted reasoning is stored only where the request asked for it. */
