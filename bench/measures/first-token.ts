@@ -90,7 +90,7 @@ export async function measureFirstToken(
   { turns, name = '', hasCrowd = false }: FirstTokens,
 ): Promise<{ rows: Row[]; conversation: string }> {
   const hastyTurns = Math.ceil(turns / 2);
-  await compare(rig, deployment, { turns: 20, atOnce: 1, pauseMs: 0 });
+  await compare(rig, deployment, { turns: 300, atOnce: 1, pauseMs: 0 });
   const single = await compare(rig, deployment, { turns, atOnce: 1, pauseMs });
   const hasty = await compare(rig, deployment, { turns: hastyTurns, atOnce: 1, pauseMs: 0 });
   const crowd = hasCrowd ? await compare(rig, deployment, { turns: 10, atOnce: 16, pauseMs }) : undefined;

@@ -51,7 +51,7 @@ export function billRows(figure: string, { ours, theirs, least }: Bills, aim?: s
 /** To the last workflow's end, which comes a little after the last answer's. */
 async function turnkeepBill(rig: Rig, { url, worker, taskQueue }: Deployment, load: Load): Promise<CpuBill> {
   const turn = async (): Promise<number> => (await watchTurn(url, order).ended).endedAtMs;
-  await closedLoad({ atOnce: 1, turns: 20 }, turn);
+  await closedLoad({ atOnce: 1, turns: 300 }, turn);
   await untilClosed(rig, taskQueue);
   const { bill } = await billOf(rig.processes({ turnkeep: worker.pid }), async () => {
     const carried = await closedLoad(load, turn);
@@ -63,7 +63,7 @@ async function turnkeepBill(rig: Rig, { url, worker, taskQueue }: Deployment, lo
 
 async function directBill(rig: Rig, load: Load): Promise<CpuBill> {
   const turn = async (): Promise<number> => (await watchModel(rig.modelUrl, messages).ended).endedAtMs;
-  await closedLoad({ atOnce: 1, turns: 20 }, turn);
+  await closedLoad({ atOnce: 1, turns: 300 }, turn);
   const { model = 0, client = 0 } = rig.processes({});
   const { bill } = await billOf({ model, client }, () => closedLoad(load, turn));
   return bill;

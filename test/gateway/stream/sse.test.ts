@@ -293,3 +293,33 @@ function unchunked(body: string): string {
     at = lineEnd + 4 + length;
   }
 }
+
+test('the events that say that a turn is there go out with the first token of a fast model, and soon without one', async (context) => {
+  await using database = temporaryDatabase();
+  const store = database.open();
+  const journal = await Journal.open(store, newTurn('resp_a'));
+  await using server = await openServer(store);
+  context.mock.timers.enable({ apis: ['setTimeout'] });
+  /** What the next viewer gets, by the writes of the server. */
+  const watch = async (): Promise<{ pieces: string[]; until: (text: string) => Promise<void>; close: () => void }> => {
+    const count = server.responses.length;
+    const socket = connect(server.port, '127.0.0.1');
+    const pieces: string[] = [];
+    socket.on('data', (piece: Buffer) => pieces.push(piece.toString()));
+    socket.write('GET /-1 HTTP/1.1\r\nhost: here\r\n\r\n');
+    while (server.responses[count]?.headersSent !== true) await theirTurn();
+    const until = async (text: string): Promise<void> => {
+      while (!pieces.join('').includes(text)) await theirTurn();
+    };
+    return { pieces, until, close: () => socket.destroy() };
+  };
+
+  const early = await watch();
+  context.mock.timers.tick(10);
+  await early.until('response.created');
+  const late = await watch();
+  await journal.append(store, 1, 10);
+  await late.until('output_text.delta');
+  assert.match(late.pieces[0] ?? '', /^HTTP\/1.1 200[^]*response.created[^]*output_text.delta/);
+  for (const viewer of [early, late]) viewer.close();
+});
