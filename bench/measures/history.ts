@@ -1,4 +1,5 @@
 /** What a turn leaves in Temporal, as Temporal counts it. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { workflowIdOf } from '../../src/contract/workflows.ts';
 import { promptOf } from '../support/orders.ts';
 import type { Row } from '../support/report.ts';
@@ -11,7 +12,14 @@ async function historyOf(
 ): Promise<{ events: number; bytes: number; messages: number }> {
   const turn = await client.responses.create({ model: 'scripted', input: promptOf({ tokens: 20 }), conversation });
   const handle = temporal.workflow.getHandle(workflowIdOf(turn.id));
-  await handle.result();
+  // The workflow is asked for a little after the request to the model: the answer may be there before it.
+  while (
+    await handle.describe().then(
+      ({ status }) => status.name !== 'COMPLETED',
+      () => true,
+    )
+  )
+    await sleep(20);
   const { historyLength, historySize = Number.NaN } = await handle.describe();
   let messages = 0;
   for await (const _ of client.conversations.items.list(conversation, { limit: 100 })) messages += 1;
