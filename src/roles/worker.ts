@@ -45,6 +45,12 @@ const defaultMaxAttempts = 2_000;
 /** A turn that waits for room among its tenant's own streams holds a slot of Temporal's: there are more than streams. */
 const activitySlots = 10_000;
 
+/**
+ * An eager start needs a slot: without one (40 by default, fewer than may be started in a burst) the first task of a workflow
+ * costs Temporal's server three requests more, just when it has most to do.
+ */
+const workflowTaskSlots = 200;
+
 /** Titles at once. */
 const titleSlots = 4;
 
@@ -142,6 +148,7 @@ export async function startWorker({ config, connection, store, log, ...options }
     activities,
     // A stream is mostly waiting; the default of 100 would make turns wait for each other.
     maxConcurrentActivityTaskExecutions: activitySlots,
+    maxConcurrentWorkflowTaskExecutions: workflowTaskSlots,
     // Where the server cannot push a cancel, it comes with the answer to a heartbeat: 1.2 s at most (T5).
     maxHeartbeatThrottleInterval: '1s',
     defaultHeartbeatThrottleInterval: '1s',
