@@ -10,8 +10,9 @@
  *     const store = openSqliteStore('/var/lib/turnkeep/turnkeep.db');
  *     const provider = createProvider({ ...options, limits });
  *     const onReady = (turn: string): void => console.log(`${turn} is to be dispatched`);
- *     const attempts = new RunningAttempts({ store, provider, limits, onReady, onError: console.error });
- *     const activities = createActivities({ store, provider, attempts, onReady });
+ *     const onError = console.error;
+ *     const attempts = new RunningAttempts({ store, provider, limits, onReady, onError });
+ *     const activities = createActivities({ store, provider, attempts, onReady, onError });
  */
 export { type AttemptLimits, RunningAttempts, type RunningAttemptsOptions } from './activities/attempt/running-attempts.ts';
 export { type ActivityDeps, createActivities } from './activities/create-activities.ts';

@@ -1,6 +1,7 @@
 /** The activities with what they need: the one place where they meet the database and the provider. */
 import { ApplicationFailure } from '@temporalio/common';
 import { type TurnActivities, wrongDatabase } from '../contract/activities.ts';
+import { withoutForeignWords } from './history-failure.ts';
 import { settleTurn } from './settle-turn.ts';
 import { streamModel, type StreamModelDeps } from './stream-model.ts';
 import { writeTitle, type WriteTitleDeps } from './write-title.ts';
@@ -9,6 +10,8 @@ export type ActivityDeps = StreamModelDeps &
   WriteTitleDeps & {
     /** Another deployment's turn was given to this worker. */
     readonly onForeignTurn?: () => void;
+    /** An activity ended in an error that it did not foresee: only its class and code go into Temporal's history (T11). */
+    readonly onError: (error: unknown) => void;
   };
 
 /**
@@ -22,14 +25,16 @@ export type ActivityDeps = StreamModelDeps &
  *     const store = openSqliteStore('/var/lib/turnkeep/turnkeep.db');
  *     const provider = createProvider({ ...options, limits });
  *     const onReady = (turn: string): void => console.log(`${turn} is to be dispatched`);
- *     const attempts = new RunningAttempts({ store, provider, limits, onReady, onError: console.error });
- *     const activities = createActivities({ store, provider, attempts, onReady });
+ *     const onError = console.error;
+ *     const attempts = new RunningAttempts({ store, provider, limits, onReady, onError });
+ *     const activities = createActivities({ store, provider, attempts, onReady, onError });
  */
 export function createActivities(deps: ActivityDeps): TurnActivities {
+  const { onError } = deps;
   return {
-    streamModel: async (input) => streamModel(deps, own(deps, input)),
-    settleTurn: async (input) => settleTurn(deps, own(deps, input)),
-    writeTitle: async (input) => writeTitle(deps, own(deps, input)),
+    streamModel: (input) => withoutForeignWords(onError, async () => streamModel(deps, own(deps, input))),
+    settleTurn: (input) => withoutForeignWords(onError, async () => settleTurn(deps, own(deps, input))),
+    writeTitle: (input) => withoutForeignWords(onError, async () => writeTitle(deps, own(deps, input))),
   };
 }
 

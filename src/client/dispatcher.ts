@@ -1,6 +1,7 @@
 /**
  * Starts, signals and looks up the workflows of turns. A dispatch may be repeated: one run of a turn's workflow at a time is
- * Temporal's promise, and a settled turn is not run again. What fails is left to the sweep of any process.
+ * Temporal's promise, and a settled turn is not run again. What fails, or has no answer in time, is left to the sweep of any
+ * process.
  */
 import { type WorkflowClient, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import {
@@ -34,7 +35,12 @@ export interface DispatcherOptions {
   /** Client and worker share a connection: the first workflow task then comes with the start's own answer. */
   readonly isEager: boolean;
   readonly headStart?: HeadStart;
+  /** How long Temporal may take to answer a call, in ms; 10 s where nothing is said. */
+  readonly answerTimeoutMs?: number;
 }
+
+/** A server that takes connections and never answers, or a network that loses every packet, would hold a call for ever. */
+const defaultAnswerTimeoutMs = 10_000;
 
 /** A dead worker's workflow task is given to another after this; a task takes milliseconds. */
 const workflowTaskTimeout = '3s';
@@ -98,21 +104,24 @@ export class Dispatcher {
     const { workflows, taskQueue, store, isEager, limits } = this.#options;
     const { heartbeatTimeoutMs, turnTimeoutMs } = limits;
     const input: AgentTurnInput = { turn, database: store.databaseId, heartbeatTimeoutMs, turnTimeoutMs };
-    const { firstExecutionRunId: runId } = await workflows.start(agentTurnType, {
-      workflowId: workflowIdOf(turn),
-      taskQueue,
-      args: [input],
-      workflowTaskTimeout,
-      workflowIdConflictPolicy: 'USE_EXISTING',
-      requestEagerStart: isEager,
-    });
+    const { firstExecutionRunId: runId } = await this.#answered(() =>
+      workflows.start(agentTurnType, {
+        workflowId: workflowIdOf(turn),
+        taskQueue,
+        args: [input],
+        workflowTaskTimeout,
+        workflowIdConflictPolicy: 'USE_EXISTING',
+        requestEagerStart: isEager,
+      }),
+    );
     this.#started.push({ turn, runId });
     if (this.#started.length === 1) setTimeout(() => void this.#markStarted(), markEveryMs);
   }
 
   /** Tells the workflow to stop the turn. Throws when there is none, or Temporal cannot be reached. */
   async cancel(turn: string): Promise<void> {
-    await this.#options.workflows.getHandle(workflowIdOf(turn)).signal(cancelSignal);
+    const handle = this.#options.workflows.getHandle(workflowIdOf(turn));
+    await this.#answered(() => handle.signal(cancelSignal));
   }
 
   /** Once a session, however often it is called. Throws when Temporal cannot be reached. */
@@ -121,7 +130,7 @@ export class Dispatcher {
     const input: TitleInput = { ...due, database: store.databaseId };
     const options = { workflowId: titleWorkflowIdOf(input.session), taskQueue, args: [input], workflowExecutionTimeout: titleTimeout };
     try {
-      await workflows.start(titleType, { ...options, workflowIdReusePolicy: 'REJECT_DUPLICATE' });
+      await this.#answered(() => workflows.start(titleType, { ...options, workflowIdReusePolicy: 'REJECT_DUPLICATE' }));
     } catch (error) {
       if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
     }
@@ -129,13 +138,20 @@ export class Dispatcher {
 
   /** Does a workflow run this turn? Throws when Temporal cannot be reached. */
   async isRunning(turn: string): Promise<boolean> {
+    const handle = this.#options.workflows.getHandle(workflowIdOf(turn));
     try {
-      const { status } = await this.#options.workflows.getHandle(workflowIdOf(turn)).describe();
+      const { status } = await this.#answered(() => handle.describe());
       return status.name === 'RUNNING';
     } catch (error) {
       if (error instanceof Error && error.name === 'WorkflowNotFoundError') return false;
       throw error;
     }
+  }
+
+  /** A call to Temporal, which throws when there is no answer in time. What it asked for may have happened all the same. */
+  #answered<T>(call: () => Promise<T>): Promise<T> {
+    const { workflows, answerTimeoutMs = defaultAnswerTimeoutMs } = this.#options;
+    return workflows.withDeadline(Date.now() + answerTimeoutMs, call);
   }
 
   /** A start that is not booked is made again by a sweep, which finds it running. */

@@ -3,7 +3,7 @@
  * `decideClaim`, and writes what that says in the same transaction.
  */
 import { isSettled } from './response.ts';
-import { requestsPerStep } from './retry-policy.ts';
+import { longestBusyWaitMs, requestsPerStep } from './retry-policy.ts';
 import type { TurnRow } from './turn.ts';
 import type { TurnStatus } from './turn-state.ts';
 
@@ -51,7 +51,10 @@ export function decideClaim(facts: ClaimFacts): ClaimDecision {
   const { requestsMade } = facts;
   if (requestsMade >= requestsPerStep) return { type: 'exhausted' };
   const { waitLeftMs } = facts;
-  return waitLeftMs > 0 ? { type: 'not_due', waitLeftMs } : { type: 'granted', attempt: requestsMade + 1 };
+  // A longer wait than there is says that the clock was set back behind it.
+  return waitLeftMs > 0 && waitLeftMs <= longestBusyWaitMs
+    ? { type: 'not_due', waitLeftMs }
+    : { type: 'granted', attempt: requestsMade + 1 };
 }
 
 /** The end that a turn has (T6); undefined while it has none. */

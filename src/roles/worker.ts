@@ -131,6 +131,9 @@ export async function startWorker({ config, connection, store, log, ...options }
     provider,
     attempts,
     onReady,
+    onError: (error) => {
+      log.error({ err: error }, 'an activity ended in an error of our own');
+    },
     onForeignTurn,
     ...(config.titles.model === undefined ? {} : { titleModel: config.titles.model }),
   });

@@ -46,8 +46,9 @@ export async function sceneOf({ scripts, api = 'chat', settings = {} }: SceneOpt
   /** What runs turns in one process. */
   const processOn = (of: Store) => {
     const onReady = (): void => undefined;
-    const attempts = new RunningAttempts({ store: of, provider, limits, onReady, onError: (error) => errors.push(error) });
-    return { attempts, activities: createActivities({ store: of, provider, attempts, onReady }) };
+    const onError = (error: unknown): void => void errors.push(error);
+    const attempts = new RunningAttempts({ store: of, provider, limits, onReady, onError });
+    return { attempts, activities: createActivities({ store: of, provider, attempts, onReady, onError }) };
   };
   const { attempts, activities } = processOn(store);
   const others: Store[] = [];

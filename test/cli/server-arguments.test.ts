@@ -14,6 +14,7 @@ import { folderOf } from './folder.ts';
 
 const program = await testTemporalProgram();
 const complaint = /Failed to convert value, using default" key=(\S+)/;
+const patienceMs = 60_000;
 /** Read when they are first needed, not at the start. */
 const readLate = new Set(['history.workflowIdReuseMinimalInterval', 'system.enableCancelActivityWorkerCommand']);
 
@@ -38,10 +39,13 @@ test('the server reads every setting: it complains of a wrong value, and of none
       .filter((key) => !readLate.has(key))
       .map((key) => key.toLowerCase()),
   );
+  // A server that never complains of all of them says no more once it is gone, and what is missing is told below.
+  const patience = setTimeout(() => server.kill('SIGKILL'), patienceMs);
   for await (const line of createInterface({ input: server.stderr })) {
     missing.delete(complaint.exec(line)?.[1] ?? '');
     if (missing.size === 0) break;
   }
+  clearTimeout(patience);
   assert.deepEqual([...missing], []);
 
   const logPath = join(folderOf(context), 'log');

@@ -24,6 +24,8 @@ const cases: readonly [title: string, facts: Partial<ClaimFacts>, expected: Clai
     { type: 'not_due', waitLeftMs: 1 },
   ],
   ['T3 · it is due once the wait is over', { turn: running, requestsMade: 1, waitLeftMs: -1 }, { type: 'granted', attempt: 2 }],
+  ['T3 · as long as the longest wait it is waited for', { requestsMade: 1, waitLeftMs: 60_000 }, { type: 'not_due', waitLeftMs: 60_000 }],
+  ['T3 · no wait is longer: the clock was set back behind it', { requestsMade: 1, waitLeftMs: 60_001 }, { type: 'granted', attempt: 2 }],
   ['T3 · spent requests are waited for no more', { turn: running, requestsMade: 3, waitLeftMs: 9 }, { type: 'exhausted' }],
   ['T5 · a cancel does not wait for it', { turn: beingCancelled, requestsMade: 1, waitLeftMs: 9 }, { type: 'cancelled' }],
 

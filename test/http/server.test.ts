@@ -7,6 +7,7 @@ import { test } from 'node:test';
 import { readJson } from '../../src/gateway/http/body.ts';
 import { ApiError } from '../../src/gateway/http/errors.ts';
 import { createHttpServer, type HttpLimits, listen as listenOn } from '../../src/http/server.ts';
+import { within } from '../support/within.ts';
 
 const limits: HttpLimits = {
   headersTimeoutMs: 150,
@@ -16,7 +17,8 @@ const limits: HttpLimits = {
   maxHeaderBytes: 2_048,
   checkEveryMs: 10,
 };
-const options = { timeout: 20_000 };
+/** Longer than any wait in here, each of which says what it waited for. */
+const options = { timeout: 60_000 };
 
 interface Listening extends AsyncDisposable {
   readonly server: Server;
@@ -25,27 +27,36 @@ interface Listening extends AsyncDisposable {
 
 class Client {
   readonly socket: Socket;
-  /** All that was read, once the other side has closed. */
-  readonly heard: Promise<string>;
+  readonly #chunks: Buffer[] = [];
+  readonly #closed: Promise<void>;
   constructor(socket: Socket) {
     this.socket = socket;
-    const chunks: Buffer[] = [];
-    socket.on('data', (chunk) => chunks.push(chunk));
+    socket.on('data', (chunk) => this.#chunks.push(chunk));
     socket.on('error', () => undefined);
-    this.heard = new Promise((resolve) => {
-      socket.on('close', () => resolve(Buffer.concat(chunks).toString()));
+    this.#closed = new Promise((resolve) => {
+      socket.on('close', () => resolve());
     });
+  }
+  /** All that was read, once the other side has closed. */
+  get heard(): Promise<string> {
+    const read = (): string => Buffer.concat(this.#chunks).toString();
+    return within('the connection to be closed', this.#closed, read)
+      .then(read)
+      .finally(() => this.socket.destroy());
   }
   send(text: string): void {
     this.socket.write(text);
   }
   /** Sends `text` again and again until the other side has had enough. */
   async dribble(text: string): Promise<string> {
+    const { heard } = this;
+    // Where the wait for the other side is over, the socket is destroyed, and the loop ends.
+    heard.catch(() => undefined);
     while (!this.socket.destroyed) {
       this.send(text);
       await new Promise((resolve) => setImmediate(resolve));
     }
-    return this.heard;
+    return heard;
   }
 }
 
@@ -58,13 +69,13 @@ async function listen(listener: RequestListener, own: Partial<HttpLimits> = {}):
     server,
     async open() {
       const socket = connect(port, '127.0.0.1');
-      await once(socket, 'connect');
+      await within('a connection', once(socket, 'connect'));
       return new Client(socket);
     },
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();
       server.close();
-      await once(server, 'close');
+      await within('the server to close', once(server, 'close'));
     },
   };
 }
@@ -145,9 +156,9 @@ test('a body that is cut off is an error of the client, not one of ours', option
   });
   const client = await listening.open();
   client.send('POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n\r\n12');
-  await once(listening.server, 'request');
+  await within('a request', once(listening.server, 'request'));
   client.socket.resetAndDestroy();
-  const error = await promise;
+  const error = await within('the body to fail', promise);
   assert.ok(error instanceof ApiError);
   assert.deepEqual([error.fields.status, error.fields.code], [400, 'request_aborted']);
 });
@@ -181,7 +192,7 @@ test('nonsense sent during a response cuts it: no error is written into the midd
   });
   const client = await listening.open();
   client.send('GET / HTTP/1.1\r\nhost: x\r\n\r\n');
-  await once(client.socket, 'data');
+  await within('the first words', once(client.socket, 'data'));
   client.send('nonsense\r\n\r\n');
   const heard = await client.heard;
   assert.match(heard, /first/);
@@ -206,10 +217,10 @@ test('a response that was written to its end and that nobody takes is cut, and i
   const client = await server.open();
   client.socket.pause();
   client.send('GET / HTTP/1.1\r\nhost: a\r\n\r\n');
-  await once(server.server, 'request');
+  await within('a request', once(server.server, 'request'));
   const [kept] = responses;
   assert.ok(kept);
-  await once(kept, 'close');
+  await within('the response to be cut', once(kept, 'close'));
   assert.equal(kept.writableFinished, false);
 });
 
@@ -219,7 +230,13 @@ test('one connection that cannot be accepted, and a second, end neither the serv
   const { port } = await listenOn(server, { host: '127.0.0.1', port: 0, onError: ({ message }) => errors.push(message) });
   server.emit('error', new Error('ENOBUFS'));
   server.emit('error', new Error('ENOMEM'));
-  assert.equal(await (await fetch(`http://127.0.0.1:${port}`)).text(), 'fine');
+  assert.equal(
+    await within(
+      'a response',
+      fetch(`http://127.0.0.1:${port}`).then((response) => response.text()),
+    ),
+    'fine',
+  );
   assert.deepEqual(errors, ['ENOBUFS', 'ENOMEM']);
   await assert.rejects(
     listenOn(
@@ -232,5 +249,5 @@ test('one connection that cannot be accepted, and a second, end neither the serv
   );
   server.closeAllConnections();
   server.close();
-  await once(server, 'close');
+  await within('the server to close', once(server, 'close'));
 });

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { setImmediate as nextTurnOfTheLoop } from 'node:timers/promises';
 import { defaultSettings } from '../../src/domain/response-settings.ts';
 import type { RetentionCursor, Store } from '../../src/store/ports/store.ts';
+import { setClock } from './clock.ts';
 import { type Contract, ended, inserted, newTurn, pastOf, settle } from './contract.ts';
 
 async function expireAll(store: Store, beforeMs: number, atMs = beforeMs): Promise<void> {
@@ -128,6 +129,18 @@ export function droppedContract(contract: Contract): void {
     assert.deepEqual((await store.readInput('resp_a')).length, 1);
     assert.equal(await store.deleteTurn('default', 'resp_a', 9), true);
     assert.equal(await store.readResponse('resp_a'), undefined);
+  });
+
+  contract('a clock that is set back keeps no leader that is not heard of any more', async (store, database) => {
+    using clock = setClock();
+    const other = database.open();
+    const lease = { holder: 'one', lengthMs: 30_000 };
+    assert.equal(await store.lead('retention', lease), true);
+    clock.move(-3_600_000);
+    assert.equal(await other.lead('retention', { ...lease, holder: 'two' }), true);
+    assert.equal(await store.lead('retention', lease), false, 'one leads at a time, and it sees that it is another');
+    clock.move(30_001);
+    assert.equal(await store.lead('retention', lease), true);
   });
 
   contract('of all processes one leads, for as long as it is heard of', async (store, database) => {

@@ -1,6 +1,7 @@
 /** What every driver of the store must do: who may write a turn, and for how long without being heard of. */
 import assert from 'node:assert/strict';
 import type { Store } from '../../src/store/ports/store.ts';
+import { setClock } from './clock.ts';
 import { claimed, type Contract, expiredLease, inserted, lease, newTurn, row, sealOf, settle } from './contract.ts';
 
 async function expired(store: Store, limit = 9): Promise<readonly string[]> {
@@ -172,6 +173,45 @@ export function leasesContract(contract: Contract): void {
     ]);
     assert.deepEqual(await expired(store, 1), ['resp_b']);
   });
+
+  contract(
+    'a clock that is set back keeps no dead lease: from then on it has its length left, and who lives renews theirs',
+    async (store) => {
+      using clock = setClock();
+      const length = { lengthMs: 8_000 };
+      for (const id of ['resp_a', 'resp_b', 'resp_c']) await inserted(store, newTurn(id));
+      await claimed(store, 'resp_a', { lease: { holder: 'dead', ...length } });
+      await claimed(store, 'resp_b', { lease: { holder: 'alive', ...length } });
+      await claimed(store, 'resp_c', { lease: { holder: 'dead', ...length } });
+      await store.fence('resp_c');
+      clock.move(-3_600_000);
+      assert.deepEqual(await expired(store), []);
+      const beat = { lease: { holder: 'alive', ...length }, turns: ['resp_b'] };
+      await store.beat(beat);
+      const claim = { turn: 'resp_a', step: 1, lease };
+      assert.deepEqual(await store.claim(claim), { type: 'held', leaseLeftMs: 8_000 });
+      clock.move(1);
+      assert.deepEqual(await expired(store), ['resp_c'], 'a fenced turn has no lease left');
+      clock.move(8_000);
+      await store.beat(beat);
+      assert.deepEqual((await expired(store)).toSorted(), ['resp_a', 'resp_c']);
+      assert.equal((await store.claim(claim)).type, 'granted');
+    },
+  );
+
+  contract(
+    'T3 · a clock that is set back behind a failed attempt does not hold up the next one until it is again where it was',
+    async (store) => {
+      using clock = setClock();
+      await inserted(store, newTurn('resp_a'));
+      const first = await claimed(store, 'resp_a');
+      const end = { outcome: 'failed', code: 'transport_failed', endedAtMs: Date.now(), waitMs: 60_000 } as const;
+      await store.endAttempt({ turn: 'resp_a', step: 1, attempt: 1 }, first.epoch, end);
+      assert.deepEqual(await store.claim({ turn: 'resp_a', step: 1, lease }), { type: 'not_due', waitLeftMs: 60_000 });
+      clock.move(-3_600_000);
+      assert.equal((await store.claim({ turn: 'resp_a', step: 1, lease })).type, 'granted');
+    },
+  );
 
   contract('T7 · a fence ends the lease and refuses who held it', async (store, database) => {
     await inserted(store, newTurn('resp_a'));

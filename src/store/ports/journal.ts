@@ -31,7 +31,8 @@ export interface JournalStore {
 
   /**
    * Unsettled turns with an attempt whose lease has run out, `limit` at the most: whoever ran it is dead, or stands still.
-   * For a process without a worker only those that it can end: started, or to be cancelled.
+   * For a process without a worker only those that it can end: started, or to be cancelled. Of a lease that the clock was set
+   * back behind no more is left from now on than it was given for.
    */
   listExpiredLeases(query: { readonly limit: number; readonly hasWorker: boolean }): Promise<readonly ExpiredLease[]>;
 

@@ -13,7 +13,8 @@ import type { Lease } from './journal.ts';
 export interface RetentionStore {
   /**
    * May this process carry out the task from now on, for as long as the lease is renewed by asking again? Of all that ask
-   * one may, until its lease has run out.
+   * one may, until its lease has run out. All ask for leases of the same length: one that lasts longer, because the clock
+   * was set back, holds nobody off.
    */
   lead(task: string, lease: Lease): Promise<boolean>;
 

@@ -60,7 +60,7 @@ export class Database implements ChangeSignal {
   }
 
   /**
-   * Runs `work` in a commit; any throw undoes what it has written, and nothing else. Works that are asked for in one tick
+   * Runs `work` in a commit; any throw undoes what it has written, and nothing else. A commit that fails undoes all works in it. Works that are asked for in one tick
    * of the event loop share a commit, and one sync of the disk where any of them is durable. They run in the order they
    * were asked for; each sees what the ones before it have written. One may be run again, after all that it wrote was undone.
    */
@@ -85,30 +85,57 @@ export class Database implements ChangeSignal {
     const works = this.#queue;
     this.#queue = [];
     const settle: (() => void)[] = [];
+    let act: 'begin' | 'work' | 'commit' = 'begin';
     try {
       this.#setDurable(works.some(({ durability }) => durability === 'durable'));
       this.#prepared('BEGIN IMMEDIATE').run();
       this.#changes = 0;
+      act = 'work';
       for (const { run } of works) {
         settle.push(run());
         if (this.#changes >= changesAtOnce) break;
       }
+      act = 'commit';
       this.#prepared('COMMIT').run();
     } catch (error) {
-      if (this.#db.isOpen && this.#db.isTransaction) this.#prepared('ROLLBACK').run();
-      this.#undone(works, settle.length, error);
+      this.#rollBack();
+      if (act === 'commit') this.#overwriteLost();
+      // A work that throws fails alone, and those beside it are run again without it. Without a transaction all have failed;
+      // without its commit those that were in it, and what had no room in it is run by itself.
+      const from = act === 'work' ? settle.length : 0;
+      const to = { begin: works.length, work: from + 1, commit: settle.length }[act];
+      for (const { reject } of works.slice(from, to)) reject(translate(error));
+      this.#again(works.toSpliced(from, to - from));
       return;
     }
     for (const each of settle) each();
     this.#again(works.slice(settle.length));
   };
 
-  /** The works beside the one that threw are run again without it. An error of the database itself fails all of them. */
-  #undone(works: readonly QueuedWork[], culprit: number, error: unknown): void {
-    const translated = translate(error);
-    const isWorks = culprit < works.length && translated === error;
-    for (const [at, { reject }] of works.entries()) if (!isWorks || at === culprit) reject(translated);
-    if (isWorks) this.#again(works.toSpliced(culprit, 1));
+  /** Some errors have ended the transaction already. */
+  #rollBack(): void {
+    try {
+      if (this.#db.isOpen && this.#db.isTransaction) this.#prepared('ROLLBACK').run();
+    } catch {
+      // It is rolled back before the next one begins, which fails by this one.
+    }
+  }
+
+  /**
+   * A commit whose sync failed stands whole in the write-ahead log, behind all that counts: nobody reads it, but whoever opens
+   * the file after a crash would take it for done, and those who asked for it were told that it is not. The next commit is
+   * written over it. So there is one at once, which changes nothing.
+   */
+  #overwriteLost(): void {
+    try {
+      this.#setDurable(false);
+      this.#db.exec('BEGIN IMMEDIATE');
+      const version = Number(this.#prepared('PRAGMA user_version').get()?.['user_version']);
+      this.#db.exec(`PRAGMA user_version = ${version}; COMMIT`);
+    } catch {
+      // Whoever has the lock commits something; and on a broken disk there is nothing to be done.
+      this.#rollBack();
+    }
   }
 
   #again(works: readonly QueuedWork[]): void {
@@ -123,7 +150,9 @@ export class Database implements ChangeSignal {
     this.#isDurable = isDurable;
   }
 
+  /** @throws outside of a commit, also when an error within it has ended its transaction: the rest would be written by itself */
   run(sql: string, ...values: SQLInputValue[]): number {
+    if (!this.#db.isTransaction) throw new Error('nothing is written outside of a commit');
     const changes = Number(this.#prepared(sql).run(...values).changes);
     this.#changes += changes;
     return changes;

@@ -21,13 +21,14 @@ export function insertJournal(
   { epoch, rows, step, lease }: { epoch: number; rows: readonly JournalRow[]; step?: number; lease?: Lease },
 ): void {
   db.run(
-    'INSERT INTO journal_head (turn, epoch, next_seq, sealed, holder, step, lease_until) VALUES (?, ?, ?, 0, ?, ?, ?)',
+    'INSERT INTO journal_head (turn, epoch, next_seq, sealed, holder, step, lease_until, lease_ms) VALUES (?, ?, ?, 0, ?, ?, ?, ?)',
     turn,
     epoch,
     rows.length,
     lease?.holder ?? null,
     step ?? null,
     lease === undefined ? null : Date.now() + lease.lengthMs,
+    lease?.lengthMs ?? null,
   );
   insertRows(db, turn, rows);
 }

@@ -1,4 +1,8 @@
-/** Leases of running attempts: who writes a turn, and until when it must have been heard of. By the clock of this machine. */
+/**
+ * Leases of running attempts: who writes a turn, and until when it must have been heard of. By the clock of this machine,
+ * which may be set: forward, and all leases have run out until those who live renew theirs (`client/lease-watcher.ts` looks
+ * twice); back, and a lease that nobody renews begins anew.
+ */
 import type { Beat, ExpiredLease, Lease, TurnPulse } from '../ports/journal.ts';
 import type { Database } from './database.ts';
 import { text } from './rows.ts';
@@ -6,10 +10,11 @@ import { text } from './rows.ts';
 /** Raises the epoch and begins a lease; returns the new epoch. */
 export function takeLease(db: Database, turn: string, step: number, { holder, lengthMs }: Lease): number {
   const row = db.one(
-    'UPDATE journal_head SET epoch = epoch + 1, holder = ?, step = ?, lease_until = ? WHERE turn = ? RETURNING epoch',
+    'UPDATE journal_head SET epoch = epoch + 1, holder = ?, step = ?, lease_until = ?, lease_ms = ? WHERE turn = ? RETURNING epoch',
     holder,
     step,
     Date.now() + lengthMs,
+    lengthMs,
     turn,
   );
   return Number(row?.['epoch']);
@@ -22,7 +27,7 @@ const nobody = '';
 export function fenceLease(db: Database, turn: string): number {
   // A lease that ends now, and not none: the turn is found by it if this process dies before the seal.
   const row = db.one(
-    `UPDATE journal_head SET epoch = epoch + (holder IS NOT ?), holder = ?, lease_until = min(lease_until, ?)
+    `UPDATE journal_head SET epoch = epoch + (holder IS NOT ?), holder = ?, lease_until = min(lease_until, ?), lease_ms = 0
      WHERE turn = ? RETURNING epoch`,
     nobody,
     nobody,
@@ -45,8 +50,10 @@ export async function beat(db: Database, { lease, turns }: Beat): Promise<TurnPu
   const ids = JSON.stringify(turns);
   return db.commit('quick', () => {
     db.run(
-      `UPDATE journal_head SET lease_until = ? WHERE turn IN (SELECT value FROM json_each(?)) AND holder = ? AND lease_until IS NOT NULL`,
+      `UPDATE journal_head SET lease_until = ?, lease_ms = ?
+         WHERE turn IN (SELECT value FROM json_each(?)) AND holder = ? AND lease_until IS NOT NULL`,
       Date.now() + lease.lengthMs,
+      lease.lengthMs,
       ids,
       lease.holder,
     );
@@ -64,7 +71,11 @@ export async function beat(db: Database, { lease, turns }: Beat): Promise<TurnPu
   });
 }
 
-export function listExpiredLeases(db: Database, { limit, hasWorker }: { limit: number; hasWorker: boolean }): ExpiredLease[] {
+export async function listExpiredLeases(
+  db: Database,
+  { limit, hasWorker }: { limit: number; hasWorker: boolean },
+): Promise<ExpiredLease[]> {
+  await shortenLeases(db);
   const rows = db.all(
     `SELECT journal_head.turn, journal_head.step, journal_head.epoch, cancel_requested_at, EXISTS (
          SELECT 1 FROM attempts WHERE attempts.turn = journal_head.turn AND attempts.step = journal_head.step AND first_event_at IS NOT NULL
@@ -82,4 +93,18 @@ export function listExpiredLeases(db: Database, { limit, hasWorker }: { limit: n
     hasStarted: row['started'] === 1,
     isCancelRequested: row['cancel_requested_at'] !== null,
   }));
+}
+
+/**
+ * The clock was set back behind those leases that last longer than they were given for. Who lives renews theirs by the new
+ * clock at once; the others run out after their length, instead of when the clock is again where it was.
+ */
+async function shortenLeases(db: Database): Promise<void> {
+  const isTooLong = 'lease_until > ? AND lease_until > ? + lease_ms';
+  const now = Date.now();
+  if (db.one(`SELECT 1 FROM journal_head WHERE ${isTooLong} LIMIT 1`, now, now) === undefined) return;
+  await db.commit('quick', () => {
+    const at = Date.now();
+    db.run(`UPDATE journal_head SET lease_until = ? + lease_ms WHERE ${isTooLong}`, at, at, at);
+  });
 }

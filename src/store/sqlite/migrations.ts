@@ -190,4 +190,11 @@ export const migrations: readonly string[] = [
   DELETE FROM branches WHERE parent IS NULL;
   CREATE INDEX branches_by_parent ON branches (parent, parent_depth);
   `,
+
+  // How long a lease was given for: one that has more left than that was given by a clock that has been set back since.
+  `
+  ALTER TABLE journal_head ADD COLUMN lease_ms INTEGER;
+  DROP INDEX leases;
+  CREATE INDEX leases ON journal_head (lease_until, lease_ms) WHERE lease_until IS NOT NULL;
+  `,
 ];

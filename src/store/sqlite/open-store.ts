@@ -42,7 +42,7 @@ export function openSqliteStore(path: string): Store {
       return claim;
     },
     beat: (beat) => leases.beat(db, beat),
-    listExpiredLeases: async (query) => leases.listExpiredLeases(db, query),
+    listExpiredLeases: (query) => leases.listExpiredLeases(db, query),
     fence: async (turn) => journal.fence(db, turn),
     endAttempt: (attempt, epoch, end) => journal.releaseAttempt(db, attempt, epoch, end),
     readAttempts: async (turn) => attempts.readAttempts(db, turn),

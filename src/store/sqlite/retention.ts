@@ -8,10 +8,11 @@ import { Slice } from '../pace.ts';
 import { text } from './rows.ts';
 import { readByPublicId } from './turns.ts';
 
+/** A lease that lasts longer than the one that is asked for was given by a clock that has been set back since. */
 export async function lead(db: Database, task: string, { holder, lengthMs }: Lease): Promise<boolean> {
   const now = Date.now();
   const sql = `INSERT INTO leaders (task, holder, until) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET holder = excluded.holder,
-    until = excluded.until WHERE holder = excluded.holder OR until < ?`;
+    until = excluded.until WHERE holder = excluded.holder OR until < ? OR until > excluded.until`;
   return db.commit('quick', () => db.run(sql, task, holder, now + lengthMs, now) > 0);
 }
 

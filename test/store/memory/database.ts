@@ -41,6 +41,7 @@ export interface StoredLease {
   readonly holder: string;
   readonly step: number;
   readonly untilMs: number;
+  readonly lengthMs: number;
 }
 
 export interface StoredSession {

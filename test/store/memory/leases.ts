@@ -4,7 +4,7 @@ import { type MemoryDatabase, type StoredJournal, type StoredTurn } from './data
 /** Raises the epoch and begins a lease; returns the new epoch. */
 export function takeLease(turn: StoredTurn, step: number, { holder, lengthMs }: Lease): number {
   const epoch = journalOf(turn).epoch + 1;
-  updateJournal(turn, { epoch, isFenced: false, lease: { holder, step, untilMs: Date.now() + lengthMs } });
+  updateJournal(turn, { epoch, isFenced: false, lease: { holder, step, untilMs: Date.now() + lengthMs, lengthMs } });
   return epoch;
 }
 
@@ -12,7 +12,7 @@ export function takeLease(turn: StoredTurn, step: number, { holder, lengthMs }: 
 export function fenceLease(turn: StoredTurn): number {
   const { epoch, isFenced = false, lease } = journalOf(turn);
   const fenced = isFenced ? epoch : epoch + 1;
-  const ended = lease === undefined ? undefined : { ...lease, holder: '', untilMs: Math.min(lease.untilMs, Date.now()) };
+  const ended = lease === undefined ? undefined : { ...lease, holder: '', untilMs: Math.min(lease.untilMs, Date.now()), lengthMs: 0 };
   updateJournal(turn, { epoch: fenced, isFenced: true, lease: ended });
   return fenced;
 }
@@ -41,7 +41,7 @@ export function beat(database: MemoryDatabase, { lease: { holder, lengthMs }, tu
     const turn = database.turns.get(id);
     if (turn?.journal === undefined) return [];
     const { epoch, isSealed, lease } = turn.journal;
-    if (lease?.holder === holder) updateJournal(turn, { lease: { ...lease, untilMs: Date.now() + lengthMs } });
+    if (lease?.holder === holder) updateJournal(turn, { lease: { ...lease, untilMs: Date.now() + lengthMs, lengthMs } });
     return [{ turn: id, epoch, isSealed, isCancelRequested: turn.row.cancelRequestedAtMs !== null }];
   });
 }
@@ -50,6 +50,11 @@ export function listExpiredLeases(
   database: MemoryDatabase,
   { limit, hasWorker }: { readonly limit: number; readonly hasWorker: boolean },
 ): ExpiredLease[] {
+  // The clock was set back behind those that last longer than they were given for.
+  for (const turn of database.turnsWhere(({ journal }) => (journal?.lease?.untilMs ?? 0) > Date.now() + (journal?.lease?.lengthMs ?? 0))) {
+    const lease = turn.journal?.lease;
+    updateJournal(turn, { lease: lease && { ...lease, untilMs: Date.now() + lease.lengthMs } });
+  }
   const expired = database.turnsWhere(({ journal }) => journal?.lease !== undefined && journal.lease.untilMs < Date.now());
   return expired
     .toSorted((one, other) => leaseLeftMs(one) - leaseLeftMs(other))

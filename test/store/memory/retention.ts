@@ -15,8 +15,10 @@ export function retentionStore(connection: Connection): RetentionStore {
     lead: (task, { holder, lengthMs }) =>
       connection.transaction(({ leaders }) => {
         const leader = leaders.get(task);
-        if (leader !== undefined && leader.holder !== holder && leader.untilMs >= Date.now()) return false;
-        leaders.set(task, { holder, untilMs: Date.now() + lengthMs });
+        const now = Date.now();
+        const isHeld = leader !== undefined && leader.untilMs >= now && leader.untilMs <= now + lengthMs;
+        if (isHeld && leader.holder !== holder) return false;
+        leaders.set(task, { holder, untilMs: now + lengthMs });
         return true;
       }),
     deleteTurn: (tenant, publicId, atMs) => dropping((database) => deleteTurn(database, tenant, publicId, atMs)),
