@@ -60,9 +60,10 @@ export class Database implements ChangeSignal {
   }
 
   /**
-   * Runs `work` in a commit; any throw undoes what it has written, and nothing else. A commit that fails undoes all works in it. Works that are asked for in one tick
-   * of the event loop share a commit, and one sync of the disk where any of them is durable. They run in the order they
-   * were asked for; each sees what the ones before it have written. One may be run again, after all that it wrote was undone.
+   * Runs `work` in a commit; any throw undoes what it has written, and nothing else. A commit that fails undoes all works in
+   * it. Works that are asked for in one tick of the event loop share a commit, and one sync of the disk where any of them is
+   * durable. They run in the order they were asked for; each sees what the ones before it have written. One may be run again,
+   * after all that it wrote was undone.
    */
   commit<T>(durability: Durability, work: () => T): Promise<T> {
     return new Promise<T>((resolve, reject) => {
