@@ -51,7 +51,7 @@ export class TurnCanceller {
     // The workflow ends too; where Temporal is away it finds the turn settled later.
     const asked = this.#dispatcher.cancel(id).catch(() => undefined);
     const head = await this.#store.readHead(id);
-    if (running !== undefined || head?.isLeased === true) {
+    if (running !== undefined || head?.lease === 'live') {
       // A turn that is deleted meanwhile has nothing left to wait for.
       await this.#store.untilSealed(id, AbortSignal.timeout(partialGraceMs)).catch(() => undefined);
     }
