@@ -1,6 +1,6 @@
 /**
  * The activity `streamModel`: one request of a step. Where an attempt runs already, in this process or in another one whose
- * lease lives, the activity joins it; otherwise it claims the right to the request, and runs it.
+ * lease lives, the activity joins it; otherwise it claims the right to the request, and runs it. While it waits it only reads.
  *
  * A claim that is refused sends nothing (T2). Whatever comes of the attempt leaves here as the step's result, or as a
  * failure whose type tells Temporal's retry policy whether to run the activity again (T3, T4).
@@ -11,9 +11,11 @@ import type { OwnTurn, StreamModelInput } from '../contract/activities.ts';
 import { failureOf } from '../domain/failure.ts';
 import { requestsPerStep } from '../domain/retry-policy.ts';
 import type { RequestedOutcome, StepResult } from '../domain/turn-state.ts';
+import { awaitHolder } from '../settle/await-holder.ts';
+import { LeaseJudge, sightingIntervalMs } from '../settle/lease-judge.ts';
 import { settleTurn } from '../settle/settle-turn.ts';
 import type { Claim } from '../store/ports/journal.ts';
-import type { Store } from '../store/ports/store.ts';
+import { type Store, StoreBusyError } from '../store/ports/store.ts';
 import { retryWhileBusy } from '../store/retry-while-busy.ts';
 import { ActivityLink } from './activity-link.ts';
 import { type FailedAttempt, toApplicationFailure } from './attempt/attempt-result.ts';
@@ -25,20 +27,22 @@ export interface StreamModelDeps {
   readonly onReady: (turn: string) => void;
 }
 
-/** How often another process' attempt is looked at. */
-const heldLookMs = 250;
-/** How often a turn that waits for room in this process looks for it. */
-const roomLookMs = 250;
+/** How often a turn is looked at that waits for the attempt of another process, or for room in this one. */
+const lookMs = 250;
 /** A wait that is shorter than this is waited out here: Temporal's clock and the database's differ by a little. */
 const shortWaitMs = 50;
 
 export async function streamModel(deps: StreamModelDeps, { turn, step }: OwnTurn<StreamModelInput>): Promise<StepResult> {
   const { store, attempts } = deps;
   using link = new ActivityLink();
+  const judge = new LeaseJudge(store);
   for (;;) {
     const running = attempts.get(turn);
-    if (running !== undefined) return await join(running, link);
-    const claim = await claimAndRun(deps, { turn, step }, link.signal);
+    if (running !== undefined) return await join(deps, turn, running, link);
+    if (link.wish === 'cancel') return stop(deps, turn);
+    // The next run of the activity finds the database as it is.
+    if (link.wish !== undefined) throw lost();
+    const claim = await look(deps, { turn, step }, judge, link.signal);
     switch (claim.type) {
       case 'settled':
         return { type: 'final', turn: claim.settled };
@@ -54,43 +58,68 @@ export async function streamModel(deps: StreamModelDeps, { turn, step }: OwnTurn
         await pause(claim.waitLeftMs, link.signal);
         break;
       case 'held':
-        await pause(Math.min(claim.leaseLeftMs, heldLookMs), link.signal);
+        await pause(Math.min(claim.leaseLeftMs, lookMs), link.signal);
+        break;
+      case 'waits':
+        await pause(claim.nextLookMs, link.signal);
         break;
       case 'running':
-        return await join(claim.running, link);
+        return await join(deps, turn, claim.running, link);
     }
   }
 }
 
-/** Claims the request, and runs it where it is granted. */
-async function claimAndRun(
-  deps: StreamModelDeps,
-  input: OwnTurn<StreamModelInput>,
-  signal: AbortSignal,
-): Promise<Exclude<Claim, { type: 'granted' }> | { readonly type: 'running'; readonly running: RunningAttempt }> {
-  using _room = await untilRoom(deps, input.turn, signal);
-  const claim = await claimStep(deps, input, signal);
-  return claim.type === 'granted' ? { type: 'running', running: deps.attempts.run(claim, input.step) } : claim;
-}
+type Look =
+  | Exclude<Claim, { type: 'granted' }>
+  | { readonly type: 'running'; readonly running: RunningAttempt }
+  | { readonly type: 'waits'; readonly nextLookMs: number };
 
-/** Waits while the turn's tenant has its share of this process: the turns of one tenant wait for each other, nobody else for them. */
-async function untilRoom({ store, attempts }: StreamModelDeps, turn: string, signal: AbortSignal): Promise<Disposable | undefined> {
-  const room = attempts.reserve();
-  if (room !== undefined) return room;
-  const row = await store.readTurn(turn);
-  // Of a turn that is gone, or has its end, the claim says so.
-  if (row === undefined || row.settledAtMs !== null) return undefined;
-  for (;;) {
-    const room = attempts.reserve(row.tenant);
-    if (room !== undefined) return room;
-    // Another worker has room.
-    if (attempts.isDraining) throw lost();
-    await pause(roomLookMs, signal);
+/** Claims the request where nobody else has it and there is room for it, and runs it where it is granted. */
+async function look(deps: StreamModelDeps, input: OwnTurn<StreamModelInput>, judge: LeaseJudge, signal: AbortSignal): Promise<Look> {
+  const { store, attempts } = deps;
+  try {
+    const nextLookMs = await heldForMs(store, input.turn, judge);
+    if (nextLookMs !== undefined) return { type: 'waits', nextLookMs };
+    const room = await findRoom(deps, input.turn);
+    if (room === 'none') return { type: 'waits', nextLookMs: lookMs };
+    using _room = room;
+    const claim = await claimStep(deps, input, signal);
+    return claim.type === 'granted' ? { type: 'running', running: attempts.run(claim, input.step) } : claim;
+  } catch (error) {
+    if (!(error instanceof StoreBusyError)) throw error;
+    // What was seen while nobody could renew a lease counts no more.
+    judge.forget();
+    return { type: 'waits', nextLookMs: lookMs };
   }
 }
 
+/** When to look again at an attempt of another process that lives, or may live; undefined: there is none, or it is dead. */
+async function heldForMs(store: Store, turn: string, judge: LeaseJudge): Promise<number | undefined> {
+  judge.tick();
+  const head = await store.readHead(turn);
+  if (head?.lease === 'expired') {
+    const dead = await judge.deadOf([{ turn, epoch: head.epoch }]);
+    return dead.length > 0 ? undefined : sightingIntervalMs;
+  }
+  judge.forget();
+  return head?.lease === 'live' ? lookMs : undefined;
+}
+
+/** Room in the turn's tenant's share of this process: the turns of one tenant wait for each other, nobody else for them. */
+async function findRoom({ store, attempts }: StreamModelDeps, turn: string): Promise<Disposable | undefined | 'none'> {
+  const room = attempts.reserve();
+  if (room !== undefined) return room;
+  const row = await store.readTurn(turn);
+  // Of a turn that is gone, has its end or is to be cancelled, the claim says so: it sends no request, and needs no room.
+  if (row === undefined || row.settledAtMs !== null || row.cancelRequestedAtMs !== null) return undefined;
+  // Another worker has room.
+  if (attempts.isDraining) throw lost();
+  return attempts.reserve(row.tenant) ?? 'none';
+}
+
 /** Waits for an attempt of this process, and hands it what Temporal wants. Whoever gives up leaves it running. */
-async function join(running: RunningAttempt, { signal, wish }: ActivityLink): Promise<StepResult> {
+async function join(deps: StreamModelDeps, turn: string, running: RunningAttempt, link: ActivityLink): Promise<StepResult> {
+  const { signal, wish } = link;
   const { promise, reject } = Promise.withResolvers<never>();
   const heed = (): void => {
     if (signal.reason === 'give_up') reject(lost());
@@ -100,8 +129,10 @@ async function join(running: RunningAttempt, { signal, wish }: ActivityLink): Pr
   else heed();
   try {
     const result = await Promise.race([running.result, promise]);
-    if (result.type === 'failed') throw toApplicationFailure(result);
-    return result.step;
+    if (result.type === 'ended') return result.step;
+    // It failed at the moment of the cancel: nothing is sent again.
+    if (link.wish === 'cancel') return await stop(deps, turn);
+    throw toApplicationFailure(result);
   } finally {
     signal.removeEventListener('abort', heed);
   }
@@ -133,13 +164,15 @@ async function settle({ store, onReady }: StreamModelDeps, turn: string, request
   return { type: 'final', turn: await retryWhileBusy(() => settleTurn({ store, onReady }, turn, requested)) };
 }
 
-/** @throws when Temporal wants something meanwhile: the next run of the activity finds the database as it is */
+/** Temporal's own cancel: it is booked, for whoever writes the turn to end it, and carried out from here if nobody does (T5). */
+async function stop(deps: StreamModelDeps, turn: string): Promise<StepResult> {
+  await retryWhileBusy(() => awaitHolder(deps.store, turn));
+  return settle(deps, turn, { status: 'cancelled' });
+}
+
+/** Resolves earlier when Temporal wants something. */
 async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  try {
-    await delay(ms, undefined, { signal });
-  } catch {
-    throw lost();
-  }
+  await delay(ms, undefined, { signal }).catch(() => undefined);
 }
 
 function lost(): ReturnType<typeof toApplicationFailure> {

@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { type GrantedClaim, RunningAttempts } from '../../src/activities/attempt/running-attempts.ts';
+import { failureOf } from '../../src/domain/failure.ts';
 import type { ModelEvent } from '../../src/domain/model.ts';
-import type { Provider } from '../../src/providers/provider.ts';
+import { type Provider, ProviderError } from '../../src/providers/provider.ts';
 import type { Store } from '../../src/store/ports/store.ts';
 import { claimed, newTurn } from '../store/contract.ts';
 import { temporaryDatabase } from '../store/temporary.ts';
@@ -125,6 +126,34 @@ function sending(events: readonly ModelEvent[], then: () => Promise<void> = asyn
     listModels: async () => [],
     close: async () => {},
   };
+}
+
+for (const [what, failure] of [
+  ['a reset', { ...failureOf('transport_failed'), detail: 'ECONNRESET' }],
+  ['a busy provider', { ...failureOf('provider_busy'), busy: { retryAfterMs: 1_000 } }],
+] as const) {
+  for (const [when, call] of [
+    ['just before', 'before'],
+    ['within', 'within'],
+  ] as const) {
+    test(`T5 · a cancel that is accepted ${when} the end of an attempt by ${what} ends the turn at once: nothing is sent again`, async (context) => {
+      const cancel = (): Promise<unknown> => store.requestCancel('default', 'resp_a', Date.now());
+      const fail = async (): Promise<void> => {
+        if (call === 'before') await cancel();
+        throw new ProviderError(failure);
+      };
+      const { store, attempts, grant } = await sceneOf(context, sending([], fail));
+      const endAttempt = store.endAttempt.bind(store);
+      context.mock.method(store, 'endAttempt', async (...end: Parameters<Store['endAttempt']>) => {
+        if (call === 'within') await cancel();
+        await endAttempt(...end);
+      });
+      const result = await attempts.run(await grant('resp_a'), 1).result;
+      assert.deepEqual(result, { type: 'ended', step: { type: 'final', turn: { status: 'cancelled', code: null } } });
+      const [attempt] = await store.readAttempts('resp_a');
+      assert.deepEqual([attempt?.outcome, attempt?.code], ['failed', failure.code]);
+    });
+  }
 }
 
 test('the last deltas and the end of a turn are one commit', async (context) => {

@@ -130,13 +130,101 @@ test('T2 · an activity that comes while another attempt runs, and is given up w
   const attempt = at.attempt();
   await at.model.reached('asked');
   const environment = new MockActivityEnvironment();
-  const elsewhere = failureOf(at.attemptElsewhere(environment));
+  const elsewhere = failureOf(at.attemptElsewhere({ environment }));
   environment.cancel('CANCELLED', new ActivityCancellationDetails({ timedOut: true }));
   assert.equal((await elsewhere).nonRetryable, false);
   at.model.release('asked');
   at.model.release('shown');
   assert.deepEqual(await attempt, { status: 'completed', code: null });
   assert.equal(at.model.requests.length, 1);
+});
+
+test('T2 · an activity that waits for the attempt of another process only reads, and claims nothing', async () => {
+  await using at = await scene(answer);
+  const attempt = at.attempt();
+  await at.model.reached('asked');
+  let looks = 0;
+  let claims = 0;
+  const { promise: looked, resolve } = Promise.withResolvers<void>();
+  const elsewhere = at.attemptElsewhere({
+    calls: (store) => ({
+      async readHead(turn) {
+        looks += 1;
+        if (looks === 3) resolve();
+        return store.readHead(turn);
+      },
+      async claim(request) {
+        claims += 1;
+        return store.claim(request);
+      },
+    }),
+  });
+  await looked;
+  assert.equal(claims, 0);
+  at.model.release('asked');
+  at.model.release('shown');
+  assert.deepEqual(
+    await Promise.all([attempt, elsewhere]),
+    Array.from({ length: 2 }, () => ({ status: 'completed', code: null })),
+  );
+});
+
+test('T2 · after a sleep of the machine an activity takes no stream away that goes on: who lives renews its lease before the second look', async () => {
+  await using at = await scene(answer);
+  const attempt = at.attempt();
+  at.model.release('asked');
+  await at.shown();
+  at.expireLeases();
+  const probed = Promise.withResolvers<void>();
+  const elsewhere = at.attemptElsewhere({
+    calls: (store) => ({
+      // Behind its first sighting.
+      async probe() {
+        await store.probe();
+        await at.store.beat({ lease: at.attempts.lease, turns: ['resp_a'] });
+        probed.resolve();
+      },
+    }),
+  });
+  await Promise.race([probed.promise, elsewhere]);
+  at.model.release('shown');
+  assert.deepEqual(
+    await Promise.all([attempt, elsewhere]),
+    Array.from({ length: 2 }, () => ({ status: 'completed', code: null })),
+  );
+});
+
+test('T5 · a turn that waits for room is cancelled where it waits', async () => {
+  await using at = await scene(answer);
+  const elsewhere = at.attemptElsewhere({
+    maxAttempts: 0,
+    calls: (store) => ({
+      async readTurn(id) {
+        const row = await store.readTurn(id);
+        // Behind the first look.
+        await store.requestCancel('default', 'resp_a', Date.now());
+        return row;
+      },
+    }),
+  });
+  assert.deepEqual(await elsewhere, { status: 'cancelled', code: null });
+  assert.equal(at.model.requests.length, 0);
+});
+
+test('T6 · a turn that waits for room, and has its end meanwhile, waits no longer', async () => {
+  await using at = await scene(answer);
+  const elsewhere = at.attemptElsewhere({
+    maxAttempts: 0,
+    calls: (store) => ({
+      async readTurn(id) {
+        const row = await store.readTurn(id);
+        if (row?.settledAtMs === null) await settle(at.store, 'resp_a');
+        return row;
+      },
+    }),
+  });
+  assert.deepEqual(await elsewhere, { status: 'cancelled', code: null });
+  assert.equal(at.model.requests.length, 0);
 });
 
 test('T5 · a cancel that was asked for hands in what there is', async () => {
@@ -148,6 +236,42 @@ test('T5 · a cancel that was asked for hands in what there is', async () => {
   assert.deepEqual(await attempt, { status: 'cancelled', code: null });
   await at.model.clientClosed(1);
   assert.equal((await at.store.readResponse('resp_a'))?.output.length, 1);
+});
+
+const costly = [sseHead, chat.usage(7, 3), chat.content('Hel'), stall];
+
+for (const [how, stop] of [
+  ['that waits for it', 'wait'],
+  ['that settles the turn', 'settle'],
+] as const) {
+  test(`T5 · a cancel of Temporal’s to an activity ${how} reaches the attempt of another process, which hands in what it has`, async () => {
+    await using at = await scene(costly);
+    const attempt = at.attempt();
+    await at.shown();
+    const cancelled = { status: 'cancelled', code: null };
+    if (stop === 'wait') {
+      const environment = new MockActivityEnvironment();
+      const elsewhere = at.attemptElsewhere({ environment });
+      environment.cancel('CANCELLED', new ActivityCancellationDetails({ cancelRequested: true }));
+      assert.deepEqual(await elsewhere, cancelled);
+    } else assert.deepEqual(await at.settle('resp_a', { status: 'cancelled' }), cancelled);
+    assert.deepEqual(await attempt, cancelled);
+    await at.model.clientClosed(1);
+    const [row, ...others] = await at.store.readAttempts('resp_a');
+    assert.deepEqual([row?.outcome, row?.usage?.total_tokens, others], ['cancelled', 10, []]);
+    assert.equal((await at.store.readResponse('resp_a'))?.usage?.total_tokens, 10);
+  });
+}
+
+test('T5 · a cancel that nobody hears of is carried out all the same: the process of the attempt is dead', async () => {
+  await using at = await scene(answer);
+  const dead = await at.store.claim({ turn: 'resp_a', step: 1, lease: { holder: 'dead', lengthMs: 60_000 } });
+  assert.equal(dead.type, 'granted');
+  assert.deepEqual(await at.settle('resp_a', { status: 'cancelled' }), { status: 'cancelled', code: null });
+  assert.deepEqual(
+    (await at.store.readAttempts('resp_a')).map(({ outcome }) => outcome),
+    ['lost'],
+  );
 });
 
 test('T7 · a turn that is deleted while its stream is silent: the socket is closed, and the end that it had is adopted', async () => {

@@ -30,6 +30,14 @@ interface SceneOptions {
   readonly settings?: Partial<ResponseSettings>;
 }
 
+interface Elsewhere {
+  readonly environment?: MockActivityEnvironment;
+  /** Streams at once. */
+  readonly maxAttempts?: number;
+  /** Calls of its store that go another way. */
+  readonly calls?: (store: Store) => Partial<Store>;
+}
+
 /** A turn that is about to be asked, and a model that answers with these scripts. */
 export async function scene(...scripts: readonly Script[]) {
   return sceneOf({ scripts });
@@ -44,10 +52,10 @@ export async function sceneOf({ scripts, api = 'chat', settings = {} }: SceneOpt
   const provider = createProvider({ baseUrl: model.baseUrl, api, limits });
   const errors: unknown[] = [];
   /** What runs turns in one process. */
-  const processOn = (of: Store) => {
+  const processOn = (of: Store, room: { readonly maxAttempts?: number } = {}) => {
     const onReady = (): void => undefined;
     const onError = (error: unknown): void => void errors.push(error);
-    const attempts = new RunningAttempts({ store: of, provider, limits, onReady, onError });
+    const attempts = new RunningAttempts({ store: of, provider, limits, ...room, onReady, onError });
     return { attempts, activities: createActivities({ store: of, provider, attempts, onReady, onError }) };
   };
   const { attempts, activities } = processOn(store);
@@ -65,11 +73,18 @@ export async function sceneOf({ scripts, api = 'chat', settings = {} }: SceneOpt
       return step.turn;
     },
     /** `streamModel` in another process. */
-    async attemptElsewhere(environment = new MockActivityEnvironment()) {
+    async attemptElsewhere({ environment = new MockActivityEnvironment(), calls = () => ({}), ...room }: Elsewhere = {}) {
       const other = openSqliteStore(path);
       others.push(other);
-      const step: StepResult = await environment.run(processOn(other).activities.streamModel, input);
+      const { activities } = processOn({ ...other, ...calls(other) }, room);
+      const step: StepResult = await environment.run(activities.streamModel, input);
       return step.turn;
+    },
+    /** As after a sleep of the machine: no lease was renewed in time. */
+    expireLeases() {
+      const db = new DatabaseSync(path);
+      db.exec('UPDATE journal_head SET lease_until = 1 WHERE lease_until IS NOT NULL');
+      db.close();
     },
     /** As if the wait behind the last attempt were over. */
     skipWait() {

@@ -20,7 +20,7 @@ export function leasesContract(contract: Contract): void {
         assert.equal(claim.type, 'held');
         assert.ok(claim.type === 'held' && claim.leaseLeftMs > 0 && claim.leaseLeftMs <= lease.lengthMs);
       }
-      assert.deepEqual([(await other.readAttempts('resp_a')).length, (await other.readHead('resp_a'))?.isLeased], [1, true]);
+      assert.deepEqual([(await other.readAttempts('resp_a')).length, (await other.readHead('resp_a'))?.lease], [1, 'live']);
     },
   );
 
@@ -29,7 +29,7 @@ export function leasesContract(contract: Contract): void {
     async (store, database) => {
       await inserted(store, newTurn('resp_a'));
       const dead = await claimed(store, 'resp_a', { lease: expiredLease });
-      assert.equal((await store.readHead('resp_a'))?.isLeased, false);
+      assert.equal((await store.readHead('resp_a'))?.lease, 'expired');
       const heir = await claimed(database.open(), 'resp_a');
       assert.deepEqual([dead.lostAttempts, heir.lostAttempts, heir.attempt, heir.epoch > dead.epoch], [0, 1, 2, true]);
       assert.deepEqual(
@@ -93,7 +93,7 @@ export function leasesContract(contract: Contract): void {
     const { epoch } = await claimed(store, 'resp_a');
     const key = { turn: 'resp_a', step: 1 };
     await store.endAttempt({ ...key, attempt: 1 }, dead, { endedAtMs: 9, outcome: 'failed' });
-    assert.equal((await store.readHead('resp_a'))?.isLeased, true);
+    assert.equal((await store.readHead('resp_a'))?.lease, 'live');
     assert.equal((await store.readAttempts('resp_a'))[0]?.outcome, 'lost', 'it had its end');
     await store.endAttempt({ ...key, attempt: 2 }, epoch, {
       endedAtMs: 9,
@@ -104,7 +104,7 @@ export function leasesContract(contract: Contract): void {
     await store.endAttempt({ ...key, attempt: 2 }, epoch, { endedAtMs: 10, outcome: 'cancelled' });
     const last = (await store.readAttempts('resp_a'))[1];
     assert.deepEqual([last?.outcome, last?.code, last?.detail, last?.endedAtMs], ['failed', 'transport_failed', 'ECONNRESET', 9]);
-    assert.equal((await store.readHead('resp_a'))?.isLeased, false);
+    assert.equal((await store.readHead('resp_a'))?.lease, 'none');
     assert.deepEqual(await expired(store), []);
     await store.endAttempt({ turn: 'resp_nobody', step: 1, attempt: 1 }, 1, { endedAtMs: 9, outcome: 'failed' });
   });
@@ -131,7 +131,7 @@ export function leasesContract(contract: Contract): void {
         'the epoch says who has been taken over, and a turn that is gone is left out',
       );
       assert.deepEqual(await expired(other), ['resp_d']);
-      assert.equal((await other.readHead('resp_a'))?.isLeased, true);
+      assert.equal((await other.readHead('resp_a'))?.lease, 'live');
     },
   );
 
@@ -150,7 +150,7 @@ export function leasesContract(contract: Contract): void {
       { turn: 'resp_c', epoch: 2, isSealed: true, isCancelRequested: false },
     ]);
     assert.deepEqual(await store.beat({ lease, turns: [] }), []);
-    assert.equal((await store.readHead('resp_c'))?.isLeased, false, 'an end has no lease to be renewed');
+    assert.equal((await store.readHead('resp_c'))?.lease, 'none', 'an end has no lease to be renewed');
   });
 
   contract('leases that have run out are found, the oldest first, with what is to be known of their attempts', async (store) => {
@@ -225,7 +225,7 @@ export function leasesContract(contract: Contract): void {
       (await store.beat({ lease, turns: ['resp_a'] })).map((pulse) => pulse.epoch),
       [epoch + 1],
     );
-    assert.equal((await store.readHead('resp_a'))?.isLeased, false, 'a beat brings no lease back');
+    assert.equal((await store.readHead('resp_a'))?.lease, 'expired', 'a beat brings no lease back');
     assert.equal((await other.seal(sealOf('resp_a', fence.epoch))).type, 'sealed');
   });
 

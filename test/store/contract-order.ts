@@ -136,7 +136,7 @@ export function orderContract(contract: Contract): void {
       (await other.readJournal('resp_a')).map(({ type }) => type),
       ['response.created', 'response.queued', 'response.in_progress'],
     );
-    assert.deepEqual(await other.readHead('resp_a'), { epoch: 1, last: 2, isSealed: false, isLeased: true });
+    assert.deepEqual(await other.readHead('resp_a'), { epoch: 1, last: 2, isSealed: false, lease: 'live' });
     assert.deepEqual(
       (await other.readAttempts('resp_a')).map(({ attempt, step, endedAtMs }) => [step, attempt, endedAtMs]),
       [[1, 1, undefined]],
@@ -236,10 +236,7 @@ export function orderContract(contract: Contract): void {
         ['completed', true],
       ],
     );
-    assert.deepEqual(
-      [(await store.readHead('resp_a'))?.isLeased, await store.listExpiredLeases({ limit: 9, hasWorker: true })],
-      [false, []],
-    );
+    assert.deepEqual([(await store.readHead('resp_a'))?.lease, await store.listExpiredLeases({ limit: 9, hasWorker: true })], ['none', []]);
     assert.equal((await ended(store, 'resp_b')).status, 'cancelled');
   });
 }

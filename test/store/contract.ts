@@ -275,10 +275,10 @@ export function journalContract(contract: Contract): void {
   contract('the head of a journal says who may write, and the number of the last row', async (store) => {
     assert.equal(await store.readHead('resp_a'), undefined);
     await store.insertTurn(newTurn('resp_a'));
-    assert.deepEqual(await store.readHead('resp_a'), { epoch: 0, last: 1, isSealed: false, isLeased: false });
+    assert.deepEqual(await store.readHead('resp_a'), { epoch: 0, last: 1, isSealed: false, lease: 'none' });
     const { epoch } = await claimed(store, 'resp_a');
     await store.append({ turn: 'resp_a', epoch, rows: [row(3), row(4)] });
-    assert.deepEqual(await store.readHead('resp_a'), { epoch: 1, last: 4, isSealed: false, isLeased: true });
+    assert.deepEqual(await store.readHead('resp_a'), { epoch: 1, last: 4, isSealed: false, lease: 'live' });
   });
 
   contract('of the calls that come together one that fails takes nothing with it', async (store, database) => {

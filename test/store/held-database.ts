@@ -28,7 +28,7 @@ export class HeldDatabase implements JournalSource, ChangeSignal {
   }
 
   async readHead(): Promise<JournalHead | undefined> {
-    return this.#read('head', () => ({ epoch: 1, last: this.rows.length - 1, isSealed: this.isSealed, isLeased: true }));
+    return this.#read('head', () => ({ epoch: 1, last: this.rows.length - 1, isSealed: this.isSealed, lease: 'live' }));
   }
 
   async readRows(_turn: string, after: number, limits: BatchLimits): Promise<Rows> {

@@ -42,6 +42,6 @@ test('journals of an earlier version are followed by this one, in order, and wha
     ['one', 'two'],
   );
   assert.equal((await store.readTurn('resp_a'))?.readyAtMs, 7);
-  assert.deepEqual(await store.readHead('resp_a'), { epoch: 3, last: 1, isSealed: false, isLeased: false });
+  assert.deepEqual(await store.readHead('resp_a'), { epoch: 3, last: 1, isSealed: false, lease: 'none' });
   assert.deepEqual(await store.listUndispatched({ readyForMs: 0, limit: 9 }), ['resp_a']);
 });

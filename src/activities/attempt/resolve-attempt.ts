@@ -80,8 +80,8 @@ async function aborted(attempt: AttemptState, { reason, cause }: AttemptAborted)
   await writer.flush();
   const lost = failureOf('worker_lost');
   if (writer.hasStarted) return sealFailed(attempt, lost, { endedAtMs, outcome: 'lost', code: lost.code });
-  await endAttempt(attempt, { endedAtMs, outcome: 'lost', detail: 'worker shutdown', waitMs: handOverDelayMs });
-  return failure(attempt, failureOf('transport_failed'), { mayRetry: true, retryDelayMs: handOverDelayMs });
+  const end: AttemptEnd = { endedAtMs, outcome: 'lost', detail: 'worker shutdown', waitMs: handOverDelayMs };
+  return handOn(attempt, end, failureOf('transport_failed'), { mayRetry: true, retryDelayMs: handOverDelayMs });
 }
 
 async function failed(attempt: AttemptState, reported: ModelFailure): Promise<AttemptResult> {
@@ -97,9 +97,8 @@ async function failed(attempt: AttemptState, reported: ModelFailure): Promise<At
     ...(waitMs === undefined ? {} : { waitMs }),
   };
   if (waitMs === undefined) return sealFailed(attempt, reported, end);
-  await endAttempt(attempt, end);
-  if (reported.busy !== undefined) return failure(attempt, reported, { mayRetry: false });
-  return failure(attempt, reported, { mayRetry: true, retryDelayMs: delayBeforeMs(requestsMade + 1) });
+  if (reported.busy !== undefined) return handOn(attempt, end, reported, { mayRetry: false });
+  return handOn(attempt, end, reported, { mayRetry: true, retryDelayMs: delayBeforeMs(requestsMade + 1) });
 }
 
 /** undefined: no request may follow. Nothing that has started is asked for again (T2), by a busy provider neither. */
@@ -154,6 +153,17 @@ function failure(
   return { type: 'failed', failure: of, requestsMade: key.attempt, ...rest };
 }
 
-async function endAttempt({ store, key, epoch, usage }: AttemptState, end: AttemptEnd): Promise<void> {
+/** Another request may follow, unless a cancel was accepted meanwhile: then nobody would end the turn before its grace is over (T5). */
+async function handOn(
+  attempt: AttemptState,
+  end: AttemptEnd,
+  of: ModelFailure,
+  rest: { mayRetry: boolean; retryDelayMs?: number },
+): Promise<AttemptResult> {
+  const { store, key, epoch, usage, onReady } = attempt;
   await retryWhileBusy(() => store.endAttempt(key, epoch, { ...end, ...(usage === null ? {} : { usage }) }));
+  // Looked at behind the end of the lease: who books a cancel after this finds nobody to wait for.
+  const turn = await retryWhileBusy(() => store.readTurn(key.turn));
+  if (turn?.cancelRequestedAtMs == null) return failure(attempt, of, rest);
+  return ended(await retryWhileBusy(() => settleTurn({ store, onReady }, key.turn, { status: 'cancelled' })));
 }

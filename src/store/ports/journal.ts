@@ -93,8 +93,8 @@ export interface JournalHead {
   readonly last: number;
   /** Behind `last` nothing comes any more. */
   readonly isSealed: boolean;
-  /** An attempt holds a lease that lives. */
-  readonly isLeased: boolean;
+  /** Of an attempt that has not ended. `expired`: whoever holds it has not renewed it in time, and may be dead, or come back. */
+  readonly lease: 'none' | 'live' | 'expired';
 }
 
 /** Rows as they come, and how far whoever reads them has got. */

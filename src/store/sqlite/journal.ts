@@ -7,7 +7,7 @@ import type { TurnStatus } from '../../domain/turn-state.ts';
 import type { BatchLimits } from '../live/source.ts';
 import type { Append, Claim, ClaimRequest, JournalHead, Lease, Seal, SealResult } from '../ports/journal.ts';
 import { bookAttempt, claimFacts, endAttempt, loseOpenAttempts, startAttempt } from './attempts.ts';
-import type { Database } from './database.ts';
+import type { Database, Row } from './database.ts';
 import { itemRowOf, nextPosition, writeItems } from './item-rows.ts';
 import { fenceLease, releaseLease, takeLease } from './leases.ts';
 import { journalRow } from './rows.ts';
@@ -63,7 +63,7 @@ const openingRows = 3;
 /** Outside of the transaction: with many tools the first events of a turn are long, and they never change. */
 function readOpening(db: Database, turn: string): ResponseEvent[] {
   const head = readHead(db, turn);
-  return head === undefined || head.isLeased ? [] : readJournal(db, turn, -1, openingRows).map(eventOf);
+  return head === undefined || head.lease === 'live' ? [] : readJournal(db, turn, -1, openingRows).map(eventOf);
 }
 
 /** The turn is in progress, and its viewers learn of it. */
@@ -156,8 +156,13 @@ export function readHead(db: Database, turn: string): JournalHead | undefined {
     epoch: Number(row['epoch']),
     last: Number(row['next_seq']) - 1,
     isSealed: row['sealed'] === 1,
-    isLeased: Number(row['lease_until'] ?? 0) > Date.now(),
+    lease: leaseOf(row['lease_until']),
   };
+}
+
+function leaseOf(until: Row[string] | undefined): JournalHead['lease'] {
+  if (until == null) return 'none';
+  return Number(until) > Date.now() ? 'live' : 'expired';
 }
 
 /**

@@ -33,7 +33,9 @@ export function leaseLeftMs({ journal }: StoredTurn): number {
 export function headOf(turn: StoredTurn | undefined): JournalHead | undefined {
   const journal = turn?.journal;
   if (turn === undefined || journal === undefined) return undefined;
-  return { epoch: journal.epoch, last: journal.rows.length - 1, isSealed: journal.isSealed, isLeased: leaseLeftMs(turn) > 0 };
+  const held = leaseLeftMs(turn) > 0 ? 'live' : 'expired';
+  const lease = journal.lease === undefined ? 'none' : held;
+  return { epoch: journal.epoch, last: journal.rows.length - 1, isSealed: journal.isSealed, lease };
 }
 
 export function beat(database: MemoryDatabase, { lease: { holder, lengthMs }, turns }: Beat): TurnPulse[] {

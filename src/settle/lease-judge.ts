@@ -1,0 +1,52 @@
+/**
+ * Judges leases that have run out: is whoever holds them dead, or was it only not heard of for a while? A lease is dead at its
+ * second sighting, half a second after the first, and only while this process itself looks in time: after a sleep of the
+ * machine everybody's leases have run out, and those who live renew theirs at once. So it is while the database takes no
+ * writes (a full disk, a long lock): nobody can renew a lease, and no sighting counts.
+ */
+import type { ExpiredLease } from '../store/ports/journal.ts';
+import type { Store } from '../store/ports/store.ts';
+
+/** Between two sightings: as long as those who live take to renew their leases. */
+export const sightingIntervalMs = 500;
+/** A look that comes later than this says that this process stood still, and may have missed renewals. */
+const lateLookMs = 1_500;
+/** Clocks that have moved apart by this say that one was set, or that the machine slept. */
+const clockStepMs = 1_000;
+
+export class LeaseJudge {
+  readonly #store: Pick<Store, 'probe'>;
+  #seen = new Map<string, number>();
+  #lastLookAt = performance.now();
+  #clockOffsetMs = Date.now() - this.#lastLookAt;
+
+  constructor(store: Pick<Store, 'probe'>) {
+    this.#store = store;
+  }
+
+  /** To be called whenever it is time to look, also if nothing is looked at then. */
+  tick(): void {
+    const lateMs = performance.now() - this.#lastLookAt;
+    this.#lastLookAt = performance.now();
+    const offsetMs = Date.now() - this.#lastLookAt;
+    if (lateMs > lateLookMs || Math.abs(offsetMs - this.#clockOffsetMs) > clockStepMs) this.forget();
+    this.#clockOffsetMs = offsetMs;
+  }
+
+  /**
+   * A sighting of all leases that have run out just now, `sightingIntervalMs` behind the one before. Resolves with those whose
+   * holder is dead. @throws `StoreBusyError` when the database takes no writes: nobody could renew a lease
+   */
+  async deadOf<Lease extends Pick<ExpiredLease, 'turn' | 'epoch'>>(expired: readonly Lease[]): Promise<Lease[]> {
+    if (expired.length > 0) await this.#store.probe();
+    const seen = this.#seen;
+    this.#seen = new Map(expired.map(({ turn, epoch }) => [turn, epoch]));
+    return expired.filter(({ turn, epoch }) => seen.get(turn) === epoch);
+  }
+
+  /** What was seen before counts no more: of this turn, or of all. */
+  forget(turn?: string): void {
+    if (turn === undefined) this.#seen.clear();
+    else this.#seen.delete(turn);
+  }
+}
