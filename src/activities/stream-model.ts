@@ -11,6 +11,7 @@ import type { OwnTurn, StreamModelInput } from '../contract/activities.ts';
 import { failureOf } from '../domain/failure.ts';
 import { requestsPerStep } from '../domain/retry-policy.ts';
 import type { RequestedOutcome, StepResult } from '../domain/turn-state.ts';
+import { awaitHolder } from '../settle/await-holder.ts';
 import { LeaseJudge, sightingIntervalMs } from '../settle/lease-judge.ts';
 import { settleTurn } from '../settle/settle-turn.ts';
 import type { Claim } from '../store/ports/journal.ts';
@@ -37,7 +38,10 @@ export async function streamModel(deps: StreamModelDeps, { turn, step }: OwnTurn
   const judge = new LeaseJudge(store);
   for (;;) {
     const running = attempts.get(turn);
-    if (running !== undefined) return await join(running, link);
+    if (running !== undefined) return await join(deps, turn, running, link);
+    if (link.wish === 'cancel') return stop(deps, turn);
+    // The next run of the activity finds the database as it is.
+    if (link.wish !== undefined) throw lost();
     const claim = await look(deps, { turn, step }, judge, link.signal);
     switch (claim.type) {
       case 'settled':
@@ -60,7 +64,7 @@ export async function streamModel(deps: StreamModelDeps, { turn, step }: OwnTurn
         await pause(claim.nextLookMs, link.signal);
         break;
       case 'running':
-        return await join(claim.running, link);
+        return await join(deps, turn, claim.running, link);
     }
   }
 }
@@ -114,7 +118,8 @@ async function findRoom({ store, attempts }: StreamModelDeps, turn: string): Pro
 }
 
 /** Waits for an attempt of this process, and hands it what Temporal wants. Whoever gives up leaves it running. */
-async function join(running: RunningAttempt, { signal, wish }: ActivityLink): Promise<StepResult> {
+async function join(deps: StreamModelDeps, turn: string, running: RunningAttempt, link: ActivityLink): Promise<StepResult> {
+  const { signal, wish } = link;
   const { promise, reject } = Promise.withResolvers<never>();
   const heed = (): void => {
     if (signal.reason === 'give_up') reject(lost());
@@ -124,8 +129,10 @@ async function join(running: RunningAttempt, { signal, wish }: ActivityLink): Pr
   else heed();
   try {
     const result = await Promise.race([running.result, promise]);
-    if (result.type === 'failed') throw toApplicationFailure(result);
-    return result.step;
+    if (result.type === 'ended') return result.step;
+    // It failed at the moment of the cancel: nothing is sent again.
+    if (link.wish === 'cancel') return await stop(deps, turn);
+    throw toApplicationFailure(result);
   } finally {
     signal.removeEventListener('abort', heed);
   }
@@ -157,13 +164,15 @@ async function settle({ store, onReady }: StreamModelDeps, turn: string, request
   return { type: 'final', turn: await retryWhileBusy(() => settleTurn({ store, onReady }, turn, requested)) };
 }
 
-/** @throws when Temporal wants something meanwhile: the next run of the activity finds the database as it is */
+/** Temporal's own cancel: it is booked, for whoever writes the turn to end it, and carried out from here if nobody does (T5). */
+async function stop(deps: StreamModelDeps, turn: string): Promise<StepResult> {
+  await retryWhileBusy(() => awaitHolder(deps.store, turn));
+  return settle(deps, turn, { status: 'cancelled' });
+}
+
+/** Resolves earlier when Temporal wants something. */
 async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  try {
-    await delay(ms, undefined, { signal });
-  } catch {
-    throw lost();
-  }
+  await delay(ms, undefined, { signal }).catch(() => undefined);
 }
 
 function lost(): ReturnType<typeof toApplicationFailure> {

@@ -5,6 +5,7 @@
  */
 import type { ResponseObject } from '../domain/response.ts';
 import type { TurnRow } from '../domain/turn.ts';
+import { awaitHolder } from '../settle/await-holder.ts';
 import { type SettleDeps, settleTurn } from '../settle/settle-turn.ts';
 import type { RunningStreams } from '../settle/running-streams.ts';
 import type { Store } from '../store/ports/store.ts';
@@ -16,9 +17,6 @@ export type CancelResult =
   | { readonly type: 'cancelled'; readonly response: ResponseObject }
   | { readonly type: 'already_settled'; readonly turn: TurnRow }
   | { readonly type: 'unknown' };
-
-/** How long the worker may take to hand in what it has, before the turn is sealed without it. */
-const partialGraceMs = 1_500;
 
 export class TurnCanceller {
   readonly #store: Store;
@@ -46,15 +44,10 @@ export class TurnCanceller {
 
   /** Carries out a cancel that is booked. Resolves once the turn is settled, however. @throws `StoreBusyError` when the database does not take its end in 5 s */
   async carryOut(id: string): Promise<void> {
-    const running = this.#dispatcher.headStart?.get(id);
-    running?.abort('cancelled');
+    this.#dispatcher.headStart?.get(id)?.abort('cancelled');
     // The workflow ends too; where Temporal is away it finds the turn settled later.
     const asked = this.#dispatcher.cancel(id).catch(() => undefined);
-    const head = await this.#store.readHead(id);
-    if (running !== undefined || head?.lease === 'live') {
-      // A turn that is deleted meanwhile has nothing left to wait for.
-      await this.#store.untilSealed(id, AbortSignal.timeout(partialGraceMs)).catch(() => undefined);
-    }
+    await whileCallerWaits(() => awaitHolder(this.#store, id));
     // A caller who waits in vain may ask again; the cancel is booked, and the sweep of any process carries it out.
     await whileCallerWaits(() => settleTurn(this.#settleDeps, id, { status: 'cancelled' }));
     void asked;

@@ -238,6 +238,42 @@ test('T5 · a cancel that was asked for hands in what there is', async () => {
   assert.equal((await at.store.readResponse('resp_a'))?.output.length, 1);
 });
 
+const costly = [sseHead, chat.usage(7, 3), chat.content('Hel'), stall];
+
+for (const [how, stop] of [
+  ['that waits for it', 'wait'],
+  ['that settles the turn', 'settle'],
+] as const) {
+  test(`T5 · a cancel of Temporal’s to an activity ${how} reaches the attempt of another process, which hands in what it has`, async () => {
+    await using at = await scene(costly);
+    const attempt = at.attempt();
+    await at.shown();
+    const cancelled = { status: 'cancelled', code: null };
+    if (stop === 'wait') {
+      const environment = new MockActivityEnvironment();
+      const elsewhere = at.attemptElsewhere({ environment });
+      environment.cancel('CANCELLED', new ActivityCancellationDetails({ cancelRequested: true }));
+      assert.deepEqual(await elsewhere, cancelled);
+    } else assert.deepEqual(await at.settle('resp_a', { status: 'cancelled' }), cancelled);
+    assert.deepEqual(await attempt, cancelled);
+    await at.model.clientClosed(1);
+    const [row, ...others] = await at.store.readAttempts('resp_a');
+    assert.deepEqual([row?.outcome, row?.usage?.total_tokens, others], ['cancelled', 10, []]);
+    assert.equal((await at.store.readResponse('resp_a'))?.usage?.total_tokens, 10);
+  });
+}
+
+test('T5 · a cancel that nobody hears of is carried out all the same: the process of the attempt is dead', async () => {
+  await using at = await scene(answer);
+  const dead = await at.store.claim({ turn: 'resp_a', step: 1, lease: { holder: 'dead', lengthMs: 60_000 } });
+  assert.equal(dead.type, 'granted');
+  assert.deepEqual(await at.settle('resp_a', { status: 'cancelled' }), { status: 'cancelled', code: null });
+  assert.deepEqual(
+    (await at.store.readAttempts('resp_a')).map(({ outcome }) => outcome),
+    ['lost'],
+  );
+});
+
 test('T7 · a turn that is deleted while its stream is silent: the socket is closed, and the end that it had is adopted', async () => {
   await using at = await scene([sseHead, chat.content('Hel'), stall]);
   const attempt = at.attempt();

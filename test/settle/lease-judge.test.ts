@@ -16,11 +16,11 @@ function sceneOf(context: TestContext) {
   const judge = new LeaseJudge({ probe });
   return {
     judge,
-    setBusy(busy: boolean) {
+    setBusy: (busy: boolean): void => {
       isBusy = busy;
     },
     /** The next look: so much later, by both clocks. */
-    async look(epochs: Readonly<Record<string, number>>, { laterMs = 500, steppedMs = 0 } = {}): Promise<string[]> {
+    look: async (epochs: Readonly<Record<string, number>>, { laterMs = 500, steppedMs = 0 } = {}): Promise<string[]> => {
       clocks.steadyMs += laterMs;
       clocks.wallMs += laterMs + steppedMs;
       judge.tick();

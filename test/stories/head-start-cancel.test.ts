@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { chat, hold, type Script, sseHead, stall } from '../../src/testing/model-server/index.ts';
 import { messagesOf } from '../support/cases.ts';
-import { holdStarts, holdStore, until } from '../support/head-starts.ts';
+import { activityRuns, holdStarts, holdStore, startSilentProcess, until, workflowStarted } from '../support/head-starts.ts';
 import type { Viewer } from '../support/viewer.ts';
 import { story, type World } from '../support/world.ts';
 
@@ -102,3 +102,35 @@ story(
   },
   options,
 );
+
+for (const [whose, cancel] of [
+  ['Temporal’s own', async (world: World, id: string): Promise<unknown> => (await workflowStarted(world, id)).cancel()],
+  [
+    'an API',
+    async (world: World, id: string): Promise<unknown> => {
+      const { url } = await world.startGateway(null);
+      return fetch(`${url}/v1/responses/${id}/cancel`, { method: 'POST' });
+    },
+  ],
+] as const) {
+  story(
+    `T5 · ${whose} cancel, while the activity waits in another process than the attempt: the attempt hands in what it has, and is not lost`,
+    async (world) => {
+      const silent = startSilentProcess(world);
+      await world.startGateway(silent.attempts);
+      world.model.enqueue([sseHead, chat.usage(7, 3), chat.content('Hel'), stall]);
+      const viewer = await world.say('hi');
+      await viewer.untilText('Hel');
+      await activityRuns(world, viewer.id);
+      await cancel(world, viewer.id);
+      await viewer.ended;
+      assert.deepEqual([viewer.last.response.status, viewer.text, viewer.last.response.usage?.output_tokens], ['cancelled', 'Hel', 3]);
+      await world.model.clientClosed(1);
+      assert.deepEqual(
+        (await world.attempts(viewer.id)).map(({ outcome, usage }) => [outcome, usage?.total_tokens]),
+        [['cancelled', 10]],
+      );
+    },
+    { ...options, hasWorker: true },
+  );
+}

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { workflowIdOf } from '../../src/contract/workflows.ts';
 import { chat, chatAnswer, done, end, hold, reset, type Script, sseHead } from '../../src/testing/model-server/index.ts';
-import { holdStarts, type SilentProcess, startSilentProcess, until, workflowStarted } from '../support/head-starts.ts';
+import { activityRuns, holdStarts, type SilentProcess, startSilentProcess, until } from '../support/head-starts.ts';
 import type { Viewer } from '../support/viewer.ts';
 import { story, type World } from '../support/world.ts';
 
@@ -10,15 +10,6 @@ const config = { hasHeadStart: true };
 
 async function outcomes(world: World, { id }: Viewer): Promise<unknown[]> {
   return (await world.attempts(id)).map(({ attempt, outcome, code, waitMs }) => [attempt, outcome, code, waitMs]);
-}
-
-/** Temporal has given the activity to a worker. */
-async function activityRuns(world: World, { id }: Viewer): Promise<void> {
-  const handle = await workflowStarted(world, id);
-  await until(async () => {
-    const { raw } = await handle.describe();
-    return raw.pendingActivities?.some(({ lastStartedTime }) => lastStartedTime != null) === true;
-  });
 }
 
 async function dispatched(world: World, { id }: Viewer): Promise<void> {
@@ -78,7 +69,7 @@ story(
     await apart(world);
     world.model.enqueue(answer);
     const viewer = await world.say('hi');
-    await activityRuns(world, viewer);
+    await activityRuns(world, viewer.id);
     world.model.release('asked');
     await viewer.untilText('Hel');
     world.model.release('shown');
@@ -99,7 +90,7 @@ story(
     const { errors } = await apart(world);
     world.model.enqueue([sseHead, chat.role(), hold('asked'), reset], chatAnswer('Hello'));
     const viewer = await world.say('hi');
-    await activityRuns(world, viewer);
+    await activityRuns(world, viewer.id);
     world.model.release('asked');
     await viewer.ended;
     assert.deepEqual([viewer.last.response.status, viewer.text], ['completed', 'Hello']);

@@ -94,6 +94,15 @@ export async function workflowStarted({ temporal }: World, turn: string): Promis
   return handle;
 }
 
+/** Temporal has given the activity of a turn to a worker. */
+export async function activityRuns(world: World, turn: string): Promise<void> {
+  const handle = await workflowStarted(world, turn);
+  await until(async () => {
+    const { raw } = await handle.describe();
+    return raw.pendingActivities?.some(({ lastStartedTime }) => lastStartedTime != null) === true;
+  });
+}
+
 /** Resolves once what is asked of the database, or of Temporal, holds. */
 export async function until(holds: () => Promise<boolean>): Promise<void> {
   while (!(await holds())) await nextTurnOfTheLoop();
