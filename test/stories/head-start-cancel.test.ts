@@ -124,7 +124,7 @@ for (const [whose, cancel] of [
       await activityRuns(world, viewer.id);
       await cancel(world, viewer.id);
       await viewer.ended;
-      assert.deepEqual([viewer.last.response.status, viewer.text, viewer.last.response.usage?.output_tokens], ['cancelled', 'Hel', 10]);
+      assert.deepEqual([viewer.last.response.status, viewer.text, viewer.last.response.usage?.output_tokens], ['cancelled', 'Hel', 3]);
       await world.model.clientClosed(1);
       assert.deepEqual(
         (await world.attempts(viewer.id)).map(({ outcome, usage }) => [outcome, usage?.total_tokens]),

@@ -81,6 +81,18 @@ export class Database implements ChangeSignal {
     });
   }
 
+  /** Several reads of one moment: nothing of another process' commits comes in between. It must write nothing. */
+  read<T>(work: () => T): T {
+    return translated(() => {
+      this.#prepared('BEGIN').run();
+      try {
+        return work();
+      } finally {
+        this.#prepared('COMMIT').run();
+      }
+    });
+  }
+
   readonly #commitQueued = (): void => {
     this.#committing = undefined;
     const works = this.#queue;
