@@ -13,7 +13,7 @@ import { requestsPerStep } from '../domain/retry-policy.ts';
 import type { RequestedOutcome, StepResult } from '../domain/turn-state.ts';
 import { awaitHolder } from '../settle/await-holder.ts';
 import { LeaseJudge, sightingIntervalMs } from '../settle/lease-judge.ts';
-import { settleTurn } from '../settle/settle-turn.ts';
+import { settleDead, settleTurn } from '../settle/settle-turn.ts';
 import type { Claim } from '../store/ports/journal.ts';
 import { type Store, StoreBusyError } from '../store/ports/store.ts';
 import { retryWhileBusy } from '../store/retry-while-busy.ts';
@@ -48,7 +48,8 @@ export async function streamModel(deps: StreamModelDeps, { turn, step }: OwnTurn
         return { type: 'final', turn: claim.settled };
       case 'started':
         // Whoever began this answer is gone, and it is never asked for again (T2).
-        return settle(deps, turn, { status: 'failed', failure: failureOf('worker_lost') });
+        await settleLost(deps, turn);
+        break;
       case 'cancelled':
         return settle(deps, turn, { status: 'cancelled' });
       case 'exhausted':
@@ -162,6 +163,14 @@ async function bookedFailure(store: Store, turn: string, waitLeftMs: number): Pr
 
 async function settle({ store, onReady }: StreamModelDeps, turn: string, requested: RequestedOutcome): Promise<StepResult> {
   return { type: 'final', turn: await retryWhileBusy(() => settleTurn({ store, onReady }, turn, requested)) };
+}
+
+/** The next look finds the end; or that whoever was taken for dead has renewed its lease, and is to be waited for. */
+async function settleLost({ store, onReady }: StreamModelDeps, turn: string): Promise<void> {
+  const head = await store.readHead(turn);
+  if (head === undefined) return;
+  const { epoch } = head;
+  await retryWhileBusy(() => settleDead({ store, onReady }, { turn, epoch }, { status: 'failed', failure: failureOf('worker_lost') }));
 }
 
 /** Temporal's own cancel: it is booked, for whoever writes the turn to end it, and carried out from here if nobody does (T5). */

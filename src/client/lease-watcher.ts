@@ -5,7 +5,7 @@
 import { failureOf } from '../domain/failure.ts';
 import type { RequestedOutcome } from '../domain/turn-state.ts';
 import { LeaseJudge, sightingIntervalMs } from '../settle/lease-judge.ts';
-import { type SettleDeps, settleTurn } from '../settle/settle-turn.ts';
+import { settleDead, type SettleDeps } from '../settle/settle-turn.ts';
 import type { ExpiredLease } from '../store/ports/journal.ts';
 import { type Store, StoreBusyError } from '../store/ports/store.ts';
 import type { HeadStart } from './dispatcher.ts';
@@ -69,8 +69,9 @@ export function startLeaseWatcher(options: LeaseWatcherOptions): LeaseWatcher {
 }
 
 async function rescue({ store, attempts, onReady }: LeaseWatcherOptions, lease: ExpiredLease): Promise<void> {
+  // The list may be long, and old: who has renewed its lease meanwhile is left alone.
   const settle = async (requested: RequestedOutcome): Promise<void> => {
-    await settleTurn({ store, onReady }, lease.turn, requested);
+    await settleDead({ store, onReady }, lease, requested);
   };
   if (lease.hasStarted) return settle({ status: 'failed', failure: failureOf('worker_lost') });
   if (lease.isCancelRequested) return settle({ status: 'cancelled' });

@@ -7,6 +7,7 @@ import { type Failure, failureOf } from '../domain/failure.ts';
 import type { TurnOutcome } from '../domain/turn-outcome.ts';
 import type { RequestedOutcome, TurnStatus } from '../domain/turn-state.ts';
 import type { TurnRow } from '../domain/turn.ts';
+import type { DeadHolder, Fence } from '../store/ports/journal.ts';
 import type { Store } from '../store/ports/store.ts';
 import { readStream } from './read-stream.ts';
 import type { RunningStreams } from './running-streams.ts';
@@ -21,9 +22,31 @@ export interface SettleDeps {
 }
 
 /** @throws `StoreBusyError` when the database cannot take it now, an `Error` when there is no such turn. */
-export async function settleTurn({ store, streams, onReady }: SettleDeps, id: string, requested: RequestedOutcome): Promise<TurnStatus> {
-  for (;;) {
-    const { epoch, settled } = await store.fence(id);
+export async function settleTurn(deps: SettleDeps, id: string, requested: RequestedOutcome): Promise<TurnStatus> {
+  return settleBehind(deps, id, await deps.store.fence(id), requested);
+}
+
+/**
+ * Settles a turn whose holder is taken for dead. Resolves with undefined, and nothing is changed, where it has renewed its
+ * lease since: between a look and this, whoever looked may have stood still, and whoever stood still may have woken.
+ * @throws as `settleTurn`
+ */
+export async function settleDead(
+  deps: SettleDeps,
+  { turn, epoch }: DeadHolder & { readonly turn: string },
+  requested: RequestedOutcome,
+): Promise<TurnStatus | undefined> {
+  const fence = await deps.store.fence(turn, { epoch });
+  return fence === undefined ? undefined : settleBehind(deps, turn, fence, requested);
+}
+
+async function settleBehind(
+  { store, streams, onReady }: SettleDeps,
+  id: string,
+  first: Fence,
+  requested: RequestedOutcome,
+): Promise<TurnStatus> {
+  for (let { epoch, settled } = first; ; { epoch, settled } = await store.fence(id)) {
     if (settled !== undefined) return settled;
     const turn = await store.readTurn(id);
     if (turn === undefined) throw new Error(`no turn ${id}`);

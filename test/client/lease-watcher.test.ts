@@ -55,3 +55,24 @@ for (const call of ['fence', 'seal'] as const) {
     assert.deepEqual([await errorCode(store), errors], ['worker_lost', []]);
   });
 }
+
+test('T9 · a process that wakes while the list of the lost is worked off keeps its streams', async (t) => {
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  const store = await lostTurn();
+  const watched: Store = {
+    ...store,
+    listExpiredLeases: async (query) => {
+      const listed = await store.listExpiredLeases(query);
+      lists += 1;
+      // Its first beat, when the second list has been made.
+      if (lists === 2) await store.beat({ lease: { ...expiredLease, lengthMs: 60_000 }, turns: ['resp_a'] });
+      return listed;
+    },
+  };
+  let lists = 0;
+  const errors: unknown[] = [];
+  const watcher = startLeaseWatcher({ store: watched, onReady() {}, onError: (error) => errors.push(error) });
+  t.after(() => watcher.stop());
+  await look(t, 4);
+  assert.deepEqual([lists, await errorCode(store), errors], [4, null, []]);
+});

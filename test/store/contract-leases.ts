@@ -257,4 +257,22 @@ export function leasesContract(contract: Contract): void {
     ]);
     assert.deepEqual(await expired(store), ['resp_a'], 'and a beat of the fenced attempt does not renew it');
   });
+
+  contract('T9 · who was taken for dead, and has renewed its lease since, is not fenced', async (store, database) => {
+    await inserted(store, newTurn('resp_a'));
+    const { epoch } = await claimed(store, 'resp_a', { lease: { ...lease, lengthMs: -1 } });
+    assert.deepEqual(await expired(store), ['resp_a']);
+    await store.beat({ lease, turns: ['resp_a'] });
+    const other = database.open();
+    assert.equal(await other.fence('resp_a', { epoch }), undefined);
+    assert.equal(await store.append({ turn: 'resp_a', epoch, rows: [row(3)] }), true);
+  });
+
+  contract('T9 · a fence of one who was taken for dead leaves alone whoever has the turn by now', async (store) => {
+    await inserted(store, newTurn('resp_a'));
+    const { epoch } = await claimed(store, 'resp_a', { lease: expiredLease });
+    const heir = await claimed(store, 'resp_a', { lease: expiredLease });
+    assert.equal(await store.fence('resp_a', { epoch }), undefined);
+    assert.deepEqual(await store.fence('resp_a', { epoch: heir.epoch }), { epoch: heir.epoch + 1 });
+  });
 }

@@ -41,8 +41,11 @@ export interface JournalStore {
    * share an epoch, so that the first of them to seal it is not refused for the others. A lease that the turn has ends now,
    * and is listed as one that has run out until the turn is sealed: whoever fenced it may be dead.
    * `settled`: it has its end, nothing was raised.
+   * @param dead who is taken for dead, from an earlier look. Where that lease lives after all, or the epoch is another by now,
+   * nothing is raised, and this resolves with undefined: whoever judged may have stood still in between
    */
-  fence(turn: string): Promise<{ readonly epoch: number; readonly settled?: TurnStatus }>;
+  fence(turn: string): Promise<Fence>;
+  fence(turn: string, dead: DeadHolder | undefined): Promise<Fence | undefined>;
 
   /** How the request ended, without an end of the turn; its lease ends too. Once; later calls change nothing. */
   endAttempt(attempt: AttemptKey, epoch: number, end: AttemptEnd): Promise<void>;
@@ -95,6 +98,15 @@ export interface JournalHead {
   readonly isSealed: boolean;
   /** Of an attempt that has not ended. `expired`: whoever holds it has not renewed it in time, and may be dead, or come back. */
   readonly lease: 'none' | 'live' | 'expired';
+}
+
+export interface Fence {
+  readonly epoch: number;
+  readonly settled?: TurnStatus;
+}
+
+export interface DeadHolder {
+  readonly epoch: number;
 }
 
 /** Rows as they come, and how far whoever reads them has got. */

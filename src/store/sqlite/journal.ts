@@ -3,13 +3,12 @@ import type { AttemptEnd, AttemptKey } from '../../domain/attempt.ts';
 import { type ClaimDecision, decideClaim, settledStatusOf } from '../../domain/claim.ts';
 import { type JournalRow, journalRowOf, type ResponseEvent } from '../../domain/response-event.ts';
 import { ResponseStream } from '../../domain/response-stream.ts';
-import type { TurnStatus } from '../../domain/turn-state.ts';
 import type { BatchLimits } from '../live/source.ts';
-import type { Append, Claim, ClaimRequest, JournalHead, Lease, Seal, SealResult } from '../ports/journal.ts';
+import type { Append, Claim, ClaimRequest, DeadHolder, Fence, JournalHead, Lease, Seal, SealResult } from '../ports/journal.ts';
 import { bookAttempt, claimFacts, endAttempt, loseOpenAttempts, startAttempt } from './attempts.ts';
 import type { Database, Row } from './database.ts';
 import { itemRowOf, nextPosition, writeItems } from './item-rows.ts';
-import { fenceLease, releaseLease, takeLease } from './leases.ts';
+import { fenceLease, leaseLeftMs, releaseLease, takeLease } from './leases.ts';
 import { journalRow } from './rows.ts';
 import { readyNext, recordThrough, sessionTurn } from './transcript.ts';
 import { requireTurn } from './turns.ts';
@@ -79,10 +78,11 @@ function begin(db: Database, turn: string, epoch: number, rows: readonly Journal
   db.run(`UPDATE turns SET status = 'in_progress' WHERE id = ?`, turn);
 }
 
-export async function fence(db: Database, turn: string): Promise<{ epoch: number; settled?: TurnStatus }> {
+export async function fence(db: Database, turn: string, dead?: DeadHolder): Promise<Fence | undefined> {
   return db.commit('quick', () => {
     const settled = settledStatusOf(requireTurn(db, turn));
     if (settled !== undefined) return { epoch: -1, settled };
+    if (dead !== undefined && (readHead(db, turn)?.epoch !== dead.epoch || leaseLeftMs(db, turn) > 0)) return undefined;
     return { epoch: fenceLease(db, turn) };
   });
 }

@@ -2,6 +2,7 @@
 import { JournalBroker } from '../live/broker.ts';
 import { JournalCursor } from '../live/cursor.ts';
 import type { JournalSource } from '../live/source.ts';
+import type { DeadHolder } from '../ports/journal.ts';
 import type { Store } from '../ports/store.ts';
 import { insertTurn } from './admission.ts';
 import { Acknowledgements } from './acknowledge.ts';
@@ -43,7 +44,7 @@ export function openSqliteStore(path: string): Store {
     },
     beat: (beat) => leases.beat(db, beat),
     listExpiredLeases: (query) => leases.listExpiredLeases(db, query),
-    fence: async (turn) => journal.fence(db, turn),
+    fence: (async (turn: string, dead?: DeadHolder) => journal.fence(db, turn, dead)) as Store['fence'],
     endAttempt: (attempt, epoch, end) => journal.releaseAttempt(db, attempt, epoch, end),
     readAttempts: async (turn) => attempts.readAttempts(db, turn),
     append: async (append) => {

@@ -6,10 +6,10 @@ import type { ResponseObject } from '../../../src/domain/response.ts';
 import { JournalBroker } from '../../../src/store/live/broker.ts';
 import { JournalCursor } from '../../../src/store/live/cursor.ts';
 import type { JournalSource } from '../../../src/store/live/source.ts';
-import type { Append, Claim, ClaimRequest, JournalStore, Seal, SealResult } from '../../../src/store/ports/journal.ts';
+import type { Append, Claim, ClaimRequest, DeadHolder, JournalStore, Seal, SealResult } from '../../../src/store/ports/journal.ts';
 import { bookAttempt, claimFacts, endAttempt, loseOpenAttempts, startAttempt } from './attempts.ts';
 import { type Connection, type MemoryDatabase, type StoredTurn, updateTurn } from './database.ts';
-import { beat, fenceLease, headOf, listExpiredLeases, releaseLease, takeLease } from './leases.ts';
+import { beat, fenceLease, headOf, leaseLeftMs, listExpiredLeases, releaseLease, takeLease } from './leases.ts';
 import { readyNext, recordThrough } from './transcript.ts';
 
 export function journalStore(connection: Connection): JournalStore & { close(): void } {
@@ -47,12 +47,14 @@ export function journalStore(connection: Connection): JournalStore & { close(): 
     claim: (request) => writing(request.turn, (database) => claim(database, request)),
     beat: (request) => connection.transaction((database) => beat(database, request)),
     listExpiredLeases: (query) => connection.transaction((database) => listExpiredLeases(database, query)),
-    fence: (id) =>
+    fence: ((id: string, dead?: DeadHolder) =>
       connection.transaction((database) => {
         const turn = database.requireTurn(id);
         const settled = settledStatusOf(turn.row);
-        return settled === undefined ? { epoch: fenceLease(turn) } : { epoch: -1, settled };
-      }),
+        if (settled !== undefined) return { epoch: -1, settled };
+        if (dead !== undefined && (headOf(turn)?.epoch !== dead.epoch || leaseLeftMs(turn) > 0)) return undefined;
+        return { epoch: fenceLease(turn) };
+      })) as JournalStore['fence'],
     endAttempt: (key, epoch, end) =>
       connection.transaction(({ turns }) => {
         const turn = turns.get(key.turn);
