@@ -110,7 +110,10 @@ async function insert(
   const result = await whileCallerWaits(() => store.insertTurn(turn), signal);
   if (result.type === 'inserted' && result.epoch !== undefined && headStart !== undefined && inProgress !== undefined) {
     const { turn: row, epoch } = result;
-    headStart.run({ type: 'granted', epoch, attempt: 1, lostAttempts: 0, turn: row, readySinceMs: 0, events: [...opening, inProgress] }, 1);
+    const events = [...opening, inProgress];
+    // The turn became ready in the commit that began the lease.
+    const leaseUntilMs = (row.readyAtMs ?? createdAtMs) + headStart.lease.lengthMs;
+    headStart.run({ type: 'granted', epoch, leaseUntilMs, attempt: 1, lostAttempts: 0, turn: row, readySinceMs: 0, events }, 1);
   }
   return result;
 }

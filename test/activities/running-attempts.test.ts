@@ -175,3 +175,26 @@ test('T5 · an accepted cancel that refuses a failure leaves the last deltas in 
   assert.equal((await store.readTurn('resp_a'))?.status, 'cancelled');
   assert.match(JSON.stringify(await store.readJournal('resp_a')), /Hello, world/);
 });
+
+for (const [name, leftMs, isSent] of [
+  ['T2 · a claim that took as long as its lease sends no request: somebody else may have begun', 0, false],
+  ['a claim that took half of its lease sends its request', limits.heartbeatTimeoutMs / 2, true],
+] as const) {
+  test(name, async (context) => {
+    const asked: (boolean | undefined)[] = [];
+    const provider: Provider = {
+      async *stream(_request, signal, callbacks) {
+        await callbacks?.beforeSend?.();
+        asked.push(callbacks?.maySend?.());
+        signal.throwIfAborted();
+        yield* [hello, finish];
+      },
+      listModels: async () => [],
+      close: async () => {},
+    };
+    const { attempts, grant } = await sceneOf(context, provider);
+    const claim = await grant('resp_a');
+    const result = await attempts.run({ ...claim, leaseUntilMs: Date.now() + leftMs }, 1).result;
+    assert.deepEqual([asked, result.type], [[isSent], isSent ? 'ended' : 'failed']);
+  });
+}

@@ -41,9 +41,15 @@ export interface RunningAttempt {
   abort(reason: AbortReason, cause?: unknown): void;
 }
 
+/** By `performance.now()`, and in ms since the epoch. */
+interface Moment {
+  readonly ticks: number;
+  readonly wall: number;
+}
+
 interface OwnAttempt extends RunningAttempt {
-  /** A beat has renewed the lease; `endsAt` by `performance.now()`. */
-  renewed(endsAt: number): void;
+  /** A beat that was sent at this moment has renewed the lease. */
+  renewed(sentAt: Moment): void;
 }
 
 /** How long the ends of attempts may take to be written, once the drain is over. */
@@ -125,15 +131,19 @@ export class RunningAttempts {
     );
     // Whoever ran here under an older claim has lost it.
     this.#running.get(turn)?.abort('fenced');
-    let leaseEndsAt = performance.now() + this.lease.lengthMs;
-    const isLeaseOver = (): boolean => performance.now() >= leaseEndsAt;
+    const { lengthMs } = this.lease;
+    // The commit that began the lease may have taken long, and so may the way from there to here.
+    const usedMs = Math.max(0, lengthMs - (claim.leaseUntilMs - Date.now()));
+    let began: Moment = { ticks: performance.now() - usedMs, wall: Date.now() - usedMs };
+    // Either clock may end it: one of the two stands still while the machine sleeps, the other may be set.
+    const isLeaseOver = (): boolean => performance.now() >= began.ticks + lengthMs || Date.now() >= began.wall + lengthMs;
     const result = runAttempt(this.#options, { claim, step, signal: controller.signal, abort, isLeaseOver }).finally(() => {
       clearTimeout(deadline);
       this.#count(tenant, -1);
       if (this.#running.get(turn) === running) this.#running.delete(turn);
     });
-    const renewed = (endsAt: number): void => {
-      leaseEndsAt = endsAt;
+    const renewed = (sentAt: Moment): void => {
+      began = sentAt;
     };
     const running: OwnAttempt = { step, epoch: claim.epoch, result, abort, renewed };
     result.then((ended) => {
@@ -198,12 +208,12 @@ export class RunningAttempts {
     if (this.#isBeating) return;
     this.#isBeating = true;
     const running = new Map(this.#running);
-    const beganAt = performance.now();
+    const sentAt: Moment = { ticks: performance.now(), wall: Date.now() };
     try {
       const pulses = await this.#options.store.beat({ lease: this.lease, turns: [...running.keys()] });
       const byTurn = new Map(pulses.map((pulse) => [pulse.turn, pulse]));
       for (const [turn, attempt] of running) {
-        attempt.renewed(beganAt + this.lease.lengthMs);
+        attempt.renewed(sentAt);
         heed(attempt, byTurn.get(turn));
       }
     } catch {

@@ -168,6 +168,8 @@ export type Claim =
   | {
       readonly type: 'granted';
       readonly epoch: number;
+      /** The end of its lease, by the clock of the database, ms since the epoch: not later than it is written there. */
+      readonly leaseUntilMs: number;
       readonly attempt: number;
       /** Earlier requests that had no end, and are booked as lost now. */
       readonly lostAttempts: number;

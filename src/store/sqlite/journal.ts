@@ -50,6 +50,7 @@ export async function claim(db: Database, request: ClaimRequest): Promise<Claim 
     const lostAttempts = loseOpenAttempts(db, turn, step);
     if (decision.type === 'exhausted') return { ...decision, lostAttempts };
     const { attempt } = decision;
+    const leaseUntilMs = Date.now() + lease.lengthMs;
     const epoch = takeLease(db, turn, step, lease);
     bookAttempt(db, { turn, step, attempt }, epoch, lease);
     if (run !== undefined) db.run('UPDATE turns SET workflow_id = ?, run_id = ? WHERE id = ?', run.workflowId, run.runId, turn);
@@ -58,7 +59,8 @@ export async function claim(db: Database, request: ClaimRequest): Promise<Claim 
     const rows = begun.map(journalRowOf);
     if (rows.length > 0) begin(db, turn, epoch, rows);
     const readySinceMs = Date.now() - (row.readyAtMs ?? row.createdAtMs);
-    return { type: 'granted', epoch, attempt, lostAttempts, turn: row, readySinceMs, events: [...events, ...begun], rows };
+    const all = [...events, ...begun];
+    return { type: 'granted', epoch, leaseUntilMs, attempt, lostAttempts, turn: row, readySinceMs, events: all, rows };
   });
 }
 

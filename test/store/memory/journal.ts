@@ -94,6 +94,7 @@ function claim(database: MemoryDatabase, { turn: id, step, lease, run }: ClaimRe
   if (decision.type === 'exhausted') return { result: { ...decision, lostAttempts } };
   const { attempt } = decision;
   const { row } = turn;
+  const leaseUntilMs = Date.now() + lease.lengthMs;
   const epoch = takeLease(turn, step, lease);
   bookAttempt(turn, { turn: id, step, attempt });
   if (run !== undefined) updateTurn(turn, run);
@@ -103,7 +104,8 @@ function claim(database: MemoryDatabase, { turn: id, step, lease, run }: ClaimRe
   if (rows.length > 0) writeRows(database, { turn: id, epoch, rows });
   updateTurn(turn, { status: 'in_progress' });
   const readySinceMs = Date.now() - (row.readyAtMs ?? row.createdAtMs);
-  return { result: { type: 'granted', epoch, attempt, lostAttempts, turn: row, readySinceMs, events: [...known, ...begun] }, rows };
+  const events = [...known, ...begun];
+  return { result: { type: 'granted', epoch, leaseUntilMs, attempt, lostAttempts, turn: row, readySinceMs, events }, rows };
 }
 
 function seal(database: MemoryDatabase, request: Seal): SealResult {
