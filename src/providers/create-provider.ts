@@ -38,18 +38,11 @@ export function createProvider({ api, limits, ...options }: ProviderOptions): Pr
     stream: (request, signal, callbacks = {}) =>
       streamResponse({
         parser: api === 'chat' ? new ChatParser() : new ResponsesParser(),
-        send: (exchangeSignal) => {
-          const outgoing =
-            api === 'chat'
-              ? requestTo(endpoint, '/chat/completions', chatRequest(request, isOpenAiHost))
-              : requestTo(endpoint, '/responses', responsesRequest(request));
-          return connection.send({
-            ...outgoing,
-            signal: exchangeSignal,
-            beforeSend: callbacks.beforeSend?.bind(callbacks),
-            maySend: callbacks.maySend?.bind(callbacks),
-          });
-        },
+        connection,
+        request: () =>
+          api === 'chat'
+            ? requestTo(endpoint, '/chat/completions', chatRequest(request, isOpenAiHost))
+            : requestTo(endpoint, '/responses', responsesRequest(request)),
         limits,
         signal,
         callbacks,

@@ -179,8 +179,8 @@ export async function startWorker({ config, connection, store, log, ...options }
   });
   const stopped = runUntilStopped(workers, async () => {
     watcher.stop();
-    await draining;
-    await attempts.drain(0);
+    // Also where Temporal's worker failed by itself: its streams need nothing of it.
+    await (draining ??= attempts.drain(drainMs));
     await provider.close();
   });
   let draining: Promise<void> | undefined;

@@ -118,9 +118,12 @@ const more: ModelEvent = { type: 'delta', delta: { type: 'text', text: ', world'
 /** A provider that sends these events at once, calls `then`, and ends. */
 function sending(events: readonly ModelEvent[], then: () => Promise<void> = async () => {}): Provider {
   return {
-    async *stream(_request, _signal, callbacks) {
+    async *stream(_request, signal, callbacks) {
       await callbacks?.beforeSend?.();
-      yield* events;
+      for (const event of events) {
+        yield event;
+        signal.throwIfAborted();
+      }
       await then();
     },
     listModels: async () => [],
@@ -198,3 +201,13 @@ for (const [name, leftMs, isSent] of [
     assert.deepEqual([asked, result.type], [[isSent], isSent ? 'ended' : 'failed']);
   });
 }
+
+test('T14 · calls without arguments count as output: any number of them is no way around the limit', async (context) => {
+  const calls = Array.from({ length: 3_000 }, (_, at): ModelEvent => ({
+    type: 'delta',
+    delta: { type: 'tool_call', item: String(at), callId: `call_${at}`, name: 'look', text: '' },
+  }));
+  const { store, attempts, grant } = await sceneOf(context, sending([...calls, finish]));
+  assert.equal((await attempts.run(await grant('resp_a'), 1).result).type, 'ended');
+  assert.equal((await store.readTurn('resp_a'))?.errorCode, 'output_too_large');
+});

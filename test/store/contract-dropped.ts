@@ -155,4 +155,12 @@ export function droppedContract(contract: Contract): void {
     const both = await Promise.all([store, other].map((each, at) => each.lead('new', { ...lease, holder: String(at) })));
     assert.deepEqual(both.filter(Boolean), [true]);
   });
+
+  contract('T14 · cancels that came before their turn are forgotten, however many there are', async (store) => {
+    for (let at = 0; at < 700; at += 1) await store.requestCancel('default', `resp_never_${at}`, 1_000);
+    const cut = { acknowledgedBeforeMs: 2_000, settledBeforeMs: 2_000 };
+    for (let rounds = 0; (await store.purgeUnstored(cut)) !== 0; rounds += 1) assert.ok(rounds < 10);
+    await inserted(store, newTurn('resp_a', { chosenId: 'resp_never_699' }));
+    assert.equal((await store.readTurn('resp_a'))?.cancelRequestedAtMs, null);
+  });
 }

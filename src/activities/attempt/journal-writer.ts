@@ -19,6 +19,16 @@ import type { AbortReason } from './abort-reason.ts';
 /** Deltas that come faster than this share an event: 40 events a second look like one stream to a reader. */
 const mergeMs = 25;
 
+/** Of an item of the answer, besides its text: its ids, and the events that begin and end it. */
+const bytesOfItem = 500;
+
+/** What a delta adds to the answer. A call has a name too, and there may be any number of calls without a text. */
+function bytesOf(delta: ModelDelta): number {
+  const bytes = Buffer.byteLength(delta.text);
+  if (delta.type !== 'tool_call' || delta.text !== '') return bytes;
+  return bytes + Buffer.byteLength(delta.name) + Buffer.byteLength(delta.callId) + bytesOfItem;
+}
+
 export class FencedError extends Error {
   override readonly name = 'FencedError';
 }
@@ -61,7 +71,7 @@ export class JournalWriter {
   /** Resolves once the delta is committed, or waits to be merged with others. */
   async write(delta: ModelDelta): Promise<void> {
     if (!startsStep(delta) && !this.#isKept(delta)) return;
-    this.#outputBytes += Buffer.byteLength(delta.text);
+    this.#outputBytes += bytesOf(delta);
     if (this.#outputBytes > this.#options.maxOutputBytes) {
       this.#options.abort('output_too_large');
       return;

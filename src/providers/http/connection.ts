@@ -15,7 +15,6 @@ export interface OutgoingRequest {
   /** Closes the socket, in whatever phase the request is. */
   readonly signal: AbortSignal;
   /** See `ProviderCallbacks`. */
-  readonly beforeSend?: (() => Promise<void>) | undefined;
   readonly maySend?: (() => boolean) | undefined;
 }
 
@@ -67,7 +66,6 @@ export function openConnection({ connectTimeoutMs }: { readonly connectTimeoutMs
   });
   return {
     send: async (request) => {
-      await request.beforeSend?.();
       const response = await dispatch(agent, request);
       if (response.status < 200 || response.status > 299) throw new HttpStatusError(response);
       return response;

@@ -15,16 +15,27 @@ export interface Endpoint {
 
 /**
  * @param path below the base URL, such as `/models`
- * @throws ProviderError `provider_rejected` for a base URL with a user or password: they would be sent to nobody
+ * @throws ProviderError `provider_rejected` for a base URL that is none, or has a user or password: they would be sent to
+ * nobody; `context_length_exceeded` for a body that is longer than a string can be (512 MB)
  */
 export function requestTo({ baseUrl, apiKey }: Endpoint, path: string, body?: object): Omit<OutgoingRequest, 'signal'> {
-  const url = new URL(baseUrl);
+  const url = URL.parse(baseUrl);
+  if (url === null) throw new ProviderError(modelFailure('provider_rejected', { detail: 'ERR_INVALID_URL' }));
   if (url.username !== '' || url.password !== '')
     throw new ProviderError(modelFailure('provider_rejected', { detail: 'url_with_credentials' }));
   url.pathname = url.pathname.replace(/\/+$/, '') + path;
   const headers = { accept: 'application/json', authorization: `Bearer ${apiKey}`, 'user-agent': 'turnkeep' };
   if (body === undefined) return { method: 'GET', url, headers };
-  return { method: 'POST', url, headers: { ...headers, 'content-type': 'application/json' }, body: JSON.stringify(body) };
+  return { method: 'POST', url, headers: { ...headers, 'content-type': 'application/json' }, body: jsonOf(body) };
+}
+
+function jsonOf(body: object): string {
+  try {
+    return JSON.stringify(body);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new ProviderError(modelFailure('context_length_exceeded', { detail: 'prompt_too_long' }));
+  }
 }
 
 /** Whether this is OpenAI's own host, or a regional one of theirs. */

@@ -9,7 +9,7 @@ import { modelFailure, protocolError, redactKeys } from '../failures/model-failu
 import { failureOfStatus } from '../failures/status-failure.ts';
 import { failureOfTransport, findCause } from '../failures/transport-failure.ts';
 import type { ResponseBody } from '../http/body.ts';
-import { HttpStatusError } from '../http/connection.ts';
+import { type Connection, HttpStatusError, type OutgoingRequest } from '../http/connection.ts';
 import { HttpExchange } from '../http/exchange.ts';
 import { SseReader } from '../http/sse.ts';
 import { parseJson } from '../json.ts';
@@ -17,8 +17,9 @@ import { type ProviderCallbacks, ProviderError, type ProviderLimits } from '../p
 import type { StreamParser } from './stream-parser.ts';
 
 export interface StreamResponseOptions {
-  /** Sends the one request. */
-  readonly send: (signal: AbortSignal) => Promise<{ readonly headers: Headers; readonly body: ResponseBody }>;
+  readonly connection: Connection;
+  /** Makes the one request. What it throws, and what `callbacks.beforeSend` throws, is no failure of the provider's, and passes as it is. */
+  readonly request: () => Omit<OutgoingRequest, 'signal' | 'maySend'>;
   readonly parser: StreamParser;
   readonly limits: ProviderLimits;
   readonly signal: AbortSignal;
@@ -30,10 +31,13 @@ export interface StreamResponseOptions {
 /** Throws as `Provider.stream` does. */
 export async function* streamResponse(options: StreamResponseOptions): AsyncGenerator<ModelEvent, void, undefined> {
   const { parser, limits, signal, callbacks, apiKey } = options;
+  const request = options.request();
+  await callbacks.beforeSend?.();
   using exchange = new HttpExchange(limits, signal);
   let hasStarted = false;
   try {
-    const { headers, body } = await options.send(exchange.signal);
+    const maySend = callbacks.maySend?.bind(callbacks);
+    const { headers, body } = await options.connection.send({ ...request, signal: exchange.signal, maySend });
     exchange.attachBody(body);
     reportRequestId(headers, callbacks);
     await requireEventStream(headers, body, exchange);

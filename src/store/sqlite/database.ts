@@ -32,7 +32,9 @@ const changesAtOnce = 300;
 const SQLITE_BUSY = 5;
 const SQLITE_LOCKED = 6;
 const SQLITE_FULL = 13;
-const passingCodes = new Set([SQLITE_BUSY, SQLITE_LOCKED, SQLITE_FULL]);
+/** The locks of the log were contended for longer than SQLite tries. */
+const SQLITE_PROTOCOL = 15;
+const passingCodes = new Set([SQLITE_BUSY, SQLITE_LOCKED, SQLITE_FULL, SQLITE_PROTOCOL]);
 
 interface QueuedWork {
   readonly durability: Durability;

@@ -54,8 +54,8 @@ export async function purgeUnstored(db: Database, { acknowledgedBeforeMs, settle
       ...idsIn(db, unstored, slice, 0, settledBeforeMs).map((id) => () => dropTurn(db, id, slice)),
       ...idsIn(db, staged, slice, settledBeforeMs).map((id) => () => dropStagedSlice(db, id, slice)),
     ];
-    if (works.every((work) => work())) db.run(earlyCancels, settledBeforeMs, slice.rowsLeft);
-    return works.length === 0 ? 0 : Math.max(slice.taken, 1);
+    const forgotten = works.every((work) => work()) ? db.run(earlyCancels, settledBeforeMs, slice.rowsLeft) : 0;
+    return works.length === 0 ? forgotten : Math.max(slice.taken + forgotten, 1);
   });
   // What was dropped is in the write-ahead log as well, until that is emptied.
   db.truncateLogOnce(purged === 0);

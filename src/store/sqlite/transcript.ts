@@ -101,7 +101,7 @@ export function readyNext(db: Database, tenant: string, session: string): string
  * fault. Without this their session would stand still for ever.
  */
 export async function makeStrandedReady(db: Database): Promise<void> {
-  const sql = `SELECT ${columns} FROM turns INDEXED BY turns_unsettled WHERE settled_at IS NULL AND ready_at IS NULL
+  const sql = `SELECT ${columns} FROM turns INDEXED BY turns_waiting WHERE settled_at IS NULL AND ready_at IS NULL
     AND (session IS NULL OR NOT EXISTS (SELECT 1 FROM turns AS earlier WHERE earlier.tenant = turns.tenant
       AND earlier.session = turns.session AND earlier.settled_at IS NULL AND earlier.ordinal < turns.ordinal)) LIMIT 200`;
   if (db.one(sql) === undefined) return;

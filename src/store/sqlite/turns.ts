@@ -64,7 +64,7 @@ export function listUndispatched(db: Database, { readyForMs, limit }: { readyFor
 }
 
 export function listUnattended(db: Database, { readyForMs, afterOrdinal, limit }: UnattendedQuery) {
-  const sql = `SELECT ordinal, id FROM turns INDEXED BY turns_unsettled JOIN journal_head ON journal_head.turn = turns.id
+  const sql = `SELECT ordinal, id FROM turns INDEXED BY turns_dispatched JOIN journal_head ON journal_head.turn = turns.id
     WHERE settled_at IS NULL AND dispatched = 1 AND ready_at <= ? AND lease_until IS NULL AND ordinal > ? ORDER BY ordinal LIMIT ?`;
   const rows = db.all(sql, Date.now() - readyForMs, afterOrdinal, limit);
   return rows.map((row) => ({ ordinal: Number(row['ordinal']), turn: idOf(row) }));
@@ -96,7 +96,7 @@ export async function requestCancel(db: Database, tenant: string, publicId: stri
 }
 
 export function listStuckCancels(db: Database, { acceptedForMs, limit }: { acceptedForMs: number; limit: number }): string[] {
-  const sql = `SELECT id FROM turns INDEXED BY turns_unsettled WHERE settled_at IS NULL AND cancel_requested_at < ? LIMIT ?`;
+  const sql = `SELECT id FROM turns INDEXED BY turns_to_cancel WHERE settled_at IS NULL AND cancel_requested_at < ? LIMIT ?`;
   return db.all(sql, Date.now() - acceptedForMs, limit).map(idOf);
 }
 

@@ -133,3 +133,15 @@ void test('whole streams of both APIs', async (t) => {
     assert.deepEqual([outcomeOf(result), result.text, result.events.at(-1)?.type], ['finished', expected, 'usage']);
   }
 });
+
+void test('what the caller throws before the request is sent is no failure of the provider, and nothing is sent', async (t) => {
+  const server = await serverFor(t);
+  const fault = Object.assign(new Error('disk I/O error'), { code: 'ERR_SQLITE_ERROR' });
+  const beforeSend = async (): Promise<never> => {
+    throw fault;
+  };
+  for (const api of apis) {
+    const { failure, thrown } = await collect(providerFor(t, api, server.baseUrl).stream(helloRequest, neverAborted, { beforeSend }));
+    assert.deepEqual([failure, thrown, server.requests.length], [undefined, fault, 0]);
+  }
+});
