@@ -1,0 +1,16 @@
+/** What has become of the tables since schema 5. */
+export const migrationsFrom6: readonly string[] = [
+  // How long a lease was given for: one that has more left than that was given by a clock that has been set back since.
+  `
+  ALTER TABLE journal_head ADD COLUMN lease_ms INTEGER;
+  DROP INDEX leases;
+  CREATE INDEX leases ON journal_head (lease_until, lease_ms) WHERE lease_until IS NOT NULL;
+  `,
+
+  // What a sweep looks for is found without a walk over all turns that run.
+  `
+  CREATE INDEX turns_dispatched ON turns (ordinal) WHERE settled_at IS NULL AND dispatched = 1;
+  CREATE INDEX turns_to_cancel ON turns (cancel_requested_at) WHERE settled_at IS NULL AND cancel_requested_at IS NOT NULL;
+  CREATE INDEX turns_waiting ON turns (ordinal) WHERE settled_at IS NULL AND ready_at IS NULL;
+  `,
+];
