@@ -2,18 +2,41 @@
 import { Command, Option } from 'commander';
 import type { Config } from '../config/config.ts';
 import { readConfig } from '../config/read-config.ts';
-import { settings } from '../config/settings.ts';
+import { type LogLevel, type Reader, settings } from '../config/settings.ts';
+import { unknownNames } from '../config/unknown-names.ts';
 
-/** A command that has every setting as a flag; `action` gets the configuration that they and the environment make. */
-export function settingsCommand(name: string, description: string, action: (config: Config) => Promise<void>): Command {
+type CommandName = 'dev' | 'serve' | 'gateway' | 'worker';
+
+const readersOf: { readonly [name in CommandName]: readonly Reader[] } = {
+  dev: ['dev', 'gateway', 'worker', 'both'],
+  serve: ['gateway', 'worker', 'both'],
+  gateway: ['gateway'],
+  worker: ['worker', 'worker alone'],
+};
+
+/** How much is logged where nothing is said. */
+export const defaultLogLevel: { readonly [name in CommandName]: LogLevel } = {
+  dev: 'warn',
+  serve: 'info',
+  gateway: 'info',
+  worker: 'info',
+};
+
+/**
+ * A command that has every setting as a flag; `action` gets the configuration that they and the environment make. Its help
+ * lists what it reads; the others are accepted, so that one environment serves all roles.
+ */
+export function settingsCommand(name: CommandName, description: string, action: (config: Config) => Promise<void>): Command {
   const command = new Command(name).description(description);
-  for (const { flag, env, description: purpose, default: preset, isSecret } of settings) {
+  for (const { flag, env, description: purpose, default: fixed, isSecret, readBy } of settings) {
+    const preset = env === 'LOG_LEVEL' ? defaultLogLevel[name] : fixed;
+    const isRead = readBy?.some((reader) => readersOf[name].includes(reader)) ?? true;
     const notes = [
       env,
       ...(preset === undefined ? [] : [`default ${preset}`]),
       ...(isSecret ? ['others on this machine can see flags: prefer the variable'] : []),
     ];
-    command.addOption(new Option(`--${flag} <value>`, `${purpose} (${notes.join('; ')})`));
+    command.addOption(new Option(`--${flag} <value>`, `${purpose} (${notes.join('; ')})`).hideHelp(!isRead));
   }
   return command.allowExcessArguments(false).action(async () => {
     const flags: { [flag: string]: string } = {};
@@ -21,6 +44,8 @@ export function settingsCommand(name: string, description: string, action: (conf
       const value: unknown = command.getOptionValue(option.attributeName());
       if (typeof value === 'string') flags[option.name()] = value;
     }
-    await action(readConfig({ env: process.env, flags }));
+    const config = readConfig({ env: process.env, flags });
+    for (const warning of unknownNames(process.env)) process.stderr.write(`turnkeep: ${warning}\n`);
+    await action(config);
   });
 }

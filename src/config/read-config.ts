@@ -3,7 +3,6 @@
  * A flag is its variable in kebab case without `TURNKEEP_`, and overrides it. An empty string counts as unset.
  * No message repeats the value of a setting marked `isSecret`.
  */
-import { existsSync } from 'node:fs';
 import { isIPv4 } from 'node:net';
 import { join, resolve } from 'node:path';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
@@ -51,8 +50,6 @@ export function readConfig({ env, flags = {}, cwd = process.cwd() }: Sources): C
       `${labels['TURNKEEP_HOST']} is ${JSON.stringify(host)}, open to others, and there is no authentication: set TURNKEEP_API_KEYS to name:secret,… or TURNKEEP_HOST to 127.0.0.1`,
     );
   }
-  if (existsSync(join(cwd, 'turnkeep.config.ts')))
-    problems.push('turnkeep.config.ts (TURNKEEP_CONFIG) is not in this version yet: rename the file');
   const temporal = readTemporal(env, given, problems);
   if (parsed.data === undefined || problems.length > 0) throw new ConfigError(problems);
 

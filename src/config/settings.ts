@@ -24,7 +24,9 @@ const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']
 
 export const table = z.object({
   TURNKEEP_HOST: hostName.default('127.0.0.1').meta({ description: 'address to listen on' }),
-  TURNKEEP_PORT: wholeNumber(0, 65_535).default(8484).meta({ description: 'port to listen on; 0 picks a free one and prints it' }),
+  TURNKEEP_PORT: wholeNumber(0, 65_535)
+    .default(8484)
+    .meta({ readBy: ['gateway'], description: 'port to listen on; 0 picks a free one and prints it' }),
   TURNKEEP_DATA_DIR: text.default('.turnkeep').meta({ description: 'where data is kept' }),
   DATABASE_URL: database.optional().meta({ description: 'sqlite:PATH; by default a file in the data dir', isSecret: true }),
   TURNKEEP_TASK_QUEUE: text.max(200).default('turnkeep').meta({ description: "Temporal's task queue" }),
@@ -33,29 +35,38 @@ export const table = z.object({
     .meta({ description: 'name:secret,…; each name is a tenant; unset: no authentication', isSecret: true }),
   TURNKEEP_REQUESTS_PER_SECOND: wholeNumber(0, 1_000_000)
     .default(0)
-    .meta({ description: 'requests a second that each tenant may make, twice as many at once; 0: no limit' }),
+    .meta({ readBy: ['gateway'], description: 'requests a second that each tenant may make, twice as many at once; 0: no limit' }),
   TURNKEEP_MAX_RUNNING_TURNS: wholeNumber(1, 1_000_000)
     .default(1_000)
-    .meta({ description: 'turns of one tenant that are not settled yet' }),
-  TURNKEEP_MAX_WAITING_TURNS: wholeNumber(1, 1_000_000).default(100).meta({ description: 'turns that may wait in one conversation' }),
+    .meta({ readBy: ['gateway'], description: 'turns of one tenant that are not settled yet' }),
+  TURNKEEP_MAX_WAITING_TURNS: wholeNumber(1, 1_000_000)
+    .default(100)
+    .meta({ readBy: ['gateway'], description: 'turns that may wait in one conversation' }),
   TURNKEEP_MAX_INPUT_ITEMS: wholeNumber(1, 100_000)
     .default(10_000)
-    .meta({ description: 'items, or messages, of one request; a longer input is refused' }),
+    .meta({ readBy: ['gateway'], description: 'items, or messages, of one request; a longer input is refused' }),
   TURNKEEP_MAX_BODY_BYTES_AT_ONCE: wholeNumber(67_108_864, 1_099_511_627_776, 'bytes')
     .default(268_435_456)
-    .meta({ description: 'request bodies that are held in memory at the same time, half of it for one tenant; more are refused' }),
+    .meta({
+      readBy: ['gateway'],
+      description: 'request bodies that are held in memory at the same time, half of it for one tenant; more are refused',
+    }),
   TURNKEEP_CORS_ORIGINS: origins
     .default([])
-    .meta({ description: 'origins whose pages may call the API, comma separated, or *; unset: none but its own' }),
+    .meta({ readBy: ['gateway'], description: 'origins whose pages may call the API, comma separated, or *; unset: none but its own' }),
   TURNKEEP_METRICS_PORT: wholeNumber(0, 65_535)
     .optional()
-    .meta({ description: 'port of /metrics and /healthz of a worker on its own; 0 picks a free one and prints it; unset: none' }),
+    .meta({
+      readBy: ['worker alone'],
+      description: 'port of /metrics and /healthz of a worker on its own; 0 picks a free one and prints it; unset: none',
+    }),
   TURNKEEP_MAX_OUTPUT_BYTES: wholeNumber(1_024, 268_435_456, 'bytes')
     .default(16_777_216)
-    .meta({ description: 'an answer that grows past it ends as failed, output_too_large' }),
-  TURNKEEP_HEAD_START: onOff
-    .default('on')
-    .meta({ description: 'on: a process with gateway and worker sends the request while Temporal starts the workflow; off: after' }),
+    .meta({ readBy: ['worker'], description: 'an answer that grows past it ends as failed, output_too_large' }),
+  TURNKEEP_HEAD_START: onOff.default('on').meta({
+    readBy: ['both'],
+    description: 'on: a process with gateway and worker sends the request while Temporal starts the workflow; off: after',
+  }),
   TURNKEEP_RETENTION_DAYS: wholeNumber(1, 36_500, 'days').default(30).meta({ description: 'older journals and turns are dropped' }),
 
   OPENAI_BASE_URL: webAddress.optional().meta({ description: "the model provider's API; by default OpenAI's", isSecret: true }),
@@ -68,11 +79,15 @@ export const table = z.object({
   TURNKEEP_TITLES: flag
     .default('false')
     .meta({ description: 'whether a conversation gets a title from its first turn; alike on gateways and workers' }),
-  TURNKEEP_TITLE_MODEL: text.optional().meta({ description: 'the model of titles; by default that of the turn' }),
+  TURNKEEP_TITLE_MODEL: text.optional().meta({ readBy: ['worker'], description: 'the model of titles; by default that of the turn' }),
 
   TURNKEEP_CONNECT_TIMEOUT_MS: milliseconds().default(10_000).meta({ description: 'longest wait for a connection to the provider' }),
-  TURNKEEP_FIRST_EVENT_TIMEOUT_MS: milliseconds().default(300_000).meta({ description: 'longest wait for the first token' }),
-  TURNKEEP_IDLE_TIMEOUT_MS: milliseconds().default(120_000).meta({ description: 'longest silence after the first token' }),
+  TURNKEEP_FIRST_EVENT_TIMEOUT_MS: milliseconds()
+    .default(300_000)
+    .meta({ readBy: ['worker'], description: 'longest wait for the first token' }),
+  TURNKEEP_IDLE_TIMEOUT_MS: milliseconds()
+    .default(120_000)
+    .meta({ readBy: ['worker'], description: 'longest silence after the first token' }),
   TURNKEEP_TURN_TIMEOUT_MS: milliseconds().default(3_600_000).meta({ description: 'longest turn' }),
   TURNKEEP_HEARTBEAT_TIMEOUT_MS: milliseconds(500).default(8_000).meta({ description: 'a dead worker is noticed within this' }),
   TURNKEEP_DRAIN_MS: milliseconds(0).default(30_000).meta({ description: 'how long SIGTERM lets running streams finish' }),
@@ -95,22 +110,27 @@ export const table = z.object({
       error: "cannot be had with Temporal's TypeScript SDK: give TEMPORAL_TLS_SERVER_CA_CERT_PATH instead",
     })
     .optional()
-    .meta({ description: 'not to be had here; only 0 is accepted' }),
-  TEMPORAL_CLI: text.optional().meta({ description: 'the temporal program that dev is to start' }),
+    .meta({ readBy: [], description: 'not to be had here; only 0 is accepted' }),
+  TEMPORAL_CLI: text.optional().meta({ readBy: ['dev'], description: 'the temporal program that dev is to start' }),
 
   TURNKEEP_CODEC_KEYS: codecKeys
     .default([])
     .meta({ description: 'id:base64 of 32 bytes,…; encrypts what Temporal stores: the first encrypts, all decrypt', isSecret: true }),
-  TURNKEEP_CONFIG: z.never({ error: 'is not in this version yet: unset it' }).optional().meta({ description: 'not in this version yet' }),
   LOG_LEVEL: z
     .enum(logLevels, { error: `must be one of ${logLevels.join(', ')}` })
     .optional()
     .meta({ description: logLevels.join(', ') }),
 });
 
+/** A process that reads a setting: `both` has gateway and worker in it, `worker alone` no gateway. */
+export type Reader = z.output<typeof reader>;
+const reader = z.enum(['dev', 'gateway', 'worker', 'worker alone', 'both']);
+
 export interface Setting {
   /** The variable. */
   readonly env: string;
+  /** Absent: every process reads it. None: it is accepted, and not worth a line in a help text. */
+  readonly readBy?: readonly Reader[];
   /** The flag's name, without the dashes. */
   readonly flag: string;
   readonly description: string;
@@ -128,8 +148,12 @@ export interface Setting {
  *     for (const { env, description } of settings) console.log(env, description);
  */
 export const settings: readonly Setting[] = Object.entries(table.shape).map(([env, schema]) => {
-  const { description = '', isSecret = false } = z
-    .object({ description: z.string().optional(), isSecret: z.boolean().optional() })
+  const {
+    description = '',
+    isSecret = false,
+    readBy,
+  } = z
+    .object({ description: z.string().optional(), isSecret: z.boolean().optional(), readBy: z.array(reader).optional() })
     .parse(schema.meta());
   const preset: unknown = schema.safeParse(undefined).data;
   return {
@@ -140,6 +164,7 @@ export const settings: readonly Setting[] = Object.entries(table.shape).map(([en
       .replaceAll('_', '-'),
     description,
     isSecret,
+    ...(readBy === undefined ? {} : { readBy }),
     ...(typeof preset === 'string' || typeof preset === 'number' ? { default: String(preset) } : {}),
   };
 });

@@ -29,9 +29,37 @@ test('the help of serve shows how replicas are started', () => {
   assert.match(stdout, /^  TEMPORAL_ADDRESS=\S+ OPENAI_API_KEY=\S+ turnkeep serve --data-dir \S+ --port 8485$/m);
 });
 
-test("a command's help names every setting, by variable and by flag", () => {
-  const { stdout } = turnkeep(['gateway', '--help']);
-  for (const { env, flag } of settings) assert.ok(stdout.includes(`--${flag} `) && stdout.includes(env), env);
+test("a command's help names what it reads, by variable and by flag, and every command's log level", () => {
+  const listed = (command: string): ((env: string) => boolean) => {
+    const { stdout } = turnkeep([command, '--help']);
+    for (const { env, flag } of settings) assert.equal(stdout.includes(`--${flag} <`), stdout.includes(`(${env}`), env);
+    assert.match(stdout, new RegExp(`LOG_LEVEL; default ${command === 'dev' ? 'warn' : 'info'}`));
+    return (env) => stdout.includes(`(${env}`);
+  };
+  const [dev, gateway, worker] = [listed('dev'), listed('gateway'), listed('worker')];
+  for (const env of ['TURNKEEP_DATA_DIR', 'OPENAI_API_KEY', 'TEMPORAL_ADDRESS', 'TURNKEEP_DRAIN_MS']) {
+    assert.deepEqual([dev(env), gateway(env), worker(env)], [true, true, true], env);
+  }
+  for (const env of ['TURNKEEP_PORT', 'TURNKEEP_CORS_ORIGINS'])
+    assert.deepEqual([dev(env), gateway(env), worker(env)], [true, true, false], env);
+  assert.deepEqual(
+    [dev, gateway, worker].map((reads) => reads('TURNKEEP_METRICS_PORT')),
+    [false, false, true],
+  );
+  assert.deepEqual(
+    [dev, gateway, worker].map((reads) => reads('TEMPORAL_CLI')),
+    [true, false, false],
+  );
+  assert.deepEqual(
+    [dev, gateway, worker].map((reads) => reads('TURNKEEP_FIRST_EVENT_TIMEOUT_MS')),
+    [true, false, true],
+  );
+});
+
+test('a misspelt variable is told, and what is not read by a role is accepted', () => {
+  const { status, stderr } = turnkeep(['worker', '--port', '1'], { TURNKEEP_PROT: '1', OPENAI_API_KEY: 'x' });
+  assert.match(stderr, /^turnkeep: TURNKEEP_PROT is no setting of turnkeep and is ignored: did you mean TURNKEEP_PORT\?\n/);
+  assert.equal(status, 2, 'there is no Temporal');
 });
 
 for (const [args, complaint] of [

@@ -104,7 +104,6 @@ for (const [env, problem] of [
   ],
   [{ TEMPORAL_TLS: 'maybe' }, 'TEMPORAL_TLS must be 1, 0, true or false; it is "maybe"'],
   [{ LOG_LEVEL: 'loud' }, 'LOG_LEVEL must be one of trace, debug, info, warn, error, fatal, silent; it is "loud"'],
-  [{ TURNKEEP_CONFIG: 'a.ts' }, 'TURNKEEP_CONFIG is not in this version yet: unset it; it is "a.ts"'],
   [
     { TURNKEEP_CODEC_KEYS: `a:${key32},a:${key32}` },
     'TURNKEEP_CODEC_KEYS has one id twice, so that the key of what is stored cannot be told: give each its own',
@@ -283,15 +282,5 @@ test('Temporal is read as its own tools read it: variables over the profile in t
     );
   } finally {
     rmSync(folder, { recursive: true });
-  }
-});
-
-test('a turnkeep.config.ts is not ignored in silence', () => {
-  const cwd = mkdtempSync(join(tmpdir(), 'turnkeep-config-'));
-  writeFileSync(join(cwd, 'turnkeep.config.ts'), '');
-  try {
-    assert.throws(() => readConfig({ env: {}, cwd }), /turnkeep\.config\.ts \(TURNKEEP_CONFIG\) is not in this version yet/);
-  } finally {
-    rmSync(cwd, { recursive: true });
   }
 });
