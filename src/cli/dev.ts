@@ -7,15 +7,19 @@ import { claimDataDir, type DevRecord } from './dev-server/data-dir.ts';
 import { findTemporalProgram } from './dev-server/find.ts';
 import type { OnProgress } from './dev-server/release.ts';
 import { startDevServer, type DevServer } from './dev-server/start.ts';
+import { defaultLogLevel } from './flags.ts';
 import { startLogging } from './logging.ts';
+import { openDataDir } from './open-data-dir.ts';
 import { onStopSignal, runRoles } from './start-roles.ts';
 import { connectTemporal } from './temporal-connection.ts';
 
 const print = (line: string): void => void process.stdout.write(`${line}\n`);
 
 export async function runDev(config: Config): Promise<void> {
+  const notices = await openDataDir(config);
   const claim = claimDataDir(config.dataDir);
-  const log = startLogging(config.logLevel ?? 'warn');
+  for (const notice of notices) print(notice);
+  const log = startLogging(config.logLevel ?? defaultLogLevel.dev);
   const signal = onStopSignal(print);
   let record: DevRecord = {
     pid: process.pid,

@@ -7,6 +7,7 @@ import { DataDirTakenError } from './dev-server/data-dir.ts';
 import { NoTemporalProgramError } from './dev-server/find.ts';
 import { DevServerError } from './dev-server/launch.ts';
 import { settingsCommand } from './flags.ts';
+import { StartError } from './start-error.ts';
 
 // Each command is loaded when it is run: Temporal's SDK takes half a second that --help need not wait for.
 const program = new Command('turnkeep')
@@ -44,7 +45,7 @@ for (const command of [program, ...program.commands])
 const wrongUse = 2;
 
 /** Their messages are written for the terminal, some of several lines. */
-const ownErrors = [ChatError, DataDirTakenError, DevServerError, NoTemporalProgramError];
+const ownErrors = [ChatError, DataDirTakenError, DevServerError, NoTemporalProgramError, StartError];
 
 async function main(): Promise<number> {
   try {

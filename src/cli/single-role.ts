@@ -3,7 +3,9 @@
  * and nothing else): any number of all three against one Temporal namespace and one database.
  */
 import { ConfigError, type Config } from '../config/config.ts';
+import { defaultLogLevel } from './flags.ts';
 import { startLogging } from './logging.ts';
+import { openDataDir } from './open-data-dir.ts';
 import { onStopSignal, type RolesOptions, runRoles } from './start-roles.ts';
 import { connectTemporal, temporalServerOf } from './temporal-connection.ts';
 
@@ -44,7 +46,8 @@ function requireModel({ provider }: Config, command: string): void {
 type Running = Parameters<RolesOptions['onReady']>[0] & Pick<RolesOptions, 'log'>;
 
 async function runRole(config: Config, role: 'gateway' | 'worker' | 'serve', onReady: (running: Running) => void): Promise<void> {
-  const log = startLogging(config.logLevel ?? 'info');
+  const log = startLogging(config.logLevel ?? defaultLogLevel[role]);
+  for (const notice of await openDataDir(config)) log.warn(notice);
   const signal = onStopSignal((line) => log.info(line));
   const connection = await connectTemporal(await temporalServerOf(config, log, signal), log, signal);
   await runRoles({

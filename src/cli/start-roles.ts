@@ -4,6 +4,7 @@ import type { NativeConnection } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import type { Config } from '../config/config.ts';
 import { sqlitePath } from '../config/setting-values.ts';
+import { explainListening } from './listen-error.ts';
 import { Metrics } from '../metrics/metrics.ts';
 import { type MetricsServer, serveMetrics } from '../metrics/serve.ts';
 import { startGateway } from '../roles/gateway.ts';
@@ -61,7 +62,7 @@ export async function runRoles({ config, connection, log, hasWorker, hasGateway,
   } catch (error) {
     // Whoever runs the command gets its message alone.
     log.debug({ err: error }, 'ended by an error');
-    throw error;
+    throw explainListening(error, config);
   } finally {
     isDraining = true;
     worker?.shutdown();

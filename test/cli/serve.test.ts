@@ -53,9 +53,9 @@ test('a role that cannot start says why in one line, without a stack', options, 
   for (const [command, env, line] of [
     ['serve', { TEMPORAL_NAMESPACE: 'missing' }, /^turnkeep: Namespace missing was not found/],
     ['worker', { DATABASE_URL: `sqlite:${file}` }, /^turnkeep: the database .*file cannot be opened: file is not a database$/],
-    ['dev', { TURNKEEP_DATA_DIR: file }, /^turnkeep: EEXIST: .*file'$/],
-    ['gateway', { TURNKEEP_PORT: String(address.port) }, /^turnkeep: listen EADDRINUSE: address already in use 127\.0\.0\.1:\d+$/],
-    ['worker', { TURNKEEP_METRICS_PORT: String(address.port) }, /^turnkeep: listen EADDRINUSE/],
+    ['dev', { TURNKEEP_DATA_DIR: file }, /^turnkeep: the data dir .*file is a file, or lies below one/],
+    ['gateway', { TURNKEEP_PORT: String(address.port) }, /^turnkeep: port \d+ of 127\.0\.0\.1 is taken: /],
+    ['worker', { TURNKEEP_METRICS_PORT: String(address.port) }, /^turnkeep: port \d+ of 127\.0\.0\.1 is taken: .*TURNKEEP_METRICS_PORT/],
     [
       'serve',
       { TURNKEEP_HOST: 'nowhere.invalid', TURNKEEP_API_KEYS: 'me:secret' },

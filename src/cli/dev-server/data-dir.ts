@@ -2,7 +2,7 @@
  * One `dev` a data dir. `dev.json` has its pid and the addresses of its servers, for the other commands; that it runs is known
  * by its lock, which the operating system frees when it dies. The ports are kept for the next run.
  */
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { isLocked, takeLock } from './exclusive-lock.ts';
@@ -31,9 +31,8 @@ export class DataDirTakenError extends Error {
   override readonly name = 'DataDirTakenError';
 }
 
-/** @throws {DataDirTakenError} when another `dev` holds it */
+/** @param dataDir is there, and may be written @throws {DataDirTakenError} when another `dev` holds it */
 export function claimDataDir(dataDir: string): DataDirClaim {
-  mkdirSync(dataDir, { recursive: true });
   const lock = takeLock(join(dataDir, 'dev.lock'));
   if (lock === undefined) {
     const holder = read(dataDir);

@@ -1,7 +1,8 @@
 /** Opens the database file, and brings its tables up to date, also while other processes do the same. */
-import { mkdirSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { makeFolder } from './make-folder.ts';
 import { migrations } from './migrations.ts';
 
 /** How long a process that is starting waits for others that open the same file. */
@@ -12,7 +13,9 @@ const SQLITE_BUSY = 5;
 
 /** @throws when the file cannot be opened, or was written by a newer version */
 export function openFile(path: string): DatabaseSync {
-  mkdirSync(dirname(path), { recursive: true });
+  makeFolder(dirname(path));
+  // SQLite gives its log and its index the mode of the file; left to itself it would make one that everybody reads.
+  closeSync(openSync(path, 'a', 0o600));
   const db = new DatabaseSync(path);
   try {
     prepareFile(db);

@@ -2,22 +2,25 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
-import { test } from 'node:test';
+import { after, test } from 'node:test';
 import { getRequestListener } from '@hono/node-server';
 import { Client, Connection } from '@temporalio/client';
 import { Dispatcher } from '../../../src/client/dispatcher.ts';
 import { Turnkeep } from '../../../src/client/turnkeep.ts';
 import { createApp } from '../../../src/gateway/app.ts';
 import { createHttpServer } from '../../../src/http/server.ts';
-import { openSqliteStore } from '../../../src/store/sqlite/open-store.ts';
+import { temporaryDatabase } from '../../store/temporary.ts';
 
 type Operations = { readonly [method: string]: { readonly operationId: string; readonly security?: unknown } };
 interface Description {
   readonly paths: { readonly [path: string]: Operations };
 }
 
+const database = temporaryDatabase();
+after(() => database[Symbol.asyncDispose]());
+
 function appOf() {
-  const store = openSqliteStore(':memory:');
+  const store = database.open();
   // Nothing here is handed over, so nothing connects.
   const connection = Connection.lazy({ address: '127.0.0.1:1' });
   const { workflow: workflows } = new Client({ connection });
