@@ -11,6 +11,7 @@ import { defaultLogLevel } from './flags.ts';
 import { startLogging } from './logging.ts';
 import { openDataDir } from './open-data-dir.ts';
 import { onStopSignal, runRoles } from './start-roles.ts';
+import { turnLine } from './turn-line.ts';
 import { connectTemporal } from './temporal-connection.ts';
 
 const print = (line: string): void => void process.stdout.write(`${line}\n`);
@@ -55,6 +56,8 @@ export async function runDev(config: Config): Promise<void> {
       hasWorker: true,
       hasGateway: true,
       signal,
+      // For a person one line a turn; for a program the log's.
+      onTurnEnd: process.stdout.isTTY ? (turn) => print(turnLine(turn, process.stdout)) : undefined,
       onReady: ({ gatewayUrl = '' }) => {
         update({ baseUrl: `${gatewayUrl}/v1` });
         print('turnkeep is ready');

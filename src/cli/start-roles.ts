@@ -6,6 +6,7 @@ import type { Config } from '../config/config.ts';
 import { sqlitePath } from '../config/setting-values.ts';
 import { explainListening } from './listen-error.ts';
 import { Metrics } from '../metrics/metrics.ts';
+import type { EndedTurn } from '../metrics/observed-store.ts';
 import { type MetricsServer, serveMetrics } from '../metrics/serve.ts';
 import { startGateway } from '../roles/gateway.ts';
 import type { Store } from '../store/ports/store.ts';
@@ -20,6 +21,8 @@ export interface RolesOptions {
   readonly hasGateway: boolean;
   /** Aborting it drains. */
   readonly signal: AbortSignal;
+  /** Gets the end of each turn, which goes into the log otherwise. */
+  readonly onTurnEnd?: ((turn: EndedTurn) => void) | undefined;
   readonly onReady: (running: { readonly gatewayUrl?: string; readonly metricsPort?: number }) => void;
 }
 
@@ -27,7 +30,16 @@ export interface RolesOptions {
  * Resolves when all is drained and closed, the connection too.
  * @throws when a role cannot start, or the worker ends by itself
  */
-export async function runRoles({ config, connection, log, hasWorker, hasGateway, signal, onReady }: RolesOptions): Promise<void> {
+export async function runRoles({
+  config,
+  connection,
+  log,
+  hasWorker,
+  hasGateway,
+  signal,
+  onReady,
+  onTurnEnd,
+}: RolesOptions): Promise<void> {
   const store = openStore(config);
   const metrics = new Metrics();
   let metricsServer: MetricsServer | undefined;
@@ -35,7 +47,7 @@ export async function runRoles({ config, connection, log, hasWorker, hasGateway,
   let gateway: Awaited<ReturnType<typeof startGateway>> | undefined;
   let isDraining = false;
   try {
-    if (hasWorker) worker = await startWorker({ config, connection, store, log, metrics });
+    if (hasWorker) worker = await startWorker({ config, connection, store, log, metrics, onTurnEnd });
     // Awaited below; a failure before that must not count as unhandled.
     worker?.stopped.catch(() => {});
     if (hasGateway)
@@ -46,6 +58,7 @@ export async function runRoles({ config, connection, log, hasWorker, hasGateway,
         log,
         hasWorker,
         metrics,
+        onTurnEnd,
         ...(worker === undefined ? {} : { attempts: worker.attempts }),
       });
     // A gateway serves the metrics on its own port.

@@ -15,6 +15,13 @@ export interface EndedTurn {
   readonly tenant: string;
   readonly status: string;
   readonly code: string | null;
+  /** What was found out about a failure, such as `401 invalid_api_key`; no words of the provider's. */
+  readonly detail?: string;
+  readonly model: string;
+  /** Requests to the model. */
+  readonly requests: number;
+  /** In and out, as far as the provider has told. */
+  readonly tokens: number | null;
   /** From its acceptance. */
   readonly durationMs: number;
 }
@@ -25,7 +32,7 @@ export interface Observers {
   readonly onTurnEnd: (turn: EndedTurn) => void;
 }
 
-type KnownTurn = Pick<TurnRow, 'id' | 'publicId' | 'tenant' | 'session' | 'createdAtMs'>;
+type KnownTurn = Pick<TurnRow, 'id' | 'publicId' | 'tenant' | 'session' | 'createdAtMs'> & { readonly model: string };
 
 /** Turns claimed here whose end another process wrote are forgotten when there are this many newer ones. */
 const maxClaimed = 10_000;
@@ -45,23 +52,41 @@ export function observed(store: Store, { metrics, onTurnEnd }: Observers): Store
     shown.delete(turn);
   }
 
-  function remember({ id, publicId, tenant, session, createdAtMs }: TurnRow): void {
+  function remember(turn: TurnRow): void {
     const [oldest] = claimed.keys();
     if (oldest !== undefined && claimed.size >= maxClaimed) forget(oldest);
-    claimed.set(id, { id, publicId, tenant, session, createdAtMs });
+    claimed.set(turn.id, knownOf(turn));
   }
 
   function countLost(attempts: number): void {
     for (let each = 0; each < attempts; each += 1) metrics.attemptEnded({ outcome: 'lost' });
   }
 
-  async function reportEnd({ turn, settled }: Seal): Promise<void> {
-    const row = claimed.get(turn) ?? (await store.readTurn(turn));
+  async function reportEnd({ turn, settled, attempt, usage }: Seal): Promise<void> {
+    const row = claimed.get(turn) ?? (await readKnown(turn));
     forget(turn);
     if (row === undefined) return;
-    const { publicId: responseId, tenant, session, createdAtMs } = row;
-    const workflowId = `turn/${turn}`;
-    onTurnEnd({ responseId, conversationId: session, workflowId, tenant, ...settled, durationMs: Date.now() - createdAtMs });
+    // Whoever settled it from outside has sent no request.
+    const last = attempt === undefined ? (await store.readAttempts(turn)).at(-1) : { ...attempt, ...attempt.end };
+    const { publicId: responseId, tenant, session, model, createdAtMs } = row;
+    const detail = settled.status === 'failed' ? last?.detail : undefined;
+    onTurnEnd({
+      responseId,
+      conversationId: session,
+      workflowId: `turn/${turn}`,
+      tenant,
+      ...settled,
+      ...(detail === undefined ? {} : { detail }),
+      model,
+      requests: last?.attempt ?? 0,
+      tokens: usage?.total_tokens ?? null,
+      durationMs: Date.now() - createdAtMs,
+    });
+  }
+
+  async function readKnown(id: string): Promise<KnownTurn | undefined> {
+    const turn = await store.readTurn(id);
+    return turn && knownOf(turn);
   }
 
   const observing = {
@@ -119,6 +144,11 @@ export function observed(store: Store, { metrics, onTurnEnd }: Observers): Store
   }
 
   return { ...store, ...observing };
+}
+
+/** Without what makes it large. */
+function knownOf({ id, publicId, tenant, session, createdAtMs, settings }: TurnRow): KnownTurn {
+  return { id, publicId, tenant, session, createdAtMs, model: settings.model };
 }
 
 /** A number or a line that is missed while the database is busy or closed is no reason for anything to fail. */

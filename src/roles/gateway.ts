@@ -15,9 +15,10 @@ import { createHttpServer, listen } from '../http/server.ts';
 import { invalidRequest } from '../gateway/http/errors.ts';
 import type { EndedRequest } from '../http/ended-request.ts';
 import { Metrics } from '../metrics/metrics.ts';
-import { observed } from '../metrics/observed-store.ts';
+import { type EndedTurn, observed } from '../metrics/observed-store.ts';
 import { createProvider } from '../providers/create-provider.ts';
 import type { Store } from '../store/ports/store.ts';
+import { logTurnEnd } from './log-turn-end.ts';
 
 export interface GatewayOptions {
   readonly config: Config;
@@ -30,6 +31,8 @@ export interface GatewayOptions {
   readonly attempts?: HeadStart;
   /** The process's own, where it has several roles. */
   readonly metrics?: Metrics;
+  /** Gets the end of each turn, which goes into the log otherwise. */
+  readonly onTurnEnd?: ((turn: EndedTurn) => void) | undefined;
   /** How long a stream is silent before a comment is sent; 15 s by default. */
   readonly idleCommentMs?: number | undefined;
 }
@@ -72,9 +75,7 @@ export async function startGateway({
   const metrics = deps.metrics ?? new Metrics();
   const store = observed(deps.store, {
     metrics,
-    onTurnEnd: (turn) => {
-      log.info(turn, 'turn ended');
-    },
+    onTurnEnd: deps.onTurnEnd ?? logTurnEnd(log),
   });
   const onRequestEnd = (request: EndedRequest): void => {
     metrics.requestEnded(request);

@@ -12,8 +12,9 @@ import { createDataConverter, failureConverterPath } from '../codec/data-convert
 import type { Config } from '../config/config.ts';
 import { createProvider } from '../providers/create-provider.ts';
 import { Metrics } from '../metrics/metrics.ts';
-import { observed } from '../metrics/observed-store.ts';
+import { type EndedTurn, observed } from '../metrics/observed-store.ts';
 import type { Store } from '../store/ports/store.ts';
+import { logTurnEnd } from './log-turn-end.ts';
 
 export interface WorkerDeps {
   readonly config: Config;
@@ -24,6 +25,8 @@ export interface WorkerDeps {
   readonly workflowBundle?: WorkflowBundleWithSourceMap;
   /** Those of the process, where there are several roles in it. */
   readonly metrics?: Metrics;
+  /** Gets the end of each turn, which goes into the log otherwise. */
+  readonly onTurnEnd?: ((turn: EndedTurn) => void) | undefined;
   /** Streams at once, of all tenants; 2,000 by default. One tenant alone has half of them. */
   readonly maxAttempts?: number;
   /** Keeps no workflow in memory: every task of one replays its history. For tests. */
@@ -95,9 +98,7 @@ export async function startWorker({ config, connection, store, log, ...options }
   const { drainMs } = config.limits;
   const observedStore = observed(store, {
     metrics: options.metrics ?? new Metrics(),
-    onTurnEnd: (turn) => {
-      log.info(turn, 'turn ended');
-    },
+    onTurnEnd: options.onTurnEnd ?? logTurnEnd(log),
   });
   const provider = createProvider({ ...config.provider, limits: config.limits });
   const dataConverter = createDataConverter(config.codecKeys, (message) => log.error(message));

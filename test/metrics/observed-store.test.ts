@@ -78,7 +78,17 @@ test('a turn that fails once and then completes is counted once, its attempts by
   });
   assert.deepEqual(await series('turnkeep_first_token_seconds_count'), { '': 1 });
   assert.deepEqual(facts(ended), [
-    { responseId: 'resp_a', conversationId: 'conv_a', workflowId: 'turn/resp_a', tenant: 'me', status: 'completed', code: null },
+    {
+      responseId: 'resp_a',
+      conversationId: 'conv_a',
+      workflowId: 'turn/resp_a',
+      tenant: 'me',
+      status: 'completed',
+      code: null,
+      model: 'scripted',
+      requests: 2,
+      tokens: null,
+    },
   ]);
 });
 
@@ -108,7 +118,17 @@ test('a turn that was never claimed here is reported with what the database know
   await settle(store, 'resp_a');
   await reported();
   assert.deepEqual(facts(ended), [
-    { responseId: 'resp_a', conversationId: 'conv_a', workflowId: 'turn/resp_a', tenant: 'default', status: 'cancelled', code: null },
+    {
+      responseId: 'resp_a',
+      conversationId: 'conv_a',
+      workflowId: 'turn/resp_a',
+      tenant: 'default',
+      status: 'cancelled',
+      code: null,
+      model: 'scripted',
+      requests: 0,
+      tokens: null,
+    },
   ]);
 });
 

@@ -14,9 +14,13 @@ interface Line {
   readonly [field: string]: unknown;
 }
 
-test('one line a request and one line a turn’s end, with every id to find the one from the other', options, async () => {
+function logInto(): { readonly log: pino.Logger; readonly lines: Line[] } {
   const lines: Line[] = [];
-  const log = pino({ level: 'info', base: null }, { write: (line) => lines.push(JSON.parse(line) as Line) });
+  return { log: pino({ level: 'info', base: null }, { write: (line) => lines.push(JSON.parse(line) as Line) }), lines };
+}
+
+test('one line a request and one line a turn’s end, with every id to find the one from the other', options, async () => {
+  const { log, lines } = logInto();
   await using world = await World.open({ log });
   const conversation = await world.session();
   const viewer = await world.say('hi', { conversation }, { 'x-request-id': 'mine-1' });
@@ -51,8 +55,22 @@ test('one line a request and one line a turn’s end, with every id to find the 
       tenant: 'default',
       status: 'completed',
       code: null,
+      model: 'scripted',
+      requests: 1,
+      tokens: (viewer.last.response.usage?.input_tokens ?? 0) + (viewer.last.response.usage?.output_tokens ?? 0),
     },
   ]);
+});
+
+test('a turn that failed is a warning, with what the provider answered and after how many requests', options, async () => {
+  const { log, lines } = logInto();
+  await using world = await World.open({ log });
+  world.model.enqueue(httpError(401, { error: { message: 'secret words', code: 'invalid_api_key' } }));
+  const viewer = await world.say('hi');
+  await viewer.ended;
+  const line = lines.find(({ msg }) => msg === 'turn ended');
+  assert.deepEqual([line?.level, line?.code, line?.detail, line?.requests], [40, 'provider_rejected', '401 invalid_api_key', 1]);
+  assert.doesNotMatch(JSON.stringify(lines), /secret words/);
 });
 
 test('T11 · no prompt, answer or key is in a log line of gateway or worker, not even at trace', options, async () => {
@@ -97,7 +115,7 @@ test('T11 · no prompt, answer or key is in a log line of gateway or worker, not
   for (const line of lines) assert.doesNotMatch(line, /secret|tk-gateway|sk-chaos|Bearer/i);
 });
 
-test('turnkeep dev says nothing of a retry or a refusal: these are told to whom they concern', options, async () => {
+test('turnkeep dev says nothing of a retry, and one line of a turn that failed', options, async () => {
   // The cluster lends the model, the database folder and Temporal; dev is gateway and worker in one.
   await using cluster = await startCluster();
   cluster.model.enqueue([reset], chatAnswer('Hello'), httpError(400), httpError(429, {}, { 'retry-after': '0' }), chatAnswer('Hello'));
@@ -113,7 +131,12 @@ test('turnkeep dev says nothing of a retry or a refusal: these are told to whom 
     };
     assert.deepEqual([await end(), await end(), await end()], ['completed', 'failed', 'completed']);
     assert.equal(cluster.model.requests.length, 5);
-    assert.deepEqual(dev.output.slice(before), []);
+    await dev.says(/turn ended/);
+    const told = dev.output.slice(before).map((line) => JSON.parse(line) as Line);
+    assert.deepEqual(
+      told.map(({ level, msg, status, code, detail }) => [level, msg, status, code, detail]),
+      [[40, 'turn ended', 'failed', 'provider_rejected', '400']],
+    );
   } finally {
     await dev.kill();
   }

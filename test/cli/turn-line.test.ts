@@ -1,0 +1,33 @@
+/** What a person sees of a turn in the terminal of `turnkeep dev`. */
+import assert from 'node:assert/strict';
+import { PassThrough } from 'node:stream';
+import { test } from 'node:test';
+import { stripVTControlCharacters } from 'node:util';
+import { turnLine } from '../../src/cli/turn-line.ts';
+
+const turn = {
+  responseId: 'resp_a',
+  conversationId: null,
+  workflowId: 'turn/resp_a',
+  tenant: 'default',
+  status: 'completed',
+  code: null,
+  model: 'gemma',
+  requests: 1,
+  tokens: 42,
+  durationMs: 1_234,
+};
+
+test('how it ended and why, with which model, how long it took and what it cost', () => {
+  const line = (fields: object): string => stripVTControlCharacters(turnLine({ ...turn, ...fields }, new PassThrough()));
+  assert.equal(line({}), '✓ completed  gemma, 1.2 s, 42 tokens  resp_a');
+  assert.equal(
+    line({ status: 'failed', code: 'provider_rejected', detail: '401 invalid_api_key', tokens: null, durationMs: 30 }),
+    '✗ failed: provider_rejected (401 invalid_api_key)  gemma, 0.0 s  resp_a',
+  );
+  assert.equal(
+    line({ status: 'failed', code: 'transport_failed', requests: 3, tokens: null, durationMs: 61_500, tenant: 'ada' }),
+    '✗ failed: transport_failed  gemma, 62 s, 3 requests, ada  resp_a',
+  );
+  assert.equal(line({ status: 'cancelled' }), '– cancelled  gemma, 1.2 s, 42 tokens  resp_a');
+});
