@@ -11,6 +11,7 @@ import { globSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startDevServer } from '../src/cli/dev-server/start.ts';
+import type { PassReport } from './support/pass-reporter.ts';
 import { testTemporalProgram } from './support/temporal-server.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -23,17 +24,15 @@ if (files.length === 0) throw new Error(`no tests below ${places.join(' ')}`);
 
 const folder = mkdtempSync(join(tmpdir(), 'turnkeep-tests-'));
 const program = await testTemporalProgram();
-const countsPath = join(folder, 'counts.json');
-
-type Counts = Record<string, number>;
+const reportPath = join(folder, 'report.json');
 
 /** @returns how many tests there were, and how they ended */
-async function run(files: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Counts> {
+async function run(files: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<PassReport> {
   // A pass has a server of its own: the workflows of an earlier pass may still be open under the same ids.
   const server = await startDevServer({ program, namespace: 'default', hasUi: false, logPath: join(folder, 'temporal.log') });
   const reporters = ['--test-reporter=spec', '--test-reporter-destination=stdout']
-    .concat(`--test-reporter=${join(root, 'test/support/counts-reporter.ts')}`)
-    .concat(`--test-reporter-destination=${countsPath}`);
+    .concat(`--test-reporter=${join(root, 'test/support/pass-reporter.ts')}`)
+    .concat(`--test-reporter-destination=${reportPath}`);
   const runner = spawn(
     process.execPath,
     ['--test', '--test-concurrency=2', '--test-timeout=300000', '--test-force-exit', ...reporters, ...flags, ...files],
@@ -50,16 +49,20 @@ async function run(files: readonly string[], env: NodeJS.ProcessEnv = {}): Promi
   });
   await server.stop();
   process.exitCode = Math.max(Number(process.exitCode ?? 0), code);
-  return JSON.parse(readFileSync(countsPath, 'utf8')) as Counts;
+  return JSON.parse(readFileSync(reportPath, 'utf8')) as PassReport;
 }
 
-const counts = await run(files);
+const passes = [await run(files)];
 if (places.length === 0) {
   // Stories of the head start itself have one whatever the variable says.
   const isBothWays = (file: string): boolean => /^test\/(stories|chaos)\/(?!head-start)/.test(file);
   console.log('\nThe stories and the chaos once more, without head starts:\n');
-  const without = await run(files.filter(isBothWays), { TURNKEEP_HEAD_START: 'off' });
+  passes.push(await run(files.filter(isBothWays), { TURNKEEP_HEAD_START: 'off' }));
+
+  for (const failure of passes.flatMap((pass) => pass.failures)) console.log(`\n✖ ${failure}`);
   console.log('\nBoth ways:\n');
-  for (const [name, count] of Object.entries(counts)) console.log(`ℹ ${name} ${count + (without[name] ?? 0)}`);
+  for (const name of Object.keys(passes[0]?.counts ?? {})) {
+    console.log(`ℹ ${name} ${passes.reduce((sum, pass) => sum + (pass.counts[name] ?? 0), 0)}`);
+  }
 }
 rmSync(folder, { recursive: true, force: true });
