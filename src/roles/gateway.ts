@@ -4,7 +4,7 @@ import { Client } from '@temporalio/client';
 import type { NativeConnection } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { Dispatcher, type HeadStart } from '../client/dispatcher.ts';
-import { startLeaseWatcher } from '../client/lease-watcher.ts';
+import { startTurnWatcher } from '../client/turn-watcher.ts';
 import { startSweep } from '../client/sweep.ts';
 import { Turnkeep } from '../client/turnkeep.ts';
 import { createDataConverter } from '../codec/data-converter.ts';
@@ -140,7 +140,7 @@ export async function startGateway({
       log.warn({ err: error }, 'turns could not be handed over to Temporal; trying again');
     },
   });
-  const watcher = startLeaseWatcher({
+  const watcher = startTurnWatcher({
     store,
     onReady: (turn) => void dispatcher.runReady(turn),
     onError: (error) => {

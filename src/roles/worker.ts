@@ -7,7 +7,7 @@ import { createActivities } from '../activities/create-activities.ts';
 import { titleQueueOf } from '../contract/workflows.ts';
 import { Client } from '@temporalio/client';
 import { Dispatcher } from '../client/dispatcher.ts';
-import { startLeaseWatcher } from '../client/lease-watcher.ts';
+import { startTurnWatcher } from '../client/turn-watcher.ts';
 import { createDataConverter, failureConverterPath } from '../codec/data-converter.ts';
 import type { Config } from '../config/config.ts';
 import { createProvider } from '../providers/create-provider.ts';
@@ -170,7 +170,7 @@ export async function startWorker({ config, connection, store, log, ...options }
     const slots = { maxConcurrentActivityTaskExecutions: titleSlots, maxConcurrentActivityTaskPolls: 1 };
     workers.push(await Worker.create({ ...common, ...own, ...slots }));
   }
-  const watcher = startLeaseWatcher({
+  const watcher = startTurnWatcher({
     store: observedStore,
     attempts,
     onReady,

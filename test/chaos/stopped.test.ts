@@ -1,7 +1,8 @@
 /** Of two replicas, the one that runs a turn is killed, or stands still and keeps what it has polled from Temporal. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { chat, chatAnswer, done, end, hold, type Script, sseHead } from '../../src/testing/model-server/index.ts';
+import { setTimeout as delay } from 'node:timers/promises';
+import { chat, chatAnswer, done, end, hold, reset, type Script, sseHead } from '../../src/testing/model-server/index.ts';
 import { asked as inputOf } from '../support/cases.ts';
 import { post } from '../support/post.ts';
 import { type Cluster, type RunningGateway, startCluster } from '../support/processes.ts';
@@ -84,3 +85,32 @@ for (const [deed, signal] of [
     },
   );
 }
+
+test(
+  'T3 · a replica is stopped while turns wait between two requests: the other one sends what Temporal gave to the stopped one',
+  { timeout: 60_000 },
+  async () => {
+    // Longer than the test may take: what the stopped replica has taken from Temporal comes back only after this.
+    await using cluster = await startCluster({ env: { TURNKEEP_HEARTBEAT_TIMEOUT_MS: '90000' } });
+    const [survivor, victim] = await Promise.all([cluster.startServe(), cluster.startServe()]);
+    const turns = Array.from({ length: 8 }, (_, turn) => String(turn));
+    const broken = turns.map((): Script => [reset]);
+    cluster.model.enqueue(...broken, ...broken, ...turns.map(() => chatAnswer('heir')));
+    const posted = await Promise.all(turns.map((input) => post(survivor.url, { input, background: true })));
+    const ids = posted.map(({ json }) => String(json?.['id']));
+    const attemptsOf = async () => Promise.all(ids.map((id) => cluster.store.readAttempts(id)));
+    // The third request comes after 2 s.
+    while ((await attemptsOf()).some(([, second]) => second?.endedAtMs === undefined)) await delay(20);
+    victim.role.signal('SIGSTOP');
+    const viewers = await Promise.all(ids.map((id) => Viewer.open(`${survivor.url}/v1/responses/${id}?stream=true`)));
+    await Promise.all(viewers.map(({ ended }) => ended));
+    assert.deepEqual(
+      viewers.map(({ text, last }) => [text, last.response.status]),
+      turns.map(() => ['heir', 'completed']),
+    );
+    assert.deepEqual(
+      (await attemptsOf()).map((attempts) => attempts.map(({ outcome }) => outcome)),
+      turns.map(() => ['failed', 'failed', 'completed']),
+    );
+  },
+);

@@ -96,6 +96,9 @@ export function intakeContract(contract: Contract): void {
     await settle(store, 'resp_a');
     assert.equal((await store.insertTurn(resend)).type, 'joined');
     await store.acknowledge('resp_a');
+    await store.retractAcknowledgement('resp_a');
+    assert.equal((await store.insertTurn(resend)).type, 'joined', 'its connection was reset: it has not');
+    await store.acknowledge('resp_a');
     assert.equal((await store.insertTurn(resend)).type, 'inserted');
   });
 

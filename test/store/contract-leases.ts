@@ -174,6 +174,37 @@ export function leasesContract(contract: Contract): void {
     assert.deepEqual(await expired(store, 1), ['resp_b']);
   });
 
+  contract('requests that are due and not claimed are found, those due first before others', async (store) => {
+    // At this very millisecond too.
+    const overdue = async (limit = 9) => store.listOverdue({ dueForMs: -1, limit });
+    const ended = async (id: string, endedAtMs: number, waitMs?: number) => {
+      const { epoch } = await claimed(store, id);
+      const wait = waitMs === undefined ? {} : { waitMs };
+      await store.endAttempt({ turn: id, step: 1, attempt: 1 }, epoch, { endedAtMs, outcome: 'failed', ...wait });
+    };
+    const ids = ['resp_a', 'resp_b', 'resp_c', 'resp_d', 'resp_e', 'resp_f'];
+    for (const id of ids) await inserted(store, newTurn(id));
+    assert.deepEqual(await overdue(), [], 'Temporal has none of them');
+    // Claimed before Temporal's answer, as a head start is.
+    await claimed(store, 'resp_a');
+    await store.markDispatched(ids.map((turn) => ({ turn, runId: 'run' })));
+    await ended('resp_b', Date.now() - 2_000, 1_000);
+    await ended('resp_c', Date.now() - 5_000, 1_000);
+    await ended('resp_d', Date.now(), 60_000);
+    await ended('resp_e', Date.now() - 5_000);
+    const [c, b, f] = [
+      { turn: 'resp_c', step: 1, epoch: 1 },
+      { turn: 'resp_b', step: 1, epoch: 1 },
+      { turn: 'resp_f', step: 1, epoch: 0 },
+    ];
+    assert.deepEqual(await overdue(), [c, b, f]);
+    assert.deepEqual(await overdue(1), [c]);
+    assert.deepEqual(await store.listOverdue({ dueForMs: 2_000, limit: 9 }), [c]);
+    await claimed(store, 'resp_c');
+    await settle(store, 'resp_b');
+    assert.deepEqual(await overdue(), [f]);
+  });
+
   contract(
     'a clock that is set back keeps no dead lease: from then on it has its length left, and who lives renews theirs',
     async (store) => {

@@ -24,6 +24,7 @@ test('no statement walks a table, sorts what an index could give in order, or lo
   await store.listUndispatched({ readyForMs: 9, limit: 9 });
   await store.listUnattended({ readyForMs: 9, afterOrdinal: 0, limit: 9 });
   await store.listStuckCancels({ acceptedForMs: 9, limit: 9 });
+  await store.listOverdue({ dueForMs: 9, limit: 9 });
   await store.listExpiredLeases({ limit: 9, hasWorker: true });
   await store.listUntitled(9);
   await store.markTitleStarted('conv_a');
@@ -42,6 +43,7 @@ test('no statement walks a table, sorts what an index could give in order, or lo
   for await (const _ of store.follow('resp_a', -1, AbortSignal.timeout(100)));
   await settle(store, 'resp_a');
   await store.acknowledge('resp_a');
+  await store.retractAcknowledgement('resp_a');
   await store.readResponse('resp_a');
   await store.readInputPage('resp_a', { limit: 9, order: 'desc', after: 'msg_resp_a' });
   await inserted(store, newTurn('resp_d', { previous: 'resp_a', input: many(1_200) }));

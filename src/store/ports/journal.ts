@@ -37,6 +37,13 @@ export interface JournalStore {
   listExpiredLeases(query: { readonly limit: number; readonly hasWorker: boolean }): Promise<readonly ExpiredLease[]>;
 
   /**
+   * Unsettled turns that nobody holds and whose next request has been due for so long, `limit` at the most, those due first
+   * before others. A request is due when Temporal has the turn (`markDispatched`), and when the wait behind the one before
+   * is over (`endAttempt`), until it is claimed.
+   */
+  listOverdue(query: OverdueQuery): Promise<readonly OverdueTurn[]>;
+
+  /**
    * Raises the epoch to close a turn that nobody can be trusted to write any more. Several that fence it one after the other
    * share an epoch, so that the first of them to seal it is not refused for the others. A lease that the turn has ends now,
    * and is listed as one that has run out until the turn is sealed: whoever fenced it may be dead.
@@ -160,6 +167,18 @@ export interface ExpiredLease {
   readonly epoch: number;
   readonly hasStarted: boolean;
   readonly isCancelRequested: boolean;
+}
+
+export interface OverdueQuery {
+  readonly dueForMs: number;
+  readonly limit: number;
+}
+
+export interface OverdueTurn {
+  readonly turn: string;
+  /** The step that is to be asked for. */
+  readonly step: number;
+  readonly epoch: number;
 }
 
 export type Claim =

@@ -69,6 +69,9 @@ export interface TurnStore {
   /** A client has the turn's end: a resend of its request is a new message from now on. Does nothing to an unsettled turn. */
   acknowledge(turn: string): Promise<void>;
 
+  /** The client has not: a resend of its request joins the turn again. */
+  retractAcknowledgement(turn: string): Promise<void>;
+
   /** Of all tenants. Cheap enough to be asked every few seconds: it looks at unsettled turns only. */
   counts(): Promise<TurnCounts>;
 }

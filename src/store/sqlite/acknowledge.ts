@@ -22,6 +22,11 @@ export class Acknowledgements {
     await this.#written;
   }
 
+  /** See `TurnStore.retractAcknowledgement`. */
+  async retract(turn: string): Promise<void> {
+    await this.#db.commit('quick', () => this.#db.run('UPDATE turns SET acknowledged = 0 WHERE id = ? AND acknowledged = 1', turn));
+  }
+
   /** Asks for the commit of what has come so far. */
   async flush(): Promise<void> {
     const acknowledged = this.#turns;

@@ -93,7 +93,7 @@ export async function fence(db: Database, turn: string, dead?: DeadHolder): Prom
 export async function releaseAttempt(db: Database, key: AttemptKey, epoch: number, end: AttemptEnd): Promise<void> {
   return db.commit('quick', () => {
     endAttempt(db, key, end);
-    releaseLease(db, key.turn, epoch);
+    releaseLease(db, key.turn, epoch, end.waitMs === undefined ? undefined : end.endedAtMs + end.waitMs);
   });
 }
 
@@ -113,7 +113,7 @@ export async function seal(db: Database, seal: Seal): Promise<SealResult> {
     const row = sessionTurn(db, turn);
     if (row === undefined) return { type: 'refused' };
     if (!seal.winsOverCancel && row.isCancelRequested) return { type: 'cancel_requested' };
-    if (!writeRows(db, turn, epoch, rows, 'sealed = 1, lease_until = NULL')) return { type: 'refused' };
+    if (!writeRows(db, turn, epoch, rows, 'sealed = 1, lease_until = NULL, due_at = NULL')) return { type: 'refused' };
     // Cancelled while it waited: its input joins the transcript behind that of the turns before it (T1).
     const place = row.place ?? recordThrough(db, row);
     if (output.length > 0) writeItems(db, turn, nextPosition(db, turn), output, place);

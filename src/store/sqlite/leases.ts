@@ -1,16 +1,17 @@
 /**
  * Leases of running attempts: who writes a turn, and until when it must have been heard of. By the clock of this machine,
- * which may be set: forward, and all leases have run out until those who live renew theirs (`client/lease-watcher.ts` looks
+ * which may be set: forward, and all leases have run out until those who live renew theirs (`client/turn-watcher.ts` looks
  * twice); back, and a lease that nobody renews begins anew.
  */
-import type { Beat, ExpiredLease, Lease, TurnPulse } from '../ports/journal.ts';
+import type { Beat, ExpiredLease, Lease, OverdueQuery, OverdueTurn, TurnPulse } from '../ports/journal.ts';
 import type { Database } from './database.ts';
 import { text } from './rows.ts';
 
 /** Raises the epoch and begins a lease; returns the new epoch. */
 export function takeLease(db: Database, turn: string, step: number, { holder, lengthMs }: Lease): number {
   const row = db.one(
-    'UPDATE journal_head SET epoch = epoch + 1, holder = ?, step = ?, lease_until = ?, lease_ms = ? WHERE turn = ? RETURNING epoch',
+    `UPDATE journal_head SET epoch = epoch + 1, holder = ?, step = ?, lease_until = ?, lease_ms = ?, due_at = NULL
+     WHERE turn = ? RETURNING epoch`,
     holder,
     step,
     Date.now() + lengthMs,
@@ -37,8 +38,25 @@ export function fenceLease(db: Database, turn: string): number {
   return Number(row?.['epoch']);
 }
 
-export function releaseLease(db: Database, turn: string, epoch: number): void {
-  db.run('UPDATE journal_head SET lease_until = NULL WHERE turn = ? AND epoch = ?', turn, epoch);
+/** @param dueAtMs when the next request may be sent; undefined: there is to be none */
+export function releaseLease(db: Database, turn: string, epoch: number, dueAtMs: number | undefined): void {
+  db.run(
+    'UPDATE journal_head SET lease_until = NULL, due_at = ? WHERE turn = ? AND epoch = ? AND sealed = 0',
+    dueAtMs ?? null,
+    turn,
+    epoch,
+  );
+}
+
+/** Temporal has the turn: its first request is due, unless it was claimed before. */
+export function awaitFirstClaim(db: Database, turn: string): void {
+  db.run('UPDATE journal_head SET due_at = ? WHERE turn = ? AND epoch = 0 AND due_at IS NULL', Date.now(), turn);
+}
+
+export function listOverdue(db: Database, { dueForMs, limit }: OverdueQuery): OverdueTurn[] {
+  const sql = 'SELECT turn, step, epoch FROM journal_head WHERE due_at < ? ORDER BY due_at LIMIT ?';
+  const rows = db.all(sql, Date.now() - dueForMs, limit);
+  return rows.map((row) => ({ turn: text(row['turn']), step: Number(row['step'] ?? 1), epoch: Number(row['epoch']) }));
 }
 
 export function leaseLeftMs(db: Database, turn: string): number {

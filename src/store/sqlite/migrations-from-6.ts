@@ -13,4 +13,10 @@ export const migrationsFrom6: readonly string[] = [
   CREATE INDEX turns_to_cancel ON turns (cancel_requested_at) WHERE settled_at IS NULL AND cancel_requested_at IS NOT NULL;
   CREATE INDEX turns_waiting ON turns (ordinal) WHERE settled_at IS NULL AND ready_at IS NULL;
   `,
+
+  // When the next request of a turn that nobody holds is due: whoever is to send it may stand still.
+  `
+  ALTER TABLE journal_head ADD COLUMN due_at INTEGER;
+  CREATE INDEX requests_due ON journal_head (due_at) WHERE due_at IS NOT NULL;
+  `,
 ];

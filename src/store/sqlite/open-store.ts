@@ -43,6 +43,7 @@ export function openSqliteStore(path: string): Store {
       return claim;
     },
     beat: (beat) => leases.beat(db, beat),
+    listOverdue: async (query) => leases.listOverdue(db, query),
     listExpiredLeases: (query) => leases.listExpiredLeases(db, query),
     fence: (async (turn: string, dead?: DeadHolder) => journal.fence(db, turn, dead)) as Store['fence'],
     endAttempt: (attempt, epoch, end) => journal.releaseAttempt(db, attempt, epoch, end),
@@ -78,6 +79,7 @@ export function openSqliteStore(path: string): Store {
     requestCancel: async (tenant, id, atMs) => turns.requestCancel(db, tenant, id, atMs),
     listStuckCancels: async (query) => turns.listStuckCancels(db, query),
     acknowledge: (turn) => acknowledgements.add(turn),
+    retractAcknowledgement: (turn) => acknowledgements.retract(turn),
     counts: async () => turns.counts(db),
 
     createSession: async (session) => sessions.createSession(db, session),

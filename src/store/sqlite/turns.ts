@@ -3,6 +3,7 @@ import type { ResponseObject } from '../../domain/response.ts';
 import { isVisible, type TurnRow } from '../../domain/turn.ts';
 import type { CancelRequest, DispatchedRun, TurnCounts, UnattendedQuery } from '../ports/turns.ts';
 import type { Database, Row } from './database.ts';
+import { awaitFirstClaim } from './leases.ts';
 import { parsed, text, textOrNull, turnOf } from './rows.ts';
 
 /** A whole row, for `turnOf`. */
@@ -72,7 +73,10 @@ export function listUnattended(db: Database, { readyForMs, afterOrdinal, limit }
 
 export async function markDispatched(db: Database, runs: readonly DispatchedRun[]): Promise<void> {
   return db.commit('quick', () => {
-    for (const { turn, runId } of runs) db.run('UPDATE turns SET dispatched = 1, run_id = ? WHERE id = ?', runId, turn);
+    for (const { turn, runId } of runs) {
+      db.run('UPDATE turns SET dispatched = 1, run_id = ? WHERE id = ?', runId, turn);
+      awaitFirstClaim(db, turn);
+    }
   });
 }
 

@@ -35,6 +35,8 @@ export interface StoredJournal {
   readonly rows: readonly JournalRow[];
   /** Of an attempt that has not ended. */
   readonly lease?: StoredLease | undefined;
+  /** The next request that nobody has claimed yet. */
+  readonly due?: { readonly step: number; readonly atMs: number } | undefined;
 }
 
 export interface StoredLease {

@@ -9,7 +9,7 @@ import type { JournalSource } from '../../../src/store/live/source.ts';
 import type { Append, Claim, ClaimRequest, DeadHolder, JournalStore, Seal, SealResult } from '../../../src/store/ports/journal.ts';
 import { bookAttempt, claimFacts, endAttempt, loseOpenAttempts, startAttempt } from './attempts.ts';
 import { type Connection, type MemoryDatabase, type StoredTurn, updateTurn } from './database.ts';
-import { beat, fenceLease, headOf, leaseLeftMs, listExpiredLeases, releaseLease, takeLease } from './leases.ts';
+import { beat, fenceLease, headOf, leaseLeftMs, listExpiredLeases, listOverdue, releaseLease, takeLease } from './leases.ts';
 import { readyNext, recordThrough } from './transcript.ts';
 
 export function journalStore(connection: Connection): JournalStore & { close(): void } {
@@ -46,6 +46,7 @@ export function journalStore(connection: Connection): JournalStore & { close(): 
   return {
     claim: (request) => writing(request.turn, (database) => claim(database, request)),
     beat: (request) => connection.transaction((database) => beat(database, request)),
+    listOverdue: (query) => connection.transaction((database) => listOverdue(database, query)),
     listExpiredLeases: (query) => connection.transaction((database) => listExpiredLeases(database, query)),
     fence: ((id: string, dead?: DeadHolder) =>
       connection.transaction((database) => {
@@ -60,7 +61,7 @@ export function journalStore(connection: Connection): JournalStore & { close(): 
         const turn = turns.get(key.turn);
         if (turn === undefined) return;
         endAttempt(turn, key, end);
-        releaseLease(turn, epoch);
+        releaseLease(turn, key, epoch, end);
       }),
     readAttempts: (turn) => connection.transaction(({ turns }) => turns.get(turn)?.attempts ?? []),
     append: (append) =>
@@ -114,7 +115,7 @@ function seal(database: MemoryDatabase, request: Seal): SealResult {
   if (!winsOverCancel && isCancelRequested) return { type: 'cancel_requested' };
   const turn = writeRows(database, request);
   if (turn?.journal === undefined) return { type: 'refused' };
-  turn.journal = { ...turn.journal, isSealed: true, lease: undefined };
+  turn.journal = { ...turn.journal, isSealed: true, lease: undefined, due: undefined };
   recordThrough(database, turn);
   if (isStored) turn.output = output;
   turn.response = responseOf(rows);

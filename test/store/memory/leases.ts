@@ -1,10 +1,11 @@
-import type { Beat, ExpiredLease, JournalHead, Lease, TurnPulse } from '../../../src/store/ports/journal.ts';
+import type { Beat, ExpiredLease, JournalHead, Lease, OverdueQuery, OverdueTurn, TurnPulse } from '../../../src/store/ports/journal.ts';
+import type { AttemptEnd, AttemptKey } from '../../../src/domain/attempt.ts';
 import { type MemoryDatabase, type StoredJournal, type StoredTurn } from './database.ts';
 
 /** Raises the epoch and begins a lease; returns the new epoch. */
 export function takeLease(turn: StoredTurn, step: number, { holder, lengthMs }: Lease): number {
   const epoch = journalOf(turn).epoch + 1;
-  updateJournal(turn, { epoch, isFenced: false, lease: { holder, step, untilMs: Date.now() + lengthMs, lengthMs } });
+  updateJournal(turn, { epoch, isFenced: false, due: undefined, lease: { holder, step, untilMs: Date.now() + lengthMs, lengthMs } });
   return epoch;
 }
 
@@ -22,8 +23,23 @@ function journalOf({ row, journal }: StoredTurn): StoredJournal {
   return journal;
 }
 
-export function releaseLease(turn: StoredTurn, epoch: number): void {
-  if (turn.journal?.epoch === epoch) updateJournal(turn, { lease: undefined });
+export function releaseLease(turn: StoredTurn, { step }: AttemptKey, epoch: number, { endedAtMs, waitMs }: AttemptEnd): void {
+  const due = waitMs === undefined ? undefined : { step, atMs: endedAtMs + waitMs };
+  if (turn.journal?.epoch === epoch && !turn.journal.isSealed) updateJournal(turn, { lease: undefined, due });
+}
+
+/** Temporal has the turn: its first request is due, unless it was claimed before. */
+export function awaitFirstClaim(turn: StoredTurn): void {
+  if (turn.journal?.epoch === 0 && turn.journal.due === undefined) updateJournal(turn, { due: { step: 1, atMs: Date.now() } });
+}
+
+export function listOverdue(database: MemoryDatabase, { dueForMs, limit }: OverdueQuery): OverdueTurn[] {
+  const beforeMs = Date.now() - dueForMs;
+  return database
+    .turnsWhere(({ journal }) => journal?.due !== undefined && journal.due.atMs < beforeMs)
+    .toSorted((one, other) => Number(one.journal?.due?.atMs) - Number(other.journal?.due?.atMs))
+    .map((turn) => ({ turn: turn.row.id, step: turn.journal?.due?.step ?? 1, epoch: journalOf(turn).epoch }))
+    .slice(0, limit);
 }
 
 export function leaseLeftMs({ journal }: StoredTurn): number {

@@ -6,7 +6,7 @@ import { turnRow } from '../../support/turn-row.ts';
 import { bookAttempt } from './attempts.ts';
 import { type Connection, isUnsettled, itemsOf, type MemoryDatabase, type StoredTurn, updateTurn } from './database.ts';
 import { writeRows } from './journal.ts';
-import { takeLease } from './leases.ts';
+import { awaitFirstClaim, takeLease } from './leases.ts';
 import { pageOf } from './sessions.ts';
 import { makeReady } from './transcript.ts';
 
@@ -30,7 +30,9 @@ export function turnStore(connection: Connection): TurnStore {
       connection.transaction(({ turns }) => {
         for (const { turn: id, runId } of runs) {
           const turn = turns.get(id);
-          if (turn !== undefined) updateTurn(turn, { isDispatched: true, runId });
+          if (turn === undefined) continue;
+          updateTurn(turn, { isDispatched: true, runId });
+          awaitFirstClaim(turn);
         }
       }),
     listUndispatched: ({ readyForMs, limit }) =>
@@ -84,6 +86,11 @@ export function turnStore(connection: Connection): TurnStore {
       connection.transaction(({ turns }) => {
         const turn = turns.get(id);
         if (turn !== undefined && !isUnsettled(turn)) turn.isAcknowledged = true;
+      }),
+    retractAcknowledgement: (id) =>
+      connection.transaction(({ turns }) => {
+        const turn = turns.get(id);
+        if (turn !== undefined) turn.isAcknowledged = false;
       }),
     counts: () =>
       connection.transaction((database) => {

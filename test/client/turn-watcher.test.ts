@@ -3,7 +3,7 @@ import { test, type TestContext } from 'node:test';
 import { setImmediate as nextTurnOfTheLoop } from 'node:timers/promises';
 import { journalRowOf } from '../../src/domain/response-event.ts';
 import { ResponseStream } from '../../src/domain/response-stream.ts';
-import { startLeaseWatcher } from '../../src/client/lease-watcher.ts';
+import { startTurnWatcher } from '../../src/client/turn-watcher.ts';
 import { type Store, StoreBusyError } from '../../src/store/ports/store.ts';
 import { claimed, expiredLease, inserted, newTurn } from '../store/contract.ts';
 import { MemoryDatabase } from '../store/memory/database.ts';
@@ -47,7 +47,7 @@ for (const call of ['fence', 'seal'] as const) {
         return asked === 0 ? busy : store[call];
       },
     };
-    const watcher = startLeaseWatcher({ store: watched, onReady() {}, onError: (error) => errors.push(error) });
+    const watcher = startTurnWatcher({ store: watched, onReady() {}, onError: (error) => errors.push(error) });
     t.after(() => watcher.stop());
     await look(t, 2);
     assert.deepEqual([asked, await errorCode(store)], [1, null]);
@@ -71,7 +71,7 @@ test('T9 · a process that wakes while the list of the lost is worked off keeps 
   };
   let lists = 0;
   const errors: unknown[] = [];
-  const watcher = startLeaseWatcher({ store: watched, onReady() {}, onError: (error) => errors.push(error) });
+  const watcher = startTurnWatcher({ store: watched, onReady() {}, onError: (error) => errors.push(error) });
   t.after(() => watcher.stop());
   await look(t, 4);
   assert.deepEqual([lists, await errorCode(store), errors], [4, null, []]);
