@@ -113,6 +113,11 @@ export class Turnkeep {
     await whileCallerWaits(() => this.#store.acknowledge(turn));
   }
 
+  /** It did not: its connection was reset. */
+  async retractAcknowledgement(turn: string): Promise<void> {
+    await whileCallerWaits(() => this.#store.retractAcknowledgement(turn));
+  }
+
   async readAttempts(turn: string): Promise<readonly AttemptRow[]> {
     return this.#store.readAttempts(turn);
   }

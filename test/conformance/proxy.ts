@@ -8,7 +8,7 @@ export interface Proxy extends AsyncDisposable {
   readonly connections: number;
   /** Resets every connection that is open now. Those to come are taken. */
   cut(): void;
-  /** The next connection is reset with the first byte of an answer: the request has arrived, its answer has not. */
+  /** The next connection is reset with the first byte of an answer, on both sides: the request has arrived, its answer has not. */
   dropNextAnswer(): void;
 }
 
@@ -34,8 +34,12 @@ export async function startProxy(target: string): Promise<Proxy> {
       });
     }
     client.pipe(upstream);
-    if (isDropped) upstream.once('data', () => client.resetAndDestroy());
-    else upstream.pipe(client);
+    if (isDropped) {
+      upstream.once('data', () => {
+        client.resetAndDestroy();
+        upstream.resetAndDestroy();
+      });
+    } else upstream.pipe(client);
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');

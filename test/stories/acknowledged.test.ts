@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { get, type IncomingMessage } from 'node:http';
+import { connect } from 'node:net';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { setImmediate as nextTurnOfTheLoop } from 'node:timers/promises';
@@ -9,7 +10,19 @@ import { pino } from 'pino';
 import { sealOf } from '../../src/settle/seal.ts';
 import { readStream } from '../../src/settle/read-stream.ts';
 import { inserted, newTurn } from '../store/contract.ts';
+import { post } from '../support/post.ts';
 import { World } from '../support/world.ts';
+
+/** The only turn there is, as the database has it. */
+function onlyTurn(world: World): { readonly id: unknown; readonly isAcknowledged: boolean } {
+  using db = new DatabaseSync(world.config.databaseUrl.slice('sqlite:'.length), { readOnly: true });
+  const row = db.prepare('SELECT id, acknowledged FROM turns').get();
+  return { id: row?.['id'], isAcknowledged: row?.['acknowledged'] === 1 };
+}
+
+async function untilAcknowledged(world: World, isAcknowledged: boolean): Promise<void> {
+  while (onlyTurn(world).isAcknowledged !== isAcknowledged) await nextTurnOfTheLoop();
+}
 
 test('T1 · an answer that is cut off on its way is not delivered: the resend joins', { timeout: 60_000 }, async () => {
   const { promise: isCut, resolve: cut } = Promise.withResolvers<void>();
@@ -34,11 +47,26 @@ test('T1 · an answer that is cut off on its way is not delivered: the resend jo
   asking.on('error', () => undefined);
   answer.on('error', () => undefined).destroy();
   await isCut;
-  const db = new DatabaseSync(world.config.databaseUrl.slice('sqlite:'.length), { readOnly: true });
-  const row = db.prepare('SELECT acknowledged FROM turns WHERE id = ?');
-  assert.equal(row.get('resp_a')?.['acknowledged'], 0);
+  assert.equal(onlyTurn(world).isAcknowledged, false);
 
   assert.equal((await world.call('GET', '/v1/responses/resp_a')).status, 200);
-  while (row.get('resp_a')?.['acknowledged'] !== 1) await nextTurnOfTheLoop();
-  db.close();
+  await untilAcknowledged(world, true);
 });
+
+for (const isStream of [false, true]) {
+  const title = `T1 · a small answer that was sent, and that nobody read before the connection was reset, is not delivered (stream: ${isStream})`;
+  test(title, { timeout: 60_000 }, async () => {
+    await using world = await World.open();
+    const { hostname, port } = new URL(world.url);
+    const client = connect(Number(port), hostname);
+    const body = JSON.stringify({ input: 'hi', stream: isStream });
+    const head = ['POST /v1/responses HTTP/1.1', `Host: ${hostname}`, 'Content-Type: application/json', `Content-Length: ${body.length}`];
+    client.write(`${head.join('\r\n')}\r\n\r\n${body}`);
+    await untilAcknowledged(world, true);
+    client.resetAndDestroy();
+    await untilAcknowledged(world, false);
+    const resent = await post(world.url, { input: 'hi', stream: isStream }, { 'x-stainless-retry-count': '1' });
+    assert.equal(resent.headers.get('x-turnkeep-response-id'), onlyTurn(world).id);
+    assert.equal(world.model.requests.length, 1);
+  });
+}

@@ -8,7 +8,8 @@ import type { TurnRow } from '../../domain/turn.ts';
 import type { ApiErrorFields } from '../http/errors.ts';
 import type { GatewayEnv } from '../http/route.ts';
 import { defaultIdleMs } from './keep-alive.ts';
-import { acknowledgeOnceSent, idHeaders, type ServeDeps } from './serve-turn.ts';
+import { acknowledgeOnceSent } from './acknowledge.ts';
+import { idHeaders, type ServeDeps } from './serve-turn.ts';
 
 export interface BlockingResponse {
   readonly status: 200 | ApiErrorFields['status'];

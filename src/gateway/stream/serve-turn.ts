@@ -5,6 +5,7 @@ import type { TurnRow } from '../../domain/turn.ts';
 import type { Turnkeep } from '../../client/turnkeep.ts';
 import { ApiError } from '../http/errors.ts';
 import type { GatewayEnv } from '../http/route.ts';
+import { acknowledgeOnceSent } from './acknowledge.ts';
 import type { TurnEncoder } from './encode.ts';
 import { retryNotice } from './retry-notice.ts';
 import { writeSse } from './sse.ts';
@@ -49,16 +50,6 @@ export function expired({ publicId }: TurnRow): ApiError {
     status: 410,
     code: 'response_expired',
     message: `Response '${publicId}' is older than TURNKEEP_RETENTION_DAYS: it is gone.`,
-  });
-}
-
-/**
- * Notes that a client has the end of the turn, once the system has taken the last byte of this response; never when the
- * client goes, or is cut off, before. A resend of the turn's request joins the turn until then, and is a new one after.
- */
-export function acknowledgeOnceSent(c: Context<GatewayEnv>, { turnkeep, onStreamError }: ServeDeps, turn: TurnRow): void {
-  c.env.outgoing.once('finish', () => {
-    turnkeep.acknowledge(turn.id).catch(onStreamError);
   });
 }
 
