@@ -5,10 +5,10 @@ var wanted = [22, 18];
 var found = process.versions.node.split('.').map(Number);
 if (found[0] < wanted[0] || (found[0] === wanted[0] && found[1] < wanted[1])) {
   console.error('turnkeep needs Node ' + wanted.join('.') + ' or newer, this is v' + process.versions.node + '.');
-  process.exit(1);
+  process.exit(2);
 } else {
   import('../dist/cli/main.js').catch(function (error) {
     console.error(error);
-    process.exit(1);
+    process.exit(2);
   });
 }

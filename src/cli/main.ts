@@ -42,7 +42,8 @@ Any number of them share one Temporal namespace and one database:
 for (const command of [program, ...program.commands])
   command.exitOverride().showHelpAfterError('(turnkeep --help lists the commands, turnkeep COMMAND --help their flags)');
 
-const wrongUse = 2;
+/** Wrong use, or it could not be done. 1 says that it was done and the answer is no, such as a turn that failed. */
+const notDone = 2;
 
 /** Their messages are written for the terminal, some of several lines. */
 const ownErrors = [ChatError, DataDirTakenError, DevServerError, NoTemporalProgramError, StartError];
@@ -53,15 +54,15 @@ async function main(): Promise<number> {
     return Number(process.exitCode ?? 0);
   } catch (error) {
     // Commander has printed it already.
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : wrongUse;
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : notDone;
     if (error instanceof ConfigError) {
       process.stderr.write(`turnkeep: the settings cannot be used:\n${error.problems.map((problem) => `  ${problem}\n`).join('')}`);
-      return wrongUse;
+      return notDone;
     }
     // Stopped by a signal while it started.
     if (error instanceof Error && error.name === 'AbortError') return 0;
     process.stderr.write(`turnkeep: ${reasonOf(error)}\n`);
-    return 1;
+    return notDone;
   }
 }
 

@@ -65,7 +65,7 @@ test('/sessions shows them in a pipe too, and /session goes to one', async (cont
 test('a gateway without such a list is told so, and can be talked to', async (context) => {
   const url = await olderGateway(context);
   const list = new ChatProcess(context, ['--list', '--url', url]);
-  assert.equal(await list.finished(), 1);
+  assert.equal(await list.finished(), 2);
   assert.match(
     list.stderr,
     /^turnkeep: .*this gateway is too old to list sessions: update it, or name one by its id \(--session, \/session\)\n$/,

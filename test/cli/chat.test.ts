@@ -179,7 +179,7 @@ test('keys: a wrong one is told with the fix, the right one is let in', options,
   const { url } = await cluster.startGateway();
   await cluster.startWorker();
   const stranger = new ChatProcess(context, ['--url', `${url}/v1`, '--api-key', 'guess']);
-  assert.equal(await stranger.finished(), 1);
+  assert.equal(await stranger.finished(), 2);
   assert.equal(
     stranger.stderr,
     `turnkeep: The gateway at ${url}/v1 does not let this key in (401): set TURNKEEP_API_KEY to one of the secrets of its TURNKEEP_API_KEYS.\n`,
@@ -188,7 +188,7 @@ test('keys: a wrong one is told with the fix, the right one is let in', options,
   assert.equal(await friend.finished(), 0, friend.stderr);
   assert.equal(friend.stdout, 'Hello world\n');
   const lost = new ChatProcess(context, ['--url', `${url}/v1`, '--session', 'conv_none'], { TURNKEEP_API_KEY: 'secret' });
-  assert.equal(await lost.finished(), 1);
+  assert.equal(await lost.finished(), 2);
   assert.match(lost.stderr, /^turnkeep: The gateway at \S+ answered 404: not_found: .*'conv_none' not found/);
 });
 
@@ -201,7 +201,7 @@ test('with no gateway there, the error names its address and the fix', options, 
   await once(server, 'close');
   const url = `http://127.0.0.1:${port}/v1`;
   const talk = new ChatProcess(context, ['--url', url, '--data-dir', dataDir]).say('hi');
-  assert.equal(await talk.finished(), 1);
+  assert.equal(await talk.finished(), 2);
   assert.equal(
     talk.stderr,
     `turnkeep: No turnkeep gateway answers at ${url} (ECONNREFUSED). Start one with \`turnkeep dev\` (in a checkout: npm start), or name another with --url or TURNKEEP_URL.\n`,

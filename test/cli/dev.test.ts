@@ -54,7 +54,7 @@ test('dev says where everything is, answers, refuses a second, survives kill -9,
   assert.equal((await fetch(uiUrl)).status, 200);
 
   const second = roleOf(context, dataDir, ['dev']);
-  assert.equal(await second.ended(), 1);
+  assert.equal(await second.ended(), 2);
   assert.match(
     second.output.join('\n'),
     new RegExp(`^turnkeep: Another turnkeep dev runs on ${dataDir} \\(pid ${first.record.pid}, ${baseUrl}\\)\\.`),

@@ -102,7 +102,7 @@ test('a gateway with neither TEMPORAL_ADDRESS nor a running dev is refused by na
 
 test('a dev with a TEMPORAL_CLI that is none fails in one plain message', (context) => {
   const { status, stdout, stderr } = turnkeep(['dev', '--data-dir', folderOf(context)], { TEMPORAL_CLI: '/none/temporal' });
-  assert.equal(status, 1);
+  assert.equal(status, 2);
   assert.equal(stdout, '');
   assert.match(stderr, /^turnkeep: TEMPORAL_CLI is \/none\/temporal, which does not work: there is no \/none\/temporal\. .*\n$/);
 });
@@ -115,6 +115,6 @@ test('the built command on a Node that is too old says so, in a language that ol
   };
   for (const version of ['12.22.12', '20.20.2', '22.17.9']) {
     const { status, stdout, stderr } = run(version);
-    assert.deepEqual([status, stdout, stderr], [1, '', `turnkeep needs Node 22.18 or newer, this is v${version}.\n`]);
+    assert.deepEqual([status, stdout, stderr], [2, '', `turnkeep needs Node 22.18 or newer, this is v${version}.\n`]);
   }
 });

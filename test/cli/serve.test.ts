@@ -74,7 +74,7 @@ test('a role that cannot start says why in one line, without a stack', options, 
       ...env,
     });
     context.after(() => role.kill());
-    assert.equal(await role.ended(), 1);
+    assert.equal(await role.ended(), 2);
     const plain = role.output.filter((each) => !each.startsWith('{'));
     assert.equal(plain.length, 1, plain.join('\n'));
     assert.match(plain[0] ?? '', line);

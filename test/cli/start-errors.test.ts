@@ -98,7 +98,7 @@ test('a port that is taken, told by the command itself', async (context) => {
   const env = { PATH: process.env['PATH'], HOME: dataDir, TEMPORAL_CLI: await testTemporalProgram() };
   const dev = new Role(['dev', '--port', String(port), '--data-dir', dataDir], env);
   context.after(() => dev.kill());
-  assert.equal(await dev.ended(), 1);
+  assert.equal(await dev.ended(), 2);
   assert.equal(
     dev.output.at(-1),
     `turnkeep: port ${port} of 127.0.0.1 is taken: stop what listens there, or give another with TURNKEEP_PORT (--port; 0 takes a free one).`,
