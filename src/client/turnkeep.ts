@@ -80,6 +80,12 @@ export class Turnkeep {
     return settled ?? this.#streams.response(turn.id);
   }
 
+  /** The response as it was accepted, `queued`; as it stands once it has its end. */
+  async readAccepted(turn: TurnRow): Promise<ResponseObject> {
+    const [created] = turn.settledAtMs === null ? await this.#store.readJournal(turn.id, { limit: 1 }) : [];
+    return created === undefined ? this.readResponse(turn) : (JSON.parse(created.data) as { readonly response: ResponseObject }).response;
+  }
+
   /** What the turn brought, without what was deleted since. */
   async readInput(turn: TurnRow): Promise<readonly InputItem[]> {
     return this.#store.readInput(turn.id);

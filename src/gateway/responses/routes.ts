@@ -47,7 +47,7 @@ export function responsesRoutes(routes: Routes, deps: SubmitDeps & ServeDeps): v
         previous: body.previous_response_id ?? null,
       });
       if (body.stream === true) return serveTurn(c, deps, turn, journalEncoder);
-      if (body.background === true) return c.json(await turnkeep.readResponse(turn), 200, { 'x-turnkeep-response-id': turn.publicId });
+      if (body.background === true) return c.json(await turnkeep.readAccepted(turn), 200, { 'x-turnkeep-response-id': turn.publicId });
       return serveBlocking(c, deps, turn, { encode: (response) => ({ status: 200, body: response }) });
     },
   );
