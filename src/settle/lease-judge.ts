@@ -3,6 +3,9 @@
  * second sighting, half a second after the first, and only while this process itself looks in time: after a sleep of the
  * machine everybody's leases have run out, and those who live renew theirs at once. So it is while the database takes no
  * writes (a full disk, a long lock): nobody can renew a lease, and no sighting counts.
+ *
+ * A look that comes late is no sighting itself, nor is the first of all, since nobody knows what was before it: those who
+ * live have two beats before they are judged, and one of the two may come to nothing.
  */
 import type { ExpiredLease } from '../store/ports/journal.ts';
 import type { Store } from '../store/ports/store.ts';
@@ -17,6 +20,9 @@ const clockStepMs = 1_000;
 export class LeaseJudge {
   readonly #store: Pick<Store, 'probe'>;
   #seen = new Map<string, number>();
+  #hasLooked = false;
+  /** The look that is made now is no sighting. */
+  #isBlind = false;
   #lastLookAt = performance.now();
   #clockOffsetMs = Date.now() - this.#lastLookAt;
 
@@ -29,7 +35,9 @@ export class LeaseJudge {
     const lateMs = performance.now() - this.#lastLookAt;
     this.#lastLookAt = performance.now();
     const offsetMs = Date.now() - this.#lastLookAt;
-    if (lateMs > lateLookMs || Math.abs(offsetMs - this.#clockOffsetMs) > clockStepMs) this.forget();
+    this.#isBlind = !this.#hasLooked || lateMs > lateLookMs || Math.abs(offsetMs - this.#clockOffsetMs) > clockStepMs;
+    if (this.#isBlind) this.forget();
+    this.#hasLooked = true;
     this.#clockOffsetMs = offsetMs;
   }
 
@@ -40,7 +48,7 @@ export class LeaseJudge {
   async deadOf<Lease extends Pick<ExpiredLease, 'turn' | 'epoch'>>(expired: readonly Lease[]): Promise<Lease[]> {
     if (expired.length > 0) await this.#store.probe();
     const seen = this.#seen;
-    this.#seen = new Map(expired.map(({ turn, epoch }) => [turn, epoch]));
+    this.#seen = new Map((this.#isBlind ? [] : expired).map(({ turn, epoch }) => [turn, epoch]));
     return expired.filter(({ turn, epoch }) => seen.get(turn) === epoch);
   }
 

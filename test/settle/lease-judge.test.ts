@@ -32,23 +32,34 @@ function sceneOf(context: TestContext) {
 
 test('a lease is dead at its second sighting, one after the other, with the same epoch', async (context) => {
   const { look } = sceneOf(context);
+  await look({});
   assert.deepEqual(await look({ resp_a: 1, resp_b: 1, resp_c: 1 }), []);
   assert.deepEqual(await look({ resp_a: 1, resp_b: 2 }), ['resp_a']);
   assert.deepEqual(await look({ resp_b: 2, resp_c: 1 }), ['resp_b']);
 });
 
-test('a look that comes late, or behind a step of the clock, begins anew: others may have slept too', async (context) => {
+test('a look that comes late, or behind a step of the clock, is no sighting: others may have slept too', async (context) => {
   for (const late of [{ laterMs: 1_600 }, { steppedMs: 1_100 }, { steppedMs: -1_100 }]) {
     const { look } = sceneOf(context);
+    await look({});
     await look({ resp_a: 1 });
     assert.deepEqual(await look({ resp_a: 1 }, late), [], JSON.stringify(late));
+    assert.deepEqual(await look({ resp_a: 1 }), []);
     assert.deepEqual(await look({ resp_a: 1 }), ['resp_a']);
     context.mock.restoreAll();
   }
 });
 
+test('T9 · the first look is no sighting: whoever looks may have come right behind a sleep', async (context) => {
+  const { look } = sceneOf(context);
+  assert.deepEqual(await look({ resp_a: 1 }, { laterMs: 0 }), []);
+  assert.deepEqual(await look({ resp_a: 1 }), []);
+  assert.deepEqual(await look({ resp_a: 1 }), ['resp_a']);
+});
+
 test('a look at a database that takes no writes is none: nobody could renew a lease', async (context) => {
   const { look, setBusy, judge } = sceneOf(context);
+  await look({});
   setBusy(true);
   await assert.rejects(look({ resp_a: 1 }), StoreBusyError);
   assert.deepEqual(await look({}), [], 'without leases nothing is asked of it');
