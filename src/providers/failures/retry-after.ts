@@ -16,7 +16,7 @@ export function retryAfterMs(headers: Pick<Headers, 'get'>, nowMs: number): numb
 }
 
 function numberOf(text: string | null, unitMs: number): number | undefined {
-  if (text === null || !/^[+-]?\d+(?:\.\d*)?$/.test(text.trim())) return undefined;
+  if (text === null || !/^\+?\d+(?:\.\d*)?$/.test(text.trim())) return undefined;
   return within(Number(text) * unitMs);
 }
 

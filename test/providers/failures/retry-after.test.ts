@@ -10,7 +10,7 @@ const table: readonly (readonly [Record<string, string>, number | undefined])[] 
   [{ 'retry-after': '0' }, 0],
   [{ 'retry-after': '0.25' }, 250],
   [{ 'retry-after': ' 3 ' }, 3_000],
-  [{ 'retry-after': '-5' }, 0],
+  [{ 'retry-after': '-5' }, undefined],
   [{ 'retry-after-ms': '1500' }, 1_500],
   [{ 'retry-after-ms': '12.7' }, 13],
   [{ 'retry-after-ms': '100', 'retry-after': '9' }, 100],
