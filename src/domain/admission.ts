@@ -58,7 +58,7 @@ export interface AdmissionFacts {
    */
   readonly twin: TwinFacts | undefined;
   /** The tenant's turn `previous`. Not looked at without one. */
-  readonly previous: Pick<TurnRow, 'settledAtMs' | 'erasedBy'> | undefined;
+  readonly previous: PreviousFacts | undefined;
   /** The session is there, and the tenant's. Not looked at outside of a session. */
   readonly hasSession: boolean;
   /** The unsettled turns of the session, oldest first: the first runs, the others wait. Not looked at outside of a session. */
@@ -66,6 +66,11 @@ export interface AdmissionFacts {
   readonly unsettledOfTenant: number;
   /** When the tenant asked to cancel a turn of the chosen id before there was one. Not looked at without one. */
   readonly earlyCancelAtMs: number | undefined;
+}
+
+export interface PreviousFacts extends Pick<TurnRow, 'settledAtMs' | 'erasedBy'> {
+  /** A turn before it in its session has no end yet: it was cancelled while it waited. Not looked at where it has no end itself. */
+  readonly isBehindUnsettled: boolean;
 }
 
 /** A turn with the same body. */
@@ -80,8 +85,10 @@ export type Refusal =
   | { readonly type: 'conflict' }
   /** The session was deleted meanwhile. */
   | { readonly type: 'unknown_session' }
-  /** The turn it follows is not there (any more), or has no end yet. */
+  /** The turn it follows is not there (any more). */
   | { readonly type: 'unknown_previous' }
+  /** The turn it follows, or one before that, has no end yet. */
+  | { readonly type: 'unsettled_previous' }
   /** `running`: as the tenant calls it. */
   | { readonly type: 'busy'; readonly running: string }
   | { readonly type: 'queue_full' | 'too_many' };
@@ -112,7 +119,8 @@ export function decideAdmission(request: AdmissionRequest, facts: AdmissionFacts
   if (twin !== undefined && isTwin(request, twin)) return { type: 'joined', turn: twin.turn };
   // Deleted since the client looked: nothing may run in it any more.
   if (request.session !== null && !facts.hasSession) return { type: 'unknown_session' };
-  if (request.previous !== null && !isPast(facts.previous)) return { type: 'unknown_previous' };
+  const pastRefusal = request.previous === null ? undefined : refusalOfPast(facts.previous);
+  if (pastRefusal !== undefined) return pastRefusal;
   const unsettled = request.session === null ? [] : facts.unsettledInSession;
   const [running] = unsettled;
   if (running !== undefined && request.whenBusy === 'reject') return { type: 'busy', running: running.publicId };
@@ -140,8 +148,10 @@ function isTwin({ isResend, receivedAtMs }: AdmissionRequest, twin: TwinFacts): 
   return isResend || (twin.isResend && receivedAtMs <= twin.turn.createdAtMs);
 }
 
-function isPast(previous: AdmissionFacts['previous']): boolean {
-  return previous !== undefined && previous.settledAtMs !== null && previous.erasedBy === null;
+/** A turn follows what is there, and what is known with all that was said before it. */
+function refusalOfPast(previous: PreviousFacts | undefined): Refusal | undefined {
+  if (previous === undefined || previous.erasedBy !== null) return { type: 'unknown_previous' };
+  return previous.settledAtMs === null || previous.isBehindUnsettled ? { type: 'unsettled_previous' } : undefined;
 }
 
 function isCancelledEarly({ chosenId, createdAtMs }: AdmissionRequest, facts: AdmissionFacts): boolean {

@@ -87,7 +87,12 @@ export function createApp(deps: AppDeps): Hono<GatewayEnv> {
     const isBusy = error.name === 'StoreBusyError';
     return new ApiError(
       isBusy
-        ? { status: 503, code: 'database_busy', message: 'The database is busy. Try again.', headers: { 'retry-after': '1' } }
+        ? {
+            status: 503,
+            code: 'database_busy',
+            message: 'The database takes no writes just now: it is locked, or its disk is full. Try again.',
+            headers: { 'retry-after': '1' },
+          }
         : { status: 500, code: 'internal_error', message: `turnkeep failed; its log has the details under ${c.get('requestId')}.` },
     ).toResponse();
   });

@@ -6,6 +6,7 @@ import {
   type AdmissionRequest,
   decideAdmission,
   earlyCancelMs,
+  type PreviousFacts,
   type TwinFacts,
 } from '../../src/domain/admission.ts';
 import type { TurnRow } from '../../src/domain/turn.ts';
@@ -44,14 +45,15 @@ const turn = turnRow();
 const keyed = { idempotencyKey: 'k', joinsTwin: false } as const;
 const named = { chosenId: 'resp_a', joinsTwin: false } as const;
 const original = { turn, isResend: false };
+/** Settled and there, but for these. */
+function previousOf(fields: Partial<PreviousFacts>): PreviousFacts {
+  return { settledAtMs: 9, erasedBy: null, isBehindUnsettled: false, ...fields };
+}
+
 const afterPrevious = { session: null, previous: 'resp_b' } as const;
 
 function madeByResend(fields: Partial<TurnRow> = {}): TwinFacts {
   return { turn: turnRow(fields), isResend: true };
-}
-
-function settled(fields: Partial<TurnRow> = {}): TurnRow {
-  return turnRow({ id: 'resp_b', status: 'completed', settledAtMs: 9, ...fields });
 }
 
 interface Case {
@@ -136,19 +138,20 @@ const cases: readonly Case[] = [
   },
 
   // The turn it follows, outside of a session.
-  { title: 'a turn follows one that has its end', request: afterPrevious, facts: { previous: settled() }, expected: admitted },
+  { title: 'a turn follows one that has its end', request: afterPrevious, facts: { previous: previousOf({}) }, expected: admitted },
   ...(
     [
-      ['that is not there (any more)', undefined],
-      ['that has no end yet', turnRow({ status: 'in_progress' })],
-      ['that was deleted', settled({ erasedBy: 'owner' })],
-      ['that is past retention', settled({ erasedBy: 'retention' })],
+      ['that is not there (any more)', undefined, 'unknown_previous'],
+      ['that was deleted', previousOf({ erasedBy: 'owner' }), 'unknown_previous'],
+      ['that is past retention', previousOf({ erasedBy: 'retention' }), 'unknown_previous'],
+      ['that has no end yet', previousOf({ settledAtMs: null }), 'unsettled_previous'],
+      ['that was cancelled behind one that runs', previousOf({ isBehindUnsettled: true }), 'unsettled_previous'],
     ] as const
-  ).map(([which, previous]) => ({
+  ).map(([which, previous, type]) => ({
     title: `a turn does not follow one ${which}`,
     request: afterPrevious,
     facts: { previous },
-    expected: { type: 'unknown_previous' } as const,
+    expected: { type },
   })),
 
   // Its session.
@@ -235,7 +238,7 @@ test('facts are looked at in their order, each once, and none behind the one tha
   assert.deepEqual(looked({ whenBusy: 'reject' }, { unsettledInSession: unsettled('a') }), inSession.slice(0, 3));
   assert.deepEqual(looked({}, { unsettledOfTenant: 5 }), inSession);
   const alone = ['twin', 'previous', 'unsettledOfTenant'];
-  assert.deepEqual(looked(afterPrevious, { previous: settled() }), alone);
+  assert.deepEqual(looked(afterPrevious, { previous: previousOf({}) }), alone);
   assert.deepEqual(looked(afterPrevious, {}), alone.slice(0, 2));
   assert.deepEqual(looked({ session: null }, {}), alone.toSpliced(1, 1));
 });

@@ -102,11 +102,25 @@ export function intakeContract(contract: Contract): void {
     assert.equal((await store.insertTurn(resend)).type, 'inserted');
   });
 
+  contract(
+    'T1 · a turn does not follow one that was cancelled while it waited, before those it waited for have their ends',
+    async (store) => {
+      await store.createSession({ id: 'conv_a', tenant: 'default', metadata: {}, createdAtMs: 1 });
+      await inserted(store, newTurn('resp_a', { session: 'conv_a' }));
+      await inserted(store, newTurn('resp_b', { session: 'conv_a', bodyHash: 'other' }));
+      await settle(store, 'resp_b', { status: 'cancelled' });
+      const next = newTurn('resp_c', { previous: 'resp_b', bodyHash: 'third' });
+      assert.equal((await store.insertTurn(next)).type, 'unsettled_previous');
+      await settle(store, 'resp_a');
+      assert.equal((await store.insertTurn(next)).type, 'inserted');
+    },
+  );
+
   contract('a turn follows one of its tenant that has its end and was not erased', async (store) => {
     const follow = async (id: string, previous: string, fields: Fields = {}) =>
       (await store.insertTurn(newTurn(id, { previous, ...fields }))).type;
     await inserted(store, newTurn('resp_a'));
-    assert.equal(await follow('resp_b', 'resp_a'), 'unknown_previous', 'it runs');
+    assert.equal(await follow('resp_b', 'resp_a'), 'unsettled_previous', 'it runs');
     assert.equal(await follow('resp_b', 'resp_nobody'), 'unknown_previous');
     await settle(store, 'resp_a');
     assert.equal(await follow('resp_b', 'resp_a', { tenant: 'other' }), 'unknown_previous');

@@ -87,6 +87,14 @@ export function toApiError(result: Exclude<SubmitResult, { type: 'accepted' }>, 
         code: 'previous_response_not_found',
         message: 'The previous response was deleted. Send its items with the request, or leave previous_response_id out.',
       });
+    case 'unsettled_previous':
+      return new ApiError({
+        status: 400,
+        param: 'previous_response_id',
+        code: 'previous_response_not_settled',
+        message:
+          'The previous response, or one before it in its conversation, has no end yet. Wait for it or cancel it; in a conversation, turns wait for each other.',
+      });
     case 'unknown_session':
       return unknownConversation(session ?? '');
     case 'unknown_item':

@@ -80,7 +80,7 @@ export async function submitTurn(
   assertSupported(unsupportedBy(providerApi, { settings: draft.settings, items: draft.input }), fields);
   // Before the items are looked at: what is wrong with them depends on the conversation they are to join.
   if (typeof session === 'string' && (await turnkeep.sessions.read(tenant, session)) === undefined) throw unknownConversation(session);
-  if (draft.previous !== null) await assertSettled(turnkeep, tenant, draft.previous);
+  if (draft.previous !== null) await assertKnown(turnkeep, tenant, draft.previous);
   const sessionId = typeof session === 'string' ? session : (session?.id ?? null);
   const id = headers['x-turnkeep-response-id'];
   const whenBusy = headers['x-turnkeep-when-busy'];
@@ -106,23 +106,14 @@ function listOf(fields: FieldNames | undefined): string {
   return /^\w+/.exec(fields?.items[0] ?? '')?.[0] ?? 'input';
 }
 
-async function assertSettled(turnkeep: Turnkeep, tenant: string, id: string): Promise<void> {
-  const param = 'previous_response_id';
+async function assertKnown(turnkeep: Turnkeep, tenant: string, id: string): Promise<void> {
   const turn = await turnkeep.readTurn(tenant, id);
   if (turn === undefined || turn.erasedBy !== null) {
     throw new ApiError({
       status: 400,
-      param,
+      param: 'previous_response_id',
       code: 'previous_response_not_found',
       message: `Previous response with id '${id}' not found.`,
-    });
-  }
-  if (turn.settledAtMs === null) {
-    throw new ApiError({
-      status: 400,
-      param,
-      code: 'previous_response_not_settled',
-      message: `Response '${id}' is still ${turn.status}. Wait for its end or cancel it; in a conversation, turns wait for each other.`,
     });
   }
 }

@@ -1,5 +1,12 @@
 /** Takes a turn in: what `decideAdmission` asks of the database, and what it has written. */
-import { type Admission, type AdmissionFacts, decideAdmission, resendWindowMs, type UnsettledTurn } from '../../domain/admission.ts';
+import {
+  type Admission,
+  type AdmissionFacts,
+  decideAdmission,
+  type PreviousFacts,
+  resendWindowMs,
+  type UnsettledTurn,
+} from '../../domain/admission.ts';
 import type { TurnRow } from '../../domain/turn.ts';
 import type { InsertTurn, NewTurn } from '../ports/turns.ts';
 import { bookAttempt } from './attempts.ts';
@@ -102,10 +109,19 @@ function admissionFacts(db: Database, turn: NewTurn): AdmissionFacts {
 }
 
 /** One that was not to be stored is nobody's past once it has ended. */
-function previousOf(db: Database, { tenant, previous }: NewTurn): ({ readonly id: string } & AdmissionFacts['previous']) | undefined {
-  const row = previous === null ? undefined : rowByPublicId(db, 'SELECT id, stored, settled_at, erased_by FROM turns', tenant, previous);
+function previousOf(db: Database, { tenant, previous }: NewTurn): ({ readonly id: string } & PreviousFacts) | undefined {
+  const select = 'SELECT id, session, ordinal, stored, settled_at, erased_by FROM turns';
+  const row = previous === null ? undefined : rowByPublicId(db, select, tenant, previous);
   if (row === undefined || (row['stored'] === 0 && row['settled_at'] !== null)) return undefined;
-  return { id: text(row['id']), settledAtMs: numberOrNull(row['settled_at']), erasedBy: erasedByOf(row['erased_by']) };
+  return {
+    id: text(row['id']),
+    settledAtMs: numberOrNull(row['settled_at']),
+    erasedBy: erasedByOf(row['erased_by']),
+    get isBehindUnsettled() {
+      const sql = `SELECT 1 FROM ${unsettledTurns} AND session = ? AND ordinal < ? LIMIT 1`;
+      return db.one(sql, tenant, row['session'] ?? null, row['ordinal'] ?? null) !== undefined;
+    },
+  };
 }
 
 function writeRow(db: Database, turn: NewTurn, row: TurnRow, record: Record | undefined): void {

@@ -130,7 +130,12 @@ function insertTurn(database: MemoryDatabase, turn: NewTurn): InsertTurn {
     ofId: byPublicId(database, tenant, publicId)?.row,
     ofKey: database.turnsWhere((each) => isOfKey(each, turn))[0]?.row,
     twin: twin && { turn: twin.row, isResend: twin.isResend },
-    previous,
+    previous: previous && {
+      ...previous,
+      isBehindUnsettled: database.turnsWhere(isUnsettled).some(({ row, ordinal }) => {
+        return row.session !== null && row.session === previous.session && ordinal < database.requireTurn(previous.id).ordinal;
+      }),
+    },
     hasSession: session !== null && database.sessionOf(tenant, session) !== undefined,
     unsettledInSession: database.unsettledIn(tenant, session).map(({ row }) => ({
       id: row.id,
