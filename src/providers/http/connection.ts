@@ -3,6 +3,7 @@
  * (T4): nothing here follows a redirect, repeats a request, sets a deadline or decompresses, and the body goes from undici's
  * parser into a `ResponseBody`. `fetch` would drop the bytes that arrived before a reset, and costs a tenth of a turn's CPU.
  */
+import { Readable } from 'node:stream';
 import { Agent, buildConnector, type Dispatcher } from 'undici';
 import { maskedResetCode } from '../failures/transport-failure.ts';
 import { ResponseBody } from './body.ts';
@@ -11,7 +12,8 @@ export interface OutgoingRequest {
   readonly method: 'GET' | 'POST';
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body?: string;
+  /** In pieces; never empty. */
+  readonly body?: readonly Uint8Array[];
   /** Closes the socket, in whatever phase the request is. */
   readonly signal: AbortSignal;
   /** See `ProviderCallbacks`. */
@@ -108,11 +110,20 @@ function dispatch(agent: Agent, { method, url, headers, body: sent, signal, mayS
     // In a compressed stream tokens may wait in the server's compressor, and a cut body looks like a whole one.
     const allHeaders = { ...headers, 'accept-encoding': 'identity' };
     const { origin, pathname, search } = url;
-    agent.dispatch(
-      { origin, path: pathname + search, method, headers: allHeaders, ...(sent === undefined ? {} : { body: sent }) },
-      handler,
-    );
+    agent.dispatch({ origin, path: pathname + search, method, ...entityOf(sent, allHeaders) }, handler);
   });
+}
+
+/** With its length, also where it is sent piece by piece: not every server of a model takes a request of unknown length. */
+function entityOf(
+  pieces: OutgoingRequest['body'],
+  headers: OutgoingRequest['headers'],
+): Pick<Dispatcher.DispatchOptions, 'body' | 'headers'> {
+  const [first, ...more] = pieces ?? [];
+  if (pieces === undefined || first === undefined) return { headers };
+  if (more.length === 0) return { headers, body: first };
+  const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
+  return { headers: { ...headers, 'content-length': String(length) }, body: Readable.from(pieces) };
 }
 
 function keptOf(headers: Readonly<Record<string, string | string[] | undefined>>): [string, string][] {

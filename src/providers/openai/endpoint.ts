@@ -1,6 +1,7 @@
 /** The address of an API of OpenAI's kind, and the headers that each request to it carries. Nothing is read from the environment. */
 import { modelFailure } from '../failures/model-failure.ts';
 import type { OutgoingRequest } from '../http/connection.ts';
+import { jsonPieces } from '../http/json-pieces.ts';
 import { ProviderError } from '../provider.ts';
 
 /** Sent when no key is configured: many local servers need none, and some want the header. */
@@ -18,7 +19,7 @@ export interface Endpoint {
  * @throws ProviderError `provider_rejected` for a base URL that is none, or has a user or password: they would be sent to
  * nobody; `context_length_exceeded` for a body that is longer than a string can be (512 MB)
  */
-export function requestTo({ baseUrl, apiKey }: Endpoint, path: string, body?: object): Omit<OutgoingRequest, 'signal'> {
+export async function requestTo({ baseUrl, apiKey }: Endpoint, path: string, body?: object): Promise<Omit<OutgoingRequest, 'signal'>> {
   const url = URL.parse(baseUrl);
   if (url === null) throw new ProviderError(modelFailure('provider_rejected', { detail: 'ERR_INVALID_URL' }));
   if (url.username !== '' || url.password !== '')
@@ -26,12 +27,12 @@ export function requestTo({ baseUrl, apiKey }: Endpoint, path: string, body?: ob
   url.pathname = url.pathname.replace(/\/+$/, '') + path;
   const headers = { accept: 'application/json', authorization: `Bearer ${apiKey}`, 'user-agent': 'turnkeep' };
   if (body === undefined) return { method: 'GET', url, headers };
-  return { method: 'POST', url, headers: { ...headers, 'content-type': 'application/json' }, body: jsonOf(body) };
+  return { method: 'POST', url, headers: { ...headers, 'content-type': 'application/json' }, body: await jsonOf(body) };
 }
 
-function jsonOf(body: object): string {
+async function jsonOf(body: object): Promise<readonly Uint8Array[]> {
   try {
-    return JSON.stringify(body);
+    return await jsonPieces({ ...body });
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     throw new ProviderError(modelFailure('context_length_exceeded', { detail: 'prompt_too_long' }));

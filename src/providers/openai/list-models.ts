@@ -20,7 +20,7 @@ export interface ListModelsOptions {
 export async function listModels({ endpoint, connection, limits, signal }: ListModelsOptions): Promise<readonly string[]> {
   using exchange = new HttpExchange(limits, signal);
   try {
-    const { body } = await connection.send({ ...requestTo(endpoint, '/models'), signal: exchange.signal });
+    const { body } = await connection.send({ ...(await requestTo(endpoint, '/models')), signal: exchange.signal });
     const text = await exchange.readText(body, longestList, limits.firstEventTimeoutMs);
     const list = asRecord(parseJson(text));
     if (list === undefined || !Array.isArray(list['data'])) throw protocolError('no_model_list');

@@ -19,7 +19,7 @@ import type { StreamParser } from './stream-parser.ts';
 export interface StreamResponseOptions {
   readonly connection: Connection;
   /** Makes the one request. What it throws, and what `callbacks.beforeSend` throws, is no failure of the provider's, and passes as it is. */
-  readonly request: () => Omit<OutgoingRequest, 'signal' | 'maySend'>;
+  readonly request: () => Promise<Omit<OutgoingRequest, 'signal' | 'maySend'>>;
   readonly parser: StreamParser;
   readonly limits: ProviderLimits;
   readonly signal: AbortSignal;
@@ -31,7 +31,7 @@ export interface StreamResponseOptions {
 /** Throws as `Provider.stream` does. */
 export async function* streamResponse(options: StreamResponseOptions): AsyncGenerator<ModelEvent, void, undefined> {
   const { parser, limits, signal, callbacks, apiKey } = options;
-  const request = options.request();
+  const request = await options.request();
   await callbacks.beforeSend?.();
   using exchange = new HttpExchange(limits, signal);
   let hasStarted = false;
