@@ -1,4 +1,4 @@
-/** The `turnkeep` command. Exit codes: 0 done or drained, 1 failed, 2 wrong use, 130 and 143 ended by a second signal. */
+/** The `turnkeep` command. Exit codes: 0 done or drained, 1 the answer is no, 2 wrong use or it could not be done, 130 and 143 ended by a second signal. */
 import { Command, CommanderError } from 'commander';
 import { ConfigError, readVersion } from '../config/config.ts';
 import { ChatError } from './chat/target.ts';

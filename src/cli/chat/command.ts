@@ -51,5 +51,5 @@ In a pipe:
   turnkeep chat --session conv_… <questions.txt >answers.txt
 
 Colours are only used on a terminal, and not with NO_COLOR.
-Exit codes: 0 done, 1 no gateway, or in a pipe a turn that did not complete, 2 asked wrongly, 130 and 143 left by a signal.`;
+Exit codes: 0 done, 1 in a pipe a turn that did not complete, 2 no gateway, or asked wrongly, 130 and 143 left by a signal.`;
 }
