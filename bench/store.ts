@@ -23,7 +23,7 @@ const lease = { holder: 'bench', lengthMs: 60_000 };
 const tool = { type: 'function', name: 'tool', description: 'x'.repeat(toolBytes), parameters: null, strict: null } as const;
 const settings = { ...defaultSettings('model'), instructions: 'Answer in one sentence.', tools: toolBytes === 0 ? [] : [tool] };
 
-const acknowledged: Promise<void>[] = [];
+const acknowledged: Promise<boolean>[] = [];
 
 interface Cost {
   calls: number;

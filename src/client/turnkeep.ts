@@ -9,6 +9,7 @@ import { JournalGoneError } from '../store/ports/journal.ts';
 import type { Page, Store } from '../store/ports/store.ts';
 import { type CancelResult, TurnCanceller } from './cancel-turn.ts';
 import type { Dispatcher } from './dispatcher.ts';
+import { retryWhileBusy } from '../store/retry-while-busy.ts';
 import { whileCallerWaits } from './patience.ts';
 import { Sessions } from './sessions.ts';
 import type { Submission } from './submission.ts';
@@ -114,14 +115,14 @@ export class Turnkeep {
     return (await this.#store.readHead(turn))?.isSealed ?? true;
   }
 
-  /** A client got the end of this turn. */
-  async acknowledge(turn: string): Promise<void> {
-    await whileCallerWaits(() => this.#store.acknowledge(turn));
+  /** A client got the end of this turn. False where that was known before. */
+  async acknowledge(turn: string): Promise<boolean> {
+    return whileCallerWaits(() => this.#store.acknowledge(turn));
   }
 
-  /** It did not: its connection was reset. */
+  /** Takes an acknowledgement back, whose client's connection was reset: a resend of its request joins the turn again. */
   async retractAcknowledgement(turn: string): Promise<void> {
-    await whileCallerWaits(() => this.#store.retractAcknowledgement(turn));
+    await retryWhileBusy(() => this.#store.retractAcknowledgement(turn));
   }
 
   async readAttempts(turn: string): Promise<readonly AttemptRow[]> {

@@ -90,7 +90,7 @@ export function intakeContract(contract: Contract): void {
 
   contract('T1 · a turn whose end a client got has no twins: the same words again are a new message', async (store) => {
     await inserted(store, newTurn('resp_a'));
-    await store.acknowledge('resp_a');
+    assert.equal(await store.acknowledge('resp_a'), false);
     const resend = newTurn('resp_b', { isResend: true });
     assert.equal((await store.insertTurn(resend)).type, 'joined', 'it has no end that could have been got');
     await settle(store, 'resp_a');
@@ -98,7 +98,8 @@ export function intakeContract(contract: Contract): void {
     await store.acknowledge('resp_a');
     await store.retractAcknowledgement('resp_a');
     assert.equal((await store.insertTurn(resend)).type, 'joined', 'its connection was reset: it has not');
-    await store.acknowledge('resp_a');
+    assert.deepEqual(await Promise.all([store.acknowledge('resp_a'), store.acknowledge('resp_a')]), [true, false]);
+    assert.equal(await store.acknowledge('resp_a'), false);
     assert.equal((await store.insertTurn(resend)).type, 'inserted');
   });
 

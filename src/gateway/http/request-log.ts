@@ -2,6 +2,7 @@
 import type { MiddlewareHandler } from 'hono';
 import { matchedRoutes } from 'hono/route';
 import type { EndedRequest } from '../../http/ended-request.ts';
+import { readToHere } from '../stream/acknowledge.ts';
 import { disconnectSignal } from '../stream/keep-alive.ts';
 import { type GatewayEnv, headerOf } from './route.ts';
 
@@ -11,7 +12,8 @@ const clientClosedRequest = 499;
 /** Gives the request its id, as `x-request-id` of the response, and calls `onEnd` when the response is over, streamed or not. */
 export function requestLog(onEnd: (request: EndedRequest) => void): MiddlewareHandler<GatewayEnv> {
   return async (c, next) => {
-    const { outgoing } = c.env;
+    const { outgoing, incoming } = c.env;
+    readToHere(incoming.socket);
     const startedAtMs = performance.now();
     const requestId = requestIdOf(headerOf(c, 'x-request-id'));
     const ids: GatewayEnv['Variables']['ids'] = idsIn(c.req.path);

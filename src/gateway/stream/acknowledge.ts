@@ -2,11 +2,10 @@
 import type { Socket } from 'node:net';
 import type { Context } from 'hono';
 import type { Turnkeep } from '../../client/turnkeep.ts';
-import type { TurnRow } from '../../domain/turn.ts';
 import type { GatewayEnv } from '../http/route.ts';
 
-/** Much longer than a client's own retry takes to come, and a reset to arrive. */
-const resetWithinMs = 10_000;
+/** Longer than a reset takes to arrive: the client's own retry comes half a second later, at the earliest. */
+const resetWithinMs = 2_000;
 
 /** Of each connection, how to stop waiting for the reset that would take its last end back. */
 const waits = new WeakMap<Socket, () => void>();
@@ -19,33 +18,49 @@ export interface AcknowledgeDeps {
 /**
  * Notes that a client has the end of the turn, once the system has taken the last byte of this response; never when the
  * client goes, or is cut off, before. A small answer is taken in one piece, whether anybody reads it or not: a connection that
- * is reset soon after has lost it, and the note is taken back. What a proxy has taken and lost cannot be seen from here.
+ * is reset soon after, and has brought no other request, has lost it, and the note is taken back. What a proxy has taken and
+ * lost cannot be seen from here.
  */
-export function acknowledgeOnceSent(c: Context<GatewayEnv>, { turnkeep, onStreamError }: AcknowledgeDeps, turn: TurnRow): void {
+export function acknowledgeOnceSent(
+  c: Context<GatewayEnv>,
+  { turnkeep, onStreamError }: AcknowledgeDeps,
+  // Of a turn the id alone is kept here for seconds: it may have long settings.
+  { id }: { readonly id: string },
+): void {
   const { outgoing, incoming } = c.env;
   const { socket } = incoming;
   outgoing.once('finish', () => {
-    const noted = turnkeep.acknowledge(turn.id);
-    noted.catch(onStreamError);
+    const noted = turnkeep.acknowledge(id).catch((error: unknown) => {
+      onStreamError(error);
+      return false;
+    });
     onReset(socket, () => {
-      noted.then(async () => turnkeep.retractAcknowledgement(turn.id)).catch(onStreamError);
+      noted
+        // Another client has it as well.
+        .then(async (isFirst) => (isFirst ? turnkeep.retractAcknowledgement(id) : undefined))
+        .catch(onStreamError);
     });
   });
 }
 
-/** One listener a connection: its next response says that the one before was read. */
-function onReset(socket: Socket, then: () => void): void {
+/** To be called with each request: its client has read what came before it on the connection. */
+export function readToHere(socket: Socket): void {
   waits.get(socket)?.();
+}
+
+function onReset(socket: Socket, then: () => void): void {
+  readToHere(socket);
   const onError = (error: NodeJS.ErrnoException): void => {
     stop();
     if (error.code === 'ECONNRESET' || error.code === 'EPIPE') then();
   };
   const stop = (): void => {
     clearTimeout(timer);
-    socket.off('error', onError);
+    socket.off('error', onError).off('close', stop);
     waits.delete(socket);
   };
-  const timer = setTimeout(stop, resetWithinMs).unref();
-  socket.on('error', onError);
+  // A process that stood still finds the timer due before it has read the reset: the sockets are read before immediates run.
+  const timer = setTimeout(() => setImmediate(stop), resetWithinMs).unref();
+  socket.on('error', onError).on('close', stop);
   waits.set(socket, stop);
 }

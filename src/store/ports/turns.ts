@@ -66,10 +66,13 @@ export interface TurnStore {
   /** Unsettled turns whose cancel was accepted this long ago, and not carried out: whoever accepted it is gone. */
   listStuckCancels(query: { readonly acceptedForMs: number; readonly limit: number }): Promise<readonly string[]>;
 
-  /** A client has the turn's end: a resend of its request is a new message from now on. Does nothing to an unsettled turn. */
-  acknowledge(turn: string): Promise<void>;
+  /**
+   * A client has the turn's end: a resend of its request is a new message from now on. Does nothing to an unsettled turn.
+   * False: nothing has changed by this, since it was known before, or there is nothing to be known.
+   */
+  acknowledge(turn: string): Promise<boolean>;
 
-  /** The client has not: a resend of its request joins the turn again. */
+  /** Takes an acknowledgement back, whose client's connection was reset: a resend of its request joins the turn again. */
   retractAcknowledgement(turn: string): Promise<void>;
 
   /** Of all tenants. Cheap enough to be asked every few seconds: it looks at unsettled turns only. */

@@ -7,19 +7,21 @@ import type { Database } from './database.ts';
 export class Acknowledgements {
   readonly #db: Database;
   #turns = new Set<string>();
-  #written: Promise<void> | undefined;
+  #written: Promise<ReadonlySet<string>> | undefined;
 
   constructor(db: Database) {
     this.#db = db;
   }
 
   /** See `TurnStore.acknowledge`. Resolves once it is committed. */
-  async add(turn: string): Promise<void> {
+  async add(turn: string): Promise<boolean> {
+    const isFirst = !this.#turns.has(turn);
     this.#turns.add(turn);
     this.#written ??= new Promise((resolve) => {
       setImmediate(resolve);
     }).then(async () => this.flush());
-    await this.#written;
+    const news = await this.#written;
+    return isFirst && news.has(turn);
   }
 
   /** See `TurnStore.retractAcknowledgement`. */
@@ -27,16 +29,17 @@ export class Acknowledgements {
     await this.#db.commit('quick', () => this.#db.run('UPDATE turns SET acknowledged = 0 WHERE id = ? AND acknowledged = 1', turn));
   }
 
-  /** Asks for the commit of what has come so far. */
-  async flush(): Promise<void> {
+  /** Commits what has come so far. Resolves with those that were not known before. */
+  async flush(): Promise<ReadonlySet<string>> {
     const acknowledged = this.#turns;
     this.#turns = new Set();
     this.#written = undefined;
-    const turns = [...acknowledged].filter((turn) => this.#isNews(turn));
-    if (turns.length === 0) return;
+    const news = new Set([...acknowledged].filter((turn) => this.#isNews(turn)));
+    if (news.size === 0) return news;
     await this.#db.commit('quick', () => {
-      for (const turn of turns) this.#db.run('UPDATE turns SET acknowledged = 1 WHERE id = ?', turn);
+      for (const turn of news) this.#db.run('UPDATE turns SET acknowledged = 1 WHERE id = ?', turn);
     });
+    return news;
   }
 
   #isNews(turn: string): boolean {

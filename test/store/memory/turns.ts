@@ -85,7 +85,9 @@ export function turnStore(connection: Connection): TurnStore {
     acknowledge: (id) =>
       connection.transaction(({ turns }) => {
         const turn = turns.get(id);
-        if (turn !== undefined && !isUnsettled(turn)) turn.isAcknowledged = true;
+        if (turn === undefined || isUnsettled(turn) || turn.isAcknowledged) return false;
+        turn.isAcknowledged = true;
+        return true;
       }),
     retractAcknowledgement: (id) =>
       connection.transaction(({ turns }) => {
