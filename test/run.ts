@@ -24,11 +24,13 @@ if (files.length === 0) throw new Error(`no tests below ${places.join(' ')}`);
 
 const folder = mkdtempSync(join(tmpdir(), 'turnkeep-tests-'));
 const program = await testTemporalProgram();
-const reportPath = join(folder, 'report.json');
+let pass = 0;
 
 /** @returns how many tests there were, and how they ended */
 async function run(files: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<PassReport> {
   // A pass has a server of its own: the workflows of an earlier pass may still be open under the same ids.
+  pass += 1;
+  const reportPath = join(folder, `report-${pass}.json`);
   const server = await startDevServer({ program, namespace: 'default', hasUi: false, logPath: join(folder, 'temporal.log') });
   const reporters = ['--test-reporter=spec', '--test-reporter-destination=stdout']
     .concat(`--test-reporter=${join(root, 'test/support/pass-reporter.ts')}`)

@@ -8,6 +8,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { activityInfo } from '@temporalio/activity';
 import type { OwnTurn, StreamModelInput } from '../contract/activities.ts';
+import { endOfRefusal } from '../domain/claim.ts';
 import { failureOf } from '../domain/failure.ts';
 import { requestsPerStep } from '../domain/retry-policy.ts';
 import type { RequestedOutcome, StepResult } from '../domain/turn-state.ts';
@@ -47,13 +48,11 @@ export async function streamModel(deps: StreamModelDeps, { turn, step }: OwnTurn
       case 'settled':
         return { type: 'final', turn: claim.settled };
       case 'started':
-        // Whoever began this answer is gone, and it is never asked for again (T2).
         await settleLost(deps, turn);
         break;
       case 'cancelled':
-        return settle(deps, turn, { status: 'cancelled' });
       case 'exhausted':
-        return settle(deps, turn, { status: 'failed', failure: failureOf('transport_failed') });
+        return settle(deps, turn, endOfRefusal(claim.type));
       case 'not_due':
         if (claim.waitLeftMs > shortWaitMs) throw toApplicationFailure(await bookedFailure(store, turn, claim.waitLeftMs));
         await pause(claim.waitLeftMs, link.signal);
@@ -96,10 +95,10 @@ async function look(deps: StreamModelDeps, input: OwnTurn<StreamModelInput>, jud
 
 /** When to look again at an attempt of another process that lives, or may live; undefined: there is none, or it is dead. */
 async function heldForMs(store: Store, turn: string, judge: LeaseJudge): Promise<number | undefined> {
-  judge.tick();
+  const look = judge.tick();
   const head = await store.readHead(turn);
   if (head?.lease === 'expired') {
-    const dead = await judge.deadOf([{ turn, epoch: head.epoch }]);
+    const dead = await judge.deadOf(look, [{ turn, epoch: head.epoch }]);
     return dead.length > 0 ? undefined : sightingIntervalMs;
   }
   judge.forget();
@@ -170,7 +169,7 @@ async function settleLost({ store, onReady }: StreamModelDeps, turn: string): Pr
   const head = await store.readHead(turn);
   if (head === undefined) return;
   const { epoch } = head;
-  await retryWhileBusy(() => settleDead({ store, onReady }, { turn, epoch }, { status: 'failed', failure: failureOf('worker_lost') }));
+  await retryWhileBusy(() => settleDead({ store, onReady }, { turn, epoch }, endOfRefusal('started')));
 }
 
 /** Temporal's own cancel: it is booked, for whoever writes the turn to end it, and carried out from here if nobody does (T5). */

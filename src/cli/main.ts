@@ -38,7 +38,10 @@ Any number of them share one Temporal namespace and one database:
       process.exitCode = await (await import('./chat.ts')).runChat(flags);
     }),
   )
-  .addHelpText('after', '\nEvery setting is an environment variable and a flag of the same name: see `turnkeep dev --help`.');
+  .addHelpText(
+    'after',
+    '\nEvery setting is an environment variable and a flag of the same name: see `turnkeep dev --help`.\nExit codes: 0 done, 1 the answer is no, 2 wrong use or it could not be done.',
+  );
 for (const command of [program, ...program.commands])
   command.exitOverride().showHelpAfterError('(turnkeep --help lists the commands, turnkeep COMMAND --help their flags)');
 

@@ -2,7 +2,7 @@
  * The data dir holds all that was ever said, and keys of Temporal's codec may stand beside it: nobody but its owner reads it.
  * What this process and its children make is private whatever the umask was; what an older version or a hand has made becomes so.
  */
-import { chmodSync, lstatSync, readdirSync, type Stats } from 'node:fs';
+import { chmodSync, lstatSync, readdirSync, statSync, type Stats } from 'node:fs';
 import { join } from 'node:path';
 import type { Config } from '../config/config.ts';
 import { sqlitePath } from '../config/setting-values.ts';
@@ -22,8 +22,8 @@ export function keepPrivate({ dataDir, databaseUrl }: Pick<Config, 'dataDir' | '
   process.umask(ofOthers);
   const database = sqlitePath(databaseUrl);
   const files = new Set([database, `${database}-wal`, `${database}-shm`, ...ownFilesOf(dataDir)]);
-  const open = [dataDir, ...files].filter(isOpenToOthers);
-  const changed = open.filter((path) => close(path, path === dataDir ? 0o700 : 0o600));
+  const open = [dataDir, ...files].filter((path) => isOpenToOthers(path, path === dataDir));
+  const changed = open.filter((path) => makePrivate(path, path === dataDir ? 0o700 : 0o600));
   const left = open.filter((path) => !changed.includes(path));
   return [
     ...(changed.length === 0 ? [] : [`other users could read ${listed(changed)}: now only its owner can`]),
@@ -42,17 +42,18 @@ function ownFilesOf(folder: string): string[] {
   }
 }
 
-function isOpenToOthers(path: string): boolean {
-  const stats = statsOf(path);
+function isOpenToOthers(path: string, isFolder: boolean): boolean {
+  const stats = statsOf(path, isFolder);
   if (stats === undefined || (stats.mode & ofOthers) === 0) return false;
   return stats.isFile() || (stats.isDirectory() && (stats.mode & sticky) === 0);
 }
 
-function statsOf(path: string): Stats | undefined {
-  return lstatSync(path, { throwIfNoEntry: false });
+/** The folder itself may be a link; what stands in it as one is not ours to change. */
+function statsOf(path: string, isFolder: boolean): Stats | undefined {
+  return (isFolder ? statSync : lstatSync)(path, { throwIfNoEntry: false });
 }
 
-function close(path: string, mode: number): boolean {
+function makePrivate(path: string, mode: number): boolean {
   try {
     chmodSync(path, mode);
     return true;

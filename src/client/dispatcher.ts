@@ -13,19 +13,10 @@ import {
   titleWorkflowIdOf,
   workflowIdOf,
 } from '../contract/workflows.ts';
-import type { Claim, Lease } from '../store/ports/journal.ts';
 import type { Store } from '../store/ports/store.ts';
 import type { DispatchedRun } from '../store/ports/turns.ts';
+import { claimAndRun, type HeadStart } from './head-start.ts';
 import { retryWhileBusy } from '../store/retry-while-busy.ts';
-
-/** The attempts of this process, where it has a worker: it sends the request while Temporal starts the workflow. */
-export interface HeadStart {
-  readonly lease: Lease;
-  /** Room for one more attempt, of this tenant or of any, to be held from before its claim until it runs; undefined: none. */
-  reserve(tenant?: string): Disposable | undefined;
-  run(claim: Extract<Claim, { type: 'granted' }>, step: number): unknown;
-  get(turn: string): { abort(reason: 'cancelled'): void } | undefined;
-}
 
 export interface DispatcherOptions {
   readonly workflows: WorkflowClient;
@@ -85,7 +76,7 @@ export class Dispatcher {
   /** A turn may run now. Sends its request, if this process can, and tells Temporal. Never rejects. */
   async runReady(turn: string): Promise<void> {
     const { headStart, store } = this.#options;
-    if (headStart !== undefined) await startAhead(store, headStart, turn);
+    if (headStart !== undefined) await claimAndRun(store, headStart, { turn, step: 1 }).catch(() => undefined);
     await this.start(turn).catch(() => undefined);
   }
 
@@ -160,12 +151,4 @@ export class Dispatcher {
     this.#started = [];
     await retryWhileBusy(() => this.#options.store.markDispatched(runs)).catch(() => undefined);
   }
-}
-
-/** Sends the request of a turn that is ready, if this process has room for it. */
-async function startAhead(store: Pick<Store, 'claim'>, headStart: HeadStart, turn: string): Promise<void> {
-  using room = headStart.reserve();
-  if (room === undefined) return;
-  const claim = await store.claim({ turn, step: 1, lease: headStart.lease }).catch(() => undefined);
-  if (claim?.type === 'granted') headStart.run(claim, 1);
 }

@@ -2,10 +2,11 @@
  * May a request be sent for a step of a turn? Pure: a driver of the store gathers the facts inside its transaction, asks
  * `decideClaim`, and writes what that says in the same transaction.
  */
+import { failureOf } from './failure.ts';
 import { isSettled } from './response.ts';
 import { longestBusyWaitMs, requestsPerStep } from './retry-policy.ts';
 import type { TurnRow } from './turn.ts';
-import type { TurnStatus } from './turn-state.ts';
+import type { RequestedOutcome, TurnStatus } from './turn-state.ts';
 
 /**
  * What the database knows, at the time of the decision, by its own clock. Facts are looked at in this order, each at most
@@ -55,6 +56,19 @@ export function decideClaim(facts: ClaimFacts): ClaimDecision {
   return waitLeftMs > 0 && waitLeftMs <= longestBusyWaitMs
     ? { type: 'not_due', waitLeftMs }
     : { type: 'granted', attempt: requestsMade + 1 };
+}
+
+/** The end of a turn that is not asked for any more, by what its claim was refused for. */
+export function endOfRefusal(type: 'started' | 'cancelled' | 'exhausted'): RequestedOutcome {
+  switch (type) {
+    case 'started':
+      // Whoever began this answer is gone, and it is never asked for again (T2).
+      return { status: 'failed', failure: failureOf('worker_lost') };
+    case 'cancelled':
+      return { status: 'cancelled' };
+    case 'exhausted':
+      return { status: 'failed', failure: failureOf('transport_failed') };
+  }
 }
 
 /** The end that a turn has (T6); undefined while it has none. */

@@ -11,7 +11,7 @@ import type { Metrics } from './metrics.ts';
 export interface EndedTurn {
   readonly responseId: string;
   readonly conversationId: string | null;
-  readonly workflowId: string;
+  readonly workflowId: string | null;
   readonly tenant: string;
   readonly status: string;
   readonly code: string | null;
@@ -32,7 +32,7 @@ export interface Observers {
   readonly onTurnEnd: (turn: EndedTurn) => void;
 }
 
-type KnownTurn = Pick<TurnRow, 'id' | 'publicId' | 'tenant' | 'session' | 'createdAtMs'> & { readonly model: string };
+type KnownTurn = Pick<TurnRow, 'id' | 'publicId' | 'tenant' | 'session' | 'createdAtMs' | 'workflowId'> & { readonly model: string };
 
 /** Turns claimed here whose end another process wrote are forgotten when there are this many newer ones. */
 const maxClaimed = 10_000;
@@ -68,12 +68,12 @@ export function observed(store: Store, { metrics, onTurnEnd }: Observers): Store
     if (row === undefined) return;
     // Whoever settled it from outside has sent no request.
     const last = attempt === undefined ? (await store.readAttempts(turn)).at(-1) : { ...attempt, ...attempt.end };
-    const { publicId: responseId, tenant, session, model, createdAtMs } = row;
+    const { publicId: responseId, tenant, session, model, createdAtMs, workflowId } = row;
     const detail = settled.status === 'failed' ? last?.detail : undefined;
     onTurnEnd({
       responseId,
       conversationId: session,
-      workflowId: `turn/${turn}`,
+      workflowId,
       tenant,
       ...settled,
       ...(detail === undefined ? {} : { detail }),
@@ -147,8 +147,8 @@ export function observed(store: Store, { metrics, onTurnEnd }: Observers): Store
 }
 
 /** Without what makes it large. */
-function knownOf({ id, publicId, tenant, session, createdAtMs, settings }: TurnRow): KnownTurn {
-  return { id, publicId, tenant, session, createdAtMs, model: settings.model };
+function knownOf({ id, publicId, tenant, session, createdAtMs, workflowId, settings }: TurnRow): KnownTurn {
+  return { id, publicId, tenant, session, createdAtMs, workflowId, model: settings.model };
 }
 
 /** A number or a line that is missed while the database is busy or closed is no reason for anything to fail. */

@@ -175,7 +175,7 @@ export async function startWorker({ config, connection, store, log, ...options }
     attempts,
     onReady,
     onError: (error) => {
-      log.warn({ err: error }, 'a turn whose worker is lost could not be ended; trying again');
+      log.warn({ err: error }, 'a turn whose worker is lost or stands still could not be gone on with; trying again');
     },
   });
   const stopped = runUntilStopped(workers, async () => {

@@ -21,8 +21,8 @@ export class LeaseJudge {
   readonly #store: Pick<Store, 'probe'>;
   #seen = new Map<string, number>();
   #hasLooked = false;
-  /** The look that is made now is no sighting. */
-  #isBlind = false;
+  /** Counts the times when all that was seen before has become worthless. */
+  #era = 0;
   #lastLookAt = performance.now();
   #clockOffsetMs = Date.now() - this.#lastLookAt;
 
@@ -30,31 +30,48 @@ export class LeaseJudge {
     this.#store = store;
   }
 
-  /** To be called whenever it is time to look, also if nothing is looked at then. */
-  tick(): void {
+  /**
+   * To be called whenever it is time to look, also if nothing is looked at then.
+   * @returns the look that begins now, for `deadOf`
+   */
+  tick(): Look {
     const lateMs = performance.now() - this.#lastLookAt;
     this.#lastLookAt = performance.now();
     const offsetMs = Date.now() - this.#lastLookAt;
-    this.#isBlind = !this.#hasLooked || lateMs > lateLookMs || Math.abs(offsetMs - this.#clockOffsetMs) > clockStepMs;
-    if (this.#isBlind) this.forget();
+    const isBlind = !this.#hasLooked || lateMs > lateLookMs || Math.abs(offsetMs - this.#clockOffsetMs) > clockStepMs;
+    if (isBlind) this.forget();
     this.#hasLooked = true;
     this.#clockOffsetMs = offsetMs;
+    return { isBlind, era: this.#era };
   }
 
   /**
    * A sighting of all leases that have run out just now, `sightingIntervalMs` behind the one before. Resolves with those whose
    * holder is dead. @throws `StoreBusyError` when the database takes no writes: nobody could renew a lease
    */
-  async deadOf<Lease extends Pick<ExpiredLease, 'turn' | 'epoch'>>(expired: readonly Lease[]): Promise<Lease[]> {
+  async deadOf<Lease extends Pick<ExpiredLease, 'turn' | 'epoch'>>({ isBlind, era }: Look, expired: readonly Lease[]): Promise<Lease[]> {
     if (expired.length > 0) await this.#store.probe();
+    // Meanwhile this process has slept, or the database was seen to be busy.
+    if (era !== this.#era) return [];
     const seen = this.#seen;
-    this.#seen = new Map((this.#isBlind ? [] : expired).map(({ turn, epoch }) => [turn, epoch]));
+    this.#seen = new Map((isBlind ? [] : expired).map(({ turn, epoch }) => [turn, epoch]));
     return expired.filter(({ turn, epoch }) => seen.get(turn) === epoch);
   }
 
   /** What was seen before counts no more: of this turn, or of all. */
   forget(turn?: string): void {
-    if (turn === undefined) this.#seen.clear();
-    else this.#seen.delete(turn);
+    if (turn !== undefined) {
+      this.#seen.delete(turn);
+      return;
+    }
+    this.#seen.clear();
+    this.#era += 1;
   }
+}
+
+/** One look at the leases, from its beginning on. */
+export interface Look {
+  /** It is no sighting. */
+  readonly isBlind: boolean;
+  readonly era: number;
 }

@@ -11,7 +11,7 @@ import { runTurn } from './run-turn.ts';
 export const cancel = defineSignal(cancelSignal);
 
 /**
- * A turn, and then those of its session that arrived meanwhile.
+ * A turn, from its first request to its end.
  *
  * @example
  *     // In the workflow code that a worker bundles

@@ -175,18 +175,19 @@ test('T2 · after a sleep of the machine an activity takes no stream away that g
   at.model.release('asked');
   await at.shown();
   at.expireLeases();
-  const probed = Promise.withResolvers<void>();
+  const renewed = Promise.withResolvers<void>();
+  let hasRunOut = false;
   const elsewhere = at.attemptElsewhere({
     calls: (store) => ({
-      // Behind its first sighting.
-      async probe() {
-        await store.probe();
-        await at.store.beat({ lease: at.attempts.lease, turns: ['resp_a'] });
-        probed.resolve();
+      async readHead(turn) {
+        const head = await store.readHead(turn);
+        hasRunOut ||= head?.lease === 'expired';
+        if (hasRunOut && head?.lease === 'live') renewed.resolve();
+        return head;
       },
     }),
   });
-  await Promise.race([probed.promise, elsewhere]);
+  await Promise.race([renewed.promise, elsewhere]);
   at.model.release('shown');
   assert.deepEqual(
     await Promise.all([attempt, elsewhere]),

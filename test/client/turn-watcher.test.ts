@@ -3,9 +3,10 @@ import { test, type TestContext } from 'node:test';
 import { setImmediate as nextTurnOfTheLoop } from 'node:timers/promises';
 import { journalRowOf } from '../../src/domain/response-event.ts';
 import { ResponseStream } from '../../src/domain/response-stream.ts';
+import type { HeadStart } from '../../src/client/head-start.ts';
 import { startTurnWatcher } from '../../src/client/turn-watcher.ts';
 import { type Store, StoreBusyError } from '../../src/store/ports/store.ts';
-import { claimed, expiredLease, inserted, newTurn } from '../store/contract.ts';
+import { claimed, expiredLease, inserted, lease, newTurn } from '../store/contract.ts';
 import { MemoryDatabase } from '../store/memory/database.ts';
 import { openMemoryStore } from '../store/memory/open-store.ts';
 
@@ -93,4 +94,90 @@ test('T9 · behind a step of the clock, as after a sleep, one beat that comes to
   await store.beat({ lease, turns: ['resp_a'] });
   await look(t, 4);
   assert.deepEqual([await errorCode(store), errors], [null, []]);
+});
+
+/** A worker that begins attempts and never ends them, with room for those of the tenants that are not named. */
+function stubWorker(...crowdedTenants: readonly string[]): HeadStart & { readonly ran: readonly string[] } {
+  const ran: string[] = [];
+  return {
+    lease,
+    ran,
+    reserve: (tenant) => (crowdedTenants.includes(tenant ?? '') ? undefined : { [Symbol.dispose]() {} }),
+    run: ({ turn }) => ran.push(turn.id),
+    get: () => undefined,
+  };
+}
+
+/** Turns that Temporal has, and nobody asks for; behind them, at the watcher, so much time goes by. */
+async function overdueTurns(
+  t: TestContext,
+  tenants: Readonly<Record<string, string>>,
+): Promise<{ readonly store: Store; readonly waitMs: (ms: number) => void }> {
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  let laterMs = 0;
+  const now = Date.now.bind(Date);
+  t.mock.method(Date, 'now', () => now() + laterMs);
+  const store = openMemoryStore(new MemoryDatabase());
+  for (const [id, tenant] of Object.entries(tenants)) await inserted(store, newTurn(id, { tenant, bodyHash: id }));
+  await store.markDispatched(Object.keys(tenants).map((turn) => ({ turn, runId: 'run' })));
+  return { store, waitMs: (ms) => (laterMs += ms) };
+}
+
+function watch(t: TestContext, store: Store, attempts: HeadStart): unknown[] {
+  const errors: unknown[] = [];
+  const watcher = startTurnWatcher({ store, attempts, onReady() {}, onError: (error) => errors.push(error) });
+  t.after(() => watcher.stop());
+  return errors;
+}
+
+test('a request that nobody has claimed for a second is claimed and sent, once', async (t) => {
+  const { store, waitMs } = await overdueTurns(t, { resp_a: 'default' });
+  const worker = stubWorker();
+  const errors = watch(t, store, worker);
+  await look(t, 2);
+  assert.deepEqual(worker.ran, [], 'it is Temporal’s yet');
+  waitMs(1_001);
+  await look(t, 3);
+  assert.deepEqual([worker.ran, errors], [['resp_a'], []]);
+});
+
+test('T14 · a tenant whose turns have no room here keeps nobody else’s from being sent', async (t) => {
+  const { store, waitMs } = await overdueTurns(t, { resp_a: 'crowded', resp_b: 'crowded', resp_c: 'quiet' });
+  const worker = stubWorker('crowded');
+  watch(t, store, worker);
+  waitMs(1_001);
+  await look(t, 2);
+  assert.deepEqual(worker.ran, ['resp_c']);
+});
+
+test('T5 · an overdue turn that is to be cancelled is, without a request and without room for one', async (t) => {
+  const { store, waitMs } = await overdueTurns(t, { resp_a: 'crowded' });
+  await store.requestCancel('crowded', 'resp_a', Date.now());
+  const worker = stubWorker('crowded');
+  const errors = watch(t, store, worker);
+  waitMs(1_001);
+  await look(t, 2);
+  assert.deepEqual([(await store.readTurn('resp_a'))?.status, worker.ran, errors], ['cancelled', [], []]);
+});
+
+for (const type of ['started', 'exhausted'] as const) {
+  test(`T2, T3 · an overdue turn that may not be asked for (${type}) gets the end that stands in its way`, async (t) => {
+    const { store, waitMs } = await overdueTurns(t, { resp_a: 'default' });
+    // As an older version of turnkeep may have left it.
+    const watched: Store = { ...store, claim: async () => (type === 'started' ? { type } : { type, lostAttempts: 0 }) };
+    const errors = watch(t, watched, stubWorker());
+    waitMs(1_001);
+    await look(t, 2);
+    assert.deepEqual([await errorCode(store), errors], ['transport_failed', []], 'nothing of it was shown');
+  });
+}
+
+test('leases are judged though the list of what is overdue cannot be read, and that is told', async (t) => {
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  const store = await lostTurn();
+  const broken: Store = { ...store, listOverdue: async () => Promise.reject(new Error('broken')) };
+  const errors = watch(t, broken, stubWorker());
+  await look(t, 4);
+  assert.equal(await errorCode(store), 'worker_lost');
+  assert.match(String(errors[0]), /broken/);
 });

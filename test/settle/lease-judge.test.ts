@@ -23,8 +23,10 @@ function sceneOf(context: TestContext) {
     look: async (epochs: Readonly<Record<string, number>>, { laterMs = 500, steppedMs = 0 } = {}): Promise<string[]> => {
       clocks.steadyMs += laterMs;
       clocks.wallMs += laterMs + steppedMs;
-      judge.tick();
-      const dead = await judge.deadOf(Object.entries(epochs).map(([turn, epoch]) => ({ turn, epoch })));
+      const dead = await judge.deadOf(
+        judge.tick(),
+        Object.entries(epochs).map(([turn, epoch]) => ({ turn, epoch })),
+      );
       return dead.map(({ turn }) => turn);
     },
   };

@@ -167,9 +167,9 @@ export function leasesContract(contract: Contract): void {
     await claimed(store, 'resp_e', runOut(-1_000));
     await store.fence('resp_e');
     assert.deepEqual(await store.listExpiredLeases({ limit: 9, hasWorker: true }), [
-      { turn: 'resp_b', step: 1, epoch: 1, hasStarted: false, isCancelRequested: true },
-      { turn: 'resp_a', step: 1, epoch: 1, hasStarted: true, isCancelRequested: false },
-      { turn: 'resp_e', step: 1, epoch: 2, hasStarted: false, isCancelRequested: false },
+      { turn: 'resp_b', tenant: 'default', step: 1, epoch: 1, hasStarted: false, isCancelRequested: true },
+      { turn: 'resp_a', tenant: 'default', step: 1, epoch: 1, hasStarted: true, isCancelRequested: false },
+      { turn: 'resp_e', tenant: 'default', step: 1, epoch: 2, hasStarted: false, isCancelRequested: false },
     ]);
     assert.deepEqual(await expired(store, 1), ['resp_b']);
   });
@@ -192,17 +192,36 @@ export function leasesContract(contract: Contract): void {
     await ended('resp_c', Date.now() - 5_000, 1_000);
     await ended('resp_d', Date.now(), 60_000);
     await ended('resp_e', Date.now() - 5_000);
+    const common = { tenant: 'default', step: 1, isCancelRequested: false };
     const [c, b, f] = [
-      { turn: 'resp_c', step: 1, epoch: 1 },
-      { turn: 'resp_b', step: 1, epoch: 1 },
-      { turn: 'resp_f', step: 1, epoch: 0 },
+      { turn: 'resp_c', epoch: 1, ...common },
+      { turn: 'resp_b', epoch: 1, ...common },
+      { turn: 'resp_f', epoch: 0, ...common },
     ];
     assert.deepEqual(await overdue(), [c, b, f]);
     assert.deepEqual(await overdue(1), [c]);
     assert.deepEqual(await store.listOverdue({ dueForMs: 2_000, limit: 9 }), [c]);
     await claimed(store, 'resp_c');
     await settle(store, 'resp_b');
+    // Again, of turns that are claimed, or have their end.
+    await store.markDispatched(['resp_a', 'resp_b', 'resp_c'].map((turn) => ({ turn, runId: 'run' })));
     assert.deepEqual(await overdue(), [f]);
+    // Whoever fenced it died before the seal.
+    await store.fence('resp_f');
+    await store.requestCancel('default', 'resp_f', 9);
+    assert.deepEqual(await overdue(), [{ ...f, epoch: 1, isCancelRequested: true }]);
+  });
+
+  contract('a request that was due before the clock was set back is due all the same', async (store) => {
+    using clock = setClock();
+    await inserted(store, newTurn('resp_a'));
+    clock.move(3_600_000);
+    await store.markDispatched([{ turn: 'resp_a', runId: 'run' }]);
+    clock.move(-3_600_000);
+    assert.deepEqual(
+      (await store.listOverdue({ dueForMs: 1_000, limit: 9 })).map(({ turn }) => turn),
+      ['resp_a'],
+    );
   });
 
   contract(

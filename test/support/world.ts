@@ -13,7 +13,7 @@ import { NativeConnection, type ReplayResult, Runtime, Worker, type WorkflowBund
 import type { temporal } from '@temporalio/proto';
 import OpenAI from 'openai';
 import { type Logger, pino } from 'pino';
-import type { HeadStart } from '../../src/client/dispatcher.ts';
+import type { HeadStart } from '../../src/client/head-start.ts';
 import { createDataConverter } from '../../src/codec/data-converter.ts';
 import type { Config } from '../../src/config/config.ts';
 import { Metrics } from '../../src/metrics/metrics.ts';

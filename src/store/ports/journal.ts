@@ -39,7 +39,8 @@ export interface JournalStore {
   /**
    * Unsettled turns that nobody holds and whose next request has been due for so long, `limit` at the most, those due first
    * before others. A request is due when Temporal has the turn (`markDispatched`), and when the wait behind the one before
-   * is over (`endAttempt`), until it is claimed.
+   * is over (`endAttempt`), until it is claimed. So is one that would be due later than the longest wait: the clock was set
+   * back behind it.
    */
   listOverdue(query: OverdueQuery): Promise<readonly OverdueTurn[]>;
 
@@ -160,25 +161,23 @@ export interface TurnPulse {
   readonly isCancelRequested: boolean;
 }
 
-export interface ExpiredLease {
-  readonly turn: string;
-  /** The step that was being asked for. */
-  readonly step: number;
-  readonly epoch: number;
-  readonly hasStarted: boolean;
-  readonly isCancelRequested: boolean;
-}
-
 export interface OverdueQuery {
   readonly dueForMs: number;
   readonly limit: number;
 }
 
+/** A turn that nobody asks for, and somebody should. */
 export interface OverdueTurn {
   readonly turn: string;
+  readonly tenant: string;
   /** The step that is to be asked for. */
   readonly step: number;
   readonly epoch: number;
+  readonly isCancelRequested: boolean;
+}
+
+export interface ExpiredLease extends OverdueTurn {
+  readonly hasStarted: boolean;
 }
 
 export type Claim =

@@ -3,8 +3,9 @@
  * which may be set: forward, and all leases have run out until those who live renew theirs (`client/turn-watcher.ts` looks
  * twice); back, and a lease that nobody renews begins anew.
  */
+import { longestBusyWaitMs } from '../../domain/retry-policy.ts';
 import type { Beat, ExpiredLease, Lease, OverdueQuery, OverdueTurn, TurnPulse } from '../ports/journal.ts';
-import type { Database } from './database.ts';
+import type { Database, Row } from './database.ts';
 import { text } from './rows.ts';
 
 /** Raises the epoch and begins a lease; returns the new epoch. */
@@ -54,9 +55,24 @@ export function awaitFirstClaim(db: Database, turn: string): void {
 }
 
 export function listOverdue(db: Database, { dueForMs, limit }: OverdueQuery): OverdueTurn[] {
-  const sql = 'SELECT turn, step, epoch FROM journal_head WHERE due_at < ? ORDER BY due_at LIMIT ?';
-  const rows = db.all(sql, Date.now() - dueForMs, limit);
-  return rows.map((row) => ({ turn: text(row['turn']), step: Number(row['step'] ?? 1), epoch: Number(row['epoch']) }));
+  const overdue = (range: string): string =>
+    `SELECT journal_head.turn, tenant, journal_head.step, journal_head.epoch, cancel_requested_at
+     FROM journal_head INDEXED BY requests_due JOIN turns ON turns.id = journal_head.turn
+     WHERE ${range} AND sealed = 0 AND lease_until IS NULL ORDER BY due_at LIMIT ?`;
+  const rows = db.all(overdue('due_at < ?'), Date.now() - dueForMs, limit);
+  // The clock was set back behind these: no wait is as long.
+  const misdated = db.all(overdue('due_at > ?'), Date.now() + longestBusyWaitMs, limit - rows.length);
+  return [...rows, ...misdated].map(overdueOf);
+}
+
+function overdueOf(row: Row): OverdueTurn {
+  return {
+    turn: text(row['turn']),
+    tenant: text(row['tenant']),
+    step: Number(row['step'] ?? 1),
+    epoch: Number(row['epoch']),
+    isCancelRequested: row['cancel_requested_at'] !== null,
+  };
 }
 
 export function leaseLeftMs(db: Database, turn: string): number {
@@ -95,7 +111,7 @@ export async function listExpiredLeases(
 ): Promise<ExpiredLease[]> {
   await shortenLeases(db);
   const rows = db.all(
-    `SELECT journal_head.turn, journal_head.step, journal_head.epoch, cancel_requested_at, EXISTS (
+    `SELECT journal_head.turn, tenant, journal_head.step, journal_head.epoch, cancel_requested_at, EXISTS (
          SELECT 1 FROM attempts WHERE attempts.turn = journal_head.turn AND attempts.step = journal_head.step AND first_event_at IS NOT NULL
        ) AS started
      FROM journal_head JOIN turns ON turns.id = journal_head.turn
@@ -104,13 +120,7 @@ export async function listExpiredLeases(
     hasWorker ? 1 : 0,
     limit,
   );
-  return rows.map((row) => ({
-    turn: text(row['turn']),
-    step: Number(row['step']),
-    epoch: Number(row['epoch']),
-    hasStarted: row['started'] === 1,
-    isCancelRequested: row['cancel_requested_at'] !== null,
-  }));
+  return rows.map((row) => ({ ...overdueOf(row), hasStarted: row['started'] === 1 }));
 }
 
 /**

@@ -17,6 +17,8 @@ export const migrationsFrom6: readonly string[] = [
   // When the next request of a turn that nobody holds is due: whoever is to send it may stand still.
   `
   ALTER TABLE journal_head ADD COLUMN due_at INTEGER;
-  CREATE INDEX requests_due ON journal_head (due_at) WHERE due_at IS NOT NULL;
+  CREATE INDEX requests_due ON journal_head (due_at) WHERE due_at IS NOT NULL AND sealed = 0 AND lease_until IS NULL;
+  UPDATE journal_head SET due_at = unixepoch() * 1000
+    WHERE sealed = 0 AND lease_until IS NULL AND turn IN (SELECT id FROM turns WHERE settled_at IS NULL AND dispatched = 1);
   `,
 ];

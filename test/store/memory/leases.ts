@@ -1,5 +1,6 @@
 import type { Beat, ExpiredLease, JournalHead, Lease, OverdueQuery, OverdueTurn, TurnPulse } from '../../../src/store/ports/journal.ts';
 import type { AttemptEnd, AttemptKey } from '../../../src/domain/attempt.ts';
+import { longestBusyWaitMs } from '../../../src/domain/retry-policy.ts';
 import { type MemoryDatabase, type StoredJournal, type StoredTurn } from './database.ts';
 
 /** Raises the epoch and begins a lease; returns the new epoch. */
@@ -34,11 +35,15 @@ export function awaitFirstClaim(turn: StoredTurn): void {
 }
 
 export function listOverdue(database: MemoryDatabase, { dueForMs, limit }: OverdueQuery): OverdueTurn[] {
-  const beforeMs = Date.now() - dueForMs;
+  const isOverdue = ({ journal }: StoredTurn): boolean => {
+    if (journal?.due === undefined || journal.isSealed || journal.lease !== undefined) return false;
+    const dueInMs = journal.due.atMs - Date.now();
+    return dueInMs < -dueForMs || dueInMs > longestBusyWaitMs;
+  };
   return database
-    .turnsWhere(({ journal }) => journal?.due !== undefined && journal.due.atMs < beforeMs)
+    .turnsWhere(isOverdue)
     .toSorted((one, other) => Number(one.journal?.due?.atMs) - Number(other.journal?.due?.atMs))
-    .map((turn) => ({ turn: turn.row.id, step: turn.journal?.due?.step ?? 1, epoch: journalOf(turn).epoch }))
+    .map((turn) => overdueOf(turn, turn.journal?.due?.step ?? 1))
     .slice(0, limit);
 }
 
@@ -64,6 +69,11 @@ export function beat(database: MemoryDatabase, { lease: { holder, lengthMs }, tu
   });
 }
 
+function overdueOf(turn: StoredTurn, step: number): OverdueTurn {
+  const { id, tenant, cancelRequestedAtMs } = turn.row;
+  return { turn: id, tenant, step, epoch: journalOf(turn).epoch, isCancelRequested: cancelRequestedAtMs !== null };
+}
+
 export function listExpiredLeases(
   database: MemoryDatabase,
   { limit, hasWorker }: { readonly limit: number; readonly hasWorker: boolean },
@@ -76,11 +86,11 @@ export function listExpiredLeases(
   const expired = database.turnsWhere(({ journal }) => journal?.lease !== undefined && journal.lease.untilMs < Date.now());
   return expired
     .toSorted((one, other) => leaseLeftMs(one) - leaseLeftMs(other))
-    .flatMap(({ row, journal, attempts }) => {
-      if (journal?.lease === undefined) return [];
-      const { step } = journal.lease;
-      const hasStarted = attempts.some((attempt) => attempt.step === step && attempt.firstEventAtMs !== undefined);
-      return [{ turn: row.id, step, epoch: journal.epoch, hasStarted, isCancelRequested: row.cancelRequestedAtMs !== null }];
+    .flatMap((turn) => {
+      const { lease } = journalOf(turn);
+      if (lease === undefined) return [];
+      const hasStarted = turn.attempts.some((attempt) => attempt.step === lease.step && attempt.firstEventAtMs !== undefined);
+      return [{ ...overdueOf(turn, lease.step), hasStarted }];
     })
     .filter(({ hasStarted, isCancelRequested }) => hasWorker || hasStarted || isCancelRequested)
     .slice(0, limit);
