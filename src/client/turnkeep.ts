@@ -3,10 +3,11 @@ import type { AttemptRow } from '../domain/attempt.ts';
 import type { InputItem } from '../domain/item.ts';
 import type { JournalRow } from '../domain/response-event.ts';
 import { isSettled, type ResponseObject } from '../domain/response.ts';
+import type { TurnSummary } from '../domain/turn-list.ts';
 import { isVisible, type TurnRow } from '../domain/turn.ts';
 import { RunningStreams } from '../settle/running-streams.ts';
 import { JournalGoneError } from '../store/ports/journal.ts';
-import type { Page, Store } from '../store/ports/store.ts';
+import type { Page, Store, TurnListQuery } from '../store/ports/store.ts';
 import { type CancelResult, TurnCanceller } from './cancel-turn.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { retryWhileBusy } from '../store/retry-while-busy.ts';
@@ -103,6 +104,11 @@ export class Turnkeep {
    */
   async readChain(leaf: string, page: Page): Promise<readonly TurnRow[] | undefined> {
     return this.#store.readChain(leaf, page);
+  }
+
+  /** The tenant's turns, newest first, a page of them. undefined when it begins behind a turn that is not there. */
+  async listTurns(tenant: string, query: TurnListQuery): Promise<readonly TurnSummary[] | undefined> {
+    return this.#store.listTurns(tenant, query);
   }
 
   /** Are the turn's events still there? They are dropped before the turn itself. */

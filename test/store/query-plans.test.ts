@@ -21,6 +21,8 @@ test('no statement walks a table, sorts what an index could give in order, or lo
   const first = newTurn('resp_a', { session: 'conv_a', wantsTitle: true, isResend: true });
   await inserted(store, { ...first, headStart: { lease, row: inProgressOf(first) } });
   await store.listUnsettledOf('default', 'conv_a');
+  const filter = { status: 'failed', code: 'worker_lost', session: 'conv_a', model: 'm', sinceMs: 1, untilMs: 2 } as const;
+  await store.listTurns('default', { filter, limit: 9, after: 'resp_a' });
   await store.listUndispatched({ readyForMs: 9, limit: 9 });
   await store.listUnattended({ readyForMs: 9, afterOrdinal: 0, limit: 9 });
   await store.listStuckCancels({ acceptedForMs: 9, limit: 9 });

@@ -36,6 +36,21 @@ export const wholeNumber = (min: number, max = Number.MAX_SAFE_INTEGER) =>
     .refine((value) => value <= max, `must be ${max} at most`)
     .meta({ type: 'integer', minimum: min, maximum: max });
 
+const unitMs: { readonly [unit: string]: number } = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 };
+
+/** A moment in a query, in ms since the epoch: a date, or how long ago it was. */
+export const moment = z
+  .string()
+  .transform((value, context) => {
+    const [, count = '', unit = ''] = /^(\d{1,9})([smhdw])$/.exec(value) ?? [];
+    const at = unit === '' ? Date.parse(value) : Date.now() - Number(count) * (unitMs[unit] ?? 0);
+    // `Date.parse` reads much else, each platform in its own way.
+    if (!Number.isNaN(at) && (unit !== '' || /^\d{4}-\d{2}-\d{2}/.test(value))) return at;
+    context.addIssue('must be a date such as 2026-01-31 or 2026-01-31T12:00:00Z, or how long ago, such as 30m, 12h or 1d');
+    return z.NEVER;
+  })
+  .meta({ type: 'string', description: 'A date (`2026-01-31`, `2026-01-31T12:00:00Z`), or how long ago (`30m`, `12h`, `1d`).' });
+
 const includable = [
   'reasoning.encrypted_content',
   'file_search_call.results',

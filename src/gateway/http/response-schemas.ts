@@ -49,6 +49,14 @@ export const turnSchema = z.strictObject({
   retry_at: time.optional().meta({ description: 'When the provider said that it would take the request again.' }),
 });
 
+/** A turn in `GET /turns`. */
+export const listedTurnSchema = turnSchema
+  .pick({ id: true, session: true, status: true, error: true, created_at: true, settled_at: true, usage: true })
+  .extend({
+    model: z.string().nullable().meta({ description: 'null: the turn is past retention.' }),
+    requests: z.int().meta({ description: 'Requests to the model so far.' }),
+  });
+
 export const conversationSchema = z.strictObject({
   id: z.string(),
   object: z.literal('conversation'),

@@ -1,11 +1,48 @@
-/** `/turns/{id}`: the timeline of a turn. */
+/** `/turns`: what turns there are, and the timeline of each. */
+import { z } from 'zod';
+import { failureRules, type FailureCode } from '../../domain/failure.ts';
 import { timelineOf } from '../../domain/timeline.ts';
 import type { Turnkeep } from '../../client/turnkeep.ts';
+import { listedTurn } from '../../domain/turn-list.ts';
 import { notFound } from '../http/errors.ts';
-import { errorResponses, ok, turnSchema } from '../http/response-schemas.ts';
+import { listPage, pageRequest } from '../http/pagination.ts';
+import { id, moment, pageQuery } from '../http/request-fields.ts';
+import { errorResponses, listedTurnSchema, listSchema, ok, responseSchema, turnSchema } from '../http/response-schemas.ts';
 import type { Routes } from '../http/route.ts';
 
+const status = responseSchema.shape.status;
+const codes = Object.keys(failureRules) as FailureCode[];
+
+const turnsQuery = pageQuery.omit({ order: true }).extend({
+  status: z.enum(status.options, `must be one of ${status.options.join(', ')}`).optional(),
+  code: z
+    .enum(codes, `must be one of ${codes.join(', ')}`)
+    .optional()
+    .meta({ description: 'Of the error of a failed turn.' }),
+  session: id.optional().meta({ description: 'The id of a conversation.' }),
+  model: z.string().optional(),
+  since: moment.optional(),
+  until: moment.optional(),
+});
+
 export function turnsRoutes(routes: Routes, turnkeep: Turnkeep): void {
+  routes.add(
+    {
+      method: 'get',
+      path: '/turns',
+      tag: 'Turns',
+      summary: 'List turns, newest first',
+      query: turnsQuery,
+      responses: { 200: ok('A page of turns.', listSchema(listedTurnSchema)), ...errorResponses(400, 401, 429, 503) },
+    },
+    async (c, { query }) => {
+      const { limit, after, since: sinceMs, until: untilMs, ...rest } = query;
+      const { order: _newestFirst, ...page } = pageRequest({ limit, after });
+      const found = await turnkeep.listTurns(c.get('tenant'), { ...page, filter: { ...rest, sinceMs, untilMs } });
+      return c.json(listPage(found?.map(listedTurn), query));
+    },
+  );
+
   routes.add(
     {
       method: 'get',

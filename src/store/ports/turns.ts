@@ -6,6 +6,7 @@ import type { JournalRow } from '../../domain/response-event.ts';
 import type { ResponseSettings } from '../../domain/response-settings.ts';
 import type { ResponseObject } from '../../domain/response.ts';
 import type { TurnRow } from '../../domain/turn.ts';
+import type { TurnFilter, TurnSummary } from '../../domain/turn-list.ts';
 import type { Lease } from './journal.ts';
 import type { Page } from './sessions.ts';
 
@@ -41,6 +42,9 @@ export interface TurnStore {
 
   /** The turns on the way to this one, itself included, a page of them; undefined when it begins behind a turn that is not on the way. */
   readChain(leaf: string, page: Page): Promise<readonly TurnRow[] | undefined>;
+
+  /** The tenant's turns that it may see, newest first; undefined when the page begins behind a turn that is not there. */
+  listTurns(tenant: string, query: TurnListQuery): Promise<readonly TurnSummary[] | undefined>;
 
   /** The ids of a session's unsettled turns, oldest first: the first is the one that runs. */
   listUnsettledOf(tenant: string, session: string): Promise<readonly string[]>;
@@ -114,6 +118,13 @@ export type InsertTurn =
 export interface DispatchedRun {
   readonly turn: string;
   readonly runId: string;
+}
+
+export interface TurnListQuery {
+  readonly filter: TurnFilter;
+  readonly limit: number;
+  /** A public id: the page begins behind it. */
+  readonly after?: string;
 }
 
 export interface UnattendedQuery {

@@ -21,4 +21,9 @@ export const migrationsFrom6: readonly string[] = [
   UPDATE journal_head SET due_at = unixepoch() * 1000
     WHERE sealed = 0 AND lease_until IS NULL AND turn IN (SELECT id FROM turns WHERE settled_at IS NULL AND dispatched = 1);
   `,
+
+  // The list of a tenant's turns, by their age.
+  `
+  CREATE INDEX turns_by_tenant ON turns (tenant);
+  `,
 ];

@@ -15,6 +15,7 @@ import * as journal from './journal.ts';
 import * as retention from './retention.ts';
 import * as sessions from './sessions.ts';
 import { makeStrandedReady, readChain, readTranscript } from './transcript.ts';
+import { listTurns } from './turn-list.ts';
 import * as turns from './turns.ts';
 
 /**
@@ -70,6 +71,7 @@ export function openSqliteStore(path: string): Store {
     readInputPage: (turn, page) => readInputPage(db, turn, page),
     readResponse: async (turn) => turns.readResponse(db, turn),
     readChain: (leaf, page) => readChain(db, leaf, page),
+    listTurns: (tenant, query) => listTurns(db, tenant, query),
     listUnsettledOf: async (tenant, session) => turns.listUnsettledOf(db, tenant, session),
     markDispatched: (runs) => turns.markDispatched(db, runs),
     listUndispatched: async (query) => turns.listUndispatched(db, query),

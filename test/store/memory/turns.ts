@@ -1,6 +1,7 @@
 import { decideAdmission, resendWindowMs } from '../../../src/domain/admission.ts';
 import type { InputItem } from '../../../src/domain/item.ts';
-import { isVisible } from '../../../src/domain/turn.ts';
+import type { TurnFilter, TurnSummary } from '../../../src/domain/turn-list.ts';
+import { isVisible, type TurnRow } from '../../../src/domain/turn.ts';
 import type { CancelRequest, InsertTurn, NewTurn, TurnStore } from '../../../src/store/ports/turns.ts';
 import { turnRow } from '../../support/turn-row.ts';
 import { bookAttempt } from './attempts.ts';
@@ -26,6 +27,17 @@ export function turnStore(connection: Connection): TurnStore {
           page,
         ),
       ),
+    listTurns: (tenant, { filter, limit, after }) =>
+      connection.transaction((database) => {
+        const cursor = after === undefined ? undefined : byPublicId(database, tenant, after);
+        if (after !== undefined && cursor === undefined) return undefined;
+        return database
+          .turnsWhere((turn) => turn.row.tenant === tenant && isVisible(turn.row) && isAskedFor(turn.row, filter))
+          .toReversed()
+          .filter(({ ordinal }) => cursor === undefined || ordinal < cursor.ordinal)
+          .slice(0, limit)
+          .map(summaryOf);
+      }),
     markDispatched: (runs) =>
       connection.transaction(({ turns }) => {
         for (const { turn: id, runId } of runs) {
@@ -101,6 +113,24 @@ export function turnStore(connection: Connection): TurnStore {
         return { running, waiting: unsettled.length - running };
       }),
   };
+}
+
+function isAskedFor(turn: TurnRow, { status, code, session, model, sinceMs, untilMs }: TurnFilter): boolean {
+  const wants = <T>(wanted: T | undefined, value: T): boolean => wanted === undefined || wanted === value;
+  return (
+    wants(status, turn.status) &&
+    wants<string | null>(code, turn.errorCode) &&
+    wants<string | null>(session, turn.session) &&
+    wants(model, turn.settings.model) &&
+    turn.createdAtMs >= (sinceMs ?? 0) &&
+    turn.createdAtMs < (untilMs ?? Infinity)
+  );
+}
+
+function summaryOf({ row, attempts }: StoredTurn): TurnSummary {
+  const { publicId, session, status, settings, errorCode, createdAtMs, settledAtMs, usage, erasedBy } = row;
+  const model = erasedBy === null ? settings.model : null;
+  return { publicId, session, status, model, errorCode, createdAtMs, settledAtMs, requests: attempts.length, usage };
 }
 
 function inputOf({ turns }: MemoryDatabase, id: string): readonly InputItem[] {
