@@ -1,32 +1,26 @@
 /** `turnkeep chat`: a terminal, or a pipe, on a gateway that runs. It speaks HTTP to it, as any client does. */
 import { constants } from 'node:os';
-import { Agent, fetch } from 'undici';
-import { CallError } from '../http-client/call-error.ts';
-import { GatewayClient } from '../http-client/calls.ts';
+import type { GatewayClient } from '../http-client/calls.ts';
 import { Chat } from './chat/chat.ts';
 import type { ChatFlags } from './chat/command.ts';
 import { pipedLines, TerminalLines } from './chat/lines.ts';
 import { printSessions } from './chat/pick-session.ts';
 import { Screen } from './chat/screen.ts';
 import { isListMissing, listSessions, readSession } from './chat/sessions.ts';
-import { ChatError, gatewayProblem, gatewayTarget } from './chat/target.ts';
-
-/** Half of what the platform's own `fetch` waits for: a person is watching. */
-const connectTimeoutMs = 5_000;
+import { openGateway, withGatewayErrors } from './gateway/open.ts';
 
 /**
  * Resolves with the exit code.
- * @throws {ChatError} when no gateway answers, or it refuses this key, or the session is not there
+ * @throws {GatewayError} when no gateway answers, or it refuses this key, or the session is not there
  * @throws {ConfigError} when the address is none
  */
 export async function runChat(flags: ChatFlags): Promise<number> {
   const { stdin, stdout, stderr } = process;
   const screen = new Screen(stdout, stderr);
-  const dispatcher = new Agent({ connect: { timeout: connectTimeoutMs } });
-  const client = new GatewayClient({ ...gatewayTarget(flags, process.env), fetch: (url, init) => fetch(url, { ...init, dispatcher }) });
+  const client = openGateway(flags);
   // Whatever reads the answers may end first (`| head`): the chat ends with it.
   for (const stream of [stdout, stderr]) stream.on('error', () => process.exit(1));
-  await withChatErrors(client, async () => {
+  await withGatewayErrors(client, async () => {
     if (flags.list === true) await printSessions(client, screen);
     else await checkGateway(client, flags.session);
   });
@@ -67,13 +61,4 @@ async function checkGateway(client: GatewayClient, session: string | undefined):
   await listSessions(client).catch((error: unknown) => {
     if (!isListMissing(error)) throw error;
   });
-}
-
-async function withChatErrors(client: GatewayClient, act: () => Promise<void>): Promise<void> {
-  try {
-    await act();
-  } catch (error) {
-    if (!(error instanceof CallError)) throw error;
-    throw new ChatError(gatewayProblem(client.url, error.failure), { cause: error });
-  }
 }

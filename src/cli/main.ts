@@ -1,12 +1,13 @@
 /** The `turnkeep` command. Exit codes: 0 done or drained, 1 the answer is no, 2 wrong use or it could not be done, 130 and 143 ended by a second signal. */
 import { Command, CommanderError } from 'commander';
 import { ConfigError, readVersion } from '../config/config.ts';
-import { ChatError } from './chat/target.ts';
+import { GatewayError } from './gateway/target.ts';
 import { chatCommand } from './chat/command.ts';
 import { DataDirTakenError } from './dev-server/data-dir.ts';
 import { NoTemporalProgramError } from './dev-server/find.ts';
 import { DevServerError } from './dev-server/launch.ts';
 import { settingsCommand } from './flags.ts';
+import { sessionsCommand, turnsCommand } from './lists/command.ts';
 import { StartError } from './start-error.ts';
 
 // Each command is loaded when it is run: Temporal's SDK takes half a second that --help need not wait for.
@@ -38,6 +39,8 @@ Any number of them share one Temporal namespace and one database:
       process.exitCode = await (await import('./chat.ts')).runChat(flags);
     }),
   )
+  .addCommand(turnsCommand(async (flags) => (await import('./lists/run.ts')).listTurns(flags)))
+  .addCommand(sessionsCommand(async (flags) => (await import('./lists/run.ts')).listSessions(flags)))
   .addHelpText(
     'after',
     '\nEvery setting is an environment variable and a flag of the same name: see `turnkeep dev --help`.\nExit codes: 0 done, 1 the answer is no, 2 wrong use or it could not be done.',
@@ -49,7 +52,7 @@ for (const command of [program, ...program.commands])
 const notDone = 2;
 
 /** Their messages are written for the terminal, some of several lines. */
-const ownErrors = [ChatError, DataDirTakenError, DevServerError, NoTemporalProgramError, StartError];
+const ownErrors = [GatewayError, DataDirTakenError, DevServerError, NoTemporalProgramError, StartError];
 
 async function main(): Promise<number> {
   try {

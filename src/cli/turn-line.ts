@@ -1,25 +1,49 @@
-/** The end of a turn as one line for a person who watches `turnkeep dev`. */
+/** A turn as one line for a person: in the terminal of `turnkeep dev`, and in a list. */
 import { styleText } from 'node:util';
 import type { EndedTurn } from '../metrics/observed-store.ts';
 
-const marks: { readonly [status: string]: readonly [mark: string, colour: 'green' | 'red' | 'yellow'] } = {
+export interface ShownTurn {
+  readonly status: string;
+  readonly code: string | null;
+  /** See `EndedTurn`. */
+  readonly detail?: string;
+  /** null: it is not known any more. */
+  readonly model: string | null;
+  /** From its acceptance to its end, or to now. */
+  readonly durationMs: number;
+  readonly tokens: number | null;
+  readonly requests: number;
+  /** Who asked, where that is to be told. */
+  readonly tenant?: string;
+}
+
+type Style = Parameters<typeof styleText>[0];
+
+const marks: { readonly [status: string]: readonly [mark: string, style: Style] } = {
   completed: ['✓', 'green'],
   failed: ['✗', 'red'],
+  queued: ['…', 'dim'],
+  in_progress: ['…', 'cyan'],
 };
 
-/** @param stream decides whether there are colours: a terminal has some, unless NO_COLOR says otherwise */
-export function turnLine(turn: EndedTurn, stream: NodeJS.WritableStream): string {
-  const [mark, colour] = marks[turn.status] ?? ['–', 'yellow'];
-  const styled = (style: Parameters<typeof styleText>[0], text: string): string => styleText(style, text, { stream });
+/** How it ended and why, with which model, how long it took and what it cost. @param stream decides whether there are colours: a terminal has some, unless NO_COLOR says otherwise */
+export function turnWords({ status, code, detail, model, ...turn }: ShownTurn, stream: NodeJS.WritableStream): string {
+  const [mark, style] = marks[status] ?? ['–', 'yellow'];
   const facts = [
-    turn.model,
+    ...(model === null ? [] : [model]),
     secondsOf(turn.durationMs),
     ...(turn.tokens === null ? [] : [`${turn.tokens} tokens`]),
     ...(turn.requests > 1 ? [`${turn.requests} requests`] : []),
-    ...(turn.tenant === 'default' ? [] : [turn.tenant]),
+    ...(turn.tenant === undefined ? [] : [turn.tenant]),
   ];
-  const why = turn.code === null ? turn.status : `${turn.status}: ${turn.code}${turn.detail === undefined ? '' : ` (${turn.detail})`}`;
-  return `${styled(colour, `${mark} ${why}`)}  ${facts.join(', ')}  ${styled('dim', turn.responseId)}`;
+  const why = code === null ? status : `${status}: ${code}${detail === undefined ? '' : ` (${detail})`}`;
+  return `${styleText(style, `${mark} ${why}`, { stream })}  ${facts.join(', ')}`;
+}
+
+/** The end of a turn, for a person who watches `turnkeep dev`. */
+export function turnLine({ tenant, responseId, ...turn }: EndedTurn, stream: NodeJS.WritableStream): string {
+  const words = turnWords({ ...turn, ...(tenant === 'default' ? {} : { tenant }) }, stream);
+  return `${words}  ${styleText('dim', responseId, { stream })}`;
 }
 
 function secondsOf(ms: number): string {

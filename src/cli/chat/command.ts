@@ -1,35 +1,20 @@
 /** The flags and the help of `turnkeep chat`. */
 import { Command, Option } from 'commander';
+import { addGatewayFlags, type GatewayFlags } from '../gateway/flags.ts';
 import { commandsHelp } from './input.ts';
 
-export interface ChatFlags {
+export interface ChatFlags extends GatewayFlags {
   readonly session?: string;
   readonly list?: boolean;
-  readonly url?: string;
-  readonly apiKey?: string;
-  readonly dataDir?: string;
   readonly model?: string;
   readonly instructions?: string;
 }
 
 export function chatCommand(action: (flags: ChatFlags) => Promise<void>): Command {
-  return new Command('chat')
-    .description('talk in the terminal, with a gateway that runs')
+  const command = new Command('chat').description('talk in the terminal, with a gateway that runs');
+  return addGatewayFlags(command)
     .addOption(new Option('-s, --session <id>', 'go on in this session (a conversation of the API); without it a new one begins'))
     .addOption(new Option('-l, --list', 'print the sessions, the last active first, and end'))
-    .addOption(
-      new Option(
-        '-u, --url <url>',
-        "the gateway's API (TURNKEEP_URL; by default that of the dev on the data dir, else http://127.0.0.1:8484/v1)",
-      ),
-    )
-    .addOption(
-      new Option(
-        '--api-key <key>',
-        'one of the secrets of TURNKEEP_API_KEYS (TURNKEEP_API_KEY; others on this machine can see flags: prefer the variable)',
-      ),
-    )
-    .addOption(new Option('--data-dir <path>', 'where a running dev is looked for (TURNKEEP_DATA_DIR; default .turnkeep)'))
     .addOption(new Option('-m, --model <name>', 'the model to ask; by default that of the gateway'))
     .addOption(new Option('-i, --instructions <text>', 'instructions for the model, sent with every turn'))
     .allowExcessArguments(false)

@@ -2,6 +2,8 @@
 import { z } from 'zod';
 import { CallError } from '../../http-client/call-error.ts';
 import type { GatewayClient } from '../../http-client/calls.ts';
+import { ago } from '../ago.ts';
+import { readAnswer } from '../gateway/read-answer.ts';
 import { oneLine } from './pieces.ts';
 
 const sessionSchema = z.object({
@@ -29,11 +31,11 @@ const shownItems = 10;
 
 /** @throws {CallError} as do the other calls of this file */
 export async function createSession(client: GatewayClient): Promise<string> {
-  return read(z.object({ id: z.string() }), await client.json('POST', '/conversations', { body: {} }), client).id;
+  return readAnswer(z.object({ id: z.string() }), await client.json('POST', '/conversations', { body: {} }), client).id;
 }
 
 export async function readSession(client: GatewayClient, id: string): Promise<Session> {
-  return read(sessionSchema, await client.json('GET', `/conversations/${encodeURIComponent(id)}`), client);
+  return readAnswer(sessionSchema, await client.json('GET', `/conversations/${encodeURIComponent(id)}`), client);
 }
 
 /** A page of them, the last active first. */
@@ -42,8 +44,15 @@ export async function listSessions(
   after?: string,
 ): Promise<{ readonly sessions: readonly Session[]; readonly hasMore: boolean }> {
   const cursor = after === undefined ? '' : `&after=${encodeURIComponent(after)}`;
-  const list = read(listSchema, await client.json('GET', `/conversations?limit=${pageSize}&order=desc${cursor}`), client);
-  return { sessions: list.data, hasMore: list.has_more };
+  return readSessionPage(await client.json('GET', `/conversations?limit=${pageSize}&order=desc${cursor}`), client);
+}
+
+export function readSessionPage(
+  page: unknown,
+  client: GatewayClient,
+): { readonly sessions: readonly Session[]; readonly hasMore: boolean } {
+  const { data, has_more: hasMore } = readAnswer(listSchema, page, client);
+  return { sessions: data, hasMore };
 }
 
 /** The last items, oldest first. */
@@ -52,7 +61,7 @@ export async function lastItems(
   id: string,
 ): Promise<{ readonly items: readonly Item[]; readonly hasMore: boolean }> {
   const path = `/conversations/${encodeURIComponent(id)}/items?order=desc&limit=${shownItems}`;
-  const list = read(itemsSchema, await client.json('GET', path), client);
+  const list = readAnswer(itemsSchema, await client.json('GET', path), client);
   return { items: list.data.toReversed(), hasMore: list.has_more };
 }
 
@@ -73,21 +82,7 @@ export function sessionLine({ id, created_at: createdAt, metadata }: Session, no
   return `${id}  ${ago(nowMs / 1_000 - createdAt).padEnd(10)}  ${title || '(no title)'}`;
 }
 
-function ago(seconds: number): string {
-  if (seconds < 60) return 'just now';
-  if (seconds < 3_600) return `${Math.floor(seconds / 60)} min ago`;
-  if (seconds < 86_400) return `${Math.floor(seconds / 3_600)} h ago`;
-  return `${Math.floor(seconds / 86_400)} d ago`;
-}
-
 /** An older gateway has no such list. */
 export function isListMissing(error: unknown): boolean {
   return error instanceof CallError && error.failure.type === 'refused' && (error.failure.status === 404 || error.failure.status === 405);
-}
-
-function read<Schema extends z.ZodType>(schema: Schema, value: unknown, { url }: GatewayClient): z.infer<Schema> {
-  const result = schema.safeParse(value);
-  if (result.success) return result.data;
-  const message = `the answer is not what turnkeep answers: is ${url} the address of a gateway, with its /v1?`;
-  throw new CallError({ type: 'refused', status: 200, code: undefined, message });
 }

@@ -1,7 +1,7 @@
-/** Which gateway the chat goes to, and what it says of one that does not answer. */
+/** Which gateway a command goes to, and what it says of one that does not answer. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { gatewayProblem, gatewayTarget } from '../../src/cli/chat/target.ts';
+import { gatewayProblem, gatewayTarget } from '../../src/cli/gateway/target.ts';
 import { refused } from '../../src/http-client/call-error.ts';
 import { folderOf } from './folder.ts';
 

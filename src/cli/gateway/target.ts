@@ -1,17 +1,17 @@
-/** Which gateway the chat talks to, with which key, and what to do when it cannot. */
+/** Which gateway a command talks to, with which key, and what to do when it cannot. */
 import { resolve } from 'node:path';
 import { ConfigError } from '../../config/config.ts';
 import type { CallFailure } from '../../http-client/call-error.ts';
 import type { GatewayClientOptions } from '../../http-client/calls.ts';
 import { findRunningDev } from '../dev-server/data-dir.ts';
-import type { ChatFlags } from './command.ts';
+import type { GatewayFlags } from './flags.ts';
 
 const fallbackUrl = 'http://127.0.0.1:8484/v1';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /** @throws {ConfigError} when the address is none */
-export function gatewayTarget(flags: ChatFlags, env: Environment): GatewayClientOptions {
+export function gatewayTarget(flags: GatewayFlags, env: Environment): GatewayClientOptions {
   const apiKey = flags.apiKey || env['TURNKEEP_API_KEY'] || undefined;
   const [name, url] = flags.url ? ['--url', flags.url] : ['TURNKEEP_URL', env['TURNKEEP_URL']];
   if (url) {
@@ -36,12 +36,12 @@ function baseUrlOfDev(dataDir: string): string | undefined {
   }
 }
 
-/** A chat that cannot begin. The message is for the user, with what to do. */
-export class ChatError extends Error {
-  override readonly name = 'ChatError';
+/** A gateway that cannot be asked. The message is for the user, with what to do. */
+export class GatewayError extends Error {
+  override readonly name = 'GatewayError';
 }
 
-/** The message of a `ChatError`. */
+/** The message of a `GatewayError`. */
 export function gatewayProblem(url: string, failure: CallFailure): string {
   if (failure.type === 'unreachable') {
     return `No turnkeep gateway answers at ${url} (${failure.detail}). Start one with \`turnkeep dev\` (in a checkout: npm start), or name another with --url or TURNKEEP_URL.`;

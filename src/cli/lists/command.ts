@@ -1,0 +1,64 @@
+/** The flags and the help of `turnkeep turns` and `turnkeep sessions`. */
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { addGatewayFlags, type GatewayFlags } from '../gateway/flags.ts';
+
+export interface ListFlags extends GatewayFlags {
+  readonly limit: number;
+  readonly json?: boolean;
+}
+
+export interface TurnsFlags extends ListFlags {
+  readonly status?: string;
+  readonly code?: string;
+  readonly session?: string;
+  readonly model?: string;
+  readonly since?: string;
+  readonly until?: string;
+}
+
+export function turnsCommand(action: (flags: TurnsFlags) => Promise<void>): Command {
+  const moment = 'a date, or how long ago: 2026-01-31, 2026-01-31T12:00:00Z, 30m, 12h, 1d';
+  return listCommand('turns', 'what turns there are, newest first')
+    .addOption(new Option('--status <status>', 'queued, in_progress, completed, incomplete, failed or cancelled'))
+    .addOption(new Option('--code <code>', 'the error of a failed turn, such as provider_rejected'))
+    .addOption(new Option('-s, --session <id>', 'those of this session'))
+    .addOption(new Option('-m, --model <name>', 'those that asked this model'))
+    .addOption(new Option('--since <when>', moment))
+    .addOption(new Option('--until <when>', moment))
+    .addHelpText(
+      'after',
+      `
+What failed today, and why; and the ids alone, for a program:
+  turnkeep turns --status failed --since 1d
+  turnkeep turns --status failed --since 1d --limit 1000 --json | jq -r .id
+
+GET /turns/ID of the gateway tells what happened in one turn, attempt by attempt.
+Exit codes: 0 done, 2 no gateway, or asked wrongly.`,
+    )
+    .action(async (flags: TurnsFlags) => action(flags));
+}
+
+export function sessionsCommand(action: (flags: ListFlags) => Promise<void>): Command {
+  return listCommand('sessions', 'what sessions (conversations of the API) there are, the last active first')
+    .addHelpText(
+      'after',
+      `
+  turnkeep sessions --limit 5
+  turnkeep chat --session conv_…      goes on in one
+
+Exit codes: 0 done, 2 no gateway, or asked wrongly.`,
+    )
+    .action(async (flags: ListFlags) => action(flags));
+}
+
+function listCommand(name: string, description: string): Command {
+  return addGatewayFlags(new Command(name).description(description))
+    .addOption(new Option('-n, --limit <number>', 'how many at the most').default(20).argParser(wholeNumber))
+    .addOption(new Option('--json', 'one JSON object a line, as the API gives it'))
+    .allowExcessArguments(false);
+}
+
+function wholeNumber(value: string): number {
+  if (/^[1-9]\d{0,8}$/.test(value)) return Number(value);
+  throw new InvalidArgumentError('It has to be a whole number from 1.');
+}

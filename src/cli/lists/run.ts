@@ -1,0 +1,66 @@
+/** `turnkeep turns` and `turnkeep sessions`: a list of the gateway, read in pages, on stdout. */
+import type { GatewayClient } from '../../http-client/calls.ts';
+import { openGateway, withGatewayErrors } from '../gateway/open.ts';
+import { printable } from '../chat/screen.ts';
+import { readSessionPage, sessionLine } from '../chat/sessions.ts';
+import { readTurnPage, turnText } from './turn-text.ts';
+import type { ListFlags, TurnsFlags } from './command.ts';
+
+const longestPage = 100;
+
+interface Page {
+  readonly data: readonly { readonly id: string }[];
+  readonly has_more: boolean;
+}
+
+/** @throws {GatewayError} when no gateway answers, or it refuses the key or a flag; {ConfigError} when its address is none */
+export async function listTurns({ limit, json, url, apiKey, dataDir, ...filter }: TurnsFlags): Promise<void> {
+  const client = openGateway({ ...given({ url, apiKey, dataDir }) });
+  const { stdout } = process;
+  await print(client, { limit, query: new URLSearchParams(given(filter)), path: '/turns' }, (page) => {
+    const { data } = readTurnPage(page, client);
+    return json === true ? jsonLines(page) : data.map((turn) => turnText(turn, Date.now(), stdout));
+  });
+}
+
+/** @throws as `listTurns` */
+export async function listSessions({ limit, json, url, apiKey, dataDir }: ListFlags): Promise<void> {
+  const client = openGateway({ ...given({ url, apiKey, dataDir }) });
+  await print(client, { limit, query: new URLSearchParams({ order: 'desc' }), path: '/conversations' }, (page) => {
+    const { sessions } = readSessionPage(page, client);
+    return json === true ? jsonLines(page) : sessions.map((session) => sessionLine(session, Date.now()));
+  });
+}
+
+interface List {
+  readonly path: string;
+  readonly query: URLSearchParams;
+  readonly limit: number;
+}
+
+/** @param show checks a page, and makes lines of it */
+async function print(client: GatewayClient, { path, query, limit }: List, show: (page: unknown) => readonly string[]): Promise<void> {
+  const { stdout } = process;
+  // Whatever reads the list may end first (`| head`).
+  stdout.on('error', () => process.exit(0));
+  for (let left = limit; left > 0;) {
+    query.set('limit', String(Math.min(left, longestPage)));
+    const page = await withGatewayErrors(client, async () => {
+      const answer = await client.json('GET', `${path}?${query.toString()}`);
+      for (const line of show(answer)) stdout.write(`${stdout.isTTY ? printable(line) : line}\n`);
+      return answer as Page;
+    });
+    const last = page.data.at(-1);
+    if (!page.has_more || last === undefined) return;
+    left -= page.data.length;
+    query.set('after', last.id);
+  }
+}
+
+function jsonLines(page: unknown): string[] {
+  return (page as Page).data.map((each) => JSON.stringify(each));
+}
+
+function given<T extends Readonly<Record<string, string | undefined>>>(flags: T): { [Name in keyof T]?: string } {
+  return Object.fromEntries(Object.entries(flags).filter(([, value]) => value !== undefined)) as { [Name in keyof T]?: string };
+}

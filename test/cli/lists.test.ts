@@ -1,0 +1,82 @@
+/** `turnkeep turns` and `turnkeep sessions`, at a real gateway. */
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
+import { test } from 'node:test';
+import { stripVTControlCharacters } from 'node:util';
+import { httpError } from '../../src/testing/model-server/index.ts';
+import { turnText } from '../../src/cli/lists/turn-text.ts';
+import { World } from '../support/world.ts';
+
+const root = join(import.meta.dirname, '../..');
+
+async function turnkeep(...args: readonly string[]): Promise<{ readonly code: number; readonly stdout: string; readonly stderr: string }> {
+  const { PATH, HOME } = process.env;
+  return new Promise((resolve) => {
+    execFile(process.execPath, ['src/cli/main.ts', ...args], { cwd: root, env: { PATH, HOME } }, (error, stdout, stderr) => {
+      resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr });
+    });
+  });
+}
+
+test('turns: what happened lately, newest first, and what of it failed; for a program as JSON lines', async () => {
+  await using world = await World.open();
+  const url = ['--url', `${world.url}/v1`];
+  const completed = await world.hear('hi');
+  world.model.enqueue(httpError(401, { error: { message: 'no', code: 'invalid_api_key' } }));
+  const failed = await world.hear('ho');
+
+  const all = await turnkeep('turns', ...url);
+  assert.deepEqual([all.code, all.stderr], [0, '']);
+  const [first = '', second = '', ...more] = all.stdout.split('\n');
+  assert.match(first, new RegExp(`^${failed.id}  ✗ failed: provider_rejected  scripted, \\d+\\.\\d s, just now$`));
+  assert.match(second, new RegExp(`^${completed.id}  ✓ completed  scripted, \\d+\\.\\d s, 5 tokens, just now$`));
+  assert.deepEqual(more, ['']);
+
+  const json = await turnkeep('turns', ...url, '--status', 'failed', '--since', '1d', '--json');
+  assert.deepEqual(
+    json.stdout.split('\n').map((line) => (line === '' ? '' : (JSON.parse(line) as { id: string }).id)),
+    [failed.id, ''],
+  );
+  const wrong = await turnkeep('turns', ...url, '--since', 'yesterday');
+  assert.equal(wrong.code, 2);
+  assert.match(wrong.stderr, /^turnkeep: The gateway at \S+ answered 400: \S+ Invalid 'since': must be a date such as/);
+  const none = await turnkeep('turns', ...url, '--limit', '0');
+  assert.equal(none.code, 2);
+  assert.match(none.stderr, /--limit.*It has to be a whole number from 1\./);
+});
+
+test('as many as asked for are printed, over as many pages as that takes', async () => {
+  await using world = await World.open({ hasWorker: false });
+  const ids = Array.from({ length: 130 }, (_, index) => `conv_${index}`);
+  for (const [index, id] of ids.entries()) {
+    await world.store.createSession({ id, tenant: 'default', metadata: {}, createdAtMs: Date.now() - 1_000 * index });
+  }
+  const printed = async (...args: readonly string[]): Promise<string[]> => {
+    const { stdout, stderr } = await turnkeep('sessions', '--url', `${world.url}/v1`, ...args);
+    assert.equal(stderr, '');
+    return stdout.trimEnd().split('\n');
+  };
+  assert.deepEqual(
+    (await printed('--limit', '120')).map((line) => line.split(' ')[0]),
+    ids.slice(0, 120),
+  );
+  assert.equal((await printed()).length, 20);
+  assert.deepEqual(
+    (await printed('--limit', '1', '--json')).map((line) => (JSON.parse(line) as { id: string }).id),
+    ['conv_0'],
+  );
+});
+
+test('in a terminal of 80 columns a turn is two lines, the id on its own', () => {
+  const id = `resp_${'a'.repeat(48)}`;
+  const created_at = '2026-01-31T12:00:00.000Z';
+  const error = { code: 'context_length_exceeded' };
+  const turn = { id, status: 'failed', model: 'gpt-4.1-mini', error, created_at, settled_at: null, requests: 3, usage: null };
+  const terminal = Object.assign(new PassThrough(), { isTTY: true });
+  assert.deepEqual(stripVTControlCharacters(turnText(turn, Date.parse(created_at) + 7_200_000, terminal)).split('\n'), [
+    '✗ failed: context_length_exceeded  gpt-4.1-mini, 7200 s, 3 requests, 2 h ago',
+    `  ${id}`,
+  ]);
+});
