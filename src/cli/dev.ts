@@ -57,6 +57,7 @@ export async function runDev(config: Config): Promise<void> {
       hasGateway: true,
       signal,
       // For a person one line a turn; for a program the log's.
+      onNotice: process.stdout.isTTY ? (sentence) => print(`! ${sentence}`) : undefined,
       onTurnEnd: process.stdout.isTTY ? (turn) => print(turnLine(turn, process.stdout)) : undefined,
       onReady: ({ gatewayUrl = '' }) => {
         update({ baseUrl: `${gatewayUrl}/v1` });

@@ -7,6 +7,11 @@ import { LogDestination } from './log-destination.ts';
 const stderr = 2;
 const base = { pid: process.pid };
 
+/** While Temporal is away, its client says so many times a second. `roles/availability.ts` says it once. */
+function isNoise(meta: LogMetadata | undefined): boolean {
+  return String(meta?.['target'] ?? '').startsWith('temporalio_client');
+}
+
 /** To be called before the first connection to Temporal, whose runtime is installed once a process. */
 export function startLogging(level: LogLevel): Logger {
   // On a full disk, or with nobody who reads, an error without a listener would be the end of the process. Touching
@@ -21,7 +26,7 @@ export function startLogging(level: LogLevel): Logger {
   const log = pino({ level, base }, destination);
   const temporal = log.child({ source: 'temporal' });
   const write = (to: 'trace' | 'debug' | 'info' | 'warn' | 'error') => (message: string, meta?: LogMetadata) =>
-    temporal[to](meta ?? {}, message);
+    temporal[isNoise(meta) ? 'trace' : to](meta ?? {}, message);
   const [trace, debug, info, warn, error] = [write('trace'), write('debug'), write('info'), write('warn'), write('error')];
   Runtime.install({
     logger: {

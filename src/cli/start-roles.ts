@@ -8,6 +8,7 @@ import { explainListening } from './listen-error.ts';
 import { Metrics } from '../metrics/metrics.ts';
 import type { EndedTurn } from '../metrics/observed-store.ts';
 import { type MetricsServer, serveMetrics } from '../metrics/serve.ts';
+import { type Dependency, watchAvailability } from '../roles/availability.ts';
 import { startGateway } from '../roles/gateway.ts';
 import type { Store } from '../store/ports/store.ts';
 import { openSqliteStore } from '../store/sqlite/open-store.ts';
@@ -23,6 +24,8 @@ export interface RolesOptions {
   readonly signal: AbortSignal;
   /** Gets the end of each turn, which goes into the log otherwise. */
   readonly onTurnEnd?: ((turn: EndedTurn) => void) | undefined;
+  /** Gets the sentence when Temporal or the database is away, or back, which goes into the log as a warning otherwise. */
+  readonly onNotice?: ((sentence: string) => void) | undefined;
   readonly onReady: (running: { readonly gatewayUrl?: string; readonly metricsPort?: number }) => void;
 }
 
@@ -39,12 +42,14 @@ export async function runRoles({
   signal,
   onReady,
   onTurnEnd,
+  onNotice,
 }: RolesOptions): Promise<void> {
   const store = openStore(config);
   const metrics = new Metrics();
   let metricsServer: MetricsServer | undefined;
   let worker: Awaited<ReturnType<typeof startWorker>> | undefined;
   let gateway: Awaited<ReturnType<typeof startGateway>> | undefined;
+  let stopLooking: (() => void) | undefined;
   let isDraining = false;
   try {
     if (hasWorker) worker = await startWorker({ config, connection, store, log, metrics, onTurnEnd });
@@ -68,6 +73,13 @@ export async function runRoles({
       ...(gateway === undefined ? {} : { gatewayUrl: gateway.url }),
       ...(metricsServer === undefined ? {} : { metricsPort: metricsServer.port }),
     });
+    stopLooking = watchAvailability({
+      dependencies: dependenciesOf(connection, store),
+      onChange: (sentence, reason) => {
+        if (onNotice === undefined) log.warn({ reason }, sentence);
+        else onNotice(sentence);
+      },
+    });
     const endedByItself = worker?.stopped.then(() => {
       if (!isDraining) throw new Error('the worker ended by itself');
     });
@@ -78,6 +90,7 @@ export async function runRoles({
     throw explainListening(error, config);
   } finally {
     isDraining = true;
+    stopLooking?.();
     worker?.shutdown();
     // At the same time: viewers see the turns that still run to their end.
     await Promise.allSettled([worker?.stopped, gateway?.close()]);
@@ -85,6 +98,21 @@ export async function runRoles({
     await connection.close().catch((error: unknown) => log.warn({ err: error }, 'the connection to Temporal could not be closed'));
     await store.close();
   }
+}
+
+function dependenciesOf(connection: NativeConnection, store: Store): readonly Dependency[] {
+  return [
+    {
+      name: 'Temporal',
+      meanwhile: 'answers that are being streamed go on, and turns are taken in; what needs it waits until it is back',
+      look: async () => connection.workflowService.getSystemInfo({}),
+    },
+    {
+      name: 'the database',
+      meanwhile: 'it is locked, or its disk is full; requests are answered 503, and nothing that was taken in is lost',
+      look: () => store.probe(),
+    },
+  ];
 }
 
 function openStore({ databaseUrl }: Config): Store {

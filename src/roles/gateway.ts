@@ -11,6 +11,7 @@ import { Turnkeep } from '../client/turnkeep.ts';
 import { createDataConverter } from '../codec/data-converter.ts';
 import { type Config, readVersion } from '../config/config.ts';
 import { createApp } from '../gateway/app.ts';
+import { isAway } from './availability.ts';
 import { createReadiness } from '../client/readiness.ts';
 import { createHttpServer, listen } from '../http/server.ts';
 import { invalidRequest } from '../gateway/http/errors.ts';
@@ -138,7 +139,7 @@ export async function startGateway({
     retentionDays: config.retentionDays,
     cancel: (turn) => turnkeep.finishCancel(turn),
     onError: (error) => {
-      log.warn({ err: error }, 'turns could not be handed over to Temporal; trying again');
+      log[isAway(error) ? 'debug' : 'warn']({ err: error }, 'turns could not be handed over to Temporal; trying again');
     },
   });
   const watcher = startTurnWatcher({
