@@ -1,6 +1,8 @@
 /** `turnkeep dev`: Temporal's dev server, worker and gateway, all in one, for one person's machine. */
 import { join } from 'node:path';
 import type { WriteStream } from 'node:tty';
+import proto from '@temporalio/proto';
+import type { NativeConnection } from '@temporalio/worker';
 import type { Config } from '../config/config.ts';
 import { startDemoModel } from '../testing/demo-model.ts';
 import { claimDataDir, type DevRecord } from './dev-server/data-dir.ts';
@@ -13,6 +15,8 @@ import { openDataDir } from './open-data-dir.ts';
 import { onStopSignal, runRoles } from './start-roles.ts';
 import { turnLine } from './turn-line.ts';
 import { connectTemporal } from './temporal-connection.ts';
+
+const secondsPerDay = 86_400;
 
 const print = (line: string): void => void process.stdout.write(`${line}\n`);
 
@@ -49,6 +53,7 @@ export async function runDev(config: Config): Promise<void> {
     if (isDemo) demo = await startDemoModel();
 
     const connection = await connectTemporal(server ? { address: server.address } : (config.temporal.connection ?? {}), log, signal);
+    if (server !== undefined) await keepRuns(connection, config);
     await runRoles({
       config: demo ? { ...config, provider: { baseUrl: demo.baseUrl, api: 'chat', model: 'demo' } } : config,
       connection,
@@ -108,6 +113,12 @@ async function startTemporal(config: Config, { ports }: DevRecord, signal: Abort
       ),
     signal,
   });
+}
+
+/** The runs of the dev server's own namespace are kept as long as the turns; without this, a day. */
+async function keepRuns(connection: NativeConnection, { temporal: { namespace }, retentionDays }: Config): Promise<void> {
+  const workflowExecutionRetentionTtl = proto.google.protobuf.Duration.fromObject({ seconds: retentionDays * secondsPerDay });
+  await connection.workflowService.updateNamespace({ namespace, config: { workflowExecutionRetentionTtl } });
 }
 
 /** How far a download is: one line that changes on a terminal, a line every quarter elsewhere. */

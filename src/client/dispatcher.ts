@@ -10,9 +10,11 @@ import {
   cancelSignal,
   type TitleInput,
   titleType,
+  type TurnMemo,
   titleWorkflowIdOf,
   workflowIdOf,
 } from '../contract/workflows.ts';
+import type { TurnRow } from '../domain/turn.ts';
 import type { Store } from '../store/ports/store.ts';
 import type { DispatchedRun } from '../store/ports/turns.ts';
 import { claimAndRun, type HeadStart } from './head-start.ts';
@@ -29,6 +31,9 @@ export interface DispatcherOptions {
   /** How long Temporal may take to answer a call, in ms; 10 s where nothing is said. */
   readonly answerTimeoutMs?: number;
 }
+
+/** By what else than its own id people look for a turn. */
+export type TurnNames = Pick<TurnRow, 'publicId' | 'session'>;
 
 /** A server that takes connections and never answers, or a network that loses every packet, would hold a call for ever. */
 const defaultAnswerTimeoutMs = 10_000;
@@ -74,27 +79,28 @@ export class Dispatcher {
   }
 
   /** A turn may run now. Sends its request, if this process can, and tells Temporal. Never rejects. */
-  async runReady(turn: string): Promise<void> {
+  async runReady(turn: string, names?: TurnNames): Promise<void> {
     const { headStart, store } = this.#options;
     if (headStart !== undefined) await claimAndRun(store, headStart, { turn, step: 1 }).catch(() => undefined);
-    await this.start(turn).catch(() => undefined);
+    await this.start(turn, names).catch(() => undefined);
   }
 
   /**
    * Tells Temporal of a turn whose request is on its way: after its first token, as a rule, for which both would want the same
    * CPU (18.7 -> 14.5 ms). The turn is in the database: whoever dies in between leaves it to the sweep of any process.
    */
-  startSoon(turn: string): void {
+  startSoon(turn: string, names?: TurnNames): void {
     setTimeout(() => {
-      this.start(turn).catch(() => undefined);
+      this.start(turn, names).catch(() => undefined);
     }, startAfterRequestMs);
   }
 
   /** Resolves once Temporal has the turn. Throws when Temporal cannot be reached. */
-  async start(turn: string): Promise<void> {
+  async start(turn: string, names?: TurnNames): Promise<void> {
     const { workflows, taskQueue, store, isEager, limits } = this.#options;
     const { heartbeatTimeoutMs, turnTimeoutMs } = limits;
-    const input: AgentTurnInput = { turn, database: store.databaseId, heartbeatTimeoutMs, turnTimeoutMs };
+    const input: AgentTurnInput = { turn, database: store.databaseId, heartbeatTimeoutMs, turnTimeoutMs, tellsEnd: true };
+    const memo = memoOf(turn, names);
     const { firstExecutionRunId: runId } = await this.#answered(() =>
       workflows.start(agentTurnType, {
         workflowId: workflowIdOf(turn),
@@ -103,6 +109,7 @@ export class Dispatcher {
         workflowTaskTimeout,
         workflowIdConflictPolicy: 'USE_EXISTING',
         requestEagerStart: isEager,
+        ...(memo === undefined ? {} : { memo }),
       }),
     );
     this.#started.push({ turn, runId });
@@ -151,4 +158,13 @@ export class Dispatcher {
     this.#started = [];
     await retryWhileBusy(() => this.#options.store.markDispatched(runs)).catch(() => undefined);
   }
+}
+
+function memoOf(turn: string, names: TurnNames | undefined): Record<string, unknown> | undefined {
+  if (names === undefined || (names.publicId === turn && names.session === null)) return undefined;
+  const memo: TurnMemo = {
+    ...(names.publicId === turn ? {} : { response_id: names.publicId }),
+    ...(names.session === null ? {} : { session: names.session }),
+  };
+  return { ...memo };
 }

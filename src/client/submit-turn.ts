@@ -128,8 +128,8 @@ function begin(
   if (interrupted !== undefined) canceller.carryOut(interrupted).catch(ignore);
   // Its cancel came before it: it ends without a model call.
   if (turn.cancelRequestedAtMs !== null) canceller.carryOut(turn.id).catch(ignore);
-  else if (epoch !== undefined) dispatcher.startSoon(turn.id);
-  else if (turn.readyAtMs !== null) void dispatcher.runReady(turn.id);
+  else if (epoch !== undefined) dispatcher.startSoon(turn.id, turn);
+  else if (turn.readyAtMs !== null) void dispatcher.runReady(turn.id, turn);
   if (givesTitle === true && turn.session !== null) {
     startTitle(store, dispatcher, { session: turn.session, turn: turn.id }).catch(ignore);
   }

@@ -21,6 +21,18 @@ export interface AgentTurnInput {
   readonly heartbeatTimeoutMs: number;
   /** Of the turn, from its start, ms. */
   readonly turnTimeoutMs: number;
+  /** The run says in its memo how the turn ended, unless it completed. Absent in runs of older versions, whose histories have no such event. */
+  readonly tellsEnd?: true;
+}
+
+/** What Temporal's own UI shows of a run beside its id; ids and codes only (T11). */
+export interface TurnMemo {
+  /** Where the client has chosen one: the run's own id has the turn's. */
+  readonly response_id?: string;
+  readonly session?: string;
+  /** Of a turn that has not completed: the run itself completes all the same. */
+  readonly status?: string;
+  readonly code?: string;
 }
 
 /** One run of it is one turn. */

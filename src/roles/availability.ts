@@ -6,7 +6,7 @@ import { isGrpcServiceError } from '@temporalio/client';
 import { StoreBusyError } from '../store/ports/store.ts';
 
 /** gRPC's numbers of DEADLINE_EXCEEDED and UNAVAILABLE. */
-const awayCodes: readonly number[] = [4, 14];
+const awayCodes: ReadonlySet<number> = new Set([4, 14]);
 const lookEveryMs = 2_500;
 /** Temporal's client goes on for ten seconds, whatever its deadline. */
 const patienceMs = 2_000;
@@ -81,5 +81,5 @@ async function inTime(looked: Promise<unknown>): Promise<void> {
 /** Is this what every call comes to while Temporal or the database is away? */
 export function isAway(error: unknown): boolean {
   if (error instanceof StoreBusyError) return true;
-  return isGrpcServiceError(error) && awayCodes.includes(error.code);
+  return isGrpcServiceError(error) && awayCodes.has(error.code);
 }

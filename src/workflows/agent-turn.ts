@@ -2,8 +2,8 @@
  * The workflow of a turn: one run is one turn, under the id `turn/<id>`. The order of a session is the database's: a turn is
  * started once it may run. Runs in Temporal's sandbox: imports only domain, contract and `@temporalio/workflow`.
  */
-import { CancellationScope, CancelledFailure, defineSignal, setHandler } from '@temporalio/workflow';
-import { type AgentTurnInput, cancelSignal } from '../contract/workflows.ts';
+import { CancellationScope, CancelledFailure, defineSignal, setHandler, upsertMemo } from '@temporalio/workflow';
+import { type AgentTurnInput, cancelSignal, type TurnMemo } from '../contract/workflows.ts';
 import type { TurnStatus } from '../domain/turn-state.ts';
 import { runTurn } from './run-turn.ts';
 
@@ -23,6 +23,11 @@ export async function agentTurn(input: AgentTurnInput): Promise<TurnStatus> {
     running.cancel();
   });
   const settled = await runTurn(input, running);
+  const { status, code } = settled;
+  if (input.tellsEnd === true && status !== 'completed') {
+    const memo: TurnMemo = { status, ...(code === null ? {} : { code }) };
+    upsertMemo({ ...memo });
+  }
   if (CancellationScope.current().consideredCancelled) throw new CancelledFailure('the turn was cancelled');
   return settled;
 }

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Connection } from '@temporalio/client';
 import { test, type TestContext } from 'node:test';
 import { Role } from '../support/processes.ts';
 import { testTemporalProgram } from '../support/temporal-server.ts';
@@ -52,6 +53,11 @@ test('dev says where everything is, answers, refuses a second, survives kill -9,
   assert.equal(await ask(baseUrl), '200 completed');
   assert.ok(existsSync(join(dataDir, 'temporal.db')) && existsSync(join(dataDir, 'turnkeep.db')));
   assert.equal((await fetch(uiUrl)).status, 200);
+
+  const connection = await Connection.connect({ address: String(temporalAddress) });
+  const { config } = await connection.workflowService.describeNamespace({ namespace: 'default' });
+  assert.equal(Number(config?.workflowExecutionRetentionTtl?.seconds), 30 * 86_400, 'as long as TURNKEEP_RETENTION_DAYS');
+  await connection.close();
 
   const second = roleOf(context, dataDir, ['dev']);
   assert.equal(await second.ended(), 2);

@@ -253,7 +253,7 @@ export class World implements AsyncDisposable {
   }
 
   async attempts(id: string): Promise<readonly AttemptRow[]> {
-    return this.store.readAttempts(this.#ownId(id));
+    return this.store.readAttempts(this.ownId(id));
   }
 
   /** What a new session's id is. */
@@ -283,7 +283,7 @@ export class World implements AsyncDisposable {
   /** Of a turn that Temporal has, or is about to have: one with a head start may have its end before that. */
   async history(turn: string): Promise<History> {
     for (;;) {
-      const row = await this.store.readTurn(this.#ownId(turn));
+      const row = await this.store.readTurn(this.ownId(turn));
       assert.ok(row?.workflowId, `no workflow is known of ${turn}`);
       if (row.isDispatched) return this.#closedHistory(row.workflowId);
       await nextTurnOfTheLoop();
@@ -326,7 +326,7 @@ export class World implements AsyncDisposable {
   }
 
   /** Of a turn that a client has given its id. */
-  #ownId(publicId: string): string {
+  ownId(publicId: string): string {
     const id = this.#rows('SELECT id, public_id FROM turns').find((row) => row['public_id'] === publicId)?.['id'];
     return typeof id === 'string' ? id : publicId;
   }
