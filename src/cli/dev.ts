@@ -62,6 +62,7 @@ export async function runDev(config: Config): Promise<void> {
       hasGateway: true,
       signal,
       // For a person one line a turn; for a program the log's.
+      temporalUi: server?.uiUrl === undefined ? undefined : `${server.uiUrl}/namespaces/${config.temporal.namespace}`,
       onNotice: process.stdout.isTTY ? (sentence) => print(`! ${sentence}`) : undefined,
       onTurnEnd: process.stdout.isTTY ? (turn) => print(turnLine(turn, process.stdout)) : undefined,
       onReady: ({ gatewayUrl = '' }) => {

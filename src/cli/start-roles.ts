@@ -26,6 +26,8 @@ export interface RolesOptions {
   readonly onTurnEnd?: ((turn: EndedTurn) => void) | undefined;
   /** Gets the sentence when Temporal or the database is away, or back, which goes into the log as a warning otherwise. */
   readonly onNotice?: ((sentence: string) => void) | undefined;
+  /** See `GatewayOptions`. */
+  readonly temporalUi?: string | undefined;
   readonly onReady: (running: { readonly gatewayUrl?: string; readonly metricsPort?: number }) => void;
 }
 
@@ -43,6 +45,7 @@ export async function runRoles({
   onReady,
   onTurnEnd,
   onNotice,
+  temporalUi,
 }: RolesOptions): Promise<void> {
   const store = openStore(config);
   const metrics = new Metrics();
@@ -64,6 +67,7 @@ export async function runRoles({
         hasWorker,
         metrics,
         onTurnEnd,
+        temporalUi,
         ...(worker === undefined ? {} : { attempts: worker.attempts }),
       });
     // A gateway serves the metrics on its own port.

@@ -1,11 +1,19 @@
 /** `GET /turns/{id}`: what happened in a turn, attempt by attempt. Times in ISO 8601, keys in snake_case as in OpenAI's objects. */
 import type { AttemptRow } from './attempt.ts';
 import { failureRules } from './failure.ts';
-import { sumOf, unknownUsage, type Usage } from './response.ts';
+import { type ResponseObject, sumOf, unknownUsage, type Usage } from './response.ts';
 import type { TurnRow } from './turn.ts';
 
-/** @param message of the turn's error; absent for an erased turn, which has lost its own */
-export function timelineOf(turn: TurnRow, attempts: readonly AttemptRow[], message?: string): object {
+export interface TimelineFacts {
+  readonly turn: TurnRow;
+  readonly attempts: readonly AttemptRow[];
+  /** Absent for an erased turn: it has lost its words, those of its error too. */
+  readonly response?: Pick<ResponseObject, 'error' | 'output'> | undefined;
+  /** Where people look at Temporal's runs, up to the namespace, such as `http://127.0.0.1:8233/namespaces/default`. */
+  readonly temporalUi?: string | undefined;
+}
+
+export function timelineOf({ turn, attempts, response, temporalUi }: TimelineFacts): object {
   const steps = new Map<number, AttemptRow[]>();
   for (const attempt of attempts) steps.set(attempt.step, [...(steps.get(attempt.step) ?? []), attempt]);
   return {
@@ -13,7 +21,7 @@ export function timelineOf(turn: TurnRow, attempts: readonly AttemptRow[], messa
     session: turn.session,
     status: turn.status,
     model: turn.settings.model,
-    error: errorOf(turn, message),
+    error: errorOf(turn, response?.error?.message),
     workflow_id: turn.workflowId,
     run_id: turn.runId,
     created_at: iso(turn.createdAtMs),
@@ -27,7 +35,17 @@ export function timelineOf(turn: TurnRow, attempts: readonly AttemptRow[], messa
     usage: turn.status === 'failed' ? null : turn.usage,
     lost_usage: lostUsageOf(attempts),
     ...(turn.retryAtMs === null ? {} : { retry_at: iso(turn.retryAtMs) }),
+    output: response?.output ?? null,
+    links: {
+      response: `/v1/responses/${turn.publicId}`,
+      ...(temporalUi === undefined || turn.workflowId === null ? {} : { temporal: linkToRun(temporalUi, turn.workflowId, turn.runId) }),
+    },
   };
+}
+
+function linkToRun(ui: string, workflowId: string, runId: string | null): string {
+  const workflow = `${ui}/workflows/${encodeURIComponent(workflowId)}`;
+  return runId === null ? workflow : `${workflow}/${runId}/history`;
 }
 
 function errorOf({ errorCode: code }: TurnRow, message: string | undefined): { readonly code: string; readonly message: string } | null {

@@ -7,7 +7,7 @@ import { conversationsRoutes } from './conversations/routes.ts';
 import { crossOrigin } from './http/cors.ts';
 import { ApiError } from './http/errors.ts';
 import { modelsRoutes, type ModelsDeps } from './operator/models.ts';
-import { turnsRoutes } from './operator/turns.ts';
+import { type TurnsDeps, turnsRoutes } from './operator/turns.ts';
 import { openApiDocument } from './http/openapi.ts';
 import { type OperatorDeps, operatorRoutes } from './operator/routes.ts';
 import { createRateLimit } from './http/rate-limit.ts';
@@ -18,7 +18,7 @@ import { type GatewayEnv, headerOf, Routes, type RouteSpec } from './http/route.
 import type { SubmitDeps } from './submit/submit-turn.ts';
 import { uiRoutes } from './ai-sdk/routes.ts';
 
-export interface AppDeps extends SubmitDeps, ModelsDeps, Omit<OperatorDeps, 'openApi'> {
+export interface AppDeps extends SubmitDeps, ModelsDeps, TurnsDeps, Omit<OperatorDeps, 'openApi'> {
   readonly version: string;
   readonly apiKeys: readonly ApiKey[];
   /** For each tenant; 0: no limit. */
@@ -124,7 +124,7 @@ function keyedRoutes(
   uiRoutes(routes, serveDeps);
   conversationsRoutes(routes, deps);
   modelsRoutes(routes, deps);
-  turnsRoutes(routes, deps.turnkeep);
+  turnsRoutes(routes, deps);
   return { api, routes };
 }
 

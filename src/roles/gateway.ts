@@ -37,6 +37,8 @@ export interface GatewayOptions {
   readonly onTurnEnd?: ((turn: EndedTurn) => void) | undefined;
   /** How long a stream is silent before a comment is sent; 15 s by default. */
   readonly idleCommentMs?: number | undefined;
+  /** Where Temporal's UI shows the runs of the namespace, such as `http://127.0.0.1:8233/namespaces/default`: `/turns` links to them. */
+  readonly temporalUi?: string | undefined;
 }
 
 export interface Gateway {
@@ -108,6 +110,7 @@ export async function startGateway({
     corsOrigins: config.corsOrigins,
     defaultModel: config.provider.model,
     idleCommentMs,
+    temporalUi: deps.temporalUi,
     listModels: () => provider.listModels(AbortSignal.timeout(config.limits.connectTimeoutMs)),
     unreadyReasons: createReadiness({ client, store, namespace: config.temporal.namespace, taskQueue: config.taskQueue }),
     metrics: async () => ({ contentType: metrics.contentType, text: await metrics.text() }),

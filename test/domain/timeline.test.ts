@@ -74,7 +74,7 @@ const rows: readonly [title: string, TurnRow, readonly AttemptRow[], usage: Usag
 
 for (const [title, row, attempts, usage, lostUsage] of rows) {
   test(title, () => {
-    const report = timelineOf(row, attempts) as { usage: unknown; lost_usage: unknown };
+    const report = timelineOf({ turn: row, attempts }) as { usage: unknown; lost_usage: unknown };
     assert.deepEqual([report.usage, report.lost_usage], [usage, lostUsage]);
   });
 }
@@ -93,7 +93,7 @@ test('GET /turns/{id} has the keys of the contract, and says nothing of what has
     { ...attempt(1, 'failed'), endedAtMs: 1_000, code: 'transport_failed', detail: 'ECONNRESET', waitMs: 1_000, holder: 'one' },
     { ...attempt(2, undefined), requestedAtMs: 2_000, firstEventAtMs: 3_000, providerRequestId: 'req_1', holder: 'two' },
   ];
-  assert.deepEqual(timelineOf(failed, requests), {
+  assert.deepEqual(timelineOf({ turn: failed, attempts: requests, temporalUi: 'http://ui/namespaces/default' }), {
     id: 'resp_chosen',
     session: 'conv_a',
     status: 'failed',
@@ -133,5 +133,7 @@ test('GET /turns/{id} has the keys of the contract, and says nothing of what has
     usage: null,
     lost_usage: null,
     retry_at: '1970-01-01T00:00:05.000Z',
+    output: null,
+    links: { response: '/v1/responses/resp_chosen', temporal: 'http://ui/namespaces/default/workflows/turn%2Fresp_own/run/history' },
   });
 });

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { CallError } from '../../http-client/call-error.ts';
 import type { GatewayClient } from '../../http-client/calls.ts';
 import { ago } from '../ago.ts';
-import { readAnswer } from '../gateway/read-answer.ts';
+import { readAnswer } from '../gateway/open.ts';
 import { oneLine } from './pieces.ts';
 
 const sessionSchema = z.object({

@@ -1,5 +1,6 @@
 /** The client of a command that talks to a gateway: over HTTP, as any client does. */
 import { Agent, fetch } from 'undici';
+import type { z } from 'zod';
 import { CallError } from '../../http-client/call-error.ts';
 import { GatewayClient } from '../../http-client/calls.ts';
 import type { GatewayFlags } from './flags.ts';
@@ -22,4 +23,12 @@ export async function withGatewayErrors<T>(client: GatewayClient, act: () => Pro
     if (!(error instanceof CallError)) throw error;
     throw new GatewayError(gatewayProblem(client.url, error.failure), { cause: error });
   }
+}
+
+/** @throws {CallError} when the answer of a gateway is not what turnkeep answers */
+export function readAnswer<Schema extends z.ZodType>(schema: Schema, value: unknown, { url }: GatewayClient): z.infer<Schema> {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const message = `the answer is not what turnkeep answers: is ${url} the address of a gateway, with its /v1?`;
+  throw new CallError({ type: 'refused', status: 200, code: undefined, message });
 }

@@ -47,6 +47,11 @@ export const turnSchema = z.strictObject({
   usage: usageSchema.nullable().meta({ description: 'null: the turn failed, or the provider did not say.' }),
   lost_usage: usageSchema.nullable().meta({ description: 'What attempts that failed have cost; null: not known of all of them.' }),
   retry_at: time.optional().meta({ description: 'When the provider said that it would take the request again.' }),
+  output: z.array(itemSchema).nullable().meta({ description: 'What the model said so far; null: the turn is past retention.' }),
+  links: z.strictObject({
+    response: z.string(),
+    temporal: z.string().optional().meta({ description: "The run in Temporal's UI, where its address is known." }),
+  }),
 });
 
 /** A turn in `GET /turns`. */

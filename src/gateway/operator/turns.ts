@@ -10,6 +10,12 @@ import { id, moment, pageQuery } from '../http/request-fields.ts';
 import { errorResponses, listedTurnSchema, listSchema, ok, responseSchema, turnSchema } from '../http/response-schemas.ts';
 import type { Routes } from '../http/route.ts';
 
+export interface TurnsDeps {
+  readonly turnkeep: Turnkeep;
+  /** See `TimelineFacts`. */
+  readonly temporalUi?: string | undefined;
+}
+
 const status = responseSchema.shape.status;
 const codes = Object.keys(failureRules) as FailureCode[];
 
@@ -25,7 +31,7 @@ const turnsQuery = pageQuery.omit({ order: true }).extend({
   until: moment.optional(),
 });
 
-export function turnsRoutes(routes: Routes, turnkeep: Turnkeep): void {
+export function turnsRoutes(routes: Routes, { turnkeep, temporalUi }: TurnsDeps): void {
   routes.add(
     {
       method: 'get',
@@ -55,9 +61,8 @@ export function turnsRoutes(routes: Routes, turnkeep: Turnkeep): void {
       const id = c.req.param('id') ?? '';
       const turn = await turnkeep.readTurn(c.get('tenant'), id);
       if (turn === undefined) throw notFound('Turn', id);
-      // A failure has words of its own, which only the response has.
-      const response = turn.errorCode === null || turn.erasedBy !== null ? undefined : await turnkeep.readResponse(turn);
-      return c.json(timelineOf(turn, await turnkeep.readAttempts(turn.id), response?.error?.message));
+      const response = turn.erasedBy === null ? await turnkeep.readResponse(turn) : undefined;
+      return c.json(timelineOf({ turn, attempts: await turnkeep.readAttempts(turn.id), response, temporalUi }));
     },
   );
 }
