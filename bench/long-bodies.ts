@@ -74,6 +74,7 @@ async function main(): Promise<void> {
     corsOrigins: [],
     defaultModel: 'model',
     listModels: async () => [],
+    isDraining: () => false,
     unreadyReasons: async () => [],
     metrics: async () => ({ contentType: 'text/plain', text: '' }),
     onRequestEnd: () => undefined,

@@ -96,8 +96,10 @@ export async function runRoles({
     isDraining = true;
     stopLooking?.();
     worker?.shutdown();
-    // At the same time: viewers see the turns that still run to their end.
-    await Promise.allSettled([worker?.stopped, gateway?.close()]);
+    // Viewers see the turns that still run to their end, and may come back to them: the doors close last.
+    gateway?.drain();
+    await Promise.allSettled([worker?.stopped]);
+    await Promise.allSettled([gateway?.close()]);
     await metricsServer?.close();
     await connection.close().catch((error: unknown) => log.warn({ err: error }, 'the connection to Temporal could not be closed'));
     await store.close();

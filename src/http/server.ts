@@ -96,3 +96,29 @@ function errorResponse(nodeCode = ''): string {
   const body = JSON.stringify({ error: { message, type: 'invalid_request_error', param: null, code } });
   return `HTTP/1.1 ${statusLine}\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
 }
+
+/** The responses of a server that have not ended. */
+export class OpenResponses {
+  readonly #open = new Set<ServerResponse>();
+  #onNone: () => void = () => {};
+
+  add(response: ServerResponse): void {
+    this.#open.add(response);
+    response.once('close', () => {
+      this.#open.delete(response);
+      if (this.#open.size === 0) this.#onNone();
+    });
+  }
+
+  /** Resolves when all have ended, or after this time. */
+  async untilNone(withinMs: number): Promise<void> {
+    if (this.#open.size === 0) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, withinMs);
+      this.#onNone = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+}

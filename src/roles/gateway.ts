@@ -13,7 +13,7 @@ import { type Config, readVersion } from '../config/config.ts';
 import { createApp } from '../gateway/app.ts';
 import { isAway } from './availability.ts';
 import { createReadiness } from '../client/readiness.ts';
-import { createHttpServer, listen } from '../http/server.ts';
+import { createHttpServer, listen, OpenResponses } from '../http/server.ts';
 import { invalidRequest } from '../gateway/http/errors.ts';
 import type { EndedRequest } from '../http/ended-request.ts';
 import { Metrics } from '../metrics/metrics.ts';
@@ -43,7 +43,9 @@ export interface GatewayOptions {
 
 export interface Gateway {
   readonly url: string;
-  /** Accepts no new requests, lets running ones end within the drain time, then cuts them: viewers resume elsewhere. */
+  /** Takes in no new turns from now on (503), and says so at `/readyz`; running streams, and resumes, are served. */
+  drain(): void;
+  /** Drains, lets running requests end within the drain time, which began with `drain`, and cuts the rest: viewers resume elsewhere. */
   close(): Promise<void>;
 }
 
@@ -98,6 +100,12 @@ export async function startGateway({
     isEager: hasWorker,
     ...(deps.attempts !== undefined && config.hasHeadStart ? { headStart: deps.attempts } : {}),
   });
+  let drainingSince: number | undefined;
+  const isDraining = (): boolean => drainingSince !== undefined;
+  const drain = (): void => {
+    drainingSince ??= performance.now();
+  };
+  const responses = new OpenResponses();
   const provider = createProvider({ ...config.provider, limits: config.limits });
   const turnkeep = new Turnkeep({ store, dispatcher, quotas: config.quotas, hasTitles: config.titles.isOn });
   const app = createApp({
@@ -112,6 +120,7 @@ export async function startGateway({
     idleCommentMs,
     temporalUi: deps.temporalUi,
     listModels: () => provider.listModels(AbortSignal.timeout(config.limits.connectTimeoutMs)),
+    isDraining,
     unreadyReasons: createReadiness({ client, store, namespace: config.temporal.namespace, taskQueue: config.taskQueue }),
     metrics: async () => ({ contentType: metrics.contentType, text: await metrics.text() }),
     onRequestEnd,
@@ -127,6 +136,9 @@ export async function startGateway({
     errorHandler: (error) => (error instanceof RequestError ? invalidRequest(error.message).toResponse() : undefined),
   });
   const server = createHttpServer((incoming, outgoing) => {
+    // Probes do not keep a gateway from its end.
+    if (!probes.has(incoming.url ?? '')) responses.add(outgoing);
+    if (isDraining()) outgoing.shouldKeepAlive = false;
     void listener(incoming, outgoing);
   });
   const { port } = await listen(server, {
@@ -154,7 +166,12 @@ export async function startGateway({
   });
   return {
     url: `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`,
+    drain,
     async close() {
+      drain();
+      const drainUntil = (drainingSince ?? 0) + config.limits.drainMs;
+      const leftMs = (): number => Math.max(0, drainUntil - performance.now());
+      await responses.untilNone(leftMs());
       sweep.stop();
       watcher.stop();
       const closed = new Promise<void>((resolve) => {
@@ -169,7 +186,7 @@ export async function startGateway({
       server.closeIdleConnections();
       const cut = setTimeout(() => {
         server.closeAllConnections();
-      }, config.limits.drainMs);
+      }, leftMs());
       await closed;
       clearTimeout(cut);
       clearInterval(idle);

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { chat, chatAnswer, done, end, hold, reset, type Script, sseHead, stall } from '../../src/testing/model-server/index.ts';
 import { asked } from '../support/cases.ts';
+import { errorOf, post } from '../support/post.ts';
 import { type Cluster, startCluster } from '../support/processes.ts';
 import { Viewer } from '../support/viewer.ts';
 
@@ -157,6 +158,35 @@ test('SIGTERM of a gateway ends with its last answer, though the client keeps it
   assert.deepEqual([viewer.isDone, viewer.text], [true, 'Hello']);
   assert.equal(await role.ended(), 0);
 });
+
+test(
+  'a gateway that drains says so, takes in no new turns, and serves what runs to its end, also to those who come back',
+  options,
+  async () => {
+    await using cluster = await startCluster({ env: { TURNKEEP_DRAIN_MS: '600000' } });
+    cluster.model.enqueue(held('last'));
+    const { role, url } = await cluster.startServe();
+    const viewer = await say(url, 'hi');
+    await viewer.untilText('Hel');
+    role.signal('SIGTERM');
+    await role.says(/drain|stopp/i);
+    const statusOf = async (path: string): Promise<unknown[]> => {
+      const response = await fetch(`${url}${path}`);
+      return [response.status, await response.json()];
+    };
+    assert.deepEqual(await statusOf('/readyz'), [503, { status: 'draining' }]);
+    assert.deepEqual(await statusOf('/healthz'), [200, { status: 'ok' }]);
+    const refused = await post(url, { input: 'new' });
+    assert.deepEqual([errorOf(refused), refused.headers.get('retry-after')], [[503, null, 'draining'], '1']);
+    const back = await Viewer.open(`${url}/v1/responses/${viewer.id}?stream=true&starting_after=0`);
+    await back.untilText('Hel');
+    cluster.model.release('last');
+    await Promise.all([viewer.ended, back.ended]);
+    assert.deepEqual([viewer.text, back.text, back.isDone], ['Hello', 'Hello', true]);
+    assert.equal(await role.ended(), 0);
+    assert.equal(cluster.model.requests.length, 1);
+  },
+);
 
 test('T7 · a worker stopped past its heartbeat and continued is refused by the journal', options, async () => {
   await using cluster = await startCluster();

@@ -31,6 +31,7 @@ async function startImpatientServer(world: World): Promise<{ url: string; close:
     turnkeep,
     defaultModel: 'scripted',
     providerApi: world.config.provider.api,
+    isDraining: () => false,
     headersWithinMs: 0,
     onStreamError: (error) => {
       throw error;

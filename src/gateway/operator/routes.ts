@@ -8,6 +8,8 @@ import type { Routes } from '../http/route.ts';
 export interface OperatorDeps {
   /** What is not ready, in sentences for `/readyz`; empty when everything is. */
   readonly unreadyReasons: () => Promise<readonly string[]>;
+  /** The gateway is shutting down. */
+  readonly isDraining: () => boolean;
   /** In Prometheus' text format. */
   readonly metrics: () => Promise<{ readonly contentType: string; readonly text: string }>;
   /** Called with each request: the routes that it describes are added after these. */
@@ -17,7 +19,7 @@ export interface OperatorDeps {
 const tag = 'Operation';
 const html = (description: string) => ({ description, schema: z.string(), mediaTypes: ['text/html'] });
 
-export function operatorRoutes(routes: Routes, { unreadyReasons, metrics, openApi }: OperatorDeps): void {
+export function operatorRoutes(routes: Routes, { unreadyReasons, isDraining, metrics, openApi }: OperatorDeps): void {
   const status = z.strictObject({ status: z.string(), reasons: z.array(z.string()).optional() });
 
   routes.add({ method: 'get', path: '/healthz', tag, summary: 'Is the process alive?', responses: { 200: ok('It is.', status) } }, (c) =>
@@ -30,9 +32,10 @@ export function operatorRoutes(routes: Routes, { unreadyReasons, metrics, openAp
       path: '/readyz',
       tag,
       summary: 'Does Temporal answer, does a worker poll, can the database be written?',
-      responses: { 200: ok('All of it.', status), 503: ok('Not all of it.', status) },
+      responses: { 200: ok('All of it.', status), 503: ok('Not all of it, or the gateway is shutting down (`draining`).', status) },
     },
     async (c) => {
+      if (isDraining()) return c.json({ status: 'draining' }, 503);
       const reasons = await unreadyReasons();
       return reasons.length === 0 ? c.json({ status: 'ready' }) : c.json({ status: 'unready', reasons }, 503);
     },

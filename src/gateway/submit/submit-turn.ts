@@ -19,6 +19,8 @@ export interface SubmitDeps {
   readonly providerApi: ProviderApi;
   /** Of one request; 10,000 where nothing is said. */
   readonly maxInputItems?: number;
+  /** The gateway is shutting down: what runs goes on, and nothing new is taken in. */
+  readonly isDraining: () => boolean;
 }
 
 /** What a protocol makes of its request's body; the rest comes from the headers, the same for all protocols. */
@@ -73,6 +75,14 @@ export async function submitTurn(
   { fields, session, ...draft }: TurnDraft,
 ): Promise<TurnRow> {
   const { turnkeep, providerApi, maxInputItems = jsonLimits.maxItems } = deps;
+  if (deps.isDraining()) {
+    throw new ApiError({
+      status: 503,
+      code: 'draining',
+      message: 'This gateway is shutting down and takes in no new turns. Send it again: another one takes it, or this one when it is back.',
+      headers: { 'retry-after': '1' },
+    });
+  }
   const tenant = c.get('tenant');
   // One message may be several items.
   if (draft.input.length > maxInputItems) throw tooManyItems(listOf(fields), maxInputItems);

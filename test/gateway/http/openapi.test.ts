@@ -36,6 +36,7 @@ function appOf() {
     corsOrigins: [],
     defaultModel: undefined,
     listModels: async () => [],
+    isDraining: () => false,
     unreadyReasons: async () => [],
     metrics: async () => ({ contentType: 'text/plain', text: '' }),
     onRequestEnd: () => undefined,
