@@ -63,4 +63,12 @@ export interface ModelFailure extends Failure {
   readonly detail?: string;
   /** The provider's own message, keys removed. For the database only, never for Temporal (T11). */
   readonly providerMessage?: string;
+  /** Our own words on what was asked and what usually mends it, keys removed. They name an address: for the database only, too. */
+  readonly advice?: string;
+}
+
+/** All that its user is to read of a failure: what happened, what mends it, and what the provider said. */
+export function fullMessageOf({ message, advice, providerMessage }: Pick<ModelFailure, 'message' | 'advice' | 'providerMessage'>): string {
+  const said = providerMessage === undefined ? undefined : `The provider said: ${providerMessage}`;
+  return [message, advice, said].filter((sentence) => sentence !== undefined).join(' ');
 }

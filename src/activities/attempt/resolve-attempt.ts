@@ -5,7 +5,7 @@
 import type { AttemptEnd, AttemptKey } from '../../domain/attempt.ts';
 import { settledStatusOf } from '../../domain/claim.ts';
 import { failureOf, failureRules } from '../../domain/failure.ts';
-import type { ModelFailure, ModelFinish } from '../../domain/model.ts';
+import { fullMessageOf, type ModelFailure, type ModelFinish } from '../../domain/model.ts';
 import type { Usage } from '../../domain/response.ts';
 import { busyWaitMs, delayBeforeMs, requestsPerStep } from '../../domain/retry-policy.ts';
 import type { TurnOutcome } from '../../domain/turn-outcome.ts';
@@ -111,9 +111,8 @@ function waitBeforeNextMs({ writer, key, deadlineAt }: AttemptState, { code, bus
 }
 
 async function sealFailed(attempt: AttemptState, reported: ModelFailure, end: AttemptEnd): Promise<AttemptResult> {
-  const { code, message, retryAtMs, providerMessage } = reported;
-  const told = providerMessage === undefined ? message : `${message} The provider said: ${providerMessage}`;
-  const known = { code, message: told, ...(retryAtMs === undefined ? {} : { retryAtMs }) };
+  const { code, retryAtMs } = reported;
+  const known = { code, message: fullMessageOf(reported), ...(retryAtMs === undefined ? {} : { retryAtMs }) };
   return seal(attempt, { status: 'failed', failure: known, usage: attempt.usage }, end);
 }
 

@@ -41,13 +41,19 @@ export function safeDetail(word: string): string {
   return /^[\w.:-]{1,48}$/.test(word) && !/\bsk-/i.test(word) ? word : 'other';
 }
 
-/** Removes `apiKey`, and whatever looks like a key, from the provider's sentence, and shortens it. To be called on every failure that leaves this room. */
+/** Removes `apiKey`, and whatever looks like a key, from the provider's sentence, which is shortened, and from our advice. To be called on every failure that leaves this room. */
 export function redactKeys(failure: ModelFailure, apiKey: string): ModelFailure {
-  const { providerMessage, ...rest } = failure;
-  if (providerMessage === undefined) return rest;
-  const searched = providerMessage.slice(0, longestSearched);
+  const { providerMessage, advice, ...rest } = failure;
+  const said = providerMessage === undefined ? '' : unkeyed(providerMessage, apiKey).replace(/\s+/g, ' ').trim();
+  return {
+    ...rest,
+    ...(advice === undefined ? {} : { advice: unkeyed(advice, apiKey) }),
+    ...(said === '' ? {} : { providerMessage: said.slice(0, longestProviderMessage) }),
+  };
+}
+
+function unkeyed(text: string, apiKey: string): string {
+  const searched = text.slice(0, longestSearched);
   // A short one is a placeholder such as `none`: no secret, and a word that sentences use.
-  const unkeyed = apiKey.length < 8 ? searched : searched.replaceAll(apiKey, '[key]');
-  const sentence = unkeyed.replace(keyPattern, '[key]').replace(/\s+/g, ' ').trim();
-  return sentence === '' ? rest : { ...rest, providerMessage: sentence.slice(0, longestProviderMessage) };
+  return (apiKey.length < 8 ? searched : searched.replaceAll(apiKey, '[key]')).replace(keyPattern, '[key]');
 }

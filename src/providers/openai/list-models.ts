@@ -18,9 +18,10 @@ export interface ListModelsOptions {
 
 /** Throws `ProviderError`, or the reason of the signal. The whole list must come within `firstEventTimeoutMs`. */
 export async function listModels({ endpoint, connection, limits, signal }: ListModelsOptions): Promise<readonly string[]> {
+  const request = await requestTo(endpoint, '/models');
   using exchange = new HttpExchange(limits, signal);
   try {
-    const { body } = await connection.send({ ...(await requestTo(endpoint, '/models')), signal: exchange.signal });
+    const { body } = await connection.send({ ...request, signal: exchange.signal });
     const text = await exchange.readText(body, longestList, limits.firstEventTimeoutMs);
     const list = asRecord(parseJson(text));
     if (list === undefined || !Array.isArray(list['data'])) throw protocolError('no_model_list');
@@ -28,7 +29,7 @@ export async function listModels({ endpoint, connection, limits, signal }: ListM
   } catch (error) {
     const failure = signal.aborted
       ? undefined
-      : await toModelFailure(error, { exchange, callbacks: {}, apiKey: endpoint.apiKey, hasStarted: false });
+      : await toModelFailure(error, { url: request.url, exchange, callbacks: {}, apiKey: endpoint.apiKey, hasStarted: false });
     signal.throwIfAborted();
     if (failure === undefined) throw error;
     throw new ProviderError(failure);

@@ -4,6 +4,7 @@
  */
 import { type ModelEvent, type ModelFailure, startsStep } from '../../domain/model.ts';
 import type { Usage } from '../../domain/response.ts';
+import { adviceOn } from '../failures/advice.ts';
 import { readErrorBody } from '../failures/error-body.ts';
 import { modelFailure, protocolError, redactKeys } from '../failures/model-failure.ts';
 import { failureOfStatus } from '../failures/status-failure.ts';
@@ -76,7 +77,7 @@ export async function* streamResponse(options: StreamResponseOptions): AsyncGene
     if (!parser.hasFinish) throw new ProviderError(failureOfEarlyEnd(hasStarted, parser, sse));
   } catch (error) {
     // Only the caller's own signal tells a cancel from a failure, and it may abort while an error's body is read.
-    const failure = signal.aborted ? undefined : await toModelFailure(error, { exchange, callbacks, apiKey, hasStarted });
+    const failure = signal.aborted ? undefined : await toModelFailure(error, { url: request.url, exchange, callbacks, apiKey, hasStarted });
     signal.throwIfAborted();
     if (!parser.hasFinish && failure !== undefined) throw new ProviderError(failure);
   }
@@ -86,6 +87,8 @@ export async function* streamResponse(options: StreamResponseOptions): AsyncGene
 }
 
 interface FailedExchange {
+  /** What was asked. */
+  readonly url: URL;
   readonly exchange: HttpExchange;
   readonly callbacks: ProviderCallbacks;
   readonly apiKey: string;
@@ -95,7 +98,9 @@ interface FailedExchange {
 
 /** Classifies whatever was thrown while a request was sent or its response was read. Keys are removed. */
 export async function toModelFailure(error: unknown, failed: FailedExchange): Promise<ModelFailure> {
-  return redactKeys(await classify(error, failed), failed.apiKey);
+  const failure = await classify(error, failed);
+  const advice = adviceOn(failure, failed.url);
+  return redactKeys(advice === undefined ? failure : { ...failure, advice }, failed.apiKey);
 }
 
 async function classify(error: unknown, { exchange, callbacks, hasStarted }: FailedExchange): Promise<ModelFailure> {
