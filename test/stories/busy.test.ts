@@ -23,6 +23,8 @@ interface Told extends Case {
   readonly text?: string;
   /** At least so long after the first request the turn says it may be asked again. */
   readonly retryAfterMs?: number;
+  /** How the message of the failed turn begins. No comment of the stream promises another request. */
+  readonly says?: string;
 }
 
 interface Attempt {
@@ -101,6 +103,10 @@ function tell(title: string, api: 'chat' | 'responses', cases: readonly Told[]):
             requests.map(() => requests[0]?.bodyText),
             'T1 · the same prompt each time',
           );
+          if (each.says !== undefined) {
+            assert.equal(viewer.last.response.error?.message.slice(0, each.says.length), each.says, name);
+            assert.doesNotMatch(`${viewer.comments.join()} ${JSON.stringify(turn)}`, /retry|busy\.|again at/, name);
+          }
           if (each.retryAfterMs === undefined) return;
           const retryAt = String(turn['retry_at']);
           assert.ok(Date.parse(retryAt) >= requests[0]!.arrivedAtMs + each.retryAfterMs - 5, `${name}: ${retryAt}`);
@@ -189,6 +195,7 @@ tell('T4 · a busy provider is asked again when it says so, three times at most'
 ]);
 
 const quota = error({ message: 'You exceeded your current quota.', type: 'insufficient_quota', code: 'insufficient_quota' });
+const usedUp = 'The quota or the credit of the account at the model provider is used up';
 
 tell('T4 · a provider that wants no more, or wants it too late, is not asked again', 'chat', [
   { name: 'retry-after: 61', scripts: [busy(429, { 'retry-after': '61' }), fine], failures: [again()], retryAfterMs: 61_000 },
@@ -200,16 +207,18 @@ tell('T4 · a provider that wants no more, or wants it too late, is not asked ag
     failures: [again()],
     retryAfterMs: 1_000,
   },
-  { name: 'quota', scripts: [busy(429, { 'retry-after': '1' }, quota), fine], failures: [again()] },
+  { name: 'quota', scripts: [busy(429, { 'retry-after': '1' }, quota), fine], failures: [again()], says: usedUp },
   {
     name: 'quota by its sentence',
     scripts: [busy(429, {}, error({ message: 'You exceeded your current quota.' })), fine],
     failures: [again()],
+    says: usedUp,
   },
   {
     name: 'quota in the stream',
     scripts: [[sseHead, chat.error('no more', { code: 'insufficient_quota' }), end], fine],
     failures: [again()],
+    says: usedUp,
   },
   {
     name: 'an error event after the start',

@@ -1,7 +1,7 @@
 /** Reads the error that a provider describes as JSON, in any of the usual forms, and classifies it. Pure; closed tables. */
 import type { ModelFailure } from '../../domain/model.ts';
 import { asArray, asRecord, asText } from '../json.ts';
-import { modelFailure, safeDetail } from './model-failure.ts';
+import { modelFailure, quotaFailure, safeDetail } from './model-failure.ts';
 
 export interface ErrorBody {
   readonly message: string | undefined;
@@ -102,7 +102,7 @@ export function isQuotaError(error: ErrorBody): boolean {
 export function failureOfStreamError(error: ErrorBody): ModelFailure {
   const word = error.code ?? error.type;
   const fields = { detail: word === undefined ? undefined : safeDetail(word), providerMessage: error.message };
-  if (isQuotaError(error)) return modelFailure('provider_busy', { ...fields, busy: { final: true } });
+  if (isQuotaError(error)) return quotaFailure(fields);
   const isBusy = isIn(busyCodes, error) || [error.code, error.type].some((word) => /^(?:408|409|429|5\d\d)$/.test(word ?? ''));
   if (hasContextCode(error) || hasContextSentence(error)) return modelFailure('context_length_exceeded', fields);
   return modelFailure(isBusy && !rejectsInputKind(error) ? 'provider_busy' : 'provider_rejected', fields);

@@ -12,15 +12,20 @@ export interface FailureFields {
   readonly providerMessage?: string | undefined;
   readonly retryAtMs?: number | undefined;
   readonly busy?: BusyHint | undefined;
+  /** In place of the code's own sentence: constant words, too. */
+  readonly sentence?: string | undefined;
 }
+
+const quotaSentence = 'The quota or the credit of the account at the model provider is used up.';
 
 const longestProviderMessage = 500;
 /** How much is searched for keys: far more than is kept, so that a key at the cut is not missed. */
 const longestSearched = 4_000;
 const keyPattern = /\b(?:[spr]k-[\w*.-]*[\w*]{4}|Bearer \S{8,})/gi;
 
-export function modelFailure(code: FailureCode, { detail, providerMessage, retryAtMs, busy }: FailureFields = {}): ModelFailure {
-  const sentence = detail === undefined ? failureRules[code].message : `${failureRules[code].message.slice(0, -1)} (${detail}).`;
+export function modelFailure(code: FailureCode, fields: FailureFields = {}): ModelFailure {
+  const { detail, providerMessage, retryAtMs, busy, sentence: plain = failureRules[code].message } = fields;
+  const sentence = detail === undefined ? plain : `${plain.slice(0, -1)} (${detail}).`;
   const when = retryAtMs === undefined ? '' : ` It may be asked again at ${new Date(retryAtMs).toISOString()}.`;
   return {
     ...failureOf(code, sentence + when),
@@ -29,6 +34,11 @@ export function modelFailure(code: FailureCode, { detail, providerMessage, retry
     ...(retryAtMs === undefined ? {} : { retryAtMs }),
     ...(code === 'provider_busy' ? { busy: busy ?? {} } : {}),
   };
+}
+
+/** A busy provider that no wait helps against: somebody has to pay, or to raise a limit. */
+export function quotaFailure(fields: Omit<FailureFields, 'busy' | 'sentence'>): ModelFailure {
+  return modelFailure('provider_busy', { ...fields, sentence: quotaSentence, busy: { final: true } });
 }
 
 /** The failure of a response that is not of the API that was asked for. Retrying cannot help. */

@@ -1,8 +1,9 @@
 /** The failure of a response whose status is not 2xx: which are busy, which are final. Pure. */
 import type { ModelFailure } from '../../domain/model.ts';
+import { longestBusyWaitMs } from '../../domain/retry-policy.ts';
 import { parseJson } from '../json.ts';
 import { hasContextCode, hasContextSentence, isQuotaError, readErrorBody, rejectsInputKind } from './error-body.ts';
-import { modelFailure, safeDetail } from './model-failure.ts';
+import { modelFailure, quotaFailure, safeDetail } from './model-failure.ts';
 import { retryAfterMs } from './retry-after.ts';
 
 export interface ErrorResponse {
@@ -29,10 +30,15 @@ export function failureOfStatus({ status, headers, bodyText, nowMs }: ErrorRespo
   const isBusy = status === 408 || status === 409 || status === 429 || status >= 500;
   if (!isBusy || rejectsInputKind(error)) return modelFailure('provider_rejected', fields);
   const afterMs = retryAfterMs(headers, nowMs);
-  const isFinal = isQuotaError(error) || headers.get('x-should-retry') === 'false';
+  const retryAtMs = afterMs === undefined ? undefined : nowMs + afterMs;
+  if (isQuotaError(error)) {
+    // A proxy's rate limiter puts the same short wait on every 429; only a long one is about the quota.
+    return quotaFailure({ ...fields, retryAtMs: afterMs !== undefined && afterMs > longestBusyWaitMs ? retryAtMs : undefined });
+  }
+  const isFinal = headers.get('x-should-retry') === 'false';
   return modelFailure('provider_busy', {
     ...fields,
-    retryAtMs: afterMs === undefined ? undefined : nowMs + afterMs,
+    retryAtMs,
     busy: { ...(afterMs === undefined ? {} : { retryAfterMs: afterMs }), ...(isFinal ? { final: true } : {}) },
   });
 }

@@ -57,6 +57,19 @@ void suite('T4 · a busy provider says when to ask again, or not to', () => {
   ]) {
     void test(`quota is final: ${JSON.stringify(body.error)}`, () => assert.equal(failureOf(429, body).busy?.final, true));
   }
+  void test('a used-up quota says so, and nothing of being busy or of a wait', () => {
+    const failure = failureOf(429, error({ code: 'insufficient_quota' }), { 'retry-after': '1' });
+    assert.equal(failure.message, 'The quota or the credit of the account at the model provider is used up (429 insufficient_quota).');
+    assert.deepEqual([failure.busy, failure.retryAtMs], [{ final: true }, undefined]);
+    assert.equal(
+      failureOfStreamError(readErrorBody(error({ code: 'insufficient_quota' }))).message,
+      'The quota or the credit of the account at the model provider is used up (insufficient_quota).',
+    );
+  });
+  void test('a quota that comes back later says when', () => {
+    const failure = failureOf(429, error({ code: 'insufficient_quota' }), { 'retry-after': '3600' });
+    assert.deepEqual([failure.busy, failure.retryAtMs], [{ final: true }, nowMs + 3_600_000]);
+  });
   void test('only a busy provider has a hint', () => assert.equal('busy' in failureOf(400), false));
 });
 
