@@ -73,7 +73,7 @@ async function main(): Promise<void> {
     maxBodyBytesAtOnce: 256 * mebibyte,
     corsOrigins: [],
     defaultModel: 'model',
-    listModels: async () => [],
+    listModels: async () => ({ type: 'listed', ids: [] }),
     isDraining: () => false,
     unreadyReasons: async () => [],
     metrics: async () => ({ contentType: 'text/plain', text: '' }),

@@ -20,6 +20,7 @@ import { Metrics } from '../metrics/metrics.ts';
 import { type EndedTurn, observed } from '../metrics/observed-store.ts';
 import { createProvider } from '../providers/create-provider.ts';
 import type { Store } from '../store/ports/store.ts';
+import { listModels } from './list-models.ts';
 import { logTurnEnd } from './log-turn-end.ts';
 
 export interface GatewayOptions {
@@ -119,7 +120,7 @@ export async function startGateway({
     defaultModel: config.provider.model,
     idleCommentMs,
     temporalUi: deps.temporalUi,
-    listModels: () => provider.listModels(AbortSignal.timeout(config.limits.connectTimeoutMs)),
+    listModels: () => listModels(provider, config.limits.connectTimeoutMs),
     isDraining,
     unreadyReasons: createReadiness({ client, store, namespace: config.temporal.namespace, taskQueue: config.taskQueue }),
     metrics: async () => ({ contentType: metrics.contentType, text: await metrics.text() }),

@@ -115,6 +115,6 @@ const errorDescriptions = {
   422: 'The id or the idempotency key was used with another body.',
   424: 'The turn failed: `error.code` says how. It is not to be sent again by a program.',
   429: 'Too many requests, running or waiting turns, or bytes of bodies at once.',
-  502: 'The model provider cannot be asked.',
-  503: 'The database is busy, or cannot be written.',
+  502: 'The model provider cannot be asked, or refused.',
+  503: 'The database is busy, or cannot be written; or the model provider is busy.',
 } as const;

@@ -1,68 +1,24 @@
 /** The description against the routes that are really there. */
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
-import { after, test } from 'node:test';
-import { getRequestListener } from '@hono/node-server';
-import { Client, Connection } from '@temporalio/client';
-import { Dispatcher } from '../../../src/client/dispatcher.ts';
-import { Turnkeep } from '../../../src/client/turnkeep.ts';
-import { createApp } from '../../../src/gateway/app.ts';
-import { createHttpServer } from '../../../src/http/server.ts';
-import { temporaryDatabase } from '../../store/temporary.ts';
+import { test, type TestContext } from 'node:test';
+import { type App, appFor, serve } from '../served-app.ts';
 
 type Operations = { readonly [method: string]: { readonly operationId: string; readonly security?: unknown } };
 interface Description {
   readonly paths: { readonly [path: string]: Operations };
 }
 
-const database = temporaryDatabase();
-after(() => database[Symbol.asyncDispose]());
-
-function appOf() {
-  const store = database.open();
-  // Nothing here is handed over, so nothing connects.
-  const connection = Connection.lazy({ address: '127.0.0.1:1' });
-  const { workflow: workflows } = new Client({ connection });
-  const limits = { heartbeatTimeoutMs: 1_000, turnTimeoutMs: 1_000 };
-  const dispatcher = new Dispatcher({ workflows, taskQueue: 'none', store, limits, isEager: false });
-  return createApp({
-    turnkeep: new Turnkeep({ store, dispatcher }),
-    version: '0.0.0',
-    providerApi: 'responses',
-    apiKeys: [{ name: 'one', hash: '00' }],
-    requestsPerSecond: 0,
-    maxBodyBytesAtOnce: 1_000_000,
-    corsOrigins: [],
-    defaultModel: undefined,
-    listModels: async () => [],
-    isDraining: () => false,
-    unreadyReasons: async () => [],
-    metrics: async () => ({ contentType: 'text/plain', text: '' }),
-    onRequestEnd: () => undefined,
-    onError: (error) => {
-      throw error;
-    },
-  });
+function appOf(t: TestContext): App {
+  return appFor(t, { apiKeys: [{ name: 'one', hash: '00' }] });
 }
 
-async function descriptionOf(app: ReturnType<typeof appOf>): Promise<Description> {
-  const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
-  const server = createHttpServer((incoming, outgoing) => void listener(incoming, outgoing));
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  try {
-    return (await (await fetch(`http://127.0.0.1:${port}/openapi.json`)).json()) as Description;
-  } finally {
-    server.close();
-    server.closeAllConnections();
-  }
+async function descriptionOf(t: TestContext, app: App): Promise<Description> {
+  return (await (await fetch(`${await serve(t, app)}/openapi.json`)).json()) as Description;
 }
 
-test('every route is described, once, and nothing else is', async () => {
-  const app = appOf();
-  const description = await descriptionOf(app);
+test('every route is described, once, and nothing else is', async (t) => {
+  const app = appOf(t);
+  const description = await descriptionOf(t, app);
   const described = Object.entries(description.paths).flatMap(([path, operations]) =>
     Object.keys(operations).map((method) => `${method.toUpperCase()} ${path}`),
   );
@@ -80,8 +36,8 @@ test('every route is described, once, and nothing else is', async () => {
   assert.equal(new Set(ids).size, ids.length);
 });
 
-test('every reference of the description leads somewhere in it', async () => {
-  const description = await descriptionOf(appOf());
+test('every reference of the description leads somewhere in it', async (t) => {
+  const description = await descriptionOf(t, appOf(t));
   const references = [...JSON.stringify(description).matchAll(/"\$ref":"#\/([^"]+)"/g)].map(([, path = '']) => path);
   assert.ok(references.length > 0);
   for (const path of new Set(references)) {
@@ -90,8 +46,8 @@ test('every reference of the description leads somewhere in it', async () => {
   }
 });
 
-test('what asks for a key says so, wherever it is', async () => {
-  const { paths } = await descriptionOf(appOf());
+test('what asks for a key says so, wherever it is', async (t) => {
+  const { paths } = await descriptionOf(t, appOf(t));
   const open = Object.entries(paths).filter(([, operations]) => Object.values(operations).some(({ security }) => security === undefined));
   assert.deepEqual(open.map(([path]) => path).toSorted(), ['/', '/docs', '/healthz', '/metrics', '/openapi.json', '/readyz']);
 });
