@@ -3,6 +3,7 @@
  * whose fields are not for us: `items.ts` checks those that it reads.
  */
 import { z } from 'zod';
+import type { Misnamed } from '../http/misnamed.ts';
 import { jsonObject } from '../http/request-fields.ts';
 
 const filled = z.string().min(1, 'must not be empty');
@@ -56,3 +57,13 @@ export const uiRequest = z
     message: "give either 'messages' or 'message'",
   });
 export type UiRequest = z.infer<typeof uiRequest>;
+
+export const misnamedInUi: Misnamed = {
+  input: "It is 'messages' here; POST /v1/responses takes 'input'.",
+  prompt: "It is 'messages' here.",
+  system: "It is 'instructions' here.",
+  max_tokens: "It is 'max_output_tokens' here.",
+  maxOutputTokens: "It is 'max_output_tokens' here.",
+  topP: "It is 'top_p' here.",
+  toolChoice: "It is 'tool_choice' here.",
+};

@@ -9,7 +9,7 @@ import { AssistantMessages } from './assistant-messages.ts';
 import { type PartsState, uiParts } from './parts.ts';
 import { placementOf } from './placement.ts';
 import { replayOf } from './replay.ts';
-import { uiMessage, uiRequest } from './request-schema.ts';
+import { misnamedInUi, uiMessage, uiRequest } from './request-schema.ts';
 import { uiSettings } from './settings.ts';
 
 const tag = 'UI messages';
@@ -28,6 +28,7 @@ export function uiRoutes(routes: Routes, deps: SubmitDeps & ServeDeps): void {
       headers: submitHeaders,
       body: uiRequest,
       lists: { messages: uiMessage },
+      misnamed: misnamedInUi,
       responses: {
         200: { description: 'The UI message stream.', mediaTypes: ['text/event-stream'], headers: turnHeaders },
         ...errorResponses(400, 401, 404, 409, 410, 413, 415, 422, 429, 503),

@@ -1,5 +1,6 @@
 /** The body of `POST /v1/chat/completions`. A field that is not here is an error that names it, never dropped. */
 import { z } from 'zod';
+import type { Misnamed } from '../http/misnamed.ts';
 import { jsonObject, metadata, onlyDefault } from '../http/request-fields.ts';
 import { chatMessage } from './message-schema.ts';
 
@@ -88,3 +89,15 @@ export const chatRequest = z.strictObject({
   web_search_options: notSupported,
 });
 export type ChatRequest = z.infer<typeof chatRequest>;
+
+export const misnamedInChat: Misnamed = {
+  input: "It is 'messages' here; POST /v1/responses takes 'input'.",
+  prompt: "It is 'messages' here, a list of {role, content}.",
+  system: "It is a message of the role 'system' here.",
+  instructions: "It is a message of the role 'system' here; POST /v1/responses takes 'instructions'.",
+  max_output_tokens: "It is 'max_completion_tokens' here.",
+  text: "It is 'response_format' here, and 'verbosity'.",
+  reasoning: "It is 'reasoning_effort' here.",
+  previous_response_id: "Send the messages before it, or name a 'conversation'; POST /v1/responses takes 'previous_response_id'.",
+  'tools[].name': "The members of a tool stand in its 'function' here.",
+};

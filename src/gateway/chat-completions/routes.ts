@@ -14,7 +14,7 @@ import { blockingCompletion } from './completion.ts';
 import { chatItems } from './items.ts';
 import { chatMessage } from './message-schema.ts';
 import { chatFields, hasAssistantMessage, newChatInput } from './new-input.ts';
-import { type ChatRequest, chatRequest } from './request-schema.ts';
+import { type ChatRequest, chatRequest, misnamedInChat } from './request-schema.ts';
 import { chatHeaders, sessionNameOf } from './session-name.ts';
 import { chatSettings, isLegacy } from './settings.ts';
 
@@ -36,6 +36,7 @@ export function chatRoutes(routes: Routes, deps: ChatDeps): void {
       headers: chatHeaders,
       body: chatRequest,
       lists: { messages: chatMessage },
+      misnamed: misnamedInChat,
       responses: {
         200: { description: 'The completion, or its chunks.', mediaTypes: ['application/json', 'text/event-stream'], headers: turnHeaders },
         ...errorResponses(400, 401, 404, 409, 410, 413, 415, 422, 424, 429, 503),

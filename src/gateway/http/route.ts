@@ -5,6 +5,7 @@ import type { z } from 'zod';
 import { readJson } from './body.ts';
 import type { BodyBudget, BodyHold } from './body-budget.ts';
 import { jsonLimits } from './json-scanner.ts';
+import { type Misnamed, refuseMisnamed } from './misnamed.ts';
 import { type LongLists, validate, validateBody } from './validate.ts';
 
 /** What the handler of a route finds in its context. */
@@ -52,6 +53,8 @@ export interface RouteSpec<
   readonly body?: Body;
   /** The body's lists that may hold thousands of items, and the schema of an item. */
   readonly lists?: LongLists;
+  /** Fields of the body that other APIs call otherwise. */
+  readonly misnamed?: Misnamed;
   /** A request without a body is read as `{}`: OpenAI's client sends none where no field is set. */
   readonly isBodyOptional?: boolean;
   readonly responses: { readonly [status: number]: ResponseSpec };
@@ -120,7 +123,11 @@ export class Routes {
     });
   }
 
-  async #readBody(c: Context<GatewayEnv>, { isBodyOptional = false, lists = {} }: RouteSpec, schema: z.ZodType): Promise<unknown> {
+  async #readBody(
+    c: Context<GatewayEnv>,
+    { isBodyOptional = false, lists = {}, misnamed = {} }: RouteSpec,
+    schema: z.ZodType,
+  ): Promise<unknown> {
     const { headers } = c.env.incoming;
     const isEmpty = (headers['content-length'] ?? '0') === '0' && headers['transfer-encoding'] === undefined;
     if (isEmpty && isBodyOptional) return validate(schema, {});
@@ -129,6 +136,7 @@ export class Routes {
     c.set('body', hold);
     const json = maxInputItems === undefined ? jsonLimits : { ...jsonLimits, maxItems: maxInputItems };
     const body = await readJson(c.env.incoming, { json, ...(hold === undefined ? {} : { hold }) });
+    refuseMisnamed(misnamed, body);
     return validateBody(schema, lists, body);
   }
 }

@@ -14,7 +14,7 @@ import { requireModel, submitHeaders, type SubmitDeps, submitTurn } from '../sub
 import { itemsQuery } from '../http/request-fields.ts';
 import { inputItem } from './item-schema.ts';
 import { responsesInput } from './items.ts';
-import { createResponse, followHeaders, retrieveQuery } from './schema.ts';
+import { createResponse, followHeaders, misnamedInResponse, retrieveQuery } from './schema.ts';
 import { responsesSettings } from './settings.ts';
 
 const tag = 'Responses';
@@ -34,6 +34,7 @@ export function responsesRoutes(routes: Routes, deps: SubmitDeps & ServeDeps): v
       headers: submitHeaders,
       body: createResponse,
       lists: { input: inputItem },
+      misnamed: misnamedInResponse,
       responses: {
         200: { description: 'The response, or its events.', schema: responseSchema, mediaTypes, headers: turnHeaders },
         ...errorResponses(400, 401, 404, 409, 410, 413, 415, 422, 429, 503),

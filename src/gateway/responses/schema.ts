@@ -1,5 +1,6 @@
 /** The requests of `/v1/responses`. A field that is not here is an error that names it, never dropped. */
 import { z } from 'zod';
+import type { Misnamed } from '../http/misnamed.ts';
 import { id, include, includeQuery, jsonObject, metadata, onlyDefault, wholeNumber } from '../http/request-fields.ts';
 import { inputItem } from './item-schema.ts';
 
@@ -89,6 +90,20 @@ export const createResponse = z
     message: "'conversation' and 'previous_response_id' cannot be used together: leave one out",
   });
 export type CreateResponse = z.infer<typeof createResponse>;
+
+export const misnamedInResponse: Misnamed = {
+  messages: "It is 'input' here; POST /v1/chat/completions takes 'messages'.",
+  prompt: "It is 'input' here; templates that OpenAI keeps are not supported.",
+  system: "It is 'instructions' here.",
+  max_tokens: "It is 'max_output_tokens' here.",
+  max_completion_tokens: "It is 'max_output_tokens' here.",
+  response_format: "It is 'text.format' here, with the members of 'json_schema' beside its 'type'.",
+  verbosity: "It is 'text.verbosity' here.",
+  reasoning_effort: "It is 'reasoning.effort' here.",
+  functions: "It is 'tools' here.",
+  function_call: "It is 'tool_choice' here.",
+  'tools[].function': "Its members stand beside 'type' here.",
+};
 
 export const followHeaders = z.object({
   'last-event-id': z.string().optional().meta({ description: 'The same as `starting_after`, as a browser sends it.' }),
