@@ -1,22 +1,31 @@
 /** Parses a scanned JSON body: short ones at once, long ones in pieces, with the event loop free in between (T14). */
 import { setImmediate } from 'node:timers/promises';
 import { ApiError } from './errors.ts';
+import { findJsonFault, type JsonFault } from './json-fault.ts';
 import { invalidBody, type JsonScanner, type ScannedArray } from './json-scanner.ts';
 
 /** A piece of this size is parsed and checked within 20 ms, whatever is in it. A single element may be longer. */
 const pieceBytes = 32 * 1024;
 
 /**
- * @param bytes changed: what is cut is put into brackets of its own
  * @throws ApiError 400 when it is not UTF-8, not valid JSON, or holds what no schema finds
  */
-export async function parseJson(bytes: Buffer, { arrays }: JsonScanner): Promise<unknown> {
+export async function parseJson(bytes: Buffer, scanner: JsonScanner): Promise<unknown> {
+  try {
+    return await parseInPieces(bytes, scanner);
+  } catch (error) {
+    throw error instanceof SyntaxError ? await invalidJson(bytes) : error;
+  }
+}
+
+/** @throws SyntaxError as `JSON.parse` does */
+async function parseInPieces(bytes: Buffer, { arrays }: JsonScanner): Promise<unknown> {
   if (bytes.length <= pieceBytes) return parsePiece(bytes);
   // Every array's elements are replaced by its number.
   const frame: Buffer[] = [];
   let at = 0;
   for (const [number, { from, to }] of arrays.entries()) {
-    if (to === -1) throw invalidJson();
+    if (to === -1) throw new SyntaxError('an array without an end');
     frame.push(bytes.subarray(at, from), Buffer.from(String(number)));
     at = to;
   }
@@ -37,17 +46,26 @@ async function parseElements(bytes: Buffer, { from, commas, to }: ScannedArray):
   for (const [index, end] of [...commas, to].entries()) {
     const isLast = index === commas.length;
     if (!isLast && end - begin < pieceBytes) continue;
-    // In the places of the bracket or the comma before and behind it.
-    bytes.write('[', begin - 1);
-    bytes.write(']', end);
-    const parsed = (await parsePiece(bytes.subarray(begin - 1, end + 1))) as unknown[];
+    const parsed = await parseElementsIn(bytes, begin - 1, end);
     // Nothing at all is an empty array, but not behind a comma.
-    if (parsed.length === 0 && commas.length > 0) throw invalidJson();
+    if (parsed.length === 0 && commas.length > 0) throw new SyntaxError('no element behind a comma');
     for (const element of parsed) elements.push(element);
     begin = end + 1;
     await setImmediate();
   }
   return elements;
+}
+
+/** The elements between two separators, in whose places brackets stand meanwhile. */
+async function parseElementsIn(bytes: Buffer, before: number, behind: number): Promise<unknown[]> {
+  const separators = [bytes[before] ?? 0, bytes[behind] ?? 0] as const;
+  bytes.write('[', before);
+  bytes.write(']', behind);
+  try {
+    return (await parsePiece(bytes.subarray(before, behind + 1))) as unknown[];
+  } finally {
+    [bytes[before], bytes[behind]] = separators;
+  }
 }
 
 // Fatal: text of another encoding would otherwise come in with characters replaced.
@@ -58,7 +76,7 @@ async function parsePiece(bytes: Buffer): Promise<unknown> {
   const isLong = bytes.length > 2 * pieceBytes;
   const text = decode(bytes);
   if (isLong) await setImmediate();
-  const value = parseText(text);
+  const value: unknown = JSON.parse(text);
   if (isLong) await setImmediate();
   // Neither can be there without one of these.
   const problem = text.includes('\\u') || text.includes('__proto__') ? problemIn(value) : undefined;
@@ -74,16 +92,21 @@ function decode(bytes: Buffer): string {
   }
 }
 
-function parseText(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    throw invalidJson();
-  }
+/** Of bytes that `JSON.parse` has refused. */
+async function invalidJson(bytes: Buffer): Promise<ApiError> {
+  return new ApiError({
+    status: 400,
+    code: 'invalid_json',
+    message: bytes.length === 0 ? 'The body is empty. Send a JSON object.' : sentenceOf(await findJsonFault(bytes)),
+  });
 }
 
-function invalidJson(): ApiError {
-  return new ApiError({ status: 400, code: 'invalid_json', message: 'The body is not valid JSON. Send a JSON object.' });
+function sentenceOf(fault: JsonFault | undefined): string {
+  if (fault === undefined) return 'The body is not valid JSON. Send a JSON object.';
+  const { line, column, found, expected } = fault;
+  const place = `line ${line}, column ${column}`;
+  const what = found === undefined ? `it ends at ${place}` : `at ${place} there is ${found}`;
+  return `The body is not valid JSON: ${what}, where ${expected} was expected.`;
 }
 
 /**
