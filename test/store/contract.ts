@@ -261,17 +261,6 @@ export function journalContract(contract: Contract): void {
     assert.deepEqual(await store.claim({ turn: 'resp_a', step: 1, lease }), { type: 'cancelled' });
   });
 
-  contract('unsettled turns are counted, those that a worker has claimed and those that wait', async (store, database) => {
-    assert.deepEqual(await store.counts(), { running: 0, waiting: 0 });
-    for (const id of ['resp_a', 'resp_b', 'resp_c']) await store.insertTurn(newTurn(id));
-    await claimed(store, 'resp_a');
-    await claimed(store, 'resp_b');
-    assert.deepEqual(await database.open().counts(), { running: 2, waiting: 1 });
-    await settle(store, 'resp_a');
-    await settle(store, 'resp_c');
-    assert.deepEqual(await store.counts(), { running: 1, waiting: 0 });
-  });
-
   contract('the head of a journal says who may write, and the number of the last row', async (store) => {
     assert.equal(await store.readHead('resp_a'), undefined);
     await store.insertTurn(newTurn('resp_a'));

@@ -1,4 +1,5 @@
 import { contractFor, journalContract, type OpenDatabase } from './contract.ts';
+import { countsContract } from './contract-counts.ts';
 import { droppedContract } from './contract-dropped.ts';
 import { followContract } from './contract-follow.ts';
 import { intakeContract } from './contract-intake.ts';
@@ -19,6 +20,7 @@ function memoryDatabase(): OpenDatabase {
 
 const contract = contractFor('memory', memoryDatabase);
 journalContract(contract);
+countsContract(contract);
 leasesContract(contract);
 intakeContract(contract);
 listContract(contract);

@@ -1,4 +1,5 @@
 import { contractFor, journalContract } from './contract.ts';
+import { countsContract } from './contract-counts.ts';
 import { droppedContract } from './contract-dropped.ts';
 import { followContract } from './contract-follow.ts';
 import { intakeContract } from './contract-intake.ts';
@@ -10,6 +11,7 @@ import { temporaryDatabase } from './temporary.ts';
 
 const contract = contractFor('sqlite', temporaryDatabase);
 journalContract(contract);
+countsContract(contract);
 leasesContract(contract);
 intakeContract(contract);
 listContract(contract);

@@ -120,5 +120,5 @@ test('a submission that the database does not take is 503, and is not taken in a
   await viewer.ended;
   assert.deepEqual([viewer.text, viewer.last.response.status], ['Hello', 'completed']);
   assert.equal(cluster.model.requests.length, 2);
-  assert.deepEqual(await cluster.store.counts(), { running: 0, waiting: 0 });
+  assert.deepEqual(await cluster.store.counts(), { running: 0, waiting: 0, oldestReadyAtMs: null, oldestRenewalAtMs: null });
 });

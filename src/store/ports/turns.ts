@@ -143,4 +143,8 @@ export interface TurnCounts {
   readonly running: number;
   /** Unsettled, and not claimed yet: the queue. */
   readonly waiting: number;
+  /** Since when the oldest of those that wait has been ready, ms since the epoch; null: none is. */
+  readonly oldestReadyAtMs: number | null;
+  /** When the lease that was renewed the longest ago was renewed, or begun, ms since the epoch; null: there is none. */
+  readonly oldestRenewalAtMs: number | null;
 }

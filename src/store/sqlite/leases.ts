@@ -80,6 +80,13 @@ export function leaseLeftMs(db: Database, turn: string): number {
   return until == null ? 0 : Number(until) - Date.now();
 }
 
+/** By the end of the leases, which all have about the same length: a look at one index entry. */
+export function oldestRenewalAtMs(db: Database): number | null {
+  const sql = 'SELECT lease_until - lease_ms AS at FROM journal_head WHERE lease_until IS NOT NULL ORDER BY lease_until LIMIT 1';
+  const row = db.one(sql);
+  return row === undefined ? null : Number(row['at']);
+}
+
 export async function beat(db: Database, { lease, turns }: Beat): Promise<TurnPulse[]> {
   const ids = JSON.stringify(turns);
   return db.commit('quick', () => {

@@ -3,7 +3,7 @@ import type { ResponseObject } from '../../domain/response.ts';
 import { isVisible, type TurnRow } from '../../domain/turn.ts';
 import type { CancelRequest, DispatchedRun, TurnCounts, UnattendedQuery } from '../ports/turns.ts';
 import type { Database, Row } from './database.ts';
-import { awaitFirstClaim } from './leases.ts';
+import { awaitFirstClaim, oldestRenewalAtMs } from './leases.ts';
 import { parsed, text, textOrNull, turnOf } from './rows.ts';
 
 /** A whole row, for `turnOf`. */
@@ -106,11 +106,17 @@ export function listStuckCancels(db: Database, { acceptedForMs, limit }: { accep
 
 export function counts(db: Database): TurnCounts {
   const rows = db.all(
-    `SELECT status = 'in_progress' AS claimed, count(*) AS turns FROM turns INDEXED BY turns_unsettled
+    `SELECT status = 'in_progress' AS claimed, count(*) AS turns, min(ready_at) AS ready FROM turns INDEXED BY turns_unsettled
      WHERE settled_at IS NULL GROUP BY claimed`,
   );
   const of = (claimed: number): number => Number(rows.find((row) => row['claimed'] === claimed)?.['turns'] ?? 0);
-  return { running: of(1), waiting: of(0) };
+  const readyAt = rows.find((row) => row['claimed'] === 0)?.['ready'];
+  return {
+    running: of(1),
+    waiting: of(0),
+    oldestReadyAtMs: readyAt == null ? null : Number(readyAt),
+    oldestRenewalAtMs: oldestRenewalAtMs(db),
+  };
 }
 
 function idOf(row: Row): string {

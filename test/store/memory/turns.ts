@@ -110,7 +110,14 @@ export function turnStore(connection: Connection): TurnStore {
       connection.transaction((database) => {
         const unsettled = database.turnsWhere(isUnsettled);
         const running = unsettled.filter(({ row }) => row.status === 'in_progress').length;
-        return { running, waiting: unsettled.length - running };
+        const ready = unsettled.flatMap(({ row }) => (row.status === 'in_progress' ? [] : (row.readyAtMs ?? [])));
+        const leases = unsettled.flatMap(({ journal }) => journal?.lease ?? []);
+        return {
+          running,
+          waiting: unsettled.length - running,
+          oldestReadyAtMs: ready.length === 0 ? null : Math.min(...ready),
+          oldestRenewalAtMs: leases.length === 0 ? null : Math.min(...leases.map(({ untilMs, lengthMs }) => untilMs - lengthMs)),
+        };
       }),
   };
 }
