@@ -10,11 +10,12 @@ import { modelsRoutes, type ModelsDeps } from './operator/models.ts';
 import { type TurnsDeps, turnsRoutes } from './operator/turns.ts';
 import { openApiDocument } from './http/openapi.ts';
 import { type OperatorDeps, operatorRoutes } from './operator/routes.ts';
+import { homeOf, pathsOf } from './http/paths.ts';
 import { createRateLimit } from './http/rate-limit.ts';
 import type { EndedRequest } from '../http/ended-request.ts';
 import { requestLog } from './http/request-log.ts';
 import { responsesRoutes } from './responses/routes.ts';
-import { type GatewayEnv, headerOf, Routes, type RouteSpec } from './http/route.ts';
+import { type GatewayEnv, headerOf, honoPath, Routes, type RouteSpec } from './http/route.ts';
 import type { SubmitDeps } from './submit/submit-turn.ts';
 import { uiRoutes } from './ai-sdk/routes.ts';
 
@@ -44,30 +45,34 @@ export function createApp(deps: AppDeps): Hono<GatewayEnv> {
     return tenant;
   };
 
-  app.use(requestLog(deps.onRequestEnd));
+  const { api, routes } = keyedRoutes(deps, admit);
+  /** Where those routes are described that answer with and without `/v1`. */
+  const placed: { prefix: string; specs: readonly RouteSpec[] }[] = [
+    { prefix: '/v1', specs: routes.specs.filter((spec) => !isOutsideV1(spec)) },
+    { prefix: '', specs: routes.specs.filter(isOutsideV1) },
+  ];
+  const described = new Set(placed.flatMap(({ prefix, specs }) => specs.map(({ path }) => prefix + honoPath(path))));
+
+  app.use(requestLog({ nameOf: (route) => homeOf(route, described), onEnd: deps.onRequestEnd }));
   app.use(crossOrigin({ origins: deps.corsOrigins, isOpen: deps.apiKeys.length === 0 }));
 
   const openRoutes = new Routes(app);
-  const { api, routes } = keyedRoutes(deps, admit);
   operatorRoutes(openRoutes, {
     ...deps,
     openApi: () =>
       openApiDocument({
         version: deps.version,
         isKeyNeeded: deps.apiKeys.length > 0,
-        routes: [
-          { prefix: '/v1', hasKey: true, specs: routes.specs.filter((spec) => !isOutsideV1(spec)) },
-          { prefix: '', hasKey: true, specs: routes.specs.filter(isOutsideV1) },
-          { prefix: '', hasKey: false, specs: openRoutes.specs },
-        ],
+        routes: [...placed.map((each) => ({ ...each, hasKey: true })), { prefix: '', hasKey: false, specs: openRoutes.specs }],
       }),
   });
   app.route('/v1', api);
   app.route('/', api);
 
-  const allowed = allowedMethods(app.routes);
+  const paths = pathsOf(app.routes);
   app.notFound((c) => {
-    const methods = allowed(c.req.path);
+    const methods = paths.methodsOf(c.req.path);
+    c.set('route', paths.routeOf(c.req.path));
     if (methods.length === 0) {
       return new ApiError({ status: 404, code: 'unknown_url', message: `Unknown URL: ${c.req.method} ${c.req.path}` }).toResponse();
     }
@@ -131,14 +136,4 @@ function keyedRoutes(
 /** Not of OpenAI's API: clients look for these paths at the root. */
 function isOutsideV1({ path }: RouteSpec): boolean {
   return path.startsWith('/api/') || path.startsWith('/turns/');
-}
-
-/** The methods that a path takes, for `allow`. */
-function allowedMethods(routes: readonly { method: string; path: string }[]): (path: string) => string[] {
-  const patterns = routes
-    .filter(({ method }) => method !== 'ALL')
-    .map(({ method, path }) => ({ method, pattern: new RegExp(`^${path.replaceAll(/:[a-z]+/g, '[^/]+')}$`) }));
-  // Hono answers HEAD wherever there is a GET.
-  const withHead = (method: string): string[] => (method === 'GET' ? ['GET', 'HEAD'] : [method]);
-  return (path) => [...new Set(patterns.filter(({ pattern }) => pattern.test(path)).flatMap(({ method }) => withHead(method)))];
 }

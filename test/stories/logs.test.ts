@@ -30,7 +30,7 @@ test('one line a request and one line a turn’s end, with every id to find the 
   await world.call('GET', '/healthz');
   // One at a time over one door: when this is answered, the lines of those before are written.
   const told = (msg: string): Line[] => lines.filter((line) => line.msg === msg);
-  const common = { tenant: 'default', isCut: false, method: 'GET', status: 200 };
+  const common = { tenant: 'default', isCut: false, isStream: false, method: 'GET', status: 200 };
   const without = (line: Line): object => {
     const { time, level, durationMs, msg, ...rest } = line;
     assert.deepEqual([typeof time, level, typeof durationMs, typeof msg], ['number', 30, 'number', 'string']);
@@ -42,7 +42,15 @@ test('one line a request and one line a turn’s end, with every id to find the 
     requests.map(({ requestId, ...rest }) => (requestId === 'mine-1' ? { requestId, ...rest } : rest)),
     [
       { ...common, method: 'POST', route: '/v1/conversations' },
-      { ...common, method: 'POST', route: '/v1/responses', requestId: 'mine-1', responseId: viewer.id, conversationId: conversation },
+      {
+        ...common,
+        method: 'POST',
+        route: '/v1/responses',
+        isStream: true,
+        requestId: 'mine-1',
+        responseId: viewer.id,
+        conversationId: conversation,
+      },
       { ...common, route: '/v1/responses/:id', responseId: viewer.id },
       { ...common, route: '/v1/responses/:id', status: 404 },
     ],

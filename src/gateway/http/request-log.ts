@@ -9,8 +9,14 @@ import { type GatewayEnv, headerOf } from './route.ts';
 /** nginx's status for a client that went before it had a response. */
 const clientClosedRequest = 499;
 
+export interface RequestLogOptions {
+  /** The name of a route in the record, by the path that it is registered under. */
+  readonly nameOf: (route: string) => string;
+  readonly onEnd: (request: EndedRequest) => void;
+}
+
 /** Gives the request its id, as `x-request-id` of the response, and calls `onEnd` when the response is over, streamed or not. */
-export function requestLog(onEnd: (request: EndedRequest) => void): MiddlewareHandler<GatewayEnv> {
+export function requestLog({ nameOf, onEnd }: RequestLogOptions): MiddlewareHandler<GatewayEnv> {
   return async (c, next) => {
     const { outgoing, incoming } = c.env;
     readToHere(incoming.socket);
@@ -20,17 +26,20 @@ export function requestLog(onEnd: (request: EndedRequest) => void): MiddlewareHa
     c.set('requestId', requestId);
     c.set('ids', ids);
     c.set('receivedAtMs', Date.now());
+    c.set('isStream', false);
     c.set('closed', disconnectSignal(outgoing));
     outgoing.setHeader('x-request-id', requestId);
-    const route = matchedRoutes(c).findLast(({ method }) => method !== 'ALL')?.path ?? 'unmatched';
+    const route = matchedRoutes(c).findLast(({ method }) => method !== 'ALL')?.path;
     outgoing.once('close', () => {
       const tenant = c.get('tenant') as string | undefined;
+      const named = c.get('route') ?? route;
       onEnd({
         requestId,
         method: c.req.method,
-        route,
+        route: named === undefined ? 'unmatched' : nameOf(named),
         status: outgoing.headersSent ? outgoing.statusCode : clientClosedRequest,
         durationMs: Math.round(performance.now() - startedAtMs),
+        isStream: c.get('isStream'),
         isCut: !outgoing.writableFinished,
         ...(tenant === undefined ? {} : { tenant }),
         ...(ids.response === undefined ? {} : { responseId: ids.response }),

@@ -18,6 +18,10 @@ export interface GatewayEnv {
     receivedAtMs: number;
     /** Aborts when the client goes before it has the response to its end. */
     closed: AbortSignal;
+    /** The response is a stream of events. */
+    isStream: boolean;
+    /** The route of a request that no handler took, for the log: its path is known, its method is not. */
+    route: string | undefined;
     /** What the request's body takes of the budget for bodies: released once the body is needed no more. */
     body: BodyHold | undefined;
     /** The response and the conversation that the request is about, for the log. Routes add what they learn. */
@@ -86,6 +90,11 @@ export function headerOf(c: Context<GatewayEnv>, name: string): string | undefin
   return typeof value === 'string' ? value : value?.join(', ');
 }
 
+/** @param path in OpenAPI's notation */
+export function honoPath(path: string): string {
+  return path.replaceAll(/\{([a-z]+)\}/g, ':$1');
+}
+
 export class Routes {
   readonly #app: Hono<GatewayEnv>;
   readonly #options: RoutesOptions;
@@ -105,8 +114,7 @@ export class Routes {
     handler: Handler<Query, Body, Headers>,
   ): void {
     this.#specs.push(spec);
-    const path = spec.path.replaceAll(/\{([a-z]+)\}/g, ':$1');
-    this.#app.on(spec.method.toUpperCase(), path, async (c) => {
+    this.#app.on(spec.method.toUpperCase(), honoPath(spec.path), async (c) => {
       this.#options.admit?.(c);
       const query = spec.query === undefined ? undefined : validate(spec.query, queryOf(c));
       const headers = spec.headers === undefined ? {} : validate(spec.headers, c.env.incoming.headers);

@@ -32,6 +32,7 @@ export async function serveTurn(
   const { turnkeep, onStreamError, idleCommentMs } = deps;
   if (turn.settledAtMs !== null && !(await turnkeep.hasJournal(turn))) throw expired(turn);
   acknowledgeOnceSent(c, deps, turn);
+  c.set('isStream', true);
   writeSse({
     outgoing: c.env.outgoing,
     signal: c.get('closed'),
