@@ -5,10 +5,10 @@ import type { Logger } from 'pino';
 import type { Config } from '../config/config.ts';
 import { sqlitePath } from '../config/setting-values.ts';
 import { explainListening } from './listen-error.ts';
-import { Metrics } from '../metrics/metrics.ts';
 import type { EndedTurn } from '../metrics/observed-store.ts';
 import { type MetricsServer, serveMetrics } from '../metrics/serve.ts';
 import { type Dependency, watchAvailability } from '../roles/availability.ts';
+import { createMetrics } from '../roles/observers.ts';
 import { startGateway } from '../roles/gateway.ts';
 import type { Store } from '../store/ports/store.ts';
 import { openSqliteStore } from '../store/sqlite/open-store.ts';
@@ -48,7 +48,7 @@ export async function runRoles({
   temporalUi,
 }: RolesOptions): Promise<void> {
   const store = openStore(config);
-  const metrics = new Metrics();
+  const metrics = createMetrics(config);
   let metricsServer: MetricsServer | undefined;
   let worker: Awaited<ReturnType<typeof startWorker>> | undefined;
   let gateway: Awaited<ReturnType<typeof startGateway>> | undefined;

@@ -1,68 +1,67 @@
 /**
  * What operators see of this process, in Prometheus' terms. Numbers only: no content, no ids, no tenants, since
- * `/metrics` needs no key; every label has few values.
+ * `/metrics` needs no key; every label has few values. `docs/metrics.md` lists them.
  */
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { EndedRequest } from '../http/ended-request.ts';
-import type { AttemptEnd } from '../domain/attempt.ts';
-import type { JournalFollower, JournalStore, Seal } from '../store/ports/journal.ts';
+import type { JournalFollower, JournalStore } from '../store/ports/journal.ts';
 import type { TurnStore } from '../store/ports/turns.ts';
+import { TurnMetrics } from './turn-metrics.ts';
 
 /** What the gauges read, when somebody asks for the metrics. */
 type GaugedStore = Pick<TurnStore, 'counts'> & Pick<JournalStore, 'readHead'>;
 
-const secondsToFirstToken = [0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300];
+export interface MetricsOptions {
+  /** Of turnkeep. */
+  readonly version?: string;
+  /** Models of the configuration. */
+  readonly models?: readonly string[];
+}
+
 /** Up to the longest stream: a request is measured to the end of its answer. */
 const secondsOfRequests = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3_600];
 
 export class Metrics {
+  readonly turns: TurnMetrics;
   /** Those who follow a turn in this process, with its id. */
   readonly #following = new Map<JournalFollower, string>();
   readonly #registry = new Registry();
-  readonly #accepted: Counter;
-  readonly #turns: Counter<'status' | 'code'>;
-  readonly #attempts: Counter<'outcome' | 'code'>;
-  readonly #firstToken: Histogram;
-  readonly #requests: Histogram<'route' | 'method' | 'status'>;
+  readonly #requests: Histogram<'route' | 'method' | 'status' | 'stream'>;
   readonly #running: Gauge;
   readonly #waiting: Gauge;
+  readonly #oldestWaiting: Gauge;
+  readonly #oldestLease: Gauge;
   readonly #viewers: Gauge;
   readonly #lag: Gauge;
   #store: GaugedStore | undefined;
 
-  constructor() {
+  constructor({ version = 'unknown', models = [] }: MetricsOptions = {}) {
     const registers = [this.#registry];
     // Event-loop delay, garbage collection, memory, CPU.
     collectDefaultMetrics({ register: this.#registry });
-    this.#accepted = new Counter({ name: 'turnkeep_turns_accepted_total', help: 'Turns this process took in.', registers });
-    this.#turns = new Counter({
-      name: 'turnkeep_turns_total',
-      help: 'Turns this process gave their end, by status and error code.',
-      labelNames: ['status', 'code'],
-      registers,
-    });
-    this.#attempts = new Counter({
-      name: 'turnkeep_attempts_total',
-      help: 'Requests to the model that this process saw end, by outcome and error code.',
-      labelNames: ['outcome', 'code'],
-      registers,
-    });
-    this.#firstToken = new Histogram({
-      name: 'turnkeep_first_token_seconds',
-      help: 'From the acceptance of a turn to the commit of the first event that shows anything.',
-      buckets: secondsToFirstToken,
-      registers,
-    });
+    new Gauge({ name: 'turnkeep_build_info', help: 'Always 1: what runs here.', labelNames: ['version', 'node'], registers }).set(
+      { version, node: process.version },
+      1,
+    );
+    this.turns = new TurnMetrics(this.#registry, models);
     this.#requests = new Histogram({
       name: 'turnkeep_http_request_duration_seconds',
-      help: 'HTTP requests, to the end of the answer; 499: the client was gone before it was answered.',
-      labelNames: ['route', 'method', 'status'],
+      help: 'HTTP requests, to the end of the answer, event streams apart; 499: the client was gone before it was answered.',
+      labelNames: ['route', 'method', 'status', 'stream'],
       buckets: secondsOfRequests,
       registers,
     });
     const gauge = (name: string, help: string): Gauge => new Gauge({ name, help, registers });
     this.#running = gauge('turnkeep_running_turns', 'Turns in the database that a worker has claimed and that are not settled.');
     this.#waiting = gauge('turnkeep_waiting_turns', 'Turns in the database that no worker has claimed yet: the queue.');
+    this.#oldestWaiting = gauge(
+      'turnkeep_oldest_waiting_turn_seconds',
+      'How long the oldest turn of the queue that might run has waited for a worker; 0 without one.',
+    );
+    this.#oldestLease = gauge(
+      'turnkeep_oldest_lease_seconds',
+      'How long ago the lease of a running request was renewed, the one renewed the longest ago; under a second while its worker lives, 0 without one.',
+    );
     this.#viewers = gauge('turnkeep_viewers', 'Streams of turns that this process serves.');
     this.#lag = gauge('turnkeep_journal_lag_events', 'Events that the slowest viewer of this process is behind.');
   }
@@ -71,24 +70,8 @@ export class Metrics {
     this.#store = store;
   }
 
-  turnAccepted(): void {
-    this.#accepted.inc();
-  }
-
-  turnEnded({ status, code }: Seal['settled']): void {
-    this.#turns.inc({ status, code: code ?? '' });
-  }
-
-  attemptEnded({ outcome, code = '' }: { readonly outcome: AttemptEnd['outcome']; readonly code?: string }): void {
-    this.#attempts.inc({ outcome, code });
-  }
-
-  firstToken(afterMs: number): void {
-    this.#firstToken.observe(Math.max(0, afterMs) / 1_000);
-  }
-
-  requestEnded({ route, method, status, durationMs }: EndedRequest): void {
-    this.#requests.observe({ route, method, status }, durationMs / 1_000);
+  requestEnded({ route, method, status, isStream, durationMs }: EndedRequest): void {
+    this.#requests.observe({ route, method, status, stream: String(isStream) }, durationMs / 1_000);
   }
 
   readonly contentType = Registry.PROMETHEUS_CONTENT_TYPE;
@@ -105,8 +88,11 @@ export class Metrics {
   /** In Prometheus' text format. A database that cannot be asked just now gives NaN, never an error. */
   async text(): Promise<string> {
     const counts = await this.#store?.counts().catch(() => undefined);
-    this.#running.set(counts?.running ?? Number.NaN);
-    this.#waiting.set(counts?.waiting ?? Number.NaN);
+    const { running, waiting, oldestReadyAtMs, oldestRenewalAtMs } = counts ?? unknownCounts;
+    this.#running.set(running);
+    this.#waiting.set(waiting);
+    this.#oldestWaiting.set(secondsSince(oldestReadyAtMs));
+    this.#oldestLease.set(secondsSince(oldestRenewalAtMs));
     this.#viewers.set(this.#following.size);
     this.#lag.set(await this.#longestLag().catch(() => Number.NaN));
     return this.#registry.metrics();
@@ -122,4 +108,11 @@ export class Metrics {
     }
     return lag;
   }
+}
+
+const unknownCounts = { running: Number.NaN, waiting: Number.NaN, oldestReadyAtMs: Number.NaN, oldestRenewalAtMs: Number.NaN };
+
+/** @param atMs by the clock of this machine; null: there is nothing to wait for */
+function secondsSince(atMs: number | null): number {
+  return atMs === null ? 0 : Math.max(0, Date.now() - atMs) / 1_000;
 }

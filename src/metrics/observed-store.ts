@@ -2,6 +2,7 @@
  * A store that reports what passes through it to the metrics and the log, so that the code that runs turns knows of
  * neither. It changes no result, and no call waits for what is reported.
  */
+import type { AttemptRow } from '../domain/attempt.ts';
 import type { TurnRow } from '../domain/turn.ts';
 import type { Append, Claim, JournalFollower, Seal, SealResult } from '../store/ports/journal.ts';
 import type { Store } from '../store/ports/store.ts';
@@ -38,12 +39,12 @@ type KnownTurn = Pick<TurnRow, 'id' | 'publicId' | 'tenant' | 'session' | 'creat
 const maxClaimed = 10_000;
 
 /** One for the metrics of a process: its gateway claims with the turn's acceptance what its worker streams. */
-const knownTurns = new WeakMap<Metrics, { readonly claimed: Map<string, KnownTurn>; readonly shown: Set<string> }>();
+const knownTurns = new WeakMap<Metrics, { readonly claimed: Map<string, KnownTurn>; readonly shown: Map<string, number> }>();
 
 export function observed(store: Store, { metrics, onTurnEnd }: Observers): Store {
-  const known = knownTurns.get(metrics) ?? { claimed: new Map<string, KnownTurn>(), shown: new Set<string>() };
+  const known = knownTurns.get(metrics) ?? { claimed: new Map<string, KnownTurn>(), shown: new Map<string, number>() };
   knownTurns.set(metrics, known);
-  /** Turns that are claimed here and not sealed yet; of these, the ones that have shown something. */
+  /** Turns that are claimed here and not sealed yet; of these, when the first thing was shown, in ms from their acceptance. */
   const { claimed, shown } = known;
   metrics.attach(store);
 
@@ -59,16 +60,22 @@ export function observed(store: Store, { metrics, onTurnEnd }: Observers): Store
   }
 
   function countLost(attempts: number): void {
-    for (let each = 0; each < attempts; each += 1) metrics.attemptEnded({ outcome: 'lost' });
+    for (let each = 0; each < attempts; each += 1) metrics.turns.attemptEnded({ outcome: 'lost' });
   }
 
   async function reportEnd({ turn, settled, attempt, usage }: Seal): Promise<void> {
+    const shownAfterMs = shown.get(turn);
     const row = claimed.get(turn) ?? (await readKnown(turn));
     forget(turn);
     if (row === undefined) return;
+    const durationMs = Date.now() - row.createdAtMs;
     // Whoever settled it from outside has sent no request.
-    const last = attempt === undefined ? (await store.readAttempts(turn)).at(-1) : { ...attempt, ...attempt.end };
-    const { publicId: responseId, tenant, session, model, createdAtMs, workflowId } = row;
+    const booked = attempt === undefined ? await store.readAttempts(turn) : [];
+    const last = attempt === undefined ? booked.at(-1) : { ...attempt, ...attempt.end };
+    const firstTokenMs = shownAfterMs ?? firstTokenOf(booked, row);
+    if (firstTokenMs !== undefined) metrics.turns.answered(row.model);
+    metrics.turns.timed({ model: row.model, outcome: settled.status, durationMs, firstTokenMs });
+    const { publicId: responseId, tenant, session, model, workflowId } = row;
     const detail = settled.status === 'failed' ? last?.detail : undefined;
     onTurnEnd({
       responseId,
@@ -80,7 +87,7 @@ export function observed(store: Store, { metrics, onTurnEnd }: Observers): Store
       model,
       requests: last?.attempt ?? 0,
       tokens: usage?.total_tokens ?? null,
-      durationMs: Date.now() - createdAtMs,
+      durationMs,
     });
   }
 
@@ -92,7 +99,7 @@ export function observed(store: Store, { metrics, onTurnEnd }: Observers): Store
   const observing = {
     async insertTurn(turn) {
       const result = await store.insertTurn(turn);
-      if (result.type === 'inserted') metrics.turnAccepted();
+      if (result.type === 'inserted') metrics.turns.accepted();
       if (result.type === 'inserted' && result.epoch !== undefined) remember(result.turn);
       return result;
     },
@@ -100,6 +107,7 @@ export function observed(store: Store, { metrics, onTurnEnd }: Observers): Store
     async claim(request): Promise<Claim> {
       const claim = await store.claim(request);
       if (claim.type === 'granted') remember(claim.turn);
+      if (claim.type === 'granted' && claim.lostAttempts > 0) metrics.turns.retried('worker_lost');
       if (claim.type === 'granted' || claim.type === 'exhausted') countLost(claim.lostAttempts);
       return claim;
     },
@@ -110,15 +118,15 @@ export function observed(store: Store, { metrics, onTurnEnd }: Observers): Store
 
     async endAttempt(attempt, epoch, end): Promise<void> {
       await store.endAttempt(attempt, epoch, end);
-      metrics.attemptEnded(end);
+      metrics.turns.attemptEnded(end, claimed.get(attempt.turn)?.model);
     },
 
     async seal(seal): Promise<SealResult> {
       const result = await store.seal(seal);
       if (result.type !== 'sealed') return result;
-      metrics.turnEnded(seal.settled);
+      metrics.turns.ended(seal.settled);
       countLost(result.lostAttempts);
-      if (seal.attempt !== undefined) metrics.attemptEnded(seal.attempt.end);
+      if (seal.attempt !== undefined) metrics.turns.attemptEnded(seal.attempt.end, claimed.get(seal.turn)?.model);
       inBackground(reportEnd(seal));
       return result;
     },
@@ -137,13 +145,19 @@ export function observed(store: Store, { metrics, onTurnEnd }: Observers): Store
     const isWritten = await store.append(append);
     const turn = claimed.get(append.turn);
     if (isWritten && turn !== undefined && !shown.has(append.turn)) {
-      shown.add(append.turn);
-      metrics.firstToken(Date.now() - turn.createdAtMs);
+      shown.set(append.turn, Date.now() - turn.createdAtMs);
+      metrics.turns.answered(turn.model);
     }
     return isWritten;
   }
 
   return { ...store, ...observing };
+}
+
+/** In ms from the acceptance of the turn; undefined where nothing was shown. */
+function firstTokenOf(attempts: readonly AttemptRow[], { createdAtMs }: KnownTurn): number | undefined {
+  const shownAtMs = attempts.find(({ firstEventAtMs }) => firstEventAtMs !== undefined)?.firstEventAtMs;
+  return shownAtMs === undefined ? undefined : shownAtMs - createdAtMs;
 }
 
 /** Without what makes it large. */

@@ -16,12 +16,12 @@ import { createReadiness } from '../client/readiness.ts';
 import { createHttpServer, listen, OpenResponses } from '../http/server.ts';
 import { invalidRequest } from '../gateway/http/errors.ts';
 import type { EndedRequest } from '../http/ended-request.ts';
-import { Metrics } from '../metrics/metrics.ts';
+import type { Metrics } from '../metrics/metrics.ts';
 import { type EndedTurn, observed } from '../metrics/observed-store.ts';
 import { createProvider } from '../providers/create-provider.ts';
 import type { Store } from '../store/ports/store.ts';
 import { listModels } from './list-models.ts';
-import { logTurnEnd } from './log-turn-end.ts';
+import { createMetrics, logTurnEnd } from './observers.ts';
 
 export interface GatewayOptions {
   readonly config: Config;
@@ -79,7 +79,7 @@ export async function startGateway({
   idleCommentMs,
   ...deps
 }: GatewayOptions): Promise<Gateway> {
-  const metrics = deps.metrics ?? new Metrics();
+  const metrics = deps.metrics ?? createMetrics(config);
   const store = observed(deps.store, {
     metrics,
     onTurnEnd: deps.onTurnEnd ?? logTurnEnd(log),

@@ -11,10 +11,10 @@ import { startTurnWatcher } from '../client/turn-watcher.ts';
 import { createDataConverter, failureConverterPath } from '../codec/data-converter.ts';
 import type { Config } from '../config/config.ts';
 import { createProvider } from '../providers/create-provider.ts';
-import { Metrics } from '../metrics/metrics.ts';
+import type { Metrics } from '../metrics/metrics.ts';
 import { type EndedTurn, observed } from '../metrics/observed-store.ts';
 import type { Store } from '../store/ports/store.ts';
-import { logTurnEnd } from './log-turn-end.ts';
+import { createMetrics, logTurnEnd } from './observers.ts';
 
 export interface WorkerDeps {
   readonly config: Config;
@@ -97,7 +97,7 @@ export async function bundleWorkflows({ codecKeys }: Pick<Config, 'codecKeys'>):
 export async function startWorker({ config, connection, store, log, ...options }: WorkerDeps): Promise<TurnWorker> {
   const { drainMs } = config.limits;
   const observedStore = observed(store, {
-    metrics: options.metrics ?? new Metrics(),
+    metrics: options.metrics ?? createMetrics(config),
     onTurnEnd: options.onTurnEnd ?? logTurnEnd(log),
   });
   const provider = createProvider({ ...config.provider, limits: config.limits });

@@ -1,42 +1,11 @@
 /** What is counted, and what is reported of a turn's end: with the real store, claim by claim. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { test, type TestContext } from 'node:test';
+import { test } from 'node:test';
 import { failureOf } from '../../src/domain/failure.ts';
-import { Metrics } from '../../src/metrics/metrics.ts';
-import { type EndedTurn, observed } from '../../src/metrics/observed-store.ts';
-import { openSqliteStore } from '../../src/store/sqlite/open-store.ts';
-import type { Seal, Store } from '../../src/store/ports/store.ts';
+import type { EndedTurn } from '../../src/metrics/observed-store.ts';
+import type { Seal } from '../../src/store/ports/store.ts';
 import { claimed, expiredLease, lease, newTurn, sealOf, settle } from '../store/contract.ts';
-import { seriesOf } from '../support/numbers.ts';
-
-interface Setup {
-  readonly store: Store;
-  readonly ended: EndedTurn[];
-  readonly series: (name: string) => Promise<Record<string, number>>;
-}
-
-function setUp(context: TestContext): Setup {
-  const folder = mkdtempSync(join(tmpdir(), 'turnkeep-metrics-'));
-  const inner = openSqliteStore(join(folder, 'turnkeep.db'));
-  context.after(async () => {
-    await inner.close();
-    rmSync(folder, { recursive: true, force: true });
-  });
-  const metrics = new Metrics();
-  const ended: EndedTurn[] = [];
-  return {
-    store: observed(inner, { metrics, onTurnEnd: (turn) => ended.push(turn) }),
-    ended,
-    series: async (name) => seriesOf(await metrics.text(), name),
-  };
-}
-
-function row(seq: number) {
-  return { seq, type: 'response.output_text.delta', data: '{}' };
-}
+import { reported, row, setUp } from './observed.ts';
 
 function completed(turn: string, epoch: number, attempt: number): Seal {
   return sealOf(turn, epoch, { attempt: { turn, step: 1, attempt, end: { endedAtMs: 9_000, outcome: 'completed' } } });
@@ -49,9 +18,6 @@ function facts(ended: readonly EndedTurn[]): object[] {
     return turn;
   });
 }
-
-/** What is reported and counted in the background has been. */
-const reported = async (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 test('a turn that fails once and then completes is counted once, its attempts by outcome, its first token once', async (context) => {
   const { store, ended, series } = setUp(context);
@@ -76,7 +42,10 @@ test('a turn that fails once and then completes is counted once, its attempts by
     '{outcome="failed",code="transport_failed"}': 1,
     '{outcome="completed",code=""}': 1,
   });
-  assert.deepEqual(await series('turnkeep_first_token_seconds_count'), { '': 1 });
+  assert.deepEqual(await series('turnkeep_retries_total'), {});
+  const labels = '{model="scripted",outcome="completed"}';
+  assert.deepEqual(await series('turnkeep_first_token_seconds_count'), { [labels]: 1 });
+  assert.deepEqual(await series('turnkeep_turn_duration_seconds_count'), { [labels]: 1 });
   assert.deepEqual(facts(ended), [
     {
       responseId: 'resp_a',
@@ -139,6 +108,10 @@ test('running and waiting turns, viewers and how far the slowest is behind', asy
   const { epoch } = await claimed(store, 'resp_a');
   assert.deepEqual(await series('turnkeep_running_turns'), { '': 1 });
   assert.deepEqual(await series('turnkeep_waiting_turns'), { '': 1 });
+  // How old they are nobody can say; that they are, the contract of the store does.
+  for (const name of ['turnkeep_oldest_waiting_turn_seconds', 'turnkeep_oldest_lease_seconds']) {
+    for (const seconds of Object.values(await series(name))) assert.ok(seconds >= 0);
+  }
   assert.deepEqual(await series('turnkeep_viewers'), {});
 
   const leave = new AbortController();
@@ -178,5 +151,7 @@ test('a database that cannot be asked gives NaN, and the rest', async (context) 
   await store.insertTurn(newTurn('resp_a'));
   await store.close();
   assert.deepEqual(await series('turnkeep_turns_accepted_total'), { '': 1 });
-  assert.deepEqual(await series('turnkeep_running_turns'), { '': Number.NaN });
+  for (const name of ['running_turns', 'waiting_turns', 'oldest_waiting_turn_seconds', 'oldest_lease_seconds']) {
+    assert.deepEqual(await series(`turnkeep_${name}`), { '': Number.NaN });
+  }
 });

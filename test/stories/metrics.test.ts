@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { chat, chatAnswer, done, end, hold, httpError, reset, sseHead } from '../../src/testing/model-server/index.ts';
+import { readVersion } from '../../src/config/config.ts';
 import { startCluster } from '../support/processes.ts';
 import { numbersIn, seriesOf } from '../support/numbers.ts';
 import { World } from '../support/world.ts';
@@ -49,13 +50,20 @@ test('turns by end, attempts by outcome, first-token times, requests, and what r
     '{outcome="completed",code=""}': 2,
     '{outcome="failed",code="provider_rejected"}': 1,
   });
-  assert.deepEqual(seriesOf(after, 'turnkeep_first_token_seconds_count'), { '': 2 });
+  const completed = '{model="scripted",outcome="completed"}';
+  assert.deepEqual(seriesOf(after, 'turnkeep_first_token_seconds_count'), { [completed]: 2 });
+  assert.deepEqual(seriesOf(after, 'turnkeep_turn_duration_seconds_count'), {
+    [completed]: 2,
+    '{model="scripted",outcome="failed"}': 1,
+  });
+  assert.deepEqual(seriesOf(after, 'turnkeep_retries_total'), { '{reason="transport_failed"}': 1 });
+  assert.deepEqual(Object.keys(seriesOf(after, 'turnkeep_build_info')), [`{version="${readVersion()}",node="${process.version}"}`]);
   assert.deepEqual(seriesOf(after, 'turnkeep_running_turns'), {});
   assert.deepEqual(seriesOf(after, 'turnkeep_http_request_duration_seconds_count'), {
-    '{route="/v1/responses",method="POST",status="200"}': 3,
-    '{route="/v1/responses/:id",method="GET",status="404"}': 1,
-    '{route="unmatched",method="GET",status="404"}': 1,
-    '{route="/metrics",method="GET",status="200"}': 1,
+    '{route="/v1/responses",method="POST",status="200",stream="true"}': 3,
+    '{route="/v1/responses/:id",method="GET",status="404",stream="false"}': 1,
+    '{route="unmatched",method="GET",status="404",stream="false"}': 1,
+    '{route="/metrics",method="GET",status="200",stream="false"}': 1,
   });
   const numbers = numbersIn(after);
   for (const name of ['nodejs_eventloop_lag_p99_seconds', 'process_cpu_seconds_total', 'turnkeep_journal_lag_events']) {

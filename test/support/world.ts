@@ -16,7 +16,8 @@ import { type Logger, pino } from 'pino';
 import type { HeadStart } from '../../src/client/head-start.ts';
 import { createDataConverter } from '../../src/codec/data-converter.ts';
 import type { Config } from '../../src/config/config.ts';
-import { Metrics } from '../../src/metrics/metrics.ts';
+import type { Metrics } from '../../src/metrics/metrics.ts';
+import { createMetrics } from '../../src/roles/observers.ts';
 import { startGateway, type Gateway } from '../../src/roles/gateway.ts';
 import { openSqliteStore } from '../../src/store/sqlite/open-store.ts';
 import type { AttemptRow } from '../../src/domain/attempt.ts';
@@ -80,7 +81,7 @@ export class World implements AsyncDisposable {
   readonly #options: WorldOptions;
   readonly #closers: (() => Promise<void>)[];
   /** One for all, as in a process that has several roles. */
-  readonly #metrics = new Metrics();
+  readonly #metrics: Metrics;
   readonly workers: TurnWorker[] = [];
   readonly gateways: Gateway[] = [];
 
@@ -98,6 +99,7 @@ export class World implements AsyncDisposable {
     this.#connection = fields.connection;
     this.#options = fields.options;
     this.#closers = fields.closers;
+    this.#metrics = createMetrics(fields.config);
     this.temporal = new Client({
       connection: fields.connection,
       namespace: fields.config.temporal.namespace,
