@@ -2,7 +2,6 @@
 import { z } from 'zod';
 import { CallError } from '../../http-client/call-error.ts';
 import type { GatewayClient } from '../../http-client/calls.ts';
-import { ago } from '../ago.ts';
 import { readAnswer } from '../gateway/open.ts';
 import { oneLine } from './pieces.ts';
 
@@ -80,6 +79,14 @@ export function transcript(items: readonly Item[], hasMore: boolean): string {
 export function sessionLine({ id, created_at: createdAt, metadata }: Session, nowMs: number): string {
   const title = typeof metadata?.['title'] === 'string' ? oneLine(metadata['title']) : '';
   return `${id}  ${ago(nowMs / 1_000 - createdAt).padEnd(10)}  ${title || '(no title)'}`;
+}
+
+/** @returns how long ago it was, in words */
+export function ago(seconds: number): string {
+  if (seconds < 60) return 'just now';
+  if (seconds < 3_600) return `${Math.floor(seconds / 60)} min ago`;
+  if (seconds < 86_400) return `${Math.floor(seconds / 3_600)} h ago`;
+  return `${Math.floor(seconds / 86_400)} d ago`;
 }
 
 /** An older gateway has no such list. */

@@ -2,7 +2,7 @@
 import { styleText } from 'node:util';
 import { z } from 'zod';
 import type { GatewayClient } from '../../http-client/calls.ts';
-import { ago } from '../ago.ts';
+import { ago } from '../chat/sessions.ts';
 import { readAnswer } from '../gateway/open.ts';
 import { turnWords } from '../turn-line.ts';
 
