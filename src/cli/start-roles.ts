@@ -4,7 +4,7 @@ import type { NativeConnection } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import type { Config } from '../config/config.ts';
 import { sqlitePath } from '../config/setting-values.ts';
-import { explainListening } from './listen-error.ts';
+import { explainListening } from './start-error.ts';
 import type { EndedTurn } from '../metrics/observed-store.ts';
 import { type MetricsServer, serveMetrics } from '../metrics/serve.ts';
 import { type Dependency, watchAvailability } from '../roles/availability.ts';

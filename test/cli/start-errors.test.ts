@@ -6,7 +6,7 @@ import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { explainListening } from '../../src/cli/listen-error.ts';
+import { explainListening } from '../../src/cli/start-error.ts';
 import { openDataDir } from '../../src/cli/open-data-dir.ts';
 import { StartError } from '../../src/cli/start-error.ts';
 import { Role } from '../support/processes.ts';
