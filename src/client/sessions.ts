@@ -1,6 +1,6 @@
 /** Sessions (OpenAI's conversations): create, list, update, delete, and the items in them. What writes throws `StoreBusyError` when the database does not take it in 5 s. */
 import type { Item, NewItem } from '../domain/item.ts';
-import type { SessionRow } from '../domain/session.ts';
+import type { ListedSession, SessionRow } from '../domain/session.ts';
 import type { TurnRow } from '../domain/turn.ts';
 import type { Page, Store } from '../store/ports/store.ts';
 import { newId } from './ids.ts';
@@ -45,7 +45,7 @@ export class Sessions {
   }
 
   /** By their latest use. undefined when the page begins behind a session that is not there. */
-  async list(tenant: string, page: Page): Promise<readonly SessionRow[] | undefined> {
+  async list(tenant: string, page: Page): Promise<readonly ListedSession[] | undefined> {
     return this.#store.listSessions(tenant, page);
   }
 

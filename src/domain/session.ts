@@ -11,3 +11,16 @@ export interface SessionRow extends NewSession {
   /** The turn it points to: its newest. */
   readonly leaf: string | null;
 }
+
+/** As it stands in a list of sessions. */
+export interface ListedSession extends SessionRow {
+  /** What a user interface calls it, where it is its chat. */
+  readonly name: string | null;
+  /** Of its latest turn or item, or of its beginning. */
+  readonly usedAtMs: number;
+  /** The beginning of what its first turn says; null without one, or where that was deleted. */
+  readonly firstWords: string | null;
+}
+
+/** Of the words that a list shows. */
+export const firstWordsChars = 100;

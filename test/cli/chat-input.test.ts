@@ -124,7 +124,12 @@ test('a session is listed with its age and its title', () => {
     sessionLine({ id: 'conv_1', created_at: 1_000_000 - secondsAgo, metadata }, 1_000_000_000);
   assert.deepEqual(
     [line(5, { title: 'Two\nlines' }), line(3_599, null), line(7_200, {}), line(200_000, { title: 7 })],
-    ['conv_1  just now    Two lines', 'conv_1  59 min ago  (no title)', 'conv_1  2 h ago     (no title)', 'conv_1  2 d ago     (no title)'],
+    [
+      'conv_1  just now    Two lines',
+      'conv_1  59 min ago  (nothing said yet)',
+      'conv_1  2 h ago     (nothing said yet)',
+      'conv_1  2 d ago     (nothing said yet)',
+    ],
   );
 });
 

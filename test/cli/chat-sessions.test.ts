@@ -58,7 +58,7 @@ test('/sessions shows them in a pipe too, and /session goes to one', async (cont
   const talk = new ChatProcess(context, ['--url', `${world.url}/v1`]).say('/sessions', '/session conv_7', '/session');
   assert.equal(await talk.finished(), 0, talk.stderr);
   assert.equal(talk.stdout, '');
-  assert.ok(talk.stderr.startsWith('   1  conv_1  2 h ago     The first\n   2  conv_2  2 h ago     (no title)\n'), talk.stderr);
+  assert.ok(talk.stderr.startsWith('   1  conv_1  2 h ago     The first\n   2  conv_2  2 h ago     (nothing said yet)\n'), talk.stderr);
   assert.ok(talk.stderr.endsWith('· session: conv_7\n· session: conv_7\n· turnkeep chat --session conv_7 goes on here\n'), talk.stderr);
 });
 

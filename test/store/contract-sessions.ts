@@ -31,6 +31,12 @@ export function sessionsContract(contract: Contract): void {
     assert.deepEqual(await ids({ limit: 2, order: 'desc', after: 'conv_c' }), ['conv_b']);
     assert.deepEqual(await ids({ limit: 9, order: 'asc', after: 'conv_b' }), ['conv_c', 'conv_a']);
     assert.equal(await ids({ limit: 2, order: 'desc', after: 'conv_x' }), undefined);
+    const [used, unused] = (await store.listSessions('default', { limit: 2, order: 'desc' })) ?? [];
+    assert.deepEqual([used?.usedAtMs, used?.firstWords, used?.name], [1_000, 'says resp_a', null]);
+    assert.deepEqual([unused?.usedAtMs, unused?.firstWords], [3, null]);
+    await store.openSession(session('conv_n', { createdAtMs: 2_000 }), 'my chat');
+    assert.deepEqual((await store.listSessions('default', { limit: 1, order: 'desc' }))?.[0]?.name, 'my chat');
+    await store.deleteSession('default', 'conv_n');
     assert.deepEqual((await store.updateSession('default', 'conv_a', { topic: 'cake' }))?.metadata, { topic: 'cake' });
     assert.equal(await store.updateSession('default', 'conv_x', {}), undefined);
     assert.equal(await store.deleteSession('other', 'conv_a'), undefined);

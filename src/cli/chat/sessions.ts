@@ -8,6 +8,9 @@ import { oneLine } from './pieces.ts';
 const sessionSchema = z.object({
   id: z.string(),
   created_at: z.number(),
+  // An older gateway has neither, nor has one session that is asked for by its id.
+  last_used_at: z.number().optional(),
+  preview: z.string().nullish(),
   metadata: z.record(z.string(), z.unknown()).nullish(),
 });
 const listSchema = z.object({ data: z.array(sessionSchema), has_more: z.boolean().catch(false) });
@@ -76,9 +79,12 @@ export function transcript(items: readonly Item[], hasMore: boolean): string {
   return [...(hasMore ? ['· earlier messages are not shown'] : []), ...messages].join('\n\n');
 }
 
-export function sessionLine({ id, created_at: createdAt, metadata }: Session, nowMs: number): string {
+/** By its last use, with its title; without one, with its first words. */
+export function sessionLine(session: Session, nowMs: number): string {
+  const { id, metadata, preview, last_used_at: usedAt = session.created_at } = session;
   const title = typeof metadata?.['title'] === 'string' ? oneLine(metadata['title']) : '';
-  return `${id}  ${ago(nowMs / 1_000 - createdAt).padEnd(10)}  ${title || '(no title)'}`;
+  const words = oneLine(preview ?? '');
+  return `${id}  ${ago(nowMs / 1_000 - usedAt).padEnd(10)}  ${title || (words === '' ? '(nothing said yet)' : `“${words}”`)}`;
 }
 
 /** @returns how long ago it was, in words */

@@ -1,10 +1,18 @@
 /** `/v1/conversations`: OpenAI's name for sessions. */
 import { z } from 'zod';
 import type { NewItem } from '../../domain/item.ts';
-import type { SessionRow } from '../../domain/session.ts';
+import type { ListedSession, SessionRow } from '../../domain/session.ts';
 import type { Turnkeep } from '../../client/turnkeep.ts';
 import { type ProviderApi, unsupportedItem } from '../../domain/provider-capabilities.ts';
-import { conversationSchema, deletedSchema, errorResponses, itemSchema, listSchema, ok } from '../http/response-schemas.ts';
+import {
+  conversationSchema,
+  deletedSchema,
+  errorResponses,
+  itemSchema,
+  listedConversationSchema,
+  listSchema,
+  ok,
+} from '../http/response-schemas.ts';
 import { notFound } from '../http/errors.ts';
 import { listPage, pageRequest } from '../http/pagination.ts';
 import { conversationItem, type ConversationItemBody } from '../responses/item-schema.ts';
@@ -59,11 +67,11 @@ export function conversationsRoutes(routes: Routes, { turnkeep: { sessions }, pr
       tag,
       summary: 'List conversations by their latest use',
       query: pageQuery,
-      responses: { 200: ok('A page of conversations.', listSchema(conversationSchema)), ...errorResponses(400, 401, 429, 503) },
+      responses: { 200: ok('A page of conversations.', listSchema(listedConversationSchema)), ...errorResponses(400, 401, 429, 503) },
     },
     async (c, { query }) => {
       const found = await sessions.list(c.get('tenant'), pageRequest(query));
-      return c.json(listPage(found?.map(toConversation), query));
+      return c.json(listPage(found?.map(toListed), query));
     },
   );
 
@@ -176,6 +184,10 @@ export function conversationsRoutes(routes: Routes, { turnkeep: { sessions }, pr
       return c.json(toConversation(session));
     },
   );
+}
+
+function toListed(session: ListedSession) {
+  return { ...toConversation(session), last_used_at: Math.floor(session.usedAtMs / 1_000), preview: session.firstWords };
 }
 
 function toConversation({ id, createdAtMs, metadata }: SessionRow) {

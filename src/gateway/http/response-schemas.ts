@@ -69,6 +69,12 @@ export const conversationSchema = z.strictObject({
   metadata: z.record(z.string(), z.string()),
 });
 
+/** A conversation in a list: what a person tells it by, beside its title in the metadata. */
+export const listedConversationSchema = conversationSchema.extend({
+  last_used_at: z.int(),
+  preview: z.string().nullable().meta({ description: 'The first words of its first turn.' }),
+});
+
 export const errorSchema = z.strictObject({
   error: z.strictObject({
     message: z.string(),

@@ -1,6 +1,6 @@
 /** The port to the sessions: named pointers to a turn, the items on the way to it, and titles. */
 import type { InputItem, Item } from '../../domain/item.ts';
-import type { NewSession, SessionRow } from '../../domain/session.ts';
+import type { ListedSession, NewSession, SessionRow } from '../../domain/session.ts';
 
 /**
  * **Contract**, besides that of `Store`. Sessions are made, renamed, filled and deleted durably. A method that takes a
@@ -18,7 +18,7 @@ export interface SessionStore {
   readSession(tenant: string, id: string): Promise<SessionRow | undefined>;
 
   /** By their latest use. undefined when the page begins behind a session that is not there. */
-  listSessions(tenant: string, page: Page): Promise<readonly SessionRow[] | undefined>;
+  listSessions(tenant: string, page: Page): Promise<readonly ListedSession[] | undefined>;
 
   /** Takes the place of all metadata. */
   updateSession(tenant: string, id: string, metadata: SessionRow['metadata']): Promise<SessionRow | undefined>;

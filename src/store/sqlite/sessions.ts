@@ -1,8 +1,8 @@
 /** Sessions: named pointers to a turn, the newest of theirs. */
-import type { NewSession, SessionRow } from '../../domain/session.ts';
+import { firstWordsChars, type ListedSession, type NewSession, type SessionRow } from '../../domain/session.ts';
 import type { Page } from '../ports/sessions.ts';
 import type { Database } from './database.ts';
-import { sessionOf, text } from './rows.ts';
+import { sessionOf, text, textOrNull } from './rows.ts';
 import { unsettledTurns } from './turns.ts';
 
 export async function createSession(db: Database, session: NewSession): Promise<SessionRow> {
@@ -44,15 +44,26 @@ export function readSession(db: Database, tenant: string, id: string): SessionRo
 }
 
 /** undefined when the page begins behind a session that is not there. */
-export function listSessions(db: Database, tenant: string, { limit, order, after }: Page): SessionRow[] | undefined {
+export function listSessions(db: Database, tenant: string, { limit, order, after }: Page): ListedSession[] | undefined {
   const from = after === undefined ? undefined : db.one('SELECT touched_at FROM sessions WHERE tenant = ? AND id = ?', tenant, after);
   if (after !== undefined && from === undefined) return undefined;
   const [than, direction] = order === 'asc' ? ['>', 'ASC'] : ['<', 'DESC'];
   const behind = from === undefined ? '' : `AND (touched_at, id) ${than} (?, ?)`;
   const cursor = from === undefined || after === undefined ? [] : [Number(from['touched_at']), after];
-  const sql = `SELECT * FROM sessions WHERE tenant = ? ${behind} ORDER BY touched_at ${direction}, id ${direction} LIMIT ?`;
-  return db.all(sql, tenant, ...cursor, limit).map(sessionOf);
+  const sql = `SELECT *, ${firstWords} AS first_words FROM sessions
+    WHERE tenant = ? ${behind} ORDER BY touched_at ${direction}, id ${direction} LIMIT ?`;
+  return db.all(sql, tenant, ...cursor, limit).map((row) => ({
+    ...sessionOf(row),
+    name: textOrNull(row['name']),
+    usedAtMs: Number(row['touched_at']),
+    firstWords: textOrNull(row['first_words']),
+  }));
 }
+
+/** Of a message of one text. A long one is not read: it would be, for each row of each list. */
+const firstWords = `(
+  SELECT substr(coalesce(item ->> '$.content[0].text', ''), 1, ${firstWordsChars}) FROM items JOIN turns ON turns.id = turn
+  WHERE turn = first_turn AND position = 0 AND length(item) < 65536 AND erased_by IS NULL)`;
 
 export async function updateSession(
   db: Database,

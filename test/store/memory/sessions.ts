@@ -1,6 +1,6 @@
 import type { Item } from '../../../src/domain/item.ts';
 import { defaultSettings } from '../../../src/domain/response-settings.ts';
-import type { NewSession, SessionRow } from '../../../src/domain/session.ts';
+import { firstWordsChars, type ListedSession, type NewSession, type SessionRow } from '../../../src/domain/session.ts';
 import type { ItemsTurn, Page, SessionStore } from '../../../src/store/ports/sessions.ts';
 import { turnRow } from '../../support/turn-row.ts';
 import { type Connection, itemsOf, type MemoryDatabase, type StoredSession, updateTurn } from './database.ts';
@@ -13,10 +13,10 @@ export function sessionStore(connection: Connection): SessionStore {
     findSession: (tenant, name) => connection.transaction((database) => named(database, tenant, name)?.row),
     readSession: (tenant, id) => connection.transaction((database) => database.sessionOf(tenant, id)?.row),
     listSessions: (tenant, page) =>
-      connection.transaction(({ sessions }) => {
-        const mine = [...sessions.values()].filter(({ row }) => row.tenant === tenant).toSorted(byUse);
+      connection.transaction((database) => {
+        const mine = [...database.sessions.values()].filter(({ row }) => row.tenant === tenant).toSorted(byUse);
         return pageOf(
-          mine.map(({ row }) => row),
+          mine.map((session) => listed(database, session)),
           page,
         );
       }),
@@ -91,6 +91,14 @@ function addSession({ sessions }: MemoryDatabase, session: NewSession, name: str
   const row = { ...session, leaf: null };
   sessions.set(row.id, { row, name, touchedAtMs: row.createdAtMs, titleTurn: null, isTitleStarted: false, isTitleRequested: false });
   return row;
+}
+
+function listed(database: MemoryDatabase, { row, name, touchedAtMs: usedAtMs }: StoredSession): ListedSession {
+  const first = database.turnsWhere((turn) => turn.row.session === row.id && turn.row.kind === 'response' && turn.row.isStored)[0];
+  const item = first?.row.erasedBy === null ? first.input[0] : undefined;
+  const part = item?.type === 'message' ? item.content[0] : undefined;
+  const firstWords = item === undefined ? null : part !== undefined && 'text' in part ? part.text.slice(0, firstWordsChars) : '';
+  return { ...row, name, usedAtMs, firstWords };
 }
 
 function named({ sessions }: MemoryDatabase, tenant: string, name: string): StoredSession | undefined {
