@@ -16,24 +16,24 @@ interface Site extends AsyncDisposable {
 }
 
 /** The page at `/`, all else as the gateway answers it: one origin, as behind any proxy. */
-async function startSite(gateway: string): Promise<Site> {
+async function startSite(gateway: () => string): Promise<Site> {
   const entry = join(import.meta.dirname, 'page', 'use-chat.js');
   const bundle = await build({
     entryPoints: [entry],
     bundle: true,
     write: false,
-    format: 'iife',
+    format: 'esm',
     define: { 'process.env.NODE_ENV': '"production"' },
   });
   const script = bundle.outputFiles[0]?.text.replaceAll('</script', '<\\/script');
   const server = createServer((incoming, outgoing) => {
     if (incoming.url?.startsWith('/?')) {
       outgoing.setHeader('content-type', 'text/html; charset=utf-8');
-      outgoing.end(`<!doctype html><body></body><script>${script}</script>`);
+      outgoing.end(`<!doctype html><body></body><script type="module">${script}</script>`);
       return;
     }
     const { method, headers } = incoming;
-    const onward = forward(`${gateway}${incoming.url}`, { method: method ?? 'GET', headers }, (answer) => {
+    const onward = forward(`${gateway()}${incoming.url}`, { method: method ?? 'GET', headers }, (answer) => {
       outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
       answer.pipe(outgoing);
     });
@@ -54,15 +54,17 @@ async function startSite(gateway: string): Promise<Site> {
   };
 }
 
-async function inBrowser(t: TestContext, tell: (world: World, page: Page) => Promise<void>): Promise<void> {
+/** @param tell gets the gateways behind the site too: the last one answers */
+async function inBrowser(t: TestContext, tell: (world: World, page: Page, gateways: string[]) => Promise<void>): Promise<void> {
   const program = await needChromium(t);
   if (program === undefined) return;
   await using world = await World.open();
-  await using site = await startSite(world.url);
+  const gateways = [world.url];
+  await using site = await startSite(() => gateways.at(-1) ?? '');
   await using page = await openPage(program);
   await page.goto(`${site.url}/?id=chat-1`);
   await page.until(`chat.status === 'ready'`);
-  await tell(world, page);
+  await tell(world, page, gateways);
 }
 
 const shown = async (page: Page): Promise<unknown> => page.evaluate('chat.shown');
@@ -85,11 +87,14 @@ test('useChat: two messages are answered in one session, word by word', async (t
   });
 });
 
-test('useChat: a reload in mid-answer resumes it, and asks the model nothing', async (t) => {
-  await inBrowser(t, async (world, page) => {
+test('useChat: a reload in mid-answer, at another gateway too, resumes it, and asks the model nothing', async (t) => {
+  await inBrowser(t, async (world, page, gateways) => {
     world.model.enqueue([sseHead, chat.content('Hel'), hold('go'), chat.content('lo'), chat.finish(), done, end]);
     await page.evaluate(`chat.say('one')`);
     await page.until(`chat.shown.at(-1) === 'assistant: Hel'`);
+    await page.reload();
+    await page.until(`chat.shown.at(-1) === 'assistant: Hel'`);
+    gateways.push((await world.startGateway()).url);
     await page.reload();
     await page.until(`chat.shown.at(-1) === 'assistant: Hel'`);
     world.model.release('go');

@@ -49,7 +49,7 @@ function toolOutputs(input: readonly InputItem[]): readonly SsePayload[] {
 }
 
 /** The AI SDK's tools give JSON, which the transcript holds as text. */
-function parsedOutput(output: string): unknown {
+export function parsedOutput(output: string): unknown {
   try {
     return JSON.parse(output) as unknown;
   } catch {

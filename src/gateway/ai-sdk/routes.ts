@@ -1,11 +1,16 @@
 /** `/api/chat`: the AI SDK's UI message stream on the same turns, so that `useChat`, with `resume` too, works as it is. */
 import { z } from 'zod';
-import { errorResponses, ok, turnHeaders } from '../http/response-schemas.ts';
+import type { ListedSession } from '../../domain/session.ts';
+import { notFound } from '../http/errors.ts';
+import { defaultLimit, listPage, pageRequest } from '../http/pagination.ts';
+import { id, pageQuery, wholeNumber } from '../http/request-fields.ts';
+import { errorResponses, listSchema, ok, turnHeaders } from '../http/response-schemas.ts';
 import type { Routes } from '../http/route.ts';
 import { type SsePayload, type Translator, translatorEncoder, type TurnEncoder } from '../stream/encode.ts';
 import { type ServeDeps, serveTurn } from '../stream/serve-turn.ts';
 import { requireModel, submitHeaders, submitTurn, type SubmitDeps } from '../submit/submit-turn.ts';
 import { AssistantMessages } from './assistant-messages.ts';
+import { chatPage } from './chat-history.ts';
 import { type PartsState, uiParts } from './parts.ts';
 import { placementOf } from './placement.ts';
 import { replayOf } from './replay.ts';
@@ -13,6 +18,24 @@ import { misnamedInUi, uiMessage, uiRequest } from './request-schema.ts';
 import { uiSettings } from './settings.ts';
 
 const tag = 'UI messages';
+const listedChat = z.strictObject({
+  id: z.string().meta({ description: 'What the UI calls it, as in its requests.' }),
+  title: z.string().nullable(),
+  preview: z.string().nullable().meta({ description: 'The first words of its first turn.' }),
+  last_used_at: z.iso.datetime(),
+});
+const historyQuery = z.strictObject({
+  limit: wholeNumber(1, 100).optional().meta({ description: 'Of turns; 100 where nothing is said.' }),
+  before: id.optional().meta({ description: "The id of a message of the assistant's: those before it." }),
+});
+const chatSchema = z.strictObject({
+  id: z.string(),
+  title: z.string().nullable(),
+  messages: z.array(
+    z.looseObject({ id: z.string(), role: z.enum(['user', 'system', 'assistant']), parts: z.array(z.looseObject({ type: z.string() })) }),
+  ),
+  has_more: z.boolean(),
+});
 const stopped = z.strictObject({ id: z.string(), status: z.literal('cancelled') });
 const nothing = { description: 'Nothing runs.' };
 
@@ -48,6 +71,46 @@ export function uiRoutes(routes: Routes, deps: SubmitDeps & ServeDeps): void {
         fields: { items: fields, session: 'id' },
       });
       return serveTurn(c, deps, turn, uiEncoder(uiParts(messageId === undefined ? {} : { messageId })));
+    },
+  );
+
+  routes.add(
+    {
+      method: 'get',
+      path: '/api/chat',
+      tag,
+      summary: 'List the chats, the last used first',
+      query: pageQuery,
+      responses: { 200: ok('A page of chats.', listSchema(listedChat)), ...errorResponses(400, 401, 429, 503) },
+    },
+    async (c, { query }) => {
+      const found = await turnkeep.sessions.list(c.get('tenant'), pageRequest(query));
+      // The pages go by the conversation's own id.
+      return c.json({ ...listPage(found, query), data: found?.slice(0, query.limit ?? defaultLimit).map(toListedChat) });
+    },
+  );
+
+  routes.add(
+    {
+      method: 'get',
+      path: '/api/chat/{id}',
+      tag,
+      summary: 'The messages of a chat, for a UI that is loaded anew',
+      description:
+        'For `useChat` as its initial `messages`. The message that is being written is not among them: with `resume`, the stream gives it from its beginning.',
+      query: historyQuery,
+      responses: { 200: ok('The newest messages, oldest first.', chatSchema), ...errorResponses(400, 401, 404, 429, 503) },
+    },
+    async (c, { query }) => {
+      const tenant = c.get('tenant');
+      const chat = c.req.param('id') ?? '';
+      const session = await turnkeep.sessions.find(tenant, chat);
+      // A chat begins with its first message.
+      if (session === undefined) return c.json({ id: chat, title: null, messages: [], has_more: false });
+      const earliest = query.before === undefined ? undefined : await new AssistantMessages(turnkeep, tenant).byId(session, query.before);
+      if (query.before !== undefined && earliest === undefined) throw notFound('Message', query.before, 'before');
+      const { messages, hasMore } = await chatPage(turnkeep, earliest === undefined ? session.leaf : earliest.previous, query.limit ?? 100);
+      return c.json({ id: chat, title: session.metadata['title'] ?? null, messages, has_more: hasMore });
     },
   );
 
@@ -100,4 +163,8 @@ export function uiRoutes(routes: Routes, deps: SubmitDeps & ServeDeps): void {
 
 function uiEncoder(translator: Translator<PartsState>, preface: readonly SsePayload[] = []): TurnEncoder {
   return translatorEncoder(translator, { headers: { 'x-vercel-ai-ui-message-stream': 'v1' }, preface });
+}
+
+function toListedChat({ id: own, name, metadata, firstWords, usedAtMs }: ListedSession) {
+  return { id: name ?? own, title: metadata['title'] ?? null, preview: firstWords, last_used_at: new Date(usedAtMs).toISOString() };
 }

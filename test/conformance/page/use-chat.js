@@ -4,14 +4,9 @@ import { createElement } from 'react';
 import { createRoot } from 'react-dom/client';
 
 const id = new URLSearchParams(location.search).get('id');
-const key = `messages of ${id}`;
 
-function Chat() {
-  // The rest of what a real page does on a reload: it knows what was said before the answer that still runs.
-  const known = JSON.parse(sessionStorage.getItem(key) ?? '[]');
+function Chat({ known }) {
   const { messages, sendMessage, status, stop, error } = useChat({ id, messages: known, resume: true });
-  const settled = status === 'ready' ? messages : messages.slice(0, messages.findLastIndex(({ role }) => role === 'user') + 1);
-  if (settled.length > 0) sessionStorage.setItem(key, JSON.stringify(settled));
   globalThis.chat = {
     status,
     error: error?.message ?? null,
@@ -25,4 +20,5 @@ function Chat() {
   return createElement('pre', {}, JSON.stringify(globalThis.chat));
 }
 
-createRoot(document.body).render(createElement(Chat));
+const { messages: known } = await (await fetch(`/api/chat/${id}`)).json();
+createRoot(document.body).render(createElement(Chat, { known }));
