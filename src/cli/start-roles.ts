@@ -5,6 +5,7 @@ import type { Logger } from 'pino';
 import type { Config } from '../config/config.ts';
 import { sqlitePath } from '../config/setting-values.ts';
 import { explainListening } from './start-error.ts';
+import { watchLauncher } from './launcher.ts';
 import type { EndedTurn } from '../metrics/observed-store.ts';
 import { type MetricsServer, serveMetrics } from '../metrics/serve.ts';
 import { type Dependency, watchAvailability } from '../roles/availability.ts';
@@ -131,18 +132,24 @@ function openStore({ databaseUrl }: Config): Store {
 }
 
 /**
- * The first signal asks for a drain, a second one ends the process at once.
+ * The first signal asks for a drain, a second one ends the process at once. The end of the npm that started it asks for a
+ * drain too.
  * @returns aborted by the first
  */
 export function onStopSignal(print: (line: string) => void): AbortSignal {
   const stop = new AbortController();
+  const drain = (why: string): void => {
+    if (stop.signal.aborted) return;
+    stop.abort();
+    print(`${why}: running turns may finish. Once more ends at once.`);
+  };
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(name, () => {
       if (stop.signal.aborted) process.exit(128 + constants.signals[name]);
-      stop.abort();
-      print('Stopping: running turns may finish. Once more ends at once.');
+      drain('Stopping');
     });
   }
+  watchLauncher(() => drain('Stopping, since what started it is gone'));
   return stop.signal;
 }
 
