@@ -6,7 +6,7 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, 
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { findTemporalProgram, type Search, type Source } from '../../src/cli/dev-server/find.ts';
-import { type Build, install, TEMPORAL_CLI_VERSION } from '../../src/cli/dev-server/release.ts';
+import { type Build, hasHash, install, TEMPORAL_CLI_VERSION } from '../../src/cli/dev-server/release.ts';
 import { userCacheFolder } from '../../src/cli/dev-server/user-cache.ts';
 import { folderOf } from './folder.ts';
 
@@ -224,4 +224,14 @@ test('a kill -9 in mid-download leaves no program, and the next run fetches it w
     sourceOf(downloaded).download(build, folder, { dataDir: world.dataDir, env: world.env }),
   );
   assert.deepEqual(readdirSync(world.cache).toSorted(), ['other', programName], 'one that is an hour old is cleared by the next download');
+});
+
+test('a program of any size is hashed in the memory of one piece of it', async (context) => {
+  const path = join(folderOf(context), 'program');
+  const bytes = Buffer.alloc(32 << 20, 'x');
+  writeFileSync(path, bytes);
+  const sha256 = createHash('sha256').update(bytes).digest('hex');
+  const before = process.memoryUsage().arrayBuffers;
+  assert.ok(await hasHash(path, sha256));
+  assert.ok(process.memoryUsage().arrayBuffers - before <= 4 << 20);
 });
