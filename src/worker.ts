@@ -16,4 +16,5 @@
  *     process.once('SIGTERM', () => worker.shutdown());
  *     await worker.stopped;
  */
-export { bundleWorkflows, startWorker, type TurnWorker, type WorkerDeps } from './roles/worker.ts';
+export { startWorker, type TurnWorker, type WorkerDeps } from './roles/worker.ts';
+export { bundleWorkflows } from './roles/workflow-bundle.ts';

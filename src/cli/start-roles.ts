@@ -14,6 +14,8 @@ import { startGateway } from '../roles/gateway.ts';
 import type { Store } from '../store/ports/store.ts';
 import { openSqliteStore } from '../store/sqlite/open-store.ts';
 import { startWorker } from '../roles/worker.ts';
+import { bundleWorkflows } from '../roles/workflow-bundle.ts';
+import { userCacheFolder } from './dev-server/user-cache.ts';
 
 export interface RolesOptions {
   readonly config: Config;
@@ -56,7 +58,10 @@ export async function runRoles({
   let stopLooking: (() => void) | undefined;
   let isDraining = false;
   try {
-    if (hasWorker) worker = await startWorker({ config, connection, store, log, metrics, onTurnEnd });
+    if (hasWorker) {
+      const workflowBundle = await bundleWorkflows(config, { cacheFolder: userCacheFolder(process.env) });
+      worker = await startWorker({ config, connection, store, log, metrics, onTurnEnd, workflowBundle });
+    }
     // Awaited below; a failure before that must not count as unhandled.
     worker?.stopped.catch(() => {});
     if (hasGateway)

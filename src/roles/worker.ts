@@ -1,6 +1,5 @@
 /** Composition root of the worker role. */
-import { fileURLToPath } from 'node:url';
-import { bundleWorkflowCode, type NativeConnection, Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
+import { type NativeConnection, Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { RunningAttempts } from '../activities/attempt/running-attempts.ts';
 import { createActivities } from '../activities/create-activities.ts';
@@ -8,20 +7,21 @@ import { titleQueueOf } from '../contract/workflows.ts';
 import { Client } from '@temporalio/client';
 import { Dispatcher } from '../client/dispatcher.ts';
 import { startTurnWatcher } from '../client/turn-watcher.ts';
-import { createDataConverter, failureConverterPath } from '../codec/data-converter.ts';
+import { createDataConverter } from '../codec/data-converter.ts';
 import type { Config } from '../config/config.ts';
 import { createProvider } from '../providers/create-provider.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import { type EndedTurn, observed } from '../metrics/observed-store.ts';
 import type { Store } from '../store/ports/store.ts';
 import { createMetrics, logTurnEnd } from './observers.ts';
+import { bundleWorkflows } from './workflow-bundle.ts';
 
 export interface WorkerDeps {
   readonly config: Config;
   readonly connection: NativeConnection;
   readonly store: Store;
   readonly log: Logger;
-  /** Built once, by `bundleWorkflows(config)`, and shared where several workers start in one process. */
+  /** By `bundleWorkflows(config)`, which is called where it is missing; several workers of one process may share one. */
   readonly workflowBundle?: WorkflowBundleWithSourceMap;
   /** Those of the process, where there are several roles in it. */
   readonly metrics?: Metrics;
@@ -59,25 +59,6 @@ const titleSlots = 4;
 
 /** Temporal cancels activities that still run after the drain time; this much later the worker stops regardless. */
 const forceAfterDrainMs = 5_000;
-
-/**
- * The workflow code as Temporal's sandbox runs it. Takes about a second. With codec keys it is another than without.
- *
- * @example
- *     import { readConfig } from 'turnkeep/config';
- *     import { bundleWorkflows } from 'turnkeep/worker';
- *
- *     const workflowBundle = await bundleWorkflows(readConfig({ env: process.env }));
- */
-export async function bundleWorkflows({ codecKeys }: Pick<Config, 'codecKeys'>): Promise<WorkflowBundleWithSourceMap> {
-  // In a checkout the sources are TypeScript, published they are JavaScript: the neighbour has our own extension.
-  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-  return bundleWorkflowCode({
-    workflowsPath: fileURLToPath(new URL(`../workflows/index.${extension}`, import.meta.url)),
-    ...(codecKeys.length === 0 ? {} : { failureConverterPath }),
-    logger: { log() {}, trace() {}, debug() {}, info() {}, warn() {}, error() {} },
-  });
-}
 
 /**
  * The worker role: runs turns until it is shut down. Rejects when Temporal refuses it.

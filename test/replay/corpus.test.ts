@@ -4,7 +4,7 @@ import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { Worker } from '@temporalio/worker';
-import { bundleWorkflows } from '../../src/roles/worker.ts';
+import { bundleWorkflows } from '../../src/roles/workflow-bundle.ts';
 import { readHistory } from './record.ts';
 
 const folder = join(import.meta.dirname, 'histories');
