@@ -10,11 +10,10 @@ import { findTemporalProgram } from './dev-server/find.ts';
 import type { OnProgress } from './dev-server/release.ts';
 import { startDevServer, type DevServer } from './dev-server/start.ts';
 import { defaultLogLevel } from './flags.ts';
-import { startLogging } from './logging.ts';
+import { ignoreOutputErrors } from './log-destination.ts';
 import { openDataDir } from './open-data-dir.ts';
-import { onStopSignal, runRoles } from './start-roles.ts';
+import { onStopSignal } from './stop-signal.ts';
 import { turnLine } from './turn-line.ts';
-import { connectTemporal } from './temporal-connection.ts';
 
 const secondsPerDay = 86_400;
 
@@ -24,7 +23,7 @@ export async function runDev(config: Config): Promise<void> {
   const notices = await openDataDir(config);
   const claim = claimDataDir(config.dataDir);
   for (const notice of notices) print(notice);
-  const log = startLogging(config.logLevel ?? defaultLogLevel.dev);
+  ignoreOutputErrors();
   const signal = onStopSignal(print);
   let record: DevRecord = {
     pid: process.pid,
@@ -39,7 +38,13 @@ export async function runDev(config: Config): Promise<void> {
   let demo: Awaited<ReturnType<typeof startDemoModel>> | undefined;
   try {
     if (config.temporal.address === undefined) {
-      server = await startTemporal(config, record, signal);
+      const program = await findProgram(config, signal);
+      const starting = startTemporal(program, config, record, signal);
+      // Awaited below; a failure before that must not count as unhandled.
+      starting.catch(() => {});
+      // It takes as long to start as Temporal's SDK to be loaded.
+      await loadRoles();
+      server = await starting;
       const { address, port, uiPort, uiUrl } = server;
       update({
         temporalAddress: address,
@@ -52,6 +57,8 @@ export async function runDev(config: Config): Promise<void> {
     const isDemo = !config.provider.baseUrl && !config.provider.apiKey;
     if (isDemo) demo = await startDemoModel();
 
+    const { startLogging, connectTemporal, runRoles } = await loadRoles();
+    const log = startLogging(config.logLevel ?? defaultLogLevel.dev);
     const connection = await connectTemporal(server ? { address: server.address } : (config.temporal.connection ?? {}), log, signal);
     if (server !== undefined) await keepRuns(connection, config);
     await runRoles({
@@ -91,7 +98,17 @@ export async function runDev(config: Config): Promise<void> {
   }
 }
 
-async function startTemporal(config: Config, { ports }: DevRecord, signal: AbortSignal): Promise<DevServer> {
+/** What stands on Temporal's SDK. */
+async function loadRoles() {
+  const [{ startLogging }, { connectTemporal }, { runRoles }] = await Promise.all([
+    import('./logging.ts'),
+    import('./temporal-connection.ts'),
+    import('./start-roles.ts'),
+  ]);
+  return { startLogging, connectTemporal, runRoles };
+}
+
+async function findProgram(config: Config, signal: AbortSignal): Promise<string> {
   const progress = showProgress(process.stdout);
   const { cli } = config.temporal;
   const { path } = await findTemporalProgram({
@@ -102,8 +119,12 @@ async function startTemporal(config: Config, { ports }: DevRecord, signal: Abort
     signal,
     ...(cli === undefined ? {} : { cli }),
   });
+  return path;
+}
+
+function startTemporal(program: string, config: Config, { ports }: DevRecord, signal: AbortSignal): Promise<DevServer> {
   return startDevServer({
-    program: path,
+    program,
     namespace: config.temporal.namespace,
     databasePath: join(config.dataDir, 'temporal.db'),
     logPath: join(config.dataDir, 'temporal.log'),

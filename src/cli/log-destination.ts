@@ -120,3 +120,11 @@ export class LogDestination {
     this.#writtenBytes = 0;
   }
 }
+
+/**
+ * On a full disk, or with nobody who reads, an error without a listener would be the end of the process. Touching
+ * `process.stderr` also makes a pipe or a socket of that number one that does not block.
+ */
+export function ignoreOutputErrors(): void {
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+}

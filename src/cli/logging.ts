@@ -2,7 +2,7 @@
 import { makeTelemetryFilterString, Runtime, type LogMetadata } from '@temporalio/worker';
 import { pino, type Logger } from 'pino';
 import type { LogLevel } from '../config/settings.ts';
-import { LogDestination } from './log-destination.ts';
+import { ignoreOutputErrors, LogDestination } from './log-destination.ts';
 
 const stderr = 2;
 const base = { pid: process.pid };
@@ -14,9 +14,7 @@ function isNoise(meta: LogMetadata | undefined): boolean {
 
 /** To be called before the first connection to Temporal, whose runtime is installed once a process. */
 export function startLogging(level: LogLevel): Logger {
-  // On a full disk, or with nobody who reads, an error without a listener would be the end of the process. Touching
-  // `process.stderr` also makes a pipe or a socket of that number one that does not block.
-  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+  ignoreOutputErrors();
   const destination = new LogDestination({
     fd: stderr,
     droppedLine: (count) =>

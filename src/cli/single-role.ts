@@ -6,7 +6,8 @@ import { ConfigError, type Config } from '../config/config.ts';
 import { defaultLogLevel } from './flags.ts';
 import { startLogging } from './logging.ts';
 import { openDataDir } from './open-data-dir.ts';
-import { onStopSignal, type RolesOptions, runRoles } from './start-roles.ts';
+import { type RolesOptions, runRoles } from './start-roles.ts';
+import { onStopSignal } from './stop-signal.ts';
 import { connectTemporal, temporalServerOf } from './temporal-connection.ts';
 
 const print = (line: string): void => void process.stdout.write(`${line}\n`);

@@ -1,11 +1,11 @@
-/** Worker, gateway or both in this process, from start to drained, and the signals that ask for the drain. */
-import { constants } from 'node:os';
+/** Worker, gateway or both in this process, from start to drained. */
 import type { NativeConnection } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import type { Config } from '../config/config.ts';
 import { sqlitePath } from '../config/setting-values.ts';
 import { explainListening } from './start-error.ts';
 import { watchLauncher } from './launcher.ts';
+import { keepCompiled } from './compile-cache.ts';
 import type { EndedTurn } from '../metrics/observed-store.ts';
 import { type MetricsServer, serveMetrics } from '../metrics/serve.ts';
 import { type Dependency, watchAvailability } from '../roles/availability.ts';
@@ -15,7 +15,8 @@ import type { Store } from '../store/ports/store.ts';
 import { openSqliteStore } from '../store/sqlite/open-store.ts';
 import { startWorker } from '../roles/worker.ts';
 import { bundleWorkflows } from '../roles/workflow-bundle.ts';
-import { userCacheFolder } from './dev-server/user-cache.ts';
+import { userCacheFolder } from '../config/user-cache.ts';
+import { untilAborted } from './stop-signal.ts';
 
 export interface RolesOptions {
   readonly config: Config;
@@ -79,6 +80,7 @@ export async function runRoles({
     // A gateway serves the metrics on its own port.
     const { host, metricsPort: port } = config;
     if (!hasGateway && port !== undefined) metricsServer = await serveMetrics(metrics, { host, port });
+    keepCompiled();
     onReady({
       ...(gateway === undefined ? {} : { gatewayUrl: gateway.url }),
       ...(metricsServer === undefined ? {} : { metricsPort: metricsServer.port }),
@@ -134,33 +136,4 @@ function openStore({ databaseUrl }: Config): Store {
   } catch (error) {
     throw new Error(`the database ${path} cannot be opened: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
   }
-}
-
-/**
- * The first signal asks for a drain, a second one ends the process at once. The end of the npm that started it asks for a
- * drain too.
- * @returns aborted by the first
- */
-export function onStopSignal(print: (line: string) => void): AbortSignal {
-  const stop = new AbortController();
-  const drain = (why: string): void => {
-    if (stop.signal.aborted) return;
-    stop.abort();
-    print(`${why}: running turns may finish. Once more ends at once.`);
-  };
-  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.on(name, () => {
-      if (stop.signal.aborted) process.exit(128 + constants.signals[name]);
-      drain('Stopping');
-    });
-  }
-  watchLauncher(() => drain('Stopping, since what started it is gone'));
-  return stop.signal;
-}
-
-export function untilAborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }

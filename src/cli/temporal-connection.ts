@@ -4,7 +4,7 @@ import { NativeConnection, type NativeConnectionOptions } from '@temporalio/work
 import type { Logger } from 'pino';
 import { ConfigError, type Config } from '../config/config.ts';
 import { findRunningDev } from './dev-server/data-dir.ts';
-import { untilAborted } from './start-roles.ts';
+import { untilAborted } from './stop-signal.ts';
 
 const startingPollMs = 200;
 const firstWaitMs = 500;

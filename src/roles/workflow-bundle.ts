@@ -4,13 +4,14 @@
  * of, and the same sources make the same bytes anywhere.
  */
 import { createHash, randomUUID } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bundleWorkflowCode, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
 import { failureConverterPath } from '../codec/data-converter.ts';
 import type { Config } from '../config/config.ts';
+import { isOwnFolder } from '../config/user-cache.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const code = fileURLToPath(new URL('../', import.meta.url));
@@ -44,7 +45,7 @@ export async function bundleWorkflows(
 ): Promise<WorkflowBundleWithSourceMap> {
   const isEncrypted = codecKeys.length > 0;
   const name = `workflows-${isEncrypted ? 'encrypted' : 'plain'}-${keyOfSources()}.js`;
-  const cache = cacheFolder !== undefined && isOwn(cacheFolder) ? cacheFolder : undefined;
+  const cache = cacheFolder !== undefined && isOwnFolder(cacheFolder) ? cacheFolder : undefined;
   const kept = readKept(join(shippedFolder, name)) ?? (cache === undefined ? undefined : readKept(join(cache, name)));
   if (kept !== undefined) return { code: kept, sourceMap: '' };
   const made = await make(isEncrypted);
@@ -115,17 +116,6 @@ function keep(folder: string, name: string, content: string): void {
   } catch {
     // Such as a full disk. It is made again the next time.
     rmSync(unfinished, { force: true });
-  }
-}
-
-/** What lies there is run as our own code: it must be this user's to write, and nobody else's. */
-function isOwn(folder: string): boolean {
-  try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-    const { uid, mode } = statSync(folder);
-    return process.getuid === undefined || (uid === process.getuid() && (mode & 0o022) === 0);
-  } catch {
-    return false;
   }
 }
 

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { findTemporalProgram, type Search, type Source } from '../../src/cli/dev-server/find.ts';
 import { type Build, hasHash, install, TEMPORAL_CLI_VERSION } from '../../src/cli/dev-server/release.ts';
-import { userCacheFolder } from '../../src/cli/dev-server/user-cache.ts';
+import { userCacheFolder } from '../../src/config/user-cache.ts';
 import { folderOf } from './folder.ts';
 
 const downloaded = 'the very program';

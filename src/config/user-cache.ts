@@ -1,4 +1,5 @@
 /** The folder that the platform has for what its user's programs may fetch again: `turnkeep` in it is ours. */
+import { mkdirSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 
@@ -10,6 +11,17 @@ import { isAbsolute, join } from 'node:path';
 export function userCacheFolder(env: NodeJS.ProcessEnv, platform: NodeJS.Platform = process.platform): string | undefined {
   const parent = parentFolder(env, platform);
   return parent === undefined ? undefined : join(parent, 'turnkeep');
+}
+
+/** Whether a folder, made if need be, can be trusted with code: it is this user's to write, and nobody else's. */
+export function isOwnFolder(folder: string): boolean {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    const { uid, mode } = statSync(folder);
+    return process.getuid === undefined || (uid === process.getuid() && (mode & 0o022) === 0);
+  } catch {
+    return false;
+  }
 }
 
 function parentFolder(env: NodeJS.ProcessEnv, platform: NodeJS.Platform): string | undefined {

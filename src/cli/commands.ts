@@ -1,0 +1,82 @@
+/** The `turnkeep` command. Exit codes: 0 done or drained, 1 the answer is no, 2 wrong use or it could not be done, 130 and 143 ended by a second signal. */
+import { Command, CommanderError } from 'commander';
+import { ConfigError, readVersion } from '../config/config.ts';
+import { GatewayError } from './gateway/target.ts';
+import { chatCommand } from './chat/command.ts';
+import { DataDirTakenError } from './dev-server/data-dir.ts';
+import { NoTemporalProgramError } from './dev-server/find.ts';
+import { DevServerError } from './dev-server/launch.ts';
+import { settingsCommand } from './flags.ts';
+import { sessionsCommand, turnsCommand } from './lists/command.ts';
+import { StartError } from './start-error.ts';
+
+// Each command is loaded when it is run: Temporal's SDK takes half a second that --help need not wait for.
+const program = new Command('turnkeep')
+  .description('Keeps agent turns alive: a self-hosted, durable OpenAI Responses API on Temporal.')
+  .version(readVersion())
+  .addCommand(
+    settingsCommand('dev', "all in one: Temporal's dev server (unless TEMPORAL_ADDRESS is set), worker and gateway", async (config) =>
+      (await import('./dev.ts')).runDev(config),
+    ),
+  )
+  .addCommand(
+    settingsCommand('serve', 'gateway and worker in one process: what a replica runs', async (config) =>
+      (await import('./single-role.ts')).runServe(config),
+    ).addHelpText(
+      'after',
+      `
+Any number of them share one Temporal namespace and one database:
+  TEMPORAL_ADDRESS=temporal:7233 OPENAI_API_KEY=… turnkeep serve --data-dir /var/lib/turnkeep --port 8484
+  TEMPORAL_ADDRESS=temporal:7233 OPENAI_API_KEY=… turnkeep serve --data-dir /var/lib/turnkeep --port 8485`,
+    ),
+  )
+  .addCommand(settingsCommand('gateway', 'the HTTP API alone', async (config) => (await import('./single-role.ts')).runGateway(config)))
+  .addCommand(
+    settingsCommand('worker', 'runs turns, without the HTTP API', async (config) => (await import('./single-role.ts')).runWorker(config)),
+  )
+  .addCommand(
+    chatCommand(async (flags) => {
+      process.exitCode = await (await import('./chat.ts')).runChat(flags);
+    }),
+  )
+  .addCommand(turnsCommand(async (flags) => (await import('./lists/run.ts')).listTurns(flags)))
+  .addCommand(sessionsCommand(async (flags) => (await import('./lists/run.ts')).listSessions(flags)))
+  .addHelpText(
+    'after',
+    '\nEvery setting is an environment variable and a flag of the same name: see `turnkeep dev --help`.\nExit codes: 0 done, 1 the answer is no, 2 wrong use or it could not be done.',
+  );
+for (const command of [program, ...program.commands])
+  command.exitOverride().showHelpAfterError('(turnkeep --help lists the commands, turnkeep COMMAND --help their flags)');
+
+/** Wrong use, or it could not be done. 1 says that it was done and the answer is no, such as a turn that failed. */
+const notDone = 2;
+
+/** Their messages are written for the terminal, some of several lines. */
+const ownErrors = [GatewayError, DataDirTakenError, DevServerError, NoTemporalProgramError, StartError];
+
+/** @returns the exit code */
+export async function runCommand(): Promise<number> {
+  try {
+    await program.parseAsync();
+    return Number(process.exitCode ?? 0);
+  } catch (error) {
+    // Commander has printed it already.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : notDone;
+    if (error instanceof ConfigError) {
+      process.stderr.write(`turnkeep: the settings cannot be used:\n${error.problems.map((problem) => `  ${problem}\n`).join('')}`);
+      return notDone;
+    }
+    // Stopped by a signal while it started.
+    if (error instanceof Error && error.name === 'AbortError') return 0;
+    process.stderr.write(`turnkeep: ${reasonOf(error)}\n`);
+    return notDone;
+  }
+}
+
+/** Of an error that is not ours, one line: its stack says nothing to whoever runs a command, and is in the log at level debug. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if (ownErrors.some((own) => error instanceof own)) return error.message;
+  // Temporal's SDK appends the whole answer of the server.
+  return (error.message || error.name).replace(/: Status \{.*/s, '').replaceAll(/\s*\n\s*/g, ' ');
+}
