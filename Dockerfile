@@ -4,14 +4,17 @@ WORKDIR /app
 COPY package.json package-lock.json ./
 RUN npm ci
 COPY . .
-RUN npm run build && npm prune --omit=dev
+RUN npm run build && npm prune --omit=dev && node scripts/prune-native.ts
 
 FROM node:24-slim
-ENV NODE_ENV=production TURNKEEP_DATA_DIR=/data
+# A container's own loopback is reached by nobody, so it listens everywhere: without TURNKEEP_API_KEYS it does not start.
+ENV NODE_ENV=production TURNKEEP_HOST=0.0.0.0 TURNKEEP_DATA_DIR=/data
+# What `dev` fetches, and compiled code, outlive the container with the data.
+ENV XDG_CACHE_HOME=/data/cache
 WORKDIR /app
 # Temporal's SDK needs the system's certificates for a server with TLS.
 RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates && rm -rf /var/lib/apt/lists/*
-COPY --from=build /app/package.json ./
+COPY --from=build /app/package.json /app/LICENSE /app/scripts/healthcheck.js ./
 COPY --from=build /app/node_modules ./node_modules
 COPY --from=build /app/bin ./bin
 COPY --from=build /app/dist ./dist
@@ -19,6 +22,8 @@ RUN mkdir /data && chown node:node /data
 USER node
 VOLUME /data
 EXPOSE 8484
+# A first `dev` fetches Temporal's dev server (44 MB).
+HEALTHCHECK --interval=5s --timeout=5s --start-period=120s --retries=3 CMD ["node", "healthcheck.js"]
 # Not through npm, so that SIGTERM reaches turnkeep itself, which drains.
 ENTRYPOINT ["node", "bin/turnkeep.js"]
 CMD ["dev"]
