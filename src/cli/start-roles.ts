@@ -4,7 +4,6 @@ import type { Logger } from 'pino';
 import type { Config } from '../config/config.ts';
 import { sqlitePath } from '../config/setting-values.ts';
 import { explainListening } from './start-error.ts';
-import { watchLauncher } from './launcher.ts';
 import { keepCompiled } from './compile-cache.ts';
 import type { EndedTurn } from '../metrics/observed-store.ts';
 import { type MetricsServer, serveMetrics } from '../metrics/serve.ts';

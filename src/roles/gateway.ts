@@ -18,9 +18,11 @@ import { invalidRequest } from '../gateway/http/errors.ts';
 import type { EndedRequest } from '../http/ended-request.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import { type EndedTurn, observed } from '../metrics/observed-store.ts';
+import { failureOf } from '../domain/failure.ts';
+import type { ModelList } from '../gateway/operator/models.ts';
 import { createProvider } from '../providers/create-provider.ts';
+import { type Provider, ProviderError } from '../providers/provider.ts';
 import type { Store } from '../store/ports/store.ts';
-import { listModels } from './list-models.ts';
 import { createMetrics, logTurnEnd } from './observers.ts';
 
 export interface GatewayOptions {
@@ -194,4 +196,16 @@ export async function startGateway({
       await provider.close();
     },
   };
+}
+
+/** The provider's models for the HTTP application, which knows no provider: a list, or the failure as data. @param withinMs for the whole list */
+export async function listModels(provider: Provider, withinMs: number): Promise<ModelList> {
+  const timeout = AbortSignal.timeout(withinMs);
+  try {
+    return { type: 'listed', ids: await provider.listModels(timeout) };
+  } catch (error) {
+    if (error instanceof ProviderError) return { type: 'failed', failure: error.failure };
+    if (timeout.aborted) return { type: 'failed', failure: failureOf('model_timeout') };
+    throw error;
+  }
 }

@@ -20,7 +20,7 @@ test('what dev and its Temporal server make is private under a umask that hides 
   const dataDir = join(folderOf(context), 'data');
   const umask = process.umask(0);
   context.after(() => process.umask(umask));
-  const env = { PATH: process.env['PATH'], HOME: dataDir, TEMPORAL_CLI: await testTemporalProgram() };
+  const env = { PATH: process.env['PATH'], HOME: folderOf(context), TEMPORAL_CLI: await testTemporalProgram() };
   const dev = new Role(['dev', '--port', '0', '--data-dir', dataDir], env);
   context.after(() => dev.kill());
   await dev.says(/^Ctrl-C stops it\.$/);
