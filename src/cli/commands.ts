@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { ConfigError, readVersion } from '../config/config.ts';
 import { GatewayError } from './gateway/target.ts';
+import type { BackupFlags } from './backup.ts';
 import { chatCommand } from './chat/command.ts';
 import { DataDirTakenError } from './dev-server/data-dir.ts';
 import { NoTemporalProgramError } from './dev-server/find.ts';
@@ -41,6 +42,17 @@ Any number of them share one Temporal namespace and one database:
   )
   .addCommand(turnsCommand(async (flags) => (await import('./lists/run.ts')).listTurns(flags)))
   .addCommand(sessionsCommand(async (flags) => (await import('./lists/run.ts')).listSessions(flags)))
+  .addCommand(
+    new Command('backup')
+      .description('copies the databases into a directory, while all goes on')
+      .argument('<directory>', 'where the copies go; it is made where it is not there')
+      .option('--data-dir <path>', 'the data dir (TURNKEEP_DATA_DIR; default .turnkeep)')
+      .option('--database-url <url>', 'sqlite:PATH, where the database is not in the data dir (DATABASE_URL)')
+      .option('--json', 'the files as one JSON object')
+      .allowExcessArguments(false)
+      .addHelpText('after', '\n  turnkeep backup /backups/$(date +%F)\n\nHow to restore: docs/operations.md.')
+      .action(async (folder: string, flags: BackupFlags) => (await import('./backup.ts')).runBackup(folder, flags)),
+  )
   .addHelpText(
     'after',
     '\nEvery setting is an environment variable and a flag of the same name: see `turnkeep dev --help`.\nExit codes: 0 done, 1 the answer is no, 2 wrong use or it could not be done.',
