@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // Old JavaScript on purpose: on a Node that is too old it must still get as far as saying so (from Node 12 on it does).
 'use strict';
-var wanted = [22, 18];
+var wanted = [22, 19];
 var found = process.versions.node.split('.').map(Number);
 if (found[0] < wanted[0] || (found[0] === wanted[0] && found[1] < wanted[1])) {
   console.error('turnkeep needs Node ' + wanted.join('.') + ' or newer, this is v' + process.versions.node + '.');

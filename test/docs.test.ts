@@ -8,11 +8,19 @@ import { failureRules } from '../src/domain/failure.ts';
 const root = join(import.meta.dirname, '..');
 
 test('every link of the documents leads to a file', () => {
-  for (const file of ['README.md', ...globSync('docs/**/*.md', { cwd: root })]) {
-    for (const [, target = ''] of readFileSync(join(root, file), 'utf8').matchAll(/\]\((?!https?:)([^)#]+)/g)) {
+  for (const file of [...globSync('*.md', { cwd: root }), ...globSync('docs/**/*.md', { cwd: root })]) {
+    const text = readFileSync(join(root, file), 'utf8');
+    for (const [, target = ''] of text.matchAll(/\]\((?!https?:)([^)#]+)/g)) {
       assert.ok(existsSync(join(root, dirname(file), target)), `${file} links to ${target}`);
     }
+    for (const [, target = ''] of text.matchAll(/\]\(https:\/\/github\.com\/turnkeep\/turnkeep\/(?:blob|tree)\/main\/([^)#]+)/g)) {
+      assert.ok(existsSync(join(root, target)), `${file} links to ${target}`);
+    }
   }
+});
+
+test('the README links as it has to where it stands alone, on the page of a registry', () => {
+  assert.doesNotMatch(readFileSync(join(root, 'README.md'), 'utf8'), /\]\((?!https:)/);
 });
 
 test('the README names every way a turn can fail', () => {

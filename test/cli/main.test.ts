@@ -115,6 +115,6 @@ test('the built command on a Node that is too old says so, in a language that ol
   };
   for (const version of ['12.22.12', '20.20.2', '22.17.9']) {
     const { status, stdout, stderr } = run(version);
-    assert.deepEqual([status, stdout, stderr], [2, '', `turnkeep needs Node 22.18 or newer, this is v${version}.\n`]);
+    assert.deepEqual([status, stdout, stderr], [2, '', `turnkeep needs Node 22.19 or newer, this is v${version}.\n`]);
   }
 });
