@@ -5,9 +5,11 @@ import { Chat } from './chat/chat.ts';
 import type { ChatFlags } from './chat/command.ts';
 import { pipedLines, TerminalLines } from './chat/lines.ts';
 import { printSessions } from './chat/pick-session.ts';
+import { oneLine } from './chat/pieces.ts';
 import { Screen } from './chat/screen.ts';
-import { isListMissing, listSessions, readSession } from './chat/sessions.ts';
+import { isListMissing, isUnknownSession, listSessions, readSession } from './chat/sessions.ts';
 import { openGateway, withGatewayErrors } from './gateway/open.ts';
+import { GatewayError } from './gateway/target.ts';
 
 /**
  * Resolves with the exit code.
@@ -30,8 +32,11 @@ export async function runChat(flags: ChatFlags): Promise<number> {
   const onInterrupt = (hasTyped: boolean): void => {
     if (chat.interrupt(hasTyped) === 'leave') leave('SIGINT');
   };
+  const onEarly = (message: string): void => {
+    if (message.trim() !== '') screen.notice(`waits for this answer: ${oneLine(message)}`);
+  };
   const isTerminal = stdin.isTTY && stderr.isTTY;
-  const lines = isTerminal ? new TerminalLines(stdin, stderr, onInterrupt) : pipedLines(stdin);
+  const lines = isTerminal ? new TerminalLines(stdin, stderr, { onInterrupt, onEarly }) : pipedLines(stdin);
   const { session, model, instructions } = flags;
   const chat = new Chat({ client, screen, lines, isTerminal, session, model, instructions });
   const leave = (signal: 'SIGINT' | 'SIGTERM' | 'SIGHUP'): void => {
@@ -55,7 +60,12 @@ export async function runChat(flags: ChatFlags): Promise<number> {
 /** Asks for something that needs the key, and the session if one was named. */
 async function checkGateway(client: GatewayClient, session: string | undefined): Promise<void> {
   if (session !== undefined) {
-    await readSession(client, session);
+    await readSession(client, session).catch((error: unknown) => {
+      if (!isUnknownSession(error)) throw error;
+      throw new GatewayError(`There is no session ${session} at ${client.url}: turnkeep chat --list shows which there are.`, {
+        cause: error,
+      });
+    });
     return;
   }
   await listSessions(client).catch((error: unknown) => {

@@ -70,8 +70,12 @@ function terminal() {
   });
   const input = Object.assign(new PassThrough(), { setRawMode: () => input as never });
   const interrupts: boolean[] = [];
-  const lines = new TerminalLines(input, Object.assign(output, { columns: 80, isTTY: true }), (hasTyped) => interrupts.push(hasTyped));
-  return { input, lines, interrupts, screen: () => screen };
+  const early: string[] = [];
+  const lines = new TerminalLines(input, Object.assign(output, { columns: 80, isTTY: true }), {
+    onInterrupt: (hasTyped) => interrupts.push(hasTyped),
+    onEarly: (message) => early.push(message),
+  });
+  return { input, lines, interrupts, early, screen: () => screen };
 }
 
 test('at a terminal, a backslash goes on with the next line, a paste is one message, the arrow brings back the last', async () => {
@@ -92,10 +96,11 @@ test('at a terminal, a backslash goes on with the next line, a paste is one mess
 });
 
 test('what is typed while an answer streams is not shown until it is its turn', async () => {
-  const { input, lines, screen, interrupts } = terminal();
+  const { input, lines, screen, interrupts, early } = terminal();
   input.write('sent early\rbegun');
   input.write('\u0003');
   assert.ok(!screen().includes('early'));
+  assert.deepEqual(early, ['sent early'], 'whoever shows the answer says that it waits');
   assert.deepEqual(interrupts, [false], 'Ctrl-C is for the answer, not for what was begun unseen');
   assert.equal(await lines.next('> '), 'sent early');
   assert.ok(screen().includes('> sent early\n') && !screen().includes('begun'));

@@ -189,7 +189,7 @@ test('keys: a wrong one is told with the fix, the right one is let in', options,
   assert.equal(friend.stdout, 'Hello world\n');
   const lost = new ChatProcess(context, ['--url', `${url}/v1`, '--session', 'conv_none'], { TURNKEEP_API_KEY: 'secret' });
   assert.equal(await lost.finished(), 2);
-  assert.match(lost.stderr, /^turnkeep: The gateway at \S+ answered 404: not_found: .*'conv_none' not found/);
+  assert.match(lost.stderr, /^turnkeep: There is no session conv_none at \S+: turnkeep chat --list shows which there are\.\n$/);
 });
 
 test('with no gateway there, the error names its address and the fix', options, async (context) => {

@@ -6,8 +6,8 @@ import { actionOf, type CommandName, commandsHelp, readLine } from './input.ts';
 import type { Lines } from './lines.ts';
 import { pickSession } from './pick-session.ts';
 import type { Screen } from './screen.ts';
-import { createSession, lastItems, readSession, transcript } from './sessions.ts';
-import { runTurn, showRetry, type TurnResult } from './turn.ts';
+import { createSession, isUnknownSession, lastItems, readSession, runningTurn, transcript } from './sessions.ts';
+import { runTurn, type Show, showRetry, type TurnOptions, type TurnResult } from './turn.ts';
 
 export interface ChatOptions {
   readonly client: GatewayClient;
@@ -40,7 +40,7 @@ export class Chat {
   /** Resolves when the user leaves, with the exit code. */
   async run(): Promise<number> {
     const { lines, isTerminal } = this.#options;
-    if (isTerminal && this.#session !== undefined) await this.#reportFailure(() => this.#showHistory());
+    if (isTerminal && this.#session !== undefined) await this.#comeBack();
     let goesOn = true;
     while (goesOn) {
       const line = await lines.next(prompt);
@@ -101,12 +101,8 @@ export class Chat {
   }
 
   async #send(input: string): Promise<boolean> {
-    const { client, screen, isTerminal, instructions } = this.#options;
-    const running = new AbortController();
-    const { signal } = running;
-    this.#running = running;
-    try {
-      const show = screen.show.bind(screen);
+    const { client, instructions } = this.#options;
+    return this.#runTurn(async (signal, show) => {
       this.#session ??= await withRetries(() => createSession(client), { signal, onRetry: (retry) => showRetry(show, retry) });
       const model = this.#model;
       const body = {
@@ -115,7 +111,31 @@ export class Chat {
         ...(model === undefined ? {} : { model }),
         ...(instructions === undefined ? {} : { instructions }),
       };
-      return this.#report(await runTurn({ client, body, show, cancelSignal: signal }));
+      return { body };
+    });
+  }
+
+  /** What was said, and the answer that is still running. */
+  async #comeBack(): Promise<void> {
+    await this.#reportFailure(async () => {
+      const { client, screen } = this.#options;
+      const running = this.#session === undefined ? undefined : await runningTurn(client, this.#session);
+      await this.#showHistory();
+      if (running === undefined) return;
+      screen.notice('an answer is still running; Ctrl-C stops it');
+      await this.#runTurn(async () => ({ id: running }));
+    });
+  }
+
+  /** @returns whether to go on */
+  async #runTurn(begin: (signal: AbortSignal, show: Show) => Promise<TurnOptions['turn']>): Promise<boolean> {
+    const { client, screen, isTerminal } = this.#options;
+    const running = new AbortController();
+    const { signal } = running;
+    this.#running = running;
+    try {
+      const show = screen.show.bind(screen);
+      return this.#report(await runTurn({ client, turn: await begin(signal, show), show, cancelSignal: signal }));
     } catch (error) {
       if (error instanceof CallError) return this.#report({ status: 'lost', wasSent: false, failure: error.failure });
       // Stopped before there was a session to send it in.
@@ -166,10 +186,20 @@ export class Chat {
   }
 
   async #goTo(id: string): Promise<void> {
-    await readSession(this.#options.client, id);
+    const { client, screen, isTerminal } = this.#options;
+    const isThere = await readSession(client, id).then(
+      () => true,
+      (error: unknown) => {
+        if (!isUnknownSession(error)) throw error;
+        this.#hasFailed = true;
+        screen.notice(`there is no session ${id}: /sessions lists them`);
+        return false;
+      },
+    );
+    if (!isThere) return;
     this.#session = id;
-    this.#options.screen.notice(`session: ${id}`);
-    if (this.#options.isTerminal) await this.#showHistory();
+    screen.notice(`session: ${id}`);
+    if (isTerminal) await this.#comeBack();
   }
 
   async #showHistory(): Promise<void> {

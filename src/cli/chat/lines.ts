@@ -44,12 +44,19 @@ export class TerminalLines implements Lines {
   readonly #output: MutableOutput;
   readonly #readline: Interface;
   readonly #sent: string[] = [];
+  /** Called with a message that was sent while nobody waits for one. */
+  readonly #onEarly: (message: string) => void;
   /** The lines of the message that is being typed that ended with a backslash. */
   #begun = '';
   #isClosed = false;
   #waiting: ((line: string | undefined) => void) | undefined;
 
-  constructor(input: TerminalInput, output: TerminalOutput, onInterrupt: (hasTyped: boolean) => void) {
+  constructor(
+    input: TerminalInput,
+    output: TerminalOutput,
+    { onInterrupt, onEarly }: { readonly onInterrupt: (hasTyped: boolean) => void; readonly onEarly: (message: string) => void },
+  ) {
+    this.#onEarly = onEarly;
     this.#output = new MutableOutput(output);
     this.#readline = createInterface({ input: new PasteInput(input), output: this.#output, terminal: true, historySize });
     this.#readline.on('line', (line) => this.#addLine(line));
@@ -113,8 +120,12 @@ export class TerminalLines implements Lines {
     const waiting = this.#waiting;
     this.#waiting = undefined;
     this.#output.isMuted = true;
-    if (waiting === undefined) this.#sent.push(message);
-    else waiting(message);
+    if (waiting !== undefined) {
+      waiting(message);
+      return;
+    }
+    this.#sent.push(message);
+    this.#onEarly(message);
   }
 
   #end(): void {

@@ -3,28 +3,40 @@ import { styleText } from 'node:util';
 import type { WriteStream } from 'node:tty';
 import { type Layout, layOut } from './layout.ts';
 import type { Piece } from './pieces.ts';
+import { WordWrap } from './word-wrap.ts';
 
-type Out = Pick<WriteStream, 'isTTY' | 'write'> & NodeJS.WritableStream;
+type Out = Pick<WriteStream, 'isTTY' | 'write'> & Partial<Pick<WriteStream, 'columns'>> & NodeJS.WritableStream;
+
+const defaultColumns = 80;
 
 export class Screen {
   readonly #out: Out;
   readonly #err: Out;
   #layout: Layout;
+  /** Of the text that is being shown, where it is shown on a terminal: the answer's, or the reasoning's. */
+  readonly #wraps: { readonly [to in 'out' | 'err']: WordWrap };
 
   constructor(out: Out, err: Out) {
     this.#out = out;
     this.#err = err;
     this.#layout = { isOneScreen: out.isTTY && err.isTTY, isAnswerOpen: false, isReasoningOpen: false };
+    this.#wraps = { out: new WordWrap(() => out.columns ?? defaultColumns), err: new WordWrap(() => err.columns ?? defaultColumns) };
   }
 
   show(piece: Piece): void {
     const { layout, writes } = layOut(this.#layout, piece);
     this.#layout = layout;
     for (const { to, text } of writes) {
-      const stream = to === 'out' ? this.#out : this.#err;
-      const shown = stream.isTTY ? printable(text) : text;
+      const stream = this.#streamOf(to);
+      const shown = stream.isTTY ? this.#wraps[to].add(printable(text)) : text;
       stream.write(to === 'err' ? styleText('dim', shown, { stream }) : shown);
+      // On one screen a stream begins a line where the other has written.
+      if (layout.isOneScreen) this.#wraps[to === 'out' ? 'err' : 'out'].restart();
     }
+  }
+
+  #streamOf(to: 'out' | 'err'): Out {
+    return to === 'out' ? this.#out : this.#err;
   }
 
   notice(text: string): void {
@@ -34,8 +46,9 @@ export class Screen {
   /** Whole lines that are neither an answer nor dim: lists, help, the history. */
   lines(text: string, to: 'out' | 'err' = 'err'): void {
     this.show({ kind: 'end' });
-    const stream = to === 'out' ? this.#out : this.#err;
+    const stream = this.#streamOf(to);
     stream.write(`${stream.isTTY ? printable(text) : text}\n`);
+    for (const wrap of Object.values(this.#wraps)) wrap.restart();
   }
 }
 

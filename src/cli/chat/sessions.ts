@@ -25,6 +25,8 @@ const itemSchema = z.object({
 });
 const itemsSchema = z.object({ data: z.array(itemSchema), has_more: z.boolean().catch(false) });
 
+const turnsSchema = z.object({ data: z.array(z.object({ id: z.string() })) });
+
 export type Session = Readonly<z.infer<typeof sessionSchema>>;
 export type Item = Readonly<z.infer<typeof itemSchema>>;
 
@@ -98,4 +100,24 @@ export function ago(seconds: number): string {
 /** An older gateway has no such list. */
 export function isListMissing(error: unknown): boolean {
   return error instanceof CallError && error.failure.type === 'refused' && (error.failure.status === 404 || error.failure.status === 405);
+}
+
+export function isUnknownSession(error: unknown): boolean {
+  return error instanceof CallError && error.failure.type === 'refused' && error.failure.status === 404;
+}
+
+/** The turn of a session that runs, or is the next to run; undefined where none does, or the gateway is too old to say. */
+export async function runningTurn(client: GatewayClient, session: string): Promise<string | undefined> {
+  for (const status of ['in_progress', 'queued']) {
+    const page = await client
+      .json('GET', `/turns?status=${status}&limit=100&session=${encodeURIComponent(session)}`)
+      .catch((error: unknown) => {
+        if (isListMissing(error)) return { data: [] };
+        throw error;
+      });
+    // Newest first: the oldest runs.
+    const oldest = readAnswer(turnsSchema, page, client).data.at(-1);
+    if (oldest !== undefined) return oldest.id;
+  }
+  return undefined;
 }

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { CallError, type CallFailure } from '../../http-client/call-error.ts';
 import type { GatewayClient } from '../../http-client/calls.ts';
 import { outcomeOf, type ResponseOutcome } from '../../http-client/events.ts';
-import { cancelResponse, streamResponse, type StreamUpdate } from '../../http-client/resume.ts';
+import { cancelResponse, resumeResponse, streamResponse, type StreamUpdate } from '../../http-client/resume.ts';
 import { outageLimitMs, type Retry } from '../../http-client/retry.ts';
 import { noticeOfComment, type Piece, piecesOf } from './pieces.ts';
 
@@ -11,8 +11,8 @@ export type Show = (piece: Piece) => void;
 
 export interface TurnOptions {
   readonly client: GatewayClient;
-  /** Of `POST /responses`, but for `stream`. */
-  readonly body: object;
+  /** Of `POST /responses`, but for `stream`; or the id of a turn that runs. */
+  readonly turn: { readonly body: object } | { readonly id: string };
   readonly show: Show;
   /** Aborting it cancels the turn, which ends when the gateway says so. */
   readonly cancelSignal: AbortSignal;
@@ -22,7 +22,7 @@ export interface TurnOptions {
 export type TurnResult = ResponseOutcome | { readonly status: 'lost'; readonly wasSent: boolean; readonly failure: CallFailure };
 
 /** Resolves when the turn has ended, or the gateway has been given up. */
-export async function runTurn({ client, body, show, cancelSignal }: TurnOptions): Promise<TurnResult> {
+export async function runTurn({ client, turn, show, cancelSignal }: TurnOptions): Promise<TurnResult> {
   const ended = new AbortController();
   const started = Promise.withResolvers<string>();
   const cancel = async (): Promise<void> => {
@@ -37,7 +37,9 @@ export async function runTurn({ client, body, show, cancelSignal }: TurnOptions)
   let outcome: ResponseOutcome | undefined;
   const shown = new ShownUpdates(show);
   try {
-    for await (const update of streamResponse(client, body, { idempotencyKey: `chat-${randomUUID()}` })) {
+    const updates =
+      'id' in turn ? resumeResponse(client, turn.id) : streamResponse(client, turn.body, { idempotencyKey: `chat-${randomUUID()}` });
+    for await (const update of updates) {
       shown.add(update);
       if (update.type === 'id') id = update.id;
       if (update.type === 'event') {
@@ -53,17 +55,26 @@ export async function runTurn({ client, body, show, cancelSignal }: TurnOptions)
     return { status: 'lost', wasSent: id !== undefined, failure: error.failure };
   } finally {
     ended.abort();
+    shown.end();
     show({ kind: 'end' });
   }
 }
+
+/** As a rule, a turn runs within milliseconds. */
+const waitsAfterMs = 1_500;
 
 /** Shows the updates of one stream. */
 class ShownUpdates {
   readonly #show: Show;
   #lastComment: string | undefined;
+  #waiting: NodeJS.Timeout | undefined;
 
   constructor(show: Show) {
     this.#show = show;
+  }
+
+  end(): void {
+    clearTimeout(this.#waiting);
   }
 
   add(update: StreamUpdate): void {
@@ -71,6 +82,12 @@ class ShownUpdates {
       case 'id':
         return;
       case 'event':
+        this.end();
+        if (update.event.type === 'response.queued') {
+          this.#waiting = setTimeout(() => {
+            this.#show({ kind: 'notice', text: 'waits: another answer of the session is still running, or no worker is free' });
+          }, waitsAfterMs);
+        }
         for (const piece of piecesOf(update.event)) this.#show(piece);
         return;
       case 'retry':
