@@ -1,7 +1,6 @@
 /** `turnkeep dev`: Temporal's dev server, worker and gateway, all in one, for one person's machine. */
 import { join } from 'node:path';
 import type { WriteStream } from 'node:tty';
-import proto from '@temporalio/proto';
 import type { NativeConnection } from '@temporalio/worker';
 import type { Config } from '../config/config.ts';
 import { startDemoModel } from '../testing/demo-model.ts';
@@ -39,10 +38,10 @@ export async function runDev(config: Config): Promise<void> {
   try {
     if (config.temporal.address === undefined) {
       const program = await findProgram(config, signal);
-      const starting = startTemporal(program, config, record, signal);
-      // Awaited below; a failure before that must not count as unhandled.
-      starting.catch(() => {});
-      // It takes as long to start as Temporal's SDK to be loaded.
+      const { promise: spawned, resolve: onSpawned } = Promise.withResolvers<void>();
+      const starting = startTemporal(program, config, record, signal, onSpawned);
+      await Promise.race([spawned, starting]);
+      // Holds up this process as long as the server takes to start.
       await loadRoles();
       server = await starting;
       const { address, port, uiPort, uiUrl } = server;
@@ -122,7 +121,13 @@ async function findProgram(config: Config, signal: AbortSignal): Promise<string>
   return path;
 }
 
-function startTemporal(program: string, config: Config, { ports }: DevRecord, signal: AbortSignal): Promise<DevServer> {
+function startTemporal(
+  program: string,
+  config: Config,
+  { ports }: DevRecord,
+  signal: AbortSignal,
+  onSpawned: () => void,
+): Promise<DevServer> {
   return startDevServer({
     program,
     namespace: config.temporal.namespace,
@@ -133,12 +138,14 @@ function startTemporal(program: string, config: Config, { ports }: DevRecord, si
       print(
         type === 'lost' ? `Temporal's dev server ended by itself (${reason}). Starting it again.` : "Temporal's dev server runs again.",
       ),
+    onSpawned,
     signal,
   });
 }
 
 /** The runs of the dev server's own namespace are kept as long as the turns; without this, a day. */
 async function keepRuns(connection: NativeConnection, { temporal: { namespace }, retentionDays }: Config): Promise<void> {
+  const { default: proto } = await import('@temporalio/proto');
   const workflowExecutionRetentionTtl = proto.google.protobuf.Duration.fromObject({ seconds: retentionDays * secondsPerDay });
   await connection.workflowService.updateNamespace({ namespace, config: { workflowExecutionRetentionTtl } });
 }

@@ -78,7 +78,7 @@ for (const signal of existsSync('/proc/self/environ') ? signals : signals.slice(
 }
 
 const cases: readonly (readonly [name: string, program: string, env: NodeJS.ProcessEnv, isWatched: boolean])[] = [
-  ['npm start', '/app/src/cli/main.ts', { npm_lifecycle_script: 'node src/cli/main.ts dev' }, true],
+  ['npm start', '/app/bin/turnkeep.js', { npm_lifecycle_script: 'node bin/turnkeep.js dev' }, true],
   ['npx turnkeep', '/app/node_modules/.bin/turnkeep', { npm_lifecycle_script: 'turnkeep' }, true],
   ['a script that prepares', '/app/node_modules/.bin/turnkeep', { npm_lifecycle_script: 'node build.js 2>&1 && turnkeep dev' }, true],
   ['a shell, systemd or a container', '/app/bin/turnkeep.js', {}, false],

@@ -301,5 +301,5 @@ test('what is wrong with a request is named', async () => {
     const { error } = (await response.json()) as { error: { param: string; message: string } };
     assert.deepEqual([response.status, error.param], [400, param], error.message);
   }
-  assert.equal((await world.call('GET', '/api/chat')).status, 405);
+  assert.equal((await world.call('DELETE', '/api/chat')).status, 405);
 });

@@ -12,6 +12,8 @@ export interface LaunchOptions extends ServerArguments {
   readonly program: string;
   /** What the server prints goes here. */
   readonly logPath: string;
+  /** Called when its process runs, long before it serves anything. */
+  readonly onSpawned?: () => void;
   readonly signal?: AbortSignal;
 }
 
@@ -38,7 +40,7 @@ const probeEveryMs = 20;
  * Resolves when the server serves its namespace.
  * @throws {DevServerError} when it does not start
  */
-export async function launch({ program, logPath, signal, ...server }: LaunchOptions): Promise<Launched> {
+export async function launch({ program, logPath, onSpawned, signal, ...server }: LaunchOptions): Promise<Launched> {
   const { ip, port, namespace, databasePath } = server;
   signal?.throwIfAborted();
   const log = openSync(logPath, 'w');
@@ -51,6 +53,7 @@ export async function launch({ program, logPath, signal, ...server }: LaunchOpti
     { detached: true, stdio: ['pipe', 'pipe', log] },
   );
   closeSync(log);
+  onSpawned?.();
   const { stdin, stdout } = watchdog;
   if (stdin === null || stdout === null) throw new Error('both are pipes');
   // The watchdog may be gone already when the pipe is ended.

@@ -19,6 +19,8 @@ export interface DevServerOptions {
   readonly hasUi?: boolean;
   /** Called with `lost` when the server died by itself or could not be started again, with `again` when it runs again. */
   readonly onLost?: (event: { readonly type: 'lost' | 'again'; readonly reason: string }) => void;
+  /** Called when the first one's process runs, long before it serves anything. */
+  readonly onSpawned?: () => void;
   readonly signal?: AbortSignal;
 }
 
@@ -54,7 +56,8 @@ export async function startDevServer(options: DevServerOptions): Promise<DevServ
     ...(databasePath === undefined ? {} : { databasePath }),
   };
   const stopping = new AbortController();
-  let current = await launch({ ...launchOptions, ...(options.signal ? { signal: options.signal } : {}) });
+  const { signal, onSpawned } = options;
+  let current = await launch({ ...launchOptions, ...(signal ? { signal } : {}), ...(onSpawned ? { onSpawned } : {}) });
   const supervised = supervise();
 
   async function supervise(): Promise<void> {
