@@ -23,17 +23,17 @@ export function startLogging(level: LogLevel): Logger {
   process.once('exit', () => destination.flushSync());
   const log = pino({ level, base }, destination);
   const temporal = log.child({ source: 'temporal' });
-  const write = (to: 'trace' | 'debug' | 'info' | 'warn' | 'error') => (message: string, meta?: LogMetadata) =>
+  const write = (to: 'trace' | 'warn' | 'error') => (message: string, meta?: LogMetadata) =>
     temporal[isNoise(meta) ? 'trace' : to](meta ?? {}, message);
-  const [trace, debug, info, warn, error] = [write('trace'), write('debug'), write('info'), write('warn'), write('error')];
+  const [trace, warn, error] = [write('trace'), write('warn'), write('error')];
   Runtime.install({
     logger: {
       trace,
-      debug,
-      info,
+      debug: trace,
+      info: trace,
       warn,
       error,
-      log: (at, message, meta) => ({ TRACE: trace, DEBUG: debug, INFO: info, WARN: warn, ERROR: error })[at](message, meta),
+      log: (at, message, meta) => ({ TRACE: trace, DEBUG: trace, INFO: trace, WARN: warn, ERROR: error })[at](message, meta),
     },
     telemetryOptions: { logging: { filter: makeTelemetryFilterString({ core: 'WARN', other: 'ERROR' }), forward: {} } },
     // We handle the signals: the SDK would shut the worker down before the gateway begins to drain.
