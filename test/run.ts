@@ -37,7 +37,16 @@ async function run(files: readonly string[], env: NodeJS.ProcessEnv = {}): Promi
     .concat(`--test-reporter-destination=${reportPath}`);
   const runner = spawn(
     process.execPath,
-    ['--test', '--test-concurrency=2', '--test-timeout=300000', '--test-force-exit', ...reporters, ...flags, ...files],
+    [
+      '--test',
+      '--test-concurrency=2',
+      '--test-timeout=300000',
+      '--import',
+      join(root, 'test/support/exit-when-over.ts'),
+      ...reporters,
+      ...flags,
+      ...files,
+    ],
     {
       cwd: root,
       stdio: 'inherit',
