@@ -4,9 +4,11 @@ import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { Client, Connection } from '@temporalio/client';
 import { chat, chatAnswer, sseHead, stall } from '../../src/testing/model-server/index.ts';
 import { post } from '../support/post.ts';
-import { startCluster } from '../support/processes.ts';
+import { Role, startCluster } from '../support/processes.ts';
+import { testTemporalProgram } from '../support/temporal-server.ts';
 import { Viewer } from '../support/viewer.ts';
 import { folderOf } from './folder.ts';
 
@@ -62,6 +64,38 @@ test(
     await seen.ended;
     assert.deepEqual([seen.text, seen.last.response.error?.code], ['Hel', 'worker_lost']);
     assert.equal((await post(again.url, { input: 'hey', conversation })).json?.['status'], 'completed');
+  },
+);
+
+test(
+  'a running dev is copied with its Temporal server’s database, and another dev goes on from both',
+  { timeout: 120_000 },
+  async (context) => {
+    const home = folderOf(context);
+    const env = { PATH: process.env['PATH'], HOME: home, TEMPORAL_CLI: await testTemporalProgram() };
+    const devOn = async (dataDir: string): Promise<{ role: Role; url: string; temporal: string }> => {
+      const role = new Role(['dev', '--port', '0', '--data-dir', dataDir], env);
+      context.after(() => role.kill());
+      const [, url = ''] = await role.says(/API +(http:\S+)\/v1/);
+      const [, temporal = ''] = await role.says(/the server itself: (\S+)\)/);
+      await role.says(/^Ctrl-C/);
+      return { role, url, temporal };
+    };
+    const first = await devOn(join(home, 'data'));
+    const id = String((await post(first.url, { input: 'hi' })).json?.['id']);
+    const copies = join(home, 'copies');
+    const { code, stderr } = backup([copies, '--data-dir', join(home, 'data')]);
+    assert.deepEqual([code, stderr, readdirSync(copies).toSorted()], [0, '', ['temporal.db', 'turnkeep.db']]);
+    first.role.signal('SIGTERM');
+    assert.equal(await first.role.ended(), 0);
+
+    const second = await devOn(copies);
+    assert.equal((await fetch(`${second.url}/v1/responses/${id}`)).status, 200);
+    const connection = await Connection.connect({ address: second.temporal });
+    const run = await new Client({ connection }).workflow.getHandle(`turn/${id}`).describe();
+    assert.equal(run.type, 'agentTurn');
+    await connection.close();
+    assert.equal((await post(second.url, { input: 'ho', previous_response_id: id })).json?.['status'], 'completed');
   },
 );
 

@@ -15,7 +15,8 @@ export function backUp(from: string, to: string): number {
   try {
     rmSync(part, { force: true });
     closeSync(openSync(part, 'wx', 0o600));
-    const db = new DatabaseSync(from, { readOnly: true });
+    // Temporal's tables have texts in double quotes, which SQLite reads as names of columns unless it is told.
+    const db = new DatabaseSync(from, { readOnly: true, enableDoubleQuotedStringLiterals: true });
     try {
       db.exec('PRAGMA busy_timeout = 10000');
       db.prepare('VACUUM INTO ?').run(part);
