@@ -1,6 +1,7 @@
 /** A turn as one line for a person: in the terminal of `turnkeep dev`, and in a list. */
 import { styleText } from 'node:util';
 import type { EndedTurn } from '../metrics/observed-store.ts';
+import { printable } from './chat/screen.ts';
 
 export interface ShownTurn {
   readonly status: string;
@@ -30,7 +31,8 @@ const marks: { readonly [status: string]: readonly [mark: string, style: Style] 
 export function turnWords({ status, code, detail, model, ...turn }: ShownTurn, stream: NodeJS.WritableStream): string {
   const [mark, style] = marks[status] ?? ['–', 'yellow'];
   const facts = [
-    ...(model === null ? [] : [model]),
+    // Clients choose it.
+    ...(model === null ? [] : [printable(model)]),
     secondsOf(turn.durationMs),
     ...(turn.tokens === null ? [] : [`${turn.tokens} tokens`]),
     ...(turn.requests > 1 ? [`${turn.requests} requests`] : []),

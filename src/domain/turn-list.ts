@@ -18,9 +18,10 @@ export interface TurnSummary {
   readonly publicId: string;
   readonly session: string | null;
   readonly status: ResponseStatus;
-  /** null: the turn is past retention. */
   readonly model: string | null;
   readonly errorCode: FailureCode | null;
+  /** What was found out about the last failure, such as `401 invalid_api_key`; no words of the provider's. */
+  readonly detail: string | null;
   readonly createdAtMs: number;
   readonly settledAtMs: number | null;
   /** Requests to the model so far. */
@@ -29,13 +30,13 @@ export interface TurnSummary {
 }
 
 export function listedTurn(turn: TurnSummary): { readonly id: string; readonly [field: string]: unknown } {
-  const { publicId: id, session, status, model, errorCode: code, createdAtMs, settledAtMs, requests, usage } = turn;
+  const { publicId: id, session, status, model, errorCode: code, detail, createdAtMs, settledAtMs, requests, usage } = turn;
   return {
     id,
     session,
     status,
     model,
-    error: code === null ? null : { code, message: failureRules[code].message },
+    error: code === null ? null : { code, message: failureRules[code].message, ...(detail === null ? {} : { detail }) },
     created_at: new Date(createdAtMs).toISOString(),
     settled_at: settledAtMs === null ? null : new Date(settledAtMs).toISOString(),
     requests,

@@ -30,7 +30,10 @@ test('turns: what happened lately, newest first, and what of it failed; for a pr
   const all = await turnkeep('turns', ...url);
   assert.deepEqual([all.code, all.stderr], [0, '']);
   const [first = '', second = '', ...more] = all.stdout.split('\n');
-  assert.match(first, new RegExp(`^${failed.id}  ✗ failed: provider_rejected  scripted, \\d+\\.\\d s, just now$`));
+  assert.match(
+    first,
+    new RegExp(`^${failed.id}  ✗ failed: provider_rejected \\(401 invalid_api_key\\)  scripted, \\d+\\.\\d s, just now$`),
+  );
   assert.match(second, new RegExp(`^${completed.id}  ✓ completed  scripted, \\d+\\.\\d s, 5 tokens, just now$`));
   assert.deepEqual(more, ['']);
 
@@ -74,9 +77,13 @@ test('in a terminal of 80 columns a turn is two lines, the id on its own', () =>
   const created_at = '2026-01-31T12:00:00.000Z';
   const error = { code: 'context_length_exceeded' };
   const turn = { id, status: 'failed', model: 'gpt-4.1-mini', error, created_at, settled_at: null, requests: 3, usage: null };
-  const terminal = Object.assign(new PassThrough(), { isTTY: true });
-  assert.deepEqual(stripVTControlCharacters(turnText(turn, Date.parse(created_at) + 7_200_000, terminal)).split('\n'), [
+  const terminal = Object.assign(new PassThrough(), { isTTY: true, getColorDepth: () => 4, hasColors: () => true });
+  const text = turnText(turn, Date.parse(created_at) + 7_200_000, terminal);
+  assert.ok(text.startsWith('\u001b[31m✗ failed: context_length_exceeded\u001b[39m'), JSON.stringify(text));
+  assert.deepEqual(stripVTControlCharacters(text).split('\n'), [
     '✗ failed: context_length_exceeded  gpt-4.1-mini, 7200 s, 3 requests, 2 h ago',
     `  ${id}`,
   ]);
+  // Clients choose the name of the model.
+  assert.ok(!turnText({ ...turn, model: '\u001b[2Jm' }, Date.parse(created_at), terminal).includes('\u001b[2J'));
 });

@@ -44,7 +44,7 @@ export function listContract(contract: Contract): void {
     assert.ok(failed);
     const { settledAtMs, usage: _unknown, ...facts } = failed;
     assert.equal(typeof settledAtMs, 'number');
-    const known = { publicId: 'resp_b', session: null, status: 'failed', model: 'scripted', errorCode: 'provider_rejected' };
+    const known = { publicId: 'resp_b', session: null, status: 'failed', model: 'scripted', errorCode: 'provider_rejected', detail: null };
     assert.deepEqual(facts, { ...known, createdAtMs: 2_000, requests: 1 });
   });
 }

@@ -27,7 +27,7 @@ story('the turns of a tenant are listed newest first, a page at a time, and by w
   const [turn] = (await list('?status=failed')).body['data'] as [Record<string, unknown>];
   const { created_at, settled_at, ...facts } = turn;
   assert.ok(new Date(String(created_at)) <= new Date(String(settled_at)));
-  const error = { code: 'provider_rejected', message: (turn['error'] as { message: string }).message };
+  const error = { code: 'provider_rejected', message: (turn['error'] as { message: string }).message, detail: '401 invalid_api_key' };
   assert.deepEqual(facts, { id: failed.id, session: null, status: 'failed', model: 'scripted', error, requests: 1, usage: null });
 
   for (const [query, param] of [

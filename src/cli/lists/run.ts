@@ -17,7 +17,7 @@ interface Page {
 export async function listTurns({ limit, json, url, apiKey, dataDir, ...filter }: TurnsFlags): Promise<void> {
   const client = openGateway({ ...given({ url, apiKey, dataDir }) });
   const { stdout } = process;
-  await print(client, { limit, query: new URLSearchParams(given(filter)), path: '/turns' }, (page) => {
+  await print(client, { limit, query: new URLSearchParams(given(filter)), path: '/turns', nothing: 'no such turns' }, (page) => {
     const { data } = readTurnPage(page, client);
     return json === true ? jsonLines(page) : data.map((turn) => turnText(turn, Date.now(), stdout));
   });
@@ -26,20 +26,30 @@ export async function listTurns({ limit, json, url, apiKey, dataDir, ...filter }
 /** @throws as `listTurns` */
 export async function listSessions({ limit, json, url, apiKey, dataDir }: ListFlags): Promise<void> {
   const client = openGateway({ ...given({ url, apiKey, dataDir }) });
-  await print(client, { limit, query: new URLSearchParams({ order: 'desc' }), path: '/conversations' }, (page) => {
-    const { sessions } = readSessionPage(page, client);
-    return json === true ? jsonLines(page) : sessions.map((session) => sessionLine(session, Date.now()));
-  });
+  await print(
+    client,
+    { limit, query: new URLSearchParams({ order: 'desc' }), path: '/conversations', nothing: 'no sessions yet' },
+    (page) => {
+      const { sessions } = readSessionPage(page, client);
+      return json === true ? jsonLines(page) : sessions.map((session) => printable(sessionLine(session, Date.now())));
+    },
+  );
 }
 
 interface List {
   readonly path: string;
   readonly query: URLSearchParams;
   readonly limit: number;
+  /** Said where there is none, to a person. */
+  readonly nothing: string;
 }
 
 /** @param show checks a page, and makes lines of it */
-async function print(client: GatewayClient, { path, query, limit }: List, show: (page: unknown) => readonly string[]): Promise<void> {
+async function print(
+  client: GatewayClient,
+  { path, query, limit, nothing }: List,
+  show: (page: unknown) => readonly string[],
+): Promise<void> {
   const { stdout } = process;
   // Whatever reads the list may end first (`| head`).
   stdout.on('error', () => process.exit(0));
@@ -47,9 +57,10 @@ async function print(client: GatewayClient, { path, query, limit }: List, show: 
     query.set('limit', String(Math.min(left, longestPage)));
     const page = await withGatewayErrors(client, async () => {
       const answer = await client.json('GET', `${path}?${query.toString()}`);
-      for (const line of show(answer)) stdout.write(`${stdout.isTTY ? printable(line) : line}\n`);
+      for (const line of show(answer)) stdout.write(`${line}\n`);
       return answer as Page;
     });
+    if (page.data.length === 0 && left === limit && stdout.isTTY) process.stderr.write(`${nothing}\n`);
     const last = page.data.at(-1);
     if (!page.has_more || last === undefined) return;
     left -= page.data.length;

@@ -10,7 +10,7 @@ const turnSchema = z.object({
   id: z.string(),
   status: z.string(),
   model: z.string().nullable(),
-  error: z.object({ code: z.string() }).nullable(),
+  error: z.object({ code: z.string(), detail: z.string().optional() }).nullable(),
   created_at: z.string(),
   settled_at: z.string().nullable(),
   requests: z.number(),
@@ -30,7 +30,16 @@ export function turnText(turn: ListedTurn, nowMs: number, stream: NodeJS.Writabl
   const beganMs = Date.parse(turn.created_at);
   const endedMs = turn.settled_at === null ? nowMs : Date.parse(turn.settled_at);
   const { id, status, model, error, requests, usage } = turn;
-  const shown = { status, code: error?.code ?? null, model, durationMs: endedMs - beganMs, tokens: usage?.total_tokens ?? null, requests };
+  const detail = error?.detail === undefined ? {} : { detail: error.detail };
+  const shown = {
+    status,
+    code: error?.code ?? null,
+    ...detail,
+    model,
+    durationMs: endedMs - beganMs,
+    tokens: usage?.total_tokens ?? null,
+    requests,
+  };
   const line = `${turnWords(shown, stream)}, ${ago((nowMs - beganMs) / 1_000)}`;
   return stream.isTTY === true ? `${line}\n  ${styleText('dim', id, { stream })}` : `${id}  ${line}`;
 }

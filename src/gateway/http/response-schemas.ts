@@ -56,9 +56,13 @@ export const turnSchema = z.strictObject({
 
 /** A turn in `GET /turns`. */
 export const listedTurnSchema = turnSchema
-  .pick({ id: true, session: true, status: true, error: true, created_at: true, settled_at: true, usage: true })
+  .pick({ id: true, session: true, status: true, created_at: true, settled_at: true, usage: true })
   .extend({
-    model: z.string().nullable().meta({ description: 'null: the turn is past retention.' }),
+    model: z.string().nullable().meta({ description: 'null: an older version did not note it.' }),
+    error: z
+      .strictObject({ code: z.string(), message: z.string(), detail: z.string().optional() })
+      .nullable()
+      .meta({ description: 'The words of the provider are in `/turns/{id}`.' }),
     requests: z.int().meta({ description: 'Requests to the model so far.' }),
   });
 

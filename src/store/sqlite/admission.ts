@@ -127,8 +127,8 @@ function previousOf(db: Database, { tenant, previous }: NewTurn): ({ readonly id
 function writeRow(db: Database, turn: NewTurn, row: TurnRow, record: Record | undefined): void {
   db.run(
     `INSERT INTO turns (id, public_id, tenant, session, previous, branch, depth, replaces, status, idempotency_key, body_hash, created_at,
-       ready_at, stored, resend, cancel_requested_at, workflow_id, input_count, brings_outputs)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       ready_at, stored, resend, cancel_requested_at, workflow_id, input_count, brings_outputs, model)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     turn.id,
     turn.chosenId ?? null,
     turn.tenant,
@@ -148,6 +148,7 @@ function writeRow(db: Database, turn: NewTurn, row: TurnRow, record: Record | un
     turn.workflowId,
     row.inputCount,
     row.bringsOutputs ? 1 : 0,
+    turn.settings.model,
   );
 }
 

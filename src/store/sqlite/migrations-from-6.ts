@@ -22,8 +22,10 @@ export const migrationsFrom6: readonly string[] = [
     WHERE sealed = 0 AND lease_until IS NULL AND turn IN (SELECT id FROM turns WHERE settled_at IS NULL AND dispatched = 1);
   `,
 
-  // The list of a tenant's turns, by their age.
+  // The list of a tenant's turns, by their age. The model stands in the row: the settings may be 32 MB long, with their tools.
   `
   CREATE INDEX turns_by_tenant ON turns (tenant);
+  ALTER TABLE turns ADD COLUMN model TEXT;
+  UPDATE turns SET model = (SELECT settings ->> '$.model' FROM turn_content WHERE turn_content.ordinal = turns.ordinal) WHERE kind = 'response';
   `,
 ];

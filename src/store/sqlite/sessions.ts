@@ -63,7 +63,7 @@ export function listSessions(db: Database, tenant: string, { limit, order, after
 /** Of a message of one text. A long one is not read: it would be, for each row of each list. */
 const firstWords = `(
   SELECT substr(coalesce(item ->> '$.content[0].text', ''), 1, ${firstWordsChars}) FROM items JOIN turns ON turns.id = turn
-  WHERE turn = first_turn AND position = 0 AND length(item) < 65536 AND erased_by IS NULL)`;
+  WHERE turn = first_turn AND position = 0 AND octet_length(item) < 65536 AND erased_by IS NULL)`;
 
 export async function updateSession(
   db: Database,

@@ -15,11 +15,11 @@ export async function listTurns(db: Database, tenant: string, { filter, limit, a
   const start = after === undefined ? db.one('SELECT max(ordinal) + 1 AS ordinal FROM turns') : ordinalOf(db, tenant, after);
   if (start === undefined) return undefined;
   const { conditions, values } = conditionsOf(filter);
-  const sql = `SELECT turns.*, json_extract(settings, '$.model') AS model,
-      (SELECT count(*) FROM attempts WHERE attempts.turn = turns.id) AS requests
-    FROM turns INDEXED BY turns_by_tenant LEFT JOIN turn_content USING (ordinal)
-    WHERE tenant = ? AND turns.ordinal < ? AND turns.ordinal >= ? AND kind = 'response' AND erased_by IS NOT 'owner'
-      AND (stored = 1 OR settled_at IS NULL) ${conditions} ORDER BY turns.ordinal DESC LIMIT ?`;
+  const sql = `SELECT *, (SELECT count(*) FROM attempts WHERE turn = turns.id) AS requests,
+      (SELECT detail FROM attempts WHERE turn = turns.id ORDER BY step DESC, attempt DESC LIMIT 1) AS detail
+    FROM turns INDEXED BY turns_by_tenant
+    WHERE tenant = ? AND ordinal < ? AND ordinal >= ? AND kind = 'response' AND erased_by IS NOT 'owner'
+      AND (stored = 1 OR settled_at IS NULL) ${conditions} ORDER BY ordinal DESC LIMIT ?`;
   const found: TurnSummary[] = [];
   for (let before = Number(start['ordinal'] ?? 0); before > 0 && found.length < limit; before -= stretch) {
     if (found.length > 0 || before !== Number(start['ordinal'])) await nextTurnOfTheLoop();
@@ -42,8 +42,7 @@ function conditionsOf({ status, code, session, model, sinceMs, untilMs }: TurnFi
     ['session = ?', session],
     ['created_at >= ?', sinceMs],
     ['created_at < ?', untilMs],
-    // Read last: it is the only one that is not in the row itself.
-    [`json_extract(settings, '$.model') = ?`, model],
+    ['model = ?', model],
   ];
   const asked = all.flatMap(([condition, value]) => (value === undefined ? [] : [{ condition, value }]));
   return { conditions: asked.map(({ condition }) => `AND ${condition}`).join(' '), values: asked.map(({ value }) => value) };
@@ -59,6 +58,7 @@ function summaryOf(row: Row): TurnSummary {
     errorCode: isFailureCode(code) ? code : null,
     createdAtMs: Number(row['created_at']),
     settledAtMs: numberOrNull(row['settled_at']),
+    detail: code === null ? null : textOrNull(row['detail']),
     requests: Number(row['requests']),
     usage: row['usage'] === null ? null : parsed(row['usage']),
   };

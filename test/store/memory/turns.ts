@@ -135,9 +135,20 @@ function isAskedFor(turn: TurnRow, { status, code, session, model, sinceMs, unti
 }
 
 function summaryOf({ row, attempts }: StoredTurn): TurnSummary {
-  const { publicId, session, status, settings, errorCode, createdAtMs, settledAtMs, usage, erasedBy } = row;
-  const model = erasedBy === null ? settings.model : null;
-  return { publicId, session, status, model, errorCode, createdAtMs, settledAtMs, requests: attempts.length, usage };
+  const { publicId, session, status, settings, errorCode, createdAtMs, settledAtMs, usage } = row;
+  const detail = errorCode === null ? null : (attempts.at(-1)?.detail ?? null);
+  return {
+    publicId,
+    session,
+    status,
+    model: settings.model,
+    errorCode,
+    detail,
+    createdAtMs,
+    settledAtMs,
+    requests: attempts.length,
+    usage,
+  };
 }
 
 function inputOf({ turns }: MemoryDatabase, id: string): readonly InputItem[] {
