@@ -57,6 +57,7 @@ const version = readVersion();
 const idleCheckMs = 50;
 
 /** Logged at level debug: machines call them every few seconds. */
+const lastWordsMs = 1_000;
 const probes = new Set(['/healthz', '/readyz', '/metrics']);
 
 /**
@@ -173,7 +174,8 @@ export async function startGateway({
     async close() {
       drain();
       const drainUntil = (drainingSince ?? 0) + config.limits.drainMs;
-      const leftMs = (): number => Math.max(0, drainUntil - performance.now());
+      // The ends that a worker of this process wrote at the end of the drain are still on their way to their viewers.
+      const leftMs = (): number => Math.max(lastWordsMs, drainUntil - performance.now());
       await responses.untilNone(leftMs());
       sweep.stop();
       watcher.stop();
