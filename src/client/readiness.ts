@@ -1,6 +1,7 @@
 /** Is everything up? Temporal answers, a worker polls, the database takes writes. */
 import type { Client } from '@temporalio/client';
 import type { Store } from '../store/ports/store.ts';
+import { inTime } from './patience.ts';
 
 const temporalPatienceMs = 2_000;
 /** A poll lasts a minute at most, so a worker that lives has begun one since. */
@@ -17,9 +18,8 @@ export interface ReadinessDeps {
 export function createReadiness({ client, store, namespace, taskQueue }: ReadinessDeps): () => Promise<string[]> {
   async function temporal(): Promise<string | undefined> {
     try {
-      const { pollers } = await client.connection.withDeadline(Date.now() + temporalPatienceMs, () =>
-        client.connection.workflowService.describeTaskQueue({ namespace, taskQueue: { name: taskQueue } }),
-      );
+      const described = client.connection.workflowService.describeTaskQueue({ namespace, taskQueue: { name: taskQueue } });
+      const { pollers } = await inTime(described, temporalPatienceMs);
       const isPolled = (pollers ?? []).some(
         ({ lastAccessTime }) => Number(lastAccessTime?.seconds ?? 0) * 1_000 > Date.now() - pollerFreshMs,
       );

@@ -3,12 +3,11 @@
  * tried it, and says nothing: a line a try would hide the one that matters.
  */
 import { isGrpcServiceError } from '@temporalio/client';
+import { inTime } from '../client/patience.ts';
 import { StoreBusyError } from '../store/ports/store.ts';
 
 /** gRPC's numbers of DEADLINE_EXCEEDED and UNAVAILABLE. */
 const awayCodes: ReadonlySet<number> = new Set([4, 14]);
-const lookEveryMs = 2_500;
-/** Temporal's client goes on for ten seconds, whatever its deadline. */
 const patienceMs = 2_000;
 /** Of looks in a row that fail: one alone may be a restart, or a long checkpoint. */
 const looksUntilAway = 2;
@@ -18,6 +17,7 @@ export interface Dependency {
   readonly name: string;
   /** What becomes of the turns meanwhile, as a sentence. */
   readonly meanwhile: string;
+  readonly lookEveryMs: number;
   /** Rejects, with the reason, when it is away. */
   readonly look: () => Promise<unknown>;
 }
@@ -36,7 +36,7 @@ export function watchAvailability({ dependencies, onChange }: AvailabilityOption
   };
 }
 
-function watch({ name, meanwhile, look }: Dependency, onChange: AvailabilityOptions['onChange']): () => void {
+function watch({ name, meanwhile, lookEveryMs, look }: Dependency, onChange: AvailabilityOptions['onChange']): () => void {
   let failures = 0;
   let seenAt = performance.now();
   let isLooking = false;
@@ -53,7 +53,7 @@ function watch({ name, meanwhile, look }: Dependency, onChange: AvailabilityOpti
   const timer = setInterval(() => {
     if (isLooking) return;
     isLooking = true;
-    inTime(look())
+    inTime(look(), patienceMs)
       .then(
         () => isStopped || succeeded(),
         (error: unknown) => isStopped || failed(error),
@@ -66,16 +66,6 @@ function watch({ name, meanwhile, look }: Dependency, onChange: AvailabilityOpti
     isStopped = true;
     clearInterval(timer);
   };
-}
-
-async function inTime(looked: Promise<unknown>): Promise<void> {
-  const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => late.reject(new Error(`no answer within ${patienceMs} ms`)), patienceMs);
-  try {
-    await Promise.race([looked, late.promise]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 /** Is this what every call comes to while Temporal or the database is away? */

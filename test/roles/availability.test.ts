@@ -9,7 +9,7 @@ test('away is told after two looks that fail, or have no answer, and back once; 
   let look = async (): Promise<void> => {};
   const told: string[] = [];
   const stop = watchAvailability({
-    dependencies: [{ name: 'Temporal', meanwhile: 'turns wait', look: () => look() }],
+    dependencies: [{ name: 'Temporal', meanwhile: 'turns wait', lookEveryMs: 2_500, look: () => look() }],
     onChange: (sentence) => told.push(sentence.replace(/\d+ s/, 'N s')),
   });
   const looks = async (times: number): Promise<void> => {
