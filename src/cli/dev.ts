@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import type { WriteStream } from 'node:tty';
 import type { NativeConnection } from '@temporalio/worker';
+import type { Logger } from 'pino';
 import type { Config } from '../config/config.ts';
 import { startDemoModel } from '../testing/demo-model.ts';
 import { claimDataDir, type DevRecord } from './dev-server/data-dir.ts';
@@ -21,7 +22,8 @@ const print = (line: string): void => void process.stdout.write(`${line}\n`);
 export async function runDev(config: Config): Promise<void> {
   const notices = await openDataDir(config);
   const claim = claimDataDir(config.dataDir);
-  for (const notice of notices) print(notice);
+  const notice = new Notices();
+  for (const each of notices) notice.tell(each);
   ignoreOutputErrors();
   const signal = onStopSignal(print);
   let record: DevRecord = {
@@ -39,7 +41,7 @@ export async function runDev(config: Config): Promise<void> {
     if (config.temporal.address === undefined) {
       const program = await findProgram(config, signal);
       const { promise: spawned, resolve: onSpawned } = Promise.withResolvers<void>();
-      const starting = startTemporal(program, config, record, signal, onSpawned);
+      const starting = startTemporal(program, config, record, { signal, onSpawned, notice });
       await Promise.race([spawned, starting]);
       // Holds up this process as long as the server takes to start.
       await loadRoles();
@@ -58,6 +60,7 @@ export async function runDev(config: Config): Promise<void> {
 
     const { startLogging, connectTemporal, runRoles } = await loadRoles();
     const log = startLogging(config.logLevel ?? defaultLogLevel.dev);
+    notice.tellIn(log);
     const connection = await connectTemporal(server ? { address: server.address } : (config.temporal.connection ?? {}), log, signal);
     if (server !== undefined) await keepRuns(connection, config);
     await runRoles({
@@ -67,9 +70,9 @@ export async function runDev(config: Config): Promise<void> {
       hasWorker: true,
       hasGateway: true,
       signal,
-      // For a person one line a turn; for a program the log's.
       temporalUi: server?.uiUrl === undefined ? undefined : `${server.uiUrl}/namespaces/${config.temporal.namespace}`,
-      onNotice: process.stdout.isTTY ? (sentence) => print(`! ${sentence}`) : undefined,
+      // For a person one line a turn; for a program the log's.
+      onNotice: process.stdout.isTTY ? (sentence) => notice.tell(sentence) : undefined,
       onTurnEnd: process.stdout.isTTY ? (turn) => print(turnLine(turn, process.stdout)) : undefined,
       onReady: ({ gatewayUrl = '' }) => {
         update({ baseUrl: `${gatewayUrl}/v1` });
@@ -94,6 +97,23 @@ export async function runDev(config: Config): Promise<void> {
     await demo?.close();
     await server?.stop();
     claim.release();
+  }
+}
+
+/** What an operator should see: a line for a person at a terminal, elsewhere a warning in the log, once there is one. */
+class Notices {
+  #log: Pick<Logger, 'warn'> | undefined;
+  readonly #early: string[] = [];
+
+  tell(sentence: string): void {
+    if (process.stdout.isTTY) print(`! ${sentence}`);
+    else if (this.#log === undefined) this.#early.push(sentence);
+    else this.#log.warn(sentence);
+  }
+
+  tellIn(log: Pick<Logger, 'warn'>): void {
+    this.#log = log;
+    for (const sentence of this.#early.splice(0)) this.tell(sentence);
   }
 }
 
@@ -125,8 +145,7 @@ function startTemporal(
   program: string,
   config: Config,
   { ports }: DevRecord,
-  signal: AbortSignal,
-  onSpawned: () => void,
+  { notice, ...more }: { readonly signal: AbortSignal; readonly onSpawned: () => void; readonly notice: Notices },
 ): Promise<DevServer> {
   return startDevServer({
     program,
@@ -135,11 +154,8 @@ function startTemporal(
     logPath: join(config.dataDir, 'temporal.log'),
     ...(ports ? { preferredPorts: { port: ports.port, ...(ports.uiPort === undefined ? {} : { uiPort: ports.uiPort }) } } : {}),
     onLost: ({ type, reason }) =>
-      print(
-        type === 'lost' ? `Temporal's dev server ended by itself (${reason}). Starting it again.` : "Temporal's dev server runs again.",
-      ),
-    onSpawned,
-    signal,
+      notice.tell(type === 'lost' ? `Temporal's dev server is gone (${reason}). Starting it again.` : "Temporal's dev server runs again."),
+    ...more,
   });
 }
 

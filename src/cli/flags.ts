@@ -42,7 +42,9 @@ export function settingsCommand(name: CommandName, description: string, action: 
     const flags: { [flag: string]: string } = {};
     for (const option of command.options) {
       const value: unknown = command.getOptionValue(option.attributeName());
-      if (typeof value === 'string') flags[option.name()] = value;
+      if (typeof value !== 'string') continue;
+      flags[option.name()] = value;
+      if (option.hidden) process.stderr.write(`turnkeep: --${option.name()} is not read by turnkeep ${name}, and is ignored\n`);
     }
     const config = readConfig({ env: process.env, flags });
     for (const warning of unknownNames(process.env)) process.stderr.write(`turnkeep: ${warning}\n`);

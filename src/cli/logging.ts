@@ -7,9 +7,13 @@ import { ignoreOutputErrors, LogDestination } from './log-destination.ts';
 const stderr = 2;
 const base = { pid: process.pid };
 
-/** While Temporal is away, its client says so many times a second. `roles/availability.ts` says it once. */
+/** While Temporal is away, its client and the SDK's core say so many times a second. `roles/availability.ts` says it once. */
 function isNoise(meta: LogMetadata | undefined): boolean {
-  return String(meta?.['target'] ?? '').startsWith('temporalio_client');
+  const { target = '', error = '' } = (meta ?? {}) as { readonly target?: unknown; readonly error?: unknown };
+  return (
+    String(target).startsWith('temporalio_client') ||
+    /code: (Unavailable|DeadlineExceeded|Cancelled)\b|transport error/i.test(String(error))
+  );
 }
 
 /** To be called before the first connection to Temporal, whose runtime is installed once a process. */

@@ -118,11 +118,14 @@ function dependenciesOf(connection: NativeConnection, store: Store): readonly De
     {
       name: 'Temporal',
       meanwhile: 'answers that are being streamed go on, and turns are taken in; what needs it waits until it is back',
+      lookEveryMs: 2_500,
       look: async () => connection.workflowService.getSystemInfo({}),
     },
     {
       name: 'the database',
       meanwhile: 'it is locked, or its disk is full; requests are answered 503, and nothing that was taken in is lost',
+      // A look writes.
+      lookEveryMs: 10_000,
       look: () => store.probe(),
     },
   ];

@@ -49,7 +49,7 @@ function scriptFor({ method, path, body }: LoggedRequest): Script {
   if (!Array.isArray(messages)) return badRequest(400, '`messages` must be an array.', 'messages');
   if (stream !== true) return badRequest(400, 'The demo model only streams: send `"stream": true`.', 'stream');
   const userText = textOf(messages.findLast((message) => isRecord(message) && message['role'] === 'user'));
-  const isSlow = userText.trim().toLowerCase() === 'slow';
+  const isSlow = /\bslow\b/i.test(userText);
   const words = replyTo(userText, messages.length).split(/(?<= )/);
   return [
     sseHead,

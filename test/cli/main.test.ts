@@ -56,9 +56,10 @@ test("a command's help names what it reads, by variable and by flag, and every c
   );
 });
 
-test('a misspelt variable is told, and what is not read by a role is accepted', () => {
+test('a misspelt variable and a flag that this role does not read are told, and the command goes on', () => {
   const { status, stderr } = turnkeep(['worker', '--port', '1'], { TURNKEEP_PROT: '1', OPENAI_API_KEY: 'x' });
-  assert.match(stderr, /^turnkeep: TURNKEEP_PROT is no setting of turnkeep and is ignored: did you mean TURNKEEP_PORT\?\n/);
+  assert.match(stderr, /^turnkeep: --port is not read by turnkeep worker, and is ignored\n/);
+  assert.match(stderr, /^turnkeep: TURNKEEP_PROT is no setting of turnkeep and is ignored: did you mean TURNKEEP_PORT\?\n/m);
   assert.equal(status, 2, 'there is no Temporal');
 });
 

@@ -47,7 +47,7 @@ export class Screen {
   lines(text: string, to: 'out' | 'err' = 'err'): void {
     this.show({ kind: 'end' });
     const stream = this.#streamOf(to);
-    stream.write(`${stream.isTTY ? printable(text) : text}\n`);
+    stream.write(`${stream.isTTY ? this.#wraps[to].add(printable(text)) : text}\n`);
     for (const wrap of Object.values(this.#wraps)) wrap.restart();
   }
 }
