@@ -43,7 +43,7 @@ export interface WorldOptions {
   readonly baseUrl?: (server: ModelServer) => string;
   /** Over the defaults of stories. */
   readonly config?: Partial<
-    Pick<Config, 'apiKeys' | 'quotas' | 'intake' | 'corsOrigins' | 'titles' | 'codecKeys' | 'hasHeadStart' | 'taskQueue'>
+    Pick<Config, 'apiKeys' | 'quotas' | 'intake' | 'corsOrigins' | 'titles' | 'webhooks' | 'codecKeys' | 'hasHeadStart' | 'taskQueue'>
   >;
   /** Gets every line of the log, of worker and gateway. */
   readonly log?: Logger;
@@ -146,6 +146,7 @@ export class World implements AsyncDisposable {
       intake: { maxInputItems: 10_000, maxBodyBytesAtOnce: 268_435_456 },
       corsOrigins: [],
       titles: { isOn: false },
+      webhooks: [],
       codecKeys: [],
       ...options.config,
     };
