@@ -12,6 +12,9 @@ import {
   titleType,
   type TurnMemo,
   titleWorkflowIdOf,
+  webhookType,
+  webhookWorkflowIdOf,
+  type WebhookInput,
   workflowIdOf,
 } from '../contract/workflows.ts';
 import type { TurnRow } from '../domain/turn.ts';
@@ -127,8 +130,21 @@ export class Dispatcher {
     const { workflows, taskQueue, store } = this.#options;
     const input: TitleInput = { ...due, database: store.databaseId };
     const options = { workflowId: titleWorkflowIdOf(input.session), taskQueue, args: [input], workflowExecutionTimeout: titleTimeout };
+    await this.#once(() => workflows.start(titleType, { ...options, workflowIdReusePolicy: 'REJECT_DUPLICATE' }));
+  }
+
+  /** Once an event, however often it is called. Throws when Temporal cannot be reached. */
+  async startWebhook(turn: string): Promise<void> {
+    const { workflows, taskQueue, store } = this.#options;
+    const input: WebhookInput = { database: store.databaseId, turn };
+    const options = { workflowId: webhookWorkflowIdOf(turn), taskQueue, args: [input] };
+    await this.#once(() => workflows.start(webhookType, { ...options, workflowIdReusePolicy: 'REJECT_DUPLICATE' }));
+  }
+
+  /** A start that finds the workflow there, running or done, has come to what it was for. */
+  async #once(start: () => Promise<unknown>): Promise<void> {
     try {
-      await this.#answered(() => workflows.start(titleType, { ...options, workflowIdReusePolicy: 'REJECT_DUPLICATE' }));
+      await this.#answered(start);
     } catch (error) {
       if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
     }

@@ -8,6 +8,7 @@ import type { HeadStart } from '../client/head-start.ts';
 import { startTurnWatcher } from '../client/turn-watcher.ts';
 import { startSweep } from '../client/sweep.ts';
 import { Turnkeep } from '../client/turnkeep.ts';
+import { withWebhooks } from '../client/webhooks.ts';
 import { createDataConverter } from '../codec/data-converter.ts';
 import { type Config, readVersion } from '../config/config.ts';
 import { createApp } from '../gateway/app.ts';
@@ -19,6 +20,7 @@ import type { EndedRequest } from '../http/ended-request.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import { type EndedTurn, observed } from '../metrics/observed-store.ts';
 import { failureOf } from '../domain/failure.ts';
+import { endpointFor } from '../domain/webhook.ts';
 import type { ModelList } from '../gateway/operator/models.ts';
 import { createProvider } from '../providers/create-provider.ts';
 import { type Provider, ProviderError } from '../providers/provider.ts';
@@ -83,7 +85,7 @@ export async function startGateway({
   ...deps
 }: GatewayOptions): Promise<Gateway> {
   const metrics = deps.metrics ?? createMetrics(config);
-  const store = observed(deps.store, {
+  const observedStore = observed(deps.store, {
     metrics,
     onTurnEnd: deps.onTurnEnd ?? logTurnEnd(log),
   });
@@ -99,11 +101,12 @@ export async function startGateway({
   const dispatcher = new Dispatcher({
     workflows: client.workflow,
     taskQueue: config.taskQueue,
-    store,
+    store: observedStore,
     limits: config.limits,
     isEager: hasWorker,
     ...(deps.attempts !== undefined && config.hasHeadStart ? { headStart: deps.attempts } : {}),
   });
+  const store = withWebhooks(observedStore, dispatcher);
   let drainingSince: number | undefined;
   const isDraining = (): boolean => drainingSince !== undefined;
   const drain = (): void => {
@@ -111,7 +114,13 @@ export async function startGateway({
   };
   const responses = new OpenResponses();
   const provider = createProvider({ ...config.provider, limits: config.limits });
-  const turnkeep = new Turnkeep({ store, dispatcher, quotas: config.quotas, hasTitles: config.titles.isOn });
+  const turnkeep = new Turnkeep({
+    store,
+    dispatcher,
+    quotas: config.quotas,
+    hasTitles: config.titles.isOn,
+    webhookEventsOf: (tenant) => endpointFor(config.webhooks, tenant)?.events ?? [],
+  });
   const app = createApp({
     turnkeep,
     version,

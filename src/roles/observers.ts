@@ -2,6 +2,7 @@
 import type { Logger } from 'pino';
 import { type Config, readVersion } from '../config/config.ts';
 import { Metrics } from '../metrics/metrics.ts';
+import type { WebhookAttempt } from '../domain/webhook.ts';
 import type { EndedTurn } from '../metrics/observed-store.ts';
 
 export function createMetrics({ provider }: Config): Metrics {
@@ -12,5 +13,13 @@ export function createMetrics({ provider }: Config): Metrics {
 export function logTurnEnd(log: Logger): (turn: EndedTurn) => void {
   return (turn) => {
     log[turn.status === 'failed' ? 'warn' : 'info'](turn, 'turn ended');
+  };
+}
+
+/** An event that its endpoint has not taken is a warning: the endpoint is the operator's. */
+export function logWebhookAttempt(log: Logger): (attempt: WebhookAttempt) => void {
+  return (attempt) => {
+    const isDelivered = attempt.status === 'delivered';
+    log[isDelivered ? 'info' : 'warn'](attempt, isDelivered ? 'webhook delivered' : 'webhook not delivered');
   };
 }

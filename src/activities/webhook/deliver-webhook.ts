@@ -1,0 +1,76 @@
+/**
+ * The activity `deliverWebhook`: one request to the endpoint of a turn's tenant, and what follows from its answer. Temporal
+ * runs it again where it throws. Twice in vain it does nothing: what the database has as delivered is not sent again.
+ */
+import { Context } from '@temporalio/activity';
+import { ApplicationFailure, ApplicationFailureCategory } from '@temporalio/common';
+import type { OwnTurn, WebhookEnd } from '../../contract/activities.ts';
+import type { WebhookInput } from '../../contract/workflows.ts';
+import { eventIdOf, judgeAnswer, payloadOf, type WebhookAttempt } from '../../domain/webhook.ts';
+import type { WebhookStore } from '../../store/ports/webhooks.ts';
+import { retryWhileBusy } from '../../store/retry-while-busy.ts';
+import { webhookHeaders } from './signature.ts';
+import type { WebhookSender } from './webhook-sender.ts';
+
+export interface DeliverWebhookDeps {
+  readonly store: WebhookStore;
+  /** Absent: this worker has no endpoints. */
+  readonly webhooks?: {
+    readonly sender: WebhookSender;
+    readonly onAttempt: (attempt: WebhookAttempt) => void;
+  };
+}
+
+/** Temporal takes 0 for the longest interval. */
+const atOnceMs = 1;
+const longestBusyWaitMs = 60_000;
+/** What came of a request is written within the time that the workflow gives beside it. */
+const bookkeepingMs = 5_000;
+
+export async function deliverWebhook({ store, webhooks }: DeliverWebhookDeps, { turn }: OwnTurn<WebhookInput>): Promise<WebhookEnd> {
+  const webhook = await retryWhileBusy(() => store.readWebhook(turn), undefined, bookkeepingMs);
+  // Deleted, or past retention: whoever was told could fetch nothing.
+  if (webhook === undefined) return { status: 'gone' };
+  if (webhook.status !== 'pending') return { status: webhook.status };
+  const endpoint = webhooks?.sender.endpointOf(webhook.tenant);
+  // One of another configuration may have it, or this one soon.
+  if (webhooks === undefined || endpoint === undefined) throw again('no_endpoint', 'this worker has no endpoint for the tenant');
+  using slot = webhooks.sender.takeSlot(endpoint);
+  if (slot === undefined) throw again('endpoint_busy', 'the endpoint has as many requests as it gets at once', busyWaitMs());
+
+  const startedAt = performance.now();
+  const id = eventIdOf(turn);
+  const body = payloadOf(webhook);
+  const headers = webhookHeaders({ id, atMs: Date.now(), body }, endpoint.secrets);
+  const { cancellationSignal: signal } = Context.current();
+  const answer = await webhooks.sender.send({ endpoint, headers, body, signal }).catch((error: unknown) => {
+    // The worker shuts down: nothing is known of the request, which is made again elsewhere.
+    if (signal.aborted) throw again('worker_shutdown', 'the worker shut down amid the request', atOnceMs);
+    throw error;
+  });
+
+  const attempts = webhook.attempts + 1;
+  const verdict = judgeAnswer(answer, { attempts, sinceOwedMs: Date.now() - webhook.owedAtMs }, Math.random());
+  const { status, error, waitMs } = verdict;
+  const lastError = error ?? webhook.lastError;
+  // What the endpoint has taken it must not get again for a database that is busy.
+  await retryWhileBusy(() => store.noteWebhook(turn, { status, attempts, lastError }), undefined, bookkeepingMs).catch(() => undefined);
+  const { publicId: responseId, tenant, event } = webhook;
+  const durationMs = Math.round(performance.now() - startedAt);
+  webhooks.onAttempt({ eventId: id, event, responseId, tenant, ...verdict, attempts, durationMs });
+  if (status === 'pending') throw again('webhook_failed', `the endpoint did not take the event: ${error ?? 'unknown'}`, waitMs);
+  return { status };
+}
+
+/** For Temporal, to run the activity again. Only constant words and codes: they are stored in plain (T11). */
+function again(type: string, message: string, waitMs?: number): ApplicationFailure {
+  // The log has a line of its own for each request.
+  const category = ApplicationFailureCategory.BENIGN;
+  return ApplicationFailure.create({ type, message, category, ...(waitMs === undefined ? {} : { nextRetryDelay: waitMs }) });
+}
+
+/** Longer from try to try, so that a thousand events for an endpoint that hangs do not keep Temporal busy. */
+function busyWaitMs(): number {
+  const { attempt } = Context.current().info;
+  return Math.round(Math.min(1_000 * 2 ** (attempt - 1), longestBusyWaitMs) * (0.5 + Math.random() / 2));
+}

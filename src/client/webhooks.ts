@@ -1,0 +1,53 @@
+/**
+ * Hands the events that are owed to endpoints to Temporal: one workflow for each, so that no turn waits for it or fails with
+ * it. Whoever writes a turn's end does it at once; what a killed process has left, or Temporal's absence, any process does.
+ */
+import { giveUpAfterMs } from '../domain/webhook.ts';
+import type { Store } from '../store/ports/store.ts';
+import { retryWhileBusy } from '../store/retry-while-busy.ts';
+import type { Dispatcher } from './dispatcher.ts';
+
+const batch = 200;
+const atOnce = 16;
+
+type Starter = Pick<Dispatcher, 'startWebhook'>;
+
+/** A store behind which the end of a turn is followed by its webhook. It changes no result, and no call waits for it. */
+export function withWebhooks(store: Store, dispatcher: Starter): Store {
+  return {
+    ...store,
+    async seal(seal) {
+      const result = await store.seal(seal);
+      // What fails here is still owed, and the sweep of any process finds it.
+      if (result.type === 'sealed' && result.owesWebhook === true) startWebhook(store, dispatcher, seal.turn).catch(() => undefined);
+      return result;
+    },
+  };
+}
+
+/** Throws when Temporal cannot be reached; the event stays owed then. */
+async function startWebhook(store: Store, dispatcher: Starter, turn: string): Promise<void> {
+  await dispatcher.startWebhook(turn);
+  await retryWhileBusy(() => store.markWebhookStarted(turn));
+}
+
+/** Starts those that nobody has started, and gives up what no worker has taken in all its time. */
+export async function startWebhooks(store: Store, dispatcher: Starter, onError: (error: unknown) => void): Promise<void> {
+  const due = await store.listUnstartedWebhooks(batch);
+  const left = [...due];
+  const workOn = async (): Promise<void> => {
+    for (let next = left.pop(); next !== undefined; next = left.pop()) {
+      const { turn, owedAtMs } = next;
+      const isOver = Date.now() - owedAtMs > giveUpAfterMs;
+      await (isOver ? giveUp(store, turn) : startWebhook(store, dispatcher, turn)).catch(onError);
+    }
+  };
+  await Promise.all(Array.from({ length: atOnce }, workOn));
+}
+
+async function giveUp(store: Store, turn: string): Promise<void> {
+  const webhook = await store.readWebhook(turn);
+  if (webhook === undefined) return;
+  const { attempts, lastError } = webhook;
+  await store.noteWebhook(turn, { status: 'given_up', attempts, lastError: lastError ?? 'no worker has webhook settings' });
+}
