@@ -1,5 +1,6 @@
 /** A turn as one line for a person: in the terminal of `turnkeep dev`, and in a list. */
 import { styleText } from 'node:util';
+import type { WebhookReport } from '../domain/webhook.ts';
 import type { EndedTurn } from '../metrics/observed-store.ts';
 import { printable } from './chat/screen.ts';
 
@@ -46,6 +47,19 @@ export function turnWords({ status, code, detail, model, ...turn }: ShownTurn, s
 export function turnLine({ tenant, responseId, ...turn }: EndedTurn, stream: NodeJS.WritableStream): string {
   const words = turnWords({ ...turn, ...(tenant === 'default' ? {} : { tenant }) }, stream);
   return `${words}  ${styleText('dim', responseId, { stream })}`;
+}
+
+/** How the delivery of an event stands, likewise. */
+export function webhookLine(
+  { event, status, attempts, error = '', waitMs, responseId }: WebhookReport,
+  stream: NodeJS.WritableStream,
+): string {
+  const isDelivered = status === 'delivered';
+  const what = isDelivered ? `webhook ${event} delivered` : `webhook ${event} not delivered: ${error}`;
+  const next = isDelivered ? '' : waitMs === undefined ? ', and it is not sent again' : `, again in ${secondsOf(waitMs)}`;
+  const [mark, style] = marks[isDelivered ? 'completed' : 'failed'] ?? ['', 'red'];
+  const tries = attempts > 1 ? `  request ${attempts}` : '';
+  return `${styleText(style, `${mark} ${what}${next}`, { stream })}${tries}  ${styleText('dim', responseId, { stream })}`;
 }
 
 function secondsOf(ms: number): string {

@@ -4,6 +4,7 @@
  * that are booked and not carried out, titles and webhooks that nobody has started. Doing any of it twice is harmless.
  */
 import { setTimeout as delay } from 'node:timers/promises';
+import type { WebhookReport } from '../domain/webhook.ts';
 import type { Lease, RetentionCursor, Store } from '../store/ports/store.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { startTitles } from './titles.ts';
@@ -40,10 +41,11 @@ export interface SweepOptions {
   readonly retentionDays: number;
   /** Carries out a cancel that was accepted. */
   readonly cancel: (turn: string) => Promise<void>;
+  readonly onWebhook?: (report: WebhookReport) => void;
   readonly onError: (error: unknown) => void;
 }
 
-export function startSweep({ store, dispatcher, retentionDays, cancel, onError }: SweepOptions): Sweep {
+export function startSweep({ store, dispatcher, retentionDays, cancel, onWebhook = () => undefined, onError }: SweepOptions): Sweep {
   let isStopped = false;
   const leadership: Lease = { holder: `${process.pid}-${crypto.randomUUID()}`, lengthMs: leadershipMs };
 
@@ -71,9 +73,10 @@ export function startSweep({ store, dispatcher, retentionDays, cancel, onError }
   }
 
   async function sweepWebhooks(): Promise<void> {
-    await startWebhooks(store, dispatcher, (error) => {
+    const report = (error: unknown): void => {
       if (!isStopped) onError(error);
-    });
+    };
+    await startWebhooks({ store, dispatcher, onReport: onWebhook, onError: report });
   }
 
   /** Turns whose workflow was terminated, or whose history is lost: nobody else would ever end them. */

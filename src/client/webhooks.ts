@@ -2,7 +2,7 @@
  * Hands the events that are owed to endpoints to Temporal: one workflow for each, so that no turn waits for it or fails with
  * it. Whoever writes a turn's end does it at once; what a killed process has left, or Temporal's absence, any process does.
  */
-import { giveUpAfterMs } from '../domain/webhook.ts';
+import { giveUpAfterMs, reportOf, type WebhookReport } from '../domain/webhook.ts';
 import type { Store } from '../store/ports/store.ts';
 import { retryWhileBusy } from '../store/retry-while-busy.ts';
 import type { Dispatcher } from './dispatcher.ts';
@@ -31,23 +31,32 @@ async function startWebhook(store: Store, dispatcher: Starter, turn: string): Pr
   await retryWhileBusy(() => store.markWebhookStarted(turn));
 }
 
+export interface StartWebhooksOptions {
+  readonly store: Store;
+  readonly dispatcher: Starter;
+  /** Of one that is given up. */
+  readonly onReport: (report: WebhookReport) => void;
+  readonly onError: (error: unknown) => void;
+}
+
 /** Starts those that nobody has started, and gives up what no worker has taken in all its time. */
-export async function startWebhooks(store: Store, dispatcher: Starter, onError: (error: unknown) => void): Promise<void> {
+export async function startWebhooks({ store, dispatcher, onReport, onError }: StartWebhooksOptions): Promise<void> {
   const due = await store.listUnstartedWebhooks(batch);
   const left = [...due];
   const workOn = async (): Promise<void> => {
     for (let next = left.pop(); next !== undefined; next = left.pop()) {
       const { turn, owedAtMs } = next;
       const isOver = Date.now() - owedAtMs > giveUpAfterMs;
-      await (isOver ? giveUp(store, turn) : startWebhook(store, dispatcher, turn)).catch(onError);
+      await (isOver ? giveUp(store, turn, onReport) : startWebhook(store, dispatcher, turn)).catch(onError);
     }
   };
   await Promise.all(Array.from({ length: atOnce }, workOn));
 }
 
-async function giveUp(store: Store, turn: string): Promise<void> {
+async function giveUp(store: Store, turn: string, onReport: StartWebhooksOptions['onReport']): Promise<void> {
   const webhook = await store.readWebhook(turn);
   if (webhook === undefined) return;
-  const { attempts, lastError } = webhook;
-  await store.noteWebhook(turn, { status: 'given_up', attempts, lastError: lastError ?? 'no worker has webhook settings' });
+  const note = { status: 'given_up', attempts: webhook.attempts, lastError: webhook.lastError ?? 'no_worker' } as const;
+  await store.noteWebhook(turn, note);
+  onReport(reportOf(webhook, { status: note.status, error: note.lastError, attempts: note.attempts }));
 }

@@ -129,13 +129,21 @@ export function judgeAnswer(
   return waitMs === undefined ? { status: 'given_up', error } : { status: 'pending', error, waitMs };
 }
 
-/** A request to an endpoint that has come to an end, for the log and the metrics: ids and facts only. */
-export interface WebhookAttempt extends WebhookVerdict {
+/** How a delivery stands after a request, or at its end, for the log and the metrics: ids and facts only (T11). */
+export interface WebhookReport extends WebhookVerdict {
   readonly eventId: string;
   readonly event: WebhookEvent;
   readonly responseId: string;
   readonly tenant: string;
   /** Requests so far. */
   readonly attempts: number;
-  readonly durationMs: number;
+  /** Of the request. */
+  readonly durationMs?: number;
+}
+
+export function reportOf(
+  { turn, event, publicId: responseId, tenant }: WebhookRow,
+  rest: Omit<WebhookReport, 'eventId' | 'event' | 'responseId' | 'tenant'>,
+): WebhookReport {
+  return { eventId: eventIdOf(turn), event, responseId, tenant, ...rest };
 }

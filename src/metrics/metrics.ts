@@ -3,7 +3,7 @@
  * `/metrics` needs no key; every label has few values. `docs/metrics.md` lists them.
  */
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { WebhookAttempt } from '../domain/webhook.ts';
+import type { WebhookReport } from '../domain/webhook.ts';
 import type { EndedRequest } from '../http/ended-request.ts';
 import type { JournalFollower, JournalStore } from '../store/ports/journal.ts';
 import type { TurnStore } from '../store/ports/turns.ts';
@@ -55,7 +55,7 @@ export class Metrics {
     });
     this.#webhooks = new Counter({
       name: 'turnkeep_webhook_deliveries_total',
-      help: 'Requests to endpoints of webhooks that this process saw end; failed: made again later.',
+      help: 'Requests to endpoints of webhooks that this process saw end, by outcome; what failed is made again.',
       labelNames: ['outcome'],
       registers,
     });
@@ -82,7 +82,7 @@ export class Metrics {
     this.#requests.observe({ route, method, status, stream: String(isStream) }, durationMs / 1_000);
   }
 
-  webhookAttempted({ status }: Pick<WebhookAttempt, 'status'>): void {
+  webhookReported({ status }: Pick<WebhookReport, 'status'>): void {
     this.#webhooks.inc({ outcome: status === 'pending' ? 'failed' : status });
   }
 

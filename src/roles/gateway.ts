@@ -20,12 +20,12 @@ import type { EndedRequest } from '../http/ended-request.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import { type EndedTurn, observed } from '../metrics/observed-store.ts';
 import { failureOf } from '../domain/failure.ts';
-import { endpointFor } from '../domain/webhook.ts';
+import { endpointFor, type WebhookReport } from '../domain/webhook.ts';
 import type { ModelList } from '../gateway/operator/models.ts';
 import { createProvider } from '../providers/create-provider.ts';
 import { type Provider, ProviderError } from '../providers/provider.ts';
 import type { Store } from '../store/ports/store.ts';
-import { createMetrics, logTurnEnd } from './observers.ts';
+import { createMetrics, logTurnEnd, webhookObserver } from './observers.ts';
 
 export interface GatewayOptions {
   readonly config: Config;
@@ -40,6 +40,8 @@ export interface GatewayOptions {
   readonly metrics?: Metrics;
   /** Gets the end of each turn, which goes into the log otherwise. */
   readonly onTurnEnd?: ((turn: EndedTurn) => void) | undefined;
+  /** Gets how the delivery of an event stands, which goes into the log otherwise. */
+  readonly onWebhook?: ((report: WebhookReport) => void) | undefined;
   /** How long a stream is silent before a comment is sent; 15 s by default. */
   readonly idleCommentMs?: number | undefined;
   /** Where Temporal's UI shows the runs of the namespace, such as `http://127.0.0.1:8233/namespaces/default`: `/turns` links to them. */
@@ -166,6 +168,7 @@ export async function startGateway({
     dispatcher,
     retentionDays: config.retentionDays,
     cancel: (turn) => turnkeep.finishCancel(turn),
+    onWebhook: webhookObserver({ metrics, log, onWebhook: deps.onWebhook }),
     onError: (error) => {
       log[isAway(error) ? 'debug' : 'warn']({ err: error }, 'turns could not be handed over to Temporal; trying again');
     },

@@ -2,7 +2,7 @@
 import type { Logger } from 'pino';
 import { type Config, readVersion } from '../config/config.ts';
 import { Metrics } from '../metrics/metrics.ts';
-import type { WebhookAttempt } from '../domain/webhook.ts';
+import type { WebhookReport } from '../domain/webhook.ts';
 import type { EndedTurn } from '../metrics/observed-store.ts';
 
 export function createMetrics({ provider }: Config): Metrics {
@@ -16,10 +16,19 @@ export function logTurnEnd(log: Logger): (turn: EndedTurn) => void {
   };
 }
 
+export interface WebhookObservers {
+  readonly metrics: Metrics;
+  readonly log: Logger;
+  /** Instead of the log. */
+  readonly onWebhook?: ((report: WebhookReport) => void) | undefined;
+}
+
 /** An event that its endpoint has not taken is a warning: the endpoint is the operator's. */
-export function logWebhookAttempt(log: Logger): (attempt: WebhookAttempt) => void {
-  return (attempt) => {
-    const isDelivered = attempt.status === 'delivered';
-    log[isDelivered ? 'info' : 'warn'](attempt, isDelivered ? 'webhook delivered' : 'webhook not delivered');
+export function webhookObserver({ metrics, log, onWebhook }: WebhookObservers): (report: WebhookReport) => void {
+  return (report) => {
+    metrics.webhookReported(report);
+    if (onWebhook !== undefined) onWebhook(report);
+    else if (report.status === 'delivered') log.info(report, 'webhook delivered');
+    else log.warn(report, 'webhook not delivered');
   };
 }

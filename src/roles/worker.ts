@@ -11,12 +11,12 @@ import { startTurnWatcher } from '../client/turn-watcher.ts';
 import { withWebhooks } from '../client/webhooks.ts';
 import { createDataConverter } from '../codec/data-converter.ts';
 import type { Config } from '../config/config.ts';
-import type { WebhookAttempt } from '../domain/webhook.ts';
+import type { WebhookReport } from '../domain/webhook.ts';
 import { createProvider } from '../providers/create-provider.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import { type EndedTurn, observed } from '../metrics/observed-store.ts';
 import type { Store } from '../store/ports/store.ts';
-import { createMetrics, logTurnEnd, logWebhookAttempt } from './observers.ts';
+import { createMetrics, logTurnEnd, webhookObserver } from './observers.ts';
 import { bundleWorkflows } from './workflow-bundle.ts';
 
 export interface WorkerDeps {
@@ -30,8 +30,8 @@ export interface WorkerDeps {
   readonly metrics?: Metrics;
   /** Gets the end of each turn, which goes into the log otherwise. */
   readonly onTurnEnd?: ((turn: EndedTurn) => void) | undefined;
-  /** Gets each request to an endpoint once it has ended, which goes into the log otherwise. */
-  readonly onWebhookAttempt?: ((attempt: WebhookAttempt) => void) | undefined;
+  /** Gets how the delivery of an event stands after each request, which goes into the log otherwise. */
+  readonly onWebhook?: ((report: WebhookReport) => void) | undefined;
   /** Streams at once, of all tenants; 2,000 by default. One tenant alone has half of them. */
   readonly maxAttempts?: number;
   /** Keeps no workflow in memory: every task of one replays its history. For tests. */
@@ -119,16 +119,12 @@ export async function startWorker({ config, connection, store, log, ...options }
     const way = "two deployments poll one task queue and take each other's turns: give each its own TURNKEEP_TASK_QUEUE";
     log.error({ taskQueue: config.taskQueue, namespace, database: store.databaseId }, way);
   });
-  const onWebhook = options.onWebhookAttempt ?? logWebhookAttempt(log);
   const webhooks =
     config.webhooks.length === 0
       ? undefined
       : {
           sender: new WebhookSender({ endpoints: config.webhooks }),
-          onAttempt: (attempt: WebhookAttempt) => {
-            metrics.webhookAttempted(attempt);
-            onWebhook(attempt);
-          },
+          onReport: webhookObserver({ metrics, log, onWebhook: options.onWebhook }),
         };
   const activities = createActivities({
     store: observedStore,

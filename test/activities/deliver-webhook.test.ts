@@ -8,7 +8,7 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import { deliverWebhook } from '../../src/activities/webhook/deliver-webhook.ts';
 import { WebhookSender } from '../../src/activities/webhook/webhook-sender.ts';
 import type { WebhookEnd } from '../../src/contract/activities.ts';
-import { type WebhookAttempt, type WebhookEndpoint, webhookEvents } from '../../src/domain/webhook.ts';
+import { type WebhookReport, type WebhookEndpoint, webhookEvents } from '../../src/domain/webhook.ts';
 import type { Store } from '../../src/store/ports/store.ts';
 import { setClock } from '../store/clock.ts';
 import { ended } from '../store/contract.ts';
@@ -18,7 +18,7 @@ import { type Answer, type Receiver, startReceiver } from '../support/receiver.t
 interface Deliveries {
   readonly store: Store;
   readonly receiver: Receiver;
-  readonly attempts: readonly WebhookAttempt[];
+  readonly attempts: readonly WebhookReport[];
   /** A turn that has ended, and owes its event. */
   readonly owe: (id: string, tenant?: string) => Promise<void>;
   /** One run of the activity. */
@@ -44,7 +44,7 @@ async function deliveriesOf(
   receiver.answer(...answers);
   const own = { tenant: null, url: receiver.url, secrets: [receiver.secretBytes], events: webhookEvents };
   const sender = new WebhookSender({ endpoints: [...endpoints, ...(hasEndpoint ? [own] : [])], ...options });
-  const attempts: WebhookAttempt[] = [];
+  const attempts: WebhookReport[] = [];
   context.after(async () => {
     await sender.close();
     await receiver[Symbol.asyncDispose]();
@@ -60,7 +60,7 @@ async function deliveriesOf(
     run: (id, environment = new MockActivityEnvironment()) =>
       environment.run(
         deliverWebhook,
-        { store, webhooks: { sender, onAttempt: (attempt: WebhookAttempt) => attempts.push(attempt) } },
+        { store, webhooks: { sender, onReport: (attempt: WebhookReport) => attempts.push(attempt) } },
         { turn: id },
       ),
   };

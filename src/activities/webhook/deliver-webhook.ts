@@ -6,7 +6,7 @@ import { Context } from '@temporalio/activity';
 import { ApplicationFailure, ApplicationFailureCategory } from '@temporalio/common';
 import type { OwnTurn, WebhookEnd } from '../../contract/activities.ts';
 import type { WebhookInput } from '../../contract/workflows.ts';
-import { eventIdOf, judgeAnswer, payloadOf, type WebhookAttempt } from '../../domain/webhook.ts';
+import { eventIdOf, judgeAnswer, payloadOf, reportOf, type WebhookReport } from '../../domain/webhook.ts';
 import type { WebhookStore } from '../../store/ports/webhooks.ts';
 import { retryWhileBusy } from '../../store/retry-while-busy.ts';
 import { webhookHeaders } from './signature.ts';
@@ -17,7 +17,7 @@ export interface DeliverWebhookDeps {
   /** Absent: this worker has no endpoints. */
   readonly webhooks?: {
     readonly sender: WebhookSender;
-    readonly onAttempt: (attempt: WebhookAttempt) => void;
+    readonly onReport: (report: WebhookReport) => void;
   };
 }
 
@@ -55,9 +55,8 @@ export async function deliverWebhook({ store, webhooks }: DeliverWebhookDeps, { 
   const lastError = error ?? webhook.lastError;
   // What the endpoint has taken it must not get again for a database that is busy.
   await retryWhileBusy(() => store.noteWebhook(turn, { status, attempts, lastError }), undefined, bookkeepingMs).catch(() => undefined);
-  const { publicId: responseId, tenant, event } = webhook;
   const durationMs = Math.round(performance.now() - startedAt);
-  webhooks.onAttempt({ eventId: id, event, responseId, tenant, ...verdict, attempts, durationMs });
+  webhooks.onReport(reportOf(webhook, { ...verdict, attempts, durationMs }));
   if (status === 'pending') throw again('webhook_failed', `the endpoint did not take the event: ${error ?? 'unknown'}`, waitMs);
   return { status };
 }
