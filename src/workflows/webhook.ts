@@ -10,6 +10,9 @@ import { giveUpAfterMs, webhookTimeoutMs } from '../domain/webhook.ts';
 /** Beside the request itself: what the activity reads and writes of a database that may be busy. */
 const bookkeepingMs = 10_000;
 
+/** A worker that died, or that got the task as it went, is noticed within this. */
+const heartbeatTimeout = '5s';
+
 /**
  * Delivers the event of a turn's end to the endpoint of its tenant. Its activity is on a queue of its own,
  * `<task queue>/webhooks`.
@@ -22,6 +25,7 @@ export async function webhook(input: WebhookInput): Promise<WebhookEnd> {
   const { deliverWebhook } = proxyActivities<TurnActivities>({
     taskQueue: webhookQueueOf(workflowInfo().taskQueue),
     startToCloseTimeout: webhookTimeoutMs + bookkeepingMs,
+    heartbeatTimeout,
     // The activity gives up by itself before: this is for one that no worker takes.
     scheduleToCloseTimeout: giveUpAfterMs,
     // The failure of a request has its own wait (`webhookWaitMs`), which Temporal cuts at the longest interval. What is here

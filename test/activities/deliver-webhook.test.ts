@@ -197,7 +197,7 @@ test('T9 · a request that is under way when the worker shuts down is given up, 
   await receiver.received(1);
   environment.cancel();
   const { type, nextRetryDelay } = await leaving;
-  assert.deepEqual([type, nextRetryDelay], ['worker_shutdown', 1]);
+  assert.deepEqual([type, nextRetryDelay], ['worker_shutdown', 1_000]);
   await receiver.hungUp(1);
   assert.deepEqual([attempts.length, (await store.readWebhook('resp_a'))?.attempts], [0, 0], 'nothing is known of it');
   assert.deepEqual(await run('resp_a'), { status: 'delivered' });

@@ -21,8 +21,10 @@ export interface DeliverWebhookDeps {
   };
 }
 
-/** Temporal takes 0 for the longest interval. */
-const atOnceMs = 1;
+/** By then the worker that goes takes no tasks any more: one that it got as it went would be missed only by its heartbeats. */
+const handOverMs = 1_000;
+/** The workflow misses them after 5 s. */
+const heartbeatEveryMs = 1_000;
 const longestBusyWaitMs = 60_000;
 /** What came of a request is written within the time that the workflow gives beside it. */
 const bookkeepingMs = 5_000;
@@ -38,6 +40,7 @@ export async function deliverWebhook({ store, webhooks }: DeliverWebhookDeps, { 
   using slot = webhooks.sender.takeSlot(endpoint);
   if (slot === undefined) throw again('endpoint_busy', 'the endpoint has as many requests as it gets at once', busyWaitMs());
 
+  using _heartbeats = heartbeats();
   const startedAt = performance.now();
   const id = eventIdOf(turn);
   const body = payloadOf(webhook);
@@ -45,7 +48,7 @@ export async function deliverWebhook({ store, webhooks }: DeliverWebhookDeps, { 
   const { cancellationSignal: signal } = Context.current();
   const answer = await webhooks.sender.send({ endpoint, headers, body, signal }).catch((error: unknown) => {
     // The worker shuts down: nothing is known of the request, which is made again elsewhere.
-    if (signal.aborted) throw again('worker_shutdown', 'the worker shut down amid the request', atOnceMs);
+    if (signal.aborted) throw again('worker_shutdown', 'the worker shut down amid the request', handOverMs);
     throw error;
   });
 
@@ -66,6 +69,19 @@ function again(type: string, message: string, waitMs?: number): ApplicationFailu
   // The log has a line of its own for each request.
   const category = ApplicationFailureCategory.BENIGN;
   return ApplicationFailure.create({ type, message, category, ...(waitMs === undefined ? {} : { nextRetryDelay: waitMs }) });
+}
+
+function heartbeats(): Disposable {
+  // A timer runs outside of the activity's async context.
+  const context = Context.current();
+  const timer = setInterval(() => {
+    context.heartbeat();
+  }, heartbeatEveryMs);
+  return {
+    [Symbol.dispose]() {
+      clearInterval(timer);
+    },
+  };
 }
 
 /** Longer from try to try, so that a thousand events for an endpoint that hangs do not keep Temporal busy. */
