@@ -5,7 +5,7 @@ import { type WebhookEndpoint, webhookEvents } from '../domain/webhook.ts';
 import { apiKeys } from './setting-values.ts';
 
 /** Of one tenant, or, without a name, of all that have none of their own. */
-interface Named<T> {
+export interface Named<T> {
   readonly tenant: string | null;
   readonly value: T;
 }
