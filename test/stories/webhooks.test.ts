@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import { setImmediate as nextTurnOfTheLoop } from 'node:timers/promises';
+import { pino } from 'pino';
 import { type WebhookEndpoint, webhookEvents } from '../../src/domain/webhook.ts';
 import { chat, chatAnswer, done, end, httpError, sseHead, stall } from '../../src/testing/model-server/index.ts';
 import { type Answer, type Receiver, startReceiver } from '../support/receiver.ts';
@@ -248,6 +249,44 @@ test('while no worker has endpoints an event waits, and no turn with it', { time
   assert.deepEqual(await delivered(world, id), { status: 'delivered' });
   await world.replayAll();
 });
+
+test(
+  'T11 · the log has a line for each request, a warning where it failed, and no address, secret or word in it',
+  { timeout: 60_000 },
+  async () => {
+    await using receiver = await startReceiver();
+    receiver.answer(500);
+    const lines: string[] = [];
+    const log = pino({ level: 'trace' }, { write: (line) => void lines.push(line) });
+    await using world = await World.open({
+      log,
+      config: { webhooks: [endpointOf(receiver)] },
+      model: () => ({ fallback: () => chatAnswer('Hello') }),
+    });
+    const id = await begin(world);
+    assert.deepEqual(await delivered(world, id), { status: 'delivered' });
+    const told = lines.map((line) => JSON.parse(line) as Record<string, unknown>).filter(({ msg }) => String(msg).startsWith('webhook'));
+    assert.deepEqual(
+      told.map((line) => [
+        line['level'],
+        line['msg'],
+        line['eventId'],
+        line['responseId'],
+        line['status'],
+        line['attempts'],
+        line['error'],
+      ]),
+      [
+        [40, 'webhook not delivered', eventIdOf(id), id, 'pending', 1, '500'],
+        [30, 'webhook delivered', eventIdOf(id), id, 'delivered', 2, undefined],
+      ],
+    );
+    const all = lines.join('');
+    for (const secret of [new URL(receiver.url).host, receiver.secret.slice('whsec_'.length), 'secret words'])
+      assert.ok(!all.includes(secret), secret);
+    assert.match(await (await fetch(`${world.url}/metrics`)).text(), /turnkeep_webhook_deliveries_total\{outcome="failed"\} 1/);
+  },
+);
 
 test('an id that the client has chosen is the one that the event names', { timeout: 60_000 }, async () => {
   await using receiver = await startReceiver();

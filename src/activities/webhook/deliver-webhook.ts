@@ -25,7 +25,7 @@ export interface DeliverWebhookDeps {
 const handOverMs = 1_000;
 /** The workflow misses them after 5 s. */
 const heartbeatEveryMs = 1_000;
-const longestBusyWaitMs = 60_000;
+const longestBusyWaitMs = 600_000;
 /** What came of a request is written within the time that the workflow gives beside it. */
 const bookkeepingMs = 5_000;
 

@@ -65,6 +65,15 @@ export const turnSchema = z.strictObject({
   }),
 });
 
+/** The body of a webhook. */
+export const webhookSchema = z.strictObject({
+  id: z.string(),
+  object: z.literal('event'),
+  created_at: z.int(),
+  type: z.enum(webhookEvents),
+  data: z.strictObject({ id: z.string().meta({ description: 'Of the response.' }) }),
+});
+
 /** A turn in `GET /turns`. */
 export const listedTurnSchema = turnSchema
   .pick({ id: true, session: true, status: true, created_at: true, settled_at: true, usage: true })
