@@ -104,6 +104,8 @@ test('two `serve` processes, one of them killed in the middle: an endpoint that 
   const [doomed, other] = [await cluster.startServe(), await cluster.startServe()];
   for (let at = 0; at < 10; at += 1) ids.push(await begin(at % 2 === 0 ? doomed.url : other.url));
   for (const id of ids) await untilStatus(cluster, id, 'delivered');
+  const warnings = doomed.role.output.filter((line) => /"level":(?:[4-9]0)/.test(line));
+  assert.deepEqual(warnings, [], 'all is well');
   await doomed.role.kill();
   for (let at = 0; at < 3; at += 1) ids.push(await begin(other.url));
   for (const id of ids) await untilStatus(cluster, id, 'delivered');
