@@ -2,7 +2,7 @@
  * Hands the events that are owed to endpoints to Temporal: one workflow for each, so that no turn waits for it or fails with
  * it. Whoever writes a turn's end does it at once; what a killed process has left, or Temporal's absence, any process does.
  */
-import { giveUpAfterMs, reportOf, type WebhookReport } from '../domain/webhook.ts';
+import { giveUpAfterMs, reportOf, startAgainAfterMs, type WebhookReport } from '../domain/webhook.ts';
 import type { Store } from '../store/ports/store.ts';
 import { retryWhileBusy } from '../store/retry-while-busy.ts';
 import type { Dispatcher } from './dispatcher.ts';
@@ -34,7 +34,7 @@ async function startWebhook(store: Store, dispatcher: Starter, turn: string): Pr
 export interface StartWebhooksOptions {
   readonly store: Store;
   readonly dispatcher: Starter;
-  /** Of one that is given up. */
+  /** Of one that is given up, and of one that nobody has tried to deliver for an hour. */
   readonly onReport: (report: WebhookReport) => void;
   readonly onError: (error: unknown) => void;
 }
@@ -46,17 +46,27 @@ export async function startWebhooks({ store, dispatcher, onReport, onError }: St
   const workOn = async (): Promise<void> => {
     for (let next = left.pop(); next !== undefined; next = left.pop()) {
       const { turn, owedAtMs } = next;
-      const isOver = Date.now() - owedAtMs > giveUpAfterMs;
-      await (isOver ? giveUp(store, turn, onReport) : startWebhook(store, dispatcher, turn)).catch(onError);
+      const sinceOwedMs = Date.now() - owedAtMs;
+      await (sinceOwedMs > giveUpAfterMs ? giveUp(store, turn, onReport) : startWebhook(store, dispatcher, turn)).catch(onError);
+      if (sinceOwedMs >= startAgainAfterMs) await reportUntried(store, turn, onReport).catch(onError);
     }
   };
   await Promise.all(Array.from({ length: atOnce }, workOn));
 }
 
+/** No worker has the settings, or Temporal is away. */
+const untried = 'not_tried';
+
+async function reportUntried(store: Store, turn: string, onReport: StartWebhooksOptions['onReport']): Promise<void> {
+  const webhook = await store.readWebhook(turn);
+  if (webhook?.status !== 'pending' || webhook.attempts > 0) return;
+  onReport(reportOf(webhook, { status: 'pending', error: untried, attempts: 0 }));
+}
+
 async function giveUp(store: Store, turn: string, onReport: StartWebhooksOptions['onReport']): Promise<void> {
   const webhook = await store.readWebhook(turn);
   if (webhook === undefined) return;
-  const note = { status: 'given_up', attempts: webhook.attempts, lastError: webhook.lastError ?? 'no_worker' } as const;
+  const note = { status: 'given_up', attempts: webhook.attempts, lastError: webhook.lastError ?? untried } as const;
   await store.noteWebhook(turn, note);
   onReport(reportOf(webhook, { status: note.status, error: note.lastError, attempts: note.attempts }));
 }

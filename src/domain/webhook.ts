@@ -74,10 +74,13 @@ export const startGraceMs = 1_000;
 
 const firstWaitMs = 1_000;
 const waitGrowth = 4;
-/** Before jitter. The workflow's own longest interval (`workflows/webhook.ts`) must be longer. */
+/** Before jitter. */
 const longestWaitMs = 6 * 3_600_000;
 /** Up to a fifth less or more, so that events that failed together do not come back together. */
 const jitter = 0.2;
+
+/** Longer than any wait: Temporal cuts at its policy's longest interval what an activity asks for. */
+export const longestIntervalMs = 2 * longestWaitMs;
 
 /**
  * The wait before the next request: 1 s, 4 s, 16 s and so on, six hours at the most; longer where the endpoint asks for it, up

@@ -5,7 +5,7 @@
 import { ActivityFailure, isCancellation, proxyActivities, workflowInfo } from '@temporalio/workflow';
 import type { TurnActivities, WebhookEnd } from '../contract/activities.ts';
 import { type WebhookInput, webhookQueueOf } from '../contract/workflows.ts';
-import { giveUpAfterMs, webhookTimeoutMs } from '../domain/webhook.ts';
+import { giveUpAfterMs, longestIntervalMs, webhookTimeoutMs } from '../domain/webhook.ts';
 
 /** Beside the request itself: what the activity reads and writes of a database that may be busy. */
 const bookkeepingMs = 10_000;
@@ -28,9 +28,8 @@ export async function webhook(input: WebhookInput): Promise<WebhookEnd> {
     heartbeatTimeout,
     // The activity gives up by itself before: this is for one that no worker takes.
     scheduleToCloseTimeout: giveUpAfterMs,
-    // The failure of a request has its own wait (`webhookWaitMs`), which Temporal cuts at the longest interval. What is here
-    // is for a worker that died in it, or cannot deliver it.
-    retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '8 hours' },
+    // The failure of a request brings its own wait (`webhookWaitMs`): this is for a worker that died in it, or cannot deliver it.
+    retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: longestIntervalMs },
   });
   try {
     return await deliverWebhook(input);

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as nextTurnOfTheLoop } from 'node:timers/promises';
 import { startWebhooks, withWebhooks } from '../../src/client/webhooks.ts';
-import { giveUpAfterMs, startGraceMs, webhookEvents, type WebhookReport } from '../../src/domain/webhook.ts';
+import { giveUpAfterMs, startAgainAfterMs, startGraceMs, webhookEvents, type WebhookReport } from '../../src/domain/webhook.ts';
 import type { Store } from '../../src/store/ports/store.ts';
 import { setClock } from '../store/clock.ts';
 import { claimed, ended, inserted, newTurn, sealOf } from '../store/contract.ts';
@@ -84,11 +84,33 @@ test('what no worker has delivered in three days is given up, and told', async (
   using clock = setClock();
   await ended(store, 'resp_a', { webhookEvents, chosenId: 'resp_mine' });
   clock.move(giveUpAfterMs);
-  assert.deepEqual((await sweep(store, temporal)).reports, [], 'there is time left');
-  clock.move(giveUpAfterMs);
   const report = { eventId: 'evt_a', event: 'response.cancelled', responseId: 'resp_mine', tenant: 'default' };
-  const { reports } = await sweep(store, temporal);
-  assert.deepEqual(reports, [{ ...report, status: 'given_up', error: 'no_worker', attempts: 0 }]);
+  const untried = { ...report, error: 'not_tried', attempts: 0 };
+  assert.deepEqual((await sweep(store, temporal)).reports, [{ ...untried, status: 'pending' }], 'there is time left');
+  clock.move(giveUpAfterMs);
+  assert.deepEqual((await sweep(store, temporal)).reports, [{ ...untried, status: 'given_up' }]);
   await sweep(store, temporal);
   assert.deepEqual([temporal.started, (await store.readWebhook('resp_a'))?.status], [['resp_a'], 'given_up']);
+});
+
+test('what nobody has tried for an hour is told, once an hour; what was tried in vain has been told by its worker', async () => {
+  await using database = temporaryDatabase();
+  const store = database.open();
+  const temporal = temporalOf();
+  using clock = setClock();
+  await ended(store, 'resp_a', { webhookEvents });
+  await ended(store, 'resp_b', { webhookEvents, bodyHash: 'other' });
+  clock.move(startGraceMs);
+  assert.deepEqual((await sweep(store, temporal)).reports, []);
+  await store.noteWebhook('resp_b', { status: 'pending', attempts: 1, lastError: '500' });
+  for (let hour = 0; hour < 2; hour += 1) {
+    clock.move(startAgainAfterMs);
+    const { reports } = await sweep(store, temporal);
+    assert.deepEqual(
+      reports.map(({ responseId, error }) => [responseId, error]),
+      [['resp_a', 'not_tried']],
+    );
+    assert.deepEqual((await sweep(store, temporal)).reports, []);
+  }
+  assert.equal(temporal.started.length, 6, 'each is handed over again: Temporal may have lost its run');
 });

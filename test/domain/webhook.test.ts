@@ -1,7 +1,16 @@
 /** What webhooks say, and when they are sent again. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { eventIdOf, giveUpAfterMs, judgeAnswer, payloadOf, type WebhookAnswer, webhookWaitMs } from '../../src/domain/webhook.ts';
+import fc from 'fast-check';
+import {
+  eventIdOf,
+  giveUpAfterMs,
+  judgeAnswer,
+  longestIntervalMs,
+  payloadOf,
+  type WebhookAnswer,
+  webhookWaitMs,
+} from '../../src/domain/webhook.ts';
 
 /** Neither longer nor shorter. */
 const middle = 0.5;
@@ -35,6 +44,21 @@ test('a wait is a fifth longer or shorter by chance, and longer where the endpoi
   assert.equal(webhookWaitMs({ ...first, retryAfterMs: 60_000 }, middle), 60_000);
   assert.equal(webhookWaitMs({ ...first, retryAfterMs: 1 }, middle), 1_000);
   assert.equal(webhookWaitMs({ ...first, retryAfterMs: giveUpAfterMs }, middle), 6 * 3_600_000);
+});
+
+test('whatever has happened, a wait is within its bounds and ends within the three days', () => {
+  const facts = fc.record({
+    attempts: fc.integer({ min: 1, max: 10_000 }),
+    sinceOwedMs: fc.integer({ min: 0, max: 2 * giveUpAfterMs }),
+    retryAfterMs: fc.integer({ min: 0, max: 400 * 86_400_000 }),
+  });
+  fc.assert(
+    fc.property(facts, fc.double({ min: 0, max: 1, noNaN: true }), (of, random) => {
+      const waitMs = webhookWaitMs(of, random);
+      if (waitMs === undefined) return of.sinceOwedMs > giveUpAfterMs - longestIntervalMs;
+      return waitMs >= 800 && waitMs < longestIntervalMs && of.sinceOwedMs + waitMs <= giveUpAfterMs;
+    }),
+  );
 });
 
 const early = { attempts: 1, sinceOwedMs: 0 };

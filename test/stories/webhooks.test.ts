@@ -190,6 +190,25 @@ told(
   { model: () => ({ fallback: () => chatAnswer('Hello') }) },
 );
 
+told(
+  'a request that is under way when its worker shuts down may end within the drain, and is not made again',
+  async (world, receiver) => {
+    world.model.enqueue(chatAnswer('Hello'));
+    const held: (() => void)[] = [];
+    receiver.answer((response) => held.push(() => response.writeHead(200).end()));
+    const id = await begin(world);
+    await receiver.received(1);
+    const [worker] = world.workers;
+    worker!.shutdown();
+    for (const release of held) release();
+    await worker!.stopped;
+    await world.startWorker();
+    assert.deepEqual(await delivered(world, id), { status: 'delivered' });
+    assert.equal(receiver.deliveries.length, 1);
+  },
+  { limits: { drainMs: 10_000 } },
+);
+
 told('a response that is deleted before its event was taken is told of no more', async (world, receiver) => {
   world.model.enqueue(chatAnswer('Hello'));
   receiver.answer(503);
