@@ -137,7 +137,7 @@ export class Dispatcher {
   async startWebhook(turn: string): Promise<void> {
     const { workflows, taskQueue, store } = this.#options;
     const input: WebhookInput = { database: store.databaseId, turn };
-    const options = { workflowId: webhookWorkflowIdOf(turn), taskQueue, args: [input] };
+    const options = { workflowId: webhookWorkflowIdOf(turn), taskQueue, args: [input], workflowTaskTimeout };
     await this.#once(() => workflows.start(webhookType, { ...options, workflowIdReusePolicy: 'REJECT_DUPLICATE' }));
   }
 

@@ -8,7 +8,7 @@ import { type WebhookInput, webhookQueueOf } from '../contract/workflows.ts';
 import { giveUpAfterMs, longestIntervalMs, webhookTimeoutMs } from '../domain/webhook.ts';
 
 /** Beside the request itself: what the activity reads and writes of a database that may be busy. */
-const bookkeepingMs = 10_000;
+const bookkeepingMs = 90_000;
 
 /** A worker that died, or that got the task as it went, is noticed within this. */
 const heartbeatTimeout = '5s';

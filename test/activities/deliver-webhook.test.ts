@@ -204,6 +204,20 @@ test('T9 · a request that is under way when the worker shuts down is given up, 
   assert.equal(receiver.deliveries[0]!.id, receiver.deliveries[1]!.id);
 });
 
+test('T9 · an endpoint that has answered, and does not end its answer, holds up no worker: it has taken the event', async (context) => {
+  const endless: Answer = (response) => response.writeHead(200).write('…');
+  const { receiver, owe, run } = await deliveriesOf(context, [endless]);
+  await owe('resp_a');
+  const environment = new MockActivityEnvironment();
+  const leaving = run('resp_a', environment);
+  await receiver.received(1);
+  // The head of the answer may be on its way still: then nothing is known, and it is made again.
+  environment.cancel();
+  const end = await leaving.catch(() => undefined);
+  assert.deepEqual(end ?? (await run('resp_a')), { status: 'delivered' });
+  await receiver.hungUp(1);
+});
+
 test('a worker that has no endpoint for the tenant leaves the event to one that has', async (context) => {
   const { receiver, owe, run } = await deliveriesOf(context, [], { hasEndpoint: false });
   await owe('resp_a');

@@ -1,6 +1,6 @@
 /**
  * The activity `deliverWebhook`: one request to the endpoint of a turn's tenant, and what follows from its answer. Temporal
- * runs it again where it throws. Twice in vain it does nothing: what the database has as delivered is not sent again.
+ * runs it again where it throws. A run that finds the event delivered sends nothing.
  */
 import { Context } from '@temporalio/activity';
 import { ApplicationFailure, ApplicationFailureCategory } from '@temporalio/common';
@@ -26,11 +26,13 @@ const handOverMs = 1_000;
 /** The workflow misses them after 5 s. */
 const heartbeatEveryMs = 1_000;
 const longestBusyWaitMs = 600_000;
-/** What came of a request is written within the time that the workflow gives beside it. */
-const bookkeepingMs = 5_000;
+/** How long a busy database is asked again, within the time that the workflow gives: before the request, and to note what came of it. */
+const readPatienceMs = 5_000;
+const notePatienceMs = 60_000;
 
 export async function deliverWebhook({ store, webhooks }: DeliverWebhookDeps, { turn }: OwnTurn<WebhookInput>): Promise<WebhookEnd> {
-  const webhook = await retryWhileBusy(() => store.readWebhook(turn), undefined, bookkeepingMs);
+  using _heartbeats = heartbeats();
+  const webhook = await retryWhileBusy(() => store.readWebhook(turn), undefined, readPatienceMs);
   // Deleted, or past retention: whoever was told could fetch nothing.
   if (webhook === undefined) return { status: 'gone' };
   if (webhook.status !== 'pending') return { status: webhook.status };
@@ -40,7 +42,6 @@ export async function deliverWebhook({ store, webhooks }: DeliverWebhookDeps, { 
   using slot = webhooks.sender.takeSlot(endpoint);
   if (slot === undefined) throw again('endpoint_busy', 'the endpoint has as many requests as it gets at once', busyWaitMs());
 
-  using _heartbeats = heartbeats();
   const startedAt = performance.now();
   const id = eventIdOf(turn);
   const body = payloadOf(webhook);
@@ -57,7 +58,7 @@ export async function deliverWebhook({ store, webhooks }: DeliverWebhookDeps, { 
   const { status, error, waitMs } = verdict;
   const lastError = error ?? webhook.lastError;
   // What the endpoint has taken it must not get again for a database that is busy.
-  await retryWhileBusy(() => store.noteWebhook(turn, { status, attempts, lastError }), undefined, bookkeepingMs).catch(() => undefined);
+  await retryWhileBusy(() => store.noteWebhook(turn, { status, attempts, lastError }), undefined, notePatienceMs).catch(() => undefined);
   const durationMs = Math.round(performance.now() - startedAt);
   webhooks.onReport(reportOf(webhook, { ...verdict, attempts, durationMs }));
   if (status === 'pending') throw again('webhook_failed', `the endpoint did not take the event: ${error ?? 'unknown'}`, waitMs);

@@ -63,15 +63,16 @@ export class WebhookSender {
   /** Rejects with the reason of the signal alone. */
   async send({ endpoint, headers, body, signal }: WebhookRequest): Promise<WebhookAnswer> {
     const timeout = AbortSignal.timeout(this.#timeoutMs);
+    const either = AbortSignal.any([signal, timeout]);
     try {
       const answer = await request(endpoint.url, {
         method: 'POST',
         headers: { 'content-type': 'application/json', 'user-agent': 'turnkeep', ...headers },
         body,
         dispatcher: this.#agent,
-        signal: AbortSignal.any([signal, timeout]),
+        signal: either,
       });
-      await answer.body.dump({ limit: readBytes, signal: timeout }).catch(() => undefined);
+      await answer.body.dump({ limit: readBytes, signal: either }).catch(() => undefined);
       const status = answer.statusCode;
       const afterMs = retryAfterMs({ get: (name) => [answer.headers[name]].flat()[0] ?? null }, Date.now());
       return { status, ...(afterMs === undefined ? {} : { retryAfterMs: afterMs }) };
