@@ -56,8 +56,9 @@ const version = readVersion();
 
 const idleCheckMs = 50;
 
-/** Logged at level debug: machines call them every few seconds. */
+/** How long streams get their ends even where the drain is over. */
 const lastWordsMs = 1_000;
+/** Logged at level debug: machines call them every few seconds. */
 const probes = new Set(['/healthz', '/readyz', '/metrics']);
 
 /**
