@@ -103,7 +103,7 @@ test('T14 · the list of turns reads neither what was said nor their settings', 
   await inserted(store, newTurn('resp_a'));
   const prepare = t.mock.method(DatabaseSync.prototype, 'prepare');
   assert.equal((await store.listTurns('default', { filter: {}, limit: 9 }))?.length, 1);
-  const statements = prepare.mock.calls.map((call) => String(call.arguments[0]));
+  const statements = prepare.mock.calls.map((call) => call.arguments[0]);
   assert.ok(statements.length > 0);
   for (const sql of statements) assert.doesNotMatch(sql, /turn_content|\bitems\b|\bjournal\b/);
 });
