@@ -88,11 +88,13 @@ export function sessionLine(session: Session, nowMs: number): string {
   return `${session.id}  ${lastUseOf(session, nowMs).padEnd(10)}  ${titleOf(session)}`;
 }
 
+const characters = new Intl.Segmenter();
+
 /** In a terminal: what it is about, cut to the width, and the id, which is long, on a line of its own. */
 export function sessionText(session: Session, nowMs: number, stream: NodeJS.WritableStream & { readonly columns?: number }): string {
   const usedAt = lastUseOf(session, nowMs);
   const room = (stream.columns ?? Number.POSITIVE_INFINITY) - usedAt.length - 2;
-  const title = [...printable(titleOf(session))];
+  const title = Array.from(characters.segment(printable(titleOf(session))), ({ segment }) => segment);
   const shown = title.length > room ? `${title.slice(0, room - 1).join('')}…` : title.join('');
   return `${shown}  ${usedAt}\n  ${styleText('dim', session.id, { stream })}`;
 }
