@@ -10,6 +10,7 @@ import { WebhookSender } from '../../src/activities/webhook/webhook-sender.ts';
 import type { WebhookEnd } from '../../src/contract/activities.ts';
 import { type WebhookReport, type WebhookEndpoint, webhookEvents } from '../../src/domain/webhook.ts';
 import type { Store } from '../../src/store/ports/store.ts';
+import { selfSigned } from '../../src/testing/model-server/index.ts';
 import { setClock } from '../store/clock.ts';
 import { ended } from '../store/contract.ts';
 import { temporaryDatabase } from '../store/temporary.ts';
@@ -149,6 +150,15 @@ test('an endpoint that is taken for one and speaks another protocol is told by i
   const { owe, run } = await deliveriesOf(context, [], { endpoints: [odd], hasEndpoint: false });
   await owe('resp_a');
   assert.match((await failureOf(run('resp_a'))).message, /: ERR_SSL_[A-Z_]+$/);
+});
+
+test('an endpoint whose certificate nobody vouches for gets nothing', async (context) => {
+  await using secure = await startReceiver({ tls: selfSigned });
+  const untrusted = { tenant: null, url: secure.url, secrets: [secure.secretBytes], events: webhookEvents };
+  const { owe, run } = await deliveriesOf(context, [], { endpoints: [untrusted], hasEndpoint: false });
+  await owe('resp_a');
+  assert.match((await failureOf(run('resp_a'))).message, /: DEPTH_ZERO_SELF_SIGNED_CERT$/);
+  assert.equal(secure.deliveries.length, 0);
 });
 
 test('T14 · of what an endpoint says beside its status, little is read', async (context) => {

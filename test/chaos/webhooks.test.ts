@@ -1,10 +1,11 @@
 /** What is owed to an endpoint is delivered, whichever process dies, and whether Temporal is there or not when the turn ends. */
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { setImmediate as nextTick } from 'node:timers/promises';
 import { type DevServer, startDevServer } from '../../src/cli/dev-server/start.ts';
-import { chat, chatAnswer, done, end, hold, sseHead } from '../../src/testing/model-server/index.ts';
+import { chat, chatAnswer, done, end, hold, selfSigned, sseHead } from '../../src/testing/model-server/index.ts';
 import { folderOf } from '../cli/folder.ts';
 import { post } from '../support/post.ts';
 import { type Cluster, startCluster } from '../support/processes.ts';
@@ -110,4 +111,19 @@ test('two `serve` processes, one of them killed in the middle: an endpoint that 
   for (let at = 0; at < 3; at += 1) ids.push(await begin(other.url));
   for (const id of ids) await untilStatus(cluster, id, 'delivered');
   assert.deepEqual(receiver.deliveries.map((delivery) => delivery.id).toSorted(), ids.map(eventIdOf).toSorted());
+});
+
+test('an endpoint with a certificate of one’s own authority is trusted where NODE_EXTRA_CA_CERTS says so', options, async (context) => {
+  await using receiver = await startReceiver({ tls: selfSigned });
+  const authority = join(folderOf(context), 'authority.pem');
+  writeFileSync(authority, selfSigned.cert);
+  const env = { ...envOf(receiver), NODE_EXTRA_CA_CERTS: authority };
+  await using cluster = await startCluster({ env, model: { fallback: () => chatAnswer('Hello') } });
+  const { url } = await cluster.startServe();
+  const id = await begin(url);
+  await untilStatus(cluster, id, 'delivered');
+  assert.deepEqual(
+    receiver.deliveries.map((delivery) => delivery.id),
+    [eventIdOf(id)],
+  );
 });

@@ -1,6 +1,7 @@
 /** An endpoint of webhooks: a real HTTP server that verifies what it gets with OpenAI's SDK, and answers as it is told to. */
 import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import OpenAI from 'openai';
@@ -35,9 +36,9 @@ export interface Receiver extends AsyncDisposable {
   hungUp(count: number): Promise<void>;
 }
 
-/** @param port of an earlier receiver, whose clients are to find this one */
-export async function startReceiver({ port = 0, secret: given }: { port?: number; secret?: Uint8Array } = {}): Promise<Receiver> {
-  const secretBytes = given ?? new Uint8Array(randomBytes(32));
+/** @param tls its certificate, where it speaks HTTPS */
+export async function startReceiver({ tls }: { readonly tls?: { readonly key: string; readonly cert: string } } = {}): Promise<Receiver> {
+  const secretBytes = new Uint8Array(randomBytes(32));
   const secret = `whsec_${Buffer.from(secretBytes).toString('base64')}`;
   const client = new OpenAI({ apiKey: 'none', webhookSecret: secret });
   const deliveries: Delivery[] = [];
@@ -72,12 +73,14 @@ export async function startReceiver({ port = 0, secret: given }: { port?: number
     else answer(response, request);
     look();
   }
-  const server = createServer((request, response) => void take(request, response).catch(() => request.destroy()));
+  const listener = (request: IncomingMessage, response: ServerResponse): void =>
+    void take(request, response).catch(() => request.destroy());
+  const server = tls === undefined ? createServer(listener) : createSecureServer(tls, listener);
   await new Promise<void>((resolve) => {
-    server.listen(port, '127.0.0.1', resolve);
+    server.listen(0, '127.0.0.1', resolve);
   });
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/hooks`,
+    url: `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${(server.address() as AddressInfo).port}/hooks`,
     secret,
     secretBytes,
     deliveries,
