@@ -17,6 +17,7 @@ import {
   type WebhookInput,
   workflowIdOf,
 } from '../contract/workflows.ts';
+import type { WebhookEnd } from '../contract/activities.ts';
 import type { TurnRow } from '../domain/turn.ts';
 import type { Store } from '../store/ports/store.ts';
 import type { DispatchedRun } from '../store/ports/turns.ts';
@@ -133,20 +134,31 @@ export class Dispatcher {
     await this.#once(() => workflows.start(titleType, { ...options, workflowIdReusePolicy: 'REJECT_DUPLICATE' }));
   }
 
-  /** Once an event, however often it is called. Throws when Temporal cannot be reached. */
-  async startWebhook(turn: string): Promise<void> {
+  /**
+   * Once an event, however often it is called. Resolves with how the run that was there already has ended, if it has. Throws
+   * when Temporal cannot be reached.
+   */
+  async startWebhook(turn: string): Promise<WebhookEnd | undefined> {
     const { workflows, taskQueue, store } = this.#options;
     const input: WebhookInput = { database: store.databaseId, turn };
     const options = { workflowId: webhookWorkflowIdOf(turn), taskQueue, args: [input], workflowTaskTimeout };
-    await this.#once(() => workflows.start(webhookType, { ...options, workflowIdReusePolicy: 'REJECT_DUPLICATE' }));
+    const isNew = await this.#once(() => workflows.start(webhookType, { ...options, workflowIdReusePolicy: 'REJECT_DUPLICATE' }));
+    if (isNew) return undefined;
+    const handle = workflows.getHandle<(of: WebhookInput) => Promise<WebhookEnd>>(options.workflowId);
+    const { status } = await this.#answered(() => handle.describe());
+    if (status.name === 'COMPLETED') return this.#answered(() => handle.result());
+    // One that was terminated or cancelled by hand is not to go on.
+    return status.name === 'RUNNING' ? undefined : { status: 'given_up' };
   }
 
-  /** A start that finds the workflow there, running or done, has come to what it was for. */
-  async #once(start: () => Promise<unknown>): Promise<void> {
+  /** A start that finds the workflow there, running or done, has come to what it was for: false. */
+  async #once(start: () => Promise<unknown>): Promise<boolean> {
     try {
       await this.#answered(start);
+      return true;
     } catch (error) {
-      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+      if (error instanceof WorkflowExecutionAlreadyStartedError) return false;
+      throw error;
     }
   }
 

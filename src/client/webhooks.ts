@@ -2,7 +2,7 @@
  * Hands the events that are owed to endpoints to Temporal: one workflow for each, so that no turn waits for it or fails with
  * it. Whoever writes a turn's end does it at once; what a killed process has left, or Temporal's absence, any process does.
  */
-import { giveUpAfterMs, reportOf, startAgainAfterMs, type WebhookReport } from '../domain/webhook.ts';
+import { giveUpAfterMs, reportOf, startAgainAfterMs, type WebhookReport, type WebhookStatus } from '../domain/webhook.ts';
 import type { Store } from '../store/ports/store.ts';
 import { retryWhileBusy } from '../store/retry-while-busy.ts';
 import type { Dispatcher } from './dispatcher.ts';
@@ -27,8 +27,16 @@ export function withWebhooks(store: Store, dispatcher: Starter): Store {
 
 /** Throws when Temporal cannot be reached; the event stays owed then. */
 async function startWebhook(store: Store, dispatcher: Starter, turn: string): Promise<void> {
-  await dispatcher.startWebhook(turn);
-  await retryWhileBusy(() => store.markWebhookStarted(turn));
+  const end = await dispatcher.startWebhook(turn);
+  // What became of it was not noted, or the database is older than that, from a backup.
+  if (end !== undefined && end.status !== 'gone') await noteEnd(store, turn, end.status);
+  else await retryWhileBusy(() => store.markWebhookStarted(turn));
+}
+
+async function noteEnd(store: Store, turn: string, status: WebhookStatus): Promise<void> {
+  const webhook = await store.readWebhook(turn);
+  if (webhook === undefined) return;
+  await retryWhileBusy(() => store.noteWebhook(turn, { status, attempts: webhook.attempts, lastError: webhook.lastError }));
 }
 
 export interface StartWebhooksOptions {

@@ -12,7 +12,7 @@ import { temporaryDatabase } from '../store/temporary.ts';
 interface Temporal {
   isAway: boolean;
   readonly started: readonly string[];
-  readonly startWebhook: (turn: string) => Promise<void>;
+  readonly startWebhook: (turn: string) => Promise<undefined>;
 }
 
 function temporalOf(): Temporal {
@@ -23,6 +23,7 @@ function temporalOf(): Temporal {
     startWebhook: async (turn: string) => {
       if (temporal.isAway) throw new Error('away');
       started.push(turn);
+      return undefined;
     },
   };
   return temporal;

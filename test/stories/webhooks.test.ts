@@ -1,6 +1,7 @@
 /** Webhooks: the end of a background response is told to the endpoint of its tenant, once an event, whatever becomes of it. */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
+import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { setImmediate as nextTurnOfTheLoop } from 'node:timers/promises';
 import { pino } from 'pino';
@@ -249,6 +250,35 @@ test('a tenant’s events go to its own endpoint, signed with its own secret', {
     assert.equal(event.id, eventIdOf(id));
   }
   await world.replayAll();
+});
+
+told('an event that is handed over again has its run already, also one that is done: it is sent once', async (world, receiver) => {
+  world.model.enqueue(chatAnswer('Hello'));
+  const id = await begin(world);
+  assert.deepEqual(await delivered(world, id), { status: 'delivered' });
+  // What was noted of it is lost, as in a database that was restored.
+  const db = new DatabaseSync(world.config.databaseUrl.slice('sqlite:'.length));
+  db.exec(`UPDATE webhooks SET status = 'pending', attempts = 0, start_at = 1`);
+  db.close();
+  const statusOf = async (): Promise<unknown> => (await world.store.readWebhook(id))?.status;
+  while ((await statusOf()) === 'pending') await nextTurnOfTheLoop();
+  assert.equal(await statusOf(), 'delivered', 'it is known again');
+  assert.equal(receiver.deliveries.length, 1);
+  assert.deepEqual(await delivered(world, id), { status: 'delivered' });
+});
+
+told('a delivery whose run is terminated by hand is given up', async (world, receiver) => {
+  world.model.enqueue(chatAnswer('Hello'));
+  receiver.answer(503);
+  const id = await begin(world);
+  await receiver.received(1);
+  await untilNoted(world, id);
+  await world.temporal.workflow.getHandle(`webhook/${eventIdOf(id)}`).terminate();
+  const db = new DatabaseSync(world.config.databaseUrl.slice('sqlite:'.length));
+  db.exec('UPDATE webhooks SET start_at = 1');
+  db.close();
+  while ((await world.store.readWebhook(id))?.status !== 'given_up') await nextTurnOfTheLoop();
+  assert.equal(receiver.deliveries.length, 1);
 });
 
 test('while no worker has endpoints an event waits, and no turn with it', { timeout: 60_000 }, async () => {
