@@ -26,7 +26,8 @@ export interface WebhookObservers {
 /** An event that its endpoint has not taken is a warning: the endpoint is the operator's. */
 export function webhookObserver({ metrics, log, onWebhook }: WebhookObservers): (report: WebhookReport) => void {
   return (report) => {
-    metrics.webhookReported(report);
+    // One that nobody has tried yet has made no request.
+    if (report.status !== 'pending' || report.attempts > 0) metrics.webhookReported(report);
     if (onWebhook !== undefined) onWebhook(report);
     else if (report.status === 'delivered') log.info(report, 'webhook delivered');
     else log.warn(report, 'webhook not delivered');
