@@ -6,6 +6,12 @@
 /** Any JSON value. */
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
 
+/**
+ * What a chat provider said of a call or of its reasoning beside OpenAI's own fields, and wants to see again: the members of a
+ * call (such as `extra_content`), or the field that the reasoning came in, with its `details`.
+ */
+export type ProviderFields = { readonly [key: string]: Json };
+
 export type ItemStatus = 'in_progress' | 'completed' | 'incomplete';
 export type Role = 'user' | 'assistant' | 'system' | 'developer';
 
@@ -52,6 +58,7 @@ export interface ReasoningItem {
   readonly summary: readonly { readonly type: 'summary_text'; readonly text: string }[];
   /** Reasoning that only the provider can read, and only a provider of the Responses API takes back. */
   readonly encrypted_content?: string;
+  readonly provider_fields?: ProviderFields;
 }
 
 export interface FunctionCallItem {
@@ -61,6 +68,7 @@ export interface FunctionCallItem {
   readonly call_id: string;
   readonly name: string;
   readonly arguments: string;
+  readonly provider_fields?: ProviderFields;
 }
 
 export interface FunctionCallOutputItem {
