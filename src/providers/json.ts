@@ -3,6 +3,8 @@
  * (or an empty list), never an exception, so that a parser decides by itself what is an error.
  */
 
+import type { Json } from '../domain/item.ts';
+
 export type JsonRecord = { readonly [key: string]: unknown };
 
 /** An object that is no list. */
@@ -26,4 +28,13 @@ export function parseJson(text: string): unknown {
   } catch {
     return undefined;
   }
+}
+
+/** The same value with whole characters in all of its texts, for what is kept without being read. */
+export function wellFormed(value: unknown): Json {
+  if (typeof value === 'string') return value.toWellFormed();
+  if (Array.isArray(value)) return value.map(wellFormed);
+  const record = asRecord(value);
+  if (record === undefined) return value as Json;
+  return Object.fromEntries(Object.entries(record).map(([name, each]) => [name.toWellFormed(), wellFormed(each)]));
 }

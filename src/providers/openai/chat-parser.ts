@@ -1,7 +1,7 @@
 /** Parses a Chat Completions stream, as OpenAI and the many servers that imitate it send it. */
 import type { Json } from '../../domain/item.ts';
 import type { ModelEvent, ModelFinish } from '../../domain/model.ts';
-import { asArray, asRecord, asText, type JsonRecord } from '../json.ts';
+import { asArray, asRecord, asText, type JsonRecord, wellFormed } from '../json.ts';
 import { ProviderError } from '../provider.ts';
 import { ChatCalls } from './chat-calls.ts';
 import { contentParts, joinDetails, type ReasoningField, reasoningOf } from './chat-content.ts';
@@ -68,7 +68,8 @@ export class ChatParser extends StreamParser {
     if (message !== undefined) this.#readMessage(message, out);
     // The form of completions, without roles.
     else if (delta === undefined) this.#readDelta({ content: choice['text'] }, out);
-    const result = readFinishReason(choice['finish_reason'] ?? delta?.['finish_reason']);
+    const reason = choice['finish_reason'] ?? delta?.['finish_reason'];
+    const result = isSet(reason) ? readFinishReason(reason) : undefined;
     if (result === undefined) return;
     if ('failure' in result) throw new ProviderError(result.failure);
     this.#state(result.finish, out);
@@ -142,7 +143,7 @@ export class ChatParser extends StreamParser {
   #leaveReasoning(out: ModelEvent[]): void {
     this.#isReasoning = false;
     if (this.#details.length === 0) return;
-    const providerFields = { field: 'reasoning_details', details: this.#details };
+    const providerFields = { field: 'reasoning_details', details: this.#details.map(wellFormed) };
     this.#details = [];
     this.emitFields({ type: 'reasoning', text: '', providerFields }, out);
   }
@@ -181,8 +182,9 @@ function isSet(value: unknown): boolean {
   return value !== undefined && value !== null;
 }
 
-/** The objects of a list, or the one object that stands in its place. */
+/** The objects of a list, or the one object that stands in its place. On the hot path: a list of one is taken as it is. */
 function listOf(value: unknown): readonly JsonRecord[] {
+  if (Array.isArray(value) && value.length === 1 && asRecord(value[0]) !== undefined) return value as readonly JsonRecord[];
   const one = asRecord(value);
   if (one !== undefined) return [one];
   return asArray(value).flatMap((each): JsonRecord[] => {
