@@ -45,6 +45,9 @@ export interface OutputMessage extends InputMessage {
   readonly content: readonly MessagePart[];
 }
 
+/** What a provider said beside OpenAI's own fields, and wants to see again: a call's signature, … */
+export type ProviderFields = { readonly [key: string]: Json };
+
 export interface ReasoningItem {
   readonly id: string;
   readonly type: 'reasoning';
@@ -52,6 +55,8 @@ export interface ReasoningItem {
   readonly summary: readonly { readonly type: 'summary_text'; readonly text: string }[];
   /** Reasoning that only the provider can read, and only a provider of the Responses API takes back. */
   readonly encrypted_content?: string;
+  /** Of a provider of Chat Completions: `field`, where the reasoning came in, and its `details`, as they came. */
+  readonly provider_fields?: ProviderFields;
 }
 
 export interface FunctionCallItem {
@@ -61,6 +66,7 @@ export interface FunctionCallItem {
   readonly call_id: string;
   readonly name: string;
   readonly arguments: string;
+  readonly provider_fields?: ProviderFields;
 }
 
 export interface FunctionCallOutputItem {
