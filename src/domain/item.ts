@@ -6,6 +6,12 @@
 /** Any JSON value. */
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
 
+/**
+ * The longest id and name of a call, in UTF-16 code units: what a provider may give, and what a client may give back. Some
+ * servers put a signature of several thousand characters into the id.
+ */
+export const longestCallName = 65_536;
+
 export type ItemStatus = 'in_progress' | 'completed' | 'incomplete';
 export type Role = 'user' | 'assistant' | 'system' | 'developer';
 
@@ -98,6 +104,19 @@ export function textOf(item: InputMessage): string {
 /** The output of a tool as text. */
 export function toolOutputText({ output }: FunctionCallOutputItem): string {
   return typeof output === 'string' ? output : output.map(partText).join('');
+}
+
+/** A message of a prompt that nobody has written: a note, or what a provider can only be told as text. It has no id. */
+export function unwrittenMessage(role: 'user' | 'assistant', content: string | InputMessage['content']): InputMessage {
+  const parts =
+    typeof content !== 'string'
+      ? content
+      : [
+          role === 'user'
+            ? ({ type: 'input_text', text: content } as const)
+            : ({ type: 'output_text', text: content, annotations: [], logprobs: [] } as const),
+        ];
+  return { id: '', type: 'message', status: 'completed', role, content: parts };
 }
 
 function partText(part: InputPart | MessagePart): string {

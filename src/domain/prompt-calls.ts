@@ -4,8 +4,7 @@
  */
 import { CallIds } from './call-ids.ts';
 import { pairOutputs, type Placed } from './call-pairs.ts';
-import type { FunctionCallItem, FunctionCallOutputItem, Item } from './item.ts';
-import { message } from './prompt-message.ts';
+import { type FunctionCallItem, type FunctionCallOutputItem, type Item, unwrittenMessage } from './item.ts';
 
 /**
  * The items with each output behind its calls, and a note in the place of one that was never given.
@@ -33,7 +32,7 @@ export function withOutputs(stretches: readonly (readonly Item[])[]): readonly I
       prompt.push(item);
     } else if (words.has(at)) {
       // Its call was deleted from the conversation, or has another output: it stays, as the user's words.
-      prompt.push(message('user', item.output));
+      prompt.push(unwrittenMessage('user', item.output));
     }
   }
   close();

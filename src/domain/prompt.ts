@@ -5,9 +5,8 @@
  * Every turn contributes an answer, if only that note: many chat templates demand that user and assistant alternate.
  * Its cost is linear in what it reads: it runs before each request of a long session.
  */
-import { type Item, textOf } from './item.ts';
+import { type Item, textOf, unwrittenMessage } from './item.ts';
 import { withOutputs } from './prompt-calls.ts';
-import { message } from './prompt-message.ts';
 import { withoutRepeats } from './prompt-repeats.ts';
 import type { ResponseStatus } from './response.ts';
 
@@ -47,9 +46,9 @@ function answerOf(turn: TranscriptTurn, asked: string): readonly Item[] {
   const note = `[${reasonOf(turn)}]`;
   const last = said.at(-1);
   if (last?.type === 'message' && last.role === 'assistant') {
-    return [...said.slice(0, -1), message('assistant', `${textOf(last)}\n\n${note}`)];
+    return [...said.slice(0, -1), unwrittenMessage('assistant', `${textOf(last)}\n\n${note}`)];
   }
-  return [...said, message('assistant', note)];
+  return [...said, unwrittenMessage('assistant', note)];
 }
 
 /** A call that was cut off was never made: nobody repairs its arguments (T8). */
