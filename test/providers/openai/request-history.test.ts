@@ -15,7 +15,13 @@ const call = (args: string, provider_fields?: ProviderFields): Item => ({
   arguments: args,
   ...(provider_fields === undefined ? {} : { provider_fields }),
 });
-const gave: Item = { id: 'fco_a', type: 'function_call_output', status: 'completed', call_id: 'a', output: 'saw it' };
+const gave: Item & { type: 'function_call_output' } = {
+  id: 'fco_a',
+  type: 'function_call_output',
+  status: 'completed',
+  call_id: 'a',
+  output: 'saw it',
+};
 const thought = (text: string, provider_fields?: ProviderFields): Item => ({
   id: 'rs_1',
   type: 'reasoning',
@@ -231,7 +237,7 @@ void suite('ids and names of earlier calls are as given, but for what a server r
   const long = `call_${'x'.repeat(942)}`;
   const named = (call_id: string, name: string): Item[] => [
     { ...(call('{}') as Item & { type: 'function_call' }), call_id, name },
-    { ...gave, call_id } as Item,
+    { ...gave, call_id },
   ];
   type Row = readonly [id: string, name: string, sentId: string | RegExp, sentName: string, isOpenAiHost?: boolean];
   const rows: readonly Row[] = [
@@ -244,7 +250,8 @@ void suite('ids and names of earlier calls are as given, but for what a server r
   for (const [id, name, sentId, sentName, isOpenAiHost = false] of rows) {
     void test(`${id.slice(0, 30)} ${name.slice(0, 30)}${isOpenAiHost ? ', to OpenAI' : ''}`, () => {
       const [answer, result] = chat(named(id, name), {}, isOpenAiHost);
-      const [toolCall] = answer?.['tool_calls'] as [{ id: string; function: { name: string } }];
+      const [toolCall] = (answer?.['tool_calls'] ?? []) as { id: string; function: { name: string } }[];
+      assert.ok(toolCall);
       const [sent, output] = responses(named(id, name), {}, isOpenAiHost).input as { call_id: string; name: string }[];
       if (typeof sentId === 'string') assert.equal(toolCall.id, sentId);
       else assert.match(toolCall.id, sentId);
