@@ -2,6 +2,7 @@
  * The base of both APIs' parsers: reads the events of one stream into `ModelEvent`s. No I/O: the same events give the
  * same deltas. `stream-response.ts` drives it.
  */
+import { longestCallName } from '../../domain/item.ts';
 import type { ModelDelta, ModelEvent, ModelFinish } from '../../domain/model.ts';
 import { startsStep } from '../../domain/model.ts';
 import type { Usage } from '../../domain/response.ts';
@@ -30,6 +31,8 @@ export abstract class StreamParser {
   /** Appends a delta, unless it is empty. */
   protected emitDelta(delta: ModelDelta, out: ModelEvent[]): void {
     if (!startsStep(delta)) return;
+    if (delta.type === 'tool_call' && Math.max(delta.callId.length, delta.name.length) > longestCallName)
+      throw protocolError('call_id_too_long');
     if (delta.type !== 'reasoning') this.#hasOutput = true;
     out.push({ type: 'delta', delta });
   }
