@@ -88,7 +88,7 @@ export function parserOf(api: Api): StreamParser {
   return api === 'chat' ? new ChatParser() : new ResponsesParser();
 }
 
-/** Parses the chunks of a body, without a network. */
+/** Parses the chunks of a body that ends properly behind them, without a network. */
 export function readBytes(api: Api, chunks: readonly Uint8Array[]): StreamResult {
   const parser = parserOf(api);
   const events: ModelEvent[] = [];
@@ -98,6 +98,8 @@ export function readBytes(api: Api, chunks: readonly Uint8Array[]): StreamResult
       if (!parser.isOver) parser.read(event, events);
     });
     for (const chunk of chunks) sse.push(chunk);
+    if (!parser.isOver) sse.end();
+    parser.end(true, events);
   } catch (error) {
     if (!(error instanceof ProviderError)) throw error;
     failure = error.failure;
