@@ -5,16 +5,7 @@
 import assert from 'node:assert/strict';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
-import {
-  chat,
-  chatAnswer,
-  chatToolCalls,
-  end,
-  reset,
-  ResponsesWriter,
-  type Script,
-  sseHead,
-} from '../../src/testing/model-server/index.ts';
+import { chat, chatAnswer, end, reset, ResponsesWriter, type Script, sseHead } from '../../src/testing/model-server/index.ts';
 import { World } from '../support/world.ts';
 
 type Api = 'chat' | 'responses';
@@ -47,7 +38,7 @@ function answer(api: Api, text: string): Script {
 interface Told {
   readonly type?: string;
   readonly role?: string;
-  readonly content?: unknown;
+  readonly content?: string | null;
   readonly call_id?: string;
   readonly arguments?: string;
   readonly output?: string;
@@ -57,14 +48,14 @@ interface Told {
 
 /** What the provider was asked last, one line a message, call and output, in the same words for both APIs. */
 function told(world: World): string[] {
-  const { messages, input } = world.model.requests.at(-1)?.body as { messages?: readonly Told[]; input?: readonly Told[] };
-  return (messages ?? input ?? []).flatMap((each) => {
+  const body = world.model.requests.at(-1)?.body as { messages?: readonly Told[]; input?: readonly Told[] } | undefined;
+  return (body?.messages ?? body?.input ?? []).flatMap((each) => {
     if (each.type === 'function_call') return [`${each.call_id}(${each.arguments})`];
     if (each.type === 'function_call_output') return [`${each.call_id} gave ${each.output}`];
     if (each.type === 'reasoning') return ['sealed'];
-    if (each.role === 'tool') return [`${each.tool_call_id} gave ${String(each.content)}`];
+    if (each.role === 'tool') return [`${each.tool_call_id} gave ${each.content}`];
     const called = (each.tool_calls ?? []).map(({ id, function: { arguments: args } }) => `${id}(${args})`);
-    return [...(each.content == null ? [] : [`${each.role}: ${String(each.content)}`]), ...called];
+    return [...(each.content == null ? [] : [`${each.role}: ${each.content}`]), ...called];
   });
 }
 
