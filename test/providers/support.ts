@@ -59,7 +59,8 @@ export function resultOf(events: readonly ModelEvent[], failure: ModelFailure | 
   return {
     text: deltas.map(({ text }) => text).join(''),
     hasStarted: deltas.some(startsStep),
-    finishes: events.filter(({ type }) => type === 'finish').length,
+    // One that content follows was none.
+    finishes: events.filter(({ type }, at) => type === 'finish' && !events.slice(at).some((later) => later.type === 'delta')).length,
     events,
     failure,
     thrown,

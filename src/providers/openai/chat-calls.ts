@@ -110,12 +110,13 @@ export class ChatCalls {
     return this.#calls.every((call) => call.isShown && (call.args === '' || (call.extent.isWhole && hasWholeArguments(call))));
   }
 
-  /** Throws `ProviderError` unless each call is whole (T8). */
-  requireWhole(): void {
+  /** Throws `ProviderError` unless each call is whole (T8). No arguments are those of a tool without parameters: clients parse them. */
+  complete(out: ModelEvent[]): void {
     for (const call of this.#calls) {
       if (call.name === '') throw protocolError('tool_call_without_name');
       if (!hasWholeArguments(call)) throw protocolError('tool_call_arguments');
     }
+    for (const call of this.#calls) if (call.args.trim() === '') this.#readArguments(call, '{}', out);
   }
 
   /** The call that the piece is sent to, by index, else by id, else the last one. */
@@ -250,7 +251,8 @@ function pieceOf(source: JsonRecord): Piece {
   return {
     index: typeof index === 'number' ? index : typeof index === 'string' && /^\d+$/.test(index) ? Number(index) : undefined,
     id: typeof id === 'number' ? String(id) : asText(id)?.toWellFormed(),
-    name: asText(name),
+    // Go's and Java's texts of nothing.
+    name: name === 'null' || name === '<nil>' ? undefined : asText(name),
     args,
     begins: args.trimStart().startsWith('{'),
     fields: fields.length === 0 ? undefined : (Object.fromEntries(fields) as { [key: string]: Json }),

@@ -172,8 +172,8 @@ export class ChatParser extends StreamParser {
     this.#leaveReasoning(out);
   }
 
-  protected override requireWhole({ status }: ModelFinish): void {
-    if (status === 'completed') this.#calls.requireWhole();
+  protected override complete({ status }: ModelFinish, out: ModelEvent[]): void {
+    if (status === 'completed') this.#calls.complete(out);
   }
 }
 

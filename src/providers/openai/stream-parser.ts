@@ -60,9 +60,9 @@ export abstract class StreamParser {
     const finish = this.statedFinish(isWhole);
     this.release(out);
     for (const delta of this.#characters.end()) this.#push(delta, out);
-    if (finish === undefined || this.hasFinish) return;
-    this.requireWhole(finish);
-    this.emitFinish(finish, out);
+    if (finish === undefined) return;
+    this.complete(finish, out);
+    if (!this.hasFinish) this.emitFinish(finish, out);
   }
 
   protected abstract readBody(body: JsonRecord, name: string | undefined, out: ModelEvent[]): void;
@@ -75,8 +75,8 @@ export abstract class StreamParser {
   /** Appends what was held back for a piece that did not come. */
   protected release(_out: ModelEvent[]): void {}
 
-  /** Throws `ProviderError` if what came is no whole answer, although its end was stated. */
-  protected requireWhole(_finish: ModelFinish): void {}
+  /** Appends what a proved end leaves to be understood. Throws `ProviderError` if what came is no whole answer, although its end was stated. */
+  protected complete(_finish: ModelFinish, _out: ModelEvent[]): void {}
 
   /** Appends a delta, unless it is empty. Half a character waits for its other half. */
   protected emitDelta(delta: ModelDelta, out: ModelEvent[]): void {

@@ -139,11 +139,11 @@ const rows: Readonly<
   'arguments as an empty list': [[[{ index: 0, id: 'a', ...fn('f', []) }]], ['a f {}']],
   'arguments that are null, or left out, or empty': [
     [[{ index: 0, id: 'a', ...fn('f', null) }], [{ index: 1, id: 'b', ...fn('g') }], [{ index: 2, id: 'c', ...fn('h', '') }]],
-    ['a f ', 'b g ', 'c h '],
+    ['a f {}', 'b g {}', 'c h {}'],
   ],
   'two calls without parameters, told apart by their ids alone': [
     [[{ id: 'a', ...fn('f', '') }], [{ id: 'b', ...fn('f', '') }]],
-    ['a f ', 'b f '],
+    ['a f {}', 'b f {}'],
   ],
   'the name in two pieces': [
     [[{ index: 0, id: 'a', ...fn('get_', '') }], [{ index: 0, ...fn('weather', '') }], [{ index: 0, ...fn(undefined, '{}') }]],
@@ -156,10 +156,10 @@ const rows: Readonly<
   ],
   'two names under one index without ids': [
     [[{ index: 0, ...fn('f', '') }], [{ index: 0, ...fn('g', '{}') }]],
-    ['ours f ', 'ours g {}'],
+    ['ours f {}', 'ours g {}'],
     ['f', 'g'],
   ],
-  'the name again, without arguments': [[[{ index: 0, id: 'a', ...fn('f', '') }], [{ index: 0, id: 'a', ...fn('f', '') }]], ['a f ']],
+  'the name again, without arguments': [[[{ index: 0, id: 'a', ...fn('f', '') }], [{ index: 0, id: 'a', ...fn('f', '') }]], ['a f {}']],
   'the name late': [
     [[{ index: 0, id: 'a', ...fn(undefined, '{"x":') }], [{ index: 0, ...fn('f') }], [{ index: 0, ...fn(undefined, '1}') }]],
     ['a f {"x":1}'],
