@@ -103,5 +103,12 @@ for (const api of ['chat', 'responses'] as const) {
           }),
         ),
     );
+    await ended(world);
   });
+}
+
+/** A turn has its end before its workflow has. */
+async function ended({ temporal, config }: World): Promise<void> {
+  const query = `TaskQueue = '${config.taskQueue}' AND ExecutionStatus = 'Running'`;
+  while ((await temporal.workflow.count(query)).count > 0);
 }

@@ -267,9 +267,14 @@ async function askUi(world: World, shape: Shape, chatId: string, messages: reado
     ...ended,
     text: text.endsWith(refusal) ? text.slice(0, text.length - refusal.length) : text,
     reasoning: joined('reasoning'),
-    calls: isWhole
-      ? called.map(({ type, toolCallId, input }) => ({ name: type.slice('tool-'.length), arguments: input as never, call_id: toolCallId }))
-      : undefined,
+    calls:
+      isWhole && hasOwnIds
+        ? called.map(({ type, toolCallId, input }) => ({
+            name: type.slice('tool-'.length),
+            arguments: input as never,
+            call_id: toolCallId,
+          }))
+        : undefined,
     lacks: ['provider_fields'],
     message: error,
   };
