@@ -3,10 +3,9 @@
  * `/api/chat/{id}/stream` gives from its beginning.
  */
 import type { Turnkeep } from '../../client/turnkeep.ts';
-import type { OutputItem } from '../../domain/item.ts';
 import type { ResponseObject } from '../../domain/response.ts';
 import { isVisible, type TurnRow } from '../../domain/turn.ts';
-import { answerParts, askedMessages, givenOutputs, type UiMessageOut } from './messages.ts';
+import { askedMessages, messageParts, type UiMessageOut, type UiStretch } from './messages.ts';
 
 export interface ChatPage {
   /** Oldest first. */
@@ -18,8 +17,7 @@ export interface ChatPage {
 /** A message of the assistant, which may be several turns: see `assistant-messages.ts`. */
 interface OpenMessage {
   readonly id: string;
-  readonly answers: (readonly OutputItem[])[];
-  readonly outputs: Map<string, string>;
+  readonly stretches: UiStretch[];
   /** Of its last turn; undefined while that runs. */
   last: ResponseObject | undefined;
 }
@@ -40,12 +38,12 @@ export async function chatPage(turnkeep: Turnkeep, leaf: string | null, limit: n
     if (open === undefined || !turn.bringsOutputs) {
       close();
       messages.push(...askedMessages(input));
-      if (turn.kind === 'response') open = { id: turn.publicId, answers: [], outputs: new Map(), last: undefined };
+      if (turn.kind === 'response') open = { id: turn.publicId, stretches: [], last: undefined };
     }
-    for (const [call, output] of givenOutputs(input)) open?.outputs.set(call, output);
     if (open === undefined) continue;
+    open.stretches.push({ items: input, isAnswer: false });
     open.last = turn.settledAtMs === null ? undefined : await turnkeep.readResponse(turn);
-    if (open.last !== undefined) open.answers.push(open.last.output);
+    if (open.last !== undefined) open.stretches.push({ items: open.last.output, isAnswer: true });
   }
   close();
   return { messages, hasMore };
@@ -72,9 +70,9 @@ async function newestTurns(
 }
 
 /** None for one that is being written, or in which nothing was said. */
-function assistantMessage({ id, answers, outputs, last }: OpenMessage): UiMessageOut[] {
+function assistantMessage({ id, stretches, last }: OpenMessage): UiMessageOut[] {
   if (last === undefined) return [];
-  const parts = answers.flatMap((output) => answerParts(output, outputs));
+  const parts = messageParts(stretches);
   const { status, error } = last;
   const metadata = status === 'completed' ? undefined : { status, ...(error === null ? {} : { error }) };
   if (parts.length === 0 && metadata === undefined) return [];
