@@ -149,7 +149,7 @@ export async function readTranscript(db: Database, turn: string): Promise<Transc
         current?.items.push(JSON.parse(json) as Item);
         if (current !== undefined && position < Number(row['input_count'])) current.inputCount += 1;
         last = { id, depth, position };
-        pace.slice.add(json.length);
+        pace.add(json.length);
         isWhole = !pace.slice.isFull;
         return isWhole;
       });
