@@ -136,23 +136,24 @@ function argumentsIn(events: readonly SeenEvent[]): readonly string[] {
   return (response?.output ?? []).filter(({ type }) => type === 'function_call').map((call) => call.arguments);
 }
 
-/** Every text in every event of the stream, one behind the other. */
+/** Every text in every event of the stream, and in every line that is JSON by itself, one behind the other. */
 function textsIn(bytes: Uint8Array): string {
   const texts: string[] = [];
   const add = (value: unknown): void => {
     if (typeof value === 'string') texts.push(value);
     else if (typeof value === 'object' && value !== null) Object.values(value).forEach(add);
   };
-  const parser = createParser({
-    onEvent: ({ data }) => {
-      try {
-        add(JSON.parse(data));
-      } catch {
-        // It says nothing.
-      }
-    },
-  });
-  parser.feed(`${new TextDecoder().decode(bytes)}\n\n`);
+  const read = (data: string): void => {
+    try {
+      add(JSON.parse(data));
+    } catch {
+      // It says nothing.
+    }
+  };
+  const body = new TextDecoder().decode(bytes);
+  const parser = createParser({ onEvent: ({ data }) => read(data) });
+  parser.feed(`${body}\n\n`);
+  for (const line of body.split(/\r\n|\n|\r/)) if (/^\s*[{[]/.test(line)) read(line);
   return texts.join('');
 }
 
