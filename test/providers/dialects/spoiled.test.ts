@@ -141,6 +141,7 @@ function textsIn(bytes: Uint8Array): string {
   const texts: string[] = [];
   const add = (value: unknown): void => {
     if (typeof value === 'string') texts.push(value);
+    else if (typeof value === 'number') texts.push(String(value));
     else if (typeof value === 'object' && value !== null) Object.values(value).forEach(add);
   };
   const read = (data: string): void => {
