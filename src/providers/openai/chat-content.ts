@@ -91,5 +91,5 @@ function textIn(value: unknown): string {
   if (Array.isArray(value)) return value.map(textIn).join('');
   const part = asRecord(value);
   if (part === undefined) return '';
-  return textIn(part['text'] ?? part['summary'] ?? part['content'] ?? part['thinking'] ?? part['reasoning']);
+  return textIn(part['text'] ?? part['summary'] ?? part['content'] ?? part['thinking'] ?? part['reasoning'] ?? part['value']);
 }
