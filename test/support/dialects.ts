@@ -103,7 +103,7 @@ function wholeChunk({ delta, finish_reason, ...rest }: JsonObject): JsonObject {
   return { id: 'chatcmpl-1', object: 'chat.completion.chunk', created: 1_790_000_000, model: 'scripted', choices, ...rest };
 }
 
-export function headersOf({ headers }: Shape): Readonly<Record<string, string>> {
+export function headersOf({ headers }: Pick<Shape, 'headers'>): Readonly<Record<string, string>> {
   return headers ?? { 'content-type': 'text/event-stream' };
 }
 
