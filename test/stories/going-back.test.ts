@@ -194,6 +194,41 @@ for (const api of apis) {
   );
 }
 
+const extra = { extra_content: { google: { thought_signature: 'S' } } };
+const details = [{ type: 'reasoning.text', text: 'hm', signature: 'R', index: 0, format: 'f' }];
+
+/** Reasoning as servers send it, and as they want it back with the call that it led to. */
+const thoughts: Readonly<Record<string, readonly [delta: Json, back: Json]>> = {
+  reasoning_content: [{ reasoning_content: 'hm' }, { reasoning_content: 'hm' }],
+  reasoning: [{ reasoning: 'hm' }, { reasoning: 'hm' }],
+  reasoning_details: [
+    { reasoning: 'hm', reasoning_details: details },
+    { reasoning: 'hm', reasoning_details: details },
+  ],
+};
+
+for (const [field, [delta, back]] of Object.entries(thoughts)) {
+  test(`T13 · a call goes back with its ${field} and the provider's own fields, in the next turn too`, { timeout: 120_000 }, async () => {
+    await using world = await World.open();
+    for (const [protocol, open] of Object.entries(talks)) {
+      const piece = { index: 0, id: 'c1', type: 'function', function: { name: 'look', arguments: '{}' }, ...extra };
+      world.model.enqueue(
+        [sseHead, chat.delta(delta), chat.delta({ tool_calls: [piece] }), chat.finish('tool_calls'), end],
+        chatAnswer('cold'),
+        chatAnswer('bye'),
+      );
+      const talk = await open(world);
+      const asked = (): unknown => (world.model.requests.at(-1)?.body as { messages: Json[] }).messages[1];
+      const { index: _, ...made } = piece;
+      const expected = { role: 'assistant', content: null, tool_calls: [made], ...back };
+      await talk.say('Oslo?', ['minus 5']);
+      assert.deepEqual(asked(), expected, protocol);
+      await talk.say('Thanks');
+      assert.deepEqual(asked(), expected, `${protocol}, in the next turn`);
+    }
+  });
+}
+
 /** An item that an earlier version has stored as the provider sent it. */
 function tear(world: World, item: string): void {
   const db = new DatabaseSync(world.config.databaseUrl.slice('sqlite:'.length));

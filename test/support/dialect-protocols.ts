@@ -7,7 +7,8 @@ import { DefaultChatTransport, readUIMessageStream, type UIMessage, type UIMessa
 import OpenAI from 'openai';
 import type { ChatCompletionMessage, ChatCompletionMessageParam } from 'openai/resources/chat/completions';
 import type { Response, ResponseCreateParamsNonStreaming, ResponseInputItem } from 'openai/resources/responses/responses';
-import { argumentsOf, type Shape, type Shown, type ShownCall } from './dialects.ts';
+import { callIdOf } from '../../src/gateway/ai-sdk/parts.ts';
+import { argumentsOf, type JsonObject, type Shape, type Shown, type ShownCall } from './dialects.ts';
 import { assertGrammar, shownByEvents, shownByResponse } from './response-events.ts';
 import type { SeenEvent } from './viewer.ts';
 import type { World } from './world.ts';
@@ -220,6 +221,7 @@ interface UiCall {
   readonly state: string;
   readonly toolCallId: string;
   readonly input: unknown;
+  readonly callProviderMetadata?: { readonly turnkeep?: { readonly provider_fields?: JsonObject } };
 }
 
 async function askUi(world: World, shape: Shape, chatId: string, messages: readonly UIMessage[]): Promise<Turn> {
@@ -257,28 +259,26 @@ async function askUi(world: World, shape: Shape, chatId: string, messages: reado
   const finish = chunks.find((chunk) => chunk.type === 'finish')?.finishReason ?? '';
   const ended = error === undefined ? (uiEnds[finish] ?? { status: `finish ${finish}` }) : { status: 'failed', code: error.split(':')[0] };
   // This protocol has no part for a refusal: it is text.
-  const { refusal = '', calls = [] } = shape.becomes;
+  const { refusal = '' } = shape.becomes;
   const text = joined('text');
-  // It tells calls apart by their ids alone.
-  const hasOwnIds = calls === 'any' || new Set(calls.map(({ call_id: id }) => id)).size === calls.length || calls[0]?.call_id === undefined;
   // A call whose input is not whole is shown as it comes, for the eye only.
   const isWhole = ended.status === 'completed';
   const shown: Shown = {
     ...ended,
     text: text.endsWith(refusal) ? text.slice(0, text.length - refusal.length) : text,
     reasoning: joined('reasoning'),
-    calls:
-      isWhole && hasOwnIds
-        ? called.map(({ type, toolCallId, input }) => ({
-            name: type.slice('tool-'.length),
-            arguments: input as never,
-            call_id: toolCallId,
-          }))
-        : undefined,
-    lacks: ['provider_fields'],
+    calls: isWhole
+      ? called.map(({ type, toolCallId, input, callProviderMetadata }) => ({
+          name: type.slice('tool-'.length),
+          arguments: input as never,
+          // A second call of one id has an id of its own for the UI.
+          call_id: callIdOf(toolCallId),
+          provider_fields: callProviderMetadata?.turnkeep?.provider_fields ?? {},
+        }))
+      : undefined,
     message: error,
   };
-  if (isWhole && hasOwnIds) assert.ok(called.every(({ state }) => state === 'input-available'));
+  if (isWhole) assert.ok(called.every(({ state }) => state === 'input-available'));
   return {
     shown,
     next: (words, outputs) => {

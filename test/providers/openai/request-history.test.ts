@@ -129,8 +129,12 @@ void suite('reasoning goes back in the field it came in, to a chat server that s
       [thought('hm', { field: 'reasoning', details: [{ type: 'reasoning.text', text: 'hm', signature: 'S' }] }), call('{}'), gave],
       [{ ...toolCall, reasoning: 'hm', reasoning_details: [{ type: 'reasoning.text', text: 'hm', signature: 'S' }] }, result],
     ],
+    'beside its details, where a server has both': [
+      [thought('hm', { field: 'reasoning_details', details: [{ type: 'reasoning.text', text: 'hm' }] }), call('{}'), gave],
+      [{ ...toolCall, reasoning: 'hm', reasoning_details: [{ type: 'reasoning.text', text: 'hm' }] }, result],
+    ],
     'as details alone': [
-      [thought('hm', { field: 'reasoning_details', details: [{ type: 'reasoning.encrypted', data: 'E' }] }), call('{}'), gave],
+      [thought('', { field: 'reasoning_details', details: [{ type: 'reasoning.encrypted', data: 'E' }] }), call('{}'), gave],
       [{ ...toolCall, reasoning_details: [{ type: 'reasoning.encrypted', data: 'E' }] }, result],
     ],
     'but not what came in no field of its own': [
