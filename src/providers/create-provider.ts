@@ -42,7 +42,7 @@ export function createProvider({ api, limits, ...options }: ProviderOptions): Pr
         request: () =>
           api === 'chat'
             ? requestTo(endpoint, '/chat/completions', chatRequest(request, isOpenAiHost))
-            : requestTo(endpoint, '/responses', responsesRequest(request)),
+            : requestTo(endpoint, '/responses', responsesRequest(request, isOpenAiHost)),
         limits,
         signal,
         callbacks,

@@ -3,8 +3,6 @@
  * (or an empty list), never an exception, so that a parser decides by itself what is an error.
  */
 
-import type { Json } from '../domain/item.ts';
-
 export type JsonRecord = { readonly [key: string]: unknown };
 
 /** An object that is no list. */
@@ -30,11 +28,21 @@ export function parseJson(text: string): unknown {
   }
 }
 
-/** The same value with whole characters in all of its texts, for what is kept without being read. */
-export function wellFormed(value: unknown): Json {
+/** As `JSON.stringify` writes half of a surrogate pair; also found, and harmless, where a text holds these very characters. */
+const halfPair = /\\ud[89a-f]/;
+
+/**
+ * What `JSON.stringify` makes of a value, with U+FFFD in the place of half a surrogate pair: it is no character, and most
+ * servers refuse a body that has its escape, or fail on it.
+ */
+export function wellFormedJson(value: unknown): string {
+  const json = JSON.stringify(value);
+  // No JSON at all comes of undefined.
+  return typeof json === 'string' && halfPair.test(json) ? JSON.stringify(value, wellFormed) : json;
+}
+
+function wellFormed(_key: string, value: unknown): unknown {
   if (typeof value === 'string') return value.toWellFormed();
-  if (Array.isArray(value)) return value.map(wellFormed);
-  const record = asRecord(value);
-  if (record === undefined) return value as Json;
-  return Object.fromEntries(Object.entries(record).map(([name, each]) => [name.toWellFormed(), wellFormed(each)]));
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key.toWellFormed(), inner]));
 }

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import type { Json } from '../../src/domain/item.ts';
 import { head, type Script, split, text } from '../../src/testing/model-server/index.ts';
 
-type JsonObject = { readonly [key: string]: Json };
+export type JsonObject = { readonly [key: string]: Json };
 
 /** A text as it is on the wire, bytes as numbers, or JSON that is sent as one event. */
 type Frame = string | readonly number[] | JsonObject;
@@ -103,7 +103,7 @@ function wholeChunk({ delta, finish_reason, ...rest }: JsonObject): JsonObject {
   return { id: 'chatcmpl-1', object: 'chat.completion.chunk', created: 1_790_000_000, model: 'scripted', choices, ...rest };
 }
 
-export function headersOf({ headers }: Shape): Readonly<Record<string, string>> {
+export function headersOf({ headers }: Pick<Shape, 'headers'>): Readonly<Record<string, string>> {
   return headers ?? { 'content-type': 'text/event-stream' };
 }
 

@@ -94,7 +94,10 @@ async function streamInto(
 }
 
 async function modelRequest(store: Store, turn: TurnRow): Promise<ModelRequest> {
-  return { settings: turn.settings, items: promptOf(await store.readTranscript(turn.id), await store.readInput(turn.id)) };
+  return {
+    settings: turn.settings,
+    items: promptOf(await store.readTranscript(turn.id), await store.readInput(turn.id), turn.settings.model),
+  };
 }
 
 async function isCancelRequested(store: Store, turn: string, signal: AbortSignal): Promise<boolean> {

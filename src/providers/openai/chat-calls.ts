@@ -11,7 +11,7 @@
 import type { ProviderFields } from '../../domain/item.ts';
 import type { ModelDelta, ModelEvent } from '../../domain/model.ts';
 import { protocolError } from '../failures/model-failure.ts';
-import { asRecord, asText, type JsonRecord, parseJson, wellFormed } from '../json.ts';
+import { asRecord, asText, type JsonRecord, parseJson } from '../json.ts';
 import { JsonExtent } from './json-extent.ts';
 
 type CallDelta = ModelDelta & { readonly type: 'tool_call' };
@@ -255,7 +255,7 @@ function pieceOf(source: JsonRecord): Piece {
     name: name === 'null' || name === '<nil>' ? undefined : asText(name),
     args,
     begins: args.trimStart().startsWith('{'),
-    fields: fields.length === 0 ? undefined : (wellFormed(Object.fromEntries(fields)) as ProviderFields),
+    fields: fields.length === 0 ? undefined : (Object.fromEntries(fields) as ProviderFields),
   };
 }
 

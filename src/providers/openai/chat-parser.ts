@@ -1,7 +1,7 @@
 /** Parses a Chat Completions stream, as OpenAI and the many servers that imitate it send it. */
 import type { Json } from '../../domain/item.ts';
 import type { ModelEvent, ModelFinish } from '../../domain/model.ts';
-import { asArray, asRecord, asText, type JsonRecord, wellFormed } from '../json.ts';
+import { asArray, asRecord, asText, type JsonRecord } from '../json.ts';
 import { ProviderError } from '../provider.ts';
 import { ChatCalls } from './chat-calls.ts';
 import { contentParts, joinDetails, type ReasoningField, reasoningOf } from './chat-content.ts';
@@ -143,7 +143,7 @@ export class ChatParser extends StreamParser {
   #leaveReasoning(out: ModelEvent[]): void {
     this.#isReasoning = false;
     if (this.#details.length === 0) return;
-    const providerFields = { field: 'reasoning_details', details: this.#details.map(wellFormed) };
+    const providerFields = { field: 'reasoning_details', details: this.#details };
     this.#details = [];
     this.emitFields({ type: 'reasoning', text: '', providerFields }, out);
   }

@@ -9,15 +9,15 @@ import type { ModelRequest } from '../../domain/model.ts';
 import type { FunctionTool, ResponseSettings, TextFormat, ToolChoice } from '../../domain/response-settings.ts';
 import { chatMessages } from './chat-messages.ts';
 import { omitNullish } from './request-parts.ts';
+import { foldSystem, joinLeading } from './system-messages.ts';
 
 type Request = ChatCompletionCreateParamsStreaming;
 
 export function chatRequest({ settings, items }: ModelRequest, isOpenAiHost: boolean): Request {
-  const { model, instructions, max_output_tokens } = settings;
-  const system: ChatCompletionMessageParam[] = instructions === null ? [] : [{ role: 'system', content: instructions }];
+  const { model, max_output_tokens } = settings;
   return {
     model,
-    messages: [...system, ...chatMessages(items)],
+    messages: messagesOf({ settings, items }, isOpenAiHost),
     stream: true,
     stream_options: { include_usage: true },
     ...omitNullish({
@@ -41,6 +41,13 @@ export function chatRequest({ settings, items }: ModelRequest, isOpenAiHost: boo
     }),
     ...toolSettings(settings),
   };
+}
+
+function messagesOf({ settings, items }: ModelRequest, isOpenAiHost: boolean): ChatCompletionMessageParam[] {
+  const given = { instructions: settings.instructions, items };
+  const prompt = isOpenAiHost ? joinLeading(given) : foldSystem(given);
+  const messages = chatMessages(prompt.items, { isOpenAiHost, hasTools: settings.tools.length > 0 });
+  return prompt.instructions === null ? messages : [{ role: 'system', content: prompt.instructions }, ...messages];
 }
 
 function toolSettings({ tools, tool_choice, parallel_tool_calls }: ResponseSettings): Partial<Request> {

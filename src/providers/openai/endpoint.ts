@@ -39,7 +39,7 @@ async function jsonOf(body: object): Promise<readonly Uint8Array[]> {
   }
 }
 
-/** Whether this is OpenAI's own host, or a regional one of theirs. */
+/** Whether OpenAI's own models are behind this: its host, a regional one of theirs, or Azure's. */
 export function isOpenAi(baseUrl: string): boolean {
-  return URL.canParse(baseUrl) && /(?:^|\.)openai\.com$/.test(new URL(baseUrl).hostname);
+  return URL.canParse(baseUrl) && /(?:^|\.)openai(?:\.azure)?\.com$/.test(new URL(baseUrl).hostname);
 }

@@ -5,20 +5,29 @@ import type {
   ResponseInputMessageContentList,
 } from 'openai/resources/responses/responses';
 import type { InputMessage, InputPart, Item, MessagePart } from '../../domain/item.ts';
+import { sendableArguments, sendableCallId, sendableName } from './earlier-calls.ts';
 import { omitNullish, placeholderText } from './request-parts.ts';
 
 type Part = InputPart | MessagePart;
 type Content = ResponseInputMessageContentList[number] & ResponseFunctionCallOutputItem;
 
 /** Ids are left out: they are ours, and the provider rejects ids that it does not know. */
-export function responsesInputOf(item: Item): ResponseInputItem[] {
+export function responsesInputOf(item: Item, isOpenAiHost: boolean): ResponseInputItem[] {
   switch (item.type) {
     case 'message':
       return [messageOf(item)];
     case 'function_call':
-      return [{ type: 'function_call', call_id: item.call_id, name: item.name, arguments: item.arguments }];
+      return [
+        {
+          type: 'function_call',
+          call_id: sendableCallId(item.call_id, isOpenAiHost),
+          name: sendableName(item.name, isOpenAiHost),
+          arguments: sendableArguments(item.arguments),
+        },
+      ];
     case 'function_call_output': {
-      const { call_id, output } = item;
+      const { output } = item;
+      const call_id = sendableCallId(item.call_id, isOpenAiHost);
       return [{ type: 'function_call_output', call_id, output: typeof output === 'string' ? output : output.map(contentOf) }];
     }
     case 'reasoning': {

@@ -5,19 +5,23 @@ import { asksFor, encryptedReasoning, type ModelRequest } from '../../domain/mod
 import type { FunctionTool, ResponseSettings, ToolChoice } from '../../domain/response-settings.ts';
 import { omitNullish } from './request-parts.ts';
 import { responsesInputOf } from './responses-input.ts';
+import { foldSystem } from './system-messages.ts';
 
 /** The two penalties exist in Open Responses only. */
 type Request = ResponseCreateParamsStreaming & { presence_penalty?: number; frequency_penalty?: number };
 
-export function responsesRequest({ settings, items }: ModelRequest): Request {
+/** @param isOpenAiHost OpenAI's own takes messages of the system anywhere, and shorter ids and names of calls */
+export function responsesRequest({ settings, items }: ModelRequest, isOpenAiHost = true): Request {
   const { tools } = settings;
+  const given = { instructions: settings.instructions, items };
+  const prompt = isOpenAiHost ? given : foldSystem(given);
   return {
     model: settings.model,
-    input: items.flatMap(responsesInputOf),
+    input: prompt.items.flatMap((item) => responsesInputOf(item, isOpenAiHost)),
     stream: true,
     store: false,
     ...omitNullish({
-      instructions: settings.instructions,
+      instructions: prompt.instructions,
       temperature: settings.temperature,
       top_p: settings.top_p,
       presence_penalty: settings.presence_penalty,

@@ -2,6 +2,7 @@
  * The base of both APIs' parsers: reads the events of one stream into `ModelEvent`s. No I/O: the same events give the
  * same deltas. `stream-response.ts` drives it.
  */
+import { longestCallName } from '../../domain/item.ts';
 import type { ModelDelta, ModelEvent, ModelFinish } from '../../domain/model.ts';
 import { startsStep } from '../../domain/model.ts';
 import type { Usage } from '../../domain/response.ts';
@@ -10,7 +11,7 @@ import { modelFailure, protocolError } from '../failures/model-failure.ts';
 import type { SseEvent } from '../http/sse.ts';
 import { asArray, asRecord, asText, type JsonRecord, parseJson } from '../json.ts';
 import { ProviderError } from '../provider.ts';
-import { WholeCharacters } from './whole-characters.ts';
+import { WholeCharacters, wholeIn } from './whole-characters.ts';
 
 export abstract class StreamParser {
   /**
@@ -60,7 +61,13 @@ export abstract class StreamParser {
     this.release(out);
     for (const delta of this.#characters.end()) this.#push(delta, out);
     if (finish === undefined) return;
-    this.complete(finish, out);
+    try {
+      this.complete(finish, out);
+    } catch (error) {
+      // What came behind the finish and fits nothing takes its proof away.
+      this.hasFinish = false;
+      throw error;
+    }
     if (!this.hasFinish) this.emitFinish(finish, out);
   }
 
@@ -80,12 +87,15 @@ export abstract class StreamParser {
   /** Appends a delta, unless it is empty. Half a character waits for its other half. */
   protected emitDelta(delta: ModelDelta, out: ModelEvent[]): void {
     const whole = this.#characters.isWhole(delta) ? delta : this.#characters.join(delta);
-    if (startsStep(whole)) this.#push(whole, out);
+    if (!startsStep(whole)) return;
+    if (whole.type === 'tool_call' && Math.max(whole.callId.length, whole.name.length) > longestCallName)
+      throw protocolError('call_id_too_long');
+    this.#push(whole, out);
   }
 
   /** Appends fields of the provider's own without a text: no output, and nothing that a finish would have to come after. */
   protected emitFields(delta: ModelDelta & { readonly type: 'reasoning' | 'tool_call'; readonly text: '' }, out: ModelEvent[]): void {
-    out.push({ type: 'delta', delta });
+    out.push({ type: 'delta', delta: wholeIn(delta) });
   }
 
   #push(delta: ModelDelta, out: ModelEvent[]): void {
@@ -94,7 +104,7 @@ export abstract class StreamParser {
       this.hasFinish = false;
       this.goesOnAfterFinish = true;
     }
-    out.push({ type: 'delta', delta });
+    out.push({ type: 'delta', delta: wholeIn(delta) });
   }
 
   /** Apart from `emitDelta`, because encrypted reasoning neither starts a step nor counts as output. */
