@@ -60,7 +60,10 @@ export abstract class StreamParser {
     const finish = this.statedFinish(isWhole);
     this.release(out);
     for (const delta of this.#characters.end()) this.#push(delta, out);
-    if (finish === undefined) return;
+    if (finish === undefined) {
+      if (isWhole) this.requireFit();
+      return;
+    }
     try {
       this.complete(finish, out);
     } catch (error) {
@@ -80,6 +83,9 @@ export abstract class StreamParser {
 
   /** Appends what was held back for a piece that did not come. */
   protected release(_out: ModelEvent[]): void {}
+
+  /** Throws `ProviderError` for pieces that fit nothing, where a stream ends properly without having stated an end. */
+  protected requireFit(): void {}
 
   /** Appends what a proved end leaves to be understood. Throws `ProviderError` if what came is no whole answer, although its end was stated. */
   protected complete(_finish: ModelFinish, _out: ModelEvent[]): void {}
