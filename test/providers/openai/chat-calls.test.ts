@@ -155,7 +155,7 @@ const rows: Readonly<
     ['get', 'get_it'],
   ],
   'the name character by character': [
-    [...'llama'].map((name) => [{ index: 0, id: 'a', ...fn(name, '') }]),
+    'llama'.split('').map((name) => [{ index: 0, id: 'a', ...fn(name, '') }]),
     ['a llama {}'],
     ['llama', 'lama'],
   ],
