@@ -117,6 +117,19 @@ test('T8 · no value in place of another makes a whole answer of a broken one', 
   );
 });
 
+test('T8 · pieces behind the finish that belong to no call take its proof away', async () => {
+  const call = (id: string, called: Json): Json => ({ delta: { tool_calls: [{ index: 0, id, function: called }] } });
+  const body = [
+    call('a', { name: 'f', arguments: '{}' }),
+    { delta: {}, finish_reason: 'tool_calls' },
+    call('b', { arguments: '{"x":' }),
+    call('b', { arguments: '1}' }),
+    '[DONE]',
+  ] as Shape['body'];
+  const { failure } = await readShape({ api: 'chat' }, framesOf({ api: 'chat', body }));
+  assert.equal(failure?.code, 'provider_protocol');
+});
+
 /** What holds of every answer, whatever came. */
 function assertHonest(sent: Uint8Array, { events }: ReadShape, title: string): void {
   assertGrammar(events);
@@ -221,5 +234,5 @@ function setAt(body: Json[], at: number, value: Json | undefined): void {
   const [holder, key] = places[Math.floor((at * places.length) / 1_001)] ?? [];
   if (holder === undefined || key === undefined) return;
   if (value === undefined) delete holder[key];
-  else holder[key] = value;
+  else holder[key] = structuredClone(value);
 }
