@@ -59,8 +59,13 @@ export abstract class StreamParser {
   end(isWhole: boolean, out: ModelEvent[]): void {
     const finish = this.statedFinish(isWhole);
     this.release(out);
+    const { hasFinish } = this;
     for (const delta of this.#characters.end()) this.#push(delta, out);
-    if (finish === undefined) return;
+    if (finish === undefined) {
+      // Half a character that was left alone is no more of the answer than its end was stated for.
+      this.hasFinish = hasFinish;
+      return;
+    }
     try {
       this.complete(finish, out);
     } catch (error) {
