@@ -116,6 +116,16 @@ const talks: Readonly<Record<string, (world: World) => Promise<Talk>>> = {
       return response;
     });
   },
+  'with all items in every request, of a client that keeps only what OpenAI has': async (world) => {
+    const items: Json[] = [];
+    const include = ['reasoning.encrypted_content'];
+    return responsesTalk(async (input) => {
+      items.push(...input);
+      const response = await ask(world, '/v1/responses', { input: items, tools: [functionTool], store: false, include });
+      items.push(...(response['output'] as Json[]).map(({ provider_fields: _fields, ...item }) => item));
+      return response;
+    });
+  },
   'in Chat Completions': async (world) => chatTalk((body) => ask(world, '/v1/chat/completions', body)),
   'in Chat Completions, in a conversation': async (world) => {
     const conversation = await world.session();
