@@ -13,6 +13,7 @@ import type { ItemStatus, OutputItem, ProviderFields } from './item.ts';
 import { type ModelDelta, startsStep } from './model.ts';
 import type { ResponseEvent, UnnumberedEvent } from './response-event.ts';
 import { type ResponseObject, unknownUsage } from './response.ts';
+import { sealOfCalls } from './sealed-fields.ts';
 import { type OpenItem, type StreamSnapshot, StreamState } from './stream-state.ts';
 import { finalEventOf, incompleteDetails, type TurnOutcome } from './turn-outcome.ts';
 
@@ -27,9 +28,14 @@ export class ResponseStream {
   /** By the index of an open item: the fields that came after its beginning. Its end carries them. */
   readonly #fields = new Map<number, ProviderFields>();
   #events: ResponseEvent[] = [];
+  /** The items from here on are of the step that runs. */
+  #stepFrom: number;
+  /** Whether encrypted reasoning was asked for: then it is also the form of what a chat provider wants to see again. */
+  sealsFields = false;
 
   private constructor(state: StreamState) {
     this.#state = state;
+    this.#stepFrom = state.items.length;
   }
 
   /** Takes up a stream from its journal. In the middle of a step it can only be ended: what tells items apart is not in the journal. */
@@ -93,6 +99,7 @@ export class ResponseStream {
     this.#openKey = undefined;
     this.#callIndexes.clear();
     this.#unplaced.length = 0;
+    this.#stepFrom = this.#state.items.length;
     return this.#takeEvents();
   }
 
@@ -123,6 +130,8 @@ export class ResponseStream {
     this.#state.items.forEach((open, index) => {
       if (!open.isDone) this.#closeItem(index, open, status);
     });
+    const encrypted = this.sealsFields && status === 'completed' ? sealOfCalls(this.#state.items.slice(this.#stepFrom)) : undefined;
+    if (encrypted !== undefined) this.#placeReasoning({ encrypted });
   }
 
   #writeText(kind: TextKind, text: string, key: string, fields?: ProviderFields): void {
@@ -184,7 +193,7 @@ export class ResponseStream {
   #closeItem(index: number, open: OpenItem, status: ItemStatus, encrypted?: string): void {
     const fields = this.#fields.get(index);
     this.#fields.delete(index);
-    this.#emit(...itemDone(open, index, status, { encrypted, fields }));
+    this.#emit(...itemDone(open, index, status, { encrypted, fields }, this.sealsFields));
   }
 
   /** Encrypted reasoning comes with the end of its reasoning item, which it closes; without such an item it waits. */
@@ -217,11 +226,13 @@ export class ResponseStream {
   #placeKept(): void {
     if (this.#unplaced.length === 0) return;
     this.#closeOpenItems();
-    for (const { encrypted, fields } of this.#unplaced.splice(0)) {
-      const index = this.#state.items.length;
-      this.#openReasoning(fields);
-      this.#closeItem(index, this.#state.item(index), 'completed', encrypted);
-    }
+    for (const kept of this.#unplaced.splice(0)) this.#placeReasoning(kept);
+  }
+
+  #placeReasoning({ encrypted, fields }: Kept): void {
+    const index = this.#state.items.length;
+    this.#openReasoning(fields);
+    this.#closeItem(index, this.#state.item(index), 'completed', encrypted);
   }
 
   #openReasoning(fields?: ProviderFields): void {

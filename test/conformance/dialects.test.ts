@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { chatAnswer, type LoggedRequest, responsesAnswer, type Script } from '../../src/testing/model-server/index.ts';
 import { openCalls, type Protocol, protocols, type Turn } from '../support/dialect-protocols.ts';
-import { assertBecame, scriptOf, type Shape, shapes, titleOf } from '../support/dialects.ts';
+import { assertBecame, pick, scriptOf, type Shape, shapes, titleOf } from '../support/dialects.ts';
 import { assertSendable } from '../support/provider-prompt.ts';
 import { World } from '../support/world.ts';
 
@@ -16,10 +16,21 @@ const mark = /«[^»]+»/;
 /** What a call that was cut off has for its output. */
 const noOutput = '[no result was given]';
 
-/** An answer without calls is gone on with by one of the protocols that show enough of it, each in its turn. */
-function nextAfter(shape: Shape): Protocol | undefined {
-  const able = protocols.filter(({ showsFailed }) => showsFailed || shape.becomes.status !== 'failed');
-  return able[shapes.indexOf(shape) % able.length];
+/**
+ * Which protocols go on with the conversation: one of those that show enough of the answer, each in its turn; where there are
+ * calls, the first one besides.
+ */
+function goesOn(protocol: Protocol, shape: Shape, hasCalls: boolean): boolean {
+  const able = protocols.filter(({ showsFailed }, at) => (hasCalls ? at > 0 : showsFailed || shape.becomes.status !== 'failed'));
+  return (hasCalls && protocol === protocols[0]) || protocol === able[shapes.indexOf(shape) % able.length];
+}
+
+/** The message with the last calls in a request to a chat provider. */
+function callsSent(request: LoggedRequest | undefined): { readonly tool_calls: readonly object[] } {
+  const { messages } = (request?.body ?? {}) as { messages?: { tool_calls?: object[] }[] };
+  const message = messages?.findLast(({ tool_calls: calls }) => calls !== undefined);
+  assert.ok(message?.tool_calls, 'there are no calls in the request');
+  return { ...message, tool_calls: message.tool_calls };
 }
 
 class Conversation {
@@ -46,8 +57,9 @@ class Conversation {
     assert.equal(this.requests.length, this.#shape.becomes.requests ?? 1, 'requests to the provider');
     const calls = openCalls(first);
     const outputs = Array.from({ length: calls }, (_, at) => `first output ${at}`);
+    if (!goesOn(this.#protocol, this.#shape, calls > 0)) return;
     if (calls > 0 && this.#protocol === protocols[0]) await this.#callAgain(first, outputs);
-    else if (calls > 0 || this.#protocol === nextAfter(this.#shape)) await this.#goOn(first, outputs, outputs);
+    else await this.#goOn(first, outputs, outputs);
   }
 
   /** The model calls once more, with the same ids where it numbers them anew: each call has its own output. */
@@ -55,6 +67,8 @@ class Conversation {
     const second = await first.next?.('', outputs);
     assert.ok(second);
     assertBecame(this.#shape, second.shown);
+    const { back } = this.#shape;
+    if (back !== undefined) assert.deepEqual(pick(callsSent(this.requests.at(-1)), Object.keys(back)), back);
     const more = outputs.map((_, at) => `second output ${at}`);
     await this.#goOn(second, more, [...outputs, ...more]);
   }
@@ -73,6 +87,12 @@ class Conversation {
       assertSendable(request).filter((output) => output !== noOutput),
       all,
     );
+    const { calls } = this.#shape.becomes;
+    if (outputs.length === 0 || this.#shape.api !== 'chat' || calls === 'any') return;
+    const sent = callsSent(request).tool_calls;
+    for (const [at, { provider_fields: fields }] of calls?.entries() ?? []) {
+      if (fields !== undefined) assert.deepEqual(pick(sent[at] ?? {}, Object.keys(fields)), fields);
+    }
   }
 }
 

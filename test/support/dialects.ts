@@ -65,6 +65,8 @@ export interface Shape {
   /** How the connection ends; properly where nothing is said. */
   readonly ends?: 'fin' | 'reset';
   readonly becomes: Becomes;
+  /** Of `chat`: what the message with the calls has beside them when their outputs go to the provider. */
+  readonly back?: JsonObject;
 }
 
 const folder = join(import.meta.dirname, '../data/dialects');
@@ -163,7 +165,7 @@ export function assertBecame({ becomes }: Pick<Shape, 'becomes'>, shown: Shown):
   if (items !== undefined && shown.items !== undefined) assert.deepEqual(shown.items, items);
 }
 
-function pick(from: object, keys: readonly string[]): object {
+export function pick(from: object, keys: readonly string[]): object {
   return Object.fromEntries(keys.map((key) => [key, (from as Record<string, unknown>)[key]]));
 }
 

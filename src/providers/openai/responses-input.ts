@@ -5,6 +5,7 @@ import type {
   ResponseInputMessageContentList,
 } from 'openai/resources/responses/responses';
 import type { InputMessage, InputPart, Item, MessagePart } from '../../domain/item.ts';
+import { unsealFields } from '../../domain/sealed-fields.ts';
 import { sendableArguments, sendableCallId, sendableName } from './earlier-calls.ts';
 import { omitNullish, placeholderText } from './request-parts.ts';
 
@@ -34,7 +35,7 @@ export function responsesInputOf(item: Item, isOpenAiHost: boolean): ResponseInp
       // With `store: false` the provider can only read its reasoning from the encrypted content.
       const { encrypted_content, summary } = item;
       // llama.cpp sends an empty string for none.
-      if (encrypted_content === undefined || encrypted_content === '') return [];
+      if (encrypted_content === undefined || encrypted_content === '' || unsealFields(encrypted_content) !== undefined) return [];
       return [{ type: 'reasoning', summary: [...summary], encrypted_content } as ResponseInputItem];
     }
     default:

@@ -33,7 +33,8 @@ export abstract class StreamParser {
   #hasOwnEvents = false;
   #hasEvents = false;
   #hasOutput = false;
-  #hadFinish = false;
+  /** The last one that was appended. */
+  #finish: ModelFinish | undefined;
   readonly #characters = new WholeCharacters();
 
   /** Appends the event's deltas, or finish, to `out`. Throws `ProviderError`; what was appended before that stays valid. */
@@ -57,7 +58,7 @@ export abstract class StreamParser {
    * @param isWhole the stream has ended properly: what came behind a finish reason belongs to the answer
    */
   end(isWhole: boolean, out: ModelEvent[]): void {
-    const finish = this.statedFinish(isWhole);
+    const finish = this.statedFinish(isWhole) ?? (this.hasFinish ? this.#finish : undefined);
     this.release(out);
     for (const delta of this.#characters.end()) this.#push(delta, out);
     if (finish === undefined) {
@@ -106,7 +107,7 @@ export abstract class StreamParser {
 
   #push(delta: ModelDelta, out: ModelEvent[]): void {
     if (delta.type !== 'reasoning') this.#hasOutput = true;
-    if (this.#hadFinish) {
+    if (this.#finish !== undefined) {
       this.hasFinish = false;
       this.goesOnAfterFinish = true;
     }
@@ -134,7 +135,7 @@ export abstract class StreamParser {
   protected emitFinish(finish: ModelFinish, out: ModelEvent[]): void {
     if (finish.status === 'completed' && !this.#hasOutput) throw new ProviderError(modelFailure('empty_response'));
     this.hasFinish = true;
-    this.#hadFinish = true;
+    this.#finish = finish;
     out.push({ type: 'finish', finish });
   }
 

@@ -264,3 +264,31 @@ void suite('ids and names of earlier calls are as given, but for what a server r
     });
   }
 });
+
+void suite('what a client brings back as encrypted reasoning, without the fields that OpenAI does not have', () => {
+  const sealed = (fields: object): string => `turnkeep:1:${Buffer.from(JSON.stringify(fields)).toString('base64url')}`;
+  const brought = (text: string, fields: object): Item => ({
+    ...(thought(text) as Item & { type: 'reasoning' }),
+    encrypted_content: sealed(fields),
+  });
+  const items = [
+    brought('hm', { field: 'reasoning_content' }),
+    call('{}'),
+    gave,
+    brought('', { calls: [{ extra_content: 1, id: 'no', function: 'no' }, null, 3] }),
+    messageItem('user', 'And?'),
+  ];
+  void test('goes back to a chat server in its own fields', () => {
+    const own = { id: 'a', type: 'function', function: { name: 'look', arguments: '{}' } };
+    assert.deepEqual(chat(items)[0], {
+      role: 'assistant',
+      content: null,
+      tool_calls: [{ extra_content: 1, ...own }],
+      reasoning_content: 'hm',
+    });
+    assert.deepEqual(chat(items, {}, true)[0], { role: 'assistant', content: null, tool_calls: [own] });
+  });
+  void test('and is not sent to the Responses API, which has not sealed it', () => {
+    assert.doesNotMatch(JSON.stringify(responses(items)), /turnkeep:/);
+  });
+});
