@@ -9,7 +9,7 @@ import type { ModelRequest } from '../../domain/model.ts';
 import type { FunctionTool, ResponseSettings, TextFormat, ToolChoice } from '../../domain/response-settings.ts';
 import { chatMessages } from './chat-messages.ts';
 import { omitNullish } from './request-parts.ts';
-import { foldSystem, joinLeading } from './system-messages.ts';
+import { joinLeading, strictRoles } from './strict-roles.ts';
 
 type Request = ChatCompletionCreateParamsStreaming;
 
@@ -45,7 +45,7 @@ export function chatRequest({ settings, items }: ModelRequest, isOpenAiHost: boo
 
 function messagesOf({ settings, items }: ModelRequest, isOpenAiHost: boolean): ChatCompletionMessageParam[] {
   const given = { instructions: settings.instructions, items };
-  const prompt = isOpenAiHost ? joinLeading(given) : foldSystem(given);
+  const prompt = isOpenAiHost ? joinLeading(given) : strictRoles(given);
   const messages = chatMessages(prompt.items, { isOpenAiHost, hasTools: settings.tools.length > 0 });
   return prompt.instructions === null ? messages : [{ role: 'system', content: prompt.instructions }, ...messages];
 }

@@ -234,7 +234,18 @@ void suite('messages of one role in a row, for chat templates that demand that r
       [{ role: 'user', content: 'a\n\nb' }],
     ],
   };
-  for (const [name, [items, messages]] of Object.entries(rows)) void test(name, () => assert.deepEqual(chat(items), messages));
+  for (const [name, [items, messages]] of Object.entries(rows)) {
+    void test(name, () => {
+      assert.deepEqual(chat(items), messages);
+      const { input } = responses(items);
+      assert.ok((input as { role: string }[]).every(({ role }, at, all) => role !== all[at - 1]?.role));
+    });
+  }
+  void test('OpenAI takes them as they are', () => {
+    const items = [messageItem('user', 'a'), messageItem('user', 'b')];
+    assert.equal(chat(items, {}, true).length, 2);
+    assert.equal(responses(items, {}, true).input?.length, 2);
+  });
 });
 
 void suite('ids and names of earlier calls are as given, but for what a server refuses', () => {
