@@ -173,6 +173,10 @@ export class ChatParser extends StreamParser {
     this.#leaveReasoning(out);
   }
 
+  protected override requireFit(): void {
+    this.#calls.requireNames();
+  }
+
   protected override complete({ status }: ModelFinish, out: ModelEvent[]): void {
     if (status === 'completed') this.#calls.complete(out);
   }
