@@ -15,14 +15,16 @@ import { omitNullish, textOfPart } from './request-parts.ts';
 type Part = InputPart | MessagePart;
 
 export interface ChatMessagesOptions {
-  /** OpenAI's own takes messages of any roles in any order, and no fields but its own. */
+  /** OpenAI's own takes messages of any roles in any order. */
   readonly isOpenAiHost: boolean;
+  /** The server takes members of messages and calls that OpenAI does not have. */
+  readonly hasOwnFields: boolean;
   /** The model may call tools. */
   readonly hasTools: boolean;
 }
 
 export function chatMessages(items: readonly Item[], options: ChatMessagesOptions): ChatCompletionMessageParam[] {
-  const { isOpenAiHost, hasTools } = options;
+  const { isOpenAiHost, hasOwnFields, hasTools } = options;
   const messages = new Messages(options, hasTools || items.some(({ type }) => type === 'function_call'));
   for (const item of items) {
     switch (item.type) {
@@ -31,7 +33,7 @@ export function chatMessages(items: readonly Item[], options: ChatMessagesOption
         else messages.addPrompt(item);
         break;
       case 'function_call':
-        messages.addCall(callOf(item, isOpenAiHost));
+        messages.addCall(callOf(item, isOpenAiHost, hasOwnFields));
         break;
       case 'function_call_output':
         messages.addOutput(
@@ -53,20 +55,22 @@ export function chatMessages(items: readonly Item[], options: ChatMessagesOption
 class Messages {
   readonly reasoning: ChatReasoning;
   readonly #isOpenAiHost: boolean;
+  readonly #hasOwnFields: boolean;
   readonly #messages: ChatCompletionMessageParam[] = [];
   /** Of the last answer that has any. */
   #calls: ChatCompletionMessageFunctionToolCall[] = [];
 
-  constructor({ isOpenAiHost }: ChatMessagesOptions, hasTools: boolean) {
+  constructor({ isOpenAiHost, hasOwnFields }: ChatMessagesOptions, hasTools: boolean) {
     this.#isOpenAiHost = isOpenAiHost;
-    this.reasoning = new ChatReasoning(hasTools && !isOpenAiHost);
+    this.#hasOwnFields = hasOwnFields;
+    this.reasoning = new ChatReasoning(hasTools && hasOwnFields);
   }
 
   /** Of the answer whose message or call comes next; but the fields of calls come behind them. */
   addReasoning(item: ReasoningItem): void {
     const { calls, ...fields } = item.provider_fields ?? unsealFields(item.encrypted_content) ?? {};
     if (Object.keys(fields).length > 0) this.reasoning.read({ ...item, provider_fields: fields });
-    if (this.#isOpenAiHost) return;
+    if (!this.#hasOwnFields) return;
     for (const [n, own] of asArray(calls).entries()) {
       const call = this.#calls[n];
       if (call !== undefined) Object.assign(call, { ...asRecord(own), ...call });
@@ -137,13 +141,13 @@ class Messages {
   }
 }
 
-function callOf(item: FunctionCallItem, isOpenAiHost: boolean): ChatCompletionMessageFunctionToolCall {
+function callOf(item: FunctionCallItem, isOpenAiHost: boolean, hasOwnFields: boolean): ChatCompletionMessageFunctionToolCall {
   const own = {
     id: sendableCallId(item.call_id, isOpenAiHost),
     type: 'function',
     function: { name: sendableName(item.name, isOpenAiHost), arguments: sendableArguments(item.arguments) },
   } as const;
-  return isOpenAiHost ? own : { ...item.provider_fields, ...own };
+  return hasOwnFields ? { ...item.provider_fields, ...own } : own;
 }
 
 function partOf(part: Part): ChatCompletionContentPart {

@@ -9,15 +9,16 @@ import type { ModelRequest } from '../../domain/model.ts';
 import type { FunctionTool, ResponseSettings, TextFormat, ToolChoice } from '../../domain/response-settings.ts';
 import { chatMessages } from './chat-messages.ts';
 import { omitNullish } from './request-parts.ts';
-import { foldSystem, joinLeading } from './system-messages.ts';
+import { joinLeading, strictRoles } from './strict-roles.ts';
 
 type Request = ChatCompletionCreateParamsStreaming;
 
-export function chatRequest({ settings, items }: ModelRequest, isOpenAiHost: boolean): Request {
+/** @param hasOwnFields the server takes members of messages and calls that OpenAI does not have */
+export function chatRequest({ settings, items }: ModelRequest, isOpenAiHost: boolean, hasOwnFields = !isOpenAiHost): Request {
   const { model, max_output_tokens } = settings;
   return {
     model,
-    messages: messagesOf({ settings, items }, isOpenAiHost),
+    messages: messagesOf({ settings, items }, isOpenAiHost, hasOwnFields),
     stream: true,
     stream_options: { include_usage: true },
     ...omitNullish({
@@ -43,10 +44,10 @@ export function chatRequest({ settings, items }: ModelRequest, isOpenAiHost: boo
   };
 }
 
-function messagesOf({ settings, items }: ModelRequest, isOpenAiHost: boolean): ChatCompletionMessageParam[] {
+function messagesOf({ settings, items }: ModelRequest, isOpenAiHost: boolean, hasOwnFields: boolean): ChatCompletionMessageParam[] {
   const given = { instructions: settings.instructions, items };
-  const prompt = isOpenAiHost ? joinLeading(given) : foldSystem(given);
-  const messages = chatMessages(prompt.items, { isOpenAiHost, hasTools: settings.tools.length > 0 });
+  const prompt = isOpenAiHost ? joinLeading(given) : strictRoles(given);
+  const messages = chatMessages(prompt.items, { isOpenAiHost, hasOwnFields, hasTools: settings.tools.length > 0 });
   return prompt.instructions === null ? messages : [{ role: 'system', content: prompt.instructions }, ...messages];
 }
 

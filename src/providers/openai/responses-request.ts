@@ -4,8 +4,8 @@ import type { ReasoningEffort } from 'openai/resources/shared';
 import { asksFor, encryptedReasoning, type ModelRequest } from '../../domain/model.ts';
 import type { FunctionTool, ResponseSettings, ToolChoice } from '../../domain/response-settings.ts';
 import { omitNullish } from './request-parts.ts';
-import { responsesInputOf } from './responses-input.ts';
-import { foldSystem } from './system-messages.ts';
+import { joinRoles, responsesInputOf } from './responses-input.ts';
+import { strictRoles } from './strict-roles.ts';
 
 /** The two penalties exist in Open Responses only. */
 type Request = ResponseCreateParamsStreaming & { presence_penalty?: number; frequency_penalty?: number };
@@ -14,10 +14,11 @@ type Request = ResponseCreateParamsStreaming & { presence_penalty?: number; freq
 export function responsesRequest({ settings, items }: ModelRequest, isOpenAiHost = true): Request {
   const { tools } = settings;
   const given = { instructions: settings.instructions, items };
-  const prompt = isOpenAiHost ? given : foldSystem(given);
+  const prompt = isOpenAiHost ? given : strictRoles(given);
+  const input = prompt.items.flatMap((item) => responsesInputOf(item, isOpenAiHost));
   return {
     model: settings.model,
-    input: prompt.items.flatMap((item) => responsesInputOf(item, isOpenAiHost)),
+    input: isOpenAiHost ? input : joinRoles(input),
     stream: true,
     store: false,
     ...omitNullish({
