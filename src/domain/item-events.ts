@@ -1,6 +1,7 @@
 /** The events that open, fill and close an item and its parts. Pure. */
-import type { ItemStatus, OutputItem } from './item.ts';
+import type { ItemStatus, OutputItem, ProviderFields } from './item.ts';
 import type { UnnumberedEvent } from './response-event.ts';
+import { sealOf } from './sealed-fields.ts';
 import { filled, outputText, partCount, type Unfinished, withText } from './response-part.ts';
 
 export type TextKind = 'text' | 'refusal' | 'reasoning';
@@ -43,14 +44,33 @@ export function partDone({ item, part: open, text }: Unfinished, index: number):
   ];
 }
 
-/** @param encrypted what a reasoning item keeps for its provider. */
-export function itemDone(open: Unfinished, index: number, status: ItemStatus, encrypted?: string): readonly UnnumberedEvent[] {
+/** What an item keeps for its provider. */
+export interface Kept {
+  /** Of reasoning. */
+  readonly encrypted?: string | undefined;
+  /** Over those that the item was begun with. */
+  readonly fields?: ProviderFields | undefined;
+}
+
+/** @param isSealed reasoning carries what it keeps as encrypted content, too */
+export function itemDone(
+  open: Unfinished,
+  index: number,
+  status: ItemStatus,
+  { encrypted, fields }: Kept = {},
+  isSealed = false,
+): readonly UnnumberedEvent[] {
   const { item, text } = open;
-  const last: UnnumberedEvent = {
-    type: 'response.output_item.done',
-    output_index: index,
-    item: { ...withText(open), status, ...(encrypted === undefined ? {} : { encrypted_content: encrypted }) } as OutputItem,
-  };
+  const begunWith = item.type === 'message' ? undefined : item.provider_fields;
+  const kept = {
+    ...withText(open),
+    status,
+    ...(encrypted === undefined ? {} : { encrypted_content: encrypted }),
+    ...(fields === undefined ? {} : { provider_fields: { ...begunWith, ...fields } }),
+  } as OutputItem;
+  const seal = isSealed && kept.type === 'reasoning' && status === 'completed' ? (encrypted ?? sealOf(kept)) : undefined;
+  const whole = seal === undefined ? kept : ({ ...kept, encrypted_content: seal } as OutputItem);
+  const last: UnnumberedEvent = { type: 'response.output_item.done', output_index: index, item: whole };
   if (item.type !== 'function_call') return [...partDone(open, index), last];
   const { address } = addressOf(item, index);
   return [{ type: 'response.function_call_arguments.done', ...address, name: item.name, arguments: text }, last];

@@ -6,6 +6,12 @@
 /** Any JSON value. */
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
 
+/**
+ * The longest id and name of a call, in UTF-16 code units: what a provider may give, and what a client may give back. Some
+ * servers put a signature of several thousand characters into the id.
+ */
+export const longestCallName = 65_536;
+
 export type ItemStatus = 'in_progress' | 'completed' | 'incomplete';
 export type Role = 'user' | 'assistant' | 'system' | 'developer';
 
@@ -45,6 +51,9 @@ export interface OutputMessage extends InputMessage {
   readonly content: readonly MessagePart[];
 }
 
+/** What a provider said beside OpenAI's own fields, and wants to see again: a call's signature, … */
+export type ProviderFields = { readonly [key: string]: Json };
+
 export interface ReasoningItem {
   readonly id: string;
   readonly type: 'reasoning';
@@ -52,6 +61,8 @@ export interface ReasoningItem {
   readonly summary: readonly { readonly type: 'summary_text'; readonly text: string }[];
   /** Reasoning that only the provider can read, and only a provider of the Responses API takes back. */
   readonly encrypted_content?: string;
+  /** Of a provider of Chat Completions: `field`, where the reasoning came in, and its `details`, as they came. */
+  readonly provider_fields?: ProviderFields;
 }
 
 export interface FunctionCallItem {
@@ -61,6 +72,7 @@ export interface FunctionCallItem {
   readonly call_id: string;
   readonly name: string;
   readonly arguments: string;
+  readonly provider_fields?: ProviderFields;
 }
 
 export interface FunctionCallOutputItem {
@@ -92,6 +104,19 @@ export function textOf(item: InputMessage): string {
 /** The output of a tool as text. */
 export function toolOutputText({ output }: FunctionCallOutputItem): string {
   return typeof output === 'string' ? output : output.map(partText).join('');
+}
+
+/** A message of a prompt that nobody has written: a note, or what a provider can only be told as text. It has no id. */
+export function unwrittenMessage(role: 'user' | 'assistant', content: string | InputMessage['content']): InputMessage {
+  const parts =
+    typeof content !== 'string'
+      ? content
+      : [
+          role === 'user'
+            ? ({ type: 'input_text', text: content } as const)
+            : ({ type: 'output_text', text: content, annotations: [], logprobs: [] } as const),
+        ];
+  return { id: '', type: 'message', status: 'completed', role, content: parts };
 }
 
 function partText(part: InputPart | MessagePart): string {

@@ -3,31 +3,52 @@
  * was cut off, so that the model knows (T5).
  *
  * Every turn contributes an answer, if only that note: many chat templates demand that user and assistant alternate.
+ * Its cost is linear in what it reads: it runs before each request of a long session.
  */
-import { type FunctionCallItem, type FunctionCallOutputItem, type InputMessage, type Item, textOf } from './item.ts';
+import { type Item, textOf, unwrittenMessage } from './item.ts';
+import { withOutputs } from './prompt-calls.ts';
+import { withoutRepeats } from './prompt-repeats.ts';
 import type { ResponseStatus } from './response.ts';
 
 /** A turn of the transcript: its items in order, the user's first. */
 export interface TranscriptTurn {
   readonly status: ResponseStatus;
   readonly errorCode: string | null;
+  /** The model that its provider was asked for; null: items put in by hand. */
+  readonly model: string | null;
   readonly items: readonly Item[];
+  /** How many of the items came in with the turn; the others are the model's answer. */
+  readonly inputCount: number;
 }
 
-/** @param turns the turns before this one, oldest first. @param input the items of this turn. */
-export function promptOf(turns: readonly TranscriptTurn[], input: readonly Item[]): readonly Item[] {
-  return withOutputs([...turns.flatMap(itemsOf), ...input]);
+/**
+ * @param turns the turns before this one, oldest first
+ * @param input the items of this turn
+ * @param model that the provider is asked for now
+ */
+export function promptOf(turns: readonly TranscriptTurn[], input: readonly Item[], model: string): readonly Item[] {
+  const current = { input, answer: [] };
+  const past = turns.map((turn) => ({ input: inputOf(turn, model), answer: answerOf(turn, model) }));
+  return withOutputs(withoutRepeats([...past, current]));
 }
 
-function itemsOf(turn: TranscriptTurn): Item[] {
-  const items = turn.items.filter(isWhole);
+function inputOf({ items, inputCount, model }: TranscriptTurn, asked: string): readonly Item[] {
+  const input = items.slice(0, inputCount).filter(isWhole);
+  return model === null || model === asked ? input : input.map(forAnotherModel);
+}
+
+function answerOf(turn: TranscriptTurn, asked: string): readonly Item[] {
+  const answer = turn.items.slice(turn.inputCount).filter(isWhole);
+  const items = turn.model === null || turn.model === asked ? answer : answer.map(forAnotherModel);
   if (turn.status === 'completed') return items;
+  // What it was to lead to was never said, and a provider refuses sealed reasoning that leads nowhere.
+  const said = items.slice(0, items.findLastIndex(({ type }) => type !== 'reasoning') + 1);
   const note = `[${reasonOf(turn)}]`;
-  const last = items.at(-1);
+  const last = said.at(-1);
   if (last?.type === 'message' && last.role === 'assistant') {
-    return [...items.slice(0, -1), message('assistant', `${textOf(last)}\n\n${note}`)];
+    return [...said.slice(0, -1), unwrittenMessage('assistant', `${textOf(last)}\n\n${note}`)];
   }
-  return [...items, message('assistant', note)];
+  return [...said, unwrittenMessage('assistant', note)];
 }
 
 /** A call that was cut off was never made: nobody repairs its arguments (T8). */
@@ -36,57 +57,21 @@ function isWhole(item: Item): boolean {
 }
 
 /**
- * Providers refuse a call without its output, an output without its call, and anything between the two. Outputs come
- * with a later turn, or never: each is put right behind the calls of its answer, and a missing one is replaced by a note.
+ * What a model has sealed or signed, another one cannot read: its provider refuses it. It is the asked model that counts:
+ * the name in an answer may be that of a snapshot, which changes by itself.
  */
-function withOutputs(items: readonly Item[]): Item[] {
-  const outputs = new Map<string, FunctionCallOutputItem>();
-  const calls = new Set<string>();
-  for (const item of items) {
-    if (item.type === 'function_call') calls.add(item.call_id);
-    else if (item.type === 'function_call_output' && !outputs.has(item.call_id)) outputs.set(item.call_id, item);
+function forAnotherModel(item: Item): Item {
+  if (item.type === 'reasoning') {
+    const { encrypted_content: _sealed, provider_fields: _signed, ...rest } = item;
+    return rest;
   }
-  const prompt: Item[] = [];
-  let open: FunctionCallItem[] = [];
-  const close = (): void => {
-    prompt.push(...open.map((call) => outputs.get(call.call_id) ?? noOutput(call)));
-    open = [];
-  };
-  for (const item of items) {
-    if (item.type === 'function_call') {
-      open.push(item);
-      prompt.push(item);
-    } else if (item.type !== 'function_call_output') {
-      close();
-      prompt.push(item);
-    } else if (!calls.has(item.call_id)) {
-      close();
-      // Its call was deleted from the conversation: the output stays, as the user's words.
-      prompt.push(message('user', item.output));
-    }
-  }
-  close();
-  return prompt;
-}
-
-function noOutput({ call_id }: FunctionCallItem): FunctionCallOutputItem {
-  return { id: '', type: 'function_call_output', status: 'completed', call_id, output: '[no result was given]' };
+  if (item.type !== 'function_call') return item;
+  const { provider_fields: _signed, ...rest } = item;
+  return rest;
 }
 
 function reasonOf({ status, errorCode }: TranscriptTurn): string {
   if (status === 'cancelled') return 'The user stopped this answer before it was complete.';
   if (status === 'incomplete') return 'This answer reached its length limit or was filtered before it was complete.';
   return `This answer failed before it was complete: ${errorCode ?? 'unknown'}.`;
-}
-
-function message(role: 'user' | 'assistant', content: string | InputMessage['content']): InputMessage {
-  const parts =
-    typeof content !== 'string'
-      ? content
-      : [
-          role === 'user'
-            ? ({ type: 'input_text', text: content } as const)
-            : ({ type: 'output_text', text: content, annotations: [], logprobs: [] } as const),
-        ];
-  return { id: '', type: 'message', status: 'completed', role, content: parts };
 }

@@ -2,7 +2,7 @@
 import { openConnection } from './http/connection.ts';
 import { ChatParser } from './openai/chat-parser.ts';
 import { chatRequest } from './openai/chat-request.ts';
-import { isOpenAi, noKey, openAiBaseUrl, requestTo } from './openai/endpoint.ts';
+import { isOpenAi, noKey, openAiBaseUrl, requestTo, takesOwnFields } from './openai/endpoint.ts';
 import { listModels } from './openai/list-models.ts';
 import { ResponsesParser } from './openai/responses-parser.ts';
 import { responsesRequest } from './openai/responses-request.ts';
@@ -37,12 +37,12 @@ export function createProvider({ api, limits, ...options }: ProviderOptions): Pr
   return {
     stream: (request, signal, callbacks = {}) =>
       streamResponse({
-        parser: api === 'chat' ? new ChatParser() : new ResponsesParser(),
+        parser: api === 'chat' ? new ChatParser(request.settings.tools.map(({ name }) => name)) : new ResponsesParser(),
         connection,
         request: () =>
           api === 'chat'
-            ? requestTo(endpoint, '/chat/completions', chatRequest(request, isOpenAiHost))
-            : requestTo(endpoint, '/responses', responsesRequest(request)),
+            ? requestTo(endpoint, '/chat/completions', chatRequest(request, isOpenAiHost, takesOwnFields(endpoint.baseUrl)))
+            : requestTo(endpoint, '/responses', responsesRequest(request, isOpenAiHost)),
         limits,
         signal,
         callbacks,

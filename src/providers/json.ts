@@ -27,3 +27,22 @@ export function parseJson(text: string): unknown {
     return undefined;
   }
 }
+
+/** As `JSON.stringify` writes half of a surrogate pair; also found, and harmless, where a text holds these very characters. */
+const halfPair = /\\ud[89a-f]/;
+
+/**
+ * What `JSON.stringify` makes of a value, with U+FFFD in the place of half a surrogate pair: it is no character, and most
+ * servers refuse a body that has its escape, or fail on it.
+ */
+export function wellFormedJson(value: unknown): string {
+  const json = JSON.stringify(value);
+  // No JSON at all comes of undefined.
+  return typeof json === 'string' && halfPair.test(json) ? JSON.stringify(value, wellFormed) : json;
+}
+
+function wellFormed(_key: string, value: unknown): unknown {
+  if (typeof value === 'string') return value.toWellFormed();
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key.toWellFormed(), inner]));
+}

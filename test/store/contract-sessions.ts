@@ -1,9 +1,9 @@
 /** What every driver of the store must do: sessions and their items. */
 import assert from 'node:assert/strict';
-import type { InputItem } from '../../src/domain/item.ts';
+import type { InputItem, OutputMessage } from '../../src/domain/item.ts';
 import type { NewSession } from '../../src/domain/session.ts';
 import type { Store } from '../../src/store/ports/store.ts';
-import { type Contract, ended, inserted, lease, newTurn, settle } from './contract.ts';
+import { claimed, type Contract, ended, inserted, lease, newTurn, sealOf, settle } from './contract.ts';
 
 function session(id: string, fields: Partial<NewSession> = {}): NewSession {
   return { id, tenant: 'default', metadata: {}, createdAtMs: 1, ...fields };
@@ -133,10 +133,38 @@ export function sessionsContract(contract: Contract): void {
       (await store.readTranscript('resp_b')).map(({ items }) => items.map(({ id }) => id)),
       [['msg_resp_a'], ['msg_2']],
     );
+    assert.deepEqual(
+      (await store.readTranscript('resp_b')).map(({ model, inputCount }) => [model, inputCount]),
+      [
+        ['scripted', 1],
+        [null, 1],
+      ],
+    );
     assert.equal(await store.addItems({ ...hand, id: 'items_2', session: 'conv_none' }), undefined);
     assert.equal(await store.findTurn('default', 'items_1'), undefined, 'it is no response');
     assert.deepEqual([...(await store.findItems('default', ['msg_2', 'msg_1'])).keys()], ['msg_2']);
     assert.deepEqual([...(await store.findItems('other', ['msg_2'])).keys()], []);
+  });
+
+  contract('a transcript knows what came in with a turn from what was answered, also where items were deleted', async (store) => {
+    await store.createSession(session('conv_a'));
+    const input = Array.from({ length: 700 }, (_, n) => message(`msg_${n}`));
+    await inserted(store, newTurn('resp_a', { session: 'conv_a', input }));
+    const { epoch } = await claimed(store, 'resp_a');
+    const output: OutputMessage[] = Array.from({ length: 700 }, (_, n) => ({
+      id: `msg_said_${n}`,
+      type: 'message',
+      status: 'completed',
+      role: 'assistant',
+      content: [],
+    }));
+    await store.seal(sealOf('resp_a', epoch, { output }));
+    const row = await store.readSession('default', 'conv_a');
+    assert.ok(row);
+    for (const id of ['msg_0', 'msg_699', 'msg_said_3']) assert.equal(await store.deleteSessionItem(row, id), true);
+    await inserted(store, newTurn('resp_b', { session: 'conv_a' }));
+    const [past] = await store.readTranscript('resp_b');
+    assert.deepEqual([past?.items.length, past?.inputCount], [1_397, 698]);
   });
 
   contract('a transcript of thousands of items is whole and in order, wherever turns begin and end', async (store) => {

@@ -2,7 +2,7 @@
  * One attempt, from a granted claim to its result: builds the prompt, sends the request, and streams the answer into the
  * turn's journal. The journal decides what may happen, not this process: a write that it refuses ends the attempt (T7).
  */
-import type { ModelFinish, ModelRequest } from '../../domain/model.ts';
+import { asksFor, encryptedReasoning, type ModelFinish, type ModelRequest } from '../../domain/model.ts';
 import { promptOf } from '../../domain/prompt.ts';
 import { ResponseStream } from '../../domain/response-stream.ts';
 import type { TurnRow } from '../../domain/turn.ts';
@@ -31,12 +31,14 @@ export async function runAttempt(
 ): Promise<AttemptResult> {
   const { store, limits, onReady } = options;
   const key = { turn: claim.turn.id, step, attempt: claim.attempt };
+  const stream = ResponseStream.replay(claim.events);
+  stream.sealsFields = asksFor(claim.turn.settings, encryptedReasoning);
   const writer = new JournalWriter({
     store,
     turn: claim.turn,
     epoch: claim.epoch,
     attempt: key,
-    stream: ResponseStream.replay(claim.events),
+    stream,
     maxOutputBytes: limits.maxOutputBytes,
     abort,
   });
@@ -81,8 +83,12 @@ async function streamInto(
     },
   });
   for await (const event of stream) {
-    if (event.type === 'delta') await writer.write(event.delta);
-    else if (event.type === 'finish') attempt.finish = event.finish;
+    if (event.type === 'delta') {
+      // Some servers state a finish with every chunk: it is one if no content follows.
+      if (attempt.finish !== undefined && event.delta.text !== '') delete attempt.finish;
+      await writer.write(event.delta);
+    } else if (event.type === 'finish') attempt.finish = event.finish;
+    else if (event.type === 'service_tier') attempt.serviceTier = event.serviceTier;
     else attempt.usage = event.usage;
   }
   if (attempt.finish === undefined) throw new Error('a provider ends its stream with a finish or throws');
@@ -90,7 +96,10 @@ async function streamInto(
 }
 
 async function modelRequest(store: Store, turn: TurnRow): Promise<ModelRequest> {
-  return { settings: turn.settings, items: promptOf(await store.readTranscript(turn.id), await store.readInput(turn.id)) };
+  return {
+    settings: turn.settings,
+    items: promptOf(await store.readTranscript(turn.id), await store.readInput(turn.id), turn.settings.model),
+  };
 }
 
 async function isCancelRequested(store: Store, turn: string, signal: AbortSignal): Promise<boolean> {

@@ -1,5 +1,14 @@
 /** Items of a transcript as the AI SDK's UI messages: the way back of `items.ts`, for a UI that is loaded anew. Pure. */
-import { type InputItem, type InputPart, type OutputItem, toolOutputText } from '../../domain/item.ts';
+import { pairOutputs } from '../../domain/call-pairs.ts';
+import {
+  type FunctionCallItem,
+  type FunctionCallOutputItem,
+  type InputItem,
+  type InputPart,
+  type Item,
+  toolOutputText,
+} from '../../domain/item.ts';
+import { toolCallIdOf } from './parts.ts';
 import { parsedOutput } from './replay.ts';
 
 export interface UiPartOut {
@@ -28,39 +37,60 @@ export function askedMessages(input: readonly InputItem[]): UiMessageOut[] {
   });
 }
 
-/** What the client's own tools gave, by `call_id`. */
-export function givenOutputs(input: readonly InputItem[]): [string, string][] {
-  return input.flatMap((item): [string, string][] => (item.type === 'function_call_output' ? [[item.call_id, toolOutputText(item)]] : []));
+/** What came with a turn, or was its answer. */
+export interface UiStretch {
+  readonly items: readonly Item[];
+  readonly isAnswer: boolean;
 }
 
-/**
- * One turn's part of a message of the assistant.
- * @param outputs what the client's own tools gave for its calls, by `call_id`
- */
-export function answerParts(output: readonly OutputItem[], outputs: ReadonlyMap<string, string>): UiPartOut[] {
-  const parts = output.flatMap((item): UiPartOut[] => {
-    switch (item.type) {
-      case 'message':
-        // This protocol has no part for a refusal: it is text.
-        return item.content.map((part) => ({ type: 'text', text: 'text' in part ? part.text : part.refusal, state: 'done' }));
-      case 'reasoning':
-        return item.summary.map((part) => ({ type: 'reasoning', text: part.text, state: 'done' }));
-      case 'function_call':
-        return [callPart(item, outputs.get(item.call_id))];
-    }
+/** The parts of a message of the assistant: those of its turns, each call with the output that the client's own tool gave. */
+export function messageParts(stretches: readonly UiStretch[]): UiPartOut[] {
+  const placed = stretches.flatMap(({ items }, stretch) => items.map((item) => ({ item, stretch })));
+  const { outputs } = pairOutputs(placed);
+  const callIds = new Set<string>();
+  let from = 0;
+  return stretches.flatMap(({ items, isAnswer }) => {
+    const first = from;
+    from += items.length;
+    const parts = isAnswer ? items.flatMap((item, index) => partsOf(item, outputs.get(first + index), callIds)) : [];
+    return parts.length === 0 ? [] : [{ type: 'step-start' }, ...parts];
   });
-  return parts.length === 0 ? [] : [{ type: 'step-start' }, ...parts];
 }
 
-type CallItem = Extract<OutputItem, { readonly type: 'function_call' }>;
+function partsOf(item: Item, output: FunctionCallOutputItem | undefined, callIds: Set<string>): UiPartOut[] {
+  switch (item.type) {
+    case 'message':
+      // This protocol has no part for a refusal: it is text.
+      return item.content.flatMap((part) => {
+        if ('text' in part) return [{ type: 'text', text: part.text, state: 'done' }];
+        return 'refusal' in part ? [{ type: 'text', text: part.refusal, state: 'done' }] : [];
+      });
+    case 'reasoning':
+      return item.summary.map((part) => ({ type: 'reasoning', text: part.text, state: 'done' }));
+    case 'function_call': {
+      const toolCallId = toolCallIdOf(item, callIds.has(item.call_id));
+      callIds.add(item.call_id);
+      return [callPart(item, toolCallId, output === undefined ? undefined : toolOutputText(output))];
+    }
+    case 'function_call_output':
+      return [];
+    default:
+      return item satisfies never;
+  }
+}
 
 /** As the stream leaves it: see `callEnd` of `parts.ts`. */
-function callPart({ name, call_id: toolCallId, arguments: text, status }: CallItem, output: string | undefined): UiPartOut {
+function callPart(
+  { name, arguments: text, status, provider_fields }: FunctionCallItem,
+  toolCallId: string,
+  output: string | undefined,
+): UiPartOut {
+  const metadata = provider_fields === undefined ? {} : { callProviderMetadata: { turnkeep: { provider_fields } } };
   const common = { type: `tool-${name}`, toolCallId };
   if (status !== 'completed') return { ...common, state: 'input-streaming', input: undefined };
   const input = text.trim() === '' ? {} : parsedOutput(text);
-  if (output !== undefined) return { ...common, state: 'output-available', input, output: parsedOutput(output) };
-  return { ...common, state: 'input-available', input };
+  if (output !== undefined) return { ...common, state: 'output-available', input, output: parsedOutput(output), ...metadata };
+  return { ...common, state: 'input-available', input, ...metadata };
 }
 
 function filePart(part: Exclude<InputPart, { readonly text: string }>): UiPartOut[] {

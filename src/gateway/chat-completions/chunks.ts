@@ -1,8 +1,9 @@
 /** A turn's events as the chunks of a Chat Completions stream. Pure. */
+import type { OutputItem } from '../../domain/item.ts';
 import type { ResponseEvent } from '../../domain/response-event.ts';
 import type { ResponseObject } from '../../domain/response.ts';
 import { sseDone, type SsePayload, type Translator } from '../stream/encode.ts';
-import { chatUsage, completionId, finishOf, toChatError } from './completion.ts';
+import { chatUsage, completionId, detailsOf, finishOf, isInReasoning, toChatError } from './completion.ts';
 
 export interface ChunkOptions {
   /** `stream_options.include_usage` */
@@ -16,6 +17,8 @@ export interface ChunkState {
   readonly head: { readonly id: string; readonly object: 'chat.completion.chunk'; readonly created: number; readonly model: string };
   /** The `output_index` of each call, at the index that the chunks give the call. */
   readonly calls: readonly number[];
+  /** The provider has the reasoning that comes in `reasoning`: see `reasoningFields` of `completion.ts`. */
+  readonly isInReasoning: boolean;
 }
 
 const none: readonly SsePayload[] = [];
@@ -48,6 +51,22 @@ export function chatChunks({ includesUsage, isLegacy }: ChunkOptions): Translato
     return [chunk(state, { tool_calls: [call] })];
   }
 
+  function reasoningPiece(state: ChunkState, text: string): SsePayload {
+    return chunk(state, { reasoning_content: text, ...(state.isInReasoning ? { reasoning: text } : {}) });
+  }
+
+  /** What a provider has said beside OpenAI's own fields is known once its item is whole. */
+  function fieldsOf(state: ChunkState, outputIndex: number, item: OutputItem): readonly SsePayload[] {
+    if (item.type === 'reasoning') {
+      const details = detailsOf(item);
+      return details.length === 0 ? none : [chunk(state, { reasoning_details: details })];
+    }
+    if (isLegacy || item.type !== 'function_call' || item.provider_fields === undefined) return none;
+    return [
+      chunk(state, { tool_calls: [{ ...item.provider_fields, index: state.calls.indexOf(outputIndex), function: { arguments: '' } }] }),
+    ];
+  }
+
   function end(state: ChunkState, response: ResponseObject): readonly SsePayload[] {
     const finish = finishOf(response, isLegacy);
     // Neither a finish reason nor `[DONE]`: no client may take this for a whole completion.
@@ -72,17 +91,20 @@ export function chatChunks({ includesUsage, isLegacy }: ChunkOptions): Translato
         return [state, [chunk(state, { refusal: event.delta })]];
       case 'response.reasoning_summary_part.added':
         // The parts of a summary are paragraphs; here they are one text.
-        return [state, event.summary_index === 0 ? none : [chunk(state, { reasoning_content: '\n\n' })]];
+        return [state, event.summary_index === 0 ? none : [reasoningPiece(state, '\n\n')]];
       case 'response.reasoning_summary_text.delta':
-        return [state, [chunk(state, { reasoning_content: event.delta })]];
+        return [state, [reasoningPiece(state, event.delta)]];
       case 'response.output_item.added': {
         const { item, output_index } = event;
+        if (item.type === 'reasoning') return [{ ...state, isInReasoning: isInReasoning(item) }, none];
         if (item.type !== 'function_call') return [state, none];
         const called: ChunkState = { ...state, calls: [...state.calls, output_index] };
         return [called, callPiece(called, output_index, { id: item.call_id, name: item.name }, '')];
       }
       case 'response.function_call_arguments.delta':
         return [state, callPiece(state, event.output_index, undefined, event.delta)];
+      case 'response.output_item.done':
+        return [state, fieldsOf(state, event.output_index, event.item)];
       case 'response.completed':
       case 'response.incomplete':
       case 'response.failed':
@@ -96,11 +118,10 @@ export function chatChunks({ includesUsage, isLegacy }: ChunkOptions): Translato
       case 'response.reasoning_summary_part.done':
       case 'response.reasoning_summary_text.done':
       case 'response.function_call_arguments.done':
-      case 'response.output_item.done':
       default:
         return [state, none];
     }
   }
 
-  return { initial: { head: { id: '', object: 'chat.completion.chunk', created: 0, model: '' }, calls: [] }, step };
+  return { initial: { head: { id: '', object: 'chat.completion.chunk', created: 0, model: '' }, calls: [], isInReasoning: false }, step };
 }

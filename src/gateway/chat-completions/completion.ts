@@ -1,4 +1,5 @@
 /** The end of a turn as Chat Completions shows it (docs/decisions/0006-chat-completions-errors.md). Pure. */
+import type { Json, ReasoningItem } from '../../domain/item.ts';
 import type { ResponseObject } from '../../domain/response.ts';
 import type { BlockingResponse } from '../stream/serve-blocking.ts';
 
@@ -63,7 +64,7 @@ export function toCompletion(response: ResponseObject, reason: string, isLegacy:
           content: text === '' && (calls.length > 0 || refusal !== '') ? null : text,
           refusal: refusal === '' ? null : refusal,
           annotations: [],
-          ...(reasoning === '' ? {} : { reasoning_content: reasoning }),
+          ...reasoning,
           ...(isLegacy && first !== undefined ? { function_call: first.function } : {}),
           ...(!isLegacy && calls.length > 0 ? { tool_calls: calls } : {}),
         },
@@ -98,25 +99,55 @@ interface ToolCall {
   readonly id: string;
   readonly type: 'function';
   readonly function: { readonly name: string; readonly arguments: string };
+  /** The provider's own. */
+  readonly [field: string]: Json;
+}
+
+/**
+ * Reasoning is always in the field that most clients read. Where the provider has it in another one, and wants it back in
+ * that, it is in both: clients that keep what they got send it back as it is.
+ */
+export interface ReasoningFields {
+  readonly reasoning_content?: string;
+  readonly reasoning?: string;
+  readonly reasoning_details?: readonly Json[];
+}
+
+function reasoningFields(thoughts: readonly ReasoningItem[]): ReasoningFields {
+  const text = thoughts.map(({ summary }) => summary.map((part) => part.text).join('\n\n')).join('');
+  const details = thoughts.flatMap(detailsOf);
+  return {
+    ...(text === '' ? {} : { reasoning_content: text, ...(thoughts.some(isInReasoning) ? { reasoning: text } : {}) }),
+    ...(details.length === 0 ? {} : { reasoning_details: details }),
+  };
+}
+
+export function isInReasoning({ provider_fields: fields }: ReasoningItem): boolean {
+  return fields?.['field'] === 'reasoning' || fields?.['field'] === 'reasoning_details';
+}
+
+export function detailsOf({ provider_fields: fields }: ReasoningItem): readonly Json[] {
+  return Array.isArray(fields?.['details']) ? fields['details'] : [];
 }
 
 interface Parts {
   readonly text: string;
   readonly refusal: string;
-  readonly reasoning: string;
+  readonly reasoning: ReasoningFields;
   readonly calls: readonly ToolCall[];
 }
 
 function partsOf(output: ResponseObject['output']): Parts {
   let text = '';
   let refusal = '';
-  let reasoning = '';
+  const thoughts: ReasoningItem[] = [];
   const calls: ToolCall[] = [];
   for (const item of output) {
     if (item.type === 'function_call') {
-      calls.push({ id: item.call_id, type: 'function', function: { name: item.name, arguments: item.arguments } });
+      const { call_id: id, name, arguments: text, provider_fields } = item;
+      calls.push({ ...provider_fields, id, type: 'function', function: { name, arguments: text } });
     } else if (item.type === 'reasoning') {
-      reasoning += item.summary.map((part) => part.text).join('\n\n');
+      thoughts.push(item);
     } else {
       for (const part of item.content) {
         if (part.type === 'refusal') refusal += part.refusal;
@@ -124,5 +155,5 @@ function partsOf(output: ResponseObject['output']): Parts {
       }
     }
   }
-  return { text, refusal, reasoning, calls };
+  return { text, refusal, reasoning: reasoningFields(thoughts), calls };
 }

@@ -1,5 +1,5 @@
 /** The messages of a chat as items of a transcript. Pure. */
-import type { InputPart, MessagePart, NewItem } from '../../domain/item.ts';
+import type { InputPart, MessagePart, NewItem, ProviderFields } from '../../domain/item.ts';
 import type { ChatMessage } from './message-schema.ts';
 
 /** The items of each message, in order. An empty message has none. */
@@ -29,25 +29,45 @@ function legacyCallId(count: number): string {
   return `call_function${count}`;
 }
 
-function assistantItems(message: ChatMessage & { role: 'assistant' }, legacyId: string): NewItem[] {
-  const { content, refusal, reasoning_content: reasoning, tool_calls: toolCalls, function_call: functionCall } = message;
+type AssistantMessage = ChatMessage & { readonly role: 'assistant' };
+
+function assistantItems(message: AssistantMessage, legacyId: string): NewItem[] {
+  const { content, refusal, tool_calls: toolCalls, function_call: functionCall } = message;
   const parts: MessagePart[] = [];
   if (typeof content === 'string') parts.push(...(content === '' ? [] : [outputText(content)]));
   else for (const part of content ?? []) parts.push(part.type === 'refusal' ? part : outputText(part.text));
   if (refusal != null && refusal !== '') parts.push({ type: 'refusal', refusal });
-  const calls = [
-    ...(toolCalls ?? []).map((call) => ({ id: call.id, ...call.function })),
-    ...(functionCall == null ? [] : [{ id: legacyId, ...functionCall }]),
-  ];
   return [
-    ...(reasoning == null || reasoning === ''
-      ? []
-      : [{ type: 'reasoning', status: 'completed', summary: [{ type: 'summary_text', text: reasoning }] } as const]),
+    ...reasoningItems(message),
     ...(parts.length === 0 ? [] : [{ type: 'message', status: 'completed', role: 'assistant', content: parts } as const]),
-    ...calls.map(({ id, name, arguments: args }) => {
-      return { type: 'function_call', status: 'completed', call_id: id, name, arguments: args } as const;
-    }),
+    ...(toolCalls ?? []).map(({ id, function: called, type: _type, index: _index, ...fields }) => callItem(id, called, fields)),
+    ...(functionCall == null ? [] : [callItem(legacyId, functionCall)]),
   ];
+}
+
+/** It goes back to the provider in the field that it stands in: see `completion.ts` for what is given out. */
+function reasoningItems({ reasoning_content, reasoning, reasoning_details: details }: AssistantMessage): NewItem[] {
+  const hasDetails = details != null && details.length > 0;
+  const text = reasoning || reasoning_content || '';
+  if (text === '' && !hasDetails) return [];
+  const field = reasoning ? 'reasoning' : reasoning_content ? 'reasoning_content' : 'reasoning_details';
+  return [
+    {
+      type: 'reasoning',
+      status: 'completed',
+      summary: text === '' ? [] : [{ type: 'summary_text', text }],
+      provider_fields: { field, ...(hasDetails ? { details } : {}) },
+    },
+  ];
+}
+
+function callItem(
+  id: string,
+  { name, arguments: text }: { readonly name: string; readonly arguments: string },
+  provider_fields: ProviderFields = {},
+): NewItem {
+  const item = { type: 'function_call', status: 'completed', call_id: id, name, arguments: text } as const;
+  return Object.keys(provider_fields).length === 0 ? item : { ...item, provider_fields };
 }
 
 function outputItem(call_id: string, content: string | readonly { readonly text: string }[]): NewItem {

@@ -1,5 +1,7 @@
 /** The messages of a Chat Completions request. A field that not every provider can be sent is an error that names it. */
 import { z } from 'zod';
+import type { Json } from '../../domain/item.ts';
+import { callArguments, callName } from '../http/request-fields.ts';
 
 const textPart = z.strictObject({ type: z.literal('text'), text: z.string() });
 const refusalPart = z.strictObject({ type: z.literal('refusal'), refusal: z.string() });
@@ -21,7 +23,7 @@ const userPart = z.discriminatedUnion('type', [textPart, imagePart, filePart], '
 const assistantPart = z.discriminatedUnion('type', [textPart, refusalPart], 'only text and refusal are supported');
 const texts = z.union([z.string(), z.array(textPart).min(1, 'must not be empty')]);
 
-const call = z.strictObject({ name: z.string().min(1, 'must not be empty'), arguments: z.string() });
+const call = z.strictObject({ name: callName, arguments: callArguments });
 
 /** What a client library read into an earlier response, and sends back with it. It is not for the model. */
 const echo = z.unknown().optional();
@@ -32,16 +34,21 @@ const assistant = z.strictObject({
   role: z.literal('assistant'),
   content: z.union([z.string(), z.array(assistantPart)]).nullish(),
   refusal: z.string().nullish(),
-  /** DeepSeek's API and those like it send this, and some UIs send it back. */
+  /** The fields that servers have added for reasoning, as they are given out here, and as some of them want them back. */
   reasoning_content: z.string().nullish(),
+  reasoning: z.string().nullish(),
+  reasoning_details: z.array(z.custom<Json>()).nullish(),
   tool_calls: z
     .array(
-      z.strictObject({
-        id: z.string().min(1, 'must not be empty'),
-        type: z.literal('function', "only tools of type 'function' are supported"),
-        function: call.extend({ parsed_arguments: echo }),
-        index: echo,
-      }),
+      z
+        .object({
+          id: callName,
+          type: z.literal('function', "only tools of type 'function' are supported"),
+          function: call.extend({ parsed_arguments: echo }),
+          index: echo,
+        })
+        // A provider's own fields, such as a signature, as they are given out here.
+        .catchall(z.custom<Json>()),
     )
     .nullish(),
   function_call: call.nullish(),
@@ -51,7 +58,7 @@ const assistant = z.strictObject({
 });
 const tool = z.strictObject({
   role: z.literal('tool'),
-  tool_call_id: z.string().min(1, 'must not be empty'),
+  tool_call_id: callName,
   content: texts,
   /** The function's name, which its call has already. */
   name: echo,

@@ -8,7 +8,7 @@ import { invalidBody, type JsonScanner, type ScannedArray } from './json-scanner
 const pieceBytes = 32 * 1024;
 
 /**
- * @throws ApiError 400 when it is not UTF-8, not valid JSON, or holds what no schema finds
+ * @throws ApiError 400 when it is not UTF-8, not valid JSON, or has a field of a name that cannot be
  */
 export async function parseJson(bytes: Buffer, scanner: JsonScanner): Promise<unknown> {
   try {
@@ -79,9 +79,7 @@ async function parsePiece(bytes: Buffer): Promise<unknown> {
   const value: unknown = JSON.parse(text);
   if (isLong) await setImmediate();
   // Neither can be there without one of these.
-  const problem = text.includes('\\u') || text.includes('__proto__') ? problemIn(value) : undefined;
-  if (problem !== undefined) throw invalidBody(problem);
-  return value;
+  return text.includes('\\u') || text.includes('__proto__') ? wellFormed(value) : value;
 }
 
 function decode(bytes: Buffer): string {
@@ -110,20 +108,20 @@ function sentenceOf(fault: JsonFault | undefined): string {
 }
 
 /**
- * What no schema finds: zod's records drop `__proto__` silently; most languages cannot read half a surrogate pair.
+ * Sees to what no schema finds: zod's records drop `__proto__` silently, and most languages cannot read half a surrogate
+ * pair, which clients make where they cut a text. It is no character: U+FFFD stands for it, as UTF-8 has it anyway (T13).
  * Recursion is safe: the scanner bounds the depth.
+ *
+ * @throws ApiError 400 for the name of a field
  */
-function problemIn(value: unknown): string | undefined {
-  if (typeof value === 'string') {
-    return value.isWellFormed()
-      ? undefined
-      : 'it holds half a surrogate pair, which is no character: "\\ud83d\\ude00" is one, "\\ud83d" alone is none';
+function wellFormed(value: unknown): unknown {
+  if (typeof value === 'string') return value.toWellFormed();
+  if (typeof value !== 'object' || value === null) return value;
+  if (Object.hasOwn(value, '__proto__')) throw invalidBody("'__proto__' cannot be the name of a field");
+  const members = value as { [name: string]: unknown };
+  for (const [name, inner] of Object.entries(members)) {
+    if (!name.isWellFormed()) throw invalidBody('half a surrogate pair, which is no character, cannot be in the name of a field');
+    members[name] = wellFormed(inner);
   }
-  if (typeof value !== 'object' || value === null) return undefined;
-  if (Object.hasOwn(value, '__proto__')) return "'__proto__' cannot be the name of a field";
-  for (const [key, inner] of Object.entries(value)) {
-    const problem = problemIn(key) ?? problemIn(inner);
-    if (problem !== undefined) return problem;
-  }
-  return undefined;
+  return value;
 }

@@ -1,6 +1,6 @@
 /** Schemas of fields that several protocols' requests share. */
 import { z } from 'zod';
-import type { Json } from '../../domain/item.ts';
+import { type Json, longestCallName } from '../../domain/item.ts';
 
 /** Any JSON object. `z.json()` is recursive: `/openapi.json` cannot show it, and deep values run it out of stack. */
 export const jsonObject = z.record(z.string(), z.custom<Json>());
@@ -21,6 +21,12 @@ export function exactlyOne(...names: readonly string[]) {
 }
 
 export const id = z.string().min(1, 'must not be empty').max(200, 'is too long');
+
+/** The id or the name of a call, which a provider gave: as long as one may be that is given out (T13). */
+export const callName = z.string().min(1, 'must not be empty').max(longestCallName, 'is too long');
+
+/** Some clients keep what they have parsed, and send it back as it is. */
+export const callArguments = z.union([z.string(), jsonObject.transform((value) => JSON.stringify(value))]);
 
 /** A field of which turnkeep supports only what it does anyway. */
 export const onlyDefault = <const T extends readonly z.core.util.Literal[]>(...values: T) =>

@@ -1,6 +1,6 @@
 /** The items that the Responses API accepts. A field that is not here is an error that names it, never dropped. */
 import { z } from 'zod';
-import { exactlyOne, id } from '../http/request-fields.ts';
+import { callArguments, callName, exactlyOne, id, jsonObject } from '../http/request-fields.ts';
 
 const itemStatus = z.enum(['in_progress', 'completed', 'incomplete']);
 const only = (what: string) => `only ${what} is supported`;
@@ -58,16 +58,17 @@ const message = z.strictObject({
 
 const functionCall = z.strictObject({
   type: z.literal('function_call'),
-  call_id: id,
-  name: id,
-  arguments: z.string(),
+  call_id: callName,
+  name: callName,
+  arguments: callArguments,
+  provider_fields: jsonObject.nullish(),
   id: z.string().nullish(),
   status: itemStatus.nullish(),
 });
 
 const functionCallOutput = z.strictObject({
   type: z.literal('function_call_output'),
-  call_id: id,
+  call_id: callName,
   output: z.union([z.string(), z.array(inputPart)]),
   id: z.string().nullish(),
   status: itemStatus.nullish(),
@@ -78,6 +79,7 @@ const reasoning = z.strictObject({
   summary: z.array(z.strictObject({ type: z.literal('summary_text'), text: z.string() })),
   content: z.array(z.unknown()).max(0, 'only an empty list is supported: reasoning travels as summary').nullish(),
   encrypted_content: z.string().nullish(),
+  provider_fields: jsonObject.nullish(),
   id: z.string().nullish(),
   status: itemStatus.nullish(),
 });

@@ -15,14 +15,27 @@ export function responsesInput(input: string | readonly InputItemBody[]): Submit
 export function toNewItem(body: ConversationItemBody): NewItem {
   switch (body.type) {
     case 'function_call':
-      return { type: 'function_call', status: 'completed', call_id: body.call_id, name: body.name, arguments: body.arguments };
+      return {
+        type: 'function_call',
+        status: 'completed',
+        call_id: body.call_id,
+        name: body.name,
+        arguments: body.arguments,
+        ...(body.provider_fields == null ? {} : { provider_fields: body.provider_fields }),
+      };
     case 'function_call_output': {
       const output = typeof body.output === 'string' ? body.output : body.output.map(inputPartOf);
       return { type: 'function_call_output', status: 'completed', call_id: body.call_id, output };
     }
     case 'reasoning': {
-      const { summary, encrypted_content } = body;
-      return { type: 'reasoning', status: 'completed', summary, ...(encrypted_content == null ? {} : { encrypted_content }) };
+      const { summary, encrypted_content, provider_fields } = body;
+      return {
+        type: 'reasoning',
+        status: 'completed',
+        summary,
+        ...(encrypted_content == null ? {} : { encrypted_content }),
+        ...(provider_fields == null ? {} : { provider_fields }),
+      };
     }
     case 'message':
     case undefined: {

@@ -1,5 +1,6 @@
 /** The JSON of a request's body, made in pieces with the event loop free in between: a prompt may be 100 MB long (T14). */
 import { setImmediate as nextTurnOfTheLoop } from 'node:timers/promises';
+import { wellFormedJson } from '../json.ts';
 
 /** Takes a millisecond to make. A single element of a list may be longer. */
 const pieceChars = 262_144;
@@ -8,7 +9,7 @@ const pieceChars = 262_144;
 const longestBytes = 512 * 1024 * 1024;
 
 /**
- * @returns what `JSON.stringify` makes of an object without methods, as UTF-8
+ * @returns what `JSON.stringify` makes of an object without methods, as UTF-8, with U+FFFD for half a surrogate pair
  * @throws RangeError when it is longer than 512 MiB
  */
 export async function jsonPieces(body: Readonly<Record<string, unknown>>): Promise<readonly Uint8Array[]> {
@@ -26,12 +27,12 @@ export async function jsonPieces(body: Readonly<Record<string, unknown>>): Promi
   for (const [index, [name, value]] of members.entries()) {
     text += `${index === 0 ? '' : ','}${JSON.stringify(name)}:`;
     if (!Array.isArray(value)) {
-      text += JSON.stringify(value);
+      text += wellFormedJson(value);
       continue;
     }
     const elements: readonly unknown[] = value;
     for (const [at, element] of elements.entries()) {
-      text += (at === 0 ? '[' : ',') + JSON.stringify(element);
+      text += (at === 0 ? '[' : ',') + wellFormedJson(element);
       if (text.length < pieceChars) continue;
       cut();
       await nextTurnOfTheLoop();

@@ -1,47 +1,153 @@
 /** Turns the items of a conversation into the messages of Chat Completions. Pure. */
 import type {
+  ChatCompletionAssistantMessageParam,
   ChatCompletionContentPart,
   ChatCompletionMessageFunctionToolCall,
   ChatCompletionMessageParam,
 } from 'openai/resources/chat/completions';
-import type { InputMessage, InputPart, Item, MessagePart } from '../../domain/item.ts';
-import { omitNullish, placeholderText } from './request-parts.ts';
+import type { FunctionCallItem, InputMessage, InputPart, Item, MessagePart, ReasoningItem } from '../../domain/item.ts';
+import { unsealFields } from '../../domain/sealed-fields.ts';
+import { asArray, asRecord } from '../json.ts';
+import { ChatReasoning } from './chat-reasoning.ts';
+import { sendableArguments, sendableCallId, sendableName } from './earlier-calls.ts';
+import { omitNullish, textOfPart } from './request-parts.ts';
 
 type Part = InputPart | MessagePart;
 
-export function chatMessages(items: readonly Item[]): ChatCompletionMessageParam[] {
-  const messages: ChatCompletionMessageParam[] = [];
+export interface ChatMessagesOptions {
+  /** OpenAI's own takes messages of any roles in any order. */
+  readonly isOpenAiHost: boolean;
+  /** The server takes members of messages and calls that OpenAI does not have. */
+  readonly hasOwnFields: boolean;
+  /** The model may call tools. */
+  readonly hasTools: boolean;
+}
+
+export function chatMessages(items: readonly Item[], options: ChatMessagesOptions): ChatCompletionMessageParam[] {
+  const { isOpenAiHost, hasOwnFields, hasTools } = options;
+  const messages = new Messages(options, hasTools || items.some(({ type }) => type === 'function_call'));
   for (const item of items) {
     switch (item.type) {
       case 'message':
-        messages.push(messageOf(item));
+        if (item.role === 'assistant') messages.addAnswer(joinedText(item.content));
+        else messages.addPrompt(item);
         break;
       case 'function_call':
-        addCall(messages, { id: item.call_id, type: 'function', function: { name: item.name, arguments: item.arguments } });
+        messages.addCall(callOf(item, isOpenAiHost, hasOwnFields));
         break;
       case 'function_call_output':
-        messages.push({
-          role: 'tool',
-          tool_call_id: item.call_id,
-          content: typeof item.output === 'string' ? item.output : joinedText(item.output),
-        });
+        messages.addOutput(
+          sendableCallId(item.call_id, isOpenAiHost),
+          typeof item.output === 'string' ? item.output : joinedText(item.output),
+        );
         break;
       case 'reasoning':
-        // Chat servers expect the reasoning of earlier turns to be left out.
+        messages.addReasoning(item);
         break;
       default:
         return item satisfies never;
     }
   }
-  return messages;
+  return messages.all();
 }
 
-function messageOf({ role, content }: InputMessage): ChatCompletionMessageParam {
-  // Only OpenAI knows the role `developer`; every server knows `system`.
-  if (role !== 'user') return { role: role === 'developer' ? 'system' : role, content: joinedText(content) };
-  const parts = content.map(partOf);
-  // Many servers take content only as a string: parts are sent only where there is an image or a file.
-  return { role, content: parts.every(({ type }) => type === 'text') ? joinedText(content) : parts };
+/** What is of one answer is one message. So are messages of the user in a row: many chat templates demand that roles alternate. */
+class Messages {
+  readonly reasoning: ChatReasoning;
+  readonly #isOpenAiHost: boolean;
+  readonly #hasOwnFields: boolean;
+  readonly #messages: ChatCompletionMessageParam[] = [];
+  /** Of the last answer that has any. */
+  #calls: ChatCompletionMessageFunctionToolCall[] = [];
+
+  constructor({ isOpenAiHost, hasOwnFields }: ChatMessagesOptions, hasTools: boolean) {
+    this.#isOpenAiHost = isOpenAiHost;
+    this.#hasOwnFields = hasOwnFields;
+    this.reasoning = new ChatReasoning(hasTools && hasOwnFields);
+  }
+
+  /** Of the answer whose message or call comes next; but the fields of calls come behind them. */
+  addReasoning(item: ReasoningItem): void {
+    const { calls, ...fields } = item.provider_fields ?? unsealFields(item.encrypted_content) ?? {};
+    if (Object.keys(fields).length > 0) this.reasoning.read({ ...item, provider_fields: fields });
+    if (!this.#hasOwnFields) return;
+    for (const [n, own] of asArray(calls).entries()) {
+      const call = this.#calls[n];
+      if (call !== undefined) Object.assign(call, { ...asRecord(own), ...call });
+    }
+  }
+
+  /** An empty answer says nothing, and servers refuse it. */
+  addAnswer(text: string): void {
+    if (text === '') return;
+    const last = this.#messages.at(-1);
+    if (!this.#isOpenAiHost && last?.role === 'assistant' && last.tool_calls === undefined && typeof last.content === 'string') {
+      last.content += `\n\n${text}`;
+      this.reasoning.attachTo(last);
+    } else {
+      this.#pushAnswer({ role: 'assistant', content: text });
+    }
+  }
+
+  /** The calls of one step belong into one message, together with the text before them. */
+  addCall(call: ChatCompletionMessageFunctionToolCall): void {
+    const last = this.#messages.at(-1);
+    const isContinued = last?.role === 'assistant' && last.tool_calls !== undefined;
+    if (isContinued) this.#calls.push(call);
+    else this.#calls = [call];
+    if (last?.role !== 'assistant') {
+      this.#pushAnswer({ role: 'assistant', content: null, tool_calls: this.#calls });
+      return;
+    }
+    last.tool_calls = this.#calls;
+    this.reasoning.attachTo(last);
+  }
+
+  #pushAnswer(message: ChatCompletionAssistantMessageParam): void {
+    this.#messages.push(message);
+    this.reasoning.attachTo(message);
+  }
+
+  addOutput(tool_call_id: string, content: string): void {
+    this.reasoning.drop();
+    this.#messages.push({ role: 'tool', tool_call_id, content });
+  }
+
+  /** Of the user, or of the system. */
+  addPrompt({ role, content }: InputMessage): void {
+    this.reasoning.drop();
+    // Only OpenAI knows the role `developer`; every server knows `system`.
+    if (role !== 'user') {
+      this.#messages.push({ role: 'system', content: joinedText(content) });
+      return;
+    }
+    const parts = content.map(partOf);
+    // Many servers take content only as a string: parts are sent only where there is an image or a file.
+    const given = parts.every(({ type }) => type === 'text') ? joinedText(content) : parts;
+    const last = this.#messages.at(-1);
+    if (this.#isOpenAiHost || last?.role !== 'user') {
+      this.#messages.push({ role: 'user', content: given });
+    } else if (typeof last.content === 'string' && typeof given === 'string') {
+      last.content += `\n\n${given}`;
+    } else {
+      if (typeof last.content === 'string') last.content = [{ type: 'text', text: last.content }];
+      for (const part of typeof given === 'string' ? [{ type: 'text', text: given } as const] : given) last.content.push(part);
+    }
+  }
+
+  all(): ChatCompletionMessageParam[] {
+    this.reasoning.complete(this.#messages);
+    return this.#messages;
+  }
+}
+
+function callOf(item: FunctionCallItem, isOpenAiHost: boolean, hasOwnFields: boolean): ChatCompletionMessageFunctionToolCall {
+  const own = {
+    id: sendableCallId(item.call_id, isOpenAiHost),
+    type: 'function',
+    function: { name: sendableName(item.name, isOpenAiHost), arguments: sendableArguments(item.arguments) },
+  } as const;
+  return hasOwnFields ? { ...item.provider_fields, ...own } : own;
 }
 
 function partOf(part: Part): ChatCompletionContentPart {
@@ -59,17 +165,4 @@ function partOf(part: Part): ChatCompletionContentPart {
 
 function joinedText(parts: readonly Part[]): string {
   return parts.map(textOfPart).join('');
-}
-
-/** A refusal becomes text: few servers take it in any other form. */
-function textOfPart(part: Part): string {
-  if (part.type === 'refusal') return part.refusal;
-  return part.type === 'input_image' || part.type === 'input_file' ? placeholderText(part) : part.text;
-}
-
-/** The tool calls of one step belong into one message, together with the text before them. */
-function addCall(messages: ChatCompletionMessageParam[], call: ChatCompletionMessageFunctionToolCall): void {
-  const last = messages.at(-1);
-  if (last?.role === 'assistant') last.tool_calls = [...(last.tool_calls ?? []), call];
-  else messages.push({ role: 'assistant', content: null, tool_calls: [call] });
 }

@@ -9,15 +9,16 @@ import type { ModelRequest } from '../../domain/model.ts';
 import type { FunctionTool, ResponseSettings, TextFormat, ToolChoice } from '../../domain/response-settings.ts';
 import { chatMessages } from './chat-messages.ts';
 import { omitNullish } from './request-parts.ts';
+import { joinLeading, strictRoles } from './strict-roles.ts';
 
 type Request = ChatCompletionCreateParamsStreaming;
 
-export function chatRequest({ settings, items }: ModelRequest, isOpenAiHost: boolean): Request {
-  const { model, instructions, max_output_tokens } = settings;
-  const system: ChatCompletionMessageParam[] = instructions === null ? [] : [{ role: 'system', content: instructions }];
+/** @param hasOwnFields the server takes members of messages and calls that OpenAI does not have */
+export function chatRequest({ settings, items }: ModelRequest, isOpenAiHost: boolean, hasOwnFields = !isOpenAiHost): Request {
+  const { model, max_output_tokens } = settings;
   return {
     model,
-    messages: [...system, ...chatMessages(items)],
+    messages: messagesOf({ settings, items }, isOpenAiHost, hasOwnFields),
     stream: true,
     stream_options: { include_usage: true },
     ...omitNullish({
@@ -41,6 +42,13 @@ export function chatRequest({ settings, items }: ModelRequest, isOpenAiHost: boo
     }),
     ...toolSettings(settings),
   };
+}
+
+function messagesOf({ settings, items }: ModelRequest, isOpenAiHost: boolean, hasOwnFields: boolean): ChatCompletionMessageParam[] {
+  const given = { instructions: settings.instructions, items };
+  const prompt = isOpenAiHost ? joinLeading(given) : strictRoles(given);
+  const messages = chatMessages(prompt.items, { isOpenAiHost, hasOwnFields, hasTools: settings.tools.length > 0 });
+  return prompt.instructions === null ? messages : [{ role: 'system', content: prompt.instructions }, ...messages];
 }
 
 function toolSettings({ tools, tool_choice, parallel_tool_calls }: ResponseSettings): Partial<Request> {

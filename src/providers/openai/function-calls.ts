@@ -8,6 +8,13 @@ export interface FunctionCall {
   readonly callId: string;
   readonly name: string;
   hasArguments: boolean;
+  /** Of the item that it came with. */
+  readonly key: Key;
+}
+
+interface Key {
+  readonly id: string | undefined;
+  readonly index: unknown;
 }
 
 export class FunctionCalls {
@@ -19,10 +26,14 @@ export class FunctionCalls {
     return this.#calls.length;
   }
 
-  /** The call of this item. Its output index is only trusted where it has no call id: some servers number all calls 0. */
+  /**
+   * The call of this item. Its output index is only trusted where it has no call id: some servers number all calls 0. A call
+   * of the same id is another one where both item id and index say so: some servers give an item a new id with each event.
+   */
   find(item: JsonRecord, outputIndex: unknown): FunctionCall | undefined {
     const callId = asText(item['call_id']);
-    if (callId !== undefined) return this.#calls.find((call) => call.callId === callId);
+    const key = { id: asText(item['id']), index: outputIndex };
+    if (callId !== undefined) return this.#calls.findLast((call) => call.callId === callId && !isOther(call.key, key));
     return this.#findByKeys(keysOf(item['id'], outputIndex));
   }
 
@@ -31,7 +42,8 @@ export class FunctionCalls {
     const name = asText(item['name']);
     if (name === undefined) throw protocolError('tool_call_without_name');
     const callId = asText(item['call_id']) ?? asText(item['id']) ?? `call_${crypto.randomUUID()}`;
-    const call = { item: `call ${this.count}`, callId, name, hasArguments: false };
+    const key = { id: asText(item['id']), index: outputIndex };
+    const call = { item: `call ${this.count}`, callId, name, hasArguments: false, key };
     this.#calls.push(call);
     for (const key of keysOf(item['id'], outputIndex)) this.#byKey.set(key, call);
     return call;
@@ -51,6 +63,11 @@ export class FunctionCalls {
     }
     return undefined;
   }
+}
+
+function isOther(one: Key, two: Key): boolean {
+  const haveBoth = one.id !== undefined && two.id !== undefined && typeof one.index === 'number' && typeof two.index === 'number';
+  return haveBoth && one.id !== two.id && one.index !== two.index;
 }
 
 function keysOf(id: unknown, outputIndex: unknown): readonly string[] {

@@ -1,5 +1,5 @@
 /** What the requests of both APIs need: fields left out where they are not set, and texts in the place of files. Pure. */
-import type { InputPart } from '../../domain/item.ts';
+import type { InputPart, MessagePart } from '../../domain/item.ts';
 
 type NonNullish<T> = { -readonly [K in keyof T]?: Exclude<T[K], null | undefined> };
 
@@ -16,4 +16,10 @@ export function omitNullish<T extends object>(fields: T): NonNullish<T> {
 export function placeholderText(part: Extract<InputPart, { readonly type: 'input_image' | 'input_file' }>): string {
   if (part.type === 'input_image') return '[an image that cannot be shown here]';
   return part.filename === undefined ? '[a file that cannot be shown here]' : `[the file ${part.filename}, which cannot be shown here]`;
+}
+
+/** A refusal becomes text: few servers take it in any other form. */
+export function textOfPart(part: InputPart | MessagePart): string {
+  if (part.type === 'refusal') return part.refusal;
+  return part.type === 'input_image' || part.type === 'input_file' ? placeholderText(part) : part.text;
 }

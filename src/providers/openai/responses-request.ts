@@ -4,20 +4,25 @@ import type { ReasoningEffort } from 'openai/resources/shared';
 import { asksFor, encryptedReasoning, type ModelRequest } from '../../domain/model.ts';
 import type { FunctionTool, ResponseSettings, ToolChoice } from '../../domain/response-settings.ts';
 import { omitNullish } from './request-parts.ts';
-import { responsesInputOf } from './responses-input.ts';
+import { joinRoles, responsesInputOf } from './responses-input.ts';
+import { strictRoles } from './strict-roles.ts';
 
 /** The two penalties exist in Open Responses only. */
 type Request = ResponseCreateParamsStreaming & { presence_penalty?: number; frequency_penalty?: number };
 
-export function responsesRequest({ settings, items }: ModelRequest): Request {
+/** @param isOpenAiHost OpenAI's own takes messages of the system anywhere, and shorter ids and names of calls */
+export function responsesRequest({ settings, items }: ModelRequest, isOpenAiHost = true): Request {
   const { tools } = settings;
+  const given = { instructions: settings.instructions, items };
+  const prompt = isOpenAiHost ? given : strictRoles(given);
+  const input = prompt.items.flatMap((item) => responsesInputOf(item, isOpenAiHost));
   return {
     model: settings.model,
-    input: items.flatMap(responsesInputOf),
+    input: isOpenAiHost ? input : joinRoles(input),
     stream: true,
     store: false,
     ...omitNullish({
-      instructions: settings.instructions,
+      instructions: prompt.instructions,
       temperature: settings.temperature,
       top_p: settings.top_p,
       presence_penalty: settings.presence_penalty,

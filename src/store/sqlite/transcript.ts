@@ -125,8 +125,11 @@ function record(db: Database, turn: SessionTurn, readyAtMs: number | null): Plac
   return place;
 }
 
+/** Items before this position came in with the turn: all, of those put in by hand. */
+const inputCount = `iif(kind = 'items', ${Number.MAX_SAFE_INTEGER}, input_count)`;
+
 /** Behind a depth, in order: one look at an index for each turn and item, and nothing is sorted, since a place is never null. */
-const pastOf = `SELECT turns.id, turns.depth, status, error_code, position, item FROM turns CROSS JOIN items ON items.turn = turns.id
+const pastOf = `SELECT turns.id, turns.depth, model, ${inputCount} AS input_count, status, error_code, position, item FROM turns CROSS JOIN items ON items.turn = turns.id
   WHERE turns.branch = ? AND turns.depth > ? AND turns.depth <= ? AND stored = 1 AND turns.id <> ? ORDER BY turns.depth, position`;
 
 /** The turns before this one, oldest first, with their items. */
@@ -134,17 +137,17 @@ export async function readTranscript(db: Database, turn: string): Promise<Transc
   const here = placeOf(db, turn);
   if (here === undefined) return [];
   const pace = new Pace();
-  const turns: (TranscriptTurn & { readonly items: Item[] })[] = [];
+  const turns: (TranscriptTurn & { readonly items: Item[]; inputCount: number })[] = [];
   for (const { branch, upTo } of stretches(db, here)) {
     let last = { id: '', depth: -1, position: -1 };
     for (let isWhole = false; !isWhole;) {
       isWhole = true;
       db.scan(pastOf, [branch, last.depth, upTo, turn], (row) => {
         const [id, depth, position, json] = [text(row['id']), Number(row['depth']), Number(row['position']), text(row['item'])];
-        if (id !== last.id) {
-          turns.push({ status: row['status'] as ResponseStatus, errorCode: textOrNull(row['error_code']), items: [] });
-        }
-        turns.at(-1)?.items.push(JSON.parse(json) as Item);
+        if (id !== last.id) turns.push(emptyTurn(row));
+        const current = turns.at(-1);
+        current?.items.push(JSON.parse(json) as Item);
+        if (current !== undefined && position < Number(row['input_count'])) current.inputCount += 1;
         last = { id, depth, position };
         pace.add(json.length);
         isWhole = !pace.slice.isFull;
@@ -153,10 +156,21 @@ export async function readTranscript(db: Database, turn: string): Promise<Transc
       if (isWhole) break;
       // What is left of the turn that the slice ended in.
       await pace.yieldIfFull();
-      turns.at(-1)?.items.push(...(await readItems(db, last.id, pace, { behind: last.position })));
+      const current = turns.at(-1);
+      if (current === undefined) continue;
+      const below = Number(db.one(`SELECT ${inputCount} AS input_count FROM turns WHERE id = ?`, last.id)?.['input_count']);
+      const input = await readItems(db, last.id, pace, { behind: last.position, below });
+      const output = await readItems(db, last.id, pace, { behind: Math.max(last.position, below - 1) });
+      for (const item of [...input, ...output]) current.items.push(item);
+      current.inputCount += input.length;
     }
   }
   return turns;
+}
+
+function emptyTurn(row: Row): TranscriptTurn & { readonly items: Item[]; inputCount: number } {
+  const [errorCode, model] = [textOrNull(row['error_code']), textOrNull(row['model'])];
+  return { status: row['status'] as ResponseStatus, errorCode, model, items: [], inputCount: 0 };
 }
 
 /** undefined when the page begins behind a turn that is not on the way. */

@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { OutputItem, ProviderFields } from '../../../src/domain/item.ts';
 import type { ModelDelta } from '../../../src/domain/model.ts';
+import type { ResponseEvent } from '../../../src/domain/response-event.ts';
 import { failureOf } from '../../../src/domain/failure.ts';
 import type { TurnOutcome } from '../../../src/domain/turn-outcome.ts';
 import { chatChunks } from '../../../src/gateway/chat-completions/chunks.ts';
 import { toCompletion, finishOf } from '../../../src/gateway/chat-completions/completion.ts';
+import { chatItems } from '../../../src/gateway/chat-completions/items.ts';
+import { chatRequest } from '../../../src/gateway/chat-completions/request-schema.ts';
 import type { SsePayload } from '../../../src/gateway/stream/encode.ts';
 import { call, completed, recorded, refuse, say, think, translated } from '../recorded-turn.ts';
 
@@ -131,4 +135,56 @@ test('a whole completion says what its chunks say', () => {
     reasoning_content: 'a\n\nb',
     tool_calls: [{ id: 'call_x', type: 'function', function: { name: 'look', arguments: '{}' } }],
   });
+});
+
+const signature = { extra_content: { google: { thought_signature: 'S' } } };
+const details = [{ type: 'reasoning.text', text: 'hm', signature: 'R' }];
+
+/** As if the provider had said these beside OpenAI's own fields. */
+function withFields(events: readonly ResponseEvent[], fields: Readonly<Record<string, ProviderFields>>): readonly ResponseEvent[] {
+  const add = (item: OutputItem): OutputItem => {
+    const provider_fields = fields[item.type];
+    return provider_fields === undefined ? item : ({ ...item, provider_fields } as OutputItem);
+  };
+  return events.map((event) => {
+    if ('item' in event) return { ...event, item: add(event.item) };
+    return 'response' in event ? { ...event, response: { ...event.response, output: event.response.output.map(add) } } : event;
+  });
+}
+
+test("T13 · what a provider wants to see again is given out, in the provider's own fields: a stateless client sends it back", () => {
+  const deltas = [think('hm'), call('x', 'look', '{}')];
+  const fields = { reasoning: { field: 'reasoning', details }, function_call: signature };
+  const events = withFields(recorded(deltas, completed), fields);
+  assert.deepEqual(short(translated(chatChunks(plain), events)), [
+    role,
+    { reasoning_content: 'hm', reasoning: 'hm' },
+    { reasoning_details: details },
+    { tool_calls: [{ index: 0, id: 'call_x', type: 'function', function: { name: 'look', arguments: '' } }] },
+    { tool_calls: [{ index: 0, function: { arguments: '{}' } }] },
+    { tool_calls: [{ ...signature, index: 0, function: { arguments: '' } }] },
+    'tool_calls',
+    '[DONE]',
+  ]);
+  const last = events.at(-1);
+  assert.ok(last?.type === 'response.completed');
+  const { choices } = toCompletion(last.response, 'tool_calls', false) as { choices: { message: object }[] };
+  const message = {
+    role: 'assistant',
+    content: null,
+    refusal: null,
+    annotations: [],
+    reasoning_content: 'hm',
+    reasoning: 'hm',
+    reasoning_details: details,
+    tool_calls: [{ ...signature, id: 'call_x', type: 'function', function: { name: 'look', arguments: '{}' } }],
+  };
+  assert.deepEqual(choices[0]?.message, message);
+
+  const { messages } = chatRequest.parse({ messages: [message, { role: 'tool', tool_call_id: 'call_x', content: 'cold' }] });
+  const own = ({ id: _id, status: _status, ...item }: OutputItem): object => item;
+  assert.deepEqual(
+    chatItems(messages)[0]?.map(({ status: _status, ...item }) => item),
+    last.response.output.map(own),
+  );
 });

@@ -16,6 +16,9 @@ const text = (role: string, content: string): object => {
   return { type: 'message', status: 'completed', role, content: [part] };
 };
 const made = (call_id: string, name: string): object => ({ type: 'function_call', status: 'completed', call_id, name, arguments: '{}' });
+const thought = (words: string, provider_fields: object): object => {
+  return { type: 'reasoning', status: 'completed', summary: [{ type: 'summary_text', text: words }], provider_fields };
+};
 const gave = (call_id: string, output: string): object => ({ type: 'function_call_output', status: 'completed', call_id, output });
 
 const messages: readonly [string, readonly object[], readonly object[]][] = [
@@ -72,7 +75,34 @@ const messages: readonly [string, readonly object[], readonly object[]][] = [
       },
       { role: 'tool', tool_call_id: 'c1', content: [{ type: 'text', text: 'x' }], name: 'f' },
     ],
-    [{ type: 'reasoning', status: 'completed', summary: [{ type: 'summary_text', text: 'hm' }] }, made('c1', 'f'), gave('c1', 'x')],
+    [thought('hm', { field: 'reasoning_content' }), made('c1', 'f'), gave('c1', 'x')],
+  ],
+  [
+    "a provider's own fields, and arguments that the client keeps as an object",
+    [
+      {
+        role: 'assistant',
+        content: '',
+        reasoning_content: 'hm',
+        reasoning: 'hm',
+        reasoning_details: [{ type: 'reasoning.text', text: 'hm' }],
+        tool_calls: [{ id: 'x'.repeat(942), type: 'function', function: { name: 'f', arguments: {} }, index: 0, extra_content: { a: 1 } }],
+      },
+      { role: 'assistant', content: 'Yes.', reasoning_content: '', reasoning_details: [{ type: 'reasoning.encrypted', data: 'E' }] },
+      { role: 'assistant', content: 'No.', reasoning_content: '', reasoning: null, reasoning_details: [] },
+    ],
+    [
+      thought('hm', { field: 'reasoning', details: [{ type: 'reasoning.text', text: 'hm' }] }),
+      { ...made('x'.repeat(942), 'f'), provider_fields: { extra_content: { a: 1 } } },
+      {
+        type: 'reasoning',
+        status: 'completed',
+        summary: [],
+        provider_fields: { field: 'reasoning_details', details: [{ type: 'reasoning.encrypted', data: 'E' }] },
+      },
+      text('assistant', 'Yes.'),
+      text('assistant', 'No.'),
+    ],
   ],
   [
     "the API's first form of calls, each output with the call before it",

@@ -48,8 +48,7 @@ void suite('a prompt as a chat request', () => {
     assert.deepEqual(chatRequest({ settings: { ...settings, instructions: 'Be terse.' }, items }, false), {
       model: 'scripted',
       messages: [
-        { role: 'system', content: 'Be terse.' },
-        { role: 'system', content: 'be kind' },
+        { role: 'system', content: 'Be terse.\n\nbe kind' },
         { role: 'user', content: 'Hi' },
         { role: 'assistant', content: 'Looking.', tool_calls: [toolCall('a'), toolCall('b')] },
         { role: 'tool', tool_call_id: 'a', content: 'saw a' },
@@ -85,7 +84,8 @@ void suite('a prompt as a chat request', () => {
     assert.equal(chatRequest({ settings: made, items: [] }, true).max_completion_tokens, 7);
   });
   void test("OpenAI's own host is known by its name", () => {
-    for (const url of ['https://api.openai.com/v1', 'https://eu.api.openai.com/v1']) assert.equal(isOpenAi(url), true);
+    for (const url of ['https://api.openai.com/v1', 'https://eu.api.openai.com/v1', 'https://mine.openai.azure.com/openai/v1'])
+      assert.equal(isOpenAi(url), true);
     for (const url of ['https://notopenai.com/v1', 'http://127.0.0.1/v1', 'https://api.openai.com.evil.test', 'nonsense'])
       assert.equal(isOpenAi(url), false);
   });

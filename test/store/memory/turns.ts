@@ -74,7 +74,13 @@ export function turnStore(connection: Connection): TurnStore {
         database
           .chainTo(id)
           .filter((turn) => turn.row.id !== id && itemsOf(turn).length > 0)
-          .map((turn) => ({ status: turn.row.status, errorCode: turn.row.errorCode, items: itemsOf(turn) })),
+          .map((turn) => ({
+            status: turn.row.status,
+            errorCode: turn.row.errorCode,
+            model: turn.row.kind === 'items' ? null : turn.row.settings.model,
+            items: itemsOf(turn),
+            inputCount: turn.row.kind === 'items' ? itemsOf(turn).length : turn.input.length,
+          })),
       ),
     requestCancel: (tenant, publicId, atMs) =>
       connection.transaction((database): CancelRequest => {

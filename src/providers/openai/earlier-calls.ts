@@ -1,0 +1,28 @@
+/**
+ * The calls of earlier answers, in a form that every provider takes. Models write much that servers refuse, and one such call
+ * would make every later request of its conversation fail (T13). What the model wrote is told, not repaired. Pure.
+ */
+import { createHash } from 'node:crypto';
+import { asRecord, parseJson, wellFormedJson } from '../json.ts';
+
+/** The text of a JSON object: servers read it, and many fail on what is none. */
+export function sendableArguments(text: string): string {
+  const given = text.toWellFormed();
+  if (given.trim() === '') return '{}';
+  const value = parseJson(given);
+  if (value === null) return '{}';
+  if (asRecord(value) === undefined) return JSON.stringify({ invalid_arguments: given });
+  // An escape may be half a surrogate pair, too. All else stays as the model wrote it.
+  const hasHalves = /\\u[dD][89a-fA-F]/.test(given) && JSON.stringify(value) !== wellFormedJson(value);
+  return hasHalves ? wellFormedJson(value) : given;
+}
+
+/** A name that no tool has was made up, or has pieces of the model's own format in it: `look<|channel|>commentary`. */
+export function sendableName(name: string, isOpenAiHost: boolean): string {
+  return isOpenAiHost ? name.replaceAll(/[^\w-]/g, '_').slice(0, 64) : name.replaceAll(/[^\w.:-]/g, '_').slice(0, 128);
+}
+
+/** As given, but for OpenAI, which takes 64 characters: there the long id of a call was made by another provider. */
+export function sendableCallId(id: string, isOpenAiHost: boolean): string {
+  return isOpenAiHost && id.length > 64 ? `call_${createHash('sha256').update(id).digest('hex').slice(0, 48)}` : id;
+}
