@@ -167,6 +167,16 @@ export class Turnkeep {
     return this.#canceller.cancel(tenant, publicId);
   }
 
+  /**
+   * Ends a response with what it has, because the user has said more (`incomplete`, `steered`). False where no attempt of this
+   * process runs it: it goes on to its own end.
+   */
+  interrupt(turn: string): boolean {
+    const attempt = this.#submitDeps.dispatcher.headStart?.get(turn);
+    attempt?.abort('steered');
+    return attempt !== undefined;
+  }
+
   /** Carries out a cancel that is booked, whoever booked it. */
   async finishCancel(turn: string): Promise<void> {
     await this.#canceller.carryOut(turn);
