@@ -87,6 +87,17 @@ export class SocketClient implements Disposable {
     return response;
   }
 
+  /** The end of the `count`th response. */
+  async untilEnds(count: number): Promise<SeenResponse> {
+    let seen = 0;
+    const isIt = (event: SeenEvent): boolean => {
+      if (event === this.events[0]) seen = 0;
+      if (ends.has(event.type)) seen += 1;
+      return ends.has(event.type) && seen === count;
+    };
+    return ((await this.until(isIt)) as unknown as { response: SeenResponse }).response;
+  }
+
   async untilText(text: string): Promise<void> {
     let seen = '';
     await this.until((event) => {

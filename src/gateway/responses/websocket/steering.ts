@@ -38,7 +38,8 @@ export class SteeredResponse {
   /** The attempt was told to end. */
   isInterrupted = false;
   lastSeq = 0;
-  #openItems = 0;
+  /** Ids of items that are being written, but for reasoning: nothing is torn where that ends early. */
+  readonly #open = new Set<string>();
   #hasCall = false;
 
   constructor(turn: TurnRow, streamId: string | undefined) {
@@ -52,20 +53,22 @@ export class SteeredResponse {
 
   /** Nothing would be torn, and no call is left without its output. */
   get isAtBoundary(): boolean {
-    return this.#openItems === 0 && !this.#hasCall;
+    return this.#open.size === 0 && !this.#hasCall;
   }
 
   saw(rows: readonly JournalRow[]): void {
     for (const { seq, type, data } of rows) {
       this.lastSeq = seq;
-      if (type === 'response.output_item.done') this.#openItems -= 1;
-      if (type !== 'response.output_item.added') continue;
-      this.#openItems += 1;
-      const { item } = JSON.parse(data) as { readonly item: Item };
+      if (!itemEvents.has(type)) continue;
+      const { item } = JSON.parse(data) as { readonly item: Item & { readonly id: string } };
+      if (type === 'response.output_item.done') this.#open.delete(item.id);
+      else if (item.type !== 'reasoning') this.#open.add(item.id);
       this.#hasCall ||= requiredInputOf(item) !== undefined;
     }
   }
 }
+
+const itemEvents: ReadonlySet<string> = new Set(['response.output_item.added', 'response.output_item.done']);
 
 export class Steering {
   readonly #running = new Map<string, SteeredResponse>();
