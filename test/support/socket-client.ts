@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import type OpenAI from 'openai';
 import { ResponsesWS } from 'openai/resources/responses/ws';
+import type { WebSocket } from 'ws';
 import type { SeenEvent } from './viewer.ts';
 
 type ClientOptions = ConstructorParameters<typeof ResponsesWS>[1];
@@ -39,6 +40,11 @@ export class SocketClient implements Disposable {
         resolve(code);
       });
     });
+  }
+
+  /** The package's own socket. */
+  get raw(): WebSocket {
+    return this.sdk.socket.platformSocket;
   }
 
   /** A message that the package may know nothing of. */
