@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { Agent, OpenAIProvider, Runner, tool } from '@openai/agents';
 import { z } from 'zod';
 import { chatAnswer, chatToolCalls, httpError } from '../../src/testing/model-server/index.ts';
+import { messagesOf } from '../support/cases.ts';
 import { World } from '../support/world.ts';
 
 const options = { timeout: 60_000 };
@@ -44,7 +45,7 @@ test('agents: a run goes on from the response of the one before; what is refused
   const first = await runner.run(agent, 'first');
   const second = await runner.run(agent, 'second', { previousResponseId: first.lastResponseId ?? '' });
   assert.equal(second.finalOutput, 'two');
-  assert.equal((world.model.requests[1]?.body as { messages: unknown[] }).messages.length, 3);
+  assert.equal(messagesOf(world.model.requests[1]).length, 3);
   await assert.rejects(runner.run(agent, 'third', { previousResponseId: 'resp_none' }), /terminal state "error"/);
   await assert.rejects(runner.run(agent, 'third'), /terminal state "response.failed"/);
   await modelProvider.close();

@@ -92,10 +92,55 @@ story('T5 · a cancel by the socket closes the connection to the provider, and w
   using socket = await SocketClient.open(world.client);
   socket.create('hi');
   await socket.untilText('Hel');
-  const { response } = await socket.untilType('response.created');
-  socket.send({ type: 'response.cancel', response_id: response.id });
+  socket.send({ type: 'response.cancel' });
   const ended = await socket.untilEnd();
   assert.deepEqual([ended.status, ended.incomplete_details?.reason], ['cancelled', 'cancelled']);
   assert.equal(ended.output[0]?.content?.[0]?.text, 'Hel');
   await world.model.clientClosed(1);
+});
+
+story('a response that the socket does not show is cancelled too: its last event says so', async (world) => {
+  world.model.enqueue([sseHead, chat.content('Hel'), stall]);
+  const viewer = await world.say('hi');
+  await viewer.untilText('Hel');
+  using socket = await SocketClient.open(world.client);
+  socket.send({ type: 'response.cancel', response_id: viewer.id });
+  const ended = await socket.untilEnd();
+  await viewer.ended;
+  assert.deepEqual([ended.id, ended.status], [viewer.id, 'cancelled']);
+  assert.equal(socket.data.at(-1), viewer.data.at(-1));
+  const from = socket.events.length;
+  socket.send({ type: 'response.cancel', response_id: viewer.id });
+  assert.equal((await socket.untilEnd(from)).status, 'cancelled', 'again: the same');
+});
+
+story('a cancel that comes first is remembered: the response is cancelled as it comes, and nothing is asked', async (world) => {
+  using socket = await SocketClient.open(world.client);
+  socket.send({ type: 'response.cancel', response_id: 'resp_early' });
+  assert.equal((await socket.untilError()).status, 404);
+  socket.create('hi', { 'x-turnkeep-response-id': 'resp_early' });
+  const ended = await socket.untilEnd();
+  assert.deepEqual([ended.id, ended.status], ['resp_early', 'cancelled']);
+  assert.equal(world.model.requests.length, 0);
+});
+
+story('in a busy conversation a message says what to do, or the handshake says it for all of them', async (world) => {
+  world.model.enqueue(held('go'), chatAnswer('instead'));
+  const conversation = await world.session();
+  using socket = await SocketClient.open(world.client, { headers: { 'x-turnkeep-when-busy': 'reject' } });
+  socket.create('first', { conversation });
+  await socket.untilText('Hel');
+  let from = socket.events.length;
+  socket.create('refused', { conversation, stream_id: 'two' });
+  const error = await socket.untilError(from);
+  assert.deepEqual([error.status, error.code, error.stream_id], [409, 'conversation_locked', 'two']);
+  from = socket.events.length;
+  socket.create('instead', { conversation, stream_id: 'two', 'x-turnkeep-when-busy': 'interrupt' });
+  await socket.untilEnds(2);
+  const statuses = socket.events.flatMap((event) => {
+    const { response } = event as unknown as { response?: { status: string } };
+    return response !== undefined && !['queued', 'in_progress'].includes(response.status) ? [response.status] : [];
+  });
+  assert.deepEqual(statuses, ['cancelled', 'completed']);
+  assert.deepEqual(await world.userTexts(conversation), ['first', 'instead']);
 });

@@ -1,4 +1,7 @@
-/** What clients send over a WebSocket: OpenAI's `response.create` and `response.steer`, and two of our own. */
+/**
+ * What clients send over a WebSocket: OpenAI's `response.create` and `response.steer`, `response.cancel` as its Realtime API has
+ * it, `response.processed` as Codex sends it, and `response.resume`, which is our own.
+ */
 import { z } from 'zod';
 import { turnIdPattern } from '../../../client/ids.ts';
 import { ApiError } from '../../http/errors.ts';
@@ -7,7 +10,7 @@ import { validate } from '../../http/validate.ts';
 import { submitHeaders } from '../../submit/submit-turn.ts';
 import { inputItem } from '../item-schema.ts';
 
-const eventTypes = ['response.create', 'response.steer', 'response.cancel', 'response.resume'] as const;
+const eventTypes = ['response.create', 'response.steer', 'response.cancel', 'response.resume', 'response.processed'] as const;
 
 export interface ClientEvent {
   readonly type: (typeof eventTypes)[number];
@@ -55,11 +58,23 @@ export function createEventOf(event: ClientEvent): CreateEvent {
   return { body, headers, isGenerated: !isPrewarm && generate !== false };
 }
 
-const cancelEvent = z.strictObject({ type: z.literal('response.cancel'), response_id: id });
+const cancelEvent = z.strictObject({
+  type: z.literal('response.cancel'),
+  /** Absent: the one that runs in the default stream. */
+  response_id: id.nullish(),
+  event_id: z.string().nullish(),
+});
 
 /** @throws ApiError 400 naming the field */
 export function cancelEventOf(event: ClientEvent): z.output<typeof cancelEvent> {
   return validate(cancelEvent, event) as z.output<typeof cancelEvent>;
+}
+
+const processedEvent = z.object({ response_id: id });
+
+/** The client has the end of a response. @throws ApiError 400 naming the field */
+export function processedEventOf(event: ClientEvent): string {
+  return (validate(processedEvent, event) as z.output<typeof processedEvent>).response_id;
 }
 
 const resumeEvent = z.strictObject({

@@ -12,7 +12,7 @@ import { assertReplayable, type ServeDeps } from '../../stream/serve-turn.ts';
 import { alreadySettled } from '../../submit/submit-error.ts';
 import type { SubmitDeps, SubmitHeaders } from '../../submit/submit-turn.ts';
 import { acceptCreate } from './accept.ts';
-import { cancelEventOf, type ClientEvent, clientEventOf, createEventOf, resumeEventOf } from './client-events.ts';
+import { cancelEventOf, type ClientEvent, clientEventOf, createEventOf, processedEventOf, resumeEventOf } from './client-events.ts';
 import { type ClientSocket, closeCodes, withStreamId } from './client-socket.ts';
 import { Contexts } from './contexts.ts';
 import { Lanes } from './lanes.ts';
@@ -160,6 +160,9 @@ export class Connection {
         case 'response.cancel':
           void this.#cancel(event);
           break;
+        case 'response.processed':
+          void this.#acknowledge(event);
+          break;
         default:
           event.type satisfies never;
       }
@@ -242,7 +245,8 @@ export class Connection {
     const { client, deps, tenant, gone } = this.#options;
     const { turnkeep } = deps;
     try {
-      const { response_id: id } = cancelEventOf(event);
+      const id = cancelEventOf(event).response_id ?? this.#steering.ofDefaultStream?.id;
+      if (id === undefined) throw nothingToCancel();
       const result = await turnkeep.cancel(tenant, id);
       if (result.type === 'unknown') throw notFound('Response', id, 'response_id');
       if (result.type === 'already_settled') throw alreadySettled(id, result.turn.status);
@@ -257,6 +261,17 @@ export class Connection {
     }
   }
 
+  /** As the pong behind a response's end, which comes first with most clients. */
+  async #acknowledge(event: ClientEvent): Promise<void> {
+    const { deps, tenant } = this.#options;
+    try {
+      const turn = await deps.turnkeep.readTurn(tenant, processedEventOf(event));
+      if (turn?.settledAtMs != null) await deps.turnkeep.acknowledge(turn.id);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
   /** @returns the status that the client is told */
   #fail(error: unknown, streamId?: string, requestId = this.#options.requestId): number {
     const { client, deps, gone } = this.#options;
@@ -266,4 +281,13 @@ export class Connection {
     client.send(errorEvent(known, streamId));
     return known.fields.status;
   }
+}
+
+function nothingToCancel(): ApiError {
+  return new ApiError({
+    status: 400,
+    param: 'response_id',
+    code: 'missing_required_parameter',
+    message: "Missing 'response_id': no response runs in the default stream of this connection.",
+  });
 }

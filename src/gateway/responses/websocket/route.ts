@@ -131,6 +131,7 @@ function begin(
 ): void {
   const upgraded = { isCut: true };
   c.set('upgraded', upgraded);
+  c.set('isStream', true);
   const tenant = c.get('tenant');
   const { idleCommentMs } = deps;
   const limits = deps.socketLimits ?? (idleCommentMs === undefined ? socketLimits : { ...socketLimits, pingEveryMs: idleCommentMs });

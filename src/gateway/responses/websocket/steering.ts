@@ -86,6 +86,11 @@ export class Steering {
     return this.#running.get(id);
   }
 
+  /** The response that runs in the default stream. */
+  get ofDefaultStream(): SteeredResponse | undefined {
+    return [...this.#running.values()].find(({ streamId }) => streamId === undefined);
+  }
+
   /** @param input checked @returns the steer, or why it cannot be taken */
   accept(id: string, input: SteerInput): Steer | SteerErrorCode {
     const response = this.#running.get(id);

@@ -166,6 +166,6 @@ test('the log has one line for a connection and one for each response of it, als
       isCut: false,
       tenant: 'me',
     },
-    { requestId: 'mine', method: 'GET', route: '/v1/responses', status: 101, isStream: false, isCut: false, tenant: 'me' },
+    { requestId: 'mine', method: 'GET', route: '/v1/responses', status: 101, isStream: true, isCut: false, tenant: 'me' },
   ]);
 });
