@@ -167,14 +167,10 @@ export class Turnkeep {
     return this.#canceller.cancel(tenant, publicId);
   }
 
-  /**
-   * Ends a response with what it has, because the user has said more (`incomplete`, `steered`). False where no attempt of this
-   * process runs it: it goes on to its own end.
-   */
-  interrupt(turn: string): boolean {
-    const attempt = this.#submitDeps.dispatcher.headStart?.get(turn);
-    attempt?.abort('steered');
-    return attempt !== undefined;
+  /** The user has said more: the response ends where nothing is torn (`incomplete`, `steered`), or by itself before that. */
+  async steer(turn: string): Promise<void> {
+    this.#submitDeps.dispatcher.headStart?.get(turn)?.steer();
+    await retryWhileBusy(() => this.#store.requestSteer(turn));
   }
 
   /** Carries out a cancel that is booked, whoever booked it. */

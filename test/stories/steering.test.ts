@@ -1,10 +1,11 @@
 /** `response.steer`: what the user says while a response runs. */
 import assert from 'node:assert/strict';
+import { test } from 'node:test';
 import type OpenAI from 'openai';
 import { chat, chatAnswer, done, end, hold, httpError, type Script, sseHead, stall } from '../../src/testing/model-server/index.ts';
 import { messagesOf } from '../support/cases.ts';
 import { SocketClient } from '../support/socket-client.ts';
-import { story, type World } from '../support/world.ts';
+import { story, World } from '../support/world.ts';
 
 type Failed = OpenAI.Responses.ResponseSteerFailedEvent;
 type Pending = OpenAI.Responses.ResponseSteerPendingEvent;
@@ -178,4 +179,52 @@ story('a response of a conversation is steered in it; one that is not stored is 
     ['assistant', 'Hel'],
     ['user', 'and so on'],
   ]);
+});
+
+const toolCall = { id: 'call_1', name: 'status', arguments: '{}' };
+
+story('T7 · a steer ends a response behind a whole message: the call that would follow it is not begun', async (world) => {
+  world.model.enqueue([sseHead, chat.content('Hello'), hold('go'), chat.toolCall(0, toolCall), stall], chatAnswer('instead'));
+  using socket = await SocketClient.open(world.client);
+  socket.create('plan', { tools: [{ type: 'function', name: 'status', parameters: { type: 'object', properties: {} } }] });
+  await socket.untilText('Hello');
+  await steerFirst(socket, 'no tools');
+  await socket.untilType('response.steer.accepted');
+  world.model.release('go');
+  const steered = await socket.untilEnd();
+  assert.deepEqual([steered.status, steered.incomplete_details?.reason], ['incomplete', 'steered']);
+  assert.deepEqual(
+    steered.output.map(({ type, content }) => [type, content?.[0]?.text]),
+    [['message', 'Hello']],
+  );
+  assert.equal((await socket.untilEnds(2)).status, 'completed');
+});
+
+story('what was steered goes on when its client has gone: the new response is found by the id of the steer', async (world) => {
+  world.model.enqueue(held, chatAnswer('shorter'));
+  const socket = await SocketClient.open(world.client);
+  socket.create('plan');
+  await socket.untilText('Hel');
+  await steerFirst(socket, 'keep it short');
+  const { steer } = await typed<Taken>(socket, 'response.steer.accepted');
+  socket.reset();
+  await socket.closed;
+  world.model.release('go');
+  await world.model.nextRequest(2);
+  assert.deepEqual(asked(world, 1).at(-1), ['user', 'keep it short']);
+  const viewer = await world.watch(steer.id.replace('steer_', 'resp_'));
+  await viewer.ended;
+  assert.deepEqual([viewer.last.response.status, viewer.text], ['completed', 'shorter']);
+});
+
+test('a steer reaches a worker of another process, by the database', { timeout: 60_000 }, async () => {
+  await using world = await World.open({ hasGateway: false, config: { hasHeadStart: false } });
+  await world.startGateway(null);
+  world.model.enqueue([sseHead, chat.role(), stall], chatAnswer('shorter'));
+  using socket = await SocketClient.open(world.client);
+  socket.create('plan');
+  await world.model.nextRequest(1);
+  await steerFirst(socket, 'keep it short');
+  assert.equal((await socket.untilEnd()).incomplete_details?.reason, 'steered');
+  assert.equal((await socket.untilEnds(2)).status, 'completed');
 });

@@ -28,4 +28,9 @@ export const migrationsFrom6: readonly string[] = [
   ALTER TABLE turns ADD COLUMN model TEXT;
   UPDATE turns SET model = (SELECT settings ->> '$.model' FROM turn_content WHERE turn_content.ordinal = turns.ordinal) WHERE kind = 'response';
   `,
+
+  // The user has said more while the turn runs: whoever runs it ends it where nothing is torn.
+  `
+  ALTER TABLE journal_head ADD COLUMN steered INTEGER NOT NULL DEFAULT 0;
+  `,
 ];

@@ -29,9 +29,6 @@ export interface ShownResponsesOptions {
   readonly onError: (error: unknown) => void;
 }
 
-/** How long a response that was told to end for a steer is waited for when its client has gone. */
-const afterwardsMs = 10_000;
-
 export class ShownResponses {
   readonly #options: ShownResponsesOptions;
   /** How often each turn is shown, by its own id. */
@@ -69,8 +66,7 @@ export class ShownResponses {
       for await (const rows of turnkeep.follow(turn.id, after, gone)) {
         await client.write(encodeMessages(rows, streamId), gone);
         last = rows.at(-1)?.data;
-        steered?.saw(rows);
-        if (steered !== undefined) this.#interruptIfDue(steered);
+        if (steered !== undefined) steered.lastSeq = rows.at(-1)?.seq ?? steered.lastSeq;
       }
     } finally {
       const others = (this.#shown.get(turn.id) ?? 1) - 1;
@@ -86,7 +82,8 @@ export class ShownResponses {
 
   /** @throws ApiError where nothing says which response is to be steered; whatever else is wrong is a `response.steer.failed` */
   steer(event: ClientEvent): void {
-    const { client, steering } = this.#options;
+    const { client, steering, deps } = this.#options;
+    const { turnkeep, onStreamError } = deps;
     const { target, input: given } = steerEventOf(event);
     const response = steering.find(target);
     const fail = (code: SteerErrorCode, message: string): void => {
@@ -100,7 +97,7 @@ export class ShownResponses {
       }
       if (response === undefined) return;
       client.send(steerAccepted(response, steer));
-      this.#interruptIfDue(response);
+      turnkeep.steer(response.turn.id).catch(onStreamError);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       fail('invalid_input', error.message);
@@ -151,16 +148,13 @@ export class ShownResponses {
     }
   }
 
-  /** The client has gone. A response that was ended for its steer is not left without the one that is to follow it. */
+  /** The client has gone. A response that ends for what was said meanwhile is not left without the one that is to follow it. */
   async #succeedAfterwards(response: SteeredResponse): Promise<undefined> {
-    if (!response.isInterrupted) return;
-    const settled = await this.#options.deps.turnkeep.settled(response.turn, AbortSignal.timeout(afterwardsMs));
-    if (settled?.status === 'incomplete') await this.#succeed(response);
-  }
-
-  #interruptIfDue(response: SteeredResponse): void {
-    if (response.steers.length === 0 || response.isInterrupted || !response.isAtBoundary) return;
-    response.isInterrupted = this.#options.deps.turnkeep.interrupt(response.turn.id);
+    const { turnkeep } = this.#options.deps;
+    if (response.steers.length === 0) return;
+    const settled = await turnkeep.settled(response.turn, new AbortController().signal);
+    // Of one that is not stored nothing is left to go on from.
+    if (settled?.isStored === true) await this.#follow(response, await turnkeep.readResponse(settled));
   }
 }
 

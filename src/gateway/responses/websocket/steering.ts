@@ -6,7 +6,6 @@
  *   running ─┬─ steered or ended ────────▶ successor, or `response.steer.failed`
  *            └─ ended with calls ─ pending ─▶ prepended to the client's own `response.create`
  */
-import type { JournalRow } from '../../../domain/response-event.ts';
 import type { TurnRow } from '../../../domain/turn.ts';
 import type { SteerInput } from './client-events.ts';
 import { streamOf } from './server-events.ts';
@@ -35,12 +34,8 @@ export class SteeredResponse {
   readonly streamId: string | undefined;
   /** In the order they came. */
   steers: readonly Steer[] = [];
-  /** The attempt was told to end. */
-  isInterrupted = false;
+  /** Of the last event that was shown. */
   lastSeq = 0;
-  /** Ids of items that are being written, but for reasoning: nothing is torn where that ends early. */
-  readonly #open = new Set<string>();
-  #hasCall = false;
 
   constructor(turn: TurnRow, streamId: string | undefined) {
     this.turn = turn;
@@ -50,25 +45,7 @@ export class SteeredResponse {
   get id(): string {
     return this.turn.publicId;
   }
-
-  /** Nothing would be torn, and no call is left without its output. */
-  get isAtBoundary(): boolean {
-    return this.#open.size === 0 && !this.#hasCall;
-  }
-
-  saw(rows: readonly JournalRow[]): void {
-    for (const { seq, type, data } of rows) {
-      this.lastSeq = seq;
-      if (!itemEvents.has(type)) continue;
-      const { item } = JSON.parse(data) as { readonly item: Item & { readonly id: string } };
-      if (type === 'response.output_item.done') this.#open.delete(item.id);
-      else if (item.type !== 'reasoning') this.#open.add(item.id);
-      this.#hasCall ||= requiredInputOf(item) !== undefined;
-    }
-  }
 }
-
-const itemEvents: ReadonlySet<string> = new Set(['response.output_item.added', 'response.output_item.done']);
 
 export class Steering {
   readonly #running = new Map<string, SteeredResponse>();
