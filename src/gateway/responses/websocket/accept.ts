@@ -5,27 +5,28 @@ import { newResponse, type ResponseObject, unknownUsage } from '../../../domain/
 import type { TurnRow } from '../../../domain/turn.ts';
 import { ApiError } from '../../http/errors.ts';
 import { refuseMisnamed } from '../../http/misnamed.ts';
-import { validate, validateBody } from '../../http/validate.ts';
+import { validateBody } from '../../http/validate.ts';
 import { acceptTurn, assertKnown, type SubmitDeps, type SubmitHeaders, type Submitter } from '../../submit/submit-turn.ts';
-import { inputItem, type InputItemBody } from '../item-schema.ts';
+import { inputItem } from '../item-schema.ts';
 import { responsesInput } from '../items.ts';
 import { type CreateResponse, createResponse, misnamedInResponse } from '../schema.ts';
 import { responseDraft } from '../settings.ts';
 import { type CreateEvent, itemsOf } from './client-events.ts';
-import type { Contexts, Expanded } from './contexts.ts';
+import type { Contexts, Kept } from './contexts.ts';
 import { type Steer, type SteeredResponse, successorIdOf } from './steering.ts';
 
 export interface Accepted {
   readonly type: 'accepted';
   readonly turn: TurnRow;
-  readonly request: Expanded;
+  /** What its connection alone will remember: it is not stored. */
+  readonly kept: Kept | undefined;
 }
 
 /** Nothing is asked of the model: the response is there for later ones to go on from, on this connection. */
 export interface Prepared {
   readonly type: 'prepared';
   readonly response: ResponseObject;
-  readonly request: Expanded;
+  readonly kept: Kept | undefined;
   /** JSON. */
   readonly events: readonly string[];
 }
@@ -35,6 +36,8 @@ export interface CreateRequest {
   /** What the user has said while the response ran that this one continues. */
   readonly steers: readonly Steer[];
   readonly contexts: Contexts;
+  /** Of the message. */
+  readonly bytes: number;
 }
 
 /** @throws ApiError as `POST /v1/responses` */
@@ -42,15 +45,19 @@ export async function acceptCreate(
   submitter: Submitter,
   deps: SubmitDeps,
   headers: SubmitHeaders,
-  { create, steers, contexts }: CreateRequest,
+  { create, steers, contexts, bytes }: CreateRequest,
 ): Promise<Accepted | Prepared> {
   refuseMisnamed(misnamedInResponse, create.body);
   const steered = steers.flatMap(({ input }) => itemsOf(input));
   const { input } = create.body;
-  const request = contexts.expand(steered.length === 0 ? create.body : { ...create.body, input: [...steered, ...itemsOf(input)] });
+  const given = steered.length === 0 ? create.body : { ...create.body, input: [...steered, ...itemsOf(input)] };
+  const request = contexts.expand(given, bytes);
   const body = (await validateBody(createResponse, { input: inputItem }, request.body)) as CreateResponse;
   const draft = { ...responseDraft(body, deps), ...(request.continues === undefined ? {} : { continues: request.continues }) };
-  if (create.isGenerated) return { type: 'accepted', turn: await acceptTurn(submitter, deps, headers, draft), request };
+  if (create.isGenerated) {
+    const turn = await acceptTurn(submitter, deps, headers, draft);
+    return { type: 'accepted', turn, kept: turn.isStored ? undefined : contexts.keep(request) };
+  }
   if (draft.session !== null) {
     throw new ApiError({
       status: 400,
@@ -63,7 +70,7 @@ export async function acceptCreate(
   const id = headers['x-turnkeep-response-id'] ?? newId('resp');
   const previous = draft.continues ?? draft.previous;
   const response = newResponse({ id, createdAtMs: Date.now(), settings: draft.settings, session: null, previous });
-  return { type: 'prepared', ...preparedOf(response), request };
+  return { type: 'prepared', ...preparedOf(response), kept: contexts.keep(request) };
 }
 
 function preparedOf(response: ResponseObject): Pick<Prepared, 'response' | 'events'> {
@@ -91,15 +98,20 @@ export async function acceptSuccessor(
   if (first === undefined) throw new Error('there is nothing to follow');
   const input = steers.flatMap((steer) => itemsOf(steer.input));
   const follows = turn.session === null ? { previous_response_id: turn.publicId } : { conversation: turn.session };
-  const request = contexts.expand({ ...follows, input });
+  const request = contexts.expand({ ...follows, input }, JSON.stringify(input).length);
   const { previous_response_id: previous, input: items } = request.body;
   const draft = {
     settings: turn.settings,
-    input: responsesInput(validate(z.array(inputItem), items) as InputItemBody[]),
+    input: responsesInput(
+      ((await validateBody(successorBody, { input: inputItem }, { input: items })) as z.output<typeof successorBody>).input,
+    ),
     session: turn.session,
     previous: typeof previous === 'string' ? previous : null,
     ...(request.continues === undefined ? {} : { continues: request.continues }),
   };
   const headers = { 'x-turnkeep-response-id': successorIdOf(first) };
-  return { type: 'accepted', turn: await acceptTurn(submitter, deps, headers, draft), request };
+  const successor = await acceptTurn(submitter, deps, headers, draft);
+  return { type: 'accepted', turn: successor, kept: successor.isStored ? undefined : contexts.keep(request) };
 }
+
+const successorBody = z.object({ input: z.array(inputItem) });

@@ -55,6 +55,8 @@ interface Job {
   readonly receivedAtMs: number;
   readonly streamId: string | undefined;
   readonly hold: BodyHold;
+  /** Of its message. */
+  readonly bytes: number;
 }
 
 /** @returns the turn that was shown, if it was one */
@@ -148,7 +150,7 @@ export class Connection {
         case 'response.resume': {
           streamId = this.#lanes.open(event['stream_id']);
           this.#requests += 1;
-          const job = { requestId: `${requestId}.${this.#requests}`, receivedAtMs, streamId, hold };
+          const job = { requestId: `${requestId}.${this.#requests}`, receivedAtMs, streamId, hold, bytes: bytes.length };
           // Its envelope is looked at now: what is wrong there is said at once.
           this.#run(job, event.type === 'response.create' ? this.#create(event, job) : this.#resume(event, job));
           isHeld = true;
@@ -207,7 +209,7 @@ export class Connection {
     });
   }
 
-  #create(event: ClientEvent, { streamId, receivedAtMs, hold }: Job): Work {
+  #create(event: ClientEvent, { streamId, receivedAtMs, hold, bytes }: Job): Work {
     const { client, deps, tenant, gone, headers: ofHandshake } = this.#options;
     const create = createEventOf(event);
     const headers = { ...ofHandshake, ...create.headers };
@@ -215,7 +217,7 @@ export class Connection {
       const previous = create.body['previous_response_id'];
       const steers = this.#steering.pendingOf(previous, streamId);
       const submitter = { tenant, isResend: false, receivedAtMs, signal: gone };
-      const accepted = await acceptCreate(submitter, deps, headers, { create, steers, contexts: this.#contexts });
+      const accepted = await acceptCreate(submitter, deps, headers, { create, steers, contexts: this.#contexts, bytes });
       hold.release();
       if (steers.length > 0) this.#steering.continued(previous);
       if (accepted.type === 'accepted') {
@@ -223,7 +225,7 @@ export class Connection {
         return accepted.turn;
       }
       for (const text of accepted.events) client.send(withStreamId(text, streamId));
-      this.#contexts.remember(accepted.response, accepted.request, streamId);
+      if (accepted.kept !== undefined) this.#contexts.remember(accepted.response, accepted.kept, { streamId, outputBytes: 0 });
       return undefined;
     };
   }

@@ -6,21 +6,29 @@
 import type { BodyBudget, BodyHold } from '../../http/body-budget.ts';
 import { itemsOf } from './client-events.ts';
 
-interface Context {
-  /** The stored response that the items follow. */
-  readonly previous: string | null;
-  /** As clients send them. */
-  readonly items: readonly unknown[];
-  readonly streamId: string | undefined;
-  readonly hold: BodyHold;
-}
-
 type Body = { readonly [field: string]: unknown };
 
 export interface Expanded {
   readonly body: Body;
   /** What the client goes on from, where this connection alone knows it. */
   readonly continues?: string;
+  /** About what it takes in memory. */
+  readonly bytes: number;
+}
+
+/** A request whose response is to be remembered. */
+export interface Kept {
+  /** The stored response that the items follow. */
+  readonly previous: string | null;
+  /** As clients send them. */
+  readonly items: readonly unknown[];
+  readonly bytes: number;
+  /** Released when it is remembered no more. */
+  readonly hold: BodyHold;
+}
+
+interface Context extends Kept {
+  readonly streamId: string | undefined;
 }
 
 export class Contexts {
@@ -33,33 +41,46 @@ export class Contexts {
     this.#tenant = tenant;
   }
 
-  /** The request as it would be without a connection to remember anything. */
-  expand(body: Body): Expanded {
+  /** The request as it would be without a connection to remember anything. @param bytes of its message */
+  expand(body: Body, bytes: number): Expanded {
     const { previous_response_id: continues, conversation, input } = body;
     const context = typeof continues === 'string' ? this.#byResponse.get(continues) : undefined;
-    // What is wrong with both of them is for the schema to say.
-    if (context === undefined || typeof continues !== 'string' || conversation != null) return { body };
-    if (input !== undefined && typeof input !== 'string' && !Array.isArray(input)) return { body };
-    return { body: { ...body, previous_response_id: context.previous, input: [...context.items, ...itemsOf(input)] }, continues };
+    // What is wrong with both of them, or with the input, is for the schema to say.
+    const isRight = conversation == null && (input === undefined || typeof input === 'string' || Array.isArray(input));
+    if (context === undefined || typeof continues !== 'string' || !isRight) return { body, bytes };
+    const items = [...context.items, ...itemsOf(input)];
+    return { body: { ...body, previous_response_id: context.previous, input: items }, continues, bytes: bytes + context.bytes };
   }
 
   /**
-   * Remembers a response instead of the one before it in its stream. What is too much to be remembered is unknown to the next
-   * request, and its client sends all of it again.
-   * @param expanded as the request was made
+   * Counts what is to be remembered, from the time it is accepted. undefined: it is too much, so its response will be unknown to
+   * the next request, and its client sends all of it again.
    */
-  remember(response: { readonly id: string; readonly output: readonly unknown[] }, { body }: Expanded, streamId: string | undefined): void {
-    this.forget(streamId);
-    const previous = body['previous_response_id'];
-    const items = [...itemsOf(body['input']), ...response.output];
+  keep({ body, bytes }: Expanded): Kept | undefined {
     const hold = this.#budget.open(this.#tenant);
     try {
-      hold.grow(sizeOf(items));
+      hold.grow(bytes);
     } catch {
+      return undefined;
+    }
+    const previous = body['previous_response_id'];
+    return { previous: typeof previous === 'string' ? previous : null, items: itemsOf(body['input']), bytes, hold };
+  }
+
+  /** Remembers a response instead of the one before it in its stream. @param outputBytes about what its output takes */
+  remember(
+    { id, output }: { readonly id: string; readonly output: readonly unknown[] },
+    { previous, items, bytes, hold }: Kept,
+    { streamId, outputBytes }: { readonly streamId: string | undefined; readonly outputBytes: number },
+  ): void {
+    this.forget(streamId);
+    try {
+      hold.grow(bytes + outputBytes);
+    } catch {
+      hold.release();
       return;
     }
-    const context = { previous: typeof previous === 'string' ? previous : null, items, streamId, hold };
-    this.#byResponse.set(response.id, context);
+    this.#byResponse.set(id, { previous, items: [...items, ...output], bytes: bytes + outputBytes, hold, streamId });
   }
 
   /** Of one stream. */
@@ -75,16 +96,4 @@ export class Contexts {
     for (const { hold } of this.#byResponse.values()) hold.release();
     this.#byResponse.clear();
   }
-}
-
-/** About the memory that strings take; what else there is of JSON is little beside them. Iterative: a client chose how deep. */
-function sizeOf(items: readonly unknown[]): number {
-  let size = 0;
-  const open: unknown[] = [...items];
-  while (open.length > 0) {
-    const value = open.pop();
-    size += typeof value === 'string' ? value.length : 16;
-    if (typeof value === 'object' && value !== null) for (const inner of Object.values(value)) open.push(inner);
-  }
-  return size;
 }

@@ -104,18 +104,25 @@ export class ShownResponses {
     }
   }
 
-  async #serveOne({ turn, request }: Accepted, streamId: string | undefined): Promise<Accepted | undefined> {
+  async #serveOne({ turn, kept }: Accepted, streamId: string | undefined): Promise<Accepted | undefined> {
     const { contexts, steering } = this.#options;
     const response = steering.begin(turn, streamId);
+    let isRemembered = false;
     try {
       const last = await this.show(turn, -1, streamId, response);
       steering.end(response);
       if (last === undefined) return await this.#succeedAfterwards(response);
-      const ended = (JSON.parse(last) as { readonly response: Ended }).response;
       if (turn.isStored) contexts.forget(streamId);
-      else if (ended.status !== 'failed') contexts.remember(ended, request, streamId);
+      // It may be long, and is not read for nothing.
+      if (kept === undefined && response.steers.length === 0) return undefined;
+      const ended = (JSON.parse(last) as { readonly response: Ended }).response;
+      if (kept !== undefined && ended.status !== 'failed') {
+        isRemembered = true;
+        contexts.remember(ended, kept, { streamId, outputBytes: last.length });
+      }
       return response.steers.length === 0 ? undefined : await this.#follow(response, ended);
     } finally {
+      if (!isRemembered) kept?.hold.release();
       steering.end(response);
     }
   }
