@@ -81,10 +81,27 @@ story('what is wrong with a message is told with its field and its status, and t
     assert.deepEqual([error.status, error.param, error.error.param], [status, param, param], text);
     assert.ok(error.error.message.length > 0);
   }
+  for (const [bytes, options] of [
+    [Buffer.from('{"type":"\xff"}', 'latin1'), { binary: false }],
+    [Buffer.from('{"type":"response.create","input":"hi"}'), { binary: true }],
+  ] as const) {
+    const from = socket.events.length;
+    socket.raw.send(bytes, options);
+    assert.equal((await socket.untilError(from)).status, 400);
+  }
   const from = socket.events.length;
   socket.create('hi');
   assert.equal((await socket.untilEnd(from)).status, 'completed');
   assert.equal(world.model.requests.length, 1);
+});
+
+story('a message that is too long closes its connection, and no other', async (world) => {
+  using other = await SocketClient.open(world.client);
+  const socket = await SocketClient.open(world.client);
+  socket.create('x'.repeat(17 * 1024 * 1024));
+  assert.equal(await socket.closed, 1009);
+  other.create('hi');
+  assert.equal((await other.untilEnd()).status, 'completed');
 });
 
 story('T5 · a cancel by the socket closes the connection to the provider, and what was shown stays', async (world) => {
