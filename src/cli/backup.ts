@@ -22,7 +22,11 @@ export function runBackup(folder: string, { dataDir: dir, databaseUrl: url, json
     throw new StartError(`there is no database at ${database}: name its directory with --data-dir, or the file with --database-url.`);
   }
   const target = resolve(folder);
-  makeFolder(target);
+  try {
+    makeFolder(target);
+  } catch (error) {
+    throw new StartError(`${target} cannot be made: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+  }
   // Temporal's first: a turn without a workflow gets one when turnkeep starts, and a workflow without a turn has nothing to do.
   const temporal = join(dataDir, 'temporal.db');
   const files = [

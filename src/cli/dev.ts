@@ -87,7 +87,7 @@ export async function runDev(config: Config): Promise<void> {
         print(`  Data      ${config.dataDir}`);
         print(
           isDemo
-            ? '  Model     a demo that only talks about itself: set OPENAI_BASE_URL or OPENAI_API_KEY for a real one'
+            ? '  Model     a demo; OPENAI_BASE_URL or OPENAI_API_KEY sets a real one'
             : `  Model     ${config.provider.baseUrl ?? "OpenAI's"}${config.provider.model ? `, ${config.provider.model}` : ''} (${config.provider.api})`,
         );
         print('Ctrl-C stops it.');

@@ -1,5 +1,5 @@
 /** A turn as one line for a person: in the terminal of `turnkeep dev`, and in a list. */
-import { styleText } from 'node:util';
+import { stripVTControlCharacters, styleText } from 'node:util';
 import type { EndedTurn } from '../metrics/observed-store.ts';
 import { printable } from './chat/screen.ts';
 
@@ -42,10 +42,14 @@ export function turnWords({ status, code, detail, model, ...turn }: ShownTurn, s
   return `${styleText(style, `${mark} ${why}`, { stream })}  ${facts.join(', ')}`;
 }
 
-/** The end of a turn, for a person who watches `turnkeep dev`. */
-export function turnLine({ tenant, responseId, ...turn }: EndedTurn, stream: NodeJS.WritableStream): string {
+/** The end of a turn, for a person who watches `turnkeep dev`. The id, which is long, has a line of its own where one is too short for both. */
+export function turnLine(
+  { tenant, responseId, ...turn }: EndedTurn,
+  stream: NodeJS.WritableStream & { readonly columns?: number },
+): string {
   const words = turnWords({ ...turn, ...(tenant === 'default' ? {} : { tenant }) }, stream);
-  return `${words}  ${styleText('dim', responseId, { stream })}`;
+  const isLong = stripVTControlCharacters(words).length + 2 + responseId.length > (stream.columns ?? Number.POSITIVE_INFINITY);
+  return `${words}${isLong ? '\n  ' : '  '}${styleText('dim', responseId, { stream })}`;
 }
 
 function secondsOf(ms: number): string {

@@ -17,7 +17,7 @@ import {
 import type { TurnRow } from '../domain/turn.ts';
 import type { Store } from '../store/ports/store.ts';
 import type { DispatchedRun } from '../store/ports/turns.ts';
-import { claimAndRun, type HeadStart } from './head-start.ts';
+import { claimAndRun, type LocalAttempts } from './local-attempts.ts';
 import { retryWhileBusy } from '../store/retry-while-busy.ts';
 
 export interface DispatcherOptions {
@@ -27,7 +27,7 @@ export interface DispatcherOptions {
   readonly limits: { readonly heartbeatTimeoutMs: number; readonly turnTimeoutMs: number };
   /** Client and worker share a connection: the first workflow task then comes with the start's own answer. */
   readonly isEager: boolean;
-  readonly headStart?: HeadStart;
+  readonly headStart?: LocalAttempts;
   /** How long Temporal may take to answer a call, in ms; 10 s where nothing is said. */
   readonly answerTimeoutMs?: number;
 }
@@ -74,7 +74,7 @@ export class Dispatcher {
     this.#options = options;
   }
 
-  get headStart(): HeadStart | undefined {
+  get headStart(): LocalAttempts | undefined {
     return this.#options.headStart;
   }
 
@@ -160,11 +160,10 @@ export class Dispatcher {
   }
 }
 
-function memoOf(turn: string, names: TurnNames | undefined): Record<string, unknown> | undefined {
+function memoOf(turn: string, names: TurnNames | undefined): TurnMemo | undefined {
   if (names === undefined || (names.publicId === turn && names.session === null)) return undefined;
-  const memo: TurnMemo = {
+  return {
     ...(names.publicId === turn ? {} : { response_id: names.publicId }),
     ...(names.session === null ? {} : { session: names.session }),
   };
-  return { ...memo };
 }

@@ -40,7 +40,7 @@ async function add(hash: Hash, pace: Pace, text: string): Promise<void> {
     const piece = text.slice(from, from + pieceChars);
     // Half a surrogate pair at the seam becomes a replacement character: the same for the same text.
     hash.update(piece);
-    pace.slice.add(piece.length);
+    pace.add(piece.length);
     await pace.yieldIfFull();
   }
   // What ends here cannot end elsewhere: JSON holds no such byte.

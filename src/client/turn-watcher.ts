@@ -8,7 +8,7 @@ import { LeaseJudge, type Look, sightingIntervalMs } from '../settle/lease-judge
 import { settleDead, type SettleDeps } from '../settle/settle-turn.ts';
 import type { ExpiredLease, OverdueTurn } from '../store/ports/journal.ts';
 import { type Store, StoreBusyError } from '../store/ports/store.ts';
-import { claimAndRun, type HeadStart } from './head-start.ts';
+import { claimAndRun, type LocalAttempts } from './local-attempts.ts';
 
 const limit = 2_000;
 const atOnce = 16;
@@ -18,7 +18,7 @@ const overdueMs = 1_000;
 export interface TurnWatcherOptions {
   readonly store: Store;
   /** Absent where the process has no worker: what has not started is then left to those that have one. */
-  readonly attempts?: HeadStart;
+  readonly attempts?: LocalAttempts;
   readonly onReady: SettleDeps['onReady'];
   readonly onError: (error: unknown) => void;
 }

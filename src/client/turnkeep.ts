@@ -60,7 +60,7 @@ export class Turnkeep {
     this.sessions = new Sessions(store, (turn) => canceller.carryOut(turn));
   }
 
-  /** Resolves once the turn can no longer be lost. The same submission again gives the same turn (T1). See `submitTurn`. */
+  /** Resolves once the turn can no longer be lost. The same submission again gives the same turn (T1). See `submitTurn`; `defaultSettings` has an example. */
   async submit(submission: Submission): Promise<SubmitResult> {
     return submitTurn(this.#submitDeps, submission);
   }

@@ -6,8 +6,10 @@ const prefix = 'TURNKEEP_';
 /** Of `turnkeep chat`, which is no role and has no settings; `TURNKEEP_TEST_*` belongs to tests. */
 const elsewhere = /^TURNKEEP_(?:URL|API_KEY|TEST_.*)$/;
 
-/** More changed letters than these make another word. */
-const mostEdits = 3;
+/** More changed letters than these make another word: one of three, and of a long name no more than three. */
+function mostEdits(name: string): number {
+  return Math.min(3, Math.floor((name.length - prefix.length) / 3));
+}
 
 /** @returns a sentence for each, with the setting that it is nearest to */
 export function unknownNames(env: { readonly [name: string]: string | undefined }): readonly string[] {
@@ -25,7 +27,7 @@ function nearestTo(name: string): string | undefined {
   const [best] = Object.keys(table.shape)
     .map((setting) => ({ setting, edits: editsBetween(name, setting) }))
     .toSorted((a, b) => a.edits - b.edits);
-  return best !== undefined && best.edits <= mostEdits ? best.setting : undefined;
+  return best !== undefined && best.edits <= mostEdits(name) ? best.setting : undefined;
 }
 
 /** Letters to insert, drop or change, and neighbours to swap (Damerau and Levenshtein, optimal string alignment). */

@@ -25,15 +25,15 @@ export interface AgentTurnInput {
   readonly tellsEnd?: true;
 }
 
-/** What Temporal's own UI shows of a run beside its id; ids and codes only (T11). */
-export interface TurnMemo {
+/** What Temporal's own UI shows of a run beside its id; ids and codes only (T11). A type, not an interface: Temporal takes a record. */
+export type TurnMemo = {
   /** Where the client has chosen one: the run's own id has the turn's. */
   readonly response_id?: string;
   readonly session?: string;
   /** Of a turn that has not completed: the run itself completes all the same. */
   readonly status?: string;
   readonly code?: string;
-}
+};
 
 /** One run of it is one turn. */
 export function workflowIdOf(turn: string): string {

@@ -65,6 +65,26 @@ export interface ResponseSettings {
   readonly background: boolean;
 }
 
+/**
+ * The settings of a request that says nothing but its model.
+ *
+ * @example
+ *     import { defaultSettings, type Turnkeep } from 'turnkeep/client';
+ *
+ *     declare const turnkeep: Turnkeep;
+ *     const content = [{ type: 'input_text', text: 'Hello' }] as const;
+ *     const result = await turnkeep.submit({
+ *       tenant: 'default',
+ *       settings: { ...defaultSettings('gpt-5'), instructions: 'Answer in one sentence.' },
+ *       input: [{ type: 'message', status: 'completed', role: 'user', content }],
+ *       session: null,
+ *       previous: null,
+ *       idempotencyKey: null,
+ *       isResend: false,
+ *       receivedAtMs: Date.now(),
+ *     });
+ *     if (result.type === 'accepted') console.log(result.turn.publicId);
+ */
 export function defaultSettings(model: string): ResponseSettings {
   return {
     model,

@@ -4,7 +4,7 @@ import { Client } from '@temporalio/client';
 import type { NativeConnection } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { Dispatcher } from '../client/dispatcher.ts';
-import type { HeadStart } from '../client/head-start.ts';
+import type { LocalAttempts } from '../client/local-attempts.ts';
 import { startTurnWatcher } from '../client/turn-watcher.ts';
 import { startSweep } from '../client/sweep.ts';
 import { Turnkeep } from '../client/turnkeep.ts';
@@ -34,7 +34,7 @@ export interface GatewayOptions {
   /** A worker polls over the same connection, so turns may start eagerly. */
   readonly hasWorker?: boolean;
   /** Of the worker of this process: requests are sent while Temporal starts the workflow. */
-  readonly attempts?: HeadStart;
+  readonly attempts?: LocalAttempts;
   /** The process's own, where it has several roles. */
   readonly metrics?: Metrics;
   /** Gets the end of each turn, which goes into the log otherwise. */
@@ -57,8 +57,9 @@ const version = readVersion();
 
 const idleCheckMs = 50;
 
-/** Logged at level debug: machines call them every few seconds. */
+/** How long streams get their ends even where the drain is over. */
 const lastWordsMs = 1_000;
+/** Logged at level debug: machines call them every few seconds. */
 const probes = new Set(['/healthz', '/readyz', '/metrics']);
 
 /**

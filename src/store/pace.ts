@@ -32,6 +32,24 @@ export class Slice {
 /** Reads slice after slice, with the event loop free in between. */
 export class Pace {
   slice = new Slice();
+  readonly #maxChars: number;
+  #chars = 0;
+
+  /** @param maxChars of all that is read; the row that reaches it is the last */
+  constructor(maxChars = Number.POSITIVE_INFINITY) {
+    this.#maxChars = maxChars;
+  }
+
+  /** Whether nothing more is to be read. */
+  get isSpent(): boolean {
+    return this.#chars >= this.#maxChars;
+  }
+
+  /** @param chars of the row */
+  add(chars: number): void {
+    this.slice.add(chars);
+    this.#chars += chars;
+  }
 
   async yieldIfFull(): Promise<void> {
     if (!this.slice.isFull) return;

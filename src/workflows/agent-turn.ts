@@ -25,8 +25,7 @@ export async function agentTurn(input: AgentTurnInput): Promise<TurnStatus> {
   const settled = await runTurn(input, running);
   const { status, code } = settled;
   if (input.tellsEnd === true && status !== 'completed') {
-    const memo: TurnMemo = { status, ...(code === null ? {} : { code }) };
-    upsertMemo({ ...memo });
+    upsertMemo({ status, ...(code === null ? {} : { code }) } satisfies TurnMemo);
   }
   if (CancellationScope.current().consideredCancelled) throw new CancelledFailure('the turn was cancelled');
   return settled;

@@ -128,6 +128,18 @@ test('T9 · SIGTERM of the worker mid-stream: a stream may finish within the dra
   assert.equal(cluster.model.requests.length, 2);
 });
 
+test('T7 · a viewer of a gateway that has its own worker gets the end that the end of the drain wrote', options, async () => {
+  await using cluster = await startCluster({ env: { TURNKEEP_DRAIN_MS: '0' } });
+  cluster.model.enqueue([sseHead, chat.content('Hel'), stall]);
+  const { role, url } = await cluster.startServe();
+  const viewer = await say(url, 'hi');
+  await viewer.untilText('Hel');
+  role.signal('SIGTERM');
+  await viewer.ended;
+  assert.deepEqual([viewer.last.type, viewer.last.response.error?.code, viewer.isDone], ['response.failed', 'worker_lost', true]);
+  assert.equal(await role.ended(), 0);
+});
+
 test('T5, T9 · a cancel within the drain of the only worker is carried out, and is answered so', options, async () => {
   await using cluster = await startCluster();
   cluster.model.enqueue([sseHead, chat.content('Hel'), stall]);

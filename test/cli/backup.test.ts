@@ -108,4 +108,7 @@ test('a backup of nothing, or into a file, says what is wrong', (context) => {
   const broken = backup([join(dataDir, 'copies'), '--data-dir', dataDir]);
   assert.deepEqual([broken.code, readdirSync(join(dataDir, 'copies'))], [2, []]);
   assert.match(broken.stderr, /cannot be copied to .*file is not a database/);
+  const nowhere = backup([join(dataDir, 'turnkeep.db', 'copies'), '--data-dir', dataDir]);
+  assert.equal(nowhere.code, 2);
+  assert.match(nowhere.stderr, /^turnkeep: \S+copies cannot be made: /);
 });

@@ -2,11 +2,12 @@
 import assert from 'node:assert/strict';
 import { PassThrough, Writable } from 'node:stream';
 import { test } from 'node:test';
+import { stripVTControlCharacters } from 'node:util';
 import { actionOf, type Interrupt, type InterruptAction, type LineInput, readLine } from '../../src/cli/chat/input.ts';
 import { TerminalLines } from '../../src/cli/chat/lines.ts';
 import { markPastes, type PasteState, restoreNewlines } from '../../src/cli/chat/paste.ts';
 import { readChoice } from '../../src/cli/chat/pick-session.ts';
-import { sessionLine, transcript } from '../../src/cli/chat/sessions.ts';
+import { sessionLine, sessionText, transcript } from '../../src/cli/chat/sessions.ts';
 
 const inputs: readonly (readonly [string, LineInput])[] = [
   ['', { type: 'nothing' }],
@@ -136,6 +137,19 @@ test('a session is listed with its age and its title', () => {
       'conv_1  2 d ago     (nothing said yet)',
     ],
   );
+});
+
+test('in a terminal a session is two lines that fit into it', () => {
+  const text = (columns: number): string =>
+    stripVTControlCharacters(
+      sessionText(
+        { id: 'conv_1', created_at: 999_995, preview: 'Tell me a long story', metadata: null },
+        1_000_000_000,
+        Object.assign(new PassThrough(), { columns }),
+      ),
+    );
+  assert.equal(text(80), '“Tell me a long story”  just now\n  conv_1');
+  assert.equal(text(25), '“Tell me a lon…  just now\n  conv_1');
 });
 
 test('a transcript has what was said, and says what was cut off', () => {

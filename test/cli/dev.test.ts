@@ -47,7 +47,7 @@ test('dev says where everything is, answers, refuses a second, survives kill -9,
     `  Page      ${new URL('/', baseUrl).href}`,
     `  Temporal  ${uiUrl} (the server itself: ${temporalAddress})`,
     `  Data      ${dataDir}`,
-    '  Model     a demo that only talks about itself: set OPENAI_BASE_URL or OPENAI_API_KEY for a real one',
+    '  Model     a demo; OPENAI_BASE_URL or OPENAI_API_KEY sets a real one',
     'Ctrl-C stops it.',
   ]);
   assert.equal(await ask(baseUrl), '200 completed');

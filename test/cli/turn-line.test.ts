@@ -30,4 +30,8 @@ test('how it ended and why, with which model, how long it took and what it cost'
     '✗ failed: transport_failed  gemma, 62 s, 3 requests, ada  resp_a',
   );
   assert.equal(line({ status: 'cancelled' }), '– cancelled  gemma, 1.2 s, 42 tokens  resp_a');
+  const narrow = (columns: number): string =>
+    stripVTControlCharacters(turnLine({ ...turn, status: 'cancelled' }, Object.assign(new PassThrough(), { columns })));
+  assert.equal(narrow(45), '– cancelled  gemma, 1.2 s, 42 tokens  resp_a');
+  assert.equal(narrow(43), '– cancelled  gemma, 1.2 s, 42 tokens\n  resp_a');
 });

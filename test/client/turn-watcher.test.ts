@@ -3,7 +3,7 @@ import { test, type TestContext } from 'node:test';
 import { setImmediate as nextTurnOfTheLoop } from 'node:timers/promises';
 import { journalRowOf } from '../../src/domain/response-event.ts';
 import { ResponseStream } from '../../src/domain/response-stream.ts';
-import type { HeadStart } from '../../src/client/head-start.ts';
+import type { LocalAttempts } from '../../src/client/local-attempts.ts';
 import { startTurnWatcher } from '../../src/client/turn-watcher.ts';
 import { type Store, StoreBusyError } from '../../src/store/ports/store.ts';
 import { claimed, expiredLease, inserted, lease, newTurn } from '../store/contract.ts';
@@ -97,7 +97,7 @@ test('T9 · behind a step of the clock, as after a sleep, one beat that comes to
 });
 
 /** A worker that begins attempts and never ends them, with room for those of the tenants that are not named. */
-function stubWorker(...crowdedTenants: readonly string[]): HeadStart & { readonly ran: readonly string[] } {
+function stubWorker(...crowdedTenants: readonly string[]): LocalAttempts & { readonly ran: readonly string[] } {
   const ran: string[] = [];
   return {
     lease,
@@ -123,7 +123,7 @@ async function overdueTurns(
   return { store, waitMs: (ms) => (laterMs += ms) };
 }
 
-function watch(t: TestContext, store: Store, attempts: HeadStart): unknown[] {
+function watch(t: TestContext, store: Store, attempts: LocalAttempts): unknown[] {
   const errors: unknown[] = [];
   const watcher = startTurnWatcher({ store, attempts, onReady() {}, onError: (error) => errors.push(error) });
   t.after(() => watcher.stop());

@@ -47,6 +47,20 @@ export function sessionsContract(contract: Contract): void {
     assert.equal(await store.readSession('default', 'conv_x'), undefined);
   });
 
+  contract('T14 · a page of items ends with the one that reaches its bound in characters, and goes on behind it', async (store) => {
+    await store.createSession(session('conv_a'));
+    await ended(store, 'resp_a', { session: 'conv_a', input: ['msg_1', 'msg_2', 'msg_3'].map(message) });
+    await inserted(store, newTurn('resp_b', { session: 'conv_a', input: [message('msg_4')] }));
+    const one = JSON.stringify(message('msg_1')).length;
+    const page = { limit: 9, order: 'asc' } as const;
+    assert.deepEqual(await idsOf(store, 'conv_a', { ...page, maxChars: one + 1 }), ['msg_1', 'msg_2']);
+    assert.deepEqual(await idsOf(store, 'conv_a', { ...page, maxChars: 1, after: 'msg_3' }), ['msg_4']);
+    assert.deepEqual(await idsOf(store, 'conv_a', { ...page, maxChars: one, order: 'desc' }), ['msg_4']);
+    const input = async (bounds: object) => (await store.readInputPage('resp_a', { ...page, ...bounds }))?.map(({ id }) => id);
+    assert.deepEqual(await input({ maxChars: 2 * one }), ['msg_1', 'msg_2']);
+    assert.deepEqual(await input({ maxChars: 1, after: 'msg_2' }), ['msg_3']);
+  });
+
   contract(
     'T5 · a session is deleted with the cancels of its unsettled turns, oldest first, and takes nothing in after',
     async (store, database) => {

@@ -97,6 +97,17 @@ test('no statement walks a table, sorts what an index could give in order, or lo
   plans.close();
 });
 
+test('T14 · the list of turns reads neither what was said nor their settings', async (t) => {
+  await using database = temporaryDatabase();
+  const store = database.open();
+  await inserted(store, newTurn('resp_a'));
+  const prepare = t.mock.method(DatabaseSync.prototype, 'prepare');
+  assert.equal((await store.listTurns('default', { filter: {}, limit: 9 }))?.length, 1);
+  const statements = prepare.mock.calls.map((call) => call.arguments[0]);
+  assert.ok(statements.length > 0);
+  for (const sql of statements) assert.doesNotMatch(sql, /turn_content|\bitems\b|\bjournal\b/);
+});
+
 test('T14 · what may be large stands in tables with row ids: a table kept by its key reads the large rows on the way to a small one', async () => {
   await using database = temporaryDatabase();
   const db = new Database(database.path);

@@ -93,3 +93,48 @@ test(
     while (errorOf(await post('bob', 80_000))[0] !== 200);
   },
 );
+
+test('T14 · a page of large items ends early and says that there are more; so does the history of a chat', options, async () => {
+  await using world = await World.open();
+  const large = 'a'.repeat(3_000_000);
+  const items = Array.from({ length: 4 }, () => ({ role: 'user', content: large }));
+  const conversation = await world.session();
+  const taken = await send(`${world.url}/v1/responses`, { conversation, input: items });
+  assert.equal(taken.json?.['status'], 'completed');
+  interface List {
+    readonly data: readonly { readonly id: string }[];
+    readonly last_id: string;
+    readonly has_more: boolean;
+  }
+  for (const list of [`/v1/responses/${String(taken.json['id'])}/input_items`, `/v1/conversations/${conversation}/items`]) {
+    const seen: string[] = [];
+    const sizes: number[] = [];
+    for (let after = '', isLast = false; !isLast;) {
+      const page = (await (await fetch(`${world.url}${list}?order=asc&limit=100${after}`)).json()) as List;
+      seen.push(...page.data.map(({ id }) => id));
+      sizes.push(page.data.length);
+      after = `&after=${page.last_id}`;
+      isLast = !page.has_more;
+    }
+    const answers = list.startsWith('/v1/conversations') ? 1 : 0;
+    assert.equal(new Set(seen).size, 4 + answers);
+    assert.deepEqual(sizes, answers === 0 ? [2, 2] : [2, 2, 1]);
+  }
+  const chat = `chat of ${world.config.taskQueue}`;
+  const say = async (text: string) => {
+    const messages = [{ id: text.slice(0, 3), role: 'user', parts: [{ type: 'text', text }] }];
+    await (await fetch(`${world.url}/api/chat`, { method: 'POST', headers: json, body: JSON.stringify({ id: chat, messages }) })).text();
+  };
+  for (const first of ['one', 'two', 'new']) await say(first + 'b'.repeat(9_000_000));
+  const historyOf = async (query: string) =>
+    (await (await fetch(`${world.url}/api/chat/${encodeURIComponent(chat)}${query}`)).json()) as {
+      readonly has_more: boolean;
+      readonly messages: readonly { readonly id: string; readonly role: string; readonly parts: readonly { readonly text: string }[] }[];
+    };
+  const newest = await historyOf('');
+  const firstWords = ({ messages }: typeof newest) =>
+    messages.filter(({ role }) => role === 'user').map(({ parts }) => parts[0]?.text.slice(0, 3));
+  assert.deepEqual([firstWords(newest), newest.has_more], [['two', 'new'], true]);
+  const earlier = await historyOf(`?before=${newest.messages[1]?.id ?? ''}`);
+  assert.deepEqual([firstWords(earlier), earlier.has_more], [['one'], false]);
+});

@@ -13,7 +13,7 @@ import { NativeConnection, type ReplayResult, Runtime, Worker, type WorkflowBund
 import type { temporal } from '@temporalio/proto';
 import OpenAI from 'openai';
 import { type Logger, pino } from 'pino';
-import type { HeadStart } from '../../src/client/head-start.ts';
+import type { LocalAttempts } from '../../src/client/local-attempts.ts';
 import { createDataConverter } from '../../src/codec/data-converter.ts';
 import type { Config } from '../../src/config/config.ts';
 import type { Metrics } from '../../src/metrics/metrics.ts';
@@ -194,7 +194,7 @@ export class World implements AsyncDisposable {
   }
 
   /** @param attempts of the process that the gateway is in: of the first worker, where nothing is said; null: it has no worker */
-  async startGateway(attempts: HeadStart | null = this.workers[0]?.attempts ?? null): Promise<Gateway> {
+  async startGateway(attempts: LocalAttempts | null = this.workers[0]?.attempts ?? null): Promise<Gateway> {
     const started = await startGateway({
       config: { ...this.config, limits: { ...this.config.limits, drainMs: 0 } },
       connection: this.#connection,

@@ -1,9 +1,11 @@
 /** Sessions, which the API calls conversations: what the chat reads of them, and how it shows them. */
+import { styleText } from 'node:util';
 import { z } from 'zod';
 import { CallError } from '../../http-client/call-error.ts';
 import type { GatewayClient } from '../../http-client/calls.ts';
 import { readAnswer } from '../gateway/open.ts';
 import { oneLine } from './pieces.ts';
+import { printable } from './screen.ts';
 
 const sessionSchema = z.object({
   id: z.string(),
@@ -83,10 +85,28 @@ export function transcript(items: readonly Item[], hasMore: boolean): string {
 
 /** By its last use, with its title; without one, with its first words. */
 export function sessionLine(session: Session, nowMs: number): string {
-  const { id, metadata, preview, last_used_at: usedAt = session.created_at } = session;
+  return `${session.id}  ${lastUseOf(session, nowMs).padEnd(10)}  ${titleOf(session)}`;
+}
+
+const characters = new Intl.Segmenter();
+
+/** In a terminal: what it is about, cut to the width, and the id, which is long, on a line of its own. */
+export function sessionText(session: Session, nowMs: number, stream: NodeJS.WritableStream & { readonly columns?: number }): string {
+  const usedAt = lastUseOf(session, nowMs);
+  const room = (stream.columns ?? Number.POSITIVE_INFINITY) - usedAt.length - 2;
+  const title = Array.from(characters.segment(printable(titleOf(session))), ({ segment }) => segment);
+  const shown = title.length > room ? `${title.slice(0, room - 1).join('')}…` : title.join('');
+  return `${shown}  ${usedAt}\n  ${styleText('dim', session.id, { stream })}`;
+}
+
+function lastUseOf({ created_at, last_used_at: usedAt = created_at }: Session, nowMs: number): string {
+  return ago(nowMs / 1_000 - usedAt);
+}
+
+function titleOf({ metadata, preview }: Session): string {
   const title = typeof metadata?.['title'] === 'string' ? oneLine(metadata['title']) : '';
   const words = oneLine(preview ?? '');
-  return `${id}  ${ago(nowMs / 1_000 - usedAt).padEnd(10)}  ${title || (words === '' ? '(nothing said yet)' : `“${words}”`)}`;
+  return title || (words === '' ? '(nothing said yet)' : `“${words}”`);
 }
 
 /** @returns how long ago it was, in words */

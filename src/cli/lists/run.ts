@@ -2,7 +2,7 @@
 import type { GatewayClient } from '../../http-client/calls.ts';
 import { openGateway, withGatewayErrors } from '../gateway/open.ts';
 import { printable } from '../chat/screen.ts';
-import { readSessionPage, sessionLine } from '../chat/sessions.ts';
+import { readSessionPage, sessionLine, sessionText } from '../chat/sessions.ts';
 import { readTurnPage, turnText } from './turn-text.ts';
 import type { ListFlags, TurnsFlags } from './command.ts';
 
@@ -26,12 +26,15 @@ export async function listTurns({ limit, json, url, apiKey, dataDir, ...filter }
 /** @throws as `listTurns` */
 export async function listSessions({ limit, json, url, apiKey, dataDir }: ListFlags): Promise<void> {
   const client = openGateway({ ...given({ url, apiKey, dataDir }) });
+  const { stdout } = process;
   await print(
     client,
     { limit, query: new URLSearchParams({ order: 'desc' }), path: '/conversations', nothing: 'no sessions yet' },
     (page) => {
       const { sessions } = readSessionPage(page, client);
-      return json === true ? jsonLines(page) : sessions.map((session) => printable(sessionLine(session, Date.now())));
+      if (json === true) return jsonLines(page);
+      const now = Date.now();
+      return sessions.map((session) => (stdout.isTTY ? sessionText(session, now, stdout) : printable(sessionLine(session, now))));
     },
   );
 }

@@ -3,7 +3,7 @@
  * `/api/chat/{id}/stream` gives from its beginning.
  */
 import type { Turnkeep } from '../../client/turnkeep.ts';
-import type { OutputItem } from '../../domain/item.ts';
+import type { InputItem, OutputItem } from '../../domain/item.ts';
 import type { ResponseObject } from '../../domain/response.ts';
 import { isVisible, type TurnRow } from '../../domain/turn.ts';
 import { answerParts, askedMessages, givenOutputs, type UiMessageOut } from './messages.ts';
@@ -24,19 +24,43 @@ interface OpenMessage {
   last: ResponseObject | undefined;
 }
 
+/** A turn with what its message is made of. */
+interface ReadTurn {
+  readonly turn: TurnRow;
+  readonly input: readonly InputItem[];
+  /** Undefined while it runs, and of items that were put in by hand. */
+  readonly response: ResponseObject | undefined;
+}
+
 const turnsAtOnce = 20;
+/** Of a page, read from its newest message on: the one that reaches this is the earliest in it, and a UI asks on for those before (T14). */
+const maxChars = 16_777_216;
 
 /** @param leaf the newest turn to show. @param limit of turns; a message that is cut by it is shown whole */
 export async function chatPage(turnkeep: Turnkeep, leaf: string | null, limit: number): Promise<ChatPage> {
-  const { turns, hasMore } = await newestTurns(turnkeep, leaf, limit);
+  const newest = await newestTurns(turnkeep, leaf, limit);
+  const turns: ReadTurn[] = [];
+  let chars = 0;
+  for (const turn of newest.turns) {
+    const isCut = chars >= maxChars && turns.at(-1)?.turn.bringsOutputs !== true;
+    if (isCut) return { messages: messagesOf(turns.toReversed()), hasMore: true };
+    const input = await turnkeep.readInput(turn);
+    const response = turn.kind === 'items' || turn.settledAtMs === null ? undefined : await turnkeep.readResponse(turn);
+    chars += charsOf(input) + charsOf(response?.output);
+    turns.push({ turn, input, response });
+  }
+  return { messages: messagesOf(turns.toReversed()), hasMore: newest.hasMore };
+}
+
+/** @param turns oldest first */
+function messagesOf(turns: readonly ReadTurn[]): UiMessageOut[] {
   const messages: UiMessageOut[] = [];
   let open: OpenMessage | undefined;
   const close = (): void => {
     if (open !== undefined) messages.push(...assistantMessage(open));
     open = undefined;
   };
-  for (const turn of turns) {
-    const input = await turnkeep.readInput(turn);
+  for (const { turn, input, response } of turns) {
     if (open === undefined || !turn.bringsOutputs) {
       close();
       messages.push(...askedMessages(input));
@@ -44,14 +68,21 @@ export async function chatPage(turnkeep: Turnkeep, leaf: string | null, limit: n
     }
     for (const [call, output] of givenOutputs(input)) open?.outputs.set(call, output);
     if (open === undefined) continue;
-    open.last = turn.settledAtMs === null ? undefined : await turnkeep.readResponse(turn);
-    if (open.last !== undefined) open.answers.push(open.last.output);
+    open.last = response;
+    if (response !== undefined) open.answers.push(response.output);
   }
   close();
-  return { messages, hasMore };
+  return messages;
 }
 
-/** Oldest first, those left out that their owner has deleted or that are past retention. */
+/** Of all texts in a value. */
+function charsOf(value: unknown): number {
+  if (typeof value === 'string') return value.length;
+  if (typeof value !== 'object' || value === null) return 0;
+  return Object.values(value).reduce<number>((sum, each) => sum + charsOf(each), 0);
+}
+
+/** Newest first, those left out that their owner has deleted or that are past retention. */
 async function newestTurns(
   turnkeep: Turnkeep,
   leaf: string | null,
@@ -62,13 +93,13 @@ async function newestTurns(
     const page: readonly TurnRow[] = (await turnkeep.readChain(next, { limit: turnsAtOnce, order: 'desc' })) ?? [];
     for (const turn of page) {
       if (newestFirst.length >= limit && newestFirst.at(-1)?.bringsOutputs !== true) {
-        return { turns: newestFirst.toReversed(), hasMore: true };
+        return { turns: newestFirst, hasMore: true };
       }
       if (turn.erasedBy === null && (turn.kind === 'items' || isVisible(turn))) newestFirst.push(turn);
     }
     next = page.at(-1)?.previous ?? null;
   }
-  return { turns: newestFirst.toReversed(), hasMore: false };
+  return { turns: newestFirst, hasMore: false };
 }
 
 /** None for one that is being written, or in which nothing was said. */

@@ -14,7 +14,7 @@ import {
   ok,
 } from '../http/response-schemas.ts';
 import { notFound } from '../http/errors.ts';
-import { listPage, pageRequest } from '../http/pagination.ts';
+import { itemPage, listPage, pageRequest } from '../http/pagination.ts';
 import { conversationItem, type ConversationItemBody } from '../responses/item-schema.ts';
 import { toNewItem } from '../responses/items.ts';
 import type { Routes } from '../http/route.ts';
@@ -129,7 +129,7 @@ export function conversationsRoutes(routes: Routes, { turnkeep: { sessions }, pr
     },
     async (c, { query }) => {
       const session = await requireSession(c.get('tenant'), c.req.param('id'));
-      return c.json(listPage(await sessions.readItems(session, pageRequest(query)), query));
+      return c.json(await itemPage(query, (page) => sessions.readItems(session, page)));
     },
   );
 

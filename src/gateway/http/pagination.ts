@@ -9,13 +9,36 @@ export interface PageQuery {
   readonly after?: string | undefined;
 }
 
-/** What to read for a page: one more than it shows, so that `has_more` is known. */
-export function pageRequest({ limit = defaultLimit, order = 'desc', after }: PageQuery): {
+interface PageRequest {
   readonly limit: number;
   readonly order: 'asc' | 'desc';
   readonly after?: string;
-} {
+}
+
+/** What to read for a page: one more than it shows, so that `has_more` is known. */
+export function pageRequest({ limit = defaultLimit, order = 'desc', after }: PageQuery): PageRequest {
   return { limit: limit + 1, order, ...(after === undefined ? {} : { after }) };
+}
+
+/**
+ * Items may be large: a page ends early, with `has_more`, behind the one that reaches this many characters, and the client asks
+ * on as for any page (T14).
+ */
+export const maxPageChars = 4_194_304;
+
+/** @throws ApiError 400 naming `after` where the list has no item of that id */
+export async function itemPage<T extends { readonly id: string }>(
+  query: PageQuery,
+  read: (page: PageRequest & { readonly maxChars: number }) => Promise<readonly T[] | undefined>,
+): Promise<object> {
+  const { limit = defaultLimit } = query;
+  const request = { ...pageRequest(query), maxChars: maxPageChars };
+  const found = await read(request);
+  const last = found?.at(-1);
+  if (found === undefined || last === undefined || found.length > limit) return listPage(found, query);
+  // The list is at its end, or the page was cut.
+  const next = (await read({ ...request, limit: 1, after: last.id })) ?? [];
+  return listPage([...found, ...next], { limit: found.length });
 }
 
 /** @param found undefined where the list has no object of the id `after`. @throws ApiError 400 naming `after` then */

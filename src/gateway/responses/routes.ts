@@ -4,7 +4,7 @@ import type { TurnRow } from '../../domain/turn.ts';
 import type { Turnkeep } from '../../client/turnkeep.ts';
 import { deletedSchema, errorResponses, itemSchema, listSchema, ok, responseSchema, turnHeaders } from '../http/response-schemas.ts';
 import { ApiError, notFound } from '../http/errors.ts';
-import { listPage, pageRequest } from '../http/pagination.ts';
+import { itemPage } from '../http/pagination.ts';
 import { type GatewayEnv, headerOf, type Routes } from '../http/route.ts';
 import { journalEncoder } from '../stream/encode.ts';
 import { serveBlocking } from '../stream/serve-blocking.ts';
@@ -122,7 +122,7 @@ export function responsesRoutes(routes: Routes, deps: SubmitDeps & ServeDeps): v
     async (c, { query }) => {
       const turn = await requireTurn(c, turnkeep);
       if (turn.erasedBy !== null) throw expired(turn);
-      return c.json(listPage(await turnkeep.readInputPage(turn, pageRequest(query)), query));
+      return c.json(await itemPage(query, (page) => turnkeep.readInputPage(turn, page)));
     },
   );
 }

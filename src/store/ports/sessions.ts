@@ -81,4 +81,6 @@ export interface Page {
   readonly order: 'asc' | 'desc';
   /** An id: the page begins behind it. */
   readonly after?: string;
+  /** Of items alone, in characters of their JSON: the item that reaches it is the last of the page (T14). */
+  readonly maxChars?: number;
 }

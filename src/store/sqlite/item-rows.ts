@@ -66,33 +66,34 @@ export async function readItems(
   const items: Item[] = [];
   const sql = `SELECT position, item FROM items WHERE turn = ? AND position < ? AND position ${order === 'asc' ? '>' : '<'} ?
     ORDER BY position ${order} LIMIT ?`;
-  for (let position = behind, isWhole = false; !isWhole && items.length < limit;) {
+  for (let position = behind, isWhole = false; !isWhole && items.length < limit && !pace.isSpent;) {
     await pace.yieldIfFull();
     isWhole = true;
     db.scan(sql, [turn, below, position, limit - items.length], (row) => {
       const json = text(row['item']);
       items.push(JSON.parse(json) as Item);
       position = Number(row['position']);
-      pace.slice.add(json.length);
-      isWhole = !pace.slice.isFull;
+      pace.add(json.length);
+      isWhole = !pace.slice.isFull && !pace.isSpent;
       return isWhole;
     });
   }
   return items;
 }
 
-export async function readInput(db: Database, turn: string, range?: ItemRange): Promise<InputItem[]> {
+export async function readInput(db: Database, turn: string, range?: ItemRange, pace = new Pace()): Promise<InputItem[]> {
   const row = inputOf(db, turn);
   if (row === undefined) return [];
-  return readItems(db, turn, new Pace(), { ...range, below: Number(row['input_count']) });
+  return readItems(db, turn, pace, { ...range, below: Number(row['input_count']) });
 }
 
 /** undefined when the page begins behind an item that is not in it. */
-export async function readInputPage(db: Database, turn: string, { limit, order, after }: Page): Promise<InputItem[] | undefined> {
-  if (after === undefined) return readInput(db, turn, { limit, order });
+export async function readInputPage(db: Database, turn: string, { limit, order, after, maxChars }: Page): Promise<InputItem[] | undefined> {
+  const pace = new Pace(maxChars);
+  if (after === undefined) return readInput(db, turn, { limit, order }, pace);
   const sql = 'SELECT position FROM items JOIN turns ON turns.id = turn WHERE items.id = ? AND turn = ? AND position < input_count';
   const row = db.one(sql, after, turn);
-  return row && readInput(db, turn, { limit, order, behind: Number(row['position']) });
+  return row && readInput(db, turn, { limit, order, behind: Number(row['position']) }, pace);
 }
 
 export function readItem(row: Row): Item {

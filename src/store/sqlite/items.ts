@@ -21,21 +21,25 @@ interface FoundItem extends Place {
 const turnsAtOnce = 100;
 
 /** undefined when the page begins behind an item that is not in the session. */
-export async function readSessionItems(db: Database, session: SessionRow, { limit, order, after }: Page): Promise<Item[] | undefined> {
+export async function readSessionItems(
+  db: Database,
+  session: SessionRow,
+  { limit, order, after, maxChars }: Page,
+): Promise<Item[] | undefined> {
   const leaf = leafOf(db, session);
   const cursor = after === undefined ? undefined : find(db, session, after);
   if (after !== undefined && cursor === undefined) return undefined;
   if (leaf === undefined) return [];
-  const pace = new Pace();
+  const pace = new Pace(maxChars);
   const items = cursor === undefined ? [] : await readItems(db, cursor.turn, pace, { order, limit, behind: cursor.position });
   const all = stretches(db, leaf);
   const [than, first] = order === 'asc' ? ['>', -1] : ['<', Number.MAX_SAFE_INTEGER];
   const sql = `SELECT id, depth FROM turns WHERE branch = ? AND depth <= ? AND depth ${than} ? AND stored = 1 ORDER BY depth ${order} LIMIT ?`;
   for (const { branch, upTo } of order === 'asc' ? all : all.toReversed()) {
-    for (let depth = cursor?.depth ?? first, isWhole = false; !isWhole && items.length < limit;) {
+    for (let depth = cursor?.depth ?? first, isWhole = false; !isWhole && items.length < limit && !pace.isSpent;) {
       const turns = db.all(sql, branch, upTo, depth, turnsAtOnce);
       for (const turn of turns) {
-        if (items.length === limit) break;
+        if (items.length === limit || pace.isSpent) break;
         items.push(...(await readItems(db, text(turn['id']), pace, { order, limit: limit - items.length })));
         depth = Number(turn['depth']);
       }
@@ -78,7 +82,7 @@ export async function findItems(db: Database, tenant: string, ids: readonly stri
   for (const id of new Set(ids)) {
     await pace.yieldIfFull();
     const row = db.one('SELECT item FROM items JOIN turns ON turns.id = turn WHERE items.id = ? AND tenant = ? AND stored = 1', id, tenant);
-    pace.slice.add(row === undefined ? 0 : text(row['item']).length);
+    pace.add(row === undefined ? 0 : text(row['item']).length);
     if (row !== undefined) found.set(id, readItem(row));
   }
   return found;

@@ -146,7 +146,7 @@ export async function readTranscript(db: Database, turn: string): Promise<Transc
         }
         turns.at(-1)?.items.push(JSON.parse(json) as Item);
         last = { id, depth, position };
-        pace.slice.add(json.length);
+        pace.add(json.length);
         isWhole = !pace.slice.isFull;
         return isWhole;
       });

@@ -113,11 +113,21 @@ function itemsIn(database: MemoryDatabase, { leaf }: SessionRow): Item[] {
   return database.chainTo(leaf).flatMap(itemsOf);
 }
 
-export function pageOf<T extends { readonly id: string }>(all: readonly T[], { limit, order, after }: Page): readonly T[] | undefined {
+export function pageOf<T extends { readonly id: string }>(
+  all: readonly T[],
+  { limit, order, after, maxChars = Infinity }: Page,
+): readonly T[] | undefined {
   const ordered = order === 'asc' ? all : all.toReversed();
   const at = ordered.findIndex(({ id }) => id === after);
   if (after !== undefined && at === -1) return undefined;
-  return ordered.slice(at + 1, at + 1 + limit);
+  const page: T[] = [];
+  let chars = 0;
+  for (const one of ordered.slice(at + 1, at + 1 + limit)) {
+    if (chars >= maxChars) break;
+    page.push(one);
+    chars += JSON.stringify(one).length;
+  }
+  return page;
 }
 
 function addItems(database: MemoryDatabase, turn: ItemsTurn): readonly Item[] | undefined {

@@ -1,9 +1,9 @@
-/** The attempts of this process, where it has a worker, for those who send requests without waiting for Temporal. */
+/** Sends a request in this process, where it has a worker, without waiting for Temporal to give it the activity. */
 import type { Claim, Lease } from '../store/ports/journal.ts';
 import type { Store } from '../store/ports/store.ts';
 
-/** What is needed of them. */
-export interface HeadStart {
+/** The attempts that run in this process: what `client/` needs of `activities/attempt/running-attempts.ts`, which it may not import. */
+export interface LocalAttempts {
   readonly lease: Lease;
   /** Room for one more attempt, of this tenant or of any, to be held from before its claim until it runs; undefined: none. */
   reserve(tenant?: string): Disposable | undefined;
@@ -13,12 +13,12 @@ export interface HeadStart {
 
 /**
  * Claims the request of a step, and sends it where that is granted.
- * @param of without a tenant there is room only where any tenant has some
+ * @param tenant whose turn it is; without it there is room only where every tenant has some
  * @returns undefined: there is no room in this process
  */
 export async function claimAndRun(
   store: Pick<Store, 'claim'>,
-  attempts: HeadStart,
+  attempts: LocalAttempts,
   { turn, step, tenant }: { readonly turn: string; readonly step: number; readonly tenant?: string },
 ): Promise<Claim | undefined> {
   using room = attempts.reserve(tenant);
