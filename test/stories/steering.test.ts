@@ -200,6 +200,22 @@ story('T7 · a steer ends a response behind a whole message: the call that would
   assert.equal((await socket.untilEnds(2)).status, 'completed');
 });
 
+story('a steer in reasoning ends it at once: nothing that was to be read is torn', async (world) => {
+  world.model.enqueue([sseHead, chat.delta({ reasoning_content: 'Let me see' }), stall], chatAnswer('shorter'));
+  using socket = await SocketClient.open(world.client);
+  socket.create('plan');
+  await socket.untilType('response.reasoning_summary_text.delta');
+  await steerFirst(socket, 'keep it short');
+  const steered = await socket.untilEnd();
+  assert.deepEqual(
+    [steered.incomplete_details?.reason, steered.output.map(({ type, status }) => [type, status])],
+    ['steered', [['reasoning', 'incomplete']]],
+  );
+  await world.model.clientClosed(1);
+  assert.equal((await socket.untilEnds(2)).status, 'completed');
+  assert.deepEqual(asked(world, 1).at(-1), ['user', 'keep it short']);
+});
+
 story('what was steered goes on when its client has gone: the new response is found by the id of the steer', async (world) => {
   world.model.enqueue(held, chatAnswer('shorter'));
   const socket = await SocketClient.open(world.client);
