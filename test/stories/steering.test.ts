@@ -216,6 +216,23 @@ story('a steer in reasoning ends it at once: nothing that was to be read is torn
   assert.deepEqual(asked(world, 1).at(-1), ['user', 'keep it short']);
 });
 
+story('a response that was resumed on another connection is steered there', async (world) => {
+  world.model.enqueue(held, chatAnswer('shorter'));
+  const first = await SocketClient.open(world.client);
+  first.create('plan');
+  await first.untilText('Hel');
+  const { id } = (await first.untilType('response.created')).response;
+  first.reset();
+  using socket = await SocketClient.open(world.client);
+  socket.send({ type: 'response.resume', response_id: id });
+  await steerFirst(socket, 'keep it short');
+  await socket.untilType('response.steer.accepted');
+  world.model.release('go');
+  const next = await socket.untilEnds(2);
+  assert.deepEqual([next.status, next.previous_response_id], ['completed', id]);
+  assert.ok(socket.types.indexOf('response.resume.done') < socket.types.lastIndexOf('response.created'));
+});
+
 story('what was steered goes on when its client has gone: the new response is found by the id of the steer', async (world) => {
   world.model.enqueue(held, chatAnswer('shorter'));
   const socket = await SocketClient.open(world.client);

@@ -64,7 +64,7 @@ type Work = () => Promise<TurnRow | undefined>;
 
 export class Connection {
   readonly #options: ConnectionOptions;
-  readonly #steering = new Steering();
+  readonly #steering: Steering;
   readonly #contexts: Contexts;
   readonly #responses: ShownResponses;
   readonly #lanes = new Lanes(() => {
@@ -79,6 +79,7 @@ export class Connection {
     const { deps, client, tenant, requestId, gone } = options;
     this.#options = options;
     this.#contexts = new Contexts(deps.contextBudget, tenant);
+    this.#steering = new Steering(deps.contextBudget, tenant);
     this.#responses = new ShownResponses({
       deps,
       client,
@@ -92,6 +93,7 @@ export class Connection {
     });
     gone.addEventListener('abort', () => {
       this.#contexts.forgetAll();
+      this.#steering.forgetAll();
     });
   }
 
@@ -157,7 +159,7 @@ export class Connection {
           break;
         }
         case 'response.steer':
-          this.#responses.steer(event);
+          this.#responses.steer(event, bytes.length);
           break;
         case 'response.cancel':
           void this.#cancel(event);
@@ -237,8 +239,9 @@ export class Connection {
       const turn = await deps.turnkeep.readTurn(tenant, id);
       if (turn === undefined) throw notFound('Response', id, 'response_id');
       await assertReplayable(deps.turnkeep, turn);
-      await this.#responses.show(turn, after ?? -1, streamId);
-      client.send(resumeDoneEvent(id, streamId));
+      await this.#responses.resume(turn, after ?? -1, streamId, () => {
+        client.send(resumeDoneEvent(id, streamId));
+      });
       return turn;
     };
   }

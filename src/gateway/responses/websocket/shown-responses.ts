@@ -8,6 +8,7 @@ import { type ClientEvent, steerEventOf, steerInputOf } from './client-events.ts
 import { type ClientSocket, encodeMessages } from './client-socket.ts';
 import type { Contexts } from './contexts.ts';
 import {
+  letGo,
   requiredInputOf,
   type SteeredResponse,
   steerAccepted,
@@ -53,11 +54,17 @@ export class ShownResponses {
     for (let next: Accepted | undefined = first; next !== undefined;) next = await this.#serveOne(next, streamId);
   }
 
+  /** Shows what is behind `after` of a response, and those that follow it. @param onShown called at its end */
+  async resume(turn: TurnRow, after: number, streamId: string | undefined, onShown: () => void): Promise<void> {
+    const next = await this.#serveOne({ turn, kept: undefined }, streamId, { after, onShown });
+    if (next !== undefined) await this.serve(next, streamId);
+  }
+
   /**
    * Shows the events behind `after`, as they come.
    * @returns the last event; undefined: there was none, or the client has gone before
    */
-  async show(turn: TurnRow, after: number, streamId: string | undefined, steered?: SteeredResponse): Promise<string | undefined> {
+  async #show(turn: TurnRow, after: number, streamId: string | undefined, steered: SteeredResponse): Promise<string | undefined> {
     const { client, deps, gone } = this.#options;
     const { turnkeep, onStreamError } = deps;
     let last: string | undefined;
@@ -66,7 +73,7 @@ export class ShownResponses {
       for await (const rows of turnkeep.follow(turn.id, after, gone)) {
         await client.write(encodeMessages(rows, streamId), gone);
         last = rows.at(-1)?.data;
-        if (steered !== undefined) steered.lastSeq = rows.at(-1)?.seq ?? steered.lastSeq;
+        steered.lastSeq = rows.at(-1)?.seq ?? steered.lastSeq;
       }
     } finally {
       const others = (this.#shown.get(turn.id) ?? 1) - 1;
@@ -81,7 +88,7 @@ export class ShownResponses {
   }
 
   /** @throws ApiError where nothing says which response is to be steered; whatever else is wrong is a `response.steer.failed` */
-  steer(event: ClientEvent): void {
+  steer(event: ClientEvent, bytes: number): void {
     const { client, steering, deps } = this.#options;
     const { turnkeep, onStreamError } = deps;
     const { target, input: given } = steerEventOf(event);
@@ -90,7 +97,7 @@ export class ShownResponses {
       client.send(steerFailed(response ?? { id: target }, { input: given }, { code, message }));
     };
     try {
-      const steer = steering.accept(target, steerInputOf(event));
+      const steer = steering.accept(target, steerInputOf(event), bytes);
       if (typeof steer === 'string') {
         fail(steer, steerErrors[steer]);
         return;
@@ -104,13 +111,18 @@ export class ShownResponses {
     }
   }
 
-  async #serveOne({ turn, kept }: Accepted, streamId: string | undefined): Promise<Accepted | undefined> {
+  async #serveOne(
+    { turn, kept }: Pick<Accepted, 'turn' | 'kept'>,
+    streamId: string | undefined,
+    { after = -1, onShown }: { readonly after?: number; readonly onShown?: () => void } = {},
+  ): Promise<Accepted | undefined> {
     const { contexts, steering } = this.#options;
     const response = steering.begin(turn, streamId);
     let isRemembered = false;
     try {
-      const last = await this.show(turn, -1, streamId, response);
+      const last = await this.#show(turn, after, streamId, response);
       steering.end(response);
+      onShown?.();
       if (last === undefined) return await this.#succeedAfterwards(response);
       if (turn.isStored) contexts.forget(streamId);
       // It may be long, and is not read for nothing.
@@ -129,14 +141,19 @@ export class ShownResponses {
 
   /** What becomes of the steers of a response that has ended. */
   async #follow(response: SteeredResponse, { status, output }: Ended): Promise<Accepted | undefined> {
-    const { client, steering } = this.#options;
+    const { client, steering, gone } = this.#options;
     if (status === 'cancelled' || status === 'failed') {
       const message = `The response ${status === 'failed' ? 'has failed' : 'was cancelled'}: nothing goes on from it by itself.`;
       for (const steer of response.steers) client.send(steerFailed(response, steer, { code: 'response_not_active', message }));
+      letGo(response.steers);
       return undefined;
     }
     const required = output.flatMap((item) => requiredInputOf(item) ?? []);
     if (required.length === 0) return this.#succeed(response);
+    if (gone.aborted) {
+      letGo(response.steers);
+      return undefined;
+    }
     steering.wait(response);
     for (const steer of response.steers) client.send(steerPending(response, steer, required));
     return undefined;
@@ -152,6 +169,8 @@ export class ShownResponses {
       const failed = { code: 'successor_creation_failed', message: body.message } as const;
       for (const steer of response.steers) client.send(steerFailed(response, steer, failed));
       return undefined;
+    } finally {
+      letGo(response.steers);
     }
   }
 
@@ -161,7 +180,8 @@ export class ShownResponses {
     if (response.steers.length === 0) return;
     const settled = await turnkeep.settled(response.turn, new AbortController().signal);
     // Of one that is not stored nothing is left to go on from.
-    if (settled?.isStored === true) await this.#follow(response, await turnkeep.readResponse(settled));
+    if (settled?.isStored !== true) letGo(response.steers);
+    else await this.#follow(response, await turnkeep.readResponse(settled));
   }
 }
 

@@ -1,11 +1,12 @@
 /**
  * What the user says while a response runs (`response.steer`). It ends the response where one of its items ends, and goes on
- * with a new response that has the same settings and follows it. Accepted steers live as long as their connection: what
- * makes one durable is the new response.
+ * with a new response that has the same settings and follows it. Accepted steers are in the memory of the gateway: what makes
+ * one durable is the new response.
  *
  *   running ─┬─ steered or ended ────────▶ successor, or `response.steer.failed`
  *            └─ ended with calls ─ pending ─▶ prepended to the client's own `response.create`
  */
+import type { BodyBudget, BodyHold } from '../../http/body-budget.ts';
 import type { TurnRow } from '../../../domain/turn.ts';
 import type { SteerInput } from './client-events.ts';
 import { streamOf } from './server-events.ts';
@@ -18,6 +19,8 @@ const maxEnded = 100;
 export interface Steer {
   readonly id: string;
   readonly input: SteerInput;
+  /** Released once the input is in a response, or back with the client. */
+  readonly hold: BodyHold;
 }
 
 export type SteerErrorCode =
@@ -52,10 +55,18 @@ export class Steering {
   /** Ended with calls whose outputs the client is to bring. */
   readonly #waiting = new Map<string, SteeredResponse>();
   readonly #ended = new Set<string>();
+  readonly #budget: BodyBudget;
+  readonly #tenant: string;
 
+  constructor(budget: BodyBudget, tenant: string) {
+    this.#budget = budget;
+    this.#tenant = tenant;
+  }
+
+  /** A response is shown from now on. Where it is shown twice, the first one is steered. */
   begin(turn: TurnRow, streamId: string | undefined): SteeredResponse {
     const response = new SteeredResponse(turn, streamId);
-    this.#running.set(response.id, response);
+    if (!this.#running.has(response.id)) this.#running.set(response.id, response);
     return response;
   }
 
@@ -68,12 +79,18 @@ export class Steering {
     return [...this.#running.values()].find(({ streamId }) => streamId === undefined);
   }
 
-  /** @param input checked @returns the steer, or why it cannot be taken */
-  accept(id: string, input: SteerInput): Steer | SteerErrorCode {
+  /** @param input checked @param bytes of its message @returns the steer, or why it cannot be taken */
+  accept(id: string, input: SteerInput, bytes: number): Steer | SteerErrorCode {
     const response = this.#running.get(id);
     if (response === undefined) return this.#ended.has(id) || this.#waiting.has(id) ? 'response_already_completed' : 'response_not_found';
     if (response.steers.length >= maxPending) return 'too_many_pending_steers';
-    const steer = { id: `steer_${crypto.randomUUID().replaceAll('-', '')}`, input };
+    const hold = this.#budget.open(this.#tenant);
+    try {
+      hold.grow(bytes);
+    } catch {
+      return 'too_many_pending_steers';
+    }
+    const steer = { id: `steer_${crypto.randomUUID().replaceAll('-', '')}`, input, hold };
     response.steers = [...response.steers, steer];
     return steer;
   }
@@ -99,8 +116,21 @@ export class Steering {
   }
 
   continued(previous: unknown): void {
-    if (typeof previous === 'string') this.#waiting.delete(previous);
+    const response = typeof previous === 'string' ? this.#waiting.get(previous) : undefined;
+    if (response === undefined) return;
+    this.#waiting.delete(response.id);
+    letGo(response.steers);
   }
+
+  /** Nobody is left to continue what waits. */
+  forgetAll(): void {
+    for (const { steers } of this.#waiting.values()) letGo(steers);
+    this.#waiting.clear();
+  }
+}
+
+export function letGo(steers: readonly Steer[]): void {
+  for (const { hold } of steers) hold.release();
 }
 
 interface Item {
