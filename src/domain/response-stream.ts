@@ -17,6 +17,18 @@ import { sealOfCalls } from './sealed-fields.ts';
 import { type OpenItem, type StreamSnapshot, StreamState } from './stream-state.ts';
 import { finalEventOf, incompleteDetails, type TurnOutcome } from './turn-outcome.ts';
 
+/** What the client is to carry out, or to approve. */
+const clientCalls: ReadonlySet<string> = new Set([
+  'function_call',
+  'custom_tool_call',
+  'computer_call',
+  'shell_call',
+  'local_shell_call',
+  'apply_patch_call',
+  'tool_search_call',
+  'mcp_approval_request',
+]);
+
 export class ResponseStream {
   readonly #state: StreamState;
   /** Which of the provider's items the open item and its part came from. Of one step, and not in the journal. */
@@ -91,6 +103,18 @@ export class ResponseStream {
     else if (delta.type === 'reasoning') this.#writeText(delta.type, delta.text, delta.item ?? '', delta.providerFields);
     else this.#writeText(delta.type, delta.text, delta.item ?? '');
     return this.#takeEvents();
+  }
+
+  /**
+   * Would the answer be torn if it ended here? Not in reasoning, nor where an item has its end; where there are calls for the
+   * client, all of them are to come.
+   * @param next what would come, if it is known: it may be the end of the open item
+   */
+  isTornBefore(next?: ModelDelta): boolean {
+    const { items } = this.#state;
+    if (items.some(({ item }) => clientCalls.has(item.type))) return true;
+    const isMessageWhole = next !== undefined && next.type !== 'text' && next.type !== 'refusal';
+    return items.some(({ isDone, item }) => !isDone && item.type !== 'reasoning' && !(isMessageWhole && item.type === 'message'));
   }
 
   /** Ends a step that another one follows: its items are closed as whole, and the next step's deltas begin new ones. */
