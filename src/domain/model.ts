@@ -1,7 +1,7 @@
 /** The request to a model and the events of its answer, whichever API it speaks: the types between `providers/` and the journal. */
 import type { Failure } from './failure.ts';
 import type { BusyHint } from './retry-policy.ts';
-import type { Item } from './item.ts';
+import type { Item, Json, JsonObject } from './item.ts';
 import type { ResponseSettings } from './response-settings.ts';
 import type { Usage } from './response.ts';
 

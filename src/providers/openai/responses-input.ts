@@ -19,35 +19,57 @@ export function responsesInputOf(item: Item, isOpenAiHost: boolean): ResponseInp
     case 'function_call':
       return [
         {
+          ...toldMembers(item),
           type: 'function_call',
           call_id: sendableCallId(item.call_id, isOpenAiHost),
           name: sendableName(item.name, isOpenAiHost),
           arguments: sendableArguments(item.arguments),
         },
       ];
-    case 'function_call_output': {
-      const { output } = item;
+    case 'custom_tool_call':
+      return [
+        {
+          ...toldMembers(item),
+          type: 'custom_tool_call',
+          call_id: sendableCallId(item.call_id, isOpenAiHost),
+          name: sendableName(item.name, isOpenAiHost),
+          input: item.input,
+        },
+      ];
+    case 'function_call_output':
+    case 'custom_tool_call_output': {
       const call_id = sendableCallId(item.call_id, isOpenAiHost);
-      return [{ type: 'function_call_output', call_id, output: typeof output === 'string' ? output : output.map(contentOf) }];
+      const output = typeof item.output === 'string' ? item.output : item.output.map(contentOf);
+      return [{ ...toldMembers(item), type: item.type, call_id, output } as ResponseInputItem];
     }
     case 'reasoning': {
       // With `store: false` the provider can only read its reasoning from the encrypted content.
       const { encrypted_content, summary } = item;
       // llama.cpp sends an empty string for none.
       if (encrypted_content === undefined || encrypted_content === '') return [];
-      return [{ type: 'reasoning', summary: [...summary], encrypted_content } as ResponseInputItem];
+      return [{ ...toldMembers(item), type: 'reasoning', summary: [...summary], encrypted_content } as ResponseInputItem];
     }
     default:
-      return item satisfies never;
+      return [item as ResponseInputItem];
   }
 }
 
+/** What an item has beside the members that every provider is told: as it came (`namespace`, `caller`, `phase`). */
+function toldMembers(item: Item): object {
+  const { id: _ours, status: _known, provider_fields: _ofChat, ...members } = item as Item & { readonly provider_fields?: unknown };
+  return members;
+}
+
 /** A message of texts alone is sent as a string, the form that every server takes. */
-function messageOf({ role, content }: InputMessage): ResponseInputItem {
+function messageOf(item: InputMessage): ResponseInputItem {
+  const { role } = item;
+  return { ...toldMembers(item), type: 'message', role, content: messageContentOf(item) } as ResponseInputItem;
+}
+
+function messageContentOf({ role, content }: InputMessage): string | object[] {
   const texts = content.map((part) => (part.type === 'input_text' || part.type === 'output_text' ? part.text : undefined));
-  if (texts.every((text) => text !== undefined)) return { type: 'message', role, content: texts.join('') };
-  if (role !== 'assistant') return { type: 'message', role, content: content.map(contentOf) };
-  return { type: 'message', role, content: content.map(assistantContentOf) } as ResponseInputItem;
+  if (texts.every((text) => text !== undefined)) return texts.join('');
+  return content.map((part) => (role === 'assistant' ? assistantContentOf(part) : contentOf(part)));
 }
 
 function contentOf(part: Part): Content {
