@@ -13,6 +13,12 @@ export type JsonObject = { readonly [key: string]: Json };
  */
 export const longestCallName = 65_536;
 
+/**
+ * What a chat provider said of a call or of its reasoning beside OpenAI's own fields, and wants to see again: the members of a
+ * call (such as `extra_content`), or the field that the reasoning came in, with its `details`.
+ */
+export type ProviderFields = JsonObject;
+
 export type ItemStatus = 'in_progress' | 'completed' | 'incomplete';
 export type Role = 'user' | 'assistant' | 'system' | 'developer';
 
@@ -53,9 +59,6 @@ export interface OutputMessage extends InputMessage {
   readonly role: 'assistant';
   readonly content: readonly MessagePart[];
 }
-
-/** What a provider said beside OpenAI's own fields, and wants to see again: a call's signature, … */
-export type ProviderFields = JsonObject;
 
 export interface ReasoningItem {
   readonly id: string;
