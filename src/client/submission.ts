@@ -59,13 +59,11 @@ export function resolveReferences(
 export function withNewId(item: NewItem | Item): InputItem {
   const { id } = item as { readonly id?: string };
   const isKept = isOpaque(item as Item) && id !== undefined && id !== '';
-  return { ...item, id: isKept ? id : newId(itemPrefix(item.type)) } as InputItem;
+  return { ...item, id: isKept ? id : newId(itemPrefix(item.type)) };
 }
 
 /** The outputs among the items whose call is not among them. */
 export function outputsWithoutCall(items: readonly InputItem[]): readonly { readonly index: number; readonly callId: string }[] {
   const calls = new Set(items.flatMap((item) => (isCall(item) ? [item.call_id] : [])));
-  return items.flatMap((item, index) =>
-    isCallOutput(item) && !calls.has(item.call_id) ? [{ index, callId: item.call_id }] : [],
-  );
+  return items.flatMap((item, index) => (isCallOutput(item) && !calls.has(item.call_id) ? [{ index, callId: item.call_id }] : []));
 }

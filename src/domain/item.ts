@@ -122,28 +122,8 @@ export interface OpaqueItem {
   readonly status?: ItemStatus;
 }
 
-/** A type that no other item has: in truth any string. TypeScript tells a union apart by literals alone. */
-export type OpaqueItemType =
-  | 'additional_tools'
-  | 'apply_patch_call'
-  | 'apply_patch_call_output'
-  | 'code_interpreter_call'
-  | 'compaction'
-  | 'computer_call'
-  | 'computer_call_output'
-  | 'file_search_call'
-  | 'image_generation_call'
-  | 'local_shell_call'
-  | 'local_shell_call_output'
-  | 'mcp_approval_request'
-  | 'mcp_approval_response'
-  | 'mcp_call'
-  | 'mcp_list_tools'
-  | 'shell_call'
-  | 'shell_call_output'
-  | 'tool_search_call'
-  | 'tool_search_output'
-  | 'web_search_call';
+/** In truth any string that is not the type of another item. TypeScript tells a union apart by literals: this one stands for all. */
+export type OpaqueItemType = 'web_search_call';
 
 /** A call that the client answers with an output. */
 export type CallItem = FunctionCallItem | CustomCallItem;

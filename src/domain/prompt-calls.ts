@@ -26,7 +26,7 @@ export function withOutputs(stretches: readonly (readonly Item[])[]): readonly I
     if (open.length > 0 && !(continued[at] === true && items[at - 1]?.stretch === stretch)) close();
     if (isCall(item)) {
       const id = ids.next(item.call_id);
-      open.push(withCallId(outputs.get(at) ?? noOutputOf(item), id));
+      open.push(outputOf(item, outputs.get(at), id));
       prompt.push(withCallId(item, id));
     } else if (!isCallOutput(item)) {
       prompt.push(item);
@@ -39,8 +39,11 @@ export function withOutputs(stretches: readonly (readonly Item[])[]): readonly I
   return prompt;
 }
 
-function noOutputOf({ type, call_id }: CallItem): CallOutputItem {
-  return { id: '', type: `${type}_output`, status: 'completed', call_id, output: '[no result was given]' };
+/** Chat Completions has one form for the outputs of functions and of custom tools, so the type is that of the call. */
+function outputOf({ type }: CallItem, given: CallOutputItem | undefined, call_id: string): CallOutputItem {
+  if (given?.type === `${type}_output`) return withCallId(given, call_id);
+  const { id, output } = given ?? { id: '', output: '[no result was given]' };
+  return { id, type: `${type}_output`, status: 'completed', call_id, output };
 }
 
 /** Which items go on with the calls before them: calls do, and reasoning that a call of the same stretch follows. */

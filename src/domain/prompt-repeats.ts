@@ -74,6 +74,8 @@ function keyOf(item: Item): string {
       return JSON.stringify(['output', item.id]);
     case 'custom_tool_call':
       return JSON.stringify(['custom', item.call_id, item.name, item.input]);
+    case 'custom_tool_call_output':
+    case 'web_search_call':
     default:
       return JSON.stringify([item.type, item.id]);
   }

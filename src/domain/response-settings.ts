@@ -43,18 +43,8 @@ export interface OtherTool {
   readonly type: OtherToolType;
 }
 
-/** In truth any string that is not the type of another tool: TypeScript tells a union apart by literals alone. */
-export type OtherToolType =
-  | 'apply_patch'
-  | 'code_interpreter'
-  | 'computer'
-  | 'file_search'
-  | 'image_generation'
-  | 'local_shell'
-  | 'mcp'
-  | 'shell'
-  | 'tool_search'
-  | 'web_search';
+/** In truth any string that is not the type of another tool. TypeScript tells a union apart by literals: this one stands for all. */
+export type OtherToolType = 'web_search';
 
 export type Tool = FunctionTool | CustomTool | NamespaceTool | OtherTool;
 

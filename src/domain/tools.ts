@@ -4,7 +4,14 @@
  * and what only OpenAI's servers can run, or only its API can ask the client for, is left out. Pure.
  */
 import type { ProviderApi } from './provider-capabilities.ts';
-import { isAllowedTools, type OmittedTool, type ResponseSettings, type Tool, type ToolChoice, type ToolReference } from './response-settings.ts';
+import {
+  isAllowedTools,
+  type OmittedTool,
+  type ResponseSettings,
+  type Tool,
+  type ToolChoice,
+  type ToolReference,
+} from './response-settings.ts';
 
 /** The settings with the tools that a provider of this API can have, and what was left out. */
 export function withToolsInForce(api: ProviderApi, settings: ResponseSettings): ResponseSettings {

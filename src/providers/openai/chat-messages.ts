@@ -44,6 +44,7 @@ export function chatMessages(items: readonly Item[], options: ChatMessagesOption
       case 'reasoning':
         messages.reasoning.read(item);
         break;
+      case 'web_search_call':
       default:
         // Of a turn that a provider of the Responses API has answered. New ones were refused (`domain/provider-capabilities.ts`).
         messages.addAnswer(opaqueText(item));

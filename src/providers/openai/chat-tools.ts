@@ -5,7 +5,14 @@
 import { createHash } from 'node:crypto';
 import type { ChatCompletionTool, ChatCompletionToolChoiceOption } from 'openai/resources/chat/completions';
 import type { CallItem } from '../../domain/item.ts';
-import { type CustomTool, type FunctionTool, isAllowedTools, type Tool, type ToolChoice, type ToolReference } from '../../domain/response-settings.ts';
+import {
+  type CustomTool,
+  type FunctionTool,
+  isAllowedTools,
+  type Tool,
+  type ToolChoice,
+  type ToolReference,
+} from '../../domain/response-settings.ts';
 import { omitNullish } from './request-parts.ts';
 
 /** A tool that a model can call through Chat Completions. */
@@ -38,6 +45,11 @@ export class CallNames {
       if (isTaken && !isRenamed(callable)) continue;
       this.#byChatName.set(isTaken ? shortened(name, [callable.namespace, callable.tool.name]) : name, callable);
     }
+  }
+
+  /** As the model knows them. */
+  get all(): readonly string[] {
+    return [...this.#byChatName.keys()];
   }
 
   /** Are there any that Chat Completions does not have under their own names? */
@@ -81,7 +93,9 @@ export class CallNames {
 function callablesOf(tool: Tool): readonly Callable[] {
   if (tool.type === 'function' || tool.type === 'custom') return [{ tool }];
   if (tool.type !== 'namespace') return [];
-  return tool.tools.flatMap((member) => callablesOf(member)).map((callable) => ({ ...callable, namespace: tool.name, about: tool.description }));
+  return tool.tools
+    .flatMap((member) => callablesOf(member))
+    .map((callable) => ({ ...callable, namespace: tool.name, about: tool.description }));
 }
 
 function isRenamed({ namespace }: Callable): boolean {
@@ -106,7 +120,10 @@ function shortened(name: string, key: readonly (string | undefined)[]): string {
 function functionOf(name: string, { tool, about }: Callable): FunctionShape {
   if (tool.type === 'function') {
     const { description, parameters, strict } = tool;
-    return { name, ...omitNullish({ description: joined(about, description), parameters: parameters as FunctionShape['parameters'], strict }) };
+    return {
+      name,
+      ...omitNullish({ description: joined(about, description), parameters: parameters as FunctionShape['parameters'], strict }),
+    };
   }
   const description = joined(about, tool.description, grammarOf(tool));
   const input = { type: 'string', description: 'The whole input of the tool, as plain text.' };
@@ -123,7 +140,7 @@ function joined(...texts: readonly (string | null | undefined)[]): string | null
 
 function grammarOf({ format }: CustomTool): string | undefined {
   if (format?.['type'] !== 'grammar') return undefined;
-  // Of Chat Completions' own custom tools, whose members stand one level deeper.
-  const grammar = (format['grammar'] ?? format) as { readonly syntax?: unknown; readonly definition?: unknown };
-  return `\`${customInput}\` must follow this grammar (${String(grammar.syntax ?? 'lark')}):\n\n${String(grammar.definition ?? '')}`;
+  const { syntax, definition } = format;
+  const kind = typeof syntax === 'string' ? syntax : 'lark';
+  return typeof definition === 'string' ? `\`${customInput}\` must follow this grammar (${kind}):\n\n${definition}` : undefined;
 }

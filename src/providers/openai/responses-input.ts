@@ -4,9 +4,9 @@ import type {
   ResponseInputItem,
   ResponseInputMessageContentList,
 } from 'openai/resources/responses/responses';
-import type { InputMessage, InputPart, Item, MessagePart } from '../../domain/item.ts';
+import type { InputMessage, InputPart, Item, Json, MessagePart } from '../../domain/item.ts';
 import { sendableArguments, sendableCallId, sendableName } from './earlier-calls.ts';
-import { omitNullish, placeholderText } from './request-parts.ts';
+import { placeholderText } from './request-parts.ts';
 
 type Part = InputPart | MessagePart;
 type Content = ResponseInputMessageContentList[number] & ResponseFunctionCallOutputItem;
@@ -40,7 +40,7 @@ export function responsesInputOf(item: Item, isOpenAiHost: boolean): ResponseInp
     case 'custom_tool_call_output': {
       const call_id = sendableCallId(item.call_id, isOpenAiHost);
       const output = typeof item.output === 'string' ? item.output : item.output.map(contentOf);
-      return [{ ...toldMembers(item), type: item.type, call_id, output } as ResponseInputItem];
+      return [{ ...toldMembers(item), type: item.type, call_id, output }];
     }
     case 'reasoning': {
       // With `store: false` the provider can only read its reasoning from the encrypted content.
@@ -49,6 +49,7 @@ export function responsesInputOf(item: Item, isOpenAiHost: boolean): ResponseInp
       if (encrypted_content === undefined || encrypted_content === '') return [];
       return [{ ...toldMembers(item), type: 'reasoning', summary: [...summary], encrypted_content } as ResponseInputItem];
     }
+    case 'web_search_call':
     default:
       return [item as ResponseInputItem];
   }
@@ -67,7 +68,7 @@ function messageOf(item: InputMessage): ResponseInputItem {
 }
 
 function messageContentOf({ role, content }: InputMessage): string | object[] {
-  const texts = content.map((part) => (part.type === 'input_text' || part.type === 'output_text' ? part.text : undefined));
+  const texts = content.map((part) => (isPlain(part) ? part.text : undefined));
   if (texts.every((text) => text !== undefined)) return texts.join('');
   return content.map((part) => (role === 'assistant' ? assistantContentOf(part) : contentOf(part)));
 }
@@ -75,25 +76,27 @@ function messageContentOf({ role, content }: InputMessage): string | object[] {
 function contentOf(part: Part): Content {
   switch (part.type) {
     case 'input_text':
+      return { ...part };
     case 'output_text':
       return { type: 'input_text', text: part.text };
     case 'refusal':
       return { type: 'input_text', text: part.refusal };
-    case 'input_image': {
-      const { detail, image_url, file_id } = part;
-      return { type: 'input_image', detail, ...omitNullish({ image_url, file_id }) };
-    }
-    case 'input_file': {
-      const { filename, file_data, file_id, file_url } = part;
-      return { type: 'input_file', ...omitNullish({ filename, file_data, file_id, file_url }) };
-    }
+    case 'input_image':
+    case 'input_file':
+      return { ...part };
     default:
       return part satisfies never;
   }
 }
 
-function assistantContentOf(part: Part): { type: 'output_text'; text: string; annotations: [] } | { type: 'refusal'; refusal: string } {
+/** A text that has its sources, or a mark of the client's, is sent as a part. */
+function isPlain(part: Part): part is Part & { readonly text: string } {
+  if (part.type === 'output_text') return part.annotations.length === 0;
+  return part.type === 'input_text' && Object.keys(part).length === 2;
+}
+
+function assistantContentOf(part: Part): { type: 'output_text'; text: string; annotations: Json[] } | { type: 'refusal'; refusal: string } {
   if (part.type === 'refusal') return { type: 'refusal', refusal: part.refusal };
   const text = part.type === 'input_image' || part.type === 'input_file' ? placeholderText(part) : part.text;
-  return { type: 'output_text', text, annotations: [] };
+  return { type: 'output_text', text, annotations: part.type === 'output_text' ? [...part.annotations] : [] };
 }
