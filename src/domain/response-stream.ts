@@ -190,7 +190,7 @@ export class ResponseStream {
     if (delta.text !== '') this.#emit(callAdded(this.#state.item(index).item, index, delta.text));
   }
 
-  /** A new item closes the text before it. Pieces of several calls may come in turns, so calls stay open to the end of the step, and what is passed on until its provider ends it. */
+  /** A new item closes the text before it. Pieces of several calls may come in turns, so they stay open to the end of the step. */
   #closeOpenItems(): void {
     this.#state.items.forEach((open, index) => {
       if (!open.isDone && !isCall(open.item) && !isOpaque(open.item)) this.#closeItem(index, open, 'completed');
