@@ -5,6 +5,7 @@ import { failureOf } from '../../src/domain/failure.ts';
 import { type ModelDelta, startsStep } from '../../src/domain/model.ts';
 import type { ResponseEvent } from '../../src/domain/response-event.ts';
 import { ResponseStream } from '../../src/domain/response-stream.ts';
+import { unsealFields } from '../../src/domain/sealed-fields.ts';
 import type { StreamSnapshot } from '../../src/domain/stream-state.ts';
 import type { TurnOutcome } from '../../src/domain/turn-outcome.ts';
 import type { OutputItem } from '../../src/domain/item.ts';
@@ -158,6 +159,12 @@ test('T2 · encrypted reasoning shows and starts nothing by itself, and is not l
 const delta: fc.Arbitrary<ModelDelta> = fc.oneof(
   fc.record({ type: fc.constant('encrypted_reasoning' as const), text: fc.string(), item: fc.constantFrom('', 'b', 'c') }),
   fc.record({ type: fc.constantFrom('text', 'refusal', 'reasoning'), text: fc.string(), item: fc.constantFrom('', 'b') }),
+  fc.record({
+    type: fc.constant('reasoning' as const),
+    text: fc.constantFrom('', 'hm'),
+    item: fc.constantFrom('', 'b'),
+    providerFields: fc.constantFrom({ field: 'reasoning' }, { details: ['D'] }),
+  }),
   fc.integer({ min: 0, max: 2 }).chain((call) =>
     fc.record({
       type: fc.constant('tool_call' as const),
@@ -271,4 +278,76 @@ test('no snapshot is taken in the middle of a step', () => {
   const stream = ResponseStream.replay(ResponseStream.open(response));
   stream.write(text('Hel'));
   assert.throws(() => stream.snapshot(), /no item open/);
+});
+
+test('what the provider wants to see again is kept on its item, whenever it comes', () => {
+  const call = (text: string, providerFields?: Record<string, string>): ModelDelta => ({
+    type: 'tool_call',
+    item: '0',
+    callId: 'c0',
+    name: 'look',
+    text,
+    ...(providerFields === undefined ? {} : { providerFields }),
+  });
+  const thought: ModelDelta = { type: 'reasoning', text: 'hm', providerFields: { field: 'reasoning' } };
+  const details: ModelDelta = { type: 'reasoning', text: '', providerFields: { field: 'reasoning_details', details: ['D'] } };
+  const events = eventsOf([thought, details, text('so'), details, call('{', { one: '1' }), call('}'), call('', { two: '2' })], completed);
+  const added = events.flatMap((event) => (event.type === 'response.output_item.added' ? [fieldsOf(event.item)] : []));
+  assert.deepEqual(added, [{ field: 'reasoning' }, undefined, { field: 'reasoning_details', details: ['D'] }, { one: '1' }]);
+  const last = events.at(-1);
+  assert.ok(last !== undefined && 'response' in last);
+  assert.deepEqual(last.response.output.map(fieldsOf), [
+    { field: 'reasoning_details', details: ['D'] },
+    undefined,
+    { field: 'reasoning_details', details: ['D'] },
+    { one: '1', two: '2' },
+  ]);
+  assert.deepEqual(heard(events), last.response.output);
+});
+
+test('T2 · fields alone show and start nothing', () => {
+  const details: ModelDelta = { type: 'reasoning', text: '', providerFields: { field: 'reasoning_details' } };
+  assert.equal(startsStep(details), false);
+  assert.equal(eventsOf([details]).at(-1)?.type, 'response.in_progress');
+  for (const end of ends) assert.deepEqual(output([details], end), []);
+});
+
+test('the tier that served the request is in the last event', () => {
+  const last = eventsOf([text('so')], { ...completed, serviceTier: 'flex' }).at(-1);
+  assert.ok(last !== undefined && 'response' in last);
+  assert.equal(last.response['service_tier'], 'flex');
+});
+
+function fieldsOf(item: OutputItem): unknown {
+  return 'provider_fields' in item ? item.provider_fields : undefined;
+}
+
+test('T13 · where encrypted reasoning was asked for, it carries what a chat provider wants to see again', () => {
+  const stream = ResponseStream.replay(ResponseStream.open(response));
+  stream.sealsFields = true;
+  stream.begin();
+  const signature = { extra_content: { signature: 'S' } };
+  const deltas: readonly ModelDelta[] = [
+    { type: 'reasoning', text: 'hm', providerFields: { field: 'reasoning' } },
+    { type: 'reasoning', text: '', providerFields: { field: 'reasoning_details', details: [1] } },
+    { type: 'tool_call', item: '0', callId: 'c0', name: 'look', text: '{}' },
+    { type: 'tool_call', item: '1', callId: 'c1', name: 'look', text: '{}', providerFields: signature },
+  ];
+  for (const delta of deltas) stream.write(delta);
+  stream.end(completed, 9_000);
+  assert.deepEqual(
+    stream.response.output.map((item) => [item.type, item.type === 'reasoning' ? unsealFields(item.encrypted_content) : item.status]),
+    [
+      ['reasoning', { field: 'reasoning_details', details: [1] }],
+      ['function_call', 'completed'],
+      ['function_call', 'completed'],
+      ['reasoning', { calls: [null, signature] }],
+    ],
+  );
+});
+
+test('what a provider has sealed is not read, and what was cut off on its way says nothing', () => {
+  assert.equal(unsealFields(undefined), undefined);
+  assert.equal(unsealFields('gAAAAB'), undefined);
+  for (const rest of ['', 'e30', 'W10', '%%%', 'eyJmaWVsZCI6']) assert.deepEqual(unsealFields(`turnkeep:1:${rest}`), {});
 });

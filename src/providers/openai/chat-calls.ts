@@ -8,7 +8,7 @@
  *
  * A call is shown once its name is final: with the first piece of its arguments, with whatever comes of another item, or at the end.
  */
-import type { Json, ProviderFields } from '../../domain/item.ts';
+import type { ProviderFields } from '../../domain/item.ts';
 import type { ModelDelta, ModelEvent } from '../../domain/model.ts';
 import { protocolError } from '../failures/model-failure.ts';
 import { asRecord, asText, type JsonRecord, parseJson } from '../json.ts';
@@ -255,7 +255,7 @@ function pieceOf(source: JsonRecord): Piece {
     name: name === 'null' || name === '<nil>' ? undefined : asText(name),
     args,
     begins: args.trimStart().startsWith('{'),
-    fields: fields.length === 0 ? undefined : (Object.fromEntries(fields) as { [key: string]: Json }),
+    fields: fields.length === 0 ? undefined : (Object.fromEntries(fields) as ProviderFields),
   };
 }
 

@@ -68,7 +68,8 @@ export class ChatParser extends StreamParser {
     if (message !== undefined) this.#readMessage(message, out);
     // The form of completions, without roles.
     else if (delta === undefined) this.#readDelta({ content: choice['text'] }, out);
-    const result = readFinishReason(choice['finish_reason'] ?? delta?.['finish_reason']);
+    const reason = choice['finish_reason'] ?? delta?.['finish_reason'];
+    const result = isSet(reason) ? readFinishReason(reason) : undefined;
     if (result === undefined) return;
     if ('failure' in result) throw new ProviderError(result.failure);
     this.#state(result.finish, out);
@@ -181,8 +182,9 @@ function isSet(value: unknown): boolean {
   return value !== undefined && value !== null;
 }
 
-/** The objects of a list, or the one object that stands in its place. */
+/** The objects of a list, or the one object that stands in its place. On the hot path: a list of one is taken as it is. */
 function listOf(value: unknown): readonly JsonRecord[] {
+  if (Array.isArray(value) && value.length === 1 && asRecord(value[0]) !== undefined) return value as readonly JsonRecord[];
   const one = asRecord(value);
   if (one !== undefined) return [one];
   return asArray(value).flatMap((each): JsonRecord[] => {

@@ -14,6 +14,13 @@ export interface FunctionCall {
   readonly members: JsonObject;
   /** The arguments, or the input, so far. */
   said: string;
+  /** Of the item that it came with. */
+  readonly key: Key;
+}
+
+interface Key {
+  readonly id: string | undefined;
+  readonly index: unknown;
 }
 
 const ownMembers = new Set(['id', 'type', 'status', 'call_id', 'name', 'arguments', 'input', 'provider_fields', 'created_by']);
@@ -27,10 +34,14 @@ export class FunctionCalls {
     return this.#calls;
   }
 
-  /** The call of this item. Its output index is only trusted where it has no call id: some servers number all calls 0. */
+  /**
+   * The call of this item. Its output index is only trusted where it has no call id: some servers number all calls 0. A call
+   * of the same id is another one where both item id and index say so: some servers give an item a new id with each event.
+   */
   find(item: JsonRecord, outputIndex: unknown): FunctionCall | undefined {
     const callId = asText(item['call_id']);
-    if (callId !== undefined) return this.#calls.find((call) => call.callId === callId);
+    const key = { id: asText(item['id']), index: outputIndex };
+    if (callId !== undefined) return this.#calls.findLast((call) => call.callId === callId && !isOther(call.key, key));
     return this.#findByKeys(keysOf(item['id'], outputIndex));
   }
 
@@ -41,7 +52,8 @@ export class FunctionCalls {
     const callId = asText(item['call_id']) ?? asText(item['id']) ?? `call_${crypto.randomUUID()}`;
     const isCustom = item['type'] === 'custom_tool_call';
     const members = Object.fromEntries(Object.entries(item).filter(([key, value]) => !ownMembers.has(key) && value !== null)) as JsonObject;
-    const call = { item: `call ${this.#calls.length}`, callId, name, isCustom, members, said: '' };
+    const key = { id: asText(item['id']), index: outputIndex };
+    const call = { item: `call ${this.#calls.length}`, callId, name, isCustom, members, said: '', key };
     this.#calls.push(call);
     for (const key of keysOf(item['id'], outputIndex)) this.#byKey.set(key, call);
     return call;
@@ -72,6 +84,11 @@ export function restOfCall({ said, isCustom }: FunctionCall, whole: unknown): st
 function isSameJson(one: string, other: string): boolean {
   const value = parseJson(one);
   return value !== undefined && JSON.stringify(value) === JSON.stringify(parseJson(other));
+}
+
+function isOther(one: Key, two: Key): boolean {
+  const haveBoth = one.id !== undefined && two.id !== undefined && typeof one.index === 'number' && typeof two.index === 'number';
+  return haveBoth && one.id !== two.id && one.index !== two.index;
 }
 
 function keysOf(id: unknown, outputIndex: unknown): readonly string[] {

@@ -11,7 +11,7 @@ import { modelFailure, protocolError } from '../failures/model-failure.ts';
 import type { SseEvent } from '../http/sse.ts';
 import { asArray, asRecord, asText, type JsonRecord, parseJson } from '../json.ts';
 import { ProviderError } from '../provider.ts';
-import { WholeCharacters } from './whole-characters.ts';
+import { WholeCharacters, wholeIn } from './whole-characters.ts';
 
 export abstract class StreamParser {
   /**
@@ -61,7 +61,13 @@ export abstract class StreamParser {
     this.release(out);
     for (const delta of this.#characters.end()) this.#push(delta, out);
     if (finish === undefined) return;
-    this.complete(finish, out);
+    try {
+      this.complete(finish, out);
+    } catch (error) {
+      // What came behind the finish and fits nothing takes its proof away.
+      this.hasFinish = false;
+      throw error;
+    }
     if (!this.hasFinish) this.emitFinish(finish, out);
   }
 
@@ -89,7 +95,7 @@ export abstract class StreamParser {
 
   /** Appends fields of the provider's own without a text: no output, and nothing that a finish would have to come after. */
   protected emitFields(delta: ModelDelta & { readonly type: 'reasoning' | 'tool_call'; readonly text: '' }, out: ModelEvent[]): void {
-    out.push({ type: 'delta', delta });
+    out.push({ type: 'delta', delta: wholeIn(delta) });
   }
 
   #push(delta: ModelDelta, out: ModelEvent[]): void {
@@ -98,7 +104,7 @@ export abstract class StreamParser {
       this.hasFinish = false;
       this.goesOnAfterFinish = true;
     }
-    out.push({ type: 'delta', delta });
+    out.push({ type: 'delta', delta: wholeIn(delta) });
   }
 
   /** To be called for each event. Throws `ProviderError` if the first events are of the other API, rather than read it to the end. */

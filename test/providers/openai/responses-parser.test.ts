@@ -103,6 +103,18 @@ void suite('function calls', () => {
     const done = event('output_item.done', { item: call({ id: 'other', arguments: '{}' }) });
     assert.deepEqual(calls(event('output_item.added', { item: call() }), done), ['a f ', 'a f {}']);
   });
+  void test('two calls of one id are two where both their item ids and their indexes differ', () => {
+    const second = call({ id: 'fc_2' });
+    const pieces = calls(
+      event('output_item.added', { output_index: 0, item: call() }),
+      args('1', { item_id: 'fc_1', output_index: 0 }),
+      event('output_item.done', { output_index: 0, item: call({ arguments: '1' }) }),
+      event('output_item.added', { output_index: 1, item: second }),
+      args('2', { item_id: 'fc_2', output_index: 1 }),
+      event('output_item.done', { output_index: 1, item: { ...second, arguments: '2' } }),
+    );
+    assert.deepEqual(pieces, ['a f ', 'a f 1', 'a f ', 'a f 2']);
+  });
   void test('calls that all have index 0 are distinguished by their call ids', () => {
     const added = (id: string) => event('output_item.added', { output_index: 0, item: call({ id, call_id: id }) });
     assert.deepEqual(calls(added('a'), args('1', { output_index: 0 }), added('b'), args('2', { output_index: 0 })), [
