@@ -33,7 +33,8 @@ export abstract class StreamParser {
   #hasOwnEvents = false;
   #hasEvents = false;
   #hasOutput = false;
-  #hadFinish = false;
+  /** The last one that was appended. */
+  #finish: ModelFinish | undefined;
   readonly #characters = new WholeCharacters();
 
   /** Appends the event's deltas, or finish, to `out`. Throws `ProviderError`; what was appended before that stays valid. */
@@ -57,10 +58,13 @@ export abstract class StreamParser {
    * @param isWhole the stream has ended properly: what came behind a finish reason belongs to the answer
    */
   end(isWhole: boolean, out: ModelEvent[]): void {
-    const finish = this.statedFinish(isWhole);
+    const finish = this.statedFinish(isWhole) ?? (this.hasFinish ? this.#finish : undefined);
     this.release(out);
     for (const delta of this.#characters.end()) this.#push(delta, out);
-    if (finish === undefined) return;
+    if (finish === undefined) {
+      if (isWhole) this.requireFit();
+      return;
+    }
     try {
       this.complete(finish, out);
     } catch (error) {
@@ -81,6 +85,9 @@ export abstract class StreamParser {
   /** Appends what was held back for a piece that did not come. */
   protected release(_out: ModelEvent[]): void {}
 
+  /** Throws `ProviderError` for pieces that fit nothing, where a stream ends properly without having stated an end. */
+  protected requireFit(): void {}
+
   /** Appends what a proved end leaves to be understood. Throws `ProviderError` if what came is no whole answer, although its end was stated. */
   protected complete(_finish: ModelFinish, _out: ModelEvent[]): void {}
 
@@ -100,7 +107,7 @@ export abstract class StreamParser {
 
   #push(delta: ModelDelta, out: ModelEvent[]): void {
     if (delta.type !== 'reasoning') this.#hasOutput = true;
-    if (this.#hadFinish) {
+    if (this.#finish !== undefined) {
       this.hasFinish = false;
       this.goesOnAfterFinish = true;
     }
@@ -123,7 +130,7 @@ export abstract class StreamParser {
   protected emitFinish(finish: ModelFinish, out: ModelEvent[]): void {
     if (finish.status === 'completed' && !this.#hasOutput) throw new ProviderError(modelFailure('empty_response'));
     this.hasFinish = true;
-    this.#hadFinish = true;
+    this.#finish = finish;
     out.push({ type: 'finish', finish });
   }
 
