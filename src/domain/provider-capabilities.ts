@@ -3,14 +3,15 @@
  * turn is accepted; it is never dropped. Pure. A model may support less than its API: its server says so itself.
  *
  * Accepted, although the provider is not sent all of it, because nothing that was asked for is lost:
- * - With Chat Completions, `include` of what belongs to hosted tools (`web_search_call.action.sources`, …) and of
- *   `reasoning.encrypted_content`: there is none to include, as with a model that does not reason. Stock clients (Codex, the
- *   AI SDK) always ask for it.
+ * - With Chat Completions, `include` of what belongs to hosted tools (`web_search_call.action.sources`, …), and of
+ *   `reasoning.encrypted_content`: it carries what the provider wants to see again, if there is such a thing. Stock clients
+ *   (Codex, the AI SDK) always ask for it.
  * - With Chat Completions, tools of other kinds than functions: told as functions, or left out and said so (`tools.ts`).
  * - With Chat Completions, `client_metadata` and `prompt_cache_options`: they change nothing of an answer. `phase` and
  *   `namespace` of items: what was said, and which function was called, is told.
- * - Reasoning items of earlier responses: chat servers expect them left out, and a provider of the Responses API that
- *   stores nothing can read only those with `encrypted_content`. The others are for people who read the transcript.
+ * - Reasoning items of earlier responses: chat servers are sent those that they want back (`providers/openai/chat-reasoning.ts`),
+ *   and a provider of the Responses API that stores nothing can read only those with `encrypted_content`. The others are for
+ *   people who read the transcript.
  * - `truncation: "disabled"` and `reasoning.summary: "auto"` with Chat Completions: what it does anyway.
  * - `tool_choice` `auto` and `none`, and `parallel_tool_calls`, where there are no tools to choose or call.
  * - `metadata`, `store`, `background`: turnkeep's own work, whatever the provider.

@@ -3,7 +3,7 @@ import { openConnection } from './http/connection.ts';
 import { ChatParser } from './openai/chat-parser.ts';
 import { CallNames } from './openai/chat-tools.ts';
 import { chatRequest } from './openai/chat-request.ts';
-import { isOpenAi, noKey, openAiBaseUrl, requestTo } from './openai/endpoint.ts';
+import { isOpenAi, noKey, openAiBaseUrl, requestTo, takesOwnFields } from './openai/endpoint.ts';
 import { listModels } from './openai/list-models.ts';
 import { ResponsesParser } from './openai/responses-parser.ts';
 import { responsesRequest } from './openai/responses-request.ts';
@@ -44,7 +44,7 @@ export function createProvider({ api, limits, ...options }: ProviderOptions): Pr
         connection,
         request: () =>
           api === 'chat'
-            ? requestTo(endpoint, '/chat/completions', chatRequest(request, isOpenAiHost))
+            ? requestTo(endpoint, '/chat/completions', chatRequest(request, isOpenAiHost, takesOwnFields(endpoint.baseUrl)))
             : requestTo(endpoint, '/responses', responsesRequest(request, isOpenAiHost)),
         limits,
         signal,

@@ -24,12 +24,7 @@ const rows: Readonly<Record<string, Row>> = {
     'failed',
     cut,
   ],
-  'responses: proved, though the arguments are broken JSON': [
-    'responses',
-    responsesCall((writer) => writer.completed()),
-    'completed',
-    whole,
-  ],
+  'responses: proved, though the arguments are broken JSON': ['responses', responsesCall((writer) => writer.completed()), 'failed', cut],
   'chat: cut off by the length limit': ['chat', [...chatCall, chat.finish('length'), done, end], 'incomplete', cut],
   'responses: cut off by the length limit': ['responses', responsesCall((writer) => writer.incomplete()), 'incomplete', cut],
   'chat: an end without a finish': ['chat', [...chatCall, done, end], 'failed', cut],

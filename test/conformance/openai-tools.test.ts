@@ -53,11 +53,11 @@ test('openai: the same with the whole history sent again and nothing stored of i
   const question = { role: 'user' as const, content: 'what is the weather?' };
   const first = await world.client.responses.create({ model: 'scripted', input: [question], tools: [tool], store: false });
   const outputs = first.output.flatMap((item) =>
-    item.type === 'function_call' ? [item, { type: 'function_call_output' as const, call_id: item.call_id, output: 'rain' }] : [],
+    item.type === 'function_call' ? [{ type: 'function_call_output' as const, call_id: item.call_id, output: 'rain' }] : [],
   );
   const second = await world.client.responses.create({
     model: 'scripted',
-    input: [question, ...outputs],
+    input: [question, ...(first.output as OpenAI.Responses.ResponseInputItem[]), ...outputs],
     tools: [tool],
     store: false,
   });

@@ -24,8 +24,10 @@ import { omitNullish, opaqueText, textOfPart } from './request-parts.ts';
 type Part = InputPart | MessagePart;
 
 export interface ChatMessagesOptions {
-  /** OpenAI's own takes messages of any roles in any order, and no fields but its own. */
+  /** OpenAI's own takes messages of any roles in any order. */
   readonly isOpenAiHost: boolean;
+  /** The server takes members of messages and calls that OpenAI does not have. */
+  readonly hasOwnFields: boolean;
   /** The model may call tools. */
   readonly hasTools: boolean;
   readonly names: CallNames;
@@ -67,20 +69,22 @@ export function chatMessages(items: readonly Item[], options: ChatMessagesOption
 class Messages {
   readonly reasoning: ChatReasoning;
   readonly #isOpenAiHost: boolean;
+  readonly #hasOwnFields: boolean;
   readonly #messages: ChatCompletionMessageParam[] = [];
   /** Of the last answer that has any. */
   #calls: ChatCompletionMessageFunctionToolCall[] = [];
 
-  constructor({ isOpenAiHost }: ChatMessagesOptions, hasTools: boolean) {
+  constructor({ isOpenAiHost, hasOwnFields }: ChatMessagesOptions, hasTools: boolean) {
     this.#isOpenAiHost = isOpenAiHost;
-    this.reasoning = new ChatReasoning(hasTools && !isOpenAiHost);
+    this.#hasOwnFields = hasOwnFields;
+    this.reasoning = new ChatReasoning(hasTools && hasOwnFields);
   }
 
   /** Of the answer whose message or call comes next; but the fields of calls come behind them. */
   addReasoning(item: ReasoningItem): void {
     const { calls, ...fields } = item.provider_fields ?? unsealFields(item.encrypted_content) ?? {};
     if (Object.keys(fields).length > 0) this.reasoning.read({ ...item, provider_fields: fields });
-    if (this.#isOpenAiHost) return;
+    if (!this.#hasOwnFields) return;
     for (const [n, own] of asArray(calls).entries()) {
       const call = this.#calls[n];
       if (call !== undefined) Object.assign(call, { ...asRecord(own), ...call });
@@ -151,14 +155,14 @@ class Messages {
   }
 }
 
-function callOf(item: CallItem, { isOpenAiHost, names }: ChatMessagesOptions): ChatCompletionMessageFunctionToolCall {
+function callOf(item: CallItem, { isOpenAiHost, hasOwnFields, names }: ChatMessagesOptions): ChatCompletionMessageFunctionToolCall {
   const args = item.type === 'function_call' ? sendableArguments(item.arguments) : JSON.stringify({ [customInput]: item.input });
   const own = {
     id: sendableCallId(item.call_id, isOpenAiHost),
     type: 'function',
     function: { name: sendableName(names.nameOfCall(item), isOpenAiHost), arguments: args },
   } as const;
-  return isOpenAiHost ? own : { ...item.provider_fields, ...own };
+  return hasOwnFields ? { ...item.provider_fields, ...own } : own;
 }
 
 function partOf(part: Part): ChatCompletionContentPart {

@@ -5,16 +5,17 @@ import type { ResponseSettings, TextFormat } from '../../domain/response-setting
 import { chatMessages } from './chat-messages.ts';
 import { CallNames } from './chat-tools.ts';
 import { omitNullish } from './request-parts.ts';
-import { foldSystem, joinLeading } from './system-messages.ts';
+import { joinLeading, strictRoles } from './strict-roles.ts';
 
 type Request = ChatCompletionCreateParamsStreaming;
 
-export function chatRequest({ settings, items }: ModelRequest, isOpenAiHost: boolean): Request {
+/** @param hasOwnFields the server takes members of messages and calls that OpenAI does not have */
+export function chatRequest({ settings, items }: ModelRequest, isOpenAiHost: boolean, hasOwnFields = !isOpenAiHost): Request {
   const { model, max_output_tokens } = settings;
   const names = new CallNames(settings.tools);
   return {
     model,
-    messages: messagesOf({ settings, items }, names, isOpenAiHost),
+    messages: messagesOf({ settings, items }, names, isOpenAiHost, hasOwnFields),
     stream: true,
     stream_options: { include_usage: true },
     ...omitNullish({
@@ -40,10 +41,15 @@ export function chatRequest({ settings, items }: ModelRequest, isOpenAiHost: boo
   };
 }
 
-function messagesOf({ settings, items }: ModelRequest, names: CallNames, isOpenAiHost: boolean): ChatCompletionMessageParam[] {
+function messagesOf(
+  { settings, items }: ModelRequest,
+  names: CallNames,
+  isOpenAiHost: boolean,
+  hasOwnFields: boolean,
+): ChatCompletionMessageParam[] {
   const given = { instructions: settings.instructions, items };
-  const prompt = isOpenAiHost ? joinLeading(given) : foldSystem(given);
-  const messages = chatMessages(prompt.items, { isOpenAiHost, hasTools: settings.tools.length > 0, names });
+  const prompt = isOpenAiHost ? joinLeading(given) : strictRoles(given);
+  const messages = chatMessages(prompt.items, { isOpenAiHost, hasOwnFields, hasTools: settings.tools.length > 0, names });
   return prompt.instructions === null ? messages : [{ role: 'system', content: prompt.instructions }, ...messages];
 }
 

@@ -43,3 +43,12 @@ async function jsonOf(body: object): Promise<readonly Uint8Array[]> {
 export function isOpenAi(baseUrl: string): boolean {
   return URL.canParse(baseUrl) && /(?:^|\.)openai(?:\.azure)?\.com$/.test(new URL(baseUrl).hostname);
 }
+
+/**
+ * Whether the server takes members of messages and calls that OpenAI does not have: reasoning, signatures. Most ignore what
+ * they do not know; these refuse the request ("Extra inputs are not permitted", "property 'reasoning_content' is unsupported"),
+ * also where a client has the field from another server, or from here.
+ */
+export function takesOwnFields(baseUrl: string): boolean {
+  return !isOpenAi(baseUrl) && !(URL.canParse(baseUrl) && /(?:^|\.)(?:mistral\.ai|groq\.com)$/.test(new URL(baseUrl).hostname));
+}

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import type { Item, ProviderFields, Role } from '../../../src/domain/item.ts';
 import { chatRequest } from '../../../src/providers/openai/chat-request.ts';
+import { takesOwnFields } from '../../../src/providers/openai/endpoint.ts';
 import { responsesRequest } from '../../../src/providers/openai/responses-request.ts';
 import { messageItem, settings } from '../support.ts';
 
@@ -163,6 +164,15 @@ void suite('reasoning goes back in the field it came in, to a chat server that s
   });
 });
 
+void test('a server that refuses what it does not know is sent OpenAI’s own fields alone', () => {
+  const items = [thought('hm', { field: 'reasoning_content' }), call('{}', { extra_content: 1 }), gave];
+  const { messages } = chatRequest({ settings, items }, false, false);
+  const own = { id: 'a', type: 'function', function: { name: 'look', arguments: '{}' } };
+  assert.deepEqual(messages[0], { role: 'assistant', content: null, tool_calls: [own] });
+  for (const host of ['api.mistral.ai', 'api.groq.com', 'api.openai.com']) assert.equal(takesOwnFields(`https://${host}/v1`), false);
+  for (const url of ['https://api.deepseek.com', 'http://127.0.0.1:1/v1', 'nonsense']) assert.equal(takesOwnFields(url), true);
+});
+
 void suite('messages of the system, for servers that take one', () => {
   const say = (role: Role, text: string): Item => messageItem(role as 'user', text);
   const instructions = 'Be terse.';
@@ -234,7 +244,18 @@ void suite('messages of one role in a row, for chat templates that demand that r
       [{ role: 'user', content: 'a\n\nb' }],
     ],
   };
-  for (const [name, [items, messages]] of Object.entries(rows)) void test(name, () => assert.deepEqual(chat(items), messages));
+  for (const [name, [items, messages]] of Object.entries(rows)) {
+    void test(name, () => {
+      assert.deepEqual(chat(items), messages);
+      const { input } = responses(items);
+      assert.ok((input as { role: string }[]).every(({ role }, at, all) => role !== all[at - 1]?.role));
+    });
+  }
+  void test('OpenAI takes them as they are', () => {
+    const items = [messageItem('user', 'a'), messageItem('user', 'b')];
+    assert.equal(chat(items, {}, true).length, 2);
+    assert.equal(responses(items, {}, true).input?.length, 2);
+  });
 });
 
 void suite('ids and names of earlier calls are as given, but for what a server refuses', () => {

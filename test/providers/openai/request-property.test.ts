@@ -166,7 +166,11 @@ for (const isOpenAiHost of [false, true]) {
           ({ type, call_id }) => (type === 'function_call_output' ? call_id : undefined),
         );
         for (const told of list) if (told.type === 'function_call') assertObject(told.arguments);
-        if (!isOpenAiHost) assert.ok(list.every(({ role }) => role !== 'system' && role !== 'developer'));
+        if (isOpenAiHost) return;
+        list.forEach(({ role }, at) => {
+          assert.ok(role !== 'system' && role !== 'developer');
+          assert.ok(role === undefined || role !== list[at - 1]?.role, 'roles alternate');
+        });
       }),
       { numRuns: 400 },
     );

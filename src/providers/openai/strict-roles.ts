@@ -1,11 +1,12 @@
 /**
- * System messages for servers that take one, and only at the beginning. OpenAI takes them anywhere; the chat templates of
- * open models do not (Qwen: "System message must be at the beginning", Gemma and Mistral: "roles must alternate"), and one
- * message that they refuse would make every later request of the conversation fail.
+ * A prompt for servers that take one message of the system, at the beginning, and roles in turns behind it. OpenAI takes any
+ * roles in any order; the chat templates of open models do not (Qwen: "System message must be at the beginning", Gemma and
+ * Mistral: "roles must alternate"), and one message that they refuse would make every later request of the conversation fail.
  *
  * - The instructions and the messages that lead are joined, in order: all of them hold from the beginning.
  * - A later one keeps its place, as a message of the user's that is marked as the system's. Joined to the first one it would
  *   hold for what came before it, and change the beginning of the prompt, which servers have cached.
+ * - Messages of one role in a row become one, once both APIs' requests are made of the items.
  */
 import type { InputMessage, InputPart, Item } from '../../domain/item.ts';
 import { textOfPart } from './request-parts.ts';
@@ -25,7 +26,7 @@ export function joinLeading({ instructions, items }: Prompt): Prompt {
 }
 
 /** The same, and later ones become messages of the user. */
-export function foldSystem(prompt: Prompt): Prompt {
+export function strictRoles(prompt: Prompt): Prompt {
   const { instructions, items } = joinLeading(prompt);
   return { instructions, items: items.map((item) => (isOfSystem(item) ? asUser(item) : item)) };
 }
