@@ -9,7 +9,7 @@ import { type GatewayEnv, headerOf, type Routes } from '../http/route.ts';
 import { journalEncoder } from '../stream/encode.ts';
 import { serveBlocking } from '../stream/serve-blocking.ts';
 import { acknowledgeOnceSent } from '../stream/acknowledge.ts';
-import { expired, type ServeDeps, serveTurn } from '../stream/serve-turn.ts';
+import { expired, idHeaders, type ServeDeps, serveTurn } from '../stream/serve-turn.ts';
 import { submitHeaders, type SubmitDeps, submitTurn } from '../submit/submit-turn.ts';
 import { alreadySettled } from '../submit/submit-error.ts';
 import { itemsQuery } from '../http/request-fields.ts';
@@ -43,7 +43,7 @@ export function responsesRoutes(routes: Routes, deps: SubmitDeps & ServeDeps): v
     async (c, { body, headers }) => {
       const turn = await submitTurn(c, deps, headers, responseDraft(body, deps));
       if (body.stream === true) return serveTurn(c, deps, turn, journalEncoder);
-      if (body.background === true) return c.json(await turnkeep.readAccepted(turn), 200, { 'x-turnkeep-response-id': turn.publicId });
+      if (body.background === true) return c.json(await turnkeep.readAccepted(turn), 200, { ...idHeaders(c, turn) });
       return serveBlocking(c, deps, turn, { encode: (response) => ({ status: 200, body: response }) });
     },
   );
