@@ -69,6 +69,7 @@ async function insert(
     previous,
     idempotencyKey,
     replaces,
+    completion,
     isResend,
     whenBusy = 'enqueue',
     receivedAtMs,
@@ -102,6 +103,7 @@ async function insert(
     limits: quotas,
     ...(submission.id === undefined ? {} : { chosenId: submission.id }),
     ...(replaces === undefined ? {} : { replaces }),
+    ...(completion === undefined ? {} : { completion }),
     ...(hasTitles && settings.store ? { wantsTitle: true } : {}),
     ...(headStart !== undefined && room !== undefined && inProgress !== undefined
       ? { headStart: { lease: headStart.lease, row: journalRowOf(inProgress) } }

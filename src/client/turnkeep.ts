@@ -7,7 +7,7 @@ import type { TurnSummary } from '../domain/turn-list.ts';
 import { isVisible, type TurnRow } from '../domain/turn.ts';
 import { RunningStreams } from '../settle/running-streams.ts';
 import { JournalGoneError } from '../store/ports/journal.ts';
-import type { Page, Store, TurnListQuery } from '../store/ports/store.ts';
+import type { CompletionStore, Page, Store, TurnListQuery } from '../store/ports/store.ts';
 import { type CancelResult, TurnCanceller } from './cancel-turn.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { retryWhileBusy } from '../store/retry-while-busy.ts';
@@ -46,6 +46,8 @@ const defaultQuotas: Quotas = { maxWaitingTurns: 100, maxRunningTurns: 1_000 };
  */
 export class Turnkeep {
   readonly sessions: Sessions;
+  /** The tenants' stored Chat Completions. */
+  readonly completions: CompletionStore;
   readonly #store: Store;
   readonly #streams: RunningStreams;
   readonly #canceller: TurnCanceller;
@@ -55,6 +57,7 @@ export class Turnkeep {
     this.#streams = new RunningStreams(store);
     const canceller = new TurnCanceller(store, dispatcher, this.#streams);
     this.#store = store;
+    this.completions = store;
     this.#canceller = canceller;
     this.#submitDeps = { store, dispatcher, canceller, quotas, hasTitles };
     this.sessions = new Sessions(store, (turn) => canceller.carryOut(turn));
@@ -80,6 +83,11 @@ export class Turnkeep {
   async readResponse(turn: TurnRow): Promise<ResponseObject> {
     const settled = turn.settledAtMs === null ? undefined : await this.#store.readResponse(turn.id);
     return settled ?? this.#streams.response(turn.id);
+  }
+
+  /** The response of a turn that has its end, by the turn's own id; undefined once it is erased. */
+  async readSettledResponse(turn: string): Promise<ResponseObject | undefined> {
+    return this.#store.readResponse(turn);
   }
 
   /** The response as it was accepted, `queued`; as it stands once it has its end. */

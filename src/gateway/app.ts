@@ -3,6 +3,7 @@ import { Hono } from 'hono';
 import { createAuthenticator, type ApiKey } from './http/auth.ts';
 import { BodyBudget } from './http/body-budget.ts';
 import { chatRoutes } from './chat-completions/routes.ts';
+import { storedCompletionRoutes } from './chat-completions/stored.ts';
 import { conversationsRoutes } from './conversations/routes.ts';
 import { crossOrigin } from './http/cors.ts';
 import { ApiError } from './http/errors.ts';
@@ -126,6 +127,7 @@ function keyedRoutes(
   };
   responsesRoutes(routes, serveDeps);
   chatRoutes(routes, serveDeps);
+  storedCompletionRoutes(routes, deps);
   uiRoutes(routes, serveDeps);
   conversationsRoutes(routes, deps);
   modelsRoutes(routes, deps);

@@ -24,7 +24,7 @@ export interface SubmitDeps {
 }
 
 /** What a protocol makes of its request's body; the rest comes from the headers, the same for all protocols. */
-export type TurnDraft = Pick<Submission, 'settings' | 'input' | 'previous' | 'replaces'> & {
+export type TurnDraft = Pick<Submission, 'settings' | 'input' | 'previous' | 'replaces' | 'completion'> & {
   /** An id is looked up; a row says that the protocol has done that. */
   readonly session: SessionRow | string | null;
   /** Used where the client sends no `Idempotency-Key`. */

@@ -6,7 +6,7 @@ import type { JournalRow } from '../../domain/response-event.ts';
 import type { ResponseSettings } from '../../domain/response-settings.ts';
 import type { ResponseObject } from '../../domain/response.ts';
 import type { TurnRow } from '../../domain/turn.ts';
-import type { TurnFilter, TurnSummary } from '../../domain/turn-list.ts';
+import type { CompletionQuery, StoredCompletion, TurnFilter, TurnSummary } from '../../domain/turn-list.ts';
 import type { Lease } from './journal.ts';
 import type { Page } from './sessions.ts';
 
@@ -83,6 +83,22 @@ export interface TurnStore {
   counts(): Promise<TurnCounts>;
 }
 
+/**
+ * Stored Chat Completions: turns whose client asked for that by `store`.
+ *
+ * **Contract**, besides that of `Store`. A completion is there from the moment its turn is `completed` or `incomplete`, as
+ * long as the tenant may see the turn. Ids are public ids of turns; other tenants' completions are not there.
+ */
+export interface CompletionStore {
+  findCompletion(tenant: string, publicId: string): Promise<StoredCompletion | undefined>;
+
+  /** A page of the tenant's; undefined when it begins behind a completion that is not there. */
+  listCompletions(tenant: string, query: CompletionQuery): Promise<readonly StoredCompletion[] | undefined>;
+
+  /** Takes the place of all metadata, durably. */
+  updateCompletion(tenant: string, publicId: string, metadata: StoredCompletion['metadata']): Promise<StoredCompletion | undefined>;
+}
+
 export interface NewTurn extends AdmissionRequest {
   /** Made by us, and unique; also the public id, where the client has chosen none. */
   readonly id: string;
@@ -100,6 +116,8 @@ export interface NewTurn extends AdmissionRequest {
   readonly headStart?: { readonly lease: Lease; readonly row: JournalRow };
   /** The first turn of its session gives it a title. */
   readonly wantsTitle?: boolean;
+  /** It is to be found as a stored Chat Completion, with the metadata of its settings. */
+  readonly completion?: { readonly isLegacy: boolean };
 }
 
 export type InsertTurn =

@@ -28,4 +28,10 @@ export const migrationsFrom6: readonly string[] = [
   ALTER TABLE turns ADD COLUMN model TEXT;
   UPDATE turns SET model = (SELECT settings ->> '$.model' FROM turn_content WHERE turn_content.ordinal = turns.ordinal) WHERE kind = 'response';
   `,
+
+  // Turns that are found as stored Chat Completions: those that were made before this had no such thing asked for.
+  `
+  CREATE TABLE completions (ordinal INTEGER PRIMARY KEY, tenant TEXT NOT NULL, legacy INTEGER NOT NULL, metadata TEXT NOT NULL) STRICT;
+  CREATE INDEX completions_by_tenant ON completions (tenant);
+  `,
 ];

@@ -9,6 +9,7 @@ import type { JournalRow } from '../../../src/domain/response-event.ts';
 import type { ResponseObject } from '../../../src/domain/response.ts';
 import type { SessionRow } from '../../../src/domain/session.ts';
 import type { TurnRow } from '../../../src/domain/turn.ts';
+import type { StoredCompletion } from '../../../src/domain/turn-list.ts';
 import type { ChangeSignal, ChangeWatcher } from '../../../src/store/live/source.ts';
 
 /** A turn with all that is its own. */
@@ -23,6 +24,7 @@ export interface StoredTurn {
   attempts: readonly AttemptRow[];
   journal: StoredJournal | undefined;
   readonly isResend: boolean;
+  completion?: Pick<StoredCompletion, 'isLegacy' | 'metadata'>;
   isAcknowledged: boolean;
   erasedAtMs: number | null;
 }

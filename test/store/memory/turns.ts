@@ -225,7 +225,8 @@ function insertTurn(database: MemoryDatabase, turn: NewTurn): InsertTurn {
   const givesTitle = session !== null && useSession(database, turn, session);
   if (interrupts !== undefined) updateTurn(database.requireTurn(interrupts), { cancelRequestedAtMs: createdAtMs });
   const journal = { epoch: 0, isSealed: false, rows: turn.events };
-  const stored = database.addTurn(turnRow(fields), { idempotencyKey, isResend, input, journal });
+  const completion = turn.completion && { completion: { ...turn.completion, metadata: settings.metadata } };
+  const stored = database.addTurn(turnRow(fields), { idempotencyKey, isResend, input, journal, ...completion });
   if (isReady) makeReady(database, stored);
   const epoch = isReady && cancelRequestedAtMs === null ? startAhead(database, stored, turn) : undefined;
   return {
