@@ -1,5 +1,5 @@
 /** The events that open, fill and close an item and its parts. Pure. */
-import type { ItemStatus, OutputItem } from './item.ts';
+import type { ItemStatus, OutputItem, ProviderFields } from './item.ts';
 import type { UnnumberedEvent } from './response-event.ts';
 import { filled, outputText, partCount, type Unfinished, withText } from './response-part.ts';
 
@@ -43,13 +43,31 @@ export function partDone({ item, part: open, text }: Unfinished, index: number):
   ];
 }
 
-/** @param encrypted what a reasoning item keeps for its provider. */
-export function itemDone(open: Unfinished, index: number, status: ItemStatus, encrypted?: string): readonly UnnumberedEvent[] {
+/** What an item keeps for its provider. */
+export interface Kept {
+  /** Of reasoning. */
+  readonly encrypted?: string | undefined;
+  /** Over those that the item was begun with. */
+  readonly fields?: ProviderFields | undefined;
+}
+
+export function itemDone(
+  open: Unfinished,
+  index: number,
+  status: ItemStatus,
+  { encrypted, fields }: Kept = {},
+): readonly UnnumberedEvent[] {
   const { item, text } = open;
+  const begunWith = item.type === 'message' ? undefined : item.provider_fields;
   const last: UnnumberedEvent = {
     type: 'response.output_item.done',
     output_index: index,
-    item: { ...withText(open), status, ...(encrypted === undefined ? {} : { encrypted_content: encrypted }) } as OutputItem,
+    item: {
+      ...withText(open),
+      status,
+      ...(encrypted === undefined ? {} : { encrypted_content: encrypted }),
+      ...(fields === undefined ? {} : { provider_fields: { ...begunWith, ...fields } }),
+    } as OutputItem,
   };
   if (item.type !== 'function_call') return [...partDone(open, index), last];
   const { address } = addressOf(item, index);

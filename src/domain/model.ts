@@ -1,7 +1,7 @@
 /** The request to a model and the events of its answer, whichever API it speaks: the types between `providers/` and the journal. */
 import type { Failure } from './failure.ts';
 import type { BusyHint } from './retry-policy.ts';
-import type { Item } from './item.ts';
+import type { Item, ProviderFields } from './item.ts';
 import type { ResponseSettings } from './response-settings.ts';
 import type { Usage } from './response.ts';
 
@@ -13,17 +13,27 @@ export interface ModelRequest {
 
 /**
  * A delta of the answer. `item` names the provider's own item or part where it has such a thing: another name begins a
- * new one. Texts may be empty; an empty delta shows and starts nothing.
+ * new one. Texts may be empty; an empty delta shows and starts nothing. All text is well-formed: no character is torn.
  */
 export type ModelDelta =
-  | { readonly type: 'text' | 'refusal' | 'reasoning'; readonly text: string; readonly item?: string }
+  | { readonly type: 'text' | 'refusal'; readonly text: string; readonly item?: string }
+  | {
+      readonly type: 'reasoning';
+      readonly text: string;
+      readonly item?: string;
+      /** Kept on the item, over what it has; with an empty text also behind the item's end. */
+      readonly providerFields?: ProviderFields;
+    }
   | {
       readonly type: 'tool_call';
       /** Tells the calls of one answer apart. */
       readonly item: string;
+      /** Both as they will stay: a call is shown once they are final. */
       readonly callId: string;
       readonly name: string;
       readonly text: string;
+      /** Kept on the item, over what it has: they may come with any piece of the call. */
+      readonly providerFields?: ProviderFields;
     }
   /** Reasoning that only the provider can read: shows and starts nothing. `item` is that of the reasoning before it. */
   | { readonly type: 'encrypted_reasoning'; readonly item: string; readonly text: string };
@@ -33,12 +43,16 @@ export type ModelFinish = {
   readonly status: 'completed' | 'incomplete';
   /** Why an incomplete answer is so: `max_output_tokens`, `content_filter`. */
   readonly reason?: string;
+  /** A word of the provider's that no table knows, for the operator: one constant word (T11). */
+  readonly detail?: string;
 };
 
 export type ModelEvent =
   | { readonly type: 'delta'; readonly delta: ModelDelta }
   | { readonly type: 'finish'; readonly finish: ModelFinish }
-  | { readonly type: 'usage'; readonly usage: Usage };
+  | { readonly type: 'usage'; readonly usage: Usage }
+  /** The tier that served the request, which may be another than was asked for. */
+  | { readonly type: 'service_tier'; readonly serviceTier: string };
 
 /**
  * Does this delta start the step? The one place that says so: "a step has started when the first non-empty content,

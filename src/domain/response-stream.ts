@@ -8,8 +8,8 @@
  * another process can end the stream at any event (`replay`), and go on with it after any step (`resume`).
  * The ids of items follow from the id of the response: there is no randomness here, and no clock.
  */
-import { itemDone, partAdded, partDone, textAdded, type TextKind } from './item-events.ts';
-import type { ItemStatus, OutputItem } from './item.ts';
+import { itemDone, type Kept, partAdded, partDone, textAdded, type TextKind } from './item-events.ts';
+import type { ItemStatus, OutputItem, ProviderFields } from './item.ts';
 import { type ModelDelta, startsStep } from './model.ts';
 import type { ResponseEvent, UnnumberedEvent } from './response-event.ts';
 import { type ResponseObject, unknownUsage } from './response.ts';
@@ -22,8 +22,10 @@ export class ResponseStream {
   #openKey: string | undefined;
   /** By the provider's name of a call. Of one step, and not in the journal. */
   readonly #callIndexes = new Map<string, number>();
-  /** Encrypted reasoning that has no item yet, as it came. */
-  readonly #unplaced: string[] = [];
+  /** What a reasoning item is to keep for the provider and that has no item yet, as it came. */
+  readonly #unplaced: Kept[] = [];
+  /** By the index of an open item: the fields that came after its beginning. Its end carries them. */
+  readonly #fields = new Map<number, ProviderFields>();
   #events: ResponseEvent[] = [];
 
   private constructor(state: StreamState) {
@@ -74,9 +76,13 @@ export class ResponseStream {
       if (delta.text !== '') this.#attachEncrypted(delta.item, delta.text);
       return this.#takeEvents();
     }
-    if (!startsStep(delta)) return [];
-    this.#placeEncrypted();
+    if (!startsStep(delta)) {
+      if (delta.type === 'reasoning' && delta.providerFields !== undefined) this.#keepFields(delta.item ?? '', delta.providerFields);
+      return this.#takeEvents();
+    }
+    this.#placeKept();
     if (delta.type === 'tool_call') this.#writeCall(delta);
+    else if (delta.type === 'reasoning') this.#writeText(delta.type, delta.text, delta.item ?? '', delta.providerFields);
     else this.#writeText(delta.type, delta.text, delta.item ?? '');
     return this.#takeEvents();
   }
@@ -106,19 +112,20 @@ export class ResponseStream {
       incomplete_details: incompleteDetails(outcome),
       error: outcome.status === 'failed' ? { code: outcome.failure.code, message: outcome.failure.message } : null,
       usage: outcome.usage ?? unknownUsage,
+      ...(outcome.serviceTier === undefined ? {} : { service_tier: outcome.serviceTier }),
     };
     this.#emit({ type: finalEventOf[outcome.status], response });
     return this.#takeEvents();
   }
 
   #closeAll(status: ItemStatus): void {
-    if (this.#state.items.length > 0) this.#placeEncrypted();
+    if (this.#state.items.length > 0) this.#placeKept();
     this.#state.items.forEach((open, index) => {
       if (!open.isDone) this.#closeItem(index, open, status);
     });
   }
 
-  #writeText(kind: TextKind, text: string, key: string): void {
+  #writeText(kind: TextKind, text: string, key: string, fields?: ProviderFields): void {
     const itemType = kind === 'reasoning' ? 'reasoning' : 'message';
     const partKey = `${kind} ${key}`;
     let index = this.#state.items.findIndex((open) => !open.isDone && open.item.type === itemType);
@@ -128,13 +135,14 @@ export class ResponseStream {
       if (open === undefined) {
         this.#closeOpenItems();
         index = this.#state.items.length;
-        if (itemType === 'reasoning') this.#openReasoning();
+        if (itemType === 'reasoning') this.#openReasoning(fields);
         else this.#openItem({ id: this.#itemId('msg', index), type: 'message', status: 'in_progress', role: 'assistant', content: [] });
         open = this.#state.item(index);
       }
       this.#emit(partAdded(kind, open.item, index));
       this.#openKey = partKey;
     }
+    if (fields !== undefined) this.#addFields(index, fields);
     this.#emit(textAdded(kind, open.item, index, text));
   }
 
@@ -151,7 +159,10 @@ export class ResponseStream {
         call_id: delta.callId,
         name: delta.name,
         arguments: '',
+        ...(delta.providerFields === undefined ? {} : { provider_fields: delta.providerFields }),
       });
+    } else if (delta.providerFields !== undefined) {
+      this.#addFields(index, delta.providerFields);
     }
     if (delta.text !== '') {
       this.#emit({
@@ -171,30 +182,56 @@ export class ResponseStream {
   }
 
   #closeItem(index: number, open: OpenItem, status: ItemStatus, encrypted?: string): void {
-    this.#emit(...itemDone(open, index, status, encrypted));
+    const fields = this.#fields.get(index);
+    this.#fields.delete(index);
+    this.#emit(...itemDone(open, index, status, { encrypted, fields }));
   }
 
   /** Encrypted reasoning comes with the end of its reasoning item, which it closes; without such an item it waits. */
   #attachEncrypted(key: string, encrypted: string): void {
-    const index = this.#state.items.findIndex((open) => !open.isDone && open.item.type === 'reasoning');
-    const open = this.#state.items[index];
-    if (open === undefined || this.#openKey !== `reasoning ${key}`) this.#unplaced.push(encrypted);
+    const { index, open } = this.#openReasoningOf(key);
+    if (open === undefined) this.#unplaced.push({ encrypted });
     else this.#closeItem(index, open, 'completed', encrypted);
   }
 
-  /** Encrypted reasoning without a summary gets items of its own, once there is an answer for them to be part of. */
-  #placeEncrypted(): void {
+  /** Fields without a text belong to the reasoning before them; where it has ended, or there was none, they wait. */
+  #keepFields(key: string, fields: ProviderFields): void {
+    const { index, open } = this.#openReasoningOf(key);
+    if (open === undefined) this.#unplaced.push({ fields });
+    else this.#addFields(index, fields);
+  }
+
+  #openReasoningOf(key: string): { readonly index: number; readonly open: OpenItem | undefined } {
+    const index = this.#state.items.findIndex((open) => !open.isDone && open.item.type === 'reasoning');
+    return { index, open: this.#openKey === `reasoning ${key}` ? this.#state.items[index] : undefined };
+  }
+
+  #addFields(index: number, fields: ProviderFields): void {
+    const { item } = this.#state.item(index);
+    // Those that the item was begun with are on it.
+    if (item.type !== 'message' && item.provider_fields === fields) return;
+    this.#fields.set(index, { ...this.#fields.get(index), ...fields });
+  }
+
+  /** What is kept for the provider without a summary gets items of its own, once there is an answer for them to be part of. */
+  #placeKept(): void {
     if (this.#unplaced.length === 0) return;
     this.#closeOpenItems();
-    for (const encrypted of this.#unplaced.splice(0)) {
+    for (const { encrypted, fields } of this.#unplaced.splice(0)) {
       const index = this.#state.items.length;
-      this.#openReasoning();
+      this.#openReasoning(fields);
       this.#closeItem(index, this.#state.item(index), 'completed', encrypted);
     }
   }
 
-  #openReasoning(): void {
-    this.#openItem({ id: this.#itemId('rs', this.#state.items.length), type: 'reasoning', status: 'in_progress', summary: [] });
+  #openReasoning(fields?: ProviderFields): void {
+    this.#openItem({
+      id: this.#itemId('rs', this.#state.items.length),
+      type: 'reasoning',
+      status: 'in_progress',
+      summary: [],
+      ...(fields === undefined ? {} : { provider_fields: fields }),
+    });
   }
 
   #openItem(item: OutputItem): void {

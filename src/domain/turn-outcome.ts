@@ -3,11 +3,16 @@ import type { Failure } from './failure.ts';
 import type { SettledStatus, Usage } from './response.ts';
 
 /** How a turn ended (README, "How a turn ends"). */
-export type TurnOutcome =
-  | { readonly status: 'completed'; readonly usage: Usage | null }
-  | { readonly status: 'incomplete'; readonly reason: string; readonly usage: Usage | null }
-  | { readonly status: 'cancelled'; readonly usage: Usage | null }
-  | { readonly status: 'failed'; readonly failure: Failure; readonly usage: Usage | null };
+export type TurnOutcome = (
+  | { readonly status: 'completed' }
+  | { readonly status: 'incomplete'; readonly reason: string }
+  | { readonly status: 'cancelled' }
+  | { readonly status: 'failed'; readonly failure: Failure }
+) & {
+  readonly usage: Usage | null;
+  /** The tier that served the last request, where the provider named one. */
+  readonly serviceTier?: string;
+};
 
 export const finalEventOf = {
   completed: 'response.completed',

@@ -37,7 +37,7 @@ export function createProvider({ api, limits, ...options }: ProviderOptions): Pr
   return {
     stream: (request, signal, callbacks = {}) =>
       streamResponse({
-        parser: api === 'chat' ? new ChatParser() : new ResponsesParser(),
+        parser: api === 'chat' ? new ChatParser(request.settings.tools.map(({ name }) => name)) : new ResponsesParser(),
         connection,
         request: () =>
           api === 'chat'

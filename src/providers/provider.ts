@@ -35,8 +35,9 @@ export interface ProviderCallbacks {
 
 /**
  * **Contract.** `stream` sends exactly one HTTP request, when it is first iterated, and never another (T4).
- * It yields every delta in order as soon as it arrives, then at most one `finish` (T8), then `usage` if the provider
- * reports it (waited for 2 s at most after the finish), and ends. Without a finish it does not end: it throws
+ * It yields every delta in order as soon as it arrives, then `finish` (T8), then `service_tier` and `usage` if the provider
+ * reports them (waited for 2 s at most after the finish), and ends. A `finish` that more content follows was none: some servers
+ * state one with every chunk, and the last one counts. Without a finish it does not end: it throws
  * `ProviderError`, whose `failure` is classified with regard to whether the step has started.
  * When `signal` aborts it closes the socket at once and throws the signal's reason: whether that was a cancel
  * only the caller knows, and it must not be guessed from the name of an error.

@@ -158,6 +158,12 @@ test('T2 · encrypted reasoning shows and starts nothing by itself, and is not l
 const delta: fc.Arbitrary<ModelDelta> = fc.oneof(
   fc.record({ type: fc.constant('encrypted_reasoning' as const), text: fc.string(), item: fc.constantFrom('', 'b', 'c') }),
   fc.record({ type: fc.constantFrom('text', 'refusal', 'reasoning'), text: fc.string(), item: fc.constantFrom('', 'b') }),
+  fc.record({
+    type: fc.constant('reasoning' as const),
+    text: fc.constantFrom('', 'hm'),
+    item: fc.constantFrom('', 'b'),
+    providerFields: fc.constantFrom({ field: 'reasoning' }, { details: ['D'] }),
+  }),
   fc.integer({ min: 0, max: 2 }).chain((call) =>
     fc.record({
       type: fc.constant('tool_call' as const),
@@ -272,3 +278,45 @@ test('no snapshot is taken in the middle of a step', () => {
   stream.write(text('Hel'));
   assert.throws(() => stream.snapshot(), /no item open/);
 });
+
+test('what the provider wants to see again is kept on its item, whenever it comes', () => {
+  const call = (text: string, providerFields?: Record<string, string>): ModelDelta => ({
+    type: 'tool_call',
+    item: '0',
+    callId: 'c0',
+    name: 'look',
+    text,
+    ...(providerFields === undefined ? {} : { providerFields }),
+  });
+  const thought: ModelDelta = { type: 'reasoning', text: 'hm', providerFields: { field: 'reasoning' } };
+  const details: ModelDelta = { type: 'reasoning', text: '', providerFields: { field: 'reasoning_details', details: ['D'] } };
+  const events = eventsOf([thought, details, text('so'), details, call('{', { one: '1' }), call('}'), call('', { two: '2' })], completed);
+  const added = events.flatMap((event) => (event.type === 'response.output_item.added' ? [fieldsOf(event.item)] : []));
+  assert.deepEqual(added, [{ field: 'reasoning' }, undefined, { field: 'reasoning_details', details: ['D'] }, { one: '1' }]);
+  const last = events.at(-1);
+  assert.ok(last !== undefined && 'response' in last);
+  assert.deepEqual(last.response.output.map(fieldsOf), [
+    { field: 'reasoning_details', details: ['D'] },
+    undefined,
+    { field: 'reasoning_details', details: ['D'] },
+    { one: '1', two: '2' },
+  ]);
+  assert.deepEqual(heard(events), last.response.output);
+});
+
+test('T2 · fields alone show and start nothing', () => {
+  const details: ModelDelta = { type: 'reasoning', text: '', providerFields: { field: 'reasoning_details' } };
+  assert.equal(startsStep(details), false);
+  assert.equal(eventsOf([details]).at(-1)?.type, 'response.in_progress');
+  for (const end of ends) assert.deepEqual(output([details], end), []);
+});
+
+test('the tier that served the request is in the last event', () => {
+  const last = eventsOf([text('so')], { ...completed, serviceTier: 'flex' }).at(-1);
+  assert.ok(last !== undefined && 'response' in last);
+  assert.equal(last.response['service_tier'], 'flex');
+});
+
+function fieldsOf(item: OutputItem): unknown {
+  return item.type === 'message' ? undefined : item.provider_fields;
+}

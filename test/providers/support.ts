@@ -59,7 +59,8 @@ export function resultOf(events: readonly ModelEvent[], failure: ModelFailure | 
   return {
     text: deltas.map(({ text }) => text).join(''),
     hasStarted: deltas.some(startsStep),
-    finishes: events.filter(({ type }) => type === 'finish').length,
+    // One that content follows was none.
+    finishes: events.filter(({ type }, at) => type === 'finish' && !events.slice(at).some((later) => later.type === 'delta')).length,
     events,
     failure,
     thrown,
@@ -88,7 +89,7 @@ export function parserOf(api: Api): StreamParser {
   return api === 'chat' ? new ChatParser() : new ResponsesParser();
 }
 
-/** Parses the chunks of a body, without a network. */
+/** Parses the chunks of a body that ends properly behind them, without a network. */
 export function readBytes(api: Api, chunks: readonly Uint8Array[]): StreamResult {
   const parser = parserOf(api);
   const events: ModelEvent[] = [];
@@ -98,6 +99,8 @@ export function readBytes(api: Api, chunks: readonly Uint8Array[]): StreamResult
       if (!parser.isOver) parser.read(event, events);
     });
     for (const chunk of chunks) sse.push(chunk);
+    if (!parser.isOver) sse.end();
+    parser.end(true, events);
   } catch (error) {
     if (!(error instanceof ProviderError)) throw error;
     failure = error.failure;

@@ -4,6 +4,7 @@
  *
  * Writes happen one after the other. From the first write that the journal refuses (T7), each throws `FencedError`.
  */
+import type { ProviderFields } from '../../domain/item.ts';
 import type { ModelDelta } from '../../domain/model.ts';
 import { asksFor, encryptedReasoning, startsStep } from '../../domain/model.ts';
 import { type JournalRow, journalRowOf } from '../../domain/response-event.ts';
@@ -24,9 +25,14 @@ const bytesOfItem = 500;
 
 /** What a delta adds to the answer. A call has a name too, and there may be any number of calls without a text. */
 function bytesOf(delta: ModelDelta): number {
-  const bytes = Buffer.byteLength(delta.text);
+  const fields = fieldsOf(delta);
+  const bytes = Buffer.byteLength(delta.text) + (fields === undefined ? 0 : Buffer.byteLength(JSON.stringify(fields)));
   if (delta.type !== 'tool_call' || delta.text !== '') return bytes;
   return bytes + Buffer.byteLength(delta.name) + Buffer.byteLength(delta.callId) + bytesOfItem;
+}
+
+function fieldsOf(delta: ModelDelta): ProviderFields | undefined {
+  return delta.type === 'reasoning' || delta.type === 'tool_call' ? delta.providerFields : undefined;
 }
 
 export class FencedError extends Error {
@@ -128,6 +134,7 @@ export class JournalWriter {
 
   /** Encrypted reasoning is stored only where the request asked for it. */
   #isKept(delta: ModelDelta): boolean {
+    if (fieldsOf(delta) !== undefined) return true;
     return delta.type === 'encrypted_reasoning' && delta.text !== '' && asksFor(this.#options.turn.settings, encryptedReasoning);
   }
 
@@ -139,7 +146,9 @@ export class JournalWriter {
     const last = this.#pending.at(-1);
     // Two encrypted texts cannot be merged into one.
     if (delta.type !== 'encrypted_reasoning' && last !== undefined && last.type === delta.type && last.item === delta.item) {
-      this.#pending[this.#pending.length - 1] = { ...last, text: last.text + delta.text };
+      const fields = fieldsOf(delta);
+      const merged = fields === undefined ? {} : { providerFields: { ...fieldsOf(last), ...fields } };
+      this.#pending[this.#pending.length - 1] = { ...last, ...merged, text: last.text + delta.text };
     } else {
       this.#pending.push(delta);
     }

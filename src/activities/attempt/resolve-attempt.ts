@@ -32,6 +32,8 @@ export interface AttemptState {
   readonly deadlineAt: number;
   /** As the provider last counted it; null before it has said anything. */
   usage: Usage | null;
+  /** That served the request, if the provider named it. */
+  serviceTier?: string;
   /** The provider's own statement that its answer is at its end (T8). */
   finish?: ModelFinish;
 }
@@ -49,12 +51,14 @@ export async function resolveAttempt(attempt: AttemptState, error: unknown): Pro
 
 /** The provider has stated its finish: the turn ends with it, whatever happened after (T8). */
 export async function sealFinished(attempt: AttemptState, finish: ModelFinish): Promise<AttemptResult> {
-  const { usage } = attempt;
+  const { usage, serviceTier } = attempt;
+  const shared = { usage, ...(serviceTier === undefined ? {} : { serviceTier }) };
   const outcome: TurnOutcome & { status: 'completed' | 'incomplete' } =
     finish.status === 'completed'
-      ? { status: 'completed', usage }
-      : { status: 'incomplete', reason: finish.reason ?? 'max_output_tokens', usage };
-  return seal(attempt, outcome, { endedAtMs: Date.now(), outcome: outcome.status });
+      ? { status: 'completed', ...shared }
+      : { status: 'incomplete', reason: finish.reason ?? 'max_output_tokens', ...shared };
+  const { detail } = finish;
+  return seal(attempt, outcome, { endedAtMs: Date.now(), outcome: outcome.status, ...(detail === undefined ? {} : { detail }) });
 }
 
 async function resultOf(attempt: AttemptState, error: unknown): Promise<AttemptResult> {

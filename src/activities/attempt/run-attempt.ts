@@ -81,8 +81,12 @@ async function streamInto(
     },
   });
   for await (const event of stream) {
-    if (event.type === 'delta') await writer.write(event.delta);
-    else if (event.type === 'finish') attempt.finish = event.finish;
+    if (event.type === 'delta') {
+      // Some servers state a finish with every chunk: it is one if no content follows.
+      if (attempt.finish !== undefined && event.delta.text !== '') delete attempt.finish;
+      await writer.write(event.delta);
+    } else if (event.type === 'finish') attempt.finish = event.finish;
+    else if (event.type === 'service_tier') attempt.serviceTier = event.serviceTier;
     else attempt.usage = event.usage;
   }
   if (attempt.finish === undefined) throw new Error('a provider ends its stream with a finish or throws');

@@ -1,23 +1,30 @@
-/** Reads the error that a provider describes as JSON, in any of the usual forms, and classifies it. Pure; closed tables. */
+/** Classifies the error that a provider states, by its code and its words. Pure; closed tables. */
 import type { ModelFailure } from '../../domain/model.ts';
-import { asArray, asRecord, asText } from '../json.ts';
 import { modelFailure, quotaFailure, safeDetail } from './model-failure.ts';
+import type { ErrorBody } from './read-error-body.ts';
 
-export interface ErrorBody {
-  readonly message: string | undefined;
-  readonly code: string | undefined;
-  readonly type: string | undefined;
-}
+export { type ErrorBody, readErrorBody, statesError } from './read-error-body.ts';
 
-const contextCodes = new Set(['context_length_exceeded', 'exceed_context_size_error', 'context_window_exceeded']);
+const contextCodes = new Set([
+  'context_length_exceeded',
+  'exceed_context_size_error',
+  'context_window_exceeded',
+  'contextwindowexceedederror',
+  'model_context_window_exceeded',
+  'tokens_limit_reached',
+]);
 const contextSentences = [
-  /maximum context length/i,
+  /maximum (?:allowed )?(?:context|input|prompt|sequence) length/i,
   /context window/i,
-  /exceeds? the (?:available |maximum |model's )*context/i,
+  /exceed\w* (?:the )?(?:available |maximum |max |model'?s? )*context/i,
   /context (?:length|size|limit)\b.{0,40}\bexceed/i,
-  /(?:prompt|input) is too long/i,
+  /exceed\w*\b.{0,40}\bcontext (?:length|size|limit)\b/i,
+  /(?:prompt|input) (?:is |was )?too (?:long|large)/i,
+  /(?:prompt|input)\b.{0,60}\b(?:exceeds?|longer than|larger than)\b.{0,40}\b(?:context|maximum|limit of \d+ tokens)/i,
   /input token count .{0,40}exceeds the maximum/i,
   /reduce the length of the (?:messages|prompt|input)/i,
+  /tokens? to keep from the initial prompt is greater than the context/i,
+  /\bmax(?:imum)?[ _]tokens?\b.{0,30}\bexceed\w*\b.{0,30}\bcontext\b/i,
 ];
 
 const quotaCodes = new Set([
@@ -25,13 +32,23 @@ const quotaCodes = new Set([
   'billing_hard_limit_reached',
   'billing_not_active',
   'quota_exceeded',
+  'exceeded_current_quota_error',
   'insufficient_balance',
+  'insufficient_credits',
+  'insufficient_funds',
+  'payment_required',
+  '402',
 ]);
 const quotaSentences = [
-  /exceeded your current quota/i,
-  /insufficient (?:quota|balance|credits?)\b/i,
+  /exceeded your current (?:quota|plan)/i,
+  /insufficient (?:account )?(?:quota|balance|credits?|funds)\b/i,
+  /(?:balance|credits?) (?:is|are|has been) (?:insufficient|exhausted|too low|used up|not enough)/i,
+  /(?:balance|credit)s? (?:\w+ ){0,4}too low\b/i,
+  /not enough (?:balance|credits?|quota)\b/i,
+  /requires more credits/i,
   /billing hard limit/i,
-  /run out of credits/i,
+  /(?:run|ran) out of (?:credits|funds|quota)/i,
+  /(?:monthly|daily|weekly|spending|usage) (?:quota|spend(?:ing)? limit) (?:\w+ ){0,3}(?:exceeded|reached|exhausted)/i,
 ];
 
 /** llama.cpp answers so, with status 500, when its model takes no images or audio. A retry would get the same. */
@@ -40,9 +57,12 @@ const inputKindSentences = [/\b(?:image|audio|video) input is not supported/i];
 const busyCodes = new Set([
   'rate_limit_exceeded',
   'rate_limit_error',
+  'rate_limit_reached_error',
   'rate_limit',
   'rate_limited',
+  'ratelimiterror',
   'too_many_requests',
+  'toomanyrequests',
   'resource_exhausted',
   'overloaded',
   'overloaded_error',
@@ -55,30 +75,44 @@ const busyCodes = new Set([
   'unavailable_error',
   'service_unavailable',
   'service_unavailable_error',
+  'serviceunavailable',
+  'serviceunavailableerror',
   'server_error',
   'internal_error',
   'internal_server_error',
   'internalservererror',
   'api_error',
+  'no_capacity',
+  'bad_gateway',
+  'gateway_timeout',
+  'request_timeout',
 ]);
+const rateLimitCodes = /^(?:429$|rate_?limit|too_?many_?requests|resource_exhausted)/i;
+/** What servers say that have no code for it. */
+const busySentences = [
+  /\boverloaded\b/i,
+  /\btoo many (?:concurrent |parallel )?requests\b/i,
+  /\brate[ -]?limit(?:s|ed)?\b.{0,40}\b(?:reached|exceeded|hit|error)|\brate[ -]?limited\b|\bexceed\w*\b.{0,40}\brate limit/i,
+  /\b(?:at|over|out of|exceeds?|exceeded|insufficient|no) (?:\w+ )?capacity\b/i,
+  /\b(?:server|service|model|engine|system)\b.{0,20}\b(?:too |is |currently )+busy\b/i,
+  /\b(?:temporarily|currently) unavailable\b|\bservice unavailable\b|\bserver is (?:not ready|starting|loading)/i,
+  /\binternal server error\b|\bbad gateway\b|\bgateway time-?out\b/i,
+];
 
-/** Reads `{error: {…}}`, `{error: '…'}`, the flat form, FastAPI's `detail`, and Google's list of one. */
-export function readErrorBody(body: unknown): ErrorBody {
-  const outer = asRecord(body) ?? asRecord(asArray(body)[0]) ?? {};
-  const inner = asRecord(outer['error']);
-  const { message, code, type, status } = inner ?? outer;
-  return {
-    message: asText(message) ?? asText(outer['error']) ?? asText(outer['detail']),
-    // Google puts a number into `code` and a word into `status`.
-    code: codeOf(code) ?? asText(status),
-    // In OpenAI's flat `error` event `type` is the name of the event, not the kind of error.
-    type: type === 'error' ? undefined : (asText(type) ?? asText(status)),
-  };
-}
-
-function codeOf(value: unknown): string | undefined {
-  return typeof value === 'number' ? String(value) : asText(value);
-}
+/** The request itself is at fault, whatever the status. */
+const requestCodes = new Set([
+  'invalid_request_error',
+  'invalidrequesterror',
+  'invalid_request',
+  'badrequesterror',
+  'bad_request',
+  'invalid_argument',
+  'authentication_error',
+  'permission_error',
+  'permission_denied',
+  'unauthenticated',
+  'not_found_error',
+]);
 
 export function hasContextCode(error: ErrorBody): boolean {
   return isIn(contextCodes, error);
@@ -88,9 +122,11 @@ export function hasContextSentence({ message }: ErrorBody): boolean {
   return message !== undefined && contextSentences.some((sentence) => sentence.test(message));
 }
 
-/** Whether the request itself is at fault, although the status or code says that the server is. */
-export function rejectsInputKind({ message }: ErrorBody): boolean {
-  return message !== undefined && inputKindSentences.some((sentence) => sentence.test(message));
+/** Whether the request itself is at fault, although the status says that the server is. */
+export function blamesRequest(error: ErrorBody): boolean {
+  const { message } = error;
+  if (message !== undefined && inputKindSentences.some((sentence) => sentence.test(message))) return true;
+  return isIn(requestCodes, error) || wordsOf(error).some((word) => /^4\d\d$/.test(word) && !isBusyStatus(word));
 }
 
 export function isQuotaError(error: ErrorBody): boolean {
@@ -98,16 +134,47 @@ export function isQuotaError(error: ErrorBody): boolean {
   return isIn(quotaCodes, error) || (message !== undefined && quotaSentences.some((sentence) => sentence.test(message)));
 }
 
+/** The server is at fault, or wants to be asked less often: by its code, and without one that says otherwise by its words. */
+export function isBusyError(error: ErrorBody): boolean {
+  if (isIn(rateLimit, error)) return true;
+  if (blamesRequest(error)) return false;
+  const { message } = error;
+  return (
+    isIn(busyCodes, error) ||
+    wordsOf(error).some(isBusyStatus) ||
+    (message !== undefined && busySentences.some((sentence) => sentence.test(message)))
+  );
+}
+
 /** The failure of an error that arrived in the stream, after a 200. What no table knows is fatal (T3). */
 export function failureOfStreamError(error: ErrorBody): ModelFailure {
   const word = error.code ?? error.type;
   const fields = { detail: word === undefined ? undefined : safeDetail(word), providerMessage: error.message };
   if (isQuotaError(error)) return quotaFailure(fields);
-  const isBusy = isIn(busyCodes, error) || [error.code, error.type].some((word) => /^(?:408|409|429|5\d\d)$/.test(word ?? ''));
-  if (hasContextCode(error) || hasContextSentence(error)) return modelFailure('context_length_exceeded', fields);
-  return modelFailure(isBusy && !rejectsInputKind(error) ? 'provider_busy' : 'provider_rejected', fields);
+  // The sentence of a rate limit may mention tokens and windows too.
+  if (hasContextCode(error) || (hasContextSentence(error) && !isIn(rateLimit, error))) {
+    return modelFailure('context_length_exceeded', fields);
+  }
+  return modelFailure(isBusyError(error) ? 'provider_busy' : 'provider_rejected', fields);
 }
 
-function isIn(codes: ReadonlySet<string>, { code, type }: ErrorBody): boolean {
-  return codes.has(code?.toLowerCase() ?? '') || codes.has(type?.toLowerCase() ?? '');
+/** The failure of an error in plain words; undefined where no table knows them. */
+export function failureOfWords(words: string): ModelFailure | undefined {
+  const error: ErrorBody = { message: words, code: undefined, type: undefined };
+  const isKnown = isQuotaError(error) || hasContextSentence(error) || isBusyError(error);
+  return isKnown ? failureOfStreamError(error) : undefined;
+}
+
+const rateLimit = { has: (word: string): boolean => rateLimitCodes.test(word) };
+
+function isBusyStatus(word: string): boolean {
+  return /^(?:408|409|429|5\d\d)$/.test(word);
+}
+
+function isIn(codes: { has(word: string): boolean }, error: ErrorBody): boolean {
+  return wordsOf(error).some((word) => codes.has(word.toLowerCase()));
+}
+
+function wordsOf({ code, type }: ErrorBody): readonly string[] {
+  return [code, type].filter((word) => word !== undefined);
 }

@@ -2,7 +2,7 @@
 import type { ModelFailure } from '../../domain/model.ts';
 import { longestBusyWaitMs } from '../../domain/retry-policy.ts';
 import { parseJson } from '../json.ts';
-import { hasContextCode, hasContextSentence, isQuotaError, readErrorBody, rejectsInputKind } from './error-body.ts';
+import { blamesRequest, hasContextCode, hasContextSentence, isBusyError, isQuotaError, readErrorBody } from './error-body.ts';
 import { modelFailure, quotaFailure, safeDetail } from './model-failure.ts';
 import { retryAfterMs } from './retry-after.ts';
 
@@ -16,22 +16,22 @@ export interface ErrorResponse {
 
 export function failureOfStatus({ status, headers, bodyText, nowMs }: ErrorResponse): ModelFailure {
   if (status < 400) return failureOfRedirect(status, headers.get('location'));
-  const error = readErrorBody(parseJson(bodyText));
+  const stated = readErrorBody(parseJson(bodyText));
+  const error = { ...stated, message: stated.message ?? plainText(bodyText) };
   const { code } = error;
   const fields = {
     detail: code === undefined || code === String(status) ? String(status) : `${status} ${safeDetail(code)}`,
-    providerMessage: error.message ?? plainText(bodyText),
+    providerMessage: error.message,
   };
-  // The sentence of a rate limit may mention tokens and windows too: it only counts where the status blames the request.
-  const blamesRequest = status === 400 || status === 413 || status === 422;
-  if (hasContextCode(error) || (blamesRequest && hasContextSentence(error))) {
-    return modelFailure('context_length_exceeded', fields);
-  }
-  const isBusy = status === 408 || status === 409 || status === 429 || status >= 500;
-  if (!isBusy || rejectsInputKind(error)) return modelFailure('provider_rejected', fields);
+  // The sentence of a rate limit may mention tokens and windows too.
+  if (hasContextCode(error) || (status !== 429 && hasContextSentence(error))) return modelFailure('context_length_exceeded', fields);
+  const isQuota = isQuotaError(error);
+  // What the error says goes before its status: gateways wrap the errors of others in their own.
+  const isBusy = status >= 500 ? !blamesRequest(error) : status === 408 || status === 409 || status === 429 || isBusyError(error);
+  if (!isBusy && !isQuota) return modelFailure('provider_rejected', fields);
   const afterMs = retryAfterMs(headers, nowMs);
   const retryAtMs = afterMs === undefined ? undefined : nowMs + afterMs;
-  if (isQuotaError(error)) {
+  if (isQuota) {
     // A proxy's rate limiter puts the same short wait on every 429; only a long one is about the quota.
     return quotaFailure({ ...fields, retryAtMs: afterMs !== undefined && afterMs > longestBusyWaitMs ? retryAtMs : undefined });
   }

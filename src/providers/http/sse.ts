@@ -1,9 +1,13 @@
 /**
  * Reads server-sent events out of bytes, wherever the chunks are cut. On the hot path: one call a chunk, one callback
  * an event.
+ *
+ * By hand, because `eventsource-parser` drops a line that is no field of the format, and such lines are where servers
+ * that have failed state their error: as JSON, or in plain words, without `data:` (docs/decisions/0003).
  */
-import { createParser } from 'eventsource-parser';
 import { protocolError } from '../failures/model-failure.ts';
+import { parseJson } from '../json.ts';
+import { ProviderError } from '../provider.ts';
 
 export interface SseEvent {
   /** The `event:` field, if there was one. */
@@ -13,50 +17,158 @@ export interface SseEvent {
 
 /** A longer line, or event of many lines, is a `provider_protocol` failure. In UTF-16 units, so 8 MiB at least. */
 const longestEvent = 8 * 1_024 * 1_024;
+/** How much is kept of lines that are no fields, in UTF-16 units. */
+const longestStray = 64 * 1_024;
+
+/** The body begins as a JSON document: no event stream, but maybe a stated error. */
+export class JsonDocumentError extends ProviderError {
+  /** As much of the document as had arrived. */
+  readonly beginning: string;
+  constructor(beginning: string) {
+    super(protocolError('no_event_stream').failure);
+    this.beginning = beginning;
+  }
+}
 
 export class SseReader {
   readonly #onEvent: (event: SseEvent) => void;
   readonly #decoder = new TextDecoder();
-  readonly #parser = createParser({
-    maxBufferSize: longestEvent,
-    onEvent: (event) => {
-      this.#hasEvents = true;
-      this.#onEvent(event);
-    },
-    onError: (error) => {
-      if (error.type === 'max-buffer-size-exceeded') throw protocolError('event_too_long');
-      if (error.type !== 'unknown-field') return;
-      // Older llama.cpp sends its errors as a field of this name instead of an event.
-      if (error.field === 'error') this.#onEvent({ event: 'error', data: error.value ?? '' });
-      else this.#hasUnknownFields = true;
-    },
-  });
-  #hasEvents = false;
-  #hasUnknownFields = false;
+  /** The line that has not ended yet, in the pieces in which it came: joined once, so that a long line costs no more than its length. */
+  readonly #unended: string[] = [];
+  #unendedLength = 0;
+  #endsInReturn = false;
+  #event: string | undefined;
+  /** undefined: the event has no data yet. */
+  #data: string | undefined;
+  /** JSON without `data:`, as far as it has come: it may be spread over lines. */
+  #strayJson = '';
+  #words = '';
   #isSniffed = false;
+  #hasEvents = false;
 
   /** @param onEvent may throw; the reader must not be used after that. */
   constructor(onEvent: (event: SseEvent) => void) {
     this.#onEvent = onEvent;
   }
 
+  /** The lines that are no fields and no JSON, as one text: an error in plain words, or no event stream at all. */
+  get strayWords(): string {
+    return this.#words;
+  }
+
   /** Whether lines came, but not one event. */
   get isNoEventStream(): boolean {
-    return this.#hasUnknownFields && !this.#hasEvents;
+    return !this.#hasEvents && (this.#words !== '' || this.#strayJson !== '');
   }
 
-  /** Throws `ProviderError` (`provider_protocol`), and whatever `onEvent` throws. */
+  /** Throws `ProviderError` (`provider_protocol`), `JsonDocumentError` at the first bytes, and whatever `onEvent` throws. */
   push(bytes: Uint8Array): void {
-    const text = this.#decoder.decode(bytes, { stream: true });
+    let text = this.#decoder.decode(bytes, { stream: true });
     if (!this.#isSniffed) this.#sniff(text);
-    this.#parser.feed(text);
+    // A return and a line feed end one line, also where a chunk ends between the two.
+    if (this.#endsInReturn && text.startsWith('\n')) text = text.slice(1);
+    if (text !== '') this.#endsInReturn = text.endsWith('\r');
+    if (text.includes('\r')) text = text.replaceAll(/\r\n?/g, '\n');
+    let start = 0;
+    for (let end = text.indexOf('\n'); end !== -1; end = text.indexOf('\n', start)) {
+      this.#readLine(this.#whole(text.slice(start, end)));
+      start = end + 1;
+    }
+    if (start < text.length) {
+      const rest = text.slice(start);
+      this.#unended.push(rest);
+      this.#unendedLength += rest.length;
+    }
+    this.#checkLength();
   }
 
-  /** Recognises an HTML page or a JSON body sent as `text/event-stream` by its first character, instead of waiting for a deadline. */
+  /**
+   * The body has ended properly. A line that lacks its end counts only where it is no field: what the format calls incomplete
+   * proves nothing (T8). Throws what `onEvent` throws.
+   */
+  end(): void {
+    const line = this.#whole('');
+    if (!isField(line)) this.#readLine(line);
+    // The JSON of an error that was cut off is still its words.
+    if (this.#strayJson !== '') this.#addWords(this.#strayJson);
+  }
+
+  /** The line that ends with this text. */
+  #whole(text: string): string {
+    if (this.#unended.length === 0) return text;
+    const line = this.#unended.join('') + text;
+    this.#unended.length = 0;
+    this.#unendedLength = 0;
+    return line;
+  }
+
+  #readLine(line: string): void {
+    if (line.startsWith('data:')) this.#addData(valueOf(line, 5));
+    else if (line === '') this.#dispatch();
+    else if (line.startsWith(':')) return;
+    else if (line.startsWith('event:')) this.#event = valueOf(line, 6);
+    else if (line === 'data') this.#addData('');
+    // Older llama.cpp sends its errors as a field of this name instead of an event.
+    else if (line.startsWith('error:')) this.#emit({ event: 'error', data: valueOf(line, 6) });
+    else if (!isField(line)) this.#readStray(line);
+  }
+
+  #addData(value: string): void {
+    this.#data = this.#data === undefined ? value : `${this.#data}\n${value}`;
+    this.#checkLength();
+  }
+
+  #dispatch(): void {
+    const event = this.#event;
+    const data = this.#data;
+    this.#event = undefined;
+    this.#data = undefined;
+    if (data !== undefined) this.#emit({ event, data });
+  }
+
+  #emit(event: SseEvent): void {
+    this.#hasEvents = true;
+    this.#onEvent(event);
+  }
+
+  #readStray(line: string): void {
+    if (this.#strayJson === '' && !/^\s*[[{]/.test(line)) {
+      this.#addWords(line);
+      return;
+    }
+    if (this.#strayJson.length + line.length > longestStray) return;
+    this.#strayJson += `${line}\n`;
+    const json = /[\]}]\s*$/.test(line) ? parseJson(this.#strayJson) : undefined;
+    if (json === undefined) return;
+    const data = this.#strayJson;
+    this.#strayJson = '';
+    this.#emit({ event: this.#event, data });
+  }
+
+  #addWords(line: string): void {
+    if (this.#words.length < longestStray) this.#words += `${this.#words === '' ? '' : ' '}${line.slice(0, longestStray)}`;
+  }
+
+  #checkLength(): void {
+    if (this.#unendedLength + (this.#data?.length ?? 0) > longestEvent) throw protocolError('event_too_long');
+  }
+
+  /** Recognises an HTML page or a JSON document by its first character, instead of waiting for a deadline. */
   #sniff(text: string): void {
     const first = /\S/.exec(text)?.[0];
     if (first === undefined) return;
     this.#isSniffed = true;
-    if (first === '<' || first === '{' || first === '[') throw protocolError('no_event_stream');
+    if (first === '<') throw protocolError('no_event_stream');
+    if (first === '{' || first === '[') throw new JsonDocumentError(text);
   }
+}
+
+/** Of the format, or the beginning of one: `dat` is where a connection was cut. */
+function isField(line: string): boolean {
+  return /^(?:$|:|(?:data|event|id|retry)(?::|$))/.test(line) || ['data:', 'event:', 'id:', 'retry:'].some((name) => name.startsWith(line));
+}
+
+/** Without the one space that may stand before it. */
+function valueOf(line: string, at: number): string {
+  return line.slice(line.charCodeAt(at) === 0x20 ? at + 1 : at);
 }

@@ -1,101 +1,192 @@
 /** Parses a Chat Completions stream, as OpenAI and the many servers that imitate it send it. */
-import type { ModelEvent } from '../../domain/model.ts';
-import { failureOfStreamError, readErrorBody } from '../failures/error-body.ts';
-import { protocolError } from '../failures/model-failure.ts';
-import type { SseEvent } from '../http/sse.ts';
+import type { Json } from '../../domain/item.ts';
+import type { ModelEvent, ModelFinish } from '../../domain/model.ts';
 import { asArray, asRecord, asText, type JsonRecord } from '../json.ts';
 import { ProviderError } from '../provider.ts';
+import { ChatCalls } from './chat-calls.ts';
+import { contentParts, joinDetails, type ReasoningField, reasoningOf } from './chat-content.ts';
 import { readFinishReason } from './finish-reason.ts';
-import { parseJsonObject, StreamParser } from './stream-parser.ts';
-import { readUsage } from './usage.ts';
-
-interface ToolCall {
-  readonly item: string;
-  readonly callId: string;
-  name: string;
-}
+import { StreamParser } from './stream-parser.ts';
+import { isMoreTelling, readUsage } from './usage.ts';
 
 export class ChatParser extends StreamParser {
-  /** By the provider's index. */
-  readonly #calls = new Map<number, ToolCall>();
-  #callCount = 0;
-  #lastIndex = 0;
-  #hasDeltas = false;
+  readonly #calls: ChatCalls;
+  /** The text so far: a whole message behind the deltas may have more of it. */
+  #text = '';
+  #hasCalls = false;
+  /** The finish reason that came last; undefined again where content came after it. */
+  #stated: ModelFinish | undefined;
+  /** The last one, whatever came after it. */
+  #lastStated: ModelFinish | undefined;
+  /** The field of the reasoning that is being told, on its first delta. */
+  #field: ReasoningField | undefined;
+  #isReasoning = false;
+  #hasReasoning = false;
+  #details: readonly Json[] = [];
 
-  read({ event, data }: SseEvent, out: ModelEvent[]): void {
-    if (data === '[DONE]') {
-      this.isOver = true;
-      return;
-    }
-    const chunk = parseJsonObject(data);
-    const isOwn =
-      Array.isArray(chunk['choices']) || isSet(chunk['usage']) || isSet(chunk['error']) || event === 'error' || chunk['object'] === 'error';
+  /** @param toolNames of the tools that the request offers */
+  constructor(toolNames: Iterable<string> = []) {
+    super();
+    this.#calls = new ChatCalls(
+      {
+        show: (delta, out) => {
+          this.#leaveReasoning(out);
+          this.#emit(delta, out);
+        },
+        addFields: (delta, out) => this.emitFields(delta, out),
+      },
+      toolNames,
+    );
+  }
+
+  protected readBody(chunk: JsonRecord, _name: string | undefined, out: ModelEvent[]): void {
+    const choices = listOf(chunk['choices']);
+    const isOwn = choices.length > 0 || Array.isArray(chunk['choices']) || isSet(chunk['usage']);
     this.checkApi(isOwn, asText(chunk['type'])?.startsWith('response.') === true ? 'responses' : undefined);
-    if (event === 'error' || isSet(chunk['error']) || chunk['object'] === 'error') {
-      throw new ProviderError(failureOfStreamError(readErrorBody(chunk)));
-    }
-    this.usage = readUsage(chunk['usage']) ?? this.usage;
-    const choice = asArray(chunk['choices'])
-      .map(asRecord)
-      .find((each) => each !== undefined && (each['index'] ?? 0) === 0);
-    if (choice !== undefined && !this.hasFinish) this.#readChoice(choice, out);
-    if (this.hasFinish && isSet(chunk['usage'])) this.isOver = true;
+    // One answer was asked for, so that a chunk has one choice, whatever its index.
+    const choice = choices.length > 1 ? choices.find(({ index }) => (index ?? 0) === 0) : choices[0];
+    const tier = asText(chunk['service_tier']);
+    if (tier !== undefined) this.serviceTier = tier;
+    const isCounted = this.#readUsage(chunk['usage'] ?? choice?.['usage'] ?? asRecord(chunk['x_groq'])?.['usage']);
+    if (choice !== undefined) this.#readChoice(choice, out);
+    else if (isCounted && this.hasFinish) this.isOver = true;
+  }
+
+  /** @returns whether there are counts: a server may send placeholders before them, and after */
+  #readUsage(value: unknown): boolean {
+    if (!isSet(value)) return false;
+    const usage = readUsage(value);
+    if (usage === undefined) return false;
+    if (this.usage === undefined || isMoreTelling(usage, this.usage)) this.usage = usage;
+    return usage.output_tokens > 0;
   }
 
   #readChoice(choice: JsonRecord, out: ModelEvent[]): void {
-    const delta = asRecord(choice['delta']);
-    if (delta !== undefined) this.#hasDeltas = true;
-    // Caches, and servers that cannot stream a call, send the whole completion as one event; others repeat it behind the deltas.
-    const pieces = delta ?? (this.#hasDeltas ? undefined : asRecord(choice['message']));
-    if (pieces !== undefined) this.#readDelta(pieces, out);
-    const reason = asText(choice['finish_reason']);
-    if (reason === undefined || reason === 'null') return;
-    const result = readFinishReason(reason);
+    const delta = asRecord(choice['delta']) ?? (typeof choice['delta'] === 'string' ? { content: choice['delta'] } : undefined);
+    if (delta !== undefined) this.#readDelta(delta, out);
+    const message = asRecord(choice['message']);
+    if (message !== undefined) this.#readMessage(message, out);
+    // The form of completions, without roles.
+    else if (delta === undefined) this.#readDelta({ content: choice['text'] }, out);
+    const result = readFinishReason(choice['finish_reason'] ?? delta?.['finish_reason']);
+    if (result === undefined) return;
     if ('failure' in result) throw new ProviderError(result.failure);
-    for (const { name } of this.#calls.values()) {
-      if (name === '') throw protocolError('tool_call_without_name');
-    }
-    this.emitFinish(result.finish, out);
+    this.#state(result.finish, out);
+  }
+
+  /**
+   * A whole message: caches, and servers that cannot stream, send it instead of deltas; others repeat it behind the deltas, or
+   * with each. What the deltas have not told of it counts.
+   */
+  #readMessage(message: JsonRecord, out: ModelEvent[]): void {
+    const { content, tool_calls, function_call, ...rest } = message;
+    const text = contentParts(content);
+    const isNew = this.#text === '' && !this.hasOutput;
+    const said = text.flatMap((part) => (part.type === 'text' ? part.text : [])).join('');
+    if (isNew) this.#readDelta({ ...(this.#hasReasoning ? { refusal: rest['refusal'] } : rest), content }, out);
+    else if (said.length > this.#text.length && said.startsWith(this.#text))
+      this.#readDelta({ content: said.slice(this.#text.length) }, out);
+    if (!this.#hasCalls) this.#readDelta({ tool_calls, function_call }, out);
   }
 
   #readDelta(delta: JsonRecord, out: ModelEvent[]): void {
-    const reasoning = asText(delta['reasoning_content']) ?? asText(delta['reasoning']);
-    if (reasoning !== undefined) this.emitDelta({ type: 'reasoning', text: reasoning }, out);
-    const content = asText(delta['content']);
-    if (content !== undefined) this.emitDelta({ type: 'text', text: content }, out);
-    const refusal = asText(delta['refusal']);
-    if (refusal !== undefined) this.emitDelta({ type: 'refusal', text: refusal }, out);
-    for (const piece of asArray(delta['tool_calls'])) this.#readCall(asRecord(piece) ?? {}, out);
+    const reasoning = reasoningOf(delta);
+    if (reasoning !== undefined) {
+      this.#details = joinDetails(this.#details, reasoning.details);
+      this.#emitReasoning(reasoning.text, reasoning.field, out);
+    }
+    const { content } = delta;
+    if (typeof content === 'string') this.#emitText('text', content, out);
+    else if (isSet(content)) this.#readParts(content, out);
+    if (isSet(delta['refusal'])) for (const { text } of contentParts(delta['refusal'])) this.#emitText('refusal', text, out);
+    const calls = delta['tool_calls'];
     // The form before `tool_calls`, which some servers still send.
     const legacy = asRecord(delta['function_call']);
+    if (!isSet(calls) && legacy === undefined) return;
+    this.#calls.beginChunk();
+    for (const piece of listOf(calls)) this.#readCall(piece, out);
     if (legacy !== undefined) this.#readCall({ index: 0, function: legacy }, out);
   }
 
-  #readCall(piece: JsonRecord, out: ModelEvent[]): void {
-    const { name, arguments: text } = asRecord(piece['function']) ?? {};
-    const call = this.#callOf(piece);
-    const isNamed = call.name === '' && asText(name) !== undefined;
-    if (isNamed) call.name = asText(name) ?? '';
-    const args = asText(text) ?? '';
-    if (args !== '' && call.name === '') throw protocolError('tool_call_without_name');
-    if (isNamed || args !== '')
-      this.emitDelta({ type: 'tool_call', item: call.item, callId: call.callId, name: call.name, text: args }, out);
+  #readParts(content: unknown, out: ModelEvent[]): void {
+    for (const { type, text } of contentParts(content)) {
+      if (type === 'reasoning') this.#emitReasoning(text, undefined, out);
+      else this.#emitText(type, text, out);
+    }
   }
 
-  /** Servers that leave out `index` send whole calls, or pieces of the last one; others send index 0 with every call. */
-  #callOf(piece: JsonRecord): ToolCall {
-    const id = asText(piece['id']);
-    const index = typeof piece['index'] === 'number' ? piece['index'] : id === undefined ? this.#lastIndex : this.#callCount;
-    this.#lastIndex = index;
-    const known = this.#calls.get(index);
-    if (known !== undefined && (id === undefined || id === known.callId)) return known;
-    const call = { item: `call ${this.#callCount}`, callId: id ?? `call_${crypto.randomUUID()}`, name: '' };
-    this.#callCount += 1;
-    this.#calls.set(index, call);
-    return call;
+  #readCall(piece: JsonRecord, out: ModelEvent[]): void {
+    this.#hasCalls = true;
+    this.#calls.read(piece, out);
+  }
+
+  #emitText(type: 'text' | 'refusal', text: string, out: ModelEvent[]): void {
+    if (text === '') return;
+    this.#calls.release(out);
+    if (this.#isReasoning || (this.#text === '' && this.#details.length > 0)) this.#leaveReasoning(out);
+    if (type === 'text') this.#text += text;
+    this.#emit({ type, text }, out);
+  }
+
+  #emitReasoning(text: string, field: ReasoningField | undefined, out: ModelEvent[]): void {
+    if (text === '') return;
+    this.#calls.release(out);
+    const isTold = this.#isReasoning && this.#field === field;
+    this.#isReasoning = true;
+    this.#hasReasoning = true;
+    this.#field = field;
+    this.#emit({ type: 'reasoning', text, ...(isTold || field === undefined ? {} : { providerFields: { field } }) }, out);
+  }
+
+  /** The details of reasoning are whole once something else comes. */
+  #leaveReasoning(out: ModelEvent[]): void {
+    this.#isReasoning = false;
+    if (this.#details.length === 0) return;
+    const providerFields = { field: 'reasoning_details', details: this.#details };
+    this.#details = [];
+    this.emitFields({ type: 'reasoning', text: '', providerFields }, out);
+  }
+
+  #emit(delta: Parameters<StreamParser['emitDelta']>[0], out: ModelEvent[]): void {
+    this.#stated = undefined;
+    this.emitDelta(delta, out);
+  }
+
+  /** Some servers state a reason with every chunk: it is the finish if nothing comes after it. */
+  #state(finish: ModelFinish, out: ModelEvent[]): void {
+    // What was cut off does not become whole by another word.
+    if (this.#stated?.status === 'incomplete') return;
+    this.#calls.release(out);
+    const isSame = this.hasFinish && this.#stated?.status === finish.status;
+    this.#stated = finish;
+    this.#lastStated = finish;
+    if (!isSame && (finish.status === 'incomplete' || (this.hasOutput && this.#calls.areWhole))) this.emitFinish(finish, out);
+  }
+
+  protected override statedFinish(isWhole: boolean): ModelFinish | undefined {
+    return isWhole ? this.#lastStated : this.#stated;
+  }
+
+  protected override release(out: ModelEvent[]): void {
+    this.#calls.release(out);
+    this.#leaveReasoning(out);
+  }
+
+  protected override complete({ status }: ModelFinish, out: ModelEvent[]): void {
+    if (status === 'completed') this.#calls.complete(out);
   }
 }
 
 function isSet(value: unknown): boolean {
   return value !== undefined && value !== null;
+}
+
+/** The objects of a list, or the one object that stands in its place. */
+function listOf(value: unknown): readonly JsonRecord[] {
+  const one = asRecord(value);
+  if (one !== undefined) return [one];
+  return asArray(value).flatMap((each): JsonRecord[] => {
+    const record = asRecord(each);
+    return record === undefined ? [] : [record];
+  });
 }

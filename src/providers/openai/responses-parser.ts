@@ -2,12 +2,11 @@
 import type { ModelEvent } from '../../domain/model.ts';
 import { failureOfStreamError, readErrorBody } from '../failures/error-body.ts';
 import { modelFailure, safeDetail } from '../failures/model-failure.ts';
-import type { SseEvent } from '../http/sse.ts';
 import { asArray, asRecord, asText, type JsonRecord } from '../json.ts';
 import { ProviderError } from '../provider.ts';
 import { type FunctionCall, FunctionCalls } from './function-calls.ts';
-import { parseJsonObject, StreamParser } from './stream-parser.ts';
-import { readUsage } from './usage.ts';
+import { StreamParser } from './stream-parser.ts';
+import { isMoreTelling, readUsage } from './usage.ts';
 
 const textEvents = {
   'response.output_text.delta': 'text',
@@ -30,14 +29,10 @@ export class ResponsesParser extends StreamParser {
   #reasoning: string | undefined;
   #encryptedCount = 0;
 
-  read({ event, data }: SseEvent, out: ModelEvent[]): void {
-    if (data === '[DONE]') {
-      this.isOver = true;
-      return;
-    }
-    const body = parseJsonObject(data);
-    const type = asText(body['type']) ?? event ?? '';
-    this.checkApi(type === 'error' || type.startsWith('response.'), Array.isArray(body['choices']) ? 'chat' : undefined);
+  protected readBody(body: JsonRecord, name: string | undefined, out: ModelEvent[]): void {
+    const type = asText(body['type']) ?? name ?? '';
+    this.checkApi(type.startsWith('response.'), Array.isArray(body['choices']) ? 'chat' : undefined);
+    this.serviceTier = asText(asRecord(body['response'])?.['service_tier']) ?? this.serviceTier;
     if (isTextEvent(type)) {
       this.#emitText(textEvents[type], asText(body['delta']) ?? '', partOf(body), out);
       return;
@@ -63,8 +58,6 @@ export class ResponsesParser extends StreamParser {
       case 'response.failed':
         this.#end(type, asRecord(body['response']) ?? {}, out);
         return;
-      case 'error':
-        throw new ProviderError(failureOfStreamError(readErrorBody(body)));
       default:
     }
   }
@@ -120,7 +113,8 @@ export class ResponsesParser extends StreamParser {
   }
 
   #readUsage(response: JsonRecord): void {
-    this.usage = readUsage(response['usage']) ?? this.usage;
+    const usage = readUsage(response['usage']);
+    if (usage !== undefined && (this.usage === undefined || isMoreTelling(usage, this.usage))) this.usage = usage;
   }
 
   /** Returns the call of an item; emits its name if it is new. */

@@ -6,17 +6,26 @@ import { longestCallName } from '../../domain/item.ts';
 import type { ModelDelta, ModelEvent, ModelFinish } from '../../domain/model.ts';
 import { startsStep } from '../../domain/model.ts';
 import type { Usage } from '../../domain/response.ts';
+import { failureOfStreamError, failureOfWords, readErrorBody, statesError } from '../failures/error-body.ts';
 import { modelFailure, protocolError } from '../failures/model-failure.ts';
 import type { SseEvent } from '../http/sse.ts';
-import { asRecord, type JsonRecord, parseJson } from '../json.ts';
+import { asArray, asRecord, asText, type JsonRecord, parseJson } from '../json.ts';
 import { ProviderError } from '../provider.ts';
+import { WholeCharacters } from './whole-characters.ts';
 
 export abstract class StreamParser {
-  /** Whether the provider has said how the response ended (T8). What happens to the connection after that is ignored. */
+  /**
+   * Whether the provider has said how the response ended, and nothing more has come since (T8). What happens to the connection
+   * after that is ignored.
+   */
   hasFinish = false;
+  /** Whether content came after a finish: the word stands behind every chunk, and only the end of the stream ends this one. */
+  goesOnAfterFinish = false;
   /** Whether the rest of the stream is of no interest: finish and usage have come, or `[DONE]`. */
   isOver = false;
   usage: Usage | undefined;
+  /** The tier that served the request, if the provider said so. */
+  serviceTier: string | undefined;
   /** Whether events came, but none of this API: a retry cannot help. */
   get isForeign(): boolean {
     return this.#hasEvents && !this.#hasOwnEvents;
@@ -24,16 +33,71 @@ export abstract class StreamParser {
   #hasOwnEvents = false;
   #hasEvents = false;
   #hasOutput = false;
+  #hadFinish = false;
+  readonly #characters = new WholeCharacters();
 
   /** Appends the event's deltas, or finish, to `out`. Throws `ProviderError`; what was appended before that stays valid. */
-  abstract read(event: SseEvent, out: ModelEvent[]): void;
+  read(event: SseEvent, out: ModelEvent[]): void {
+    const { data, event: name } = event;
+    if (data === '[DONE]') {
+      this.isOver = true;
+      return;
+    }
+    if (name !== undefined && heartbeat.test(name)) return;
+    const body = asRecord(parseJson(data)) ?? this.#readOdd(event);
+    if (body === undefined) return;
+    if (name === 'error' || statesError(body)) throw new ProviderError(failureOfStreamError(readErrorBody(body)));
+    this.readBody(body, name, out);
+  }
 
-  /** Appends a delta, unless it is empty. */
+  /**
+   * To be called once, after the last event: appends what was held back, and the finish if it was stated. Throws `ProviderError`
+   * where the stated end is not proved by what came: no output, or calls that cannot be read.
+   *
+   * @param isWhole the stream has ended properly: what came behind a finish reason belongs to the answer
+   */
+  end(isWhole: boolean, out: ModelEvent[]): void {
+    const finish = this.statedFinish(isWhole);
+    this.release(out);
+    for (const delta of this.#characters.end()) this.#push(delta, out);
+    if (finish === undefined) return;
+    this.complete(finish, out);
+    if (!this.hasFinish) this.emitFinish(finish, out);
+  }
+
+  protected abstract readBody(body: JsonRecord, name: string | undefined, out: ModelEvent[]): void;
+
+  /** The finish as it stands at the end of the stream. The Responses API states it once, and last. */
+  protected statedFinish(_isWhole: boolean): ModelFinish | undefined {
+    return undefined;
+  }
+
+  /** Appends what was held back for a piece that did not come. */
+  protected release(_out: ModelEvent[]): void {}
+
+  /** Appends what a proved end leaves to be understood. Throws `ProviderError` if what came is no whole answer, although its end was stated. */
+  protected complete(_finish: ModelFinish, _out: ModelEvent[]): void {}
+
+  /** Appends a delta, unless it is empty. Half a character waits for its other half. */
   protected emitDelta(delta: ModelDelta, out: ModelEvent[]): void {
-    if (!startsStep(delta)) return;
-    if (delta.type === 'tool_call' && Math.max(delta.callId.length, delta.name.length) > longestCallName)
+    const whole = this.#characters.isWhole(delta) ? delta : this.#characters.join(delta);
+    if (!startsStep(whole)) return;
+    if (whole.type === 'tool_call' && Math.max(whole.callId.length, whole.name.length) > longestCallName)
       throw protocolError('call_id_too_long');
+    this.#push(whole, out);
+  }
+
+  /** Appends fields of the provider's own without a text: no output, and nothing that a finish would have to come after. */
+  protected emitFields(delta: ModelDelta & { readonly type: 'reasoning' | 'tool_call'; readonly text: '' }, out: ModelEvent[]): void {
+    out.push({ type: 'delta', delta });
+  }
+
+  #push(delta: ModelDelta, out: ModelEvent[]): void {
     if (delta.type !== 'reasoning') this.#hasOutput = true;
+    if (this.#hadFinish) {
+      this.hasFinish = false;
+      this.goesOnAfterFinish = true;
+    }
     out.push({ type: 'delta', delta });
   }
 
@@ -49,17 +113,39 @@ export abstract class StreamParser {
     else if (other !== undefined && !this.#hasOwnEvents) throw protocolError(`speaks_${other}`);
   }
 
+  /** Whether there is text, refusal or a tool call. */
+  protected get hasOutput(): boolean {
+    return this.#hasOutput;
+  }
+
   /** Throws `ProviderError` if the response is complete but has neither text nor refusal nor tool call. */
   protected emitFinish(finish: ModelFinish, out: ModelEvent[]): void {
     if (finish.status === 'completed' && !this.#hasOutput) throw new ProviderError(modelFailure('empty_response'));
     this.hasFinish = true;
+    this.#hadFinish = true;
     out.push({ type: 'finish', finish });
+  }
+
+  /** Data that is no JSON object: a heartbeat, Google's list of one, an error in plain words, or broken. */
+  #readOdd({ event: name, data }: SseEvent): JsonRecord | undefined {
+    const words = data.trim();
+    if (words === '[DONE]' || words === '"[DONE]"') {
+      this.isOver = true;
+      return undefined;
+    }
+    if (name !== 'error' && (words === '' || heartbeat.test(words))) return undefined;
+    const json = parseJson(words);
+    if (json === null) return undefined;
+    const list = asArray(json);
+    const only = list.length === 1 ? asRecord(list[0]) : undefined;
+    if (only !== undefined) return only;
+    const isPlain = asText(json) !== undefined || (json === undefined && !/^[[{"]/.test(words));
+    const said = asText(json) ?? words;
+    if (name === 'error') throw new ProviderError(failureOfStreamError(readErrorBody({ message: said })));
+    const known = isPlain ? failureOfWords(said) : undefined;
+    throw known === undefined ? protocolError('broken_json', isPlain ? said : undefined) : new ProviderError(known);
   }
 }
 
-/** The data of an event. Throws `ProviderError` if it is no JSON object. */
-export function parseJsonObject(data: string): JsonRecord {
-  const json = asRecord(parseJson(data));
-  if (json === undefined) throw protocolError('broken_json');
-  return json;
-}
+/** Names of events, and data, that only keep a connection alive. */
+const heartbeat = /^\W*(?:ping|pong|heartbeat|keep[-_ ]?alive|: ?[\w ]+ processing)\W*$/i;

@@ -5,15 +5,15 @@
 import { type ModelEvent, type ModelFailure, startsStep } from '../../domain/model.ts';
 import type { Usage } from '../../domain/response.ts';
 import { adviceOn } from '../failures/advice.ts';
-import { readErrorBody } from '../failures/error-body.ts';
+import { failureOfStreamError, failureOfWords, readErrorBody, statesError } from '../failures/error-body.ts';
 import { modelFailure, protocolError, redactKeys } from '../failures/model-failure.ts';
 import { failureOfStatus } from '../failures/status-failure.ts';
 import { failureOfTransport, findCause } from '../failures/transport-failure.ts';
 import type { ResponseBody } from '../http/body.ts';
 import { type Connection, HttpStatusError, type OutgoingRequest } from '../http/connection.ts';
 import { HttpExchange } from '../http/exchange.ts';
-import { SseReader } from '../http/sse.ts';
-import { parseJson } from '../json.ts';
+import { JsonDocumentError, SseReader } from '../http/sse.ts';
+import { asArray, asRecord, parseJson } from '../json.ts';
 import { type ProviderCallbacks, ProviderError, type ProviderLimits } from '../provider.ts';
 import type { StreamParser } from './stream-parser.ts';
 
@@ -36,13 +36,15 @@ export async function* streamResponse(options: StreamResponseOptions): AsyncGene
   await callbacks.beforeSend?.();
   using exchange = new HttpExchange(limits, signal);
   let hasStarted = false;
+  let mediaType = '';
+  const events: ModelEvent[] = [];
   try {
     const maySend = callbacks.maySend?.bind(callbacks);
     const { headers, body } = await options.connection.send({ ...request, signal: exchange.signal, maySend });
     exchange.attachBody(body);
     reportRequestId(headers, callbacks);
-    await requireEventStream(headers, body, exchange);
-    const events: ModelEvent[] = [];
+    if (isCompressed(headers)) throw protocolError('content_encoding');
+    mediaType = (headers.get('content-type') ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '';
     let reportedUsage: Usage | undefined;
     const sse = new SseReader((event) => {
       if (!parser.isOver) parser.read(event, events);
@@ -58,7 +60,7 @@ export async function* streamResponse(options: StreamResponseOptions): AsyncGene
         sse.push(bytes);
       } catch (error) {
         // Thrown below, after the events that came before it have been yielded.
-        readError = error;
+        readError = error instanceof JsonDocumentError ? await failureOfDocument(error, body, exchange) : error;
       }
       hasStarted ||= events.some(isStart);
       reportedUsage = reportUsage(parser, reportedUsage, callbacks);
@@ -70,19 +72,41 @@ export async function* streamResponse(options: StreamResponseOptions): AsyncGene
           signal.throwIfAborted();
         }
         events.length = 0;
-        if (isProgress) exchange.deadlines.restart(parser.hasFinish ? 'usage' : 'next_event');
+        if (isProgress) exchange.deadlines.restart(parser.hasFinish && !parser.goesOnAfterFinish ? 'usage' : 'next_event');
       }
       if (readError !== undefined) throw readError;
     }
+    // A body that our own deadline has closed seems to have ended.
+    if (exchange.deadlines.expired !== undefined) throw new Error('the deadline has closed the body');
+    if (!parser.isOver) sse.end();
+    parser.end(true, events);
+    hasStarted ||= events.some(isStart);
+    reportUsage(parser, reportedUsage, callbacks);
     if (!parser.hasFinish) throw new ProviderError(failureOfEarlyEnd(hasStarted, parser, sse));
   } catch (error) {
+    let cause = error;
+    let isUnproven = false;
+    try {
+      if (!signal.aborted) parser.end(false, events);
+    } catch (unproven) {
+      cause = unproven;
+      isUnproven = true;
+    }
+    hasStarted ||= events.some(isStart);
     // Only the caller's own signal tells a cancel from a failure, and it may abort while an error's body is read.
-    const failure = signal.aborted ? undefined : await toModelFailure(error, { url: request.url, exchange, callbacks, apiKey, hasStarted });
+    const failed = { url: request.url, exchange, callbacks, apiKey, hasStarted, mediaType, isUnproven };
+    const failure = signal.aborted ? undefined : await toModelFailure(cause, failed);
     signal.throwIfAborted();
-    if (!parser.hasFinish && failure !== undefined) throw new ProviderError(failure);
+    if (!parser.hasFinish && failure !== undefined) {
+      yield* events;
+      signal.throwIfAborted();
+      throw new ProviderError(failure);
+    }
   }
   signal.throwIfAborted();
   exchange.releaseBody();
+  yield* events;
+  if (parser.serviceTier !== undefined) yield { type: 'service_tier', serviceTier: parser.serviceTier };
   if (parser.usage !== undefined) yield { type: 'usage', usage: parser.usage };
 }
 
@@ -94,6 +118,10 @@ interface FailedExchange {
   readonly apiKey: string;
   /** Whether the response had started its step. */
   readonly hasStarted: boolean;
+  /** Of the response, in lower case; empty before there is one. */
+  readonly mediaType?: string;
+  /** Whether the provider had stated the end of an answer that is not whole: then it does not matter what ended the connection. */
+  readonly isUnproven?: boolean;
 }
 
 /** Classifies whatever was thrown while a request was sent or its response was read. Keys are removed. */
@@ -103,10 +131,11 @@ export async function toModelFailure(error: unknown, failed: FailedExchange): Pr
   return redactKeys(advice === undefined ? failure : { ...failure, advice }, failed.apiKey);
 }
 
-async function classify(error: unknown, { exchange, callbacks, hasStarted }: FailedExchange): Promise<ModelFailure> {
+async function classify(error: unknown, { exchange, callbacks, hasStarted, mediaType, isUnproven }: FailedExchange): Promise<ModelFailure> {
   const { expired } = exchange.deadlines;
-  if (expired !== undefined) return modelFailure('model_timeout', { detail: expired });
-  if (error instanceof ProviderError) return error.failure;
+  if (expired !== undefined && !isUnproven) return modelFailure('model_timeout', { detail: expired });
+  if (error instanceof ProviderError)
+    return error.failure.detail === 'no_event_stream' ? foreignFailure(error.failure, mediaType) : error.failure;
   const statusError = findCause(error, (cause) => cause instanceof HttpStatusError);
   if (statusError === undefined) return failureOfTransport(error, hasStarted);
   const { status, headers, body } = statusError;
@@ -115,15 +144,21 @@ async function classify(error: unknown, { exchange, callbacks, hasStarted }: Fai
   return failureOfStatus({ status, headers, bodyText, nowMs: Date.now() });
 }
 
-/** Throws `ProviderError` for a content type that is no event stream. A missing one passes: `SseReader` looks at the bytes. */
-async function requireEventStream(headers: Headers, body: ResponseBody, exchange: HttpExchange): Promise<void> {
-  const mediaType = (headers.get('content-type') ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '';
-  if (/[/+]json$/.test(mediaType)) {
-    // Some gateways report errors as JSON with status 200. Their message is kept, but no table classifies it.
-    throw protocolError('json', readErrorBody(parseJson(await exchange.readErrorText(body))).message);
-  }
-  if (mediaType === 'text/html') throw protocolError('html');
-  if (isCompressed(headers)) throw protocolError('content_encoding');
+/** What came is no event stream: said by the content type, if it says so. The content of a response is looked at whatever its type. */
+function foreignFailure(failure: ModelFailure, mediaType = ''): ModelFailure {
+  const detail = mediaType === 'text/html' ? 'html' : /[/+]json$/.test(mediaType) ? 'json' : undefined;
+  return detail === undefined ? failure : protocolError(detail, failure.providerMessage).failure;
+}
+
+/** The failure of a JSON document with status 2xx: the error that it states, in whatever form, else `provider_protocol`. */
+async function failureOfDocument({ beginning }: JsonDocumentError, body: ResponseBody, exchange: HttpExchange): Promise<ProviderError> {
+  const text = beginning + (await exchange.readErrorText(body));
+  // Its first line may be all of it, with something else behind.
+  const json = parseJson(text) ?? parseJson(text.trimStart().split(/[\r\n]/, 1)[0] ?? '');
+  const stated = asRecord(json) ?? asRecord(asArray(json)[0]);
+  const error = readErrorBody(stated);
+  if (stated !== undefined && statesError(stated)) return new ProviderError(failureOfStreamError(error));
+  return protocolError('no_event_stream', error.message);
 }
 
 /** Although the request accepted only `identity`. */
@@ -131,10 +166,14 @@ function isCompressed(headers: Headers): boolean {
   return (headers.get('content-encoding') ?? 'identity').toLowerCase() !== 'identity';
 }
 
-/** The failure of a stream that ended properly but without a finish. */
-function failureOfEarlyEnd(hasStarted: boolean, { isForeign }: StreamParser, { isNoEventStream }: SseReader): ModelFailure {
-  if (hasStarted) return modelFailure('stream_truncated', { detail: 'end_of_stream' });
-  if (isNoEventStream || isForeign) return protocolError('no_event_stream').failure;
+/** The failure of a stream that ended properly but without a finish: what it says in plain words, if it does. */
+function failureOfEarlyEnd(hasStarted: boolean, { isForeign }: StreamParser, { isNoEventStream, strayWords }: SseReader): ModelFailure {
+  const known = failureOfWords(strayWords);
+  if (known !== undefined) return known;
+  const said = strayWords === '' ? undefined : strayWords;
+  if (hasStarted) return modelFailure('stream_truncated', { detail: 'end_of_stream', providerMessage: said });
+  if (isNoEventStream || isForeign) return protocolError('no_event_stream', said).failure;
+  if (said !== undefined) return modelFailure('provider_rejected', { detail: 'stated_in_words', providerMessage: said });
   return modelFailure('transport_failed', { detail: 'end_of_stream' });
 }
 

@@ -1,7 +1,7 @@
 /** Errors that arrive in the stream, in each form that providers send. */
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { failureOfStreamError, readErrorBody } from '../../../src/providers/failures/error-body.ts';
+import { failureOfStreamError, failureOfWords, readErrorBody, statesError } from '../../../src/providers/failures/error-body.ts';
 
 const error = (fields: Record<string, unknown>) => ({ error: { message: 'm', type: null, param: null, code: null, ...fields } });
 
@@ -41,5 +41,63 @@ void suite('T3 · errors in the stream: what no table knows is fatal', () => {
     for (const nonsense of [null, undefined, 3, 'x', [], [[]], { error: 7 }, { error: { message: {}, code: {} } }]) {
       assert.deepEqual(readErrorBody(nonsense), { message: undefined, code: undefined, type: undefined });
     }
+  });
+});
+
+void suite('a stated error is one in every form, and classified by its code and its words', () => {
+  const rows: readonly (readonly [body: object, code: string, message: string | undefined])[] = [
+    [{ error_message: 'Rate limit reached', error_code: 1302 }, 'provider_busy', 'Rate limit reached'],
+    [{ errorCode: 'QuotaExceeded', errorMessage: 'Insufficient credits' }, 'provider_busy', 'Insufficient credits'],
+    [{ message: 'maximum context length is 8192 tokens' }, 'context_length_exceeded', 'maximum context length is 8192 tokens'],
+    [{ detail: 'The server is overloaded' }, 'provider_busy', 'The server is overloaded'],
+    [{ detail: [{ loc: ['body'], msg: 'field required' }] }, 'provider_rejected', 'field required'],
+    [{ code: 503, msg: 'no free worker' }, 'provider_busy', 'no free worker'],
+    [{ base_resp: { status_code: 1008, status_msg: 'insufficient balance' } }, 'provider_busy', 'insufficient balance'],
+    [{ errors: [{ message: 'AiError: out of capacity', code: 3040 }] }, 'provider_busy', 'AiError: out of capacity'],
+    [{ error: '{"error":{"message":"Too many requests","code":"429"}}' }, 'provider_busy', 'Too many requests'],
+    [{ error: true, message: 'Service unavailable' }, 'provider_busy', 'Service unavailable'],
+    [
+      {
+        error: {
+          code: 400,
+          message: 'Provider returned error',
+          metadata: { raw: '{"message":"prompt is too long: 9 tokens > 8 maximum"}' },
+        },
+      },
+      'context_length_exceeded',
+      'Provider returned error {"message":"prompt is too long: 9 tokens > 8 maximum"}',
+    ],
+    [{ error: { code: 'invalid_request_error', message: 'the server is overloaded' } }, 'provider_rejected', 'the server is overloaded'],
+    [{ error: { code: 'rate_limit_exceeded', message: 'context window' } }, 'provider_busy', 'context window'],
+    [{ object: 'error', message: 'm' }, 'provider_rejected', 'm'],
+  ];
+  for (const [body, code, message] of rows) {
+    void test(`${code}: ${JSON.stringify(body)}`, () => {
+      assert.equal(statesError({ ...body }), true);
+      const failure = failureOfStreamError(readErrorBody(body));
+      assert.deepEqual([failure.code, failure.providerMessage], [code, message]);
+    });
+  }
+  for (const body of [
+    {},
+    { error: null },
+    { error: {} },
+    { error: '', choices: [{ delta: {} }] },
+    { type: 'ping', message: 'still here' },
+    { code: 200, message: 'ok' },
+    { base_resp: { status_code: 0, status_msg: 'success' } },
+    { choices: [], message: 'a note' },
+    { choices: [], prompt_filter_results: [{}] },
+    { hello: 'world' },
+    { type: 'response.failed', error: { message: 'm' } },
+  ]) {
+    void test(`no error: ${JSON.stringify(body)}`, () => assert.equal(statesError(body), false));
+  }
+  void test('plain words are an error where a table knows them', () => {
+    assert.equal(failureOfWords('429 Too Many Requests')?.code, 'provider_busy');
+    assert.equal(failureOfWords('You exceeded your current quota')?.busy?.final, true);
+    assert.equal(failureOfWords('the request exceeds the available context size')?.code, 'context_length_exceeded');
+    assert.equal(failureOfWords('hello'), undefined);
+    assert.equal(failureOfWords(''), undefined);
   });
 });

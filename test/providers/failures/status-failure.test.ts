@@ -30,6 +30,15 @@ void suite('T3 · a table decides what a status means', () => {
     assert.equal(failureOfStreamError(readErrorBody(body)).code, 'provider_rejected');
   });
 
+  void test('what the error says goes before its status', () => {
+    assert.deepEqual(failureOf(400, error({ code: 'rate_limit_exceeded' }), { 'retry-after': '7' }).busy, { retryAfterMs: 7_000 });
+    assert.equal(failureOf(403, 'Rate limit exceeded, slow down').code, 'provider_busy');
+    assert.equal(failureOf(402, error({ message: 'Insufficient Balance' })).busy?.final, true);
+    assert.equal(failureOf(500, error({ code: '400', message: 'litellm.BadRequestError' })).code, 'provider_rejected');
+    assert.equal(failureOf(500, error({ message: "This model's maximum context length is 8192 tokens." })).code, 'context_length_exceeded');
+    assert.equal(failureOf(401, error({ message: 'Incorrect API key' })).code, 'provider_rejected');
+  });
+
   void test('a redirect is rejected, and its target is in the message without the query', () => {
     const failure = failureOf(302, '', { location: 'https://elsewhere.test/v1/x?token=secret' });
     assert.equal(failure.detail, 'redirect 302');

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { outcomeOf, readEvents } from '../support.ts';
+import type { ModelEvent } from '../../../src/domain/model.ts';
+import { outcomeOf, parserOf, readEvents } from '../support.ts';
 
 const delta = (fields: unknown, finishReason: string | null = null, more: object = {}): unknown => ({
   choices: [{ index: 0, delta: fields, finish_reason: finishReason }],
@@ -19,26 +20,61 @@ void suite('what starts a step, and what does not', () => {
     delta({}),
     delta({ content: '', reasoning_content: null, refusal: null, tool_calls: [] }),
     { choices: [], usage: { prompt_tokens: 1, completion_tokens: 0 } },
-    { choices: [{ index: 1, delta: { content: 'another choice' } }] },
+    delta({ content: [], reasoning: {}, reasoning_details: [] }),
+    delta({
+      content: [
+        { type: 'text', text: '' },
+        { type: 'reference', reference_ids: [1] },
+      ],
+    }),
     { object: 'ping' },
   ];
   for (const event of nothing) {
     void test(`nothing: ${JSON.stringify(event)}`, () => assert.equal(read(event).hasStarted, false));
   }
-  for (const fields of [{ content: ' ' }, { refusal: 'no' }, { reasoning_content: 'hm' }, { reasoning: 'hm' }]) {
+  for (const fields of [
+    { content: ' ' },
+    { content: [{ type: 'text', text: 'a' }] },
+    { refusal: 'no' },
+    { reasoning_content: 'hm' },
+    { reasoning: 'hm' },
+  ]) {
     void test(`started: ${JSON.stringify(fields)}`, () => assert.equal(read(delta(fields)).hasStarted, true));
   }
 });
 
 void suite('T8 · only a finish ends a stream well', () => {
-  void test('the finish reason is the finish, and what comes after it changes nothing', () => {
+  void test('the finish reason is the finish, and what comes behind [DONE] changes nothing', () => {
     const { text, finishes, failure } = read(
       delta({ content: 'a' }),
       delta({ content: 'b' }, 'stop'),
-      delta({ content: 'late' }, 'length'),
       '[DONE]',
+      delta({ content: 'late' }),
     );
     assert.deepEqual([text, finishes, failure], ['ab', 1, undefined]);
+  });
+  void test('a reason behind every chunk: the last one counts, and all of the text', () => {
+    const { text, events } = read(
+      delta({ role: 'assistant' }, 'stop'),
+      delta({ content: 'a' }, 'stop'),
+      delta({ content: 'b' }, 'stop'),
+      delta({ content: 'c' }, 'length'),
+      '[DONE]',
+    );
+    assert.equal(text, 'abc');
+    assert.deepEqual(events.at(-1), { type: 'finish', finish: { status: 'incomplete', reason: 'max_output_tokens' } });
+  });
+  void test('more content behind a finish reason counts, if the stream then ends properly', () => {
+    const parser = parserOf('chat');
+    const events: ModelEvent[] = [];
+    for (const each of [delta({ content: 'a' }, 'stop'), delta({ content: 'b' })]) parser.read({ data: JSON.stringify(each) }, events);
+    assert.equal(parser.hasFinish, false, 'a connection that broke here would have cut the answer');
+    parser.end(true, events);
+    assert.equal(parser.hasFinish, true);
+  });
+  void test('what was cut off does not become whole by another reason', () => {
+    const { events } = read(delta({ content: 'a' }, 'length'), delta({}, 'stop'), '[DONE]');
+    assert.deepEqual(events.at(-1), { type: 'finish', finish: { status: 'incomplete', reason: 'max_output_tokens' } });
   });
   void test('[DONE] alone is no finish', () => assert.equal(read(delta({ content: 'a' }), '[DONE]').finishes, 0));
   void test('an empty finish reason is none', () => assert.equal(read(delta({ content: 'a' }, '')).finishes, 0));
@@ -88,7 +124,7 @@ void suite('tool calls', () => {
     );
     assert.deepEqual(
       pieces.map(({ callId, name, text }) => `${callId} ${name} ${text}`),
-      ['a f ', 'a f {"x"', 'b g {}', 'a f :1}'],
+      ['a f {"x"', 'b g {}', 'a f :1}'],
     );
   });
   void test('whole calls without an index are distinguished by their ids', () => {
@@ -117,13 +153,12 @@ void suite('tool calls', () => {
   });
   void test('a call without an id gets one', () =>
     assert.match(calls(call({ index: 0, function: { name: 'f', arguments: '{}' } }))[0]?.callId ?? '', /^call_./));
-  void test('T8 · broken JSON in the arguments is passed on as it is', () => {
-    const result = read(
-      call({ index: 0, id: 'a', function: { name: 'f', arguments: '{"a"' } }),
-      call({ index: 0, function: { arguments: ': tru' } }),
-      delta({}, 'tool_calls'),
-    );
-    assert.deepEqual([result.text, outcomeOf(result)], ['{"a": tru', 'finished']);
+  void test('T8 · arguments that are no JSON at the stated end are provider_protocol', () => {
+    for (const args of ['{"a": tru', '{}{}', '{"a":1}}', 'text']) {
+      const result = read(call({ index: 0, id: 'a', function: { name: 'f', arguments: args } }), delta({}, 'tool_calls'), '[DONE]');
+      assert.deepEqual([result.failure?.detail, outcomeOf(result)], ['tool_call_arguments', 'provider_protocol'], args);
+      assert.equal(result.text, args, 'what came is shown');
+    }
   });
   void test('T8 · calls are no finish', () => {
     const { finishes, failure } = read(call({ index: 0, id: 'a', function: { name: 'f', arguments: '{}' } }), '[DONE]');
@@ -146,11 +181,13 @@ void suite('tool calls', () => {
     const pieces = calls(delta({ function_call: { name: 'f', arguments: '' } }), delta({ function_call: { arguments: '{}' } }));
     assert.deepEqual(
       pieces.map(({ name, text }) => name + text),
-      ['f', 'f{}'],
+      ['f{}'],
     );
   });
-  void test('arguments of a call without a name are rejected', () =>
-    assert.equal(outcomeOf(read(call({ index: 0, id: 'a', function: { arguments: '{}' } }))), 'provider_protocol'));
+  void test('arguments of a call that never gets a name are rejected', () => {
+    const result = read(call({ index: 0, id: 'a', function: { arguments: '{}' } }), delta({}, 'tool_calls'));
+    assert.deepEqual([result.failure?.detail, outcomeOf(result), result.text], ['tool_call_without_name', 'provider_protocol', '']);
+  });
 });
 
 void suite('a whole completion as one event', () => {

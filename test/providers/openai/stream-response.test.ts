@@ -15,6 +15,7 @@ import {
   repeat,
   reset,
   responsesAnswer,
+  ResponsesWriter,
   type Script,
   sseHead,
   stall,
@@ -143,5 +144,159 @@ void test('what the caller throws before the request is sent is no failure of th
   for (const api of apis) {
     const { failure, thrown } = await collect(providerFor(t, api, server.baseUrl).stream(helloRequest, neverAborted, { beforeSend }));
     assert.deepEqual([failure, thrown, server.requests.length], [undefined, fault, 0]);
+  }
+});
+
+void suite('a stated error is told once, with its words, in whatever form it comes', () => {
+  const quota = 'You exceeded your current quota, please check your plan';
+  const long = "This model's maximum context length is 8192 tokens";
+  const plain = (body: string, type = 'text/event-stream', status = 200): Script => [
+    head({ status, headers: { 'content-type': type } }),
+    text(body),
+    end,
+  ];
+  const rows: Readonly<Record<string, readonly [script: Script, code: string, words: string]>> = {
+    'behind the role chunk, a line without data:': [
+      [sseHead, chat.role(), text(`{"error":{"message":"${quota}","code":"insufficient_quota"}}\n\n`), end],
+      'provider_busy',
+      quota,
+    ],
+    'the same, without an end of its line, over two chunks, of flat fields': [
+      [sseHead, chat.role(), text('{"error_code":400,"error_mes'), { type: 'wait', ms: 20 }, text(`sage":"${long}"}`), end],
+      'context_length_exceeded',
+      long,
+    ],
+    'the same, and then a reset': [[sseHead, chat.role(), text(`{"message":"${long}"}\n`), reset], 'context_length_exceeded', long],
+    'an event of plain words': [
+      [sseHead, text('event: error\ndata: the model has crashed\n\n'), end],
+      'provider_rejected',
+      'the model has crashed',
+    ],
+    'plain words as data': [[sseHead, text(`data: ${long}\n\n`), end], 'context_length_exceeded', long],
+    'plain words without data:': [
+      [sseHead, chat.role(), text('the model has crashed\n'), end],
+      'provider_rejected',
+      'the model has crashed',
+    ],
+    'plain words in place of a stream': [plain('upstream: Too Many Requests', 'text/plain'), 'provider_busy', 'Too Many Requests'],
+    'JSON with status 200': [plain(JSON.stringify({ error: { message: quota } }), 'application/json'), 'provider_busy', quota],
+    'JSON with status 200, flat': [plain(JSON.stringify({ code: 1302, msg: long }), 'application/json'), 'context_length_exceeded', long],
+    'JSON with status 200, that claims to be a stream': [plain(`{"error":"${quota}"}\n\ndata: [DONE]\n\n`), 'provider_busy', quota],
+    'a status that says otherwise': [plain(JSON.stringify({ error: { message: quota } }), 'application/json', 400), 'provider_busy', quota],
+  };
+  for (const [name, [script, code, words]] of Object.entries(rows)) {
+    void test(name, async (t) => {
+      const server = await serverFor(t, { fallback: script });
+      const result = await collect(providerFor(t, 'chat', server.baseUrl).stream(helloRequest, neverAborted));
+      assert.deepEqual([outcomeOf(result), result.hasStarted], [code, false]);
+      assert.ok(result.failure?.providerMessage?.includes(words), result.failure?.providerMessage);
+      if (words === quota) assert.equal(result.failure?.busy?.final, true);
+    });
+  }
+});
+
+void suite('what keeps a connection alive is nothing', () => {
+  const beats = [
+    'data:',
+    'data: ',
+    'data: null',
+    'data: ping',
+    'data: : OPENROUTER PROCESSING',
+    'event: ping\ndata: {"type":"ping"}',
+    'event: keepalive\ndata:',
+  ];
+  for (const api of apis) {
+    void test(api, async (t) => {
+      const [first = sseHead, ...rest] = api === 'chat' ? chatAnswer('Hello') : responsesAnswer('Hello');
+      const noise = beats.map((beat) => text(`${beat}\n\n`));
+      const server = await serverFor(t, {
+        fallback: [first, ...rest.flatMap((step) => (step.type === 'end' ? [step] : [...noise, step]))],
+      });
+      const result = await collect(providerFor(t, api, server.baseUrl).stream(helloRequest, neverAborted));
+      assert.deepEqual([outcomeOf(result), result.text], ['finished', 'Hello']);
+    });
+  }
+});
+
+void test('events are read under any content type', async (t) => {
+  for (const type of ['text/plain', 'application/octet-stream', 'application/json', 'text/html', undefined]) {
+    const headers = type === undefined ? {} : { 'content-type': type };
+    const server = await serverFor(t, { fallback: [head({ headers }), ...chatAnswer('Hello').slice(1)] });
+    const result = await collect(providerFor(t, 'chat', server.baseUrl).stream(helloRequest, neverAborted));
+    assert.deepEqual([outcomeOf(result), result.text], ['finished', 'Hello'], type);
+  }
+});
+
+void suite('T8 · a finish reason behind every chunk ends nothing by itself', () => {
+  void test('a model that pauses between two chunks is waited for', async (t) => {
+    const pieces = ['a', 'b', 'c'].flatMap((piece) => [chat.delta({ content: piece }, 'stop'), { type: 'wait', ms: 50 } as const]);
+    const pause = { type: 'wait', ms: 2_500 } as const;
+    const server = await serverFor(t, {
+      fallback: [sseHead, chat.delta({ role: 'assistant' }, 'stop'), pause, ...pieces, pause, chat.content('d'), done, end],
+    });
+    const result = await collect(providerFor(t, 'chat', server.baseUrl).stream(helloRequest, neverAborted));
+    assert.deepEqual([outcomeOf(result), result.text], ['finished', 'abcd']);
+  });
+  void test('T2, T8 · a reset behind content that no finish follows is a cut', async (t) => {
+    const server = await serverFor(t, { fallback: [sseHead, chat.delta({ content: 'a' }, 'stop'), chat.content('b'), hold('b'), reset] });
+    const result = await collect(providerFor(t, 'chat', server.baseUrl).stream(helloRequest, neverAborted), (each) => {
+      if (each.type === 'delta' && each.delta.text === 'b') server.release('b');
+    });
+    assert.deepEqual([outcomeOf(result), result.text], ['stream_interrupted', 'ab']);
+  });
+  void test('T8 · a stated end of calls that are cut is provider_protocol, whatever ends the connection', async (t) => {
+    const broken = [sseHead, chat.toolCall(0, { id: 'a', name: 'f', arguments: '{"x' }), chat.finish('tool_calls')];
+    for (const after of [[done, end], [end], [hold('x'), reset]]) {
+      const server = await serverFor(t, { fallback: [...broken, ...after] });
+      const result = await collect(providerFor(t, 'chat', server.baseUrl).stream(helloRequest, neverAborted), () => server.release('x'));
+      assert.deepEqual([result.failure?.code, result.failure?.detail], ['provider_protocol', 'tool_call_arguments']);
+    }
+  });
+});
+
+void test('T2 · a call that waited for the rest of its name is shown where the stream ends, and is not asked for again', async (t) => {
+  const server = await serverFor(t, { fallback: [sseHead, chat.toolCall(0, { id: 'a', name: 'f' }), end] });
+  const result = await collect(providerFor(t, 'chat', server.baseUrl).stream(helloRequest, neverAborted));
+  assert.deepEqual(result.events, [{ type: 'delta', delta: { type: 'tool_call', item: 'call 0', callId: 'a', name: 'f', text: '' } }]);
+  assert.deepEqual([outcomeOf(result), result.hasStarted], ['stream_truncated', true]);
+});
+
+void test('usage is read in the choice, and placeholders do not stand for it', async (t) => {
+  const zeros = { prompt_tokens: 0, completion_tokens: 0, total_tokens: 0 };
+  const counts = { prompt_tokens: 7, completion_tokens: 3, total_tokens: 10 };
+  const rows: readonly Script[] = [
+    [chat.content('a'), event({ choices: [{ index: 0, delta: {}, finish_reason: 'stop', usage: counts }] })],
+    [
+      event({ choices: [], usage: zeros }),
+      chat.content('a'),
+      chat.finish(),
+      event({ choices: [], usage: zeros }),
+      event({ choices: [], usage: counts }),
+    ],
+    [chat.content('a'), event({ choices: [{ delta: {}, finish_reason: 'stop' }], usage: counts }), event({ choices: [], usage: zeros })],
+    [chat.content('a'), event({ choices: [{ delta: {}, finish_reason: 'stop' }], x_groq: { usage: counts } })],
+  ];
+  for (const script of rows) {
+    const server = await serverFor(t, { fallback: [sseHead, ...script, done, end] });
+    const { events } = await collect(providerFor(t, 'chat', server.baseUrl).stream(helloRequest, neverAborted));
+    const last = events.at(-1);
+    assert.ok(last?.type === 'usage');
+    assert.deepEqual([last.usage.input_tokens, last.usage.output_tokens, last.usage.total_tokens], [7, 3, 10]);
+  }
+});
+
+void test('the tier that served the request is told', async (t) => {
+  const writer = new ResponsesWriter();
+  const completed = { type: 'response.completed', response: { status: 'completed', service_tier: 'flex', usage: null } };
+  for (const [api, script] of [
+    ['chat', [event({ service_tier: 'flex', choices: [{ delta: { content: 'a' }, finish_reason: 'stop' }] }), done]],
+    ['responses', [...writer.begin(), ...writer.text('a'), event(completed)]],
+  ] as const) {
+    const server = await serverFor(t, { fallback: [sseHead, ...script, end] });
+    const { events } = await collect(providerFor(t, api, server.baseUrl).stream(helloRequest, neverAborted));
+    assert.deepEqual(
+      events.filter(({ type }) => type === 'service_tier'),
+      [{ type: 'service_tier', serviceTier: 'flex' }],
+    );
   }
 });

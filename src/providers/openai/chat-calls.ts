@@ -1,0 +1,267 @@
+/**
+ * The tool calls of a Chat Completions stream: which piece belongs to which call, whatever the server says of that.
+ *
+ * OpenAI sends an index with each piece, and id and name with the first. Others leave out the index, number all calls 0, send id
+ * or name again with each piece, a new id with each, the name in two pieces, or late, or the same id for two calls. So index
+ * and id only say where to look; whether a piece goes on with the call that is found there, or begins another, follows from
+ * what the call has so far: nothing, part of its arguments, or all of them.
+ *
+ * A call is shown once its name is final: with the first piece of its arguments, with whatever comes of another item, or at the end.
+ */
+import type { Json, ProviderFields } from '../../domain/item.ts';
+import type { ModelDelta, ModelEvent } from '../../domain/model.ts';
+import { protocolError } from '../failures/model-failure.ts';
+import { asRecord, asText, type JsonRecord, parseJson } from '../json.ts';
+import { JsonExtent } from './json-extent.ts';
+
+type CallDelta = ModelDelta & { readonly type: 'tool_call' };
+
+/** More than this is not kept for a call whose name has not come, in UTF-16 units. */
+const longestNameless = 1_024 * 1_024;
+
+interface Call {
+  /** `ModelDelta.item` */
+  readonly item: string;
+  /** The provider's; its first, if there are several. */
+  id: string | undefined;
+  callId: string;
+  name: string;
+  /** All of them so far. */
+  args: string;
+  readonly extent: JsonExtent;
+  fields: ProviderFields | undefined;
+  isShown: boolean;
+  /** Its name came again behind its whole arguments: to no end, or as the beginning of another call. */
+  mayBeFollowed: boolean;
+  /** In which a piece of it came last. */
+  chunk: number;
+}
+
+interface Piece {
+  readonly index: number | undefined;
+  readonly id: string | undefined;
+  readonly name: string | undefined;
+  readonly args: string;
+  readonly fields: ProviderFields | undefined;
+  /** Whether the arguments can be the beginning of a call's. */
+  readonly begins: boolean;
+}
+
+export interface ChatCallsOutput {
+  show(delta: CallDelta, out: ModelEvent[]): void;
+  /** Fields that came when their call was shown. */
+  addFields(delta: CallDelta & { readonly text: '' }, out: ModelEvent[]): void;
+}
+
+export class ChatCalls {
+  readonly #calls: Call[] = [];
+  /** The last one at each index. */
+  readonly #byIndex = new Map<number, Call>();
+  /** The last one with each id. */
+  readonly #byId = new Map<string, Call>();
+  #last: Call | undefined;
+  /** Whether a call may be waiting for the rest of its name. */
+  #hasHeld = false;
+  #chunk = 0;
+  readonly #output: ChatCallsOutput;
+  readonly #names: ReadonlySet<string>;
+
+  /** @param names of the tools that were offered: they tell a name in pieces from two names */
+  constructor(output: ChatCallsOutput, names: Iterable<string>) {
+    this.#output = output;
+    this.#names = new Set(names);
+  }
+
+  /** To be called before the pieces of each chunk. */
+  beginChunk(): void {
+    this.#chunk += 1;
+  }
+
+  /** Throws `ProviderError` for pieces that fit nothing. */
+  read(source: JsonRecord, out: ModelEvent[]): void {
+    const piece = pieceOf(source);
+    const known = this.#find(piece);
+    const call = known === undefined || this.#isAnother(known, piece) ? this.#begin(piece) : known;
+    // The name came before the arguments, when it could still have been the name of the call before.
+    if (call !== known && known?.mayBeFollowed === true && piece.name === undefined) call.name = known.name;
+    this.release(out, call);
+    this.#last = call;
+    const isRepeated = call.chunk !== this.#chunk && isSameText(call, piece.args);
+    call.chunk = this.#chunk;
+    call.id ??= piece.id;
+    if (piece.id !== undefined && !this.#byId.has(piece.id)) this.#byId.set(piece.id, call);
+    if (piece.name !== undefined) this.#readName(call, piece.name);
+    if (piece.fields !== undefined) this.#readFields(call, piece.fields, out);
+    // All of its arguments again, behind their pieces, say nothing new.
+    if (piece.args !== '' && !isRepeated) this.#readArguments(call, piece.args, out);
+  }
+
+  /** Shows the calls whose names are final, because something else comes: all but this one. One without a name is not shown. */
+  release(out: ModelEvent[], except?: Call): void {
+    if (!this.#hasHeld) return;
+    this.#hasHeld = except !== undefined && !except.isShown;
+    for (const call of this.#calls) {
+      if (call !== except && !call.isShown && call.name !== '') this.#show(call, call.args, out);
+    }
+  }
+
+  /** Whether each call has a name, and arguments that are JSON, or none. */
+  get areWhole(): boolean {
+    return this.#calls.every((call) => call.isShown && (call.args === '' || (call.extent.isWhole && hasWholeArguments(call))));
+  }
+
+  /** Throws `ProviderError` unless each call is whole (T8). No arguments are those of a tool without parameters: clients parse them. */
+  complete(out: ModelEvent[]): void {
+    for (const call of this.#calls) {
+      if (call.name === '') throw protocolError('tool_call_without_name');
+      if (!hasWholeArguments(call)) throw protocolError('tool_call_arguments');
+    }
+    for (const call of this.#calls) if (call.args.trim() === '') this.#readArguments(call, '{}', out);
+  }
+
+  /** The call that the piece is sent to, by index, else by id, else the last one. */
+  #find({ index, id, name, begins }: Piece): Call | undefined {
+    const byId = id === undefined ? undefined : this.#byId.get(id);
+    if (index === undefined) return byId ?? this.#last;
+    const byIndex = this.#byIndex.get(index);
+    if (byIndex === undefined) {
+      // An index that counts pieces instead of calls: what can begin no call goes on with the one that has begun.
+      const open = byId ?? (id === undefined ? this.#last : undefined);
+      return open !== undefined && name === undefined && !begins && !open.extent.isWhole && open.args !== '' ? open : undefined;
+    }
+    // Several calls under one index, in turns: their ids tell them apart.
+    return byId !== undefined && byId.id !== byIndex.id && id !== byIndex.id ? byId : byIndex;
+  }
+
+  /** Whether the piece begins another call than the one that was found. */
+  #isAnother(call: Call, { id, name, args, begins }: Piece): boolean {
+    const hasOtherId = id !== undefined && call.id !== undefined && this.#byId.get(id) !== call && id !== call.id;
+    const isBlank = args.trim() === '';
+    // Said again: with the same id, in a later chunk.
+    if (id !== undefined && id === call.id && call.chunk !== this.#chunk && isSameText(call, args)) return false;
+    if (call.name === '' && name !== undefined && !hasOtherId && isBlank) return false;
+    if (call.extent.isWhole) {
+      if (isBlank) {
+        if (name === undefined) return false;
+        if (name !== call.name || hasOtherId) return true;
+        call.mayBeFollowed = true;
+        return false;
+      }
+      if (!begins) return hasOtherId || name !== undefined;
+      return hasOtherId || name !== undefined || call.mayBeFollowed;
+    }
+    if (name === undefined) return false;
+    if (call.args === '') return call.name !== '' && (hasOtherId || this.#joined(call.name, name) === undefined);
+    // In the middle of its arguments.
+    if (name !== call.name && call.name !== '') return true;
+    return hasOtherId && (begins || isBlank);
+  }
+
+  #begin({ index, id }: Piece): Call {
+    const call: Call = {
+      item: `call ${this.#calls.length}`,
+      id,
+      callId: '',
+      name: '',
+      args: '',
+      extent: new JsonExtent(),
+      fields: undefined,
+      isShown: false,
+      mayBeFollowed: false,
+      chunk: this.#chunk,
+    };
+    this.#calls.push(call);
+    this.#hasHeld = true;
+    if (index !== undefined) this.#byIndex.set(index, call);
+    if (id !== undefined) this.#byId.set(id, call);
+    return call;
+  }
+
+  #readName(call: Call, name: string): void {
+    if (call.isShown) return;
+    this.#hasHeld = true;
+    call.name = this.#joined(call.name, name) ?? name;
+  }
+
+  /** A name and what came after it: in pieces, grown, or again; undefined: the two are names of two calls. */
+  #joined(name: string, next: string): string | undefined {
+    if (this.#names.has(name + next)) return name + next;
+    if (next === name || next.startsWith(name)) return next;
+    return this.#names.has(name) && this.#names.has(next) ? undefined : name + next;
+  }
+
+  #readFields(call: Call, fields: ProviderFields, out: ModelEvent[]): void {
+    call.fields = { ...call.fields, ...fields };
+    if (call.isShown) this.#output.addFields({ ...deltaOf(call), text: '', providerFields: fields }, out);
+  }
+
+  #readArguments(call: Call, text: string, out: ModelEvent[]): void {
+    if (call.extent.isWhole && !call.isShown && call.args.trim() === '{}' && text.trimStart().startsWith('{')) {
+      // An empty object that stood for the arguments until they came.
+      call.args = '';
+      call.extent.reset();
+    }
+    const args = restOf(call, text);
+    call.args += args;
+    call.extent.read(args);
+    if (call.name === '') {
+      if (call.args.length > longestNameless) throw protocolError('tool_call_without_name');
+    } else if (call.isShown) {
+      this.#output.show({ ...deltaOf(call), text: args }, out);
+    } else if (call.args.trim() !== '{}') {
+      this.#show(call, call.args, out);
+    }
+  }
+
+  #show(call: Call, text: string, out: ModelEvent[]): void {
+    call.isShown = true;
+    call.name = call.name.toWellFormed();
+    call.callId = call.id ?? `call_${crypto.randomUUID()}`;
+    const { fields } = call;
+    this.#output.show({ ...deltaOf(call), text, ...(fields === undefined ? {} : { providerFields: fields }) }, out);
+  }
+}
+
+function deltaOf({ item, callId, name }: Call): Omit<CallDelta, 'text'> {
+  return { type: 'tool_call', item, callId, name };
+}
+
+function hasWholeArguments({ args }: Call): boolean {
+  return args.trim() === '' || parseJson(args) !== undefined;
+}
+
+function isSameText({ args, extent }: Call, text: string): boolean {
+  return extent.isWhole && args.trim() === text.trim();
+}
+
+/** What a piece adds. Some servers send all of the arguments so far with each piece: where no value can begin, that is not their rest. */
+function restOf({ args, extent }: Call, text: string): string {
+  const isGrown = args !== '' && !extent.isWhole && text.length > args.length && !/[:[,]\s*$/.test(args) && text.startsWith(args);
+  return isGrown ? text.slice(args.length) : text;
+}
+
+function pieceOf(source: JsonRecord): Piece {
+  const { index, id, type: _type, function: _function, ...own } = source;
+  // Some servers leave out the object around name and arguments.
+  const inner = asRecord(source['function']);
+  const { name, arguments: value } = inner ?? own;
+  const args = argumentsOf(value);
+  const { name: _name, arguments: _arguments, ...flat } = own;
+  const fields = Object.entries(inner === undefined ? flat : own).filter(([, each]) => each !== null && each !== undefined);
+  return {
+    index: typeof index === 'number' ? index : typeof index === 'string' && /^\d+$/.test(index) ? Number(index) : undefined,
+    id: typeof id === 'number' ? String(id) : asText(id)?.toWellFormed(),
+    // Go's and Java's texts of nothing.
+    name: name === 'null' || name === '<nil>' ? undefined : asText(name),
+    args,
+    begins: args.trimStart().startsWith('{'),
+    fields: fields.length === 0 ? undefined : (Object.fromEntries(fields) as { [key: string]: Json }),
+  };
+}
+
+/** JSON text, also where the server sends the object itself, or an empty list, as PHP writes an empty object. */
+function argumentsOf(value: unknown): string {
+  if (typeof value === 'string') return value;
+  if (value === undefined || value === null) return '';
+  return Array.isArray(value) && value.length === 0 ? '{}' : JSON.stringify(value);
+}

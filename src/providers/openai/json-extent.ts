@@ -1,0 +1,44 @@
+/** Finds where a JSON object ends that comes in pieces: each character is looked at once. It does not check the object. */
+export class JsonExtent {
+  #depth = 0;
+  #hasBegun = false;
+  #isInString = false;
+  #isEscaped = false;
+
+  /** Whether an object or a list has begun, and nothing of it is open. */
+  get isWhole(): boolean {
+    return this.#hasBegun && this.#depth === 0;
+  }
+
+  reset(): void {
+    this.#depth = 0;
+    this.#hasBegun = false;
+    this.#isInString = false;
+    this.#isEscaped = false;
+  }
+
+  read(text: string): void {
+    for (let at = 0; at < text.length; at += 1) {
+      const char = text.charCodeAt(at);
+      if (this.#isInString) {
+        if (this.#isEscaped) this.#isEscaped = false;
+        else if (char === backslash) this.#isEscaped = true;
+        else if (char === quote) this.#isInString = false;
+      } else if (char === quote) {
+        this.#isInString = true;
+      } else if (char === openBrace || char === openBracket) {
+        this.#depth += 1;
+        this.#hasBegun = true;
+      } else if (char === closeBrace || char === closeBracket) {
+        this.#depth -= 1;
+      }
+    }
+  }
+}
+
+const quote = 0x22;
+const backslash = 0x5c;
+const openBracket = 0x5b;
+const closeBracket = 0x5d;
+const openBrace = 0x7b;
+const closeBrace = 0x7d;

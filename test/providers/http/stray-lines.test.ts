@@ -1,0 +1,61 @@
+/** Lines of an event stream that are no fields: where servers that have failed state their error. */
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import fc from 'fast-check';
+import { JsonDocumentError, type SseEvent, SseReader } from '../../../src/providers/http/sse.ts';
+
+function read(chunks: readonly string[]): { events: SseEvent[]; words: string } {
+  const events: SseEvent[] = [];
+  const reader = new SseReader((event) => events.push(event));
+  for (const chunk of chunks) reader.push(new TextEncoder().encode(chunk));
+  reader.end();
+  return { events, words: reader.strayWords };
+}
+
+const first = 'data: 1\n\n';
+
+void suite('lines that are no fields', () => {
+  const rows: Readonly<Record<string, readonly [text: string, data: readonly string[], words: string]>> = {
+    'JSON in one line': [`${first}{"error":{"message":"m"}}\n\n`, ['1', '{"error":{"message":"m"}}\n'], ''],
+    'JSON without an end of its line': [`${first}{"error":"m"}`, ['1', '{"error":"m"}\n'], ''],
+    'JSON over several lines': [
+      `${first}{\n  "error": {\n    "message": "m"\n  }\n}\n`,
+      ['1', '{\n  "error": {\n    "message": "m"\n  }\n}\n'],
+      '',
+    ],
+    'JSON that is cut off': [`${first}{"error":{"mess`, ['1'], '{"error":{"mess\n'],
+    'plain words': [`${first}upstream connect error\nor reset: overflow\n`, ['1'], 'upstream connect error or reset: overflow'],
+    'the beginning of a field is nothing': [`${first}dat`, ['1'], ''],
+    'a field that is cut off is nothing': [`${first}data: {"x"`, ['1'], ''],
+    'fields without a use, and comments': [`${first}id: 1\nretry: 5\n: hm\ndata: 2\n\n`, ['1', '2'], ''],
+    "older llama.cpp's field": [`${first}error: {"code":500}\n`, ['1', '{"code":500}'], ''],
+    'data without a value, and without a colon': [`data:\n\ndata\n\n`, ['', ''], ''],
+    'data of several lines': [`data: a\ndata: b\n\n`, ['a\nb'], ''],
+  };
+  for (const [name, [text, data, words]] of Object.entries(rows)) {
+    void test(name, () => {
+      const expected = { data, words };
+      const seen = (chunks: readonly string[]): unknown => {
+        const { events, words } = read(chunks);
+        return { data: events.map((event) => event.data), words };
+      };
+      assert.deepEqual(seen([text]), expected);
+      assert.deepEqual(seen(text.split('')), expected, 'however it is cut');
+      assert.deepEqual(seen(text.replaceAll('\n', '\r\n').split('')), expected, 'with the other ends of lines');
+      const cuts = fc.array(fc.nat(text.length), { maxLength: 4 });
+      fc.assert(
+        fc.property(cuts, (at) => {
+          const edges = [0, ...at.toSorted((a, b) => a - b), text.length];
+          assert.deepEqual(seen(edges.slice(1).map((to, index) => text.slice(edges[index], to))), expected);
+        }),
+        { numRuns: 20 },
+      );
+    });
+  }
+  void test('a body that begins as JSON is a document', () => {
+    assert.throws(
+      () => read([' {"error"']),
+      (error) => error instanceof JsonDocumentError && error.beginning === ' {"error"',
+    );
+  });
+});

@@ -1,0 +1,79 @@
+/** A shape read by the product's own parsers and turned into events, without a socket: quick enough for thousands of variants. */
+import { fullMessageOf, type ModelFailure } from '../../src/domain/model.ts';
+import { ResponseStream } from '../../src/domain/response-stream.ts';
+import type { ResponseEvent } from '../../src/domain/response-event.ts';
+import { newResponse, type Usage } from '../../src/domain/response.ts';
+import type { TurnOutcome } from '../../src/domain/turn-outcome.ts';
+import { ResponseBody } from '../../src/providers/http/body.ts';
+import { type Connection, HttpStatusError } from '../../src/providers/http/connection.ts';
+import { streamResponse } from '../../src/providers/openai/stream-response.ts';
+import { ProviderError } from '../../src/providers/provider.ts';
+import { limits, neverAborted, parserOf, settings } from '../providers/support.ts';
+import { headersOf, type Shape } from './dialects.ts';
+import type { SeenEvent } from './viewer.ts';
+
+const response = newResponse({ id: 'resp_ab12', createdAtMs: 5_000, settings, session: null, previous: null });
+
+export interface ReadShape {
+  /** As a viewer gets them. */
+  readonly events: readonly SeenEvent[];
+  readonly failure: ModelFailure | undefined;
+}
+
+/**
+ * @param chunks of the body, in place of the shape's own frames.
+ * @throws what the parsers throw, unless it is a `ProviderError`
+ */
+export async function readShape(shape: Shape, chunks: readonly Uint8Array[]): Promise<ReadShape> {
+  const opening = ResponseStream.open(response);
+  const stream = ResponseStream.replay(opening);
+  const events: ResponseEvent[] = [...opening, ...stream.begin()];
+  let usage: Usage | null = null;
+  let outcome: TurnOutcome | undefined;
+  let failure: ModelFailure | undefined;
+  try {
+    const answer = streamResponse({
+      parser: parserOf(shape.api),
+      connection: connectionOf(shape, chunks),
+      request: () => Promise.resolve({ method: 'POST', url: new URL('http://127.0.0.1/v1'), headers: {} }),
+      limits,
+      signal: neverAborted,
+      callbacks: {
+        onUsage: (reported) => {
+          usage = reported;
+        },
+      },
+      apiKey: 'none',
+    });
+    for await (const event of answer) {
+      if (event.type === 'delta') events.push(...stream.write(event.delta));
+      else if (event.type === 'usage') usage = event.usage;
+      else if (event.type === 'finish') {
+        const { status, reason = 'max_output_tokens' } = event.finish;
+        outcome = status === 'completed' ? { status, usage } : { status, reason, usage };
+      }
+    }
+    if (outcome === undefined) throw new Error('the stream ended without a finish, and without an error');
+    outcome = { ...outcome, usage };
+  } catch (error) {
+    if (!(error instanceof ProviderError)) throw error;
+    failure = error.failure;
+    outcome = { status: 'failed', failure: { code: failure.code, message: fullMessageOf(failure) }, usage };
+  }
+  events.push(...stream.end(outcome, 9_000));
+  return { events: events.map((event) => JSON.parse(JSON.stringify(event)) as SeenEvent), failure };
+}
+
+function connectionOf(shape: Shape, chunks: readonly Uint8Array[]): Connection {
+  return {
+    send: () => {
+      const body = new ResponseBody();
+      for (const chunk of chunks) if (chunk.length > 0) body.push(chunk);
+      body.finish(shape.ends === undefined ? undefined : Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' }));
+      const status = shape.status ?? 200;
+      const incoming = { status, headers: new Headers(headersOf(shape)), body };
+      return status < 300 ? Promise.resolve(incoming) : Promise.reject(new HttpStatusError(incoming));
+    },
+    close: () => Promise.resolve(),
+  };
+}
