@@ -12,6 +12,7 @@ import { type CancelResult, TurnCanceller } from './cancel-turn.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { retryWhileBusy } from '../store/retry-while-busy.ts';
 import { whileCallerWaits } from './patience.ts';
+import { type PreviewedSubmission, previewPrompt, type PromptPreview } from './read-prompt.ts';
 import { Sessions } from './sessions.ts';
 import type { Submission } from './submission.ts';
 import { type Quotas, type SubmitDeps, type SubmitResult, submitTurn } from './submit-turn.ts';
@@ -66,6 +67,11 @@ export class Turnkeep {
   /** Resolves once the turn can no longer be lost. The same submission again gives the same turn (T1). See `submitTurn`; `defaultSettings` has an example. */
   async submit(submission: Submission): Promise<SubmitResult> {
     return submitTurn(this.#submitDeps, submission);
+  }
+
+  /** What the model would be shown of a submission, which is not taken in. */
+  async previewPrompt(submission: PreviewedSubmission): Promise<PromptPreview> {
+    return previewPrompt(this.#store, submission);
   }
 
   /** The tenant's turn of this public id. */

@@ -15,12 +15,12 @@ import { homeOf, pathsOf } from './http/paths.ts';
 import { createRateLimit } from './http/rate-limit.ts';
 import type { EndedRequest } from '../http/ended-request.ts';
 import { requestLog } from './http/request-log.ts';
+import { type CountDeps, inputTokensRoute } from './responses/input-tokens.ts';
 import { responsesRoutes } from './responses/routes.ts';
 import { type GatewayEnv, headerOf, honoPath, Routes, type RouteSpec } from './http/route.ts';
-import type { SubmitDeps } from './submit/submit-turn.ts';
 import { uiRoutes } from './ai-sdk/routes.ts';
 
-export interface AppDeps extends SubmitDeps, ModelsDeps, TurnsDeps, Omit<OperatorDeps, 'openApi'> {
+export interface AppDeps extends CountDeps, ModelsDeps, TurnsDeps, Omit<OperatorDeps, 'openApi'> {
   readonly version: string;
   readonly apiKeys: readonly ApiKey[];
   /** For each tenant; 0: no limit. */
@@ -126,6 +126,7 @@ function keyedRoutes(
     },
   };
   responsesRoutes(routes, serveDeps);
+  inputTokensRoute(routes, deps);
   chatRoutes(routes, serveDeps);
   storedCompletionRoutes(routes, deps);
   uiRoutes(routes, serveDeps);

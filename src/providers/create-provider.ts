@@ -1,6 +1,7 @@
 /** A `Provider` that speaks one of OpenAI's two streaming APIs, over connections of its own. */
 import { openConnection } from './http/connection.ts';
 import { ChatParser } from './openai/chat-parser.ts';
+import { countTokens } from './openai/count-tokens.ts';
 import { chatRequest } from './openai/chat-request.ts';
 import { isOpenAi, noKey, openAiBaseUrl, requestTo } from './openai/endpoint.ts';
 import { listModels } from './openai/list-models.ts';
@@ -48,6 +49,8 @@ export function createProvider({ api, limits, ...options }: ProviderOptions): Pr
         callbacks,
         apiKey,
       }),
+    countTokens: async (request, signal) =>
+      api === 'chat' ? undefined : countTokens({ endpoint, connection, limits, signal }, request, isOpenAiHost),
     listModels: (signal) => listModels({ endpoint, connection, limits, signal }),
     close: () => connection.close(),
   };

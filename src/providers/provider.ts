@@ -45,6 +45,11 @@ export interface ProviderCallbacks {
  */
 export interface Provider {
   stream(request: ModelRequest, signal: AbortSignal, callbacks?: ProviderCallbacks): AsyncIterable<ModelEvent>;
+  /**
+   * How many tokens the request would bring the model, without asking it anything; undefined where the provider does not
+   * count. Throws `ProviderError`, or the signal's reason.
+   */
+  countTokens(request: ModelRequest, signal: AbortSignal): Promise<number | undefined>;
   /** The provider's model ids, for `GET /v1/models`. Throws `ProviderError`. */
   listModels(signal: AbortSignal): Promise<readonly string[]>;
   /** Closes idle connections. */

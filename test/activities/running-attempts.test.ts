@@ -26,6 +26,7 @@ function silentAfter(...events: readonly ModelEvent[]): { readonly provider: Pro
         if (signal.aborted) reject(signal.reason as Error);
       });
     },
+    countTokens: async () => undefined,
     listModels: async () => [],
     close: async () => {},
   };
@@ -126,6 +127,7 @@ function sending(events: readonly ModelEvent[], then: () => Promise<void> = asyn
       }
       await then();
     },
+    countTokens: async () => undefined,
     listModels: async () => [],
     close: async () => {},
   };
@@ -192,6 +194,7 @@ for (const [name, leftMs, isSent] of [
         signal.throwIfAborted();
         yield* [hello, finish];
       },
+      countTokens: async () => undefined,
       listModels: async () => [],
       close: async () => {},
     };

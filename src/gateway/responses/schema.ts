@@ -42,6 +42,17 @@ export const toolChoice = z.union([
 
 const reasoningSummary = z.enum(['auto', 'concise', 'detailed']).nullish();
 
+/** Of the requests that go on with something: with a conversation or a response, not with both. */
+export function hasOneContext(body: { readonly conversation?: unknown; readonly previous_response_id?: unknown }): boolean {
+  return body.conversation == null || body.previous_response_id == null;
+}
+
+export const oneContext = {
+  path: ['previous_response_id'],
+  params: { code: 'mutually_exclusive_parameters' },
+  message: "'conversation' and 'previous_response_id' cannot be used together: leave one out",
+};
+
 export const createResponse = z
   .strictObject({
     model: z.string().min(1, 'must not be empty').nullish(),
@@ -84,11 +95,7 @@ export const createResponse = z
     path: ['store'],
     message: 'a background response is fetched later, so it has to be stored: leave store out',
   })
-  .refine((body) => body.conversation == null || body.previous_response_id == null, {
-    path: ['previous_response_id'],
-    params: { code: 'mutually_exclusive_parameters' },
-    message: "'conversation' and 'previous_response_id' cannot be used together: leave one out",
-  });
+  .refine(hasOneContext, oneContext);
 export type CreateResponse = z.infer<typeof createResponse>;
 
 export const misnamedInResponse: Misnamed = {

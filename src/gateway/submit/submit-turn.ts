@@ -1,7 +1,7 @@
 /** From a validated request of any protocol to an accepted turn. Whatever keeps a turn out is an error that names its field. */
 import type { Context } from 'hono';
 import { z } from 'zod';
-import { type ProviderApi, unsupportedBy } from '../../domain/provider-capabilities.ts';
+import { type ProviderApi, type RequestedTurn, unsupportedBy } from '../../domain/provider-capabilities.ts';
 import type { SessionRow } from '../../domain/session.ts';
 import type { TurnRow } from '../../domain/turn.ts';
 import { turnIdPattern } from '../../client/ids.ts';
@@ -86,11 +86,9 @@ export async function submitTurn(
   const tenant = c.get('tenant');
   // One message may be several items.
   if (draft.input.length > maxInputItems) throw tooManyItems(listOf(fields), maxInputItems);
-  assertToolChoice(draft.settings, fields);
-  assertSupported(unsupportedBy(providerApi, { settings: draft.settings, items: draft.input }), fields);
+  assertSendable(providerApi, { settings: draft.settings, items: draft.input }, fields);
   // Before the items are looked at: what is wrong with them depends on the conversation they are to join.
-  if (typeof session === 'string' && (await turnkeep.sessions.read(tenant, session)) === undefined) throw unknownConversation(session);
-  if (draft.previous !== null) await assertKnown(turnkeep, tenant, draft.previous);
+  await assertContext(turnkeep, tenant, { session, previous: draft.previous });
   const sessionId = typeof session === 'string' ? session : (session?.id ?? null);
   const id = headers['x-turnkeep-response-id'];
   const whenBusy = headers['x-turnkeep-when-busy'];
@@ -114,6 +112,22 @@ export async function submitTurn(
 /** What the request calls the list of its items. */
 function listOf(fields: FieldNames | undefined): string {
   return /^\w+/.exec(fields?.items[0] ?? '')?.[0] ?? 'input';
+}
+
+/** @throws ApiError 400 naming the field that no provider of this API can be sent */
+export function assertSendable(api: ProviderApi, requested: RequestedTurn, fields?: FieldNames): void {
+  assertToolChoice(requested.settings, fields);
+  assertSupported(unsupportedBy(api, requested), fields);
+}
+
+/** @throws ApiError where the conversation or the turn that it is to go on with is not there */
+export async function assertContext(
+  turnkeep: Turnkeep,
+  tenant: string,
+  { session, previous }: Pick<TurnDraft, 'session' | 'previous'>,
+): Promise<void> {
+  if (typeof session === 'string' && (await turnkeep.sessions.read(tenant, session)) === undefined) throw unknownConversation(session);
+  if (previous !== null) await assertKnown(turnkeep, tenant, previous);
 }
 
 async function assertKnown(turnkeep: Turnkeep, tenant: string, id: string): Promise<void> {

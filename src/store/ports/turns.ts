@@ -61,8 +61,11 @@ export interface TurnStore {
   /** Unsettled turns that Temporal has, ready for this long, and that no attempt holds a lease of; a page behind an ordinal. */
   listUnattended(query: UnattendedQuery): Promise<readonly { readonly ordinal: number; readonly turn: string }[]>;
 
-  /** The turns before this one that have items, oldest first, up the chain of `previous`. Empty while the turn is not ready. */
-  readTranscript(turn: string): Promise<readonly TranscriptTurn[]>;
+  /**
+   * The turns before this one that have items, oldest first, up the chain of `previous`; with `isIncluded` the turn itself
+   * too. Empty while the turn is not ready.
+   */
+  readTranscript(turn: string, options?: { readonly isIncluded: boolean }): Promise<readonly TranscriptTurn[]>;
 
   /** Remembers that the turn is to be cancelled, for `earlyCancelMs` also when there is no such turn yet. */
   requestCancel(tenant: string, publicId: string, atMs: number): Promise<CancelRequest>;

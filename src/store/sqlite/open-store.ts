@@ -78,7 +78,7 @@ export function openSqliteStore(path: string): Store {
     listUndispatched: async (query) => turns.listUndispatched(db, query),
     makeStrandedReady: () => makeStrandedReady(db),
     listUnattended: async (query) => turns.listUnattended(db, query),
-    readTranscript: (turn) => readTranscript(db, turn),
+    readTranscript: (turn, options) => readTranscript(db, turn, options),
     requestCancel: async (tenant, id, atMs) => turns.requestCancel(db, tenant, id, atMs),
     listStuckCancels: async (query) => turns.listStuckCancels(db, query),
     acknowledge: (turn) => acknowledgements.add(turn),

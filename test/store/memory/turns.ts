@@ -69,11 +69,11 @@ export function turnStore(connection: Connection): TurnStore {
           .slice(0, limit)
           .map((turn) => ({ ordinal: turn.ordinal, turn: idOf(turn) })),
       ),
-    readTranscript: (id) =>
+    readTranscript: (id, { isIncluded } = { isIncluded: false }) =>
       connection.transaction((database) =>
         database
           .chainTo(id)
-          .filter((turn) => turn.row.id !== id && itemsOf(turn).length > 0)
+          .filter((turn) => (isIncluded || turn.row.id !== id) && itemsOf(turn).length > 0)
           .map((turn) => ({
             status: turn.row.status,
             errorCode: turn.row.errorCode,
