@@ -1,5 +1,5 @@
 /** Items of a transcript as the AI SDK's UI messages: the way back of `items.ts`, for a UI that is loaded anew. Pure. */
-import { type InputItem, type InputPart, type OutputItem, toolOutputText } from '../../domain/item.ts';
+import { type CallItem, type InputItem, type InputPart, isCallOutput, type OutputItem, toolOutputText } from '../../domain/item.ts';
 import { parsedOutput } from './replay.ts';
 
 export interface UiPartOut {
@@ -30,7 +30,7 @@ export function askedMessages(input: readonly InputItem[]): UiMessageOut[] {
 
 /** What the client's own tools gave, by `call_id`. */
 export function givenOutputs(input: readonly InputItem[]): [string, string][] {
-  return input.flatMap((item): [string, string][] => (item.type === 'function_call_output' ? [[item.call_id, toolOutputText(item)]] : []));
+  return input.flatMap((item): [string, string][] => (isCallOutput(item) ? [[item.call_id, toolOutputText(item)]] : []));
 }
 
 /**
@@ -46,19 +46,23 @@ export function answerParts(output: readonly OutputItem[], outputs: ReadonlyMap<
       case 'reasoning':
         return item.summary.map((part) => ({ type: 'reasoning', text: part.text, state: 'done' }));
       case 'function_call':
+      case 'custom_tool_call':
         return [callPart(item, outputs.get(item.call_id))];
+      case 'web_search_call':
+      default:
+        // This protocol has no part for what the provider's own tools did.
+        return [];
     }
   });
   return parts.length === 0 ? [] : [{ type: 'step-start' }, ...parts];
 }
 
-type CallItem = Extract<OutputItem, { readonly type: 'function_call' }>;
-
 /** As the stream leaves it: see `callEnd` of `parts.ts`. */
-function callPart({ name, call_id: toolCallId, arguments: text, status }: CallItem, output: string | undefined): UiPartOut {
+function callPart(item: CallItem, output: string | undefined): UiPartOut {
+  const { name, call_id: toolCallId, status } = item;
   const common = { type: `tool-${name}`, toolCallId };
   if (status !== 'completed') return { ...common, state: 'input-streaming', input: undefined };
-  const input = text.trim() === '' ? {} : parsedOutput(text);
+  const input = item.type === 'custom_tool_call' ? item.input : item.arguments.trim() === '' ? {} : parsedOutput(item.arguments);
   if (output !== undefined) return { ...common, state: 'output-available', input, output: parsedOutput(output) };
   return { ...common, state: 'input-available', input };
 }

@@ -1,4 +1,5 @@
 /** A turn's events as the parts of the AI SDK's UI message stream (version 1, as AI SDK 5 to 7 read it). Pure. */
+import { type CallItem, isCall } from '../../domain/item.ts';
 import type { ResponseEvent } from '../../domain/response-event.ts';
 import type { ResponseObject } from '../../domain/response.ts';
 import { sseDone, type SsePayload, type Translator } from '../stream/encode.ts';
@@ -40,16 +41,17 @@ export function uiParts({ messageId, isContinued = false }: PartsOptions = {}): 
         return [state, [{ type: 'reasoning-end', id: partId(event.item_id, event.summary_index) }]];
       case 'response.output_item.added': {
         const { item, output_index } = event;
-        if (item.type !== 'function_call') return [state, none];
+        if (!isCall(item)) return [state, none];
         return [
           { calls: { ...state.calls, [output_index]: item.call_id } },
           [{ type: 'tool-input-start', toolCallId: item.call_id, toolName: item.name }],
         ];
       }
       case 'response.function_call_arguments.delta':
+      case 'response.custom_tool_call_input.delta':
         return [state, [{ type: 'tool-input-delta', toolCallId: state.calls[event.output_index] ?? '', inputTextDelta: event.delta }]];
       case 'response.output_item.done':
-        return [state, event.item.type === 'function_call' ? callEnd(event.item) : none];
+        return [state, isCall(event.item) ? callEnd(event.item) : none];
       case 'response.completed':
       case 'response.incomplete':
       case 'response.failed':
@@ -60,6 +62,9 @@ export function uiParts({ messageId, isContinued = false }: PartsOptions = {}): 
       case 'response.refusal.done':
       case 'response.reasoning_summary_text.done':
       case 'response.function_call_arguments.done':
+      case 'response.custom_tool_call_input.done':
+      case 'response.output_text.annotation.added':
+      case 'response.web_search_call.searching':
       default:
         return [state, none];
     }
@@ -68,8 +73,11 @@ export function uiParts({ messageId, isContinued = false }: PartsOptions = {}): 
 }
 
 /** A call that was cut off stays `input-streaming`, so no client runs it. */
-function callEnd({ status, call_id: toolCallId, name: toolName, arguments: text }: CallItem): readonly SsePayload[] {
+function callEnd(item: CallItem): readonly SsePayload[] {
+  const { status, call_id: toolCallId, name: toolName } = item;
   if (status !== 'completed') return none;
+  if (item.type === 'custom_tool_call') return [{ type: 'tool-input-available', toolCallId, toolName, input: item.input }];
+  const text = item.arguments;
   try {
     return [{ type: 'tool-input-available', toolCallId, toolName, input: text.trim() === '' ? {} : (JSON.parse(text) as unknown) }];
   } catch {
@@ -84,7 +92,7 @@ function end({ status, error, incomplete_details, output }: ResponseObject): rea
     return [{ type: 'error', errorText: `${code}: ${message}` }, sseDone];
   }
   if (status === 'cancelled') return [{ type: 'abort', reason: 'cancelled' }, sseDone];
-  const hasCalls = output.some((item) => item.type === 'function_call');
+  const hasCalls = output.some(isCall);
   const finishReason =
     status === 'incomplete'
       ? incomplete_details?.reason === 'content_filter'
@@ -95,8 +103,6 @@ function end({ status, error, incomplete_details, output }: ResponseObject): rea
         : 'stop';
   return [{ type: 'finish-step' }, { type: 'finish', finishReason }, sseDone];
 }
-
-type CallItem = Extract<ResponseObject['output'][number], { readonly type: 'function_call' }>;
 
 function partId(item: string, index: number): string {
   return `${item}:${index}`;

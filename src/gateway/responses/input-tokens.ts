@@ -7,7 +7,7 @@ import { ApiError, notFound } from '../http/errors.ts';
 import { jsonLimits, tooManyItems } from '../http/json-scanner.ts';
 import { errorResponses } from '../http/response-schemas.ts';
 import type { Routes } from '../http/route.ts';
-import { assertContext, assertSendable, requireModel, type SubmitDeps } from '../submit/submit-turn.ts';
+import { assertContext, requireModel, sendableSettings, type SubmitDeps } from '../submit/submit-turn.ts';
 import { inputItem } from './item-schema.ts';
 import { responsesInput } from './items.ts';
 import { createResponse, hasOneContext, misnamedInResponse, oneContext } from './schema.ts';
@@ -65,10 +65,9 @@ export function inputTokensRoute(routes: Routes, deps: CountDeps): void {
       running.set(tenant, atOnce + 1);
       try {
         const input = responsesInput(body.input ?? []);
-        const settings = responsesSettings({ ...body, input: body.input ?? [] }, requireModel(body.model, deps));
         const { maxInputItems = jsonLimits.maxItems } = deps;
         if (input.length > maxInputItems) throw tooManyItems('input', maxInputItems);
-        assertSendable(deps.providerApi, { settings, items: input });
+        const settings = sendableSettings(deps, { settings: responsesSettings(body, requireModel(body.model, deps)), items: input });
         const session = typeof body.conversation === 'string' ? body.conversation : (body.conversation?.id ?? null);
         const previous = body.previous_response_id ?? null;
         await assertContext(deps.turnkeep, tenant, { session, previous });

@@ -2,6 +2,8 @@
 import type { Context } from 'hono';
 import { z } from 'zod';
 import { type ProviderApi, type RequestedTurn, unsupportedBy } from '../../domain/provider-capabilities.ts';
+import type { ResponseSettings } from '../../domain/response-settings.ts';
+import { withToolsInForce } from '../../domain/tools.ts';
 import type { SessionRow } from '../../domain/session.ts';
 import type { TurnRow } from '../../domain/turn.ts';
 import { turnIdPattern } from '../../client/ids.ts';
@@ -10,13 +12,15 @@ import type { Turnkeep } from '../../client/turnkeep.ts';
 import { ApiError } from '../http/errors.ts';
 import { jsonLimits, tooManyItems } from '../http/json-scanner.ts';
 import { type GatewayEnv, headerOf } from '../http/route.ts';
-import { assertSupported, assertToolChoice, type FieldNames, toApiError, unknownConversation } from './submit-error.ts';
+import { assertSupported, assertTools, type FieldNames, toApiError, unknownConversation } from './submit-error.ts';
 
 export interface SubmitDeps {
   readonly turnkeep: Turnkeep;
   /** Used when a request names no model. */
   readonly defaultModel: string | undefined;
   readonly providerApi: ProviderApi;
+  /** Tools that this provider cannot have; `omit` where nothing is said. */
+  readonly unsupportedTools?: 'omit' | 'refuse';
   /** Of one request; 10,000 where nothing is said. */
   readonly maxInputItems?: number;
   /** The gateway is shutting down: what runs goes on, and nothing new is taken in. */
@@ -74,7 +78,7 @@ export async function submitTurn(
   headers: z.output<typeof submitHeaders>,
   { fields, session, ...draft }: TurnDraft,
 ): Promise<TurnRow> {
-  const { turnkeep, providerApi, maxInputItems = jsonLimits.maxItems } = deps;
+  const { turnkeep, maxInputItems = jsonLimits.maxItems } = deps;
   if (deps.isDraining()) {
     throw new ApiError({
       status: 503,
@@ -86,7 +90,7 @@ export async function submitTurn(
   const tenant = c.get('tenant');
   // One message may be several items.
   if (draft.input.length > maxInputItems) throw tooManyItems(listOf(fields), maxInputItems);
-  assertSendable(providerApi, { settings: draft.settings, items: draft.input }, fields);
+  const settings = sendableSettings(deps, { settings: draft.settings, items: draft.input }, fields);
   // Before the items are looked at: what is wrong with them depends on the conversation they are to join.
   await assertContext(turnkeep, tenant, { session, previous: draft.previous });
   const sessionId = typeof session === 'string' ? session : (session?.id ?? null);
@@ -94,6 +98,7 @@ export async function submitTurn(
   const whenBusy = headers['x-turnkeep-when-busy'];
   const result = await turnkeep.submit({
     ...draft,
+    settings,
     tenant,
     session: sessionId,
     idempotencyKey: headers['idempotency-key'] ?? draft.idempotencyKey ?? null,
@@ -114,10 +119,19 @@ function listOf(fields: FieldNames | undefined): string {
   return /^\w+/.exec(fields?.items[0] ?? '')?.[0] ?? 'input';
 }
 
-/** @throws ApiError 400 naming the field that no provider of this API can be sent */
-export function assertSendable(api: ProviderApi, requested: RequestedTurn, fields?: FieldNames): void {
-  assertToolChoice(requested.settings, fields);
-  assertSupported(unsupportedBy(api, requested), fields);
+/**
+ * The settings with the tools that this provider can have.
+ * @throws ApiError 400 naming the field that it cannot be sent
+ */
+export function sendableSettings(
+  { providerApi, unsupportedTools = 'omit' }: SubmitDeps,
+  requested: RequestedTurn,
+  fields?: FieldNames,
+): ResponseSettings {
+  const settings = withToolsInForce(providerApi, requested.settings);
+  assertTools(settings, unsupportedTools, fields);
+  assertSupported(unsupportedBy(providerApi, { ...requested, settings }), fields);
+  return settings;
 }
 
 /** @throws ApiError where the conversation or the turn that it is to go on with is not there */
