@@ -1,6 +1,8 @@
 /** What the model would be shown of a submission, read without taking it in. */
+import { afterCompaction } from '../domain/compaction.ts';
 import type { Item } from '../domain/item.ts';
 import { promptOf } from '../domain/prompt.ts';
+import type { ProviderApi } from '../domain/provider-capabilities.ts';
 import type { Store } from '../store/ports/store.ts';
 import { resolveReferences, type Submission } from './submission.ts';
 
@@ -14,6 +16,7 @@ export type PreviewedSubmission = Pick<Submission, 'tenant' | 'settings' | 'sess
 /** Turns of its conversation that still run or wait are in it as far as they have come. */
 export async function previewPrompt(
   store: Store,
+  api: ProviderApi,
   { tenant, settings, session, previous, input: submitted }: PreviewedSubmission,
 ): Promise<PromptPreview> {
   const references = submitted.flatMap((item) => (item.type === 'item_reference' ? [item.id] : []));
@@ -27,5 +30,6 @@ export async function previewPrompt(
         ? (await store.findTurn(tenant, previous))?.id
         : undefined;
   const past = leaf == null ? [] : await store.readTranscript(leaf, { isIncluded: true });
-  return { type: 'prompt', items: promptOf(past, input, settings.model) };
+  const told = afterCompaction({ turns: past, input }, api);
+  return { type: 'prompt', items: promptOf(told.turns, told.input, settings.model) };
 }

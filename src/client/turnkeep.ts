@@ -1,6 +1,8 @@
 /** The client of an application: submit, follow, cancel and look up turns. The gateway stands on it. */
 import type { AttemptRow } from '../domain/attempt.ts';
-import type { InputItem } from '../domain/item.ts';
+import { keptMessages } from '../domain/compaction.ts';
+import type { InputItem, InputMessage } from '../domain/item.ts';
+import type { ProviderApi } from '../domain/provider-capabilities.ts';
 import type { JournalRow } from '../domain/response-event.ts';
 import { isSettled, type ResponseObject } from '../domain/response.ts';
 import type { TurnSummary } from '../domain/turn-list.ts';
@@ -70,8 +72,14 @@ export class Turnkeep {
   }
 
   /** What the model would be shown of a submission, which is not taken in. */
-  async previewPrompt(submission: PreviewedSubmission): Promise<PromptPreview> {
-    return previewPrompt(this.#store, submission);
+  async previewPrompt(api: ProviderApi, submission: PreviewedSubmission): Promise<PromptPreview> {
+    return previewPrompt(this.#store, api, submission);
+  }
+
+  /** What is kept word for word beside the compaction that this turn makes: see `keptMessages`. */
+  async readKeptMessages(turn: TurnRow): Promise<readonly InputMessage[]> {
+    const past = await this.#store.readTranscript(turn.id);
+    return keptMessages([...past.flatMap(({ items }) => items), ...(await this.#store.readInput(turn.id))]);
   }
 
   /** The tenant's turn of this public id. */

@@ -15,6 +15,7 @@ import { homeOf, pathsOf } from './http/paths.ts';
 import { createRateLimit } from './http/rate-limit.ts';
 import type { EndedRequest } from '../http/ended-request.ts';
 import { requestLog } from './http/request-log.ts';
+import { compactRoute } from './responses/compact.ts';
 import { type CountDeps, inputTokensRoute } from './responses/input-tokens.ts';
 import { responsesRoutes } from './responses/routes.ts';
 import { type GatewayEnv, headerOf, honoPath, Routes, type RouteSpec } from './http/route.ts';
@@ -127,6 +128,7 @@ function keyedRoutes(
   };
   responsesRoutes(routes, serveDeps);
   inputTokensRoute(routes, deps);
+  compactRoute(routes, serveDeps);
   chatRoutes(routes, serveDeps);
   storedCompletionRoutes(routes, deps);
   uiRoutes(routes, serveDeps);

@@ -26,6 +26,7 @@ function silentAfter(...events: readonly ModelEvent[]): { readonly provider: Pro
         if (signal.aborted) reject(signal.reason as Error);
       });
     },
+    api: 'chat',
     countTokens: async () => undefined,
     listModels: async () => [],
     close: async () => {},
@@ -127,6 +128,7 @@ function sending(events: readonly ModelEvent[], then: () => Promise<void> = asyn
       }
       await then();
     },
+    api: 'chat',
     countTokens: async () => undefined,
     listModels: async () => [],
     close: async () => {},
@@ -194,6 +196,7 @@ for (const [name, leftMs, isSent] of [
         signal.throwIfAborted();
         yield* [hello, finish];
       },
+      api: 'chat',
       countTokens: async () => undefined,
       listModels: async () => [],
       close: async () => {},

@@ -7,6 +7,7 @@ import { ApiError, notFound } from '../http/errors.ts';
 import { jsonLimits, tooManyItems } from '../http/json-scanner.ts';
 import { errorResponses } from '../http/response-schemas.ts';
 import type { Routes } from '../http/route.ts';
+import { takeTrigger } from '../submit/compaction-trigger.ts';
 import { assertContext, requireModel, sendableSettings, type SubmitDeps } from '../submit/submit-turn.ts';
 import { inputItem } from './item-schema.ts';
 import { responsesInput } from './items.ts';
@@ -64,14 +65,17 @@ export function inputTokensRoute(routes: Routes, deps: CountDeps): void {
       if (atOnce >= maxAtOnce) throw tooManyCounts();
       running.set(tenant, atOnce + 1);
       try {
-        const input = responsesInput(body.input ?? []);
+        const { input, settings: asked } = takeTrigger({
+          input: responsesInput(body.input ?? []),
+          settings: responsesSettings(body, requireModel(body.model, deps)),
+        });
         const { maxInputItems = jsonLimits.maxItems } = deps;
         if (input.length > maxInputItems) throw tooManyItems('input', maxInputItems);
-        const settings = sendableSettings(deps, { settings: responsesSettings(body, requireModel(body.model, deps)), items: input });
+        const settings = sendableSettings(deps, { settings: asked, items: input });
         const session = typeof body.conversation === 'string' ? body.conversation : (body.conversation?.id ?? null);
         const previous = body.previous_response_id ?? null;
         await assertContext(deps.turnkeep, tenant, { session, previous });
-        const prompt = await deps.turnkeep.previewPrompt({ tenant, settings, session, previous, input });
+        const prompt = await deps.turnkeep.previewPrompt(deps.providerApi, { tenant, settings, session, previous, input });
         if (prompt.type === 'unknown_item') throw notFound('Item', prompt.id, `input[${prompt.index}].id`);
         const request: ModelRequest = { settings, items: prompt.items };
         const count = await deps.countTokens(request);

@@ -12,6 +12,7 @@ import type { Turnkeep } from '../../client/turnkeep.ts';
 import { ApiError } from '../http/errors.ts';
 import { jsonLimits, tooManyItems } from '../http/json-scanner.ts';
 import { type GatewayEnv, headerOf } from '../http/route.ts';
+import { takeTrigger } from './compaction-trigger.ts';
 import { assertSupported, assertTools, type FieldNames, toApiError, unknownConversation } from './submit-error.ts';
 
 export interface SubmitDeps {
@@ -76,7 +77,7 @@ export async function submitTurn(
   c: Context<GatewayEnv>,
   deps: SubmitDeps,
   headers: z.output<typeof submitHeaders>,
-  { fields, session, ...draft }: TurnDraft,
+  { fields, session, ...given }: TurnDraft,
 ): Promise<TurnRow> {
   const { turnkeep, maxInputItems = jsonLimits.maxItems } = deps;
   if (deps.isDraining()) {
@@ -88,6 +89,7 @@ export async function submitTurn(
     });
   }
   const tenant = c.get('tenant');
+  const draft = takeTrigger(given);
   // One message may be several items.
   if (draft.input.length > maxInputItems) throw tooManyItems(listOf(fields), maxInputItems);
   const settings = sendableSettings(deps, { settings: draft.settings, items: draft.input }, fields);
