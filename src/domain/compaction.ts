@@ -137,4 +137,4 @@ Write down, as briefly as it can be done without losing them:
 - what has been decided, and why; what was tried and did not work;
 - what is still to be done, and what the next step is.
 
-Answer with the summary alone. Do not go on with the task, and call no tools.`;
+Answer with the summary alone, in at most 600 words. Do not go on with the task, and call no tools.`;

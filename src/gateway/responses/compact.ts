@@ -32,12 +32,12 @@ const compacted = z.looseObject({
 });
 
 export interface CompactDeps extends SubmitDeps, ServeDeps {
-  /** How long the headers wait for the end, so that a failure has its HTTP status. */
-  readonly headersWithinMs?: number;
+  /** How long the headers wait for the end, so that a failure has its HTTP status: a summary takes its time. */
+  readonly compactHeadersWithinMs?: number;
 }
 
 export function compactRoute(routes: Routes, deps: CompactDeps): void {
-  const { headersWithinMs = 10_000 } = deps;
+  const { compactHeadersWithinMs: headersWithinMs = 60_000 } = deps;
 
   routes.add(
     {
@@ -79,7 +79,7 @@ function compactionOf(response: ResponseObject, kept: readonly InputMessage[]): 
   }
   const { code, message } = response.error ?? {
     code: response.incomplete_details?.reason ?? status,
-    message: 'The compaction did not come to its end.',
+    message: 'The compaction was cut off before its end: it replaces nothing.',
   };
   const isTooLong = code === 'context_length_exceeded';
   const error = { message, type: isTooLong ? 'invalid_request_error' : 'server_error', param: null, code };
