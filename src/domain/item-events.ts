@@ -1,6 +1,7 @@
 /** The events that open, fill and close an item and its parts. Pure. */
 import { isCall, isOpaque, type ItemStatus, type Json, type OpaqueItemType, type OutputItem, type ProviderFields } from './item.ts';
 import type { UnnumberedEvent } from './response-event.ts';
+import { sealOf } from './sealed-fields.ts';
 import { filled, outputText, partCount, type Unfinished, withText } from './response-part.ts';
 
 export type TextKind = 'text' | 'refusal' | 'reasoning';
@@ -65,25 +66,26 @@ export interface Kept {
   readonly fields?: ProviderFields | undefined;
 }
 
+/** @param isSealed reasoning carries what it keeps as encrypted content, too */
 export function itemDone(
   open: Unfinished,
   index: number,
   status: ItemStatus,
   { encrypted, fields }: Kept = {},
+  isSealed = false,
 ): readonly UnnumberedEvent[] {
   const { item, text } = open;
   if (isOpaque(item)) return [{ type: 'response.output_item.done', output_index: index, item: ended(item, status) }];
   const begunWith = item.type === 'message' ? undefined : item.provider_fields;
-  const last: UnnumberedEvent = {
-    type: 'response.output_item.done',
-    output_index: index,
-    item: {
-      ...withText(open),
-      status,
-      ...(encrypted === undefined ? {} : { encrypted_content: encrypted }),
-      ...(fields === undefined ? {} : { provider_fields: { ...begunWith, ...fields } }),
-    } as OutputItem,
-  };
+  const kept = {
+    ...withText(open),
+    status,
+    ...(encrypted === undefined ? {} : { encrypted_content: encrypted }),
+    ...(fields === undefined ? {} : { provider_fields: { ...begunWith, ...fields } }),
+  } as OutputItem;
+  const seal = isSealed && kept.type === 'reasoning' && status === 'completed' ? (encrypted ?? sealOf(kept)) : undefined;
+  const whole = seal === undefined ? kept : ({ ...kept, encrypted_content: seal } as OutputItem);
+  const last: UnnumberedEvent = { type: 'response.output_item.done', output_index: index, item: whole };
   if (!isCall(item)) return [...partDone(open, index), last];
   const { address } = addressOf(item, index);
   if (item.type === 'custom_tool_call') return [{ type: 'response.custom_tool_call_input.done', ...address, input: text }, last];

@@ -8,18 +8,21 @@
  * another process can end the stream at any event (`replay`), and go on with it after any step (`resume`).
  * The ids of items follow from the id of the response: there is no randomness here, and no clock.
  */
+import { EventQueue } from './event-queue.ts';
 import { annotationAdded, callAdded, itemDone, type Kept, partAdded, partDone, textAdded } from './item-events.ts';
 import { isCall, isOpaque, type ItemStatus, type Json, type JsonObject, type OutputItem, type ProviderFields } from './item.ts';
 import { type ModelDelta, startsStep } from './model.ts';
 import { itemId, newCall, newMessage, newReasoning } from './new-items.ts';
 import { itemOf, opaqueEvent, opaqueItem, uniqueId } from './opaque-events.ts';
-import { numbered, type ResponseEvent, type UnnumberedEvent } from './response-event.ts';
+import type { ResponseEvent } from './response-event.ts';
 import type { ResponseObject } from './response.ts';
+import { sealOfCalls } from './sealed-fields.ts';
 import { type OpenItem, type StreamSnapshot, StreamState } from './stream-state.ts';
 import { endedResponse, finalEventOf, type TurnOutcome } from './turn-outcome.ts';
 
 export class ResponseStream {
   readonly #state: StreamState;
+  readonly #out: EventQueue;
   /** Which of the provider's items the open item and its part came from. Of one step, and not in the journal. */
   #openKey: string | undefined;
   /** By the provider's name of a call, or of an item that is passed on as it came. Of one step, and not in the journal. */
@@ -30,10 +33,15 @@ export class ResponseStream {
   #messageMembers: JsonObject = {};
   /** By the index of an open item: the fields that came after its beginning. Its end carries them. */
   readonly #fields = new Map<number, ProviderFields>();
-  #events: ResponseEvent[] = [];
+  /** The items from here on are of the step that runs. */
+  #stepFrom: number;
+  /** Whether encrypted reasoning was asked for: then it is also the form of what a chat provider wants to see again. */
+  sealsFields = false;
 
   private constructor(state: StreamState) {
     this.#state = state;
+    this.#out = new EventQueue(state);
+    this.#stepFrom = state.items.length;
   }
 
   /** Takes up a stream from its journal. In the middle of a step it can only be ended: what tells items apart is not in the journal. */
@@ -56,9 +64,9 @@ export class ResponseStream {
   /** The first events of a turn, written with its row: an accepted turn is visible before its first token. */
   static open(response: ResponseObject): readonly ResponseEvent[] {
     const stream = new ResponseStream(new StreamState());
-    stream.#emit({ type: 'response.created', response });
-    stream.#emit({ type: 'response.queued', response });
-    return stream.#takeEvents();
+    stream.#out.emit({ type: 'response.created', response });
+    stream.#out.emit({ type: 'response.queued', response });
+    return stream.#out.take();
   }
 
   /** The response as it stands after the events so far. */
@@ -69,16 +77,16 @@ export class ResponseStream {
   /** `response.in_progress`, once however many attempts there are. */
   begin(): readonly ResponseEvent[] {
     if (this.response.status === 'queued') {
-      this.#emit({ type: 'response.in_progress', response: { ...this.response, status: 'in_progress' } });
+      this.#out.emit({ type: 'response.in_progress', response: { ...this.response, status: 'in_progress' } });
     }
-    return this.#takeEvents();
+    return this.#out.take();
   }
 
   /** The events that show one delta; none for an empty one. Encrypted reasoning starts nothing: it waits for an item to belong to. */
   write(delta: ModelDelta): readonly ResponseEvent[] {
     if (delta.type === 'encrypted_reasoning') {
       if (delta.text !== '') this.#attachEncrypted(delta.item, delta.text);
-      return this.#takeEvents();
+      return this.#out.take();
     }
     if (delta.type === 'message') {
       this.#beginMessage(delta.members);
@@ -92,7 +100,7 @@ export class ResponseStream {
     } else if (delta.type === 'reasoning' && delta.providerFields !== undefined) {
       this.#keepFields(delta.item ?? '', delta.providerFields);
     }
-    return this.#takeEvents();
+    return this.#out.take();
   }
 
   /** Ends a step that another one follows: its items are closed as whole, and the next step's deltas begin new ones. */
@@ -102,7 +110,8 @@ export class ResponseStream {
     this.#callIndexes.clear();
     this.#messageMembers = {};
     this.#unplaced.length = 0;
-    return this.#takeEvents();
+    this.#stepFrom = this.#state.items.length;
+    return this.#out.take();
   }
 
   /** The stream between two steps, as JSON. Throws while an item is open. */
@@ -114,8 +123,8 @@ export class ResponseStream {
   end(outcome: TurnOutcome, atMs: number): readonly ResponseEvent[] {
     this.#closeAll(outcome.status === 'completed' ? 'completed' : 'incomplete');
     const response = endedResponse(this.response, outcome, atMs);
-    this.#emit({ type: finalEventOf[outcome.status], response });
-    return this.#takeEvents();
+    this.#out.emit({ type: finalEventOf[outcome.status], response });
+    return this.#out.take();
   }
 
   #closeAll(status: ItemStatus): void {
@@ -123,6 +132,8 @@ export class ResponseStream {
     this.#state.items.forEach((open, index) => {
       if (!open.isDone) this.#closeItem(index, open, status);
     });
+    const encrypted = this.sealsFields && status === 'completed' ? sealOfCalls(this.#state.items.slice(this.#stepFrom)) : undefined;
+    if (encrypted !== undefined) this.#placeReasoning({ encrypted });
   }
 
   #writeText(delta: TextDelta): void {
@@ -131,10 +142,10 @@ export class ResponseStream {
     const logprobs = delta.type === 'text' ? delta.logprobs : undefined;
     const itemType = kind === 'reasoning' ? 'reasoning' : 'message';
     const partKey = `${kind} ${key}`;
-    let index = this.#state.items.findIndex((open) => !open.isDone && open.item.type === itemType);
+    let index = this.#state.openIndex(itemType);
     let open = this.#state.items[index];
     if (open === undefined || this.#openKey !== partKey) {
-      if (open !== undefined) this.#emit(...partDone(open, index));
+      if (open !== undefined) this.#out.emit(...partDone(open, index));
       if (open === undefined) {
         this.#closeOpenItems();
         index = this.#state.items.length;
@@ -142,11 +153,11 @@ export class ResponseStream {
         else this.#openMessage(index);
         open = this.#state.item(index);
       }
-      this.#emit(partAdded(kind, open.item, index));
+      this.#out.emit(partAdded(kind, open.item, index));
       this.#openKey = partKey;
     }
     if (fields !== undefined) this.#addFields(index, fields);
-    this.#emit(textAdded(kind, open.item, index, text, logprobs));
+    this.#out.emit(textAdded(kind, open.item, index, text, logprobs));
   }
 
   #beginMessage(members: JsonObject): void {
@@ -156,9 +167,9 @@ export class ResponseStream {
 
   /** Of the open part alone: the text that it is a source of has been said. */
   #writeAnnotation(key: string, annotation: Json): void {
-    const index = this.#state.items.findIndex((open) => !open.isDone && open.item.type === 'message');
+    const index = this.#state.openIndex('message');
     const open = this.#state.items[index];
-    if (open?.part?.type === 'output_text' && this.#openKey === `text ${key}`) this.#emit(annotationAdded(open, index, annotation));
+    if (open?.part?.type === 'output_text' && this.#openKey === `text ${key}`) this.#out.emit(annotationAdded(open, index, annotation));
   }
 
   #writeOpaque(key: string, event: JsonObject): void {
@@ -174,7 +185,7 @@ export class ResponseStream {
       if (event['type'] === 'response.output_item.added') return;
     }
     const { item, isDone } = this.#state.item(index);
-    if (!isDone && isOpaque(item)) this.#emit(opaqueEvent(event, item, index));
+    if (!isDone && isOpaque(item)) this.#out.emit(opaqueEvent(event, item, index));
   }
 
   #writeCall(delta: ModelDelta & { type: 'tool_call' }): void {
@@ -187,10 +198,10 @@ export class ResponseStream {
     } else if (delta.providerFields !== undefined) {
       this.#addFields(index, delta.providerFields);
     }
-    if (delta.text !== '') this.#emit(callAdded(this.#state.item(index).item, index, delta.text));
+    if (delta.text !== '') this.#out.emit(callAdded(this.#state.item(index).item, index, delta.text));
   }
 
-  /** A new item closes the text before it. Pieces of several calls may come in turns, so calls stay open to the end of the step, and what is passed on until its provider ends it. */
+  /** A new item closes the text before it. Pieces of several calls may come in turns, so they stay open to the end of the step. */
   #closeOpenItems(): void {
     this.#state.items.forEach((open, index) => {
       if (!open.isDone && !isCall(open.item) && !isOpaque(open.item)) this.#closeItem(index, open, 'completed');
@@ -200,7 +211,7 @@ export class ResponseStream {
   #closeItem(index: number, open: OpenItem, status: ItemStatus, encrypted?: string): void {
     const fields = this.#fields.get(index);
     this.#fields.delete(index);
-    this.#emit(...itemDone(open, index, status, { encrypted, fields }));
+    this.#out.emit(...itemDone(open, index, status, { encrypted, fields }, this.sealsFields));
   }
 
   /** Encrypted reasoning comes with the end of its reasoning item, which it closes; without such an item it waits. */
@@ -218,7 +229,7 @@ export class ResponseStream {
   }
 
   #openReasoningOf(key: string): { readonly index: number; readonly open: OpenItem | undefined } {
-    const index = this.#state.items.findIndex((open) => !open.isDone && open.item.type === 'reasoning');
+    const index = this.#state.openIndex('reasoning');
     return { index, open: this.#openKey === `reasoning ${key}` ? this.#state.items[index] : undefined };
   }
 
@@ -233,11 +244,13 @@ export class ResponseStream {
   #placeKept(): void {
     if (this.#unplaced.length === 0) return;
     this.#closeOpenItems();
-    for (const { encrypted, fields } of this.#unplaced.splice(0)) {
-      const index = this.#state.items.length;
-      this.#openReasoning(fields);
-      this.#closeItem(index, this.#state.item(index), 'completed', encrypted);
-    }
+    for (const kept of this.#unplaced.splice(0)) this.#placeReasoning(kept);
+  }
+
+  #placeReasoning({ encrypted, fields }: Kept): void {
+    const index = this.#state.items.length;
+    this.#openReasoning(fields);
+    this.#closeItem(index, this.#state.item(index), 'completed', encrypted);
   }
 
   #openMessage(index: number): void {
@@ -250,21 +263,7 @@ export class ResponseStream {
   }
 
   #openItem(item: OutputItem): void {
-    this.#emit({ type: 'response.output_item.added', output_index: this.#state.items.length, item });
-  }
-
-  #emit(...bodies: readonly UnnumberedEvent[]): void {
-    for (const body of bodies) {
-      const event = numbered(body, this.#state.nextSeq);
-      this.#state.evolve(event);
-      this.#events.push(event);
-    }
-  }
-
-  #takeEvents(): readonly ResponseEvent[] {
-    const events = this.#events;
-    this.#events = [];
-    return events;
+    this.#out.emit({ type: 'response.output_item.added', output_index: this.#state.items.length, item });
   }
 }
 

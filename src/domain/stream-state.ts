@@ -55,6 +55,11 @@ export class StreamState {
     return open;
   }
 
+  /** Where the open item of this type stands; -1 where there is none. */
+  openIndex(type: OutputItem['type']): number {
+    return this.items.findIndex((open) => !open.isDone && open.item.type === type);
+  }
+
   /** Applies one event. Throws when it is not the next one. */
   evolve(event: ResponseEvent): void {
     if (event.sequence_number !== this.#nextSeq) {

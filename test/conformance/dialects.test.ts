@@ -6,12 +6,32 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { chatAnswer, type LoggedRequest, responsesAnswer, type Script } from '../../src/testing/model-server/index.ts';
 import { openCalls, type Protocol, protocols, type Turn } from '../support/dialect-protocols.ts';
-import { assertBecame, scriptOf, type Shape, shapes, titleOf } from '../support/dialects.ts';
+import { assertBecame, pick, scriptOf, type Shape, shapes, titleOf } from '../support/dialects.ts';
 import { assertSendable } from '../support/provider-prompt.ts';
 import { World } from '../support/world.ts';
 
 /** What the user says first, in every request of a conversation: it tells which it is. */
 const mark = /«[^»]+»/;
+
+/** What a call that was cut off has for its output. */
+const noOutput = '[no result was given]';
+
+/**
+ * Which protocols go on with the conversation: one of those that show enough of the answer, each in its turn; where there are
+ * calls, the first one besides.
+ */
+function goesOn(protocol: Protocol, shape: Shape, hasCalls: boolean): boolean {
+  const able = protocols.filter(({ showsFailed }, at) => (hasCalls ? at > 0 : showsFailed || shape.becomes.status !== 'failed'));
+  return (hasCalls && protocol === protocols[0]) || protocol === able[shapes.indexOf(shape) % able.length];
+}
+
+/** The message with the last calls in a request to a chat provider. */
+function callsSent(request: LoggedRequest | undefined): { readonly tool_calls: readonly object[] } {
+  const { messages } = (request?.body ?? {}) as { messages?: { tool_calls?: object[] }[] };
+  const message = messages?.findLast(({ tool_calls: calls }) => calls !== undefined);
+  assert.ok(message?.tool_calls, 'there are no calls in the request');
+  return { ...message, tool_calls: message.tool_calls };
+}
 
 class Conversation {
   /** What the model server answers now. */
@@ -37,6 +57,7 @@ class Conversation {
     assert.equal(this.requests.length, this.#shape.becomes.requests ?? 1, 'requests to the provider');
     const calls = openCalls(first);
     const outputs = Array.from({ length: calls }, (_, at) => `first output ${at}`);
+    if (!goesOn(this.#protocol, this.#shape, calls > 0)) return;
     if (calls > 0 && this.#protocol === protocols[0]) await this.#callAgain(first, outputs);
     else await this.#goOn(first, outputs, outputs);
   }
@@ -46,6 +67,8 @@ class Conversation {
     const second = await first.next?.('', outputs);
     assert.ok(second);
     assertBecame(this.#shape, second.shown);
+    const { back } = this.#shape;
+    if (back !== undefined) assert.deepEqual(pick(callsSent(this.requests.at(-1)), Object.keys(back)), back);
     const more = outputs.map((_, at) => `second output ${at}`);
     await this.#goOn(second, more, [...outputs, ...more]);
   }
@@ -60,7 +83,16 @@ class Conversation {
     assert.equal(this.requests.length, before + 1);
     const request = this.requests.at(-1);
     assert.ok(request);
-    assert.deepEqual(assertSendable(request), all);
+    assert.deepEqual(
+      assertSendable(request).filter((output) => output !== noOutput),
+      all,
+    );
+    const { calls } = this.#shape.becomes;
+    if (outputs.length === 0 || this.#shape.api !== 'chat' || calls === 'any') return;
+    const sent = callsSent(request).tool_calls;
+    for (const [at, { provider_fields: fields }] of calls?.entries() ?? []) {
+      if (fields !== undefined) assert.deepEqual(pick(sent[at] ?? {}, Object.keys(fields)), fields);
+    }
   }
 }
 
@@ -91,5 +123,12 @@ for (const api of ['chat', 'responses'] as const) {
           }),
         ),
     );
+    await ended(world);
   });
+}
+
+/** A turn has its end before its workflow has. */
+async function ended({ temporal, config }: World): Promise<void> {
+  const query = `TaskQueue = '${config.taskQueue}' AND ExecutionStatus = 'Running'`;
+  while ((await temporal.workflow.count(query)).count > 0);
 }

@@ -5,6 +5,7 @@ import { failureOf } from '../../src/domain/failure.ts';
 import { type ModelDelta, startsStep } from '../../src/domain/model.ts';
 import type { ResponseEvent } from '../../src/domain/response-event.ts';
 import { ResponseStream } from '../../src/domain/response-stream.ts';
+import { unsealFields } from '../../src/domain/sealed-fields.ts';
 import type { StreamSnapshot } from '../../src/domain/stream-state.ts';
 import type { TurnOutcome } from '../../src/domain/turn-outcome.ts';
 import type { OutputItem } from '../../src/domain/item.ts';
@@ -318,5 +319,35 @@ test('the tier that served the request is in the last event', () => {
 });
 
 function fieldsOf(item: OutputItem): unknown {
-  return item.type === 'message' ? undefined : item.provider_fields;
+  return 'provider_fields' in item ? item.provider_fields : undefined;
 }
+
+test('T13 · where encrypted reasoning was asked for, it carries what a chat provider wants to see again', () => {
+  const stream = ResponseStream.replay(ResponseStream.open(response));
+  stream.sealsFields = true;
+  stream.begin();
+  const signature = { extra_content: { signature: 'S' } };
+  const deltas: readonly ModelDelta[] = [
+    { type: 'reasoning', text: 'hm', providerFields: { field: 'reasoning' } },
+    { type: 'reasoning', text: '', providerFields: { field: 'reasoning_details', details: [1] } },
+    { type: 'tool_call', item: '0', callId: 'c0', name: 'look', text: '{}' },
+    { type: 'tool_call', item: '1', callId: 'c1', name: 'look', text: '{}', providerFields: signature },
+  ];
+  for (const delta of deltas) stream.write(delta);
+  stream.end(completed, 9_000);
+  assert.deepEqual(
+    stream.response.output.map((item) => [item.type, item.type === 'reasoning' ? unsealFields(item.encrypted_content) : item.status]),
+    [
+      ['reasoning', { field: 'reasoning_details', details: [1] }],
+      ['function_call', 'completed'],
+      ['function_call', 'completed'],
+      ['reasoning', { calls: [null, signature] }],
+    ],
+  );
+});
+
+test('what a provider has sealed is not read, and what was cut off on its way says nothing', () => {
+  assert.equal(unsealFields(undefined), undefined);
+  assert.equal(unsealFields('gAAAAB'), undefined);
+  for (const rest of ['', 'e30', 'W10', '%%%', 'eyJmaWVsZCI6']) assert.deepEqual(unsealFields(`turnkeep:1:${rest}`), {});
+});

@@ -2,7 +2,18 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { DefaultChatTransport, lastAssistantMessageIsCompleteWithToolCalls, readUIMessageStream, type UIMessage } from 'ai';
-import { chat, chatAnswer, chatToolCalls, done, end, hold, reset, sseHead, stall } from '../../src/testing/model-server/index.ts';
+import {
+  chat,
+  chatAnswer,
+  chatToolCalls,
+  done,
+  end,
+  hold,
+  reset,
+  type Script,
+  sseHead,
+  stall,
+} from '../../src/testing/model-server/index.ts';
 import { UiChat } from '../support/ui-chat.ts';
 import { story, World } from '../support/world.ts';
 
@@ -257,6 +268,51 @@ test("the client's own tools: the calls go out, their outputs come back, one mes
   await ui.sendMessage({ text: 'Thanks' });
   assert.deepEqual(lastAsked(world).slice(3), [
     ['assistant', 'Cold.'],
+    ['user', 'Thanks'],
+  ]);
+});
+
+test('T13 · a message whose steps call under one id again and again shows and tells each call with its own output', async () => {
+  await using world = await World.open();
+  const look = (...places: number[]): Script => chatToolCalls(...places.map((n) => ({ id: 'look:0', name: 'look', arguments: { n } })));
+  world.model.enqueue(look(1), look(2, 3), [sseHead, chat.content('Co'), hold('more'), chat.content('ld'), chat.finish(), done, end]);
+  const tools = [{ type: 'function', name: 'look', parameters: { type: 'object' } }];
+  const ui: UiChat = new UiChat(world.url, chatOf(world), {
+    body: { tools },
+    onToolCall: ({ toolCall: { toolName: tool, toolCallId, input } }) => {
+      void ui.addToolOutput({ tool, toolCallId, output: `saw ${(input as { n: number }).n}` });
+    },
+    sendAutomaticallyWhen: lastAssistantMessageIsCompleteWithToolCalls,
+  });
+  const sending = ui.sendMessage({ text: 'Look.' });
+  await ui.untilText('Co');
+  const resumed = new UiChat(world.url, chatOf(world), { messages: ui.messages.slice(0, 1) });
+  const seen = resumed.resumeStream();
+  await resumed.untilText('Co');
+  world.model.release('more');
+  await Promise.all([sending, seen]);
+  await ui.untilText('Cold');
+  const parts = (message: UIMessage | undefined): unknown[] =>
+    (message?.parts ?? []).flatMap((part) =>
+      part.type === 'tool-look' && 'output' in part ? [[part.toolCallId, part.input, part.output]] : [],
+    );
+  const shown = parts(ui.lastMessage);
+  assert.deepEqual(
+    shown.map((part) => (part as unknown[]).slice(1)),
+    [1, 2, 3].map((n) => [{ n }, `saw ${n}`]),
+  );
+  assert.deepEqual(parts(resumed.lastMessage), shown);
+  const { body } = await world.call('GET', `/api/chat/${encodeURIComponent(chatOf(world))}`);
+  assert.deepEqual(parts((body['messages'] as UIMessage[]).at(-1)), shown);
+  await ui.sendMessage({ text: 'Thanks' });
+  assert.deepEqual(lastAsked(world), [
+    ['user', 'Look.'],
+    ['assistant', null],
+    ['tool', 'saw 1'],
+    ['assistant', null],
+    ['tool', 'saw 2'],
+    ['tool', 'saw 3'],
+    ['assistant', 'Cold'],
     ['user', 'Thanks'],
   ]);
 });

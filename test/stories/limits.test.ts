@@ -260,7 +260,6 @@ const protocols: Failing[] = (
     ['a page under the name of an event stream', [[sseHead, text('<!doctype html><p>Sign in</p>'), end]]],
     ['JSON with 200', [httpResponse(200, { id: 'x', choices: [{ message: { content: 'Hello' } }] })]],
     ['JSON under the name of an event stream', [[sseHead, text('{"choices":[]}'), end]]],
-    ['an error as JSON with 200', [httpResponse(200, { error: { message: 'overloaded' } })]],
     ['garbage', [[sseHead, text(Uint8Array.from({ length: 300 }, (_, index) => (index * 7) % 256)), text('\n\n'), end]]],
     ['lines of no event stream', [[sseHead, text('hello\nworld\n\n'), end]]],
     ['no HTTP at all', [[raw('SSH-2.0-OpenSSH_9.6\r\n'), fin]]],
@@ -272,10 +271,13 @@ const protocols: Failing[] = (
     ['a compressed stream', [[head({ headers: { 'content-encoding': 'gzip' } }), text('\u001f\u008b'), end]]],
     ['broken JSON before the start', [[sseHead, chat.role(), text('data: {"choices":[\n\n'), end]]],
     ['JSON that is no object', [[sseHead, text('data: [1]\n\n'), end]]],
-    ['an unknown finish reason', [[sseHead, chat.finish('because'), end]]],
     ['a tool call without a name', [[sseHead, chat.toolCall(0, { id: 'a', arguments: '{}' }), end]]],
     ['broken JSON after the start', [[sseHead, chat.content('Hel'), text('data: {"choices":[\n\n'), end]], 'Hel'],
-    ['an unknown finish reason after the start', [[sseHead, chat.content('Hel'), chat.finish('because'), end]], 'Hel'],
+    [
+      'a call without a name after the start',
+      [[sseHead, chat.content('Hel'), chat.toolCall(0, { id: 'a' }), chat.finish('tool_calls'), end]],
+      'Hel',
+    ],
   ] as const
 ).map(([name, scripts, shown = '']) => ({ name, code: 'provider_protocol', text: shown, scripts: [...scripts, fine] }));
 

@@ -7,7 +7,8 @@ import { DefaultChatTransport, readUIMessageStream, type UIMessage, type UIMessa
 import OpenAI from 'openai';
 import type { ChatCompletionMessage, ChatCompletionMessageParam } from 'openai/resources/chat/completions';
 import type { Response, ResponseCreateParamsNonStreaming, ResponseInputItem } from 'openai/resources/responses/responses';
-import { argumentsOf, type Shape, type Shown, type ShownCall } from './dialects.ts';
+import { callIdOf } from '../../src/gateway/ai-sdk/parts.ts';
+import { argumentsOf, type JsonObject, type Shape, type Shown, type ShownCall } from './dialects.ts';
 import { assertGrammar, shownByEvents, shownByResponse } from './response-events.ts';
 import type { SeenEvent } from './viewer.ts';
 import type { World } from './world.ts';
@@ -23,6 +24,8 @@ export interface Turn {
 
 export interface Protocol {
   readonly name: string;
+  /** Whether a client has something to go on with when a turn has failed. */
+  readonly showsFailed: boolean;
   /** @param words what the user says: they tell the model server which shape it is */
   ask(world: World, shape: Shape, words: string): Promise<Turn>;
 }
@@ -218,6 +221,7 @@ interface UiCall {
   readonly state: string;
   readonly toolCallId: string;
   readonly input: unknown;
+  readonly callProviderMetadata?: { readonly turnkeep?: { readonly provider_fields?: JsonObject } };
 }
 
 async function askUi(world: World, shape: Shape, chatId: string, messages: readonly UIMessage[]): Promise<Turn> {
@@ -257,15 +261,20 @@ async function askUi(world: World, shape: Shape, chatId: string, messages: reado
   // This protocol has no part for a refusal: it is text.
   const { refusal = '' } = shape.becomes;
   const text = joined('text');
-  assert.ok(text.endsWith(refusal));
   // A call whose input is not whole is shown as it comes, for the eye only.
   const isWhole = ended.status === 'completed';
   const shown: Shown = {
     ...ended,
-    text: text.slice(0, text.length - refusal.length),
+    text: text.endsWith(refusal) ? text.slice(0, text.length - refusal.length) : text,
     reasoning: joined('reasoning'),
     calls: isWhole
-      ? called.map(({ type, toolCallId, input }) => ({ name: type.slice('tool-'.length), arguments: input as never, call_id: toolCallId }))
+      ? called.map(({ type, toolCallId, input, callProviderMetadata }) => ({
+          name: type.slice('tool-'.length),
+          arguments: input as never,
+          // A second call of one id has an id of its own for the UI.
+          call_id: callIdOf(toolCallId),
+          provider_fields: callProviderMetadata?.turnkeep?.provider_fields ?? {},
+        }))
       : undefined,
     message: error,
   };
@@ -288,9 +297,13 @@ function question(words: string): UIMessage {
 }
 
 export const protocols: readonly Protocol[] = [
-  { name: 'Responses, streamed', ask: (world, shape, words) => streamResponse(world, shape, words) },
-  { name: 'Responses, whole', ask: (world, shape, words) => createResponse(world, shape, [user(words)]) },
-  { name: 'Chat Completions, streamed', ask: (world, shape, words) => streamCompletion(world, shape, [user(words)]) },
-  { name: 'Chat Completions, whole', ask: (world, shape, words) => createCompletion(world, shape, [user(words)]) },
-  { name: 'AI SDK', ask: (world, shape, words) => askUi(world, shape, `${world.config.taskQueue} ${words}`, [question(words)]) },
+  { name: 'Responses, streamed', showsFailed: true, ask: (world, shape, words) => streamResponse(world, shape, words) },
+  { name: 'Responses, whole', showsFailed: true, ask: (world, shape, words) => createResponse(world, shape, [user(words)]) },
+  { name: 'Chat Completions, streamed', showsFailed: false, ask: (world, shape, words) => streamCompletion(world, shape, [user(words)]) },
+  { name: 'Chat Completions, whole', showsFailed: false, ask: (world, shape, words) => createCompletion(world, shape, [user(words)]) },
+  {
+    name: 'AI SDK',
+    showsFailed: true,
+    ask: (world, shape, words) => askUi(world, shape, `${world.config.taskQueue} ${words}`, [question(words)]),
+  },
 ];

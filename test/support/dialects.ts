@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import type { Json } from '../../src/domain/item.ts';
 import { head, type Script, split, text } from '../../src/testing/model-server/index.ts';
 
-type JsonObject = { readonly [key: string]: Json };
+export type JsonObject = { readonly [key: string]: Json };
 
 /** A text as it is on the wire, bytes as numbers, or JSON that is sent as one event. */
 type Frame = string | readonly number[] | JsonObject;
@@ -65,6 +65,8 @@ export interface Shape {
   /** How the connection ends; properly where nothing is said. */
   readonly ends?: 'fin' | 'reset';
   readonly becomes: Becomes;
+  /** Of `chat`: what the message with the calls has beside them when their outputs go to the provider. */
+  readonly back?: JsonObject;
 }
 
 const folder = join(import.meta.dirname, '../data/dialects');
@@ -103,7 +105,7 @@ function wholeChunk({ delta, finish_reason, ...rest }: JsonObject): JsonObject {
   return { id: 'chatcmpl-1', object: 'chat.completion.chunk', created: 1_790_000_000, model: 'scripted', choices, ...rest };
 }
 
-export function headersOf({ headers }: Shape): Readonly<Record<string, string>> {
+export function headersOf({ headers }: Pick<Shape, 'headers'>): Readonly<Record<string, string>> {
   return headers ?? { 'content-type': 'text/event-stream' };
 }
 
@@ -163,7 +165,7 @@ export function assertBecame({ becomes }: Pick<Shape, 'becomes'>, shown: Shown):
   if (items !== undefined && shown.items !== undefined) assert.deepEqual(shown.items, items);
 }
 
-function pick(from: object, keys: readonly string[]): object {
+export function pick(from: object, keys: readonly string[]): object {
   return Object.fromEntries(keys.map((key) => [key, (from as Record<string, unknown>)[key]]));
 }
 

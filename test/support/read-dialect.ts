@@ -20,11 +20,14 @@ export interface ReadShape {
   readonly failure: ModelFailure | undefined;
 }
 
+/** What is read of a shape beside its body. */
+type ReadableShape = Pick<Shape, 'api' | 'status' | 'headers' | 'ends'>;
+
 /**
  * @param chunks of the body, in place of the shape's own frames.
  * @throws what the parsers throw, unless it is a `ProviderError`
  */
-export async function readShape(shape: Shape, chunks: readonly Uint8Array[]): Promise<ReadShape> {
+export async function readShape(shape: ReadableShape, chunks: readonly Uint8Array[]): Promise<ReadShape> {
   const opening = ResponseStream.open(response);
   const stream = ResponseStream.replay(opening);
   const events: ResponseEvent[] = [...opening, ...stream.begin()];
@@ -64,7 +67,7 @@ export async function readShape(shape: Shape, chunks: readonly Uint8Array[]): Pr
   return { events: events.map((event) => JSON.parse(JSON.stringify(event)) as SeenEvent), failure };
 }
 
-function connectionOf(shape: Shape, chunks: readonly Uint8Array[]): Connection {
+function connectionOf(shape: ReadableShape, chunks: readonly Uint8Array[]): Connection {
   return {
     send: () => {
       const body = new ResponseBody();

@@ -3,7 +3,7 @@
  * turn's journal. The journal decides what may happen, not this process: a write that it refuses ends the attempt (T7).
  */
 import { afterCompaction } from '../../domain/compaction.ts';
-import type { ModelFinish, ModelRequest } from '../../domain/model.ts';
+import { asksFor, encryptedReasoning, type ModelFinish, type ModelRequest } from '../../domain/model.ts';
 import { promptOf } from '../../domain/prompt.ts';
 import type { ProviderApi } from '../../domain/provider-capabilities.ts';
 import { ResponseStream } from '../../domain/response-stream.ts';
@@ -33,12 +33,14 @@ export async function runAttempt(
 ): Promise<AttemptResult> {
   const { store, limits, onReady } = options;
   const key = { turn: claim.turn.id, step, attempt: claim.attempt };
+  const stream = ResponseStream.replay(claim.events);
+  stream.sealsFields = asksFor(claim.turn.settings, encryptedReasoning);
   const writer = new JournalWriter({
     store,
     turn: claim.turn,
     epoch: claim.epoch,
     attempt: key,
-    stream: ResponseStream.replay(claim.events),
+    stream,
     maxOutputBytes: limits.maxOutputBytes,
     abort,
   });

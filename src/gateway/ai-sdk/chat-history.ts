@@ -3,10 +3,10 @@
  * `/api/chat/{id}/stream` gives from its beginning.
  */
 import type { Turnkeep } from '../../client/turnkeep.ts';
-import type { InputItem, OutputItem } from '../../domain/item.ts';
+import type { InputItem } from '../../domain/item.ts';
 import type { ResponseObject } from '../../domain/response.ts';
 import { isVisible, type TurnRow } from '../../domain/turn.ts';
-import { answerParts, askedMessages, givenOutputs, type UiMessageOut } from './messages.ts';
+import { askedMessages, messageParts, type UiMessageOut, type UiStretch } from './messages.ts';
 
 export interface ChatPage {
   /** Oldest first. */
@@ -18,8 +18,7 @@ export interface ChatPage {
 /** A message of the assistant, which may be several turns: see `assistant-messages.ts`. */
 interface OpenMessage {
   readonly id: string;
-  readonly answers: (readonly OutputItem[])[];
-  readonly outputs: Map<string, string>;
+  readonly stretches: UiStretch[];
   /** Of its last turn; undefined while that runs. */
   last: ResponseObject | undefined;
 }
@@ -64,12 +63,12 @@ function messagesOf(turns: readonly ReadTurn[]): UiMessageOut[] {
     if (open === undefined || !turn.bringsOutputs) {
       close();
       messages.push(...askedMessages(input));
-      if (turn.kind === 'response') open = { id: turn.publicId, answers: [], outputs: new Map(), last: undefined };
+      if (turn.kind === 'response') open = { id: turn.publicId, stretches: [], last: undefined };
     }
-    for (const [call, output] of givenOutputs(input)) open?.outputs.set(call, output);
     if (open === undefined) continue;
+    open.stretches.push({ items: input, isAnswer: false });
     open.last = response;
-    if (response !== undefined) open.answers.push(response.output);
+    if (response !== undefined) open.stretches.push({ items: response.output, isAnswer: true });
   }
   close();
   return messages;
@@ -103,9 +102,9 @@ async function newestTurns(
 }
 
 /** None for one that is being written, or in which nothing was said. */
-function assistantMessage({ id, answers, outputs, last }: OpenMessage): UiMessageOut[] {
+function assistantMessage({ id, stretches, last }: OpenMessage): UiMessageOut[] {
   if (last === undefined) return [];
-  const parts = answers.flatMap((output) => answerParts(output, outputs));
+  const parts = messageParts(stretches);
   const { status, error } = last;
   const metadata = status === 'completed' ? undefined : { status, ...(error === null ? {} : { error }) };
   if (parts.length === 0 && metadata === undefined) return [];

@@ -2,6 +2,8 @@
 import { z } from 'zod';
 import type { InputPart, NewItem } from '../../domain/item.ts';
 import { ApiError } from '../http/errors.ts';
+import { callName, jsonObject } from '../http/request-fields.ts';
+import { callIdOf } from './parts.ts';
 import type { UiMessage, UiPart } from './request-schema.ts';
 
 const text = z.looseObject({ text: z.string() });
@@ -13,12 +15,13 @@ const file = z.looseObject({
 });
 const call = z.looseObject({
   type: z.string(),
-  toolCallId: z.string().min(1),
+  toolCallId: callName.transform(callIdOf),
   toolName: z.string().optional(),
   state: z.string(),
   input: z.unknown().optional(),
   output: z.unknown().optional(),
   errorText: z.string().optional(),
+  callProviderMetadata: z.object({ turnkeep: z.object({ provider_fields: jsonObject.optional() }).optional() }).optional(),
 });
 type ToolCall = z.infer<typeof call>;
 
@@ -47,33 +50,40 @@ function promptItems(role: 'user' | 'system', { parts }: UiMessage, where: strin
   return content.length === 0 ? [] : [{ type: 'message', status: 'completed', role, content }];
 }
 
+/** Step by step, each with its calls before their outputs. */
 function assistantItems({ parts }: UiMessage, where: string): NewItem[] {
-  return parts.flatMap((part, index): readonly NewItem[] => {
+  const items: NewItem[] = [];
+  let outputs: NewItem[] = [];
+  const close = (): void => {
+    items.push(...outputs);
+    outputs = [];
+  };
+  for (const [index, part] of parts.entries()) {
     const at = `${where}.parts[${index}]`;
+    if (part.type === 'step-start') close();
     if (part.type === 'text') {
+      close();
       const output = read(text, part, at).text;
-      return output === ''
-        ? []
-        : [
-            {
-              type: 'message',
-              status: 'completed',
-              role: 'assistant',
-              content: [{ type: 'output_text', text: output, annotations: [], logprobs: [] }],
-            },
-          ];
+      const content = [{ type: 'output_text', text: output, annotations: [], logprobs: [] } as const];
+      if (output !== '') items.push({ type: 'message', status: 'completed', role: 'assistant', content });
+    } else if (isToolPart(part)) {
+      const toolCall = read(call, part, at);
+      const given = outputItems(toolCall);
+      // A call without an output: it was cut off, or the client never ran it. Providers refuse a call without its output.
+      if (given.length === 0) continue;
+      items.push(callItem(toolCall));
+      outputs.push(...given);
     }
-    if (!isToolPart(part)) return [];
-    const toolCall = read(call, part, at);
-    const outputs = outputItems(toolCall);
-    // A call without an output: it was cut off, or the client never ran it. Providers refuse a call without its output.
-    if (outputs.length === 0) return [];
-    const name = toolCall.toolName ?? toolCall.type.slice('tool-'.length);
-    return [
-      { type: 'function_call', status: 'completed', call_id: toolCall.toolCallId, name, arguments: JSON.stringify(toolCall.input ?? {}) },
-      ...outputs,
-    ];
-  });
+  }
+  close();
+  return items;
+}
+
+function callItem({ toolCallId: call_id, toolName, type, input, callProviderMetadata }: ToolCall): NewItem {
+  const name = toolName ?? type.slice('tool-'.length);
+  const provider_fields = callProviderMetadata?.turnkeep?.provider_fields;
+  const item = { type: 'function_call', status: 'completed', call_id, name, arguments: JSON.stringify(input ?? {}) } as const;
+  return provider_fields === undefined ? item : { ...item, provider_fields };
 }
 
 function isToolPart({ type }: UiPart): boolean {

@@ -1,5 +1,7 @@
 /** Items of a transcript as the AI SDK's UI messages: the way back of `items.ts`, for a UI that is loaded anew. Pure. */
-import { type CallItem, type InputItem, type InputPart, isCallOutput, type OutputItem, toolOutputText } from '../../domain/item.ts';
+import { pairOutputs } from '../../domain/call-pairs.ts';
+import { type CallItem, type CallOutputItem, type InputItem, type InputPart, type Item, toolOutputText } from '../../domain/item.ts';
+import { toolCallIdOf } from './parts.ts';
 import { parsedOutput } from './replay.ts';
 
 export interface UiPartOut {
@@ -28,43 +30,60 @@ export function askedMessages(input: readonly InputItem[]): UiMessageOut[] {
   });
 }
 
-/** What the client's own tools gave, by `call_id`. */
-export function givenOutputs(input: readonly InputItem[]): [string, string][] {
-  return input.flatMap((item): [string, string][] => (isCallOutput(item) ? [[item.call_id, toolOutputText(item)]] : []));
+/** What came with a turn, or was its answer. */
+export interface UiStretch {
+  readonly items: readonly Item[];
+  readonly isAnswer: boolean;
 }
 
-/**
- * One turn's part of a message of the assistant.
- * @param outputs what the client's own tools gave for its calls, by `call_id`
- */
-export function answerParts(output: readonly OutputItem[], outputs: ReadonlyMap<string, string>): UiPartOut[] {
-  const parts = output.flatMap((item): UiPartOut[] => {
-    switch (item.type) {
-      case 'message':
-        // This protocol has no part for a refusal: it is text.
-        return item.content.map((part) => ({ type: 'text', text: 'text' in part ? part.text : part.refusal, state: 'done' }));
-      case 'reasoning':
-        return item.summary.map((part) => ({ type: 'reasoning', text: part.text, state: 'done' }));
-      case 'function_call':
-      case 'custom_tool_call':
-        return [callPart(item, outputs.get(item.call_id))];
-      case 'web_search_call':
-      default:
-        // This protocol has no part for what the provider's own tools did.
-        return [];
-    }
+/** The parts of a message of the assistant: those of its turns, each call with the output that the client's own tool gave. */
+export function messageParts(stretches: readonly UiStretch[]): UiPartOut[] {
+  const placed = stretches.flatMap(({ items }, stretch) => items.map((item) => ({ item, stretch })));
+  const { outputs } = pairOutputs(placed);
+  const callIds = new Set<string>();
+  let from = 0;
+  return stretches.flatMap(({ items, isAnswer }) => {
+    const first = from;
+    from += items.length;
+    const parts = isAnswer ? items.flatMap((item, index) => partsOf(item, outputs.get(first + index), callIds)) : [];
+    return parts.length === 0 ? [] : [{ type: 'step-start' }, ...parts];
   });
-  return parts.length === 0 ? [] : [{ type: 'step-start' }, ...parts];
+}
+
+function partsOf(item: Item, output: CallOutputItem | undefined, callIds: Set<string>): UiPartOut[] {
+  switch (item.type) {
+    case 'message':
+      // This protocol has no part for a refusal: it is text.
+      return item.content.flatMap((part) => {
+        if ('text' in part) return [{ type: 'text', text: part.text, state: 'done' }];
+        return 'refusal' in part ? [{ type: 'text', text: part.refusal, state: 'done' }] : [];
+      });
+    case 'reasoning':
+      return item.summary.map((part) => ({ type: 'reasoning', text: part.text, state: 'done' }));
+    case 'function_call':
+    case 'custom_tool_call': {
+      const toolCallId = toolCallIdOf(item, callIds.has(item.call_id));
+      callIds.add(item.call_id);
+      return [callPart(item, toolCallId, output === undefined ? undefined : toolOutputText(output))];
+    }
+    case 'function_call_output':
+    case 'custom_tool_call_output':
+    case 'web_search_call':
+    default:
+      // This protocol has no part for what the provider's own tools did.
+      return [];
+  }
 }
 
 /** As the stream leaves it: see `callEnd` of `parts.ts`. */
-function callPart(item: CallItem, output: string | undefined): UiPartOut {
-  const { name, call_id: toolCallId, status } = item;
+function callPart(item: CallItem, toolCallId: string, output: string | undefined): UiPartOut {
+  const { name, status, provider_fields } = item;
+  const metadata = provider_fields === undefined ? {} : { callProviderMetadata: { turnkeep: { provider_fields } } };
   const common = { type: `tool-${name}`, toolCallId };
   if (status !== 'completed') return { ...common, state: 'input-streaming', input: undefined };
   const input = item.type === 'custom_tool_call' ? item.input : item.arguments.trim() === '' ? {} : parsedOutput(item.arguments);
-  if (output !== undefined) return { ...common, state: 'output-available', input, output: parsedOutput(output) };
-  return { ...common, state: 'input-available', input };
+  if (output !== undefined) return { ...common, state: 'output-available', input, output: parsedOutput(output), ...metadata };
+  return { ...common, state: 'input-available', input, ...metadata };
 }
 
 function filePart(part: Exclude<InputPart, { readonly text: string }>): UiPartOut[] {

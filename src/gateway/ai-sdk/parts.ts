@@ -9,16 +9,32 @@ export interface PartsOptions {
   readonly messageId?: string;
   /** The message has begun before: no `start`. */
   readonly isContinued?: boolean;
+  /** The ids of the calls that stand in the message before this turn. */
+  readonly callIds?: readonly string[];
 }
 
 export interface PartsState {
-  /** The `call_id` of each call by its `output_index`, for deltas, which have only that. */
+  /** What the UI calls each call, by its `output_index`. */
   readonly calls: Readonly<Record<number, string>>;
+  readonly callIds: readonly string[];
+}
+
+/**
+ * What the UI calls a call: its `call_id`, which comes first of any. A UI knows the parts of a message by this alone, and
+ * would take a second call of one id for the first, so that one has the id of its item too.
+ */
+export function toolCallIdOf({ call_id, id }: Pick<CallItem, 'call_id' | 'id'>, isTaken: boolean): string {
+  return isTaken ? `${call_id}#${id}` : call_id;
+}
+
+/** The way back of `toolCallIdOf`. */
+export function callIdOf(toolCallId: string): string {
+  return toolCallId.replace(/#fc_[\w-]*\d{4}$/, '');
 }
 
 const none: readonly SsePayload[] = [];
 
-export function uiParts({ messageId, isContinued = false }: PartsOptions = {}): Translator<PartsState> {
+export function uiParts({ messageId, isContinued = false, callIds = [] }: PartsOptions = {}): Translator<PartsState> {
   function step(state: PartsState, event: ResponseEvent): readonly [PartsState, readonly SsePayload[]] {
     switch (event.type) {
       case 'response.created': {
@@ -42,16 +58,17 @@ export function uiParts({ messageId, isContinued = false }: PartsOptions = {}): 
       case 'response.output_item.added': {
         const { item, output_index } = event;
         if (!isCall(item)) return [state, none];
+        const toolCallId = toolCallIdOf(item, state.callIds.includes(item.call_id));
         return [
-          { calls: { ...state.calls, [output_index]: item.call_id } },
-          [{ type: 'tool-input-start', toolCallId: item.call_id, toolName: item.name }],
+          { calls: { ...state.calls, [output_index]: toolCallId }, callIds: [...state.callIds, item.call_id] },
+          [{ type: 'tool-input-start', toolCallId, toolName: item.name }],
         ];
       }
       case 'response.function_call_arguments.delta':
       case 'response.custom_tool_call_input.delta':
         return [state, [{ type: 'tool-input-delta', toolCallId: state.calls[event.output_index] ?? '', inputTextDelta: event.delta }]];
       case 'response.output_item.done':
-        return [state, isCall(event.item) ? callEnd(event.item) : none];
+        return [state, isCall(event.item) ? callEnd(event.item, state.calls[event.output_index] ?? '') : none];
       case 'response.completed':
       case 'response.incomplete':
       case 'response.failed':
@@ -69,17 +86,20 @@ export function uiParts({ messageId, isContinued = false }: PartsOptions = {}): 
         return [state, none];
     }
   }
-  return { initial: { calls: {} }, step };
+  return { initial: { calls: {}, callIds }, step };
 }
 
 /** A call that was cut off stays `input-streaming`, so no client runs it. */
-function callEnd(item: CallItem): readonly SsePayload[] {
-  const { status, call_id: toolCallId, name: toolName } = item;
+function callEnd(item: CallItem, toolCallId: string): readonly SsePayload[] {
+  const { status, name: toolName, provider_fields } = item;
   if (status !== 'completed') return none;
-  if (item.type === 'custom_tool_call') return [{ type: 'tool-input-available', toolCallId, toolName, input: item.input }];
+  // A UI keeps it with the call, and sends it back.
+  const metadata = provider_fields === undefined ? {} : { providerMetadata: { turnkeep: { provider_fields } } };
+  if (item.type === 'custom_tool_call') return [{ type: 'tool-input-available', toolCallId, toolName, input: item.input, ...metadata }];
   const text = item.arguments;
   try {
-    return [{ type: 'tool-input-available', toolCallId, toolName, input: text.trim() === '' ? {} : (JSON.parse(text) as unknown) }];
+    const input = text.trim() === '' ? {} : (JSON.parse(text) as unknown);
+    return [{ type: 'tool-input-available', toolCallId, toolName, input, ...metadata }];
   } catch {
     const errorText = 'The arguments of the call are not valid JSON.';
     return [{ type: 'tool-input-error', toolCallId, toolName, input: text, errorText }];

@@ -18,13 +18,15 @@ export interface Placement {
   readonly replaces?: string;
   /** The assistant's message that the new turn continues; absent: it begins one. */
   readonly messageId?: string;
+  /** The ids of the calls that stand in that message, those whose outputs are new among them. */
+  readonly callIds: readonly string[];
   /** The same message sent twice is the same turn. */
   readonly idempotencyKey?: string;
   /** What the request calls each item. */
   readonly fields: readonly string[];
 }
 
-type Placed = Omit<Placement, 'fields'>;
+type Placed = Omit<Placement, 'fields' | 'callIds'> & { readonly callIds?: readonly string[] };
 
 /** @throws ApiError 400 where a message cannot be read, or nothing is new */
 export async function placementOf(body: UiRequest, session: SessionRow, history: AssistantMessages): Promise<Placement> {
@@ -33,7 +35,11 @@ export async function placementOf(body: UiRequest, session: SessionRow, history:
     for (const item of items) fields.set(item, `${where}.parts`);
     return items;
   });
-  return { ...placed, fields: placed.input.map((item) => fields.get(item) ?? 'messages') };
+  return {
+    ...placed,
+    callIds: [...(placed.callIds ?? []), ...callIdsIn(placed.input)],
+    fields: placed.input.map((item) => fields.get(item) ?? 'messages'),
+  };
 }
 
 /** Notes where in the request the items are, and returns them. */
@@ -44,7 +50,7 @@ async function place(body: UiRequest, session: SessionRow, history: AssistantMes
   const where = (index: number): string => (body.messages === undefined ? 'message' : `messages[${index}]`);
   const read = (message: UiMessage, index: number): readonly NewItem[] => noteField(uiItems(message, where(index)), where(index));
   const last = messages.at(-1);
-  const continued = last?.role === 'assistant' && last.id !== undefined ? { messageId: last.id } : {};
+  const continued: { readonly messageId?: string } = last?.role === 'assistant' && last.id !== undefined ? { messageId: last.id } : {};
 
   const newest = await history.newest(session);
   const all = messages.flatMap(read);
@@ -69,7 +75,13 @@ async function place(body: UiRequest, session: SessionRow, history: AssistantMes
   const repeated = tail.slice(0, -1).flat();
   const questions = newest !== undefined && isSame(newest, repeated) ? tail.slice(-1).flat() : tail.flat();
   const newOutputs = tail.length === 0 ? outputs : outputs.filter((output) => newest === undefined || !isKnown(newest, output));
-  return { input: notEmpty([...newOutputs, ...questions]), ...continued, ...keyOf(session, body, last, undefined) };
+  const known = continued.messageId === undefined ? [] : (newest?.inputs.flatMap(callIdsIn) ?? []);
+  return { input: notEmpty([...newOutputs, ...questions]), callIds: known, ...continued, ...keyOf(session, body, last, undefined) };
+}
+
+/** A turn of the message has the outputs of the calls before it. */
+export function callIdsIn(input: readonly (InputItem | NewItem)[]): readonly string[] {
+  return input.flatMap((item) => (item.type === 'function_call_output' ? [item.call_id] : []));
 }
 
 /** The first turn of the assistant's message that another one is to take the place of. @param reply the id of the request's last one */

@@ -6,7 +6,7 @@ import type { InputItem } from '../../domain/item.ts';
 import type { Turnkeep } from '../../client/turnkeep.ts';
 import { sseDone, type SsePayload, startTranslation, type Translator } from '../stream/encode.ts';
 import type { AssistantMessage } from './assistant-messages.ts';
-import { type PartsState, uiParts } from './parts.ts';
+import { callIdOf, type PartsState, uiParts } from './parts.ts';
 
 export interface Replay {
   /** The message up to the running turn. */
@@ -19,14 +19,28 @@ export async function replayOf(turnkeep: Turnkeep, { turns, inputs }: AssistantM
   const [first] = turns;
   if (first === undefined || turns.length === 1) return { preface: [], translator: uiParts() };
   const preface: SsePayload[] = [{ type: 'start', messageId: first.publicId }];
+  const callIds: string[] = [];
+  /** What the UI calls those of the turn before. */
+  let called: string[] = [];
   for (const [index, turn] of turns.entries()) {
-    if (index > 0) preface.push(...toolOutputs(inputs[index] ?? []));
+    if (index > 0) {
+      preface.push(...toolOutputs(inputs[index] ?? [], called));
+      callIds.push(...called.map(callIdOf));
+    }
     if (index < turns.length - 1) {
-      const translate = startTranslation(uiParts({ isContinued: true }));
+      const translate = startTranslation(uiParts({ isContinued: true, callIds }));
+      const from = preface.length;
       for await (const rows of turnkeep.follow(turn.id, -1, signal)) preface.push(...translate(rows).filter(isWithinMessage));
+      called = preface.slice(from).flatMap((payload) => startedCall(payload) ?? []);
     }
   }
-  return { preface, translator: uiParts({ isContinued: true }) };
+  return { preface, translator: uiParts({ isContinued: true, callIds }) };
+}
+
+function startedCall(payload: SsePayload): string | undefined {
+  if (typeof payload === 'string' || !('toolCallId' in payload) || !('type' in payload) || payload.type !== 'tool-input-start')
+    return undefined;
+  return String(payload.toolCallId);
 }
 
 /** The end of a turn is not the end of a message that another turn continues. */
@@ -34,18 +48,16 @@ function isWithinMessage(payload: SsePayload): boolean {
   return payload !== sseDone && !('type' in payload && (payload.type === 'finish' || payload.type === 'abort' || payload.type === 'error'));
 }
 
-function toolOutputs(input: readonly InputItem[]): readonly SsePayload[] {
-  return input.flatMap((item) =>
-    item.type === 'function_call_output'
-      ? [
-          {
-            type: 'tool-output-available',
-            toolCallId: item.call_id,
-            output: typeof item.output === 'string' ? parsedOutput(item.output) : item.output,
-          },
-        ]
-      : [],
-  );
+/** @param called what the UI calls the calls that these are the outputs of: several of one id in their order */
+function toolOutputs(input: readonly InputItem[], called: readonly string[]): readonly SsePayload[] {
+  const open = [...called];
+  return input.flatMap((item) => {
+    if (item.type !== 'function_call_output') return [];
+    const at = open.findIndex((toolCallId) => callIdOf(toolCallId) === item.call_id);
+    const [toolCallId = item.call_id] = at === -1 ? [] : open.splice(at, 1);
+    const output = typeof item.output === 'string' ? parsedOutput(item.output) : item.output;
+    return [{ type: 'tool-output-available', toolCallId, output }];
+  });
 }
 
 /** The AI SDK's tools give JSON, which the transcript holds as text. */

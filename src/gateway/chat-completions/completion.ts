@@ -147,7 +147,7 @@ function reasoningFields(thoughts: readonly ReasoningItem[]): ReasoningFields {
 }
 
 export function isInReasoning({ provider_fields: fields }: ReasoningItem): boolean {
-  return fields?.['field'] === 'reasoning';
+  return fields?.['field'] === 'reasoning' || fields?.['field'] === 'reasoning_details';
 }
 
 export function detailsOf({ provider_fields: fields }: ReasoningItem): readonly Json[] {

@@ -8,10 +8,11 @@
  *
  * A call is shown once its name is final: with the first piece of its arguments, with whatever comes of another item, or at the end.
  */
-import type { Json, ProviderFields } from '../../domain/item.ts';
+import type { ProviderFields } from '../../domain/item.ts';
 import type { ModelDelta, ModelEvent } from '../../domain/model.ts';
 import { protocolError } from '../failures/model-failure.ts';
-import { asRecord, asText, type JsonRecord, parseJson } from '../json.ts';
+import { type JsonRecord, parseJson } from '../json.ts';
+import { type CallPiece, pieceOf } from './call-piece.ts';
 import { JsonExtent } from './json-extent.ts';
 
 type CallDelta = ModelDelta & { readonly type: 'tool_call' };
@@ -35,16 +36,6 @@ interface Call {
   mayBeFollowed: boolean;
   /** In which a piece of it came last. */
   chunk: number;
-}
-
-interface Piece {
-  readonly index: number | undefined;
-  readonly id: string | undefined;
-  readonly name: string | undefined;
-  readonly args: string;
-  readonly fields: ProviderFields | undefined;
-  /** Whether the arguments can be the beginning of a call's. */
-  readonly begins: boolean;
 }
 
 export interface ChatCallsOutput {
@@ -112,15 +103,18 @@ export class ChatCalls {
 
   /** Throws `ProviderError` unless each call is whole (T8). No arguments are those of a tool without parameters: clients parse them. */
   complete(out: ModelEvent[]): void {
-    for (const call of this.#calls) {
-      if (call.name === '') throw protocolError('tool_call_without_name');
-      if (!hasWholeArguments(call)) throw protocolError('tool_call_arguments');
-    }
+    this.requireNames();
+    if (!this.#calls.every(hasWholeArguments)) throw protocolError('tool_call_arguments');
     for (const call of this.#calls) if (call.args.trim() === '') this.#readArguments(call, '{}', out);
   }
 
+  /** Throws `ProviderError` for a call whose name has not come. */
+  requireNames(): void {
+    if (this.#calls.some(({ name }) => name === '')) throw protocolError('tool_call_without_name');
+  }
+
   /** The call that the piece is sent to, by index, else by id, else the last one. */
-  #find({ index, id, name, begins }: Piece): Call | undefined {
+  #find({ index, id, name, begins }: CallPiece): Call | undefined {
     const byId = id === undefined ? undefined : this.#byId.get(id);
     if (index === undefined) return byId ?? this.#last;
     const byIndex = this.#byIndex.get(index);
@@ -134,7 +128,7 @@ export class ChatCalls {
   }
 
   /** Whether the piece begins another call than the one that was found. */
-  #isAnother(call: Call, { id, name, args, begins }: Piece): boolean {
+  #isAnother(call: Call, { id, name, args, begins }: CallPiece): boolean {
     const hasOtherId = id !== undefined && call.id !== undefined && this.#byId.get(id) !== call && id !== call.id;
     const isBlank = args.trim() === '';
     // Said again: with the same id, in a later chunk.
@@ -157,7 +151,7 @@ export class ChatCalls {
     return hasOtherId && (begins || isBlank);
   }
 
-  #begin({ index, id }: Piece): Call {
+  #begin({ index, id }: CallPiece): Call {
     const call: Call = {
       item: `call ${this.#calls.length}`,
       id,
@@ -185,9 +179,14 @@ export class ChatCalls {
 
   /** A name and what came after it: in pieces, grown, or again; undefined: the two are names of two calls. */
   #joined(name: string, next: string): string | undefined {
-    if (this.#names.has(name + next)) return name + next;
-    if (next === name || next.startsWith(name)) return next;
+    if (name === '' || (next === name && this.#names.has(name))) return next;
+    if (this.#isBeginning(name + next)) return name + next;
+    if (next.startsWith(name)) return next;
     return this.#names.has(name) && this.#names.has(next) ? undefined : name + next;
+  }
+
+  #isBeginning(text: string): boolean {
+    return [...this.#names].some((name) => name.startsWith(text));
   }
 
   #readFields(call: Call, fields: ProviderFields, out: ModelEvent[]): void {
@@ -238,30 +237,4 @@ function isSameText({ args, extent }: Call, text: string): boolean {
 function restOf({ args, extent }: Call, text: string): string {
   const isGrown = args !== '' && !extent.isWhole && text.length > args.length && !/[:[,]\s*$/.test(args) && text.startsWith(args);
   return isGrown ? text.slice(args.length) : text;
-}
-
-function pieceOf(source: JsonRecord): Piece {
-  const { index, id, type: _type, function: _function, ...own } = source;
-  // Some servers leave out the object around name and arguments.
-  const inner = asRecord(source['function']);
-  const { name, arguments: value } = inner ?? own;
-  const args = argumentsOf(value);
-  const { name: _name, arguments: _arguments, ...flat } = own;
-  const fields = Object.entries(inner === undefined ? flat : own).filter(([, each]) => each !== null && each !== undefined);
-  return {
-    index: typeof index === 'number' ? index : typeof index === 'string' && /^\d+$/.test(index) ? Number(index) : undefined,
-    id: typeof id === 'number' ? String(id) : asText(id)?.toWellFormed(),
-    // Go's and Java's texts of nothing.
-    name: name === 'null' || name === '<nil>' ? undefined : asText(name),
-    args,
-    begins: args.trimStart().startsWith('{'),
-    fields: fields.length === 0 ? undefined : (Object.fromEntries(fields) as { [key: string]: Json }),
-  };
-}
-
-/** JSON text, also where the server sends the object itself, or an empty list, as PHP writes an empty object. */
-function argumentsOf(value: unknown): string {
-  if (typeof value === 'string') return value;
-  if (value === undefined || value === null) return '';
-  return Array.isArray(value) && value.length === 0 ? '{}' : JSON.stringify(value);
 }

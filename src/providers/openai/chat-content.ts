@@ -37,13 +37,16 @@ export interface ChatReasoning {
 
 /** undefined: none. Servers that send two of the fields say the same in both. */
 export function reasoningOf(delta: JsonRecord): ChatReasoning | undefined {
-  const details = asArray(delta['reasoning_details']) as readonly Json[];
+  // On the hot path: most deltas have none.
+  const { reasoning_content, reasoning, reasoning_details, thinking, reasoning_text, thinking_content } = delta;
+  if (!(reasoning_content || reasoning || reasoning_details || thinking || reasoning_text || thinking_content)) return undefined;
+  const details = asArray(reasoning_details) as readonly Json[];
   for (const field of ['reasoning_content', 'reasoning'] as const) {
     const text = textIn(delta[field]);
     if (text !== '') return { text, field: details.length > 0 ? 'reasoning_details' : field, details };
   }
   if (details.length > 0) return { text: textIn(details), field: 'reasoning_details', details };
-  const text = textIn(delta['thinking'] ?? delta['reasoning_text'] ?? delta['thinking_content']);
+  const text = textIn(thinking ?? reasoning_text ?? thinking_content);
   return text === '' ? undefined : { text, field: undefined, details };
 }
 

@@ -5,7 +5,17 @@ import type {
   ChatCompletionMessageFunctionToolCall,
   ChatCompletionMessageParam,
 } from 'openai/resources/chat/completions';
-import { type CallItem, type InputMessage, type InputPart, isCall, type Item, type MessagePart } from '../../domain/item.ts';
+import {
+  type CallItem,
+  type InputMessage,
+  type InputPart,
+  isCall,
+  type Item,
+  type MessagePart,
+  type ReasoningItem,
+} from '../../domain/item.ts';
+import { unsealFields } from '../../domain/sealed-fields.ts';
+import { asArray, asRecord } from '../json.ts';
 import { ChatReasoning } from './chat-reasoning.ts';
 import { type CallNames, customInput } from './chat-tools.ts';
 import { sendableArguments, sendableCallId, sendableName } from './earlier-calls.ts';
@@ -42,7 +52,7 @@ export function chatMessages(items: readonly Item[], options: ChatMessagesOption
         );
         break;
       case 'reasoning':
-        messages.reasoning.read(item);
+        messages.addReasoning(item);
         break;
       case 'web_search_call':
       default:
@@ -58,10 +68,23 @@ class Messages {
   readonly reasoning: ChatReasoning;
   readonly #isOpenAiHost: boolean;
   readonly #messages: ChatCompletionMessageParam[] = [];
+  /** Of the last answer that has any. */
+  #calls: ChatCompletionMessageFunctionToolCall[] = [];
 
   constructor({ isOpenAiHost }: ChatMessagesOptions, hasTools: boolean) {
     this.#isOpenAiHost = isOpenAiHost;
     this.reasoning = new ChatReasoning(hasTools && !isOpenAiHost);
+  }
+
+  /** Of the answer whose message or call comes next; but the fields of calls come behind them. */
+  addReasoning(item: ReasoningItem): void {
+    const { calls, ...fields } = item.provider_fields ?? unsealFields(item.encrypted_content) ?? {};
+    if (Object.keys(fields).length > 0) this.reasoning.read({ ...item, provider_fields: fields });
+    if (this.#isOpenAiHost) return;
+    for (const [n, own] of asArray(calls).entries()) {
+      const call = this.#calls[n];
+      if (call !== undefined) Object.assign(call, { ...asRecord(own), ...call });
+    }
   }
 
   /** An empty answer says nothing, and servers refuse it. */
@@ -79,12 +102,14 @@ class Messages {
   /** The calls of one step belong into one message, together with the text before them. */
   addCall(call: ChatCompletionMessageFunctionToolCall): void {
     const last = this.#messages.at(-1);
+    const isContinued = last?.role === 'assistant' && last.tool_calls !== undefined;
+    if (isContinued) this.#calls.push(call);
+    else this.#calls = [call];
     if (last?.role !== 'assistant') {
-      this.#pushAnswer({ role: 'assistant', content: null, tool_calls: [call] });
+      this.#pushAnswer({ role: 'assistant', content: null, tool_calls: this.#calls });
       return;
     }
-    if (last.tool_calls === undefined) last.tool_calls = [call];
-    else last.tool_calls.push(call);
+    last.tool_calls = this.#calls;
     this.reasoning.attachTo(last);
   }
 

@@ -1,6 +1,7 @@
 /** Parses a Chat Completions stream, as OpenAI and the many servers that imitate it send it. */
 import type { Json } from '../../domain/item.ts';
 import type { ModelEvent, ModelFinish } from '../../domain/model.ts';
+import { failureOfStreamError, readErrorBody, statesError } from '../failures/error-body.ts';
 import { asArray, asRecord, asText, type JsonRecord } from '../json.ts';
 import { ProviderError } from '../provider.ts';
 import { ChatCalls } from './chat-calls.ts';
@@ -62,13 +63,17 @@ export class ChatParser extends StreamParser {
   }
 
   #readChoice(choice: JsonRecord, out: ModelEvent[]): void {
+    // OpenRouter has a place for an error in the choice, too.
+    if (asRecord(choice['error']) !== undefined && statesError(choice))
+      throw new ProviderError(failureOfStreamError(readErrorBody(choice)));
     const delta = asRecord(choice['delta']) ?? (typeof choice['delta'] === 'string' ? { content: choice['delta'] } : undefined);
     if (delta !== undefined) this.#readDelta(delta, out);
     const message = asRecord(choice['message']);
     if (message !== undefined) this.#readMessage(message, out);
     // The form of completions, without roles.
     else if (delta === undefined) this.#readDelta({ content: choice['text'] }, out);
-    const result = readFinishReason(choice['finish_reason'] ?? delta?.['finish_reason']);
+    const reason = choice['finish_reason'] ?? delta?.['finish_reason'];
+    const result = isSet(reason) ? readFinishReason(reason) : undefined;
     if (result === undefined) return;
     if ('failure' in result) throw new ProviderError(result.failure);
     this.#state(result.finish, out);
@@ -172,6 +177,10 @@ export class ChatParser extends StreamParser {
     this.#leaveReasoning(out);
   }
 
+  protected override requireFit(): void {
+    this.#calls.requireNames();
+  }
+
   protected override complete({ status }: ModelFinish, out: ModelEvent[]): void {
     if (status === 'completed') this.#calls.complete(out);
   }
@@ -181,8 +190,9 @@ function isSet(value: unknown): boolean {
   return value !== undefined && value !== null;
 }
 
-/** The objects of a list, or the one object that stands in its place. */
+/** The objects of a list, or the one object that stands in its place. On the hot path: a list of one is taken as it is. */
 function listOf(value: unknown): readonly JsonRecord[] {
+  if (Array.isArray(value) && value.length === 1 && asRecord(value[0]) !== undefined) return value as readonly JsonRecord[];
   const one = asRecord(value);
   if (one !== undefined) return [one];
   return asArray(value).flatMap((each): JsonRecord[] => {

@@ -10,8 +10,7 @@
 import type { ChatCompletionAssistantMessageParam, ChatCompletionMessageParam } from 'openai/resources/chat/completions';
 import type { Json, ReasoningItem } from '../../domain/item.ts';
 
-const fields = ['reasoning_content', 'reasoning'] as const;
-type TextField = (typeof fields)[number];
+type TextField = 'reasoning_content' | 'reasoning';
 
 type WithReasoning = ChatCompletionAssistantMessageParam & { [field in TextField]?: string } & { reasoning_details?: Json[] };
 
@@ -38,7 +37,10 @@ export class ChatReasoning {
   attachTo(message: WithReasoning): void {
     for (const { summary, provider_fields: { field, details } = {} } of this.#pending) {
       const text = summary.map((part) => part.text).join('\n\n');
-      if (isTextField(field) && text !== '') message[field] = message[field] === undefined ? text : `${message[field]}\n\n${text}`;
+      const textField = textFieldOf(field);
+      if (textField !== undefined && text !== '') {
+        message[textField] = message[textField] === undefined ? text : `${message[textField]}\n\n${text}`;
+      }
       if (Array.isArray(details)) (message.reasoning_details ??= []).push(...(details as readonly Json[]));
       if (field === 'reasoning_content') this.#hasContentField = true;
     }
@@ -52,6 +54,8 @@ export class ChatReasoning {
   }
 }
 
-function isTextField(field: Json | undefined): field is TextField {
-  return fields.some((each) => each === field);
+function textFieldOf(field: Json | undefined): TextField | undefined {
+  // Servers with details have the text beside them, and some models behind OpenRouter want that back, too.
+  if (field === 'reasoning_details') return 'reasoning';
+  return field === 'reasoning_content' || field === 'reasoning' ? field : undefined;
 }

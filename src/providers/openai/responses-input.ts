@@ -5,6 +5,7 @@ import type {
   ResponseInputMessageContentList,
 } from 'openai/resources/responses/responses';
 import type { InputMessage, InputPart, Item, Json, MessagePart } from '../../domain/item.ts';
+import { unsealFields } from '../../domain/sealed-fields.ts';
 import { sendableArguments, sendableCallId, sendableName } from './earlier-calls.ts';
 import { placeholderText } from './request-parts.ts';
 
@@ -46,7 +47,7 @@ export function responsesInputOf(item: Item, isOpenAiHost: boolean): ResponseInp
       // With `store: false` the provider can only read its reasoning from the encrypted content.
       const { encrypted_content, summary } = item;
       // llama.cpp sends an empty string for none.
-      if (encrypted_content === undefined || encrypted_content === '') return [];
+      if (encrypted_content === undefined || encrypted_content === '' || unsealFields(encrypted_content) !== undefined) return [];
       return [{ ...toldMembers(item), type: 'reasoning', summary: [...summary], encrypted_content } as ResponseInputItem];
     }
     case 'web_search_call':

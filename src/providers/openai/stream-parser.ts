@@ -11,7 +11,7 @@ import { modelFailure, protocolError } from '../failures/model-failure.ts';
 import type { SseEvent } from '../http/sse.ts';
 import { asArray, asRecord, asText, type JsonRecord, parseJson } from '../json.ts';
 import { ProviderError } from '../provider.ts';
-import { WholeCharacters } from './whole-characters.ts';
+import { WholeCharacters, wholeIn } from './whole-characters.ts';
 
 export abstract class StreamParser {
   /**
@@ -33,7 +33,8 @@ export abstract class StreamParser {
   #hasOwnEvents = false;
   #hasEvents = false;
   #hasOutput = false;
-  #hadFinish = false;
+  /** The last one that was appended. */
+  #finish: ModelFinish | undefined;
   readonly #characters = new WholeCharacters();
 
   /** Appends the event's deltas, or finish, to `out`. Throws `ProviderError`; what was appended before that stays valid. */
@@ -57,11 +58,20 @@ export abstract class StreamParser {
    * @param isWhole the stream has ended properly: what came behind a finish reason belongs to the answer
    */
   end(isWhole: boolean, out: ModelEvent[]): void {
-    const finish = this.statedFinish(isWhole);
+    const finish = this.statedFinish(isWhole) ?? (this.hasFinish ? this.#finish : undefined);
     this.release(out);
     for (const delta of this.#characters.end()) this.#push(delta, out);
-    if (finish === undefined) return;
-    this.complete(finish, out);
+    if (finish === undefined) {
+      if (isWhole) this.requireFit();
+      return;
+    }
+    try {
+      this.complete(finish, out);
+    } catch (error) {
+      // What came behind the finish and fits nothing takes its proof away.
+      this.hasFinish = false;
+      throw error;
+    }
     if (!this.hasFinish) this.emitFinish(finish, out);
   }
 
@@ -74,6 +84,9 @@ export abstract class StreamParser {
 
   /** Appends what was held back for a piece that did not come. */
   protected release(_out: ModelEvent[]): void {}
+
+  /** Throws `ProviderError` for pieces that fit nothing, where a stream ends properly without having stated an end. */
+  protected requireFit(): void {}
 
   /** Appends what a proved end leaves to be understood. Throws `ProviderError` if what came is no whole answer, although its end was stated. */
   protected complete(_finish: ModelFinish, _out: ModelEvent[]): void {}
@@ -89,21 +102,16 @@ export abstract class StreamParser {
 
   /** Appends fields of the provider's own without a text: no output, and nothing that a finish would have to come after. */
   protected emitFields(delta: ModelDelta & { readonly type: 'reasoning' | 'tool_call'; readonly text: '' }, out: ModelEvent[]): void {
-    out.push({ type: 'delta', delta });
+    out.push({ type: 'delta', delta: wholeIn(delta) });
   }
 
   #push(delta: ModelDelta, out: ModelEvent[]): void {
     if (delta.type !== 'reasoning') this.#hasOutput = true;
-    if (this.#hadFinish) {
+    if (this.#finish !== undefined) {
       this.hasFinish = false;
       this.goesOnAfterFinish = true;
     }
-    out.push({ type: 'delta', delta });
-  }
-
-  /** Apart from `emitDelta`, because encrypted reasoning neither starts a step nor counts as output. */
-  protected emitEncryptedReasoning(delta: ModelDelta & { readonly type: 'encrypted_reasoning' }, out: ModelEvent[]): void {
-    if (delta.text !== '') out.push({ type: 'delta', delta });
+    out.push({ type: 'delta', delta: wholeIn(delta) });
   }
 
   /** To be called for each event. Throws `ProviderError` if the first events are of the other API, rather than read it to the end. */
@@ -122,7 +130,7 @@ export abstract class StreamParser {
   protected emitFinish(finish: ModelFinish, out: ModelEvent[]): void {
     if (finish.status === 'completed' && !this.#hasOutput) throw new ProviderError(modelFailure('empty_response'));
     this.hasFinish = true;
-    this.#hadFinish = true;
+    this.#finish = finish;
     out.push({ type: 'finish', finish });
   }
 

@@ -2,6 +2,7 @@
  * Keeps characters whole: a provider may send the two halves of a surrogate pair in two deltas. A high half waits for the next
  * delta of its own item, whatever comes in between; one whose other half never comes is U+FFFD.
  */
+import type { Json } from '../../domain/item.ts';
 import type { ModelDelta } from '../../domain/model.ts';
 
 export class WholeCharacters {
@@ -31,4 +32,19 @@ export class WholeCharacters {
     this.#waiting.clear();
     return left;
   }
+}
+
+/** The delta with whole characters in all that it says beside its text: what is given out is taken back, too (T13). */
+export function wholeIn<Delta extends ModelDelta>(delta: Delta): Delta {
+  if (delta.type === 'tool_call' && !(delta.callId.isWellFormed() && delta.name.isWellFormed()))
+    return wholeIn({ ...delta, callId: delta.callId.toWellFormed(), name: delta.name.toWellFormed() });
+  if (!('providerFields' in delta) || delta.providerFields === undefined) return delta;
+  return { ...delta, providerFields: wellFormed(delta.providerFields) };
+}
+
+function wellFormed(value: Json): Json {
+  if (typeof value === 'string') return value.toWellFormed();
+  if (Array.isArray(value)) return value.map((each: Json) => wellFormed(each));
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, each]): [string, Json] => [key.toWellFormed(), wellFormed(each)]));
 }

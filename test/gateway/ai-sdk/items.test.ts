@@ -97,3 +97,26 @@ test('a history begun elsewhere brings its calls with their outputs, and no call
     gave('c1', '1'),
   ]);
 });
+
+test('T13 · the calls of a step come before their outputs, under the ids that the provider gave, with its own fields', () => {
+  const signed = { callProviderMetadata: { turnkeep: { provider_fields: { extra_content: 1 } }, openai: { itemId: 'x' } } };
+  const parts = [
+    { type: 'step-start' },
+    tool('look:0', 'output-available', { output: 'a', ...signed }),
+    tool('look:0#fc_ab0001', 'output-available', { output: 'b' }),
+    { type: 'step-start' },
+    tool(`look:0#fc_${'0'.repeat(52)}`, 'output-available', { output: 'c' }),
+  ];
+  const made = (fields: object = {}): object => {
+    return { type: 'function_call', status: 'completed', call_id: 'look:0', name: 'look', arguments: '{"a":1}', ...fields };
+  };
+  assert.deepEqual(uiItems({ role: 'assistant', parts }, 'messages[0]'), [
+    made({ provider_fields: { extra_content: 1 } }),
+    made(),
+    gave('look:0', 'a'),
+    gave('look:0', 'b'),
+    made(),
+    gave('look:0', 'c'),
+  ]);
+  assert.deepEqual(newToolOutputs({ role: 'assistant', parts }, 'messages[0]'), [gave('look:0', 'c')]);
+});

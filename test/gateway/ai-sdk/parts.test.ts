@@ -111,3 +111,20 @@ test("whatever the model says, the AI SDK's own reader takes it and hears all of
     { numRuns: 60 },
   );
 });
+
+test('T13 · a second call of one id has an id of its own for the UI, which would take it for the first', () => {
+  const twice = [call('x', 'look', '{}'), { ...call('y', 'look', '{}'), callId: 'call_x' } as ModelDelta];
+  const ids = (callIds: readonly string[]): unknown[] =>
+    translated(uiParts({ callIds }), recorded(twice, completed)).flatMap((part) =>
+      typeof part === 'object' && 'toolCallId' in part ? [[part.toolCallId, 'type' in part && part.type]] : [],
+    );
+  const named = (first: string): unknown[] =>
+    [first, 'call_x#fc_ab0001']
+      .flatMap((id) => [
+        [id, 'tool-input-start'],
+        [id, 'tool-input-delta'],
+      ])
+      .concat([first, 'call_x#fc_ab0001'].map((id) => [id, 'tool-input-available']));
+  assert.deepEqual(ids([]), named('call_x'));
+  assert.deepEqual(ids(['call_x']), named('call_x#fc_ab0000'));
+});

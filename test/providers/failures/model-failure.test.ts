@@ -25,6 +25,11 @@ void suite('T11 · keys and bodies are in no error', () => {
   void test('the sentence is 500 characters at most', () => {
     assert.equal(redactKeys(failureOf(400, error({ message: 'x'.repeat(5_000) })), 'none').providerMessage?.length, 500);
   });
+  void test('the sentence is of whole characters, also where it is cut', () => {
+    const shortened = redactKeys(failureOf(400, error({ message: `${'x'.repeat(499)}😀` })), 'none').providerMessage;
+    assert.equal(shortened, `${'x'.repeat(499)}\ufffd`);
+    assert.equal(redactKeys(failureOf(400, error({ message: 'half: \ud83d' })), 'none').providerMessage, 'half: \ufffd');
+  });
   void test('message and detail hold neither', () => {
     const { message, detail } = failureOf(400, error({ message: 'secret prompt', code: `oops ${key}` }));
     assert.doesNotMatch(`${message} ${detail}`, /secret|SuperSecret/);

@@ -154,6 +154,11 @@ const rows: Readonly<
     ['ours get_it {}'],
     ['get', 'get_it'],
   ],
+  'the name character by character': [
+    'llama'.split('').map((name) => [{ index: 0, id: 'a', ...fn(name, '') }]),
+    ['a llama {}'],
+    ['llama', 'lama'],
+  ],
   'two names under one index without ids': [
     [[{ index: 0, ...fn('f', '') }], [{ index: 0, ...fn('g', '{}') }]],
     ['ours f {}', 'ours g {}'],

@@ -129,8 +129,12 @@ void suite('reasoning goes back in the field it came in, to a chat server that s
       [thought('hm', { field: 'reasoning', details: [{ type: 'reasoning.text', text: 'hm', signature: 'S' }] }), call('{}'), gave],
       [{ ...toolCall, reasoning: 'hm', reasoning_details: [{ type: 'reasoning.text', text: 'hm', signature: 'S' }] }, result],
     ],
+    'beside its details, where a server has both': [
+      [thought('hm', { field: 'reasoning_details', details: [{ type: 'reasoning.text', text: 'hm' }] }), call('{}'), gave],
+      [{ ...toolCall, reasoning: 'hm', reasoning_details: [{ type: 'reasoning.text', text: 'hm' }] }, result],
+    ],
     'as details alone': [
-      [thought('hm', { field: 'reasoning_details', details: [{ type: 'reasoning.encrypted', data: 'E' }] }), call('{}'), gave],
+      [thought('', { field: 'reasoning_details', details: [{ type: 'reasoning.encrypted', data: 'E' }] }), call('{}'), gave],
       [{ ...toolCall, reasoning_details: [{ type: 'reasoning.encrypted', data: 'E' }] }, result],
     ],
     'but not what came in no field of its own': [
@@ -259,4 +263,32 @@ void suite('ids and names of earlier calls are as given, but for what a server r
       assert.deepEqual([toolCall.function.name, sent?.name], [sentName, sentName]);
     });
   }
+});
+
+void suite('what a client brings back as encrypted reasoning, without the fields that OpenAI does not have', () => {
+  const sealed = (fields: object): string => `turnkeep:1:${Buffer.from(JSON.stringify(fields)).toString('base64url')}`;
+  const brought = (text: string, fields: object): Item => ({
+    ...(thought(text) as Item & { type: 'reasoning' }),
+    encrypted_content: sealed(fields),
+  });
+  const items = [
+    brought('hm', { field: 'reasoning_content' }),
+    call('{}'),
+    gave,
+    brought('', { calls: [{ extra_content: 1, id: 'no', function: 'no' }, null, 3] }),
+    messageItem('user', 'And?'),
+  ];
+  void test('goes back to a chat server in its own fields', () => {
+    const own = { id: 'a', type: 'function', function: { name: 'look', arguments: '{}' } };
+    assert.deepEqual(chat(items)[0], {
+      role: 'assistant',
+      content: null,
+      tool_calls: [{ extra_content: 1, ...own }],
+      reasoning_content: 'hm',
+    });
+    assert.deepEqual(chat(items, {}, true)[0], { role: 'assistant', content: null, tool_calls: [own] });
+  });
+  void test('and is not sent to the Responses API, which has not sealed it', () => {
+    assert.doesNotMatch(JSON.stringify(responses(items)), /turnkeep:/);
+  });
 });
