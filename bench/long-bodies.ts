@@ -73,6 +73,7 @@ async function main(): Promise<void> {
     maxBodyBytesAtOnce: 256 * mebibyte,
     corsOrigins: [],
     defaultModel: 'model',
+    countTokens: async () => undefined,
     listModels: async () => ({ type: 'listed', ids: [] }),
     isDraining: () => false,
     unreadyReasons: async () => [],

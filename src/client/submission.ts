@@ -1,6 +1,7 @@
 /** A submission of a turn, and its items with the ids that they are to have. */
 import { type InputItem, isCall, isCallOutput, isOpaque, type Item, type NewItem } from '../domain/item.ts';
 import type { ResponseSettings } from '../domain/response-settings.ts';
+import type { NewTurn } from '../store/ports/turns.ts';
 import { itemPrefix, newId } from './ids.ts';
 
 /** Refers to an item of the tenant that is in the database already. */
@@ -35,6 +36,8 @@ export interface Submission {
   readonly id?: string;
   /** `enqueue` where nothing is said. */
   readonly whenBusy?: WhenBusy;
+  /** It is to be found as a stored Chat Completion. */
+  readonly completion?: NonNullable<NewTurn['completion']>;
   /** The id of a settled turn of the session whose place this one takes: it follows the turn before that. */
   readonly replaces?: string;
 }

@@ -71,6 +71,7 @@ async function insert(
     previous,
     idempotencyKey,
     replaces,
+    completion,
     isResend,
     whenBusy = 'enqueue',
     receivedAtMs,
@@ -106,6 +107,7 @@ async function insert(
     limits: quotas,
     ...(submission.id === undefined ? {} : { chosenId: submission.id }),
     ...(replaces === undefined ? {} : { replaces }),
+    ...(completion === undefined ? {} : { completion }),
     ...(hasTitles && settings.store ? { wantsTitle: true } : {}),
     ...(settings.background ? { webhookEvents: webhookEventsOf(tenant) } : {}),
     ...(headStart !== undefined && room !== undefined && inProgress !== undefined

@@ -1,6 +1,8 @@
 /** The client of an application: submit, follow, cancel and look up turns. The gateway stands on it. */
 import type { AttemptRow } from '../domain/attempt.ts';
-import type { InputItem } from '../domain/item.ts';
+import { keptMessages } from '../domain/compaction.ts';
+import type { InputItem, InputMessage } from '../domain/item.ts';
+import type { ProviderApi } from '../domain/provider-capabilities.ts';
 import type { JournalRow } from '../domain/response-event.ts';
 import { isSettled, type ResponseObject } from '../domain/response.ts';
 import type { TurnSummary } from '../domain/turn-list.ts';
@@ -8,11 +10,12 @@ import { isVisible, type TurnRow } from '../domain/turn.ts';
 import type { WebhookEvent, WebhookRow } from '../domain/webhook.ts';
 import { RunningStreams } from '../settle/running-streams.ts';
 import { JournalGoneError } from '../store/ports/journal.ts';
-import type { Page, Store, TurnListQuery } from '../store/ports/store.ts';
+import type { CompletionStore, Page, Store, TurnListQuery } from '../store/ports/store.ts';
 import { type CancelResult, TurnCanceller } from './cancel-turn.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { retryWhileBusy } from '../store/retry-while-busy.ts';
 import { whileCallerWaits } from './patience.ts';
+import { type PreviewedSubmission, previewPrompt, type PromptPreview } from './read-prompt.ts';
 import { Sessions } from './sessions.ts';
 import type { Submission } from './submission.ts';
 import { type Quotas, type SubmitDeps, type SubmitResult, submitTurn } from './submit-turn.ts';
@@ -49,6 +52,8 @@ const defaultQuotas: Quotas = { maxWaitingTurns: 100, maxRunningTurns: 1_000 };
  */
 export class Turnkeep {
   readonly sessions: Sessions;
+  /** The tenants' stored Chat Completions. */
+  readonly completions: CompletionStore;
   readonly #store: Store;
   readonly #streams: RunningStreams;
   readonly #canceller: TurnCanceller;
@@ -58,6 +63,7 @@ export class Turnkeep {
     this.#streams = new RunningStreams(store);
     const canceller = new TurnCanceller(store, dispatcher, this.#streams);
     this.#store = store;
+    this.completions = store;
     this.#canceller = canceller;
     this.#submitDeps = { store, dispatcher, canceller, quotas, hasTitles, webhookEventsOf };
     this.sessions = new Sessions(store, (turn) => canceller.carryOut(turn));
@@ -66,6 +72,17 @@ export class Turnkeep {
   /** Resolves once the turn can no longer be lost. The same submission again gives the same turn (T1). See `submitTurn`; `defaultSettings` has an example. */
   async submit(submission: Submission): Promise<SubmitResult> {
     return submitTurn(this.#submitDeps, submission);
+  }
+
+  /** What the model would be shown of a submission, which is not taken in. */
+  async previewPrompt(api: ProviderApi, submission: PreviewedSubmission): Promise<PromptPreview> {
+    return previewPrompt(this.#store, api, submission);
+  }
+
+  /** What is kept word for word beside the compaction that this turn makes: see `keptMessages`. */
+  async readKeptMessages(turn: TurnRow): Promise<readonly InputMessage[]> {
+    const past = await this.#store.readTranscript(turn.id);
+    return keptMessages([...past.flatMap(({ items }) => items), ...(await this.#store.readInput(turn.id))]);
   }
 
   /** The tenant's turn of this public id. */
@@ -83,6 +100,11 @@ export class Turnkeep {
   async readResponse(turn: TurnRow): Promise<ResponseObject> {
     const settled = turn.settledAtMs === null ? undefined : await this.#store.readResponse(turn.id);
     return settled ?? this.#streams.response(turn.id);
+  }
+
+  /** The response of a turn that has its end, by the turn's own id; undefined once it is erased. */
+  async readSettledResponse(turn: string): Promise<ResponseObject | undefined> {
+    return this.#store.readResponse(turn);
   }
 
   /** The response as it was accepted, `queued`; as it stands once it has its end. */

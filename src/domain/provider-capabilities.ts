@@ -16,6 +16,7 @@
  * - `tool_choice` `auto` and `none`, and `parallel_tool_calls`, where there are no tools to choose or call.
  * - `metadata`, `store`, `background`: turnkeep's own work, whatever the provider.
  */
+import { compactionContent, isCompaction } from './compaction.ts';
 import { type InputPart, isCallOutput, isOpaque, type MessagePart, type NewItem } from './item.ts';
 import type { ResponseSettings } from './response-settings.ts';
 
@@ -89,7 +90,12 @@ export function unsupportedItem(api: ProviderApi, items: readonly RequestedItem[
   for (const [index, item] of items.entries()) {
     if (item.type === 'item_reference') continue;
     if (isOpaque(item)) {
-      if (api === 'responses' || isToldAsText(item.type)) continue;
+      const isRead = isCompaction(item) && ['summary', 'none'].includes(compactionContent(item).type);
+      if (isRead || isToldAsText(item.type)) continue;
+      if (isCompaction(item) && compactionContent(item).type === 'damaged') {
+        return { param: `${list}[${index}].encrypted_content`, message: 'it is not as turnkeep gave it out' };
+      }
+      if (api === 'responses') continue;
       return { param: `${list}[${index}]`, message: `${chatCannot} take an item of the type '${item.type}'; leave it out` };
     }
     for (const [name, parts] of partsOf(item)) {

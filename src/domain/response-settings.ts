@@ -109,6 +109,8 @@ export interface ResponseSettings {
   readonly metadata: { readonly [key: string]: string };
   readonly store: boolean;
   readonly background: boolean;
+  /** What the model is shown is to be compacted (`compaction_trigger`, `POST /v1/responses/compact`): the answer is that. */
+  readonly compacts?: true;
   /** Fields of a Responses request that turnkeep does not look at, for a provider of that API: as they came. */
   readonly passed?: JsonObject;
 }

@@ -1,4 +1,4 @@
-/** `GET /turns`: the turns of a tenant, as a list shows them. Times in ISO 8601, keys in snake_case as in OpenAI's objects. */
+/** The turns of a tenant, as lists show them: `GET /turns`, with times in ISO 8601 and keys in snake_case as in OpenAI's objects; stored Chat Completions. */
 import { type FailureCode, failureRules } from './failure.ts';
 import type { ResponseStatus, Usage } from './response.ts';
 
@@ -43,4 +43,28 @@ export function listedTurn(turn: TurnSummary): { readonly id: string; readonly [
     // A failed turn has no other usage than that of its attempts: see `/turns/{id}`.
     usage: status === 'failed' ? null : usage,
   };
+}
+
+/** A Chat Completion that its client asked to be stored: a turn that completed, whole or cut off by the provider. */
+export interface StoredCompletion {
+  /** The turn's own id. */
+  readonly turn: string;
+  /** The turn's id as its tenant knows it. */
+  readonly publicId: string;
+  /** It is shown in the form of `functions`, the API's first form of tools. */
+  readonly isLegacy: boolean;
+  /** As the request gave it, or an update since. */
+  readonly metadata: { readonly [key: string]: string };
+}
+
+/** Which of them are asked for: a page, by age. */
+export interface CompletionQuery {
+  readonly limit: number;
+  /** `asc`: the oldest first. */
+  readonly order: 'asc' | 'desc';
+  /** A public id: the page begins behind it. */
+  readonly after?: string;
+  readonly model?: string;
+  /** All of these pairs. */
+  readonly metadata?: StoredCompletion['metadata'];
 }

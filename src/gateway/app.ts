@@ -3,6 +3,7 @@ import { Hono } from 'hono';
 import { createAuthenticator, type ApiKey } from './http/auth.ts';
 import { BodyBudget } from './http/body-budget.ts';
 import { chatRoutes } from './chat-completions/routes.ts';
+import { storedCompletionRoutes } from './chat-completions/stored.ts';
 import { conversationsRoutes } from './conversations/routes.ts';
 import { crossOrigin } from './http/cors.ts';
 import { ApiError, asApiError } from './http/errors.ts';
@@ -14,13 +15,14 @@ import { homeOf, pathsOf } from './http/paths.ts';
 import { createRateLimit } from './http/rate-limit.ts';
 import type { EndedRequest } from '../http/ended-request.ts';
 import { requestLog } from './http/request-log.ts';
+import { compactRoute } from './responses/compact.ts';
+import { type CountDeps, inputTokensRoute } from './responses/input-tokens.ts';
 import { responsesRoutes } from './responses/routes.ts';
 import { OpenConnections, webSocketRoute } from './responses/websocket/route.ts';
 import { type GatewayEnv, headerOf, honoPath, Routes, type RouteSpec } from './http/route.ts';
-import type { SubmitDeps } from './submit/submit-turn.ts';
 import { uiRoutes } from './ai-sdk/routes.ts';
 
-export interface AppDeps extends SubmitDeps, ModelsDeps, TurnsDeps, Omit<OperatorDeps, 'openApi'> {
+export interface AppDeps extends CountDeps, ModelsDeps, TurnsDeps, Omit<OperatorDeps, 'openApi'> {
   readonly version: string;
   readonly apiKeys: readonly ApiKey[];
   /** For each tenant; 0: no limit. */
@@ -122,7 +124,10 @@ function keyedRoutes(
   responsesRoutes(routes, serveDeps);
   const contextBudget = new BodyBudget({ totalBytes: totalBytes / 2, tenantBytes: totalBytes / 4 });
   webSocketRoute(routes, { connections: new OpenConnections(), ...serveDeps, limitRate }, { budget, contextBudget });
+  inputTokensRoute(routes, deps);
+  compactRoute(routes, serveDeps);
   chatRoutes(routes, serveDeps);
+  storedCompletionRoutes(routes, deps);
   uiRoutes(routes, serveDeps);
   conversationsRoutes(routes, deps);
   modelsRoutes(routes, deps);

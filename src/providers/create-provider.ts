@@ -2,6 +2,8 @@
 import { openConnection } from './http/connection.ts';
 import { ChatParser } from './openai/chat-parser.ts';
 import { CallNames } from './openai/chat-tools.ts';
+import { compact } from './openai/compact.ts';
+import { countTokens } from './openai/count-tokens.ts';
 import { chatRequest } from './openai/chat-request.ts';
 import { isOpenAi, noKey, openAiBaseUrl, requestTo, takesOwnFields } from './openai/endpoint.ts';
 import { listModels } from './openai/list-models.ts';
@@ -36,23 +38,31 @@ export function createProvider({ api, limits, ...options }: ProviderOptions): Pr
   const { apiKey } = endpoint;
   const connection = openConnection(limits);
   const isOpenAiHost = isOpenAi(endpoint.baseUrl);
+  const stream: Provider['stream'] = (request, signal, callbacks = {}) => {
+    const names = new CallNames(request.settings.tools);
+    const events = streamResponse({
+      parser: api === 'chat' ? new ChatParser(names.all) : new ResponsesParser(),
+      connection,
+      request: () =>
+        api === 'chat'
+          ? requestTo(endpoint, '/chat/completions', chatRequest(request, isOpenAiHost, takesOwnFields(endpoint.baseUrl)))
+          : requestTo(endpoint, '/responses', responsesRequest(request, isOpenAiHost)),
+      limits,
+      signal,
+      callbacks,
+      apiKey,
+    });
+    return api === 'chat' && names.hasTranslated ? translatedCalls(events, names) : events;
+  };
   return {
+    api,
     stream: (request, signal, callbacks = {}) => {
-      const names = new CallNames(request.settings.tools);
-      const events = streamResponse({
-        parser: api === 'chat' ? new ChatParser(names.all) : new ResponsesParser(),
-        connection,
-        request: () =>
-          api === 'chat'
-            ? requestTo(endpoint, '/chat/completions', chatRequest(request, isOpenAiHost, takesOwnFields(endpoint.baseUrl)))
-            : requestTo(endpoint, '/responses', responsesRequest(request, isOpenAiHost)),
-        limits,
-        signal,
-        callbacks,
-        apiKey,
-      });
-      return api === 'chat' && names.hasTranslated ? translatedCalls(events, names) : events;
+      if (request.settings.compacts !== true) return stream(request, signal, callbacks);
+      const own = api === 'chat' ? undefined : { endpoint, connection, limits, signal, callbacks };
+      return compact(request, { own, isOpenAiHost, stream: (asked) => stream(asked, signal, callbacks) });
     },
+    countTokens: async (request, signal) =>
+      api === 'chat' ? undefined : countTokens({ endpoint, connection, limits, signal }, request, isOpenAiHost),
     listModels: (signal) => listModels({ endpoint, connection, limits, signal }),
     close: () => connection.close(),
   };

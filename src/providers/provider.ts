@@ -9,6 +9,7 @@
  * - `http/` is one request on a socket: connection, body, deadlines, server-sent events. It knows no API.
  * - `openai/` is the two APIs: their requests, and the parsers of their streams.
  */
+import type { ProviderApi } from '../domain/provider-capabilities.ts';
 import type { ModelEvent, ModelFailure, ModelRequest } from '../domain/model.ts';
 import type { Usage } from '../domain/response.ts';
 
@@ -34,7 +35,8 @@ export interface ProviderCallbacks {
 }
 
 /**
- * **Contract.** `stream` sends exactly one HTTP request, when it is first iterated, and never another (T4).
+ * **Contract.** `stream` sends exactly one HTTP request, when it is first iterated, and never another (T4); but to compact, where
+ * the first one finds that the server has no endpoint for it, a second one asks the model.
  * It yields every delta in order as soon as it arrives, then `finish` (T8), then `service_tier` and `usage` if the provider
  * reports them (waited for 2 s at most after the finish), and ends. A `finish` that more content follows was none: some servers
  * state one with every chunk, and the last one counts. Without a finish it does not end: it throws
@@ -44,7 +46,13 @@ export interface ProviderCallbacks {
  * Breaking out of the loop closes the socket. No key and no body is in any error (T11).
  */
 export interface Provider {
+  readonly api: ProviderApi;
   stream(request: ModelRequest, signal: AbortSignal, callbacks?: ProviderCallbacks): AsyncIterable<ModelEvent>;
+  /**
+   * How many tokens the request would bring the model, without asking it anything; undefined where the provider does not
+   * count. Throws `ProviderError`, or the signal's reason.
+   */
+  countTokens(request: ModelRequest, signal: AbortSignal): Promise<number | undefined>;
   /** The provider's model ids, for `GET /v1/models`. Throws `ProviderError`. */
   listModels(signal: AbortSignal): Promise<readonly string[]>;
   /** Closes idle connections. */

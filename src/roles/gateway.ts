@@ -22,6 +22,7 @@ import type { Metrics } from '../metrics/metrics.ts';
 import { type EndedTurn, observed } from '../metrics/observed-store.ts';
 import { failureOf } from '../domain/failure.ts';
 import { endpointFor, type WebhookReport } from '../domain/webhook.ts';
+import type { ModelRequest } from '../domain/model.ts';
 import type { ModelList } from '../gateway/operator/models.ts';
 import { createProvider } from '../providers/create-provider.ts';
 import { type Provider, ProviderError } from '../providers/provider.ts';
@@ -139,6 +140,7 @@ export async function startGateway({
     idleCommentMs,
     connections,
     temporalUi: deps.temporalUi,
+    countTokens: (request) => countTokens(provider, request, config.limits.connectTimeoutMs),
     listModels: () => listModels(provider, config.limits.connectTimeoutMs),
     isDraining,
     unreadyReasons: createReadiness({ client, store, namespace: config.temporal.namespace, taskQueue: config.taskQueue }),
@@ -226,6 +228,20 @@ export async function listModels(provider: Provider, withinMs: number): Promise<
   } catch (error) {
     if (error instanceof ProviderError) return { type: 'failed', failure: error.failure };
     if (timeout.aborted) return { type: 'failed', failure: failureOf('model_timeout') };
+    throw error;
+  }
+}
+
+/**
+ * The provider's count of a request's tokens; undefined where it gives none, for whatever reason: a count is not worth an
+ * error, where there is an estimate. @param withinMs for the whole answer
+ */
+export async function countTokens(provider: Provider, request: ModelRequest, withinMs: number): Promise<number | undefined> {
+  const timeout = AbortSignal.timeout(withinMs);
+  try {
+    return await provider.countTokens(request, timeout);
+  } catch (error) {
+    if (error instanceof ProviderError || timeout.aborted) return undefined;
     throw error;
   }
 }

@@ -26,6 +26,8 @@ function silentAfter(...events: readonly ModelEvent[]): { readonly provider: Pro
         if (signal.aborted) reject(signal.reason as Error);
       });
     },
+    api: 'chat',
+    countTokens: async () => undefined,
     listModels: async () => [],
     close: async () => {},
   };
@@ -126,6 +128,8 @@ function sending(events: readonly ModelEvent[], then: () => Promise<void> = asyn
       }
       await then();
     },
+    api: 'chat',
+    countTokens: async () => undefined,
     listModels: async () => [],
     close: async () => {},
   };
@@ -192,6 +196,8 @@ for (const [name, leftMs, isSent] of [
         signal.throwIfAborted();
         yield* [hello, finish];
       },
+      api: 'chat',
+      countTokens: async () => undefined,
       listModels: async () => [],
       close: async () => {},
     };

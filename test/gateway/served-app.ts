@@ -31,6 +31,7 @@ export function appFor(t: TestContext, deps: Partial<AppDeps> = {}): App {
     maxBodyBytesAtOnce: 100_000_000,
     corsOrigins: [],
     defaultModel: undefined,
+    countTokens: async () => undefined,
     listModels: async () => ({ type: 'listed', ids: [] }),
     isDraining: () => false,
     unreadyReasons: async () => [],

@@ -129,6 +129,12 @@ export function sessionsContract(contract: Contract): void {
     assert.equal((await store.readSessionItem(row, 'msg_2'))?.id, 'msg_2');
     assert.equal(await store.deleteSessionItem(row, 'msg_1'), true);
     assert.equal(await store.deleteSessionItem(row, 'msg_1'), false);
+    const included = await store.readTranscript('resp_b', { isIncluded: true });
+    assert.deepEqual(included.slice(0, -1), await store.readTranscript('resp_b'));
+    assert.deepEqual(
+      included.at(-1)?.items.map(({ id }) => id),
+      ['msg_resp_b'],
+    );
     assert.deepEqual(
       (await store.readTranscript('resp_b')).map(({ items }) => items.map(({ id }) => id)),
       [['msg_resp_a'], ['msg_2']],

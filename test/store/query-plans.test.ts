@@ -24,6 +24,9 @@ test('no statement walks a table, sorts what an index could give in order, or lo
   await store.listUnsettledOf('default', 'conv_a');
   const filter = { status: 'failed', code: 'worker_lost', session: 'conv_a', model: 'm', sinceMs: 1, untilMs: 2 } as const;
   await store.listTurns('default', { filter, limit: 9, after: 'resp_a' });
+  for (const order of ['asc', 'desc'] as const) await store.listCompletions('default', { limit: 9, order });
+  await store.findCompletion('default', 'resp_a');
+  await store.updateCompletion('default', 'resp_a', {});
   await store.listUndispatched({ readyForMs: 9, limit: 9 });
   await store.listUnattended({ readyForMs: 9, afterOrdinal: 0, limit: 9 });
   await store.listStuckCancels({ acceptedForMs: 9, limit: 9 });

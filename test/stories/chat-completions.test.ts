@@ -77,7 +77,7 @@ test('a whole completion and a streamed one say the same', async () => {
 test('the paths with and without /v1 are the same, and a wrong method is 405', async () => {
   await using world = await World.open();
   assert.equal((await world.call('POST', '/chat/completions', hi)).status, 200);
-  assert.equal((await world.call('GET', '/v1/chat/completions')).status, 405);
+  assert.equal((await world.call('DELETE', '/v1/chat/completions')).status, 405);
 });
 
 test('an unknown field, and one that not every provider can be sent, is an error that names it', async () => {
@@ -92,7 +92,6 @@ test('an unknown field, and one that not every provider can be sent, is an error
     [{ messages: [] }, 'messages'],
     [{ messages: [{ role: 'user', content: [{ type: 'input_audio', input_audio: {} }] }] }, 'messages[0].content[0].type'],
     [{ messages: [{ role: 'user', content: 'x', name: 'Ann' }] }, 'messages[0].name'],
-    [{ tools: [{ type: 'custom', custom: { name: 'x' } }] }, 'tools[0].type'],
   ] as const) {
     const { status, body } = await world.call('POST', '/v1/chat/completions', { ...hi, ...fields });
     const error = body['error'] as { param: string; message: string };

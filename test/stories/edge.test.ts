@@ -77,7 +77,7 @@ test('a named origin may call everything, streams and errors too; another is tol
     response.headers.get('access-control-expose-headers'),
     response.headers.get('vary'),
   ];
-  const allowed = [origin, 'x-request-id, x-turnkeep-response-id, retry-after', 'Origin'];
+  const allowed = [origin, 'x-request-id, x-turnkeep-response-id, x-turnkeep-omitted, x-turnkeep-estimated, retry-after', 'Origin'];
   const streamed = await Viewer.open(`${world.url}/v1/responses`, {
     method: 'POST',
     headers: { ...json, origin },

@@ -36,9 +36,9 @@ export function holdStore(store: Store, holdsRequests: boolean): HeldStore {
   return {
     store: {
       ...store,
-      async readTranscript(turn) {
+      async readTranscript(turn, options) {
         if (holdsRequests) await promise;
-        return store.readTranscript(turn);
+        return store.readTranscript(turn, options);
       },
       async beat(beat) {
         if (isSilent) throw new StoreBusyError('no beat reaches the database');

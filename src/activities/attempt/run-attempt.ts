@@ -2,8 +2,10 @@
  * One attempt, from a granted claim to its result: builds the prompt, sends the request, and streams the answer into the
  * turn's journal. The journal decides what may happen, not this process: a write that it refuses ends the attempt (T7).
  */
+import { afterCompaction } from '../../domain/compaction.ts';
 import { asksFor, encryptedReasoning, type ModelFinish, type ModelRequest } from '../../domain/model.ts';
 import { promptOf } from '../../domain/prompt.ts';
+import type { ProviderApi } from '../../domain/provider-capabilities.ts';
 import { ResponseStream } from '../../domain/response-stream.ts';
 import type { TurnRow } from '../../domain/turn.ts';
 import type { Store } from '../../store/ports/store.ts';
@@ -67,7 +69,7 @@ async function streamInto(
   { turn, signal, abort, isLeaseOver }: Pick<AttemptInput, 'signal' | 'abort' | 'isLeaseOver'> & { readonly turn: TurnRow },
 ): Promise<ModelFinish> {
   const { writer } = attempt;
-  const request = await modelRequest(store, turn);
+  const request = await modelRequest(store, turn, provider.api);
   const stream = provider.stream(request, signal, {
     // A process that stood still since its claim may have lost the turn (T2), and a cancel may have been accepted (T5).
     beforeSend: async () => {
@@ -100,11 +102,10 @@ async function streamInto(
   return attempt.finish;
 }
 
-async function modelRequest(store: Store, turn: TurnRow): Promise<ModelRequest> {
-  return {
-    settings: turn.settings,
-    items: promptOf(await store.readTranscript(turn.id), await store.readInput(turn.id), turn.settings.model),
-  };
+async function modelRequest(store: Store, turn: TurnRow, api: ProviderApi): Promise<ModelRequest> {
+  const past = { turns: await store.readTranscript(turn.id), input: await store.readInput(turn.id) };
+  const { turns, input } = afterCompaction(past, api);
+  return { settings: turn.settings, items: promptOf(turns, input, turn.settings.model) };
 }
 
 async function isCancelRequested(store: Store, turn: string, signal: AbortSignal): Promise<boolean> {

@@ -1,5 +1,5 @@
 /** The end of a turn as Chat Completions shows it (docs/decisions/0006-chat-completions-errors.md). Pure. */
-import { type CallItem, isCall, type Json, type ReasoningItem } from '../../domain/item.ts';
+import { type CallItem, type InputMessage, isCall, type Json, type OutputItem, type ReasoningItem } from '../../domain/item.ts';
 import type { ResponseObject } from '../../domain/response.ts';
 import type { BlockingResponse } from '../stream/serve-blocking.ts';
 
@@ -47,10 +47,18 @@ export function chatUsage({ usage }: ResponseObject): object | null {
   };
 }
 
-/** @param reason what `finishOf` gives: a turn that ended in an error is no completion */
-export function toCompletion(response: ResponseObject, reason: string, isLegacy: boolean): object {
-  const { text, refusal, reasoning, calls } = partsOf(response.output);
-  const [first] = calls;
+interface CompletionForm {
+  /** The request used `functions`, so a call is shown as `function_call`. */
+  readonly isLegacy: boolean;
+  /** Of a completion that is stored. */
+  readonly metadata?: { readonly [key: string]: string } | undefined;
+}
+
+/**
+ * @param reason what `finishOf` gives: a turn that ended in an error is no completion
+ * @param metadata of a completion that is stored
+ */
+export function toCompletion(response: ResponseObject, reason: string, isLegacy: boolean, metadata?: CompletionForm['metadata']): object {
   return {
     id: completionId(response.id),
     object: 'chat.completion',
@@ -59,15 +67,7 @@ export function toCompletion(response: ResponseObject, reason: string, isLegacy:
     choices: [
       {
         index: 0,
-        message: {
-          role: 'assistant',
-          content: text === '' && (calls.length > 0 || refusal !== '') ? null : text,
-          refusal: refusal === '' ? null : refusal,
-          annotations: [],
-          ...reasoning,
-          ...(isLegacy && first?.type === 'function' ? { function_call: first.function } : {}),
-          ...(!isLegacy && calls.length > 0 ? { tool_calls: calls } : {}),
-        },
+        message: assistantMessage(response.output, isLegacy),
         logprobs: null,
         finish_reason: reason,
       },
@@ -75,13 +75,29 @@ export function toCompletion(response: ResponseObject, reason: string, isLegacy:
     usage: chatUsage(response),
     service_tier: response['service_tier'] ?? 'default',
     system_fingerprint: null,
+    ...(metadata === undefined ? {} : { metadata }),
+  };
+}
+
+/** The items of one answer as a message of the assistant. */
+export function assistantMessage(answer: readonly (OutputItem | InputMessage)[], isLegacy: boolean): object {
+  const { text, refusal, reasoning, calls } = partsOf(answer);
+  const [first] = calls;
+  return {
+    role: 'assistant',
+    content: text === '' && (calls.length > 0 || refusal !== '') ? null : text,
+    refusal: refusal === '' ? null : refusal,
+    annotations: [],
+    ...reasoning,
+    ...(isLegacy && first?.type === 'function' ? { function_call: first.function } : {}),
+    ...(!isLegacy && calls.length > 0 ? { tool_calls: calls } : {}),
   };
 }
 
 /** A completion, or an error with a status: a completion has no field to show a failure in. */
-export function blockingCompletion(response: ResponseObject, { isLegacy }: { readonly isLegacy: boolean }): BlockingResponse {
-  const finish = finishOf(response, isLegacy);
-  if (finish.type === 'reason') return { status: 200, body: toCompletion(response, finish.reason, isLegacy) };
+export function blockingCompletion(response: ResponseObject, form: CompletionForm): BlockingResponse {
+  const finish = finishOf(response, form.isLegacy);
+  if (finish.type === 'reason') return { status: 200, body: toCompletion(response, finish.reason, form.isLegacy, form.metadata) };
   const { error } = finish;
   // Clients and proxies retry 408, 409, 429 and 5xx by themselves, but turnkeep has made the attempts that may be made.
   // So it is 424 (Failed Dependency), which none of them retries.
@@ -145,12 +161,12 @@ interface Parts {
   readonly calls: readonly ToolCall[];
 }
 
-function partsOf(output: ResponseObject['output']): Parts {
+function partsOf(answer: readonly (OutputItem | InputMessage)[]): Parts {
   let text = '';
   let refusal = '';
   const thoughts: ReasoningItem[] = [];
   const calls: ToolCall[] = [];
-  for (const item of output) {
+  for (const item of answer) {
     if (isCall(item)) {
       calls.push(toolCallOf(item));
     } else if (item.type === 'reasoning') {
@@ -158,7 +174,7 @@ function partsOf(output: ResponseObject['output']): Parts {
     } else if (item.type === 'message') {
       for (const part of item.content) {
         if (part.type === 'refusal') refusal += part.refusal;
-        else text += part.text;
+        else if ('text' in part) text += part.text;
       }
     }
   }

@@ -44,7 +44,11 @@ export function chatRoutes(routes: Routes, deps: ChatDeps): void {
     },
     async (c, { body, headers }) => {
       const turn = await submitTurn(c, deps, headers, await draftOf(c, deps, body));
-      const options = { isLegacy: isLegacy(body), includesUsage: body.stream_options?.include_usage === true };
+      const options = {
+        isLegacy: isLegacy(body),
+        ...(body.store === true ? { metadata: body.metadata ?? {} } : {}),
+        includesUsage: body.stream_options?.include_usage === true,
+      };
       if (body.stream === true) return serveTurn(c, deps, turn, translatorEncoder(chatChunks(options)));
       return serveBlocking(c, deps, turn, { encode: (response) => blockingCompletion(response, options), headersWithinMs });
     },
@@ -60,6 +64,7 @@ async function draftOf(c: Context<GatewayEnv>, deps: ChatDeps, body: ChatRequest
     const items = chatItems(body.messages);
     return {
       settings,
+      ...completionOf(body),
       input: items.flat(),
       session: null,
       previous: null,
@@ -68,7 +73,19 @@ async function draftOf(c: Context<GatewayEnv>, deps: ChatDeps, body: ChatRequest
   }
   const hasTurns = session.leaf !== null && !(await isFirstRequest(c, deps.turnkeep, session.leaf, body));
   const { instructions, input, fields } = newChatInput(body.messages, hasTurns);
-  return { settings: { ...settings, instructions }, input, session, previous: null, fields: { items: fields, ...toolChoiceField(body) } };
+  return {
+    settings: { ...settings, instructions },
+    ...completionOf(body),
+    input,
+    session,
+    previous: null,
+    fields: { items: fields, ...toolChoiceField(body) },
+  };
+}
+
+/** Only those are found as stored completions whose client has asked for it: a conversation keeps its turns anyway. */
+function completionOf(body: ChatRequest): Pick<TurnDraft, 'completion'> {
+  return body.store === true ? { completion: { isLegacy: isLegacy(body) } } : {};
 }
 
 function toolChoiceField({ function_call }: ChatRequest): Pick<FieldNames, 'toolChoice'> {

@@ -84,7 +84,12 @@ function parametersOf({ path, query, headers }: RouteSpec): object[] {
   const names = Array.from(path.matchAll(/\{([a-z]+)\}/g), ([, name = '']) => name);
   return [
     ...names.map((name) => ({ name, in: 'path', required: true, schema: { type: 'string', minLength: 1 } })),
-    ...fieldsOf(query).map((field) => ({ in: 'query', ...field })),
+    // An object's members are parameters of their own: `name[key]=value`.
+    ...fieldsOf(query).map((field) => ({
+      in: 'query',
+      ...field,
+      ...(field.schema.type === 'object' ? { style: 'deepObject', explode: true } : {}),
+    })),
     ...fieldsOf(headers).map((field) => ({ in: 'header', ...field })),
   ];
 }

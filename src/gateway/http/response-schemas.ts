@@ -17,6 +17,14 @@ export const responseSchema = z.looseObject({
   incomplete_details: z.looseObject({ reason: z.string() }).nullable(),
 });
 
+export const completionSchema = z.looseObject({
+  id: z.string(),
+  object: z.literal('chat.completion'),
+  created: z.int(),
+  model: z.string(),
+  choices: z.array(z.looseObject({ index: z.int(), finish_reason: z.string() })),
+});
+
 const time = z.iso.datetime();
 const usageSchema = z.looseObject({ input_tokens: z.int(), output_tokens: z.int(), total_tokens: z.int() });
 

@@ -151,9 +151,25 @@ export class Routes {
   }
 }
 
-/** A parameter that occurs once is a string, a repeated one a list. `name[]`, as openai-node writes a list, is `name`. */
-function queryOf(c: Context<GatewayEnv>): Record<string, string | string[]> {
-  const lists: Record<string, string[]> = {};
-  for (const [name, values] of Object.entries(c.req.queries())) (lists[name.replace(/\[\]$/, '')] ??= []).push(...values);
-  return Object.fromEntries(Object.entries(lists).map(([name, values]) => [name, values.length === 1 ? (values[0] ?? '') : values]));
+type QueryValue = string | string[];
+
+/**
+ * A parameter that occurs once is a string, a repeated one a list. `name[]`, as openai-node writes a list, is `name`;
+ * `name[key]`, as it writes an object, is the member `key` of `name`.
+ */
+function queryOf(c: Context<GatewayEnv>): Record<string, QueryValue | Record<string, QueryValue>> {
+  const lists = new Map<string, string[]>();
+  for (const [name, values] of Object.entries(c.req.queries())) {
+    const plain = name.replace(/\[\]$/, '');
+    lists.set(plain, [...(lists.get(plain) ?? []), ...values]);
+  }
+  const objects = new Map<string, [string, QueryValue][]>();
+  const values = Array.from(lists, ([name, list]): [string, QueryValue] => [name, list.length === 1 ? (list[0] ?? '') : list]);
+  const plain = values.filter(([name, value]) => {
+    const [, object, key] = /^([^[\]]+)\[([^\]]+)\]$/.exec(name) ?? [];
+    if (object === undefined || key === undefined) return true;
+    objects.set(object, [...(objects.get(object) ?? []), [key, value]]);
+    return false;
+  });
+  return Object.fromEntries([...plain, ...Array.from(objects, ([name, members]) => [name, Object.fromEntries(members)] as const)]);
 }

@@ -70,6 +70,17 @@ const option = z.string().regex(/^[\w.-]{1,64}$/, 'must be 1 to 64 letters, digi
 
 const reasoningSummary = option.nullish();
 
+/** Of the requests that go on with something: with a conversation or a response, not with both. */
+export function hasOneContext(body: { readonly conversation?: unknown; readonly previous_response_id?: unknown }): boolean {
+  return body.conversation == null || body.previous_response_id == null;
+}
+
+export const oneContext = {
+  path: ['previous_response_id'],
+  params: { code: 'mutually_exclusive_parameters' },
+  message: "'conversation' and 'previous_response_id' cannot be used together: leave one out",
+};
+
 export const createResponse = z
   .strictObject({
     model: z.string().min(1, 'must not be empty').nullish(),
@@ -122,11 +133,7 @@ export const createResponse = z
     params: { code: 'missing_required_parameter' },
     message: "may only be left out or empty with a 'conversation' or a 'previous_response_id' to go on with",
   })
-  .refine((body) => body.conversation == null || body.previous_response_id == null, {
-    path: ['previous_response_id'],
-    params: { code: 'mutually_exclusive_parameters' },
-    message: "'conversation' and 'previous_response_id' cannot be used together: leave one out",
-  });
+  .refine(hasOneContext, oneContext);
 export type CreateResponse = z.infer<typeof createResponse>;
 
 function hasInput({ input }: { readonly input?: string | readonly unknown[] | null | undefined }): boolean {

@@ -1,7 +1,8 @@
 /** From a validated request of any protocol to an accepted turn. Whatever keeps a turn out is an error that names its field. */
 import type { Context } from 'hono';
 import { z } from 'zod';
-import { type ProviderApi, unsupportedBy } from '../../domain/provider-capabilities.ts';
+import { type ProviderApi, type RequestedTurn, unsupportedBy } from '../../domain/provider-capabilities.ts';
+import type { ResponseSettings } from '../../domain/response-settings.ts';
 import { withToolsInForce } from '../../domain/tools.ts';
 import type { SessionRow } from '../../domain/session.ts';
 import type { TurnRow } from '../../domain/turn.ts';
@@ -11,6 +12,7 @@ import type { Turnkeep } from '../../client/turnkeep.ts';
 import { ApiError } from '../http/errors.ts';
 import { jsonLimits, tooManyItems } from '../http/json-scanner.ts';
 import { type GatewayEnv, headerOf } from '../http/route.ts';
+import { takeTrigger } from './compaction-trigger.ts';
 import { assertSupported, assertTools, type FieldNames, toApiError, unknownConversation } from './submit-error.ts';
 
 export interface SubmitDeps {
@@ -27,7 +29,7 @@ export interface SubmitDeps {
 }
 
 /** What a protocol makes of its request's body; the rest comes from the headers, the same for all protocols. */
-export type TurnDraft = Pick<Submission, 'settings' | 'input' | 'previous' | 'replaces' | 'continues'> & {
+export type TurnDraft = Pick<Submission, 'settings' | 'input' | 'previous' | 'replaces' | 'continues' | 'completion'> & {
   /** An id is looked up; a row says that the protocol has done that. */
   readonly session: SessionRow | string | null;
   /** Used where the client sends no `Idempotency-Key`. */
@@ -89,9 +91,9 @@ export async function acceptTurn(
   submitter: Submitter,
   deps: SubmitDeps,
   headers: SubmitHeaders,
-  { fields, session, ...draft }: TurnDraft,
+  { fields, session, ...given }: TurnDraft,
 ): Promise<TurnRow> {
-  const { turnkeep, providerApi, unsupportedTools = 'omit', maxInputItems = jsonLimits.maxItems } = deps;
+  const { turnkeep, maxInputItems = jsonLimits.maxItems } = deps;
   if (deps.isDraining()) {
     throw new ApiError({
       status: 503,
@@ -101,14 +103,12 @@ export async function acceptTurn(
     });
   }
   const { tenant } = submitter;
+  const draft = takeTrigger(given);
   // One message may be several items.
   if (draft.input.length > maxInputItems) throw tooManyItems(listOf(fields), maxInputItems);
-  const settings = withToolsInForce(providerApi, draft.settings);
-  assertTools(settings, unsupportedTools, fields);
-  assertSupported(unsupportedBy(providerApi, { settings, items: draft.input }), fields);
+  const settings = sendableSettings(deps, { settings: draft.settings, items: draft.input }, fields);
   // Before the items are looked at: what is wrong with them depends on the conversation they are to join.
-  if (typeof session === 'string' && (await turnkeep.sessions.read(tenant, session)) === undefined) throw unknownConversation(session);
-  if (draft.previous !== null) await assertKnown(turnkeep, tenant, draft.previous);
+  await assertContext(turnkeep, tenant, { session, previous: draft.previous });
   const sessionId = typeof session === 'string' ? session : (session?.id ?? null);
   const id = headers['x-turnkeep-response-id'];
   const whenBusy = headers['x-turnkeep-when-busy'];
@@ -128,6 +128,31 @@ export async function acceptTurn(
 /** What the request calls the list of its items. */
 function listOf(fields: FieldNames | undefined): string {
   return /^\w+/.exec(fields?.items[0] ?? '')?.[0] ?? 'input';
+}
+
+/**
+ * The settings with the tools that this provider can have.
+ * @throws ApiError 400 naming the field that it cannot be sent
+ */
+export function sendableSettings(
+  { providerApi, unsupportedTools = 'omit' }: SubmitDeps,
+  requested: RequestedTurn,
+  fields?: FieldNames,
+): ResponseSettings {
+  const settings = withToolsInForce(providerApi, requested.settings);
+  assertTools(settings, unsupportedTools, fields);
+  assertSupported(unsupportedBy(providerApi, { ...requested, settings }), fields);
+  return settings;
+}
+
+/** @throws ApiError where the conversation or the turn that it is to go on with is not there */
+export async function assertContext(
+  turnkeep: Turnkeep,
+  tenant: string,
+  { session, previous }: Pick<TurnDraft, 'session' | 'previous'>,
+): Promise<void> {
+  if (typeof session === 'string' && (await turnkeep.sessions.read(tenant, session)) === undefined) throw unknownConversation(session);
+  if (previous !== null) await assertKnown(turnkeep, tenant, previous);
 }
 
 /** @throws ApiError 400 where there is no such response */

@@ -6,7 +6,7 @@ import type { JournalRow } from '../../domain/response-event.ts';
 import type { ResponseSettings } from '../../domain/response-settings.ts';
 import type { ResponseObject } from '../../domain/response.ts';
 import type { TurnRow } from '../../domain/turn.ts';
-import type { TurnFilter, TurnSummary } from '../../domain/turn-list.ts';
+import type { CompletionQuery, StoredCompletion, TurnFilter, TurnSummary } from '../../domain/turn-list.ts';
 import type { WebhookEvent } from '../../domain/webhook.ts';
 import type { Lease } from './journal.ts';
 import type { Page } from './sessions.ts';
@@ -62,8 +62,11 @@ export interface TurnStore {
   /** Unsettled turns that Temporal has, ready for this long, and that no attempt holds a lease of; a page behind an ordinal. */
   listUnattended(query: UnattendedQuery): Promise<readonly { readonly ordinal: number; readonly turn: string }[]>;
 
-  /** The turns before this one that have items, oldest first, up the chain of `previous`. Empty while the turn is not ready. */
-  readTranscript(turn: string): Promise<readonly TranscriptTurn[]>;
+  /**
+   * The turns before this one that have items, oldest first, up the chain of `previous`; with `isIncluded` the turn itself
+   * too. Empty while the turn is not ready.
+   */
+  readTranscript(turn: string, options?: { readonly isIncluded: boolean }): Promise<readonly TranscriptTurn[]>;
 
   /** Remembers that the turn is to be cancelled, for `earlyCancelMs` also when there is no such turn yet. */
   requestCancel(tenant: string, publicId: string, atMs: number): Promise<CancelRequest>;
@@ -82,6 +85,22 @@ export interface TurnStore {
 
   /** Of all tenants. Cheap enough to be asked every few seconds: it looks at unsettled turns only. */
   counts(): Promise<TurnCounts>;
+}
+
+/**
+ * Stored Chat Completions: turns whose client asked for that by `store`.
+ *
+ * **Contract**, besides that of `Store`. A completion is there from the moment its turn is `completed` or `incomplete`, as
+ * long as the tenant may see the turn. Ids are public ids of turns; other tenants' completions are not there.
+ */
+export interface CompletionStore {
+  findCompletion(tenant: string, publicId: string): Promise<StoredCompletion | undefined>;
+
+  /** A page of the tenant's; undefined when it begins behind a completion that is not there. */
+  listCompletions(tenant: string, query: CompletionQuery): Promise<readonly StoredCompletion[] | undefined>;
+
+  /** Takes the place of all metadata, durably. */
+  updateCompletion(tenant: string, publicId: string, metadata: StoredCompletion['metadata']): Promise<StoredCompletion | undefined>;
 }
 
 export interface NewTurn extends AdmissionRequest {
@@ -103,6 +122,8 @@ export interface NewTurn extends AdmissionRequest {
   readonly wantsTitle?: boolean;
   /** The ends of it that an endpoint is to be told of: see `WebhookStore`. */
   readonly webhookEvents?: readonly WebhookEvent[];
+  /** It is to be found as a stored Chat Completion, with the metadata of its settings. */
+  readonly completion?: { readonly isLegacy: boolean };
 }
 
 export type InsertTurn =

@@ -11,6 +11,7 @@ import { isCallOutput } from '../../domain/item.ts';
 import type { TurnRow } from '../../domain/turn.ts';
 import type { InsertTurn, NewTurn } from '../ports/turns.ts';
 import { bookAttempt } from './attempts.ts';
+import { insertCompletion } from './completions.ts';
 import type { Database, Row } from './database.ts';
 import { writeItems } from './item-rows.ts';
 import { insertJournal } from './journal.ts';
@@ -57,6 +58,7 @@ function write(
   writeRow(db, turn, row, record);
   db.run('INSERT INTO turn_content (ordinal, settings) VALUES (last_insert_rowid(), ?)', turn.json.settings);
   if (turn.webhookEvents !== undefined && turn.webhookEvents.length > 0) promiseWebhook(db, id, turn.webhookEvents);
+  insertCompletion(db, turn);
   if (input.isStaged) adoptStaged(db, id);
   else writeItems(db, id, 0, input.rows, placeOfInput(id));
   const leaf = record !== undefined && isStored ? id : undefined;

@@ -4,6 +4,7 @@
  */
 import type { TurnRow } from '../../domain/turn.ts';
 import { hasNext, placeIn } from './chain.ts';
+import { dropCompletion } from './completions.ts';
 import type { Database } from './database.ts';
 import type { Slice } from '../pace.ts';
 import { text } from './rows.ts';
@@ -27,6 +28,7 @@ const items: RowsOfTurn = {
 /** Nobody sees from now on what the turn said; `eraseMarked` deletes it. */
 export function markErased(db: Database, id: string, by: NonNullable<TurnRow['erasedBy']>): void {
   db.run('DELETE FROM turn_content WHERE ordinal = (SELECT ordinal FROM turns WHERE id = ?)', id);
+  dropCompletion(db, id);
   db.run('UPDATE turns SET erased_by = ?, usage = NULL, input_count = 0 WHERE id = ?', by, id);
   dropWebhook(db, id);
   hideJournal(db, id);
@@ -53,6 +55,7 @@ export function dropTurn(db: Database, id: string, slice: Slice): boolean {
   dropWebhook(db, id);
   db.run('DELETE FROM branches WHERE id = ?', id);
   db.run('DELETE FROM turn_content WHERE ordinal = (SELECT ordinal FROM turns WHERE id = ?)', id);
+  dropCompletion(db, id);
   db.run('DELETE FROM turns WHERE id = ?', id);
   slice.add(0);
   return true;

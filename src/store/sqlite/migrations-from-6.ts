@@ -43,4 +43,10 @@ export const migrationsFrom6: readonly string[] = [
   `
   ALTER TABLE journal_head ADD COLUMN steered INTEGER NOT NULL DEFAULT 0;
   `,
+
+  // Turns that are found as stored Chat Completions: those that were made before this had no such thing asked for.
+  `
+  CREATE TABLE completions (ordinal INTEGER PRIMARY KEY, tenant TEXT NOT NULL, legacy INTEGER NOT NULL, metadata TEXT NOT NULL) STRICT;
+  CREATE INDEX completions_by_tenant ON completions (tenant);
+  `,
 ];

@@ -7,6 +7,7 @@ import type { Store } from '../ports/store.ts';
 import { insertTurn } from './admission.ts';
 import { Acknowledgements } from './acknowledge.ts';
 import * as attempts from './attempts.ts';
+import * as completions from './completions.ts';
 import { Database } from './database.ts';
 import { readInput, readInputPage } from './item-rows.ts';
 import * as items from './items.ts';
@@ -79,12 +80,16 @@ export function openSqliteStore(path: string): Store {
     listUndispatched: async (query) => turns.listUndispatched(db, query),
     makeStrandedReady: () => makeStrandedReady(db),
     listUnattended: async (query) => turns.listUnattended(db, query),
-    readTranscript: (turn) => readTranscript(db, turn),
+    readTranscript: (turn, options) => readTranscript(db, turn, options),
     requestCancel: async (tenant, id, atMs) => turns.requestCancel(db, tenant, id, atMs),
     listStuckCancels: async (query) => turns.listStuckCancels(db, query),
     acknowledge: (turn) => acknowledgements.add(turn),
     retractAcknowledgement: (turn) => acknowledgements.retract(turn),
     counts: async () => turns.counts(db),
+
+    findCompletion: async (tenant, id) => completions.findCompletion(db, tenant, id),
+    listCompletions: (tenant, query) => completions.listCompletions(db, tenant, query),
+    updateCompletion: (tenant, id, metadata) => completions.updateCompletion(db, tenant, id, metadata),
 
     createSession: async (session) => sessions.createSession(db, session),
     openSession: async (session, name) => sessions.openSession(db, session, name),

@@ -133,8 +133,9 @@ const pastOf = `SELECT turns.id, turns.depth, model, ${inputCount} AS input_coun
   WHERE turns.branch = ? AND turns.depth > ? AND turns.depth <= ? AND stored = 1 AND turns.id <> ? ORDER BY turns.depth, position`;
 
 /** The turns before this one, oldest first, with their items. */
-export async function readTranscript(db: Database, turn: string): Promise<TranscriptTurn[]> {
+export async function readTranscript(db: Database, turn: string, { isIncluded } = { isIncluded: false }): Promise<TranscriptTurn[]> {
   const here = placeOf(db, turn);
+  const leftOut = isIncluded ? '' : turn;
   if (here === undefined) return [];
   const pace = new Pace();
   const turns: (TranscriptTurn & { readonly items: Item[]; inputCount: number })[] = [];
@@ -142,7 +143,7 @@ export async function readTranscript(db: Database, turn: string): Promise<Transc
     let last = { id: '', depth: -1, position: -1 };
     for (let isWhole = false; !isWhole;) {
       isWhole = true;
-      db.scan(pastOf, [branch, last.depth, upTo, turn], (row) => {
+      db.scan(pastOf, [branch, last.depth, upTo, leftOut], (row) => {
         const [id, depth, position, json] = [text(row['id']), Number(row['depth']), Number(row['position']), text(row['item'])];
         if (id !== last.id) turns.push(emptyTurn(row));
         const current = turns.at(-1);

@@ -11,6 +11,7 @@ import type { SessionRow } from '../../../src/domain/session.ts';
 import type { TurnRow } from '../../../src/domain/turn.ts';
 import type { WebhookEvent } from '../../../src/domain/webhook.ts';
 import type { WebhookNote } from '../../../src/store/ports/webhooks.ts';
+import type { StoredCompletion } from '../../../src/domain/turn-list.ts';
 import type { ChangeSignal, ChangeWatcher } from '../../../src/store/live/source.ts';
 
 /** A turn with all that is its own. */
@@ -25,6 +26,7 @@ export interface StoredTurn {
   attempts: readonly AttemptRow[];
   journal: StoredJournal | undefined;
   readonly isResend: boolean;
+  completion?: Pick<StoredCompletion, 'isLegacy' | 'metadata'>;
   isAcknowledged: boolean;
   erasedAtMs: number | null;
   webhook: StoredWebhook | undefined;

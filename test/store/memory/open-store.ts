@@ -3,6 +3,7 @@
  * same functions of `domain/`, followed through the same live tail, with reads that take a round trip.
  */
 import type { Store } from '../../../src/store/ports/store.ts';
+import { completionStore } from './completions.ts';
 import { Connection, type MemoryDatabase } from './database.ts';
 import { journalStore } from './journal.ts';
 import { retentionStore } from './retention.ts';
@@ -17,6 +18,7 @@ export function openMemoryStore(database: MemoryDatabase): Store {
     databaseId: 'memory',
     ...journal,
     ...turnStore(connection),
+    ...completionStore(connection),
     ...sessionStore(connection),
     ...retentionStore(connection),
     ...webhookStore(connection),

@@ -69,11 +69,11 @@ export function turnStore(connection: Connection): TurnStore {
           .slice(0, limit)
           .map((turn) => ({ ordinal: turn.ordinal, turn: idOf(turn) })),
       ),
-    readTranscript: (id) =>
+    readTranscript: (id, { isIncluded } = { isIncluded: false }) =>
       connection.transaction((database) =>
         database
           .chainTo(id)
-          .filter((turn) => turn.row.id !== id && itemsOf(turn).length > 0)
+          .filter((turn) => (isIncluded || turn.row.id !== id) && itemsOf(turn).length > 0)
           .map((turn) => ({
             status: turn.row.status,
             errorCode: turn.row.errorCode,
@@ -225,7 +225,9 @@ function insertTurn(database: MemoryDatabase, turn: NewTurn): InsertTurn {
   const givesTitle = session !== null && useSession(database, turn, session);
   if (interrupts !== undefined) updateTurn(database.requireTurn(interrupts), { cancelRequestedAtMs: createdAtMs });
   const journal = { epoch: 0, isSealed: false, rows: turn.events };
-  const stored = database.addTurn(turnRow(fields), { idempotencyKey, isResend, input, journal, webhook: promisedWebhook(turn) });
+  const completion = turn.completion && { completion: { ...turn.completion, metadata: settings.metadata } };
+  const extras = { webhook: promisedWebhook(turn), ...completion };
+  const stored = database.addTurn(turnRow(fields), { idempotencyKey, isResend, input, journal, ...extras });
   if (isReady) makeReady(database, stored);
   const epoch = isReady && cancelRequestedAtMs === null ? startAhead(database, stored, turn) : undefined;
   return {

@@ -1,0 +1,140 @@
+/**
+ * Compaction: an item takes the place of what was said before it. What a provider has compacted, that provider alone can
+ * read. What the model was asked to summarise is turnkeep's own: its `encrypted_content` carries the summary itself, so
+ * that a client may keep the item as long as it likes, and send it to whichever turnkeep (T13). It is encoded and not
+ * encrypted: it is text of the tenant's own, who could as well send it as a message.
+ */
+import { type InputMessage, type Item, type Json, type NewItem, unwrittenMessage } from './item.ts';
+import type { ModelRequest } from './model.ts';
+import type { TranscriptTurn } from './prompt.ts';
+import type { ProviderApi } from './provider-capabilities.ts';
+
+/** Of the form of what follows: another form gets another one. */
+const ownPrefix = 'turnkeep.1.';
+
+export function sealSummary(summary: string): string {
+  return ownPrefix + Buffer.from(JSON.stringify({ summary })).toString('base64url');
+}
+
+/** One of those that are passed on as they came (`OpaqueItem`). */
+export function isCompaction({ type }: { readonly type: string }): boolean {
+  return type === 'compaction';
+}
+
+/** Where it is the last item of a request, what there is is compacted. */
+export function isCompactionTrigger({ type }: { readonly type: string }): boolean {
+  return type === 'compaction_trigger';
+}
+
+type Content =
+  | { readonly type: 'summary'; readonly summary: string }
+  /** Of a compaction that did not come to its end: nothing took the place of anything. */
+  | { readonly type: 'none' }
+  | { readonly type: 'damaged' }
+  | { readonly type: 'foreign' };
+
+/** Of an item of the type `compaction`. */
+export function compactionContent(item: Item | NewItem): Content {
+  const { encrypted_content: sealed } = item as { readonly encrypted_content?: unknown };
+  if (typeof sealed !== 'string' || sealed === '') return { type: 'none' };
+  if (!sealed.startsWith(ownPrefix)) return { type: 'foreign' };
+  try {
+    const json = JSON.parse(Buffer.from(sealed.slice(ownPrefix.length), 'base64url').toString()) as { readonly summary?: Json } | null;
+    return typeof json?.summary === 'string' ? { type: 'summary', summary: json.summary } : { type: 'damaged' };
+  } catch {
+    return { type: 'damaged' };
+  }
+}
+
+interface Past {
+  readonly turns: readonly TranscriptTurn[];
+  readonly input: readonly Item[];
+}
+
+/**
+ * What a provider is told of a conversation: what stands before the last compaction that it can be told of is replaced by
+ * that, but for `keptMessages`. Compactions that it cannot be told of have replaced nothing, and are left out.
+ */
+export function afterCompaction({ turns, input }: Past, api: ProviderApi): Past {
+  const isTold = (item: Item): boolean => toldOf(item, api) !== undefined;
+  const inInput = input.findLastIndex(isTold);
+  const inTurn = inInput >= 0 ? turns.length : turns.findLastIndex(({ items }) => items.some(isTold));
+  const turn = turns[inTurn];
+  const at = inInput >= 0 ? inInput : (turn?.items.findLastIndex(isTold) ?? -1);
+  const list = inInput >= 0 ? input : (turn?.items ?? []);
+  const last = list[at];
+  if (last === undefined) return { turns: turns.map(withoutCompactions), input: input.filter(isNoCompaction) };
+  const before = [...turns.slice(0, inTurn).flatMap(({ items }) => items), ...list.slice(0, at)];
+  const head = [...keptMessages(before), toldOf(last, api) ?? last];
+  const rest = list.slice(at + 1).filter(isNoCompaction);
+  if (inInput >= 0) return { turns: [], input: [...head, ...rest] };
+  const kept = { items: [...head, ...rest], inputCount: head.length + Math.max(0, (turn?.inputCount ?? 0) - at - 1) };
+  const later = turns.slice(inTurn + 1).map(withoutCompactions);
+  return { turns: turn === undefined ? later : [{ ...turn, ...kept }, ...later], input: input.filter(isNoCompaction) };
+}
+
+/** undefined: it replaces nothing, for this provider. */
+function toldOf(item: Item, api: ProviderApi): Item | undefined {
+  if (!isCompaction(item)) return undefined;
+  const content = compactionContent(item);
+  if (content.type === 'summary') return unwrittenMessage('user', `[What was said before this, in summary:]\n\n${content.summary}`);
+  return content.type === 'foreign' && api === 'responses' ? item : undefined;
+}
+
+function withoutCompactions(turn: TranscriptTurn): TranscriptTurn {
+  return turn.items.some(isCompaction) ? { ...turn, items: turn.items.filter(isNoCompaction) } : turn;
+}
+
+function isNoCompaction(item: Item): boolean {
+  return !isCompaction(item);
+}
+
+/** Of the messages that a compaction leaves as they are, all members in UTF-16 code units: some 16,000 tokens. */
+const longestKept = 65_536;
+
+/**
+ * What is kept word for word beside a compaction: messages of the system and of developers, which hold on, and the newest
+ * ones of the user that there is room for.
+ */
+export function keptMessages(items: readonly Item[]): readonly InputMessage[] {
+  let left = longestKept;
+  const kept: InputMessage[] = [];
+  for (const item of items.toReversed()) {
+    if (item.type !== 'message' || item.role === 'assistant') continue;
+    if (item.role === 'user') {
+      const size = left <= 0 ? 0 : JSON.stringify(item.content).length;
+      left -= size;
+      if (left <= 0) continue;
+    }
+    kept.push(item);
+  }
+  return kept.toReversed();
+}
+
+/** The request by which the model itself summarises what it has been shown. It is offered no tools, and no form but text. */
+export function summaryRequest({ settings, items }: ModelRequest): ModelRequest {
+  const { compacts: _compacts, passed: _passed, omitted_tools: _omitted, ...rest } = settings;
+  return {
+    settings: {
+      ...rest,
+      text: { format: { type: 'text' }, verbosity: settings.text.verbosity },
+      stop: null,
+      tools: [],
+      tool_choice: null,
+      parallel_tool_calls: null,
+      max_tool_calls: null,
+      include: [],
+    },
+    items: [...items, unwrittenMessage('user', askForSummary)],
+  };
+}
+
+const askForSummary = `Summarise our conversation up to here. The summary will take its place: whoever goes on with it sees the summary, my latest messages and nothing else.
+
+Write down, as briefly as it can be done without losing them:
+- what I want, and what I have asked for word for word where the words matter;
+- what has been done and found out so far, with names, paths, numbers and results;
+- what has been decided, and why; what was tried and did not work;
+- what is still to be done, and what the next step is.
+
+Answer with the summary alone, in at most 600 words. Do not go on with the task, and call no tools.`;

@@ -1,0 +1,51 @@
+/** One request whose answer is a JSON document, with the connection and failure tables of a stream. */
+import { type Connection, HttpStatusError } from '../http/connection.ts';
+import { HttpExchange } from '../http/exchange.ts';
+import { findCause } from '../failures/transport-failure.ts';
+import { type ProviderCallbacks, ProviderError, type ProviderLimits } from '../provider.ts';
+import { type Endpoint, requestTo } from './endpoint.ts';
+import { toModelFailure } from './stream-response.ts';
+
+export interface JsonRequest {
+  readonly endpoint: Endpoint;
+  readonly connection: Connection;
+  readonly limits: ProviderLimits;
+  readonly signal: AbortSignal;
+  /** Below the base URL. */
+  readonly path: string;
+  /** Posted. */
+  readonly body: object;
+  /** Of the answer, in UTF-16 units. */
+  readonly maxChars: number;
+  readonly callbacks: ProviderCallbacks;
+}
+
+/** The server has no such endpoint. */
+const statusesOfNone: ReadonlySet<number> = new Set([404, 405, 501]);
+
+/**
+ * Throws `ProviderError`, or the reason of the signal. The whole answer must come within `firstEventTimeoutMs`.
+ * @param read of the body, or of as much as came of it; may throw a `ProviderError` itself
+ * @returns undefined where the server has no such endpoint
+ */
+export async function requestJson<T>(options: JsonRequest, read: (text: string) => T): Promise<T | undefined> {
+  const { endpoint, connection, limits, signal, callbacks } = options;
+  const request = await requestTo(endpoint, options.path, options.body);
+  await callbacks.beforeSend?.();
+  using exchange = new HttpExchange(limits, signal);
+  try {
+    const { headers, body } = await connection.send({ ...request, signal: exchange.signal, maySend: callbacks.maySend?.bind(callbacks) });
+    const id = headers.get('x-request-id');
+    if (id !== null && id !== '') callbacks.onRequestId?.(id.slice(0, 200));
+    return read(await exchange.readText(body, options.maxChars, limits.firstEventTimeoutMs));
+  } catch (error) {
+    const statusError = findCause(error, (cause) => cause instanceof HttpStatusError);
+    const isMissing = statusError !== undefined && statusesOfNone.has(statusError.status);
+    const failed = { url: request.url, exchange, callbacks, apiKey: endpoint.apiKey, hasStarted: false };
+    const failure = signal.aborted || isMissing ? undefined : await toModelFailure(error, failed);
+    signal.throwIfAborted();
+    if (isMissing) return undefined;
+    if (failure === undefined) throw error;
+    throw new ProviderError(failure);
+  }
+}

@@ -1,0 +1,129 @@
+/** What a compaction replaces, and what stays beside it. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { afterCompaction, compactionContent, keptMessages, sealSummary, summaryRequest } from '../../src/domain/compaction.ts';
+import type { Item } from '../../src/domain/item.ts';
+import type { TranscriptTurn } from '../../src/domain/prompt.ts';
+import { defaultSettings } from '../../src/domain/response-settings.ts';
+
+function says(role: 'user' | 'assistant' | 'developer', text: string): Item {
+  return { id: `msg_${text}`, type: 'message', status: 'completed', role, content: [{ type: 'input_text', text }] };
+}
+
+function compaction(encrypted_content: string): Item {
+  return { id: 'cmp_1', type: 'compaction', encrypted_content } as unknown as Item;
+}
+
+function turn(input: readonly Item[], answer: readonly Item[]): TranscriptTurn {
+  return { status: 'completed', errorCode: null, model: 'scripted', items: [...input, ...answer], inputCount: input.length };
+}
+
+/** Each item in a word: what it says, or its type. */
+function wordsOf(items: readonly Item[]): string[] {
+  return items.map((item) => {
+    if (item.type !== 'message') return item.type;
+    const [part] = item.content;
+    return part !== undefined && 'text' in part ? (part.text.split('\n').at(-1) ?? '') : '';
+  });
+}
+
+function toldOf(turns: readonly TranscriptTurn[], input: readonly Item[], api: 'chat' | 'responses' = 'chat') {
+  const told = afterCompaction({ turns, input }, api);
+  return [
+    ...told.turns.map(({ items, inputCount }) => [wordsOf(items.slice(0, inputCount)), wordsOf(items.slice(inputCount))]),
+    wordsOf(told.input),
+  ];
+}
+
+const own = compaction(sealSummary('all of it'));
+const foreign = compaction('gAAAAA');
+const first = turn([says('developer', 'rules'), says('user', 'one')], [says('assistant', 'uno')]);
+
+test('any text is read out of what was made of it, and nothing out of anything else', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: 'grapheme' }), (summary) => {
+      assert.deepEqual(compactionContent(compaction(sealSummary(summary))), { type: 'summary', summary });
+    }),
+  );
+  for (const [sealed, type] of [
+    ['', 'none'],
+    ['gAAAAA', 'foreign'],
+    [sealSummary('x').slice(0, -3), 'damaged'],
+    ['turnkeep.1.', 'damaged'],
+    [`turnkeep.1.${Buffer.from('null').toString('base64url')}`, 'damaged'],
+    [`turnkeep.1.${Buffer.from('{"summary":7}').toString('base64url')}`, 'damaged'],
+  ] as const) {
+    assert.equal(compactionContent(compaction(sealed)).type, type, sealed);
+  }
+});
+
+test('the last compaction that can be told replaces what is before it, wherever it stands', () => {
+  const last = turn([says('user', 'three')], [says('assistant', 'tres')]);
+  const input = [says('user', 'now')];
+  assert.deepEqual(toldOf([first, turn([says('user', 'two')], [own]), last], input), [
+    [['rules', 'one', 'two', 'all of it'], []],
+    [['three'], ['tres']],
+    ['now'],
+  ]);
+  // Among the answer: what comes behind it stays the answer.
+  assert.deepEqual(toldOf([first, turn([says('user', 'two')], [own, says('assistant', 'dos')])], input), [
+    [['rules', 'one', 'two', 'all of it'], ['dos']],
+    ['now'],
+  ]);
+  // Among the input.
+  assert.deepEqual(toldOf([first], [says('assistant', 'no'), own, says('user', 'now')]), [['rules', 'one', 'all of it', 'now']]);
+  assert.deepEqual(toldOf([first, turn([says('user', 'two'), own, says('user', 'more')], [says('assistant', 'dos')])], input), [
+    [['rules', 'one', 'two', 'all of it', 'more'], ['dos']],
+    ['now'],
+  ]);
+  // The later of two.
+  assert.deepEqual(toldOf([turn([], [own]), turn([says('user', 'two')], [compaction(sealSummary('later'))])], input), [
+    [['two', 'later'], []],
+    ['now'],
+  ]);
+});
+
+test('a compaction that the provider cannot be told has replaced nothing', () => {
+  for (const unread of [compaction(''), foreign, compaction('turnkeep.1.')]) {
+    assert.deepEqual(toldOf([first, turn([], [unread])], [unread, says('user', 'now')]), [[['rules', 'one'], ['uno']], [[], []], ['now']]);
+  }
+  assert.deepEqual(toldOf([first, turn([], [foreign])], [says('user', 'now')], 'responses'), [
+    [['rules', 'one', 'compaction'], []],
+    ['now'],
+  ]);
+  assert.deepEqual(toldOf([first], [says('user', 'now')]), [[['rules', 'one'], ['uno']], ['now']]);
+});
+
+test('T14 · the newest messages of the user are kept as far as there is room, those of the system always', () => {
+  const long = 'x'.repeat(40_000);
+  const items = [says('developer', long), says('user', `old ${long}`), says('assistant', 'no'), says('user', `new ${long}`), own];
+  assert.deepEqual(
+    keptMessages(items).map(({ id }) => id.slice(0, 7)),
+    ['msg_xxx', 'msg_new'],
+  );
+  assert.deepEqual(keptMessages([says('user', 'x'.repeat(70_000)), says('user', 'x'.repeat(70_000))]), []);
+});
+
+test('a summary is asked for without tools and forms of the answer, which the model would have to heed', () => {
+  const tool = { type: 'function', name: 'look', description: null, parameters: null, strict: null } as const;
+  const settings = {
+    ...defaultSettings('scripted'),
+    compacts: true as const,
+    temperature: 0.5,
+    instructions: 'be brief',
+    tools: [tool],
+    tool_choice: 'required' as const,
+    text: { format: { type: 'json_object' as const }, verbosity: 'low' as const },
+    stop: ['x'],
+    passed: { context_management: [] },
+  };
+  const request = summaryRequest({ settings, items: [says('user', 'one')] });
+  assert.deepEqual(request.settings, {
+    ...defaultSettings('scripted'),
+    temperature: 0.5,
+    instructions: 'be brief',
+    text: { format: { type: 'text' }, verbosity: 'low' },
+  });
+  assert.equal(request.items.length, 2);
+});
