@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { test } from 'node:test';
 import { pythonClient } from './installed.ts';
-import { type Answer, entriesOf, type Entry, scriptedModel } from './scripted-model.ts';
+import { type Answer, entriesOf, type Entry, scriptedModel } from '../support/scripted-model.ts';
 import { startTalk } from './talk.ts';
 
 const words = 'Fill answer.txt so that the check passes.';

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { suite, test } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
-import { type Answer, entriesOf, type Entry, scriptedModel, type ToolCall, toolsOf } from './scripted-model.ts';
+import { type Answer, entriesOf, type Entry, scriptedModel, type ToolCall, toolsOf } from '../support/scripted-model.ts';
 import { type Api, type Launch, startTalk, type Talk } from './talk.ts';
 
 export interface Client {

@@ -7,6 +7,7 @@ import {
   done,
   end,
   hold,
+  httpError,
   type LoggedRequest,
   type ModelServerOptions,
   ResponsesWriter,
@@ -34,6 +35,8 @@ export interface Answer {
   readonly gate?: string;
   readonly textBehindGate?: string;
   readonly call?: ToolCall;
+  /** Instead of an answer: a 400 with these words. */
+  readonly refusal?: string;
 }
 
 export function scriptedModel(answerTo: (entries: readonly Entry[], request: LoggedRequest) => Answer): ModelServerOptions {
@@ -41,6 +44,7 @@ export function scriptedModel(answerTo: (entries: readonly Entry[], request: Log
   return {
     fallback: (request) => {
       const answer = answerTo(entriesOf(request), request);
+      if (answer.refusal !== undefined) return refused(answer.refusal);
       if (answer.call !== undefined) calls += 1;
       return isChat(request) ? chatScript(answer, `call_${calls}`) : responsesScript(answer, `call_${calls}`);
     },
@@ -63,6 +67,10 @@ export function entriesOf({ body }: LoggedRequest): readonly Entry[] {
 export function toolsOf({ body }: LoggedRequest): readonly string[] {
   const { tools = [] } = body as { readonly tools?: readonly OfferedTool[] };
   return tools.map((tool) => tool.function?.name ?? tool.custom?.name ?? tool.name ?? tool.type);
+}
+
+function refused(message: string): Script {
+  return httpError(400, { error: { message, type: 'invalid_request_error', param: 'input', code: null } });
 }
 
 function isChat({ path }: LoggedRequest): boolean {
