@@ -41,7 +41,7 @@ export interface Talk extends AsyncDisposable {
   endOf(turn: string): Promise<string | undefined>;
 }
 
-const clientPatienceMs = 90_000;
+const clientPatienceMs = 150_000;
 const key = 'sk-client-0123456789abcdef';
 const headers = { authorization: `Bearer ${key}` };
 

@@ -83,6 +83,11 @@ async function tell(client: Client, api: Api, providerApi: Api): Promise<void> {
   client.configure(talk, api);
 
   const cut = talk.killAt('cut', 'I write.');
+  let isCut = false;
+  void cut.then(
+    () => (isCut = true),
+    () => undefined,
+  );
   for (const [index, each] of words.entries()) {
     if (await talk.run(program, client.say(talk, each, index === 0))) continue;
     await cut;
@@ -90,6 +95,7 @@ async function tell(client: Client, api: Api, providerApi: Api): Promise<void> {
     assert.ok(await talk.run(program, client.say(talk, each, false)), talk.output);
   }
 
+  assert.ok(isCut, talk.output);
   // Behind the end of that turn nothing is asked for any more.
   const end = await talk.endOf(await cut);
   assert.ok(end === undefined || end === 'worker_lost', end);

@@ -63,10 +63,15 @@ export function entriesOf({ body }: LoggedRequest): readonly Entry[] {
   return first.concat(items.flatMap(entriesOfItem));
 }
 
-/** The names of the tools that the model may call; hosted ones have none, and are named by their type. */
+/** The names of the tools that the model may call, those in namespaces too; hosted ones have none, and are named by their type. */
 export function toolsOf({ body }: LoggedRequest): readonly string[] {
-  const { tools = [] } = body as { readonly tools?: readonly OfferedTool[] };
-  return tools.map((tool) => tool.function?.name ?? tool.custom?.name ?? tool.name ?? tool.type);
+  const { tools = [], input } = body as { readonly tools?: readonly OfferedTool[]; readonly input?: readonly InputItem[] | string };
+  const added = Array.isArray(input) ? input.flatMap((item: InputItem) => item.tools ?? []) : [];
+  return [...tools, ...added].flatMap(namesOf);
+}
+
+function namesOf(tool: OfferedTool): readonly string[] {
+  return tool.tools?.flatMap(namesOf) ?? [tool.function?.name ?? tool.custom?.name ?? tool.name ?? tool.type];
 }
 
 function refused(message: string): Script {
@@ -82,6 +87,8 @@ interface OfferedTool {
   readonly name?: string;
   readonly function?: { readonly name: string };
   readonly custom?: { readonly name: string };
+  /** Of a namespace. */
+  readonly tools?: readonly OfferedTool[];
 }
 
 interface ChatMessage {
@@ -104,6 +111,8 @@ interface InputItem {
   readonly arguments?: string;
   readonly input?: string;
   readonly output?: unknown;
+  /** Of `additional_tools`. */
+  readonly tools?: readonly OfferedTool[];
 }
 
 function entriesOfMessage({ role, content, tool_call_id: callId, tool_calls: calls = [] }: ChatMessage): Entry[] {
@@ -167,7 +176,10 @@ function responsesScript({ reasoning, text, gate, textBehindGate, call }: Answer
 }
 
 function callScript(writer: ResponsesWriter, call: ToolCall, callId: string): Script {
-  return writer.functionCall(callId, call.name, ...piecesOf(inputOf(call)));
+  const pieces = piecesOf(inputOf(call));
+  return typeof call.input === 'string'
+    ? writer.customToolCall(callId, call.name, ...pieces)
+    : writer.functionCall(callId, call.name, ...pieces);
 }
 
 function inputOf(call: ToolCall | undefined): string | undefined {
