@@ -129,7 +129,7 @@ function onPath(names: readonly string[]): string | undefined {
 }
 
 /** One process of this machine at a time; the lock of one that was killed is free again. */
-async function alone<T>(what: string, act: () => Promise<T>): Promise<T> {
+export async function alone<T>(what: string, act: () => Promise<T>): Promise<T> {
   const folder = join(tmpdir(), `turnkeep-programs-${process.getuid?.() ?? ''}`);
   mkdirSync(folder, { recursive: true });
   const path = join(folder, `${what}.lock`);

@@ -2,14 +2,16 @@
 export type Fields = Readonly<Record<string, unknown>>;
 export type PartKind = 'output_text' | 'refusal' | 'summary_text';
 
+export type CallType = 'function_call' | 'custom_tool_call';
+
 /** The output item that is being written. */
 export interface OpenItem {
-  readonly type: 'message' | 'reasoning' | 'function_call';
+  readonly type: 'message' | 'reasoning' | CallType;
   readonly id: string;
   readonly fields: Fields;
   readonly parts: Fields[];
   partKind: PartKind | undefined;
-  /** The text so far of the open part, or the call's arguments so far. */
+  /** The text so far of the open part, or the call's arguments or input so far. */
   text: string;
 }
 
@@ -53,6 +55,12 @@ export const partEvent = {
   summary_text: 'response.reasoning_summary_part',
 } as const satisfies Record<PartKind, string>;
 
+/** What the events of a call are called, and what holds the text of them all. */
+export const callEvent = {
+  function_call: { name: 'response.function_call_arguments', member: 'arguments' },
+  custom_tool_call: { name: 'response.custom_tool_call_input', member: 'input' },
+} as const satisfies Record<CallType, { readonly name: string; readonly member: string }>;
+
 export function partOf(kind: PartKind, text: string): Fields {
   if (kind === 'refusal') return { type: kind, refusal: text };
   return kind === 'output_text' ? { type: kind, text, annotations: [], logprobs: [] } : { type: kind, text };
@@ -61,7 +69,7 @@ export function partOf(kind: PartKind, text: string): Fields {
 export function itemOf({ type, id, fields, parts, text }: OpenItem, status: string): Fields {
   if (type === 'reasoning') return { id, type, summary: [...parts] };
   if (type === 'message') return { id, type, status, ...fields, content: [...parts] };
-  return { id, type, status, ...fields, arguments: text };
+  return { id, type, status, ...fields, [callEvent[type].member]: text };
 }
 
 export function usageOf(inputTokens: number, outputTokens: number): Fields {

@@ -1,5 +1,7 @@
 /** Writes OpenAI's Responses stream: its events in their order, with sequence numbers and indexes. */
 import {
+  callEvent,
+  type CallType,
   type Fields,
   itemOf,
   type OpenItem,
@@ -87,25 +89,21 @@ export class ResponsesWriter {
 
   /** A function call and pieces of its arguments; for the `callId` of the open call, further pieces. */
   functionCall(callId: string, name: string, ...pieces: readonly string[]): Script {
-    const steps: Step[] = [];
-    if (this.#open?.fields['call_id'] !== callId) {
-      steps.push(...this.close(), this.#openItem('function_call', 'fc', { call_id: callId, name }));
-    }
-    for (const delta of pieces) {
-      if (this.#open !== undefined) this.#open.text += delta;
-      steps.push(this.#event('response.function_call_arguments.delta', { ...this.#item(), delta }));
-    }
-    return steps;
+    return this.#writeCall('function_call', { call_id: callId, name }, pieces);
+  }
+
+  /** A call of a freeform tool and pieces of its input; for the `callId` of the open call, further pieces. */
+  customToolCall(callId: string, name: string, ...pieces: readonly string[]): Script {
+    return this.#writeCall('custom_tool_call', { call_id: callId, name }, pieces);
   }
 
   /** The `…done` events of the open item. @param more fields that the item has from then on. */
   close(status: 'completed' | 'incomplete' = 'completed', more: Fields = {}): Script {
     const open = this.#open;
     if (open === undefined) return [];
-    const steps =
-      open.type === 'function_call'
-        ? [this.#event('response.function_call_arguments.done', { ...this.#item(), name: open.fields['name'], arguments: open.text })]
-        : this.#closePart(open);
+    const steps = isCall(open.type)
+      ? [this.#event(`${callEvent[open.type].name}.done`, { ...this.#item(), ...wholeCallOf(open) })]
+      : this.#closePart(open);
     const item = { ...itemOf(open, status), ...more };
     steps.push(this.#event('response.output_item.done', { output_index: this.#output.length, item }));
     this.#output.push(item);
@@ -162,6 +160,18 @@ export class ResponsesWriter {
     return steps;
   }
 
+  #writeCall(type: CallType, fields: Fields, pieces: readonly string[]): Script {
+    const steps: Step[] = [];
+    if (this.#open?.fields['call_id'] !== fields['call_id']) {
+      steps.push(...this.close(), this.#openItem(type, type === 'function_call' ? 'fc' : 'ctc', fields));
+    }
+    for (const delta of pieces) {
+      if (this.#open !== undefined) this.#open.text += delta;
+      steps.push(this.#event(`${callEvent[type].name}.delta`, { ...this.#item(), delta }));
+    }
+    return steps;
+  }
+
   #openItem(type: OpenItem['type'], prefix: string, fields: Fields): Step {
     this.#open = { type, id: `${prefix}_${this.#output.length}`, fields, parts: [], partKind: undefined, text: '' };
     return this.#event('response.output_item.added', { output_index: this.#output.length, item: itemOf(this.#open, 'in_progress') });
@@ -202,6 +212,14 @@ export class ResponsesWriter {
     if (this.#isBare && status === 'in_progress') return { id: this.#envelope['id'], status, ...fields };
     return { ...this.#envelope, status, output: [...this.#output], ...fields };
   }
+}
+
+function isCall(type: OpenItem['type']): type is CallType {
+  return type === 'function_call' || type === 'custom_tool_call';
+}
+
+function wholeCallOf({ type, fields, text }: OpenItem): Fields {
+  return type === 'function_call' ? { name: fields['name'], arguments: text } : { input: text };
 }
 
 function withUsage(counts: TokenCounts | undefined): Fields {

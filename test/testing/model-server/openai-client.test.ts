@@ -131,6 +131,7 @@ suite('what the openai client makes of it', () => {
       ...writer.refusal('no'),
       ...writer.functionCall('c1', 'add', '{"a"', ':1}'),
       ...writer.functionCall('c1', 'add', ' '),
+      ...writer.customToolCall('c2', 'exec', '1 +', ' 1'),
       ...writer.completed(),
       end,
     ]);
@@ -172,14 +173,21 @@ suite('what the openai client makes of it', () => {
       'function_call_arguments.delta',
       'function_call_arguments.done',
       'output_item.done',
+      'output_item.added',
+      'custom_tool_call_input.delta',
+      'custom_tool_call_input.delta',
+      'custom_tool_call_input.done',
+      'output_item.done',
       'completed',
     ]);
     const response = await stream.finalResponse();
     assert.equal(response.output_text, 'Hello');
     assert.deepEqual(
       response.output.map(({ type }) => type),
-      ['reasoning', 'message', 'function_call'],
+      ['reasoning', 'message', 'function_call', 'custom_tool_call'],
     );
+    const call = response.output.at(-1);
+    assert.equal(call?.type === 'custom_tool_call' && call.input, '1 + 1');
     assert.equal(response.usage?.total_tokens, 5);
   });
 
