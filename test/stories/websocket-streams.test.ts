@@ -1,6 +1,17 @@
 /** Several responses of one socket at once, and what a connection alone remembers. */
 import assert from 'node:assert/strict';
-import { chat, chatAnswer, chatToolCalls, done, end, hold, reset, type Script, sseHead } from '../../src/testing/model-server/index.ts';
+import {
+  chat,
+  chatAnswer,
+  chatToolCalls,
+  done,
+  end,
+  hold,
+  httpError,
+  reset,
+  type Script,
+  sseHead,
+} from '../../src/testing/model-server/index.ts';
 import { messagesOf } from '../support/cases.ts';
 import { SocketClient } from '../support/socket-client.ts';
 import { story, type World } from '../support/world.ts';
@@ -98,6 +109,25 @@ story('the same idempotency key, on another socket too, is the same response', a
   const error = await second.untilError(from);
   assert.deepEqual([error.status, error.param], [422, 'Idempotency-Key']);
   assert.equal(world.model.requests.length, 1);
+});
+
+story('store: false · what a failed request went on from is unknown to the next one, as the specification has it', async (world) => {
+  world.model.enqueue(chatAnswer('one'), httpError(400), chatAnswer('one again'));
+  using socket = await SocketClient.open(world.client);
+  for (const wrong of [{ temperature: 0 }, { temperature: 3 }]) {
+    const begin = socket.events.length;
+    socket.create('first', { store: false });
+    const first = await socket.untilEnd(begin);
+    const from = socket.events.length;
+    socket.create('second', { store: false, previous_response_id: first.id, ...wrong });
+    // By the provider, then by turnkeep itself.
+    if (wrong.temperature === 0) assert.equal((await socket.untilEnd(from)).error?.code, 'provider_rejected');
+    else assert.equal((await socket.untilError(from)).param, 'temperature');
+    const again = socket.events.length;
+    socket.create('third', { store: false, previous_response_id: first.id });
+    assert.equal((await socket.untilError(again)).code, 'previous_response_not_found');
+  }
+  assert.equal(world.model.requests.length, 3);
 });
 
 story('store: false · the last response of a stream is gone on from on its own connection, and unknown on any other', async (world) => {

@@ -219,7 +219,11 @@ export class Connection {
       const previous = create.body['previous_response_id'];
       const steers = this.#steering.pendingOf(previous, streamId);
       const submitter = { tenant, isResend: false, receivedAtMs, signal: gone };
-      const accepted = await acceptCreate(submitter, deps, headers, { create, steers, contexts: this.#contexts, bytes });
+      const request = { create, steers, contexts: this.#contexts, bytes };
+      const accepted = await acceptCreate(submitter, deps, headers, request).catch((error: unknown) => {
+        this.#contexts.evict(previous);
+        throw error;
+      });
       hold.release();
       if (steers.length > 0) this.#steering.continued(previous);
       if (accepted.type === 'accepted') {

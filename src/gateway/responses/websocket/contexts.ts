@@ -92,6 +92,13 @@ export class Contexts {
     }
   }
 
+  /** As the specification has it where a request to go on from this response has failed. Others are not in question. */
+  evict(response: unknown): void {
+    if (typeof response !== 'string') return;
+    this.#byResponse.get(response)?.hold.release();
+    this.#byResponse.delete(response);
+  }
+
   forgetAll(): void {
     for (const { hold } of this.#byResponse.values()) hold.release();
     this.#byResponse.clear();

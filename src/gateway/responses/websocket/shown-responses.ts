@@ -128,7 +128,8 @@ export class ShownResponses {
       // It may be long, and is not read for nothing.
       if (kept === undefined && response.steers.length === 0) return undefined;
       const ended = (JSON.parse(last) as { readonly response: Ended }).response;
-      if (kept !== undefined && ended.status !== 'failed') {
+      if (ended.status === 'failed') contexts.evict(ended.previous_response_id);
+      else if (kept !== undefined) {
         isRemembered = true;
         contexts.remember(ended, kept, { streamId, outputBytes: last.length });
       }
@@ -188,6 +189,7 @@ export class ShownResponses {
 interface Ended {
   readonly id: string;
   readonly status: string;
+  readonly previous_response_id?: string | null;
   readonly output: readonly Parameters<typeof requiredInputOf>[0][];
 }
 
