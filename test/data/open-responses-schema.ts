@@ -136,6 +136,14 @@ export const responseSchema = object({
   prompt_cache_key: nullable(string),
 });
 
+export const compactionSchema = object({
+  id: string,
+  object: { const: 'response.compaction' },
+  output: listOf(itemSchema),
+  created_at: integer,
+  usage,
+});
+
 const event = (type: string, required: Fields, optional?: Fields): Schema => tagged(type, { sequence_number: integer, ...required }, optional);
 const inItem: Fields = { item_id: string, output_index: integer };
 const inPart: Fields = { ...inItem, content_index: integer };

@@ -8,13 +8,14 @@
  */
 import assert from 'node:assert/strict';
 import { Ajv, type ValidateFunction } from 'ajv';
-import { eventSchema, itemSchema, responseSchema } from '../data/open-responses-schema.ts';
+import { compactionSchema, eventSchema, itemSchema, responseSchema } from '../data/open-responses-schema.ts';
 import type { SeenEvent } from './viewer.ts';
 
 const ajv = new Ajv({ allErrors: true, discriminator: true });
 const isResponse = ajv.compile(responseSchema);
 const isEvent = ajv.compile(eventSchema);
 const isItem = ajv.compile(itemSchema);
+const isCompaction = ajv.compile(compactionSchema);
 
 export function assertOpenResponse(response: unknown): void {
   assertValid(isResponse, response, 'response');
@@ -30,6 +31,11 @@ export function assertOpenResponse(response: unknown): void {
 
 export function assertOpenItem(item: unknown): void {
   assertValid(isItem, item, 'item');
+}
+
+/** What `POST /v1/responses/compact` answers. */
+export function assertOpenCompaction(compaction: unknown): void {
+  assertValid(isCompaction, compaction, 'compaction');
 }
 
 export function assertOpenEvent(event: unknown): void {

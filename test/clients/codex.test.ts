@@ -1,0 +1,54 @@
+import { npmClient } from './installed.ts';
+import type { Talk } from './talk.ts';
+import { type Client, twoCalls } from './two-calls.ts';
+
+/** Codex has a table of OpenAI's models, and offers them other tools than any other. */
+function codexWith(model: string, tools: Pick<Client, 'readNotes' | 'writeAnswer'>): Client {
+  return {
+    name: `Codex CLI, set to the model ${model},`,
+    apis: ['responses'],
+    goesOn: true,
+    program: () => npmClient('codex'),
+    configure(talk: Talk) {
+      const config = `
+model = "${model}"
+model_provider = "turnkeep"
+check_for_update_on_startup = false
+
+[model_providers.turnkeep]
+name = "turnkeep"
+base_url = "${talk.baseUrl}"
+env_key = "TURNKEEP_KEY"
+wire_api = "responses"
+`;
+      talk.write('.codex/config.toml', config);
+    },
+    say(talk, words, isFirst) {
+      // Its own sandbox needs rights that a container does not give.
+      const flags = ['--json', '--skip-git-repo-check', '--dangerously-bypass-approvals-and-sandbox'];
+      return {
+        args: ['exec', ...(isFirst ? [] : ['resume', '--last']), ...flags, words],
+        env: { TURNKEEP_KEY: talk.key },
+      };
+    },
+    ...tools,
+  };
+}
+
+/** Functions, a namespace of them, and web search, which is OpenAI's own to run. */
+const functions = codexWith('scripted', {
+  readNotes: () => ({ name: 'exec_command', input: { cmd: 'cat notes.txt' } }),
+  writeAnswer: (_talk, word) => ({ name: 'exec_command', input: { cmd: `printf %s ${word} >>answer.txt` } }),
+});
+
+/** A freeform tool in a namespace, which comes as an item of the input: the model writes JavaScript that calls the rest. */
+const freeform = codexWith('gpt-6-sol', {
+  readNotes: () => ({ name: 'exec', input: `text(await tools.exec_command({ cmd: 'cat notes.txt' }));` }),
+  writeAnswer: (_talk, word) => ({
+    name: 'exec',
+    input: `text(await tools.apply_patch('*** Begin Patch\\n*** Add File: answer.txt\\n+${word}\\n*** End Patch'));`,
+  }),
+});
+
+twoCalls(functions, ['responses', 'chat']);
+twoCalls(freeform);
