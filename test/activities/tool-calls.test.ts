@@ -7,7 +7,6 @@ import { sceneOf } from './support.ts';
 
 const say = (): ResponsesWriter => new ResponsesWriter();
 const bytes = '{"city": "Par';
-const whole: OutputItem['status'][] = ['completed'];
 const cut: OutputItem['status'][] = ['incomplete'];
 
 const chatCall = [sseHead, chat.role(null), chat.toolCall(0, { id: 'call_a', name: 'look' }), chat.toolCall(0, { arguments: bytes })];
