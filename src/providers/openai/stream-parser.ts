@@ -116,7 +116,7 @@ export abstract class StreamParser {
 
   /** Apart from `emitDelta`, because encrypted reasoning neither starts a step nor counts as output. */
   protected emitEncryptedReasoning(delta: ModelDelta & { readonly type: 'encrypted_reasoning' }, out: ModelEvent[]): void {
-    if (delta.text !== '') out.push({ type: 'delta', delta });
+    if (delta.text !== '') out.push({ type: 'delta', delta: { ...delta, text: delta.text.toWellFormed() } });
   }
 
   /** To be called for each event. Throws `ProviderError` if the first events are of the other API, rather than read it to the end. */
