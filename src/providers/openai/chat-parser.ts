@@ -1,6 +1,7 @@
 /** Parses a Chat Completions stream, as OpenAI and the many servers that imitate it send it. */
 import type { Json } from '../../domain/item.ts';
 import type { ModelEvent, ModelFinish } from '../../domain/model.ts';
+import { failureOfStreamError, readErrorBody, statesError } from '../failures/error-body.ts';
 import { asArray, asRecord, asText, type JsonRecord } from '../json.ts';
 import { ProviderError } from '../provider.ts';
 import { ChatCalls } from './chat-calls.ts';
@@ -62,6 +63,9 @@ export class ChatParser extends StreamParser {
   }
 
   #readChoice(choice: JsonRecord, out: ModelEvent[]): void {
+    // OpenRouter has a place for an error in the choice, too.
+    if (asRecord(choice['error']) !== undefined && statesError(choice))
+      throw new ProviderError(failureOfStreamError(readErrorBody(choice)));
     const delta = asRecord(choice['delta']) ?? (typeof choice['delta'] === 'string' ? { content: choice['delta'] } : undefined);
     if (delta !== undefined) this.#readDelta(delta, out);
     const message = asRecord(choice['message']);

@@ -231,6 +231,7 @@ void suite('errors in the stream', () => {
     [{ error: { message: 'm', code: 429 } }, 'provider_busy'],
     [{ error: { message: 'm', type: 'server_error', code: null } }, 'provider_busy'],
     [{ error: 'plain' }, 'provider_rejected'],
+    [{ choices: [{ delta: { content: '' }, error: { code: 502, message: 'm' }, finish_reason: 'error' }] }, 'provider_busy'],
     [{ object: 'error', message: 'm', code: 400 }, 'provider_rejected'],
     [{ error: { message: 'maximum context length is 5' } }, 'context_length_exceeded'],
     [{ error: { code: 502, message: 'm' }, choices: [{ index: 0, delta: { content: '' }, finish_reason: 'error' }] }, 'provider_busy'],
