@@ -57,6 +57,8 @@ export type ModelDelta =
   /** Reasoning that only the provider can read: shows and starts nothing. `item` is that of the reasoning before it. */
   | { readonly type: 'encrypted_reasoning'; readonly item: string; readonly text: string };
 
+export type TextDelta = Extract<ModelDelta, { readonly type: 'text' | 'refusal' | 'reasoning' }>;
+
 /** The provider's own statement that its answer is at its end, without which no answer counts as whole (T8). */
 export type ModelFinish = {
   readonly status: 'completed' | 'incomplete';

@@ -11,7 +11,7 @@
 import { EventQueue } from './event-queue.ts';
 import { annotationAdded, callAdded, itemDone, type Kept, partAdded, partDone, textAdded } from './item-events.ts';
 import { isCall, isOpaque, type ItemStatus, type Json, type JsonObject, type OutputItem, type ProviderFields } from './item.ts';
-import { type ModelDelta, startsStep } from './model.ts';
+import { type ModelDelta, startsStep, type TextDelta } from './model.ts';
 import { itemId, newCall, newMessage, newReasoning } from './new-items.ts';
 import { itemOf, opaqueEvent, opaqueItem, uniqueId } from './opaque-events.ts';
 import type { ResponseEvent } from './response-event.ts';
@@ -25,9 +25,9 @@ export class ResponseStream {
   readonly #out: EventQueue;
   /** Which of the provider's items the open item and its part came from. Of one step, and not in the journal. */
   #openKey: string | undefined;
-  /** By the provider's name of a call, or of an item that is passed on as it came. Of one step, and not in the journal. */
+  /** By the provider's name of a call, or of an opaque item. Of one step, and not in the journal. */
   readonly #callIndexes = new Map<string, number>();
-  /** What a reasoning item is to keep for the provider and that has no item yet, as it came. */
+  /** What reasoning is to keep for the provider and that has no item yet, as it came. */
   readonly #unplaced: Kept[] = [];
   /** What the next message has beside its texts. */
   #messageMembers: JsonObject = {};
@@ -46,9 +46,9 @@ export class ResponseStream {
 
   /** Takes up a stream from its journal. In the middle of a step it can only be ended: what tells items apart is not in the journal. */
   static replay(events: readonly ResponseEvent[]): ResponseStream {
-    const state = new StreamState();
-    for (const event of events) state.evolve(event);
-    return new ResponseStream(state);
+    const stream = new ResponseStream(new StreamState());
+    stream.readOn(events);
+    return stream;
   }
 
   /** Takes in the events that its journal has got since. */
@@ -89,7 +89,8 @@ export class ResponseStream {
       return this.#out.take();
     }
     if (delta.type === 'message') {
-      this.#beginMessage(delta.members);
+      this.#closeOpenItems();
+      this.#messageMembers = delta.members;
     } else if (delta.type === 'annotation') {
       this.#writeAnnotation(delta.item ?? '', delta.annotation);
     } else if (startsStep(delta)) {
@@ -138,8 +139,8 @@ export class ResponseStream {
 
   #writeText(delta: TextDelta): void {
     const { type: kind, text, item: key = '' } = delta;
-    const fields = delta.type === 'reasoning' ? delta.providerFields : undefined;
-    const logprobs = delta.type === 'text' ? delta.logprobs : undefined;
+    const fields = 'providerFields' in delta ? delta.providerFields : undefined;
+    const logprobs = 'logprobs' in delta ? delta.logprobs : undefined;
     const itemType = kind === 'reasoning' ? 'reasoning' : 'message';
     const partKey = `${kind} ${key}`;
     let index = this.#state.openIndex(itemType);
@@ -158,11 +159,6 @@ export class ResponseStream {
     }
     if (fields !== undefined) this.#addFields(index, fields);
     this.#out.emit(textAdded(kind, open.item, index, text, logprobs));
-  }
-
-  #beginMessage(members: JsonObject): void {
-    this.#closeOpenItems();
-    this.#messageMembers = members;
   }
 
   /** Of the open part alone: the text that it is a source of has been said. */
@@ -201,7 +197,7 @@ export class ResponseStream {
     if (delta.text !== '') this.#out.emit(callAdded(this.#state.item(index).item, index, delta.text));
   }
 
-  /** A new item closes the text before it. Pieces of several calls may come in turns, so they stay open to the end of the step. */
+  /** A new item closes the text before it. Pieces of several calls may come in turns: they stay open to the end of the step. */
   #closeOpenItems(): void {
     this.#state.items.forEach((open, index) => {
       if (!open.isDone && !isCall(open.item) && !isOpaque(open.item)) this.#closeItem(index, open, 'completed');
@@ -259,5 +255,3 @@ export class ResponseStream {
     this.#out.emit({ type: 'response.output_item.added', output_index: this.#state.items.length, item });
   }
 }
-
-type TextDelta = Extract<ModelDelta, { readonly type: 'text' | 'refusal' | 'reasoning' }>;

@@ -94,7 +94,7 @@ export class ResponsesParser extends StreamParser {
       case 'response.completed':
       case 'response.incomplete':
       case 'response.failed':
-        this.#end(type, asRecord(body['response']) ?? {}, out);
+        this.#end(type, body, out);
         return;
       case 'response.created':
       case 'response.queued':
@@ -133,11 +133,12 @@ export class ResponsesParser extends StreamParser {
     }
   }
 
-  #end(type: string, response: JsonRecord, out: ModelEvent[]): void {
+  #end(type: string, body: JsonRecord, out: ModelEvent[]): void {
+    const response = asRecord(body['response']) ?? {};
     const status = asText(response['status']);
     this.#readUsage(response);
     if (type === 'response.failed' || status === 'failed') {
-      throw new ProviderError(failureOfStreamError(readErrorBody(asRecord(response['error']) ?? {})));
+      throw new ProviderError(failureOfStreamError(readErrorBody(asRecord(response['error']) ?? asRecord(body['error']) ?? {})));
     }
     const { reason } = asRecord(response['incomplete_details']) ?? {};
     const isIncomplete = type === 'response.incomplete' || status === 'incomplete';
@@ -166,10 +167,14 @@ export class ResponsesParser extends StreamParser {
   #emitMissing(output: readonly unknown[], out: ModelEvent[]): void {
     const items = output.map((each) => asRecord(each) ?? {});
     this.#texts.readMissing(items, out);
+    const told = new Set<FunctionCall>();
     for (const [index, item] of items.entries()) {
       const type = asText(item['type']);
       if (isCall(type)) {
-        const call = this.#calls.find(item, undefined) ?? this.#unnamedTwin(items, item) ?? this.#callOf(item, undefined, out);
+        // Two calls of an answer may have one id.
+        const known = this.#calls.all.find((call) => call.callId === item['call_id'] && !told.has(call)) ?? this.#twinOf(item, items);
+        const call = known ?? this.#callOf(item, undefined, out);
+        told.add(call);
         this.#emitRest(call, item['arguments'] ?? item['input'], out);
       } else if (type !== undefined && type !== 'message' && type !== 'reasoning') {
         this.#emitOpaque(this.#opaque.whole(item, index), out);
@@ -178,7 +183,7 @@ export class ResponsesParser extends StreamParser {
   }
 
   /** The call as the stream knew it, where the whole response has given its calls other ids. */
-  #unnamedTwin(items: readonly JsonRecord[], item: JsonRecord): FunctionCall | undefined {
+  #twinOf(item: JsonRecord, items: readonly JsonRecord[]): FunctionCall | undefined {
     const calls = items.filter((each) => isCall(asText(each['type'])));
     const twin = calls.length === this.#calls.all.length ? this.#calls.all[calls.indexOf(item)] : undefined;
     return twin?.name === item['name'] ? twin : undefined;

@@ -37,8 +37,10 @@ export class SaidTexts {
     return this.#items;
   }
 
-  /** The item that an event begins. One that was begun without such an event, and has said nothing yet, is this one. */
+  /** The item that an event begins. It may have begun without one. */
   begin(id: unknown, index: unknown): SaidItem {
+    const last = this.#items.at(-1);
+    if (last !== undefined && !last.isDone && last.id !== undefined && last.id === id) return last;
     const item: SaidItem = {
       key: `${this.#kind} ${this.#items.length}`,
       id: asText(id),
