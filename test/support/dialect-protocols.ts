@@ -103,9 +103,14 @@ function shownCall({ id, type, function: called, ...provider_fields }: ShownChat
 }
 
 function chatBody(shape: Shape, messages: readonly ChatCompletionMessageParam[]) {
-  const { tools: _, ...ask } = shape.ask ?? {};
+  const tier = shape.ask?.['service_tier'];
   const tools = functionNames(shape).map((name) => ({ type: 'function', function: { name, parameters } }) as const);
-  return { model: 'scripted', messages: [...messages], ...(tools.length === 0 ? {} : { tools }), ...(ask as object) };
+  return {
+    model: 'scripted',
+    messages: [...messages],
+    ...(tools.length === 0 ? {} : { tools }),
+    ...(tier === undefined ? {} : { service_tier: tier as 'flex' }),
+  };
 }
 
 const chatEnds: Readonly<Record<string, Pick<Shown, 'status' | 'reason'>>> = {

@@ -49,8 +49,11 @@ export async function readShape(shape: ReadableShape, chunks: readonly Uint8Arra
       apiKey: 'none',
     });
     for await (const event of answer) {
-      if (event.type === 'delta') events.push(...stream.write(event.delta));
-      else if (event.type === 'usage') usage = event.usage;
+      if (event.type === 'delta') {
+        // A finish with content behind it is none, as in an attempt.
+        if (event.delta.text !== '') outcome = undefined;
+        events.push(...stream.write(event.delta));
+      } else if (event.type === 'usage') usage = event.usage;
       else if (event.type === 'finish') {
         const { status, reason = 'max_output_tokens' } = event.finish;
         outcome = status === 'completed' ? { status, usage } : { status, reason, usage };

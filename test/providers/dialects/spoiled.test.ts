@@ -171,14 +171,12 @@ function textsIn(bytes: Uint8Array): string {
   return texts.join('');
 }
 
-/** Whether the characters come in this order. U+FFFD may stand for half a character. */
+/** Whether the characters come in this order, but for those that stand for half a character. */
 function isSaidBy(texts: string, shown: string): boolean {
+  const units = shown.replaceAll('\ufffd', '');
   let at = 0;
-  for (let from = 0; at < shown.length && from < texts.length; from += 1) {
-    const isHalf = shown[at] === '\ufffd' && /[\ud800-\udfff]/.test(texts[from] ?? '');
-    if (texts[from] === shown[at] || isHalf) at += 1;
-  }
-  return at === shown.length;
+  for (let from = 0; at < units.length && from < texts.length; from += 1) if (texts[from] === units[at]) at += 1;
+  return at === units.length;
 }
 
 function shapeOf(title: string): Shape {
