@@ -1,8 +1,20 @@
-import type { InputItem } from '../domain/item.ts';
+import type { Item, OpaqueItemType } from '../domain/item.ts';
 
-type IdPrefix = 'resp' | 'conv' | 'items' | (typeof itemPrefix)[InputItem['type']];
+type KnownType = Exclude<Item['type'], OpaqueItemType>;
+type IdPrefix = 'resp' | 'conv' | 'items' | 'item' | (typeof prefixes)[KnownType];
 
-export const itemPrefix = { message: 'msg', reasoning: 'rs', function_call: 'fc', function_call_output: 'fco' } as const;
+const prefixes = {
+  message: 'msg',
+  reasoning: 'rs',
+  function_call: 'fc',
+  function_call_output: 'fco',
+  custom_tool_call: 'ctc',
+  custom_tool_call_output: 'ctco',
+} as const satisfies { [type in KnownType]: string };
+
+export function itemPrefix(type: Item['type']): IdPrefix {
+  return Object.hasOwn(prefixes, type) ? prefixes[type as KnownType] : 'item';
+}
 
 /** What the id of a turn looks like, whoever chose it. */
 export const turnIdPattern = /^resp_[A-Za-z0-9_-]{1,64}$/;

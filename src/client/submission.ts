@@ -1,5 +1,5 @@
 /** A submission of a turn, and its items with the ids that they are to have. */
-import type { InputItem, Item, NewItem } from '../domain/item.ts';
+import { type InputItem, isCall, isCallOutput, isOpaque, type Item, type NewItem } from '../domain/item.ts';
 import type { ResponseSettings } from '../domain/response-settings.ts';
 import { itemPrefix, newId } from './ids.ts';
 
@@ -55,14 +55,15 @@ export function resolveReferences(
   return items;
 }
 
+/** One that is passed on as it came keeps the id that it came with: its client and its provider may refer to it. */
 export function withNewId(item: NewItem | Item): InputItem {
-  return { ...item, id: newId(itemPrefix[item.type]) };
+  const { id } = item as { readonly id?: string };
+  const isKept = isOpaque(item as Item) && id !== undefined && id !== '';
+  return { ...item, id: isKept ? id : newId(itemPrefix(item.type)) };
 }
 
 /** The outputs among the items whose call is not among them. */
 export function outputsWithoutCall(items: readonly InputItem[]): readonly { readonly index: number; readonly callId: string }[] {
-  const calls = new Set(items.flatMap((item) => (item.type === 'function_call' ? [item.call_id] : [])));
-  return items.flatMap((item, index) =>
-    item.type === 'function_call_output' && !calls.has(item.call_id) ? [{ index, callId: item.call_id }] : [],
-  );
+  const calls = new Set(items.flatMap((item) => (isCall(item) ? [item.call_id] : [])));
+  return items.flatMap((item, index) => (isCallOutput(item) && !calls.has(item.call_id) ? [{ index, callId: item.call_id }] : []));
 }

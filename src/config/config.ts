@@ -54,6 +54,8 @@ export interface Config {
     readonly maxInputItems: number;
     /** Of all request bodies that are held at the same time; one tenant may hold half of it. */
     readonly maxBodyBytesAtOnce: number;
+    /** Tools of a kind that the provider cannot have. */
+    readonly unsupportedTools: 'omit' | 'refuse';
   };
   /** Exact origins, or `*` alone. None: no other origin's pages may call the API. */
   readonly corsOrigins: readonly string[];

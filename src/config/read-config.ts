@@ -86,6 +86,7 @@ export function readConfig({ env, flags = {}, cwd = process.cwd() }: Sources): C
     intake: {
       maxInputItems: values.TURNKEEP_MAX_INPUT_ITEMS,
       maxBodyBytesAtOnce: values.TURNKEEP_MAX_BODY_BYTES_AT_ONCE,
+      unsupportedTools: values.TURNKEEP_UNSUPPORTED_TOOLS,
     },
     corsOrigins: values.TURNKEEP_CORS_ORIGINS,
     titles: { isOn: /^(1|true)$/.test(values.TURNKEEP_TITLES), ...defined({ model: values.TURNKEEP_TITLE_MODEL }) },

@@ -76,6 +76,10 @@ export const table = z.object({
     .optional()
     .meta({ description: "which streaming API the provider speaks; by default responses for OpenAI's own host, else chat" }),
   TURNKEEP_MODEL: text.optional().meta({ description: 'the model of requests that name none' }),
+  TURNKEEP_UNSUPPORTED_TOOLS: z
+    .enum(['omit', 'refuse'], { error: 'must be omit or refuse' })
+    .default('omit')
+    .meta({ readBy: ['gateway'], description: 'tools of a kind that this provider cannot have: left out, and said so; or a 400' }),
   TURNKEEP_TITLES: flag
     .default('false')
     .meta({ description: 'whether a conversation gets a title from its first turn; alike on gateways and workers' }),

@@ -2,7 +2,7 @@
  * Which output is that of which call. By place, since the id is not enough: some providers number the calls of each message
  * from 0 (`get_weather:0`), so a conversation has many calls of one id, and an answer may have two.
  */
-import type { FunctionCallOutputItem, Item } from './item.ts';
+import { type CallOutputItem, isCall, isCallOutput, type Item } from './item.ts';
 
 export interface Placed {
   readonly item: Item;
@@ -12,7 +12,7 @@ export interface Placed {
 
 interface Pairing {
   /** The output of each call, by the place of the call. */
-  readonly outputs: ReadonlyMap<number, FunctionCallOutputItem>;
+  readonly outputs: ReadonlyMap<number, CallOutputItem>;
   /** The places of the outputs without a call, but for those that repeat one that was given before. */
   readonly words: ReadonlySet<number>;
 }
@@ -20,12 +20,12 @@ interface Pairing {
 interface PlacedOutput {
   readonly at: number;
   readonly stretch: number;
-  readonly output: FunctionCallOutputItem;
+  readonly output: CallOutputItem;
 }
 
 /** An output belongs to the newest call of its id that has none; of several that stand together, the first to the first. */
 export function pairOutputs(items: readonly Placed[]): Pairing {
-  const outputs = new Map<number, FunctionCallOutputItem>();
+  const outputs = new Map<number, CallOutputItem>();
   const calls = new Map<string, CallsOfId>();
   const callsOf = (id: string): CallsOfId => {
     const known = calls.get(id) ?? new CallsOfId(outputs);
@@ -38,7 +38,7 @@ export function pairOutputs(items: readonly Placed[]): Pairing {
     together = new Map();
   };
   for (const [at, { item, stretch }] of items.entries()) {
-    if (item.type === 'function_call_output') {
+    if (isCallOutput(item)) {
       if (items[at - 1]?.stretch !== stretch) give();
       const given = together.get(item.call_id);
       if (given === undefined) together.set(item.call_id, [{ at, stretch, output: item }]);
@@ -46,7 +46,7 @@ export function pairOutputs(items: readonly Placed[]): Pairing {
       continue;
     }
     if (together.size > 0) give();
-    if (item.type === 'function_call') callsOf(item.call_id).add({ at, stretch });
+    if (isCall(item)) callsOf(item.call_id).add({ at, stretch });
   }
   give();
   return { outputs, words: new Set([...calls.values()].flatMap((ofId) => ofId.finish())) };
@@ -59,14 +59,14 @@ interface PlacedCall {
 
 /** The calls of one id, and their outputs. */
 class CallsOfId {
-  readonly #outputs: Map<number, FunctionCallOutputItem>;
+  readonly #outputs: Map<number, CallOutputItem>;
   /** Those without an output, oldest first, by the stretch that they came in. */
   readonly #open: { readonly calls: PlacedCall[]; next: number }[] = [];
   #openCount = 0;
   readonly #given = new Set<string>();
   readonly #unpaired: PlacedOutput[] = [];
 
-  constructor(outputs: Map<number, FunctionCallOutputItem>) {
+  constructor(outputs: Map<number, CallOutputItem>) {
     this.#outputs = outputs;
   }
 
@@ -135,6 +135,6 @@ class CallsOfId {
   }
 }
 
-function keyOf({ output }: FunctionCallOutputItem): string {
+function keyOf({ output }: CallOutputItem): string {
   return typeof output === 'string' ? output : JSON.stringify(output);
 }

@@ -4,13 +4,20 @@
  */
 
 /** Any JSON value. */
-export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
+export type Json = string | number | boolean | null | readonly Json[] | JsonObject;
+export type JsonObject = { readonly [key: string]: Json };
 
 /**
  * The longest id and name of a call, in UTF-16 code units: what a provider may give, and what a client may give back. Some
  * servers put a signature of several thousand characters into the id.
  */
 export const longestCallName = 65_536;
+
+/**
+ * What a chat provider said of a call or of its reasoning beside OpenAI's own fields, and wants to see again: the members of a
+ * call (such as `extra_content`), or the field that the reasoning came in, with its `details`.
+ */
+export type ProviderFields = JsonObject;
 
 export type ItemStatus = 'in_progress' | 'completed' | 'incomplete';
 export type Role = 'user' | 'assistant' | 'system' | 'developer';
@@ -44,15 +51,14 @@ export interface InputMessage {
   readonly status: ItemStatus;
   readonly role: Role;
   readonly content: readonly (InputPart | MessagePart)[];
+  /** Of the assistant: whether it says this on the way or in the end (`commentary`, `final_answer`). */
+  readonly phase?: string | null;
 }
 
 export interface OutputMessage extends InputMessage {
   readonly role: 'assistant';
   readonly content: readonly MessagePart[];
 }
-
-/** What a provider said beside OpenAI's own fields, and wants to see again: a call's signature, … */
-export type ProviderFields = { readonly [key: string]: Json };
 
 export interface ReasoningItem {
   readonly id: string;
@@ -72,6 +78,8 @@ export interface FunctionCallItem {
   readonly call_id: string;
   readonly name: string;
   readonly arguments: string;
+  /** Of the tool, where it was offered in one. */
+  readonly namespace?: string;
   readonly provider_fields?: ProviderFields;
 }
 
@@ -83,11 +91,49 @@ export interface FunctionCallOutputItem {
   readonly output: string | readonly InputPart[];
 }
 
+/** A call of a tool that takes text of any form (a `custom` tool). */
+export interface CustomCallItem {
+  readonly id: string;
+  readonly type: 'custom_tool_call';
+  readonly status: ItemStatus;
+  readonly call_id: string;
+  readonly name: string;
+  readonly input: string;
+  readonly namespace?: string;
+  readonly provider_fields?: ProviderFields;
+}
+
+export interface CustomCallOutputItem {
+  readonly id: string;
+  readonly type: 'custom_tool_call_output';
+  readonly status: ItemStatus;
+  readonly call_id: string;
+  readonly output: string | readonly InputPart[];
+}
+
+/**
+ * An item that turnkeep shows, keeps and tells again as it came, with all its members and under the id that it came with:
+ * providers and clients refer to it (`mcp_approval_response.approval_request_id`).
+ */
+export interface OpaqueItem {
+  readonly id: string;
+  readonly type: OpaqueItemType;
+  /** Of those that have one. */
+  readonly status?: ItemStatus;
+}
+
+/** In truth any string that is not the type of another item. TypeScript tells a union apart by literals: this one stands for all. */
+export type OpaqueItemType = 'web_search_call';
+
+/** A call that the client answers with an output. */
+export type CallItem = FunctionCallItem | CustomCallItem;
+export type CallOutputItem = FunctionCallOutputItem | CustomCallOutputItem;
+
 /** An item of a model's answer. */
-export type OutputItem = OutputMessage | ReasoningItem | FunctionCallItem;
+export type OutputItem = OutputMessage | ReasoningItem | CallItem | OpaqueItem;
 
 /** An item of a request: messages of every role, and the items and tool outputs of earlier answers. */
-export type InputItem = InputMessage | ReasoningItem | FunctionCallItem | FunctionCallOutputItem;
+export type InputItem = InputMessage | ReasoningItem | CallItem | CallOutputItem | OpaqueItem;
 
 export type Item = InputItem | OutputItem;
 
@@ -96,13 +142,43 @@ type Without<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
 /** An item of a request before turnkeep has given it an id. */
 export type NewItem = Without<InputItem, 'id'>;
 
+export function isCall(item: Item): item is CallItem;
+export function isCall(item: NewItem): item is NewCallItem;
+export function isCall({ type }: Pick<Item, 'type'>): boolean {
+  return type === 'function_call' || type === 'custom_tool_call';
+}
+type NewCallItem = Without<CallItem, 'id'>;
+
+export function isCallOutput(item: Item): item is CallOutputItem;
+export function isCallOutput(item: NewItem): item is NewCallOutputItem;
+export function isCallOutput({ type }: Pick<Item, 'type'>): boolean {
+  return type === 'function_call_output' || type === 'custom_tool_call_output';
+}
+type NewCallOutputItem = Without<CallOutputItem, 'id'>;
+
+/** Is it one that turnkeep passes on as it is? */
+export function isOpaque(item: Item): item is OpaqueItem;
+export function isOpaque(item: NewItem): item is Without<OpaqueItem, 'id'>;
+export function isOpaque({ type }: Pick<Item, 'type'>): boolean {
+  return !knownTypes.has(type);
+}
+
+const knownTypes: ReadonlySet<string> = new Set([
+  'message',
+  'reasoning',
+  'function_call',
+  'function_call_output',
+  'custom_tool_call',
+  'custom_tool_call_output',
+] satisfies Exclude<Item['type'], OpaqueItemType>[]);
+
 /** The text of a message, parts joined; images and files have none. */
 export function textOf(item: InputMessage): string {
   return item.content.map(partText).join('');
 }
 
 /** The output of a tool as text. */
-export function toolOutputText({ output }: FunctionCallOutputItem): string {
+export function toolOutputText({ output }: CallOutputItem): string {
   return typeof output === 'string' ? output : output.map(partText).join('');
 }
 

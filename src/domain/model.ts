@@ -1,7 +1,7 @@
 /** The request to a model and the events of its answer, whichever API it speaks: the types between `providers/` and the journal. */
 import type { Failure } from './failure.ts';
 import type { BusyHint } from './retry-policy.ts';
-import type { Item, ProviderFields } from './item.ts';
+import type { Item, Json, JsonObject, ProviderFields } from './item.ts';
 import type { ResponseSettings } from './response-settings.ts';
 import type { Usage } from './response.ts';
 
@@ -13,10 +13,17 @@ export interface ModelRequest {
 
 /**
  * A delta of the answer. `item` names the provider's own item or part where it has such a thing: another name begins a
- * new one. Texts may be empty; an empty delta shows and starts nothing. All text is well-formed: no character is torn.
+ * new one. Texts may be empty, and those of the last four are; an empty delta shows and starts nothing. All text is well-formed: no character is torn.
  */
 export type ModelDelta =
-  | { readonly type: 'text' | 'refusal'; readonly text: string; readonly item?: string }
+  | { readonly type: 'refusal'; readonly text: string; readonly item?: string }
+  | {
+      readonly type: 'text';
+      readonly text: string;
+      readonly item?: string;
+      /** How likely the tokens of the text were, as the provider said it. */
+      readonly logprobs?: readonly Json[];
+    }
   | {
       readonly type: 'reasoning';
       readonly text: string;
@@ -34,9 +41,23 @@ export type ModelDelta =
       readonly text: string;
       /** Kept on the item, over what it has: they may come with any piece of the call. */
       readonly providerFields?: ProviderFields;
+      /** A call of a custom tool: the text is its input, and no JSON. */
+      readonly isCustom?: true;
+      /** What the item has beside these, with the first piece of the call: its `namespace`. */
+      readonly members?: JsonObject;
     }
+  /** A source of the text of this part. Starts nothing. */
+  | { readonly type: 'annotation'; readonly text: string; readonly item?: string; readonly annotation: Json }
+  /** A message of its own begins, with what it has beside its texts (`phase`). Shows nothing before its text. */
+  | { readonly type: 'message'; readonly text: string; readonly item: string; readonly members: JsonObject }
+  /**
+   * An event of an item that is passed on as it came (`OpaqueItem`), as the provider sent it. `item` tells such items apart.
+   */
+  | { readonly type: 'opaque'; readonly text: string; readonly item: string; readonly event: JsonObject }
   /** Reasoning that only the provider can read: shows and starts nothing. `item` is that of the reasoning before it. */
   | { readonly type: 'encrypted_reasoning'; readonly item: string; readonly text: string };
+
+export type TextDelta = Extract<ModelDelta, { readonly type: 'text' | 'refusal' | 'reasoning' }>;
 
 /** The provider's own statement that its answer is at its end, without which no answer counts as whole (T8). */
 export type ModelFinish = {
@@ -59,6 +80,7 @@ export type ModelEvent =
  * reasoning, refusal or tool-call delta of it has been accepted". White space counts.
  */
 export function startsStep(delta: ModelDelta): boolean {
+  if (delta.type === 'opaque') return true;
   if (delta.type === 'encrypted_reasoning') return false;
   return delta.text !== '' || (delta.type === 'tool_call' && delta.name !== '');
 }

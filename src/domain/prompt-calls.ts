@@ -4,7 +4,7 @@
  */
 import { CallIds } from './call-ids.ts';
 import { pairOutputs, type Placed } from './call-pairs.ts';
-import { type FunctionCallItem, type FunctionCallOutputItem, type Item, unwrittenMessage } from './item.ts';
+import { type CallItem, type CallOutputItem, isCall, isCallOutput, type Item, unwrittenMessage } from './item.ts';
 
 /**
  * The items with each output behind its calls, and a note in the place of one that was never given.
@@ -17,18 +17,18 @@ export function withOutputs(stretches: readonly (readonly Item[])[]): readonly I
   const ids = new CallIds();
   const prompt: Item[] = [];
   /** The outputs of the calls so far of the answer that is being told. */
-  let open: FunctionCallOutputItem[] = [];
+  let open: CallOutputItem[] = [];
   const close = (): void => {
     for (const output of open) prompt.push(output);
     open = [];
   };
   for (const [at, { item, stretch }] of items.entries()) {
     if (open.length > 0 && !(continued[at] === true && items[at - 1]?.stretch === stretch)) close();
-    if (item.type === 'function_call') {
+    if (isCall(item)) {
       const id = ids.next(item.call_id);
-      open.push(withCallId(outputs.get(at) ?? noOutput, id));
+      open.push(outputOf(item, outputs.get(at), id));
       prompt.push(withCallId(item, id));
-    } else if (item.type !== 'function_call_output') {
+    } else if (!isCallOutput(item)) {
       prompt.push(item);
     } else if (words.has(at)) {
       // Its call was deleted from the conversation, or has another output: it stays, as the user's words.
@@ -39,23 +39,22 @@ export function withOutputs(stretches: readonly (readonly Item[])[]): readonly I
   return prompt;
 }
 
-const noOutput: FunctionCallOutputItem = {
-  id: '',
-  type: 'function_call_output',
-  status: 'completed',
-  call_id: '',
-  output: '[no result was given]',
-};
+/** Chat Completions has one form for the outputs of functions and of custom tools, so the type is that of the call. */
+function outputOf({ type }: CallItem, given: CallOutputItem | undefined, call_id: string): CallOutputItem {
+  if (given?.type === `${type}_output`) return withCallId(given, call_id);
+  const { id, output } = given ?? { id: '', output: '[no result was given]' };
+  return { id, type: `${type}_output`, status: 'completed', call_id, output };
+}
 
 /** Which items go on with the calls before them: calls do, and reasoning that a call of the same stretch follows. */
 function continuations(items: readonly Placed[]): readonly boolean[] {
-  const continued = items.map(({ item }) => item.type === 'function_call');
+  const continued = items.map(({ item }) => isCall(item));
   for (let at = items.length - 2; at >= 0; at -= 1) {
     if (items[at]?.item.type === 'reasoning' && items[at]?.stretch === items[at + 1]?.stretch) continued[at] = continued[at + 1] === true;
   }
   return continued;
 }
 
-function withCallId<T extends FunctionCallItem | FunctionCallOutputItem>(item: T, id: string): T {
+function withCallId<T extends CallItem | CallOutputItem>(item: T, id: string): T {
   return item.call_id === id ? item : { ...item, call_id: id };
 }

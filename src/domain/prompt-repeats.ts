@@ -2,7 +2,7 @@
  * What a client sends again, although the conversation has it: a call of an earlier answer beside its output, as clients
  * do that keep whole answers. It is told once.
  */
-import { type FunctionCallItem, type Item, textOf } from './item.ts';
+import { type FunctionCallItem, isCall, isOpaque, type Item, textOf } from './item.ts';
 
 interface Turn {
   readonly input: readonly Item[];
@@ -13,7 +13,7 @@ interface Turn {
 export function withoutRepeats(turns: readonly Turn[]): readonly (readonly Item[])[] {
   const answered = new Answered();
   return turns.flatMap(({ input, answer }) => {
-    const kept = input.some((item) => item.type === 'function_call') ? keptOf(input, answered) : input;
+    const kept = input.some(mayRepeat) ? keptOf(input, answered) : input;
     answered.add(answer);
     return [kept, answer];
   });
@@ -25,7 +25,7 @@ function keptOf(input: readonly Item[], answered: Answered): readonly Item[] {
   for (let from = 0, to = 0; from < input.length; from = to) {
     while (isOfModel(input[to])) to += 1;
     const run = input.slice(from, to);
-    const isRepeat = run.some((item) => item.type === 'function_call' && answered.has(item));
+    const isRepeat = run.some((item) => mayRepeat(item) && answered.has(item));
     for (const item of run) if (!isRepeat || !answered.has(item)) kept.push(item);
     const other = input[to];
     if (other !== undefined) kept.push(other);
@@ -34,8 +34,13 @@ function keptOf(input: readonly Item[], answered: Answered): readonly Item[] {
   return kept;
 }
 
+/** Items that a model cannot have made twice; words it can. */
+function mayRepeat(item: Item): boolean {
+  return isCall(item) || isOpaque(item);
+}
+
 function isOfModel(item: Item | undefined): boolean {
-  return item?.type === 'function_call' || item?.type === 'reasoning' || (item?.type === 'message' && item.role === 'assistant');
+  return (item !== undefined && mayRepeat(item)) || item?.type === 'reasoning' || (item?.type === 'message' && item.role === 'assistant');
 }
 
 /** The items of the answers so far. Nothing is made of them before it is asked for. */
@@ -67,8 +72,12 @@ function keyOf(item: Item): string {
       return JSON.stringify(['message', item.role, textOf(item)]);
     case 'function_call_output':
       return JSON.stringify(['output', item.id]);
+    case 'custom_tool_call':
+      return JSON.stringify(['custom', item.call_id, item.name, item.input]);
+    case 'custom_tool_call_output':
+    case 'web_search_call':
     default:
-      return item satisfies never;
+      return JSON.stringify([item.type, item.id]);
   }
 }
 

@@ -5,7 +5,7 @@
  * Every turn contributes an answer, if only that note: many chat templates demand that user and assistant alternate.
  * Its cost is linear in what it reads: it runs before each request of a long session.
  */
-import { type Item, textOf, unwrittenMessage } from './item.ts';
+import { isCall, isOpaque, type Item, textOf, unwrittenMessage } from './item.ts';
 import { withOutputs } from './prompt-calls.ts';
 import { withoutRepeats } from './prompt-repeats.ts';
 import type { ResponseStatus } from './response.ts';
@@ -51,9 +51,10 @@ function answerOf(turn: TranscriptTurn, asked: string): readonly Item[] {
   return [...said, unwrittenMessage('assistant', note)];
 }
 
-/** A call that was cut off was never made: nobody repairs its arguments (T8). */
+/** A call that was cut off was never made: nobody repairs its arguments (T8). The same of what the provider was at. */
 function isWhole(item: Item): boolean {
-  return item.type !== 'function_call' || item.status === 'completed';
+  if (isOpaque(item)) return item.status !== 'incomplete';
+  return !isCall(item) || item.status === 'completed';
 }
 
 /**
@@ -65,7 +66,7 @@ function forAnotherModel(item: Item): Item {
     const { encrypted_content: _sealed, provider_fields: _signed, ...rest } = item;
     return rest;
   }
-  if (item.type !== 'function_call') return item;
+  if (!isCall(item)) return item;
   const { provider_fields: _signed, ...rest } = item;
   return rest;
 }

@@ -3,9 +3,12 @@
  * turn is accepted; it is never dropped. Pure. A model may support less than its API: its server says so itself.
  *
  * Accepted, although the provider is not sent all of it, because nothing that was asked for is lost:
- * - `include` of what belongs to tools that turnkeep does not run (`web_search_call.action.sources`, …) and, with Chat
- *   Completions, of `reasoning.encrypted_content`: it carries what the provider wants to see again, if there is such a thing.
- *   Stock clients (Codex, the AI SDK) always ask for it.
+ * - With Chat Completions, `include` of what belongs to hosted tools (`web_search_call.action.sources`, …), and of
+ *   `reasoning.encrypted_content`: it carries what the provider wants to see again, if there is such a thing. Stock clients
+ *   (Codex, the AI SDK) always ask for it.
+ * - With Chat Completions, tools of other kinds than functions: told as functions, or left out and said so (`tools.ts`).
+ * - With Chat Completions, `client_metadata` and `prompt_cache_options`: they change nothing of an answer. `phase` and
+ *   `namespace` of items: what was said, and which function was called, is told.
  * - Reasoning items of earlier responses: chat servers are sent those that they want back (`providers/openai/chat-reasoning.ts`),
  *   and a provider of the Responses API that stores nothing can read only those with `encrypted_content`. The others are for
  *   people who read the transcript.
@@ -13,7 +16,7 @@
  * - `tool_choice` `auto` and `none`, and `parallel_tool_calls`, where there are no tools to choose or call.
  * - `metadata`, `store`, `background`: turnkeep's own work, whatever the provider.
  */
-import type { InputPart, MessagePart, NewItem } from './item.ts';
+import { type InputPart, isCallOutput, isOpaque, type MessagePart, type NewItem } from './item.ts';
 import type { ResponseSettings } from './response-settings.ts';
 
 export interface Unsupported {
@@ -44,19 +47,35 @@ const logprobs = 'message.output_text.logprobs';
 
 function unsupportedSetting(api: ProviderApi, settings: ResponseSettings): Unsupported | undefined {
   const { include, truncation, max_tool_calls, reasoning, stop, seed } = settings;
-  if (include.includes(logprobs)) {
-    return { param: `include[${include.indexOf(logprobs)}]`, message: 'log probabilities are not kept; leave it out' };
-  }
   if (api === 'responses') {
     if (stop !== null) return { param: 'stop', message: `${responsesCannot} stop at a text; leave it out` };
     return seed === null ? undefined : { param: 'seed', message: `${responsesCannot} take a seed; leave it out` };
   }
+  if (include.includes(logprobs)) {
+    return { param: `include[${include.indexOf(logprobs)}]`, message: 'log probabilities are not kept; leave it out' };
+  }
+  const lost = lostWithChat(settings);
+  if (lost !== undefined) return { param: lost, message: `${chatCannot} do that; leave it out` };
   if (truncation === 'auto') return { param: 'truncation', message: `${chatCannot} truncate; use "disabled" or leave it out` };
   if (max_tool_calls !== null) return { param: 'max_tool_calls', message: `${chatCannot} limit tool calls; leave it out` };
   if (reasoning.summary !== null && reasoning.summary !== 'auto') {
     return { param: 'reasoning.summary', message: `${chatCannot} choose among summaries; use "auto" or leave it out` };
   }
   return undefined;
+}
+
+/** The first of the fields that are passed on to a provider of the Responses API whose effect another one cannot have. */
+function lostWithChat({ passed = {}, reasoning }: ResponseSettings): string | undefined {
+  const { context_management: management, image, moderation, access_programs: programs, prompt, top_logprobs: logprobCount } = passed;
+  if (Array.isArray(management) && management.length > 0) return 'context_management';
+  if (moderation !== undefined) return 'moderation';
+  if ((image as { context_compression?: unknown } | undefined)?.context_compression === 'enabled') return 'image.context_compression';
+  if (programs !== undefined) return 'access_programs';
+  if (prompt !== undefined) return 'prompt';
+  if (logprobCount !== undefined && logprobCount !== 0) return 'top_logprobs';
+  const { context, mode } = reasoning as { readonly context?: unknown; readonly mode?: unknown };
+  if (context != null && context !== 'auto') return 'reasoning.context';
+  return mode != null && mode !== 'standard' ? 'reasoning.mode' : undefined;
 }
 
 const responsesCannot = 'the model provider is asked through the Responses API, which cannot';
@@ -69,6 +88,10 @@ const chatCannot = 'the model provider is asked through Chat Completions, which 
 export function unsupportedItem(api: ProviderApi, items: readonly RequestedItem[], list: string): Unsupported | undefined {
   for (const [index, item] of items.entries()) {
     if (item.type === 'item_reference') continue;
+    if (isOpaque(item)) {
+      if (api === 'responses' || isToldAsText(item.type)) continue;
+      return { param: `${list}[${index}]`, message: `${chatCannot} take an item of the type '${item.type}'; leave it out` };
+    }
     for (const [name, parts] of partsOf(item)) {
       for (const [place, part] of parts.entries()) {
         const problem = problemOf(api, item, part);
@@ -81,8 +104,31 @@ export function unsupportedItem(api: ProviderApi, items: readonly RequestedItem[
 
 function partsOf(item: NewItem): readonly (readonly [name: string, parts: readonly (InputPart | MessagePart)[]])[] {
   if (item.type === 'message') return [['content', item.content]];
-  return item.type === 'function_call_output' && typeof item.output !== 'string' ? [['output', item.output]] : [];
+  return isCallOutput(item) && typeof item.output !== 'string' ? [['output', item.output]] : [];
 }
+
+/**
+ * What a hosted tool did, or a client did for one: Chat Completions has no form for it, and the model is told of it in words.
+ * Of the others something would be lost: sealed text that only its provider can read, tools that come with an item, a question
+ * that the provider waits to have answered.
+ */
+function isToldAsText(type: string): boolean {
+  return toldAsText.has(type);
+}
+
+const toldAsText: ReadonlySet<string> = new Set([
+  'apply_patch_call',
+  'apply_patch_call_output',
+  'code_interpreter_call',
+  'file_search_call',
+  'local_shell_call',
+  'local_shell_call_output',
+  'mcp_call',
+  'mcp_list_tools',
+  'shell_call',
+  'shell_call_output',
+  'web_search_call',
+]);
 
 interface PartProblem {
   /** The part's field; empty for the part itself. */

@@ -1,5 +1,5 @@
 /** The parts an output item is made of, and how they fill. Pure. */
-import type { MessagePart, OutputItem } from './item.ts';
+import type { Json, MessagePart, OutputItem } from './item.ts';
 import type { ResponseEvent } from './response-event.ts';
 
 export type Part = Extract<ResponseEvent, { readonly part: unknown }>['part'];
@@ -19,12 +19,20 @@ export function outputText(text: string): MessagePart {
   return { type: 'output_text', text, annotations: [], logprobs: [] };
 }
 
-export function filled(part: Part, text: string): Part {
-  return part.type === 'refusal' ? { ...part, refusal: text } : { ...part, text };
+export function filled(part: Part, { text, annotations = [], logprobs = [] }: Filling): Part {
+  if (part.type === 'refusal') return { ...part, refusal: text };
+  return part.type === 'output_text' ? { ...part, text, annotations: [...annotations], logprobs: [...logprobs] } : { ...part, text };
+}
+
+/** What a part has so far. */
+interface Filling {
+  readonly text: string;
+  readonly annotations?: readonly Json[];
+  readonly logprobs?: readonly Json[];
 }
 
 /** An item of which a part may still be open. */
-export interface Unfinished {
+export interface Unfinished extends Filling {
   readonly item: OutputItem;
   readonly part: Part | undefined;
   /** What the open part, or the arguments of a call, have so far. */
@@ -32,7 +40,9 @@ export interface Unfinished {
 }
 
 /** The item with what its open part has so far. */
-export function withText({ item, part, text }: Unfinished): OutputItem {
+export function withText(open: Unfinished): OutputItem {
+  const { item, part, text } = open;
   if (item.type === 'function_call') return { ...item, arguments: text };
-  return part === undefined ? item : withPart(item, filled(part, text));
+  if (item.type === 'custom_tool_call') return { ...item, input: text };
+  return part === undefined ? item : withPart(item, filled(part, open));
 }

@@ -1,5 +1,5 @@
 /** The part of a request that decides how the model answers; stored with the turn, echoed in the response. */
-import type { Json } from './item.ts';
+import type { Json, JsonObject } from './item.ts';
 
 export type TextFormat =
   | { readonly type: 'text' }
@@ -18,21 +18,63 @@ export interface FunctionTool {
   readonly name: string;
   readonly description: string | null;
   /** JSON schema of the arguments. */
-  readonly parameters: { readonly [key: string]: Json } | null;
+  readonly parameters: JsonObject | null;
   readonly strict: boolean | null;
 }
 
-interface NamedFunction {
-  readonly type: 'function';
+/** As a function, called with text of any form, or of a grammar's. */
+export interface CustomTool {
+  readonly type: 'custom';
   readonly name: string;
+  readonly description: string | null;
+  readonly format?: JsonObject;
 }
 
-export type ToolChoice =
-  | 'none'
-  | 'auto'
-  | 'required'
-  | NamedFunction
-  | { readonly type: 'allowed_tools'; readonly mode: 'auto' | 'required'; readonly tools: readonly NamedFunction[] };
+/** Tools under a common name, which their calls carry beside their own. */
+export interface NamespaceTool {
+  readonly type: 'namespace';
+  readonly name: string;
+  readonly description: string | null;
+  readonly tools: readonly Tool[];
+}
+
+/** A tool of any other type, as it came: the provider runs it, or only the provider knows how the client is to be asked. */
+export interface OtherTool {
+  readonly type: OtherToolType;
+}
+
+/** In truth any string that is not the type of another tool. TypeScript tells a union apart by literals: this one stands for all. */
+export type OtherToolType = 'web_search';
+
+export type Tool = FunctionTool | CustomTool | NamespaceTool | OtherTool;
+
+/** A tool as `tool_choice` names it: a function or custom tool by its name, an MCP server by its label, others by their type. */
+export interface ToolReference {
+  readonly type: string;
+  readonly name?: string;
+  readonly namespace?: string;
+  readonly server_label?: string;
+}
+
+export interface AllowedTools {
+  readonly type: 'allowed_tools';
+  readonly mode: 'auto' | 'required';
+  readonly tools: readonly ToolReference[];
+}
+
+export type ToolChoice = 'none' | 'auto' | 'required' | ToolReference | AllowedTools;
+
+export function isAllowedTools(choice: ToolChoice): choice is AllowedTools {
+  return typeof choice === 'object' && choice.type === 'allowed_tools';
+}
+
+/** A tool that was asked for and that this provider cannot have. */
+export interface OmittedTool {
+  /** Where the request has it: `tools[2]`. */
+  readonly param: string;
+  readonly type: string;
+  readonly name?: string;
+}
 
 /** null, everywhere: the request did not say, so nothing is said to the provider. */
 export interface ResponseSettings {
@@ -49,10 +91,14 @@ export interface ResponseSettings {
   readonly max_output_tokens: number | null;
   readonly max_tool_calls: number | null;
   readonly text: { readonly format: TextFormat; readonly verbosity: 'low' | 'medium' | 'high' | null };
-  readonly tools: readonly FunctionTool[];
+  /** Those in force: what the provider is offered. */
+  readonly tools: readonly Tool[];
+  /** Those that were left out. */
+  readonly omitted_tools?: readonly OmittedTool[];
   readonly tool_choice: ToolChoice | null;
   readonly parallel_tool_calls: boolean | null;
-  readonly reasoning: { readonly effort: string | null; readonly summary: 'auto' | 'concise' | 'detailed' | null };
+  /** With whatever else the request says of it (`context`, `mode`). */
+  readonly reasoning: { readonly effort: string | null; readonly summary: string | null };
   readonly truncation: 'auto' | 'disabled' | null;
   readonly include: readonly string[];
   readonly service_tier: string | null;
@@ -63,6 +109,8 @@ export interface ResponseSettings {
   readonly metadata: { readonly [key: string]: string };
   readonly store: boolean;
   readonly background: boolean;
+  /** Fields of a Responses request that turnkeep does not look at, for a provider of that API: as they came. */
+  readonly passed?: JsonObject;
 }
 
 /**

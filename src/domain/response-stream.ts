@@ -8,26 +8,31 @@
  * another process can end the stream at any event (`replay`), and go on with it after any step (`resume`).
  * The ids of items follow from the id of the response: there is no randomness here, and no clock.
  */
-import { itemDone, type Kept, partAdded, partDone, textAdded, type TextKind } from './item-events.ts';
-import type { ItemStatus, OutputItem, ProviderFields } from './item.ts';
-import { type ModelDelta, startsStep } from './model.ts';
-import type { ResponseEvent, UnnumberedEvent } from './response-event.ts';
-import { type ResponseObject, unknownUsage } from './response.ts';
+import { EventQueue } from './event-queue.ts';
+import { annotationAdded, callAdded, itemDone, type Kept, partAdded, partDone, textAdded } from './item-events.ts';
+import { isCall, isOpaque, type ItemStatus, type Json, type JsonObject, type OutputItem, type ProviderFields } from './item.ts';
+import { type ModelDelta, startsStep, type TextDelta } from './model.ts';
+import { itemId, newCall, newMessage, newReasoning } from './new-items.ts';
+import { itemOf, opaqueEvent, opaqueItem, uniqueId } from './opaque-events.ts';
+import type { ResponseEvent } from './response-event.ts';
+import type { ResponseObject } from './response.ts';
 import { sealOfCalls } from './sealed-fields.ts';
 import { type OpenItem, type StreamSnapshot, StreamState } from './stream-state.ts';
-import { finalEventOf, incompleteDetails, type TurnOutcome } from './turn-outcome.ts';
+import { endedResponse, finalEventOf, type TurnOutcome } from './turn-outcome.ts';
 
 export class ResponseStream {
   readonly #state: StreamState;
+  readonly #out: EventQueue;
   /** Which of the provider's items the open item and its part came from. Of one step, and not in the journal. */
   #openKey: string | undefined;
-  /** By the provider's name of a call. Of one step, and not in the journal. */
+  /** By the provider's name of a call, or of an opaque item. Of one step, and not in the journal. */
   readonly #callIndexes = new Map<string, number>();
-  /** What a reasoning item is to keep for the provider and that has no item yet, as it came. */
+  /** What reasoning is to keep for the provider and that has no item yet, as it came. */
   readonly #unplaced: Kept[] = [];
+  /** What the next message has beside its texts. */
+  #messageMembers: JsonObject = {};
   /** By the index of an open item: the fields that came after its beginning. Its end carries them. */
   readonly #fields = new Map<number, ProviderFields>();
-  #events: ResponseEvent[] = [];
   /** The items from here on are of the step that runs. */
   #stepFrom: number;
   /** Whether encrypted reasoning was asked for: then it is also the form of what a chat provider wants to see again. */
@@ -35,14 +40,15 @@ export class ResponseStream {
 
   private constructor(state: StreamState) {
     this.#state = state;
+    this.#out = new EventQueue(state);
     this.#stepFrom = state.items.length;
   }
 
   /** Takes up a stream from its journal. In the middle of a step it can only be ended: what tells items apart is not in the journal. */
   static replay(events: readonly ResponseEvent[]): ResponseStream {
-    const state = new StreamState();
-    for (const event of events) state.evolve(event);
-    return new ResponseStream(state);
+    const stream = new ResponseStream(new StreamState());
+    stream.readOn(events);
+    return stream;
   }
 
   /** Takes in the events that its journal has got since. */
@@ -58,9 +64,9 @@ export class ResponseStream {
   /** The first events of a turn, written with its row: an accepted turn is visible before its first token. */
   static open(response: ResponseObject): readonly ResponseEvent[] {
     const stream = new ResponseStream(new StreamState());
-    stream.#emit({ type: 'response.created', response });
-    stream.#emit({ type: 'response.queued', response });
-    return stream.#takeEvents();
+    stream.#out.emit({ type: 'response.created', response });
+    stream.#out.emit({ type: 'response.queued', response });
+    return stream.#out.take();
   }
 
   /** The response as it stands after the events so far. */
@@ -71,26 +77,31 @@ export class ResponseStream {
   /** `response.in_progress`, once however many attempts there are. */
   begin(): readonly ResponseEvent[] {
     if (this.response.status === 'queued') {
-      this.#emit({ type: 'response.in_progress', response: { ...this.response, status: 'in_progress' } });
+      this.#out.emit({ type: 'response.in_progress', response: { ...this.response, status: 'in_progress' } });
     }
-    return this.#takeEvents();
+    return this.#out.take();
   }
 
   /** The events that show one delta; none for an empty one. Encrypted reasoning starts nothing: it waits for an item to belong to. */
   write(delta: ModelDelta): readonly ResponseEvent[] {
     if (delta.type === 'encrypted_reasoning') {
-      if (delta.text !== '') this.#attachEncrypted(delta.item, delta.text);
-      return this.#takeEvents();
+      if (delta.text !== '') this.#keep(delta.item, { encrypted: delta.text });
+      return this.#out.take();
     }
-    if (!startsStep(delta)) {
-      if (delta.type === 'reasoning' && delta.providerFields !== undefined) this.#keepFields(delta.item ?? '', delta.providerFields);
-      return this.#takeEvents();
+    if (delta.type === 'message') {
+      this.#closeOpenItems();
+      this.#messageMembers = delta.members;
+    } else if (delta.type === 'annotation') {
+      this.#writeAnnotation(delta.item ?? '', delta.annotation);
+    } else if (startsStep(delta)) {
+      this.#placeKept();
+      if (delta.type === 'tool_call') this.#writeCall(delta);
+      else if (delta.type === 'opaque') this.#writeOpaque(delta.item, delta.event);
+      else this.#writeText(delta);
+    } else if (delta.type === 'reasoning' && delta.providerFields !== undefined) {
+      this.#keep(delta.item ?? '', { fields: delta.providerFields });
     }
-    this.#placeKept();
-    if (delta.type === 'tool_call') this.#writeCall(delta);
-    else if (delta.type === 'reasoning') this.#writeText(delta.type, delta.text, delta.item ?? '', delta.providerFields);
-    else this.#writeText(delta.type, delta.text, delta.item ?? '');
-    return this.#takeEvents();
+    return this.#out.take();
   }
 
   /** Ends a step that another one follows: its items are closed as whole, and the next step's deltas begin new ones. */
@@ -98,9 +109,10 @@ export class ResponseStream {
     this.#closeAll('completed');
     this.#openKey = undefined;
     this.#callIndexes.clear();
+    this.#messageMembers = {};
     this.#unplaced.length = 0;
     this.#stepFrom = this.#state.items.length;
-    return this.#takeEvents();
+    return this.#out.take();
   }
 
   /** The stream between two steps, as JSON. Throws while an item is open. */
@@ -110,19 +122,10 @@ export class ResponseStream {
 
   /** Closes what is open and ends the stream. Items cut off are marked `incomplete`. */
   end(outcome: TurnOutcome, atMs: number): readonly ResponseEvent[] {
-    const isWhole = outcome.status === 'completed';
-    this.#closeAll(isWhole ? 'completed' : 'incomplete');
-    const response: ResponseObject = {
-      ...this.response,
-      status: outcome.status,
-      completed_at: isWhole ? Math.floor(atMs / 1_000) : null,
-      incomplete_details: incompleteDetails(outcome),
-      error: outcome.status === 'failed' ? { code: outcome.failure.code, message: outcome.failure.message } : null,
-      usage: outcome.usage ?? unknownUsage,
-      ...(outcome.serviceTier === undefined ? {} : { service_tier: outcome.serviceTier }),
-    };
-    this.#emit({ type: finalEventOf[outcome.status], response });
-    return this.#takeEvents();
+    this.#closeAll(outcome.status === 'completed' ? 'completed' : 'incomplete');
+    const response = endedResponse(this.response, outcome, atMs);
+    this.#out.emit({ type: finalEventOf[outcome.status], response });
+    return this.#out.take();
   }
 
   #closeAll(status: ItemStatus): void {
@@ -134,25 +137,51 @@ export class ResponseStream {
     if (encrypted !== undefined) this.#placeReasoning({ encrypted });
   }
 
-  #writeText(kind: TextKind, text: string, key: string, fields?: ProviderFields): void {
+  #writeText(delta: TextDelta): void {
+    const { type: kind, text, item: key = '' } = delta;
+    const fields = 'providerFields' in delta ? delta.providerFields : undefined;
+    const logprobs = 'logprobs' in delta ? delta.logprobs : undefined;
     const itemType = kind === 'reasoning' ? 'reasoning' : 'message';
     const partKey = `${kind} ${key}`;
-    let index = this.#state.items.findIndex((open) => !open.isDone && open.item.type === itemType);
+    let index = this.#state.openIndex(itemType);
     let open = this.#state.items[index];
     if (open === undefined || this.#openKey !== partKey) {
-      if (open !== undefined) this.#emit(...partDone(open, index));
+      if (open !== undefined) this.#out.emit(...partDone(open, index));
       if (open === undefined) {
         this.#closeOpenItems();
         index = this.#state.items.length;
         if (itemType === 'reasoning') this.#openReasoning(fields);
-        else this.#openItem({ id: this.#itemId('msg', index), type: 'message', status: 'in_progress', role: 'assistant', content: [] });
+        else this.#openMessage(index);
         open = this.#state.item(index);
       }
-      this.#emit(partAdded(kind, open.item, index));
+      this.#out.emit(partAdded(kind, open.item, index));
       this.#openKey = partKey;
     }
     if (fields !== undefined) this.#addFields(index, fields);
-    this.#emit(textAdded(kind, open.item, index, text));
+    this.#out.emit(textAdded(kind, open.item, index, text, logprobs));
+  }
+
+  /** Of the open part alone: the text that it is a source of has been said. */
+  #writeAnnotation(key: string, annotation: Json): void {
+    const index = this.#state.openIndex('message');
+    const open = this.#state.items[index];
+    if (open?.part?.type === 'output_text' && this.#openKey === `text ${key}`) this.#out.emit(annotationAdded(open, index, annotation));
+  }
+
+  #writeOpaque(key: string, event: JsonObject): void {
+    const given = itemOf(event);
+    let index = this.#callIndexes.get(key);
+    if (index === undefined) {
+      // Nothing can be said of an item that was never shown.
+      if (given === undefined) return;
+      this.#closeOpenItems();
+      index = this.#state.items.length;
+      this.#callIndexes.set(key, index);
+      this.#openItem(opaqueItem(given, uniqueId(given['id'], this.#state.items) ?? itemId('item', this.response.id, index)));
+      if (event['type'] === 'response.output_item.added') return;
+    }
+    const { item, isDone } = this.#state.item(index);
+    if (!isDone && isOpaque(item)) this.#out.emit(opaqueEvent(event, item, index));
   }
 
   #writeCall(delta: ModelDelta & { type: 'tool_call' }): void {
@@ -161,64 +190,42 @@ export class ResponseStream {
       this.#closeOpenItems();
       index = this.#state.items.length;
       this.#callIndexes.set(delta.item, index);
-      this.#openItem({
-        id: this.#itemId('fc', index),
-        type: 'function_call',
-        status: 'in_progress',
-        call_id: delta.callId,
-        name: delta.name,
-        arguments: '',
-        ...(delta.providerFields === undefined ? {} : { provider_fields: delta.providerFields }),
-      });
+      this.#openItem(newCall(this.response.id, index, delta));
     } else if (delta.providerFields !== undefined) {
       this.#addFields(index, delta.providerFields);
     }
-    if (delta.text !== '') {
-      this.#emit({
-        type: 'response.function_call_arguments.delta',
-        item_id: this.#state.item(index).item.id,
-        output_index: index,
-        delta: delta.text,
-      });
-    }
+    if (delta.text !== '') this.#out.emit(callAdded(this.#state.item(index).item, index, delta.text));
   }
 
-  /** A new item closes the text before it. Pieces of several calls may come in turns, so calls stay open to the end of the step. */
+  /** A new item closes the text before it. Pieces of several calls may come in turns: they stay open to the end of the step. */
   #closeOpenItems(): void {
     this.#state.items.forEach((open, index) => {
-      if (!open.isDone && open.item.type !== 'function_call') this.#closeItem(index, open, 'completed');
+      if (!open.isDone && !isCall(open.item) && !isOpaque(open.item)) this.#closeItem(index, open, 'completed');
     });
   }
 
   #closeItem(index: number, open: OpenItem, status: ItemStatus, encrypted?: string): void {
     const fields = this.#fields.get(index);
     this.#fields.delete(index);
-    this.#emit(...itemDone(open, index, status, { encrypted, fields }, this.sealsFields));
+    this.#out.emit(...itemDone(open, index, status, { encrypted, fields }, this.sealsFields));
   }
 
-  /** Encrypted reasoning comes with the end of its reasoning item, which it closes; without such an item it waits. */
-  #attachEncrypted(key: string, encrypted: string): void {
-    const { index, open } = this.#openReasoningOf(key);
-    if (open === undefined) this.#unplaced.push({ encrypted });
-    else this.#closeItem(index, open, 'completed', encrypted);
-  }
-
-  /** Fields without a text belong to the reasoning before them; where it has ended, or there was none, they wait. */
-  #keepFields(key: string, fields: ProviderFields): void {
-    const { index, open } = this.#openReasoningOf(key);
-    if (open === undefined) this.#unplaced.push({ fields });
-    else this.#addFields(index, fields);
-  }
-
-  #openReasoningOf(key: string): { readonly index: number; readonly open: OpenItem | undefined } {
-    const index = this.#state.items.findIndex((open) => !open.isDone && open.item.type === 'reasoning');
-    return { index, open: this.#openKey === `reasoning ${key}` ? this.#state.items[index] : undefined };
+  /**
+   * Encrypted reasoning comes with the end of its reasoning item, which it closes; fields without a text belong to the reasoning
+   * before them. Without such an item, or where it has ended, they wait.
+   */
+  #keep(key: string, kept: Kept): void {
+    const index = this.#state.openIndex('reasoning');
+    const open = this.#openKey === `reasoning ${key}` ? this.#state.items[index] : undefined;
+    if (open === undefined) this.#unplaced.push(kept);
+    else if (kept.fields !== undefined) this.#addFields(index, kept.fields);
+    else this.#closeItem(index, open, 'completed', kept.encrypted);
   }
 
   #addFields(index: number, fields: ProviderFields): void {
     const { item } = this.#state.item(index);
     // Those that the item was begun with are on it.
-    if (item.type !== 'message' && item.provider_fields === fields) return;
+    if (item.type === 'message' || isOpaque(item) || item.provider_fields === fields) return;
     this.#fields.set(index, { ...this.#fields.get(index), ...fields });
   }
 
@@ -235,36 +242,16 @@ export class ResponseStream {
     this.#closeItem(index, this.#state.item(index), 'completed', encrypted);
   }
 
+  #openMessage(index: number): void {
+    this.#openItem(newMessage(this.response.id, index, this.#messageMembers));
+    this.#messageMembers = {};
+  }
+
   #openReasoning(fields?: ProviderFields): void {
-    this.#openItem({
-      id: this.#itemId('rs', this.#state.items.length),
-      type: 'reasoning',
-      status: 'in_progress',
-      summary: [],
-      ...(fields === undefined ? {} : { provider_fields: fields }),
-    });
+    this.#openItem(newReasoning(this.response.id, this.#state.items.length, fields));
   }
 
   #openItem(item: OutputItem): void {
-    this.#emit({ type: 'response.output_item.added', output_index: this.#state.items.length, item });
-  }
-
-  #itemId(prefix: string, index: number): string {
-    return `${prefix}_${this.response.id.replace(/^resp_/, '')}${String(index).padStart(4, '0')}`;
-  }
-
-  #emit(...bodies: readonly UnnumberedEvent[]): void {
-    for (const { type, ...rest } of bodies) {
-      // `type` and `sequence_number` come first, so that the bytes of an event read like OpenAI's.
-      const event = { type, sequence_number: this.#state.nextSeq, ...rest } as ResponseEvent;
-      this.#state.evolve(event);
-      this.#events.push(event);
-    }
-  }
-
-  #takeEvents(): readonly ResponseEvent[] {
-    const events = this.#events;
-    this.#events = [];
-    return events;
+    this.#out.emit({ type: 'response.output_item.added', output_index: this.#state.items.length, item });
   }
 }

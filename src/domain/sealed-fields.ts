@@ -3,7 +3,7 @@
  * that. Clients that keep the conversation themselves (Codex, the AI SDK) send it back as it is, and drop every field that
  * OpenAI does not have. It is opaque to them, not secret: the same stands in `provider_fields`, for those who keep it.
  */
-import type { OutputItem, ProviderFields, ReasoningItem } from './item.ts';
+import { isCall, type OutputItem, type ProviderFields, type ReasoningItem } from './item.ts';
 
 const mark = 'turnkeep:1:';
 
@@ -14,7 +14,7 @@ export function sealOf({ provider_fields: fields }: ReasoningItem): string | und
 
 /** Those of calls have no item of OpenAI's own: one behind the calls has them, as a list in their order, null for a call without. */
 export function sealOfCalls(items: readonly { readonly item: OutputItem }[]): string | undefined {
-  const calls = items.flatMap(({ item }) => (item.type === 'function_call' ? [item.provider_fields ?? null] : []));
+  const calls = items.flatMap(({ item }) => (isCall(item) ? [item.provider_fields ?? null] : []));
   return calls.some((fields) => fields !== null) ? seal({ calls }) : undefined;
 }
 

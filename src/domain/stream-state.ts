@@ -1,5 +1,5 @@
 /** The state of a response's event stream: what the events so far add up to. */
-import type { OutputItem } from './item.ts';
+import type { Json, OutputItem } from './item.ts';
 import type { ResponseEvent } from './response-event.ts';
 import { type Part, withPart, withText } from './response-part.ts';
 import type { ResponseObject } from './response.ts';
@@ -8,8 +8,11 @@ import type { ResponseObject } from './response.ts';
 export interface OpenItem {
   item: OutputItem;
   part: Part | undefined;
-  /** The text of the open part so far, or the arguments of the call. */
+  /** The text of the open part so far, or the arguments or the input of the call. */
   text: string;
+  /** Of the open part. */
+  annotations: Json[];
+  logprobs: Json[];
   isDone: boolean;
 }
 
@@ -28,7 +31,7 @@ export class StreamState {
     const state = new StreamState();
     state.#nextSeq = nextSeq;
     state.#response = response;
-    state.items.push(...response.output.map((item) => ({ item, part: undefined, text: '', isDone: true })));
+    state.items.push(...response.output.map((item) => ({ ...opened(item), isDone: true })));
     return state;
   }
 
@@ -52,6 +55,11 @@ export class StreamState {
     return open;
   }
 
+  /** Where the open item of this type stands; -1 where there is none. */
+  openIndex(type: OutputItem['type']): number {
+    return this.items.findIndex((open) => !open.isDone && open.item.type === type);
+  }
+
   /** Applies one event. Throws when it is not the next one. */
   evolve(event: ResponseEvent): void {
     if (event.sequence_number !== this.#nextSeq) {
@@ -60,7 +68,7 @@ export class StreamState {
     this.#nextSeq += 1;
     switch (event.type) {
       case 'response.output_item.added':
-        this.items[event.output_index] = { item: event.item, part: undefined, text: '', isDone: false };
+        this.items[event.output_index] = opened(event.item);
         return;
       case 'response.output_item.done': {
         const open = this.item(event.output_index);
@@ -73,13 +81,20 @@ export class StreamState {
       case 'response.reasoning_summary_part.added': {
         const open = this.item(event.output_index);
         open.part = event.part;
-        open.text = '';
+        emptyPart(open);
         return;
       }
       case 'response.output_text.delta':
+        this.item(event.output_index).logprobs.push(...event.logprobs);
+        this.item(event.output_index).text += event.delta;
+        return;
+      case 'response.output_text.annotation.added':
+        this.item(event.output_index).annotations.push(event.annotation);
+        return;
       case 'response.refusal.delta':
       case 'response.reasoning_summary_text.delta':
       case 'response.function_call_arguments.delta':
+      case 'response.custom_tool_call_input.delta':
         this.item(event.output_index).text += event.delta;
         return;
       case 'response.content_part.done':
@@ -87,7 +102,7 @@ export class StreamState {
         const open = this.item(event.output_index);
         open.item = withPart(open.item, event.part);
         open.part = undefined;
-        open.text = '';
+        emptyPart(open);
         return;
       }
       case 'response.output_text.done':
@@ -103,8 +118,20 @@ export class StreamState {
       case 'response.failed':
         this.#response = event.response;
         return;
+      // What is in them comes with the end of the item.
+      case 'response.custom_tool_call_input.done':
+      case 'response.web_search_call.searching':
       default:
-        return event satisfies never;
     }
   }
+}
+
+function opened(item: OutputItem): OpenItem {
+  return { item, part: undefined, text: '', annotations: [], logprobs: [], isDone: false };
+}
+
+function emptyPart(open: OpenItem): void {
+  open.text = '';
+  open.annotations = [];
+  open.logprobs = [];
 }

@@ -34,6 +34,7 @@ export function timelineOf({ turn, attempts, response, temporalUi }: TimelineFac
     // A failed turn has no other usage than that of its attempts.
     usage: turn.status === 'failed' ? null : turn.usage,
     lost_usage: lostUsageOf(attempts),
+    ...(turn.settings.omitted_tools === undefined ? {} : { omitted_tools: turn.settings.omitted_tools }),
     ...(turn.retryAtMs === null ? {} : { retry_at: iso(turn.retryAtMs) }),
     output: response?.output ?? null,
     links: {

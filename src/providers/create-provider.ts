@@ -1,11 +1,13 @@
 /** A `Provider` that speaks one of OpenAI's two streaming APIs, over connections of its own. */
 import { openConnection } from './http/connection.ts';
 import { ChatParser } from './openai/chat-parser.ts';
+import { CallNames } from './openai/chat-tools.ts';
 import { chatRequest } from './openai/chat-request.ts';
 import { isOpenAi, noKey, openAiBaseUrl, requestTo, takesOwnFields } from './openai/endpoint.ts';
 import { listModels } from './openai/list-models.ts';
 import { ResponsesParser } from './openai/responses-parser.ts';
 import { responsesRequest } from './openai/responses-request.ts';
+import { translatedCalls } from './openai/translated-calls.ts';
 import { streamResponse } from './openai/stream-response.ts';
 import type { Provider, ProviderLimits } from './provider.ts';
 
@@ -35,9 +37,10 @@ export function createProvider({ api, limits, ...options }: ProviderOptions): Pr
   const connection = openConnection(limits);
   const isOpenAiHost = isOpenAi(endpoint.baseUrl);
   return {
-    stream: (request, signal, callbacks = {}) =>
-      streamResponse({
-        parser: api === 'chat' ? new ChatParser(request.settings.tools.map(({ name }) => name)) : new ResponsesParser(),
+    stream: (request, signal, callbacks = {}) => {
+      const names = new CallNames(request.settings.tools);
+      const events = streamResponse({
+        parser: api === 'chat' ? new ChatParser(names.all) : new ResponsesParser(),
         connection,
         request: () =>
           api === 'chat'
@@ -47,7 +50,9 @@ export function createProvider({ api, limits, ...options }: ProviderOptions): Pr
         signal,
         callbacks,
         apiKey,
-      }),
+      });
+      return api === 'chat' && names.hasTranslated ? translatedCalls(events, names) : events;
+    },
     listModels: (signal) => listModels({ endpoint, connection, limits, signal }),
     close: () => connection.close(),
   };

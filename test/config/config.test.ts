@@ -45,7 +45,7 @@ test('with nothing set, the defaults are those of the contract', () => {
     retentionDays: 30,
     apiKeys: [],
     quotas: { requestsPerSecond: 0, maxRunningTurns: 1_000, maxWaitingTurns: 100 },
-    intake: { maxInputItems: 10_000, maxBodyBytesAtOnce: 268_435_456 },
+    intake: { maxInputItems: 10_000, maxBodyBytesAtOnce: 268_435_456, unsupportedTools: 'omit' },
     corsOrigins: [],
     titles: { isOn: false },
     codecKeys: [],

@@ -43,8 +43,11 @@ function shown(item: Item): string {
       return `${item.call_id} gave ${toolOutputText(item)}`;
     case 'reasoning':
       return `thought ${item.summary[0]?.text ?? ''}${item.encrypted_content === undefined ? '' : ' sealed'}${item.provider_fields === undefined ? '' : ' signed'}`;
+    case 'custom_tool_call':
+    case 'custom_tool_call_output':
+    case 'web_search_call':
     default:
-      return item satisfies never;
+      return JSON.stringify(item);
   }
 }
 function said(turns: readonly TranscriptTurn[], ...input: readonly Item[]): string[] {

@@ -27,7 +27,13 @@ void suite('settings', () => {
     [{ seed: 7 }, undefined, 'seed'],
     [{ reasoning: { effort: null, summary: 'concise' } }, 'reasoning.summary'],
     [{ reasoning: { effort: null, summary: 'detailed' } }, 'reasoning.summary'],
-    [{ include: ['reasoning.encrypted_content', 'message.output_text.logprobs'] }, 'include[1]', 'include[1]'],
+    [{ include: ['reasoning.encrypted_content', 'message.output_text.logprobs'] }, 'include[1]'],
+    [{ passed: { context_management: [{ type: 'compaction' }] } }, 'context_management'],
+    [{ passed: { moderation: { model: 'm' } } }, 'moderation'],
+    [{ passed: { image: { context_compression: 'enabled' } } }, 'image.context_compression'],
+    [{ passed: { prompt: { id: 'p' } } }, 'prompt'],
+    [{ passed: { top_logprobs: 2 } }, 'top_logprobs'],
+    [{ reasoning: { effort: null, summary: null, mode: 'pro' } as ResponseSettings['reasoning'] }, 'reasoning.mode'],
   ];
   for (const [made, chat, responses] of unsupported) {
     void test(JSON.stringify(made), () => {
@@ -42,6 +48,7 @@ void suite('settings', () => {
     { include: ['reasoning.encrypted_content', 'web_search_call.action.sources', 'message.input_image.image_url'] },
     { tools: [], tool_choice: 'auto', parallel_tool_calls: true },
     { text: { format: { type: 'json_object' }, verbosity: 'low' }, service_tier: 'flex', safety_identifier: 's', user: 'u' },
+    { passed: { client_metadata: { a: 'b' }, prompt_cache_options: { mode: 'explicit' }, context_management: [], top_logprobs: 0 } },
     { store: false, background: true, metadata: { a: 'b' }, prompt_cache_key: 'k', prompt_cache_retention: '24h' },
   ];
   for (const made of supported) {

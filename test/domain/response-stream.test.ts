@@ -319,7 +319,7 @@ test('the tier that served the request is in the last event', () => {
 });
 
 function fieldsOf(item: OutputItem): unknown {
-  return item.type === 'message' ? undefined : item.provider_fields;
+  return 'provider_fields' in item ? item.provider_fields : undefined;
 }
 
 test('T13 · where encrypted reasoning was asked for, it carries what a chat provider wants to see again', () => {

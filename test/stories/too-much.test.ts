@@ -15,7 +15,9 @@ async function send(url: string, body: unknown, headers: Record<string, string> 
 }
 
 test('T14 · a longer input is 400 naming its list, in each protocol; the longest that may be is taken in', options, async () => {
-  await using world = await World.open({ config: { intake: { maxInputItems: 5, maxBodyBytesAtOnce: 10_000_000 } } });
+  await using world = await World.open({
+    config: { intake: { maxInputItems: 5, maxBodyBytesAtOnce: 10_000_000, unsupportedTools: 'omit' } },
+  });
   const many = <T>(count: number, item: T): T[] => Array.from({ length: count }, () => item);
   const item = { role: 'user', content: 'hi' };
   const part = { role: 'user', parts: [{ type: 'text', text: 'hi' }] };
@@ -69,7 +71,9 @@ test(
     const names = ['ann', 'bob', 'carl'] as const;
     const apiKeys = names.map((name) => ({ name, hash: createHash('sha256').update(name).digest('hex') }));
     const keyOf = (name: (typeof names)[number]): { authorization: string } => ({ authorization: `Bearer ${name}` });
-    await using world = await World.open({ config: { apiKeys, intake: { maxInputItems: 10, maxBodyBytesAtOnce: 200_000 } } });
+    await using world = await World.open({
+      config: { apiKeys, intake: { maxInputItems: 10, maxBodyBytesAtOnce: 200_000, unsupportedTools: 'omit' } },
+    });
     const post = async (name: (typeof names)[number], chars: number) =>
       send(`${world.url}/v1/responses`, { input: 'x'.repeat(chars) }, keyOf(name));
     const refused = [429, null, 'too_many_bytes'];

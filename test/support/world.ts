@@ -143,7 +143,7 @@ export class World implements AsyncDisposable {
       hasHeadStart: process.env['TURNKEEP_HEAD_START'] !== 'off',
       apiKeys: [],
       quotas: { requestsPerSecond: 0, maxRunningTurns: 1_000, maxWaitingTurns: 100 },
-      intake: { maxInputItems: 10_000, maxBodyBytesAtOnce: 268_435_456 },
+      intake: { maxInputItems: 10_000, maxBodyBytesAtOnce: 268_435_456, unsupportedTools: 'omit' },
       corsOrigins: [],
       titles: { isOn: false },
       codecKeys: [],

@@ -4,7 +4,7 @@
  *
  * Writes happen one after the other. From the first write that the journal refuses (T7), each throws `FencedError`.
  */
-import type { ProviderFields } from '../../domain/item.ts';
+import type { Json, ProviderFields } from '../../domain/item.ts';
 import type { ModelDelta } from '../../domain/model.ts';
 import { asksFor, encryptedReasoning, startsStep } from '../../domain/model.ts';
 import { type JournalRow, journalRowOf } from '../../domain/response-event.ts';
@@ -27,12 +27,25 @@ const bytesOfItem = 500;
 function bytesOf(delta: ModelDelta): number {
   const fields = fieldsOf(delta);
   const bytes = Buffer.byteLength(delta.text) + (fields === undefined ? 0 : Buffer.byteLength(JSON.stringify(fields)));
+  if (delta.type === 'opaque') return bytes + Buffer.byteLength(JSON.stringify(delta.event));
+  if (delta.type === 'annotation') return bytes + Buffer.byteLength(JSON.stringify(delta.annotation));
+  if (delta.type === 'text' && delta.logprobs !== undefined) return bytes + Buffer.byteLength(JSON.stringify(delta.logprobs));
   if (delta.type !== 'tool_call' || delta.text !== '') return bytes;
   return bytes + Buffer.byteLength(delta.name) + Buffer.byteLength(delta.callId) + bytesOfItem;
 }
 
 function fieldsOf(delta: ModelDelta): ProviderFields | undefined {
   return delta.type === 'reasoning' || delta.type === 'tool_call' ? delta.providerFields : undefined;
+}
+
+function logprobsOf(one: ModelDelta, other: ModelDelta): { readonly logprobs?: readonly Json[] } {
+  if (one.type !== 'text' || other.type !== 'text' || (one.logprobs ?? other.logprobs) === undefined) return {};
+  return { logprobs: [...(one.logprobs ?? []), ...(other.logprobs ?? [])] };
+}
+
+/** Two of the others, such as encrypted texts, cannot be merged into one. */
+function isText({ type }: ModelDelta): boolean {
+  return type === 'text' || type === 'refusal' || type === 'reasoning' || type === 'tool_call';
 }
 
 export class FencedError extends Error {
@@ -134,7 +147,7 @@ export class JournalWriter {
 
   /** Encrypted reasoning is stored only where the request asked for it. */
   #isKept(delta: ModelDelta): boolean {
-    if (fieldsOf(delta) !== undefined) return true;
+    if (fieldsOf(delta) !== undefined || delta.type === 'message' || delta.type === 'annotation') return true;
     return delta.type === 'encrypted_reasoning' && delta.text !== '' && asksFor(this.#options.turn.settings, encryptedReasoning);
   }
 
@@ -144,11 +157,11 @@ export class JournalWriter {
 
   #merge(delta: ModelDelta): void {
     const last = this.#pending.at(-1);
-    // Two encrypted texts cannot be merged into one.
-    if (delta.type !== 'encrypted_reasoning' && last !== undefined && last.type === delta.type && last.item === delta.item) {
+    if (isText(delta) && last !== undefined && last.type === delta.type && last.item === delta.item) {
       const fields = fieldsOf(delta);
       const merged = fields === undefined ? {} : { providerFields: { ...fieldsOf(last), ...fields } };
-      this.#pending[this.#pending.length - 1] = { ...last, ...merged, text: last.text + delta.text };
+      const logprobs = logprobsOf(last, delta);
+      this.#pending[this.#pending.length - 1] = { ...last, ...merged, ...logprobs, text: last.text + delta.text };
     } else {
       this.#pending.push(delta);
     }

@@ -1,13 +1,6 @@
 /** Items of a transcript as the AI SDK's UI messages: the way back of `items.ts`, for a UI that is loaded anew. Pure. */
 import { pairOutputs } from '../../domain/call-pairs.ts';
-import {
-  type FunctionCallItem,
-  type FunctionCallOutputItem,
-  type InputItem,
-  type InputPart,
-  type Item,
-  toolOutputText,
-} from '../../domain/item.ts';
+import { type CallItem, type CallOutputItem, type InputItem, type InputPart, type Item, toolOutputText } from '../../domain/item.ts';
 import { toolCallIdOf } from './parts.ts';
 import { parsedOutput } from './replay.ts';
 
@@ -57,7 +50,7 @@ export function messageParts(stretches: readonly UiStretch[]): UiPartOut[] {
   });
 }
 
-function partsOf(item: Item, output: FunctionCallOutputItem | undefined, callIds: Set<string>): UiPartOut[] {
+function partsOf(item: Item, output: CallOutputItem | undefined, callIds: Set<string>): UiPartOut[] {
   switch (item.type) {
     case 'message':
       // This protocol has no part for a refusal: it is text.
@@ -67,28 +60,28 @@ function partsOf(item: Item, output: FunctionCallOutputItem | undefined, callIds
       });
     case 'reasoning':
       return item.summary.map((part) => ({ type: 'reasoning', text: part.text, state: 'done' }));
-    case 'function_call': {
+    case 'function_call':
+    case 'custom_tool_call': {
       const toolCallId = toolCallIdOf(item, callIds.has(item.call_id));
       callIds.add(item.call_id);
       return [callPart(item, toolCallId, output === undefined ? undefined : toolOutputText(output))];
     }
     case 'function_call_output':
-      return [];
+    case 'custom_tool_call_output':
+    case 'web_search_call':
     default:
-      return item satisfies never;
+      // This protocol has no part for what the provider's own tools did.
+      return [];
   }
 }
 
 /** As the stream leaves it: see `callEnd` of `parts.ts`. */
-function callPart(
-  { name, arguments: text, status, provider_fields }: FunctionCallItem,
-  toolCallId: string,
-  output: string | undefined,
-): UiPartOut {
+function callPart(item: CallItem, toolCallId: string, output: string | undefined): UiPartOut {
+  const { name, status, provider_fields } = item;
   const metadata = provider_fields === undefined ? {} : { callProviderMetadata: { turnkeep: { provider_fields } } };
   const common = { type: `tool-${name}`, toolCallId };
   if (status !== 'completed') return { ...common, state: 'input-streaming', input: undefined };
-  const input = text.trim() === '' ? {} : parsedOutput(text);
+  const input = item.type === 'custom_tool_call' ? item.input : item.arguments.trim() === '' ? {} : parsedOutput(item.arguments);
   if (output !== undefined) return { ...common, state: 'output-available', input, output: parsedOutput(output), ...metadata };
   return { ...common, state: 'input-available', input, ...metadata };
 }

@@ -1,4 +1,5 @@
 /** A turn's events as the parts of the AI SDK's UI message stream (version 1, as AI SDK 5 to 7 read it). Pure. */
+import { type CallItem, isCall } from '../../domain/item.ts';
 import type { ResponseEvent } from '../../domain/response-event.ts';
 import type { ResponseObject } from '../../domain/response.ts';
 import { sseDone, type SsePayload, type Translator } from '../stream/encode.ts';
@@ -56,7 +57,7 @@ export function uiParts({ messageId, isContinued = false, callIds = [] }: PartsO
         return [state, [{ type: 'reasoning-end', id: partId(event.item_id, event.summary_index) }]];
       case 'response.output_item.added': {
         const { item, output_index } = event;
-        if (item.type !== 'function_call') return [state, none];
+        if (!isCall(item)) return [state, none];
         const toolCallId = toolCallIdOf(item, state.callIds.includes(item.call_id));
         return [
           { calls: { ...state.calls, [output_index]: toolCallId }, callIds: [...state.callIds, item.call_id] },
@@ -64,9 +65,10 @@ export function uiParts({ messageId, isContinued = false, callIds = [] }: PartsO
         ];
       }
       case 'response.function_call_arguments.delta':
+      case 'response.custom_tool_call_input.delta':
         return [state, [{ type: 'tool-input-delta', toolCallId: state.calls[event.output_index] ?? '', inputTextDelta: event.delta }]];
       case 'response.output_item.done':
-        return [state, event.item.type === 'function_call' ? callEnd(event.item, state.calls[event.output_index] ?? '') : none];
+        return [state, isCall(event.item) ? callEnd(event.item, state.calls[event.output_index] ?? '') : none];
       case 'response.completed':
       case 'response.incomplete':
       case 'response.failed':
@@ -77,6 +79,9 @@ export function uiParts({ messageId, isContinued = false, callIds = [] }: PartsO
       case 'response.refusal.done':
       case 'response.reasoning_summary_text.done':
       case 'response.function_call_arguments.done':
+      case 'response.custom_tool_call_input.done':
+      case 'response.output_text.annotation.added':
+      case 'response.web_search_call.searching':
       default:
         return [state, none];
     }
@@ -85,10 +90,13 @@ export function uiParts({ messageId, isContinued = false, callIds = [] }: PartsO
 }
 
 /** A call that was cut off stays `input-streaming`, so no client runs it. */
-function callEnd({ status, name: toolName, arguments: text, provider_fields }: CallItem, toolCallId: string): readonly SsePayload[] {
+function callEnd(item: CallItem, toolCallId: string): readonly SsePayload[] {
+  const { status, name: toolName, provider_fields } = item;
   if (status !== 'completed') return none;
   // A UI keeps it with the call, and sends it back.
   const metadata = provider_fields === undefined ? {} : { providerMetadata: { turnkeep: { provider_fields } } };
+  if (item.type === 'custom_tool_call') return [{ type: 'tool-input-available', toolCallId, toolName, input: item.input, ...metadata }];
+  const text = item.arguments;
   try {
     const input = text.trim() === '' ? {} : (JSON.parse(text) as unknown);
     return [{ type: 'tool-input-available', toolCallId, toolName, input, ...metadata }];
@@ -104,7 +112,7 @@ function end({ status, error, incomplete_details, output }: ResponseObject): rea
     return [{ type: 'error', errorText: `${code}: ${message}` }, sseDone];
   }
   if (status === 'cancelled') return [{ type: 'abort', reason: 'cancelled' }, sseDone];
-  const hasCalls = output.some((item) => item.type === 'function_call');
+  const hasCalls = output.some(isCall);
   const finishReason =
     status === 'incomplete'
       ? incomplete_details?.reason === 'content_filter'
@@ -115,8 +123,6 @@ function end({ status, error, incomplete_details, output }: ResponseObject): rea
         : 'stop';
   return [{ type: 'finish-step' }, { type: 'finish', finishReason }, sseDone];
 }
-
-type CallItem = Extract<ResponseObject['output'][number], { readonly type: 'function_call' }>;
 
 function partId(item: string, index: number): string {
   return `${item}:${index}`;

@@ -1,5 +1,5 @@
 /** A turn's events as the chunks of a Chat Completions stream. Pure. */
-import type { OutputItem } from '../../domain/item.ts';
+import { type CallItem, isCall, type OutputItem } from '../../domain/item.ts';
 import type { ResponseEvent } from '../../domain/response-event.ts';
 import type { ResponseObject } from '../../domain/response.ts';
 import { sseDone, type SsePayload, type Translator } from '../stream/encode.ts';
@@ -33,8 +33,9 @@ export function chatChunks({ includesUsage, isLegacy }: ChunkOptions): Translato
   function callPiece(
     state: ChunkState,
     outputIndex: number,
-    first: { id: string; name: string } | undefined,
+    first: CallItem | undefined,
     piece: string,
+    isCustom = first?.type === 'custom_tool_call',
   ): readonly SsePayload[] {
     const index = state.calls.indexOf(outputIndex);
     if (isLegacy) {
@@ -43,10 +44,12 @@ export function chatChunks({ includesUsage, isLegacy }: ChunkOptions): Translato
         ? none
         : [chunk(state, { function_call: { ...(first === undefined ? {} : { name: first.name }), arguments: piece } })];
     }
+    const type = isCustom ? 'custom' : 'function';
+    const named = first === undefined ? {} : { name: first.name };
     const call = {
       index,
-      ...(first === undefined ? {} : { id: first.id, type: 'function' }),
-      function: { ...(first === undefined ? {} : { name: first.name }), arguments: piece },
+      ...(first === undefined ? {} : { id: first.call_id, type }),
+      [type]: { ...named, [isCustom ? 'input' : 'arguments']: piece },
     };
     return [chunk(state, { tool_calls: [call] })];
   }
@@ -61,10 +64,8 @@ export function chatChunks({ includesUsage, isLegacy }: ChunkOptions): Translato
       const details = detailsOf(item);
       return details.length === 0 ? none : [chunk(state, { reasoning_details: details })];
     }
-    if (isLegacy || item.type !== 'function_call' || item.provider_fields === undefined) return none;
-    return [
-      chunk(state, { tool_calls: [{ ...item.provider_fields, index: state.calls.indexOf(outputIndex), function: { arguments: '' } }] }),
-    ];
+    if (isLegacy || !isCall(item) || item.provider_fields === undefined) return none;
+    return [chunk(state, { tool_calls: [{ ...item.provider_fields, index: state.calls.indexOf(outputIndex), ...emptyPieceOf(item) }] })];
   }
 
   function end(state: ChunkState, response: ResponseObject): readonly SsePayload[] {
@@ -97,12 +98,14 @@ export function chatChunks({ includesUsage, isLegacy }: ChunkOptions): Translato
       case 'response.output_item.added': {
         const { item, output_index } = event;
         if (item.type === 'reasoning') return [{ ...state, isInReasoning: isInReasoning(item) }, none];
-        if (item.type !== 'function_call') return [state, none];
+        if (!isCall(item)) return [state, none];
         const called: ChunkState = { ...state, calls: [...state.calls, output_index] };
-        return [called, callPiece(called, output_index, { id: item.call_id, name: item.name }, '')];
+        return [called, callPiece(called, output_index, item, '')];
       }
       case 'response.function_call_arguments.delta':
         return [state, callPiece(state, event.output_index, undefined, event.delta)];
+      case 'response.custom_tool_call_input.delta':
+        return [state, callPiece(state, event.output_index, undefined, event.delta, true)];
       case 'response.output_item.done':
         return [state, fieldsOf(state, event.output_index, event.item)];
       case 'response.completed':
@@ -118,10 +121,17 @@ export function chatChunks({ includesUsage, isLegacy }: ChunkOptions): Translato
       case 'response.reasoning_summary_part.done':
       case 'response.reasoning_summary_text.done':
       case 'response.function_call_arguments.done':
+      case 'response.custom_tool_call_input.done':
+      case 'response.output_text.annotation.added':
+      case 'response.web_search_call.searching':
       default:
         return [state, none];
     }
   }
 
   return { initial: { head: { id: '', object: 'chat.completion.chunk', created: 0, model: '' }, calls: [], isInReasoning: false }, step };
+}
+
+function emptyPieceOf({ type }: CallItem): object {
+  return type === 'function_call' ? { function: { arguments: '' } } : { custom: { input: '' } };
 }

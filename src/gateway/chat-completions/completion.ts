@@ -1,5 +1,5 @@
 /** The end of a turn as Chat Completions shows it (docs/decisions/0006-chat-completions-errors.md). Pure. */
-import type { Json, ReasoningItem } from '../../domain/item.ts';
+import { type CallItem, isCall, type Json, type ReasoningItem } from '../../domain/item.ts';
 import type { ResponseObject } from '../../domain/response.ts';
 import type { BlockingResponse } from '../stream/serve-blocking.ts';
 
@@ -25,7 +25,7 @@ export function finishOf({ status, error, incomplete_details, output }: Response
   if (status === 'incomplete') {
     return { type: 'reason', reason: incomplete_details?.reason === 'content_filter' ? 'content_filter' : 'length' };
   }
-  const calls = output.filter((item) => item.type === 'function_call');
+  const calls = output.filter(isCall);
   if (status === 'cancelled') {
     // Clients run the calls they see: one that was cut off must not look complete.
     if (calls.length > 0)
@@ -65,7 +65,7 @@ export function toCompletion(response: ResponseObject, reason: string, isLegacy:
           refusal: refusal === '' ? null : refusal,
           annotations: [],
           ...reasoning,
-          ...(isLegacy && first !== undefined ? { function_call: first.function } : {}),
+          ...(isLegacy && first?.type === 'function' ? { function_call: first.function } : {}),
           ...(!isLegacy && calls.length > 0 ? { tool_calls: calls } : {}),
         },
         logprobs: null,
@@ -95,12 +95,20 @@ export function toChatError({ code, message }: TurnError): object {
   return { message, type: code === tooLong ? 'invalid_request_error' : 'server_error', param: null, code };
 }
 
-interface ToolCall {
+type ToolCall = (
+  | { readonly type: 'function'; readonly function: { readonly name: string; readonly arguments: string } }
+  | { readonly type: 'custom'; readonly custom: { readonly name: string; readonly input: string } }
+) & {
   readonly id: string;
-  readonly type: 'function';
-  readonly function: { readonly name: string; readonly arguments: string };
   /** The provider's own. */
   readonly [field: string]: Json;
+};
+
+function toolCallOf(item: CallItem): ToolCall {
+  const { call_id: id, name, provider_fields } = item;
+  return item.type === 'function_call'
+    ? { ...provider_fields, id, type: 'function', function: { name, arguments: item.arguments } }
+    : { ...provider_fields, id, type: 'custom', custom: { name, input: item.input } };
 }
 
 /**
@@ -143,12 +151,11 @@ function partsOf(output: ResponseObject['output']): Parts {
   const thoughts: ReasoningItem[] = [];
   const calls: ToolCall[] = [];
   for (const item of output) {
-    if (item.type === 'function_call') {
-      const { call_id: id, name, arguments: text, provider_fields } = item;
-      calls.push({ ...provider_fields, id, type: 'function', function: { name, arguments: text } });
+    if (isCall(item)) {
+      calls.push(toolCallOf(item));
     } else if (item.type === 'reasoning') {
       thoughts.push(item);
-    } else {
+    } else if (item.type === 'message') {
       for (const part of item.content) {
         if (part.type === 'refusal') refusal += part.refusal;
         else text += part.text;

@@ -40,7 +40,7 @@ function assistantItems(message: AssistantMessage, legacyId: string): NewItem[] 
   return [
     ...reasoningItems(message),
     ...(parts.length === 0 ? [] : [{ type: 'message', status: 'completed', role: 'assistant', content: parts } as const]),
-    ...(toolCalls ?? []).map(({ id, function: called, type: _type, index: _index, ...fields }) => callItem(id, called, fields)),
+    ...(toolCalls ?? []).map(toolCallItem),
     ...(functionCall == null ? [] : [callItem(legacyId, functionCall)]),
   ];
 }
@@ -59,6 +59,16 @@ function reasoningItems({ reasoning_content, reasoning, reasoning_details: detai
       provider_fields: { field, ...(hasDetails ? { details } : {}) },
     },
   ];
+}
+
+function toolCallItem(call: NonNullable<AssistantMessage['tool_calls']>[number]): NewItem {
+  if (call.type === 'function') {
+    const { id, function: called, type: _type, index: _index, ...fields } = call;
+    return callItem(id, called, fields);
+  }
+  const { id: call_id, custom, type: _type, index: _index, ...fields } = call;
+  const item = { type: 'custom_tool_call', status: 'completed', call_id, name: custom.name, input: custom.input } as const;
+  return Object.keys(fields).length === 0 ? item : { ...item, provider_fields: fields };
 }
 
 function callItem(

@@ -25,6 +25,8 @@ const texts = z.union([z.string(), z.array(textPart).min(1, 'must not be empty')
 
 const call = z.strictObject({ name: callName, arguments: callArguments });
 
+const customCall = z.strictObject({ name: callName, input: z.string() });
+
 /** What a client library read into an earlier response, and sends back with it. It is not for the model. */
 const echo = z.unknown().optional();
 
@@ -40,15 +42,17 @@ const assistant = z.strictObject({
   reasoning_details: z.array(z.custom<Json>()).nullish(),
   tool_calls: z
     .array(
-      z
-        .object({
-          id: callName,
-          type: z.literal('function', "only tools of type 'function' are supported"),
-          function: call.extend({ parsed_arguments: echo }),
-          index: echo,
-        })
-        // A provider's own fields, such as a signature, as they are given out here.
-        .catchall(z.custom<Json>()),
+      z.discriminatedUnion(
+        'type',
+        // With a provider's own fields, such as a signature, as they are given out here.
+        [
+          z
+            .object({ id: callName, type: z.literal('function'), function: call.extend({ parsed_arguments: echo }), index: echo })
+            .catchall(z.custom<Json>()),
+          z.object({ id: callName, type: z.literal('custom'), custom: customCall, index: echo }).catchall(z.custom<Json>()),
+        ],
+        "only calls of type 'function' and 'custom' are supported",
+      ),
     )
     .nullish(),
   function_call: call.nullish(),

@@ -14,14 +14,30 @@ const functionShape = z.strictObject({
   description: z.string().nullish(),
   parameters: jsonObject.nullish(),
 });
+const customShape = z.strictObject({
+  name: filled.max(128, 'is too long'),
+  description: z.string().nullish(),
+  format: z
+    .discriminatedUnion('type', [
+      z.strictObject({ type: z.literal('text') }),
+      z.strictObject({
+        type: z.literal('grammar'),
+        grammar: z.strictObject({ syntax: z.enum(['lark', 'regex']), definition: z.string() }),
+      }),
+    ])
+    .nullish(),
+});
 const namedFunction = z.strictObject({ type: z.literal('function'), function: z.strictObject({ name: filled }) });
+const namedCustom = z.strictObject({ type: z.literal('custom'), custom: z.strictObject({ name: filled }) });
+const namedTool = z.discriminatedUnion('type', [namedFunction, namedCustom]);
 
 const toolChoice = z.union([
   z.enum(['none', 'auto', 'required']),
   namedFunction,
+  namedCustom,
   z.strictObject({
     type: z.literal('allowed_tools'),
-    allowed_tools: z.strictObject({ mode: z.enum(['auto', 'required']), tools: z.array(namedFunction).min(1, 'must not be empty') }),
+    allowed_tools: z.strictObject({ mode: z.enum(['auto', 'required']), tools: z.array(namedTool).min(1, 'must not be empty') }),
   }),
 ]);
 
@@ -57,10 +73,14 @@ export const chatRequest = z.strictObject({
   response_format: responseFormat.nullish(),
   tools: z
     .array(
-      z.strictObject({
-        type: z.literal('function', "only tools of type 'function' are supported"),
-        function: functionShape.extend({ strict: z.boolean().nullish() }),
-      }),
+      z.discriminatedUnion(
+        'type',
+        [
+          z.strictObject({ type: z.literal('function'), function: functionShape.extend({ strict: z.boolean().nullish() }) }),
+          z.strictObject({ type: z.literal('custom'), custom: customShape }),
+        ],
+        "only tools of type 'function' and 'custom' are supported",
+      ),
     )
     .nullish(),
   tool_choice: toolChoice.nullish(),

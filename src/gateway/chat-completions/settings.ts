@@ -1,10 +1,11 @@
 /** The fields of a Chat Completions request that are a turn's settings. Pure. */
 import {
   defaultSettings,
-  type FunctionTool,
   type ResponseSettings,
   type TextFormat,
+  type Tool,
   type ToolChoice,
+  type ToolReference,
 } from '../../domain/response-settings.ts';
 import { ApiError } from '../http/errors.ts';
 import type { ChatRequest } from './request-schema.ts';
@@ -48,25 +49,39 @@ function formatOf(format: ChatRequest['response_format']): TextFormat {
   return { type: 'json_schema', name, description: description ?? null, schema: schema ?? {}, strict: strict ?? null };
 }
 
-function toolsOf({ tools, functions }: ChatRequest): readonly FunctionTool[] {
+function toolsOf({ tools, functions }: ChatRequest): readonly Tool[] {
   if (tools != null && functions != null) throw contradictionError('functions', 'tools');
-  const given = tools?.map((tool) => tool.function) ?? functions?.map((each) => ({ ...each, strict: null })) ?? [];
-  return given.map(({ name, description, parameters, strict }) => ({
-    type: 'function',
-    name,
-    description: description ?? null,
-    parameters: parameters ?? null,
-    strict: strict ?? null,
-  }));
+  const given = tools ?? functions?.map((each) => ({ type: 'function' as const, function: each })) ?? [];
+  return given.map((tool) => (tool.type === 'function' ? functionOf(tool.function) : customOf(tool.custom)));
 }
+
+function functionOf({ name, description, parameters, strict }: FunctionShape): Tool {
+  return { type: 'function', name, description: description ?? null, parameters: parameters ?? null, strict: strict ?? null };
+}
+
+/** The members of a grammar stand one level deeper here than in the Responses API. */
+function customOf({ name, description, format }: CustomShape): Tool {
+  const own = format == null ? {} : { format: format.type === 'text' ? format : { type: 'grammar', ...format.grammar } };
+  return { type: 'custom', name, description: description ?? null, ...own };
+}
+
+type GivenTool = NonNullable<ChatRequest['tools']>[number];
+type FunctionShape = Extract<GivenTool, { type: 'function' }>['function'];
+type CustomShape = Extract<GivenTool, { type: 'custom' }>['custom'];
 
 function toolChoiceOf({ tool_choice: choice, function_call: legacy }: ChatRequest): ToolChoice | null {
   if (choice != null && legacy != null) throw contradictionError('function_call', 'tool_choice');
   if (legacy != null) return typeof legacy === 'string' ? legacy : { type: 'function', name: legacy.name };
   if (choice == null || typeof choice === 'string') return choice ?? null;
-  if (choice.type === 'function') return { type: 'function', name: choice.function.name };
+  if (choice.type !== 'allowed_tools') return referenceOf(choice);
   const { mode, tools } = choice.allowed_tools;
-  return { type: 'allowed_tools', mode, tools: tools.map((tool) => ({ type: 'function', name: tool.function.name })) };
+  return { type: 'allowed_tools', mode, tools: tools.map(referenceOf) };
+}
+
+type NamedTool = Exclude<ChatRequest['tool_choice'], string | { type: 'allowed_tools' } | null | undefined>;
+
+function referenceOf(tool: NamedTool): ToolReference {
+  return { type: tool.type, name: tool.type === 'function' ? tool.function.name : tool.custom.name };
 }
 
 function contradictionError(param: string, other: string): ApiError {

@@ -20,7 +20,7 @@ export interface CrossOriginOptions {
 /** As Node has them. None of those that are looked at here can be a list. */
 type Headers = IncomingHttpHeaders;
 
-const exposedHeaders = 'x-request-id, x-turnkeep-response-id, retry-after';
+const exposedHeaders = 'x-request-id, x-turnkeep-response-id, x-turnkeep-omitted, retry-after';
 /** A day: browsers keep a preflight no longer. */
 const preflightMaxAgeSeconds = 86_400;
 

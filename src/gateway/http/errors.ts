@@ -71,8 +71,13 @@ function nearestIssue(issue: z.core.$ZodIssue): z.core.$ZodIssue {
   const inner = issue.errors
     .flatMap((branch) => branch.slice(0, 1))
     .map((each) => nearestIssue({ ...each, path: [...issue.path, ...each.path] }))
-    .toSorted((one, other) => other.path.length - one.path.length);
+    // That no type fits says less than what is wrong with one of any type.
+    .toSorted((one, other) => other.path.length - one.path.length || Number(isOfType(one)) - Number(isOfType(other)));
   return inner[0] ?? issue;
+}
+
+function isOfType({ code }: z.core.$ZodIssue): boolean {
+  return code === 'invalid_union';
 }
 
 function joinPath(path: string, key: PropertyKey): string {

@@ -28,6 +28,13 @@ export const callName = z.string().min(1, 'must not be empty').max(longestCallNa
 /** Some clients keep what they have parsed, and send it back as it is. */
 export const callArguments = z.union([z.string(), jsonObject.transform((value) => JSON.stringify(value))]);
 
+/**
+ * The `type` of an object that is passed on as it is. Only where it is of another type than these does the branch of a union
+ * match: all else is said of the branch that knows the type.
+ */
+export const otherType = (known: readonly string[]) =>
+  z.string().refine((type) => /^[\w.-]{1,100}$/.test(type) && !known.includes(type), { error: 'is no valid type', abort: true });
+
 /** A field of which turnkeep supports only what it does anyway. */
 export const onlyDefault = <const T extends readonly z.core.util.Literal[]>(...values: T) =>
   z.literal(values, `only ${values.map((value) => JSON.stringify(value)).join(' or ')} is supported`).nullish();
@@ -65,11 +72,12 @@ const includable = [
   'message.input_image.image_url',
   'computer_call_output.output.image_url',
   'code_interpreter_call.outputs',
+  'message.output_text.logprobs',
 ] as const;
 
 const includableName = z.enum(includable, `can only name ${includable.join(', ')}`);
 
-/** Extras to the items. Those of tools that turnkeep does not run are accepted, and there are none. */
+/** Extras to the items: the provider is asked for them, where it can be. */
 export const include = z.array(includableName);
 
 /** The same in a query: once, or again and again. */

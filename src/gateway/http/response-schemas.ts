@@ -46,6 +46,10 @@ export const turnSchema = z.strictObject({
   steps: z.array(z.strictObject({ kind: z.literal('model'), started: z.boolean(), attempts: z.array(attemptSchema) })),
   usage: usageSchema.nullable().meta({ description: 'null: the turn failed, or the provider did not say.' }),
   lost_usage: usageSchema.nullable().meta({ description: 'What attempts that failed have cost; null: not known of all of them.' }),
+  omitted_tools: z
+    .array(z.strictObject({ param: z.string(), type: z.string(), name: z.string().optional() }))
+    .optional()
+    .meta({ description: 'Tools of the request that this provider cannot have: the model was not offered them.' }),
   retry_at: time.optional().meta({ description: 'When the provider said that it would take the request again.' }),
   output: z.array(itemSchema).nullable().meta({ description: 'What the model said so far; null: the turn is past retention.' }),
   links: z.strictObject({
@@ -102,7 +106,10 @@ export const deletedSchema = (object: string) => z.strictObject({ id: z.string()
 export const ok = (description: string, schema: z.ZodType): ResponseSpec => ({ description, schema });
 
 /** Of every response to a submit. */
-export const turnHeaders = { 'x-turnkeep-response-id': 'The id of the response.' } as const;
+export const turnHeaders = {
+  'x-turnkeep-response-id': 'The id of the response.',
+  'x-turnkeep-omitted': 'Tools that this provider cannot have and that were left out: `tools[0]=web_search, …`.',
+} as const;
 
 export const errorResponses = (...statuses: readonly (keyof typeof errorDescriptions)[]): { [status: number]: ResponseSpec } =>
   Object.fromEntries(

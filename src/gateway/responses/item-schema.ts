@@ -1,15 +1,18 @@
-/** The items that the Responses API accepts. A field that is not here is an error that names it, never dropped. */
+/**
+ * The items that the Responses API accepts. Members that are not here pass as they came, and so do items of other types: a
+ * provider of this API is told all of it (`domain/provider-capabilities.ts` says what another one is not).
+ */
 import { z } from 'zod';
-import { callArguments, callName, exactlyOne, id, jsonObject } from '../http/request-fields.ts';
+import type { Json } from '../../domain/item.ts';
+import { callArguments, callName, exactlyOne, id, jsonObject, otherType } from '../http/request-fields.ts';
 
 const itemStatus = z.enum(['in_progress', 'completed', 'incomplete']);
-const only = (what: string) => `only ${what} is supported`;
 
-const inputText = z.strictObject({ type: z.literal('input_text'), text: z.string() });
+const inputText = z.looseObject({ type: z.literal('input_text'), text: z.string() });
 
 const imageSource = exactlyOne('image_url', 'file_id');
 const inputImage = z
-  .strictObject({
+  .looseObject({
     type: z.literal('input_image'),
     detail: z.enum(['auto', 'low', 'high', 'original']).nullish(),
     image_url: z
@@ -23,7 +26,7 @@ const inputImage = z
 
 const fileSource = exactlyOne('file_data', 'file_id', 'file_url');
 const inputFile = z
-  .strictObject({
+  .looseObject({
     type: z.literal('input_file'),
     filename: z.string().nullish(),
     file_data: z.string().min(1, 'must not be empty').nullish(),
@@ -36,27 +39,27 @@ const inputFile = z
   .refine(fileSource.check, fileSource.message)
   .meta(fileSource.meta);
 
-const outputText = z.strictObject({
+const outputText = z.looseObject({
   type: z.literal('output_text'),
   text: z.string(),
-  annotations: z.array(z.unknown()).optional(),
-  logprobs: z.array(z.unknown()).nullish(),
+  annotations: z.array(z.custom<Json>()).nullish(),
+  logprobs: z.array(z.custom<Json>()).nullish(),
 });
-const refusal = z.strictObject({ type: z.literal('refusal'), refusal: z.string() });
+const refusal = z.looseObject({ type: z.literal('refusal'), refusal: z.string() });
 
 export const inputPart = z.discriminatedUnion('type', [inputText, inputImage, inputFile]);
 const messagePart = z.discriminatedUnion('type', [inputText, inputImage, inputFile, outputText, refusal]);
 
-const message = z.strictObject({
+const message = z.looseObject({
   type: z.literal('message').optional(),
   role: z.enum(['user', 'assistant', 'system', 'developer']),
   content: z.union([z.string(), z.array(messagePart).min(1, 'must not be empty')]),
   id: z.string().nullish(),
   status: itemStatus.nullish(),
-  phase: z.null(only('null')).optional(),
+  phase: z.string().nullish(),
 });
 
-const functionCall = z.strictObject({
+const functionCall = z.looseObject({
   type: z.literal('function_call'),
   call_id: callName,
   name: callName,
@@ -66,29 +69,58 @@ const functionCall = z.strictObject({
   status: itemStatus.nullish(),
 });
 
-const functionCallOutput = z.strictObject({
-  type: z.literal('function_call_output'),
+const customCall = z.looseObject({
+  type: z.literal('custom_tool_call'),
+  call_id: callName,
+  name: callName,
+  input: z.string(),
+  provider_fields: jsonObject.nullish(),
+  id: z.string().nullish(),
+  status: itemStatus.nullish(),
+});
+
+const callOutput = z.looseObject({
+  type: z.enum(['function_call_output', 'custom_tool_call_output']),
   call_id: callName,
   output: z.union([z.string(), z.array(inputPart)]),
   id: z.string().nullish(),
   status: itemStatus.nullish(),
 });
 
-const reasoning = z.strictObject({
+const reasoning = z.looseObject({
   type: z.literal('reasoning'),
   summary: z.array(z.strictObject({ type: z.literal('summary_text'), text: z.string() })),
-  content: z.array(z.unknown()).max(0, 'only an empty list is supported: reasoning travels as summary').nullish(),
+  content: z.array(z.custom<Json>()).nullish(),
   encrypted_content: z.string().nullish(),
   provider_fields: jsonObject.nullish(),
   id: z.string().nullish(),
   status: itemStatus.nullish(),
 });
 
-const itemReference = z.strictObject({ type: z.literal('item_reference'), id });
+const itemReference = z.looseObject({ type: z.literal('item_reference'), id });
 
-export const inputItem = z.discriminatedUnion('type', [message, functionCall, functionCallOutput, reasoning, itemReference]);
+const known = [message, functionCall, customCall, callOutput, reasoning] as const;
+const knownTypes = [
+  'message',
+  'function_call',
+  'custom_tool_call',
+  'function_call_output',
+  'custom_tool_call_output',
+  'reasoning',
+  'item_reference',
+];
+
+/** An item of any other type. Its own members are the provider's affair. */
+const opaque = z
+  .looseObject({
+    type: otherType(knownTypes),
+    id: z.string().max(512, 'is too long').nullish(),
+  })
+  .meta({ description: 'An item of any other type, as it is.' });
+
+export const inputItem = z.union([z.discriminatedUnion('type', [...known, itemReference]), opaque]);
 export type InputItemBody = z.infer<typeof inputItem>;
 
 /** An item that a client puts into a conversation itself: one that is there already cannot be put in by reference. */
-export const conversationItem = z.discriminatedUnion('type', [message, functionCall, functionCallOutput, reasoning]);
+export const conversationItem = z.union([z.discriminatedUnion('type', [...known]), opaque]);
 export type ConversationItemBody = z.infer<typeof conversationItem>;

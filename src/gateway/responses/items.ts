@@ -1,47 +1,55 @@
-/** The items of a Responses request as items of a transcript. Pure. */
-import type { InputPart, NewItem } from '../../domain/item.ts';
+/** The items of a Responses request as items of a transcript: known members as turnkeep reads them, all others as they came. Pure. */
+import type { InputPart, MessagePart as OutputPart, NewItem } from '../../domain/item.ts';
 import type { SubmittedItem } from '../../client/submission.ts';
 import type { ConversationItemBody, InputItemBody, inputPart } from './item-schema.ts';
 import type { z } from 'zod';
 
-type PartBody = Exclude<Extract<ConversationItemBody, { role: unknown }>['content'], string>[number];
+type KnownBody = Extract<ConversationItemBody, { type?: KnownType | undefined }>;
+type KnownType = 'message' | 'function_call' | 'custom_tool_call' | 'function_call_output' | 'custom_tool_call_output' | 'reasoning';
+type PartBody = Exclude<Extract<KnownBody, { role: unknown }>['content'], string>[number];
 type MessagePart = Extract<NewItem, { type: 'message' }>['content'][number];
 
 export function responsesInput(input: string | readonly InputItemBody[]): SubmittedItem[] {
   if (typeof input === 'string') return [toNewItem({ role: 'user', content: input })];
-  return input.map((item) => (item.type === 'item_reference' ? item : toNewItem(item)));
+  return input.map((item) => (isReference(item) ? { type: item.type, id: item.id } : toNewItem(item)));
 }
 
+function isReference(item: InputItemBody): item is InputItemBody & { readonly type: 'item_reference'; readonly id: string } {
+  return item.type === 'item_reference';
+}
+
+function isKnown(body: ConversationItemBody): body is KnownBody {
+  return body.type === undefined || knownTypes.has(body.type);
+}
+
+const knownTypes: ReadonlySet<string> = new Set<KnownType>([
+  'message',
+  'function_call',
+  'custom_tool_call',
+  'function_call_output',
+  'custom_tool_call_output',
+  'reasoning',
+]);
+
 export function toNewItem(body: ConversationItemBody): NewItem {
+  if (!isKnown(body)) return withoutNullish(body) as NewItem;
+  const { id: _theirs, status, ...given } = body;
+  const members = withoutNullish(given);
   switch (body.type) {
     case 'function_call':
-      return {
-        type: 'function_call',
-        status: 'completed',
-        call_id: body.call_id,
-        name: body.name,
-        arguments: body.arguments,
-        ...(body.provider_fields == null ? {} : { provider_fields: body.provider_fields }),
-      };
-    case 'function_call_output': {
+    case 'custom_tool_call':
+    case 'reasoning':
+      return { ...members, type: body.type, status: 'completed' } as NewItem;
+    case 'function_call_output':
+    case 'custom_tool_call_output': {
       const output = typeof body.output === 'string' ? body.output : body.output.map(inputPartOf);
-      return { type: 'function_call_output', status: 'completed', call_id: body.call_id, output };
-    }
-    case 'reasoning': {
-      const { summary, encrypted_content, provider_fields } = body;
-      return {
-        type: 'reasoning',
-        status: 'completed',
-        summary,
-        ...(encrypted_content == null ? {} : { encrypted_content }),
-        ...(provider_fields == null ? {} : { provider_fields }),
-      };
+      return { ...members, type: body.type, status: 'completed', call_id: body.call_id, output };
     }
     case 'message':
     case undefined: {
       const parts = typeof body.content === 'string' ? [{ type: 'input_text', text: body.content } as const] : body.content;
       const content = parts.map((part) => (body.role === 'assistant' ? assistantPart(part) : promptPart(part)));
-      return { type: 'message', status: body.status ?? 'completed', role: body.role, content };
+      return { ...members, type: 'message', status: status ?? 'completed', role: body.role, content };
     }
     default:
       return body satisfies never;
@@ -51,9 +59,8 @@ export function toNewItem(body: ConversationItemBody): NewItem {
 /** An assistant's text is output, also where the client calls it `input_text`. */
 function assistantPart(part: PartBody): MessagePart {
   if (part.type === 'refusal') return part;
-  if (part.type === 'input_text' || part.type === 'output_text') {
-    return { type: 'output_text', text: part.text, annotations: [], logprobs: [] };
-  }
+  if (part.type === 'output_text') return { ...part, annotations: part.annotations ?? [], logprobs: part.logprobs ?? [] };
+  if (part.type === 'input_text') return { type: 'output_text', text: part.text, annotations: [], logprobs: [] } satisfies OutputPart;
   return inputPartOf(part);
 }
 
@@ -63,20 +70,12 @@ function promptPart(part: PartBody): MessagePart {
 }
 
 function inputPartOf(part: z.infer<typeof inputPart>): InputPart {
-  switch (part.type) {
-    case 'input_text':
-      return part;
-    case 'input_image':
-      return { type: 'input_image', detail: part.detail ?? 'auto', ...omitNullish({ image_url: part.image_url, file_id: part.file_id }) };
-    case 'input_file': {
-      const { filename, file_data, file_id, file_url } = part;
-      return { type: 'input_file', ...omitNullish({ filename, file_data, file_id, file_url }) };
-    }
-    default:
-      return part satisfies never;
-  }
+  if (part.type === 'input_image') return { ...withoutNullish(part), type: 'input_image', detail: part.detail ?? 'auto' };
+  return withoutNullish(part);
 }
 
-function omitNullish<K extends string>(values: { readonly [key in K]?: string | null | undefined }): { [key in K]?: string } {
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value != null)) as { [key in K]?: string };
+function withoutNullish<T extends object>(values: T): { [key in keyof T]: Exclude<T[key], null | undefined> } {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value != null)) as {
+    [key in keyof T]: Exclude<T[key], null | undefined>;
+  };
 }

@@ -9,7 +9,7 @@ import { type GatewayEnv, headerOf, type Routes } from '../http/route.ts';
 import { journalEncoder } from '../stream/encode.ts';
 import { serveBlocking } from '../stream/serve-blocking.ts';
 import { acknowledgeOnceSent } from '../stream/acknowledge.ts';
-import { expired, type ServeDeps, serveTurn } from '../stream/serve-turn.ts';
+import { expired, idHeaders, type ServeDeps, serveTurn } from '../stream/serve-turn.ts';
 import { requireModel, submitHeaders, type SubmitDeps, submitTurn } from '../submit/submit-turn.ts';
 import { itemsQuery } from '../http/request-fields.ts';
 import { inputItem } from './item-schema.ts';
@@ -43,12 +43,12 @@ export function responsesRoutes(routes: Routes, deps: SubmitDeps & ServeDeps): v
     async (c, { body, headers }) => {
       const turn = await submitTurn(c, deps, headers, {
         settings: responsesSettings(body, requireModel(body.model, deps)),
-        input: responsesInput(body.input),
+        input: responsesInput(body.input ?? []),
         session: typeof body.conversation === 'string' ? body.conversation : (body.conversation?.id ?? null),
         previous: body.previous_response_id ?? null,
       });
       if (body.stream === true) return serveTurn(c, deps, turn, journalEncoder);
-      if (body.background === true) return c.json(await turnkeep.readAccepted(turn), 200, { 'x-turnkeep-response-id': turn.publicId });
+      if (body.background === true) return c.json(await turnkeep.readAccepted(turn), 200, { ...idHeaders(c, turn) });
       return serveBlocking(c, deps, turn, { encode: (response) => ({ status: 200, body: response }) });
     },
   );

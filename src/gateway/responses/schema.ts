@@ -1,51 +1,79 @@
 /** The requests of `/v1/responses`. A field that is not here is an error that names it, never dropped. */
 import { z } from 'zod';
 import type { Misnamed } from '../http/misnamed.ts';
-import { id, include, includeQuery, jsonObject, metadata, onlyDefault, wholeNumber } from '../http/request-fields.ts';
+import { id, include, includeQuery, jsonObject, metadata, otherType, wholeNumber } from '../http/request-fields.ts';
 import { inputItem } from './item-schema.ts';
-
-const functionName = z.string().regex(/^[A-Za-z0-9_.-]{1,128}$/, 'must be 1 to 128 letters, digits, "_", "-" or "."');
 
 const textFormat = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('text') }),
   z.strictObject({ type: z.literal('json_object') }),
   z.strictObject({
     type: z.literal('json_schema'),
-    name: functionName,
+    name: z.string().regex(/^[\w.-]{1,128}$/, 'must be 1 to 128 letters, digits, "_", "-" or "."'),
     description: z.string().nullish(),
     schema: jsonObject,
     strict: z.boolean().nullish(),
   }),
 ]);
 
-const functionTool = z.strictObject({
-  type: z.literal('function', 'only function tools, which the client carries out itself, are supported'),
-  name: functionName,
+const toolName = z.string().regex(/^[\w.-]{1,128}$/, 'must be 1 to 128 letters, digits, "_", "-" or "."');
+
+/** Members that are not here, and tools of other types, pass as they came. */
+const functionTool = z.looseObject({
+  type: z.literal('function'),
+  name: toolName,
   description: z.string().nullish(),
   parameters: jsonObject.nullish(),
   strict: z.boolean().nullish(),
 });
+const customTool = z.looseObject({
+  type: z.literal('custom'),
+  name: toolName,
+  description: z.string().nullish(),
+  format: z.looseObject({ type: z.string() }).nullish(),
+});
 
-const namedFunction = z.strictObject({ type: z.literal('function'), name: functionName });
+const member = z.union([
+  z.discriminatedUnion('type', [functionTool, customTool]),
+  z.looseObject({ type: otherType(['function', 'custom', 'namespace']) }),
+]);
+const namespaceTool = z.looseObject({
+  type: z.literal('namespace'),
+  name: toolName,
+  description: z.string().nullish(),
+  tools: z.array(member).min(1, 'must not be empty').max(1_000, 'has 1,000 tools at most'),
+});
+export const tool = z.union([
+  z.discriminatedUnion('type', [functionTool, customTool, namespaceTool]),
+  z.looseObject({ type: otherType(['function', 'custom', 'namespace']) }).meta({ description: 'A tool of any other type, as it is.' }),
+]);
+export type ToolBody = z.infer<typeof tool>;
+
+const allowedTools = z.looseObject({
+  type: z.literal('allowed_tools'),
+  mode: z.enum(['auto', 'required']),
+  tools: z.array(z.looseObject({ type: z.string() })).min(1, 'must not be empty'),
+});
 
 export const toolChoice = z.union([
   z.enum(['none', 'auto', 'required']),
   z.discriminatedUnion('type', [
-    namedFunction,
-    z.strictObject({
-      type: z.literal('allowed_tools'),
-      mode: z.enum(['auto', 'required']),
-      tools: z.array(namedFunction).min(1, 'must not be empty'),
-    }),
+    z.looseObject({ type: z.literal('function'), name: toolName }),
+    z.looseObject({ type: z.literal('custom'), name: toolName }),
+    allowedTools,
   ]),
+  z.looseObject({ type: otherType(['function', 'custom', 'allowed_tools']) }),
 ]);
 
-const reasoningSummary = z.enum(['auto', 'concise', 'detailed']).nullish();
+/** The lists of options that OpenAI adds to from model to model. */
+const option = z.string().regex(/^[\w.-]{1,64}$/, 'must be 1 to 64 letters, digits, "_", "-" or "."');
+
+const reasoningSummary = option.nullish();
 
 export const createResponse = z
   .strictObject({
     model: z.string().min(1, 'must not be empty').nullish(),
-    input: z.union([z.string().min(1, 'must not be empty'), z.array(inputItem).min(1, 'must not be empty')]),
+    input: z.union([z.string().min(1, 'must not be empty'), z.array(inputItem)]).nullish(),
     instructions: z.string().nullish(),
     stream: z.boolean().nullish(),
     background: z.boolean().nullish(),
@@ -53,18 +81,12 @@ export const createResponse = z
     conversation: z.union([id, z.strictObject({ id })]).nullish(),
     previous_response_id: id.nullish(),
     metadata: metadata.nullish(),
-    tools: z.array(functionTool).max(128, 'has 128 tools at most').nullish(),
+    tools: z.array(tool).max(1_000, 'has 1,000 tools at most').nullish(),
     tool_choice: toolChoice.nullish(),
     parallel_tool_calls: z.boolean().nullish(),
     max_tool_calls: z.int().min(1).nullish(),
     text: z.strictObject({ format: textFormat.nullish(), verbosity: z.enum(['low', 'medium', 'high']).nullish() }).nullish(),
-    reasoning: z
-      .strictObject({
-        effort: z.enum(['none', 'minimal', 'low', 'medium', 'high', 'xhigh']).nullish(),
-        summary: reasoningSummary,
-        generate_summary: reasoningSummary,
-      })
-      .nullish(),
+    reasoning: z.looseObject({ effort: option.nullish(), summary: reasoningSummary, generate_summary: reasoningSummary }).nullish(),
     max_output_tokens: z.int().min(1).nullish(),
     truncation: z.enum(['auto', 'disabled']).nullish(),
     include: include.nullish(),
@@ -72,17 +94,33 @@ export const createResponse = z
     top_p: z.number().min(0).max(1).nullish(),
     presence_penalty: z.number().min(-2).max(2).nullish(),
     frequency_penalty: z.number().min(-2).max(2).nullish(),
-    top_logprobs: onlyDefault(0),
-    service_tier: z.enum(['auto', 'default', 'flex', 'scale', 'priority']).nullish(),
+    top_logprobs: z.int().min(0).max(20).nullish(),
+    service_tier: option.nullish(),
     safety_identifier: z.string().max(512, 'is too long').nullish(),
     prompt_cache_key: z.string().max(512, 'is too long').nullish(),
-    prompt_cache_retention: z.enum(['in_memory', 'in-memory', '24h']).nullish(),
+    prompt_cache_retention: option.nullish(),
+    prompt_cache_options: jsonObject.nullish(),
     user: z.string().max(512, 'is too long').nullish(),
-    stream_options: z.strictObject({ include_obfuscation: onlyDefault(false) }).nullish(),
+    stream_options: z
+      .strictObject({
+        include_obfuscation: z.boolean().nullish().meta({ description: 'Events are never padded: they are the same for every viewer.' }),
+      })
+      .nullish(),
+    client_metadata: jsonObject.nullish(),
+    context_management: z.array(z.looseObject({ type: z.string() })).nullish(),
+    moderation: jsonObject.nullish(),
+    image: jsonObject.nullish(),
+    access_programs: jsonObject.nullish(),
+    prompt: z.looseObject({ id }, "must be a template that the provider keeps; words for the model are 'input' here").nullish(),
   })
   .refine((body) => body.background !== true || body.store !== false, {
     path: ['store'],
     message: 'a background response is fetched later, so it has to be stored: leave store out',
+  })
+  .refine((body) => hasInput(body) || body.conversation != null || body.previous_response_id != null || body.prompt != null, {
+    path: ['input'],
+    params: { code: 'missing_required_parameter' },
+    message: "may only be left out or empty with a 'conversation' or a 'previous_response_id' to go on with",
   })
   .refine((body) => body.conversation == null || body.previous_response_id == null, {
     path: ['previous_response_id'],
@@ -91,9 +129,12 @@ export const createResponse = z
   });
 export type CreateResponse = z.infer<typeof createResponse>;
 
+function hasInput({ input }: { readonly input?: string | readonly unknown[] | null | undefined }): boolean {
+  return input != null && input.length > 0;
+}
+
 export const misnamedInResponse: Misnamed = {
   messages: "It is 'input' here; POST /v1/chat/completions takes 'messages'.",
-  prompt: "It is 'input' here; templates that OpenAI keeps are not supported.",
   system: "It is 'instructions' here.",
   max_tokens: "It is 'max_output_tokens' here.",
   max_completion_tokens: "It is 'max_output_tokens' here.",
@@ -112,6 +153,6 @@ export const followHeaders = z.object({
 export const retrieveQuery = z.strictObject({
   stream: z.enum(['true', 'false', '1', '0'], "must be 'true' or 'false'").optional(),
   starting_after: wholeNumber(0).optional().meta({ description: 'The number of the last event that was seen.' }),
-  include_obfuscation: z.enum(['false', '0'], "only 'false' is supported").optional(),
+  include_obfuscation: z.enum(['true', 'false', '1', '0'], "must be 'true' or 'false'").optional(),
   include: includeQuery,
 });

@@ -1,6 +1,7 @@
 /** Answers a request with the events of a turn, in whichever protocol: replayed from any point, then live. */
 import type { Context } from 'hono';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
+import type { OmittedTool } from '../../domain/response-settings.ts';
 import type { TurnRow } from '../../domain/turn.ts';
 import type { Turnkeep } from '../../client/turnkeep.ts';
 import { ApiError } from '../http/errors.ts';
@@ -56,5 +57,18 @@ export function expired({ publicId }: TurnRow): ApiError {
 
 /** On every response about a turn. */
 export function idHeaders(c: Context<GatewayEnv>, turn: TurnRow): Readonly<Record<string, string>> {
-  return { 'x-turnkeep-response-id': turn.publicId, 'x-request-id': c.get('requestId') };
+  const { omitted_tools: omitted = [] } = turn.settings;
+  return {
+    'x-turnkeep-response-id': turn.publicId,
+    'x-request-id': c.get('requestId'),
+    ...(omitted.length === 0 ? {} : { 'x-turnkeep-omitted': omittedText(omitted) }),
+  };
+}
+
+/** A client may offer a thousand tools, and clients and proxies take a few KB of headers. `/turns/{id}` names all. */
+const longestOmitted = 2_000;
+
+function omittedText(omitted: readonly OmittedTool[]): string {
+  const text = omitted.map(({ param, type }) => `${param}=${type}`).join(', ');
+  return text.length <= longestOmitted ? text : `${text.slice(0, longestOmitted).replace(/,[^,]*$/, '')}, ...`;
 }

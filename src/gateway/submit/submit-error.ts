@@ -2,6 +2,7 @@
 import type { SubmitResult } from '../../client/submit-turn.ts';
 import type { ResponseSettings } from '../../domain/response-settings.ts';
 import type { Unsupported } from '../../domain/provider-capabilities.ts';
+import { demandedOmitted, unknownChoice } from '../../domain/tools.ts';
 import { ApiError, notFound } from '../http/errors.ts';
 
 /** What a protocol's request calls the fields that the Responses API calls `input[…]` and `conversation`. */
@@ -20,15 +21,34 @@ export function assertSupported(unsupported: Unsupported | undefined, fields?: F
   throw new ApiError({ status: 400, param, code: 'unsupported_parameter', message: `Unsupported '${param}': ${unsupported.message}.` });
 }
 
-/** @throws ApiError 400 naming `tool_choice`, where it names a tool that the request does not bring */
-export function assertToolChoice({ tools, tool_choice: choice }: ResponseSettings, fields?: FieldNames): void {
-  if (choice === null || typeof choice === 'string') return;
-  const named = choice.type === 'function' ? [choice] : choice.tools;
-  const unknown = named.find(({ name }) => !tools.some((tool) => tool.name === name));
-  if (unknown === undefined) return;
+/**
+ * @throws ApiError 400 naming `tool_choice`, where it names a tool that the request does not bring, or asks for one that was
+ * left out; 400 naming the tool, where nothing may be left out
+ */
+export function assertTools(settings: ResponseSettings, unsupported: 'omit' | 'refuse', fields?: FieldNames): void {
+  const [omitted] = settings.omitted_tools ?? [];
+  if (unsupported === 'refuse' && omitted !== undefined) {
+    const message = `${cannotHave(omitted.type)}. Leave it out, or ask the operator for TURNKEEP_UNSUPPORTED_TOOLS=omit.`;
+    throw new ApiError({
+      status: 400,
+      param: omitted.param,
+      code: 'unsupported_parameter',
+      message: `Unsupported '${omitted.param}': ${message}`,
+    });
+  }
   const param = fields?.toolChoice ?? 'tool_choice';
-  const message = `Invalid '${param}': no tool of the request is called '${unknown.name}'.`;
-  throw new ApiError({ status: 400, param, code: 'invalid_value', message });
+  const demanded = demandedOmitted(settings);
+  if (demanded !== undefined) {
+    throw new ApiError({ status: 400, param, code: 'unsupported_parameter', message: `Unsupported '${param}': ${cannotHave(demanded)}.` });
+  }
+  const unknown = unknownChoice(settings);
+  if (unknown === undefined) return;
+  const called = unknown.name === undefined ? `of the type '${unknown.type}'` : `called '${unknown.name}'`;
+  throw new ApiError({ status: 400, param, code: 'invalid_value', message: `Invalid '${param}': no tool of the request is ${called}.` });
+}
+
+function cannotHave(type: string): string {
+  return `the model provider is asked through Chat Completions, which has no tools of the type '${type}'`;
 }
 
 const retryAfterSeconds = '5';

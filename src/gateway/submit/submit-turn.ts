@@ -2,6 +2,7 @@
 import type { Context } from 'hono';
 import { z } from 'zod';
 import { type ProviderApi, unsupportedBy } from '../../domain/provider-capabilities.ts';
+import { withToolsInForce } from '../../domain/tools.ts';
 import type { SessionRow } from '../../domain/session.ts';
 import type { TurnRow } from '../../domain/turn.ts';
 import { turnIdPattern } from '../../client/ids.ts';
@@ -10,13 +11,15 @@ import type { Turnkeep } from '../../client/turnkeep.ts';
 import { ApiError } from '../http/errors.ts';
 import { jsonLimits, tooManyItems } from '../http/json-scanner.ts';
 import { type GatewayEnv, headerOf } from '../http/route.ts';
-import { assertSupported, assertToolChoice, type FieldNames, toApiError, unknownConversation } from './submit-error.ts';
+import { assertSupported, assertTools, type FieldNames, toApiError, unknownConversation } from './submit-error.ts';
 
 export interface SubmitDeps {
   readonly turnkeep: Turnkeep;
   /** Used when a request names no model. */
   readonly defaultModel: string | undefined;
   readonly providerApi: ProviderApi;
+  /** Tools that this provider cannot have; `omit` where nothing is said. */
+  readonly unsupportedTools?: 'omit' | 'refuse';
   /** Of one request; 10,000 where nothing is said. */
   readonly maxInputItems?: number;
   /** The gateway is shutting down: what runs goes on, and nothing new is taken in. */
@@ -74,7 +77,7 @@ export async function submitTurn(
   headers: z.output<typeof submitHeaders>,
   { fields, session, ...draft }: TurnDraft,
 ): Promise<TurnRow> {
-  const { turnkeep, providerApi, maxInputItems = jsonLimits.maxItems } = deps;
+  const { turnkeep, providerApi, unsupportedTools = 'omit', maxInputItems = jsonLimits.maxItems } = deps;
   if (deps.isDraining()) {
     throw new ApiError({
       status: 503,
@@ -86,8 +89,9 @@ export async function submitTurn(
   const tenant = c.get('tenant');
   // One message may be several items.
   if (draft.input.length > maxInputItems) throw tooManyItems(listOf(fields), maxInputItems);
-  assertToolChoice(draft.settings, fields);
-  assertSupported(unsupportedBy(providerApi, { settings: draft.settings, items: draft.input }), fields);
+  const settings = withToolsInForce(providerApi, draft.settings);
+  assertTools(settings, unsupportedTools, fields);
+  assertSupported(unsupportedBy(providerApi, { settings, items: draft.input }), fields);
   // Before the items are looked at: what is wrong with them depends on the conversation they are to join.
   if (typeof session === 'string' && (await turnkeep.sessions.read(tenant, session)) === undefined) throw unknownConversation(session);
   if (draft.previous !== null) await assertKnown(turnkeep, tenant, draft.previous);
@@ -96,6 +100,7 @@ export async function submitTurn(
   const whenBusy = headers['x-turnkeep-when-busy'];
   const result = await turnkeep.submit({
     ...draft,
+    settings,
     tenant,
     session: sessionId,
     idempotencyKey: headers['idempotency-key'] ?? draft.idempotencyKey ?? null,

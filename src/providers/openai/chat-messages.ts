@@ -5,12 +5,21 @@ import type {
   ChatCompletionMessageFunctionToolCall,
   ChatCompletionMessageParam,
 } from 'openai/resources/chat/completions';
-import type { FunctionCallItem, InputMessage, InputPart, Item, MessagePart, ReasoningItem } from '../../domain/item.ts';
+import {
+  type CallItem,
+  type InputMessage,
+  type InputPart,
+  isCall,
+  type Item,
+  type MessagePart,
+  type ReasoningItem,
+} from '../../domain/item.ts';
 import { unsealFields } from '../../domain/sealed-fields.ts';
 import { asArray, asRecord } from '../json.ts';
 import { ChatReasoning } from './chat-reasoning.ts';
+import { type CallNames, customInput } from './chat-tools.ts';
 import { sendableArguments, sendableCallId, sendableName } from './earlier-calls.ts';
-import { omitNullish, textOfPart } from './request-parts.ts';
+import { omitNullish, opaqueText, textOfPart } from './request-parts.ts';
 
 type Part = InputPart | MessagePart;
 
@@ -21,11 +30,12 @@ export interface ChatMessagesOptions {
   readonly hasOwnFields: boolean;
   /** The model may call tools. */
   readonly hasTools: boolean;
+  readonly names: CallNames;
 }
 
 export function chatMessages(items: readonly Item[], options: ChatMessagesOptions): ChatCompletionMessageParam[] {
-  const { isOpenAiHost, hasOwnFields, hasTools } = options;
-  const messages = new Messages(options, hasTools || items.some(({ type }) => type === 'function_call'));
+  const { isOpenAiHost, hasTools } = options;
+  const messages = new Messages(options, hasTools || items.some(isCall));
   for (const item of items) {
     switch (item.type) {
       case 'message':
@@ -33,9 +43,11 @@ export function chatMessages(items: readonly Item[], options: ChatMessagesOption
         else messages.addPrompt(item);
         break;
       case 'function_call':
-        messages.addCall(callOf(item, isOpenAiHost, hasOwnFields));
+      case 'custom_tool_call':
+        messages.addCall(callOf(item, options));
         break;
       case 'function_call_output':
+      case 'custom_tool_call_output':
         messages.addOutput(
           sendableCallId(item.call_id, isOpenAiHost),
           typeof item.output === 'string' ? item.output : joinedText(item.output),
@@ -44,8 +56,10 @@ export function chatMessages(items: readonly Item[], options: ChatMessagesOption
       case 'reasoning':
         messages.addReasoning(item);
         break;
+      case 'web_search_call':
       default:
-        return item satisfies never;
+        // Of a turn that a provider of the Responses API has answered. New ones were refused (`domain/provider-capabilities.ts`).
+        messages.addAnswer(opaqueText(item));
     }
   }
   return messages.all();
@@ -141,11 +155,12 @@ class Messages {
   }
 }
 
-function callOf(item: FunctionCallItem, isOpenAiHost: boolean, hasOwnFields: boolean): ChatCompletionMessageFunctionToolCall {
+function callOf(item: CallItem, { isOpenAiHost, hasOwnFields, names }: ChatMessagesOptions): ChatCompletionMessageFunctionToolCall {
+  const args = item.type === 'function_call' ? sendableArguments(item.arguments) : JSON.stringify({ [customInput]: item.input });
   const own = {
     id: sendableCallId(item.call_id, isOpenAiHost),
     type: 'function',
-    function: { name: sendableName(item.name, isOpenAiHost), arguments: sendableArguments(item.arguments) },
+    function: { name: sendableName(names.nameOfCall(item), isOpenAiHost), arguments: args },
   } as const;
   return hasOwnFields ? { ...item.provider_fields, ...own } : own;
 }

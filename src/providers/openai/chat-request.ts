@@ -1,13 +1,9 @@
 /** Builds a Chat Completions request. Pure. Settings that this API does not have were rejected before (`domain/provider-capabilities.ts`). */
-import type {
-  ChatCompletionCreateParamsStreaming,
-  ChatCompletionMessageParam,
-  ChatCompletionTool,
-  ChatCompletionToolChoiceOption,
-} from 'openai/resources/chat/completions';
+import type { ChatCompletionCreateParamsStreaming, ChatCompletionMessageParam } from 'openai/resources/chat/completions';
 import type { ModelRequest } from '../../domain/model.ts';
-import type { FunctionTool, ResponseSettings, TextFormat, ToolChoice } from '../../domain/response-settings.ts';
+import type { ResponseSettings, TextFormat } from '../../domain/response-settings.ts';
 import { chatMessages } from './chat-messages.ts';
+import { CallNames } from './chat-tools.ts';
 import { omitNullish } from './request-parts.ts';
 import { joinLeading, strictRoles } from './strict-roles.ts';
 
@@ -16,9 +12,10 @@ type Request = ChatCompletionCreateParamsStreaming;
 /** @param hasOwnFields the server takes members of messages and calls that OpenAI does not have */
 export function chatRequest({ settings, items }: ModelRequest, isOpenAiHost: boolean, hasOwnFields = !isOpenAiHost): Request {
   const { model, max_output_tokens } = settings;
+  const names = new CallNames(settings.tools);
   return {
     model,
-    messages: messagesOf({ settings, items }, isOpenAiHost, hasOwnFields),
+    messages: messagesOf({ settings, items }, names, isOpenAiHost, hasOwnFields),
     stream: true,
     stream_options: { include_usage: true },
     ...omitNullish({
@@ -40,41 +37,32 @@ export function chatRequest({ settings, items }: ModelRequest, isOpenAiHost: boo
       prompt_cache_retention: settings.prompt_cache_retention as Request['prompt_cache_retention'],
       user: settings.user,
     }),
-    ...toolSettings(settings),
+    ...toolSettings(settings, names),
   };
 }
 
-function messagesOf({ settings, items }: ModelRequest, isOpenAiHost: boolean, hasOwnFields: boolean): ChatCompletionMessageParam[] {
+function messagesOf(
+  { settings, items }: ModelRequest,
+  names: CallNames,
+  isOpenAiHost: boolean,
+  hasOwnFields: boolean,
+): ChatCompletionMessageParam[] {
   const given = { instructions: settings.instructions, items };
   const prompt = isOpenAiHost ? joinLeading(given) : strictRoles(given);
-  const messages = chatMessages(prompt.items, { isOpenAiHost, hasOwnFields, hasTools: settings.tools.length > 0 });
+  const messages = chatMessages(prompt.items, { isOpenAiHost, hasOwnFields, hasTools: settings.tools.length > 0, names });
   return prompt.instructions === null ? messages : [{ role: 'system', content: prompt.instructions }, ...messages];
 }
 
-function toolSettings({ tools, tool_choice, parallel_tool_calls }: ResponseSettings): Partial<Request> {
+function toolSettings({ tools, tool_choice, parallel_tool_calls }: ResponseSettings, names: CallNames): Partial<Request> {
   if (tools.length > 0) {
     return {
-      tools: tools.map(toolOf),
-      ...omitNullish({ tool_choice: tool_choice === null ? null : choiceOf(tool_choice), parallel_tool_calls }),
+      tools: names.tools(),
+      ...omitNullish({ tool_choice: tool_choice === null ? null : names.choice(tool_choice), parallel_tool_calls }),
     };
   }
   // Without tools OpenAI rejects both settings, though many clients send them. `auto` and `none` change nothing and are
   // left out; a demanded call is sent, so that the provider's error names what is missing.
-  return tool_choice === null || tool_choice === 'auto' || tool_choice === 'none' ? {} : { tool_choice: choiceOf(tool_choice) };
-}
-
-function toolOf({ name, description, parameters, strict }: FunctionTool): ChatCompletionTool {
-  return { type: 'function', function: { name, ...omitNullish({ description, parameters, strict }) } };
-}
-
-function choiceOf(choice: ToolChoice): ChatCompletionToolChoiceOption {
-  if (typeof choice === 'string') return choice;
-  if (choice.type === 'function') return named(choice);
-  return { type: 'allowed_tools', allowed_tools: { mode: choice.mode, tools: choice.tools.map(named) } };
-}
-
-function named({ name }: { readonly name: string }): { type: 'function'; function: { name: string } } {
-  return { type: 'function', function: { name } };
+  return tool_choice === null || tool_choice === 'auto' || tool_choice === 'none' ? {} : { tool_choice: names.choice(tool_choice) };
 }
 
 function responseFormat(format: TextFormat): Request['response_format'] | null {

@@ -1,13 +1,19 @@
-/** The function calls of a Responses stream, found by whichever of their ids and indexes an event carries. */
+/** The calls of functions and custom tools of a Responses stream, found by whichever of their ids and indexes an event carries. */
+import type { JsonObject } from '../../domain/item.ts';
 import { protocolError } from '../failures/model-failure.ts';
-import { asText, type JsonRecord } from '../json.ts';
+import { asText, type JsonRecord, parseJson } from '../json.ts';
+import { restOf } from './said-texts.ts';
 
 export interface FunctionCall {
   /** Unique in the stream: `ModelDelta.item`. */
   readonly item: string;
   readonly callId: string;
   readonly name: string;
-  hasArguments: boolean;
+  readonly isCustom: boolean;
+  /** What the item has beside its own members, such as its `namespace`. */
+  readonly members: JsonObject;
+  /** The arguments, or the input, so far. */
+  said: string;
   /** Of the item that it came with. */
   readonly key: Key;
 }
@@ -17,13 +23,15 @@ interface Key {
   readonly index: unknown;
 }
 
+const ownMembers = new Set(['id', 'type', 'status', 'call_id', 'name', 'arguments', 'input', 'provider_fields', 'created_by']);
+
 export class FunctionCalls {
   readonly #calls: FunctionCall[] = [];
   /** By item id and by output index, whichever the events carry. */
   readonly #byKey = new Map<string, FunctionCall>();
 
-  get count(): number {
-    return this.#calls.length;
+  get all(): readonly FunctionCall[] {
+    return this.#calls;
   }
 
   /**
@@ -33,7 +41,9 @@ export class FunctionCalls {
   find(item: JsonRecord, outputIndex: unknown): FunctionCall | undefined {
     const callId = asText(item['call_id']);
     const key = { id: asText(item['id']), index: outputIndex };
-    if (callId !== undefined) return this.#calls.findLast((call) => call.callId === callId && !isOther(call.key, key));
+    const ofId = callId === undefined ? [] : this.#calls.filter((call) => call.callId === callId);
+    const same = key.id === undefined ? undefined : ofId.find((call) => call.key.id === key.id);
+    if (callId !== undefined) return same ?? ofId.findLast((call) => !isOther(call.key, key));
     return this.#findByKeys(keysOf(item['id'], outputIndex));
   }
 
@@ -42,18 +52,18 @@ export class FunctionCalls {
     const name = asText(item['name']);
     if (name === undefined) throw protocolError('tool_call_without_name');
     const callId = asText(item['call_id']) ?? asText(item['id']) ?? `call_${crypto.randomUUID()}`;
+    const isCustom = item['type'] === 'custom_tool_call';
+    const members = Object.fromEntries(Object.entries(item).filter(([key, value]) => !ownMembers.has(key) && value !== null)) as JsonObject;
     const key = { id: asText(item['id']), index: outputIndex };
-    const call = { item: `call ${this.count}`, callId, name, hasArguments: false, key };
+    const call = { item: `call ${this.#calls.length}`, callId, name, isCustom, members, said: '', key };
     this.#calls.push(call);
     for (const key of keysOf(item['id'], outputIndex)) this.#byKey.set(key, call);
     return call;
   }
 
-  /** The call that an event carries an id or index of, else the last one. Throws `ProviderError` if there is no call yet. */
-  addressedBy(event: JsonRecord): FunctionCall {
-    const call = this.#findByKeys(keysOf(event['item_id'], event['output_index'])) ?? this.#calls.at(-1);
-    if (call === undefined) throw protocolError('arguments_without_call');
-    return call;
+  /** The call that an event carries an id or index of, else the last one. */
+  addressedBy(event: JsonRecord): FunctionCall | undefined {
+    return this.#findByKeys(keysOf(event['item_id'], event['output_index'])) ?? this.#calls.at(-1);
   }
 
   #findByKeys(keys: readonly string[]): FunctionCall | undefined {
@@ -63,6 +73,19 @@ export class FunctionCalls {
     }
     return undefined;
   }
+}
+
+/** What the whole arguments, or the whole input, have beyond what was said. @throws ProviderError as `restOf` */
+export function restOfCall({ said, isCustom }: FunctionCall, whole: unknown): string {
+  const text = typeof whole === 'string' ? whole : whole === undefined || whole === null ? '' : JSON.stringify(whole);
+  if (!isCustom && said !== '' && !text.startsWith(said) && isSameJson(said, text)) return '';
+  return restOf(said, text);
+}
+
+/** Servers write the arguments anew for the done event. */
+function isSameJson(one: string, other: string): boolean {
+  const value = parseJson(one);
+  return value !== undefined && JSON.stringify(value) === JSON.stringify(parseJson(other));
 }
 
 function isOther(one: Key, two: Key): boolean {

@@ -1,5 +1,5 @@
 /** What the requests of both APIs need: fields left out where they are not set, and texts in the place of files. Pure. */
-import type { InputPart, MessagePart } from '../../domain/item.ts';
+import type { InputPart, MessagePart, OpaqueItem } from '../../domain/item.ts';
 
 type NonNullish<T> = { -readonly [K in keyof T]?: Exclude<T[K], null | undefined> };
 
@@ -22,4 +22,13 @@ export function placeholderText(part: Extract<InputPart, { readonly type: 'input
 export function textOfPart(part: InputPart | MessagePart): string {
   if (part.type === 'refusal') return part.refusal;
   return part.type === 'input_image' || part.type === 'input_file' ? placeholderText(part) : part.text;
+}
+
+/** Much more than this is an image, or sealed. */
+const longestOpaqueText = 8_000;
+
+/** What a chat provider is told of an item that only the Responses API has: all that is in it, in words of JSON. */
+export function opaqueText({ id: _ours, type, ...rest }: OpaqueItem): string {
+  const text = JSON.stringify(rest);
+  return `[${type}: ${text.length > longestOpaqueText ? `${text.slice(0, longestOpaqueText).toWellFormed()}… (cut)` : text}]`;
 }

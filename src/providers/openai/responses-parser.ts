@@ -1,20 +1,36 @@
-/** Parses a Responses stream. Strict about the finish, lenient in the rest: servers leave out sequence numbers and indexes. */
-import type { ModelEvent } from '../../domain/model.ts';
+/**
+ * Parses a Responses stream. Strict about the finish, lenient in the rest: servers leave out sequence numbers and indexes, deltas,
+ * or the whole of an item. What a done event tells beyond the deltas is a last delta. Items that turnkeep does not know, and their
+ * events, are passed on as they came.
+ */
+import type { JsonObject } from '../../domain/item.ts';
+import type { ModelEvent, ModelFinish } from '../../domain/model.ts';
 import { failureOfStreamError, readErrorBody } from '../failures/error-body.ts';
-import { modelFailure, safeDetail } from '../failures/model-failure.ts';
-import { asArray, asRecord, asText, type JsonRecord } from '../json.ts';
+import { modelFailure, protocolError, safeDetail } from '../failures/model-failure.ts';
+import { asArray, asRecord, asText, type JsonRecord, parseJson } from '../json.ts';
 import { ProviderError } from '../provider.ts';
-import { type FunctionCall, FunctionCalls } from './function-calls.ts';
+import { type FunctionCall, FunctionCalls, restOfCall } from './function-calls.ts';
+import { OpaqueItems } from './opaque-items.ts';
+import { ResponsesTexts } from './responses-texts.ts';
+import type { TextKind } from './said-texts.ts';
 import { StreamParser } from './stream-parser.ts';
 import { isMoreTelling, readUsage } from './usage.ts';
 
-const textEvents = {
+const textDeltas: { readonly [type: string]: TextKind } = {
   'response.output_text.delta': 'text',
   'response.refusal.delta': 'refusal',
   'response.reasoning_text.delta': 'reasoning',
   'response.reasoning.delta': 'reasoning',
   'response.reasoning_summary_text.delta': 'reasoning',
-} as const;
+};
+
+const textDones: { readonly [type: string]: TextKind } = {
+  'response.output_text.done': 'text',
+  'response.refusal.done': 'refusal',
+  'response.reasoning_text.done': 'reasoning',
+  'response.reasoning.done': 'reasoning',
+  'response.reasoning_summary_text.done': 'reasoning',
+};
 
 const incompleteReasons = new Map([
   ['max_output_tokens', 'max_output_tokens'],
@@ -24,30 +40,52 @@ const incompleteReasons = new Map([
 
 export class ResponsesParser extends StreamParser {
   readonly #calls = new FunctionCalls();
-  #hasMessage = false;
-  /** `ModelDelta.item` of the last delta of the reasoning item that is not done yet. */
-  #reasoning: string | undefined;
-  #encryptedCount = 0;
+  readonly #opaque = new OpaqueItems();
+  readonly #texts = new ResponsesTexts({
+    show: (delta, out) => {
+      this.emitDelta(delta, out);
+    },
+    keep: (delta, out) => {
+      out.push({ type: 'delta', delta });
+    },
+  });
 
   protected readBody(body: JsonRecord, name: string | undefined, out: ModelEvent[]): void {
     const type = asText(body['type']) ?? name ?? '';
     this.checkApi(type.startsWith('response.'), Array.isArray(body['choices']) ? 'chat' : undefined);
     this.serviceTier = asText(asRecord(body['response'])?.['service_tier']) ?? this.serviceTier;
-    if (isTextEvent(type)) {
-      this.#emitText(textEvents[type], asText(body['delta']) ?? '', partOf(body), out);
+    const deltaKind = Object.hasOwn(textDeltas, type) ? textDeltas[type] : undefined;
+    if (deltaKind !== undefined) {
+      this.#texts.readDelta(deltaKind, this.#texts.partOf(deltaKind, body), asText(body['delta']) ?? '', out, body['logprobs']);
+      return;
+    }
+    const doneKind = Object.hasOwn(textDones, type) ? textDones[type] : undefined;
+    if (doneKind !== undefined) {
+      this.#texts.readWhole(doneKind, this.#texts.partOf(doneKind, body), body[doneKind === 'refusal' ? 'refusal' : 'text'], out);
       return;
     }
     switch (type) {
       case 'response.output_item.added':
-        this.#emitCallName(asRecord(body['item']), body['output_index'], out);
+        this.#readAdded(asRecord(body['item']) ?? {}, body, out);
+        return;
+      case 'response.output_item.done':
+        this.#readDone(asRecord(body['item']) ?? {}, body, out);
+        return;
+      case 'response.output_text.annotation.added':
+        this.#texts.readAnnotation(this.#texts.partOf('text', body), body['annotation'], out);
         return;
       case 'response.function_call_arguments.delta':
-        this.#emitArguments(this.#calls.addressedBy(body), asText(body['delta']), out);
+      case 'response.custom_tool_call_input.delta': {
+        const call = this.#calls.addressedBy(body);
+        if (call === undefined) throw protocolError('arguments_without_call');
+        this.#emitCall(call, asText(body['delta']) ?? '', out);
         return;
-      case 'response.output_item.done': {
-        const item = asRecord(body['item']);
-        if (item?.['type'] === 'reasoning') this.#endReasoning(asText(item['encrypted_content']), out);
-        this.#emitWholeArguments(this.#emitCallName(item, body['output_index'], out), item?.['arguments'], out);
+      }
+      case 'response.function_call_arguments.done':
+      case 'response.custom_tool_call_input.done': {
+        // Of a call that only the end of its item shows.
+        const call = this.#calls.addressedBy(body);
+        if (call !== undefined) this.#emitRest(call, body['arguments'] ?? body['input'], out);
         return;
       }
       case 'response.in_progress':
@@ -56,17 +94,51 @@ export class ResponsesParser extends StreamParser {
       case 'response.completed':
       case 'response.incomplete':
       case 'response.failed':
-        this.#end(type, asRecord(body['response']) ?? {}, out);
+        this.#end(type, body, out);
+        return;
+      case 'response.created':
+      case 'response.queued':
+      case 'response.content_part.added':
+      case 'response.content_part.done':
+      case 'response.reasoning_summary_part.added':
+      case 'response.reasoning_summary_part.done':
+      case 'response.reasoning_part.added':
+      case 'response.reasoning_part.done':
         return;
       default:
+        if (type.startsWith('response.')) this.#emitOpaque(this.#opaque.read({ ...body, type }), out);
     }
   }
 
-  #end(type: string, response: JsonRecord, out: ModelEvent[]): void {
+  #readAdded(item: JsonRecord, body: JsonRecord, out: ModelEvent[]): void {
+    const type = asText(item['type']);
+    const { output_index: index } = body;
+    if (type === 'message') this.#texts.beginMessage(item, index, out);
+    else if (type === 'reasoning') this.#texts.beginThought(item, index);
+    else if (isCall(type)) this.#callOf(item, index, out);
+    else if (type !== undefined) this.#emitOpaque(this.#opaque.added(item, body), out);
+  }
+
+  #readDone(item: JsonRecord, body: JsonRecord, out: ModelEvent[]): void {
+    const type = asText(item['type']);
+    const { output_index: index } = body;
+    if (type === 'message') {
+      this.#texts.endMessage(item, index, out);
+    } else if (type === 'reasoning') {
+      this.#texts.endThought(item, index, out);
+    } else if (isCall(type)) {
+      this.#emitRest(this.#callOf(item, index, out), item['arguments'] ?? item['input'], out);
+    } else if (type !== undefined) {
+      this.#emitOpaque(this.#opaque.done(item, body), out);
+    }
+  }
+
+  #end(type: string, body: JsonRecord, out: ModelEvent[]): void {
+    const response = asRecord(body['response']) ?? {};
     const status = asText(response['status']);
     this.#readUsage(response);
     if (type === 'response.failed' || status === 'failed') {
-      throw new ProviderError(failureOfStreamError(readErrorBody(asRecord(response['error']) ?? {})));
+      throw new ProviderError(failureOfStreamError(readErrorBody(asRecord(response['error']) ?? asRecord(body['error']) ?? {})));
     }
     const { reason } = asRecord(response['incomplete_details']) ?? {};
     const isIncomplete = type === 'response.incomplete' || status === 'incomplete';
@@ -76,40 +148,45 @@ export class ResponsesParser extends StreamParser {
       throw new ProviderError(modelFailure('provider_protocol', { detail: `incomplete_reason=${safeDetail(String(reason))}` }));
     }
     this.#emitMissing(asArray(response['output']), out);
-    this.emitFinish(why === undefined ? { status: 'completed' } : { status: 'incomplete', reason: why }, out);
+    const finish: ModelFinish = why === undefined ? { status: 'completed' } : { status: 'incomplete', reason: why };
+    if (finish.status === 'completed') this.#completeCalls(out);
+    this.emitFinish(finish, out);
     this.isOver = true;
   }
 
-  /** Some servers send no deltas: emits what only the whole response holds. */
+  /** Clients parse the arguments of a call: no answer is complete with some that are no JSON (T8). */
+  #completeCalls(out: ModelEvent[]): void {
+    for (const call of this.#calls.all) {
+      if (call.isCustom) continue;
+      if (call.said.trim() === '') this.#emitCall(call, '{}', out);
+      else if (parseJson(call.said) === undefined) throw protocolError('tool_call_arguments');
+    }
+  }
+
+  /** What only the whole response holds: some servers send no deltas, and some not all. */
   #emitMissing(output: readonly unknown[], out: ModelEvent[]): void {
-    const lacks = { message: !this.#hasMessage, call: this.#calls.count === 0 };
-    output.forEach((each, index) => {
-      const item = asRecord(each) ?? {};
-      if (item['type'] === 'message' && lacks.message) {
-        asArray(item['content']).forEach((part, partIndex) => {
-          const { text, refusal } = asRecord(part) ?? {};
-          const at = `${index} ${partIndex}`;
-          this.#emitText('text', asText(text) ?? '', at, out);
-          this.#emitText('refusal', asText(refusal) ?? '', at, out);
-        });
-      } else if (item['type'] === 'function_call' && lacks.call) {
-        this.#emitWholeArguments(this.#emitCallName(item, index, out), item['arguments'], out);
+    const items = output.map((each) => asRecord(each) ?? {});
+    this.#texts.readMissing(items, out);
+    const told = new Set<FunctionCall>();
+    for (const [index, item] of items.entries()) {
+      const type = asText(item['type']);
+      if (isCall(type)) {
+        // Two calls of an answer may have one id.
+        const known = this.#calls.all.find((call) => call.callId === item['call_id'] && !told.has(call)) ?? this.#twinOf(item, items);
+        const call = known ?? this.#callOf(item, undefined, out);
+        told.add(call);
+        this.#emitRest(call, item['arguments'] ?? item['input'], out);
+      } else if (type !== undefined && type !== 'message' && type !== 'reasoning') {
+        this.#emitOpaque(this.#opaque.whole(item, index), out);
       }
-    });
+    }
   }
 
-  #emitText(type: 'text' | 'refusal' | 'reasoning', text: string, part: string | undefined, out: ModelEvent[]): void {
-    if (text === '') return;
-    if (type === 'reasoning') this.#reasoning = part ?? '';
-    else this.#hasMessage = true;
-    this.emitDelta(part === undefined ? { type, text } : { type, text, item: part }, out);
-  }
-
-  /** Items are sent one after the other, so the reasoning deltas since the last reasoning item ended belong to this one. */
-  #endReasoning(encrypted: string | undefined, out: ModelEvent[]): void {
-    const item = this.#reasoning ?? `encrypted ${(this.#encryptedCount += 1)}`;
-    this.#reasoning = undefined;
-    if (encrypted !== undefined) this.emitEncryptedReasoning({ type: 'encrypted_reasoning', item, text: encrypted }, out);
+  /** The call as the stream knew it, where the whole response has given its calls other ids. */
+  #twinOf(item: JsonRecord, items: readonly JsonRecord[]): FunctionCall | undefined {
+    const calls = items.filter((each) => isCall(asText(each['type'])));
+    const twin = calls.length === this.#calls.all.length ? this.#calls.all[calls.indexOf(item)] : undefined;
+    return twin?.name === item['name'] ? twin : undefined;
   }
 
   #readUsage(response: JsonRecord): void {
@@ -117,37 +194,32 @@ export class ResponsesParser extends StreamParser {
     if (usage !== undefined && (this.usage === undefined || isMoreTelling(usage, this.usage))) this.usage = usage;
   }
 
-  /** Returns the call of an item; emits its name if it is new. */
-  #emitCallName(item: JsonRecord | undefined, outputIndex: unknown, out: ModelEvent[]): FunctionCall | undefined {
-    if (item?.['type'] !== 'function_call') return undefined;
+  /** The call of an item; emits its name if it is new. */
+  #callOf(item: JsonRecord, outputIndex: unknown, out: ModelEvent[]): FunctionCall {
     const known = this.#calls.find(item, outputIndex);
     if (known !== undefined) return known;
     const call = this.#calls.add(item, outputIndex);
-    const { item: name, callId } = call;
-    this.emitDelta({ type: 'tool_call', item: name, callId, name: call.name, text: '' }, out);
+    this.#emitCall(call, '', out);
     return call;
   }
 
-  #emitArguments(call: FunctionCall, text: string | undefined, out: ModelEvent[]): void {
-    if (text === undefined) return;
-    call.hasArguments = true;
-    this.emitDelta({ type: 'tool_call', item: call.item, callId: call.callId, name: call.name, text }, out);
+  #emitCall(call: FunctionCall, text: string, out: ModelEvent[]): void {
+    const { item, callId, name, isCustom, members } = call;
+    const more = Object.keys(members).length === 0 ? {} : { members };
+    call.said += text;
+    this.emitDelta({ type: 'tool_call', item, callId, name, text, ...(isCustom ? { isCustom: true } : {}), ...more }, out);
   }
 
-  /** Some servers send no deltas of arguments, only the whole ones when the call is done. */
-  #emitWholeArguments(call: FunctionCall | undefined, text: unknown, out: ModelEvent[]): void {
-    if (call !== undefined && !call.hasArguments) this.#emitArguments(call, asText(text), out);
+  #emitRest(call: FunctionCall, whole: unknown, out: ModelEvent[]): void {
+    const rest = restOfCall(call, whole);
+    if (rest !== '') this.#emitCall(call, rest, out);
+  }
+
+  #emitOpaque(found: { readonly item: string; readonly event: JsonObject } | undefined, out: ModelEvent[]): void {
+    if (found !== undefined) this.emitDelta({ type: 'opaque', text: '', ...found }, out);
   }
 }
 
-function isTextEvent(type: string): type is keyof typeof textEvents {
-  return Object.hasOwn(textEvents, type);
-}
-
-/** `ModelDelta.item` of a text: another value begins a new part, as the provider did. */
-function partOf(body: JsonRecord): string | undefined {
-  const item = asText(body['item_id']) ?? body['output_index'];
-  const part = body['content_index'] ?? body['summary_index'];
-  if (item === undefined && part === undefined) return undefined;
-  return JSON.stringify([item, part]);
+function isCall(type: string | undefined): boolean {
+  return type === 'function_call' || type === 'custom_tool_call';
 }

@@ -1,8 +1,7 @@
 /** Builds a request of the Responses API. Pure. Always `store: false`: turnkeep has the conversation itself. */
 import type { ResponseCreateParamsStreaming, ResponseTextConfig, Tool } from 'openai/resources/responses/responses';
-import type { ReasoningEffort } from 'openai/resources/shared';
-import { asksFor, encryptedReasoning, type ModelRequest } from '../../domain/model.ts';
-import type { FunctionTool, ResponseSettings, ToolChoice } from '../../domain/response-settings.ts';
+import type { ModelRequest } from '../../domain/model.ts';
+import type { ResponseSettings, Tool as OfferedTool } from '../../domain/response-settings.ts';
 import { omitNullish } from './request-parts.ts';
 import { joinRoles, responsesInputOf } from './responses-input.ts';
 import { strictRoles } from './strict-roles.ts';
@@ -21,6 +20,7 @@ export function responsesRequest({ settings, items }: ModelRequest, isOpenAiHost
     input: isOpenAiHost ? input : joinRoles(input),
     stream: true,
     store: false,
+    ...settings.passed,
     ...omitNullish({
       instructions: prompt.instructions,
       temperature: settings.temperature,
@@ -31,12 +31,11 @@ export function responsesRequest({ settings, items }: ModelRequest, isOpenAiHost
       max_tool_calls: settings.max_tool_calls,
       text: textOf(settings.text),
       tools: tools.length === 0 ? null : tools.map(toolOf),
-      tool_choice: settings.tool_choice === null ? null : choiceOf(settings.tool_choice),
+      tool_choice: settings.tool_choice as Request['tool_choice'],
       parallel_tool_calls: settings.parallel_tool_calls,
-      reasoning: orNull(omitNullish({ effort: settings.reasoning.effort as ReasoningEffort, summary: settings.reasoning.summary })),
+      reasoning: orNull(omitNullish(settings.reasoning)) as Request['reasoning'],
       truncation: settings.truncation,
-      // The other values of `include` concern tools of the provider's own, which are not offered here.
-      include: asksFor(settings, encryptedReasoning) ? [encryptedReasoning] : null,
+      include: settings.include.length === 0 ? null : ([...settings.include] as Request['include']),
       // Passed on unchecked: new models bring new values, and the provider rejects what it does not know.
       service_tier: settings.service_tier as Request['service_tier'],
       safety_identifier: settings.safety_identifier,
@@ -54,14 +53,11 @@ function textOf({ format, verbosity }: ResponseSettings['text']): ResponseTextCo
   return { format: { ...rest, ...omitNullish({ description, strict }) }, ...omitNullish({ verbosity }) };
 }
 
-/** The API requires `parameters`, with null for none; `strict` is left out, so that the provider's default holds. */
-function toolOf({ type, name, parameters, description, strict }: FunctionTool): Tool {
-  return { type, name, parameters, ...omitNullish({ description, strict }) } as Tool;
-}
-
-function choiceOf(choice: ToolChoice): NonNullable<Request['tool_choice']> {
-  if (typeof choice === 'string' || choice.type === 'function') return choice;
-  return { type: 'allowed_tools', mode: choice.mode, tools: choice.tools.map(({ type, name }) => ({ type, name })) };
+/** The API requires `parameters`, with null for none; other members that are null are left out, so that the provider's default holds. */
+function toolOf(tool: OfferedTool): Tool {
+  if (tool.type === 'namespace') return { ...omitNullish(tool), tools: tool.tools.map(toolOf) } as Tool;
+  if (tool.type === 'function') return { ...omitNullish(tool), parameters: tool.parameters } as Tool;
+  return omitNullish(tool) as Tool;
 }
 
 function orNull<T extends object>(value: T): T | null {

@@ -114,11 +114,6 @@ export abstract class StreamParser {
     out.push({ type: 'delta', delta: wholeIn(delta) });
   }
 
-  /** Apart from `emitDelta`, because encrypted reasoning neither starts a step nor counts as output. */
-  protected emitEncryptedReasoning(delta: ModelDelta & { readonly type: 'encrypted_reasoning' }, out: ModelEvent[]): void {
-    if (delta.text !== '') out.push({ type: 'delta', delta: { ...delta, text: delta.text.toWellFormed() } });
-  }
-
   /** To be called for each event. Throws `ProviderError` if the first events are of the other API, rather than read it to the end. */
   protected checkApi(isOwn: boolean, other: 'chat' | 'responses' | undefined): void {
     this.#hasEvents = true;

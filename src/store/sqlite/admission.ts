@@ -7,6 +7,7 @@ import {
   resendWindowMs,
   type UnsettledTurn,
 } from '../../domain/admission.ts';
+import { isCallOutput } from '../../domain/item.ts';
 import type { TurnRow } from '../../domain/turn.ts';
 import type { InsertTurn, NewTurn } from '../ports/turns.ts';
 import { bookAttempt } from './attempts.ts';
@@ -173,7 +174,7 @@ function rowOf(turn: NewTurn, { isStarted, ...facts }: RowFacts): TurnRow {
     kind: 'response',
     status: isStarted ? 'in_progress' : 'queued',
     inputCount: input.length,
-    bringsOutputs: input.length > 0 && input.every(({ type }) => type === 'function_call_output'),
+    bringsOutputs: input.length > 0 && input.every(isCallOutput),
     isStored: settings.store,
     isDispatched: false,
     isRecorded: facts.readyAtMs !== null,

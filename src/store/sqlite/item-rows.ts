@@ -1,5 +1,5 @@
 /** The items of a turn as rows: its input first, from position 0, then its output. Written and read in slices (T14). */
-import type { InputItem, Item } from '../../domain/item.ts';
+import { type InputItem, isCall, type Item } from '../../domain/item.ts';
 import type { Page } from '../ports/sessions.ts';
 import type { Place } from './chain.ts';
 import type { Database, Row } from './database.ts';
@@ -19,7 +19,7 @@ export function itemRowOf(item: Item): ItemRow {
 
 /** @param json the item, as it is to be written */
 export function itemRowAs(item: Item, json: string): ItemRow {
-  return { id: item.id, callId: item.type === 'function_call' ? item.call_id : null, json };
+  return { id: item.id, callId: isCall(item) ? item.call_id : null, json };
 }
 
 /** @param place where calls among them are to be found; a call of an input begins a branch, whatever the depth of its turn */

@@ -3,7 +3,7 @@
  * for longer than one slice takes (T14). Nobody sees the items before the turn is in; what is left of a killed process, or of
  * a turn that was refused, is dropped.
  */
-import type { InputItem } from '../../domain/item.ts';
+import { type InputItem, isCall } from '../../domain/item.ts';
 import { StoreBusyError } from '../ports/store.ts';
 import type { NewTurn } from '../ports/turns.ts';
 import type { Place } from './chain.ts';
@@ -29,7 +29,7 @@ export async function prepareInput(
   { id: turn, input, json }: NewTurn,
   mayStage: () => boolean,
 ): Promise<PreparedInput | undefined> {
-  const hasCalls = input.some(({ type }) => type === 'function_call');
+  const hasCalls = input.some(isCall);
   const first = sliceOf(input, json.input, 0);
   if (first.length === input.length) return { rows: first, isStaged: false, hasCalls };
   if (!mayStage()) return undefined;

@@ -180,7 +180,10 @@ test('what a request asks for is what the turn is set to', () => {
   assert.deepEqual([max_output_tokens, temperature, reasoning.effort, parallel_tool_calls], [9, 0.5, 'low', true]);
   assert.deepEqual([service_tier, metadata, store], ['flex', { a: 'b' }, false]);
   const legacy = chatSettings(parsed({ functions: [{ name: 'f' }], function_call: { name: 'f' } }), 'm', true);
-  assert.deepEqual([legacy.tools[0]?.name, legacy.tool_choice, legacy.parallel_tool_calls], ['f', { type: 'function', name: 'f' }, false]);
+  assert.deepEqual(
+    [(legacy.tools[0] as { name?: string }).name, legacy.tool_choice, legacy.parallel_tool_calls],
+    ['f', { type: 'function', name: 'f' }, false],
+  );
 });
 
 test('a conversation is named by our own header or field first, then by the headers of chat UIs', () => {

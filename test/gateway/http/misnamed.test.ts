@@ -15,7 +15,6 @@ const tool = { type: 'function', name: 'f' };
 const table: readonly (readonly [path: string, body: object, param: string, names: string])[] = [
   ['/v1/responses', { messages }, 'messages', "'input'"],
   ['/v1/responses', { messages }, 'messages', '/v1/chat/completions'],
-  ['/v1/responses', { prompt: 'hi' }, 'prompt', "'input'"],
   ['/v1/responses', { input: 'hi', max_tokens: 9 }, 'max_tokens', "'max_output_tokens'"],
   ['/v1/responses', { input: 'hi', response_format: { type: 'json_object' } }, 'response_format', "'text.format'"],
   ['/v1/responses', { input: 'hi', tools: [tool, chatTool] }, 'tools[1].function', "'type'"],

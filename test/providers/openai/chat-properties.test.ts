@@ -78,7 +78,9 @@ function assertSound({ response, events }: ReturnType<typeof answerTo>): void {
         ? item.arguments
         : item.type === 'reasoning'
           ? item.summary.map((part) => part.text).join('')
-          : item.content.map((part) => (part.type === 'refusal' ? part.refusal : part.text)).join('');
+          : item.type === 'message'
+            ? item.content.map((part) => (part.type === 'refusal' ? part.refusal : part.text)).join('')
+            : '';
     assert.equal(text, shown.get(index) ?? '', 'what an item has was shown');
     if (item.type !== 'function_call') return;
     assert.notEqual(item.name, '');

@@ -58,12 +58,21 @@ const rows: Readonly<Record<string, Row>> = {
     { reasoning_effort: 'heroic' },
     { reasoning: { effort: 'heroic' } },
   ],
-  'encrypted reasoning, when it was asked for': [
+  'what else to include, when it was asked for': [
     { include: ['reasoning.encrypted_content', 'file_search_call.results'] },
     {},
-    { include: ['reasoning.encrypted_content'] },
+    { include: ['reasoning.encrypted_content', 'file_search_call.results'] },
   ],
-  'nothing to include that was not asked for': [{ include: ['file_search_call.results'] }, {}, {}],
+  'what turnkeep does not look at': [
+    { passed: { client_metadata: { a: 'b' }, prompt_cache_options: { ttl: '30m' }, top_logprobs: 2 } },
+    {},
+    { client_metadata: { a: 'b' }, prompt_cache_options: { ttl: '30m' }, top_logprobs: 2 },
+  ],
+  'all that is said of reasoning': [
+    { reasoning: { effort: null, summary: 'auto', context: 'all_turns', mode: 'pro' } as ResponseSettings['reasoning'] },
+    {},
+    { reasoning: { summary: 'auto', context: 'all_turns', mode: 'pro' } },
+  ],
   'ours alone': [{ metadata: { a: 'b' }, store: false, background: true }, {}, {}],
   'tools, with the fields that were set': [
     { tools: [look, bare], parallel_tool_calls: false },

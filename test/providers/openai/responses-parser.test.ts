@@ -67,8 +67,9 @@ void suite('T8 · only a finish ends a stream well', () => {
   });
   void test('what came as deltas is not emitted again', () => {
     const result = read(text('Hello'), event('output_item.added', { item: call() }), completed([message('Hello'), call()]));
-    assert.equal(result.text, 'Hello');
-    assert.equal(result.events.length, 3);
+    // No arguments are those of a tool without parameters.
+    assert.equal(result.text, 'Hello{}');
+    assert.equal(result.events.length, 4);
   });
 });
 
@@ -128,14 +129,14 @@ void suite('function calls', () => {
 
 void suite('T8 · calls are passed on as the provider sent them', () => {
   const args = (delta: string, at: object) => event('function_call_arguments.delta', { delta, ...at });
-  void test('broken JSON in the arguments is passed on as it is', () => {
+  void test('broken JSON in the arguments is passed on as it is, and no answer with it is complete', () => {
     const done = event('output_item.done', { output_index: 0, item: call({ arguments: '{"a": tru' }) });
     assert.deepEqual(calls(event('output_item.added', { output_index: 0, item: call() }), args('{"a"', {}), args(': tru', {}), done), [
       'a f ',
       'a f {"a"',
       'a f : tru',
     ]);
-    assert.equal(outcomeOf(read(done, completed([call({ arguments: '{"a": tru' })]))), 'finished');
+    assert.equal(outcomeOf(read(done, completed([call({ arguments: '{"a": tru' })]))), 'provider_protocol');
   });
   void test('interleaved pieces find their calls', () => {
     const at = (place: number) => ({ item_id: `fc_${place}`, output_index: place });
@@ -210,4 +211,143 @@ void suite('errors in the stream', () => {
   ];
   for (const [each, code] of errors)
     void test(`${code}: ${JSON.stringify(each)}`, () => assert.equal(outcomeOf(read(text('a'), each)), code));
+});
+
+void suite('T8 · done events tell the whole, and what the deltas did not is a last delta', () => {
+  const at = { item_id: 'm', output_index: 0, content_index: 0 };
+  const said = (...events: readonly unknown[]) => read(...events, completed()).text;
+  const whole = (text: string) => event('output_item.done', { output_index: 0, item: { id: 'm', ...message(text) } });
+  const textDone = (text: string, fields: object = at) => event('output_text.done', { text, ...fields });
+  void test('of a text', () => {
+    assert.equal(said(text('Hel', at), textDone('Hello')), 'Hello');
+    assert.equal(said(text('Hel', at), whole('Hello')), 'Hello');
+    assert.equal(read(text('Hel', at), completed([{ id: 'm', ...message('Hello') }])).text, 'Hello');
+    assert.equal(said(textDone('Hello')), 'Hello');
+    assert.equal(said(whole('Hello')), 'Hello');
+  });
+  void test('once, however often it is told', () => {
+    const result = read(text('Hel', at), textDone('Hello'), whole('Hello'), completed([{ id: 'm', ...message('Hello') }]));
+    assert.deepEqual([result.text, outcomeOf(result)], ['Hello', 'finished']);
+  });
+  void test('of a text without any address', () => {
+    assert.equal(said(text('Hel'), textDone('Hello', {}), event('output_item.done', { item: message('Hello') })), 'Hello');
+  });
+  void test('of a second message', () => {
+    const second = { item_id: 'n', output_index: 1, content_index: 0 };
+    const result = read(text('One', at), whole('One'), text('Tw', second), completed([message('One'), message('Two'), message('Three')]));
+    assert.deepEqual([result.text, outcomeOf(result)], ['OneTwoThree', 'finished']);
+  });
+  void test('of several parts of one message', () => {
+    const parts = ['a', 'b', 'c'].map((each) => ({ type: 'output_text', text: each }));
+    const item = { id: 'm', type: 'message', content: [...parts, { type: 'refusal', refusal: 'no' }] };
+    assert.equal(said(text('a', at), event('output_item.done', { output_index: 0, item })), 'abcno');
+  });
+  void test('of arguments', () => {
+    const added = event('output_item.added', { output_index: 0, item: call() });
+    const half = event('function_call_arguments.delta', { delta: '{"a":', output_index: 0 });
+    const done = event('function_call_arguments.done', { arguments: '{"a":1}', output_index: 0 });
+    assert.equal(read(added, half, done, completed()).text, '{"a":1}');
+    assert.equal(read(added, half, completed([call({ arguments: '{"a":1}' })])).text, '{"a":1}');
+    assert.equal(read(added, half, event('output_item.done', { item: call({ arguments: { a: 1 } }) }), completed()).text, '{"a":1}');
+  });
+  void test('of arguments that are written anew, nothing', () => {
+    const added = event('output_item.added', { output_index: 0, item: call() });
+    const delta = event('function_call_arguments.delta', { delta: '{"a": 1}', output_index: 0 });
+    assert.equal(read(added, delta, completed([call({ arguments: '{"a":1}' })])).text, '{"a": 1}');
+  });
+  void test('of calls whose ids are others at the end, nothing', () => {
+    const done = event('output_item.done', { output_index: 0, item: call({ arguments: '{}' }) });
+    assert.deepEqual(calls(done, completed([call({ id: 'other', call_id: 'other', arguments: '{}' })])), ['a f ', 'a f {}']);
+  });
+  void test('of reasoning, in a summary or in its content', () => {
+    for (const item of [{ summary: [{ text: 'hm' }] }, { summary: [], content: [{ type: 'reasoning_text', text: 'hm' }] }]) {
+      assert.equal(read(event('output_item.done', { item: { type: 'reasoning', ...item } })).text, 'hm');
+    }
+    assert.equal(read(event('reasoning_text.delta', { delta: 'h' }), event('reasoning_text.done', { text: 'hm' })).text, 'hm');
+  });
+  for (const [what, events] of [
+    ['a text', [text('lo', at), textDone('Hello')]],
+    ['a message', [text('lo', at), whole('Hello')]],
+    ['the response', [text('lo', at), completed([message('Hello')])]],
+    ['arguments', [event('output_item.done', { item: call({ arguments: '{"a":1}' }) }), completed([call({ arguments: '{"a":2}' })])]],
+  ] as const) {
+    void test(`a done event that says something else is a protocol failure: ${what}`, () => {
+      const { failure } = read(...events);
+      assert.deepEqual([failure?.code, failure?.detail], ['provider_protocol', 'done_contradicts_deltas']);
+    });
+  }
+  void test('one that says less, or trims, says nothing', () => {
+    assert.equal(said(text('Hello ', at), textDone(''), whole('Hello')), 'Hello ');
+  });
+});
+
+void suite('what turnkeep does not know is passed on', () => {
+  const item = { id: 'ws_1', type: 'web_search_call', status: 'in_progress' };
+  const opaque = (...events: readonly unknown[]) =>
+    read(...events).events.flatMap((each) => (each.type === 'delta' && each.delta.type === 'opaque' ? [each.delta] : []));
+  const added = event('output_item.added', { output_index: 0, item });
+  const done = event('output_item.done', { output_index: 0, item: { ...item, status: 'completed', action: { query: 'q' } } });
+  void test('items of any type, with their events, as they came', () => {
+    const searching = event('web_search_call.searching', { item_id: 'ws_1', output_index: 0, more: [1] });
+    assert.deepEqual(
+      opaque(added, searching, done, completed()).map((delta) => delta.event),
+      [added, searching, done],
+    );
+  });
+  void test('once: the whole response repeats them', () => {
+    assert.equal(opaque(added, done, done, completed([item])).length, 2);
+    assert.equal(opaque(added, completed([item])).length, 2);
+    assert.equal(opaque(completed([item])).length, 1);
+  });
+  void test('they start the step and are an answer', () => {
+    assert.equal(read(added).hasStarted, true);
+    assert.equal(outcomeOf(read(done, completed([item]))), 'finished');
+  });
+  void test('an event of no item is nothing', () =>
+    assert.deepEqual(opaque(event('brand_new.delta', { item_id: 'x' }), event('brand_new')), []));
+  void test('a message of its own, with its phase, its sources and how likely its tokens were', () => {
+    const source = { type: 'url_citation', url: 'https://a.test' };
+    const at = { item_id: 'm', output_index: 0, content_index: 0 };
+    const { events } = read(
+      event('output_item.added', {
+        output_index: 0,
+        item: { id: 'm', type: 'message', role: 'assistant', content: [], phase: 'commentary' },
+      }),
+      text('a', { ...at, logprobs: [{ token: 'a', logprob: -1 }] }),
+      event('output_text.annotation.added', { ...at, annotation_index: 0, annotation: source }),
+      event('output_item.done', {
+        output_index: 0,
+        item: { id: 'm', ...message('a'), content: [{ type: 'output_text', text: 'a', annotations: [source, source] }] },
+      }),
+    );
+    assert.deepEqual(
+      events.map((each) => (each.type === 'delta' ? each.delta : each)),
+      [
+        { type: 'message', text: '', item: 'message 0', members: { phase: 'commentary' } },
+        { type: 'text', text: 'a', item: 'message 0 c0', logprobs: [{ token: 'a', logprob: -1 }] },
+        { type: 'annotation', text: '', item: 'message 0 c0', annotation: source },
+        { type: 'annotation', text: '', item: 'message 0 c0', annotation: source },
+      ],
+    );
+  });
+  void test('a call of a custom tool, and one of a namespace', () => {
+    const { events } = read(
+      event('output_item.added', {
+        output_index: 0,
+        item: { type: 'custom_tool_call', id: 'c', call_id: 'a', name: 'f', input: '', namespace: 'n' },
+      }),
+      event('custom_tool_call_input.delta', { output_index: 0, item_id: 'c', delta: 'x' }),
+      event('custom_tool_call_input.done', { output_index: 0, item_id: 'c', input: 'xy' }),
+      completed([{ type: 'custom_tool_call', id: 'c', call_id: 'a', name: 'f', input: 'xy' }]),
+    );
+    const common = { type: 'tool_call', item: 'call 0', callId: 'a', name: 'f', isCustom: true, members: { namespace: 'n' } };
+    assert.deepEqual(
+      events.flatMap((each) => (each.type === 'delta' ? [each.delta] : [])),
+      [
+        { ...common, text: '' },
+        { ...common, text: 'x' },
+        { ...common, text: 'y' },
+      ],
+    );
+  });
 });

@@ -1,4 +1,4 @@
-import type { Item } from '../../../src/domain/item.ts';
+import { isCall, type Item } from '../../../src/domain/item.ts';
 import { defaultSettings } from '../../../src/domain/response-settings.ts';
 import { firstWordsChars, type ListedSession, type NewSession, type SessionRow } from '../../../src/domain/session.ts';
 import type { ItemsTurn, Page, SessionStore } from '../../../src/store/ports/sessions.ts';
@@ -53,7 +53,7 @@ export function sessionStore(connection: Connection): SessionStore {
     findUnknownCall: (tenant, leaf, callIds) =>
       connection.transaction((database) => {
         const chain = database.chainTo(leaf).filter(({ row }) => row.tenant === tenant);
-        const calls = new Set(chain.flatMap(itemsOf).flatMap((item) => (item.type === 'function_call' ? [item.call_id] : [])));
+        const calls = new Set(chain.flatMap(itemsOf).flatMap((item) => (isCall(item) ? [item.call_id] : [])));
         return callIds.find((callId) => !calls.has(callId));
       }),
     listUntitled: (limit) =>

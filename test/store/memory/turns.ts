@@ -1,5 +1,5 @@
 import { decideAdmission, resendWindowMs } from '../../../src/domain/admission.ts';
-import type { InputItem } from '../../../src/domain/item.ts';
+import { type InputItem, isCallOutput } from '../../../src/domain/item.ts';
 import type { TurnFilter, TurnSummary } from '../../../src/domain/turn-list.ts';
 import { isVisible, type TurnRow } from '../../../src/domain/turn.ts';
 import type { CancelRequest, InsertTurn, NewTurn, TurnStore } from '../../../src/store/ports/turns.ts';
@@ -215,7 +215,7 @@ function insertTurn(database: MemoryDatabase, turn: NewTurn): InsertTurn {
     replaces,
     settings,
     inputCount: input.length,
-    bringsOutputs: input.length > 0 && input.every(({ type }) => type === 'function_call_output'),
+    bringsOutputs: input.length > 0 && input.every(isCallOutput),
     bodyHash,
     createdAtMs,
     isStored,

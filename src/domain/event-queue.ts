@@ -1,0 +1,26 @@
+/** The events that a stream has made and that nobody has taken yet: each numbered, and applied to the stream's state. */
+import { numbered, type ResponseEvent, type UnnumberedEvent } from './response-event.ts';
+import type { StreamState } from './stream-state.ts';
+
+export class EventQueue {
+  readonly #state: StreamState;
+  #events: ResponseEvent[] = [];
+
+  constructor(state: StreamState) {
+    this.#state = state;
+  }
+
+  emit(...bodies: readonly UnnumberedEvent[]): void {
+    for (const body of bodies) {
+      const event = numbered(body, this.#state.nextSeq);
+      this.#state.evolve(event);
+      this.#events.push(event);
+    }
+  }
+
+  take(): readonly ResponseEvent[] {
+    const events = this.#events;
+    this.#events = [];
+    return events;
+  }
+}

@@ -1,0 +1,36 @@
+/**
+ * The events of items that are passed on as they came: numbered and addressed anew, since the answer that its viewers see may
+ * be made of other items, and nothing else of them touched. Pure.
+ */
+import type { Json, JsonObject, OpaqueItem, OutputItem } from './item.ts';
+import type { UnnumberedEvent } from './response-event.ts';
+
+/**
+ * The item of an event that begins or ends one, under this id.
+ * @param id as it came, if that is unique in the answer: its provider and its client refer to it
+ */
+export function opaqueItem(item: JsonObject, id: string): OpaqueItem {
+  const { type, id: _given, ...members } = item;
+  return { id, type, ...members } as unknown as OpaqueItem;
+}
+
+/** @param item that it is about, as it was begun */
+export function opaqueEvent(event: JsonObject, { id: item_id }: OpaqueItem, output_index: number): UnnumberedEvent {
+  const whole = itemOf(event);
+  if (whole !== undefined) return { type: 'response.output_item.done', output_index, item: opaqueItem(whole, item_id) };
+  const { type, sequence_number: _ofProvider, obfuscation: _padding, item_id: _given, output_index: _place, ...members } = event;
+  return { type, item_id, output_index, ...members } as unknown as UnnumberedEvent;
+}
+
+/** The item that an event begins or ends. */
+export function itemOf(event: JsonObject): JsonObject | undefined {
+  const { type, item } = event;
+  const isWhole = type === 'response.output_item.added' || type === 'response.output_item.done';
+  return isWhole && typeof item === 'object' && item !== null && !Array.isArray(item) ? (item as JsonObject) : undefined;
+}
+
+/** An id as it came; undefined where there is none, or another item has it: OpenAI's client refuses an answer in which two items share one. */
+export function uniqueId(given: Json | undefined, items: readonly { readonly item: OutputItem }[]): string | undefined {
+  const isUnique = typeof given === 'string' && given !== '' && !items.some(({ item }) => item.id === given);
+  return isUnique ? given : undefined;
+}

@@ -1,0 +1,287 @@
+/** `openai` for Node: tools of every kind, offered to a chat provider and to one of the Responses API. */
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import OpenAI from 'openai';
+import type { ResponseInputItem, Tool } from 'openai/resources/responses/responses';
+import {
+  chatAnswer,
+  chatToolCalls,
+  end,
+  event,
+  responsesAnswer,
+  ResponsesWriter,
+  type Script,
+  sseHead,
+} from '../../src/testing/model-server/index.ts';
+import { World } from '../support/world.ts';
+
+const model = 'scripted';
+const patch: Tool = {
+  type: 'custom',
+  name: 'patch',
+  description: 'Patches files.',
+  format: { type: 'grammar', syntax: 'lark', definition: 'start: "x"' },
+};
+const look: Tool = { type: 'function', name: 'look', parameters: { type: 'object', properties: {} }, strict: false };
+const agents: Tool = {
+  type: 'namespace',
+  name: 'agents',
+  description: 'For sub-agents.',
+  tools: [{ type: 'function', name: 'spawn', parameters: {} }],
+};
+const search: Tool = { type: 'web_search' };
+
+type ChatBody = { tools?: { function: { name: string } }[]; messages: { role: string; content: unknown; tool_calls?: unknown }[] };
+type ResponsesBody = { tools: unknown; input: unknown[]; [name: string]: unknown };
+
+void suite('a chat provider', () => {
+  test('a custom tool and a namespace are called by their own names, and their outputs go back; what it cannot have is said', async () => {
+    await using world = await World.open();
+    world.model.enqueue(
+      chatToolCalls(
+        { id: 'call_1', name: 'patch', arguments: { input: 'a\nb' } },
+        { id: 'call_2', name: 'agents__spawn', arguments: { n: 1 } },
+      ),
+      chatAnswer('Done.'),
+    );
+    const stream = world.client.responses.stream({ model, input: 'go', tools: [look, patch, agents, search] });
+    let input = '';
+    stream.on('response.custom_tool_call_input.delta', ({ delta }) => (input += delta));
+    const first = await stream.finalResponse();
+    assert.equal(input, 'a\nb');
+    const shown = first.output.map((item) => {
+      if (item.type === 'custom_tool_call') return [item.name, item.input, item.call_id];
+      return item.type === 'function_call' ? [item.name, item.arguments, item.namespace] : [item.type];
+    });
+    assert.deepEqual(shown, [
+      ['patch', 'a\nb', 'call_1'],
+      ['spawn', '{"n":1}', 'agents'],
+    ]);
+    assert.deepEqual(
+      first.tools.map(({ type }) => type),
+      ['function', 'custom', 'namespace'],
+    );
+    const outputs: ResponseInputItem[] = [
+      { type: 'custom_tool_call_output', call_id: 'call_1', output: 'patched' },
+      { type: 'function_call_output', call_id: 'call_2', output: 'spawned' },
+    ];
+    const second = world.client.responses.create({ model, input: outputs, previous_response_id: first.id, tools: [patch, search] });
+    assert.equal((await second.asResponse()).headers.get('x-turnkeep-omitted'), 'tools[1]=web_search');
+    const { id, output_text: said } = await second;
+    assert.equal(said, 'Done.');
+    const { body: timeline } = await world.call('GET', `/turns/${id}`);
+    assert.deepEqual(timeline['omitted_tools'], [{ param: 'tools[1]', type: 'web_search' }]);
+    const [asked, told] = world.model.requests.map(({ body }) => body as ChatBody);
+    assert.deepEqual(
+      asked?.tools?.map((tool) => tool.function.name),
+      ['look', 'patch', 'agents__spawn'],
+    );
+    const called = (callId: string, name: string, args: string) => ({ id: callId, type: 'function', function: { name, arguments: args } });
+    assert.deepEqual(told?.messages.slice(1), [
+      {
+        role: 'assistant',
+        content: null,
+        tool_calls: [called('call_1', 'patch', '{"input":"a\\nb"}'), called('call_2', 'agents__spawn', '{"n":1}')],
+      },
+      { role: 'tool', tool_call_id: 'call_1', content: 'patched' },
+      { role: 'tool', tool_call_id: 'call_2', content: 'spawned' },
+    ]);
+    await world.replayAll();
+  });
+
+  test('the same stateless, with whole items sent back', async () => {
+    await using world = await World.open();
+    world.model.enqueue(chatToolCalls({ id: 'call_1', name: 'patch', arguments: { input: 'x' } }), chatAnswer('Done.'));
+    const question = { role: 'user' as const, content: 'go' };
+    const first = await world.client.responses.create({ model, input: [question], tools: [patch], store: false });
+    const output = { type: 'custom_tool_call_output' as const, call_id: 'call_1', output: [{ type: 'input_text' as const, text: 'ok' }] };
+    const input = [question, ...(first.output as ResponseInputItem[]), output];
+    assert.equal((await world.client.responses.create({ model, input, tools: [patch], store: false })).output_text, 'Done.');
+    assert.deepEqual((world.model.requests[1]?.body as ChatBody).messages.at(-1), { role: 'tool', tool_call_id: 'call_1', content: 'ok' });
+  });
+
+  test('what is demanded and cannot be had is a 400 that names it', async () => {
+    await using world = await World.open();
+    const refused = async (body: object): Promise<unknown> => {
+      const error: unknown = await world.client.responses.create({ model, input: 'x', ...body }).catch((thrown: unknown) => thrown);
+      assert.ok(error instanceof OpenAI.BadRequestError);
+      return error.param;
+    };
+    assert.equal(await refused({ tools: [look, search], tool_choice: { type: 'web_search' } }), 'tool_choice');
+    assert.equal(await refused({ tools: [search], tool_choice: 'required' }), 'tool_choice');
+    assert.equal(await refused({ tools: [look], tool_choice: { type: 'mcp', server_label: 's' } }), 'tool_choice');
+    assert.equal(await refused({ tools: [look], tool_choice: { type: 'custom', name: 'look' } }), 'tool_choice');
+    assert.equal(await refused({ input: [{ type: 'mcp_approval_response', approval_request_id: 'a', approve: true }] }), 'input[0]');
+    assert.equal(await refused({ input: [{ type: 'brand_new', x: 1 }] }), 'input[0]');
+    assert.equal(await refused({ context_management: [{ type: 'compaction' }] }), 'context_management');
+    assert.equal(world.model.requests.length, 0);
+    const allowed = {
+      type: 'allowed_tools' as const,
+      mode: 'auto' as const,
+      tools: [{ type: 'function', name: 'look' }, { type: 'web_search' }],
+    };
+    assert.equal(
+      (await world.client.responses.create({ model, input: 'x', tools: [look, search], tool_choice: allowed })).status,
+      'completed',
+    );
+  });
+
+  test('TURNKEEP_UNSUPPORTED_TOOLS=refuse: a tool that cannot be had is a 400 that names it', async () => {
+    const intake = { maxInputItems: 10, maxBodyBytesAtOnce: 10_000_000, unsupportedTools: 'refuse' } as const;
+    await using world = await World.open({ config: { intake } });
+    await assert.rejects(world.client.responses.create({ model, input: 'x', tools: [look, search] }), { status: 400, param: 'tools[1]' });
+    assert.equal((await world.client.responses.create({ model, input: 'x', tools: [look, patch, agents] })).status, 'completed');
+  });
+
+  test('what a hosted tool did is told in words', async () => {
+    await using world = await World.open();
+    const item = { type: 'web_search_call', id: 'ws_1', status: 'completed', action: { type: 'search', query: 'Oslo' } } as const;
+    await world.client.responses.create({
+      model,
+      input: [{ role: 'user', content: 'a' }, item as ResponseInputItem, { role: 'user', content: 'b' }],
+    });
+    const { messages } = world.model.requests[0]?.body as ChatBody;
+    assert.match(String(messages[1]?.content), /web_search_call.*Oslo/);
+  });
+
+  test('chat.completions: custom tools, streamed and blocking, and their outputs', async () => {
+    await using world = await World.open();
+    const calls = chatToolCalls({ id: 'call_1', name: 'patch', arguments: { input: 'x\ny' } });
+    world.model.enqueue(calls, calls, chatAnswer('Done.'));
+    const tools = [
+      {
+        type: 'custom' as const,
+        custom: { name: 'patch', format: { type: 'grammar' as const, grammar: { syntax: 'lark' as const, definition: 'start: "x"' } } },
+      },
+    ];
+    const messages = [{ role: 'user' as const, content: 'go' }];
+    const expected = { id: 'call_1', type: 'custom', custom: { name: 'patch', input: 'x\ny' } };
+    const streamed = await world.client.chat.completions.stream({ model, messages, tools }).finalChatCompletion();
+    const blocking = await world.client.chat.completions.create({ model, messages, tools });
+    for (const { choices } of [streamed, blocking]) {
+      assert.deepEqual(choices[0]?.message.tool_calls, [expected]);
+      assert.equal(choices[0]?.finish_reason, 'tool_calls');
+    }
+    const answer = blocking.choices[0]!.message;
+    const second = await world.client.chat.completions.create({
+      model,
+      messages: [...messages, answer, { role: 'tool', tool_call_id: 'call_1', content: 'ok' }],
+      tools,
+    });
+    assert.equal(second.choices[0]?.message.content, 'Done.');
+    assert.match(JSON.stringify(world.model.requests[0]?.body), /start: /);
+    assert.deepEqual((world.model.requests[2]?.body as ChatBody).messages.at(-1), { role: 'tool', tool_call_id: 'call_1', content: 'ok' });
+  });
+});
+
+const found = { id: 'ws_1', type: 'web_search_call', status: 'completed', action: { type: 'search', query: 'Oslo' } };
+const source = { type: 'url_citation', url: 'https://a.test', title: 'A', start_index: 0, end_index: 4 };
+const approval = { id: 'mcpr_1', type: 'mcp_approval_request', server_label: 's', name: 'f', arguments: '{}' };
+
+/** A search, an approval that is asked for, and a text with its source. */
+function searched(): Script {
+  const at = { output_index: 0, item_id: 'ws_1' };
+  const part = { output_index: 2, item_id: 'msg_1', content_index: 0 };
+  const content = [{ type: 'output_text', text: 'Snow', annotations: [source], logprobs: [] }];
+  const message = { id: 'msg_1', type: 'message', role: 'assistant', status: 'completed', content, phase: 'final_answer' };
+  const sent = [
+    { type: 'response.output_item.added', output_index: 0, item: { ...found, status: 'in_progress' } },
+    { type: 'response.web_search_call.in_progress', ...at },
+    { type: 'response.web_search_call.searching', ...at },
+    { type: 'response.web_search_call.completed', ...at },
+    { type: 'response.output_item.done', output_index: 0, item: found },
+    { type: 'response.output_item.added', output_index: 1, item: approval },
+    { type: 'response.output_item.done', output_index: 1, item: approval },
+    { type: 'response.output_item.added', output_index: 2, item: { ...message, status: 'in_progress', content: [] } },
+    { type: 'response.content_part.added', ...part, part: { type: 'output_text', text: '', annotations: [] } },
+    { type: 'response.output_text.delta', ...part, delta: 'Snow' },
+    { type: 'response.output_text.annotation.added', ...part, annotation_index: 0, annotation: source },
+    { type: 'response.output_text.done', ...part, text: 'Snow' },
+    { type: 'response.content_part.done', ...part, part: content[0] },
+    { type: 'response.output_item.done', output_index: 2, item: message },
+    { type: 'response.completed', response: { id: 'r', status: 'completed', output: [found, approval, message] } },
+  ];
+  return [sseHead, ...new ResponsesWriter().begin(), ...sent.map((data) => event(data, data.type)), end];
+}
+
+void suite('a provider of the Responses API', () => {
+  const tools = [look, patch, agents, search, { type: 'brand_new', more: [1] } as unknown as Tool];
+  const common = { model, tools, reasoning: { effort: 'max', context: 'all_turns' }, prompt_cache_options: { ttl: '30m' } } as const;
+
+  test('tools, and the items and events that come of them, are passed on as they are', async () => {
+    await using world = await World.open({ api: 'responses' });
+    world.model.enqueue(searched());
+    const types: string[] = [];
+    const stream = world.client.responses.stream({ ...common, input: 'weather?', tool_choice: { type: 'web_search' } as never });
+    stream.on('event', ({ type }) => types.push(type));
+    const { id, output } = await stream.finalResponse();
+    assert.deepEqual(
+      types.filter((type) => type.includes('web_search')),
+      ['in_progress', 'searching', 'completed'].map((name) => `response.web_search_call.${name}`),
+    );
+    assert.ok(types.includes('response.output_text.annotation.added'));
+    const [first, second, message] = output;
+    assert.deepEqual([first, second], [found, approval]);
+    assert.ok(message?.type === 'message' && message.phase === 'final_answer');
+    assert.deepEqual(message.content[0]?.type === 'output_text' && message.content[0].annotations, [source]);
+    const body = world.model.requests[0]?.body as ResponsesBody;
+    assert.deepEqual([body.tools, body['tool_choice']], [tools, { type: 'web_search' }]);
+    assert.deepEqual([body['reasoning'], body['prompt_cache_options']], [common.reasoning, common.prompt_cache_options]);
+    const stored = await world.client.responses.retrieve(id);
+    assert.deepEqual(stored.output.slice(0, 2), [found, approval]);
+    const history = JSON.stringify(await world.history(id));
+    for (const word of ['Oslo', 'web_search', 'a.test']) assert.ok(!history.includes(word), `T11 · ${word} is in the history`);
+    await world.replayAll();
+  });
+
+  for (const way of ['conversation', 'previous_response_id', 'stateless'] as const) {
+    test(`T13 · they are told again in the next turn: ${way}`, async () => {
+      await using world = await World.open({ api: 'responses' });
+      world.model.enqueue(searched(), responsesAnswer('Yes.'), responsesAnswer('Yes.'));
+      const conversation = way === 'conversation' ? await world.session() : undefined;
+      const question = { role: 'user' as const, content: 'weather?' };
+      const going = {
+        ...common,
+        ...(conversation === undefined ? {} : { conversation }),
+        ...(way === 'stateless' ? { store: false } : {}),
+      };
+      const first = await world.client.responses.create({ ...going, input: [question] });
+      const approved = { type: 'mcp_approval_response' as const, approval_request_id: 'mcpr_1', approve: true };
+      const input = way === 'stateless' ? [question, ...(first.output as ResponseInputItem[]), approved] : [approved];
+      const previous = way === 'previous_response_id' ? { previous_response_id: first.id } : {};
+      assert.equal((await world.client.responses.create({ ...going, ...previous, input })).output_text, 'Yes.');
+      const { input: told } = world.model.requests[1]?.body as ResponsesBody;
+      assert.deepEqual(told.slice(1, 3), [found, approval]);
+      assert.deepEqual(told[3], {
+        type: 'message',
+        role: 'assistant',
+        phase: 'final_answer',
+        content: [{ type: 'output_text', text: 'Snow', annotations: [source] }],
+      });
+      const { id: _ours, ...last } = told[4] as { id: string };
+      assert.deepEqual(last, approved);
+      if (way !== 'conversation' || conversation === undefined) return;
+      // Nothing new: the model goes on with what is there.
+      assert.equal((await world.client.responses.create({ ...going, input: [] })).output_text, 'Yes.');
+      const items = await world.client.conversations.items.list(conversation);
+      assert.deepEqual(
+        items.data.flatMap((item) => (item.type === 'web_search_call' ? [item] : [])),
+        [found],
+      );
+      assert.equal((await world.client.conversations.items.retrieve('ws_1', { conversation_id: conversation })).type, 'web_search_call');
+    });
+  }
+
+  test('an answer that is cut off in such an item keeps it as incomplete, and the model is not told of it', async () => {
+    await using world = await World.open({ api: 'responses' });
+    const [head, ...script] = searched();
+    const cut = [head!, ...script.slice(0, 4), { type: 'fin' } as const];
+    world.model.enqueue(cut, responsesAnswer('Yes.'));
+    const conversation = await world.session();
+    const first = await world.client.responses.create({ ...common, conversation, input: 'weather?' });
+    assert.deepEqual([first.status, first.error?.code], ['failed', 'stream_interrupted']);
+    assert.deepEqual(first.output, [{ ...found, status: 'incomplete' }]);
+    await world.client.responses.create({ ...common, conversation, input: 'again' });
+    assert.ok(!JSON.stringify((world.model.requests[1]?.body as ResponsesBody).input).includes('ws_1'));
+  });
+});
