@@ -5,7 +5,7 @@
  *
  * @example
  *     // workflows.ts, which Worker.create({ workflowsPath }) bundles
- *     export { agentTurn, title } from 'turnkeep/workflow';
+ *     export { agentTurn, title, webhook } from 'turnkeep/workflow';
  *
  *     export async function nightly(): Promise<string> {
  *       return 'a workflow of one\'s own';
@@ -13,4 +13,5 @@
  */
 export { agentTurn } from './workflows/agent-turn.ts';
 export { title } from './workflows/title.ts';
-export type { AgentTurnInput, TitleInput } from './contract/workflows.ts';
+export { webhook } from './workflows/webhook.ts';
+export type { AgentTurnInput, TitleInput, WebhookInput } from './contract/workflows.ts';

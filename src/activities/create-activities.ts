@@ -4,10 +4,12 @@ import { type TurnActivities, wrongDatabase } from '../contract/activities.ts';
 import { withoutForeignWords } from './history-failure.ts';
 import { settleTurn } from './settle-turn.ts';
 import { streamModel, type StreamModelDeps } from './stream-model.ts';
+import { deliverWebhook, type DeliverWebhookDeps } from './webhook/deliver-webhook.ts';
 import { writeTitle, type WriteTitleDeps } from './write-title.ts';
 
 export type ActivityDeps = StreamModelDeps &
-  WriteTitleDeps & {
+  WriteTitleDeps &
+  DeliverWebhookDeps & {
     /** Another deployment's turn was given to this worker. */
     readonly onForeignTurn?: () => void;
     /** An activity ended in an error that it did not foresee: only its class and code go into Temporal's history (T11). */
@@ -35,6 +37,7 @@ export function createActivities(deps: ActivityDeps): TurnActivities {
     streamModel: (input) => withoutForeignWords(onError, async () => streamModel(deps, own(deps, input))),
     settleTurn: (input) => withoutForeignWords(onError, async () => settleTurn(deps, own(deps, input))),
     writeTitle: (input) => withoutForeignWords(onError, async () => writeTitle(deps, own(deps, input))),
+    deliverWebhook: (input) => withoutForeignWords(onError, async () => deliverWebhook(deps, own(deps, input))),
   };
 }
 

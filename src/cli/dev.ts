@@ -13,7 +13,7 @@ import { defaultLogLevel } from './flags.ts';
 import { ignoreOutputErrors } from './log-destination.ts';
 import { openDataDir } from './open-data-dir.ts';
 import { onStopSignal } from './stop-signal.ts';
-import { turnLine } from './turn-line.ts';
+import { turnLine, webhookLine } from './turn-line.ts';
 
 const secondsPerDay = 86_400;
 
@@ -74,6 +74,7 @@ export async function runDev(config: Config): Promise<void> {
       // For a person one line a turn; for a program the log's.
       onNotice: process.stdout.isTTY ? (sentence) => notice.tell(sentence) : undefined,
       onTurnEnd: process.stdout.isTTY ? (turn) => print(turnLine(turn, process.stdout)) : undefined,
+      onWebhook: process.stdout.isTTY ? (report) => print(webhookLine(report, process.stdout)) : undefined,
       onReady: ({ gatewayUrl = '' }) => {
         update({ baseUrl: `${gatewayUrl}/v1` });
         print('turnkeep is ready');

@@ -7,8 +7,12 @@ import { ignoreOutputErrors, LogDestination } from './log-destination.ts';
 const stderr = 2;
 const base = { pid: process.pid };
 
+/** Of the workers that have a queue of titles or webhooks to themselves, it is what is wanted. */
+const wanted = 'No workflows registered, not polling for workflow tasks';
+
 /** While Temporal is away, its client and the SDK's core say so many times a second. `roles/availability.ts` says it once. */
-function isNoise(meta: LogMetadata | undefined): boolean {
+function isNoise(message: string, meta: LogMetadata | undefined): boolean {
+  if (message === wanted) return true;
   const { target = '', error = '' } = (meta ?? {}) as { readonly target?: unknown; readonly error?: unknown };
   return (
     String(target).startsWith('temporalio_client') ||
@@ -28,7 +32,7 @@ export function startLogging(level: LogLevel): Logger {
   const log = pino({ level, base }, destination);
   const temporal = log.child({ source: 'temporal' });
   const write = (to: 'trace' | 'warn' | 'error') => (message: string, meta?: LogMetadata) =>
-    temporal[isNoise(meta) ? 'trace' : to](meta ?? {}, message);
+    temporal[isNoise(message, meta) ? 'trace' : to](meta ?? {}, message);
   const [trace, warn, error] = [write('trace'), write('warn'), write('error')];
   Runtime.install({
     logger: {

@@ -5,6 +5,7 @@ import type { Config } from '../config/config.ts';
 import { sqlitePath } from '../config/setting-values.ts';
 import { explainListening } from './start-error.ts';
 import { keepCompiled } from './compile-cache.ts';
+import type { WebhookReport } from '../domain/webhook.ts';
 import type { EndedTurn } from '../metrics/observed-store.ts';
 import { type MetricsServer, serveMetrics } from '../metrics/serve.ts';
 import { type Dependency, watchAvailability } from '../roles/availability.ts';
@@ -27,6 +28,8 @@ export interface RolesOptions {
   readonly signal: AbortSignal;
   /** Gets the end of each turn, which goes into the log otherwise. */
   readonly onTurnEnd?: ((turn: EndedTurn) => void) | undefined;
+  /** Gets how the delivery of an event stands, which goes into the log otherwise. */
+  readonly onWebhook?: ((report: WebhookReport) => void) | undefined;
   /** Gets the sentence when Temporal or the database is away, or back, which goes into the log as a warning otherwise. */
   readonly onNotice?: ((sentence: string) => void) | undefined;
   /** See `GatewayOptions`. */
@@ -47,6 +50,7 @@ export async function runRoles({
   signal,
   onReady,
   onTurnEnd,
+  onWebhook,
   onNotice,
   temporalUi,
 }: RolesOptions): Promise<void> {
@@ -60,7 +64,7 @@ export async function runRoles({
   try {
     if (hasWorker) {
       const workflowBundle = await bundleWorkflows(config, { cacheFolder: userCacheFolder(process.env) });
-      worker = await startWorker({ config, connection, store, log, metrics, onTurnEnd, workflowBundle });
+      worker = await startWorker({ config, connection, store, log, metrics, onTurnEnd, onWebhook, workflowBundle });
     }
     // Awaited below; a failure before that must not count as unhandled.
     worker?.stopped.catch(() => {});
@@ -73,6 +77,7 @@ export async function runRoles({
         hasWorker,
         metrics,
         onTurnEnd,
+        onWebhook,
         temporalUi,
         ...(worker === undefined ? {} : { attempts: worker.attempts }),
       });

@@ -1,5 +1,6 @@
 /** A turn as one line for a person: in the terminal of `turnkeep dev`, and in a list. */
 import { stripVTControlCharacters, styleText } from 'node:util';
+import type { WebhookReport } from '../domain/webhook.ts';
 import type { EndedTurn } from '../metrics/observed-store.ts';
 import { printable } from './chat/screen.ts';
 
@@ -19,6 +20,7 @@ export interface ShownTurn {
 }
 
 type Style = Parameters<typeof styleText>[0];
+type Terminal = NodeJS.WritableStream & { readonly columns?: number };
 
 const marks: { readonly [status: string]: readonly [mark: string, style: Style] } = {
   completed: ['✓', 'green'],
@@ -43,13 +45,23 @@ export function turnWords({ status, code, detail, model, ...turn }: ShownTurn, s
 }
 
 /** The end of a turn, for a person who watches `turnkeep dev`. The id, which is long, has a line of its own where one is too short for both. */
-export function turnLine(
-  { tenant, responseId, ...turn }: EndedTurn,
-  stream: NodeJS.WritableStream & { readonly columns?: number },
-): string {
-  const words = turnWords({ ...turn, ...(tenant === 'default' ? {} : { tenant }) }, stream);
-  const isLong = stripVTControlCharacters(words).length + 2 + responseId.length > (stream.columns ?? Number.POSITIVE_INFINITY);
-  return `${words}${isLong ? '\n  ' : '  '}${styleText('dim', responseId, { stream })}`;
+export function turnLine({ tenant, responseId, ...turn }: EndedTurn, stream: Terminal): string {
+  return withId(turnWords({ ...turn, ...(tenant === 'default' ? {} : { tenant }) }, stream), responseId, stream);
+}
+
+function withId(words: string, id: string, stream: Terminal): string {
+  const isLong = stripVTControlCharacters(words).length + 2 + id.length > (stream.columns ?? Number.POSITIVE_INFINITY);
+  return `${words}${isLong ? '\n  ' : '  '}${styleText('dim', id, { stream })}`;
+}
+
+/** How the delivery of an event stands, likewise. */
+export function webhookLine({ event, status, attempts, error = '', waitMs, responseId }: WebhookReport, stream: Terminal): string {
+  const isDelivered = status === 'delivered';
+  const what = isDelivered ? `webhook ${event} delivered` : `webhook ${event} not delivered: ${error}`;
+  const next = isDelivered ? '' : waitMs === undefined ? ', and it is not sent again' : `, again in ${secondsOf(waitMs)}`;
+  const [mark, style] = marks[isDelivered ? 'completed' : 'failed'] ?? ['', 'red'];
+  const tries = attempts > 1 ? `  request ${attempts}` : '';
+  return withId(`${styleText(style, `${mark} ${what}${next}`, { stream })}${tries}`, responseId, stream);
 }
 
 function secondsOf(ms: number): string {

@@ -12,8 +12,12 @@ import {
   titleType,
   type TurnMemo,
   titleWorkflowIdOf,
+  webhookType,
+  webhookWorkflowIdOf,
+  type WebhookInput,
   workflowIdOf,
 } from '../contract/workflows.ts';
+import type { WebhookEnd } from '../contract/activities.ts';
 import type { TurnRow } from '../domain/turn.ts';
 import type { Store } from '../store/ports/store.ts';
 import type { DispatchedRun } from '../store/ports/turns.ts';
@@ -127,10 +131,34 @@ export class Dispatcher {
     const { workflows, taskQueue, store } = this.#options;
     const input: TitleInput = { ...due, database: store.databaseId };
     const options = { workflowId: titleWorkflowIdOf(input.session), taskQueue, args: [input], workflowExecutionTimeout: titleTimeout };
+    await this.#once(() => workflows.start(titleType, { ...options, workflowIdReusePolicy: 'REJECT_DUPLICATE' }));
+  }
+
+  /**
+   * Once an event, however often it is called. Resolves with how the run that was there already has ended, if it has. Throws
+   * when Temporal cannot be reached.
+   */
+  async startWebhook(turn: string): Promise<WebhookEnd | undefined> {
+    const { workflows, taskQueue, store } = this.#options;
+    const input: WebhookInput = { database: store.databaseId, turn };
+    const options = { workflowId: webhookWorkflowIdOf(turn), taskQueue, args: [input], workflowTaskTimeout };
+    const isNew = await this.#once(() => workflows.start(webhookType, { ...options, workflowIdReusePolicy: 'REJECT_DUPLICATE' }));
+    if (isNew) return undefined;
+    const handle = workflows.getHandle<(of: WebhookInput) => Promise<WebhookEnd>>(options.workflowId);
+    const { status } = await this.#answered(() => handle.describe());
+    if (status.name === 'COMPLETED') return this.#answered(() => handle.result());
+    // One that was terminated or cancelled by hand is not to go on.
+    return status.name === 'RUNNING' ? undefined : { status: 'given_up' };
+  }
+
+  /** A start that finds the workflow there, running or done, has come to what it was for: false. */
+  async #once(start: () => Promise<unknown>): Promise<boolean> {
     try {
-      await this.#answered(() => workflows.start(titleType, { ...options, workflowIdReusePolicy: 'REJECT_DUPLICATE' }));
+      await this.#answered(start);
+      return true;
     } catch (error) {
-      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+      if (error instanceof WorkflowExecutionAlreadyStartedError) return false;
+      throw error;
     }
   }
 

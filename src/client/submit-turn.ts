@@ -5,6 +5,7 @@ import { journalRowOf } from '../domain/response-event.ts';
 import { ResponseStream } from '../domain/response-stream.ts';
 import { newResponse } from '../domain/response.ts';
 import type { TurnRow } from '../domain/turn.ts';
+import type { WebhookEvent } from '../domain/webhook.ts';
 import type { Store } from '../store/ports/store.ts';
 import type { InsertTurn, NewTurn } from '../store/ports/turns.ts';
 import { workflowIdOf } from '../contract/workflows.ts';
@@ -35,6 +36,7 @@ export interface SubmitDeps {
   readonly canceller: TurnCanceller;
   readonly quotas: Quotas;
   readonly hasTitles: boolean;
+  readonly webhookEventsOf: (tenant: string) => readonly WebhookEvent[];
 }
 
 /**
@@ -58,7 +60,7 @@ export async function submitTurn(deps: SubmitDeps, submission: Submission): Prom
 }
 
 async function insert(
-  { store, dispatcher, quotas, hasTitles }: SubmitDeps,
+  { store, dispatcher, quotas, hasTitles, webhookEventsOf }: SubmitDeps,
   submission: Submission,
   input: readonly InputItem[],
 ): Promise<InsertTurn> {
@@ -103,6 +105,7 @@ async function insert(
     ...(submission.id === undefined ? {} : { chosenId: submission.id }),
     ...(replaces === undefined ? {} : { replaces }),
     ...(hasTitles && settings.store ? { wantsTitle: true } : {}),
+    ...(settings.background ? { webhookEvents: webhookEventsOf(tenant) } : {}),
     ...(headStart !== undefined && room !== undefined && inProgress !== undefined
       ? { headStart: { lease: headStart.lease, row: journalRowOf(inProgress) } }
       : {}),

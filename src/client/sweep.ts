@@ -1,12 +1,14 @@
 /**
  * Picks up what a killed process left behind, and drops what is past retention: accepted turns that no workflow runs (their
  * gateway was killed before Temporal's answer, Temporal was away, a workflow was terminated or its history lost), cancels
- * that are booked and not carried out, titles that nobody has started. Doing any of it twice is harmless.
+ * that are booked and not carried out, titles and webhooks that nobody has started. Doing any of it twice is harmless.
  */
 import { setTimeout as delay } from 'node:timers/promises';
+import type { WebhookReport } from '../domain/webhook.ts';
 import type { Lease, RetentionCursor, Store } from '../store/ports/store.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { startTitles } from './titles.ts';
+import { startWebhooks } from './webhooks.ts';
 
 /** A turn that has been ready this long has lost whoever was to dispatch it. */
 const undispatchedMs = 1_000;
@@ -39,10 +41,11 @@ export interface SweepOptions {
   readonly retentionDays: number;
   /** Carries out a cancel that was accepted. */
   readonly cancel: (turn: string) => Promise<void>;
+  readonly onWebhook?: (report: WebhookReport) => void;
   readonly onError: (error: unknown) => void;
 }
 
-export function startSweep({ store, dispatcher, retentionDays, cancel, onError }: SweepOptions): Sweep {
+export function startSweep({ store, dispatcher, retentionDays, cancel, onWebhook = () => undefined, onError }: SweepOptions): Sweep {
   let isStopped = false;
   const leadership: Lease = { holder: `${process.pid}-${crypto.randomUUID()}`, lengthMs: leadershipMs };
 
@@ -67,6 +70,13 @@ export function startSweep({ store, dispatcher, retentionDays, cancel, onError }
 
   async function sweepTitles(): Promise<void> {
     await startTitles(store, dispatcher);
+  }
+
+  async function sweepWebhooks(): Promise<void> {
+    const report = (error: unknown): void => {
+      if (!isStopped) onError(error);
+    };
+    await startWebhooks({ store, dispatcher, onReport: onWebhook, onError: report });
   }
 
   /** Turns whose workflow was terminated, or whose history is lost: nobody else would ever end them. */
@@ -133,6 +143,7 @@ export function startSweep({ store, dispatcher, retentionDays, cancel, onError }
     every(undispatchedEveryMs, carryOutCancels),
     every(orphanEveryMs, restartOrphans),
     every(titlesEveryMs, sweepTitles),
+    every(undispatchedEveryMs, sweepWebhooks),
     every(purgeEveryMs, dropWhatIsPast),
   ];
   return {

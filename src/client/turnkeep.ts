@@ -5,6 +5,7 @@ import type { JournalRow } from '../domain/response-event.ts';
 import { isSettled, type ResponseObject } from '../domain/response.ts';
 import type { TurnSummary } from '../domain/turn-list.ts';
 import { isVisible, type TurnRow } from '../domain/turn.ts';
+import type { WebhookEvent, WebhookRow } from '../domain/webhook.ts';
 import { RunningStreams } from '../settle/running-streams.ts';
 import { JournalGoneError } from '../store/ports/journal.ts';
 import type { Page, Store, TurnListQuery } from '../store/ports/store.ts';
@@ -22,6 +23,8 @@ export interface TurnkeepOptions {
   readonly quotas?: Quotas;
   /** A session's first turn gives it a title. */
   readonly hasTitles?: boolean;
+  /** Of a tenant's background responses, the ends that an endpoint is told of. */
+  readonly webhookEventsOf?: (tenant: string) => readonly WebhookEvent[];
 }
 
 const defaultQuotas: Quotas = { maxWaitingTurns: 100, maxRunningTurns: 1_000 };
@@ -51,12 +54,12 @@ export class Turnkeep {
   readonly #canceller: TurnCanceller;
   readonly #submitDeps: SubmitDeps;
 
-  constructor({ store, dispatcher, quotas = defaultQuotas, hasTitles = false }: TurnkeepOptions) {
+  constructor({ store, dispatcher, quotas = defaultQuotas, hasTitles = false, webhookEventsOf = () => [] }: TurnkeepOptions) {
     this.#streams = new RunningStreams(store);
     const canceller = new TurnCanceller(store, dispatcher, this.#streams);
     this.#store = store;
     this.#canceller = canceller;
-    this.#submitDeps = { store, dispatcher, canceller, quotas, hasTitles };
+    this.#submitDeps = { store, dispatcher, canceller, quotas, hasTitles, webhookEventsOf };
     this.sessions = new Sessions(store, (turn) => canceller.carryOut(turn));
   }
 
@@ -133,6 +136,11 @@ export class Turnkeep {
 
   async readAttempts(turn: string): Promise<readonly AttemptRow[]> {
     return this.#store.readAttempts(turn);
+  }
+
+  /** The event of the turn's end, and how its delivery stands. undefined: none is owed, not yet or not any more. */
+  async readWebhook(turn: string): Promise<WebhookRow | undefined> {
+    return this.#store.readWebhook(turn);
   }
 
   /** The events after `after`, from the past into the live tail, until the turn's end; see `Store.follow`. */

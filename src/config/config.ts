@@ -1,6 +1,7 @@
 /** The configuration of a process, one frozen object; `read-config.ts` makes it. */
 import { readFileSync } from 'node:fs';
 import type { NativeConnectionOptions } from '@temporalio/worker';
+import type { WebhookEndpoint } from '../domain/webhook.ts';
 import type { LogLevel } from './settings.ts';
 
 export interface Config {
@@ -66,6 +67,8 @@ export interface Config {
     /** Unset: that of the turn. */
     readonly model?: string;
   };
+  /** Where the ends of background responses are told: at most one of a tenant, and one for all others. */
+  readonly webhooks: readonly WebhookEndpoint[];
   /** The first encrypts what Temporal stores, all decrypt. None: nothing is encrypted. */
   readonly codecKeys: readonly { readonly id: string; readonly key: Uint8Array }[];
   /** Unset: each command has its own. */

@@ -9,6 +9,7 @@ import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { type Config, ConfigError } from './config.ts';
 import { sqlitePath } from './setting-values.ts';
 import { settings, table } from './settings.ts';
+import { readEndpoints } from './webhook-settings.ts';
 
 export interface Sources {
   readonly env: { readonly [name: string]: string | undefined };
@@ -51,6 +52,7 @@ export function readConfig({ env, flags = {}, cwd = process.cwd() }: Sources): C
     );
   }
   const temporal = readTemporal(env, given, problems);
+  const webhooks = readEndpoints(given, problems);
   if (parsed.data === undefined || problems.length > 0) throw new ConfigError(problems);
 
   const values = parsed.data;
@@ -90,6 +92,7 @@ export function readConfig({ env, flags = {}, cwd = process.cwd() }: Sources): C
     },
     corsOrigins: values.TURNKEEP_CORS_ORIGINS,
     titles: { isOn: /^(1|true)$/.test(values.TURNKEEP_TITLES), ...defined({ model: values.TURNKEEP_TITLE_MODEL }) },
+    webhooks,
     codecKeys: values.TURNKEEP_CODEC_KEYS,
     ...defined({ logLevel: values.LOG_LEVEL, metricsPort: values.TURNKEEP_METRICS_PORT }),
   });

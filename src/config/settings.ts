@@ -3,6 +3,7 @@
  * A flag is its variable in kebab case without `TURNKEEP_`, and overrides it.
  */
 import { z } from 'zod';
+import { webhookEvents } from '../domain/webhook.ts';
 import {
   apiKeys,
   codecKeys,
@@ -18,6 +19,7 @@ import {
   webAddress,
   wholeNumber,
 } from './setting-values.ts';
+import { webhookEventList, webhookSecrets, webhookUrls } from './webhook-settings.ts';
 
 export type LogLevel = (typeof logLevels)[number];
 const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
@@ -84,6 +86,19 @@ export const table = z.object({
     .default('false')
     .meta({ description: 'whether a conversation gets a title from its first turn; alike on gateways and workers' }),
   TURNKEEP_TITLE_MODEL: text.optional().meta({ readBy: ['worker'], description: 'the model of titles; by default that of the turn' }),
+
+  TURNKEEP_WEBHOOK_URL: webhookUrls.default([]).meta({
+    description: 'where the ends of background responses are told, or name=address,… for tenants; alike on gateways and workers',
+    isSecret: true,
+  }),
+  TURNKEEP_WEBHOOK_SECRET: webhookSecrets.default([]).meta({
+    description: 'whsec_… that signs them, or name=whsec_…,… for tenants; of several for one address each signs',
+    isSecret: true,
+  }),
+  TURNKEEP_WEBHOOK_EVENTS: webhookEventList.default([...webhookEvents]).meta({
+    readBy: ['gateway'],
+    description: `which of them, comma separated; by default ${webhookEvents.join(', ')}`,
+  }),
 
   TURNKEEP_CONNECT_TIMEOUT_MS: milliseconds().default(10_000).meta({ description: 'longest wait for a connection to the provider' }),
   TURNKEEP_FIRST_EVENT_TIMEOUT_MS: milliseconds()

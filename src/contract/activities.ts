@@ -3,7 +3,8 @@
  * Ids and small facts only: prompts, tokens and keys never pass through Temporal (T11).
  */
 import type { RequestedOutcome, StepResult, TurnStatus } from '../domain/turn-state.ts';
-import type { TitleInput } from './workflows.ts';
+import type { WebhookStatus } from '../domain/webhook.ts';
+import type { TitleInput, WebhookInput } from './workflows.ts';
 
 export interface TurnActivities {
   /** One request to the model. Throws `ApplicationFailure` typed with a `FailureCode`; see `StreamFailureDetails`. */
@@ -12,6 +13,16 @@ export interface TurnActivities {
   readonly settleTurn: (input: SettleTurnInput) => Promise<TurnStatus>;
   /** Asks the model for the title of a session and stores it. On a queue of its own: see `titleQueueOf`. */
   readonly writeTitle: (input: TitleInput) => Promise<{ readonly hasTitle: boolean }>;
+  /**
+   * One request to the endpoint of the turn's tenant. Throws while it is to be tried again, with the wait before that. On a
+   * queue of its own: see `webhookQueueOf`.
+   */
+  readonly deliverWebhook: (input: WebhookInput) => Promise<WebhookEnd>;
+}
+
+/** `gone`: the turn was deleted, or is past retention, before its event was delivered. */
+export interface WebhookEnd {
+  readonly status: Exclude<WebhookStatus, 'pending'> | 'gone';
 }
 
 /**

@@ -1,4 +1,5 @@
 /** The names, ids, signals and inputs of the workflows, inside and outside of Temporal's sandbox. */
+import { eventIdOf } from '../domain/webhook.ts';
 
 export const agentTurnType = 'agentTurn';
 export const cancelSignal = 'cancel';
@@ -10,6 +11,15 @@ export interface TitleInput {
   readonly database: string;
   readonly session: string;
   /** The session's first turn: its words are read from the database. */
+  readonly turn: string;
+}
+
+export const webhookType = 'webhook';
+
+export interface WebhookInput {
+  /** The id of the database that has the turn. */
+  readonly database: string;
+  /** The turn whose end is told: who is told, and what, is read from the database and the configuration. */
   readonly turn: string;
 }
 
@@ -48,4 +58,14 @@ export function titleQueueOf(taskQueue: string): string {
 /** One title a session. */
 export function titleWorkflowIdOf(session: string): string {
   return `title/${session}`;
+}
+
+/** The queue of the activity that sends webhooks: only workers that are configured for them poll it, with slots of their own. */
+export function webhookQueueOf(taskQueue: string): string {
+  return `${taskQueue}/webhooks`;
+}
+
+/** One delivery an event, whoever starts it, and how often. */
+export function webhookWorkflowIdOf(turn: string): string {
+  return `webhook/${eventIdOf(turn)}`;
 }

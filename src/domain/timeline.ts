@@ -3,17 +3,20 @@ import type { AttemptRow } from './attempt.ts';
 import { failureRules } from './failure.ts';
 import { type ResponseObject, sumOf, unknownUsage, type Usage } from './response.ts';
 import type { TurnRow } from './turn.ts';
+import { eventIdOf, type WebhookRow } from './webhook.ts';
 
 export interface TimelineFacts {
   readonly turn: TurnRow;
   readonly attempts: readonly AttemptRow[];
   /** Absent for an erased turn: it has lost its words, those of its error too. */
   readonly response?: Pick<ResponseObject, 'error' | 'output'> | undefined;
+  /** Of a turn that owes an event. */
+  readonly webhook?: WebhookRow | undefined;
   /** Where people look at Temporal's runs, up to the namespace, such as `http://127.0.0.1:8233/namespaces/default`. */
   readonly temporalUi?: string | undefined;
 }
 
-export function timelineOf({ turn, attempts, response, temporalUi }: TimelineFacts): object {
+export function timelineOf({ turn, attempts, response, webhook, temporalUi }: TimelineFacts): object {
   const steps = new Map<number, AttemptRow[]>();
   for (const attempt of attempts) steps.set(attempt.step, [...(steps.get(attempt.step) ?? []), attempt]);
   return {
@@ -36,6 +39,7 @@ export function timelineOf({ turn, attempts, response, temporalUi }: TimelineFac
     lost_usage: lostUsageOf(attempts),
     ...(turn.settings.omitted_tools === undefined ? {} : { omitted_tools: turn.settings.omitted_tools }),
     ...(turn.retryAtMs === null ? {} : { retry_at: iso(turn.retryAtMs) }),
+    ...(webhook === undefined ? {} : { webhook: webhookReport(webhook) }),
     output: response?.output ?? null,
     links: {
       response: `/v1/responses/${turn.publicId}`,
@@ -57,6 +61,10 @@ function errorOf({ errorCode: code }: TurnRow, message: string | undefined): { r
 function lostUsageOf(attempts: readonly AttemptRow[]): Usage | null {
   const lost = attempts.filter(({ outcome }) => outcome === 'failed' || outcome === 'lost').map(({ usage }) => usage);
   return lost.reduce<Usage | null>((sum, usage) => (sum === null || usage === undefined ? null : sumOf(sum, usage)), unknownUsage);
+}
+
+function webhookReport({ turn, event, status, attempts, lastError }: WebhookRow): object {
+  return { event_id: eventIdOf(turn), event, status, attempts, last_error: lastError };
 }
 
 function attemptReport(attempt: AttemptRow): object {

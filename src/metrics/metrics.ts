@@ -2,7 +2,8 @@
  * What operators see of this process, in Prometheus' terms. Numbers only: no content, no ids, no tenants, since
  * `/metrics` needs no key; every label has few values. `docs/metrics.md` lists them.
  */
-import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { WebhookReport } from '../domain/webhook.ts';
 import type { EndedRequest } from '../http/ended-request.ts';
 import type { JournalFollower, JournalStore } from '../store/ports/journal.ts';
 import type { TurnStore } from '../store/ports/turns.ts';
@@ -27,6 +28,7 @@ export class Metrics {
   readonly #following = new Map<JournalFollower, string>();
   readonly #registry = new Registry();
   readonly #requests: Histogram<'route' | 'method' | 'status' | 'stream'>;
+  readonly #webhooks: Counter<'outcome'>;
   readonly #running: Gauge;
   readonly #waiting: Gauge;
   readonly #oldestWaiting: Gauge;
@@ -51,6 +53,12 @@ export class Metrics {
       buckets: secondsOfRequests,
       registers,
     });
+    this.#webhooks = new Counter({
+      name: 'turnkeep_webhook_deliveries_total',
+      help: 'Requests to endpoints of webhooks that this process saw end, by outcome; what failed is made again.',
+      labelNames: ['outcome'],
+      registers,
+    });
     const gauge = (name: string, help: string): Gauge => new Gauge({ name, help, registers });
     this.#running = gauge('turnkeep_running_turns', 'Turns in the database that a worker has claimed and that are not settled.');
     this.#waiting = gauge('turnkeep_waiting_turns', 'Turns in the database that no worker has claimed yet: the queue.');
@@ -72,6 +80,10 @@ export class Metrics {
 
   requestEnded({ route, method, status, isStream, durationMs }: EndedRequest): void {
     this.#requests.observe({ route, method, status, stream: String(isStream) }, durationMs / 1_000);
+  }
+
+  webhookReported({ status }: Pick<WebhookReport, 'status'>): void {
+    this.#webhooks.inc({ outcome: status === 'pending' ? 'failed' : status });
   }
 
   readonly contentType = Registry.PROMETHEUS_CONTENT_TYPE;

@@ -8,6 +8,7 @@ import type { LocalAttempts } from '../client/local-attempts.ts';
 import { startTurnWatcher } from '../client/turn-watcher.ts';
 import { startSweep } from '../client/sweep.ts';
 import { Turnkeep } from '../client/turnkeep.ts';
+import { withWebhooks } from '../client/webhooks.ts';
 import { createDataConverter } from '../codec/data-converter.ts';
 import { type Config, readVersion } from '../config/config.ts';
 import { createApp } from '../gateway/app.ts';
@@ -19,11 +20,12 @@ import type { EndedRequest } from '../http/ended-request.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import { type EndedTurn, observed } from '../metrics/observed-store.ts';
 import { failureOf } from '../domain/failure.ts';
+import { endpointFor, type WebhookReport } from '../domain/webhook.ts';
 import type { ModelList } from '../gateway/operator/models.ts';
 import { createProvider } from '../providers/create-provider.ts';
 import { type Provider, ProviderError } from '../providers/provider.ts';
 import type { Store } from '../store/ports/store.ts';
-import { createMetrics, logTurnEnd } from './observers.ts';
+import { createMetrics, logTurnEnd, webhookObserver } from './observers.ts';
 
 export interface GatewayOptions {
   readonly config: Config;
@@ -38,6 +40,8 @@ export interface GatewayOptions {
   readonly metrics?: Metrics;
   /** Gets the end of each turn, which goes into the log otherwise. */
   readonly onTurnEnd?: ((turn: EndedTurn) => void) | undefined;
+  /** Gets how the delivery of an event stands, which goes into the log otherwise. */
+  readonly onWebhook?: ((report: WebhookReport) => void) | undefined;
   /** How long a stream is silent before a comment is sent; 15 s by default. */
   readonly idleCommentMs?: number | undefined;
   /** Where Temporal's UI shows the runs of the namespace, such as `http://127.0.0.1:8233/namespaces/default`: `/turns` links to them. */
@@ -84,7 +88,7 @@ export async function startGateway({
   ...deps
 }: GatewayOptions): Promise<Gateway> {
   const metrics = deps.metrics ?? createMetrics(config);
-  const store = observed(deps.store, {
+  const observedStore = observed(deps.store, {
     metrics,
     onTurnEnd: deps.onTurnEnd ?? logTurnEnd(log),
   });
@@ -100,11 +104,12 @@ export async function startGateway({
   const dispatcher = new Dispatcher({
     workflows: client.workflow,
     taskQueue: config.taskQueue,
-    store,
+    store: observedStore,
     limits: config.limits,
     isEager: hasWorker,
     ...(deps.attempts !== undefined && config.hasHeadStart ? { headStart: deps.attempts } : {}),
   });
+  const store = withWebhooks(observedStore, dispatcher);
   let drainingSince: number | undefined;
   const isDraining = (): boolean => drainingSince !== undefined;
   const drain = (): void => {
@@ -112,7 +117,13 @@ export async function startGateway({
   };
   const responses = new OpenResponses();
   const provider = createProvider({ ...config.provider, limits: config.limits });
-  const turnkeep = new Turnkeep({ store, dispatcher, quotas: config.quotas, hasTitles: config.titles.isOn });
+  const turnkeep = new Turnkeep({
+    store,
+    dispatcher,
+    quotas: config.quotas,
+    hasTitles: config.titles.isOn,
+    webhookEventsOf: (tenant) => endpointFor(config.webhooks, tenant)?.events ?? [],
+  });
   const app = createApp({
     turnkeep,
     version,
@@ -158,6 +169,7 @@ export async function startGateway({
     dispatcher,
     retentionDays: config.retentionDays,
     cancel: (turn) => turnkeep.finishCancel(turn),
+    onWebhook: webhookObserver({ metrics, log, onWebhook: deps.onWebhook }),
     onError: (error) => {
       log[isAway(error) ? 'debug' : 'warn']({ err: error }, 'turns could not be handed over to Temporal; trying again');
     },

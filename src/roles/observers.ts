@@ -2,6 +2,7 @@
 import type { Logger } from 'pino';
 import { type Config, readVersion } from '../config/config.ts';
 import { Metrics } from '../metrics/metrics.ts';
+import type { WebhookReport } from '../domain/webhook.ts';
 import type { EndedTurn } from '../metrics/observed-store.ts';
 
 export function createMetrics({ provider }: Config): Metrics {
@@ -12,5 +13,23 @@ export function createMetrics({ provider }: Config): Metrics {
 export function logTurnEnd(log: Logger): (turn: EndedTurn) => void {
   return (turn) => {
     log[turn.status === 'failed' ? 'warn' : 'info'](turn, 'turn ended');
+  };
+}
+
+export interface WebhookObservers {
+  readonly metrics: Metrics;
+  readonly log: Logger;
+  /** Instead of the log. */
+  readonly onWebhook?: ((report: WebhookReport) => void) | undefined;
+}
+
+/** An event that its endpoint has not taken is a warning: the endpoint is the operator's. */
+export function webhookObserver({ metrics, log, onWebhook }: WebhookObservers): (report: WebhookReport) => void {
+  return (report) => {
+    // One that nobody has tried yet has made no request.
+    if (report.status !== 'pending' || report.attempts > 0) metrics.webhookReported(report);
+    if (onWebhook !== undefined) onWebhook(report);
+    else if (report.status === 'delivered') log.info(report, 'webhook delivered');
+    else log.warn(report, 'webhook not delivered');
   };
 }

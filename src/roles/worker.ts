@@ -3,17 +3,20 @@ import { type NativeConnection, Worker, type WorkflowBundleWithSourceMap } from 
 import type { Logger } from 'pino';
 import { RunningAttempts } from '../activities/attempt/running-attempts.ts';
 import { createActivities } from '../activities/create-activities.ts';
-import { titleQueueOf } from '../contract/workflows.ts';
+import { WebhookSender } from '../activities/webhook/webhook-sender.ts';
+import { titleQueueOf, webhookQueueOf } from '../contract/workflows.ts';
 import { Client } from '@temporalio/client';
 import { Dispatcher } from '../client/dispatcher.ts';
 import { startTurnWatcher } from '../client/turn-watcher.ts';
+import { withWebhooks } from '../client/webhooks.ts';
 import { createDataConverter } from '../codec/data-converter.ts';
 import type { Config } from '../config/config.ts';
+import type { WebhookReport } from '../domain/webhook.ts';
 import { createProvider } from '../providers/create-provider.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import { type EndedTurn, observed } from '../metrics/observed-store.ts';
 import type { Store } from '../store/ports/store.ts';
-import { createMetrics, logTurnEnd } from './observers.ts';
+import { createMetrics, logTurnEnd, webhookObserver } from './observers.ts';
 import { bundleWorkflows } from './workflow-bundle.ts';
 
 export interface WorkerDeps {
@@ -27,6 +30,8 @@ export interface WorkerDeps {
   readonly metrics?: Metrics;
   /** Gets the end of each turn, which goes into the log otherwise. */
   readonly onTurnEnd?: ((turn: EndedTurn) => void) | undefined;
+  /** Gets how the delivery of an event stands after each request, which goes into the log otherwise. */
+  readonly onWebhook?: ((report: WebhookReport) => void) | undefined;
   /** Streams at once, of all tenants; 2,000 by default. One tenant alone has half of them. */
   readonly maxAttempts?: number;
   /** Keeps no workflow in memory: every task of one replays its history. For tests. */
@@ -57,6 +62,12 @@ const workflowTaskSlots = 200;
 /** Titles at once. */
 const titleSlots = 4;
 
+/** Webhooks at once; an endpoint has a quarter of them (`WebhookSender`), so that one that hangs does not hold up the others. */
+const webhookSlots = 64;
+
+/** A request to an endpoint that is under way at the worker's end may end within this; then it is made again elsewhere. */
+const webhookGraceMs = 1_000;
+
 /** Temporal cancels activities that still run after the drain time; this much later the worker stops regardless. */
 const forceAfterDrainMs = 5_000;
 
@@ -77,9 +88,9 @@ const forceAfterDrainMs = 5_000;
  */
 export async function startWorker({ config, connection, store, log, ...options }: WorkerDeps): Promise<TurnWorker> {
   const { drainMs } = config.limits;
-  const observedStore = observed(store, {
-    metrics: options.metrics ?? createMetrics(config),
-    onTurnEnd: options.onTurnEnd ?? logTurnEnd(log),
+  const metrics = options.metrics ?? createMetrics(config);
+  const observedStore = withWebhooks(observed(store, { metrics, onTurnEnd: options.onTurnEnd ?? logTurnEnd(log) }), {
+    startWebhook: (turn) => dispatcher.startWebhook(turn),
   });
   const provider = createProvider({ ...config.provider, limits: config.limits });
   const dataConverter = createDataConverter(config.codecKeys, (message) => log.error(message));
@@ -108,6 +119,13 @@ export async function startWorker({ config, connection, store, log, ...options }
     const way = "two deployments poll one task queue and take each other's turns: give each its own TURNKEEP_TASK_QUEUE";
     log.error({ taskQueue: config.taskQueue, namespace, database: store.databaseId }, way);
   });
+  const webhooks =
+    config.webhooks.length === 0
+      ? undefined
+      : {
+          sender: new WebhookSender({ endpoints: config.webhooks }),
+          onReport: webhookObserver({ metrics, log, onWebhook: options.onWebhook }),
+        };
   const activities = createActivities({
     store: observedStore,
     provider,
@@ -117,6 +135,7 @@ export async function startWorker({ config, connection, store, log, ...options }
       log.error({ err: error }, 'an activity ended in an error of our own');
     },
     onForeignTurn,
+    ...(webhooks === undefined ? {} : { webhooks }),
     ...(config.titles.model === undefined ? {} : { titleModel: config.titles.model }),
   });
   const common = {
@@ -151,6 +170,12 @@ export async function startWorker({ config, connection, store, log, ...options }
     const slots = { maxConcurrentActivityTaskExecutions: titleSlots, maxConcurrentActivityTaskPolls: 1 };
     workers.push(await Worker.create({ ...common, ...own, ...slots }));
   }
+  if (webhooks !== undefined) {
+    const { deliverWebhook } = activities;
+    const own = { taskQueue: webhookQueueOf(config.taskQueue), activities: { deliverWebhook } };
+    const slots = { maxConcurrentActivityTaskExecutions: webhookSlots, maxConcurrentActivityTaskPolls: 2 };
+    workers.push(await Worker.create({ ...common, ...own, ...slots, shutdownGraceTime: Math.min(drainMs, webhookGraceMs) }));
+  }
   const watcher = startTurnWatcher({
     store: observedStore,
     attempts,
@@ -163,6 +188,7 @@ export async function startWorker({ config, connection, store, log, ...options }
     watcher.stop();
     // Also where Temporal's worker failed by itself: its streams need nothing of it.
     await (draining ??= attempts.drain(drainMs));
+    await webhooks?.sender.close();
     await provider.close();
   });
   let draining: Promise<void> | undefined;

@@ -110,6 +110,26 @@ test('T2, T9 · a shutdown of the worker after the first token: lost rather than
   assert.equal(at.model.requests.length, 1);
 });
 
+test('T2, T9 · a call whose name may go on has shown nothing yet: a shutdown of the worker hands its request on', async () => {
+  const named = chat.toolCall(0, { id: 'a', name: 'look' });
+  await using at = await scene([sseHead, named, hold('named'), stall], [sseHead, named, chat.toolCall(0, { arguments: '{' }), stall]);
+  const handedOn = new MockActivityEnvironment();
+  const attempt = failureOf(at.attempt(handedOn));
+  await at.model.reached('named');
+  handedOn.cancel('CANCELLED', new ActivityCancellationDetails({ workerShutdown: true }));
+  assert.equal((await attempt).nonRetryable, false);
+  const shown = async (): Promise<unknown> =>
+    (await at.journal()).map(({ type }) => type).filter((type) => type !== 'response.in_progress');
+  assert.deepEqual(await shown(), ['response.created', 'response.queued'], 'nothing was shown, so that nothing is shown twice');
+  // Once it is shown, it has started.
+  const environment = new MockActivityEnvironment();
+  const next = at.attemptElsewhere({ environment });
+  await at.shown('response.output_item.added');
+  environment.cancel('CANCELLED', new ActivityCancellationDetails({ workerShutdown: true }));
+  assert.deepEqual(await next, { status: 'failed', code: 'worker_lost' });
+  assert.equal(at.model.requests.length, 2);
+});
+
 test('T2 · the activity in another process waits for the attempt that runs, and returns its end', async () => {
   await using at = await scene(answer);
   const attempt = at.attempt();

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { PassThrough } from 'node:stream';
 import { test } from 'node:test';
 import { stripVTControlCharacters } from 'node:util';
-import { turnLine } from '../../src/cli/turn-line.ts';
+import { turnLine, webhookLine } from '../../src/cli/turn-line.ts';
+import type { WebhookReport } from '../../src/domain/webhook.ts';
 
 const turn = {
   responseId: 'resp_a',
@@ -34,4 +35,19 @@ test('how it ended and why, with which model, how long it took and what it cost'
     stripVTControlCharacters(turnLine({ ...turn, status: 'cancelled' }, Object.assign(new PassThrough(), { columns })));
   assert.equal(narrow(45), '– cancelled  gemma, 1.2 s, 42 tokens  resp_a');
   assert.equal(narrow(43), '– cancelled  gemma, 1.2 s, 42 tokens\n  resp_a');
+});
+
+test('whether the event of its end was taken, and when it is sent again', () => {
+  const report = { eventId: 'evt_a', event: 'response.completed', responseId: 'resp_a', tenant: 'default' } as const;
+  const line = (fields: Pick<WebhookReport, 'status' | 'attempts' | 'error' | 'waitMs'>): string =>
+    stripVTControlCharacters(webhookLine({ ...report, ...fields }, new PassThrough()));
+  assert.equal(line({ status: 'delivered', attempts: 1 }), '✓ webhook response.completed delivered  resp_a');
+  assert.equal(
+    line({ status: 'pending', attempts: 2, error: 'ECONNREFUSED', waitMs: 4_100 }),
+    '✗ webhook response.completed not delivered: ECONNREFUSED, again in 4.1 s  request 2  resp_a',
+  );
+  assert.equal(
+    line({ status: 'refused', attempts: 1, error: '410' }),
+    '✗ webhook response.completed not delivered: 410, and it is not sent again  resp_a',
+  );
 });

@@ -48,6 +48,7 @@ test('with nothing set, the defaults are those of the contract', () => {
     intake: { maxInputItems: 10_000, maxBodyBytesAtOnce: 268_435_456, unsupportedTools: 'omit' },
     corsOrigins: [],
     titles: { isOn: false },
+    webhooks: [],
     codecKeys: [],
   });
 });

@@ -4,16 +4,24 @@ import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { webhookEvents } from '../../src/domain/webhook.ts';
 import { chat, chatAnswer, done, end, hold, sseHead } from '../../src/testing/model-server/index.ts';
+import { startReceiver } from '../support/receiver.ts';
 import { needOpenaiPython } from '../support/programs.ts';
 import { World } from '../support/world.ts';
 
 type Line = Record<string, unknown>;
 
 /** @param onLine is told each line as it comes. */
-async function tell(python: string, world: World, script: string, onLine: (line: Line) => void = () => undefined): Promise<Line[]> {
+async function tell(
+  python: string,
+  world: World,
+  script: string,
+  onLine: (line: Line) => void = () => undefined,
+  env: NodeJS.ProcessEnv = {},
+): Promise<Line[]> {
   const child = spawn(python, [join(import.meta.dirname, 'python', script)], {
-    env: { PATH: process.env['PATH'], OPENAI_BASE_URL: `${world.url}/v1`, OPENAI_API_KEY: 'none' },
+    env: { PATH: process.env['PATH'], OPENAI_BASE_URL: `${world.url}/v1`, OPENAI_API_KEY: 'none', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const lines: Line[] = [];
@@ -64,4 +72,17 @@ test('openai-python: a conversation keeps its turns, and its items are listed by
   const [created, listed] = await tell(python, world, 'conversation.py');
   assert.deepEqual(created, { metadata: { of: 'a test' } });
   assert.deepEqual(listed, { roles: ['user', 'assistant', 'user', 'assistant', 'user', 'assistant'] });
+});
+
+test('openai-python: a webhook is unwrapped, and one that was changed is not', async (t) => {
+  const python = await needOpenaiPython(t);
+  if (python === undefined) return;
+  await using receiver = await startReceiver();
+  const webhooks = [{ tenant: null, url: receiver.url, secrets: [receiver.secretBytes], events: webhookEvents }];
+  await using world = await World.open({ config: { webhooks }, model: () => ({ fallback: () => chatAnswer('Hello') }) });
+  const { id } = await world.client.responses.create({ input: 'hi', background: true });
+  const [delivery] = await receiver.received(1);
+  const env = { OPENAI_WEBHOOK_SECRET: receiver.secret, DELIVERY: JSON.stringify(delivery) };
+  const lines = await tell(python, world, 'webhooks.py', undefined, env);
+  assert.deepEqual(lines, [{ type: 'response.completed', id: delivery?.id, response: id }, { changed: 'refused' }]);
 });

@@ -36,6 +36,7 @@ async function served(): Promise<Map<string, ReadonlySet<string>>> {
   metrics.turns.ended({ status: 'completed', code: null });
   metrics.turns.attemptEnded({ outcome: 'failed', code: 'provider_busy', waitMs: 1, usage }, 'scripted');
   metrics.turns.timed({ model: 'scripted', outcome: 'completed', durationMs: 1, firstTokenMs: 1 });
+  metrics.webhookReported({ status: 'pending' });
   const request = { requestId: 'r', method: 'GET', route: '/', status: 200, durationMs: 1 };
   metrics.requestEnded({ ...request, isStream: false, isCut: false });
   const series = new Map<string, ReadonlySet<string>>();

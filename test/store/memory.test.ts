@@ -7,6 +7,7 @@ import { listContract } from './contract-list.ts';
 import { leasesContract } from './contract-leases.ts';
 import { orderContract } from './contract-order.ts';
 import { sessionsContract } from './contract-sessions.ts';
+import { webhooksContract } from './contract-webhooks.ts';
 import { MemoryDatabase } from './memory/database.ts';
 import { openMemoryStore } from './memory/open-store.ts';
 
@@ -28,3 +29,4 @@ orderContract(contract);
 sessionsContract(contract);
 droppedContract(contract);
 followContract(contract);
+webhooksContract(contract);

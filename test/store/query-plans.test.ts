@@ -4,6 +4,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import type { InputItem } from '../../src/domain/item.ts';
 import { defaultSettings } from '../../src/domain/response-settings.ts';
+import { webhookEvents } from '../../src/domain/webhook.ts';
 import { Database } from '../../src/store/sqlite/database.ts';
 import { claimed, ended, expiredLease, inProgressOf, inserted, lease, newTurn, row, settle } from './contract.ts';
 import { temporaryDatabase } from './temporary.ts';
@@ -18,7 +19,7 @@ test('no statement walks a table, sorts what an index could give in order, or lo
   await using database = temporaryDatabase();
   const store = database.open();
   const session = await store.createSession({ id: 'conv_a', tenant: 'default', metadata: {}, createdAtMs: 1 });
-  const first = newTurn('resp_a', { session: 'conv_a', wantsTitle: true, isResend: true });
+  const first = newTurn('resp_a', { session: 'conv_a', wantsTitle: true, isResend: true, webhookEvents });
   await inserted(store, { ...first, headStart: { lease, row: inProgressOf(first) } });
   await store.listUnsettledOf('default', 'conv_a');
   const filter = { status: 'failed', code: 'worker_lost', session: 'conv_a', model: 'm', sinceMs: 1, untilMs: 2 } as const;
@@ -33,6 +34,8 @@ test('no statement walks a table, sorts what an index could give in order, or lo
   await store.bookTitleRequest('conv_a');
   await store.releaseTitleRequest('conv_a');
   await store.readTranscript('resp_a');
+  await store.listUnstartedWebhooks(9);
+  await store.markWebhookStarted('resp_a');
   await store.beat({ lease, turns: ['resp_a'] });
   await store.endAttempt({ turn: 'resp_a', step: 1, attempt: 1 }, 1, { endedAtMs: 9, outcome: 'failed', waitMs: 0 });
   await store.claim({ turn: 'resp_a', step: 1, lease: expiredLease, run: { workflowId: 'workflow', runId: 'run' } });
@@ -44,6 +47,8 @@ test('no statement walks a table, sorts what an index could give in order, or lo
   await store.markDispatched([{ turn: 'resp_a', runId: 'run' }]);
   for await (const _ of store.follow('resp_a', -1, AbortSignal.timeout(100)));
   await settle(store, 'resp_a');
+  await store.readWebhook('resp_a');
+  await store.noteWebhook('resp_a', { status: 'pending', attempts: 1, lastError: null });
   await store.acknowledge('resp_a');
   await store.retractAcknowledgement('resp_a');
   await store.readResponse('resp_a');

@@ -7,6 +7,7 @@ import { listContract } from './contract-list.ts';
 import { leasesContract } from './contract-leases.ts';
 import { orderContract } from './contract-order.ts';
 import { sessionsContract } from './contract-sessions.ts';
+import { webhooksContract } from './contract-webhooks.ts';
 import { temporaryDatabase } from './temporary.ts';
 
 const contract = contractFor('sqlite', temporaryDatabase);
@@ -19,3 +20,4 @@ orderContract(contract);
 sessionsContract(contract);
 droppedContract(contract);
 followContract(contract);
+webhooksContract(contract);

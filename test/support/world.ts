@@ -21,6 +21,7 @@ import { createMetrics } from '../../src/roles/observers.ts';
 import { startGateway, type Gateway } from '../../src/roles/gateway.ts';
 import { openSqliteStore } from '../../src/store/sqlite/open-store.ts';
 import type { AttemptRow } from '../../src/domain/attempt.ts';
+import type { WebhookEndpoint } from '../../src/domain/webhook.ts';
 import type { Store } from '../../src/store/ports/store.ts';
 import { startModelServer, type ModelServer, type ModelServerOptions } from '../../src/testing/model-server/index.ts';
 import { startWorker, type TurnWorker } from '../../src/roles/worker.ts';
@@ -43,7 +44,7 @@ export interface WorldOptions {
   readonly baseUrl?: (server: ModelServer) => string;
   /** Over the defaults of stories. */
   readonly config?: Partial<
-    Pick<Config, 'apiKeys' | 'quotas' | 'intake' | 'corsOrigins' | 'titles' | 'codecKeys' | 'hasHeadStart' | 'taskQueue'>
+    Pick<Config, 'apiKeys' | 'quotas' | 'intake' | 'corsOrigins' | 'titles' | 'webhooks' | 'codecKeys' | 'hasHeadStart' | 'taskQueue'>
   >;
   /** Gets every line of the log, of worker and gateway. */
   readonly log?: Logger;
@@ -146,6 +147,7 @@ export class World implements AsyncDisposable {
       intake: { maxInputItems: 10_000, maxBodyBytesAtOnce: 268_435_456, unsupportedTools: 'omit' },
       corsOrigins: [],
       titles: { isOn: false },
+      webhooks: [],
       codecKeys: [],
       ...options.config,
     };
@@ -172,9 +174,9 @@ export class World implements AsyncDisposable {
   }
 
   /** Another worker in this process, on a connection of its own to the database file. */
-  async startWorker(store = this.openStore()): Promise<TurnWorker> {
+  async startWorker(store = this.openStore(), config: Partial<Config> = {}): Promise<TurnWorker> {
     const worker = await startWorker({
-      config: this.config,
+      config: { ...this.config, ...config },
       connection: this.#connection,
       store,
       log: this.#log,
@@ -300,7 +302,7 @@ export class World implements AsyncDisposable {
     for (const { workflowId, runId } of runs) {
       const history = await this.#closedHistory(workflowId, runId);
       const words = wordsOf(history).join('\n');
-      for (const secret of [storyKey, 'secret words'])
+      for (const secret of [storyKey, 'secret words', ...this.config.webhooks.flatMap(wordsOfEndpoint)])
         assert.ok(!words.includes(secret), `T11 · ${secret} is in the history of ${workflowId}`);
       if (this.config.codecKeys.length === 0) recordHistory(workflowId, history);
       histories.push({ workflowId, history });
@@ -365,6 +367,11 @@ async function bundleOf(config: Pick<Config, 'codecKeys'>): Promise<WorkflowBund
   const bundle = bundles.get(isEncrypted) ?? bundleWorkflows(config);
   bundles.set(isEncrypted, bundle);
   return bundle;
+}
+
+/** What no history may hold of an endpoint. */
+function wordsOfEndpoint({ url, secrets }: WebhookEndpoint): string[] {
+  return [url, ...secrets.map((secret) => Buffer.from(secret).toString('base64'))];
 }
 
 /** Every string in a history, payloads read. */

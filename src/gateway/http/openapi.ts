@@ -1,6 +1,7 @@
 /** `/openapi.json`: the API's description, made of the routes' own. */
 import { z } from 'zod';
-import { errorSchema } from './response-schemas.ts';
+import { webhookEvents } from '../../domain/webhook.ts';
+import { errorSchema, webhookSchema } from './response-schemas.ts';
 import type { ResponseSpec, RouteSpec } from './route.ts';
 
 export interface OpenApiOptions {
@@ -31,10 +32,32 @@ export function openApiDocument({ version, isKeyNeeded, routes }: OpenApiOptions
     },
     servers: [{ url: '/' }],
     paths,
+    webhooks: Object.fromEntries(webhookEvents.map((event) => [event, { post: webhookOf(event) }])),
     components: {
       schemas: { Error: schemaOf(errorSchema, 'output') },
       securitySchemes: { key: { type: 'http', scheme: 'bearer', description: 'One of TURNKEEP_API_KEYS.' } },
     },
+  };
+}
+
+/** What an endpoint of the configuration gets: see `domain/webhook.ts`. */
+function webhookOf(event: string): object {
+  const status = event.replace('response.', '');
+  const header = (name: string, description: string): object => {
+    return { name, in: 'header', required: true, schema: { type: 'string' }, description };
+  };
+  const schema = schemaOf(webhookSchema.extend({ type: z.literal(event) }), 'output');
+  return {
+    tags: ['Webhooks'],
+    summary: `A background response has ended: ${status}`,
+    description: 'Signed by the Standard Webhooks specification. Sent again until it is answered 2xx, for 72 hours.',
+    parameters: [
+      header('webhook-id', "The event's id, the same in every attempt."),
+      header('webhook-timestamp', "The attempt's, in seconds since the epoch."),
+      header('webhook-signature', '`v1,` and base64 of HMAC-SHA256 over `id.timestamp.body`; several are separated by blanks.'),
+    ],
+    requestBody: { required: true, content: { 'application/json': { schema } } },
+    responses: { '2XX': { description: 'Taken.' }, 410: { description: 'Not wanted: it is not sent again.' } },
   };
 }
 

@@ -1,5 +1,6 @@
 /** Schemas of the routes' responses, for `/openapi.json` only: responses are not validated on their way out. */
 import { z } from 'zod';
+import { webhookEvents } from '../../domain/webhook.ts';
 import type { ResponseSpec } from './route.ts';
 
 /** An item of any type. */
@@ -51,11 +52,30 @@ export const turnSchema = z.strictObject({
     .optional()
     .meta({ description: 'Tools of the request that this provider cannot have: the model was not offered them.' }),
   retry_at: time.optional().meta({ description: 'When the provider said that it would take the request again.' }),
+  webhook: z
+    .strictObject({
+      event_id: z.string(),
+      event: z.enum(webhookEvents),
+      status: z.enum(['pending', 'delivered', 'refused', 'given_up']),
+      attempts: z.int(),
+      last_error: z.string().nullable().meta({ description: 'Such as `500` or `ECONNREFUSED`, of the last request that failed.' }),
+    })
+    .optional()
+    .meta({ description: 'Of a background response that has ended, where an endpoint is told of it.' }),
   output: z.array(itemSchema).nullable().meta({ description: 'What the model said so far; null: the turn is past retention.' }),
   links: z.strictObject({
     response: z.string(),
     temporal: z.string().optional().meta({ description: "The run in Temporal's UI, where its address is known." }),
   }),
+});
+
+/** The body of a webhook. */
+export const webhookSchema = z.strictObject({
+  id: z.string(),
+  object: z.literal('event'),
+  created_at: z.int(),
+  type: z.enum(webhookEvents),
+  data: z.strictObject({ id: z.string().meta({ description: 'Of the response.' }) }),
 });
 
 /** A turn in `GET /turns`. */

@@ -45,12 +45,12 @@ export class ChatParser extends StreamParser {
     const isOwn = choices.length > 0 || Array.isArray(chunk['choices']) || isSet(chunk['usage']);
     this.checkApi(isOwn, asText(chunk['type'])?.startsWith('response.') === true ? 'responses' : undefined);
     // One answer was asked for, so that a chunk has one choice, whatever its index.
-    const choice = choices.length > 1 ? choices.find(({ index }) => (index ?? 0) === 0) : choices[0];
+    const choice = (choices.length > 1 ? choices.find(({ index }) => (index ?? 0) === 0) : undefined) ?? choices[0];
     const tier = asText(chunk['service_tier']);
     if (tier !== undefined) this.serviceTier = tier;
     const isCounted = this.#readUsage(chunk['usage'] ?? choice?.['usage'] ?? asRecord(chunk['x_groq'])?.['usage']);
     if (choice !== undefined) this.#readChoice(choice, out);
-    else if (isCounted && this.hasFinish) this.isOver = true;
+    else if (isCounted && this.#stated !== undefined) this.isOver = true;
   }
 
   /** @returns whether there are counts: a server may send placeholders before them, and after */

@@ -225,7 +225,13 @@ export interface Seal {
 
 export type SealResult =
   /** `next`: the turn of the session that may run now, ready and recorded. Whoever has this dispatches it. */
-  | { readonly type: 'sealed'; readonly next?: string; readonly lostAttempts: number }
+  | {
+      readonly type: 'sealed';
+      readonly next?: string;
+      readonly lostAttempts: number;
+      /** An event is owed to an endpoint from this commit on: see `WebhookStore`. Whoever has this hands it to Temporal. */
+      readonly owesWebhook?: true;
+    }
   /** The epoch is no longer the caller's, or the turn has its end already. */
   | { readonly type: 'refused' }
   | { readonly type: 'cancel_requested' };

@@ -3,11 +3,13 @@ import type { JournalStore } from './journal.ts';
 import type { RetentionStore } from './retention.ts';
 import type { SessionStore } from './sessions.ts';
 import type { TurnStore } from './turns.ts';
+import type { WebhookStore } from './webhooks.ts';
 
 export type * from './journal.ts';
 export type * from './retention.ts';
 export type * from './sessions.ts';
 export type * from './turns.ts';
+export type * from './webhooks.ts';
 
 /**
  * **Contract, for every method of every part.** Several processes may use one database at once. A method happens wholly
@@ -19,7 +21,7 @@ export type * from './turns.ts';
  * loss of power; everything else survives a kill of the process. Rejects with `StoreBusyError` when the database cannot
  * take the call just now; with any other error when it is closed or broken.
  */
-export interface Store extends JournalStore, TurnStore, SessionStore, RetentionStore {
+export interface Store extends JournalStore, TurnStore, SessionStore, RetentionStore, WebhookStore {
   /** Of the database, and of no other: two deployments that share a task queue tell their turns apart by it. */
   readonly databaseId: string;
 

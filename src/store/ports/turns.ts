@@ -7,6 +7,7 @@ import type { ResponseSettings } from '../../domain/response-settings.ts';
 import type { ResponseObject } from '../../domain/response.ts';
 import type { TurnRow } from '../../domain/turn.ts';
 import type { TurnFilter, TurnSummary } from '../../domain/turn-list.ts';
+import type { WebhookEvent } from '../../domain/webhook.ts';
 import type { Lease } from './journal.ts';
 import type { Page } from './sessions.ts';
 
@@ -100,6 +101,8 @@ export interface NewTurn extends AdmissionRequest {
   readonly headStart?: { readonly lease: Lease; readonly row: JournalRow };
   /** The first turn of its session gives it a title. */
   readonly wantsTitle?: boolean;
+  /** The ends of it that an endpoint is to be told of: see `WebhookStore`. */
+  readonly webhookEvents?: readonly WebhookEvent[];
 }
 
 export type InsertTurn =

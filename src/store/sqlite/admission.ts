@@ -20,6 +20,7 @@ import { readSession, useSession } from './sessions.ts';
 import { adoptStaged, placeOfInput, type PreparedInput, prepareInput } from './stage-input.ts';
 import { type Record, recordOf } from './transcript.ts';
 import { readByPublicId, rowByPublicId, turnRows, unsettledTurns } from './turns.ts';
+import { promiseWebhook } from './webhooks.ts';
 
 type Admitted = Extract<Admission, { type: 'admitted' }>;
 
@@ -55,6 +56,7 @@ function write(
 
   writeRow(db, turn, row, record);
   db.run('INSERT INTO turn_content (ordinal, settings) VALUES (last_insert_rowid(), ?)', turn.json.settings);
+  if (turn.webhookEvents !== undefined && turn.webhookEvents.length > 0) promiseWebhook(db, id, turn.webhookEvents);
   if (input.isStaged) adoptStaged(db, id);
   else writeItems(db, id, 0, input.rows, placeOfInput(id));
   const leaf = record !== undefined && isStored ? id : undefined;

@@ -7,6 +7,7 @@ import { hasNext, placeIn } from './chain.ts';
 import type { Database } from './database.ts';
 import type { Slice } from '../pace.ts';
 import { text } from './rows.ts';
+import { dropWebhook } from './webhooks.ts';
 
 interface RowsOfTurn {
   readonly list: string;
@@ -27,6 +28,7 @@ const items: RowsOfTurn = {
 export function markErased(db: Database, id: string, by: NonNullable<TurnRow['erasedBy']>): void {
   db.run('DELETE FROM turn_content WHERE ordinal = (SELECT ordinal FROM turns WHERE id = ?)', id);
   db.run('UPDATE turns SET erased_by = ?, usage = NULL, input_count = 0 WHERE id = ?', by, id);
+  dropWebhook(db, id);
   hideJournal(db, id);
 }
 
@@ -48,6 +50,7 @@ export function eraseMarked(db: Database, id: string, atMs: number, slice: Slice
 export function dropTurn(db: Database, id: string, slice: Slice): boolean {
   if (!dropJournal(db, id, slice) || !dropItems(db, id, slice)) return false;
   db.run('DELETE FROM attempts WHERE turn = ?', id);
+  dropWebhook(db, id);
   db.run('DELETE FROM branches WHERE id = ?', id);
   db.run('DELETE FROM turn_content WHERE ordinal = (SELECT ordinal FROM turns WHERE id = ?)', id);
   db.run('DELETE FROM turns WHERE id = ?', id);

@@ -12,6 +12,7 @@ import { fenceLease, leaseLeftMs, releaseLease, takeLease } from './leases.ts';
 import { journalRow } from './rows.ts';
 import { readyNext, recordThrough, sessionTurn } from './transcript.ts';
 import { requireTurn } from './turns.ts';
+import { oweWebhook } from './webhooks.ts';
 
 /** Of a new turn. */
 export function insertJournal(
@@ -117,10 +118,11 @@ export async function seal(db: Database, seal: Seal): Promise<SealResult> {
     // Cancelled while it waited: its input joins the transcript behind that of the turns before it (T1).
     const place = row.place ?? recordThrough(db, row);
     if (output.length > 0) writeItems(db, turn, nextPosition(db, turn), output, place);
+    const settledAtMs = Date.now();
     db.run(
       `UPDATE turns SET status = ?, settled_at = ?, error_code = ?, retry_at = ?, usage = ? WHERE id = ?`,
       settled.status,
-      Date.now(),
+      settledAtMs,
       settled.code,
       seal.retryAtMs ?? null,
       seal.usage === null ? null : JSON.stringify(seal.usage),
@@ -129,7 +131,8 @@ export async function seal(db: Database, seal: Seal): Promise<SealResult> {
     if (seal.attempt !== undefined) endAttempt(db, seal.attempt, seal.attempt.end);
     const lostAttempts = loseOpenAttempts(db, turn);
     const next = row.session === null ? undefined : readyNext(db, row.tenant, row.session);
-    return { type: 'sealed', lostAttempts, ...(next === undefined ? {} : { next }) };
+    const owesWebhook = oweWebhook(db, turn, settled.status, settledAtMs);
+    return { type: 'sealed', lostAttempts, ...(next === undefined ? {} : { next }), ...(owesWebhook ? { owesWebhook: true } : {}) };
   });
 }
 

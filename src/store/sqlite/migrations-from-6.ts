@@ -28,4 +28,14 @@ export const migrationsFrom6: readonly string[] = [
   ALTER TABLE turns ADD COLUMN model TEXT;
   UPDATE turns SET model = (SELECT settings ->> '$.model' FROM turn_content WHERE turn_content.ordinal = turns.ordinal) WHERE kind = 'response';
   `,
+
+  // Events that are owed to endpoints. events: those that are wanted, from the turn's acceptance on; event: the one that its
+  // end became; start_at: when it is to be handed to Temporal, again too; null: it has an end.
+  `
+  CREATE TABLE webhooks (
+    turn TEXT PRIMARY KEY, events TEXT NOT NULL, event TEXT, owed_at INTEGER, start_at INTEGER,
+    status TEXT NOT NULL DEFAULT 'pending', attempts INTEGER NOT NULL DEFAULT 0, last_error TEXT
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX webhooks_to_start ON webhooks (start_at) WHERE start_at IS NOT NULL;
+  `,
 ];

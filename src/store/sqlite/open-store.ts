@@ -17,6 +17,7 @@ import * as sessions from './sessions.ts';
 import { makeStrandedReady, readChain, readTranscript } from './transcript.ts';
 import { listTurns } from './turn-list.ts';
 import * as turns from './turns.ts';
+import * as webhooks from './webhooks.ts';
 
 /**
  * @param path of the database file; its folder is made if need be. Throws when it cannot be opened or is newer than this code.
@@ -102,6 +103,11 @@ export function openSqliteStore(path: string): Store {
     bookTitleRequest: (session) => sessions.bookTitleRequest(db, session),
     releaseTitleRequest: (session) => sessions.releaseTitleRequest(db, session),
     setTitle: (session, title) => sessions.setTitle(db, session, title),
+
+    listUnstartedWebhooks: async (limit) => webhooks.listUnstartedWebhooks(db, limit),
+    markWebhookStarted: (turn) => webhooks.markWebhookStarted(db, turn),
+    readWebhook: async (turn) => webhooks.readWebhook(db, turn),
+    noteWebhook: (turn, note) => webhooks.noteWebhook(db, turn, note),
 
     lead: (task, lease) => retention.lead(db, task, lease),
     deleteTurn: async (tenant, id, atMs) => retention.deleteTurn(db, tenant, id, atMs),

@@ -1,11 +1,15 @@
 /** The description against the routes that are really there. */
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
+import { Ajv } from 'ajv';
+import { payloadOf, webhookEvents } from '../../../src/domain/webhook.ts';
 import { type App, appFor, serve } from '../served-app.ts';
 
 type Operations = { readonly [method: string]: { readonly operationId: string; readonly security?: unknown } };
+type Content = { readonly 'application/json': { readonly schema: object } };
 interface Description {
   readonly paths: { readonly [path: string]: Operations };
+  readonly webhooks: { readonly [event: string]: { readonly post: { readonly requestBody: { readonly content: Content } } } };
 }
 
 function appOf(t: TestContext): App {
@@ -43,6 +47,18 @@ test('every reference of the description leads somewhere in it', async (t) => {
   for (const path of new Set(references)) {
     const found = path.split('/').reduce<unknown>((at, key) => (at as { [key: string]: unknown } | undefined)?.[key], description);
     assert.ok(found !== undefined, path);
+  }
+});
+
+test('every event that an endpoint is told of is described, as it is sent', async (t) => {
+  const { webhooks } = await descriptionOf(t, appOf(t));
+  assert.deepEqual(Object.keys(webhooks), [...webhookEvents]);
+  for (const event of webhookEvents) {
+    const { schema } = webhooks[event]!.post.requestBody.content['application/json'];
+    const body: unknown = JSON.parse(payloadOf({ turn: 'resp_a', publicId: 'resp_b', event, owedAtMs: 1 }));
+    const ajv = new Ajv({ strict: false });
+    assert.ok(ajv.validate(schema, body), ajv.errorsText());
+    assert.ok(!ajv.validate(schema, { ...(body as object), type: 'response.other' }));
   }
 });
 

@@ -246,7 +246,7 @@ void suite('T8 · a finish reason behind every chunk ends nothing by itself', ()
   });
   void test('T8 · a stated end of calls that are cut is provider_protocol, whatever ends the connection', async (t) => {
     const broken = [sseHead, chat.toolCall(0, { id: 'a', name: 'f', arguments: '{"x' }), chat.finish('tool_calls')];
-    for (const after of [[done, end], [end], [hold('x'), reset]]) {
+    for (const after of [[done, end], [end], [chat.usage(), stall], [hold('x'), reset]]) {
       const server = await serverFor(t, { fallback: [...broken, ...after] });
       const result = await collect(providerFor(t, 'chat', server.baseUrl).stream(helloRequest, neverAborted), () => server.release('x'));
       assert.deepEqual([result.failure?.code, result.failure?.detail], ['provider_protocol', 'tool_call_arguments']);

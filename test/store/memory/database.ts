@@ -9,6 +9,8 @@ import type { JournalRow } from '../../../src/domain/response-event.ts';
 import type { ResponseObject } from '../../../src/domain/response.ts';
 import type { SessionRow } from '../../../src/domain/session.ts';
 import type { TurnRow } from '../../../src/domain/turn.ts';
+import type { WebhookEvent } from '../../../src/domain/webhook.ts';
+import type { WebhookNote } from '../../../src/store/ports/webhooks.ts';
 import type { ChangeSignal, ChangeWatcher } from '../../../src/store/live/source.ts';
 
 /** A turn with all that is its own. */
@@ -25,6 +27,14 @@ export interface StoredTurn {
   readonly isResend: boolean;
   isAcknowledged: boolean;
   erasedAtMs: number | null;
+  webhook: StoredWebhook | undefined;
+}
+
+export interface StoredWebhook extends WebhookNote {
+  readonly events: readonly WebhookEvent[];
+  readonly event?: WebhookEvent;
+  readonly owedAtMs?: number;
+  startAtMs?: number | undefined;
 }
 
 export interface StoredJournal {
@@ -67,7 +77,7 @@ export class MemoryDatabase {
   addTurn(row: TurnRow, fields: Partial<StoredTurn> = {}): StoredTurn {
     this.#ordinal += 1;
     const empty = { idempotencyKey: null, input: [], output: [], attempts: [], isAcknowledged: false, erasedAtMs: null };
-    const nothing = { journal: undefined, response: undefined, isResend: false };
+    const nothing = { journal: undefined, response: undefined, isResend: false, webhook: undefined };
     const turn = { ...empty, ...nothing, ...fields, ordinal: this.#ordinal, row };
     this.turns.set(row.id, turn);
     return turn;

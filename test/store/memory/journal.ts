@@ -11,6 +11,7 @@ import { bookAttempt, claimFacts, endAttempt, loseOpenAttempts, startAttempt } f
 import { type Connection, type MemoryDatabase, type StoredTurn, updateTurn } from './database.ts';
 import { beat, fenceLease, headOf, leaseLeftMs, listExpiredLeases, listOverdue, releaseLease, takeLease } from './leases.ts';
 import { readyNext, recordThrough } from './transcript.ts';
+import { oweWebhook } from './webhooks.ts';
 
 export function journalStore(connection: Connection): JournalStore & { close(): void } {
   const source: JournalSource = {
@@ -120,11 +121,13 @@ function seal(database: MemoryDatabase, request: Seal): SealResult {
   if (isStored) turn.output = output;
   turn.response = responseOf(rows);
   const errorCode = isFailureCode(settled.code) ? settled.code : null;
-  updateTurn(turn, { status: settled.status, errorCode, settledAtMs: Date.now(), retryAtMs, usage });
+  const settledAtMs = Date.now();
+  updateTurn(turn, { status: settled.status, errorCode, settledAtMs, retryAtMs, usage });
   if (attempt !== undefined) endAttempt(turn, attempt, attempt.end);
   const lostAttempts = loseOpenAttempts(turn);
   const next = readyNext(database, turn);
-  return { type: 'sealed', lostAttempts, ...(next === undefined ? {} : { next }) };
+  const owesWebhook = oweWebhook(turn, settled.status, settledAtMs);
+  return { type: 'sealed', lostAttempts, ...(next === undefined ? {} : { next }), ...(owesWebhook ? { owesWebhook: true } : {}) };
 }
 
 /** The last event has it. */

@@ -8,6 +8,7 @@ import { journalStore } from './journal.ts';
 import { retentionStore } from './retention.ts';
 import { sessionStore } from './sessions.ts';
 import { turnStore } from './turns.ts';
+import { webhookStore } from './webhooks.ts';
 
 export function openMemoryStore(database: MemoryDatabase): Store {
   const connection = new Connection(database);
@@ -18,6 +19,7 @@ export function openMemoryStore(database: MemoryDatabase): Store {
     ...turnStore(connection),
     ...sessionStore(connection),
     ...retentionStore(connection),
+    ...webhookStore(connection),
     probe: () => connection.transaction(() => undefined),
     close: async () => {
       journal.close();

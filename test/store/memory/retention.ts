@@ -84,6 +84,7 @@ function erase(turn: StoredTurn, atMs: number, erasedBy: 'owner' | 'retention'):
   turn.journal = undefined;
   turn.erasedAtMs = atMs;
   turn.response = undefined;
+  turn.webhook = undefined;
   turn.attempts = [];
   updateTurn(turn, { erasedBy, inputCount: 0, usage: null, settings: defaultSettings('') });
 }

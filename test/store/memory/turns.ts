@@ -225,7 +225,7 @@ function insertTurn(database: MemoryDatabase, turn: NewTurn): InsertTurn {
   const givesTitle = session !== null && useSession(database, turn, session);
   if (interrupts !== undefined) updateTurn(database.requireTurn(interrupts), { cancelRequestedAtMs: createdAtMs });
   const journal = { epoch: 0, isSealed: false, rows: turn.events };
-  const stored = database.addTurn(turnRow(fields), { idempotencyKey, isResend, input, journal });
+  const stored = database.addTurn(turnRow(fields), { idempotencyKey, isResend, input, journal, webhook: promisedWebhook(turn) });
   if (isReady) makeReady(database, stored);
   const epoch = isReady && cancelRequestedAtMs === null ? startAhead(database, stored, turn) : undefined;
   return {
@@ -235,6 +235,10 @@ function insertTurn(database: MemoryDatabase, turn: NewTurn): InsertTurn {
     ...(epoch === undefined ? {} : { epoch }),
     ...(givesTitle ? { givesTitle } : {}),
   };
+}
+
+function promisedWebhook({ webhookEvents = [] }: NewTurn): StoredTurn['webhook'] {
+  return webhookEvents.length === 0 ? undefined : { events: webhookEvents, status: 'pending', attempts: 0, lastError: null };
 }
 
 function startAhead(database: MemoryDatabase, stored: StoredTurn, { id, headStart }: NewTurn): number | undefined {
