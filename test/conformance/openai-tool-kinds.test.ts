@@ -97,7 +97,7 @@ void suite('a chat provider', () => {
     const output = { type: 'custom_tool_call_output' as const, call_id: 'call_1', output: [{ type: 'input_text' as const, text: 'ok' }] };
     const input = [question, ...(first.output as ResponseInputItem[]), output];
     assert.equal((await world.client.responses.create({ model, input, tools: [patch], store: false })).output_text, 'Done.');
-    assert.deepEqual((world.model.requests[1]?.body as ChatBody).messages.at(-1), { role: 'tool', tool_call_id: 'call_1', content: 'ok' });
+    assert.deepEqual((world.model.requests[1]!.body as ChatBody).messages.at(-1), { role: 'tool', tool_call_id: 'call_1', content: 'ok' });
   });
 
   test('what is demanded and cannot be had is a 400 that names it', async () => {
@@ -138,9 +138,9 @@ void suite('a chat provider', () => {
     const item = { type: 'web_search_call', id: 'ws_1', status: 'completed', action: { type: 'search', query: 'Oslo' } } as const;
     await world.client.responses.create({
       model,
-      input: [{ role: 'user', content: 'a' }, item as ResponseInputItem, { role: 'user', content: 'b' }],
+      input: [{ role: 'user', content: 'a' }, item, { role: 'user', content: 'b' }],
     });
-    const { messages } = world.model.requests[0]?.body as ChatBody;
+    const { messages } = world.model.requests[0]!.body as ChatBody;
     assert.match(String(messages[1]?.content), /web_search_call.*Oslo/);
   });
 
@@ -170,7 +170,7 @@ void suite('a chat provider', () => {
     });
     assert.equal(second.choices[0]?.message.content, 'Done.');
     assert.match(JSON.stringify(world.model.requests[0]?.body), /start: /);
-    assert.deepEqual((world.model.requests[2]?.body as ChatBody).messages.at(-1), { role: 'tool', tool_call_id: 'call_1', content: 'ok' });
+    assert.deepEqual((world.model.requests[2]!.body as ChatBody).messages.at(-1), { role: 'tool', tool_call_id: 'call_1', content: 'ok' });
   });
 });
 
@@ -224,7 +224,7 @@ void suite('a provider of the Responses API', () => {
     assert.deepEqual([first, second], [found, approval]);
     assert.ok(message?.type === 'message' && message.phase === 'final_answer');
     assert.deepEqual(message.content[0]?.type === 'output_text' && message.content[0].annotations, [source]);
-    const body = world.model.requests[0]?.body as ResponsesBody;
+    const body = world.model.requests[0]!.body as ResponsesBody;
     assert.deepEqual([body.tools, body['tool_choice']], [tools, { type: 'web_search' }]);
     assert.deepEqual([body['reasoning'], body['prompt_cache_options']], [common.reasoning, common.prompt_cache_options]);
     const stored = await world.client.responses.retrieve(id);
@@ -250,7 +250,7 @@ void suite('a provider of the Responses API', () => {
       const input = way === 'stateless' ? [question, ...(first.output as ResponseInputItem[]), approved] : [approved];
       const previous = way === 'previous_response_id' ? { previous_response_id: first.id } : {};
       assert.equal((await world.client.responses.create({ ...going, ...previous, input })).output_text, 'Yes.');
-      const { input: told } = world.model.requests[1]?.body as ResponsesBody;
+      const { input: told } = world.model.requests[1]!.body as ResponsesBody;
       assert.deepEqual(told.slice(1, 3), [found, approval]);
       assert.deepEqual(told[3], {
         type: 'message',
@@ -272,6 +272,20 @@ void suite('a provider of the Responses API', () => {
     });
   }
 
+  test('an id that a client puts in twice is two items, and a list of them comes to its end', async () => {
+    await using world = await World.open({ api: 'responses' });
+    const conversation = await world.session();
+    const item = found as ResponseInputItem;
+    const other = { role: 'user' as const, content: 'x' };
+    await world.client.conversations.items.create(conversation, { items: [item, other, item, other] });
+    for (const order of ['asc', 'desc'] as const) {
+      const types: string[] = [];
+      for await (const each of world.client.conversations.items.list(conversation, { order, limit: 3 })) types.push(each.type);
+      assert.deepEqual(types.filter((type) => type === 'web_search_call').length, 2, order);
+      assert.equal(types.length, 4, order);
+    }
+  });
+
   test('an answer that is cut off in such an item keeps it as incomplete, and the model is not told of it', async () => {
     await using world = await World.open({ api: 'responses' });
     const [head, ...script] = searched();
@@ -282,6 +296,6 @@ void suite('a provider of the Responses API', () => {
     assert.deepEqual([first.status, first.error?.code], ['failed', 'stream_interrupted']);
     assert.deepEqual(first.output, [{ ...found, status: 'incomplete' }]);
     await world.client.responses.create({ ...common, conversation, input: 'again' });
-    assert.ok(!JSON.stringify((world.model.requests[1]?.body as ResponsesBody).input).includes('ws_1'));
+    assert.ok(!JSON.stringify((world.model.requests[1]!.body as ResponsesBody).input).includes('ws_1'));
   });
 });

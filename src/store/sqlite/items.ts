@@ -3,7 +3,7 @@ import { setImmediate as nextTurnOfTheLoop } from 'node:timers/promises';
 import type { Item } from '../../domain/item.ts';
 import type { SessionRow } from '../../domain/session.ts';
 import type { ItemsTurn, Page } from '../ports/sessions.ts';
-import { isOnChain, type Place, placeBehind, placeIn, placeOf, stretches } from './chain.ts';
+import { type Place, placeBehind, placeIn, placeOf, stretches } from './chain.ts';
 import type { Database } from './database.ts';
 import { itemRowOf, readItem, readItems, writeItems } from './item-rows.ts';
 import { Pace } from '../pace.ts';
@@ -27,7 +27,7 @@ export async function readSessionItems(
   { limit, order, after, maxChars }: Page,
 ): Promise<Item[] | undefined> {
   const leaf = leafOf(db, session);
-  const cursor = after === undefined ? undefined : find(db, session, after);
+  const cursor = after === undefined ? undefined : find(db, session, after, order);
   if (after !== undefined && cursor === undefined) return undefined;
   if (leaf === undefined) return [];
   const pace = new Pace(maxChars);
@@ -81,7 +81,11 @@ export async function findItems(db: Database, tenant: string, ids: readonly stri
   const pace = new Pace();
   for (const id of new Set(ids)) {
     await pace.yieldIfFull();
-    const row = db.one('SELECT item FROM items JOIN turns ON turns.id = turn WHERE items.id = ? AND tenant = ? AND stored = 1', id, tenant);
+    const row = db.one(
+      'SELECT item FROM items JOIN turns ON turns.id = turn WHERE items.id = ? AND tenant = ? AND stored = 1 ORDER BY items.rowid DESC LIMIT 1',
+      id,
+      tenant,
+    );
     pace.add(row === undefined ? 0 : text(row['item']).length);
     if (row !== undefined) found.set(id, readItem(row));
   }
@@ -130,18 +134,28 @@ export async function deleteSessionItem(db: Database, session: SessionRow, id: s
   });
 }
 
-function find(db: Database, session: SessionRow, id: string): FoundItem | undefined {
+/**
+ * An item that is passed on as it came keeps the id of its provider or its client, so there may be several: the one that was
+ * written last, or for a list that goes backwards the first, so that a page never begins before where the one before it ended.
+ */
+function find(db: Database, session: SessionRow, id: string, order: Page['order'] = 'asc'): FoundItem | undefined {
   const leaf = leafOf(db, session);
   if (leaf === undefined) return undefined;
-  const row = db.one(
+  const chain = new Map(stretches(db, leaf).map(({ branch, upTo }) => [branch, upTo]));
+  const rows = db.all(
     `SELECT turn, turns.branch, turns.depth, position, item FROM items JOIN turns ON turns.id = turn
-     WHERE items.id = ? AND tenant = ? AND stored = 1`,
+     WHERE items.id = ? AND tenant = ? AND stored = 1 AND turns.branch IN (SELECT value FROM json_each(?))`,
     id,
     session.tenant,
+    JSON.stringify([...chain.keys()]),
   );
-  const place = placeIn(row);
-  if (row === undefined || place === undefined || !isOnChain(db, leaf, place)) return undefined;
-  return { ...place, turn: text(row['turn']), position: Number(row['position']), item: readItem(row) };
+  const found = rows.flatMap((row): FoundItem[] => {
+    const place = placeIn(row);
+    if (place === undefined || place.depth > (chain.get(place.branch) ?? -1)) return [];
+    return [{ ...place, turn: text(row['turn']), position: Number(row['position']), item: readItem(row) }];
+  });
+  found.sort((one, other) => one.depth - other.depth || one.position - other.position);
+  return order === 'asc' ? found.at(-1) : found[0];
 }
 
 function leafOf(db: Database, session: SessionRow): Place | undefined {
