@@ -8,7 +8,7 @@ export interface LocalAttempts {
   /** Room for one more attempt, of this tenant or of any, to be held from before its claim until it runs; undefined: none. */
   reserve(tenant?: string): Disposable | undefined;
   run(claim: Extract<Claim, { type: 'granted' }>, step: number): unknown;
-  get(turn: string): { abort(reason: 'cancelled'): void } | undefined;
+  get(turn: string): { abort(reason: 'cancelled'): void; steer(): void } | undefined;
 }
 
 /**

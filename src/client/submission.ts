@@ -22,6 +22,8 @@ export interface Submission {
   readonly session: string | null;
   /** The turn this one follows, outside of a conversation, by its public id. */
   readonly previous: string | null;
+  /** What its response says that it follows, where that is not in the database: the input begins with what was said there. */
+  readonly continues?: string;
   readonly idempotencyKey: string | null;
   /** The client's own library is sending this again after a failed attempt of its own. */
   readonly isResend: boolean;

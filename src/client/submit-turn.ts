@@ -79,7 +79,9 @@ async function insert(
   const { json, bodyHash } = await serialize(submission, input);
   const id = newId('resp');
   const createdAtMs = Date.now();
-  const opening = ResponseStream.open(newResponse({ id: submission.id ?? id, createdAtMs, settings, session, previous }));
+  const opening = ResponseStream.open(
+    newResponse({ id: submission.id ?? id, createdAtMs, settings, session, previous: submission.continues ?? previous }),
+  );
   const stream = ResponseStream.replay(opening);
   const [inProgress] = stream.begin();
   const { headStart } = dispatcher;

@@ -175,6 +175,12 @@ export class Turnkeep {
     return this.#canceller.cancel(tenant, publicId);
   }
 
+  /** The user has said more: the response ends where nothing is torn (`incomplete`, `steered`), or by itself before that. */
+  async steer(turn: string): Promise<void> {
+    this.#submitDeps.dispatcher.headStart?.get(turn)?.steer();
+    await retryWhileBusy(() => this.#store.requestSteer(turn));
+  }
+
   /** Carries out a cancel that is booked, whoever booked it. */
   async finishCancel(turn: string): Promise<void> {
     await this.#canceller.carryOut(turn);

@@ -73,6 +73,7 @@ function forAnotherModel(item: Item): Item {
 
 function reasonOf({ status, errorCode }: TranscriptTurn): string {
   if (status === 'cancelled') return 'The user stopped this answer before it was complete.';
-  if (status === 'incomplete') return 'This answer reached its length limit or was filtered before it was complete.';
+  if (status === 'incomplete')
+    return 'This answer ended before it was complete: it reached its length limit, was filtered, or the user said more.';
   return `This answer failed before it was complete: ${errorCode ?? 'unknown'}.`;
 }

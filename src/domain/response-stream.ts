@@ -18,6 +18,7 @@ import type { ResponseEvent } from './response-event.ts';
 import type { ResponseObject } from './response.ts';
 import { sealOfCalls } from './sealed-fields.ts';
 import { type OpenItem, type StreamSnapshot, StreamState } from './stream-state.ts';
+import { isTornBefore } from './torn-answer.ts';
 import { endedResponse, finalEventOf, type TurnOutcome } from './turn-outcome.ts';
 
 export class ResponseStream {
@@ -102,6 +103,11 @@ export class ResponseStream {
       this.#keep(delta.item ?? '', { fields: delta.providerFields });
     }
     return this.#out.take();
+  }
+
+  /** See `isTornBefore`. */
+  isTornBefore(next?: ModelDelta): boolean {
+    return isTornBefore(this.#state.items, next);
   }
 
   /** Ends a step that another one follows: its items are closed as whole, and the next step's deltas begin new ones. */

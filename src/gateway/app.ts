@@ -5,7 +5,7 @@ import { BodyBudget } from './http/body-budget.ts';
 import { chatRoutes } from './chat-completions/routes.ts';
 import { conversationsRoutes } from './conversations/routes.ts';
 import { crossOrigin } from './http/cors.ts';
-import { ApiError } from './http/errors.ts';
+import { ApiError, asApiError } from './http/errors.ts';
 import { modelsRoutes, type ModelsDeps } from './operator/models.ts';
 import { type TurnsDeps, turnsRoutes } from './operator/turns.ts';
 import { openApiDocument } from './http/openapi.ts';
@@ -15,6 +15,7 @@ import { createRateLimit } from './http/rate-limit.ts';
 import type { EndedRequest } from '../http/ended-request.ts';
 import { requestLog } from './http/request-log.ts';
 import { responsesRoutes } from './responses/routes.ts';
+import { OpenConnections, webSocketRoute } from './responses/websocket/route.ts';
 import { type GatewayEnv, headerOf, honoPath, Routes, type RouteSpec } from './http/route.ts';
 import type { SubmitDeps } from './submit/submit-turn.ts';
 import { uiRoutes } from './ai-sdk/routes.ts';
@@ -32,6 +33,8 @@ export interface AppDeps extends SubmitDeps, ModelsDeps, TurnsDeps, Omit<Operato
   readonly onError: (error: unknown, requestId: string) => void;
   /** How long a stream is silent before a comment is sent; 15 s by default. */
   readonly idleCommentMs?: number | undefined;
+  /** Where the WebSockets of the gateway are kept; its own where nothing is said. */
+  readonly connections?: OpenConnections;
 }
 
 export function createApp(deps: AppDeps): Hono<GatewayEnv> {
@@ -45,7 +48,7 @@ export function createApp(deps: AppDeps): Hono<GatewayEnv> {
     return tenant;
   };
 
-  const { api, routes } = keyedRoutes(deps, admit);
+  const { api, routes } = keyedRoutes(deps, { admit, limitRate });
   /** Where those routes are described that answer with and without `/v1`. */
   const placed: { prefix: string; specs: readonly RouteSpec[] }[] = [
     { prefix: '/v1', specs: routes.specs.filter((spec) => !isOutsideV1(spec)) },
@@ -89,17 +92,7 @@ export function createApp(deps: AppDeps): Hono<GatewayEnv> {
     if (error instanceof ApiError) return error.toResponse();
     // Whoever has gone is answered by nobody, and what was dropped for that is no failure.
     if (!c.get('closed').aborted) deps.onError(error, c.get('requestId'));
-    const isBusy = error.name === 'StoreBusyError';
-    return new ApiError(
-      isBusy
-        ? {
-            status: 503,
-            code: 'database_busy',
-            message: 'The database takes no writes just now: it is locked, or its disk is full. Try again.',
-            headers: { 'retry-after': '1' },
-          }
-        : { status: 500, code: 'internal_error', message: `turnkeep failed; its log has the details under ${c.get('requestId')}.` },
-    ).toResponse();
+    return asApiError(error, c.get('requestId')).toResponse();
   });
   return app;
 }
@@ -107,15 +100,17 @@ export function createApp(deps: AppDeps): Hono<GatewayEnv> {
 /** Everything that needs a key, where keys are set. */
 function keyedRoutes(
   deps: AppDeps,
-  admit: (authorization: string | undefined) => string,
+  { admit, limitRate }: { readonly admit: (authorization: string | undefined) => string; readonly limitRate: (tenant: string) => void },
 ): { readonly api: Hono<GatewayEnv>; readonly routes: Routes } {
   const api = new Hono<GatewayEnv>();
+  const { maxBodyBytesAtOnce: totalBytes } = deps;
+  // A single tenant leaves half of it to the others.
+  const budget = new BodyBudget({ totalBytes, tenantBytes: totalBytes / 2 });
   const routes = new Routes(api, {
     admit: (c) => {
       c.set('tenant', admit(headerOf(c, 'authorization')));
     },
-    // A single tenant leaves half of it to the others.
-    budget: new BodyBudget({ totalBytes: deps.maxBodyBytesAtOnce, tenantBytes: deps.maxBodyBytesAtOnce / 2 }),
+    budget,
     ...(deps.maxInputItems === undefined ? {} : { maxInputItems: deps.maxInputItems }),
   });
   const serveDeps = {
@@ -125,6 +120,8 @@ function keyedRoutes(
     },
   };
   responsesRoutes(routes, serveDeps);
+  const contextBudget = new BodyBudget({ totalBytes: totalBytes / 2, tenantBytes: totalBytes / 4 });
+  webSocketRoute(routes, { connections: new OpenConnections(), ...serveDeps, limitRate }, { budget, contextBudget });
   chatRoutes(routes, serveDeps);
   uiRoutes(routes, serveDeps);
   conversationsRoutes(routes, deps);

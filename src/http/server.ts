@@ -6,6 +6,7 @@
 import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { isHandshake, serveHandshakes } from './upgrade.ts';
 
 export interface HttpLimits {
   /** From the connection, or the request before, to the end of the headers. */
@@ -51,6 +52,7 @@ export function createHttpServer(listener: RequestListener, limits: HttpLimits =
       keepAliveTimeout: limits.keepAliveTimeoutMs,
       maxHeaderSize: limits.maxHeaderBytes,
       connectionsCheckingInterval: limits.checkEveryMs,
+      shouldUpgradeCallback: isHandshake,
     },
     (incoming, outgoing) => {
       responses.set(incoming.socket, outgoing);
@@ -67,6 +69,7 @@ export function createHttpServer(listener: RequestListener, limits: HttpLimits =
     if (isResponding || !socket.writable || error.code === 'ECONNRESET') socket.destroy();
     else socket.end(errorResponse(error.code), () => socket.destroy());
   });
+  serveHandshakes(server, listener, errorResponse());
   return server;
 }
 

@@ -12,6 +12,7 @@ import { withWebhooks } from '../client/webhooks.ts';
 import { createDataConverter } from '../codec/data-converter.ts';
 import { type Config, readVersion } from '../config/config.ts';
 import { createApp } from '../gateway/app.ts';
+import { OpenConnections } from '../gateway/responses/websocket/route.ts';
 import { isAway } from './availability.ts';
 import { createReadiness } from '../client/readiness.ts';
 import { createHttpServer, listen, OpenResponses } from '../http/server.ts';
@@ -112,8 +113,10 @@ export async function startGateway({
   const store = withWebhooks(observedStore, dispatcher);
   let drainingSince: number | undefined;
   const isDraining = (): boolean => drainingSince !== undefined;
+  const connections = new OpenConnections();
   const drain = (): void => {
     drainingSince ??= performance.now();
+    connections.drain();
   };
   const responses = new OpenResponses();
   const provider = createProvider({ ...config.provider, limits: config.limits });
@@ -134,6 +137,7 @@ export async function startGateway({
     corsOrigins: config.corsOrigins,
     defaultModel: config.provider.model,
     idleCommentMs,
+    connections,
     temporalUi: deps.temporalUi,
     listModels: () => listModels(provider, config.limits.connectTimeoutMs),
     isDraining,
@@ -204,6 +208,7 @@ export async function startGateway({
       server.closeIdleConnections();
       const cut = setTimeout(() => {
         server.closeAllConnections();
+        connections.cut();
       }, leftMs());
       await closed;
       clearTimeout(cut);

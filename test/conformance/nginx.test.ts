@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import OpenAI from 'openai';
 import { chat, done, end, hold, type Script, sseHead } from '../../src/testing/model-server/index.ts';
 import { needNginx } from '../support/programs.ts';
+import { SocketClient } from '../support/socket-client.ts';
 import { Viewer } from '../support/viewer.ts';
 import { World } from '../support/world.ts';
 import { startNginx } from './nginx.ts';
@@ -79,4 +80,36 @@ test('nginx: the headers of a whole answer pass while the model is still at it, 
   assert.equal(response.status, 200);
   for (const word of words) world.model.release(word);
   assert.equal(((await response.json()) as { status: string }).status, 'completed');
+});
+
+test('nginx: a WebSocket passes, its events at once, and the pings keep it through silences', async (t) => {
+  const program = await needNginx(t);
+  if (program === undefined) return;
+  await using world = await World.open({ model: () => ({ fallback: heldAnswer }), idleCommentMs: 200 });
+  // As docs/websocket.md says, and nginx gives up on a silence of a second.
+  const settings = `proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection $http_connection;
+    proxy_read_timeout 1s; proxy_send_timeout 1s;`;
+  await using nginx = await startNginx(program, world.url, settings);
+  const client = new OpenAI({ baseURL: `${nginx.url}/v1`, apiKey: 'none', maxRetries: 0 });
+  using socket = await SocketClient.open(client);
+  // So many pings are longer than nginx would wait.
+  let pings = 0;
+  await new Promise<void>((resolve) => {
+    socket.raw.on('ping', () => {
+      pings += 1;
+      if (pings === 8) resolve();
+    });
+  });
+  socket.create('hi');
+  let said = '';
+  for (const word of words) {
+    said += word;
+    await socket.untilText(said);
+    world.model.release(word);
+  }
+  const { id, status } = await socket.untilEnd();
+  assert.equal(status, 'completed');
+  const replay = await world.watch(id);
+  await replay.ended;
+  assert.deepEqual(socket.data, replay.data);
 });

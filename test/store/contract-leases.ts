@@ -135,7 +135,7 @@ export function leasesContract(contract: Contract): void {
     },
   );
 
-  contract('T5 · a beat tells of cancels, and of ends', async (store, database) => {
+  contract('T5 · a beat tells of cancels, of what the user has said more, and of ends', async (store, database) => {
     const other = database.open();
     for (const id of ['resp_a', 'resp_b', 'resp_c']) await inserted(store, newTurn(id));
     const { epoch } = await claimed(store, 'resp_a');
@@ -143,11 +143,12 @@ export function leasesContract(contract: Contract): void {
     await claimed(store, 'resp_c');
     await other.requestCancel('default', 'resp_b', 5);
     await settle(other, 'resp_c');
+    for (const id of ['resp_a', 'resp_c', 'resp_none']) await other.requestSteer(id);
     const beat = { lease, turns: ['resp_a', 'resp_b', 'resp_c'] };
     assert.deepEqual(await store.beat(beat), [
-      { turn: 'resp_a', epoch, isSealed: false, isCancelRequested: false },
-      { turn: 'resp_b', epoch: 1, isSealed: false, isCancelRequested: true },
-      { turn: 'resp_c', epoch: 2, isSealed: true, isCancelRequested: false },
+      { turn: 'resp_a', epoch, isSealed: false, isCancelRequested: false, isSteerRequested: true },
+      { turn: 'resp_b', epoch: 1, isSealed: false, isCancelRequested: true, isSteerRequested: false },
+      { turn: 'resp_c', epoch: 2, isSealed: true, isCancelRequested: false, isSteerRequested: false },
     ]);
     assert.deepEqual(await store.beat({ lease, turns: [] }), []);
     assert.equal((await store.readHead('resp_c'))?.lease, 'none', 'an end has no lease to be renewed');
@@ -303,7 +304,7 @@ export function leasesContract(contract: Contract): void {
     const { epoch } = await claimed(store, 'resp_a', { lease: expiredLease });
     await store.fence('resp_a');
     assert.deepEqual(await store.beat({ lease: { ...expiredLease, lengthMs: 60_000 }, turns: ['resp_a'] }), [
-      { turn: 'resp_a', epoch: epoch + 1, isSealed: false, isCancelRequested: false },
+      { turn: 'resp_a', epoch: epoch + 1, isSealed: false, isCancelRequested: false, isSteerRequested: false },
     ]);
     assert.deepEqual(await expired(store), ['resp_a'], 'and a beat of the fenced attempt does not renew it');
   });

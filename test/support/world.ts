@@ -197,7 +197,7 @@ export class World implements AsyncDisposable {
 
   /** @param attempts of the process that the gateway is in: of the first worker, where nothing is said; null: it has no worker */
   async startGateway(attempts: LocalAttempts | null = this.workers[0]?.attempts ?? null): Promise<Gateway> {
-    const gateway = await startGateway({
+    const started = await startGateway({
       config: { ...this.config, limits: { ...this.config.limits, drainMs: 0 } },
       connection: this.#connection,
       store: this.store,
@@ -208,6 +208,9 @@ export class World implements AsyncDisposable {
       ...(attempts === null ? {} : { attempts }),
       idleCommentMs: this.#options.idleCommentMs,
     });
+    let closing: Promise<void> | undefined;
+    // A story may close it before its world does.
+    const gateway: Gateway = { ...started, close: () => (closing ??= started.close()) };
     this.gateways.push(gateway);
     this.onClose(() => gateway.close());
     return gateway;

@@ -2,6 +2,8 @@
 export type AbortReason =
   /** Asked for, through the API or in Temporal. */
   | 'cancelled'
+  /** The user has said more: a response that knows of it follows. */
+  | 'steered'
   /** This process shuts down. */
   | 'shutdown'
   /** The turn has reached its time limit. */

@@ -73,6 +73,7 @@ export class JournalWriter {
   #outputBytes = 0;
   #timer: NodeJS.Timeout | undefined;
   #writing: Promise<void> = Promise.resolve();
+  #isSteered = false;
 
   constructor(options: JournalWriterOptions) {
     this.#options = options;
@@ -90,6 +91,7 @@ export class JournalWriter {
   /** Resolves once the delta is committed, or waits to be merged with others. */
   async write(delta: ModelDelta): Promise<void> {
     if (!startsStep(delta) && !this.#isKept(delta)) return;
+    if (this.#isSteered && (await this.#endIfWhole(delta))) return;
     this.#outputBytes += bytesOf(delta);
     if (this.#outputBytes > this.#options.maxOutputBytes) {
       this.#options.abort('output_too_large');
@@ -101,6 +103,13 @@ export class JournalWriter {
     const dueInMs = this.#lastWriteAt + mergeMs - performance.now();
     if (!this.#hasStarted || dueInMs <= 0) await this.flush();
     else this.#timer ??= setTimeout(() => void this.flush().catch(this.#onFailure), dueInMs);
+  }
+
+  /** The user has said more: the answer ends at the next place where nothing is torn, which may be here. */
+  steer(): void {
+    if (this.#isSteered) return;
+    this.#isSteered = true;
+    this.#endIfWhole().catch(this.#onFailure);
   }
 
   /** Commits the deltas that wait. */
@@ -149,6 +158,14 @@ export class JournalWriter {
   #isKept(delta: ModelDelta): boolean {
     if (fieldsOf(delta) !== undefined || delta.type === 'message' || delta.type === 'annotation') return true;
     return delta.type === 'encrypted_reasoning' && delta.text !== '' && asksFor(this.#options.turn.settings, encryptedReasoning);
+  }
+
+  async #endIfWhole(next?: ModelDelta): Promise<boolean> {
+    // What waits belongs to what is said already.
+    await this.flush();
+    if (this.#options.stream.isTornBefore(next)) return false;
+    this.#options.abort('steered');
+    return true;
   }
 
   readonly #onFailure = (error: unknown): void => {

@@ -20,6 +20,8 @@ export interface AttemptInput {
   /** Aborts with an `AttemptAborted`. */
   readonly signal: AbortSignal;
   readonly abort: (reason: AbortReason, cause?: unknown) => void;
+  /** Aborts when the user has said more. */
+  readonly steered: AbortSignal;
   /** Has the lease run out without a beat that renewed it, by the clock of this process? */
   readonly isLeaseOver: () => boolean;
 }
@@ -27,7 +29,7 @@ export interface AttemptInput {
 /** @returns the end of the step, or a failure that says whether the next attempt may ask again */
 export async function runAttempt(
   options: RunningAttemptsOptions,
-  { claim, step, signal, abort, isLeaseOver }: AttemptInput,
+  { claim, step, signal, steered, abort, isLeaseOver }: AttemptInput,
 ): Promise<AttemptResult> {
   const { store, limits, onReady } = options;
   const key = { turn: claim.turn.id, step, attempt: claim.attempt };
@@ -41,6 +43,9 @@ export async function runAttempt(
     stream,
     maxOutputBytes: limits.maxOutputBytes,
     abort,
+  });
+  steered.addEventListener('abort', () => {
+    writer.steer();
   });
   const leftMs = limits.turnTimeoutMs - claim.readySinceMs;
   const attempt: AttemptState = { store, writer, key, epoch: claim.epoch, onReady, deadlineAt: performance.now() + leftMs, usage: null };

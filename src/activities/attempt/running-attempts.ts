@@ -39,6 +39,8 @@ export interface RunningAttempt {
   /** Never rejects but for a fault of our own. */
   readonly result: Promise<AttemptResult>;
   abort(reason: AbortReason, cause?: unknown): void;
+  /** The user has said more: it ends where nothing is torn, as `incomplete`. */
+  steer(): void;
 }
 
 /** By `performance.now()`, and in ms since the epoch. */
@@ -123,6 +125,10 @@ export class RunningAttempts {
     const abort = (reason: AbortReason, cause?: unknown): void => {
       controller.abort(new AttemptAborted(reason, cause));
     };
+    const steering = new AbortController();
+    const steer = (): void => {
+      steering.abort();
+    };
     const deadline = setTimeout(
       () => {
         abort('deadline');
@@ -137,7 +143,14 @@ export class RunningAttempts {
     let began: Moment = { ticks: performance.now() - usedMs, wall: Date.now() - usedMs };
     // Either clock may end it: one of the two stands still while the machine sleeps, the other may be set.
     const isLeaseOver = (): boolean => performance.now() >= began.ticks + lengthMs || Date.now() >= began.wall + lengthMs;
-    const result = runAttempt(this.#options, { claim, step, signal: controller.signal, abort, isLeaseOver }).finally(() => {
+    const result = runAttempt(this.#options, {
+      claim,
+      step,
+      signal: controller.signal,
+      steered: steering.signal,
+      abort,
+      isLeaseOver,
+    }).finally(() => {
       clearTimeout(deadline);
       this.#count(tenant, -1);
       if (this.#running.get(turn) === running) this.#running.delete(turn);
@@ -145,7 +158,7 @@ export class RunningAttempts {
     const renewed = (sentAt: Moment): void => {
       began = sentAt;
     };
-    const running: OwnAttempt = { step, epoch: claim.epoch, result, abort, renewed };
+    const running: OwnAttempt = { step, epoch: claim.epoch, result, abort, steer, renewed };
     result.then((ended) => {
       if (ended.cause !== undefined) onError(ended.cause);
     }, onError);
@@ -228,4 +241,5 @@ export class RunningAttempts {
 function heed(attempt: RunningAttempt, pulse: TurnPulse | undefined): void {
   if (pulse === undefined || pulse.epoch !== attempt.epoch) attempt.abort('fenced');
   else if (pulse.isCancelRequested && !pulse.isSealed) attempt.abort('cancelled');
+  else if (pulse.isSteerRequested && !pulse.isSealed) attempt.steer();
 }

@@ -1,5 +1,6 @@
 /** Reads the body of a request as JSON, within bounds of size and time. */
 import type { IncomingMessage } from 'node:http';
+import { setImmediate } from 'node:timers/promises';
 import type { BodyHold } from './body-budget.ts';
 import { ApiError } from './errors.ts';
 import { type JsonLimits, JsonScanner } from './json-scanner.ts';
@@ -40,6 +41,20 @@ export async function readJson(incoming: IncomingMessage, options: BodyOptions =
   await readInto(body, incoming, options.limits ?? bodyLimits);
   return parseJson(body.bytes, body.scanner);
 }
+
+/** A message of a WebSocket, which comes whole: looked at in pieces nevertheless (T14). @throws ApiError 400, as `readJson` */
+export async function parseMessage(bytes: Buffer, limits?: JsonLimits): Promise<unknown> {
+  const scanner = new JsonScanner(limits);
+  for (let end = scanBytes; end < bytes.length; end += scanBytes) {
+    scanner.scan(bytes.subarray(0, end));
+    await setImmediate();
+  }
+  scanner.scan(bytes);
+  return parseJson(bytes, scanner);
+}
+
+/** Scanned within a few milliseconds, whatever they are. */
+const scanBytes = 256 * 1024;
 
 /** The bytes of a body in one piece, scanned as they come. */
 class GrowingBody {

@@ -6,7 +6,8 @@
  * request is rejected whose `host` is not this machine's: anybody can point a name at 127.0.0.1 (DNS rebinding).
  */
 import type { IncomingHttpHeaders } from 'node:http';
-import type { MiddlewareHandler } from 'hono';
+import type { Context, MiddlewareHandler } from 'hono';
+import { upgradeOf } from '../../http/upgrade.ts';
 import { ApiError } from './errors.ts';
 import type { GatewayEnv } from './route.ts';
 
@@ -44,7 +45,7 @@ export function crossOrigin(options: CrossOriginOptions): MiddlewareHandler<Gate
           'Without API keys only this machine is served, by its own names. Set TURNKEEP_API_KEYS, or name the origin in TURNKEEP_CORS_ORIGINS.',
       });
     }
-    if (options.isOpen && !isAllowed && !/^(GET|HEAD|OPTIONS)$/.test(c.req.method) && isForeign(request)) {
+    if (options.isOpen && !isAllowed && mayChange(c) && isForeign(request)) {
       throw new ApiError({
         status: 403,
         code: 'origin_not_allowed',
@@ -53,6 +54,11 @@ export function crossOrigin(options: CrossOriginOptions): MiddlewareHandler<Gate
     }
     return next();
   };
+}
+
+/** Browsers let every page open a WebSocket, and it starts turns. */
+function mayChange(c: Context<GatewayEnv>): boolean {
+  return !/^(GET|HEAD|OPTIONS)$/.test(c.req.method) || upgradeOf(c.env.incoming) !== undefined;
 }
 
 /** The CORS headers of every response. */

@@ -2,7 +2,7 @@
 import type { z } from 'zod';
 
 export interface ApiErrorFields {
-  readonly status: 400 | 401 | 403 | 404 | 405 | 408 | 409 | 410 | 413 | 415 | 422 | 424 | 429 | 500 | 502 | 503;
+  readonly status: 400 | 401 | 403 | 404 | 405 | 408 | 409 | 410 | 413 | 415 | 422 | 424 | 426 | 429 | 500 | 502 | 503;
   readonly message: string;
   /** The field of the request that is wrong. */
   readonly param?: string;
@@ -18,11 +18,15 @@ export class ApiError extends Error {
     this.fields = fields;
   }
 
+  /** As it stands in a body, and in an event. */
+  get body(): { readonly message: string; readonly type: string; readonly param: string | null; readonly code: string | null } {
+    const { status, message, param, code } = this.fields;
+    return { message, type: typeOf(status), param: param ?? null, code: code ?? null };
+  }
+
   toResponse(): Response {
-    const { status, message, param, code, headers } = this.fields;
-    const type = typeOf(status);
-    const error = { message, type, param: param ?? null, code: code ?? null };
-    return Response.json({ error }, { status, headers: { ...headers } });
+    const { status, headers } = this.fields;
+    return Response.json({ error: this.body }, { status, headers: { ...headers } });
   }
 }
 
@@ -31,6 +35,20 @@ function typeOf(status: ApiErrorFields['status']): string {
   if (status === 403) return 'permission_error';
   if (status === 429) return 'rate_limit_error';
   return status < 500 ? 'invalid_request_error' : 'server_error';
+}
+
+/** What the client is told of any error. @param requestId under which the log has those that are no answer to the request */
+export function asApiError(error: unknown, requestId = ''): ApiError {
+  if (error instanceof ApiError) return error;
+  if (error instanceof Error && error.name === 'StoreBusyError') {
+    return new ApiError({
+      status: 503,
+      code: 'database_busy',
+      message: 'The database takes no writes just now: it is locked, or its disk is full. Try again.',
+      headers: { 'retry-after': '1' },
+    });
+  }
+  return new ApiError({ status: 500, code: 'internal_error', message: `turnkeep failed; its log has the details under ${requestId}.` });
 }
 
 /**

@@ -8,6 +8,7 @@ import { type GatewayEnv, headerOf } from './route.ts';
 
 /** nginx's status for a client that went before it had a response. */
 const clientClosedRequest = 499;
+const switchingProtocols = 101;
 
 export interface RequestLogOptions {
   /** The name of a route in the record, by the path that it is registered under. */
@@ -33,14 +34,15 @@ export function requestLog({ nameOf, onEnd }: RequestLogOptions): MiddlewareHand
     outgoing.once('close', () => {
       const tenant = c.get('tenant') as string | undefined;
       const named = c.get('route') ?? route;
+      const upgraded = c.get('upgraded');
       onEnd({
         requestId,
         method: c.req.method,
         route: named === undefined ? 'unmatched' : nameOf(named),
-        status: outgoing.headersSent ? outgoing.statusCode : clientClosedRequest,
+        status: upgraded !== undefined ? switchingProtocols : outgoing.headersSent ? outgoing.statusCode : clientClosedRequest,
         durationMs: Math.round(performance.now() - startedAtMs),
         isStream: c.get('isStream'),
-        isCut: !outgoing.writableFinished,
+        isCut: upgraded?.isCut ?? !outgoing.writableFinished,
         ...(tenant === undefined ? {} : { tenant }),
         ...(ids.response === undefined ? {} : { responseId: ids.response }),
         ...(ids.conversation === undefined ? {} : { conversationId: ids.conversation }),

@@ -20,6 +20,8 @@ export interface GatewayEnv {
     closed: AbortSignal;
     /** The response is a stream of events. */
     isStream: boolean;
+    /** The request has become a WebSocket. */
+    upgraded: { isCut: boolean } | undefined;
     /** The route of a request that no handler took, for the log: its path is known, its method is not. */
     route: string | undefined;
     /** What the request's body takes of the budget for bodies: released once the body is needed no more. */

@@ -10,12 +10,12 @@ import { journalEncoder } from '../stream/encode.ts';
 import { serveBlocking } from '../stream/serve-blocking.ts';
 import { acknowledgeOnceSent } from '../stream/acknowledge.ts';
 import { expired, idHeaders, type ServeDeps, serveTurn } from '../stream/serve-turn.ts';
-import { requireModel, submitHeaders, type SubmitDeps, submitTurn } from '../submit/submit-turn.ts';
+import { submitHeaders, type SubmitDeps, submitTurn } from '../submit/submit-turn.ts';
+import { alreadySettled } from '../submit/submit-error.ts';
 import { itemsQuery } from '../http/request-fields.ts';
 import { inputItem } from './item-schema.ts';
-import { responsesInput } from './items.ts';
+import { responseDraft } from './settings.ts';
 import { createResponse, followHeaders, misnamedInResponse, retrieveQuery } from './schema.ts';
-import { responsesSettings } from './settings.ts';
 
 const tag = 'Responses';
 const mediaTypes = ['application/json', 'text/event-stream'];
@@ -41,12 +41,7 @@ export function responsesRoutes(routes: Routes, deps: SubmitDeps & ServeDeps): v
       },
     },
     async (c, { body, headers }) => {
-      const turn = await submitTurn(c, deps, headers, {
-        settings: responsesSettings(body, requireModel(body.model, deps)),
-        input: responsesInput(body.input ?? []),
-        session: typeof body.conversation === 'string' ? body.conversation : (body.conversation?.id ?? null),
-        previous: body.previous_response_id ?? null,
-      });
+      const turn = await submitTurn(c, deps, headers, responseDraft(body, deps));
       if (body.stream === true) return serveTurn(c, deps, turn, journalEncoder);
       if (body.background === true) return c.json(await turnkeep.readAccepted(turn), 200, { ...idHeaders(c, turn) });
       return serveBlocking(c, deps, turn, { encode: (response) => ({ status: 200, body: response }) });
@@ -94,11 +89,7 @@ export function responsesRoutes(routes: Routes, deps: SubmitDeps & ServeDeps): v
       const result = await turnkeep.cancel(c.get('tenant'), id);
       if (result.type === 'unknown') throw notFound('Response', id);
       if (result.type === 'already_settled') {
-        throw new ApiError({
-          status: 400,
-          code: 'response_already_settled',
-          message: `Response '${id}' cannot be cancelled: it is already ${result.turn.status}.`,
-        });
+        throw alreadySettled(id, result.turn.status);
       }
       return c.json(result.response);
     },

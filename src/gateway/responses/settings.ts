@@ -1,6 +1,8 @@
 /** The fields of a Responses request that are a turn's settings. Pure. */
 import type { JsonObject } from '../../domain/item.ts';
 import { defaultSettings, type ResponseSettings, type TextFormat, type Tool } from '../../domain/response-settings.ts';
+import { requireModel, type SubmitDeps, type TurnDraft } from '../submit/submit-turn.ts';
+import { responsesInput } from './items.ts';
 import type { CreateResponse, ToolBody } from './schema.ts';
 import { sharedSettings } from '../submit/shared-settings.ts';
 
@@ -60,4 +62,14 @@ function formatOf({ text }: CreateResponse): TextFormat {
   const format = text?.format ?? { type: 'text' as const };
   if (format.type !== 'json_schema') return format;
   return { ...format, description: format.description ?? null, strict: format.strict ?? null };
+}
+
+/** The turn that a request asks for, by whichever transport it came. @throws ApiError 400 naming `model` when neither the request nor the configuration names one */
+export function responseDraft(body: CreateResponse, deps: SubmitDeps): TurnDraft {
+  return {
+    settings: responsesSettings(body, requireModel(body.model, deps)),
+    input: responsesInput(body.input ?? []),
+    session: typeof body.conversation === 'string' ? body.conversation : (body.conversation?.id ?? null),
+    previous: body.previous_response_id ?? null,
+  };
 }

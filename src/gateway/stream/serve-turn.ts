@@ -31,7 +31,7 @@ export async function serveTurn(
   after = -1,
 ): Promise<Response> {
   const { turnkeep, onStreamError, idleCommentMs } = deps;
-  if (turn.settledAtMs !== null && !(await turnkeep.hasJournal(turn))) throw expired(turn);
+  await assertReplayable(turnkeep, turn);
   acknowledgeOnceSent(c, deps, turn);
   c.set('isStream', true);
   writeSse({
@@ -45,6 +45,11 @@ export async function serveTurn(
     notice: () => retryNotice(turnkeep, turn.id),
   }).catch(onStreamError);
   return RESPONSE_ALREADY_SENT;
+}
+
+/** @throws ApiError 410 where the events have been dropped */
+export async function assertReplayable(turnkeep: Turnkeep, turn: TurnRow): Promise<void> {
+  if (turn.erasedBy !== null || (turn.settledAtMs !== null && !(await turnkeep.hasJournal(turn)))) throw expired(turn);
 }
 
 export function expired({ publicId }: TurnRow): ApiError {

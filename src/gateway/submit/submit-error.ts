@@ -134,3 +134,12 @@ export function toApiError(result: Exclude<SubmitResult, { type: 'accepted' }>, 
 export function unknownConversation(id: string): ApiError {
   return notFound('Conversation', id, 'conversation');
 }
+
+/** Of a cancel that comes too late. */
+export function alreadySettled(id: string, status: string): ApiError {
+  return new ApiError({
+    status: 400,
+    code: 'response_already_settled',
+    message: `Response '${id}' cannot be cancelled: it is already ${status}.`,
+  });
+}

@@ -27,7 +27,7 @@ export interface SubmitDeps {
 }
 
 /** What a protocol makes of its request's body; the rest comes from the headers, the same for all protocols. */
-export type TurnDraft = Pick<Submission, 'settings' | 'input' | 'previous' | 'replaces'> & {
+export type TurnDraft = Pick<Submission, 'settings' | 'input' | 'previous' | 'replaces' | 'continues'> & {
   /** An id is looked up; a row says that the protocol has done that. */
   readonly session: SessionRow | string | null;
   /** Used where the client sends no `Idempotency-Key`. */
@@ -53,6 +53,8 @@ export const submitHeaders = z.object({
     .meta({ description: 'What to do while an earlier turn of the conversation runs.' }),
 });
 
+export type SubmitHeaders = z.output<typeof submitHeaders>;
+
 /** @throws ApiError 400 naming `model` when neither the request nor the configuration names one */
 export function requireModel(model: string | null | undefined, { defaultModel }: SubmitDeps): string {
   const named = model ?? defaultModel;
@@ -70,11 +72,23 @@ export function isResend(c: Context<GatewayEnv>): boolean {
   return Number(headerOf(c, 'x-stainless-retry-count') ?? 0) > 0;
 }
 
+/** Who submits a turn, and how: what a protocol has of a request besides its fields. */
+export type Submitter = Pick<Submission, 'tenant' | 'isResend' | 'receivedAtMs' | 'signal'>;
+
 /** Resolves once the turn can no longer be lost. @throws ApiError for whatever cannot be accepted */
-export async function submitTurn(
-  c: Context<GatewayEnv>,
+export async function submitTurn(c: Context<GatewayEnv>, deps: SubmitDeps, headers: SubmitHeaders, draft: TurnDraft): Promise<TurnRow> {
+  const submitter = { tenant: c.get('tenant'), isResend: isResend(c), receivedAtMs: c.get('receivedAtMs'), signal: c.get('closed') };
+  const turn = await acceptTurn(submitter, deps, headers, draft);
+  c.get('body')?.release();
+  Object.assign(c.get('ids'), { response: turn.publicId, conversation: turn.session ?? undefined });
+  return turn;
+}
+
+/** As `submitTurn`, where a connection brings more than one turn. */
+export async function acceptTurn(
+  submitter: Submitter,
   deps: SubmitDeps,
-  headers: z.output<typeof submitHeaders>,
+  headers: SubmitHeaders,
   { fields, session, ...draft }: TurnDraft,
 ): Promise<TurnRow> {
   const { turnkeep, providerApi, unsupportedTools = 'omit', maxInputItems = jsonLimits.maxItems } = deps;
@@ -86,7 +100,7 @@ export async function submitTurn(
       headers: { 'retry-after': '1' },
     });
   }
-  const tenant = c.get('tenant');
+  const { tenant } = submitter;
   // One message may be several items.
   if (draft.input.length > maxInputItems) throw tooManyItems(listOf(fields), maxInputItems);
   const settings = withToolsInForce(providerApi, draft.settings);
@@ -100,19 +114,14 @@ export async function submitTurn(
   const whenBusy = headers['x-turnkeep-when-busy'];
   const result = await turnkeep.submit({
     ...draft,
+    ...submitter,
     settings,
-    tenant,
     session: sessionId,
     idempotencyKey: headers['idempotency-key'] ?? draft.idempotencyKey ?? null,
-    isResend: isResend(c),
-    receivedAtMs: c.get('receivedAtMs'),
-    signal: c.get('closed'),
     ...(id === undefined ? {} : { id }),
     ...(whenBusy === undefined ? {} : { whenBusy }),
   });
-  c.get('body')?.release();
   if (result.type !== 'accepted') throw toApiError(result, { session: sessionId, id, fields });
-  Object.assign(c.get('ids'), { response: result.turn.publicId, conversation: result.turn.session ?? undefined });
   return result.turn;
 }
 
@@ -121,7 +130,8 @@ function listOf(fields: FieldNames | undefined): string {
   return /^\w+/.exec(fields?.items[0] ?? '')?.[0] ?? 'input';
 }
 
-async function assertKnown(turnkeep: Turnkeep, tenant: string, id: string): Promise<void> {
+/** @throws ApiError 400 where there is no such response */
+export async function assertKnown(turnkeep: Turnkeep, tenant: string, id: string): Promise<void> {
   const turn = await turnkeep.readTurn(tenant, id);
   if (turn === undefined || turn.erasedBy !== null) {
     throw new ApiError({

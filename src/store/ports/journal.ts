@@ -30,6 +30,12 @@ export interface JournalStore {
   beat(beat: Beat): Promise<readonly TurnPulse[]>;
 
   /**
+   * The user has said more: whoever runs the turn finds it with the next beat, and ends it where nothing is torn. Does nothing
+   * to a turn that has its end.
+   */
+  requestSteer(turn: string): Promise<void>;
+
+  /**
    * Unsettled turns with an attempt whose lease has run out, `limit` at the most: whoever ran it is dead, or stands still.
    * For a process without a worker only those that it can end: started, or to be cancelled. Of a lease that the clock was set
    * back behind no more is left from now on than it was given for.
@@ -159,6 +165,8 @@ export interface TurnPulse {
   readonly epoch: number;
   readonly isSealed: boolean;
   readonly isCancelRequested: boolean;
+  /** See `requestSteer`. */
+  readonly isSteerRequested: boolean;
 }
 
 export interface OverdueQuery {

@@ -99,7 +99,7 @@ export async function beat(db: Database, { lease, turns }: Beat): Promise<TurnPu
       lease.holder,
     );
     const rows = db.all(
-      `SELECT journal_head.turn, epoch, sealed, cancel_requested_at FROM json_each(?) AS wanted
+      `SELECT journal_head.turn, epoch, sealed, steered, cancel_requested_at FROM json_each(?) AS wanted
          JOIN journal_head ON journal_head.turn = wanted.value JOIN turns ON turns.id = wanted.value`,
       ids,
     );
@@ -108,7 +108,14 @@ export async function beat(db: Database, { lease, turns }: Beat): Promise<TurnPu
       epoch: Number(row['epoch']),
       isSealed: row['sealed'] === 1,
       isCancelRequested: row['cancel_requested_at'] !== null,
+      isSteerRequested: row['steered'] === 1,
     }));
+  });
+}
+
+export async function requestSteer(db: Database, turn: string): Promise<void> {
+  return db.commit('quick', () => {
+    db.run('UPDATE journal_head SET steered = 1 WHERE turn = ? AND sealed = 0', turn);
   });
 }
 

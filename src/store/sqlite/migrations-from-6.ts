@@ -38,4 +38,9 @@ export const migrationsFrom6: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX webhooks_to_start ON webhooks (start_at) WHERE start_at IS NOT NULL;
   `,
+
+  // The user has said more while the turn runs: whoever runs it ends it where nothing is torn.
+  `
+  ALTER TABLE journal_head ADD COLUMN steered INTEGER NOT NULL DEFAULT 0;
+  `,
 ];

@@ -45,6 +45,7 @@ export function openSqliteStore(path: string): Store {
       return claim;
     },
     beat: (beat) => leases.beat(db, beat),
+    requestSteer: (turn) => leases.requestSteer(db, turn),
     listOverdue: async (query) => leases.listOverdue(db, query),
     listExpiredLeases: (query) => leases.listExpiredLeases(db, query),
     fence: (async (turn: string, dead?: DeadHolder) => journal.fence(db, turn, dead)) as Store['fence'],

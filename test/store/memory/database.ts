@@ -42,6 +42,7 @@ export interface StoredJournal {
   readonly isSealed: boolean;
   /** No attempt may write at this epoch: it was raised by a fence. */
   readonly isFenced?: boolean;
+  readonly isSteered?: boolean;
   readonly rows: readonly JournalRow[];
   /** Of an attempt that has not ended. */
   readonly lease?: StoredLease | undefined;

@@ -9,7 +9,7 @@ import type { JournalSource } from '../../../src/store/live/source.ts';
 import type { Append, Claim, ClaimRequest, DeadHolder, JournalStore, Seal, SealResult } from '../../../src/store/ports/journal.ts';
 import { bookAttempt, claimFacts, endAttempt, loseOpenAttempts, startAttempt } from './attempts.ts';
 import { type Connection, type MemoryDatabase, type StoredTurn, updateTurn } from './database.ts';
-import { beat, fenceLease, headOf, leaseLeftMs, listExpiredLeases, listOverdue, releaseLease, takeLease } from './leases.ts';
+import { beat, fenceLease, headOf, leaseLeftMs, listExpiredLeases, listOverdue, releaseLease, requestSteer, takeLease } from './leases.ts';
 import { readyNext, recordThrough } from './transcript.ts';
 import { oweWebhook } from './webhooks.ts';
 
@@ -47,6 +47,7 @@ export function journalStore(connection: Connection): JournalStore & { close(): 
   return {
     claim: (request) => writing(request.turn, (database) => claim(database, request)),
     beat: (request) => connection.transaction((database) => beat(database, request)),
+    requestSteer: (turn) => connection.transaction((database) => requestSteer(database, turn)),
     listOverdue: (query) => connection.transaction((database) => listOverdue(database, query)),
     listExpiredLeases: (query) => connection.transaction((database) => listExpiredLeases(database, query)),
     fence: ((id: string, dead?: DeadHolder) =>

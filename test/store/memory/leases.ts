@@ -63,10 +63,15 @@ export function beat(database: MemoryDatabase, { lease: { holder, lengthMs }, tu
   return turns.flatMap((id) => {
     const turn = database.turns.get(id);
     if (turn?.journal === undefined) return [];
-    const { epoch, isSealed, lease } = turn.journal;
+    const { epoch, isSealed, isSteered, lease } = turn.journal;
     if (lease?.holder === holder) updateJournal(turn, { lease: { ...lease, untilMs: Date.now() + lengthMs, lengthMs } });
-    return [{ turn: id, epoch, isSealed, isCancelRequested: turn.row.cancelRequestedAtMs !== null }];
+    return [{ turn: id, epoch, isSealed, isCancelRequested: turn.row.cancelRequestedAtMs !== null, isSteerRequested: isSteered === true }];
   });
+}
+
+export function requestSteer(database: MemoryDatabase, id: string): void {
+  const turn = database.turns.get(id);
+  if (turn?.journal?.isSealed === false) updateJournal(turn, { isSteered: true });
 }
 
 function overdueOf(turn: StoredTurn, step: number): OverdueTurn {

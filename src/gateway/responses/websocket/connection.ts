@@ -1,0 +1,298 @@
+/**
+ * A client's connection to the Responses API: any number of responses, in named streams beside each other or one after the
+ * other, each of them the same journal that every other viewer reads (T7). A connection that ends cancels nothing.
+ */
+import type { TurnRow } from '../../../domain/turn.ts';
+import type { EndedRequest } from '../../../http/ended-request.ts';
+import type { BodyBudget, BodyHold } from '../../http/body-budget.ts';
+import { parseMessage } from '../../http/body.ts';
+import { ApiError, asApiError, notFound } from '../../http/errors.ts';
+import { jsonLimits } from '../../http/json-scanner.ts';
+import { assertReplayable, type ServeDeps } from '../../stream/serve-turn.ts';
+import { alreadySettled } from '../../submit/submit-error.ts';
+import type { SubmitDeps, SubmitHeaders } from '../../submit/submit-turn.ts';
+import { acceptCreate } from './accept.ts';
+import { cancelEventOf, type ClientEvent, clientEventOf, createEventOf, processedEventOf, resumeEventOf } from './client-events.ts';
+import { type ClientSocket, closeCodes, withStreamId } from './client-socket.ts';
+import { Contexts } from './contexts.ts';
+import { Lanes } from './lanes.ts';
+import { errorEvent, resumeDoneEvent } from './server-events.ts';
+import { ShownResponses } from './shown-responses.ts';
+import { Steering } from './steering.ts';
+
+export interface ConnectionDeps extends SubmitDeps, ServeDeps {
+  /** Throws an `ApiError` 429 where the tenant sends too many. */
+  readonly limitRate: (tenant: string) => void;
+  /** For messages, from their arrival until they are taken in. */
+  readonly budget: BodyBudget;
+  /** For what connections remember. */
+  readonly contextBudget: BodyBudget;
+  readonly onRequestEnd: (request: EndedRequest) => void;
+  readonly onError: (error: unknown, requestId: string) => void;
+}
+
+export interface ConnectionOptions {
+  readonly deps: ConnectionDeps;
+  readonly client: ClientSocket;
+  readonly tenant: string;
+  /** Of the handshake; those of the responses begin with it. */
+  readonly requestId: string;
+  /** What the handshake says for all of its responses. */
+  readonly headers: Pick<SubmitHeaders, 'x-turnkeep-when-busy'>;
+  /** Aborts when the connection has ended. */
+  readonly gone: AbortSignal;
+}
+
+/** Messages that are here and not read yet: behind them the client is not read any more. */
+const maxUnread = 64;
+
+/** nginx's status for a client that went before it had a response. */
+const clientClosedRequest = 499;
+
+/** One response of the connection, from its message on. */
+interface Job {
+  readonly requestId: string;
+  readonly receivedAtMs: number;
+  readonly streamId: string | undefined;
+  readonly hold: BodyHold;
+  /** Of its message. */
+  readonly bytes: number;
+}
+
+/** @returns the turn that was shown, if it was one */
+type Work = () => Promise<TurnRow | undefined>;
+
+export class Connection {
+  readonly #options: ConnectionOptions;
+  readonly #steering: Steering;
+  readonly #contexts: Contexts;
+  readonly #responses: ShownResponses;
+  readonly #lanes = new Lanes(() => {
+    this.#leaveIfDone();
+  });
+  #reading: Promise<void> = Promise.resolve();
+  #unread = 0;
+  #requests = 0;
+  #isDraining = false;
+
+  constructor(options: ConnectionOptions) {
+    const { deps, client, tenant, requestId, gone } = options;
+    this.#options = options;
+    this.#contexts = new Contexts(deps.contextBudget, tenant);
+    this.#steering = new Steering(deps.contextBudget, tenant);
+    this.#responses = new ShownResponses({
+      deps,
+      client,
+      tenant,
+      gone,
+      contexts: this.#contexts,
+      steering: this.#steering,
+      onError: (error) => {
+        deps.onError(error, requestId);
+      },
+    });
+    gone.addEventListener('abort', () => {
+      this.#contexts.forgetAll();
+      this.#steering.forgetAll();
+    });
+  }
+
+  /** A message of the client's; they are read in the order they come. */
+  receive(bytes: Buffer, isBinary: boolean): void {
+    const { deps, tenant, client } = this.#options;
+    const hold = deps.budget.open(tenant);
+    const receivedAtMs = Date.now();
+    try {
+      deps.limitRate(tenant);
+      hold.grow(bytes.length);
+      if (isBinary) throw new ApiError({ status: 400, code: 'invalid_value', message: 'Send text messages: JSON in UTF-8.' });
+    } catch (error) {
+      hold.release();
+      this.#fail(error);
+      return;
+    }
+    this.#unread += 1;
+    const isFull = this.#unread === maxUnread;
+    if (isFull) client.pause();
+    this.#reading = this.#reading
+      .then(() => this.#handle(bytes, hold, receivedAtMs))
+      .finally(() => {
+        this.#unread -= 1;
+        if (isFull) client.resume();
+        this.#leaveIfDone();
+      });
+  }
+
+  /** Takes in nothing new (503), and closes as soon as nothing runs. */
+  drain(): void {
+    this.#isDraining = true;
+    this.#leaveIfDone();
+  }
+
+  hasUntakenEnd(): Promise<boolean> {
+    return this.#responses.hasUntakenEnd();
+  }
+
+  #leaveIfDone(): void {
+    if (!this.#isDraining || !this.#lanes.isIdle || this.#unread > 0) return;
+    this.#options.client.close(closeCodes.serviceRestart, 'the gateway shuts down: connect again');
+  }
+
+  async #handle(bytes: Buffer, hold: BodyHold, receivedAtMs: number): Promise<void> {
+    const { gone, deps, requestId } = this.#options;
+    let streamId: string | undefined;
+    let isHeld = false;
+    try {
+      const { maxInputItems } = deps;
+      const limits = maxInputItems === undefined ? jsonLimits : { ...jsonLimits, maxItems: maxInputItems };
+      const event = clientEventOf(await parseMessage(bytes, limits));
+      if (gone.aborted) return;
+      switch (event.type) {
+        case 'response.create':
+        case 'response.resume': {
+          streamId = this.#lanes.open(event['stream_id']);
+          this.#requests += 1;
+          const job = { requestId: `${requestId}.${this.#requests}`, receivedAtMs, streamId, hold, bytes: bytes.length };
+          // Its envelope is looked at now: what is wrong there is said at once.
+          this.#run(job, event.type === 'response.create' ? this.#create(event, job) : this.#resume(event, job));
+          isHeld = true;
+          break;
+        }
+        case 'response.steer':
+          this.#responses.steer(event, bytes.length);
+          break;
+        case 'response.cancel':
+          void this.#cancel(event);
+          break;
+        case 'response.processed':
+          void this.#acknowledge(event);
+          break;
+        default:
+          event.type satisfies never;
+      }
+    } catch (error) {
+      this.#fail(error, streamId);
+    } finally {
+      if (!isHeld) hold.release();
+    }
+  }
+
+  /** @throws ApiError where it cannot wait in its stream */
+  #run(job: Job, work: Work): void {
+    const { gone } = this.#options;
+    this.#lanes.run(job.streamId, async () => {
+      let status = 200;
+      let turn: TurnRow | undefined;
+      try {
+        if (gone.aborted) status = clientClosedRequest;
+        else turn = await work();
+      } catch (error) {
+        status = this.#fail(error, job.streamId, job.requestId);
+      } finally {
+        job.hold.release();
+        this.#record(job, status, turn);
+      }
+    });
+  }
+
+  #record({ requestId, receivedAtMs }: Job, status: number, turn: TurnRow | undefined): void {
+    const { deps, gone, tenant } = this.#options;
+    deps.onRequestEnd({
+      requestId,
+      method: 'WEBSOCKET',
+      route: '/v1/responses',
+      status,
+      durationMs: Math.max(0, Date.now() - receivedAtMs),
+      isStream: true,
+      isCut: gone.aborted,
+      tenant,
+      ...(turn === undefined ? {} : { responseId: turn.publicId }),
+      ...(turn?.session == null ? {} : { conversationId: turn.session }),
+    });
+  }
+
+  #create(event: ClientEvent, { streamId, receivedAtMs, hold, bytes }: Job): Work {
+    const { client, deps, tenant, gone, headers: ofHandshake } = this.#options;
+    const create = createEventOf(event);
+    const headers = { ...ofHandshake, ...create.headers };
+    return async () => {
+      const previous = create.body['previous_response_id'];
+      const steers = this.#steering.pendingOf(previous, streamId);
+      const submitter = { tenant, isResend: false, receivedAtMs, signal: gone };
+      const accepted = await acceptCreate(submitter, deps, headers, { create, steers, contexts: this.#contexts, bytes });
+      hold.release();
+      if (steers.length > 0) this.#steering.continued(previous);
+      if (accepted.type === 'accepted') {
+        await this.#responses.serve(accepted, streamId);
+        return accepted.turn;
+      }
+      for (const text of accepted.events) client.send(withStreamId(text, streamId));
+      if (accepted.kept !== undefined) this.#contexts.remember(accepted.response, accepted.kept, { streamId, outputBytes: 0 });
+      return undefined;
+    };
+  }
+
+  #resume(event: ClientEvent, { streamId }: Job): Work {
+    const { client, deps, tenant } = this.#options;
+    const { response_id: id, starting_after: after } = resumeEventOf(event);
+    return async () => {
+      const turn = await deps.turnkeep.readTurn(tenant, id);
+      if (turn === undefined) throw notFound('Response', id, 'response_id');
+      await assertReplayable(deps.turnkeep, turn);
+      await this.#responses.resume(turn, after ?? -1, streamId, () => {
+        client.send(resumeDoneEvent(id, streamId));
+      });
+      return turn;
+    };
+  }
+
+  async #cancel(event: ClientEvent): Promise<void> {
+    const { client, deps, tenant, gone } = this.#options;
+    const { turnkeep } = deps;
+    try {
+      const id = cancelEventOf(event).response_id ?? this.#steering.ofDefaultStream?.id;
+      if (id === undefined) throw nothingToCancel();
+      const result = await turnkeep.cancel(tenant, id);
+      if (result.type === 'unknown') throw notFound('Response', id, 'response_id');
+      if (result.type === 'already_settled') throw alreadySettled(id, result.turn.status);
+      // Where the connection shows the response, its last event says so.
+      const turn = await turnkeep.readTurn(tenant, id);
+      if (turn === undefined || this.#responses.has(turn.id)) return;
+      let last: string | undefined;
+      for await (const rows of turnkeep.follow(turn.id, -1, gone)) last = rows.at(-1)?.data;
+      if (last !== undefined) client.send(last);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  /** As the pong behind a response's end, which comes first with most clients. */
+  async #acknowledge(event: ClientEvent): Promise<void> {
+    const { deps, tenant } = this.#options;
+    try {
+      const turn = await deps.turnkeep.readTurn(tenant, processedEventOf(event));
+      if (turn?.settledAtMs != null) await deps.turnkeep.acknowledge(turn.id);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  /** @returns the status that the client is told */
+  #fail(error: unknown, streamId?: string, requestId = this.#options.requestId): number {
+    const { client, deps, gone } = this.#options;
+    if (gone.aborted) return clientClosedRequest;
+    const known = asApiError(error, requestId);
+    if (known.fields.status === 500) deps.onError(error, requestId);
+    client.send(errorEvent(known, streamId));
+    return known.fields.status;
+  }
+}
+
+function nothingToCancel(): ApiError {
+  return new ApiError({
+    status: 400,
+    param: 'response_id',
+    code: 'missing_required_parameter',
+    message: "Missing 'response_id': no response runs in the default stream of this connection.",
+  });
+}

@@ -1,0 +1,142 @@
+/** Sockets that are slow, flooded, or left behind by a gateway that shuts down. */
+import assert from 'node:assert/strict';
+import { chat, chatAnswer, done, end, hold, type Script, sseHead } from '../../src/testing/model-server/index.ts';
+import { SocketClient } from '../support/socket-client.ts';
+import { story } from '../support/world.ts';
+
+const held = (name: string): Script => [sseHead, chat.content('Hel'), hold(name), chat.content('lo'), chat.finish(), done, end];
+const quotas = { requestsPerSecond: 0, maxRunningTurns: 1_000, maxWaitingTurns: 100 };
+
+story('T12 · a socket that reads nothing holds nobody up, and has the same bytes when it reads again', async (world) => {
+  const piece = 'x'.repeat(20_000);
+  world.model.enqueue([
+    sseHead,
+    chat.content('a'),
+    hold('go'),
+    ...Array.from({ length: 600 }, () => chat.content(piece)),
+    chat.finish(),
+    done,
+    end,
+  ]);
+  using socket = await SocketClient.open(world.client);
+  socket.create('hi');
+  await socket.untilText('a');
+  const { response } = await socket.untilType('response.created');
+  const viewer = await world.watch(response.id);
+  socket.raw.pause();
+  world.model.release('go');
+  await viewer.ended;
+  assert.equal(viewer.last.response.status, 'completed');
+  assert.ok(socket.data.length < viewer.data.length);
+  socket.raw.resume();
+  await socket.untilEnd();
+  assert.deepEqual(socket.data, viewer.data);
+});
+
+story('T14 · a flood of requests is refused behind those that wait, and those are answered in their order', async (world) => {
+  world.model.enqueue(held('go'));
+  using socket = await SocketClient.open(world.client);
+  socket.create('first');
+  await socket.untilText('Hel');
+  for (let index = 0; index < 200; index += 1) socket.create(`more ${index}`, { generate: false, metadata: { index: String(index) } });
+  const error = await socket.untilError();
+  assert.deepEqual([error.status, error.code], [429, 'websocket_queue_full']);
+  world.model.release('go');
+  await socket.untilEnds(65);
+  const order = socket.events.flatMap((event) => {
+    const { metadata } = (event['response'] ?? {}) as { metadata?: { index?: string } };
+    return event.type === 'response.completed' && metadata?.index !== undefined ? [Number(metadata.index)] : [];
+  });
+  assert.deepEqual(
+    order,
+    Array.from({ length: 64 }, (_, index) => index),
+  );
+  assert.equal(socket.events.filter(({ type }) => type === 'error').length, 136);
+  assert.equal(world.model.requests.length, 1);
+});
+
+story(
+  'a key’s requests a second are counted by message; what is refused says when to send it again',
+  async (world) => {
+    using socket = await SocketClient.open(world.client);
+    for (let index = 0; index < 6; index += 1) socket.create('hi', { generate: false });
+    const error = await socket.untilError();
+    assert.deepEqual([error.status, error.code], [429, 'rate_limit_exceeded']);
+    assert.deepEqual((error.error as { headers?: object }).headers, { 'retry-after': '1' });
+  },
+  { config: { quotas: { ...quotas, requestsPerSecond: 1 } } },
+);
+
+story(
+  'T14 · a message that is too much at once is refused, and the next one that is not is taken',
+  async (world) => {
+    world.model.enqueue(chatAnswer('ok'));
+    using socket = await SocketClient.open(world.client);
+    socket.create('x'.repeat(100_000));
+    const error = await socket.untilError();
+    assert.deepEqual([error.status, error.code], [429, 'too_many_bytes']);
+    socket.create('short');
+    assert.equal((await socket.untilEnd()).status, 'completed');
+  },
+  { config: { intake: { maxInputItems: 10_000, maxBodyBytesAtOnce: 150_000, unsupportedTools: 'omit' } } },
+);
+
+story('a gateway that drains closes idle sockets for a reconnect, takes in nothing new, and shows what runs to its end', async (world) => {
+  world.model.enqueue(held('go'));
+  const gateway = await world.startGateway();
+  const client = world.client.withOptions({ baseURL: `${gateway.url}/v1` });
+  const idle = await SocketClient.open(client);
+  const busy = await SocketClient.open(client);
+  busy.create('hi');
+  await busy.untilText('Hel');
+  gateway.drain();
+  assert.equal(await idle.closed, 1012);
+  const from = busy.events.length;
+  busy.create('more', { stream_id: 'other' });
+  const error = await busy.untilError(from);
+  assert.deepEqual([error.status, error.code, error.stream_id], [503, 'draining', 'other']);
+  await assert.rejects(SocketClient.open(client), /503/);
+  world.model.release('go');
+  assert.equal((await busy.untilEnd()).status, 'completed');
+  assert.equal(await busy.closed, 1012);
+  await gateway.close();
+});
+
+story('a gateway that ends before its responses do cuts their sockets, and they are resumed at another', async (world) => {
+  world.model.enqueue(held('go'));
+  const gateway = await world.startGateway();
+  const cut = await SocketClient.open(world.client.withOptions({ baseURL: `${gateway.url}/v1` }));
+  cut.create('hi');
+  await cut.untilText('Hel');
+  const { response } = await cut.untilType('response.created');
+  const seen = cut.events.at(-1)?.sequence_number;
+  await Promise.all([gateway.close(), cut.closed]);
+  using socket = await SocketClient.open(world.client);
+  socket.send({ type: 'response.resume', response_id: response.id, starting_after: seen });
+  world.model.release('go');
+  assert.equal((await socket.untilEnd()).status, 'completed');
+});
+
+story('a client has the end of a response once its pong says so: until then its own retry joins the response', async (world) => {
+  world.model.enqueue(chatAnswer('Hello'), chatAnswer('again'));
+  const retry = { headers: { 'x-stainless-retry-count': '1', 'content-type': 'application/json' }, method: 'POST', body: '{"input":"hi"}' };
+  // One that answers no pings has proved nothing, and has gone without a close frame.
+  const lost = await SocketClient.open(world.client, { autoPong: false });
+  lost.create('hi');
+  const first = await lost.untilEnd();
+  lost.reset();
+  await lost.closed;
+  const joined = (await (await fetch(`${world.url}/v1/responses`, retry)).json()) as { id: string };
+  assert.equal(joined.id, first.id);
+  using socket = await SocketClient.open(world.client);
+  socket.create('hi');
+  const second = await socket.untilEnd();
+  // Behind the end comes the gateway's ping, and the client's pong is before whatever it sends once it has the next response.
+  for (const _ of [1, 2]) {
+    const from = socket.events.length;
+    socket.create('prepare', { generate: false });
+    await socket.untilEnd(from);
+  }
+  const anew = (await (await fetch(`${world.url}/v1/responses`, retry)).json()) as { id: string };
+  assert.notEqual(anew.id, second.id);
+});
