@@ -86,7 +86,7 @@ export class ResponseStream {
   /** The events that show one delta; none for an empty one. Encrypted reasoning starts nothing: it waits for an item to belong to. */
   write(delta: ModelDelta): readonly ResponseEvent[] {
     if (delta.type === 'encrypted_reasoning') {
-      if (delta.text !== '') this.#attachEncrypted(delta.item, delta.text);
+      if (delta.text !== '') this.#keep(delta.item, { encrypted: delta.text });
       return this.#out.take();
     }
     if (delta.type === 'message') {
@@ -100,7 +100,7 @@ export class ResponseStream {
       else if (delta.type === 'opaque') this.#writeOpaque(delta.item, delta.event);
       else this.#writeText(delta);
     } else if (delta.type === 'reasoning' && delta.providerFields !== undefined) {
-      this.#keepFields(delta.item ?? '', delta.providerFields);
+      this.#keep(delta.item ?? '', { fields: delta.providerFields });
     }
     return this.#out.take();
   }
@@ -216,23 +216,16 @@ export class ResponseStream {
     this.#out.emit(...itemDone(open, index, status, { encrypted, fields }, this.sealsFields));
   }
 
-  /** Encrypted reasoning comes with the end of its reasoning item, which it closes; without such an item it waits. */
-  #attachEncrypted(key: string, encrypted: string): void {
-    const { index, open } = this.#openReasoningOf(key);
-    if (open === undefined) this.#unplaced.push({ encrypted });
-    else this.#closeItem(index, open, 'completed', encrypted);
-  }
-
-  /** Fields without a text belong to the reasoning before them; where it has ended, or there was none, they wait. */
-  #keepFields(key: string, fields: ProviderFields): void {
-    const { index, open } = this.#openReasoningOf(key);
-    if (open === undefined) this.#unplaced.push({ fields });
-    else this.#addFields(index, fields);
-  }
-
-  #openReasoningOf(key: string): { readonly index: number; readonly open: OpenItem | undefined } {
+  /**
+   * Encrypted reasoning comes with the end of its reasoning item, which it closes; fields without a text belong to the reasoning
+   * before them. Without such an item, or where it has ended, they wait.
+   */
+  #keep(key: string, kept: Kept): void {
     const index = this.#state.openIndex('reasoning');
-    return { index, open: this.#openKey === `reasoning ${key}` ? this.#state.items[index] : undefined };
+    const open = this.#openKey === `reasoning ${key}` ? this.#state.items[index] : undefined;
+    if (open === undefined) this.#unplaced.push(kept);
+    else if (kept.fields !== undefined) this.#addFields(index, kept.fields);
+    else this.#closeItem(index, open, 'completed', kept.encrypted);
   }
 
   #addFields(index: number, fields: ProviderFields): void {

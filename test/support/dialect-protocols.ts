@@ -50,7 +50,11 @@ function responsesBody(shape: Shape): Omit<ResponseCreateParamsNonStreaming, 'in
 }
 
 function outputItems(calls: Shown['calls'], outputs: readonly string[]): ResponseInputItem[] {
-  return outputs.map((output, at) => ({ type: 'function_call_output', call_id: String(calls?.[at]?.call_id), output }));
+  return outputs.map((output, at): ResponseInputItem => {
+    const call = calls?.[at] as (ShownCall & { readonly type?: string }) | undefined;
+    const type = call?.type === 'custom_tool_call' ? 'custom_tool_call_output' : 'function_call_output';
+    return { type, call_id: String(call?.call_id), output };
+  });
 }
 
 /** One turn after the other, each named by its response. */
@@ -90,15 +94,15 @@ async function createResponse(world: World, shape: Shape, input: readonly Respon
   };
 }
 
-interface ShownChatCall {
-  readonly id: string;
-  readonly type: 'function';
-  readonly function: { readonly name: string; readonly arguments: string };
-}
+type ShownChatCall = { readonly id: string; readonly index?: number } & (
+  | { readonly type: 'function'; readonly function: { readonly name: string; readonly arguments: string }; readonly custom?: undefined }
+  | { readonly type: 'custom'; readonly custom: { readonly name: string; readonly input: string }; readonly function?: undefined }
+);
 
 /** A call of the Chat Completions protocol. What stands beside OpenAI's own fields is the provider's. */
-function shownCall({ id, type, function: called, ...provider_fields }: ShownChatCall): Partial<ShownCall> {
-  assert.equal(type, 'function');
+function shownCall({ id, type, function: called, custom, ...provider_fields }: ShownChatCall): Partial<ShownCall> {
+  assert.equal(type, custom === undefined ? 'function' : 'custom');
+  if (custom !== undefined) return { name: custom.name, arguments: custom.input, call_id: id, provider_fields };
   return { name: called.name, arguments: argumentsOf(called.arguments), call_id: id, provider_fields };
 }
 
@@ -167,6 +171,12 @@ async function createCompletion(world: World, shape: Shape, messages: readonly C
   return chatTurn(world, shape, messages, { ...completion, message: choice.message, end: choice.finish_reason }, createCompletion);
 }
 
+interface ChatCallPiece {
+  readonly index: number;
+  readonly function?: object;
+  readonly custom?: object;
+}
+
 async function streamCompletion(world: World, shape: Shape, messages: readonly ChatCompletionMessageParam[]): Promise<Turn> {
   const message: Record<string, unknown> & { tool_calls: Record<string, unknown>[] } = { role: 'assistant', content: '', tool_calls: [] };
   const add = (to: Record<string, unknown>, field: string, text: unknown): void => {
@@ -191,11 +201,14 @@ async function streamCompletion(world: World, shape: Shape, messages: readonly C
       end = choice.finish_reason ?? '';
       const delta = choice.delta as Record<string, unknown> & typeof choice.delta;
       for (const field of ['content', 'refusal', 'reasoning_content']) add(message, field, delta[field]);
-      for (const { index, function: called, ...fields } of delta.tool_calls ?? []) {
-        const call = (message.tool_calls[index] ??= { function: { name: '', arguments: '' } });
+      for (const { index, function: called, custom, ...fields } of (delta.tool_calls ?? []) as ChatCallPiece[]) {
+        const call = (message.tool_calls[index] ??= {});
         Object.assign(call, fields);
-        add(call['function'] as Record<string, unknown>, 'name', called?.name);
-        add(call['function'] as Record<string, unknown>, 'arguments', called?.arguments);
+        for (const [kind, piece] of Object.entries({ function: called, custom })) {
+          if (piece === undefined) continue;
+          const whole = (call[kind] ??= {}) as Record<string, unknown>;
+          for (const [field, text] of Object.entries(piece)) add(whole, field, text);
+        }
       }
     }
   } catch (error) {

@@ -52,11 +52,12 @@ function ofInput(input: readonly AnyObject[]): readonly string[] {
   const due: string[] = [];
   for (const item of input) {
     const { type, call_id: id } = item;
-    if (type === 'function_call') {
-      assertCall(item['name'], item['arguments']);
+    if (type === 'function_call' || type === 'custom_tool_call') {
+      if (type === 'function_call') assertCall(item['name'], item['arguments']);
+      else assert.equal(typeof item['input'], 'string');
       assert.ok(typeof id === 'string' && id !== '');
       due.push(id);
-    } else if (type === 'function_call_output') {
+    } else if (type === 'function_call_output' || type === 'custom_tool_call_output') {
       assert.equal(id, due.shift(), 'each call has its output, in order');
       assert.ok(typeof item['output'] === 'string' || Array.isArray(item['output']));
       outputs.push(String(item['output']));

@@ -41,7 +41,9 @@ export class FunctionCalls {
   find(item: JsonRecord, outputIndex: unknown): FunctionCall | undefined {
     const callId = asText(item['call_id']);
     const key = { id: asText(item['id']), index: outputIndex };
-    if (callId !== undefined) return this.#calls.findLast((call) => call.callId === callId && !isOther(call.key, key));
+    const ofId = callId === undefined ? [] : this.#calls.filter((call) => call.callId === callId);
+    const same = key.id === undefined ? undefined : ofId.find((call) => call.key.id === key.id);
+    if (callId !== undefined) return same ?? ofId.findLast((call) => !isOther(call.key, key));
     return this.#findByKeys(keysOf(item['id'], outputIndex));
   }
 

@@ -15,6 +15,7 @@ import { ResponsesTexts } from './responses-texts.ts';
 import type { TextKind } from './said-texts.ts';
 import { StreamParser } from './stream-parser.ts';
 import { isMoreTelling, readUsage } from './usage.ts';
+import { wholeIn } from './whole-characters.ts';
 
 const textDeltas: { readonly [type: string]: TextKind } = {
   'response.output_text.delta': 'text',
@@ -46,7 +47,7 @@ export class ResponsesParser extends StreamParser {
       this.emitDelta(delta, out);
     },
     keep: (delta, out) => {
-      out.push({ type: 'delta', delta });
+      out.push({ type: 'delta', delta: wholeIn(delta) });
     },
   });
 

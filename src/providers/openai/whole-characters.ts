@@ -36,10 +36,10 @@ export class WholeCharacters {
 
 /** The delta with whole characters in all that it says beside its text: what is given out is taken back, too (T13). */
 export function wholeIn<Delta extends ModelDelta>(delta: Delta): Delta {
-  if (delta.type === 'tool_call' && !(delta.callId.isWellFormed() && delta.name.isWellFormed()))
-    return wholeIn({ ...delta, callId: delta.callId.toWellFormed(), name: delta.name.toWellFormed() });
-  if (!('providerFields' in delta) || delta.providerFields === undefined) return delta;
-  return { ...delta, providerFields: wellFormed(delta.providerFields) };
+  const isWhole = Object.values(delta).every((value: unknown) =>
+    typeof value === 'string' ? value.isWellFormed() : typeof value !== 'object',
+  );
+  return isWhole ? delta : (wellFormed(delta) as unknown as Delta);
 }
 
 function wellFormed(value: Json): Json {
