@@ -65,17 +65,15 @@ export function chatMessages(items: readonly Item[], options: ChatMessagesOption
   return messages.all();
 }
 
-/** What is of one answer is one message. So are messages of the user in a row: many chat templates demand that roles alternate. */
+/** The calls of one answer, and the text and reasoning before them, are one message. */
 class Messages {
   readonly reasoning: ChatReasoning;
-  readonly #isOpenAiHost: boolean;
   readonly #hasOwnFields: boolean;
   readonly #messages: ChatCompletionMessageParam[] = [];
   /** Of the last answer that has any. */
   #calls: ChatCompletionMessageFunctionToolCall[] = [];
 
-  constructor({ isOpenAiHost, hasOwnFields }: ChatMessagesOptions, hasTools: boolean) {
-    this.#isOpenAiHost = isOpenAiHost;
+  constructor({ hasOwnFields }: ChatMessagesOptions, hasTools: boolean) {
     this.#hasOwnFields = hasOwnFields;
     this.reasoning = new ChatReasoning(hasTools && hasOwnFields);
   }
@@ -93,14 +91,7 @@ class Messages {
 
   /** An empty answer says nothing, and servers refuse it. */
   addAnswer(text: string): void {
-    if (text === '') return;
-    const last = this.#messages.at(-1);
-    if (!this.#isOpenAiHost && last?.role === 'assistant' && last.tool_calls === undefined && typeof last.content === 'string') {
-      last.content += `\n\n${text}`;
-      this.reasoning.attachTo(last);
-    } else {
-      this.#pushAnswer({ role: 'assistant', content: text });
-    }
+    if (text !== '') this.#pushAnswer({ role: 'assistant', content: text });
   }
 
   /** The calls of one step belong into one message, together with the text before them. */
@@ -138,15 +129,7 @@ class Messages {
     const parts = content.map(partOf);
     // Many servers take content only as a string: parts are sent only where there is an image or a file.
     const given = parts.every(({ type }) => type === 'text') ? joinedText(content) : parts;
-    const last = this.#messages.at(-1);
-    if (this.#isOpenAiHost || last?.role !== 'user') {
-      this.#messages.push({ role: 'user', content: given });
-    } else if (typeof last.content === 'string' && typeof given === 'string') {
-      last.content += `\n\n${given}`;
-    } else {
-      if (typeof last.content === 'string') last.content = [{ type: 'text', text: last.content }];
-      for (const part of typeof given === 'string' ? [{ type: 'text', text: given } as const] : given) last.content.push(part);
-    }
+    this.#messages.push({ role: 'user', content: given });
   }
 
   all(): ChatCompletionMessageParam[] {

@@ -1,11 +1,10 @@
 /** Turns the items of a conversation into the `input` of the Responses API. Pure. */
 import type {
-  EasyInputMessage,
   ResponseFunctionCallOutputItem,
   ResponseInputItem,
   ResponseInputMessageContentList,
 } from 'openai/resources/responses/responses';
-import type { InputMessage, InputPart, Item, Json, MessagePart } from '../../domain/item.ts';
+import { type InputMessage, type InputPart, type Item, type Json, type MessagePart, textOf } from '../../domain/item.ts';
 import { unsealFields } from '../../domain/sealed-fields.ts';
 import { sendableArguments, sendableCallId, sendableName } from './earlier-calls.ts';
 import { placeholderText } from './request-parts.ts';
@@ -17,7 +16,8 @@ type Content = ResponseInputMessageContentList[number] & ResponseFunctionCallOut
 export function responsesInputOf(item: Item, isOpenAiHost: boolean): ResponseInputItem[] {
   switch (item.type) {
     case 'message':
-      return [messageOf(item)];
+      // An empty answer says nothing, and servers refuse it.
+      return item.role === 'assistant' && textOf(item) === '' ? [] : [messageOf(item)];
     case 'function_call':
       return [
         {
@@ -101,35 +101,4 @@ function assistantContentOf(part: Part): { type: 'output_text'; text: string; an
   if (part.type === 'refusal') return { type: 'refusal', refusal: part.refusal };
   const text = part.type === 'input_image' || part.type === 'input_file' ? placeholderText(part) : part.text;
   return { type: 'output_text', text, annotations: part.type === 'output_text' ? [...part.annotations] : [] };
-}
-
-/** Messages of one role in a row become one: many chat templates demand that roles alternate. An empty answer says nothing. */
-export function joinRoles(input: readonly ResponseInputItem[]): ResponseInputItem[] {
-  const joined: ResponseInputItem[] = [];
-  for (const item of input) {
-    const message = messageIn(item);
-    const last = messageIn(joined.at(-1));
-    if (message?.role === 'assistant' && message.content === '') continue;
-    if (message === undefined) {
-      joined.push(item);
-    } else if (last?.role !== message.role) {
-      joined.push({ ...message });
-    } else if (typeof last.content === 'string' && typeof message.content === 'string') {
-      last.content += `\n\n${message.content}`;
-    } else {
-      last.content = partsOf(last);
-      for (const part of partsOf(message)) last.content.push(part);
-    }
-  }
-  return joined;
-}
-
-function messageIn(item: ResponseInputItem | undefined): EasyInputMessage | undefined {
-  return item !== undefined && 'type' in item && item.type === 'message' ? (item as EasyInputMessage) : undefined;
-}
-
-function partsOf({ role, content }: EasyInputMessage): ResponseInputMessageContentList {
-  if (typeof content !== 'string') return content;
-  const part = role === 'assistant' ? { type: 'output_text', text: content, annotations: [] } : { type: 'input_text', text: content };
-  return [part as ResponseInputMessageContentList[number]];
 }

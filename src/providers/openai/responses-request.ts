@@ -3,8 +3,8 @@ import type { ResponseCreateParamsStreaming, ResponseTextConfig, Tool } from 'op
 import type { ModelRequest } from '../../domain/model.ts';
 import type { ResponseSettings, Tool as OfferedTool } from '../../domain/response-settings.ts';
 import { omitNullish } from './request-parts.ts';
-import { joinRoles, responsesInputOf } from './responses-input.ts';
-import { strictRoles } from './strict-roles.ts';
+import { responsesInputOf } from './responses-input.ts';
+import { joinInstructions } from './strict-roles.ts';
 
 /** The two penalties exist in Open Responses only. */
 type Request = ResponseCreateParamsStreaming & { presence_penalty?: number; frequency_penalty?: number };
@@ -13,11 +13,11 @@ type Request = ResponseCreateParamsStreaming & { presence_penalty?: number; freq
 export function responsesRequest({ settings, items }: ModelRequest, isOpenAiHost = true): Request {
   const { tools } = settings;
   const given = { instructions: settings.instructions, items };
-  const prompt = isOpenAiHost ? given : strictRoles(given);
+  const prompt = isOpenAiHost ? given : joinInstructions(given);
   const input = prompt.items.flatMap((item) => responsesInputOf(item, isOpenAiHost));
   return {
     model: settings.model,
-    input: isOpenAiHost ? input : joinRoles(input),
+    input,
     stream: true,
     store: false,
     ...settings.passed,

@@ -1,12 +1,13 @@
 /**
- * A prompt for servers that take one message of the system, at the beginning, and roles in turns behind it. OpenAI takes any
- * roles in any order; the chat templates of open models do not (Qwen: "System message must be at the beginning", Gemma and
- * Mistral: "roles must alternate"), and one message that they refuse would make every later request of the conversation fail.
+ * A prompt for servers that take one message of the system, at the beginning. OpenAI takes any roles in any order; the chat
+ * templates of open models do not (Qwen: "System message must be at the beginning", Gemma and Mistral: "roles must alternate"),
+ * and one message that they refuse would make every later request of the conversation fail.
  *
  * - The instructions and the messages that lead are joined, in order: all of them hold from the beginning.
- * - A later one keeps its place, as a message of the user's that is marked as the system's. Joined to the first one it would
+ * - A later one keeps its place, in the user's message behind it, marked as the system's. Joined to the first one it would
  *   hold for what came before it, and change the beginning of the prompt, which servers have cached.
- * - Messages of one role in a row become one, once both APIs' requests are made of the items.
+ *
+ * What the user said is left as it is: messages of the user in a row stay apart.
  */
 import type { InputMessage, InputPart, Item } from '../../domain/item.ts';
 import { textOfPart } from './request-parts.ts';
@@ -25,13 +26,31 @@ export function joinLeading({ instructions, items }: Prompt): Prompt {
   return { instructions: texts.length === 0 ? null : texts.join('\n\n'), items: items.slice(end) };
 }
 
-/** The same, and later ones become messages of the user. */
-export function strictRoles(prompt: Prompt): Prompt {
-  const { instructions, items } = joinLeading(prompt);
-  return { instructions, items: items.map((item) => (isOfSystem(item) ? asUser(item) : item)) };
+/** For the Responses API, which has a member for the instructions: alone, a leading message stays a message. */
+export function joinInstructions(prompt: Prompt): Prompt {
+  return prompt.instructions === null ? prompt : joinLeading(prompt);
 }
 
-function isOfSystem(item: Item): item is InputMessage {
+/** The same as `joinLeading`, and later ones become words of the user's next message, or a message of the user where there is none. */
+export function strictRoles(prompt: Prompt): Prompt {
+  const { instructions, items: given } = joinLeading(prompt);
+  const items: Item[] = [];
+  let waiting: InputPart[] = [];
+  for (const item of given) {
+    if (isOfSystem(item)) {
+      waiting.push(markedPart(item));
+      continue;
+    }
+    if (waiting.length === 0) items.push(item);
+    else if (isOfUser(item)) items.push({ ...item, content: [...waiting, ...item.content] });
+    else items.push(messageOfUser(waiting), item);
+    waiting = [];
+  }
+  if (waiting.length > 0) items.push(messageOfUser(waiting));
+  return { instructions, items };
+}
+
+function isOfSystem(item: Item): item is InputMessage & { readonly role: 'system' | 'developer' } {
   return item.type === 'message' && (item.role === 'system' || item.role === 'developer');
 }
 
@@ -39,10 +58,14 @@ function systemText({ content }: InputMessage): string {
   return content.map((part) => textOfPart(part)).join('');
 }
 
-function asUser(item: InputMessage): InputMessage {
-  return { ...item, role: 'user', content: [inputText('<system>\n'), ...item.content, inputText('\n</system>')] };
+function isOfUser(item: Item): item is InputMessage & { readonly role: 'user' } {
+  return item.type === 'message' && item.role === 'user';
 }
 
-function inputText(text: string): InputPart {
-  return { type: 'input_text', text };
+function markedPart(item: InputMessage): InputPart {
+  return { type: 'input_text', text: `<system>\n${systemText(item)}\n</system>\n\n` };
+}
+
+function messageOfUser(content: readonly InputPart[]): InputMessage {
+  return { id: '', type: 'message', status: 'completed', role: 'user', content };
 }

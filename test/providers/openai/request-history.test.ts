@@ -31,7 +31,6 @@ const thought = (text: string, provider_fields?: ProviderFields): Item => ({
   ...(provider_fields === undefined ? {} : { provider_fields }),
 });
 const tools = [{ type: 'function', name: 'look', description: null, parameters: null, strict: null } as const];
-const content = (...words: string[]): { type: 'text'; text: string }[] => words.map((text) => ({ type: 'text', text }));
 
 type Messages = readonly Readonly<Record<string, unknown>>[];
 const chat = (items: readonly Item[], made: Partial<typeof settings> = {}, isOpenAiHost = false): Messages =>
@@ -187,7 +186,17 @@ void suite('messages of the system, for servers that take one', () => {
       ],
       'Be terse.\n\na\n\nb',
     ],
-    'without instructions': [null, [say('developer', 'a')], [{ role: 'system', content: 'a' }], 'a'],
+    'without instructions': [null, [say('developer', 'a')], [{ role: 'system', content: 'a' }], undefined],
+    'before an answer': [
+      null,
+      [say('user', 'Hi'), say('system', 'In French.'), say('assistant', 'Salut')],
+      [
+        { role: 'user', content: 'Hi' },
+        { role: 'user', content: '<system>\nIn French.\n</system>\n\n' },
+        { role: 'assistant', content: 'Salut' },
+      ],
+      undefined,
+    ],
     'without any': [null, [say('user', 'Hi')], [{ role: 'user', content: 'Hi' }], undefined],
     'a later one keeps its place, and is marked': [
       instructions,
@@ -205,9 +214,7 @@ void suite('messages of the system, for servers that take one', () => {
   for (const [name, [made, items, messages, told]] of Object.entries(rows)) {
     void test(name, () => {
       assert.deepEqual(chat(items, { instructions: made }), messages);
-      const { instructions: sent, input } = responses(items, { instructions: made });
-      assert.equal(sent, told);
-      assert.ok((input as { role: string }[]).every(({ role }) => role === 'user' || role === 'assistant'));
+      assert.equal(responses(items, { instructions: made }).instructions, told);
     });
   }
   void test('OpenAI takes them where they stand', () => {
@@ -223,39 +230,14 @@ void suite('messages of the system, for servers that take one', () => {
   });
 });
 
-void suite('messages of one role in a row, for chat templates that demand that roles alternate', () => {
-  const image: Item = {
-    id: 'msg_1',
-    type: 'message',
-    status: 'completed',
-    role: 'user',
-    content: [{ type: 'input_image', detail: 'auto', image_url: 'data:,' }],
-  };
-  const picture = { type: 'image_url', image_url: { url: 'data:,' } };
-  const rows: Readonly<Record<string, readonly [items: readonly Item[], messages: Messages]>> = {
-    'of the user': [[messageItem('user', 'a'), messageItem('user', 'b')], [{ role: 'user', content: 'a\n\nb' }]],
-    'with an image': [
-      [messageItem('user', 'a'), image, messageItem('user', 'b')],
-      [{ role: 'user', content: [...content('a'), picture, ...content('b')] }],
-    ],
-    'of the assistant': [[messageItem('assistant', 'a'), messageItem('assistant', 'b')], [{ role: 'assistant', content: 'a\n\nb' }]],
-    'an empty answer is none': [
-      [messageItem('user', 'a'), messageItem('assistant', ''), messageItem('user', 'b')],
-      [{ role: 'user', content: 'a\n\nb' }],
-    ],
-  };
-  for (const [name, [items, messages]] of Object.entries(rows)) {
-    void test(name, () => {
-      assert.deepEqual(chat(items), messages);
-      const { input } = responses(items);
-      assert.ok((input as { role: string }[]).every(({ role }, at, all) => role !== all[at - 1]?.role));
-    });
-  }
-  void test('OpenAI takes them as they are', () => {
-    const items = [messageItem('user', 'a'), messageItem('user', 'b')];
-    assert.equal(chat(items, {}, true).length, 2);
-    assert.equal(responses(items, {}, true).input?.length, 2);
-  });
+void test('messages of the user in a row stay apart, and an empty answer is none', () => {
+  const items = [messageItem('user', 'a'), messageItem('user', 'b'), messageItem('assistant', ''), messageItem('user', 'c')];
+  const told = ['a', 'b', 'c'].map((content) => ({ role: 'user', content }));
+  assert.deepEqual(chat(items), told);
+  assert.deepEqual(
+    responses(items).input,
+    told.map((each) => ({ type: 'message', ...each })),
+  );
 });
 
 void suite('ids and names of earlier calls are as given, but for what a server refuses', () => {
