@@ -7,6 +7,8 @@
  *   `reasoning.encrypted_content`: it carries what the provider wants to see again, if there is such a thing. Stock clients
  *   (Codex, the AI SDK) always ask for it.
  * - With Chat Completions, tools of other kinds than functions: told as functions, or left out and said so (`tools.ts`).
+ * - With Chat Completions, tools that come as an item (`additional_tools`): offered beside the others. `reasoning.context`:
+ *   which reasoning goes back is what the server wants to see (`providers/openai/chat-reasoning.ts`). Codex sends both.
  * - With Chat Completions, `client_metadata` and `prompt_cache_options`: they change nothing of an answer. `phase` and
  *   `namespace` of items: what was said, and which function was called, is told.
  * - Reasoning items of earlier responses: chat servers are sent those that they want back (`providers/openai/chat-reasoning.ts`),
@@ -19,6 +21,7 @@
 import { compactionContent, isCompaction } from './compaction.ts';
 import { type InputPart, isCallOutput, isOpaque, type MessagePart, type NewItem } from './item.ts';
 import type { ResponseSettings } from './response-settings.ts';
+import { toolsIn } from './tools.ts';
 
 export interface Unsupported {
   /** The field's path in the request: `input[2].content[0].file_id`. */
@@ -74,8 +77,7 @@ function lostWithChat({ passed = {}, reasoning }: ResponseSettings): string | un
   if (programs !== undefined) return 'access_programs';
   if (prompt !== undefined) return 'prompt';
   if (logprobCount !== undefined && logprobCount !== 0) return 'top_logprobs';
-  const { context, mode } = reasoning as { readonly context?: unknown; readonly mode?: unknown };
-  if (context != null && context !== 'auto') return 'reasoning.context';
+  const { mode } = reasoning as { readonly mode?: unknown };
   return mode != null && mode !== 'standard' ? 'reasoning.mode' : undefined;
 }
 
@@ -91,7 +93,7 @@ export function unsupportedItem(api: ProviderApi, items: readonly RequestedItem[
     if (item.type === 'item_reference') continue;
     if (isOpaque(item)) {
       const isRead = isCompaction(item) && ['summary', 'none'].includes(compactionContent(item).type);
-      if (isRead || isToldAsText(item.type)) continue;
+      if (isRead || isToldAsText(item.type) || toolsIn(item).length > 0) continue;
       if (isCompaction(item) && compactionContent(item).type === 'damaged') {
         return { param: `${list}[${index}].encrypted_content`, message: 'it is not as turnkeep gave it out' };
       }

@@ -3,23 +3,69 @@
  * Chat Completions knows functions alone: custom tools and namespaces are told as functions (`providers/openai/chat-tools.ts`),
  * and what only OpenAI's servers can run, or only its API can ask the client for, is left out. Pure.
  */
+import type { Json, JsonObject } from './item.ts';
+import type { ModelRequest } from './model.ts';
 import type { ProviderApi } from './provider-capabilities.ts';
 import {
   isAllowedTools,
   type OmittedTool,
+  type OtherTool,
   type ResponseSettings,
   type Tool,
   type ToolChoice,
   type ToolReference,
 } from './response-settings.ts';
 
-/** The settings with the tools that a provider of this API can have, and what was left out. */
-export function withToolsInForce(api: ProviderApi, settings: ResponseSettings): ResponseSettings {
+/** The settings with the tools that a provider of this API can have, and what was left out of them and of the items' tools. */
+export function withToolsInForce(
+  api: ProviderApi,
+  settings: ResponseSettings,
+  items: readonly { readonly type: string }[] = [],
+): ResponseSettings {
   if (api === 'responses') return settings;
   const omitted: OmittedTool[] = [];
   const tools = toolsOfChat(settings.tools, 'tools', omitted);
+  for (const [index, item] of items.entries()) toolsOfChat(toolsIn(item), `input[${index}].tools`, omitted);
   if (omitted.length === 0) return settings;
   return { ...settings, tools, omitted_tools: omitted, tool_choice: withoutOmitted(settings.tool_choice, omitted) };
+}
+
+/**
+ * All that the model may call through Chat Completions: the request's own tools, then those that items of the conversation
+ * bring (`additional_tools`: Codex offers its tools so), the newest first.
+ */
+export function callableTools({ settings, items }: ModelRequest): readonly Tool[] {
+  const brought = items.toReversed().flatMap((item) => toolsIn(item));
+  return brought.length === 0 ? settings.tools : [...settings.tools, ...toolsOfChat(brought, '', [])];
+}
+
+/** What an item brings, as far as it can be read: nobody has checked it. */
+export function toolsIn(item: { readonly type: string }): readonly Tool[] {
+  if (item.type !== 'additional_tools') return [];
+  return readTools((item as { readonly tools?: Json }).tools);
+}
+
+function readTools(given: Json | undefined): readonly Tool[] {
+  return Array.isArray(given) ? given.flatMap((each: Json) => readTool(each)) : [];
+}
+
+function readTool(given: Json): readonly Tool[] {
+  if (typeof given !== 'object' || given === null || !('type' in given) || typeof given.type !== 'string') return [];
+  const { type, name, description, parameters, strict, tools } = given;
+  if (type !== 'function' && type !== 'custom' && type !== 'namespace') return [given as unknown as OtherTool];
+  if (typeof name !== 'string') return [];
+  const named = { ...given, name, description: typeof description === 'string' ? description : null };
+  if (type === 'custom') return [{ ...named, type }];
+  if (type === 'namespace') return [{ ...named, type, tools: readTools(tools) }];
+  const isSchema = typeof parameters === 'object' && !Array.isArray(parameters);
+  return [
+    {
+      ...named,
+      type,
+      parameters: isSchema ? (parameters as JsonObject | null) : null,
+      strict: typeof strict === 'boolean' ? strict : null,
+    },
+  ];
 }
 
 function toolsOfChat(tools: readonly Tool[], path: string, omitted: OmittedTool[]): readonly Tool[] {
@@ -53,9 +99,13 @@ export function demandedOmitted({ tools, tool_choice: choice, omitted_tools: omi
   return isOmitted(choice, omitted) ? choice.type : undefined;
 }
 
-/** The first tool that a choice names and that the request does not bring. */
-export function unknownChoice({ tools, tool_choice: choice, omitted_tools: omitted = [] }: ResponseSettings): ToolReference | undefined {
+/** The first tool that a choice names and that the request does not bring, nor an item of it. */
+export function unknownChoice(
+  { tools: own, tool_choice: choice, omitted_tools: omitted = [] }: ResponseSettings,
+  items: readonly { readonly type: string }[] = [],
+): ToolReference | undefined {
   if (choice === null || typeof choice === 'string') return undefined;
+  const tools = [...own, ...items.flatMap((item) => toolsIn(item))];
   const named = isAllowedTools(choice) ? choice.tools : [choice];
   return named.find((tool) => !isOmitted(tool, omitted) && !tools.some((offered) => isReferredTo(offered, tool)));
 }

@@ -1,6 +1,7 @@
 /** A `Provider` that speaks one of OpenAI's two streaming APIs, over connections of its own. */
 import { openConnection } from './http/connection.ts';
 import { ChatParser } from './openai/chat-parser.ts';
+import { callableTools } from '../domain/tools.ts';
 import { CallNames } from './openai/chat-tools.ts';
 import { compact } from './openai/compact.ts';
 import { countTokens } from './openai/count-tokens.ts';
@@ -39,7 +40,7 @@ export function createProvider({ api, limits, ...options }: ProviderOptions): Pr
   const connection = openConnection(limits);
   const isOpenAiHost = isOpenAi(endpoint.baseUrl);
   const stream: Provider['stream'] = (request, signal, callbacks = {}) => {
-    const names = new CallNames(request.settings.tools);
+    const names = new CallNames(callableTools(request));
     const events = streamResponse({
       parser: api === 'chat' ? new ChatParser(names.all) : new ResponsesParser(),
       connection,

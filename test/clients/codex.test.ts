@@ -41,14 +41,21 @@ const functions = codexWith('scripted', {
   writeAnswer: (_talk, word) => ({ name: 'exec_command', input: { cmd: `printf %s ${word} >>answer.txt` } }),
 });
 
-/** A freeform tool in a namespace, which comes as an item of the input: the model writes JavaScript that calls the rest. */
+/** JavaScript that calls the rest, as Codex offers it to OpenAI's models: a freeform tool in a namespace, which comes as an item of the input. */
+const read = `text(await tools.exec_command({ cmd: 'cat notes.txt' }));`;
+const write = (word: string): string =>
+  `text(await tools.apply_patch('*** Begin Patch\\n*** Add File: answer.txt\\n+${word}\\n*** End Patch'));`;
+
 const freeform = codexWith('gpt-6-sol', {
-  readNotes: () => ({ name: 'exec', input: `text(await tools.exec_command({ cmd: 'cat notes.txt' }));` }),
-  writeAnswer: (_talk, word) => ({
-    name: 'exec',
-    input: `text(await tools.apply_patch('*** Begin Patch\\n*** Add File: answer.txt\\n+${word}\\n*** End Patch'));`,
-  }),
+  readNotes: () => ({ name: 'exec', input: read }),
+  writeAnswer: (_talk, word) => ({ name: 'exec', input: write(word) }),
+});
+/** The same, as a model behind Chat Completions knows it: a function of one text. */
+const asFunction = codexWith('gpt-6-sol', {
+  readNotes: () => ({ name: 'functions__exec', input: { input: read } }),
+  writeAnswer: (_talk, word) => ({ name: 'functions__exec', input: { input: write(word) } }),
 });
 
 twoCalls(functions, ['responses', 'chat']);
 twoCalls(freeform);
+twoCalls(asFunction, ['chat']);

@@ -89,6 +89,33 @@ void suite('a chat provider', () => {
     await world.replayAll();
   });
 
+  test('tools that come as an item of the input, as Codex offers its own, are offered, and their calls gone on with', async () => {
+    await using world = await World.open();
+    world.model.enqueue(chatToolCalls({ id: 'call_1', name: 'agents__spawn', arguments: { n: 1 } }), chatAnswer('Done.'));
+    const brought: ResponseInputItem = { type: 'additional_tools', role: 'developer', tools: [agents, search] };
+    const first = world.client.responses.create({
+      model,
+      input: [brought, { role: 'user', content: 'go' }],
+      reasoning: { effort: 'medium', context: 'all_turns' },
+    });
+    assert.equal((await first.asResponse()).headers.get('x-turnkeep-omitted'), 'input[0].tools[1]=web_search');
+    const { id, output } = await first;
+    const [call] = output;
+    assert.deepEqual(call?.type === 'function_call' && [call.name, call.namespace], ['spawn', 'agents']);
+    const outputs: ResponseInputItem[] = [{ type: 'function_call_output', call_id: 'call_1', output: 'spawned' }];
+    assert.equal((await world.client.responses.create({ model, input: outputs, previous_response_id: id })).output_text, 'Done.');
+    const bodies = world.model.requests.map((request) => request.body as ChatBody);
+    assert.deepEqual(
+      bodies.map(({ tools }) => tools?.map((tool) => tool.function.name)),
+      [['agents__spawn'], ['agents__spawn']],
+    );
+    assert.deepEqual(
+      bodies[1]?.messages.map(({ role }) => role),
+      ['user', 'assistant', 'tool'],
+    );
+    await world.replayAll();
+  });
+
   test('the same stateless, with whole items sent back', async () => {
     await using world = await World.open();
     world.model.enqueue(chatToolCalls({ id: 'call_1', name: 'patch', arguments: { input: 'x' } }), chatAnswer('Done.'));

@@ -1,7 +1,6 @@
 /** Why a turn was not accepted, as the API's errors, in the field names of the request's own protocol. Pure. */
 import type { SubmitResult } from '../../client/submit-turn.ts';
-import type { ResponseSettings } from '../../domain/response-settings.ts';
-import type { Unsupported } from '../../domain/provider-capabilities.ts';
+import type { RequestedTurn, Unsupported } from '../../domain/provider-capabilities.ts';
 import { demandedOmitted, unknownChoice } from '../../domain/tools.ts';
 import { ApiError, notFound } from '../http/errors.ts';
 
@@ -25,7 +24,7 @@ export function assertSupported(unsupported: Unsupported | undefined, fields?: F
  * @throws ApiError 400 naming `tool_choice`, where it names a tool that the request does not bring, or asks for one that was
  * left out; 400 naming the tool, where nothing may be left out
  */
-export function assertTools(settings: ResponseSettings, unsupported: 'omit' | 'refuse', fields?: FieldNames): void {
+export function assertTools({ settings, items }: RequestedTurn, unsupported: 'omit' | 'refuse', fields?: FieldNames): void {
   const [omitted] = settings.omitted_tools ?? [];
   if (unsupported === 'refuse' && omitted !== undefined) {
     const message = `${cannotHave(omitted.type)}. Leave it out, or ask the operator for TURNKEEP_UNSUPPORTED_TOOLS=omit.`;
@@ -41,7 +40,7 @@ export function assertTools(settings: ResponseSettings, unsupported: 'omit' | 'r
   if (demanded !== undefined) {
     throw new ApiError({ status: 400, param, code: 'unsupported_parameter', message: `Unsupported '${param}': ${cannotHave(demanded)}.` });
   }
-  const unknown = unknownChoice(settings);
+  const unknown = unknownChoice(settings, items);
   if (unknown === undefined) return;
   const called = unknown.name === undefined ? `of the type '${unknown.type}'` : `called '${unknown.name}'`;
   throw new ApiError({ status: 400, param, code: 'invalid_value', message: `Invalid '${param}': no tool of the request is ${called}.` });

@@ -139,8 +139,8 @@ export function sendableSettings(
   requested: RequestedTurn,
   fields?: FieldNames,
 ): ResponseSettings {
-  const settings = withToolsInForce(providerApi, requested.settings);
-  assertTools(settings, unsupportedTools, fields);
+  const settings = withToolsInForce(providerApi, requested.settings, requested.items);
+  assertTools({ ...requested, settings }, unsupportedTools, fields);
   assertSupported(unsupportedBy(providerApi, { ...requested, settings }), fields);
   return settings;
 }

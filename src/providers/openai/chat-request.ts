@@ -2,6 +2,7 @@
 import type { ChatCompletionCreateParamsStreaming, ChatCompletionMessageParam } from 'openai/resources/chat/completions';
 import type { ModelRequest } from '../../domain/model.ts';
 import type { ResponseSettings, TextFormat } from '../../domain/response-settings.ts';
+import { callableTools } from '../../domain/tools.ts';
 import { chatMessages } from './chat-messages.ts';
 import { CallNames } from './chat-tools.ts';
 import { omitNullish } from './request-parts.ts';
@@ -12,7 +13,7 @@ type Request = ChatCompletionCreateParamsStreaming;
 /** @param hasOwnFields the server takes members of messages and calls that OpenAI does not have */
 export function chatRequest({ settings, items }: ModelRequest, isOpenAiHost: boolean, hasOwnFields = !isOpenAiHost): Request {
   const { model, max_output_tokens } = settings;
-  const names = new CallNames(settings.tools);
+  const names = new CallNames(callableTools({ settings, items }));
   return {
     model,
     messages: messagesOf({ settings, items }, names, isOpenAiHost, hasOwnFields),
@@ -49,12 +50,12 @@ function messagesOf(
 ): ChatCompletionMessageParam[] {
   const given = { instructions: settings.instructions, items };
   const prompt = isOpenAiHost ? joinLeading(given) : strictRoles(given);
-  const messages = chatMessages(prompt.items, { isOpenAiHost, hasOwnFields, hasTools: settings.tools.length > 0, names });
+  const messages = chatMessages(prompt.items, { isOpenAiHost, hasOwnFields, hasTools: names.all.length > 0, names });
   return prompt.instructions === null ? messages : [{ role: 'system', content: prompt.instructions }, ...messages];
 }
 
-function toolSettings({ tools, tool_choice, parallel_tool_calls }: ResponseSettings, names: CallNames): Partial<Request> {
-  if (tools.length > 0) {
+function toolSettings({ tool_choice, parallel_tool_calls }: ResponseSettings, names: CallNames): Partial<Request> {
+  if (names.all.length > 0) {
     return {
       tools: names.tools(),
       ...omitNullish({ tool_choice: tool_choice === null ? null : names.choice(tool_choice), parallel_tool_calls }),

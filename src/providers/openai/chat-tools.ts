@@ -37,7 +37,11 @@ export class CallNames {
   readonly #byChatName = new Map<string, Callable>();
 
   constructor(tools: readonly Tool[]) {
-    const callables = tools.flatMap((tool) => callablesOf(tool));
+    const given = tools.flatMap((tool) => callablesOf(tool));
+    // Offered twice, by the request and by an item, it is one: the first counts.
+    const callables = [
+      ...new Map(given.toReversed().map((each) => [JSON.stringify([each.namespace, each.tool.name]), each])).values(),
+    ].toReversed();
     // Functions keep their names, whatever the others are called.
     for (const callable of callables.toSorted((one, other) => Number(isRenamed(one)) - Number(isRenamed(other)))) {
       const name = chatName(callable.tool.name, callable.namespace);

@@ -2,8 +2,12 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import fc from 'fast-check';
+import type { Item } from '../../../src/domain/item.ts';
 import type { ModelDelta, ModelEvent } from '../../../src/domain/model.ts';
-import type { Tool } from '../../../src/domain/response-settings.ts';
+import { unsupportedItem } from '../../../src/domain/provider-capabilities.ts';
+import { defaultSettings, type Tool } from '../../../src/domain/response-settings.ts';
+import { unknownChoice, withToolsInForce } from '../../../src/domain/tools.ts';
+import { chatRequest } from '../../../src/providers/openai/chat-request.ts';
 import { CallNames } from '../../../src/providers/openai/chat-tools.ts';
 import { translatedCalls } from '../../../src/providers/openai/translated-calls.ts';
 
@@ -12,6 +16,14 @@ const look: Tool = { type: 'function', name: 'look', ...named };
 const patch: Tool = { type: 'custom', name: 'patch', description: 'Patches files.' };
 const grammar: Tool = { ...patch, name: 'lark', format: { type: 'grammar', syntax: 'lark', definition: 'start: "x"' } };
 const agents: Tool = { type: 'namespace', name: 'agents', description: 'For sub-agents.', tools: [look, patch] };
+
+const message: Item = {
+  id: 'msg_1',
+  type: 'message',
+  status: 'completed',
+  role: 'user',
+  content: [{ type: 'input_text', text: 'hi' }],
+};
 
 const functionsOf = (...tools: readonly Tool[]) =>
   new CallNames(tools).tools().map((tool) => (tool.type === 'function' ? tool.function : undefined));
@@ -45,6 +57,29 @@ void suite('tools as functions', () => {
     const all = new CallNames(tools).all;
     assert.equal(new Set(all).size, 6);
     for (const name of all) assert.match(name, /^[\w-]{1,64}$/);
+  });
+  void test('what is offered twice is one', () => assert.deepEqual(new CallNames([look, agents, agents, look]).all.length, 3));
+  void test('items of the input bring tools, of kinds that a chat provider can have, and the newest of a name counts', () => {
+    const item = (...tools: readonly unknown[]): Item =>
+      ({ id: 'at_1', type: 'additional_tools', role: 'developer', tools }) as unknown as Item;
+    const older = item({ ...look, description: 'old' }, agents, { type: 'web_search' }, { type: 'function' }, null, 'x');
+    const newer = item({ type: 'function', name: 'look', description: 'new', parameters: { type: 'object' } });
+    const settings = { ...defaultSettings('m'), tools: [patch] };
+    const { tools, messages } = chatRequest({ settings, items: [older, newer, message] }, false);
+    assert.deepEqual(
+      tools?.map((tool) => tool.type === 'function' && [tool.function.name, tool.function.description]),
+      [
+        ['patch', 'Patches files.'],
+        ['look', 'new'],
+        ['agents__look', 'For sub-agents.'],
+        ['agents__patch', 'For sub-agents.\n\nPatches files.'],
+      ],
+    );
+    assert.deepEqual(messages, [{ role: 'user', content: 'hi' }]);
+    const given = withToolsInForce('chat', settings, [{ type: 'message' }, older]);
+    assert.deepEqual(given.omitted_tools, [{ param: 'input[1].tools[2]', type: 'web_search' }]);
+    assert.equal(unknownChoice({ ...settings, tool_choice: { type: 'function', name: 'look' } }, [older]), undefined);
+    assert.equal(unsupportedItem('chat', [newer], 'input'), undefined);
   });
   void test('a choice names the function', () => {
     const names = new CallNames([look, patch, agents]);
