@@ -58,6 +58,6 @@ test('openai: what was put in by hand and what turns said make one prompt', asyn
   const { messages } = world.model.requests[1]!.body as { messages: { role: string; content: string }[] };
   assert.deepEqual(
     messages.map(({ content }) => content),
-    ['one\n\ntwo', 'Hello world', 'three\n\nfour'],
+    ['one', 'two', 'Hello world', 'three', 'four'],
   );
 });

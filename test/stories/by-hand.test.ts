@@ -25,12 +25,12 @@ story('items put in while a turn runs stand behind its answer, and the next prom
   assert.equal((await world.call('DELETE', `${path}/${slip}`)).status, 404);
   world.model.release('go');
   await Promise.all([running.ended, waiting.ended]);
-  assert.deepEqual(prompt(world), ['user: one', 'assistant: Hello', 'user: by hand\n\ntwo']);
+  assert.deepEqual(prompt(world), ['user: one', 'assistant: Hello', 'user: by hand', 'user: two']);
   const items = (await world.call('GET', `${path}?order=asc`)).body['data'] as { id: string; role: string }[];
   const answer = items.find(({ role }) => role === 'assistant')?.id ?? '';
   assert.equal((await world.call('DELETE', `${path}/${answer}`)).status, 200);
   await world.hear('three', { conversation });
-  assert.deepEqual(prompt(world), ['user: one\n\nby hand\n\ntwo', 'assistant: Hello world', 'user: three']);
+  assert.deepEqual(prompt(world), ['user: one', 'user: by hand', 'user: two', 'assistant: Hello world', 'user: three']);
 });
 
 const tool = { type: 'function', name: 'weather', description: 'w', strict: false, parameters: { type: 'object', properties: {} } };

@@ -181,7 +181,7 @@ story('a response of a conversation is steered in it; one that is not stored is 
   ]);
 });
 
-const toolCall = { id: 'call_1', name: 'status', arguments: '{}' };
+const toolCall = { id: 'call_1', name: 'status', arguments: '{"n":1}' };
 
 story('T7 · a steer ends a response behind a whole message: the call that would follow it is not begun', async (world) => {
   world.model.enqueue([sseHead, chat.content('Hello'), hold('go'), chat.toolCall(0, toolCall), stall], chatAnswer('instead'));

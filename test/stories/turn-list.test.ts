@@ -42,5 +42,6 @@ story('the turns of a tenant are listed newest first, a page at a time, and by w
     const { status, body } = await list(query);
     assert.deepEqual(errorOf({ status, json: body }).slice(0, 2), [400, param], query);
   }
-  running.leave();
+  await world.call('POST', `/v1/responses/${running.id}/cancel`);
+  await running.ended;
 });

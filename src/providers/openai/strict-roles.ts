@@ -7,9 +7,10 @@
  * - A later one keeps its place, in the user's message behind it, marked as the system's. Joined to the first one it would
  *   hold for what came before it, and change the beginning of the prompt, which servers have cached.
  *
- * What the user said is left as it is: messages of the user in a row stay apart.
+ * - Messages of the user in a row are joined where turnkeep wrote one of them (a summary, an output without its call): the row
+ *   is of its making. A row that the user wrote is left as it is.
  */
-import type { InputMessage, InputPart, Item } from '../../domain/item.ts';
+import { type InputMessage, type InputPart, type Item, unwrittenMessage } from '../../domain/item.ts';
 import { textOfPart } from './request-parts.ts';
 
 interface Prompt {
@@ -43,12 +44,45 @@ export function strictRoles(prompt: Prompt): Prompt {
     }
     if (waiting.length === 0) items.push(item);
     else if (isOfUser(item)) items.push({ ...item, content: [...waiting, ...item.content] });
-    else items.push(messageOfUser(waiting), item);
+    else items.push(unwrittenMessage('user', waiting), item);
     waiting = [];
   }
-  if (waiting.length > 0) items.push(messageOfUser(waiting));
-  return { instructions, items };
+  if (waiting.length > 0) items.push(unwrittenMessage('user', waiting));
+  return { instructions, items: joinUnwritten(items) };
 }
+
+function joinUnwritten(items: readonly Item[]): readonly Item[] {
+  const joined: Item[] = [];
+  let row: UserMessage[] = [];
+  const closeRow = (): void => {
+    joined.push(...(row.some(({ id }) => id === unwrittenId) ? [joinedRow(row)] : row));
+    row = [];
+  };
+  for (const item of items) {
+    if (isOfUser(item)) {
+      row.push(item);
+    } else {
+      closeRow();
+      joined.push(item);
+    }
+  }
+  closeRow();
+  return joined;
+}
+
+function joinedRow(row: readonly UserMessage[]): InputMessage {
+  return unwrittenMessage(
+    'user',
+    row.flatMap(({ content }, index) => (index === 0 ? content : [gap, ...content])),
+  );
+}
+
+const gap: InputPart = { type: 'input_text', text: '\n\n' };
+
+type UserMessage = InputMessage & { readonly role: 'user' };
+
+/** Only items of clients and of answers have ids. */
+const unwrittenId = '';
 
 function isOfSystem(item: Item): item is InputMessage & { readonly role: 'system' | 'developer' } {
   return item.type === 'message' && (item.role === 'system' || item.role === 'developer');
@@ -58,14 +92,10 @@ function systemText({ content }: InputMessage): string {
   return content.map((part) => textOfPart(part)).join('');
 }
 
-function isOfUser(item: Item): item is InputMessage & { readonly role: 'user' } {
+function isOfUser(item: Item): item is UserMessage {
   return item.type === 'message' && item.role === 'user';
 }
 
 function markedPart(item: InputMessage): InputPart {
   return { type: 'input_text', text: `<system>\n${systemText(item)}\n</system>\n\n` };
-}
-
-function messageOfUser(content: readonly InputPart[]): InputMessage {
-  return { id: '', type: 'message', status: 'completed', role: 'user', content };
 }

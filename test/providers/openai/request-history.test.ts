@@ -1,7 +1,7 @@
 /** T13 · what an earlier answer gave goes back in a form that the provider accepts. */
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import type { Item, ProviderFields, Role } from '../../../src/domain/item.ts';
+import { type Item, type ProviderFields, type Role, unwrittenMessage } from '../../../src/domain/item.ts';
 import { chatRequest } from '../../../src/providers/openai/chat-request.ts';
 import { takesOwnFields } from '../../../src/providers/openai/endpoint.ts';
 import { responsesRequest } from '../../../src/providers/openai/responses-request.ts';
@@ -191,8 +191,7 @@ void suite('messages of the system, for servers that take one', () => {
       null,
       [say('user', 'Hi'), say('system', 'In French.'), say('assistant', 'Salut')],
       [
-        { role: 'user', content: 'Hi' },
-        { role: 'user', content: '<system>\nIn French.\n</system>\n\n' },
+        { role: 'user', content: 'Hi\n\n<system>\nIn French.\n</system>\n\n' },
         { role: 'assistant', content: 'Salut' },
       ],
       undefined,
@@ -228,6 +227,12 @@ void suite('messages of the system, for servers that take one', () => {
       ['developer', 'user', 'developer', 'user'],
     );
   });
+});
+
+void test('a row of messages of the user is one where turnkeep wrote one of them, such as a summary', () => {
+  const items = [messageItem('user', 'a'), messageItem('user', 'b'), unwrittenMessage('user', 'In summary: c'), messageItem('user', 'd')];
+  assert.deepEqual(chat(items), [{ role: 'user', content: 'a\n\nb\n\nIn summary: c\n\nd' }]);
+  assert.equal(chat(items, {}, true).length, 4, 'OpenAI takes them as they are');
 });
 
 void test('messages of the user in a row stay apart, and an empty answer is none', () => {
