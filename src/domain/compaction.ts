@@ -8,6 +8,7 @@ import { type InputMessage, type Item, type Json, type NewItem, unwrittenMessage
 import type { ModelRequest } from './model.ts';
 import type { TranscriptTurn } from './prompt.ts';
 import type { ProviderApi } from './provider-capabilities.ts';
+import { bringsTools } from './tools.ts';
 
 /** Of the form of what follows: another form gets another one. */
 const ownPrefix = 'turnkeep.1.';
@@ -65,7 +66,7 @@ export function afterCompaction({ turns, input }: Past, api: ProviderApi): Past 
   const last = list[at];
   if (last === undefined) return { turns: turns.map(withoutCompactions), input: input.filter(isNoCompaction) };
   const before = [...turns.slice(0, inTurn).flatMap(({ items }) => items), ...list.slice(0, at)];
-  const head = [...keptMessages(before), toldOf(last, api) ?? last];
+  const head = [...before.filter(bringsTools), ...keptMessages(before), toldOf(last, api) ?? last];
   const rest = list.slice(at + 1).filter(isNoCompaction);
   if (inInput >= 0) return { turns: [], input: [...head, ...rest] };
   const kept = { items: [...head, ...rest], inputCount: head.length + Math.max(0, (turn?.inputCount ?? 0) - at - 1) };
@@ -125,7 +126,7 @@ export function summaryRequest({ settings, items }: ModelRequest): ModelRequest 
       max_tool_calls: null,
       include: [],
     },
-    items: [...items, unwrittenMessage('user', askForSummary)],
+    items: [...items.filter((item) => !bringsTools(item)), unwrittenMessage('user', askForSummary)],
   };
 }
 

@@ -21,7 +21,7 @@
 import { compactionContent, isCompaction } from './compaction.ts';
 import { type InputPart, isCallOutput, isOpaque, type MessagePart, type NewItem } from './item.ts';
 import type { ResponseSettings } from './response-settings.ts';
-import { toolsIn } from './tools.ts';
+import { bringsTools } from './tools.ts';
 
 export interface Unsupported {
   /** The field's path in the request: `input[2].content[0].file_id`. */
@@ -93,7 +93,7 @@ export function unsupportedItem(api: ProviderApi, items: readonly RequestedItem[
     if (item.type === 'item_reference') continue;
     if (isOpaque(item)) {
       const isRead = isCompaction(item) && ['summary', 'none'].includes(compactionContent(item).type);
-      if (isRead || isToldAsText(item.type) || toolsIn(item).length > 0) continue;
+      if (isRead || isToldAsText(item.type) || bringsTools(item)) continue;
       if (isCompaction(item) && compactionContent(item).type === 'damaged') {
         return { param: `${list}[${index}].encrypted_content`, message: 'it is not as turnkeep gave it out' };
       }

@@ -39,9 +39,14 @@ export function callableTools({ settings, items }: ModelRequest): readonly Tool[
   return brought.length === 0 ? settings.tools : [...settings.tools, ...toolsOfChat(brought, '', [])];
 }
 
-/** What an item brings, as far as it can be read: nobody has checked it. */
-export function toolsIn(item: { readonly type: string }): readonly Tool[] {
-  if (item.type !== 'additional_tools') return [];
+/** An item that says nothing, and brings tools. */
+export function bringsTools({ type }: { readonly type: string }): boolean {
+  return type === 'additional_tools';
+}
+
+/** What an item brings. Its members are as the client sent them. */
+function toolsIn(item: { readonly type: string }): readonly Tool[] {
+  if (!bringsTools(item)) return [];
   return readTools((item as { readonly tools?: Json }).tools);
 }
 
@@ -91,9 +96,15 @@ function withoutOmitted(choice: ToolChoice | null, omitted: readonly OmittedTool
 }
 
 /** The tool that a choice demands and that was left out; undefined where there is none. */
-export function demandedOmitted({ tools, tool_choice: choice, omitted_tools: omitted = [] }: ResponseSettings): string | undefined {
+export function demandedOmitted(
+  { tools, tool_choice: choice, omitted_tools: omitted = [] }: ResponseSettings,
+  items: readonly { readonly type: string }[] = [],
+): string | undefined {
   if (choice === null || omitted.length === 0) return undefined;
-  if (choice === 'required') return tools.length === 0 ? omitted[0]?.type : undefined;
+  if (choice === 'required') {
+    const isCallable = tools.length > 0 || items.some((item) => toolsOfChat(toolsIn(item), '', []).length > 0);
+    return isCallable ? undefined : omitted[0]?.type;
+  }
   if (typeof choice === 'string') return undefined;
   if (isAllowedTools(choice)) return choice.tools.every((tool) => isOmitted(tool, omitted)) ? choice.tools[0]?.type : undefined;
   return isOmitted(choice, omitted) ? choice.type : undefined;

@@ -92,6 +92,9 @@ void suite('a chat provider', () => {
   test('tools that come as an item of the input, as Codex offers its own, are offered, and their calls gone on with', async () => {
     await using world = await World.open();
     world.model.enqueue(chatToolCalls({ id: 'call_1', name: 'agents__spawn', arguments: { n: 1 } }), chatAnswer('Done.'));
+    const unsayable: Tool = { ...look, name: 'get weather! ✓' };
+    const wrong = world.client.responses.create({ model, input: [{ type: 'additional_tools', role: 'developer', tools: [unsayable] }] });
+    await assert.rejects(wrong, { status: 400, param: 'input[0].tools[0].name' });
     const brought: ResponseInputItem = { type: 'additional_tools', role: 'developer', tools: [agents, search] };
     const first = world.client.responses.create({
       model,

@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import type { Json } from '../../domain/item.ts';
 import { callArguments, callName, exactlyOne, id, jsonObject, otherType } from '../http/request-fields.ts';
+import { tools } from './tool-schema.ts';
 
 const itemStatus = z.enum(['in_progress', 'completed', 'incomplete']);
 
@@ -97,9 +98,13 @@ const reasoning = z.looseObject({
   status: itemStatus.nullish(),
 });
 
+const additionalTools = z
+  .looseObject({ type: z.literal('additional_tools'), tools, id: z.string().nullish() })
+  .meta({ description: 'Tools that the model may call from here on.' });
+
 const itemReference = z.looseObject({ type: z.literal('item_reference'), id });
 
-const known = [message, functionCall, customCall, callOutput, reasoning] as const;
+const known = [message, functionCall, customCall, callOutput, reasoning, additionalTools] as const;
 const knownTypes = [
   'message',
   'function_call',
@@ -107,6 +112,7 @@ const knownTypes = [
   'function_call_output',
   'custom_tool_call_output',
   'reasoning',
+  'additional_tools',
   'item_reference',
 ];
 

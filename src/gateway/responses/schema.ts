@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { Misnamed } from '../http/misnamed.ts';
 import { id, include, includeQuery, jsonObject, metadata, otherType, wholeNumber } from '../http/request-fields.ts';
 import { inputItem } from './item-schema.ts';
+import { toolName, tools } from './tool-schema.ts';
 
 const textFormat = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('text') }),
@@ -15,39 +16,6 @@ const textFormat = z.discriminatedUnion('type', [
     strict: z.boolean().nullish(),
   }),
 ]);
-
-const toolName = z.string().regex(/^[\w.-]{1,128}$/, 'must be 1 to 128 letters, digits, "_", "-" or "."');
-
-/** Members that are not here, and tools of other types, pass as they came. */
-const functionTool = z.looseObject({
-  type: z.literal('function'),
-  name: toolName,
-  description: z.string().nullish(),
-  parameters: jsonObject.nullish(),
-  strict: z.boolean().nullish(),
-});
-const customTool = z.looseObject({
-  type: z.literal('custom'),
-  name: toolName,
-  description: z.string().nullish(),
-  format: z.looseObject({ type: z.string() }).nullish(),
-});
-
-const member = z.union([
-  z.discriminatedUnion('type', [functionTool, customTool]),
-  z.looseObject({ type: otherType(['function', 'custom', 'namespace']) }),
-]);
-const namespaceTool = z.looseObject({
-  type: z.literal('namespace'),
-  name: toolName,
-  description: z.string().nullish(),
-  tools: z.array(member).min(1, 'must not be empty').max(1_000, 'has 1,000 tools at most'),
-});
-export const tool = z.union([
-  z.discriminatedUnion('type', [functionTool, customTool, namespaceTool]),
-  z.looseObject({ type: otherType(['function', 'custom', 'namespace']) }).meta({ description: 'A tool of any other type, as it is.' }),
-]);
-export type ToolBody = z.infer<typeof tool>;
 
 const allowedTools = z.looseObject({
   type: z.literal('allowed_tools'),
@@ -92,7 +60,7 @@ export const createResponse = z
     conversation: z.union([id, z.strictObject({ id })]).nullish(),
     previous_response_id: id.nullish(),
     metadata: metadata.nullish(),
-    tools: z.array(tool).max(1_000, 'has 1,000 tools at most').nullish(),
+    tools: tools.nullish(),
     tool_choice: toolChoice.nullish(),
     parallel_tool_calls: z.boolean().nullish(),
     max_tool_calls: z.int().min(1).nullish(),

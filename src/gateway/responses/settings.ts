@@ -3,7 +3,8 @@ import type { JsonObject } from '../../domain/item.ts';
 import { defaultSettings, type ResponseSettings, type TextFormat, type Tool } from '../../domain/response-settings.ts';
 import { requireModel, type SubmitDeps, type TurnDraft } from '../submit/submit-turn.ts';
 import { responsesInput } from './items.ts';
-import type { CreateResponse, ToolBody } from './schema.ts';
+import type { CreateResponse } from './schema.ts';
+import type { ToolBody } from './tool-schema.ts';
 import { sharedSettings } from '../submit/shared-settings.ts';
 
 export function responsesSettings(body: CreateResponse, model: string): ResponseSettings {

@@ -30,22 +30,22 @@ export interface SseOptions extends KeepAliveOptions {
 export async function writeSse({ rows, signal, hasEnded, encoder, headers, unreadTimeoutMs, ...options }: SseOptions): Promise<void> {
   const { outgoing } = options;
   if (signal.aborted) return;
-  outgoing.writeHead(200, {
-    'content-type': 'text/event-stream; charset=utf-8',
-    'cache-control': 'no-cache, no-transform',
-    // Without it nginx buffers the events.
-    'x-accel-buffering': 'no',
-    ...encoder.headers,
-    ...headers,
-  });
-  // The headers go out with the events that are there already, and at once if there are none.
-  holdForNow(outgoing.socket);
-  outgoing.flushHeaders();
   const viewer: SseViewer = { outgoing, signal, unreadTimeoutMs: unreadTimeoutMs ?? httpLimits.unreadTimeoutMs };
   outgoing.on('timeout', () => void cutIfOver(viewer, hasEnded));
   const keepAlive = new KeepAlive(options);
   let release = (): void => {};
   try {
+    outgoing.writeHead(200, {
+      'content-type': 'text/event-stream; charset=utf-8',
+      'cache-control': 'no-cache, no-transform',
+      // Without it nginx buffers the events.
+      'x-accel-buffering': 'no',
+      ...encoder.headers,
+      ...headers,
+    });
+    // The headers go out with the events that are there already, and at once if there are none.
+    holdForNow(outgoing.socket);
+    outgoing.flushHeaders();
     if (encoder.preface) outgoing.write(encoder.preface);
     for await (const batch of rows(signal)) {
       const encoded = encoder.encode(batch);

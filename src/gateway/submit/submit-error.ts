@@ -36,7 +36,7 @@ export function assertTools({ settings, items }: RequestedTurn, unsupported: 'om
     });
   }
   const param = fields?.toolChoice ?? 'tool_choice';
-  const demanded = demandedOmitted(settings);
+  const demanded = demandedOmitted(settings, items);
   if (demanded !== undefined) {
     throw new ApiError({ status: 400, param, code: 'unsupported_parameter', message: `Unsupported '${param}': ${cannotHave(demanded)}.` });
   }

@@ -15,7 +15,6 @@ import {
   type ReasoningItem,
 } from '../../domain/item.ts';
 import { unsealFields } from '../../domain/sealed-fields.ts';
-import { toolsIn } from '../../domain/tools.ts';
 import { asArray, asRecord } from '../json.ts';
 import { ChatReasoning } from './chat-reasoning.ts';
 import { type CallNames, customInput } from './chat-tools.ts';
@@ -60,8 +59,7 @@ export function chatMessages(items: readonly Item[], options: ChatMessagesOption
       case 'web_search_call':
       default:
         // Of a turn that a provider of the Responses API has answered. New ones were refused (`domain/provider-capabilities.ts`).
-        // Items that bring tools say nothing: what they bring is among the tools.
-        if (toolsIn(item).length === 0) messages.addAnswer(opaqueText(item));
+        messages.addAnswer(opaqueText(item));
     }
   }
   return messages.all();

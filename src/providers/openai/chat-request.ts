@@ -2,7 +2,7 @@
 import type { ChatCompletionCreateParamsStreaming, ChatCompletionMessageParam } from 'openai/resources/chat/completions';
 import type { ModelRequest } from '../../domain/model.ts';
 import type { ResponseSettings, TextFormat } from '../../domain/response-settings.ts';
-import { callableTools } from '../../domain/tools.ts';
+import { bringsTools, callableTools } from '../../domain/tools.ts';
 import { chatMessages } from './chat-messages.ts';
 import { CallNames } from './chat-tools.ts';
 import { omitNullish } from './request-parts.ts';
@@ -48,7 +48,8 @@ function messagesOf(
   isOpenAiHost: boolean,
   hasOwnFields: boolean,
 ): ChatCompletionMessageParam[] {
-  const given = { instructions: settings.instructions, items };
+  // What items bring is among the tools: here they would part the messages of the system that lead.
+  const given = { instructions: settings.instructions, items: items.filter((item) => !bringsTools(item)) };
   const prompt = isOpenAiHost ? joinLeading(given) : strictRoles(given);
   const messages = chatMessages(prompt.items, { isOpenAiHost, hasOwnFields, hasTools: names.all.length > 0, names });
   return prompt.instructions === null ? messages : [{ role: 'system', content: prompt.instructions }, ...messages];

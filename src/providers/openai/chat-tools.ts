@@ -35,19 +35,25 @@ export const customInput = 'input';
 
 export class CallNames {
   readonly #byChatName = new Map<string, Callable>();
+  /** To the names there, from the tools' own. */
+  readonly #byOwnName = new Map<string, string>();
 
   constructor(tools: readonly Tool[]) {
     const given = tools.flatMap((tool) => callablesOf(tool));
     // Offered twice, by the request and by an item, it is one: the first counts.
-    const callables = [
-      ...new Map(given.toReversed().map((each) => [JSON.stringify([each.namespace, each.tool.name]), each])).values(),
-    ].toReversed();
+    const callables = [...new Map(given.toReversed().map((each) => [ownKey(each.namespace, each.tool.name), each])).values()].toReversed();
     // Functions keep their names, whatever the others are called.
     for (const callable of callables.toSorted((one, other) => Number(isRenamed(one)) - Number(isRenamed(other)))) {
       const name = chatName(callable.tool.name, callable.namespace);
       const isTaken = this.#byChatName.has(name);
       if (isTaken && !isRenamed(callable)) continue;
-      this.#byChatName.set(isTaken ? shortened(name, [callable.namespace, callable.tool.name]) : name, callable);
+      const key = isTaken ? shortened(name, [callable.namespace, callable.tool.name]) : name;
+      this.#byChatName.set(key, callable);
+      this.#byOwnName.set(ownKey(callable.namespace, callable.tool.name), key);
+    }
+    // A choice may name a function of a namespace by its own name alone: the first of that name.
+    for (const [key, { tool }] of this.#byChatName) {
+      if (!this.#byOwnName.has(ownKey(undefined, tool.name))) this.#byOwnName.set(ownKey(undefined, tool.name), key);
     }
   }
 
@@ -67,9 +73,19 @@ export class CallNames {
 
   choice(choice: ToolChoice): ChatCompletionToolChoiceOption {
     if (typeof choice === 'string') return choice;
-    if (!isAllowedTools(choice)) return { type: 'function', function: { name: this.#nameOf(choice) } };
-    const tools = choice.tools.map((tool) => ({ type: 'function', function: { name: this.#nameOf(tool) } }));
+    if (!isAllowedTools(choice)) {
+      if (choice.type === 'namespace') return this.choice({ type: 'allowed_tools', mode: 'required', tools: [choice] });
+      return { type: 'function', function: { name: this.#nameOf(choice) } };
+    }
+    const named = choice.tools.flatMap((tool) => this.#namesOf(tool));
+    const tools = named.map((name) => ({ type: 'function', function: { name } }));
     return { type: 'allowed_tools', allowed_tools: { mode: choice.mode, tools } };
+  }
+
+  /** A namespace stands for all that is in it. */
+  #namesOf(reference: ToolReference): readonly string[] {
+    if (reference.type !== 'namespace') return [this.#nameOf(reference)];
+    return [...this.#byChatName].flatMap(([key, { namespace }]) => (namespace === reference.name ? [key] : []));
   }
 
   /** The name of the function that this call is one of. A call may be older than the tools of this request. */
@@ -86,12 +102,12 @@ export class CallNames {
   }
 
   #nameOf({ name = '', namespace }: ToolReference): string {
-    for (const [key, callable] of this.#byChatName) {
-      // A choice may name a function of a namespace by its own name alone.
-      if (callable.tool.name === name && (namespace === undefined || callable.namespace === namespace)) return key;
-    }
-    return chatName(name, namespace);
+    return this.#byOwnName.get(ownKey(namespace, name)) ?? chatName(name, namespace);
   }
+}
+
+function ownKey(namespace: string | undefined, name: string): string {
+  return JSON.stringify([namespace, name]);
 }
 
 function callablesOf(tool: Tool): readonly Callable[] {

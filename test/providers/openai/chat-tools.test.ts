@@ -6,7 +6,7 @@ import type { Item } from '../../../src/domain/item.ts';
 import type { ModelDelta, ModelEvent } from '../../../src/domain/model.ts';
 import { unsupportedItem } from '../../../src/domain/provider-capabilities.ts';
 import { defaultSettings, type Tool } from '../../../src/domain/response-settings.ts';
-import { unknownChoice, withToolsInForce } from '../../../src/domain/tools.ts';
+import { demandedOmitted, unknownChoice, withToolsInForce } from '../../../src/domain/tools.ts';
 import { chatRequest } from '../../../src/providers/openai/chat-request.ts';
 import { CallNames } from '../../../src/providers/openai/chat-tools.ts';
 import { translatedCalls } from '../../../src/providers/openai/translated-calls.ts';
@@ -76,6 +76,15 @@ void suite('tools as functions', () => {
       ],
     );
     assert.deepEqual(messages, [{ role: 'user', content: 'hi' }]);
+    const rules = { ...message, role: 'developer' } as Item;
+    assert.deepEqual(
+      chatRequest({ settings, items: [older, rules, message] }, false).messages.map(({ role }) => role),
+      ['system', 'user'],
+    );
+    assert.equal(
+      demandedOmitted({ ...withToolsInForce('chat', { ...settings, tools: [] }, [older]), tool_choice: 'required' }, [older]),
+      undefined,
+    );
     const given = withToolsInForce('chat', settings, [{ type: 'message' }, older]);
     assert.deepEqual(given.omitted_tools, [{ param: 'input[1].tools[2]', type: 'web_search' }]);
     assert.equal(unknownChoice({ ...settings, tool_choice: { type: 'function', name: 'look' } }, [older]), undefined);
@@ -88,6 +97,14 @@ void suite('tools as functions', () => {
     assert.deepEqual(choice({ type: 'function', name: 'look', namespace: 'agents' }), {
       type: 'function',
       function: { name: 'agents__look' },
+    });
+    const both = [{ type: 'function', function: { name: 'agents__look' } }].concat({
+      type: 'function',
+      function: { name: 'agents__patch' },
+    });
+    assert.deepEqual(names.choice({ type: 'namespace', name: 'agents' }), {
+      type: 'allowed_tools',
+      allowed_tools: { mode: 'required', tools: both },
     });
     assert.deepEqual(names.choice({ type: 'allowed_tools', mode: 'auto', tools: [{ type: 'custom', name: 'patch' }] }), {
       type: 'allowed_tools',
