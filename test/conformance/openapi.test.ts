@@ -1,6 +1,7 @@
 /** `/openapi.json` taken at its word by schemathesis: what it says is accepted, and much that it forbids, is sent. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { pino } from 'pino';
 import { chatAnswer } from '../../src/testing/model-server/index.ts';
@@ -21,7 +22,8 @@ const seconds = '40';
 async function fuzz(python: string, url: string): Promise<{ code: number | null; output: string }> {
   const child = spawn(
     python,
-    ['-m', 'schemathesis.cli', 'run', `${url}/openapi.json`, '--phases=coverage,fuzzing,stateful', '--mode=all', `--checks=${checks}`]
+    ['-m', 'schemathesis.cli', '--config-file', join(import.meta.dirname, 'schemathesis.toml')]
+      .concat(['run', `${url}/openapi.json`, '--phases=coverage,fuzzing,stateful', '--mode=all', `--checks=${checks}`])
       .concat(['--seed=4', '--max-examples=40', `--max-time=${seconds}`, '--request-timeout=20'])
       .concat(['--generation-database=none', '--no-color', '--warnings=off']),
     { stdio: ['ignore', 'pipe', 'pipe'] },
