@@ -7,8 +7,11 @@ import { restOf } from './said-texts.ts';
 export interface FunctionCall {
   /** Unique in the stream: `ModelDelta.item`. */
   readonly item: string;
-  readonly callId: string;
-  readonly name: string;
+  /** undefined until it is said: some servers say it with the end of the item. So is the name. */
+  callId: string | undefined;
+  name: string | undefined;
+  /** A call is shown with its final id and name, or not yet. */
+  isShown: boolean;
   readonly isCustom: boolean;
   /** What the item has beside its own members, such as its `namespace`. */
   readonly members: JsonObject;
@@ -43,19 +46,34 @@ export class FunctionCalls {
     const key = { id: asText(item['id']), index: outputIndex };
     const ofId = callId === undefined ? [] : this.#calls.filter((call) => call.callId === callId);
     const same = key.id === undefined ? undefined : ofId.find((call) => call.key.id === key.id);
-    if (callId !== undefined) return same ?? ofId.findLast((call) => !isOther(call.key, key));
-    return this.#findByKeys(keysOf(item['id'], outputIndex));
+    const known = same ?? ofId.findLast((call) => !isOther(call.key, key));
+    if (callId === undefined || known !== undefined) return known ?? this.#findByKeys(keysOf(item['id'], outputIndex));
+    // The call id came late, or is another one with the end of the item.
+    return (
+      this.#calls.find((call) => isSameItem(call.key, key)) ??
+      this.#calls.find(({ callId: none, key: { index } }) => none === undefined && index === outputIndex)
+    );
   }
 
-  /** Throws `ProviderError` for a call without a name. */
+  /** Takes in the id and the name of a call that is not shown yet. */
+  learn(call: FunctionCall, { call_id: callId, name }: JsonRecord): void {
+    if (call.isShown) return;
+    call.callId = asText(callId) ?? call.callId;
+    call.name = asText(name) ?? call.name;
+  }
+
+  /** What is missing at the end of the answer. Throws `ProviderError` for a call without a name. */
+  settle(call: FunctionCall): void {
+    if (call.name === undefined) throw protocolError('tool_call_without_name');
+    call.callId ??= call.key.id ?? `call_${crypto.randomUUID()}`;
+  }
+
   add(item: JsonRecord, outputIndex: unknown): FunctionCall {
-    const name = asText(item['name']);
-    if (name === undefined) throw protocolError('tool_call_without_name');
-    const callId = asText(item['call_id']) ?? asText(item['id']) ?? `call_${crypto.randomUUID()}`;
+    const [name, callId] = [asText(item['name']), asText(item['call_id'])];
     const isCustom = item['type'] === 'custom_tool_call';
     const members = Object.fromEntries(Object.entries(item).filter(([key, value]) => !ownMembers.has(key) && value !== null)) as JsonObject;
     const key = { id: asText(item['id']), index: outputIndex };
-    const call = { item: `call ${this.#calls.length}`, callId, name, isCustom, members, said: '', key };
+    const call = { item: `call ${this.#calls.length}`, callId, name, isShown: false, isCustom, members, said: '', key };
     this.#calls.push(call);
     for (const key of keysOf(item['id'], outputIndex)) this.#byKey.set(key, call);
     return call;
@@ -86,6 +104,10 @@ export function restOfCall({ said, isCustom }: FunctionCall, whole: unknown): st
 function isSameJson(one: string, other: string): boolean {
   const value = parseJson(one);
   return value !== undefined && JSON.stringify(value) === JSON.stringify(parseJson(other));
+}
+
+function isSameItem(one: Key, two: Key): boolean {
+  return one.id !== undefined && one.id === two.id && (one.index === two.index || one.index === undefined || two.index === undefined);
 }
 
 function isOther(one: Key, two: Key): boolean {

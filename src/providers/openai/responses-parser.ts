@@ -86,7 +86,9 @@ export class ResponsesParser extends StreamParser {
       case 'response.custom_tool_call_input.done': {
         // Of a call that only the end of its item shows.
         const call = this.#calls.addressedBy(body);
-        if (call !== undefined) this.#emitRest(call, body['arguments'] ?? body['input'], out);
+        if (call === undefined) return;
+        this.#calls.learn(call, body);
+        this.#emitRest(call, body['arguments'] ?? body['input'], out);
         return;
       }
       case 'response.in_progress':
@@ -128,7 +130,9 @@ export class ResponsesParser extends StreamParser {
     } else if (type === 'reasoning') {
       this.#texts.endThought(item, index, out);
     } else if (isCall(type)) {
-      this.#emitRest(this.#callOf(item, index, out), item['arguments'] ?? item['input'], out);
+      const call = this.#callOf(item, index, out);
+      this.#emitRest(call, item['arguments'] ?? item['input'], out);
+      this.#settle(call, out);
     } else if (type !== undefined) {
       this.#emitOpaque(this.#opaque.done(item, body), out);
     }
@@ -158,6 +162,7 @@ export class ResponsesParser extends StreamParser {
   /** Clients parse the arguments of a call: no answer is complete with some that are no JSON (T8). */
   #completeCalls(out: ModelEvent[]): void {
     for (const call of this.#calls.all) {
+      this.#settle(call, out);
       if (call.isCustom) continue;
       if (call.said.trim() === '') this.#emitCall(call, '{}', out);
       else if (parseJson(call.said) === undefined) throw protocolError('tool_call_arguments');
@@ -197,23 +202,42 @@ export class ResponsesParser extends StreamParser {
 
   /** The call of an item; emits its name if it is new. */
   #callOf(item: JsonRecord, outputIndex: unknown, out: ModelEvent[]): FunctionCall {
-    const known = this.#calls.find(item, outputIndex);
-    if (known !== undefined) return known;
-    const call = this.#calls.add(item, outputIndex);
-    this.#emitCall(call, '', out);
+    const call = this.#calls.find(item, outputIndex) ?? this.#calls.add(item, outputIndex);
+    this.#calls.learn(call, item);
+    if (!call.isShown) this.#emitCall(call, '', out);
     return call;
   }
 
-  #emitCall(call: FunctionCall, text: string, out: ModelEvent[]): void {
-    const { item, callId, name, isCustom, members } = call;
+  /** Shows the call as soon as its id and its name are known, with what was said of it before. */
+  #emitCall(call: FunctionCall, piece: string, out: ModelEvent[]): void {
+    const { item, callId, name, isCustom, members, isShown } = call;
     const more = Object.keys(members).length === 0 ? {} : { members };
-    call.said += text;
+    call.said += piece;
+    if (callId === undefined || name === undefined) return;
+    const text = isShown ? piece : call.said;
+    call.isShown = true;
     this.emitDelta({ type: 'tool_call', item, callId, name, text, ...(isCustom ? { isCustom: true } : {}), ...more }, out);
   }
 
   #emitRest(call: FunctionCall, whole: unknown, out: ModelEvent[]): void {
     const rest = restOfCall(call, whole);
     if (rest !== '') this.#emitCall(call, rest, out);
+  }
+
+  /** Shows a call whose id will not come any more. Throws `ProviderError` for one without a name. */
+  #settle(call: FunctionCall, out: ModelEvent[]): void {
+    if (call.isShown) return;
+    this.#calls.settle(call);
+    this.#emitCall(call, '', out);
+  }
+
+  /** A call that was begun is shown, however the stream ends: it has started the step (T2). */
+  protected override release(out: ModelEvent[]): void {
+    for (const call of this.#calls.all) if (call.name !== undefined) this.#settle(call, out);
+  }
+
+  protected override requireFit(): void {
+    for (const call of this.#calls.all) this.#calls.settle(call);
   }
 
   #emitOpaque(found: { readonly item: string; readonly event: JsonObject } | undefined, out: ModelEvent[]): void {

@@ -154,6 +154,32 @@ void suite('T8 · calls are passed on as the provider sent them', () => {
     assert.deepEqual(calls(event('output_item.added', { item: call({ call_id: undefined }) })), ['fc_1 f ']);
     assert.match(calls(event('output_item.added', { item: { type: 'function_call', name: 'f' } }))[0] ?? '', /^call_\S+ f $/);
   });
+  for (const [late, added] of Object.entries({
+    'the id': { call_id: undefined },
+    'the id, empty before': { call_id: '' },
+    'another id': { call_id: 'b' },
+    'the name': { name: '' },
+    both: { name: undefined, call_id: undefined },
+  })) {
+    const whole = call({ arguments: '{"a":1}' });
+    const end = [event('output_item.done', { output_index: 0, item: whole }), completed([whole])];
+    const begin = event('output_item.added', { output_index: 0, item: call(added) });
+    const delta = event('function_call_arguments.delta', { item_id: 'fc_1', output_index: 0, delta: '{"a":1}' });
+    void test(`${late} with the end of its item is one call`, () => {
+      const id = late === 'another id' ? 'b' : 'a';
+      for (const events of [
+        [begin, delta, ...end],
+        [begin, ...end],
+      ]) {
+        const shown = calls(...events);
+        assert.deepEqual([...new Set(shown.map((each) => each.split(' ').slice(0, 2).join(' ')))], [`${id} f`]);
+        assert.equal(shown.map((each) => each.split(' ')[2]).join(''), '{"a":1}');
+      }
+    });
+  }
+  void test('T2 · a call that was begun without its id has started the step, though the stream breaks', () => {
+    assert.deepEqual(calls(event('output_item.added', { item: call({ call_id: undefined }) })), ['fc_1 f ']);
+  });
   void test('a call without a name is rejected', () =>
     assert.equal(outcomeOf(read(event('output_item.added', { item: call({ name: '' }) }))), 'provider_protocol'));
   void test('calls are no finish', () => {
