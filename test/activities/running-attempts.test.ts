@@ -120,12 +120,10 @@ const more: ModelEvent = { type: 'delta', delta: { type: 'text', text: ', world'
 /** A provider that sends these events at once, calls `then`, and ends. */
 function sending(events: readonly ModelEvent[], then: () => Promise<void> = async () => {}): Provider {
   return {
-    async *stream(_request, signal, callbacks) {
+    async *stream(_request, _signal, callbacks) {
       await callbacks?.beforeSend?.();
-      for (const event of events) {
-        yield event;
-        signal.throwIfAborted();
-      }
+      // All of them have been read already: an abort is not looked for between two.
+      yield* events;
       await then();
     },
     api: 'chat',
@@ -217,3 +215,22 @@ test('T14 · calls without arguments count as output: any number of them is no w
   assert.equal((await attempts.run(await grant('resp_a'), 1).result).type, 'ended');
   assert.equal((await store.readTurn('resp_a'))?.errorCode, 'output_too_large');
 });
+
+for (const [what, delta] of [
+  [
+    'last event',
+    { type: 'opaque', item: 'o', text: '', event: { type: 'response.output_item.done', item: { type: 'x', data: 'x'.repeat(1_200_000) } } },
+  ],
+  ['text', { type: 'text', text: 'x'.repeat(1_200_000) }],
+] as const) {
+  test(`T8 · a finish behind a ${what} too large to be kept proves nothing`, async (context) => {
+    const { store, attempts, grant } = await sceneOf(context, sending([hello, { type: 'delta', delta }, finish]));
+    await attempts.run(await grant('resp_a'), 1).result;
+    assert.equal((await store.readTurn('resp_a'))?.errorCode, 'output_too_large');
+  });
+  test(`T8 · and one before such a ${what} is none`, async (context) => {
+    const { store, attempts, grant } = await sceneOf(context, sending([hello, finish, { type: 'delta', delta }]));
+    await attempts.run(await grant('resp_a'), 1).result;
+    assert.equal((await store.readTurn('resp_a'))?.errorCode, 'output_too_large');
+  });
+}
