@@ -67,7 +67,9 @@ class CustomInput {
     const whole = inputOf(this.#arguments);
     if (whole.length <= this.#shown.length || !whole.startsWith(this.#shown)) return undefined;
     const { providerFields: _told, ...first } = this.#first;
-    return { ...first, text: whole.slice(this.#shown.length) };
+    const text = whole.slice(this.#shown.length);
+    this.#shown = whole;
+    return { ...first, text };
   }
 }
 

@@ -162,6 +162,13 @@ void suite('calls as what they are', () => {
   ] as const) {
     void test(`${what} is not lost`, async () => assert.equal(await inputOf(text), input));
   }
+  void test('what is missing is told once, however often a finish is stated', async () => {
+    const calls = await translated(piece('patch', '{"patch":"x"}'), finish, finish);
+    assert.deepEqual(
+      calls.map(({ text }) => text),
+      ['', 'x'],
+    );
+  });
   void test('any text, in any pieces, however it is escaped', async () => {
     await fc.assert(
       fc.asyncProperty(
