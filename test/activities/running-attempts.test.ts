@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { type GrantedClaim, RunningAttempts } from '../../src/activities/attempt/running-attempts.ts';
 import { failureOf } from '../../src/domain/failure.ts';
-import type { ModelEvent } from '../../src/domain/model.ts';
+import type { ModelDelta, ModelEvent } from '../../src/domain/model.ts';
 import { type Provider, ProviderError } from '../../src/providers/provider.ts';
 import type { Store } from '../../src/store/ports/store.ts';
 import { claimed, newTurn } from '../store/contract.ts';
@@ -234,3 +234,26 @@ for (const [what, delta] of [
     assert.equal((await store.readTurn('resp_a'))?.errorCode, 'output_too_large');
   });
 }
+
+const small = (delta: (at: number) => ModelDelta) =>
+  Array.from({ length: 3_000 }, (_, at): ModelEvent => ({ type: 'delta', delta: delta(at) }));
+for (const [what, deltas] of [
+  ['calls with short arguments', small((at) => ({ type: 'tool_call', item: String(at), callId: `call_${at}`, name: 'look', text: '{}' }))],
+  ['reasoning and text in turns', small((at) => ({ type: at % 2 === 0 ? 'text' : 'reasoning', text: 'a' }))],
+  ['messages', small((at) => ({ type: 'message', item: String(at), text: '', members: { phase: 'x'.repeat(400) } }))],
+  ['encrypted reasoning', small((at) => ({ type: 'reasoning', text: '', item: String(at), providerFields: { field: 'f', text: 'x' } }))],
+] as const) {
+  test(`T14 · ${what} count by the item: any number of them is no way around the limit`, async (context) => {
+    const { store, attempts, grant } = await sceneOf(context, sending([hello, ...deltas, finish]));
+    await attempts.run(await grant('resp_a'), 1).result;
+    assert.equal((await store.readTurn('resp_a'))?.errorCode, 'output_too_large');
+  });
+}
+
+test('a text and a call in many pieces count by what they say', async (context) => {
+  const call = { type: 'tool_call', item: '0', callId: 'c', name: 'look' } as const;
+  const pieces = small((at) => (at < 1_500 ? { type: 'text', text: 'a' } : { ...call, text: '1' }));
+  const { store, attempts, grant } = await sceneOf(context, sending([...pieces, finish]));
+  await attempts.run(await grant('resp_a'), 1).result;
+  assert.equal((await store.readTurn('resp_a'))?.status, 'completed');
+});
