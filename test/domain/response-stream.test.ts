@@ -368,3 +368,11 @@ test('T8 · a message that was cut off is incomplete, also where something is ke
     );
   }
 });
+
+test('T14 · any number of logprobs may come with one text', () => {
+  const logprobs = Array.from({ length: 200_000 }, (_, at) => at);
+  const last = eventsOf([{ type: 'text', text: 'a', logprobs }], completed).at(-1);
+  assert.ok(last !== undefined && 'response' in last);
+  const [item] = last.response.output;
+  assert.deepEqual(item?.type === 'message' && item.content[0], { type: 'output_text', text: 'a', annotations: [], logprobs });
+});
