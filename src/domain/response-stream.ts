@@ -135,10 +135,10 @@ export class ResponseStream {
   }
 
   #closeAll(status: ItemStatus): void {
-    if (this.#state.items.length > 0) this.#placeKept();
     this.#state.items.forEach((open, index) => {
       if (!open.isDone) this.#closeItem(index, open, status);
     });
+    if (this.#state.items.length > 0) this.#placeKept();
     const encrypted = this.sealsFields && status === 'completed' ? sealOfCalls(this.#state.items.slice(this.#stepFrom)) : undefined;
     if (encrypted !== undefined) this.#placeReasoning({ encrypted });
   }

@@ -85,7 +85,8 @@ export class StreamState {
         return;
       }
       case 'response.output_text.delta':
-        this.item(event.output_index).logprobs.push(...event.logprobs);
+        // One by one: there may be more of them than a call takes arguments.
+        for (const each of event.logprobs) this.item(event.output_index).logprobs.push(each);
         this.item(event.output_index).text += event.delta;
         return;
       case 'response.output_text.annotation.added':

@@ -7,7 +7,8 @@
  */
 import type { JournalRow, ResponseEvent } from '../domain/response-event.ts';
 import { ResponseStream } from '../domain/response-stream.ts';
-import { isSettled, type ResponseObject } from '../domain/response.ts';
+import type { ResponseObject } from '../domain/response.ts';
+import { finalEventOf } from '../domain/turn-outcome.ts';
 import { eventOf, type JournalReader, readPages } from './read-stream.ts';
 
 export interface StreamLimits {
@@ -19,6 +20,9 @@ export interface StreamLimits {
 }
 
 const defaultLimits: StreamLimits = { streams: 1_000, chars: 64 * 1024 * 1024, idleMs: 30_000 };
+
+/** Only of these is it known what they carry: events of items that are passed on may carry anything. */
+const finalTypes: ReadonlySet<string> = new Set(Object.values(finalEventOf));
 
 interface RunningStream {
   stream: ResponseStream | undefined;
@@ -111,11 +115,11 @@ export class RunningStreams {
     const isKept = this.#streams.get(turn) === kept;
     for (const [index, event] of events.entries()) {
       // Of a delta the text alone stays in memory.
-      const chars = 'delta' in event ? event.delta.length : (rows[index]?.data.length ?? 0);
+      const chars = 'delta' in event && typeof event.delta === 'string' ? event.delta.length : (rows[index]?.data.length ?? 0);
       kept.chars += chars;
       if (isKept) this.#chars += chars;
     }
-    if (events.some((event) => 'response' in event && isSettled(event.response.status))) this.#drop(turn, kept);
+    if (events.some(({ type }) => finalTypes.has(type))) this.#drop(turn, kept);
     for (const [oldest, unused] of this.#streams) {
       if (this.#streams.size <= this.#limits.streams && this.#chars <= this.#limits.chars) return;
       this.#drop(oldest, unused);

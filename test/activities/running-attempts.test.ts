@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { type GrantedClaim, RunningAttempts } from '../../src/activities/attempt/running-attempts.ts';
 import { failureOf } from '../../src/domain/failure.ts';
-import type { ModelEvent } from '../../src/domain/model.ts';
+import type { ModelDelta, ModelEvent } from '../../src/domain/model.ts';
 import { type Provider, ProviderError } from '../../src/providers/provider.ts';
 import type { Store } from '../../src/store/ports/store.ts';
 import { claimed, newTurn } from '../store/contract.ts';
@@ -120,12 +120,10 @@ const more: ModelEvent = { type: 'delta', delta: { type: 'text', text: ', world'
 /** A provider that sends these events at once, calls `then`, and ends. */
 function sending(events: readonly ModelEvent[], then: () => Promise<void> = async () => {}): Provider {
   return {
-    async *stream(_request, signal, callbacks) {
+    async *stream(_request, _signal, callbacks) {
       await callbacks?.beforeSend?.();
-      for (const event of events) {
-        yield event;
-        signal.throwIfAborted();
-      }
+      // All of them have been read already: an abort is not looked for between two.
+      yield* events;
       await then();
     },
     api: 'chat',
@@ -216,4 +214,46 @@ test('T14 · calls without arguments count as output: any number of them is no w
   const { store, attempts, grant } = await sceneOf(context, sending([...calls, finish]));
   assert.equal((await attempts.run(await grant('resp_a'), 1).result).type, 'ended');
   assert.equal((await store.readTurn('resp_a'))?.errorCode, 'output_too_large');
+});
+
+for (const [what, delta] of [
+  [
+    'last event',
+    { type: 'opaque', item: 'o', text: '', event: { type: 'response.output_item.done', item: { type: 'x', data: 'x'.repeat(1_200_000) } } },
+  ],
+  ['text', { type: 'text', text: 'x'.repeat(1_200_000) }],
+] as const) {
+  test(`T8 · a finish behind a ${what} too large to be kept proves nothing`, async (context) => {
+    const { store, attempts, grant } = await sceneOf(context, sending([hello, { type: 'delta', delta }, finish]));
+    await attempts.run(await grant('resp_a'), 1).result;
+    assert.equal((await store.readTurn('resp_a'))?.errorCode, 'output_too_large');
+  });
+  test(`T8 · and one before such a ${what} is none`, async (context) => {
+    const { store, attempts, grant } = await sceneOf(context, sending([hello, finish, { type: 'delta', delta }]));
+    await attempts.run(await grant('resp_a'), 1).result;
+    assert.equal((await store.readTurn('resp_a'))?.errorCode, 'output_too_large');
+  });
+}
+
+const small = (delta: (at: number) => ModelDelta) =>
+  Array.from({ length: 3_000 }, (_, at): ModelEvent => ({ type: 'delta', delta: delta(at) }));
+for (const [what, deltas] of [
+  ['calls with short arguments', small((at) => ({ type: 'tool_call', item: String(at), callId: `call_${at}`, name: 'look', text: '{}' }))],
+  ['reasoning and text in turns', small((at) => ({ type: at % 2 === 0 ? 'text' : 'reasoning', text: 'a' }))],
+  ['messages', small((at) => ({ type: 'message', item: String(at), text: '', members: { phase: 'x'.repeat(400) } }))],
+  ['encrypted reasoning', small((at) => ({ type: 'reasoning', text: '', item: String(at), providerFields: { field: 'f', text: 'x' } }))],
+] as const) {
+  test(`T14 · ${what} count by the item: any number of them is no way around the limit`, async (context) => {
+    const { store, attempts, grant } = await sceneOf(context, sending([hello, ...deltas, finish]));
+    await attempts.run(await grant('resp_a'), 1).result;
+    assert.equal((await store.readTurn('resp_a'))?.errorCode, 'output_too_large');
+  });
+}
+
+test('a text and a call in many pieces count by what they say', async (context) => {
+  const call = { type: 'tool_call', item: '0', callId: 'c', name: 'look' } as const;
+  const pieces = small((at) => (at < 1_500 ? { type: 'text', text: 'a' } : { ...call, text: '1' }));
+  const { store, attempts, grant } = await sceneOf(context, sending([...pieces, finish]));
+  await attempts.run(await grant('resp_a'), 1).result;
+  assert.equal((await store.readTurn('resp_a'))?.status, 'completed');
 });

@@ -351,3 +351,28 @@ test('what a provider has sealed is not read, and what was cut off on its way sa
   assert.equal(unsealFields('gAAAAB'), undefined);
   for (const rest of ['', 'e30', 'W10', '%%%', 'eyJmaWVsZCI6']) assert.deepEqual(unsealFields(`turnkeep:1:${rest}`), {});
 });
+
+test('T8 · a message that was cut off is incomplete, also where something is kept for the provider behind it', () => {
+  const fields = { field: 'reasoning_details', details: [{ type: 'reasoning.encrypted', data: 'x' }] };
+  const deltas: ModelDelta[] = [text('Hel'), { type: 'reasoning', text: '', providerFields: fields }];
+  for (const end of ends) {
+    const last = eventsOf(deltas, end).at(-1);
+    assert.ok(last !== undefined && 'response' in last);
+    const status = end.status === 'completed' ? 'completed' : 'incomplete';
+    assert.deepEqual(
+      last.response.output.map((item) => [item.type, 'status' in item ? item.status : undefined]),
+      [
+        ['message', status],
+        ['reasoning', 'completed'],
+      ],
+    );
+  }
+});
+
+test('T14 · any number of logprobs may come with one text', () => {
+  const logprobs = Array.from({ length: 200_000 }, (_, at) => at);
+  const last = eventsOf([{ type: 'text', text: 'a', logprobs }], completed).at(-1);
+  assert.ok(last !== undefined && 'response' in last);
+  const [item] = last.response.output;
+  assert.deepEqual(item?.type === 'message' && item.content[0], { type: 'output_text', text: 'a', annotations: [], logprobs });
+});

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { defaultSettings } from '../../src/domain/response-settings.ts';
+import type { JsonObject } from '../../src/domain/item.ts';
 import { type JournalRow, journalRowOf } from '../../src/domain/response-event.ts';
 import { ResponseStream } from '../../src/domain/response-stream.ts';
 import { newResponse } from '../../src/domain/response.ts';
@@ -26,6 +27,11 @@ class Journals {
 
   say(id: string, ...texts: readonly string[]): void {
     for (const text of texts) this.rows.get(id)?.push(...(this.#streams.get(id)?.write({ type: 'text', text }) ?? []).map(journalRowOf));
+  }
+
+  pass(id: string, event: JsonObject): void {
+    const delta = { type: 'opaque', item: 'o', text: '', event } as const;
+    this.rows.get(id)?.push(...(this.#streams.get(id)?.write(delta) ?? []).map(journalRowOf));
   }
 
   end(id: string): void {
@@ -135,3 +141,15 @@ test('T14 · a stream that nobody asks for any more is dropped', async (t) => {
   t.mock.timers.tick(30_000);
   assert.equal(streams.size, 0);
 });
+
+for (const members of [{ delta: null }, { delta: { x: 1 } }, { response: null }, { response: { status: 'completed' } }]) {
+  test(`T5 · an event that is passed on with ${JSON.stringify(members)} stops no look, and ends nothing`, async () => {
+    const journals = new Journals();
+    const streams = new RunningStreams(journals, { streams: 1, chars: 1_000_000, idleMs: 30_000 });
+    journals.open('a');
+    journals.pass('a', { type: 'response.output_item.added', item: { id: 'mcp_1', type: 'mcp_call' } });
+    journals.pass('a', { type: 'response.mcp_call.told', ...members });
+    for (const look of [1, 2]) assert.equal((await streams.response('a')).output.length, 1, `look ${look}`);
+    assert.deepEqual([streams.size, journals.rowsRead], [1, journals.rows.get('a')!.length]);
+  });
+}

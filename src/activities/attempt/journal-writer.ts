@@ -23,15 +23,21 @@ const mergeMs = 25;
 /** Of an item of the answer, besides its text: its ids, and the events that begin and end it. */
 const bytesOfItem = 500;
 
-/** What a delta adds to the answer. A call has a name too, and there may be any number of calls without a text. */
+/** What a delta adds to the answer, but for the item that it begins. */
 function bytesOf(delta: ModelDelta): number {
   const fields = fieldsOf(delta);
   const bytes = Buffer.byteLength(delta.text) + (fields === undefined ? 0 : Buffer.byteLength(JSON.stringify(fields)));
   if (delta.type === 'opaque') return bytes + Buffer.byteLength(JSON.stringify(delta.event));
   if (delta.type === 'annotation') return bytes + Buffer.byteLength(JSON.stringify(delta.annotation));
   if (delta.type === 'text' && delta.logprobs !== undefined) return bytes + Buffer.byteLength(JSON.stringify(delta.logprobs));
-  if (delta.type !== 'tool_call' || delta.text !== '') return bytes;
-  return bytes + Buffer.byteLength(delta.name) + Buffer.byteLength(delta.callId) + bytesOfItem;
+  return bytes;
+}
+
+/** What an item is begun with, and what its beginning and end take. */
+function bytesOfBeginning(delta: ModelDelta): number {
+  const members = 'members' in delta && delta.members !== undefined ? Buffer.byteLength(JSON.stringify(delta.members)) : 0;
+  const names = delta.type === 'tool_call' ? Buffer.byteLength(delta.name) + Buffer.byteLength(delta.callId) : 0;
+  return bytesOfItem + members + names;
 }
 
 function fieldsOf(delta: ModelDelta): ProviderFields | undefined {
@@ -74,6 +80,10 @@ export class JournalWriter {
   #timer: NodeJS.Timeout | undefined;
   #writing: Promise<void> = Promise.resolve();
   #isSteered = false;
+  /** The calls and passed-on items that have been begun. */
+  readonly #begun = new Set<string>();
+  /** What was said last, of which more may follow. */
+  #open = '';
 
   constructor(options: JournalWriterOptions) {
     this.#options = options;
@@ -92,7 +102,7 @@ export class JournalWriter {
   async write(delta: ModelDelta): Promise<void> {
     if (!startsStep(delta) && !this.#isKept(delta)) return;
     if (this.#isSteered && (await this.#endIfWhole(delta))) return;
-    this.#outputBytes += bytesOf(delta);
+    this.#outputBytes += bytesOf(delta) + (this.#beginsItem(delta) ? bytesOfBeginning(delta) : 0);
     if (this.#outputBytes > this.#options.maxOutputBytes) {
       this.#options.abort('output_too_large');
       return;
@@ -158,6 +168,20 @@ export class JournalWriter {
   #isKept(delta: ModelDelta): boolean {
     if (fieldsOf(delta) !== undefined || delta.type === 'message' || delta.type === 'annotation') return true;
     return delta.type === 'encrypted_reasoning' && delta.text !== '' && asksFor(this.#options.turn.settings, encryptedReasoning);
+  }
+
+  /** There may be any number of items without a text, or with next to none, so each counts. */
+  #beginsItem(delta: ModelDelta): boolean {
+    if (delta.type === 'annotation') return false;
+    const key = `${delta.type} ${delta.item ?? ''}`;
+    if (delta.type === 'tool_call' || delta.type === 'opaque') {
+      if (this.#begun.has(key)) return false;
+      this.#begun.add(key);
+    } else if (key === this.#open && delta.text !== '' && delta.type !== 'encrypted_reasoning') {
+      return false;
+    }
+    this.#open = key;
+    return true;
   }
 
   async #endIfWhole(next?: ModelDelta): Promise<boolean> {

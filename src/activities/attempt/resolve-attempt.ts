@@ -76,11 +76,12 @@ async function aborted(attempt: AttemptState, { reason, cause }: AttemptAborted)
   if (reason === 'fenced') return adoptEnd(attempt);
   if (reason === 'cancelled') return seal(attempt, { status: 'cancelled', usage }, { endedAtMs, outcome: 'cancelled' });
   if (reason === 'store_failed') return failure(attempt, failureOf('internal_error'), { mayRetry: false, cause });
+  // Something of the answer is missing, whatever finish was stated before it.
+  if (reason === 'output_too_large') return failed(attempt, failureOf('output_too_large'));
   // All that is missing is the usage, which was being waited for.
   if (finish !== undefined) return sealFinished(attempt, finish);
   if (reason === 'steered') return seal(attempt, { status: 'incomplete', reason, usage }, { endedAtMs, outcome: 'incomplete' });
   if (reason === 'deadline') return failed(attempt, failureOf('turn_timeout'));
-  if (reason === 'output_too_large') return failed(attempt, failureOf('output_too_large'));
   // A shutdown is not the user's stop (T9): a request that has not started goes to another worker, a started one cannot.
   await writer.flush();
   const lost = failureOf('worker_lost');

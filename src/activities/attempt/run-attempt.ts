@@ -3,7 +3,7 @@
  * turn's journal. The journal decides what may happen, not this process: a write that it refuses ends the attempt (T7).
  */
 import { afterCompaction } from '../../domain/compaction.ts';
-import { asksFor, encryptedReasoning, type ModelFinish, type ModelRequest } from '../../domain/model.ts';
+import { asksFor, encryptedReasoning, type ModelFinish, type ModelRequest, startsStep } from '../../domain/model.ts';
 import { promptOf } from '../../domain/prompt.ts';
 import type { ProviderApi } from '../../domain/provider-capabilities.ts';
 import { ResponseStream } from '../../domain/response-stream.ts';
@@ -92,8 +92,10 @@ async function streamInto(
   for await (const event of stream) {
     if (event.type === 'delta') {
       // Some servers state a finish with every chunk: it is one if no content follows.
-      if (attempt.finish !== undefined && event.delta.text !== '') delete attempt.finish;
+      if (attempt.finish !== undefined && startsStep(event.delta)) delete attempt.finish;
       await writer.write(event.delta);
+      // A delta that was not taken: what the provider says behind it proves nothing.
+      signal.throwIfAborted();
     } else if (event.type === 'finish') attempt.finish = event.finish;
     else if (event.type === 'service_tier') attempt.serviceTier = event.serviceTier;
     else attempt.usage = event.usage;

@@ -94,6 +94,7 @@ async function* summarised(events: AsyncIterable<ModelEvent>): AsyncGenerator<Mo
   const item = { type: 'compaction', id: `cmp_${randomBytes(24).toString('hex')}`, encrypted_content: '' };
   let summary = '';
   let signs = 0;
+  let finish: (ModelEvent & { readonly type: 'finish' }) | undefined;
   for await (const event of events) {
     if (event.type === 'delta' && event.delta.type === 'text') {
       if (event.delta.text === '') continue;
@@ -102,13 +103,18 @@ async function* summarised(events: AsyncIterable<ModelEvent>): AsyncGenerator<Mo
       if (summary.length < signs * charsPerSign) continue;
       signs = Math.floor(summary.length / charsPerSign) + 1;
       yield opaque({ type: 'response.compaction.compacting' });
-    } else if (event.type === 'finish' && event.finish.status === 'completed') {
-      // It refused, or called a tool although it was offered none.
-      if (summary.trim() === '') throw new ProviderError(modelFailure('empty_response', { detail: 'no_summary' }));
-      yield opaque({ type: 'response.output_item.done', item: { ...item, encrypted_content: sealSummary(summary) } });
-      yield event;
+    } else if (event.type === 'finish') {
+      // Some servers state a finish with every chunk: the last one counts.
+      finish = event;
     } else {
       yield event;
     }
   }
+  if (finish === undefined) return;
+  if (finish.finish.status === 'completed') {
+    // It refused, or called a tool although it was offered none.
+    if (summary.trim() === '') throw new ProviderError(modelFailure('empty_response', { detail: 'no_summary' }));
+    yield opaque({ type: 'response.output_item.done', item: { ...item, encrypted_content: sealSummary(summary) } });
+  }
+  yield finish;
 }

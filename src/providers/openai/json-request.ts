@@ -44,7 +44,11 @@ export async function requestJson<T>(options: JsonRequest, read: (text: string) 
     const failed = { url: request.url, exchange, callbacks, apiKey: endpoint.apiKey, hasStarted: false };
     const failure = signal.aborted || isMissing ? undefined : await toModelFailure(error, failed);
     signal.throwIfAborted();
-    if (isMissing) return undefined;
+    if (isMissing) {
+      exchange.attachBody(statusError.body);
+      exchange.releaseBody();
+      return undefined;
+    }
     if (failure === undefined) throw error;
     throw new ProviderError(failure);
   }

@@ -28,7 +28,11 @@ export class OpaqueItems {
 
   /** Without a beginning it is one that comes whole. */
   done(item: JsonRecord, body: JsonRecord): OpaqueEvent | undefined {
-    const known = this.#find(item['id'], body['output_index'], item['type']) ?? this.#add(item, body['output_index']);
+    const known = this.#find(item['id'], body['output_index'], item['type']) ?? this.#placed(item, body['output_index']);
+    return this.#end(known ?? this.#add(item, body['output_index']), body);
+  }
+
+  #end(known: Known, body: JsonRecord): OpaqueEvent | undefined {
     if (known.isDone) return undefined;
     known.isDone = true;
     return { item: known.key, event: wellFormed({ ...body, type: 'response.output_item.done' }) };
@@ -36,7 +40,14 @@ export class OpaqueItems {
 
   /** An item of the whole response: what the stream has not told of it. */
   whole(item: JsonRecord, index: number): OpaqueEvent | undefined {
-    return this.done(item, { item, output_index: index });
+    const known = this.#find(item['id'], index, item['type']) ?? this.#placed(item, index, true);
+    return this.#end(known ?? this.#add(item, index), { item, output_index: index });
+  }
+
+  /** The item of this type at this place, under another id: some servers make a new one for each event. */
+  #placed(item: JsonRecord, index: unknown, mayBeDone = false): Known | undefined {
+    if (typeof index !== 'number') return undefined;
+    return this.#items.findLast((known) => known.index === index && known.type === item['type'] && (mayBeDone || !known.isDone));
   }
 
   /** An event with a name of its own. */

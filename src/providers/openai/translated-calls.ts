@@ -2,7 +2,7 @@
  * Calls of functions that stand for other tools (`chat-tools.ts`), as calls of those: of a function of a namespace, and of a
  * custom tool, whose input is read out of the arguments as they come.
  */
-import type { ModelDelta, ModelEvent } from '../../domain/model.ts';
+import type { ModelDelta, ModelEvent, ModelFinish } from '../../domain/model.ts';
 import { asRecord, parseJson } from '../json.ts';
 import { type CalledTool, type CallNames, customInput } from './chat-tools.ts';
 import { JsonTextReader } from './json-text-reader.ts';
@@ -15,7 +15,7 @@ export async function* translatedCalls(events: AsyncIterable<ModelEvent>, names:
   for await (const event of events) {
     if (event.type === 'finish') {
       for (const input of inputs.values()) {
-        const rest = input.end();
+        const rest = input.end(event.finish);
         if (rest !== undefined) yield { type: 'delta', delta: rest };
       }
     }
@@ -63,11 +63,15 @@ class CustomInput {
   }
 
   /** What is missing of it. */
-  end(): CallDelta | undefined {
+  end({ status }: ModelFinish): CallDelta | undefined {
+    // Half a JSON document is no input that anybody wrote.
+    if (status === 'incomplete' && /^\s*[{"]/.test(this.#arguments) && parseJson(this.#arguments) === undefined) return undefined;
     const whole = inputOf(this.#arguments);
     if (whole.length <= this.#shown.length || !whole.startsWith(this.#shown)) return undefined;
     const { providerFields: _told, ...first } = this.#first;
-    return { ...first, text: whole.slice(this.#shown.length) };
+    const text = whole.slice(this.#shown.length);
+    this.#shown = whole;
+    return { ...first, text };
   }
 }
 

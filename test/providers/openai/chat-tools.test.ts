@@ -179,6 +179,23 @@ void suite('calls as what they are', () => {
   ] as const) {
     void test(`${what} is not lost`, async () => assert.equal(await inputOf(text), input));
   }
+  void test('what is missing is told once, however often a finish is stated', async () => {
+    const calls = await translated(piece('patch', '{"patch":"x"}'), finish, finish);
+    assert.deepEqual(
+      calls.map(({ text }) => text),
+      ['', 'x'],
+    );
+  });
+  for (const [what, text, shown] of [
+    ['half of its JSON is none', '{"inp', ''],
+    ['half of the text as JSON neither', '"*** Beg', ''],
+    ['the beginning of the bare text is one', '*** Beg', '*** Beg'],
+  ] as const) {
+    void test(`of an input that was cut off, ${what}`, async () => {
+      const calls = await translated(piece('patch', text), { type: 'finish', finish: { status: 'incomplete' } });
+      assert.equal(calls.map((call) => call.text).join(''), shown);
+    });
+  }
   void test('any text, in any pieces, however it is escaped', async () => {
     await fc.assert(
       fc.asyncProperty(

@@ -325,6 +325,19 @@ void suite('what turnkeep does not know is passed on', () => {
     assert.equal(opaque(added, completed([item])).length, 2);
     assert.equal(opaque(completed([item])).length, 1);
   });
+  void test('once, also under an id that changes', () => {
+    const end = event('output_item.done', { output_index: 0, item: { ...item, id: 'B', status: 'completed' } });
+    const whole = { ...item, id: 'C', status: 'completed' };
+    for (const [events, count] of [
+      [[added, end, completed([whole])], 1],
+      [[added, completed([whole])], 1],
+      [[end, completed([whole])], 1],
+      [[added, end, completed([whole, { ...whole, id: 'D' }])], 2],
+    ] as const) {
+      assert.equal(new Set(opaque(...events).map((delta) => delta.item)).size, count);
+    }
+    assert.equal(opaque(added, end, completed([whole])).length, 2);
+  });
   void test('they start the step and are an answer', () => {
     assert.equal(read(added).hasStarted, true);
     assert.equal(outcomeOf(read(done, completed([item]))), 'finished');
