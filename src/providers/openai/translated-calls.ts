@@ -79,7 +79,10 @@ class CustomInput {
 function inputOf(text: string): string {
   const value = parseJson(text);
   if (typeof value === 'string') return value.toWellFormed();
-  const members = Object.entries(asRecord(value) ?? {});
+  const given = asRecord(value);
+  const members = Object.entries(given ?? {});
+  // Called with nothing, it has no input: not the text of an empty object.
+  if (given !== undefined && members.length === 0) return '';
   const [only] = members.length === 1 ? members : members.filter(([name]) => name === customInput);
   return typeof only?.[1] === 'string' ? only[1].toWellFormed() : text;
 }

@@ -174,6 +174,7 @@ void suite('calls as what they are', () => {
     ['the bare text', '*** Begin Patch', '*** Begin Patch'],
     ['the text as JSON', '"x"', 'x'],
     ['an object', '{"a":1,"b":2}', '{"a":1,"b":2}'],
+    ['an empty object', '{}', ''],
     ['no JSON', '{"input":"a" b}', 'a'],
     ['nothing', '', ''],
   ] as const) {
