@@ -68,8 +68,12 @@ export class ChatCalls {
     this.#chunk += 1;
   }
 
-  /** Throws `ProviderError` for pieces that fit nothing. */
-  read(source: JsonRecord, out: ModelEvent[]): void {
+  /**
+   * Throws `ProviderError` for pieces that fit nothing.
+   *
+   * @returns whether the piece begins a call, or goes on with one that is not shown yet
+   */
+  read(source: JsonRecord, out: ModelEvent[]): boolean {
     const piece = pieceOf(source);
     const known = this.#find(piece);
     const call = known === undefined || this.#isAnother(known, piece) ? this.#begin(piece) : known;
@@ -77,6 +81,7 @@ export class ChatCalls {
     if (call !== known && known?.mayBeFollowed === true && piece.name === undefined) call.name = known.name;
     this.release(out, call);
     this.#last = call;
+    const isHeld = !call.isShown;
     const isRepeated = call.chunk !== this.#chunk && isSameText(call, piece.args);
     call.chunk = this.#chunk;
     call.id ??= piece.id;
@@ -85,6 +90,7 @@ export class ChatCalls {
     if (piece.fields !== undefined) this.#readFields(call, piece.fields, out);
     // All of its arguments again, behind their pieces, say nothing new.
     if (piece.args !== '' && !isRepeated) this.#readArguments(call, piece.args, out);
+    return isHeld;
   }
 
   /** Shows the calls whose names are final, because something else comes: all but this one. One without a name is not shown. */

@@ -36,6 +36,7 @@ export async function* streamResponse(options: StreamResponseOptions): AsyncGene
   await callbacks.beforeSend?.();
   using exchange = new HttpExchange(limits, signal);
   let hasStarted = false;
+  let isAtEnd = false;
   let mediaType = '';
   const events: ModelEvent[] = [];
   try {
@@ -64,16 +65,19 @@ export async function* streamResponse(options: StreamResponseOptions): AsyncGene
       }
       hasStarted ||= events.some(isStart);
       reportedUsage = reportUsage(parser, reportedUsage, callbacks);
+      const isProgress = events.some(resetsDeadline);
+      if (isProgress) exchange.deadlines.pause();
       if (events.length > 0) {
-        const isProgress = events.some(resetsDeadline);
-        if (isProgress) exchange.deadlines.pause();
         for (const event of events) {
           yield event;
           signal.throwIfAborted();
         }
         events.length = 0;
-        if (isProgress) exchange.deadlines.restart(parser.hasFinish && !parser.goesOnAfterFinish ? 'usage' : 'next_event');
       }
+      // Also where nothing is shown: a call that is held back may follow the finish.
+      const wasAtEnd: boolean = isAtEnd;
+      isAtEnd = parser.hasFinish && !parser.goesOnAfterFinish;
+      if (isProgress || isAtEnd !== wasAtEnd) exchange.deadlines.restart(isAtEnd ? 'usage' : 'next_event');
       if (readError !== undefined) throw readError;
     }
     // A body that our own deadline has closed seems to have ended.
