@@ -20,6 +20,9 @@ type CallDelta = ModelDelta & { readonly type: 'tool_call' };
 /** More than this is not kept for a call whose name has not come, in UTF-16 units. */
 const longestNameless = 1_024 * 1_024;
 
+/** Arguments up to this may be sent again with any white space around them. */
+const longestPadded = 4_096;
+
 interface Call {
   /** `ModelDelta.item` */
   readonly item: string;
@@ -51,8 +54,8 @@ export class ChatCalls {
   /** The last one with each id. */
   readonly #byId = new Map<string, Call>();
   #last: Call | undefined;
-  /** Whether a call may be waiting for the rest of its name. */
-  #hasHeld = false;
+  /** Those with a name that may go on: one or two, whatever the number of calls. */
+  readonly #held = new Set<Call>();
   #chunk = 0;
   readonly #output: ChatCallsOutput;
   readonly #names: ReadonlySet<string>;
@@ -78,7 +81,7 @@ export class ChatCalls {
     const known = this.#find(piece);
     const call = known === undefined || this.#isAnother(known, piece) ? this.#begin(piece) : known;
     // The name came before the arguments, when it could still have been the name of the call before.
-    if (call !== known && known?.mayBeFollowed === true && piece.name === undefined) call.name = known.name;
+    if (call !== known && known?.mayBeFollowed === true && piece.name === undefined) this.#readName(call, known.name);
     this.release(out, call);
     this.#last = call;
     const isHeld = !call.isShown;
@@ -95,11 +98,7 @@ export class ChatCalls {
 
   /** Shows the calls whose names are final, because something else comes: all but this one. One without a name is not shown. */
   release(out: ModelEvent[], except?: Call): void {
-    if (!this.#hasHeld) return;
-    this.#hasHeld = except !== undefined && !except.isShown;
-    for (const call of this.#calls) {
-      if (call !== except && !call.isShown && call.name !== '') this.#show(call, call.args, out);
-    }
+    for (const call of this.#held) if (call !== except) this.#show(call, call.args, out);
   }
 
   /** Whether each call has a name, and arguments that are JSON, or none. */
@@ -171,7 +170,6 @@ export class ChatCalls {
       chunk: this.#chunk,
     };
     this.#calls.push(call);
-    this.#hasHeld = true;
     if (index !== undefined) this.#byIndex.set(index, call);
     if (id !== undefined) this.#byId.set(id, call);
     return call;
@@ -179,7 +177,7 @@ export class ChatCalls {
 
   #readName(call: Call, name: string): void {
     if (call.isShown) return;
-    this.#hasHeld = true;
+    this.#held.add(call);
     call.name = this.#joined(call.name, name) ?? name;
   }
 
@@ -220,6 +218,7 @@ export class ChatCalls {
 
   #show(call: Call, text: string, out: ModelEvent[]): void {
     call.isShown = true;
+    this.#held.delete(call);
     call.name = call.name.toWellFormed();
     call.callId = call.id ?? `call_${crypto.randomUUID()}`;
     const { fields } = call;
@@ -236,6 +235,8 @@ function hasWholeArguments({ args }: Call): boolean {
 }
 
 function isSameText({ args, extent }: Call, text: string): boolean {
+  // Most pieces are short: they do not look at all that came before them.
+  if (args.length > longestPadded && text.length * 2 < args.length) return false;
   return extent.isWhole && args.trim() === text.trim();
 }
 

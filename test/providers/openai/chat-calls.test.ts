@@ -229,3 +229,26 @@ void test('a call is shown with the first piece of its arguments, with what come
   parser.end(false, events);
   assert.equal(events.length, 1, 'also where the connection breaks: what was accepted is shown');
 });
+
+void suite('T14 · the cost of a piece does not grow with what came before it', () => {
+  const timeOf = (chunks: readonly (readonly object[])[]): number => {
+    const startedAt = performance.now();
+    callsOf(chunks);
+    return performance.now() - startedAt;
+  };
+  const rows: Readonly<Record<string, (count: number) => readonly (readonly object[])[]>> = {
+    'calls in one chunk': (count) => [Array.from({ length: count }, () => fn('f', '{}'))],
+    'calls without a name': (count) => [Array.from({ length: count }, (_, index) => ({ index, id: `${index}`, ...fn(undefined, '{}') }))],
+    'white space behind long arguments': (count) => [
+      [fn('f', `{"x":"${'x'.repeat(200_000)}"}`)],
+      ...Array.from({ length: count }, () => [fn(undefined, ' ')]),
+    ],
+  };
+  for (const [name, chunksOf] of Object.entries(rows)) {
+    void test(name, () => {
+      timeOf(chunksOf(1_000));
+      const ms = timeOf(chunksOf(20_000));
+      assert.ok(ms < 600, `${ms} ms`);
+    });
+  }
+});
