@@ -6,7 +6,8 @@
  * and id only say where to look; whether a piece goes on with the call that is found there, or begins another, follows from
  * what the call has so far: nothing, part of its arguments, or all of them.
  *
- * A call is shown once its name is final: with the first piece of its arguments, with whatever comes of another item, or at the end.
+ * A call is shown once its name is final: as soon as it has an id and the name of an offered tool with which no other's begins, else
+ * with the first piece of its arguments, with whatever comes of another item, or at the end.
  */
 import type { ProviderFields } from '../../domain/item.ts';
 import type { ModelDelta, ModelEvent } from '../../domain/model.ts';
@@ -93,6 +94,8 @@ export class ChatCalls {
     if (piece.fields !== undefined) this.#readFields(call, piece.fields, out);
     // All of its arguments again, behind their pieces, say nothing new.
     if (piece.args !== '' && !isRepeated) this.#readArguments(call, piece.args, out);
+    // The model may take long over the arguments, and what has begun is not asked for again.
+    if (this.#held.has(call) && call.args === '' && call.id !== undefined && this.#isFinal(call.name)) this.#show(call, '', out);
     return isHeld;
   }
 
@@ -187,6 +190,12 @@ export class ChatCalls {
     if (this.#isBeginning(name + next)) return name + next;
     if (next.startsWith(name)) return next;
     return this.#names.has(name) && this.#names.has(next) ? undefined : name + next;
+  }
+
+  #isFinal(name: string): boolean {
+    if (!this.#names.has(name)) return false;
+    for (const other of this.#names) if (other !== name && other.startsWith(name)) return false;
+    return true;
   }
 
   #isBeginning(text: string): boolean {

@@ -184,7 +184,7 @@ export class ChatParser extends StreamParser {
     return isWhole ? this.#lastStated : this.#stated;
   }
 
-  protected override release(out: ModelEvent[]): void {
+  override release(out: ModelEvent[]): void {
     this.#calls.release(out);
     this.#leaveReasoning(out);
   }

@@ -86,8 +86,8 @@ export abstract class StreamParser {
     return undefined;
   }
 
-  /** Appends what was held back for a piece that did not come. */
-  protected release(_out: ModelEvent[]): void {}
+  /** Appends what was held back for a piece that did not come. Also to be called where the stream is given up. */
+  release(_out: ModelEvent[]): void {}
 
   /** Throws `ProviderError` for pieces that fit nothing, where a stream ends properly without having stated an end. */
   protected requireFit(): void {}

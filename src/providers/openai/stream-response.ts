@@ -80,7 +80,8 @@ export async function* streamResponse(options: StreamResponseOptions): AsyncGene
       if (isProgress || isAtEnd !== wasAtEnd) exchange.deadlines.restart(isAtEnd ? 'usage' : 'next_event');
       if (readError !== undefined) throw readError;
     }
-    // A body that our own deadline has closed seems to have ended.
+    // A body that the caller's signal or our own deadline has closed seems to have ended.
+    signal.throwIfAborted();
     if (exchange.deadlines.expired !== undefined) throw new Error('the deadline has closed the body');
     if (!parser.isOver) sse.end();
     parser.end(true, events);
@@ -92,6 +93,9 @@ export async function* streamResponse(options: StreamResponseOptions): AsyncGene
     let isUnproven = false;
     try {
       if (!signal.aborted) parser.end(false, events);
+      else if (events.length === 0) parser.release(events);
+      // Given up in the middle of them: some have been yielded, and none may be left out between two.
+      else events.length = 0;
     } catch (unproven) {
       cause = unproven;
       isUnproven = true;
@@ -100,7 +104,11 @@ export async function* streamResponse(options: StreamResponseOptions): AsyncGene
     // Only the caller's own signal tells a cancel from a failure, and it may abort while an error's body is read.
     const failed = { url: request.url, exchange, callbacks, apiKey, hasStarted, mediaType, isUnproven };
     const failure = signal.aborted ? undefined : await toModelFailure(cause, failed);
-    signal.throwIfAborted();
+    if (signal.aborted) {
+      // A call that was held back has started the step: it is shown before the reason is told.
+      yield* events;
+      signal.throwIfAborted();
+    }
     if (!parser.hasFinish && failure !== undefined) {
       yield* events;
       signal.throwIfAborted();

@@ -302,6 +302,19 @@ void test('T2 · a call that waited for the rest of its name is shown where the 
   assert.deepEqual([outcomeOf(result), result.hasStarted], ['stream_truncated', true]);
 });
 
+void test('T2 · a call that waited for the rest of its name is shown before its stream is given up', async (t) => {
+  const server = await serverFor(t, {
+    fallback: [sseHead, chat.toolCall(0, { id: 'a', name: 'f' }), { type: 'wait', ms: 50 }, hold('waits'), stall],
+  });
+  const controller = new AbortController();
+  const reading = collect(providerFor(t, 'chat', server.baseUrl).stream(helloRequest, controller.signal));
+  await server.reached('waits');
+  controller.abort(new Error('shutdown'));
+  const result = await reading;
+  assert.deepEqual(result.events, [{ type: 'delta', delta: { type: 'tool_call', item: 'call 0', callId: 'a', name: 'f', text: '' } }]);
+  assert.equal(outcomeOf(result), 'thrown shutdown');
+});
+
 void test('usage is read in the choice, and placeholders do not stand for it', async (t) => {
   const zeros = { prompt_tokens: 0, completion_tokens: 0, total_tokens: 0 };
   const counts = { prompt_tokens: 7, completion_tokens: 3, total_tokens: 10 };
