@@ -6,7 +6,8 @@
  * and id only say where to look; whether a piece goes on with the call that is found there, or begins another, follows from
  * what the call has so far: nothing, part of its arguments, or all of them.
  *
- * A call is shown once its name is final: with the first piece of its arguments, with whatever comes of another item, or at the end.
+ * A call is shown once its name is final: as soon as it has an id and the name of an offered tool with which no other's begins, else
+ * with the first piece of its arguments, with whatever comes of another item, or at the end.
  */
 import type { ProviderFields } from '../../domain/item.ts';
 import type { ModelDelta, ModelEvent } from '../../domain/model.ts';
@@ -19,6 +20,9 @@ type CallDelta = ModelDelta & { readonly type: 'tool_call' };
 
 /** More than this is not kept for a call whose name has not come, in UTF-16 units. */
 const longestNameless = 1_024 * 1_024;
+
+/** Arguments up to this may be sent again with any white space around them. */
+const longestPadded = 4_096;
 
 interface Call {
   /** `ModelDelta.item` */
@@ -51,8 +55,8 @@ export class ChatCalls {
   /** The last one with each id. */
   readonly #byId = new Map<string, Call>();
   #last: Call | undefined;
-  /** Whether a call may be waiting for the rest of its name. */
-  #hasHeld = false;
+  /** Those with a name that may go on: one or two, whatever the number of calls. */
+  readonly #held = new Set<Call>();
   #chunk = 0;
   readonly #output: ChatCallsOutput;
   readonly #names: ReadonlySet<string>;
@@ -68,15 +72,20 @@ export class ChatCalls {
     this.#chunk += 1;
   }
 
-  /** Throws `ProviderError` for pieces that fit nothing. */
-  read(source: JsonRecord, out: ModelEvent[]): void {
+  /**
+   * Throws `ProviderError` for pieces that fit nothing.
+   *
+   * @returns whether the piece begins a call, or goes on with one that is not shown yet
+   */
+  read(source: JsonRecord, out: ModelEvent[]): boolean {
     const piece = pieceOf(source);
     const known = this.#find(piece);
     const call = known === undefined || this.#isAnother(known, piece) ? this.#begin(piece) : known;
     // The name came before the arguments, when it could still have been the name of the call before.
-    if (call !== known && known?.mayBeFollowed === true && piece.name === undefined) call.name = known.name;
+    if (call !== known && known?.mayBeFollowed === true && piece.name === undefined) this.#readName(call, known.name);
     this.release(out, call);
     this.#last = call;
+    const isHeld = !call.isShown;
     const isRepeated = call.chunk !== this.#chunk && isSameText(call, piece.args);
     call.chunk = this.#chunk;
     call.id ??= piece.id;
@@ -85,15 +94,14 @@ export class ChatCalls {
     if (piece.fields !== undefined) this.#readFields(call, piece.fields, out);
     // All of its arguments again, behind their pieces, say nothing new.
     if (piece.args !== '' && !isRepeated) this.#readArguments(call, piece.args, out);
+    // The model may take long over the arguments, and what has begun is not asked for again.
+    if (this.#held.has(call) && call.args === '' && call.id !== undefined && this.#isFinal(call.name)) this.#show(call, '', out);
+    return isHeld;
   }
 
   /** Shows the calls whose names are final, because something else comes: all but this one. One without a name is not shown. */
   release(out: ModelEvent[], except?: Call): void {
-    if (!this.#hasHeld) return;
-    this.#hasHeld = except !== undefined && !except.isShown;
-    for (const call of this.#calls) {
-      if (call !== except && !call.isShown && call.name !== '') this.#show(call, call.args, out);
-    }
+    for (const call of this.#held) if (call !== except) this.#show(call, call.args, out);
   }
 
   /** Whether each call has a name, and arguments that are JSON, or none. */
@@ -165,7 +173,6 @@ export class ChatCalls {
       chunk: this.#chunk,
     };
     this.#calls.push(call);
-    this.#hasHeld = true;
     if (index !== undefined) this.#byIndex.set(index, call);
     if (id !== undefined) this.#byId.set(id, call);
     return call;
@@ -173,7 +180,7 @@ export class ChatCalls {
 
   #readName(call: Call, name: string): void {
     if (call.isShown) return;
-    this.#hasHeld = true;
+    this.#held.add(call);
     call.name = this.#joined(call.name, name) ?? name;
   }
 
@@ -183,6 +190,12 @@ export class ChatCalls {
     if (this.#isBeginning(name + next)) return name + next;
     if (next.startsWith(name)) return next;
     return this.#names.has(name) && this.#names.has(next) ? undefined : name + next;
+  }
+
+  #isFinal(name: string): boolean {
+    if (!this.#names.has(name)) return false;
+    for (const other of this.#names) if (other !== name && other.startsWith(name)) return false;
+    return true;
   }
 
   #isBeginning(text: string): boolean {
@@ -214,6 +227,7 @@ export class ChatCalls {
 
   #show(call: Call, text: string, out: ModelEvent[]): void {
     call.isShown = true;
+    this.#held.delete(call);
     call.name = call.name.toWellFormed();
     call.callId = call.id ?? `call_${crypto.randomUUID()}`;
     const { fields } = call;
@@ -230,6 +244,8 @@ function hasWholeArguments({ args }: Call): boolean {
 }
 
 function isSameText({ args, extent }: Call, text: string): boolean {
+  // Most pieces are short: they do not look at all that came before them.
+  if (args.length > longestPadded && text.length * 2 < args.length) return false;
   return extent.isWhole && args.trim() === text.trim();
 }
 

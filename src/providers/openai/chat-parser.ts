@@ -122,7 +122,8 @@ export class ChatParser extends StreamParser {
 
   #readCall(piece: JsonRecord, out: ModelEvent[]): void {
     this.#hasCalls = true;
-    this.#calls.read(piece, out);
+    // What is held back shows nothing, and yet more is to come.
+    if (this.#calls.read(piece, out)) this.#takeBack();
   }
 
   #emitText(type: 'text' | 'refusal', text: string, out: ModelEvent[]): void {
@@ -153,26 +154,37 @@ export class ChatParser extends StreamParser {
   }
 
   #emit(delta: Parameters<StreamParser['emitDelta']>[0], out: ModelEvent[]): void {
-    this.#stated = undefined;
+    this.#takeBack();
     this.emitDelta(delta, out);
   }
 
-  /** Some servers state a reason with every chunk: it is the finish if nothing comes after it. */
+  #takeBack(): void {
+    if (this.#stated === undefined) return;
+    this.#stated = undefined;
+    this.takeFinishBack();
+  }
+
+  /**
+   * Some servers state a reason with every chunk: it is the finish if nothing comes after it. Once something has, none is told
+   * before the end of the stream, so that nobody takes the pause between two chunks for the end.
+   */
   #state(finish: ModelFinish, out: ModelEvent[]): void {
     // What was cut off does not become whole by another word.
     if (this.#stated?.status === 'incomplete') return;
     this.#calls.release(out);
-    const isSame = this.hasFinish && this.#stated?.status === finish.status;
+    // Nothing has come since it was stated before.
+    const isSame = this.#stated?.status === finish.status;
     this.#stated = finish;
     this.#lastStated = finish;
-    if (!isSame && (finish.status === 'incomplete' || (this.hasOutput && this.#calls.areWhole))) this.emitFinish(finish, out);
+    if (isSame || this.goesOnAfterFinish) return;
+    if (finish.status === 'incomplete' || (this.hasOutput && this.#calls.areWhole)) this.emitFinish(finish, out);
   }
 
   protected override statedFinish(isWhole: boolean): ModelFinish | undefined {
     return isWhole ? this.#lastStated : this.#stated;
   }
 
-  protected override release(out: ModelEvent[]): void {
+  override release(out: ModelEvent[]): void {
     this.#calls.release(out);
     this.#leaveReasoning(out);
   }

@@ -58,8 +58,12 @@ export abstract class StreamParser {
    * @param isWhole the stream has ended properly: what came behind a finish reason belongs to the answer
    */
   end(isWhole: boolean, out: ModelEvent[]): void {
-    const finish = this.statedFinish(isWhole) ?? (this.hasFinish ? this.#finish : undefined);
-    this.release(out);
+    // A call that was held back behind the finish takes it back, if the stream breaks.
+    if (!isWhole) this.release(out);
+    const isProved = isWhole || !this.goesOnAfterFinish;
+    this.hasFinish &&= isProved;
+    const finish = isProved ? (this.statedFinish(isWhole) ?? (this.hasFinish ? this.#finish : undefined)) : undefined;
+    if (isWhole) this.release(out);
     for (const delta of this.#characters.end()) this.#push(delta, out);
     if (finish === undefined) {
       if (isWhole) this.requireFit();
@@ -82,8 +86,8 @@ export abstract class StreamParser {
     return undefined;
   }
 
-  /** Appends what was held back for a piece that did not come. */
-  protected release(_out: ModelEvent[]): void {}
+  /** Appends what was held back for a piece that did not come. Also to be called where the stream is given up. */
+  release(_out: ModelEvent[]): void {}
 
   /** Throws `ProviderError` for pieces that fit nothing, where a stream ends properly without having stated an end. */
   protected requireFit(): void {}
@@ -107,11 +111,14 @@ export abstract class StreamParser {
 
   #push(delta: ModelDelta, out: ModelEvent[]): void {
     if (delta.type !== 'reasoning') this.#hasOutput = true;
-    if (this.#finish !== undefined) {
-      this.hasFinish = false;
-      this.goesOnAfterFinish = true;
-    }
+    if (this.#finish !== undefined) this.takeFinishBack();
     out.push({ type: 'delta', delta: wholeIn(delta) });
+  }
+
+  /** More came behind the finish: from here on only the proper end of the stream proves one. */
+  protected takeFinishBack(): void {
+    this.hasFinish = false;
+    this.goesOnAfterFinish = true;
   }
 
   /** To be called for each event. Throws `ProviderError` if the first events are of the other API, rather than read it to the end. */

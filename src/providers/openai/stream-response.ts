@@ -36,6 +36,7 @@ export async function* streamResponse(options: StreamResponseOptions): AsyncGene
   await callbacks.beforeSend?.();
   using exchange = new HttpExchange(limits, signal);
   let hasStarted = false;
+  let isAtEnd = false;
   let mediaType = '';
   const events: ModelEvent[] = [];
   try {
@@ -64,19 +65,23 @@ export async function* streamResponse(options: StreamResponseOptions): AsyncGene
       }
       hasStarted ||= events.some(isStart);
       reportedUsage = reportUsage(parser, reportedUsage, callbacks);
+      const isProgress = events.some(resetsDeadline);
+      if (isProgress) exchange.deadlines.pause();
       if (events.length > 0) {
-        const isProgress = events.some(resetsDeadline);
-        if (isProgress) exchange.deadlines.pause();
         for (const event of events) {
           yield event;
           signal.throwIfAborted();
         }
         events.length = 0;
-        if (isProgress) exchange.deadlines.restart(parser.hasFinish && !parser.goesOnAfterFinish ? 'usage' : 'next_event');
       }
+      // Also where nothing is shown: a call that is held back may follow the finish.
+      const wasAtEnd: boolean = isAtEnd;
+      isAtEnd = parser.hasFinish && !parser.goesOnAfterFinish;
+      if (isProgress || isAtEnd !== wasAtEnd) exchange.deadlines.restart(isAtEnd ? 'usage' : 'next_event');
       if (readError !== undefined) throw readError;
     }
-    // A body that our own deadline has closed seems to have ended.
+    // A body that the caller's signal or our own deadline has closed seems to have ended.
+    signal.throwIfAborted();
     if (exchange.deadlines.expired !== undefined) throw new Error('the deadline has closed the body');
     if (!parser.isOver) sse.end();
     parser.end(true, events);
@@ -88,6 +93,9 @@ export async function* streamResponse(options: StreamResponseOptions): AsyncGene
     let isUnproven = false;
     try {
       if (!signal.aborted) parser.end(false, events);
+      else if (events.length === 0) parser.release(events);
+      // Given up in the middle of them: some have been yielded, and none may be left out between two.
+      else events.length = 0;
     } catch (unproven) {
       cause = unproven;
       isUnproven = true;
@@ -96,7 +104,11 @@ export async function* streamResponse(options: StreamResponseOptions): AsyncGene
     // Only the caller's own signal tells a cancel from a failure, and it may abort while an error's body is read.
     const failed = { url: request.url, exchange, callbacks, apiKey, hasStarted, mediaType, isUnproven };
     const failure = signal.aborted ? undefined : await toModelFailure(cause, failed);
-    signal.throwIfAborted();
+    if (signal.aborted) {
+      // A call that was held back has started the step: it is shown before the reason is told.
+      yield* events;
+      signal.throwIfAborted();
+    }
     if (!parser.hasFinish && failure !== undefined) {
       yield* events;
       signal.throwIfAborted();

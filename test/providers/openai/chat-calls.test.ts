@@ -229,3 +229,57 @@ void test('a call is shown with the first piece of its arguments, with what come
   parser.end(false, events);
   assert.equal(events.length, 1, 'also where the connection breaks: what was accepted is shown');
 });
+
+void suite('T2 · a call of an offered tool is shown as soon as its name has come', () => {
+  const named = { index: 0, id: 'a' };
+  const rows: Readonly<Record<string, readonly [tools: readonly string[], pieces: readonly object[], isShown: boolean]>> = {
+    'its name is whole': [['get', 'put'], [{ ...named, ...fn('get', '') }], true],
+    'its name came in two pieces': [
+      ['get_it'],
+      [
+        { ...named, ...fn('get_') },
+        { index: 0, ...fn('it') },
+      ],
+      true,
+    ],
+    "another's name begins with it": [['get', 'get_it'], [{ ...named, ...fn('get', '') }], false],
+    'the longer one of the two': [['get', 'get_it'], [{ ...named, ...fn('get_it', '') }], true],
+    'no tool has this name': [['put'], [{ ...named, ...fn('get', '') }], false],
+    'no tools are known': [[], [{ ...named, ...fn('get', '') }], false],
+    'its id may come': [['get'], [{ index: 0, ...fn('get', '') }], false],
+    'an empty object may stand for its arguments': [['get'], [{ ...named, ...fn('get', '{}') }], false],
+  };
+  for (const [name, [tools, pieces, isShown]] of Object.entries(rows)) {
+    void test(name, () => {
+      const parser = new ChatParser(tools);
+      const events: ModelEvent[] = [];
+      for (const piece of pieces) parser.read({ data: JSON.stringify({ choices: [{ delta: { tool_calls: [piece] } }] }) }, events);
+      assert.equal(events.length > 0, isShown);
+    });
+  }
+});
+
+void suite('T14 · the cost of a piece does not grow with what came before it', () => {
+  const timeOf = (chunks: readonly (readonly object[])[]): number => {
+    // Of this process, whatever else the machine is at.
+    const before = process.cpuUsage();
+    callsOf(chunks);
+    const { user, system } = process.cpuUsage(before);
+    return (user + system) / 1_000;
+  };
+  const rows: Readonly<Record<string, (count: number) => readonly (readonly object[])[]>> = {
+    'calls in one chunk': (count) => [Array.from({ length: count }, () => fn('f', '{}'))],
+    'calls without a name': (count) => [Array.from({ length: count }, (_, index) => ({ index, id: `${index}`, ...fn(undefined, '{}') }))],
+    'white space behind long arguments': (count) => [
+      [fn('f', `{"x":"${'x'.repeat(200_000)}"}`)],
+      ...Array.from({ length: count }, () => [fn(undefined, ' ')]),
+    ],
+  };
+  for (const [name, chunksOf] of Object.entries(rows)) {
+    void test(name, () => {
+      timeOf(chunksOf(1_000));
+      const ms = timeOf(chunksOf(40_000));
+      assert.ok(ms < 2_000, `${ms} ms`);
+    });
+  }
+});

@@ -72,6 +72,13 @@ void suite('T8 · only a finish ends a stream well', () => {
     parser.end(true, events);
     assert.equal(parser.hasFinish, true);
   });
+  void test('a finish that was taken back is told again at the end of the stream only', () => {
+    const { events } = read(delta({ content: 'a' }, 'stop'), delta({ content: 'b' }, 'stop'), delta({ content: 'c' }, 'stop'), '[DONE]');
+    assert.deepEqual(
+      events.map(({ type }) => type),
+      ['delta', 'finish', 'delta', 'delta', 'finish'],
+    );
+  });
   void test('what was cut off does not become whole by another reason', () => {
     const { events } = read(delta({ content: 'a' }, 'length'), delta({}, 'stop'), '[DONE]');
     assert.deepEqual(events.at(-1), { type: 'finish', finish: { status: 'incomplete', reason: 'max_output_tokens' } });

@@ -21,7 +21,7 @@ import {
   stall,
   text,
 } from '../../../src/testing/model-server/index.ts';
-import { apis, collect, helloRequest, neverAborted, outcomeOf, providerFor, serverFor } from '../support.ts';
+import { apis, collect, helloRequest, limits, neverAborted, outcomeOf, providerFor, serverFor } from '../support.ts';
 
 void suite('T8 · after the finish nothing that the server does changes the outcome', () => {
   const finished = [sseHead, chat.role(), chat.content('Hello'), chat.finish()];
@@ -244,6 +244,47 @@ void suite('T8 · a finish reason behind every chunk ends nothing by itself', ()
     });
     assert.deepEqual([outcomeOf(result), result.text], ['stream_interrupted', 'ab']);
   });
+  const everyChunk = [chat.delta({ content: 'Hel' }, 'stop'), chat.delta({ content: 'lo, it is ' }, 'stop')];
+  const late = chat.toolCall(0, { id: 'a', name: 'delete_all' });
+  const cuts: Readonly<Record<string, readonly [script: Script, code: string, text: string]>> = {
+    'a reset': [[...everyChunk, hold('cut'), reset], 'stream_interrupted', 'Hello, it is '],
+    'a stated error': [[...everyChunk, chat.error('overloaded', { type: 'overloaded_error' }), end], 'provider_busy', 'Hello, it is '],
+    silence: [[...everyChunk, stall], 'model_timeout', 'Hello, it is '],
+    'a call that is held back, and a reset': [
+      [chat.delta({ content: 'I will' }, 'stop'), late, hold('cut'), reset],
+      'stream_interrupted',
+      'I will',
+    ],
+    'a call that is held back, and silence': [[chat.delta({ content: 'I will' }, 'stop'), late, stall], 'model_timeout', 'I will'],
+  };
+  for (const [name, [script, code, shown]] of Object.entries(cuts)) {
+    void test(`T8 · a finish that was taken back proves nothing: ${name}`, async (t) => {
+      const server = await serverFor(t, { fallback: [sseHead, ...script] });
+      const provider = providerFor(t, 'chat', server.baseUrl, { limits: { ...limits, idleTimeoutMs: 2_500 } });
+      const last = shown.slice(-4);
+      const result = await collect(provider.stream(helloRequest, neverAborted), (each) => {
+        if (each.type === 'delta' && each.delta.text.endsWith(last)) setTimeout(() => server.release('cut'), 100);
+      });
+      assert.deepEqual([outcomeOf(result), result.text], [code, shown]);
+    });
+  }
+  void test('T8 · arguments that come long after their call, which came behind a finish, are waited for', async (t) => {
+    const rest = chat.toolCall(0, { arguments: '{"path":"/tmp/x"}' });
+    const server = await serverFor(t, {
+      fallback: [
+        sseHead,
+        chat.delta({ content: 'I will' }, 'stop'),
+        late,
+        { type: 'wait', ms: 2_500 },
+        rest,
+        chat.finish('tool_calls'),
+        done,
+        end,
+      ],
+    });
+    const result = await collect(providerFor(t, 'chat', server.baseUrl).stream(helloRequest, neverAborted));
+    assert.deepEqual([outcomeOf(result), result.text], ['finished', 'I will{"path":"/tmp/x"}']);
+  });
   void test('T8 · a stated end of calls that are cut is provider_protocol, whatever ends the connection', async (t) => {
     const broken = [sseHead, chat.toolCall(0, { id: 'a', name: 'f', arguments: '{"x' }), chat.finish('tool_calls')];
     for (const after of [[done, end], [end], [chat.usage(), stall], [hold('x'), reset]]) {
@@ -259,6 +300,19 @@ void test('T2 · a call that waited for the rest of its name is shown where the 
   const result = await collect(providerFor(t, 'chat', server.baseUrl).stream(helloRequest, neverAborted));
   assert.deepEqual(result.events, [{ type: 'delta', delta: { type: 'tool_call', item: 'call 0', callId: 'a', name: 'f', text: '' } }]);
   assert.deepEqual([outcomeOf(result), result.hasStarted], ['stream_truncated', true]);
+});
+
+void test('T2 · a call that waited for the rest of its name is shown before its stream is given up', async (t) => {
+  const server = await serverFor(t, {
+    fallback: [sseHead, chat.toolCall(0, { id: 'a', name: 'f' }), { type: 'wait', ms: 50 }, hold('waits'), stall],
+  });
+  const controller = new AbortController();
+  const reading = collect(providerFor(t, 'chat', server.baseUrl).stream(helloRequest, controller.signal));
+  await server.reached('waits');
+  controller.abort(new Error('shutdown'));
+  const result = await reading;
+  assert.deepEqual(result.events, [{ type: 'delta', delta: { type: 'tool_call', item: 'call 0', callId: 'a', name: 'f', text: '' } }]);
+  assert.equal(outcomeOf(result), 'thrown shutdown');
 });
 
 void test('usage is read in the choice, and placeholders do not stand for it', async (t) => {
