@@ -256,12 +256,14 @@ export class Connection {
     try {
       const id = cancelEventOf(event).response_id ?? this.#steering.ofDefaultStream?.id;
       if (id === undefined) throw nothingToCancel();
+      // Where the connection shows the response, its last event says so: it may have gone out before this resolves.
+      const isShown = this.#steering.find(id) !== undefined;
       const result = await turnkeep.cancel(tenant, id);
       if (result.type === 'unknown') throw notFound('Response', id, 'response_id');
       if (result.type === 'already_settled') throw alreadySettled(id, result.turn.status);
-      // Where the connection shows the response, its last event says so.
+      if (isShown || this.#steering.find(id) !== undefined) return;
       const turn = await turnkeep.readTurn(tenant, id);
-      if (turn === undefined || this.#responses.has(turn.id)) return;
+      if (turn === undefined) return;
       let last: string | undefined;
       for await (const rows of turnkeep.follow(turn.id, -1, gone)) last = rows.at(-1)?.data;
       if (last !== undefined) client.send(last);

@@ -39,10 +39,6 @@ export class ShownResponses {
     this.#options = options;
   }
 
-  has(turn: string): boolean {
-    return this.#shown.has(turn);
-  }
-
   /** Is one of them over, also where the client has not taken it to its end? */
   async hasUntakenEnd(): Promise<boolean> {
     const ended = await Promise.all(Array.from(this.#shown.keys(), (turn) => this.#options.deps.turnkeep.hasEnded(turn)));
