@@ -161,7 +161,7 @@ export class Connection {
           break;
         }
         case 'response.steer':
-          this.#responses.steer(event, bytes.length);
+          await this.#responses.steer(event, bytes.length);
           break;
         case 'response.cancel':
           await this.#settling.cancel(event);
@@ -226,14 +226,15 @@ export class Connection {
         this.#contexts.evict(previous);
         throw error;
       });
-      hold.release();
       if (steers.length > 0) this.#steering.continued(previous);
       if (accepted.type === 'accepted') {
+        hold.release();
         await this.#responses.serve(accepted, streamId);
         return accepted.turn;
       }
-      for (const text of accepted.events) client.send(withStreamId(text, streamId));
       if (accepted.kept !== undefined) this.#contexts.remember(accepted.response, accepted.kept, { streamId, outputBytes: 0 });
+      // Each has the settings of the message in it, which counts until the client has taken them.
+      for (const text of accepted.events) await client.sent(withStreamId(text, streamId));
       return undefined;
     };
   }

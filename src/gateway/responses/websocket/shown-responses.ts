@@ -83,19 +83,21 @@ export class ShownResponses {
     return last;
   }
 
-  /** @throws ApiError where nothing says which response is to be steered; whatever else is wrong is a `response.steer.failed` */
-  steer(event: ClientEvent, bytes: number): void {
+  /**
+   * Resolves once an input that goes back is with the system.
+   * @throws ApiError where nothing says which response is to be steered; whatever else is wrong is a `response.steer.failed`
+   */
+  async steer(event: ClientEvent, bytes: number): Promise<void> {
     const { client, steering, deps } = this.#options;
     const { turnkeep, onStreamError } = deps;
     const { target, input: given } = steerEventOf(event);
     const response = steering.find(target);
-    const fail = (code: SteerErrorCode, message: string): void => {
-      client.send(steerFailed(response ?? { id: target }, { input: given }, { code, message }));
-    };
+    const fail = async (code: SteerErrorCode, message: string): Promise<void> =>
+      client.sent(steerFailed(response ?? { id: target }, { input: given }, { code, message }));
     try {
       const steer = steering.accept(target, steerInputOf(event), bytes);
       if (typeof steer === 'string') {
-        fail(steer, steerErrors[steer]);
+        await fail(steer, steerErrors[steer]);
         return;
       }
       if (response === undefined) return;
@@ -103,7 +105,7 @@ export class ShownResponses {
       turnkeep.steer(response.turn.id).catch(onStreamError);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      fail('invalid_input', error.message);
+      await fail('invalid_input', error.message);
     }
   }
 
@@ -141,8 +143,7 @@ export class ShownResponses {
     const { client, steering, gone } = this.#options;
     if (status === 'cancelled' || status === 'failed') {
       const message = `The response ${status === 'failed' ? 'has failed' : 'was cancelled'}: nothing goes on from it by itself.`;
-      for (const steer of response.steers) client.send(steerFailed(response, steer, { code: 'response_not_active', message }));
-      letGo(response.steers);
+      this.#giveBack(response, { code: 'response_not_active', message });
       return undefined;
     }
     const required = output.flatMap((item) => requiredInputOf(item) ?? []);
@@ -157,17 +158,25 @@ export class ShownResponses {
   }
 
   async #succeed(response: SteeredResponse): Promise<Accepted | undefined> {
-    const { client, deps, tenant, contexts, onError } = this.#options;
+    const { deps, tenant, contexts, onError } = this.#options;
     try {
-      return await acceptSuccessor({ tenant, isResend: false, receivedAtMs: Date.now() }, deps, response, contexts);
+      const successor = await acceptSuccessor({ tenant, isResend: false, receivedAtMs: Date.now() }, deps, response, contexts);
+      letGo(response.steers);
+      return successor;
     } catch (error) {
       const { body, fields } = asApiError(error);
       if (fields.status === 500) onError(error);
-      const failed = { code: 'successor_creation_failed', message: body.message } as const;
-      for (const steer of response.steers) client.send(steerFailed(response, steer, failed));
+      this.#giveBack(response, { code: 'successor_creation_failed', message: body.message });
       return undefined;
-    } finally {
-      letGo(response.steers);
+    }
+  }
+
+  /** Each counts until the client has it back. */
+  #giveBack(response: SteeredResponse, error: { readonly code: SteerErrorCode; readonly message: string }): void {
+    for (const steer of response.steers) {
+      this.#options.client.send(steerFailed(response, steer, error), () => {
+        steer.hold.release();
+      });
     }
   }
 
