@@ -141,6 +141,14 @@ export class Turnkeep {
     return (await this.#store.readHead(turn.id)) !== undefined;
   }
 
+  /** The last of a turn's events so far; undefined once they are dropped. */
+  async readLastEvent(turn: string): Promise<JournalRow | undefined> {
+    const head = await this.#store.readHead(turn);
+    if (head === undefined) return undefined;
+    const rows = await this.#store.readJournal(turn, { after: head.last - 1, limit: 1 });
+    return rows[0];
+  }
+
   /** Has the turn its end? One that is gone has too. */
   async hasEnded(turn: string): Promise<boolean> {
     return (await this.#store.readHead(turn))?.isSealed ?? true;

@@ -21,6 +21,11 @@ const clientCalls: ReadonlySet<string> = new Set([
  */
 export function isTornBefore(items: readonly OpenItem[], next?: ModelDelta): boolean {
   if (items.some(({ item }) => clientCalls.has(item.type))) return true;
-  const isMessageWhole = next !== undefined && next.type !== 'text' && next.type !== 'refusal';
+  const isMessageWhole = next !== undefined && beginsAnother(next);
   return items.some(({ isDone, item }) => !isDone && item.type !== 'reasoning' && !(isMessageWhole && item.type === 'message'));
+}
+
+/** Does this delta begin something else than the message before it? Its sources, and signatures without a text, still belong to it. */
+function beginsAnother({ type, text }: ModelDelta): boolean {
+  return type === 'message' || type === 'tool_call' || type === 'opaque' || (type === 'reasoning' && text !== '');
 }

@@ -22,13 +22,25 @@ export function upgradeOf(incoming: IncomingMessage): Upgrade | undefined {
   return upgrades.get(incoming);
 }
 
+/** Where the API opens WebSockets (`gateway/responses/websocket/route.ts`). Every other request stays with Node, and its limits. */
+const webSocketPaths: ReadonlySet<string> = new Set(['/v1/responses', '/responses']);
+
 /** For the server's `shouldUpgradeCallback`, which Node has since 24.9 and 22.21: older ones take every upgrade to the listener. */
-export function isHandshake({ method, headers }: Pick<IncomingMessage, 'method' | 'headers'>): boolean {
-  return method === 'GET' && headers.upgrade?.toLowerCase() === 'websocket';
+export function isHandshake({ method, headers, url = '' }: Pick<IncomingMessage, 'method' | 'headers' | 'url'>): boolean {
+  return method === 'GET' && headers.upgrade?.toLowerCase() === 'websocket' && webSocketPaths.has(url.split('?', 1)[0] ?? '');
 }
 
-/** @param refusal the bytes of a response to an upgrade that is no WebSocket's: its body, if it has one, was not read */
+/**
+ * What is no WebSocket yet, or was refused, is cut by the server's `closeAllConnections`, as Node does not do by itself.
+ * @param refusal the bytes of a response to an upgrade that is no WebSocket's: its body, if it has one, was not read
+ */
 export function serveHandshakes(server: Server, listener: RequestListener, refusal: string): void {
+  const waiting = new Set<Socket>();
+  const closeAllConnections = server.closeAllConnections.bind(server);
+  server.closeAllConnections = () => {
+    closeAllConnections();
+    for (const socket of waiting) socket.destroy();
+  };
   server.on('upgrade', (incoming: IncomingMessage, stream: Duplex, head: Buffer) => {
     // Of an HTTP server it is always one.
     const socket = stream as Socket;
@@ -36,6 +48,8 @@ export function serveHandshakes(server: Server, listener: RequestListener, refus
       socket.destroy();
     };
     socket.on('error', onError);
+    waiting.add(socket);
+    socket.once('close', () => waiting.delete(socket));
     if (!isHandshake(incoming)) {
       socket.end(refusal, onError);
       return;
@@ -55,6 +69,7 @@ export function serveHandshakes(server: Server, listener: RequestListener, refus
         outgoing.off('finish', onFinish);
         outgoing.detachSocket(socket);
         socket.off('error', onError);
+        waiting.delete(socket);
         socket.once('close', () => outgoing.emit('close'));
       },
     });

@@ -16,8 +16,13 @@ export function sealOf(turn: TurnRow, stream: ResponseStream, epoch: number, out
     rows,
     output: stream.response.output,
     settled: { status: outcome.status, code: failure?.code ?? null },
-    winsOverCancel: outcome.status !== 'failed',
+    winsOverCancel: isOfProvider(outcome),
     usage: outcome.usage,
     ...(failure?.retryAtMs === undefined ? {} : { retryAtMs: failure.retryAtMs }),
   };
+}
+
+/** Has the provider ended its answer? A steer ends it from our side, as a failure does: an accepted cancel comes before both (T5). */
+function isOfProvider(outcome: TurnOutcome): boolean {
+  return outcome.status !== 'failed' && !(outcome.status === 'incomplete' && outcome.reason === 'steered');
 }

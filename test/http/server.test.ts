@@ -251,3 +251,20 @@ test('one connection that cannot be accepted, and a second, end neither the serv
   server.close();
   await within('the server to close', once(server, 'close'));
 });
+
+test('handshakes that were not accepted, and other requests that offer a WebSocket, are cut with the connections', options, async () => {
+  const incoming: string[] = [];
+  await using server = await listen(({ url }, outgoing) => {
+    incoming.push(url ?? '');
+    outgoing.write('begun');
+  });
+  const paths = ['/v1/responses?a=1', '/v1/responses/resp_1?stream=true'];
+  const clients = await Promise.all(paths.map(() => server.open()));
+  for (const [index, client] of clients.entries()) {
+    client.send(`GET ${paths[index]} HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n`);
+    await within('the response to begin', once(client.socket, 'data'));
+  }
+  assert.deepEqual(incoming, paths);
+  server.server.closeAllConnections();
+  for (const client of clients) assert.match(await client.heard, /begun/);
+});

@@ -1,6 +1,6 @@
 /** Sockets that are slow, flooded, or left behind by a gateway that shuts down. */
 import assert from 'node:assert/strict';
-import { chat, chatAnswer, done, end, hold, type Script, sseHead } from '../../src/testing/model-server/index.ts';
+import { chat, chatAnswer, done, end, hold, type Script, sseHead, stall } from '../../src/testing/model-server/index.ts';
 import { SocketClient } from '../support/socket-client.ts';
 import { story } from '../support/world.ts';
 
@@ -80,6 +80,22 @@ story(
   },
   { config: { intake: { maxInputItems: 10_000, maxBodyBytesAtOnce: 150_000, unsupportedTools: 'omit' } } },
 );
+
+story('T14 · a flood of cancels is answered one after the other: while the client reads nothing, little is held for it', async (world) => {
+  world.model.enqueue([sseHead, chat.content('Hel'), stall]);
+  const viewer = await world.say('hi', { instructions: 'x'.repeat(200_000) });
+  await viewer.untilText('Hel');
+  using socket = await SocketClient.open(world.client);
+  socket.raw.pause();
+  for (let index = 0; index < 200; index += 1) socket.send({ type: 'response.cancel', response_id: viewer.id });
+  await viewer.ended;
+  // The gateway goes on reading no further than it can answer: the rest of what is sent stays with the client.
+  socket.send({ type: 'response.create', input: 'late', generate: false });
+  socket.raw.resume();
+  const last = await socket.untilType('response.completed');
+  assert.equal(last.response.status, 'completed');
+  assert.equal(socket.types.filter((type) => type === 'response.incomplete').length, 200, 'each is answered before what is behind it');
+});
 
 story('a gateway that drains closes idle sockets for a reconnect, takes in nothing new, and shows what runs to its end', async (world) => {
   world.model.enqueue(held('go'));

@@ -116,6 +116,22 @@ story('T5 · a cancel by the socket closes the connection to the provider, and w
   await world.model.clientClosed(1);
 });
 
+story('T7 · a cancel of a response that the socket shows brings its end once', async (world) => {
+  world.model.enqueue([sseHead, chat.content('Hel'), stall]);
+  using socket = await SocketClient.open(world.client);
+  socket.create('hi');
+  await socket.untilText('Hel');
+  socket.send({ type: 'response.cancel' });
+  await socket.untilEnd();
+  // Messages are answered behind the cancel before them.
+  for (const _ of [1, 2, 3]) {
+    const from = socket.events.length;
+    socket.send({ type: 'response.cancel', response_id: 'resp_none' });
+    await socket.untilError(from);
+  }
+  assert.equal(socket.types.filter((type) => type === 'response.incomplete').length, 1);
+});
+
 story('a response that the socket does not show is cancelled too: its last event says so', async (world) => {
   world.model.enqueue([sseHead, chat.content('Hel'), stall]);
   const viewer = await world.say('hi');

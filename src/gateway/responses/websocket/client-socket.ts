@@ -60,6 +60,8 @@ export class ClientSocket {
   #receivedBytes = 0;
   #heardAt = performance.now();
   #untakenBytes = 0;
+  /** Who waits for room. */
+  #writers = 0;
   #pings = 0;
   /** How many ask the client to wait with more messages. */
   #pauses = 0;
@@ -92,8 +94,8 @@ export class ClientSocket {
     }, this.#limits.pingEveryMs);
   }
 
-  /** An event of our own, such as an error. */
-  send(text: string): void {
+  /** An event of our own, such as an error. @param onSent called once the system has it, or the connection has ended */
+  send(text: string, onSent?: () => void): void {
     const bytes = Buffer.byteLength(text);
     this.#untakenBytes += bytes;
     const isFull = this.#untakenBytes > maxUntakenBytes;
@@ -101,6 +103,16 @@ export class ClientSocket {
     this.#socket.send(text, () => {
       this.#untakenBytes -= bytes;
       if (isFull) this.resume();
+      this.#watch();
+      onSent?.();
+    });
+    this.#watch();
+  }
+
+  /** As `send`, for what may be long. Resolves once the system has it, or the connection has ended. */
+  async sent(text: string): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.send(text, resolve);
     });
   }
 
@@ -114,10 +126,19 @@ export class ClientSocket {
     for (const message of messages) this.#socket.send(message, { binary: false });
     this.#raw.uncork();
     while (this.#raw.writableNeedDrain && !signal.aborted) {
-      this.#raw.setTimeout(this.#limits.unreadTimeoutMs);
+      this.#writers += 1;
+      this.#watch();
       await once(this.#raw, 'drain', { signal }).catch(() => undefined);
-      this.#raw.setTimeout(0);
+      this.#writers -= 1;
+      this.#watch();
     }
+  }
+
+  /** Node's timeout counts from the last byte that the system took. */
+  #watch(): void {
+    const isWaiting = this.#writers > 0 || this.#untakenBytes > maxUntakenBytes;
+    const timeoutMs = isWaiting ? this.#limits.unreadTimeoutMs : 0;
+    if ((this.#raw.timeout ?? 0) !== timeoutMs) this.#raw.setTimeout(timeoutMs);
   }
 
   /**
@@ -197,10 +218,13 @@ export class ClientSocket {
     if (this.#socket.readyState === this.#socket.OPEN) this.#socket.ping(`ping ${this.#pings}`);
   }
 
-  /** The client has taken nothing for `unreadTimeoutMs`. While its responses run it may pause for as long as it likes. */
+  /**
+   * The client has taken nothing for `unreadTimeoutMs`. While its responses run it may pause for as long as it likes, but not
+   * with much of what it was answered beside them.
+   */
   async #cutIfOver(): Promise<void> {
     // A database that does not answer just now is asked again.
-    if (await this.#hasUntakenEnd().catch(() => false)) this.terminate();
+    if (this.#untakenBytes > maxUntakenBytes || (await this.#hasUntakenEnd().catch(() => false))) this.terminate();
     else if (this.#raw.writableNeedDrain) this.#raw.setTimeout(this.#limits.unreadTimeoutMs);
   }
 }

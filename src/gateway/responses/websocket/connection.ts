@@ -9,14 +9,14 @@ import { parseMessage } from '../../http/body.ts';
 import { ApiError, asApiError, notFound } from '../../http/errors.ts';
 import { jsonLimits } from '../../http/json-scanner.ts';
 import { assertReplayable, type ServeDeps } from '../../stream/serve-turn.ts';
-import { alreadySettled } from '../../submit/submit-error.ts';
 import type { SubmitDeps, SubmitHeaders } from '../../submit/submit-turn.ts';
 import { acceptCreate } from './accept.ts';
-import { cancelEventOf, type ClientEvent, clientEventOf, createEventOf, processedEventOf, resumeEventOf } from './client-events.ts';
+import { type ClientEvent, clientEventOf, createEventOf, resumeEventOf } from './client-events.ts';
 import { type ClientSocket, closeCodes, withStreamId } from './client-socket.ts';
 import { Contexts } from './contexts.ts';
 import { Lanes } from './lanes.ts';
 import { errorEvent, resumeDoneEvent } from './server-events.ts';
+import { Settling } from './settling.ts';
 import { ShownResponses } from './shown-responses.ts';
 import { Steering } from './steering.ts';
 
@@ -67,6 +67,7 @@ export class Connection {
   readonly #steering: Steering;
   readonly #contexts: Contexts;
   readonly #responses: ShownResponses;
+  readonly #settling: Settling;
   readonly #lanes = new Lanes(() => {
     this.#leaveIfDone();
   });
@@ -80,6 +81,7 @@ export class Connection {
     this.#options = options;
     this.#contexts = new Contexts(deps.contextBudget, tenant);
     this.#steering = new Steering(deps.contextBudget, tenant);
+    this.#settling = new Settling({ turnkeep: deps.turnkeep, client, tenant, gone, steering: this.#steering });
     this.#responses = new ShownResponses({
       deps,
       client,
@@ -159,13 +161,13 @@ export class Connection {
           break;
         }
         case 'response.steer':
-          this.#responses.steer(event, bytes.length);
+          await this.#responses.steer(event, bytes.length);
           break;
         case 'response.cancel':
-          void this.#cancel(event);
+          await this.#settling.cancel(event);
           break;
         case 'response.processed':
-          void this.#acknowledge(event);
+          await this.#settling.acknowledge(event);
           break;
         default:
           event.type satisfies never;
@@ -224,14 +226,15 @@ export class Connection {
         this.#contexts.evict(previous);
         throw error;
       });
-      hold.release();
       if (steers.length > 0) this.#steering.continued(previous);
       if (accepted.type === 'accepted') {
+        hold.release();
         await this.#responses.serve(accepted, streamId);
         return accepted.turn;
       }
-      for (const text of accepted.events) client.send(withStreamId(text, streamId));
       if (accepted.kept !== undefined) this.#contexts.remember(accepted.response, accepted.kept, { streamId, outputBytes: 0 });
+      // Each has the settings of the message in it, which counts until the client has taken them.
+      for (const text of accepted.events) await client.sent(withStreamId(text, streamId));
       return undefined;
     };
   }
@@ -250,37 +253,6 @@ export class Connection {
     };
   }
 
-  async #cancel(event: ClientEvent): Promise<void> {
-    const { client, deps, tenant, gone } = this.#options;
-    const { turnkeep } = deps;
-    try {
-      const id = cancelEventOf(event).response_id ?? this.#steering.ofDefaultStream?.id;
-      if (id === undefined) throw nothingToCancel();
-      const result = await turnkeep.cancel(tenant, id);
-      if (result.type === 'unknown') throw notFound('Response', id, 'response_id');
-      if (result.type === 'already_settled') throw alreadySettled(id, result.turn.status);
-      // Where the connection shows the response, its last event says so.
-      const turn = await turnkeep.readTurn(tenant, id);
-      if (turn === undefined || this.#responses.has(turn.id)) return;
-      let last: string | undefined;
-      for await (const rows of turnkeep.follow(turn.id, -1, gone)) last = rows.at(-1)?.data;
-      if (last !== undefined) client.send(last);
-    } catch (error) {
-      this.#fail(error);
-    }
-  }
-
-  /** As the pong behind a response's end, which comes first with most clients. */
-  async #acknowledge(event: ClientEvent): Promise<void> {
-    const { deps, tenant } = this.#options;
-    try {
-      const turn = await deps.turnkeep.readTurn(tenant, processedEventOf(event));
-      if (turn?.settledAtMs != null) await deps.turnkeep.acknowledge(turn.id);
-    } catch (error) {
-      this.#fail(error);
-    }
-  }
-
   /** @returns the status that the client is told */
   #fail(error: unknown, streamId?: string, requestId = this.#options.requestId): number {
     const { client, deps, gone } = this.#options;
@@ -290,13 +262,4 @@ export class Connection {
     client.send(errorEvent(known, streamId));
     return known.fields.status;
   }
-}
-
-function nothingToCancel(): ApiError {
-  return new ApiError({
-    status: 400,
-    param: 'response_id',
-    code: 'missing_required_parameter',
-    message: "Missing 'response_id': no response runs in the default stream of this connection.",
-  });
 }

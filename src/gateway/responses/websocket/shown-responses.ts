@@ -39,10 +39,6 @@ export class ShownResponses {
     this.#options = options;
   }
 
-  has(turn: string): boolean {
-    return this.#shown.has(turn);
-  }
-
   /** Is one of them over, also where the client has not taken it to its end? */
   async hasUntakenEnd(): Promise<boolean> {
     const ended = await Promise.all(Array.from(this.#shown.keys(), (turn) => this.#options.deps.turnkeep.hasEnded(turn)));
@@ -87,19 +83,21 @@ export class ShownResponses {
     return last;
   }
 
-  /** @throws ApiError where nothing says which response is to be steered; whatever else is wrong is a `response.steer.failed` */
-  steer(event: ClientEvent, bytes: number): void {
+  /**
+   * Resolves once an input that goes back is with the system.
+   * @throws ApiError where nothing says which response is to be steered; whatever else is wrong is a `response.steer.failed`
+   */
+  async steer(event: ClientEvent, bytes: number): Promise<void> {
     const { client, steering, deps } = this.#options;
     const { turnkeep, onStreamError } = deps;
     const { target, input: given } = steerEventOf(event);
     const response = steering.find(target);
-    const fail = (code: SteerErrorCode, message: string): void => {
-      client.send(steerFailed(response ?? { id: target }, { input: given }, { code, message }));
-    };
+    const fail = async (code: SteerErrorCode, message: string): Promise<void> =>
+      client.sent(steerFailed(response ?? { id: target }, { input: given }, { code, message }));
     try {
       const steer = steering.accept(target, steerInputOf(event), bytes);
       if (typeof steer === 'string') {
-        fail(steer, steerErrors[steer]);
+        await fail(steer, steerErrors[steer]);
         return;
       }
       if (response === undefined) return;
@@ -107,7 +105,7 @@ export class ShownResponses {
       turnkeep.steer(response.turn.id).catch(onStreamError);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      fail('invalid_input', error.message);
+      await fail('invalid_input', error.message);
     }
   }
 
@@ -145,8 +143,7 @@ export class ShownResponses {
     const { client, steering, gone } = this.#options;
     if (status === 'cancelled' || status === 'failed') {
       const message = `The response ${status === 'failed' ? 'has failed' : 'was cancelled'}: nothing goes on from it by itself.`;
-      for (const steer of response.steers) client.send(steerFailed(response, steer, { code: 'response_not_active', message }));
-      letGo(response.steers);
+      this.#giveBack(response, { code: 'response_not_active', message });
       return undefined;
     }
     const required = output.flatMap((item) => requiredInputOf(item) ?? []);
@@ -161,17 +158,25 @@ export class ShownResponses {
   }
 
   async #succeed(response: SteeredResponse): Promise<Accepted | undefined> {
-    const { client, deps, tenant, contexts, onError } = this.#options;
+    const { deps, tenant, contexts, onError } = this.#options;
     try {
-      return await acceptSuccessor({ tenant, isResend: false, receivedAtMs: Date.now() }, deps, response, contexts);
+      const successor = await acceptSuccessor({ tenant, isResend: false, receivedAtMs: Date.now() }, deps, response, contexts);
+      letGo(response.steers);
+      return successor;
     } catch (error) {
       const { body, fields } = asApiError(error);
       if (fields.status === 500) onError(error);
-      const failed = { code: 'successor_creation_failed', message: body.message } as const;
-      for (const steer of response.steers) client.send(steerFailed(response, steer, failed));
+      this.#giveBack(response, { code: 'successor_creation_failed', message: body.message });
       return undefined;
-    } finally {
-      letGo(response.steers);
+    }
+  }
+
+  /** Each counts until the client has it back. */
+  #giveBack(response: SteeredResponse, error: { readonly code: SteerErrorCode; readonly message: string }): void {
+    for (const steer of response.steers) {
+      this.#options.client.send(steerFailed(response, steer, error), () => {
+        steer.hold.release();
+      });
     }
   }
 

@@ -130,6 +130,14 @@ test('a client that takes nothing of a response that is over is cut; while it ru
   assert.equal(looks, 3);
 });
 
+test('a client that takes nothing of a long answer that is no response’s is cut, and what it held is let go', options, async (t) => {
+  const { client, served, socket } = await pair(t, { limits: { unreadTimeoutMs: 50 } });
+  client.pause();
+  const sent = served.sent('x'.repeat(32 * mebibyte));
+  await once(socket, 'close');
+  await sent;
+});
+
 test('T14 · a message is counted while it comes; what is too much at once closes the connection, and is let go', options, async (t) => {
   const { client, socket, budget } = await pair(t, { budgetBytes: mebibyte });
   const letGo = once(socket, 'close');
