@@ -3,7 +3,7 @@
  * a long input is made in slices, with the event loop free in between (T14).
  */
 import { createHash, type Hash } from 'node:crypto';
-import type { InputItem } from '../domain/item.ts';
+import { givenIdOf, type InputItem } from '../domain/item.ts';
 import type { NewTurn } from '../store/ports/turns.ts';
 import { Pace } from '../store/pace.ts';
 import type { Submission } from './submission.ts';
@@ -14,7 +14,6 @@ export interface Serialized {
   readonly bodyHash: string;
 }
 
-/** @param input the items of the submission, each with a new id as its last member */
 export async function serialize(
   { settings, session, previous, replaces }: Pick<Submission, 'settings' | 'session' | 'previous' | 'replaces'>,
   input: readonly InputItem[],
@@ -26,9 +25,12 @@ export async function serialize(
   await add(hash, pace, JSON.stringify([session, previous, replaces ?? null]));
   for (const item of input) {
     await pace.yieldIfFull();
-    const text = JSON.stringify(item);
-    json.input.push(text);
-    await add(hash, pace, text.slice(0, -`,"id":"${item.id}"}`.length));
+    const { id, ...members } = item;
+    const text = JSON.stringify(members);
+    json.input.push(`${text.slice(0, -1)},"id":${JSON.stringify(id)}}`);
+    await add(hash, pace, text);
+    // One of ours is new with each submission; one that the item came with is told to the model.
+    await add(hash, pace, givenIdOf(item) ?? '');
   }
   return { json, bodyHash: hash.digest('hex') };
 }

@@ -163,6 +163,15 @@ export function isOpaque({ type }: Pick<Item, 'type'>): boolean {
   return !knownTypes.has(type);
 }
 
+/** The id of an item that is passed on as it came, where it came with one: neither its provider nor its client knows one of ours. */
+export function givenIdOf(item: { readonly type: Item['type']; readonly id?: string | null }): string | undefined {
+  const { id } = item;
+  return isOpaque(item as Item) && id != null && id !== '' && !ownOpaqueId.test(id) ? id : undefined;
+}
+
+/** As turnkeep calls an item of a type that it does not know. */
+const ownOpaqueId = /^item_[0-9a-f]{48}$/;
+
 const knownTypes: ReadonlySet<string> = new Set([
   'message',
   'reasoning',

@@ -40,6 +40,36 @@ test('T1 · the same words are the same, whatever the ids of their items; each o
   assert.equal(new Set([same, ...others]).size, others.length + 1);
 });
 
+test('T1 · items that are passed on as they came differ by all their members and by the id that they came with, wherever it stands', async () => {
+  const output = (members: object, id: object = { id: 'sho_0123456789abcdef' }): SubmittedItem =>
+    ({ ...id, type: 'shell_call_output', call_id: 'c', ...members }) as unknown as SubmittedItem;
+  const hashes = await Promise.all([
+    hashOf([output({ output: 'exit 0' })]),
+    hashOf([output({ output: 'exit 1' })]),
+    hashOf([output({ output: 'exit 1' }, { id: 'sho_1' })]),
+    hashOf([output({ output: 'exit 1' }, {})]),
+  ]);
+  assert.equal(new Set(hashes).size, hashes.length);
+  assert.equal(await hashOf([output({ output: 'exit 0' })]), hashes[0]);
+  assert.equal(await hashOf([output({ output: 'exit 1' }, {})]), hashes[3]);
+});
+
+test('T1 · a reference is the same as the next one to that item', async () => {
+  const answer = {
+    id: 'msg_1',
+    type: 'message',
+    status: 'completed',
+    role: 'assistant',
+    content: [{ type: 'output_text', text: 'hello', annotations: [], logprobs: [] }],
+  } as const;
+  const hash = async (): Promise<string> => {
+    const input = resolveReferences([{ type: 'item_reference', id: 'msg_1' }], new Map([['msg_1', answer]]));
+    assert.ok(!('type' in input));
+    return (await serialize(plain, input)).bodyHash;
+  };
+  assert.equal(await hash(), await hash());
+});
+
 test('a text of any length counts to its last character', async () => {
   const long = '\u{1F600}ü'.repeat(400_000);
   assert.equal(await hashOf(said(long)), await hashOf(said(long)));
