@@ -232,7 +232,7 @@ export class ResponsesParser extends StreamParser {
   }
 
   /** A call that was begun is shown, however the stream ends: it has started the step (T2). */
-  protected override release(out: ModelEvent[]): void {
+  override release(out: ModelEvent[]): void {
     for (const call of this.#calls.all) if (call.name !== undefined) this.#settle(call, out);
   }
 
