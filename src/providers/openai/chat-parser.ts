@@ -15,8 +15,13 @@ export class ChatParser extends StreamParser {
   /** The text so far: a whole message behind the deltas may have more of it. */
   #text = '';
   #hasCalls = false;
+  /** Whether the chunk that is being read has had nothing of an answer so far. */
+  #saysNothing = true;
   /** The finish reason that came last; undefined again where content came after it. */
   #stated: ModelFinish | undefined;
+  /** Whether it came in a chunk that has nothing else: a server that states one with every chunk may be about to say more. */
+  #isStatedAlone = false;
+  #hasChoices = false;
   /** The last one, whatever came after it. */
   #lastStated: ModelFinish | undefined;
   /** The field of the reasoning that is being told, on its first delta. */
@@ -66,6 +71,9 @@ export class ChatParser extends StreamParser {
     // OpenRouter has a place for an error in the choice, too.
     if (asRecord(choice['error']) !== undefined && statesError(choice))
       throw new ProviderError(failureOfStreamError(readErrorBody(choice)));
+    const isFirst = !this.#hasChoices;
+    this.#hasChoices = true;
+    this.#saysNothing = true;
     const delta = asRecord(choice['delta']) ?? (typeof choice['delta'] === 'string' ? { content: choice['delta'] } : undefined);
     if (delta !== undefined) this.#readDelta(delta, out);
     const message = asRecord(choice['message']);
@@ -77,6 +85,8 @@ export class ChatParser extends StreamParser {
     if (result === undefined) return;
     if ('failure' in result) throw new ProviderError(result.failure);
     this.#state(result.finish, out);
+    // A first chunk that only names the role is no answer yet.
+    this.#isStatedAlone ||= this.#saysNothing && !(isFirst && isSet(delta?.['role']));
   }
 
   /**
@@ -97,6 +107,7 @@ export class ChatParser extends StreamParser {
   #readDelta(delta: JsonRecord, out: ModelEvent[]): void {
     const reasoning = reasoningOf(delta);
     if (reasoning !== undefined) {
+      this.#saysNothing = false;
       this.#details = joinDetails(this.#details, reasoning.details);
       this.#emitReasoning(reasoning.text, reasoning.field, out);
     }
@@ -122,12 +133,14 @@ export class ChatParser extends StreamParser {
 
   #readCall(piece: JsonRecord, out: ModelEvent[]): void {
     this.#hasCalls = true;
+    this.#saysNothing = false;
     // What is held back shows nothing, and yet more is to come.
     if (this.#calls.read(piece, out)) this.#takeBack();
   }
 
   #emitText(type: 'text' | 'refusal', text: string, out: ModelEvent[]): void {
     if (text === '') return;
+    this.#saysNothing = false;
     this.#calls.release(out);
     if (this.#isReasoning || (this.#text === '' && this.#details.length > 0)) this.#leaveReasoning(out);
     if (type === 'text') this.#text += text;
@@ -136,6 +149,7 @@ export class ChatParser extends StreamParser {
 
   #emitReasoning(text: string, field: ReasoningField | undefined, out: ModelEvent[]): void {
     if (text === '') return;
+    this.#saysNothing = false;
     this.#calls.release(out);
     const isTold = this.#isReasoning && this.#field === field;
     this.#isReasoning = true;
@@ -178,6 +192,10 @@ export class ChatParser extends StreamParser {
     this.#lastStated = finish;
     if (isSame || this.goesOnAfterFinish) return;
     if (finish.status === 'incomplete' || (this.hasOutput && this.#calls.areWhole)) this.emitFinish(finish, out);
+  }
+
+  override get isStated(): boolean {
+    return super.isStated || (this.#stated !== undefined && this.#isStatedAlone && !this.goesOnAfterFinish);
   }
 
   protected override statedFinish(isWhole: boolean): ModelFinish | undefined {

@@ -81,6 +81,14 @@ export abstract class StreamParser {
 
   protected abstract readBody(body: JsonRecord, name: string | undefined, out: ModelEvent[]): void;
 
+  /**
+   * Whether all that is missing is usage. Where content came after a finish it is not: such a server states one before each of the
+   * model's pauses, and only the idle limit tells a pause from the end.
+   */
+  get isStated(): boolean {
+    return this.hasFinish && !this.goesOnAfterFinish;
+  }
+
   /** The finish as it stands at the end of the stream. The Responses API states it once, and last. */
   protected statedFinish(_isWhole: boolean): ModelFinish | undefined {
     return undefined;

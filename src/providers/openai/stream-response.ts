@@ -76,7 +76,7 @@ export async function* streamResponse(options: StreamResponseOptions): AsyncGene
       }
       // Also where nothing is shown: a call that is held back may follow the finish.
       const wasAtEnd: boolean = isAtEnd;
-      isAtEnd = parser.hasFinish && !parser.goesOnAfterFinish;
+      isAtEnd = parser.isStated;
       if (isProgress || isAtEnd !== wasAtEnd) exchange.deadlines.restart(isAtEnd ? 'usage' : 'next_event');
       if (readError !== undefined) throw readError;
     }

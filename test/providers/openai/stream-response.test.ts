@@ -302,6 +302,27 @@ void test('T2 · a call that waited for the rest of its name is shown where the 
   assert.deepEqual([outcomeOf(result), result.hasStarted], ['stream_truncated', true]);
 });
 
+void suite('T8 · a stated end that is no answer is judged as soon as one that is', () => {
+  const rows: Readonly<Record<string, readonly [script: Script, outcome: string]>> = {
+    'reasoning alone': [[chat.delta({ reasoning_content: 'hm' }), chat.finish()], 'empty_response'],
+    nothing: [[chat.role(), chat.finish()], 'empty_response'],
+    'broken arguments': [[chat.toolCall(0, { id: 'a', name: 'f', arguments: '{"x' }), chat.finish('tool_calls')], 'provider_protocol'],
+    'arguments that are no object': [[chat.toolCall(0, { id: 'a', name: 'f', arguments: 'null' }), chat.finish('tool_calls')], 'finished'],
+  };
+  for (const [name, [script, outcome]] of Object.entries(rows)) {
+    void test(name, async (t) => {
+      const server = await serverFor(t, { fallback: [sseHead, ...script, stall] });
+      const provider = providerFor(t, 'chat', server.baseUrl, {
+        limits: { ...limits, firstEventTimeoutMs: 30_000, idleTimeoutMs: 30_000 },
+      });
+      const startedAt = performance.now();
+      const result = await collect(provider.stream(helloRequest, neverAborted));
+      assert.equal(outcomeOf(result), outcome);
+      assert.ok(performance.now() - startedAt < 10_000);
+    });
+  }
+});
+
 void test('T2 · a call that waited for the rest of its name is shown before its stream is given up', async (t) => {
   const server = await serverFor(t, {
     fallback: [sseHead, chat.toolCall(0, { id: 'a', name: 'f' }), { type: 'wait', ms: 50 }, hold('waits'), stall],
