@@ -46,16 +46,17 @@ export class WebhookSender {
     return endpointFor(this.#endpoints, tenant);
   }
 
-  /** Until it is disposed of; undefined where the endpoint has its share. */
+  /** Until it is disposed of; undefined where the endpoint's server has its share: one that hangs does so at all of its paths. */
   takeSlot({ url }: WebhookEndpoint): Disposable | undefined {
-    const running = this.#running.get(url) ?? 0;
+    const { origin } = new URL(url);
+    const running = this.#running.get(origin) ?? 0;
     if (running >= this.#maxAtOnce) return undefined;
-    this.#running.set(url, running + 1);
+    this.#running.set(origin, running + 1);
     return {
       [Symbol.dispose]: () => {
-        const left = (this.#running.get(url) ?? 1) - 1;
-        if (left === 0) this.#running.delete(url);
-        else this.#running.set(url, left);
+        const left = (this.#running.get(origin) ?? 1) - 1;
+        if (left === 0) this.#running.delete(origin);
+        else this.#running.set(origin, left);
       },
     };
   }

@@ -232,6 +232,10 @@ export class Connection {
         await this.#responses.serve(accepted, streamId);
         return accepted.turn;
       }
+      if (gone.aborted) {
+        accepted.kept?.hold.release();
+        return undefined;
+      }
       if (accepted.kept !== undefined) this.#contexts.remember(accepted.response, accepted.kept, { streamId, outputBytes: 0 });
       // Each has the settings of the message in it, which counts until the client has taken them.
       for (const text of accepted.events) await client.sent(withStreamId(text, streamId));

@@ -77,8 +77,10 @@ export class ShownResponses {
       else this.#shown.set(turn.id, others);
     }
     if (gone.aborted) return undefined;
-    client.onTaken(`end ${turn.id}`, () => {
-      turnkeep.acknowledge(turn.id).catch(onStreamError);
+    // A client that answers no pings keeps this for as long as its connection: it is not to keep the turn.
+    const { id } = turn;
+    client.onTaken(`end ${id}`, () => {
+      turnkeep.acknowledge(id).catch(onStreamError);
     });
     return last;
   }
@@ -132,6 +134,11 @@ export class ShownResponses {
         contexts.remember(ended, kept, { streamId, outputBytes: last.length });
       }
       return response.steers.length === 0 ? undefined : await this.#follow(response, ended);
+    } catch (error) {
+      // No more of them come.
+      steering.end(response);
+      this.#giveBack(response, { code: 'successor_creation_failed', message: 'The response could not be shown to its end.' });
+      throw error;
     } finally {
       if (!isRemembered) kept?.hold.release();
       steering.end(response);
