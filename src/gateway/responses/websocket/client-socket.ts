@@ -33,6 +33,8 @@ const maxUntakenBytes = 256 * 1024;
 
 /** A message shorter than this is not counted while it comes: control frames, and the rest of the chunk before it, are no message. */
 const uncountedBytes = 128 * 1024;
+/** Of a masked control frame, beside its data. */
+const controlFrameBytes = 6;
 
 /** Codes of RFC 6455 and its registry. */
 export const closeCodes = { policyViolation: 1008, serviceRestart: 1012, tryAgainLater: 1013 } as const;
@@ -79,7 +81,11 @@ export class ClientSocket {
     socket.on('message', () => {
       this.#messageIsHere();
     });
+    socket.on('ping', (data: Buffer) => {
+      this.#controlIsHere(data);
+    });
     socket.on('pong', (data: Buffer) => {
+      this.#controlIsHere(data);
       this.#take(String(data));
     });
     // Its close follows: a protocol error, a message over the limit, a reset.
@@ -198,6 +204,11 @@ export class ClientSocket {
         this.terminate();
       }, lastWordsMs).unref();
     }
+  }
+
+  /** Pings and pongs are no part of a message: without one, a connection that lives long would seem to be sending one. */
+  #controlIsHere({ length }: Buffer): void {
+    this.#receivedBytes = Math.max(0, this.#receivedBytes - length - controlFrameBytes);
   }
 
   #messageIsHere(): void {
