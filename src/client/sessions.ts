@@ -5,7 +5,7 @@ import type { TurnRow } from '../domain/turn.ts';
 import type { Page, Store } from '../store/ports/store.ts';
 import { newId } from './ids.ts';
 import { whileCallerWaits } from './patience.ts';
-import { withNewId } from './submission.ts';
+import { withNewIds } from './submission.ts';
 
 type Metadata = SessionRow['metadata'];
 
@@ -89,6 +89,6 @@ export class Sessions {
 
   #itemsTurn(session: { readonly id: string; readonly tenant: string }, items: readonly NewItem[]): Parameters<Store['addItems']>[0] {
     const { id, tenant } = session;
-    return { id: newId('items'), tenant, session: id, items: items.map(withNewId), createdAtMs: Date.now() };
+    return { id: newId('items'), tenant, session: id, items: withNewIds(items), createdAtMs: Date.now() };
   }
 }

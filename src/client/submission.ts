@@ -1,5 +1,5 @@
 /** A submission of a turn, and its items with the ids that they are to have. */
-import { type InputItem, isCall, isCallOutput, isOpaque, type Item, type NewItem } from '../domain/item.ts';
+import { givenIdOf, type InputItem, isCall, isCallOutput, type Item, type NewItem } from '../domain/item.ts';
 import type { ResponseSettings } from '../domain/response-settings.ts';
 import type { NewTurn } from '../store/ports/turns.ts';
 import { itemPrefix, newId } from './ids.ts';
@@ -48,23 +48,31 @@ export function resolveReferences(
   known: ReadonlyMap<string, Item>,
 ): readonly InputItem[] | { readonly type: 'unknown_item'; readonly index: number; readonly id: string } {
   const items: InputItem[] = [];
+  const taken = new Set<string>();
   for (const [index, item] of input.entries()) {
     if (item.type !== 'item_reference') {
-      items.push(withNewId(item));
+      items.push(withNewId(item, taken));
       continue;
     }
     const found = known.get(item.id);
     if (found === undefined) return { type: 'unknown_item', index, id: item.id };
-    items.push(withNewId(found));
+    items.push(withNewId(found, taken));
   }
   return items;
 }
 
 /** One that is passed on as it came keeps the id that it came with: its client and its provider may refer to it. */
-export function withNewId(item: NewItem | Item): InputItem {
-  const { id } = item as { readonly id?: string };
-  const isKept = isOpaque(item as Item) && id !== undefined && id !== '';
-  return { ...item, id: isKept ? id : newId(itemPrefix(item.type)) };
+function withNewId(item: NewItem | Item, taken: Set<string>): InputItem {
+  const given = givenIdOf(item);
+  // A page of them begins behind an id, and one that two items have is no place.
+  const isKept = given !== undefined && !taken.has(given);
+  if (isKept) taken.add(given);
+  return { ...item, id: isKept ? given : newId(itemPrefix(item.type)) };
+}
+
+export function withNewIds(items: readonly NewItem[]): readonly InputItem[] {
+  const taken = new Set<string>();
+  return items.map((item) => withNewId(item, taken));
 }
 
 /** The outputs among the items whose call is not among them. */

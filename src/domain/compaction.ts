@@ -13,8 +13,16 @@ import { bringsTools } from './tools.ts';
 /** Of the form of what follows: another form gets another one. */
 const ownPrefix = 'turnkeep.1.';
 
+/** In UTF-16 code units: the model is asked for 600 words. */
+const longestSummary = 262_144;
+/** What becomes of the longest one: six bytes for an escaped character, and four characters for three bytes. */
+const longestSealed = longestSummary * 8 + 64;
+
+const opening = '{"summary":';
+
 export function sealSummary(summary: string): string {
-  return ownPrefix + Buffer.from(JSON.stringify({ summary })).toString('base64url');
+  const json = JSON.stringify({ summary: summary.slice(0, longestSummary) });
+  return ownPrefix + Buffer.from(json).toString('base64url');
 }
 
 /** One of those that are passed on as they came (`OpaqueItem`). */
@@ -34,14 +42,26 @@ type Content =
   | { readonly type: 'damaged' }
   | { readonly type: 'foreign' };
 
-/** Of an item of the type `compaction`. */
+const known = new WeakMap<object, Content>();
+
+/** Of an item of the type `compaction`. It is asked for several times on the way to a provider, and read once (T14). */
 export function compactionContent(item: Item | NewItem): Content {
+  const content = known.get(item) ?? readContent(item);
+  known.set(item, content);
+  return content;
+}
+
+function readContent(item: Item | NewItem): Content {
   const { encrypted_content: sealed } = item as { readonly encrypted_content?: unknown };
   if (typeof sealed !== 'string' || sealed === '') return { type: 'none' };
   if (!sealed.startsWith(ownPrefix)) return { type: 'foreign' };
+  if (sealed.length > longestSealed) return { type: 'damaged' };
+  const json = Buffer.from(sealed.slice(ownPrefix.length), 'base64url').toString();
+  // As it was made here. Anything else is not even parsed: that may cost much more than a text.
+  if (!json.startsWith(`${opening}"`) || !json.endsWith('"}')) return { type: 'damaged' };
   try {
-    const json = JSON.parse(Buffer.from(sealed.slice(ownPrefix.length), 'base64url').toString()) as { readonly summary?: Json } | null;
-    return typeof json?.summary === 'string' ? { type: 'summary', summary: json.summary } : { type: 'damaged' };
+    const summary = JSON.parse(json.slice(opening.length, -1)) as Json;
+    return typeof summary === 'string' ? { type: 'summary', summary } : { type: 'damaged' };
   } catch {
     return { type: 'damaged' };
   }

@@ -169,8 +169,8 @@ export function givenIdOf(item: { readonly type: Item['type']; readonly id?: str
   return isOpaque(item as Item) && id != null && id !== '' && !ownOpaqueId.test(id) ? id : undefined;
 }
 
-/** As turnkeep calls an item of a type that it does not know. */
-const ownOpaqueId = /^item_[0-9a-f]{48}$/;
+/** As turnkeep calls an item of a type that it does not know: one of a request, and one of an answer. */
+const ownOpaqueId = /^item_[0-9a-f]{48}(?:\d{4})?$/;
 
 const knownTypes: ReadonlySet<string> = new Set([
   'message',

@@ -4,7 +4,7 @@
  */
 import { CallIds } from './call-ids.ts';
 import { pairOutputs, type Placed } from './call-pairs.ts';
-import { type CallItem, type CallOutputItem, isCall, isCallOutput, type Item, unwrittenMessage } from './item.ts';
+import { type CallItem, type CallOutputItem, isCall, isCallOutput, isOpaque, type Item, unwrittenMessage } from './item.ts';
 
 /**
  * The items with each output behind its calls, and a note in the place of one that was never given.
@@ -46,13 +46,30 @@ function outputOf({ type }: CallItem, given: CallOutputItem | undefined, call_id
   return { id, type: `${type}_output`, status: 'completed', call_id, output };
 }
 
-/** Which items go on with the calls before them: calls do, and reasoning that a call of the same stretch follows. */
+/**
+ * Which items go on with the calls before them: calls do, and reasoning that a call of the same stretch follows; so does
+ * reasoning right behind a call that leads to nothing else of its answer: a provider sent it late.
+ */
 function continuations(items: readonly Placed[]): readonly boolean[] {
   const continued = items.map(({ item }) => isCall(item));
   for (let at = items.length - 2; at >= 0; at -= 1) {
     if (items[at]?.item.type === 'reasoning' && items[at]?.stretch === items[at + 1]?.stretch) continued[at] = continued[at + 1] === true;
   }
+  for (const [at, { item, stretch }] of items.entries()) {
+    if (item.type !== 'reasoning' || continued[at] === true) continue;
+    const before = items[at - 1];
+    const isBehindCall = before?.stretch === stretch && (isCall(before.item) || (before.item.type === 'reasoning' && continued[at - 1]));
+    let end = at + 1;
+    while (items[end]?.item.type === 'reasoning' && items[end]?.stretch === stretch) end += 1;
+    const next = items[end];
+    continued[at] = isBehindCall === true && !(next?.stretch === stretch && leadsTo(next.item));
+  }
   return continued;
+}
+
+/** Is it of a model's answer, so that reasoning may have led to it? */
+function leadsTo(item: Item): boolean {
+  return isOpaque(item) || (item.type === 'message' && item.role === 'assistant');
 }
 
 function withCallId<T extends CallItem | CallOutputItem>(item: T, id: string): T {

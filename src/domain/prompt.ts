@@ -27,7 +27,7 @@ export interface TranscriptTurn {
  * @param model that the provider is asked for now
  */
 export function promptOf(turns: readonly TranscriptTurn[], input: readonly Item[], model: string): readonly Item[] {
-  const current = { input, answer: [] };
+  const current = { input: input.filter(isWhole), answer: [] };
   const past = turns.map((turn) => ({ input: inputOf(turn, model), answer: answerOf(turn, model) }));
   return withOutputs(withoutRepeats([...past, current]));
 }

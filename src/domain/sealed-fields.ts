@@ -18,17 +18,30 @@ export function sealOfCalls(items: readonly { readonly item: OutputItem }[]): st
   return calls.some((fields) => fields !== null) ? seal({ calls }) : undefined;
 }
 
-function seal(fields: ProviderFields): string {
-  return mark + Buffer.from(JSON.stringify(fields)).toString('base64url');
+/** In UTF-16 code units. What is longer is neither given out nor read: it would keep everybody else waiting (T14). */
+const longestSealed = 2_097_152;
+/** Of lists and objects in one another. */
+const deepest = 100;
+
+function seal(fields: ProviderFields): string | undefined {
+  const sealed = mark + Buffer.from(JSON.stringify(fields)).toString('base64url');
+  return sealed.length > longestSealed ? undefined : sealed;
 }
 
 /** undefined: it was sealed by a provider, not here. Empty for what cannot be read. */
 export function unsealFields(encrypted: string | undefined): ProviderFields | undefined {
   if (encrypted?.startsWith(mark) !== true) return undefined;
+  if (encrypted.length > longestSealed) return {};
   try {
     const fields: unknown = JSON.parse(Buffer.from(encrypted.slice(mark.length), 'base64url').toString());
-    return typeof fields === 'object' && fields !== null && !Array.isArray(fields) ? (fields as ProviderFields) : {};
+    const isRead = typeof fields === 'object' && fields !== null && !Array.isArray(fields) && !isDeeper(fields, deepest);
+    return isRead ? (fields as ProviderFields) : {};
   } catch {
     return {};
   }
+}
+
+function isDeeper(value: unknown, than: number): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return than === 0 || Object.values(value).some((inner) => isDeeper(inner, than - 1));
 }

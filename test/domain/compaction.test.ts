@@ -127,3 +127,18 @@ test('a summary is asked for without tools and forms of the answer, which the mo
   });
   assert.equal(request.items.length, 2);
 });
+
+test('T14 · what was not made here is not parsed, and a summary is read once', () => {
+  const seal = (json: string): string => `turnkeep.1.${Buffer.from(json).toString('base64url')}`;
+  const arrays = `[${'[],'.repeat(500_000)}[]]`;
+  const before = performance.now();
+  assert.equal(compactionContent(compaction(seal(`{"summary":${arrays}}`))).type, 'damaged');
+  assert.equal(compactionContent(compaction(seal(`{"summary":"a","b":${arrays},"c":"d"}`))).type, 'damaged');
+  assert.equal(compactionContent(compaction(seal(JSON.stringify({ summary: 'a'.repeat(3_000_000) })))).type, 'damaged');
+  assert.ok(performance.now() - before < 200);
+  assert.equal(compactionContent(own), compactionContent(own));
+  for (const text of ['\u0001', '\u{1F600}', '€']) {
+    const content = compactionContent(compaction(sealSummary(text.repeat(1_000_000))));
+    assert.equal(content.type, 'summary', 'what is given out is taken back');
+  }
+});

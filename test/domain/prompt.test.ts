@@ -234,3 +234,36 @@ void suite('T13 · what a model has sealed or signed goes back to the model that
     void test(name, () => assert.deepEqual(said(turns, ...input), prompt));
   }
 });
+
+test('T13 · an item that was cut off is not told, also where the client sends it', () => {
+  const search = (id: string, status: string): Item => ({ id, type: 'web_search_call', status }) as Item;
+  assert.deepEqual(
+    promptOf([], [user('a'), search('ws_1', 'incomplete'), search('ws_2', 'completed'), user('b')], 'm').map(({ id }) => id),
+    ['msg_a', 'ws_2', 'msg_b'],
+  );
+});
+
+test('reasoning that came behind the calls of its answer is told with them, before their outputs', () => {
+  const items = [user('q'), thought('a'), call('1'), thought('b'), out('1', 'x'), thought('c'), call('2'), out('2', 'y')];
+  const expected = ['user: q', 'thought a', '1({})', 'thought b', '1 gave x', 'thought c', '2({})', '2 gave y'];
+  assert.deepEqual(said([], ...items), expected);
+  assert.deepEqual(
+    said([turn(items.slice(0, 1), items.slice(1, 4)), turn(items.slice(4, 5), items.slice(5, 7))], ...items.slice(7)),
+    expected,
+  );
+  // It leads to the words behind it.
+  assert.deepEqual(said([turn([user('q')], [call('1'), thought('b'), assistant('w')])], out('1', 'x')), [
+    'user: q',
+    '1({})',
+    '1 gave x',
+    'thought b',
+    'assistant: w',
+  ]);
+});
+
+test('T14 · long arguments that a client repeats are compared as they are', () => {
+  const long = `{"a":[${'[],'.repeat(1_000_000)}[]]}`;
+  const before = performance.now();
+  assert.equal(said([turn([user('a')], [call('1', long)])], call('1', long), out('1', 'x')).length, 3);
+  assert.ok(performance.now() - before < 150);
+});

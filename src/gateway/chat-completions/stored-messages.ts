@@ -1,5 +1,5 @@
 /** What a stored completion was asked with: the items of its turn as the messages of a chat. Pure. */
-import { type InputItem, type InputMessage, textOf, toolOutputText } from '../../domain/item.ts';
+import { type CallItem, type InputItem, type InputMessage, isCall, isCallOutput, textOf, toolOutputText } from '../../domain/item.ts';
 import { assistantMessage } from './completion.ts';
 
 /** Without an id yet. */
@@ -7,7 +7,7 @@ export interface StoredMessage {
   readonly [member: string]: unknown;
 }
 
-type Spoken = Extract<InputItem, { readonly type: 'message' | 'reasoning' | 'function_call' }>;
+type Spoken = Extract<InputItem, { readonly type: 'message' | 'reasoning' }> | CallItem;
 
 /**
  * @param instructions the leading system messages, where the turn keeps them apart
@@ -25,12 +25,12 @@ export function storedMessages(items: readonly InputItem[], instructions: string
     if (isOfAnswer(item)) {
       if (beginsAnswer(item, answer)) close();
       answer.push(item);
-      if (item.type === 'function_call') names.set(item.call_id, item.name);
+      if (isCall(item)) names.set(item.call_id, item.name);
       continue;
     }
     close();
     if (item.type === 'message') messages.push(promptMessage(item));
-    else if (item.type === 'function_call_output') {
+    else if (isCallOutput(item)) {
       const content = toolOutputText(item);
       messages.push(
         isLegacy
@@ -44,13 +44,13 @@ export function storedMessages(items: readonly InputItem[], instructions: string
 }
 
 function isOfAnswer(item: InputItem): item is Spoken & { readonly role?: 'assistant' } {
-  return item.type === 'reasoning' || item.type === 'function_call' || (item.type === 'message' && item.role === 'assistant');
+  return item.type === 'reasoning' || isCall(item) || (item.type === 'message' && item.role === 'assistant');
 }
 
 /** Reasoning comes before the text of its message, and the text before the calls. */
 function beginsAnswer(item: Spoken, before: readonly Spoken[]): boolean {
   const last = before.at(-1);
-  if (last === undefined || item.type === 'function_call') return false;
+  if (last === undefined || isCall(item)) return false;
   return last.type !== 'reasoning';
 }
 

@@ -33,7 +33,8 @@ const knownTypes: ReadonlySet<string> = new Set<KnownType>([
 
 export function toNewItem(body: ConversationItemBody): NewItem {
   if (!isKnown(body)) return withoutNullish(body) as NewItem;
-  const { id: _theirs, status, ...given } = body;
+  // `parsed_arguments` and `parsed` are what OpenAI's client adds to an answer: no server takes them.
+  const { id: _theirs, status, parsed_arguments: _added, ...given } = body as typeof body & { readonly parsed_arguments?: unknown };
   const members = withoutNullish(given);
   switch (body.type) {
     case 'function_call':
@@ -59,7 +60,10 @@ export function toNewItem(body: ConversationItemBody): NewItem {
 /** An assistant's text is output, also where the client calls it `input_text`. */
 function assistantPart(part: PartBody): MessagePart {
   if (part.type === 'refusal') return part;
-  if (part.type === 'output_text') return { ...part, annotations: part.annotations ?? [], logprobs: part.logprobs ?? [] };
+  if (part.type === 'output_text') {
+    const { parsed: _added, ...rest } = part;
+    return { ...rest, annotations: part.annotations ?? [], logprobs: part.logprobs ?? [] };
+  }
   if (part.type === 'input_text') return { type: 'output_text', text: part.text, annotations: [], logprobs: [] } satisfies OutputPart;
   return inputPartOf(part);
 }

@@ -114,6 +114,9 @@ class Messages {
   }
 
   addOutput(tool_call_id: string, content: string): void {
+    // What came behind the calls is of their answer, too.
+    const last = this.#messages.at(-1);
+    if (last?.role === 'assistant' && last.tool_calls !== undefined) this.reasoning.attachTo(last);
     this.reasoning.drop();
     this.#messages.push({ role: 'tool', tool_call_id, content });
   }

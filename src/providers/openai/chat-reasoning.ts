@@ -41,7 +41,10 @@ export class ChatReasoning {
       if (textField !== undefined && text !== '') {
         message[textField] = message[textField] === undefined ? text : `${message[textField]}\n\n${text}`;
       }
-      if (Array.isArray(details)) (message.reasoning_details ??= []).push(...(details as readonly Json[]));
+      if (Array.isArray(details)) {
+        message.reasoning_details ??= [];
+        for (const detail of details as readonly Json[]) message.reasoning_details.push(detail);
+      }
       if (field === 'reasoning_content') this.#hasContentField = true;
     }
     this.#pending = [];

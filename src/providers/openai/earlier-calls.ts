@@ -5,16 +5,27 @@
 import { createHash } from 'node:crypto';
 import { asRecord, parseJson, wellFormedJson } from '../json.ts';
 
+/** In UTF-16 code units. */
+const longestRead = 1_048_576;
+
 /** The text of a JSON object: servers read it, and many fail on what is none. */
 export function sendableArguments(text: string): string {
   const given = text.toWellFormed();
   if (given.trim() === '') return '{}';
+  // Nothing but a client writes so much, and to look into it would keep everybody else waiting (T14).
+  if (given.length > longestRead) return /^\{[^]*\}$/.test(given) ? given : JSON.stringify({ invalid_arguments: given });
   const value = parseJson(given);
   if (value === null) return '{}';
   if (asRecord(value) === undefined) return JSON.stringify({ invalid_arguments: given });
   // An escape may be half a surrogate pair, too. All else stays as the model wrote it.
-  const hasHalves = /\\u[dD][89a-fA-F]/.test(given) && JSON.stringify(value) !== wellFormedJson(value);
-  return hasHalves ? wellFormedJson(value) : given;
+  if (!/\\u[dD][89a-fA-F]/.test(given)) return given;
+  try {
+    const wellFormed = wellFormedJson(value);
+    return JSON.stringify(value) === wellFormed ? given : wellFormed;
+  } catch {
+    // Nested too deep to be written again.
+    return JSON.stringify({ invalid_arguments: given });
+  }
 }
 
 /** A name that no tool has was made up, or has pieces of the model's own format in it: `look<|channel|>commentary`. */

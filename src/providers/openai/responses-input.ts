@@ -4,7 +4,7 @@ import type {
   ResponseInputItem,
   ResponseInputMessageContentList,
 } from 'openai/resources/responses/responses';
-import { type InputMessage, type InputPart, type Item, type Json, type MessagePart, textOf } from '../../domain/item.ts';
+import { givenIdOf, type InputMessage, type InputPart, type Item, type Json, type MessagePart, textOf } from '../../domain/item.ts';
 import { unsealFields } from '../../domain/sealed-fields.ts';
 import { sendableArguments, sendableCallId, sendableName } from './earlier-calls.ts';
 import { placeholderText } from './request-parts.ts';
@@ -12,7 +12,7 @@ import { placeholderText } from './request-parts.ts';
 type Part = InputPart | MessagePart;
 type Content = ResponseInputMessageContentList[number] & ResponseFunctionCallOutputItem;
 
-/** Ids are left out: they are ours, and the provider rejects ids that it does not know. */
+/** Ids of ours are left out: the provider rejects ids that it does not know. */
 export function responsesInputOf(item: Item, isOpenAiHost: boolean): ResponseInputItem[] {
   switch (item.type) {
     case 'message':
@@ -52,8 +52,11 @@ export function responsesInputOf(item: Item, isOpenAiHost: boolean): ResponseInp
       return [{ ...toldMembers(item), type: 'reasoning', summary: [...summary], encrypted_content } as ResponseInputItem];
     }
     case 'web_search_call':
-    default:
-      return [item as ResponseInputItem];
+    default: {
+      const { id: _id, ...rest } = item;
+      const id = givenIdOf(item);
+      return [(id === undefined ? rest : item) as ResponseInputItem];
+    }
   }
 }
 

@@ -91,7 +91,9 @@ export async function readInput(db: Database, turn: string, range?: ItemRange, p
 export async function readInputPage(db: Database, turn: string, { limit, order, after, maxChars }: Page): Promise<InputItem[] | undefined> {
   const pace = new Pace(maxChars);
   if (after === undefined) return readInput(db, turn, { limit, order }, pace);
-  const sql = 'SELECT position FROM items JOIN turns ON turns.id = turn WHERE items.id = ? AND turn = ? AND position < input_count';
+  // Items of earlier versions may share an id: the page never begins before where the one before it ended.
+  const sql = `SELECT position FROM items JOIN turns ON turns.id = turn WHERE items.id = ? AND turn = ? AND position < input_count
+    ORDER BY position ${order === 'asc' ? 'DESC' : 'ASC'} LIMIT 1`;
   const row = db.one(sql, after, turn);
   return row && readInput(db, turn, { limit, order, behind: Number(row['position']) }, pace);
 }

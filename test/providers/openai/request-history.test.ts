@@ -300,3 +300,44 @@ void suite('what a client brings back as encrypted reasoning, without the fields
     assert.doesNotMatch(JSON.stringify(responses(items)), /turnkeep:/);
   });
 });
+
+void suite('T14 · a request takes what a client can send of it', () => {
+  void test('arguments that are too long to be looked into are sent as they are, if they look like an object', () => {
+    const long = `"${'[],'.repeat(1_000_000)}"`;
+    const sent = (args: string): unknown =>
+      (chat([call(args), gave]) as { tool_calls?: { function: { arguments: string } }[] }[])[0]?.tool_calls?.[0]?.function.arguments;
+    const object = `{"a":[${'[],'.repeat(1_000_000)}[]]}`;
+    const before = performance.now();
+    assert.equal(sent(object), object);
+    assert.ok(performance.now() - before < 150);
+    assert.equal(sent(long), JSON.stringify({ invalid_arguments: long }));
+  });
+
+  void test('arguments that are nested too deep to be written again', () => {
+    const deep = `{"\\ud83d":${'['.repeat(200_000)}${']'.repeat(200_000)}}`;
+    assert.match(JSON.stringify(chat([call(deep), gave])), /invalid_arguments/);
+  });
+
+  void test('details of any number', () => {
+    const details = Array.from({ length: 300_000 }, () => 0);
+    const messages = chat([thought('t', { field: 'reasoning_details', details }), call('{}'), gave], { tools });
+    assert.equal((messages[0]?.['reasoning_details'] as unknown[]).length, details.length);
+  });
+});
+
+void test('details of the reasoning that came behind a call are of its message', () => {
+  const items = [
+    thought('hm', { field: 'reasoning_details', details: ['a'] }),
+    call('{}'),
+    thought('', { field: 'reasoning_details', details: ['b'] }),
+    gave,
+  ];
+  assert.deepEqual(chat(items, { tools })[0]?.['reasoning_details'], ['a', 'b']);
+});
+
+void test('T13 · a provider is told the id that an item came with, and none of ours', () => {
+  const search = (id: string): Item => ({ type: 'web_search_call', status: 'completed', id }) as Item;
+  const own = `item_${'0a'.repeat(24)}`;
+  const told = responses([search('ws_1'), search(own), search(`${own}0003`)]).input;
+  assert.deepEqual(told, [search('ws_1'), ...[1, 2].map(() => ({ type: 'web_search_call', status: 'completed' }))]);
+});
