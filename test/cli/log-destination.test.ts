@@ -79,16 +79,21 @@ test('a log that nobody reads holds up nothing; its reader then gets the first l
   const writer = new Writer(context, end);
   closeSync(end);
   for (let written = 0; written < 2_000; written += 10) await writer.write(10);
-  const before = await linesFrom(reader, (line) => line.startsWith('dropped'));
+  let kept = 0;
+  // A machine that is busy may drop lines more than once: the buffer is full before the pipe is.
+  for (let next = 0; next < 2_000;) {
+    for (const line of await linesFrom(reader, () => true)) {
+      const dropped = /^dropped (\d+)$/.exec(line);
+      if (dropped === null) {
+        assert.equal(line, String(next));
+        kept += 1;
+      }
+      next += Number(dropped?.[1] ?? 1);
+    }
+  }
   await writer.write(1);
   assert.deepEqual(await linesFrom(reader, (line) => line === '2000'), ['2000']);
-  const dropped = Number(before.pop()?.split(' ')[1]);
-  assert.deepEqual(
-    before,
-    before.map((_, index) => String(index)),
-  );
-  assert.equal(before.length + dropped, 2_000);
-  assert.ok(before.length < 200, `${before.length} lines were kept: a pipe and the buffer`);
+  assert.ok(kept < 200, `${kept} lines were kept: a pipe and the buffer`);
   assert.equal(await writer.end(), 0);
   closeSync(reader);
 });
