@@ -15,11 +15,8 @@ export interface SseEvent {
   readonly data: string;
 }
 
-/**
- * A longer line, or event of many lines, is a `provider_protocol` failure. In UTF-16 units: twice what an answer may have unless
- * it is set otherwise, because `response.completed` repeats the whole answer, escaped.
- */
-const longestEvent = 32 * 1_024 * 1_024;
+/** A longer line, or event of many lines, is a `provider_protocol` failure. In UTF-16 units, so 8 MiB at least. */
+const longestEvent = 8 * 1_024 * 1_024;
 /** How much is kept of lines that are no fields, in UTF-16 units. */
 const longestStray = 64 * 1_024;
 

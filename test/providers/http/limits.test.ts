@@ -1,7 +1,7 @@
 /** Limits of memory: nothing that a server sends, or a caller leaves unread, fills it. */
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { chat, done, end, head, repeat, sseHead, stall, text } from '../../../src/testing/model-server/index.ts';
+import { chat, end, head, repeat, sseHead, text } from '../../../src/testing/model-server/index.ts';
 import { collect, helloRequest, neverAborted, providerFor, serverFor } from '../support.ts';
 
 void suite('limits', () => {
@@ -12,20 +12,8 @@ void suite('limits', () => {
     const { text: shown, failure } = await collect(providerFor(t, 'chat', server.baseUrl).stream(helloRequest, neverAborted));
     assert.deepEqual([shown, failure?.code, failure?.detail], ['a', ...protocol('event_too_long')]);
     const { bytesSent } = await server.clientClosed(1);
-    assert.ok(bytesSent < 48 * 1_024 * 1_024, `${bytesSent} bytes were taken`);
+    assert.ok(bytesSent < 24 * 1_024 * 1_024, `${bytesSent} bytes were taken`);
     assert.ok(process.memoryUsage().rss - before < 150 * 1_024 * 1_024);
-  });
-  void test('an event as large as a whole answer is read: the last one of a stream repeats it', async (t) => {
-    const opening = text('data: {"choices":[{"delta":{"content":"');
-    const script = [sseHead, opening, repeat(280_000, 'x'.repeat(64)), text('"}}]}\n\n'), chat.finish(), done, end];
-    const server = await serverFor(t, { fallback: script });
-    const result = await collect(providerFor(t, 'chat', server.baseUrl).stream(helloRequest, neverAborted));
-    assert.deepEqual([result.failure, result.text.length], [undefined, 280_000 * 64]);
-  });
-  void test('the body of an answer that there is no such endpoint is not left open', { timeout: 10_000 }, async (t) => {
-    const server = await serverFor(t, { fallback: [head({ status: 404 }), text('no'), stall] });
-    assert.equal(await providerFor(t, 'responses', server.baseUrl).countTokens(helloRequest, neverAborted), undefined);
-    await server.clientClosed(1);
   });
   void test('an event of endlessly many lines too', async (t) => {
     const server = await serverFor(t, { fallback: [sseHead, repeat(1_600_000, `data: ${'x'.repeat(58)}\n`), end] });
