@@ -1,7 +1,7 @@
 /**
  * Runs the tests: one Temporal dev server for all files of a pass, found or fetched as `turnkeep dev` would.
  *
- *     node test/run.ts                   every test but those of clients; then those of requests once more, without head starts
+ *     node test/run.ts                   every test but those of clients; stories and chaos a second time, without head starts
  *     node test/run.ts test/stories      those below a folder, or single files, once
  *
  * TURNKEEP_HEAD_START=off runs whatever is named without head starts.
@@ -65,44 +65,11 @@ async function run(files: readonly string[], env: NodeJS.ProcessEnv = {}): Promi
   return JSON.parse(readFileSync(reportPath, 'utf8')) as PassReport;
 }
 
-/** What comes before a request is sent or after its end: the same, whoever sends it. */
-const sameEitherWay: ReadonlySet<string> = new Set(
-  [
-    ...['compaction', 'fresh', 'left-behind', 'log', 'webhooks', 'websocket'].map((name) => `chaos/${name}`),
-    ...[
-      'ai-sdk',
-      'by-hand',
-      'chat-completions',
-      'chat-completions-late',
-      'chat-history',
-      'compaction',
-      'edge',
-      'foreign-errors',
-      'going-back',
-      'logs',
-      'metrics',
-      'named-fields',
-      'odd-endings',
-      // Its own story of another process's worker says how a steer gets there by the beat.
-      'steering',
-      'titles',
-      'too-much',
-      'turn-list',
-      'webhooks',
-      'websocket',
-      'websocket-bounds',
-      'websocket-streams',
-      'webhook-receiver',
-      'wrong-address',
-    ].map((name) => `stories/${name}`),
-  ].map((name) => `test/${name}.test.ts`),
-);
-
 const passes = [await run(files)];
 if (places.length === 0) {
   // Stories of the head start itself have one whatever the variable says.
-  const isBothWays = (file: string): boolean => /^test\/(stories|chaos)\/(?!head-start)/.test(file) && !sameEitherWay.has(file);
-  console.log('\nThe stories and the chaos of requests once more, without head starts:\n');
+  const isBothWays = (file: string): boolean => /^test\/(stories|chaos)\/(?!head-start)/.test(file);
+  console.log('\nThe stories and the chaos once more, without head starts:\n');
   passes.push(await run(files.filter(isBothWays), { TURNKEEP_HEAD_START: 'off' }));
 
   for (const failure of passes.flatMap((pass) => pass.failures)) console.log(`\n✖ ${failure}`);

@@ -23,6 +23,21 @@ async function steerFirst(socket: SocketClient, input: string): Promise<string> 
   return response.id;
 }
 
+/** Resolves once the attempt of this response knows of its steer: at once where it has the head start, else by its next beat. */
+function steerHeard(world: World, id: string): Promise<void> {
+  const attempt = world.workers[0]?.attempts.get(world.ownId(id));
+  assert.ok(attempt);
+  const steer = attempt.steer.bind(attempt);
+  const { promise, resolve } = Promise.withResolvers<void>();
+  Object.assign(attempt, {
+    steer: () => {
+      steer();
+      resolve();
+    },
+  });
+  return promise;
+}
+
 async function typed<Event>(socket: SocketClient, type: string, from = 0): Promise<Event> {
   return (await socket.untilType(type, from)) as unknown as Event;
 }
@@ -188,8 +203,11 @@ story('T7 · a steer ends a response behind a whole message: the call that would
   using socket = await SocketClient.open(world.client);
   socket.create('plan', { tools: [{ type: 'function', name: 'status', parameters: { type: 'object', properties: {} } }] });
   await socket.untilText('Hello');
+  const { response } = await socket.untilType('response.created');
+  const heard = steerHeard(world, response.id);
   await steerFirst(socket, 'no tools');
   await socket.untilType('response.steer.accepted');
+  await heard;
   world.model.release('go');
   const steered = await socket.untilEnd();
   assert.deepEqual([steered.status, steered.incomplete_details?.reason], ['incomplete', 'steered']);
