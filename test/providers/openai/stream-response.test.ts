@@ -247,11 +247,11 @@ void suite('T8 · a finish reason behind every chunk ends nothing by itself', ()
   const everyChunk = [chat.delta({ content: 'Hel' }, 'stop'), chat.delta({ content: 'lo, it is ' }, 'stop')];
   const late = chat.toolCall(0, { id: 'a', name: 'delete_all' });
   const cuts: Readonly<Record<string, readonly [script: Script, code: string, text: string]>> = {
-    'a reset': [[...everyChunk, hold('cut'), reset], 'stream_interrupted', 'Hello, it is '],
+    'a reset': [[...everyChunk, hold('shown'), reset], 'stream_interrupted', 'Hello, it is '],
     'a stated error': [[...everyChunk, chat.error('overloaded', { type: 'overloaded_error' }), end], 'provider_busy', 'Hello, it is '],
     silence: [[...everyChunk, stall], 'model_timeout', 'Hello, it is '],
     'a call that is held back, and a reset': [
-      [chat.delta({ content: 'I will' }, 'stop'), late, hold('cut'), reset],
+      [chat.delta({ content: 'I will' }, 'stop'), late, chat.usage(), hold('cut'), reset],
       'stream_interrupted',
       'I will',
     ],
@@ -261,9 +261,10 @@ void suite('T8 · a finish reason behind every chunk ends nothing by itself', ()
     void test(`T8 · a finish that was taken back proves nothing: ${name}`, async (t) => {
       const server = await serverFor(t, { fallback: [sseHead, ...script] });
       const provider = providerFor(t, 'chat', server.baseUrl, { limits: { ...limits, idleTimeoutMs: 2_500 } });
-      const last = shown.slice(-4);
-      const result = await collect(provider.stream(helloRequest, neverAborted), (each) => {
-        if (each.type === 'delta' && each.delta.text.endsWith(last)) setTimeout(() => server.release('cut'), 100);
+      // The counts say that what stands before them has been read: nothing shows a call that is held back.
+      const onUsage = (): void => server.release('cut');
+      const result = await collect(provider.stream(helloRequest, neverAborted, { onUsage }), (each) => {
+        if (each.type === 'delta' && shown.endsWith(each.delta.text)) server.release('shown');
       });
       assert.deepEqual([outcomeOf(result), result.text], [code, shown]);
     });
