@@ -98,13 +98,17 @@ story('T14 · a flood of cancels is answered one after the other: while the clie
 });
 
 story('a gateway that drains closes idle sockets for a reconnect, takes in nothing new, and shows what runs to its end', async (world) => {
-  world.model.enqueue(held('go'));
+  world.model.enqueue(held('go'), chatAnswer('shorter'));
   const gateway = await world.startGateway();
   const client = world.client.withOptions({ baseURL: `${gateway.url}/v1` });
   const idle = await SocketClient.open(client);
   const busy = await SocketClient.open(client);
   busy.create('hi');
   await busy.untilText('Hel');
+  const { response } = await busy.untilType('response.created');
+  const steer = { type: 'response.steer', previous_response_id: response.id, input: 'shorter' };
+  busy.send(steer);
+  await busy.untilType('response.steer.accepted');
   gateway.drain();
   assert.equal(await idle.closed, 1012);
   const from = busy.events.length;
@@ -112,8 +116,11 @@ story('a gateway that drains closes idle sockets for a reconnect, takes in nothi
   const error = await busy.untilError(from);
   assert.deepEqual([error.status, error.code, error.stream_id], [503, 'draining', 'other']);
   await assert.rejects(SocketClient.open(client), /503/);
+  busy.send(steer);
+  await busy.untilType('response.steer.failed');
   world.model.release('go');
-  assert.equal((await busy.untilEnd()).status, 'completed');
+  const follower = await busy.untilEnds(2);
+  assert.deepEqual([follower.status, follower.previous_response_id], ['completed', response.id], 'what was accepted before is carried out');
   assert.equal(await busy.closed, 1012);
   await gateway.close();
 });

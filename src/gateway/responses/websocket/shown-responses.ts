@@ -96,6 +96,10 @@ export class ShownResponses {
     const response = steering.find(target);
     const fail = async (code: SteerErrorCode, message: string): Promise<void> =>
       client.sent(steerFailed(response ?? { id: target }, { input: given }, { code, message }));
+    if (deps.isDraining()) {
+      await fail('response_not_active', 'This gateway is shutting down: connect again, and send the input there.');
+      return;
+    }
     try {
       const steer = steering.accept(target, steerInputOf(event), bytes);
       if (typeof steer === 'string') {
@@ -166,8 +170,10 @@ export class ShownResponses {
 
   async #succeed(response: SteeredResponse): Promise<Accepted | undefined> {
     const { deps, tenant, contexts, onError } = this.#options;
+    // Accepted is accepted, also where the gateway has begun to drain since.
+    const taking = { ...deps, isDraining: () => false };
     try {
-      const successor = await acceptSuccessor({ tenant, isResend: false, receivedAtMs: Date.now() }, deps, response, contexts);
+      const successor = await acceptSuccessor({ tenant, isResend: false, receivedAtMs: Date.now() }, taking, response, contexts);
       letGo(response.steers);
       return successor;
     } catch (error) {
