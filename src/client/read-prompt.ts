@@ -4,12 +4,9 @@ import type { Item } from '../domain/item.ts';
 import { promptOf } from '../domain/prompt.ts';
 import type { ProviderApi } from '../domain/provider-capabilities.ts';
 import type { Store } from '../store/ports/store.ts';
-import { resolveReferences, type Submission } from './submission.ts';
+import { resolveInput, type Submission, type Unresolved } from './submission.ts';
 
-export type PromptPreview =
-  | { readonly type: 'prompt'; readonly items: readonly Item[] }
-  /** `input[index]` refers to an item that is not there. */
-  | { readonly type: 'unknown_item'; readonly index: number; readonly id: string };
+export type PromptPreview = { readonly type: 'prompt'; readonly items: readonly Item[] } | Unresolved;
 
 export type PreviewedSubmission = Pick<Submission, 'tenant' | 'settings' | 'session' | 'previous' | 'input'>;
 
@@ -19,9 +16,7 @@ export async function previewPrompt(
   api: ProviderApi,
   { tenant, settings, session, previous, input: submitted }: PreviewedSubmission,
 ): Promise<PromptPreview> {
-  const references = submitted.flatMap((item) => (item.type === 'item_reference' ? [item.id] : []));
-  const known = references.length === 0 ? new Map<string, Item>() : await store.findItems(tenant, references);
-  const input = resolveReferences(submitted, known);
+  const input = await resolveInput(store, { tenant, input: submitted });
   if ('type' in input) return input;
   const leaf =
     session !== null

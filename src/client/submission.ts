@@ -1,6 +1,7 @@
 /** A submission of a turn, and its items with the ids that they are to have. */
 import { givenIdOf, type InputItem, isCall, isCallOutput, type Item, type NewItem } from '../domain/item.ts';
 import type { ResponseSettings } from '../domain/response-settings.ts';
+import type { Store } from '../store/ports/store.ts';
 import type { NewTurn } from '../store/ports/turns.ts';
 import { itemPrefix, newId } from './ids.ts';
 
@@ -42,11 +43,24 @@ export interface Submission {
   readonly replaces?: string;
 }
 
-/** The items with new ids, references replaced by the items they name; or the first reference to no item. */
-export function resolveReferences(
-  input: readonly SubmittedItem[],
-  known: ReadonlyMap<string, Item>,
-): readonly InputItem[] | { readonly type: 'unknown_item'; readonly index: number; readonly id: string } {
+/** In characters of JSON: what references may stand for together, each counted as often as it is made. No body is longer (T14). */
+const maxReferredChars = 33_554_432;
+
+export type Unresolved =
+  /** `input[index]` refers to an item that is not there. */
+  { readonly type: 'unknown_item'; readonly index: number; readonly id: string } | { readonly type: 'references_too_large' };
+
+/** The items with new ids, references replaced by the items they name. */
+export async function resolveInput(
+  store: Pick<Store, 'findItems'>,
+  { tenant, input }: Pick<Submission, 'tenant' | 'input'>,
+): Promise<readonly InputItem[] | Unresolved> {
+  const references = input.flatMap((item) => (item.type === 'item_reference' ? [item.id] : []));
+  const known = references.length === 0 ? new Map<string, Item>() : await store.findItems(tenant, references, maxReferredChars);
+  return known === undefined ? { type: 'references_too_large' } : resolveReferences(input, known);
+}
+
+export function resolveReferences(input: readonly SubmittedItem[], known: ReadonlyMap<string, Item>): readonly InputItem[] | Unresolved {
   const items: InputItem[] = [];
   const taken = new Set<string>();
   for (const [index, item] of input.entries()) {

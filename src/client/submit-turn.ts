@@ -13,15 +13,16 @@ import type { TurnCanceller } from './cancel-turn.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { newId } from './ids.ts';
 import { whileCallerWaits } from './patience.ts';
-import { outputsWithoutCall, resolveReferences, type Submission } from './submission.ts';
+import { outputsWithoutCall, resolveInput, type Submission, type Unresolved } from './submission.ts';
 import { serialize } from './serialize.ts';
 import { startTitle } from './titles.ts';
 
 export type SubmitResult =
   | { readonly type: 'accepted'; readonly turn: TurnRow }
   | Exclude<Admission, { type: 'admitted' | 'joined' }>
-  /** `input[index]` refers to an item that is not there, or brings the output of a call that was never made. */
-  | { readonly type: 'unknown_item' | 'unknown_call'; readonly index: number; readonly id: string };
+  | Unresolved
+  /** `input[index]` brings the output of a call that was never made. */
+  | { readonly type: 'unknown_call'; readonly index: number; readonly id: string };
 
 export interface Quotas {
   /** Turns of one session that may wait behind the one that runs. */
@@ -45,9 +46,7 @@ export interface SubmitDeps {
  */
 export async function submitTurn(deps: SubmitDeps, submission: Submission): Promise<SubmitResult> {
   const { store } = deps;
-  const references = submission.input.flatMap((item) => (item.type === 'item_reference' ? [item.id] : []));
-  const known = references.length === 0 ? new Map() : await store.findItems(submission.tenant, references);
-  const input = resolveReferences(submission.input, known);
+  const input = await resolveInput(store, submission);
   if ('type' in input) return input;
   const unknownCall = await findUnknownCall(store, submission, input);
   if (unknownCall !== undefined) return unknownCall;

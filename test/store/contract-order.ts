@@ -46,7 +46,7 @@ export function orderContract(contract: Contract): void {
       for (const turn of [alone, first, second]) assert.deepEqual(await other.readTurn(turn.id), turn, 'as it was returned');
       assert.deepEqual(await itemsOf(other), ['msg_resp_a']);
       assert.deepEqual([await pastOf(other, 'resp_a'), await pastOf(other, 'resp_b')], [[], []]);
-      assert.equal((await other.findItems('default', ['msg_resp_x'])).size, 1);
+      assert.equal((await other.findItems('default', ['msg_resp_x'], 1_000))?.size, 1);
     },
   );
 

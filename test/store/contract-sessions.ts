@@ -148,8 +148,15 @@ export function sessionsContract(contract: Contract): void {
     );
     assert.equal(await store.addItems({ ...hand, id: 'items_2', session: 'conv_none' }), undefined);
     assert.equal(await store.findTurn('default', 'items_1'), undefined, 'it is no response');
-    assert.deepEqual([...(await store.findItems('default', ['msg_2', 'msg_1'])).keys()], ['msg_2']);
-    assert.deepEqual([...(await store.findItems('other', ['msg_2'])).keys()], []);
+    const found = async (tenant: string, ids: readonly string[], maxChars = 1_000) => {
+      const items = await store.findItems(tenant, ids, maxChars);
+      return items && [...items.keys()];
+    };
+    assert.deepEqual(await found('default', ['msg_2', 'msg_1']), ['msg_2']);
+    assert.deepEqual(await found('other', ['msg_2']), []);
+    const size = JSON.stringify((await store.findItems('default', ['msg_2'], 1_000))?.get('msg_2')).length;
+    assert.deepEqual(await found('default', ['msg_2', 'msg_2'], 2 * size), ['msg_2']);
+    assert.equal(await found('default', ['msg_2', 'msg_2'], 2 * size - 1), undefined, 'each use counts');
   });
 
   contract('a transcript knows what came in with a turn from what was answered, also where items were deleted', async (store) => {

@@ -65,7 +65,7 @@ test('no statement walks a table, sorts what an index could give in order, or lo
     await store.listSessions('default', { ...page, after: 'conv_a' });
   }
   await store.findUnknownCall('default', 'resp_d', ['call_a']);
-  await store.findItems('default', ['msg_resp_a']);
+  await store.findItems('default', ['msg_resp_a'], 1_000);
   await store.deleteSession('default', 'conv_a');
   await store.deleteTurn('default', 'resp_a', 9);
   await store.counts();

@@ -142,3 +142,16 @@ test('T14 · a page of large items ends early and says that there are more; so d
   const earlier = await historyOf(`?before=${newest.messages[1]?.id ?? ''}`);
   assert.deepEqual([firstWords(earlier), earlier.has_more], [['one'], false]);
 });
+
+test('T14 · references that stand for more than a body may hold are 400, however short they are', options, async () => {
+  await using world = await World.open();
+  const taken = await send(`${world.url}/v1/responses`, { input: [{ role: 'user', content: 'a'.repeat(4_000_000) }] });
+  const list = await fetch(`${world.url}/v1/responses/${String(taken.json?.['id'])}/input_items`);
+  const { data } = (await list.json()) as { data: readonly { readonly id: string }[] };
+  const references = (count: number) => Array.from({ length: count }, () => ({ type: 'item_reference', id: data[0]?.id }));
+  for (const path of ['/v1/responses', '/v1/responses/input_tokens']) {
+    const refused = await send(`${world.url}${path}`, { input: references(9) });
+    assert.deepEqual(errorOf(refused), [400, 'input', 'references_too_large'], path);
+  }
+  assert.equal((await send(`${world.url}/v1/responses`, { input: references(8) })).json?.['status'], 'completed');
+});

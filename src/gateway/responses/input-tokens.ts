@@ -8,6 +8,7 @@ import { jsonLimits, tooManyItems } from '../http/json-scanner.ts';
 import { errorResponses } from '../http/response-schemas.ts';
 import type { Routes } from '../http/route.ts';
 import { takeTrigger } from '../submit/compaction-trigger.ts';
+import { referencesTooLarge } from '../submit/submit-error.ts';
 import { assertContext, requireModel, sendableSettings, type SubmitDeps } from '../submit/submit-turn.ts';
 import { inputItem } from './item-schema.ts';
 import { responsesInput } from './items.ts';
@@ -76,6 +77,7 @@ export function inputTokensRoute(routes: Routes, deps: CountDeps): void {
         const previous = body.previous_response_id ?? null;
         await assertContext(deps.turnkeep, tenant, { session, previous });
         const prompt = await deps.turnkeep.previewPrompt(deps.providerApi, { tenant, settings, session, previous, input });
+        if (prompt.type === 'references_too_large') throw referencesTooLarge();
         if (prompt.type === 'unknown_item') throw notFound('Item', prompt.id, `input[${prompt.index}].id`);
         const request: ModelRequest = { settings, items: prompt.items };
         const count = await deps.countTokens(request);

@@ -118,6 +118,8 @@ export function toApiError(result: Exclude<SubmitResult, { type: 'accepted' }>, 
       return unknownConversation(session ?? '');
     case 'unknown_item':
       return notFound('Item', result.id, fields?.items[result.index] ?? `input[${result.index}].id`);
+    case 'references_too_large':
+      return referencesTooLarge();
     case 'unknown_call':
       return new ApiError({
         status: 400,
@@ -141,4 +143,10 @@ export function alreadySettled(id: string, status: string): ApiError {
     code: 'response_already_settled',
     message: `Response '${id}' cannot be cancelled: it is already ${status}.`,
   });
+}
+
+export function referencesTooLarge(): ApiError {
+  const message =
+    "Invalid 'input': the items that it refers to are over 32 MiB together, each counted as often as it is named. Refer to fewer.";
+  return new ApiError({ status: 400, param: 'input', code: 'references_too_large', message });
 }

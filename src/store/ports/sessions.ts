@@ -43,8 +43,11 @@ export interface SessionStore {
   /** Gone for every session that shares the turn it stands in. False when it is not in this session. */
   deleteSessionItem(session: SessionRow, item: string): Promise<boolean>;
 
-  /** The tenant's items of these ids, by id; what is not there is left out. */
-  findItems(tenant: string, ids: readonly string[]): Promise<ReadonlyMap<string, Item>>;
+  /**
+   * The tenant's items of these ids, by id; what is not there is left out. undefined: they have more characters of JSON
+   * together, each counted as often as it is named.
+   */
+  findItems(tenant: string, ids: readonly string[], maxChars: number): Promise<ReadonlyMap<string, Item> | undefined>;
 
   /** The first of these calls that is not on the way to the tenant's turn `leaf`, itself included; undefined when all are. */
   findUnknownCall(tenant: string, leaf: string, callIds: readonly string[]): Promise<string | undefined>;

@@ -76,17 +76,28 @@ export async function findUnknownCall(db: Database, tenant: string, leaf: string
 }
 
 /** Those of the tenant's items that have one of these ids, wherever they stand. */
-export async function findItems(db: Database, tenant: string, ids: readonly string[]): Promise<Map<string, Item>> {
+export async function findItems(
+  db: Database,
+  tenant: string,
+  ids: readonly string[],
+  maxChars: number,
+): Promise<Map<string, Item> | undefined> {
   const found = new Map<string, Item>();
   const pace = new Pace();
-  for (const id of new Set(ids)) {
+  const uses = new Map<string, number>();
+  for (const id of ids) uses.set(id, (uses.get(id) ?? 0) + 1);
+  let chars = 0;
+  for (const [id, times] of uses) {
     await pace.yieldIfFull();
     const row = db.one(
       'SELECT item FROM items JOIN turns ON turns.id = turn WHERE items.id = ? AND tenant = ? AND stored = 1 ORDER BY items.rowid DESC LIMIT 1',
       id,
       tenant,
     );
-    pace.add(row === undefined ? 0 : text(row['item']).length);
+    const size = row === undefined ? 0 : text(row['item']).length;
+    chars += size * times;
+    if (chars > maxChars) return undefined;
+    pace.add(size);
     if (row !== undefined) found.set(id, readItem(row));
   }
   return found;

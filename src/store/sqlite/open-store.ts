@@ -102,7 +102,7 @@ export function openSqliteStore(path: string): Store {
     readSessionItem: async (session, item) => items.readSessionItem(db, session, item),
     addItems: async (turn) => items.addItems(db, turn),
     deleteSessionItem: async (session, item) => items.deleteSessionItem(db, session, item),
-    findItems: (tenant, ids) => items.findItems(db, tenant, ids),
+    findItems: (tenant, ids, maxChars) => items.findItems(db, tenant, ids, maxChars),
     findUnknownCall: (tenant, leaf, callIds) => items.findUnknownCall(db, tenant, leaf, callIds),
     listUntitled: async (limit) => sessions.listUntitled(db, limit),
     markTitleStarted: (session) => sessions.markTitleStarted(db, session),

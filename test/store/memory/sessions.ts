@@ -45,10 +45,12 @@ export function sessionStore(connection: Connection): SessionStore {
         turn.output = turn.output.filter((item) => item.id !== id);
         return true;
       }),
-    findItems: (tenant, ids) =>
+    findItems: (tenant, ids, maxChars) =>
       connection.transaction((database) => {
         const items = database.turnsWhere(({ row }) => row.tenant === tenant).flatMap(itemsOf);
-        return new Map(items.filter(({ id }) => ids.includes(id)).map((item) => [item.id, item]));
+        const found = new Map(items.filter(({ id }) => ids.includes(id)).map((item) => [item.id, item]));
+        const chars = ids.reduce((sum, id) => sum + (found.has(id) ? JSON.stringify(found.get(id)).length : 0), 0);
+        return chars > maxChars ? undefined : found;
       }),
     findUnknownCall: (tenant, leaf, callIds) =>
       connection.transaction((database) => {
