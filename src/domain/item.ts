@@ -172,14 +172,17 @@ export function givenIdOf(item: { readonly type: Item['type']; readonly id?: str
 /** As turnkeep calls an item of a type that it does not know: one of a request, and one of an answer. */
 const ownOpaqueId = /^item_[0-9a-f]{48}(?:\d{4})?$/;
 
-const knownTypes: ReadonlySet<string> = new Set([
+/** Of the items that turnkeep reads; all others are passed on as they came. */
+export const readTypes = [
   'message',
   'reasoning',
   'function_call',
   'function_call_output',
   'custom_tool_call',
   'custom_tool_call_output',
-] satisfies Exclude<Item['type'], OpaqueItemType>[]);
+] as const satisfies readonly Exclude<Item['type'], OpaqueItemType>[];
+
+const knownTypes: ReadonlySet<string> = new Set(readTypes);
 
 /** The text of a message, parts joined; images and files have none. */
 export function textOf(item: InputMessage): string {

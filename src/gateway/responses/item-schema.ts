@@ -3,7 +3,7 @@
  * provider of this API is told all of it (`domain/provider-capabilities.ts` says what another one is not).
  */
 import { z } from 'zod';
-import type { Json } from '../../domain/item.ts';
+import { type Json, readTypes } from '../../domain/item.ts';
 import { callArguments, callName, exactlyOne, id, jsonObject, otherType } from '../http/request-fields.ts';
 import { tools } from './tool-schema.ts';
 
@@ -105,16 +105,7 @@ const additionalTools = z
 const itemReference = z.looseObject({ type: z.literal('item_reference'), id });
 
 const known = [message, functionCall, customCall, callOutput, reasoning, additionalTools] as const;
-const knownTypes = [
-  'message',
-  'function_call',
-  'custom_tool_call',
-  'function_call_output',
-  'custom_tool_call_output',
-  'reasoning',
-  'additional_tools',
-  'item_reference',
-];
+const knownTypes = [...readTypes, 'additional_tools', 'item_reference'];
 
 /** An item of any other type. Its own members are the provider's affair. */
 const opaque = z

@@ -1,11 +1,11 @@
 /** The items of a Responses request as items of a transcript: known members as turnkeep reads them, all others as they came. Pure. */
-import type { InputPart, MessagePart as OutputPart, NewItem } from '../../domain/item.ts';
+import { type InputPart, type MessagePart as OutputPart, type NewItem, readTypes } from '../../domain/item.ts';
 import type { SubmittedItem } from '../../client/submission.ts';
 import type { ConversationItemBody, InputItemBody, inputPart } from './item-schema.ts';
 import type { z } from 'zod';
 
 type KnownBody = Extract<ConversationItemBody, { type?: KnownType | undefined }>;
-type KnownType = 'message' | 'function_call' | 'custom_tool_call' | 'function_call_output' | 'custom_tool_call_output' | 'reasoning';
+type KnownType = (typeof readTypes)[number];
 type PartBody = Exclude<Extract<KnownBody, { role: unknown }>['content'], string>[number];
 type MessagePart = Extract<NewItem, { type: 'message' }>['content'][number];
 
@@ -22,14 +22,7 @@ function isKnown(body: ConversationItemBody): body is KnownBody {
   return body.type === undefined || knownTypes.has(body.type);
 }
 
-const knownTypes: ReadonlySet<string> = new Set<KnownType>([
-  'message',
-  'function_call',
-  'custom_tool_call',
-  'function_call_output',
-  'custom_tool_call_output',
-  'reasoning',
-]);
+const knownTypes: ReadonlySet<string> = new Set(readTypes);
 
 export function toNewItem(body: ConversationItemBody): NewItem {
   if (!isKnown(body)) return withoutNullish(body) as NewItem;
