@@ -172,6 +172,12 @@ export class ResponsesParser extends StreamParser {
   /** What only the whole response holds: some servers send no deltas, and some not all. */
   #emitMissing(output: readonly unknown[], out: ModelEvent[]): void {
     const items = output.map((each) => asRecord(each) ?? {});
+    if (!this.hasOutput && this.#calls.all.length === 0) {
+      // Nothing of it was shown: in its order, as if each item came by itself.
+      const isNew = (item: JsonRecord): boolean => item['type'] !== 'reasoning' || !this.#texts.hasThoughts;
+      for (const [index, item] of items.entries()) if (isNew(item)) this.#readDone(item, { output_index: index }, out);
+      return;
+    }
     this.#texts.readMissing(items, out);
     const told = new Set<FunctionCall>();
     for (const [index, item] of items.entries()) {

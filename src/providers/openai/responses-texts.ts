@@ -29,6 +29,10 @@ export class ResponsesTexts {
     return partOf(texts.addressed(body['item_id'], body['output_index']), kind, body);
   }
 
+  get hasThoughts(): boolean {
+    return this.#thoughts.items.length > 0;
+  }
+
   beginThought(item: JsonRecord, index: unknown): SaidItem {
     return this.#thoughts.begin(item['id'], index);
   }

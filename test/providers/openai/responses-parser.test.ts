@@ -154,6 +154,18 @@ void suite('T8 · calls are passed on as the provider sent them', () => {
     assert.deepEqual(calls(event('output_item.added', { item: call({ call_id: undefined }) })), ['fc_1 f ']);
     assert.match(calls(event('output_item.added', { item: { type: 'function_call', name: 'f' } }))[0] ?? '', /^call_\S+ f $/);
   });
+  void test('what only the whole response holds comes in its order', () => {
+    const { events } = read(completed([message('A'), call({ arguments: '{}' }), message('B')]));
+    const shown = events.flatMap((each) => (each.type === 'delta' ? [each.delta] : []));
+    assert.deepEqual(
+      shown.filter(({ text }) => text !== '').map(({ type, text }) => [type, text]),
+      [
+        ['text', 'A'],
+        ['tool_call', '{}'],
+        ['text', 'B'],
+      ],
+    );
+  });
   for (const [late, added] of Object.entries({
     'the id': { call_id: undefined },
     'the id, empty before': { call_id: '' },
