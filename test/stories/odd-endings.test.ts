@@ -49,6 +49,11 @@ story(
   async (world) => {
     const response = await world.client.responses.create({ model: 'scripted', input: 'Hello?', service_tier: 'priority' });
     assert.deepEqual([response.status, response.service_tier], ['completed', 'default']);
+    const messages = [{ role: 'user', content: 'Hello?' }] as const;
+    const chat = { model: 'scripted', messages: [...messages], service_tier: 'priority' as const };
+    assert.equal((await world.client.chat.completions.create(chat)).service_tier, 'default');
+    const streamed = await world.client.chat.completions.stream({ ...chat, stream: true }).finalChatCompletion();
+    assert.equal(streamed.service_tier, 'default');
   },
   { api: 'responses', model: () => ({ fallback: [sseHead, ...writer.begin(), ...writer.text('a'), served, end] }) },
 );

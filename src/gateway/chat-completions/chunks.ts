@@ -19,13 +19,18 @@ export interface ChunkState {
   readonly calls: readonly number[];
   /** The provider has the reasoning that comes in `reasoning`: see `reasoningFields` of `completion.ts`. */
   readonly isInReasoning: boolean;
+  /** Another tier than the usual one was asked for: which one served is told at the end. */
+  readonly hasTier: boolean;
 }
+
+const usualTier = 'default';
 
 const none: readonly SsePayload[] = [];
 
 export function chatChunks({ includesUsage, isLegacy }: ChunkOptions): Translator<ChunkState> {
-  const chunk = (state: ChunkState, delta: object, finish_reason: string | null = null): SsePayload => ({
+  const chunk = (state: ChunkState, delta: object, finish_reason: string | null = null, more: object = {}): SsePayload => ({
     ...state.head,
+    ...more,
     choices: [{ index: 0, delta, logprobs: null, finish_reason }],
     ...(includesUsage ? { usage: null } : {}),
   });
@@ -72,8 +77,10 @@ export function chatChunks({ includesUsage, isLegacy }: ChunkOptions): Translato
     const finish = finishOf(response, isLegacy);
     // Neither a finish reason nor `[DONE]`: no client may take this for a whole completion.
     if (finish.type === 'error') return [{ error: toChatError(finish.error) }];
+    const tier = response['service_tier'] ?? usualTier;
+    const served = state.hasTier || tier !== usualTier ? { service_tier: tier } : {};
     return [
-      chunk(state, {}, finish.reason),
+      chunk(state, {}, finish.reason, served),
       ...(includesUsage ? [{ ...state.head, choices: [], usage: chatUsage(response) }] : []),
       sseDone,
     ];
@@ -83,7 +90,9 @@ export function chatChunks({ includesUsage, isLegacy }: ChunkOptions): Translato
     switch (event.type) {
       case 'response.created': {
         const { id, created_at: created, model } = event.response;
-        const begun: ChunkState = { ...state, head: { id: completionId(id), object: 'chat.completion.chunk', created, model } };
+        const head = { id: completionId(id), object: 'chat.completion.chunk', created, model } as const;
+        const hasTier = (event.response['service_tier'] ?? usualTier) !== usualTier;
+        const begun: ChunkState = { ...state, head, hasTier };
         return [begun, [chunk(begun, { role: 'assistant', content: '' })]];
       }
       case 'response.output_text.delta':
@@ -129,7 +138,8 @@ export function chatChunks({ includesUsage, isLegacy }: ChunkOptions): Translato
     }
   }
 
-  return { initial: { head: { id: '', object: 'chat.completion.chunk', created: 0, model: '' }, calls: [], isInReasoning: false }, step };
+  const head = { id: '', object: 'chat.completion.chunk', created: 0, model: '' } as const;
+  return { initial: { head, calls: [], isInReasoning: false, hasTier: false }, step };
 }
 
 function emptyPieceOf({ type }: CallItem): object {
