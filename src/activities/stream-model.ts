@@ -39,7 +39,11 @@ export async function streamModel(deps: StreamModelDeps, { turn, step }: OwnTurn
   const judge = new LeaseJudge(store);
   for (;;) {
     const running = attempts.get(turn);
-    if (running !== undefined) return await join(deps, turn, running, link);
+    if (running !== undefined) {
+      const step = await join(deps, turn, running, link);
+      if (step !== undefined) return step;
+      continue;
+    }
     if (link.wish === 'cancel') return stop(deps, turn);
     // The next run of the activity finds the database as it is.
     if (link.wish !== undefined) throw lost();
@@ -47,6 +51,8 @@ export async function streamModel(deps: StreamModelDeps, { turn, step }: OwnTurn
     switch (claim.type) {
       case 'settled':
         return { type: 'final', turn: claim.settled };
+      case 'over':
+        return { type: 'tool_calls' };
       case 'started':
         await settleLost(deps, turn);
         break;
@@ -63,14 +69,17 @@ export async function streamModel(deps: StreamModelDeps, { turn, step }: OwnTurn
       case 'waits':
         await pause(claim.nextLookMs, link.signal);
         break;
-      case 'running':
-        return await join(deps, turn, claim.running, link);
+      case 'running': {
+        const result = await join(deps, turn, claim.running, link);
+        if (result !== undefined) return result;
+        break;
+      }
     }
   }
 }
 
 type Look =
-  | Exclude<Claim, { type: 'granted' }>
+  | Exclude<Claim, { type: 'granted' | 'tools' }>
   | { readonly type: 'running'; readonly running: RunningAttempt }
   | { readonly type: 'waits'; readonly nextLookMs: number };
 
@@ -84,7 +93,7 @@ async function look(deps: StreamModelDeps, input: OwnTurn<StreamModelInput>, jud
     if (room === 'none') return { type: 'waits', nextLookMs: lookMs };
     using _room = room;
     const claim = await claimStep(deps, input, signal);
-    return claim.type === 'granted' ? { type: 'running', running: attempts.run(claim, input.step) } : claim;
+    return claim.type === 'granted' || claim.type === 'tools' ? { type: 'running', running: attempts.run(claim, input.step) } : claim;
   } catch (error) {
     if (!(error instanceof StoreBusyError)) throw error;
     // What was seen while nobody could renew a lease counts no more.
@@ -117,8 +126,11 @@ async function findRoom({ store, attempts }: StreamModelDeps, turn: string): Pro
   return attempts.reserve(row.tenant) ?? 'none';
 }
 
-/** Waits for an attempt of this process, and hands it what Temporal wants. Whoever gives up leaves it running. */
-async function join(deps: StreamModelDeps, turn: string, running: RunningAttempt, link: ActivityLink): Promise<StepResult> {
+/**
+ * Waits for an attempt of this process, and hands it what Temporal wants. Whoever gives up leaves it running.
+ * @returns undefined: the calls before the request are done, which is to be claimed now
+ */
+async function join(deps: StreamModelDeps, turn: string, running: RunningAttempt, link: ActivityLink): Promise<StepResult | undefined> {
   const { signal, wish } = link;
   const { promise, reject } = Promise.withResolvers<never>();
   const heed = (): void => {
@@ -130,6 +142,7 @@ async function join(deps: StreamModelDeps, turn: string, running: RunningAttempt
   try {
     const result = await Promise.race([running.result, promise]);
     if (result.type === 'ended') return result.step;
+    if (result.type === 'tools_ended') return undefined;
     // It failed at the moment of the cancel: nothing is sent again.
     if (link.wish === 'cancel') return await stop(deps, turn);
     throw toApplicationFailure(result);

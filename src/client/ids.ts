@@ -10,6 +10,8 @@ const prefixes = {
   function_call_output: 'fco',
   custom_tool_call: 'ctc',
   custom_tool_call_output: 'ctco',
+  mcp_call: 'mcp',
+  mcp_approval_request: 'mcpr',
 } as const satisfies { [type in KnownType]: string };
 
 export function itemPrefix(type: Item['type']): IdPrefix {

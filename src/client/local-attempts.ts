@@ -7,7 +7,7 @@ export interface LocalAttempts {
   readonly lease: Lease;
   /** Room for one more attempt, of this tenant or of any, to be held from before its claim until it runs; undefined: none. */
   reserve(tenant?: string): Disposable | undefined;
-  run(claim: Extract<Claim, { type: 'granted' }>, step: number): unknown;
+  run(claim: Extract<Claim, { type: 'granted' | 'tools' }>, step: number): unknown;
   get(turn: string): { abort(reason: 'cancelled'): void; steer(): void } | undefined;
 }
 
@@ -24,6 +24,6 @@ export async function claimAndRun(
   using room = attempts.reserve(tenant);
   if (room === undefined) return undefined;
   const claim = await store.claim({ turn, step, lease: attempts.lease });
-  if (claim.type === 'granted') attempts.run(claim, step);
+  if (claim.type === 'granted' || claim.type === 'tools') attempts.run(claim, step);
   return claim;
 }

@@ -3,7 +3,7 @@
  * ends. Times are milliseconds since the epoch.
  */
 import type { FailureCode } from './failure.ts';
-import type { Usage } from './response.ts';
+import { sumOfKnown, type Usage } from './response.ts';
 
 export interface AttemptKey {
   readonly turn: string;
@@ -28,6 +28,15 @@ export interface AttemptEnd {
 }
 
 export type AttemptOutcome = 'completed' | 'incomplete' | 'cancelled' | 'failed' | 'lost';
+
+/**
+ * What a turn's answer has cost: of each step, the last request gave what there is of it; what earlier ones cost is lost.
+ * @param attempts in the order in which they were booked
+ */
+export function usageOf(attempts: readonly Pick<AttemptRow, 'step' | 'usage'>[]): Usage | null {
+  const last = new Map(attempts.map(({ step, usage }) => [step, usage ?? null]));
+  return [...last.values()].reduce(sumOfKnown, null);
+}
 
 export interface AttemptRow extends AttemptKey, Partial<Omit<AttemptEnd, 'endedAtMs'>> {
   readonly requestedAtMs: number;

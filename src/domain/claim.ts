@@ -17,6 +17,10 @@ export interface ClaimFacts {
   readonly turn: TurnRow;
   /** How much longer the lease of an attempt lasts that has not ended, in ms; 0 or less without one. */
   readonly leaseLeftMs: number;
+  /** The step has its whole answer, and the turn goes on with the next one. */
+  readonly isOver: boolean;
+  /** The calls of tools that this step is to tell the model of: how many have no end, and whether the turn ends with them. */
+  readonly round: { readonly open: number; readonly isLast: boolean };
   /** A request of this step was answered with something to show, whoever sent it. */
   readonly hasStarted: boolean;
   /** The requests of this step that were booked, however they ended. */
@@ -28,6 +32,10 @@ export interface ClaimFacts {
 /** `granted` and `exhausted`: earlier requests of the step that have no end are lost, and are to be booked so. */
 export type ClaimDecision =
   | { readonly type: 'settled'; readonly settled: TurnStatus }
+  /** The step is over: the next one is to be asked for. */
+  | { readonly type: 'over' }
+  /** Calls of tools are to be carried out before the request. */
+  | { readonly type: 'tools'; readonly isLast: boolean }
   /** Another attempt runs, and its lease lives: it is to be waited for. */
   | { readonly type: 'held'; readonly leaseLeftMs: number }
   /** The step is never asked again (T2). */
@@ -45,10 +53,13 @@ export function decideClaim(facts: ClaimFacts): ClaimDecision {
   const { turn } = facts;
   const settled = settledStatusOf(turn);
   if (settled !== undefined) return { type: 'settled', settled };
+  if (facts.isOver) return { type: 'over' };
   const { leaseLeftMs } = facts;
   if (leaseLeftMs > 0) return { type: 'held', leaseLeftMs };
   if (facts.hasStarted) return { type: 'started' };
   if (turn.cancelRequestedAtMs !== null) return { type: 'cancelled' };
+  const { round } = facts;
+  if (round.open > 0 || round.isLast) return { type: 'tools', isLast: round.isLast };
   const { requestsMade } = facts;
   if (requestsMade >= requestsPerStep) return { type: 'exhausted' };
   const { waitLeftMs } = facts;

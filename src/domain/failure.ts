@@ -40,6 +40,7 @@ const rules = {
     message: 'The conversation is longer than the context window of the model.',
   },
   turn_timeout: { retryable: false, message: 'The turn took longer than its limit.' },
+  tool_failed: { retryable: false, message: 'A tool of the turn broke in a way that the model cannot be told.' },
   budget_exceeded: { retryable: false, message: 'The turn used up its budget.' },
   internal_error: { retryable: false, message: 'turnkeep itself failed; the log of the worker has the details.' },
 } as const satisfies Record<string, FailureRule>;

@@ -1,5 +1,14 @@
 /** The events that open, fill and close an item and its parts. Pure. */
-import { isCall, isOpaque, type ItemStatus, type Json, type OpaqueItemType, type OutputItem, type ProviderFields } from './item.ts';
+import {
+  isCall,
+  isOpaque,
+  isWorkers,
+  type ItemStatus,
+  type Json,
+  type OpaqueItemType,
+  type OutputItem,
+  type ProviderFields,
+} from './item.ts';
 import type { UnnumberedEvent } from './response-event.ts';
 import { sealOf } from './sealed-fields.ts';
 import { filled, outputText, partCount, type Unfinished, withText } from './response-part.ts';
@@ -76,7 +85,7 @@ export function itemDone(
 ): readonly UnnumberedEvent[] {
   const { item, text } = open;
   if (isOpaque(item)) return [{ type: 'response.output_item.done', output_index: index, item: ended(item, status) }];
-  const begunWith = item.type === 'message' ? undefined : item.provider_fields;
+  const begunWith = item.type === 'message' || isWorkers(item) ? undefined : item.provider_fields;
   const kept = {
     ...withText(open),
     status,

@@ -125,15 +125,60 @@ export interface OpaqueItem {
 /** In truth any string that is not the type of another item. TypeScript tells a union apart by literals: this one stands for all. */
 export type OpaqueItemType = 'web_search_call';
 
+/**
+ * How the model made a call that a worker carries out: what OpenAI's item does not say, and the next request needs. An item
+ * with it is turnkeep's own; the same types without it are a provider's, and passed on as they came.
+ */
+export interface CallOrigin {
+  readonly call_id: string;
+  /** Of the turn, 1-based: calls of one step were made side by side. */
+  readonly step: number;
+  /** The function that the model called, where it is called otherwise than the tool. */
+  readonly function?: string;
+  readonly provider_fields?: ProviderFields;
+}
+
+/** A call of a tool that a worker runs. */
+export interface WorkerCallItem {
+  readonly id: string;
+  readonly type: 'mcp_call';
+  readonly status: ItemStatus | 'failed';
+  /** `turnkeep`: a tool of the configuration's own. */
+  readonly server_label: string;
+  readonly name: string;
+  readonly arguments: string;
+  readonly output: string | null;
+  readonly error: ToolCallError | null;
+  /** Of a call that somebody had to approve. */
+  readonly approval_request_id: string | null;
+  readonly turnkeep: CallOrigin;
+}
+
+export interface ToolCallError {
+  readonly type: 'mcp_tool_execution_error';
+  readonly content: readonly { readonly type: 'text'; readonly text: string }[];
+}
+
+/** A call that is not made before somebody approves it, by an `mcp_approval_response` of the next request. */
+export interface ApprovalRequestItem {
+  readonly id: string;
+  readonly type: 'mcp_approval_request';
+  readonly status?: undefined;
+  readonly server_label: string;
+  readonly name: string;
+  readonly arguments: string;
+  readonly turnkeep: CallOrigin;
+}
+
 /** A call that the client answers with an output. */
 export type CallItem = FunctionCallItem | CustomCallItem;
 export type CallOutputItem = FunctionCallOutputItem | CustomCallOutputItem;
 
 /** An item of a model's answer. */
-export type OutputItem = OutputMessage | ReasoningItem | CallItem | OpaqueItem;
+export type OutputItem = OutputMessage | ReasoningItem | CallItem | WorkerCallItem | ApprovalRequestItem | OpaqueItem;
 
 /** An item of a request: messages of every role, and the items and tool outputs of earlier answers. */
-export type InputItem = InputMessage | ReasoningItem | CallItem | CallOutputItem | OpaqueItem;
+export type InputItem = InputMessage | ReasoningItem | CallItem | CallOutputItem | WorkerCallItem | ApprovalRequestItem | OpaqueItem;
 
 export type Item = InputItem | OutputItem;
 
@@ -159,14 +204,25 @@ type NewCallOutputItem = Without<CallOutputItem, 'id'>;
 /** Is it one that turnkeep passes on as it is? */
 export function isOpaque(item: Item): item is OpaqueItem;
 export function isOpaque(item: NewItem): item is Without<OpaqueItem, 'id'>;
-export function isOpaque({ type }: Pick<Item, 'type'>): boolean {
-  return !knownTypes.has(type);
+export function isOpaque(item: Pick<Item, 'type'>): boolean {
+  return !knownTypes.has(item.type) && !isWorkers(item);
 }
 
-/** The id of an item that is passed on as it came, where it came with one: neither its provider nor its client knows one of ours. */
+/** Is it a call of a worker's tool, or what asks for the approval of one? */
+export function isWorkers(item: Pick<Item, 'type'>): item is WorkerCallItem | ApprovalRequestItem {
+  if (item.type !== 'mcp_call' && item.type !== 'mcp_approval_request') return false;
+  const { turnkeep } = item as { readonly turnkeep?: unknown };
+  return typeof turnkeep === 'object' && turnkeep !== null && 'call_id' in turnkeep && typeof turnkeep.call_id === 'string';
+}
+
+/**
+ * The id of an item that is passed on as it came, where it came with one: neither its provider nor its client knows one of ours.
+ * That of a worker's call stays as well: its approval refers to it.
+ */
 export function givenIdOf(item: { readonly type: Item['type']; readonly id?: string | null }): string | undefined {
   const { id } = item;
-  return isOpaque(item as Item) && id != null && id !== '' && !ownOpaqueId.test(id) ? id : undefined;
+  const isKept = isOpaque(item as Item) || isWorkers(item as Item);
+  return isKept && id != null && id !== '' && !ownOpaqueId.test(id) ? id : undefined;
 }
 
 /** As turnkeep calls an item of a type that it does not know: one of a request, and one of an answer. */
@@ -183,6 +239,11 @@ export const readTypes = [
 ] as const satisfies readonly Exclude<Item['type'], OpaqueItemType>[];
 
 const knownTypes: ReadonlySet<string> = new Set(readTypes);
+
+/** Is it text of the model's own: what anything else of its answer ends? */
+export function isProse({ type }: Item): boolean {
+  return type === 'message' || type === 'reasoning';
+}
 
 /** The text of a message, parts joined; images and files have none. */
 export function textOf(item: InputMessage): string {

@@ -5,8 +5,9 @@
  * Every turn contributes an answer, if only that note: many chat templates demand that user and assistant alternate.
  * Its cost is linear in what it reads: it runs before each request of a long session.
  */
-import { isCall, isOpaque, type Item, textOf, unwrittenMessage } from './item.ts';
+import { isCall, isOpaque, isWorkers, type Item, textOf, unwrittenMessage } from './item.ts';
 import { withOutputs } from './prompt-calls.ts';
+import { withWorkerCalls } from './prompt-worker-calls.ts';
 import { withoutRepeats } from './prompt-repeats.ts';
 import type { ResponseStatus } from './response.ts';
 
@@ -25,11 +26,17 @@ export interface TranscriptTurn {
  * @param turns the turns before this one, oldest first
  * @param input the items of this turn
  * @param model that the provider is asked for now
+ * @param said what the steps of this turn have come to so far
  */
-export function promptOf(turns: readonly TranscriptTurn[], input: readonly Item[], model: string): readonly Item[] {
-  const current = { input: input.filter(isWhole), answer: [] };
+export function promptOf(
+  turns: readonly TranscriptTurn[],
+  input: readonly Item[],
+  model: string,
+  said: readonly Item[] = [],
+): readonly Item[] {
+  const current = { input: input.filter(isWhole), answer: said };
   const past = turns.map((turn) => ({ input: inputOf(turn, model), answer: answerOf(turn, model) }));
-  return withOutputs(withoutRepeats([...past, current]));
+  return withOutputs(withWorkerCalls(withoutRepeats([...past, current])));
 }
 
 function inputOf({ items, inputCount, model }: TranscriptTurn, asked: string): readonly Item[] {
@@ -53,6 +60,8 @@ function answerOf(turn: TranscriptTurn, asked: string): readonly Item[] {
 
 /** A call that was cut off was never made: nobody repairs its arguments (T8). The same of what the provider was at. */
 function isWhole(item: Item): boolean {
+  // It may have done something: the model is told that its outcome is unknown.
+  if (isWorkers(item)) return true;
   if (isOpaque(item)) return item.status !== 'incomplete';
   return !isCall(item) || item.status === 'completed';
 }
@@ -65,6 +74,10 @@ function forAnotherModel(item: Item): Item {
   if (item.type === 'reasoning') {
     const { encrypted_content: _sealed, provider_fields: _signed, ...rest } = item;
     return rest;
+  }
+  if (isWorkers(item)) {
+    const { provider_fields: _signed, ...origin } = item.turnkeep;
+    return { ...item, turnkeep: origin };
   }
   if (!isCall(item)) return item;
   const { provider_fields: _signed, ...rest } = item;

@@ -40,6 +40,9 @@ type ResponseEventBody =
   | (ItemAddress & { readonly type: 'response.function_call_arguments.done'; readonly name: string; readonly arguments: string })
   | (ItemAddress & { readonly type: 'response.custom_tool_call_input.delta'; readonly delta: string })
   | (ItemAddress & { readonly type: 'response.custom_tool_call_input.done'; readonly input: string })
+  | (ItemAddress & { readonly type: 'response.mcp_call_arguments.delta'; readonly delta: string })
+  | (ItemAddress & { readonly type: 'response.mcp_call_arguments.done'; readonly arguments: string })
+  | (ItemAddress & { readonly type: 'response.mcp_call.in_progress' | 'response.mcp_call.completed' | 'response.mcp_call.failed' })
   | (ItemAddress & { readonly type: OpaqueEventType });
 
 /**

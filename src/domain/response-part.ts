@@ -1,5 +1,5 @@
 /** The parts an output item is made of, and how they fill. Pure. */
-import type { Json, MessagePart, OutputItem } from './item.ts';
+import { isWorkers, type Json, type MessagePart, type OutputItem } from './item.ts';
 import type { ResponseEvent } from './response-event.ts';
 
 export type Part = Extract<ResponseEvent, { readonly part: unknown }>['part'];
@@ -44,5 +44,6 @@ export function withText(open: Unfinished): OutputItem {
   const { item, part, text } = open;
   if (item.type === 'function_call') return { ...item, arguments: text };
   if (item.type === 'custom_tool_call') return { ...item, input: text };
+  if (item.type === 'mcp_call' && isWorkers(item)) return { ...item, arguments: text };
   return part === undefined ? item : withPart(item, filled(part, open));
 }

@@ -1,4 +1,5 @@
 /** The part of a request that decides how the model answers; stored with the turn, echoed in the response. */
+import type { Agent } from './agent.ts';
 import type { Json, JsonObject } from './item.ts';
 
 export type TextFormat =
@@ -111,6 +112,8 @@ export interface ResponseSettings {
   readonly background: boolean;
   /** What the model is shown is to be compacted (`compaction_trigger`, `POST /v1/responses/compact`): the answer is that. */
   readonly compacts?: true;
+  /** Whose turn it is, as configured when it was taken in; `model` is its name. Absent: the model is asked as it is. */
+  readonly agent?: Agent;
   /** Fields of a Responses request that turnkeep does not look at, for a provider of that API: as they came. */
   readonly passed?: JsonObject;
 }

@@ -5,21 +5,24 @@
  *                                   └───────────────────────◀───────────────────────────────────────┘
  *
  * Every event passes through `StreamState.evolve`, both when it is made and when it is read back from the journal, so
- * another process can end the stream at any event (`replay`), and go on with it after any step (`resume`).
+ * another process can end the stream at any event, and go on with it after any step (`replay`).
  * The ids of items follow from the id of the response: there is no randomness here, and no clock.
  */
 import { EventQueue } from './event-queue.ts';
 import { annotationAdded, callAdded, itemDone, type Kept, partAdded, partDone, textAdded } from './item-events.ts';
-import { isCall, isOpaque, type ItemStatus, type Json, type JsonObject, type OutputItem, type ProviderFields } from './item.ts';
+import { isOpaque, isProse, isWorkers, type ItemStatus, type Json, type JsonObject, type OutputItem, type ProviderFields } from './item.ts';
+import { LateFields } from './late-fields.ts';
 import { type ModelDelta, startsStep, type TextDelta } from './model.ts';
 import { itemId, newCall, newMessage, newReasoning } from './new-items.ts';
 import { itemOf, opaqueEvent, opaqueItem, uniqueId } from './opaque-events.ts';
-import type { ResponseEvent } from './response-event.ts';
+import type { ResponseEvent, UnnumberedEvent } from './response-event.ts';
+import { withText } from './response-part.ts';
 import type { ResponseObject } from './response.ts';
 import { sealOfCalls } from './sealed-fields.ts';
-import { type OpenItem, type StreamSnapshot, StreamState } from './stream-state.ts';
+import { type OpenItem, StreamState } from './stream-state.ts';
 import { isTornBefore } from './torn-answer.ts';
 import { endedResponse, finalEventOf, type TurnOutcome } from './turn-outcome.ts';
+import { callEnded } from './worker-call-events.ts';
 
 export class ResponseStream {
   readonly #state: StreamState;
@@ -32,8 +35,7 @@ export class ResponseStream {
   readonly #unplaced: Kept[] = [];
   /** What the next message has beside its texts. */
   #messageMembers: JsonObject = {};
-  /** By the index of an open item: the fields that came after its beginning. Its end carries them. */
-  readonly #fields = new Map<number, ProviderFields>();
+  readonly #fields = new LateFields();
   /** The items from here on are of the step that runs. */
   #stepFrom: number;
   /** Whether encrypted reasoning was asked for: then it is also the form of what a chat provider wants to see again. */
@@ -55,11 +57,6 @@ export class ResponseStream {
   /** Takes in the events that its journal has got since. */
   readOn(events: readonly ResponseEvent[]): void {
     for (const event of events) this.#state.evolve(event);
-  }
-
-  /** Takes up a stream where a step has ended, without reading its journal. */
-  static resume(snapshot: StreamSnapshot): ResponseStream {
-    return new ResponseStream(StreamState.from(snapshot));
   }
 
   /** The first events of a turn, written with its row: an accepted turn is visible before its first token. */
@@ -110,9 +107,16 @@ export class ResponseStream {
     return isTornBefore(this.#state.items, next);
   }
 
+  /** Shows what stands alone: see `worker-call-events.ts`. */
+  show(make: (output: ResponseObject) => readonly UnnumberedEvent[]): readonly ResponseEvent[] {
+    this.#closeOpenItems();
+    this.#out.emit(...make(this.response));
+    return this.#out.take();
+  }
+
   /** Ends a step that another one follows: its items are closed as whole, and the next step's deltas begin new ones. */
   endStep(): readonly ResponseEvent[] {
-    this.#closeAll('completed');
+    this.#closeAll('completed', isWorkers);
     this.#openKey = undefined;
     this.#callIndexes.clear();
     this.#messageMembers = {};
@@ -121,9 +125,9 @@ export class ResponseStream {
     return this.#out.take();
   }
 
-  /** The stream between two steps, as JSON. Throws while an item is open. */
-  snapshot(): StreamSnapshot {
-    return this.#state.snapshot();
+  /** The number of its next event. */
+  get nextSeq(): number {
+    return this.#state.nextSeq;
   }
 
   /** Closes what is open and ends the stream. Items cut off are marked `incomplete`. */
@@ -134,9 +138,9 @@ export class ResponseStream {
     return this.#out.take();
   }
 
-  #closeAll(status: ItemStatus): void {
+  #closeAll(status: ItemStatus, staysOpen?: typeof isWorkers): void {
     this.#state.items.forEach((open, index) => {
-      if (!open.isDone) this.#closeItem(index, open, status);
+      if (!open.isDone && staysOpen?.(open.item) !== true) this.#closeItem(index, open, status);
     });
     if (this.#state.items.length > 0) this.#placeKept();
     const encrypted = this.sealsFields && status === 'completed' ? sealOfCalls(this.#state.items.slice(this.#stepFrom)) : undefined;
@@ -163,7 +167,7 @@ export class ResponseStream {
       this.#out.emit(partAdded(kind, open.item, index));
       this.#openKey = partKey;
     }
-    if (fields !== undefined) this.#addFields(index, fields);
+    if (fields !== undefined) this.#fields.add(index, open.item, fields);
     this.#out.emit(textAdded(kind, open.item, index, text, logprobs));
   }
 
@@ -198,7 +202,7 @@ export class ResponseStream {
       this.#callIndexes.set(delta.item, index);
       this.#openItem(newCall(this.response.id, index, delta));
     } else if (delta.providerFields !== undefined) {
-      this.#addFields(index, delta.providerFields);
+      this.#fields.add(index, this.#state.item(index).item, delta.providerFields);
     }
     if (delta.text !== '') this.#out.emit(callAdded(this.#state.item(index).item, index, delta.text));
   }
@@ -206,14 +210,15 @@ export class ResponseStream {
   /** A new item closes the text before it. Pieces of several calls may come in turns: they stay open to the end of the step. */
   #closeOpenItems(): void {
     this.#state.items.forEach((open, index) => {
-      if (!open.isDone && !isCall(open.item) && !isOpaque(open.item)) this.#closeItem(index, open, 'completed');
+      if (!open.isDone && isProse(open.item)) this.#closeItem(index, open, 'completed');
     });
   }
 
   #closeItem(index: number, open: OpenItem, status: ItemStatus, encrypted?: string): void {
-    const fields = this.#fields.get(index);
-    this.#fields.delete(index);
-    this.#out.emit(...itemDone(open, index, status, { encrypted, fields }, this.sealsFields));
+    this.#out.emit(...callEnded(withText(open), index, { status: 'incomplete' }));
+    if (open.isDone) return;
+    const kept = { encrypted, fields: this.#fields.take(index) };
+    this.#out.emit(...itemDone(open, index, status, kept, this.sealsFields));
   }
 
   /**
@@ -224,15 +229,8 @@ export class ResponseStream {
     const index = this.#state.openIndex('reasoning');
     const open = this.#openKey === `reasoning ${key}` ? this.#state.items[index] : undefined;
     if (open === undefined) this.#unplaced.push(kept);
-    else if (kept.fields !== undefined) this.#addFields(index, kept.fields);
+    else if (kept.fields !== undefined) this.#fields.add(index, open.item, kept.fields);
     else this.#closeItem(index, open, 'completed', kept.encrypted);
-  }
-
-  #addFields(index: number, fields: ProviderFields): void {
-    const { item } = this.#state.item(index);
-    // Those that the item was begun with are on it.
-    if (item.type === 'message' || isOpaque(item) || item.provider_fields === fields) return;
-    this.#fields.set(index, { ...this.#fields.get(index), ...fields });
   }
 
   /** What is kept for the provider without a summary gets items of its own, once there is an answer for them to be part of. */

@@ -35,6 +35,11 @@ export function sumOf(one: Usage, other: Usage): Usage {
   };
 }
 
+/** null: nothing is known of either. */
+export function sumOfKnown(one: Usage | null, other: Usage | null): Usage | null {
+  return one === null || other === null ? (one ?? other) : sumOf(one, other);
+}
+
 /** OpenAI's clients need numbers where the provider reported none. `GET /turns/{id}` says null there. */
 export const unknownUsage: Usage = {
   input_tokens: 0,

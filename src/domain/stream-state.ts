@@ -16,24 +16,10 @@ export interface OpenItem {
   isDone: boolean;
 }
 
-/** A stream between two steps: every item is whole. JSON, so that it can be kept with the step. */
-export interface StreamSnapshot {
-  readonly nextSeq: number;
-  readonly response: ResponseObject;
-}
-
 export class StreamState {
   readonly items: OpenItem[] = [];
   #nextSeq = 0;
   #response: ResponseObject | undefined;
-
-  static from({ nextSeq, response }: StreamSnapshot): StreamState {
-    const state = new StreamState();
-    state.#nextSeq = nextSeq;
-    state.#response = response;
-    state.items.push(...response.output.map((item) => ({ ...opened(item), isDone: true })));
-    return state;
-  }
 
   get nextSeq(): number {
     return this.#nextSeq;
@@ -42,11 +28,6 @@ export class StreamState {
   get response(): ResponseObject {
     if (this.#response === undefined) throw new Error('a response stream begins with response.created');
     return { ...this.#response, output: this.items.map((open) => (open.isDone ? open.item : withText(open))) };
-  }
-
-  snapshot(): StreamSnapshot {
-    if (this.items.some((open) => !open.isDone)) throw new Error('a snapshot is taken between two steps, with no item open');
-    return { nextSeq: this.#nextSeq, response: this.response };
   }
 
   item(index: number): OpenItem {
@@ -96,6 +77,7 @@ export class StreamState {
       case 'response.reasoning_summary_text.delta':
       case 'response.function_call_arguments.delta':
       case 'response.custom_tool_call_input.delta':
+      case 'response.mcp_call_arguments.delta':
         this.item(event.output_index).text += event.delta;
         return;
       case 'response.content_part.done':
@@ -110,6 +92,10 @@ export class StreamState {
       case 'response.refusal.done':
       case 'response.reasoning_summary_text.done':
       case 'response.function_call_arguments.done':
+      case 'response.mcp_call_arguments.done':
+      case 'response.mcp_call.in_progress':
+      case 'response.mcp_call.completed':
+      case 'response.mcp_call.failed':
         return;
       case 'response.created':
       case 'response.queued':

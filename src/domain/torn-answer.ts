@@ -1,4 +1,5 @@
 /** Where an answer may be ended early, for a client that steers it, and nothing of it is torn. Pure. */
+import type { OutputItem } from './item.ts';
 import type { ModelDelta } from './model.ts';
 import type { OpenItem } from './stream-state.ts';
 
@@ -20,9 +21,14 @@ const clientCalls: ReadonlySet<string> = new Set([
  * @param next what would come, if it is known: it may be the end of the open item
  */
 export function isTornBefore(items: readonly OpenItem[], next?: ModelDelta): boolean {
-  if (items.some(({ item }) => clientCalls.has(item.type))) return true;
+  if (items.some(({ item }) => asksClient(item))) return true;
   const isMessageWhole = next !== undefined && beginsAnother(next);
   return items.some(({ isDone, item }) => !isDone && item.type !== 'reasoning' && !(isMessageWhole && item.type === 'message'));
+}
+
+/** Is the client to carry it out, or to approve it, before the turn can go on? */
+export function asksClient({ type }: OutputItem): boolean {
+  return clientCalls.has(type);
 }
 
 /** Does this delta begin something else than the message before it? Its sources, and signatures without a text, still belong to it. */

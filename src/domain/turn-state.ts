@@ -4,6 +4,8 @@
  *
  *   ready ─streamModel─▶ settled
  *    ▲  │
+ *    ├──┘ with calls of tools: the next step
+ *    │  │
  *    │  ├─ busy ─▶ waiting ─ (durable timer) ─▶ ready
  *    └──┘            │
  *       └─ failed, cancelled ─▶ ending ─settleTurn─▶ settled
@@ -16,13 +18,13 @@ import type { SettledStatus } from './response.ts';
 export type RequestedOutcome = { readonly status: 'cancelled' } | { readonly status: 'failed'; readonly failure: Failure };
 
 export type TurnState =
-  | { readonly phase: 'ready'; readonly requestsMade: number }
-  | { readonly phase: 'waiting'; readonly requestsMade: number; readonly waitMs: number }
+  | { readonly phase: 'ready'; readonly step: number; readonly requestsMade: number }
+  | { readonly phase: 'waiting'; readonly step: number; readonly requestsMade: number; readonly waitMs: number }
   | { readonly phase: 'ending'; readonly requested: RequestedOutcome }
   | { readonly phase: 'settled'; readonly status: SettledStatus; readonly code: string | null };
 
 export type TurnCommand =
-  | { readonly type: 'streamModel'; readonly requestsLeft: number; readonly requestsMade: number }
+  | { readonly type: 'streamModel'; readonly step: number; readonly requestsLeft: number; readonly requestsMade: number }
   | { readonly type: 'wait'; readonly waitMs: number }
   | { readonly type: 'settleTurn'; readonly requested: RequestedOutcome }
   | { readonly type: 'close'; readonly status: SettledStatus; readonly code: string | null };
@@ -44,15 +46,23 @@ export interface TurnStatus {
   readonly code: string | null;
 }
 
-/** What a step came to. With tools that a worker runs there will be steps that another step follows. */
-export type StepResult = { readonly type: 'final'; readonly turn: TurnStatus };
+/** What a step came to. `tool_calls`: the next step carries them out, and tells the model what came of them. */
+export type StepResult = { readonly type: 'final'; readonly turn: TurnStatus } | { readonly type: 'tool_calls' };
 
-export const initialTurn: TurnState = { phase: 'ready', requestsMade: 0 };
+/** @param step where a run goes on from: 1-based */
+export function turnAt(step: number): TurnState {
+  return { phase: 'ready', step, requestsMade: 0 };
+}
 
 export function decide(state: TurnState): TurnCommand {
   switch (state.phase) {
     case 'ready':
-      return { type: 'streamModel', requestsLeft: requestsPerStep - state.requestsMade, requestsMade: state.requestsMade };
+      return {
+        type: 'streamModel',
+        step: state.step,
+        requestsLeft: requestsPerStep - state.requestsMade,
+        requestsMade: state.requestsMade,
+      };
     case 'waiting':
       return { type: 'wait', waitMs: state.waitMs };
     case 'ending':
@@ -65,25 +75,29 @@ export function decide(state: TurnState): TurnCommand {
 export function evolve(state: TurnState, result: TurnResult): TurnState {
   switch (result.type) {
     case 'waited':
-      return { phase: 'ready', requestsMade: requestsOf(state) };
+      return { phase: 'ready', step: stepOf(state), requestsMade: requestsOf(state) };
     case 'stepEnded':
-      return { phase: 'settled', ...result.step.turn };
+      return result.step.type === 'final' ? { phase: 'settled', ...result.step.turn } : turnAt(stepOf(state) + 1);
     case 'settled':
       return { phase: 'settled', ...result.settled };
     case 'busy': {
       const waitMs = busyWaitMs(result.hint, result.requestsMade);
       return waitMs === undefined
         ? { phase: 'ending', requested: { status: 'failed', failure: result.failure } }
-        : { phase: 'waiting', requestsMade: result.requestsMade, waitMs };
+        : { phase: 'waiting', step: stepOf(state), requestsMade: result.requestsMade, waitMs };
     }
     case 'failed':
       return { phase: 'ending', requested: { status: 'failed', failure: result.failure } };
     case 'lost':
       // How many of them made a request, and whether one was answered, the next claim knows from the journal (T2, T3).
-      return { phase: 'ready', requestsMade: requestsOf(state) };
+      return { phase: 'ready', step: stepOf(state), requestsMade: requestsOf(state) };
     case 'cancelled':
       return { phase: 'ending', requested: { status: 'cancelled' } };
   }
+}
+
+function stepOf(state: TurnState): number {
+  return state.phase === 'ready' || state.phase === 'waiting' ? state.step : 1;
 }
 
 function requestsOf(state: TurnState): number {

@@ -2,7 +2,7 @@
  * Gives a turn its end from outside of its stream: fences whoever writes it, closes in the journal what is still open,
  * and seals (T5, T6). Whoever comes second adopts the end that is there.
  */
-import type { AttemptRow } from '../domain/attempt.ts';
+import { type AttemptRow, usageOf } from '../domain/attempt.ts';
 import { type Failure, failureOf } from '../domain/failure.ts';
 import type { TurnOutcome } from '../domain/turn-outcome.ts';
 import type { RequestedOutcome, TurnStatus } from '../domain/turn-state.ts';
@@ -64,8 +64,7 @@ async function settleBehind(
 
 async function outcomeOf(store: SettleDeps['store'], turn: TurnRow, requested: RequestedOutcome): Promise<TurnOutcome> {
   const attempts = await store.readAttempts(turn.id);
-  // The last request gave the output there is; what earlier ones cost is lost usage.
-  const usage = attempts.at(-1)?.usage ?? null;
+  const usage = usageOf(attempts);
   // An accepted cancel wins over every failure that is not sealed yet (T5).
   if (requested.status === 'cancelled' || turn.cancelRequestedAtMs !== null) return { status: 'cancelled', usage };
   return { status: 'failed', failure: withKnownFacts(attempts, requested.failure), usage };

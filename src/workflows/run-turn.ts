@@ -18,19 +18,10 @@ import { type StreamFailureDetails, type TurnActivities, wrongDatabase } from '.
 import type { AgentTurnInput } from '../contract/workflows.ts';
 import { type Failure, failureOf, isFailureCode } from '../domain/failure.ts';
 import { delayBeforeMs } from '../domain/retry-policy.ts';
-import {
-  decide,
-  evolve,
-  initialTurn,
-  type RequestedOutcome,
-  type TurnCommand,
-  type TurnResult,
-  type TurnStatus,
-} from '../domain/turn-state.ts';
+import { decide, evolve, type RequestedOutcome, turnAt, type TurnCommand, type TurnResult, type TurnStatus } from '../domain/turn-state.ts';
 
 /** How long a cancelled `streamModel` may take to hand in what it has (T5). */
 const partialGraceMs = 1_500;
-const step = 1;
 
 /** Local, so that it has slots of its own: no number of running streams keeps a turn from its end. */
 const { settleTurn } = proxyLocalActivities<TurnActivities>({
@@ -46,7 +37,7 @@ const { settleTurn } = proxyLocalActivities<TurnActivities>({
  */
 export async function runTurn(input: AgentTurnInput, running: CancellationScope): Promise<TurnStatus> {
   const deadlineAtMs = Date.now() + input.turnTimeoutMs;
-  let state = initialTurn;
+  let state = turnAt(1);
   for (;;) {
     const command = decide(state);
     if (command.type === 'close') return { status: command.status, code: command.code };
@@ -105,7 +96,7 @@ async function stream(
       maximumInterval: '1 day',
     },
   });
-  const result = streamModel({ database, turn, step });
+  const result = streamModel({ database, turn, step: command.step });
   // A dead worker never hands in its partial answer: after the grace it is fenced and the turn sealed without it.
   const grace = CancellationScope.current()
     .cancelRequested.catch(() => undefined)

@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import assert from 'node:assert/strict';
 import { DatabaseSync } from 'node:sqlite';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { RunningAttempts } from '../../src/activities/attempt/running-attempts.ts';
@@ -70,6 +71,7 @@ export async function sceneOf({ scripts, api = 'chat', settings = {} }: SceneOpt
     errors,
     async attempt(environment = new MockActivityEnvironment()) {
       const step: StepResult = await environment.run(activities.streamModel, input);
+      assert.equal(step.type, 'final');
       return step.turn;
     },
     /** `streamModel` in another process. */
@@ -78,6 +80,7 @@ export async function sceneOf({ scripts, api = 'chat', settings = {} }: SceneOpt
       others.push(other);
       const { activities } = processOn({ ...other, ...calls(other) }, room);
       const step: StepResult = await environment.run(activities.streamModel, input);
+      assert.equal(step.type, 'final');
       return step.turn;
     },
     /** As after a sleep of the machine: no lease was renewed in time. */

@@ -1,18 +1,18 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { failureOf } from '../../src/domain/failure.ts';
-import { decide, evolve, initialTurn, type TurnResult, type TurnState } from '../../src/domain/turn-state.ts';
+import { decide, evolve, turnAt, type TurnResult, type TurnState } from '../../src/domain/turn-state.ts';
 
 function course(...results: TurnResult[]): TurnState {
-  return results.reduce(evolve, initialTurn);
+  return results.reduce(evolve, turnAt(1));
 }
 const busy = (requestsMade: number): TurnResult => ({ type: 'busy', failure: failureOf('provider_busy'), hint: {}, requestsMade });
 
 test('T4 · network failures and a busy provider share the three requests', () => {
-  assert.deepEqual(decide(initialTurn), { type: 'streamModel', requestsLeft: 3, requestsMade: 0 });
+  assert.deepEqual(decide(turnAt(1)), { type: 'streamModel', step: 1, requestsLeft: 3, requestsMade: 0 });
   const waiting = course(busy(2));
   assert.deepEqual(decide(waiting), { type: 'wait', waitMs: 2_000 });
-  assert.deepEqual(decide(evolve(waiting, { type: 'waited' })), { type: 'streamModel', requestsLeft: 1, requestsMade: 2 });
+  assert.deepEqual(decide(evolve(waiting, { type: 'waited' })), { type: 'streamModel', step: 1, requestsLeft: 1, requestsMade: 2 });
   assert.equal(decide(course(busy(3))).type, 'settleTurn');
 });
 
@@ -45,5 +45,5 @@ test('T3 · attempts lost on workers that never answered are scheduled again: th
     requestsLeft: 2,
     requestsMade: 1,
   });
-  assert.deepEqual(decide(course({ type: 'lost' })), decide(initialTurn));
+  assert.deepEqual(decide(course({ type: 'lost' })), decide(turnAt(1)));
 });

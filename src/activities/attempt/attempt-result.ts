@@ -7,7 +7,11 @@ import type { StreamFailureDetails } from '../../contract/activities.ts';
 import type { ModelFailure } from '../../domain/model.ts';
 import type { StepResult } from '../../domain/turn-state.ts';
 
-export type AttemptResult = { readonly type: 'ended'; readonly step: StepResult; readonly cause?: unknown } | FailedAttempt;
+export type AttemptResult =
+  | { readonly type: 'ended'; readonly step: StepResult; readonly cause?: unknown }
+  /** The calls of tools have their ends, or another process goes on with them: the step is to be claimed again. */
+  | { readonly type: 'tools_ended'; readonly cause?: unknown }
+  | FailedAttempt;
 
 /** No end was written: the next attempt, or `settleTurn`, decides what becomes of the turn. */
 export interface FailedAttempt {

@@ -13,6 +13,9 @@ import type { TurnOutcome } from '../../domain/turn-outcome.ts';
 import { retryWhileBusy } from '../../store/retry-while-busy.ts';
 import { sealOf } from '../../settle/seal.ts';
 import type { AttemptEnd, AttemptKey } from '../../domain/attempt.ts';
+import type { NewToolCall } from '../../domain/tool-call.ts';
+import { callBegun } from '../../domain/worker-call-events.ts';
+import type { WorkerCall } from '../../domain/worker-call.ts';
 import type { TurnRow } from '../../domain/turn.ts';
 import type { Append, SealResult, Store } from '../../store/ports/store.ts';
 import type { AbortReason } from './abort-reason.ts';
@@ -58,12 +61,16 @@ export class FencedError extends Error {
   override readonly name = 'FencedError';
 }
 
+type EndedStep = Awaited<ReturnType<Store['endStep']>>;
+
 export interface JournalWriterOptions {
   readonly store: Store;
   readonly turn: TurnRow;
   readonly epoch: number;
   readonly attempt: AttemptKey;
   readonly stream: ResponseStream;
+  /** The turn's calls of workers' tools before this step. */
+  readonly callsBefore: number;
   /** Of all text of the answer. */
   readonly maxOutputBytes: number;
   /** Called when a write fails that the timer has begun, between two calls of the owner, and when the answer is too large. */
@@ -73,6 +80,8 @@ export interface JournalWriterOptions {
 export class JournalWriter {
   readonly #options: JournalWriterOptions;
   #pending: ModelDelta[] = [];
+  /** Made already, and not written yet; before what is pending. */
+  #shown: JournalRow[] = [];
   #hasStarted = false;
   #providerRequestId: string | undefined;
   #lastWriteAt = 0;
@@ -115,6 +124,36 @@ export class JournalWriter {
     else this.#timer ??= setTimeout(() => void this.flush().catch(this.#onFailure), dueInMs);
   }
 
+  /** A piece of a call that is shown once it is whole: it starts the step all the same, before anything comes of it (T2). */
+  async hold(delta: ModelDelta): Promise<void> {
+    this.#outputBytes += bytesOf(delta);
+    if (this.#outputBytes > this.#options.maxOutputBytes) {
+      this.#options.abort('output_too_large');
+      return;
+    }
+    if (!this.#hasStarted && startsStep(delta)) await this.#flush({ isStart: true });
+  }
+
+  /** Shows what stands alone, with the next write. */
+  show(make: Parameters<ResponseStream['show']>[0]): void {
+    this.#shown.push(...this.#takePending(), ...this.#options.stream.show(make).map(journalRowOf));
+  }
+
+  /** Ends the step, which the next one follows: `calls` are to be carried out before its request. */
+  async endStep({ calls, isLast, end }: { calls: readonly WorkerCall[]; isLast: boolean; end: AttemptEnd }): Promise<EndedStep> {
+    const { store, turn, stream, epoch, attempt } = this.#options;
+    await this.#writing;
+    clearTimeout(this.#timer);
+    const rows = [...this.#takePending(), ...stream.endStep().map(journalRowOf)];
+    const booked: NewToolCall[] = [];
+    for (const [index, call] of calls.entries()) {
+      const position = stream.response.output.length;
+      rows.push(...stream.show((output) => callBegun(output, call)).map(journalRowOf));
+      booked.push({ ...call, number: this.#options.callsBefore + index, position });
+    }
+    return retryWhileBusy(() => store.endStep({ turn: turn.id, epoch, rows, attempt: { ...attempt, end }, calls: booked, isLast }));
+  }
+
   /** The user has said more: the answer ends at the next place where nothing is torn, which may be here. */
   steer(): void {
     if (this.#isSteered) return;
@@ -124,11 +163,16 @@ export class JournalWriter {
 
   /** Commits the deltas that wait. */
   async flush(): Promise<void> {
+    await this.#flush({ isStart: false });
+  }
+
+  /** @param isStart the step starts with this, also where nothing is shown yet */
+  async #flush({ isStart }: { readonly isStart: boolean }): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#writing = this.#writing.then(async () => {
       const rows = this.#takePending();
-      if (rows.length === 0) return;
+      if (rows.length === 0 && !isStart) return;
       this.#lastWriteAt = performance.now();
       await this.#append(this.#hasStarted ? { rows } : { rows, starts: this.#start() });
       this.#hasStarted = true;
@@ -159,9 +203,10 @@ export class JournalWriter {
 
   /** The events of the deltas that wait, as rows: whoever takes them writes them. */
   #takePending(): JournalRow[] {
-    const pending = this.#pending;
+    const [pending, shown] = [this.#pending, this.#shown];
     this.#pending = [];
-    return pending.flatMap((delta) => this.#options.stream.write(delta)).map(journalRowOf);
+    this.#shown = [];
+    return [...shown, ...pending.flatMap((delta) => this.#options.stream.write(delta)).map(journalRowOf)];
   }
 
   /** Encrypted reasoning is stored only where the request asked for it. */

@@ -6,10 +6,11 @@ import type { AttemptEnd, AttemptKey } from '../../domain/attempt.ts';
 import { settledStatusOf } from '../../domain/claim.ts';
 import { failureOf, failureRules } from '../../domain/failure.ts';
 import { fullMessageOf, type ModelFailure, type ModelFinish } from '../../domain/model.ts';
-import type { Usage } from '../../domain/response.ts';
+import { sumOfKnown, type Usage } from '../../domain/response.ts';
 import { busyWaitMs, delayBeforeMs, requestsPerStep } from '../../domain/retry-policy.ts';
 import type { TurnOutcome } from '../../domain/turn-outcome.ts';
 import type { TurnStatus } from '../../domain/turn-state.ts';
+import type { WorkerCall } from '../../domain/worker-call.ts';
 import { ProviderError } from '../../providers/provider.ts';
 import { settleTurn } from '../../settle/settle-turn.ts';
 import type { Store } from '../../store/ports/store.ts';
@@ -30,6 +31,8 @@ export interface AttemptState {
   readonly onReady: (turn: string) => void;
   /** The end of the turn's time, by `performance.now()`. */
   readonly deadlineAt: number;
+  /** Of the steps before this one. */
+  readonly earlierUsage: Usage | null;
   /** As the provider last counted it; null before it has said anything. */
   usage: Usage | null;
   /** That served the request, if the provider named it. */
@@ -59,6 +62,17 @@ export async function sealFinished(attempt: AttemptState, finish: ModelFinish): 
       : { status: 'incomplete', reason: finish.reason ?? 'max_output_tokens', ...shared };
   const { detail } = finish;
   return seal(attempt, outcome, { endedAtMs: Date.now(), outcome: outcome.status, ...(detail === undefined ? {} : { detail }) });
+}
+
+/** The model has called tools: the step ends, and the next one begins with them. */
+export async function endStep(attempt: AttemptState, calls: readonly WorkerCall[], isLast: boolean): Promise<AttemptResult> {
+  const { writer, store, key, epoch, usage, onReady } = attempt;
+  const end: AttemptEnd = { endedAtMs: Date.now(), outcome: 'completed', ...(usage === null ? {} : { usage }) };
+  const result = await writer.endStep({ calls, isLast, end });
+  if (result === 'ended') return { type: 'ended', step: { type: 'tool_calls' } };
+  if (result === 'refused') return adoptEnd(attempt);
+  await retryWhileBusy(() => store.endAttempt(key, epoch, { ...end, outcome: 'cancelled' }));
+  return ended(await retryWhileBusy(() => settleTurn({ store, onReady }, key.turn, { status: 'cancelled' })));
 }
 
 async function resultOf(attempt: AttemptState, error: unknown): Promise<AttemptResult> {
@@ -124,9 +138,9 @@ async function sealFailed(attempt: AttemptState, reported: ModelFailure, end: At
 
 /** The turn's end with the attempt's, in one commit. An accepted cancel refuses a failure, and wins (T5). */
 async function seal(attempt: AttemptState, outcome: TurnOutcome, end: AttemptEnd): Promise<AttemptResult> {
-  const { writer, store, key, epoch, usage, onReady } = attempt;
+  const { writer, store, key, epoch, usage, earlierUsage, onReady } = attempt;
   const withUsage = { ...end, ...(usage === null ? {} : { usage }) };
-  const result = await writer.seal(outcome, withUsage);
+  const result = await writer.seal({ ...outcome, usage: sumOfKnown(earlierUsage, outcome.usage) }, withUsage);
   if (result.type === 'refused') return adoptEnd(attempt);
   if (result.type === 'cancel_requested') {
     await retryWhileBusy(() => store.endAttempt(key, epoch, { ...withUsage, outcome: 'cancelled' }));

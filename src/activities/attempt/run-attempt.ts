@@ -6,19 +6,30 @@ import { afterCompaction } from '../../domain/compaction.ts';
 import { asksFor, encryptedReasoning, type ModelFinish, type ModelRequest, startsStep } from '../../domain/model.ts';
 import { promptOf } from '../../domain/prompt.ts';
 import type { ProviderApi } from '../../domain/provider-capabilities.ts';
-import { ResponseStream } from '../../domain/response-stream.ts';
+import type { ResponseStream } from '../../domain/response-stream.ts';
+import { usageOf } from '../../domain/attempt.ts';
+import type { OutputItem } from '../../domain/item.ts';
+import { asksClient } from '../../domain/torn-answer.ts';
+import { approvalAsked } from '../../domain/worker-call-events.ts';
+import type { Provider } from '../../providers/provider.ts';
+import type { TurnTools } from '../../tools/turn-tools.ts';
 import type { TurnRow } from '../../domain/turn.ts';
 import type { Store } from '../../store/ports/store.ts';
 import { retryWhileBusy } from '../../store/retry-while-busy.ts';
-import type { AbortReason } from './abort-reason.ts';
 import type { AttemptResult } from './attempt-result.ts';
 import { JournalWriter } from './journal-writer.ts';
-import { type AttemptState, resolveAttempt, sealFinished } from './resolve-attempt.ts';
+import { AttemptAborted, type AbortReason } from './abort-reason.ts';
+import { providerFor, toolsFor } from './agents.ts';
+import { HeldCalls } from './held-calls.ts';
+import type { KeptStreams } from './kept-streams.ts';
+import { type AttemptState, endStep, resolveAttempt, sealFinished } from './resolve-attempt.ts';
+import { runTools } from './run-tools.ts';
 import type { GrantedClaim, RunningAttemptsOptions } from './running-attempts.ts';
 
 export interface AttemptInput {
   readonly claim: GrantedClaim;
   readonly step: number;
+  readonly streams: KeptStreams;
   /** Aborts with an `AttemptAborted`. */
   readonly signal: AbortSignal;
   readonly abort: (reason: AbortReason, cause?: unknown) => void;
@@ -29,30 +40,35 @@ export interface AttemptInput {
 }
 
 /** @returns the end of the step, or a failure that says whether the next attempt may ask again */
-export async function runAttempt(
-  options: RunningAttemptsOptions,
-  { claim, step, signal, steered, abort, isLeaseOver }: AttemptInput,
-): Promise<AttemptResult> {
+export async function runAttempt(options: RunningAttemptsOptions, input: AttemptInput): Promise<AttemptResult> {
+  const { claim, step, streams, signal, steered, abort } = input;
   const { store, limits, onReady } = options;
-  const key = { turn: claim.turn.id, step, attempt: claim.attempt };
-  const stream = ResponseStream.replay(claim.events);
-  stream.sealsFields = asksFor(claim.turn.settings, encryptedReasoning);
-  const writer = new JournalWriter({
+  const { turn, epoch } = claim;
+  // The calls before a request are none: no request is booked for them.
+  const key = { turn: turn.id, step, attempt: claim.type === 'granted' ? claim.attempt : 0 };
+  const stream = await streams.take(claim);
+  stream.sealsFields = asksFor(turn.settings, encryptedReasoning);
+  const callsBefore = stream.response.output.filter(({ type }) => type === 'mcp_call').length;
+  const maxOutputBytes = limits.maxOutputBytes;
+  const writer = new JournalWriter({ store, turn, epoch, attempt: key, stream, callsBefore, maxOutputBytes, abort });
+  const attempt: AttemptState = {
     store,
-    turn: claim.turn,
-    epoch: claim.epoch,
-    attempt: key,
-    stream,
-    maxOutputBytes: limits.maxOutputBytes,
-    abort,
-  });
-  steered.addEventListener('abort', () => {
-    writer.steer();
-  });
-  const leftMs = limits.turnTimeoutMs - claim.readySinceMs;
-  const attempt: AttemptState = { store, writer, key, epoch: claim.epoch, onReady, deadlineAt: performance.now() + leftMs, usage: null };
+    writer,
+    key,
+    epoch,
+    onReady,
+    deadlineAt: performance.now() + limits.turnTimeoutMs - claim.readySinceMs,
+    earlierUsage: step === 1 ? null : usageOf((await store.readAttempts(turn.id)).filter((earlier) => earlier.step < step)),
+    usage: null,
+  };
   try {
-    return await sealFinished(attempt, await streamInto(attempt, options, { turn: claim.turn, signal, abort, isLeaseOver }));
+    if (claim.type === 'tools') return await carryOutCalls(options, input, attempt, stream);
+    steered.addEventListener('abort', () => {
+      writer.steer();
+    });
+    const result = await answer(options, input, attempt, stream);
+    if (result.type === 'ended' && result.step.type === 'tool_calls') streams.keep(turn.id, stream);
+    return result;
   } catch (error) {
     // Our own signal tells why, whatever error its abort brought about.
     const cause: unknown = signal.aborted ? signal.reason : error;
@@ -62,20 +78,66 @@ export async function runAttempt(
   }
 }
 
+/** The calls of tools that come before the request; it is claimed by itself once they have their ends. */
+async function carryOutCalls(
+  { store, agents }: RunningAttemptsOptions,
+  { claim, step, streams, signal, steered }: AttemptInput,
+  attempt: AttemptState,
+  stream: ResponseStream,
+): Promise<AttemptResult> {
+  const { turn, epoch } = claim;
+  const tools = await toolsFor(agents, turn.settings, signal);
+  await runTools({ store, turn, step, epoch, stream, tools, log: agents?.log ?? (() => undefined), signal });
+  if (claim.type === 'tools' && claim.isLast) return sealFinished(attempt, { status: 'completed' });
+  if (steered.aborted) throw new AttemptAborted('steered');
+  await retryWhileBusy(() => store.endToolRound({ turn: turn.id, epoch }));
+  streams.keep(turn.id, stream);
+  return { type: 'tools_ended' };
+}
+
+/** The answer of a step, up to the provider's own finish; with calls that a worker carries out the turn goes on behind it. */
+async function answer(
+  options: RunningAttemptsOptions,
+  input: AttemptInput,
+  attempt: AttemptState,
+  stream: ResponseStream,
+): Promise<AttemptResult> {
+  const { agents, provider } = options;
+  const { settings } = input.claim.turn;
+  const tools = await toolsFor(agents, settings, input.signal);
+  const held = settings.agent === undefined ? undefined : new HeldCalls(tools, settings.tools, input.step);
+  const asked = providerFor(agents, provider, settings);
+  const request = await modelRequest(options.store, input.claim.turn, { api: asked.api, tools, answer: stream.response.output });
+  const finish = await streamInto(attempt, { provider: asked, request, held, input, store: options.store });
+  if (held === undefined || finish.status !== 'completed') return sealFinished(attempt, finish);
+  const { calls, asks } = held.take();
+  for (const ask of asks) attempt.writer.show((output) => approvalAsked(output, ask));
+  if (calls.length === 0) return sealFinished(attempt, finish);
+  await attempt.writer.flush();
+  return endStep(attempt, calls, stream.response.output.some(asksClient));
+}
+
+interface Streaming {
+  readonly store: Store;
+  readonly provider: Provider;
+  readonly request: ModelRequest;
+  readonly held: HeldCalls | undefined;
+  readonly input: AttemptInput;
+}
+
 /** Streams the answer into the journal, up to the provider's own finish, without which no answer is whole (T8). */
 async function streamInto(
   attempt: AttemptState,
-  { store, provider }: RunningAttemptsOptions,
-  { turn, signal, abort, isLeaseOver }: Pick<AttemptInput, 'signal' | 'abort' | 'isLeaseOver'> & { readonly turn: TurnRow },
+  { store, provider, request, held, input: { claim, signal, abort, isLeaseOver } }: Streaming,
 ): Promise<ModelFinish> {
   const { writer } = attempt;
-  const request = await modelRequest(store, turn, provider.api);
+  const turn = claim.turn.id;
   const stream = provider.stream(request, signal, {
     // A process that stood still since its claim may have lost the turn (T2), and a cancel may have been accepted (T5).
     beforeSend: async () => {
-      const head = await retryWhileBusy(() => store.readHead(turn.id), signal);
+      const head = await retryWhileBusy(() => store.readHead(turn), signal);
       if (head?.epoch !== attempt.epoch) abort('fenced');
-      else if (await isCancelRequested(store, turn.id, signal)) abort('cancelled');
+      else if (await isCancelRequested(store, turn, signal)) abort('cancelled');
       signal.throwIfAborted();
     },
     maySend: () => {
@@ -93,7 +155,10 @@ async function streamInto(
     if (event.type === 'delta') {
       // Some servers state a finish with every chunk: it is one if no content follows.
       if (attempt.finish !== undefined && startsStep(event.delta)) delete attempt.finish;
-      await writer.write(event.delta);
+      if (held?.takes(event.delta) === true) {
+        held.add(event.delta);
+        await writer.hold(event.delta);
+      } else await writer.write(event.delta);
       // A delta that was not taken: what the provider says behind it proves nothing.
       signal.throwIfAborted();
     } else if (event.type === 'finish') attempt.finish = event.finish;
@@ -104,10 +169,27 @@ async function streamInto(
   return attempt.finish;
 }
 
-async function modelRequest(store: Store, turn: TurnRow, api: ProviderApi): Promise<ModelRequest> {
+interface Asking {
+  readonly api: ProviderApi;
+  readonly tools: TurnTools;
+  /** What the steps before have said. */
+  readonly answer: readonly OutputItem[];
+}
+
+async function modelRequest(store: Store, turn: TurnRow, { api, tools, answer }: Asking): Promise<ModelRequest> {
   const past = { turns: await store.readTranscript(turn.id), input: await store.readInput(turn.id) };
   const { turns, input } = afterCompaction(past, api);
-  return { settings: turn.settings, items: promptOf(turns, input, turn.settings.model) };
+  const { settings } = turn;
+  const items = promptOf(turns, input, settings.model, answer);
+  const offered = tools.functions;
+  return {
+    settings: {
+      ...settings,
+      model: settings.agent?.model ?? settings.model,
+      ...(offered.length === 0 ? {} : { tools: [...settings.tools, ...offered] }),
+    },
+    items,
+  };
 }
 
 async function isCancelRequested(store: Store, turn: string, signal: AbortSignal): Promise<boolean> {

@@ -9,12 +9,17 @@ import type { Store } from '../../store/ports/store.ts';
 import { AttemptAborted, type AbortReason } from './abort-reason.ts';
 import type { AttemptResult } from './attempt-result.ts';
 import { runAttempt } from './run-attempt.ts';
+import { KeptStreams } from './kept-streams.ts';
+import type { Agents } from './agents.ts';
 
-export type GrantedClaim = Extract<Claim, { type: 'granted' }>;
+export type GrantedClaim = Extract<Claim, { type: 'granted' | 'tools' }>;
 
 export interface RunningAttemptsOptions {
   readonly store: Store;
+  /** Of turns that are of no agent, and of agents that name none. */
   readonly provider: Provider;
+  /** What the configuration has beside it: none where nothing is said. */
+  readonly agents?: Agents;
   readonly limits: AttemptLimits;
   /** Attempts at once, in this process, of all tenants. No tenant has more than half of them. */
   readonly maxAttempts?: number;
@@ -78,6 +83,7 @@ export class RunningAttempts {
   readonly lease: Lease;
   readonly #options: RunningAttemptsOptions;
   readonly #running = new Map<string, OwnAttempt>();
+  readonly #streams: KeptStreams;
   /** Running and reserved. */
   readonly #countOfTenant = new Map<string, number>();
   #reserved = 0;
@@ -90,6 +96,7 @@ export class RunningAttempts {
 
   constructor(options: RunningAttemptsOptions) {
     this.#options = options;
+    this.#streams = new KeptStreams(options.store);
     this.lease = { holder: `${process.pid}-${crypto.randomUUID()}`, lengthMs: options.limits.heartbeatTimeoutMs };
   }
 
@@ -146,6 +153,7 @@ export class RunningAttempts {
     const result = runAttempt(this.#options, {
       claim,
       step,
+      streams: this.#streams,
       signal: controller.signal,
       steered: steering.signal,
       abort,

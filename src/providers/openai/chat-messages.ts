@@ -56,6 +56,8 @@ export function chatMessages(items: readonly Item[], options: ChatMessagesOption
       case 'reasoning':
         messages.addReasoning(item);
         break;
+      case 'mcp_call':
+      case 'mcp_approval_request':
       case 'web_search_call':
       default:
         // Of a turn that a provider of the Responses API has answered. New ones were refused (`domain/provider-capabilities.ts`).

@@ -1,5 +1,5 @@
 /** What the requests of both APIs need: fields left out where they are not set, and texts in the place of files. Pure. */
-import type { InputPart, MessagePart, OpaqueItem } from '../../domain/item.ts';
+import type { ApprovalRequestItem, InputPart, MessagePart, OpaqueItem, WorkerCallItem } from '../../domain/item.ts';
 
 type NonNullish<T> = { -readonly [K in keyof T]?: Exclude<T[K], null | undefined> };
 
@@ -28,7 +28,7 @@ export function textOfPart(part: InputPart | MessagePart): string {
 const longestOpaqueText = 8_000;
 
 /** What a chat provider is told of an item that only the Responses API has: all that is in it, in words of JSON. */
-export function opaqueText({ id: _ours, type, ...rest }: OpaqueItem): string {
+export function opaqueText({ id: _ours, type, ...rest }: OpaqueItem | WorkerCallItem | ApprovalRequestItem): string {
   const text = JSON.stringify(rest);
   return `[${type}: ${text.length > longestOpaqueText ? `${text.slice(0, longestOpaqueText).toWellFormed()}… (cut)` : text}]`;
 }

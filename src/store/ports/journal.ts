@@ -189,23 +189,26 @@ export interface ExpiredLease extends OverdueTurn {
 }
 
 export type Claim =
-  | Exclude<ClaimDecision, { type: 'granted' | 'exhausted' }>
+  | Exclude<ClaimDecision, { type: 'granted' | 'tools' | 'exhausted' }>
   | { readonly type: 'exhausted'; readonly lostAttempts: number }
-  | {
-      readonly type: 'granted';
-      readonly epoch: number;
-      /** The end of its lease, by the clock of the database, ms since the epoch: not later than it is written there. */
-      readonly leaseUntilMs: number;
-      readonly attempt: number;
-      /** Earlier requests that had no end, and are booked as lost now. */
-      readonly lostAttempts: number;
-      /** As it stood before the claim. */
-      readonly turn: TurnRow;
-      /** How long the turn has been ready, in ms: its time limit counts from there. */
-      readonly readySinceMs: number;
-      /** What the journal has: the new writer goes on from there. */
-      readonly events: readonly ResponseEvent[];
-    };
+  | (GrantedTurn & { readonly type: 'granted'; readonly attempt: number })
+  /** Calls of tools are the caller's to carry out. `isLast`: the turn ends once they have. */
+  | (GrantedTurn & { readonly type: 'tools'; readonly isLast: boolean });
+
+/** The right to write a turn. */
+export interface GrantedTurn {
+  readonly epoch: number;
+  /** The end of its lease, by the clock of the database, ms since the epoch: not later than it is written there. */
+  readonly leaseUntilMs: number;
+  /** Earlier requests that had no end, and are booked as lost now. */
+  readonly lostAttempts: number;
+  /** As it stood before the claim. */
+  readonly turn: TurnRow;
+  /** How long the turn has been ready, in ms: its time limit counts from there. */
+  readonly readySinceMs: number;
+  /** What the journal has: the new writer goes on from there. Absent: it has shown something, and is read apart, in pages. */
+  readonly events?: readonly ResponseEvent[];
+}
 
 export interface Append {
   readonly turn: string;

@@ -2,12 +2,14 @@
 import type { JournalStore } from './journal.ts';
 import type { RetentionStore } from './retention.ts';
 import type { SessionStore } from './sessions.ts';
+import type { ToolCallStore } from './tool-calls.ts';
 import type { CompletionStore, TurnStore } from './turns.ts';
 import type { WebhookStore } from './webhooks.ts';
 
 export type * from './journal.ts';
 export type * from './retention.ts';
 export type * from './sessions.ts';
+export type * from './tool-calls.ts';
 export type * from './turns.ts';
 export type * from './webhooks.ts';
 
@@ -21,7 +23,7 @@ export type * from './webhooks.ts';
  * loss of power; everything else survives a kill of the process. Rejects with `StoreBusyError` when the database cannot
  * take the call just now; with any other error when it is closed or broken.
  */
-export interface Store extends JournalStore, TurnStore, CompletionStore, SessionStore, RetentionStore, WebhookStore {
+export interface Store extends JournalStore, TurnStore, CompletionStore, SessionStore, RetentionStore, ToolCallStore, WebhookStore {
   /** Of the database, and of no other: two deployments that share a task queue tell their turns apart by it. */
   readonly databaseId: string;
 

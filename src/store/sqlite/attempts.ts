@@ -5,6 +5,7 @@ import type { Usage } from '../../domain/response.ts';
 import type { TurnRow } from '../../domain/turn.ts';
 import type { Append, Lease } from '../ports/journal.ts';
 import type { Database, Row } from './database.ts';
+import { roundOf } from './tool-calls.ts';
 import { leaseLeftMs } from './leases.ts';
 import { parsed } from './rows.ts';
 
@@ -13,6 +14,13 @@ export function claimFacts(db: Database, turn: TurnRow, step: number): ClaimFact
     turn,
     get leaseLeftMs() {
       return leaseLeftMs(db, turn.id);
+    },
+    get isOver() {
+      const sql = `SELECT 1 FROM attempts WHERE turn = ? AND step = ? AND outcome = 'completed' LIMIT 1`;
+      return db.one(sql, turn.id, step) !== undefined;
+    },
+    get round() {
+      return roundOf(db, turn.id, step);
     },
     get hasStarted() {
       const sql = 'SELECT 1 FROM attempts WHERE turn = ? AND step = ? AND first_event_at IS NOT NULL LIMIT 1';

@@ -44,6 +44,7 @@ export function eraseMarked(db: Database, id: string, atMs: number, slice: Slice
   const isPast = row['erased_by'] === 'owner' && (row['session'] !== null || (place !== undefined && hasNext(db, place)));
   if (!isPast && !dropItems(db, id, slice)) return false;
   db.run('DELETE FROM attempts WHERE turn = ?', id);
+  db.run('DELETE FROM tool_calls WHERE turn = ?', id);
   db.run('UPDATE turns SET erased_at = ? WHERE id = ?', atMs, id);
   return true;
 }

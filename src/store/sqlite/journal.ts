@@ -9,7 +9,9 @@ import { bookAttempt, claimFacts, endAttempt, loseOpenAttempts, startAttempt } f
 import type { Database, Row } from './database.ts';
 import { itemRowOf, nextPosition, writeItems } from './item-rows.ts';
 import { fenceLease, leaseLeftMs, releaseLease, takeLease } from './leases.ts';
+import { insertRows, writeRows } from './journal-rows.ts';
 import { journalRow } from './rows.ts';
+import { cutOffToolCalls } from './tool-calls.ts';
 import { readyNext, recordThrough, sessionTurn } from './transcript.ts';
 import { requireTurn } from './turns.ts';
 import { oweWebhook } from './webhooks.ts';
@@ -43,25 +45,25 @@ export async function claim(db: Database, request: ClaimRequest): Promise<Claim 
   // Most that is refused has ended in a head start: to say so needs no lock (0.2 ms).
   const first = db.read(() => decide().decision);
   if (isRefusal(first)) return first;
-  const opening = first.type === 'granted' ? readJournal(db, turn, -1, openingRows).map(eventOf) : [];
+  const opening = first.type !== 'exhausted' ? readJournal(db, turn, -1, openingRows).map(eventOf) : [];
   return db.commit('quick', () => {
     const { row, decision } = decide();
     if (isRefusal(decision)) return decision;
     // Whoever held the journal before, and has not written how its request ended, is lost or will be refused.
     const lostAttempts = loseOpenAttempts(db, turn, step);
     if (decision.type === 'exhausted') return { ...decision, lostAttempts };
-    const { attempt } = decision;
     const leaseUntilMs = Date.now() + lease.lengthMs;
     const epoch = takeLease(db, turn, step, lease);
-    bookAttempt(db, { turn, step, attempt }, epoch, lease);
+    if (decision.type === 'granted') bookAttempt(db, { turn, step, attempt: decision.attempt }, epoch, lease);
     if (run !== undefined) db.run('UPDATE turns SET workflow_id = ?, run_id = ? WHERE id = ?', run.workflowId, run.runId, turn);
+    const readySinceMs = Date.now() - (row.readyAtMs ?? row.createdAtMs);
+    const granted = { ...decision, epoch, leaseUntilMs, lostAttempts, turn: row, readySinceMs };
+    if ((readHead(db, turn)?.last ?? 0) >= openingRows) return granted;
     const events = [...opening, ...readJournal(db, turn, opening.length - 1, -1).map(eventOf)];
     const begun = ResponseStream.replay(events).begin();
     const rows = begun.map(journalRowOf);
     if (rows.length > 0) begin(db, turn, epoch, rows);
-    const readySinceMs = Date.now() - (row.readyAtMs ?? row.createdAtMs);
-    const all = [...events, ...begun];
-    return { type: 'granted', epoch, leaseUntilMs, attempt, lostAttempts, turn: row, readySinceMs, events: all, rows };
+    return { ...granted, events: [...events, ...begun], rows };
   });
 }
 
@@ -71,8 +73,8 @@ export async function claim(db: Database, request: ClaimRequest): Promise<Claim 
  */
 const openingRows = 3;
 
-function isRefusal(decision: ClaimDecision): decision is Exclude<ClaimDecision, { type: 'granted' | 'exhausted' }> {
-  return decision.type !== 'granted' && decision.type !== 'exhausted';
+function isRefusal(decision: ClaimDecision): decision is Exclude<ClaimDecision, { type: 'granted' | 'tools' | 'exhausted' }> {
+  return decision.type !== 'granted' && decision.type !== 'tools' && decision.type !== 'exhausted';
 }
 
 /** The turn is in progress, and its viewers learn of it. */
@@ -130,6 +132,7 @@ export async function seal(db: Database, seal: Seal): Promise<SealResult> {
     );
     if (seal.attempt !== undefined) endAttempt(db, seal.attempt, seal.attempt.end);
     const lostAttempts = loseOpenAttempts(db, turn);
+    cutOffToolCalls(db, turn);
     const next = row.session === null ? undefined : readyNext(db, row.tenant, row.session);
     const owesWebhook = oweWebhook(db, turn, settled.status, settledAtMs);
     return { type: 'sealed', lostAttempts, ...(next === undefined ? {} : { next }), ...(owesWebhook ? { owesWebhook: true } : {}) };
@@ -175,26 +178,4 @@ export function readHead(db: Database, turn: string): JournalHead | undefined {
 function leaseOf(until: Row[string] | undefined): JournalHead['lease'] {
   if (until == null) return 'none';
   return Number(until) > Date.now() ? 'live' : 'expired';
-}
-
-/**
- * Moves the head on and writes the rows; false, and nothing written, when this epoch may not write (any more).
- * @param more what else becomes of the head
- */
-function writeRows(db: Database, turn: string, epoch: number, rows: readonly JournalRow[], more?: string): boolean {
-  const [first] = rows;
-  const set = more === undefined ? 'next_seq = ?' : `next_seq = ?, ${more}`;
-  const may = 'turn = ? AND epoch = ? AND sealed = 0';
-  const moved =
-    first === undefined
-      ? db.run(`UPDATE journal_head SET ${more ?? 'epoch = epoch'} WHERE ${may}`, turn, epoch)
-      : db.run(`UPDATE journal_head SET ${set} WHERE ${may} AND next_seq = ?`, first.seq + rows.length, turn, epoch, first.seq);
-  if (moved === 0) return false;
-  insertRows(db, turn, rows);
-  return true;
-}
-
-/** A statement for each: one for several saves nothing, since SQLite then keeps a copy of what it changes. */
-function insertRows(db: Database, turn: string, rows: readonly JournalRow[]): void {
-  for (const { seq, type, data } of rows) db.run('INSERT INTO journal (turn, seq, type, data) VALUES (?, ?, ?, ?)', turn, seq, type, data);
 }

@@ -49,4 +49,14 @@ export const migrationsFrom6: readonly string[] = [
   CREATE TABLE completions (ordinal INTEGER PRIMARY KEY, tenant TEXT NOT NULL, legacy INTEGER NOT NULL, metadata TEXT NOT NULL) STRICT;
   CREATE INDEX completions_by_tenant ON completions (tenant);
   `,
+
+  // Calls of tools that workers run. step: the one that tells the model of them; last: the turn ends with them; call: what was
+  // asked for; runs: how often it was begun.
+  `
+  CREATE TABLE tool_calls (
+    turn TEXT NOT NULL, number INTEGER NOT NULL, step INTEGER NOT NULL, position INTEGER, call TEXT NOT NULL,
+    last INTEGER NOT NULL, runs INTEGER NOT NULL DEFAULT 0, started_at INTEGER, ended_at INTEGER, outcome TEXT, result TEXT,
+    progress TEXT, PRIMARY KEY (turn, number)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

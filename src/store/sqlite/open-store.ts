@@ -17,6 +17,7 @@ import * as retention from './retention.ts';
 import * as sessions from './sessions.ts';
 import { makeStrandedReady, readChain, readTranscript } from './transcript.ts';
 import { listTurns } from './turn-list.ts';
+import * as toolCalls from './tool-calls.ts';
 import * as turns from './turns.ts';
 import * as webhooks from './webhooks.ts';
 
@@ -62,6 +63,24 @@ export function openSqliteStore(path: string): Store {
       if (result.type === 'sealed') broker.announce(seal.turn, seal.rows, true);
       return result;
     },
+    endStep: async (step) => {
+      const result = await toolCalls.endStep(db, step);
+      if (result === 'ended') broker.announce(step.turn, step.rows, false);
+      return result;
+    },
+    readToolCalls: async (turn, step) => toolCalls.readToolCalls(db, turn, step),
+    startToolCall: async (start) => {
+      const isBooked = await toolCalls.startToolCall(db, start);
+      if (isBooked && start.shown !== undefined) broker.announce(start.turn, start.shown.rows, false);
+      return isBooked;
+    },
+    endToolCall: async (end) => {
+      const isWritten = await toolCalls.endToolCall(db, end);
+      if (isWritten) broker.announce(end.turn, end.rows, false);
+      return isWritten;
+    },
+    noteProgress: (call, progress) => toolCalls.noteProgress(db, call, progress),
+    endToolRound: (round) => toolCalls.endToolRound(db, round),
     readJournal: async (turn, { after = -1, limit = -1 } = {}) => journal.readJournal(db, turn, after, limit),
     readHead: (turn) => source.readHead(turn),
     follow: (turn, after, signal, onEnd) => new JournalCursor(broker, turn, after, signal, onEnd),

@@ -1,0 +1,91 @@
+/**
+ * The calls of a step that a worker is to carry out: held back until the model has said all of them, since their arguments
+ * decide whether somebody has to approve them first.
+ */
+import type { JsonObject, ProviderFields } from '../../domain/item.ts';
+import type { ModelDelta } from '../../domain/model.ts';
+import type { Tool } from '../../domain/response-settings.ts';
+import type { WorkerCall } from '../../domain/worker-call.ts';
+import { localServerLabel } from '../../tools/tool.ts';
+import { namesOf } from './agents.ts';
+import type { TurnTools } from '../../tools/turn-tools.ts';
+
+type CallDelta = ModelDelta & { readonly type: 'tool_call' };
+
+interface HeldCall {
+  readonly callId: string;
+  readonly name: string;
+  text: string;
+  fields: ProviderFields | undefined;
+}
+
+export class HeldCalls {
+  readonly #tools: TurnTools;
+  readonly #clients: ReadonlySet<string>;
+  readonly #step: number;
+  readonly #held = new Map<string, HeldCall>();
+
+  /** @param offered what the request brought: the client carries out calls of these itself */
+  constructor(tools: TurnTools, offered: readonly Tool[], step: number) {
+    this.#tools = tools;
+    this.#clients = new Set(offered.flatMap(namesOf));
+    this.#step = step;
+  }
+
+  /** A call of something that nobody offered is the worker's as well: it tells the model so. */
+  takes(delta: ModelDelta): delta is CallDelta {
+    return delta.type === 'tool_call' && delta.isCustom !== true && delta.members === undefined && !this.#clients.has(delta.name);
+  }
+
+  add({ item, callId, name, text, providerFields }: CallDelta): void {
+    const held = this.#held.get(item) ?? { callId, name, text: '', fields: undefined };
+    held.text += text;
+    if (providerFields !== undefined) held.fields = { ...held.fields, ...providerFields };
+    this.#held.set(item, held);
+  }
+
+  /** All of them, as the model has said them. */
+  take(): { readonly calls: readonly WorkerCall[]; readonly asks: readonly WorkerCall[] } {
+    const all = Array.from(this.#held.values(), (held) => ({ call: this.#callOf(held), asks: this.#needsApproval(held) }));
+    this.#held.clear();
+    return { calls: all.flatMap(({ call, asks }) => (asks ? [] : [call])), asks: all.flatMap(({ call, asks }) => (asks ? [call] : [])) };
+  }
+
+  #callOf({ callId, name, text, fields }: HeldCall): WorkerCall {
+    const tool = this.#tools.called(name);
+    return {
+      serverLabel: tool?.serverLabel ?? localServerLabel,
+      name: tool?.name ?? name,
+      arguments: text === '' ? '{}' : text,
+      origin: {
+        call_id: callId,
+        step: this.#step,
+        ...(tool === undefined || tool.name === name ? {} : { function: name }),
+        ...(fields === undefined ? {} : { provider_fields: fields }),
+      },
+    };
+  }
+
+  /** What cannot run needs nobody's approval: the model is told what is wrong with it. */
+  #needsApproval({ name, text }: HeldCall): boolean {
+    const tool = this.#tools.called(name);
+    const args = argumentsOf(text);
+    if (tool === undefined || args === undefined || tool.check(args) !== undefined) return false;
+    try {
+      return tool.needsApproval(args);
+    } catch {
+      // A rule that cannot be asked does not let anything pass.
+      return true;
+    }
+  }
+}
+
+function argumentsOf(text: string): JsonObject | undefined {
+  if (text === '') return {};
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as JsonObject) : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,165 @@
+/**
+ * Carries out the calls of a step, side by side, before the next request tells the model what came of them. Under the epoch of a
+ * claim of its own: whoever is fenced books, shows and starts nothing more (T7). How often a call may run is decided by what
+ * the database has booked, never by Temporal's attempts.
+ */
+import { journalRowOf, type ResponseEvent } from '../../domain/response-event.ts';
+import type { ResponseStream } from '../../domain/response-stream.ts';
+import type { ResponseObject } from '../../domain/response.ts';
+import { idempotencyKeyOf, type ToolCallEnd, type ToolCallRow } from '../../domain/tool-call.ts';
+import { cutForModel } from '../../domain/tool-result.ts';
+import type { TurnRow } from '../../domain/turn.ts';
+import { callBegun, callEnded } from '../../domain/worker-call-events.ts';
+import { outcomeUnknown } from '../../domain/worker-call.ts';
+import type { Store } from '../../store/ports/store.ts';
+import { retryWhileBusy } from '../../store/retry-while-busy.ts';
+import { runWorkerTool } from '../../tools/run-worker-tool.ts';
+import type { ToolContext, WorkerTool } from '../../tools/tool.ts';
+import type { TurnTools } from '../../tools/turn-tools.ts';
+import type { Agents } from './agents.ts';
+import { FencedError } from './journal-writer.ts';
+
+/** Calls of one turn at the same time. */
+const atOnce = 8;
+
+export interface ToolRound {
+  readonly store: Store;
+  readonly turn: TurnRow;
+  readonly step: number;
+  readonly epoch: number;
+  readonly stream: ResponseStream;
+  readonly tools: TurnTools;
+  readonly log: Agents['log'];
+  /** Aborts with an `AttemptAborted`. */
+  readonly signal: AbortSignal;
+}
+
+/** Resolves once every call has its end. @throws the signal's reason once it aborts, `FencedError` when another one has the turn */
+export async function runTools(round: ToolRound): Promise<void> {
+  const { store, turn, step, signal } = round;
+  const calls = await retryWhileBusy(() => store.readToolCalls(turn.id, step), signal);
+  const left = calls.filter((call) => call.endedAtMs === undefined);
+  const journal = new CallJournal(round);
+  const workOn = async (): Promise<void> => {
+    for (let call = left.shift(); call !== undefined && !signal.aborted; call = left.shift()) await carryOut(round, journal, call);
+  };
+  try {
+    await Promise.all(Array.from({ length: atOnce }, workOn));
+  } finally {
+    journal.close();
+  }
+  signal.throwIfAborted();
+}
+
+async function carryOut({ store, turn, tools, log, signal }: ToolRound, journal: CallJournal, call: ToolCallRow): Promise<void> {
+  const tool = tools.find(call.serverLabel, call.name);
+  if (call.runs >= (tool?.attempts ?? 1)) {
+    await journal.end(call, { outcome: 'unknown', result: outcomeUnknown, end: { status: 'failed', message: outcomeUnknown } });
+    return;
+  }
+  const position = await journal.start(call);
+  const shown = { ...call, position };
+  if (tool === undefined) {
+    await journal.end(shown, failed(`There is no tool '${call.name}'.`));
+    return;
+  }
+  const ids = { response: turn.publicId, tool: call.name, call: idempotencyKeyOf(call) };
+  const context: ToolContext = {
+    signal,
+    idempotencyKey: idempotencyKeyOf(call),
+    turn: {
+      id: turn.publicId,
+      ...(turn.session === null ? {} : { session: turn.session }),
+      tenant: turn.tenant,
+      step: call.origin.step,
+      call: call.origin.call_id,
+    },
+    log: (message) => {
+      log(message, ids);
+    },
+    progress: (message) => {
+      void retryWhileBusy(() => store.noteProgress(call, message), signal).catch(() => undefined);
+    },
+  };
+  const end = await outcomeOf(tool, call, context);
+  if (end !== undefined) await journal.end(shown, end);
+}
+
+/** undefined: it was stopped from our side, so nobody knows what it did. */
+async function outcomeOf(tool: WorkerTool, call: ToolCallRow, context: ToolContext): Promise<ToolCallEnd | undefined> {
+  try {
+    const result = await runWorkerTool(tool, call.arguments, context);
+    if (result.type === 'error') return failed(result.message);
+    return { outcome: 'completed', result: result.text, end: { status: 'completed', output: forModel(result.text) } };
+  } catch (error) {
+    if (context.signal.aborted) return undefined;
+    throw error;
+  }
+}
+
+function failed(message: string): ToolCallEnd {
+  return { outcome: 'failed', result: message, end: { status: 'failed', message: forModel(message) } };
+}
+
+function forModel(result: string): string {
+  const { text, note } = cutForModel(result);
+  return note === undefined ? text : `${text}\n\n${note}`;
+}
+
+/** Books and shows calls one after the other, however many run side by side: a journal has one writer. */
+class CallJournal {
+  readonly #round: ToolRound;
+  #writing: Promise<unknown> = Promise.resolve();
+  #isClosed = false;
+
+  constructor(round: ToolRound) {
+    this.#round = round;
+  }
+
+  /** From now on nothing is written. */
+  close(): void {
+    this.#isClosed = true;
+  }
+
+  /** @returns the place of its item in the output */
+  async start(call: ToolCallRow): Promise<number> {
+    return this.#write(async () => {
+      const { store, stream, turn, epoch } = this.#round;
+      let position = call.position ?? 0;
+      const rows = rowsOf(
+        call.position !== null
+          ? []
+          : stream.show((output: ResponseObject) => {
+              position = output.output.length;
+              return callBegun(output, call);
+            }),
+      );
+      const shown = rows.length === 0 ? {} : { shown: { position, rows } };
+      const isBooked = await retryWhileBusy(() => store.startToolCall({ turn: turn.id, number: call.number, epoch, ...shown }));
+      if (!isBooked) throw new FencedError('the turn was taken over');
+      return position;
+    });
+  }
+
+  async end(call: ToolCallRow, end: ToolCallEnd): Promise<void> {
+    await this.#write(async () => {
+      const { store, stream, turn, epoch } = this.#round;
+      const rows = rowsOf(stream.show(({ output }) => callEnded(output[call.position ?? -1], call.position ?? -1, end.end)));
+      const isWritten = await retryWhileBusy(() => store.endToolCall({ turn: turn.id, number: call.number, epoch, rows, ...end }));
+      if (!isWritten) throw new FencedError('the turn was taken over');
+    });
+  }
+
+  async #write<T>(work: () => Promise<T>): Promise<T> {
+    const written = this.#writing.then(async () => {
+      if (this.#isClosed) throw new FencedError('the round of tools is over');
+      return work();
+    });
+    this.#writing = written.catch(() => undefined);
+    return written;
+  }
+}
+
+function rowsOf(events: readonly ResponseEvent[]): ReturnType<typeof journalRowOf>[] {
+  return events.map(journalRowOf);
+}

@@ -1,0 +1,38 @@
+/** A call of a worker's tool, as the database keeps it: what was asked for, how often it ran, and what came of it. Pure. */
+import type { WorkerCall, WorkerCallEnd } from './worker-call.ts';
+
+export interface ToolCallRow extends WorkerCall {
+  readonly turn: string;
+  /** Of the turn's calls, from 0. */
+  readonly number: number;
+  /** The step that is to tell the model what came of it. */
+  readonly step: number;
+  /** Of its item in the output; null: it is not shown yet. */
+  readonly position: number | null;
+  /** How often it was begun. */
+  readonly runs: number;
+  readonly startedAtMs?: number;
+  readonly endedAtMs?: number;
+  readonly outcome?: ToolCallOutcome;
+  /** What its tool last said of how far it is. */
+  readonly progress?: string;
+}
+
+/** `unknown`: the process that ran it was lost. `cut_off`: its turn ended before it. */
+export type ToolCallOutcome = 'completed' | 'failed' | 'unknown' | 'cut_off';
+
+/** A call that is to be made, when its step ends. */
+export type NewToolCall = Pick<ToolCallRow, 'number' | 'position'> & WorkerCall;
+
+/** How a call ended, for the database. */
+export interface ToolCallEnd {
+  readonly outcome: Exclude<ToolCallOutcome, 'cut_off'>;
+  /** All of it, where the model is told less. */
+  readonly result: string;
+  readonly end: WorkerCallEnd;
+}
+
+/** @returns the key that every run of one call has, and no other call */
+export function idempotencyKeyOf({ turn, number }: Pick<ToolCallRow, 'turn' | 'number'>): string {
+  return `${turn}/${number}`;
+}

@@ -1,0 +1,116 @@
+/** Calls of tools that workers run, under the epoch of whoever carries them out. */
+import type { JournalRow } from '../../domain/response-event.ts';
+import type { NewToolCall, ToolCallEnd, ToolCallRow } from '../../domain/tool-call.ts';
+import type { StepEnd, ToolCallKey, ToolCallStart } from '../ports/tool-calls.ts';
+import { endAttempt } from './attempts.ts';
+import type { Database, Row } from './database.ts';
+import { writeRows } from './journal-rows.ts';
+import { parsed, text } from './rows.ts';
+
+export async function endStep(db: Database, step: StepEnd): Promise<'ended' | 'refused' | 'cancel_requested'> {
+  const { turn, epoch, rows, attempt, calls, isLast } = step;
+  return db.commit('durable', () => {
+    const row = db.one('SELECT cancel_requested_at FROM turns WHERE id = ?', turn);
+    if (row === undefined) return 'refused';
+    if (row['cancel_requested_at'] !== null) return 'cancel_requested';
+    if (!writeRows(db, turn, epoch, rows, `lease_until = NULL, due_at = ${Date.now()}, step = ${attempt.step + 1}`)) return 'refused';
+    endAttempt(db, attempt, attempt.end);
+    insertToolCalls(db, { turn, step: attempt.step + 1, calls, isLast });
+    return 'ended';
+  });
+}
+
+interface Round {
+  readonly turn: string;
+  readonly step: number;
+  readonly calls: readonly NewToolCall[];
+  readonly isLast: boolean;
+}
+
+/** @param round its step tells the model what came of the calls */
+export function insertToolCalls(db: Database, { turn, step, calls, isLast }: Round): void {
+  for (const { number, position, ...call } of calls) {
+    db.run(
+      'INSERT INTO tool_calls (turn, number, step, position, call, last) VALUES (?, ?, ?, ?, ?, ?)',
+      turn,
+      number,
+      step,
+      position,
+      JSON.stringify(call),
+      isLast ? 1 : 0,
+    );
+  }
+}
+
+/** How the calls stand that are to be made before a request of this step. */
+export function roundOf(db: Database, turn: string, step: number): { readonly open: number; readonly isLast: boolean } {
+  const sql = 'SELECT count(*) - count(ended_at) AS open, coalesce(max(last), 0) AS last FROM tool_calls WHERE turn = ? AND step = ?';
+  const row = db.one(sql, turn, step);
+  return { open: Number(row?.['open']), isLast: row?.['last'] === 1 };
+}
+
+export function readToolCalls(db: Database, turn: string, step?: number): ToolCallRow[] {
+  const sql = 'SELECT * FROM tool_calls WHERE turn = ? AND (? IS NULL OR step = ?) ORDER BY number';
+  return db.all(sql, turn, step ?? null, step ?? null).map(toolCallOf);
+}
+
+function toolCallOf(row: Row): ToolCallRow {
+  const call = parsed<Omit<NewToolCall, 'number' | 'position'>>(row['call']);
+  return {
+    ...call,
+    turn: text(row['turn']),
+    number: Number(row['number']),
+    step: Number(row['step']),
+    position: row['position'] === null ? null : Number(row['position']),
+    runs: Number(row['runs']),
+    ...(row['started_at'] === null ? {} : { startedAtMs: Number(row['started_at']) }),
+    ...(row['ended_at'] === null ? {} : { endedAtMs: Number(row['ended_at']) }),
+    ...(row['outcome'] === null ? {} : { outcome: row['outcome'] as NonNullable<ToolCallRow['outcome']> }),
+    ...(row['progress'] === null ? {} : { progress: text(row['progress']) }),
+  };
+}
+
+export async function startToolCall(db: Database, { turn, number, epoch, shown }: ToolCallStart): Promise<boolean> {
+  return db.commit('durable', () => {
+    if (!writeRows(db, turn, epoch, shown?.rows ?? [])) return false;
+    const sql = 'UPDATE tool_calls SET runs = runs + 1, started_at = ?, position = coalesce(?, position) WHERE turn = ? AND number = ?';
+    db.run(sql, Date.now(), shown?.position ?? null, turn, number);
+    return true;
+  });
+}
+
+export async function endToolCall(
+  db: Database,
+  {
+    turn,
+    number,
+    epoch,
+    rows,
+    outcome,
+    result,
+  }: ToolCallEnd & ToolCallKey & { readonly epoch: number; readonly rows: readonly JournalRow[] },
+): Promise<boolean> {
+  return db.commit('durable', () => {
+    if (!writeRows(db, turn, epoch, rows)) return false;
+    const sql = 'UPDATE tool_calls SET ended_at = ?, outcome = ?, result = ? WHERE turn = ? AND number = ? AND ended_at IS NULL';
+    db.run(sql, Date.now(), outcome, result, turn, number);
+    return true;
+  });
+}
+
+export async function noteProgress(db: Database, { turn, number }: ToolCallKey, progress: string): Promise<void> {
+  return db.commit('quick', () => {
+    db.run('UPDATE tool_calls SET progress = ? WHERE turn = ? AND number = ? AND ended_at IS NULL', progress, turn, number);
+  });
+}
+
+export async function endToolRound(db: Database, { turn, epoch }: { turn: string; epoch: number }): Promise<void> {
+  return db.commit('quick', () => {
+    db.run('UPDATE journal_head SET lease_until = NULL, due_at = ? WHERE turn = ? AND epoch = ? AND sealed = 0', Date.now(), turn, epoch);
+  });
+}
+
+/** Their turn has its end: those that have none are over with it. */
+export function cutOffToolCalls(db: Database, turn: string): void {
+  db.run(`UPDATE tool_calls SET ended_at = ?, outcome = 'cut_off' WHERE turn = ? AND ended_at IS NULL`, Date.now(), turn);
+}
