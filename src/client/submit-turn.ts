@@ -1,5 +1,4 @@
 /** From a submission to an accepted turn: one commit, behind which it cannot be lost; all else follows by itself. */
-import type { Admission } from '../domain/admission.ts';
 import type { InputItem } from '../domain/item.ts';
 import { journalRowOf } from '../domain/response-event.ts';
 import { ResponseStream } from '../domain/response-stream.ts';
@@ -13,16 +12,18 @@ import type { TurnCanceller } from './cancel-turn.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { newId } from './ids.ts';
 import { whileCallerWaits } from './patience.ts';
+import { type Approvals, readApprovals, type UnknownApproval } from './approvals.ts';
 import { outputsWithoutCall, resolveInput, type Submission, type Unresolved } from './submission.ts';
 import { serialize } from './serialize.ts';
 import { startTitle } from './titles.ts';
 
 export type SubmitResult =
   | { readonly type: 'accepted'; readonly turn: TurnRow }
-  | Exclude<Admission, { type: 'admitted' | 'joined' }>
+  | Exclude<InsertTurn, { type: 'inserted' | 'joined' }>
   | Unresolved
   /** `input[index]` brings the output of a call that was never made. */
-  | { readonly type: 'unknown_call'; readonly index: number; readonly id: string };
+  | { readonly type: 'unknown_call'; readonly index: number; readonly id: string }
+  | UnknownApproval;
 
 export interface Quotas {
   /** Turns of one session that may wait behind the one that runs. */
@@ -51,7 +52,10 @@ export async function submitTurn(deps: SubmitDeps, submission: Submission): Prom
   const unknownCall = await findUnknownCall(store, submission, input);
   if (unknownCall !== undefined) return unknownCall;
 
-  const result = await insert(deps, submission, input);
+  const approvals = await readApprovals(store, submission, input);
+  if ('type' in approvals) return approvals;
+
+  const result = await insert(deps, submission, input, approvals);
   if (result.type === 'joined') return { type: 'accepted', turn: result.turn };
   if (result.type !== 'inserted') return result;
   begin(deps, result);
@@ -62,6 +66,7 @@ async function insert(
   { store, dispatcher, quotas, hasTitles, webhookEventsOf }: SubmitDeps,
   submission: Submission,
   input: readonly InputItem[],
+  approvals: Approvals,
 ): Promise<InsertTurn> {
   const {
     tenant,
@@ -85,7 +90,8 @@ async function insert(
   const stream = ResponseStream.replay(opening);
   const [inProgress] = stream.begin();
   const { headStart } = dispatcher;
-  using room = headStart?.reserve(tenant);
+  // Approved calls come before the first request.
+  using room = approvals.calls.length > 0 ? undefined : headStart?.reserve(tenant);
   const turn: NewTurn = {
     id,
     tenant,
@@ -107,6 +113,7 @@ async function insert(
     ...(submission.id === undefined ? {} : { chosenId: submission.id }),
     ...(replaces === undefined ? {} : { replaces }),
     ...(completion === undefined ? {} : { completion }),
+    ...(approvals.answered.length === 0 ? {} : { approvals }),
     ...(hasTitles && settings.store ? { wantsTitle: true } : {}),
     ...(settings.background ? { webhookEvents: webhookEventsOf(tenant) } : {}),
     ...(headStart !== undefined && room !== undefined && inProgress !== undefined

@@ -11,6 +11,7 @@ import { usageOf } from '../../domain/attempt.ts';
 import type { OutputItem } from '../../domain/item.ts';
 import { asksClient } from '../../domain/torn-answer.ts';
 import { approvalAsked } from '../../domain/worker-call-events.ts';
+import { isAllowedTools, type ResponseSettings, type Tool, type ToolChoice } from '../../domain/response-settings.ts';
 import type { Provider } from '../../providers/provider.ts';
 import type { TurnTools } from '../../tools/turn-tools.ts';
 import type { TurnRow } from '../../domain/turn.ts';
@@ -107,7 +108,12 @@ async function answer(
   const tools = await toolsFor(agents, settings, input.signal);
   const held = settings.agent === undefined ? undefined : new HeldCalls(tools, settings.tools, input.step);
   const asked = providerFor(agents, provider, settings);
-  const request = await modelRequest(options.store, input.claim.turn, { api: asked.api, tools, answer: stream.response.output });
+  const request = await modelRequest(options.store, input.claim.turn, {
+    step: input.step,
+    api: asked.api,
+    tools,
+    answer: stream.response.output,
+  });
   const finish = await streamInto(attempt, { provider: asked, request, held, input, store: options.store });
   if (held === undefined || finish.status !== 'completed') return sealFinished(attempt, finish);
   const { calls, asks } = held.take();
@@ -170,13 +176,14 @@ async function streamInto(
 }
 
 interface Asking {
+  readonly step: number;
   readonly api: ProviderApi;
   readonly tools: TurnTools;
   /** What the steps before have said. */
   readonly answer: readonly OutputItem[];
 }
 
-async function modelRequest(store: Store, turn: TurnRow, { api, tools, answer }: Asking): Promise<ModelRequest> {
+async function modelRequest(store: Store, turn: TurnRow, { step, api, tools, answer }: Asking): Promise<ModelRequest> {
   const past = { turns: await store.readTranscript(turn.id), input: await store.readInput(turn.id) };
   const { turns, input } = afterCompaction(past, api);
   const { settings } = turn;
@@ -186,10 +193,25 @@ async function modelRequest(store: Store, turn: TurnRow, { api, tools, answer }:
     settings: {
       ...settings,
       model: settings.agent?.model ?? settings.model,
-      ...(offered.length === 0 ? {} : { tools: [...settings.tools, ...offered] }),
+      ...(settings.agent === undefined ? {} : { tools: [...toolsOfProvider(settings), ...offered] }),
+      ...(step === 1 ? {} : { tool_choice: choiceOfLaterSteps(settings.tool_choice) }),
     },
     items,
   };
+}
+
+/** Those that a worker runs are offered as functions. */
+function toolsOfProvider({ tools, agent }: ResponseSettings): readonly Tool[] {
+  return tools.filter((tool) => {
+    const { type, server_label: label } = tool as { readonly type: string; readonly server_label?: string };
+    return type !== 'mcp' || agent?.tools.includes(`mcp:${label}`) !== true;
+  });
+}
+
+/** A call that was demanded has been made: to demand it again would never end. */
+function choiceOfLaterSteps(choice: ToolChoice | null): ToolChoice | null {
+  if (choice === null || choice === 'none') return choice;
+  return typeof choice === 'object' && isAllowedTools(choice) ? { ...choice, mode: 'auto' } : 'auto';
 }
 
 async function isCancelRequested(store: Store, turn: string, signal: AbortSignal): Promise<boolean> {

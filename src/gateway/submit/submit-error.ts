@@ -127,6 +127,15 @@ export function toApiError(result: Exclude<SubmitResult, { type: 'accepted' }>, 
         code: 'unknown_call_id',
         message: `No function call with call_id '${result.id}' is in the input or in what came before it.`,
       });
+    case 'unknown_approval': {
+      const param = fields?.items[result.index] ?? `input[${result.index}].approval_request_id`;
+      const message = `No call waits for the approval '${result.id}' in this conversation. Answer with the id of an mcp_approval_request of its last turns, in the same conversation or with previous_response_id.`;
+      return new ApiError({ status: 400, param, code: 'unknown_approval_request', message });
+    }
+    case 'approval_answered': {
+      const message = `The approval '${result.id}' was answered before: a call is made once. Send the request without it.`;
+      return new ApiError({ status: 400, param: 'input', code: 'approval_already_answered', message });
+    }
     default:
       return result satisfies never;
   }

@@ -12,6 +12,7 @@ import type { Turnkeep } from '../../client/turnkeep.ts';
 import { ApiError } from '../http/errors.ts';
 import { jsonLimits, tooManyItems } from '../http/json-scanner.ts';
 import { type GatewayEnv, headerOf } from '../http/route.ts';
+import { type AgentDirectory, withAgent } from './agent-settings.ts';
 import { takeTrigger } from './compaction-trigger.ts';
 import { assertSupported, assertTools, type FieldNames, toApiError, unknownConversation } from './submit-error.ts';
 
@@ -20,6 +21,8 @@ export interface SubmitDeps {
   /** Used when a request names no model. */
   readonly defaultModel: string | undefined;
   readonly providerApi: ProviderApi;
+  /** None where nothing is said. */
+  readonly agents?: AgentDirectory | undefined;
   /** Tools that this provider cannot have; `omit` where nothing is said. */
   readonly unsupportedTools?: 'omit' | 'refuse';
   /** Of one request; 10,000 where nothing is said. */
@@ -135,14 +138,19 @@ function listOf(fields: FieldNames | undefined): string {
  * @throws ApiError 400 naming the field that it cannot be sent
  */
 export function sendableSettings(
-  { providerApi, unsupportedTools = 'omit' }: SubmitDeps,
+  { providerApi, agents, unsupportedTools = 'omit' }: SubmitDeps,
   requested: RequestedTurn,
   fields?: FieldNames,
 ): ResponseSettings {
-  const settings = withToolsInForce(providerApi, requested.settings, requested.items);
-  assertTools({ ...requested, settings }, unsupportedTools, fields);
-  assertSupported(unsupportedBy(providerApi, { ...requested, settings }), fields);
-  return settings;
+  const { settings: given, workerTools } = withAgent(agents, requested.settings);
+  const provider = given.agent?.provider ?? 'default';
+  const api = provider === 'default' ? providerApi : (agents?.apiOf(provider) ?? providerApi);
+  const settings = withToolsInForce(api, given, requested.items);
+  // Those that a worker runs are in force whatever the provider, and shown as they came.
+  const shown = workerTools.length === 0 ? settings : { ...settings, tools: [...settings.tools, ...workerTools] };
+  assertTools({ ...requested, settings: shown }, unsupportedTools, fields);
+  assertSupported(unsupportedBy(api, { ...requested, settings }), fields);
+  return shown;
 }
 
 /** @throws ApiError where the conversation or the turn that it is to go on with is not there */

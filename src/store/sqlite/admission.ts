@@ -13,6 +13,7 @@ import type { InsertTurn, NewTurn } from '../ports/turns.ts';
 import { bookAttempt } from './attempts.ts';
 import { insertCompletion } from './completions.ts';
 import type { Database, Row } from './database.ts';
+import { bookApprovals, isAnswered } from './tool-calls.ts';
 import { writeItems } from './item-rows.ts';
 import { insertJournal } from './journal.ts';
 import { dropStaged } from './retention.ts';
@@ -31,6 +32,8 @@ export async function insertTurn(db: Database, turn: NewTurn): Promise<InsertTur
   const result = await db.commit('durable', (): InsertTurn | undefined => {
     const admission = decide();
     if (admission.type !== 'admitted') return admission;
+    const id = answeredBefore(db, turn);
+    if (id !== undefined) return { type: 'approval_answered', id };
     return input && { type: 'inserted', ...write(db, turn, admission, input) };
   });
   if (input?.isStaged === true && result?.type !== 'inserted') await dropStaged(db, turn.id);
@@ -59,6 +62,7 @@ function write(
   db.run('INSERT INTO turn_content (ordinal, settings) VALUES (last_insert_rowid(), ?)', turn.json.settings);
   if (turn.webhookEvents !== undefined && turn.webhookEvents.length > 0) promiseWebhook(db, id, turn.webhookEvents);
   insertCompletion(db, turn);
+  if (turn.approvals !== undefined) bookApprovals(db, turn.tenant, id, turn.approvals);
   if (input.isStaged) adoptStaged(db, id);
   else writeItems(db, id, 0, input.rows, placeOfInput(id));
   const leaf = record !== undefined && isStored ? id : undefined;
@@ -74,6 +78,10 @@ function write(
     ...(start === undefined ? {} : { epoch }),
     ...(givesTitle ? { givesTitle } : {}),
   };
+}
+
+function answeredBefore(db: Database, { tenant, approvals }: NewTurn): string | undefined {
+  return approvals?.answered.find((id) => isAnswered(db, tenant, id));
 }
 
 /** Each is asked of the database when it is looked at: most turns need a few. */

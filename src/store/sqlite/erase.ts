@@ -45,6 +45,7 @@ export function eraseMarked(db: Database, id: string, atMs: number, slice: Slice
   if (!isPast && !dropItems(db, id, slice)) return false;
   db.run('DELETE FROM attempts WHERE turn = ?', id);
   db.run('DELETE FROM tool_calls WHERE turn = ?', id);
+  db.run('DELETE FROM approvals WHERE turn = ?', id);
   db.run('UPDATE turns SET erased_at = ? WHERE id = ?', atMs, id);
   return true;
 }

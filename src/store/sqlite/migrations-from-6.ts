@@ -58,5 +58,7 @@ export const migrationsFrom6: readonly string[] = [
     last INTEGER NOT NULL, runs INTEGER NOT NULL DEFAULT 0, started_at INTEGER, ended_at INTEGER, outcome TEXT, result TEXT,
     progress TEXT, PRIMARY KEY (turn, number)
   ) STRICT, WITHOUT ROWID;
+  CREATE TABLE approvals (tenant TEXT NOT NULL, id TEXT NOT NULL, turn TEXT NOT NULL, PRIMARY KEY (tenant, id)) STRICT, WITHOUT ROWID;
+  CREATE INDEX approvals_by_turn ON approvals (turn);
   `,
 ];

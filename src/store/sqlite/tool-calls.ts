@@ -1,6 +1,7 @@
 /** Calls of tools that workers run, under the epoch of whoever carries them out. */
 import type { JournalRow } from '../../domain/response-event.ts';
 import type { NewToolCall, ToolCallEnd, ToolCallRow } from '../../domain/tool-call.ts';
+import type { NewTurn } from '../ports/turns.ts';
 import type { StepEnd, ToolCallKey, ToolCallStart } from '../ports/tool-calls.ts';
 import { endAttempt } from './attempts.ts';
 import type { Database, Row } from './database.ts';
@@ -40,6 +41,16 @@ export function insertToolCalls(db: Database, { turn, step, calls, isLast }: Rou
       isLast ? 1 : 0,
     );
   }
+}
+
+/** The calls of a new turn that somebody has approved; each request for an approval is answered once. */
+export function bookApprovals(db: Database, tenant: string, turn: string, { answered, calls }: NonNullable<NewTurn['approvals']>): void {
+  for (const id of answered) db.run('INSERT INTO approvals (tenant, id, turn) VALUES (?, ?, ?)', tenant, id, turn);
+  insertToolCalls(db, { turn, step: 1, calls, isLast: false });
+}
+
+export function isAnswered(db: Database, tenant: string, id: string): boolean {
+  return db.one('SELECT 1 FROM approvals WHERE tenant = ? AND id = ?', tenant, id) !== undefined;
 }
 
 /** How the calls stand that are to be made before a request of this step. */

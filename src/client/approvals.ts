@@ -1,0 +1,94 @@
+/**
+ * What a request says to calls that wait for an approval: which calls are to be made before its first request to the model. Only
+ * what stands in the database is approved: nobody makes a call that a model has not asked for.
+ */
+import { type ApprovalRequestItem, type InputItem, isWorkers } from '../domain/item.ts';
+import type { NewToolCall } from '../domain/tool-call.ts';
+import type { Store } from '../store/ports/store.ts';
+import type { Submission } from './submission.ts';
+
+export interface Approvals {
+  /** The ids of the requests that are answered, either way: each is answered once. */
+  readonly answered: readonly string[];
+  readonly calls: readonly NewToolCall[];
+}
+
+/** `input[index]` answers a request for an approval that is not there, or is not of this conversation. */
+export interface UnknownApproval {
+  readonly type: 'unknown_approval';
+  readonly index: number;
+  readonly id: string;
+}
+
+/** How many turns back a request may lie that is answered now. */
+const turnsBack = 50;
+
+interface Answer {
+  readonly index: number;
+  readonly id: string;
+  readonly isApproved: boolean;
+}
+
+export async function readApprovals(
+  store: Pick<Store, 'readSession' | 'findTurn' | 'readChain' | 'readResponse'>,
+  submission: Submission,
+  input: readonly InputItem[],
+): Promise<Approvals | UnknownApproval> {
+  const answers = input.flatMap(answerOf);
+  const calls: NewToolCall[] = [];
+  const answered: string[] = [];
+  if (answers.length === 0) return { answered, calls };
+  const asked = await askedBefore(store, submission, new Set(answers.map(({ id }) => id)));
+  for (const { index, id, isApproved } of answers) {
+    const request = asked.get(id);
+    if (request === undefined) {
+      // A provider of the Responses API may have asked it: its ids are its own.
+      if (submission.settings.agent === undefined) continue;
+      return { type: 'unknown_approval', index, id };
+    }
+    answered.push(id);
+    if (!isApproved) continue;
+    calls.push({
+      number: calls.length,
+      position: null,
+      serverLabel: request.server_label,
+      name: request.name,
+      arguments: request.arguments,
+      // Before the first step of its turn.
+      origin: { ...request.turnkeep, step: 0 },
+      approvalRequestId: id,
+    });
+  }
+  return { answered, calls };
+}
+
+function answerOf(item: InputItem, index: number): readonly Answer[] {
+  if ((item.type as string) !== 'mcp_approval_response') return [];
+  const { approval_request_id: id, approve } = item as { readonly approval_request_id?: unknown; readonly approve?: unknown };
+  return typeof id === 'string' ? [{ index, id, isApproved: approve === true }] : [];
+}
+
+type Request = ApprovalRequestItem;
+
+/** Those of the requests that turns before this one have made. */
+async function askedBefore(
+  store: Pick<Store, 'readSession' | 'findTurn' | 'readChain' | 'readResponse'>,
+  { tenant, session, previous }: Submission,
+  ids: ReadonlySet<string>,
+): Promise<ReadonlyMap<string, Request>> {
+  const found = new Map<string, Request>();
+  const leaf =
+    session === null
+      ? previous === null
+        ? undefined
+        : (await store.findTurn(tenant, previous))?.id
+      : (await store.readSession(tenant, session))?.leaf;
+  const turns = leaf == null ? [] : ((await store.readChain(leaf, { limit: turnsBack, order: 'desc' })) ?? []);
+  for (const { id } of turns) {
+    if (found.size === ids.size) break;
+    for (const item of (await store.readResponse(id))?.output ?? []) {
+      if (item.type === 'mcp_approval_request' && isWorkers(item) && ids.has(item.id)) found.set(item.id, item);
+    }
+  }
+  return found;
+}

@@ -1,0 +1,91 @@
+/** The agent of a request, and the configured MCP servers that it names as tools: resolved once, when the turn is taken in. Pure. */
+import type { Agent } from '../../domain/agent.ts';
+import type { Json, JsonObject } from '../../domain/item.ts';
+import type { ProviderApi } from '../../domain/provider-capabilities.ts';
+import type { OtherTool, ResponseSettings, Tool } from '../../domain/response-settings.ts';
+import { ApiError } from '../http/errors.ts';
+
+/** What a gateway knows of the configuration of agents. */
+export interface AgentDirectory {
+  /** By their names, which requests give as `model`. */
+  readonly agents: ReadonlyMap<string, Agent>;
+  /** The names of the MCP servers. */
+  readonly mcpServers: ReadonlySet<string>;
+  /** Which API a configured provider speaks. */
+  readonly apiOf: (provider: string) => ProviderApi;
+}
+
+/** Settings as they came, and the tools among them that a worker runs. */
+export interface AgentSettings {
+  readonly settings: ResponseSettings;
+  readonly workerTools: readonly Tool[];
+}
+
+/** @throws ApiError 400 naming a tool of the type `mcp` that turnkeep cannot have */
+export function withAgent(directory: AgentDirectory | undefined, settings: ResponseSettings): AgentSettings {
+  const { agents, mcpServers } = directory ?? { agents: new Map<string, Agent>(), mcpServers: new Set<string>() };
+  const own: Tool[] = [];
+  const names: string[] = [];
+  for (const [index, tool] of settings.tools.entries()) {
+    const label = labelOf(tool);
+    if (label === undefined || !mcpServers.has(label)) continue;
+    assertNoUrl(tool as OtherTool & JsonObject, `tools[${index}]`);
+    own.push(tool);
+    names.push(`mcp:${label}`);
+  }
+  const agent = agents.get(settings.model);
+  if (agent === undefined && names.length === 0) return { settings, workerTools: [] };
+  const given: Agent = agent ?? {
+    name: settings.model,
+    provider: 'default',
+    model: settings.model,
+    tools: [],
+    settings: {},
+    limits: { steps: stepsOfRequest },
+    compaction: 'auto',
+  };
+  const instructions = [given.instructions, settings.instructions].filter((text) => text != null && text !== '');
+  return {
+    settings: {
+      ...withDefaults(settings, given.settings),
+      tools: settings.tools.filter((tool) => !own.includes(tool)),
+      instructions: instructions.length === 0 ? null : instructions.join('\n\n'),
+      agent: { ...given, tools: [...new Set([...given.tools, ...names])] },
+    },
+    workerTools: own,
+  };
+}
+
+/** Model calls of a turn that is of no agent, and has tools that a worker runs. */
+const stepsOfRequest = 100;
+
+function labelOf(tool: Tool): string | undefined {
+  if ((tool.type as string) !== 'mcp') return undefined;
+  const { server_label: label } = tool as { readonly server_label?: unknown };
+  return typeof label === 'string' ? label : undefined;
+}
+
+/** Where a server is, the configuration says alone: a request that names an address would have the worker call anything. */
+function assertNoUrl(tool: OtherTool & JsonObject, param: string): void {
+  for (const name of ['server_url', 'connector_id', 'headers', 'authorization']) {
+    if (tool[name] == null) continue;
+    const message = `Invalid '${param}.${name}': '${String(tool['server_label'])}' is a server of the configuration, which says how it is reached. Leave it out.`;
+    throw new ApiError({ status: 400, param: `${param}.${name}`, code: 'invalid_value', message });
+  }
+}
+
+/** What the request does not say itself, the agent's settings say. */
+function withDefaults(settings: ResponseSettings, defaults: JsonObject): ResponseSettings {
+  const known = settings as unknown as Readonly<Record<string, Json>>;
+  const missing = Object.entries(defaults).filter(([name]) => known[name] == null || isUnsaid(known[name]));
+  return { ...settings, ...Object.fromEntries(missing) };
+}
+
+/** `reasoning`, `text` and `include` have a form also where the request says nothing of them. */
+function isUnsaid(value: Json | undefined): boolean {
+  if (Array.isArray(value)) return value.length === 0;
+  if (typeof value !== 'object' || value === null) return false;
+  return Object.values(value).every(
+    (member) => member === null || (typeof member === 'object' && (member as JsonObject)['type'] === 'text'),
+  );
+}
