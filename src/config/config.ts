@@ -71,6 +71,8 @@ export interface Config {
   readonly webhooks: readonly WebhookEndpoint[];
   /** The first encrypts what Temporal stores, all decrypt. None: nothing is encrypted. */
   readonly codecKeys: readonly { readonly id: string; readonly key: Uint8Array }[];
+  /** Of the file that `TURNKEEP_CONFIG` names, absolute. Unset: `turnkeep.config.ts` of the working directory, if it is there. */
+  readonly configPath?: string;
   /** Unset: each command has its own. */
   readonly logLevel?: LogLevel;
 }

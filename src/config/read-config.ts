@@ -7,7 +7,7 @@ import { isIPv4 } from 'node:net';
 import { join, resolve } from 'node:path';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { type Config, ConfigError } from './config.ts';
-import { sqlitePath } from './setting-values.ts';
+import { apiOf, sqlitePath } from './setting-values.ts';
 import { settings, table } from './settings.ts';
 import { readEndpoints } from './webhook-settings.ts';
 
@@ -94,7 +94,11 @@ export function readConfig({ env, flags = {}, cwd = process.cwd() }: Sources): C
     titles: { isOn: /^(1|true)$/.test(values.TURNKEEP_TITLES), ...defined({ model: values.TURNKEEP_TITLE_MODEL }) },
     webhooks,
     codecKeys: values.TURNKEEP_CODEC_KEYS,
-    ...defined({ logLevel: values.LOG_LEVEL, metricsPort: values.TURNKEEP_METRICS_PORT }),
+    ...defined({
+      logLevel: values.LOG_LEVEL,
+      metricsPort: values.TURNKEEP_METRICS_PORT,
+      configPath: values.TURNKEEP_CONFIG && resolve(cwd, values.TURNKEEP_CONFIG),
+    }),
   });
 }
 
@@ -117,12 +121,6 @@ function readTemporal(env: Sources['env'], given: { readonly [name: string]: str
     problems.push(`TEMPORAL_CONFIG_FILE, TEMPORAL_PROFILE and TEMPORAL_TLS_* cannot be used: ${reason}`);
     return { namespace: 'default' };
   }
-}
-
-/** OpenAI's own host speaks Responses; of the others, nearly all speak Chat Completions only. */
-function apiOf(baseUrl: string | undefined): 'chat' | 'responses' {
-  const host = baseUrl === undefined ? 'api.openai.com' : new URL(baseUrl).hostname;
-  return host === 'api.openai.com' || host.endsWith('.api.openai.com') ? 'responses' : 'chat';
 }
 
 function isLoopback(host: string): boolean {

@@ -84,3 +84,9 @@ export const flag = z.enum(['0', '1', 'true', 'false'], { error: 'must be 1, 0, 
 export function sqlitePath(databaseUrl: string): string {
   return databaseUrl.replace(/^sqlite:(\/\/(?=\/))?/, '');
 }
+
+/** OpenAI's own host speaks Responses; of the others, nearly all speak Chat Completions only. */
+export function apiOf(baseUrl: string | undefined): 'chat' | 'responses' {
+  const host = baseUrl === undefined ? 'api.openai.com' : new URL(baseUrl).hostname;
+  return host === 'api.openai.com' || host.endsWith('.api.openai.com') ? 'responses' : 'chat';
+}

@@ -31,6 +31,10 @@ export const table = z.object({
     .meta({ readBy: ['gateway'], description: 'port to listen on; 0 picks a free one and prints it' }),
   TURNKEEP_DATA_DIR: text.default('.turnkeep').meta({ description: 'where data is kept' }),
   DATABASE_URL: database.optional().meta({ description: 'sqlite:PATH; by default a file in the data dir', isSecret: true }),
+  TURNKEEP_CONFIG: text
+    .regex(/\.(ts|mts|js|mjs)$/, { error: 'must be a file in .ts, .mts, .js or .mjs' })
+    .optional()
+    .meta({ description: 'the file of agents, tools and providers; by default turnkeep.config.ts of the working directory, if there' }),
   TURNKEEP_TASK_QUEUE: text.max(200).default('turnkeep').meta({ description: "Temporal's task queue" }),
   TURNKEEP_API_KEYS: apiKeys
     .default([])

@@ -36,3 +36,30 @@ export interface Price {
   readonly cachedInput?: number;
   readonly output: number;
 }
+
+/** Model calls of an agent that has tools and no limit of steps, its own or that of all turns: a loop ends by itself. */
+export const defaultSteps = 100;
+
+/**
+ * The provider and the model behind `provider/model` or `model`. What stands before the first slash is a provider only where
+ * one has that name: models have slashes too (`google/gemma-3`), and all else is a model of the `default` provider.
+ */
+export function resolveModel(name: string, hasProvider: (name: string) => boolean): Pick<Agent, 'provider' | 'model'> {
+  const slash = name.indexOf('/');
+  const before = name.slice(0, Math.max(slash, 0));
+  const isProvider = slash !== -1 && (before === 'default' || hasProvider(before));
+  return isProvider ? { provider: before, model: name.slice(slash + 1) } : { provider: 'default', model: name };
+}
+
+/** @param prices by `provider/model`, or by `model`, which holds at every provider that has no price of its own for it */
+export function priceOf({ provider, model }: Pick<Agent, 'provider' | 'model'>, prices: ReadonlyMap<string, Price>): Price | undefined {
+  return prices.get(`${provider}/${model}`) ?? prices.get(model);
+}
+
+/** What an entry of an agent's `tools` names. */
+export type ToolName = { readonly kind: 'tool' | 'mcp' | 'agent'; readonly name: string };
+
+export function readToolName(entry: string): ToolName {
+  const [, kind, name = entry] = /^(mcp|agent):(.*)$/s.exec(entry) ?? [];
+  return { kind: kind === 'mcp' || kind === 'agent' ? kind : 'tool', name };
+}
