@@ -1,0 +1,128 @@
+/** One connection to an MCP server, from its handshake to its end. */
+import { Client } from '@modelcontextprotocol/sdk/client/index.js';
+import { type Progress, ToolListChangedNotificationSchema } from '@modelcontextprotocol/sdk/types.js';
+import { z } from 'zod';
+import type { JsonObject } from '../../domain/item.ts';
+import type { McpServer } from '../mcp-server.ts';
+import type { ToolResult } from '../tool.ts';
+import { failureWords, McpServerError } from './failure-words.ts';
+import { HttpTransport } from './http-transport.ts';
+import { type ListedTool, readListedTool } from './listed-tool.ts';
+import { toolResultOf } from './result-text.ts';
+import { StdioTransport } from './stdio-transport.ts';
+
+/** Of the handshake and of a page of a list. `npx` may have to fetch the server first. */
+const answerTimeoutMs = 30_000;
+/** The SDK's clock, which a call does not need: whoever runs the tool has one. A timer holds no more. */
+const neverMs = 2_147_483_647;
+const maxPages = 50;
+const maxTools = 512;
+const maxProgressChars = 500;
+
+/** The SDK's own schemas refuse a whole list for one tool in it, and a result for one part: ours is read part by part. */
+const anyObject = z.looseObject({});
+const listPage = z.looseObject({ tools: z.array(z.unknown()), nextCursor: z.string().optional() });
+
+export interface ConnectionEvents {
+  /** Once, however it ends. */
+  readonly onEnd: () => void;
+  readonly onListChanged: () => void;
+}
+
+export class McpConnection {
+  readonly #client: Client;
+  readonly #transport: StdioTransport | HttpTransport;
+  #isEnded = false;
+
+  private constructor(client: Client, transport: StdioTransport | HttpTransport) {
+    this.#client = client;
+    this.#transport = transport;
+  }
+
+  /** @throws {McpServerError} the server could not be started or reached, or does not speak the protocol */
+  static async open(server: McpServer, version: string, events: ConnectionEvents, signal: AbortSignal): Promise<McpConnection> {
+    const transport = 'url' in server ? new HttpTransport(server) : new StdioTransport(server);
+    // No capabilities: it is told that nobody here answers for a user, lends it a model or has files.
+    const client = new Client({ name: 'turnkeep', version }, { capabilities: {} });
+    const connection = new McpConnection(client, transport);
+    client.onclose = () => {
+      connection.#isEnded = true;
+      events.onEnd();
+    };
+    client.setNotificationHandler(ToolListChangedNotificationSchema, events.onListChanged);
+    try {
+      await client.connect(transport, { signal, timeout: answerTimeoutMs });
+    } catch (error) {
+      const isStdio = transport instanceof StdioTransport;
+      const words = isStdio && connection.#isEnded && transport.hasStarted ? `it ${transport.end}` : failureWords(error);
+      const tail = isStdio && transport.stderrTail !== '' ? `; its last words: ${transport.stderrTail}` : '';
+      await transport.close();
+      throw new McpServerError(`could not be ${isStdio ? 'started' : 'reached'}: ${words}${tail}`);
+    }
+    if (transport instanceof StdioTransport) transport.forgetStderr();
+    return connection;
+  }
+
+  get isEnded(): boolean {
+    return this.#isEnded;
+  }
+
+  /** How it ended, in words. */
+  get end(): string {
+    return this.#transport instanceof StdioTransport ? this.#transport.end : 'closed the connection';
+  }
+
+  /** @returns what cannot be used is counted, not listed */
+  async tools(signal: AbortSignal): Promise<{ readonly tools: readonly ListedTool[]; readonly leftOut: number }> {
+    if (this.#client.getServerCapabilities()?.tools === undefined) return { tools: [], leftOut: 0 };
+    const tools = new Map<string, ListedTool>();
+    let leftOut = 0;
+    let cursor: string | undefined;
+    for (let page = 0; page < maxPages; page += 1) {
+      const params = cursor === undefined ? {} : { cursor };
+      const answer = await this.#client.request({ method: 'tools/list', params }, listPage, { signal, timeout: answerTimeoutMs });
+      for (const value of answer.tools) {
+        const tool = readListedTool(value);
+        if (tool === undefined || tools.has(tool.name) || tools.size === maxTools) leftOut += 1;
+        else tools.set(tool.name, tool);
+      }
+      cursor = answer.nextCursor;
+      if (cursor === undefined || tools.size === maxTools) break;
+    }
+    return { tools: [...tools.values()], leftOut };
+  }
+
+  /** @throws what the SDK, the transport or the server's protocol says; an error of the tool itself is a result */
+  async call(name: string, args: JsonObject, signal: AbortSignal, onProgress: (message: string) => void): Promise<ToolResult> {
+    // The SDK listens to a signal for good, and would cancel a call that has long been answered.
+    const stop = new AbortController();
+    const onAbort = (): void => {
+      // The reason is not told to the server: its words are ours.
+      stop.abort('The call was cancelled.');
+    };
+    signal.throwIfAborted();
+    signal.addEventListener('abort', onAbort, { once: true });
+    try {
+      const answer = await this.#client.request({ method: 'tools/call', params: { name, arguments: { ...args } } }, anyObject, {
+        signal: stop.signal,
+        timeout: neverMs,
+        onprogress: (progress) => {
+          onProgress(progressWords(progress));
+        },
+      });
+      return toolResultOf(answer as JsonObject);
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+    }
+  }
+
+  /** Resolves when nothing of it is left: no process, no socket. */
+  async close(): Promise<void> {
+    await this.#transport.close();
+  }
+}
+
+function progressWords({ progress, total, message }: Progress): string {
+  const amount = total === undefined ? String(progress) : `${progress} of ${total}`;
+  return (message === undefined || message === '' ? amount : message).slice(0, maxProgressChars);
+}

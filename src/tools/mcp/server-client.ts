@@ -1,0 +1,208 @@
+/** The one client of an MCP server in a worker: started when it is first needed, started anew when it ended. */
+import type { JsonObject } from '../../domain/item.ts';
+import type { McpServer } from '../mcp-server.ts';
+import type { ToolContext, ToolResult } from '../tool.ts';
+import { McpConnection } from './connection.ts';
+import { failureWords, isServersAnswer, isSessionLost, McpServerError, redactor } from './failure-words.ts';
+import type { ListedTool } from './listed-tool.ts';
+import { Slots } from './slots.ts';
+
+/** Calls of one server at once: what most of them serve, and what a process of one tenant's work leaves to the others. */
+const maxCalls = 16;
+/** A server that tells of no changes is asked again after this. */
+const maxListAgeMs = 300_000;
+const longestRestartDelayMs = 60_000;
+
+/** Of pino's, what is used here. */
+export interface ToolLog {
+  readonly info: (fields: object, message: string) => void;
+  readonly warn: (fields: object, message: string) => void;
+}
+
+export interface ServerClientOptions {
+  readonly log: ToolLog;
+  /** Told to servers. */
+  readonly version: string;
+  /** A clock that does not jump, ms. */
+  readonly now: () => number;
+}
+
+/** After so many ends without a call that was answered in between: the first start anew is at once. */
+export function restartDelayMs(failures: number): number {
+  return failures <= 1 ? 0 : Math.min(longestRestartDelayMs, 1_000 * 2 ** (failures - 2));
+}
+
+interface CachedList<T> {
+  readonly tools: readonly T[];
+  readonly readAtMs: number;
+  /** A list that was read before the last change is out of date. */
+  readonly version: number;
+}
+
+/** @template T what is made of the tools of a list, once a list */
+export class ServerClient<T> implements AsyncDisposable {
+  readonly #server: McpServer;
+  readonly #options: ServerClientOptions;
+  readonly #make: (tool: ListedTool) => T;
+  readonly #redacted: (text: string) => string;
+  readonly #slots = new Slots(maxCalls);
+  readonly #disposal = new AbortController();
+  readonly #connections = new Set<McpConnection>();
+  #current: McpConnection | undefined;
+  #opening: Promise<McpConnection> | undefined;
+  #list: CachedList<T> | undefined;
+  #listing: Promise<readonly T[]> | undefined;
+  #listVersion = 0;
+  #failures = 0;
+  #notBeforeMs = 0;
+  #lastWords = '';
+
+  constructor(server: McpServer, make: (tool: ListedTool) => T, options: ServerClientOptions) {
+    this.#server = server;
+    this.#make = make;
+    this.#options = options;
+    this.#redacted = redactor(server);
+  }
+
+  /**
+   * The tools of its list, which is asked for only when it changed, is old, or the server was started anew.
+   * @throws {McpServerError} in words
+   */
+  async tools(signal: AbortSignal): Promise<readonly T[]> {
+    this.#disposal.signal.throwIfAborted();
+    const list = this.#list;
+    if (list?.version === this.#listVersion && this.#options.now() - list.readAtMs < maxListAgeMs) return list.tools;
+    this.#listing ??= this.#readList().finally(() => {
+      this.#listing = undefined;
+    });
+    return abandonable(this.#listing, signal);
+  }
+
+  /**
+   * @param signal cancels the call at the server too
+   * @throws {McpServerError} the server is gone or did not answer: whether the call was run is not known
+   */
+  async call(name: string, args: JsonObject, { signal, progress }: Pick<ToolContext, 'signal' | 'progress'>): Promise<ToolResult> {
+    const giveBack = await this.#slots.take(signal);
+    try {
+      let connection = await abandonable(this.#connected(), signal);
+      for (let isSecond = false; ; isSecond = true) {
+        try {
+          const result = await connection.call(name, args, signal, progress);
+          this.#failures = 0;
+          return result.type === 'error' ? { type: 'error', message: this.#redacted(result.message) } : result;
+        } catch (error) {
+          signal.throwIfAborted();
+          // A server that no longer knows the session has not run the call.
+          if (isSecond || !isSessionLost(error)) throw this.#failureOf(error, connection);
+          this.#drop(connection);
+          connection = await abandonable(this.#connected(), signal);
+        }
+      }
+    } finally {
+      giveBack();
+    }
+  }
+
+  /** Ends what runs; resolves when no process is left. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#disposal.abort(new McpServerError(`the server "${this.#server.name}" is being closed`));
+    await this.#opening?.catch(() => {});
+    await Promise.all([...this.#connections].map(async (connection) => connection.close()));
+  }
+
+  async #readList(): Promise<readonly T[]> {
+    const connection = await this.#connected();
+    const version = this.#listVersion;
+    try {
+      const { tools, leftOut } = await connection.tools(this.#disposal.signal);
+      const { name } = this.#server;
+      if (leftOut > 0) this.#options.log.warn({ mcpServer: name, leftOut }, 'an MCP server lists tools that cannot be used');
+      this.#list = { tools: tools.map(this.#make), readAtMs: this.#options.now(), version };
+      return this.#list.tools;
+    } catch (error) {
+      throw this.#failureOf(error, connection);
+    }
+  }
+
+  async #connected(): Promise<McpConnection> {
+    this.#disposal.signal.throwIfAborted();
+    if (this.#current?.isEnded === false) return this.#current;
+    this.#opening ??= this.#open().finally(() => {
+      this.#opening = undefined;
+    });
+    return this.#opening;
+  }
+
+  async #open(): Promise<McpConnection> {
+    if (this.#options.now() < this.#notBeforeMs) throw new McpServerError(this.#lastWords);
+    let opened: McpConnection | undefined;
+    const events = {
+      onListChanged: (): void => {
+        this.#listVersion += 1;
+      },
+      onEnd: (): void => {
+        if (opened !== undefined) this.#ended(opened);
+      },
+    };
+    try {
+      opened = await McpConnection.open(this.#server, this.#options.version, events, this.#disposal.signal);
+    } catch (error) {
+      throw this.#failed(failureWords(error));
+    }
+    this.#connections.add(opened);
+    this.#current = opened;
+    if (opened.isEnded) this.#ended(opened);
+    return opened;
+  }
+
+  #ended(connection: McpConnection): void {
+    this.#connections.delete(connection);
+    if (this.#current !== connection) return;
+    this.#leave();
+    if (!this.#disposal.signal.aborted) this.#failed(connection.end);
+  }
+
+  /** Its end is ours, and no failure. */
+  #drop(connection: McpConnection): void {
+    if (this.#current === connection) this.#leave();
+    void connection.close();
+  }
+
+  /** Started anew, the server may list others. */
+  #leave(): void {
+    this.#current = undefined;
+    this.#listVersion += 1;
+  }
+
+  #failed(words: string): McpServerError {
+    this.#failures += 1;
+    this.#notBeforeMs = this.#options.now() + restartDelayMs(this.#failures);
+    this.#lastWords = this.#redacted(`the server "${this.#server.name}" ${words}`);
+    return new McpServerError(this.#lastWords);
+  }
+
+  #failureOf(error: unknown, connection: McpConnection): McpServerError {
+    if (error instanceof McpServerError) return error;
+    if (this.#disposal.signal.aborted) return this.#disposal.signal.reason as McpServerError;
+    if (connection.isEnded) return new McpServerError(this.#lastWords);
+    const words = failureWords(error);
+    return new McpServerError(this.#redacted(isServersAnswer(error) ? words : `the server "${this.#server.name}": ${words}`));
+  }
+}
+
+/** Waits no longer than the signal; what is waited for goes on, for others wait too. */
+async function abandonable<T>(awaited: Promise<T>, signal: AbortSignal): Promise<T> {
+  awaited.catch(() => {});
+  signal.throwIfAborted();
+  const { promise, reject } = Promise.withResolvers<never>();
+  const onAbort = (): void => {
+    reject(signal.reason);
+  };
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await Promise.race([awaited, promise]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}

@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { cutForModel, maxToolResultBytes } from '../../src/domain/tool-result.ts';
+
+const rows: readonly (readonly [what: string, text: string, maxBytes: number, kept: string])[] = [
+  ['nothing', '', 4, ''],
+  ['what just fits', 'abcd', 4, 'abcd'],
+  ['one more byte', 'abcde', 4, 'abcd'],
+  ['two bytes a character', 'äöü', 5, 'äö'],
+  ['three bytes a character', '日本語', 8, '日本'],
+  ['a pair is one character', 'a😀b', 4, 'a'],
+  ['a pair that just fits', '😀', 4, '😀'],
+  ['half a pair counts as what it is sent as', '\uD83D!', 3, '\uD83D'],
+  ['nothing fits', '😀', 3, ''],
+];
+
+for (const [what, text, maxBytes, kept] of rows) {
+  test(`a result is cut at a whole character: ${what}`, () => {
+    const cut = cutForModel(text, maxBytes);
+    assert.equal(cut.text, kept);
+    assert.equal(cut.note === undefined, text === kept);
+  });
+}
+
+test('the note says how long the result was, and how much of it is shown', () => {
+  const { text, note } = cutForModel(`${'x'.repeat(maxToolResultBytes - 1)}äöü`);
+  assert.equal(text, 'x'.repeat(maxToolResultBytes - 1));
+  assert.equal(note, '[This result is cut: it has 262149 bytes, and only its first 262143 are shown.]');
+});
+
+test('for any text and limit: the longest beginning of whole characters that fits, and a note exactly where something is missing', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary' }), fc.integer({ min: 0, max: 64 }), (text, maxBytes) => {
+      const { text: kept, note } = cutForModel(text, maxBytes);
+      const bytes = (part: string): number => Buffer.byteLength(part, 'utf8');
+      assert.ok(text.startsWith(kept));
+      assert.ok(bytes(kept) <= maxBytes);
+      assert.equal(note === undefined, kept === text);
+      if (note === undefined) return;
+      assert.ok(note.includes(`it has ${bytes(text)} bytes`));
+      const next = String.fromCodePoint(text.codePointAt(kept.length) ?? 0);
+      assert.ok(bytes(kept + next) > maxBytes);
+    }),
+  );
+});
