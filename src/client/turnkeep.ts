@@ -168,6 +168,11 @@ export class Turnkeep {
     return this.#store.readAttempts(turn);
   }
 
+  /** Calls of tools that workers run, as far as they are. */
+  async readToolCalls(turn: string): Promise<readonly ToolCallRow[]> {
+    return this.#store.readToolCalls(turn);
+  }
+
   /** The event of the turn's end, and how its delivery stands. undefined: none is owed, not yet or not any more. */
   async readWebhook(turn: string): Promise<WebhookRow | undefined> {
     return this.#store.readWebhook(turn);

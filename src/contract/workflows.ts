@@ -31,6 +31,10 @@ export interface AgentTurnInput {
   readonly heartbeatTimeoutMs: number;
   /** Of the turn, from its start, ms. */
   readonly turnTimeoutMs: number;
+  /** Where the run goes on from another one of the same turn, whose history had become long: 1 where nothing is said. */
+  readonly step?: number;
+  /** The end of the turn's time, ms since the epoch, as the first run has set it. */
+  readonly deadlineAtMs?: number;
   /** The run says in its memo how the turn ended, unless it completed. Absent in runs of older versions, whose histories have no such event. */
   readonly tellsEnd?: true;
 }

@@ -2,12 +2,15 @@
 import type { AttemptRow } from './attempt.ts';
 import { failureRules } from './failure.ts';
 import { type ResponseObject, sumOf, unknownUsage, type Usage } from './response.ts';
+import type { ToolCallRow } from './tool-call.ts';
 import type { TurnRow } from './turn.ts';
 import { eventIdOf, type WebhookRow } from './webhook.ts';
 
 export interface TimelineFacts {
   readonly turn: TurnRow;
   readonly attempts: readonly AttemptRow[];
+  /** Calls of tools that workers run. */
+  readonly toolCalls: readonly ToolCallRow[];
   /** Absent for an erased turn: it has lost its words, those of its error too. */
   readonly response?: Pick<ResponseObject, 'error' | 'output'> | undefined;
   /** Of a turn that owes an event. */
@@ -16,9 +19,7 @@ export interface TimelineFacts {
   readonly temporalUi?: string | undefined;
 }
 
-export function timelineOf({ turn, attempts, response, webhook, temporalUi }: TimelineFacts): object {
-  const steps = new Map<number, AttemptRow[]>();
-  for (const attempt of attempts) steps.set(attempt.step, [...(steps.get(attempt.step) ?? []), attempt]);
+export function timelineOf({ turn, attempts, toolCalls, response, webhook, temporalUi }: TimelineFacts): object {
   return {
     id: turn.publicId,
     session: turn.session,
@@ -29,11 +30,7 @@ export function timelineOf({ turn, attempts, response, webhook, temporalUi }: Ti
     run_id: turn.runId,
     created_at: iso(turn.createdAtMs),
     settled_at: turn.settledAtMs === null ? null : iso(turn.settledAtMs),
-    steps: [...steps.values()].map((of) => ({
-      kind: 'model',
-      started: of.some((attempt) => attempt.firstEventAtMs !== undefined),
-      attempts: of.map(attemptReport),
-    })),
+    steps: stepsOf(attempts, toolCalls),
     // A failed turn has no other usage than that of its attempts.
     usage: turn.status === 'failed' ? null : turn.usage,
     lost_usage: lostUsageOf(attempts),
@@ -45,6 +42,43 @@ export function timelineOf({ turn, attempts, response, webhook, temporalUi }: Ti
       response: `/v1/responses/${turn.publicId}`,
       ...(temporalUi === undefined || turn.workflowId === null ? {} : { temporal: linkToRun(temporalUi, turn.workflowId, turn.runId) }),
     },
+  };
+}
+
+/** Requests to the model, and the calls that came before each. */
+function stepsOf(attempts: readonly AttemptRow[], toolCalls: readonly ToolCallRow[]): readonly object[] {
+  const ofModel = Map.groupBy(attempts, ({ step }) => step);
+  const ofTools = Map.groupBy(toolCalls, ({ step }) => step);
+  const numbers = [...new Set([...ofModel.keys(), ...ofTools.keys()])].toSorted((one, other) => one - other);
+  return numbers.flatMap((number) => {
+    const [calls, requests] = [ofTools.get(number), ofModel.get(number)];
+    return [
+      ...(calls === undefined
+        ? []
+        : [{ kind: 'tools', started: calls.some(({ startedAtMs }) => startedAtMs !== undefined), calls: calls.map(callReport) }]),
+      ...(requests === undefined
+        ? []
+        : [
+            {
+              kind: 'model',
+              started: requests.some((attempt) => attempt.firstEventAtMs !== undefined),
+              attempts: requests.map(attemptReport),
+            },
+          ]),
+    ];
+  });
+}
+
+function callReport({ name, serverLabel, origin, runs, startedAtMs, endedAtMs, outcome, progress }: ToolCallRow): object {
+  return {
+    name,
+    server_label: serverLabel,
+    call_id: origin.call_id,
+    runs,
+    started_at: startedAtMs === undefined ? null : iso(startedAtMs),
+    ended_at: endedAtMs === undefined ? null : iso(endedAtMs),
+    outcome: outcome ?? (runs === 0 ? 'waiting' : 'running'),
+    ...(progress === undefined ? {} : { progress }),
   };
 }
 

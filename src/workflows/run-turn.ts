@@ -34,12 +34,21 @@ const { settleTurn } = proxyLocalActivities<TurnActivities>({
 /**
  * @param input the turn is in the database, and ready
  * @param running cancelling this scope stops the turn; what was shown stays
+ * @param beforeStep called before each step but the first, whose number it gets with the deadline of the turn: it may end the run
  */
-export async function runTurn(input: AgentTurnInput, running: CancellationScope): Promise<TurnStatus> {
-  const deadlineAtMs = Date.now() + input.turnTimeoutMs;
-  let state = turnAt(1);
-  for (;;) {
+export async function runTurn(
+  input: AgentTurnInput,
+  running: CancellationScope,
+  beforeStep?: (rest: Required<Pick<AgentTurnInput, 'step' | 'deadlineAtMs'>>) => Promise<void>,
+): Promise<TurnStatus> {
+  const { step: first = 1, deadlineAtMs = Date.now() + input.turnTimeoutMs } = input;
+  let state = turnAt(first);
+  for (let begun = first; ;) {
     const command = decide(state);
+    if (command.type === 'streamModel' && command.step > begun) {
+      begun = command.step;
+      await beforeStep?.({ step: begun, deadlineAtMs });
+    }
     if (command.type === 'close') return { status: command.status, code: command.code };
     state = evolve(
       state,

@@ -41,6 +41,17 @@ const attemptSchema = z.strictObject({
   worker: z.string().optional().meta({ description: 'The process that made the request.' }),
 });
 
+const toolCallSchema = z.strictObject({
+  name: z.string(),
+  server_label: z.string().meta({ description: '`turnkeep`: a tool of the configuration; else the name of an MCP server.' }),
+  call_id: z.string(),
+  runs: z.int().meta({ description: 'How often it was begun.' }),
+  started_at: time.nullable(),
+  ended_at: time.nullable(),
+  outcome: z.enum(['waiting', 'running', 'completed', 'failed', 'unknown', 'cut_off']),
+  progress: z.string().optional(),
+});
+
 /** What `GET /turns/{id}` tells. */
 export const turnSchema = z.strictObject({
   id: z.string(),
@@ -52,7 +63,12 @@ export const turnSchema = z.strictObject({
   run_id: z.string().nullable(),
   created_at: time,
   settled_at: time.nullable(),
-  steps: z.array(z.strictObject({ kind: z.literal('model'), started: z.boolean(), attempts: z.array(attemptSchema) })),
+  steps: z.array(
+    z.union([
+      z.strictObject({ kind: z.literal('model'), started: z.boolean(), attempts: z.array(attemptSchema) }),
+      z.strictObject({ kind: z.literal('tools'), started: z.boolean(), calls: z.array(toolCallSchema) }),
+    ]),
+  ),
   usage: usageSchema.nullable().meta({ description: 'null: the turn failed, or the provider did not say.' }),
   lost_usage: usageSchema.nullable().meta({ description: 'What attempts that failed have cost; null: not known of all of them.' }),
   omitted_tools: z

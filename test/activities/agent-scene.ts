@@ -1,0 +1,122 @@
+/** An agent's turn and a worker that has tools, without a Temporal server. */
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { RunningAttempts } from '../../src/activities/attempt/running-attempts.ts';
+import { createActivities } from '../../src/activities/create-activities.ts';
+import type { JsonObject } from '../../src/domain/item.ts';
+import { defaultSettings, type ResponseSettings } from '../../src/domain/response-settings.ts';
+import type { ResponseObject } from '../../src/domain/response.ts';
+import type { StepResult } from '../../src/domain/turn-state.ts';
+import { readStream } from '../../src/settle/read-stream.ts';
+import { createProvider } from '../../src/providers/create-provider.ts';
+import { chat, done, end, type Script, sseHead, startModelServer } from '../../src/testing/model-server/index.ts';
+import { createToolBox } from '../../src/tools/tool-box.ts';
+import type { ToolContext, WorkerTool } from '../../src/tools/tool.ts';
+import { newTurn } from '../store/contract.ts';
+import { temporaryDatabase } from '../store/temporary.ts';
+
+const limits = {
+  connectTimeoutMs: 1_000,
+  firstEventTimeoutMs: 5_000,
+  idleTimeoutMs: 5_000,
+  heartbeatTimeoutMs: 5_000,
+  turnTimeoutMs: 60_000,
+  maxOutputBytes: 1_000_000,
+};
+
+export interface RecordedTool extends WorkerTool {
+  /** The arguments of each run. */
+  readonly calls: JsonObject[];
+}
+
+/** A tool that writes down how it is called. */
+export function tool(
+  name: string,
+  run: (args: JsonObject, context: ToolContext) => Promise<string>,
+  more: Partial<WorkerTool> = {},
+): RecordedTool {
+  const calls: JsonObject[] = [];
+  return {
+    name,
+    serverLabel: 'turnkeep',
+    description: `the tool ${name}`,
+    inputSchema: { type: 'object' },
+    attempts: 1,
+    timeoutMs: 5_000,
+    needsApproval: () => false,
+    check: () => undefined,
+    ...more,
+    calls,
+    async run(args, context) {
+      calls.push(args);
+      return { type: 'output', text: await run(args, context) };
+    },
+  };
+}
+
+interface CalledTool {
+  readonly id: string;
+  readonly name: string;
+  readonly arguments: string;
+}
+
+/** An answer that calls these functions. */
+export function called(...calls: readonly CalledTool[]): Script {
+  return [sseHead, chat.role(), ...calls.map((call, index) => chat.toolCall(index, call)), chat.finish('tool_calls'), done, end];
+}
+
+export interface AgentSceneOptions {
+  readonly scripts: readonly Script[];
+  readonly tools: readonly WorkerTool[];
+  readonly settings?: Partial<ResponseSettings>;
+}
+
+/** A turn `resp_a` of an agent that has all of the tools. */
+export async function agentScene({ scripts, tools, settings = {} }: AgentSceneOptions) {
+  const model = await startModelServer();
+  model.enqueue(...scripts);
+  const database = temporaryDatabase();
+  const store = database.open();
+  const provider = createProvider({ baseUrl: model.baseUrl, api: 'chat', limits });
+  const errors: unknown[] = [];
+  const lines: string[] = [];
+  const toolBox = createToolBox({ tools, mcpServers: [], log: { info: () => undefined, warn: () => undefined } });
+  const agents = { providerOf: () => provider, toolBox, log: (message: string) => void lines.push(message) };
+  const process = () => {
+    const onReady = (): void => undefined;
+    const onError = (error: unknown): void => void errors.push(error);
+    const attempts = new RunningAttempts({ store, provider, agents, limits, onReady, onError });
+    return { attempts, activities: createActivities({ store, provider, attempts, onReady, onError }) };
+  };
+  const own = process();
+  const agent = {
+    name: 'helper',
+    provider: 'default',
+    model: 'scripted',
+    tools: tools.map(({ name }) => name),
+    settings: {},
+    limits: {},
+    compaction: 'auto',
+  } as const;
+  await store.insertTurn(newTurn('resp_a', { settings: { ...defaultSettings('helper'), agent, ...settings } }));
+  return {
+    model,
+    store,
+    errors,
+    lines,
+    own,
+    process,
+    async step(step: number, { activities } = own, environment = new MockActivityEnvironment()): Promise<StepResult> {
+      return environment.run(activities.streamModel, { database: store.databaseId, turn: 'resp_a', step });
+    },
+    async response(): Promise<ResponseObject> {
+      return (await readStream(store, 'resp_a')).response;
+    },
+    async [Symbol.asyncDispose]() {
+      await own.attempts.drain(0);
+      await provider.close();
+      await toolBox[Symbol.asyncDispose]();
+      await model.close();
+      await database[Symbol.asyncDispose]();
+    },
+  };
+}

@@ -1,0 +1,34 @@
+/** Steps of an agent's turn, without a Temporal server: the model calls tools, the worker runs them, the model is told. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { chatAnswer } from '../../src/testing/model-server/index.ts';
+import { agentScene, called, tool } from './agent-scene.ts';
+
+test('a tool is run once, shown as mcp_call, and the next step tells the model what came of it', async () => {
+  const weather = tool('weather', async ({ city }) => `${String(city)}: 12 degrees`);
+  await using scene = await agentScene({
+    tools: [weather],
+    scripts: [called({ id: 'c1', name: 'weather', arguments: '{"city":"Graz"}' }), chatAnswer('It is 12 degrees.')],
+  });
+  assert.deepEqual(await scene.step(1), { type: 'tool_calls' });
+  assert.deepEqual(await scene.step(2), { type: 'final', turn: { status: 'completed', code: null } });
+  assert.deepEqual(weather.calls, [{ city: 'Graz' }]);
+  const { output } = await scene.response();
+  assert.deepEqual(
+    output.map(({ type, status }) => [type, status]),
+    [
+      ['mcp_call', 'completed'],
+      ['message', 'completed'],
+    ],
+  );
+  const [, second] = scene.model.requests;
+  assert.deepEqual((second?.body as { messages: unknown[] }).messages.slice(-2), [
+    {
+      role: 'assistant',
+      content: null,
+      tool_calls: [{ id: 'c1', type: 'function', function: { name: 'weather', arguments: '{"city":"Graz"}' } }],
+    },
+    { role: 'tool', tool_call_id: 'c1', content: 'Graz: 12 degrees' },
+  ]);
+  assert.deepEqual(scene.errors, []);
+});
