@@ -44,7 +44,9 @@ type RequestedItem = NewItem | { readonly type: 'item_reference' };
 
 /** The first field of a request that a provider of this API cannot be sent; undefined when there is none. */
 export function unsupportedBy(api: ProviderApi, { settings, items }: RequestedTurn): Unsupported | undefined {
-  return unsupportedSetting(api, settings) ?? unsupportedItem(api, items, 'input');
+  // Of an agent's turn, turnkeep has asked for the approval: its answer is not the provider's.
+  const isOwn = ({ type }: RequestedItem): boolean => settings.agent !== undefined && (type as string) === 'mcp_approval_response';
+  return unsupportedSetting(api, settings) ?? unsupportedItem(api, items, 'input', isOwn);
 }
 
 const logprobs = 'message.output_text.logprobs';
@@ -88,9 +90,14 @@ const chatCannot = 'the model provider is asked through Chat Completions, which 
  * The first field among items that a provider of this API cannot be sent.
  * @param list what the request calls the items: `input`, or `items` where they are put into a conversation
  */
-export function unsupportedItem(api: ProviderApi, items: readonly RequestedItem[], list: string): Unsupported | undefined {
+export function unsupportedItem(
+  api: ProviderApi,
+  items: readonly RequestedItem[],
+  list: string,
+  isTaken: (item: RequestedItem) => boolean = () => false,
+): Unsupported | undefined {
   for (const [index, item] of items.entries()) {
-    if (item.type === 'item_reference') continue;
+    if (item.type === 'item_reference' || isTaken(item)) continue;
     if (isOpaque(item)) {
       const isRead = isCompaction(item) && ['summary', 'none'].includes(compactionContent(item).type);
       if (isRead || isToldAsText(item.type) || bringsTools(item)) continue;

@@ -32,3 +32,16 @@ test('a tool is run once, shown as mcp_call, and the next step tells the model w
   ]);
   assert.deepEqual(scene.errors, []);
 });
+
+test('a call that needs an approval is shown as a request for one, and the turn ends without it', async () => {
+  const mail = tool('mail', async () => 'sent', { needsApproval: () => true });
+  await using scene = await agentScene({ tools: [mail], scripts: [called({ id: 'c1', name: 'mail', arguments: '{"to":"bob"}' })] });
+  assert.deepEqual(await scene.step(1), { type: 'final', turn: { status: 'completed', code: null } });
+  assert.deepEqual(mail.calls, []);
+  const { output } = await scene.response();
+  assert.deepEqual(
+    output.map(({ type }) => type),
+    ['mcp_approval_request'],
+  );
+  assert.deepEqual(scene.errors, []);
+});

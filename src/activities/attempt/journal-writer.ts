@@ -136,7 +136,8 @@ export class JournalWriter {
 
   /** Shows what stands alone, with the next write. */
   show(make: Parameters<ResponseStream['show']>[0]): void {
-    this.#shown.push(...this.#takePending(), ...this.#options.stream.show(make).map(journalRowOf));
+    const before = this.#takePending();
+    this.#shown = [...before, ...this.#options.stream.show(make).map(journalRowOf)];
   }
 
   /** Ends the step, which the next one follows: `calls` are to be carried out before its request. */
