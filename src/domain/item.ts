@@ -221,7 +221,7 @@ export function isWorkers(item: Pick<Item, 'type'>): item is WorkerCallItem | Ap
  */
 export function givenIdOf(item: { readonly type: Item['type']; readonly id?: string | null }): string | undefined {
   const { id } = item;
-  const isKept = isOpaque(item as Item) || isWorkers(item as Item);
+  const isKept = isOpaque(item as Item) || isWorkers(item);
   return isKept && id != null && id !== '' && !ownOpaqueId.test(id) ? id : undefined;
 }
 

@@ -75,6 +75,8 @@ function keyOf(item: Item): string {
     case 'custom_tool_call':
       return JSON.stringify(['custom', item.call_id, item.name, item.input]);
     case 'custom_tool_call_output':
+    case 'mcp_call':
+    case 'mcp_approval_request':
     case 'web_search_call':
     default:
       return JSON.stringify([item.type, item.id]);

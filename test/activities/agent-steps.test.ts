@@ -4,8 +4,12 @@ import { test } from 'node:test';
 import { chatAnswer } from '../../src/testing/model-server/index.ts';
 import { agentScene, called, tool } from './agent-scene.ts';
 
+function messagesOf(request: { readonly bodyText: string } | undefined): readonly unknown[] {
+  return (JSON.parse(request?.bodyText ?? '{}') as { readonly messages?: readonly unknown[] }).messages ?? [];
+}
+
 test('a tool is run once, shown as mcp_call, and the next step tells the model what came of it', async () => {
-  const weather = tool('weather', async ({ city }) => `${String(city)}: 12 degrees`);
+  const weather = tool('weather', async ({ city }) => `${city as string}: 12 degrees`);
   await using scene = await agentScene({
     tools: [weather],
     scripts: [called({ id: 'c1', name: 'weather', arguments: '{"city":"Graz"}' }), chatAnswer('It is 12 degrees.')],
@@ -22,7 +26,7 @@ test('a tool is run once, shown as mcp_call, and the next step tells the model w
     ],
   );
   const [, second] = scene.model.requests;
-  assert.deepEqual((second?.body as { messages: unknown[] }).messages.slice(-2), [
+  assert.deepEqual(messagesOf(second).slice(-2), [
     {
       role: 'assistant',
       content: null,

@@ -45,6 +45,8 @@ function shown(item: Item): string {
       return `thought ${item.summary[0]?.text ?? ''}${item.encrypted_content === undefined ? '' : ' sealed'}${item.provider_fields === undefined ? '' : ' signed'}`;
     case 'custom_tool_call':
     case 'custom_tool_call_output':
+    case 'mcp_call':
+    case 'mcp_approval_request':
     case 'web_search_call':
     default:
       return JSON.stringify(item);

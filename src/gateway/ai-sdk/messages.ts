@@ -68,6 +68,8 @@ function partsOf(item: Item, output: CallOutputItem | undefined, callIds: Set<st
     }
     case 'function_call_output':
     case 'custom_tool_call_output':
+    case 'mcp_call':
+    case 'mcp_approval_request':
     case 'web_search_call':
     default:
       // This protocol has no part for what the provider's own tools did.

@@ -132,6 +132,11 @@ export function chatChunks({ includesUsage, isLegacy }: ChunkOptions): Translato
       case 'response.function_call_arguments.done':
       case 'response.custom_tool_call_input.done':
       case 'response.output_text.annotation.added':
+      case 'response.mcp_call_arguments.delta':
+      case 'response.mcp_call_arguments.done':
+      case 'response.mcp_call.in_progress':
+      case 'response.mcp_call.completed':
+      case 'response.mcp_call.failed':
       case 'response.web_search_call.searching':
       default:
         return [state, none];

@@ -2,7 +2,7 @@
 import type { Agent } from '../../domain/agent.ts';
 import type { Json, JsonObject } from '../../domain/item.ts';
 import type { ProviderApi } from '../../domain/provider-capabilities.ts';
-import type { OtherTool, ResponseSettings, Tool } from '../../domain/response-settings.ts';
+import type { ResponseSettings, Tool } from '../../domain/response-settings.ts';
 import { ApiError } from '../http/errors.ts';
 
 /** What a gateway knows of the configuration of agents. */
@@ -29,7 +29,7 @@ export function withAgent(directory: AgentDirectory | undefined, settings: Respo
   for (const [index, tool] of settings.tools.entries()) {
     const label = labelOf(tool);
     if (label === undefined || !mcpServers.has(label)) continue;
-    assertNoUrl(tool as OtherTool & JsonObject, `tools[${index}]`);
+    assertNoUrl(tool, label, `tools[${index}]`);
     own.push(tool);
     names.push(`mcp:${label}`);
   }
@@ -66,10 +66,11 @@ function labelOf(tool: Tool): string | undefined {
 }
 
 /** Where a server is, the configuration says alone: a request that names an address would have the worker call anything. */
-function assertNoUrl(tool: OtherTool & JsonObject, param: string): void {
+function assertNoUrl(tool: Tool, label: string, param: string): void {
+  const given = tool as unknown as JsonObject;
   for (const name of ['server_url', 'connector_id', 'headers', 'authorization']) {
-    if (tool[name] == null) continue;
-    const message = `Invalid '${param}.${name}': '${String(tool['server_label'])}' is a server of the configuration, which says how it is reached. Leave it out.`;
+    if (given[name] == null) continue;
+    const message = `Invalid '${param}.${name}': '${label}' is a server of the configuration, which says how it is reached. Leave it out.`;
     throw new ApiError({ status: 400, param: `${param}.${name}`, code: 'invalid_value', message });
   }
 }

@@ -51,6 +51,8 @@ export function responsesInputOf(item: Item, isOpenAiHost: boolean): ResponseInp
       if (encrypted_content === undefined || encrypted_content === '' || unsealFields(encrypted_content) !== undefined) return [];
       return [{ ...toldMembers(item), type: 'reasoning', summary: [...summary], encrypted_content } as ResponseInputItem];
     }
+    case 'mcp_call':
+    case 'mcp_approval_request':
     case 'web_search_call':
     default: {
       const { id: _id, ...rest } = item;

@@ -5,7 +5,6 @@ import type { Usage } from '../../domain/response.ts';
 import type { TurnRow } from '../../domain/turn.ts';
 import type { Append, Lease } from '../ports/journal.ts';
 import type { Database, Row } from './database.ts';
-import { roundOf } from './tool-calls.ts';
 import { leaseLeftMs } from './leases.ts';
 import { parsed } from './rows.ts';
 
@@ -35,6 +34,13 @@ export function claimFacts(db: Database, turn: TurnRow, step: number): ClaimFact
       return dueAtMs == null ? 0 : Number(dueAtMs) - Date.now();
     },
   };
+}
+
+/** How the calls stand that are to be made before a request of this step. */
+function roundOf(db: Database, turn: string, step: number): { readonly open: number; readonly isLast: boolean } {
+  const sql = 'SELECT count(*) - count(ended_at) AS open, coalesce(max(last), 0) AS last FROM tool_calls WHERE turn = ? AND step = ?';
+  const row = db.one(sql, turn, step);
+  return { open: Number(row?.['open']), isLast: row?.['last'] === 1 };
 }
 
 export function bookAttempt(db: Database, { turn, step, attempt }: AttemptKey, epoch: number, { holder }: Lease): void {

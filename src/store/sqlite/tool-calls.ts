@@ -53,13 +53,6 @@ export function isAnswered(db: Database, tenant: string, id: string): boolean {
   return db.one('SELECT 1 FROM approvals WHERE tenant = ? AND id = ?', tenant, id) !== undefined;
 }
 
-/** How the calls stand that are to be made before a request of this step. */
-export function roundOf(db: Database, turn: string, step: number): { readonly open: number; readonly isLast: boolean } {
-  const sql = 'SELECT count(*) - count(ended_at) AS open, coalesce(max(last), 0) AS last FROM tool_calls WHERE turn = ? AND step = ?';
-  const row = db.one(sql, turn, step);
-  return { open: Number(row?.['open']), isLast: row?.['last'] === 1 };
-}
-
 export function readToolCalls(db: Database, turn: string, step?: number): ToolCallRow[] {
   const sql = 'SELECT * FROM tool_calls WHERE turn = ? AND (? IS NULL OR step = ?) ORDER BY number';
   return db.all(sql, turn, step ?? null, step ?? null).map(toolCallOf);
