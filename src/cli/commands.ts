@@ -16,13 +16,15 @@ const program = new Command('turnkeep')
   .description('Keeps agent turns alive: a self-hosted, durable OpenAI Responses API on Temporal.')
   .version(readVersion())
   .addCommand(
-    settingsCommand('dev', "all in one: Temporal's dev server (unless TEMPORAL_ADDRESS is set), worker and gateway", async (config) =>
-      (await import('./dev.ts')).runDev(config),
+    settingsCommand(
+      'dev',
+      "all in one: Temporal's dev server (unless TEMPORAL_ADDRESS is set), worker and gateway",
+      async (config, agents) => (await import('./dev.ts')).runDev(config, agents),
     ),
   )
   .addCommand(
-    settingsCommand('serve', 'gateway and worker in one process: what a replica runs', async (config) =>
-      (await import('./single-role.ts')).runServe(config),
+    settingsCommand('serve', 'gateway and worker in one process: what a replica runs', async (config, agents) =>
+      (await import('./single-role.ts')).runServe(config, agents),
     ).addHelpText(
       'after',
       `
@@ -31,9 +33,15 @@ Any number of them share one Temporal namespace and one database:
   TEMPORAL_ADDRESS=temporal:7233 OPENAI_API_KEY=… turnkeep serve --data-dir /var/lib/turnkeep --port 8485`,
     ),
   )
-  .addCommand(settingsCommand('gateway', 'the HTTP API alone', async (config) => (await import('./single-role.ts')).runGateway(config)))
   .addCommand(
-    settingsCommand('worker', 'runs turns, without the HTTP API', async (config) => (await import('./single-role.ts')).runWorker(config)),
+    settingsCommand('gateway', 'the HTTP API alone', async (config, agents) =>
+      (await import('./single-role.ts')).runGateway(config, agents),
+    ),
+  )
+  .addCommand(
+    settingsCommand('worker', 'runs turns, without the HTTP API', async (config, agents) =>
+      (await import('./single-role.ts')).runWorker(config, agents),
+    ),
   )
   .addCommand(
     chatCommand(async (flags) => {

@@ -4,6 +4,7 @@ import type { WriteStream } from 'node:tty';
 import type { NativeConnection } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import type { Config } from '../config/config.ts';
+import type { LoadedAgents } from '../config/load-agent-config.ts';
 import { startDemoModel } from '../testing/demo-model.ts';
 import { claimDataDir, type DevRecord } from './dev-server/data-dir.ts';
 import { findTemporalProgram } from './dev-server/find.ts';
@@ -19,7 +20,7 @@ const secondsPerDay = 86_400;
 
 const print = (line: string): void => void process.stdout.write(`${line}\n`);
 
-export async function runDev(config: Config): Promise<void> {
+export async function runDev(config: Config, loaded?: LoadedAgents): Promise<void> {
   const notices = await openDataDir(config);
   const claim = claimDataDir(config.dataDir);
   const notice = new Notices();
@@ -65,6 +66,7 @@ export async function runDev(config: Config): Promise<void> {
     if (server !== undefined) await keepRuns(connection, config);
     await runRoles({
       config: demo ? { ...config, provider: { baseUrl: demo.baseUrl, api: 'chat', model: 'demo' } } : config,
+      agents: loaded?.agents,
       connection,
       log,
       hasWorker: true,
@@ -91,6 +93,8 @@ export async function runDev(config: Config): Promise<void> {
             ? '  Model     a demo; OPENAI_BASE_URL or OPENAI_API_KEY sets a real one'
             : `  Model     ${config.provider.baseUrl ?? "OpenAI's"}${config.provider.model ? `, ${config.provider.model}` : ''} (${config.provider.api})`,
         );
+        const agents = [...(loaded?.agents.agents.keys() ?? [])];
+        if (agents.length > 0) print(`  Agents    ${agents.join(', ')}`);
         print('Ctrl-C stops it.');
       },
     });

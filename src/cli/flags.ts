@@ -1,6 +1,7 @@
 /** The settings as flags of a command. */
 import { Command, Option } from 'commander';
 import type { Config } from '../config/config.ts';
+import type { LoadedAgents } from '../config/load-agent-config.ts';
 import { readConfig } from '../config/read-config.ts';
 import { type LogLevel, type Reader, settings } from '../config/settings.ts';
 import { unknownNames } from '../config/unknown-names.ts';
@@ -23,10 +24,15 @@ export const defaultLogLevel: { readonly [name in CommandName]: LogLevel } = {
 };
 
 /**
- * A command that has every setting as a flag; `action` gets the configuration that they and the environment make. Its help
+ * A command that has every setting as a flag; `action` gets the configuration that they and the environment make, and the agents
+ * of `turnkeep.config.ts`. Its help
  * lists what it reads; the others are accepted, so that one environment serves all roles.
  */
-export function settingsCommand(name: CommandName, description: string, action: (config: Config) => Promise<void>): Command {
+export function settingsCommand(
+  name: CommandName,
+  description: string,
+  action: (config: Config, agents: LoadedAgents | undefined) => Promise<void>,
+): Command {
   const command = new Command(name).description(description);
   for (const { flag, env, description: purpose, default: fixed, isSecret, readBy } of settings) {
     const preset = env === 'LOG_LEVEL' ? defaultLogLevel[name] : fixed;
@@ -48,6 +54,7 @@ export function settingsCommand(name: CommandName, description: string, action: 
     }
     const config = readConfig({ env: process.env, flags });
     for (const warning of unknownNames(process.env)) process.stderr.write(`turnkeep: ${warning}\n`);
-    await action(config);
+    const { loadAgentConfig } = await import('../config/load-agent-config.ts');
+    await action(config, await loadAgentConfig({ path: config.configPath }));
   });
 }

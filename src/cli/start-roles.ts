@@ -1,6 +1,7 @@
 /** Worker, gateway or both in this process, from start to drained. */
 import type { NativeConnection } from '@temporalio/worker';
 import type { Logger } from 'pino';
+import type { AgentConfig } from '../config/agent-config.ts';
 import type { Config } from '../config/config.ts';
 import { sqlitePath } from '../config/setting-values.ts';
 import { explainListening } from './start-error.ts';
@@ -20,6 +21,7 @@ import { untilAborted } from './stop-signal.ts';
 
 export interface RolesOptions {
   readonly config: Config;
+  readonly agents?: AgentConfig | undefined;
   readonly connection: NativeConnection;
   readonly log: Logger;
   readonly hasWorker: boolean;
@@ -43,6 +45,7 @@ export interface RolesOptions {
  */
 export async function runRoles({
   config,
+  agents,
   connection,
   log,
   hasWorker,
@@ -64,13 +67,14 @@ export async function runRoles({
   try {
     if (hasWorker) {
       const workflowBundle = await bundleWorkflows(config, { cacheFolder: userCacheFolder(process.env) });
-      worker = await startWorker({ config, connection, store, log, metrics, onTurnEnd, onWebhook, workflowBundle });
+      worker = await startWorker({ config, agents, connection, store, log, metrics, onTurnEnd, onWebhook, workflowBundle });
     }
     // Awaited below; a failure before that must not count as unhandled.
     worker?.stopped.catch(() => {});
     if (hasGateway)
       gateway = await startGateway({
         config,
+        agents,
         connection,
         store,
         log,

@@ -10,6 +10,7 @@ import { startSweep } from '../client/sweep.ts';
 import { Turnkeep } from '../client/turnkeep.ts';
 import { withWebhooks } from '../client/webhooks.ts';
 import { createDataConverter } from '../codec/data-converter.ts';
+import { type AgentConfig, noAgents } from '../config/agent-config.ts';
 import { type Config, readVersion } from '../config/config.ts';
 import { createApp } from '../gateway/app.ts';
 import { OpenConnections } from '../gateway/responses/websocket/route.ts';
@@ -24,9 +25,9 @@ import { failureOf } from '../domain/failure.ts';
 import { endpointFor, type WebhookReport } from '../domain/webhook.ts';
 import type { ModelRequest } from '../domain/model.ts';
 import type { ModelList } from '../gateway/operator/models.ts';
-import { createProvider } from '../providers/create-provider.ts';
 import { type Provider, ProviderError } from '../providers/provider.ts';
 import type { Store } from '../store/ports/store.ts';
+import { Providers } from './providers.ts';
 import { createMetrics, logTurnEnd, webhookObserver } from './observers.ts';
 
 export interface GatewayOptions {
@@ -34,6 +35,8 @@ export interface GatewayOptions {
   readonly connection: NativeConnection;
   readonly store: Store;
   readonly log: Logger;
+  /** Of `turnkeep.config.ts`; none where nothing is said. */
+  readonly agents?: AgentConfig | undefined;
   /** A worker polls over the same connection, so turns may start eagerly. */
   readonly hasWorker?: boolean;
   /** Of the worker of this process: requests are sent while Temporal starts the workflow. */
@@ -120,7 +123,9 @@ export async function startGateway({
     connections.drain();
   };
   const responses = new OpenResponses();
-  const provider = createProvider({ ...config.provider, limits: config.limits });
+  const { agents = noAgents } = deps;
+  const providers = new Providers(config, agents);
+  const provider = providers.of('default');
   const turnkeep = new Turnkeep({
     store,
     dispatcher,
@@ -141,6 +146,7 @@ export async function startGateway({
     connections,
     temporalUi: deps.temporalUi,
     countTokens: (request) => countTokens(provider, request, config.limits.connectTimeoutMs),
+    agentNames: [...agents.agents.keys()],
     listModels: () => listModels(provider, config.limits.connectTimeoutMs),
     isDraining,
     unreadyReasons: createReadiness({ client, store, namespace: config.temporal.namespace, taskQueue: config.taskQueue }),
@@ -215,7 +221,7 @@ export async function startGateway({
       await closed;
       clearTimeout(cut);
       clearInterval(idle);
-      await provider.close();
+      await providers.close();
     },
   };
 }

@@ -10,12 +10,13 @@ import { Dispatcher } from '../client/dispatcher.ts';
 import { startTurnWatcher } from '../client/turn-watcher.ts';
 import { withWebhooks } from '../client/webhooks.ts';
 import { createDataConverter } from '../codec/data-converter.ts';
+import { type AgentConfig, noAgents } from '../config/agent-config.ts';
 import type { Config } from '../config/config.ts';
 import type { WebhookReport } from '../domain/webhook.ts';
-import { createProvider } from '../providers/create-provider.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import { type EndedTurn, observed } from '../metrics/observed-store.ts';
 import type { Store } from '../store/ports/store.ts';
+import { Providers } from './providers.ts';
 import { createMetrics, logTurnEnd, webhookObserver } from './observers.ts';
 import { bundleWorkflows } from './workflow-bundle.ts';
 
@@ -24,6 +25,8 @@ export interface WorkerDeps {
   readonly connection: NativeConnection;
   readonly store: Store;
   readonly log: Logger;
+  /** Of `turnkeep.config.ts`; none where nothing is said. */
+  readonly agents?: AgentConfig | undefined;
   /** By `bundleWorkflows(config)`, which is called where it is missing; several workers of one process may share one. */
   readonly workflowBundle?: WorkflowBundleWithSourceMap;
   /** Those of the process, where there are several roles in it. */
@@ -92,7 +95,8 @@ export async function startWorker({ config, connection, store, log, ...options }
   const observedStore = withWebhooks(observed(store, { metrics, onTurnEnd: options.onTurnEnd ?? logTurnEnd(log) }), {
     startWebhook: (turn) => dispatcher.startWebhook(turn),
   });
-  const provider = createProvider({ ...config.provider, limits: config.limits });
+  const providers = new Providers(config, options.agents ?? noAgents);
+  const provider = providers.of('default');
   const dataConverter = createDataConverter(config.codecKeys, (message) => log.error(message));
   const onError = (error: unknown): void => {
     log.error({ err: error }, 'an attempt ended in an error of our own');
@@ -189,7 +193,7 @@ export async function startWorker({ config, connection, store, log, ...options }
     // Also where Temporal's worker failed by itself: its streams need nothing of it.
     await (draining ??= attempts.drain(drainMs));
     await webhooks?.sender.close();
-    await provider.close();
+    await providers.close();
   });
   let draining: Promise<void> | undefined;
   log.info({ taskQueue: config.taskQueue }, 'worker polls');

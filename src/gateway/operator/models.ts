@@ -1,4 +1,4 @@
-/** `/v1/models`: the provider's models. */
+/** `/v1/models`: the configured agents, which a request names as a model, and the provider's models. */
 import { z } from 'zod';
 import { fullMessageOf, type ModelFailure } from '../../domain/model.ts';
 import { errorResponses, ok } from '../http/response-schemas.ts';
@@ -8,6 +8,7 @@ import type { Routes } from '../http/route.ts';
 export interface ModelsDeps {
   /** Used when a request names no model. */
   readonly defaultModel: string | undefined;
+  readonly agentNames?: readonly string[];
   readonly listModels: () => Promise<ModelList>;
 }
 
@@ -18,13 +19,15 @@ export type ModelList =
 
 const model = z.strictObject({ id: z.string(), object: z.literal('model'), created: z.int(), owned_by: z.string() });
 
-export function modelsRoutes(routes: Routes, { defaultModel, listModels }: ModelsDeps): void {
+export function modelsRoutes(routes: Routes, { defaultModel, agentNames = [], listModels }: ModelsDeps): void {
   async function list(): Promise<z.infer<typeof model>[]> {
     const listed = await listModels();
-    if (listed.type === 'failed' && defaultModel === undefined) throw listError(listed.failure);
-    const ids = listed.type === 'listed' ? listed.ids : [];
-    const all = [...new Set([...(defaultModel === undefined ? [] : [defaultModel]), ...ids])];
-    return all.map((id) => ({ id, object: 'model', created: 0, owned_by: 'provider' }));
+    const known = [...(defaultModel === undefined ? [] : [defaultModel]), ...agentNames];
+    // What is known without the provider is usable, and better than none: a client's list of models is often its first call.
+    if (listed.type === 'failed' && known.length === 0) throw listError(listed.failure);
+    const all = new Set([...known, ...(listed.type === 'listed' ? listed.ids : [])]);
+    const agents = new Set(agentNames);
+    return [...all].map((id) => ({ id, object: 'model', created: 0, owned_by: agents.has(id) ? 'turnkeep' : 'provider' }));
   }
 
   routes.add(
@@ -32,7 +35,7 @@ export function modelsRoutes(routes: Routes, { defaultModel, listModels }: Model
       method: 'get',
       path: '/models',
       tag: 'Models',
-      summary: "List the provider's models",
+      summary: "List the configured agents and the provider's models",
       responses: {
         200: ok('The models.', z.strictObject({ object: z.literal('list'), data: z.array(model) })),
         ...errorResponses(401, 429, 502, 503),
@@ -46,7 +49,7 @@ export function modelsRoutes(routes: Routes, { defaultModel, listModels }: Model
       method: 'get',
       path: '/models/{id}',
       tag: 'Models',
-      summary: 'Read a model',
+      summary: 'Read a model or an agent',
       responses: { 200: ok('The model.', model), ...errorResponses(401, 404, 429, 502, 503) },
     },
     async (c) => {
