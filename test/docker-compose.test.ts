@@ -35,7 +35,7 @@ test('docker-compose.yml obeys the compose specification', () => {
 });
 
 test('every setting can be given: those that name no file by a variable, all of them by .env', () => {
-  const namesFile = (name: string): boolean => /(_PATH|_FILE|_CLI)$|^DATABASE_URL$/.test(name);
+  const namesFile = (name: string): boolean => /(_PATH|_FILE|_CLI|_CONFIG)$|^DATABASE_URL$/.test(name);
   // Accepted to be refused.
   const refused = 'TEMPORAL_TLS_DISABLE_HOST_VERIFICATION';
   const passed = settings.map((setting) => setting.env).filter((name) => !namesFile(name) && name !== refused);

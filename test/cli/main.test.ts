@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { settings } from '../../src/config/settings.ts';
@@ -84,6 +85,45 @@ test('wrong settings are printed plainly, all of them, with exit code 2', () => 
   TURNKEEP_HOST is "0.0.0.0", open to others, and there is no authentication: set TURNKEEP_API_KEYS to name:secret,… or TURNKEEP_HOST to 127.0.0.1
 `,
   });
+});
+
+test('a configuration that cannot be used is told like a wrong setting, all of it, before anything is started', (context) => {
+  const folder = folderOf(context);
+  const path = join(folder, 'agents.ts');
+  writeFileSync(
+    path,
+    `import { defineConfig } from 'turnkeep/config';
+export default defineConfig({ agents: { writer: { model: 'm', tools: ['serch'] } }, limit: {} } as never);`,
+  );
+  const complaint = `turnkeep: the settings cannot be used:
+  ${path}: limit: is not known; did you mean "limits"?
+  ${path}: agents.writer.tools[0]: no tool "serch" (there is agent:writer)
+`;
+  for (const command of ['dev', 'serve', 'gateway', 'worker']) {
+    const { status, stdout, stderr } = turnkeep([command, '--config', path], { OPENAI_API_KEY: 'x' });
+    assert.deepEqual([status, stdout, stderr], [2, '', complaint]);
+  }
+  const gone = turnkeep(['gateway'], { TURNKEEP_CONFIG: '/none/turnkeep.config.ts' });
+  assert.deepEqual(
+    [gone.status, gone.stderr],
+    [2, 'turnkeep: the settings cannot be used:\n  TURNKEEP_CONFIG (--config) names /none/turnkeep.config.ts, which is not there\n'],
+  );
+});
+
+test('without a provider of the environment, a worker needs agents that all have one of their own', (context) => {
+  const folder = folderOf(context);
+  const write = (name: string, model: string): string => {
+    const path = join(folder, name);
+    const agents = `{ one: { model: 'local/m' }, two: { model: '${model}' } }`;
+    const text = `import { defineConfig } from 'turnkeep/config';
+export default defineConfig({ providers: { local: { baseUrl: 'http://127.0.0.1:1/v1' } }, agents: ${agents} });`;
+    writeFileSync(path, text);
+    return path;
+  };
+  const without = turnkeep(['worker', '--config', write('a.ts', 'm')]);
+  assert.match(without.stderr, /both unset, so the agent two of the configuration has no model to ask/);
+  const own = turnkeep(['worker', '--config', write('b.ts', 'local/n'), '--data-dir', folder]);
+  assert.match(own.stderr, /TEMPORAL_ADDRESS is not set/);
 });
 
 for (const command of ['serve', 'worker']) {

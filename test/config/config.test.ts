@@ -119,6 +119,7 @@ for (const [env, problem] of [
   [{ TURNKEEP_METRICS_PORT: '70000' }, 'TURNKEEP_METRICS_PORT must be a whole number from 0 to 65535; it is "70000"'],
   [{ TURNKEEP_HEAD_START: '1' }, 'TURNKEEP_HEAD_START must be on or off; it is "1"'],
   [{ TURNKEEP_MAX_OUTPUT_BYTES: '1023' }, 'TURNKEEP_MAX_OUTPUT_BYTES must be a whole number of bytes from 1024 to 268435456; it is "1023"'],
+  [{ TURNKEEP_CONFIG: 'agents.json' }, 'TURNKEEP_CONFIG must be a file in .ts, .mts, .js or .mjs; it is "agents.json"'],
   [{ TURNKEEP_TITLES: 'yes' }, 'TURNKEEP_TITLES must be 1, 0, true or false; it is "yes"'],
   ...['http://a.example/', 'a.example', 'https://*.a.example', 'https://a.example,*', 'null', 'https://A.example'].map(
     (value): [Env, string] => [
@@ -222,6 +223,14 @@ test('limits, the head start, origins, titles and codec keys are read', () => {
     ],
   );
   assert.deepEqual(readConfig({ env: { TURNKEEP_CORS_ORIGINS: '*' }, cwd: '/' }).corsOrigins, ['*']);
+});
+
+test('the file of agents is named relative to the working directory; none is named where nothing is said', () => {
+  const pathOf = (env: Env, flags: Env = {}) => readConfig({ env, flags, cwd: '/home/me' }).configPath;
+  assert.deepEqual(
+    [pathOf({}), pathOf({ TURNKEEP_CONFIG: 'a.ts' }), pathOf({ TURNKEEP_CONFIG: 'a.ts' }, { config: '/b.mjs' })],
+    [undefined, '/home/me/a.ts', '/b.mjs'],
+  );
 });
 
 for (const [baseUrl, api] of [

@@ -74,7 +74,7 @@ const rows: readonly [title: string, TurnRow, readonly AttemptRow[], usage: Usag
 
 for (const [title, row, attempts, usage, lostUsage] of rows) {
   test(title, () => {
-    const report = timelineOf({ turn: row, attempts }) as { usage: unknown; lost_usage: unknown };
+    const report = timelineOf({ toolCalls: [], turn: row, attempts }) as { usage: unknown; lost_usage: unknown };
     assert.deepEqual([report.usage, report.lost_usage], [usage, lostUsage]);
   });
 }
@@ -93,7 +93,7 @@ test('GET /turns/{id} has the keys of the contract, and says nothing of what has
     { ...attempt(1, 'failed'), endedAtMs: 1_000, code: 'transport_failed', detail: 'ECONNRESET', waitMs: 1_000, holder: 'one' },
     { ...attempt(2, undefined), requestedAtMs: 2_000, firstEventAtMs: 3_000, providerRequestId: 'req_1', holder: 'two' },
   ];
-  assert.deepEqual(timelineOf({ turn: failed, attempts: requests, temporalUi: 'http://ui/namespaces/default' }), {
+  assert.deepEqual(timelineOf({ toolCalls: [], turn: failed, attempts: requests, temporalUi: 'http://ui/namespaces/default' }), {
     id: 'resp_chosen',
     session: 'conv_a',
     status: 'failed',

@@ -1,4 +1,4 @@
-/** `GET /v1/models` where the provider gives none: what it said, by a code that tells "refused" from "not reached". */
+/** `GET /v1/models` with agents and without, and where the provider gives none: what it said, by a code that tells "refused" from "not reached". */
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { failureOf } from '../../../src/domain/failure.ts';
@@ -100,4 +100,27 @@ void suite('the models of a provider that gives none', () => {
       ['mine'],
     );
   });
+
+  void test('with agents of the configuration there are those', async (t) => {
+    const listModels = async (): Promise<ModelList> => ({ type: 'failed', failure: failureOf('provider_rejected') });
+    const url = await serve(t, appFor(t, { listModels, agentNames: ['writer'] }));
+    const writer = { id: 'writer', object: 'model', created: 0, owned_by: 'turnkeep' };
+    assert.deepEqual(await (await fetch(`${url}/v1/models`)).json(), { object: 'list', data: [writer] });
+    assert.deepEqual(await (await fetch(`${url}/v1/models/writer`)).json(), writer);
+  });
+});
+
+test('agents stand before the models of the provider, and hide one of their name', async (t) => {
+  const listModels = async (): Promise<ModelList> => ({ type: 'listed', ids: ['gpt-5', 'writer', 'mine'] });
+  const url = await serve(t, appFor(t, { listModels, defaultModel: 'mine', agentNames: ['writer', 'reader'] }));
+  const { data } = (await (await fetch(`${url}/v1/models`)).json()) as { data: { id: string; owned_by: string }[] };
+  assert.deepEqual(
+    data.map(({ id, owned_by }) => [id, owned_by]),
+    [
+      ['mine', 'provider'],
+      ['writer', 'turnkeep'],
+      ['reader', 'turnkeep'],
+      ['gpt-5', 'provider'],
+    ],
+  );
 });
