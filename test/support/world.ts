@@ -7,7 +7,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
-import { setImmediate as nextTurnOfTheLoop } from 'node:timers/promises';
 import { Client } from '@temporalio/client';
 import { NativeConnection, type ReplayResult, Runtime, Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
 import type { temporal } from '@temporalio/proto';
@@ -28,6 +27,7 @@ import { startWorker, type TurnWorker } from '../../src/roles/worker.ts';
 import { bundleWorkflows } from '../../src/roles/workflow-bundle.ts';
 import { recordHistory } from '../replay/record.ts';
 import { sharedTemporalServer } from './temporal-server.ts';
+import { until } from './until.ts';
 import { Viewer } from './viewer.ts';
 
 type Limits = Config['limits'];
@@ -290,12 +290,11 @@ export class World implements AsyncDisposable {
 
   /** Of a turn that Temporal has, or is about to have: one with a head start may have its end before that. */
   async history(turn: string): Promise<History> {
-    for (;;) {
-      const row = await this.store.readTurn(this.ownId(turn));
-      assert.ok(row?.workflowId, `no workflow is known of ${turn}`);
-      if (row.isDispatched) return this.#closedHistory(row.workflowId);
-      await nextTurnOfTheLoop();
-    }
+    const id = this.ownId(turn);
+    await until(async () => (await this.store.readTurn(id))?.isDispatched !== false);
+    const row = await this.store.readTurn(id);
+    assert.ok(row?.workflowId, `no workflow is known of ${turn}`);
+    return this.#closedHistory(row.workflowId);
   }
 
   /** T10, T11: every history of this story replays on today's code, and holds neither key nor prompt. */
