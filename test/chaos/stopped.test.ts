@@ -54,7 +54,7 @@ for (const [deed, signal] of [
       cluster.model.enqueue([sseHead, chat.content('Hel'), ...rest], chatAnswer('next'));
       const { id, victim, survivor, viewer } = await sceneOf(cluster);
       await viewer.untilText('Hel');
-      victim.role.signal(signal);
+      await (signal === 'SIGSTOP' ? cluster.stop(victim.role) : victim.role.kill());
       await viewer.ended;
       assert.deepEqual([viewer.text, viewer.last.type, viewer.last.response.error?.code], ['Hel', 'response.failed', 'worker_lost']);
       const before = await cluster.store.readJournal(id);
@@ -71,7 +71,7 @@ for (const [deed, signal] of [
       await using cluster = await startCluster({ env: { TURNKEEP_HEARTBEAT_TIMEOUT_MS: '1500' } });
       cluster.model.enqueue([sseHead, chat.role(), ...rest], chatAnswer('heir'), chatAnswer('next'));
       const { id, victim, survivor, viewer } = await sceneOf(cluster);
-      victim.role.signal(signal);
+      await (signal === 'SIGSTOP' ? cluster.stop(victim.role) : victim.role.kill());
       await viewer.ended;
       assert.deepEqual([viewer.text, viewer.last.response.status], ['heir', 'completed']);
       const before = await cluster.store.readJournal(id);
@@ -101,7 +101,7 @@ test(
     const attemptsOf = async () => Promise.all(ids.map((id) => cluster.store.readAttempts(id)));
     // The third request comes after 2 s.
     await until(async () => (await attemptsOf()).every(([, second]) => second?.endedAtMs !== undefined));
-    victim.role.signal('SIGSTOP');
+    await cluster.stop(victim.role);
     const viewers = await Promise.all(ids.map((id) => Viewer.open(`${survivor.url}/v1/responses/${id}?stream=true`)));
     await Promise.all(viewers.map(({ ended }) => ended));
     assert.deepEqual(
