@@ -26,7 +26,7 @@ import { startModelServer, type ModelServer, type ModelServerOptions } from '../
 import { startWorker, type TurnWorker } from '../../src/roles/worker.ts';
 import { bundleWorkflows } from '../../src/roles/workflow-bundle.ts';
 import { recordHistory } from '../replay/record.ts';
-import { sharedTemporalServer } from './temporal-server.ts';
+import { sharedTemporalServer, testCacheDir } from './temporal-server.ts';
 import { until } from './until.ts';
 import { Viewer } from './viewer.ts';
 
@@ -363,10 +363,10 @@ export class World implements AsyncDisposable {
   }
 }
 
-/** Built once for all the worlds of a file: with codec keys, and without. */
+/** Made once for the files of all runs, until its sources change, and read once for the worlds of a file: with codec keys, and without. */
 async function bundleOf(config: Pick<Config, 'codecKeys'>): Promise<WorkflowBundleWithSourceMap> {
   const isEncrypted = config.codecKeys.length > 0;
-  const bundle = bundles.get(isEncrypted) ?? bundleWorkflows(config);
+  const bundle = bundles.get(isEncrypted) ?? bundleWorkflows(config, { cacheFolder: testCacheDir });
   bundles.set(isEncrypted, bundle);
   return bundle;
 }
