@@ -12,7 +12,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startDevServer } from '../src/cli/dev-server/start.ts';
 import type { PassReport } from './support/pass-reporter.ts';
-import { testTemporalProgram } from './support/temporal-server.ts';
+import { testCacheDir, testTemporalProgram } from './support/temporal-server.ts';
 
 const root = join(import.meta.dirname, '..');
 const places = process.argv.slice(2).filter((argument) => !argument.startsWith('--'));
@@ -28,6 +28,15 @@ const folder = mkdtempSync(join(tmpdir(), 'turnkeep-tests-'));
 const program = await testTemporalProgram();
 let pass = 0;
 
+/** Most of them wait for most of their time, for a lease, a retry or a process that starts: so many keep two processors busy. */
+const filesAtOnce = 4;
+
+const environment: NodeJS.ProcessEnv = {
+  ...process.env,
+  // Most of what a file loads is turnkeep itself, which Node would compile from TypeScript for each of them.
+  NODE_COMPILE_CACHE: join(testCacheDir, 'compiled'),
+};
+
 /** @returns how many tests there were, and how they ended */
 async function run(files: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<PassReport> {
   // A pass has a server of its own: the workflows of an earlier pass may still be open under the same ids.
@@ -41,7 +50,7 @@ async function run(files: readonly string[], env: NodeJS.ProcessEnv = {}): Promi
     process.execPath,
     [
       '--test',
-      '--test-concurrency=2',
+      `--test-concurrency=${filesAtOnce}`,
       '--test-timeout=300000',
       '--import',
       join(root, 'test/support/exit-when-over.ts'),
@@ -52,7 +61,7 @@ async function run(files: readonly string[], env: NodeJS.ProcessEnv = {}): Promi
     {
       cwd: root,
       stdio: 'inherit',
-      env: { ...process.env, TURNKEEP_TEST_TEMPORAL_ADDRESS: server.address, ...env },
+      env: { ...environment, TURNKEEP_TEST_TEMPORAL_ADDRESS: server.address, ...env },
     },
   );
   const code = await new Promise<number>((resolve) => {

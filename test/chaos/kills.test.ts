@@ -207,7 +207,7 @@ test('T7 · a worker stopped past its heartbeat and continued is refused by the 
   const zombie = await cluster.startWorker();
   const viewer = await say(url, 'hi');
   await cluster.model.reached('zombie');
-  zombie.signal('SIGSTOP');
+  await cluster.stop(zombie);
   await cluster.startWorker();
   await viewer.ended;
   assert.deepEqual([viewer.last.response.status, viewer.text], ['completed', 'heir']);

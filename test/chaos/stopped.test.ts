@@ -1,11 +1,11 @@
 /** Of two replicas, the one that runs a turn is killed, or stands still and keeps what it has polled from Temporal. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
 import { chat, chatAnswer, done, end, hold, reset, type Script, sseHead } from '../../src/testing/model-server/index.ts';
 import { asked as inputOf } from '../support/cases.ts';
 import { post } from '../support/post.ts';
 import { type Cluster, type RunningGateway, startCluster } from '../support/processes.ts';
+import { until } from '../support/until.ts';
 import { Viewer } from '../support/viewer.ts';
 
 const rest: Script = [hold('go'), chat.content('lo'), chat.finish(), done, end];
@@ -54,7 +54,7 @@ for (const [deed, signal] of [
       cluster.model.enqueue([sseHead, chat.content('Hel'), ...rest], chatAnswer('next'));
       const { id, victim, survivor, viewer } = await sceneOf(cluster);
       await viewer.untilText('Hel');
-      victim.role.signal(signal);
+      await (signal === 'SIGSTOP' ? cluster.stop(victim.role) : victim.role.kill());
       await viewer.ended;
       assert.deepEqual([viewer.text, viewer.last.type, viewer.last.response.error?.code], ['Hel', 'response.failed', 'worker_lost']);
       const before = await cluster.store.readJournal(id);
@@ -71,7 +71,7 @@ for (const [deed, signal] of [
       await using cluster = await startCluster({ env: { TURNKEEP_HEARTBEAT_TIMEOUT_MS: '1500' } });
       cluster.model.enqueue([sseHead, chat.role(), ...rest], chatAnswer('heir'), chatAnswer('next'));
       const { id, victim, survivor, viewer } = await sceneOf(cluster);
-      victim.role.signal(signal);
+      await (signal === 'SIGSTOP' ? cluster.stop(victim.role) : victim.role.kill());
       await viewer.ended;
       assert.deepEqual([viewer.text, viewer.last.response.status], ['heir', 'completed']);
       const before = await cluster.store.readJournal(id);
@@ -100,8 +100,8 @@ test(
     const ids = posted.map(({ json }) => String(json?.['id']));
     const attemptsOf = async () => Promise.all(ids.map((id) => cluster.store.readAttempts(id)));
     // The third request comes after 2 s.
-    while ((await attemptsOf()).some(([, second]) => second?.endedAtMs === undefined)) await delay(20);
-    victim.role.signal('SIGSTOP');
+    await until(async () => (await attemptsOf()).every(([, second]) => second?.endedAtMs !== undefined));
+    await cluster.stop(victim.role);
     const viewers = await Promise.all(ids.map((id) => Viewer.open(`${survivor.url}/v1/responses/${id}?stream=true`)));
     await Promise.all(viewers.map(({ ended }) => ended));
     assert.deepEqual(

@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { setImmediate as nextTick } from 'node:timers/promises';
 import { type DevServer, startDevServer } from '../../src/cli/dev-server/start.ts';
 import { chat, chatAnswer, done, end, hold, selfSigned, sseHead } from '../../src/testing/model-server/index.ts';
 import { folderOf } from '../cli/folder.ts';
@@ -11,6 +10,7 @@ import { post } from '../support/post.ts';
 import { type Cluster, startCluster } from '../support/processes.ts';
 import { type Receiver, startReceiver } from '../support/receiver.ts';
 import { testTemporalProgram } from '../support/temporal-server.ts';
+import { until } from '../support/until.ts';
 
 const options = { timeout: 120_000 };
 const envOf = ({ url, secret }: Receiver): NodeJS.ProcessEnv => ({ TURNKEEP_WEBHOOK_URL: url, TURNKEEP_WEBHOOK_SECRET: secret });
@@ -25,7 +25,7 @@ async function begin(url: string): Promise<string> {
 const eventIdOf = (id: string): string => id.replace('resp_', 'evt_');
 
 async function untilStatus(cluster: Cluster, id: string, status: string): Promise<void> {
-  while ((await cluster.store.readWebhook(id))?.status !== status) await nextTick();
+  await until(async () => (await cluster.store.readWebhook(id))?.status === status);
 }
 
 async function serverOf(context: TestContext, folder: string, port?: number): Promise<DevServer> {

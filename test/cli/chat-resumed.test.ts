@@ -6,6 +6,7 @@ import { Chat } from '../../src/cli/chat/chat.ts';
 import { Screen } from '../../src/cli/chat/screen.ts';
 import { GatewayClient } from '../../src/http-client/calls.ts';
 import { chat, chatAnswer, done, end, hold, sseHead } from '../../src/testing/model-server/index.ts';
+import { until } from '../support/until.ts';
 import { World } from '../support/world.ts';
 import { ChatProcess } from './chat-process.ts';
 
@@ -37,7 +38,7 @@ test('the answer that is still running is said to be, and followed to its end', 
   await running.untilText('Hel');
   const { chat: back, shown } = chatAt(world, conversation);
   const talked = back.run();
-  while (!shown().includes('Hel')) await new Promise((resolve) => setImmediate(resolve));
+  await until(() => shown().includes('Hel'));
   world.model.release('go');
   await talked;
   assert.match(shown(), /› one\n\nHi\n\n› two\n[^]*· an answer is still running; Ctrl-C stops it\n[^]*Hello\n/);

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -78,6 +79,21 @@ test('a preferred port that is taken is passed over', async (context) => {
   const [port, next] = await freePorts([address.port, undefined]);
   assert.notEqual(port, address.port);
   assert.notEqual(port, next);
+});
+
+test('a server whose port is taken while it starts is started on others', async (context) => {
+  const folder = folderOf(context);
+  const unlucky = join(folder, 'temporal');
+  writeFileSync(
+    unlucky,
+    `#!/bin/sh
+if mkdir '${folder}/met' 2>/dev/null; then echo 'listen tcp 127.0.0.1:1: bind: address already in use' >&2; exit 1; fi
+exec '${program}' "$@"`,
+    { mode: 0o755 },
+  );
+  const server = await start(context, { program: unlucky });
+  assert.ok(existsSync(join(folder, 'met')));
+  assert.equal(await probeNamespace(server.address, 'default'), undefined);
 });
 
 for (const victim of ['server', 'watchdog'] as const) {

@@ -5,12 +5,12 @@ import { get, type IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
 import { pino } from 'pino';
 import { sealOf } from '../../src/settle/seal.ts';
 import { readStream } from '../../src/settle/read-stream.ts';
 import { inserted, newTurn } from '../store/contract.ts';
 import { post } from '../support/post.ts';
+import { until } from '../support/until.ts';
 import { World } from '../support/world.ts';
 
 /** The only turn there is, as the database has it. */
@@ -21,7 +21,7 @@ function onlyTurn(world: World): { readonly id: unknown; readonly isAcknowledged
 }
 
 async function untilAcknowledged(world: World, isAcknowledged: boolean): Promise<void> {
-  while (onlyTurn(world).isAcknowledged !== isAcknowledged) await delay(5);
+  await until(() => onlyTurn(world).isAcknowledged === isAcknowledged);
 }
 
 test('T1 · an answer that is cut off on its way is not delivered: the resend joins', { timeout: 60_000 }, async () => {

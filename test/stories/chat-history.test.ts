@@ -1,9 +1,9 @@
 /** `GET /api/chat` and `GET /api/chat/{id}`: what a UI that is loaded anew begins with, read by the AI SDK itself. */
 import assert from 'node:assert/strict';
-import { setImmediate as nextTurnOfTheLoop } from 'node:timers/promises';
 import { lastAssistantMessageIsCompleteWithToolCalls, type UIMessage, validateUIMessages } from 'ai';
 import { chat, chatAnswer, chatToolCalls, done, end, hold, httpError, sseHead } from '../../src/testing/model-server/index.ts';
 import { UiChat } from '../support/ui-chat.ts';
+import { until } from '../support/until.ts';
 import { story, type World } from '../support/world.ts';
 
 /** Worlds share a Temporal server, and a chat's name makes the name of its workflow: each world has a chat of its own. */
@@ -48,7 +48,7 @@ story('a chat that is loaded anew is as its UI had it, tools and pictures with i
   await ui.sendMessage({ text: 'hi', files: [{ type: 'file', mediaType: 'image/png', url: 'data:image/png;base64,AAAA' }] });
   await ui.sendMessage({ text: 'Oslo?' });
   await ui.untilText('Cold.');
-  while (ui.status !== 'ready') await nextTurnOfTheLoop();
+  await until(() => ui.status === 'ready');
   const { messages, has_more } = await historyOf(world);
   assert.deepEqual(seenOf(messages), seenOf(ui.messages));
   assert.equal(has_more, false);

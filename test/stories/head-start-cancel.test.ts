@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { chat, hold, type Script, sseHead, stall } from '../../src/testing/model-server/index.ts';
 import { messagesOf } from '../support/cases.ts';
-import { activityRuns, holdStarts, holdStore, startSilentProcess, until, workflowStarted } from '../support/head-starts.ts';
+import { activityRuns, holdStarts, holdStore, startSilentProcess, workflowStarted } from '../support/head-starts.ts';
+import { until } from '../support/until.ts';
 import type { Viewer } from '../support/viewer.ts';
 import { story, type World } from '../support/world.ts';
 

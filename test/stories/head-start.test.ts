@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { workflowIdOf } from '../../src/contract/workflows.ts';
 import { chat, chatAnswer, done, end, hold, reset, type Script, sseHead } from '../../src/testing/model-server/index.ts';
-import { activityRuns, holdStarts, type SilentProcess, startSilentProcess, until } from '../support/head-starts.ts';
+import { activityRuns, holdStarts, type SilentProcess, startSilentProcess } from '../support/head-starts.ts';
+import { until } from '../support/until.ts';
 import type { Viewer } from '../support/viewer.ts';
 import { story, type World } from '../support/world.ts';
 

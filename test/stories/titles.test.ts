@@ -11,6 +11,7 @@ import {
   sseHead,
   stall,
 } from '../../src/testing/model-server/index.ts';
+import { until } from '../support/until.ts';
 import { story, type World, type WorldOptions } from '../support/world.ts';
 
 const asksForTitle = ({ bodyText }: LoggedRequest): boolean => bodyText.includes('Write a title');
@@ -57,7 +58,7 @@ story(
       viewers.map(({ text }) => text),
       ['Hello', 'Hello'],
     );
-    while (titleRequests(world).length === 0) await new Promise((resolve) => setImmediate(resolve));
+    await until(() => titleRequests(world).length > 0);
     assert.deepEqual(await titleRun(world, session), { hasTitle: true });
     assert.deepEqual(await metadata(world, session), { title: 'Tea and cake' });
     await world.hear('again', { conversation: session });
@@ -78,7 +79,7 @@ story(
     const session = await world.session();
     const viewer = await world.hear('hi', { conversation: session });
     assert.equal(viewer.last.response.status, 'completed');
-    while (titleRequests(world).length === 0) await new Promise((resolve) => setImmediate(resolve));
+    await until(() => titleRequests(world).length > 0);
     assert.deepEqual(await titleRun(world, session), { hasTitle: false });
     assert.deepEqual(await metadata(world, session), {});
     assert.equal((await world.hear('next', { conversation: session })).last.response.status, 'completed');
@@ -97,7 +98,7 @@ story(
       assert.equal((await world.hear('next', { conversation: session })).last.response.status, 'completed');
     }
     await world.model.reached('title');
-    while (titleRequests(world).length < 2) await new Promise((resolve) => setImmediate(resolve));
+    await until(() => titleRequests(world).length === 2);
     assert.equal((await world.call('POST', `/v1/conversations/${named}`, { metadata: { title: 'Mine' } })).status, 200);
     assert.equal((await world.call('DELETE', `/v1/conversations/${deleted}`)).status, 200);
     world.model.release('title');
@@ -139,7 +140,7 @@ story(
     await world.call('POST', `/v1/responses/${viewer.id}/cancel`);
     await viewer.ended;
     assert.equal(viewer.last.response.status, 'cancelled');
-    while (titleRequests(world).length === 0) await new Promise((resolve) => setImmediate(resolve));
+    await until(() => titleRequests(world).length > 0);
     await titleRun(world, session);
     assert.deepEqual(await metadata(world, session), { title: 'Tea' });
     assert.ok(titleRequests(world)[0]?.bodyText.includes('stalls'));

@@ -3,11 +3,11 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
-import { setImmediate as nextTurnOfTheLoop } from 'node:timers/promises';
 import { pino } from 'pino';
 import { type WebhookEndpoint, webhookEvents } from '../../src/domain/webhook.ts';
 import { chat, chatAnswer, done, end, httpError, sseHead, stall } from '../../src/testing/model-server/index.ts';
 import { type Answer, type Receiver, startReceiver } from '../support/receiver.ts';
+import { until } from '../support/until.ts';
 import { World, type WorldOptions } from '../support/world.ts';
 
 const endpointOf = (receiver: Receiver, fields: Partial<WebhookEndpoint> = {}): WebhookEndpoint => ({
@@ -61,12 +61,12 @@ async function started(world: World, id: string): Promise<void> {
       () => true,
       () => false,
     );
-  while (!(await isThere())) await nextTurnOfTheLoop();
+  await until(isThere);
 }
 
 async function untilEnded(world: World, id: string): Promise<void> {
   const isOver = async (): Promise<boolean> => ((await world.store.readTurn(id))?.settledAtMs ?? null) !== null;
-  while (!(await isOver())) await nextTurnOfTheLoop();
+  await until(isOver);
 }
 
 const webhookOf = async (world: World, id: string): Promise<unknown> => (await world.call('GET', `/turns/${id}`)).body['webhook'];
@@ -222,7 +222,7 @@ told('a response that is deleted before its event was taken is told of no more',
 });
 
 async function untilNoted(world: World, id: string): Promise<void> {
-  while ((await world.store.readWebhook(id))?.attempts !== 1) await nextTurnOfTheLoop();
+  await until(async () => ((await world.store.readWebhook(id))?.attempts ?? 0) > 0);
 }
 
 const hashOf = (secret: string): string => createHash('sha256').update(secret).digest('hex');
@@ -261,7 +261,7 @@ told('an event that is handed over again has its run already, also one that is d
   db.exec(`UPDATE webhooks SET status = 'pending', attempts = 0, start_at = 1`);
   db.close();
   const statusOf = async (): Promise<unknown> => (await world.store.readWebhook(id))?.status;
-  while ((await statusOf()) === 'pending') await nextTurnOfTheLoop();
+  await until(async () => (await statusOf()) !== 'pending');
   assert.equal(await statusOf(), 'delivered', 'it is known again');
   assert.equal(receiver.deliveries.length, 1);
   assert.deepEqual(await delivered(world, id), { status: 'delivered' });
@@ -277,7 +277,7 @@ told('a delivery whose run is terminated by hand is given up', async (world, rec
   const db = new DatabaseSync(world.config.databaseUrl.slice('sqlite:'.length));
   db.exec('UPDATE webhooks SET start_at = 1');
   db.close();
-  while ((await world.store.readWebhook(id))?.status !== 'given_up') await nextTurnOfTheLoop();
+  await until(async () => (await world.store.readWebhook(id))?.status === 'given_up');
   assert.equal(receiver.deliveries.length, 1);
 });
 

@@ -5,6 +5,7 @@ import OpenAI from 'openai';
 import { chat, chatAnswer, done, end, hold, type Script, sseHead, stall } from '../../src/testing/model-server/index.ts';
 import { asked, messagesOf } from '../support/cases.ts';
 import { errorOf, post } from '../support/post.ts';
+import { until } from '../support/until.ts';
 import { story, World } from '../support/world.ts';
 
 const held: Script = [sseHead, chat.content('Hel'), hold('go'), chat.content('lo'), chat.finish(), done, end];
@@ -76,7 +77,7 @@ story('interrupt, three in a row: only the last one runs to its end', async (wor
   // In order, but without a wait for what they bring about.
   for (const input of names) {
     later.push(post(world.url, { input, conversation }, { ...busy('interrupt'), 'x-turnkeep-response-id': `resp_${input}` }));
-    while ((await world.store.findTurn('default', `resp_${input}`)) === undefined) await new Promise((resolve) => setImmediate(resolve));
+    await until(async () => (await world.store.findTurn('default', `resp_${input}`)) !== undefined);
   }
   const answers = await Promise.all(later);
   await first.ended;

@@ -1,10 +1,10 @@
 /** Head starts, held where a test wants them: before Temporal starts the workflow, before the request is sent, without beats. */
-import { setImmediate as nextTurnOfTheLoop } from 'node:timers/promises';
 import { type WorkflowHandle, WorkflowNotFoundError } from '@temporalio/client';
 import { RunningAttempts } from '../../src/activities/attempt/running-attempts.ts';
 import { workflowIdOf } from '../../src/contract/workflows.ts';
 import { createProvider } from '../../src/providers/create-provider.ts';
 import { type Store, StoreBusyError } from '../../src/store/ports/store.ts';
+import { until } from './until.ts';
 import type { World } from './world.ts';
 
 /** No workflow is started before `release`. */
@@ -101,9 +101,4 @@ export async function activityRuns(world: World, turn: string): Promise<void> {
     const { raw } = await handle.describe();
     return raw.pendingActivities?.some(({ lastStartedTime }) => lastStartedTime != null) === true;
   });
-}
-
-/** Resolves once what is asked of the database, or of Temporal, holds. */
-export async function until(holds: () => Promise<boolean>): Promise<void> {
-  while (!(await holds())) await nextTurnOfTheLoop();
 }

@@ -1,14 +1,16 @@
 /** Real turnkeep processes on one data dir, to be killed. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { DatabaseSync } from 'node:sqlite';
 import { openSqliteStore } from '../../src/store/sqlite/open-store.ts';
 import type { Store } from '../../src/store/ports/store.ts';
 import { type ModelServer, type ModelServerOptions, startModelServer } from '../../src/testing/model-server/index.ts';
 import { sharedTemporalServer } from './temporal-server.ts';
+import { until } from './until.ts';
 
 const root = join(import.meta.dirname, '../..');
 let count = 0;
@@ -65,6 +67,11 @@ export class Role {
     this.child.kill(name);
   }
 
+  /** Its process stands still: the signal that stops it has arrived. */
+  get isStopped(): boolean {
+    return execFileSync('ps', ['-o', 'stat=', '-p', String(this.child.pid)], { encoding: 'utf8' }).startsWith('T');
+  }
+
   async ended(): Promise<number | null> {
     if (this.child.exitCode === null && this.child.signalCode === null) await once(this.child, 'exit');
     return this.child.exitCode;
@@ -87,6 +94,8 @@ export interface Cluster extends AsyncDisposable {
   startGateway(env?: NodeJS.ProcessEnv): Promise<RunningGateway>;
   /** Gateway and worker in one process. */
   startServe(env?: NodeJS.ProcessEnv, stderr?: number): Promise<RunningGateway>;
+  /** SIGSTOP, but not in the middle of a write: the process would keep SQLite's lock, and all others would wait until it goes on. */
+  stop(role: Role): Promise<void>;
 }
 
 export interface RunningGateway {
@@ -101,6 +110,7 @@ export async function startCluster(
   const temporal = await sharedTemporalServer();
   const model = await startModelServer(options.model);
   const dataDir = mkdtempSync(join(tmpdir(), 'turnkeep-chaos-'));
+  const databasePath = join(dataDir, 'turnkeep.db');
   let store: Store | undefined;
   const roles: Role[] = [];
   const workers: Role[] = [];
@@ -136,7 +146,7 @@ export async function startCluster(
     env,
     workers,
     get store() {
-      return (store ??= openSqliteStore(join(dataDir, 'turnkeep.db')));
+      return (store ??= openSqliteStore(databasePath));
     },
     async startWorker(extra) {
       const role = start(['worker'], extra);
@@ -146,6 +156,14 @@ export async function startCluster(
     },
     startGateway: (extra) => listening(start(['gateway'], extra)),
     startServe: (extra, stderr) => listening(start(['serve'], extra, stderr)),
+    async stop(role) {
+      using database = new DatabaseSync(databasePath, { timeout: 10_000 });
+      // Who has the lock knows that nobody else writes.
+      database.exec('BEGIN IMMEDIATE');
+      role.signal('SIGSTOP');
+      await until(() => role.isStopped);
+      database.exec('ROLLBACK');
+    },
     async [Symbol.asyncDispose]() {
       for (const role of roles) {
         // A stopped process does not die of anything else.

@@ -15,7 +15,7 @@ export interface TestTemporalServer {
   readonly namespace: string;
 }
 
-/** Downloads of tests are kept here. */
+/** What tests fetch, compile and bundle is kept here, from one run to the next. */
 export const testCacheDir = fileURLToPath(new URL('../../node_modules/.cache/turnkeep', import.meta.url));
 
 let started: Promise<TestTemporalServer> | undefined;

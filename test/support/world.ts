@@ -7,7 +7,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
-import { setImmediate as nextTurnOfTheLoop } from 'node:timers/promises';
 import { Client } from '@temporalio/client';
 import { NativeConnection, type ReplayResult, Runtime, Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
 import type { temporal } from '@temporalio/proto';
@@ -27,7 +26,8 @@ import { startModelServer, type ModelServer, type ModelServerOptions } from '../
 import { startWorker, type TurnWorker } from '../../src/roles/worker.ts';
 import { bundleWorkflows } from '../../src/roles/workflow-bundle.ts';
 import { recordHistory } from '../replay/record.ts';
-import { sharedTemporalServer } from './temporal-server.ts';
+import { sharedTemporalServer, testCacheDir } from './temporal-server.ts';
+import { until } from './until.ts';
 import { Viewer } from './viewer.ts';
 
 type Limits = Config['limits'];
@@ -290,12 +290,11 @@ export class World implements AsyncDisposable {
 
   /** Of a turn that Temporal has, or is about to have: one with a head start may have its end before that. */
   async history(turn: string): Promise<History> {
-    for (;;) {
-      const row = await this.store.readTurn(this.ownId(turn));
-      assert.ok(row?.workflowId, `no workflow is known of ${turn}`);
-      if (row.isDispatched) return this.#closedHistory(row.workflowId);
-      await nextTurnOfTheLoop();
-    }
+    const id = this.ownId(turn);
+    await until(async () => (await this.store.readTurn(id))?.isDispatched !== false);
+    const row = await this.store.readTurn(id);
+    assert.ok(row?.workflowId, `no workflow is known of ${turn}`);
+    return this.#closedHistory(row.workflowId);
   }
 
   /** T10, T11: every history of this story replays on today's code, and holds neither key nor prompt. */
@@ -364,10 +363,10 @@ export class World implements AsyncDisposable {
   }
 }
 
-/** Built once for all the worlds of a file: with codec keys, and without. */
+/** Made once for the files of all runs, until its sources change, and read once for the worlds of a file: with codec keys, and without. */
 async function bundleOf(config: Pick<Config, 'codecKeys'>): Promise<WorkflowBundleWithSourceMap> {
   const isEncrypted = config.codecKeys.length > 0;
-  const bundle = bundles.get(isEncrypted) ?? bundleWorkflows(config);
+  const bundle = bundles.get(isEncrypted) ?? bundleWorkflows(config, { cacheFolder: testCacheDir });
   bundles.set(isEncrypted, bundle);
   return bundle;
 }
@@ -385,13 +384,16 @@ function wordsOf(value: unknown): string[] {
   return Object.values(value).flatMap(wordsOf);
 }
 
+/** For one that hangs: on a machine that is busy with other things a story takes many times as long as alone. */
+const storyTimeoutMs = 120_000;
+
 /** The same story twice: with the workflow in the worker's cache, and replayed from its history at every task. */
 export function story(title: string, tell: (world: World) => Promise<void>, options: WorldOptions = {}): void {
   for (const [mode, replaysAlways] of [
     ['cached', false],
     ['replayed always', true],
   ] as const) {
-    test(`${title} (${mode})`, { timeout: 60_000 }, async () => {
+    test(`${title} (${mode})`, { timeout: storyTimeoutMs }, async () => {
       await using world = await World.open({ ...options, replaysAlways });
       await tell(world);
       await world.replayAll();

@@ -33,6 +33,11 @@ export class DevServerError extends Error {
   override readonly name = 'DevServerError';
 }
 
+/** Whether somebody took one of its ports between the look for a free one and its own start. */
+export function isPortTaken(error: unknown): boolean {
+  return error instanceof DevServerError && error.message.includes('address already in use');
+}
+
 const readyLimitMs = 60_000;
 const probeEveryMs = 20;
 

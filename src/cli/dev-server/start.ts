@@ -3,7 +3,7 @@
  * started again on the same ports.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { launch } from './launch.ts';
+import { isPortTaken, launch, type Launched } from './launch.ts';
 import { freePorts } from './ports.ts';
 
 export interface DevServerOptions {
@@ -19,7 +19,7 @@ export interface DevServerOptions {
   readonly hasUi?: boolean;
   /** Called with `lost` when the server died by itself or could not be started again, with `again` when it runs again. */
   readonly onLost?: (event: { readonly type: 'lost' | 'again'; readonly reason: string }) => void;
-  /** Called when the first one's process runs, long before it serves anything. */
+  /** Called when its process runs, long before it serves anything; again where its ports were taken meanwhile. */
   readonly onSpawned?: () => void;
   readonly signal?: AbortSignal;
 }
@@ -38,6 +38,8 @@ export interface DevServer {
 }
 
 const ip = '127.0.0.1';
+/** A port that was free is anybody's until the server has taken it. */
+const triesForPorts = 3;
 const backoffMs = [250, 1_000, 2_000, 5_000, 10_000];
 /** A server that ran this long is not in a crash loop. */
 const stableAfterMs = 60_000;
@@ -45,8 +47,7 @@ const stableAfterMs = 60_000;
 /** @throws {DevServerError} when the server does not start */
 export async function startDevServer(options: DevServerOptions): Promise<DevServer> {
   const { preferredPorts = {}, hasUi = true, onLost = () => {}, program, namespace, databasePath, logPath } = options;
-  const [port = 0, uiPort] = await freePorts(hasUi ? [preferredPorts.port, preferredPorts.uiPort] : [preferredPorts.port]);
-  const launchOptions = {
+  const optionsOn = ([port = 0, uiPort]: readonly number[]) => ({
     program,
     logPath,
     ip,
@@ -54,10 +55,22 @@ export async function startDevServer(options: DevServerOptions): Promise<DevServ
     namespace,
     ...(uiPort === undefined ? {} : { uiPort }),
     ...(databasePath === undefined ? {} : { databasePath }),
-  };
+  });
   const stopping = new AbortController();
   const { signal, onSpawned } = options;
-  let current = await launch({ ...launchOptions, ...(signal ? { signal } : {}), ...(onSpawned ? { onSpawned } : {}) });
+  let launchOptions: ReturnType<typeof optionsOn>;
+  let current: Launched;
+  for (let triesLeft = triesForPorts; ;) {
+    launchOptions = optionsOn(await freePorts(hasUi ? [preferredPorts.port, preferredPorts.uiPort] : [preferredPorts.port]));
+    try {
+      current = await launch({ ...launchOptions, ...(signal ? { signal } : {}), ...(onSpawned ? { onSpawned } : {}) });
+      break;
+    } catch (error) {
+      triesLeft -= 1;
+      if (triesLeft === 0 || !isPortTaken(error)) throw error;
+    }
+  }
+  const { port, uiPort } = launchOptions;
   const supervised = supervise();
 
   async function supervise(): Promise<void> {
