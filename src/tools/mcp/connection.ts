@@ -69,7 +69,7 @@ export class McpConnection {
 
   /** How it ended, in words. */
   get end(): string {
-    return this.#transport instanceof StdioTransport ? this.#transport.end : 'closed the connection';
+    return this.#transport.end;
   }
 
   /** @returns what cannot be used is counted, not listed */
