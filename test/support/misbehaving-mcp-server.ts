@@ -118,7 +118,7 @@ function call({ id, params = {} }: Message): void {
       write({ id, error: { code: -32_000, message: `refused: ${process.env['SECRET']}` } });
       break;
     case 'failing':
-      answer(id, `failed with ${process.env['SECRET']}`, { isError: true });
+      answer(id, `failed with ${process.env['SECRET']}${'x'.repeat(args.bytes ?? 0)}`, { isError: true });
       break;
     case 'lists':
       answer(id, String(lists));

@@ -88,7 +88,7 @@ interface Rpc {
 
 type Answer = (call: Rpc, response: ServerResponse, request: IncomingMessage) => void;
 
-async function scripted(t: TestContext, answer: Answer, path = '/mcp', get?: Answer): Promise<Scripted> {
+async function scripted(t: TestContext, answer: Answer, path = '/mcp', get?: Answer, lostLists = 0): Promise<Scripted> {
   const seen: string[] = [];
   const headers: IncomingMessage['headers'][] = [];
   let sessions = 0;
@@ -112,7 +112,8 @@ async function scripted(t: TestContext, answer: Answer, path = '/mcp', get?: Ans
       response.setHeader('mcp-session-id', `session-${sessions}`);
       const result = { protocolVersion: '2025-06-18', capabilities: { tools: {} }, serverInfo: { name: 'scripted', version: '1' } };
       json(response, { id: rpc.id, result });
-    } else if (rpc.method === 'tools/list')
+    } else if (rpc.method === 'tools/list' && sessions <= lostLists) response.writeHead(404).end();
+    else if (rpc.method === 'tools/list')
       json(response, { id: rpc.id, result: { tools: [{ name: 'do', inputSchema: { type: 'object' } }] } });
     else answer(rpc, response, request);
   }
@@ -280,6 +281,14 @@ for (const [status, body] of [
     assert.ok(headers.every(({ authorization }) => authorization === `Bearer ${token}`));
   });
 }
+
+test('a session that is lost before the list is asked for in another one, once', async (t) => {
+  const answered = onCall(({ id }, response) => json(response, { id, result: done }));
+  const first = await scripted(t, answered, '/mcp', undefined, 1);
+  assert.deepEqual(await first.box.call('remote', 'do'), output('done'));
+  const always = await scripted(t, answered, '/mcp', undefined, 9);
+  assert.equal((await always.box.list('remote')).error, 'the server "remote": it answered with HTTP status 404');
+});
 
 test('T11 · what a server answers with a status is not repeated, nor are headers and address', async (t) => {
   const { box } = await scripted(

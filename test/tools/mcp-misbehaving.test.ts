@@ -113,7 +113,7 @@ test('T5 · a cancel is told to the server, without the reason; an answer that c
   context.controller.abort(reason);
   await assert.rejects(running, reason);
   const told = await box.call('bad', 'cancellations');
-  assert.match(told.type === 'output' ? told.text : '', /^\[\{"id":\d+,"reason":"The call was cancelled\."\}\]$/);
+  assert.match(told.type === 'output' ? told.text : '', /^\[\{"id":\d+,"reason":"The request was cancelled\."\}\]$/);
 });
 
 test('a server that ignores a cancel, or hangs, holds up nobody: its call ends with its time', async (t) => {
@@ -146,6 +146,11 @@ test('T14 · an answer of 10 MB is refused for its call alone; one of 2 MB is wh
   assert.deepEqual(await box.call('bad', 'big', { bytes: 10_000_000 }), failure(`the answer is longer than ${maxMessageBytes} bytes`));
   assert.deepEqual(await box.call('bad', 'big', { bytes: 2_000_000 }), output('x'.repeat(2_000_000)));
   assert.equal(await pidOf(box), pid);
+});
+
+test('T14 · an error of a tool is as long as its result may be', async (t) => {
+  const result = await bad(t).call('bad', 'failing', { bytes: 100_000 });
+  assert.deepEqual(result, failure(`failed with [redacted]${'x'.repeat(100_000)}`));
 });
 
 test('T14 · a line without an end, of which nobody knows whose it is, ends the server', async (t) => {
