@@ -6,7 +6,8 @@
  * what is harmless (`HOME`, `LOGNAME`, `PATH`, `SHELL`, `TERM`, `USER`). `needsApproval` says of which tools each call is asked
  * for first: of all, of none, or of those that it names, as the server lists them.
  *
- * @example
+ * For instance:
+ *
  *     { name: 'files', needsApproval: ['write_file'], command: 'mcp-server-filesystem', args: ['/srv'], env: {} }
  *     { name: 'issues', needsApproval: 'never', url: 'https://mcp.example.com/mcp', headers: { Authorization: 'Bearer …' } }
  */

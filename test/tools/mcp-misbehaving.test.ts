@@ -162,6 +162,21 @@ test('T14 · a line without an end, of which nobody knows whose it is, ends the 
   assert.equal((await box.call('bad', 'pid')).type, 'output');
 });
 
+test('T14 · what a server does not read is not piled up: further calls fail', async (t) => {
+  const box = bad(t, '--full');
+  const pid = await box.tool('bad', 'pid');
+  const contexts = Array.from({ length: 8 }, toolContext);
+  const running = contexts.map(async (context) =>
+    pid.run({ filler: 'x'.repeat(1_000_000) }, context).catch((error: unknown) => String(error)),
+  );
+  assert.equal(await running[7], 'McpServerError: the server "bad": it does not read what it is sent');
+  for (const { controller } of contexts) controller.abort(new Error('enough'));
+  assert.deepEqual(
+    (await Promise.all(running)).slice(0, 4),
+    Array.from({ length: 4 }, () => 'Error: enough'),
+  );
+});
+
 test('T14 · sixteen calls of a server run at once, the next one waits for its turn', async (t) => {
   const box = bad(t);
   const hold = await box.tool('bad', 'hold');
