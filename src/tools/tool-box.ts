@@ -1,13 +1,7 @@
 /** The tools of a worker: those of its configuration, and those of the MCP servers that it names. */
-import type { JsonObject } from '../domain/item.ts';
-import { argumentsCheck } from './arguments-check.ts';
 import type { McpServer } from './mcp-server.ts';
-import type { ListedTool } from './mcp/listed-tool.ts';
-import { ServerClient, type ToolLog } from './mcp/server-client.ts';
-import { localServerLabel, type ToolBox, type ToolContext, type ToolList, type WorkerTool } from './tool.ts';
-
-/** Of a tool of an MCP server: the protocol lets it say nothing of the kind. */
-const mcpTimeoutMs = 120_000;
+import type { ServerClient, ToolLog } from './mcp/server-client.ts';
+import { localServerLabel, type ToolBox, type ToolList, type WorkerTool } from './tool.ts';
 
 const serverPrefix = 'mcp:';
 const agentPrefix = 'agent:';
@@ -44,17 +38,21 @@ export function createToolBox({ tools, mcpServers, log, version = '0', now = () 
       tool,
     ]),
   );
-  const clients = new Map<string, ServerClient<WorkerTool>>();
-  for (const server of mcpServers) {
-    if (server.name === localServerLabel || clients.has(server.name))
-      throw new Error(`There cannot be another MCP server "${server.name}".`);
-    const client: ServerClient<WorkerTool> = new ServerClient(server, (tool) => mcpTool(server, tool, client), { log, version, now });
-    clients.set(server.name, client);
+  const servers = new Map(mcpServers.map((server) => [server.name, server]));
+  if (servers.has(localServerLabel)) throw new Error(`An MCP server cannot be named "${localServerLabel}".`);
+  if (servers.size < mcpServers.length) throw new Error('Two MCP servers have the same name.');
+
+  let clients: Promise<ReadonlyMap<string, ServerClient<WorkerTool>>> | undefined;
+  /** The SDK is 50 MB of memory and a quarter of a second: who has no server does not load it. */
+  async function clientOf(name: string): Promise<ServerClient<WorkerTool> | undefined> {
+    clients ??= import('./mcp/server-tools.ts').then(({ serverClients }) => serverClients(mcpServers, { log, version, now }));
+    return (await clients).get(name);
   }
 
-  async function listOf(serverLabel: string, client: ServerClient<WorkerTool>, signal: AbortSignal): Promise<ToolList> {
+  async function serverList(serverLabel: string, signal: AbortSignal): Promise<ToolList> {
     try {
-      return { serverLabel, tools: await client.tools(signal) };
+      const client = await clientOf(serverLabel);
+      return { serverLabel, tools: (await client?.tools(signal)) ?? [] };
     } catch (error) {
       signal.throwIfAborted();
       const words = error instanceof Error ? error.message : String(error);
@@ -66,47 +64,30 @@ export function createToolBox({ tools, mcpServers, log, version = '0', now = () 
   return {
     async listsOf(names, signal) {
       const wanted = [...new Set(names)].filter((name) => !name.startsWith(agentPrefix));
-      const unknown = wanted.filter((name) =>
-        name.startsWith(serverPrefix) ? !clients.has(name.slice(serverPrefix.length)) : !local.has(name),
-      );
+      const serverOf = (name: string): string | undefined => (name.startsWith(serverPrefix) ? name.slice(serverPrefix.length) : undefined);
+      const unknown = wanted.filter((name) => {
+        const server = serverOf(name);
+        return server === undefined ? !local.has(name) : !servers.has(server);
+      });
       if (unknown.length > 0) throw new UnknownToolsError(unknown);
       signal.throwIfAborted();
 
       const lists = new Map<string, Promise<ToolList>>();
       for (const name of wanted) {
-        const client = name.startsWith(serverPrefix) ? clients.get(name.slice(serverPrefix.length)) : undefined;
-        const label = client === undefined ? localServerLabel : name.slice(serverPrefix.length);
-        if (lists.has(label)) continue;
-        lists.set(label, client === undefined ? Promise.resolve(localList(wanted)) : listOf(label, client, signal));
+        const server = serverOf(name);
+        if (lists.has(server ?? localServerLabel)) continue;
+        if (server === undefined) lists.set(localServerLabel, Promise.resolve(localList(wanted)));
+        else lists.set(server, serverList(server, signal));
       }
       return Promise.all(lists.values());
     },
     async [Symbol.asyncDispose]() {
-      await Promise.all([...clients.values()].map(async (client) => client[Symbol.asyncDispose]()));
+      const all = (await clients)?.values() ?? [];
+      await Promise.all([...all].map(async (client) => client[Symbol.asyncDispose]()));
     },
   };
 
   function localList(names: readonly string[]): ToolList {
     return { serverLabel: localServerLabel, tools: names.flatMap((name) => local.get(name) ?? []) };
   }
-}
-
-function mcpTool(
-  server: McpServer,
-  { name, description, inputSchema, attempts }: ListedTool,
-  client: ServerClient<WorkerTool>,
-): WorkerTool {
-  const { needsApproval } = server;
-  const asks = needsApproval === 'always' || (needsApproval !== 'never' && needsApproval.includes(name));
-  return {
-    name,
-    serverLabel: server.name,
-    description,
-    inputSchema,
-    attempts,
-    timeoutMs: mcpTimeoutMs,
-    needsApproval: () => asks,
-    check: argumentsCheck(inputSchema),
-    run: async (args: JsonObject, context: ToolContext) => client.call(name, args, context),
-  };
 }

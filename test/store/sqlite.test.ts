@@ -8,6 +8,7 @@ import { listContract } from './contract-list.ts';
 import { leasesContract } from './contract-leases.ts';
 import { orderContract } from './contract-order.ts';
 import { sessionsContract } from './contract-sessions.ts';
+import { toolCallsContract } from './contract-tool-calls.ts';
 import { webhooksContract } from './contract-webhooks.ts';
 import { temporaryDatabase } from './temporary.ts';
 
@@ -20,6 +21,7 @@ completionsContract(contract);
 listContract(contract);
 orderContract(contract);
 sessionsContract(contract);
+toolCallsContract(contract);
 droppedContract(contract);
 followContract(contract);
 webhooksContract(contract);

@@ -6,9 +6,10 @@ import type { CancelRequest, InsertTurn, NewTurn, TurnStore } from '../../../src
 import { turnRow } from '../../support/turn-row.ts';
 import { bookAttempt } from './attempts.ts';
 import { type Connection, isUnsettled, itemsOf, type MemoryDatabase, type StoredTurn, updateTurn } from './database.ts';
-import { writeRows } from './journal.ts';
+import { writeRows } from './journal-rows.ts';
 import { awaitFirstClaim, takeLease } from './leases.ts';
 import { pageOf } from './sessions.ts';
+import { approvalKey, bookApprovals } from './tool-call-rows.ts';
 import { makeReady } from './transcript.ts';
 
 export function turnStore(connection: Connection): TurnStore {
@@ -202,6 +203,8 @@ function insertTurn(database: MemoryDatabase, turn: NewTurn): InsertTurn {
     earlyCancelAtMs: earlyCancels.get(key),
   });
   if (admission.type !== 'admitted') return admission;
+  const answered = turn.approvals?.answered.find((each) => database.approvals.has(approvalKey(tenant, each)));
+  if (answered !== undefined) return { type: 'approval_answered', id: answered };
   const { cancelRequestedAtMs, interrupts, isReady } = admission;
   if (cancelRequestedAtMs !== null) earlyCancels.delete(key);
   const { replaces = null } = turn;
@@ -228,6 +231,7 @@ function insertTurn(database: MemoryDatabase, turn: NewTurn): InsertTurn {
   const completion = turn.completion && { completion: { ...turn.completion, metadata: settings.metadata } };
   const extras = { webhook: promisedWebhook(turn), ...completion };
   const stored = database.addTurn(turnRow(fields), { idempotencyKey, isResend, input, journal, ...extras });
+  bookApprovals(database, stored, turn);
   if (isReady) makeReady(database, stored);
   const epoch = isReady && cancelRequestedAtMs === null ? startAhead(database, stored, turn) : undefined;
   return {
