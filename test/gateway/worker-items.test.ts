@@ -52,7 +52,7 @@ test('T13 · whatever a client makes of it, a prompt is made that a provider tak
       { error: { content: [1, { text: 2 }] } },
     ]) {
       for (const type of ['mcp_call', 'mcp_approval_request']) {
-        const item = { ...toNewItem({ ...call, ...change, type, turnkeep } as unknown as Body), id: 'x' } as Item;
+        const item = { ...toNewItem({ ...call, ...change, type, turnkeep } as unknown as Body), id: 'x' };
         const prompt = promptOf([], [item], 'm');
         for (const told of prompt) {
           if (told.type === 'function_call') assert.equal(typeof told.arguments, 'string');
