@@ -16,7 +16,7 @@ export async function previewPrompt(
   api: ProviderApi,
   { tenant, settings, session, previous, input: submitted }: PreviewedSubmission,
 ): Promise<PromptPreview> {
-  const input = await resolveInput(store, { tenant, input: submitted });
+  const input = await resolveInput(store, { tenant, input: submitted, settings });
   if ('type' in input) return input;
   const leaf =
     session !== null
