@@ -134,7 +134,7 @@ export function keptMessages(items: readonly Item[]): readonly InputMessage[] {
 
 /** The request by which the model itself summarises what it has been shown. It is offered no tools, and no form but text. */
 export function summaryRequest({ settings, items }: ModelRequest): ModelRequest {
-  const { compacts: _compacts, passed: _passed, omitted_tools: _omitted, ...rest } = settings;
+  const { compacts: _compacts, passed: _passed, omitted_tools: _tools, omitted_fields: _fields, ...rest } = settings;
   return {
     settings: {
       ...rest,

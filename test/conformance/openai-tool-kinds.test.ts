@@ -119,6 +119,27 @@ void suite('a chat provider', () => {
     await world.replayAll();
   });
 
+  test('context_management is taken by any provider: one that cannot compact by itself is not asked to, and the answer says so', async () => {
+    const context_management = [{ type: 'compaction', compact_threshold: 200_000 }];
+    await using world = await World.open();
+    const create = (more: object = {}) => world.client.responses.create({ model, input: 'x', context_management, ...more });
+    const first = create({ tools: [look, search] });
+    const omitted = 'context_management[0]=compaction, tools[1]=web_search';
+    assert.equal((await first.asResponse()).headers.get('x-turnkeep-omitted'), omitted);
+    const { id, status } = await first;
+    assert.equal(status, 'completed');
+    const { body: timeline } = await world.call('GET', `/turns/${id}`);
+    assert.deepEqual(timeline['omitted_fields'], [{ param: 'context_management[0]', type: 'compaction' }]);
+    assert.equal('context_management' in (world.model.requests[0]!.body as object), false);
+    assert.equal((await create({ context_management: [] }).asResponse()).headers.get('x-turnkeep-omitted'), null);
+
+    await using theirs = await World.open({ api: 'responses' });
+    const passed = theirs.client.responses.create({ model, input: 'x', context_management });
+    assert.equal((await passed.asResponse()).headers.get('x-turnkeep-omitted'), null);
+    assert.equal((await passed).status, 'completed');
+    assert.deepEqual((theirs.model.requests[0]!.body as { context_management?: unknown }).context_management, context_management);
+  });
+
   test('the same stateless, with whole items sent back', async () => {
     await using world = await World.open();
     world.model.enqueue(chatToolCalls({ id: 'call_1', name: 'patch', arguments: { input: 'x' } }), chatAnswer('Done.'));
@@ -143,7 +164,6 @@ void suite('a chat provider', () => {
     assert.equal(await refused({ tools: [look], tool_choice: { type: 'custom', name: 'look' } }), 'tool_choice');
     assert.equal(await refused({ input: [{ type: 'mcp_approval_response', approval_request_id: 'a', approve: true }] }), 'input[0]');
     assert.equal(await refused({ input: [{ type: 'brand_new', x: 1 }] }), 'input[0]');
-    assert.equal(await refused({ context_management: [{ type: 'compaction' }] }), 'context_management');
     assert.equal(world.model.requests.length, 0);
     const allowed = {
       type: 'allowed_tools' as const,
@@ -156,10 +176,12 @@ void suite('a chat provider', () => {
     );
   });
 
-  test('TURNKEEP_UNSUPPORTED_TOOLS=refuse: a tool that cannot be had is a 400 that names it', async () => {
+  test('TURNKEEP_UNSUPPORTED_TOOLS=refuse: a tool that cannot be had, and context_management, is a 400 that names it', async () => {
     const intake = { maxInputItems: 10, maxBodyBytesAtOnce: 10_000_000, unsupportedTools: 'refuse' } as const;
     await using world = await World.open({ config: { intake } });
     await assert.rejects(world.client.responses.create({ model, input: 'x', tools: [look, search] }), { status: 400, param: 'tools[1]' });
+    const compacting = { model, input: 'x', context_management: [{ type: 'compaction' }] };
+    await assert.rejects(world.client.responses.create(compacting), { status: 400, param: 'context_management[0]' });
     assert.equal((await world.client.responses.create({ model, input: 'x', tools: [look, patch, agents] })).status, 'completed');
   });
 

@@ -25,9 +25,11 @@ export function assertSupported(unsupported: Unsupported | undefined, fields?: F
  * left out; 400 naming the tool, where nothing may be left out
  */
 export function assertTools({ settings, items }: RequestedTurn, unsupported: 'omit' | 'refuse', fields?: FieldNames): void {
-  const [omitted] = settings.omitted_tools ?? [];
+  const [omittedTool] = settings.omitted_tools ?? [];
+  const omitted = omittedTool ?? settings.omitted_fields?.[0];
   if (unsupported === 'refuse' && omitted !== undefined) {
-    const message = `${cannotHave(omitted.type)}. Leave it out, or ask the operator for TURNKEEP_UNSUPPORTED_TOOLS=omit.`;
+    const reason = omittedTool === undefined ? cannotCompact : cannotHave(omitted.type);
+    const message = `${reason}. Leave it out, or ask the operator for TURNKEEP_UNSUPPORTED_TOOLS=omit.`;
     throw new ApiError({
       status: 400,
       param: omitted.param,
@@ -45,6 +47,8 @@ export function assertTools({ settings, items }: RequestedTurn, unsupported: 'om
   const called = unknown.name === undefined ? `of the type '${unknown.type}'` : `called '${unknown.name}'`;
   throw new ApiError({ status: 400, param, code: 'invalid_value', message: `Invalid '${param}': no tool of the request is ${called}.` });
 }
+
+const cannotCompact = 'the model provider is asked through Chat Completions, which compacts nothing by itself';
 
 function cannotHave(type: string): string {
   return `the model provider is asked through Chat Completions, which has no tools of the type '${type}'`;

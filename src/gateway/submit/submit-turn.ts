@@ -1,7 +1,7 @@
 /** From a validated request of any protocol to an accepted turn. Whatever keeps a turn out is an error that names its field. */
 import type { Context } from 'hono';
 import { z } from 'zod';
-import { type ProviderApi, type RequestedTurn, unsupportedBy } from '../../domain/provider-capabilities.ts';
+import { type ProviderApi, type RequestedTurn, unsupportedBy, withFieldsInForce } from '../../domain/provider-capabilities.ts';
 import type { ResponseSettings } from '../../domain/response-settings.ts';
 import { withToolsInForce } from '../../domain/tools.ts';
 import type { SessionRow } from '../../domain/session.ts';
@@ -139,7 +139,7 @@ export function sendableSettings(
   requested: RequestedTurn,
   fields?: FieldNames,
 ): ResponseSettings {
-  const settings = withToolsInForce(providerApi, requested.settings, requested.items);
+  const settings = withToolsInForce(providerApi, withFieldsInForce(providerApi, requested.settings), requested.items);
   assertTools({ ...requested, settings }, unsupportedTools, fields);
   assertSupported(unsupportedBy(providerApi, { ...requested, settings }), fields);
   return settings;
