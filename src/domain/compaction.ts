@@ -14,7 +14,7 @@ import { bringsTools } from './tools.ts';
 const ownPrefix = 'turnkeep.1.';
 
 /** In UTF-16 code units: the model is asked for 600 words. */
-const longestSummary = 262_144;
+export const longestSummary = 262_144;
 /** What becomes of the longest one: six bytes for an escaped character, and four characters for three bytes. */
 const longestSealed = longestSummary * 8 + 64;
 
