@@ -2,7 +2,7 @@
  * Calls of functions that stand for other tools (`chat-tools.ts`), as calls of those: of a function of a namespace, and of a
  * custom tool, whose input is read out of the arguments as they come.
  */
-import type { ModelDelta, ModelEvent, ModelFinish } from '../../domain/model.ts';
+import type { ModelDelta, ModelEvent } from '../../domain/model.ts';
 import { modelFailure } from '../failures/model-failure.ts';
 import { asRecord, parseJson } from '../json.ts';
 import { defaultMaxOutputBytes, ProviderError } from '../provider.ts';
@@ -25,7 +25,7 @@ export async function* translatedCalls(
   for await (const event of events) {
     if (event.type === 'finish') {
       for (const input of inputs.values()) {
-        const rest = input.end(event.finish);
+        const rest = input.end();
         if (rest !== undefined) yield { type: 'delta', delta: rest };
       }
     }
@@ -74,10 +74,10 @@ class CustomInput {
     return shown;
   }
 
-  /** What is missing of it. */
-  end({ status }: ModelFinish): CallDelta | undefined {
-    // Half a JSON document is no input that anybody wrote.
-    if (status === 'incomplete' && /^\s*[{"]/.test(this.#arguments) && parseJson(this.#arguments) === undefined) return undefined;
+  /** What is missing of it, at a finish: the last one, or one that more follows. */
+  end(): CallDelta | undefined {
+    // Half a JSON document is no input that anybody wrote: it was cut off, or the rest of it comes behind this finish.
+    if (/^\s*(?:$|[{["])/.test(this.#arguments) && parseJson(this.#arguments) === undefined) return undefined;
     const whole = inputOf(this.#arguments);
     if (whole.length <= this.#shown.length || !whole.startsWith(this.#shown)) return undefined;
     const { providerFields: _told, ...first } = this.#first;
