@@ -140,6 +140,49 @@ void suite('a chat provider', () => {
     assert.deepEqual((theirs.model.requests[0]!.body as { context_management?: unknown }).context_management, context_management);
   });
 
+  test('tool_choice may name a tool that came as an item of an earlier turn, and none that never came', async () => {
+    await using world = await World.open();
+    const called = chatToolCalls({ id: 'call_1', name: 'look', arguments: {} });
+    world.model.enqueue(chatAnswer('a'), called, called, called, chatAnswer('b'));
+    const brought: ResponseInputItem = { type: 'additional_tools', role: 'developer', tools: [look, search] };
+    const conversation = await world.session();
+    const choose = (name: string, more: object) =>
+      world.client.responses.create({
+        model,
+        tool_choice: { type: 'function', name },
+        ...more,
+      } as never) as Promise<OpenAI.Responses.Response>;
+    const first = await world.client.responses.create({ model, input: [brought, { role: 'user', content: 'go' }], conversation });
+    const gave = { type: 'function_call_output', call_id: 'call_1', output: 'x' };
+    for (const more of [{ previous_response_id: first.id }, { conversation }]) {
+      assert.equal((await choose('look', { ...more, input: 'x' })).output[0]?.type, 'function_call');
+      await assert.rejects(choose('other', { ...more, input: 'x' }), { status: 400, param: 'tool_choice', code: 'invalid_value' });
+    }
+    const required = await world.client.responses.create({
+      model,
+      input: [gave as never],
+      conversation,
+      tools: [search],
+      tool_choice: 'required',
+    });
+    assert.equal(required.output[0]?.type, 'function_call');
+    const { data } = await world.client.conversations.items.list(conversation);
+    const reference = data.find(({ type }) => (type as string) === 'additional_tools')?.id;
+    await choose('look', {
+      input: [
+        { type: 'item_reference', id: reference },
+        { role: 'user', content: 'x' },
+      ],
+    });
+    await assert.rejects(choose('look', { input: 'x' }), { status: 400, param: 'tool_choice' });
+    const counted = { model, input: 'x', tool_choice: { type: 'function', name: 'look' } } as const;
+    assert.equal((await world.client.responses.inputTokens.count({ ...counted, conversation })).object, 'response.input_tokens');
+    await assert.rejects(world.client.responses.inputTokens.count(counted), { status: 400, param: 'tool_choice' });
+    const choices = world.model.requests.map(({ body }) => (body as { tool_choice?: unknown }).tool_choice);
+    const named = { type: 'function', function: { name: 'look' } };
+    assert.deepEqual(choices, [undefined, named, named, 'required', named]);
+  });
+
   test('the same stateless, with whole items sent back', async () => {
     await using world = await World.open();
     world.model.enqueue(chatToolCalls({ id: 'call_1', name: 'patch', arguments: { input: 'x' } }), chatAnswer('Done.'));

@@ -9,7 +9,7 @@ import { errorResponses } from '../http/response-schemas.ts';
 import type { Routes } from '../http/route.ts';
 import { takeTrigger } from '../submit/compaction-trigger.ts';
 import { referencesTooLarge } from '../submit/submit-error.ts';
-import { assertContext, requireModel, sendableSettings, type SubmitDeps } from '../submit/submit-turn.ts';
+import { assertContext, assertToolChoice, requireModel, sendableSettings, type SubmitDeps } from '../submit/submit-turn.ts';
 import { inputItem } from './item-schema.ts';
 import { responsesInput } from './items.ts';
 import { createResponse, hasOneContext, misnamedInResponse, oneContext } from './schema.ts';
@@ -76,6 +76,7 @@ export function inputTokensRoute(routes: Routes, deps: CountDeps): void {
         const session = typeof body.conversation === 'string' ? body.conversation : (body.conversation?.id ?? null);
         const previous = body.previous_response_id ?? null;
         await assertContext(deps.turnkeep, tenant, { session, previous });
+        await assertToolChoice(deps, { tenant, settings, session, previous, input });
         const prompt = await deps.turnkeep.previewPrompt(deps.providerApi, { tenant, settings, session, previous, input });
         if (prompt.type === 'references_too_large') throw referencesTooLarge();
         if (prompt.type === 'unknown_item') throw notFound('Item', prompt.id, `input[${prompt.index}].id`);
