@@ -87,9 +87,10 @@ export function afterCompaction({ turns, input }: Past, api: ProviderApi): Past 
   if (last === undefined) return { turns: turns.map(withoutCompactions), input: input.filter(isNoCompaction) };
   const before = [...turns.slice(0, inTurn).flatMap(({ items }) => items), ...list.slice(0, at)];
   const head = [...before.filter(bringsTools), ...keptMessages(before), toldOf(last, api) ?? last];
-  const rest = list.slice(at + 1).filter(isNoCompaction);
-  if (inInput >= 0) return { turns: [], input: [...head, ...rest] };
-  const kept = { items: [...head, ...rest], inputCount: head.length + Math.max(0, (turn?.inputCount ?? 0) - at - 1) };
+  if (inInput >= 0) return { turns: [], input: [...head, ...list.slice(at + 1).filter(isNoCompaction)] };
+  const restOfInput = list.slice(at + 1, turn?.inputCount).filter(isNoCompaction);
+  const restOfAnswer = list.slice(Math.max(at + 1, turn?.inputCount ?? 0)).filter(isNoCompaction);
+  const kept = { items: [...head, ...restOfInput, ...restOfAnswer], inputCount: head.length + restOfInput.length };
   const later = turns.slice(inTurn + 1).map(withoutCompactions);
   return { turns: turn === undefined ? later : [{ ...turn, ...kept }, ...later], input: input.filter(isNoCompaction) };
 }
@@ -103,7 +104,9 @@ function toldOf(item: Item, api: ProviderApi): Item | undefined {
 }
 
 function withoutCompactions(turn: TranscriptTurn): TranscriptTurn {
-  return turn.items.some(isCompaction) ? { ...turn, items: turn.items.filter(isNoCompaction) } : turn;
+  if (!turn.items.some(isCompaction)) return turn;
+  const inputCount = turn.items.slice(0, turn.inputCount).filter(isNoCompaction).length;
+  return { ...turn, items: turn.items.filter(isNoCompaction), inputCount };
 }
 
 function isNoCompaction(item: Item): boolean {
