@@ -86,7 +86,7 @@ function erase(turn: StoredTurn, atMs: number, erasedBy: 'owner' | 'retention'):
   turn.response = undefined;
   turn.webhook = undefined;
   turn.attempts = [];
-  updateTurn(turn, { erasedBy, inputCount: 0, usage: null, settings: defaultSettings('') });
+  updateTurn(turn, { erasedBy, inputCount: 0, usage: null, settings: defaultSettings(turn.row.settings.model) });
 }
 
 function isBefore(timeMs: number | null, beforeMs: number): boolean {
