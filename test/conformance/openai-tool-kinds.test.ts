@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import OpenAI from 'openai';
-import type { ResponseInputItem, Tool } from 'openai/resources/responses/responses';
+import type { BetaResponseInputItem } from 'openai/resources/beta/responses/responses';
+import type { ResponseInputItem, ResponseItem, ResponseOutputItem, Tool } from 'openai/resources/responses/responses';
+import { publishedTypes } from '../../src/domain/item-types.ts';
 import {
   chatAnswer,
   chatToolCalls,
@@ -142,7 +144,7 @@ void suite('a chat provider', () => {
     assert.equal(await refused({ tools: [look], tool_choice: { type: 'mcp', server_label: 's' } }), 'tool_choice');
     assert.equal(await refused({ tools: [look], tool_choice: { type: 'custom', name: 'look' } }), 'tool_choice');
     assert.equal(await refused({ input: [{ type: 'mcp_approval_response', approval_request_id: 'a', approve: true }] }), 'input[0]');
-    assert.equal(await refused({ input: [{ type: 'brand_new', x: 1 }] }), 'input[0]');
+    assert.equal(await refused({ input: [{ type: 'brand_new', x: 1 }] }), 'input[0].type');
     assert.equal(await refused({ context_management: [{ type: 'compaction' }] }), 'context_management');
     assert.equal(world.model.requests.length, 0);
     const allowed = {
@@ -301,6 +303,46 @@ void suite('a provider of the Responses API', () => {
       assert.equal((await world.client.conversations.items.retrieve('ws_1', { conversation_id: conversation })).type, 'web_search_call');
     });
   }
+
+  test('T13 · an item of a type that nobody has is refused by name, before it is in a conversation; one that was given out is not', async () => {
+    type Published = NonNullable<(ResponseInputItem | ResponseItem | ResponseOutputItem | BetaResponseInputItem)['type']>;
+    const published: readonly Published[] = publishedTypes;
+    const missing: Exclude<Published, (typeof publishedTypes)[number]>[] = [];
+    assert.deepEqual([new Set(published).size, missing.length], [publishedTypes.length, 0]);
+
+    await using world = await World.open({ api: 'responses' });
+    const conversation = await world.session();
+    const refused = async (path: string, body: object) => {
+      const { status, body: said } = await world.call('POST', path, body);
+      const { param, message } = said['error'] as { param: string; message: string };
+      return [status, param, message];
+    };
+    const output = { type: 'function_call_ouput', call_id: 'a', output: 'x' };
+    const spelt = "'function_call_ouput' is no type of an item: did you mean 'function_call_output'?";
+    const responses = [400, 'input[1].type', `Unsupported 'input[1].type': ${spelt}.`];
+    assert.deepEqual(await refused('/v1/responses', { conversation, input: [{ role: 'user', content: 'x' }, output] }), responses);
+    assert.deepEqual(await refused('/v1/responses/input_tokens', { input: [{ role: 'user', content: 'x' }, output] }), responses);
+    const items = `/v1/conversations/${conversation}/items`;
+    assert.deepEqual(await refused(items, { items: [output] }), [400, 'items[0].type', `Unsupported 'items[0].type': ${spelt}.`]);
+    assert.deepEqual((await refused('/v1/conversations', { items: [{ type: 'whatever' }] })).slice(0, 2), [400, 'items[0].type']);
+    assert.deepEqual((await refused(items, { items: [{ type: 'compaction_trigger' }] })).slice(0, 2), [400, 'items[0]']);
+    assert.deepEqual((await world.client.conversations.items.list(conversation)).data, []);
+
+    const own = { type: 'x_search_call', id: 'xs_1', status: 'completed', found: ['a'] };
+    const say = new ResponsesWriter();
+    const [begin, created, progress] = [sseHead, ...say.begin()];
+    const done = { type: 'response.output_item.done', output_index: 0, item: own };
+    const last = { type: 'response.completed', response: { id: 'r', status: 'completed', output: [own] } };
+    world.model.enqueue([begin, created!, progress!, event(done), event(last), end], responsesAnswer('Yes.'));
+    const { output: given } = await world.client.responses.create({ model, store: false, input: 'go' });
+    assert.deepEqual(given, [own]);
+    await world.client.responses.create({
+      model,
+      store: false,
+      input: [...(given as ResponseInputItem[]), { role: 'user', content: 'and?' }],
+    });
+    assert.deepEqual((world.model.requests[1]!.body as ResponsesBody).input[0], own);
+  });
 
   test('an id that a client puts in twice is two items, and a list of them comes to its end', async () => {
     await using world = await World.open({ api: 'responses' });
