@@ -5,7 +5,7 @@ import type { ResponseSettings, TextFormat } from '../../domain/response-setting
 import { bringsTools, callableTools } from '../../domain/tools.ts';
 import { chatMessages } from './chat-messages.ts';
 import { CallNames } from './chat-tools.ts';
-import { omitNullish } from './request-parts.ts';
+import { omitNullish } from '../json.ts';
 import { joinLeading, strictRoles } from './strict-roles.ts';
 
 type Request = ChatCompletionCreateParamsStreaming;

@@ -13,7 +13,7 @@ import {
   type ToolChoice,
   type ToolReference,
 } from '../../domain/response-settings.ts';
-import { omitNullish } from './request-parts.ts';
+import { omitNullish } from '../json.ts';
 
 /** A tool that a model can call through Chat Completions. */
 interface Callable {

@@ -11,7 +11,7 @@
  *   is of its making. A row that the user wrote is left as it is.
  */
 import { type InputMessage, type InputPart, type Item, unwrittenMessage } from '../../domain/item.ts';
-import { textOfPart } from './request-parts.ts';
+import { textOfPart } from '../../domain/in-words.ts';
 
 interface Prompt {
   readonly instructions: string | null;
