@@ -4,6 +4,7 @@ import { suite, test } from 'node:test';
 import OpenAI from 'openai';
 import type { BetaResponseInputItem } from 'openai/resources/beta/responses/responses';
 import type { ResponseInputItem, ResponseItem, ResponseOutputItem, Tool } from 'openai/resources/responses/responses';
+import { longestItemId } from '../../src/domain/item.ts';
 import { publishedTypes } from '../../src/domain/item-types.ts';
 import {
   chatAnswer,
@@ -356,6 +357,38 @@ void suite('a provider of the Responses API', () => {
       assert.deepEqual(types.filter((type) => type === 'web_search_call').length, 2, order);
       assert.equal(types.length, 4, order);
     }
+  });
+
+  test('T13 · a long id of such an item is taken back wherever an id is, and a delete leaves none of its id', async () => {
+    await using world = await World.open({ api: 'responses' });
+    const conversation = await world.session();
+    const [long, longest] = ['…'.repeat(longestItemId), 'x'.repeat(longestItemId + 1)];
+    const items = [long, longest].map((id) => ({ type: 'x_search_call', id, status: 'completed' }));
+    const answered = (...output: readonly object[]): Script => [
+      sseHead,
+      ...new ResponsesWriter().begin(),
+      ...output.map((item, output_index) => event({ type: 'response.output_item.done', output_index, item })),
+      event({ type: 'response.completed', response: { id: 'r', status: 'completed', output } }),
+      end,
+    ];
+    world.model.enqueue(answered(...items), answered(items[0]!), responsesAnswer('Yes.'));
+    const { output } = await world.client.responses.create({ model, conversation, input: 'go' });
+    assert.equal(output[0]!.id, long);
+    assert.match(output[1]!.id!, /^item_/);
+    await world.client.responses.create({
+      model,
+      conversation,
+      input: [...(output as ResponseInputItem[]), { type: 'item_reference', id: long }],
+    });
+    const told = (world.model.requests[1]!.body as ResponsesBody).input as { id?: string; type: string }[];
+    assert.ok(told.some(({ id }) => id === long));
+    assert.ok(told.every(({ id }) => id === undefined || id === long));
+    const { items: listed } = world.client.conversations;
+    const page = await listed.list(conversation, { after: long, order: 'asc' });
+    assert.deepEqual(page.data, []);
+    await listed.delete(long, { conversation_id: conversation });
+    await assert.rejects(listed.retrieve(long, { conversation_id: conversation }), OpenAI.NotFoundError);
+    for await (const item of listed.list(conversation)) assert.notEqual(item.id, long);
   });
 
   test('an answer that is cut off in such an item keeps it as incomplete, and the model is not told of it', async () => {
