@@ -13,13 +13,15 @@ import type { ProviderApi } from '../domain/provider-capabilities.ts';
 import type { ModelEvent, ModelFailure, ModelRequest } from '../domain/model.ts';
 import type { Usage } from '../domain/response.ts';
 
-/** The deadlines of one request, all in ms. Comments and empty deltas reset none of them. */
+/** The deadlines of one request, in ms. Comments and empty deltas reset none of them. */
 export interface ProviderLimits {
   readonly connectTimeoutMs: number;
   /** From the request to the first delta that starts the step. */
   readonly firstEventTimeoutMs: number;
   /** Between two deltas with content, once the step has started. */
   readonly idleTimeoutMs: number;
+  /** Of an answer: an event that holds more is `output_too_large`. 16 MiB where nothing is said. */
+  readonly maxOutputBytes?: number;
 }
 
 /** Called with facts about a request while it still runs, also when it then fails or is cancelled. */

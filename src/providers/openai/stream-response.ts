@@ -49,7 +49,7 @@ export async function* streamResponse(options: StreamResponseOptions): AsyncGene
     let reportedUsage: Usage | undefined;
     const sse = new SseReader((event) => {
       if (!parser.isOver) parser.read(event, events);
-    });
+    }, limits.maxOutputBytes);
     while (!parser.isOver) {
       const bytes = body.take();
       if (bytes === undefined) {
