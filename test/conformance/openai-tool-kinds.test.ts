@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import OpenAI from 'openai';
 import type { BetaResponseInputItem } from 'openai/resources/beta/responses/responses';
-import type { ResponseInputItem, ResponseItem, ResponseOutputItem, Tool } from 'openai/resources/responses/responses';
+import type { Response, ResponseInputItem, ResponseItem, ResponseOutputItem, Tool } from 'openai/resources/responses/responses';
 import { longestItemId } from '../../src/domain/item.ts';
 import { publishedTypes } from '../../src/domain/item-types.ts';
 import {
@@ -157,6 +157,21 @@ void suite('a chat provider', () => {
       (await world.client.responses.create({ model, input: 'x', tools: [look, search], tool_choice: allowed })).status,
       'completed',
     );
+  });
+
+  test('of the tools that a choice allows the model is offered no other, in a form that every server knows; the response lists all', async () => {
+    await using world = await World.open();
+    for (const [tool_choice, names, sent] of [
+      [{ type: 'allowed_tools', mode: 'auto', tools: [{ type: 'function', name: 'look' }] }, ['look'], 'auto'],
+      [{ type: 'allowed_tools', mode: 'required', tools: [{ type: 'custom', name: 'patch' }] }, ['patch'], 'required'],
+      [{ type: 'namespace', name: 'agents' }, ['agents__spawn'], 'required'],
+    ] as const) {
+      const asked = { model, input: 'x', tools: [look, patch, agents], tool_choice: tool_choice as never };
+      const response: Response = await world.client.responses.create(asked);
+      assert.equal(response.tools.length, 3);
+      const body = world.model.requests.at(-1)!.body as ChatBody & { tool_choice: unknown };
+      assert.deepEqual([body.tools?.map((tool) => tool.function.name), body.tool_choice], [names, sent]);
+    }
   });
 
   test('TURNKEEP_UNSUPPORTED_TOOLS=refuse: a tool that cannot be had is a 400 that names it', async () => {

@@ -38,7 +38,7 @@ export function chatRequest({ settings, items }: ModelRequest, isOpenAiHost: boo
       prompt_cache_retention: settings.prompt_cache_retention as Request['prompt_cache_retention'],
       user: settings.user,
     }),
-    ...toolSettings(settings, names),
+    ...toolSettings(settings, names, isOpenAiHost),
   };
 }
 
@@ -55,12 +55,14 @@ function messagesOf(
   return prompt.instructions === null ? messages : [{ role: 'system', content: prompt.instructions }, ...messages];
 }
 
-function toolSettings({ tool_choice, parallel_tool_calls }: ResponseSettings, names: CallNames): Partial<Request> {
+function toolSettings({ tool_choice, parallel_tool_calls }: ResponseSettings, names: CallNames, isOpenAiHost: boolean): Partial<Request> {
   if (names.all.length > 0) {
-    return {
-      tools: names.tools(),
-      ...omitNullish({ tool_choice: tool_choice === null ? null : names.choice(tool_choice), parallel_tool_calls }),
-    };
+    const tools = names.tools();
+    if (tool_choice === null) return { tools, ...omitNullish({ parallel_tool_calls }) };
+    const given = isOpenAiHost ? { tools, tool_choice: names.choice(tool_choice) } : names.narrowed(tool_choice);
+    if (given.tools.length > 0) return { ...given, ...omitNullish({ parallel_tool_calls }) };
+    // None of those that are allowed is offered.
+    return given.tool_choice === 'required' ? { tool_choice: 'required' } : {};
   }
   // Without tools OpenAI rejects both settings, though many clients send them. `auto` and `none` change nothing and are
   // left out; a demanded call is sent, so that the provider's error names what is missing.
