@@ -46,7 +46,7 @@ export function createProvider({ api, limits, ...options }: ProviderOptions): Pr
     const names = new CallNames(callableTools(request));
     const { model } = request.settings;
     const events = streamResponse({
-      parser: api === 'chat' ? new ChatParser(names.all) : new ResponsesParser(),
+      parser: api === 'chat' ? new ChatParser(names.all, names.functions) : new ResponsesParser(),
       connection,
       request: () =>
         api === 'chat'

@@ -7,6 +7,7 @@ import type { Response, ResponseInputItem, ResponseItem, ResponseOutputItem, Too
 import { longestItemId } from '../../src/domain/item.ts';
 import { publishedTypes } from '../../src/domain/item-types.ts';
 import {
+  chat,
   chatAnswer,
   chatToolCalls,
   end,
@@ -157,6 +158,46 @@ void suite('a chat provider', () => {
       (await world.client.responses.create({ model, input: 'x', tools: [look, search], tool_choice: allowed })).status,
       'completed',
     );
+  });
+
+  test("a server's own custom calls are calls of the custom tool, in pieces or whole; what could be two things is an error", async () => {
+    await using world = await World.open();
+    const custom = (index: number, fields: object, id?: string) => ({
+      index,
+      ...(id === undefined ? {} : { id, type: 'custom' }),
+      custom: fields,
+    });
+    const answered = (...pieces: readonly object[]): Script => [
+      sseHead,
+      ...pieces.map((piece) => chat.delta({ tool_calls: [piece] })),
+      chat.finish('tool_calls'),
+      end,
+    ];
+    const asked = { model, input: 'go', tools: [look, patch] };
+    world.model.enqueue(
+      answered(
+        custom(0, { name: 'patch', input: '' }, 'a'),
+        custom(0, { input: 'say "\ud83d' }),
+        custom(0, { input: '\ude00"\n{' }),
+        custom(1, { name: 'patch', input: '{"x":1}' }, 'b'),
+        custom(2, { name: 'patch', input: '' }, 'c'),
+      ),
+      answered(custom(0, { name: 'patch', input: 'x' }, 'a'), custom(0, { name: 'patch', input: 'y' }, 'b')),
+      answered(custom(0, { name: 'look', input: 'x' }, 'a')),
+    );
+    const { output } = await world.client.responses.create(asked);
+    assert.deepEqual(
+      output.map((item) => (item.type === 'custom_tool_call' ? [item.call_id, item.name, item.input] : item.type)),
+      [
+        ['a', 'patch', 'say "\u{1f600}"\n{'],
+        ['b', 'patch', '{"x":1}'],
+        ['c', 'patch', ''],
+      ],
+    );
+    for (const detail of ['custom_call_pieces', 'custom_call_of_function']) {
+      const { error } = await world.client.responses.create(asked);
+      assert.deepEqual([error?.code, error?.message.includes(detail)], ['provider_protocol', true]);
+    }
   });
 
   test('of the tools that a choice allows the model is offered no other, in a form that every server knows; the response lists all', async () => {

@@ -63,6 +63,11 @@ export class CallNames {
     return [...this.#byChatName.keys()];
   }
 
+  /** Those that are no custom tools. */
+  get functions(): readonly string[] {
+    return [...this.#byChatName].flatMap(([name, { tool }]) => (tool.type === 'function' ? [name] : []));
+  }
+
   /** Are there any that Chat Completions does not have under their own names? */
   get hasTranslated(): boolean {
     return [...this.#byChatName.values()].some(({ tool, namespace }) => tool.type === 'custom' || namespace !== undefined);
