@@ -6,6 +6,7 @@ import { afterCompaction } from '../../domain/compaction.ts';
 import { asksFor, encryptedReasoning, type ModelFinish, type ModelRequest, startsStep } from '../../domain/model.ts';
 import { promptOf } from '../../domain/prompt.ts';
 import type { ProviderApi } from '../../domain/provider-capabilities.ts';
+import { withoutRefused } from '../../domain/refused-input.ts';
 import { ResponseStream } from '../../domain/response-stream.ts';
 import type { TurnRow } from '../../domain/turn.ts';
 import type { Store } from '../../store/ports/store.ts';
@@ -105,9 +106,10 @@ async function streamInto(
 }
 
 async function modelRequest(store: Store, turn: TurnRow, api: ProviderApi): Promise<ModelRequest> {
-  const past = { turns: await store.readTranscript(turn.id), input: await store.readInput(turn.id) };
-  const { turns, input } = afterCompaction(past, api);
-  return { settings: turn.settings, items: promptOf(turns, input, turn.settings.model) };
+  const { model } = turn.settings;
+  const past = withoutRefused(await store.readTranscript(turn.id), model);
+  const { turns, input } = afterCompaction({ turns: past, input: await store.readInput(turn.id) }, api);
+  return { settings: turn.settings, items: promptOf(turns, input, model) };
 }
 
 async function isCancelRequested(store: Store, turn: string, signal: AbortSignal): Promise<boolean> {
