@@ -19,8 +19,9 @@
  * - `tool_choice` `auto` and `none`, and `parallel_tool_calls`, where there are no tools to choose or call.
  * - `metadata`, `store`, `background`: turnkeep's own work, whatever the provider.
  */
-import { compactionContent, isCompaction } from './compaction.ts';
+import { compactionContent, isCompaction, isCompactionTrigger } from './compaction.ts';
 import { type InputPart, isCallOutput, isOpaque, type MessagePart, type NewItem } from './item.ts';
+import { problemOfType } from './item-types.ts';
 import type { ResponseSettings } from './response-settings.ts';
 import { bringsTools } from './tools.ts';
 
@@ -113,6 +114,14 @@ export function unsupportedItem(
   for (const [index, item] of items.entries()) {
     if (item.type === 'item_reference' || isTaken(item)) continue;
     if (isOpaque(item)) {
+      const problem = problemOfType(item);
+      if (problem !== undefined) return { param: `${list}[${index}].type`, message: problem };
+      if (list === 'items' && isCompactionTrigger(item)) {
+        return {
+          param: `${list}[${index}]`,
+          message: "a compaction_trigger asks for something and is not kept: put it last in a request's input",
+        };
+      }
       const isRead = isCompaction(item) && ['summary', 'none'].includes(compactionContent(item).type);
       if (isRead || isToldAsText(item.type) || bringsTools(item)) continue;
       if (isCompaction(item) && compactionContent(item).type === 'damaged') {

@@ -6,6 +6,7 @@ import { afterCompaction } from '../../domain/compaction.ts';
 import { asksFor, encryptedReasoning, type ModelFinish, type ModelRequest, startsStep } from '../../domain/model.ts';
 import { promptOf } from '../../domain/prompt.ts';
 import type { ProviderApi } from '../../domain/provider-capabilities.ts';
+import { withoutRefused } from '../../domain/refused-input.ts';
 import type { ResponseStream } from '../../domain/response-stream.ts';
 import { usageOf } from '../../domain/attempt.ts';
 import type { OutputItem } from '../../domain/item.ts';
@@ -184,9 +185,9 @@ interface Asking {
 }
 
 async function modelRequest(store: Store, turn: TurnRow, { step, api, tools, answer }: Asking): Promise<ModelRequest> {
-  const past = { turns: await store.readTranscript(turn.id), input: await store.readInput(turn.id) };
-  const { turns, input } = afterCompaction(past, api);
   const { settings } = turn;
+  const past = withoutRefused(await store.readTranscript(turn.id), settings.model);
+  const { turns, input } = afterCompaction({ turns: past, input: await store.readInput(turn.id) }, api);
   const items = promptOf(turns, input, settings.model, answer);
   const offered = tools.functions;
   return {
