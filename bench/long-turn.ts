@@ -43,8 +43,8 @@ async function model({ calls, atOnce }: Plan): Promise<void> {
     );
   };
   const server = await startModelServer({ fallback, keepLog: false });
-  parentPort?.postMessage(server.baseUrl);
-  parentPort?.on('message', () => parentPort?.postMessage(arrivals));
+  parentPort?.postMessage(server.baseUrl, []);
+  parentPort?.on('message', () => parentPort?.postMessage(arrivals, []));
 }
 
 function answerOf<T>(worker: Worker): Promise<T> {
@@ -96,7 +96,7 @@ async function main(plan: Plan): Promise<void> {
   const history = await world.history(viewer.id);
   const description = await world.temporal.workflow.getHandle(workflowIdOf(viewer.id)).describe();
   const answered = answerOf<readonly Arrival[]>(worker);
-  worker.postMessage('arrivals');
+  worker.postMessage('arrivals', []);
   const arrivals = await answered;
   await worker.terminate();
 
