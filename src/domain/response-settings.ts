@@ -121,6 +121,11 @@ export interface ResponseSettings {
   readonly passed?: JsonObject;
 }
 
+/** The model that the provider is asked for: an agent's has a name of its own. */
+export function askedModelOf({ agent, model }: ResponseSettings): string {
+  return agent?.model ?? model;
+}
+
 /**
  * The settings of a request that says nothing but its model.
  *

@@ -134,7 +134,7 @@ test('T14 · the list of turns reads neither what was said nor their settings', 
 test('T14 · what may be large stands in tables with row ids: a table kept by its key reads the large rows on the way to a small one', async () => {
   await using database = temporaryDatabase();
   const db = new Database(database.path);
-  for (const table of ['items', 'journal', 'turn_content', 'turns']) {
+  for (const table of ['items', 'journal', 'tool_calls', 'turn_content', 'turns']) {
     const sql = db.one('SELECT sql FROM sqlite_schema WHERE name = ?', table)?.['sql'];
     assert.ok(typeof sql === 'string');
     assert.doesNotMatch(sql, /WITHOUT ROWID/);

@@ -2,6 +2,7 @@
 import { setImmediate as nextTurnOfTheLoop } from 'node:timers/promises';
 import { z } from 'zod';
 import type { ModelRequest } from '../../domain/model.ts';
+import { askedModelOf } from '../../domain/response-settings.ts';
 import { itemTokens, settingsTokens } from '../../domain/token-estimate.ts';
 import { ApiError, notFound } from '../http/errors.ts';
 import { jsonLimits, tooManyItems } from '../http/json-scanner.ts';
@@ -79,7 +80,7 @@ export function inputTokensRoute(routes: Routes, deps: CountDeps): void {
         const prompt = await deps.turnkeep.previewPrompt(deps.providerApi, { tenant, settings, session, previous, input });
         if (prompt.type === 'references_too_large') throw referencesTooLarge();
         if (prompt.type === 'unknown_item') throw notFound('Item', prompt.id, `input[${prompt.index}].id`);
-        const request: ModelRequest = { settings, items: prompt.items };
+        const request: ModelRequest = { settings: { ...settings, model: askedModelOf(settings) }, items: prompt.items };
         const count = await deps.countTokens(request);
         if (count !== undefined) return c.json({ object: 'response.input_tokens', input_tokens: count });
         const estimate = { object: 'response.input_tokens', input_tokens: await estimated(request), estimated: true };

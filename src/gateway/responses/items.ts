@@ -2,6 +2,7 @@
 import { type InputPart, type MessagePart as OutputPart, type NewItem, readTypes } from '../../domain/item.ts';
 import type { SubmittedItem } from '../../client/submission.ts';
 import type { ConversationItemBody, InputItemBody, inputPart } from './item-schema.ts';
+import { workerItemOf } from './worker-items.ts';
 import type { z } from 'zod';
 
 type KnownBody = Extract<ConversationItemBody, { type?: KnownType | undefined }>;
@@ -25,7 +26,7 @@ function isKnown(body: ConversationItemBody): body is KnownBody {
 const knownTypes: ReadonlySet<string> = new Set(readTypes);
 
 export function toNewItem(body: ConversationItemBody): NewItem {
-  if (!isKnown(body)) return withoutNullish(body) as NewItem;
+  if (!isKnown(body)) return workerItemOf(body) ?? opaqueOf(body);
   // `parsed_arguments` and `parsed` are what OpenAI's client adds to an answer: no server takes them.
   const { id: _theirs, status, parsed_arguments: _added, ...given } = body as typeof body & { readonly parsed_arguments?: unknown };
   const members = withoutNullish(given);
@@ -48,6 +49,12 @@ export function toNewItem(body: ConversationItemBody): NewItem {
     default:
       return body satisfies never;
   }
+}
+
+/** One whose `turnkeep` says nothing is not turnkeep's. */
+function opaqueOf(body: object): NewItem {
+  const { turnkeep: _unread, ...members } = withoutNullish(body) as { readonly turnkeep?: unknown };
+  return members as NewItem;
 }
 
 /** An assistant's text is output, also where the client calls it `input_text`. */
