@@ -85,10 +85,9 @@ export function exceededBy(budget: Budget, spending: Spending, { outputTokens, c
 
 /** The limit that makes the step about to run the turn's last: no tools are carried out behind it. */
 export function lastStepBy(budget: Budget, spending: Spending): Exceeded | undefined {
-  return (
-    firstOf(budget, spending, ['steps'], (spent, value) => spent + 1 >= value) ??
-    firstOf(budget, spending, ['toolCalls'], (spent, value) => spent >= value)
-  );
+  const withIt = { ...nothingSpent, steps: 1 };
+  const then = { turn: sumOfSpent(spending.turn, withIt), session: sumOfSpent(spending.session, withIt) };
+  return firstOf(budget, then, ['steps', 'toolCalls'], (spent, value) => spent >= value);
 }
 
 /** How many calls of tools may still be made. */
@@ -126,11 +125,11 @@ function amount(spent: number): number {
   return Number(spent.toFixed(6));
 }
 
-/** What a turn's time is over with: its own limit, or that of this installation. */
-export function outOfTime(budget: Budget | undefined, wallTimeMs: number): Failure {
+/** What a turn fails with whose time is over: by its own limit, or by that of this installation. @param overMs how long it has been over */
+export function outOfTime(budget: Budget | undefined, overMs = 0): Failure {
   const value = budget?.turn.wallTimeMs;
   if (value === undefined) return failureOf('turn_timeout');
-  return overBudget({ of: 'turn', limit: 'wallTimeMs', value, spent: Math.max(value, Math.round(wallTimeMs)) });
+  return overBudget({ of: 'turn', limit: 'wallTimeMs', value, spent: value + Math.max(0, Math.round(overMs)) });
 }
 
 /** How long a turn may take: what its agent or the configuration says, which may be more than what holds where nothing is said. */

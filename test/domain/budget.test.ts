@@ -57,7 +57,7 @@ test('a running request is over its limit past it, and not at it', () => {
 
 test('the last step is the one that reaches the limit of steps, or comes behind the last tool call', () => {
   assert.equal(lastStepBy(budget({ steps: 3 }), both({ steps: 1 })), undefined);
-  assert.deepEqual(lastStepBy(budget({ steps: 3 }), both({ steps: 2 })), of('steps', 3, 2));
+  assert.deepEqual(lastStepBy(budget({ steps: 3 }), both({ steps: 2 })), of('steps', 3, 3));
   assert.equal(lastStepBy(budget({ toolCalls: 2 }), both({ toolCalls: 1 })), undefined);
   assert.deepEqual(lastStepBy(budget({ toolCalls: 2 }), both({ toolCalls: 2 })), of('toolCalls', 2, 2));
 });
@@ -85,10 +85,10 @@ test('the message names the limit, its value and what was spent', () => {
 });
 
 test('a turn is out of time by its own limit, or by that of the installation', () => {
-  assert.equal(outOfTime(undefined, 9).code, 'turn_timeout');
-  assert.equal(outOfTime(budget({ steps: 1 }), 9).code, 'turn_timeout');
-  assert.equal(outOfTime(budget({ wallTimeMs: 5_000 }), 5_003).code, 'budget_exceeded');
-  assert.match(outOfTime(budget({ wallTimeMs: 5_000 }), 5_003).message, /wallTimeMs is 5000, and 5003 were spent/);
+  assert.equal(outOfTime(undefined).code, 'turn_timeout');
+  assert.equal(outOfTime(budget({ steps: 1 })).code, 'turn_timeout');
+  assert.equal(outOfTime(budget({ wallTimeMs: 5_000 })).code, 'budget_exceeded');
+  assert.match(outOfTime(budget({ wallTimeMs: 5_000 }), 2.7).message, /wallTimeMs is 5000, and 5003 were spent/);
   assert.equal(turnTimeMs(budget({ wallTimeMs: 7_200_000 }), 3_600_000), 7_200_000);
   assert.equal(turnTimeMs(budget({}), 3_600_000), 3_600_000);
 });

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { promptOf } from '../../src/domain/prompt.ts';
-import type { Item } from '../../src/domain/item.ts';
 import { toNewItem } from '../../src/gateway/responses/items.ts';
 
 type Body = Parameters<typeof toNewItem>[0];
@@ -52,7 +51,7 @@ test('T13 · whatever a client makes of it, a prompt is made that a provider tak
       { error: { content: [1, { text: 2 }] } },
     ]) {
       for (const type of ['mcp_call', 'mcp_approval_request']) {
-        const item = { ...toNewItem({ ...call, ...change, type, turnkeep } as unknown as Body), id: 'x' };
+        const item = { ...toNewItem({ ...call, ...change, type, turnkeep }), id: 'x' };
         const prompt = promptOf([], [item], 'm');
         for (const told of prompt) {
           if (told.type === 'function_call') assert.equal(typeof told.arguments, 'string');
