@@ -259,14 +259,14 @@ export function toolOutputText({ output }: CallOutputItem): string {
 }
 
 /** A message of a prompt that nobody has written: a note, or what a provider can only be told as text. It has no id. */
-export function unwrittenMessage(role: 'user' | 'assistant', content: string | InputMessage['content']): InputMessage {
+export function unwrittenMessage(role: 'user' | 'assistant' | 'system', content: string | InputMessage['content']): InputMessage {
   const parts =
     typeof content !== 'string'
       ? content
       : [
-          role === 'user'
-            ? ({ type: 'input_text', text: content } as const)
-            : ({ type: 'output_text', text: content, annotations: [], logprobs: [] } as const),
+          role === 'assistant'
+            ? ({ type: 'output_text', text: content, annotations: [], logprobs: [] } as const)
+            : ({ type: 'input_text', text: content } as const),
         ];
   return { id: '', type: 'message', status: 'completed', role, content: parts };
 }

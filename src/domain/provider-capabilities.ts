@@ -68,7 +68,7 @@ export function withFieldsInForce(api: ProviderApi, settings: ResponseSettings):
 const logprobs = 'message.output_text.logprobs';
 
 function unsupportedSetting(api: ProviderApi, settings: ResponseSettings): Unsupported | undefined {
-  const { include, truncation, max_tool_calls, reasoning, stop, seed } = settings;
+  const { include, truncation, max_tool_calls, reasoning, stop, seed, agent } = settings;
   if (api === 'responses') {
     if (stop !== null) return { param: 'stop', message: `${responsesCannot} stop at a text; leave it out` };
     return seed === null ? undefined : { param: 'seed', message: `${responsesCannot} take a seed; leave it out` };
@@ -79,7 +79,9 @@ function unsupportedSetting(api: ProviderApi, settings: ResponseSettings): Unsup
   const lost = lostWithChat(settings);
   if (lost !== undefined) return { param: lost, message: `${chatCannot} do that; leave it out` };
   if (truncation === 'auto') return { param: 'truncation', message: `${chatCannot} truncate; use "disabled" or leave it out` };
-  if (max_tool_calls !== null) return { param: 'max_tool_calls', message: `${chatCannot} limit tool calls; leave it out` };
+  // Of tools that a worker runs, turnkeep counts the calls itself.
+  if (max_tool_calls !== null && agent === undefined)
+    return { param: 'max_tool_calls', message: `${chatCannot} limit tool calls; leave it out` };
   if (reasoning.summary !== null && reasoning.summary !== 'auto') {
     return { param: 'reasoning.summary', message: `${chatCannot} choose among summaries; use "auto" or leave it out` };
   }

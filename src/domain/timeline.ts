@@ -1,5 +1,6 @@
 /** `GET /turns/{id}`: what happened in a turn, attempt by attempt. Times in ISO 8601, keys in snake_case as in OpenAI's objects. */
-import type { AttemptRow } from './attempt.ts';
+import { type AttemptRow, usageOf } from './attempt.ts';
+import { costOf } from './budget.ts';
 import { failureRules } from './failure.ts';
 import { type ResponseObject, sumOf, unknownUsage, type Usage } from './response.ts';
 import type { ToolCallRow } from './tool-call.ts';
@@ -31,9 +32,8 @@ export function timelineOf({ turn, attempts, toolCalls, response, webhook, tempo
     created_at: iso(turn.createdAtMs),
     settled_at: turn.settledAtMs === null ? null : iso(turn.settledAtMs),
     steps: stepsOf(attempts, toolCalls),
-    // A failed turn has no other usage than that of its attempts.
-    usage: turn.status === 'failed' ? null : turn.usage,
-    lost_usage: lostUsageOf(attempts),
+    usage: withCost(turn, usageOfTurn(turn, attempts)),
+    lost_usage: withCost(turn, lostUsageOf(attempts)),
     ...(turn.settings.omitted_fields === undefined ? {} : { omitted_fields: turn.settings.omitted_fields }),
     ...(turn.settings.omitted_tools === undefined ? {} : { omitted_tools: turn.settings.omitted_tools }),
     ...(turn.retryAtMs === null ? {} : { retry_at: iso(turn.retryAtMs) }),
@@ -44,6 +44,16 @@ export function timelineOf({ turn, attempts, toolCalls, response, webhook, tempo
       ...(temporalUi === undefined || turn.workflowId === null ? {} : { temporal: linkToRun(temporalUi, turn.workflowId, turn.runId) }),
     },
   };
+}
+
+/** A failed turn has no other usage than that of the steps that it came through. */
+function usageOfTurn({ status, usage }: TurnRow, attempts: readonly AttemptRow[]): Usage | null {
+  return status === 'failed' ? usageOf(attempts.filter(({ outcome }) => outcome === 'completed')) : usage;
+}
+
+function withCost({ settings }: TurnRow, usage: Usage | null): (Usage & { readonly cost_usd?: number }) | null {
+  const price = settings.budget?.price;
+  return usage === null || price === undefined ? usage : { ...usage, cost_usd: costOf(usage, price) };
 }
 
 /** Requests to the model, and the calls that came before each. */

@@ -56,7 +56,10 @@ test('a turn of a version without tools goes on in this one: it has no calls, an
   await before.close();
   const earlier = new DatabaseSync(database.path);
   // All that this version has, and that one had not.
-  earlier.exec(`DROP TABLE tool_calls; DROP TABLE approvals; PRAGMA user_version = ${known}`);
+  earlier.exec(`
+    DROP TABLE tool_calls; DROP TABLE approvals;
+    ALTER TABLE attempts DROP COLUMN spent_tokens; ALTER TABLE attempts DROP COLUMN cost; ALTER TABLE sessions DROP COLUMN spent;
+    PRAGMA user_version = ${known}`);
   earlier.close();
   const store = database.open();
   assert.deepEqual(await store.readToolCalls('resp_a'), []);

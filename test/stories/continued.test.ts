@@ -51,24 +51,27 @@ function continuedStory(title: string, tell: (world: World, tools: ToolBench) =>
 
 const call = (step: number, tool = 'echo') => chatToolCalls({ id: `c${step}`, name: tool, arguments: { name: `step ${step}` } });
 
-continuedStory('T7, T10 · a history that is begun anew in mid-turn: the same bytes for all viewers, no step twice', async (world, tools) => {
-  world.model.enqueue(...Array.from({ length: steps - 1 }, (_, at) => call(at + 1, at + 1 === 5 ? 'held' : 'echo')), chatAnswer('done'));
-  const conversation = await world.session();
-  const viewer = await world.say('go', { model: 'helper', conversation });
-  await tools.begun('step 5');
-  const second = await world.watch(viewer.id, 3);
-  tools.release('step 5');
-  await Promise.all([viewer.ended, second.ended]);
-  assert.deepEqual([viewer.last.response.status, viewer.text, viewer.isDone], ['completed', 'done', true]);
-  assert.deepEqual(second.data, viewer.data.slice(4));
-  assert.deepEqual([world.model.requests.length, tools.runs.length], [steps, steps - 1]);
-  assert.equal(viewer.last.response.usage?.output_tokens, 2 * steps);
-  await world.history(viewer.id);
-  assert.ok((await runsOf(world, viewer.id)) > 1, 'it was begun anew');
-  const { memo, historyLength } = await world.temporal.workflow.getHandle(workflowIdOf(viewer.id)).describe();
-  assert.equal(memo?.['session'], conversation, 'what names the turn to people goes with it');
-  assert.ok(historyLength <= suggestedAt + 12, `${historyLength} events`);
-});
+continuedStory(
+  'T7, T10 · a history that is begun anew in mid-turn: the same bytes for all viewers, no step twice',
+  async (world, tools) => {
+    world.model.enqueue(...Array.from({ length: steps - 1 }, (_, at) => call(at + 1, at + 1 === 5 ? 'held' : 'echo')), chatAnswer('done'));
+    const conversation = await world.session();
+    const viewer = await world.say('go', { model: 'helper', conversation });
+    await tools.begun('step 5');
+    const second = await world.watch(viewer.id, 3);
+    tools.release('step 5');
+    await Promise.all([viewer.ended, second.ended]);
+    assert.deepEqual([viewer.last.response.status, viewer.text, viewer.isDone], ['completed', 'done', true]);
+    assert.deepEqual(second.data, viewer.data.slice(4));
+    assert.deepEqual([world.model.requests.length, tools.runs.length], [steps, steps - 1]);
+    assert.equal(viewer.last.response.usage?.output_tokens, 2 * steps);
+    await world.history(viewer.id);
+    assert.ok((await runsOf(world, viewer.id)) > 1, 'it was begun anew');
+    const { memo, historyLength } = await world.temporal.workflow.getHandle(workflowIdOf(viewer.id)).describe();
+    assert.equal(memo?.['session'], conversation, 'what names the turn to people goes with it');
+    assert.ok(historyLength <= suggestedAt + 12, `${historyLength} events`);
+  },
+);
 
 continuedStory('T5 · a cancel behind a history that was begun anew stops the turn', async (world) => {
   const last = [sseHead, chat.content('Hel'), hold('never'), chat.finish(), done, end];

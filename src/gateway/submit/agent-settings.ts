@@ -4,6 +4,7 @@ import type { Json, JsonObject } from '../../domain/item.ts';
 import type { ProviderApi } from '../../domain/provider-capabilities.ts';
 import type { ResponseSettings, Tool } from '../../domain/response-settings.ts';
 import { ApiError } from '../http/errors.ts';
+import { budgetOf, type BudgetRules } from './turn-budget.ts';
 
 /** What a gateway knows of the configuration of agents. */
 export interface AgentDirectory {
@@ -13,6 +14,8 @@ export interface AgentDirectory {
   readonly mcpServers: ReadonlySet<string>;
   /** Which API a configured provider speaks. */
   readonly apiOf: (provider: string) => ProviderApi;
+  /** Absent: nothing is limited, and no price is known. */
+  readonly budgets?: BudgetRules;
 }
 
 /** Settings as they came, and the tools among them that a worker runs. */
@@ -23,7 +26,7 @@ export interface AgentSettings {
 
 /** @throws ApiError 400 naming a tool of the type `mcp` that turnkeep cannot have */
 export function withAgent(directory: AgentDirectory | undefined, settings: ResponseSettings): AgentSettings {
-  const { agents, mcpServers } = directory ?? { agents: new Map<string, Agent>(), mcpServers: new Set<string>() };
+  const { agents, mcpServers, budgets = noBudgets } = directory ?? { agents: new Map<string, Agent>(), mcpServers: new Set<string>() };
   const own: Tool[] = [];
   const names: string[] = [];
   for (const [index, tool] of settings.tools.entries()) {
@@ -34,26 +37,34 @@ export function withAgent(directory: AgentDirectory | undefined, settings: Respo
     names.push(`mcp:${label}`);
   }
   const agent = agents.get(settings.model);
-  if (agent === undefined && names.length === 0) return { settings, workerTools: [] };
+  if (agent === undefined && names.length === 0) return { settings: withBudget(settings, undefined, budgets), workerTools: [] };
   const given: Agent = agent ?? {
     name: settings.model,
     provider: 'default',
     model: settings.model,
     tools: [],
     settings: {},
-    limits: { steps: stepsOfRequest },
+    limits: budgets.limits.turn.steps === undefined ? { steps: stepsOfRequest } : {},
     compaction: 'auto',
   };
   const instructions = [given.instructions, settings.instructions].filter((text) => text != null && text !== '');
+  const asked = withDefaults(settings, given.settings);
   return {
     settings: {
-      ...withDefaults(settings, given.settings),
+      ...withBudget(asked, given, budgets),
       tools: settings.tools.filter((tool) => !own.includes(tool)),
       instructions: instructions.length === 0 ? null : instructions.join('\n\n'),
       agent: { ...given, tools: [...new Set([...given.tools, ...names])] },
     },
     workerTools: own,
   };
+}
+
+const noBudgets: BudgetRules = { limits: { turn: {}, session: {} }, prices: new Map() };
+
+function withBudget(settings: ResponseSettings, agent: Agent | undefined, rules: BudgetRules): ResponseSettings {
+  const budget = budgetOf(settings, agent, rules);
+  return budget === undefined ? settings : { ...settings, budget };
 }
 
 /** Model calls of a turn that is of no agent, and has tools that a worker runs. */

@@ -61,4 +61,12 @@ export const migrationsFrom6: readonly string[] = [
   CREATE TABLE approvals (tenant TEXT NOT NULL, id TEXT NOT NULL, turn TEXT NOT NULL, PRIMARY KEY (tenant, id)) STRICT, WITHOUT ROWID;
   CREATE INDEX approvals_by_turn ON approvals (turn);
   `,
+
+  // What requests took, for budgets: as the provider counted it, or as it was estimated; in US dollars where a price is known.
+  // Of a session, what its turns have spent that have their end.
+  `
+  ALTER TABLE attempts ADD COLUMN spent_tokens INTEGER;
+  ALTER TABLE attempts ADD COLUMN cost REAL;
+  ALTER TABLE sessions ADD COLUMN spent TEXT;
+  `,
 ];
