@@ -1,4 +1,6 @@
 /** The tools of a worker: those of its configuration, and those of the MCP servers that it names. */
+import { readToolName, type ToolName } from '../domain/agent.ts';
+import { agentServerLabel } from '../domain/function-names.ts';
 import type { JsonObject } from '../domain/item.ts';
 import { argumentsCheck } from './arguments-check.ts';
 import type { McpServer } from './mcp-server.ts';
@@ -9,12 +11,11 @@ import { localServerLabel, type ToolBox, type ToolContext, type ToolList, type W
 /** Of a tool of an MCP server: the protocol lets it say nothing of the kind. */
 const mcpTimeoutMs = 120_000;
 
-const serverPrefix = 'mcp:';
-const agentPrefix = 'agent:';
-
 export interface ToolBoxOptions {
   readonly tools: ReadonlyMap<string, WorkerTool> | readonly WorkerTool[];
   readonly mcpServers: readonly McpServer[];
+  /** Agents that others may call, by their names. */
+  readonly agents?: ReadonlyMap<string, WorkerTool>;
   readonly log: ToolLog;
   /** Of turnkeep, as servers are told it. */
   readonly version?: string;
@@ -37,7 +38,7 @@ export class UnknownToolsError extends Error {
  * **Contract:** no server is started before somebody asks for its tools or calls one. Each has one client in this process,
  * which starts it anew when it ended. Disposed of, it has left no process behind.
  */
-export function createToolBox({ tools, mcpServers, log, version = '0', now = () => performance.now() }: ToolBoxOptions): ToolBox {
+export function createToolBox({ tools, mcpServers, agents, log, version = '0', now = () => performance.now() }: ToolBoxOptions): ToolBox {
   const local = new Map(
     (Array.isArray(tools) ? (tools as readonly WorkerTool[]) : [...(tools as ReadonlyMap<string, WorkerTool>).values()]).map((tool) => [
       tool.name,
@@ -65,19 +66,17 @@ export function createToolBox({ tools, mcpServers, log, version = '0', now = () 
 
   return {
     async listsOf(names, signal) {
-      const wanted = [...new Set(names)].filter((name) => !name.startsWith(agentPrefix));
-      const unknown = wanted.filter((name) =>
-        name.startsWith(serverPrefix) ? !clients.has(name.slice(serverPrefix.length)) : !local.has(name),
-      );
+      const wanted = [...new Set(names)];
+      const unknown = wanted.filter((entry) => !isKnown(readToolName(entry)));
       if (unknown.length > 0) throw new UnknownToolsError(unknown);
       signal.throwIfAborted();
 
       const lists = new Map<string, Promise<ToolList>>();
-      for (const name of wanted) {
-        const client = name.startsWith(serverPrefix) ? clients.get(name.slice(serverPrefix.length)) : undefined;
-        const label = client === undefined ? localServerLabel : name.slice(serverPrefix.length);
+      for (const { kind, name } of wanted.map(readToolName)) {
+        const client = kind === 'mcp' ? clients.get(name) : undefined;
+        const label = kind === 'tool' ? localServerLabel : kind === 'agent' ? agentServerLabel : name;
         if (lists.has(label)) continue;
-        lists.set(label, client === undefined ? Promise.resolve(localList(wanted)) : listOf(label, client, signal));
+        lists.set(label, client === undefined ? Promise.resolve(ownList(label, wanted)) : listOf(label, client, signal));
       }
       return Promise.all(lists.values());
     },
@@ -86,8 +85,15 @@ export function createToolBox({ tools, mcpServers, log, version = '0', now = () 
     },
   };
 
-  function localList(names: readonly string[]): ToolList {
-    return { serverLabel: localServerLabel, tools: names.flatMap((name) => local.get(name) ?? []) };
+  function isKnown({ kind, name }: ToolName): boolean {
+    return kind === 'mcp' ? clients.has(name) : kind === 'agent' ? agents?.has(name) === true : local.has(name);
+  }
+
+  /** Of those that no server has. */
+  function ownList(serverLabel: string, entries: readonly string[]): ToolList {
+    const [wanted, tools] = serverLabel === agentServerLabel ? (['agent', agents] as const) : (['tool', local] as const);
+    const named = entries.map(readToolName).filter(({ kind }) => kind === wanted);
+    return { serverLabel, tools: named.flatMap(({ name }) => tools?.get(name) ?? []) };
   }
 }
 

@@ -14,6 +14,7 @@ import OpenAI from 'openai';
 import { type Logger, pino } from 'pino';
 import type { LocalAttempts } from '../../src/client/local-attempts.ts';
 import { createDataConverter } from '../../src/codec/data-converter.ts';
+import type { AgentConfig } from '../../src/config/agent-config.ts';
 import type { Config } from '../../src/config/config.ts';
 import type { Metrics } from '../../src/metrics/metrics.ts';
 import { createMetrics } from '../../src/roles/observers.ts';
@@ -46,6 +47,8 @@ export interface WorldOptions {
   readonly config?: Partial<
     Pick<Config, 'apiKeys' | 'quotas' | 'intake' | 'corsOrigins' | 'titles' | 'webhooks' | 'codecKeys' | 'hasHeadStart' | 'taskQueue'>
   >;
+  /** Of `turnkeep.config.ts`. */
+  readonly agents?: AgentConfig;
   /** Gets every line of the log, of worker and gateway. */
   readonly log?: Logger;
   /** Streams at once in a worker, of all tenants. */
@@ -181,6 +184,7 @@ export class World implements AsyncDisposable {
       store,
       log: this.#log,
       metrics: this.#metrics,
+      agents: this.#options.agents,
       workflowBundle: await bundleOf(this.config),
       replaysAlways: this.#options.replaysAlways ?? false,
       ...(this.#options.maxAttempts === undefined ? {} : { maxAttempts: this.#options.maxAttempts }),
@@ -199,6 +203,7 @@ export class World implements AsyncDisposable {
   async startGateway(attempts: LocalAttempts | null = this.workers[0]?.attempts ?? null): Promise<Gateway> {
     const started = await startGateway({
       config: { ...this.config, limits: { ...this.config.limits, drainMs: 0 } },
+      agents: this.#options.agents,
       connection: this.#connection,
       store: this.store,
       log: this.#log,

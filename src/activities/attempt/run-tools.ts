@@ -3,6 +3,7 @@
  * claim of its own: whoever is fenced books, shows and starts nothing more (T7). How often a call may run is decided by what
  * the database has booked, never by Temporal's attempts.
  */
+import { agentServerLabel } from '../../domain/function-names.ts';
 import { journalRowOf, type ResponseEvent } from '../../domain/response-event.ts';
 import type { ResponseStream } from '../../domain/response-stream.ts';
 import type { ResponseObject } from '../../domain/response.ts';
@@ -30,6 +31,8 @@ export interface ToolRound {
   readonly stream: ResponseStream;
   readonly tools: TurnTools;
   readonly log: Agents['log'];
+  /** It counts no longer among the streams of this process. */
+  readonly leaveRoom: () => void;
   /** Aborts with an `AttemptAborted`. */
   readonly signal: AbortSignal;
 }
@@ -39,6 +42,8 @@ export async function runTools(round: ToolRound): Promise<void> {
   const { store, turn, step, signal } = round;
   const calls = await retryWhileBusy(() => store.readToolCalls(turn.id, step), signal);
   const left = calls.filter((call) => call.endedAtMs === undefined);
+  // The turns that it waits for need room themselves.
+  if (left.some(({ serverLabel }) => serverLabel === agentServerLabel)) round.leaveRoom();
   const journal = new CallJournal(round);
   const workOn = async (): Promise<void> => {
     for (let call = left.shift(); call !== undefined && !signal.aborted; call = left.shift()) await carryOut(round, journal, call);
@@ -89,8 +94,9 @@ async function carryOut({ store, turn, tools, log, signal }: ToolRound, journal:
 async function outcomeOf(tool: WorkerTool, call: ToolCallRow, context: ToolContext): Promise<ToolCallEnd | undefined> {
   try {
     const result = await runWorkerTool(tool, call.arguments, context);
-    if (result.type === 'error') return failed(result.message);
-    return { outcome: 'completed', result: result.text, end: { status: 'completed', output: forModel(result.text) } };
+    const usage = result.usage === undefined ? {} : { usage: result.usage };
+    if (result.type === 'error') return { ...failed(result.message), ...usage };
+    return { outcome: 'completed', result: result.text, end: { status: 'completed', output: forModel(result.text) }, ...usage };
   } catch (error) {
     if (context.signal.aborted) return undefined;
     throw error;

@@ -61,4 +61,12 @@ export const migrationsFrom6: readonly string[] = [
   CREATE TABLE approvals (tenant TEXT NOT NULL, id TEXT NOT NULL, turn TEXT NOT NULL, PRIMARY KEY (tenant, id)) STRICT, WITHOUT ROWID;
   CREATE INDEX approvals_by_turn ON approvals (turn);
   `,
+
+  // Turns that carry out a call of another. parent: that turn; parent_call: the number of its call; usage: their tokens.
+  `
+  ALTER TABLE turns ADD COLUMN parent TEXT;
+  ALTER TABLE turns ADD COLUMN parent_call INTEGER;
+  CREATE INDEX turns_by_parent ON turns (parent) WHERE parent IS NOT NULL;
+  ALTER TABLE tool_calls ADD COLUMN usage TEXT;
+  `,
 ];

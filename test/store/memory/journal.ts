@@ -8,7 +8,7 @@ import { JournalCursor } from '../../../src/store/live/cursor.ts';
 import type { JournalSource } from '../../../src/store/live/source.ts';
 import type { Append, Claim, ClaimRequest, DeadHolder, JournalStore, Seal, SealResult } from '../../../src/store/ports/journal.ts';
 import { bookAttempt, claimFacts, endAttempt, loseOpenAttempts, startAttempt } from './attempts.ts';
-import { type Connection, type MemoryDatabase, type StoredTurn, updateTurn } from './database.ts';
+import { type Connection, isUnsettled, type MemoryDatabase, type StoredTurn, updateTurn } from './database.ts';
 import { beat, fenceLease, headOf, leaseLeftMs, listExpiredLeases, listOverdue, releaseLease, requestSteer, takeLease } from './leases.ts';
 import { readyNext, recordThrough } from './transcript.ts';
 import { oweWebhook } from './webhooks.ts';
@@ -128,7 +128,15 @@ function seal(database: MemoryDatabase, request: Seal): SealResult {
   const lostAttempts = loseOpenAttempts(turn);
   const next = readyNext(database, turn);
   const owesWebhook = oweWebhook(turn, settled.status, settledAtMs);
-  return { type: 'sealed', lostAttempts, ...(next === undefined ? {} : { next }), ...(owesWebhook ? { owesWebhook: true } : {}) };
+  const children = database.turnsWhere((each) => each.row.parent?.turn === turn.row.id && isUnsettled(each));
+  for (const child of children) updateTurn(child, { cancelRequestedAtMs: child.row.cancelRequestedAtMs ?? settledAtMs });
+  return {
+    type: 'sealed',
+    lostAttempts,
+    ...(next === undefined ? {} : { next }),
+    ...(owesWebhook ? { owesWebhook: true } : {}),
+    ...(children.length === 0 ? {} : { cancels: children.map(({ row }) => row.id) }),
+  };
 }
 
 /** The last event has it. */

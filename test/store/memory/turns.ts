@@ -16,6 +16,12 @@ export function turnStore(connection: Connection): TurnStore {
     insertTurn: (turn) => connection.transaction((database) => insertTurn(database, turn)),
     readTurn: (id) => connection.transaction(({ turns }) => turns.get(id)?.row),
     findTurn: (tenant, publicId) => connection.transaction((database) => visible(byPublicId(database, tenant, publicId))?.row),
+    readChildren: (id) =>
+      connection.transaction((database) =>
+        database
+          .turnsWhere(({ row }) => row.parent?.turn === id)
+          .map(({ row }) => ({ number: row.parent?.number ?? 0, publicId: row.publicId })),
+      ),
     listUnsettledOf: (tenant, session) => connection.transaction((database) => database.unsettledIn(tenant, session).map(idOf)),
     readInput: (id) => connection.transaction((database) => inputOf(database, id)),
     readInputPage: (id, page) => connection.transaction((database) => pageOf(inputOf(database, id), page)),
@@ -200,11 +206,12 @@ function insertTurn(database: MemoryDatabase, turn: NewTurn): InsertTurn {
     })),
     unsettledOfTenant: database.turnsWhere((each) => each.row.tenant === tenant && isUnsettled(each)).length,
     earlyCancelAtMs: earlyCancels.get(key),
+    isParentOver: database.turns.get(turn.parent?.turn ?? '')?.row.settledAtMs !== null,
   });
   if (admission.type !== 'admitted') return admission;
   const { cancelRequestedAtMs, interrupts, isReady } = admission;
   if (cancelRequestedAtMs !== null) earlyCancels.delete(key);
-  const { replaces = null } = turn;
+  const { replaces = null, parent = null } = turn;
   const isStored = settings.store;
   const fields = {
     id,
@@ -213,6 +220,7 @@ function insertTurn(database: MemoryDatabase, turn: NewTurn): InsertTurn {
     session,
     previous: previous?.id ?? null,
     replaces,
+    parent,
     settings,
     inputCount: input.length,
     bringsOutputs: input.length > 0 && input.every(isCallOutput),
