@@ -7,6 +7,7 @@
  *   `reasoning.encrypted_content`: it carries what the provider wants to see again, if there is such a thing. Stock clients
  *   (Codex, the AI SDK) always ask for it.
  * - With Chat Completions, tools of other kinds than functions: told as functions, or left out and said so (`tools.ts`).
+ * - With Chat Completions, `context_management`: left out and said so (`withFieldsInForce`). Clients send it as a precaution.
  * - With Chat Completions, tools that come as an item (`additional_tools`): offered beside the others. `reasoning.context`:
  *   which reasoning goes back is what the server wants to see (`providers/openai/chat-reasoning.ts`). Codex sends both.
  * - With Chat Completions, `client_metadata` and `prompt_cache_options`: they change nothing of an answer. `phase` and
@@ -49,6 +50,20 @@ export function unsupportedBy(api: ProviderApi, { settings, items }: RequestedTu
   return unsupportedSetting(api, settings) ?? unsupportedItem(api, items, 'input', isOwn);
 }
 
+/**
+ * The settings without `context_management`, where the provider cannot compact by itself. The answer is the same without it, until
+ * the conversation is too long for the model; `POST /v1/responses/compact` and a `compaction_trigger` work with any provider.
+ */
+export function withFieldsInForce(api: ProviderApi, settings: ResponseSettings): ResponseSettings {
+  const { context_management: management, ...passed } = settings.passed ?? {};
+  if (api === 'responses' || !Array.isArray(management)) return settings;
+  const entries = (management as readonly { readonly type: string }[]).map(({ type }, at) => ({
+    param: `context_management[${at}]`,
+    type,
+  }));
+  return { ...settings, passed, ...(entries.length === 0 ? {} : { omitted_fields: entries }) };
+}
+
 const logprobs = 'message.output_text.logprobs';
 
 function unsupportedSetting(api: ProviderApi, settings: ResponseSettings): Unsupported | undefined {
@@ -72,8 +87,7 @@ function unsupportedSetting(api: ProviderApi, settings: ResponseSettings): Unsup
 
 /** The first of the fields that are passed on to a provider of the Responses API whose effect another one cannot have. */
 function lostWithChat({ passed = {}, reasoning }: ResponseSettings): string | undefined {
-  const { context_management: management, image, moderation, access_programs: programs, prompt, top_logprobs: logprobCount } = passed;
-  if (Array.isArray(management) && management.length > 0) return 'context_management';
+  const { image, moderation, access_programs: programs, prompt, top_logprobs: logprobCount } = passed;
   if (moderation !== undefined) return 'moderation';
   if ((image as { context_compression?: unknown } | undefined)?.context_compression === 'enabled') return 'image.context_compression';
   if (programs !== undefined) return 'access_programs';

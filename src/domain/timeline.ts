@@ -40,6 +40,7 @@ export function timelineOf({ turn, attempts, toolCalls, parent, children = [], r
     // A failed turn has no other usage than that of its attempts, and of the turns that it called.
     usage: sumOfKnown(turn.status === 'failed' ? null : turn.usage, usageOfCalls(toolCalls)),
     lost_usage: lostUsageOf(attempts),
+    ...(turn.settings.omitted_fields === undefined ? {} : { omitted_fields: turn.settings.omitted_fields }),
     ...(turn.settings.omitted_tools === undefined ? {} : { omitted_tools: turn.settings.omitted_tools }),
     ...(turn.retryAtMs === null ? {} : { retry_at: iso(turn.retryAtMs) }),
     ...(webhook === undefined ? {} : { webhook: webhookReport(webhook) }),

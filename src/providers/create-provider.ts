@@ -42,7 +42,7 @@ export function createProvider({ api, limits, ...options }: ProviderOptions): Pr
   const stream: Provider['stream'] = (request, signal, callbacks = {}) => {
     const names = new CallNames(callableTools(request));
     const events = streamResponse({
-      parser: api === 'chat' ? new ChatParser(names.all) : new ResponsesParser(),
+      parser: api === 'chat' ? new ChatParser(names.all, limits.maxOutputBytes) : new ResponsesParser(limits.maxOutputBytes),
       connection,
       request: () =>
         api === 'chat'
@@ -53,7 +53,7 @@ export function createProvider({ api, limits, ...options }: ProviderOptions): Pr
       callbacks,
       apiKey,
     });
-    return api === 'chat' && names.hasTranslated ? translatedCalls(events, names) : events;
+    return api === 'chat' && names.hasTranslated ? translatedCalls(events, names, limits.maxOutputBytes) : events;
   };
   return {
     api,

@@ -141,6 +141,7 @@ export async function startWorker({ config, connection, store, log, ...options }
   const activities = createActivities({
     store: observedStore,
     provider,
+    agents,
     attempts,
     onReady,
     onError: (error) => {

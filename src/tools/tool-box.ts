@@ -1,15 +1,9 @@
 /** The tools of a worker: those of its configuration, and those of the MCP servers that it names. */
 import { readToolName, type ToolName } from '../domain/agent.ts';
 import { agentServerLabel } from '../domain/function-names.ts';
-import type { JsonObject } from '../domain/item.ts';
-import { argumentsCheck } from './arguments-check.ts';
 import type { McpServer } from './mcp-server.ts';
-import type { ListedTool } from './mcp/listed-tool.ts';
-import { ServerClient, type ToolLog } from './mcp/server-client.ts';
-import { localServerLabel, type ToolBox, type ToolContext, type ToolList, type WorkerTool } from './tool.ts';
-
-/** Of a tool of an MCP server: the protocol lets it say nothing of the kind. */
-const mcpTimeoutMs = 120_000;
+import type { ServerClient, ToolLog } from './mcp/server-client.ts';
+import { localServerLabel, type ToolBox, type ToolList, type WorkerTool } from './tool.ts';
 
 export interface ToolBoxOptions {
   readonly tools: ReadonlyMap<string, WorkerTool> | readonly WorkerTool[];
@@ -45,17 +39,21 @@ export function createToolBox({ tools, mcpServers, agents, log, version = '0', n
       tool,
     ]),
   );
-  const clients = new Map<string, ServerClient<WorkerTool>>();
-  for (const server of mcpServers) {
-    if (server.name === localServerLabel || clients.has(server.name))
-      throw new Error(`There cannot be another MCP server "${server.name}".`);
-    const client: ServerClient<WorkerTool> = new ServerClient(server, (tool) => mcpTool(server, tool, client), { log, version, now });
-    clients.set(server.name, client);
+  const servers = new Map(mcpServers.map((server) => [server.name, server]));
+  if (servers.has(localServerLabel)) throw new Error(`An MCP server cannot be named "${localServerLabel}".`);
+  if (servers.size < mcpServers.length) throw new Error('Two MCP servers have the same name.');
+
+  let clients: Promise<ReadonlyMap<string, ServerClient<WorkerTool>>> | undefined;
+  /** The SDK is 50 MB of memory and a quarter of a second: who has no server does not load it. */
+  async function clientOf(name: string): Promise<ServerClient<WorkerTool> | undefined> {
+    clients ??= import('./mcp/server-tools.ts').then(({ serverClients }) => serverClients(mcpServers, { log, version, now }));
+    return (await clients).get(name);
   }
 
-  async function listOf(serverLabel: string, client: ServerClient<WorkerTool>, signal: AbortSignal): Promise<ToolList> {
+  async function serverList(serverLabel: string, signal: AbortSignal): Promise<ToolList> {
     try {
-      return { serverLabel, tools: await client.tools(signal) };
+      const client = await clientOf(serverLabel);
+      return { serverLabel, tools: (await client?.tools(signal)) ?? [] };
     } catch (error) {
       signal.throwIfAborted();
       const words = error instanceof Error ? error.message : String(error);
@@ -73,20 +71,20 @@ export function createToolBox({ tools, mcpServers, agents, log, version = '0', n
 
       const lists = new Map<string, Promise<ToolList>>();
       for (const { kind, name } of wanted.map(readToolName)) {
-        const client = kind === 'mcp' ? clients.get(name) : undefined;
         const label = kind === 'tool' ? localServerLabel : kind === 'agent' ? agentServerLabel : name;
         if (lists.has(label)) continue;
-        lists.set(label, client === undefined ? Promise.resolve(ownList(label, wanted)) : listOf(label, client, signal));
+        lists.set(label, kind === 'mcp' ? serverList(name, signal) : Promise.resolve(ownList(label, wanted)));
       }
       return Promise.all(lists.values());
     },
     async [Symbol.asyncDispose]() {
-      await Promise.all([...clients.values()].map(async (client) => client[Symbol.asyncDispose]()));
+      const all = (await clients)?.values() ?? [];
+      await Promise.all([...all].map(async (client) => client[Symbol.asyncDispose]()));
     },
   };
 
   function isKnown({ kind, name }: ToolName): boolean {
-    return kind === 'mcp' ? clients.has(name) : kind === 'agent' ? agents?.has(name) === true : local.has(name);
+    return kind === 'mcp' ? servers.has(name) : kind === 'agent' ? agents?.has(name) === true : local.has(name);
   }
 
   /** Of those that no server has. */
@@ -95,24 +93,4 @@ export function createToolBox({ tools, mcpServers, agents, log, version = '0', n
     const named = entries.map(readToolName).filter(({ kind }) => kind === wanted);
     return { serverLabel, tools: named.flatMap(({ name }) => tools?.get(name) ?? []) };
   }
-}
-
-function mcpTool(
-  server: McpServer,
-  { name, description, inputSchema, attempts }: ListedTool,
-  client: ServerClient<WorkerTool>,
-): WorkerTool {
-  const { needsApproval } = server;
-  const asks = needsApproval === 'always' || (needsApproval !== 'never' && needsApproval.includes(name));
-  return {
-    name,
-    serverLabel: server.name,
-    description,
-    inputSchema,
-    attempts,
-    timeoutMs: mcpTimeoutMs,
-    needsApproval: () => asks,
-    check: argumentsCheck(inputSchema),
-    run: async (args: JsonObject, context: ToolContext) => client.call(name, args, context),
-  };
 }

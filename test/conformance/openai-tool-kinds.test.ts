@@ -119,6 +119,70 @@ void suite('a chat provider', () => {
     await world.replayAll();
   });
 
+  test('context_management is taken by any provider: one that cannot compact by itself is not asked to, and the answer says so', async () => {
+    const context_management = [{ type: 'compaction', compact_threshold: 200_000 }];
+    await using world = await World.open();
+    const create = (more: object = {}) => world.client.responses.create({ model, input: 'x', context_management, ...more });
+    const first = create({ tools: [look, search] });
+    const omitted = 'context_management[0]=compaction, tools[1]=web_search';
+    assert.equal((await first.asResponse()).headers.get('x-turnkeep-omitted'), omitted);
+    const { id, status } = await first;
+    assert.equal(status, 'completed');
+    const { body: timeline } = await world.call('GET', `/turns/${id}`);
+    assert.deepEqual(timeline['omitted_fields'], [{ param: 'context_management[0]', type: 'compaction' }]);
+    assert.equal('context_management' in (world.model.requests[0]!.body as object), false);
+    assert.equal((await create({ context_management: [] }).asResponse()).headers.get('x-turnkeep-omitted'), null);
+
+    await using theirs = await World.open({ api: 'responses' });
+    const passed = theirs.client.responses.create({ model, input: 'x', context_management });
+    assert.equal((await passed.asResponse()).headers.get('x-turnkeep-omitted'), null);
+    assert.equal((await passed).status, 'completed');
+    assert.deepEqual((theirs.model.requests[0]!.body as { context_management?: unknown }).context_management, context_management);
+  });
+
+  test('tool_choice may name a tool that came as an item of an earlier turn, and none that never came', async () => {
+    await using world = await World.open();
+    const called = chatToolCalls({ id: 'call_1', name: 'look', arguments: {} });
+    world.model.enqueue(chatAnswer('a'), called, called, called, chatAnswer('b'));
+    const brought: ResponseInputItem = { type: 'additional_tools', role: 'developer', tools: [look, search] };
+    const conversation = await world.session();
+    const choose = (name: string, more: object) =>
+      world.client.responses.create({
+        model,
+        tool_choice: { type: 'function', name },
+        ...more,
+      } as never) as Promise<OpenAI.Responses.Response>;
+    const first = await world.client.responses.create({ model, input: [brought, { role: 'user', content: 'go' }], conversation });
+    const gave = { type: 'function_call_output', call_id: 'call_1', output: 'x' };
+    for (const more of [{ previous_response_id: first.id }, { conversation }]) {
+      assert.equal((await choose('look', { ...more, input: 'x' })).output[0]?.type, 'function_call');
+      await assert.rejects(choose('other', { ...more, input: 'x' }), { status: 400, param: 'tool_choice', code: 'invalid_value' });
+    }
+    const required = await world.client.responses.create({
+      model,
+      input: [gave as never],
+      conversation,
+      tools: [search],
+      tool_choice: 'required',
+    });
+    assert.equal(required.output[0]?.type, 'function_call');
+    const { data } = await world.client.conversations.items.list(conversation);
+    const reference = data.find(({ type }) => (type as string) === 'additional_tools')?.id;
+    await choose('look', {
+      input: [
+        { type: 'item_reference', id: reference },
+        { role: 'user', content: 'x' },
+      ],
+    });
+    await assert.rejects(choose('look', { input: 'x' }), { status: 400, param: 'tool_choice' });
+    const counted = { model, input: 'x', tool_choice: { type: 'function', name: 'look' } } as const;
+    assert.equal((await world.client.responses.inputTokens.count({ ...counted, conversation })).object, 'response.input_tokens');
+    await assert.rejects(world.client.responses.inputTokens.count(counted), { status: 400, param: 'tool_choice' });
+    const choices = world.model.requests.map(({ body }) => (body as { tool_choice?: unknown }).tool_choice);
+    const named = { type: 'function', function: { name: 'look' } };
+    assert.deepEqual(choices, [undefined, named, named, 'required', named]);
+  });
+
   test('the same stateless, with whole items sent back', async () => {
     await using world = await World.open();
     world.model.enqueue(chatToolCalls({ id: 'call_1', name: 'patch', arguments: { input: 'x' } }), chatAnswer('Done.'));
@@ -143,7 +207,6 @@ void suite('a chat provider', () => {
     assert.equal(await refused({ tools: [look], tool_choice: { type: 'custom', name: 'look' } }), 'tool_choice');
     assert.equal(await refused({ input: [{ type: 'mcp_approval_response', approval_request_id: 'a', approve: true }] }), 'input[0]');
     assert.equal(await refused({ input: [{ type: 'brand_new', x: 1 }] }), 'input[0]');
-    assert.equal(await refused({ context_management: [{ type: 'compaction' }] }), 'context_management');
     assert.equal(world.model.requests.length, 0);
     const allowed = {
       type: 'allowed_tools' as const,
@@ -156,10 +219,12 @@ void suite('a chat provider', () => {
     );
   });
 
-  test('TURNKEEP_UNSUPPORTED_TOOLS=refuse: a tool that cannot be had is a 400 that names it', async () => {
+  test('TURNKEEP_UNSUPPORTED_TOOLS=refuse: a tool that cannot be had, and context_management, is a 400 that names it', async () => {
     const intake = { maxInputItems: 10, maxBodyBytesAtOnce: 10_000_000, unsupportedTools: 'refuse' } as const;
     await using world = await World.open({ config: { intake } });
     await assert.rejects(world.client.responses.create({ model, input: 'x', tools: [look, search] }), { status: 400, param: 'tools[1]' });
+    const compacting = { model, input: 'x', context_management: [{ type: 'compaction' }] };
+    await assert.rejects(world.client.responses.create(compacting), { status: 400, param: 'context_management[0]' });
     assert.equal((await world.client.responses.create({ model, input: 'x', tools: [look, patch, agents] })).status, 'completed');
   });
 

@@ -152,9 +152,11 @@ export function sessionsContract(contract: Contract): void {
       const items = await store.findItems(tenant, ids, maxChars);
       return items && [...items.keys()];
     };
+    const both = await store.findItems('default', ['msg_2', 'msg_resp_b'], 1_000);
+    assert.deepEqual([both?.get('msg_2')?.model, both?.get('msg_resp_b')?.model], [null, 'scripted']);
     assert.deepEqual(await found('default', ['msg_2', 'msg_1']), ['msg_2']);
     assert.deepEqual(await found('other', ['msg_2']), []);
-    const size = JSON.stringify((await store.findItems('default', ['msg_2'], 1_000))?.get('msg_2')).length;
+    const size = JSON.stringify((await store.findItems('default', ['msg_2'], 1_000))?.get('msg_2')?.item).length;
     assert.deepEqual(await found('default', ['msg_2', 'msg_2'], 2 * size), ['msg_2']);
     assert.equal(await found('default', ['msg_2', 'msg_2'], 2 * size - 1), undefined, 'each use counts');
   });

@@ -1,4 +1,5 @@
 import { contractFor, journalContract } from './contract.ts';
+import { childrenContract } from './contract-children.ts';
 import { countsContract } from './contract-counts.ts';
 import { droppedContract } from './contract-dropped.ts';
 import { followContract } from './contract-follow.ts';
@@ -8,11 +9,13 @@ import { listContract } from './contract-list.ts';
 import { leasesContract } from './contract-leases.ts';
 import { orderContract } from './contract-order.ts';
 import { sessionsContract } from './contract-sessions.ts';
+import { toolCallsContract } from './contract-tool-calls.ts';
 import { webhooksContract } from './contract-webhooks.ts';
 import { temporaryDatabase } from './temporary.ts';
 
 const contract = contractFor('sqlite', temporaryDatabase);
 journalContract(contract);
+childrenContract(contract);
 countsContract(contract);
 leasesContract(contract);
 intakeContract(contract);
@@ -20,6 +23,7 @@ completionsContract(contract);
 listContract(contract);
 orderContract(contract);
 sessionsContract(contract);
+toolCallsContract(contract);
 droppedContract(contract);
 followContract(contract);
 webhooksContract(contract);

@@ -11,7 +11,7 @@ import { usageOf } from '../../domain/attempt.ts';
 import type { OutputItem } from '../../domain/item.ts';
 import { asksClient } from '../../domain/torn-answer.ts';
 import { approvalAsked } from '../../domain/worker-call-events.ts';
-import { isAllowedTools, type ResponseSettings, type Tool, type ToolChoice } from '../../domain/response-settings.ts';
+import { askedModelOf, isAllowedTools, type ResponseSettings, type Tool, type ToolChoice } from '../../domain/response-settings.ts';
 import type { Provider } from '../../providers/provider.ts';
 import type { TurnTools } from '../../tools/turn-tools.ts';
 import type { TurnRow } from '../../domain/turn.ts';
@@ -194,7 +194,7 @@ async function modelRequest(store: Store, turn: TurnRow, { step, api, tools, ans
   return {
     settings: {
       ...settings,
-      model: settings.agent?.model ?? settings.model,
+      model: askedModelOf(settings),
       ...(settings.agent === undefined ? {} : { tools: [...toolsOfProvider(settings), ...offered] }),
       ...(step === 1 ? {} : { tool_choice: choiceOfLaterSteps(settings.tool_choice) }),
     },

@@ -31,8 +31,8 @@ export class ChatParser extends StreamParser {
   #details: readonly Json[] = [];
 
   /** @param toolNames of the tools that the request offers */
-  constructor(toolNames: Iterable<string> = []) {
-    super();
+  constructor(toolNames: Iterable<string> = [], maxHeld?: number) {
+    super(maxHeld);
     this.#calls = new ChatCalls(
       {
         show: (delta, out) => {
@@ -40,6 +40,7 @@ export class ChatParser extends StreamParser {
           this.#emit(delta, out);
         },
         addFields: (delta, out) => this.emitFields(delta, out),
+        hold: (chars) => this.hold(chars),
       },
       toolNames,
     );
@@ -108,6 +109,7 @@ export class ChatParser extends StreamParser {
     const reasoning = reasoningOf(delta);
     if (reasoning !== undefined) {
       this.#saysNothing = false;
+      if (reasoning.details.length > 0) this.hold(JSON.stringify(reasoning.details).length);
       this.#details = joinDetails(this.#details, reasoning.details);
       this.#emitReasoning(reasoning.text, reasoning.field, out);
     }

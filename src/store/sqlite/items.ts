@@ -2,15 +2,15 @@
 import { setImmediate as nextTurnOfTheLoop } from 'node:timers/promises';
 import type { Item } from '../../domain/item.ts';
 import type { SessionRow } from '../../domain/session.ts';
-import type { ItemsTurn, Page } from '../ports/sessions.ts';
+import type { FoundItem, ItemsTurn, Page } from '../ports/sessions.ts';
 import { type Place, placeBehind, placeIn, placeOf, stretches } from './chain.ts';
 import type { Database } from './database.ts';
 import { itemRowOf, readItem, readItems, writeItems } from './item-rows.ts';
 import { Pace } from '../pace.ts';
-import { text } from './rows.ts';
+import { text, textOrNull } from './rows.ts';
 import { insertSession, readSession, useSession } from './sessions.ts';
 
-interface FoundItem extends Place {
+interface PlacedItem extends Place {
   readonly turn: string;
   /** In its turn. */
   readonly position: number;
@@ -81,8 +81,8 @@ export async function findItems(
   tenant: string,
   ids: readonly string[],
   maxChars: number,
-): Promise<Map<string, Item> | undefined> {
-  const found = new Map<string, Item>();
+): Promise<Map<string, FoundItem> | undefined> {
+  const found = new Map<string, FoundItem>();
   const pace = new Pace();
   const uses = new Map<string, number>();
   for (const id of ids) uses.set(id, (uses.get(id) ?? 0) + 1);
@@ -90,7 +90,7 @@ export async function findItems(
   for (const [id, times] of uses) {
     await pace.yieldIfFull();
     const row = db.one(
-      'SELECT item FROM items JOIN turns ON turns.id = turn WHERE items.id = ? AND tenant = ? AND stored = 1 ORDER BY items.rowid DESC LIMIT 1',
+      'SELECT item, model FROM items JOIN turns ON turns.id = turn WHERE items.id = ? AND tenant = ? AND stored = 1 ORDER BY items.rowid DESC LIMIT 1',
       id,
       tenant,
     );
@@ -98,7 +98,7 @@ export async function findItems(
     chars += size * times;
     if (chars > maxChars) return undefined;
     pace.add(size);
-    if (row !== undefined) found.set(id, readItem(row));
+    if (row !== undefined) found.set(id, { item: readItem(row), model: textOrNull(row['model']) });
   }
   return found;
 }
@@ -149,7 +149,7 @@ export async function deleteSessionItem(db: Database, session: SessionRow, id: s
  * An item that is passed on as it came keeps the id of its provider or its client, so there may be several: the one that was
  * written last, or for a list that goes backwards the first, so that a page never begins before where the one before it ended.
  */
-function find(db: Database, session: SessionRow, id: string, order: Page['order'] = 'asc'): FoundItem | undefined {
+function find(db: Database, session: SessionRow, id: string, order: Page['order'] = 'asc'): PlacedItem | undefined {
   const leaf = leafOf(db, session);
   if (leaf === undefined) return undefined;
   const chain = new Map(stretches(db, leaf).map(({ branch, upTo }) => [branch, upTo]));
@@ -160,7 +160,7 @@ function find(db: Database, session: SessionRow, id: string, order: Page['order'
     session.tenant,
     JSON.stringify([...chain.keys()]),
   );
-  const found = rows.flatMap((row): FoundItem[] => {
+  const found = rows.flatMap((row): PlacedItem[] => {
     const place = placeIn(row);
     if (place === undefined || place.depth > (chain.get(place.branch) ?? -1)) return [];
     return [{ ...place, turn: text(row['turn']), position: Number(row['position']), item: readItem(row) }];

@@ -54,10 +54,10 @@ export const migrationsFrom6: readonly string[] = [
   // asked for; runs: how often it was begun.
   `
   CREATE TABLE tool_calls (
-    turn TEXT NOT NULL, number INTEGER NOT NULL, step INTEGER NOT NULL, position INTEGER, call TEXT NOT NULL,
-    last INTEGER NOT NULL, runs INTEGER NOT NULL DEFAULT 0, started_at INTEGER, ended_at INTEGER, outcome TEXT, result TEXT,
-    progress TEXT, PRIMARY KEY (turn, number)
-  ) STRICT, WITHOUT ROWID;
+    turn TEXT NOT NULL, number INTEGER NOT NULL, step INTEGER NOT NULL, position INTEGER,
+    last INTEGER NOT NULL, runs INTEGER NOT NULL DEFAULT 0, started_at INTEGER, ended_at INTEGER, outcome TEXT,
+    progress TEXT, call TEXT NOT NULL, result TEXT, PRIMARY KEY (turn, number)
+  ) STRICT;
   CREATE TABLE approvals (tenant TEXT NOT NULL, id TEXT NOT NULL, turn TEXT NOT NULL, PRIMARY KEY (tenant, id)) STRICT, WITHOUT ROWID;
   CREATE INDEX approvals_by_turn ON approvals (turn);
   `,

@@ -78,7 +78,7 @@ function toolCallOf(row: Row): ToolCallRow {
 
 export async function startToolCall(db: Database, { turn, number, epoch, shown }: ToolCallStart): Promise<boolean> {
   return db.commit('durable', () => {
-    if (!writeRows(db, turn, epoch, shown?.rows ?? [])) return false;
+    if (hasEnded(db, { turn, number }) || !writeRows(db, turn, epoch, shown?.rows ?? [])) return false;
     const sql = 'UPDATE tool_calls SET runs = runs + 1, started_at = ?, position = coalesce(?, position) WHERE turn = ? AND number = ?';
     db.run(sql, Date.now(), shown?.position ?? null, turn, number);
     return true;
@@ -98,11 +98,15 @@ export async function endToolCall(
   }: ToolCallEnd & ToolCallKey & { readonly epoch: number; readonly rows: readonly JournalRow[] },
 ): Promise<boolean> {
   return db.commit('durable', () => {
-    if (!writeRows(db, turn, epoch, rows)) return false;
+    if (hasEnded(db, { turn, number }) || !writeRows(db, turn, epoch, rows)) return false;
     const sql = 'UPDATE tool_calls SET ended_at = ?, outcome = ?, result = ?, usage = ? WHERE turn = ? AND number = ? AND ended_at IS NULL';
     db.run(sql, Date.now(), outcome, result, usage === undefined ? null : JSON.stringify(usage), turn, number);
     return true;
   });
+}
+
+function hasEnded(db: Database, { turn, number }: ToolCallKey): boolean {
+  return db.one('SELECT 1 FROM tool_calls WHERE turn = ? AND number = ? AND ended_at IS NOT NULL', turn, number) !== undefined;
 }
 
 export async function noteProgress(db: Database, { turn, number }: ToolCallKey, progress: string): Promise<void> {

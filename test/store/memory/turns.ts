@@ -5,10 +5,11 @@ import { isVisible, type TurnRow } from '../../../src/domain/turn.ts';
 import type { CancelRequest, InsertTurn, NewTurn, TurnStore } from '../../../src/store/ports/turns.ts';
 import { turnRow } from '../../support/turn-row.ts';
 import { bookAttempt } from './attempts.ts';
-import { type Connection, isUnsettled, itemsOf, type MemoryDatabase, type StoredTurn, updateTurn } from './database.ts';
-import { writeRows } from './journal.ts';
+import { type Connection, isUnsettled, itemsOf, type MemoryDatabase, modelOf, type StoredTurn, updateTurn } from './database.ts';
+import { writeRows } from './journal-rows.ts';
 import { awaitFirstClaim, takeLease } from './leases.ts';
 import { pageOf } from './sessions.ts';
+import { approvalKey, bookApprovals } from './tool-call-rows.ts';
 import { makeReady } from './transcript.ts';
 
 export function turnStore(connection: Connection): TurnStore {
@@ -22,6 +23,11 @@ export function turnStore(connection: Connection): TurnStore {
           .turnsWhere(({ row }) => row.parent?.turn === id)
           .map(({ row }) => ({ number: row.parent?.number ?? 0, publicId: row.publicId })),
       ),
+    findModels: (tenant, publicIds) =>
+      connection.transaction((database) => {
+        const found = [...publicIds].map((id) => [id, byPublicId(database, tenant, id)] as const);
+        return new Map(found.flatMap(([id, turn]) => (turn === undefined ? [] : [[id, modelOf(turn)] as const])).filter(isNamed));
+      }),
     listUnsettledOf: (tenant, session) => connection.transaction((database) => database.unsettledIn(tenant, session).map(idOf)),
     readInput: (id) => connection.transaction((database) => inputOf(database, id)),
     readInputPage: (id, page) => connection.transaction((database) => pageOf(inputOf(database, id), page)),
@@ -83,7 +89,7 @@ export function turnStore(connection: Connection): TurnStore {
           .map((turn) => ({
             status: turn.row.status,
             errorCode: turn.row.errorCode,
-            model: turn.row.kind === 'items' ? null : turn.row.settings.model,
+            model: modelOf(turn),
             items: itemsOf(turn),
             inputCount: turn.row.kind === 'items' ? itemsOf(turn).length : turn.input.length,
           })),
@@ -209,6 +215,8 @@ function insertTurn(database: MemoryDatabase, turn: NewTurn): InsertTurn {
     isParentOver: database.turns.get(turn.parent?.turn ?? '')?.row.settledAtMs !== null,
   });
   if (admission.type !== 'admitted') return admission;
+  const answered = turn.approvals?.answered.find((each) => database.approvals.has(approvalKey(tenant, each)));
+  if (answered !== undefined) return { type: 'approval_answered', id: answered };
   const { cancelRequestedAtMs, interrupts, isReady } = admission;
   if (cancelRequestedAtMs !== null) earlyCancels.delete(key);
   const { replaces = null, parent = null } = turn;
@@ -236,6 +244,7 @@ function insertTurn(database: MemoryDatabase, turn: NewTurn): InsertTurn {
   const completion = turn.completion && { completion: { ...turn.completion, metadata: settings.metadata } };
   const extras = { webhook: promisedWebhook(turn), ...completion };
   const stored = database.addTurn(turnRow(fields), { idempotencyKey, isResend, input, journal, ...extras });
+  bookApprovals(database, stored, turn);
   if (isReady) makeReady(database, stored);
   const epoch = isReady && cancelRequestedAtMs === null ? startAhead(database, stored, turn) : undefined;
   return {
@@ -295,4 +304,8 @@ function visible(turn: StoredTurn | undefined): StoredTurn | undefined {
 
 function idOf({ row }: StoredTurn): string {
   return row.id;
+}
+
+function isNamed(entry: readonly [id: string, model: string | null]): entry is readonly [id: string, model: string] {
+  return entry[1] !== null;
 }
