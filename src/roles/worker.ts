@@ -6,6 +6,7 @@ import { createActivities } from '../activities/create-activities.ts';
 import { WebhookSender } from '../activities/webhook/webhook-sender.ts';
 import { titleQueueOf, webhookQueueOf } from '../contract/workflows.ts';
 import { Client } from '@temporalio/client';
+import { AgentCalls, withEndsOfCalls } from '../client/agent-calls.ts';
 import { Dispatcher } from '../client/dispatcher.ts';
 import { startTurnWatcher } from '../client/turn-watcher.ts';
 import { withWebhooks } from '../client/webhooks.ts';
@@ -16,6 +17,7 @@ import type { WebhookReport } from '../domain/webhook.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import { type EndedTurn, observed } from '../metrics/observed-store.ts';
 import type { Store } from '../store/ports/store.ts';
+import type { CallAgent } from '../tools/agent-tool.ts';
 import { createAgents } from './agents.ts';
 import { Providers } from './providers.ts';
 import { createMetrics, logTurnEnd, webhookObserver } from './observers.ts';
@@ -93,12 +95,14 @@ const forceAfterDrainMs = 5_000;
 export async function startWorker({ config, connection, store, log, ...options }: WorkerDeps): Promise<TurnWorker> {
   const { drainMs } = config.limits;
   const metrics = options.metrics ?? createMetrics(config);
-  const observedStore = withWebhooks(observed(store, { metrics, onTurnEnd: options.onTurnEnd ?? logTurnEnd(log) }), {
+  const withEvents = withWebhooks(observed(store, { metrics, onTurnEnd: options.onTurnEnd ?? logTurnEnd(log) }), {
     startWebhook: (turn) => dispatcher.startWebhook(turn),
   });
+  const observedStore = withEndsOfCalls(withEvents, (turn) => calls.cancel(turn));
   const providers = new Providers(config, options.agents ?? noAgents);
   const provider = providers.of('default');
-  const agents = createAgents(options.agents ?? noAgents, providers, log);
+  const callAgent: CallAgent = (...call) => calls.call(...call);
+  const agents = createAgents(options.agents ?? noAgents, { providers, callAgent, log });
   const dataConverter = createDataConverter(config.codecKeys, (message) => log.error(message));
   const onError = (error: unknown): void => {
     log.error({ err: error }, 'an attempt ended in an error of our own');
@@ -121,6 +125,7 @@ export async function startWorker({ config, connection, store, log, ...options }
     isEager: true,
     ...(config.hasHeadStart ? { headStart: attempts } : {}),
   });
+  const calls = new AgentCalls(observedStore, dispatcher);
   const onForeignTurn = once(() => {
     const { namespace } = config.temporal;
     const way = "two deployments poll one task queue and take each other's turns: give each its own TURNKEEP_TASK_QUEUE";

@@ -43,19 +43,27 @@ const attemptSchema = z.strictObject({
 
 const toolCallSchema = z.strictObject({
   name: z.string(),
-  server_label: z.string().meta({ description: '`turnkeep`: a tool of the configuration; else the name of an MCP server.' }),
+  server_label: z
+    .string()
+    .meta({ description: '`turnkeep`: a tool of the configuration; `agent`: another agent; else the name of an MCP server.' }),
   call_id: z.string(),
   runs: z.int().meta({ description: 'How often it was begun.' }),
   started_at: time.nullable(),
   ended_at: time.nullable(),
   outcome: z.enum(['waiting', 'running', 'completed', 'failed', 'unknown', 'cut_off']),
   progress: z.string().optional(),
+  turn: z.string().optional().meta({ description: 'Of a call of an agent: the id of the turn that carries it out.' }),
+  usage: usageSchema.optional().meta({ description: 'Tokens of that turn, and of those that it called.' }),
 });
 
 /** What `GET /turns/{id}` tells. */
 export const turnSchema = z.strictObject({
   id: z.string(),
   session: z.string().nullable(),
+  parent: z
+    .strictObject({ id: z.string(), call_id: z.string() })
+    .optional()
+    .meta({ description: 'The turn, and its call, that this one carries out.' }),
   status: responseSchema.shape.status,
   model: z.string(),
   error: z.strictObject({ code: z.string(), message: z.string() }).nullable(),
@@ -69,7 +77,9 @@ export const turnSchema = z.strictObject({
       z.strictObject({ kind: z.literal('tools'), started: z.boolean(), calls: z.array(toolCallSchema) }),
     ]),
   ),
-  usage: usageSchema.nullable().meta({ description: 'null: the turn failed, or the provider did not say.' }),
+  usage: usageSchema
+    .nullable()
+    .meta({ description: 'With that of the agents it called. null: the turn failed, or the provider did not say.' }),
   lost_usage: usageSchema.nullable().meta({ description: 'What attempts that failed have cost; null: not known of all of them.' }),
   omitted_tools: z
     .array(z.strictObject({ param: z.string(), type: z.string(), name: z.string().optional() }))

@@ -246,6 +246,8 @@ export type SealResult =
   | {
       readonly type: 'sealed';
       readonly next?: string;
+      /** The turns that carry out its calls of agents, and are to be cancelled with it: booked, and to be carried out by whoever has this. */
+      readonly cancels?: readonly string[];
       readonly lostAttempts: number;
       /** An event is owed to an endpoint from this commit on: see `WebhookStore`. Whoever has this hands it to Temporal. */
       readonly owesWebhook?: true;

@@ -54,6 +54,9 @@ export interface TurnStore {
   /** The tenant's turns that it may see, newest first; undefined when the page begins behind a turn that is not there. */
   listTurns(tenant: string, query: TurnListQuery): Promise<readonly TurnSummary[] | undefined>;
 
+  /** The turns that carry out this one's calls of agents, visible or not. */
+  readChildren(turn: string): Promise<readonly ChildTurn[]>;
+
   /** The ids of a session's unsettled turns, oldest first: the first is the one that runs. */
   listUnsettledOf(tenant: string, session: string): Promise<readonly string[]>;
 
@@ -149,6 +152,13 @@ export type InsertTurn =
   /** The request for an approval of this id was answered before. */
   | { readonly type: 'approval_answered'; readonly id: string }
   | Exclude<Admission, { type: 'admitted' }>;
+
+/** A turn that carries out a call of another. */
+export interface ChildTurn {
+  /** Of the call: see `ToolCallRow`. */
+  readonly number: number;
+  readonly publicId: string;
+}
 
 export interface DispatchedRun {
   readonly turn: string;

@@ -1,7 +1,7 @@
 /** Turns: looked up, listed, marked as they come along, and asked to be cancelled. */
 import type { ResponseObject } from '../../domain/response.ts';
 import { isVisible, type TurnRow } from '../../domain/turn.ts';
-import type { CancelRequest, DispatchedRun, TurnCounts, UnattendedQuery } from '../ports/turns.ts';
+import type { CancelRequest, ChildTurn, DispatchedRun, TurnCounts, UnattendedQuery } from '../ports/turns.ts';
 import type { Database, Row } from './database.ts';
 import { awaitFirstClaim, oldestRenewalAtMs } from './leases.ts';
 import { Pace } from '../pace.ts';
@@ -70,6 +70,25 @@ export function readResponse(db: Database, id: string): ResponseObject | undefin
 
 export function listUnsettledOf(db: Database, tenant: string, session: string): string[] {
   return db.all(`SELECT id FROM ${unsettledTurns} AND session = ? ORDER BY ordinal`, tenant, session).map(idOf);
+}
+
+/** Has it its end, or is it gone? */
+export function isOver(db: Database, id: string): boolean {
+  return db.one('SELECT settled_at FROM turns WHERE id = ?', id)?.['settled_at'] !== null;
+}
+
+const children = 'turns INDEXED BY turns_by_parent WHERE parent = ?';
+
+export function readChildren(db: Database, turn: string): ChildTurn[] {
+  const rows = db.all(`SELECT id, public_id, parent_call FROM ${children} ORDER BY parent_call`, turn);
+  return rows.map((row) => ({ number: Number(row['parent_call']), publicId: text(row['public_id'] ?? row['id']) }));
+}
+
+/** Nobody waits for what they say any more. @returns those that have no end yet */
+export function cancelChildren(db: Database, turn: string, atMs: number): string[] {
+  const running = db.all(`SELECT id FROM ${children} AND settled_at IS NULL`, turn).map(idOf);
+  for (const id of running) db.run('UPDATE turns SET cancel_requested_at = coalesce(cancel_requested_at, ?) WHERE id = ?', atMs, id);
+  return running;
 }
 
 export function listUndispatched(db: Database, { readyForMs, limit }: { readyForMs: number; limit: number }): string[] {

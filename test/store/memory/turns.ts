@@ -18,6 +18,12 @@ export function turnStore(connection: Connection): TurnStore {
     insertTurn: (turn) => connection.transaction((database) => insertTurn(database, turn)),
     readTurn: (id) => connection.transaction(({ turns }) => turns.get(id)?.row),
     findTurn: (tenant, publicId) => connection.transaction((database) => visible(byPublicId(database, tenant, publicId))?.row),
+    readChildren: (id) =>
+      connection.transaction((database) =>
+        database
+          .turnsWhere(({ row }) => row.parent?.turn === id)
+          .map(({ row }) => ({ number: row.parent?.number ?? 0, publicId: row.publicId })),
+      ),
     findModels: (tenant, publicIds) =>
       connection.transaction((database) => {
         const found = [...publicIds].map((id) => [id, byPublicId(database, tenant, id)] as const);
@@ -208,13 +214,14 @@ function insertTurn(database: MemoryDatabase, turn: NewTurn): InsertTurn {
     })),
     unsettledOfTenant: database.turnsWhere((each) => each.row.tenant === tenant && isUnsettled(each)).length,
     earlyCancelAtMs: earlyCancels.get(key),
+    isParentOver: database.turns.get(turn.parent?.turn ?? '')?.row.settledAtMs !== null,
   });
   if (admission.type !== 'admitted') return admission;
   const answered = turn.approvals?.answered.find((each) => database.approvals.has(approvalKey(tenant, each)));
   if (answered !== undefined) return { type: 'approval_answered', id: answered };
   const { cancelRequestedAtMs, interrupts, isReady } = admission;
   if (cancelRequestedAtMs !== null) earlyCancels.delete(key);
-  const { replaces = null } = turn;
+  const { replaces = null, parent = null } = turn;
   const isStored = settings.store;
   const fields = {
     id,
@@ -223,6 +230,7 @@ function insertTurn(database: MemoryDatabase, turn: NewTurn): InsertTurn {
     session,
     previous: previous?.id ?? null,
     replaces,
+    parent,
     settings,
     inputCount: input.length,
     bringsOutputs: input.length > 0 && input.every(isCallOutput),
