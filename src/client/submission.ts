@@ -1,6 +1,7 @@
 /** A submission of a turn, and its items with the ids that they are to have. */
 import { givenIdOf, type InputItem, isCall, isCallOutput, type Item, type NewItem } from '../domain/item.ts';
 import type { ResponseSettings } from '../domain/response-settings.ts';
+import type { TurnOwner } from '../domain/turn.ts';
 import type { Store } from '../store/ports/store.ts';
 import type { NewTurn } from '../store/ports/turns.ts';
 import { itemPrefix, newId } from './ids.ts';
@@ -35,6 +36,8 @@ export interface Submission {
   readonly signal?: AbortSignal;
   /** What the client calls the turn, `resp_…`: its public id. */
   readonly id?: string;
+  /** A workflow of somebody's own that carries the turn out: nothing is dispatched for it, and its `id` is also its own. */
+  readonly owner?: TurnOwner;
   /** `enqueue` where nothing is said. */
   readonly whenBusy?: WhenBusy;
   /** It is to be found as a stored Chat Completion. */

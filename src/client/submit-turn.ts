@@ -77,12 +77,13 @@ async function insert(
     replaces,
     completion,
     isResend,
+    owner,
     whenBusy = 'enqueue',
     receivedAtMs,
     signal,
   } = submission;
   const { json, bodyHash } = await serialize(submission, input);
-  const id = newId('resp');
+  const id = owner === undefined ? newId('resp') : (submission.id ?? newId('resp'));
   const createdAtMs = Date.now();
   const opening = ResponseStream.open(
     newResponse({ id: submission.id ?? id, createdAtMs, settings, session, previous: submission.continues ?? previous }),
@@ -106,7 +107,8 @@ async function insert(
     receivedAtMs,
     whenBusy,
     isResend,
-    workflowId: workflowIdOf(id),
+    workflowId: owner?.workflowId ?? workflowIdOf(id),
+    ...(owner === undefined ? {} : { ownerRunId: owner.firstRunId }),
     events: opening.map(journalRowOf),
     joinsTwin: idempotencyKey === null && submission.id === undefined,
     limits: quotas,
@@ -141,6 +143,7 @@ function begin(
   if (interrupted !== undefined) canceller.carryOut(interrupted).catch(ignore);
   // Its cancel came before it: it ends without a model call.
   if (turn.cancelRequestedAtMs !== null) canceller.carryOut(turn.id).catch(ignore);
+  else if (turn.ownerRunId !== null) ignore();
   else if (epoch !== undefined) dispatcher.startSoon(turn.id, turn);
   else if (turn.readyAtMs !== null) void dispatcher.runReady(turn.id, turn);
   if (givesTitle === true && turn.session !== null) {

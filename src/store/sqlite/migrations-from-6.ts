@@ -61,4 +61,9 @@ export const migrationsFrom6: readonly string[] = [
   CREATE TABLE approvals (tenant TEXT NOT NULL, id TEXT NOT NULL, turn TEXT NOT NULL, PRIMARY KEY (tenant, id)) STRICT, WITHOUT ROWID;
   CREATE INDEX approvals_by_turn ON approvals (turn);
   `,
+
+  // Turns that a workflow of somebody's own runs: the first run of that workflow. It alone carries them out.
+  `
+  ALTER TABLE turns ADD COLUMN owner_run TEXT;
+  `,
 ];
