@@ -1,5 +1,6 @@
 /** Turns in workflows of somebody's own: `runTurn`, and `agentTurn` as a child. */
 import assert from 'node:assert/strict';
+import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { WorkflowFailedError } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
@@ -17,6 +18,7 @@ import {
 } from '../../src/testing/model-server/index.ts';
 import { asked } from '../support/cases.ts';
 import { startOwnWorker } from '../support/own-worker.ts';
+import type { TurnRequest } from '../../src/workflow.ts';
 import { approve, ask, idsOf, parent, research, stoppable } from '../support/own-workflows.ts';
 import { until } from '../support/until.ts';
 import { Viewer } from '../support/viewer.ts';
@@ -193,3 +195,45 @@ test("agentTurn · as a child of a workflow of one's own it is a turn with a his
   await own.replays(String(body['owner']));
   assert.ok(await Viewer.open(`${world.url}/v1/responses/${id}?stream=true`));
 });
+
+test(
+  'runTurn · what an owner leaves that is gone is cancelled by the sweep of any gateway; what a living one waits for is not',
+  options,
+  async () => {
+    await using world = await World.open();
+    const own = await startOwnWorker(world);
+    const busy = httpError(429, { error: { message: 'later' } }, { 'retry-after': '30' });
+    world.model.enqueue(busy, busy, [sseHead, stall]);
+    const [left, kept] = [await own.start(stoppable, request('left')), await own.start(stoppable, request('kept'))];
+    const idOf = async (handle: typeof left): Promise<string> =>
+      (
+        await eventually(
+          () => handle.query(idsOf),
+          (ids) => ids.length === 1,
+        )
+      )[0] ?? '';
+    const [gone, living] = [await idOf(left), await idOf(kept)];
+    // Between two requests: nobody has a lease.
+    for (const id of [gone, living]) await until(async () => (await world.attempts(id)).some(({ outcome }) => outcome === 'failed'));
+    await left.terminate('by hand');
+    // Another workflow of the same id is not the owner.
+    await world.temporal.workflow.start(ask, { workflowId: left.workflowId, taskQueue: own.taskQueue, args: [request('again')] });
+    makeReadyEarlier(world, 60_000);
+    await world.startGateway(null);
+    await until(async () => (await world.store.readTurn(gone))?.status === 'cancelled');
+    assert.equal((await world.store.readTurn(living))?.settledAtMs, null);
+    await kept.signal(approve, '');
+    assert.equal(await kept.result(), 'stopped');
+    await world.temporal.workflow.getHandle(left.workflowId).cancel();
+  },
+);
+
+function request(input: string): TurnRequest {
+  return { model: 'scripted', input };
+}
+
+/** The sweep looks at turns that have been ready for half a minute. */
+function makeReadyEarlier({ config }: World, byMs: number): void {
+  using database = new DatabaseSync(config.databaseUrl.slice('sqlite:'.length));
+  database.prepare('UPDATE turns SET ready_at = ready_at - ?').run(byMs);
+}

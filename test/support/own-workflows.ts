@@ -48,3 +48,8 @@ export async function stoppable(request: TurnRequest): Promise<string> {
 export async function parent(request: TurnRequest): Promise<TurnResult> {
   return executeChild(agentTurn, { args: [request] });
 }
+
+/** Two turns at once. */
+export async function pair(one: string, other: string): Promise<readonly TurnResult[]> {
+  return Promise.all([one, other].map((input) => runTurn({ model: 'scripted', input })));
+}
