@@ -48,6 +48,15 @@ export interface TurnRow {
   /** Of the run that last claimed the turn; null before. */
   readonly workflowId: string | null;
   readonly runId: string | null;
+  /** Of a turn that is carried out by a workflow of somebody's own, `workflowId`: the id of that workflow's first run. Else null. */
+  readonly ownerRunId: string | null;
+}
+
+/** A workflow of somebody's own that carries out a turn: nobody else starts one for it. */
+export interface TurnOwner {
+  readonly workflowId: string;
+  /** Of the runs that are one execution to its user: it outlives a reset and a continue-as-new. */
+  readonly firstRunId: string;
 }
 
 /** May its tenant see it? Not what was deleted, nor what was not to be stored and has ended. */

@@ -369,7 +369,7 @@ export class World implements AsyncDisposable {
 
   async #runs(): Promise<{ workflowId: string; runId: string }[]> {
     const runs = new Map<string, { workflowId: string; runId: string }>();
-    for (const row of this.#rows('SELECT workflow_id, run_id FROM turns WHERE run_id IS NOT NULL')) {
+    for (const row of this.#rows('SELECT workflow_id, run_id FROM turns WHERE run_id IS NOT NULL AND owner_run IS NULL')) {
       runs.set(String(row['run_id']), { workflowId: String(row['workflow_id']), runId: String(row['run_id']) });
     }
     for await (const { workflowId, runId } of this.temporal.workflow.list({ query: `TaskQueue = '${this.config.taskQueue}'` })) {

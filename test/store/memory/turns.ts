@@ -80,7 +80,12 @@ export function turnStore(connection: Connection): TurnStore {
         readyFor(database, readyForMs)
           .filter(({ row, ordinal, journal }) => row.isDispatched && ordinal > afterOrdinal && journal?.lease === undefined)
           .slice(0, limit)
-          .map((turn) => ({ ordinal: turn.ordinal, turn: idOf(turn) })),
+          .map(({ ordinal, row: { id, readyAtMs, workflowId, ownerRunId } }) => ({
+            ordinal,
+            turn: id,
+            readyAtMs: readyAtMs ?? 0,
+            ...(ownerRunId === null ? {} : { owner: { workflowId: workflowId ?? '', firstRunId: ownerRunId } }),
+          })),
       ),
     readTranscript: (id, { isIncluded } = { isIncluded: false }) =>
       connection.transaction((database) =>
@@ -155,7 +160,7 @@ function isAskedFor(turn: TurnRow, { status, code, session, model, sinceMs, unti
 }
 
 function summaryOf({ row, attempts }: StoredTurn): TurnSummary {
-  const { publicId, session, status, settings, errorCode, createdAtMs, settledAtMs, usage } = row;
+  const { publicId, session, status, settings, errorCode, createdAtMs, settledAtMs, usage, workflowId, ownerRunId } = row;
   const detail = errorCode === null ? null : (attempts.at(-1)?.detail ?? null);
   return {
     publicId,
@@ -168,6 +173,7 @@ function summaryOf({ row, attempts }: StoredTurn): TurnSummary {
     settledAtMs,
     requests: attempts.length,
     usage,
+    owner: ownerRunId === null ? null : workflowId,
   };
 }
 
@@ -239,6 +245,8 @@ function insertTurn(database: MemoryDatabase, turn: NewTurn): InsertTurn {
     isStored,
     cancelRequestedAtMs,
     workflowId,
+    ownerRunId: turn.ownerRunId ?? null,
+    isDispatched: turn.ownerRunId !== undefined,
   };
   const givesTitle = session !== null && useSession(database, turn, session);
   if (interrupts !== undefined) updateTurn(database.requireTurn(interrupts), { cancelRequestedAtMs: createdAtMs });
