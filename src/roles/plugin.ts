@@ -69,8 +69,9 @@ export function turnkeepPlugin(options: TurnkeepPluginOptions = {}): TurnkeepPlu
 
   function createRunner({ connection, namespace }: WorkerOptions): TurnRunner {
     if (store === undefined) throw new Error('turnkeepPlugin needs a store in a worker: turnkeepPlugin({ store: openSqliteStore(path) })');
+    const { address } = config.temporal;
     const client = new Client({
-      connection: connection ?? Connection.lazy(config.temporal),
+      connection: connection ?? Connection.lazy(address === undefined ? {} : { address }),
       namespace: namespace ?? 'default',
       dataConverter,
     });
