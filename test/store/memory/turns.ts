@@ -1,5 +1,6 @@
 import { decideAdmission, resendWindowMs } from '../../../src/domain/admission.ts';
-import { type InputItem, isCallOutput } from '../../../src/domain/item.ts';
+import { answersCall } from '../../../src/domain/approval.ts';
+import type { InputItem } from '../../../src/domain/item.ts';
 import type { TurnFilter, TurnSummary } from '../../../src/domain/turn-list.ts';
 import { isVisible, type TurnRow } from '../../../src/domain/turn.ts';
 import type { CancelRequest, InsertTurn, NewTurn, TurnStore } from '../../../src/store/ports/turns.ts';
@@ -215,7 +216,7 @@ function insertTurn(database: MemoryDatabase, turn: NewTurn): InsertTurn {
     replaces,
     settings,
     inputCount: input.length,
-    bringsOutputs: input.length > 0 && input.every(isCallOutput),
+    bringsOutputs: input.length > 0 && input.every(answersCall),
     bodyHash,
     createdAtMs,
     isStored,
