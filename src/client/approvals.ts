@@ -29,11 +29,17 @@ interface Answer {
   readonly isApproved: boolean;
 }
 
+/** `id` is answered twice, by this request or with an earlier one. */
+export interface AnsweredApproval {
+  readonly type: 'approval_answered';
+  readonly id: string;
+}
+
 export async function readApprovals(
   store: Pick<Store, 'readSession' | 'findTurn' | 'readChain' | 'readResponse'>,
   submission: Submission,
   input: readonly InputItem[],
-): Promise<Approvals | UnknownApproval> {
+): Promise<Approvals | UnknownApproval | AnsweredApproval> {
   const answers = input.flatMap(answerOf);
   const calls: NewToolCall[] = [];
   const answered: string[] = [];
@@ -46,6 +52,7 @@ export async function readApprovals(
       if (submission.settings.agent === undefined) continue;
       return { type: 'unknown_approval', index, id };
     }
+    if (answered.includes(id)) return { type: 'approval_answered', id };
     answered.push(id);
     if (!isApproved) continue;
     calls.push({

@@ -18,7 +18,8 @@ import {
   workflowIdOf,
 } from '../contract/workflows.ts';
 import type { WebhookEnd } from '../contract/activities.ts';
-import type { TurnRow } from '../domain/turn.ts';
+import { turnTimeMs } from '../domain/budget.ts';
+import type { TurnOwner, TurnRow } from '../domain/turn.ts';
 import type { Store } from '../store/ports/store.ts';
 import type { DispatchedRun } from '../store/ports/turns.ts';
 import { claimAndRun, type LocalAttempts } from './local-attempts.ts';
@@ -27,7 +28,7 @@ import { retryWhileBusy } from '../store/retry-while-busy.ts';
 export interface DispatcherOptions {
   readonly workflows: WorkflowClient;
   readonly taskQueue: string;
-  readonly store: Pick<Store, 'claim' | 'databaseId' | 'markDispatched'>;
+  readonly store: Pick<Store, 'claim' | 'databaseId' | 'markDispatched' | 'readTurn'>;
   readonly limits: { readonly heartbeatTimeoutMs: number; readonly turnTimeoutMs: number };
   /** Client and worker share a connection: the first workflow task then comes with the start's own answer. */
   readonly isEager: boolean;
@@ -36,8 +37,8 @@ export interface DispatcherOptions {
   readonly answerTimeoutMs?: number;
 }
 
-/** By what else than its own id people look for a turn. */
-export type TurnNames = Pick<TurnRow, 'publicId' | 'session'>;
+/** By what else than its own id people look for a turn, and what it is asked with. */
+export type TurnNames = Pick<TurnRow, 'publicId' | 'session' | 'settings'>;
 
 /** A server that takes connections and never answers, or a network that loses every packet, would hold a call for ever. */
 const defaultAnswerTimeoutMs = 10_000;
@@ -47,6 +48,9 @@ const workflowTaskTimeout = '3s';
 
 /** A title that comes later than this is not worth a request. */
 const titleTimeout = '10 minutes';
+
+/** An owner that lives ends its turn itself when its time is over, on a worker that may have much to do. */
+const ownersGraceMs = 60_000;
 
 /** Time for the first token of a model that is fast. */
 const startAfterRequestMs = 30;
@@ -102,7 +106,9 @@ export class Dispatcher {
   /** Resolves once Temporal has the turn. Throws when Temporal cannot be reached. */
   async start(turn: string, names?: TurnNames): Promise<void> {
     const { workflows, taskQueue, store, isEager, limits } = this.#options;
-    const { heartbeatTimeoutMs, turnTimeoutMs } = limits;
+    const { heartbeatTimeoutMs } = limits;
+    const { settings } = names ?? (await store.readTurn(turn)) ?? {};
+    const turnTimeoutMs = turnTimeMs(settings?.budget, limits.turnTimeoutMs);
     const input: AgentTurnInput = { turn, database: store.databaseId, heartbeatTimeoutMs, turnTimeoutMs, tellsEnd: true };
     const memo = memoOf(turn, names);
     const { firstExecutionRunId: runId } = await this.#answered(() =>
@@ -168,6 +174,23 @@ export class Dispatcher {
     try {
       const { status } = await this.#answered(() => handle.describe());
       return status.name === 'RUNNING';
+    } catch (error) {
+      if (error instanceof Error && error.name === 'WorkflowNotFoundError') return false;
+      throw error;
+    }
+  }
+
+  /**
+   * Does a workflow of somebody's own still go on with its turn? Not one that has ended, nor another one of the same id; not
+   * past the time that a turn has: its run may have been reset to before it. Throws when Temporal cannot be reached.
+   */
+  async isOwned({ owner, readyAtMs }: { readonly owner: TurnOwner; readonly readyAtMs: number }): Promise<boolean> {
+    if (Date.now() > readyAtMs + this.#options.limits.turnTimeoutMs + ownersGraceMs) return false;
+    const handle = this.#options.workflows.getHandle(owner.workflowId);
+    try {
+      const { status, raw } = await this.#answered(() => handle.describe());
+      const firstRunId = raw.workflowExecutionInfo?.firstRunId;
+      return status.name === 'RUNNING' && (!firstRunId || firstRunId === owner.firstRunId);
     } catch (error) {
       if (error instanceof Error && error.name === 'WorkflowNotFoundError') return false;
       throw error;

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { GatewayClient } from '../../http-client/calls.ts';
 import { readAnswer } from '../gateway/open.ts';
 import { GatewayError } from '../gateway/target.ts';
-import { nearestName } from '../../config/nearest-name.ts';
+import { nearestName } from '../../domain/nearest-name.ts';
 
 const modelsSchema = z.object({ data: z.array(z.object({ id: z.string(), owned_by: z.string().optional() })) });
 

@@ -43,24 +43,33 @@ const attemptSchema = z.strictObject({
 
 const toolCallSchema = z.strictObject({
   name: z.string(),
-  server_label: z.string().meta({ description: '`turnkeep`: a tool of the configuration; else the name of an MCP server.' }),
+  server_label: z
+    .string()
+    .meta({ description: '`turnkeep`: a tool of the configuration; `agent`: another agent; else the name of an MCP server.' }),
   call_id: z.string(),
   runs: z.int().meta({ description: 'How often it was begun.' }),
   started_at: time.nullable(),
   ended_at: time.nullable(),
   outcome: z.enum(['waiting', 'running', 'completed', 'failed', 'unknown', 'cut_off']),
   progress: z.string().optional(),
+  turn: z.string().optional().meta({ description: 'Of a call of an agent: the id of the turn that carries it out.' }),
+  usage: usageSchema.optional().meta({ description: 'Tokens of that turn, and of those that it called.' }),
 });
 
 /** What `GET /turns/{id}` tells. */
 export const turnSchema = z.strictObject({
   id: z.string(),
   session: z.string().nullable(),
+  parent: z
+    .strictObject({ id: z.string(), call_id: z.string() })
+    .optional()
+    .meta({ description: 'The turn, and its call, that this one carries out.' }),
   status: responseSchema.shape.status,
   model: z.string(),
   error: z.strictObject({ code: z.string(), message: z.string() }).nullable(),
   workflow_id: z.string().nullable(),
   run_id: z.string().nullable(),
+  owner: z.string().optional().meta({ description: "The id of the workflow of one's own that runs it (`runTurn`)." }),
   created_at: time,
   settled_at: time.nullable(),
   steps: z.array(
@@ -69,12 +78,18 @@ export const turnSchema = z.strictObject({
       z.strictObject({ kind: z.literal('tools'), started: z.boolean(), calls: z.array(toolCallSchema) }),
     ]),
   ),
-  usage: usageSchema.nullable().meta({ description: 'null: the turn failed, or the provider did not say.' }),
+  usage: usageSchema
+    .nullable()
+    .meta({ description: 'With that of the agents it called. null: the turn failed, or the provider did not say.' }),
   lost_usage: usageSchema.nullable().meta({ description: 'What attempts that failed have cost; null: not known of all of them.' }),
   omitted_tools: z
     .array(z.strictObject({ param: z.string(), type: z.string(), name: z.string().optional() }))
     .optional()
     .meta({ description: 'Tools of the request that this provider cannot have: the model was not offered them.' }),
+  omitted_fields: z
+    .array(z.strictObject({ param: z.string(), type: z.string() }))
+    .optional()
+    .meta({ description: 'What else was asked for and not done, since this provider cannot: `context_management`.' }),
   retry_at: time.optional().meta({ description: 'When the provider said that it would take the request again.' }),
   webhook: z
     .strictObject({
@@ -104,7 +119,7 @@ export const webhookSchema = z.strictObject({
 
 /** A turn in `GET /turns`. */
 export const listedTurnSchema = turnSchema
-  .pick({ id: true, session: true, status: true, created_at: true, settled_at: true, usage: true })
+  .pick({ id: true, session: true, status: true, owner: true, created_at: true, settled_at: true, usage: true })
   .extend({
     model: z.string().nullable().meta({ description: 'null: an older version did not note it.' }),
     error: z
@@ -152,7 +167,7 @@ export const ok = (description: string, schema: z.ZodType): ResponseSpec => ({ d
 /** Of every response to a submit. */
 export const turnHeaders = {
   'x-turnkeep-response-id': 'The id of the response.',
-  'x-turnkeep-omitted': 'Tools that this provider cannot have and that were left out: `tools[0]=web_search, …`.',
+  'x-turnkeep-omitted': 'What this provider cannot have and was left out: `context_management[0]=compaction, tools[0]=web_search, …`.',
 } as const;
 
 export const errorResponses = (...statuses: readonly (keyof typeof errorDescriptions)[]): { [status: number]: ResponseSpec } =>

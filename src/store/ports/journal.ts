@@ -1,5 +1,6 @@
 /** The port to the journals, for those who write a turn's events (an attempt, a settlement) and those who follow them. */
 import type { AttemptEnd, AttemptKey, AttemptRow } from '../../domain/attempt.ts';
+import type { Spending } from '../../domain/budget.ts';
 import type { ClaimDecision } from '../../domain/claim.ts';
 import type { OutputItem } from '../../domain/item.ts';
 import type { JournalRow, ResponseEvent } from '../../domain/response-event.ts';
@@ -46,7 +47,7 @@ export interface JournalStore {
    * Unsettled turns that nobody holds and whose next request has been due for so long, `limit` at the most, those due first
    * before others. A request is due when Temporal has the turn (`markDispatched`), and when the wait behind the one before
    * is over (`endAttempt`), until it is claimed. So is one that would be due later than the longest wait: the clock was set
-   * back behind it.
+   * back behind it. Never those of an owner's (`NewTurn.ownerRunId`), which may be gone.
    */
   listOverdue(query: OverdueQuery): Promise<readonly OverdueTurn[]>;
 
@@ -64,6 +65,12 @@ export interface JournalStore {
   /** How the request ended, without an end of the turn; its lease ends too. Once; later calls change nothing. */
   endAttempt(attempt: AttemptKey, epoch: number, end: AttemptEnd): Promise<void>;
 
+  /**
+   * What a turn has used up before a step, and its session with it: on earlier steps, and on requests of this one that have
+   * ended. What is deleted stays spent. undefined: there is no such turn.
+   */
+  readSpending(turn: string, before: number): Promise<Spending | undefined>;
+
   /** The requests of a turn, in the order they were booked. */
   readAttempts(turn: string): Promise<readonly AttemptRow[]>;
 
@@ -75,7 +82,8 @@ export interface JournalStore {
 
   /**
    * The one end of a turn (T6), durably: the closing rows, the output items, the turn's row, the attempt's end. In the same
-   * commit the next waiting turn of its session becomes ready and its input joins the transcript (T1).
+   * commit the next waiting turn of its session becomes ready and its input joins the transcript (T1). `next` names it, unless a
+   * workflow of somebody's own waits for that and goes on by itself.
    */
   seal(seal: Seal): Promise<SealResult>;
 
@@ -239,6 +247,8 @@ export type SealResult =
   | {
       readonly type: 'sealed';
       readonly next?: string;
+      /** The turns that carry out its calls of agents, and are to be cancelled with it: booked, and to be carried out by whoever has this. */
+      readonly cancels?: readonly string[];
       readonly lostAttempts: number;
       /** An event is owed to an endpoint from this commit on: see `WebhookStore`. Whoever has this hands it to Temporal. */
       readonly owesWebhook?: true;

@@ -1,6 +1,7 @@
 /** The transcript: a turn's input joins it once, its output behind that, and the next prompt is read from it (T1). */
 import type { Item } from '../../domain/item.ts';
 import type { TranscriptTurn } from '../../domain/prompt.ts';
+import { refusesInput } from '../../domain/refused-input.ts';
 import type { ResponseStatus } from '../../domain/response.ts';
 import type { TurnRow } from '../../domain/turn.ts';
 import type { Page } from '../ports/sessions.ts';
@@ -18,6 +19,7 @@ interface SessionTurn extends Unrecorded {
   readonly place: Place | undefined;
   readonly readyAtMs: number | null;
   readonly isCancelRequested: boolean;
+  readonly isOwned: boolean;
 }
 
 interface Unrecorded {
@@ -34,7 +36,7 @@ export interface Record {
   readonly place: Place;
 }
 
-const columns = 'id, tenant, session, previous, replaces, stored, branch, depth, ordinal, ready_at, cancel_requested_at';
+const columns = 'id, tenant, session, previous, replaces, stored, branch, depth, ordinal, ready_at, cancel_requested_at, owner_run';
 
 export function sessionTurn(db: Database, id: string): SessionTurn | undefined {
   const row = db.one(`SELECT ${columns} FROM turns WHERE id = ?`, id);
@@ -53,6 +55,7 @@ function sessionTurnOf(row: Row): SessionTurn {
     place: placeIn(row),
     readyAtMs: numberOrNull(row['ready_at']),
     isCancelRequested: row['cancel_requested_at'] !== null,
+    isOwned: row['owner_run'] !== null,
   };
 }
 
@@ -85,7 +88,7 @@ export function recordThrough(db: Database, turn: SessionTurn): Place {
   return record(db, turn, null);
 }
 
-/** A turn of the session has ended: the first that waits becomes ready, unless another one runs. Returns its id. */
+/** A turn of the session has ended: the first that waits becomes ready, unless another one runs. Returns its id, if it is to be dispatched. */
 export function readyNext(db: Database, tenant: string, session: string): string | undefined {
   const row = db.one(`SELECT ${columns} FROM ${unsettledTurns} AND session = ? ORDER BY ordinal LIMIT 1`, tenant, session);
   const first = row && sessionTurnOf(row);
@@ -93,7 +96,7 @@ export function readyNext(db: Database, tenant: string, session: string): string
   // Recorded already, where one behind it was cancelled.
   if (first.place === undefined) record(db, first, Date.now());
   else db.run('UPDATE turns SET ready_at = ? WHERE id = ?', Date.now(), first.id);
-  return first.id;
+  return first.isOwned ? undefined : first.id;
 }
 
 /**
@@ -145,7 +148,7 @@ export async function readTranscript(db: Database, turn: string, { isIncluded } 
       isWhole = true;
       db.scan(pastOf, [branch, last.depth, upTo, leftOut], (row) => {
         const [id, depth, position, json] = [text(row['id']), Number(row['depth']), Number(row['position']), text(row['item'])];
-        if (id !== last.id) turns.push(emptyTurn(row));
+        if (id !== last.id) turns.push(emptyTurn(db, row));
         const current = turns.at(-1);
         current?.items.push(JSON.parse(json) as Item);
         if (current !== undefined && position < Number(row['input_count'])) current.inputCount += 1;
@@ -169,9 +172,15 @@ export async function readTranscript(db: Database, turn: string, { isIncluded } 
   return turns;
 }
 
-function emptyTurn(row: Row): TranscriptTurn & { readonly items: Item[]; inputCount: number } {
+function emptyTurn(db: Database, row: Row): TranscriptTurn & { readonly items: Item[]; inputCount: number } {
   const [errorCode, model] = [textOrNull(row['error_code']), textOrNull(row['model'])];
-  return { status: row['status'] as ResponseStatus, errorCode, model, items: [], inputCount: 0 };
+  const isRefused = errorCode === 'provider_rejected' && refusesInput(errorCode, lastDetail(db, text(row['id'])));
+  return { status: row['status'] as ResponseStatus, errorCode, model, items: [], inputCount: 0, ...(isRefused ? { isRefused } : {}) };
+}
+
+function lastDetail(db: Database, turn: string): string | null {
+  const row = db.one('SELECT detail FROM attempts WHERE turn = ? ORDER BY step DESC, attempt DESC LIMIT 1', turn);
+  return textOrNull(row?.['detail']);
 }
 
 /** undefined when the page begins behind a turn that is not on the way. */

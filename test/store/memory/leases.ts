@@ -24,6 +24,11 @@ function journalOf({ row, journal }: StoredTurn): StoredJournal {
   return journal;
 }
 
+/** The lease ends, and the request of this step is due at once. */
+export function passOn(turn: StoredTurn, step: number): void {
+  updateJournal(turn, { lease: undefined, due: { step, atMs: Date.now() } });
+}
+
 export function releaseLease(turn: StoredTurn, { step }: AttemptKey, epoch: number, { endedAtMs, waitMs }: AttemptEnd): void {
   const due = waitMs === undefined ? undefined : { step, atMs: endedAtMs + waitMs };
   if (turn.journal?.epoch === epoch && !turn.journal.isSealed) updateJournal(turn, { lease: undefined, due });
@@ -35,7 +40,8 @@ export function awaitFirstClaim(turn: StoredTurn): void {
 }
 
 export function listOverdue(database: MemoryDatabase, { dueForMs, limit }: OverdueQuery): OverdueTurn[] {
-  const isOverdue = ({ journal }: StoredTurn): boolean => {
+  const isOverdue = ({ row, journal }: StoredTurn): boolean => {
+    if (row.ownerRunId !== null) return false;
     if (journal?.due === undefined || journal.isSealed || journal.lease !== undefined) return false;
     const dueInMs = journal.due.atMs - Date.now();
     return dueInMs < -dueForMs || dueInMs > longestBusyWaitMs;
