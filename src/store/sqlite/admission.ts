@@ -81,7 +81,7 @@ function write(
 }
 
 function answeredBefore(db: Database, { tenant, approvals }: NewTurn): string | undefined {
-  return approvals?.answered.find((id) => isAnswered(db, tenant, id));
+  return approvals?.answered.find(({ id }) => isAnswered(db, tenant, id))?.id;
 }
 
 /** Each is asked of the database when it is looked at: most turns need a few. */

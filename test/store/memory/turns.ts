@@ -224,7 +224,7 @@ function insertTurn(database: MemoryDatabase, turn: NewTurn): InsertTurn {
     isParentOver: database.turns.get(turn.parent?.turn ?? '')?.row.settledAtMs !== null,
   });
   if (admission.type !== 'admitted') return admission;
-  const answered = turn.approvals?.answered.find((each) => database.approvals.has(approvalKey(tenant, each)));
+  const answered = turn.approvals?.answered.find((each) => database.approvals.has(approvalKey(tenant, each.id)))?.id;
   if (answered !== undefined) return { type: 'approval_answered', id: answered };
   const { cancelRequestedAtMs, interrupts, isReady } = admission;
   if (cancelRequestedAtMs !== null) earlyCancels.delete(key);
