@@ -13,6 +13,9 @@ export type JsonObject = { readonly [key: string]: Json };
  */
 export const longestCallName = 65_536;
 
+/** The longest id of an item that is given out, and taken back: it has room in an address, each character of it escaped. */
+export const longestItemId = 1_536;
+
 /**
  * What a chat provider said of a call or of its reasoning beside OpenAI's own fields, and wants to see again: the members of a
  * call (such as `extra_content`), or the field that the reasoning came in, with its `details`.

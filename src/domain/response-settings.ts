@@ -78,6 +78,13 @@ export interface OmittedTool {
   readonly name?: string;
 }
 
+/** An entry of a field that this provider cannot be asked for, and that the answer does not need: nothing was done for it. */
+export interface OmittedField {
+  /** `context_management[0]` */
+  readonly param: string;
+  readonly type: string;
+}
+
 /** null, everywhere: the request did not say, so nothing is said to the provider. */
 export interface ResponseSettings {
   readonly model: string;
@@ -97,6 +104,8 @@ export interface ResponseSettings {
   readonly tools: readonly Tool[];
   /** Those that were left out. */
   readonly omitted_tools?: readonly OmittedTool[];
+  /** What else was. */
+  readonly omitted_fields?: readonly OmittedField[];
   readonly tool_choice: ToolChoice | null;
   readonly parallel_tool_calls: boolean | null;
   /** With whatever else the request says of it (`context`, `mode`). */

@@ -34,6 +34,7 @@ export function timelineOf({ turn, attempts, toolCalls, response, webhook, tempo
     steps: stepsOf(attempts, toolCalls),
     usage: withCost(turn, usageOfTurn(turn, attempts)),
     lost_usage: withCost(turn, lostUsageOf(attempts)),
+    ...(turn.settings.omitted_fields === undefined ? {} : { omitted_fields: turn.settings.omitted_fields }),
     ...(turn.settings.omitted_tools === undefined ? {} : { omitted_tools: turn.settings.omitted_tools }),
     ...(turn.retryAtMs === null ? {} : { retry_at: iso(turn.retryAtMs) }),
     ...(webhook === undefined ? {} : { webhook: webhookReport(webhook) }),

@@ -28,7 +28,6 @@ void suite('settings', () => {
     [{ reasoning: { effort: null, summary: 'concise' } }, 'reasoning.summary'],
     [{ reasoning: { effort: null, summary: 'detailed' } }, 'reasoning.summary'],
     [{ include: ['reasoning.encrypted_content', 'message.output_text.logprobs'] }, 'include[1]'],
-    [{ passed: { context_management: [{ type: 'compaction' }] } }, 'context_management'],
     [{ passed: { moderation: { model: 'm' } } }, 'moderation'],
     [{ passed: { image: { context_compression: 'enabled' } } }, 'image.context_compression'],
     [{ passed: { prompt: { id: 'p' } } }, 'prompt'],
@@ -48,7 +47,14 @@ void suite('settings', () => {
     { include: ['reasoning.encrypted_content', 'web_search_call.action.sources', 'message.input_image.image_url'] },
     { tools: [], tool_choice: 'auto', parallel_tool_calls: true },
     { text: { format: { type: 'json_object' }, verbosity: 'low' }, service_tier: 'flex', safety_identifier: 's', user: 'u' },
-    { passed: { client_metadata: { a: 'b' }, prompt_cache_options: { mode: 'explicit' }, context_management: [], top_logprobs: 0 } },
+    {
+      passed: {
+        client_metadata: { a: 'b' },
+        prompt_cache_options: { mode: 'explicit' },
+        context_management: [{ type: 'compaction' }],
+        top_logprobs: 0,
+      },
+    },
     { store: false, background: true, metadata: { a: 'b' }, prompt_cache_key: 'k', prompt_cache_retention: '24h' },
   ];
   for (const made of supported) {

@@ -67,6 +67,7 @@ test('no statement walks a table, sorts what an index could give in order, or lo
   }
   await store.findUnknownCall('default', 'resp_d', ['call_a']);
   await store.findItems('default', ['msg_resp_a'], 1_000);
+  await store.findModels('default', ['resp_a', 'resp_z']);
   await store.deleteSession('default', 'conv_a');
   await store.deleteTurn('default', 'resp_a', 9);
   await store.counts();

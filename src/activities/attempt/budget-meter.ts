@@ -16,11 +16,11 @@ import {
 } from '../../domain/budget.ts';
 import type { ModelDelta, ModelRequest } from '../../domain/model.ts';
 import { unknownUsage, type Usage } from '../../domain/response.ts';
-import { itemTokens, settingsTokens } from '../../domain/token-estimate.ts';
 import type { TurnRow } from '../../domain/turn.ts';
 import type { Store } from '../../store/ports/store.ts';
 import { retryWhileBusy } from '../../store/retry-while-busy.ts';
 import { AttemptAborted } from './abort-reason.ts';
+import { estimatedTokens } from './model-request.ts';
 
 const bytesPerToken = 4;
 /** Node takes none that is longer. */
@@ -68,9 +68,8 @@ export class BudgetMeter {
   }
 
   /** What the answer has cost is only known once the provider has said what its prompt was: until then it is estimated. */
-  asks({ settings, items }: ModelRequest): void {
-    if (this.#budget?.price === undefined) return;
-    this.#inputTokens = items.reduce((sum, item) => sum + itemTokens(item), settingsTokens(settings));
+  async asks(request: ModelRequest): Promise<void> {
+    if (this.#budget?.price !== undefined) this.#inputTokens = await estimatedTokens(request);
   }
 
   counted(usage: Usage): void {

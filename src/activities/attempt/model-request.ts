@@ -1,11 +1,14 @@
 /** What a step asks the model: the transcript of its session, what earlier steps of its turn have said, and its tools. */
+import { setImmediate as nextTurnOfTheLoop } from 'node:timers/promises';
 import { type Exceeded, lastStepNote } from '../../domain/budget.ts';
 import { afterCompaction } from '../../domain/compaction.ts';
 import { type OutputItem, unwrittenMessage } from '../../domain/item.ts';
 import type { ModelRequest } from '../../domain/model.ts';
 import { promptOf } from '../../domain/prompt.ts';
 import type { ProviderApi } from '../../domain/provider-capabilities.ts';
+import { withoutRefused } from '../../domain/refused-input.ts';
 import { askedModelOf, isAllowedTools, type ResponseSettings, type Tool, type ToolChoice } from '../../domain/response-settings.ts';
+import { type Counting, itemTokens, settingsTokens } from '../../domain/token-estimate.ts';
 import type { TurnRow } from '../../domain/turn.ts';
 import type { Store } from '../../store/ports/store.ts';
 import type { TurnTools } from '../../tools/turn-tools.ts';
@@ -21,9 +24,9 @@ export interface Asking {
 }
 
 export async function modelRequest(store: Store, turn: TurnRow, { step, api, tools, answer, last }: Asking): Promise<ModelRequest> {
-  const past = { turns: await store.readTranscript(turn.id), input: await store.readInput(turn.id) };
-  const { turns, input } = afterCompaction(past, api);
   const { settings } = turn;
+  const past = withoutRefused(await store.readTranscript(turn.id), settings.model);
+  const { turns, input } = afterCompaction({ turns: past, input: await store.readInput(turn.id) }, api);
   const items = promptOf(turns, input, settings.model, answer);
   const offered = tools.functions;
   // An agent without tools of a worker has one step, and nothing to be told of.
@@ -39,6 +42,35 @@ export async function modelRequest(store: Store, turn: TurnRow, { step, api, too
     },
     items: isToldLast ? [...items, unwrittenMessage('system', lastStepNote(last))] : items,
   };
+}
+
+/** Characters that are looked at between two looks at the event loop (T14), and what an item takes besides, in characters. */
+const sliceChars = 262_144;
+const charsOfItem = 256;
+
+/** What its prompt comes to, as it is estimated where nobody counts. */
+export async function estimatedTokens({ settings, items }: ModelRequest): Promise<number> {
+  let tokens = 0;
+  let chars = 0;
+  const count = async (counting: Counting): Promise<void> => {
+    for (let { done, value } = counting.next(); ; { done, value } = counting.next()) {
+      if (done === true) {
+        tokens += value;
+        return;
+      }
+      chars += value;
+      if (chars >= sliceChars) {
+        chars = 0;
+        await nextTurnOfTheLoop();
+      }
+    }
+  };
+  await count(settingsTokens(settings));
+  for (const item of items) {
+    chars += charsOfItem;
+    await count(itemTokens(item));
+  }
+  return tokens;
 }
 
 /** Those that a worker runs are offered as functions. */

@@ -119,7 +119,7 @@ async function answer(
     answer: stream.response.output,
     last,
   });
-  meter.asks(request);
+  await meter.asks(request);
   const finish = await streamInto(attempt, { provider: asked, request, held, meter, input, store: options.store });
   if (held === undefined || finish.status !== 'completed') return sealFinished(attempt, finish);
   const { calls, asks } = held.take();

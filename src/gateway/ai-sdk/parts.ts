@@ -29,7 +29,7 @@ export function toolCallIdOf({ call_id, id }: Pick<CallItem, 'call_id' | 'id'>, 
 
 /** The way back of `toolCallIdOf`. */
 export function callIdOf(toolCallId: string): string {
-  return toolCallId.replace(/#fc_[\w-]*\d{4}$/, '');
+  return toolCallId.replace(/#(?:fc|ctc)_[\w-]*\d{4}$/, '');
 }
 
 const none: readonly SsePayload[] = [];

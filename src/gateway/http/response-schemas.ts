@@ -75,6 +75,10 @@ export const turnSchema = z.strictObject({
     .array(z.strictObject({ param: z.string(), type: z.string(), name: z.string().optional() }))
     .optional()
     .meta({ description: 'Tools of the request that this provider cannot have: the model was not offered them.' }),
+  omitted_fields: z
+    .array(z.strictObject({ param: z.string(), type: z.string() }))
+    .optional()
+    .meta({ description: 'What else was asked for and not done, since this provider cannot: `context_management`.' }),
   retry_at: time.optional().meta({ description: 'When the provider said that it would take the request again.' }),
   webhook: z
     .strictObject({
@@ -152,7 +156,7 @@ export const ok = (description: string, schema: z.ZodType): ResponseSpec => ({ d
 /** Of every response to a submit. */
 export const turnHeaders = {
   'x-turnkeep-response-id': 'The id of the response.',
-  'x-turnkeep-omitted': 'Tools that this provider cannot have and that were left out: `tools[0]=web_search, …`.',
+  'x-turnkeep-omitted': 'What this provider cannot have and was left out: `context_management[0]=compaction, tools[0]=web_search, …`.',
 } as const;
 
 export const errorResponses = (...statuses: readonly (keyof typeof errorDescriptions)[]): { [status: number]: ResponseSpec } =>

@@ -1,6 +1,8 @@
 /** The items of a Responses request as items of a transcript: known members as turnkeep reads them, all others as they came. Pure. */
 import { type InputPart, type MessagePart as OutputPart, type NewItem, readTypes } from '../../domain/item.ts';
-import type { SubmittedItem } from '../../client/submission.ts';
+import { responseIdOf } from '../../domain/new-items.ts';
+import { isSealed } from '../../domain/prompt.ts';
+import { answerOf, type SubmittedItem } from '../../client/submission.ts';
 import type { ConversationItemBody, InputItemBody, inputPart } from './item-schema.ts';
 import { workerItemOf } from './worker-items.ts';
 import type { z } from 'zod';
@@ -12,7 +14,13 @@ type MessagePart = Extract<NewItem, { type: 'message' }>['content'][number];
 
 export function responsesInput(input: string | readonly InputItemBody[]): SubmittedItem[] {
   if (typeof input === 'string') return [toNewItem({ role: 'user', content: input })];
-  return input.map((item) => (isReference(item) ? { type: item.type, id: item.id } : toNewItem(item)));
+  return input.map((item) => (isReference(item) ? { type: item.type, id: item.id } : withAnswer(toNewItem(item), item.id)));
+}
+
+/** Only where it may matter: an input may have thousands of items. */
+function withAnswer(item: NewItem, id: unknown): SubmittedItem {
+  const answer = typeof id === 'string' && isSealed(item) ? responseIdOf(id) : undefined;
+  return answer === undefined ? item : { ...item, [answerOf]: answer };
 }
 
 function isReference(item: InputItemBody): item is InputItemBody & { readonly type: 'item_reference'; readonly id: string } {

@@ -33,6 +33,12 @@ export interface TurnStore {
   /** A turn as its owner may see it, by its public id: not when it was deleted, or was not to be stored and has ended. */
   findTurn(tenant: string, publicId: string): Promise<TurnRow | undefined>;
 
+  /**
+   * Which model each of these turns asked for, by public id: as long as anything is left of a turn, whether or not its tenant
+   * may still see it. What is not there is left out.
+   */
+  findModels(tenant: string, publicIds: Iterable<string>): Promise<ReadonlyMap<string, string>>;
+
   /** What the turn brought, without what was deleted since; empty for a turn that is erased. */
   readInput(turn: string): Promise<readonly InputItem[]>;
 

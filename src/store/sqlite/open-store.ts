@@ -91,6 +91,7 @@ export function openSqliteStore(path: string): Store {
     insertTurn: async (turn) => insertTurn(db, turn),
     readTurn: async (id) => turns.readTurn(db, id),
     findTurn: async (tenant, id) => turns.findTurn(db, tenant, id),
+    findModels: (tenant, ids) => turns.findModels(db, tenant, ids),
     readInput: (turn) => readInput(db, turn),
     readInputPage: (turn, page) => readInputPage(db, turn, page),
     readResponse: async (turn) => turns.readResponse(db, turn),

@@ -4,6 +4,7 @@ import { isVisible, type TurnRow } from '../../domain/turn.ts';
 import type { CancelRequest, DispatchedRun, TurnCounts, UnattendedQuery } from '../ports/turns.ts';
 import type { Database, Row } from './database.ts';
 import { awaitFirstClaim, oldestRenewalAtMs } from './leases.ts';
+import { Pace } from '../pace.ts';
 import { parsed, text, textOrNull, turnOf } from './rows.ts';
 
 /** A whole row, for `turnOf`. */
@@ -41,6 +42,19 @@ export function rowByPublicId(db: Database, select: string, tenant: string, publ
     db.one(`${select} WHERE id = ? AND tenant = ? AND public_id IS NULL`, publicId, tenant) ??
     db.one(`${select} WHERE tenant = ? AND public_id = ?`, tenant, publicId)
   );
+}
+
+/** A look at an index for each. */
+export async function findModels(db: Database, tenant: string, publicIds: Iterable<string>): Promise<Map<string, string>> {
+  const models = new Map<string, string>();
+  const pace = new Pace();
+  for (const id of publicIds) {
+    await pace.yieldIfFull();
+    pace.add(0);
+    const model = textOrNull(rowByPublicId(db, 'SELECT model FROM turns', tenant, id)?.['model']);
+    if (model !== null) models.set(id, model);
+  }
+  return models;
 }
 
 /** In the last row of the journal; where that is dropped, beside the turn. */

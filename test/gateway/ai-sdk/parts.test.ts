@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { failureOf } from '../../../src/domain/failure.ts';
 import type { ModelDelta } from '../../../src/domain/model.ts';
 import type { TurnOutcome } from '../../../src/domain/turn-outcome.ts';
-import { uiParts } from '../../../src/gateway/ai-sdk/parts.ts';
+import { callIdOf, uiParts } from '../../../src/gateway/ai-sdk/parts.ts';
 import { call, completed, recorded, refuse, say, think, translated } from '../recorded-turn.ts';
 
 const start = [{ type: 'start', messageId: 'resp_ab' }, { type: 'start-step' }];
@@ -127,4 +127,13 @@ test('T13 · a second call of one id has an id of its own for the UI, which woul
       .concat([first, 'call_x#fc_ab0001'].map((id) => [id, 'tool-input-available']));
   assert.deepEqual(ids([]), named('call_x'));
   assert.deepEqual(ids(['call_x']), named('call_x#fc_ab0000'));
+});
+
+test('T13 · the way back to the call_id is the same for a call of a function and of a custom tool', () => {
+  const custom = { ...call('y', 'patch', 'x'), callId: 'call_x', isCustom: true } as ModelDelta;
+  const parts = translated(uiParts(), recorded([call('x', 'look', '{}'), custom], completed));
+  const ids = parts.flatMap((part) => (typeof part === 'object' && 'toolCallId' in part ? [String(part.toolCallId)] : []));
+  assert.deepEqual([...new Set(ids)], ['call_x', 'call_x#ctc_ab0001']);
+  assert.deepEqual([...new Set(ids.map(callIdOf))], ['call_x']);
+  assert.equal(callIdOf('a#fc'), 'a#fc');
 });

@@ -194,3 +194,7 @@ export function itemsOf({ row, input, output }: StoredTurn): readonly Item[] {
 export function updateTurn(turn: StoredTurn, fields: Partial<TurnRow>): void {
   turn.row = { ...turn.row, ...fields };
 }
+
+export function modelOf({ row }: StoredTurn): string | null {
+  return row.kind === 'items' ? null : row.settings.model;
+}

@@ -94,7 +94,7 @@ function erase(database: MemoryDatabase, turn: StoredTurn, atMs: number, erasedB
   turn.attempts = [];
   turn.toolCalls = [];
   forgetApprovals(database, turn.row.id);
-  updateTurn(turn, { erasedBy, inputCount: 0, usage: null, settings: defaultSettings('') });
+  updateTurn(turn, { erasedBy, inputCount: 0, usage: null, settings: defaultSettings(turn.row.settings.model) });
 }
 
 function isBefore(timeMs: number | null, beforeMs: number): boolean {

@@ -1,11 +1,12 @@
 import { decideAdmission, resendWindowMs } from '../../../src/domain/admission.ts';
 import { type InputItem, isCallOutput } from '../../../src/domain/item.ts';
+import { refusesInput } from '../../../src/domain/refused-input.ts';
 import type { TurnFilter, TurnSummary } from '../../../src/domain/turn-list.ts';
 import { isVisible, type TurnRow } from '../../../src/domain/turn.ts';
 import type { CancelRequest, InsertTurn, NewTurn, TurnStore } from '../../../src/store/ports/turns.ts';
 import { turnRow } from '../../support/turn-row.ts';
 import { bookAttempt } from './attempts.ts';
-import { type Connection, isUnsettled, itemsOf, type MemoryDatabase, type StoredTurn, updateTurn } from './database.ts';
+import { type Connection, isUnsettled, itemsOf, type MemoryDatabase, modelOf, type StoredTurn, updateTurn } from './database.ts';
 import { writeRows } from './journal-rows.ts';
 import { awaitFirstClaim, takeLease } from './leases.ts';
 import { pageOf } from './sessions.ts';
@@ -17,6 +18,11 @@ export function turnStore(connection: Connection): TurnStore {
     insertTurn: (turn) => connection.transaction((database) => insertTurn(database, turn)),
     readTurn: (id) => connection.transaction(({ turns }) => turns.get(id)?.row),
     findTurn: (tenant, publicId) => connection.transaction((database) => visible(byPublicId(database, tenant, publicId))?.row),
+    findModels: (tenant, publicIds) =>
+      connection.transaction((database) => {
+        const found = [...publicIds].map((id) => [id, byPublicId(database, tenant, id)] as const);
+        return new Map(found.flatMap(([id, turn]) => (turn === undefined ? [] : [[id, modelOf(turn)] as const])).filter(isNamed));
+      }),
     listUnsettledOf: (tenant, session) => connection.transaction((database) => database.unsettledIn(tenant, session).map(idOf)),
     readInput: (id) => connection.transaction((database) => inputOf(database, id)),
     readInputPage: (id, page) => connection.transaction((database) => pageOf(inputOf(database, id), page)),
@@ -78,9 +84,10 @@ export function turnStore(connection: Connection): TurnStore {
           .map((turn) => ({
             status: turn.row.status,
             errorCode: turn.row.errorCode,
-            model: turn.row.kind === 'items' ? null : turn.row.settings.model,
+            model: modelOf(turn),
             items: itemsOf(turn),
             inputCount: turn.row.kind === 'items' ? itemsOf(turn).length : turn.input.length,
+            ...(refusesInput(turn.row.errorCode, turn.attempts.at(-1)?.detail ?? null) ? { isRefused: true } : {}),
           })),
       ),
     requestCancel: (tenant, publicId, atMs) =>
@@ -291,4 +298,8 @@ function visible(turn: StoredTurn | undefined): StoredTurn | undefined {
 
 function idOf({ row }: StoredTurn): string {
   return row.id;
+}
+
+function isNamed(entry: readonly [id: string, model: string | null]): entry is readonly [id: string, model: string] {
+  return entry[1] !== null;
 }
