@@ -1,7 +1,9 @@
 /** What a step asks the model: the transcript of its session, what earlier steps of its turn have said, and its tools. */
 import { setImmediate as nextTurnOfTheLoop } from 'node:timers/promises';
+import type { AttemptKey, AttemptRow } from '../../domain/attempt.ts';
 import { type Exceeded, lastStepNote } from '../../domain/budget.ts';
-import { afterCompaction } from '../../domain/compaction.ts';
+import { isWorthwhile, requestToSummarise, statedContext, tokensToSummarise } from '../../domain/auto-compaction.ts';
+import { afterCompactions, keptMessages } from '../../domain/compaction.ts';
 import { type OutputItem, unwrittenMessage } from '../../domain/item.ts';
 import type { ModelRequest } from '../../domain/model.ts';
 import { promptOf } from '../../domain/prompt.ts';
@@ -26,8 +28,8 @@ export interface Asking {
 export async function modelRequest(store: Store, turn: TurnRow, { step, api, tools, answer, last }: Asking): Promise<ModelRequest> {
   const { settings } = turn;
   const past = withoutRefused(await store.readTranscript(turn.id), settings.model);
-  const { turns, input } = afterCompaction({ turns: past, input: await store.readInput(turn.id) }, api);
-  const items = promptOf(turns, input, settings.model, answer);
+  const present = afterCompactions({ turns: past, input: await store.readInput(turn.id), answer }, api);
+  const items = promptOf(present.turns, present.input, settings.model, present.answer);
   const offered = tools.functions;
   // An agent without tools of a worker has one step, and nothing to be told of.
   const isToldLast = last !== undefined && offered.length > 0;
@@ -42,6 +44,23 @@ export async function modelRequest(store: Store, turn: TurnRow, { step, api, too
     },
     items: isToldLast ? [...items, unwrittenMessage('system', lastStepNote(last))] : items,
   };
+}
+
+/** Is what a summary of this prompt would leave so much shorter that it is worth asking for? */
+export async function gains(request: ModelRequest): Promise<boolean> {
+  const kept = await estimatedTokens({ ...request, items: keptMessages(request.items) });
+  return isWorthwhile(kept, await estimatedTokens(request));
+}
+
+/** The request for a summary of a prompt that was too long: the shorter, the oftener it was asked for in vain. */
+export async function shortenedToSummarise(
+  request: ModelRequest,
+  booked: readonly AttemptRow[],
+  { step, attempt }: AttemptKey,
+): Promise<ModelRequest> {
+  const refused = booked.findLast((row) => row.step < step);
+  const tokens = tokensToSummarise(await estimatedTokens(request), attempt, statedContext(refused?.message));
+  return requestToSummarise(request, tokens);
 }
 
 /** Characters that are looked at between two looks at the event loop (T14), and what an item takes besides, in characters. */

@@ -52,6 +52,10 @@ const toolCallSchema = z.strictObject({
   progress: z.string().optional(),
 });
 
+const pricedUsage = usageSchema.extend({
+  cost_usd: z.number().optional().meta({ description: 'By `prices` of the configuration, where the model has one.' }),
+});
+
 /** What `GET /turns/{id}` tells. */
 export const turnSchema = z.strictObject({
   id: z.string(),
@@ -65,12 +69,12 @@ export const turnSchema = z.strictObject({
   settled_at: time.nullable(),
   steps: z.array(
     z.union([
-      z.strictObject({ kind: z.literal('model'), started: z.boolean(), attempts: z.array(attemptSchema) }),
+      z.strictObject({ kind: z.enum(['model', 'compaction']), started: z.boolean(), attempts: z.array(attemptSchema) }),
       z.strictObject({ kind: z.literal('tools'), started: z.boolean(), calls: z.array(toolCallSchema) }),
     ]),
   ),
-  usage: usageSchema.nullable().meta({ description: 'null: the turn failed, or the provider did not say.' }),
-  lost_usage: usageSchema.nullable().meta({ description: 'What attempts that failed have cost; null: not known of all of them.' }),
+  usage: pricedUsage.nullable().meta({ description: 'Of steps that came to an end; null: there are none, or the provider did not say.' }),
+  lost_usage: pricedUsage.nullable().meta({ description: 'What attempts that failed have cost; null: not known of all of them.' }),
   omitted_tools: z
     .array(z.strictObject({ param: z.string(), type: z.string(), name: z.string().optional() }))
     .optional()
