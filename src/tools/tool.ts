@@ -35,6 +35,8 @@ export interface WorkerTool {
   readonly description: string;
   /** JSON Schema of the arguments: an object. */
   readonly inputSchema: JsonObject;
+  /** What an MCP server says of it, for those who look at its list. */
+  readonly annotations?: JsonObject;
   /** Runs of one call: 1 means that it is not run again after a lost worker, whose outcome is unknown. */
   readonly attempts: number;
   readonly timeoutMs: number;

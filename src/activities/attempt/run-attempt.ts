@@ -25,6 +25,7 @@ import { HeldCalls } from './held-calls.ts';
 import type { KeptStreams } from './kept-streams.ts';
 import { type AttemptState, endStep, resolveAttempt, sealFinished } from './resolve-attempt.ts';
 import { runTools } from './run-tools.ts';
+import { showLists } from './show-lists.ts';
 import type { GrantedClaim, RunningAttemptsOptions } from './running-attempts.ts';
 
 export interface AttemptInput {
@@ -109,6 +110,7 @@ async function answer(
   const { settings } = input.claim.turn;
   const tools = await toolsFor(agents, settings, input.signal);
   const held = settings.agent === undefined ? undefined : new HeldCalls(tools, settings.tools, input.step);
+  if (input.step === 1) await showLists({ store: options.store, turn: input.claim.turn.id, epoch: attempt.epoch, stream, tools });
   const asked = providerFor(agents, provider, settings);
   const request = await modelRequest(options.store, input.claim.turn, {
     step: input.step,
