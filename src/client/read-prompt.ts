@@ -3,6 +3,7 @@ import { afterCompaction } from '../domain/compaction.ts';
 import type { Item } from '../domain/item.ts';
 import { promptOf } from '../domain/prompt.ts';
 import type { ProviderApi } from '../domain/provider-capabilities.ts';
+import { withoutRefused } from '../domain/refused-input.ts';
 import type { Store } from '../store/ports/store.ts';
 import { resolveInput, type Submission, type Unresolved } from './submission.ts';
 
@@ -27,7 +28,7 @@ export async function previewPrompt(
         ? (await store.findTurn(tenant, previous))?.id
         : undefined;
   const past = leaf == null ? [] : await store.readTranscript(leaf, { isIncluded: true });
-  const told = afterCompaction({ turns: past, input }, api);
+  const told = afterCompaction({ turns: withoutRefused(past, settings.model), input }, api);
   const isWhole = session === null || (await store.listUnsettledOf(tenant, session)).length === 0;
   return { type: 'prompt', items: promptOf(told.turns, told.input, settings.model), isWhole };
 }

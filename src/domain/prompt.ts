@@ -21,6 +21,8 @@ export interface TranscriptTurn {
   readonly items: readonly Item[];
   /** How many of the items came in with the turn; the others are the model's answer. */
   readonly inputCount: number;
+  /** The provider has refused what it was told. */
+  readonly isRefused?: boolean;
 }
 
 /**

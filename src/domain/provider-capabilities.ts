@@ -19,8 +19,9 @@
  * - `tool_choice` `auto` and `none`, and `parallel_tool_calls`, where there are no tools to choose or call.
  * - `metadata`, `store`, `background`: turnkeep's own work, whatever the provider.
  */
-import { compactionContent, isCompaction } from './compaction.ts';
+import { compactionContent, isCompaction, isCompactionTrigger } from './compaction.ts';
 import { type InputPart, isCallOutput, isOpaque, type MessagePart, type NewItem } from './item.ts';
+import { problemOfType } from './item-types.ts';
 import type { ResponseSettings } from './response-settings.ts';
 import { bringsTools } from './tools.ts';
 
@@ -67,7 +68,7 @@ export function withFieldsInForce(api: ProviderApi, settings: ResponseSettings):
 const logprobs = 'message.output_text.logprobs';
 
 function unsupportedSetting(api: ProviderApi, settings: ResponseSettings): Unsupported | undefined {
-  const { include, truncation, max_tool_calls, reasoning, stop, seed } = settings;
+  const { include, truncation, max_tool_calls, reasoning, stop, seed, agent } = settings;
   if (api === 'responses') {
     if (stop !== null) return { param: 'stop', message: `${responsesCannot} stop at a text; leave it out` };
     return seed === null ? undefined : { param: 'seed', message: `${responsesCannot} take a seed; leave it out` };
@@ -78,7 +79,9 @@ function unsupportedSetting(api: ProviderApi, settings: ResponseSettings): Unsup
   const lost = lostWithChat(settings);
   if (lost !== undefined) return { param: lost, message: `${chatCannot} do that; leave it out` };
   if (truncation === 'auto') return { param: 'truncation', message: `${chatCannot} truncate; use "disabled" or leave it out` };
-  if (max_tool_calls !== null) return { param: 'max_tool_calls', message: `${chatCannot} limit tool calls; leave it out` };
+  // Of tools that a worker runs, turnkeep counts the calls itself.
+  if (max_tool_calls !== null && agent === undefined)
+    return { param: 'max_tool_calls', message: `${chatCannot} limit tool calls; leave it out` };
   if (reasoning.summary !== null && reasoning.summary !== 'auto') {
     return { param: 'reasoning.summary', message: `${chatCannot} choose among summaries; use "auto" or leave it out` };
   }
@@ -113,6 +116,14 @@ export function unsupportedItem(
   for (const [index, item] of items.entries()) {
     if (item.type === 'item_reference' || isTaken(item)) continue;
     if (isOpaque(item)) {
+      const problem = problemOfType(item);
+      if (problem !== undefined) return { param: `${list}[${index}].type`, message: problem };
+      if (list === 'items' && isCompactionTrigger(item)) {
+        return {
+          param: `${list}[${index}]`,
+          message: "a compaction_trigger asks for something and is not kept: put it last in a request's input",
+        };
+      }
       const isRead = isCompaction(item) && ['summary', 'none'].includes(compactionContent(item).type);
       if (isRead || isToldAsText(item.type) || bringsTools(item)) continue;
       if (isCompaction(item) && compactionContent(item).type === 'damaged') {

@@ -1,5 +1,6 @@
 /** The part of a request that decides how the model answers; stored with the turn, echoed in the response. */
 import type { Agent } from './agent.ts';
+import type { Budget } from './budget.ts';
 import type { Json, JsonObject } from './item.ts';
 
 export type TextFormat =
@@ -123,6 +124,8 @@ export interface ResponseSettings {
   readonly compacts?: true;
   /** Whose turn it is, as configured when it was taken in; `model` is its name. Absent: the model is asked as it is. */
   readonly agent?: Agent;
+  /** What it may use up, as configured when it was taken in. Absent: whatever it takes. */
+  readonly budget?: Budget;
   /** Fields of a Responses request that turnkeep does not look at, for a provider of that API: as they came. */
   readonly passed?: JsonObject;
 }

@@ -1,8 +1,8 @@
 /** `GET /turns/{id}`: what happened in a turn, attempt by attempt. Times in ISO 8601, keys in snake_case as in OpenAI's objects. */
 import type { AttemptRow } from './attempt.ts';
 import { failureRules } from './failure.ts';
-import { type ResponseObject, sumOf, sumOfKnown, unknownUsage, type Usage } from './response.ts';
-import { usageOfCalls } from './spent.ts';
+import { type ResponseObject, sumOf, unknownUsage, type Usage } from './response.ts';
+import { sumOfPriced, usageOfCalls, usageOfTurn, withCost } from './spent.ts';
 import type { ToolCallRow } from './tool-call.ts';
 import type { TurnRow } from './turn.ts';
 import { eventIdOf, type WebhookRow } from './webhook.ts';
@@ -37,9 +37,8 @@ export function timelineOf({ turn, attempts, toolCalls, parent, children = [], r
     created_at: iso(turn.createdAtMs),
     settled_at: turn.settledAtMs === null ? null : iso(turn.settledAtMs),
     steps: stepsOf(attempts, toolCalls, new Map(children.map(({ number, publicId }) => [number, publicId]))),
-    // A failed turn has no other usage than that of its attempts, and of the turns that it called.
-    usage: sumOfKnown(turn.status === 'failed' ? null : turn.usage, usageOfCalls(toolCalls)),
-    lost_usage: lostUsageOf(attempts),
+    usage: sumOfPriced(withCost(turn, usageOfTurn(turn, attempts)), usageOfCalls(toolCalls)),
+    lost_usage: withCost(turn, lostUsageOf(attempts)),
     ...(turn.settings.omitted_fields === undefined ? {} : { omitted_fields: turn.settings.omitted_fields }),
     ...(turn.settings.omitted_tools === undefined ? {} : { omitted_tools: turn.settings.omitted_tools }),
     ...(turn.retryAtMs === null ? {} : { retry_at: iso(turn.retryAtMs) }),

@@ -20,7 +20,10 @@ export interface ProviderLimits {
   readonly firstEventTimeoutMs: number;
   /** Between two deltas with content, once the step has started. */
   readonly idleTimeoutMs: number;
-  /** Of what is kept of an answer and shown to nobody yet; what was shown, its caller counts. `defaultMaxOutputBytes` where nothing is said. */
+  /**
+   * Of what is kept of an answer and shown to nobody yet; what was shown, its caller counts. An event that holds more is
+   * `output_too_large`. `defaultMaxOutputBytes` where nothing is said.
+   */
   readonly maxOutputBytes?: number;
 }
 

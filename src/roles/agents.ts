@@ -30,10 +30,14 @@ export function createAgents(
 }
 
 /** For the gateway, which runs no tools. */
-export function agentDirectory({ agents, mcpServers, providers }: AgentConfig, { provider }: Pick<Config, 'provider'>): AgentDirectory {
+export function agentDirectory(
+  { agents, mcpServers, providers, limits, prices }: AgentConfig,
+  { provider }: Pick<Config, 'provider'>,
+): AgentDirectory {
   return {
     agents,
     mcpServers: new Set(mcpServers.keys()),
+    budgets: { limits, prices },
     apiOf: (name) => providerOf({ provider: name }, provider, { providers }).api,
   };
 }

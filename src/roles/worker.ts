@@ -99,10 +99,11 @@ export async function startWorker({ config, connection, store, log, ...options }
     startWebhook: (turn) => dispatcher.startWebhook(turn),
   });
   const observedStore = withEndsOfCalls(withEvents, (turn) => calls.cancel(turn));
-  const providers = new Providers(config, options.agents ?? noAgents);
+  const configured = options.agents ?? noAgents;
+  const providers = new Providers(config, configured);
   const provider = providers.of('default');
   const callAgent: CallAgent = (...call) => calls.call(...call);
-  const agents = createAgents(options.agents ?? noAgents, { providers, callAgent, log });
+  const agents = createAgents(configured, { providers, callAgent, log });
   const dataConverter = createDataConverter(config.codecKeys, (message) => log.error(message));
   const onError = (error: unknown): void => {
     log.error({ err: error }, 'an attempt ended in an error of our own');
@@ -125,7 +126,7 @@ export async function startWorker({ config, connection, store, log, ...options }
     isEager: true,
     ...(config.hasHeadStart ? { headStart: attempts } : {}),
   });
-  const calls = new AgentCalls(observedStore, dispatcher);
+  const calls = new AgentCalls(observedStore, dispatcher, configured);
   const onForeignTurn = once(() => {
     const { namespace } = config.temporal;
     const way = "two deployments poll one task queue and take each other's turns: give each its own TURNKEEP_TASK_QUEUE";

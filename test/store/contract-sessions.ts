@@ -182,6 +182,26 @@ export function sessionsContract(contract: Contract): void {
     assert.deepEqual([past?.items.length, past?.inputCount], [1_397, 698]);
   });
 
+  contract('a transcript knows whose input the provider refused', async (store) => {
+    await store.createSession(session('conv_a'));
+    for (const [id, detail] of [
+      ['resp_a', '400 at input'],
+      ['resp_b', '401'],
+    ] as const) {
+      await inserted(store, newTurn(id, { session: 'conv_a' }));
+      const { epoch, attempt } = await claimed(store, id);
+      const end = { endedAtMs: 9, outcome: 'failed', code: 'provider_rejected', detail } as const;
+      await store.seal(
+        sealOf(id, epoch, { settled: { status: 'failed', code: 'provider_rejected' }, attempt: { turn: id, step: 1, attempt, end } }),
+      );
+    }
+    await inserted(store, newTurn('resp_c', { session: 'conv_a' }));
+    assert.deepEqual(
+      (await store.readTranscript('resp_c')).map(({ isRefused }) => isRefused),
+      [true, undefined],
+    );
+  });
+
   contract('a transcript of thousands of items is whole and in order, wherever turns begin and end', async (store) => {
     await store.createSession(session('conv_a'));
     const expected: string[][] = [];

@@ -21,7 +21,7 @@ function row(seq: number): JournalRow {
 }
 
 /** The end of a step, with one row behind those there are. */
-async function endOf(store: Store, key: AttemptKey, epoch: number, fields: Partial<StepEnd> = {}): Promise<StepEnd> {
+export async function endOf(store: Store, key: AttemptKey, epoch: number, fields: Partial<StepEnd> = {}): Promise<StepEnd> {
   const attempt = { ...key, end: { endedAtMs: Date.now(), outcome: 'completed' } } as const;
   return { turn: key.turn, epoch, rows: [await nextRow(store, key.turn)], attempt, calls: [newCall(0)], isLast: false, ...fields };
 }

@@ -3,6 +3,7 @@
  * failure leaves only where another request may follow (T3, T4).
  */
 import type { AttemptEnd, AttemptKey } from '../../domain/attempt.ts';
+import { type Budget, type Exceeded, outOfTime, overBudget } from '../../domain/budget.ts';
 import { settledStatusOf } from '../../domain/claim.ts';
 import { failureOf, failureRules } from '../../domain/failure.ts';
 import { fullMessageOf, type ModelFailure, type ModelFinish } from '../../domain/model.ts';
@@ -16,6 +17,7 @@ import { settleTurn } from '../../settle/settle-turn.ts';
 import type { Store } from '../../store/ports/store.ts';
 import { retryWhileBusy } from '../../store/retry-while-busy.ts';
 import { AttemptAborted } from './abort-reason.ts';
+import type { BudgetMeter } from './budget-meter.ts';
 import type { AttemptResult } from './attempt-result.ts';
 import { FencedError, type JournalWriter } from './journal-writer.ts';
 
@@ -29,6 +31,9 @@ export interface AttemptState {
   readonly key: AttemptKey;
   readonly epoch: number;
   readonly onReady: (turn: string) => void;
+  readonly budget: Budget | undefined;
+  /** What of it is left; absent until it is read. */
+  meter?: BudgetMeter;
   /** The end of the turn's time, by `performance.now()`. */
   readonly deadlineAt: number;
   /** Of the steps before this one. */
@@ -64,10 +69,15 @@ export async function sealFinished(attempt: AttemptState, finish: ModelFinish): 
   return seal(attempt, outcome, { endedAtMs: Date.now(), outcome: outcome.status, ...(detail === undefined ? {} : { detail }) });
 }
 
+/** What the provider has answered is whole, and nothing may follow it that would have to. */
+export async function sealOverBudget(attempt: AttemptState, exceeded: Exceeded): Promise<AttemptResult> {
+  return failed(attempt, overBudget(exceeded));
+}
+
 /** The model has called tools: the step ends, and the next one begins with them. */
 export async function endStep(attempt: AttemptState, calls: readonly WorkerCall[], isLast: boolean): Promise<AttemptResult> {
-  const { writer, store, key, epoch, usage, onReady } = attempt;
-  const end: AttemptEnd = { endedAtMs: Date.now(), outcome: 'completed', ...(usage === null ? {} : { usage }) };
+  const { writer, store, key, epoch, onReady } = attempt;
+  const end: AttemptEnd = withCost(attempt, { endedAtMs: Date.now(), outcome: 'completed' });
   const result = await writer.endStep({ calls, isLast, end });
   if (result === 'ended') return { type: 'ended', step: { type: 'tool_calls' } };
   if (result === 'refused') return adoptEnd(attempt);
@@ -95,7 +105,8 @@ async function aborted(attempt: AttemptState, { reason, cause }: AttemptAborted)
   // All that is missing is the usage, which was being waited for.
   if (finish !== undefined) return sealFinished(attempt, finish);
   if (reason === 'steered') return seal(attempt, { status: 'incomplete', reason, usage }, { endedAtMs, outcome: 'incomplete' });
-  if (reason === 'deadline') return failed(attempt, failureOf('turn_timeout'));
+  if (reason === 'over_budget') return failed(attempt, overBudget(cause as Exceeded));
+  if (reason === 'deadline') return failed(attempt, outOfTime(attempt.budget, performance.now() - attempt.deadlineAt));
   // A shutdown is not the user's stop (T9): a request that has not started goes to another worker, a started one cannot.
   await writer.flush();
   const lost = failureOf('worker_lost');
@@ -138,8 +149,8 @@ async function sealFailed(attempt: AttemptState, reported: ModelFailure, end: At
 
 /** The turn's end with the attempt's, in one commit. An accepted cancel refuses a failure, and wins (T5). */
 async function seal(attempt: AttemptState, outcome: TurnOutcome, end: AttemptEnd): Promise<AttemptResult> {
-  const { writer, store, key, epoch, usage, earlierUsage, onReady } = attempt;
-  const withUsage = { ...end, ...(usage === null ? {} : { usage }) };
+  const { writer, store, key, epoch, earlierUsage, onReady } = attempt;
+  const withUsage = withCost(attempt, end);
   const result = await writer.seal({ ...outcome, usage: sumOfKnown(earlierUsage, outcome.usage) }, withUsage);
   if (result.type === 'refused') return adoptEnd(attempt);
   if (result.type === 'cancel_requested') {
@@ -148,6 +159,11 @@ async function seal(attempt: AttemptState, outcome: TurnOutcome, end: AttemptEnd
   }
   if (result.next !== undefined) onReady(result.next);
   return ended({ status: outcome.status, code: outcome.status === 'failed' ? outcome.failure.code : null });
+}
+
+/** The end with what the request has cost, by the provider's count and for the budgets. */
+function withCost({ usage, meter }: AttemptState, end: AttemptEnd): AttemptEnd {
+  return { ...end, ...(usage === null ? {} : { usage }), ...(meter === undefined ? {} : { spent: meter.taken }) };
 }
 
 /** Another one has the turn. If it has written the end, that is the end of this attempt too (T6). */
@@ -179,8 +195,8 @@ async function handOn(
   of: ModelFailure,
   rest: { mayRetry: boolean; retryDelayMs?: number },
 ): Promise<AttemptResult> {
-  const { store, key, epoch, usage, onReady } = attempt;
-  await retryWhileBusy(() => store.endAttempt(key, epoch, { ...end, ...(usage === null ? {} : { usage }) }));
+  const { store, key, epoch, onReady } = attempt;
+  await retryWhileBusy(() => store.endAttempt(key, epoch, withCost(attempt, end)));
   // Looked at behind the end of the lease: who books a cancel after this finds nobody to wait for.
   const turn = await retryWhileBusy(() => store.readTurn(key.turn));
   if (turn?.cancelRequestedAtMs == null) return failure(attempt, of, rest);

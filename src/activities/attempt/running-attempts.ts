@@ -3,6 +3,7 @@
  * activity `streamModel`, or the watcher that found a dead worker's turn. One beat for all of them renews their leases, and
  * learns of cancels and of higher epochs: an attempt needs Temporal neither to live nor to be stopped.
  */
+import { turnTimeMs } from '../../domain/budget.ts';
 import type { Provider } from '../../providers/provider.ts';
 import type { Claim, Lease, TurnPulse } from '../../store/ports/journal.ts';
 import type { Store } from '../../store/ports/store.ts';
@@ -61,6 +62,9 @@ interface OwnAttempt extends RunningAttempt {
 
 /** How long the ends of attempts may take to be written, once the drain is over. */
 const drainPatienceMs = 5_000;
+
+/** Node takes none that is longer: an agent may have months. */
+const longestTimeoutMs = 2_147_483_647;
 
 /** A cancel that is booked in the database reaches the stream within this, with or without Temporal (T5). */
 const longestBeatIntervalMs = 500;
@@ -142,7 +146,7 @@ export class RunningAttempts {
       () => {
         abort('deadline');
       },
-      Math.max(0, limits.turnTimeoutMs - claim.readySinceMs),
+      Math.min(longestTimeoutMs, Math.max(0, turnTimeMs(claim.turn.settings.budget, limits.turnTimeoutMs) - claim.readySinceMs)),
     );
     // Whoever ran here under an older claim has lost it.
     this.#running.get(turn)?.abort('fenced');

@@ -1,6 +1,7 @@
 /** The agent of a request, and the configured MCP servers that it names as tools: resolved once, when the turn is taken in. Pure. */
 import type { Agent } from '../../domain/agent.ts';
 import { settingsOfAgent } from '../../domain/agent-settings.ts';
+import { type BudgetRules, noBudgets, withBudget } from '../../domain/turn-budget.ts';
 import type { JsonObject } from '../../domain/item.ts';
 import type { ProviderApi } from '../../domain/provider-capabilities.ts';
 import type { ResponseSettings, Tool } from '../../domain/response-settings.ts';
@@ -14,6 +15,8 @@ export interface AgentDirectory {
   readonly mcpServers: ReadonlySet<string>;
   /** Which API a configured provider speaks. */
   readonly apiOf: (provider: string) => ProviderApi;
+  /** Absent: nothing is limited, and no price is known. */
+  readonly budgets?: BudgetRules;
 }
 
 /** Settings as they came, and the tools among them that a worker runs. */
@@ -24,7 +27,7 @@ export interface AgentSettings {
 
 /** @throws ApiError 400 naming a tool of the type `mcp` that turnkeep cannot have */
 export function withAgent(directory: AgentDirectory | undefined, settings: ResponseSettings): AgentSettings {
-  const { agents, mcpServers } = directory ?? { agents: new Map<string, Agent>(), mcpServers: new Set<string>() };
+  const { agents, mcpServers, budgets = noBudgets } = directory ?? { agents: new Map<string, Agent>(), mcpServers: new Set<string>() };
   const own: Tool[] = [];
   const names: string[] = [];
   for (const [index, tool] of settings.tools.entries()) {
@@ -35,18 +38,19 @@ export function withAgent(directory: AgentDirectory | undefined, settings: Respo
     names.push(`mcp:${label}`);
   }
   const agent = agents.get(settings.model);
-  if (agent === undefined && names.length === 0) return { settings, workerTools: [] };
+  if (agent === undefined && names.length === 0) return { settings: withBudget(settings, undefined, budgets), workerTools: [] };
   const given: Agent = agent ?? {
     name: settings.model,
     provider: 'default',
     model: settings.model,
     tools: [],
     settings: {},
-    limits: { steps: stepsOfRequest },
+    limits: budgets.limits.turn.steps === undefined ? { steps: stepsOfRequest } : {},
     compaction: 'auto',
   };
   const sent = { ...settings, tools: settings.tools.filter((tool) => !own.includes(tool)) };
-  return { settings: settingsOfAgent({ ...given, tools: [...new Set([...given.tools, ...names])] }, sent), workerTools: own };
+  const asked = settingsOfAgent({ ...given, tools: [...new Set([...given.tools, ...names])] }, sent);
+  return { settings: withBudget(asked, given, budgets), workerTools: own };
 }
 
 /** Model calls of a turn that is of no agent, and has tools that a worker runs. */

@@ -7,10 +7,9 @@ import { longestSummary, sealSummary, summaryRequest } from '../../domain/compac
 import type { JsonObject } from '../../domain/item.ts';
 import type { ModelEvent, ModelRequest } from '../../domain/model.ts';
 import { modelFailure, protocolError } from '../failures/model-failure.ts';
-import { asArray, asRecord, asText, parseJson } from '../json.ts';
+import { asArray, asRecord, asText, parseJson, omitNullish } from '../json.ts';
 import { ProviderError } from '../provider.ts';
 import { type JsonRequest, requestJson } from './json-request.ts';
-import { omitNullish } from './request-parts.ts';
 import { responsesRequest } from './responses-request.ts';
 import { readUsage } from './usage.ts';
 

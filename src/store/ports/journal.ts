@@ -1,5 +1,6 @@
 /** The port to the journals, for those who write a turn's events (an attempt, a settlement) and those who follow them. */
 import type { AttemptEnd, AttemptKey, AttemptRow } from '../../domain/attempt.ts';
+import type { Spending } from '../../domain/budget.ts';
 import type { ClaimDecision } from '../../domain/claim.ts';
 import type { OutputItem } from '../../domain/item.ts';
 import type { JournalRow, ResponseEvent } from '../../domain/response-event.ts';
@@ -63,6 +64,12 @@ export interface JournalStore {
 
   /** How the request ended, without an end of the turn; its lease ends too. Once; later calls change nothing. */
   endAttempt(attempt: AttemptKey, epoch: number, end: AttemptEnd): Promise<void>;
+
+  /**
+   * What a turn has used up before a step, and its session with it: on earlier steps, and on requests of this one that have
+   * ended. What is deleted stays spent. undefined: there is no such turn.
+   */
+  readSpending(turn: string, before: number): Promise<Spending | undefined>;
 
   /** The requests of a turn, in the order they were booked. */
   readAttempts(turn: string): Promise<readonly AttemptRow[]>;

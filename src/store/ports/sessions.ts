@@ -40,7 +40,7 @@ export interface SessionStore {
   /** Puts items behind what the session has. undefined when there is no such session. */
   addItems(turn: ItemsTurn): Promise<readonly Item[] | undefined>;
 
-  /** Gone for every session that shares the turn it stands in. False when it is not in this session. */
+  /** All items of this id: gone for every session that shares the turns they stand in. False when there is none in this session. */
   deleteSessionItem(session: SessionRow, item: string): Promise<boolean>;
 
   /**

@@ -10,10 +10,13 @@ import { Pace } from '../pace.ts';
 import { text, textOrNull } from './rows.ts';
 import { insertSession, readSession, useSession } from './sessions.ts';
 
-interface PlacedItem extends Place {
+interface ItemPlace extends Place {
   readonly turn: string;
   /** In its turn. */
   readonly position: number;
+}
+
+interface PlacedItem extends ItemPlace {
   readonly item: Item;
 }
 
@@ -137,12 +140,20 @@ export async function addItems(db: Database, turn: ItemsTurn): Promise<readonly 
   });
 }
 
+/** Deleted in one commit. */
+const deletesAtOnce = 500;
+
+/** All of this id: who asks for it afterwards finds none. */
 export async function deleteSessionItem(db: Database, session: SessionRow, id: string): Promise<boolean> {
-  return db.commit('durable', () => {
-    const found = find(db, session, id);
-    if (found === undefined) return false;
-    return db.run('DELETE FROM items WHERE turn = ? AND position = ?', found.turn, found.position) > 0;
-  });
+  for (let deleted = 0; ;) {
+    const found = await db.commit('durable', () => {
+      const places = placesOf(db, session, id).slice(0, deletesAtOnce);
+      for (const { turn, position } of places) db.run('DELETE FROM items WHERE turn = ? AND position = ?', turn, position);
+      return places.length;
+    });
+    deleted += found;
+    if (found < deletesAtOnce) return deleted > 0;
+  }
 }
 
 /**
@@ -150,23 +161,30 @@ export async function deleteSessionItem(db: Database, session: SessionRow, id: s
  * written last, or for a list that goes backwards the first, so that a page never begins before where the one before it ended.
  */
 function find(db: Database, session: SessionRow, id: string, order: Page['order'] = 'asc'): PlacedItem | undefined {
+  const places = placesOf(db, session, id);
+  const found = order === 'asc' ? places.at(-1) : places[0];
+  const row = found && db.one('SELECT item FROM items WHERE turn = ? AND position = ?', found.turn, found.position);
+  return found && row && { ...found, item: readItem(row) };
+}
+
+/** In the order of the session. */
+function placesOf(db: Database, session: SessionRow, id: string): readonly ItemPlace[] {
   const leaf = leafOf(db, session);
-  if (leaf === undefined) return undefined;
+  if (leaf === undefined) return [];
   const chain = new Map(stretches(db, leaf).map(({ branch, upTo }) => [branch, upTo]));
   const rows = db.all(
-    `SELECT turn, turns.branch, turns.depth, position, item FROM items JOIN turns ON turns.id = turn
+    `SELECT turn, turns.branch, turns.depth, position FROM items JOIN turns ON turns.id = turn
      WHERE items.id = ? AND tenant = ? AND stored = 1 AND turns.branch IN (SELECT value FROM json_each(?))`,
     id,
     session.tenant,
     JSON.stringify([...chain.keys()]),
   );
-  const found = rows.flatMap((row): PlacedItem[] => {
+  const found = rows.flatMap((row): ItemPlace[] => {
     const place = placeIn(row);
     if (place === undefined || place.depth > (chain.get(place.branch) ?? -1)) return [];
-    return [{ ...place, turn: text(row['turn']), position: Number(row['position']), item: readItem(row) }];
+    return [{ ...place, turn: text(row['turn']), position: Number(row['position']) }];
   });
-  found.sort((one, other) => one.depth - other.depth || one.position - other.position);
-  return order === 'asc' ? found.at(-1) : found[0];
+  return found.toSorted((one, other) => one.depth - other.depth || one.position - other.position);
 }
 
 function leafOf(db: Database, session: SessionRow): Place | undefined {

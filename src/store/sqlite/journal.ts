@@ -11,6 +11,7 @@ import { itemRowOf, nextPosition, writeItems } from './item-rows.ts';
 import { fenceLease, leaseLeftMs, releaseLease, takeLease } from './leases.ts';
 import { insertRows, writeRows } from './journal-rows.ts';
 import { journalRow } from './rows.ts';
+import { addToSession } from './spending.ts';
 import { cutOffToolCalls } from './tool-calls.ts';
 import { readyNext, recordThrough, sessionTurn } from './transcript.ts';
 import { cancelChildren, requireTurn } from './turns.ts';
@@ -134,6 +135,7 @@ export async function seal(db: Database, seal: Seal): Promise<SealResult> {
     const lostAttempts = loseOpenAttempts(db, turn);
     cutOffToolCalls(db, turn);
     const cancels = cancelChildren(db, turn, settledAtMs);
+    if (row.session !== null) addToSession(db, row.session, turn, row.readyAtMs);
     const next = row.session === null ? undefined : readyNext(db, row.tenant, row.session);
     const owesWebhook = oweWebhook(db, turn, settled.status, settledAtMs);
     return {

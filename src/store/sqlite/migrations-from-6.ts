@@ -62,6 +62,14 @@ export const migrationsFrom6: readonly string[] = [
   CREATE INDEX approvals_by_turn ON approvals (turn);
   `,
 
+  // What requests took, for budgets: as the provider counted it, or as it was estimated; in US dollars where a price is known.
+  // Of a session, what its turns have spent that have their end.
+  `
+  ALTER TABLE attempts ADD COLUMN spent_tokens INTEGER;
+  ALTER TABLE attempts ADD COLUMN cost REAL;
+  ALTER TABLE sessions ADD COLUMN spent TEXT;
+  `,
+
   // Turns that carry out a call of another. parent: that turn; parent_call: the number of its call; usage: their tokens.
   `
   ALTER TABLE turns ADD COLUMN parent TEXT;

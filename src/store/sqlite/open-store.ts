@@ -17,6 +17,7 @@ import * as retention from './retention.ts';
 import * as sessions from './sessions.ts';
 import { makeStrandedReady, readChain, readTranscript } from './transcript.ts';
 import { listTurns } from './turn-list.ts';
+import { readSpending } from './spending.ts';
 import * as toolCalls from './tool-calls.ts';
 import * as turns from './turns.ts';
 import * as webhooks from './webhooks.ts';
@@ -82,6 +83,7 @@ export function openSqliteStore(path: string): Store {
     noteProgress: (call, progress) => toolCalls.noteProgress(db, call, progress),
     endToolRound: (round) => toolCalls.endToolRound(db, round),
     readJournal: async (turn, { after = -1, limit = -1 } = {}) => journal.readJournal(db, turn, after, limit),
+    readSpending: async (turn, before) => readSpending(db, turn, before),
     readHead: (turn) => source.readHead(turn),
     follow: (turn, after, signal, onEnd) => new JournalCursor(broker, turn, after, signal, onEnd),
     untilSealed: (turn, signal) => broker.untilSealed(turn, signal),

@@ -67,7 +67,7 @@ void suite('held', () => {
   };
   for (const [what, [api, piece]] of Object.entries(held)) {
     void test(what, () => {
-      const parser = api === 'chat' ? new ChatParser([], maxHeld) : new ResponsesParser(maxHeld);
+      const parser = api === 'chat' ? new ChatParser([], [], maxHeld) : new ResponsesParser(maxHeld);
       const count = readUntilHeld(parser, piece);
       assert.ok(count !== undefined && count <= maxHeld / 80, `${count}`);
     });
@@ -87,7 +87,7 @@ void suite('held', () => {
   };
   for (const [what, [api, piece]] of Object.entries(shown)) {
     void test(`${what}: nothing of it`, () => {
-      const parser = api === 'chat' ? new ChatParser([], maxHeld) : new ResponsesParser(maxHeld);
+      const parser = api === 'chat' ? new ChatParser([], [], maxHeld) : new ResponsesParser(maxHeld);
       assert.equal(readUntilHeld(parser, piece), undefined);
     });
   }

@@ -4,6 +4,7 @@
  */
 import { setImmediate as nextTurnOfTheLoop } from 'node:timers/promises';
 import type { AttemptRow } from '../../../src/domain/attempt.ts';
+import type { Spent } from '../../../src/domain/budget.ts';
 import type { InputItem, Item } from '../../../src/domain/item.ts';
 import type { JournalRow } from '../../../src/domain/response-event.ts';
 import type { ResponseObject } from '../../../src/domain/response.ts';
@@ -74,6 +75,8 @@ export interface StoredSession {
   titleTurn: string | null;
   isTitleStarted: boolean;
   isTitleRequested: boolean;
+  /** By its turns that have their end. */
+  spent?: Spent;
 }
 
 export class MemoryDatabase {

@@ -14,6 +14,7 @@ import { beat, fenceLease, headOf, leaseLeftMs, listExpiredLeases, listOverdue, 
 import { writeRows } from './journal-rows.ts';
 import { cutOffToolCalls } from './tool-call-rows.ts';
 import { endStep, endToolCall, endToolRound, noteProgress, startToolCall } from './tool-calls.ts';
+import { addToSession, readSpending } from './spending.ts';
 import { readyNext, recordThrough } from './transcript.ts';
 import { oweWebhook } from './webhooks.ts';
 
@@ -69,6 +70,7 @@ export function journalStore(connection: Connection): JournalStore & ToolCallSto
         endAttempt(turn, key, end);
         releaseLease(turn, key, epoch, end);
       }),
+    readSpending: (turn, before) => connection.transaction((database) => readSpending(database, turn, before)),
     readAttempts: (turn) => connection.transaction(({ turns }) => turns.get(turn)?.attempts ?? []),
     append: (append) =>
       writing(append.turn, (database) => {
@@ -149,6 +151,7 @@ function seal(database: MemoryDatabase, request: Seal): SealResult {
   if (attempt !== undefined) endAttempt(turn, attempt, attempt.end);
   const lostAttempts = loseOpenAttempts(turn);
   cutOffToolCalls(turn);
+  addToSession(database, turn);
   const next = readyNext(database, turn);
   const owesWebhook = oweWebhook(turn, settled.status, settledAtMs);
   const children = database.turnsWhere((each) => each.row.parent?.turn === turn.row.id && isUnsettled(each));

@@ -39,11 +39,12 @@ export function sessionStore(connection: Connection): SessionStore {
     addItems: (turn) => connection.transaction((database) => addItems(database, turn)),
     deleteSessionItem: (session, id) =>
       connection.transaction((database) => {
-        const turn = database.chainTo(session.leaf).find((each) => itemsOf(each).some((item) => item.id === id));
-        if (turn === undefined) return false;
-        turn.input = turn.input.filter((item) => item.id !== id);
-        turn.output = turn.output.filter((item) => item.id !== id);
-        return true;
+        const turns = database.chainTo(session.leaf).filter((each) => itemsOf(each).some((item) => item.id === id));
+        for (const turn of turns) {
+          turn.input = turn.input.filter((item) => item.id !== id);
+          turn.output = turn.output.filter((item) => item.id !== id);
+        }
+        return turns.length > 0;
       }),
     findItems: (tenant, ids, maxChars) =>
       connection.transaction((database) => {

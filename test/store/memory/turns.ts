@@ -1,5 +1,6 @@
 import { decideAdmission, resendWindowMs } from '../../../src/domain/admission.ts';
 import { type InputItem, isCallOutput } from '../../../src/domain/item.ts';
+import { refusesInput } from '../../../src/domain/refused-input.ts';
 import type { TurnFilter, TurnSummary } from '../../../src/domain/turn-list.ts';
 import { isVisible, type TurnRow } from '../../../src/domain/turn.ts';
 import type { CancelRequest, InsertTurn, NewTurn, TurnStore } from '../../../src/store/ports/turns.ts';
@@ -92,6 +93,7 @@ export function turnStore(connection: Connection): TurnStore {
             model: modelOf(turn),
             items: itemsOf(turn),
             inputCount: turn.row.kind === 'items' ? itemsOf(turn).length : turn.input.length,
+            ...(refusesInput(turn.row.errorCode, turn.attempts.at(-1)?.detail ?? null) ? { isRefused: true } : {}),
           })),
       ),
     requestCancel: (tenant, publicId, atMs) =>
