@@ -50,8 +50,9 @@ export function isShown(items: readonly { readonly type: string }[], listing: To
 }
 
 /** Is it a list that turnkeep has shown? A provider that has MCP servers of its own shows the like. */
-export function isOwnList(item: { readonly type: string }): item is ShownList {
-  return item.type === listType && typeof (item as { readonly turnkeep?: unknown }).turnkeep === 'object';
+export function isOwnList(item: { readonly type?: string | undefined }): item is ShownList {
+  const { type, turnkeep } = item as { readonly type?: string; readonly turnkeep?: unknown };
+  return type === listType && typeof turnkeep === 'object' && turnkeep !== null;
 }
 
 function itemOf(

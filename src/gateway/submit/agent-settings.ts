@@ -3,6 +3,7 @@ import type { Agent } from '../../domain/agent.ts';
 import { settingsOfAgent } from '../../domain/agent-settings.ts';
 import { type BudgetRules, noBudgets, withBudget } from '../../domain/turn-budget.ts';
 import type { JsonObject } from '../../domain/item.ts';
+import { mistakeIn } from '../../domain/mcp-request.ts';
 import type { ProviderApi } from '../../domain/provider-capabilities.ts';
 import type { ResponseSettings, Tool } from '../../domain/response-settings.ts';
 import { ApiError } from '../http/errors.ts';
@@ -34,6 +35,7 @@ export function withAgent(directory: AgentDirectory | undefined, settings: Respo
     const label = labelOf(tool);
     if (label === undefined || !mcpServers.has(label)) continue;
     assertNoUrl(tool, label, `tools[${index}]`);
+    assertForm(tool, `tools[${index}]`);
     own.push(tool);
     names.push(`mcp:${label}`);
   }
@@ -70,4 +72,11 @@ function assertNoUrl(tool: Tool, label: string, param: string): void {
     const message = `Invalid '${param}.${name}': '${label}' is a server of the configuration, which says how it is reached. Leave it out.`;
     throw new ApiError({ status: 400, param: `${param}.${name}`, code: 'invalid_value', message });
   }
+}
+
+function assertForm(tool: Tool, path: string): void {
+  const mistake = mistakeIn(tool);
+  if (mistake === undefined) return;
+  const param = `${path}.${mistake.path}`;
+  throw new ApiError({ status: 400, param, code: 'invalid_value', message: `Invalid '${param}': ${mistake.message}.` });
 }
