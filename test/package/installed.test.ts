@@ -1,12 +1,17 @@
 /** The tarball that is published, in an empty project of JavaScript and one of TypeScript: no checkout beside it. */
 import assert from 'node:assert/strict';
-import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { execFile, execFileSync, spawn, spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { sharedTemporalServer } from '../support/temporal-server.ts';
+import { promisify } from 'node:util';
+import { modelStory, says, startModelServer } from '../../src/testing.ts';
+import { sharedTemporalServer, testTemporalProgram } from '../support/temporal-server.ts';
+import { until } from '../support/until.ts';
+import { within } from '../support/within.ts';
 import { root } from './entries.ts';
+import names from './exported-names.json' with { type: 'json' };
 
 const folder = mkdtempSync(join(tmpdir(), 'turnkeep-package-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -138,4 +143,75 @@ test('an empty project of TypeScript compiles against every entry point, and run
     run(process.execPath, ['main.js'], project, { TEMPORAL_ADDRESS: address, TEMPORAL_NAMESPACE: namespace }),
     'Moss and fern.\n',
   );
+});
+
+/** The files that a document shows, by the names in their first lines. */
+function filesOf(markdown: string): Readonly<Record<string, string>> {
+  const blocks = [...markdown.matchAll(/^```ts\n\/\/ (\S+)\n([^]*?)^```$/gm)];
+  return Object.fromEntries(blocks.map(([, name = '', text = '']) => [name, text]));
+}
+
+test(
+  'docs/library.md · its files compile, and run as they stand: the worker, whoever starts the workflow, and the test',
+  { timeout },
+  async (t) => {
+    const { address, namespace } = await sharedTemporalServer();
+    const files = filesOf(readFileSync(join(root, 'docs/library.md'), 'utf8'));
+    assert.deepEqual(Object.keys(files), ['turnkeep.config.ts', 'workflows.ts', 'worker.ts', 'start.ts', 'report.test.ts']);
+    const compilerOptions = {
+      ...{ target: 'es2024', lib: ['es2024', 'esnext.disposable'], module: 'nodenext', types: ['node'] },
+      ...{ strict: true, exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true, skipLibCheck: true },
+      ...{ noEmit: true, allowImportingTsExtensions: true },
+    };
+    const project = newProject('docs', {
+      'package.json': '{"type":"module"}',
+      'tsconfig.json': JSON.stringify({ compilerOptions }),
+      ...files,
+    });
+    run(join(bin, 'tsc'), ['-p', '.'], project);
+    run(process.execPath, ['--test', 'report.test.ts'], project, { TEMPORAL_CLI: await testTemporalProgram(), NODE_TEST_CONTEXT: '' });
+
+    const story = modelStory()
+      .whenTold('reviewer', says('Moss and fern.'))
+      .whenTold('moss', says('Moss is soft.'))
+      .whenTold('fern', says('Old.'));
+    const model = await startModelServer({ fallback: story.reply });
+    const env = {
+      ...{ TEMPORAL_ADDRESS: address, TEMPORAL_NAMESPACE: namespace, TURNKEEP_TASK_QUEUE: `docs-${process.pid}` },
+      ...{ TURNKEEP_DATA_DIR: join(project, 'data'), TURNKEEP_PORT: '0', TURNKEEP_TITLES: '0' },
+      ...{ OPENAI_BASE_URL: model.baseUrl, OPENAI_API_KEY: 'sk-docs', TURNKEEP_MODEL_API: 'chat' },
+    };
+    const started = (args: readonly string[]) => {
+      const child = spawn(process.execPath, args, { cwd: project, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+      t.after(() => child.kill('SIGKILL'));
+      return child;
+    };
+    const gateway = started(['node_modules/turnkeep/bin/turnkeep.js', 'serve']);
+    let url: string | undefined;
+    for (const stream of [gateway.stdout, gateway.stderr])
+      stream.on('data', (text) => (url ??= /listens on (http:\/\/127\.0\.0\.1:\d+)/.exec(String(text))?.[1]));
+    await within(
+      'the gateway',
+      until(() => url !== undefined),
+    );
+    started(['worker.ts']);
+    const said = await promisify(execFile)(process.execPath, ['start.ts'], {
+      cwd: project,
+      env: { ...process.env, ...env, TURNKEEP_URL: url },
+    });
+    assert.match(said.stdout, /^(Moss is soft\.|Old\.)\nMoss and fern\.\n$/);
+    await model.close();
+  },
+);
+
+test('docs/library.md names every function that an entry point exports', () => {
+  const text = readFileSync(join(root, 'docs/library.md'), 'utf8');
+  for (const [specifier, { values }] of Object.entries(names)) {
+    const row = text.split('\n').find((line) => line.startsWith(`| \`${specifier}\` `)) ?? '';
+    assert.deepEqual(
+      values.filter((name) => !row.includes(`\`${name}\``)),
+      [],
+      specifier,
+    );
+  }
 });
