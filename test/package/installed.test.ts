@@ -159,9 +159,16 @@ test(
     const files = filesOf(readFileSync(join(root, 'docs/library.md'), 'utf8'));
     assert.deepEqual(Object.keys(files), ['turnkeep.config.ts', 'workflows.ts', 'worker.ts', 'start.ts', 'report.test.ts']);
     const compilerOptions = {
-      ...{ target: 'es2024', lib: ['es2024', 'esnext.disposable'], module: 'nodenext', types: ['node'] },
-      ...{ strict: true, exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true, skipLibCheck: true },
-      ...{ noEmit: true, allowImportingTsExtensions: true },
+      target: 'es2024',
+      lib: ['es2024', 'esnext.disposable'],
+      module: 'nodenext',
+      types: ['node'],
+      strict: true,
+      exactOptionalPropertyTypes: true,
+      noUncheckedIndexedAccess: true,
+      skipLibCheck: true,
+      noEmit: true,
+      allowImportingTsExtensions: true,
     };
     const project = newProject('docs', {
       'package.json': '{"type":"module"}',
@@ -177,9 +184,15 @@ test(
       .whenTold('fern', says('Old.'));
     const model = await startModelServer({ fallback: story.reply });
     const env = {
-      ...{ TEMPORAL_ADDRESS: address, TEMPORAL_NAMESPACE: namespace, TURNKEEP_TASK_QUEUE: `docs-${process.pid}` },
-      ...{ TURNKEEP_DATA_DIR: join(project, 'data'), TURNKEEP_PORT: '0', TURNKEEP_TITLES: '0' },
-      ...{ OPENAI_BASE_URL: model.baseUrl, OPENAI_API_KEY: 'sk-docs', TURNKEEP_MODEL_API: 'chat' },
+      TEMPORAL_ADDRESS: address,
+      TEMPORAL_NAMESPACE: namespace,
+      TURNKEEP_TASK_QUEUE: `docs-${process.pid}`,
+      TURNKEEP_DATA_DIR: join(project, 'data'),
+      TURNKEEP_PORT: '0',
+      TURNKEEP_TITLES: '0',
+      OPENAI_BASE_URL: model.baseUrl,
+      OPENAI_API_KEY: 'sk-docs',
+      TURNKEEP_MODEL_API: 'chat',
     };
     const started = (args: readonly string[]) => {
       const child = spawn(process.execPath, args, { cwd: project, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
@@ -214,4 +227,19 @@ test('docs/library.md names every function that an entry point exports', () => {
       specifier,
     );
   }
+});
+
+test('examples/research-team · without a key a story plans, looks up, asks and writes', { timeout }, async () => {
+  const project = newProject('research-team', { 'package.json': '{"type":"module"}' });
+  cpSync(join(root, 'examples/research-team'), project, { recursive: true });
+  const { OPENAI_API_KEY: _key, OPENAI_BASE_URL: _url, ...env } = process.env;
+  const { stdout, stderr } = await promisify(execFile)(process.execPath, ['main.ts', '--yes'], {
+    cwd: project,
+    env: { ...env, TEMPORAL_CLI: await testTemporalProgram() },
+  });
+  assert.match(
+    stdout,
+    /The reviewer asks: acceptFindings .*\nApproved\.\n\nMoss, fern and lichen .*two that live as one\.\n\nWritten\.\n$/,
+  );
+  assert.equal(stderr, '');
 });
