@@ -13,7 +13,7 @@ import config from './turnkeep.config.ts';
 import { decide, question, researchTeam, writing } from './workflows.ts';
 
 const isSure = process.argv.includes('--yes') || !process.stdin.isTTY;
-const [asked = 'Which plants live without flowers?'] = process.argv.slice(2).filter((argument) => argument !== '--yes');
+const asked = process.argv.slice(2).find((argument) => argument !== '--yes') ?? 'Which plants live without flowers?';
 const { OPENAI_API_KEY, OPENAI_BASE_URL } = process.env;
 const hasModel = OPENAI_API_KEY !== undefined || OPENAI_BASE_URL !== undefined;
 

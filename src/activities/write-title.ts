@@ -8,6 +8,8 @@ import { failureRules } from '../domain/failure.ts';
 import { titleOf, titleRequest } from '../domain/title.ts';
 import type { OwnTurn } from '../contract/activities.ts';
 import type { TitleInput } from '../contract/workflows.ts';
+import { askedModelOf } from '../domain/response-settings.ts';
+import { type Agents, providerFor } from './attempt/agents.ts';
 import { type Provider, ProviderError } from '../providers/provider.ts';
 import { retryWhileBusy } from '../store/retry-while-busy.ts';
 import type { Store } from '../store/ports/store.ts';
@@ -15,22 +17,24 @@ import type { Store } from '../store/ports/store.ts';
 export interface WriteTitleDeps {
   readonly store: Store;
   readonly provider: Provider;
+  readonly agents?: Agents;
   /** Instead of the turn's own model. */
   readonly titleModel?: string;
 }
 
 export async function writeTitle(
-  { store, provider, titleModel }: WriteTitleDeps,
+  { store, provider, agents, titleModel }: WriteTitleDeps,
   { session, turn }: OwnTurn<TitleInput>,
 ): Promise<{ hasTitle: boolean }> {
   const row = await store.readTurn(turn);
-  const request = row === undefined ? undefined : titleRequest(await store.readInput(turn), titleModel ?? row.settings.model);
+  const request = row === undefined ? undefined : titleRequest(await store.readInput(turn), titleModel ?? askedModelOf(row.settings));
   if (request === undefined || !(await retryWhileBusy(() => store.bookTitleRequest(session), cancellationSignal())))
     return { hasTitle: false };
   let text = '';
   let hasStarted = false;
   try {
-    for await (const event of provider.stream(request, cancellationSignal())) {
+    const asked = titleModel === undefined && row !== undefined ? providerFor(agents, provider, row.settings) : provider;
+    for await (const event of asked.stream(request, cancellationSignal())) {
       if (event.type !== 'delta') continue;
       hasStarted = true;
       if (event.delta.type === 'text') text += event.delta.text;

@@ -58,7 +58,7 @@ export async function runRoles({
   temporalUi,
 }: RolesOptions): Promise<void> {
   const store = openStore(config);
-  const metrics = createMetrics(config);
+  const metrics = createMetrics(config, agents?.agents.keys());
   let metricsServer: MetricsServer | undefined;
   let worker: Awaited<ReturnType<typeof startWorker>> | undefined;
   let gateway: Awaited<ReturnType<typeof startGateway>> | undefined;

@@ -18,6 +18,7 @@ import {
   workflowIdOf,
 } from '../contract/workflows.ts';
 import type { WebhookEnd } from '../contract/activities.ts';
+import { turnTimeMs } from '../domain/budget.ts';
 import type { TurnOwner, TurnRow } from '../domain/turn.ts';
 import type { Store } from '../store/ports/store.ts';
 import type { DispatchedRun } from '../store/ports/turns.ts';
@@ -27,7 +28,7 @@ import { retryWhileBusy } from '../store/retry-while-busy.ts';
 export interface DispatcherOptions {
   readonly workflows: WorkflowClient;
   readonly taskQueue: string;
-  readonly store: Pick<Store, 'claim' | 'databaseId' | 'markDispatched'>;
+  readonly store: Pick<Store, 'claim' | 'databaseId' | 'markDispatched' | 'readTurn'>;
   readonly limits: { readonly heartbeatTimeoutMs: number; readonly turnTimeoutMs: number };
   /** Client and worker share a connection: the first workflow task then comes with the start's own answer. */
   readonly isEager: boolean;
@@ -36,8 +37,8 @@ export interface DispatcherOptions {
   readonly answerTimeoutMs?: number;
 }
 
-/** By what else than its own id people look for a turn. */
-export type TurnNames = Pick<TurnRow, 'publicId' | 'session'>;
+/** By what else than its own id people look for a turn, and what it is asked with. */
+export type TurnNames = Pick<TurnRow, 'publicId' | 'session' | 'settings'>;
 
 /** A server that takes connections and never answers, or a network that loses every packet, would hold a call for ever. */
 const defaultAnswerTimeoutMs = 10_000;
@@ -105,7 +106,9 @@ export class Dispatcher {
   /** Resolves once Temporal has the turn. Throws when Temporal cannot be reached. */
   async start(turn: string, names?: TurnNames): Promise<void> {
     const { workflows, taskQueue, store, isEager, limits } = this.#options;
-    const { heartbeatTimeoutMs, turnTimeoutMs } = limits;
+    const { heartbeatTimeoutMs } = limits;
+    const { settings } = names ?? (await store.readTurn(turn)) ?? {};
+    const turnTimeoutMs = turnTimeMs(settings?.budget, limits.turnTimeoutMs);
     const input: AgentTurnInput = { turn, database: store.databaseId, heartbeatTimeoutMs, turnTimeoutMs, tellsEnd: true };
     const memo = memoOf(turn, names);
     const { firstExecutionRunId: runId } = await this.#answered(() =>

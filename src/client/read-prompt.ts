@@ -3,10 +3,13 @@ import { afterCompaction } from '../domain/compaction.ts';
 import type { Item } from '../domain/item.ts';
 import { promptOf } from '../domain/prompt.ts';
 import type { ProviderApi } from '../domain/provider-capabilities.ts';
+import { withoutRefused } from '../domain/refused-input.ts';
 import type { Store } from '../store/ports/store.ts';
 import { resolveInput, type Submission, type Unresolved } from './submission.ts';
 
-export type PromptPreview = { readonly type: 'prompt'; readonly items: readonly Item[] } | Unresolved;
+export type PromptPreview =
+  /** `isWhole`: no turn of its conversation runs or waits, which would bring more. */
+  { readonly type: 'prompt'; readonly items: readonly Item[]; readonly isWhole: boolean } | Unresolved;
 
 export type PreviewedSubmission = Pick<Submission, 'tenant' | 'settings' | 'session' | 'previous' | 'input'>;
 
@@ -16,7 +19,7 @@ export async function previewPrompt(
   api: ProviderApi,
   { tenant, settings, session, previous, input: submitted }: PreviewedSubmission,
 ): Promise<PromptPreview> {
-  const input = await resolveInput(store, { tenant, input: submitted });
+  const input = await resolveInput(store, { tenant, input: submitted, settings });
   if ('type' in input) return input;
   const leaf =
     session !== null
@@ -25,6 +28,7 @@ export async function previewPrompt(
         ? (await store.findTurn(tenant, previous))?.id
         : undefined;
   const past = leaf == null ? [] : await store.readTranscript(leaf, { isIncluded: true });
-  const told = afterCompaction({ turns: past, input }, api);
-  return { type: 'prompt', items: promptOf(told.turns, told.input, settings.model) };
+  const told = afterCompaction({ turns: withoutRefused(past, settings.model), input }, api);
+  const isWhole = session === null || (await store.listUnsettledOf(tenant, session)).length === 0;
+  return { type: 'prompt', items: promptOf(told.turns, told.input, settings.model), isWhole };
 }

@@ -3,7 +3,8 @@
  * a long input is made in slices, with the event loop free in between (T14).
  */
 import { createHash, type Hash } from 'node:crypto';
-import { givenIdOf, type InputItem } from '../domain/item.ts';
+import { givenIdOf, type InputItem, type NewItem } from '../domain/item.ts';
+import { forAnotherModel, isSealed } from '../domain/prompt.ts';
 import type { NewTurn } from '../store/ports/turns.ts';
 import { Pace } from '../store/pace.ts';
 import type { Submission } from './submission.ts';
@@ -28,7 +29,8 @@ export async function serialize(
     const { id, ...members } = item;
     const text = JSON.stringify(members);
     json.input.push(`${text.slice(0, -1)},"id":${JSON.stringify(id)}}`);
-    await add(hash, pace, text);
+    // Whether what is sealed is told depends on what is left of the turn that it comes from: the same request stays the same.
+    await add(hash, pace, isSealed(item) ? JSON.stringify(forAnotherModel(members as NewItem)) : text);
     // One of ours is new with each submission; one that the item came with is told to the model.
     await add(hash, pace, givenIdOf(item) ?? '');
   }

@@ -1,7 +1,9 @@
 /** A submission of a turn, and its items with the ids that they are to have. */
 import { givenIdOf, type InputItem, isCall, isCallOutput, type Item, type NewItem } from '../domain/item.ts';
+import { forAnotherModel } from '../domain/prompt.ts';
 import type { ResponseSettings } from '../domain/response-settings.ts';
-import type { TurnOwner } from '../domain/turn.ts';
+import type { ParentCall, TurnOwner } from '../domain/turn.ts';
+import type { FoundItem } from '../store/ports/sessions.ts';
 import type { Store } from '../store/ports/store.ts';
 import type { NewTurn } from '../store/ports/turns.ts';
 import { itemPrefix, newId } from './ids.ts';
@@ -12,7 +14,10 @@ export interface ItemReference {
   readonly id: string;
 }
 
-export type SubmittedItem = NewItem | ItemReference;
+/** Of an item that a client sends whole: the response that it is of, where its id says so and it has what only its model can read. */
+export const answerOf = Symbol('answerOf');
+
+export type SubmittedItem = (NewItem & { readonly [answerOf]?: string }) | ItemReference;
 
 /** What to do while an earlier turn of the session is not settled: wait for it, be refused, or have it cancelled. */
 export type WhenBusy = 'enqueue' | 'reject' | 'interrupt';
@@ -36,6 +41,8 @@ export interface Submission {
   readonly signal?: AbortSignal;
   /** What the client calls the turn, `resp_…`: its public id. */
   readonly id?: string;
+  /** The call of an agent that the turn carries out: its id is made of that. */
+  readonly parent?: ParentCall;
   /** A workflow of somebody's own that carries the turn out: nothing is dispatched for it, and its `id` is also its own. */
   readonly owner?: TurnOwner;
   /** `enqueue` where nothing is said. */
@@ -53,27 +60,48 @@ export type Unresolved =
   /** `input[index]` refers to an item that is not there. */
   { readonly type: 'unknown_item'; readonly index: number; readonly id: string } | { readonly type: 'references_too_large' };
 
-/** The items with new ids, references replaced by the items they name. */
+/**
+ * The items with new ids, references replaced by the items they name. What another model than the one that is asked now has
+ * sealed or signed is left out of them, as far as it is known where they come from: its provider would refuse it.
+ */
 export async function resolveInput(
-  store: Pick<Store, 'findItems'>,
-  { tenant, input }: Pick<Submission, 'tenant' | 'input'>,
+  store: Pick<Store, 'findItems' | 'findModels'>,
+  { tenant, input, settings }: Pick<Submission, 'tenant' | 'input' | 'settings'>,
 ): Promise<readonly InputItem[] | Unresolved> {
   const references = input.flatMap((item) => (item.type === 'item_reference' ? [item.id] : []));
-  const known = references.length === 0 ? new Map<string, Item>() : await store.findItems(tenant, references, maxReferredChars);
-  return known === undefined ? { type: 'references_too_large' } : resolveReferences(input, known);
+  const items = references.length === 0 ? noItems : await store.findItems(tenant, references, maxReferredChars);
+  if (items === undefined) return { type: 'references_too_large' };
+  const answers = new Set(input.flatMap((item) => (item.type === 'item_reference' ? [] : (item[answerOf] ?? []))));
+  const models = answers.size === 0 ? noModels : await store.findModels(tenant, answers);
+  return resolveItems(input, { items, models, asked: settings.model });
 }
 
-export function resolveReferences(input: readonly SubmittedItem[], known: ReadonlyMap<string, Item>): readonly InputItem[] | Unresolved {
+const noItems: ReadonlyMap<string, FoundItem> = new Map();
+const noModels: ReadonlyMap<string, string> = new Map();
+
+export interface Known {
+  /** Those that are referred to, by their ids. */
+  readonly items: ReadonlyMap<string, FoundItem>;
+  /** Of the responses that items are of, by their ids. */
+  readonly models: ReadonlyMap<string, string>;
+  /** The model that is asked now. */
+  readonly asked: string;
+}
+
+export function resolveItems(input: readonly SubmittedItem[], { items: found, models, asked }: Known): readonly InputItem[] | Unresolved {
   const items: InputItem[] = [];
   const taken = new Set<string>();
-  for (const [index, item] of input.entries()) {
-    if (item.type !== 'item_reference') {
-      items.push(withNewId(item, taken));
+  const readable = <T extends Item | NewItem>(item: T, model: string | null | undefined): T =>
+    model == null || model === asked ? item : forAnotherModel(item);
+  for (const [index, submitted] of input.entries()) {
+    if (submitted.type !== 'item_reference') {
+      const { [answerOf]: answer, ...item } = submitted;
+      items.push(withNewId(readable(item as NewItem, models.get(answer ?? '')), taken));
       continue;
     }
-    const found = known.get(item.id);
-    if (found === undefined) return { type: 'unknown_item', index, id: item.id };
-    items.push(withNewId(found, taken));
+    const known = found.get(submitted.id);
+    if (known === undefined) return { type: 'unknown_item', index, id: submitted.id };
+    items.push(withNewId(readable(known.item, known.model), taken));
   }
   return items;
 }

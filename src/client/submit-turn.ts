@@ -10,7 +10,7 @@ import type { InsertTurn, NewTurn } from '../store/ports/turns.ts';
 import { workflowIdOf } from '../contract/workflows.ts';
 import type { TurnCanceller } from './cancel-turn.ts';
 import type { Dispatcher } from './dispatcher.ts';
-import { newId } from './ids.ts';
+import { childIdOf, newId } from './ids.ts';
 import { whileCallerWaits } from './patience.ts';
 import { type Approvals, readApprovals, type UnknownApproval } from './approvals.ts';
 import { outputsWithoutCall, resolveInput, type Submission, type Unresolved } from './submission.ts';
@@ -75,6 +75,7 @@ async function insert(
     previous,
     idempotencyKey,
     replaces,
+    parent,
     completion,
     isResend,
     owner,
@@ -83,7 +84,8 @@ async function insert(
     signal,
   } = submission;
   const { json, bodyHash } = await serialize(submission, input);
-  const id = owner === undefined ? newId('resp') : (submission.id ?? newId('resp'));
+  const own = owner === undefined ? undefined : submission.id;
+  const id = parent === undefined ? (own ?? newId('resp')) : childIdOf(parent);
   const createdAtMs = Date.now();
   const opening = ResponseStream.open(
     newResponse({ id: submission.id ?? id, createdAtMs, settings, session, previous: submission.continues ?? previous }),
@@ -114,6 +116,7 @@ async function insert(
     limits: quotas,
     ...(submission.id === undefined ? {} : { chosenId: submission.id }),
     ...(replaces === undefined ? {} : { replaces }),
+    ...(parent === undefined ? {} : { parent }),
     ...(completion === undefined ? {} : { completion }),
     ...(approvals.answered.length === 0 ? {} : { approvals }),
     ...(hasTitles && settings.store ? { wantsTitle: true } : {}),

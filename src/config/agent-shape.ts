@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import type { Json } from '../domain/item.ts';
 import { type ToolInput, toolMark } from './define-tool.ts';
-import { nearestName } from './nearest-name.ts';
+import { nearestName } from '../domain/nearest-name.ts';
 import { webAddress } from './setting-values.ts';
 
 function isJson(value: unknown): boolean {
@@ -70,6 +70,7 @@ const settings = closed({
 
 const agent = closed({
   model: filledText,
+  description: filledText.optional(),
   instructions: text.optional(),
   tools: texts.optional(),
   settings: settings.optional(),

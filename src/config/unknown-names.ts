@@ -1,5 +1,5 @@
 /** Variables with our prefix that are no settings: a misspelt one would be ignored without a word, and its default hold. Pure. */
-import { nearestName } from './nearest-name.ts';
+import { nearestName } from '../domain/nearest-name.ts';
 import { table } from './settings.ts';
 
 const prefix = 'TURNKEEP_';

@@ -2,6 +2,7 @@
  * An attempt: one HTTP request to the model, as it is booked in the database before it is sent (T2) and closed when it
  * ends. Times are milliseconds since the epoch.
  */
+import type { RequestSpent } from './budget.ts';
 import type { FailureCode } from './failure.ts';
 import { sumOfKnown, type Usage } from './response.ts';
 
@@ -25,6 +26,8 @@ export interface AttemptEnd {
   readonly waitMs?: number;
   /** What it cost, if the provider said so, in whatever way it ended. */
   readonly usage?: Usage;
+  /** What of it counts against budgets. */
+  readonly spent?: RequestSpent;
 }
 
 export type AttemptOutcome = 'completed' | 'incomplete' | 'cancelled' | 'failed' | 'lost';

@@ -14,7 +14,7 @@ import { bringsTools } from './tools.ts';
 const ownPrefix = 'turnkeep.1.';
 
 /** In UTF-16 code units: the model is asked for 600 words. */
-const longestSummary = 262_144;
+export const longestSummary = 262_144;
 /** What becomes of the longest one: six bytes for an escaped character, and four characters for three bytes. */
 const longestSealed = longestSummary * 8 + 64;
 
@@ -87,11 +87,28 @@ export function afterCompaction({ turns, input }: Past, api: ProviderApi): Past 
   if (last === undefined) return { turns: turns.map(withoutCompactions), input: input.filter(isNoCompaction) };
   const before = [...turns.slice(0, inTurn).flatMap(({ items }) => items), ...list.slice(0, at)];
   const head = [...before.filter(bringsTools), ...keptMessages(before), toldOf(last, api) ?? last];
-  const rest = list.slice(at + 1).filter(isNoCompaction);
-  if (inInput >= 0) return { turns: [], input: [...head, ...rest] };
-  const kept = { items: [...head, ...rest], inputCount: head.length + Math.max(0, (turn?.inputCount ?? 0) - at - 1) };
+  if (inInput >= 0) return { turns: [], input: [...head, ...list.slice(at + 1).filter(isNoCompaction)] };
+  const restOfInput = list.slice(at + 1, turn?.inputCount).filter(isNoCompaction);
+  const restOfAnswer = list.slice(Math.max(at + 1, turn?.inputCount ?? 0)).filter(isNoCompaction);
+  const kept = { items: [...head, ...restOfInput, ...restOfAnswer], inputCount: head.length + restOfInput.length };
   const later = turns.slice(inTurn + 1).map(withoutCompactions);
   return { turns: turn === undefined ? later : [{ ...turn, ...kept }, ...later], input: input.filter(isNoCompaction) };
+}
+
+interface Present extends Past {
+  /** What the steps of the turn have said so far. */
+  readonly answer: readonly Item[];
+}
+
+/** As `afterCompaction`, for a turn that may have compacted what came before within its own answer. */
+export function afterCompactions({ turns, input, answer }: Present, api: ProviderApi): Present {
+  const at = answer.findLastIndex((item) => toldOf(item, api) !== undefined);
+  const last = answer[at];
+  const told = last && toldOf(last, api);
+  if (told === undefined) return { ...afterCompaction({ turns, input }, api), answer: answer.filter(isNoCompaction) };
+  const before = [...turns.flatMap(({ items }) => items), ...input, ...answer.slice(0, at)];
+  const head = [...before.filter(bringsTools), ...keptMessages(before), told];
+  return { turns: [], input: head, answer: answer.slice(at + 1).filter(isNoCompaction) };
 }
 
 /** undefined: it replaces nothing, for this provider. */
@@ -103,7 +120,9 @@ function toldOf(item: Item, api: ProviderApi): Item | undefined {
 }
 
 function withoutCompactions(turn: TranscriptTurn): TranscriptTurn {
-  return turn.items.some(isCompaction) ? { ...turn, items: turn.items.filter(isNoCompaction) } : turn;
+  if (!turn.items.some(isCompaction)) return turn;
+  const inputCount = turn.items.slice(0, turn.inputCount).filter(isNoCompaction).length;
+  return { ...turn, items: turn.items.filter(isNoCompaction), inputCount };
 }
 
 function isNoCompaction(item: Item): boolean {
@@ -134,7 +153,7 @@ export function keptMessages(items: readonly Item[]): readonly InputMessage[] {
 
 /** The request by which the model itself summarises what it has been shown. It is offered no tools, and no form but text. */
 export function summaryRequest({ settings, items }: ModelRequest): ModelRequest {
-  const { compacts: _compacts, passed: _passed, omitted_tools: _omitted, ...rest } = settings;
+  const { compacts: _compacts, passed: _passed, omitted_tools: _tools, omitted_fields: _fields, ...rest } = settings;
   return {
     settings: {
       ...rest,

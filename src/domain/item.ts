@@ -13,6 +13,9 @@ export type JsonObject = { readonly [key: string]: Json };
  */
 export const longestCallName = 65_536;
 
+/** The longest id of an item that is given out, and taken back: it has room in an address, each character of it escaped. */
+export const longestItemId = 1_536;
+
 /**
  * What a chat provider said of a call or of its reasoning beside OpenAI's own fields, and wants to see again: the members of a
  * call (such as `extra_content`), or the field that the reasoning came in, with its `details`.
@@ -256,14 +259,14 @@ export function toolOutputText({ output }: CallOutputItem): string {
 }
 
 /** A message of a prompt that nobody has written: a note, or what a provider can only be told as text. It has no id. */
-export function unwrittenMessage(role: 'user' | 'assistant', content: string | InputMessage['content']): InputMessage {
+export function unwrittenMessage(role: 'user' | 'assistant' | 'system', content: string | InputMessage['content']): InputMessage {
   const parts =
     typeof content !== 'string'
       ? content
       : [
-          role === 'user'
-            ? ({ type: 'input_text', text: content } as const)
-            : ({ type: 'output_text', text: content, annotations: [], logprobs: [] } as const),
+          role === 'assistant'
+            ? ({ type: 'output_text', text: content, annotations: [], logprobs: [] } as const)
+            : ({ type: 'input_text', text: content } as const),
         ];
   return { id: '', type: 'message', status: 'completed', role, content: parts };
 }

@@ -6,6 +6,12 @@ export function itemId(prefix: string, responseId: string, index: number): strin
   return `${prefix}_${responseId.replace(/^resp_/, '')}${String(index).padStart(4, '0')}`;
 }
 
+/** The way back of `itemId`: the response that an item is of, if its id is one of those. */
+export function responseIdOf(id: string): string | undefined {
+  const named = /^[a-z]+_(.+)\d{4}$/.exec(id)?.[1];
+  return named === undefined ? undefined : `resp_${named}`;
+}
+
 /** @param members what it has beside its texts */
 export function newMessage(responseId: string, index: number, members: JsonObject): OutputMessage {
   const id = itemId('msg', responseId, index);

@@ -2,7 +2,7 @@
  * The events of items that are passed on as they came: numbered and addressed anew, since the answer that its viewers see may
  * be made of other items, and nothing else of them touched. Pure.
  */
-import type { Json, JsonObject, OpaqueItem, OutputItem } from './item.ts';
+import { type Json, type JsonObject, longestItemId, type OpaqueItem, type OutputItem } from './item.ts';
 import type { UnnumberedEvent } from './response-event.ts';
 
 /**
@@ -29,8 +29,9 @@ export function itemOf(event: JsonObject): JsonObject | undefined {
   return isWhole && typeof item === 'object' && item !== null && !Array.isArray(item) ? (item as JsonObject) : undefined;
 }
 
-/** An id as it came; undefined where there is none, or another item has it: OpenAI's client refuses an answer in which two items share one. */
+/** An id as it came; undefined where there is none, it is too long to be taken back, or another item has it: OpenAI's client refuses an answer in which two items share one. */
 export function uniqueId(given: Json | undefined, items: readonly { readonly item: OutputItem }[]): string | undefined {
-  const isUnique = typeof given === 'string' && given !== '' && !items.some(({ item }) => item.id === given);
+  const isUnique =
+    typeof given === 'string' && given !== '' && given.length <= longestItemId && !items.some(({ item }) => item.id === given);
   return isUnique ? given : undefined;
 }

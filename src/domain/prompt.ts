@@ -5,7 +5,7 @@
  * Every turn contributes an answer, if only that note: many chat templates demand that user and assistant alternate.
  * Its cost is linear in what it reads: it runs before each request of a long session.
  */
-import { isCall, isOpaque, isWorkers, type Item, textOf, unwrittenMessage } from './item.ts';
+import { isCall, isOpaque, isWorkers, type Item, type NewItem, textOf, unwrittenMessage } from './item.ts';
 import { withOutputs } from './prompt-calls.ts';
 import { withWorkerCalls } from './prompt-worker-calls.ts';
 import { withoutRepeats } from './prompt-repeats.ts';
@@ -20,6 +20,8 @@ export interface TranscriptTurn {
   readonly items: readonly Item[];
   /** How many of the items came in with the turn; the others are the model's answer. */
   readonly inputCount: number;
+  /** The provider has refused what it was told. */
+  readonly isRefused?: boolean;
 }
 
 /**
@@ -70,7 +72,8 @@ function isWhole(item: Item): boolean {
  * What a model has sealed or signed, another one cannot read: its provider refuses it. It is the asked model that counts:
  * the name in an answer may be that of a snapshot, which changes by itself.
  */
-function forAnotherModel(item: Item): Item {
+export function forAnotherModel<T extends Item | NewItem>(item: T): T;
+export function forAnotherModel(item: Item): Item {
   if (item.type === 'reasoning') {
     const { encrypted_content: _sealed, provider_fields: _signed, ...rest } = item;
     return rest;
@@ -82,6 +85,12 @@ function forAnotherModel(item: Item): Item {
   if (!isCall(item)) return item;
   const { provider_fields: _signed, ...rest } = item;
   return rest;
+}
+
+/** Has it something that another model cannot read? */
+export function isSealed(item: Item | NewItem): boolean {
+  if (item.type === 'reasoning' && item.encrypted_content !== undefined) return true;
+  return 'provider_fields' in item;
 }
 
 function reasonOf({ status, errorCode }: TranscriptTurn): string {

@@ -7,6 +7,7 @@
  *   `reasoning.encrypted_content`: it carries what the provider wants to see again, if there is such a thing. Stock clients
  *   (Codex, the AI SDK) always ask for it.
  * - With Chat Completions, tools of other kinds than functions: told as functions, or left out and said so (`tools.ts`).
+ * - With Chat Completions, `context_management`: left out and said so (`withFieldsInForce`). Clients send it as a precaution.
  * - With Chat Completions, tools that come as an item (`additional_tools`): offered beside the others. `reasoning.context`:
  *   which reasoning goes back is what the server wants to see (`providers/openai/chat-reasoning.ts`). Codex sends both.
  * - With Chat Completions, `client_metadata` and `prompt_cache_options`: they change nothing of an answer. `phase` and
@@ -14,12 +15,14 @@
  * - Reasoning items of earlier responses: chat servers are sent those that they want back (`providers/openai/chat-reasoning.ts`),
  *   and a provider of the Responses API that stores nothing can read only those with `encrypted_content`. The others are for
  *   people who read the transcript.
- * - `truncation: "disabled"` and `reasoning.summary: "auto"` with Chat Completions: what it does anyway.
+ * - `truncation` with Chat Completions: turnkeep has the model summarise what is too long (`auto-compaction.ts`).
+ *   `reasoning.summary: "auto"`: what it does anyway.
  * - `tool_choice` `auto` and `none`, and `parallel_tool_calls`, where there are no tools to choose or call.
  * - `metadata`, `store`, `background`: turnkeep's own work, whatever the provider.
  */
-import { compactionContent, isCompaction } from './compaction.ts';
+import { compactionContent, isCompaction, isCompactionTrigger } from './compaction.ts';
 import { type InputPart, isCallOutput, isOpaque, type MessagePart, type NewItem } from './item.ts';
+import { problemOfType } from './item-types.ts';
 import type { ResponseSettings } from './response-settings.ts';
 import { bringsTools } from './tools.ts';
 
@@ -49,10 +52,24 @@ export function unsupportedBy(api: ProviderApi, { settings, items }: RequestedTu
   return unsupportedSetting(api, settings) ?? unsupportedItem(api, items, 'input', isOwn);
 }
 
+/**
+ * The settings without `context_management`, where the provider cannot compact by itself. The answer is the same without it, until
+ * the conversation is too long for the model; `POST /v1/responses/compact` and a `compaction_trigger` work with any provider.
+ */
+export function withFieldsInForce(api: ProviderApi, settings: ResponseSettings): ResponseSettings {
+  const { context_management: management, ...passed } = settings.passed ?? {};
+  if (api === 'responses' || !Array.isArray(management)) return settings;
+  const entries = (management as readonly { readonly type: string }[]).map(({ type }, at) => ({
+    param: `context_management[${at}]`,
+    type,
+  }));
+  return { ...settings, passed, ...(entries.length === 0 ? {} : { omitted_fields: entries }) };
+}
+
 const logprobs = 'message.output_text.logprobs';
 
 function unsupportedSetting(api: ProviderApi, settings: ResponseSettings): Unsupported | undefined {
-  const { include, truncation, max_tool_calls, reasoning, stop, seed } = settings;
+  const { include, max_tool_calls, reasoning, stop, seed, agent } = settings;
   if (api === 'responses') {
     if (stop !== null) return { param: 'stop', message: `${responsesCannot} stop at a text; leave it out` };
     return seed === null ? undefined : { param: 'seed', message: `${responsesCannot} take a seed; leave it out` };
@@ -62,8 +79,9 @@ function unsupportedSetting(api: ProviderApi, settings: ResponseSettings): Unsup
   }
   const lost = lostWithChat(settings);
   if (lost !== undefined) return { param: lost, message: `${chatCannot} do that; leave it out` };
-  if (truncation === 'auto') return { param: 'truncation', message: `${chatCannot} truncate; use "disabled" or leave it out` };
-  if (max_tool_calls !== null) return { param: 'max_tool_calls', message: `${chatCannot} limit tool calls; leave it out` };
+  // Of tools that a worker runs, turnkeep counts the calls itself.
+  if (max_tool_calls !== null && agent === undefined)
+    return { param: 'max_tool_calls', message: `${chatCannot} limit tool calls; leave it out` };
   if (reasoning.summary !== null && reasoning.summary !== 'auto') {
     return { param: 'reasoning.summary', message: `${chatCannot} choose among summaries; use "auto" or leave it out` };
   }
@@ -72,8 +90,7 @@ function unsupportedSetting(api: ProviderApi, settings: ResponseSettings): Unsup
 
 /** The first of the fields that are passed on to a provider of the Responses API whose effect another one cannot have. */
 function lostWithChat({ passed = {}, reasoning }: ResponseSettings): string | undefined {
-  const { context_management: management, image, moderation, access_programs: programs, prompt, top_logprobs: logprobCount } = passed;
-  if (Array.isArray(management) && management.length > 0) return 'context_management';
+  const { image, moderation, access_programs: programs, prompt, top_logprobs: logprobCount } = passed;
   if (moderation !== undefined) return 'moderation';
   if ((image as { context_compression?: unknown } | undefined)?.context_compression === 'enabled') return 'image.context_compression';
   if (programs !== undefined) return 'access_programs';
@@ -99,6 +116,14 @@ export function unsupportedItem(
   for (const [index, item] of items.entries()) {
     if (item.type === 'item_reference' || isTaken(item)) continue;
     if (isOpaque(item)) {
+      const problem = problemOfType(item);
+      if (problem !== undefined) return { param: `${list}[${index}].type`, message: problem };
+      if (list === 'items' && isCompactionTrigger(item)) {
+        return {
+          param: `${list}[${index}]`,
+          message: "a compaction_trigger asks for something and is not kept: put it last in a request's input",
+        };
+      }
       const isRead = isCompaction(item) && ['summary', 'none'].includes(compactionContent(item).type);
       if (isRead || isToldAsText(item.type) || bringsTools(item)) continue;
       if (isCompaction(item) && compactionContent(item).type === 'damaged') {

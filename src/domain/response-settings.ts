@@ -1,5 +1,6 @@
 /** The part of a request that decides how the model answers; stored with the turn, echoed in the response. */
 import type { Agent } from './agent.ts';
+import type { Budget } from './budget.ts';
 import type { Json, JsonObject } from './item.ts';
 
 export type TextFormat =
@@ -77,6 +78,13 @@ export interface OmittedTool {
   readonly name?: string;
 }
 
+/** An entry of a field that this provider cannot be asked for, and that the answer does not need: nothing was done for it. */
+export interface OmittedField {
+  /** `context_management[0]` */
+  readonly param: string;
+  readonly type: string;
+}
+
 /** null, everywhere: the request did not say, so nothing is said to the provider. */
 export interface ResponseSettings {
   readonly model: string;
@@ -96,6 +104,8 @@ export interface ResponseSettings {
   readonly tools: readonly Tool[];
   /** Those that were left out. */
   readonly omitted_tools?: readonly OmittedTool[];
+  /** What else was. */
+  readonly omitted_fields?: readonly OmittedField[];
   readonly tool_choice: ToolChoice | null;
   readonly parallel_tool_calls: boolean | null;
   /** With whatever else the request says of it (`context`, `mode`). */
@@ -111,11 +121,18 @@ export interface ResponseSettings {
   readonly store: boolean;
   readonly background: boolean;
   /** What the model is shown is to be compacted (`compaction_trigger`, `POST /v1/responses/compact`): the answer is that. */
-  readonly compacts?: true;
+  readonly compacts?: true | 'in_words';
   /** Whose turn it is, as configured when it was taken in; `model` is its name. Absent: the model is asked as it is. */
   readonly agent?: Agent;
+  /** What it may use up, as configured when it was taken in. Absent: whatever it takes. */
+  readonly budget?: Budget;
   /** Fields of a Responses request that turnkeep does not look at, for a provider of that API: as they came. */
   readonly passed?: JsonObject;
+}
+
+/** The model that the provider is asked for: an agent's has a name of its own. */
+export function askedModelOf({ agent, model }: ResponseSettings): string {
+  return agent?.model ?? model;
 }
 
 /**

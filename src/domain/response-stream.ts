@@ -51,6 +51,7 @@ export class ResponseStream {
   static replay(events: readonly ResponseEvent[]): ResponseStream {
     const stream = new ResponseStream(new StreamState());
     stream.readOn(events);
+    stream.#stepFrom = stream.#state.items.length;
     return stream;
   }
 

@@ -3,6 +3,14 @@ import type { FailureCode } from './failure.ts';
 import type { ResponseSettings } from './response-settings.ts';
 import type { ResponseStatus, Usage } from './response.ts';
 
+/** The call of an agent that a turn carries out, for another turn. */
+export interface ParentCall {
+  /** The other turn's own id. */
+  readonly turn: string;
+  /** Of its calls of tools, from 0. */
+  readonly number: number;
+}
+
 export interface TurnRow {
   /** Our own, and never what a client chose: it names the turn in the database and in Temporal. */
   readonly id: string;
@@ -14,11 +22,13 @@ export interface TurnRow {
   readonly session: string | null;
   readonly previous: string | null;
   readonly replaces: string | null;
+  /** null: a client asked for it. */
+  readonly parent: ParentCall | null;
   readonly status: ResponseStatus;
   readonly settings: ResponseSettings;
   /** How many items it brought; they are read apart from the row, since there may be very many. */
   readonly inputCount: number;
-  /** All of these items are outputs of calls: it goes on with the answer of the turn before. */
+  /** All of these items are outputs of calls, or answers to requests for approvals: it goes on with the answer of the turn before. */
   readonly bringsOutputs: boolean;
   readonly bodyHash: string;
   readonly createdAtMs: number;

@@ -121,6 +121,12 @@ export function observed(store: Store, { metrics, onTurnEnd }: Observers): Store
       metrics.turns.attemptEnded(end, claimed.get(attempt.turn)?.model);
     },
 
+    async endStep(step) {
+      const result = await store.endStep(step);
+      if (result === 'ended') metrics.turns.attemptEnded(step.attempt.end, claimed.get(step.turn)?.model);
+      return result;
+    },
+
     async seal(seal): Promise<SealResult> {
       const result = await store.seal(seal);
       if (result.type !== 'sealed') return result;

@@ -27,6 +27,7 @@ export class TurnMetrics {
   readonly #inputTokens: Counter<'model'>;
   readonly #outputTokens: Counter<'model'>;
   readonly #lostTokens: Counter<'model'>;
+  readonly #dollars: Counter<'model'>;
   readonly #duration: Histogram<'model' | 'outcome'>;
   readonly #firstToken: Histogram<'model' | 'outcome'>;
 
@@ -53,6 +54,7 @@ export class TurnMetrics {
       'model',
     );
     this.#lostTokens = counter('turnkeep_lost_tokens_total', 'Those of both that requests cost which failed.', 'model');
+    this.#dollars = counter('turnkeep_cost_dollars_total', 'US dollars that requests cost, by the prices of the configuration.', 'model');
     this.#duration = histogram('turnkeep_turn_duration_seconds', 'From the acceptance of a turn to its end.', secondsOfTurns);
     this.#firstToken = histogram(
       'turnkeep_first_token_seconds',
@@ -75,12 +77,13 @@ export class TurnMetrics {
   }
 
   /** @param model undefined: the turn is not known here */
-  attemptEnded({ outcome, code, usage, waitMs }: Omit<AttemptEnd, 'endedAtMs'>, model?: string): void {
+  attemptEnded({ outcome, code, usage, spent, waitMs }: Omit<AttemptEnd, 'endedAtMs'>, model?: string): void {
     this.#attempts.inc({ outcome, code: code ?? '' });
     // Only a draining worker hands a request on that has failed in nothing.
     if (waitMs !== undefined) this.retried(code ?? 'worker_shutdown');
-    if (usage === undefined) return;
     const labels = { model: this.#models.labelOf(model) };
+    if (spent !== undefined && spent.costUsd > 0) this.#dollars.inc(labels, spent.costUsd);
+    if (usage === undefined) return;
     this.#inputTokens.inc(labels, usage.input_tokens);
     this.#outputTokens.inc(labels, usage.output_tokens);
     if (outcome === 'failed' || outcome === 'lost') this.#lostTokens.inc(labels, usage.total_tokens);

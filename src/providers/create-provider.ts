@@ -7,6 +7,7 @@ import { compact } from './openai/compact.ts';
 import { countTokens } from './openai/count-tokens.ts';
 import { chatRequest } from './openai/chat-request.ts';
 import { isOpenAi, noKey, openAiBaseUrl, requestTo, takesOwnFields } from './openai/endpoint.ts';
+import { LearnedForms } from './openai/learned-forms.ts';
 import { listModels } from './openai/list-models.ts';
 import { ResponsesParser } from './openai/responses-parser.ts';
 import { responsesRequest } from './openai/responses-request.ts';
@@ -39,27 +40,35 @@ export function createProvider({ api, limits, ...options }: ProviderOptions): Pr
   const { apiKey } = endpoint;
   const connection = openConnection(limits);
   const isOpenAiHost = isOpenAi(endpoint.baseUrl);
+  const hasOwnFields = takesOwnFields(endpoint.baseUrl);
+  const forms = new LearnedForms(endpoint.baseUrl);
   const stream: Provider['stream'] = (request, signal, callbacks = {}) => {
     const names = new CallNames(callableTools(request));
+    const { model } = request.settings;
     const events = streamResponse({
-      parser: api === 'chat' ? new ChatParser(names.all) : new ResponsesParser(),
+      parser:
+        api === 'chat' ? new ChatParser(names.all, names.functions, limits.maxOutputBytes) : new ResponsesParser(limits.maxOutputBytes),
       connection,
       request: () =>
         api === 'chat'
-          ? requestTo(endpoint, '/chat/completions', chatRequest(request, isOpenAiHost, takesOwnFields(endpoint.baseUrl)))
+          ? requestTo(endpoint, '/chat/completions', chatRequest(request, isOpenAiHost, hasOwnFields, forms.of(model)))
           : requestTo(endpoint, '/responses', responsesRequest(request, isOpenAiHost)),
       limits,
       signal,
       callbacks,
       apiKey,
+      onFailure: (failure) => {
+        forms.learn(model, failure);
+      },
     });
-    return api === 'chat' && names.hasTranslated ? translatedCalls(events, names) : events;
+    return api === 'chat' && names.hasTranslated ? translatedCalls(events, names, limits.maxOutputBytes) : events;
   };
   return {
     api,
     stream: (request, signal, callbacks = {}) => {
-      if (request.settings.compacts !== true) return stream(request, signal, callbacks);
-      const own = api === 'chat' ? undefined : { endpoint, connection, limits, signal, callbacks };
+      const { compacts } = request.settings;
+      if (compacts === undefined) return stream(request, signal, callbacks);
+      const own = api === 'chat' || compacts === 'in_words' ? undefined : { endpoint, connection, limits, signal, callbacks };
       return compact(request, { own, isOpenAiHost, stream: (asked) => stream(asked, signal, callbacks) });
     },
     countTokens: async (request, signal) =>

@@ -46,3 +46,10 @@ function wellFormed(_key: string, value: unknown): unknown {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key.toWellFormed(), inner]));
 }
+
+type NonNullish<T> = { -readonly [K in keyof T]?: Exclude<T[K], null | undefined> };
+
+/** Leaves out what is null or undefined: a setting that the client did not make is not sent, so the provider's default holds. */
+export function omitNullish<T extends object>(fields: T): NonNullish<T> {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null && value !== undefined)) as NonNullish<T>;
+}

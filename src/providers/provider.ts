@@ -13,14 +13,21 @@ import type { ProviderApi } from '../domain/provider-capabilities.ts';
 import type { ModelEvent, ModelFailure, ModelRequest } from '../domain/model.ts';
 import type { Usage } from '../domain/response.ts';
 
-/** The deadlines of one request, all in ms. Comments and empty deltas reset none of them. */
+/** Of one request: its deadlines, all in ms. Comments and empty deltas reset none of them. */
 export interface ProviderLimits {
   readonly connectTimeoutMs: number;
   /** From the request to the first delta that starts the step. */
   readonly firstEventTimeoutMs: number;
   /** Between two deltas with content, once the step has started. */
   readonly idleTimeoutMs: number;
+  /**
+   * Of what is kept of an answer and shown to nobody yet; what was shown, its caller counts. An event that holds more is
+   * `output_too_large`. `defaultMaxOutputBytes` where nothing is said.
+   */
+  readonly maxOutputBytes?: number;
 }
+
+export const defaultMaxOutputBytes = 16_777_216;
 
 /** Called with facts about a request while it still runs, also when it then fails or is cancelled. */
 export interface ProviderCallbacks {

@@ -5,8 +5,10 @@ import { Metrics } from '../metrics/metrics.ts';
 import type { WebhookReport } from '../domain/webhook.ts';
 import type { EndedTurn } from '../metrics/observed-store.ts';
 
-export function createMetrics({ provider }: Config): Metrics {
-  return new Metrics({ version: readVersion(), models: provider.model === undefined ? [] : [provider.model] });
+/** @param agents whose names stand for models, too */
+export function createMetrics({ provider }: Config, agents: Iterable<string> = []): Metrics {
+  const models = [...(provider.model === undefined ? [] : [provider.model]), ...agents];
+  return new Metrics({ version: readVersion(), models });
 }
 
 /** A failure is a warning, so that it is seen at every level that operators use. */

@@ -83,6 +83,13 @@ export function turnkeepPlugin(options: TurnkeepPluginOptions = {}): TurnkeepPlu
     return createTurnRunner({ config, store, log, agents, workflows: client.workflow });
   }
 
+  /** One that was opened here is opened again by the next worker. */
+  async function closeStore(): Promise<void> {
+    const closing = store;
+    store = options.store;
+    await closing?.close();
+  }
+
   return {
     name: 'turnkeep',
 
@@ -128,10 +135,7 @@ export function turnkeepPlugin(options: TurnkeepPluginOptions = {}): TurnkeepPlu
         clearInterval(check);
         await runner.close();
         running -= 1;
-        if (running > 0) return;
-        const closing = store;
-        store = options.store;
-        await closing?.close();
+        if (running === 0) await closeStore();
       }
     },
   };

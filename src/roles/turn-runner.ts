@@ -3,6 +3,7 @@ import type { WorkflowClient } from '@temporalio/client';
 import { RunningAttempts } from '../activities/attempt/running-attempts.ts';
 import { createActivities } from '../activities/create-activities.ts';
 import { WebhookSender } from '../activities/webhook/webhook-sender.ts';
+import { AgentCalls, withEndsOfCalls } from '../client/agent-calls.ts';
 import { Dispatcher } from '../client/dispatcher.ts';
 import { startTurnWatcher, type TurnWatcher } from '../client/turn-watcher.ts';
 import { Turnkeep } from '../client/turnkeep.ts';
@@ -11,6 +12,7 @@ import { noAgents } from '../config/agent-config.ts';
 import type { TurnActivities } from '../contract/activities.ts';
 import { endpointFor } from '../domain/webhook.ts';
 import { observed } from '../metrics/observed-store.ts';
+import type { CallAgent } from '../tools/agent-tool.ts';
 import { createAgents } from './agents.ts';
 import { createMetrics, logTurnEnd, webhookObserver } from './observers.ts';
 import { ownTurns } from './own-turns.ts';
@@ -36,12 +38,14 @@ type RunnerDeps = Omit<WorkerDeps, 'connection' | 'workflowBundle' | 'replaysAlw
 
 export function createTurnRunner({ config, workflows, store, log, ...options }: RunnerDeps): TurnRunner {
   const metrics = options.metrics ?? createMetrics(config);
-  const observedStore = withWebhooks(observed(store, { metrics, onTurnEnd: options.onTurnEnd ?? logTurnEnd(log) }), {
+  const withEvents = withWebhooks(observed(store, { metrics, onTurnEnd: options.onTurnEnd ?? logTurnEnd(log) }), {
     startWebhook: (turn) => dispatcher.startWebhook(turn),
   });
+  const observedStore = withEndsOfCalls(withEvents, (turn) => calls.cancel(turn));
   const providers = new Providers(config, options.agents ?? noAgents);
   const provider = providers.of('default');
-  const agents = createAgents(options.agents ?? noAgents, providers, log);
+  const callAgent: CallAgent = (...call) => calls.call(...call);
+  const agents = createAgents(options.agents ?? noAgents, { providers, callAgent, log });
   const onError = (error: unknown): void => {
     log.error({ err: error }, 'an attempt ended in an error of our own');
   };
@@ -63,6 +67,7 @@ export function createTurnRunner({ config, workflows, store, log, ...options }: 
     isEager: true,
     ...(config.hasHeadStart ? { headStart: attempts } : {}),
   });
+  const calls = new AgentCalls(observedStore, dispatcher);
   const onForeignTurn = once(() => {
     const { namespace } = config.temporal;
     const way = "two deployments poll one task queue and take each other's turns: give each its own TURNKEEP_TASK_QUEUE";
@@ -86,6 +91,7 @@ export function createTurnRunner({ config, workflows, store, log, ...options }: 
     store: observedStore,
     acceptTurn: ownTurns({ config, agents: options.agents ?? noAgents, store, turnkeep }),
     provider,
+    agents,
     attempts,
     onReady,
     onError: (error) => {

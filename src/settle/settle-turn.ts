@@ -3,6 +3,7 @@
  * and seals (T5, T6). Whoever comes second adopts the end that is there.
  */
 import { type AttemptRow, usageOf } from '../domain/attempt.ts';
+import { outOfTime } from '../domain/budget.ts';
 import { type Failure, failureOf } from '../domain/failure.ts';
 import type { TurnOutcome } from '../domain/turn-outcome.ts';
 import type { RequestedOutcome, TurnStatus } from '../domain/turn-state.ts';
@@ -67,7 +68,9 @@ async function outcomeOf(store: SettleDeps['store'], turn: TurnRow, requested: R
   const usage = usageOf(attempts);
   // An accepted cancel wins over every failure that is not sealed yet (T5).
   if (requested.status === 'cancelled' || turn.cancelRequestedAtMs !== null) return { status: 'cancelled', usage };
-  return { status: 'failed', failure: withKnownFacts(attempts, requested.failure), usage };
+  // The workflow knows when a turn's time is over, and not what has limited it.
+  const failure = requested.failure.code === 'turn_timeout' ? outOfTime(turn.settings.budget) : requested.failure;
+  return { status: 'failed', failure: withKnownFacts(attempts, failure), usage };
 }
 
 /** The failure with what the database knows: whether anything had started, and the provider's own message. */

@@ -1,20 +1,15 @@
 /** The tools of a worker: those of its configuration, and those of the MCP servers that it names. */
-import type { JsonObject } from '../domain/item.ts';
-import { argumentsCheck } from './arguments-check.ts';
+import { readToolName, type ToolName } from '../domain/agent.ts';
+import { agentServerLabel } from '../domain/function-names.ts';
 import type { McpServer } from './mcp-server.ts';
-import type { ListedTool } from './mcp/listed-tool.ts';
-import { ServerClient, type ToolLog } from './mcp/server-client.ts';
-import { localServerLabel, type ToolBox, type ToolContext, type ToolList, type WorkerTool } from './tool.ts';
-
-/** Of a tool of an MCP server: the protocol lets it say nothing of the kind. */
-const mcpTimeoutMs = 120_000;
-
-const serverPrefix = 'mcp:';
-const agentPrefix = 'agent:';
+import type { ServerClient, ToolLog } from './mcp/server-client.ts';
+import { localServerLabel, type ToolBox, type ToolList, type WorkerTool } from './tool.ts';
 
 export interface ToolBoxOptions {
   readonly tools: ReadonlyMap<string, WorkerTool> | readonly WorkerTool[];
   readonly mcpServers: readonly McpServer[];
+  /** Agents that others may call, by their names. */
+  readonly agents?: ReadonlyMap<string, WorkerTool>;
   readonly log: ToolLog;
   /** Of turnkeep, as servers are told it. */
   readonly version?: string;
@@ -37,24 +32,28 @@ export class UnknownToolsError extends Error {
  * **Contract:** no server is started before somebody asks for its tools or calls one. Each has one client in this process,
  * which starts it anew when it ended. Disposed of, it has left no process behind.
  */
-export function createToolBox({ tools, mcpServers, log, version = '0', now = () => performance.now() }: ToolBoxOptions): ToolBox {
+export function createToolBox({ tools, mcpServers, agents, log, version = '0', now = () => performance.now() }: ToolBoxOptions): ToolBox {
   const local = new Map(
     (Array.isArray(tools) ? (tools as readonly WorkerTool[]) : [...(tools as ReadonlyMap<string, WorkerTool>).values()]).map((tool) => [
       tool.name,
       tool,
     ]),
   );
-  const clients = new Map<string, ServerClient<WorkerTool>>();
-  for (const server of mcpServers) {
-    if (server.name === localServerLabel || clients.has(server.name))
-      throw new Error(`There cannot be another MCP server "${server.name}".`);
-    const client: ServerClient<WorkerTool> = new ServerClient(server, (tool) => mcpTool(server, tool, client), { log, version, now });
-    clients.set(server.name, client);
+  const servers = new Map(mcpServers.map((server) => [server.name, server]));
+  if (servers.has(localServerLabel)) throw new Error(`An MCP server cannot be named "${localServerLabel}".`);
+  if (servers.size < mcpServers.length) throw new Error('Two MCP servers have the same name.');
+
+  let clients: Promise<ReadonlyMap<string, ServerClient<WorkerTool>>> | undefined;
+  /** The SDK is 50 MB of memory and a quarter of a second: who has no server does not load it. */
+  async function clientOf(name: string): Promise<ServerClient<WorkerTool> | undefined> {
+    clients ??= import('./mcp/server-tools.ts').then(({ serverClients }) => serverClients(mcpServers, { log, version, now }));
+    return (await clients).get(name);
   }
 
-  async function listOf(serverLabel: string, client: ServerClient<WorkerTool>, signal: AbortSignal): Promise<ToolList> {
+  async function serverList(serverLabel: string, signal: AbortSignal): Promise<ToolList> {
     try {
-      return { serverLabel, tools: await client.tools(signal) };
+      const client = await clientOf(serverLabel);
+      return { serverLabel, tools: (await client?.tools(signal)) ?? [] };
     } catch (error) {
       signal.throwIfAborted();
       const words = error instanceof Error ? error.message : String(error);
@@ -65,48 +64,33 @@ export function createToolBox({ tools, mcpServers, log, version = '0', now = () 
 
   return {
     async listsOf(names, signal) {
-      const wanted = [...new Set(names)].filter((name) => !name.startsWith(agentPrefix));
-      const unknown = wanted.filter((name) =>
-        name.startsWith(serverPrefix) ? !clients.has(name.slice(serverPrefix.length)) : !local.has(name),
-      );
+      const wanted = [...new Set(names)];
+      const unknown = wanted.filter((entry) => !isKnown(readToolName(entry)));
       if (unknown.length > 0) throw new UnknownToolsError(unknown);
       signal.throwIfAborted();
 
       const lists = new Map<string, Promise<ToolList>>();
-      for (const name of wanted) {
-        const client = name.startsWith(serverPrefix) ? clients.get(name.slice(serverPrefix.length)) : undefined;
-        const label = client === undefined ? localServerLabel : name.slice(serverPrefix.length);
+      for (const { kind, name } of wanted.map(readToolName)) {
+        const label = kind === 'tool' ? localServerLabel : kind === 'agent' ? agentServerLabel : name;
         if (lists.has(label)) continue;
-        lists.set(label, client === undefined ? Promise.resolve(localList(wanted)) : listOf(label, client, signal));
+        lists.set(label, kind === 'mcp' ? serverList(name, signal) : Promise.resolve(ownList(label, wanted)));
       }
       return Promise.all(lists.values());
     },
     async [Symbol.asyncDispose]() {
-      await Promise.all([...clients.values()].map(async (client) => client[Symbol.asyncDispose]()));
+      const all = (await clients)?.values() ?? [];
+      await Promise.all([...all].map(async (client) => client[Symbol.asyncDispose]()));
     },
   };
 
-  function localList(names: readonly string[]): ToolList {
-    return { serverLabel: localServerLabel, tools: names.flatMap((name) => local.get(name) ?? []) };
+  function isKnown({ kind, name }: ToolName): boolean {
+    return kind === 'mcp' ? servers.has(name) : kind === 'agent' ? agents?.has(name) === true : local.has(name);
   }
-}
 
-function mcpTool(
-  server: McpServer,
-  { name, description, inputSchema, attempts }: ListedTool,
-  client: ServerClient<WorkerTool>,
-): WorkerTool {
-  const { needsApproval } = server;
-  const asks = needsApproval === 'always' || (needsApproval !== 'never' && needsApproval.includes(name));
-  return {
-    name,
-    serverLabel: server.name,
-    description,
-    inputSchema,
-    attempts,
-    timeoutMs: mcpTimeoutMs,
-    needsApproval: () => asks,
-    check: argumentsCheck(inputSchema),
-    run: async (args: JsonObject, context: ToolContext) => client.call(name, args, context),
-  };
+  /** Of those that no server has. */
+  function ownList(serverLabel: string, entries: readonly string[]): ToolList {
+    const [wanted, tools] = serverLabel === agentServerLabel ? (['agent', agents] as const) : (['tool', local] as const);
+    const named = entries.map(readToolName).filter(({ kind }) => kind === wanted);
+    return { serverLabel, tools: named.flatMap(({ name }) => tools?.get(name) ?? []) };
+  }
 }

@@ -44,3 +44,16 @@ for (const [name, [api, script, status, calls]] of Object.entries(rows)) {
     );
   });
 }
+
+test('T14 · a custom call whose arguments go on and show no input ends the turn as too large, with what was shown', async () => {
+  const filler = Array.from({ length: 12 }, () => chat.toolCall(0, { arguments: 'x'.repeat(100_000) }));
+  const script = [sseHead, chat.toolCall(0, { id: 'call_a', name: 'patch', arguments: '{"other":"' }), ...filler, done, end];
+  const tools = [{ type: 'custom', name: 'patch', description: null }] as const;
+  await using at = await sceneOf({ api: 'chat', scripts: [script], settings: { tools } });
+  assert.deepEqual(await at.attempt(), { status: 'failed', code: 'output_too_large' });
+  assert.equal(at.model.requests.length, 1, 'it has started: never again (T2)');
+  assert.deepEqual(
+    (await at.store.readResponse('resp_a'))?.output.map((item) => item.type === 'custom_tool_call' && [item.name, item.input, item.status]),
+    [['patch', '', 'incomplete']],
+  );
+});

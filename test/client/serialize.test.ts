@@ -2,9 +2,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { serialize } from '../../src/client/serialize.ts';
-import { type SubmittedItem, resolveReferences } from '../../src/client/submission.ts';
+import { type Known, type SubmittedItem, resolveItems } from '../../src/client/submission.ts';
 import type { InputItem } from '../../src/domain/item.ts';
 import { defaultSettings } from '../../src/domain/response-settings.ts';
+
+const nothing: Known = { items: new Map(), models: new Map(), asked: 'm' };
 
 type What = Parameters<typeof serialize>[0];
 
@@ -15,7 +17,7 @@ function said(...texts: readonly string[]): SubmittedItem[] {
 }
 
 function withIds(items: readonly SubmittedItem[]): readonly InputItem[] {
-  const input = resolveReferences(items, new Map());
+  const input = resolveItems(items, nothing);
   assert.ok(!('type' in input));
   return input;
 }
@@ -63,11 +65,23 @@ test('T1 · a reference is the same as the next one to that item', async () => {
     content: [{ type: 'output_text', text: 'hello', annotations: [], logprobs: [] }],
   } as const;
   const hash = async (): Promise<string> => {
-    const input = resolveReferences([{ type: 'item_reference', id: 'msg_1' }], new Map([['msg_1', answer]]));
+    const input = resolveItems([{ type: 'item_reference', id: 'msg_1' }], {
+      ...nothing,
+      items: new Map([['msg_1', { item: answer, model: 'm' }]]),
+    });
     assert.ok(!('type' in input));
     return (await serialize(plain, input)).bodyHash;
   };
   assert.equal(await hash(), await hash());
+});
+
+test('T1 · a request stays the same when what was sealed in it is not known any more to be of another model', async () => {
+  const thought = { type: 'reasoning', status: 'completed', summary: [{ type: 'summary_text', text: 'hm' }] } as const;
+  const sealed = { ...thought, encrypted_content: 'E', provider_fields: { field: 'reasoning' } };
+  const call = { type: 'function_call', status: 'completed', call_id: 'c', name: 'look', arguments: '{}' } as const;
+  const same = await hashOf([thought, call]);
+  assert.equal(await hashOf([sealed, { ...call, provider_fields: { signature: 's' } }]), same);
+  assert.notEqual(await hashOf([{ ...sealed, summary: [] }, call]), same);
 });
 
 test('a text of any length counts to its last character', async () => {

@@ -15,7 +15,9 @@ async function lostTurn(lease = expiredLease): Promise<Store> {
   const store = openMemoryStore(new MemoryDatabase());
   await inserted(store, newTurn('resp_a'));
   const { epoch, attempt, events } = await claimed(store, 'resp_a', { lease });
-  const rows = ResponseStream.replay(events).write({ type: 'text', text: 'Hel' }).map(journalRowOf);
+  const rows = ResponseStream.replay(events ?? [])
+    .write({ type: 'text', text: 'Hel' })
+    .map(journalRowOf);
   await store.append({ turn: 'resp_a', epoch, rows, starts: { turn: 'resp_a', step: 1, attempt } });
   return store;
 }

@@ -2,8 +2,12 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import OpenAI from 'openai';
-import type { ResponseInputItem, Tool } from 'openai/resources/responses/responses';
+import type { BetaResponseInputItem } from 'openai/resources/beta/responses/responses';
+import type { Response, ResponseInputItem, ResponseItem, ResponseOutputItem, Tool } from 'openai/resources/responses/responses';
+import { longestItemId } from '../../src/domain/item.ts';
+import { publishedTypes } from '../../src/domain/item-types.ts';
 import {
+  chat,
   chatAnswer,
   chatToolCalls,
   end,
@@ -119,6 +123,70 @@ void suite('a chat provider', () => {
     await world.replayAll();
   });
 
+  test('context_management is taken by any provider: one that cannot compact by itself is not asked to, and the answer says so', async () => {
+    const context_management = [{ type: 'compaction', compact_threshold: 200_000 }];
+    await using world = await World.open();
+    const create = (more: object = {}) => world.client.responses.create({ model, input: 'x', context_management, ...more });
+    const first = create({ tools: [look, search] });
+    const omitted = 'context_management[0]=compaction, tools[1]=web_search';
+    assert.equal((await first.asResponse()).headers.get('x-turnkeep-omitted'), omitted);
+    const { id, status } = await first;
+    assert.equal(status, 'completed');
+    const { body: timeline } = await world.call('GET', `/turns/${id}`);
+    assert.deepEqual(timeline['omitted_fields'], [{ param: 'context_management[0]', type: 'compaction' }]);
+    assert.equal('context_management' in (world.model.requests[0]!.body as object), false);
+    assert.equal((await create({ context_management: [] }).asResponse()).headers.get('x-turnkeep-omitted'), null);
+
+    await using theirs = await World.open({ api: 'responses' });
+    const passed = theirs.client.responses.create({ model, input: 'x', context_management });
+    assert.equal((await passed.asResponse()).headers.get('x-turnkeep-omitted'), null);
+    assert.equal((await passed).status, 'completed');
+    assert.deepEqual((theirs.model.requests[0]!.body as { context_management?: unknown }).context_management, context_management);
+  });
+
+  test('tool_choice may name a tool that came as an item of an earlier turn, and none that never came', async () => {
+    await using world = await World.open();
+    const called = chatToolCalls({ id: 'call_1', name: 'look', arguments: {} });
+    world.model.enqueue(chatAnswer('a'), called, called, called, chatAnswer('b'));
+    const brought: ResponseInputItem = { type: 'additional_tools', role: 'developer', tools: [look, search] };
+    const conversation = await world.session();
+    const choose = (name: string, more: object) =>
+      world.client.responses.create({
+        model,
+        tool_choice: { type: 'function', name },
+        ...more,
+      } as never) as Promise<OpenAI.Responses.Response>;
+    const first = await world.client.responses.create({ model, input: [brought, { role: 'user', content: 'go' }], conversation });
+    const gave = { type: 'function_call_output', call_id: 'call_1', output: 'x' };
+    for (const more of [{ previous_response_id: first.id }, { conversation }]) {
+      assert.equal((await choose('look', { ...more, input: 'x' })).output[0]?.type, 'function_call');
+      await assert.rejects(choose('other', { ...more, input: 'x' }), { status: 400, param: 'tool_choice', code: 'invalid_value' });
+    }
+    const required = await world.client.responses.create({
+      model,
+      input: [gave as never],
+      conversation,
+      tools: [search],
+      tool_choice: 'required',
+    });
+    assert.equal(required.output[0]?.type, 'function_call');
+    const { data } = await world.client.conversations.items.list(conversation);
+    const reference = data.find(({ type }) => (type as string) === 'additional_tools')?.id;
+    await choose('look', {
+      input: [
+        { type: 'item_reference', id: reference },
+        { role: 'user', content: 'x' },
+      ],
+    });
+    await assert.rejects(choose('look', { input: 'x' }), { status: 400, param: 'tool_choice' });
+    const counted = { model, input: 'x', tool_choice: { type: 'function', name: 'look' } } as const;
+    assert.equal((await world.client.responses.inputTokens.count({ ...counted, conversation })).object, 'response.input_tokens');
+    await assert.rejects(world.client.responses.inputTokens.count(counted), { status: 400, param: 'tool_choice' });
+    const choices = world.model.requests.map(({ body }) => (body as { tool_choice?: unknown }).tool_choice);
+    const named = { type: 'function', function: { name: 'look' } };
+    assert.deepEqual(choices, [undefined, named, named, 'required', named]);
+  });
+
   test('the same stateless, with whole items sent back', async () => {
     await using world = await World.open();
     world.model.enqueue(chatToolCalls({ id: 'call_1', name: 'patch', arguments: { input: 'x' } }), chatAnswer('Done.'));
@@ -142,8 +210,7 @@ void suite('a chat provider', () => {
     assert.equal(await refused({ tools: [look], tool_choice: { type: 'mcp', server_label: 's' } }), 'tool_choice');
     assert.equal(await refused({ tools: [look], tool_choice: { type: 'custom', name: 'look' } }), 'tool_choice');
     assert.equal(await refused({ input: [{ type: 'mcp_approval_response', approval_request_id: 'a', approve: true }] }), 'input[0]');
-    assert.equal(await refused({ input: [{ type: 'brand_new', x: 1 }] }), 'input[0]');
-    assert.equal(await refused({ context_management: [{ type: 'compaction' }] }), 'context_management');
+    assert.equal(await refused({ input: [{ type: 'brand_new', x: 1 }] }), 'input[0].type');
     assert.equal(world.model.requests.length, 0);
     const allowed = {
       type: 'allowed_tools' as const,
@@ -156,10 +223,67 @@ void suite('a chat provider', () => {
     );
   });
 
-  test('TURNKEEP_UNSUPPORTED_TOOLS=refuse: a tool that cannot be had is a 400 that names it', async () => {
+  test("a server's own custom calls are calls of the custom tool, in pieces or whole; what could be two things is an error", async () => {
+    await using world = await World.open();
+    const custom = (index: number, fields: object, id?: string) => ({
+      index,
+      ...(id === undefined ? {} : { id, type: 'custom' }),
+      custom: fields,
+    });
+    const answered = (...pieces: readonly object[]): Script => [
+      sseHead,
+      ...pieces.map((piece) => chat.delta({ tool_calls: [piece] })),
+      chat.finish('tool_calls'),
+      end,
+    ];
+    const asked = { model, input: 'go', tools: [look, patch] };
+    world.model.enqueue(
+      answered(
+        custom(0, { name: 'patch', input: '' }, 'a'),
+        custom(0, { input: 'say "\ud83d' }),
+        custom(0, { input: '\ude00"\n{' }),
+        custom(1, { name: 'patch', input: '{"x":1}' }, 'b'),
+        custom(2, { name: 'patch', input: '' }, 'c'),
+      ),
+      answered(custom(0, { name: 'patch', input: 'x' }, 'a'), custom(0, { name: 'patch', input: 'y' }, 'b')),
+      answered(custom(0, { name: 'look', input: 'x' }, 'a')),
+    );
+    const { output } = await world.client.responses.create(asked);
+    assert.deepEqual(
+      output.map((item) => (item.type === 'custom_tool_call' ? [item.call_id, item.name, item.input] : item.type)),
+      [
+        ['a', 'patch', 'say "\u{1f600}"\n{'],
+        ['b', 'patch', '{"x":1}'],
+        ['c', 'patch', ''],
+      ],
+    );
+    for (const detail of ['custom_call_pieces', 'custom_call_of_function']) {
+      const { error } = await world.client.responses.create(asked);
+      assert.deepEqual([error?.code, error?.message.includes(detail)], ['provider_protocol', true]);
+    }
+  });
+
+  test('of the tools that a choice allows the model is offered no other, in a form that every server knows; the response lists all', async () => {
+    await using world = await World.open();
+    for (const [tool_choice, names, sent] of [
+      [{ type: 'allowed_tools', mode: 'auto', tools: [{ type: 'function', name: 'look' }] }, ['look'], 'auto'],
+      [{ type: 'allowed_tools', mode: 'required', tools: [{ type: 'custom', name: 'patch' }] }, ['patch'], 'required'],
+      [{ type: 'namespace', name: 'agents' }, ['agents__spawn'], 'required'],
+    ] as const) {
+      const asked = { model, input: 'x', tools: [look, patch, agents], tool_choice: tool_choice as never };
+      const response: Response = await world.client.responses.create(asked);
+      assert.equal(response.tools.length, 3);
+      const body = world.model.requests.at(-1)!.body as ChatBody & { tool_choice: unknown };
+      assert.deepEqual([body.tools?.map((tool) => tool.function.name), body.tool_choice], [names, sent]);
+    }
+  });
+
+  test('TURNKEEP_UNSUPPORTED_TOOLS=refuse: a tool that cannot be had, and context_management, is a 400 that names it', async () => {
     const intake = { maxInputItems: 10, maxBodyBytesAtOnce: 10_000_000, unsupportedTools: 'refuse' } as const;
     await using world = await World.open({ config: { intake } });
     await assert.rejects(world.client.responses.create({ model, input: 'x', tools: [look, search] }), { status: 400, param: 'tools[1]' });
+    const compacting = { model, input: 'x', context_management: [{ type: 'compaction' }] };
+    await assert.rejects(world.client.responses.create(compacting), { status: 400, param: 'context_management[0]' });
     assert.equal((await world.client.responses.create({ model, input: 'x', tools: [look, patch, agents] })).status, 'completed');
   });
 
@@ -302,6 +426,46 @@ void suite('a provider of the Responses API', () => {
     });
   }
 
+  test('T13 · an item of a type that nobody has is refused by name, before it is in a conversation; one that was given out is not', async () => {
+    type Published = NonNullable<(ResponseInputItem | ResponseItem | ResponseOutputItem | BetaResponseInputItem)['type']>;
+    const published: readonly Published[] = publishedTypes;
+    const missing: Exclude<Published, (typeof publishedTypes)[number]>[] = [];
+    assert.deepEqual([new Set(published).size, missing.length], [publishedTypes.length, 0]);
+
+    await using world = await World.open({ api: 'responses' });
+    const conversation = await world.session();
+    const refused = async (path: string, body: object) => {
+      const { status, body: said } = await world.call('POST', path, body);
+      const { param, message } = said['error'] as { param: string; message: string };
+      return [status, param, message];
+    };
+    const output = { type: 'function_call_ouput', call_id: 'a', output: 'x' };
+    const spelt = "'function_call_ouput' is no type of an item: did you mean 'function_call_output'?";
+    const responses = [400, 'input[1].type', `Unsupported 'input[1].type': ${spelt}.`];
+    assert.deepEqual(await refused('/v1/responses', { conversation, input: [{ role: 'user', content: 'x' }, output] }), responses);
+    assert.deepEqual(await refused('/v1/responses/input_tokens', { input: [{ role: 'user', content: 'x' }, output] }), responses);
+    const items = `/v1/conversations/${conversation}/items`;
+    assert.deepEqual(await refused(items, { items: [output] }), [400, 'items[0].type', `Unsupported 'items[0].type': ${spelt}.`]);
+    assert.deepEqual((await refused('/v1/conversations', { items: [{ type: 'whatever' }] })).slice(0, 2), [400, 'items[0].type']);
+    assert.deepEqual((await refused(items, { items: [{ type: 'compaction_trigger' }] })).slice(0, 2), [400, 'items[0]']);
+    assert.deepEqual((await world.client.conversations.items.list(conversation)).data, []);
+
+    const own = { type: 'x_search_call', id: 'xs_1', status: 'completed', found: ['a'] };
+    const say = new ResponsesWriter();
+    const [begin, created, progress] = [sseHead, ...say.begin()];
+    const done = { type: 'response.output_item.done', output_index: 0, item: own };
+    const last = { type: 'response.completed', response: { id: 'r', status: 'completed', output: [own] } };
+    world.model.enqueue([begin, created!, progress!, event(done), event(last), end], responsesAnswer('Yes.'));
+    const { output: given } = await world.client.responses.create({ model, store: false, input: 'go' });
+    assert.deepEqual(given, [own]);
+    await world.client.responses.create({
+      model,
+      store: false,
+      input: [...(given as ResponseInputItem[]), { role: 'user', content: 'and?' }],
+    });
+    assert.deepEqual((world.model.requests[1]!.body as ResponsesBody).input[0], own);
+  });
+
   test('an id that a client puts in twice is two items, and a list of them comes to its end', async () => {
     await using world = await World.open({ api: 'responses' });
     const conversation = await world.session();
@@ -314,6 +478,38 @@ void suite('a provider of the Responses API', () => {
       assert.deepEqual(types.filter((type) => type === 'web_search_call').length, 2, order);
       assert.equal(types.length, 4, order);
     }
+  });
+
+  test('T13 · a long id of such an item is taken back wherever an id is, and a delete leaves none of its id', async () => {
+    await using world = await World.open({ api: 'responses' });
+    const conversation = await world.session();
+    const [long, longest] = ['…'.repeat(longestItemId), 'x'.repeat(longestItemId + 1)];
+    const items = [long, longest].map((id) => ({ type: 'x_search_call', id, status: 'completed' }));
+    const answered = (...output: readonly object[]): Script => [
+      sseHead,
+      ...new ResponsesWriter().begin(),
+      ...output.map((item, output_index) => event({ type: 'response.output_item.done', output_index, item })),
+      event({ type: 'response.completed', response: { id: 'r', status: 'completed', output } }),
+      end,
+    ];
+    world.model.enqueue(answered(...items), answered(items[0]!), responsesAnswer('Yes.'));
+    const { output } = await world.client.responses.create({ model, conversation, input: 'go' });
+    assert.equal(output[0]!.id, long);
+    assert.match(output[1]!.id!, /^item_/);
+    await world.client.responses.create({
+      model,
+      conversation,
+      input: [...(output as ResponseInputItem[]), { type: 'item_reference', id: long }],
+    });
+    const told = (world.model.requests[1]!.body as ResponsesBody).input as { id?: string; type: string }[];
+    assert.ok(told.some(({ id }) => id === long));
+    assert.ok(told.every(({ id }) => id === undefined || id === long));
+    const { items: listed } = world.client.conversations;
+    const page = await listed.list(conversation, { after: long, order: 'asc' });
+    assert.deepEqual(page.data, []);
+    await listed.delete(long, { conversation_id: conversation });
+    await assert.rejects(listed.retrieve(long, { conversation_id: conversation }), OpenAI.NotFoundError);
+    for await (const item of listed.list(conversation)) assert.notEqual(item.id, long);
   });
 
   test('an answer that is cut off in such an item keeps it as incomplete, and the model is not told of it', async () => {

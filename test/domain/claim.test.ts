@@ -9,7 +9,15 @@ const beingCancelled = turnRow({ cancelRequestedAtMs: 5 });
 const runningAndCancelled = turnRow({ status: 'in_progress', cancelRequestedAtMs: 5 });
 
 /** Nobody has asked for this step yet. */
-const facts: ClaimFacts = { turn: turnRow(), leaseLeftMs: 0, hasStarted: false, requestsMade: 0, waitLeftMs: 0 };
+const facts: ClaimFacts = {
+  turn: turnRow(),
+  leaseLeftMs: 0,
+  isOver: false,
+  round: { open: 0, isLast: false },
+  hasStarted: false,
+  requestsMade: 0,
+  waitLeftMs: 0,
+};
 
 const cases: readonly [title: string, facts: Partial<ClaimFacts>, expected: ClaimDecision][] = [
   ['the first request of a step is granted', {}, { type: 'granted', attempt: 1 }],
@@ -53,6 +61,47 @@ const cases: readonly [title: string, facts: Partial<ClaimFacts>, expected: Clai
   ['T2 · nor to carry out a cancel', { turn: runningAndCancelled, hasStarted: true, requestsMade: 1 }, { type: 'started' }],
   ['T5 · after an accepted cancel no request is sent', { turn: beingCancelled }, { type: 'cancelled' }],
   ['T5 · an accepted cancel wins over spent requests', { turn: beingCancelled, requestsMade: 3 }, { type: 'cancelled' }],
+  // Steps behind one another, and the calls of tools between them.
+  ['T2 · a step that has its whole answer is over', { turn: running, isOver: true, hasStarted: true, requestsMade: 1 }, { type: 'over' }],
+  [
+    'T2 · also while the next one runs: nobody waits for that under this number',
+    { turn: running, isOver: true, leaseLeftMs: 7, hasStarted: true, requestsMade: 1 },
+    { type: 'over' },
+  ],
+  ['T5 · also under a cancel: that is for the next step', { turn: runningAndCancelled, isOver: true, hasStarted: true }, { type: 'over' }],
+  [
+    'T6 · a turn with an end keeps it, whichever of its steps is asked for',
+    { turn: failed, isOver: true },
+    { type: 'settled', settled: { status: 'failed', code: 'worker_lost' } },
+  ],
+  [
+    'calls of tools are carried out before the request',
+    { turn: running, round: { open: 2, isLast: false } },
+    { type: 'tools', isLast: false },
+  ],
+  ['a round whose calls have ended is asked for', { turn: running, round: { open: 0, isLast: false } }, { type: 'granted', attempt: 1 }],
+  ['the turn ends with its last round', { turn: running, round: { open: 1, isLast: true } }, { type: 'tools', isLast: true }],
+  [
+    'T2 · which is never followed by a request, also where its calls have ended',
+    { turn: running, round: { open: 0, isLast: true } },
+    { type: 'tools', isLast: true },
+  ],
+  [
+    'T7 · who carries calls out is waited for',
+    { turn: running, leaseLeftMs: 7, round: { open: 1, isLast: false } },
+    { type: 'held', leaseLeftMs: 7 },
+  ],
+  [
+    'T9 · the calls of one who was lost are the next one’s',
+    { turn: running, leaseLeftMs: -1, round: { open: 1, isLast: false } },
+    { type: 'tools', isLast: false },
+  ],
+  [
+    'T5 · after an accepted cancel no call is begun',
+    { turn: runningAndCancelled, round: { open: 1, isLast: true } },
+    { type: 'cancelled' },
+  ],
+
   [
     'T6 · a turn with an end keeps it',
     { turn: failed, leaseLeftMs: 7, hasStarted: true, requestsMade: 3 },
@@ -72,16 +121,18 @@ for (const [title, known, expected] of cases) {
 }
 
 test('facts are looked at in their order, each once, and none behind the one that decides', () => {
-  const all = ['turn', 'leaseLeftMs', 'hasStarted', 'requestsMade', 'waitLeftMs'];
+  const all = ['turn', 'isOver', 'leaseLeftMs', 'hasStarted', 'round', 'requestsMade', 'waitLeftMs'];
   const looked = (known: Partial<ClaimFacts>): readonly string[] => {
     const lazy = lazily({ ...facts, ...known });
     decideClaim(lazy.facts);
     return lazy.seen;
   };
   assert.deepEqual(looked({ turn: running, requestsMade: 1 }), all);
-  assert.deepEqual(looked({ turn: running, requestsMade: 3 }), all.slice(0, 4));
-  assert.deepEqual(looked({ turn: running, hasStarted: true, requestsMade: 1 }), all.slice(0, 3));
-  assert.deepEqual(looked({ turn: beingCancelled }), all.slice(0, 3));
-  assert.deepEqual(looked({ turn: running, leaseLeftMs: 7 }), all.slice(0, 2));
+  assert.deepEqual(looked({ turn: running, requestsMade: 3 }), all.slice(0, 6));
+  assert.deepEqual(looked({ turn: running, round: { open: 1, isLast: false } }), all.slice(0, 5));
+  assert.deepEqual(looked({ turn: running, hasStarted: true, requestsMade: 1 }), all.slice(0, 4));
+  assert.deepEqual(looked({ turn: beingCancelled }), all.slice(0, 4));
+  assert.deepEqual(looked({ turn: running, leaseLeftMs: 7 }), all.slice(0, 3));
+  assert.deepEqual(looked({ turn: running, isOver: true }), all.slice(0, 2));
   assert.deepEqual(looked({ turn: failed }), all.slice(0, 1));
 });

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { afterCompaction, compactionContent, keptMessages, sealSummary, summaryRequest } from '../../src/domain/compaction.ts';
-import type { Item } from '../../src/domain/item.ts';
-import type { TranscriptTurn } from '../../src/domain/prompt.ts';
+import { type Item, textOf } from '../../src/domain/item.ts';
+import { promptOf, type TranscriptTurn } from '../../src/domain/prompt.ts';
 import { defaultSettings } from '../../src/domain/response-settings.ts';
 import { cpuMsOf } from '../support/cpu-time.ts';
 
@@ -94,6 +94,18 @@ test('a compaction that the provider cannot be told has replaced nothing', () =>
     ['now'],
   ]);
   assert.deepEqual(toldOf([first], [says('user', 'now')]), [[['rules', 'one'], ['uno']], ['now']]);
+});
+
+test('what is left of an input without such a compaction is no more than the input: the answer stays one', () => {
+  const mixed = [foreign, says('user', 'two'), compaction('')];
+  assert.deepEqual(toldOf([turn(mixed, [says('assistant', 'dos')])], []), [[['two'], ['dos']], []]);
+  assert.deepEqual(toldOf([turn([own, ...mixed], [foreign, says('assistant', 'dos')])], []), [[['all of it', 'two'], ['dos']], []]);
+  // What was torn off is told as that.
+  const cut = { ...turn(mixed, [says('assistant', 'do')]), status: 'cancelled' } as const;
+  const { turns, input } = afterCompaction({ turns: [cut], input: [says('user', 'now')] }, 'chat');
+  const [, answer] = promptOf(turns, input, 'scripted');
+  assert.ok(answer?.type === 'message' && answer.role === 'assistant');
+  assert.equal(textOf(answer), 'do\n\n[The user stopped this answer before it was complete.]');
 });
 
 test('T14 · the newest messages of the user are kept as far as there is room, those of the system always', () => {

@@ -21,14 +21,12 @@ const param = (api: 'chat' | 'responses', made: Partial<ResponseSettings>, ...it
 
 void suite('settings', () => {
   const unsupported: readonly (readonly [made: Partial<ResponseSettings>, chat: string | undefined, responses?: string])[] = [
-    [{ truncation: 'auto' }, 'truncation'],
     [{ max_tool_calls: 1 }, 'max_tool_calls'],
     [{ stop: ['END'] }, undefined, 'stop'],
     [{ seed: 7 }, undefined, 'seed'],
     [{ reasoning: { effort: null, summary: 'concise' } }, 'reasoning.summary'],
     [{ reasoning: { effort: null, summary: 'detailed' } }, 'reasoning.summary'],
     [{ include: ['reasoning.encrypted_content', 'message.output_text.logprobs'] }, 'include[1]'],
-    [{ passed: { context_management: [{ type: 'compaction' }] } }, 'context_management'],
     [{ passed: { moderation: { model: 'm' } } }, 'moderation'],
     [{ passed: { image: { context_compression: 'enabled' } } }, 'image.context_compression'],
     [{ passed: { prompt: { id: 'p' } } }, 'prompt'],
@@ -43,12 +41,20 @@ void suite('settings', () => {
   }
   const supported: readonly Partial<ResponseSettings>[] = [
     {},
+    { truncation: 'auto' },
     { truncation: 'disabled', reasoning: { effort: 'high', summary: 'auto' } },
     { presence_penalty: 1, frequency_penalty: -1, temperature: 0, top_p: 1, max_output_tokens: 5 },
     { include: ['reasoning.encrypted_content', 'web_search_call.action.sources', 'message.input_image.image_url'] },
     { tools: [], tool_choice: 'auto', parallel_tool_calls: true },
     { text: { format: { type: 'json_object' }, verbosity: 'low' }, service_tier: 'flex', safety_identifier: 's', user: 'u' },
-    { passed: { client_metadata: { a: 'b' }, prompt_cache_options: { mode: 'explicit' }, context_management: [], top_logprobs: 0 } },
+    {
+      passed: {
+        client_metadata: { a: 'b' },
+        prompt_cache_options: { mode: 'explicit' },
+        context_management: [{ type: 'compaction' }],
+        top_logprobs: 0,
+      },
+    },
     { store: false, background: true, metadata: { a: 'b' }, prompt_cache_key: 'k', prompt_cache_retention: '24h' },
   ];
   for (const made of supported) {

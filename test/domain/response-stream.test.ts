@@ -1,15 +1,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import type { ResponseInputItem, ResponseOutputItem, ResponseStreamEvent } from 'openai/resources/responses/responses';
 import { failureOf } from '../../src/domain/failure.ts';
 import { type ModelDelta, startsStep } from '../../src/domain/model.ts';
 import type { ResponseEvent } from '../../src/domain/response-event.ts';
 import { ResponseStream } from '../../src/domain/response-stream.ts';
 import { unsealFields } from '../../src/domain/sealed-fields.ts';
-import type { StreamSnapshot } from '../../src/domain/stream-state.ts';
 import type { TurnOutcome } from '../../src/domain/turn-outcome.ts';
-import type { OutputItem } from '../../src/domain/item.ts';
+import { isWorkers, type OutputItem, type WorkerCallItem } from '../../src/domain/item.ts';
 import { newResponse } from '../../src/domain/response.ts';
+import { approvalAsked, callBegun, callEnded } from '../../src/domain/worker-call-events.ts';
+import { cutOff, endedCall, newApprovalRequest, newWorkerCall, type WorkerCall, type WorkerCallEnd } from '../../src/domain/worker-call.ts';
 import { newTurn } from '../store/contract.ts';
 
 const response = newResponse({ id: 'resp_ab12', createdAtMs: 5_000, settings: newTurn('x').settings, session: null, previous: null });
@@ -236,27 +238,223 @@ test('T5, T6 · a stream taken up at any event ends the same way as one that was
   );
 });
 
-test('a stream taken up from its snapshot between two steps goes on as one that was never left', () => {
+const workerCall = (number: number, fields: Partial<WorkerCall> = {}): WorkerCall => ({
+  serverLabel: 'files',
+  name: 'read',
+  arguments: `{"path":"${number}"}`,
+  origin: { call_id: `call_${number}`, step: 1 },
+  ...fields,
+});
+
+/** A turn of two steps with calls of workers between them, written by as many processes as `next` hands the stream on to. */
+function twoSteps(
+  [first, second]: readonly [readonly ModelDelta[], readonly ModelDelta[]],
+  callEnds: readonly (WorkerCallEnd | undefined)[],
+  end: TurnOutcome,
+  {
+    next,
+    sealsFields = false,
+  }: { readonly next: (stream: ResponseStream, events: readonly ResponseEvent[]) => ResponseStream; readonly sealsFields?: boolean },
+): ResponseEvent[] {
+  const events = [...ResponseStream.open(response)];
+  let stream = ResponseStream.replay(events);
+  const write = (...made: (readonly ResponseEvent[])[]): void => {
+    for (const each of made) events.push(...each);
+  };
+  const handOn = (): void => {
+    stream = next(stream, events);
+    stream.sealsFields = sealsFields;
+  };
+  stream.sealsFields = sealsFields;
+  write(stream.begin(), ...first.map((each) => stream.write(each)), stream.endStep());
+  const from = stream.response.output.length;
+  write(...callEnds.map((_, number) => stream.show((output) => callBegun(output, workerCall(number)))));
+  handOn();
+  for (const [number, ended] of callEnds.entries()) {
+    if (ended === undefined) continue;
+    const index = from + number;
+    write(stream.show(({ output }) => callEnded(output[index], index, ended)));
+    handOn();
+  }
+  write(...second.map((each) => stream.write(each)), stream.end(end, 9_000));
+  return events;
+}
+
+const sameProcess = (stream: ResponseStream): ResponseStream => stream;
+const another = (_: ResponseStream, events: readonly ResponseEvent[]): ResponseStream =>
+  ResponseStream.replay(JSON.parse(JSON.stringify(events)) as ResponseEvent[]);
+
+const callEnd: fc.Arbitrary<WorkerCallEnd | undefined> = fc.constantFrom(
+  undefined,
+  { status: 'completed', output: 'all' } as const,
+  { status: 'failed', message: 'no' } as const,
+);
+
+test('T7 · a step gone on with by other processes, behind calls that they carried out, has the bytes of one process', () => {
+  const steps = fc.tuple(fc.array(delta, { maxLength: 15 }), fc.array(delta, { maxLength: 15 }));
   fc.assert(
-    fc.property(fc.array(delta, { maxLength: 15 }), fc.array(delta, { maxLength: 15 }), fc.constantFrom(...ends), (first, second, end) => {
-      const opening = ResponseStream.open(response);
-      const stream = ResponseStream.replay(opening);
-      const firstStep = [...opening, ...stream.begin(), ...first.flatMap((each) => stream.write(each)), ...stream.endStep()];
-      const resumed = ResponseStream.resume(JSON.parse(JSON.stringify(stream.snapshot())) as StreamSnapshot);
-      const secondStep = (of: ResponseStream) => [...second.flatMap((each) => of.write(each)), ...of.end(end, 9_000)];
-      const expected = secondStep(stream);
-      assert.deepEqual(secondStep(resumed), expected);
-      const all = [...firstStep, ...expected];
-      const last = all.at(-1);
+    fc.property(steps, fc.array(callEnd, { maxLength: 4 }), fc.constantFrom(...ends), (deltas, callEnds, end) => {
+      const alone = twoSteps(deltas, callEnds, end, { next: sameProcess });
+      assert.equal(JSON.stringify(twoSteps(deltas, callEnds, end, { next: another })), JSON.stringify(alone));
+      const last = alone.at(-1);
       assert.ok(last !== undefined && 'response' in last);
-      assert.deepEqual(heard(all), last.response.output);
+      assert.deepEqual(heard(alone), last.response.output);
+      assert.equal(new Set(last.response.output.map(({ id }) => id)).size, last.response.output.length);
       assert.deepEqual(
-        all.map((event) => event.sequence_number),
-        all.map((_, index) => index),
+        alone.map((event) => event.sequence_number),
+        alone.map((_, index) => index),
       );
+      for (const kind of ['added', 'done']) {
+        const count = alone.filter(({ type }) => type === `response.output_item.${kind}`).length;
+        assert.equal(count, last.response.output.length, 'each item begins and ends once');
+      }
     }),
   );
 });
+
+test('T13 · also where encrypted reasoning was asked for: what a step sealed is not sealed again behind it', () => {
+  const call: ModelDelta = { type: 'tool_call', item: '0', callId: 'c0', name: 'look', text: '{}', providerFields: { signature: 'S' } };
+  const steps = [[call], [text('so')]] as const;
+  const callEnds = [{ status: 'completed', output: 'all' } as const];
+  const alone = twoSteps(steps, callEnds, completed, { next: sameProcess, sealsFields: true });
+  assert.deepEqual(
+    heard(alone).map(({ type }) => type),
+    ['function_call', 'reasoning', 'mcp_call', 'message'],
+  );
+  assert.deepEqual(twoSteps(steps, callEnds, completed, { next: another, sealsFields: true }), alone);
+});
+
+test('T6 · a stream that was read on as its journal grew ends as one that was read at once', () => {
+  fc.assert(
+    fc.property(fc.array(delta, { maxLength: 20 }), fc.constantFrom(...ends), fc.integer({ min: 1, max: 9 }), (deltas, end, pageLength) => {
+      const events = eventsOf(deltas);
+      const stream = ResponseStream.replay([]);
+      for (let from = 0; from < events.length; from += pageLength) stream.readOn(events.slice(from, from + pageLength));
+      assert.equal(stream.nextSeq, events.length);
+      assert.deepEqual(stream.end(end, 9_000), ResponseStream.replay(events).end(end, 9_000));
+    }),
+    { numRuns: 50 },
+  );
+});
+
+test('a call of a worker begins with its arguments, and ends with what came of it', () => {
+  const stream = ResponseStream.replay(ResponseStream.open(response));
+  const approved = workerCall(0, { approvalRequestId: 'mcpr_1', origin: { call_id: 'call_0', step: 0, function: 'files_read' } });
+  const begun = [...stream.begin(), ...stream.show((output) => callBegun(output, approved))];
+  assert.deepEqual(
+    begun.map(({ type }) => type),
+    [
+      'response.in_progress',
+      'response.output_item.added',
+      'response.mcp_call.in_progress',
+      'response.mcp_call_arguments.delta',
+      'response.mcp_call_arguments.done',
+    ],
+  );
+  const item = {
+    id: 'mcp_ab120000',
+    type: 'mcp_call',
+    status: 'in_progress',
+    server_label: 'files',
+    name: 'read',
+    arguments: '{"path":"0"}',
+    output: null,
+    error: null,
+    approval_request_id: 'mcpr_1',
+    turnkeep: { call_id: 'call_0', step: 0, function: 'files_read' },
+  };
+  assert.deepEqual(stream.response.output, [item]);
+  const end = (of: WorkerCallEnd): readonly ResponseEvent[] => stream.show(({ output }) => callEnded(output[0], 0, of));
+  assert.deepEqual(
+    end({ status: 'failed', message: 'no such file' }).map(({ type }) => type),
+    ['response.mcp_call.failed', 'response.output_item.done'],
+  );
+  const error = { type: 'mcp_tool_execution_error', content: [{ type: 'text', text: 'no such file' }] };
+  assert.deepEqual(stream.response.output, [{ ...item, status: 'failed', error }]);
+  assert.deepEqual(
+    stream.show((output) => callEnded(output.output[7], 7, { status: 'incomplete' })),
+    [],
+    'there is no such call',
+  );
+  const bare = stream.show((output) => callBegun(output, workerCall(1, { arguments: '' })));
+  assert.deepEqual(
+    bare.map(({ type }) => type),
+    ['response.output_item.added', 'response.mcp_call.in_progress', 'response.mcp_call_arguments.done'],
+    'without arguments there is nothing to add to them',
+  );
+});
+
+for (const end of ends) {
+  test(`T5, T6 · a call that runs when its turn ends (${end.status}) is closed with it, as incomplete`, () => {
+    const events = twoSteps([[text('Let me see')], []], [{ status: 'completed', output: 'all' }, undefined], end, { next: another });
+    const last = events.at(-1);
+    assert.ok(last !== undefined && 'response' in last);
+    assert.deepEqual(
+      events.slice(-3, -1).map((event) => [event.type, 'output_index' in event && event.output_index]),
+      [
+        ['response.mcp_call.failed', 2],
+        ['response.output_item.done', 2],
+      ],
+    );
+    const [, whole, open] = last.response.output;
+    assert.ok(whole?.type === 'mcp_call' && isWorkers(whole) && open?.type === 'mcp_call' && isWorkers(open));
+    assert.deepEqual([whole.status, whole.output, whole.error], ['completed', 'all', null]);
+    assert.deepEqual([open.status, open.output, open.error?.content[0]?.text], ['incomplete', null, cutOff]);
+    assert.equal(open.arguments, '{"path":"1"}');
+  });
+}
+
+test('what is shown by itself ends the prose before it, and an approval is asked for by an item that is whole at once', () => {
+  const stream = ResponseStream.replay(ResponseStream.open(response));
+  stream.begin();
+  stream.write(text('May I?'));
+  const asked = stream.show((output) => approvalAsked(output, workerCall(0)));
+  assert.deepEqual(
+    asked.map(({ type }) => type),
+    [
+      'response.output_text.done',
+      'response.content_part.done',
+      'response.output_item.done',
+      'response.output_item.added',
+      'response.output_item.done',
+    ],
+  );
+  assert.equal(stream.nextSeq, (asked.at(-1)?.sequence_number ?? 0) + 1);
+  const [, request] = stream.response.output;
+  assert.deepEqual(request, {
+    id: 'mcpr_ab120001',
+    type: 'mcp_approval_request',
+    server_label: 'files',
+    name: 'read',
+    arguments: '{"path":"0"}',
+    turnkeep: { call_id: 'call_0', step: 1 },
+  });
+});
+
+test('the items and events of workers’ calls are of OpenAI’s own types', () => {
+  const item = newWorkerCall('resp_ab12', 0, workerCall(0));
+  const items: readonly WorkerCallItem[] = [
+    item,
+    endedCall(item, { status: 'completed', output: 'all' }),
+    endedCall(item, { status: 'failed', message: 'no' }),
+    endedCall(item, { status: 'incomplete' }),
+  ];
+  // Checked by the compiler: as items of an answer, and of the next request.
+  const told: readonly (ResponseOutputItem.McpCall & ResponseInputItem.McpCall)[] = items.map(openAis);
+  const asks = newApprovalRequest('resp_ab12', 0, workerCall(0));
+  const asked: ResponseOutputItem.McpApprovalRequest & ResponseInputItem.McpApprovalRequest = { ...asks };
+  assert.deepEqual([told, asked], [items, asks]);
+  type WorkerEvent = Extract<ResponseEvent, { readonly type: `response.mcp_call${string}` }>;
+  type OpenAis = Extract<ResponseStreamEvent, { type: `response.mcp_call${string}` }>;
+  const isOpenAis: WorkerEvent extends OpenAis ? (OpenAis['type'] extends WorkerEvent['type'] ? true : false) : false = true;
+  assert.ok(isOpenAis);
+});
+
+/** OpenAI's lists may be changed, ours may not. */
+function openAis(item: WorkerCallItem): ResponseOutputItem.McpCall & ResponseInputItem.McpCall {
+  const { error } = item;
+  return { ...item, error: error && { ...error, content: error.content.map((part) => ({ ...part })) } };
+}
 
 test('a call of one name in each of two steps is two calls', () => {
   const stream = ResponseStream.replay(ResponseStream.open(response));
@@ -272,12 +470,6 @@ test('a call of one name in each of two steps is two calls', () => {
       ['c1', '{}', 'in_progress'],
     ],
   );
-});
-
-test('no snapshot is taken in the middle of a step', () => {
-  const stream = ResponseStream.replay(ResponseStream.open(response));
-  stream.write(text('Hel'));
-  assert.throws(() => stream.snapshot(), /no item open/);
 });
 
 test('what the provider wants to see again is kept on its item, whenever it comes', () => {

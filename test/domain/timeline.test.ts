@@ -22,6 +22,7 @@ const turn = (status: TurnRow['status'], usage: Usage | null): TurnRow => ({
   session: null,
   previous: null,
   replaces: null,
+  parent: null,
   status,
   settings: defaultSettings('m'),
   inputCount: 0,
@@ -70,6 +71,13 @@ const rows: readonly [title: string, TurnRow, readonly AttemptRow[], usage: Usag
     null,
   ],
   ['a failed turn has lost all it cost', turn('failed', tokens(3, 4)), [attempt(1, 'failed', tokens(3, 4))], null, tokens(3, 4)],
+  [
+    'a failed turn of several steps has lost what the last one cost',
+    turn('failed', tokens(6, 8)),
+    [attempt(1, 'completed', tokens(3, 4)), { ...attempt(1, 'failed', tokens(5, 6)), step: 2 }],
+    tokens(3, 4),
+    tokens(5, 6),
+  ],
   ['what was stopped was not lost', turn('cancelled', tokens(3, 1)), [attempt(1, 'cancelled', tokens(3, 1))], tokens(3, 1), none],
 ];
 
@@ -79,6 +87,29 @@ for (const [title, row, attempts, usage, lostUsage] of rows) {
     assert.deepEqual([report.usage, report.lost_usage], [usage, lostUsage]);
   });
 }
+
+test('the step behind one whose prompt was too long is the compaction', () => {
+  const attempts = [
+    { ...attempt(1, 'failed'), code: 'context_length_exceeded' as const },
+    { ...attempt(1, 'completed'), step: 2 },
+    { ...attempt(1, 'completed'), step: 3 },
+  ];
+  const { steps } = timelineOf({ toolCalls: [], turn: turn('completed', null), attempts }) as { steps: { kind: string }[] };
+  assert.deepEqual(
+    steps.map(({ kind }) => kind),
+    ['model', 'compaction', 'model'],
+  );
+});
+
+test('where the price of the model is known, what its tokens cost is said', () => {
+  const price = { input: 100_000, output: 1_000_000 };
+  const row = turn('completed', tokens(3, 4));
+  const priced = { ...row, settings: { ...row.settings, budget: { turn: {}, session: {}, price } } };
+  const attempts = [attempt(1, 'failed', tokens(10, 1)), attempt(2, 'completed', tokens(3, 4))];
+  const report = timelineOf({ toolCalls: [], turn: priced, attempts }) as { usage: unknown; lost_usage: unknown };
+  assert.deepEqual(report.usage, { ...tokens(3, 4), cost_usd: 4.3 });
+  assert.deepEqual(report.lost_usage, { ...tokens(10, 1), cost_usd: 2 });
+});
 
 test('GET /turns/{id} has the keys of the contract, and says nothing of what has not happened', () => {
   const failed: TurnRow = {

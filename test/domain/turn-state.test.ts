@@ -42,6 +42,7 @@ test('T5, T6 · what streamModel could not seal is settled, and closed with the 
 test('T3 · attempts lost on workers that never answered are scheduled again: the claim counts the requests', () => {
   assert.deepEqual(decide(course(busy(1), { type: 'waited' }, { type: 'lost' })), {
     type: 'streamModel',
+    step: 1,
     requestsLeft: 2,
     requestsMade: 1,
   });

@@ -34,7 +34,10 @@ async function served(): Promise<Map<string, ReadonlySet<string>>> {
   };
   metrics.turns.accepted();
   metrics.turns.ended({ status: 'completed', code: null });
-  metrics.turns.attemptEnded({ outcome: 'failed', code: 'provider_busy', waitMs: 1, usage }, 'scripted');
+  metrics.turns.attemptEnded(
+    { outcome: 'failed', code: 'provider_busy', waitMs: 1, usage, spent: { outputTokens: 1, costUsd: 0.5 } },
+    'scripted',
+  );
   metrics.turns.timed({ model: 'scripted', outcome: 'completed', durationMs: 1, firstTokenMs: 1 });
   metrics.webhookReported({ status: 'pending' });
   const request = { requestId: 'r', method: 'GET', route: '/', status: 200, durationMs: 1 };

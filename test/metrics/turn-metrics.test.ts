@@ -29,7 +29,7 @@ test('tokens are counted by model, those of a failed request as lost too, and re
   const third = await claimed(store, 'resp_a');
   const key = { turn: 'resp_a', step: 1, attempt: third.attempt };
   await store.append({ turn: 'resp_a', epoch: third.epoch, rows: [row(3)], starts: key });
-  const end = { endedAtMs: 9_000, outcome: 'completed', usage: usage(70, 30) } as const;
+  const end = { endedAtMs: 9_000, outcome: 'completed', usage: usage(70, 30), spent: { outputTokens: 30, costUsd: 0.25 } } as const;
   await store.seal(sealOf('resp_a', third.epoch, { attempt: { ...key, end } }));
   await store.insertTurn(newTurn('resp_b', model('never answered')));
   await claimed(store, 'resp_b', { lease: expiredLease });
@@ -37,7 +37,12 @@ test('tokens are counted by model, those of a failed request as lost too, and re
   await store.seal(
     sealOf('resp_b', fourth.epoch, {
       settled: { status: 'failed', code: 'provider_rejected' },
-      attempt: { turn: 'resp_b', step: 1, attempt: fourth.attempt, end: { ...end, outcome: 'failed', usage: usage(5, 0) } },
+      attempt: {
+        turn: 'resp_b',
+        step: 1,
+        attempt: fourth.attempt,
+        end: { ...end, outcome: 'failed', usage: usage(5, 0), spent: { outputTokens: 0, costUsd: 0 } },
+      },
     }),
   );
   await reported();
@@ -50,6 +55,7 @@ test('tokens are counted by model, those of a failed request as lost too, and re
   assert.deepEqual(await series('turnkeep_input_tokens_total'), { '{model="other"}': 12, '{model="good"}': 70 });
   assert.deepEqual(await series('turnkeep_output_tokens_total'), { '{model="other"}': 1, '{model="good"}': 30 });
   assert.deepEqual(await series('turnkeep_lost_tokens_total'), { '{model="other"}': 13 });
+  assert.deepEqual(await series('turnkeep_cost_dollars_total'), { '{model="good"}': 0.25 });
   assert.deepEqual(await series('turnkeep_turn_duration_seconds_count'), {
     '{model="good",outcome="completed"}': 1,
     '{model="other",outcome="failed"}': 1,

@@ -26,6 +26,10 @@ export function droppedContract(contract: Contract): void {
     assert.equal(await store.deleteTurn('other', 'resp_a', 9), false);
     assert.equal(await store.deleteTurn('default', 'resp_a', 9), true);
     assert.equal(await store.findTurn('default', 'resp_a'), undefined);
+    const models = await store.findModels('default', ['resp_a', 'resp_b', 'resp_none']);
+    const named = ['resp_a', 'resp_b', 'resp_none'].map((id) => models.get(id));
+    assert.deepEqual(named, ['scripted', 'scripted', undefined], 'as long as anything is left of it');
+    assert.equal((await store.findModels('other', ['resp_a'])).size, 0);
     assert.deepEqual([await store.readHead('resp_a'), await store.readJournal('resp_a')], [undefined, []]);
     assert.equal((await store.readTranscript('resp_b')).length, 1);
     assert.equal(await store.deleteTurn('default', 'resp_b', 9), true);
@@ -54,6 +58,7 @@ export function droppedContract(contract: Contract): void {
     const before = await now();
     await settle(store, 'resp_a');
     assert.equal(await store.findTurn('default', 'resp_a'), undefined);
+    assert.equal((await store.findModels('default', ['resp_a'])).get('resp_a'), 'scripted');
     const after = await now();
     assert.equal(await store.purgeUnstored({ acknowledgedBeforeMs: after, settledBeforeMs: before }), 0, 'no client has its end yet');
     await store.acknowledge('resp_a');

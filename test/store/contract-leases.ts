@@ -53,7 +53,7 @@ export function leasesContract(contract: Contract): void {
       assert.deepEqual(first.turn, queued, 'as it stood before');
       const types = ['response.created', 'response.queued', 'response.in_progress'];
       assert.deepEqual(
-        first.events.map(({ type }) => type),
+        first.events?.map(({ type }) => type),
         types,
       );
       assert.ok(first.readySinceMs >= 0 && first.readySinceMs < 60_000);
@@ -61,7 +61,7 @@ export function leasesContract(contract: Contract): void {
       assert.deepEqual([now?.status, now?.workflowId, now?.runId], ['in_progress', 'mine', 'run 1']);
       const second = await claimed(store, 'resp_a');
       assert.deepEqual(
-        second.events.map(({ type }) => type),
+        second.events?.map(({ type }) => type),
         types,
       );
       assert.equal((await other.readTurn('resp_a'))?.runId, 'run 1', 'no workflow asked this time');

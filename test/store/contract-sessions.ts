@@ -152,9 +152,11 @@ export function sessionsContract(contract: Contract): void {
       const items = await store.findItems(tenant, ids, maxChars);
       return items && [...items.keys()];
     };
+    const both = await store.findItems('default', ['msg_2', 'msg_resp_b'], 1_000);
+    assert.deepEqual([both?.get('msg_2')?.model, both?.get('msg_resp_b')?.model], [null, 'scripted']);
     assert.deepEqual(await found('default', ['msg_2', 'msg_1']), ['msg_2']);
     assert.deepEqual(await found('other', ['msg_2']), []);
-    const size = JSON.stringify((await store.findItems('default', ['msg_2'], 1_000))?.get('msg_2')).length;
+    const size = JSON.stringify((await store.findItems('default', ['msg_2'], 1_000))?.get('msg_2')?.item).length;
     assert.deepEqual(await found('default', ['msg_2', 'msg_2'], 2 * size), ['msg_2']);
     assert.equal(await found('default', ['msg_2', 'msg_2'], 2 * size - 1), undefined, 'each use counts');
   });
@@ -178,6 +180,26 @@ export function sessionsContract(contract: Contract): void {
     await inserted(store, newTurn('resp_b', { session: 'conv_a' }));
     const [past] = await store.readTranscript('resp_b');
     assert.deepEqual([past?.items.length, past?.inputCount], [1_397, 698]);
+  });
+
+  contract('a transcript knows whose input the provider refused', async (store) => {
+    await store.createSession(session('conv_a'));
+    for (const [id, detail] of [
+      ['resp_a', '400 at input'],
+      ['resp_b', '401'],
+    ] as const) {
+      await inserted(store, newTurn(id, { session: 'conv_a' }));
+      const { epoch, attempt } = await claimed(store, id);
+      const end = { endedAtMs: 9, outcome: 'failed', code: 'provider_rejected', detail } as const;
+      await store.seal(
+        sealOf(id, epoch, { settled: { status: 'failed', code: 'provider_rejected' }, attempt: { turn: id, step: 1, attempt, end } }),
+      );
+    }
+    await inserted(store, newTurn('resp_c', { session: 'conv_a' }));
+    assert.deepEqual(
+      (await store.readTranscript('resp_c')).map(({ isRefused }) => isRefused),
+      [true, undefined],
+    );
   });
 
   contract('a transcript of thousands of items is whole and in order, wherever turns begin and end', async (store) => {

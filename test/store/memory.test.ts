@@ -1,4 +1,5 @@
 import { contractFor, journalContract, type OpenDatabase } from './contract.ts';
+import { childrenContract } from './contract-children.ts';
 import { countsContract } from './contract-counts.ts';
 import { droppedContract } from './contract-dropped.ts';
 import { followContract } from './contract-follow.ts';
@@ -8,6 +9,8 @@ import { listContract } from './contract-list.ts';
 import { leasesContract } from './contract-leases.ts';
 import { orderContract } from './contract-order.ts';
 import { sessionsContract } from './contract-sessions.ts';
+import { spendingContract } from './contract-spending.ts';
+import { toolCallsContract } from './contract-tool-calls.ts';
 import { webhooksContract } from './contract-webhooks.ts';
 import { MemoryDatabase } from './memory/database.ts';
 import { openMemoryStore } from './memory/open-store.ts';
@@ -22,6 +25,7 @@ function memoryDatabase(): OpenDatabase {
 
 const contract = contractFor('memory', memoryDatabase);
 journalContract(contract);
+childrenContract(contract);
 countsContract(contract);
 leasesContract(contract);
 intakeContract(contract);
@@ -29,6 +33,8 @@ completionsContract(contract);
 listContract(contract);
 orderContract(contract);
 sessionsContract(contract);
+toolCallsContract(contract);
+spendingContract(contract);
 droppedContract(contract);
 followContract(contract);
 webhooksContract(contract);

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { migrations } from '../../src/store/sqlite/migrations.ts';
+import { claimed, expiredLease, inserted, newTurn } from './contract.ts';
 import { temporaryDatabase } from './temporary.ts';
 
 test('what an earlier version wrote of a turn that was dispatched, and acknowledged, is read by this one', async () => {
@@ -44,4 +45,26 @@ test('journals of an earlier version are followed by this one, in order, and wha
   assert.equal((await store.readTurn('resp_a'))?.readyAtMs, 7);
   assert.deepEqual(await store.readHead('resp_a'), { epoch: 3, last: 1, isSealed: false, lease: 'none' });
   assert.deepEqual(await store.listUndispatched({ readyForMs: 0, limit: 9 }), ['resp_a']);
+});
+
+test('a turn of a version without tools goes on in this one: it has no calls, and its next request is granted', async () => {
+  await using database = temporaryDatabase();
+  const known = migrations.findIndex((migration) => migration.includes('CREATE TABLE tool_calls'));
+  const before = database.open();
+  await inserted(before, newTurn('resp_a'));
+  await claimed(before, 'resp_a', { lease: expiredLease });
+  await before.close();
+  const earlier = new DatabaseSync(database.path);
+  // All that this version has, and that one had not.
+  earlier.exec(`
+    DROP TABLE tool_calls; DROP TABLE approvals;
+    ALTER TABLE attempts DROP COLUMN spent_tokens; ALTER TABLE attempts DROP COLUMN cost; ALTER TABLE sessions DROP COLUMN spent;
+    ALTER TABLE turns DROP COLUMN owner_run;
+    DROP INDEX turns_by_parent; ALTER TABLE turns DROP COLUMN parent; ALTER TABLE turns DROP COLUMN parent_call;
+    PRAGMA user_version = ${known}`);
+  earlier.close();
+  const store = database.open();
+  assert.deepEqual(await store.readToolCalls('resp_a'), []);
+  const { attempt, lostAttempts } = await claimed(store, 'resp_a');
+  assert.deepEqual([attempt, lostAttempts], [2, 1]);
 });

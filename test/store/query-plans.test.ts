@@ -7,6 +7,7 @@ import { defaultSettings } from '../../src/domain/response-settings.ts';
 import { webhookEvents } from '../../src/domain/webhook.ts';
 import { Database } from '../../src/store/sqlite/database.ts';
 import { claimed, ended, expiredLease, inProgressOf, inserted, lease, newTurn, row, settle } from './contract.ts';
+import { newCall } from './contract-tool-calls.ts';
 import { temporaryDatabase } from './temporary.ts';
 
 /** Of turns that are not done with, or titles that are due: what is in them leaves them soon. */
@@ -66,6 +67,7 @@ test('no statement walks a table, sorts what an index could give in order, or lo
   }
   await store.findUnknownCall('default', 'resp_d', ['call_a']);
   await store.findItems('default', ['msg_resp_a'], 1_000);
+  await store.findModels('default', ['resp_a', 'resp_z']);
   await store.deleteSession('default', 'conv_a');
   await store.deleteTurn('default', 'resp_a', 9);
   await store.counts();
@@ -87,6 +89,20 @@ test('no statement walks a table, sorts what an index could give in order, or lo
     claim.then(({ epoch }) => store.append({ turn: 'resp_x', epoch, rows: [row(3)] })).catch(reject);
   });
   db.close();
+  const approvals = { answered: [{ id: 'mcpr_a', askedBy: 'resp_asks' }], calls: [newCall(0)] };
+  await inserted(store, newTurn('resp_t', { approvals }));
+  const tools = await store.claim({ turn: 'resp_t', step: 1, lease });
+  assert.ok(tools.type === 'tools');
+  const call = { turn: 'resp_t', number: 0, epoch: tools.epoch };
+  await store.startToolCall({ ...call, shown: { position: 0, rows: [row(3)] } });
+  await store.noteProgress(call, 'half');
+  const end = { status: 'completed', output: 'all' } as const;
+  await store.endToolCall({ ...call, rows: [row(4)], outcome: 'completed', result: 'all', end });
+  await store.endToolRound(call);
+  const { epoch, attempt } = await claimed(store, 'resp_t');
+  const done = { turn: 'resp_t', step: 1, attempt, end: { endedAtMs: 9, outcome: 'completed' } } as const;
+  await store.endStep({ turn: 'resp_t', epoch, rows: [row(5)], attempt: done, calls: [newCall(1)], isLast: true });
+  for (const step of [undefined, 2]) assert.notEqual((await store.readToolCalls('resp_t', step)).length, 0);
 
   const plans = new DatabaseSync(database.path);
   const statements = new Set(prepare.mock.calls.map((call) => call.arguments[0]));
@@ -119,7 +135,7 @@ test('T14 · the list of turns reads neither what was said nor their settings', 
 test('T14 · what may be large stands in tables with row ids: a table kept by its key reads the large rows on the way to a small one', async () => {
   await using database = temporaryDatabase();
   const db = new Database(database.path);
-  for (const table of ['items', 'journal', 'turn_content', 'turns']) {
+  for (const table of ['items', 'journal', 'tool_calls', 'turn_content', 'turns']) {
     const sql = db.one('SELECT sql FROM sqlite_schema WHERE name = ?', table)?.['sql'];
     assert.ok(typeof sql === 'string');
     assert.doesNotMatch(sql, /WITHOUT ROWID/);

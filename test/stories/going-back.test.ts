@@ -333,13 +333,36 @@ test('T13 · sealed reasoning goes back to the model that it came from, and to n
   assert.deepEqual(told(world), past);
   await ask(world, '/v1/responses', { ...settings, model: 'm', input: 'And?' });
   assert.deepEqual(told(world), ['user: Hi', 'sealed', 'c1({})', 'c1 gave x', 'assistant: a', 'user: And?']);
-  // A client that brings it itself knows where it comes from.
-  await ask(world, '/v1/responses', {
-    model: 'other',
-    input: ['Hi', ...(output as Json[]), gave].map((item) => (item === 'Hi' ? { role: 'user', content: item } : item)),
-    tools: [functionTool],
-  });
-  assert.deepEqual(told(world), ['user: Hi', 'sealed', 'c1({})', 'c1 gave x']);
+  // A client that keeps the conversation itself brings it as it was given out, or by its id.
+  const kept = output as Json[];
+  const bring = async (model: string, items: readonly Json[], more: Json = {}): Promise<readonly string[]> => {
+    await ask(world, '/v1/responses', { model, input: [{ role: 'user', content: 'Hi' }, ...items, gave], tools: [functionTool], ...more });
+    return told(world);
+  };
+  const asReferences = kept.map(({ id }) => ({ type: 'item_reference', id }));
+  for (const items of [kept, asReferences]) {
+    assert.deepEqual(await bring('other', items), past);
+    assert.deepEqual(await bring('m', items), ['user: Hi', 'sealed', 'c1({})', 'c1 gave x']);
+  }
+  const foreign = kept.map((item) => ({ ...item, id: `rs_${'0'.repeat(52)}` }));
+  assert.deepEqual(await bring('other', foreign), ['user: Hi', 'sealed', 'c1({})', 'c1 gave x'], 'not of ours: the client knows');
+});
+
+test('T13 · it is known where sealed reasoning comes from also where its response was not stored, or has been deleted', async () => {
+  await using world = await World.open({ api: 'responses' });
+  const script = (): Script => {
+    const say = new ResponsesWriter();
+    return [sseHead, ...say.begin(), ...say.encryptedReasoning('E', 'hm'), ...say.text('Hello'), ...say.completed(), end];
+  };
+  world.model.enqueue(script(), answer('responses', 'a'), script(), answer('responses', 'a'));
+  for (const store of [false, true]) {
+    const asked = { model: 'm', input: 'Hi', include: ['reasoning.encrypted_content'], store };
+    const { id, output } = await ask(world, '/v1/responses', asked);
+    if (store) assert.equal((await world.call('DELETE', `/v1/responses/${String(id)}`)).status, 200);
+    const input = [{ role: 'user', content: 'Hi' }, ...(output as Json[]), { role: 'user', content: 'And?' }];
+    await ask(world, '/v1/responses', { model: 'other', input, store: false });
+    assert.deepEqual(told(world), ['user: Hi', 'assistant: Hello', 'user: And?']);
+  }
 });
 
 test('a chat server that takes one message of the system gets one, and no later one', { timeout: 60_000 }, async () => {

@@ -291,28 +291,29 @@ story(
 
 const megabyte = 'x'.repeat(1_024 * 1_024);
 const floods: Failing[] = [
-  { name: 'a line of 100 MB', code: 'provider_protocol', scripts: [[sseHead, text('data: '), repeat(100, megabyte), end], fine] },
+  { name: 'a line of 100 MB', code: 'provider_protocol', scripts: [[sseHead, repeat(100, megabyte), end], fine] },
+  { name: 'an event of 100 MB', code: 'output_too_large', scripts: [[sseHead, text('data: '), repeat(100, megabyte), end], fine] },
   {
-    name: 'a line of 100 MB after the start',
-    code: 'provider_protocol',
+    name: 'an event of 100 MB after the start',
+    code: 'output_too_large',
     text: 'Hel',
     scripts: [[sseHead, chat.content('Hel'), text('data: '), repeat(100, megabyte), end], fine],
   },
   {
     name: 'an event of 100 MB in lines of 1 KB',
-    code: 'provider_protocol',
+    code: 'output_too_large',
     scripts: [[sseHead, repeat(100 * 1_024, `data: ${'x'.repeat(1_017)}\n`), end], fine],
   },
 ];
 
 story(
-  'a line or an event past its limit is provider_protocol and cut off early',
+  'a line past its limit is provider_protocol, an event past the output limit is output_too_large, and both are cut off early',
   async (world) => {
     for (const each of floods) {
       const outcome = await runCase(world, each);
       assertFailedOnce(outcome, each);
       const request = await world.model.clientClosed(outcome.requests[0]!.index);
-      assert.ok(request.bytesSent < 30 * megabyte.length, `${each.name}: ${request.bytesSent} bytes were taken`);
+      assert.ok(request.bytesSent < 45 * megabyte.length, `${each.name}: ${request.bytesSent} bytes were taken`);
     }
   },
   { model: caseModel(floods) },

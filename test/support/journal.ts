@@ -19,6 +19,7 @@ export class Journal {
   static async open(store: Store, turn: NewTurn): Promise<Journal> {
     await store.insertTurn(turn);
     const { epoch, events } = await claimed(store, turn.id);
+    assert.ok(events);
     return new Journal(turn.id, epoch, events.map(journalRowOf));
   }
 

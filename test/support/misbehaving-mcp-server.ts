@@ -2,7 +2,7 @@
  * An MCP server over stdio that does what servers do at their worst. It is no client of the SDK: what it writes is raw.
  *
  * Flags: `--pages=N` lists N tools more, one a page; `--endless` has always another page; `--deaf` survives the end of its
- * stdin and SIGTERM; `--silent` answers nothing; `--no-tools` has none; `--refuses` prints a secret and ends at once.
+ * stdin and SIGTERM; `--full` reads nothing more when it has been asked for its list; `--silent` answers nothing; `--no-tools` has none; `--refuses` prints a secret and ends at once.
  */
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
@@ -118,7 +118,7 @@ function call({ id, params = {} }: Message): void {
       write({ id, error: { code: -32_000, message: `refused: ${process.env['SECRET']}` } });
       break;
     case 'failing':
-      answer(id, `failed with ${process.env['SECRET']}`, { isError: true });
+      answer(id, `failed with ${process.env['SECRET']}${'x'.repeat(args.bytes ?? 0)}`, { isError: true });
       break;
     case 'lists':
       answer(id, String(lists));
@@ -133,14 +133,17 @@ function call({ id, params = {} }: Message): void {
   }
 }
 
-createInterface({ input: process.stdin }).on('line', (line) => {
+const lines = createInterface({ input: process.stdin });
+lines.on('line', (line) => {
   if (flags.has('--silent')) return;
   const message = JSON.parse(line) as Message;
   if (message.method === 'initialize') {
     const capabilities = flags.has('--no-tools') ? {} : { tools: { listChanged: true } };
     write({ id: message.id, result: { protocolVersion: '2025-06-18', capabilities, serverInfo: { name: 'misbehaving', version: '1' } } });
-  } else if (message.method === 'tools/list') list(message);
-  else if (message.method === 'tools/call') call(message);
+  } else if (message.method === 'tools/list') {
+    list(message);
+    if (flags.has('--full')) lines.pause();
+  } else if (message.method === 'tools/call') call(message);
   else if (message.method === 'notifications/cancelled') {
     const { requestId = -1, reason = '' } = message.params ?? {};
     cancellations.push({ id: requestId, reason });

@@ -14,6 +14,7 @@ import OpenAI from 'openai';
 import { type Logger, pino } from 'pino';
 import type { LocalAttempts } from '../../src/client/local-attempts.ts';
 import { createDataConverter } from '../../src/codec/data-converter.ts';
+import { type AgentConfig, noAgents } from '../../src/config/agent-config.ts';
 import type { Config } from '../../src/config/config.ts';
 import type { Metrics } from '../../src/metrics/metrics.ts';
 import { createMetrics } from '../../src/roles/observers.ts';
@@ -46,6 +47,8 @@ export interface WorldOptions {
   readonly config?: Partial<
     Pick<Config, 'apiKeys' | 'quotas' | 'intake' | 'corsOrigins' | 'titles' | 'webhooks' | 'codecKeys' | 'hasHeadStart' | 'taskQueue'>
   >;
+  /** Of worker and gateway; made anew for each world, where their tools count. */
+  readonly agents?: AgentConfig | (() => AgentConfig);
   /** Gets every line of the log, of worker and gateway. */
   readonly log?: Logger;
   /** Streams at once in a worker, of all tenants. */
@@ -81,6 +84,7 @@ export class World implements AsyncDisposable {
   readonly temporal: Client;
   readonly #connection: NativeConnection;
   readonly #options: WorldOptions;
+  readonly #agents: AgentConfig;
   readonly #closers: (() => Promise<void>)[];
   /** One for all, as in a process that has several roles. */
   readonly #metrics: Metrics;
@@ -100,6 +104,8 @@ export class World implements AsyncDisposable {
     this.config = fields.config;
     this.#connection = fields.connection;
     this.#options = fields.options;
+    const { agents = noAgents } = fields.options;
+    this.#agents = typeof agents === 'function' ? agents() : agents;
     this.#closers = fields.closers;
     this.#metrics = createMetrics(fields.config);
     this.temporal = new Client({
@@ -174,9 +180,10 @@ export class World implements AsyncDisposable {
   }
 
   /** Another worker in this process, on a connection of its own to the database file. */
-  async startWorker(store = this.openStore(), config: Partial<Config> = {}): Promise<TurnWorker> {
+  async startWorker(store = this.openStore(), config: Partial<Config> = {}, agents = this.#agents): Promise<TurnWorker> {
     const worker = await startWorker({
       config: { ...this.config, ...config },
+      agents,
       connection: this.#connection,
       store,
       log: this.#log,
@@ -199,6 +206,7 @@ export class World implements AsyncDisposable {
   async startGateway(attempts: LocalAttempts | null = this.workers[0]?.attempts ?? null): Promise<Gateway> {
     const started = await startGateway({
       config: { ...this.config, limits: { ...this.config.limits, drainMs: 0 } },
+      agents: this.#agents,
       connection: this.#connection,
       store: this.store,
       log: this.#log,
@@ -336,6 +344,18 @@ export class World implements AsyncDisposable {
   ownId(publicId: string): string {
     const id = this.#rows('SELECT id, public_id FROM turns').find((row) => row['public_id'] === publicId)?.['id'];
     return typeof id === 'string' ? id : publicId;
+  }
+
+  /** Resolves once a request of this step was answered with something. */
+  async untilStarted(id: string, step: number): Promise<void> {
+    await until(async () => (await this.attempts(id)).some((attempt) => attempt.step === step && attempt.firstEventAtMs !== undefined));
+  }
+
+  /** All that a call of a worker's tool came to. */
+  toolResult(id: string, number: number): unknown {
+    return this.#rows('SELECT turn, number, result FROM tool_calls').find(
+      (row) => row['turn'] === this.ownId(id) && row['number'] === number,
+    )?.['result'];
   }
 
   #rows(sql: string): Record<string, unknown>[] {

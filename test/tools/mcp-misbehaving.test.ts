@@ -113,7 +113,7 @@ test('T5 · a cancel is told to the server, without the reason; an answer that c
   context.controller.abort(reason);
   await assert.rejects(running, reason);
   const told = await box.call('bad', 'cancellations');
-  assert.match(told.type === 'output' ? told.text : '', /^\[\{"id":\d+,"reason":"The call was cancelled\."\}\]$/);
+  assert.match(told.type === 'output' ? told.text : '', /^\[\{"id":\d+,"reason":"The request was cancelled\."\}\]$/);
 });
 
 test('a server that ignores a cancel, or hangs, holds up nobody: its call ends with its time', async (t) => {
@@ -140,12 +140,17 @@ test('T14 · a flood on both of its outputs is read and dropped', async (t) => {
   assert.deepEqual(await bad(t).call('bad', 'flood', { bytes: 5_000_000 }), output('after the flood'));
 });
 
-test('T14 · an answer of 10 MB is refused for its call alone; one of 3 MB is whole', async (t) => {
+test('T14 · an answer of 10 MB is refused for its call alone; one of 2 MB is whole', async (t) => {
   const box = bad(t);
   const pid = await pidOf(box);
   assert.deepEqual(await box.call('bad', 'big', { bytes: 10_000_000 }), failure(`the answer is longer than ${maxMessageBytes} bytes`));
-  assert.deepEqual(await box.call('bad', 'big', { bytes: 3_000_000 }), output('x'.repeat(3_000_000)));
+  assert.deepEqual(await box.call('bad', 'big', { bytes: 2_000_000 }), output('x'.repeat(2_000_000)));
   assert.equal(await pidOf(box), pid);
+});
+
+test('T14 · an error of a tool is as long as its result may be', async (t) => {
+  const result = await bad(t).call('bad', 'failing', { bytes: 100_000 });
+  assert.deepEqual(result, failure(`failed with [redacted]${'x'.repeat(100_000)}`));
 });
 
 test('T14 · a line without an end, of which nobody knows whose it is, ends the server', async (t) => {
@@ -155,6 +160,21 @@ test('T14 · a line without an end, of which nobody knows whose it is, ends the 
     failure(`the server "bad" ended: it wrote a line of more than ${maxMessageBytes} bytes`),
   );
   assert.equal((await box.call('bad', 'pid')).type, 'output');
+});
+
+test('T14 · what a server does not read is not piled up: further calls fail', async (t) => {
+  const box = bad(t, '--full');
+  const pid = await box.tool('bad', 'pid');
+  const contexts = Array.from({ length: 8 }, toolContext);
+  const running = contexts.map(async (context) =>
+    pid.run({ filler: 'x'.repeat(1_000_000) }, context).catch((error: unknown) => String(error)),
+  );
+  assert.equal(await running[7], 'McpServerError: the server "bad": it does not read what it is sent');
+  for (const { controller } of contexts) controller.abort(new Error('enough'));
+  assert.deepEqual(
+    (await Promise.all(running)).slice(0, 4),
+    Array.from({ length: 4 }, () => 'Error: enough'),
+  );
 });
 
 test('T14 · sixteen calls of a server run at once, the next one waits for its turn', async (t) => {

@@ -10,6 +10,8 @@ export type AbortReason =
   | 'deadline'
   /** Another attempt, or a settlement, has raised the journal's epoch. */
   | 'fenced'
+  /** A budget is used up: the cause is the limit (`Exceeded`). */
+  | 'over_budget'
   /** The answer has grown past the limit of its size. */
   | 'output_too_large'
   /** The database refused a write for good. */

@@ -2,44 +2,26 @@
  * How an attempt ends. Every end that is final is sealed here, by the one who knows it, whether Temporal is there or not; a
  * failure leaves only where another request may follow (T3, T4).
  */
-import type { AttemptEnd, AttemptKey } from '../../domain/attempt.ts';
+import type { AttemptEnd } from '../../domain/attempt.ts';
+import { type Exceeded, outOfTime, overBudget } from '../../domain/budget.ts';
 import { settledStatusOf } from '../../domain/claim.ts';
 import { failureOf, failureRules } from '../../domain/failure.ts';
 import { fullMessageOf, type ModelFailure, type ModelFinish } from '../../domain/model.ts';
-import { sumOfKnown, type Usage } from '../../domain/response.ts';
+import { sumOfKnown } from '../../domain/response.ts';
 import { busyWaitMs, delayBeforeMs, requestsPerStep } from '../../domain/retry-policy.ts';
 import type { TurnOutcome } from '../../domain/turn-outcome.ts';
 import type { TurnStatus } from '../../domain/turn-state.ts';
 import type { WorkerCall } from '../../domain/worker-call.ts';
 import { ProviderError } from '../../providers/provider.ts';
 import { settleTurn } from '../../settle/settle-turn.ts';
-import type { Store } from '../../store/ports/store.ts';
 import { retryWhileBusy } from '../../store/retry-while-busy.ts';
 import { AttemptAborted } from './abort-reason.ts';
+import { afterOverflow, type AttemptState, withCost } from './attempt-state.ts';
 import type { AttemptResult } from './attempt-result.ts';
-import { FencedError, type JournalWriter } from './journal-writer.ts';
+import { FencedError } from './journal-writer.ts';
 
 /** The delay that hands a request to another worker: Temporal reads 0 as "the longest". */
 const handOverDelayMs = 1;
-
-/** An attempt while it runs: where it writes, and what it has come to so far. */
-export interface AttemptState {
-  readonly store: Store;
-  readonly writer: JournalWriter;
-  readonly key: AttemptKey;
-  readonly epoch: number;
-  readonly onReady: (turn: string) => void;
-  /** The end of the turn's time, by `performance.now()`. */
-  readonly deadlineAt: number;
-  /** Of the steps before this one. */
-  readonly earlierUsage: Usage | null;
-  /** As the provider last counted it; null before it has said anything. */
-  usage: Usage | null;
-  /** That served the request, if the provider named it. */
-  serviceTier?: string;
-  /** The provider's own statement that its answer is at its end (T8). */
-  finish?: ModelFinish;
-}
 
 /** @param error what ended the stream: a `ProviderError`, an `AttemptAborted`, a `FencedError`, or a fault of our own. */
 export async function resolveAttempt(attempt: AttemptState, error: unknown): Promise<AttemptResult> {
@@ -64,11 +46,29 @@ export async function sealFinished(attempt: AttemptState, finish: ModelFinish): 
   return seal(attempt, outcome, { endedAtMs: Date.now(), outcome: outcome.status, ...(detail === undefined ? {} : { detail }) });
 }
 
-/** The model has called tools: the step ends, and the next one begins with them. */
-export async function endStep(attempt: AttemptState, calls: readonly WorkerCall[], isLast: boolean): Promise<AttemptResult> {
-  const { writer, store, key, epoch, usage, onReady } = attempt;
-  const end: AttemptEnd = { endedAtMs: Date.now(), outcome: 'completed', ...(usage === null ? {} : { usage }) };
-  const result = await writer.endStep({ calls, isLast, end });
+/** What the provider has answered is whole, and nothing may follow it that would have to. */
+export async function sealOverBudget(attempt: AttemptState, exceeded: Exceeded): Promise<AttemptResult> {
+  return failed(attempt, overBudget(exceeded));
+}
+
+interface NextStep {
+  /** To be carried out before its request. */
+  readonly calls: readonly WorkerCall[];
+  /** The turn ends with them. */
+  readonly isLast: boolean;
+}
+
+const noCalls: NextStep = { calls: [], isLast: false };
+
+/** The step ends, and the next one begins: with the tools that the model has called, or after a compaction. */
+export async function endStep(
+  attempt: AttemptState,
+  next: NextStep = noCalls,
+  how: AttemptEnd = { endedAtMs: Date.now(), outcome: 'completed' },
+): Promise<AttemptResult> {
+  const { writer, store, key, epoch, onReady } = attempt;
+  const end = withCost(attempt, how);
+  const result = await writer.endStep({ ...next, end });
   if (result === 'ended') return { type: 'ended', step: { type: 'tool_calls' } };
   if (result === 'refused') return adoptEnd(attempt);
   await retryWhileBusy(() => store.endAttempt(key, epoch, { ...end, outcome: 'cancelled' }));
@@ -95,7 +95,8 @@ async function aborted(attempt: AttemptState, { reason, cause }: AttemptAborted)
   // All that is missing is the usage, which was being waited for.
   if (finish !== undefined) return sealFinished(attempt, finish);
   if (reason === 'steered') return seal(attempt, { status: 'incomplete', reason, usage }, { endedAtMs, outcome: 'incomplete' });
-  if (reason === 'deadline') return failed(attempt, failureOf('turn_timeout'));
+  if (reason === 'over_budget') return failed(attempt, overBudget(cause as Exceeded));
+  if (reason === 'deadline') return failed(attempt, outOfTime(attempt.budget, performance.now() - attempt.deadlineAt));
   // A shutdown is not the user's stop (T9): a request that has not started goes to another worker, a started one cannot.
   await writer.flush();
   const lost = failureOf('worker_lost');
@@ -116,10 +117,15 @@ async function failed(attempt: AttemptState, reported: ModelFailure): Promise<At
     ...(reported.providerMessage === undefined ? {} : { message: reported.providerMessage }),
     ...(waitMs === undefined ? {} : { waitMs }),
   };
+  const next = await afterOverflow(attempt, reported);
+  if (next === 'compact') return endStep(attempt, noCalls, end);
+  if (next === 'shorten') return handOn(attempt, { ...end, waitMs: handOverDelayMs }, reported, again);
   if (waitMs === undefined) return sealFailed(attempt, reported, end);
   if (reported.busy !== undefined) return handOn(attempt, end, reported, { mayRetry: false });
   return handOn(attempt, end, reported, { mayRetry: true, retryDelayMs: delayBeforeMs(requestsMade + 1) });
 }
+
+const again = { mayRetry: true, retryDelayMs: handOverDelayMs };
 
 /** undefined: no request may follow. Nothing that has started is asked for again (T2), by a busy provider neither. */
 function waitBeforeNextMs({ writer, key, deadlineAt }: AttemptState, { code, busy }: ModelFailure): number | undefined {
@@ -138,8 +144,8 @@ async function sealFailed(attempt: AttemptState, reported: ModelFailure, end: At
 
 /** The turn's end with the attempt's, in one commit. An accepted cancel refuses a failure, and wins (T5). */
 async function seal(attempt: AttemptState, outcome: TurnOutcome, end: AttemptEnd): Promise<AttemptResult> {
-  const { writer, store, key, epoch, usage, earlierUsage, onReady } = attempt;
-  const withUsage = { ...end, ...(usage === null ? {} : { usage }) };
+  const { writer, store, key, epoch, earlierUsage, onReady } = attempt;
+  const withUsage = withCost(attempt, end);
   const result = await writer.seal({ ...outcome, usage: sumOfKnown(earlierUsage, outcome.usage) }, withUsage);
   if (result.type === 'refused') return adoptEnd(attempt);
   if (result.type === 'cancel_requested') {
@@ -179,8 +185,8 @@ async function handOn(
   of: ModelFailure,
   rest: { mayRetry: boolean; retryDelayMs?: number },
 ): Promise<AttemptResult> {
-  const { store, key, epoch, usage, onReady } = attempt;
-  await retryWhileBusy(() => store.endAttempt(key, epoch, { ...end, ...(usage === null ? {} : { usage }) }));
+  const { store, key, epoch, onReady } = attempt;
+  await retryWhileBusy(() => store.endAttempt(key, epoch, withCost(attempt, end)));
   // Looked at behind the end of the lease: who books a cancel after this finds nobody to wait for.
   const turn = await retryWhileBusy(() => store.readTurn(key.turn));
   if (turn?.cancelRequestedAtMs == null) return failure(attempt, of, rest);

@@ -2,28 +2,26 @@
  * One attempt, from a granted claim to its result: builds the prompt, sends the request, and streams the answer into the
  * turn's journal. The journal decides what may happen, not this process: a write that it refuses ends the attempt (T7).
  */
-import { afterCompaction } from '../../domain/compaction.ts';
+import { turnTimeMs } from '../../domain/budget.ts';
 import { asksFor, encryptedReasoning, type ModelFinish, type ModelRequest, startsStep } from '../../domain/model.ts';
-import { promptOf } from '../../domain/prompt.ts';
-import type { ProviderApi } from '../../domain/provider-capabilities.ts';
 import type { ResponseStream } from '../../domain/response-stream.ts';
-import { usageOf } from '../../domain/attempt.ts';
-import type { OutputItem } from '../../domain/item.ts';
+import { type AttemptRow, usageOf } from '../../domain/attempt.ts';
+import { isCompactionStep, mayCompact } from '../../domain/auto-compaction.ts';
 import { asksClient } from '../../domain/torn-answer.ts';
 import { approvalAsked } from '../../domain/worker-call-events.ts';
-import { isAllowedTools, type ResponseSettings, type Tool, type ToolChoice } from '../../domain/response-settings.ts';
 import type { Provider } from '../../providers/provider.ts';
-import type { TurnTools } from '../../tools/turn-tools.ts';
-import type { TurnRow } from '../../domain/turn.ts';
 import type { Store } from '../../store/ports/store.ts';
 import { retryWhileBusy } from '../../store/retry-while-busy.ts';
 import type { AttemptResult } from './attempt-result.ts';
 import { JournalWriter } from './journal-writer.ts';
 import { AttemptAborted, type AbortReason } from './abort-reason.ts';
 import { providerFor, toolsFor } from './agents.ts';
+import { BudgetMeter } from './budget-meter.ts';
 import { HeldCalls } from './held-calls.ts';
 import type { KeptStreams } from './kept-streams.ts';
-import { type AttemptState, endStep, resolveAttempt, sealFinished } from './resolve-attempt.ts';
+import { gains, modelRequest, shortenedToSummarise } from './model-request.ts';
+import type { AttemptState } from './attempt-state.ts';
+import { endStep, resolveAttempt, sealFinished, sealOverBudget } from './resolve-attempt.ts';
 import { runTools } from './run-tools.ts';
 import type { GrantedClaim, RunningAttemptsOptions } from './running-attempts.ts';
 
@@ -38,6 +36,8 @@ export interface AttemptInput {
   readonly steered: AbortSignal;
   /** Has the lease run out without a beat that renewed it, by the clock of this process? */
   readonly isLeaseOver: () => boolean;
+  /** While it waits for turns that need room themselves: it counts no longer among the streams of this process. */
+  readonly leaveRoom: () => void;
 }
 
 /** @returns the end of the step, or a failure that says whether the next attempt may ask again */
@@ -52,22 +52,29 @@ export async function runAttempt(options: RunningAttemptsOptions, input: Attempt
   const callsBefore = stream.response.output.filter(({ type }) => type === 'mcp_call').length;
   const maxOutputBytes = limits.maxOutputBytes;
   const writer = new JournalWriter({ store, turn, epoch, attempt: key, stream, callsBefore, maxOutputBytes, abort });
+  const booked = step === 1 ? [] : await store.readAttempts(turn.id);
   const attempt: AttemptState = {
     store,
     writer,
     key,
     epoch,
     onReady,
-    deadlineAt: performance.now() + limits.turnTimeoutMs - claim.readySinceMs,
-    earlierUsage: step === 1 ? null : usageOf((await store.readAttempts(turn.id)).filter((earlier) => earlier.step < step)),
+    budget: turn.settings.budget,
+    deadlineAt: performance.now() + turnTimeMs(turn.settings.budget, limits.turnTimeoutMs) - claim.readySinceMs,
+    earlierUsage: usageOf(booked.filter((earlier) => earlier.step < step)),
     usage: null,
   };
+  let timer: NodeJS.Timeout | undefined;
   try {
-    if (claim.type === 'tools') return await carryOutCalls(options, input, attempt, stream);
+    const meter = await BudgetMeter.read(store, turn, step, signal);
+    attempt.meter = meter;
+    meter.assertLeft();
+    timer = meter.watchTime(abort);
+    if (claim.type === 'tools') return await carryOutCalls(options, input, attempt, { stream, meter });
     steered.addEventListener('abort', () => {
       writer.steer();
     });
-    const result = await answer(options, input, attempt, stream);
+    const result = await answer(options, input, attempt, { stream, meter, booked });
     if (result.type === 'ended' && result.step.type === 'tool_calls') streams.keep(turn.id, stream);
     return result;
   } catch (error) {
@@ -75,6 +82,7 @@ export async function runAttempt(options: RunningAttemptsOptions, input: Attempt
     const cause: unknown = signal.aborted ? signal.reason : error;
     return await resolveAttempt(attempt, cause);
   } finally {
+    clearTimeout(timer);
     writer.abandon();
   }
 }
@@ -82,13 +90,13 @@ export async function runAttempt(options: RunningAttemptsOptions, input: Attempt
 /** The calls of tools that come before the request; it is claimed by itself once they have their ends. */
 async function carryOutCalls(
   { store, agents }: RunningAttemptsOptions,
-  { claim, step, streams, signal, steered }: AttemptInput,
+  { claim, step, streams, signal, steered, leaveRoom }: AttemptInput,
   attempt: AttemptState,
-  stream: ResponseStream,
+  { stream, meter: { toolCallsLeft: callsLeft } }: Written,
 ): Promise<AttemptResult> {
   const { turn, epoch } = claim;
   const tools = await toolsFor(agents, turn.settings, signal);
-  await runTools({ store, turn, step, epoch, stream, tools, log: agents?.log ?? (() => undefined), signal });
+  await runTools({ store, turn, step, epoch, stream, tools, callsLeft, leaveRoom, log: agents?.log ?? (() => undefined), signal });
   if (claim.type === 'tools' && claim.isLast) return sealFinished(attempt, { status: 'completed' });
   if (steered.aborted) throw new AttemptAborted('steered');
   await retryWhileBusy(() => store.endToolRound({ turn: turn.id, epoch }));
@@ -101,26 +109,45 @@ async function answer(
   options: RunningAttemptsOptions,
   input: AttemptInput,
   attempt: AttemptState,
-  stream: ResponseStream,
+  { stream, meter, booked }: Written & { readonly booked: readonly AttemptRow[] },
 ): Promise<AttemptResult> {
   const { agents, provider } = options;
   const { settings } = input.claim.turn;
   const tools = await toolsFor(agents, settings, input.signal);
   const held = settings.agent === undefined ? undefined : new HeldCalls(tools, settings.tools, input.step);
   const asked = providerFor(agents, provider, settings);
+  const last = meter.lastStep;
   const request = await modelRequest(options.store, input.claim.turn, {
     step: input.step,
     api: asked.api,
     tools,
     answer: stream.response.output,
+    last,
   });
-  const finish = await streamInto(attempt, { provider: asked, request, held, input, store: options.store });
+  const streaming = { provider: asked, held, meter, input, store: options.store };
+  if (isCompactionStep(booked, input.step)) {
+    attempt.onOverflow = async () => 'shorten';
+    await streamInto(attempt, { ...streaming, held: undefined, request: await shortenedToSummarise(request, booked, attempt.key) });
+    await attempt.writer.flush();
+    return endStep(attempt);
+  }
+  if (mayCompact(settings, booked, input.step)) attempt.onOverflow = async () => ((await gains(request)) ? 'compact' : 'fail');
+  const finish = await streamInto(attempt, { ...streaming, request });
   if (held === undefined || finish.status !== 'completed') return sealFinished(attempt, finish);
   const { calls, asks } = held.take();
+  // It was told that no tool is run behind this step, or there is nothing left for the next one.
+  const exceeded = calls.length + asks.length > 0 ? (last ?? meter.exceeded) : undefined;
+  if (exceeded !== undefined) return sealOverBudget(attempt, exceeded);
   for (const ask of asks) attempt.writer.show((output) => approvalAsked(output, ask));
   if (calls.length === 0) return sealFinished(attempt, finish);
   await attempt.writer.flush();
-  return endStep(attempt, calls, stream.response.output.some(asksClient));
+  return endStep(attempt, { calls, isLast: stream.response.output.some(asksClient) });
+}
+
+/** What a step writes to, and what it may use up. */
+interface Written {
+  readonly stream: ResponseStream;
+  readonly meter: BudgetMeter;
 }
 
 interface Streaming {
@@ -128,16 +155,18 @@ interface Streaming {
   readonly provider: Provider;
   readonly request: ModelRequest;
   readonly held: HeldCalls | undefined;
+  readonly meter: BudgetMeter;
   readonly input: AttemptInput;
 }
 
 /** Streams the answer into the journal, up to the provider's own finish, without which no answer is whole (T8). */
 async function streamInto(
   attempt: AttemptState,
-  { store, provider, request, held, input: { claim, signal, abort, isLeaseOver } }: Streaming,
+  { store, provider, request, held, meter, input: { claim, signal, abort, isLeaseOver } }: Streaming,
 ): Promise<ModelFinish> {
   const { writer } = attempt;
   const turn = claim.turn.id;
+  await meter.asks(request);
   const stream = provider.stream(request, signal, {
     // A process that stood still since its claim may have lost the turn (T2), and a cancel may have been accepted (T5).
     beforeSend: async () => {
@@ -155,6 +184,7 @@ async function streamInto(
     },
     onUsage: (usage) => {
       attempt.usage = usage;
+      meter.counted(usage);
     },
   });
   for await (const event of stream) {
@@ -165,53 +195,19 @@ async function streamInto(
         held.add(event.delta);
         await writer.hold(event.delta);
       } else await writer.write(event.delta);
+      const exceeded = meter.saw(event.delta);
+      if (exceeded !== undefined) abort('over_budget', exceeded);
       // A delta that was not taken: what the provider says behind it proves nothing.
       signal.throwIfAborted();
     } else if (event.type === 'finish') attempt.finish = event.finish;
     else if (event.type === 'service_tier') attempt.serviceTier = event.serviceTier;
-    else attempt.usage = event.usage;
+    else {
+      attempt.usage = event.usage;
+      meter.counted(event.usage);
+    }
   }
   if (attempt.finish === undefined) throw new Error('a provider ends its stream with a finish or throws');
   return attempt.finish;
-}
-
-interface Asking {
-  readonly step: number;
-  readonly api: ProviderApi;
-  readonly tools: TurnTools;
-  /** What the steps before have said. */
-  readonly answer: readonly OutputItem[];
-}
-
-async function modelRequest(store: Store, turn: TurnRow, { step, api, tools, answer }: Asking): Promise<ModelRequest> {
-  const past = { turns: await store.readTranscript(turn.id), input: await store.readInput(turn.id) };
-  const { turns, input } = afterCompaction(past, api);
-  const { settings } = turn;
-  const items = promptOf(turns, input, settings.model, answer);
-  const offered = tools.functions;
-  return {
-    settings: {
-      ...settings,
-      model: settings.agent?.model ?? settings.model,
-      ...(settings.agent === undefined ? {} : { tools: [...toolsOfProvider(settings), ...offered] }),
-      ...(step === 1 ? {} : { tool_choice: choiceOfLaterSteps(settings.tool_choice) }),
-    },
-    items,
-  };
-}
-
-/** Those that a worker runs are offered as functions. */
-function toolsOfProvider({ tools, agent }: ResponseSettings): readonly Tool[] {
-  return tools.filter((tool) => {
-    const { type, server_label: label } = tool as { readonly type: string; readonly server_label?: string };
-    return type !== 'mcp' || agent?.tools.includes(`mcp:${label}`) !== true;
-  });
-}
-
-/** A call that was demanded has been made: to demand it again would never end. */
-function choiceOfLaterSteps(choice: ToolChoice | null): ToolChoice | null {
-  if (choice === null || choice === 'none') return choice;
-  return typeof choice === 'object' && isAllowedTools(choice) ? { ...choice, mode: 'auto' } : 'auto';
 }
 
 async function isCancelRequested(store: Store, turn: string, signal: AbortSignal): Promise<boolean> {

@@ -1,6 +1,6 @@
 /** Schemas of fields that several protocols' requests share. */
 import { z } from 'zod';
-import { type Json, longestCallName } from '../../domain/item.ts';
+import { type Json, longestCallName, longestItemId } from '../../domain/item.ts';
 
 /** Any JSON object. `z.json()` is recursive: `/openapi.json` cannot show it, and deep values run it out of stack. */
 export const jsonObject = z.record(z.string(), z.custom<Json>());
@@ -21,6 +21,9 @@ export function exactlyOne(...names: readonly string[]) {
 }
 
 export const id = z.string().min(1, 'must not be empty').max(200, 'is too long');
+
+/** The id of an item: an opaque one has the id that its provider gave it (T13). */
+export const itemId = z.string().min(1, 'must not be empty').max(longestItemId, 'is too long');
 
 /** The id or the name of a call, which a provider gave: as long as one may be that is given out (T13). */
 export const callName = z.string().min(1, 'must not be empty').max(longestCallName, 'is too long');
@@ -90,4 +93,7 @@ export const pageQuery = z.strictObject({
   after: id.optional().meta({ description: 'The page begins behind the object of this id.' }),
 });
 
-export const itemsQuery = pageQuery.extend({ include: includeQuery });
+export const itemsQuery = pageQuery.extend({
+  after: itemId.optional().meta({ description: 'The page begins behind the item of this id.' }),
+  include: includeQuery,
+});

@@ -43,19 +43,31 @@ const attemptSchema = z.strictObject({
 
 const toolCallSchema = z.strictObject({
   name: z.string(),
-  server_label: z.string().meta({ description: '`turnkeep`: a tool of the configuration; else the name of an MCP server.' }),
+  server_label: z
+    .string()
+    .meta({ description: '`turnkeep`: a tool of the configuration; `agent`: another agent; else the name of an MCP server.' }),
   call_id: z.string(),
   runs: z.int().meta({ description: 'How often it was begun.' }),
   started_at: time.nullable(),
   ended_at: time.nullable(),
   outcome: z.enum(['waiting', 'running', 'completed', 'failed', 'unknown', 'cut_off']),
   progress: z.string().optional(),
+  turn: z.string().optional().meta({ description: 'Of a call of an agent: the id of the turn that carries it out.' }),
+  usage: usageSchema.optional().meta({ description: 'Tokens of that turn, and of those that it called.' }),
+});
+
+const pricedUsage = usageSchema.extend({
+  cost_usd: z.number().optional().meta({ description: 'By `prices` of the configuration, where the model has one.' }),
 });
 
 /** What `GET /turns/{id}` tells. */
 export const turnSchema = z.strictObject({
   id: z.string(),
   session: z.string().nullable(),
+  parent: z
+    .strictObject({ id: z.string(), call_id: z.string() })
+    .optional()
+    .meta({ description: 'The turn, and its call, that this one carries out.' }),
   status: responseSchema.shape.status,
   model: z.string(),
   error: z.strictObject({ code: z.string(), message: z.string() }).nullable(),
@@ -66,16 +78,22 @@ export const turnSchema = z.strictObject({
   settled_at: time.nullable(),
   steps: z.array(
     z.union([
-      z.strictObject({ kind: z.literal('model'), started: z.boolean(), attempts: z.array(attemptSchema) }),
+      z.strictObject({ kind: z.enum(['model', 'compaction']), started: z.boolean(), attempts: z.array(attemptSchema) }),
       z.strictObject({ kind: z.literal('tools'), started: z.boolean(), calls: z.array(toolCallSchema) }),
     ]),
   ),
-  usage: usageSchema.nullable().meta({ description: 'null: the turn failed, or the provider did not say.' }),
-  lost_usage: usageSchema.nullable().meta({ description: 'What attempts that failed have cost; null: not known of all of them.' }),
+  usage: pricedUsage.nullable().meta({
+    description: 'Of steps that came to an end, with the agents that were called; null: there are none, or the provider did not say.',
+  }),
+  lost_usage: pricedUsage.nullable().meta({ description: 'What attempts that failed have cost; null: not known of all of them.' }),
   omitted_tools: z
     .array(z.strictObject({ param: z.string(), type: z.string(), name: z.string().optional() }))
     .optional()
     .meta({ description: 'Tools of the request that this provider cannot have: the model was not offered them.' }),
+  omitted_fields: z
+    .array(z.strictObject({ param: z.string(), type: z.string() }))
+    .optional()
+    .meta({ description: 'What else was asked for and not done, since this provider cannot: `context_management`.' }),
   retry_at: time.optional().meta({ description: 'When the provider said that it would take the request again.' }),
   webhook: z
     .strictObject({
@@ -153,7 +171,7 @@ export const ok = (description: string, schema: z.ZodType): ResponseSpec => ({ d
 /** Of every response to a submit. */
 export const turnHeaders = {
   'x-turnkeep-response-id': 'The id of the response.',
-  'x-turnkeep-omitted': 'Tools that this provider cannot have and that were left out: `tools[0]=web_search, …`.',
+  'x-turnkeep-omitted': 'What this provider cannot have and was left out: `context_management[0]=compaction, tools[0]=web_search, …`.',
 } as const;
 
 export const errorResponses = (...statuses: readonly (keyof typeof errorDescriptions)[]): { [status: number]: ResponseSpec } =>

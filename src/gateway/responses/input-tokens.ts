@@ -2,14 +2,15 @@
 import { setImmediate as nextTurnOfTheLoop } from 'node:timers/promises';
 import { z } from 'zod';
 import type { ModelRequest } from '../../domain/model.ts';
-import { itemTokens, settingsTokens } from '../../domain/token-estimate.ts';
+import { askedModelOf } from '../../domain/response-settings.ts';
+import { estimateTokens } from '../../domain/token-estimate.ts';
 import { ApiError, notFound } from '../http/errors.ts';
 import { jsonLimits, tooManyItems } from '../http/json-scanner.ts';
 import { errorResponses } from '../http/response-schemas.ts';
 import type { Routes } from '../http/route.ts';
 import { takeTrigger } from '../submit/compaction-trigger.ts';
 import { referencesTooLarge } from '../submit/submit-error.ts';
-import { assertContext, requireModel, sendableSettings, type SubmitDeps } from '../submit/submit-turn.ts';
+import { assertContext, assertToolChoice, requireModel, sendableSettings, type SubmitDeps } from '../submit/submit-turn.ts';
 import { inputItem } from './item-schema.ts';
 import { responsesInput } from './items.ts';
 import { createResponse, hasOneContext, misnamedInResponse, oneContext } from './schema.ts';
@@ -33,8 +34,6 @@ const counted = z.strictObject({
 
 /** Counts of one tenant at once, in this process: each holds a whole prompt (T14). */
 const maxAtOnce = 4;
-/** Items that are looked at between two looks at the event loop. */
-const sliceItems = 256;
 
 export function inputTokensRoute(routes: Routes, deps: CountDeps): void {
   const running = new Map<string, number>();
@@ -76,10 +75,11 @@ export function inputTokensRoute(routes: Routes, deps: CountDeps): void {
         const session = typeof body.conversation === 'string' ? body.conversation : (body.conversation?.id ?? null);
         const previous = body.previous_response_id ?? null;
         await assertContext(deps.turnkeep, tenant, { session, previous });
+        await assertToolChoice(deps, { tenant, settings, session, previous, input });
         const prompt = await deps.turnkeep.previewPrompt(deps.providerApi, { tenant, settings, session, previous, input });
         if (prompt.type === 'references_too_large') throw referencesTooLarge();
         if (prompt.type === 'unknown_item') throw notFound('Item', prompt.id, `input[${prompt.index}].id`);
-        const request: ModelRequest = { settings, items: prompt.items };
+        const request: ModelRequest = { settings: { ...settings, model: askedModelOf(settings) }, items: prompt.items };
         const count = await deps.countTokens(request);
         if (count !== undefined) return c.json({ object: 'response.input_tokens', input_tokens: count });
         const estimate = { object: 'response.input_tokens', input_tokens: await estimated(request), estimated: true };
@@ -93,13 +93,8 @@ export function inputTokensRoute(routes: Routes, deps: CountDeps): void {
   );
 }
 
-async function estimated({ settings, items }: ModelRequest): Promise<number> {
-  let tokens = settingsTokens(settings);
-  for (const [index, item] of items.entries()) {
-    if (index % sliceItems === sliceItems - 1) await nextTurnOfTheLoop();
-    tokens += itemTokens(item);
-  }
-  return tokens;
+export async function estimated(request: ModelRequest): Promise<number> {
+  return estimateTokens(request, () => nextTurnOfTheLoop());
 }
 
 function tooManyCounts(): ApiError {

@@ -3,8 +3,8 @@
  * provider of this API is told all of it (`domain/provider-capabilities.ts` says what another one is not).
  */
 import { z } from 'zod';
-import { type Json, readTypes } from '../../domain/item.ts';
-import { callArguments, callName, exactlyOne, id, jsonObject, otherType } from '../http/request-fields.ts';
+import { type Json, longestItemId, readTypes } from '../../domain/item.ts';
+import { callArguments, callName, exactlyOne, id, itemId, jsonObject, otherType } from '../http/request-fields.ts';
 import { tools } from './tool-schema.ts';
 
 const itemStatus = z.enum(['in_progress', 'completed', 'incomplete']);
@@ -102,7 +102,7 @@ const additionalTools = z
   .looseObject({ type: z.literal('additional_tools'), tools, id: z.string().nullish() })
   .meta({ description: 'Tools that the model may call from here on.' });
 
-const itemReference = z.looseObject({ type: z.literal('item_reference'), id });
+const itemReference = z.looseObject({ type: z.literal('item_reference'), id: itemId });
 
 const known = [message, functionCall, customCall, callOutput, reasoning, additionalTools] as const;
 const knownTypes = [...readTypes, 'additional_tools', 'item_reference'];
@@ -111,7 +111,7 @@ const knownTypes = [...readTypes, 'additional_tools', 'item_reference'];
 const opaque = z
   .looseObject({
     type: otherType(knownTypes),
-    id: z.string().max(512, 'is too long').nullish(),
+    id: z.string().max(longestItemId, 'is too long').nullish(),
   })
   .meta({ description: 'An item of any other type, as it is.' });
 

@@ -1,7 +1,10 @@
 /** The items of a Responses request as items of a transcript: known members as turnkeep reads them, all others as they came. Pure. */
 import { type InputPart, type MessagePart as OutputPart, type NewItem, readTypes } from '../../domain/item.ts';
-import type { SubmittedItem } from '../../client/submission.ts';
+import { responseIdOf } from '../../domain/new-items.ts';
+import { isSealed } from '../../domain/prompt.ts';
+import { answerOf, type SubmittedItem } from '../../client/submission.ts';
 import type { ConversationItemBody, InputItemBody, inputPart } from './item-schema.ts';
+import { workerItemOf } from './worker-items.ts';
 import type { z } from 'zod';
 
 type KnownBody = Extract<ConversationItemBody, { type?: KnownType | undefined }>;
@@ -11,7 +14,13 @@ type MessagePart = Extract<NewItem, { type: 'message' }>['content'][number];
 
 export function responsesInput(input: string | readonly InputItemBody[]): SubmittedItem[] {
   if (typeof input === 'string') return [toNewItem({ role: 'user', content: input })];
-  return input.map((item) => (isReference(item) ? { type: item.type, id: item.id } : toNewItem(item)));
+  return input.map((item) => (isReference(item) ? { type: item.type, id: item.id } : withAnswer(toNewItem(item), item.id)));
+}
+
+/** Only where it may matter: an input may have thousands of items. */
+function withAnswer(item: NewItem, id: unknown): SubmittedItem {
+  const answer = typeof id === 'string' && isSealed(item) ? responseIdOf(id) : undefined;
+  return answer === undefined ? item : { ...item, [answerOf]: answer };
 }
 
 function isReference(item: InputItemBody): item is InputItemBody & { readonly type: 'item_reference'; readonly id: string } {
@@ -25,7 +34,7 @@ function isKnown(body: ConversationItemBody): body is KnownBody {
 const knownTypes: ReadonlySet<string> = new Set(readTypes);
 
 export function toNewItem(body: ConversationItemBody): NewItem {
-  if (!isKnown(body)) return withoutNullish(body) as NewItem;
+  if (!isKnown(body)) return workerItemOf(body) ?? opaqueOf(body);
   // `parsed_arguments` and `parsed` are what OpenAI's client adds to an answer: no server takes them.
   const { id: _theirs, status, parsed_arguments: _added, ...given } = body as typeof body & { readonly parsed_arguments?: unknown };
   const members = withoutNullish(given);
@@ -48,6 +57,12 @@ export function toNewItem(body: ConversationItemBody): NewItem {
     default:
       return body satisfies never;
   }
+}
+
+/** One whose `turnkeep` says nothing is not turnkeep's. */
+function opaqueOf(body: object): NewItem {
+  const { turnkeep: _unread, ...members } = withoutNullish(body) as { readonly turnkeep?: unknown };
+  return members as NewItem;
 }
 
 /** An assistant's text is output, also where the client calls it `input_text`. */

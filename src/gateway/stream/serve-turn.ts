@@ -1,7 +1,7 @@
 /** Answers a request with the events of a turn, in whichever protocol: replayed from any point, then live. */
 import type { Context } from 'hono';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
-import type { OmittedTool } from '../../domain/response-settings.ts';
+import type { OmittedField } from '../../domain/response-settings.ts';
 import type { TurnRow } from '../../domain/turn.ts';
 import type { Turnkeep } from '../../client/turnkeep.ts';
 import { ApiError } from '../http/errors.ts';
@@ -62,7 +62,8 @@ export function expired({ publicId }: TurnRow): ApiError {
 
 /** On every response about a turn. */
 export function idHeaders(c: Context<GatewayEnv>, turn: TurnRow): Readonly<Record<string, string>> {
-  const { omitted_tools: omitted = [] } = turn.settings;
+  const { omitted_tools: tools = [], omitted_fields: fields = [] } = turn.settings;
+  const omitted = [...fields, ...tools];
   return {
     'x-turnkeep-response-id': turn.publicId,
     'x-request-id': c.get('requestId'),
@@ -73,7 +74,7 @@ export function idHeaders(c: Context<GatewayEnv>, turn: TurnRow): Readonly<Recor
 /** A client may offer a thousand tools, and clients and proxies take a few KB of headers. `/turns/{id}` names all. */
 const longestOmitted = 2_000;
 
-function omittedText(omitted: readonly OmittedTool[]): string {
+function omittedText(omitted: readonly OmittedField[]): string {
   const text = omitted.map(({ param, type }) => `${param}=${type}`).join(', ');
   return text.length <= longestOmitted ? text : `${text.slice(0, longestOmitted).replace(/,[^,]*$/, '')}, ...`;
 }

@@ -1,9 +1,11 @@
 /** The agent of a request, and the configured MCP servers that it names as tools: resolved once, when the turn is taken in. Pure. */
 import type { Agent } from '../../domain/agent.ts';
-import type { Json, JsonObject } from '../../domain/item.ts';
+import { settingsOfAgent } from '../../domain/agent-settings.ts';
+import type { JsonObject } from '../../domain/item.ts';
 import type { ProviderApi } from '../../domain/provider-capabilities.ts';
 import type { ResponseSettings, Tool } from '../../domain/response-settings.ts';
 import { ApiError } from '../http/errors.ts';
+import { budgetOf, type BudgetRules } from './turn-budget.ts';
 
 /** What a gateway knows of the configuration of agents. */
 export interface AgentDirectory {
@@ -13,6 +15,8 @@ export interface AgentDirectory {
   readonly mcpServers: ReadonlySet<string>;
   /** Which API a configured provider speaks. */
   readonly apiOf: (provider: string) => ProviderApi;
+  /** Absent: nothing is limited, and no price is known. */
+  readonly budgets?: BudgetRules;
 }
 
 /** Settings as they came, and the tools among them that a worker runs. */
@@ -23,7 +27,7 @@ export interface AgentSettings {
 
 /** @throws ApiError 400 naming a tool of the type `mcp` that turnkeep cannot have */
 export function withAgent(directory: AgentDirectory | undefined, settings: ResponseSettings): AgentSettings {
-  const { agents, mcpServers } = directory ?? { agents: new Map<string, Agent>(), mcpServers: new Set<string>() };
+  const { agents, mcpServers, budgets = noBudgets } = directory ?? { agents: new Map<string, Agent>(), mcpServers: new Set<string>() };
   const own: Tool[] = [];
   const names: string[] = [];
   for (const [index, tool] of settings.tools.entries()) {
@@ -34,26 +38,26 @@ export function withAgent(directory: AgentDirectory | undefined, settings: Respo
     names.push(`mcp:${label}`);
   }
   const agent = agents.get(settings.model);
-  if (agent === undefined && names.length === 0) return { settings, workerTools: [] };
+  if (agent === undefined && names.length === 0) return { settings: withBudget(settings, undefined, budgets), workerTools: [] };
   const given: Agent = agent ?? {
     name: settings.model,
     provider: 'default',
     model: settings.model,
     tools: [],
     settings: {},
-    limits: { steps: stepsOfRequest },
+    limits: budgets.limits.turn.steps === undefined ? { steps: stepsOfRequest } : {},
     compaction: 'auto',
   };
-  const instructions = [given.instructions, settings.instructions].filter((text) => text != null && text !== '');
-  return {
-    settings: {
-      ...withDefaults(settings, given.settings),
-      tools: settings.tools.filter((tool) => !own.includes(tool)),
-      instructions: instructions.length === 0 ? null : instructions.join('\n\n'),
-      agent: { ...given, tools: [...new Set([...given.tools, ...names])] },
-    },
-    workerTools: own,
-  };
+  const sent = { ...settings, tools: settings.tools.filter((tool) => !own.includes(tool)) };
+  const asked = settingsOfAgent({ ...given, tools: [...new Set([...given.tools, ...names])] }, sent);
+  return { settings: withBudget(asked, given, budgets), workerTools: own };
+}
+
+const noBudgets: BudgetRules = { limits: { turn: {}, session: {} }, prices: new Map() };
+
+function withBudget(settings: ResponseSettings, agent: Agent | undefined, rules: BudgetRules): ResponseSettings {
+  const budget = budgetOf(settings, agent, rules);
+  return budget === undefined ? settings : { ...settings, budget };
 }
 
 /** Model calls of a turn that is of no agent, and has tools that a worker runs. */
@@ -73,20 +77,4 @@ function assertNoUrl(tool: Tool, label: string, param: string): void {
     const message = `Invalid '${param}.${name}': '${label}' is a server of the configuration, which says how it is reached. Leave it out.`;
     throw new ApiError({ status: 400, param: `${param}.${name}`, code: 'invalid_value', message });
   }
-}
-
-/** What the request does not say itself, the agent's settings say. */
-function withDefaults(settings: ResponseSettings, defaults: JsonObject): ResponseSettings {
-  const known = settings as unknown as Readonly<Record<string, Json>>;
-  const missing = Object.entries(defaults).filter(([name]) => known[name] == null || isUnsaid(known[name]));
-  return { ...settings, ...Object.fromEntries(missing) };
-}
-
-/** `reasoning`, `text` and `include` have a form also where the request says nothing of them. */
-function isUnsaid(value: Json | undefined): boolean {
-  if (Array.isArray(value)) return value.length === 0;
-  if (typeof value !== 'object' || value === null) return false;
-  return Object.values(value).every(
-    (member) => member === null || (typeof member === 'object' && (member as JsonObject)['type'] === 'text'),
-  );
 }

@@ -1,6 +1,7 @@
 /** Why a turn was not accepted, as the API's errors, in the field names of the request's own protocol. Pure. */
 import type { SubmitResult } from '../../client/submit-turn.ts';
-import type { RequestedTurn, Unsupported } from '../../domain/provider-capabilities.ts';
+import type { Unsupported } from '../../domain/provider-capabilities.ts';
+import type { ResponseSettings } from '../../domain/response-settings.ts';
 import { demandedOmitted, unknownChoice } from '../../domain/tools.ts';
 import { ApiError, notFound } from '../http/errors.ts';
 
@@ -20,31 +21,42 @@ export function assertSupported(unsupported: Unsupported | undefined, fields?: F
   throw new ApiError({ status: 400, param, code: 'unsupported_parameter', message: `Unsupported '${param}': ${unsupported.message}.` });
 }
 
-/**
- * @throws ApiError 400 naming `tool_choice`, where it names a tool that the request does not bring, or asks for one that was
- * left out; 400 naming the tool, where nothing may be left out
- */
-export function assertTools({ settings, items }: RequestedTurn, unsupported: 'omit' | 'refuse', fields?: FieldNames): void {
-  const [omitted] = settings.omitted_tools ?? [];
-  if (unsupported === 'refuse' && omitted !== undefined) {
-    const message = `${cannotHave(omitted.type)}. Leave it out, or ask the operator for TURNKEEP_UNSUPPORTED_TOOLS=omit.`;
-    throw new ApiError({
-      status: 400,
-      param: omitted.param,
-      code: 'unsupported_parameter',
-      message: `Unsupported '${omitted.param}': ${message}`,
-    });
-  }
+/** @throws ApiError 400 naming what was left out, where nothing may be */
+export function assertNothingOmitted({ omitted_tools: tools = [], omitted_fields: fields = [] }: ResponseSettings): void {
+  const [tool] = tools;
+  const omitted = tool ?? fields[0];
+  if (omitted === undefined) return;
+  const reason = tool === undefined ? cannotCompact : cannotHave(tool.type);
+  const message = `${reason}. Leave it out, or ask the operator for TURNKEEP_UNSUPPORTED_TOOLS=omit.`;
+  throw new ApiError({
+    status: 400,
+    param: omitted.param,
+    code: 'unsupported_parameter',
+    message: `Unsupported '${omitted.param}': ${message}`,
+  });
+}
+
+/** What is wrong with `tool_choice`: it names a tool that neither the request nor one of the items brings, or asks for one that was left out. */
+export function toolChoiceFault({ settings, items }: RequestedTools, fields?: FieldNames): ApiError | undefined {
   const param = fields?.toolChoice ?? 'tool_choice';
   const demanded = demandedOmitted(settings, items);
   if (demanded !== undefined) {
-    throw new ApiError({ status: 400, param, code: 'unsupported_parameter', message: `Unsupported '${param}': ${cannotHave(demanded)}.` });
+    const message = `Unsupported '${param}': ${cannotHave(demanded)}.`;
+    return new ApiError({ status: 400, param, code: 'unsupported_parameter', message });
   }
   const unknown = unknownChoice(settings, items);
-  if (unknown === undefined) return;
+  if (unknown === undefined) return undefined;
   const called = unknown.name === undefined ? `of the type '${unknown.type}'` : `called '${unknown.name}'`;
-  throw new ApiError({ status: 400, param, code: 'invalid_value', message: `Invalid '${param}': no tool of the request is ${called}.` });
+  const message = `Invalid '${param}': no tool of the request is ${called}.`;
+  return new ApiError({ status: 400, param, code: 'invalid_value', message });
 }
+
+interface RequestedTools {
+  readonly settings: ResponseSettings;
+  readonly items: readonly { readonly type: string }[];
+}
+
+const cannotCompact = 'the model provider is asked through Chat Completions, which compacts nothing by itself';
 
 function cannotHave(type: string): string {
   return `the model provider is asked through Chat Completions, which has no tools of the type '${type}'`;

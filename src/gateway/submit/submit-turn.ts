@@ -1,7 +1,7 @@
 /** From a validated request of any protocol to an accepted turn. Whatever keeps a turn out is an error that names its field. */
 import type { Context } from 'hono';
 import { z } from 'zod';
-import { type ProviderApi, type RequestedTurn, unsupportedBy } from '../../domain/provider-capabilities.ts';
+import { type ProviderApi, type RequestedTurn, unsupportedBy, withFieldsInForce } from '../../domain/provider-capabilities.ts';
 import type { ResponseSettings } from '../../domain/response-settings.ts';
 import { withToolsInForce } from '../../domain/tools.ts';
 import type { SessionRow } from '../../domain/session.ts';
@@ -14,7 +14,14 @@ import { jsonLimits, tooManyItems } from '../http/json-scanner.ts';
 import { type GatewayEnv, headerOf } from '../http/route.ts';
 import { type AgentDirectory, withAgent } from './agent-settings.ts';
 import { takeTrigger } from './compaction-trigger.ts';
-import { assertSupported, assertTools, type FieldNames, toApiError, unknownConversation } from './submit-error.ts';
+import {
+  assertNothingOmitted,
+  assertSupported,
+  type FieldNames,
+  toApiError,
+  toolChoiceFault,
+  unknownConversation,
+} from './submit-error.ts';
 
 export interface SubmitDeps {
   readonly turnkeep: Turnkeep;
@@ -112,6 +119,7 @@ export async function acceptTurn(
   const settings = sendableSettings(deps, { settings: draft.settings, items: draft.input }, fields);
   // Before the items are looked at: what is wrong with them depends on the conversation they are to join.
   await assertContext(turnkeep, tenant, { session, previous: draft.previous });
+  await assertToolChoice(deps, { ...draft, tenant, settings, session }, fields);
   const sessionId = typeof session === 'string' ? session : (session?.id ?? null);
   const id = headers['x-turnkeep-response-id'];
   const whenBusy = headers['x-turnkeep-when-busy'];
@@ -145,12 +153,37 @@ export function sendableSettings(
   const { settings: given, workerTools } = withAgent(agents, requested.settings);
   const provider = given.agent?.provider ?? 'default';
   const api = provider === 'default' ? providerApi : (agents?.apiOf(provider) ?? providerApi);
-  const settings = withToolsInForce(api, given, requested.items);
-  // Those that a worker runs are in force whatever the provider, and shown as they came.
-  const shown = workerTools.length === 0 ? settings : { ...settings, tools: [...settings.tools, ...workerTools] };
-  assertTools({ ...requested, settings: shown }, unsupportedTools, fields);
+  const settings = withToolsInForce(api, withFieldsInForce(api, given), requested.items);
+  if (unsupportedTools === 'refuse') assertNothingOmitted(settings);
   assertSupported(unsupportedBy(api, { ...requested, settings }), fields);
-  return shown;
+  // Those that a worker runs are in force whatever the provider, and shown as they came.
+  return workerTools.length === 0 ? settings : { ...settings, tools: [...settings.tools, ...workerTools] };
+}
+
+/**
+ * Tools are the request's, or come as items: of its input, or of what it goes on with, which is read only where it matters.
+ * @throws ApiError 400 naming `tool_choice`
+ */
+export async function assertToolChoice(
+  { turnkeep, providerApi }: Pick<SubmitDeps, 'turnkeep' | 'providerApi'>,
+  {
+    tenant,
+    settings,
+    session,
+    previous,
+    input,
+  }: Pick<Submission, 'tenant' | 'settings' | 'input'> & Pick<TurnDraft, 'session' | 'previous'>,
+  fields?: FieldNames,
+): Promise<void> {
+  const fault = toolChoiceFault({ settings, items: input }, fields);
+  if (fault === undefined) return;
+  if (session === null && previous === null && !input.some(({ type }) => type === 'item_reference')) throw fault;
+  const sessionId = typeof session === 'string' ? session : (session?.id ?? null);
+  const prompt = await turnkeep.previewPrompt(providerApi, { tenant, settings, session: sessionId, previous, input });
+  // What is wrong with its items is said when they are taken in; what waits in its conversation may bring the tool.
+  if (prompt.type !== 'prompt' || !prompt.isWhole) return;
+  const told = toolChoiceFault({ settings, items: prompt.items }, fields);
+  if (told !== undefined) throw told;
 }
 
 /** @throws ApiError where the conversation or the turn that it is to go on with is not there */

@@ -3,7 +3,7 @@ import type { ModelFailure } from '../../domain/model.ts';
 import { modelFailure, quotaFailure, safeDetail } from './model-failure.ts';
 import type { ErrorBody } from './read-error-body.ts';
 
-export { type ErrorBody, readErrorBody, statesError } from './read-error-body.ts';
+export { type ErrorBody, readErrorBody, readPlace, statesError } from './read-error-body.ts';
 
 const contextCodes = new Set([
   'context_length_exceeded',

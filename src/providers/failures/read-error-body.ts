@@ -64,6 +64,13 @@ export function readErrorBody(body: unknown): ErrorBody {
   };
 }
 
+/** What the error is about, without what the client calls it: `input[2]`, `tools[0]`, `messages[1]`. */
+export function readPlace(body: unknown): string | undefined {
+  const outer = asRecord(body) ?? asRecord(asArray(body)[0]) ?? {};
+  const { param } = innerOf(outer) ?? outer;
+  return /^[a-z_]{1,32}(?:\.?\[\d{1,6}\])?(?![\w-])/.exec(asText(param) ?? '')?.[0];
+}
+
 function innerOf(outer: JsonRecord): JsonRecord | undefined {
   const { error } = outer;
   // Some gateways put the whole error of the server behind them into a string.

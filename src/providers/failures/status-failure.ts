@@ -2,7 +2,7 @@
 import type { ModelFailure } from '../../domain/model.ts';
 import { longestBusyWaitMs } from '../../domain/retry-policy.ts';
 import { parseJson } from '../json.ts';
-import { blamesRequest, hasContextCode, hasContextSentence, isBusyError, isQuotaError, readErrorBody } from './error-body.ts';
+import { blamesRequest, hasContextCode, hasContextSentence, isBusyError, isQuotaError, readErrorBody, readPlace } from './error-body.ts';
 import { modelFailure, quotaFailure, safeDetail } from './model-failure.ts';
 import { retryAfterMs } from './retry-after.ts';
 
@@ -16,11 +16,14 @@ export interface ErrorResponse {
 
 export function failureOfStatus({ status, headers, bodyText, nowMs }: ErrorResponse): ModelFailure {
   if (status < 400) return failureOfRedirect(status, headers.get('location'));
-  const stated = readErrorBody(parseJson(bodyText));
+  const body = parseJson(bodyText);
+  const stated = readErrorBody(body);
   const error = { ...stated, message: stated.message ?? plainText(bodyText) };
   const { code } = error;
+  const place = readPlace(body);
+  const what = code === undefined || code === String(status) ? String(status) : `${status} ${safeDetail(code)}`;
   const fields = {
-    detail: code === undefined || code === String(status) ? String(status) : `${status} ${safeDetail(code)}`,
+    detail: place === undefined ? what : `${what} at ${place}`,
     providerMessage: error.message,
   };
   // The sentence of a rate limit may mention tokens and windows too.

@@ -5,7 +5,7 @@
  * By hand, because `eventsource-parser` drops a line that is no field of the format, and such lines are where servers
  * that have failed state their error: as JSON, or in plain words, without `data:` (docs/decisions/0003).
  */
-import { protocolError } from '../failures/model-failure.ts';
+import { modelFailure, protocolError } from '../failures/model-failure.ts';
 import { parseJson } from '../json.ts';
 import { ProviderError } from '../provider.ts';
 
@@ -15,8 +15,10 @@ export interface SseEvent {
   readonly data: string;
 }
 
-/** A longer line, or event of many lines, is a `provider_protocol` failure. In UTF-16 units, so 8 MiB at least. */
-const longestEvent = 8 * 1_024 * 1_024;
+/** What an event may have beside the answer, in UTF-16 units: the request's own settings, and the escapes of JSON. */
+const besideAnswer = 8 * 1_024 * 1_024;
+/** Of the answer, where nobody says how much it may be. */
+const longestAnswer = 16 * 1_024 * 1_024;
 /** How much is kept of lines that are no fields, in UTF-16 units. */
 const longestStray = 64 * 1_024;
 
@@ -32,6 +34,7 @@ export class JsonDocumentError extends ProviderError {
 
 export class SseReader {
   readonly #onEvent: (event: SseEvent) => void;
+  readonly #longestEvent: number;
   readonly #decoder = new TextDecoder();
   /** The line that has not ended yet, in the pieces in which it came: joined once, so that a long line costs no more than its length. */
   readonly #unended: string[] = [];
@@ -46,9 +49,13 @@ export class SseReader {
   #isSniffed = false;
   #hasEvents = false;
 
-  /** @param onEvent may throw; the reader must not be used after that. */
-  constructor(onEvent: (event: SseEvent) => void) {
+  /**
+   * @param onEvent may throw; the reader must not be used after that.
+   * @param maxAnswerBytes one event may hold the whole answer: the last one of the Responses API does
+   */
+  constructor(onEvent: (event: SseEvent) => void, maxAnswerBytes = longestAnswer) {
     this.#onEvent = onEvent;
+    this.#longestEvent = maxAnswerBytes + besideAnswer;
   }
 
   /** The lines that are no fields and no JSON, as one text: an error in plain words, or no event stream at all. */
@@ -61,7 +68,7 @@ export class SseReader {
     return !this.#hasEvents && (this.#words !== '' || this.#strayJson !== '');
   }
 
-  /** Throws `ProviderError` (`provider_protocol`), `JsonDocumentError` at the first bytes, and whatever `onEvent` throws. */
+  /** Throws `ProviderError` (`provider_protocol`, `output_too_large`), `JsonDocumentError` at the first bytes, and whatever `onEvent` throws. */
   push(bytes: Uint8Array): void {
     let text = this.#decoder.decode(bytes, { stream: true });
     if (!this.#isSniffed) this.#sniff(text);
@@ -149,8 +156,12 @@ export class SseReader {
     if (this.#words.length < longestStray) this.#words += `${this.#words === '' ? '' : ' '}${line.slice(0, longestStray)}`;
   }
 
+  /** A line that is no data is not of the answer, however long that may be. */
   #checkLength(): void {
-    if (this.#unendedLength + (this.#data?.length ?? 0) > longestEvent) throw protocolError('event_too_long');
+    const isData = this.#data !== undefined || this.#unended[0]?.startsWith('data:') === true;
+    if (this.#unendedLength + (this.#data?.length ?? 0) <= (isData ? this.#longestEvent : besideAnswer)) return;
+    if (isData) throw new ProviderError(modelFailure('output_too_large', { detail: 'event_too_long' }));
+    throw protocolError('event_too_long');
   }
 
   /** Recognises an HTML page or a JSON document by its first character, instead of waiting for a deadline. */

@@ -46,6 +46,8 @@ export interface ChatCallsOutput {
   show(delta: CallDelta, out: ModelEvent[]): void;
   /** Fields that came when their call was shown. */
   addFields(delta: CallDelta & { readonly text: '' }, out: ModelEvent[]): void;
+  /** What is kept and not shown, in characters. Throws where it is too much. */
+  hold(chars: number): void;
 }
 
 export class ChatCalls {
@@ -96,6 +98,7 @@ export class ChatCalls {
     if (piece.args !== '' && !isRepeated) this.#readArguments(call, piece.args, out);
     // The model may take long over the arguments, and what has begun is not asked for again.
     if (this.#held.has(call) && call.args === '' && call.id !== undefined && this.#isFinal(call.name)) this.#show(call, '', out);
+    if (!call.isShown || piece.args === '') this.#output.hold(charsOf(piece));
     return isHeld;
   }
 
@@ -220,7 +223,7 @@ export class ChatCalls {
       if (call.args.length > longestNameless) throw protocolError('tool_call_without_name');
     } else if (call.isShown) {
       this.#output.show({ ...deltaOf(call), text: args }, out);
-    } else if (call.args.trim() !== '{}') {
+    } else if (call.args.length > longestNameless || call.args.trim() !== '{}') {
       this.#show(call, call.args, out);
     }
   }
@@ -237,6 +240,12 @@ export class ChatCalls {
 
 function deltaOf({ item, callId, name }: Call): Omit<CallDelta, 'text'> {
   return { type: 'tool_call', item, callId, name };
+}
+
+const charsOfEntry = 100;
+
+function charsOf({ id = '', name = '', args, fields }: CallPiece): number {
+  return charsOfEntry + id.length + name.length + args.length + (fields === undefined ? 0 : JSON.stringify(fields).length);
 }
 
 function hasWholeArguments({ args }: Call): boolean {

@@ -15,11 +15,11 @@ import {
   type ReasoningItem,
 } from '../../domain/item.ts';
 import { unsealFields } from '../../domain/sealed-fields.ts';
-import { asArray, asRecord } from '../json.ts';
+import { asArray, asRecord, omitNullish } from '../json.ts';
 import { ChatReasoning } from './chat-reasoning.ts';
 import { type CallNames, customInput } from './chat-tools.ts';
 import { sendableArguments, sendableCallId, sendableName } from './earlier-calls.ts';
-import { omitNullish, opaqueText, textOfPart } from './request-parts.ts';
+import { opaqueText, textOfPart } from '../../domain/in-words.ts';
 
 type Part = InputPart | MessagePart;
 

@@ -5,6 +5,7 @@ import { failureOfStreamError, readErrorBody, statesError } from '../failures/er
 import { asArray, asRecord, asText, type JsonRecord } from '../json.ts';
 import { ProviderError } from '../provider.ts';
 import { ChatCalls } from './chat-calls.ts';
+import { CustomPieces } from './custom-pieces.ts';
 import { contentParts, joinDetails, type ReasoningField, reasoningOf } from './chat-content.ts';
 import { readFinishReason } from './finish-reason.ts';
 import { StreamParser } from './stream-parser.ts';
@@ -12,6 +13,7 @@ import { isMoreTelling, readUsage } from './usage.ts';
 
 export class ChatParser extends StreamParser {
   readonly #calls: ChatCalls;
+  readonly #custom: CustomPieces;
   /** The text so far: a whole message behind the deltas may have more of it. */
   #text = '';
   #hasCalls = false;
@@ -30,9 +32,13 @@ export class ChatParser extends StreamParser {
   #hasReasoning = false;
   #details: readonly Json[] = [];
 
-  /** @param toolNames of the tools that the request offers */
-  constructor(toolNames: Iterable<string> = []) {
-    super();
+  /**
+   * @param toolNames of the tools that the request offers
+   * @param functionNames those of them that are functions
+   */
+  constructor(toolNames: Iterable<string> = [], functionNames: Iterable<string> = [], maxHeld?: number) {
+    super(maxHeld);
+    this.#custom = new CustomPieces(functionNames);
     this.#calls = new ChatCalls(
       {
         show: (delta, out) => {
@@ -40,6 +46,7 @@ export class ChatParser extends StreamParser {
           this.#emit(delta, out);
         },
         addFields: (delta, out) => this.emitFields(delta, out),
+        hold: (chars) => this.hold(chars),
       },
       toolNames,
     );
@@ -108,6 +115,7 @@ export class ChatParser extends StreamParser {
     const reasoning = reasoningOf(delta);
     if (reasoning !== undefined) {
       this.#saysNothing = false;
+      if (reasoning.details.length > 0) this.hold(JSON.stringify(reasoning.details).length);
       this.#details = joinDetails(this.#details, reasoning.details);
       this.#emitReasoning(reasoning.text, reasoning.field, out);
     }
@@ -135,7 +143,7 @@ export class ChatParser extends StreamParser {
     this.#hasCalls = true;
     this.#saysNothing = false;
     // What is held back shows nothing, and yet more is to come.
-    if (this.#calls.read(piece, out)) this.#takeBack();
+    if (this.#calls.read(this.#custom.read(piece), out)) this.#takeBack();
   }
 
   #emitText(type: 'text' | 'refusal', text: string, out: ModelEvent[]): void {
@@ -185,6 +193,7 @@ export class ChatParser extends StreamParser {
   #state(finish: ModelFinish, out: ModelEvent[]): void {
     // What was cut off does not become whole by another word.
     if (this.#stated?.status === 'incomplete') return;
+    if (finish.status === 'completed') for (const piece of this.#custom.close()) this.#calls.read(piece, out);
     this.#calls.release(out);
     // Nothing has come since it was stated before.
     const isSame = this.#stated?.status === finish.status;

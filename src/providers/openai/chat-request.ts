@@ -5,18 +5,27 @@ import type { ResponseSettings, TextFormat } from '../../domain/response-setting
 import { bringsTools, callableTools } from '../../domain/tools.ts';
 import { chatMessages } from './chat-messages.ts';
 import { CallNames } from './chat-tools.ts';
-import { omitNullish } from './request-parts.ts';
+import { omitNullish } from '../json.ts';
+import { withShortIds } from './earlier-calls.ts';
+import type { PromptForm } from './learned-forms.ts';
 import { joinLeading, strictRoles } from './strict-roles.ts';
 
 type Request = ChatCompletionCreateParamsStreaming;
 
+const anyForm: PromptForm = { joinsRows: false, hasShortIds: false };
+
 /** @param hasOwnFields the server takes members of messages and calls that OpenAI does not have */
-export function chatRequest({ settings, items }: ModelRequest, isOpenAiHost: boolean, hasOwnFields = !isOpenAiHost): Request {
+export function chatRequest(
+  { settings, items }: ModelRequest,
+  isOpenAiHost: boolean,
+  hasOwnFields = !isOpenAiHost,
+  form: PromptForm = anyForm,
+): Request {
   const { model, max_output_tokens } = settings;
   const names = new CallNames(callableTools({ settings, items }));
   return {
     model,
-    messages: messagesOf({ settings, items }, names, isOpenAiHost, hasOwnFields),
+    messages: messagesOf({ settings, items }, { names, isOpenAiHost, hasOwnFields, form }),
     stream: true,
     stream_options: { include_usage: true },
     ...omitNullish({
@@ -38,29 +47,35 @@ export function chatRequest({ settings, items }: ModelRequest, isOpenAiHost: boo
       prompt_cache_retention: settings.prompt_cache_retention as Request['prompt_cache_retention'],
       user: settings.user,
     }),
-    ...toolSettings(settings, names),
+    ...toolSettings(settings, names, isOpenAiHost),
   };
 }
 
-function messagesOf(
-  { settings, items }: ModelRequest,
-  names: CallNames,
-  isOpenAiHost: boolean,
-  hasOwnFields: boolean,
-): ChatCompletionMessageParam[] {
+interface MessagesOptions {
+  readonly names: CallNames;
+  readonly isOpenAiHost: boolean;
+  readonly hasOwnFields: boolean;
+  readonly form: PromptForm;
+}
+
+function messagesOf({ settings, items }: ModelRequest, options: MessagesOptions): ChatCompletionMessageParam[] {
+  const { names, isOpenAiHost, hasOwnFields, form } = options;
   // What items bring is among the tools: here they would part the messages of the system that lead.
   const given = { instructions: settings.instructions, items: items.filter((item) => !bringsTools(item)) };
-  const prompt = isOpenAiHost ? joinLeading(given) : strictRoles(given);
-  const messages = chatMessages(prompt.items, { isOpenAiHost, hasOwnFields, hasTools: names.all.length > 0, names });
+  const prompt = isOpenAiHost ? joinLeading(given) : strictRoles(given, form.joinsRows);
+  const told = form.hasShortIds ? withShortIds(prompt.items) : prompt.items;
+  const messages = chatMessages(told, { isOpenAiHost, hasOwnFields, hasTools: names.all.length > 0, names });
   return prompt.instructions === null ? messages : [{ role: 'system', content: prompt.instructions }, ...messages];
 }
 
-function toolSettings({ tool_choice, parallel_tool_calls }: ResponseSettings, names: CallNames): Partial<Request> {
+function toolSettings({ tool_choice, parallel_tool_calls }: ResponseSettings, names: CallNames, isOpenAiHost: boolean): Partial<Request> {
   if (names.all.length > 0) {
-    return {
-      tools: names.tools(),
-      ...omitNullish({ tool_choice: tool_choice === null ? null : names.choice(tool_choice), parallel_tool_calls }),
-    };
+    const tools = names.tools();
+    if (tool_choice === null) return { tools, ...omitNullish({ parallel_tool_calls }) };
+    const given = isOpenAiHost ? { tools, tool_choice: names.choice(tool_choice) } : names.narrowed(tool_choice);
+    if (given.tools.length > 0) return { ...given, ...omitNullish({ parallel_tool_calls }) };
+    // None of those that are allowed is offered.
+    return given.tool_choice === 'required' ? { tool_choice: 'required' } : {};
   }
   // Without tools OpenAI rejects both settings, though many clients send them. `auto` and `none` change nothing and are
   // left out; a demanded call is sent, so that the provider's error names what is missing.

@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import type { ChatCompletionTool, ChatCompletionToolChoiceOption } from 'openai/resources/chat/completions';
 import type { CallItem } from '../../domain/item.ts';
 import {
+  type AllowedTools,
   type CustomTool,
   type FunctionTool,
   isAllowedTools,
@@ -13,7 +14,7 @@ import {
   type ToolChoice,
   type ToolReference,
 } from '../../domain/response-settings.ts';
-import { omitNullish } from './request-parts.ts';
+import { omitNullish } from '../json.ts';
 
 /** A tool that a model can call through Chat Completions. */
 interface Callable {
@@ -62,6 +63,11 @@ export class CallNames {
     return [...this.#byChatName.keys()];
   }
 
+  /** Those that are no custom tools. */
+  get functions(): readonly string[] {
+    return [...this.#byChatName].flatMap(([name, { tool }]) => (tool.type === 'function' ? [name] : []));
+  }
+
   /** Are there any that Chat Completions does not have under their own names? */
   get hasTranslated(): boolean {
     return [...this.#byChatName.values()].some(({ tool, namespace }) => tool.type === 'custom' || namespace !== undefined);
@@ -77,9 +83,24 @@ export class CallNames {
       if (choice.type === 'namespace') return this.choice({ type: 'allowed_tools', mode: 'required', tools: [choice] });
       return { type: 'function', function: { name: this.#nameOf(choice) } };
     }
-    const named = choice.tools.flatMap((tool) => this.#namesOf(tool));
-    const tools = named.map((name) => ({ type: 'function', function: { name } }));
+    const tools = this.#allowedBy(choice).map((name) => ({ type: 'function', function: { name } }));
     return { type: 'allowed_tools', allowed_tools: { mode: choice.mode, tools } };
+  }
+
+  /** The same for servers that know no `allowed_tools`, which is OpenAI's own: only what is allowed is offered. */
+  narrowed(choice: ToolChoice): { readonly tools: ChatCompletionTool[]; readonly tool_choice: ChatCompletionToolChoiceOption } {
+    const allowed: ToolChoice =
+      typeof choice !== 'string' && choice.type === 'namespace' ? { type: 'allowed_tools', mode: 'required', tools: [choice] } : choice;
+    if (typeof allowed === 'string' || !isAllowedTools(allowed)) return { tools: this.tools(), tool_choice: this.choice(choice) };
+    const names = new Set(this.#allowedBy(allowed));
+    const tools = [...this.#byChatName].flatMap(([name, callable]) =>
+      names.has(name) ? [{ type: 'function', function: functionOf(name, callable) } as const] : [],
+    );
+    return { tools, tool_choice: allowed.mode };
+  }
+
+  #allowedBy({ tools }: AllowedTools): readonly string[] {
+    return tools.flatMap((tool) => this.#namesOf(tool));
   }
 
   /** A namespace stands for all that is in it. */

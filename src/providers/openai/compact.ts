@@ -3,14 +3,13 @@
  * summary. The answer is one item of the type `compaction`, whoever has made it.
  */
 import { randomBytes } from 'node:crypto';
-import { sealSummary, summaryRequest } from '../../domain/compaction.ts';
+import { longestSummary, sealSummary, summaryRequest } from '../../domain/compaction.ts';
 import type { JsonObject } from '../../domain/item.ts';
 import type { ModelEvent, ModelRequest } from '../../domain/model.ts';
 import { modelFailure, protocolError } from '../failures/model-failure.ts';
-import { asArray, asRecord, asText, parseJson } from '../json.ts';
+import { asArray, asRecord, asText, parseJson, omitNullish } from '../json.ts';
 import { ProviderError } from '../provider.ts';
 import { type JsonRequest, requestJson } from './json-request.ts';
-import { omitNullish } from './request-parts.ts';
 import { responsesRequest } from './responses-request.ts';
 import { readUsage } from './usage.ts';
 
@@ -93,15 +92,18 @@ const charsPerSign = 1_000;
 async function* summarised(events: AsyncIterable<ModelEvent>): AsyncGenerator<ModelEvent> {
   const item = { type: 'compaction', id: `cmp_${randomBytes(24).toString('hex')}`, encrypted_content: '' };
   let summary = '';
+  let chars = 0;
   let signs = 0;
   let finish: (ModelEvent & { readonly type: 'finish' }) | undefined;
   for await (const event of events) {
     if (event.type === 'delta' && event.delta.type === 'text') {
       if (event.delta.text === '') continue;
       if (summary === '') yield opaque({ type: 'response.output_item.added', item });
-      summary += event.delta.text;
-      if (summary.length < signs * charsPerSign) continue;
-      signs = Math.floor(summary.length / charsPerSign) + 1;
+      chars += event.delta.text.length;
+      // No more of it is sealed: a model that does not stop is not kept (T14).
+      if (summary.length < longestSummary) summary += event.delta.text;
+      if (chars < signs * charsPerSign) continue;
+      signs = Math.floor(chars / charsPerSign) + 1;
       yield opaque({ type: 'response.compaction.compacting' });
     } else if (event.type === 'finish') {
       // Some servers state a finish with every chunk: the last one counts.

@@ -1,9 +1,8 @@
 /** Asks a provider of the Responses API how many tokens a request would bring it. */
 import type { ModelRequest } from '../../domain/model.ts';
 import { protocolError } from '../failures/model-failure.ts';
-import { asRecord, parseJson } from '../json.ts';
+import { asRecord, parseJson, omitNullish } from '../json.ts';
 import { type JsonRequest, requestJson } from './json-request.ts';
-import { omitNullish } from './request-parts.ts';
 import { responsesRequest } from './responses-request.ts';
 
 const longestCount = 65_536;

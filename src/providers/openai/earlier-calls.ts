@@ -3,6 +3,7 @@
  * would make every later request of its conversation fail (T13). What the model wrote is told, not repaired. Pure.
  */
 import { createHash } from 'node:crypto';
+import { isCall, isCallOutput, type Item } from '../../domain/item.ts';
 import { asRecord, parseJson, wellFormedJson } from '../json.ts';
 
 /** In UTF-16 code units. */
@@ -36,4 +37,27 @@ export function sendableName(name: string, isOpenAiHost: boolean): string {
 /** As given, but for OpenAI, which takes 64 characters: there the long id of a call was made by another provider. */
 export function sendableCallId(id: string, isOpenAiHost: boolean): string {
   return isOpenAiHost && id.length > 64 ? `call_${createHash('sha256').update(id).digest('hex').slice(0, 48)}` : id;
+}
+
+/**
+ * The calls and outputs with ids of nine letters and digits, of which no two calls have one. The same items get the same ids in
+ * every request, whatever follows them.
+ */
+export function withShortIds(items: readonly Item[]): readonly Item[] {
+  const short = new Map<string, string>();
+  const used = new Set<string>();
+  const shortOf = (id: string): string => {
+    let found = short.get(id) ?? (/^[a-zA-Z0-9]{9}$/.test(id) ? id : hashed(id));
+    if (short.has(id)) return found;
+    for (let n = 1; used.has(found); n += 1) found = hashed(`${id} ${n}`);
+    short.set(id, found);
+    used.add(found);
+    return found;
+  };
+  return items.map((item) => (isCall(item) || isCallOutput(item) ? { ...item, call_id: shortOf(item.call_id) } : item));
+}
+
+function hashed(id: string): string {
+  const digest = createHash('sha256').update(id).digest('hex').slice(0, 16);
+  return BigInt(`0x${digest}`).toString(36).padStart(9, '0').slice(-9);
 }

@@ -7,7 +7,7 @@ import type {
 import { givenIdOf, type InputMessage, type InputPart, type Item, type Json, type MessagePart, textOf } from '../../domain/item.ts';
 import { unsealFields } from '../../domain/sealed-fields.ts';
 import { sendableArguments, sendableCallId, sendableName } from './earlier-calls.ts';
-import { placeholderText } from './request-parts.ts';
+import { placeholderText } from '../../domain/in-words.ts';
 
 type Part = InputPart | MessagePart;
 type Content = ResponseInputMessageContentList[number] & ResponseFunctionCallOutputItem;

@@ -39,6 +39,9 @@ const incompleteReasons = new Map([
   ['content_filter', 'content_filter'],
 ]);
 
+/** Of an item of which nothing may be shown. */
+const charsOfEntry = 100;
+
 export class ResponsesParser extends StreamParser {
   readonly #calls = new FunctionCalls();
   readonly #opaque = new OpaqueItems();
@@ -57,12 +60,14 @@ export class ResponsesParser extends StreamParser {
     this.serviceTier = asText(asRecord(body['response'])?.['service_tier']) ?? this.serviceTier;
     const deltaKind = Object.hasOwn(textDeltas, type) ? textDeltas[type] : undefined;
     if (deltaKind !== undefined) {
-      this.#texts.readDelta(deltaKind, this.#texts.partOf(deltaKind, body), asText(body['delta']) ?? '', out, body['logprobs']);
+      const text = asText(body['delta']) ?? '';
+      if (text !== '') this.#texts.readDelta(deltaKind, this.#texts.partOf(deltaKind, body), text, out, body['logprobs']);
       return;
     }
     const doneKind = Object.hasOwn(textDones, type) ? textDones[type] : undefined;
     if (doneKind !== undefined) {
-      this.#texts.readWhole(doneKind, this.#texts.partOf(doneKind, body), body[doneKind === 'refusal' ? 'refusal' : 'text'], out);
+      const text = asText(body[doneKind === 'refusal' ? 'refusal' : 'text']) ?? '';
+      if (text !== '') this.#texts.readWhole(doneKind, this.#texts.partOf(doneKind, body), text, out);
       return;
     }
     switch (type) {
@@ -116,6 +121,7 @@ export class ResponsesParser extends StreamParser {
   #readAdded(item: JsonRecord, body: JsonRecord, out: ModelEvent[]): void {
     const type = asText(item['type']);
     const { output_index: index } = body;
+    this.hold(charsOfEntry);
     if (type === 'message') this.#texts.beginMessage(item, index, out);
     else if (type === 'reasoning') this.#texts.beginThought(item, index);
     else if (isCall(type)) this.#callOf(item, index, out);
@@ -125,6 +131,7 @@ export class ResponsesParser extends StreamParser {
   #readDone(item: JsonRecord, body: JsonRecord, out: ModelEvent[]): void {
     const type = asText(item['type']);
     const { output_index: index } = body;
+    this.hold(charsOfEntry);
     if (type === 'message') {
       this.#texts.endMessage(item, index, out);
     } else if (type === 'reasoning') {
@@ -219,7 +226,10 @@ export class ResponsesParser extends StreamParser {
     const { item, callId, name, isCustom, members, isShown } = call;
     const more = Object.keys(members).length === 0 ? {} : { members };
     call.said += piece;
-    if (callId === undefined || name === undefined) return;
+    if (callId === undefined || name === undefined) {
+      this.hold(charsOfEntry + piece.length);
+      return;
+    }
     const text = isShown ? piece : call.said;
     call.isShown = true;
     this.emitDelta({ type: 'tool_call', item, callId, name, text, ...(isCustom ? { isCustom: true } : {}), ...more }, out);

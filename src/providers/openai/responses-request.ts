@@ -2,7 +2,7 @@
 import type { ResponseCreateParamsStreaming, ResponseTextConfig, Tool } from 'openai/resources/responses/responses';
 import type { ModelRequest } from '../../domain/model.ts';
 import type { ResponseSettings, Tool as OfferedTool } from '../../domain/response-settings.ts';
-import { omitNullish } from './request-parts.ts';
+import { omitNullish } from '../json.ts';
 import { responsesInputOf } from './responses-input.ts';
 import { joinInstructions } from './strict-roles.ts';
 

@@ -120,10 +120,9 @@ export class ResponsesTexts {
     }
   }
 
-  readWhole(kind: TextKind, part: SaidPart, whole: unknown, out: ModelEvent[]): void {
-    const text = asText(whole);
+  readWhole(kind: TextKind, part: SaidPart, text: string, out: ModelEvent[]): void {
     // Reasoning is not the answer: where it is told in two ways, the first stands.
-    if (text === undefined || (kind === 'reasoning' && !text.startsWith(part.said))) return;
+    if (kind === 'reasoning' && !text.startsWith(part.said)) return;
     this.readDelta(kind, part, restOf(part.said, text), out);
   }
 

@@ -10,7 +10,7 @@ import { failureOfStreamError, failureOfWords, readErrorBody, statesError } from
 import { modelFailure, protocolError } from '../failures/model-failure.ts';
 import type { SseEvent } from '../http/sse.ts';
 import { asArray, asRecord, asText, type JsonRecord, parseJson } from '../json.ts';
-import { ProviderError } from '../provider.ts';
+import { defaultMaxOutputBytes, ProviderError } from '../provider.ts';
 import { WholeCharacters, wholeIn } from './whole-characters.ts';
 
 export abstract class StreamParser {
@@ -36,6 +36,13 @@ export abstract class StreamParser {
   /** The last one that was appended. */
   #finish: ModelFinish | undefined;
   readonly #characters = new WholeCharacters();
+  readonly #maxHeld: number;
+  #held = 0;
+
+  /** @param maxHeld in characters: `ProviderLimits.maxOutputBytes` */
+  constructor(maxHeld = defaultMaxOutputBytes) {
+    this.#maxHeld = maxHeld;
+  }
 
   /** Appends the event's deltas, or finish, to `out`. Throws `ProviderError`; what was appended before that stays valid. */
   read(event: SseEvent, out: ModelEvent[]): void {
@@ -121,6 +128,15 @@ export abstract class StreamParser {
     if (delta.type !== 'reasoning') this.#hasOutput = true;
     if (this.#finish !== undefined) this.takeFinishBack();
     out.push({ type: 'delta', delta: wholeIn(delta) });
+  }
+
+  /**
+   * To be called for what is kept, and shows nothing yet: nobody else counts it (T14). Throws `ProviderError` `output_too_large`.
+   * @param chars of it, and what an entry of a list takes
+   */
+  protected hold(chars: number): void {
+    this.#held += chars;
+    if (this.#held > this.#maxHeld) throw new ProviderError(modelFailure('output_too_large', { detail: 'not_shown' }));
   }
 
   /** More came behind the finish: from here on only the proper end of the stream proves one. */

@@ -27,6 +27,8 @@ export interface StreamResponseOptions {
   readonly callbacks: ProviderCallbacks;
   /** Removed from the provider's error messages. */
   readonly apiKey: string;
+  /** Called before the failure is thrown. */
+  readonly onFailure?: (failure: ModelFailure) => void;
 }
 
 /** Throws as `Provider.stream` does. */
@@ -49,7 +51,7 @@ export async function* streamResponse(options: StreamResponseOptions): AsyncGene
     let reportedUsage: Usage | undefined;
     const sse = new SseReader((event) => {
       if (!parser.isOver) parser.read(event, events);
-    });
+    }, limits.maxOutputBytes);
     while (!parser.isOver) {
       const bytes = body.take();
       if (bytes === undefined) {
@@ -112,6 +114,7 @@ export async function* streamResponse(options: StreamResponseOptions): AsyncGene
     if (!parser.hasFinish && failure !== undefined) {
       yield* events;
       signal.throwIfAborted();
+      options.onFailure?.(failure);
       throw new ProviderError(failure);
     }
   }

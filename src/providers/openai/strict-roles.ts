@@ -8,10 +8,10 @@
  *   hold for what came before it, and change the beginning of the prompt, which servers have cached.
  *
  * - Messages of the user in a row are joined where turnkeep wrote one of them (a summary, an output without its call): the row
- *   is of its making. A row that the user wrote is left as it is.
+ *   is of its making. A row that the user wrote is left as it is, but for a server that has refused one (`learned-forms.ts`).
  */
 import { type InputMessage, type InputPart, type Item, unwrittenMessage } from '../../domain/item.ts';
-import { textOfPart } from './request-parts.ts';
+import { textOfPart } from '../../domain/in-words.ts';
 
 interface Prompt {
   readonly instructions: string | null;
@@ -32,8 +32,11 @@ export function joinInstructions(prompt: Prompt): Prompt {
   return prompt.instructions === null ? prompt : joinLeading(prompt);
 }
 
-/** The same as `joinLeading`, and later ones become words of the user's next message, or a message of the user where there is none. */
-export function strictRoles(prompt: Prompt): Prompt {
+/**
+ * The same as `joinLeading`, and later ones become words of the user's next message, or a message of the user where there is none.
+ * @param joinsRows the server takes no two messages of one role in a row, whoever wrote them
+ */
+export function strictRoles(prompt: Prompt, joinsRows = false): Prompt {
   const { instructions, items: given } = joinLeading(prompt);
   const items: Item[] = [];
   let waiting: InputPart[] = [];
@@ -48,31 +51,29 @@ export function strictRoles(prompt: Prompt): Prompt {
     waiting = [];
   }
   if (waiting.length > 0) items.push(unwrittenMessage('user', waiting));
-  return { instructions, items: joinUnwritten(items) };
+  return { instructions, items: joinRows(items, joinsRows) };
 }
 
-function joinUnwritten(items: readonly Item[]): readonly Item[] {
+function joinRows(items: readonly Item[], joinsAll: boolean): readonly Item[] {
   const joined: Item[] = [];
-  let row: UserMessage[] = [];
+  let row: InputMessage[] = [];
   const closeRow = (): void => {
-    joined.push(...(row.some(({ id }) => id === unwrittenId) ? [joinedRow(row)] : row));
+    const isOfOurs = row.some(({ id, role }) => role === 'user' && id === unwrittenId);
+    joined.push(...(isOfOurs || (joinsAll && row.length > 1) ? [joinedRow(row)] : row));
     row = [];
   };
   for (const item of items) {
-    if (isOfUser(item)) {
-      row.push(item);
-    } else {
-      closeRow();
-      joined.push(item);
-    }
+    if (item.type !== 'message' || item.role !== row[0]?.role) closeRow();
+    if (item.type === 'message') row.push(item);
+    else joined.push(item);
   }
   closeRow();
   return joined;
 }
 
-function joinedRow(row: readonly UserMessage[]): InputMessage {
+function joinedRow(row: readonly InputMessage[]): InputMessage {
   return unwrittenMessage(
-    'user',
+    row[0]?.role === 'assistant' ? 'assistant' : 'user',
     row.flatMap(({ content }, index) => (index === 0 ? content : [gap, ...content])),
   );
 }

@@ -2,20 +2,30 @@
  * Calls of functions that stand for other tools (`chat-tools.ts`), as calls of those: of a function of a namespace, and of a
  * custom tool, whose input is read out of the arguments as they come.
  */
-import type { ModelDelta, ModelEvent, ModelFinish } from '../../domain/model.ts';
+import type { ModelDelta, ModelEvent } from '../../domain/model.ts';
+import { modelFailure } from '../failures/model-failure.ts';
 import { asRecord, parseJson } from '../json.ts';
+import { defaultMaxOutputBytes, ProviderError } from '../provider.ts';
 import { type CalledTool, type CallNames, customInput } from './chat-tools.ts';
 import { JsonTextReader } from './json-text-reader.ts';
 
 type CallDelta = ModelDelta & { readonly type: 'tool_call' };
 
-/** Throws as `events` does, after all that came before. */
-export async function* translatedCalls(events: AsyncIterable<ModelEvent>, names: CallNames): AsyncGenerator<ModelEvent, void, undefined> {
+/**
+ * Throws as `events` does, after all that came before; and `ProviderError` `output_too_large` where the arguments are longer than
+ * what they show by more than `maxHeld` characters: nobody else counts that (T14).
+ */
+export async function* translatedCalls(
+  events: AsyncIterable<ModelEvent>,
+  names: CallNames,
+  maxHeld = defaultMaxOutputBytes,
+): AsyncGenerator<ModelEvent, void, undefined> {
+  let held = 0;
   const inputs = new Map<string, CustomInput>();
   for await (const event of events) {
     if (event.type === 'finish') {
       for (const input of inputs.values()) {
-        const rest = input.end(event.finish);
+        const rest = input.end();
         if (rest !== undefined) yield { type: 'delta', delta: rest };
       }
     }
@@ -34,6 +44,8 @@ export async function* translatedCalls(events: AsyncIterable<ModelEvent>, names:
     const input = known ?? new CustomInput(translated);
     inputs.set(delta.item, input);
     const text = input.read(delta.text);
+    held += delta.text.length - text.length;
+    if (held > maxHeld) throw new ProviderError(modelFailure('output_too_large', { detail: 'not_shown' }));
     // The name comes first, whatever there is of the input; fields of the provider's own may come without a text.
     if (known === undefined || text !== '' || delta.providerFields !== undefined) yield { type: 'delta', delta: { ...translated, text } };
   }
@@ -62,10 +74,10 @@ class CustomInput {
     return shown;
   }
 
-  /** What is missing of it. */
-  end({ status }: ModelFinish): CallDelta | undefined {
-    // Half a JSON document is no input that anybody wrote.
-    if (status === 'incomplete' && /^\s*[{"]/.test(this.#arguments) && parseJson(this.#arguments) === undefined) return undefined;
+  /** What is missing of it, at a finish: the last one, or one that more follows. */
+  end(): CallDelta | undefined {
+    // Half a JSON document is no input that anybody wrote: it was cut off, or the rest of it comes behind this finish.
+    if (/^\s*(?:$|[{["])/.test(this.#arguments) && parseJson(this.#arguments) === undefined) return undefined;
     const whole = inputOf(this.#arguments);
     if (whole.length <= this.#shown.length || !whole.startsWith(this.#shown)) return undefined;
     const { providerFields: _told, ...first } = this.#first;

@@ -1,5 +1,6 @@
 /** The port to the journals, for those who write a turn's events (an attempt, a settlement) and those who follow them. */
 import type { AttemptEnd, AttemptKey, AttemptRow } from '../../domain/attempt.ts';
+import type { Spending } from '../../domain/budget.ts';
 import type { ClaimDecision } from '../../domain/claim.ts';
 import type { OutputItem } from '../../domain/item.ts';
 import type { JournalRow, ResponseEvent } from '../../domain/response-event.ts';
@@ -63,6 +64,12 @@ export interface JournalStore {
 
   /** How the request ended, without an end of the turn; its lease ends too. Once; later calls change nothing. */
   endAttempt(attempt: AttemptKey, epoch: number, end: AttemptEnd): Promise<void>;
+
+  /**
+   * What a turn has used up before a step, and its session with it: on earlier steps, and on requests of this one that have
+   * ended. What is deleted stays spent. undefined: there is no such turn.
+   */
+  readSpending(turn: string, before: number): Promise<Spending | undefined>;
 
   /** The requests of a turn, in the order they were booked. */
   readAttempts(turn: string): Promise<readonly AttemptRow[]>;
@@ -240,6 +247,8 @@ export type SealResult =
   | {
       readonly type: 'sealed';
       readonly next?: string;
+      /** The turns that carry out its calls of agents, and are to be cancelled with it: booked, and to be carried out by whoever has this. */
+      readonly cancels?: readonly string[];
       readonly lostAttempts: number;
       /** An event is owed to an endpoint from this commit on: see `WebhookStore`. Whoever has this hands it to Temporal. */
       readonly owesWebhook?: true;

@@ -40,14 +40,14 @@ export interface SessionStore {
   /** Puts items behind what the session has. undefined when there is no such session. */
   addItems(turn: ItemsTurn): Promise<readonly Item[] | undefined>;
 
-  /** Gone for every session that shares the turn it stands in. False when it is not in this session. */
+  /** All items of this id: gone for every session that shares the turns they stand in. False when there is none in this session. */
   deleteSessionItem(session: SessionRow, item: string): Promise<boolean>;
 
   /**
    * The tenant's items of these ids, by id; what is not there is left out. undefined: they have more characters of JSON
    * together, each counted as often as it is named.
    */
-  findItems(tenant: string, ids: readonly string[], maxChars: number): Promise<ReadonlyMap<string, Item> | undefined>;
+  findItems(tenant: string, ids: readonly string[], maxChars: number): Promise<ReadonlyMap<string, FoundItem> | undefined>;
 
   /** The first of these calls that is not on the way to the tenant's turn `leaf`, itself included; undefined when all are. */
   findUnknownCall(tenant: string, leaf: string, callIds: readonly string[]): Promise<string | undefined>;
@@ -86,4 +86,10 @@ export interface Page {
   readonly after?: string;
   /** Of items alone, in characters of their JSON: the item that reaches it is the last of the page (T14). */
   readonly maxChars?: number;
+}
+
+export interface FoundItem {
+  readonly item: Item;
+  /** That the turn asked for which the item is of, its input or its answer; null: items put in by hand. */
+  readonly model: string | null;
 }

@@ -1,7 +1,7 @@
 /** The port to the turns: taken in, looked up, dispatched, recorded in the transcript, cancelled. */
 import type { Admission, AdmissionRequest } from '../../domain/admission.ts';
 import type { InputItem } from '../../domain/item.ts';
-import type { NewToolCall } from '../../domain/tool-call.ts';
+import type { AnsweredRequest, NewToolCall } from '../../domain/tool-call.ts';
 import type { TranscriptTurn } from '../../domain/prompt.ts';
 import type { JournalRow } from '../../domain/response-event.ts';
 import type { ResponseSettings } from '../../domain/response-settings.ts';
@@ -33,6 +33,12 @@ export interface TurnStore {
   /** A turn as its owner may see it, by its public id: not when it was deleted, or was not to be stored and has ended. */
   findTurn(tenant: string, publicId: string): Promise<TurnRow | undefined>;
 
+  /**
+   * Which model each of these turns asked for, by public id: as long as anything is left of a turn, whether or not its tenant
+   * may still see it. What is not there is left out.
+   */
+  findModels(tenant: string, publicIds: Iterable<string>): Promise<ReadonlyMap<string, string>>;
+
   /** What the turn brought, without what was deleted since; empty for a turn that is erased. */
   readInput(turn: string): Promise<readonly InputItem[]>;
 
@@ -47,6 +53,9 @@ export interface TurnStore {
 
   /** The tenant's turns that it may see, newest first; undefined when the page begins behind a turn that is not there. */
   listTurns(tenant: string, query: TurnListQuery): Promise<readonly TurnSummary[] | undefined>;
+
+  /** The turns that carry out this one's calls of agents, visible or not. */
+  readChildren(turn: string): Promise<readonly ChildTurn[]>;
 
   /** The ids of a session's unsettled turns, oldest first: the first is the one that runs. */
   listUnsettledOf(tenant: string, session: string): Promise<readonly string[]>;
@@ -126,7 +135,7 @@ export interface NewTurn extends AdmissionRequest {
   /** The ends of it that an endpoint is to be told of: see `WebhookStore`. */
   readonly webhookEvents?: readonly WebhookEvent[];
   /** What it says to calls that wait for an approval: `calls` are to be carried out before its first request. */
-  readonly approvals?: { readonly answered: readonly string[]; readonly calls: readonly NewToolCall[] };
+  readonly approvals?: { readonly answered: readonly AnsweredRequest[]; readonly calls: readonly NewToolCall[] };
   /** It is to be found as a stored Chat Completion, with the metadata of its settings. */
   readonly completion?: { readonly isLegacy: boolean };
 }
@@ -145,6 +154,13 @@ export type InsertTurn =
   /** The request for an approval of this id was answered before. */
   | { readonly type: 'approval_answered'; readonly id: string }
   | Exclude<Admission, { type: 'admitted' }>;
+
+/** A turn that carries out a call of another. */
+export interface ChildTurn {
+  /** Of the call: see `ToolCallRow`. */
+  readonly number: number;
+  readonly publicId: string;
+}
 
 export interface DispatchedRun {
   readonly turn: string;

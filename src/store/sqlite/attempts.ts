@@ -16,7 +16,9 @@ export function claimFacts(db: Database, turn: TurnRow, step: number): ClaimFact
     },
     get isOver() {
       const sql = `SELECT 1 FROM attempts WHERE turn = ? AND step = ? AND outcome = 'completed' LIMIT 1`;
-      return db.one(sql, turn.id, step) !== undefined;
+      // One that was asked for in vain, and is not to be asked for again, has no answer at all.
+      const isBehind = 'SELECT 1 FROM journal_head WHERE turn = ? AND step > ?';
+      return db.one(sql, turn.id, step) !== undefined || db.one(isBehind, turn.id, step) !== undefined;
     },
     get round() {
       return roundOf(db, turn.id, step);
@@ -75,7 +77,8 @@ export function loseOpenAttempts(db: Database, turn: string, step?: number): num
 
 export function endAttempt(db: Database, { turn, step, attempt }: AttemptKey, end: AttemptEnd): void {
   db.run(
-    `UPDATE attempts SET ended_at = ?, outcome = ?, code = ?, detail = ?, message = ?, wait_ms = ?, usage = ?
+    `UPDATE attempts SET ended_at = ?, outcome = ?, code = ?, detail = ?, message = ?, wait_ms = ?, usage = ?,
+       spent_tokens = ?, cost = ?
      WHERE turn = ? AND step = ? AND attempt = ? AND ended_at IS NULL`,
     end.endedAtMs,
     end.outcome,
@@ -84,6 +87,8 @@ export function endAttempt(db: Database, { turn, step, attempt }: AttemptKey, en
     end.message ?? null,
     end.waitMs ?? null,
     end.usage === undefined ? null : JSON.stringify(end.usage),
+    end.spent?.outputTokens ?? null,
+    end.spent?.costUsd ?? null,
     turn,
     step,
     attempt,
@@ -108,6 +113,7 @@ export function readAttempts(db: Database, turn: string): AttemptRow[] {
         ...present('providerRequestId', row['provider_request_id']),
         ...present('holder', row['holder']),
         ...(row['usage'] === null ? {} : { usage: parsed<Usage>(row['usage']) }),
+        ...(row['spent_tokens'] === null ? {} : { spent: { outputTokens: row['spent_tokens'], costUsd: row['cost'] } }),
       }) as AttemptRow,
   );
 }

@@ -54,6 +54,8 @@ export function eraseMarked(db: Database, id: string, atMs: number, slice: Slice
 export function dropTurn(db: Database, id: string, slice: Slice): boolean {
   if (!dropJournal(db, id, slice) || !dropItems(db, id, slice)) return false;
   db.run('DELETE FROM attempts WHERE turn = ?', id);
+  db.run('DELETE FROM tool_calls WHERE turn = ?', id);
+  db.run('DELETE FROM approvals WHERE turn = ?', id);
   dropWebhook(db, id);
   db.run('DELETE FROM branches WHERE id = ?', id);
   db.run('DELETE FROM turn_content WHERE ordinal = (SELECT ordinal FROM turns WHERE id = ?)', id);

@@ -2,18 +2,21 @@
 import { setImmediate as nextTurnOfTheLoop } from 'node:timers/promises';
 import type { Item } from '../../domain/item.ts';
 import type { SessionRow } from '../../domain/session.ts';
-import type { ItemsTurn, Page } from '../ports/sessions.ts';
+import type { FoundItem, ItemsTurn, Page } from '../ports/sessions.ts';
 import { type Place, placeBehind, placeIn, placeOf, stretches } from './chain.ts';
 import type { Database } from './database.ts';
 import { itemRowOf, readItem, readItems, writeItems } from './item-rows.ts';
 import { Pace } from '../pace.ts';
-import { text } from './rows.ts';
+import { text, textOrNull } from './rows.ts';
 import { insertSession, readSession, useSession } from './sessions.ts';
 
-interface FoundItem extends Place {
+interface ItemPlace extends Place {
   readonly turn: string;
   /** In its turn. */
   readonly position: number;
+}
+
+interface PlacedItem extends ItemPlace {
   readonly item: Item;
 }
 
@@ -81,8 +84,8 @@ export async function findItems(
   tenant: string,
   ids: readonly string[],
   maxChars: number,
-): Promise<Map<string, Item> | undefined> {
-  const found = new Map<string, Item>();
+): Promise<Map<string, FoundItem> | undefined> {
+  const found = new Map<string, FoundItem>();
   const pace = new Pace();
   const uses = new Map<string, number>();
   for (const id of ids) uses.set(id, (uses.get(id) ?? 0) + 1);
@@ -90,7 +93,7 @@ export async function findItems(
   for (const [id, times] of uses) {
     await pace.yieldIfFull();
     const row = db.one(
-      'SELECT item FROM items JOIN turns ON turns.id = turn WHERE items.id = ? AND tenant = ? AND stored = 1 ORDER BY items.rowid DESC LIMIT 1',
+      'SELECT item, model FROM items JOIN turns ON turns.id = turn WHERE items.id = ? AND tenant = ? AND stored = 1 ORDER BY items.rowid DESC LIMIT 1',
       id,
       tenant,
     );
@@ -98,7 +101,7 @@ export async function findItems(
     chars += size * times;
     if (chars > maxChars) return undefined;
     pace.add(size);
-    if (row !== undefined) found.set(id, readItem(row));
+    if (row !== undefined) found.set(id, { item: readItem(row), model: textOrNull(row['model']) });
   }
   return found;
 }
@@ -137,36 +140,51 @@ export async function addItems(db: Database, turn: ItemsTurn): Promise<readonly 
   });
 }
 
+/** Deleted in one commit. */
+const deletesAtOnce = 500;
+
+/** All of this id: who asks for it afterwards finds none. */
 export async function deleteSessionItem(db: Database, session: SessionRow, id: string): Promise<boolean> {
-  return db.commit('durable', () => {
-    const found = find(db, session, id);
-    if (found === undefined) return false;
-    return db.run('DELETE FROM items WHERE turn = ? AND position = ?', found.turn, found.position) > 0;
-  });
+  for (let deleted = 0; ;) {
+    const found = await db.commit('durable', () => {
+      const places = placesOf(db, session, id).slice(0, deletesAtOnce);
+      for (const { turn, position } of places) db.run('DELETE FROM items WHERE turn = ? AND position = ?', turn, position);
+      return places.length;
+    });
+    deleted += found;
+    if (found < deletesAtOnce) return deleted > 0;
+  }
 }
 
 /**
  * An item that is passed on as it came keeps the id of its provider or its client, so there may be several: the one that was
  * written last, or for a list that goes backwards the first, so that a page never begins before where the one before it ended.
  */
-function find(db: Database, session: SessionRow, id: string, order: Page['order'] = 'asc'): FoundItem | undefined {
+function find(db: Database, session: SessionRow, id: string, order: Page['order'] = 'asc'): PlacedItem | undefined {
+  const places = placesOf(db, session, id);
+  const found = order === 'asc' ? places.at(-1) : places[0];
+  const row = found && db.one('SELECT item FROM items WHERE turn = ? AND position = ?', found.turn, found.position);
+  return found && row && { ...found, item: readItem(row) };
+}
+
+/** In the order of the session. */
+function placesOf(db: Database, session: SessionRow, id: string): readonly ItemPlace[] {
   const leaf = leafOf(db, session);
-  if (leaf === undefined) return undefined;
+  if (leaf === undefined) return [];
   const chain = new Map(stretches(db, leaf).map(({ branch, upTo }) => [branch, upTo]));
   const rows = db.all(
-    `SELECT turn, turns.branch, turns.depth, position, item FROM items JOIN turns ON turns.id = turn
+    `SELECT turn, turns.branch, turns.depth, position FROM items JOIN turns ON turns.id = turn
      WHERE items.id = ? AND tenant = ? AND stored = 1 AND turns.branch IN (SELECT value FROM json_each(?))`,
     id,
     session.tenant,
     JSON.stringify([...chain.keys()]),
   );
-  const found = rows.flatMap((row): FoundItem[] => {
+  const found = rows.flatMap((row): ItemPlace[] => {
     const place = placeIn(row);
     if (place === undefined || place.depth > (chain.get(place.branch) ?? -1)) return [];
-    return [{ ...place, turn: text(row['turn']), position: Number(row['position']), item: readItem(row) }];
+    return [{ ...place, turn: text(row['turn']), position: Number(row['position']) }];
   });
-  found.sort((one, other) => one.depth - other.depth || one.position - other.position);
-  return order === 'asc' ? found.at(-1) : found[0];
+  return found.toSorted((one, other) => one.depth - other.depth || one.position - other.position);
 }
 
 function leafOf(db: Database, session: SessionRow): Place | undefined {

@@ -54,12 +54,28 @@ export const migrationsFrom6: readonly string[] = [
   // asked for; runs: how often it was begun.
   `
   CREATE TABLE tool_calls (
-    turn TEXT NOT NULL, number INTEGER NOT NULL, step INTEGER NOT NULL, position INTEGER, call TEXT NOT NULL,
-    last INTEGER NOT NULL, runs INTEGER NOT NULL DEFAULT 0, started_at INTEGER, ended_at INTEGER, outcome TEXT, result TEXT,
-    progress TEXT, PRIMARY KEY (turn, number)
-  ) STRICT, WITHOUT ROWID;
+    turn TEXT NOT NULL, number INTEGER NOT NULL, step INTEGER NOT NULL, position INTEGER,
+    last INTEGER NOT NULL, runs INTEGER NOT NULL DEFAULT 0, started_at INTEGER, ended_at INTEGER, outcome TEXT,
+    progress TEXT, call TEXT NOT NULL, result TEXT, PRIMARY KEY (turn, number)
+  ) STRICT;
   CREATE TABLE approvals (tenant TEXT NOT NULL, id TEXT NOT NULL, turn TEXT NOT NULL, PRIMARY KEY (tenant, id)) STRICT, WITHOUT ROWID;
   CREATE INDEX approvals_by_turn ON approvals (turn);
+  `,
+
+  // What requests took, for budgets: as the provider counted it, or as it was estimated; in US dollars where a price is known.
+  // Of a session, what its turns have spent that have their end.
+  `
+  ALTER TABLE attempts ADD COLUMN spent_tokens INTEGER;
+  ALTER TABLE attempts ADD COLUMN cost REAL;
+  ALTER TABLE sessions ADD COLUMN spent TEXT;
+  `,
+
+  // Turns that carry out a call of another. parent: that turn; parent_call: the number of its call; usage: their tokens.
+  `
+  ALTER TABLE turns ADD COLUMN parent TEXT;
+  ALTER TABLE turns ADD COLUMN parent_call INTEGER;
+  CREATE INDEX turns_by_parent ON turns (parent) WHERE parent IS NOT NULL;
+  ALTER TABLE tool_calls ADD COLUMN usage TEXT;
   `,
 
   // Turns that a workflow of somebody's own runs: the first run of that workflow. It alone carries them out.

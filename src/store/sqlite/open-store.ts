@@ -17,6 +17,7 @@ import * as retention from './retention.ts';
 import * as sessions from './sessions.ts';
 import { makeStrandedReady, readChain, readTranscript } from './transcript.ts';
 import { listTurns } from './turn-list.ts';
+import { readSpending } from './spending.ts';
 import * as toolCalls from './tool-calls.ts';
 import * as turns from './turns.ts';
 import * as webhooks from './webhooks.ts';
@@ -82,6 +83,7 @@ export function openSqliteStore(path: string): Store {
     noteProgress: (call, progress) => toolCalls.noteProgress(db, call, progress),
     endToolRound: (round) => toolCalls.endToolRound(db, round),
     readJournal: async (turn, { after = -1, limit = -1 } = {}) => journal.readJournal(db, turn, after, limit),
+    readSpending: async (turn, before) => readSpending(db, turn, before),
     readHead: (turn) => source.readHead(turn),
     follow: (turn, after, signal, onEnd) => new JournalCursor(broker, turn, after, signal, onEnd),
     untilSealed: (turn, signal) => broker.untilSealed(turn, signal),
@@ -89,11 +91,13 @@ export function openSqliteStore(path: string): Store {
     insertTurn: async (turn) => insertTurn(db, turn),
     readTurn: async (id) => turns.readTurn(db, id),
     findTurn: async (tenant, id) => turns.findTurn(db, tenant, id),
+    findModels: (tenant, ids) => turns.findModels(db, tenant, ids),
     readInput: (turn) => readInput(db, turn),
     readInputPage: (turn, page) => readInputPage(db, turn, page),
     readResponse: async (turn) => turns.readResponse(db, turn),
     readChain: (leaf, page) => readChain(db, leaf, page),
     listTurns: (tenant, query) => listTurns(db, tenant, query),
+    readChildren: async (turn) => turns.readChildren(db, turn),
     listUnsettledOf: async (tenant, session) => turns.listUnsettledOf(db, tenant, session),
     markDispatched: (runs) => turns.markDispatched(db, runs),
     listUndispatched: async (query) => turns.listUndispatched(db, query),

@@ -1,6 +1,7 @@
 /** Calls of tools that workers run, under the epoch of whoever carries them out. */
 import type { JournalRow } from '../../domain/response-event.ts';
 import type { NewToolCall, ToolCallEnd, ToolCallRow } from '../../domain/tool-call.ts';
+import type { Usage } from '../../domain/response.ts';
 import type { NewTurn } from '../ports/turns.ts';
 import type { StepEnd, ToolCallKey, ToolCallStart } from '../ports/tool-calls.ts';
 import { endAttempt } from './attempts.ts';
@@ -45,7 +46,8 @@ export function insertToolCalls(db: Database, { turn, step, calls, isLast }: Rou
 
 /** The calls of a new turn that somebody has approved; each request for an approval is answered once. */
 export function bookApprovals(db: Database, tenant: string, turn: string, { answered, calls }: NonNullable<NewTurn['approvals']>): void {
-  for (const id of answered) db.run('INSERT INTO approvals (tenant, id, turn) VALUES (?, ?, ?)', tenant, id, turn);
+  // They go with the turn that asked: whatever becomes of the one that answers, no request is answered twice.
+  for (const { id, askedBy } of answered) db.run('INSERT INTO approvals (tenant, id, turn) VALUES (?, ?, ?)', tenant, id, askedBy);
   insertToolCalls(db, { turn, step: 1, calls, isLast: false });
 }
 
@@ -71,12 +73,13 @@ function toolCallOf(row: Row): ToolCallRow {
     ...(row['ended_at'] === null ? {} : { endedAtMs: Number(row['ended_at']) }),
     ...(row['outcome'] === null ? {} : { outcome: row['outcome'] as NonNullable<ToolCallRow['outcome']> }),
     ...(row['progress'] === null ? {} : { progress: text(row['progress']) }),
+    ...(row['usage'] === null ? {} : { usage: parsed<Usage>(row['usage']) }),
   };
 }
 
 export async function startToolCall(db: Database, { turn, number, epoch, shown }: ToolCallStart): Promise<boolean> {
   return db.commit('durable', () => {
-    if (!writeRows(db, turn, epoch, shown?.rows ?? [])) return false;
+    if (hasEnded(db, { turn, number }) || !writeRows(db, turn, epoch, shown?.rows ?? [])) return false;
     const sql = 'UPDATE tool_calls SET runs = runs + 1, started_at = ?, position = coalesce(?, position) WHERE turn = ? AND number = ?';
     db.run(sql, Date.now(), shown?.position ?? null, turn, number);
     return true;
@@ -92,14 +95,19 @@ export async function endToolCall(
     rows,
     outcome,
     result,
+    usage,
   }: ToolCallEnd & ToolCallKey & { readonly epoch: number; readonly rows: readonly JournalRow[] },
 ): Promise<boolean> {
   return db.commit('durable', () => {
-    if (!writeRows(db, turn, epoch, rows)) return false;
-    const sql = 'UPDATE tool_calls SET ended_at = ?, outcome = ?, result = ? WHERE turn = ? AND number = ? AND ended_at IS NULL';
-    db.run(sql, Date.now(), outcome, result, turn, number);
+    if (hasEnded(db, { turn, number }) || !writeRows(db, turn, epoch, rows)) return false;
+    const sql = 'UPDATE tool_calls SET ended_at = ?, outcome = ?, result = ?, usage = ? WHERE turn = ? AND number = ? AND ended_at IS NULL';
+    db.run(sql, Date.now(), outcome, result, usage === undefined ? null : JSON.stringify(usage), turn, number);
     return true;
   });
+}
+
+function hasEnded(db: Database, { turn, number }: ToolCallKey): boolean {
+  return db.one('SELECT 1 FROM tool_calls WHERE turn = ? AND number = ? AND ended_at IS NOT NULL', turn, number) !== undefined;
 }
 
 export async function noteProgress(db: Database, { turn, number }: ToolCallKey, progress: string): Promise<void> {

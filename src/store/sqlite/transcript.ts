@@ -1,6 +1,7 @@
 /** The transcript: a turn's input joins it once, its output behind that, and the next prompt is read from it (T1). */
 import type { Item } from '../../domain/item.ts';
 import type { TranscriptTurn } from '../../domain/prompt.ts';
+import { refusesInput } from '../../domain/refused-input.ts';
 import type { ResponseStatus } from '../../domain/response.ts';
 import type { TurnRow } from '../../domain/turn.ts';
 import type { Page } from '../ports/sessions.ts';
@@ -147,7 +148,7 @@ export async function readTranscript(db: Database, turn: string, { isIncluded } 
       isWhole = true;
       db.scan(pastOf, [branch, last.depth, upTo, leftOut], (row) => {
         const [id, depth, position, json] = [text(row['id']), Number(row['depth']), Number(row['position']), text(row['item'])];
-        if (id !== last.id) turns.push(emptyTurn(row));
+        if (id !== last.id) turns.push(emptyTurn(db, row));
         const current = turns.at(-1);
         current?.items.push(JSON.parse(json) as Item);
         if (current !== undefined && position < Number(row['input_count'])) current.inputCount += 1;
@@ -171,9 +172,15 @@ export async function readTranscript(db: Database, turn: string, { isIncluded } 
   return turns;
 }
 
-function emptyTurn(row: Row): TranscriptTurn & { readonly items: Item[]; inputCount: number } {
+function emptyTurn(db: Database, row: Row): TranscriptTurn & { readonly items: Item[]; inputCount: number } {
   const [errorCode, model] = [textOrNull(row['error_code']), textOrNull(row['model'])];
-  return { status: row['status'] as ResponseStatus, errorCode, model, items: [], inputCount: 0 };
+  const isRefused = errorCode === 'provider_rejected' && refusesInput(errorCode, lastDetail(db, text(row['id'])));
+  return { status: row['status'] as ResponseStatus, errorCode, model, items: [], inputCount: 0, ...(isRefused ? { isRefused } : {}) };
+}
+
+function lastDetail(db: Database, turn: string): string | null {
+  const row = db.one('SELECT detail FROM attempts WHERE turn = ? ORDER BY step DESC, attempt DESC LIMIT 1', turn);
+  return textOrNull(row?.['detail']);
 }
 
 /** undefined when the page begins behind a turn that is not on the way. */

@@ -1,9 +1,10 @@
 /** Turns: looked up, listed, marked as they come along, and asked to be cancelled. */
 import type { ResponseObject } from '../../domain/response.ts';
 import { isVisible, type TurnRow } from '../../domain/turn.ts';
-import type { CancelRequest, DispatchedRun, TurnCounts, UnattendedQuery, UnattendedTurn } from '../ports/turns.ts';
+import type { CancelRequest, ChildTurn, DispatchedRun, TurnCounts, UnattendedQuery, UnattendedTurn } from '../ports/turns.ts';
 import type { Database, Row } from './database.ts';
 import { awaitFirstClaim, oldestRenewalAtMs } from './leases.ts';
+import { Pace } from '../pace.ts';
 import { parsed, text, textOrNull, turnOf } from './rows.ts';
 
 /** A whole row, for `turnOf`. */
@@ -43,6 +44,19 @@ export function rowByPublicId(db: Database, select: string, tenant: string, publ
   );
 }
 
+/** A look at an index for each. */
+export async function findModels(db: Database, tenant: string, publicIds: Iterable<string>): Promise<Map<string, string>> {
+  const models = new Map<string, string>();
+  const pace = new Pace();
+  for (const id of publicIds) {
+    await pace.yieldIfFull();
+    pace.add(0);
+    const model = textOrNull(rowByPublicId(db, 'SELECT model FROM turns', tenant, id)?.['model']);
+    if (model !== null) models.set(id, model);
+  }
+  return models;
+}
+
 /** In the last row of the journal; where that is dropped, beside the turn. */
 export function readResponse(db: Database, id: string): ResponseObject | undefined {
   const kept = db.one('SELECT response FROM turns JOIN turn_content USING (ordinal) WHERE id = ? AND erased_by IS NULL', id);
@@ -56,6 +70,25 @@ export function readResponse(db: Database, id: string): ResponseObject | undefin
 
 export function listUnsettledOf(db: Database, tenant: string, session: string): string[] {
   return db.all(`SELECT id FROM ${unsettledTurns} AND session = ? ORDER BY ordinal`, tenant, session).map(idOf);
+}
+
+/** Has it its end, or is it gone? */
+export function isOver(db: Database, id: string): boolean {
+  return db.one('SELECT settled_at FROM turns WHERE id = ?', id)?.['settled_at'] !== null;
+}
+
+const children = 'turns INDEXED BY turns_by_parent WHERE parent = ?';
+
+export function readChildren(db: Database, turn: string): ChildTurn[] {
+  const rows = db.all(`SELECT id, public_id, parent_call FROM ${children} ORDER BY parent_call`, turn);
+  return rows.map((row) => ({ number: Number(row['parent_call']), publicId: text(row['public_id'] ?? row['id']) }));
+}
+
+/** Nobody waits for what they say any more. @returns those that have no end yet */
+export function cancelChildren(db: Database, turn: string, atMs: number): string[] {
+  const running = db.all(`SELECT id FROM ${children} AND settled_at IS NULL`, turn).map(idOf);
+  for (const id of running) db.run('UPDATE turns SET cancel_requested_at = coalesce(cancel_requested_at, ?) WHERE id = ?', atMs, id);
+  return running;
 }
 
 export function listUndispatched(db: Database, { readyForMs, limit }: { readyForMs: number; limit: number }): string[] {

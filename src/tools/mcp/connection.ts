@@ -51,7 +51,7 @@ export class McpConnection {
     };
     client.setNotificationHandler(ToolListChangedNotificationSchema, events.onListChanged);
     try {
-      await client.connect(transport, { signal, timeout: answerTimeoutMs });
+      await withOwnSignal(signal, async (signal) => client.connect(transport, { signal, timeout: answerTimeoutMs }));
     } catch (error) {
       const isStdio = transport instanceof StdioTransport;
       const words = isStdio && connection.#isEnded && transport.hasStarted ? `it ${transport.end}` : failureWords(error);
@@ -69,7 +69,7 @@ export class McpConnection {
 
   /** How it ended, in words. */
   get end(): string {
-    return this.#transport instanceof StdioTransport ? this.#transport.end : 'closed the connection';
+    return this.#transport.end;
   }
 
   /** @returns what cannot be used is counted, not listed */
@@ -80,7 +80,9 @@ export class McpConnection {
     let cursor: string | undefined;
     for (let page = 0; page < maxPages; page += 1) {
       const params = cursor === undefined ? {} : { cursor };
-      const answer = await this.#client.request({ method: 'tools/list', params }, listPage, { signal, timeout: answerTimeoutMs });
+      const answer = await withOwnSignal(signal, async (signal) =>
+        this.#client.request({ method: 'tools/list', params }, listPage, { signal, timeout: answerTimeoutMs }),
+      );
       for (const value of answer.tools) {
         const tool = readListedTool(value);
         if (tool === undefined || tools.has(tool.name) || tools.size === maxTools) leftOut += 1;
@@ -94,31 +96,37 @@ export class McpConnection {
 
   /** @throws what the SDK, the transport or the server's protocol says; an error of the tool itself is a result */
   async call(name: string, args: JsonObject, signal: AbortSignal, onProgress: (message: string) => void): Promise<ToolResult> {
-    // The SDK listens to a signal for good, and would cancel a call that has long been answered.
-    const stop = new AbortController();
-    const onAbort = (): void => {
-      // The reason is not told to the server: its words are ours.
-      stop.abort('The call was cancelled.');
-    };
-    signal.throwIfAborted();
-    signal.addEventListener('abort', onAbort, { once: true });
-    try {
-      const answer = await this.#client.request({ method: 'tools/call', params: { name, arguments: { ...args } } }, anyObject, {
-        signal: stop.signal,
+    const answer = await withOwnSignal(signal, async (signal) =>
+      this.#client.request({ method: 'tools/call', params: { name, arguments: { ...args } } }, anyObject, {
+        signal,
         timeout: neverMs,
         onprogress: (progress) => {
           onProgress(progressWords(progress));
         },
-      });
-      return toolResultOf(answer as JsonObject);
-    } finally {
-      signal.removeEventListener('abort', onAbort);
-    }
+      }),
+    );
+    return toolResultOf(answer as JsonObject);
   }
 
   /** Resolves when nothing of it is left: no process, no socket. */
   async close(): Promise<void> {
     await this.#transport.close();
+  }
+}
+
+/** The SDK listens to a signal for good, and would cancel what has long been answered. */
+async function withOwnSignal<T>(signal: AbortSignal, ask: (own: AbortSignal) => Promise<T>): Promise<T> {
+  signal.throwIfAborted();
+  const own = new AbortController();
+  const onAbort = (): void => {
+    // The reason is not told to the server: it may have words of a user.
+    own.abort('The request was cancelled.');
+  };
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await ask(own.signal);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
   }
 }
 

@@ -14,7 +14,7 @@ export class McpServerError extends Error {
   override readonly name = 'McpServerError';
 }
 
-/** @returns takes what is secret of a server's configuration out of a text, and bounds it */
+/** @returns takes what is secret of a server's configuration out of a text */
 export function redactor(server: McpServer): (text: string) => string {
   const values = 'url' in server ? [...Object.values(server.headers), ...secretsOfUrl(server.url)] : Object.values(server.env);
   const secrets = values
@@ -23,10 +23,11 @@ export function redactor(server: McpServer): (text: string) => string {
     .filter((value) => value.length >= shortestSecret)
     // The longest first: one may be a part of another.
     .toSorted((a, b) => b.length - a.length);
-  return (text) => {
-    const clean = secrets.reduce((text, secret) => text.replaceAll(secret, '[redacted]'), text);
-    return clean.length <= maxWordsChars ? clean : `${clean.slice(0, maxWordsChars).replace(/[\uD800-\uDBFF]$/, '')}…`;
-  };
+  return (text) => secrets.reduce((text, secret) => text.replaceAll(secret, '[redacted]'), text);
+}
+
+export function boundedWords(text: string): string {
+  return text.length <= maxWordsChars ? text : `${text.slice(0, maxWordsChars).replace(/[\uD800-\uDBFF]$/, '')}…`;
 }
 
 function secretsOfUrl(text: string): readonly string[] {

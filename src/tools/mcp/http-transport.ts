@@ -28,6 +28,8 @@ interface Pending {
 export class HttpTransport extends StreamableHTTPClientTransport {
   readonly #agent: Agent;
   readonly #pending: Map<number | string, Pending>;
+  /** How it ended, in words. */
+  end = 'is no longer connected';
   #closing: Promise<void> | undefined;
 
   constructor(server: { readonly url: string; readonly headers: Readonly<Record<string, string>> }) {
@@ -36,7 +38,11 @@ export class HttpTransport extends StreamableHTTPClientTransport {
     super(new URL(server.url), {
       requestInit: { headers: { ...server.headers } },
       reconnectionOptions,
-      fetch: async (url, init) => watchedFetch(agent, pending, url, init, () => void this.close()),
+      fetch: async (url, init) =>
+        watchedFetch(agent, pending, url, init, () => {
+          this.end = `sent more than ${maxMessageBytes} bytes in one message`;
+          void this.close();
+        }),
     });
     this.#agent = agent;
     this.#pending = pending;

@@ -3,7 +3,7 @@ import type { JsonObject } from '../../domain/item.ts';
 import type { McpServer } from '../mcp-server.ts';
 import type { ToolContext, ToolResult } from '../tool.ts';
 import { McpConnection } from './connection.ts';
-import { failureWords, isServersAnswer, isSessionLost, McpServerError, redactor } from './failure-words.ts';
+import { boundedWords, failureWords, isServersAnswer, isSessionLost, McpServerError, redactor } from './failure-words.ts';
 import type { ListedTool } from './listed-tool.ts';
 import { Slots } from './slots.ts';
 
@@ -85,20 +85,9 @@ export class ServerClient<T> implements AsyncDisposable {
   async call(name: string, args: JsonObject, { signal, progress }: Pick<ToolContext, 'signal' | 'progress'>): Promise<ToolResult> {
     const giveBack = await this.#slots.take(signal);
     try {
-      let connection = await abandonable(this.#connected(), signal);
-      for (let isSecond = false; ; isSecond = true) {
-        try {
-          const result = await connection.call(name, args, signal, progress);
-          this.#failures = 0;
-          return result.type === 'error' ? { type: 'error', message: this.#redacted(result.message) } : result;
-        } catch (error) {
-          signal.throwIfAborted();
-          // A server that no longer knows the session has not run the call.
-          if (isSecond || !isSessionLost(error)) throw this.#failureOf(error, connection);
-          this.#drop(connection);
-          connection = await abandonable(this.#connected(), signal);
-        }
-      }
+      const result = await this.#ask(signal, async (connection) => connection.call(name, args, signal, progress));
+      this.#failures = 0;
+      return result.type === 'error' ? { type: 'error', message: this.#redacted(result.message) } : result;
     } finally {
       giveBack();
     }
@@ -112,16 +101,28 @@ export class ServerClient<T> implements AsyncDisposable {
   }
 
   async #readList(): Promise<readonly T[]> {
-    const connection = await this.#connected();
-    const version = this.#listVersion;
-    try {
-      const { tools, leftOut } = await connection.tools(this.#disposal.signal);
+    const { signal } = this.#disposal;
+    return this.#ask(signal, async (connection) => {
+      const version = this.#listVersion;
+      const { tools, leftOut } = await connection.tools(signal);
       const { name } = this.#server;
       if (leftOut > 0) this.#options.log.warn({ mcpServer: name, leftOut }, 'an MCP server lists tools that cannot be used');
       this.#list = { tools: tools.map(this.#make), readAtMs: this.#options.now(), version };
       return this.#list.tools;
-    } catch (error) {
-      throw this.#failureOf(error, connection);
+    });
+  }
+
+  /** A server that no longer knows the session has done nothing: it is asked once more, in a new one. */
+  async #ask<R>(signal: AbortSignal, question: (connection: McpConnection) => Promise<R>): Promise<R> {
+    for (let isSecond = false; ; isSecond = true) {
+      const connection = await abandonable(this.#connected(), signal);
+      try {
+        return await question(connection);
+      } catch (error) {
+        signal.throwIfAborted();
+        if (isSecond || !isSessionLost(error)) throw this.#failureOf(error, connection);
+        this.#drop(connection);
+      }
     }
   }
 
@@ -178,16 +179,21 @@ export class ServerClient<T> implements AsyncDisposable {
   #failed(words: string): McpServerError {
     this.#failures += 1;
     this.#notBeforeMs = this.#options.now() + restartDelayMs(this.#failures);
-    this.#lastWords = this.#redacted(`the server "${this.#server.name}" ${words}`);
+    this.#lastWords = this.#told(`the server "${this.#server.name}" ${words}`);
     return new McpServerError(this.#lastWords);
+  }
+
+  #told(words: string): string {
+    return boundedWords(this.#redacted(words));
   }
 
   #failureOf(error: unknown, connection: McpConnection): McpServerError {
     if (error instanceof McpServerError) return error;
     if (this.#disposal.signal.aborted) return this.#disposal.signal.reason as McpServerError;
-    if (connection.isEnded) return new McpServerError(this.#lastWords);
+    const { name } = this.#server;
+    if (connection.isEnded) return new McpServerError(this.#told(`the server "${name}" ${connection.end}`));
     const words = failureWords(error);
-    return new McpServerError(this.#redacted(isServersAnswer(error) ? words : `the server "${this.#server.name}": ${words}`));
+    return new McpServerError(this.#told(isServersAnswer(error) ? words : `the server "${name}": ${words}`));
   }
 }
 

@@ -112,8 +112,8 @@ export class StdioTransport implements Transport {
 
   async send(message: JSONRPCMessage): Promise<void> {
     const stdin = this.#child?.stdin;
-    if (stdin === undefined || this.#isEnded) throw new Error('the server is not running');
-    if (stdin.writableLength > maxUnreadBytes) throw new Error('the server does not read what it is sent');
+    if (stdin === undefined || this.#isEnded) throw new Error('it is not running');
+    if (stdin.writableLength > maxUnreadBytes) throw new Error('it does not read what it is sent');
     const written = Promise.withResolvers<void>();
     stdin.write(`${JSON.stringify(message)}\n`, (error) => {
       // It is about to end, or of no more use: in either case its end is what a call is told.

@@ -30,6 +30,18 @@ void suite('T3 · a table decides what a status means', () => {
     assert.equal(failureOfStreamError(readErrorBody(body)).code, 'provider_rejected');
   });
 
+  void test('T11 · the detail has the field that it is about, and not what the client calls it', () => {
+    for (const [param, detail] of [
+      ['input[2].content[0].image_url', '400 c at input[2]'],
+      ['messages.[1].role', '400 c at messages.[1]'],
+      ['tools[0].parameters.properties.secret', '400 c at tools[0]'],
+      ['model', '400 c at model'],
+      ['Secret words', '400 c'],
+      ['secret-words', '400 c'],
+    ] as const)
+      assert.equal(failureOf(400, error({ code: 'c', param })).detail, detail);
+  });
+
   void test('what the error says goes before its status', () => {
     assert.deepEqual(failureOf(400, error({ code: 'rate_limit_exceeded' }), { 'retry-after': '7' }).busy, { retryAfterMs: 7_000 });
     assert.equal(failureOf(403, 'Rate limit exceeded, slow down').code, 'provider_busy');

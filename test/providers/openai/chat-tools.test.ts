@@ -187,6 +187,17 @@ void suite('calls as what they are', () => {
       ['', 'x'],
     );
   });
+  for (const doc of ['{"patch":"a\\nb"}', '"a\\nb"', ' {"why":1,"input":"a\\nb"}', 'a\nb', '{"input":"a\\nb"}']) {
+    void test(`a finish in the middle of ${doc}, and its rest behind it: the input, and nothing of its form`, async () => {
+      for (const status of ['completed', 'incomplete'] as const) {
+        for (let cut = 0; cut <= doc.length; cut += 1) {
+          const [one, other] = [piece('patch', doc.slice(0, cut)), piece('patch', doc.slice(cut))];
+          const calls = await translated(one, { type: 'finish', finish: { status } }, other, finish);
+          assert.equal(calls.map(({ text }) => text).join(''), 'a\nb', `${status} at ${cut}`);
+        }
+      }
+    });
+  }
   for (const [what, text, shown] of [
     ['half of its JSON is none', '{"inp', ''],
     ['half of the text as JSON neither', '"*** Beg', ''],

@@ -110,15 +110,14 @@ for (const [name, [made, chat, responses]] of Object.entries(rows)) {
 void suite('the choice of a tool', () => {
   const named = { type: 'function', name: 'look' } as const;
   const chatNamed = { type: 'function', function: { name: 'look' } };
+  const allowed = { type: 'allowed_tools', mode: 'required', tools: [named] } as const;
   const choices: readonly (readonly [choice: ToolChoice, chat: unknown])[] = [
     ['none', 'none'],
     ['auto', 'auto'],
     ['required', 'required'],
     [named, chatNamed],
-    [
-      { type: 'allowed_tools', mode: 'required', tools: [named] },
-      { type: 'allowed_tools', allowed_tools: { mode: 'required', tools: [chatNamed] } },
-    ],
+    // Only what is allowed is offered: other hosts know no such choice.
+    [allowed, 'required'],
   ];
   for (const [choice, chat] of choices) {
     void test(JSON.stringify(choice), () => {
@@ -127,4 +126,14 @@ void suite('the choice of a tool', () => {
       assert.deepEqual(added('responses', made)['tool_choice'], choice);
     });
   }
+  void test("of several, in OpenAI's own form to its own host", () => {
+    const other = { ...look, name: 'other' };
+    const given = { settings: { ...settings, tools: [look, other], tool_choice: allowed }, items: [] };
+    const { tools, tool_choice } = chatRequest(given, true);
+    assert.deepEqual([tools?.length, tool_choice], [2, { type: 'allowed_tools', allowed_tools: { mode: 'required', tools: [chatNamed] } }]);
+    assert.equal(chatRequest(given, false).tools?.length, 1);
+    const gone = { ...allowed, tools: [{ type: 'function', name: 'gone' }] };
+    const none = chatRequest({ ...given, settings: { ...given.settings, tool_choice: { ...gone, mode: 'auto' } } }, false);
+    assert.deepEqual([none.tools, none.tool_choice], [undefined, undefined]);
+  });
 });

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
+import type { ResponseStreamEvent } from 'openai/resources/responses/responses';
 import { outcomeOf, readEvents } from '../support.ts';
 
 const event = (type: string, fields: object = {}): unknown => ({ type: `response.${type}`, ...fields });
@@ -319,6 +320,43 @@ void suite('T8 · done events tell the whole, and what the deltas did not is a l
   });
 });
 
+/** What is read for what it means, and audio, which belongs to no item. */
+type ReadEvent =
+  | `response.${'audio' | 'content_part' | 'custom_tool_call_input' | 'function_call_arguments' | 'output_item' | 'output_text' | 'reasoning_summary_part' | 'reasoning_summary_text' | 'reasoning_text' | 'refusal'}.${string}`
+  | `response.${'completed' | 'created' | 'failed' | 'in_progress' | 'incomplete' | 'queued'}`
+  | 'error';
+const isItemEvent: Record<Exclude<ResponseStreamEvent['type'], ReadEvent>, true> = {
+  'response.code_interpreter_call.completed': true,
+  'response.code_interpreter_call.in_progress': true,
+  'response.code_interpreter_call.interpreting': true,
+  'response.code_interpreter_call_code.delta': true,
+  'response.code_interpreter_call_code.done': true,
+  'response.compaction.compacting': true,
+  'response.file_search_call.completed': true,
+  'response.file_search_call.in_progress': true,
+  'response.file_search_call.searching': true,
+  'response.image_generation_call.completed': true,
+  'response.image_generation_call.generating': true,
+  'response.image_generation_call.in_progress': true,
+  'response.image_generation_call.partial_image': true,
+  'response.mcp_call.completed': true,
+  'response.mcp_call.failed': true,
+  'response.mcp_call.in_progress': true,
+  'response.mcp_call_arguments.delta': true,
+  'response.mcp_call_arguments.done': true,
+  'response.mcp_list_tools.completed': true,
+  'response.mcp_list_tools.failed': true,
+  'response.mcp_list_tools.in_progress': true,
+  'response.shell_call_command.added': true,
+  'response.shell_call_command.delta': true,
+  'response.shell_call_command.done': true,
+  'response.shell_call_output_content.delta': true,
+  'response.shell_call_output_content.done': true,
+  'response.web_search_call.completed': true,
+  'response.web_search_call.in_progress': true,
+  'response.web_search_call.searching': true,
+};
+
 void suite('what turnkeep does not know is passed on', () => {
   const item = { id: 'ws_1', type: 'web_search_call', status: 'in_progress' };
   const opaque = (...events: readonly unknown[]) =>
@@ -353,6 +391,13 @@ void suite('what turnkeep does not know is passed on', () => {
   void test('they start the step and are an answer', () => {
     assert.equal(read(added).hasStarted, true);
     assert.equal(outcomeOf(read(done, completed([item]))), 'finished');
+  });
+  void test('every event of an item that OpenAI has published is passed on', () => {
+    for (const type of Object.keys(isItemEvent)) {
+      const one = { item_id: 'i', output_index: 0, x: 1 };
+      const shown = opaque(event('output_item.added', { output_index: 0, item: { id: 'i', type: 'some_call' } }), { type, ...one });
+      assert.deepEqual(shown.at(-1)?.event, { type, ...one });
+    }
   });
   void test('an event of no item is nothing', () =>
     assert.deepEqual(opaque(event('brand_new.delta', { item_id: 'x' }), event('brand_new')), []));

@@ -3,6 +3,7 @@ import type { ClaimFacts } from '../../../src/domain/claim.ts';
 import type { Append } from '../../../src/store/ports/journal.ts';
 import type { StoredTurn } from './database.ts';
 import { leaseLeftMs } from './leases.ts';
+import { roundOf } from './tool-call-rows.ts';
 
 /** All at once, as one round trip to a server would bring them. */
 export function claimFacts(turn: StoredTurn, step: number): ClaimFacts {
@@ -12,6 +13,8 @@ export function claimFacts(turn: StoredTurn, step: number): ClaimFacts {
   return {
     turn: turn.row,
     leaseLeftMs: leaseLeftMs(turn),
+    isOver: ofStep.some(({ outcome }) => outcome === 'completed') || Number((turn.journal?.lease ?? turn.journal?.due)?.step) > step,
+    round: roundOf(turn, step),
     hasStarted: ofStep.some(({ firstEventAtMs }) => firstEventAtMs !== undefined),
     requestsMade: ofStep.length,
     waitLeftMs: dueAtMs === undefined ? 0 : dueAtMs - Date.now(),

@@ -4,10 +4,12 @@
  */
 import { setImmediate as nextTurnOfTheLoop } from 'node:timers/promises';
 import type { AttemptRow } from '../../../src/domain/attempt.ts';
+import type { Spent } from '../../../src/domain/budget.ts';
 import type { InputItem, Item } from '../../../src/domain/item.ts';
 import type { JournalRow } from '../../../src/domain/response-event.ts';
 import type { ResponseObject } from '../../../src/domain/response.ts';
 import type { SessionRow } from '../../../src/domain/session.ts';
+import type { ToolCallRow } from '../../../src/domain/tool-call.ts';
 import type { TurnRow } from '../../../src/domain/turn.ts';
 import type { WebhookEvent } from '../../../src/domain/webhook.ts';
 import type { WebhookNote } from '../../../src/store/ports/webhooks.ts';
@@ -24,12 +26,19 @@ export interface StoredTurn {
   output: readonly Item[];
   response: ResponseObject | undefined;
   attempts: readonly AttemptRow[];
+  toolCalls: readonly StoredToolCall[];
   journal: StoredJournal | undefined;
   readonly isResend: boolean;
   completion?: Pick<StoredCompletion, 'isLegacy' | 'metadata'>;
   isAcknowledged: boolean;
   erasedAtMs: number | null;
   webhook: StoredWebhook | undefined;
+}
+
+export interface StoredToolCall {
+  readonly row: ToolCallRow;
+  /** The turn ends with it. */
+  readonly isLast: boolean;
 }
 
 export interface StoredWebhook extends WebhookNote {
@@ -66,6 +75,8 @@ export interface StoredSession {
   titleTurn: string | null;
   isTitleStarted: boolean;
   isTitleRequested: boolean;
+  /** By its turns that have their end. */
+  spent?: Spent;
 }
 
 export class MemoryDatabase {
@@ -74,12 +85,14 @@ export class MemoryDatabase {
   readonly leaders = new Map<string, { readonly holder: string; readonly untilMs: number }>();
   /** By tenant and id. */
   readonly earlyCancels = new Map<string, number>();
+  /** The turn that answers each request for an approval, by tenant and id. */
+  readonly approvals = new Map<string, string>();
   readonly connections = new Set<Connection>();
   #ordinal = 0;
 
   addTurn(row: TurnRow, fields: Partial<StoredTurn> = {}): StoredTurn {
     this.#ordinal += 1;
-    const empty = { idempotencyKey: null, input: [], output: [], attempts: [], isAcknowledged: false, erasedAtMs: null };
+    const empty = { idempotencyKey: null, input: [], output: [], attempts: [], toolCalls: [], isAcknowledged: false, erasedAtMs: null };
     const nothing = { journal: undefined, response: undefined, isResend: false, webhook: undefined };
     const turn = { ...empty, ...nothing, ...fields, ordinal: this.#ordinal, row };
     this.turns.set(row.id, turn);
@@ -180,4 +193,8 @@ export function itemsOf({ row, input, output }: StoredTurn): readonly Item[] {
 
 export function updateTurn(turn: StoredTurn, fields: Partial<TurnRow>): void {
   turn.row = { ...turn.row, ...fields };
+}
+
+export function modelOf({ row }: StoredTurn): string | null {
+  return row.kind === 'items' ? null : row.settings.model;
 }

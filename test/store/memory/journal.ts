@@ -6,14 +6,19 @@ import type { ResponseObject } from '../../../src/domain/response.ts';
 import { JournalBroker } from '../../../src/store/live/broker.ts';
 import { JournalCursor } from '../../../src/store/live/cursor.ts';
 import type { JournalSource } from '../../../src/store/live/source.ts';
-import type { Append, Claim, ClaimRequest, DeadHolder, JournalStore, Seal, SealResult } from '../../../src/store/ports/journal.ts';
+import type { Claim, ClaimRequest, DeadHolder, JournalStore, Seal, SealResult } from '../../../src/store/ports/journal.ts';
+import type { ToolCallStore } from '../../../src/store/ports/tool-calls.ts';
 import { bookAttempt, claimFacts, endAttempt, loseOpenAttempts, startAttempt } from './attempts.ts';
-import { type Connection, type MemoryDatabase, type StoredTurn, updateTurn } from './database.ts';
+import { type Connection, isUnsettled, type MemoryDatabase, type StoredTurn, updateTurn } from './database.ts';
 import { beat, fenceLease, headOf, leaseLeftMs, listExpiredLeases, listOverdue, releaseLease, requestSteer, takeLease } from './leases.ts';
+import { writeRows } from './journal-rows.ts';
+import { cutOffToolCalls } from './tool-call-rows.ts';
+import { endStep, endToolCall, endToolRound, noteProgress, startToolCall } from './tool-calls.ts';
+import { addToSession, readSpending } from './spending.ts';
 import { readyNext, recordThrough } from './transcript.ts';
 import { oweWebhook } from './webhooks.ts';
 
-export function journalStore(connection: Connection): JournalStore & { close(): void } {
+export function journalStore(connection: Connection): JournalStore & ToolCallStore & { close(): void } {
   const source: JournalSource = {
     readHead: (turn) => connection.transaction(({ turns }) => headOf(turns.get(turn))),
     readRows: (turn, after, limits) =>
@@ -65,6 +70,7 @@ export function journalStore(connection: Connection): JournalStore & { close(): 
         endAttempt(turn, key, end);
         releaseLease(turn, key, epoch, end);
       }),
+    readSpending: (turn, before) => connection.transaction((database) => readSpending(database, turn, before)),
     readAttempts: (turn) => connection.transaction(({ turns }) => turns.get(turn)?.attempts ?? []),
     append: (append) =>
       writing(append.turn, (database) => {
@@ -78,6 +84,20 @@ export function journalStore(connection: Connection): JournalStore & { close(): 
         const result = seal(database, request);
         return result.type === 'sealed' ? { result, rows: request.rows, isSealed: true } : { result };
       }),
+    endStep: (step) =>
+      writing(step.turn, (database) => {
+        const result = endStep(database, step);
+        return result === 'ended' ? { result, rows: step.rows } : { result };
+      }),
+    readToolCalls: (turn, step) =>
+      connection.transaction(({ turns }) => {
+        const rows = turns.get(turn)?.toolCalls.map(({ row }) => row) ?? [];
+        return rows.filter((row) => step === undefined || row.step === step);
+      }),
+    startToolCall: (start) => writing(start.turn, (database) => startToolCall(database, start)),
+    endToolCall: (end) => writing(end.turn, (database) => endToolCall(database, end)),
+    noteProgress: (call, progress) => connection.transaction((database) => noteProgress(database, call, progress)),
+    endToolRound: (round) => connection.transaction((database) => endToolRound(database, round)),
     readJournal: (turn, { after = -1, limit } = {}) =>
       connection.transaction(({ turns }) => rowsAfter(turns.get(turn), after).slice(0, limit)),
     readHead: (turn) => source.readHead(turn),
@@ -92,24 +112,28 @@ export function journalStore(connection: Connection): JournalStore & { close(): 
 function claim(database: MemoryDatabase, { turn: id, step, lease, run }: ClaimRequest): { result: Claim; rows?: readonly JournalRow[] } {
   const turn = database.requireTurn(id);
   const decision = decideClaim(claimFacts(turn, step));
-  if (decision.type !== 'granted' && decision.type !== 'exhausted') return { result: decision };
+  if (decision.type !== 'granted' && decision.type !== 'tools' && decision.type !== 'exhausted') return { result: decision };
   const lostAttempts = loseOpenAttempts(turn, step);
   if (decision.type === 'exhausted') return { result: { ...decision, lostAttempts } };
-  const { attempt } = decision;
   const { row } = turn;
   const leaseUntilMs = Date.now() + lease.lengthMs;
   const epoch = takeLease(turn, step, lease);
-  bookAttempt(turn, { turn: id, step, attempt });
+  if (decision.type === 'granted') bookAttempt(turn, { turn: id, step, attempt: decision.attempt });
   if (run !== undefined) updateTurn(turn, run);
+  const readySinceMs = Date.now() - (row.readyAtMs ?? row.createdAtMs);
+  const granted = { ...decision, epoch, leaseUntilMs, lostAttempts, turn: row, readySinceMs };
   const known = rowsAfter(turn, -1).map(({ data }) => JSON.parse(data) as ResponseEvent);
+  // It has shown something.
+  if (known.length > openingRows) return { result: granted };
   const begun = ResponseStream.replay(known).begin();
   const rows = begun.map(journalRowOf);
   if (rows.length > 0) writeRows(database, { turn: id, epoch, rows });
   updateTurn(turn, { status: 'in_progress' });
-  const readySinceMs = Date.now() - (row.readyAtMs ?? row.createdAtMs);
-  const events = [...known, ...begun];
-  return { result: { type: 'granted', epoch, leaseUntilMs, attempt, lostAttempts, turn: row, readySinceMs, events }, rows };
+  return { result: { ...granted, events: [...known, ...begun] }, rows };
 }
+
+/** Created, queued, in progress. */
+const openingRows = 3;
 
 function seal(database: MemoryDatabase, request: Seal): SealResult {
   const { isStored, output, settled, retryAtMs = null, usage, rows, attempt, winsOverCancel } = request;
@@ -126,28 +150,25 @@ function seal(database: MemoryDatabase, request: Seal): SealResult {
   updateTurn(turn, { status: settled.status, errorCode, settledAtMs, retryAtMs, usage });
   if (attempt !== undefined) endAttempt(turn, attempt, attempt.end);
   const lostAttempts = loseOpenAttempts(turn);
+  cutOffToolCalls(turn);
+  addToSession(database, turn);
   const next = readyNext(database, turn);
   const owesWebhook = oweWebhook(turn, settled.status, settledAtMs);
-  return { type: 'sealed', lostAttempts, ...(next === undefined ? {} : { next }), ...(owesWebhook ? { owesWebhook: true } : {}) };
+  const children = database.turnsWhere((each) => each.row.parent?.turn === turn.row.id && isUnsettled(each));
+  for (const child of children) updateTurn(child, { cancelRequestedAtMs: child.row.cancelRequestedAtMs ?? settledAtMs });
+  return {
+    type: 'sealed',
+    lostAttempts,
+    ...(next === undefined ? {} : { next }),
+    ...(owesWebhook ? { owesWebhook: true } : {}),
+    ...(children.length === 0 ? {} : { cancels: children.map(({ row }) => row.id) }),
+  };
 }
 
 /** The last event has it. */
 function responseOf(rows: readonly JournalRow[]): ResponseObject | undefined {
   const last = rows.at(-1);
   return last && (JSON.parse(last.data) as { readonly response?: ResponseObject }).response;
-}
-
-/** The turn; undefined, and nothing written, when this epoch may not write these rows. */
-export function writeRows(
-  { turns }: MemoryDatabase,
-  { turn, epoch, rows }: Pick<Append, 'turn' | 'epoch' | 'rows'>,
-): StoredTurn | undefined {
-  const stored = turns.get(turn);
-  const journal = stored?.journal;
-  if (journal?.epoch !== epoch || journal.isSealed) return undefined;
-  if (rows[0] !== undefined && rows[0].seq !== journal.rows.length) return undefined;
-  stored!.journal = { ...journal, rows: [...journal.rows, ...rows] };
-  return stored;
 }
 
 function rowsAfter(turn: StoredTurn | undefined, after: number): readonly JournalRow[] {

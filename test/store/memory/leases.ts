@@ -24,6 +24,11 @@ function journalOf({ row, journal }: StoredTurn): StoredJournal {
   return journal;
 }
 
+/** The lease ends, and the request of this step is due at once. */
+export function passOn(turn: StoredTurn, step: number): void {
+  updateJournal(turn, { lease: undefined, due: { step, atMs: Date.now() } });
+}
+
 export function releaseLease(turn: StoredTurn, { step }: AttemptKey, epoch: number, { endedAtMs, waitMs }: AttemptEnd): void {
   const due = waitMs === undefined ? undefined : { step, atMs: endedAtMs + waitMs };
   if (turn.journal?.epoch === epoch && !turn.journal.isSealed) updateJournal(turn, { lease: undefined, due });

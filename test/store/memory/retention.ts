@@ -1,6 +1,7 @@
 import { defaultSettings } from '../../../src/domain/response-settings.ts';
 import type { RetentionCut, RetentionStore, UnstoredCut } from '../../../src/store/ports/retention.ts';
 import { type Connection, isUnsettled, type MemoryDatabase, type StoredSession, type StoredTurn, updateTurn } from './database.ts';
+import { forgetApprovals } from './tool-call-rows.ts';
 import { byPublicId } from './turns.ts';
 
 const purgedAtOnce = 200;
@@ -31,7 +32,7 @@ function deleteTurn(database: MemoryDatabase, tenant: string, publicId: string, 
   const turn = byPublicId(database, tenant, publicId);
   if (turn === undefined || isUnsettled(turn)) return false;
   const isPast = turn.row.session !== null || database.turnsWhere(({ row }) => row.previous === turn.row.id).length > 0;
-  erase(turn, atMs, 'owner');
+  erase(database, turn, atMs, 'owner');
   if (!isPast) {
     turn.input = [];
     turn.output = [];
@@ -43,10 +44,11 @@ function purgeUnstored(database: MemoryDatabase, { acknowledgedBeforeMs, settled
   const purged = database
     .turnsWhere(({ row, isAcknowledged }) => {
       const isDue = isBefore(row.settledAtMs, settledBeforeMs) || (isAcknowledged && isBefore(row.settledAtMs, acknowledgedBeforeMs));
-      return !row.isStored && isDue;
+      const isAwaited = row.parent !== null && database.turns.get(row.parent.turn)?.row.settledAtMs === null;
+      return !row.isStored && isDue && !isAwaited;
     })
     .slice(0, purgedAtOnce);
-  for (const { row } of purged) database.turns.delete(row.id);
+  for (const { row } of purged) drop(database, row.id);
   for (const [key, atMs] of database.earlyCancels) if (atMs < settledBeforeMs) database.earlyCancels.delete(key);
   return purged.length;
 }
@@ -62,15 +64,15 @@ function expire(database: MemoryDatabase, { beforeMs, atMs }: RetentionCut): und
     leaves.has(id) || database.turnsWhere(({ row }) => row.previous === id && row.erasedBy !== 'retention').length > 0;
   for (const turn of database.turnsWhere(isDue).toReversed()) {
     if (isPast(turn.row.id)) turn.journal = undefined;
-    else if (turn.row.erasedBy === 'owner') database.turns.delete(turn.row.id);
+    else if (turn.row.erasedBy === 'owner') drop(database, turn.row.id);
     else {
-      erase(turn, atMs, 'retention');
+      erase(database, turn, atMs, 'retention');
       turn.input = [];
       turn.output = [];
     }
   }
   const isStub = ({ row, erasedAtMs }: StoredTurn): boolean => row.erasedBy === 'retention' && isBefore(erasedAtMs, beforeMs);
-  for (const { row } of database.turnsWhere(isStub)) database.turns.delete(row.id);
+  for (const { row } of database.turnsWhere(isStub)) drop(database, row.id);
   return undefined;
 }
 
@@ -80,13 +82,20 @@ function isUnused(database: MemoryDatabase, { row, touchedAtMs }: StoredSession,
   return touchedAtMs < beforeMs && !isBusy && (leaf?.row.settledAtMs ?? -Infinity) < beforeMs;
 }
 
-function erase(turn: StoredTurn, atMs: number, erasedBy: 'owner' | 'retention'): void {
+function drop(database: MemoryDatabase, id: string): void {
+  forgetApprovals(database, id);
+  database.turns.delete(id);
+}
+
+function erase(database: MemoryDatabase, turn: StoredTurn, atMs: number, erasedBy: 'owner' | 'retention'): void {
   turn.journal = undefined;
   turn.erasedAtMs = atMs;
   turn.response = undefined;
   turn.webhook = undefined;
   turn.attempts = [];
-  updateTurn(turn, { erasedBy, inputCount: 0, usage: null, settings: defaultSettings('') });
+  turn.toolCalls = [];
+  forgetApprovals(database, turn.row.id);
+  updateTurn(turn, { erasedBy, inputCount: 0, usage: null, settings: defaultSettings(turn.row.settings.model) });
 }
 
 function isBefore(timeMs: number | null, beforeMs: number): boolean {

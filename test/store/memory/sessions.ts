@@ -1,9 +1,9 @@
 import { isCall, type Item } from '../../../src/domain/item.ts';
 import { defaultSettings } from '../../../src/domain/response-settings.ts';
 import { firstWordsChars, type ListedSession, type NewSession, type SessionRow } from '../../../src/domain/session.ts';
-import type { ItemsTurn, Page, SessionStore } from '../../../src/store/ports/sessions.ts';
+import type { FoundItem, ItemsTurn, Page, SessionStore } from '../../../src/store/ports/sessions.ts';
 import { turnRow } from '../../support/turn-row.ts';
-import { type Connection, itemsOf, type MemoryDatabase, type StoredSession, updateTurn } from './database.ts';
+import { type Connection, itemsOf, type MemoryDatabase, modelOf, type StoredSession, updateTurn } from './database.ts';
 
 export function sessionStore(connection: Connection): SessionStore {
   return {
@@ -39,17 +39,21 @@ export function sessionStore(connection: Connection): SessionStore {
     addItems: (turn) => connection.transaction((database) => addItems(database, turn)),
     deleteSessionItem: (session, id) =>
       connection.transaction((database) => {
-        const turn = database.chainTo(session.leaf).find((each) => itemsOf(each).some((item) => item.id === id));
-        if (turn === undefined) return false;
-        turn.input = turn.input.filter((item) => item.id !== id);
-        turn.output = turn.output.filter((item) => item.id !== id);
-        return true;
+        const turns = database.chainTo(session.leaf).filter((each) => itemsOf(each).some((item) => item.id === id));
+        for (const turn of turns) {
+          turn.input = turn.input.filter((item) => item.id !== id);
+          turn.output = turn.output.filter((item) => item.id !== id);
+        }
+        return turns.length > 0;
       }),
     findItems: (tenant, ids, maxChars) =>
       connection.transaction((database) => {
-        const items = database.turnsWhere(({ row }) => row.tenant === tenant).flatMap(itemsOf);
-        const found = new Map(items.filter(({ id }) => ids.includes(id)).map((item) => [item.id, item]));
-        const chars = ids.reduce((sum, id) => sum + (found.has(id) ? JSON.stringify(found.get(id)).length : 0), 0);
+        const found = new Map<string, FoundItem>();
+        for (const turn of database.turnsWhere(({ row }) => row.tenant === tenant)) {
+          const model = modelOf(turn);
+          for (const item of itemsOf(turn)) if (ids.includes(item.id)) found.set(item.id, { item, model });
+        }
+        const chars = ids.reduce((sum, id) => sum + (found.has(id) ? JSON.stringify(found.get(id)?.item).length : 0), 0);
         return chars > maxChars ? undefined : found;
       }),
     findUnknownCall: (tenant, leaf, callIds) =>

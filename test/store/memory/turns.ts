@@ -1,14 +1,17 @@
 import { decideAdmission, resendWindowMs } from '../../../src/domain/admission.ts';
-import { type InputItem, isCallOutput } from '../../../src/domain/item.ts';
+import { answersCall } from '../../../src/domain/approval.ts';
+import type { InputItem } from '../../../src/domain/item.ts';
+import { refusesInput } from '../../../src/domain/refused-input.ts';
 import type { TurnFilter, TurnSummary } from '../../../src/domain/turn-list.ts';
 import { isVisible, type TurnRow } from '../../../src/domain/turn.ts';
 import type { CancelRequest, InsertTurn, NewTurn, TurnStore } from '../../../src/store/ports/turns.ts';
 import { turnRow } from '../../support/turn-row.ts';
 import { bookAttempt } from './attempts.ts';
-import { type Connection, isUnsettled, itemsOf, type MemoryDatabase, type StoredTurn, updateTurn } from './database.ts';
-import { writeRows } from './journal.ts';
+import { type Connection, isUnsettled, itemsOf, type MemoryDatabase, modelOf, type StoredTurn, updateTurn } from './database.ts';
+import { writeRows } from './journal-rows.ts';
 import { awaitFirstClaim, takeLease } from './leases.ts';
 import { pageOf } from './sessions.ts';
+import { approvalKey, bookApprovals } from './tool-call-rows.ts';
 import { makeReady } from './transcript.ts';
 
 export function turnStore(connection: Connection): TurnStore {
@@ -16,6 +19,17 @@ export function turnStore(connection: Connection): TurnStore {
     insertTurn: (turn) => connection.transaction((database) => insertTurn(database, turn)),
     readTurn: (id) => connection.transaction(({ turns }) => turns.get(id)?.row),
     findTurn: (tenant, publicId) => connection.transaction((database) => visible(byPublicId(database, tenant, publicId))?.row),
+    readChildren: (id) =>
+      connection.transaction((database) =>
+        database
+          .turnsWhere(({ row }) => row.parent?.turn === id)
+          .map(({ row }) => ({ number: row.parent?.number ?? 0, publicId: row.publicId })),
+      ),
+    findModels: (tenant, publicIds) =>
+      connection.transaction((database) => {
+        const found = [...publicIds].map((id) => [id, byPublicId(database, tenant, id)] as const);
+        return new Map(found.flatMap(([id, turn]) => (turn === undefined ? [] : [[id, modelOf(turn)] as const])).filter(isNamed));
+      }),
     listUnsettledOf: (tenant, session) => connection.transaction((database) => database.unsettledIn(tenant, session).map(idOf)),
     readInput: (id) => connection.transaction((database) => inputOf(database, id)),
     readInputPage: (id, page) => connection.transaction((database) => pageOf(inputOf(database, id), page)),
@@ -82,9 +96,10 @@ export function turnStore(connection: Connection): TurnStore {
           .map((turn) => ({
             status: turn.row.status,
             errorCode: turn.row.errorCode,
-            model: turn.row.kind === 'items' ? null : turn.row.settings.model,
+            model: modelOf(turn),
             items: itemsOf(turn),
             inputCount: turn.row.kind === 'items' ? itemsOf(turn).length : turn.input.length,
+            ...(refusesInput(turn.row.errorCode, turn.attempts.at(-1)?.detail ?? null) ? { isRefused: true } : {}),
           })),
       ),
     requestCancel: (tenant, publicId, atMs) =>
@@ -206,11 +221,14 @@ function insertTurn(database: MemoryDatabase, turn: NewTurn): InsertTurn {
     })),
     unsettledOfTenant: database.turnsWhere((each) => each.row.tenant === tenant && isUnsettled(each)).length,
     earlyCancelAtMs: earlyCancels.get(key),
+    isParentOver: database.turns.get(turn.parent?.turn ?? '')?.row.settledAtMs !== null,
   });
   if (admission.type !== 'admitted') return admission;
+  const answered = turn.approvals?.answered.find((each) => database.approvals.has(approvalKey(tenant, each.id)))?.id;
+  if (answered !== undefined) return { type: 'approval_answered', id: answered };
   const { cancelRequestedAtMs, interrupts, isReady } = admission;
   if (cancelRequestedAtMs !== null) earlyCancels.delete(key);
-  const { replaces = null } = turn;
+  const { replaces = null, parent = null } = turn;
   const isStored = settings.store;
   const fields = {
     id,
@@ -219,9 +237,10 @@ function insertTurn(database: MemoryDatabase, turn: NewTurn): InsertTurn {
     session,
     previous: previous?.id ?? null,
     replaces,
+    parent,
     settings,
     inputCount: input.length,
-    bringsOutputs: input.length > 0 && input.every(isCallOutput),
+    bringsOutputs: input.length > 0 && input.every(answersCall),
     bodyHash,
     createdAtMs,
     isStored,
@@ -236,6 +255,7 @@ function insertTurn(database: MemoryDatabase, turn: NewTurn): InsertTurn {
   const completion = turn.completion && { completion: { ...turn.completion, metadata: settings.metadata } };
   const extras = { webhook: promisedWebhook(turn), ...completion };
   const stored = database.addTurn(turnRow(fields), { idempotencyKey, isResend, input, journal, ...extras });
+  bookApprovals(database, stored, turn);
   if (isReady) makeReady(database, stored);
   const epoch = isReady && cancelRequestedAtMs === null ? startAhead(database, stored, turn) : undefined;
   return {
@@ -295,4 +315,8 @@ function visible(turn: StoredTurn | undefined): StoredTurn | undefined {
 
 function idOf({ row }: StoredTurn): string {
   return row.id;
+}
+
+function isNamed(entry: readonly [id: string, model: string | null]): entry is readonly [id: string, model: string] {
+  return entry[1] !== null;
 }

@@ -1,12 +1,5 @@
-/** What the requests of both APIs need: fields left out where they are not set, and texts in the place of files. Pure. */
-import type { ApprovalRequestItem, InputPart, MessagePart, OpaqueItem, WorkerCallItem } from '../../domain/item.ts';
-
-type NonNullish<T> = { -readonly [K in keyof T]?: Exclude<T[K], null | undefined> };
-
-/** Leaves out what is null or undefined: a setting that the client did not make is not sent, so the provider's default holds. */
-export function omitNullish<T extends object>(fields: T): NonNullish<T> {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null && value !== undefined)) as NonNullish<T>;
-}
+/** What an API, or a server, has no place for, as text: the model learns that something was there. Pure. */
+import type { ApprovalRequestItem, InputPart, MessagePart, OpaqueItem, WorkerCallItem } from './item.ts';
 
 /**
  * The text that replaces an image or a file where an API has no place for one. New input of that kind is rejected

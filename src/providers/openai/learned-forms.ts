@@ -1,0 +1,43 @@
+/**
+ * What a server demands of a prompt beyond OpenAI's API, where it is known by its address, or learned from its refusal: the
+ * templates of open models raise an error of their own words, and the same prompt would be refused in every later turn (T13).
+ * Learned for this process: another one learns it by a refusal of its own.
+ */
+import type { ModelFailure } from '../../domain/model.ts';
+
+export interface PromptForm {
+  /** Users and the assistant take turns: Gemma's and Mistral's templates. Of a row of messages one is made. */
+  readonly joinsRows: boolean;
+  /** Ids of calls are nine letters and digits: Mistral. */
+  readonly hasShortIds: boolean;
+}
+
+/** Names of models are the client's to choose. */
+const mostModels = 1_000;
+
+const alternating = /\b(?:must|should)(?: be)? alternat/i;
+const shortIds = /\btool[ _]calls?[ _]ids?\b.{0,160}\blength (?:of )?9\b/i;
+
+export class LearnedForms {
+  readonly #known: PromptForm;
+  readonly #learned = new Map<string, PromptForm>();
+
+  constructor(baseUrl: string) {
+    const hasShortIds = URL.canParse(baseUrl) && /(?:^|\.)mistral\.ai$/.test(new URL(baseUrl).hostname);
+    this.#known = { joinsRows: false, hasShortIds };
+  }
+
+  of(model: string): PromptForm {
+    return this.#learned.get(model) ?? this.#known;
+  }
+
+  learn(model: string, { providerMessage = '' }: ModelFailure): void {
+    const before = this.of(model);
+    const after = {
+      joinsRows: before.joinsRows || alternating.test(providerMessage),
+      hasShortIds: before.hasShortIds || shortIds.test(providerMessage),
+    };
+    if (after.joinsRows === before.joinsRows && after.hasShortIds === before.hasShortIds) return;
+    if (this.#learned.size < mostModels) this.#learned.set(model, after);
+  }
+}

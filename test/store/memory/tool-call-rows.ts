@@ -1,0 +1,49 @@
+import type { ClaimFacts } from '../../../src/domain/claim.ts';
+import type { Usage } from '../../../src/domain/response.ts';
+import type { NewToolCall, ToolCallRow } from '../../../src/domain/tool-call.ts';
+import type { NewTurn } from '../../../src/store/ports/turns.ts';
+import type { MemoryDatabase, StoredToolCall, StoredTurn } from './database.ts';
+
+export function roundOf({ toolCalls }: StoredTurn, step: number): ClaimFacts['round'] {
+  const round = toolCalls.filter(({ row }) => row.step === step);
+  return { open: round.filter(isOpen).length, isLast: round.some(({ isLast }) => isLast) };
+}
+
+export function addToolCalls(turn: StoredTurn, step: number, calls: readonly NewToolCall[], isLast: boolean): void {
+  const rows = calls.map((call) => ({ row: { ...call, turn: turn.row.id, step, runs: 0 }, isLast }));
+  turn.toolCalls = [...turn.toolCalls, ...rows].toSorted((one, other) => one.row.number - other.row.number);
+}
+
+/** Their turn has its end: those that have none are over with it. */
+export function cutOffToolCalls(turn: StoredTurn): void {
+  turn.toolCalls = turn.toolCalls.map((call) => ended(call, 'cut_off'));
+}
+
+/** In the transaction that takes the turn in. */
+export function bookApprovals({ approvals }: MemoryDatabase, turn: StoredTurn, { approvals: given }: NewTurn): void {
+  if (given === undefined) return;
+  for (const { id, askedBy } of given.answered) approvals.set(approvalKey(turn.row.tenant, id), askedBy);
+  addToolCalls(turn, 1, given.calls, false);
+}
+
+export function forgetApprovals({ approvals }: MemoryDatabase, turn: string): void {
+  for (const [key, askedBy] of approvals) if (askedBy === turn) approvals.delete(key);
+}
+
+export function approvalKey(tenant: string, id: string): string {
+  return `${tenant} ${id}`;
+}
+
+/** One that has an end keeps it. */
+export function ended(call: StoredToolCall, outcome: NonNullable<ToolCallRow['outcome']>, usage?: Usage): StoredToolCall {
+  const spent = usage === undefined ? {} : { usage };
+  return isOpen(call) ? { ...call, row: { ...call.row, endedAtMs: Date.now(), outcome, ...spent } } : call;
+}
+
+export function isOpen({ row }: StoredToolCall): boolean {
+  return row.endedAtMs === undefined;
+}
+
+export function updateToolCall(turn: StoredTurn, number: number, change: (call: StoredToolCall) => StoredToolCall): void {
+  turn.toolCalls = turn.toolCalls.map((call) => (call.row.number === number ? change(call) : call));
+}

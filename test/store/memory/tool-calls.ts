@@ -1,0 +1,67 @@
+import type { JournalRow } from '../../../src/domain/response-event.ts';
+import type { ToolCallEnd } from '../../../src/domain/tool-call.ts';
+import type { StepEnd, ToolCallKey, ToolCallStart } from '../../../src/store/ports/tool-calls.ts';
+import { endAttempt } from './attempts.ts';
+import type { MemoryDatabase } from './database.ts';
+import { writeRows } from './journal-rows.ts';
+import { passOn } from './leases.ts';
+import { addToolCalls, ended, isOpen, updateToolCall } from './tool-call-rows.ts';
+
+export function endStep(
+  database: MemoryDatabase,
+  { turn: id, epoch, rows, attempt, calls, isLast }: StepEnd,
+): 'ended' | 'refused' | 'cancel_requested' {
+  if (database.turns.get(id)?.row.cancelRequestedAtMs != null) return 'cancel_requested';
+  const turn = writeRows(database, { turn: id, epoch, rows });
+  if (turn === undefined) return 'refused';
+  const step = attempt.step + 1;
+  passOn(turn, step);
+  endAttempt(turn, attempt, attempt.end);
+  addToolCalls(turn, step, calls, isLast);
+  return 'ended';
+}
+
+/** Whether it is booked, and the rows that show it. */
+interface Written {
+  readonly result: boolean;
+  readonly rows?: readonly JournalRow[];
+}
+
+export function startToolCall(database: MemoryDatabase, { turn: id, number, epoch, shown }: ToolCallStart): Written {
+  const rows = shown?.rows ?? [];
+  const turn = writeRows(database, { turn: id, epoch, rows });
+  if (turn === undefined) return { result: false };
+  updateToolCall(turn, number, ({ row, isLast }) => ({
+    row: { ...row, runs: row.runs + 1, startedAtMs: Date.now(), position: shown?.position ?? row.position },
+    isLast,
+  }));
+  return shown === undefined ? { result: true } : { result: true, rows };
+}
+
+export function endToolCall(
+  database: MemoryDatabase,
+  {
+    turn: id,
+    number,
+    epoch,
+    rows,
+    outcome,
+    usage,
+  }: ToolCallEnd & ToolCallKey & { readonly epoch: number; readonly rows: readonly JournalRow[] },
+): Written {
+  const turn = writeRows(database, { turn: id, epoch, rows });
+  if (turn === undefined) return { result: false };
+  updateToolCall(turn, number, (call) => ended(call, outcome, usage));
+  return { result: true, rows };
+}
+
+export function noteProgress({ turns }: MemoryDatabase, { turn: id, number }: ToolCallKey, progress: string): void {
+  const turn = turns.get(id);
+  if (turn !== undefined) updateToolCall(turn, number, (call) => (isOpen(call) ? { ...call, row: { ...call.row, progress } } : call));
+}
+
+export function endToolRound({ turns }: MemoryDatabase, { turn: id, epoch }: { readonly turn: string; readonly epoch: number }): void {
+  const turn = turns.get(id);
+  const journal = turn?.journal;
+  if (turn !== undefined && journal?.epoch === epoch && !journal.isSealed) passOn(turn, (journal.lease ?? journal.due)?.step ?? 1);
+}
