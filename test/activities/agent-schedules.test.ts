@@ -1,6 +1,9 @@
 /**
  * Random schedules of kills, stops, drains, resets, busy providers, failing tools, approvals and cancels over turns of several
- * steps, against a checker of the laws. A seed that fails is in the test's title: `TURNKEEP_TEST_SEED` plays that one alone.
+ * steps, against a checker of the laws. A seed that fails is in the test's title:
+ *
+ *     TURNKEEP_TEST_SEED=1004 node --test test/activities/agent-schedules.test.ts      that one alone
+ *     TURNKEEP_TEST_WORLDS=200 TURNKEEP_TEST_TURNS=50 node --test test/activities/agent-schedules.test.ts     10,000 turns
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -10,8 +13,8 @@ import { FakeClock } from '../support/fake-clock.ts';
 import { temporaryDatabase } from '../store/temporary.ts';
 
 const only = process.env['TURNKEEP_TEST_SEED'];
-const turnsAtOnce = Number(process.env['TURNKEEP_TEST_TURNS'] ?? 100);
-const worlds = Number(process.env['TURNKEEP_TEST_WORLDS'] ?? 10);
+const turnsAtOnce = Number(process.env['TURNKEEP_TEST_TURNS'] ?? 50);
+const worlds = Number(process.env['TURNKEEP_TEST_WORLDS'] ?? 20);
 const seeds = only === undefined ? Array.from({ length: worlds }, (_, index) => 1_000 + index) : [Number(only)];
 
 const total = new Map<string, number>();

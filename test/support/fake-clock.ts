@@ -68,7 +68,7 @@ export class FakeClock implements Disposable {
 
   /** @param maxMs of the clock; @throws when they are over before `isDone` */
   async run(isDone: () => boolean, maxMs: number): Promise<void> {
-    for (const endMs = this.nowMs + maxMs; !isDone(); ) {
+    for (const endMs = this.nowMs + maxMs; !isDone();) {
       for (let turn = 0; turn < turnsBetween; turn += 1) await new Promise((resolve) => realImmediate(resolve));
       if (this.nowMs > endMs) throw new Error(`not done after ${maxMs} ms`);
       this.#advance();
@@ -86,9 +86,11 @@ export class FakeClock implements Disposable {
   }
 
   #advance(): void {
-    const dueMs = Math.min(...Array.from(this.#entries.values(), ({ atMs }) => atMs));
-    this.nowMs = Math.min(Math.max(dueMs, this.nowMs), this.nowMs + longestStepMs);
-    const due = [...this.#entries].filter(([, { atMs }]) => atMs <= this.nowMs);
+    let dueMs = this.nowMs + longestStepMs;
+    for (const { atMs } of this.#entries.values()) if (atMs < dueMs) dueMs = atMs;
+    this.nowMs = Math.max(dueMs, this.nowMs);
+    const due: [number, Entry][] = [];
+    for (const [id, entry] of this.#entries) if (entry.atMs <= this.nowMs) due.push([id, entry]);
     for (const [id, entry] of due.toSorted(([, one], [, other]) => one.atMs - other.atMs || one.order - other.order)) {
       if (!this.#entries.has(id)) continue;
       if (entry.everyMs === undefined) this.#entries.delete(id);
