@@ -3,6 +3,8 @@
  * resolved when it is taken in, so that every worker decides by the same ones. Pure.
  */
 import type { Limits, Price } from './agent.ts';
+import type { AttemptRow } from './attempt.ts';
+import { stepsAsked } from './auto-compaction.ts';
 import { type Failure, failureOf } from './failure.ts';
 import type { Usage } from './response.ts';
 
@@ -53,6 +55,26 @@ function spentBy(amountOf: (name: LimitName) => number): Spent {
   return Object.fromEntries(limitNames.map((name) => [name, amountOf(name)])) as unknown as Spent;
 }
 
+/** What the database knows of a turn. */
+export interface SpentFacts {
+  /** In the order in which they were booked. */
+  readonly attempts: readonly Pick<AttemptRow, 'step' | 'attempt' | 'code' | 'usage' | 'spent'>[];
+  /** Those that were begun. */
+  readonly toolCalls: number;
+  /** Less than nothing where the clock was set back. */
+  readonly wallTimeMs: number;
+}
+
+/** @param before the steps that count are those before this one; of requests all that have ended */
+export function spentOf({ attempts, toolCalls, wallTimeMs }: SpentFacts, before = Number.POSITIVE_INFINITY): Spent {
+  let [outputTokens, costUsd] = [0, 0];
+  for (const { spent, usage } of attempts) {
+    outputTokens += spent?.outputTokens ?? usage?.output_tokens ?? 0;
+    costUsd += spent?.costUsd ?? 0;
+  }
+  return { steps: stepsAsked(attempts, before), toolCalls, outputTokens, costUsd, wallTimeMs: Math.max(0, wallTimeMs) };
+}
+
 /** Of each limit the narrowest. */
 export function narrowestOf(...all: readonly Limits[]): Limits {
   return Object.fromEntries(
@@ -88,6 +110,17 @@ export function lastStepBy(budget: Budget, spending: Spending): Exceeded | undef
   const withIt = { ...nothingSpent, steps: 1 };
   const then = { turn: sumOfSpent(spending.turn, withIt), session: sumOfSpent(spending.session, withIt) };
   return firstOf(budget, then, ['steps', 'toolCalls'], (spent, value) => spent >= value);
+}
+
+/** What is left of the limits: what an agent that is called now may use up at the most. */
+export function limitsLeft(budget: Budget, spending: Spending): Limits {
+  const leftOf = (of: keyof Spending): Limits =>
+    Object.fromEntries(limitNames.flatMap((name) => leftIn(budget[of][name], spending[of][name]).map((left) => [name, left])));
+  return narrowestOf(leftOf('turn'), leftOf('session'));
+}
+
+function leftIn(value: number | undefined, spent: number): readonly number[] {
+  return value === undefined ? [] : [Math.max(0, value - spent)];
 }
 
 /** How many calls of tools may still be made. */

@@ -1,5 +1,5 @@
 /** A call of a worker's tool, as the database keeps it: what was asked for, how often it ran, and what came of it. Pure. */
-import type { Usage } from './response.ts';
+import type { PricedUsage } from './spent.ts';
 import type { ParentCall } from './turn.ts';
 import type { WorkerCall, WorkerCallEnd } from './worker-call.ts';
 
@@ -19,7 +19,7 @@ export interface ToolCallRow extends WorkerCall {
   /** What its tool last said of how far it is. */
   readonly progress?: string;
   /** Tokens of the turn that carried it out, where an agent was called. */
-  readonly usage?: Usage;
+  readonly usage?: PricedUsage;
 }
 
 /** `unknown`: the process that ran it was lost. `cut_off`: its turn ended before it. */
@@ -35,7 +35,7 @@ export interface ToolCallEnd {
   readonly result: string;
   readonly end: WorkerCallEnd;
   /** Tokens of the turn that carried it out, where an agent was called. */
-  readonly usage?: Usage;
+  readonly usage?: PricedUsage;
 }
 
 /** @returns the key that every run of one call has, and no other call */
@@ -47,4 +47,11 @@ export function idempotencyKeyOf({ turn, number }: Pick<ToolCallRow, 'turn' | 'n
 export function callOfKey(key: string): ParentCall {
   const slash = key.lastIndexOf('/');
   return { turn: key.slice(0, slash), number: Number(key.slice(slash + 1)) };
+}
+
+/** A request for an approval that an input answers, either way. It stays answered as long as it is there itself. */
+export interface AnsweredRequest {
+  readonly id: string;
+  /** The turn whose answer has it. */
+  readonly askedBy: string;
 }

@@ -24,7 +24,12 @@ export interface TestEnvironmentOptions {
   /** What the model answers, one for each request, in order; behind them `model.fallback`. */
   readonly scripts?: readonly Reply[];
   readonly model?: ModelServerOptions;
-  /** Which API the model speaks: `chat` where nothing is said. */
+  /**
+   * `scripted` where nothing is said: the model of this environment stands in the place of every provider. `configured`: those of
+   * `env` (`OPENAI_API_KEY`, …) and of the configuration are asked, and paid.
+   */
+  readonly providers?: 'scripted' | 'configured';
+  /** Which API the scripted model speaks: `chat` where nothing is said. */
   readonly api?: 'chat' | 'responses';
   /** One that runs, instead of a dev server of this environment's own. */
   readonly temporal?: TemporalOfTests;
@@ -95,7 +100,8 @@ async function open(options: TestEnvironmentOptions, closers: (() => unknown)[],
   closers.push(() => model.close());
   model.enqueue(...(options.scripts ?? []));
   const config = configOf(options, { dataDir, model, server });
-  const agents = scripted(agentsOf(options.config), model);
+  const configured = agentsOf(options.config);
+  const agents = options.providers === 'configured' ? configured : scripted(configured, model);
 
   const { NativeConnection, Worker } = await import('@temporalio/worker');
   const { Client } = await import('@temporalio/client');
@@ -158,7 +164,7 @@ interface Places {
   readonly server: TemporalOfTests;
 }
 
-function configOf({ api = 'chat', env }: TestEnvironmentOptions, { dataDir, model, server }: Places): Config {
+function configOf({ api = 'chat', providers = 'scripted', env }: TestEnvironmentOptions, { dataDir, model, server }: Places): Config {
   return readConfig({
     env: {
       TURNKEEP_DATA_DIR: dataDir,
@@ -168,13 +174,14 @@ function configOf({ api = 'chat', env }: TestEnvironmentOptions, { dataDir, mode
       TURNKEEP_DRAIN_MS: '0',
       TEMPORAL_ADDRESS: server.address,
       TEMPORAL_NAMESPACE: server.namespace,
-      OPENAI_BASE_URL: model.baseUrl,
-      OPENAI_API_KEY: apiKey,
-      TURNKEEP_MODEL: 'scripted',
-      TURNKEEP_MODEL_API: api,
+      ...(providers === 'scripted' ? scriptedProvider(model, api) : {}),
       ...env,
     },
   });
+}
+
+function scriptedProvider({ baseUrl }: ModelServer, api: string): NodeJS.ProcessEnv {
+  return { OPENAI_BASE_URL: baseUrl, OPENAI_API_KEY: apiKey, TURNKEEP_MODEL: 'scripted', TURNKEEP_MODEL_API: api };
 }
 
 function agentsOf(given: TestEnvironmentOptions['config']): AgentConfig {

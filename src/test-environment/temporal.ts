@@ -22,5 +22,14 @@ export async function temporalOf(
   const server = await startDevServer({ program, namespace, hasUi: false, logPath: join(dataDir, 'temporal.log') });
   // A test that is killed takes it along: its watchdog stops it.
   server.unref();
-  return { address: server.address, namespace, stop: () => server.stop() };
+  return {
+    address: server.address,
+    namespace,
+    async stop() {
+      // Nothing else may be left that keeps the process from its end before the server's.
+      const alive = setInterval(() => undefined, 1_000);
+      await server.stop();
+      clearInterval(alive);
+    },
+  };
 }

@@ -1,7 +1,7 @@
 /** Calls of tools that workers run, under the epoch of whoever carries them out. */
 import type { JournalRow } from '../../domain/response-event.ts';
 import type { NewToolCall, ToolCallEnd, ToolCallRow } from '../../domain/tool-call.ts';
-import type { Usage } from '../../domain/response.ts';
+import type { PricedUsage } from '../../domain/spent.ts';
 import type { NewTurn } from '../ports/turns.ts';
 import type { StepEnd, ToolCallKey, ToolCallStart } from '../ports/tool-calls.ts';
 import { endAttempt } from './attempts.ts';
@@ -46,7 +46,8 @@ export function insertToolCalls(db: Database, { turn, step, calls, isLast }: Rou
 
 /** The calls of a new turn that somebody has approved; each request for an approval is answered once. */
 export function bookApprovals(db: Database, tenant: string, turn: string, { answered, calls }: NonNullable<NewTurn['approvals']>): void {
-  for (const id of answered) db.run('INSERT INTO approvals (tenant, id, turn) VALUES (?, ?, ?)', tenant, id, turn);
+  // They go with the turn that asked: whatever becomes of the one that answers, no request is answered twice.
+  for (const { id, askedBy } of answered) db.run('INSERT INTO approvals (tenant, id, turn) VALUES (?, ?, ?)', tenant, id, askedBy);
   insertToolCalls(db, { turn, step: 1, calls, isLast: false });
 }
 
@@ -72,7 +73,7 @@ function toolCallOf(row: Row): ToolCallRow {
     ...(row['ended_at'] === null ? {} : { endedAtMs: Number(row['ended_at']) }),
     ...(row['outcome'] === null ? {} : { outcome: row['outcome'] as NonNullable<ToolCallRow['outcome']> }),
     ...(row['progress'] === null ? {} : { progress: text(row['progress']) }),
-    ...(row['usage'] === null ? {} : { usage: parsed<Usage>(row['usage']) }),
+    ...(row['usage'] === null ? {} : { usage: parsed<PricedUsage>(row['usage']) }),
   };
 }
 

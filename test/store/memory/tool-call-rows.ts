@@ -1,5 +1,5 @@
 import type { ClaimFacts } from '../../../src/domain/claim.ts';
-import type { Usage } from '../../../src/domain/response.ts';
+import type { PricedUsage } from '../../../src/domain/spent.ts';
 import type { NewToolCall, ToolCallRow } from '../../../src/domain/tool-call.ts';
 import type { NewTurn } from '../../../src/store/ports/turns.ts';
 import type { MemoryDatabase, StoredToolCall, StoredTurn } from './database.ts';
@@ -22,12 +22,12 @@ export function cutOffToolCalls(turn: StoredTurn): void {
 /** In the transaction that takes the turn in. */
 export function bookApprovals({ approvals }: MemoryDatabase, turn: StoredTurn, { approvals: given }: NewTurn): void {
   if (given === undefined) return;
-  for (const id of given.answered) approvals.set(approvalKey(turn.row.tenant, id), turn.row.id);
+  for (const { id, askedBy } of given.answered) approvals.set(approvalKey(turn.row.tenant, id), askedBy);
   addToolCalls(turn, 1, given.calls, false);
 }
 
 export function forgetApprovals({ approvals }: MemoryDatabase, turn: string): void {
-  for (const [key, answeredBy] of approvals) if (answeredBy === turn) approvals.delete(key);
+  for (const [key, askedBy] of approvals) if (askedBy === turn) approvals.delete(key);
 }
 
 export function approvalKey(tenant: string, id: string): string {
@@ -35,7 +35,7 @@ export function approvalKey(tenant: string, id: string): string {
 }
 
 /** One that has an end keeps it. */
-export function ended(call: StoredToolCall, outcome: NonNullable<ToolCallRow['outcome']>, usage?: Usage): StoredToolCall {
+export function ended(call: StoredToolCall, outcome: NonNullable<ToolCallRow['outcome']>, usage?: PricedUsage): StoredToolCall {
   const spent = usage === undefined ? {} : { usage };
   return isOpen(call) ? { ...call, row: { ...call.row, endedAtMs: Date.now(), outcome, ...spent } } : call;
 }
