@@ -78,12 +78,14 @@ async function insert(
     parent,
     completion,
     isResend,
+    owner,
     whenBusy = 'enqueue',
     receivedAtMs,
     signal,
   } = submission;
   const { json, bodyHash } = await serialize(submission, input);
-  const id = parent === undefined ? newId('resp') : childIdOf(parent);
+  const own = owner === undefined ? undefined : submission.id;
+  const id = parent === undefined ? (own ?? newId('resp')) : childIdOf(parent);
   const createdAtMs = Date.now();
   const opening = ResponseStream.open(
     newResponse({ id: submission.id ?? id, createdAtMs, settings, session, previous: submission.continues ?? previous }),
@@ -107,7 +109,8 @@ async function insert(
     receivedAtMs,
     whenBusy,
     isResend,
-    workflowId: workflowIdOf(id),
+    workflowId: owner?.workflowId ?? workflowIdOf(id),
+    ...(owner === undefined ? {} : { ownerRunId: owner.firstRunId }),
     events: opening.map(journalRowOf),
     joinsTwin: idempotencyKey === null && submission.id === undefined,
     limits: quotas,
@@ -143,6 +146,7 @@ function begin(
   if (interrupted !== undefined) canceller.carryOut(interrupted).catch(ignore);
   // Its cancel came before it: it ends without a model call.
   if (turn.cancelRequestedAtMs !== null) canceller.carryOut(turn.id).catch(ignore);
+  else if (turn.ownerRunId !== null) ignore();
   else if (epoch !== undefined) dispatcher.startSoon(turn.id, turn);
   else if (turn.readyAtMs !== null) void dispatcher.runReady(turn.id, turn);
   if (givesTitle === true && turn.session !== null) {

@@ -34,6 +34,7 @@ export function timelineOf({ turn, attempts, toolCalls, parent, children = [], r
     error: errorOf(turn, response?.error?.message),
     workflow_id: turn.workflowId,
     run_id: turn.runId,
+    ...(turn.ownerRunId === null ? {} : { owner: turn.workflowId }),
     created_at: iso(turn.createdAtMs),
     settled_at: turn.settledAtMs === null ? null : iso(turn.settledAtMs),
     steps: stepsOf(attempts, toolCalls, new Map(children.map(({ number, publicId }) => [number, publicId]))),

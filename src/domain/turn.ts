@@ -28,7 +28,7 @@ export interface TurnRow {
   readonly settings: ResponseSettings;
   /** How many items it brought; they are read apart from the row, since there may be very many. */
   readonly inputCount: number;
-  /** All of these items are outputs of calls: it goes on with the answer of the turn before. */
+  /** All of these items are outputs of calls, or answers to requests for approvals: it goes on with the answer of the turn before. */
   readonly bringsOutputs: boolean;
   readonly bodyHash: string;
   readonly createdAtMs: number;
@@ -48,6 +48,15 @@ export interface TurnRow {
   /** Of the run that last claimed the turn; null before. */
   readonly workflowId: string | null;
   readonly runId: string | null;
+  /** Of a turn that is carried out by a workflow of somebody's own, `workflowId`: the id of that workflow's first run. Else null. */
+  readonly ownerRunId: string | null;
+}
+
+/** A workflow of somebody's own that carries out a turn: nobody else starts one for it. */
+export interface TurnOwner {
+  readonly workflowId: string;
+  /** Of the runs that are one execution to its user: it outlives a reset and a continue-as-new. */
+  readonly firstRunId: string;
 }
 
 /** May its tenant see it? Not what was deleted, nor what was not to be stored and has ended. */

@@ -40,6 +40,7 @@ const turn = (status: TurnRow['status'], usage: Usage | null): TurnRow => ({
   retryAtMs: null,
   usage,
   workflowId: 'turn/resp_a',
+  ownerRunId: null,
   runId: 'run',
 });
 

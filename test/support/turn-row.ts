@@ -30,6 +30,7 @@ export function turnRow(fields: Partial<TurnRow> = {}): TurnRow {
     usage: null,
     workflowId: null,
     runId: null,
+    ownerRunId: null,
     ...fields,
   };
 }

@@ -69,6 +69,7 @@ export const turnSchema = z.strictObject({
   error: z.strictObject({ code: z.string(), message: z.string() }).nullable(),
   workflow_id: z.string().nullable(),
   run_id: z.string().nullable(),
+  owner: z.string().optional().meta({ description: "The id of the workflow of one's own that runs it (`runTurn`)." }),
   created_at: time,
   settled_at: time.nullable(),
   steps: z.array(
@@ -118,7 +119,7 @@ export const webhookSchema = z.strictObject({
 
 /** A turn in `GET /turns`. */
 export const listedTurnSchema = turnSchema
-  .pick({ id: true, session: true, status: true, created_at: true, settled_at: true, usage: true })
+  .pick({ id: true, session: true, status: true, owner: true, created_at: true, settled_at: true, usage: true })
   .extend({
     model: z.string().nullable().meta({ description: 'null: an older version did not note it.' }),
     error: z

@@ -1,12 +1,12 @@
 /** The port to the turns: taken in, looked up, dispatched, recorded in the transcript, cancelled. */
 import type { Admission, AdmissionRequest } from '../../domain/admission.ts';
 import type { InputItem } from '../../domain/item.ts';
-import type { NewToolCall } from '../../domain/tool-call.ts';
+import type { AnsweredRequest, NewToolCall } from '../../domain/tool-call.ts';
 import type { TranscriptTurn } from '../../domain/prompt.ts';
 import type { JournalRow } from '../../domain/response-event.ts';
 import type { ResponseSettings } from '../../domain/response-settings.ts';
 import type { ResponseObject } from '../../domain/response.ts';
-import type { TurnRow } from '../../domain/turn.ts';
+import type { TurnOwner, TurnRow } from '../../domain/turn.ts';
 import type { CompletionQuery, StoredCompletion, TurnFilter, TurnSummary } from '../../domain/turn-list.ts';
 import type { WebhookEvent } from '../../domain/webhook.ts';
 import type { Lease } from './journal.ts';
@@ -70,7 +70,7 @@ export interface TurnStore {
   makeStrandedReady(): Promise<void>;
 
   /** Unsettled turns that Temporal has, ready for this long, and that no attempt holds a lease of; a page behind an ordinal. */
-  listUnattended(query: UnattendedQuery): Promise<readonly { readonly ordinal: number; readonly turn: string }[]>;
+  listUnattended(query: UnattendedQuery): Promise<readonly UnattendedTurn[]>;
 
   /**
    * The turns before this one that have items, oldest first, up the chain of `previous`; with `isIncluded` the turn itself
@@ -124,6 +124,8 @@ export interface NewTurn extends AdmissionRequest {
   readonly json: { readonly settings: string; readonly input: readonly string[] };
   /** Of the workflow that runs it. */
   readonly workflowId: string;
+  /** The first run of that workflow, where it is not one of ours: the turn counts as dispatched from the start. */
+  readonly ownerRunId?: string;
   /** The first rows of its journal, numbered from 0. */
   readonly events: readonly JournalRow[];
   /** Claims attempt 1 of step 1 in the same commit, if the turn is ready: `row` is `response.in_progress`. */
@@ -133,7 +135,7 @@ export interface NewTurn extends AdmissionRequest {
   /** The ends of it that an endpoint is to be told of: see `WebhookStore`. */
   readonly webhookEvents?: readonly WebhookEvent[];
   /** What it says to calls that wait for an approval: `calls` are to be carried out before its first request. */
-  readonly approvals?: { readonly answered: readonly string[]; readonly calls: readonly NewToolCall[] };
+  readonly approvals?: { readonly answered: readonly AnsweredRequest[]; readonly calls: readonly NewToolCall[] };
   /** It is to be found as a stored Chat Completion, with the metadata of its settings. */
   readonly completion?: { readonly isLegacy: boolean };
 }
@@ -176,6 +178,14 @@ export interface UnattendedQuery {
   readonly readyForMs: number;
   readonly afterOrdinal: number;
   readonly limit: number;
+}
+
+export interface UnattendedTurn {
+  readonly ordinal: number;
+  readonly turn: string;
+  readonly readyAtMs: number;
+  /** Who is to go on with it, where that is a workflow of somebody's own. */
+  readonly owner?: TurnOwner;
 }
 
 export type CancelRequest =

@@ -7,7 +7,7 @@ import {
   resendWindowMs,
   type UnsettledTurn,
 } from '../../domain/admission.ts';
-import { isCallOutput } from '../../domain/item.ts';
+import { answersCall } from '../../domain/approval.ts';
 import type { TurnRow } from '../../domain/turn.ts';
 import type { InsertTurn, NewTurn } from '../ports/turns.ts';
 import { bookAttempt } from './attempts.ts';
@@ -81,7 +81,7 @@ function write(
 }
 
 function answeredBefore(db: Database, { tenant, approvals }: NewTurn): string | undefined {
-  return approvals?.answered.find((id) => isAnswered(db, tenant, id));
+  return approvals?.answered.find(({ id }) => isAnswered(db, tenant, id))?.id;
 }
 
 /** Each is asked of the database when it is looked at: most turns need a few. */
@@ -143,8 +143,8 @@ function previousOf(db: Database, { tenant, previous }: NewTurn): ({ readonly id
 function writeRow(db: Database, turn: NewTurn, row: TurnRow, record: Record | undefined): void {
   db.run(
     `INSERT INTO turns (id, public_id, tenant, session, previous, branch, depth, replaces, status, idempotency_key, body_hash, created_at,
-       ready_at, stored, resend, cancel_requested_at, workflow_id, input_count, brings_outputs, model, parent, parent_call)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       ready_at, stored, resend, cancel_requested_at, workflow_id, owner_run, dispatched, input_count, brings_outputs, model, parent, parent_call)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     turn.id,
     turn.chosenId ?? null,
     turn.tenant,
@@ -162,6 +162,8 @@ function writeRow(db: Database, turn: NewTurn, row: TurnRow, record: Record | un
     turn.isResend ? 1 : 0,
     row.cancelRequestedAtMs,
     turn.workflowId,
+    row.ownerRunId,
+    row.isDispatched ? 1 : 0,
     row.inputCount,
     row.bringsOutputs ? 1 : 0,
     turn.settings.model,
@@ -188,6 +190,7 @@ function rowOf(turn: NewTurn, { isStarted, ...facts }: RowFacts): TurnRow {
     bodyHash,
     createdAtMs,
     workflowId,
+    ownerRunId = null,
   } = turn;
   return {
     ...facts,
@@ -204,9 +207,9 @@ function rowOf(turn: NewTurn, { isStarted, ...facts }: RowFacts): TurnRow {
     kind: 'response',
     status: isStarted ? 'in_progress' : 'queued',
     inputCount: input.length,
-    bringsOutputs: input.length > 0 && input.every(isCallOutput),
+    bringsOutputs: input.length > 0 && input.every(answersCall),
     isStored: settings.store,
-    isDispatched: false,
+    isDispatched: ownerRunId !== null,
     isRecorded: facts.readyAtMs !== null,
     settledAtMs: null,
     erasedBy: null,
@@ -214,6 +217,7 @@ function rowOf(turn: NewTurn, { isStarted, ...facts }: RowFacts): TurnRow {
     retryAtMs: null,
     usage: null,
     runId: null,
+    ownerRunId,
   };
 }
 

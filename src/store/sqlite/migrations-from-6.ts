@@ -77,4 +77,9 @@ export const migrationsFrom6: readonly string[] = [
   CREATE INDEX turns_by_parent ON turns (parent) WHERE parent IS NOT NULL;
   ALTER TABLE tool_calls ADD COLUMN usage TEXT;
   `,
+
+  // Turns that a workflow of somebody's own runs: the first run of that workflow. It alone carries them out.
+  `
+  ALTER TABLE turns ADD COLUMN owner_run TEXT;
+  `,
 ];

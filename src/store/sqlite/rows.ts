@@ -36,6 +36,7 @@ export function turnOf(row: Row): TurnRow {
     usage: row['usage'] === null ? null : parsed(row['usage']),
     workflowId: textOrNull(row['workflow_id']),
     runId: textOrNull(row['run_id']),
+    ownerRunId: textOrNull(row['owner_run']),
   };
 }
 

@@ -1,7 +1,7 @@
 /** Turns: looked up, listed, marked as they come along, and asked to be cancelled. */
 import type { ResponseObject } from '../../domain/response.ts';
 import { isVisible, type TurnRow } from '../../domain/turn.ts';
-import type { CancelRequest, ChildTurn, DispatchedRun, TurnCounts, UnattendedQuery } from '../ports/turns.ts';
+import type { CancelRequest, ChildTurn, DispatchedRun, TurnCounts, UnattendedQuery, UnattendedTurn } from '../ports/turns.ts';
 import type { Database, Row } from './database.ts';
 import { awaitFirstClaim, oldestRenewalAtMs } from './leases.ts';
 import { Pace } from '../pace.ts';
@@ -102,11 +102,15 @@ export function listUndispatched(db: Database, { readyForMs, limit }: { readyFor
   return db.all(sql, Date.now() - readyForMs, limit).map(idOf);
 }
 
-export function listUnattended(db: Database, { readyForMs, afterOrdinal, limit }: UnattendedQuery) {
-  const sql = `SELECT ordinal, id FROM turns INDEXED BY turns_dispatched JOIN journal_head ON journal_head.turn = turns.id
+export function listUnattended(db: Database, { readyForMs, afterOrdinal, limit }: UnattendedQuery): UnattendedTurn[] {
+  const sql = `SELECT ordinal, id, ready_at, workflow_id, owner_run FROM turns INDEXED BY turns_dispatched JOIN journal_head ON journal_head.turn = turns.id
     WHERE settled_at IS NULL AND dispatched = 1 AND ready_at <= ? AND lease_until IS NULL AND ordinal > ? ORDER BY ordinal LIMIT ?`;
   const rows = db.all(sql, Date.now() - readyForMs, afterOrdinal, limit);
-  return rows.map((row) => ({ ordinal: Number(row['ordinal']), turn: idOf(row) }));
+  return rows.map((row) => {
+    const firstRunId = textOrNull(row['owner_run']);
+    const owner = firstRunId === null ? {} : { owner: { workflowId: text(row['workflow_id']), firstRunId } };
+    return { ordinal: Number(row['ordinal']), turn: idOf(row), readyAtMs: Number(row['ready_at']), ...owner };
+  });
 }
 
 export async function markDispatched(db: Database, runs: readonly DispatchedRun[]): Promise<void> {

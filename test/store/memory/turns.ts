@@ -1,5 +1,6 @@
 import { decideAdmission, resendWindowMs } from '../../../src/domain/admission.ts';
-import { type InputItem, isCallOutput } from '../../../src/domain/item.ts';
+import { answersCall } from '../../../src/domain/approval.ts';
+import type { InputItem } from '../../../src/domain/item.ts';
 import { refusesInput } from '../../../src/domain/refused-input.ts';
 import type { TurnFilter, TurnSummary } from '../../../src/domain/turn-list.ts';
 import { isVisible, type TurnRow } from '../../../src/domain/turn.ts';
@@ -80,7 +81,12 @@ export function turnStore(connection: Connection): TurnStore {
         readyFor(database, readyForMs)
           .filter(({ row, ordinal, journal }) => row.isDispatched && ordinal > afterOrdinal && journal?.lease === undefined)
           .slice(0, limit)
-          .map((turn) => ({ ordinal: turn.ordinal, turn: idOf(turn) })),
+          .map(({ ordinal, row: { id, readyAtMs, workflowId, ownerRunId } }) => ({
+            ordinal,
+            turn: id,
+            readyAtMs: readyAtMs ?? 0,
+            ...(ownerRunId === null ? {} : { owner: { workflowId: workflowId ?? '', firstRunId: ownerRunId } }),
+          })),
       ),
     readTranscript: (id, { isIncluded } = { isIncluded: false }) =>
       connection.transaction((database) =>
@@ -155,7 +161,7 @@ function isAskedFor(turn: TurnRow, { status, code, session, model, sinceMs, unti
 }
 
 function summaryOf({ row, attempts }: StoredTurn): TurnSummary {
-  const { publicId, session, status, settings, errorCode, createdAtMs, settledAtMs, usage } = row;
+  const { publicId, session, status, settings, errorCode, createdAtMs, settledAtMs, usage, workflowId, ownerRunId } = row;
   const detail = errorCode === null ? null : (attempts.at(-1)?.detail ?? null);
   return {
     publicId,
@@ -168,6 +174,7 @@ function summaryOf({ row, attempts }: StoredTurn): TurnSummary {
     settledAtMs,
     requests: attempts.length,
     usage,
+    owner: ownerRunId === null ? null : workflowId,
   };
 }
 
@@ -217,7 +224,7 @@ function insertTurn(database: MemoryDatabase, turn: NewTurn): InsertTurn {
     isParentOver: database.turns.get(turn.parent?.turn ?? '')?.row.settledAtMs !== null,
   });
   if (admission.type !== 'admitted') return admission;
-  const answered = turn.approvals?.answered.find((each) => database.approvals.has(approvalKey(tenant, each)));
+  const answered = turn.approvals?.answered.find((each) => database.approvals.has(approvalKey(tenant, each.id)))?.id;
   if (answered !== undefined) return { type: 'approval_answered', id: answered };
   const { cancelRequestedAtMs, interrupts, isReady } = admission;
   if (cancelRequestedAtMs !== null) earlyCancels.delete(key);
@@ -233,12 +240,14 @@ function insertTurn(database: MemoryDatabase, turn: NewTurn): InsertTurn {
     parent,
     settings,
     inputCount: input.length,
-    bringsOutputs: input.length > 0 && input.every(isCallOutput),
+    bringsOutputs: input.length > 0 && input.every(answersCall),
     bodyHash,
     createdAtMs,
     isStored,
     cancelRequestedAtMs,
     workflowId,
+    ownerRunId: turn.ownerRunId ?? null,
+    isDispatched: turn.ownerRunId !== undefined,
   };
   const givesTitle = session !== null && useSession(database, turn, session);
   if (interrupts !== undefined) updateTurn(database.requireTurn(interrupts), { cancelRequestedAtMs: createdAtMs });
