@@ -3,6 +3,8 @@
  * resolved when it is taken in, so that every worker decides by the same ones. Pure.
  */
 import type { Limits, Price } from './agent.ts';
+import type { AttemptRow } from './attempt.ts';
+import { stepsAsked } from './auto-compaction.ts';
 import { type Failure, failureOf } from './failure.ts';
 import type { Usage } from './response.ts';
 
@@ -51,6 +53,26 @@ export function sumOfSpent(one: Spent, other: Spent): Spent {
 
 function spentBy(amountOf: (name: LimitName) => number): Spent {
   return Object.fromEntries(limitNames.map((name) => [name, amountOf(name)])) as unknown as Spent;
+}
+
+/** What the database knows of a turn. */
+export interface SpentFacts {
+  /** In the order in which they were booked. */
+  readonly attempts: readonly Pick<AttemptRow, 'step' | 'attempt' | 'code' | 'usage' | 'spent'>[];
+  /** Those that were begun. */
+  readonly toolCalls: number;
+  /** Less than nothing where the clock was set back. */
+  readonly wallTimeMs: number;
+}
+
+/** @param before the steps that count are those before this one; of requests all that have ended */
+export function spentOf({ attempts, toolCalls, wallTimeMs }: SpentFacts, before = Number.POSITIVE_INFINITY): Spent {
+  let [outputTokens, costUsd] = [0, 0];
+  for (const { spent, usage } of attempts) {
+    outputTokens += spent?.outputTokens ?? usage?.output_tokens ?? 0;
+    costUsd += spent?.costUsd ?? 0;
+  }
+  return { steps: stepsAsked(attempts, before), toolCalls, outputTokens, costUsd, wallTimeMs: Math.max(0, wallTimeMs) };
 }
 
 /** Of each limit the narrowest. */

@@ -95,6 +95,22 @@ export function afterCompaction({ turns, input }: Past, api: ProviderApi): Past 
   return { turns: turn === undefined ? later : [{ ...turn, ...kept }, ...later], input: input.filter(isNoCompaction) };
 }
 
+interface Present extends Past {
+  /** What the steps of the turn have said so far. */
+  readonly answer: readonly Item[];
+}
+
+/** As `afterCompaction`, for a turn that may have compacted what came before within its own answer. */
+export function afterCompactions({ turns, input, answer }: Present, api: ProviderApi): Present {
+  const at = answer.findLastIndex((item) => toldOf(item, api) !== undefined);
+  const last = answer[at];
+  const told = last && toldOf(last, api);
+  if (told === undefined) return { ...afterCompaction({ turns, input }, api), answer: answer.filter(isNoCompaction) };
+  const before = [...turns.flatMap(({ items }) => items), ...input, ...answer.slice(0, at)];
+  const head = [...before.filter(bringsTools), ...keptMessages(before), told];
+  return { turns: [], input: head, answer: answer.slice(at + 1).filter(isNoCompaction) };
+}
+
 /** undefined: it replaces nothing, for this provider. */
 function toldOf(item: Item, api: ProviderApi): Item | undefined {
   if (!isCompaction(item)) return undefined;

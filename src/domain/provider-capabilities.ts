@@ -15,7 +15,8 @@
  * - Reasoning items of earlier responses: chat servers are sent those that they want back (`providers/openai/chat-reasoning.ts`),
  *   and a provider of the Responses API that stores nothing can read only those with `encrypted_content`. The others are for
  *   people who read the transcript.
- * - `truncation: "disabled"` and `reasoning.summary: "auto"` with Chat Completions: what it does anyway.
+ * - `truncation` with Chat Completions: turnkeep has the model summarise what is too long (`auto-compaction.ts`).
+ *   `reasoning.summary: "auto"`: what it does anyway.
  * - `tool_choice` `auto` and `none`, and `parallel_tool_calls`, where there are no tools to choose or call.
  * - `metadata`, `store`, `background`: turnkeep's own work, whatever the provider.
  */
@@ -68,7 +69,7 @@ export function withFieldsInForce(api: ProviderApi, settings: ResponseSettings):
 const logprobs = 'message.output_text.logprobs';
 
 function unsupportedSetting(api: ProviderApi, settings: ResponseSettings): Unsupported | undefined {
-  const { include, truncation, max_tool_calls, reasoning, stop, seed, agent } = settings;
+  const { include, max_tool_calls, reasoning, stop, seed, agent } = settings;
   if (api === 'responses') {
     if (stop !== null) return { param: 'stop', message: `${responsesCannot} stop at a text; leave it out` };
     return seed === null ? undefined : { param: 'seed', message: `${responsesCannot} take a seed; leave it out` };
@@ -78,7 +79,6 @@ function unsupportedSetting(api: ProviderApi, settings: ResponseSettings): Unsup
   }
   const lost = lostWithChat(settings);
   if (lost !== undefined) return { param: lost, message: `${chatCannot} do that; leave it out` };
-  if (truncation === 'auto') return { param: 'truncation', message: `${chatCannot} truncate; use "disabled" or leave it out` };
   // Of tools that a worker runs, turnkeep counts the calls itself.
   if (max_tool_calls !== null && agent === undefined)
     return { param: 'max_tool_calls', message: `${chatCannot} limit tool calls; leave it out` };

@@ -121,7 +121,7 @@ export interface ResponseSettings {
   readonly store: boolean;
   readonly background: boolean;
   /** What the model is shown is to be compacted (`compaction_trigger`, `POST /v1/responses/compact`): the answer is that. */
-  readonly compacts?: true;
+  readonly compacts?: true | 'in_words';
   /** Whose turn it is, as configured when it was taken in; `model` is its name. Absent: the model is asked as it is. */
   readonly agent?: Agent;
   /** What it may use up, as configured when it was taken in. Absent: whatever it takes. */

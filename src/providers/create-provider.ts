@@ -66,8 +66,9 @@ export function createProvider({ api, limits, ...options }: ProviderOptions): Pr
   return {
     api,
     stream: (request, signal, callbacks = {}) => {
-      if (request.settings.compacts !== true) return stream(request, signal, callbacks);
-      const own = api === 'chat' ? undefined : { endpoint, connection, limits, signal, callbacks };
+      const { compacts } = request.settings;
+      if (compacts === undefined) return stream(request, signal, callbacks);
+      const own = api === 'chat' || compacts === 'in_words' ? undefined : { endpoint, connection, limits, signal, callbacks };
       return compact(request, { own, isOpenAiHost, stream: (asked) => stream(asked, signal, callbacks) });
     },
     countTokens: async (request, signal) =>

@@ -2,6 +2,7 @@
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { RunningAttempts } from '../../src/activities/attempt/running-attempts.ts';
 import { createActivities } from '../../src/activities/create-activities.ts';
+import type { Compaction } from '../../src/domain/agent.ts';
 import type { JsonObject } from '../../src/domain/item.ts';
 import { defaultSettings, type ResponseSettings } from '../../src/domain/response-settings.ts';
 import type { ResponseObject } from '../../src/domain/response.ts';
@@ -68,10 +69,11 @@ export interface AgentSceneOptions {
   readonly scripts: readonly Script[];
   readonly tools: readonly WorkerTool[];
   readonly settings?: Partial<ResponseSettings>;
+  readonly compaction?: Compaction;
 }
 
 /** A turn `resp_a` of an agent that has all of the tools. */
-export async function agentScene({ scripts, tools, settings = {} }: AgentSceneOptions) {
+export async function agentScene({ scripts, tools, settings = {}, compaction = 'auto' }: AgentSceneOptions) {
   const model = await startModelServer();
   model.enqueue(...scripts);
   const database = temporaryDatabase();
@@ -95,7 +97,7 @@ export async function agentScene({ scripts, tools, settings = {} }: AgentSceneOp
     tools: tools.map(({ name }) => name),
     settings: {},
     limits: {},
-    compaction: 'auto',
+    compaction,
   } as const;
   await store.insertTurn(newTurn('resp_a', { settings: { ...defaultSettings('helper'), agent, ...settings } }));
   return {

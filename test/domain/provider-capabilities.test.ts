@@ -21,7 +21,6 @@ const param = (api: 'chat' | 'responses', made: Partial<ResponseSettings>, ...it
 
 void suite('settings', () => {
   const unsupported: readonly (readonly [made: Partial<ResponseSettings>, chat: string | undefined, responses?: string])[] = [
-    [{ truncation: 'auto' }, 'truncation'],
     [{ max_tool_calls: 1 }, 'max_tool_calls'],
     [{ stop: ['END'] }, undefined, 'stop'],
     [{ seed: 7 }, undefined, 'seed'],
@@ -42,6 +41,7 @@ void suite('settings', () => {
   }
   const supported: readonly Partial<ResponseSettings>[] = [
     {},
+    { truncation: 'auto' },
     { truncation: 'disabled', reasoning: { effort: 'high', summary: 'auto' } },
     { presence_penalty: 1, frequency_penalty: -1, temperature: 0, top_p: 1, max_output_tokens: 5 },
     { include: ['reasoning.encrypted_content', 'web_search_call.action.sources', 'message.input_image.image_url'] },

@@ -88,6 +88,19 @@ for (const [title, row, attempts, usage, lostUsage] of rows) {
   });
 }
 
+test('the step behind one whose prompt was too long is the compaction', () => {
+  const attempts = [
+    { ...attempt(1, 'failed'), code: 'context_length_exceeded' as const },
+    { ...attempt(1, 'completed'), step: 2 },
+    { ...attempt(1, 'completed'), step: 3 },
+  ];
+  const { steps } = timelineOf({ toolCalls: [], turn: turn('completed', null), attempts }) as { steps: { kind: string }[] };
+  assert.deepEqual(
+    steps.map(({ kind }) => kind),
+    ['model', 'compaction', 'model'],
+  );
+});
+
 test('where the price of the model is known, what its tokens cost is said', () => {
   const price = { input: 100_000, output: 1_000_000 };
   const row = turn('completed', tokens(3, 4));

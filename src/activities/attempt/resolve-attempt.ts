@@ -2,49 +2,26 @@
  * How an attempt ends. Every end that is final is sealed here, by the one who knows it, whether Temporal is there or not; a
  * failure leaves only where another request may follow (T3, T4).
  */
-import type { AttemptEnd, AttemptKey } from '../../domain/attempt.ts';
-import { type Budget, type Exceeded, outOfTime, overBudget } from '../../domain/budget.ts';
+import type { AttemptEnd } from '../../domain/attempt.ts';
+import { type Exceeded, outOfTime, overBudget } from '../../domain/budget.ts';
 import { settledStatusOf } from '../../domain/claim.ts';
 import { failureOf, failureRules } from '../../domain/failure.ts';
 import { fullMessageOf, type ModelFailure, type ModelFinish } from '../../domain/model.ts';
-import { sumOfKnown, type Usage } from '../../domain/response.ts';
+import { sumOfKnown } from '../../domain/response.ts';
 import { busyWaitMs, delayBeforeMs, requestsPerStep } from '../../domain/retry-policy.ts';
 import type { TurnOutcome } from '../../domain/turn-outcome.ts';
 import type { TurnStatus } from '../../domain/turn-state.ts';
 import type { WorkerCall } from '../../domain/worker-call.ts';
 import { ProviderError } from '../../providers/provider.ts';
 import { settleTurn } from '../../settle/settle-turn.ts';
-import type { Store } from '../../store/ports/store.ts';
 import { retryWhileBusy } from '../../store/retry-while-busy.ts';
 import { AttemptAborted } from './abort-reason.ts';
-import type { BudgetMeter } from './budget-meter.ts';
+import { afterOverflow, type AttemptState, withCost } from './attempt-state.ts';
 import type { AttemptResult } from './attempt-result.ts';
-import { FencedError, type JournalWriter } from './journal-writer.ts';
+import { FencedError } from './journal-writer.ts';
 
 /** The delay that hands a request to another worker: Temporal reads 0 as "the longest". */
 const handOverDelayMs = 1;
-
-/** An attempt while it runs: where it writes, and what it has come to so far. */
-export interface AttemptState {
-  readonly store: Store;
-  readonly writer: JournalWriter;
-  readonly key: AttemptKey;
-  readonly epoch: number;
-  readonly onReady: (turn: string) => void;
-  readonly budget: Budget | undefined;
-  /** What of it is left; absent until it is read. */
-  meter?: BudgetMeter;
-  /** The end of the turn's time, by `performance.now()`. */
-  readonly deadlineAt: number;
-  /** Of the steps before this one. */
-  readonly earlierUsage: Usage | null;
-  /** As the provider last counted it; null before it has said anything. */
-  usage: Usage | null;
-  /** That served the request, if the provider named it. */
-  serviceTier?: string;
-  /** The provider's own statement that its answer is at its end (T8). */
-  finish?: ModelFinish;
-}
 
 /** @param error what ended the stream: a `ProviderError`, an `AttemptAborted`, a `FencedError`, or a fault of our own. */
 export async function resolveAttempt(attempt: AttemptState, error: unknown): Promise<AttemptResult> {
@@ -74,11 +51,24 @@ export async function sealOverBudget(attempt: AttemptState, exceeded: Exceeded):
   return failed(attempt, overBudget(exceeded));
 }
 
-/** The model has called tools: the step ends, and the next one begins with them. */
-export async function endStep(attempt: AttemptState, calls: readonly WorkerCall[], isLast: boolean): Promise<AttemptResult> {
+interface NextStep {
+  /** To be carried out before its request. */
+  readonly calls: readonly WorkerCall[];
+  /** The turn ends with them. */
+  readonly isLast: boolean;
+}
+
+const noCalls: NextStep = { calls: [], isLast: false };
+
+/** The step ends, and the next one begins: with the tools that the model has called, or after a compaction. */
+export async function endStep(
+  attempt: AttemptState,
+  next: NextStep = noCalls,
+  how: AttemptEnd = { endedAtMs: Date.now(), outcome: 'completed' },
+): Promise<AttemptResult> {
   const { writer, store, key, epoch, onReady } = attempt;
-  const end: AttemptEnd = withCost(attempt, { endedAtMs: Date.now(), outcome: 'completed' });
-  const result = await writer.endStep({ calls, isLast, end });
+  const end = withCost(attempt, how);
+  const result = await writer.endStep({ ...next, end });
   if (result === 'ended') return { type: 'ended', step: { type: 'tool_calls' } };
   if (result === 'refused') return adoptEnd(attempt);
   await retryWhileBusy(() => store.endAttempt(key, epoch, { ...end, outcome: 'cancelled' }));
@@ -127,10 +117,15 @@ async function failed(attempt: AttemptState, reported: ModelFailure): Promise<At
     ...(reported.providerMessage === undefined ? {} : { message: reported.providerMessage }),
     ...(waitMs === undefined ? {} : { waitMs }),
   };
+  const next = await afterOverflow(attempt, reported);
+  if (next === 'compact') return endStep(attempt, noCalls, end);
+  if (next === 'shorten') return handOn(attempt, { ...end, waitMs: handOverDelayMs }, reported, again);
   if (waitMs === undefined) return sealFailed(attempt, reported, end);
   if (reported.busy !== undefined) return handOn(attempt, end, reported, { mayRetry: false });
   return handOn(attempt, end, reported, { mayRetry: true, retryDelayMs: delayBeforeMs(requestsMade + 1) });
 }
+
+const again = { mayRetry: true, retryDelayMs: handOverDelayMs };
 
 /** undefined: no request may follow. Nothing that has started is asked for again (T2), by a busy provider neither. */
 function waitBeforeNextMs({ writer, key, deadlineAt }: AttemptState, { code, busy }: ModelFailure): number | undefined {
@@ -159,11 +154,6 @@ async function seal(attempt: AttemptState, outcome: TurnOutcome, end: AttemptEnd
   }
   if (result.next !== undefined) onReady(result.next);
   return ended({ status: outcome.status, code: outcome.status === 'failed' ? outcome.failure.code : null });
-}
-
-/** The end with what the request has cost, by the provider's count and for the budgets. */
-function withCost({ usage, meter }: AttemptState, end: AttemptEnd): AttemptEnd {
-  return { ...end, ...(usage === null ? {} : { usage }), ...(meter === undefined ? {} : { spent: meter.taken }) };
 }
 
 /** Another one has the turn. If it has written the end, that is the end of this attempt too (T6). */

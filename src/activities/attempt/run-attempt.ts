@@ -5,7 +5,8 @@
 import { turnTimeMs } from '../../domain/budget.ts';
 import { asksFor, encryptedReasoning, type ModelFinish, type ModelRequest, startsStep } from '../../domain/model.ts';
 import type { ResponseStream } from '../../domain/response-stream.ts';
-import { usageOf } from '../../domain/attempt.ts';
+import { type AttemptRow, usageOf } from '../../domain/attempt.ts';
+import { isCompactionStep, mayCompact } from '../../domain/auto-compaction.ts';
 import { asksClient } from '../../domain/torn-answer.ts';
 import { approvalAsked } from '../../domain/worker-call-events.ts';
 import type { Provider } from '../../providers/provider.ts';
@@ -18,8 +19,9 @@ import { providerFor, toolsFor } from './agents.ts';
 import { BudgetMeter } from './budget-meter.ts';
 import { HeldCalls } from './held-calls.ts';
 import type { KeptStreams } from './kept-streams.ts';
-import { modelRequest } from './model-request.ts';
-import { type AttemptState, endStep, resolveAttempt, sealFinished, sealOverBudget } from './resolve-attempt.ts';
+import { gains, modelRequest, shortenedToSummarise } from './model-request.ts';
+import type { AttemptState } from './attempt-state.ts';
+import { endStep, resolveAttempt, sealFinished, sealOverBudget } from './resolve-attempt.ts';
 import { runTools } from './run-tools.ts';
 import { showLists } from './show-lists.ts';
 import type { GrantedClaim, RunningAttemptsOptions } from './running-attempts.ts';
@@ -51,6 +53,7 @@ export async function runAttempt(options: RunningAttemptsOptions, input: Attempt
   const callsBefore = stream.response.output.filter(({ type }) => type === 'mcp_call').length;
   const maxOutputBytes = limits.maxOutputBytes;
   const writer = new JournalWriter({ store, turn, epoch, attempt: key, stream, callsBefore, maxOutputBytes, abort });
+  const booked = step === 1 ? [] : await store.readAttempts(turn.id);
   const attempt: AttemptState = {
     store,
     writer,
@@ -59,7 +62,7 @@ export async function runAttempt(options: RunningAttemptsOptions, input: Attempt
     onReady,
     budget: turn.settings.budget,
     deadlineAt: performance.now() + turnTimeMs(turn.settings.budget, limits.turnTimeoutMs) - claim.readySinceMs,
-    earlierUsage: step === 1 ? null : usageOf((await store.readAttempts(turn.id)).filter((earlier) => earlier.step < step)),
+    earlierUsage: usageOf(booked.filter((earlier) => earlier.step < step)),
     usage: null,
   };
   let timer: NodeJS.Timeout | undefined;
@@ -72,7 +75,7 @@ export async function runAttempt(options: RunningAttemptsOptions, input: Attempt
     steered.addEventListener('abort', () => {
       writer.steer();
     });
-    const result = await answer(options, input, attempt, { stream, meter });
+    const result = await answer(options, input, attempt, { stream, meter, booked });
     if (result.type === 'ended' && result.step.type === 'tool_calls') streams.keep(turn.id, stream);
     return result;
   } catch (error) {
@@ -107,7 +110,7 @@ async function answer(
   options: RunningAttemptsOptions,
   input: AttemptInput,
   attempt: AttemptState,
-  { stream, meter }: Written,
+  { stream, meter, booked }: Written & { readonly booked: readonly AttemptRow[] },
 ): Promise<AttemptResult> {
   const { agents, provider } = options;
   const { settings } = input.claim.turn;
@@ -123,8 +126,15 @@ async function answer(
     answer: stream.response.output,
     last,
   });
-  await meter.asks(request);
-  const finish = await streamInto(attempt, { provider: asked, request, held, meter, input, store: options.store });
+  const streaming = { provider: asked, held, meter, input, store: options.store };
+  if (isCompactionStep(booked, input.step)) {
+    attempt.onOverflow = async () => 'shorten';
+    await streamInto(attempt, { ...streaming, held: undefined, request: await shortenedToSummarise(request, booked, attempt.key) });
+    await attempt.writer.flush();
+    return endStep(attempt);
+  }
+  if (mayCompact(settings, booked, input.step)) attempt.onOverflow = async () => ((await gains(request)) ? 'compact' : 'fail');
+  const finish = await streamInto(attempt, { ...streaming, request });
   if (held === undefined || finish.status !== 'completed') return sealFinished(attempt, finish);
   const { calls, asks } = held.take();
   // It was told that no tool is run behind this step, or there is nothing left for the next one.
@@ -133,7 +143,7 @@ async function answer(
   for (const ask of asks) attempt.writer.show((output) => approvalAsked(output, ask));
   if (calls.length === 0) return sealFinished(attempt, finish);
   await attempt.writer.flush();
-  return endStep(attempt, calls, stream.response.output.some(asksClient));
+  return endStep(attempt, { calls, isLast: stream.response.output.some(asksClient) });
 }
 
 /** What a step writes to, and what it may use up. */
@@ -158,6 +168,7 @@ async function streamInto(
 ): Promise<ModelFinish> {
   const { writer } = attempt;
   const turn = claim.turn.id;
+  await meter.asks(request);
   const stream = provider.stream(request, signal, {
     // A process that stood still since its claim may have lost the turn (T2), and a cancel may have been accepted (T5).
     beforeSend: async () => {

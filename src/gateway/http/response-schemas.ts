@@ -56,6 +56,10 @@ const toolCallSchema = z.strictObject({
   usage: usageSchema.optional().meta({ description: 'Tokens of that turn, and of those that it called.' }),
 });
 
+const pricedUsage = usageSchema.extend({
+  cost_usd: z.number().optional().meta({ description: 'By `prices` of the configuration, where the model has one.' }),
+});
+
 /** What `GET /turns/{id}` tells. */
 export const turnSchema = z.strictObject({
   id: z.string(),
@@ -74,14 +78,14 @@ export const turnSchema = z.strictObject({
   settled_at: time.nullable(),
   steps: z.array(
     z.union([
-      z.strictObject({ kind: z.literal('model'), started: z.boolean(), attempts: z.array(attemptSchema) }),
+      z.strictObject({ kind: z.enum(['model', 'compaction']), started: z.boolean(), attempts: z.array(attemptSchema) }),
       z.strictObject({ kind: z.literal('tools'), started: z.boolean(), calls: z.array(toolCallSchema) }),
     ]),
   ),
-  usage: usageSchema
-    .nullable()
-    .meta({ description: 'With that of the agents it called. null: the turn failed, or the provider did not say.' }),
-  lost_usage: usageSchema.nullable().meta({ description: 'What attempts that failed have cost; null: not known of all of them.' }),
+  usage: pricedUsage.nullable().meta({
+    description: 'Of steps that came to an end, with the agents that were called; null: there are none, or the provider did not say.',
+  }),
+  lost_usage: pricedUsage.nullable().meta({ description: 'What attempts that failed have cost; null: not known of all of them.' }),
   omitted_tools: z
     .array(z.strictObject({ param: z.string(), type: z.string(), name: z.string().optional() }))
     .optional()

@@ -16,7 +16,9 @@ export function claimFacts(db: Database, turn: TurnRow, step: number): ClaimFact
     },
     get isOver() {
       const sql = `SELECT 1 FROM attempts WHERE turn = ? AND step = ? AND outcome = 'completed' LIMIT 1`;
-      return db.one(sql, turn.id, step) !== undefined;
+      // One that was asked for in vain, and is not to be asked for again, has no answer at all.
+      const isBehind = 'SELECT 1 FROM journal_head WHERE turn = ? AND step > ?';
+      return db.one(sql, turn.id, step) !== undefined || db.one(isBehind, turn.id, step) !== undefined;
     },
     get round() {
       return roundOf(db, turn.id, step);

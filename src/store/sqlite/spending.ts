@@ -1,5 +1,6 @@
 /** What turns and sessions have used up, for their budgets, with the turns that they called. What a turn has spent is added to its session when it ends: it is not gone with the turn. */
-import { nothingSpent, type Spending, type Spent, sumOfSpent } from '../../domain/budget.ts';
+import { nothingSpent, type Spending, type Spent, spentOf, sumOfSpent } from '../../domain/budget.ts';
+import { readAttempts } from './attempts.ts';
 import type { Database } from './database.ts';
 import { numberOrNull, parsed, textOrNull } from './rows.ts';
 import { idsOfChildren } from './turns.ts';
@@ -17,7 +18,7 @@ export function readSpending(db: Database, turn: string, before: number): Spendi
 
 /** The turn has its end. */
 export function addToSession(db: Database, session: string, turn: string, readyAtMs: number | null): void {
-  const own = spentBy(db, turn, { before: Number.MAX_SAFE_INTEGER, readyAtMs });
+  const own = spentBy(db, turn, { readyAtMs });
   db.run('UPDATE sessions SET spent = ? WHERE id = ?', JSON.stringify(sumOfSpent(own, spentInSession(db, session))), session);
 }
 
@@ -26,26 +27,12 @@ function spentInSession(db: Database, session: string): Spent {
   return spent == null ? nothingSpent : { ...nothingSpent, ...parsed<Partial<Spent>>(spent) };
 }
 
-function spentBy(db: Database, turn: string, { before, readyAtMs }: { before: number; readyAtMs: number | null }): Spent {
-  const asked = db.one(
-    `SELECT count(*) FILTER (WHERE attempt = 1 AND step < ?) AS steps, sum(cost) AS cost,
-       sum(coalesce(spent_tokens, usage ->> '$.output_tokens')) AS tokens FROM attempts WHERE turn = ?`,
-    before,
-    turn,
-  );
+function spentBy(db: Database, turn: string, { before, readyAtMs }: { before?: number; readyAtMs: number | null }): Spent {
   const made = db.one('SELECT count(*) AS calls FROM tool_calls WHERE turn = ? AND runs > 0', turn);
-  const own = {
-    steps: Number(asked?.['steps']),
-    toolCalls: Number(made?.['calls']),
-    outputTokens: Number(asked?.['tokens'] ?? 0),
-    costUsd: Number(asked?.['cost'] ?? 0),
-    // The clock may have been set back meanwhile.
-    wallTimeMs: readyAtMs === null ? 0 : Math.max(0, Date.now() - readyAtMs),
-  };
+  const wallTimeMs = readyAtMs === null ? 0 : Date.now() - readyAtMs;
+  const own = spentOf({ attempts: readAttempts(db, turn), toolCalls: Number(made?.['calls']), wallTimeMs }, before);
+  // The time of a turn that was called is its caller's.
   return idsOfChildren(db, turn)
-    .map((id) => spentBy(db, id, whole))
+    .map((id) => spentBy(db, id, { readyAtMs: null }))
     .reduce(sumOfSpent, own);
 }
-
-/** Of a turn that was called: its time is its caller's. */
-const whole = { before: Number.MAX_SAFE_INTEGER, readyAtMs: null };

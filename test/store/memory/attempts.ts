@@ -13,7 +13,7 @@ export function claimFacts(turn: StoredTurn, step: number): ClaimFacts {
   return {
     turn: turn.row,
     leaseLeftMs: leaseLeftMs(turn),
-    isOver: ofStep.some(({ outcome }) => outcome === 'completed'),
+    isOver: ofStep.some(({ outcome }) => outcome === 'completed') || Number((turn.journal?.lease ?? turn.journal?.due)?.step) > step,
     round: roundOf(turn, step),
     hasStarted: ofStep.some(({ firstEventAtMs }) => firstEventAtMs !== undefined),
     requestsMade: ofStep.length,

@@ -1,4 +1,4 @@
-import { nothingSpent, type Spending, type Spent, sumOfSpent } from '../../../src/domain/budget.ts';
+import { nothingSpent, type Spending, type Spent, spentOf, sumOfSpent } from '../../../src/domain/budget.ts';
 import type { MemoryDatabase, StoredTurn } from './database.ts';
 
 export function readSpending(database: MemoryDatabase, id: string, before: number): Spending | undefined {
@@ -10,20 +10,14 @@ export function readSpending(database: MemoryDatabase, id: string, before: numbe
 
 export function addToSession(database: MemoryDatabase, turn: StoredTurn): void {
   const session = database.sessions.get(turn.row.session ?? '');
-  if (session !== undefined) session.spent = sumOfSpent(session.spent ?? nothingSpent, spentBy(database, turn, Number.POSITIVE_INFINITY));
+  if (session !== undefined) session.spent = sumOfSpent(session.spent ?? nothingSpent, spentBy(database, turn));
 }
 
-function spentBy(database: MemoryDatabase, { attempts, toolCalls, row }: StoredTurn, before: number): Spent {
-  const sum = (values: readonly number[]): number => values.reduce((one, other) => one + other, 0);
-  const own = {
-    steps: new Set(attempts.map(({ step }) => step).filter((step) => step < before)).size,
-    toolCalls: toolCalls.filter((call) => call.row.runs > 0).length,
-    outputTokens: sum(attempts.map(({ spent, usage }) => spent?.outputTokens ?? usage?.output_tokens ?? 0)),
-    costUsd: sum(attempts.map(({ spent }) => spent?.costUsd ?? 0)),
-    wallTimeMs: row.readyAtMs === null ? 0 : Math.max(0, Date.now() - row.readyAtMs),
-  };
+function spentBy(database: MemoryDatabase, { attempts, toolCalls, row }: StoredTurn, before?: number): Spent {
+  const wallTimeMs = row.readyAtMs === null ? 0 : Date.now() - row.readyAtMs;
+  const own = spentOf({ attempts, toolCalls: toolCalls.filter((call) => call.row.runs > 0).length, wallTimeMs }, before);
   return database
     .turnsWhere((each) => each.row.parent?.turn === row.id)
-    .map((child) => ({ ...spentBy(database, child, Number.POSITIVE_INFINITY), wallTimeMs: 0 }))
+    .map((child) => ({ ...spentBy(database, child), wallTimeMs: 0 }))
     .reduce(sumOfSpent, own);
 }

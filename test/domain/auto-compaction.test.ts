@@ -1,0 +1,124 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Agent, Compaction } from '../../src/domain/agent.ts';
+import {
+  compactionOf,
+  isCompactionStep,
+  isWorthwhile,
+  mayCompact,
+  requestToSummarise,
+  statedContext,
+  stepsAsked,
+  tokensToSummarise,
+} from '../../src/domain/auto-compaction.ts';
+import type { FailureCode } from '../../src/domain/failure.ts';
+import { type Item, textOf, unwrittenMessage } from '../../src/domain/item.ts';
+import { defaultSettings, type ResponseSettings } from '../../src/domain/response-settings.ts';
+
+const agent = (compaction: Compaction): Agent => ({
+  name: 'a',
+  provider: 'default',
+  model: 'm',
+  tools: [],
+  settings: {},
+  limits: {},
+  compaction,
+});
+const settings = (some: Partial<ResponseSettings>): ResponseSettings => ({ ...defaultSettings('m'), ...some });
+
+const rules: readonly [title: string, settings: Partial<ResponseSettings>, expected: Compaction][] = [
+  ['nothing is said of it', {}, 'off'],
+  ['the request says so', { truncation: 'auto' }, 'auto'],
+  ['the request says no more than the provider does anyway', { truncation: 'disabled' }, 'off'],
+  ['the agent says so', { agent: agent('auto') }, 'auto'],
+  ['the agent says not', { agent: agent('error') }, 'error'],
+  ['the request comes before the agent', { agent: agent('off'), truncation: 'auto' }, 'auto'],
+  ['the turn is a compaction itself', { agent: agent('auto'), compacts: true }, 'off'],
+];
+
+for (const [title, some, expected] of rules) {
+  test(`${title}: ${expected}`, () => {
+    assert.equal(compactionOf(settings(some)), expected);
+  });
+}
+
+const row = (step: number, attempt = 1, code?: FailureCode) => ({ step, attempt, ...(code === undefined ? {} : { code }) });
+const over = (step: number, attempt = 1) => row(step, attempt, 'context_length_exceeded');
+
+test('the step behind one whose last request was too long compacts, and no other', () => {
+  const booked = [row(1), row(2, 1, 'transport_failed'), over(2, 2), over(3), row(3, 2), row(4)];
+  assert.deepEqual(
+    [1, 2, 3, 4, 5].map((step) => isCompactionStep(booked, step)),
+    [false, false, true, false, false],
+  );
+  assert.equal(stepsAsked(booked, 5), 2);
+  assert.equal(stepsAsked(booked, 4), 1);
+});
+
+test('a turn compacts twice at the most', () => {
+  const auto = settings({ truncation: 'auto' });
+  assert.equal(mayCompact(auto, [row(1), over(2), row(3)], 4), true);
+  assert.equal(mayCompact(auto, [row(1), over(2), row(3), over(4), row(5)], 6), false);
+  assert.equal(mayCompact(settings({}), [], 1), false);
+});
+
+const words: readonly [message: string | undefined, expected: number | undefined][] = [
+  ["This model's maximum context length is 8192 tokens. However, you requested 9000 tokens.", 8_192],
+  ["This model's maximum context length is 128,000 tokens.", 128_000],
+  ['the request exceeds the available context size (4096 tokens), try increasing it', 4_096],
+  ['prompt is too long: 210000 tokens > 200000 maximum', 200_000],
+  ['Your input exceeds the context window of this model.', undefined],
+  [undefined, undefined],
+];
+
+for (const [message, expected] of words) {
+  test(`the context is ${expected ?? 'not known'} by the words: ${message ?? 'none'}`, () => {
+    assert.equal(statedContext(message), expected);
+  });
+}
+
+test('each request for a summary shows less, and never more than the context is known to hold', () => {
+  assert.deepEqual(
+    [1, 2, 3].map((attempt) => tokensToSummarise(10_000, attempt, undefined)),
+    [6_000, 3_000, 1_000],
+  );
+  assert.equal(tokensToSummarise(10_000, 1, 4_000), 2_400);
+  assert.equal(tokensToSummarise(10_000, 1, 90_000), 6_000);
+});
+
+test('a summary that leaves most of the prompt is not worth its price', () => {
+  assert.equal(isWorthwhile(69, 100), true);
+  assert.equal(isWorthwhile(70, 100), false);
+});
+
+function shown(items: readonly Item[], tokens: number): string {
+  const request = requestToSummarise({ settings: settings({ max_output_tokens: 5 }), items }, tokens);
+  assert.deepEqual([request.settings.compacts, request.settings.max_output_tokens, request.items.length], ['in_words', null, 1]);
+  return textOf(request.items[0] as ReturnType<typeof unwrittenMessage>);
+}
+
+test('what is to be summarised is told in words, whoever said it', () => {
+  const call = { id: 'f', type: 'function_call', status: 'completed', call_id: 'c', name: 'look', arguments: '{"at":"sea"}' } as const;
+  const output = { id: 'o', type: 'function_call_output', status: 'completed', call_id: 'c', output: 'waves' } as const;
+  const text = shown([unwrittenMessage('user', 'Look'), call, output, unwrittenMessage('assistant', 'Waves.')], 1_000);
+  assert.equal(
+    text,
+    [
+      '[Our conversation so far, in words:]',
+      '[user]\nLook',
+      '[call of look]\n{"at":"sea"}',
+      '[output of the call]\nwaves',
+      '[assistant]\nWaves.',
+    ].join('\n\n'),
+  );
+});
+
+test('of what is too long the middles are left out, then the oldest but the first; what is newest stays', () => {
+  const items = Array.from({ length: 50 }, (_, index) => unwrittenMessage('user', `${index} ${'x'.repeat(5_000)} end ${index}`));
+  const text = shown(items, 5_000);
+  assert.ok(Buffer.byteLength(text) < 5_000 * 4.2);
+  assert.match(text, /\n0 x+\n\[… \d+ characters are left out …\]\nx* end 0/);
+  assert.match(text, /Parts of the conversation are left out here/);
+  assert.match(text, /end 49$/);
+  assert.ok(Buffer.byteLength(shown(items, 1)) < 2_000, 'however little there is room for');
+});
