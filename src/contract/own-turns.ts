@@ -10,32 +10,32 @@ import type { TurnOwner } from '../domain/turn.ts';
 /** A turn to be run: an agent or a model, and what it is told. */
 export interface TurnRequest {
   /** The name of an agent of the worker's `turnkeep.config.ts`. */
-  readonly agent?: string;
+  readonly agent?: string | undefined;
   /** `provider/model` or `model`, without an agent. Neither of the two: the model of the worker's environment. */
-  readonly model?: string;
+  readonly model?: string | undefined;
   /** A text, or items as `POST /v1/responses` takes them. */
   readonly input: string | readonly object[];
   /** Behind those of the agent. */
-  readonly instructions?: string;
+  readonly instructions?: string | undefined;
   /** The id of a conversation: the turn waits for those before it, and goes on from them. */
-  readonly session?: string;
+  readonly session?: string | undefined;
   /** The id of the turn that this one goes on from, outside of a conversation. */
-  readonly previous?: string;
+  readonly previous?: string | undefined;
   /**
    * Besides the agent's own: names as an agent has them (`tool`, `mcp:server`, `agent:name`), or tools as
    * `POST /v1/responses` takes them, whose calls end the turn.
    */
-  readonly tools?: readonly (string | object)[];
+  readonly tools?: readonly (string | object)[] | undefined;
   /** Instead of the agent's, where named. */
-  readonly limits?: Limits;
+  readonly limits?: Limits | undefined;
   /** Other members of a request to `POST /v1/responses`, such as `temperature`, `text` or `metadata`. */
-  readonly settings?: object;
+  readonly settings?: object | undefined;
   /** Whose turn it is; `default` where keys name none. */
-  readonly tenant?: string;
+  readonly tenant?: string | undefined;
   /** By `newTurnId()`, to follow the turn by it while it runs; one is made where none is given. */
-  readonly id?: string;
+  readonly id?: string | undefined;
   /** Of a worker that has turnkeep's activities; the workflow's own where nothing is said. */
-  readonly taskQueue?: string;
+  readonly taskQueue?: string | undefined;
 }
 
 /** How a turn ended, whatever the end was: a turn that failed is no error of its workflow. */

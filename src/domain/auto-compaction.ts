@@ -9,6 +9,7 @@ import { opaqueText, textOfPart } from './in-words.ts';
 import { type InputMessage, isCall, isCallOutput, isOpaque, isWorkers, type Item, toolOutputText, unwrittenMessage } from './item.ts';
 import type { ModelRequest } from './model.ts';
 import type { ResponseSettings } from './response-settings.ts';
+import { bytesBetween } from './token-estimate.ts';
 
 /** Summaries of one turn: each is paid for, and one that did not help is not asked for a third time. */
 const maxCompactions = 2;
@@ -99,8 +100,8 @@ function inWords(items: readonly Item[], maxBytes: number): string {
     parts = cutAll(whole, longest);
   }
   const [first, ...rest] = parts;
-  let left = maxBytes - Buffer.byteLength(first ?? '');
-  const from = rest.findLastIndex((part) => (left -= Buffer.byteLength(part)) < 0) + 1;
+  let left = maxBytes - textBytes(first ?? '');
+  const from = rest.findLastIndex((part) => (left -= textBytes(part)) < 0) + 1;
   const kept = from === 0 ? rest : ['[Parts of the conversation are left out here.]', ...rest.slice(from)];
   return [`[Our conversation so far, in words:]`, ...(first === undefined ? [] : [first]), ...kept].join('\n\n');
 }
@@ -113,8 +114,12 @@ function cutAll(parts: readonly string[], longest: number): readonly string[] {
   });
 }
 
+function textBytes(text: string): number {
+  return bytesBetween(text, 0, text.length);
+}
+
 function bytesOf(parts: readonly string[]): number {
-  return parts.reduce((bytes, part) => bytes + Buffer.byteLength(part), 0);
+  return parts.reduce((bytes, part) => bytes + textBytes(part), 0);
 }
 
 function partInWords(item: Item): string {

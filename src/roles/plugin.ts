@@ -9,13 +9,18 @@ import { type AgentConfig, noAgents, readAgentConfig } from '../config/agent-con
 import type { Config } from '../config/config.ts';
 import type { DefinedConfig } from '../config/define-config.ts';
 import { readConfig } from '../config/read-config.ts';
+import { sqlitePath } from '../config/setting-values.ts';
+import { openSqliteStore } from '../store/sqlite/open-store.ts';
 import type { Store } from '../store/ports/store.ts';
 import { createTurnRunner, type TurnRunner } from './turn-runner.ts';
 import { workerSlots } from './worker.ts';
 import { bundleWorkflows } from './workflow-bundle.ts';
 
 export interface TurnkeepPluginOptions {
-  /** Of a worker: the database of the gateways that show its turns. Closed when the last worker with this plugin has stopped. */
+  /**
+   * Of a worker: the database of the gateways that show its turns; that of the configuration where nothing is said. Closed when the
+   * last worker with this plugin has stopped.
+   */
   readonly store?: Store;
   /** By `readConfig`, of the process's environment where nothing is said. */
   readonly config?: Config;
@@ -39,28 +44,28 @@ const forceAfterDrainMs = 5_000;
  * Codec, interceptors and slots of one's own stay as they are. It does not dispatch what comes over HTTP: that is the worker role
  * (`turnkeep worker`, `startWorker`), on the queue of its configuration.
  *
- * @throws when the worker is created: without a store; in another namespace than that of the configuration; where an activity
+ * @throws when the worker is created: in another namespace than that of the configuration; where an activity
  * of one's own has the name of one of turnkeep's
  * @example
  *     import { NativeConnection, Worker } from '@temporalio/worker';
- *     import { openSqliteStore } from 'turnkeep/client';
  *     import { turnkeepPlugin } from 'turnkeep/worker';
  *
  *     const worker = await Worker.create({
  *       connection: await NativeConnection.connect({ address: '127.0.0.1:7233' }),
  *       taskQueue: 'research',
  *       workflowsPath: new URL('./workflows.js', import.meta.url).pathname,
- *       plugins: [turnkeepPlugin({ store: openSqliteStore('/var/lib/turnkeep/turnkeep.db') })],
+ *       plugins: [turnkeepPlugin()],
  *     });
  *     await worker.run();
  */
 export function turnkeepPlugin(options: TurnkeepPluginOptions = {}): TurnkeepPlugin {
-  const { store, config = readConfig({ env: process.env }), log = pino({ level: 'warn' }, pino.destination(2)) } = options;
+  const { config = readConfig({ env: process.env }), log = pino({ level: 'warn' }, pino.destination(2)) } = options;
   const agents = agentsOf(options.agents);
   const dataConverter = createDataConverter(config.codecKeys, (message) => log.error(message));
   const hasCodec = config.codecKeys.length > 0;
   /** By the activity that each worker has of it. */
   const runners = new WeakMap<object, TurnRunner>();
+  let store = options.store;
   let running = 0;
 
   function withCodec<Options extends { dataConverter?: DataConverter | undefined }>(given: Options): Options {
@@ -68,13 +73,21 @@ export function turnkeepPlugin(options: TurnkeepPluginOptions = {}): TurnkeepPlu
   }
 
   function createRunner({ connection, namespace }: WorkerOptions): TurnRunner {
-    if (store === undefined) throw new Error('turnkeepPlugin needs a store in a worker: turnkeepPlugin({ store: openSqliteStore(path) })');
+    const { address } = config.temporal;
     const client = new Client({
-      connection: connection ?? Connection.lazy(config.temporal),
+      connection: connection ?? Connection.lazy(address === undefined ? {} : { address }),
       namespace: namespace ?? 'default',
       dataConverter,
     });
+    store ??= openSqliteStore(sqlitePath(config.databaseUrl));
     return createTurnRunner({ config, store, log, agents, workflows: client.workflow });
+  }
+
+  /** One that was opened here is opened again by the next worker. */
+  async function closeStore(): Promise<void> {
+    const closing = store;
+    store = options.store;
+    await closing?.close();
   }
 
   return {
@@ -122,7 +135,7 @@ export function turnkeepPlugin(options: TurnkeepPluginOptions = {}): TurnkeepPlu
         clearInterval(check);
         await runner.close();
         running -= 1;
-        if (running === 0) await store?.close();
+        if (running === 0) await closeStore();
       }
     },
   };

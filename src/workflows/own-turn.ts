@@ -20,24 +20,29 @@ import type { TurnStatus } from '../domain/turn-state.ts';
 import { quickActivities, runToEnd } from './run-turn.ts';
 
 /**
- * An id for a turn that is to be run, `resp_…`: the same in every replay. For a query or a signal of one's own that tells
- * others what they may follow, before the turn has its end.
+ * An id for a turn that is to be run, `resp_…`: the same in every replay. For whoever is to know it before there is the turn, such
+ * as the parent of an `agentTurn`; where the turn is to be there, `onAccepted` of `runTurn` tells it.
  *
  * @example
- *     import { defineQuery, setHandler } from '@temporalio/workflow';
- *     import { newTurnId, runTurn } from 'turnkeep/workflow';
+ *     import { startChild } from '@temporalio/workflow';
+ *     import { agentTurn, newTurnId } from 'turnkeep/workflow';
  *
- *     export const turnOf = defineQuery<string>('turn');
+ *     export { agentTurn };
  *
  *     export async function ask(question: string): Promise<string> {
  *       const id = newTurnId();
- *       setHandler(turnOf, () => id);
- *       const { outputText } = await runTurn({ id, agent: 'clerk', input: question });
+ *       const child = await startChild(agentTurn, { workflowId: `ask/${id}`, args: [{ id, agent: 'clerk', input: question }] });
+ *       const { outputText } = await child.result();
  *       return outputText;
  *     }
  */
 export function newTurnId(): string {
   return `resp_${uuid4().replaceAll('-', '')}`;
+}
+
+export interface RunTurnRequest extends TurnRequest {
+  /** Called once the turn is in the database, with its id: from then on others may follow it, while it waits for its session too. */
+  readonly onAccepted?: ((id: string) => void) | undefined;
 }
 
 /**
@@ -59,14 +64,18 @@ export function newTurnId(): string {
  *       return outputText;
  *     }
  */
-export async function runTurn(request: TurnRequest): Promise<TurnResult> {
+export async function runTurn({ onAccepted, ...request }: RunTurnRequest): Promise<TurnResult> {
   const running = new CancellationScope();
-  const begun = await begin(request, running);
+  const begun = await begin(request, running, onAccepted);
   return endOf(begun, await runToEnd(begun, running, begun));
 }
 
 /** @param running cancelling it ends the wait for the turns before it: the turn is then taken in, and to be settled */
-export async function begin({ id = newTurnId(), taskQueue, ...request }: TurnRequest, running: CancellationScope): Promise<AgentTurnInput> {
+export async function begin(
+  { id = newTurnId(), taskQueue, ...request }: TurnRequest,
+  running: CancellationScope,
+  onAccepted?: (id: string) => void,
+): Promise<AgentTurnInput> {
   const where = taskQueue === undefined ? {} : { taskQueue };
   const { workflowId, firstExecutionRunId: firstRunId } = workflowInfo();
   const { beginTurn } = proxyActivities<TurnActivities>({
@@ -78,6 +87,7 @@ export async function begin({ id = newTurnId(), taskQueue, ...request }: TurnReq
   });
   const { isReady, ...begun } = await withoutActivity(() => beginTurn({ turn: id, owner: { workflowId, firstRunId }, request }));
   const { database, heartbeatTimeoutMs } = begun;
+  onAccepted?.(id);
   if (!isReady) {
     const { awaitTurn } = proxyActivities<TurnActivities>({
       ...where,

@@ -4,6 +4,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { WorkflowFailedError } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
+import proto from '@temporalio/proto';
 import {
   chat,
   chatAnswer,
@@ -172,6 +173,22 @@ test('runTurn · what cannot be taken in fails the call, and says why', options,
   }
   assert.equal(world.model.requests.length, 0);
 });
+
+test(
+  'runTurn · a turn without tools costs the history of its workflow seven events beside those of its tasks, and no more',
+  options,
+  async () => {
+    await using world = await World.open({ model: () => ({ fallback: echo }) });
+    const own = await startOwnWorker(world);
+    const handle = await own.start(ask, { model: 'scripted', input: 'hi' });
+    await handle.result();
+    const { events } = await handle.fetchHistory();
+    const types = events?.map(({ eventType }) => String(proto.temporal.api.enums.v1.EventType[eventType ?? 0]).replace('EVENT_TYPE_', ''));
+    const others = types?.filter((type) => !type.startsWith('WORKFLOW_'));
+    const activity = ['ACTIVITY_TASK_SCHEDULED', 'ACTIVITY_TASK_STARTED', 'ACTIVITY_TASK_COMPLETED'];
+    assert.deepEqual(others, [...activity, ...activity, 'MARKER_RECORDED']);
+  },
+);
 
 test('runTurn · a turn that fails is a result: its workflow goes on', options, async () => {
   await using world = await World.open();

@@ -1,5 +1,14 @@
 /** Workflow code as an application has it: what `turnkeep/workflow` is told in. Bundled by Temporal's bundler. */
-import { CancellationScope, condition, defineQuery, defineSignal, isCancellation, setHandler, executeChild } from '@temporalio/workflow';
+import {
+  CancellationScope,
+  condition,
+  defineQuery,
+  defineSignal,
+  isCancellation,
+  setHandler,
+  executeChild,
+  proxyActivities,
+} from '@temporalio/workflow';
 import { agentTurn, newTurnId, runTurn, type TurnRequest, type TurnResult } from '../../src/workflow.ts';
 
 export { agentTurn };
@@ -52,4 +61,12 @@ export async function parent(request: TurnRequest): Promise<TurnResult> {
 /** Two turns at once. */
 export async function pair(one: string, other: string): Promise<readonly TurnResult[]> {
   return Promise.all([one, other].map((input) => runTurn({ model: 'scripted', input })));
+}
+
+const { greet } = proxyActivities<{ greet: (name: string) => Promise<string> }>({ startToCloseTimeout: '10s' });
+
+/** An activity of its own beside a turn. */
+export async function greeted(name: string, taskQueue?: string): Promise<string> {
+  const { outputText } = await runTurn({ model: 'scripted', input: await greet(name), ...(taskQueue === undefined ? {} : { taskQueue }) });
+  return outputText;
 }

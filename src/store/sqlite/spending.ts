@@ -29,10 +29,13 @@ function spentInSession(db: Database, session: string): Spent {
 
 function spentBy(db: Database, turn: string, { before, readyAtMs }: { before?: number; readyAtMs: number | null }): Spent {
   const made = db.one('SELECT count(*) AS calls FROM tool_calls WHERE turn = ? AND runs > 0', turn);
-  const wallTimeMs = readyAtMs === null ? 0 : Date.now() - readyAtMs;
+  // The clock may have been set back meanwhile.
+  const wallTimeMs = readyAtMs === null ? 0 : Math.max(0, Date.now() - readyAtMs);
   const own = spentOf({ attempts: readAttempts(db, turn), toolCalls: Number(made?.['calls']), wallTimeMs }, before);
-  // The time of a turn that was called is its caller's.
   return idsOfChildren(db, turn)
-    .map((id) => spentBy(db, id, { readyAtMs: null }))
+    .map((id) => spentBy(db, id, whole))
     .reduce(sumOfSpent, own);
 }
+
+/** Of a turn that was called: its time is its caller's. */
+const whole = { readyAtMs: null };

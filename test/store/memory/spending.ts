@@ -14,7 +14,7 @@ export function addToSession(database: MemoryDatabase, turn: StoredTurn): void {
 }
 
 function spentBy(database: MemoryDatabase, { attempts, toolCalls, row }: StoredTurn, before?: number): Spent {
-  const wallTimeMs = row.readyAtMs === null ? 0 : Date.now() - row.readyAtMs;
+  const wallTimeMs = row.readyAtMs === null ? 0 : Math.max(0, Date.now() - row.readyAtMs);
   const own = spentOf({ attempts, toolCalls: toolCalls.filter((call) => call.row.runs > 0).length, wallTimeMs }, before);
   return database
     .turnsWhere((each) => each.row.parent?.turn === row.id)
