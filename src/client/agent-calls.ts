@@ -7,7 +7,7 @@ import type { Agent, Limits } from '../domain/agent.ts';
 import { type AgentAnswer, answerOf, longestAgentChain, settingsOfCall } from '../domain/agent-call.ts';
 import { hasLimits, limitsLeft } from '../domain/budget.ts';
 import { isSettled } from '../domain/response.ts';
-import { spentOf } from '../domain/spent.ts';
+import { wholeUsageOf } from '../domain/spent.ts';
 import { idempotencyKeyOf } from '../domain/tool-call.ts';
 import type { ParentCall, TurnRow } from '../domain/turn.ts';
 import type { BudgetRules } from '../domain/turn-budget.ts';
@@ -64,7 +64,7 @@ export class AgentCalls {
       () => Promise.all([this.#store.readResponse(id), this.#store.readAttempts(id), this.#store.readToolCalls(id)]),
       signal,
     );
-    const usage = spentOf(begun, attempts, toolCalls);
+    const usage = wholeUsageOf(begun, attempts, toolCalls);
     return { ...answerOf(turn ?? begun, response), ...(usage === null ? {} : { usage }) };
   }
 
