@@ -16,5 +16,6 @@
  *     process.once('SIGTERM', () => worker.shutdown());
  *     await worker.stopped;
  */
+export { turnkeepPlugin, type TurnkeepPlugin, type TurnkeepPluginOptions } from './roles/plugin.ts';
 export { startWorker, type TurnWorker, type WorkerDeps } from './roles/worker.ts';
 export { bundleWorkflows } from './roles/workflow-bundle.ts';

@@ -12,6 +12,8 @@
  *     }
  */
 export { agentTurn } from './workflows/agent-turn.ts';
+export { newTurnId, runTurn } from './workflows/own-turn.ts';
 export { title } from './workflows/title.ts';
 export { webhook } from './workflows/webhook.ts';
+export type { TurnRequest, TurnResult } from './contract/own-turns.ts';
 export type { AgentTurnInput, TitleInput, WebhookInput } from './contract/workflows.ts';

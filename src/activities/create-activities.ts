@@ -2,6 +2,7 @@
 import { ApplicationFailure } from '@temporalio/common';
 import { type TurnActivities, wrongDatabase } from '../contract/activities.ts';
 import { withoutForeignWords } from './history-failure.ts';
+import { awaitTurn, beginTurn, type OwnTurnDeps, readResult } from './own-turns.ts';
 import { settleTurn } from './settle-turn.ts';
 import { streamModel, type StreamModelDeps } from './stream-model.ts';
 import { deliverWebhook, type DeliverWebhookDeps } from './webhook/deliver-webhook.ts';
@@ -9,6 +10,7 @@ import { writeTitle, type WriteTitleDeps } from './write-title.ts';
 
 export type ActivityDeps = StreamModelDeps &
   WriteTitleDeps &
+  OwnTurnDeps &
   DeliverWebhookDeps & {
     /** Another deployment's turn was given to this worker. */
     readonly onForeignTurn?: () => void;
@@ -36,6 +38,9 @@ export function createActivities(deps: ActivityDeps): TurnActivities {
   return {
     streamModel: (input) => withoutForeignWords(onError, async () => streamModel(deps, own(deps, input))),
     settleTurn: (input) => withoutForeignWords(onError, async () => settleTurn(deps, own(deps, input))),
+    beginTurn: (input) => withoutForeignWords(onError, async () => beginTurn(deps, input)),
+    awaitTurn: (input) => withoutForeignWords(onError, async () => awaitTurn(deps, own(deps, input))),
+    readResult: (input) => withoutForeignWords(onError, async () => readResult(deps, own(deps, input))),
     writeTitle: (input) => withoutForeignWords(onError, async () => writeTitle(deps, own(deps, input))),
     deliverWebhook: (input) => withoutForeignWords(onError, async () => deliverWebhook(deps, own(deps, input))),
   };

@@ -7,8 +7,9 @@ import { pipedLines, TerminalLines } from './chat/lines.ts';
 import { printSessions } from './chat/pick-session.ts';
 import { oneLine } from './chat/pieces.ts';
 import { Screen } from './chat/screen.ts';
+import { checkAgent } from './chat/agents.ts';
 import { isListMissing, isUnknownSession, listSessions, readSession } from './chat/sessions.ts';
-import { openGateway, withGatewayErrors } from './gateway/open.ts';
+import { hasGatewayKey, openGateway, withGatewayErrors } from './gateway/open.ts';
 import { GatewayError } from './gateway/target.ts';
 
 /**
@@ -24,7 +25,7 @@ export async function runChat(flags: ChatFlags): Promise<number> {
   for (const stream of [stdout, stderr]) stream.on('error', () => process.exit(1));
   await withGatewayErrors(client, async () => {
     if (flags.list === true) await printSessions(client, screen);
-    else await checkGateway(client, flags.session);
+    else await checkGateway(client, flags);
   });
   if (flags.list === true) return 0;
 
@@ -37,8 +38,8 @@ export async function runChat(flags: ChatFlags): Promise<number> {
   };
   const isTerminal = stdin.isTTY && stderr.isTTY;
   const lines = isTerminal ? new TerminalLines(stdin, stderr, { onInterrupt, onEarly }) : pipedLines(stdin);
-  const { session, model, instructions } = flags;
-  const chat = new Chat({ client, screen, lines, isTerminal, session, model, instructions });
+  const { session, model, agent, instructions } = flags;
+  const chat = new Chat({ client, screen, lines, isTerminal, session, model, agent, instructions, hasKey: hasGatewayKey(flags) });
   const leave = (signal: 'SIGINT' | 'SIGTERM' | 'SIGHUP'): void => {
     lines.close();
     screen.show({ kind: 'end' });
@@ -57,8 +58,9 @@ export async function runChat(flags: ChatFlags): Promise<number> {
   return code;
 }
 
-/** Asks for something that needs the key, and the session if one was named. */
-async function checkGateway(client: GatewayClient, session: string | undefined): Promise<void> {
+/** Asks for something that needs the key, and the session and the agent if they were named. */
+async function checkGateway(client: GatewayClient, { session, agent }: ChatFlags): Promise<void> {
+  if (agent !== undefined) await checkAgent(client, agent);
   if (session !== undefined) {
     await readSession(client, session).catch((error: unknown) => {
       if (!isUnknownSession(error)) throw error;

@@ -19,7 +19,7 @@ import {
 } from '../contract/workflows.ts';
 import type { WebhookEnd } from '../contract/activities.ts';
 import { turnTimeMs } from '../domain/budget.ts';
-import type { TurnRow } from '../domain/turn.ts';
+import type { TurnOwner, TurnRow } from '../domain/turn.ts';
 import type { Store } from '../store/ports/store.ts';
 import type { DispatchedRun } from '../store/ports/turns.ts';
 import { claimAndRun, type LocalAttempts } from './local-attempts.ts';
@@ -48,6 +48,9 @@ const workflowTaskTimeout = '3s';
 
 /** A title that comes later than this is not worth a request. */
 const titleTimeout = '10 minutes';
+
+/** An owner that lives ends its turn itself when its time is over, on a worker that may have much to do. */
+const ownersGraceMs = 60_000;
 
 /** Time for the first token of a model that is fast. */
 const startAfterRequestMs = 30;
@@ -171,6 +174,23 @@ export class Dispatcher {
     try {
       const { status } = await this.#answered(() => handle.describe());
       return status.name === 'RUNNING';
+    } catch (error) {
+      if (error instanceof Error && error.name === 'WorkflowNotFoundError') return false;
+      throw error;
+    }
+  }
+
+  /**
+   * Does a workflow of somebody's own still go on with its turn? Not one that has ended, nor another one of the same id; not
+   * past the time that a turn has: its run may have been reset to before it. Throws when Temporal cannot be reached.
+   */
+  async isOwned({ owner, readyAtMs }: { readonly owner: TurnOwner; readonly readyAtMs: number }): Promise<boolean> {
+    if (Date.now() > readyAtMs + this.#options.limits.turnTimeoutMs + ownersGraceMs) return false;
+    const handle = this.#options.workflows.getHandle(owner.workflowId);
+    try {
+      const { status, raw } = await this.#answered(() => handle.describe());
+      const firstRunId = raw.workflowExecutionInfo?.firstRunId;
+      return status.name === 'RUNNING' && (!firstRunId || firstRunId === owner.firstRunId);
     } catch (error) {
       if (error instanceof Error && error.name === 'WorkflowNotFoundError') return false;
       throw error;

@@ -1,4 +1,7 @@
+import { createHash } from 'node:crypto';
 import type { Item, OpaqueItemType } from '../domain/item.ts';
+import { idempotencyKeyOf } from '../domain/tool-call.ts';
+import type { ParentCall } from '../domain/turn.ts';
 
 type KnownType = Exclude<Item['type'], OpaqueItemType>;
 type IdPrefix = 'resp' | 'conv' | 'items' | 'item' | (typeof prefixes)[KnownType];
@@ -35,4 +38,10 @@ export function newId(prefix: IdPrefix): string {
   const from = usedBytes;
   usedBytes += idBytes;
   return `${prefix}_${pool.toString('hex', from, usedBytes)}`;
+}
+
+/** Of the turn that carries out a call of an agent: one call has one turn, however often it is begun. */
+export function childIdOf(call: ParentCall): string {
+  const hash = createHash('sha256').update(idempotencyKeyOf(call)).digest('hex');
+  return `resp_${hash.slice(0, idBytes * 2)}`;
 }

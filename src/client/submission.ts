@@ -2,6 +2,7 @@
 import { givenIdOf, type InputItem, isCall, isCallOutput, type Item, type NewItem } from '../domain/item.ts';
 import { forAnotherModel } from '../domain/prompt.ts';
 import type { ResponseSettings } from '../domain/response-settings.ts';
+import type { ParentCall, TurnOwner } from '../domain/turn.ts';
 import type { FoundItem } from '../store/ports/sessions.ts';
 import type { Store } from '../store/ports/store.ts';
 import type { NewTurn } from '../store/ports/turns.ts';
@@ -40,6 +41,10 @@ export interface Submission {
   readonly signal?: AbortSignal;
   /** What the client calls the turn, `resp_…`: its public id. */
   readonly id?: string;
+  /** The call of an agent that the turn carries out: its id is made of that. */
+  readonly parent?: ParentCall;
+  /** A workflow of somebody's own that carries the turn out: nothing is dispatched for it, and its `id` is also its own. */
+  readonly owner?: TurnOwner;
   /** `enqueue` where nothing is said. */
   readonly whenBusy?: WhenBusy;
   /** It is to be found as a stored Chat Completion. */

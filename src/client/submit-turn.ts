@@ -10,7 +10,7 @@ import type { InsertTurn, NewTurn } from '../store/ports/turns.ts';
 import { workflowIdOf } from '../contract/workflows.ts';
 import type { TurnCanceller } from './cancel-turn.ts';
 import type { Dispatcher } from './dispatcher.ts';
-import { newId } from './ids.ts';
+import { childIdOf, newId } from './ids.ts';
 import { whileCallerWaits } from './patience.ts';
 import { type Approvals, readApprovals, type UnknownApproval } from './approvals.ts';
 import { outputsWithoutCall, resolveInput, type Submission, type Unresolved } from './submission.ts';
@@ -75,14 +75,17 @@ async function insert(
     previous,
     idempotencyKey,
     replaces,
+    parent,
     completion,
     isResend,
+    owner,
     whenBusy = 'enqueue',
     receivedAtMs,
     signal,
   } = submission;
   const { json, bodyHash } = await serialize(submission, input);
-  const id = newId('resp');
+  const own = owner === undefined ? undefined : submission.id;
+  const id = parent === undefined ? (own ?? newId('resp')) : childIdOf(parent);
   const createdAtMs = Date.now();
   const opening = ResponseStream.open(
     newResponse({ id: submission.id ?? id, createdAtMs, settings, session, previous: submission.continues ?? previous }),
@@ -106,12 +109,14 @@ async function insert(
     receivedAtMs,
     whenBusy,
     isResend,
-    workflowId: workflowIdOf(id),
+    workflowId: owner?.workflowId ?? workflowIdOf(id),
+    ...(owner === undefined ? {} : { ownerRunId: owner.firstRunId }),
     events: opening.map(journalRowOf),
     joinsTwin: idempotencyKey === null && submission.id === undefined,
     limits: quotas,
     ...(submission.id === undefined ? {} : { chosenId: submission.id }),
     ...(replaces === undefined ? {} : { replaces }),
+    ...(parent === undefined ? {} : { parent }),
     ...(completion === undefined ? {} : { completion }),
     ...(approvals.answered.length === 0 ? {} : { approvals }),
     ...(hasTitles && settings.store ? { wantsTitle: true } : {}),
@@ -141,6 +146,7 @@ function begin(
   if (interrupted !== undefined) canceller.carryOut(interrupted).catch(ignore);
   // Its cancel came before it: it ends without a model call.
   if (turn.cancelRequestedAtMs !== null) canceller.carryOut(turn.id).catch(ignore);
+  else if (turn.ownerRunId !== null) ignore();
   else if (epoch !== undefined) dispatcher.startSoon(turn.id, turn);
   else if (turn.readyAtMs !== null) void dispatcher.runReady(turn.id, turn);
   if (givesTitle === true && turn.session !== null) {

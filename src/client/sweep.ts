@@ -39,7 +39,7 @@ export interface SweepOptions {
   readonly store: Store;
   readonly dispatcher: Dispatcher;
   readonly retentionDays: number;
-  /** Carries out a cancel that was accepted. */
+  /** Carries out a cancel that was accepted, or that is to be. */
   readonly cancel: (turn: string) => Promise<void>;
   readonly onWebhook?: (report: WebhookReport) => void;
   readonly onError: (error: unknown) => void;
@@ -84,10 +84,13 @@ export function startSweep({ store, dispatcher, retentionDays, cancel, onWebhook
     await store.makeStrandedReady();
     for (let afterOrdinal = 0; ;) {
       const page = await store.listUnattended({ readyForMs: orphanAfterMs, afterOrdinal, limit: batch });
-      for (const { ordinal, turn } of page) {
+      for (const { ordinal, turn, owner, readyAtMs } of page) {
         if (isStopped) return;
         await tried(async () => {
-          if (!(await dispatcher.isRunning(turn))) await dispatcher.start(turn);
+          if (owner !== undefined) {
+            // Nobody else may go on with it: whoever wanted its answer is gone.
+            if (!(await dispatcher.isOwned({ owner, readyAtMs }))) await cancel(turn);
+          } else if (!(await dispatcher.isRunning(turn))) await dispatcher.start(turn);
         });
         afterOrdinal = ordinal;
       }

@@ -11,7 +11,7 @@ import { isVisible, type TurnRow } from '../domain/turn.ts';
 import type { WebhookEvent, WebhookRow } from '../domain/webhook.ts';
 import { RunningStreams } from '../settle/running-streams.ts';
 import { JournalGoneError } from '../store/ports/journal.ts';
-import type { CompletionStore, Page, Store, TurnListQuery } from '../store/ports/store.ts';
+import type { ChildTurn, CompletionStore, Page, Store, TurnListQuery } from '../store/ports/store.ts';
 import { type CancelResult, TurnCanceller } from './cancel-turn.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { retryWhileBusy } from '../store/retry-while-busy.ts';
@@ -172,6 +172,18 @@ export class Turnkeep {
   /** Calls of tools that workers run, as far as they are. */
   async readToolCalls(turn: string): Promise<readonly ToolCallRow[]> {
     return this.#store.readToolCalls(turn);
+  }
+
+  /** The turns that carry out its calls of agents. */
+  async readChildren(turn: string): Promise<readonly ChildTurn[]> {
+    return this.#store.readChildren(turn);
+  }
+
+  /** Which call of which turn this one carries out; undefined where a client asked for it, or that turn is gone. */
+  async readCaller({ tenant, parent }: TurnRow): Promise<{ readonly id: string; readonly callId: string } | undefined> {
+    const turn = parent === null ? undefined : await this.readNamedTurn(tenant, parent.turn);
+    const call = turn && (await this.#store.readToolCalls(turn.id)).find(({ number }) => number === parent?.number);
+    return turn && call && { id: turn.publicId, callId: call.origin.call_id };
   }
 
   /** The event of the turn's end, and how its delivery stands. undefined: none is owed, not yet or not any more. */

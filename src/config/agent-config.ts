@@ -106,11 +106,12 @@ function approvalsOf({ tools = {} }: ConfigShape): ReadonlyMap<string, string> {
 }
 
 function toAgent(name: string, agent: NonNullable<ConfigShape['agents']>[string], { providers = {}, limits: all }: ConfigShape): Agent {
-  const { model, instructions, tools = [], settings = {}, limits, compaction = 'auto' } = agent;
+  const { model, description, instructions, tools = [], settings = {}, limits, compaction = 'auto' } = agent;
   const needsSteps = tools.length > 0 && limits?.steps === undefined && all?.turn?.steps === undefined;
   return {
     name,
     ...resolveModel(model, (candidate) => Object.hasOwn(providers, candidate)),
+    ...(description === undefined ? {} : { description }),
     ...(instructions === undefined ? {} : { instructions }),
     tools: Object.freeze(tools),
     settings: Object.freeze(withoutUndefined(settings) as JsonObject),

@@ -3,6 +3,7 @@
  * wrong, so that nothing comes up one mistake at a time: what it reads may have any form. Pure.
  */
 import { readToolName, resolveModel } from '../domain/agent.ts';
+import { longestAgentChain } from '../domain/agent-call.ts';
 import { agentServerLabel } from '../domain/function-names.ts';
 import { localServerLabel } from '../tools/tool.ts';
 import { pathOf, suggestion } from './agent-shape.ts';
@@ -78,10 +79,12 @@ function toolMistakes(parts: Parts): readonly string[] {
   );
 }
 
-/** One that calls itself by way of others has no end, whatever each of them may spend. */
+/** One that calls itself by way of others has no end, whatever each of them may spend; nor has a very long chain of them a use. */
 function cycleMistakes(parts: Parts): readonly string[] {
   const mistakes: string[] = [];
   const done = new Set<string>();
+  /** By agent: agents on the longest way down from it, itself included. */
+  const lengths = new Map<string, number>();
   const visit = (agent: string, way: readonly string[]): void => {
     if (done.has(agent)) return;
     for (const [index, entry] of toolsOf(parts, agent).entries()) {
@@ -89,13 +92,21 @@ function cycleMistakes(parts: Parts): readonly string[] {
       if (kind !== 'agent' || !Object.hasOwn(parts.agents, name)) continue;
       const from = [...way, agent].indexOf(name);
       const cycle = [...way, agent].slice(from).concat(name).join(' > ');
-      if (from === -1) visit(name, [...way, agent]);
-      else mistakes.push(`${pathOf(['agents', agent, 'tools', index])}: agents call each other in a circle (${cycle})`);
+      if (from === -1) {
+        visit(name, [...way, agent]);
+        lengths.set(agent, Math.max(lengths.get(agent) ?? 1, 1 + (lengths.get(name) ?? 1)));
+      } else mistakes.push(`${pathOf(['agents', agent, 'tools', index])}: agents call each other in a circle (${cycle})`);
     }
     done.add(agent);
   };
   for (const agent of Object.keys(parts.agents)) visit(agent, []);
-  return mistakes;
+  const tooLong = [...lengths].filter(([, length]) => length > longestAgentChain);
+  return [
+    ...mistakes,
+    ...tooLong.map(([agent, length]) => {
+      return `${pathOf(['agents', agent, 'tools'])}: ${length} agents would wait for each other; at most ${longestAgentChain} can`;
+    }),
+  ];
 }
 
 function modelMistakes(parts: Parts): readonly string[] {

@@ -70,6 +70,7 @@ const settings = closed({
 
 const agent = closed({
   model: filledText,
+  description: filledText.optional(),
   instructions: text.optional(),
   tools: texts.optional(),
   settings: settings.optional(),

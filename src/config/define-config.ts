@@ -37,6 +37,8 @@ type Optional<T> = { readonly [Key in keyof T]: T[Key] | undefined };
 export interface AgentDefinition<Tool extends string = string> {
   /** `provider/model` of one of `providers`, or a model of the environment's own. */
   readonly model: string;
+  /** For the models of agents that may call it: what it does, and when to ask it. */
+  readonly description?: string | undefined;
   readonly instructions?: string | undefined;
   /** `tool` of `tools`, `mcp:server` for all tools of one of `mcpServers`, `agent:name` for another agent. */
   readonly tools?: readonly Tool[] | undefined;

@@ -4,6 +4,7 @@
  */
 import type { RequestedOutcome, StepResult, TurnStatus } from '../domain/turn-state.ts';
 import type { WebhookStatus } from '../domain/webhook.ts';
+import type { AwaitTurnInput, BeginTurnInput, BegunTurn, ReadResultInput, TurnResult } from './own-turns.ts';
 import type { TitleInput, WebhookInput } from './workflows.ts';
 
 export interface TurnActivities {
@@ -11,6 +12,12 @@ export interface TurnActivities {
   readonly streamModel: (input: StreamModelInput) => Promise<StepResult>;
   /** Local. Gives the turn the end that `streamModel` could not write. */
   readonly settleTurn: (input: SettleTurnInput) => Promise<TurnStatus>;
+  /** Takes in a turn of a workflow of somebody's own. Throws `ApplicationFailure` of the type `turn_refused`. */
+  readonly beginTurn: (input: BeginTurnInput) => Promise<BegunTurn>;
+  /** Resolves once the turns before it in its session have ended, or it has its own end. */
+  readonly awaitTurn: (input: AwaitTurnInput) => Promise<void>;
+  /** What a turn that has ended came to. Throws `ApplicationFailure` of the type `result_too_large`. */
+  readonly readResult: (input: ReadResultInput) => Promise<TurnResult>;
   /** Asks the model for the title of a session and stores it. On a queue of its own: see `titleQueueOf`. */
   readonly writeTitle: (input: TitleInput) => Promise<{ readonly hasTitle: boolean }>;
   /**

@@ -37,6 +37,10 @@ export interface AgentTurnInput {
   readonly deadlineAtMs?: number;
   /** The run says in its memo how the turn ended, unless it completed. Absent in runs of older versions, whose histories have no such event. */
   readonly tellsEnd?: true;
+  /** Taken in by this run or one before it, whose caller gets a `TurnResult`. */
+  readonly isOwn?: true;
+  /** Of the worker that has the activities of such a turn; the workflow's own where nothing is said. */
+  readonly taskQueue?: string;
 }
 
 /** What Temporal's own UI shows of a run beside its id; ids and codes only (T11). A type, not an interface: Temporal takes a record. */

@@ -2,7 +2,7 @@
  * How a submitted turn is taken in: which turn it joins, what refuses it, whom it interrupts. Pure: a driver of the store
  * gathers the facts inside its transaction, asks `decideAdmission`, and writes what that says in the same transaction.
  */
-import type { TurnRow } from './turn.ts';
+import type { ParentCall, TurnRow } from './turn.ts';
 
 /** A cancel that came before its turn counts this long. */
 export const earlyCancelMs = 10 * 60_000;
@@ -24,6 +24,8 @@ export interface AdmissionRequest {
   readonly createdAtMs: number;
   /** The turn this one follows, outside of a session, as the tenant calls it. */
   readonly previous: string | null;
+  /** The call of an agent that it carries out. */
+  readonly parent?: ParentCall;
   /** A client's own retry of an earlier request. */
   readonly isResend: boolean;
   /** The submission has neither an id nor an idempotency key of the client's: it may join its twin by its body alone. */
@@ -66,6 +68,8 @@ export interface AdmissionFacts {
   readonly unsettledOfTenant: number;
   /** When the tenant asked to cancel a turn of the chosen id before there was one. Not looked at without one. */
   readonly earlyCancelAtMs: number | undefined;
+  /** The turn that called it has its end, or is gone. Not looked at without one. */
+  readonly isParentOver: boolean;
 }
 
 export interface PreviousFacts extends Pick<TurnRow, 'settledAtMs' | 'erasedBy'> {
@@ -96,7 +100,7 @@ export type Refusal =
 export type Admission =
   | {
       readonly type: 'admitted';
-      /** Its cancel came first: it is in, as one to be cancelled, and the early cancel is used up. Else null. */
+      /** Its cancel came first, or its parent's end: it is in, as one to be cancelled, and the early cancel is used up. Else null. */
       readonly cancelRequestedAtMs: number | null;
       /** Nothing of its session runs or waits before it: it may run now. */
       readonly isReady: boolean;
@@ -131,7 +135,7 @@ export function decideAdmission(request: AdmissionRequest, facts: AdmissionFacts
   return {
     type: 'admitted',
     isReady: running === undefined,
-    cancelRequestedAtMs: isCancelledEarly(request, facts) ? request.createdAtMs : null,
+    cancelRequestedAtMs: isCancelledEarly(request, facts) || isOrphan(request, facts) ? request.createdAtMs : null,
     interrupts: interrupted?.id,
   };
 }
@@ -157,4 +161,9 @@ function refusalOfPast(previous: PreviousFacts | undefined): Refusal | undefined
 function isCancelledEarly({ chosenId, createdAtMs }: AdmissionRequest, facts: AdmissionFacts): boolean {
   const cancelledAtMs = chosenId === undefined ? undefined : facts.earlyCancelAtMs;
   return cancelledAtMs !== undefined && cancelledAtMs > createdAtMs - earlyCancelMs;
+}
+
+/** Nobody waits for what it says. */
+function isOrphan({ parent }: AdmissionRequest, facts: AdmissionFacts): boolean {
+  return parent !== undefined && facts.isParentOver;
 }

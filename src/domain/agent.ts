@@ -21,6 +21,8 @@ export interface Agent {
   /** A name in `providers`; `default` is the environment's. */
   readonly provider: string;
   readonly model: string;
+  /** For the models of agents that may call it. */
+  readonly description?: string;
   readonly instructions?: string;
   /** As configured: `tool`, `mcp:server` or `agent:name`. */
   readonly tools: readonly string[];

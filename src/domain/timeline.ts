@@ -3,7 +3,8 @@ import { type AttemptRow, usageOf } from './attempt.ts';
 import { isCompactionStep } from './auto-compaction.ts';
 import { costOf } from './budget.ts';
 import { failureRules } from './failure.ts';
-import { type ResponseObject, sumOf, unknownUsage, type Usage } from './response.ts';
+import { type ResponseObject, sumOf, sumOfKnown, unknownUsage, type Usage } from './response.ts';
+import { usageOfCalls } from './spent.ts';
 import type { ToolCallRow } from './tool-call.ts';
 import type { TurnRow } from './turn.ts';
 import { eventIdOf, type WebhookRow } from './webhook.ts';
@@ -13,6 +14,10 @@ export interface TimelineFacts {
   readonly attempts: readonly AttemptRow[];
   /** Calls of tools that workers run. */
   readonly toolCalls: readonly ToolCallRow[];
+  /** Of a turn that carries out a call of another one, by the id that its tenant knows. */
+  readonly parent?: { readonly id: string; readonly callId: string } | undefined;
+  /** The turns that carry out its calls, by the numbers of the calls. */
+  readonly children?: readonly { readonly number: number; readonly publicId: string }[];
   /** Absent for an erased turn: it has lost its words, those of its error too. */
   readonly response?: Pick<ResponseObject, 'error' | 'output'> | undefined;
   /** Of a turn that owes an event. */
@@ -21,19 +26,21 @@ export interface TimelineFacts {
   readonly temporalUi?: string | undefined;
 }
 
-export function timelineOf({ turn, attempts, toolCalls, response, webhook, temporalUi }: TimelineFacts): object {
+export function timelineOf({ turn, attempts, toolCalls, parent, children = [], response, webhook, temporalUi }: TimelineFacts): object {
   return {
     id: turn.publicId,
     session: turn.session,
+    ...(parent === undefined ? {} : { parent: { id: parent.id, call_id: parent.callId } }),
     status: turn.status,
     model: turn.settings.model,
     error: errorOf(turn, response?.error?.message),
     workflow_id: turn.workflowId,
     run_id: turn.runId,
+    ...(turn.ownerRunId === null ? {} : { owner: turn.workflowId }),
     created_at: iso(turn.createdAtMs),
     settled_at: turn.settledAtMs === null ? null : iso(turn.settledAtMs),
-    steps: stepsOf(attempts, toolCalls),
-    usage: withCost(turn, usageOfTurn(turn, attempts)),
+    steps: stepsOf(attempts, toolCalls, new Map(children.map(({ number, publicId }) => [number, publicId]))),
+    usage: withCost(turn, sumOfKnown(usageOfTurn(turn, attempts), usageOfCalls(toolCalls))),
     lost_usage: withCost(turn, lostUsageOf(attempts)),
     ...(turn.settings.omitted_fields === undefined ? {} : { omitted_fields: turn.settings.omitted_fields }),
     ...(turn.settings.omitted_tools === undefined ? {} : { omitted_tools: turn.settings.omitted_tools }),
@@ -58,7 +65,11 @@ function withCost({ settings }: TurnRow, usage: Usage | null): (Usage & { readon
 }
 
 /** Requests to the model, and the calls that came before each. */
-function stepsOf(attempts: readonly AttemptRow[], toolCalls: readonly ToolCallRow[]): readonly object[] {
+function stepsOf(
+  attempts: readonly AttemptRow[],
+  toolCalls: readonly ToolCallRow[],
+  turns: ReadonlyMap<number, string>,
+): readonly object[] {
   const ofModel = Map.groupBy(attempts, ({ step }) => step);
   const ofTools = Map.groupBy(toolCalls, ({ step }) => step);
   const numbers = [...new Set([...ofModel.keys(), ...ofTools.keys()])].toSorted((one, other) => one - other);
@@ -67,7 +78,13 @@ function stepsOf(attempts: readonly AttemptRow[], toolCalls: readonly ToolCallRo
     return [
       ...(calls === undefined
         ? []
-        : [{ kind: 'tools', started: calls.some(({ startedAtMs }) => startedAtMs !== undefined), calls: calls.map(callReport) }]),
+        : [
+            {
+              kind: 'tools',
+              started: calls.some(({ startedAtMs }) => startedAtMs !== undefined),
+              calls: calls.map((call) => callReport(call, turns.get(call.number))),
+            },
+          ]),
       ...(requests === undefined
         ? []
         : [
@@ -81,7 +98,10 @@ function stepsOf(attempts: readonly AttemptRow[], toolCalls: readonly ToolCallRo
   });
 }
 
-function callReport({ name, serverLabel, origin, runs, startedAtMs, endedAtMs, outcome, progress }: ToolCallRow): object {
+function callReport(
+  { name, serverLabel, origin, runs, startedAtMs, endedAtMs, outcome, progress, usage }: ToolCallRow,
+  turn: string | undefined,
+): object {
   return {
     name,
     server_label: serverLabel,
@@ -91,6 +111,8 @@ function callReport({ name, serverLabel, origin, runs, startedAtMs, endedAtMs, o
     ended_at: endedAtMs === undefined ? null : iso(endedAtMs),
     outcome: outcome ?? (runs === 0 ? 'waiting' : 'running'),
     ...(progress === undefined ? {} : { progress }),
+    ...(turn === undefined ? {} : { turn }),
+    ...(usage === undefined ? {} : { usage }),
   };
 }
 

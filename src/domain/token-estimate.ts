@@ -111,3 +111,26 @@ function bytesBetween(text: string, from: number, to: number): number {
   }
   return bytes;
 }
+
+/** A pause is due after so many characters, which take a few milliseconds to count. */
+const pauseChars = 262_144;
+/** What a step of a count takes beside its characters. */
+const charsOfStep = 256;
+
+/** @param pause lets others have the event loop (T14) */
+export async function estimateTokens({ settings, items }: ModelRequest, pause: () => Promise<unknown>): Promise<number> {
+  let chars = 0;
+  const paced = async (counting: Counting): Promise<number> => {
+    for (;;) {
+      const { done, value } = counting.next();
+      if (done === true) return value;
+      chars += value + charsOfStep;
+      if (chars < pauseChars) continue;
+      chars = 0;
+      await pause();
+    }
+  };
+  let tokens = await paced(settingsTokens(settings));
+  for (const item of items) tokens += await paced(itemTokens(item));
+  return tokens;
+}

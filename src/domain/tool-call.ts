@@ -1,4 +1,6 @@
 /** A call of a worker's tool, as the database keeps it: what was asked for, how often it ran, and what came of it. Pure. */
+import type { Usage } from './response.ts';
+import type { ParentCall } from './turn.ts';
 import type { WorkerCall, WorkerCallEnd } from './worker-call.ts';
 
 export interface ToolCallRow extends WorkerCall {
@@ -16,6 +18,8 @@ export interface ToolCallRow extends WorkerCall {
   readonly outcome?: ToolCallOutcome;
   /** What its tool last said of how far it is. */
   readonly progress?: string;
+  /** Tokens of the turn that carried it out, where an agent was called. */
+  readonly usage?: Usage;
 }
 
 /** `unknown`: the process that ran it was lost. `cut_off`: its turn ended before it. */
@@ -30,9 +34,17 @@ export interface ToolCallEnd {
   /** All of it, where the model is told less. */
   readonly result: string;
   readonly end: WorkerCallEnd;
+  /** Tokens of the turn that carried it out, where an agent was called. */
+  readonly usage?: Usage;
 }
 
 /** @returns the key that every run of one call has, and no other call */
 export function idempotencyKeyOf({ turn, number }: Pick<ToolCallRow, 'turn' | 'number'>): string {
   return `${turn}/${number}`;
+}
+
+/** The call that has this key. */
+export function callOfKey(key: string): ParentCall {
+  const slash = key.lastIndexOf('/');
+  return { turn: key.slice(0, slash), number: Number(key.slice(slash + 1)) };
 }

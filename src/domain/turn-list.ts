@@ -27,10 +27,12 @@ export interface TurnSummary {
   /** Requests to the model so far. */
   readonly requests: number;
   readonly usage: Usage | null;
+  /** The id of the workflow of somebody's own that carries it out; null: one of ours does. */
+  readonly owner: string | null;
 }
 
 export function listedTurn(turn: TurnSummary): { readonly id: string; readonly [field: string]: unknown } {
-  const { publicId: id, session, status, model, errorCode: code, detail, createdAtMs, settledAtMs, requests, usage } = turn;
+  const { publicId: id, session, status, model, errorCode: code, detail, createdAtMs, settledAtMs, requests, usage, owner } = turn;
   return {
     id,
     session,
@@ -42,6 +44,7 @@ export function listedTurn(turn: TurnSummary): { readonly id: string; readonly [
     requests,
     // A failed turn has no other usage than that of its attempts: see `/turns/{id}`.
     usage: status === 'failed' ? null : usage,
+    ...(owner === null ? {} : { owner }),
   };
 }
 

@@ -3,6 +3,14 @@ import type { FailureCode } from './failure.ts';
 import type { ResponseSettings } from './response-settings.ts';
 import type { ResponseStatus, Usage } from './response.ts';
 
+/** The call of an agent that a turn carries out, for another turn. */
+export interface ParentCall {
+  /** The other turn's own id. */
+  readonly turn: string;
+  /** Of its calls of tools, from 0. */
+  readonly number: number;
+}
+
 export interface TurnRow {
   /** Our own, and never what a client chose: it names the turn in the database and in Temporal. */
   readonly id: string;
@@ -14,6 +22,8 @@ export interface TurnRow {
   readonly session: string | null;
   readonly previous: string | null;
   readonly replaces: string | null;
+  /** null: a client asked for it. */
+  readonly parent: ParentCall | null;
   readonly status: ResponseStatus;
   readonly settings: ResponseSettings;
   /** How many items it brought; they are read apart from the row, since there may be very many. */
@@ -38,6 +48,15 @@ export interface TurnRow {
   /** Of the run that last claimed the turn; null before. */
   readonly workflowId: string | null;
   readonly runId: string | null;
+  /** Of a turn that is carried out by a workflow of somebody's own, `workflowId`: the id of that workflow's first run. Else null. */
+  readonly ownerRunId: string | null;
+}
+
+/** A workflow of somebody's own that carries out a turn: nobody else starts one for it. */
+export interface TurnOwner {
+  readonly workflowId: string;
+  /** Of the runs that are one execution to its user: it outlives a reset and a continue-as-new. */
+  readonly firstRunId: string;
 }
 
 /** May its tenant see it? Not what was deleted, nor what was not to be stored and has ended. */

@@ -8,6 +8,19 @@ interface StatedError {
   readonly message?: string | undefined;
 }
 
+/** An item of an answer. */
+export interface StreamItemFields {
+  readonly id?: string | undefined;
+  readonly type?: string | undefined;
+  readonly status?: string | undefined;
+  readonly name?: string | undefined;
+  readonly arguments?: string | undefined;
+  /** Of a call of a tool that turnkeep or the provider runs, and of what asks for the approval of one. */
+  readonly server_label?: string | undefined;
+  /** What went wrong with such a call, in words. */
+  readonly error?: string | undefined;
+}
+
 /** An event of OpenAI's Responses API, with the fields that a view of a turn needs. */
 export interface StreamEvent {
   readonly type: string;
@@ -15,12 +28,15 @@ export interface StreamEvent {
   readonly delta?: string | undefined;
   readonly content_index?: number | undefined;
   readonly summary_index?: number | undefined;
-  readonly item?:
-    | { readonly type?: string | undefined; readonly name?: string | undefined; readonly arguments?: string | undefined }
-    | undefined;
+  /** Of the item that the event is about. */
+  readonly item_id?: string | undefined;
+  /** Of a call: all of them, once they are known. */
+  readonly arguments?: string | undefined;
+  readonly item?: StreamItemFields | undefined;
   readonly response?:
     | {
         readonly id?: string | undefined;
+        readonly model?: string | undefined;
         readonly status?: string | undefined;
         readonly error?: StatedError | undefined;
         readonly incomplete_details?: { readonly reason?: string | undefined } | undefined;
@@ -48,9 +64,12 @@ export function readEvent(data: string): StreamEvent | undefined {
     delta: textOf(event['delta']),
     content_index: numberOf(event['content_index']),
     summary_index: numberOf(event['summary_index']),
-    item: item && { type: textOf(item['type']), name: textOf(item['name']), arguments: textOf(item['arguments']) },
+    item_id: textOf(event['item_id']),
+    arguments: textOf(event['arguments']),
+    item: item && itemOf(item),
     response: response && {
       id: textOf(response['id']),
+      model: textOf(response['model']),
       status: textOf(response['status']),
       error: statedErrorOf(response['error']),
       incomplete_details: reasonOf(response['incomplete_details']),
@@ -116,6 +135,27 @@ function textOf(value: unknown): string | undefined {
 
 function numberOf(value: unknown): number | undefined {
   return typeof value === 'number' ? value : undefined;
+}
+
+function itemOf(item: Readonly<Record<string, unknown>>): StreamItemFields {
+  return {
+    id: textOf(item['id']),
+    type: textOf(item['type']),
+    status: textOf(item['status']),
+    name: textOf(item['name']),
+    arguments: textOf(item['arguments']),
+    server_label: textOf(item['server_label']),
+    error: errorTextOf(item['error']),
+  };
+}
+
+/** A text, or OpenAI's object with texts in it. */
+function errorTextOf(value: unknown): string | undefined {
+  const error = recordOf(value);
+  if (error === undefined) return textOf(value);
+  const content: unknown = error['content'];
+  const texts = Array.isArray(content) ? content.flatMap((part) => textOf(recordOf(part)?.['text']) ?? []) : [];
+  return texts.length > 0 ? texts.join('') : textOf(error['message']);
 }
 
 function statedErrorOf(value: unknown): StatedError | undefined {

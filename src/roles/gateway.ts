@@ -3,6 +3,7 @@ import { getRequestListener, RequestError } from '@hono/node-server';
 import { Client } from '@temporalio/client';
 import type { NativeConnection } from '@temporalio/worker';
 import type { Logger } from 'pino';
+import { withEndsOfCalls } from '../client/agent-calls.ts';
 import { Dispatcher } from '../client/dispatcher.ts';
 import type { LocalAttempts } from '../client/local-attempts.ts';
 import { startTurnWatcher } from '../client/turn-watcher.ts';
@@ -115,7 +116,7 @@ export async function startGateway({
     isEager: hasWorker,
     ...(deps.attempts !== undefined && config.hasHeadStart ? { headStart: deps.attempts } : {}),
   });
-  const store = withWebhooks(observedStore, dispatcher);
+  const store = withEndsOfCalls(withWebhooks(observedStore, dispatcher), (turn) => turnkeep.finishCancel(turn));
   let drainingSince: number | undefined;
   const isDraining = (): boolean => drainingSince !== undefined;
   const connections = new OpenConnections();

@@ -1,24 +1,17 @@
 /** Composition root of the worker role. */
 import { type NativeConnection, Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
 import type { Logger } from 'pino';
-import { RunningAttempts } from '../activities/attempt/running-attempts.ts';
-import { createActivities } from '../activities/create-activities.ts';
-import { WebhookSender } from '../activities/webhook/webhook-sender.ts';
+import type { RunningAttempts } from '../activities/attempt/running-attempts.ts';
 import { titleQueueOf, webhookQueueOf } from '../contract/workflows.ts';
 import { Client } from '@temporalio/client';
-import { Dispatcher } from '../client/dispatcher.ts';
-import { startTurnWatcher } from '../client/turn-watcher.ts';
-import { withWebhooks } from '../client/webhooks.ts';
 import { createDataConverter } from '../codec/data-converter.ts';
-import { type AgentConfig, noAgents } from '../config/agent-config.ts';
+import type { AgentConfig } from '../config/agent-config.ts';
 import type { Config } from '../config/config.ts';
 import type { WebhookReport } from '../domain/webhook.ts';
 import type { Metrics } from '../metrics/metrics.ts';
-import { type EndedTurn, observed } from '../metrics/observed-store.ts';
+import type { EndedTurn } from '../metrics/observed-store.ts';
 import type { Store } from '../store/ports/store.ts';
-import { createAgents } from './agents.ts';
-import { Providers } from './providers.ts';
-import { createMetrics, logTurnEnd, webhookObserver } from './observers.ts';
+import { createTurnRunner } from './turn-runner.ts';
 import { bundleWorkflows } from './workflow-bundle.ts';
 
 export interface WorkerDeps {
@@ -51,9 +44,6 @@ export interface TurnWorker {
   shutdown(): void;
 }
 
-/** Streams at once, of all tenants; one alone has half of them. */
-const defaultMaxAttempts = 2_000;
-
 /** A turn that waits for room among its tenant's own streams holds a slot of Temporal's: there are more than streams. */
 const activitySlots = 10_000;
 
@@ -62,6 +52,18 @@ const activitySlots = 10_000;
  * costs Temporal's server three requests more, just when it has most to do.
  */
 const workflowTaskSlots = 200;
+
+/** For any worker that runs turns. */
+export const workerSlots = {
+  // A stream is mostly waiting; the default of 100 would make turns wait for each other.
+  maxConcurrentActivityTaskExecutions: activitySlots,
+  maxConcurrentWorkflowTaskExecutions: workflowTaskSlots,
+  // Where the server cannot push a cancel, it comes with the answer to a heartbeat: 1.2 s at most (T5).
+  maxHeartbeatThrottleInterval: '1s',
+  defaultHeartbeatThrottleInterval: '1s',
+  // A killed worker's next workflow task waits this long for it.
+  stickyQueueScheduleToStartTimeout: '1s',
+} as const;
 
 /** Titles at once. */
 const titleSlots = 4;
@@ -90,62 +92,13 @@ const forceAfterDrainMs = 5_000;
  *     const worker = await startWorker({ config: readConfig({ env: process.env }), connection, store, log: pino() });
  *     await worker.stopped;
  */
-export async function startWorker({ config, connection, store, log, ...options }: WorkerDeps): Promise<TurnWorker> {
+export async function startWorker({ config, connection, ...deps }: WorkerDeps): Promise<TurnWorker> {
+  const { log, ...options } = deps;
   const { drainMs } = config.limits;
-  const metrics = options.metrics ?? createMetrics(config);
-  const observedStore = withWebhooks(observed(store, { metrics, onTurnEnd: options.onTurnEnd ?? logTurnEnd(log) }), {
-    startWebhook: (turn) => dispatcher.startWebhook(turn),
-  });
-  const providers = new Providers(config, options.agents ?? noAgents);
-  const provider = providers.of('default');
-  const agents = createAgents(options.agents ?? noAgents, providers, log);
   const dataConverter = createDataConverter(config.codecKeys, (message) => log.error(message));
-  const onError = (error: unknown): void => {
-    log.error({ err: error }, 'an attempt ended in an error of our own');
-  };
-  const onReady = (turn: string): void => void dispatcher.runReady(turn);
-  const attempts = new RunningAttempts({
-    store: observedStore,
-    provider,
-    agents,
-    limits: config.limits,
-    maxAttempts: options.maxAttempts ?? defaultMaxAttempts,
-    onReady,
-    onError,
-  });
-  const dispatcher = new Dispatcher({
-    workflows: new Client({ connection, namespace: config.temporal.namespace, dataConverter }).workflow,
-    taskQueue: config.taskQueue,
-    store: observedStore,
-    limits: config.limits,
-    isEager: true,
-    ...(config.hasHeadStart ? { headStart: attempts } : {}),
-  });
-  const onForeignTurn = once(() => {
-    const { namespace } = config.temporal;
-    const way = "two deployments poll one task queue and take each other's turns: give each its own TURNKEEP_TASK_QUEUE";
-    log.error({ taskQueue: config.taskQueue, namespace, database: store.databaseId }, way);
-  });
-  const webhooks =
-    config.webhooks.length === 0
-      ? undefined
-      : {
-          sender: new WebhookSender({ endpoints: config.webhooks }),
-          onReport: webhookObserver({ metrics, log, onWebhook: options.onWebhook }),
-        };
-  const activities = createActivities({
-    store: observedStore,
-    provider,
-    agents,
-    attempts,
-    onReady,
-    onError: (error) => {
-      log.error({ err: error }, 'an activity ended in an error of our own');
-    },
-    onForeignTurn,
-    ...(webhooks === undefined ? {} : { webhooks }),
-    ...(config.titles.model === undefined ? {} : { titleModel: config.titles.model }),
-  });
+  const { workflow: workflows } = new Client({ connection, namespace: config.temporal.namespace, dataConverter });
+  const runner = createTurnRunner({ ...deps, config, workflows });
+  const { activities, attempts, hasWebhooks } = runner;
   const common = {
     connection,
     namespace: config.temporal.namespace,
@@ -158,14 +111,7 @@ export async function startWorker({ config, connection, store, log, ...options }
     taskQueue: config.taskQueue,
     workflowBundle: options.workflowBundle ?? (await bundleWorkflows(config)),
     activities,
-    // A stream is mostly waiting; the default of 100 would make turns wait for each other.
-    maxConcurrentActivityTaskExecutions: activitySlots,
-    maxConcurrentWorkflowTaskExecutions: workflowTaskSlots,
-    // Where the server cannot push a cancel, it comes with the answer to a heartbeat: 1.2 s at most (T5).
-    maxHeartbeatThrottleInterval: '1s',
-    defaultHeartbeatThrottleInterval: '1s',
-    // A killed worker's next workflow task waits this long for it.
-    stickyQueueScheduleToStartTimeout: '1s',
+    ...workerSlots,
     // Without a cache, a second task at the same time would drop the local activity of the first.
     ...(options.replaysAlways === true
       ? { maxCachedWorkflows: 0, maxConcurrentWorkflowTaskExecutions: 1, maxConcurrentWorkflowTaskPolls: 1 }
@@ -178,29 +124,15 @@ export async function startWorker({ config, connection, store, log, ...options }
     const slots = { maxConcurrentActivityTaskExecutions: titleSlots, maxConcurrentActivityTaskPolls: 1 };
     workers.push(await Worker.create({ ...common, ...own, ...slots }));
   }
-  if (webhooks !== undefined) {
+  if (hasWebhooks) {
     const { deliverWebhook } = activities;
     const own = { taskQueue: webhookQueueOf(config.taskQueue), activities: { deliverWebhook } };
     const slots = { maxConcurrentActivityTaskExecutions: webhookSlots, maxConcurrentActivityTaskPolls: 2 };
     workers.push(await Worker.create({ ...common, ...own, ...slots, shutdownGraceTime: Math.min(drainMs, webhookGraceMs) }));
   }
-  const watcher = startTurnWatcher({
-    store: observedStore,
-    attempts,
-    onReady,
-    onError: (error) => {
-      log.warn({ err: error }, 'a turn whose worker is lost or stands still could not be gone on with; trying again');
-    },
-  });
-  const stopped = runUntilStopped(workers, async () => {
-    watcher.stop();
-    // Also where Temporal's worker failed by itself: its streams need nothing of it.
-    await (draining ??= attempts.drain(drainMs));
-    await webhooks?.sender.close();
-    await agents.toolBox[Symbol.asyncDispose]();
-    await providers.close();
-  });
-  let draining: Promise<void> | undefined;
+  runner.start();
+  // Also where Temporal's worker failed by itself: its streams need nothing of it.
+  const stopped = runUntilStopped(workers, () => runner.close());
   log.info({ taskQueue: config.taskQueue }, 'worker polls');
   return {
     stopped,
@@ -208,20 +140,12 @@ export async function startWorker({ config, connection, store, log, ...options }
     shutdown() {
       if (worker.getState() !== 'RUNNING') return;
       shutDown(workers);
-      draining = attempts.drain(drainMs);
+      void runner.drain();
     },
   };
 }
 
 /** One that fails takes the others with it. */
-function once(work: () => void): () => void {
-  let isDone = false;
-  return () => {
-    if (!isDone) work();
-    isDone = true;
-  };
-}
-
 async function runUntilStopped(workers: readonly Worker[], close: () => Promise<void>): Promise<void> {
   const runs = workers.map((worker) => worker.run());
   try {

@@ -1,14 +1,15 @@
 /** The tools of a worker: those of its configuration, and those of the MCP servers that it names. */
+import { readToolName, type ToolName } from '../domain/agent.ts';
+import { agentServerLabel } from '../domain/function-names.ts';
 import type { McpServer } from './mcp-server.ts';
 import type { ServerClient, ToolLog } from './mcp/server-client.ts';
 import { localServerLabel, type ToolBox, type ToolList, type WorkerTool } from './tool.ts';
 
-const serverPrefix = 'mcp:';
-const agentPrefix = 'agent:';
-
 export interface ToolBoxOptions {
   readonly tools: ReadonlyMap<string, WorkerTool> | readonly WorkerTool[];
   readonly mcpServers: readonly McpServer[];
+  /** Agents that others may call, by their names. */
+  readonly agents?: ReadonlyMap<string, WorkerTool>;
   readonly log: ToolLog;
   /** Of turnkeep, as servers are told it. */
   readonly version?: string;
@@ -31,7 +32,7 @@ export class UnknownToolsError extends Error {
  * **Contract:** no server is started before somebody asks for its tools or calls one. Each has one client in this process,
  * which starts it anew when it ended. Disposed of, it has left no process behind.
  */
-export function createToolBox({ tools, mcpServers, log, version = '0', now = () => performance.now() }: ToolBoxOptions): ToolBox {
+export function createToolBox({ tools, mcpServers, agents, log, version = '0', now = () => performance.now() }: ToolBoxOptions): ToolBox {
   const local = new Map(
     (Array.isArray(tools) ? (tools as readonly WorkerTool[]) : [...(tools as ReadonlyMap<string, WorkerTool>).values()]).map((tool) => [
       tool.name,
@@ -63,21 +64,16 @@ export function createToolBox({ tools, mcpServers, log, version = '0', now = () 
 
   return {
     async listsOf(names, signal) {
-      const wanted = [...new Set(names)].filter((name) => !name.startsWith(agentPrefix));
-      const serverOf = (name: string): string | undefined => (name.startsWith(serverPrefix) ? name.slice(serverPrefix.length) : undefined);
-      const unknown = wanted.filter((name) => {
-        const server = serverOf(name);
-        return server === undefined ? !local.has(name) : !servers.has(server);
-      });
+      const wanted = [...new Set(names)];
+      const unknown = wanted.filter((entry) => !isKnown(readToolName(entry)));
       if (unknown.length > 0) throw new UnknownToolsError(unknown);
       signal.throwIfAborted();
 
       const lists = new Map<string, Promise<ToolList>>();
-      for (const name of wanted) {
-        const server = serverOf(name);
-        if (lists.has(server ?? localServerLabel)) continue;
-        if (server === undefined) lists.set(localServerLabel, Promise.resolve(localList(wanted)));
-        else lists.set(server, serverList(server, signal));
+      for (const { kind, name } of wanted.map(readToolName)) {
+        const label = kind === 'tool' ? localServerLabel : kind === 'agent' ? agentServerLabel : name;
+        if (lists.has(label)) continue;
+        lists.set(label, kind === 'mcp' ? serverList(name, signal) : Promise.resolve(ownList(label, wanted)));
       }
       return Promise.all(lists.values());
     },
@@ -87,7 +83,14 @@ export function createToolBox({ tools, mcpServers, log, version = '0', now = () 
     },
   };
 
-  function localList(names: readonly string[]): ToolList {
-    return { serverLabel: localServerLabel, tools: names.flatMap((name) => local.get(name) ?? []) };
+  function isKnown({ kind, name }: ToolName): boolean {
+    return kind === 'mcp' ? servers.has(name) : kind === 'agent' ? agents?.has(name) === true : local.has(name);
+  }
+
+  /** Of those that no server has. */
+  function ownList(serverLabel: string, entries: readonly string[]): ToolList {
+    const [wanted, tools] = serverLabel === agentServerLabel ? (['agent', agents] as const) : (['tool', local] as const);
+    const named = entries.map(readToolName).filter(({ kind }) => kind === wanted);
+    return { serverLabel, tools: named.flatMap(({ name }) => tools?.get(name) ?? []) };
   }
 }

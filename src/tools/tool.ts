@@ -1,5 +1,6 @@
 /** A tool that a worker runs: one of the configuration's own, or one of an MCP server. */
 import type { JsonObject } from '../domain/item.ts';
+import type { Usage } from '../domain/response.ts';
 
 /** The `server_label` of the tools that the configuration defines itself. */
 export const localServerLabel = 'turnkeep';
@@ -22,11 +23,14 @@ export interface ToolContext {
 }
 
 /** `error`: the model is told, and goes on. A thrown error means the same, with the error's message. */
-export type ToolResult = { readonly type: 'output'; readonly text: string } | { readonly type: 'error'; readonly message: string };
+export type ToolResult = ({ readonly type: 'output'; readonly text: string } | { readonly type: 'error'; readonly message: string }) & {
+  /** Tokens of models that it asked, where it is known. */
+  readonly usage?: Usage;
+};
 
 export interface WorkerTool {
   readonly name: string;
-  /** `turnkeep`, or the name of an MCP server. */
+  /** `turnkeep`, `agent`, or the name of an MCP server. */
   readonly serverLabel: string;
   readonly description: string;
   /** JSON Schema of the arguments: an object. */
@@ -52,8 +56,8 @@ export interface ToolList {
 /** What a worker has of tools. */
 export interface ToolBox extends AsyncDisposable {
   /**
-   * The lists of tools behind these names, in their order; `agent:` names are left out.
-   * @param names as in an agent's `tools`: `tool`, `mcp:server`
+   * The lists of tools behind these names, in their order.
+   * @param names as in an agent's `tools`: `tool`, `mcp:server`, `agent:name`
    * @throws a name that the configuration of this worker does not have
    */
   readonly listsOf: (names: readonly string[], signal: AbortSignal) => Promise<readonly ToolList[]>;

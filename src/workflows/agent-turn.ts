@@ -12,30 +12,51 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import { type AgentTurnInput, cancelSignal, type TurnMemo } from '../contract/workflows.ts';
+import type { TurnRequest, TurnResult } from '../contract/own-turns.ts';
 import type { TurnStatus } from '../domain/turn-state.ts';
-import { runTurn } from './run-turn.ts';
+import { begin, endOf } from './own-turn.ts';
+import { runToEnd } from './run-turn.ts';
 
 /** Stop the turn; what was shown stays. */
 export const cancel = defineSignal(cancelSignal);
 
 /**
- * A turn, from its first request to its end.
+ * A turn, from its first request to its end: as a child of a workflow of one's own, with a history of its own, however many its
+ * steps. See `runTurn`, which runs it in the history of its caller.
  *
+ * @throws as `runTurn`
  * @example
  *     // In the workflow code that a worker bundles
- *     export { agentTurn } from 'turnkeep/workflow';
+ *     import { executeChild } from '@temporalio/workflow';
+ *     import { agentTurn } from 'turnkeep/workflow';
+ *
+ *     export { agentTurn };
+ *
+ *     export async function ask(question: string): Promise<string> {
+ *       const { outputText } = await executeChild(agentTurn, { args: [{ agent: 'clerk', input: question }] });
+ *       return outputText;
+ *     }
  */
-export async function agentTurn(input: AgentTurnInput): Promise<TurnStatus> {
+export async function agentTurn(input: AgentTurnInput): Promise<TurnStatus>;
+export async function agentTurn(input: TurnRequest): Promise<TurnResult>;
+export async function agentTurn(input: AgentTurnInput | TurnRequest): Promise<TurnStatus | TurnResult> {
   const running = new CancellationScope();
   setHandler(cancel, () => {
     running.cancel();
   });
-  const settled = await runTurn(input, running, async (rest) => {
-    // Of a turn with very many steps: the history begins anew, and its viewers see nothing of it.
-    if (workflowInfo().continueAsNewSuggested && !running.consideredCancelled) await continueAsNew<typeof agentTurn>({ ...input, ...rest });
+  const begun: AgentTurnInput = 'turn' in input ? input : await begin(input, running);
+  const settled = await runToEnd(begun, running, {
+    taskQueue: begun.taskQueue,
+    beforeStep: async (rest) => {
+      // Of a turn with very many steps: the history begins anew, and its viewers see nothing of it.
+      if (workflowInfo().continueAsNewSuggested && !running.consideredCancelled) {
+        await continueAsNew<(input: AgentTurnInput) => Promise<unknown>>({ ...begun, ...rest });
+      }
+    },
   });
+  if (begun.isOwn === true) return endOf(begun, settled);
   const { status, code } = settled;
-  if (input.tellsEnd === true && status !== 'completed') {
+  if (begun.tellsEnd === true && status !== 'completed') {
     upsertMemo({ status, ...(code === null ? {} : { code }) } satisfies TurnMemo);
   }
   if (CancellationScope.current().consideredCancelled) throw new CancelledFailure('the turn was cancelled');

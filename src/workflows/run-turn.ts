@@ -5,6 +5,7 @@
 import {
   ActivityCancellationType,
   ActivityFailure,
+  type ActivityOptions,
   ApplicationFailure,
   CancellationScope,
   CancelledFailure,
@@ -13,6 +14,7 @@ import {
   proxyLocalActivities,
   sleep,
   TimeoutFailure,
+  workflowInfo,
 } from '@temporalio/workflow';
 import { type StreamFailureDetails, type TurnActivities, wrongDatabase } from '../contract/activities.ts';
 import type { AgentTurnInput } from '../contract/workflows.ts';
@@ -23,50 +25,65 @@ import { decide, evolve, type RequestedOutcome, turnAt, type TurnCommand, type T
 /** How long a cancelled `streamModel` may take to hand in what it has (T5). */
 const partialGraceMs = 1_500;
 
-/** Local, so that it has slots of its own: no number of running streams keeps a turn from its end. */
-const { settleTurn } = proxyLocalActivities<TurnActivities>({
-  // Retried until the database has taken it.
+/** Retried until the database has taken it. */
+const quickly = {
   startToCloseTimeout: '5s',
   retry: { initialInterval: '200ms', maximumInterval: '1 minute', nonRetryableErrorTypes: [wrongDatabase] },
-  localRetryThreshold: '1s',
-});
+} satisfies ActivityOptions;
+
+/** Local, so that it has slots of its own: no number of running streams keeps a turn from its end. */
+const local = proxyLocalActivities<TurnActivities>({ ...quickly, localRetryThreshold: '1s' });
+
+export interface RunOptions {
+  /** Called before each step but the first, whose number it gets with the deadline of the turn: it may end the run. */
+  readonly beforeStep?: (rest: Required<Pick<AgentTurnInput, 'step' | 'deadlineAtMs'>>) => Promise<void>;
+  /** Where the activities run that change the turn; the workflow's own where nothing is said. */
+  readonly taskQueue?: string | undefined;
+}
+
+/** Those that take milliseconds. */
+export function quickActivities({ taskQueue }: Pick<RunOptions, 'taskQueue'>): Pick<TurnActivities, 'settleTurn' | 'readResult'> {
+  return taskQueue === undefined || taskQueue === workflowInfo().taskQueue
+    ? local
+    : proxyActivities<TurnActivities>({ ...quickly, taskQueue });
+}
 
 /**
  * @param input the turn is in the database, and ready
  * @param running cancelling this scope stops the turn; what was shown stays
- * @param beforeStep called before each step but the first, whose number it gets with the deadline of the turn: it may end the run
  */
-export async function runTurn(
-  input: AgentTurnInput,
-  running: CancellationScope,
-  beforeStep?: (rest: Required<Pick<AgentTurnInput, 'step' | 'deadlineAtMs'>>) => Promise<void>,
-): Promise<TurnStatus> {
+export async function runToEnd(input: AgentTurnInput, running: CancellationScope, options: RunOptions = {}): Promise<TurnStatus> {
   const { step: first = 1, deadlineAtMs = Date.now() + input.turnTimeoutMs } = input;
   let state = turnAt(first);
   for (let begun = first; ;) {
     const command = decide(state);
     if (command.type === 'streamModel' && command.step > begun) {
       begun = command.step;
-      await beforeStep?.({ step: begun, deadlineAtMs });
+      await options.beforeStep?.({ step: begun, deadlineAtMs });
     }
     if (command.type === 'close') return { status: command.status, code: command.code };
     state = evolve(
       state,
-      command.type === 'settleTurn' ? await settle(input, command.requested) : await carryOut(command, input, deadlineAtMs, running),
+      command.type === 'settleTurn'
+        ? await settle(input, command.requested, options)
+        : await carryOut(command, { ...input, deadlineAtMs }, running, options),
     );
   }
 }
 
-async function settle({ database, turn }: AgentTurnInput, requested: RequestedOutcome): Promise<TurnResult> {
+async function settle({ database, turn }: AgentTurnInput, requested: RequestedOutcome, options: RunOptions): Promise<TurnResult> {
+  const { settleTurn } = quickActivities(options);
   return { type: 'settled', settled: await CancellationScope.nonCancellable(() => settleTurn({ database, turn, requested })) };
 }
+
+type Bounded = AgentTurnInput & { readonly deadlineAtMs: number };
 
 /** The commands that a cancel can interrupt: the request, and the wait for a busy provider. */
 async function carryOut(
   command: Extract<TurnCommand, { type: 'streamModel' | 'wait' }>,
-  input: AgentTurnInput,
-  deadlineAtMs: number,
+  input: Bounded,
   running: CancellationScope,
+  options: RunOptions,
 ): Promise<TurnResult> {
   try {
     return await running.run(async () => {
@@ -74,7 +91,7 @@ async function carryOut(
         await sleep(command.waitMs);
         return { type: 'waited' };
       }
-      return await stream(command, input, deadlineAtMs);
+      return await stream(command, input, options);
     });
   } catch (error) {
     if (isCancellation(error)) return { type: 'cancelled' };
@@ -87,12 +104,13 @@ async function carryOut(
 
 async function stream(
   command: Extract<TurnCommand, { type: 'streamModel' }>,
-  { database, turn, heartbeatTimeoutMs }: AgentTurnInput,
-  deadlineAtMs: number,
+  { database, turn, heartbeatTimeoutMs, deadlineAtMs }: Bounded,
+  { taskQueue }: RunOptions,
 ): Promise<TurnResult> {
   const leftMs = deadlineAtMs - Date.now();
   if (leftMs <= 0) return { type: 'failed', failure: failureOf('turn_timeout') };
   const { streamModel } = proxyActivities<TurnActivities>({
+    ...(taskQueue === undefined ? {} : { taskQueue }),
     // A little longer than the activity's own clock, so that the activity closes its stream itself when it can.
     scheduleToCloseTimeout: leftMs + heartbeatTimeoutMs,
     heartbeatTimeout: heartbeatTimeoutMs,

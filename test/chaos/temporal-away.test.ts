@@ -1,37 +1,21 @@
 /** Temporal's server is stopped and started, or stands still, under running turns: for longer than a heartbeat may take. */
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
-import { join } from 'node:path';
-import { test, type TestContext } from 'node:test';
+import { test } from 'node:test';
 import { Client, Connection } from '@temporalio/client';
 import proto from '@temporalio/proto';
-import { type DevServer, startDevServer } from '../../src/cli/dev-server/start.ts';
+import type { DevServer } from '../../src/cli/dev-server/start.ts';
 import { chat, chatAnswer, done, end, hold, type Script, sseHead } from '../../src/testing/model-server/index.ts';
 import { folderOf } from '../cli/folder.ts';
 import { claimed, inserted, newTurn } from '../store/contract.ts';
 import { temporaryDatabase } from '../store/temporary.ts';
 import { startCluster } from '../support/processes.ts';
-import { testTemporalProgram } from '../support/temporal-server.ts';
+import { serverOf, wayOf } from '../support/temporal-way.ts';
 import { until } from '../support/until.ts';
 import { Viewer } from '../support/viewer.ts';
 
 const options = { timeout: 120_000 };
 const heartbeatTimeoutMs = 1_500;
 const env = { TURNKEEP_HEARTBEAT_TIMEOUT_MS: String(heartbeatTimeoutMs) };
-
-async function serverOf(context: TestContext, folder: string, port?: number): Promise<DevServer> {
-  const server = await startDevServer({
-    program: await testTemporalProgram(),
-    namespace: 'default',
-    hasUi: false,
-    databasePath: join(folder, 'temporal.db'),
-    logPath: join(folder, 'log'),
-    ...(port === undefined ? {} : { preferredPorts: { port } }),
-  });
-  context.after(() => server.stop());
-  return server;
-}
 
 async function say(url: string, input: string): Promise<Viewer> {
   const viewer = await Viewer.open(`${url}/v1/responses`, {
@@ -50,55 +34,6 @@ async function untilHeartbeatIsOver(): Promise<void> {
   await inserted(store, newTurn('resp_a'));
   await claimed(store, 'resp_a', { lease: { holder: 'nobody', lengthMs: heartbeatTimeoutMs } });
   await until(async () => (await store.listExpiredLeases({ limit: 1, hasWorker: true })).length > 0);
-}
-
-/** A way to Temporal for turnkeep's processes, which keeps its address and is open when the test says so. */
-interface Way {
-  readonly address: string;
-  leadTo(server: DevServer): void;
-  close(): void;
-}
-
-async function wayOf(context: TestContext): Promise<Way> {
-  let port: number | undefined;
-  const sockets = new Set<Socket>();
-  const close = (): void => {
-    port = undefined;
-    for (const socket of sockets) socket.destroy();
-  };
-  const entrance = createServer((client) => {
-    if (port === undefined) {
-      client.resetAndDestroy();
-      return;
-    }
-    const upstream = connect(port, '127.0.0.1');
-    for (const [from, to] of [
-      [client, upstream],
-      [upstream, client],
-    ] as const) {
-      sockets.add(from);
-      from.on('error', () => {});
-      from.on('close', () => {
-        sockets.delete(from);
-        to.destroy();
-      });
-      from.pipe(to);
-    }
-  });
-  entrance.listen(0, '127.0.0.1');
-  await once(entrance, 'listening');
-  context.after(() => {
-    close();
-    entrance.close();
-  });
-  const { port: ownPort } = entrance.address() as AddressInfo;
-  return {
-    address: `127.0.0.1:${ownPort}`,
-    close,
-    leadTo(server) {
-      port = server.port;
-    },
-  };
 }
 
 async function temporalOf({ address }: DevServer): Promise<Client & AsyncDisposable> {

@@ -60,7 +60,7 @@ export class ChatProcess {
 
   /** The session it says it leaves. */
   get session(): string {
-    return /chat --session (\S+) goes on here/.exec(this.stderr)?.[1] ?? '';
+    return /--session (\S+) goes on here/.exec(this.stderr)?.[1] ?? '';
   }
 
   #heard(take: () => unknown): void {

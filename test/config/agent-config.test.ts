@@ -103,7 +103,7 @@ for (const [config, ...mistakes] of [
   [{ agents: { a: { model: 'm', instruction: 'x' } } }, 'agents.a.instruction: is not known; did you mean "instructions"?'],
   [
     { agents: { a: { model: 'm', verbose: true } } },
-    'agents.a.verbose: is not known (there are model, instructions, tools, settings, limits, compaction)',
+    'agents.a.verbose: is not known (there are model, description, instructions, tools, settings, limits, compaction)',
   ],
   [{ agents: { 'my agent': { model: 'm' } } }, 'agents["my agent"]: a name has 1 to 64 letters, digits, "_" and "-"'],
   [{ agents: { a: { model: 'm', compaction: 'on' } } }, 'agents.a.compaction: must be auto or error or off'],
@@ -148,6 +148,14 @@ for (const [config, ...mistakes] of [
       },
     },
     'agents.c.tools[1]: agents call each other in a circle (b > c > b)',
+  ],
+  [
+    {
+      agents: Object.fromEntries(
+        Array.from({ length: 9 }, (_, at) => [`a${at}`, { model: 'm', tools: at === 8 ? [] : [`agent:a${at + 1}`] }]),
+      ),
+    },
+    'agents.a0.tools: 9 agents would wait for each other; at most 8 can',
   ],
   [{ agents: { a: { model: 'local/' } }, providers: { local: {} } }, 'agents.a.model: names the provider local, and no model'],
   [

@@ -37,6 +37,7 @@ const facts: AdmissionFacts = {
   unsettledInSession: [],
   unsettledOfTenant: 0,
   earlyCancelAtMs: undefined,
+  isParentOver: false,
 };
 
 const admitted: Admission & { type: 'admitted' } = { type: 'admitted', cancelRequestedAtMs: null, isReady: true, interrupts: undefined };

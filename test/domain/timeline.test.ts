@@ -22,6 +22,7 @@ const turn = (status: TurnRow['status'], usage: Usage | null): TurnRow => ({
   session: null,
   previous: null,
   replaces: null,
+  parent: null,
   status,
   settings: defaultSettings('m'),
   inputCount: 0,
@@ -39,6 +40,7 @@ const turn = (status: TurnRow['status'], usage: Usage | null): TurnRow => ({
   retryAtMs: null,
   usage,
   workflowId: 'turn/resp_a',
+  ownerRunId: null,
   runId: 'run',
 });
 

@@ -72,6 +72,7 @@ test('[DONE] and what is no JSON are no events; a field of the wrong type is as 
   );
   assert.deepEqual(event({ type: 'x', response: { id: 1, error: 'c', incomplete_details: { reason: 2 } } }).response, {
     id: undefined,
+    model: undefined,
     status: undefined,
     error: undefined,
     incomplete_details: { reason: undefined },

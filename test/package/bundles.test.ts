@@ -17,10 +17,10 @@ test("turnkeep/workflow is safe in the bundle of somebody's own workflows: Tempo
   const folder = mkdtempSync(join(root, 'node_modules/.cache-bundle-'));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   const workflowsPath = join(folder, 'workflows.ts');
-  const own = `export { agentTurn, title } from ${JSON.stringify(entryOf('turnkeep/workflow').path)};\nexport async function own() {}\n`;
+  const own = `export { agentTurn, runTurn, title } from ${JSON.stringify(entryOf('turnkeep/workflow').path)};\nexport async function own() {}\n`;
   writeFileSync(workflowsPath, own);
   const { code } = await bundleWorkflowCode({ workflowsPath, logger: silent });
-  for (const name of ['agentTurn', 'title', 'own']) assert.match(code, new RegExp(`function ${name}\\(`));
+  for (const name of ['agentTurn', 'runTurn', 'title', 'own']) assert.match(code, new RegExp(`function ${name}\\(`));
 
   for (const [specifier, complaint] of [
     ['fs', /disallowed modules:\n {2}- 'fs'/],

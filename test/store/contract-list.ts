@@ -45,6 +45,6 @@ export function listContract(contract: Contract): void {
     const { settledAtMs, usage: _unknown, ...facts } = failed;
     assert.equal(typeof settledAtMs, 'number');
     const known = { publicId: 'resp_b', session: null, status: 'failed', model: 'scripted', errorCode: 'provider_rejected', detail: null };
-    assert.deepEqual(facts, { ...known, createdAtMs: 2_000, requests: 1 });
+    assert.deepEqual(facts, { ...known, createdAtMs: 2_000, requests: 1, owner: null });
   });
 }

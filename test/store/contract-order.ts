@@ -205,6 +205,37 @@ export function orderContract(contract: Contract): void {
     assert.deepEqual(await store.listUnattended({ ...query, readyForMs: 60_000 }), []);
   });
 
+  contract(
+    "a turn of somebody's own workflow is dispatched from the start: nobody starts, asks or is told of it",
+    async (store, database) => {
+      await openSession(store);
+      await inserted(store, inSession('resp_a'));
+      const owner = { workflowId: 'research/7', ownerRunId: 'run 1' };
+      const waiting = await inserted(store, inSession('resp_b', owner));
+      assert.deepEqual([waiting.isDispatched, waiting.workflowId, waiting.ownerRunId], [true, 'research/7', 'run 1']);
+      assert.deepEqual(await database.open().readTurn('resp_b'), waiting, 'as it was returned');
+      const { epoch } = await claimed(store, 'resp_a');
+      assert.deepEqual(await store.seal(sealOf('resp_a', epoch)), { type: 'sealed', lostAttempts: 1 }, 'it looks for itself');
+      const { readyAtMs } = (await store.readTurn('resp_b')) ?? {};
+      assert.deepEqual(await undispatched(store), []);
+      const held = await claimed(store, 'resp_b');
+      const endedAtMs = Date.now() - 2_000;
+      await store.endAttempt({ turn: 'resp_b', step: 1, attempt: held.attempt }, held.epoch, { endedAtMs, outcome: 'failed', waitMs: 0 });
+      assert.deepEqual(await store.listOverdue({ dueForMs: 1_000, limit: 9 }), []);
+      const [unattended] = await store.listUnattended({ readyForMs: 0, afterOrdinal: 0, limit: 9 });
+      const { ordinal: _, ...facts } = unattended ?? { ordinal: 0 };
+      assert.deepEqual(facts, { turn: 'resp_b', readyAtMs, owner: { workflowId: 'research/7', firstRunId: 'run 1' } });
+      const listed = await store.listTurns('default', { filter: {}, limit: 9 });
+      assert.deepEqual(
+        listed?.map(({ publicId, owner: by }) => [publicId, by]),
+        [
+          ['resp_b', 'research/7'],
+          ['resp_a', null],
+        ],
+      );
+    },
+  );
+
   contract('T5 · an accepted cancel wins over a failure, and over nothing else', async (store, database) => {
     const failure = { settled: { status: 'failed', code: 'worker_lost' }, winsOverCancel: false } as const;
     for (const id of ['resp_a', 'resp_b', 'resp_c']) await inserted(store, newTurn(id));

@@ -1,4 +1,5 @@
 import { contractFor, journalContract, type OpenDatabase } from './contract.ts';
+import { childrenContract } from './contract-children.ts';
 import { countsContract } from './contract-counts.ts';
 import { droppedContract } from './contract-dropped.ts';
 import { followContract } from './contract-follow.ts';
@@ -24,6 +25,7 @@ function memoryDatabase(): OpenDatabase {
 
 const contract = contractFor('memory', memoryDatabase);
 journalContract(contract);
+childrenContract(contract);
 countsContract(contract);
 leasesContract(contract);
 intakeContract(contract);

@@ -1,4 +1,5 @@
 import { contractFor, journalContract } from './contract.ts';
+import { childrenContract } from './contract-children.ts';
 import { countsContract } from './contract-counts.ts';
 import { droppedContract } from './contract-dropped.ts';
 import { followContract } from './contract-follow.ts';
@@ -15,6 +16,7 @@ import { temporaryDatabase } from './temporary.ts';
 
 const contract = contractFor('sqlite', temporaryDatabase);
 journalContract(contract);
+childrenContract(contract);
 countsContract(contract);
 leasesContract(contract);
 intakeContract(contract);

@@ -5,6 +5,7 @@ import type OpenAI from 'openai';
 import { chat, chatAnswer, done, end, hold, httpError, type Script, sseHead, stall } from '../../src/testing/model-server/index.ts';
 import { messagesOf } from '../support/cases.ts';
 import { SocketClient } from '../support/socket-client.ts';
+import { steerHeard } from '../support/steers.ts';
 import { story, World } from '../support/world.ts';
 
 type Failed = OpenAI.Responses.ResponseSteerFailedEvent;
@@ -21,21 +22,6 @@ async function steerFirst(socket: SocketClient, input: string): Promise<string> 
   const { response } = await socket.untilType('response.created');
   socket.sdk.send({ type: 'response.steer', previous_response_id: response.id, input });
   return response.id;
-}
-
-/** Resolves once the attempt of this response knows of its steer: at once where it has the head start, else by its next beat. */
-function steerHeard(world: World, id: string): Promise<void> {
-  const attempt = world.workers[0]?.attempts.get(world.ownId(id));
-  assert.ok(attempt);
-  const steer = attempt.steer.bind(attempt);
-  const { promise, resolve } = Promise.withResolvers<void>();
-  Object.assign(attempt, {
-    steer: () => {
-      steer();
-      resolve();
-    },
-  });
-  return promise;
 }
 
 async function typed<Event>(socket: SocketClient, type: string, from = 0): Promise<Event> {

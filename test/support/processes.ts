@@ -26,9 +26,12 @@ export class Role {
   readonly output: string[] = [];
   readonly #watchers = new Set<() => void>();
 
-  /** @param stderr a file descriptor that takes its log, instead of `output` */
-  constructor(args: readonly string[], env: NodeJS.ProcessEnv, stderr: 'pipe' | number = 'pipe') {
-    this.child = spawn(process.execPath, ['src/cli/main.ts', ...args], { cwd: root, env, stdio: ['ignore', 'pipe', stderr] });
+  /**
+   * @param stderr a file descriptor that takes its log, instead of `output`
+   * @param program turnkeep's own command where nothing is said
+   */
+  constructor(args: readonly string[], env: NodeJS.ProcessEnv, stderr: 'pipe' | number = 'pipe', program = 'src/cli/main.ts') {
+    this.child = spawn(process.execPath, [program, ...args], { cwd: root, env, stdio: ['ignore', 'pipe', stderr] });
     for (const stream of [this.child.stdout, this.child.stderr]) {
       if (stream === null) continue;
       createInterface({ input: stream }).on('line', (line) => {
@@ -91,6 +94,8 @@ export interface Cluster extends AsyncDisposable {
   /** In the order they were started, dead ones too. */
   readonly workers: readonly Role[];
   startWorker(env?: NodeJS.ProcessEnv): Promise<Role>;
+  /** The worker of an application of its own, on this task queue: `own-worker-program.ts`. */
+  startOwnWorker(taskQueue: string): Promise<Role>;
   startGateway(env?: NodeJS.ProcessEnv): Promise<RunningGateway>;
   /** Gateway and worker in one process. */
   startServe(env?: NodeJS.ProcessEnv, stderr?: number): Promise<RunningGateway>;
@@ -152,6 +157,12 @@ export async function startCluster(
       const role = start(['worker'], extra);
       workers.push(role);
       await role.says(/worker polls/);
+      return role;
+    },
+    async startOwnWorker(taskQueue) {
+      const role = new Role([taskQueue], env, 'pipe', 'test/support/own-worker-program.ts');
+      roles.push(role);
+      await role.says(/own worker polls/);
       return role;
     },
     startGateway: (extra) => listening(start(['gateway'], extra)),

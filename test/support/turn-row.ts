@@ -11,6 +11,7 @@ export function turnRow(fields: Partial<TurnRow> = {}): TurnRow {
     session: null,
     previous: null,
     replaces: null,
+    parent: null,
     status: 'queued',
     settings: defaultSettings('scripted'),
     inputCount: 0,
@@ -29,6 +30,7 @@ export function turnRow(fields: Partial<TurnRow> = {}): TurnRow {
     usage: null,
     workflowId: null,
     runId: null,
+    ownerRunId: null,
     ...fields,
   };
 }

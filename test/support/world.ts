@@ -47,8 +47,8 @@ export interface WorldOptions {
   readonly config?: Partial<
     Pick<Config, 'apiKeys' | 'quotas' | 'intake' | 'corsOrigins' | 'titles' | 'webhooks' | 'codecKeys' | 'hasHeadStart' | 'taskQueue'>
   >;
-  /** Of worker and gateway; made anew for each world, as their tools may count. */
-  readonly agents?: () => AgentConfig;
+  /** Of worker and gateway; made anew for each world, where their tools count. */
+  readonly agents?: AgentConfig | (() => AgentConfig);
   /** Gets every line of the log, of worker and gateway. */
   readonly log?: Logger;
   /** Streams at once in a worker, of all tenants. */
@@ -104,7 +104,8 @@ export class World implements AsyncDisposable {
     this.config = fields.config;
     this.#connection = fields.connection;
     this.#options = fields.options;
-    this.#agents = fields.options.agents?.() ?? noAgents;
+    const { agents = noAgents } = fields.options;
+    this.#agents = typeof agents === 'function' ? agents() : agents;
     this.#closers = fields.closers;
     this.#metrics = createMetrics(fields.config);
     this.temporal = new Client({
@@ -368,7 +369,7 @@ export class World implements AsyncDisposable {
 
   async #runs(): Promise<{ workflowId: string; runId: string }[]> {
     const runs = new Map<string, { workflowId: string; runId: string }>();
-    for (const row of this.#rows('SELECT workflow_id, run_id FROM turns WHERE run_id IS NOT NULL')) {
+    for (const row of this.#rows('SELECT workflow_id, run_id FROM turns WHERE run_id IS NOT NULL AND owner_run IS NULL')) {
       runs.set(String(row['run_id']), { workflowId: String(row['workflow_id']), runId: String(row['run_id']) });
     }
     for await (const { workflowId, runId } of this.temporal.workflow.list({ query: `TaskQueue = '${this.config.taskQueue}'` })) {

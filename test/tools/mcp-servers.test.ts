@@ -102,11 +102,13 @@ test('a tool that can only be called as a task is not listed, and the log counts
   );
 });
 
-test('lists come in the order of their names, local tools as one of them; a server that is down is an error in its place', async () => {
+test('lists come in the order of their names, local tools and agents as one each; a server that is down is an error in its place', async () => {
   const [first, second] = ['first', 'second'].map((name) => localTool(async () => output(''), { name }));
   assert.ok(first && second);
+  const helper = localTool(async () => output(''), { name: 'helper', serverLabel: 'agent' });
   await using mixed = createToolBox({
     tools: [first, second],
+    agents: new Map([['helper', helper]]),
     mcpServers: [nodeServer('files', [filesystemProgram, folder]), { ...nodeServer('down', []), command: 'no-such-program' }],
     log: { info: () => {}, warn: () => {} },
   });
@@ -116,10 +118,12 @@ test('lists come in the order of their names, local tools as one of them; a serv
     [
       { serverLabel: 'down', error: 'the server "down" could not be started: spawn no-such-program ENOENT' },
       { serverLabel: 'turnkeep', error: undefined },
+      { serverLabel: 'agent', error: undefined },
       { serverLabel: 'files', error: undefined },
     ],
   );
   assert.deepEqual(lists[1]?.tools, [second, first]);
+  assert.deepEqual(lists[2]?.tools, [helper]);
   assert.deepEqual(await mixed.listsOf([], signal), []);
 });
 

@@ -10,7 +10,7 @@ import { promptOf } from '../../domain/prompt.ts';
 import type { ProviderApi } from '../../domain/provider-capabilities.ts';
 import { withoutRefused } from '../../domain/refused-input.ts';
 import { askedModelOf, isAllowedTools, type ResponseSettings, type Tool, type ToolChoice } from '../../domain/response-settings.ts';
-import { type Counting, itemTokens, settingsTokens } from '../../domain/token-estimate.ts';
+import { estimateTokens } from '../../domain/token-estimate.ts';
 import type { TurnRow } from '../../domain/turn.ts';
 import type { Store } from '../../store/ports/store.ts';
 import type { TurnTools } from '../../tools/turn-tools.ts';
@@ -46,10 +46,15 @@ export async function modelRequest(store: Store, turn: TurnRow, { step, api, too
   };
 }
 
+/** By estimate, with the event loop free in between (T14). */
+async function tokensOf(request: ModelRequest): Promise<number> {
+  return estimateTokens(request, () => nextTurnOfTheLoop());
+}
+
 /** Is what a summary of this prompt would leave so much shorter that it is worth asking for? */
 export async function gains(request: ModelRequest): Promise<boolean> {
-  const kept = await estimatedTokens({ ...request, items: keptMessages(request.items) });
-  return isWorthwhile(kept, await estimatedTokens(request));
+  const kept = await tokensOf({ ...request, items: keptMessages(request.items) });
+  return isWorthwhile(kept, await tokensOf(request));
 }
 
 /** The request for a summary of a prompt that was too long: the shorter, the oftener it was asked for in vain. */
@@ -59,37 +64,8 @@ export async function shortenedToSummarise(
   { step, attempt }: AttemptKey,
 ): Promise<ModelRequest> {
   const refused = booked.findLast((row) => row.step < step);
-  const tokens = tokensToSummarise(await estimatedTokens(request), attempt, statedContext(refused?.message));
+  const tokens = tokensToSummarise(await tokensOf(request), attempt, statedContext(refused?.message));
   return requestToSummarise(request, tokens);
-}
-
-/** Characters that are looked at between two looks at the event loop (T14), and what an item takes besides, in characters. */
-const sliceChars = 262_144;
-const charsOfItem = 256;
-
-/** What its prompt comes to, as it is estimated where nobody counts. */
-export async function estimatedTokens({ settings, items }: ModelRequest): Promise<number> {
-  let tokens = 0;
-  let chars = 0;
-  const count = async (counting: Counting): Promise<void> => {
-    for (let { done, value } = counting.next(); ; { done, value } = counting.next()) {
-      if (done === true) {
-        tokens += value;
-        return;
-      }
-      chars += value;
-      if (chars >= sliceChars) {
-        chars = 0;
-        await nextTurnOfTheLoop();
-      }
-    }
-  };
-  await count(settingsTokens(settings));
-  for (const item of items) {
-    chars += charsOfItem;
-    await count(itemTokens(item));
-  }
-  return tokens;
 }
 
 /** Those that a worker runs are offered as functions. */

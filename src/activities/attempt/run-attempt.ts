@@ -36,6 +36,8 @@ export interface AttemptInput {
   readonly steered: AbortSignal;
   /** Has the lease run out without a beat that renewed it, by the clock of this process? */
   readonly isLeaseOver: () => boolean;
+  /** While it waits for turns that need room themselves: it counts no longer among the streams of this process. */
+  readonly leaveRoom: () => void;
 }
 
 /** @returns the end of the step, or a failure that says whether the next attempt may ask again */
@@ -88,13 +90,13 @@ export async function runAttempt(options: RunningAttemptsOptions, input: Attempt
 /** The calls of tools that come before the request; it is claimed by itself once they have their ends. */
 async function carryOutCalls(
   { store, agents }: RunningAttemptsOptions,
-  { claim, step, streams, signal, steered }: AttemptInput,
+  { claim, step, streams, signal, steered, leaveRoom }: AttemptInput,
   attempt: AttemptState,
   { stream, meter: { toolCallsLeft: callsLeft } }: Written,
 ): Promise<AttemptResult> {
   const { turn, epoch } = claim;
   const tools = await toolsFor(agents, turn.settings, signal);
-  await runTools({ store, turn, step, epoch, stream, tools, callsLeft, log: agents?.log ?? (() => undefined), signal });
+  await runTools({ store, turn, step, epoch, stream, tools, callsLeft, leaveRoom, log: agents?.log ?? (() => undefined), signal });
   if (claim.type === 'tools' && claim.isLast) return sealFinished(attempt, { status: 'completed' });
   if (steered.aborted) throw new AttemptAborted('steered');
   await retryWhileBusy(() => store.endToolRound({ turn: turn.id, epoch }));

@@ -4,6 +4,7 @@
  * the database has booked, never by Temporal's attempts.
  */
 import { callPastLimit } from '../../domain/budget.ts';
+import { agentServerLabel } from '../../domain/function-names.ts';
 import { journalRowOf, type ResponseEvent } from '../../domain/response-event.ts';
 import type { ResponseStream } from '../../domain/response-stream.ts';
 import type { ResponseObject } from '../../domain/response.ts';
@@ -33,6 +34,8 @@ export interface ToolRound {
   /** How many of them the budget allows: the model is told of the others. */
   readonly callsLeft: number;
   readonly log: Agents['log'];
+  /** It counts no longer among the streams of this process. */
+  readonly leaveRoom: () => void;
   /** Aborts with an `AttemptAborted`. */
   readonly signal: AbortSignal;
 }
@@ -44,6 +47,8 @@ export async function runTools(round: ToolRound): Promise<void> {
   const left = calls.filter((call) => call.endedAtMs === undefined);
   // Those that were begun before are counted already.
   const kept = new Set(left.filter(({ runs }) => runs === 0).slice(round.callsLeft));
+  // The turns that it waits for need room themselves.
+  if (left.some(({ serverLabel }) => serverLabel === agentServerLabel)) round.leaveRoom();
   const journal = new CallJournal(round);
   const workOn = async (): Promise<void> => {
     for (let call = left.shift(); call !== undefined && !signal.aborted; call = left.shift()) {
@@ -102,8 +107,9 @@ async function carryOut({ store, turn, tools, log, signal }: ToolRound, journal:
 async function outcomeOf(tool: WorkerTool, call: ToolCallRow, context: ToolContext): Promise<ToolCallEnd | undefined> {
   try {
     const result = await runWorkerTool(tool, call.arguments, context);
-    if (result.type === 'error') return failed(result.message);
-    return { outcome: 'completed', result: result.text, end: { status: 'completed', output: forModel(result.text) } };
+    const usage = result.usage === undefined ? {} : { usage: result.usage };
+    if (result.type === 'error') return { ...failed(result.message), ...usage };
+    return { outcome: 'completed', result: result.text, end: { status: 'completed', output: forModel(result.text) }, ...usage };
   } catch (error) {
     if (context.signal.aborted) return undefined;
     throw error;

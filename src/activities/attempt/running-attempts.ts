@@ -91,7 +91,9 @@ export class RunningAttempts {
   /** Running and reserved. */
   readonly #countOfTenant = new Map<string, number>();
   #reserved = 0;
-  /** Of those, for tenants that are not known. */
+  /** Of those that run, the ones that wait for others. */
+  #roomless = 0;
+  /** Of those that are reserved, for tenants that are not known. */
   #reservedForAny = 0;
   #beating: NodeJS.Timeout | undefined;
   #isBeating = false;
@@ -120,7 +122,7 @@ export class RunningAttempts {
    * @param tenant if it is not known, there is room only where any tenant has some
    */
   reserve(tenant?: string): Disposable | undefined {
-    const used = this.#running.size + this.#reserved;
+    const used = this.#running.size - this.#roomless + this.#reserved;
     const own = tenant === undefined ? used : (this.#countOfTenant.get(tenant) ?? 0) + this.#reservedForAny;
     const free = (this.#options.maxAttempts ?? Number.POSITIVE_INFINITY) - used;
     if (this.#isDraining || own >= free) return undefined;
@@ -154,6 +156,13 @@ export class RunningAttempts {
     let began: Moment = { ticks: performance.now() - usedMs, wall: Date.now() - usedMs };
     // Either clock may end it: one of the two stands still while the machine sleeps, the other may be set.
     const isLeaseOver = (): boolean => performance.now() >= began.ticks + lengthMs || Date.now() >= began.wall + lengthMs;
+    let hasRoom = true;
+    const leaveRoom = (): void => {
+      if (!hasRoom) return;
+      hasRoom = false;
+      this.#roomless += 1;
+      this.#count(tenant, -1);
+    };
     const result = runAttempt(this.#options, {
       claim,
       step,
@@ -162,9 +171,11 @@ export class RunningAttempts {
       steered: steering.signal,
       abort,
       isLeaseOver,
+      leaveRoom,
     }).finally(() => {
       clearTimeout(deadline);
-      this.#count(tenant, -1);
+      if (hasRoom) this.#count(tenant, -1);
+      else this.#roomless -= 1;
       if (this.#running.get(turn) === running) this.#running.delete(turn);
     });
     const renewed = (sentAt: Moment): void => {

@@ -1,4 +1,5 @@
 /** The chat's loop: a line, message or command, and then each turn to its end before the next line. */
+import { answerByCurl, type ApprovalAnswer, approvalText, askApprovals } from './approvals.ts';
 import { CallError, describeFailure } from '../../http-client/call-error.ts';
 import type { GatewayClient } from '../../http-client/calls.ts';
 import { withRetries } from '../../http-client/retry.ts';
@@ -6,8 +7,8 @@ import { actionOf, type CommandName, commandsHelp, readLine } from './input.ts';
 import type { Lines } from './lines.ts';
 import { pickSession } from './pick-session.ts';
 import type { Screen } from './screen.ts';
-import { createSession, isUnknownSession, lastItems, readSession, runningTurn, transcript } from './sessions.ts';
-import { runTurn, type Show, showRetry, type TurnOptions, type TurnResult } from './turn.ts';
+import { createSession, isUnknownSession, lastItems, openApprovals, readSession, runningTurn, transcript } from './sessions.ts';
+import { runTurn, type Show, showRetry, type TurnEnd, type TurnOptions, type TurnResult } from './turn.ts';
 
 export interface ChatOptions {
   readonly client: GatewayClient;
@@ -16,11 +17,19 @@ export interface ChatOptions {
   /** A person types and reads. */
   readonly isTerminal: boolean;
   readonly session: string | undefined;
+  /** A model's name, or an agent's. */
   readonly model: string | undefined;
+  /** Said when the user leaves, for the way back. */
+  readonly agent?: string | undefined;
+  /** The gateway wants a key. */
+  readonly hasKey?: boolean;
   readonly instructions: string | undefined;
 }
 
 const prompt = '› ';
+
+/** In a pipe: a call waits for an approval. */
+const waitsCode = 3;
 
 export class Chat {
   readonly #options: ChatOptions;
@@ -30,11 +39,12 @@ export class Chat {
   #running: AbortController | undefined;
   #wasInterrupted = false;
   #hasFailed = false;
+  #isStopped = false;
 
   constructor(options: ChatOptions) {
     this.#options = options;
     this.#session = options.session;
-    this.#model = options.model;
+    this.#model = options.agent ?? options.model;
   }
 
   /** Resolves when the user leaves, with the exit code. */
@@ -48,7 +58,8 @@ export class Chat {
       this.#wasInterrupted = false;
       goesOn = await this.#handleLine(line);
     }
-    return isTerminal || !this.#hasFailed ? 0 : 1;
+    if (isTerminal) return 0;
+    return this.#isStopped ? waitsCode : this.#hasFailed ? 1 : 0;
   }
 
   /** Of Ctrl-C. */
@@ -75,7 +86,9 @@ export class Chat {
 
   /** Shows how to come back to this session. */
   showSession(): void {
-    if (this.#session !== undefined) this.#options.screen.notice(`turnkeep chat --session ${this.#session} goes on here`);
+    if (this.#session === undefined) return;
+    const { screen, agent } = this.#options;
+    screen.notice(`turnkeep chat${agent === undefined ? '' : ` --agent ${agent}`} --session ${this.#session} goes on here`);
   }
 
   /** @returns whether to go on */
@@ -94,17 +107,20 @@ export class Chat {
       case 'command': {
         const { name, argument } = input;
         if (name === 'quit') return false;
-        await this.#reportFailure(() => this.#runCommand(name, argument));
-        return true;
+        let goesOn = true;
+        await this.#reportFailure(async () => {
+          if (name === 'approve') goesOn = await this.#askAgain();
+          else await this.#runCommand(name, argument);
+        });
+        return goesOn;
       }
     }
   }
 
-  async #send(input: string): Promise<boolean> {
+  async #send(input: string | readonly ApprovalAnswer[], model = this.#model): Promise<boolean> {
     const { client, instructions } = this.#options;
     return this.#runTurn(async (signal, show) => {
       this.#session ??= await withRetries(() => createSession(client), { signal, onRetry: (retry) => showRetry(show, retry) });
-      const model = this.#model;
       const body = {
         conversation: this.#session,
         input,
@@ -121,7 +137,10 @@ export class Chat {
       const { client, screen } = this.#options;
       const running = this.#session === undefined ? undefined : await runningTurn(client, this.#session);
       await this.#showHistory();
-      if (running === undefined) return;
+      if (running === undefined) {
+        if (this.#session !== undefined) await this.#ask(await openApprovals(client, this.#session));
+        return;
+      }
       screen.notice('an answer is still running; Ctrl-C stops it');
       await this.#runTurn(async () => ({ id: running }));
     });
@@ -129,17 +148,48 @@ export class Chat {
 
   /** @returns whether to go on */
   async #runTurn(begin: (signal: AbortSignal, show: Show) => Promise<TurnOptions['turn']>): Promise<boolean> {
+    const end = await this.#showTurn(begin);
+    return this.#report(end.result) && this.#ask(end);
+  }
+
+  /** What waits for the user, who may answer it now. @returns whether to go on */
+  async #ask({ asked, model }: Omit<TurnEnd, 'result'>): Promise<boolean> {
+    const { client, screen, lines, isTerminal, hasKey = false } = this.#options;
+    if (asked.length === 0) return true;
+    if (!isTerminal) {
+      for (const request of asked) screen.lines(approvalText(request));
+      screen.notice('this answers it ("approve": false refuses it); what follows in the pipe is not sent');
+      screen.lines(answerByCurl({ url: client.url, hasKey, model, session: this.#session, asked }));
+      this.#isStopped = true;
+      return false;
+    }
+    this.#wasInterrupted = false;
+    const answers = await askApprovals(asked, { screen, lines });
+    if (answers === undefined) return false;
+    if (answers.length < asked.length) screen.notice('/approve asks again what you have left open');
+    return answers.length === 0 || this.#send(answers, model);
+  }
+
+  async #askAgain(): Promise<boolean> {
+    const { client, screen } = this.#options;
+    const open = this.#session === undefined ? undefined : await openApprovals(client, this.#session);
+    if (open !== undefined && open.asked.length > 0) return this.#ask(open);
+    screen.notice('nothing waits for your approval');
+    return true;
+  }
+
+  async #showTurn(begin: (signal: AbortSignal, show: Show) => Promise<TurnOptions['turn']>): Promise<TurnEnd> {
     const { client, screen, isTerminal } = this.#options;
     const running = new AbortController();
     const { signal } = running;
     this.#running = running;
     try {
       const show = screen.show.bind(screen);
-      return this.#report(await runTurn({ client, turn: await begin(signal, show), show, cancelSignal: signal }));
+      return await runTurn({ client, turn: await begin(signal, show), show, cancelSignal: signal });
     } catch (error) {
-      if (error instanceof CallError) return this.#report({ status: 'lost', wasSent: false, failure: error.failure });
+      if (error instanceof CallError) return ended({ status: 'lost', wasSent: false, failure: error.failure });
       // Stopped before there was a session to send it in.
-      if (error === signal.reason) return this.#report({ status: 'cancelled' });
+      if (error === signal.reason) return ended({ status: 'cancelled' });
       throw error;
     } finally {
       this.#running = undefined;
@@ -157,7 +207,7 @@ export class Chat {
     return isTerminal;
   }
 
-  async #runCommand(name: Exclude<CommandName, 'quit'>, argument: string): Promise<void> {
+  async #runCommand(name: Exclude<CommandName, 'quit' | 'approve'>, argument: string): Promise<void> {
     const { client, screen, lines, isTerminal } = this.#options;
     switch (name) {
       case 'help':
@@ -222,4 +272,8 @@ export class Chat {
       this.#options.screen.notice(describeFailure(error.failure));
     }
   }
+}
+
+function ended(result: TurnResult): TurnEnd {
+  return { result, asked: [], model: undefined };
 }

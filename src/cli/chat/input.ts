@@ -12,13 +12,15 @@ export const commands = {
   sessions: 'list the sessions and pick one',
   session: 'which session this is; with an id: go on in that one',
   history: 'what was said last in this session',
-  model: 'which model answers; with a name: that one from now on',
+  model: 'which model or agent answers; with a name: that one from now on',
+  approve: 'ask again what waits for your approval',
   quit: 'leave (Ctrl-D does too)',
 } as const;
 
 export type CommandName = keyof typeof commands;
 
 const aliases: ReadonlyMap<string, CommandName> = new Map([
+  ['agent', 'model'],
   ['exit', 'quit'],
   ['q', 'quit'],
   ['?', 'help'],

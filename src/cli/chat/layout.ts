@@ -11,6 +11,8 @@ export interface Layout {
   readonly isAnswerOpen: boolean;
   /** The last line of the reasoning has no newline yet. */
   readonly isReasoningOpen: boolean;
+  /** The call whose line has no newline yet. */
+  readonly openCall?: string | undefined;
 }
 
 export interface Write {
@@ -18,8 +20,25 @@ export interface Write {
   readonly text: string;
 }
 
+export interface LaidOut {
+  readonly layout: Layout;
+  readonly writes: readonly Write[];
+}
+
 /** @returns what to write, and the layout after it */
-export function layOut(layout: Layout, piece: Piece): { readonly layout: Layout; readonly writes: readonly Write[] } {
+export function layOut(layout: Layout, piece: Piece): LaidOut {
+  const { openCall, ...closed } = layout;
+  if (openCall === undefined || isNothing(piece)) return layOutPiece(layout, piece);
+  if (piece.kind === 'call_end' && piece.id === openCall) return { layout: closed, writes: [{ to: 'err', text: ` ${piece.end}\n` }] };
+  const next = layOutPiece(closed, piece);
+  return { ...next, writes: [{ to: 'err', text: '\n' }, ...next.writes] };
+}
+
+function isNothing(piece: Piece): boolean {
+  return piece.kind === 'paragraph' || ((piece.kind === 'answer' || piece.kind === 'reasoning') && piece.text === '');
+}
+
+function layOutPiece(layout: Layout, piece: Piece): LaidOut {
   switch (piece.kind) {
     case 'answer':
       if (piece.text === '') return { layout, writes: [] };
@@ -34,10 +53,13 @@ export function layOut(layout: Layout, piece: Piece): { readonly layout: Layout;
         writes: [...breakOfAnswer(layout), { to: 'err', text: piece.text }],
       };
     case 'notice':
-      return {
-        layout: { ...withAnswerBroken(layout), isReasoningOpen: false },
-        writes: [...endOfReasoning(layout, '\n'), ...breakOfAnswer(layout), { to: 'err', text: `· ${piece.text}\n` }],
-      };
+      return lineOf(layout, `· ${piece.text}\n`);
+    case 'call': {
+      const { layout: next, writes } = lineOf(layout, `· ${piece.text}`);
+      return { layout: { ...next, openCall: piece.id }, writes };
+    }
+    case 'call_end':
+      return lineOf(layout, `· ${piece.text} ${piece.end}\n`);
     case 'paragraph':
       if (!layout.isAnswerOpen) return { layout, writes: [] };
       return { layout: { ...layout, isAnswerOpen: false }, writes: [{ to: 'out', text: '\n\n' }] };
@@ -47,6 +69,13 @@ export function layOut(layout: Layout, piece: Piece): { readonly layout: Layout;
         writes: [...endOfReasoning(layout, '\n'), ...(layout.isAnswerOpen ? [{ to: 'out', text: '\n' } as const] : [])],
       };
   }
+}
+
+function lineOf(layout: Layout, text: string): LaidOut {
+  return {
+    layout: { ...withAnswerBroken(layout), isReasoningOpen: false },
+    writes: [...endOfReasoning(layout, '\n'), ...breakOfAnswer(layout), { to: 'err', text }],
+  };
 }
 
 function endOfReasoning({ isReasoningOpen }: Layout, text: string): readonly Write[] {

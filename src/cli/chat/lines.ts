@@ -7,12 +7,17 @@ import { disableBracketedPaste, enableBracketedPaste, PasteInput, restoreNewline
 
 export interface Lines {
   /** One message; undefined when there are no more. A terminal shows `prompt`. */
-  next(prompt: string): Promise<string | undefined>;
+  next(prompt: string, options?: NextOptions): Promise<string | undefined>;
   /** Drops what is typed and not sent yet. */
   clear(): void;
   /** Shows a notice while the user types. */
   interject(text: string): void;
   close(): void;
+}
+
+export interface NextOptions {
+  /** false: what was typed before the prompt is no answer to it, and is kept for the next one. */
+  readonly isUnseen?: boolean;
 }
 
 /** A message a line, read no faster than it is answered. */
@@ -48,6 +53,8 @@ export class TerminalLines implements Lines {
   readonly #onEarly: (message: string) => void;
   /** The lines of the message that is being typed that ended with a backslash. */
   #begun = '';
+  /** What was begun before a prompt that it does not answer. */
+  #kept: { readonly begun: string; readonly typed: string } | undefined;
   #isClosed = false;
   #waiting: ((line: string | undefined) => void) | undefined;
 
@@ -67,8 +74,8 @@ export class TerminalLines implements Lines {
     output.write(enableBracketedPaste);
   }
 
-  async next(prompt: string): Promise<string | undefined> {
-    const early = this.#sent.shift();
+  async next(prompt: string, { isUnseen = true }: NextOptions = {}): Promise<string | undefined> {
+    const early = isUnseen ? this.#sent.shift() : undefined;
     if (early !== undefined) {
       this.#output.screen.write(`${prompt}${early}\n`);
       return early;
@@ -76,6 +83,8 @@ export class TerminalLines implements Lines {
     if (this.#isClosed) return undefined;
     return new Promise((resolve) => {
       this.#waiting = resolve;
+      if (isUnseen) this.#takeUp();
+      else this.#putAside();
       this.#prompt(prompt);
     });
   }
@@ -92,6 +101,22 @@ export class TerminalLines implements Lines {
 
   close(): void {
     this.#readline.close();
+  }
+
+  #putAside(): void {
+    const typed = this.#readline.line;
+    if (this.#kept === undefined && (typed !== '' || this.#begun !== '')) this.#kept = { begun: this.#begun, typed };
+    this.clear();
+  }
+
+  #takeUp(): void {
+    if (this.#kept === undefined) return;
+    const { begun, typed } = this.#kept;
+    this.#kept = undefined;
+    this.#begun = begun + this.#begun;
+    const later = this.#readline.line;
+    this.#clearLine();
+    this.#readline.write(typed + later);
   }
 
   #clearLine(): void {

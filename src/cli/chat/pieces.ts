@@ -10,6 +10,9 @@ export type Piece =
   | { readonly kind: 'paragraph' }
   /** One dim line that is no part of the answer. */
   | { readonly kind: 'notice'; readonly text: string }
+  /** A call of a tool that runs from now on. Its line is left open for its end. */
+  | { readonly kind: 'call'; readonly id: string; readonly text: string }
+  | { readonly kind: 'call_end'; readonly id: string; readonly text: string; readonly end: string }
   /** The end of the answer. */
   | { readonly kind: 'end' };
 
@@ -65,6 +68,6 @@ export function oneLine(text: string): string {
   return text.replaceAll(/\s+/g, ' ').trim();
 }
 
-function cut(text: string): string {
+export function cut(text: string): string {
   return text.length > longestArguments ? `${text.slice(0, longestArguments)}…` : text;
 }

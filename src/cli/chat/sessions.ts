@@ -5,6 +5,7 @@ import { CallError } from '../../http-client/call-error.ts';
 import type { GatewayClient } from '../../http-client/calls.ts';
 import { readAnswer } from '../gateway/open.ts';
 import { oneLine } from './pieces.ts';
+import { type ApprovalRequest, approvalRequestOf, toolName } from './tool-calls.ts';
 import { printable } from './screen.ts';
 
 const sessionSchema = z.object({
@@ -23,17 +24,23 @@ const itemSchema = z.object({
   role: z.string().optional(),
   status: z.string().optional(),
   name: z.string().optional(),
+  id: z.string().optional(),
+  server_label: z.string().optional(),
+  arguments: z.string().optional(),
+  approval_request_id: z.string().nullish(),
   content: z.array(partSchema).nullish().catch(undefined),
 });
 const itemsSchema = z.object({ data: z.array(itemSchema), has_more: z.boolean().catch(false) });
 
-const turnsSchema = z.object({ data: z.array(z.object({ id: z.string() })) });
+const turnsSchema = z.object({ data: z.array(z.object({ id: z.string(), model: z.string().nullish() })) });
 
 export type Session = Readonly<z.infer<typeof sessionSchema>>;
 export type Item = Readonly<z.infer<typeof itemSchema>>;
 
 const pageSize = 20;
 const shownItems = 10;
+/** Of an API's page: what waits longer is answered by its id. */
+const itemsWithApprovals = 100;
 
 /** @throws {CallError} as do the other calls of this file */
 export async function createSession(client: GatewayClient): Promise<string> {
@@ -65,16 +72,32 @@ export function readSessionPage(
 export async function lastItems(
   client: GatewayClient,
   id: string,
+  limit = shownItems,
 ): Promise<{ readonly items: readonly Item[]; readonly hasMore: boolean }> {
-  const path = `/conversations/${encodeURIComponent(id)}/items?order=desc&limit=${shownItems}`;
+  const path = `/conversations/${encodeURIComponent(id)}/items?order=desc&limit=${limit}`;
   const list = readAnswer(itemsSchema, await client.json('GET', path), client);
   return { items: list.data.toReversed(), hasMore: list.has_more };
 }
 
+/** What waits for an approval in a session, and who asked it. */
+export async function openApprovals(
+  client: GatewayClient,
+  session: string,
+): Promise<{ readonly asked: readonly ApprovalRequest[]; readonly model: string | undefined }> {
+  const { items } = await lastItems(client, session, itemsWithApprovals);
+  const answered = new Set(items.flatMap((item) => (item.type === 'mcp_approval_response' ? [item.approval_request_id] : [])));
+  const asked = items.filter((item) => item.type === 'mcp_approval_request' && !answered.has(item.id)).map(approvalRequestOf);
+  if (asked.length === 0) return { asked, model: undefined };
+  const page = await client.json('GET', `/turns?limit=1&session=${encodeURIComponent(session)}`);
+  return { asked, model: readAnswer(turnsSchema, page, client).data[0]?.model ?? undefined };
+}
+
 export function transcript(items: readonly Item[], hasMore: boolean): string {
-  const messages = items.flatMap(({ type, role, status, name, content }) => {
+  const messages = items.flatMap(({ type, role, status, name, server_label: server, content }) => {
     const text = (content ?? []).map((part) => part.text ?? part.refusal ?? '').join('');
     if (type === 'function_call') return [`· calls ${name ?? '?'}`];
+    if (type === 'mcp_call') return [`· ${toolName(server, name)}: ${status ?? 'called'}`];
+    if (type === 'mcp_approval_request') return [`· ${toolName(server, name)} was to be approved`];
     if (text === '' || (type !== undefined && type !== 'message')) return [];
     const cut = status === 'incomplete' ? '\n· cut off' : '';
     return [role === 'assistant' ? `${text}${cut}` : `${role === 'user' ? '›' : `${role ?? ''}:`} ${text}`];

@@ -6,6 +6,7 @@ import { outcomeOf, type ResponseOutcome } from '../../http-client/events.ts';
 import { cancelResponse, resumeResponse, streamResponse, type StreamUpdate } from '../../http-client/resume.ts';
 import { outageLimitMs, type Retry } from '../../http-client/retry.ts';
 import { noticeOfComment, type Piece, piecesOf } from './pieces.ts';
+import { type ApprovalRequest, ToolCalls } from './tool-calls.ts';
 
 export type Show = (piece: Piece) => void;
 
@@ -21,8 +22,16 @@ export interface TurnOptions {
 /** `lost`: its end is not known here. `wasSent`: the gateway has the turn, and it goes on there. */
 export type TurnResult = ResponseOutcome | { readonly status: 'lost'; readonly wasSent: boolean; readonly failure: CallFailure };
 
+export interface TurnEnd {
+  readonly result: TurnResult;
+  /** The calls that wait for a person. */
+  readonly asked: readonly ApprovalRequest[];
+  /** What the gateway asked: an agent, or a model. */
+  readonly model: string | undefined;
+}
+
 /** Resolves when the turn has ended, or the gateway has been given up. */
-export async function runTurn({ client, turn, show, cancelSignal }: TurnOptions): Promise<TurnResult> {
+export async function runTurn({ client, turn, show, cancelSignal }: TurnOptions): Promise<TurnEnd> {
   const ended = new AbortController();
   const started = Promise.withResolvers<string>();
   const cancel = async (): Promise<void> => {
@@ -35,6 +44,7 @@ export async function runTurn({ client, turn, show, cancelSignal }: TurnOptions)
 
   let id: string | undefined;
   let outcome: ResponseOutcome | undefined;
+  let model: string | undefined;
   const shown = new ShownUpdates(show);
   try {
     const updates =
@@ -44,15 +54,16 @@ export async function runTurn({ client, turn, show, cancelSignal }: TurnOptions)
       if (update.type === 'id') id = update.id;
       if (update.type === 'event') {
         id ??= update.event.response?.id;
+        model ??= update.event.response?.model;
         outcome ??= outcomeOf(update.event);
       }
       if (id !== undefined) started.resolve(id);
     }
     if (outcome === undefined) throw new Error('a stream that ends has shown how its turn ended');
-    return outcome;
+    return { result: outcome, asked: outcome.status === 'completed' ? shown.asked : [], model };
   } catch (error) {
     if (!(error instanceof CallError)) throw error;
-    return { status: 'lost', wasSent: id !== undefined, failure: error.failure };
+    return { result: { status: 'lost', wasSent: id !== undefined, failure: error.failure }, asked: [], model };
   } finally {
     ended.abort();
     shown.end();
@@ -66,11 +77,16 @@ const waitsAfterMs = 1_500;
 /** Shows the updates of one stream. */
 class ShownUpdates {
   readonly #show: Show;
+  readonly #calls = new ToolCalls();
   #lastComment: string | undefined;
   #waiting: NodeJS.Timeout | undefined;
 
   constructor(show: Show) {
     this.#show = show;
+  }
+
+  get asked(): readonly ApprovalRequest[] {
+    return this.#calls.asked;
   }
 
   end(): void {
@@ -88,7 +104,7 @@ class ShownUpdates {
             this.#show({ kind: 'notice', text: 'waits: another answer of the session is still running, or no worker is free' });
           }, waitsAfterMs);
         }
-        for (const piece of piecesOf(update.event)) this.#show(piece);
+        for (const piece of this.#calls.piecesOf(update.event, Date.now()) ?? piecesOf(update.event)) this.#show(piece);
         return;
       case 'retry':
         showRetry(this.#show, update);

@@ -15,6 +15,11 @@ export function openGateway(flags: GatewayFlags): GatewayClient {
   return new GatewayClient({ ...gatewayTarget(flags, process.env), fetch: (url, init) => fetch(url, { ...init, dispatcher }) });
 }
 
+/** Is a key sent? */
+export function hasGatewayKey(flags: GatewayFlags): boolean {
+  return gatewayTarget(flags, process.env).apiKey !== undefined;
+}
+
 /** @throws {GatewayError} where a call of `act` is refused, or no gateway answers it */
 export async function withGatewayErrors<T>(client: GatewayClient, act: () => Promise<T>): Promise<T> {
   try {

@@ -43,13 +43,17 @@ const attemptSchema = z.strictObject({
 
 const toolCallSchema = z.strictObject({
   name: z.string(),
-  server_label: z.string().meta({ description: '`turnkeep`: a tool of the configuration; else the name of an MCP server.' }),
+  server_label: z
+    .string()
+    .meta({ description: '`turnkeep`: a tool of the configuration; `agent`: another agent; else the name of an MCP server.' }),
   call_id: z.string(),
   runs: z.int().meta({ description: 'How often it was begun.' }),
   started_at: time.nullable(),
   ended_at: time.nullable(),
   outcome: z.enum(['waiting', 'running', 'completed', 'failed', 'unknown', 'cut_off']),
   progress: z.string().optional(),
+  turn: z.string().optional().meta({ description: 'Of a call of an agent: the id of the turn that carries it out.' }),
+  usage: usageSchema.optional().meta({ description: 'Tokens of that turn, and of those that it called.' }),
 });
 
 const pricedUsage = usageSchema.extend({
@@ -60,11 +64,16 @@ const pricedUsage = usageSchema.extend({
 export const turnSchema = z.strictObject({
   id: z.string(),
   session: z.string().nullable(),
+  parent: z
+    .strictObject({ id: z.string(), call_id: z.string() })
+    .optional()
+    .meta({ description: 'The turn, and its call, that this one carries out.' }),
   status: responseSchema.shape.status,
   model: z.string(),
   error: z.strictObject({ code: z.string(), message: z.string() }).nullable(),
   workflow_id: z.string().nullable(),
   run_id: z.string().nullable(),
+  owner: z.string().optional().meta({ description: "The id of the workflow of one's own that runs it (`runTurn`)." }),
   created_at: time,
   settled_at: time.nullable(),
   steps: z.array(
@@ -73,7 +82,9 @@ export const turnSchema = z.strictObject({
       z.strictObject({ kind: z.literal('tools'), started: z.boolean(), calls: z.array(toolCallSchema) }),
     ]),
   ),
-  usage: pricedUsage.nullable().meta({ description: 'Of steps that came to an end; null: there are none, or the provider did not say.' }),
+  usage: pricedUsage.nullable().meta({
+    description: 'Of steps that came to an end, and of the agents they called; null: there are none, or the provider did not say.',
+  }),
   lost_usage: pricedUsage.nullable().meta({ description: 'What attempts that failed have cost; null: not known of all of them.' }),
   omitted_tools: z
     .array(z.strictObject({ param: z.string(), type: z.string(), name: z.string().optional() }))
@@ -112,7 +123,7 @@ export const webhookSchema = z.strictObject({
 
 /** A turn in `GET /turns`. */
 export const listedTurnSchema = turnSchema
-  .pick({ id: true, session: true, status: true, created_at: true, settled_at: true, usage: true })
+  .pick({ id: true, session: true, status: true, owner: true, created_at: true, settled_at: true, usage: true })
   .extend({
     model: z.string().nullable().meta({ description: 'null: an older version did not note it.' }),
     error: z

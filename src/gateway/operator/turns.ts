@@ -62,12 +62,14 @@ export function turnsRoutes(routes: Routes, { turnkeep, temporalUi }: TurnsDeps)
       const turn = await turnkeep.readTurn(c.get('tenant'), id);
       if (turn === undefined) throw notFound('Turn', id);
       const response = turn.erasedBy === null ? await turnkeep.readResponse(turn) : undefined;
-      const [attempts, toolCalls, webhook] = await Promise.all([
+      const [attempts, toolCalls, parent, children, webhook] = await Promise.all([
         turnkeep.readAttempts(turn.id),
         turnkeep.readToolCalls(turn.id),
+        turnkeep.readCaller(turn),
+        turnkeep.readChildren(turn.id),
         turnkeep.readWebhook(turn.id),
       ]);
-      return c.json(timelineOf({ turn, attempts, toolCalls, response, webhook, temporalUi }));
+      return c.json(timelineOf({ turn, attempts, toolCalls, parent, children, response, webhook, temporalUi }));
     },
   );
 }

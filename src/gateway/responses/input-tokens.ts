@@ -3,7 +3,7 @@ import { setImmediate as nextTurnOfTheLoop } from 'node:timers/promises';
 import { z } from 'zod';
 import type { ModelRequest } from '../../domain/model.ts';
 import { askedModelOf } from '../../domain/response-settings.ts';
-import { type Counting, itemTokens, settingsTokens } from '../../domain/token-estimate.ts';
+import { estimateTokens } from '../../domain/token-estimate.ts';
 import { ApiError, notFound } from '../http/errors.ts';
 import { jsonLimits, tooManyItems } from '../http/json-scanner.ts';
 import { errorResponses } from '../http/response-schemas.ts';
@@ -34,9 +34,6 @@ const counted = z.strictObject({
 
 /** Counts of one tenant at once, in this process: each holds a whole prompt (T14). */
 const maxAtOnce = 4;
-/** Characters that are looked at between two looks at the event loop, and what a step takes besides, in characters. */
-const sliceChars = 262_144;
-const charsOfStep = 256;
 
 export function inputTokensRoute(routes: Routes, deps: CountDeps): void {
   const running = new Map<string, number>();
@@ -96,22 +93,8 @@ export function inputTokensRoute(routes: Routes, deps: CountDeps): void {
   );
 }
 
-export async function estimated({ settings, items }: ModelRequest): Promise<number> {
-  let chars = 0;
-  let tokens = 0;
-  const paced = async (counting: Counting): Promise<number> => {
-    for (;;) {
-      const { done, value } = counting.next();
-      if (done === true) return value;
-      chars += value + charsOfStep;
-      if (chars < sliceChars) continue;
-      chars = 0;
-      await nextTurnOfTheLoop();
-    }
-  };
-  tokens += await paced(settingsTokens(settings));
-  for (const item of items) tokens += await paced(itemTokens(item));
-  return tokens;
+export async function estimated(request: ModelRequest): Promise<number> {
+  return estimateTokens(request, () => nextTurnOfTheLoop());
 }
 
 function tooManyCounts(): ApiError {

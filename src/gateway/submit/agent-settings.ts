@@ -1,6 +1,7 @@
 /** The agent of a request, and the configured MCP servers that it names as tools: resolved once, when the turn is taken in. Pure. */
 import type { Agent } from '../../domain/agent.ts';
-import type { Json, JsonObject } from '../../domain/item.ts';
+import { settingsOfAgent } from '../../domain/agent-settings.ts';
+import type { JsonObject } from '../../domain/item.ts';
 import type { ProviderApi } from '../../domain/provider-capabilities.ts';
 import type { ResponseSettings, Tool } from '../../domain/response-settings.ts';
 import { ApiError } from '../http/errors.ts';
@@ -47,17 +48,9 @@ export function withAgent(directory: AgentDirectory | undefined, settings: Respo
     limits: budgets.limits.turn.steps === undefined ? { steps: stepsOfRequest } : {},
     compaction: 'auto',
   };
-  const instructions = [given.instructions, settings.instructions].filter((text) => text != null && text !== '');
-  const asked = withDefaults(settings, given.settings);
-  return {
-    settings: {
-      ...withBudget(asked, given, budgets),
-      tools: settings.tools.filter((tool) => !own.includes(tool)),
-      instructions: instructions.length === 0 ? null : instructions.join('\n\n'),
-      agent: { ...given, tools: [...new Set([...given.tools, ...names])] },
-    },
-    workerTools: own,
-  };
+  const sent = { ...settings, tools: settings.tools.filter((tool) => !own.includes(tool)) };
+  const asked = settingsOfAgent({ ...given, tools: [...new Set([...given.tools, ...names])] }, sent);
+  return { settings: withBudget(asked, given, budgets), workerTools: own };
 }
 
 const noBudgets: BudgetRules = { limits: { turn: {}, session: {} }, prices: new Map() };
@@ -84,20 +77,4 @@ function assertNoUrl(tool: Tool, label: string, param: string): void {
     const message = `Invalid '${param}.${name}': '${label}' is a server of the configuration, which says how it is reached. Leave it out.`;
     throw new ApiError({ status: 400, param: `${param}.${name}`, code: 'invalid_value', message });
   }
-}
-
-/** What the request does not say itself, the agent's settings say. */
-function withDefaults(settings: ResponseSettings, defaults: JsonObject): ResponseSettings {
-  const known = settings as unknown as Readonly<Record<string, Json>>;
-  const missing = Object.entries(defaults).filter(([name]) => known[name] == null || isUnsaid(known[name]));
-  return { ...settings, ...Object.fromEntries(missing) };
-}
-
-/** `reasoning`, `text` and `include` have a form also where the request says nothing of them. */
-function isUnsaid(value: Json | undefined): boolean {
-  if (Array.isArray(value)) return value.length === 0;
-  if (typeof value !== 'object' || value === null) return false;
-  return Object.values(value).every(
-    (member) => member === null || (typeof member === 'object' && (member as JsonObject)['type'] === 'text'),
-  );
 }

@@ -85,7 +85,7 @@ export function isResend(c: Context<GatewayEnv>): boolean {
 }
 
 /** Who submits a turn, and how: what a protocol has of a request besides its fields. */
-export type Submitter = Pick<Submission, 'tenant' | 'isResend' | 'receivedAtMs' | 'signal'>;
+export type Submitter = Pick<Submission, 'tenant' | 'isResend' | 'receivedAtMs' | 'signal' | 'owner'>;
 
 /** Resolves once the turn can no longer be lost. @throws ApiError for whatever cannot be accepted */
 export async function submitTurn(c: Context<GatewayEnv>, deps: SubmitDeps, headers: SubmitHeaders, draft: TurnDraft): Promise<TurnRow> {

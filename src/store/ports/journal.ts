@@ -47,7 +47,7 @@ export interface JournalStore {
    * Unsettled turns that nobody holds and whose next request has been due for so long, `limit` at the most, those due first
    * before others. A request is due when Temporal has the turn (`markDispatched`), and when the wait behind the one before
    * is over (`endAttempt`), until it is claimed. So is one that would be due later than the longest wait: the clock was set
-   * back behind it.
+   * back behind it. Never those of an owner's (`NewTurn.ownerRunId`), which may be gone.
    */
   listOverdue(query: OverdueQuery): Promise<readonly OverdueTurn[]>;
 
@@ -82,7 +82,8 @@ export interface JournalStore {
 
   /**
    * The one end of a turn (T6), durably: the closing rows, the output items, the turn's row, the attempt's end. In the same
-   * commit the next waiting turn of its session becomes ready and its input joins the transcript (T1).
+   * commit the next waiting turn of its session becomes ready and its input joins the transcript (T1). `next` names it, unless a
+   * workflow of somebody's own waits for that and goes on by itself.
    */
   seal(seal: Seal): Promise<SealResult>;
 
@@ -246,6 +247,8 @@ export type SealResult =
   | {
       readonly type: 'sealed';
       readonly next?: string;
+      /** The turns that carry out its calls of agents, and are to be cancelled with it: booked, and to be carried out by whoever has this. */
+      readonly cancels?: readonly string[];
       readonly lostAttempts: number;
       /** An event is owed to an endpoint from this commit on: see `WebhookStore`. Whoever has this hands it to Temporal. */
       readonly owesWebhook?: true;

@@ -6,7 +6,7 @@ import type { TranscriptTurn } from '../../domain/prompt.ts';
 import type { JournalRow } from '../../domain/response-event.ts';
 import type { ResponseSettings } from '../../domain/response-settings.ts';
 import type { ResponseObject } from '../../domain/response.ts';
-import type { TurnRow } from '../../domain/turn.ts';
+import type { TurnOwner, TurnRow } from '../../domain/turn.ts';
 import type { CompletionQuery, StoredCompletion, TurnFilter, TurnSummary } from '../../domain/turn-list.ts';
 import type { WebhookEvent } from '../../domain/webhook.ts';
 import type { Lease } from './journal.ts';
@@ -54,6 +54,9 @@ export interface TurnStore {
   /** The tenant's turns that it may see, newest first; undefined when the page begins behind a turn that is not there. */
   listTurns(tenant: string, query: TurnListQuery): Promise<readonly TurnSummary[] | undefined>;
 
+  /** The turns that carry out this one's calls of agents, visible or not. */
+  readChildren(turn: string): Promise<readonly ChildTurn[]>;
+
   /** The ids of a session's unsettled turns, oldest first: the first is the one that runs. */
   listUnsettledOf(tenant: string, session: string): Promise<readonly string[]>;
 
@@ -67,7 +70,7 @@ export interface TurnStore {
   makeStrandedReady(): Promise<void>;
 
   /** Unsettled turns that Temporal has, ready for this long, and that no attempt holds a lease of; a page behind an ordinal. */
-  listUnattended(query: UnattendedQuery): Promise<readonly { readonly ordinal: number; readonly turn: string }[]>;
+  listUnattended(query: UnattendedQuery): Promise<readonly UnattendedTurn[]>;
 
   /**
    * The turns before this one that have items, oldest first, up the chain of `previous`; with `isIncluded` the turn itself
@@ -121,6 +124,8 @@ export interface NewTurn extends AdmissionRequest {
   readonly json: { readonly settings: string; readonly input: readonly string[] };
   /** Of the workflow that runs it. */
   readonly workflowId: string;
+  /** The first run of that workflow, where it is not one of ours: the turn counts as dispatched from the start. */
+  readonly ownerRunId?: string;
   /** The first rows of its journal, numbered from 0. */
   readonly events: readonly JournalRow[];
   /** Claims attempt 1 of step 1 in the same commit, if the turn is ready: `row` is `response.in_progress`. */
@@ -150,6 +155,13 @@ export type InsertTurn =
   | { readonly type: 'approval_answered'; readonly id: string }
   | Exclude<Admission, { type: 'admitted' }>;
 
+/** A turn that carries out a call of another. */
+export interface ChildTurn {
+  /** Of the call: see `ToolCallRow`. */
+  readonly number: number;
+  readonly publicId: string;
+}
+
 export interface DispatchedRun {
   readonly turn: string;
   readonly runId: string;
@@ -166,6 +178,14 @@ export interface UnattendedQuery {
   readonly readyForMs: number;
   readonly afterOrdinal: number;
   readonly limit: number;
+}
+
+export interface UnattendedTurn {
+  readonly ordinal: number;
+  readonly turn: string;
+  readonly readyAtMs: number;
+  /** Who is to go on with it, where that is a workflow of somebody's own. */
+  readonly owner?: TurnOwner;
 }
 
 export type CancelRequest =

@@ -21,7 +21,7 @@ import { erasedByOf, numberOrNull, text, turnOf } from './rows.ts';
 import { readSession, useSession } from './sessions.ts';
 import { adoptStaged, placeOfInput, type PreparedInput, prepareInput } from './stage-input.ts';
 import { type Record, recordOf } from './transcript.ts';
-import { readByPublicId, rowByPublicId, turnRows, unsettledTurns } from './turns.ts';
+import { isOver, readByPublicId, rowByPublicId, turnRows, unsettledTurns } from './turns.ts';
 import { promiseWebhook } from './webhooks.ts';
 
 type Admitted = Extract<Admission, { type: 'admitted' }>;
@@ -118,6 +118,9 @@ function admissionFacts(db: Database, turn: NewTurn): AdmissionFacts {
       const row = db.one('SELECT at FROM early_cancels WHERE tenant = ? AND id = ?', tenant, chosenId);
       return row === undefined ? undefined : Number(row['at']);
     },
+    get isParentOver() {
+      return isOver(db, turn.parent?.turn ?? '');
+    },
   };
 }
 
@@ -140,8 +143,8 @@ function previousOf(db: Database, { tenant, previous }: NewTurn): ({ readonly id
 function writeRow(db: Database, turn: NewTurn, row: TurnRow, record: Record | undefined): void {
   db.run(
     `INSERT INTO turns (id, public_id, tenant, session, previous, branch, depth, replaces, status, idempotency_key, body_hash, created_at,
-       ready_at, stored, resend, cancel_requested_at, workflow_id, input_count, brings_outputs, model)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       ready_at, stored, resend, cancel_requested_at, workflow_id, owner_run, dispatched, input_count, brings_outputs, model, parent, parent_call)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     turn.id,
     turn.chosenId ?? null,
     turn.tenant,
@@ -159,9 +162,13 @@ function writeRow(db: Database, turn: NewTurn, row: TurnRow, record: Record | un
     turn.isResend ? 1 : 0,
     row.cancelRequestedAtMs,
     turn.workflowId,
+    row.ownerRunId,
+    row.isDispatched ? 1 : 0,
     row.inputCount,
     row.bringsOutputs ? 1 : 0,
     turn.settings.model,
+    turn.parent?.turn ?? null,
+    turn.parent?.number ?? null,
   );
 }
 
@@ -171,7 +178,20 @@ interface RowFacts extends Pick<TurnRow, 'previous' | 'cancelRequestedAtMs' | 'r
 
 /** The row as it is then in the database, without reading it back. */
 function rowOf(turn: NewTurn, { isStarted, ...facts }: RowFacts): TurnRow {
-  const { id, chosenId: publicId = id, tenant, session, replaces = null, settings, input, bodyHash, createdAtMs, workflowId } = turn;
+  const {
+    id,
+    chosenId: publicId = id,
+    tenant,
+    session,
+    replaces = null,
+    parent = null,
+    settings,
+    input,
+    bodyHash,
+    createdAtMs,
+    workflowId,
+    ownerRunId = null,
+  } = turn;
   return {
     ...facts,
     id,
@@ -179,6 +199,7 @@ function rowOf(turn: NewTurn, { isStarted, ...facts }: RowFacts): TurnRow {
     tenant,
     session,
     replaces,
+    parent,
     settings,
     bodyHash,
     createdAtMs,
@@ -188,7 +209,7 @@ function rowOf(turn: NewTurn, { isStarted, ...facts }: RowFacts): TurnRow {
     inputCount: input.length,
     bringsOutputs: input.length > 0 && input.every(isCallOutput),
     isStored: settings.store,
-    isDispatched: false,
+    isDispatched: ownerRunId !== null,
     isRecorded: facts.readyAtMs !== null,
     settledAtMs: null,
     erasedBy: null,
@@ -196,6 +217,7 @@ function rowOf(turn: NewTurn, { isStarted, ...facts }: RowFacts): TurnRow {
     retryAtMs: null,
     usage: null,
     runId: null,
+    ownerRunId,
   };
 }
 

@@ -63,6 +63,7 @@ export function hasNext(db: Database, { branch, depth }: Place): boolean {
   const isKept = `erased_by IS NOT 'retention' LIMIT 1`;
   return (
     db.one(`SELECT 1 FROM turns WHERE branch = ? AND depth = ? AND ${isKept}`, branch, depth + 1) !== undefined ||
-    db.one(`SELECT 1 FROM branches JOIN turns USING (id) WHERE parent = ? AND parent_depth = ? AND ${isKept}`, branch, depth) !== undefined
+    db.one(`SELECT 1 FROM branches JOIN turns USING (id) WHERE branches.parent = ? AND parent_depth = ? AND ${isKept}`, branch, depth) !==
+      undefined
   );
 }

@@ -14,7 +14,7 @@ import { journalRow } from './rows.ts';
 import { addToSession } from './spending.ts';
 import { cutOffToolCalls } from './tool-calls.ts';
 import { readyNext, recordThrough, sessionTurn } from './transcript.ts';
-import { requireTurn } from './turns.ts';
+import { cancelChildren, requireTurn } from './turns.ts';
 import { oweWebhook } from './webhooks.ts';
 
 /** Of a new turn. */
@@ -135,9 +135,16 @@ export async function seal(db: Database, seal: Seal): Promise<SealResult> {
     const lostAttempts = loseOpenAttempts(db, turn);
     cutOffToolCalls(db, turn);
     if (row.session !== null) addToSession(db, row.session, turn, row.readyAtMs);
+    const cancels = cancelChildren(db, turn, settledAtMs);
     const next = row.session === null ? undefined : readyNext(db, row.tenant, row.session);
     const owesWebhook = oweWebhook(db, turn, settled.status, settledAtMs);
-    return { type: 'sealed', lostAttempts, ...(next === undefined ? {} : { next }), ...(owesWebhook ? { owesWebhook: true } : {}) };
+    return {
+      type: 'sealed',
+      lostAttempts,
+      ...(next === undefined ? {} : { next }),
+      ...(owesWebhook ? { owesWebhook: true } : {}),
+      ...(cancels.length === 0 ? {} : { cancels }),
+    };
   });
 }
 

@@ -58,7 +58,7 @@ export function listOverdue(db: Database, { dueForMs, limit }: OverdueQuery): Ov
   const overdue = (range: string): string =>
     `SELECT journal_head.turn, tenant, journal_head.step, journal_head.epoch, cancel_requested_at
      FROM journal_head INDEXED BY requests_due JOIN turns ON turns.id = journal_head.turn
-     WHERE ${range} AND sealed = 0 AND lease_until IS NULL ORDER BY due_at LIMIT ?`;
+     WHERE ${range} AND sealed = 0 AND lease_until IS NULL AND owner_run IS NULL ORDER BY due_at LIMIT ?`;
   const rows = db.all(overdue('due_at < ?'), Date.now() - dueForMs, limit);
   // The clock was set back behind these: no wait is as long.
   const misdated = db.all(overdue('due_at > ?'), Date.now() + longestBusyWaitMs, limit - rows.length);

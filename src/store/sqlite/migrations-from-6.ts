@@ -69,4 +69,17 @@ export const migrationsFrom6: readonly string[] = [
   ALTER TABLE attempts ADD COLUMN cost REAL;
   ALTER TABLE sessions ADD COLUMN spent TEXT;
   `,
+
+  // Turns that carry out a call of another. parent: that turn; parent_call: the number of its call; usage: their tokens.
+  `
+  ALTER TABLE turns ADD COLUMN parent TEXT;
+  ALTER TABLE turns ADD COLUMN parent_call INTEGER;
+  CREATE INDEX turns_by_parent ON turns (parent) WHERE parent IS NOT NULL;
+  ALTER TABLE tool_calls ADD COLUMN usage TEXT;
+  `,
+
+  // Turns that a workflow of somebody's own runs: the first run of that workflow. It alone carries them out.
+  `
+  ALTER TABLE turns ADD COLUMN owner_run TEXT;
+  `,
 ];

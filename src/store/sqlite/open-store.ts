@@ -97,6 +97,7 @@ export function openSqliteStore(path: string): Store {
     readResponse: async (turn) => turns.readResponse(db, turn),
     readChain: (leaf, page) => readChain(db, leaf, page),
     listTurns: (tenant, query) => listTurns(db, tenant, query),
+    readChildren: async (turn) => turns.readChildren(db, turn),
     listUnsettledOf: async (tenant, session) => turns.listUnsettledOf(db, tenant, session),
     markDispatched: (runs) => turns.markDispatched(db, runs),
     listUndispatched: async (query) => turns.listUndispatched(db, query),

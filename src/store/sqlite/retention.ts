@@ -41,7 +41,8 @@ function dropStagedSlice(db: Database, turn: string, slice: Slice): boolean {
 
 const erasing = 'SELECT id FROM turns INDEXED BY turns_erasing WHERE erased_by IS NOT NULL AND erased_at IS NULL';
 const unstored = `SELECT id FROM turns INDEXED BY turns_unstored
-  WHERE stored = 0 AND settled_at IS NOT NULL AND acknowledged = ? AND settled_at < ?`;
+  WHERE stored = 0 AND settled_at IS NOT NULL AND acknowledged = ? AND settled_at < ?
+    AND (parent IS NULL OR NOT EXISTS (SELECT 1 FROM turns AS caller WHERE caller.id = turns.parent AND caller.settled_at IS NULL))`;
 const staged = 'SELECT turn AS id FROM staged WHERE at < ?';
 const earlyCancels = 'DELETE FROM early_cancels WHERE (tenant, id) IN (SELECT tenant, id FROM early_cancels WHERE at < ? LIMIT ?)';
 

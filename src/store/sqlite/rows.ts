@@ -17,6 +17,7 @@ export function turnOf(row: Row): TurnRow {
     session: textOrNull(row['session']),
     previous: textOrNull(row['previous']),
     replaces: textOrNull(row['replaces']),
+    parent: typeof row['parent'] === 'string' ? { turn: row['parent'], number: Number(row['parent_call']) } : null,
     status: row['status'] as ResponseStatus,
     settings: settingsOf(row['settings']),
     inputCount: Number(row['input_count']),
@@ -35,6 +36,7 @@ export function turnOf(row: Row): TurnRow {
     usage: row['usage'] === null ? null : parsed(row['usage']),
     workflowId: textOrNull(row['workflow_id']),
     runId: textOrNull(row['run_id']),
+    ownerRunId: textOrNull(row['owner_run']),
   };
 }
 

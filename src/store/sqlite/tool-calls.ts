@@ -1,6 +1,7 @@
 /** Calls of tools that workers run, under the epoch of whoever carries them out. */
 import type { JournalRow } from '../../domain/response-event.ts';
 import type { NewToolCall, ToolCallEnd, ToolCallRow } from '../../domain/tool-call.ts';
+import type { Usage } from '../../domain/response.ts';
 import type { NewTurn } from '../ports/turns.ts';
 import type { StepEnd, ToolCallKey, ToolCallStart } from '../ports/tool-calls.ts';
 import { endAttempt } from './attempts.ts';
@@ -71,6 +72,7 @@ function toolCallOf(row: Row): ToolCallRow {
     ...(row['ended_at'] === null ? {} : { endedAtMs: Number(row['ended_at']) }),
     ...(row['outcome'] === null ? {} : { outcome: row['outcome'] as NonNullable<ToolCallRow['outcome']> }),
     ...(row['progress'] === null ? {} : { progress: text(row['progress']) }),
+    ...(row['usage'] === null ? {} : { usage: parsed<Usage>(row['usage']) }),
   };
 }
 
@@ -92,12 +94,13 @@ export async function endToolCall(
     rows,
     outcome,
     result,
+    usage,
   }: ToolCallEnd & ToolCallKey & { readonly epoch: number; readonly rows: readonly JournalRow[] },
 ): Promise<boolean> {
   return db.commit('durable', () => {
     if (hasEnded(db, { turn, number }) || !writeRows(db, turn, epoch, rows)) return false;
-    const sql = 'UPDATE tool_calls SET ended_at = ?, outcome = ?, result = ? WHERE turn = ? AND number = ? AND ended_at IS NULL';
-    db.run(sql, Date.now(), outcome, result, turn, number);
+    const sql = 'UPDATE tool_calls SET ended_at = ?, outcome = ?, result = ?, usage = ? WHERE turn = ? AND number = ? AND ended_at IS NULL';
+    db.run(sql, Date.now(), outcome, result, usage === undefined ? null : JSON.stringify(usage), turn, number);
     return true;
   });
 }

@@ -19,6 +19,7 @@ interface SessionTurn extends Unrecorded {
   readonly place: Place | undefined;
   readonly readyAtMs: number | null;
   readonly isCancelRequested: boolean;
+  readonly isOwned: boolean;
 }
 
 interface Unrecorded {
@@ -35,7 +36,7 @@ export interface Record {
   readonly place: Place;
 }
 
-const columns = 'id, tenant, session, previous, replaces, stored, branch, depth, ordinal, ready_at, cancel_requested_at';
+const columns = 'id, tenant, session, previous, replaces, stored, branch, depth, ordinal, ready_at, cancel_requested_at, owner_run';
 
 export function sessionTurn(db: Database, id: string): SessionTurn | undefined {
   const row = db.one(`SELECT ${columns} FROM turns WHERE id = ?`, id);
@@ -54,6 +55,7 @@ function sessionTurnOf(row: Row): SessionTurn {
     place: placeIn(row),
     readyAtMs: numberOrNull(row['ready_at']),
     isCancelRequested: row['cancel_requested_at'] !== null,
+    isOwned: row['owner_run'] !== null,
   };
 }
 
@@ -86,7 +88,7 @@ export function recordThrough(db: Database, turn: SessionTurn): Place {
   return record(db, turn, null);
 }
 
-/** A turn of the session has ended: the first that waits becomes ready, unless another one runs. Returns its id. */
+/** A turn of the session has ended: the first that waits becomes ready, unless another one runs. Returns its id, if it is to be dispatched. */
 export function readyNext(db: Database, tenant: string, session: string): string | undefined {
   const row = db.one(`SELECT ${columns} FROM ${unsettledTurns} AND session = ? ORDER BY ordinal LIMIT 1`, tenant, session);
   const first = row && sessionTurnOf(row);
@@ -94,7 +96,7 @@ export function readyNext(db: Database, tenant: string, session: string): string
   // Recorded already, where one behind it was cancelled.
   if (first.place === undefined) record(db, first, Date.now());
   else db.run('UPDATE turns SET ready_at = ? WHERE id = ?', Date.now(), first.id);
-  return first.id;
+  return first.isOwned ? undefined : first.id;
 }
 
 /**

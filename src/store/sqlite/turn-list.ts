@@ -61,5 +61,6 @@ function summaryOf(row: Row): TurnSummary {
     detail: code === null ? null : textOrNull(row['detail']),
     requests: Number(row['requests']),
     usage: row['usage'] === null ? null : parsed(row['usage']),
+    owner: row['owner_run'] === null ? null : textOrNull(row['workflow_id']),
   };
 }

@@ -1,7 +1,7 @@
 /** Turns: looked up, listed, marked as they come along, and asked to be cancelled. */
 import type { ResponseObject } from '../../domain/response.ts';
 import { isVisible, type TurnRow } from '../../domain/turn.ts';
-import type { CancelRequest, DispatchedRun, TurnCounts, UnattendedQuery } from '../ports/turns.ts';
+import type { CancelRequest, ChildTurn, DispatchedRun, TurnCounts, UnattendedQuery, UnattendedTurn } from '../ports/turns.ts';
 import type { Database, Row } from './database.ts';
 import { awaitFirstClaim, oldestRenewalAtMs } from './leases.ts';
 import { Pace } from '../pace.ts';
@@ -72,17 +72,40 @@ export function listUnsettledOf(db: Database, tenant: string, session: string): 
   return db.all(`SELECT id FROM ${unsettledTurns} AND session = ? ORDER BY ordinal`, tenant, session).map(idOf);
 }
 
+/** Has it its end, or is it gone? */
+export function isOver(db: Database, id: string): boolean {
+  return db.one('SELECT settled_at FROM turns WHERE id = ?', id)?.['settled_at'] !== null;
+}
+
+const children = 'turns INDEXED BY turns_by_parent WHERE parent = ?';
+
+export function readChildren(db: Database, turn: string): ChildTurn[] {
+  const rows = db.all(`SELECT id, public_id, parent_call FROM ${children} ORDER BY parent_call`, turn);
+  return rows.map((row) => ({ number: Number(row['parent_call']), publicId: text(row['public_id'] ?? row['id']) }));
+}
+
+/** Nobody waits for what they say any more. @returns those that have no end yet */
+export function cancelChildren(db: Database, turn: string, atMs: number): string[] {
+  const running = db.all(`SELECT id FROM ${children} AND settled_at IS NULL`, turn).map(idOf);
+  for (const id of running) db.run('UPDATE turns SET cancel_requested_at = coalesce(cancel_requested_at, ?) WHERE id = ?', atMs, id);
+  return running;
+}
+
 export function listUndispatched(db: Database, { readyForMs, limit }: { readyForMs: number; limit: number }): string[] {
   const sql = `SELECT id FROM turns INDEXED BY turns_undispatched
     WHERE dispatched = 0 AND ready_at IS NOT NULL AND settled_at IS NULL AND ready_at <= ? ORDER BY ready_at LIMIT ?`;
   return db.all(sql, Date.now() - readyForMs, limit).map(idOf);
 }
 
-export function listUnattended(db: Database, { readyForMs, afterOrdinal, limit }: UnattendedQuery) {
-  const sql = `SELECT ordinal, id FROM turns INDEXED BY turns_dispatched JOIN journal_head ON journal_head.turn = turns.id
+export function listUnattended(db: Database, { readyForMs, afterOrdinal, limit }: UnattendedQuery): UnattendedTurn[] {
+  const sql = `SELECT ordinal, id, ready_at, workflow_id, owner_run FROM turns INDEXED BY turns_dispatched JOIN journal_head ON journal_head.turn = turns.id
     WHERE settled_at IS NULL AND dispatched = 1 AND ready_at <= ? AND lease_until IS NULL AND ordinal > ? ORDER BY ordinal LIMIT ?`;
   const rows = db.all(sql, Date.now() - readyForMs, afterOrdinal, limit);
-  return rows.map((row) => ({ ordinal: Number(row['ordinal']), turn: idOf(row) }));
+  return rows.map((row) => {
+    const firstRunId = textOrNull(row['owner_run']);
+    const owner = firstRunId === null ? {} : { owner: { workflowId: text(row['workflow_id']), firstRunId } };
+    return { ordinal: Number(row['ordinal']), turn: idOf(row), readyAtMs: Number(row['ready_at']), ...owner };
+  });
 }
 
 export async function markDispatched(db: Database, runs: readonly DispatchedRun[]): Promise<void> {

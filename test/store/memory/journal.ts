@@ -9,7 +9,7 @@ import type { JournalSource } from '../../../src/store/live/source.ts';
 import type { Claim, ClaimRequest, DeadHolder, JournalStore, Seal, SealResult } from '../../../src/store/ports/journal.ts';
 import type { ToolCallStore } from '../../../src/store/ports/tool-calls.ts';
 import { bookAttempt, claimFacts, endAttempt, loseOpenAttempts, startAttempt } from './attempts.ts';
-import { type Connection, type MemoryDatabase, type StoredTurn, updateTurn } from './database.ts';
+import { type Connection, isUnsettled, type MemoryDatabase, type StoredTurn, updateTurn } from './database.ts';
 import { beat, fenceLease, headOf, leaseLeftMs, listExpiredLeases, listOverdue, releaseLease, requestSteer, takeLease } from './leases.ts';
 import { writeRows } from './journal-rows.ts';
 import { cutOffToolCalls } from './tool-call-rows.ts';
@@ -154,7 +154,15 @@ function seal(database: MemoryDatabase, request: Seal): SealResult {
   addToSession(database, turn);
   const next = readyNext(database, turn);
   const owesWebhook = oweWebhook(turn, settled.status, settledAtMs);
-  return { type: 'sealed', lostAttempts, ...(next === undefined ? {} : { next }), ...(owesWebhook ? { owesWebhook: true } : {}) };
+  const children = database.turnsWhere((each) => each.row.parent?.turn === turn.row.id && isUnsettled(each));
+  for (const child of children) updateTurn(child, { cancelRequestedAtMs: child.row.cancelRequestedAtMs ?? settledAtMs });
+  return {
+    type: 'sealed',
+    lostAttempts,
+    ...(next === undefined ? {} : { next }),
+    ...(owesWebhook ? { owesWebhook: true } : {}),
+    ...(children.length === 0 ? {} : { cancels: children.map(({ row }) => row.id) }),
+  };
 }
 
 /** The last event has it. */

@@ -40,7 +40,8 @@ export function awaitFirstClaim(turn: StoredTurn): void {
 }
 
 export function listOverdue(database: MemoryDatabase, { dueForMs, limit }: OverdueQuery): OverdueTurn[] {
-  const isOverdue = ({ journal }: StoredTurn): boolean => {
+  const isOverdue = ({ row, journal }: StoredTurn): boolean => {
+    if (row.ownerRunId !== null) return false;
     if (journal?.due === undefined || journal.isSealed || journal.lease !== undefined) return false;
     const dueInMs = journal.due.atMs - Date.now();
     return dueInMs < -dueForMs || dueInMs > longestBusyWaitMs;

@@ -44,7 +44,8 @@ function purgeUnstored(database: MemoryDatabase, { acknowledgedBeforeMs, settled
   const purged = database
     .turnsWhere(({ row, isAcknowledged }) => {
       const isDue = isBefore(row.settledAtMs, settledBeforeMs) || (isAcknowledged && isBefore(row.settledAtMs, acknowledgedBeforeMs));
-      return !row.isStored && isDue;
+      const isAwaited = row.parent !== null && database.turns.get(row.parent.turn)?.row.settledAtMs === null;
+      return !row.isStored && isDue && !isAwaited;
     })
     .slice(0, purgedAtOnce);
   for (const { row } of purged) drop(database, row.id);

@@ -1,4 +1,5 @@
 import type { ClaimFacts } from '../../../src/domain/claim.ts';
+import type { Usage } from '../../../src/domain/response.ts';
 import type { NewToolCall, ToolCallRow } from '../../../src/domain/tool-call.ts';
 import type { NewTurn } from '../../../src/store/ports/turns.ts';
 import type { MemoryDatabase, StoredToolCall, StoredTurn } from './database.ts';
@@ -34,8 +35,9 @@ export function approvalKey(tenant: string, id: string): string {
 }
 
 /** One that has an end keeps it. */
-export function ended(call: StoredToolCall, outcome: NonNullable<ToolCallRow['outcome']>): StoredToolCall {
-  return isOpen(call) ? { ...call, row: { ...call.row, endedAtMs: Date.now(), outcome } } : call;
+export function ended(call: StoredToolCall, outcome: NonNullable<ToolCallRow['outcome']>, usage?: Usage): StoredToolCall {
+  const spent = usage === undefined ? {} : { usage };
+  return isOpen(call) ? { ...call, row: { ...call.row, endedAtMs: Date.now(), outcome, ...spent } } : call;
 }
 
 export function isOpen({ row }: StoredToolCall): boolean {

@@ -40,11 +40,18 @@ export function startToolCall(database: MemoryDatabase, { turn: id, number, epoc
 
 export function endToolCall(
   database: MemoryDatabase,
-  { turn: id, number, epoch, rows, outcome }: ToolCallEnd & ToolCallKey & { readonly epoch: number; readonly rows: readonly JournalRow[] },
+  {
+    turn: id,
+    number,
+    epoch,
+    rows,
+    outcome,
+    usage,
+  }: ToolCallEnd & ToolCallKey & { readonly epoch: number; readonly rows: readonly JournalRow[] },
 ): Written {
   const turn = writeRows(database, { turn: id, epoch, rows });
   if (turn === undefined) return { result: false };
-  updateToolCall(turn, number, (call) => ended(call, outcome));
+  updateToolCall(turn, number, (call) => ended(call, outcome, usage));
   return { result: true, rows };
 }
 

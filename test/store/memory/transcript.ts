@@ -21,7 +21,7 @@ export function readyNext(database: MemoryDatabase, { row }: StoredTurn): string
   const [first] = row.session === null ? [] : database.unsettledIn(row.tenant, row.session);
   if (first === undefined || first.row.readyAtMs !== null) return undefined;
   makeReady(database, first);
-  return first.row.id;
+  return first.row.ownerRunId === null ? first.row.id : undefined;
 }
 
 function record(database: MemoryDatabase, turn: StoredTurn): void {

@@ -18,6 +18,12 @@ export function turnStore(connection: Connection): TurnStore {
     insertTurn: (turn) => connection.transaction((database) => insertTurn(database, turn)),
     readTurn: (id) => connection.transaction(({ turns }) => turns.get(id)?.row),
     findTurn: (tenant, publicId) => connection.transaction((database) => visible(byPublicId(database, tenant, publicId))?.row),
+    readChildren: (id) =>
+      connection.transaction((database) =>
+        database
+          .turnsWhere(({ row }) => row.parent?.turn === id)
+          .map(({ row }) => ({ number: row.parent?.number ?? 0, publicId: row.publicId })),
+      ),
     findModels: (tenant, publicIds) =>
       connection.transaction((database) => {
         const found = [...publicIds].map((id) => [id, byPublicId(database, tenant, id)] as const);
@@ -74,7 +80,12 @@ export function turnStore(connection: Connection): TurnStore {
         readyFor(database, readyForMs)
           .filter(({ row, ordinal, journal }) => row.isDispatched && ordinal > afterOrdinal && journal?.lease === undefined)
           .slice(0, limit)
-          .map((turn) => ({ ordinal: turn.ordinal, turn: idOf(turn) })),
+          .map(({ ordinal, row: { id, readyAtMs, workflowId, ownerRunId } }) => ({
+            ordinal,
+            turn: id,
+            readyAtMs: readyAtMs ?? 0,
+            ...(ownerRunId === null ? {} : { owner: { workflowId: workflowId ?? '', firstRunId: ownerRunId } }),
+          })),
       ),
     readTranscript: (id, { isIncluded } = { isIncluded: false }) =>
       connection.transaction((database) =>
@@ -149,7 +160,7 @@ function isAskedFor(turn: TurnRow, { status, code, session, model, sinceMs, unti
 }
 
 function summaryOf({ row, attempts }: StoredTurn): TurnSummary {
-  const { publicId, session, status, settings, errorCode, createdAtMs, settledAtMs, usage } = row;
+  const { publicId, session, status, settings, errorCode, createdAtMs, settledAtMs, usage, workflowId, ownerRunId } = row;
   const detail = errorCode === null ? null : (attempts.at(-1)?.detail ?? null);
   return {
     publicId,
@@ -162,6 +173,7 @@ function summaryOf({ row, attempts }: StoredTurn): TurnSummary {
     settledAtMs,
     requests: attempts.length,
     usage,
+    owner: ownerRunId === null ? null : workflowId,
   };
 }
 
@@ -208,13 +220,14 @@ function insertTurn(database: MemoryDatabase, turn: NewTurn): InsertTurn {
     })),
     unsettledOfTenant: database.turnsWhere((each) => each.row.tenant === tenant && isUnsettled(each)).length,
     earlyCancelAtMs: earlyCancels.get(key),
+    isParentOver: database.turns.get(turn.parent?.turn ?? '')?.row.settledAtMs !== null,
   });
   if (admission.type !== 'admitted') return admission;
   const answered = turn.approvals?.answered.find((each) => database.approvals.has(approvalKey(tenant, each)));
   if (answered !== undefined) return { type: 'approval_answered', id: answered };
   const { cancelRequestedAtMs, interrupts, isReady } = admission;
   if (cancelRequestedAtMs !== null) earlyCancels.delete(key);
-  const { replaces = null } = turn;
+  const { replaces = null, parent = null } = turn;
   const isStored = settings.store;
   const fields = {
     id,
@@ -223,6 +236,7 @@ function insertTurn(database: MemoryDatabase, turn: NewTurn): InsertTurn {
     session,
     previous: previous?.id ?? null,
     replaces,
+    parent,
     settings,
     inputCount: input.length,
     bringsOutputs: input.length > 0 && input.every(isCallOutput),
@@ -231,6 +245,8 @@ function insertTurn(database: MemoryDatabase, turn: NewTurn): InsertTurn {
     isStored,
     cancelRequestedAtMs,
     workflowId,
+    ownerRunId: turn.ownerRunId ?? null,
+    isDispatched: turn.ownerRunId !== undefined,
   };
   const givesTitle = session !== null && useSession(database, turn, session);
   if (interrupts !== undefined) updateTurn(database.requireTurn(interrupts), { cancelRequestedAtMs: createdAtMs });

@@ -1,0 +1,45 @@
+/** The worker of somebody's own workflows dies in the middle of their turns: a real process, a real kill. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Client, Connection } from '@temporalio/client';
+import { chat, chatAnswer, hold, type LoggedRequest, type Script, sseHead, stall } from '../../src/testing/model-server/index.ts';
+import { asked } from '../support/cases.ts';
+import { pair } from '../support/own-workflows.ts';
+import { startCluster } from '../support/processes.ts';
+import { Viewer } from '../support/viewer.ts';
+
+test(
+  "T2 · kill -9 of one's own worker: what had started is lost and not asked again, what had not is, and the workflow goes on",
+  { timeout: 120_000 },
+  async () => {
+    const scripts: Record<string, Script[]> = {
+      started: [[sseHead, chat.content('Hel'), hold('started'), stall]],
+      silent: [[sseHead, chat.role(), hold('silent'), stall], chatAnswer('at last')],
+    };
+    const fallback = (request: LoggedRequest): Script => scripts[asked(request)]?.shift() ?? chatAnswer('asked too often');
+    await using cluster = await startCluster({ model: { fallback } });
+    const { model, env } = cluster;
+    const { url } = await cluster.startGateway();
+    const taskQueue = `own-${env['TURNKEEP_TASK_QUEUE']}`;
+    const first = await cluster.startOwnWorker(taskQueue);
+    const connection = await Connection.connect({ address: env['TEMPORAL_ADDRESS'] ?? '' });
+    const client = new Client({ connection });
+    const handle = await client.workflow.start(pair, { workflowId: taskQueue, taskQueue, args: ['started', 'silent'] });
+    await Promise.all([model.reached('started'), model.reached('silent')]);
+    const [listed] = ((await (await fetch(`${url}/turns?limit=10`)).json()) as { data: { id: string }[] }).data.slice(-1);
+    const viewer = await Viewer.open(`${url}/v1/responses/${listed?.id}?stream=true`);
+    await first.kill();
+    await cluster.startOwnWorker(taskQueue);
+    const results = await handle.result();
+    assert.deepEqual(
+      results.map(({ status, outputText, error }) => [status, outputText, error?.code]),
+      [
+        ['failed', 'Hel', 'worker_lost'],
+        ['completed', 'at last', undefined],
+      ],
+    );
+    assert.deepEqual(model.requests.map(asked).toSorted(), ['silent', 'silent', 'started']);
+    await viewer.ended;
+    await connection.close();
+  },
+);
