@@ -3,7 +3,7 @@
  * is one turn: a second run of it, after a lost worker, waits for the turn that the first one began (T2). It outlives whoever
  * waits for it, and ends with the turn that called it: the commit that ends that one books its cancel.
  */
-import type { Agent } from '../domain/agent.ts';
+import { type Agent, type Price, priceOf } from '../domain/agent.ts';
 import { type AgentAnswer, answerOf, longestAgentChain, settingsOfCall } from '../domain/agent-call.ts';
 import { isSettled } from '../domain/response.ts';
 import { spentOf } from '../domain/spent.ts';
@@ -37,10 +37,13 @@ export function withEndsOfCalls(store: Store, cancel: (turn: string) => Promise<
 export class AgentCalls {
   readonly #store: Store;
   readonly #deps: SubmitDeps;
+  readonly #prices: ReadonlyMap<string, Price>;
 
-  constructor(store: Store, dispatcher: Dispatcher) {
+  /** @param prices of models, for `priceOf` */
+  constructor(store: Store, dispatcher: Dispatcher, prices: ReadonlyMap<string, Price> = new Map()) {
     const canceller = new TurnCanceller(store, dispatcher, new RunningStreams(store));
     this.#store = store;
+    this.#prices = prices;
     this.#deps = { store, dispatcher, canceller, quotas: noQuotas, hasTitles: false, webhookEventsOf: () => [] };
   }
 
@@ -75,7 +78,7 @@ export class AgentCalls {
     const content = [{ type: 'input_text', text: input }] as const;
     const submission = {
       tenant: parent.tenant,
-      settings: settingsOfCall(agent, parent),
+      settings: settingsOfCall(agent, parent, priceOf(agent, this.#prices)),
       input: [{ type: 'message', status: 'completed', role: 'user', content }],
       session: null,
       previous: null,
