@@ -3,13 +3,13 @@
  * what stands in the database is approved: nobody makes a call that a model has not asked for.
  */
 import { type ApprovalRequestItem, type InputItem, isWorkers } from '../domain/item.ts';
-import type { NewToolCall } from '../domain/tool-call.ts';
+import type { AnsweredRequest, NewToolCall } from '../domain/tool-call.ts';
 import type { Store } from '../store/ports/store.ts';
 import type { Submission } from './submission.ts';
 
 export interface Approvals {
   /** The ids of the requests that are answered, either way: each is answered once. */
-  readonly answered: readonly string[];
+  readonly answered: readonly AnsweredRequest[];
   readonly calls: readonly NewToolCall[];
 }
 
@@ -42,7 +42,7 @@ export async function readApprovals(
 ): Promise<Approvals | UnknownApproval | AnsweredApproval> {
   const answers = input.flatMap(answerOf);
   const calls: NewToolCall[] = [];
-  const answered: string[] = [];
+  const answered: AnsweredRequest[] = [];
   if (answers.length === 0) return { answered, calls };
   const asked = await askedBefore(store, submission, new Set(answers.map(({ id }) => id)));
   for (const { index, id, isApproved } of answers) {
@@ -52,8 +52,8 @@ export async function readApprovals(
       if (submission.settings.agent === undefined) continue;
       return { type: 'unknown_approval', index, id };
     }
-    if (answered.includes(id)) return { type: 'approval_answered', id };
-    answered.push(id);
+    if (answered.some((each) => each.id === id)) return { type: 'approval_answered', id };
+    answered.push({ id, askedBy: request.askedBy });
     if (!isApproved) continue;
     calls.push({
       number: calls.length,
@@ -75,7 +75,8 @@ function answerOf(item: InputItem, index: number): readonly Answer[] {
   return typeof id === 'string' ? [{ index, id, isApproved: approve === true }] : [];
 }
 
-type Request = ApprovalRequestItem;
+/** With the turn that has it in its answer. */
+type Request = ApprovalRequestItem & Pick<AnsweredRequest, 'askedBy'>;
 
 /** Those of the requests that turns before this one have made. */
 async function askedBefore(
@@ -94,7 +95,7 @@ async function askedBefore(
   for (const { id } of turns) {
     if (found.size === ids.size) break;
     for (const item of (await store.readResponse(id))?.output ?? []) {
-      if (item.type === 'mcp_approval_request' && isWorkers(item) && ids.has(item.id)) found.set(item.id, item);
+      if (item.type === 'mcp_approval_request' && isWorkers(item) && ids.has(item.id)) found.set(item.id, { ...item, askedBy: id });
     }
   }
   return found;

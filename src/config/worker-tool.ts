@@ -41,7 +41,7 @@ export function toWorkerTool(name: string, definition: ToolDefinition<ToolInput>
     },
     run: async (args, context) => {
       const validation = await validate(input, args);
-      if ('problem' in validation) return { type: 'error', message: validation.problem };
+      if ('problem' in validation) return { type: 'error', message: `The arguments do not fit the tool's schema: ${validation.problem}.` };
       return { type: 'output', text: textOf(await run(validation.value, context)) };
     },
   } satisfies WorkerTool);
@@ -63,12 +63,12 @@ function validate(input: ToolInput, args: JsonObject): Validation | Promise<Vali
 
 function toValidation({ value, issues }: StandardResult): Validation {
   if (issues === undefined) return { value };
-  return { problem: `The arguments do not fit the schema. ${issues.map(sentence).join(' ')}` };
+  return { problem: issues.map(sentence).join('; ') };
 }
 
 function sentence({ path = [], message }: StandardIssue): string {
   const at = path.map((part) => String(typeof part === 'object' ? part.key : part)).join('.');
-  return `${at === '' ? '' : `${at}: `}${message.replace(/\.?$/, '.')}`;
+  return `${at === '' ? '' : `${at}: `}${message.replace(/\.$/, '')}`;
 }
 
 interface JsonSchemaOf {

@@ -48,3 +48,10 @@ export function callOfKey(key: string): ParentCall {
   const slash = key.lastIndexOf('/');
   return { turn: key.slice(0, slash), number: Number(key.slice(slash + 1)) };
 }
+
+/** A request for an approval that an input answers, either way. It stays answered as long as it is there itself. */
+export interface AnsweredRequest {
+  readonly id: string;
+  /** The turn whose answer has it. */
+  readonly askedBy: string;
+}

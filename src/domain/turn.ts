@@ -28,7 +28,7 @@ export interface TurnRow {
   readonly settings: ResponseSettings;
   /** How many items it brought; they are read apart from the row, since there may be very many. */
   readonly inputCount: number;
-  /** All of these items are outputs of calls: it goes on with the answer of the turn before. */
+  /** All of these items are outputs of calls, or answers to requests for approvals: it goes on with the answer of the turn before. */
   readonly bringsOutputs: boolean;
   readonly bodyHash: string;
   readonly createdAtMs: number;

@@ -48,7 +48,7 @@ test('arguments are never mended: what is wrong with them is told, all of it', (
   });
   assert.equal(
     tool.check({ count: '7', list: [{ a: 'x' }, {}] }),
-    'The arguments do not fit the schema. count: Invalid input: expected number, received string. list.1.a: Invalid input: expected string, received undefined.',
+    'count: Invalid input: expected number, received string; list.1.a: Invalid input: expected string, received undefined',
   );
 });
 
@@ -105,7 +105,10 @@ test('a schema that has to wait is asked when the tool runs', async () => {
   const tool = toolOf({ description: 'x', input, run: ({ a }) => a, needsApproval: () => false });
   assert.equal(tool.check({ a: 'y' }), undefined);
   assert.equal(tool.needsApproval({ a: 'y' }), true);
-  assert.deepEqual(await tool.run({ a: 'y' }, context), { type: 'error', message: 'The arguments do not fit the schema. a: is not x.' });
+  assert.deepEqual(await tool.run({ a: 'y' }, context), {
+    type: 'error',
+    message: "The arguments do not fit the tool's schema: a: is not x.",
+  });
   assert.deepEqual(await tool.run({ a: 'x' }, context), { type: 'output', text: 'x' });
 });
 

@@ -4,6 +4,8 @@ import type { ModelDelta } from '../../src/domain/model.ts';
 import { journalRowOf, type ResponseEvent } from '../../src/domain/response-event.ts';
 import { newResponse } from '../../src/domain/response.ts';
 import { ResponseStream } from '../../src/domain/response-stream.ts';
+import { approvalAsked, callBegun, callEnded } from '../../src/domain/worker-call-events.ts';
+import type { WorkerCall, WorkerCallEnd } from '../../src/domain/worker-call.ts';
 import type { TurnOutcome } from '../../src/domain/turn-outcome.ts';
 import { type SsePayload, startTranslation, type Translator } from '../../src/gateway/stream/encode.ts';
 
@@ -35,6 +37,38 @@ export function recorded(deltas: readonly ModelDelta[], end: TurnOutcome): reado
   const opening = ResponseStream.open(response);
   const stream = ResponseStream.replay(opening);
   const events = [...opening, ...stream.begin(), ...deltas.flatMap((delta) => stream.write(delta)), ...stream.end(end, 9_000)];
+  return JSON.parse(JSON.stringify(events)) as ResponseEvent[];
+}
+
+const workerCall = (step: number, name: string, at: string): WorkerCall => ({
+  serverLabel: 'turnkeep',
+  name,
+  arguments: `{"at":"${at}"}`,
+  origin: { call_id: `call_${at}`, step },
+});
+
+/** An agent's turn: it says something, calls two tools side by side, says more, and asks for the approval of a third. */
+export function recordedAgent(): readonly ResponseEvent[] {
+  const response = newResponse({ id: 'resp_ab', createdAtMs: 5_000, settings: defaultSettings('clerk'), session: null, previous: null });
+  const opening = ResponseStream.open(response);
+  const stream = ResponseStream.replay(opening);
+  const begins = (name: string, at: string): readonly ResponseEvent[] =>
+    stream.show((output) => callBegun(output, workerCall(1, name, at)));
+  const ends = (index: number, end: WorkerCallEnd): readonly ResponseEvent[] =>
+    stream.show(({ output }) => callEnded(output[index], index, end));
+  const events = [
+    ...opening,
+    ...stream.begin(),
+    ...stream.write(say('Wait.')),
+    ...stream.endStep(),
+    ...begins('look', 'a'),
+    ...begins('look', 'b'),
+    ...ends(2, { status: 'failed', message: 'Not there.' }),
+    ...ends(1, { status: 'completed', output: '{"is":"there"}' }),
+    ...stream.write(say('Found.')),
+    ...stream.show((output) => approvalAsked(output, workerCall(2, 'drop', 'c'))),
+    ...stream.end(completed, 9_000),
+  ];
   return JSON.parse(JSON.stringify(events)) as ResponseEvent[];
 }
 

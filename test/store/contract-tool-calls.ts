@@ -293,13 +293,14 @@ export function toolCallsContract(contract: Contract): void {
   contract('calls that somebody approved are carried out before the first request, each request answered once', async (store) => {
     const origin = { call_id: 'call_0', step: 0 };
     const calls = [newCall(0, { position: null, approvalRequestId: 'mcpr_a', origin })];
-    const approvals = { answered: ['mcpr_a', 'mcpr_b'], calls };
+    const request = (id: string) => ({ id, askedBy: 'resp_asks' });
+    const approvals = { answered: [request('mcpr_a'), request('mcpr_b')], calls };
     await inserted(store, newTurn('resp_a', { approvals }));
     for (const id of ['mcpr_a', 'mcpr_b']) {
-      const again = newTurn('resp_b', { bodyHash: 'other', approvals: { answered: ['mcpr_c', id], calls: [] } });
+      const again = newTurn('resp_b', { bodyHash: 'other', approvals: { answered: [request('mcpr_c'), request(id)], calls: [] } });
       assert.deepEqual(await store.insertTurn(again), { type: 'approval_answered', id });
     }
-    await inserted(store, newTurn('resp_c', { tenant: 'other', approvals: { answered: ['mcpr_a'], calls: [] } }));
+    await inserted(store, newTurn('resp_c', { tenant: 'other', approvals: { answered: [request('mcpr_a')], calls: [] } }));
     const { epoch, events } = await takeTools(store, 'resp_a', { step: 1 });
     assert.deepEqual(
       events?.map(({ type }) => type),
@@ -313,25 +314,30 @@ export function toolCallsContract(contract: Contract): void {
     assert.equal((await claimed(store, 'resp_a')).attempt, 1);
   });
 
-  contract('a turn that is deleted takes its calls and its answers to approvals with it', async (store) => {
-    const approvals = { answered: ['mcpr_a'], calls: [newCall(0)] };
-    await inserted(store, newTurn('resp_a', { approvals }));
+  contract('a request stays answered though the turn that answered is deleted, and goes with the turn that asked', async (store) => {
+    await inserted(store, newTurn('resp_asks'));
+    await settle(store, 'resp_asks');
+    const approvals = { answered: [{ id: 'mcpr_a', askedBy: 'resp_asks' }], calls: [newCall(0)] };
+    await inserted(store, newTurn('resp_a', { bodyHash: 'a', approvals }));
     await settle(store, 'resp_a');
     assert.equal((await store.readToolCalls('resp_a')).length, 1);
     assert.equal(await store.deleteTurn('default', 'resp_a', 9), true);
     assert.deepEqual(await store.readToolCalls('resp_a'), []);
-    await inserted(store, newTurn('resp_b', { approvals }));
+    const again = newTurn('resp_b', { bodyHash: 'b', approvals });
+    assert.deepEqual(await store.insertTurn(again), { type: 'approval_answered', id: 'mcpr_a' });
+    assert.equal(await store.deleteTurn('default', 'resp_asks', 9), true);
+    await inserted(store, again);
   });
 
-  contract('so does one that was not to be stored', async (store) => {
+  contract('so it does where the turn that answered was not to be stored, which takes its calls with it', async (store) => {
     const settings = { ...defaultSettings('scripted'), store: false };
-    const approvals = { answered: ['mcpr_a'], calls: [newCall(0)] };
+    const approvals = { answered: [{ id: 'mcpr_a', askedBy: 'resp_asks' }], calls: [newCall(0)] };
     await inserted(store, newTurn('resp_a', { approvals, settings }));
     await settle(store, 'resp_a');
     while ((await store.purgeUnstored({ acknowledgedBeforeMs: 0, settledBeforeMs: Date.now() + 9 })) > 0);
     assert.equal(await store.readTurn('resp_a'), undefined);
     assert.deepEqual(await store.readToolCalls('resp_a'), []);
-    await inserted(store, newTurn('resp_b', { approvals }));
+    assert.deepEqual(await store.insertTurn(newTurn('resp_b', { approvals })), { type: 'approval_answered', id: 'mcpr_a' });
   });
 
   contract('what is booked of calls is there for a process that comes later', async (store, database) => {

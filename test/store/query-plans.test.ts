@@ -89,7 +89,7 @@ test('no statement walks a table, sorts what an index could give in order, or lo
     claim.then(({ epoch }) => store.append({ turn: 'resp_x', epoch, rows: [row(3)] })).catch(reject);
   });
   db.close();
-  const approvals = { answered: ['mcpr_a'], calls: [newCall(0)] };
+  const approvals = { answered: [{ id: 'mcpr_a', askedBy: 'resp_asks' }], calls: [newCall(0)] };
   await inserted(store, newTurn('resp_t', { approvals }));
   const tools = await store.claim({ turn: 'resp_t', step: 1, lease });
   assert.ok(tools.type === 'tools');

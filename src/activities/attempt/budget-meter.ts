@@ -2,7 +2,6 @@
  * What a turn has left, while one of its steps runs: read before it, counted while its answer streams. What the provider counts
  * stands over what is estimated.
  */
-import { setImmediate as nextTurnOfTheLoop } from 'node:timers/promises';
 import {
   type Budget,
   costOf,
@@ -17,11 +16,11 @@ import {
 } from '../../domain/budget.ts';
 import type { ModelDelta, ModelRequest } from '../../domain/model.ts';
 import { unknownUsage, type Usage } from '../../domain/response.ts';
-import { estimateTokens } from '../../domain/token-estimate.ts';
 import type { TurnRow } from '../../domain/turn.ts';
 import type { Store } from '../../store/ports/store.ts';
 import { retryWhileBusy } from '../../store/retry-while-busy.ts';
 import { AttemptAborted } from './abort-reason.ts';
+import { estimatedTokens } from './model-request.ts';
 
 const bytesPerToken = 4;
 /** Node takes none that is longer. */
@@ -70,8 +69,7 @@ export class BudgetMeter {
 
   /** What the answer has cost is only known once the provider has said what its prompt was: until then it is estimated. */
   async asks(request: ModelRequest): Promise<void> {
-    if (this.#budget?.price === undefined) return;
-    this.#inputTokens = await estimateTokens(request, () => nextTurnOfTheLoop());
+    if (this.#budget?.price !== undefined) this.#inputTokens = await estimatedTokens(request);
   }
 
   counted(usage: Usage): void {

@@ -46,15 +46,10 @@ export async function modelRequest(store: Store, turn: TurnRow, { step, api, too
   };
 }
 
-/** By estimate, with the event loop free in between (T14). */
-async function tokensOf(request: ModelRequest): Promise<number> {
-  return estimateTokens(request, () => nextTurnOfTheLoop());
-}
-
 /** Is what a summary of this prompt would leave so much shorter that it is worth asking for? */
 export async function gains(request: ModelRequest): Promise<boolean> {
-  const kept = await tokensOf({ ...request, items: keptMessages(request.items) });
-  return isWorthwhile(kept, await tokensOf(request));
+  const kept = await estimatedTokens({ ...request, items: keptMessages(request.items) });
+  return isWorthwhile(kept, await estimatedTokens(request));
 }
 
 /** The request for a summary of a prompt that was too long: the shorter, the oftener it was asked for in vain. */
@@ -64,8 +59,13 @@ export async function shortenedToSummarise(
   { step, attempt }: AttemptKey,
 ): Promise<ModelRequest> {
   const refused = booked.findLast((row) => row.step < step);
-  const tokens = tokensToSummarise(await tokensOf(request), attempt, statedContext(refused?.message));
+  const tokens = tokensToSummarise(await estimatedTokens(request), attempt, statedContext(refused?.message));
   return requestToSummarise(request, tokens);
+}
+
+/** What its prompt comes to, as it is estimated where nobody counts; others have the event loop in between (T14). */
+export async function estimatedTokens(request: ModelRequest): Promise<number> {
+  return estimateTokens(request, () => nextTurnOfTheLoop());
 }
 
 /** Those that a worker runs are offered as functions. */

@@ -3,6 +3,7 @@
  * `/api/chat/{id}/stream` gives from its beginning.
  */
 import type { Turnkeep } from '../../client/turnkeep.ts';
+import { type ApprovalResponse, approvalResponseOf } from '../../domain/approval.ts';
 import type { InputItem } from '../../domain/item.ts';
 import type { ResponseObject } from '../../domain/response.ts';
 import { isVisible, type TurnRow } from '../../domain/turn.ts';
@@ -54,9 +55,10 @@ export async function chatPage(turnkeep: Turnkeep, leaf: string | null, limit: n
 /** @param turns oldest first */
 function messagesOf(turns: readonly ReadTurn[]): UiMessageOut[] {
   const messages: UiMessageOut[] = [];
+  const approvals = approvalsIn(turns);
   let open: OpenMessage | undefined;
   const close = (): void => {
-    if (open !== undefined) messages.push(...assistantMessage(open));
+    if (open !== undefined) messages.push(...assistantMessage(open, approvals));
     open = undefined;
   };
   for (const { turn, input, response } of turns) {
@@ -72,6 +74,12 @@ function messagesOf(turns: readonly ReadTurn[]): UiMessageOut[] {
   }
   close();
   return messages;
+}
+
+/** A request may be answered in a later message. */
+function approvalsIn(turns: readonly ReadTurn[]): ReadonlyMap<string, ApprovalResponse> {
+  const all = turns.flatMap(({ input }) => input.flatMap((item) => approvalResponseOf(item) ?? []));
+  return new Map(all.map((response) => [response.id, response]));
 }
 
 /** Of all texts in a value. */
@@ -102,9 +110,9 @@ async function newestTurns(
 }
 
 /** None for one that is being written, or in which nothing was said. */
-function assistantMessage({ id, stretches, last }: OpenMessage): UiMessageOut[] {
+function assistantMessage({ id, stretches, last }: OpenMessage, approvals: ReadonlyMap<string, ApprovalResponse>): UiMessageOut[] {
   if (last === undefined) return [];
-  const parts = messageParts(stretches);
+  const parts = messageParts(stretches, approvals);
   const { status, error } = last;
   const metadata = status === 'completed' ? undefined : { status, ...(error === null ? {} : { error }) };
   if (parts.length === 0 && metadata === undefined) return [];

@@ -1,5 +1,6 @@
 /** The AI SDK's UI messages as items of a transcript. Pure. */
 import { z } from 'zod';
+import { approvalResponse, type ApprovalResponse } from '../../domain/approval.ts';
 import type { InputPart, NewItem } from '../../domain/item.ts';
 import { ApiError } from '../http/errors.ts';
 import { callName, jsonObject } from '../http/request-fields.ts';
@@ -21,6 +22,9 @@ const call = z.looseObject({
   input: z.unknown().optional(),
   output: z.unknown().optional(),
   errorText: z.string().optional(),
+  /** Of a call that a worker runs: whatever it gives comes from here. */
+  providerExecuted: z.boolean().optional(),
+  approval: z.looseObject({ id: z.string(), approved: z.boolean().optional(), reason: z.string().optional() }).optional(),
   callProviderMetadata: z.object({ turnkeep: z.object({ provider_fields: jsonObject.optional() }).optional() }).optional(),
 });
 type ToolCall = z.infer<typeof call>;
@@ -34,8 +38,19 @@ export function uiItems(message: UiMessage, where: string): readonly NewItem[] {
 export function newToolOutputs(message: UiMessage, where: string): readonly NewItem[] {
   const from = message.parts.findLastIndex((part) => part.type === 'step-start') + 1;
   return message.parts.flatMap((part, index) =>
-    index >= from && isToolPart(part) ? outputItems(read(call, part, `${where}.parts[${index}]`)) : [],
+    index >= from && isToolPart(part) && part['providerExecuted'] !== true ? outputItems(read(call, part, `${where}.parts[${index}]`)) : [],
   );
+}
+
+/** What the user has said to calls that wait for an approval, in whichever step they were asked for. */
+export function approvalAnswers(message: UiMessage, where: string): readonly (ApprovalResponse & { readonly item: NewItem })[] {
+  return message.parts.flatMap((part, index) => {
+    if (!isToolPart(part) || part['providerExecuted'] !== true) return [];
+    const { state, approval } = read(call, part, `${where}.parts[${index}]`);
+    if (state !== 'approval-responded' || approval?.approved === undefined) return [];
+    const response = { id: approval.id, isApproved: approval.approved, reason: approval.reason };
+    return [{ ...response, item: approvalResponse(response) }];
+  });
 }
 
 function promptItems(role: 'user' | 'system', { parts }: UiMessage, where: string): NewItem[] {

@@ -1,13 +1,18 @@
 /** Items of a transcript as the AI SDK's UI messages: the way back of `items.ts`, for a UI that is loaded anew. Pure. */
 import { pairOutputs } from '../../domain/call-pairs.ts';
-import { type CallItem, type CallOutputItem, type InputItem, type InputPart, type Item, toolOutputText } from '../../domain/item.ts';
+import type { ApprovalResponse } from '../../domain/approval.ts';
+import {
+  type CallItem,
+  type CallOutputItem,
+  type InputItem,
+  type InputPart,
+  isWorkers,
+  type Item,
+  toolOutputText,
+  type WorkerCallItem,
+} from '../../domain/item.ts';
 import { toolCallIdOf } from './parts.ts';
-import { parsedOutput } from './replay.ts';
-
-export interface UiPartOut {
-  readonly type: string;
-  readonly [field: string]: unknown;
-}
+import { approvalPart, beginsStep, callPart as workerPart, parsedOutput, requestOf, type UiPartOut } from './worker-parts.ts';
 
 export interface UiMessageOut {
   readonly id: string;
@@ -36,18 +41,50 @@ export interface UiStretch {
   readonly isAnswer: boolean;
 }
 
-/** The parts of a message of the assistant: those of its turns, each call with the output that the client's own tool gave. */
-export function messageParts(stretches: readonly UiStretch[]): UiPartOut[] {
+/**
+ * The parts of a message of the assistant: those of its turns, each call with the output that the client's own tool gave.
+ * @param approvals the answers to requests for approvals, by the ids of these
+ */
+export function messageParts(stretches: readonly UiStretch[], approvals: ReadonlyMap<string, ApprovalResponse> = new Map()): UiPartOut[] {
   const placed = stretches.flatMap(({ items }, stretch) => items.map((item) => ({ item, stretch })));
   const { outputs } = pairOutputs(placed);
   const callIds = new Set<string>();
+  const workers = workersOf(placed.map(({ item }) => item));
   let from = 0;
   return stretches.flatMap(({ items, isAnswer }) => {
     const first = from;
     from += items.length;
-    const parts = isAnswer ? items.flatMap((item, index) => partsOf(item, outputs.get(first + index), callIds)) : [];
+    if (!isAnswer) return [];
+    let step: number | undefined;
+    const parts = items.flatMap((item, index): UiPartOut[] => {
+      const isNext = beginsStep(step, item);
+      if (isNext) step = undefined;
+      const begin = isNext ? [{ type: 'step-start' }] : [];
+      if (!isWorkers(item)) return [...begin, ...partsOf(item, outputs.get(first + index), callIds)];
+      const request = requestOf(item);
+      // It is shown where its approval was asked for.
+      if (request !== undefined && workers.requests.has(request)) return begin;
+      step = item.turnkeep.step;
+      if (item.type === 'mcp_call') return [...begin, workerPart(item)];
+      return [...begin, approvalPart({ request: item, response: approvals.get(item.id), call: workers.calls.get(item.id) })];
+    });
     return parts.length === 0 ? [] : [{ type: 'step-start' }, ...parts];
   });
+}
+
+/** The requests for approvals, and the calls that were made once they were approved, by the ids of the requests. */
+function workersOf(items: readonly Item[]): {
+  readonly requests: ReadonlySet<string>;
+  readonly calls: ReadonlyMap<string, WorkerCallItem>;
+} {
+  const requests = new Set<string>();
+  const calls = new Map<string, WorkerCallItem>();
+  for (const item of items) {
+    if (!isWorkers(item)) continue;
+    if (item.type === 'mcp_approval_request') requests.add(item.id);
+    else if (item.approval_request_id !== null) calls.set(item.approval_request_id, item);
+  }
+  return { requests, calls };
 }
 
 function partsOf(item: Item, output: CallOutputItem | undefined, callIds: Set<string>): UiPartOut[] {

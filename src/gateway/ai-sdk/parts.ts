@@ -1,8 +1,10 @@
 /** A turn's events as the parts of the AI SDK's UI message stream (version 1, as AI SDK 5 to 7 read it). Pure. */
-import { type CallItem, isCall } from '../../domain/item.ts';
+import type { ApprovalResponse } from '../../domain/approval.ts';
+import { type CallItem, isCall, isWorkers, type OutputItem } from '../../domain/item.ts';
 import type { ResponseEvent } from '../../domain/response-event.ts';
 import type { ResponseObject } from '../../domain/response.ts';
 import { sseDone, type SsePayload, type Translator } from '../stream/encode.ts';
+import { beginsStep, inputAvailable, inputStart, outputChunk, type WorkerTool, workerToolOf } from './worker-parts.ts';
 
 export interface PartsOptions {
   /** The message these parts belong to; the response's id by default. */
@@ -11,12 +13,18 @@ export interface PartsOptions {
   readonly isContinued?: boolean;
   /** The ids of the calls that stand in the message before this turn. */
   readonly callIds?: readonly string[];
+  /** The answers of this turn to requests for approvals that stand in the message. */
+  readonly answered?: readonly ApprovalResponse[];
 }
 
 export interface PartsState {
   /** What the UI calls each call, by its `output_index`. */
   readonly calls: Readonly<Record<number, string>>;
   readonly callIds: readonly string[];
+  /** The calls of workers' tools, by their `output_index`. */
+  readonly workers: Readonly<Record<number, WorkerTool>>;
+  /** The turn's step that these calls are of, while nothing else has come. */
+  readonly step: number | undefined;
 }
 
 /**
@@ -34,12 +42,15 @@ export function callIdOf(toolCallId: string): string {
 
 const none: readonly SsePayload[] = [];
 
-export function uiParts({ messageId, isContinued = false, callIds = [] }: PartsOptions = {}): Translator<PartsState> {
+export function uiParts({ messageId, isContinued = false, callIds = [], answered = [] }: PartsOptions = {}): Translator<PartsState> {
+  const standing = new Set(answered.map(({ id }) => id));
+  const denied = answered.flatMap(({ id, isApproved }) => (isApproved ? [] : [{ type: 'tool-output-denied', toolCallId: id }]));
+
   function step(state: PartsState, event: ResponseEvent): readonly [PartsState, readonly SsePayload[]] {
     switch (event.type) {
       case 'response.created': {
         const start = { type: 'start', messageId: messageId ?? event.response.id };
-        return [state, [...(isContinued ? [] : [start]), { type: 'start-step' }]];
+        return [state, [...(isContinued ? [] : [start]), { type: 'start-step' }, ...denied]];
       }
       case 'response.content_part.added':
         return [state, [{ type: 'text-start', id: partId(event.item_id, event.content_index) }]];
@@ -57,18 +68,24 @@ export function uiParts({ messageId, isContinued = false, callIds = [] }: PartsO
         return [state, [{ type: 'reasoning-end', id: partId(event.item_id, event.summary_index) }]];
       case 'response.output_item.added': {
         const { item, output_index } = event;
-        if (!isCall(item)) return [state, none];
-        const toolCallId = toolCallIdOf(item, state.callIds.includes(item.call_id));
+        const [next, begin] = atStep(state, item);
+        if (isWorkers(item)) return beginWorkers(next, begin, item, output_index);
+        if (!isCall(item)) return [next, begin];
+        const toolCallId = toolCallIdOf(item, next.callIds.includes(item.call_id));
         return [
-          { calls: { ...state.calls, [output_index]: toolCallId }, callIds: [...state.callIds, item.call_id] },
-          [{ type: 'tool-input-start', toolCallId, toolName: item.name }],
+          { ...next, calls: { ...next.calls, [output_index]: toolCallId }, callIds: [...next.callIds, item.call_id] },
+          [...begin, { type: 'tool-input-start', toolCallId, toolName: item.name }],
         ];
+      }
+      case 'response.mcp_call_arguments.done': {
+        const tool = state.workers[event.output_index];
+        return [state, tool === undefined || standing.has(tool.toolCallId) ? none : [inputAvailable(tool, event.arguments)]];
       }
       case 'response.function_call_arguments.delta':
       case 'response.custom_tool_call_input.delta':
         return [state, [{ type: 'tool-input-delta', toolCallId: state.calls[event.output_index] ?? '', inputTextDelta: event.delta }]];
       case 'response.output_item.done':
-        return [state, isCall(event.item) ? callEnd(event.item, state.calls[event.output_index] ?? '') : none];
+        return [state, itemEnd(state, event.item, event.output_index)];
       case 'response.completed':
       case 'response.incomplete':
       case 'response.failed':
@@ -82,7 +99,6 @@ export function uiParts({ messageId, isContinued = false, callIds = [] }: PartsO
       case 'response.custom_tool_call_input.done':
       case 'response.output_text.annotation.added':
       case 'response.mcp_call_arguments.delta':
-      case 'response.mcp_call_arguments.done':
       case 'response.mcp_call.in_progress':
       case 'response.mcp_call.completed':
       case 'response.mcp_call.failed':
@@ -91,7 +107,36 @@ export function uiParts({ messageId, isContinued = false, callIds = [] }: PartsO
         return [state, none];
     }
   }
-  return { initial: { calls: {}, callIds }, step };
+
+  /** Where an item begins another step, the one before it ends. */
+  function atStep(state: PartsState, item: OutputItem): readonly [PartsState, readonly SsePayload[]] {
+    if (!beginsStep(state.step, item)) return [state, none];
+    return [{ ...state, step: undefined }, [{ type: 'finish-step' }, { type: 'start-step' }]];
+  }
+
+  function beginWorkers(
+    state: PartsState,
+    begin: readonly SsePayload[],
+    item: OutputItem & Parameters<typeof workerToolOf>[0],
+    index: number,
+  ): readonly [PartsState, readonly SsePayload[]] {
+    const tool = workerToolOf(item, standing);
+    const known: PartsState = { ...state, workers: { ...state.workers, [index]: tool } };
+    // Its part stands in an earlier step.
+    if (standing.has(tool.toolCallId)) return [known, begin];
+    return [{ ...known, step: item.turnkeep.step }, [...begin, inputStart(tool)]];
+  }
+
+  return { initial: { calls: {}, callIds, workers: {}, step: undefined }, step };
+}
+
+function itemEnd({ calls, workers }: PartsState, item: OutputItem, index: number): readonly SsePayload[] {
+  if (isCall(item)) return callEnd(item, calls[index] ?? '');
+  const tool = workers[index];
+  if (!isWorkers(item) || tool === undefined) return none;
+  if (item.type === 'mcp_call') return [outputChunk(item, tool)];
+  const { toolCallId } = tool;
+  return [inputAvailable(tool, item.arguments), { type: 'tool-approval-request', approvalId: item.id, toolCallId }];
 }
 
 /** A call that was cut off stays `input-streaming`, so no client runs it. */
@@ -117,7 +162,7 @@ function end({ status, error, incomplete_details, output }: ResponseObject): rea
     return [{ type: 'error', errorText: `${code}: ${message}` }, sseDone];
   }
   if (status === 'cancelled') return [{ type: 'abort', reason: 'cancelled' }, sseDone];
-  const hasCalls = output.some(isCall);
+  const hasCalls = output.some((item) => isCall(item) || (item.type === 'mcp_approval_request' && isWorkers(item)));
   const finishReason =
     status === 'incomplete'
       ? incomplete_details?.reason === 'content_filter'

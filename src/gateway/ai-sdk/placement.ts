@@ -4,12 +4,13 @@
  */
 import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
+import { type ApprovalResponse, approvalResponseOf } from '../../domain/approval.ts';
 import type { InputItem, NewItem } from '../../domain/item.ts';
 import type { SessionRow } from '../../domain/session.ts';
 import type { TurnRow } from '../../domain/turn.ts';
 import { ApiError } from '../http/errors.ts';
 import type { AssistantMessage, AssistantMessages } from './assistant-messages.ts';
-import { newToolOutputs, uiItems } from './items.ts';
+import { approvalAnswers, newToolOutputs, uiItems } from './items.ts';
 import type { UiMessage, UiRequest } from './request-schema.ts';
 
 export interface Placement {
@@ -20,13 +21,15 @@ export interface Placement {
   readonly messageId?: string;
   /** The ids of the calls that stand in that message, those whose outputs are new among them. */
   readonly callIds: readonly string[];
+  /** The answers to requests for approvals that stand in that message. */
+  readonly answered: readonly ApprovalResponse[];
   /** The same message sent twice is the same turn. */
   readonly idempotencyKey?: string;
   /** What the request calls each item. */
   readonly fields: readonly string[];
 }
 
-type Placed = Omit<Placement, 'fields' | 'callIds'> & { readonly callIds?: readonly string[] };
+type Placed = Omit<Placement, 'fields' | 'callIds' | 'answered'> & { readonly callIds?: readonly string[] };
 
 /** @throws ApiError 400 where a message cannot be read, or nothing is new */
 export async function placementOf(body: UiRequest, session: SessionRow, history: AssistantMessages): Promise<Placement> {
@@ -38,6 +41,7 @@ export async function placementOf(body: UiRequest, session: SessionRow, history:
   return {
     ...placed,
     callIds: [...(placed.callIds ?? []), ...callIdsIn(placed.input)],
+    answered: placed.messageId === undefined ? [] : placed.input.flatMap((item) => approvalResponseOf(item) ?? []),
     fields: placed.input.map((item) => fields.get(item) ?? 'messages'),
   };
 }
@@ -54,15 +58,16 @@ async function place(body: UiRequest, session: SessionRow, history: AssistantMes
 
   const newest = await history.newest(session);
   const all = messages.flatMap(read);
+  const lastReply = messages.findLastIndex((message) => message.role === 'assistant');
+  const reply = messages[lastReply];
+  const answers = reply === undefined ? [] : approvalAnswers(reply, where(lastReply));
   // The request that began the conversation, sent again, is taken whole as it was then.
-  const isRepeat = newest !== undefined && body.trigger !== 'regenerate-message' && isSame(newest, all);
+  const isRepeat = newest !== undefined && answers.length === 0 && body.trigger !== 'regenerate-message' && isSame(newest, all);
   // The leaf, not `newest`: a deleted turn and items put in by hand have a place in the conversation too (T1).
   if (session.leaf === null || isRepeat) {
     return { input: notEmpty(all), ...continued, ...keyOf(session, body, last, undefined) };
   }
 
-  const lastReply = messages.findLastIndex((message) => message.role === 'assistant');
-  const reply = messages[lastReply];
   const tail = messages.slice(lastReply + 1).map((message, index) => read(message, lastReply + 1 + index));
   const replaced = await replacedMessage(body, reply?.id, last, session, history);
   if (replaced !== undefined) {
@@ -76,7 +81,24 @@ async function place(body: UiRequest, session: SessionRow, history: AssistantMes
   const questions = newest !== undefined && isSame(newest, repeated) ? tail.slice(-1).flat() : tail.flat();
   const newOutputs = tail.length === 0 ? outputs : outputs.filter((output) => newest === undefined || !isKnown(newest, output));
   const known = continued.messageId === undefined ? [] : (newest?.inputs.flatMap(callIdsIn) ?? []);
-  return { input: notEmpty([...newOutputs, ...questions]), callIds: known, ...continued, ...keyOf(session, body, last, undefined) };
+  const approvals = noteField(newAnswers(answers, newest, newOutputs.length + questions.length), where(lastReply));
+  return {
+    input: notEmpty([...newOutputs, ...approvals, ...questions]),
+    callIds: known,
+    ...continued,
+    ...keyOf(session, body, last, undefined),
+  };
+}
+
+/** Those that no turn of the message has brought; where nothing else is new either, all of them: the request is sent again. */
+function newAnswers(
+  answers: ReturnType<typeof approvalAnswers>,
+  newest: AssistantMessage | undefined,
+  newItems: number,
+): readonly NewItem[] {
+  const known = new Set(newest?.inputs.flatMap((input) => input.flatMap((item) => approvalResponseOf(item)?.id ?? [])));
+  const fresh = answers.filter(({ id }) => !known.has(id));
+  return (fresh.length === 0 && newItems === 0 ? answers : fresh).map(({ item }) => item);
 }
 
 /** A turn of the message has the outputs of the calls before it. */

@@ -2,11 +2,13 @@
  * A running turn from the beginning of its message: a UI that resumes builds the message anew. So the earlier turns of the
  * message come first, each followed by the outputs that the client's own tools gave.
  */
+import { type ApprovalResponse, approvalResponseOf } from '../../domain/approval.ts';
 import type { InputItem } from '../../domain/item.ts';
 import type { Turnkeep } from '../../client/turnkeep.ts';
 import { sseDone, type SsePayload, startTranslation, type Translator } from '../stream/encode.ts';
 import type { AssistantMessage } from './assistant-messages.ts';
 import { callIdOf, type PartsState, uiParts } from './parts.ts';
+import { parsedOutput } from './worker-parts.ts';
 
 export interface Replay {
   /** The message up to the running turn. */
@@ -20,25 +22,38 @@ export async function replayOf(turnkeep: Turnkeep, { turns, inputs }: AssistantM
   if (first === undefined || turns.length === 1) return { preface: [], translator: uiParts() };
   const preface: SsePayload[] = [{ type: 'start', messageId: first.publicId }];
   const callIds: string[] = [];
+  /** The requests for approvals so far. */
+  const asked = new Set<string>();
+  let answered: readonly ApprovalResponse[] = [];
   /** What the UI calls those of the turn before. */
   let called: string[] = [];
   for (const [index, turn] of turns.entries()) {
     if (index > 0) {
       preface.push(...toolOutputs(inputs[index] ?? [], called));
       callIds.push(...called.map(callIdOf));
+      answered = (inputs[index] ?? []).flatMap((item) => approvalResponseOf(item) ?? []).filter(({ id }) => asked.has(id));
     }
     if (index < turns.length - 1) {
-      const translate = startTranslation(uiParts({ isContinued: true, callIds }));
+      const translate = startTranslation(uiParts({ isContinued: true, callIds, answered }));
       const from = preface.length;
       for await (const rows of turnkeep.follow(turn.id, -1, signal)) preface.push(...translate(rows).filter(isWithinMessage));
       called = preface.slice(from).flatMap((payload) => startedCall(payload) ?? []);
+      for (const payload of preface.slice(from)) {
+        if (typeof payload === 'object' && 'approvalId' in payload) asked.add(String(payload.approvalId));
+      }
     }
   }
-  return { preface, translator: uiParts({ isContinued: true, callIds }) };
+  return { preface, translator: uiParts({ isContinued: true, callIds, answered }) };
 }
 
 function startedCall(payload: SsePayload): string | undefined {
-  if (typeof payload === 'string' || !('toolCallId' in payload) || !('type' in payload) || payload.type !== 'tool-input-start')
+  if (
+    typeof payload === 'string' ||
+    !('toolCallId' in payload) ||
+    !('type' in payload) ||
+    payload.type !== 'tool-input-start' ||
+    'providerExecuted' in payload
+  )
     return undefined;
   return String(payload.toolCallId);
 }
@@ -58,13 +73,4 @@ function toolOutputs(input: readonly InputItem[], called: readonly string[]): re
     const output = typeof item.output === 'string' ? parsedOutput(item.output) : item.output;
     return [{ type: 'tool-output-available', toolCallId, output }];
   });
-}
-
-/** The AI SDK's tools give JSON, which the transcript holds as text. */
-export function parsedOutput(output: string): unknown {
-  try {
-    return JSON.parse(output) as unknown;
-  } catch {
-    return output;
-  }
 }

@@ -61,7 +61,7 @@ export function uiRoutes(routes: Routes, deps: SubmitDeps & ServeDeps): void {
       const tenant = c.get('tenant');
       const settings = uiSettings(body, requireModel(body.model, deps));
       const session = await turnkeep.sessions.open(tenant, body.id);
-      const { messageId, callIds, fields, ...placed } = await placementOf(body, session, new AssistantMessages(turnkeep, tenant));
+      const { messageId, callIds, answered, fields, ...placed } = await placementOf(body, session, new AssistantMessages(turnkeep, tenant));
       if (placed.replaces !== undefined) await stop(tenant, session.id);
       const turn = await submitTurn(c, deps, headers, {
         ...placed,
@@ -70,7 +70,7 @@ export function uiRoutes(routes: Routes, deps: SubmitDeps & ServeDeps): void {
         previous: null,
         fields: { items: fields, session: 'id' },
       });
-      return serveTurn(c, deps, turn, uiEncoder(uiParts(messageId === undefined ? {} : { messageId, callIds })));
+      return serveTurn(c, deps, turn, uiEncoder(uiParts(messageId === undefined ? {} : { messageId, callIds, answered })));
     },
   );
 

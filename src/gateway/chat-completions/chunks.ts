@@ -1,8 +1,9 @@
 /** A turn's events as the chunks of a Chat Completions stream. Pure. */
-import { type CallItem, isCall, type OutputItem } from '../../domain/item.ts';
+import { type CallItem, isCall, isWorkers, type OutputItem } from '../../domain/item.ts';
 import type { ResponseEvent } from '../../domain/response-event.ts';
 import type { ResponseObject } from '../../domain/response.ts';
 import { sseDone, type SsePayload, type Translator } from '../stream/encode.ts';
+import { approvalWords, betweenSteps } from './approvals.ts';
 import { chatUsage, completionId, detailsOf, finishOf, isInReasoning, toChatError } from './completion.ts';
 
 export interface ChunkOptions {
@@ -21,6 +22,10 @@ export interface ChunkState {
   readonly isInReasoning: boolean;
   /** Another tier than the usual one was asked for: which one served is told at the end. */
   readonly hasTier: boolean;
+  /** Something was said. */
+  readonly hasText: boolean;
+  /** A worker's tools were called since. */
+  readonly hasCalledTools: boolean;
 }
 
 const usualTier = 'default';
@@ -73,13 +78,20 @@ export function chatChunks({ includesUsage, isLegacy }: ChunkOptions): Translato
     return [chunk(state, { tool_calls: [{ ...item.provider_fields, index: state.calls.indexOf(outputIndex), ...emptyPieceOf(item) }] })];
   }
 
+  /** Between what was said and what is said next. */
+  function gap(state: ChunkState, isApart: boolean): readonly SsePayload[] {
+    return state.hasText && isApart ? [chunk(state, { content: betweenSteps })] : none;
+  }
+
   function end(state: ChunkState, response: ResponseObject): readonly SsePayload[] {
     const finish = finishOf(response, isLegacy);
     // Neither a finish reason nor `[DONE]`: no client may take this for a whole completion.
     if (finish.type === 'error') return [{ error: toChatError(finish.error) }];
     const tier = response['service_tier'] ?? usualTier;
     const served = state.hasTier || tier !== usualTier ? { service_tier: tier } : {};
+    const words = approvalWords(response);
     return [
+      ...(words === '' ? none : [...gap(state, true), chunk(state, { content: words })]),
       chunk(state, {}, finish.reason, served),
       ...(includesUsage ? [{ ...state.head, choices: [], usage: chatUsage(response) }] : []),
       sseDone,
@@ -96,7 +108,10 @@ export function chatChunks({ includesUsage, isLegacy }: ChunkOptions): Translato
         return [begun, [chunk(begun, { role: 'assistant', content: '' })]];
       }
       case 'response.output_text.delta':
-        return [state, [chunk(state, { content: event.delta })]];
+        return [
+          { ...state, hasText: true, hasCalledTools: false },
+          [...gap(state, state.hasCalledTools), chunk(state, { content: event.delta })],
+        ];
       case 'response.refusal.delta':
         return [state, [chunk(state, { refusal: event.delta })]];
       case 'response.reasoning_summary_part.added':
@@ -107,7 +122,7 @@ export function chatChunks({ includesUsage, isLegacy }: ChunkOptions): Translato
       case 'response.output_item.added': {
         const { item, output_index } = event;
         if (item.type === 'reasoning') return [{ ...state, isInReasoning: isInReasoning(item) }, none];
-        if (!isCall(item)) return [state, none];
+        if (!isCall(item)) return [isWorkers(item) ? { ...state, hasCalledTools: true } : state, none];
         const called: ChunkState = { ...state, calls: [...state.calls, output_index] };
         return [called, callPiece(called, output_index, item, '')];
       }
@@ -144,7 +159,7 @@ export function chatChunks({ includesUsage, isLegacy }: ChunkOptions): Translato
   }
 
   const head = { id: '', object: 'chat.completion.chunk', created: 0, model: '' } as const;
-  return { initial: { head, calls: [], isInReasoning: false, hasTier: false }, step };
+  return { initial: { head, calls: [], isInReasoning: false, hasTier: false, hasText: false, hasCalledTools: false }, step };
 }
 
 function emptyPieceOf({ type }: CallItem): object {

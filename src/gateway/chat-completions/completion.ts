@@ -1,7 +1,8 @@
 /** The end of a turn as Chat Completions shows it (docs/decisions/0006-chat-completions-errors.md). Pure. */
-import { type CallItem, type InputMessage, isCall, type Json, type OutputItem, type ReasoningItem } from '../../domain/item.ts';
+import { type CallItem, type InputMessage, isCall, isWorkers, type Json, type OutputItem, type ReasoningItem } from '../../domain/item.ts';
 import type { ResponseObject } from '../../domain/response.ts';
 import type { BlockingResponse } from '../stream/serve-blocking.ts';
+import { approvalWords, betweenSteps } from './approvals.ts';
 
 export type Finish =
   | { readonly type: 'reason'; readonly reason: 'stop' | 'length' | 'content_filter' | 'tool_calls' | 'function_call' }
@@ -67,7 +68,7 @@ export function toCompletion(response: ResponseObject, reason: string, isLegacy:
     choices: [
       {
         index: 0,
-        message: assistantMessage(response.output, isLegacy),
+        message: assistantMessage(response.output, isLegacy, approvalWords(response)),
         logprobs: null,
         finish_reason: reason,
       },
@@ -79,9 +80,10 @@ export function toCompletion(response: ResponseObject, reason: string, isLegacy:
   };
 }
 
-/** The items of one answer as a message of the assistant. */
-export function assistantMessage(answer: readonly (OutputItem | InputMessage)[], isLegacy: boolean): object {
-  const { text, refusal, reasoning, calls } = partsOf(answer);
+/** The items of one answer as a message of the assistant. @param words what is said behind its text */
+export function assistantMessage(answer: readonly (OutputItem | InputMessage)[], isLegacy: boolean, words = ''): object {
+  const { text: said, refusal, reasoning, calls } = partsOf(answer);
+  const text = said + (said === '' || words === '' ? '' : betweenSteps) + words;
   const [first] = calls;
   return {
     role: 'assistant',
@@ -166,12 +168,16 @@ function partsOf(answer: readonly (OutputItem | InputMessage)[]): Parts {
   let refusal = '';
   const thoughts: ReasoningItem[] = [];
   const calls: ToolCall[] = [];
+  let hasCalledTools = false;
   for (const item of answer) {
+    if (isWorkers(item)) hasCalledTools = true;
     if (isCall(item)) {
       calls.push(toolCallOf(item));
     } else if (item.type === 'reasoning') {
       thoughts.push(item);
     } else if (item.type === 'message') {
+      if (hasCalledTools && text !== '') text += betweenSteps;
+      hasCalledTools = false;
       for (const part of item.content) {
         if (part.type === 'refusal') refusal += part.refusal;
         else if ('text' in part) text += part.text;

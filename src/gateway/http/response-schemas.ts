@@ -83,7 +83,7 @@ export const turnSchema = z.strictObject({
     ]),
   ),
   usage: pricedUsage.nullable().meta({
-    description: 'Of steps that came to an end, and of the agents they called; null: there are none, or the provider did not say.',
+    description: 'Of steps that came to an end, with the agents that were called; null: there are none, or the provider did not say.',
   }),
   lost_usage: pricedUsage.nullable().meta({ description: 'What attempts that failed have cost; null: not known of all of them.' }),
   omitted_tools: z

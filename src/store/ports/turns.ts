@@ -1,7 +1,7 @@
 /** The port to the turns: taken in, looked up, dispatched, recorded in the transcript, cancelled. */
 import type { Admission, AdmissionRequest } from '../../domain/admission.ts';
 import type { InputItem } from '../../domain/item.ts';
-import type { NewToolCall } from '../../domain/tool-call.ts';
+import type { AnsweredRequest, NewToolCall } from '../../domain/tool-call.ts';
 import type { TranscriptTurn } from '../../domain/prompt.ts';
 import type { JournalRow } from '../../domain/response-event.ts';
 import type { ResponseSettings } from '../../domain/response-settings.ts';
@@ -135,7 +135,7 @@ export interface NewTurn extends AdmissionRequest {
   /** The ends of it that an endpoint is to be told of: see `WebhookStore`. */
   readonly webhookEvents?: readonly WebhookEvent[];
   /** What it says to calls that wait for an approval: `calls` are to be carried out before its first request. */
-  readonly approvals?: { readonly answered: readonly string[]; readonly calls: readonly NewToolCall[] };
+  readonly approvals?: { readonly answered: readonly AnsweredRequest[]; readonly calls: readonly NewToolCall[] };
   /** It is to be found as a stored Chat Completion, with the metadata of its settings. */
   readonly completion?: { readonly isLegacy: boolean };
 }

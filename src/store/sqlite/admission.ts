@@ -7,7 +7,7 @@ import {
   resendWindowMs,
   type UnsettledTurn,
 } from '../../domain/admission.ts';
-import { isCallOutput } from '../../domain/item.ts';
+import { answersCall } from '../../domain/approval.ts';
 import type { TurnRow } from '../../domain/turn.ts';
 import type { InsertTurn, NewTurn } from '../ports/turns.ts';
 import { bookAttempt } from './attempts.ts';
@@ -81,7 +81,7 @@ function write(
 }
 
 function answeredBefore(db: Database, { tenant, approvals }: NewTurn): string | undefined {
-  return approvals?.answered.find((id) => isAnswered(db, tenant, id));
+  return approvals?.answered.find(({ id }) => isAnswered(db, tenant, id))?.id;
 }
 
 /** Each is asked of the database when it is looked at: most turns need a few. */
@@ -207,7 +207,7 @@ function rowOf(turn: NewTurn, { isStarted, ...facts }: RowFacts): TurnRow {
     kind: 'response',
     status: isStarted ? 'in_progress' : 'queued',
     inputCount: input.length,
-    bringsOutputs: input.length > 0 && input.every(isCallOutput),
+    bringsOutputs: input.length > 0 && input.every(answersCall),
     isStored: settings.store,
     isDispatched: ownerRunId !== null,
     isRecorded: facts.readyAtMs !== null,

@@ -46,7 +46,8 @@ export function insertToolCalls(db: Database, { turn, step, calls, isLast }: Rou
 
 /** The calls of a new turn that somebody has approved; each request for an approval is answered once. */
 export function bookApprovals(db: Database, tenant: string, turn: string, { answered, calls }: NonNullable<NewTurn['approvals']>): void {
-  for (const id of answered) db.run('INSERT INTO approvals (tenant, id, turn) VALUES (?, ?, ?)', tenant, id, turn);
+  // They go with the turn that asked: whatever becomes of the one that answers, no request is answered twice.
+  for (const { id, askedBy } of answered) db.run('INSERT INTO approvals (tenant, id, turn) VALUES (?, ?, ?)', tenant, id, askedBy);
   insertToolCalls(db, { turn, step: 1, calls, isLast: false });
 }
 

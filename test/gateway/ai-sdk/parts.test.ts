@@ -6,7 +6,7 @@ import { failureOf } from '../../../src/domain/failure.ts';
 import type { ModelDelta } from '../../../src/domain/model.ts';
 import type { TurnOutcome } from '../../../src/domain/turn-outcome.ts';
 import { callIdOf, uiParts } from '../../../src/gateway/ai-sdk/parts.ts';
-import { call, completed, recorded, refuse, say, think, translated } from '../recorded-turn.ts';
+import { call, completed, recorded, recordedAgent, refuse, say, think, translated } from '../recorded-turn.ts';
 
 const start = [{ type: 'start', messageId: 'resp_ab' }, { type: 'start-step' }];
 const finish = (finishReason: string): readonly unknown[] => [{ type: 'finish-step' }, { type: 'finish', finishReason }, '[DONE]'];
@@ -127,6 +127,33 @@ test('T13 · a second call of one id has an id of its own for the UI, which woul
       .concat([first, 'call_x#fc_ab0001'].map((id) => [id, 'tool-input-available']));
   assert.deepEqual(ids([]), named('call_x'));
   assert.deepEqual(ids(['call_x']), named('call_x#fc_ab0000'));
+});
+
+test('calls of workers are dynamic tools that the provider executes, step by step, and one that waits asks for an approval', () => {
+  const executed = { providerExecuted: true, dynamic: true };
+  const known = { ...executed, providerMetadata: { turnkeep: { server_label: 'turnkeep' } } };
+  const id = (index: number): string => `mcp_ab000${index}`;
+  const parts = translated(uiParts(), recordedAgent()).filter(
+    (part) => typeof part === 'string' || !('type' in part && String(part.type).startsWith('text-')),
+  );
+  assert.deepEqual(parts, [
+    { type: 'start', messageId: 'resp_ab' },
+    { type: 'start-step' },
+    { type: 'tool-input-start', toolCallId: id(1), toolName: 'look', ...executed },
+    { type: 'tool-input-available', toolCallId: id(1), toolName: 'look', input: { at: 'a' }, ...known },
+    { type: 'tool-input-start', toolCallId: id(2), toolName: 'look', ...executed },
+    { type: 'tool-input-available', toolCallId: id(2), toolName: 'look', input: { at: 'b' }, ...known },
+    { type: 'tool-output-error', toolCallId: id(2), errorText: 'Not there.', ...executed },
+    { type: 'tool-output-available', toolCallId: id(1), output: { is: 'there' }, ...executed },
+    { type: 'finish-step' },
+    { type: 'start-step' },
+    { type: 'tool-input-start', toolCallId: 'mcpr_ab0004', toolName: 'drop', ...executed },
+    { type: 'tool-input-available', toolCallId: 'mcpr_ab0004', toolName: 'drop', input: { at: 'c' }, ...known },
+    { type: 'tool-approval-request', approvalId: 'mcpr_ab0004', toolCallId: 'mcpr_ab0004' },
+    { type: 'finish-step' },
+    { type: 'finish', finishReason: 'tool-calls' },
+    '[DONE]',
+  ]);
 });
 
 test('T13 · the way back to the call_id is the same for a call of a function and of a custom tool', () => {

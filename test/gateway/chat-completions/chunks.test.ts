@@ -10,7 +10,7 @@ import { toCompletion, finishOf } from '../../../src/gateway/chat-completions/co
 import { chatItems } from '../../../src/gateway/chat-completions/items.ts';
 import { chatRequest } from '../../../src/gateway/chat-completions/request-schema.ts';
 import type { SsePayload } from '../../../src/gateway/stream/encode.ts';
-import { call, completed, recorded, refuse, say, think, translated } from '../recorded-turn.ts';
+import { call, completed, recorded, recordedAgent, refuse, say, think, translated } from '../recorded-turn.ts';
 
 interface Chunk {
   readonly choices: readonly { readonly delta: object; readonly finish_reason: string | null }[];
@@ -187,4 +187,36 @@ test("T13 · what a provider wants to see again is given out, in the provider's 
     chatItems(messages)[0]?.map(({ status: _status, ...item }) => item),
     last.response.output.map(own),
   );
+});
+
+const words = `The call drop({"at":"c"}) waits for an approval.
+To make it: POST /v1/responses with {"model":"clerk","previous_response_id":"resp_ab","input":[{"type":"mcp_approval_response","approval_request_id":"mcpr_ab0004","approve":true}]}; "approve":false refuses a call.`;
+
+test("calls of workers are not the client's: what was said around them is apart, and what waits for an approval is said in words", () => {
+  const events = recordedAgent();
+  assert.deepEqual(short(translated(chatChunks(plain), events)), [
+    role,
+    { content: 'Wait.' },
+    { content: '\n\n' },
+    { content: 'Found.' },
+    { content: '\n\n' },
+    { content: words },
+    'stop',
+    '[DONE]',
+  ]);
+  const last = events.at(-1);
+  assert.ok(last?.type === 'response.completed');
+  const { choices } = toCompletion(last.response, 'stop', false) as { choices: { message: object }[] };
+  assert.deepEqual(choices[0]?.message, { role: 'assistant', content: `Wait.\n\nFound.\n\n${words}`, refusal: null, annotations: [] });
+});
+
+test('a completion that is not stored says that it cannot be approved', () => {
+  const last = recordedAgent().at(-1);
+  assert.ok(last?.type === 'response.completed');
+  const { choices } = toCompletion({ ...last.response, store: false }, 'stop', false) as { choices: { message: { content: string } }[] };
+  assert.match(choices[0]?.message.content ?? '', /waits for an approval\.\nThis completion is not stored, so it cannot be approved: /);
+  const inSession = toCompletion({ ...last.response, conversation: { id: 'conv_1' } }, 'stop', false) as typeof last & {
+    choices: { message: { content: string } }[];
+  };
+  assert.match(inSession.choices[0]?.message.content ?? '', /with \{"model":"clerk","conversation":"conv_1","input":/);
 });

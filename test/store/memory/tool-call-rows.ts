@@ -22,12 +22,12 @@ export function cutOffToolCalls(turn: StoredTurn): void {
 /** In the transaction that takes the turn in. */
 export function bookApprovals({ approvals }: MemoryDatabase, turn: StoredTurn, { approvals: given }: NewTurn): void {
   if (given === undefined) return;
-  for (const id of given.answered) approvals.set(approvalKey(turn.row.tenant, id), turn.row.id);
+  for (const { id, askedBy } of given.answered) approvals.set(approvalKey(turn.row.tenant, id), askedBy);
   addToolCalls(turn, 1, given.calls, false);
 }
 
 export function forgetApprovals({ approvals }: MemoryDatabase, turn: string): void {
-  for (const [key, answeredBy] of approvals) if (answeredBy === turn) approvals.delete(key);
+  for (const [key, askedBy] of approvals) if (askedBy === turn) approvals.delete(key);
 }
 
 export function approvalKey(tenant: string, id: string): string {

@@ -1,5 +1,6 @@
 import { decideAdmission, resendWindowMs } from '../../../src/domain/admission.ts';
-import { type InputItem, isCallOutput } from '../../../src/domain/item.ts';
+import { answersCall } from '../../../src/domain/approval.ts';
+import type { InputItem } from '../../../src/domain/item.ts';
 import { refusesInput } from '../../../src/domain/refused-input.ts';
 import type { TurnFilter, TurnSummary } from '../../../src/domain/turn-list.ts';
 import { isVisible, type TurnRow } from '../../../src/domain/turn.ts';
@@ -223,7 +224,7 @@ function insertTurn(database: MemoryDatabase, turn: NewTurn): InsertTurn {
     isParentOver: database.turns.get(turn.parent?.turn ?? '')?.row.settledAtMs !== null,
   });
   if (admission.type !== 'admitted') return admission;
-  const answered = turn.approvals?.answered.find((each) => database.approvals.has(approvalKey(tenant, each)));
+  const answered = turn.approvals?.answered.find((each) => database.approvals.has(approvalKey(tenant, each.id)))?.id;
   if (answered !== undefined) return { type: 'approval_answered', id: answered };
   const { cancelRequestedAtMs, interrupts, isReady } = admission;
   if (cancelRequestedAtMs !== null) earlyCancels.delete(key);
@@ -239,7 +240,7 @@ function insertTurn(database: MemoryDatabase, turn: NewTurn): InsertTurn {
     parent,
     settings,
     inputCount: input.length,
-    bringsOutputs: input.length > 0 && input.every(isCallOutput),
+    bringsOutputs: input.length > 0 && input.every(answersCall),
     bodyHash,
     createdAtMs,
     isStored,

@@ -1,0 +1,165 @@
+/** The AI SDK's own chat with an agent whose tools a worker runs: what `useChat` shows of calls, and how it approves them. */
+import assert from 'node:assert/strict';
+import { test, type TestContext } from 'node:test';
+import { lastAssistantMessageIsCompleteWithApprovalResponses, type UIMessage, validateUIMessages } from 'ai';
+import { chat, chatAnswer, chatToolCalls, done, end, hold, sseHead } from '../../src/testing/model-server/index.ts';
+import { clerkConfig } from '../support/agent-config.ts';
+import { type Cluster, startCluster } from '../support/processes.ts';
+import { UiChat } from '../support/ui-chat.ts';
+import { until } from '../support/until.ts';
+
+const options = { timeout: 120_000 };
+const call = (name: string, at: string) => ({ id: `call_${at}`, name, arguments: { at } });
+const body = { model: 'clerk' };
+
+async function clerk(context: TestContext): Promise<{ readonly cluster: Cluster; readonly url: string }> {
+  const cluster = await startCluster({ env: clerkConfig(context) });
+  context.after(() => cluster[Symbol.asyncDispose]());
+  const { url } = await cluster.startServe();
+  return { cluster, url };
+}
+
+/** What the parts are about. */
+function outline(message: UIMessage | undefined): unknown[] {
+  return (message?.parts ?? []).map((part) => {
+    if (part.type === 'text') return part.text;
+    if (part.type !== 'dynamic-tool') return part.type;
+    const { toolName, state, input, output, errorText, approval, providerExecuted } = part;
+    assert.equal(providerExecuted, true);
+    const given = Object.entries({ output, errorText, approval }).filter(([, value]) => value !== undefined);
+    // Without members that are undefined.
+    return JSON.parse(JSON.stringify([toolName, state, input, Object.fromEntries(given)])) as unknown;
+  });
+}
+
+/** The messages that a page is given that is loaded anew. */
+async function reloaded(url: string, id: string): Promise<UIMessage[]> {
+  const response = await fetch(`${url}/api/chat/${id}`);
+  const { messages } = (await response.json()) as { messages: UIMessage[] };
+  return validateUIMessages({ messages });
+}
+
+/** As the UI has them, and as a page has them that is loaded anew. */
+async function assertShown(url: string, ui: UiChat, expected: readonly unknown[]): Promise<void> {
+  assert.deepEqual(outline(ui.lastMessage), expected);
+  assert.deepEqual(outline((await reloaded(url, ui.id)).at(-1)), expected);
+}
+
+function outputs({ model }: Cluster, n: number): string[] {
+  const { messages } = model.requests[n - 1]!.body as { messages: { role: string; content: string }[] };
+  return messages.filter(({ role }) => role === 'tool').map(({ content }) => content);
+}
+
+test('useChat: calls of workers are tools that the provider executes, in the steps that they were made in', options, async (context) => {
+  const { cluster, url } = await clerk(context);
+  cluster.model.enqueue(
+    chatToolCalls(call('look', 'home'), call('look', 'nowhere')),
+    chatToolCalls(call('look', 'bed')),
+    chatAnswer('There.'),
+  );
+  const ui = new UiChat(url, 'chat-calls', {
+    body,
+    onToolCall: () => assert.fail('a call of a worker is not for the client to run'),
+    sendAutomaticallyWhen: lastAssistantMessageIsCompleteWithApprovalResponses,
+  });
+  await ui.sendMessage({ text: 'where?' });
+  assert.equal(ui.error, undefined);
+  await assertShown(url, ui, [
+    'step-start',
+    ['look', 'output-available', { at: 'home' }, { output: 'was at home' }],
+    ['look', 'output-error', { at: 'nowhere' }, { errorText: 'There is no such place.' }],
+    'step-start',
+    ['look', 'output-available', { at: 'bed' }, { output: 'was at bed' }],
+    'step-start',
+    'There.',
+  ]);
+  assert.equal(cluster.model.requests.length, 3);
+});
+
+test('useChat: some calls are approved and others refused, in one request, and the message goes on', options, async (context) => {
+  const { cluster, url } = await clerk(context);
+  cluster.model.enqueue(chatToolCalls(call('look', 'a'), call('drop', 'b'), call('keep', 'c')), chatAnswer('Done.'), chatAnswer('Yes.'));
+  const ui = new UiChat(url, 'chat-approvals', { body, sendAutomaticallyWhen: lastAssistantMessageIsCompleteWithApprovalResponses });
+  await ui.sendMessage({ text: 'tidy up' });
+  const asked = ui.lastMessage!.parts.flatMap((part) =>
+    part.type === 'dynamic-tool' && part.state === 'approval-requested' ? [part.approval.id] : [],
+  );
+  const [drop = '', keep = ''] = asked;
+  await assertShown(url, ui, [
+    'step-start',
+    ['drop', 'approval-requested', { at: 'b' }, { approval: { id: drop } }],
+    ['keep', 'approval-requested', { at: 'c' }, { approval: { id: keep } }],
+    ['look', 'output-available', { at: 'a' }, { output: 'was at a' }],
+  ]);
+
+  await ui.addToolApprovalResponse({ id: drop, approved: true });
+  await ui.addToolApprovalResponse({ id: keep, approved: false, reason: 'it is of use' });
+  await until(() => ui.text === 'Done.' && ui.status === 'ready');
+  const shown = [
+    'step-start',
+    ['drop', 'output-available', { at: 'b' }, { output: 'was at b', approval: { id: drop, approved: true } }],
+    ['keep', 'output-denied', { at: 'c' }, { approval: { id: keep, approved: false, reason: 'it is of use' } }],
+    ['look', 'output-available', { at: 'a' }, { output: 'was at a' }],
+    'step-start',
+    'Done.',
+  ];
+  await assertShown(url, ui, shown);
+  assert.deepEqual(outputs(cluster, 2).toSorted(), [
+    'The user refused this call. It was not made. The reason given: it is of use',
+    'was at a',
+    'was at b',
+  ]);
+
+  // What was answered is not answered again.
+  await ui.sendMessage({ text: 'sure?' });
+  assert.deepEqual([ui.text, ui.error], ['Yes.', undefined]);
+  assert.deepEqual(outline((await reloaded(url, ui.id))[1]), shown);
+});
+
+test('useChat: an approval given by a page that was loaded anew, beside a new question', options, async (context) => {
+  const { cluster, url } = await clerk(context);
+  cluster.model.enqueue(chatToolCalls(call('drop', 'a')), chatAnswer('Dropped.'));
+  const first = new UiChat(url, 'chat-later', { body });
+  await first.sendMessage({ text: 'drop it' });
+
+  const ui = new UiChat(url, 'chat-later', { body, messages: await reloaded(url, 'chat-later') });
+  const part = ui.lastMessage?.parts.find((each) => each.type === 'dynamic-tool');
+  const id = part?.state === 'approval-requested' ? part.approval.id : '';
+  await ui.addToolApprovalResponse({ id, approved: true });
+  await ui.sendMessage({ text: 'and hurry' });
+  assert.equal(ui.error, undefined);
+  await assertShown(url, ui, ['step-start', ['drop', 'output-available', { at: 'a' }, { output: 'was at a' }], 'step-start', 'Dropped.']);
+  const asked = (await reloaded(url, ui.id))[1];
+  assert.deepEqual(outline(asked), ['step-start', ['drop', 'approval-responded', { at: 'a' }, { approval: { id, approved: true } }]]);
+});
+
+test('T7 · useChat: whoever resumes behind an approval sees the message from its beginning', options, async (context) => {
+  const { cluster, url } = await clerk(context);
+  const held = [sseHead, chat.content('Drop'), hold('go'), chat.content('ped.'), chat.finish(), done, end];
+  cluster.model.enqueue(chatToolCalls(call('drop', 'a'), call('keep', 'b')), held);
+  const first = new UiChat(url, 'chat-resume', { body, sendAutomaticallyWhen: lastAssistantMessageIsCompleteWithApprovalResponses });
+  await first.sendMessage({ text: 'drop it' });
+  const ids = new Map<string, string>();
+  for (const part of first.lastMessage?.parts ?? []) {
+    if (part.type !== 'dynamic-tool' || part.state !== 'approval-requested') continue;
+    ids.set(part.toolName, part.approval.id);
+    await first.addToolApprovalResponse({ id: part.approval.id, approved: part.toolName === 'drop' });
+  }
+  await first.untilText('Drop');
+
+  const back = new UiChat(url, 'chat-resume', { body, messages: await reloaded(url, 'chat-resume') });
+  const resumed = back.resumeStream();
+  await back.untilText('Drop');
+  cluster.model.release('go');
+  await resumed;
+  assert.deepEqual([back.error, back.messages.length], [undefined, 2]);
+  // In this protocol's first versions a stream cannot say who has approved what: only the messages that are read can.
+  assert.deepEqual(outline(back.lastMessage), [
+    'step-start',
+    ['drop', 'output-available', { at: 'a' }, { output: 'was at a', approval: { id: ids.get('drop') } }],
+    ['keep', 'output-denied', { at: 'b' }, { approval: { id: ids.get('keep') } }],
+    'step-start',
+    'Dropped.',
+  ]);
+  assert.equal(cluster.model.requests.length, 2);
+});
