@@ -4,7 +4,7 @@
  */
 import type { Limits, Price } from './agent.ts';
 import type { AttemptRow } from './attempt.ts';
-import { stepsAsked } from './auto-compaction.ts';
+import { stepsAsked } from './overflow.ts';
 import { type Failure, failureOf } from './failure.ts';
 import type { Usage } from './response.ts';
 
