@@ -1,49 +1,8 @@
-/**
- * Compaction within a turn. A request whose prompt the model's context does not hold ends its step; the next step asks the model
- * for a summary, which becomes an item of the answer; the one behind it asks again, with the summary in the place of what was
- * said before. All of it is decided by the requests that are booked, so that every worker decides the same. Pure.
- */
-import type { Compaction } from './agent.ts';
-import type { AttemptRow } from './attempt.ts';
+/** Which request asks for the summary of a prompt that was too long (`overflow.ts`), and whether it is worth asking for. Pure. */
 import { opaqueText, textOfPart } from './in-words.ts';
 import { type InputMessage, isCall, isCallOutput, isOpaque, isWorkers, type Item, toolOutputText, unwrittenMessage } from './item.ts';
 import type { ModelRequest } from './model.ts';
-import type { ResponseSettings } from './response-settings.ts';
 import { bytesBetween } from './token-estimate.ts';
-
-/** Summaries of one turn: each is paid for, and one that did not help is not asked for a third time. */
-const maxCompactions = 2;
-
-/** What a turn does with a prompt that is too long: what the request says comes before its agent. */
-export function compactionOf({ agent, truncation, compacts }: Pick<ResponseSettings, 'agent' | 'truncation' | 'compacts'>): Compaction {
-  if (compacts !== undefined) return 'off';
-  return truncation === 'auto' ? 'auto' : (agent?.compaction ?? 'off');
-}
-
-type Booked = Pick<AttemptRow, 'step' | 'attempt' | 'code'>;
-
-/** The steps whose last request was refused for the length of its prompt. The one that a turn fails with is none before it has failed. */
-function overflowedSteps(attempts: readonly Booked[]): ReadonlySet<number> {
-  const last = new Map(attempts.map(({ step, code }) => [step, code]));
-  return new Set([...last].flatMap(([step, code]) => (code === 'context_length_exceeded' ? [step] : [])));
-}
-
-/** @param attempts in the order in which they were booked */
-export function isCompactionStep(attempts: readonly Booked[], step: number): boolean {
-  return overflowedSteps(attempts).has(step - 1);
-}
-
-export function mayCompact(settings: ResponseSettings, attempts: readonly Booked[], step: number): boolean {
-  if (compactionOf(settings) !== 'auto') return false;
-  return [...overflowedSteps(attempts)].filter((overflowed) => overflowed < step).length < maxCompactions;
-}
-
-/** Without the steps that were asked for in vain, and those that compacted: how many steps the model has had. */
-export function stepsAsked(attempts: readonly Booked[], before: number): number {
-  const overflowed = overflowedSteps(attempts);
-  const steps = new Set(attempts.map(({ step }) => step).filter((step) => step < before));
-  return [...steps].filter((step) => !overflowed.has(step) && !overflowed.has(step - 1)).length;
-}
 
 /** What is kept beside a summary would leave too little room: it is not worth its price. */
 const worthwhile = 0.7;

@@ -4,14 +4,16 @@
  */
 import type { Limits, Price } from './agent.ts';
 import type { AttemptRow } from './attempt.ts';
-import { stepsAsked } from './auto-compaction.ts';
+import { stepsAsked } from './overflow.ts';
 import { type Failure, failureOf } from './failure.ts';
 import type { Usage } from './response.ts';
 
 /** The limits of a turn, and the price of its model. */
 export interface Budget {
   readonly turn: Limits;
-  /** Of all turns of its session together. */
+  /** Of the turn that a client asked for, where this one carries out a call of an agent for it: together with all that it calls. */
+  readonly caller?: Limits;
+  /** Of all turns of its session together; of a call of an agent, of the session of the turn that a client asked for. */
   readonly session: Limits;
   /** Absent: nobody has said, and nothing is counted. */
   readonly price?: Price;
@@ -24,7 +26,10 @@ export type Spent = { readonly [name in LimitName]-?: number };
 
 /** What was spent before something is to be done. */
 export interface Spending {
+  /** With the turns that it called. */
   readonly turn: Spent;
+  /** By the turn that a client asked for, with all that it called: the turn itself, where a client did. */
+  readonly caller: Spent;
   /** By all of its session, the turn itself included; by the turn alone where it is of none. */
   readonly session: Spent;
 }
@@ -86,7 +91,14 @@ export function narrowestOf(...all: readonly Limits[]): Limits {
 }
 
 export function hasLimits(budget: Budget | undefined): budget is Budget {
-  return budget !== undefined && (Object.keys(budget.turn).length > 0 || Object.keys(budget.session).length > 0);
+  return budget !== undefined && scopes.some((of) => Object.keys(budget[of] ?? {}).length > 0);
+}
+
+/** The budget of a turn that carries out a call of an agent: it draws on that of whoever called it, beside its own limits. */
+export function budgetOfCall(own: Limits, caller: Budget | undefined, price: Price | undefined): Budget | undefined {
+  const budget = { turn: own, caller: caller?.caller ?? caller?.turn ?? {}, session: caller?.session ?? {} };
+  if (price === undefined) return hasLimits(budget) ? budget : undefined;
+  return { ...budget, price };
 }
 
 /** Those that keep a request back: past the last tool call the model may still answer, without tools. */
@@ -101,35 +113,25 @@ export function exceededBefore(budget: Budget, spending: Spending): Exceeded | u
 
 /** The limit that a running request has passed. */
 export function exceededBy(budget: Budget, spending: Spending, { outputTokens, costUsd }: RequestSpent): Exceeded | undefined {
-  const add = (spent: Spent): Spent => sumOfSpent(spent, { ...nothingSpent, outputTokens, costUsd });
-  return firstOf(budget, { turn: add(spending.turn), session: add(spending.session) }, whileStreaming, (spent, value) => spent > value);
+  return firstOf(budget, withMore(spending, { ...nothingSpent, outputTokens, costUsd }), whileStreaming, (spent, value) => spent > value);
 }
 
 /** The limit that makes the step about to run the turn's last: no tools are carried out behind it. */
 export function lastStepBy(budget: Budget, spending: Spending): Exceeded | undefined {
-  const withIt = { ...nothingSpent, steps: 1 };
-  const then = { turn: sumOfSpent(spending.turn, withIt), session: sumOfSpent(spending.session, withIt) };
-  return firstOf(budget, then, ['steps', 'toolCalls'], (spent, value) => spent >= value);
+  return firstOf(budget, withMore(spending, { ...nothingSpent, steps: 1 }), ['steps', 'toolCalls'], (spent, value) => spent >= value);
 }
 
-/** What is left of the limits: what an agent that is called now may use up at the most. */
-export function limitsLeft(budget: Budget, spending: Spending): Limits {
-  const leftOf = (of: keyof Spending): Limits =>
-    Object.fromEntries(limitNames.flatMap((name) => leftIn(budget[of][name], spending[of][name]).map((left) => [name, left])));
-  return narrowestOf(leftOf('turn'), leftOf('session'));
-}
-
-function leftIn(value: number | undefined, spent: number): readonly number[] {
-  return value === undefined ? [] : [Math.max(0, value - spent)];
+function withMore({ turn, caller, session }: Spending, more: Spent): Spending {
+  return { turn: sumOfSpent(turn, more), caller: sumOfSpent(caller, more), session: sumOfSpent(session, more) };
 }
 
 /** How many calls of tools may still be made. */
 export function toolCallsLeft(budget: Budget, spending: Spending): number {
-  const left = scopes.map((of) => (budget[of].toolCalls ?? Number.POSITIVE_INFINITY) - spending[of].toolCalls);
+  const left = scopes.map((of) => (budget[of]?.toolCalls ?? Number.POSITIVE_INFINITY) - spending[of].toolCalls);
   return Math.max(0, Math.min(...left));
 }
 
-const scopes = ['turn', 'session'] as const;
+const scopes = ['turn', 'caller', 'session'] as const;
 
 function firstOf(
   budget: Budget,
@@ -139,7 +141,7 @@ function firstOf(
 ): Exceeded | undefined {
   for (const of of scopes) {
     for (const limit of names) {
-      const value = budget[of][limit];
+      const value = budget[of]?.[limit];
       const spent = spending[of][limit];
       if (value !== undefined && isPast(spent, value)) return { of, limit, value, spent };
     }
@@ -147,9 +149,13 @@ function firstOf(
   return undefined;
 }
 
+const whose = { turn: 'turn', caller: 'turn that called this one', session: 'conversation' } as const satisfies Record<
+  keyof Spending,
+  string
+>;
+
 export function overBudget({ of, limit, value, spent }: Exceeded): Failure {
-  const whose = of === 'turn' ? 'turn' : 'conversation';
-  const message = `The budget of the ${whose} is used up: its limit of ${limit} is ${value}, and ${amount(spent)} were spent. What had arrived is kept.`;
+  const message = `The budget of the ${whose[of]} is used up: its limit of ${limit} is ${value}, and ${amount(spent)} were spent. What had arrived is kept.`;
   return failureOf('budget_exceeded', message);
 }
 

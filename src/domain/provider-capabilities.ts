@@ -15,7 +15,7 @@
  * - Reasoning items of earlier responses: chat servers are sent those that they want back (`providers/openai/chat-reasoning.ts`),
  *   and a provider of the Responses API that stores nothing can read only those with `encrypted_content`. The others are for
  *   people who read the transcript.
- * - `truncation` with Chat Completions: turnkeep has the model summarise what is too long (`auto-compaction.ts`).
+ * - `truncation` with Chat Completions: turnkeep has the model summarise what is too long (`overflow.ts`).
  *   `reasoning.summary: "auto"`: what it does anyway.
  * - `tool_choice` `auto` and `none`, and `parallel_tool_calls`, where there are no tools to choose or call.
  * - `metadata`, `store`, `background`: turnkeep's own work, whatever the provider.

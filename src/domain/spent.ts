@@ -11,7 +11,11 @@ type Booked = Pick<AttemptRow, 'step' | 'usage' | 'outcome'>;
 type Called = Pick<ToolCallRow, 'usage'>;
 
 /** Of its own requests, those that failed too, and of the turns that carried out its calls; null: no provider has said anything. */
-export function spentOf(turn: Pick<TurnRow, 'settings'>, attempts: readonly Booked[], toolCalls: readonly Called[]): PricedUsage | null {
+export function wholeUsageOf(
+  turn: Pick<TurnRow, 'settings'>,
+  attempts: readonly Booked[],
+  toolCalls: readonly Called[],
+): PricedUsage | null {
   const own = attempts.map(({ usage }) => usage ?? null).reduce(sumOfKnown, null);
   return sumOfPriced(withCost(turn, own), usageOfCalls(toolCalls));
 }

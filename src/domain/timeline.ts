@@ -1,6 +1,6 @@
 /** `GET /turns/{id}`: what happened in a turn, attempt by attempt. Times in ISO 8601, keys in snake_case as in OpenAI's objects. */
 import type { AttemptRow } from './attempt.ts';
-import { isCompactionStep } from './auto-compaction.ts';
+import { isCompactionStep } from './overflow.ts';
 import { failureRules } from './failure.ts';
 import { type ResponseObject, sumOf, unknownUsage, type Usage } from './response.ts';
 import { sumOfPriced, usageOfCalls, usageOfTurn, withCost } from './spent.ts';

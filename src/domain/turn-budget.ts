@@ -25,9 +25,7 @@ function budgetOf(
 
 export const noBudgets: BudgetRules = { limits: { turn: {}, session: {} }, prices: new Map() };
 
-/** @param left what the turn that calls this one has left, where it is called by one */
-export function withBudget(settings: ResponseSettings, agent: Agent | undefined, rules: BudgetRules, left: Limits = {}): ResponseSettings {
-  const own = budgetOf(settings, agent, rules);
-  if (Object.keys(left).length === 0) return own === undefined ? settings : { ...settings, budget: own };
-  return { ...settings, budget: { session: {}, ...own, turn: narrowestOf(own?.turn ?? {}, left) } };
+export function withBudget(settings: ResponseSettings, agent: Agent | undefined, rules: BudgetRules): ResponseSettings {
+  const budget = budgetOf(settings, agent, rules);
+  return budget === undefined ? settings : { ...settings, budget };
 }

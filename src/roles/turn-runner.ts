@@ -68,7 +68,7 @@ export function createTurnRunner({ config, workflows, store, log, ...options }: 
     isEager: true,
     ...(config.hasHeadStart ? { headStart: attempts } : {}),
   });
-  const calls = new AgentCalls(observedStore, dispatcher, configured);
+  const calls = new AgentCalls(observedStore, dispatcher, options.agents?.prices);
   const onForeignTurn = once(() => {
     const { namespace } = config.temporal;
     const way = "two deployments poll one task queue and take each other's turns: give each its own TURNKEEP_TASK_QUEUE";

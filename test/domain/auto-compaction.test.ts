@@ -1,16 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Agent, Compaction } from '../../src/domain/agent.ts';
-import {
-  compactionOf,
-  isCompactionStep,
-  isWorthwhile,
-  mayCompact,
-  requestToSummarise,
-  statedContext,
-  stepsAsked,
-  tokensToSummarise,
-} from '../../src/domain/auto-compaction.ts';
+import { isWorthwhile, requestToSummarise, statedContext, tokensToSummarise } from '../../src/domain/auto-compaction.ts';
+import { compactionOf, isCompactionStep, mayCompact, stepsAsked } from '../../src/domain/overflow.ts';
 import type { FailureCode } from '../../src/domain/failure.ts';
 import { type Item, textOf, unwrittenMessage } from '../../src/domain/item.ts';
 import { defaultSettings, type ResponseSettings } from '../../src/domain/response-settings.ts';

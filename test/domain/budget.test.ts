@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import type { Limits } from '../../src/domain/agent.ts';
 import {
   type Budget,
+  budgetOfCall,
   costOf,
   type Exceeded,
   exceededBefore,
@@ -20,7 +21,7 @@ import {
 
 const budget = (turn: Limits, session: Limits = {}): Budget => ({ turn, session });
 const spent = (some: Partial<Spent> = {}): Spent => ({ ...nothingSpent, ...some });
-const both = (some: Partial<Spent> = {}) => ({ turn: spent(some), session: spent(some) });
+const both = (some: Partial<Spent> = {}) => ({ turn: spent(some), caller: spent(some), session: spent(some) });
 const of = (limit: Exceeded['limit'], value: number, used: number): Exceeded => ({ of: 'turn', limit, value, spent: used });
 
 const before: readonly [title: string, budget: Budget, spent: Partial<Spent>, expected: Exceeded | undefined][] = [
@@ -41,14 +42,14 @@ for (const [title, limits, used, expected] of before) {
 }
 
 test('a session has limits of its own, for what all of its turns have spent', () => {
-  const spending = { turn: spent({ steps: 1 }), session: spent({ steps: 10 }) };
+  const spending = { turn: spent({ steps: 1 }), caller: spent({ steps: 1 }), session: spent({ steps: 10 }) };
   assert.deepEqual(exceededBefore(budget({ steps: 5 }, { steps: 10 }), spending), { of: 'session', limit: 'steps', value: 10, spent: 10 });
   assert.equal(exceededBefore(budget({ steps: 5 }, { steps: 11 }), spending), undefined);
 });
 
 test('a running request is over its limit past it, and not at it', () => {
   const limits = budget({ outputTokens: 100 }, { costUsd: 1 });
-  const spending = { turn: spent({ outputTokens: 60 }), session: spent({ costUsd: 0.9 }) };
+  const spending = { turn: spent({ outputTokens: 60 }), caller: spent({ outputTokens: 60 }), session: spent({ costUsd: 0.9 }) };
   assert.equal(exceededBy(limits, spending, { outputTokens: 40, costUsd: 0.05 }), undefined);
   assert.deepEqual(exceededBy(limits, spending, { outputTokens: 41, costUsd: 0 }), of('outputTokens', 100, 101));
   const costly = exceededBy(limits, spending, { outputTokens: 0, costUsd: 0.2 });
@@ -65,7 +66,7 @@ test('the last step is the one that reaches the limit of steps, or comes behind 
 test('calls that are left are those that turn and session both leave', () => {
   assert.equal(toolCallsLeft(budget({}), both({ toolCalls: 50 })), Number.POSITIVE_INFINITY);
   assert.equal(toolCallsLeft(budget({ toolCalls: 5 }), both({ toolCalls: 2 })), 3);
-  const spending = { turn: spent({ toolCalls: 2 }), session: spent({ toolCalls: 9 }) };
+  const spending = { turn: spent({ toolCalls: 2 }), caller: spent({ toolCalls: 2 }), session: spent({ toolCalls: 9 }) };
   assert.equal(toolCallsLeft(budget({ toolCalls: 5 }, { toolCalls: 10 }), spending), 1);
   assert.equal(toolCallsLeft(budget({ toolCalls: 1 }), both({ toolCalls: 2 })), 0);
 });
@@ -109,4 +110,17 @@ test('a price alone is no limit', () => {
   assert.equal(hasLimits(undefined), false);
   assert.equal(hasLimits({ ...budget({}), price: { input: 1, output: 1 } }), false);
   assert.equal(hasLimits(budget({}, { steps: 1 })), true);
+});
+
+test('a turn that carries out a call of an agent has its own limits, and those of the turn that a client asked for', () => {
+  const price = { input: 1, output: 2 };
+  const root: Budget = { turn: { costUsd: 1 }, session: { steps: 50 }, price };
+  const child = budgetOfCall({ steps: 3 }, root, undefined);
+  assert.deepEqual(child, { turn: { steps: 3 }, caller: { costUsd: 1 }, session: { steps: 50 } });
+  assert.deepEqual(budgetOfCall({}, child, price), { turn: {}, caller: { costUsd: 1 }, session: { steps: 50 }, price });
+  assert.equal(budgetOfCall({}, undefined, undefined), undefined);
+  const spending = { turn: spent({ steps: 1 }), caller: spent({ costUsd: 1 }), session: spent() };
+  const exceeded = child && exceededBefore(child, spending);
+  assert.deepEqual(exceeded, { of: 'caller', limit: 'costUsd', value: 1, spent: 1 });
+  assert.match(overBudget(exceeded ?? of('steps', 1, 1)).message, /The budget of the turn that called this one is used up/);
 });

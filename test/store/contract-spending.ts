@@ -9,14 +9,14 @@ import { endOf, newCall } from './contract-tool-calls.ts';
 const nothing = { steps: 0, toolCalls: 0, outputTokens: 0, costUsd: 0 };
 
 /** Without time, which passes as it likes. */
-async function spentBefore(store: Store, turn: string, step: number): Promise<{ turn: object; session: object }> {
+async function spentBefore(store: Store, turn: string, step: number): Promise<{ turn: object; caller: object; session: object }> {
   const spending = await store.readSpending(turn, step);
   assert.ok(spending);
   const withoutTime = ({ wallTimeMs, ...rest }: Spent): object => {
     assert.ok(wallTimeMs >= 0);
     return rest;
   };
-  return { turn: withoutTime(spending.turn), session: withoutTime(spending.session) };
+  return { turn: withoutTime(spending.turn), caller: withoutTime(spending.caller), session: withoutTime(spending.session) };
 }
 
 function endWith(spent: RequestSpent | undefined, fields: Partial<AttemptEnd> = {}): AttemptEnd {
@@ -42,7 +42,7 @@ export function spendingContract(contract: Contract): void {
     await inserted(store, newTurn('resp_a'));
     assert.equal(await store.readSpending('resp_b', 1), undefined);
     const first = await claimed(store, 'resp_a');
-    assert.deepEqual(await spentBefore(store, 'resp_a', 1), { turn: nothing, session: nothing });
+    assert.deepEqual(await spentBefore(store, 'resp_a', 1), { turn: nothing, caller: nothing, session: nothing });
     const failed = endWith({ outputTokens: 3, costUsd: 0.25 }, { outcome: 'failed', waitMs: 0 });
     await store.endAttempt({ turn: 'resp_a', step: 1, attempt: 1 }, first.epoch, failed);
     const { epoch, attempt } = await claimed(store, 'resp_a');
@@ -52,7 +52,7 @@ export function spendingContract(contract: Contract): void {
     const tools = await store.claim({ turn: 'resp_a', step: 2, lease });
     assert.equal(tools.type, 'tools');
     const spent = { steps: 1, toolCalls: 0, outputTokens: 8, costUsd: 0.75 };
-    assert.deepEqual(await spentBefore(store, 'resp_a', 2), { turn: spent, session: spent });
+    assert.deepEqual(await spentBefore(store, 'resp_a', 2), { turn: spent, caller: spent, session: spent });
     for (const _ of [1, 2]) await store.startToolCall({ turn: 'resp_a', number: 1, epoch: tools.epoch });
     assert.deepEqual((await spentBefore(store, 'resp_a', 2)).turn, { ...spent, toolCalls: 1 });
   });
@@ -75,7 +75,29 @@ export function spendingContract(contract: Contract): void {
     await inserted(store, newTurn('resp_d'));
     const other = database.open();
     const spent = { steps: 2, toolCalls: 0, outputTokens: 5, costUsd: 0.5 };
-    assert.deepEqual(await spentBefore(other, 'resp_c', 1), { turn: nothing, session: spent });
-    assert.deepEqual(await spentBefore(other, 'resp_d', 1), { turn: nothing, session: nothing });
+    assert.deepEqual(await spentBefore(other, 'resp_c', 1), { turn: nothing, caller: nothing, session: spent });
+    assert.deepEqual(await spentBefore(other, 'resp_d', 1), { turn: nothing, caller: nothing, session: nothing });
+  });
+
+  contract('what a turn calls has spent of its budget, and of that of its session', async (store) => {
+    await store.createSession({ id: 'conv_a', tenant: 'default', metadata: {}, createdAtMs: 1 });
+    await inserted(store, newTurn('resp_a', { session: 'conv_a' }));
+    const { epoch, attempt } = await claimed(store, 'resp_a');
+    const key = { turn: 'resp_a', step: 1, attempt };
+    const end = endWith({ outputTokens: 5, costUsd: 0.5 });
+    await store.endStep(await endOf(store, key, epoch, { attempt: { ...key, end } }));
+    await inserted(store, newTurn('resp_b', { parent: { turn: 'resp_a', number: 0 } }));
+    await inserted(store, newTurn('resp_c', { parent: { turn: 'resp_b', number: 0 } }));
+    await sealWith(store, 'resp_c', 1, endWith({ outputTokens: 7, costUsd: 0.25 }));
+    await claimed(store, 'resp_b');
+    const called = { ...nothing, steps: 1, outputTokens: 7, costUsd: 0.25 };
+    const all = { ...nothing, steps: 2, outputTokens: 12, costUsd: 0.75 };
+    assert.deepEqual(await spentBefore(store, 'resp_b', 1), { turn: called, caller: all, session: all });
+    // The step that the middle one is in counts for whoever waits for it.
+    const withIt = { ...all, steps: 3 };
+    assert.deepEqual(await spentBefore(store, 'resp_a', 2), { turn: withIt, caller: withIt, session: withIt });
+    await settle(store, 'resp_a');
+    await inserted(store, newTurn('resp_d', { session: 'conv_a' }));
+    assert.deepEqual((await spentBefore(store, 'resp_d', 1)).session, withIt);
   });
 }

@@ -18,7 +18,8 @@ function agents() {
         frugal: { model: 'big', tools: ['look'], limits: { outputTokens: 50 } },
         patient: { model: 'big', limits: { wallTimeMs: 3_600_000 } },
         hasty: { model: 'big', limits: { wallTimeMs: 1_500 } },
-        paid: { model: 'big' },
+        lead: { model: 'big', tools: ['agent:helper'], limits: { outputTokens: 50 } },
+        helper: { model: 'big' },
       },
       prices: { big: { input: 1_000, output: 20_000 } },
       limits: { session: { costUsd: 1 } },
@@ -95,6 +96,29 @@ story(
     const hasty = await world.hear('Hurry', { model: 'hasty' });
     assert.deepEqual([hasty.last.response.status, hasty.last.response.error?.code], ['failed', 'budget_exceeded']);
     assert.match(hasty.last.response.error?.message ?? '', /its limit of wallTimeMs is 1500/);
+  },
+  { agents },
+);
+
+story(
+  'agents that are called draw on the budget of whoever called them: all of them end past it',
+  async (world) => {
+    const ask = chatToolCalls({ id: 'ask', name: 'helper', arguments: { input: 'Talk' } });
+    world.model.enqueue(ask, answer, answer);
+    const within = await world.hear('Ask', { model: 'lead' });
+    assert.equal(within.last.response.status, 'completed');
+
+    world.model.enqueue(ask, [sseHead, chat.content('z'.repeat(100)), chat.content('z'.repeat(120)), stall]);
+    const past = await world.hear('Ask again', { model: 'lead' });
+    assert.deepEqual([past.last.response.status, past.last.response.error?.code], ['failed', 'budget_exceeded']);
+    assert.match(past.last.response.error?.message ?? '', /its limit of outputTokens is 50, and 5\d were spent/);
+    const { body } = await world.call('GET', `/turns/${past.id}`);
+    const steps = body['steps'] as { readonly kind: string; readonly calls?: readonly { readonly turn: string }[] }[];
+    const child = steps.flatMap(({ calls = [] }) => calls.map(({ turn }) => turn))[0];
+    const { body: called } = await world.call('GET', `/v1/responses/${child}`);
+    assert.deepEqual((called['error'] as { readonly code: string }).code, 'budget_exceeded');
+    assert.match(JSON.stringify(called['error']), /The budget of the turn that called this one is used up/);
+    assert.equal(world.model.requests.length, 5);
   },
   { agents },
 );

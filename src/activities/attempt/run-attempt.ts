@@ -6,7 +6,7 @@ import { turnTimeMs } from '../../domain/budget.ts';
 import { asksFor, encryptedReasoning, type ModelFinish, type ModelRequest, startsStep } from '../../domain/model.ts';
 import type { ResponseStream } from '../../domain/response-stream.ts';
 import { type AttemptRow, usageOf } from '../../domain/attempt.ts';
-import { isCompactionStep, mayCompact } from '../../domain/auto-compaction.ts';
+import { isCompactionStep, mayCompact } from '../../domain/overflow.ts';
 import { asksClient } from '../../domain/torn-answer.ts';
 import { approvalAsked } from '../../domain/worker-call-events.ts';
 import type { Provider } from '../../providers/provider.ts';
