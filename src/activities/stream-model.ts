@@ -39,9 +39,10 @@ export async function streamModel(deps: StreamModelDeps, { turn, step }: OwnTurn
   const judge = new LeaseJudge(store);
   for (;;) {
     const running = attempts.get(turn);
-    if (running !== undefined) {
-      const step = await join(deps, turn, running, link);
-      if (step !== undefined) return step;
+    // That of another step says nothing of this one: an earlier one is over, and a later one says that this one is.
+    if (running?.step === step) {
+      const result = await join(deps, turn, running, link);
+      if (result !== undefined) return result;
       continue;
     }
     if (link.wish === 'cancel') return stop(deps, turn);

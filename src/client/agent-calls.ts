@@ -3,12 +3,14 @@
  * is one turn: a second run of it, after a lost worker, waits for the turn that the first one began (T2). It outlives whoever
  * waits for it, and ends with the turn that called it: the commit that ends that one books its cancel.
  */
-import type { Agent } from '../domain/agent.ts';
+import type { Agent, Limits } from '../domain/agent.ts';
 import { type AgentAnswer, answerOf, longestAgentChain, settingsOfCall } from '../domain/agent-call.ts';
+import { hasLimits, limitsLeft } from '../domain/budget.ts';
 import { isSettled } from '../domain/response.ts';
-import { spentOf } from '../domain/spent.ts';
+import { wholeUsageOf } from '../domain/spent.ts';
 import { idempotencyKeyOf } from '../domain/tool-call.ts';
 import type { ParentCall, TurnRow } from '../domain/turn.ts';
+import type { BudgetRules } from '../domain/turn-budget.ts';
 import { RunningStreams } from '../settle/running-streams.ts';
 import { JournalGoneError } from '../store/ports/journal.ts';
 import type { Store } from '../store/ports/store.ts';
@@ -37,10 +39,13 @@ export function withEndsOfCalls(store: Store, cancel: (turn: string) => Promise<
 export class AgentCalls {
   readonly #store: Store;
   readonly #deps: SubmitDeps;
+  readonly #rules: BudgetRules;
 
-  constructor(store: Store, dispatcher: Dispatcher) {
+  /** @param rules of this worker's configuration */
+  constructor(store: Store, dispatcher: Dispatcher, rules: BudgetRules) {
     const canceller = new TurnCanceller(store, dispatcher, new RunningStreams(store));
     this.#store = store;
+    this.#rules = rules;
     this.#deps = { store, dispatcher, canceller, quotas: noQuotas, hasTitles: false, webhookEventsOf: () => [] };
   }
 
@@ -59,7 +64,7 @@ export class AgentCalls {
       () => Promise.all([this.#store.readResponse(id), this.#store.readAttempts(id), this.#store.readToolCalls(id)]),
       signal,
     );
-    const { usage } = spentOf(attempts, toolCalls);
+    const usage = wholeUsageOf(begun, attempts, toolCalls);
     return { ...answerOf(turn ?? begun, response), ...(usage === null ? {} : { usage }) };
   }
 
@@ -75,7 +80,7 @@ export class AgentCalls {
     const content = [{ type: 'input_text', text: input }] as const;
     const submission = {
       tenant: parent.tenant,
-      settings: settingsOfCall(agent, parent),
+      settings: settingsOfCall(agent, parent, this.#rules, await this.#limitsLeft(parent, signal)),
       input: [{ type: 'message', status: 'completed', role: 'user', content }],
       session: null,
       previous: null,
@@ -91,6 +96,13 @@ export class AgentCalls {
     // Another worker, which has another configuration, was first.
     const first = result.type === 'conflict' ? await this.#read(id, signal) : undefined;
     return first ?? { type: 'error', message: `The agent "${agent.name}" could not be asked (${result.type}).` };
+  }
+
+  /** Of the caller's limits: those that it calls draw on them. */
+  async #limitsLeft({ id, settings: { budget } }: TurnRow, signal: AbortSignal): Promise<Limits> {
+    if (!hasLimits(budget)) return {};
+    const spending = await retryWhileBusy(() => this.#store.readSpending(id, Number.MAX_SAFE_INTEGER), signal);
+    return spending === undefined ? {} : limitsLeft(budget, spending);
   }
 
   async #isTooDeep(parent: TurnRow, signal: AbortSignal): Promise<boolean> {

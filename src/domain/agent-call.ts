@@ -2,11 +2,13 @@
  * A call of an agent by another one: a turn of its own, for which nobody but the call waits. What it is asked with, and what the
  * caller is told of its end. Pure.
  */
-import type { Agent } from './agent.ts';
+import type { Agent, Limits } from './agent.ts';
 import { settingsOfAgent } from './agent-settings.ts';
 import { type ApprovalRequestItem, isWorkers, type JsonObject, type OutputItem, textOf } from './item.ts';
 import { defaultSettings, type ResponseSettings } from './response-settings.ts';
-import { isSettled, type ResponseObject, type Usage } from './response.ts';
+import { isSettled, type ResponseObject } from './response.ts';
+import type { PricedUsage } from './spent.ts';
+import { type BudgetRules, withBudget } from './turn-budget.ts';
 import type { TurnRow } from './turn.ts';
 
 /** Agents that wait for each other, the first one included. */
@@ -30,15 +32,19 @@ export function agentDescription({ name, description }: Pick<Agent, 'name' | 'de
   return description ?? `Asks the agent "${name}", and gives its answer.`;
 }
 
-/** Whoever stands behind the caller's request stands behind this one; what is not to be stored of it is not of this either. */
-export function settingsOfCall(agent: Agent, { settings }: Pick<TurnRow, 'settings'>): ResponseSettings {
+/**
+ * Whoever stands behind the caller's request stands behind this one; what is not to be stored of it is not of this either.
+ * @param left of the caller's limits
+ */
+export function settingsOfCall(agent: Agent, { settings }: Pick<TurnRow, 'settings'>, rules: BudgetRules, left: Limits): ResponseSettings {
   const { store, user, safety_identifier } = settings;
-  return settingsOfAgent(agent, { ...defaultSettings(agent.name), store, user, safety_identifier });
+  const asked = settingsOfAgent(agent, { ...defaultSettings(agent.name), store, user, safety_identifier });
+  return withBudget(asked, agent, rules, left);
 }
 
 /** What a call came to, in words for the caller's model. `usage`: tokens of the turn, and of those that it called. */
 export type AgentAnswer = ({ readonly type: 'output'; readonly text: string } | { readonly type: 'error'; readonly message: string }) & {
-  readonly usage?: Usage;
+  readonly usage?: PricedUsage;
 };
 
 /**

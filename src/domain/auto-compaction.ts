@@ -9,6 +9,7 @@ import { opaqueText, textOfPart } from './in-words.ts';
 import { type InputMessage, isCall, isCallOutput, isOpaque, isWorkers, type Item, toolOutputText, unwrittenMessage } from './item.ts';
 import type { ModelRequest } from './model.ts';
 import type { ResponseSettings } from './response-settings.ts';
+import { bytesBetween } from './token-estimate.ts';
 
 /** Summaries of one turn: each is paid for, and one that did not help is not asked for a third time. */
 const maxCompactions = 2;
@@ -99,8 +100,8 @@ function inWords(items: readonly Item[], maxBytes: number): string {
     parts = cutAll(whole, longest);
   }
   const [first, ...rest] = parts;
-  let left = maxBytes - utf8BytesOf(first ?? '');
-  const from = rest.findLastIndex((part) => (left -= utf8BytesOf(part)) < 0) + 1;
+  let left = maxBytes - textBytes(first ?? '');
+  const from = rest.findLastIndex((part) => (left -= textBytes(part)) < 0) + 1;
   const kept = from === 0 ? rest : ['[Parts of the conversation are left out here.]', ...rest.slice(from)];
   return [`[Our conversation so far, in words:]`, ...(first === undefined ? [] : [first]), ...kept].join('\n\n');
 }
@@ -113,19 +114,12 @@ function cutAll(parts: readonly string[], longest: number): readonly string[] {
   });
 }
 
-function bytesOf(parts: readonly string[]): number {
-  return parts.reduce((bytes, part) => bytes + utf8BytesOf(part), 0);
+function textBytes(text: string): number {
+  return bytesBetween(text, 0, text.length);
 }
 
-/** Of text that is well-formed. Workflow code sees these types, where there is no `Buffer`. */
-function utf8BytesOf(text: string): number {
-  let bytes = text.length;
-  for (let index = 0; index < text.length; index += 1) {
-    const code = text.charCodeAt(index);
-    // Each half of a surrogate pair is two bytes of its four.
-    if (code >= 0x80) bytes += code < 0x800 || (code >= 0xd800 && code < 0xe000) ? 1 : 2;
-  }
-  return bytes;
+function bytesOf(parts: readonly string[]): number {
+  return parts.reduce((bytes, part) => bytes + textBytes(part), 0);
 }
 
 function partInWords(item: Item): string {

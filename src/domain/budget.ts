@@ -112,6 +112,17 @@ export function lastStepBy(budget: Budget, spending: Spending): Exceeded | undef
   return firstOf(budget, then, ['steps', 'toolCalls'], (spent, value) => spent >= value);
 }
 
+/** What is left of the limits: what an agent that is called now may use up at the most. */
+export function limitsLeft(budget: Budget, spending: Spending): Limits {
+  const leftOf = (of: keyof Spending): Limits =>
+    Object.fromEntries(limitNames.flatMap((name) => leftIn(budget[of][name], spending[of][name]).map((left) => [name, left])));
+  return narrowestOf(leftOf('turn'), leftOf('session'));
+}
+
+function leftIn(value: number | undefined, spent: number): readonly number[] {
+  return value === undefined ? [] : [Math.max(0, value - spent)];
+}
+
 /** How many calls of tools may still be made. */
 export function toolCallsLeft(budget: Budget, spending: Spending): number {
   const left = scopes.map((of) => (budget[of].toolCalls ?? Number.POSITIVE_INFINITY) - spending[of].toolCalls);

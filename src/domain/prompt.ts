@@ -10,6 +10,7 @@ import { withOutputs } from './prompt-calls.ts';
 import { withWorkerCalls } from './prompt-worker-calls.ts';
 import { withoutRepeats } from './prompt-repeats.ts';
 import type { ResponseStatus } from './response.ts';
+import { isOwnList } from './tool-list.ts';
 
 /** A turn of the transcript: its items in order, the user's first. */
 export interface TranscriptTurn {
@@ -36,7 +37,7 @@ export function promptOf(
   model: string,
   said: readonly Item[] = [],
 ): readonly Item[] {
-  const current = { input: input.filter(isWhole), answer: said };
+  const current = { input: input.filter(isWhole), answer: said.filter((item) => !isOwnList(item)) };
   const past = turns.map((turn) => ({ input: inputOf(turn, model), answer: answerOf(turn, model) }));
   return withOutputs(withWorkerCalls(withoutRepeats([...past, current])));
 }
@@ -62,6 +63,8 @@ function answerOf(turn: TranscriptTurn, asked: string): readonly Item[] {
 
 /** A call that was cut off was never made: nobody repairs its arguments (T8). The same of what the provider was at. */
 function isWhole(item: Item): boolean {
+  // The model is offered the tools themselves.
+  if (isOwnList(item)) return false;
   // It may have done something: the model is told that its outcome is unknown.
   if (isWorkers(item)) return true;
   if (isOpaque(item)) return item.status !== 'incomplete';

@@ -1,28 +1,43 @@
-/** What a turn has used up so far: its own requests, those that failed too, and the turns that carried out its calls. Pure. */
-import type { AttemptRow } from './attempt.ts';
-import { sumOfKnown, type Usage } from './response.ts';
+/** What a turn has cost with all that it called, in tokens, and in dollars where prices are known. Pure. */
+import { type AttemptRow, usageOf } from './attempt.ts';
+import { costOf } from './budget.ts';
+import { sumOf, sumOfKnown, type Usage } from './response.ts';
 import type { ToolCallRow } from './tool-call.ts';
+import type { TurnRow } from './turn.ts';
 
-export interface Spent {
-  /** Model calls of its own. */
-  readonly steps: number;
-  readonly toolCalls: number;
-  /** null: no provider has said anything of it. */
-  readonly usage: Usage | null;
+export type PricedUsage = Usage & { readonly cost_usd?: number };
+
+type Booked = Pick<AttemptRow, 'step' | 'usage' | 'outcome'>;
+type Called = Pick<ToolCallRow, 'usage'>;
+
+/** Of its own requests, those that failed too, and of the turns that carried out its calls; null: no provider has said anything. */
+export function wholeUsageOf(
+  turn: Pick<TurnRow, 'settings'>,
+  attempts: readonly Booked[],
+  toolCalls: readonly Called[],
+): PricedUsage | null {
+  const own = attempts.map(({ usage }) => usage ?? null).reduce(sumOfKnown, null);
+  return sumOfPriced(withCost(turn, own), usageOfCalls(toolCalls));
 }
 
-type Booked = Pick<AttemptRow, 'step' | 'usage'>;
-type Called = Pick<ToolCallRow, 'usage' | 'runs'>;
-
-export function spentOf(attempts: readonly Booked[], toolCalls: readonly Called[]): Spent {
-  return {
-    steps: new Set(attempts.map(({ step }) => step)).size,
-    toolCalls: toolCalls.filter(({ runs }) => runs > 0).length,
-    usage: [...attempts, ...toolCalls].map(({ usage }) => usage ?? null).reduce(sumOfKnown, null),
-  };
+/** Of its answer alone: a failed turn has no other usage than that of the steps that it came through. */
+export function usageOfTurn({ status, usage }: Pick<TurnRow, 'status' | 'usage'>, attempts: readonly Booked[]): Usage | null {
+  return status === 'failed' ? usageOf(attempts.filter(({ outcome }) => outcome === 'completed')) : usage;
 }
 
 /** Tokens of the turns that carried out its calls; null: there are none, or nothing is known of them. */
-export function usageOfCalls(toolCalls: readonly Called[]): Usage | null {
-  return toolCalls.map(({ usage }) => usage ?? null).reduce(sumOfKnown, null);
+export function usageOfCalls(toolCalls: readonly Called[]): PricedUsage | null {
+  return toolCalls.map(({ usage }) => usage ?? null).reduce(sumOfPriced, null);
+}
+
+export function withCost({ settings }: Pick<TurnRow, 'settings'>, usage: Usage | null): PricedUsage | null {
+  const price = settings.budget?.price;
+  return usage === null || price === undefined ? usage : { ...usage, cost_usd: costOf(usage, price) };
+}
+
+/** What one of them cost is known as far as its price is. */
+export function sumOfPriced(one: PricedUsage | null, other: PricedUsage | null): PricedUsage | null {
+  if (one === null || other === null) return one ?? other;
+  const costs = [one, other].flatMap(({ cost_usd: cost }) => cost ?? []);
+  return { ...sumOf(one, other), ...(costs.length === 0 ? {} : { cost_usd: costs.reduce((sum, cost) => sum + cost, 0) }) };
 }

@@ -1,10 +1,9 @@
 /** `GET /turns/{id}`: what happened in a turn, attempt by attempt. Times in ISO 8601, keys in snake_case as in OpenAI's objects. */
-import { type AttemptRow, usageOf } from './attempt.ts';
+import type { AttemptRow } from './attempt.ts';
 import { isCompactionStep } from './auto-compaction.ts';
-import { costOf } from './budget.ts';
 import { failureRules } from './failure.ts';
-import { type ResponseObject, sumOf, sumOfKnown, unknownUsage, type Usage } from './response.ts';
-import { usageOfCalls } from './spent.ts';
+import { type ResponseObject, sumOf, unknownUsage, type Usage } from './response.ts';
+import { sumOfPriced, usageOfCalls, usageOfTurn, withCost } from './spent.ts';
 import type { ToolCallRow } from './tool-call.ts';
 import type { TurnRow } from './turn.ts';
 import { eventIdOf, type WebhookRow } from './webhook.ts';
@@ -40,7 +39,7 @@ export function timelineOf({ turn, attempts, toolCalls, parent, children = [], r
     created_at: iso(turn.createdAtMs),
     settled_at: turn.settledAtMs === null ? null : iso(turn.settledAtMs),
     steps: stepsOf(attempts, toolCalls, new Map(children.map(({ number, publicId }) => [number, publicId]))),
-    usage: withCost(turn, sumOfKnown(usageOfTurn(turn, attempts), usageOfCalls(toolCalls))),
+    usage: sumOfPriced(withCost(turn, usageOfTurn(turn, attempts)), usageOfCalls(toolCalls)),
     lost_usage: withCost(turn, lostUsageOf(attempts)),
     ...(turn.settings.omitted_fields === undefined ? {} : { omitted_fields: turn.settings.omitted_fields }),
     ...(turn.settings.omitted_tools === undefined ? {} : { omitted_tools: turn.settings.omitted_tools }),
@@ -52,16 +51,6 @@ export function timelineOf({ turn, attempts, toolCalls, parent, children = [], r
       ...(temporalUi === undefined || turn.workflowId === null ? {} : { temporal: linkToRun(temporalUi, turn.workflowId, turn.runId) }),
     },
   };
-}
-
-/** A failed turn has no other usage than that of the steps that it came through. */
-function usageOfTurn({ status, usage }: TurnRow, attempts: readonly AttemptRow[]): Usage | null {
-  return status === 'failed' ? usageOf(attempts.filter(({ outcome }) => outcome === 'completed')) : usage;
-}
-
-function withCost({ settings }: TurnRow, usage: Usage | null): (Usage & { readonly cost_usd?: number }) | null {
-  const price = settings.budget?.price;
-  return usage === null || price === undefined ? usage : { ...usage, cost_usd: costOf(usage, price) };
 }
 
 /** Requests to the model, and the calls that came before each. */

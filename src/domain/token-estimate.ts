@@ -102,7 +102,8 @@ function* quotedBytes(text: string): Counting {
   return bytes;
 }
 
-function bytesBetween(text: string, from: number, to: number): number {
+/** How many bytes of UTF-8 a stretch of a text has; the sandbox has no `Buffer`. */
+export function bytesBetween(text: string, from: number, to: number): number {
   let bytes = to - from;
   for (let at = from; at < to; at += 1) {
     const unit = text.charCodeAt(at);

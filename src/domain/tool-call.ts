@@ -1,5 +1,5 @@
 /** A call of a worker's tool, as the database keeps it: what was asked for, how often it ran, and what came of it. Pure. */
-import type { Usage } from './response.ts';
+import type { PricedUsage } from './spent.ts';
 import type { ParentCall } from './turn.ts';
 import type { WorkerCall, WorkerCallEnd } from './worker-call.ts';
 
@@ -19,7 +19,7 @@ export interface ToolCallRow extends WorkerCall {
   /** What its tool last said of how far it is. */
   readonly progress?: string;
   /** Tokens of the turn that carried it out, where an agent was called. */
-  readonly usage?: Usage;
+  readonly usage?: PricedUsage;
 }
 
 /** `unknown`: the process that ran it was lost. `cut_off`: its turn ended before it. */
@@ -35,7 +35,7 @@ export interface ToolCallEnd {
   readonly result: string;
   readonly end: WorkerCallEnd;
   /** Tokens of the turn that carried it out, where an agent was called. */
-  readonly usage?: Usage;
+  readonly usage?: PricedUsage;
 }
 
 /** @returns the key that every run of one call has, and no other call */

@@ -3,6 +3,7 @@
  * Chat Completions knows functions alone: custom tools and namespaces are told as functions (`providers/openai/chat-tools.ts`),
  * and what only OpenAI's servers can run, or only its API can ask the client for, is left out. Pure.
  */
+import { type Agent, readToolName } from './agent.ts';
 import type { Json, JsonObject } from './item.ts';
 import type { ModelRequest } from './model.ts';
 import type { ProviderApi } from './provider-capabilities.ts';
@@ -97,28 +98,37 @@ function withoutOmitted(choice: ToolChoice | null, omitted: readonly OmittedTool
 
 /** The tool that a choice demands and that was left out; undefined where there is none. */
 export function demandedOmitted(
-  { tools, tool_choice: choice, omitted_tools: omitted = [] }: ResponseSettings,
+  { tools: own, tool_choice: choice, omitted_tools: omitted = [], agent }: ResponseSettings,
   items: readonly { readonly type: string }[] = [],
 ): string | undefined {
   if (choice === null || omitted.length === 0) return undefined;
+  const tools = [...own, ...toolsOfAgent(agent)];
   if (choice === 'required') {
     const isCallable = tools.length > 0 || items.some((item) => toolsOfChat(toolsIn(item), '', []).length > 0);
     return isCallable ? undefined : omitted[0]?.type;
   }
   if (typeof choice === 'string') return undefined;
   if (isAllowedTools(choice)) return choice.tools.every((tool) => isOmitted(tool, omitted)) ? choice.tools[0]?.type : undefined;
-  return isOmitted(choice, omitted) ? choice.type : undefined;
+  return isOmitted(choice, omitted) && !tools.some((offered) => isReferredTo(offered, choice)) ? choice.type : undefined;
 }
 
 /** The first tool that a choice names and that the request does not bring, nor an item of it. */
 export function unknownChoice(
-  { tools: own, tool_choice: choice, omitted_tools: omitted = [] }: ResponseSettings,
+  { tools: own, tool_choice: choice, omitted_tools: omitted = [], agent }: ResponseSettings,
   items: readonly { readonly type: string }[] = [],
 ): ToolReference | undefined {
   if (choice === null || typeof choice === 'string') return undefined;
-  const tools = [...own, ...items.flatMap((item) => toolsIn(item))];
+  const tools = [...own, ...toolsOfAgent(agent), ...items.flatMap((item) => toolsIn(item))];
   const named = isAllowedTools(choice) ? choice.tools : [choice];
   return named.find((tool) => !isOmitted(tool, omitted) && !tools.some((offered) => isReferredTo(offered, tool)));
+}
+
+/** Those that a worker runs, as a choice may name them. What an MCP server offers is known to the worker alone. */
+function toolsOfAgent(agent: Agent | undefined): readonly Tool[] {
+  return (agent?.tools ?? []).map(readToolName).map(({ kind, name }): Tool => {
+    if (kind === 'mcp') return { type: 'mcp', server_label: name } as unknown as OtherTool;
+    return { type: 'function', name, description: null, parameters: null, strict: null };
+  });
 }
 
 function isReferredTo(tool: Tool, reference: ToolReference): boolean {
@@ -129,6 +139,8 @@ function isReferredTo(tool: Tool, reference: ToolReference): boolean {
   }
   if (reference.namespace !== undefined) return false;
   if (tool.type === 'function' || tool.type === 'custom') return tool.type === reference.type && tool.name === reference.name;
+  const { server_label: label } = tool as { readonly server_label?: unknown };
+  if (label !== undefined && reference.server_label !== undefined && label !== reference.server_label) return false;
   // By type alone: one kind of hosted tool has several names (`web_search_preview_2025_03_11`).
   return kindOf(tool.type) === kindOf(reference.type);
 }

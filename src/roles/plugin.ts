@@ -96,7 +96,7 @@ export function turnkeepPlugin(options: TurnkeepPluginOptions = {}): TurnkeepPlu
     configureClient: (given: Omit<ClientOptions, 'plugins'>) => withCodec(given),
 
     configureBundler: (given: BundleOptions) =>
-      hasCodec ? { ...given, failureConverterPath: given.failureConverterPath ?? failureConverterPath } : given,
+      fromSources(hasCodec ? { ...given, failureConverterPath: given.failureConverterPath ?? failureConverterPath } : given),
 
     configureReplayWorker: (given: ReplayWorkerOptions) => withCodec(given),
 
@@ -138,6 +138,17 @@ export function turnkeepPlugin(options: TurnkeepPluginOptions = {}): TurnkeepPlu
         if (running === 0) await closeStore();
       }
     },
+  };
+}
+
+/** In a checkout `turnkeep/workflow` is what it is for Node there: the source, by the condition of `package.json`. */
+function fromSources(given: BundleOptions): BundleOptions {
+  if (!import.meta.url.endsWith('.ts')) return given;
+  const { webpackConfigHook = (config) => config } = given;
+  return {
+    ...given,
+    webpackConfigHook: ({ resolve, ...config }) =>
+      webpackConfigHook({ ...config, resolve: { ...resolve, conditionNames: ['turnkeep-source', '...'] } }),
   };
 }
 

@@ -42,10 +42,11 @@ export function createTurnRunner({ config, workflows, store, log, ...options }: 
     startWebhook: (turn) => dispatcher.startWebhook(turn),
   });
   const observedStore = withEndsOfCalls(withEvents, (turn) => calls.cancel(turn));
-  const providers = new Providers(config, options.agents ?? noAgents);
+  const configured = options.agents ?? noAgents;
+  const providers = new Providers(config, configured);
   const provider = providers.of('default');
   const callAgent: CallAgent = (...call) => calls.call(...call);
-  const agents = createAgents(options.agents ?? noAgents, { providers, callAgent, log });
+  const agents = createAgents(configured, { providers, callAgent, log });
   const onError = (error: unknown): void => {
     log.error({ err: error }, 'an attempt ended in an error of our own');
   };
@@ -67,7 +68,7 @@ export function createTurnRunner({ config, workflows, store, log, ...options }: 
     isEager: true,
     ...(config.hasHeadStart ? { headStart: attempts } : {}),
   });
-  const calls = new AgentCalls(observedStore, dispatcher);
+  const calls = new AgentCalls(observedStore, dispatcher, configured);
   const onForeignTurn = once(() => {
     const { namespace } = config.temporal;
     const way = "two deployments poll one task queue and take each other's turns: give each its own TURNKEEP_TASK_QUEUE";
@@ -89,7 +90,7 @@ export function createTurnRunner({ config, workflows, store, log, ...options }: 
   });
   const activities = createActivities({
     store: observedStore,
-    acceptTurn: ownTurns({ config, agents: options.agents ?? noAgents, store, turnkeep }),
+    acceptTurn: ownTurns({ config, agents: configured, store, turnkeep }),
     provider,
     agents,
     attempts,

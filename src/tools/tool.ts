@@ -1,6 +1,6 @@
 /** A tool that a worker runs: one of the configuration's own, or one of an MCP server. */
 import type { JsonObject } from '../domain/item.ts';
-import type { Usage } from '../domain/response.ts';
+import type { PricedUsage } from '../domain/spent.ts';
 
 /** The `server_label` of the tools that the configuration defines itself. */
 export const localServerLabel = 'turnkeep';
@@ -25,7 +25,7 @@ export interface ToolContext {
 /** `error`: the model is told, and goes on. A thrown error means the same, with the error's message. */
 export type ToolResult = ({ readonly type: 'output'; readonly text: string } | { readonly type: 'error'; readonly message: string }) & {
   /** Tokens of models that it asked, where it is known. */
-  readonly usage?: Usage;
+  readonly usage?: PricedUsage;
 };
 
 export interface WorkerTool {
@@ -35,6 +35,8 @@ export interface WorkerTool {
   readonly description: string;
   /** JSON Schema of the arguments: an object. */
   readonly inputSchema: JsonObject;
+  /** What an MCP server says of it, for those who look at its list. */
+  readonly annotations?: JsonObject;
   /** Runs of one call: 1 means that it is not run again after a lost worker, whose outcome is unknown. */
   readonly attempts: number;
   readonly timeoutMs: number;

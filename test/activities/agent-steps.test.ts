@@ -49,3 +49,28 @@ test('a call that needs an approval is shown as a request for one, and the turn 
   );
   assert.deepEqual(scene.errors, []);
 });
+
+test('T2 · the activity of a step does not take the end of the step before it for its own: its calls would never be made', async () => {
+  const weather = tool('weather', async () => 'mild');
+  await using scene = await agentScene({
+    tools: [weather],
+    scripts: [called({ id: 'c1', name: 'weather', arguments: '{}' }), chatAnswer('It is mild.')],
+  });
+  const { attempts } = scene.own;
+  const first = Promise.withResolvers<ReturnType<typeof attempts.get>>();
+  const run = attempts.run.bind(attempts);
+  Object.assign(attempts, {
+    run: (...args: Parameters<typeof run>) => {
+      const running = run(...args);
+      first.resolve(running);
+      return running;
+    },
+  });
+  assert.deepEqual(await scene.step(1), { type: 'tool_calls' });
+  // Its end is committed, and known to Temporal by another process: here it is still among those that run.
+  const ended = await first.promise;
+  const get = attempts.get.bind(attempts);
+  Object.assign(attempts, { run, get: (turn: string) => get(turn) ?? ended });
+  assert.deepEqual(await scene.step(2), { type: 'final', turn: { status: 'completed', code: null } });
+  assert.equal(weather.calls.length, 1);
+});

@@ -30,7 +30,8 @@ test('@modelcontextprotocol/server-filesystem reads at once, and writes once it 
   );
   const talk = new ChatProcess(context, ['--url', `${url}/v1`, '--agent', 'writer']).say('in capitals, please');
   assert.equal(await talk.finished(), 3, talk.stderr);
-  assert.ok(talk.stderr.startsWith(`· files: read_text_file({"path":"${source}"}) done\nwrite_file of the server files waits for your`));
+  const shown = talk.stderr.replace(/(?<=done) after [\d.]+ s/, '');
+  assert.ok(shown.startsWith(`· files: read_text_file({"path":"${source}"}) done\nwrite_file of the server files waits for your`), shown);
   assert.equal(existsSync(target), false);
 
   const [, body = ''] = / -d '(\{.*\})'$/m.exec(talk.stderr) ?? [];

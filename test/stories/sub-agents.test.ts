@@ -22,18 +22,21 @@ import type { Viewer } from '../support/viewer.ts';
 import { story, type World, type WorldOptions } from '../support/world.ts';
 import { z } from 'zod';
 
-const agents = readAgentConfig(
-  defineConfig({
-    tools: {
-      erase: defineTool({ description: 'Erases.', input: z.object({}), needsApproval: true, run: () => 'erased' }),
-    },
-    agents: {
-      lead: { model: 'lead-model', tools: ['agent:helper'] },
-      helper: { model: 'helper-model', description: 'Knows the weather.', instructions: 'Be brief.', tools: ['agent:clerk', 'erase'] },
-      clerk: { model: 'clerk-model' },
-    },
-  }),
-);
+const agents = () =>
+  readAgentConfig(
+    defineConfig({
+      tools: {
+        erase: defineTool({ description: 'Erases.', input: z.object({}), needsApproval: true, run: () => 'erased' }),
+      },
+      agents: {
+        lead: { model: 'lead-model', tools: ['agent:helper'] },
+        frugal: { model: 'lead-model', tools: ['agent:helper'], limits: { steps: 3, costUsd: 9 } },
+        helper: { model: 'helper-model', description: 'Knows the weather.', instructions: 'Be brief.', tools: ['agent:clerk', 'erase'] },
+        clerk: { model: 'clerk-model' },
+      },
+      prices: Object.fromEntries(['lead-model', 'helper-model', 'clerk-model'].map((model) => [model, { input: 0, output: 500_000 }])),
+    }),
+  );
 
 type Answers = { readonly [model: string]: readonly Script[] };
 
@@ -217,4 +220,38 @@ story(
     assert.deepEqual(body['data'], []);
   },
   answering({ 'lead-model': [call('c1', 'go'), chatAnswer('Thanks.')], 'helper-model': [chatAnswer('Here.')] }),
+);
+
+story(
+  'an agent that is called draws on its caller’s budget, and what it took is counted there',
+  async (world) => {
+    const viewer = await world.hear('go', { model: 'frugal' });
+    assert.deepEqual([viewer.last.response.status, viewer.text], ['completed', 'Thanks.']);
+    const own = await timeline(world, viewer.id);
+    const child = await world.store.readTurn(callsOf(own)[0]?.turn ?? '');
+    // One of three steps was the caller's, and one of nine dollars.
+    assert.deepEqual(child?.settings.budget?.turn, { steps: 2, costUsd: 8 });
+    assert.equal(
+      (world.model.requests[2]?.body as { readonly tool_choice?: unknown } | undefined)?.tool_choice,
+      'none',
+      'its third step is the last',
+    );
+    assert.equal((own.usage as { readonly cost_usd?: number } | null)?.cost_usd, 3);
+  },
+  answering({ 'lead-model': [call('c1', 'go'), chatAnswer('Thanks.')], 'helper-model': [chatAnswer('Here.')] }),
+);
+
+story(
+  'an agent that takes more than its caller has left is over budget itself, and its caller’s next request is not sent',
+  async (world) => {
+    const viewer = await world.hear('go', { model: 'frugal' });
+    assert.deepEqual([viewer.last.response.status, viewer.last.response.error?.code], ['failed', 'budget_exceeded']);
+    assert.match(itemOf(viewer).error?.content[0]?.text ?? '', /failed \(budget_exceeded\)/);
+    assert.deepEqual(modelsOf(world), ['lead-model', 'helper-model', 'clerk-model']);
+  },
+  answering({
+    'lead-model': [call('c1', 'go')],
+    'helper-model': [call('c2', 'go on', 'clerk')],
+    'clerk-model': [chatAnswer('Here.')],
+  }),
 );

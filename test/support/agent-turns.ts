@@ -10,8 +10,6 @@ import {
   chat,
   chatAnswer,
   chatToolCalls,
-  done,
-  end,
   type LoggedRequest,
   type ModelServer,
   type ModelServerOptions,
@@ -71,7 +69,6 @@ export function agentModel(plan: Plan = () => undefined): () => ModelServerOptio
 
 /** A step that shows a word, and stands still. */
 export const begunWith = (...rest: Script): Script => [sseHead, chat.role(), chat.content('Hel'), ...rest];
-export const restOfAnswer: Script = [chat.content('lo'), chat.finish(), done, end];
 
 interface RunNote {
   readonly word: 'begun' | 'ended';

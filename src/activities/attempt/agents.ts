@@ -1,9 +1,10 @@
 /** What a worker has of providers and tools: which of them a turn is given, its settings say. */
 import type { ResponseSettings, Tool } from '../../domain/response-settings.ts';
 import { failureOf } from '../../domain/failure.ts';
+import { mcpRequestOf } from '../../domain/mcp-request.ts';
 import { type Provider, ProviderError } from '../../providers/provider.ts';
 import type { ToolBox } from '../../tools/tool.ts';
-import { TurnTools } from '../../tools/turn-tools.ts';
+import { chosenTools, TurnTools } from '../../tools/turn-tools.ts';
 
 export interface Agents {
   /** By their names in the configuration; the environment's is `default`. undefined: there is none of this name. */
@@ -26,7 +27,8 @@ export async function toolsFor(agents: Agents | undefined, { agent, tools }: Res
   if (agent === undefined || agent.tools.length === 0) return new TurnTools([]);
   if (agents === undefined) throw new ProviderError(otherConfiguration(`no agents at all, and this turn is of agent '${agent.name}'`));
   try {
-    return new TurnTools(await agents.toolBox.listsOf(agent.tools, signal), tools.flatMap(namesOf));
+    const requests = tools.flatMap((tool) => mcpRequestOf(tool) ?? []);
+    return new TurnTools(chosenTools(await agents.toolBox.listsOf(agent.tools, signal), requests), tools.flatMap(namesOf));
   } catch (error) {
     if (!(error instanceof Error) || error.name !== 'UnknownToolsError') throw error;
     throw new ProviderError(otherConfiguration(error.message));

@@ -38,7 +38,7 @@ export async function modelRequest(store: Store, turn: TurnRow, { step, api, too
       ...settings,
       model: askedModelOf(settings),
       ...(settings.agent === undefined ? {} : { tools: [...toolsOfProvider(settings), ...offered] }),
-      ...(step === 1 ? {} : { tool_choice: choiceOfLaterSteps(settings.tool_choice) }),
+      tool_choice: tools.choice(step === 1 ? settings.tool_choice : choiceOfLaterSteps(settings.tool_choice)),
       // The tools stay in the request: some servers refuse calls of tools that it does not bring, and what they have cached begins with it.
       ...(isToldLast ? { tool_choice: 'none' } : {}),
     },

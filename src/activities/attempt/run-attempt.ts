@@ -23,6 +23,7 @@ import { gains, modelRequest, shortenedToSummarise } from './model-request.ts';
 import type { AttemptState } from './attempt-state.ts';
 import { endStep, resolveAttempt, sealFinished, sealOverBudget } from './resolve-attempt.ts';
 import { runTools } from './run-tools.ts';
+import { showLists } from './show-lists.ts';
 import type { GrantedClaim, RunningAttemptsOptions } from './running-attempts.ts';
 
 export interface AttemptInput {
@@ -115,6 +116,7 @@ async function answer(
   const { settings } = input.claim.turn;
   const tools = await toolsFor(agents, settings, input.signal);
   const held = settings.agent === undefined ? undefined : new HeldCalls(tools, settings.tools, input.step);
+  if (input.step === 1) await showLists({ store: options.store, turn: input.claim.turn.id, epoch: attempt.epoch, stream, tools });
   const asked = providerFor(agents, provider, settings);
   const last = meter.lastStep;
   const request = await modelRequest(options.store, input.claim.turn, {

@@ -45,10 +45,10 @@ export async function runTools(round: ToolRound): Promise<void> {
   const { store, turn, step, signal } = round;
   const calls = await retryWhileBusy(() => store.readToolCalls(turn.id, step), signal);
   const left = calls.filter((call) => call.endedAtMs === undefined);
-  // Those that were begun before are counted already.
-  const kept = new Set(left.filter(({ runs }) => runs === 0).slice(round.callsLeft));
   // The turns that it waits for need room themselves.
   if (left.some(({ serverLabel }) => serverLabel === agentServerLabel)) round.leaveRoom();
+  // Those that were begun before are counted already.
+  const kept = new Set(left.filter(({ runs }) => runs === 0).slice(round.callsLeft));
   const journal = new CallJournal(round);
   const workOn = async (): Promise<void> => {
     for (let call = left.shift(); call !== undefined && !signal.aborted; call = left.shift()) {

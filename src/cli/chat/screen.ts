@@ -7,6 +7,7 @@ import { WordWrap } from './word-wrap.ts';
 
 type Out = Pick<WriteStream, 'isTTY' | 'write'> & Partial<Pick<WriteStream, 'columns'>> & NodeJS.WritableStream;
 
+/** Also of a terminal that says 0, as some pseudo-terminals do. */
 const defaultColumns = 80;
 
 export class Screen {
@@ -20,7 +21,7 @@ export class Screen {
     this.#out = out;
     this.#err = err;
     this.#layout = { isOneScreen: out.isTTY && err.isTTY, isAnswerOpen: false, isReasoningOpen: false };
-    this.#wraps = { out: new WordWrap(() => out.columns ?? defaultColumns), err: new WordWrap(() => err.columns ?? defaultColumns) };
+    this.#wraps = { out: new WordWrap(() => out.columns || defaultColumns), err: new WordWrap(() => err.columns || defaultColumns) };
   }
 
   show(piece: Piece): void {

@@ -2,6 +2,7 @@
 import { type InputPart, type MessagePart as OutputPart, type NewItem, readTypes } from '../../domain/item.ts';
 import { responseIdOf } from '../../domain/new-items.ts';
 import { isSealed } from '../../domain/prompt.ts';
+import { isOwnList } from '../../domain/tool-list.ts';
 import { answerOf, type SubmittedItem } from '../../client/submission.ts';
 import type { ConversationItemBody, InputItemBody, inputPart } from './item-schema.ts';
 import { workerItemOf } from './worker-items.ts';
@@ -60,9 +61,10 @@ export function toNewItem(body: ConversationItemBody): NewItem {
 }
 
 /** One whose `turnkeep` says nothing is not turnkeep's. */
-function opaqueOf(body: object): NewItem {
+function opaqueOf(body: ConversationItemBody): NewItem {
   const { turnkeep: _unread, ...members } = withoutNullish(body) as { readonly turnkeep?: unknown };
-  return members as NewItem;
+  // The mark says that no model is to be told of it.
+  return (isOwnList(body) ? { ...members, turnkeep: {} } : members) as NewItem;
 }
 
 /** An assistant's text is output, also where the client calls it `input_text`. */

@@ -1,11 +1,12 @@
 /** The agent of a request, and the configured MCP servers that it names as tools: resolved once, when the turn is taken in. Pure. */
 import type { Agent } from '../../domain/agent.ts';
 import { settingsOfAgent } from '../../domain/agent-settings.ts';
+import { type BudgetRules, noBudgets, withBudget } from '../../domain/turn-budget.ts';
 import type { JsonObject } from '../../domain/item.ts';
+import { mistakeIn } from '../../domain/mcp-request.ts';
 import type { ProviderApi } from '../../domain/provider-capabilities.ts';
 import type { ResponseSettings, Tool } from '../../domain/response-settings.ts';
 import { ApiError } from '../http/errors.ts';
-import { budgetOf, type BudgetRules } from './turn-budget.ts';
 
 /** What a gateway knows of the configuration of agents. */
 export interface AgentDirectory {
@@ -34,6 +35,7 @@ export function withAgent(directory: AgentDirectory | undefined, settings: Respo
     const label = labelOf(tool);
     if (label === undefined || !mcpServers.has(label)) continue;
     assertNoUrl(tool, label, `tools[${index}]`);
+    assertForm(tool, `tools[${index}]`);
     own.push(tool);
     names.push(`mcp:${label}`);
   }
@@ -53,13 +55,6 @@ export function withAgent(directory: AgentDirectory | undefined, settings: Respo
   return { settings: withBudget(asked, given, budgets), workerTools: own };
 }
 
-const noBudgets: BudgetRules = { limits: { turn: {}, session: {} }, prices: new Map() };
-
-function withBudget(settings: ResponseSettings, agent: Agent | undefined, rules: BudgetRules): ResponseSettings {
-  const budget = budgetOf(settings, agent, rules);
-  return budget === undefined ? settings : { ...settings, budget };
-}
-
 /** Model calls of a turn that is of no agent, and has tools that a worker runs. */
 const stepsOfRequest = 100;
 
@@ -77,4 +72,11 @@ function assertNoUrl(tool: Tool, label: string, param: string): void {
     const message = `Invalid '${param}.${name}': '${label}' is a server of the configuration, which says how it is reached. Leave it out.`;
     throw new ApiError({ status: 400, param: `${param}.${name}`, code: 'invalid_value', message });
   }
+}
+
+function assertForm(tool: Tool, path: string): void {
+  const mistake = mistakeIn(tool);
+  if (mistake === undefined) return;
+  const param = `${path}.${mistake.path}`;
+  throw new ApiError({ status: 400, param, code: 'invalid_value', message: `Invalid '${param}': ${mistake.message}.` });
 }

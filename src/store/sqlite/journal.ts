@@ -134,8 +134,8 @@ export async function seal(db: Database, seal: Seal): Promise<SealResult> {
     if (seal.attempt !== undefined) endAttempt(db, seal.attempt, seal.attempt.end);
     const lostAttempts = loseOpenAttempts(db, turn);
     cutOffToolCalls(db, turn);
-    if (row.session !== null) addToSession(db, row.session, turn, row.readyAtMs);
     const cancels = cancelChildren(db, turn, settledAtMs);
+    if (row.session !== null) addToSession(db, row.session, turn, row.readyAtMs);
     const next = row.session === null ? undefined : readyNext(db, row.tenant, row.session);
     const owesWebhook = oweWebhook(db, turn, settled.status, settledAtMs);
     return {

@@ -1,8 +1,9 @@
-/** What turns and sessions have used up, for their budgets. What a turn has spent is added to its session when it ends: it is not gone with the turn. */
+/** What turns and sessions have used up, for their budgets, with the turns that they called. What a turn has spent is added to its session when it ends: it is not gone with the turn. */
 import { nothingSpent, type Spending, type Spent, spentOf, sumOfSpent } from '../../domain/budget.ts';
 import { readAttempts } from './attempts.ts';
 import type { Database } from './database.ts';
 import { numberOrNull, parsed, textOrNull } from './rows.ts';
+import { idsOfChildren } from './turns.ts';
 
 /** @param before the step that is about to run: what was spent on those before it, and on requests of its own that have ended */
 export function readSpending(db: Database, turn: string, before: number): Spending | undefined {
@@ -28,6 +29,13 @@ function spentInSession(db: Database, session: string): Spent {
 
 function spentBy(db: Database, turn: string, { before, readyAtMs }: { before?: number; readyAtMs: number | null }): Spent {
   const made = db.one('SELECT count(*) AS calls FROM tool_calls WHERE turn = ? AND runs > 0', turn);
-  const wallTimeMs = readyAtMs === null ? 0 : Date.now() - readyAtMs;
-  return spentOf({ attempts: readAttempts(db, turn), toolCalls: Number(made?.['calls']), wallTimeMs }, before);
+  // The clock may have been set back meanwhile.
+  const wallTimeMs = readyAtMs === null ? 0 : Math.max(0, Date.now() - readyAtMs);
+  const own = spentOf({ attempts: readAttempts(db, turn), toolCalls: Number(made?.['calls']), wallTimeMs }, before);
+  return idsOfChildren(db, turn)
+    .map((id) => spentBy(db, id, whole))
+    .reduce(sumOfSpent, own);
 }
+
+/** Of a turn that was called: its time is its caller's. */
+const whole = { readyAtMs: null };

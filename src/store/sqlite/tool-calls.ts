@@ -1,7 +1,7 @@
 /** Calls of tools that workers run, under the epoch of whoever carries them out. */
 import type { JournalRow } from '../../domain/response-event.ts';
 import type { NewToolCall, ToolCallEnd, ToolCallRow } from '../../domain/tool-call.ts';
-import type { Usage } from '../../domain/response.ts';
+import type { PricedUsage } from '../../domain/spent.ts';
 import type { NewTurn } from '../ports/turns.ts';
 import type { StepEnd, ToolCallKey, ToolCallStart } from '../ports/tool-calls.ts';
 import { endAttempt } from './attempts.ts';
@@ -73,7 +73,7 @@ function toolCallOf(row: Row): ToolCallRow {
     ...(row['ended_at'] === null ? {} : { endedAtMs: Number(row['ended_at']) }),
     ...(row['outcome'] === null ? {} : { outcome: row['outcome'] as NonNullable<ToolCallRow['outcome']> }),
     ...(row['progress'] === null ? {} : { progress: text(row['progress']) }),
-    ...(row['usage'] === null ? {} : { usage: parsed<Usage>(row['usage']) }),
+    ...(row['usage'] === null ? {} : { usage: parsed<PricedUsage>(row['usage']) }),
   };
 }
 

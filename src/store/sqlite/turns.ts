@@ -84,6 +84,11 @@ export function readChildren(db: Database, turn: string): ChildTurn[] {
   return rows.map((row) => ({ number: Number(row['parent_call']), publicId: text(row['public_id'] ?? row['id']) }));
 }
 
+/** Their own ids. */
+export function idsOfChildren(db: Database, turn: string): string[] {
+  return db.all(`SELECT id FROM ${children}`, turn).map(idOf);
+}
+
 /** Nobody waits for what they say any more. @returns those that have no end yet */
 export function cancelChildren(db: Database, turn: string, atMs: number): string[] {
   const running = db.all(`SELECT id FROM ${children} AND settled_at IS NULL`, turn).map(idOf);

@@ -6,6 +6,8 @@ const usableName = /^[\w.\-/]{1,128}$/;
 /** In UTF-16 code units: each request to the model carries the whole of both. */
 const maxDescriptionChars = 8_192;
 const maxSchemaChars = 131_072;
+/** A title, and a few hints. */
+const maxAnnotationChars = 4_096;
 
 /** Runs of a call that a server says may be repeated: as many as a request to a model has. */
 const attemptsWhenRepeatable = 3;
@@ -14,6 +16,7 @@ export interface ListedTool {
   readonly name: string;
   readonly description: string;
   readonly inputSchema: JsonObject;
+  readonly annotations?: JsonObject;
   /** How often a call may be run after a lost worker. */
   readonly attempts: number;
 }
@@ -30,6 +33,7 @@ export function readListedTool(value: unknown): ListedTool | undefined {
     name,
     description: typeof description === 'string' ? description.slice(0, maxDescriptionChars) : '',
     inputSchema,
+    ...(isObject(annotations) && JSON.stringify(annotations).length <= maxAnnotationChars ? { annotations } : {}),
     attempts: attemptsOf(annotations),
   };
 }

@@ -21,7 +21,7 @@ export function serverClients(servers: readonly McpServer[], options: ServerClie
 
 function toolOf(
   { name: serverLabel, needsApproval }: McpServer,
-  { name, description, inputSchema, attempts }: ListedTool,
+  { name, description, inputSchema, annotations, attempts }: ListedTool,
   client: ServerClient<WorkerTool>,
 ): WorkerTool {
   const isAskedFor = needsApproval === 'always' || (needsApproval !== 'never' && needsApproval.includes(name));
@@ -30,6 +30,7 @@ function toolOf(
     serverLabel,
     description,
     inputSchema,
+    ...(annotations === undefined ? {} : { annotations }),
     attempts,
     timeoutMs: callTimeoutMs,
     needsApproval: () => isAskedFor,

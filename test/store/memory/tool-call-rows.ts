@@ -1,5 +1,5 @@
 import type { ClaimFacts } from '../../../src/domain/claim.ts';
-import type { Usage } from '../../../src/domain/response.ts';
+import type { PricedUsage } from '../../../src/domain/spent.ts';
 import type { NewToolCall, ToolCallRow } from '../../../src/domain/tool-call.ts';
 import type { NewTurn } from '../../../src/store/ports/turns.ts';
 import type { MemoryDatabase, StoredToolCall, StoredTurn } from './database.ts';
@@ -35,7 +35,7 @@ export function approvalKey(tenant: string, id: string): string {
 }
 
 /** One that has an end keeps it. */
-export function ended(call: StoredToolCall, outcome: NonNullable<ToolCallRow['outcome']>, usage?: Usage): StoredToolCall {
+export function ended(call: StoredToolCall, outcome: NonNullable<ToolCallRow['outcome']>, usage?: PricedUsage): StoredToolCall {
   const spent = usage === undefined ? {} : { usage };
   return isOpen(call) ? { ...call, row: { ...call.row, endedAtMs: Date.now(), outcome, ...spent } } : call;
 }

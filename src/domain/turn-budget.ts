@@ -1,7 +1,7 @@
 /** The limits of a turn, and the price of its model: resolved when it is taken in, so that every worker decides by the same ones. Pure. */
-import { type Agent, type Limits, type Price, priceOf } from '../../domain/agent.ts';
-import { type Budget, hasLimits, narrowestOf } from '../../domain/budget.ts';
-import type { ResponseSettings } from '../../domain/response-settings.ts';
+import { type Agent, type Limits, type Price, priceOf } from './agent.ts';
+import { type Budget, hasLimits, narrowestOf } from './budget.ts';
+import type { ResponseSettings } from './response-settings.ts';
 
 /** What the configuration says of every turn. */
 export interface BudgetRules {
@@ -11,7 +11,7 @@ export interface BudgetRules {
 }
 
 /** @returns undefined where nothing is limited, and nothing is known to cost anything */
-export function budgetOf(
+function budgetOf(
   { model, max_tool_calls: calls }: Pick<ResponseSettings, 'model' | 'max_tool_calls'>,
   agent: Pick<Agent, 'provider' | 'model' | 'limits'> | undefined,
   { limits, prices }: BudgetRules,
@@ -21,4 +21,13 @@ export function budgetOf(
   const budget = { turn: narrowestOf(agent?.limits ?? {}, limits.turn, ofRequest), session: limits.session };
   if (price === undefined) return hasLimits(budget) ? budget : undefined;
   return { ...budget, price };
+}
+
+export const noBudgets: BudgetRules = { limits: { turn: {}, session: {} }, prices: new Map() };
+
+/** @param left what the turn that calls this one has left, where it is called by one */
+export function withBudget(settings: ResponseSettings, agent: Agent | undefined, rules: BudgetRules, left: Limits = {}): ResponseSettings {
+  const own = budgetOf(settings, agent, rules);
+  if (Object.keys(left).length === 0) return own === undefined ? settings : { ...settings, budget: own };
+  return { ...settings, budget: { session: {}, ...own, turn: narrowestOf(own?.turn ?? {}, left) } };
 }
