@@ -42,8 +42,9 @@ async function run(request: ResponseCreateParamsStreaming): Promise<Response> {
     if (event.type === 'response.output_item.done') show(event.item);
     if (event.type === 'response.completed') return event.response;
     if (event.type === 'response.failed') throw new Error(`the turn failed: ${event.response.error?.message}`);
+    if (event.type === 'response.incomplete') throw new Error(`the turn was cut: ${event.response.incomplete_details?.reason}`);
   }
-  throw new Error('the turn ended before its answer did');
+  throw new Error('the stream ended before the turn did');
 }
 
 function show(item: ResponseOutputItem): void {

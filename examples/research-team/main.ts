@@ -2,7 +2,7 @@
  * One command: starts Temporal's dev server, turnkeep and a worker with the team's workflow in this process, asks the team, and
  * puts its question to whoever sits at the terminal.
  *
- *     node examples/research-team/main.ts [--yes] [QUESTION]
+ *     npm run example research-team -- [--yes] [QUESTION]
  */
 import { createInterface } from 'node:readline/promises';
 import { fileURLToPath } from 'node:url';

@@ -9,7 +9,7 @@ const shelf: Readonly<Record<string, string>> = {
   lichen: 'A lichen is a fungus and an alga that live as one.',
 };
 
-const model = process.env['RESEARCH_MODEL'] ?? 'gpt-5-mini';
+const model = process.env['TURNKEEP_MODEL'] ?? 'gpt-5-mini';
 
 export default defineConfig({
   tools: {

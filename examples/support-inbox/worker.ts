@@ -1,7 +1,6 @@
 /** The application's own worker: its workflow and activities, and the turns that the workflow asks for. */
 import { fileURLToPath } from 'node:url';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
-import { openSqliteStore } from 'turnkeep/client';
 import { readConfig } from 'turnkeep/config';
 import { turnkeepPlugin } from 'turnkeep/worker';
 import * as activities from './inbox.ts';
@@ -17,7 +16,7 @@ export async function startWorker(taskQueue: string, env: NodeJS.ProcessEnv): Pr
     taskQueue,
     workflowsPath: fileURLToPath(new URL('./workflows.ts', import.meta.url)),
     activities,
-    plugins: [turnkeepPlugin({ config, agents, store: openSqliteStore(config.databaseUrl.replace(/^sqlite:/, '')) })],
+    plugins: [turnkeepPlugin({ config, agents })],
   });
   const running = worker.run();
   return {

@@ -13,8 +13,8 @@ const { newMail, answerMail } = proxyActivities<typeof inbox>({ startToCloseTime
 export async function lookIntoInbox(folder: string, session: string): Promise<number> {
   const mails = await newMail(folder);
   for (const { name, text } of mails) {
-    const { status, outputText, error } = await runTurn({ agent: 'support', session, input: text });
-    if (status !== 'completed') throw ApplicationFailure.nonRetryable(`${name}: the turn ended as ${status}: ${error?.message}`);
+    const { id, status, outputText, error } = await runTurn({ agent: 'support', session, input: text });
+    if (status !== 'completed') throw ApplicationFailure.nonRetryable(`${name}.mail: ${error?.message ?? status}; see /turns/${id}`);
     await answerMail(folder, name, outputText);
   }
   return mails.length;
