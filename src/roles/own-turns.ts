@@ -6,6 +6,7 @@ import type { AgentConfig } from '../config/agent-config.ts';
 import type { Config } from '../config/config.ts';
 import { turnIdPattern } from '../client/ids.ts';
 import { type BeginTurnInput, type TurnRequest, turnRefused } from '../contract/own-turns.ts';
+import type { TurnOwner, TurnRow } from '../domain/turn.ts';
 import { type Agent, defaultSteps, readToolName, resolveModel } from '../domain/agent.ts';
 import { ApiError, notFound } from '../gateway/http/errors.ts';
 import { validateBody } from '../gateway/http/validate.ts';
@@ -38,14 +39,22 @@ export function ownTurns({ config, agents, store, turnkeep }: OwnTurnsOptions): 
   async function accept({ turn: id, owner, request }: BeginTurnInput): Promise<{ readonly readyAtMs: number | null }> {
     // An earlier run of the activity took it in, perhaps on a worker whose agents were configured otherwise.
     const known = await store.readTurn(id);
-    if (known?.ownerRunId === owner.firstRunId && known.workflowId === owner.workflowId) return known;
+    if (known !== undefined && isOf(known, owner)) return known;
     if (!turnIdPattern.test(id)) throw new ApiError({ status: 400, param: 'id', code: 'invalid_value', message: `Invalid 'id': ${id}.` });
     const body = (await validateBody(createResponse, { input: inputItem }, bodyOf(request))) as CreateResponse;
     const draft = responseDraft(body, common);
     const agent = agentOf(request, draft.settings.model, agents);
     const deps = { ...common, agents: agent === undefined ? directory : { ...directory, agents: new Map([[agent.name, agent]]) } };
     const submitter = { tenant: request.tenant ?? 'default', isResend: false, receivedAtMs: Date.now(), owner };
-    return acceptTurn(submitter, deps, { 'x-turnkeep-response-id': id }, draft);
+    const turn = await acceptTurn(submitter, deps, { 'x-turnkeep-response-id': id }, draft);
+    if (isOf(turn, owner)) return turn;
+    // The same words under the same id are joined over HTTP; a turn has one owner.
+    throw new ApiError({
+      status: 422,
+      param: 'id',
+      code: 'response_id_taken',
+      message: `The id '${id}' has a turn that another workflow runs.`,
+    });
   }
 
   return async (input) => {
@@ -64,6 +73,10 @@ export function ownTurns({ config, agents, store, turnkeep }: OwnTurnsOptions): 
       });
     }
   };
+}
+
+function isOf({ workflowId, ownerRunId }: TurnRow, owner: TurnOwner): boolean {
+  return workflowId === owner.workflowId && ownerRunId === owner.firstRunId;
 }
 
 /** What `POST /v1/responses` would get; the names of tools are left to the agent. */

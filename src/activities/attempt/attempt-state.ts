@@ -5,6 +5,7 @@ import type { ModelFailure, ModelFinish } from '../../domain/model.ts';
 import type { Usage } from '../../domain/response.ts';
 import { requestsPerStep } from '../../domain/retry-policy.ts';
 import type { Store } from '../../store/ports/store.ts';
+import type { AttemptResult } from './attempt-result.ts';
 import type { BudgetMeter } from './budget-meter.ts';
 import type { JournalWriter } from './journal-writer.ts';
 
@@ -30,6 +31,10 @@ export interface AttemptState {
   serviceTier?: string;
   /** The provider's own statement that its answer is at its end (T8). */
   finish?: ModelFinish;
+  /** What follows the finish: the end of the turn, or of the step alone. */
+  onFinish?: (finish: ModelFinish) => Promise<AttemptResult>;
+  /** Does the turn go on behind the finish, by calls of tools or a summary? */
+  goesOn?: () => boolean;
 }
 
 /** A prompt that is too long is refused before anything of the step has started: only then may anything follow it (T2, T3). */

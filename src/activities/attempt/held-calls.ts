@@ -44,6 +44,11 @@ export class HeldCalls {
     this.#held.set(item, held);
   }
 
+  /** Are there any that need nobody's approval? */
+  get hasCallsToMake(): boolean {
+    return [...this.#held.values()].some((held) => !this.#needsApproval(held));
+  }
+
   /** All of them, as the model has said them. */
   take(): { readonly calls: readonly WorkerCall[]; readonly asks: readonly WorkerCall[] } {
     const all = Array.from(this.#held.values(), (held) => ({ call: this.#callOf(held), asks: this.#needsApproval(held) }));

@@ -71,6 +71,8 @@ export interface JournalWriterOptions {
   readonly stream: ResponseStream;
   /** The turn's calls of workers' tools before this step. */
   readonly callsBefore: number;
+  /** What the steps before this one have come to, of `maxOutputBytes`. */
+  readonly bytesBefore: number;
   /** Of all text of the answer. */
   readonly maxOutputBytes: number;
   /** Called when a write fails that the timer has begun, between two calls of the owner, and when the answer is too large. */
@@ -96,11 +98,17 @@ export class JournalWriter {
 
   constructor(options: JournalWriterOptions) {
     this.#options = options;
+    this.#outputBytes = options.bytesBefore;
   }
 
   /** Has this attempt shown anything? */
   get hasStarted(): boolean {
     return this.#hasStarted;
+  }
+
+  /** Is there no room for another word? */
+  get isFull(): boolean {
+    return this.#outputBytes > this.#options.maxOutputBytes;
   }
 
   set providerRequestId(id: string) {

@@ -92,8 +92,11 @@ async function aborted(attempt: AttemptState, { reason, cause }: AttemptAborted)
   if (reason === 'store_failed') return failure(attempt, failureOf('internal_error'), { mayRetry: false, cause });
   // Something of the answer is missing, whatever finish was stated before it.
   if (reason === 'output_too_large') return failed(attempt, failureOf('output_too_large'));
-  // All that is missing is the usage, which was being waited for.
-  if (finish !== undefined) return sealFinished(attempt, finish);
+  // All that is missing is the usage, which was being waited for. Where the turn was to go on, another process goes on with it;
+  // what ends the turn now ends it before the calls that it was to make.
+  if (finish !== undefined && (attempt.goesOn?.() !== true || reason === 'shutdown')) {
+    return attempt.onFinish === undefined ? sealFinished(attempt, finish) : attempt.onFinish(finish);
+  }
   if (reason === 'steered') return seal(attempt, { status: 'incomplete', reason, usage }, { endedAtMs, outcome: 'incomplete' });
   if (reason === 'over_budget') return failed(attempt, overBudget(cause as Exceeded));
   if (reason === 'deadline') return failed(attempt, outOfTime(attempt.budget, performance.now() - attempt.deadlineAt));

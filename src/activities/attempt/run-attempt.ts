@@ -52,7 +52,8 @@ export async function runAttempt(options: RunningAttemptsOptions, input: Attempt
   stream.sealsFields = asksFor(turn.settings, encryptedReasoning);
   const callsBefore = stream.response.output.filter(({ type }) => type === 'mcp_call').length;
   const maxOutputBytes = limits.maxOutputBytes;
-  const writer = new JournalWriter({ store, turn, epoch, attempt: key, stream, callsBefore, maxOutputBytes, abort });
+  const bytesBefore = step === 1 ? 0 : Buffer.byteLength(JSON.stringify(stream.response.output));
+  const writer = new JournalWriter({ store, turn, epoch, attempt: key, stream, callsBefore, bytesBefore, maxOutputBytes, abort });
   const booked = step === 1 ? [] : await store.readAttempts(turn.id);
   const attempt: AttemptState = {
     store,
@@ -114,6 +115,8 @@ async function answer(
 ): Promise<AttemptResult> {
   const { agents, provider } = options;
   const { settings } = input.claim.turn;
+  // What its tools have said counts as well: a response of any length could be read by nobody (T14).
+  if (attempt.writer.isFull) throw new AttemptAborted('output_too_large');
   const tools = await toolsFor(agents, settings, input.signal);
   const held = settings.agent === undefined ? undefined : new HeldCalls(tools, settings.tools, input.step);
   if (input.step === 1) await showLists({ store: options.store, turn: input.claim.turn.id, epoch: attempt.epoch, stream, tools });
@@ -129,21 +132,28 @@ async function answer(
   const streaming = { provider: asked, held, meter, input, store: options.store };
   if (isCompactionStep(booked, input.step)) {
     attempt.onOverflow = async () => 'shorten';
-    await streamInto(attempt, { ...streaming, held: undefined, request: await shortenedToSummarise(request, booked, attempt.key) });
-    await attempt.writer.flush();
-    return endStep(attempt);
+    attempt.goesOn = () => true;
+    attempt.onFinish = async () => {
+      await attempt.writer.flush();
+      return endStep(attempt);
+    };
+    const shortened = await shortenedToSummarise(request, booked, attempt.key);
+    return attempt.onFinish(await streamInto(attempt, { ...streaming, held: undefined, request: shortened }));
   }
   if (mayCompact(settings, booked, input.step)) attempt.onOverflow = async () => ((await gains(request)) ? 'compact' : 'fail');
-  const finish = await streamInto(attempt, { ...streaming, request });
-  if (held === undefined || finish.status !== 'completed') return sealFinished(attempt, finish);
-  const { calls, asks } = held.take();
-  // It was told that no tool is run behind this step, or there is nothing left for the next one.
-  const exceeded = calls.length + asks.length > 0 ? (last ?? meter.exceeded) : undefined;
-  if (exceeded !== undefined) return sealOverBudget(attempt, exceeded);
-  for (const ask of asks) attempt.writer.show((output) => approvalAsked(output, ask));
-  if (calls.length === 0) return sealFinished(attempt, finish);
-  await attempt.writer.flush();
-  return endStep(attempt, { calls, isLast: stream.response.output.some(asksClient) });
+  attempt.goesOn = () => held?.hasCallsToMake === true;
+  attempt.onFinish = async (finish) => {
+    if (held === undefined || finish.status !== 'completed') return sealFinished(attempt, finish);
+    const { calls, asks } = held.take();
+    // It was told that no tool is run behind this step, or there is nothing left for the next one.
+    const exceeded = calls.length + asks.length > 0 ? (last ?? meter.exceeded) : undefined;
+    if (exceeded !== undefined) return sealOverBudget(attempt, exceeded);
+    for (const ask of asks) attempt.writer.show((output) => approvalAsked(output, ask));
+    if (calls.length === 0) return sealFinished(attempt, finish);
+    await attempt.writer.flush();
+    return endStep(attempt, { calls, isLast: stream.response.output.some(asksClient) });
+  };
+  return attempt.onFinish(await streamInto(attempt, { ...streaming, request }));
 }
 
 /** What a step writes to, and what it may use up. */
