@@ -23,6 +23,8 @@ export class ChatParser extends StreamParser {
   #stated: ModelFinish | undefined;
   /** Whether it came in a chunk that has nothing else: a server that states one with every chunk may be about to say more. */
   #isStatedAlone = false;
+  /** Whether one has ever come beside content. */
+  #isStatedBeside = false;
   #hasChoices = false;
   /** The last one, whatever came after it. */
   #lastStated: ModelFinish | undefined;
@@ -93,6 +95,7 @@ export class ChatParser extends StreamParser {
     if ('failure' in result) throw new ProviderError(result.failure);
     this.#state(result.finish, out);
     // A first chunk that only names the role is no answer yet.
+    this.#isStatedBeside ||= !this.#saysNothing;
     this.#isStatedAlone ||= this.#saysNothing && !(isFirst && isSet(delta?.['role']));
   }
 
@@ -203,8 +206,10 @@ export class ChatParser extends StreamParser {
     if (finish.status === 'incomplete' || (this.hasOutput && this.#calls.areWhole)) this.emitFinish(finish, out);
   }
 
+  /** A word that no table knows, or one beside content, may stand on every chunk: the pause before the next one is no end. */
   override get isStated(): boolean {
-    return super.isStated || (this.#stated !== undefined && this.#isStatedAlone && !this.goesOnAfterFinish);
+    const isKnown = this.#stated !== undefined && this.#stated.detail === undefined;
+    return isKnown && this.#isStatedAlone && !this.#isStatedBeside && !this.goesOnAfterFinish;
   }
 
   protected override statedFinish(isWhole: boolean): ModelFinish | undefined {

@@ -89,7 +89,7 @@ export abstract class StreamParser {
   protected abstract readBody(body: JsonRecord, name: string | undefined, out: ModelEvent[]): void;
 
   /**
-   * Whether all that is missing is usage. Where content came after a finish it is not: such a server states one before each of the
+   * Whether all that is missing is usage, for which 2 s are enough. Where content came after a finish it is not: such a server states one before each of the
    * model's pauses, and only the idle limit tells a pause from the end.
    */
   get isStated(): boolean {
