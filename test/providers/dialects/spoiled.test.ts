@@ -167,7 +167,10 @@ function textsIn(bytes: Uint8Array): string {
   const body = new TextDecoder().decode(bytes);
   const parser = createParser({ onEvent: ({ data }) => read(data) });
   parser.feed(`${body}\n\n`);
-  for (const line of body.split(/\r\n|\n|\r/)) if (/^\s*[{[]/.test(line)) read(line);
+  for (const line of body.split(/\r\n|\n|\r/)) {
+    const data = line.replace(/^data:/, '');
+    if (/^\s*[{[]/.test(data)) read(data);
+  }
   return texts.join('');
 }
 
