@@ -11,6 +11,7 @@
 import { EventQueue } from './event-queue.ts';
 import { annotationAdded, callAdded, itemDone, type Kept, partAdded, partDone, textAdded } from './item-events.ts';
 import { isCall, isOpaque, type ItemStatus, type Json, type JsonObject, type OutputItem, type ProviderFields } from './item.ts';
+import { LateMembers } from './late-members.ts';
 import { type ModelDelta, startsStep, type TextDelta } from './model.ts';
 import { itemId, newCall, newMessage, newReasoning } from './new-items.ts';
 import { itemOf, opaqueEvent, opaqueItem, uniqueId } from './opaque-events.ts';
@@ -32,8 +33,7 @@ export class ResponseStream {
   readonly #unplaced: Kept[] = [];
   /** What the next message has beside its texts. */
   #messageMembers: JsonObject = {};
-  /** By the index of an open item: the fields that came after its beginning. Its end carries them. */
-  readonly #fields = new Map<number, ProviderFields>();
+  readonly #late = new LateMembers();
   /** The items from here on are of the step that runs. */
   #stepFrom: number;
   /** Whether encrypted reasoning was asked for: then it is also the form of what a chat provider wants to see again. */
@@ -89,10 +89,8 @@ export class ResponseStream {
       if (delta.text !== '') this.#keep(delta.item, { encrypted: delta.text });
       return this.#out.take();
     }
-    if (delta.type === 'message') {
-      this.#closeOpenItems();
-      this.#messageMembers = delta.members;
-    } else if (delta.type === 'annotation') {
+    if (delta.type === 'message') this.#writeMembers(delta.item, delta.members);
+    else if (delta.type === 'annotation') {
       this.#writeAnnotation(delta.item ?? '', delta.annotation);
     } else if (startsStep(delta)) {
       this.#placeKept();
@@ -163,7 +161,7 @@ export class ResponseStream {
       this.#out.emit(partAdded(kind, open.item, index));
       this.#openKey = partKey;
     }
-    if (fields !== undefined) this.#addFields(index, fields);
+    if (fields !== undefined) this.#late.addFields(index, this.#state.item(index).item, fields);
     this.#out.emit(textAdded(kind, open.item, index, text, logprobs));
   }
 
@@ -197,8 +195,9 @@ export class ResponseStream {
       index = this.#state.items.length;
       this.#callIndexes.set(delta.item, index);
       this.#openItem(newCall(this.response.id, index, delta));
-    } else if (delta.providerFields !== undefined) {
-      this.#addFields(index, delta.providerFields);
+    } else {
+      if (delta.providerFields !== undefined) this.#late.addFields(index, this.#state.item(index).item, delta.providerFields);
+      this.#late.addMembers(index, delta.members);
     }
     if (delta.text !== '') this.#out.emit(callAdded(this.#state.item(index).item, index, delta.text));
   }
@@ -211,9 +210,7 @@ export class ResponseStream {
   }
 
   #closeItem(index: number, open: OpenItem, status: ItemStatus, encrypted?: string): void {
-    const fields = this.#fields.get(index);
-    this.#fields.delete(index);
-    this.#out.emit(...itemDone(open, index, status, { encrypted, fields }, this.sealsFields));
+    this.#out.emit(...itemDone(open, index, status, { encrypted, ...this.#late.take(index) }, this.sealsFields));
   }
 
   /**
@@ -224,15 +221,18 @@ export class ResponseStream {
     const index = this.#state.openIndex('reasoning');
     const open = this.#openKey === `reasoning ${key}` ? this.#state.items[index] : undefined;
     if (open === undefined) this.#unplaced.push(kept);
-    else if (kept.fields !== undefined) this.#addFields(index, kept.fields);
+    else if (kept.fields !== undefined) this.#late.addFields(index, this.#state.item(index).item, kept.fields);
     else this.#closeItem(index, open, 'completed', kept.encrypted);
   }
 
-  #addFields(index: number, fields: ProviderFields): void {
-    const { item } = this.#state.item(index);
-    // Those that the item was begun with are on it.
-    if (item.type === 'message' || isOpaque(item) || item.provider_fields === fields) return;
-    this.#fields.set(index, { ...this.#fields.get(index), ...fields });
+  /** Of the message that is told, or of the next one. One that has ended was shown without them. */
+  #writeMembers(key: string, members: JsonObject): void {
+    const index = this.#state.openIndex('message');
+    const isTold = this.#openKey?.includes(` ${key} `) === true;
+    if (isTold && index !== -1) this.#late.addMembers(index, members);
+    if (isTold) return;
+    this.#closeOpenItems();
+    this.#messageMembers = members;
   }
 
   /** What is kept for the provider without a summary gets items of its own, once there is an answer for them to be part of. */
