@@ -2,6 +2,7 @@
 import type { Json } from '../../domain/item.ts';
 import type { ModelEvent, ModelFinish } from '../../domain/model.ts';
 import { failureOfStreamError, readErrorBody, statesError } from '../failures/error-body.ts';
+import { protocolError } from '../failures/model-failure.ts';
 import { asArray, asRecord, asText, type JsonRecord } from '../json.ts';
 import { ProviderError } from '../provider.ts';
 import { ChatCalls } from './chat-calls.ts';
@@ -26,6 +27,9 @@ export class ChatParser extends StreamParser {
   /** Whether one has ever come beside content. */
   #isStatedBeside = false;
   #hasChoices = false;
+  /** The index of the choice that is told, and those of the ones before it. */
+  #choice: number | undefined;
+  readonly #earlierChoices = new Set<number>();
   /** The last one, whatever came after it. */
   #lastStated: ModelFinish | undefined;
   /** The field of the reasoning that is being told, on its first delta. */
@@ -76,7 +80,18 @@ export class ChatParser extends StreamParser {
     return usage.output_tokens > 0;
   }
 
+  /** One index that comes again behind another is that of a second answer, in turns with the first. */
+  #checkIndex({ index, delta }: JsonRecord): void {
+    if (typeof index !== 'number' || index === this.#choice) return;
+    const { content, tool_calls } = asRecord(delta) ?? {};
+    if ((!isSet(content) || content === '') && asArray(tool_calls).length === 0) return;
+    if (this.#earlierChoices.has(index)) throw protocolError('choices_in_turns');
+    if (this.#choice !== undefined) this.#earlierChoices.add(this.#choice);
+    this.#choice = index;
+  }
+
   #readChoice(choice: JsonRecord, out: ModelEvent[]): void {
+    this.#checkIndex(choice);
     // OpenRouter has a place for an error in the choice, too.
     if (asRecord(choice['error']) !== undefined && statesError(choice))
       throw new ProviderError(failureOfStreamError(readErrorBody(choice)));

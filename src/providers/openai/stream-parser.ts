@@ -178,6 +178,8 @@ export abstract class StreamParser {
     const list = asArray(json);
     const only = list.length === 1 ? asRecord(list[0]) : undefined;
     if (only !== undefined) return only;
+    const marked = json === undefined ? /^\[error\][:\s]*(.+)/is.exec(words)?.[1] : undefined;
+    if (marked !== undefined) throw new ProviderError(failureOfStreamError(readErrorBody({ message: marked })));
     const isPlain = asText(json) !== undefined || (json === undefined && !/^[[{"]/.test(words));
     const said = asText(json) ?? words;
     if (name === 'error') throw new ProviderError(failureOfStreamError(readErrorBody({ message: said })));
