@@ -1,14 +1,6 @@
 /** The events that open, fill and close an item and its parts. Pure. */
-import {
-  isCall,
-  isOpaque,
-  isWorkers,
-  type ItemStatus,
-  type Json,
-  type OpaqueItemType,
-  type OutputItem,
-  type ProviderFields,
-} from './item.ts';
+import { isCall, isOpaque, isWorkers, type ItemStatus, type Json, type OpaqueItemType, type OutputItem } from './item.ts';
+import type { Late } from './late-members.ts';
 import type { UnnumberedEvent } from './response-event.ts';
 import { sealOf } from './sealed-fields.ts';
 import { filled, outputText, partCount, type Unfinished, withText } from './response-part.ts';
@@ -68,11 +60,9 @@ export function partDone(open: Unfinished, index: number): readonly UnnumberedEv
 }
 
 /** What an item keeps for its provider. */
-export interface Kept {
+export interface Kept extends Late {
   /** Of reasoning. */
   readonly encrypted?: string | undefined;
-  /** Over those that the item was begun with. */
-  readonly fields?: ProviderFields | undefined;
 }
 
 /** @param isSealed reasoning carries what it keeps as encrypted content, too */
@@ -80,7 +70,7 @@ export function itemDone(
   open: Unfinished,
   index: number,
   status: ItemStatus,
-  { encrypted, fields }: Kept = {},
+  { encrypted, fields, members }: Kept = {},
   isSealed = false,
 ): readonly UnnumberedEvent[] {
   const { item, text } = open;
@@ -88,6 +78,7 @@ export function itemDone(
   const begunWith = item.type === 'message' || isWorkers(item) ? undefined : item.provider_fields;
   const kept = {
     ...withText(open),
+    ...members,
     status,
     ...(encrypted === undefined ? {} : { encrypted_content: encrypted }),
     ...(fields === undefined ? {} : { provider_fields: { ...begunWith, ...fields } }),

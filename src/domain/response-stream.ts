@@ -11,7 +11,7 @@
 import { EventQueue } from './event-queue.ts';
 import { annotationAdded, callAdded, itemDone, type Kept, partAdded, partDone, textAdded } from './item-events.ts';
 import { isOpaque, isProse, isWorkers, type ItemStatus, type Json, type JsonObject, type OutputItem, type ProviderFields } from './item.ts';
-import { LateFields } from './late-fields.ts';
+import { LateMembers } from './late-members.ts';
 import { type ModelDelta, startsStep, type TextDelta } from './model.ts';
 import { itemId, newCall, newMessage, newReasoning } from './new-items.ts';
 import { itemOf, opaqueEvent, opaqueItem, uniqueId } from './opaque-events.ts';
@@ -35,7 +35,7 @@ export class ResponseStream {
   readonly #unplaced: Kept[] = [];
   /** What the next message has beside its texts. */
   #messageMembers: JsonObject = {};
-  readonly #fields = new LateFields();
+  readonly #late = new LateMembers();
   /** The items from here on are of the step that runs. */
   #stepFrom: number;
   /** Whether encrypted reasoning was asked for: then it is also the form of what a chat provider wants to see again. */
@@ -47,7 +47,7 @@ export class ResponseStream {
     this.#stepFrom = state.items.length;
   }
 
-  /** Takes up a stream from its journal. In the middle of a step it can only be ended: what tells items apart is not in the journal. */
+  /** Takes up a stream from its journal. In the middle of a step it can only be ended: what tells items apart is not there. */
   static replay(events: readonly ResponseEvent[]): ResponseStream {
     const stream = new ResponseStream(new StreamState());
     stream.readOn(events);
@@ -87,10 +87,8 @@ export class ResponseStream {
       if (delta.text !== '') this.#keep(delta.item, { encrypted: delta.text });
       return this.#out.take();
     }
-    if (delta.type === 'message') {
-      this.#closeOpenItems();
-      this.#messageMembers = delta.members;
-    } else if (delta.type === 'annotation') {
+    if (delta.type === 'message') this.#writeMembers(delta.item, delta.members);
+    else if (delta.type === 'annotation') {
       this.#writeAnnotation(delta.item ?? '', delta.annotation);
     } else if (startsStep(delta)) {
       this.#placeKept();
@@ -168,11 +166,11 @@ export class ResponseStream {
       this.#out.emit(partAdded(kind, open.item, index));
       this.#openKey = partKey;
     }
-    if (fields !== undefined) this.#fields.add(index, open.item, fields);
+    this.#late.addFields(index, open.item, fields);
     this.#out.emit(textAdded(kind, open.item, index, text, logprobs));
   }
 
-  /** Of the open part alone: the text that it is a source of has been said. */
+  /** Of the open part alone. */
   #writeAnnotation(key: string, annotation: Json): void {
     const index = this.#state.openIndex('message');
     const open = this.#state.items[index];
@@ -202,13 +200,14 @@ export class ResponseStream {
       index = this.#state.items.length;
       this.#callIndexes.set(delta.item, index);
       this.#openItem(newCall(this.response.id, index, delta));
-    } else if (delta.providerFields !== undefined) {
-      this.#fields.add(index, this.#state.item(index).item, delta.providerFields);
+    } else {
+      this.#late.addFields(index, this.#state.item(index).item, delta.providerFields);
+      this.#late.addMembers(index, delta.members);
     }
     if (delta.text !== '') this.#out.emit(callAdded(this.#state.item(index).item, index, delta.text));
   }
 
-  /** A new item closes the text before it. Pieces of several calls may come in turns: they stay open to the end of the step. */
+  /** A new item closes the text before it. Calls stay open to the end of the step: their pieces may come in turns. */
   #closeOpenItems(): void {
     this.#state.items.forEach((open, index) => {
       if (!open.isDone && isProse(open.item)) this.#closeItem(index, open, 'completed');
@@ -218,23 +217,32 @@ export class ResponseStream {
   #closeItem(index: number, open: OpenItem, status: ItemStatus, encrypted?: string): void {
     this.#out.emit(...callEnded(withText(open), index, { status: 'incomplete' }));
     if (open.isDone) return;
-    const kept = { encrypted, fields: this.#fields.take(index) };
-    this.#out.emit(...itemDone(open, index, status, kept, this.sealsFields));
+    this.#out.emit(...itemDone(open, index, status, { encrypted, ...this.#late.take(index) }, this.sealsFields));
   }
 
   /**
-   * Encrypted reasoning comes with the end of its reasoning item, which it closes; fields without a text belong to the reasoning
-   * before them. Without such an item, or where it has ended, they wait.
+   * Encrypted reasoning comes with the end of its item, which it closes; fields without a text belong to the reasoning before
+   * them. Without such an item they wait.
    */
   #keep(key: string, kept: Kept): void {
     const index = this.#state.openIndex('reasoning');
     const open = this.#openKey === `reasoning ${key}` ? this.#state.items[index] : undefined;
     if (open === undefined) this.#unplaced.push(kept);
-    else if (kept.fields !== undefined) this.#fields.add(index, open.item, kept.fields);
+    else if (kept.fields !== undefined) this.#late.addFields(index, open.item, kept.fields);
     else this.#closeItem(index, open, 'completed', kept.encrypted);
   }
 
-  /** What is kept for the provider without a summary gets items of its own, once there is an answer for them to be part of. */
+  /** Of the message that is told, or of the next one. */
+  #writeMembers(key: string, members: JsonObject): void {
+    const index = this.#state.openIndex('message');
+    const isTold = this.#openKey?.includes(` ${key} `) === true;
+    if (isTold && index !== -1) this.#late.addMembers(index, members);
+    if (isTold) return;
+    this.#closeOpenItems();
+    this.#messageMembers = members;
+  }
+
+  /** What is kept without a summary gets items of its own, once there is an answer for them to be part of. */
   #placeKept(): void {
     if (this.#unplaced.length === 0) return;
     this.#closeOpenItems();

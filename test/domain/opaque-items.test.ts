@@ -121,6 +121,25 @@ test('a text keeps its sources, its log probabilities and the phase of its messa
   ]);
 });
 
+test('what came with the end of an item alone is on its end, and never on the next item', () => {
+  const call = { type: 'tool_call', item: 'c', callId: 'a', name: 'f' } as const;
+  const { stream, events } = streamOf([
+    { type: 'text', text: 'a', item: 'message 0 c0' },
+    { type: 'message', text: '', item: 'message 0', members: { phase: 'commentary' } },
+    { ...call, text: '{}' },
+    { ...call, text: '', members: { namespace: 'n' } },
+    // The message has ended by now.
+    { type: 'message', text: '', item: 'message 0', members: { phase: 'final_answer' } },
+    { type: 'text', text: 'b', item: 'message 1 c0' },
+  ]);
+  const ended = [...events, ...stream.end(completed, 9_000)];
+  const output = ResponseStream.replay(ended).response.output as readonly { phase?: string; namespace?: string }[];
+  assert.deepEqual(
+    output.map(({ phase, namespace }) => phase ?? namespace),
+    ['commentary', 'n', undefined],
+  );
+});
+
 test('a call of a custom tool has its own events', () => {
   const call = { type: 'tool_call', item: 'c', callId: 'a', name: 'patch', isCustom: true, members: { namespace: 'n' } } as const;
   const id = 'ctc_ab120000';

@@ -34,6 +34,7 @@ export class HeldCalls {
 
   /** A call of something that nobody offered is the worker's as well: it tells the model so. */
   takes(delta: ModelDelta): delta is CallDelta {
+    if (delta.type === 'tool_call' && this.#held.has(delta.item)) return true;
     return delta.type === 'tool_call' && delta.isCustom !== true && delta.members === undefined && !this.#clients.has(delta.name);
   }
 

@@ -1,5 +1,6 @@
 /** Classifies the error that a provider states, by its code and its words. Pure; closed tables. */
 import type { ModelFailure } from '../../domain/model.ts';
+import { longestBusyWaitMs } from '../../domain/retry-policy.ts';
 import { modelFailure, quotaFailure, safeDetail } from './model-failure.ts';
 import type { ErrorBody } from './read-error-body.ts';
 
@@ -48,8 +49,12 @@ const quotaSentences = [
   /requires more credits/i,
   /billing hard limit/i,
   /(?:run|ran) out of (?:credits|funds|quota)/i,
+  /\b(?:daily|weekly|monthly) (?:\w+ ){0,2}(?:limit|quota) (?:\w+ ){0,3}(?:exceeded|reached|exhausted|hit)\b/i,
   /(?:monthly|daily|weekly|spending|usage) (?:quota|spend(?:ing)? limit) (?:\w+ ){0,3}(?:exceeded|reached|exhausted)/i,
 ];
+
+/** A limit by the day: no wait within a turn helps, unless the sentence states a short one. */
+const dayLimitSentence = /\blimit\b.{0,120}\b(?:per day|RPD|TPD)\b|\b(?:per day|RPD|TPD)\b.{0,120}\blimit\b/i;
 
 /** llama.cpp answers so, with status 500, when its model takes no images or audio. A retry would get the same. */
 const inputKindSentences = [/\b(?:image|audio|video) input is not supported/i];
@@ -131,7 +136,27 @@ export function blamesRequest(error: ErrorBody): boolean {
 
 export function isQuotaError(error: ErrorBody): boolean {
   const { message } = error;
-  return isIn(quotaCodes, error) || (message !== undefined && quotaSentences.some((sentence) => sentence.test(message)));
+  if (isIn(quotaCodes, error)) return true;
+  if (message === undefined) return false;
+  if (quotaSentences.some((sentence) => sentence.test(message))) return true;
+  return dayLimitSentence.test(message) && (statedWaitMs(error) ?? Infinity) > longestBusyWaitMs;
+}
+
+/** The wait that the words of an error ask for, where no header does: `try again in 2m30s`, `in 7.66s`, `in 20 minutes`. */
+export function statedWaitMs({ message }: ErrorBody): number | undefined {
+  const said =
+    /\b(?:try again|retry) (?:in|after) ((?:\d{1,7}(?:\.\d{1,6})? ?(?:ms|[dhms]|sec|min|hours?|minutes?|seconds?|days?)\b,? ?)+)/i.exec(
+      (message ?? '').replaceAll(/(\d[dhm])(?=\d)/g, '$1 '),
+    )?.[1];
+  if (said === undefined) return undefined;
+  let ms = 0;
+  for (const [, count, unit = ''] of said.matchAll(/(\d+(?:\.\d+)?) ?([a-z]+)/gi)) ms += Number(count) * unitMs(unit.toLowerCase());
+  return Math.min(Math.ceil(ms), 365 * 86_400_000);
+}
+
+function unitMs(unit: string): number {
+  if (unit === 'ms') return 1;
+  return { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }[unit.charAt(0)] ?? 0;
 }
 
 /** The server is at fault, or wants to be asked less often: by its code, and without one that says otherwise by its words. */

@@ -2,7 +2,16 @@
 import type { ModelFailure } from '../../domain/model.ts';
 import { longestBusyWaitMs } from '../../domain/retry-policy.ts';
 import { parseJson } from '../json.ts';
-import { blamesRequest, hasContextCode, hasContextSentence, isBusyError, isQuotaError, readErrorBody, readPlace } from './error-body.ts';
+import {
+  blamesRequest,
+  hasContextCode,
+  hasContextSentence,
+  isBusyError,
+  isQuotaError,
+  readErrorBody,
+  readPlace,
+  statedWaitMs,
+} from './error-body.ts';
 import { modelFailure, quotaFailure, safeDetail } from './model-failure.ts';
 import { retryAfterMs } from './retry-after.ts';
 
@@ -32,7 +41,7 @@ export function failureOfStatus({ status, headers, bodyText, nowMs }: ErrorRespo
   // What the error says goes before its status: gateways wrap the errors of others in their own.
   const isBusy = status >= 500 ? !blamesRequest(error) : status === 408 || status === 409 || status === 429 || isBusyError(error);
   if (!isBusy && !isQuota) return modelFailure('provider_rejected', fields);
-  const afterMs = retryAfterMs(headers, nowMs);
+  const afterMs = retryAfterMs(headers, nowMs) ?? statedWaitMs(error);
   const retryAtMs = afterMs === undefined ? undefined : nowMs + afterMs;
   if (isQuota) {
     // A proxy's rate limiter puts the same short wait on every 429; only a long one is about the quota.

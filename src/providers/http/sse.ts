@@ -43,6 +43,10 @@ export class SseReader {
   #event: string | undefined;
   /** undefined: the event has no data yet. */
   #data: string | undefined;
+  /** Whether the data is one line that has not been looked at. */
+  #mayBeWhole = false;
+  /** Whether this server leaves out the empty line between two events. */
+  #isUnspaced = false;
   /** JSON without `data:`, as far as it has come: it may be spread over lines. */
   #strayJson = '';
   #words = '';
@@ -90,12 +94,15 @@ export class SseReader {
   }
 
   /**
-   * The body has ended properly. A line that lacks its end counts only where it is no field: what the format calls incomplete
-   * proves nothing (T8). Throws what `onEvent` throws.
+   * The body has ended. An event that lacks its end counts where its data is whole JSON, or `[DONE]`: whoever sent that meant it. Other
+   * data that the format calls incomplete proves nothing (T8). Throws what `onEvent` throws.
    */
   end(): void {
     const line = this.#whole('');
-    if (!isField(line)) this.#readLine(line);
+    if (!isField(line) || (line.startsWith('data:') && isWholeData(valueOf(line, 5)))) this.#readLine(line);
+    const data = this.#data ?? '';
+    this.#data = undefined;
+    for (const whole of isWholeData(data) ? [data] : data.split('\n').filter(isWholeData)) this.#emit({ event: this.#event, data: whole });
     // The JSON of an error that was cut off is still its words.
     if (this.#strayJson !== '') this.#addWords(this.#strayJson);
   }
@@ -113,16 +120,46 @@ export class SseReader {
     if (line.startsWith('data:')) this.#addData(valueOf(line, 5));
     else if (line === '') this.#dispatch();
     else if (line.startsWith(':')) return;
-    else if (line.startsWith('event:')) this.#event = valueOf(line, 6);
+    else if (line.startsWith('event:')) this.#nameEvent(valueOf(line, 6));
     else if (line === 'data') this.#addData('');
     // Older llama.cpp sends its errors as a field of this name instead of an event.
     else if (line.startsWith('error:')) this.#emit({ event: 'error', data: valueOf(line, 6) });
     else if (!isField(line)) this.#readStray(line);
   }
 
+  /**
+   * Some servers leave out the empty line between two events. What is whole JSON with its first line has no second one, so that each
+   * first line is looked at once, however many follow.
+   */
   #addData(value: string): void {
-    this.#data = this.#data === undefined ? value : `${this.#data}\n${value}`;
+    if (this.#isUnspaced && this.#data === undefined && isWholeData(value)) {
+      this.#data = value;
+      this.#dispatch();
+    } else if (this.#data === undefined) {
+      this.#data = value;
+      this.#mayBeWhole = true;
+    } else if (value.trim() !== '' && this.#endsUnspaced()) {
+      this.#addData(value);
+    } else {
+      this.#data = `${this.#data}\n${value}`;
+    }
     this.#checkLength();
+  }
+
+  /** A second name is that of the next event. */
+  #nameEvent(name: string): void {
+    if (this.#event !== undefined) this.#endsUnspaced();
+    this.#event = name;
+  }
+
+  /** Ends the event that lacks its empty line, if it is one. */
+  #endsUnspaced(): boolean {
+    if (!this.#mayBeWhole || this.#data === undefined) return false;
+    this.#mayBeWhole = false;
+    if (!isWholeData(this.#data)) return false;
+    this.#isUnspaced = true;
+    this.#dispatch();
+    return true;
   }
 
   #dispatch(): void {
@@ -177,6 +214,11 @@ export class SseReader {
 /** Of the format, or the beginning of one: `dat` is where a connection was cut. */
 function isField(line: string): boolean {
   return /^(?:$|:|(?:data|event|id|retry)(?::|$))/.test(line) || ['data:', 'event:', 'id:', 'retry:'].some((name) => name.startsWith(line));
+}
+
+/** By itself: an object or a list of JSON, or the end. */
+function isWholeData(data: string): boolean {
+  return /^\s*[[{]/.test(data) && (parseJson(data) !== undefined || data.trim() === '[DONE]');
 }
 
 /** Without the one space that may stand before it. */

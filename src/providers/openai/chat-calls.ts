@@ -13,6 +13,7 @@ import type { ProviderFields } from '../../domain/item.ts';
 import type { ModelDelta, ModelEvent } from '../../domain/model.ts';
 import { protocolError } from '../failures/model-failure.ts';
 import { type JsonRecord, parseJson } from '../json.ts';
+import { boundaryBefore, isSameText } from './call-boundary.ts';
 import { type CallPiece, pieceOf } from './call-piece.ts';
 import { JsonExtent } from './json-extent.ts';
 
@@ -20,9 +21,6 @@ type CallDelta = ModelDelta & { readonly type: 'tool_call' };
 
 /** More than this is not kept for a call whose name has not come, in UTF-16 units. */
 const longestNameless = 1_024 * 1_024;
-
-/** Arguments up to this may be sent again with any white space around them. */
-const longestPadded = 4_096;
 
 interface Call {
   /** `ModelDelta.item` */
@@ -38,6 +36,8 @@ interface Call {
   isShown: boolean;
   /** Its name came again behind its whole arguments: to no end, or as the beginning of another call. */
   mayBeFollowed: boolean;
+  /** The id that its name came again with. */
+  followedBy: string | undefined;
   /** In which a piece of it came last. */
   chunk: number;
 }
@@ -83,8 +83,11 @@ export class ChatCalls {
     const piece = pieceOf(source);
     const known = this.#find(piece);
     const call = known === undefined || this.#isAnother(known, piece) ? this.#begin(piece) : known;
-    // The name came before the arguments, when it could still have been the name of the call before.
-    if (call !== known && known?.mayBeFollowed === true && piece.name === undefined) this.#readName(call, known.name);
+    // Name and id came before the arguments, when they could still have been those of the call before.
+    if (call !== known && known?.mayBeFollowed === true && piece.name === undefined) {
+      this.#readName(call, known.name);
+      call.id ??= known.followedBy;
+    }
     this.release(out, call);
     this.#last = call;
     const isHeld = !call.isShown;
@@ -92,7 +95,9 @@ export class ChatCalls {
     call.chunk = this.#chunk;
     call.id ??= piece.id;
     if (piece.id !== undefined && !this.#byId.has(piece.id)) this.#byId.set(piece.id, call);
-    if (piece.name !== undefined) this.#readName(call, piece.name);
+    // Said again under another id it is no second half.
+    if (piece.name !== undefined && (piece.name !== call.name || piece.id === undefined || piece.id === call.id))
+      this.#readName(call, piece.name);
     if (piece.fields !== undefined) this.#readFields(call, piece.fields, out);
     // All of its arguments again, behind their pieces, say nothing new.
     if (piece.args !== '' && !isRepeated) this.#readArguments(call, piece.args, out);
@@ -139,27 +144,17 @@ export class ChatCalls {
   }
 
   /** Whether the piece begins another call than the one that was found. */
-  #isAnother(call: Call, { id, name, args, begins }: CallPiece): boolean {
+  #isAnother(call: Call, piece: CallPiece): boolean {
+    const { id, name } = piece;
     const hasOtherId = id !== undefined && call.id !== undefined && this.#byId.get(id) !== call && id !== call.id;
-    const isBlank = args.trim() === '';
-    // Said again: with the same id, in a later chunk.
-    if (id !== undefined && id === call.id && call.chunk !== this.#chunk && isSameText(call, args)) return false;
-    if (call.name === '' && name !== undefined && !hasOtherId && isBlank) return false;
-    if (call.extent.isWhole) {
-      if (isBlank) {
-        if (name === undefined) return false;
-        if (name !== call.name || hasOtherId) return true;
-        call.mayBeFollowed = true;
-        return false;
-      }
-      if (!begins) return hasOtherId || name !== undefined;
-      return hasOtherId || name !== undefined || call.mayBeFollowed;
+    const isSameChunk = call.chunk === this.#chunk;
+    const isOtherName = name !== undefined && this.#joined(call.name, name) === undefined;
+    const boundary = boundaryBefore(piece, call, { hasOtherId, isSameChunk, isOtherName });
+    if (boundary === 'may_be_followed') {
+      call.mayBeFollowed = true;
+      if (hasOtherId) call.followedBy = id;
     }
-    if (name === undefined) return false;
-    if (call.args === '') return call.name !== '' && (hasOtherId || this.#joined(call.name, name) === undefined);
-    // In the middle of its arguments.
-    if (name !== call.name && call.name !== '') return true;
-    return hasOtherId && (begins || isBlank);
+    return boundary === 'another';
   }
 
   #begin({ index, id }: CallPiece): Call {
@@ -173,6 +168,7 @@ export class ChatCalls {
       fields: undefined,
       isShown: false,
       mayBeFollowed: false,
+      followedBy: undefined,
       chunk: this.#chunk,
     };
     this.#calls.push(call);
@@ -250,12 +246,6 @@ function charsOf({ id = '', name = '', args, fields }: CallPiece): number {
 
 function hasWholeArguments({ args }: Call): boolean {
   return args.trim() === '' || parseJson(args) !== undefined;
-}
-
-function isSameText({ args, extent }: Call, text: string): boolean {
-  // Most pieces are short: they do not look at all that came before them.
-  if (args.length > longestPadded && text.length * 2 < args.length) return false;
-  return extent.isWhole && args.trim() === text.trim();
 }
 
 /** What a piece adds. Some servers send all of the arguments so far with each piece: where no value can begin, that is not their rest. */

@@ -2,6 +2,7 @@
 import type { Json } from '../../domain/item.ts';
 import type { ModelEvent, ModelFinish } from '../../domain/model.ts';
 import { failureOfStreamError, readErrorBody, statesError } from '../failures/error-body.ts';
+import { protocolError } from '../failures/model-failure.ts';
 import { asArray, asRecord, asText, type JsonRecord } from '../json.ts';
 import { ProviderError } from '../provider.ts';
 import { ChatCalls } from './chat-calls.ts';
@@ -23,7 +24,12 @@ export class ChatParser extends StreamParser {
   #stated: ModelFinish | undefined;
   /** Whether it came in a chunk that has nothing else: a server that states one with every chunk may be about to say more. */
   #isStatedAlone = false;
+  /** Whether one has ever come beside content. */
+  #isStatedBeside = false;
   #hasChoices = false;
+  /** The index of the choice that is told, and those of the ones before it. */
+  #choice: number | undefined;
+  readonly #earlierChoices = new Set<number>();
   /** The last one, whatever came after it. */
   #lastStated: ModelFinish | undefined;
   /** The field of the reasoning that is being told, on its first delta. */
@@ -74,7 +80,18 @@ export class ChatParser extends StreamParser {
     return usage.output_tokens > 0;
   }
 
+  /** One index that comes again behind another is that of a second answer, in turns with the first. */
+  #checkIndex({ index, delta }: JsonRecord): void {
+    if (typeof index !== 'number' || index === this.#choice) return;
+    const { content, tool_calls } = asRecord(delta) ?? {};
+    if ((!isSet(content) || content === '') && asArray(tool_calls).length === 0) return;
+    if (this.#earlierChoices.has(index)) throw protocolError('choices_in_turns');
+    if (this.#choice !== undefined) this.#earlierChoices.add(this.#choice);
+    this.#choice = index;
+  }
+
   #readChoice(choice: JsonRecord, out: ModelEvent[]): void {
+    this.#checkIndex(choice);
     // OpenRouter has a place for an error in the choice, too.
     if (asRecord(choice['error']) !== undefined && statesError(choice))
       throw new ProviderError(failureOfStreamError(readErrorBody(choice)));
@@ -93,6 +110,7 @@ export class ChatParser extends StreamParser {
     if ('failure' in result) throw new ProviderError(result.failure);
     this.#state(result.finish, out);
     // A first chunk that only names the role is no answer yet.
+    this.#isStatedBeside ||= !this.#saysNothing;
     this.#isStatedAlone ||= this.#saysNothing && !(isFirst && isSet(delta?.['role']));
   }
 
@@ -203,8 +221,10 @@ export class ChatParser extends StreamParser {
     if (finish.status === 'incomplete' || (this.hasOutput && this.#calls.areWhole)) this.emitFinish(finish, out);
   }
 
+  /** A word that no table knows, or one beside content, may stand on every chunk: the pause before the next one is no end. */
   override get isStated(): boolean {
-    return super.isStated || (this.#stated !== undefined && this.#isStatedAlone && !this.goesOnAfterFinish);
+    const isKnown = this.#stated !== undefined && this.#stated.detail === undefined;
+    return isKnown && this.#isStatedAlone && !this.#isStatedBeside && !this.goesOnAfterFinish;
   }
 
   protected override statedFinish(isWhole: boolean): ModelFinish | undefined {

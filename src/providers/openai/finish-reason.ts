@@ -24,6 +24,8 @@ const filtered = wordsOf(
 const gaveUp = wordsOf(
   'error abort aborted cancelled canceled insufficient_system_resource network_error timeout overloaded internal_error server_error',
 );
+/** In words that no table has. */
+const gaveUpWords = /overload|rate_?limit|too_many|unavailable|exhausted|(?:^|_)(?:error|fail(?:ed|ure)|timed?_?out|busy|crashed)(?:_|$)/;
 /** Gemini throws away what its model wrote: there is no call to be read. */
 const unreadable = wordsOf('malformed_function_call unexpected_tool_call');
 /** Servers that fill the field before there is a reason. */
@@ -47,7 +49,7 @@ export function readFinishReason(value: unknown): FinishReasonResult | undefined
   if (tooLong.has(word)) return { finish: { status: 'incomplete', reason: 'max_output_tokens' } };
   if (filtered.has(word)) return { finish: { status: 'incomplete', reason: 'content_filter' } };
   const detail = `finish_reason=${safeDetail(reason)}`;
-  if (gaveUp.has(word)) return { failure: modelFailure('provider_busy', { detail }) };
+  if (gaveUp.has(word) || gaveUpWords.test(word)) return { failure: modelFailure('provider_busy', { detail }) };
   if (unreadable.has(word)) return { failure: modelFailure('provider_protocol', { detail }) };
   return { finish: { status: 'completed', detail } };
 }

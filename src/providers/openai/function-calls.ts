@@ -14,7 +14,7 @@ export interface FunctionCall {
   isShown: boolean;
   readonly isCustom: boolean;
   /** What the item has beside its own members, such as its `namespace`. */
-  readonly members: JsonObject;
+  members: JsonObject;
   /** The arguments, or the input, so far. */
   said: string;
   /** Of the item that it came with. */
@@ -62,6 +62,14 @@ export class FunctionCalls {
     call.name = asText(name) ?? call.name;
   }
 
+  /** Takes in what an item has beside its own members. @returns whether that says something new */
+  addMembers(call: FunctionCall, item: JsonRecord): boolean {
+    const members = { ...call.members, ...membersOf(item) };
+    if (JSON.stringify(members) === JSON.stringify(call.members)) return false;
+    call.members = members;
+    return true;
+  }
+
   /** What is missing at the end of the answer. Throws `ProviderError` for a call without a name. */
   settle(call: FunctionCall): void {
     if (call.name === undefined) throw protocolError('tool_call_without_name');
@@ -71,7 +79,7 @@ export class FunctionCalls {
   add(item: JsonRecord, outputIndex: unknown): FunctionCall {
     const [name, callId] = [asText(item['name']), asText(item['call_id'])];
     const isCustom = item['type'] === 'custom_tool_call';
-    const members = Object.fromEntries(Object.entries(item).filter(([key, value]) => !ownMembers.has(key) && value !== null)) as JsonObject;
+    const members = membersOf(item);
     const key = { id: asText(item['id']), index: outputIndex };
     const call = { item: `call ${this.#calls.length}`, callId, name, isShown: false, isCustom, members, said: '', key };
     this.#calls.push(call);
@@ -91,6 +99,10 @@ export class FunctionCalls {
     }
     return undefined;
   }
+}
+
+function membersOf(item: JsonRecord): JsonObject {
+  return Object.fromEntries(Object.entries(item).filter(([key, value]) => !ownMembers.has(key) && value !== null)) as JsonObject;
 }
 
 /** What the whole arguments, or the whole input, have beyond what was said. @throws ProviderError as `restOf` */

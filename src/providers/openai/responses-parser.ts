@@ -194,6 +194,7 @@ export class ResponsesParser extends StreamParser {
         const known = this.#calls.all.find((call) => call.callId === item['call_id'] && !told.has(call)) ?? this.#twinOf(item, items);
         const call = known ?? this.#callOf(item, undefined, out);
         told.add(call);
+        if (this.#calls.addMembers(call, item)) this.#emitCall(call, '', out);
         this.#emitRest(call, item['arguments'] ?? item['input'], out);
       } else if (type !== undefined && type !== 'message' && type !== 'reasoning') {
         this.#emitOpaque(this.#opaque.whole(item, index), out);
@@ -217,7 +218,7 @@ export class ResponsesParser extends StreamParser {
   #callOf(item: JsonRecord, outputIndex: unknown, out: ModelEvent[]): FunctionCall {
     const call = this.#calls.find(item, outputIndex) ?? this.#calls.add(item, outputIndex);
     this.#calls.learn(call, item);
-    if (!call.isShown) this.#emitCall(call, '', out);
+    if (this.#calls.addMembers(call, item) || !call.isShown) this.#emitCall(call, '', out);
     return call;
   }
 

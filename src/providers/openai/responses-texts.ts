@@ -17,6 +17,8 @@ export class ResponsesTexts {
   readonly #sink: TextSink;
   readonly #messages = new SaidTexts('message');
   readonly #thoughts = new SaidTexts('reasoning');
+  /** By message: what it has beside its texts, as JSON. */
+  readonly #members = new Map<string, string>();
   #encryptedCount = 0;
 
   constructor(sink: TextSink) {
@@ -40,6 +42,8 @@ export class ResponsesTexts {
   endMessage(item: JsonRecord, index: unknown, out: ModelEvent[]): void {
     const message = this.#messages.find(item['id'], index) ?? this.beginMessage(item, index, out);
     this.#readMessage(message, item, out);
+    // Told with its end alone: they go onto the item, which is open as long as nothing else comes.
+    if (message.parts.size > 0) this.#keepMembers(message, item, out);
     message.isDone = true;
   }
 
@@ -90,11 +94,17 @@ export class ResponsesTexts {
   /** A message that has more than turnkeep's own members, such as a `phase`, is one of its own. */
   beginMessage(item: JsonRecord, index: unknown, out: ModelEvent[]): SaidItem {
     const message = this.#messages.begin(item['id'], index);
-    const members = Object.fromEntries(
-      Object.entries(item).filter(([key, value]) => !ownOfMessage.has(key) && value !== null),
-    ) as JsonObject;
-    if (Object.keys(members).length > 0) this.#sink.keep({ type: 'message', text: '', item: message.key, members }, out);
+    this.#keepMembers(message, item, out);
     return message;
+  }
+
+  #keepMembers(message: SaidItem, item: JsonRecord, out: ModelEvent[]): void {
+    const given = Object.entries(item).filter(([key, value]) => !ownOfMessage.has(key) && value !== null);
+    const members = Object.fromEntries(given) as JsonObject;
+    const known = this.#members.get(message.key) ?? '{}';
+    if (JSON.stringify(members) === known || given.length === 0) return;
+    this.#members.set(message.key, JSON.stringify(members));
+    this.#sink.keep({ type: 'message', text: '', item: message.key, members }, out);
   }
 
   #readMessage(message: SaidItem, item: JsonRecord, out: ModelEvent[]): void {

@@ -89,7 +89,7 @@ export abstract class StreamParser {
   protected abstract readBody(body: JsonRecord, name: string | undefined, out: ModelEvent[]): void;
 
   /**
-   * Whether all that is missing is usage. Where content came after a finish it is not: such a server states one before each of the
+   * Whether all that is missing is usage, for which 2 s are enough. Where content came after a finish it is not: such a server states one before each of the
    * model's pauses, and only the idle limit tells a pause from the end.
    */
   get isStated(): boolean {
@@ -178,6 +178,8 @@ export abstract class StreamParser {
     const list = asArray(json);
     const only = list.length === 1 ? asRecord(list[0]) : undefined;
     if (only !== undefined) return only;
+    const marked = json === undefined ? /^\[error\][:\s]*(.+)/is.exec(words)?.[1] : undefined;
+    if (marked !== undefined) throw new ProviderError(failureOfStreamError(readErrorBody({ message: marked })));
     const isPlain = asText(json) !== undefined || (json === undefined && !/^[[{"]/.test(words));
     const said = asText(json) ?? words;
     if (name === 'error') throw new ProviderError(failureOfStreamError(readErrorBody({ message: said })));

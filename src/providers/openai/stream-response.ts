@@ -40,6 +40,7 @@ export async function* streamResponse(options: StreamResponseOptions): AsyncGene
   let hasStarted = false;
   let isAtEnd = false;
   let mediaType = '';
+  let sse: SseReader | undefined;
   const events: ModelEvent[] = [];
   try {
     const maySend = callbacks.maySend?.bind(callbacks);
@@ -49,7 +50,7 @@ export async function* streamResponse(options: StreamResponseOptions): AsyncGene
     if (isCompressed(headers)) throw protocolError('content_encoding');
     mediaType = (headers.get('content-type') ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '';
     let reportedUsage: Usage | undefined;
-    const sse = new SseReader((event) => {
+    sse = new SseReader((event) => {
       if (!parser.isOver) parser.read(event, events);
     }, limits.maxOutputBytes);
     while (!parser.isOver) {
@@ -94,6 +95,8 @@ export async function* streamResponse(options: StreamResponseOptions): AsyncGene
     let cause = error;
     let isUnproven = false;
     try {
+      // What came whole has been said, also where the connection broke before the empty line behind it.
+      if (!signal.aborted && !(error instanceof ProviderError) && !parser.isOver) sse?.end();
       if (!signal.aborted) parser.end(false, events);
       else if (events.length === 0) parser.release(events);
       // Given up in the middle of them: some have been yielded, and none may be left out between two.

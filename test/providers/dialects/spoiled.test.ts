@@ -167,7 +167,18 @@ function textsIn(bytes: Uint8Array): string {
   const body = new TextDecoder().decode(bytes);
   const parser = createParser({ onEvent: ({ data }) => read(data) });
   parser.feed(`${body}\n\n`);
-  for (const line of body.split(/\r\n|\n|\r/)) if (/^\s*[{[]/.test(line)) read(line);
+  const lines = body.split(/\r\n|\n|\r/);
+  for (const line of lines) if (/^\s*[{[]/.test(line)) read(line);
+  // A line that is JSON by itself is an event, whatever stands before and behind it.
+  const isWhole = (line: string): boolean => {
+    try {
+      return line.startsWith('data:') && JSON.parse(line.slice(5)) !== undefined;
+    } catch {
+      return false;
+    }
+  };
+  parser.reset({ consume: false });
+  parser.feed(`\n\n${lines.map((line) => (isWhole(line) ? `\n${line}\n` : line)).join('\n')}\n\n`);
   return texts.join('');
 }
 

@@ -91,6 +91,28 @@ void suite('T4 · a busy provider says when to ask again, or not to', () => {
     const failure = failureOf(429, error({ code: 'insufficient_quota' }), { 'retry-after': '3600' });
     assert.deepEqual([failure.busy, failure.retryAtMs], [{ final: true }, nowMs + 3_600_000]);
   });
+  void test('a wait that only the words state is one', () => {
+    const waits: Readonly<Record<string, number>> = {
+      '7.66s': 7_660,
+      '150ms': 150,
+      '2m30s': 150_000,
+      '1h2m3.5s': 3_723_500,
+      '20 seconds': 20_000,
+    };
+    for (const [words, retryAfterMs] of Object.entries(waits)) {
+      const failure = failureOf(429, error({ message: `Rate limit reached. Please try again in ${words}.` }));
+      assert.deepEqual([failure.busy, failure.retryAtMs], [{ retryAfterMs }, nowMs + retryAfterMs], words);
+    }
+  });
+  void test('a limit by the day is final, unless a short wait is stated', () => {
+    const message = 'Rate limit reached for m on requests per day (RPD): Limit 200, Used 200.';
+    const busy = (more: string) => failureOf(429, error({ message: message + more })).busy;
+    assert.deepEqual(busy(''), { final: true });
+    assert.deepEqual(busy(' Please try again in 7m12s.'), { final: true });
+    assert.deepEqual(busy(' Please try again in 6s.'), { retryAfterMs: 6_000 });
+    const flat = readErrorBody({ error_code: 17, error_message: 'Open api daily request limit reached' });
+    assert.deepEqual(failureOfStreamError(flat).busy, { final: true });
+  });
   void test('only a busy provider has a hint', () => assert.equal('busy' in failureOf(400), false));
 });
 

@@ -31,6 +31,12 @@ void suite('lines that are no fields', () => {
     "older llama.cpp's field": [`${first}error: {"code":500}\n`, ['1', '{"code":500}'], ''],
     'data without a value, and without a colon': [`data:\n\ndata\n\n`, ['', ''], ''],
     'data of several lines': [`data: a\ndata: b\n\n`, ['a\nb'], ''],
+    'JSON of several lines': [`data: {"x":\ndata: {}\ndata: }\n\n`, ['{"x":\n{}\n}'], ''],
+    'events without an empty line between them': [`data: {"x":1}\ndata: {"x":2}\ndata: [DONE]\n`, ['{"x":1}', '{"x":2}', '[DONE]'], ''],
+    'the same, with names': [`event: a\ndata: {}\nevent: b\ndata: []\n\n`, ['{}', '[]'], ''],
+    'the same, and the last line without an end': [`data: {"x":1}\n: hm\ndata: {"x":2}`, ['{"x":1}', '{"x":2}'], ''],
+    'one event without its empty line': [`data: {"x":1}\n`, ['{"x":1}'], ''],
+    'one that is cut off': [`data: {"x":1}\ndata: {"x`, ['{"x":1}'], ''],
   };
   for (const [name, [text, data, words]] of Object.entries(rows)) {
     void test(name, () => {

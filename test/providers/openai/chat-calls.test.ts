@@ -74,6 +74,72 @@ const rows: Readonly<
     ['a f {"x":{}}'],
   ],
   'a new id and the name in each, no index': [[[{ id: 'a', ...fn('f', '{"x"') }], [{ id: 'b', ...fn('f', ':1}') }]], ['a f {"x":1}']],
+  'a new id and the name in each, behind an empty opener': [
+    [
+      [{ index: 0, id: 'a1', ...fn('f', '') }],
+      [{ index: 0, id: 'a2', ...fn('f', '{"city":') }],
+      [{ index: 0, id: 'a3', ...fn('f', '"Oslo"}') }],
+    ],
+    ['a1 f {"city":"Oslo"}'],
+  ],
+  'the same, no index, of an offered tool': [
+    [[{ id: 'a1', ...fn('f', '') }], [{ id: 'a2', ...fn('f', '{"city":') }], [{ id: 'a3', ...fn('f', '"Oslo"}') }]],
+    ['a1 f {"city":"Oslo"}'],
+    ['f'],
+  ],
+  'whole arguments, then an empty piece with a new id and the name': [
+    [[{ index: 0, id: 'a1', ...fn('f', '{"city":"Oslo"}') }], [{ index: 0, id: 'a2', ...fn('f', '') }]],
+    ['a1 f {"city":"Oslo"}'],
+  ],
+  'the same, and it was the opener of a second call': [
+    [
+      [{ index: 0, id: 'a', ...fn('f', '{"x":1}') }],
+      [{ index: 0, id: 'b', ...fn('f', '') }],
+      [{ index: 0, ...fn(undefined, '{"x":') }],
+      [{ index: 0, ...fn(undefined, '2}') }],
+    ],
+    ['a f {"x":1}', 'b f {"x":2}'],
+  ],
+  'a nested object in a piece with a new id and the name': [
+    [[{ index: 0, id: 'a1', ...fn('f', '{"o":') }], [{ index: 0, id: 'a2', ...fn('f', '{"x":1}}') }]],
+    ['a1 f {"o":{"x":1}}'],
+  ],
+  'three openers under one id, index and name': [
+    [[{ index: 0, id: 'a', ...fn('f', '') }], [{ index: 0, id: 'a', ...fn('f', '') }], [{ index: 0, id: 'a', ...fn('f', '') }]],
+    ['a f {}'],
+  ],
+  'the same, of an offered tool': [
+    [[{ index: 0, id: 'a', ...fn('f', '') }], [{ index: 0, id: 'a', ...fn('f', '') }], [{ index: 0, id: 'a', ...fn('f', '') }]],
+    ['a f {}'],
+    ['f'],
+  ],
+  'the same, in one chunk': [
+    [
+      [
+        { index: 0, id: 'a', ...fn('f', '') },
+        { index: 0, id: 'a', ...fn('f', '') },
+        { index: 0, id: 'a', ...fn('f', '') },
+      ],
+    ],
+    ['a f {}'],
+  ],
+  'two calls of one function without arguments, by their indexes': [
+    [[{ index: 0, id: 'a', ...fn('f', '') }], [{ index: 1, id: 'b', ...fn('f', '') }]],
+    ['a f {}', 'b f {}'],
+  ],
+  'the same, under one index, both whole': [
+    [[{ index: 0, id: 'a', ...fn('f', '{}') }], [{ index: 0, id: 'b', ...fn('f', '{}') }]],
+    ['a f {}', 'b f {}'],
+  ],
+  'two calls in one chunk, the first without arguments': [
+    [
+      [
+        { id: 'a', ...fn('f', '') },
+        { id: 'b', ...fn('f', '{"x":1}') },
+      ],
+    ],
+    ['a f {}', 'b f {"x":1}'],
+  ],
   'an index that counts pieces': [
     [[{ index: 0, id: 'a', ...fn('f', '{"x"') }], [{ index: 1, id: 'a', ...fn(undefined, ':') }], [{ index: 2, ...fn(undefined, '1}') }]],
     ['a f {"x":1}'],

@@ -243,5 +243,18 @@ void suite('errors in the stream', () => {
     [{ error: { message: 'maximum context length is 5' } }, 'context_length_exceeded'],
     [{ error: { code: 502, message: 'm' }, choices: [{ index: 0, delta: { content: '' }, finish_reason: 'error' }] }, 'provider_busy'],
   ];
+  void test('words behind [ERROR] are the stated error', () => {
+    const { failure } = read(delta({ content: 'a' }), '[ERROR] boom words');
+    assert.deepEqual([failure?.code, failure?.providerMessage], ['provider_rejected', 'boom words']);
+    assert.equal(outcomeOf(read('[ERROR] engine overloaded')), 'provider_busy');
+  });
+  void test('T8 · two choices in turns are no answer; an index that counts, or comes once more with the finish, is one', () => {
+    const at = (index: number, content: string, finish_reason: string | null = null) => ({
+      choices: [{ index, delta: { content }, finish_reason }],
+    });
+    const mixed = read(at(0, 'a'), at(1, 'x'), at(0, 'b'));
+    assert.deepEqual([mixed.failure?.code, mixed.failure?.detail], ['provider_protocol', 'choices_in_turns']);
+    assert.equal(read(at(0, 'a'), at(1, 'b'), at(2, 'c'), at(0, '', 'stop')).text, 'abc');
+  });
   for (const [event, code] of errors) void test(`${code}: ${JSON.stringify(event)}`, () => assert.equal(outcomeOf(read(event)), code));
 });

@@ -26,6 +26,8 @@ void suite('T8 · a table decides how a finish reason ends a step', () => {
     ['abort', 'provider_busy'],
     ['insufficient_system_resource', 'provider_busy'],
     ['network_error', 'provider_busy'],
+    ['engine_overloaded', 'provider_busy'],
+    ['upstream_error', 'provider_busy'],
     ['MALFORMED_FUNCTION_CALL', 'provider_protocol'],
   ] as const) {
     void test(`${reason} is a failure: ${code}`, () => {

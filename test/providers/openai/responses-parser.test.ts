@@ -426,6 +426,33 @@ void suite('what turnkeep does not know is passed on', () => {
       ],
     );
   });
+  void test('members that come with the end of a call, or with the whole response, are told with a piece of it', () => {
+    const given = { type: 'function_call', id: 'c', call_id: 'a', name: 'f', arguments: '{}' };
+    const { events } = read(
+      event('output_item.added', { output_index: 0, item: { ...given, arguments: '' } }),
+      event('output_item.done', { output_index: 0, item: { ...given, namespace: 'n' } }),
+      completed([{ ...given, namespace: 'n', signature: 'S' }]),
+    );
+    assert.deepEqual(
+      events.flatMap((each) => (each.type === 'delta' && each.delta.type === 'tool_call' ? [each.delta.members] : [])),
+      [undefined, { namespace: 'n' }, { namespace: 'n' }, { namespace: 'n', signature: 'S' }].slice(0, 4),
+    );
+  });
+  void test('the phase of a message that comes with its end', () => {
+    const given = { type: 'message', id: 'm', role: 'assistant', content: [] };
+    const { events } = read(
+      event('output_item.added', { output_index: 0, item: given }),
+      event('output_text.delta', { output_index: 0, item_id: 'm', content_index: 0, delta: 'a' }),
+      event('output_item.done', {
+        output_index: 0,
+        item: { ...given, content: [{ type: 'output_text', text: 'a' }], phase: 'commentary' },
+      }),
+    );
+    assert.deepEqual(events.at(-1), {
+      type: 'delta',
+      delta: { type: 'message', text: '', item: 'message 0', members: { phase: 'commentary' } },
+    });
+  });
   void test('a call of a custom tool, and one of a namespace', () => {
     const { events } = read(
       event('output_item.added', {

@@ -21,7 +21,7 @@ import {
   stall,
   text,
 } from '../../../src/testing/model-server/index.ts';
-import { apis, collect, helloRequest, limits, neverAborted, outcomeOf, providerFor, serverFor } from '../support.ts';
+import { apis, collect, helloRequest, limits, neverAborted, outcomeOf, parserOf, providerFor, serverFor } from '../support.ts';
 
 void suite('T8 · after the finish nothing that the server does changes the outcome', () => {
   const finished = [sseHead, chat.role(), chat.content('Hello'), chat.finish()];
@@ -269,6 +269,32 @@ void suite('T8 · a finish reason behind every chunk ends nothing by itself', ()
       assert.deepEqual([outcomeOf(result), result.text], [code, shown]);
     });
   }
+  const stop = { choices: [{ index: 0, delta: {}, finish_reason: 'stop' }] };
+  const withContent = { choices: [{ index: 0, delta: { content: 'a' }, finish_reason: 'stop' }] };
+  const content = { choices: [{ index: 0, delta: { content: 'a' } }] };
+  const unknown = { choices: [{ index: 0, delta: {}, finish_reason: 'paused' }] };
+  const waits: Readonly<Record<string, readonly [events: readonly object[], isStated: boolean]>> = {
+    'a finish of its own': [[content, stop], true],
+    'a finish beside content': [[withContent], false],
+    'the same, and one of its own': [[withContent, stop], false],
+    'a finish that more came behind, and one of its own': [[withContent, withContent, stop], false],
+    'a word that no table knows': [[content, unknown], false],
+  };
+  for (const [name, [events, isStated]] of Object.entries(waits)) {
+    void test(`T8 · only usage is waited for, 2 s: ${isStated ? 'yes' : 'no, more may come'}: ${name}`, () => {
+      const parser = parserOf('chat');
+      for (const each of events) parser.read({ data: JSON.stringify(each) }, []);
+      assert.equal(parser.isStated, isStated);
+    });
+  }
+  void test('T8 · a finish beside content is the end once the idle limit is over, and not before', async (t) => {
+    const server = await serverFor(t, { fallback: [sseHead, chat.delta({ content: 'a' }, 'stop'), stall] });
+    const provider = providerFor(t, 'chat', server.baseUrl, { limits: { ...limits, idleTimeoutMs: 300 } });
+    const startedAt = performance.now();
+    const result = await collect(provider.stream(helloRequest, neverAborted));
+    assert.deepEqual([outcomeOf(result), result.text], ['finished', 'a']);
+    assert.ok(performance.now() - startedAt < 1_900, 'the wait for usage is not what ends it');
+  });
   void test('T8 · arguments that come long after their call, which came behind a finish, are waited for', async (t) => {
     const rest = chat.toolCall(0, { arguments: '{"path":"/tmp/x"}' });
     const server = await serverFor(t, {
