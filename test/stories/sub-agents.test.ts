@@ -229,8 +229,8 @@ story(
     assert.deepEqual([viewer.last.response.status, viewer.text], ['completed', 'Thanks.']);
     const own = await timeline(world, viewer.id);
     const child = await world.store.readTurn(callsOf(own)[0]?.turn ?? '');
-    // One of three steps was the caller's, and one of nine dollars.
-    assert.deepEqual(child?.settings.budget?.turn, { steps: 2, costUsd: 8 });
+    // What it takes is counted against the limits of its caller, which hold for both together.
+    assert.deepEqual(child?.settings.budget?.caller, { steps: 3, costUsd: 9 });
     assert.equal(
       (world.model.requests[2]?.body as { readonly tool_choice?: unknown } | undefined)?.tool_choice,
       'none',
