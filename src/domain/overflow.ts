@@ -16,7 +16,7 @@ export function compactionOf({ agent, truncation, compacts }: Pick<ResponseSetti
   return truncation === 'auto' ? 'auto' : (agent?.compaction ?? 'off');
 }
 
-type Booked = Pick<AttemptRow, 'step' | 'attempt' | 'code'>;
+type Booked = Pick<AttemptRow, 'step' | 'attempt' | 'code' | 'firstEventAtMs'>;
 
 /** The steps whose last request was refused for the length of its prompt. The one that a turn fails with is none before it has failed. */
 function overflowedSteps(attempts: readonly Booked[]): ReadonlySet<number> {
@@ -34,9 +34,14 @@ export function mayCompact(settings: ResponseSettings, attempts: readonly Booked
   return [...overflowedSteps(attempts)].filter((overflowed) => overflowed < step).length < maxCompactions;
 }
 
+/** One that a budget kept back was booked, and never sent. */
+function isAsked({ code, firstEventAtMs }: Booked): boolean {
+  return code !== 'budget_exceeded' || firstEventAtMs !== undefined;
+}
+
 /** Without the steps that were asked for in vain, and those that compacted: how many steps the model has had. */
 export function stepsAsked(attempts: readonly Booked[], before: number): number {
   const overflowed = overflowedSteps(attempts);
-  const steps = new Set(attempts.map(({ step }) => step).filter((step) => step < before));
+  const steps = new Set(attempts.filter((attempt) => attempt.step < before && isAsked(attempt)).map(({ step }) => step));
   return [...steps].filter((step) => !overflowed.has(step) && !overflowed.has(step - 1)).length;
 }

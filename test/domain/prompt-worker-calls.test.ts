@@ -181,7 +181,7 @@ test('a call that nobody approved or refused has no result, and the words that c
     'read a',
     'read b',
     'a gave A',
-    'b gave [no result was given]',
+    'b gave [This call waits for the approval of a person. It has not been made yet: do not make it again.]',
     'user: never mind',
   ]);
 });
@@ -192,10 +192,30 @@ test('T5 · a call that was approved, and whose turn was stopped before it began
   assert.deepEqual(told([asked, stoppedEarly], [user('more')]), [
     'user: go',
     'read a',
-    'a gave [no result was given]',
+    'a gave [This call was approved, and stopped before it was made.]',
     'assistant: [The user stopped this answer before it was complete.]',
     'user: more',
   ]);
+});
+
+test('an approval that comes when the talk has gone on is told where its call was made: the prompt ends with what came of it', () => {
+  const asked = turn([user('go')], [ask('a')]);
+  const between = turn([user('what is it for?')], [assistant('for you')]);
+  assert.deepEqual(told([asked, between], [answer('a', true)], [worker('a', done('A'), { step: 0, approved: 'mcpr_a' })]), [
+    'user: go',
+    'read a',
+    'a gave [This call waits for the approval of a person. It has not been made yet: do not make it again.]',
+    'user: what is it for?',
+    'assistant: for you',
+    'read a_2',
+    'a_2 gave A',
+  ]);
+});
+
+test('a refusal that comes when the talk has gone on is told as what it is: words of the user', () => {
+  const asked = turn([user('go')], [ask('a')]);
+  const between = turn([user('what is it for?')], [assistant('for you')]);
+  assert.match(told([asked, between], [answer('a', false)]).at(-1) ?? '', /^user: \[I refuse the call of \w+ that waited for my approval/);
 });
 
 test('a call whose request was deleted from the conversation is told where it was carried out', () => {

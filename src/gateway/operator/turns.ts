@@ -27,6 +27,7 @@ const turnsQuery = pageQuery.omit({ order: true }).extend({
     .meta({ description: 'Of the error of a failed turn.' }),
   session: id.optional().meta({ description: 'The id of a conversation.' }),
   model: z.string().optional(),
+  agent: z.string().optional().meta({ description: 'The name of an agent: requests name it as their model.' }),
   since: moment.optional(),
   until: moment.optional(),
 });
@@ -42,7 +43,8 @@ export function turnsRoutes(routes: Routes, { turnkeep, temporalUi }: TurnsDeps)
       responses: { 200: ok('A page of turns.', listSchema(listedTurnSchema)), ...errorResponses(400, 401, 429, 503) },
     },
     async (c, { query }) => {
-      const { limit, after, since: sinceMs, until: untilMs, ...rest } = query;
+      const { limit, after, since: sinceMs, until: untilMs, agent, ...given } = query;
+      const rest = agent === undefined ? given : { ...given, model: agent };
       const { order: _newestFirst, ...page } = pageRequest({ limit, after });
       const found = await turnkeep.listTurns(c.get('tenant'), { ...page, filter: { ...rest, sinceMs, untilMs } });
       return c.json(listPage(found?.map(listedTurn), query));
