@@ -55,12 +55,20 @@ const schema = { type: 'object' };
 for (const [what, listed, read] of [
   ['name and schema', { name: 'a', inputSchema: schema }, { name: 'a', description: '', inputSchema: schema, attempts: 1 }],
   ['no schema', { name: 'a', description: 'b' }, { name: 'a', description: 'b', inputSchema: schema, attempts: 1 }],
-  ['read only', { name: 'a', annotations: { readOnlyHint: true } }, { name: 'a', description: '', inputSchema: schema, attempts: 3 }],
-  ['idempotent', { name: 'a', annotations: { idempotentHint: true } }, { name: 'a', description: '', inputSchema: schema, attempts: 3 }],
+  [
+    'read only',
+    { name: 'a', annotations: { readOnlyHint: true } },
+    { name: 'a', description: '', inputSchema: schema, annotations: { readOnlyHint: true }, attempts: 3 },
+  ],
+  [
+    'idempotent',
+    { name: 'a', annotations: { idempotentHint: true } },
+    { name: 'a', description: '', inputSchema: schema, annotations: { idempotentHint: true }, attempts: 3 },
+  ],
   [
     'a hint that is no boolean',
     { name: 'a', annotations: { idempotentHint: 1 } },
-    { name: 'a', description: '', inputSchema: schema, attempts: 1 },
+    { name: 'a', description: '', inputSchema: schema, annotations: { idempotentHint: 1 }, attempts: 1 },
   ],
   ['no name', { inputSchema: schema }, undefined],
   ['a name that no model may call', { name: 'a b' }, undefined],
