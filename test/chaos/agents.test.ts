@@ -22,7 +22,7 @@ import { wayOf } from '../support/temporal-way.ts';
 import { until } from '../support/until.ts';
 
 const options = { timeout: 180_000 };
-const env = { TURNKEEP_HEARTBEAT_TIMEOUT_MS: '1500' };
+const env = { TURNKEEP_HEARTBEAT_TIMEOUT_MS: '3000' };
 
 interface Scene extends AsyncDisposable {
   readonly cluster: Cluster;
