@@ -217,6 +217,13 @@ story(
       });
       assert.deepEqual(errorOf(response), [400, param, 'invalid_value']);
     }
+    for (const [tool, param] of [
+      [{ server_label: 'filez' }, 'tools[0].server_label'],
+      [{ server_label: 'x', server_url: 'https://elsewhere.example/mcp' }, 'tools[0].server_url'],
+    ] as const) {
+      const response = await post(world.url, { model: 'any', input: 'x', tools: [{ type: 'mcp', ...tool }] });
+      assert.deepEqual(errorOf(response), [400, param, 'invalid_value']);
+    }
     const unknown = await post(world.url, {
       model: 'clerk',
       input: 'x',

@@ -34,7 +34,7 @@ export function withAgent(directory: AgentDirectory | undefined, settings: Respo
   for (const [index, tool] of settings.tools.entries()) {
     const label = labelOf(tool);
     if (label === undefined || !mcpServers.has(label)) continue;
-    assertNoUrl(tool, label, `tools[${index}]`);
+    assertNoUrl(tool, `tools[${index}]`);
     assertForm(tool, `tools[${index}]`);
     own.push(tool);
     names.push(`mcp:${label}`);
@@ -64,12 +64,28 @@ function labelOf(tool: Tool): string | undefined {
   return typeof label === 'string' ? label : undefined;
 }
 
+/**
+ * A provider of Chat Completions runs no MCP servers, so whoever has configured some means those.
+ * @throws ApiError 400 naming a tool of the type `mcp` whose server the configuration does not have
+ */
+export function assertServersKnown({ mcpServers }: AgentDirectory, { tools }: ResponseSettings): void {
+  if (mcpServers.size === 0) return;
+  for (const [index, tool] of tools.entries()) {
+    const label = labelOf(tool);
+    if (label === undefined || mcpServers.has(label)) continue;
+    assertNoUrl(tool, `tools[${index}]`);
+    const known = [...mcpServers].join(', ');
+    const message = `Invalid 'tools[${index}].server_label': no MCP server '${label}' is configured. There are: ${known}.`;
+    throw new ApiError({ status: 400, param: `tools[${index}].server_label`, code: 'invalid_value', message });
+  }
+}
+
 /** Where a server is, the configuration says alone: a request that names an address would have the worker call anything. */
-function assertNoUrl(tool: Tool, label: string, param: string): void {
+function assertNoUrl(tool: Tool, param: string): void {
   const given = tool as unknown as JsonObject;
   for (const name of ['server_url', 'connector_id', 'headers', 'authorization']) {
     if (given[name] == null) continue;
-    const message = `Invalid '${param}.${name}': '${label}' is a server of the configuration, which says how it is reached. Leave it out.`;
+    const message = `Invalid '${param}.${name}': where an MCP server is, the configuration says, and no request. Leave it out, and name a configured server by its 'server_label'.`;
     throw new ApiError({ status: 400, param: `${param}.${name}`, code: 'invalid_value', message });
   }
 }

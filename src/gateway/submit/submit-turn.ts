@@ -12,7 +12,7 @@ import type { Turnkeep } from '../../client/turnkeep.ts';
 import { ApiError } from '../http/errors.ts';
 import { jsonLimits, tooManyItems } from '../http/json-scanner.ts';
 import { type GatewayEnv, headerOf } from '../http/route.ts';
-import { type AgentDirectory, withAgent } from './agent-settings.ts';
+import { type AgentDirectory, assertServersKnown, withAgent } from './agent-settings.ts';
 import { takeTrigger } from './compaction-trigger.ts';
 import {
   assertNothingOmitted,
@@ -153,6 +153,7 @@ export function sendableSettings(
   const { settings: given, workerTools } = withAgent(agents, requested.settings);
   const provider = given.agent?.provider ?? 'default';
   const api = provider === 'default' ? providerApi : (agents?.apiOf(provider) ?? providerApi);
+  if (api === 'chat' && agents !== undefined) assertServersKnown(agents, requested.settings);
   const settings = withToolsInForce(api, withFieldsInForce(api, given), requested.items);
   if (unsupportedTools === 'refuse') assertNothingOmitted(settings);
   assertSupported(unsupportedBy(api, { ...requested, settings }), fields);
