@@ -1,0 +1,37 @@
+/** What a round of calls may grow to, and how it ends where something of it fails. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { chat, chatAnswer, done, end, sseHead } from '../../src/testing/model-server/index.ts';
+import { agentScene, called, tool } from './agent-scene.ts';
+
+function callsOf(count: number) {
+  return Array.from({ length: count }, (_, index) => ({ id: `c${index}`, name: 'look', arguments: '{}' }));
+}
+
+test('T14 · a step makes 128 calls at the most: past them the turn ends, and none of them is made', async () => {
+  const look = tool('look', async () => 'seen');
+  await using scene = await agentScene({ tools: [look], scripts: [called(...callsOf(129))] });
+  assert.deepEqual(await scene.step(1), { type: 'final', turn: { status: 'failed', code: 'provider_protocol' } });
+  assert.equal((await scene.store.readAttempts('resp_a'))[0]?.detail, 'too_many_calls');
+  assert.deepEqual([look.calls, (await scene.response()).output], [[], []]);
+  assert.deepEqual(scene.errors, []);
+});
+
+test('all calls of a step are shown in their order, each at its place behind the words before them', async () => {
+  const look = tool('look', async () => 'seen');
+  const calls = callsOf(128).map((call, index) => chat.toolCall(index, call));
+  const script = [sseHead, chat.content('I look.'), ...calls, chat.finish('tool_calls'), done, end];
+  await using scene = await agentScene({ tools: [look], scripts: [script, chatAnswer('Seen.')] });
+  assert.deepEqual(await scene.step(1), { type: 'tool_calls' });
+  assert.deepEqual(await scene.step(2), { type: 'final', turn: { status: 'completed', code: null } });
+  const { output } = await scene.response();
+  assert.deepEqual(
+    output.map((item) => (item.type === 'mcp_call' ? [item.turnkeep?.call_id, item.status] : item.type)),
+    ['message', ...callsOf(128).map(({ id }) => [id, 'completed']), 'message'],
+  );
+  assert.deepEqual(
+    (await scene.store.readToolCalls('resp_a')).map(({ number, position }) => [number, position]),
+    callsOf(128).map((_, index) => [index, index + 1]),
+  );
+  assert.deepEqual(scene.errors, []);
+});
