@@ -35,3 +35,43 @@ test('all calls of a step are shown in their order, each at its place behind the
   );
   assert.deepEqual(scene.errors, []);
 });
+
+test('T5 · a cancel that is accepted before a call is booked keeps it from being made, and ends the turn', async () => {
+  const mail = tool('mail', async () => 'sent');
+  await using scene = await agentScene({ tools: [mail], scripts: [called({ id: 'c1', name: 'mail', arguments: '{}' })] });
+  assert.deepEqual(await scene.step(1), { type: 'tool_calls' });
+  const start = scene.store.startToolCall.bind(scene.store);
+  Object.assign(scene.store, {
+    startToolCall: async (call: Parameters<typeof start>[0]) => {
+      await scene.store.requestCancel('default', 'resp_a', Date.now());
+      return start(call);
+    },
+  });
+  assert.deepEqual(await scene.step(2), { type: 'final', turn: { status: 'cancelled', code: null } });
+  assert.deepEqual(mail.calls, []);
+  assert.deepEqual(scene.errors, []);
+});
+
+test('T7 · a process that stood still behind the booking of a call past its lease does not make it', async (t) => {
+  const mail = tool('mail', async () => 'sent');
+  await using scene = await agentScene({
+    tools: [mail],
+    scripts: [called({ id: 'c1', name: 'mail', arguments: '{}' }), chatAnswer('Ah.')],
+  });
+  assert.deepEqual(await scene.step(1), { type: 'tool_calls' });
+  const start = scene.store.startToolCall.bind(scene.store);
+  Object.assign(scene.store, {
+    startToolCall: async (call: Parameters<typeof start>[0]) => {
+      const isBooked = await start(call);
+      const now = Date.now();
+      t.mock.method(Date, 'now', () => now + 3_600_000);
+      return isBooked;
+    },
+  });
+  await assert.rejects(scene.step(2), { type: 'worker_lost' });
+  assert.deepEqual(mail.calls, []);
+  t.mock.restoreAll();
+  assert.deepEqual(await scene.step(2, scene.process()), { type: 'final', turn: { status: 'completed', code: null } });
+  assert.deepEqual(mail.calls, []);
+  assert.equal((await scene.store.readToolCalls('resp_a'))[0]?.outcome, 'unknown');
+});
