@@ -75,3 +75,49 @@ test('T7 · a process that stood still behind the booking of a call past its lea
   assert.deepEqual(mail.calls, []);
   assert.equal((await scene.store.readToolCalls('resp_a'))[0]?.outcome, 'unknown');
 });
+
+test('a call whose arguments cannot be checked is one that somebody has to approve', async () => {
+  const check = (): never => {
+    throw new Error('cannot check it');
+  };
+  const mail = tool('mail', async () => 'sent', { check });
+  await using scene = await agentScene({ tools: [mail], scripts: [called({ id: 'c1', name: 'mail', arguments: '{}' })] });
+  assert.deepEqual(await scene.step(1), { type: 'final', turn: { status: 'completed', code: null } });
+  assert.deepEqual(
+    (await scene.response()).output.map(({ type }) => type),
+    ['mcp_approval_request'],
+  );
+  assert.deepEqual([mail.calls, scene.errors], [[], []]);
+});
+
+test('what fails for one call of a round stops the others before the round is over: none runs on unheard', async () => {
+  const slow = Promise.withResolvers<AbortSignal>();
+  const waits = tool('waits', async (_, { signal }) => {
+    slow.resolve(signal);
+    return new Promise<never>(() => undefined);
+  });
+  const quick = tool('quick', async () => 'done');
+  const calls = [
+    { id: 'c1', name: 'waits', arguments: '{}' },
+    { id: 'c2', name: 'quick', arguments: '{}' },
+  ];
+  await using scene = await agentScene({ tools: [waits, quick], scripts: [called(...calls)] });
+  assert.deepEqual(await scene.step(1), { type: 'tool_calls' });
+  const broken = new Error('a fault of our own');
+  const start = scene.store.startToolCall.bind(scene.store);
+  Object.assign(scene.store, {
+    startToolCall: async (call: Parameters<typeof start>[0]) => {
+      if (call.number === 0) return start(call);
+      await slow.promise;
+      throw broken;
+    },
+  });
+  assert.deepEqual(await scene.step(2), { type: 'final', turn: { status: 'failed', code: 'internal_error' } });
+  assert.equal((await slow.promise).aborted, true);
+  assert.deepEqual(quick.calls, []);
+  assert.deepEqual(
+    (await scene.store.readToolCalls('resp_a')).map(({ outcome }) => outcome),
+    ['cut_off', 'cut_off'],
+  );
+  assert.deepEqual(scene.errors, [broken]);
+});

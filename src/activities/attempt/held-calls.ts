@@ -82,11 +82,11 @@ export class HeldCalls {
   #needsApproval({ name, text }: HeldCall): boolean {
     const tool = this.#tools.called(name);
     const args = argumentsOf(text);
-    if (tool === undefined || args === undefined || tool.check(args) !== undefined) return false;
+    if (tool === undefined || args === undefined) return false;
     try {
-      return tool.needsApproval(args);
+      return tool.check(args) === undefined && tool.needsApproval(args);
     } catch {
-      // A rule that cannot be asked does not let anything pass.
+      // A check or a rule that cannot be asked does not let anything pass.
       return true;
     }
   }

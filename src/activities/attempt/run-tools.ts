@@ -44,8 +44,13 @@ export interface ToolRound {
   readonly isLeaseOver: () => boolean;
 }
 
-/** Resolves once every call has its end. @throws the signal's reason once it aborts, `FencedError` when another one has the turn */
-export async function runTools(round: ToolRound): Promise<void> {
+/**
+ * Resolves once every call has its end, and rejects once none runs any more.
+ * @throws the signal's reason once it aborts, `FencedError` when another one has the turn
+ */
+export async function runTools(given: ToolRound): Promise<void> {
+  const stop = new AbortController();
+  const round: ToolRound = { ...given, signal: AbortSignal.any([given.signal, stop.signal]) };
   const { store, turn, step, signal } = round;
   const calls = await retryWhileBusy(() => store.readToolCalls(turn.id, step), signal);
   const left = calls.filter((call) => call.endedAtMs === undefined);
@@ -59,11 +64,14 @@ export async function runTools(round: ToolRound): Promise<void> {
       await (kept.has(call) ? keepBack(journal, call) : carryOut(round, journal, call));
     }
   };
-  try {
-    await Promise.all(Array.from({ length: atOnce }, workOn));
-  } finally {
-    journal.close();
-  }
+  // What fails for one is the end of all: the others stop before anybody is told of it.
+  const workUntilStopped = async (): Promise<void> =>
+    workOn().catch((error: unknown) => {
+      journal.close();
+      stop.abort(error);
+    });
+  await Promise.all(Array.from({ length: atOnce }, workUntilStopped));
+  journal.close();
   signal.throwIfAborted();
 }
 
@@ -106,7 +114,7 @@ async function carryOut(round: ToolRound, journal: CallJournal, call: ToolCallRo
   };
   // A process that stood still since it booked the run may have lost the turn: in the same tick as the tool (T7).
   if (round.isLeaseOver()) round.abort('fenced');
-  signal.throwIfAborted();
+  if (signal.aborted) return;
   const end = await outcomeOf(tool, call, context);
   if (end !== undefined) await journal.end(shown, end);
 }
