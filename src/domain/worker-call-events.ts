@@ -7,9 +7,8 @@ import { endedCall, newApprovalRequest, newWorkerCall, type WorkerCall, type Wor
 /** What stands already: the response of the stream. */
 type Output = Pick<ResponseObject, 'id' | 'output'>;
 
-/** A call all of whose arguments are known. */
-export function callBegun({ id, output }: Output, call: WorkerCall): readonly UnnumberedEvent[] {
-  const output_index = output.length;
+/** A call all of whose arguments are known. @param output_index its place, where others are begun before it that do not stand yet */
+export function callBegun({ id, output }: Output, call: WorkerCall, output_index = output.length): readonly UnnumberedEvent[] {
   const item = newWorkerCall(id, output_index, call);
   const address = { item_id: item.id, output_index };
   return [

@@ -17,8 +17,8 @@ export async function runWorkerTool(tool: WorkerTool, args: JsonObject | string,
   context.signal.throwIfAborted();
   const read = typeof args === 'string' ? readArguments(args) : { args };
   if ('error' in read) return { type: 'error', message: bounded(read.error) };
-  const mistake = tool.check(read.args);
-  if (mistake !== undefined) return { type: 'error', message: bounded(`The arguments do not fit the tool's schema: ${mistake}.`) };
+  const mistake = mistakeOf(tool, read.args);
+  if (mistake !== undefined) return { type: 'error', message: bounded(mistake) };
 
   const stopped = Promise.withResolvers<never>();
   const stop = new AbortController();
@@ -45,6 +45,16 @@ export async function runWorkerTool(tool: WorkerTool, args: JsonObject | string,
   } finally {
     clearTimeout(timer);
     context.signal.removeEventListener('abort', onAbort);
+  }
+}
+
+/** What a check throws may quote the arguments, and is no help to the model: constant words stand for it (T11). */
+function mistakeOf(tool: WorkerTool, args: JsonObject): string | undefined {
+  try {
+    const mistake = tool.check(args);
+    return mistake === undefined ? undefined : `The arguments do not fit the tool's schema: ${mistake}.`;
+  } catch {
+    return "The arguments could not be checked against the tool's schema.";
   }
 }
 

@@ -220,6 +220,14 @@ export function toolCallsContract(contract: Contract): void {
       [['resp_b', true]],
     );
     assert.deepEqual(await settle(store, 'resp_b'), { status: 'cancelled', code: null });
+
+    await calling(store, 'resp_c');
+    const tools = await takeTools(store, 'resp_c');
+    await database.open().requestCancel('default', 'resp_c', 5);
+    for (const shown of [{}, { shown: { position: 1, rows: [row(4)] } }]) {
+      assert.equal(await store.startToolCall({ turn: 'resp_c', number: 0, epoch: tools.epoch, ...shown }), false);
+    }
+    assert.deepEqual([await fatesOf(store, 'resp_c'), (await seqsOf(store, 'resp_c')).length], [[[0, 0, undefined]], 4]);
   });
 
   contract('a call keeps its end, and its place once it is shown', async (store) => {

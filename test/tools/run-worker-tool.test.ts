@@ -31,6 +31,16 @@ test('arguments that do not fit never reach the tool; those that fit reach it as
   assert.deepEqual(await runWorkerTool(echo, '{"path":"1","more":[1]}', toolContext()), output('{"path":"1","more":[1]}'));
 });
 
+test('T11 · a check that throws is told to the model in constant words: what it throws may quote the arguments', async () => {
+  const check = (args: object): never => {
+    throw new Error(`cannot read ${JSON.stringify(args)}`);
+  };
+  assert.deepEqual(
+    await runWorkerTool({ ...untouchable, check }, { secret: 'sesame' }, toolContext()),
+    failure("The arguments could not be checked against the tool's schema."),
+  );
+});
+
 test('what a tool throws is an error for the model, of a bounded length', async () => {
   const thrower = (error: unknown) =>
     localTool(async () => {

@@ -6,9 +6,13 @@ import type { JsonObject, ProviderFields } from '../../domain/item.ts';
 import type { ModelDelta } from '../../domain/model.ts';
 import type { Tool } from '../../domain/response-settings.ts';
 import type { WorkerCall } from '../../domain/worker-call.ts';
+import { protocolError } from '../../providers/failures/model-failure.ts';
 import { localServerLabel } from '../../tools/tool.ts';
 import { namesOf } from './agents.ts';
 import type { TurnTools } from '../../tools/turn-tools.ts';
+
+/** Calls that a model may make in one step: more are a loop, and each is a run of a tool (T14). */
+const maxCalls = 128;
 
 type CallDelta = ModelDelta & { readonly type: 'tool_call' };
 
@@ -38,7 +42,9 @@ export class HeldCalls {
     return delta.type === 'tool_call' && delta.isCustom !== true && delta.members === undefined && !this.#clients.has(delta.name);
   }
 
+  /** @throws `ProviderError`, `provider_protocol`: there are too many of them */
   add({ item, callId, name, text, providerFields }: CallDelta): void {
+    if (this.#held.size >= maxCalls && !this.#held.has(item)) throw protocolError('too_many_calls');
     const held = this.#held.get(item) ?? { callId, name, text: '', fields: undefined };
     held.text += text;
     if (providerFields !== undefined) held.fields = { ...held.fields, ...providerFields };
@@ -76,11 +82,11 @@ export class HeldCalls {
   #needsApproval({ name, text }: HeldCall): boolean {
     const tool = this.#tools.called(name);
     const args = argumentsOf(text);
-    if (tool === undefined || args === undefined || tool.check(args) !== undefined) return false;
+    if (tool === undefined || args === undefined) return false;
     try {
-      return tool.needsApproval(args);
+      return tool.check(args) === undefined && tool.needsApproval(args);
     } catch {
-      // A rule that cannot be asked does not let anything pass.
+      // A check or a rule that cannot be asked does not let anything pass.
       return true;
     }
   }

@@ -134,7 +134,7 @@ export class JournalWriter {
 
   /** A piece of a call that is shown once it is whole: it starts the step all the same, before anything comes of it (T2). */
   async hold(delta: ModelDelta): Promise<void> {
-    this.#outputBytes += bytesOf(delta);
+    this.#outputBytes += bytesOf(delta) + (this.#beginsItem(delta) ? bytesOfBeginning(delta) : 0);
     if (this.#outputBytes > this.#options.maxOutputBytes) {
       this.#options.abort('output_too_large');
       return;
@@ -150,16 +150,14 @@ export class JournalWriter {
 
   /** Ends the step, which the next one follows: `calls` are to be carried out before its request. */
   async endStep({ calls, isLast, end }: { calls: readonly WorkerCall[]; isLast: boolean; end: AttemptEnd }): Promise<EndedStep> {
-    const { store, turn, stream, epoch, attempt } = this.#options;
+    const { store, turn, stream, epoch, attempt, callsBefore } = this.#options;
     await this.#writing;
     clearTimeout(this.#timer);
-    const rows = [...this.#takePending(), ...stream.endStep().map(journalRowOf)];
-    const booked: NewToolCall[] = [];
-    for (const [index, call] of calls.entries()) {
-      const position = stream.response.output.length;
-      rows.push(...stream.show((output) => callBegun(output, call)).map(journalRowOf));
-      booked.push({ ...call, number: this.#options.callsBefore + index, position });
-    }
+    const before = [...this.#takePending(), ...stream.endStep().map(journalRowOf)];
+    const first = stream.response.output.length;
+    const begun = stream.show((output) => calls.flatMap((call, index) => callBegun(output, call, first + index)));
+    const rows = [...before, ...begun.map(journalRowOf)];
+    const booked = calls.map((call, index): NewToolCall => ({ ...call, number: callsBefore + index, position: first + index }));
     return retryWhileBusy(() => store.endStep({ turn: turn.id, epoch, rows, attempt: { ...attempt, end }, calls: booked, isLast }));
   }
 

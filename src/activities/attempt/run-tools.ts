@@ -18,6 +18,7 @@ import { retryWhileBusy } from '../../store/retry-while-busy.ts';
 import { runWorkerTool } from '../../tools/run-worker-tool.ts';
 import type { ToolContext, WorkerTool } from '../../tools/tool.ts';
 import type { TurnTools } from '../../tools/turn-tools.ts';
+import { AttemptAborted, type AbortReason } from './abort-reason.ts';
 import type { Agents } from './agents.ts';
 import { FencedError } from './journal-writer.ts';
 
@@ -38,10 +39,18 @@ export interface ToolRound {
   readonly leaveRoom: () => void;
   /** Aborts with an `AttemptAborted`. */
   readonly signal: AbortSignal;
+  readonly abort: (reason: AbortReason) => void;
+  /** See `AttemptInput`. */
+  readonly isLeaseOver: () => boolean;
 }
 
-/** Resolves once every call has its end. @throws the signal's reason once it aborts, `FencedError` when another one has the turn */
-export async function runTools(round: ToolRound): Promise<void> {
+/**
+ * Resolves once every call has its end, and rejects once none runs any more.
+ * @throws the signal's reason once it aborts, `FencedError` when another one has the turn
+ */
+export async function runTools(given: ToolRound): Promise<void> {
+  const stop = new AbortController();
+  const round: ToolRound = { ...given, signal: AbortSignal.any([given.signal, stop.signal]) };
   const { store, turn, step, signal } = round;
   const calls = await retryWhileBusy(() => store.readToolCalls(turn.id, step), signal);
   const left = calls.filter((call) => call.endedAtMs === undefined);
@@ -55,11 +64,14 @@ export async function runTools(round: ToolRound): Promise<void> {
       await (kept.has(call) ? keepBack(journal, call) : carryOut(round, journal, call));
     }
   };
-  try {
-    await Promise.all(Array.from({ length: atOnce }, workOn));
-  } finally {
-    journal.close();
-  }
+  // What fails for one is the end of all: the others stop before anybody is told of it.
+  const workUntilStopped = async (): Promise<void> =>
+    workOn().catch((error: unknown) => {
+      journal.close();
+      stop.abort(error);
+    });
+  await Promise.all(Array.from({ length: atOnce }, workUntilStopped));
+  journal.close();
   signal.throwIfAborted();
 }
 
@@ -69,7 +81,8 @@ async function keepBack(journal: CallJournal, call: ToolCallRow): Promise<void> 
   await journal.end({ ...call, position }, failed(callPastLimit));
 }
 
-async function carryOut({ store, turn, tools, log, signal }: ToolRound, journal: CallJournal, call: ToolCallRow): Promise<void> {
+async function carryOut(round: ToolRound, journal: CallJournal, call: ToolCallRow): Promise<void> {
+  const { store, turn, tools, log, signal } = round;
   const tool = tools.find(call.serverLabel, call.name);
   if (call.runs >= (tool?.attempts ?? 1)) {
     await journal.end(call, { outcome: 'unknown', result: outcomeUnknown, end: { status: 'failed', message: outcomeUnknown } });
@@ -99,6 +112,9 @@ async function carryOut({ store, turn, tools, log, signal }: ToolRound, journal:
       void retryWhileBusy(() => store.noteProgress(call, message), signal).catch(() => undefined);
     },
   };
+  // A process that stood still since it booked the run may have lost the turn: in the same tick as the tool (T7).
+  if (round.isLeaseOver()) round.abort('fenced');
+  if (signal.aborted) return;
   const end = await outcomeOf(tool, call, context);
   if (end !== undefined) await journal.end(shown, end);
 }
@@ -155,9 +171,16 @@ class CallJournal {
       );
       const shown = rows.length === 0 ? {} : { shown: { position, rows } };
       const isBooked = await retryWhileBusy(() => store.startToolCall({ turn: turn.id, number: call.number, epoch, ...shown }));
-      if (!isBooked) throw new FencedError('the turn was taken over');
+      if (!isBooked) throw await this.#refusal();
       return position;
     });
+  }
+
+  /** Whoever has the turn ends it as cancelled, where that was accepted (T5). */
+  async #refusal(): Promise<Error> {
+    const { store, turn } = this.#round;
+    const row = await retryWhileBusy(() => store.readTurn(turn.id));
+    return row?.cancelRequestedAtMs == null ? new FencedError('the turn was taken over') : new AttemptAborted('cancelled');
   }
 
   async end(call: ToolCallRow, end: ToolCallEnd): Promise<void> {

@@ -17,7 +17,10 @@ export interface ToolCallStore {
   /** Those that a step is to tell the model of, or all; in the order in which the model made them. */
   readToolCalls(turn: string, step?: number): Promise<readonly ToolCallRow[]>;
 
-  /** @param start.shown its item was not in the journal yet, and is by these rows */
+  /**
+   * Refused too behind an accepted cancel (T5).
+   * @param start.shown its item was not in the journal yet, and is by these rows
+   */
   startToolCall(start: ToolCallStart): Promise<boolean>;
 
   /** Durably, with the rows that show it. Once: a call that has its end keeps it. */

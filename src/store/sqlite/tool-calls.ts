@@ -79,7 +79,8 @@ function toolCallOf(row: Row): ToolCallRow {
 
 export async function startToolCall(db: Database, { turn, number, epoch, shown }: ToolCallStart): Promise<boolean> {
   return db.commit('durable', () => {
-    if (hasEnded(db, { turn, number }) || !writeRows(db, turn, epoch, shown?.rows ?? [])) return false;
+    const isCancelled = db.one('SELECT 1 FROM turns WHERE id = ? AND cancel_requested_at IS NOT NULL', turn) !== undefined;
+    if (isCancelled || hasEnded(db, { turn, number }) || !writeRows(db, turn, epoch, shown?.rows ?? [])) return false;
     const sql = 'UPDATE tool_calls SET runs = runs + 1, started_at = ?, position = coalesce(?, position) WHERE turn = ? AND number = ?';
     db.run(sql, Date.now(), shown?.position ?? null, turn, number);
     return true;

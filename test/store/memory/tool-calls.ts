@@ -29,6 +29,7 @@ interface Written {
 
 export function startToolCall(database: MemoryDatabase, { turn: id, number, epoch, shown }: ToolCallStart): Written {
   const rows = shown?.rows ?? [];
+  if (database.turns.get(id)?.row.cancelRequestedAtMs != null) return { result: false };
   const turn = writeRows(database, { turn: id, epoch, rows });
   if (turn === undefined) return { result: false };
   updateToolCall(turn, number, ({ row, isLast }) => ({
