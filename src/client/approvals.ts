@@ -48,6 +48,7 @@ export async function readApprovals(
   for (const { index, id, isApproved } of answers) {
     const request = asked.get(id);
     if (request === undefined) {
+      if (isHistory(input, { index, id, isApproved })) continue;
       // A provider of the Responses API may have asked it: its ids are its own.
       if (submission.settings.agent === undefined) continue;
       return { type: 'unknown_approval', index, id };
@@ -73,6 +74,16 @@ function answerOf(item: InputItem, index: number): readonly Answer[] {
   if ((item.type as string) !== 'mcp_approval_response') return [];
   const { approval_request_id: id, approve } = item as { readonly approval_request_id?: unknown; readonly approve?: unknown };
   return typeof id === 'string' ? [{ index, id, isApproved: approve === true }] : [];
+}
+
+/**
+ * Does the input itself bring the request that is answered, as the history of a client that keeps its own? Nothing is run for
+ * it: what came of it follows in the input. Of a call that is agreed to just now nothing can follow, and nobody would make it.
+ */
+function isHistory(input: readonly InputItem[], { index, id, isApproved }: Answer): boolean {
+  const isBrought = input.slice(0, index).some((item) => item.type === 'mcp_approval_request' && item.id === id);
+  const isPast = !isApproved || input.slice(index + 1).some((item) => (item.type as string) !== 'mcp_approval_response');
+  return isBrought && isPast;
 }
 
 /** With the turn that has it in its answer. */
