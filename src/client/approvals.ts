@@ -2,7 +2,9 @@
  * What a request says to calls that wait for an approval: which calls are to be made before its first request to the model. Only
  * what stands in the database is approved: nobody makes a call that a model has not asked for.
  */
+import { setImmediate as nextTurnOfTheLoop } from 'node:timers/promises';
 import { type ApprovalRequestItem, type InputItem, isWorkers } from '../domain/item.ts';
+import { responseIdOf } from '../domain/new-items.ts';
 import type { AnsweredRequest, NewToolCall } from '../domain/tool-call.ts';
 import type { Store } from '../store/ports/store.ts';
 import type { Submission } from './submission.ts';
@@ -89,7 +91,7 @@ function isHistory(input: readonly InputItem[], { index, id, isApproved }: Answe
 /** With the turn that has it in its answer. */
 type Request = ApprovalRequestItem & Pick<AnsweredRequest, 'askedBy'>;
 
-/** Those of the requests that turns before this one have made. */
+/** Those of the requests that turns before this one have made. An id says of which turn it is: no other one is read (T14). */
 async function askedBefore(
   store: Pick<Store, 'readSession' | 'findTurn' | 'readChain' | 'readResponse'>,
   { tenant, session, previous }: Submission,
@@ -102,9 +104,13 @@ async function askedBefore(
         ? undefined
         : (await store.findTurn(tenant, previous))?.id
       : (await store.readSession(tenant, session))?.leaf;
+  const named = new Set(Array.from(ids, responseIdOf));
   const turns = leaf == null ? [] : ((await store.readChain(leaf, { limit: turnsBack, order: 'desc' })) ?? []);
-  for (const { id } of turns) {
+  for (const { id, publicId } of turns) {
     if (found.size === ids.size) break;
+    if (!named.has(publicId)) continue;
+    // A response may be long, and is read at once.
+    await nextTurnOfTheLoop();
     for (const item of (await store.readResponse(id))?.output ?? []) {
       if (item.type === 'mcp_approval_request' && isWorkers(item) && ids.has(item.id)) found.set(item.id, { ...item, askedBy: id });
     }
