@@ -3,6 +3,7 @@
  * what stands in the database is approved: nobody makes a call that a model has not asked for.
  */
 import { setImmediate as nextTurnOfTheLoop } from 'node:timers/promises';
+import { agentServerLabel } from '../domain/function-names.ts';
 import { type ApprovalRequestItem, type InputItem, isWorkers } from '../domain/item.ts';
 import { responseIdOf } from '../domain/new-items.ts';
 import type { AnsweredRequest, NewToolCall } from '../domain/tool-call.ts';
@@ -20,6 +21,15 @@ export interface UnknownApproval {
   readonly type: 'unknown_approval';
   readonly index: number;
   readonly id: string;
+}
+
+/** `input[index]` agrees to a call of a tool that the agent of this request does not have. It can still be answered. */
+export interface ToollessApproval {
+  readonly type: 'approval_without_tool';
+  readonly index: number;
+  readonly id: string;
+  /** As an agent's `tools` would name it. */
+  readonly tool: string;
 }
 
 /** How many turns back a request may lie that is answered now. */
@@ -41,7 +51,7 @@ export async function readApprovals(
   store: Pick<Store, 'readSession' | 'findTurn' | 'readChain' | 'readResponse'>,
   submission: Submission,
   input: readonly InputItem[],
-): Promise<Approvals | UnknownApproval | AnsweredApproval> {
+): Promise<Approvals | UnknownApproval | AnsweredApproval | ToollessApproval> {
   const answers = input.flatMap(answerOf);
   const calls: NewToolCall[] = [];
   const answered: AnsweredRequest[] = [];
@@ -58,6 +68,8 @@ export async function readApprovals(
     if (answered.some((each) => each.id === id)) return { type: 'approval_answered', id };
     answered.push({ id, askedBy: request.askedBy });
     if (!isApproved) continue;
+    const tool = entryOf(request);
+    if (submission.settings.agent?.tools.includes(tool) !== true) return { type: 'approval_without_tool', index, id, tool };
     calls.push({
       number: calls.length,
       position: null,
@@ -70,6 +82,12 @@ export async function readApprovals(
     });
   }
   return { answered, calls };
+}
+
+/** The entry of an agent's `tools` that has this one. */
+function entryOf({ server_label: label, name }: ApprovalRequestItem): string {
+  if (label === 'turnkeep') return name;
+  return label === agentServerLabel ? `agent:${name}` : `mcp:${label}`;
 }
 
 function answerOf(item: InputItem, index: number): readonly Answer[] {

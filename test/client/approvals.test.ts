@@ -74,3 +74,29 @@ test('T14 · of a long talk only the responses are read whose requests are answe
   });
   assert.deepEqual(read, ['resp_b']);
 });
+
+test('a call is agreed to where the agent that is asked has its tool; anybody may refuse it', async () => {
+  const mail = request('resp_c', 'mail');
+  const read = request('resp_c', 'read', 'files');
+  for (const [asked, tools, tool] of [
+    [mail, undefined, 'mail'],
+    [mail, ['echo', 'mcp:files'], 'mail'],
+    [read, ['read', 'mcp:other'], 'mcp:files'],
+    [request('resp_c', 'writer', 'agent'), ['writer'], 'agent:writer'],
+  ] as const) {
+    const { store } = chain({ resp_c: asked });
+    const by = submission(tools === undefined ? undefined : { ...agent, tools });
+    const refused = await readApprovals(store, by, [answer(asked)]);
+    assert.deepEqual(refused, { type: 'approval_without_tool', index: 0, id: asked.id, tool });
+    const answered = [{ id: asked.id, askedBy: 'resp_c' }];
+    assert.deepEqual(await readApprovals(store, by, [answer(asked, false)]), { answered, calls: [] });
+  }
+  for (const asked of [mail, read]) {
+    const approvals = await readApprovals(chain({ resp_c: asked }).store, submission(agent), [answer(asked)]);
+    assert.ok('calls' in approvals);
+    assert.deepEqual(
+      approvals.calls.map(({ name }) => name),
+      [asked.name],
+    );
+  }
+});

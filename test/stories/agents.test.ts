@@ -261,6 +261,8 @@ agentStory(
     assert.equal(wrong.status, 400);
     const alone = await post(world.url, { ...helper, input: [answerTo(requests[0], true)] });
     assert.equal(alone.status, 400);
+    const other = await post(world.url, { model: 'short', previous_response_id: id, input: [answerTo(requests[0], true)] });
+    assert.deepEqual(errorOf(other), [400, 'input[0].approval_request_id', 'approval_without_tool'], 'and the call is not used up');
     world.model.enqueue(chatAnswer('sent'));
     const next = await world.hear('', { ...helper, previous_response_id: id, input: [answerTo(requests[0], true)] });
     assert.deepEqual(shown(next), [
