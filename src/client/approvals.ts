@@ -2,7 +2,10 @@
  * What a request says to calls that wait for an approval: which calls are to be made before its first request to the model. Only
  * what stands in the database is approved: nobody makes a call that a model has not asked for.
  */
+import { setImmediate as nextTurnOfTheLoop } from 'node:timers/promises';
+import { agentServerLabel } from '../domain/function-names.ts';
 import { type ApprovalRequestItem, type InputItem, isWorkers } from '../domain/item.ts';
+import { responseIdOf } from '../domain/new-items.ts';
 import type { AnsweredRequest, NewToolCall } from '../domain/tool-call.ts';
 import type { Store } from '../store/ports/store.ts';
 import type { Submission } from './submission.ts';
@@ -18,6 +21,15 @@ export interface UnknownApproval {
   readonly type: 'unknown_approval';
   readonly index: number;
   readonly id: string;
+}
+
+/** `input[index]` agrees to a call of a tool that the agent of this request does not have. It can still be answered. */
+export interface ToollessApproval {
+  readonly type: 'approval_without_tool';
+  readonly index: number;
+  readonly id: string;
+  /** As an agent's `tools` would name it. */
+  readonly tool: string;
 }
 
 /** How many turns back a request may lie that is answered now. */
@@ -39,7 +51,7 @@ export async function readApprovals(
   store: Pick<Store, 'readSession' | 'findTurn' | 'readChain' | 'readResponse'>,
   submission: Submission,
   input: readonly InputItem[],
-): Promise<Approvals | UnknownApproval | AnsweredApproval> {
+): Promise<Approvals | UnknownApproval | AnsweredApproval | ToollessApproval> {
   const answers = input.flatMap(answerOf);
   const calls: NewToolCall[] = [];
   const answered: AnsweredRequest[] = [];
@@ -48,6 +60,7 @@ export async function readApprovals(
   for (const { index, id, isApproved } of answers) {
     const request = asked.get(id);
     if (request === undefined) {
+      if (isHistory(input, { index, id, isApproved })) continue;
       // A provider of the Responses API may have asked it: its ids are its own.
       if (submission.settings.agent === undefined) continue;
       return { type: 'unknown_approval', index, id };
@@ -55,6 +68,8 @@ export async function readApprovals(
     if (answered.some((each) => each.id === id)) return { type: 'approval_answered', id };
     answered.push({ id, askedBy: request.askedBy });
     if (!isApproved) continue;
+    const tool = entryOf(request);
+    if (submission.settings.agent?.tools.includes(tool) !== true) return { type: 'approval_without_tool', index, id, tool };
     calls.push({
       number: calls.length,
       position: null,
@@ -69,16 +84,32 @@ export async function readApprovals(
   return { answered, calls };
 }
 
+/** The entry of an agent's `tools` that has this one. */
+function entryOf({ server_label: label, name }: ApprovalRequestItem): string {
+  if (label === 'turnkeep') return name;
+  return label === agentServerLabel ? `agent:${name}` : `mcp:${label}`;
+}
+
 function answerOf(item: InputItem, index: number): readonly Answer[] {
   if ((item.type as string) !== 'mcp_approval_response') return [];
   const { approval_request_id: id, approve } = item as { readonly approval_request_id?: unknown; readonly approve?: unknown };
   return typeof id === 'string' ? [{ index, id, isApproved: approve === true }] : [];
 }
 
+/**
+ * Does the input itself bring the request that is answered, as the history of a client that keeps its own? Nothing is run for
+ * it: what came of it follows in the input. Of a call that is agreed to just now nothing can follow, and nobody would make it.
+ */
+function isHistory(input: readonly InputItem[], { index, id, isApproved }: Answer): boolean {
+  const isBrought = input.slice(0, index).some((item) => item.type === 'mcp_approval_request' && item.id === id);
+  const isPast = !isApproved || input.slice(index + 1).some((item) => (item.type as string) !== 'mcp_approval_response');
+  return isBrought && isPast;
+}
+
 /** With the turn that has it in its answer. */
 type Request = ApprovalRequestItem & Pick<AnsweredRequest, 'askedBy'>;
 
-/** Those of the requests that turns before this one have made. */
+/** Those of the requests that turns before this one have made. An id says of which turn it is: no other one is read (T14). */
 async function askedBefore(
   store: Pick<Store, 'readSession' | 'findTurn' | 'readChain' | 'readResponse'>,
   { tenant, session, previous }: Submission,
@@ -91,9 +122,13 @@ async function askedBefore(
         ? undefined
         : (await store.findTurn(tenant, previous))?.id
       : (await store.readSession(tenant, session))?.leaf;
+  const named = new Set(Array.from(ids, responseIdOf));
   const turns = leaf == null ? [] : ((await store.readChain(leaf, { limit: turnsBack, order: 'desc' })) ?? []);
-  for (const { id } of turns) {
+  for (const { id, publicId } of turns) {
     if (found.size === ids.size) break;
+    if (!named.has(publicId)) continue;
+    // A response may be long, and is read at once.
+    await nextTurnOfTheLoop();
     for (const item of (await store.readResponse(id))?.output ?? []) {
       if (item.type === 'mcp_approval_request' && isWorkers(item) && ids.has(item.id)) found.set(item.id, { ...item, askedBy: id });
     }

@@ -261,6 +261,8 @@ agentStory(
     assert.equal(wrong.status, 400);
     const alone = await post(world.url, { ...helper, input: [answerTo(requests[0], true)] });
     assert.equal(alone.status, 400);
+    const other = await post(world.url, { model: 'short', previous_response_id: id, input: [answerTo(requests[0], true)] });
+    assert.deepEqual(errorOf(other), [400, 'input[0].approval_request_id', 'approval_without_tool'], 'and the call is not used up');
     world.model.enqueue(chatAnswer('sent'));
     const next = await world.hear('', { ...helper, previous_response_id: id, input: [answerTo(requests[0], true)] });
     assert.deepEqual(shown(next), [
@@ -270,6 +272,34 @@ agentStory(
     assert.deepEqual(tools.named('mail'), ['ann']);
   },
 );
+
+agentStory('approvals in the history of a client that keeps its own are history: nothing is run for them', async (world, tools) => {
+  const { id, requests } = await ask(world, {}, 'ann');
+  world.model.enqueue(chatAnswer('sent'));
+  const next = await world.hear('', { ...helper, previous_response_id: id, input: [answerTo(requests[0], true)] });
+  assert.deepEqual(tools.named('mail'), ['ann']);
+  const { output } = (await world.call('GET', `/v1/responses/${id}`)).body as { readonly output: readonly object[] };
+  const message = (content: string) => ({ role: 'user', content });
+  const asked = [message('write'), ...output];
+  const fresh = await post(world.url, { ...helper, input: [...asked, answerTo(requests[0], true)] });
+  assert.equal(fresh.status, 400, 'what is agreed to now is answered where it was asked');
+
+  world.model.enqueue(chatAnswer('you are welcome'), chatAnswer('as you wish'));
+  const history = [...asked, answerTo(requests[0], true), ...itemsOf(next.last.response), message('thanks')];
+  const past = await post(world.url, { ...helper, input: history });
+  assert.deepEqual([past.status, past.json?.['status']], [200, 'completed'], past.text);
+  assert.deepEqual(told(world, 2).slice(1), [
+    ['user', 'write'],
+    ['assistant', ['mail_ann']],
+    ['tool', 'sent to ann', 'mail_ann'],
+    ['assistant', 'sent'],
+    ['user', 'thanks'],
+  ]);
+  const refused = await post(world.url, { ...helper, input: [...asked, answerTo(requests[0], false)] });
+  assert.equal(refused.json?.['status'], 'completed', refused.text);
+  assert.match(JSON.stringify(told(world, 3).at(-1)), /refused/);
+  assert.deepEqual(tools.named('mail'), ['ann']);
+});
 
 agentStory('approvals that nobody answers: the talk goes on, and the model is told', async (world, tools) => {
   const conversation = await world.session();

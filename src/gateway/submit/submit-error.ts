@@ -144,6 +144,11 @@ export function toApiError(result: Exclude<SubmitResult, { type: 'accepted' }>, 
       const message = `No call waits for the approval '${result.id}' in this conversation. Answer with the id of an mcp_approval_request of its last turns, in the same conversation or with previous_response_id.`;
       return new ApiError({ status: 400, param, code: 'unknown_approval_request', message });
     }
+    case 'approval_without_tool': {
+      const param = fields?.items[result.index] ?? `input[${result.index}].approval_request_id`;
+      const message = `The call of the approval '${result.id}' cannot be made: the model that is asked has no '${result.tool}'. Ask the agent that wanted the call, with the tools that it had.`;
+      return new ApiError({ status: 400, param, code: 'approval_without_tool', message });
+    }
     case 'approval_answered': {
       const message = `The approval '${result.id}' was answered before: a call is made once. Send the request without it.`;
       return new ApiError({ status: 400, param: 'input', code: 'approval_already_answered', message });
