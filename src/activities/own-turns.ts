@@ -36,8 +36,8 @@ export interface OwnTurnDeps {
 /** Of a turn that waits for others of its session: how soon it is seen that they have ended. */
 const lookMs = 250;
 
-/** Temporal takes 2 MiB, encoded, and a codec may add to it. */
-const maxResultChars = 1_000_000;
+/** Temporal takes 2 MiB, and a codec may add to it. */
+const maxResultBytes = 1_500_000;
 
 export async function beginTurn({ store, acceptTurn }: OwnTurnDeps, input: BeginTurnInput): Promise<BegunTurn> {
   if (acceptTurn === undefined) {
@@ -77,9 +77,9 @@ export async function readResult({ store }: OwnTurnDeps, { turn: id }: OwnTurn<R
     error:
       turn.errorCode === null ? null : { code: turn.errorCode, message: response?.error?.message ?? failureRules[turn.errorCode].message },
   };
-  const { length } = JSON.stringify(result);
-  if (length <= maxResultChars) return result;
-  const message = `the answer of ${turn.publicId} is ${length} characters long, too long for a history: read it at /v1/responses/${turn.publicId}`;
+  const bytes = Buffer.byteLength(JSON.stringify(result));
+  if (bytes <= maxResultBytes) return result;
+  const message = `the answer of ${turn.publicId} is ${bytes} bytes long, too long for a history: read it at /v1/responses/${turn.publicId}`;
   throw ApplicationFailure.nonRetryable(message, resultTooLarge, turn.publicId);
 }
 

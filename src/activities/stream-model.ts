@@ -30,6 +30,8 @@ export interface StreamModelDeps {
 
 /** How often a turn is looked at that waits for the attempt of another process, or for room in this one. */
 const lookMs = 250;
+/** Before a turn that this process cannot serve is looked for by the next one. */
+const handOnMs = 500;
 /** A wait that is shorter than this is waited out here: Temporal's clock and the database's differ by a little. */
 const shortWaitMs = 50;
 
@@ -90,6 +92,7 @@ async function look(deps: StreamModelDeps, input: OwnTurn<StreamModelInput>, jud
   try {
     const nextLookMs = await heldForMs(store, input.turn, judge);
     if (nextLookMs !== undefined) return { type: 'waits', nextLookMs };
+    if ((await isOthers(deps, input.turn)) && attempts.handOns.count(input.turn)) throw lost(handOnMs);
     const room = await findRoom(deps, input.turn);
     if (room === 'none') return { type: 'waits', nextLookMs: lookMs };
     using _room = room;
@@ -113,6 +116,12 @@ async function heldForMs(store: Store, turn: string, judge: LeaseJudge): Promise
   }
   judge.forget();
   return head?.lease === 'live' ? lookMs : undefined;
+}
+
+/** Does the turn need what the configuration of this process lacks? Of one that is to end the claim says so, and needs nothing. */
+async function isOthers({ store, attempts }: StreamModelDeps, turn: string): Promise<boolean> {
+  const row = await store.readTurn(turn);
+  return row !== undefined && row.settledAtMs === null && row.cancelRequestedAtMs === null && !attempts.canServe(row.settings);
 }
 
 /** Room in the turn's tenant's share of this process: the turns of one tenant wait for each other, nobody else for them. */
@@ -197,6 +206,7 @@ async function pause(ms: number, signal: AbortSignal): Promise<void> {
   await delay(ms, undefined, { signal }).catch(() => undefined);
 }
 
-function lost(): ReturnType<typeof toApplicationFailure> {
-  return toApplicationFailure({ type: 'failed', failure: failureOf('worker_lost'), requestsMade: 0, mayRetry: true });
+function lost(retryDelayMs?: number): ReturnType<typeof toApplicationFailure> {
+  const delayed = retryDelayMs === undefined ? {} : { retryDelayMs };
+  return toApplicationFailure({ type: 'failed', failure: failureOf('worker_lost'), requestsMade: 0, mayRetry: true, ...delayed });
 }

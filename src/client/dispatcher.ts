@@ -21,7 +21,7 @@ import type { WebhookEnd } from '../contract/activities.ts';
 import { turnTimeMs } from '../domain/budget.ts';
 import type { TurnOwner, TurnRow } from '../domain/turn.ts';
 import type { Store } from '../store/ports/store.ts';
-import type { DispatchedRun } from '../store/ports/turns.ts';
+import type { DispatchedRun, UnattendedTurn } from '../store/ports/turns.ts';
 import { claimAndRun, type LocalAttempts } from './local-attempts.ts';
 import { retryWhileBusy } from '../store/retry-while-busy.ts';
 
@@ -184,8 +184,10 @@ export class Dispatcher {
    * Does a workflow of somebody's own still go on with its turn? Not one that has ended, nor another one of the same id; not
    * past the time that a turn has: its run may have been reset to before it. Throws when Temporal cannot be reached.
    */
-  async isOwned({ owner, readyAtMs }: { readonly owner: TurnOwner; readonly readyAtMs: number }): Promise<boolean> {
-    if (Date.now() > readyAtMs + this.#options.limits.turnTimeoutMs + ownersGraceMs) return false;
+  async isOwned({ turn, owner, readyAtMs }: Pick<UnattendedTurn, 'turn' | 'readyAtMs'> & { readonly owner: TurnOwner }): Promise<boolean> {
+    const { store, limits } = this.#options;
+    const budget = (await store.readTurn(turn))?.settings.budget;
+    if (Date.now() > readyAtMs + turnTimeMs(budget, limits.turnTimeoutMs) + ownersGraceMs) return false;
     const handle = this.#options.workflows.getHandle(owner.workflowId);
     try {
       const { status, raw } = await this.#answered(() => handle.describe());

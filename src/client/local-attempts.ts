@@ -1,10 +1,13 @@
 /** Sends a request in this process, where it has a worker, without waiting for Temporal to give it the activity. */
+import type { ResponseSettings } from '../domain/response-settings.ts';
 import type { Claim, Lease } from '../store/ports/journal.ts';
 import type { Store } from '../store/ports/store.ts';
 
 /** The attempts that run in this process: what `client/` needs of `activities/attempt/running-attempts.ts`, which it may not import. */
 export interface LocalAttempts {
   readonly lease: Lease;
+  /** Has the configuration of this process what a turn of these settings needs? Any turn, where nothing is said. */
+  canServe?(settings: Pick<ResponseSettings, 'agent'>): boolean;
   /** Room for one more attempt, of this tenant or of any, to be held from before its claim until it runs; undefined: none. */
   reserve(tenant?: string): Disposable | undefined;
   run(claim: Extract<Claim, { type: 'granted' | 'tools' }>, step: number): unknown;
@@ -14,15 +17,19 @@ export interface LocalAttempts {
 /**
  * Claims the request of a step, and sends it where that is granted.
  * @param tenant whose turn it is; without it there is room only where every tenant has some
- * @returns undefined: there is no room in this process
+ * @returns undefined: there is no room in this process, or its configuration is not that of the turn
  */
 export async function claimAndRun(
-  store: Pick<Store, 'claim'>,
+  store: Pick<Store, 'claim' | 'readTurn'>,
   attempts: LocalAttempts,
   { turn, step, tenant }: { readonly turn: string; readonly step: number; readonly tenant?: string },
 ): Promise<Claim | undefined> {
   using room = attempts.reserve(tenant);
   if (room === undefined) return undefined;
+  if (attempts.canServe !== undefined) {
+    const settings = (await store.readTurn(turn))?.settings;
+    if (settings !== undefined && !attempts.canServe(settings)) return undefined;
+  }
   const claim = await store.claim({ turn, step, lease: attempts.lease });
   if (claim.type === 'granted' || claim.type === 'tools') attempts.run(claim, step);
   return claim;

@@ -89,7 +89,7 @@ export function startSweep({ store, dispatcher, retentionDays, cancel, onWebhook
         await tried(async () => {
           if (owner !== undefined) {
             // Nobody else may go on with it: whoever wanted its answer is gone.
-            if (!(await dispatcher.isOwned({ owner, readyAtMs }))) await cancel(turn);
+            if (!(await dispatcher.isOwned({ turn, owner, readyAtMs }))) await cancel(turn);
           } else if (!(await dispatcher.isRunning(turn))) await dispatcher.start(turn);
         });
         afterOrdinal = ordinal;

@@ -6,6 +6,7 @@ import type { AgentConfig } from '../config/agent-config.ts';
 import type { Config } from '../config/config.ts';
 import { turnIdPattern } from '../client/ids.ts';
 import { type BeginTurnInput, type TurnRequest, turnRefused } from '../contract/own-turns.ts';
+import { turnTimeMs } from '../domain/budget.ts';
 import type { TurnOwner, TurnRow } from '../domain/turn.ts';
 import { type Agent, defaultSteps, readToolName, resolveModel } from '../domain/agent.ts';
 import { ApiError, notFound } from '../gateway/http/errors.ts';
@@ -36,7 +37,7 @@ export function ownTurns({ config, agents, store, turnkeep }: OwnTurnsOptions): 
   };
   const directory = agentDirectory(agents, config);
 
-  async function accept({ turn: id, owner, request }: BeginTurnInput): Promise<{ readonly readyAtMs: number | null }> {
+  async function accept({ turn: id, owner, request }: BeginTurnInput): Promise<TurnRow> {
     // An earlier run of the activity took it in, perhaps on a worker whose agents were configured otherwise.
     const known = await store.readTurn(id);
     if (known !== undefined && isOf(known, owner)) return known;
@@ -59,8 +60,8 @@ export function ownTurns({ config, agents, store, turnkeep }: OwnTurnsOptions): 
 
   return async (input) => {
     try {
-      const { readyAtMs } = await accept(input);
-      return { isReady: readyAtMs !== null, heartbeatTimeoutMs, turnTimeoutMs };
+      const { readyAtMs, settings } = await accept(input);
+      return { isReady: readyAtMs !== null, heartbeatTimeoutMs, turnTimeoutMs: turnTimeMs(settings.budget, turnTimeoutMs) };
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       const { status, code, message } = error.fields;

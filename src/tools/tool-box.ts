@@ -63,9 +63,10 @@ export function createToolBox({ tools, mcpServers, agents, log, version = '0', n
   }
 
   return {
+    unknownOf,
     async listsOf(names, signal) {
       const wanted = [...new Set(names)];
-      const unknown = wanted.filter((entry) => !isKnown(readToolName(entry)));
+      const unknown = unknownOf(wanted);
       if (unknown.length > 0) throw new UnknownToolsError(unknown);
       signal.throwIfAborted();
 
@@ -82,6 +83,10 @@ export function createToolBox({ tools, mcpServers, agents, log, version = '0', n
       await Promise.all([...all].map(async (client) => client[Symbol.asyncDispose]()));
     },
   };
+
+  function unknownOf(names: readonly string[]): readonly string[] {
+    return names.filter((entry) => !isKnown(readToolName(entry)));
+  }
 
   function isKnown({ kind, name }: ToolName): boolean {
     return kind === 'mcp' ? servers.has(name) : kind === 'agent' ? agents?.has(name) === true : local.has(name);

@@ -57,6 +57,8 @@ export interface ToolList {
 
 /** What a worker has of tools. */
 export interface ToolBox extends AsyncDisposable {
+  /** Those of these names, as in an agent's `tools`, that the configuration of this worker does not have. */
+  readonly unknownOf: (names: readonly string[]) => readonly string[];
   /**
    * The lists of tools behind these names, in their order.
    * @param names as in an agent's `tools`: `tool`, `mcp:server`, `agent:name`

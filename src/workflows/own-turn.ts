@@ -53,7 +53,7 @@ export interface RunTurnRequest extends TurnRequest {
  *
  * @throws {CancelledFailure} once the turn has ended, where its scope was cancelled
  * @throws {ApplicationFailure} `turn_refused`: it cannot be taken in, and the message says why; `result_too_large`: the answer is
- * over a million characters long, and is to be had over HTTP
+ * over 1.5 MB long, and is to be had over HTTP
  * @example
  *     import { runTurn } from 'turnkeep/workflow';
  *

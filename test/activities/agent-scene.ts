@@ -1,5 +1,6 @@
 /** An agent's turn and a worker that has tools, without a Temporal server. */
 import { MockActivityEnvironment } from '@temporalio/testing';
+import type { Agents } from '../../src/activities/attempt/agents.ts';
 import { RunningAttempts } from '../../src/activities/attempt/running-attempts.ts';
 import { createActivities } from '../../src/activities/create-activities.ts';
 import type { Compaction } from '../../src/domain/agent.ts';
@@ -83,10 +84,10 @@ export async function agentScene({ scripts, tools, settings = {}, compaction = '
   const lines: string[] = [];
   const toolBox = createToolBox({ tools, mcpServers: [], log: { info: () => undefined, warn: () => undefined } });
   const agents = { providerOf: () => provider, toolBox, log: (message: string) => void lines.push(message) };
-  const process = () => {
+  const process = (configured: Agents = agents) => {
     const onReady = (): void => undefined;
     const onError = (error: unknown): void => void errors.push(error);
-    const attempts = new RunningAttempts({ store, provider, agents, limits, onReady, onError });
+    const attempts = new RunningAttempts({ store, provider, agents: configured, limits, onReady, onError });
     return { attempts, activities: createActivities({ store, provider, attempts, onReady, onError }) };
   };
   const own = process();
@@ -107,6 +108,9 @@ export async function agentScene({ scripts, tools, settings = {}, compaction = '
     lines,
     own,
     process,
+    /** A process whose configuration has no tools. */
+    toolless: () =>
+      process({ ...agents, toolBox: createToolBox({ tools: [], mcpServers: [], log: { info: () => undefined, warn: () => undefined } }) }),
     async step(step: number, { activities } = own, environment = new MockActivityEnvironment()): Promise<StepResult> {
       return environment.run(activities.streamModel, { database: store.databaseId, turn: 'resp_a', step });
     },

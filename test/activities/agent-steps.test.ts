@@ -119,3 +119,32 @@ test('T9 · a worker that goes behind the finish hands the calls on: another one
 async function nextTurnsOfTheLoop(): Promise<void> {
   for (let turn = 0; turn < 50; turn += 1) await nextTurnOfTheLoop();
 }
+
+test('a process whose configuration lacks the tools hands the turn on, unclaimed, to one that has them', async () => {
+  const weather = tool('weather', async () => 'mild');
+  const scripts = [called({ id: 'c1', name: 'weather', arguments: '{}' }), chatAnswer('It is mild.')];
+  await using scene = await agentScene({ tools: [weather], scripts });
+  const other = scene.toolless();
+  const handedOn = { type: 'worker_lost', nonRetryable: false, nextRetryDelay: 500 };
+  await assert.rejects(scene.step(1, other), handedOn);
+  assert.equal((await scene.store.readHead('resp_a'))?.epoch, 0);
+  assert.deepEqual(await scene.step(1), { type: 'tool_calls' });
+  await assert.rejects(scene.step(2, other), handedOn);
+  assert.deepEqual(await scene.step(2, other).catch(() => scene.step(2)), { type: 'final', turn: { status: 'completed', code: null } });
+  assert.equal(weather.calls.length, 1);
+});
+
+test('a turn that nobody’s configuration can serve fails by name, after a few looks for somebody', async () => {
+  await using scene = await agentScene({ tools: [tool('weather', async () => 'mild')], scripts: [] });
+  const other = scene.toolless();
+  for (let handOns = 4; handOns > 0; handOns--) await assert.rejects(scene.step(1, other), { type: 'worker_lost', nonRetryable: false });
+  assert.deepEqual(await scene.step(1, other), { type: 'final', turn: { status: 'failed', code: 'tool_failed' } });
+  assert.match((await scene.response()).error?.message ?? '', /no "weather"/);
+  assert.deepEqual([scene.model.requests.length, scene.errors], [0, []]);
+});
+
+test('T5 · a turn that is cancelled is not handed on: its end needs no tools', async () => {
+  await using scene = await agentScene({ tools: [tool('weather', async () => 'mild')], scripts: [] });
+  await scene.store.requestCancel('default', 'resp_a', Date.now());
+  assert.deepEqual(await scene.step(1, scene.toolless()), { type: 'final', turn: { status: 'cancelled', code: null } });
+});

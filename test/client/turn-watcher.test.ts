@@ -152,6 +152,18 @@ test('T14 · a tenant whose turns have no room here keeps nobody else’s from b
   assert.deepEqual(worker.ran, ['resp_c']);
 });
 
+test('an overdue turn that the configuration of the process cannot serve is left to others, unclaimed', async (t) => {
+  const { store, waitMs } = await overdueTurns(t, { resp_a: 'one', resp_b: 'other' });
+  const asked: unknown[] = [];
+  const worker = Object.assign(stubWorker(), { canServe: (settings: unknown) => asked.push(settings) < 0 });
+  const errors = watch(t, store, worker);
+  waitMs(1_001);
+  await look(t, 2);
+  const epochs = await Promise.all(['resp_a', 'resp_b'].map(async (turn) => (await store.readHead(turn))?.epoch));
+  assert.deepEqual([worker.ran, epochs, errors], [[], [0, 0], []]);
+  assert.ok(asked.length > 0);
+});
+
 test('T5 · an overdue turn that is to be cancelled is, without a request and without room for one', async (t) => {
   const { store, waitMs } = await overdueTurns(t, { resp_a: 'crowded' });
   await store.requestCancel('crowded', 'resp_a', Date.now());

@@ -1,7 +1,7 @@
 /** How turns of somebody's own workflows are taken in, without a Temporal server. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Client, Connection } from '@temporalio/client';
+import { Client, Connection, type WorkflowClient } from '@temporalio/client';
 import { Dispatcher } from '../../src/client/dispatcher.ts';
 import { Turnkeep } from '../../src/client/turnkeep.ts';
 import { readAgentConfig } from '../../src/config/agent-config.ts';
@@ -45,4 +45,31 @@ test('T1 · a turn that is taken in twice is one turn, also where its agent is c
     nonRetryable: true,
   });
   await assert.rejects(accept('Be kind.')({ ...input, turn: 'one' }), { type: 'turn_refused', message: "Invalid 'id': one." });
+});
+
+test('a turn whose own time is longer than that of the configuration has it, with its workflow and with the sweep', async () => {
+  await using database = temporaryDatabase();
+  const store = database.open();
+  const config = readConfig({ env: {} });
+  const described = { status: { name: 'RUNNING' }, raw: {} };
+  // Its owner runs for ever.
+  const workflows = {
+    getHandle: () => ({ describe: async () => described }),
+    withDeadline: async (_until: number, call: () => Promise<unknown>) => call(),
+  } as unknown as WorkflowClient;
+  const dispatcher = new Dispatcher({ workflows, taskQueue: 'none', store, limits: config.limits, isEager: false });
+  const accept = ownTurns({ config, agents: agents('Be kind.'), store, turnkeep: new Turnkeep({ store, dispatcher }) });
+  const wallTimeMs = config.limits.turnTimeoutMs * 3;
+  const begun = await Promise.all([
+    accept({ turn: 'resp_long', owner, request: { agent: 'clerk', input: 'hi', limits: { wallTimeMs } } }),
+    accept({ turn: 'resp_usual', owner, request: { agent: 'clerk', input: 'ho' } }),
+  ]);
+  assert.deepEqual(
+    begun.map(({ turnTimeoutMs }) => turnTimeoutMs),
+    [wallTimeMs, config.limits.turnTimeoutMs],
+  );
+  const readyAtMs = Date.now() - config.limits.turnTimeoutMs * 2;
+  const owned = await Promise.all(['resp_long', 'resp_usual'].map((turn) => dispatcher.isOwned({ turn, owner, readyAtMs })));
+  assert.deepEqual(owned, [true, false]);
+  assert.equal(await dispatcher.isOwned({ turn: 'resp_long', owner, readyAtMs: readyAtMs - wallTimeMs }), false);
 });

@@ -14,6 +14,34 @@ export interface Agents {
   readonly log: (message: string, ids: Readonly<Record<string, string | number>>) => void;
 }
 
+/** Has this worker's configuration what a turn of these settings is asked through, and what it may call? */
+export function canServe(agents: Agents | undefined, { agent }: Pick<ResponseSettings, 'agent'>): boolean {
+  if (agent === undefined) return true;
+  if (agents === undefined) return agent.provider === 'default' && agent.tools.length === 0;
+  return agents.providerOf(agent.provider) !== undefined && agents.toolBox.unknownOf(agent.tools).length === 0;
+}
+
+/** Half a second apart: by then whoever else could serve the turn has had the time to come. */
+const mostHandOns = 4;
+/** Turns that others took over are forgotten, the oldest first. */
+const mostCounted = 10_000;
+
+/** How often this process has handed on each turn that its configuration cannot serve. */
+export class HandOns {
+  readonly #counts = new Map<string, number>();
+
+  /** false: often enough. Nobody else is there, and whoever asked is to be told what is lacking. */
+  count(turn: string): boolean {
+    const count = (this.#counts.get(turn) ?? 0) + 1;
+    this.#counts.delete(turn);
+    if (count > mostHandOns) return false;
+    this.#counts.set(turn, count);
+    const [oldest] = this.#counts.keys();
+    if (this.#counts.size > mostCounted && oldest !== undefined) this.#counts.delete(oldest);
+    return true;
+  }
+}
+
 /** @throws `ProviderError` where this worker's configuration has no such provider: it is another than the gateway's */
 export function providerFor(agents: Agents | undefined, fallback: Provider, { agent }: ResponseSettings): Provider {
   if (agent === undefined || (agent.provider === 'default' && agents === undefined)) return fallback;

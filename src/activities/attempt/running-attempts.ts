@@ -4,6 +4,7 @@
  * learns of cancels and of higher epochs: an attempt needs Temporal neither to live nor to be stopped.
  */
 import { turnTimeMs } from '../../domain/budget.ts';
+import type { ResponseSettings } from '../../domain/response-settings.ts';
 import type { Provider } from '../../providers/provider.ts';
 import type { Claim, Lease, TurnPulse } from '../../store/ports/journal.ts';
 import type { Store } from '../../store/ports/store.ts';
@@ -11,7 +12,7 @@ import { AttemptAborted, type AbortReason } from './abort-reason.ts';
 import type { AttemptResult } from './attempt-result.ts';
 import { runAttempt } from './run-attempt.ts';
 import { KeptStreams } from './kept-streams.ts';
-import type { Agents } from './agents.ts';
+import { type Agents, canServe, HandOns } from './agents.ts';
 
 export type GrantedClaim = Extract<Claim, { type: 'granted' | 'tools' }>;
 
@@ -85,6 +86,7 @@ const longestBeatIntervalMs = 500;
  */
 export class RunningAttempts {
   readonly lease: Lease;
+  readonly handOns = new HandOns();
   readonly #options: RunningAttemptsOptions;
   readonly #running = new Map<string, OwnAttempt>();
   readonly #streams: KeptStreams;
@@ -108,6 +110,11 @@ export class RunningAttempts {
 
   get(turn: string): RunningAttempt | undefined {
     return this.#running.get(turn);
+  }
+
+  /** Has the configuration of this process what a turn of these settings needs? */
+  canServe(settings: Pick<ResponseSettings, 'agent'>): boolean {
+    return canServe(this.#options.agents, settings);
   }
 
   get isDraining(): boolean {
