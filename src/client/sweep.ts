@@ -24,6 +24,8 @@ const purgeEveryMs = 10_000;
 const purgeAcknowledgedAfterMs = 30_000;
 /** As long as a client's own retry may join it. */
 const purgeAfterMs = 10 * 60_000;
+/** A workflow of somebody's own reads its answer once there is a worker again. */
+const purgeOwnedAfterMs = 24 * 60 * 60_000;
 const expireEveryMs = 60 * 60_000;
 const dayMs = 86_400_000;
 const betweenSlicesMs = 10;
@@ -112,7 +114,11 @@ export function startSweep({ store, dispatcher, retentionDays, cancel, onWebhook
 
   async function dropWhatIsPast(): Promise<void> {
     const atMs = Date.now();
-    const unstored = { acknowledgedBeforeMs: atMs - purgeAcknowledgedAfterMs, settledBeforeMs: atMs - purgeAfterMs };
+    const unstored = {
+      acknowledgedBeforeMs: atMs - purgeAcknowledgedAfterMs,
+      settledBeforeMs: atMs - purgeAfterMs,
+      ownedBeforeMs: atMs - purgeOwnedAfterMs,
+    };
     const isPurged = await dropSlices(async () => (await store.purgeUnstored(unstored)) === 0);
     if (!isPurged || performance.now() < expireAtMs) return;
     const cut = { atMs, beforeMs: atMs - retentionDays * dayMs };

@@ -13,7 +13,7 @@ function said(text: string): Store {
 }
 
 test('an answer is too long for a history by its bytes, whatever its characters', async () => {
-  const input = { database: 'main', turn: 'resp_a' };
+  const input = { turn: 'resp_a' };
   for (const [character, fits] of [
     ['a', true],
     ['字', false],
@@ -22,4 +22,16 @@ test('an answer is too long for a history by its bytes, whatever its characters'
     if (fits) assert.equal((await result).outputText.length, 450_000);
     else await assert.rejects(result, { type: 'result_too_large', nonRetryable: true, message: /27\d{5} bytes/ });
   }
+});
+
+test('an answer that is not to be stored is acknowledged once its workflow gets it, and one that is stays as it is', async () => {
+  const acknowledged: string[] = [];
+  const acknowledge = async (turn: string) => acknowledged.push(turn) > 0;
+  for (const isStored of [true, false]) {
+    const id = isStored ? 'resp_kept' : 'resp_passing';
+    const row = turnRow({ id, status: 'completed', settledAtMs: 1, isStored });
+    const store = { ...said('hi'), readTurn: async () => row, acknowledge } as unknown as Store;
+    assert.equal((await readResult({ store }, { turn: id })).outputText, 'hi');
+  }
+  assert.deepEqual(acknowledged, ['resp_passing']);
 });

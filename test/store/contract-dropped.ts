@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { setImmediate as nextTurnOfTheLoop } from 'node:timers/promises';
 import { defaultSettings } from '../../src/domain/response-settings.ts';
-import type { RetentionCursor, Store } from '../../src/store/ports/store.ts';
+import type { RetentionCursor, Store, UnstoredCut } from '../../src/store/ports/store.ts';
 import { setClock } from './clock.ts';
 import { type Contract, ended, inserted, newTurn, pastOf, settle } from './contract.ts';
 
@@ -69,6 +69,22 @@ export function droppedContract(contract: Contract): void {
     await ended(store, 'resp_b', { settings });
     assert.notEqual(await store.purgeUnstored({ acknowledgedBeforeMs: after, settledBeforeMs: await now() }), 0);
     assert.equal((await inserted(store, newTurn('resp_c', { createdAtMs: 2_001 }))).cancelRequestedAtMs, null, 'no turn came in time');
+  });
+
+  contract('what is not to be stored waits for the workflow of its owner, and not for ever', async (store) => {
+    const fields = { settings: { ...defaultSettings('scripted'), store: false }, workflowId: 'research/7', ownerRunId: 'run 1' };
+    const before = await now();
+    await ended(store, 'resp_a', fields);
+    const after = await now();
+    const purge = async (cut: UnstoredCut) => store.purgeUnstored(cut);
+    assert.equal(await purge({ acknowledgedBeforeMs: after, settledBeforeMs: after, ownedBeforeMs: before }), 0, 'it has not read it');
+    await store.acknowledge('resp_a');
+    assert.equal(await purge({ acknowledgedBeforeMs: after, settledBeforeMs: before, ownedBeforeMs: before }), 0, 'it may read it again');
+    assert.notEqual(await purge({ acknowledgedBeforeMs: after, settledBeforeMs: after, ownedBeforeMs: before }), 0);
+    await ended(store, 'resp_b', fields);
+    const end = await now();
+    assert.notEqual(await purge({ acknowledgedBeforeMs: end, settledBeforeMs: end, ownedBeforeMs: end }), 0, 'it never came');
+    assert.deepEqual([await store.readTurn('resp_a'), await store.readTurn('resp_b')], [undefined, undefined]);
   });
 
   contract('past retention the journal goes, then the turn: what is left says that there was one', async (store) => {

@@ -38,8 +38,10 @@ export interface RetentionStore {
 export interface UnstoredCut {
   /** Those whose end a client has acknowledged, settled before this. */
   readonly acknowledgedBeforeMs: number;
-  /** All others, settled before this. */
+  /** All others, settled before this; of workflows of somebody's own, those that are acknowledged. */
   readonly settledBeforeMs: number;
+  /** Those of workflows of somebody's own whose end nobody has acknowledged; as all others where nothing is said. */
+  readonly ownedBeforeMs?: number;
 }
 
 /** Times are milliseconds since the epoch. */

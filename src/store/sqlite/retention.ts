@@ -41,18 +41,19 @@ function dropStagedSlice(db: Database, turn: string, slice: Slice): boolean {
 
 const erasing = 'SELECT id FROM turns INDEXED BY turns_erasing WHERE erased_by IS NOT NULL AND erased_at IS NULL';
 const unstored = `SELECT id FROM turns INDEXED BY turns_unstored
-  WHERE stored = 0 AND settled_at IS NOT NULL AND acknowledged = ? AND settled_at < ?
+  WHERE stored = 0 AND settled_at IS NOT NULL AND acknowledged = ? AND settled_at < ? AND (owner_run IS NULL OR settled_at < ?)
     AND (parent IS NULL OR NOT EXISTS (SELECT 1 FROM turns AS caller WHERE caller.id = turns.parent AND caller.settled_at IS NULL))`;
 const staged = 'SELECT turn AS id FROM staged WHERE at < ?';
 const earlyCancels = 'DELETE FROM early_cancels WHERE (tenant, id) IN (SELECT tenant, id FROM early_cancels WHERE at < ? LIMIT ?)';
 
-export async function purgeUnstored(db: Database, { acknowledgedBeforeMs, settledBeforeMs }: UnstoredCut): Promise<number> {
+export async function purgeUnstored(db: Database, cut: UnstoredCut): Promise<number> {
+  const { acknowledgedBeforeMs, settledBeforeMs, ownedBeforeMs = settledBeforeMs } = cut;
   const purged = await db.commit('quick', () => {
     const slice = new Slice();
     const works = [
       ...idsIn(db, erasing, slice).map((id) => () => eraseMarked(db, id, Date.now(), slice)),
-      ...idsIn(db, unstored, slice, 1, acknowledgedBeforeMs).map((id) => () => dropTurn(db, id, slice)),
-      ...idsIn(db, unstored, slice, 0, settledBeforeMs).map((id) => () => dropTurn(db, id, slice)),
+      ...idsIn(db, unstored, slice, 1, acknowledgedBeforeMs, settledBeforeMs).map((id) => () => dropTurn(db, id, slice)),
+      ...idsIn(db, unstored, slice, 0, settledBeforeMs, ownedBeforeMs).map((id) => () => dropTurn(db, id, slice)),
       ...idsIn(db, staged, slice, settledBeforeMs).map((id) => () => dropStagedSlice(db, id, slice)),
     ];
     const forgotten = works.every((work) => work()) ? db.run(earlyCancels, settledBeforeMs, slice.rowsLeft) : 0;

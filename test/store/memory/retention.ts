@@ -40,10 +40,14 @@ function deleteTurn(database: MemoryDatabase, tenant: string, publicId: string, 
   return true;
 }
 
-function purgeUnstored(database: MemoryDatabase, { acknowledgedBeforeMs, settledBeforeMs }: UnstoredCut): number {
+function purgeUnstored(database: MemoryDatabase, cut: UnstoredCut): number {
+  const { acknowledgedBeforeMs, settledBeforeMs, ownedBeforeMs = settledBeforeMs } = cut;
   const purged = database
     .turnsWhere(({ row, isAcknowledged }) => {
-      const isDue = isBefore(row.settledAtMs, settledBeforeMs) || (isAcknowledged && isBefore(row.settledAtMs, acknowledgedBeforeMs));
+      const isOwned = row.ownerRunId !== null;
+      const unseenBeforeMs = isOwned ? Math.min(settledBeforeMs, ownedBeforeMs) : settledBeforeMs;
+      const seenBeforeMs = isOwned ? Math.min(settledBeforeMs, acknowledgedBeforeMs) : acknowledgedBeforeMs;
+      const isDue = isBefore(row.settledAtMs, isAcknowledged ? seenBeforeMs : unseenBeforeMs);
       const isAwaited = row.parent !== null && database.turns.get(row.parent.turn)?.row.settledAtMs === null;
       return !row.isStored && isDue && !isAwaited;
     })
