@@ -13,7 +13,6 @@ import { sharedTemporalServer } from './temporal-server.ts';
 import { until } from './until.ts';
 
 const root = join(import.meta.dirname, '../..');
-let count = 0;
 
 /** A test that runs into its timeout never disposes of what it started. */
 const running = new Set<ChildProcess>();
@@ -119,7 +118,6 @@ export async function startCluster(
   let store: Store | undefined;
   const roles: Role[] = [];
   const workers: Role[] = [];
-  count += 1;
   const headStart = process.env['TURNKEEP_HEAD_START'];
   const env: NodeJS.ProcessEnv = {
     PATH: process.env['PATH'],
@@ -129,7 +127,7 @@ export async function startCluster(
     TEMPORAL_NAMESPACE: temporal.namespace,
     TURNKEEP_DATA_DIR: dataDir,
     TURNKEEP_PORT: '0',
-    TURNKEEP_TASK_QUEUE: `chaos-${process.pid}-${count}`,
+    TURNKEEP_TASK_QUEUE: `chaos-${crypto.randomUUID()}`,
     TURNKEEP_HEARTBEAT_TIMEOUT_MS: '3000',
     OPENAI_BASE_URL: model.baseUrl,
     OPENAI_API_KEY: 'sk-chaos-0123456789abcdef',

@@ -75,7 +75,6 @@ const storyKey = 'sk-story-0123456789abcdef';
 
 const bundles = new Map<boolean, Promise<WorkflowBundleWithSourceMap>>();
 let isRuntimeInstalled = false;
-let count = 0;
 
 export class World implements AsyncDisposable {
   readonly model: ModelServer;
@@ -131,13 +130,12 @@ export class World implements AsyncDisposable {
     const dataDir = mkdtempSync(join(tmpdir(), 'turnkeep-story-'));
     const path = join(dataDir, 'turnkeep.db');
     const store = openSqliteStore(path);
-    count += 1;
     const config: Config = {
       host: '127.0.0.1',
       port: 0,
       dataDir,
       databaseUrl: `sqlite:${path}`,
-      taskQueue: `story-${process.pid}-${count}`,
+      taskQueue: `story-${crypto.randomUUID()}`,
       temporal: { address: server.address, namespace: server.namespace },
       provider: {
         baseUrl: options.baseUrl?.(model) ?? model.baseUrl,
