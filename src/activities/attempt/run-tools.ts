@@ -21,6 +21,7 @@ import type { TurnTools } from '../../tools/turn-tools.ts';
 import { AttemptAborted, type AbortReason } from './abort-reason.ts';
 import type { Agents } from './agents.ts';
 import { FencedError } from './journal-writer.ts';
+import { ProgressNotes } from './progress-notes.ts';
 
 /** Calls of one turn at the same time. */
 const atOnce = 8;
@@ -94,6 +95,7 @@ async function carryOut(round: ToolRound, journal: CallJournal, call: ToolCallRo
     await journal.end(shown, failed(`There is no tool '${call.name}'.`));
     return;
   }
+  const notes = new ProgressNotes((words) => retryWhileBusy(() => store.noteProgress(call, words), signal));
   const ids = { response: turn.publicId, tool: call.name, call: idempotencyKeyOf(call) };
   const context: ToolContext = {
     signal,
@@ -109,13 +111,14 @@ async function carryOut(round: ToolRound, journal: CallJournal, call: ToolCallRo
       log(message, ids);
     },
     progress: (message) => {
-      void retryWhileBusy(() => store.noteProgress(call, message), signal).catch(() => undefined);
+      notes.note(message);
     },
   };
   // A process that stood still since it booked the run may have lost the turn: in the same tick as the tool (T7).
   if (round.isLeaseOver()) round.abort('fenced');
   if (signal.aborted) return;
   const end = await outcomeOf(tool, call, context);
+  await notes.close();
   if (end !== undefined) await journal.end(shown, end);
 }
 
