@@ -92,7 +92,10 @@ async function carryOut(round: ToolRound, journal: CallJournal, call: ToolCallRo
   const position = await journal.start(call);
   const shown = { ...call, position };
   if (tool === undefined) {
-    await journal.end(shown, failed(`There is no tool '${call.name}'.`));
+    // Of a server that is away just now: it may well have such a tool.
+    const away = tools.lists.find(({ serverLabel }) => serverLabel === call.serverLabel)?.error;
+    const why = away === undefined ? `There is no tool '${call.name}'.` : notMade(call.serverLabel, away);
+    await journal.end(shown, failed(why));
     return;
   }
   const notes = new ProgressNotes((words) => retryWhileBusy(() => store.noteProgress(call, words), signal));
@@ -133,6 +136,10 @@ async function outcomeOf(tool: WorkerTool, call: ToolCallRow, context: ToolConte
     if (context.signal.aborted) return undefined;
     throw error;
   }
+}
+
+function notMade(server: string, why: string): string {
+  return `This call was not made: the tools of '${server}' could not be had: ${why}`;
 }
 
 function failed(message: string): ToolCallEnd {
