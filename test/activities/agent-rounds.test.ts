@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { chat, chatAnswer, done, end, sseHead } from '../../src/testing/model-server/index.ts';
+import { nodeServer } from '../support/mcp.ts';
+import { newCall } from '../store/contract-tool-calls.ts';
 import { agentScene, called, tool } from './agent-scene.ts';
 
 function callsOf(count: number) {
@@ -120,4 +122,14 @@ test('what fails for one call of a round stops the others before the round is ov
     ['cut_off', 'cut_off'],
   );
   assert.deepEqual(scene.errors, [broken]);
+});
+
+test('an approved call whose server is away is told with that, not as one of no tool', async () => {
+  const approved = [newCall(0, { position: null, serverLabel: 'down', name: 'read' })];
+  const mcpServers = [{ ...nodeServer('down', []), command: 'no-such-program' }];
+  await using scene = await agentScene({ tools: [], mcpServers, approved, scripts: [chatAnswer('It is away.')] });
+  assert.deepEqual(await scene.step(1), { type: 'final', turn: { status: 'completed', code: null } });
+  const call = (await scene.response()).output.find(({ type }) => type === 'mcp_call');
+  assert.match(JSON.stringify(call), /This call was not made: the tools of 'down' could not be had: .*no-such-program/);
+  assert.deepEqual(scene.errors, []);
 });

@@ -7,11 +7,13 @@ import type { Compaction } from '../../src/domain/agent.ts';
 import type { JsonObject } from '../../src/domain/item.ts';
 import { defaultSettings, type ResponseSettings } from '../../src/domain/response-settings.ts';
 import type { ResponseObject } from '../../src/domain/response.ts';
+import type { NewToolCall } from '../../src/domain/tool-call.ts';
 import type { StepResult } from '../../src/domain/turn-state.ts';
 import { readStream } from '../../src/settle/read-stream.ts';
 import { createProvider } from '../../src/providers/create-provider.ts';
 import { chat, done, end, type Script, sseHead, startModelServer } from '../../src/testing/model-server/index.ts';
 import { createToolBox } from '../../src/tools/tool-box.ts';
+import type { McpServer } from '../../src/tools/mcp-server.ts';
 import type { ToolContext, WorkerTool } from '../../src/tools/tool.ts';
 import { newTurn } from '../store/contract.ts';
 import { temporaryDatabase } from '../store/temporary.ts';
@@ -71,10 +73,20 @@ export interface AgentSceneOptions {
   readonly tools: readonly WorkerTool[];
   readonly settings?: Partial<ResponseSettings>;
   readonly compaction?: Compaction;
+  readonly mcpServers?: readonly McpServer[];
+  /** Made before the first request: somebody has approved them. */
+  readonly approved?: readonly NewToolCall[];
 }
 
 /** A turn `resp_a` of an agent that has all of the tools. */
-export async function agentScene({ scripts, tools, settings = {}, compaction = 'auto' }: AgentSceneOptions) {
+export async function agentScene({
+  scripts,
+  tools,
+  settings = {},
+  compaction = 'auto',
+  mcpServers = [],
+  approved: calls = [],
+}: AgentSceneOptions) {
   const model = await startModelServer();
   model.enqueue(...scripts);
   const database = temporaryDatabase();
@@ -82,7 +94,7 @@ export async function agentScene({ scripts, tools, settings = {}, compaction = '
   const provider = createProvider({ baseUrl: model.baseUrl, api: 'chat', limits });
   const errors: unknown[] = [];
   const lines: string[] = [];
-  const toolBox = createToolBox({ tools, mcpServers: [], log: { info: () => undefined, warn: () => undefined } });
+  const toolBox = createToolBox({ tools, mcpServers, log: { info: () => undefined, warn: () => undefined } });
   const agents = { providerOf: () => provider, toolBox, log: (message: string) => void lines.push(message) };
   const process = (configured: Agents = agents) => {
     const onReady = (): void => undefined;
@@ -95,12 +107,13 @@ export async function agentScene({ scripts, tools, settings = {}, compaction = '
     name: 'helper',
     provider: 'default',
     model: 'scripted',
-    tools: tools.map(({ name }) => name),
+    tools: [...tools.map(({ name }) => name), ...mcpServers.map(({ name }) => `mcp:${name}`)],
     settings: {},
     limits: {},
     compaction,
   } as const;
-  await store.insertTurn(newTurn('resp_a', { settings: { ...defaultSettings('helper'), agent, ...settings } }));
+  const approvals = { answered: [], calls };
+  await store.insertTurn(newTurn('resp_a', { settings: { ...defaultSettings('helper'), agent, ...settings }, approvals }));
   return {
     model,
     store,

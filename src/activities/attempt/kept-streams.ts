@@ -1,4 +1,5 @@
 /** The streams of turns between two of their steps, in memory: the process that wrote one need not read its journal again. */
+import type { OutputItem } from '../../domain/item.ts';
 import { ResponseStream } from '../../domain/response-stream.ts';
 import { readStream } from '../../settle/read-stream.ts';
 import type { GrantedTurn } from '../../store/ports/journal.ts';
@@ -6,6 +7,20 @@ import type { Store } from '../../store/ports/store.ts';
 
 /** Turns that other processes went on with leave theirs behind: the oldest are dropped. */
 const maxKept = 200;
+
+/** Of items that have their end: a stream that is kept gives the same ones to each of its steps. */
+const bytesOfItem = new WeakMap<OutputItem, number>();
+
+/** What an answer takes as JSON; each of its items is told once. */
+export function bytesOfOutput(output: readonly OutputItem[]): number {
+  let bytes = 0;
+  for (const item of output) {
+    const known = bytesOfItem.get(item) ?? Buffer.byteLength(JSON.stringify(item));
+    bytesOfItem.set(item, known);
+    bytes += known + 1;
+  }
+  return bytes;
+}
 
 export class KeptStreams {
   readonly #store: Pick<Store, 'readJournal' | 'readHead'>;

@@ -18,7 +18,7 @@ import { AttemptAborted, type AbortReason } from './abort-reason.ts';
 import { providerFor, toolsFor } from './agents.ts';
 import { BudgetMeter } from './budget-meter.ts';
 import { HeldCalls } from './held-calls.ts';
-import type { KeptStreams } from './kept-streams.ts';
+import { bytesOfOutput, type KeptStreams } from './kept-streams.ts';
 import { gains, modelRequest, shortenedToSummarise } from './model-request.ts';
 import type { AttemptState } from './attempt-state.ts';
 import { endStep, resolveAttempt, sealFinished, sealOverBudget } from './resolve-attempt.ts';
@@ -52,7 +52,7 @@ export async function runAttempt(options: RunningAttemptsOptions, input: Attempt
   stream.sealsFields = asksFor(turn.settings, encryptedReasoning);
   const callsBefore = stream.response.output.filter(({ type }) => type === 'mcp_call').length;
   const maxOutputBytes = limits.maxOutputBytes;
-  const bytesBefore = step === 1 ? 0 : Buffer.byteLength(JSON.stringify(stream.response.output));
+  const bytesBefore = bytesOfOutput(stream.response.output);
   const writer = new JournalWriter({ store, turn, epoch, attempt: key, stream, callsBefore, bytesBefore, maxOutputBytes, abort });
   const booked = step === 1 ? [] : await store.readAttempts(turn.id);
   const attempt: AttemptState = {

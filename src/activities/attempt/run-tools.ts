@@ -21,6 +21,7 @@ import type { TurnTools } from '../../tools/turn-tools.ts';
 import { AttemptAborted, type AbortReason } from './abort-reason.ts';
 import type { Agents } from './agents.ts';
 import { FencedError } from './journal-writer.ts';
+import { ProgressNotes } from './progress-notes.ts';
 
 /** Calls of one turn at the same time. */
 const atOnce = 8;
@@ -91,9 +92,13 @@ async function carryOut(round: ToolRound, journal: CallJournal, call: ToolCallRo
   const position = await journal.start(call);
   const shown = { ...call, position };
   if (tool === undefined) {
-    await journal.end(shown, failed(`There is no tool '${call.name}'.`));
+    // Of a server that is away just now: it may well have such a tool.
+    const away = tools.lists.find(({ serverLabel }) => serverLabel === call.serverLabel)?.error;
+    const why = away === undefined ? `There is no tool '${call.name}'.` : notMade(call.serverLabel, away);
+    await journal.end(shown, failed(why));
     return;
   }
+  const notes = new ProgressNotes((words) => retryWhileBusy(() => store.noteProgress(call, words), signal));
   const ids = { response: turn.publicId, tool: call.name, call: idempotencyKeyOf(call) };
   const context: ToolContext = {
     signal,
@@ -109,13 +114,14 @@ async function carryOut(round: ToolRound, journal: CallJournal, call: ToolCallRo
       log(message, ids);
     },
     progress: (message) => {
-      void retryWhileBusy(() => store.noteProgress(call, message), signal).catch(() => undefined);
+      notes.note(message);
     },
   };
   // A process that stood still since it booked the run may have lost the turn: in the same tick as the tool (T7).
   if (round.isLeaseOver()) round.abort('fenced');
   if (signal.aborted) return;
   const end = await outcomeOf(tool, call, context);
+  await notes.close();
   if (end !== undefined) await journal.end(shown, end);
 }
 
@@ -130,6 +136,10 @@ async function outcomeOf(tool: WorkerTool, call: ToolCallRow, context: ToolConte
     if (context.signal.aborted) return undefined;
     throw error;
   }
+}
+
+function notMade(server: string, why: string): string {
+  return `This call was not made: the tools of '${server}' could not be had: ${why}`;
 }
 
 function failed(message: string): ToolCallEnd {
