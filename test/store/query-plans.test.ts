@@ -121,6 +121,16 @@ test('no statement walks a table, sorts what an index could give in order, or lo
   plans.close();
 });
 
+test('T14 · the calls of a turn are read without their results', async (t) => {
+  await using database = temporaryDatabase();
+  const store = database.open();
+  const prepare = t.mock.method(DatabaseSync.prototype, 'prepare');
+  await store.readToolCalls('resp_a');
+  const sql = prepare.mock.calls.map((call) => call.arguments[0]).find((each) => each.includes('FROM tool_calls')) ?? '';
+  assert.match(sql, /^SELECT turn, /);
+  assert.doesNotMatch(sql, /\*|\bresult\b/);
+});
+
 test('T14 · the list of turns reads neither what was said nor their settings', async (t) => {
   await using database = temporaryDatabase();
   const store = database.open();

@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { createInterface } from 'node:readline';
 import { test, type TestContext } from 'node:test';
 import type { McpServer } from '../../src/tools/mcp-server.ts';
+import { McpConnection } from '../../src/tools/mcp/connection.ts';
 import { maxMessageBytes } from '../../src/tools/mcp/message-lines.ts';
 import { everythingProgram, type HeldBox, toolBox } from '../support/mcp.ts';
 import { failure, output, toolContext } from '../support/tool-calls.ts';
@@ -328,4 +329,20 @@ test('the end of a tool box ends the session at the server', async (t) => {
   await box.call('remote', 'do');
   await box[Symbol.asyncDispose]();
   assert.equal(seen.at(-1), 'DELETE');
+});
+
+test('a server that takes the handshake and never answers its end is given up in time, and holds up no close', async (t) => {
+  let asked = Promise.withResolvers<void>();
+  const { box, url } = await scripted(t, () => {
+    asked.resolve();
+  });
+  const events = { onEnd: () => {}, onListChanged: () => {} };
+  const opening = McpConnection.open(remote(url), '0', events, new AbortController().signal, 200);
+  await assert.rejects(opening, { message: 'could not be reached: it did not answer in time' });
+
+  asked = Promise.withResolvers();
+  const listed = box.list('remote');
+  await within('the handshake', asked.promise);
+  await within('the close', Promise.resolve(box[Symbol.asyncDispose]()));
+  assert.equal((await listed).error, 'the server "remote" is being closed');
 });

@@ -55,8 +55,11 @@ export function isAnswered(db: Database, tenant: string, id: string): boolean {
   return db.one('SELECT 1 FROM approvals WHERE tenant = ? AND id = ?', tenant, id) !== undefined;
 }
 
+/** All but `result`, which may be long: nobody who reads rows wants it. */
+const columns = 'turn, number, step, position, runs, started_at, ended_at, outcome, progress, call, usage';
+
 export function readToolCalls(db: Database, turn: string, step?: number): ToolCallRow[] {
-  const sql = 'SELECT * FROM tool_calls WHERE turn = ? AND (? IS NULL OR step = ?) ORDER BY number';
+  const sql = `SELECT ${columns} FROM tool_calls WHERE turn = ? AND (? IS NULL OR step = ?) ORDER BY number`;
   return db.all(sql, turn, step ?? null, step ?? null).map(toolCallOf);
 }
 

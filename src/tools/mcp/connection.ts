@@ -40,7 +40,13 @@ export class McpConnection {
   }
 
   /** @throws {McpServerError} the server could not be started or reached, or does not speak the protocol */
-  static async open(server: McpServer, version: string, events: ConnectionEvents, signal: AbortSignal): Promise<McpConnection> {
+  static async open(
+    server: McpServer,
+    version: string,
+    events: ConnectionEvents,
+    signal: AbortSignal,
+    timeoutMs = answerTimeoutMs,
+  ): Promise<McpConnection> {
     const transport = 'url' in server ? new HttpTransport(server) : new StdioTransport(server);
     // No capabilities: it is told that nobody here answers for a user, lends it a model or has files.
     const client = new Client({ name: 'turnkeep', version }, { capabilities: {} });
@@ -51,7 +57,9 @@ export class McpConnection {
     };
     client.setNotificationHandler(ToolListChangedNotificationSchema, events.onListChanged);
     try {
-      await withOwnSignal(signal, async (signal) => client.connect(transport, { signal, timeout: answerTimeoutMs }));
+      await withOwnSignal(signal, async (signal) =>
+        withinTime(client.connect(transport, { signal, timeout: timeoutMs }), signal, timeoutMs),
+      );
     } catch (error) {
       const isStdio = transport instanceof StdioTransport;
       const words = isStdio && connection.#isEnded && transport.hasStarted ? `it ${transport.end}` : failureWords(error);
@@ -126,6 +134,28 @@ async function withOwnSignal<T>(signal: AbortSignal, ask: (own: AbortSignal) => 
   try {
     return await ask(own.signal);
   } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}
+
+/**
+ * The SDK's time and signal are those of the first message of a handshake alone: its second is a request over HTTP, which a
+ * server may leave without an answer. Who gives up closes the transport, and so ends what is waited for.
+ */
+async function withinTime(awaited: Promise<void>, signal: AbortSignal, timeoutMs: number): Promise<void> {
+  awaited.catch(() => {});
+  const { promise, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => {
+    reject(new McpServerError('it did not answer in time'));
+  }, timeoutMs);
+  const onAbort = (): void => {
+    reject(new McpServerError(String(signal.reason)));
+  };
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    await Promise.race([awaited, promise]);
+  } finally {
+    clearTimeout(timer);
     signal.removeEventListener('abort', onAbort);
   }
 }
