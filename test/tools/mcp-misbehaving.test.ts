@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline';
 import { test, type TestContext } from 'node:test';
 import { runWorkerTool } from '../../src/tools/run-worker-tool.ts';
 import { createToolBox } from '../../src/tools/tool-box.ts';
-import { restartDelayMs } from '../../src/tools/mcp/server-client.ts';
+import { restartDelayMs, ServerClient } from '../../src/tools/mcp/server-client.ts';
 import { maxMessageBytes } from '../../src/tools/mcp/message-lines.ts';
 import { gone, type HeldBox, isRunning, misbehavingProgram, nodeServer, toolBox, workerProgram } from '../support/mcp.ts';
 import { failure, output, toolContext } from '../support/tool-calls.ts';
@@ -240,6 +240,21 @@ test('a list is read page by page, and not without an end', async (t) => {
   );
   const endless = await bad(t, '--endless').list('bad');
   assert.equal(endless.tools.filter(({ name }) => name.startsWith('page')).length, 49);
+});
+
+test('a list that does not come is given up: the one before is used, where there is one', async () => {
+  const clock = { nowMs: 0 };
+  const log = { info: () => {}, warn: () => {} };
+  const options = { log, version: '0', now: () => clock.nowMs, listTimeoutMs: 1_000 };
+  const { signal } = new AbortController();
+  const clientOf = (flag: string) => new ServerClient(nodeServer('bad', [misbehavingProgram, flag]), ({ name }) => name, options);
+  await using once = clientOf('--one-list');
+  const before = await once.tools(signal);
+  assert.ok(before.includes('pid'));
+  clock.nowMs += 300_000;
+  assert.equal(await once.tools(signal), before);
+  await using never = clientOf('--no-list');
+  await assert.rejects(never.tools(signal), { message: 'the server "bad" did not list its tools in time' });
 });
 
 test('a server without tools has an empty list', async (t) => {

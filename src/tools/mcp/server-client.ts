@@ -11,6 +11,8 @@ import { Slots } from './slots.ts';
 const maxCalls = 16;
 /** A server that tells of no changes is asked again after this. */
 const maxListAgeMs = 300_000;
+/** Of all pages of a list: turns wait for it. Shorter than the SDK's time for one. */
+const longestListMs = 20_000;
 const longestRestartDelayMs = 60_000;
 
 /** Of pino's, what is used here. */
@@ -25,6 +27,8 @@ export interface ServerClientOptions {
   readonly version: string;
   /** A clock that does not jump, ms. */
   readonly now: () => number;
+  /** How long a list may take, ms. */
+  readonly listTimeoutMs?: number;
 }
 
 /** After so many ends without a call that was answered in between: the first start anew is at once. */
@@ -104,8 +108,17 @@ export class ServerClient<T> implements AsyncDisposable {
     const { signal } = this.#disposal;
     return this.#ask(signal, async (connection) => {
       const version = this.#listVersion;
-      const { tools, leftOut } = await connection.tools(signal);
       const { name } = this.#server;
+      const limit = AbortSignal.timeout(this.#options.listTimeoutMs ?? longestListMs);
+      const listed = await connection.tools(AbortSignal.any([signal, limit])).catch((error: unknown) => {
+        if (signal.aborted || !limit.aborted) throw error;
+      });
+      if (listed === undefined) {
+        if (this.#list === undefined) throw new McpServerError(`the server "${name}" did not list its tools in time`);
+        this.#options.log.warn({ mcpServer: name }, 'an MCP server did not list its tools in time: the list before is used');
+        return this.#list.tools;
+      }
+      const { tools, leftOut } = listed;
       if (leftOut > 0) this.#options.log.warn({ mcpServer: name, leftOut }, 'an MCP server lists tools that cannot be used');
       this.#list = { tools: tools.map(this.#make), readAtMs: this.#options.now(), version };
       return this.#list.tools;
