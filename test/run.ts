@@ -1,7 +1,8 @@
 /**
  * Runs the tests: one Temporal dev server for all files of a pass, found or fetched as `turnkeep dev` would.
  *
- *     node test/run.ts                   every test but those of clients; stories and chaos a second time, without head starts
+ *     node test/run.ts                   every test but those of clients; chaos and stories once more, without head starts: stories
+ *                                        both cached and replayed with them, and replayed, which is harder, without them
  *     node test/run.ts test/stories      those below a folder, or single files, once
  *
  * TURNKEEP_HEAD_START=off runs whatever is named without head starts.
@@ -79,7 +80,7 @@ if (places.length === 0) {
   // Stories of the head start itself have one whatever the variable says.
   const isBothWays = (file: string): boolean => /^test\/(stories|chaos)\/(?!head-start)/.test(file);
   console.log('\nThe stories and the chaos once more, without head starts:\n');
-  passes.push(await run(files.filter(isBothWays), { TURNKEEP_HEAD_START: 'off' }));
+  passes.push(await run(files.filter(isBothWays), { TURNKEEP_HEAD_START: 'off', TURNKEEP_TEST_MODE: 'replayed always' }));
 
   for (const failure of passes.flatMap((pass) => pass.failures)) console.log(`\n✖ ${failure}`);
   console.log('\nBoth ways:\n');

@@ -14,7 +14,7 @@ import { temporaryDatabase } from '../store/temporary.ts';
 
 const only = process.env['TURNKEEP_TEST_SEED'];
 const turnsAtOnce = Number(process.env['TURNKEEP_TEST_TURNS'] ?? 50);
-const worlds = Number(process.env['TURNKEEP_TEST_WORLDS'] ?? 20);
+const worlds = Number(process.env['TURNKEEP_TEST_WORLDS'] ?? 12);
 const seeds = only === undefined ? Array.from({ length: worlds }, (_, index) => 1_000 + index) : [Number(only)];
 
 const total = new Map<string, number>();

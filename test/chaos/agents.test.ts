@@ -189,6 +189,11 @@ test('T5 · a cancel at every point of a turn ends it within the grace, and noth
   const { url } = await cluster.startServe();
   await Promise.all(moments.map(async ({ name }) => begin(scene, url, name)));
   await Promise.all(moments.map(async ({ at }) => at(scene)));
+  // A request is booked before it is sent: those that are booked are to have arrived.
+  await until(async () => {
+    const attempts = await Promise.all(moments.map(async ({ name }) => cluster.store.readAttempts(idOf(scene, name))));
+    return attempts.flat().length === cluster.model.requests.length;
+  });
   const before = { requests: cluster.model.requests.length, runs: scene.runs.notes.filter(({ word }) => word === 'begun').length };
   await Promise.all(
     moments.map(async ({ name }) => {

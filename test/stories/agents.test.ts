@@ -483,8 +483,8 @@ agentStory('a worker whose configuration is another one says what it lacks, and 
   await world.startGateway(null);
   const url = world.gateways[1]?.url ?? '';
   for (const [model, lack] of [
-    ['helper', /no "?echo/],
-    ['elsewhere', /provider 'other'|no "?echo/],
+    ['helper', /no .echo./],
+    ['elsewhere', /provider 'other'|no .echo./],
   ] as const) {
     const { json } = await post(url, { model, input: 'go' });
     const { status, error } = json as unknown as FinalResponse;

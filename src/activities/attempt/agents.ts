@@ -3,6 +3,7 @@ import type { ResponseSettings, Tool } from '../../domain/response-settings.ts';
 import { failureOf } from '../../domain/failure.ts';
 import { mcpRequestOf } from '../../domain/mcp-request.ts';
 import { type Provider, ProviderError } from '../../providers/provider.ts';
+import { UnknownToolsError } from '../../tools/tool-box.ts';
 import type { ToolBox } from '../../tools/tool.ts';
 import { chosenTools, TurnTools } from '../../tools/turn-tools.ts';
 
@@ -58,8 +59,8 @@ export async function toolsFor(agents: Agents | undefined, { agent, tools }: Res
     const requests = tools.flatMap((tool) => mcpRequestOf(tool) ?? []);
     return new TurnTools(chosenTools(await agents.toolBox.listsOf(agent.tools, signal), requests), tools.flatMap(namesOf));
   } catch (error) {
-    if (!(error instanceof Error) || error.name !== 'UnknownToolsError') throw error;
-    throw new ProviderError(otherConfiguration(error.message));
+    if (!(error instanceof UnknownToolsError)) throw error;
+    throw new ProviderError(otherConfiguration(`no ${error.names.map((name) => `'${name}'`).join(', no ')}`));
   }
 }
 
@@ -69,6 +70,9 @@ export function namesOf(tool: Tool): readonly string[] {
 }
 
 function otherConfiguration(lack: string): ReturnType<typeof failureOf> {
-  const mend = 'Start gateway and workers with the same turnkeep.config.ts.';
-  return failureOf('tool_failed', `the worker's configuration is another than the gateway's: it has ${lack}. ${mend}`);
+  const mend = 'Start gateway and workers with the same turnkeep.config.ts; a turn keeps the tools that it was taken in with.';
+  return failureOf(
+    'tool_failed',
+    `The worker's configuration is another than the one that the turn was taken in with: it has ${lack}. ${mend}`,
+  );
 }
