@@ -139,7 +139,7 @@ test('a turn that nobody’s configuration can serve fails by name, after a few 
   const other = scene.toolless();
   for (let handOns = 4; handOns > 0; handOns--) await assert.rejects(scene.step(1, other), { type: 'worker_lost', nonRetryable: false });
   assert.deepEqual(await scene.step(1, other), { type: 'final', turn: { status: 'failed', code: 'tool_failed' } });
-  assert.match((await scene.response()).error?.message ?? '', /no "weather"/);
+  assert.match((await scene.response()).error?.message ?? '', /no 'weather'/);
   assert.deepEqual([scene.model.requests.length, scene.errors], [0, []]);
 });
 
