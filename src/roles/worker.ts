@@ -147,13 +147,25 @@ export async function startWorker({ config, connection, ...deps }: WorkerDeps): 
 
 /** One that fails takes the others with it. */
 async function runUntilStopped(workers: readonly Worker[], close: () => Promise<void>): Promise<void> {
-  const runs = workers.map((worker) => worker.run());
+  const runs = workers.map(async (worker) => runOne(worker));
   try {
     await Promise.all(runs);
   } finally {
     shutDown(workers);
     await Promise.allSettled(runs);
     await close();
+  }
+}
+
+/**
+ * A worker that has done all its work has stopped, whatever freeing its native half throws: a call into it that has answered in
+ * this very moment may still refer to it ("Worker still in use").
+ */
+async function runOne(worker: Worker): Promise<void> {
+  try {
+    await worker.run();
+  } catch (error) {
+    if (worker.getState() !== 'STOPPED') throw error;
   }
 }
 
