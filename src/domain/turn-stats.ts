@@ -127,7 +127,8 @@ function dollars(amount: Amount): Amount {
 
 /** From the acceptance of a turn to the commit of the first event that shows anything, of turns that have shown something. */
 function percentilesOf(values: readonly number[]): object {
-  const sorted = values.toSorted((one, other) => one - other);
+  // Of 100,000 numbers 6 ms, and of an array 20: the event loop stands still for it.
+  const sorted = Float64Array.from(values).toSorted();
   const at = (share: number): number | null => sorted[Math.ceil(share * sorted.length) - 1] ?? null;
   return { turns: sorted.length, p50: at(0.5), p90: at(0.9), p99: at(0.99) };
 }
