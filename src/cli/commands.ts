@@ -8,7 +8,7 @@ import { DataDirTakenError } from './dev-server/data-dir.ts';
 import { NoTemporalProgramError } from './dev-server/find.ts';
 import { DevServerError } from './dev-server/launch.ts';
 import { settingsCommand } from './flags.ts';
-import { sessionsCommand, turnsCommand } from './lists/command.ts';
+import { sessionsCommand, statsCommand, turnsCommand } from './lists/command.ts';
 import { StartError } from './start-error.ts';
 
 // Each command is loaded when it is run: Temporal's SDK takes half a second that --help need not wait for.
@@ -50,6 +50,7 @@ Any number of them share one Temporal namespace and one database:
   )
   .addCommand(turnsCommand(async (flags) => (await import('./lists/run.ts')).listTurns(flags)))
   .addCommand(sessionsCommand(async (flags) => (await import('./lists/run.ts')).listSessions(flags)))
+  .addCommand(statsCommand(async (flags) => (await import('./lists/stats.ts')).printStats(flags)))
   .addCommand(
     new Command('backup')
       .description('copies the databases into a directory, while all goes on')

@@ -6,7 +6,7 @@ import type { InputItem, InputMessage } from '../domain/item.ts';
 import type { ProviderApi } from '../domain/provider-capabilities.ts';
 import type { JournalRow } from '../domain/response-event.ts';
 import { isSettled, type ResponseObject } from '../domain/response.ts';
-import type { TurnSummary } from '../domain/turn-list.ts';
+import type { TurnFilter, TurnSummary } from '../domain/turn-list.ts';
 import { isVisible, type TurnRow } from '../domain/turn.ts';
 import type { WebhookEvent, WebhookRow } from '../domain/webhook.ts';
 import { RunningStreams } from '../settle/running-streams.ts';
@@ -19,6 +19,7 @@ import { whileCallerWaits } from './patience.ts';
 import { type PreviewedSubmission, previewPrompt, type PromptPreview } from './read-prompt.ts';
 import { Sessions } from './sessions.ts';
 import type { Submission } from './submission.ts';
+import { readTurnStats } from './turn-stats.ts';
 import { type Quotas, type SubmitDeps, type SubmitResult, submitTurn } from './submit-turn.ts';
 
 export interface TurnkeepOptions {
@@ -135,6 +136,11 @@ export class Turnkeep {
   /** The tenant's turns, newest first, a page of them. undefined when it begins behind a turn that is not there. */
   async listTurns(tenant: string, query: TurnListQuery): Promise<readonly TurnSummary[] | undefined> {
     return this.#store.listTurns(tenant, query);
+  }
+
+  /** What became of the tenant's turns: see `readTurnStats`. */
+  async readStats(tenant: string, filter: TurnFilter): Promise<object> {
+    return readTurnStats(this.#store, tenant, filter);
   }
 
   /** Are the turn's events still there? They are dropped before the turn itself. */

@@ -29,7 +29,10 @@ export interface ClaimFacts {
   readonly waitLeftMs: number;
 }
 
-/** `granted` and `exhausted`: earlier requests of the step that have no end are lost, and are to be booked so. */
+/**
+ * `granted` and `tools` raise the epoch: earlier requests of the step that have no end are lost, and are to be booked so. Behind any
+ * other decision whoever holds the journal may still end its request, and the turn (T6).
+ */
 export type ClaimDecision =
   | { readonly type: 'settled'; readonly settled: TurnStatus }
   /** The step is over: the next one is to be asked for. */

@@ -14,6 +14,29 @@ export interface TurnFilter {
   readonly untilMs?: number | undefined;
 }
 
+/** Clocks of different machines do not differ by more. */
+const maxClockSkewMs = 86_400_000;
+
+/** Is it one of them? */
+export function isAskedFor(turn: FilteredTurn, { status, code, session, model, sinceMs, untilMs }: TurnFilter): boolean {
+  const wants = <T>(wanted: T | undefined, value: T): boolean => wanted === undefined || wanted === value;
+  return (
+    wants(status, turn.status) &&
+    wants<string | null>(code, turn.errorCode) &&
+    wants<string | null>(session, turn.session) &&
+    wants<string | null>(model, turn.model) &&
+    turn.createdAtMs >= (sinceMs ?? 0) &&
+    turn.createdAtMs < (untilMs ?? Number.POSITIVE_INFINITY)
+  );
+}
+
+type FilteredTurn = Pick<TurnSummary, 'status' | 'errorCode' | 'session' | 'model' | 'createdAtMs'>;
+
+/** Is no turn asked for that was taken in before this one? */
+export function endsBehind(createdAtMs: number, { sinceMs = 0 }: TurnFilter): boolean {
+  return createdAtMs < sinceMs - maxClockSkewMs;
+}
+
 export interface TurnSummary {
   readonly publicId: string;
   readonly session: string | null;

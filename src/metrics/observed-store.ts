@@ -108,7 +108,7 @@ export function observed(store: Store, { metrics, onTurnEnd }: Observers): Store
       const claim = await store.claim(request);
       if (claim.type === 'granted') remember(claim.turn);
       if (claim.type === 'granted' && claim.lostAttempts > 0) metrics.turns.retried('worker_lost');
-      if (claim.type === 'granted' || claim.type === 'exhausted') countLost(claim.lostAttempts);
+      if (claim.type === 'granted') countLost(claim.lostAttempts);
       return claim;
     },
 

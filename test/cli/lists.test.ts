@@ -1,4 +1,4 @@
-/** `turnkeep turns` and `turnkeep sessions`, at a real gateway. */
+/** `turnkeep turns`, `turnkeep sessions` and `turnkeep stats`, at a real gateway. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
@@ -48,6 +48,40 @@ test('turns: what happened lately, newest first, and what of it failed; for a pr
   const none = await turnkeep('turns', ...url, '--limit', '0');
   assert.equal(none.code, 2);
   assert.match(none.stderr, /--limit.*It has to be a whole number from 1\./);
+});
+
+test('stats: how turns ended, what retries saved, what was spent and lost; for a program as one JSON object', async () => {
+  await using world = await World.open();
+  const url = ['--url', `${world.url}/v1`];
+  world.model.enqueue(httpError(503, {}));
+  await world.hear('hi');
+  world.model.enqueue(httpError(401, { error: { message: 'no' } }));
+  await world.hear('ho', { model: 'larger' });
+
+  const { code, stdout, stderr } = await turnkeep('stats', ...url, '--since', '1d');
+  assert.deepEqual([code, stderr], [0, '']);
+  const seconds = String.raw`\d+\.\d\d s`;
+  const lines = [
+    String.raw`2 turns since \S+Z`,
+    '  completed                  1',
+    '  failed: provider_rejected  1',
+    `first token  p50 ${seconds}, p90 ${seconds}, p99 ${seconds}`,
+    'retries      1 request made again, 1 turn saved by them',
+    String.raw`spent        3 requests: 3 tokens in \(0 cached\), 2 out, \$0.00`,
+    String.raw`lost         2 requests: 0 tokens in \(0 cached\), 0 out, \$0.00, and of 2 requests nobody knows`,
+    '',
+    '  model     turns  requests  in  cached  out   cost   lost',
+    String.raw`  scripted      1         2   3       0    2  \$0.00  \$0.00`,
+    String.raw`  larger        1         1   0       0    0  \$0.00  \$0.00`,
+  ];
+  assert.match(stdout, new RegExp(`^${lines.join('\n')}\n$`));
+
+  const json = await turnkeep('stats', ...url, '--status', 'failed', '--json');
+  assert.equal((JSON.parse(json.stdout) as { turns: number }).turns, 1);
+  const byAgent = await turnkeep('turns', ...url, '--agent', 'larger', '--json');
+  assert.equal(byAgent.stdout.trimEnd().split('\n').length, 1);
+  const both = await turnkeep('stats', ...url, '--agent', 'larger', '--model', 'scripted');
+  assert.equal(both.code, 2);
 });
 
 test('as many as asked for are printed, over as many pages as that takes', async () => {

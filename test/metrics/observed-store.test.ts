@@ -67,12 +67,12 @@ test('attempts of dead workers are counted as lost by whoever finds them', async
   for (let attempt = 1; attempt <= 3; attempt += 1) await claimed(store, 'resp_a', { lease: expiredLease });
   assert.equal((await store.claim({ turn: 'resp_a', step: 1, lease })).type, 'exhausted');
   await reported();
-  assert.deepEqual(await series('turnkeep_attempts_total'), { '{outcome="lost",code=""}': 3 });
+  assert.deepEqual(await series('turnkeep_attempts_total'), { '{outcome="lost",code=""}': 2 }, 'the third may come to an end yet');
   await store.insertTurn(newTurn('resp_b'));
   await claimed(store, 'resp_b');
   await settle(store, 'resp_b', { status: 'failed', failure: failureOf('turn_timeout') });
   await reported();
-  assert.deepEqual(await series('turnkeep_attempts_total'), { '{outcome="lost",code=""}': 4 });
+  assert.deepEqual(await series('turnkeep_attempts_total'), { '{outcome="lost",code=""}': 3 });
   assert.deepEqual(await series('turnkeep_turns_total'), { '{status="failed",code="turn_timeout"}': 1 });
   assert.deepEqual(
     ended.map(({ responseId, status, code }) => [responseId, status, code]),

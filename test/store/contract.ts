@@ -160,7 +160,8 @@ export function journalContract(contract: Contract): void {
       const { attempt, lostAttempts } = await claimed(process, 'resp_a', { lease: expiredLease });
       assert.deepEqual([attempt, lostAttempts], [index + 1, index === 0 ? 0 : 1]);
     }
-    assert.deepEqual(await other.claim({ turn: 'resp_a', step: 1, lease }), { type: 'exhausted', lostAttempts: 1 });
+    assert.deepEqual(await other.claim({ turn: 'resp_a', step: 1, lease }), { type: 'exhausted' });
+    await settle(other, 'resp_a', { status: 'failed', failure: failureOf('transport_failed') });
     assert.deepEqual(
       (await store.readAttempts('resp_a')).map(({ attempt, outcome }) => [attempt, outcome]),
       [
@@ -170,6 +171,27 @@ export function journalContract(contract: Contract): void {
       ],
     );
   });
+
+  contract(
+    'T6 · that no fourth request is granted says nothing of the third: whoever holds it may end the turn yet',
+    async (store, database) => {
+      await store.insertTurn(newTurn('resp_a'));
+      for (const _ of [1, 2]) await claimed(store, 'resp_a', { lease: expiredLease });
+      const { epoch, attempt } = await claimed(store, 'resp_a', { lease: expiredLease });
+      assert.equal((await database.open().claim({ turn: 'resp_a', step: 1, lease })).type, 'exhausted');
+      const end = { endedAtMs: 9, outcome: 'completed', spent: { outputTokens: 5, costUsd: 0.5 } } as const;
+      const sealed = await store.seal(sealOf('resp_a', epoch, { attempt: { turn: 'resp_a', step: 1, attempt, end } }));
+      assert.equal(sealed.type, 'sealed');
+      assert.deepEqual(
+        (await store.readAttempts('resp_a')).map(({ outcome, spent }) => [outcome, spent]),
+        [
+          ['lost', undefined],
+          ['lost', undefined],
+          ['completed', end.spent],
+        ],
+      );
+    },
+  );
 
   contract('T7 · a zombie of a lower epoch is refused, and leaves nothing', async (store, database) => {
     await store.insertTurn(newTurn('resp_a'));

@@ -25,6 +25,7 @@ test('no statement walks a table, sorts what an index could give in order, or lo
   await store.listUnsettledOf('default', 'conv_a');
   const filter = { status: 'failed', code: 'worker_lost', session: 'conv_a', model: 'm', sinceMs: 1, untilMs: 2 } as const;
   await store.listTurns('default', { filter, limit: 9, after: 'resp_a' });
+  await store.readCounted('default', { filter, before: 9 });
   for (const order of ['asc', 'desc'] as const) await store.listCompletions('default', { limit: 9, order });
   await store.findCompletion('default', 'resp_a');
   await store.updateCompletion('default', 'resp_a', {});

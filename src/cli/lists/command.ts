@@ -1,4 +1,4 @@
-/** The flags and the help of `turnkeep turns` and `turnkeep sessions`. */
+/** The flags and the help of `turnkeep turns`, `turnkeep sessions` and `turnkeep stats`. */
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { addGatewayFlags, type GatewayFlags } from '../gateway/flags.ts';
 
@@ -7,24 +7,24 @@ export interface ListFlags extends GatewayFlags {
   readonly json?: boolean;
 }
 
-export interface TurnsFlags extends ListFlags {
+interface TurnFilterFlags {
   readonly status?: string;
   readonly code?: string;
   readonly session?: string;
+  readonly agent?: string;
   readonly model?: string;
   readonly since?: string;
   readonly until?: string;
 }
 
+export interface TurnsFlags extends ListFlags, TurnFilterFlags {}
+
+export interface StatsFlags extends GatewayFlags, TurnFilterFlags {
+  readonly json?: boolean;
+}
+
 export function turnsCommand(action: (flags: TurnsFlags) => Promise<void>): Command {
-  const moment = 'a date, or how long ago: 2026-01-31, 2026-01-31T12:00:00Z, 30m, 12h, 1d';
-  return listCommand('turns', 'what turns there are, newest first')
-    .addOption(new Option('--status <status>', 'queued, in_progress, completed, incomplete, failed or cancelled'))
-    .addOption(new Option('--code <code>', 'the error of a failed turn, such as provider_rejected'))
-    .addOption(new Option('-s, --session <id>', 'those of this session'))
-    .addOption(new Option('-m, --model <name>', 'those that asked this model'))
-    .addOption(new Option('--since <when>', moment))
-    .addOption(new Option('--until <when>', moment))
+  return addTurnFilters(listCommand('turns', 'what turns there are, newest first'))
     .addHelpText(
       'after',
       `
@@ -49,6 +49,37 @@ export function sessionsCommand(action: (flags: ListFlags) => Promise<void>): Co
 Exit codes: 0 done, 2 no gateway, or asked wrongly.`,
     )
     .action(async (flags: ListFlags) => action(flags));
+}
+
+export function statsCommand(action: (flags: StatsFlags) => Promise<void>): Command {
+  const description = 'how turns ended, how long the first token took, what retries saved, and what was spent and lost';
+  return addTurnFilters(addGatewayFlags(new Command('stats').description(description)))
+    .addOption(new Option('--json', 'one JSON object, as the API gives it'))
+    .allowExcessArguments(false)
+    .addHelpText(
+      'after',
+      `
+Today; what one agent has cost in a month; and a number alone, for a program:
+  turnkeep stats --since 1d
+  turnkeep stats --since 30d --agent support
+  turnkeep stats --since 1h --json | jq .lost.cost_usd
+
+Turns that were deleted, or were not to be stored, are not counted. Money is, where the configuration has prices.
+Exit codes: 0 done, 2 no gateway, or asked wrongly.`,
+    )
+    .action(async (flags: StatsFlags) => action(flags));
+}
+
+function addTurnFilters(command: Command): Command {
+  const moment = 'a date, or how long ago: 2026-01-31, 2026-01-31T12:00:00Z, 30m, 12h, 1d';
+  return command
+    .addOption(new Option('--status <status>', 'queued, in_progress, completed, incomplete, failed or cancelled'))
+    .addOption(new Option('--code <code>', 'the error of a failed turn, such as provider_rejected'))
+    .addOption(new Option('-s, --session <id>', 'those of this session'))
+    .addOption(new Option('-a, --agent <name>', 'those that asked this agent').conflicts('model'))
+    .addOption(new Option('-m, --model <name>', 'those that asked this model'))
+    .addOption(new Option('--since <when>', moment))
+    .addOption(new Option('--until <when>', moment));
 }
 
 function listCommand(name: string, description: string): Command {

@@ -75,6 +75,6 @@ function jsonLines(page: unknown): string[] {
   return (page as Page).data.map((each) => JSON.stringify(each));
 }
 
-function given<T extends Readonly<Record<string, string | undefined>>>(flags: T): { [Name in keyof T]?: string } {
+export function given<T extends Readonly<Record<string, string | undefined>>>(flags: T): { [Name in keyof T]?: string } {
   return Object.fromEntries(Object.entries(flags).filter(([, value]) => value !== undefined)) as { [Name in keyof T]?: string };
 }

@@ -133,6 +133,41 @@ export const listedTurnSchema = turnSchema
     requests: z.int().meta({ description: 'Requests to the model so far.' }),
   });
 
+const amountSchema = z.strictObject({
+  requests: z.int(),
+  input_tokens: z.int(),
+  cached_tokens: z.int().meta({ description: 'Of the input tokens.' }),
+  output_tokens: z.int(),
+  cost_usd: z.number().meta({ description: 'By `prices` of the configuration; of models without a price nothing is counted.' }),
+});
+const spentSchema = z.strictObject({ turns: z.int(), spent: amountSchema, lost: amountSchema });
+const milliseconds = z.number().nullable();
+
+/** What `GET /stats` tells. */
+export const turnStatsSchema = z.strictObject({
+  object: z.literal('turn_stats'),
+  since: time.nullable(),
+  until: time.nullable(),
+  complete: z.boolean().meta({ description: 'false: there are more turns than are looked at; all since `since` are counted.' }),
+  turns: z.int(),
+  ends: z.array(z.strictObject({ status: responseSchema.shape.status, code: z.string().nullable(), turns: z.int() })),
+  first_token_ms: z
+    .strictObject({ turns: z.int(), p50: milliseconds, p90: milliseconds, p99: milliseconds })
+    .meta({ description: 'From the acceptance of a turn to its first token, of those that have one.' }),
+  retries: z.strictObject({
+    requests: z.int().meta({ description: 'Those that were made again.' }),
+    turns_saved: z.int().meta({ description: 'Turns that completed, and would not have without.' }),
+  }),
+  spent: amountSchema.meta({ description: 'By all requests, as far as the provider has counted them.' }),
+  lost: amountSchema
+    .extend({ uncounted_requests: z.int().meta({ description: 'Those of which the provider has told nothing.' }) })
+    .meta({ description: 'Of that, by requests that failed or whose worker died.' }),
+  models: z
+    .array(spentSchema.extend({ model: z.string().nullable() }))
+    .meta({ description: 'By what requests named as their model, an agent too: the 50 that cost most.' }),
+  other_models: spentSchema.extend({ model: z.null(), names: z.int() }).optional().meta({ description: 'All others together.' }),
+});
+
 export const conversationSchema = z.strictObject({
   id: z.string(),
   object: z.literal('conversation'),

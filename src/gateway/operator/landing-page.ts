@@ -19,6 +19,7 @@ code,pre{background:color-mix(in srgb,currentColor 8%,transparent);padding:.1em 
 <li><a href="/readyz">/readyz</a>: is everything up? <a href="/metrics">/metrics</a>: how is it?</li>
 <li><code>/v1/models</code>: the provider's models</li>
 <li><code>/turns/{id}</code>: what happened in a turn, attempt by attempt</li>
+<li><code>/stats</code>: how turns ended, and what they cost</li>
 </ul>
 <script>document.getElementById('origin').textContent = location.origin;</script>
 </html>

@@ -1,13 +1,13 @@
-/** `/turns`: what turns there are, and the timeline of each. */
+/** `/turns`: what turns there are, and the timeline of each; `/stats`: all of them summed up. */
 import { z } from 'zod';
 import { failureRules, type FailureCode } from '../../domain/failure.ts';
 import { timelineOf } from '../../domain/timeline.ts';
 import type { Turnkeep } from '../../client/turnkeep.ts';
-import { listedTurn } from '../../domain/turn-list.ts';
+import { listedTurn, type TurnFilter } from '../../domain/turn-list.ts';
 import { notFound } from '../http/errors.ts';
 import { listPage, pageRequest } from '../http/pagination.ts';
 import { id, moment, pageQuery } from '../http/request-fields.ts';
-import { errorResponses, listedTurnSchema, listSchema, ok, responseSchema, turnSchema } from '../http/response-schemas.ts';
+import { errorResponses, listedTurnSchema, listSchema, ok, responseSchema, turnSchema, turnStatsSchema } from '../http/response-schemas.ts';
 import type { Routes } from '../http/route.ts';
 
 export interface TurnsDeps {
@@ -19,7 +19,8 @@ export interface TurnsDeps {
 const status = responseSchema.shape.status;
 const codes = Object.keys(failureRules) as FailureCode[];
 
-const turnsQuery = pageQuery.omit({ order: true }).extend({
+/** Which turns are asked for. */
+const filterQuery = z.strictObject({
   status: z.enum(status.options, `must be one of ${status.options.join(', ')}`).optional(),
   code: z
     .enum(codes, `must be one of ${codes.join(', ')}`)
@@ -32,6 +33,8 @@ const turnsQuery = pageQuery.omit({ order: true }).extend({
   until: moment.optional(),
 });
 
+const turnsQuery = pageQuery.omit({ order: true }).extend(filterQuery.shape);
+
 export function turnsRoutes(routes: Routes, { turnkeep, temporalUi }: TurnsDeps): void {
   routes.add(
     {
@@ -43,12 +46,23 @@ export function turnsRoutes(routes: Routes, { turnkeep, temporalUi }: TurnsDeps)
       responses: { 200: ok('A page of turns.', listSchema(listedTurnSchema)), ...errorResponses(400, 401, 429, 503) },
     },
     async (c, { query }) => {
-      const { limit, after, since: sinceMs, until: untilMs, agent, ...given } = query;
-      const rest = agent === undefined ? given : { ...given, model: agent };
+      const { limit, after, ...filter } = query;
       const { order: _newestFirst, ...page } = pageRequest({ limit, after });
-      const found = await turnkeep.listTurns(c.get('tenant'), { ...page, filter: { ...rest, sinceMs, untilMs } });
+      const found = await turnkeep.listTurns(c.get('tenant'), { ...page, filter: filterOf(filter) });
       return c.json(listPage(found?.map(listedTurn), query));
     },
+  );
+
+  routes.add(
+    {
+      method: 'get',
+      path: '/stats',
+      tag: 'Turns',
+      summary: 'How turns ended, how long the first token took, what retries saved, and what was spent and lost',
+      query: filterQuery,
+      responses: { 200: ok('Of the turns that are asked for.', turnStatsSchema), ...errorResponses(400, 401, 429, 503) },
+    },
+    async (c, { query }) => c.json(await turnkeep.readStats(c.get('tenant'), filterOf(query))),
   );
 
   routes.add(
@@ -74,4 +88,8 @@ export function turnsRoutes(routes: Routes, { turnkeep, temporalUi }: TurnsDeps)
       return c.json(timelineOf({ turn, attempts, toolCalls, parent, children, response, webhook, temporalUi }));
     },
   );
+}
+
+function filterOf({ since: sinceMs, until: untilMs, agent, ...given }: z.infer<typeof filterQuery>): TurnFilter {
+  return { ...given, ...(agent === undefined ? {} : { model: agent }), sinceMs, untilMs };
 }

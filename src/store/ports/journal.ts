@@ -197,8 +197,7 @@ export interface ExpiredLease extends OverdueTurn {
 }
 
 export type Claim =
-  | Exclude<ClaimDecision, { type: 'granted' | 'tools' | 'exhausted' }>
-  | { readonly type: 'exhausted'; readonly lostAttempts: number }
+  | Exclude<ClaimDecision, { type: 'granted' | 'tools' }>
   | (GrantedTurn & { readonly type: 'granted'; readonly attempt: number })
   /** Calls of tools are the caller's to carry out. `isLast`: the turn ends once they have. */
   | (GrantedTurn & { readonly type: 'tools'; readonly isLast: boolean });

@@ -8,6 +8,7 @@ import type { ResponseSettings } from '../../domain/response-settings.ts';
 import type { ResponseObject } from '../../domain/response.ts';
 import type { TurnOwner, TurnRow } from '../../domain/turn.ts';
 import type { CompletionQuery, StoredCompletion, TurnFilter, TurnSummary } from '../../domain/turn-list.ts';
+import type { CountedTurn } from '../../domain/turn-stats.ts';
 import type { WebhookEvent } from '../../domain/webhook.ts';
 import type { Lease } from './journal.ts';
 import type { Page } from './sessions.ts';
@@ -53,6 +54,12 @@ export interface TurnStore {
 
   /** The tenant's turns that it may see, newest first; undefined when the page begins behind a turn that is not there. */
   listTurns(tenant: string, query: TurnListQuery): Promise<readonly TurnSummary[] | undefined>;
+
+  /**
+   * The turns of the tenant's that a filter asks for and that it may see, with their requests, newest first: those among the
+   * next rows, of which a page looks at so many that it is short (T14). The next page begins before `last`.
+   */
+  readCounted(tenant: string, query: CountedQuery): Promise<CountedPage>;
 
   /** The turns that carry out this one's calls of agents, visible or not. */
   readChildren(turn: string): Promise<readonly ChildTurn[]>;
@@ -172,6 +179,20 @@ export interface TurnListQuery {
   readonly limit: number;
   /** A public id: the page begins behind it. */
   readonly after?: string;
+}
+
+export interface CountedQuery {
+  readonly filter: TurnFilter;
+  /** An ordinal; the newest where nothing is said. */
+  readonly before?: number;
+}
+
+export interface CountedPage {
+  readonly turns: readonly CountedTurn[];
+  /** How many were looked at, of turns and requests. */
+  readonly rows: number;
+  /** The last turn that was looked at, asked for or not; absent: there are no more. */
+  readonly last?: { readonly ordinal: number; readonly createdAtMs: number };
 }
 
 export interface UnattendedQuery {

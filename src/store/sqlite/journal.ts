@@ -46,13 +46,12 @@ export async function claim(db: Database, request: ClaimRequest): Promise<Claim 
   // Most that is refused has ended in a head start: to say so needs no lock (0.2 ms).
   const first = db.read(() => decide().decision);
   if (isRefusal(first)) return first;
-  const opening = first.type !== 'exhausted' ? readJournal(db, turn, -1, openingRows).map(eventOf) : [];
+  const opening = readJournal(db, turn, -1, openingRows).map(eventOf);
   return db.commit('quick', () => {
     const { row, decision } = decide();
     if (isRefusal(decision)) return decision;
     // Whoever held the journal before, and has not written how its request ended, is lost or will be refused.
     const lostAttempts = loseOpenAttempts(db, turn, step);
-    if (decision.type === 'exhausted') return { ...decision, lostAttempts };
     const leaseUntilMs = Date.now() + lease.lengthMs;
     const epoch = takeLease(db, turn, step, lease);
     if (decision.type === 'granted') bookAttempt(db, { turn, step, attempt: decision.attempt }, epoch, lease);
@@ -74,8 +73,8 @@ export async function claim(db: Database, request: ClaimRequest): Promise<Claim 
  */
 const openingRows = 3;
 
-function isRefusal(decision: ClaimDecision): decision is Exclude<ClaimDecision, { type: 'granted' | 'tools' | 'exhausted' }> {
-  return decision.type !== 'granted' && decision.type !== 'tools' && decision.type !== 'exhausted';
+function isRefusal(decision: ClaimDecision): decision is Exclude<ClaimDecision, { type: 'granted' | 'tools' }> {
+  return decision.type !== 'granted' && decision.type !== 'tools';
 }
 
 /** The turn is in progress, and its viewers learn of it. */

@@ -18,6 +18,7 @@ import * as sessions from './sessions.ts';
 import { makeStrandedReady, readChain, readTranscript } from './transcript.ts';
 import { listTurns } from './turn-list.ts';
 import { readSpending } from './spending.ts';
+import { readCounted } from './turn-stats.ts';
 import * as toolCalls from './tool-calls.ts';
 import * as turns from './turns.ts';
 import * as webhooks from './webhooks.ts';
@@ -97,6 +98,7 @@ export function openSqliteStore(path: string): Store {
     readResponse: async (turn) => turns.readResponse(db, turn),
     readChain: (leaf, page) => readChain(db, leaf, page),
     listTurns: (tenant, query) => listTurns(db, tenant, query),
+    readCounted: (tenant, query) => readCounted(db, tenant, query),
     readChildren: async (turn) => turns.readChildren(db, turn),
     listUnsettledOf: async (tenant, session) => turns.listUnsettledOf(db, tenant, session),
     markDispatched: (runs) => turns.markDispatched(db, runs),

@@ -112,9 +112,8 @@ export function journalStore(connection: Connection): JournalStore & ToolCallSto
 function claim(database: MemoryDatabase, { turn: id, step, lease, run }: ClaimRequest): { result: Claim; rows?: readonly JournalRow[] } {
   const turn = database.requireTurn(id);
   const decision = decideClaim(claimFacts(turn, step));
-  if (decision.type !== 'granted' && decision.type !== 'tools' && decision.type !== 'exhausted') return { result: decision };
+  if (decision.type !== 'granted' && decision.type !== 'tools') return { result: decision };
   const lostAttempts = loseOpenAttempts(turn, step);
-  if (decision.type === 'exhausted') return { result: { ...decision, lostAttempts } };
   const { row } = turn;
   const leaseUntilMs = Date.now() + lease.lengthMs;
   const epoch = takeLease(turn, step, lease);

@@ -2,8 +2,8 @@ import { decideAdmission, resendWindowMs } from '../../../src/domain/admission.t
 import { answersCall } from '../../../src/domain/approval.ts';
 import type { InputItem } from '../../../src/domain/item.ts';
 import { refusesInput } from '../../../src/domain/refused-input.ts';
-import type { TurnFilter, TurnSummary } from '../../../src/domain/turn-list.ts';
-import { isVisible, type TurnRow } from '../../../src/domain/turn.ts';
+import { isAskedFor, type TurnSummary } from '../../../src/domain/turn-list.ts';
+import { isVisible } from '../../../src/domain/turn.ts';
 import type { CancelRequest, InsertTurn, NewTurn, TurnStore } from '../../../src/store/ports/turns.ts';
 import { turnRow } from '../../support/turn-row.ts';
 import { bookAttempt } from './attempts.ts';
@@ -46,11 +46,25 @@ export function turnStore(connection: Connection): TurnStore {
         const cursor = after === undefined ? undefined : byPublicId(database, tenant, after);
         if (after !== undefined && cursor === undefined) return undefined;
         return database
-          .turnsWhere((turn) => turn.row.tenant === tenant && isVisible(turn.row) && isAskedFor(turn.row, filter))
+          .turnsWhere(
+            (turn) => turn.row.tenant === tenant && isVisible(turn.row) && isAskedFor({ ...turn.row, model: modelOf(turn) }, filter),
+          )
           .toReversed()
           .filter(({ ordinal }) => cursor === undefined || ordinal < cursor.ordinal)
           .slice(0, limit)
           .map(summaryOf);
+      }),
+    readCounted: (tenant, { filter, before = Number.POSITIVE_INFINITY }) =>
+      connection.transaction((database) => {
+        const turns = database.turnsWhere(({ row, ordinal }) => row.tenant === tenant && ordinal < before).toReversed();
+        const page = turns.slice(0, 2);
+        const last = page.at(-1);
+        const counted = page.filter((turn) => isVisible(turn.row) && isAskedFor({ ...turn.row, model: modelOf(turn) }, filter));
+        return {
+          turns: counted.map((turn) => ({ ...turn.row, model: modelOf(turn), attempts: turn.attempts })),
+          rows: page.length + counted.reduce((sum, { attempts }) => sum + attempts.length, 0),
+          ...(last === undefined ? {} : { last: { ordinal: last.ordinal, createdAtMs: last.row.createdAtMs } }),
+        };
       }),
     markDispatched: (runs) =>
       connection.transaction(({ turns }) => {
@@ -146,18 +160,6 @@ export function turnStore(connection: Connection): TurnStore {
         };
       }),
   };
-}
-
-function isAskedFor(turn: TurnRow, { status, code, session, model, sinceMs, untilMs }: TurnFilter): boolean {
-  const wants = <T>(wanted: T | undefined, value: T): boolean => wanted === undefined || wanted === value;
-  return (
-    wants(status, turn.status) &&
-    wants<string | null>(code, turn.errorCode) &&
-    wants<string | null>(session, turn.session) &&
-    wants(model, turn.settings.model) &&
-    turn.createdAtMs >= (sinceMs ?? 0) &&
-    turn.createdAtMs < (untilMs ?? Infinity)
-  );
 }
 
 function summaryOf({ row, attempts }: StoredTurn): TurnSummary {
