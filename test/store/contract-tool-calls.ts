@@ -118,6 +118,28 @@ export function toolCallsContract(contract: Contract): void {
     assert.deepEqual(await seqsOf(store, 'resp_a'), [0, 1, 2, 3, 4, 5]);
   });
 
+  contract('T2 · a step is not claimed before the one in front of it is over, however that stands', async (store) => {
+    await inserted(store, newTurn('resp_a'));
+    const ahead = async (step: number) => (await store.claim({ turn: 'resp_a', step, lease })).type;
+    assert.deepEqual([await ahead(2), (await store.readHead('resp_a'))?.epoch], ['ahead', 0], 'a new turn');
+    const { epoch, attempt } = await claimed(store, 'resp_a');
+    const key = { turn: 'resp_a', step: 1, attempt };
+    assert.equal(await ahead(2), 'held', 'its first request is under way');
+    await store.endAttempt(key, epoch, { outcome: 'failed', endedAtMs: Date.now() });
+    assert.equal(await ahead(2), 'ahead', 'there is to be none');
+    const again = await claimed(store, 'resp_a', { lease: expiredLease });
+    assert.equal(await ahead(2), 'ahead', 'its writer is lost');
+    assert.equal(await store.endStep(await endOf(store, { ...key, attempt: 2 }, again.epoch)), 'ended');
+    assert.equal(await ahead(3), 'ahead', 'its calls are not carried out');
+    const tools = await takeTools(store, 'resp_a');
+    await store.startToolCall({ turn: 'resp_a', number: 0, epoch: tools.epoch });
+    await store.endToolCall({ turn: 'resp_a', number: 0, epoch: tools.epoch, rows: [row(4)], ...completed });
+    await store.endToolRound({ turn: 'resp_a', epoch: tools.epoch });
+    assert.equal(await ahead(3), 'ahead', 'its request is due');
+    assert.deepEqual((await store.readAttempts('resp_a')).length, 2, 'nothing is booked');
+    assert.equal((await claimed(store, 'resp_a', { step: 2 })).attempt, 1);
+  });
+
   contract('the calls of a round are carried out until each has its end, by whoever comes', async (store, database) => {
     await calling(store, 'resp_a', { calls: [newCall(0), newCall(1)] });
     const dead = await takeTools(store, 'resp_a', { lease: expiredLease });

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { readAgentConfig } from '../../src/config/agent-config.ts';
 import { defineConfig } from '../../src/config/define-config.ts';
-import { workflowIdOf } from '../../src/contract/workflows.ts';
+import { type AgentTurnInput, agentTurnType, workflowIdOf } from '../../src/contract/workflows.ts';
 import {
   chat,
   chatAnswer,
@@ -23,6 +23,7 @@ import { errorOf, post } from '../support/post.ts';
 import { SocketClient } from '../support/socket-client.ts';
 import { steerHeard } from '../support/steers.ts';
 import { ToolBench } from '../support/tool-bench.ts';
+import { until } from '../support/until.ts';
 import { UiChat } from '../support/ui-chat.ts';
 import type { FinalResponse, Viewer } from '../support/viewer.ts';
 import { story, type World, type WorldOptions } from '../support/world.ts';
@@ -135,6 +136,34 @@ agentStory(
       ['tool', 'echo of three', 'c3'],
     ]);
     assert.deepEqual([world.model.requests.length, tools.runs.length], [3, 3]);
+  },
+);
+
+agentStory(
+  'T2 · a run that was begun by hand at a later step waits for the one in front, and nothing is asked twice',
+  async (world, tools) => {
+    world.model.enqueue(chatToolCalls(call('c1', 'held', 'one')), chatAnswer('done'));
+    const viewer = await world.say('go', helper);
+    await tools.begun('one');
+    const turn = world.ownId(viewer.id);
+    const { heartbeatTimeoutMs, turnTimeoutMs } = world.config.limits;
+    const input: AgentTurnInput = { turn, database: world.store.databaseId, heartbeatTimeoutMs, turnTimeoutMs, step: 3 };
+    const { taskQueue } = world.config;
+    const byHand = await world.temporal.workflow.start(agentTurnType, { workflowId: `by-hand/${turn}`, taskQueue, args: [input] });
+    // Its activity is on a worker, and has looked at the turn.
+    await until(async () => ((await byHand.describe()).raw.pendingActivities ?? []).some(({ lastStartedTime }) => lastStartedTime != null));
+    tools.release('one');
+    await viewer.ended;
+    assert.equal(viewer.last.response.status, 'completed');
+    await byHand.result();
+    assert.deepEqual([tools.named('held'), world.model.requests.length], [['one'], 2]);
+    assert.deepEqual(
+      (await world.attempts(viewer.id)).map(({ step, attempt }) => [step, attempt]),
+      [
+        [1, 1],
+        [2, 1],
+      ],
+    );
   },
 );
 

@@ -54,6 +54,8 @@ export interface StoredJournal {
   /** No attempt may write at this epoch: it was raised by a fence. */
   readonly isFenced?: boolean;
   readonly isSteered?: boolean;
+  /** The one that is asked for, or due; 1 before the first claim. */
+  readonly step?: number;
   readonly rows: readonly JournalRow[];
   /** Of an attempt that has not ended. */
   readonly lease?: StoredLease | undefined;
