@@ -4,7 +4,7 @@ import type { AttemptKey } from '../../src/domain/attempt.ts';
 import type { JournalRow } from '../../src/domain/response-event.ts';
 import { defaultSettings } from '../../src/domain/response-settings.ts';
 import type { NewToolCall, ToolCallEnd } from '../../src/domain/tool-call.ts';
-import type { Claim, ClaimRequest, StepEnd, Store } from '../../src/store/ports/store.ts';
+import type { Claim, ClaimRequest, NewTurn, StepEnd, Store } from '../../src/store/ports/store.ts';
 import { claimed, type Contract, expiredLease, inserted, lease, newTurn, sealOf, settle } from './contract.ts';
 
 export function newCall(number: number, fields: Partial<NewToolCall> = {}): NewToolCall {
@@ -357,6 +357,35 @@ export function toolCallsContract(contract: Contract): void {
     assert.deepEqual(await store.insertTurn(again), { type: 'approval_answered', id: 'mcpr_a' });
     assert.equal(await store.deleteTurn('default', 'resp_asks', 9), true);
     await inserted(store, again);
+  });
+
+  contract('an approval is used up by the call that it lets begin: without one it can be answered again', async (store) => {
+    const answering = (id: string, more: Partial<NewTurn> = {}) => {
+      const calls = [0, 1].map((number) => newCall(number, { position: null, approvalRequestId: `mcpr_${number}` }));
+      const answered = ['mcpr_0', 'mcpr_1', 'mcpr_no'].map((each) => ({ id: each, askedBy: 'resp_asks' }));
+      return newTurn(id, { bodyHash: id, approvals: { answered, calls }, ...more });
+    };
+    await store.requestCancel('default', 'resp_early', Date.now());
+    await inserted(store, answering('resp_a', { chosenId: 'resp_early' }));
+    assert.deepEqual(await store.readToolCalls('resp_a'), [], 'its cancel came before it: it says nothing');
+    await settle(store, 'resp_a');
+
+    await inserted(store, answering('resp_b'));
+    assert.equal((await store.insertTurn(answering('resp_c'))).type, 'approval_answered', 'while it may be carried out');
+    const { epoch } = await takeTools(store, 'resp_b', { step: 1 });
+    await store.startToolCall({ turn: 'resp_b', number: 0, epoch, shown: { position: 0, rows: [row(3)] } });
+    await settle(store, 'resp_b');
+    assert.deepEqual(await fatesOf(store, 'resp_b'), [
+      [0, 1, 'cut_off'],
+      [1, 0, 'cut_off'],
+    ]);
+    const again = async (id: string) =>
+      (await store.insertTurn(newTurn(`resp_${id}`, { bodyHash: id, approvals: { answered: [{ id, askedBy: 'resp_asks' }], calls: [] } })))
+        .type;
+    assert.deepEqual(
+      [await again('mcpr_0'), await again('mcpr_1'), await again('mcpr_no')],
+      ['approval_answered', 'inserted', 'approval_answered'],
+    );
   });
 
   contract('so it does where the turn that answered was not to be stored, which takes its calls with it', async (store) => {

@@ -330,6 +330,29 @@ agentStory('approvals in the history of a client that keeps its own are history:
   assert.deepEqual(tools.named('mail'), ['ann']);
 });
 
+agentStory('T5 · an approval that was taken back before its call began can be given again', async (world, tools) => {
+  const conversation = await world.session();
+  const { requests } = await ask(world, { conversation }, 'ann');
+  const body = { ...helper, conversation, input: [answerTo(requests[0], true)] };
+  await world.call('POST', '/v1/responses/resp_early/cancel');
+  const early = await post(world.url, body, { 'x-turnkeep-response-id': 'resp_early' });
+  assert.deepEqual([early.status, early.json?.['status'], tools.runs], [200, 'cancelled', []], early.text);
+
+  world.model.enqueue([sseHead, chat.content('Hel'), stall]);
+  const running = await world.say('one', { ...helper, conversation });
+  await running.untilText('Hel');
+  const waiting = await world.say('', body);
+  for (const { id } of [waiting, running]) await world.call('POST', `/v1/responses/${id}/cancel`);
+  await Promise.all([waiting.ended, running.ended]);
+  assert.deepEqual([waiting.last.response.status, tools.runs], ['cancelled', []]);
+
+  world.model.enqueue(chatAnswer('sent at last'));
+  const last = await post(world.url, body);
+  assert.deepEqual([last.status, last.json?.['status'], tools.named('mail')], [200, 'completed', ['ann']], last.text);
+  const outputs = told(world, 2).flatMap((message) => ((message as string[])[0] === 'tool' ? [(message as string[])[1]] : []));
+  assert.equal(outputs.at(-1), 'sent to ann');
+});
+
 agentStory('approvals that nobody answers: the talk goes on, and the model is told', async (world, tools) => {
   const conversation = await world.session();
   const { requests } = await ask(world, { conversation }, 'ann');

@@ -133,7 +133,7 @@ export async function seal(db: Database, seal: Seal): Promise<SealResult> {
     );
     if (seal.attempt !== undefined) endAttempt(db, seal.attempt, seal.attempt.end);
     const lostAttempts = loseOpenAttempts(db, turn);
-    cutOffToolCalls(db, turn);
+    cutOffToolCalls(db, row.tenant, turn);
     if (row.session !== null) addToSession(db, row.session, turn);
     const cancels = cancelChildren(db, turn, settledAtMs);
     const next = row.session === null ? undefined : readyNext(db, row.tenant, row.session);

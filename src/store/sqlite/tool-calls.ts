@@ -126,7 +126,14 @@ export async function endToolRound(db: Database, { turn, epoch }: { turn: string
   });
 }
 
-/** Their turn has its end: those that have none are over with it. */
-export function cutOffToolCalls(db: Database, turn: string): void {
+/** Their turn has its end: those that have none are over with it. What let one of them begin that never began is free again. */
+export function cutOffToolCalls(db: Database, tenant: string, turn: string): void {
+  db.run(
+    `DELETE FROM approvals WHERE tenant = ? AND id IN (
+       SELECT json_extract(call, '$.approvalRequestId') FROM tool_calls WHERE turn = ? AND ended_at IS NULL AND runs = 0
+     )`,
+    tenant,
+    turn,
+  );
   db.run(`UPDATE tool_calls SET ended_at = ?, outcome = 'cut_off' WHERE turn = ? AND ended_at IS NULL`, Date.now(), turn);
 }

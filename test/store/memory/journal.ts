@@ -150,7 +150,7 @@ function seal(database: MemoryDatabase, request: Seal): SealResult {
   updateTurn(turn, { status: settled.status, errorCode, settledAtMs, retryAtMs, usage });
   if (attempt !== undefined) endAttempt(turn, attempt, attempt.end);
   const lostAttempts = loseOpenAttempts(turn);
-  cutOffToolCalls(turn);
+  cutOffToolCalls(database, turn);
   addToSession(database, turn);
   const next = readyNext(database, turn);
   const owesWebhook = oweWebhook(turn, settled.status, settledAtMs);

@@ -14,8 +14,11 @@ export function addToolCalls(turn: StoredTurn, step: number, calls: readonly New
   turn.toolCalls = [...turn.toolCalls, ...rows].toSorted((one, other) => one.row.number - other.row.number);
 }
 
-/** Their turn has its end: those that have none are over with it. */
-export function cutOffToolCalls(turn: StoredTurn): void {
+/** Their turn has its end: those that have none are over with it. What let one of them begin that never began is free again. */
+export function cutOffToolCalls({ approvals }: MemoryDatabase, turn: StoredTurn): void {
+  for (const { row } of turn.toolCalls.filter((call) => isOpen(call) && call.row.runs === 0)) {
+    approvals.delete(approvalKey(turn.row.tenant, row.approvalRequestId ?? ''));
+  }
   turn.toolCalls = turn.toolCalls.map((call) => ended(call, 'cut_off'));
 }
 
