@@ -330,6 +330,19 @@ agentStory('approvals in the history of a client that keeps its own are history:
   assert.deepEqual(tools.named('mail'), ['ann']);
 });
 
+agentStory('a request that is answered twice in one input is a 400 that names the second answer', async (world, tools) => {
+  const { id, requests } = await ask(world, {}, 'ann');
+  for (const second of [true, false]) {
+    const input = [answerTo(requests[0], true), answerTo(requests[0], second)];
+    const answer = await post(world.url, { ...helper, previous_response_id: id, input });
+    assert.deepEqual(errorOf(answer), [400, 'input[1].approval_request_id', 'approval_answered_twice'], answer.text);
+  }
+  world.model.enqueue(chatAnswer('sent'));
+  const body = { ...helper, previous_response_id: id, input: [answerTo(requests[0], true)], tool_choice: 'none' };
+  assert.equal((await post(world.url, body)).json?.['status'], 'completed', 'nothing was used up');
+  assert.deepEqual(tools.named('mail'), ['ann'], 'tool_choice is of what the model may call: this it has called before');
+});
+
 agentStory('T5 · an approval that was taken back before its call began can be given again', async (world, tools) => {
   const conversation = await world.session();
   const { requests } = await ask(world, { conversation }, 'ann');
