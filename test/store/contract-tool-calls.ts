@@ -272,6 +272,48 @@ export function toolCallsContract(contract: Contract): void {
     assert.deepEqual(await store.readToolCalls('resp_a'), ended);
   });
 
+  contract('each run of a call is kept, with whose it was and how it ended; so is the whole result', async (store, database) => {
+    await calling(store, 'resp_a', { calls: [newCall(0), newCall(1), newCall(2)] });
+    const first = await takeTools(store, 'resp_a', { lease: { ...expiredLease, holder: 'one' } });
+    for (const number of [0, 1, 2]) await store.startToolCall({ turn: 'resp_a', number, epoch: first.epoch });
+    const second = await takeTools(store, 'resp_a', { lease: { ...lease, holder: 'two' } });
+    await store.startToolCall({ turn: 'resp_a', number: 0, epoch: second.epoch });
+    const result = 'ä'.repeat(1_000);
+    await store.endToolCall({ turn: 'resp_a', number: 0, epoch: second.epoch, rows: [], ...completed, result });
+    const unknown = { outcome: 'unknown', result: 'who knows', end: { status: 'failed', message: 'who knows' } } as const;
+    await store.endToolCall({ turn: 'resp_a', number: 1, epoch: second.epoch, rows: [], ...unknown });
+    await settle(store, 'resp_a');
+    const other = database.open();
+    assert.deepEqual(
+      (await other.readToolCalls('resp_a')).map(({ attempts }) => attempts?.map(({ holder, outcome }) => [holder, outcome])),
+      [
+        [
+          ['one', 'lost'],
+          ['two', 'completed'],
+        ],
+        [['one', 'lost']],
+        [['one', 'cut_off']],
+      ],
+    );
+    for (const { attempts = [] } of await other.readToolCalls('resp_a')) {
+      for (const { startedAtMs, endedAtMs = 0 } of attempts) assert.ok(startedAtMs > 0 && endedAtMs >= startedAtMs);
+    }
+    const key = { turn: 'resp_a', number: 0 };
+    const pieces = [0, 1_500, 3_000].map((offset) => other.readToolResult(key, { offset, limit: 1_500 }));
+    assert.deepEqual(
+      (await Promise.all(pieces)).map((piece) => [piece?.total, piece?.bytes.length]),
+      [
+        [2_000, 1_500],
+        [2_000, 500],
+        [2_000, 0],
+      ],
+    );
+    const [head, tail] = await Promise.all(pieces);
+    assert.equal(Buffer.concat([head?.bytes ?? [], tail?.bytes ?? []] as Uint8Array[]).toString(), result);
+    assert.equal(await other.readToolResult({ turn: 'resp_a', number: 2 }, { offset: 0, limit: 9 }), undefined, 'it came to nothing');
+    assert.equal(await other.readToolResult({ turn: 'resp_a', number: 3 }, { offset: 0, limit: 9 }), undefined, 'there is none');
+  });
+
   contract('T6 · the end of a turn cuts off the calls that have none, and nothing is begun behind it', async (store, database) => {
     await calling(store, 'resp_a', { calls: [newCall(0), newCall(1), newCall(2)] });
     const { epoch } = await takeTools(store, 'resp_a');

@@ -29,6 +29,7 @@ import type { FinalResponse, Viewer } from '../support/viewer.ts';
 import { story, type World, type WorldOptions } from '../support/world.ts';
 
 const helper = { model: 'helper' };
+const keys = ['ann', 'bob'].map((name) => ({ name, hash: createHash('sha256').update(`secret of ${name}`).digest('hex') }));
 const bigResult = 'ä'.repeat(200_000);
 
 /** A story with tools of its own. */
@@ -239,6 +240,42 @@ agentStory('T14 · a result that is too long for the model is cut with a note, a
   assert.equal(world.toolResult(viewer.id, 0), bigResult);
   assert.equal(viewer.last.response.status, 'completed');
 });
+
+agentStory(
+  'GET /turns/{id} shows the runs of a call, and leads to all that it came to, for nobody but its tenant',
+  async (world) => {
+    const of = (name: string) => ({ headers: { authorization: `Bearer secret of ${name}` } });
+    world.model.enqueue(chatToolCalls(call('c1', 'big')), chatAnswer('long'));
+    const { json } = await post(world.url, { ...helper, input: 'go' }, of('ann').headers);
+    const turn = await fetch(`${world.url}/turns/${String(json?.['id'])}`, of('ann'));
+    const { steps } = (await turn.json()) as {
+      steps: { kind: string; calls?: { result: string; attempts: { outcome: string; worker: string }[] }[] }[];
+    };
+    const [called] = steps.find(({ kind }) => kind === 'tools')?.calls ?? [];
+    assert.deepEqual(
+      called?.attempts.map(({ outcome, worker }) => [outcome, worker.length > 0]),
+      [['completed', true]],
+    );
+    const path = `${world.url}${called?.result ?? ''}`;
+    const whole = await fetch(path, of('ann'));
+    assert.deepEqual(
+      ['content-type', 'x-content-type-options', 'content-length'].map((name) => whole.headers.get(name)),
+      ['text/plain; charset=utf-8', 'nosniff', String(Buffer.byteLength(bigResult))],
+    );
+    assert.equal(await whole.text(), bigResult);
+    for (const [url, who] of [
+      [path, 'bob'],
+      [path.replace(/0$/, '1'), 'ann'],
+      [path.replace(/0$/, '-1'), 'ann'],
+      [path.replace(/0$/, 'c1'), 'ann'],
+    ] as const) {
+      const refused = await fetch(url, of(who));
+      await refused.text();
+      assert.equal(refused.status, 404, url);
+    }
+  },
+  { config: { apiKeys: keys } },
+);
 
 interface Asked {
   readonly id: string;
@@ -518,8 +555,6 @@ agentStory('openai’s own stream helper reads a turn with tools and approvals w
   );
   assert.equal(types.at(-1), 'response.completed');
 });
-
-const keys = ['ann', 'bob'].map((name) => ({ name, hash: createHash('sha256').update(`secret of ${name}`).digest('hex') }));
 
 agentStory(
   'nobody answers for another tenant',

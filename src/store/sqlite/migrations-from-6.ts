@@ -82,4 +82,9 @@ export const migrationsFrom6: readonly string[] = [
   `
   ALTER TABLE turns ADD COLUMN owner_run TEXT;
   `,
+
+  // Each run of a call: when, whose, and how it ended.
+  `
+  ALTER TABLE tool_calls ADD COLUMN run_log TEXT;
+  `,
 ];

@@ -39,6 +39,7 @@ export interface StoredToolCall {
   readonly row: ToolCallRow;
   /** The turn ends with it. */
   readonly isLast: boolean;
+  readonly result?: string;
 }
 
 export interface StoredWebhook extends WebhookNote {

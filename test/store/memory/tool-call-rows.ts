@@ -1,6 +1,7 @@
 import type { ClaimFacts } from '../../../src/domain/claim.ts';
 import type { PricedUsage } from '../../../src/domain/spent.ts';
 import type { NewToolCall, ToolCallRow } from '../../../src/domain/tool-call.ts';
+import { withEnd } from '../../../src/domain/tool-run.ts';
 import type { NewTurn } from '../../../src/store/ports/turns.ts';
 import type { MemoryDatabase, StoredToolCall, StoredTurn } from './database.ts';
 
@@ -39,8 +40,11 @@ export function approvalKey(tenant: string, id: string): string {
 
 /** One that has an end keeps it. */
 export function ended(call: StoredToolCall, outcome: NonNullable<ToolCallRow['outcome']>, usage?: PricedUsage): StoredToolCall {
-  const spent = usage === undefined ? {} : { usage };
-  return isOpen(call) ? { ...call, row: { ...call.row, endedAtMs: Date.now(), outcome, ...spent } } : call;
+  if (!isOpen(call)) return call;
+  const atMs = Date.now();
+  const { attempts } = call.row;
+  const runs = attempts === undefined ? {} : { attempts: withEnd(attempts, { atMs, outcome }) };
+  return { ...call, row: { ...call.row, ...runs, endedAtMs: atMs, outcome, ...(usage === undefined ? {} : { usage }) } };
 }
 
 export function isOpen({ row }: StoredToolCall): boolean {
