@@ -11,7 +11,7 @@ import { itemRowOf, nextPosition, writeItems } from './item-rows.ts';
 import { fenceLease, leaseLeftMs, releaseLease, takeLease } from './leases.ts';
 import { insertRows, writeRows } from './journal-rows.ts';
 import { journalRow } from './rows.ts';
-import { addToSession } from './spending.ts';
+import { addSpent } from './spending.ts';
 import { cutOffToolCalls } from './tool-calls.ts';
 import { readyNext, recordThrough, sessionTurn } from './transcript.ts';
 import { cancelChildren, requireTurn } from './turns.ts';
@@ -134,7 +134,7 @@ export async function seal(db: Database, seal: Seal): Promise<SealResult> {
     if (seal.attempt !== undefined) endAttempt(db, seal.attempt, seal.attempt.end);
     const lostAttempts = loseOpenAttempts(db, turn);
     cutOffToolCalls(db, row.tenant, turn);
-    if (row.session !== null) addToSession(db, row.session, turn);
+    addSpent(db, turn);
     const cancels = cancelChildren(db, turn, settledAtMs);
     const next = row.session === null ? undefined : readyNext(db, row.tenant, row.session);
     const owesWebhook = oweWebhook(db, turn, settled.status, settledAtMs);

@@ -32,6 +32,8 @@ export interface StoredTurn {
   completion?: Pick<StoredCompletion, 'isLegacy' | 'metadata'>;
   isAcknowledged: boolean;
   erasedAtMs: number | null;
+  /** By the turns that it called, and those that they called, which have their end. */
+  calledSpent?: Spent;
   webhook: StoredWebhook | undefined;
 }
 

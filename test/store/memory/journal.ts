@@ -14,7 +14,7 @@ import { beat, fenceLease, headOf, leaseLeftMs, listExpiredLeases, listOverdue, 
 import { writeRows } from './journal-rows.ts';
 import { cutOffToolCalls } from './tool-call-rows.ts';
 import { endStep, endToolCall, endToolRound, noteProgress, readToolResult, startToolCall } from './tool-calls.ts';
-import { addToSession, readSpending } from './spending.ts';
+import { addSpent, readSpending } from './spending.ts';
 import { readyNext, recordThrough } from './transcript.ts';
 import { oweWebhook } from './webhooks.ts';
 
@@ -152,7 +152,7 @@ function seal(database: MemoryDatabase, request: Seal): SealResult {
   if (attempt !== undefined) endAttempt(turn, attempt, attempt.end);
   const lostAttempts = loseOpenAttempts(turn);
   cutOffToolCalls(database, turn);
-  addToSession(database, turn);
+  addSpent(database, turn);
   const next = readyNext(database, turn);
   const owesWebhook = oweWebhook(turn, settled.status, settledAtMs);
   const children = database.turnsWhere((each) => each.row.parent?.turn === turn.row.id && isUnsettled(each));
