@@ -69,6 +69,10 @@ export async function streamModel(deps: StreamModelDeps, { turn, step }: OwnTurn
       case 'held':
         await pause(Math.min(claim.leaseLeftMs, lookMs), link.signal);
         break;
+      // Whoever carries out the step in front of it, or finds that nobody does, brings the turn there, or to its end.
+      case 'ahead':
+        await pause(lookMs, link.signal);
+        break;
       case 'waits':
         await pause(claim.nextLookMs, link.signal);
         break;

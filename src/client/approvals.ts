@@ -5,7 +5,9 @@
 import { setImmediate as nextTurnOfTheLoop } from 'node:timers/promises';
 import { agentServerLabel } from '../domain/function-names.ts';
 import { type ApprovalRequestItem, type InputItem, isWorkers } from '../domain/item.ts';
+import { mcpRequestOf } from '../domain/mcp-request.ts';
 import { responseIdOf } from '../domain/new-items.ts';
+import type { ResponseSettings } from '../domain/response-settings.ts';
 import type { AnsweredRequest, NewToolCall } from '../domain/tool-call.ts';
 import type { Store } from '../store/ports/store.ts';
 import type { Submission } from './submission.ts';
@@ -23,13 +25,15 @@ export interface UnknownApproval {
   readonly id: string;
 }
 
-/** `input[index]` agrees to a call of a tool that the agent of this request does not have. It can still be answered. */
+/** `input[index]` agrees to a call of a tool that its turn would not have. It can still be answered. */
 export interface ToollessApproval {
   readonly type: 'approval_without_tool';
   readonly index: number;
   readonly id: string;
   /** As an agent's `tools` would name it. */
   readonly tool: string;
+  /** The name of the tool, where the request has its server, and leaves it out by `allowed_tools`. */
+  readonly leftOut?: string;
 }
 
 /** How many turns back a request may lie that is answered now. */
@@ -41,9 +45,10 @@ interface Answer {
   readonly isApproved: boolean;
 }
 
-/** `id` is answered twice, by this request or with an earlier one. */
-export interface AnsweredApproval {
-  readonly type: 'approval_answered';
+/** `input[index]` answers what an item before it in the same input answers. */
+export interface TwofoldApproval {
+  readonly type: 'approval_answered_twice';
+  readonly index: number;
   readonly id: string;
 }
 
@@ -51,7 +56,7 @@ export async function readApprovals(
   store: Pick<Store, 'readSession' | 'findTurn' | 'readChain' | 'readResponse'>,
   submission: Submission,
   input: readonly InputItem[],
-): Promise<Approvals | UnknownApproval | AnsweredApproval | ToollessApproval> {
+): Promise<Approvals | UnknownApproval | TwofoldApproval | ToollessApproval> {
   const answers = input.flatMap(answerOf);
   const calls: NewToolCall[] = [];
   const answered: AnsweredRequest[] = [];
@@ -65,11 +70,11 @@ export async function readApprovals(
       if (submission.settings.agent === undefined) continue;
       return { type: 'unknown_approval', index, id };
     }
-    if (answered.some((each) => each.id === id)) return { type: 'approval_answered', id };
+    if (answered.some((each) => each.id === id)) return { type: 'approval_answered_twice', index, id };
     answered.push({ id, askedBy: request.askedBy });
     if (!isApproved) continue;
-    const tool = entryOf(request);
-    if (submission.settings.agent?.tools.includes(tool) !== true) return { type: 'approval_without_tool', index, id, tool };
+    const lack = lackOf(request, submission.settings);
+    if (lack !== undefined) return { type: 'approval_without_tool', index, id, ...lack };
     calls.push({
       number: calls.length,
       position: null,
@@ -82,6 +87,18 @@ export async function readApprovals(
     });
   }
   return { answered, calls };
+}
+
+/**
+ * Why a turn of these settings does not have the tool; undefined: it has, as far as is known here. `tool_choice` is of what the
+ * model may call, and this it has called before.
+ */
+function lackOf(request: ApprovalRequestItem, { agent, tools }: ResponseSettings): Pick<ToollessApproval, 'tool' | 'leftOut'> | undefined {
+  const tool = entryOf(request);
+  if (agent?.tools.includes(tool) !== true) return { tool };
+  const { server_label: label, name } = request;
+  const own = tools.flatMap((each) => mcpRequestOf(each) ?? []).filter(({ serverLabel }) => serverLabel === label);
+  return own.length > 0 && own.every(({ leavesOut }) => leavesOut(name)) ? { tool, leftOut: name } : undefined;
 }
 
 /** The entry of an agent's `tools` that has this one. */

@@ -12,7 +12,7 @@ import type { TurnCanceller } from './cancel-turn.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { childIdOf, newId } from './ids.ts';
 import { whileCallerWaits } from './patience.ts';
-import { type Approvals, readApprovals, type ToollessApproval, type UnknownApproval } from './approvals.ts';
+import { type Approvals, readApprovals, type ToollessApproval, type TwofoldApproval, type UnknownApproval } from './approvals.ts';
 import { outputsWithoutCall, resolveInput, type Submission, type Unresolved } from './submission.ts';
 import { serialize } from './serialize.ts';
 import { startTitle } from './titles.ts';
@@ -24,6 +24,7 @@ export type SubmitResult =
   /** `input[index]` brings the output of a call that was never made. */
   | { readonly type: 'unknown_call'; readonly index: number; readonly id: string }
   | UnknownApproval
+  | TwofoldApproval
   | ToollessApproval;
 
 export interface Quotas {

@@ -18,6 +18,7 @@ import { retryWhileBusy } from '../store/retry-while-busy.ts';
 import { whileCallerWaits } from './patience.ts';
 import { type PreviewedSubmission, previewPrompt, type PromptPreview } from './read-prompt.ts';
 import { Sessions } from './sessions.ts';
+import { readToolResult, type ToolResultStream } from './tool-result.ts';
 import type { Submission } from './submission.ts';
 import { readTurnStats } from './turn-stats.ts';
 import { type Quotas, type SubmitDeps, type SubmitResult, submitTurn } from './submit-turn.ts';
@@ -178,6 +179,11 @@ export class Turnkeep {
   /** Calls of tools that workers run, as far as they are. */
   async readToolCalls(turn: string): Promise<readonly ToolCallRow[]> {
     return this.#store.readToolCalls(turn);
+  }
+
+  /** All that one of its calls came to; undefined: there is no such call, or it came to nothing (yet). */
+  async readToolResult(turn: string, number: number): Promise<ToolResultStream | undefined> {
+    return readToolResult(this.#store, { turn, number });
   }
 
   /** The turns that carry out its calls of agents. */

@@ -23,6 +23,8 @@ export interface ClaimFacts {
   readonly round: { readonly open: number; readonly isLast: boolean };
   /** A request of this step was answered with something to show, whoever sent it. */
   readonly hasStarted: boolean;
+  /** The turn has not come to this step yet: the one in front of it is not over. */
+  readonly isAhead: boolean;
   /** The requests of this step that were booked, however they ended. */
   readonly requestsMade: number;
   /** How much longer the next request is to wait after the last one, in ms; 0 or less when it is due. */
@@ -37,6 +39,11 @@ export type ClaimDecision =
   | { readonly type: 'settled'; readonly settled: TurnStatus }
   /** The step is over: the next one is to be asked for. */
   | { readonly type: 'over' }
+  /**
+   * A step in front of it is to be asked for first: whoever comes with this one (a run that was begun by hand, or that
+   * remembers more than a database restored from a copy) waits for those who carry out that step (T2, T7).
+   */
+  | { readonly type: 'ahead' }
   /** Calls of tools are to be carried out before the request. */
   | { readonly type: 'tools'; readonly isLast: boolean }
   /** Another attempt runs, and its lease lives: it is to be waited for. */
@@ -61,6 +68,7 @@ export function decideClaim(facts: ClaimFacts): ClaimDecision {
   if (leaseLeftMs > 0) return { type: 'held', leaseLeftMs };
   if (facts.hasStarted) return { type: 'started' };
   if (turn.cancelRequestedAtMs !== null) return { type: 'cancelled' };
+  if (facts.isAhead) return { type: 'ahead' };
   const { round } = facts;
   if (round.open > 0 || round.isLast) return { type: 'tools', isLast: round.isLast };
   const { requestsMade } = facts;

@@ -16,6 +16,8 @@ export interface ChosenTool {
 export interface McpRequest {
   readonly serverLabel: string;
   readonly allows: (tool: ChosenTool) => boolean;
+  /** It allows no tool of this name, whatever the server says of that. */
+  readonly leavesOut: (name: string) => boolean;
   /** Whether it waits for a person, whatever the configuration says. */
   readonly asks: (tool: ChosenTool) => boolean;
 }
@@ -36,6 +38,7 @@ export function mcpRequestOf(tool: Tool): McpRequest | undefined {
   return {
     serverLabel,
     allows: (chosen) => allowed == null || isChosen(filterOf(allowed), chosen),
+    leavesOut: (name) => allowed != null && filterOf(allowed).tool_names?.includes(name) === false,
     asks: (chosen) => {
       if (approval === 'always') return true;
       const always = isObject(approval) ? approval['always'] : undefined;

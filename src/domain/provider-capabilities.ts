@@ -48,7 +48,7 @@ type RequestedItem = NewItem | { readonly type: 'item_reference' };
 /** The first field of a request that a provider of this API cannot be sent; undefined when there is none. */
 export function unsupportedBy(api: ProviderApi, { settings, items }: RequestedTurn): Unsupported | undefined {
   // Of an agent's turn, turnkeep has asked for the approval: its answer is not the provider's.
-  const isOwn = ({ type }: RequestedItem): boolean => settings.agent !== undefined && (type as string) === 'mcp_approval_response';
+  const isOwn = (item: RequestedItem): boolean => settings.agent !== undefined && isApprovalResponse(item);
   return unsupportedSetting(api, settings) ?? unsupportedItem(api, items, 'input', isOwn);
 }
 
@@ -101,6 +101,8 @@ function lostWithChat({ passed = {}, reasoning }: ResponseSettings): string | un
 }
 
 const responsesCannot = 'the model provider is asked through the Responses API, which cannot';
+const approvesNothing =
+  'this request has no tool that could wait for an approval. Send it with the model and the tools of the request whose answer asked: an agent as model, or tools: [{"type": "mcp", "server_label": "…"}]';
 const chatCannot = 'the model provider is asked through Chat Completions, which cannot';
 
 /**
@@ -130,6 +132,7 @@ export function unsupportedItem(
         return { param: `${list}[${index}].encrypted_content`, message: 'it is not as turnkeep gave it out' };
       }
       if (api === 'responses') continue;
+      if (isApprovalResponse(item)) return { param: `${list}[${index}]`, message: approvesNothing };
       return { param: `${list}[${index}]`, message: `${chatCannot} take an item of the type '${item.type}'; leave it out` };
     }
     for (const [name, parts] of partsOf(item)) {
@@ -140,6 +143,10 @@ export function unsupportedItem(
     }
   }
   return undefined;
+}
+
+function isApprovalResponse({ type }: RequestedItem): boolean {
+  return (type as string) === 'mcp_approval_response';
 }
 
 function partsOf(item: NewItem): readonly (readonly [name: string, parts: readonly (InputPart | MessagePart)[]])[] {

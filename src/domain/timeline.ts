@@ -5,6 +5,7 @@ import { failureRules } from './failure.ts';
 import { type ResponseObject, sumOf, unknownUsage, type Usage } from './response.ts';
 import { sumOfPriced, usageOfCalls, usageOfTurn, withCost } from './spent.ts';
 import type { ToolCallRow } from './tool-call.ts';
+import type { ToolRun } from './tool-run.ts';
 import type { TurnRow } from './turn.ts';
 import { eventIdOf, type WebhookRow } from './webhook.ts';
 
@@ -38,7 +39,7 @@ export function timelineOf({ turn, attempts, toolCalls, parent, children = [], r
     ...(turn.ownerRunId === null ? {} : { owner: turn.workflowId }),
     created_at: iso(turn.createdAtMs),
     settled_at: turn.settledAtMs === null ? null : iso(turn.settledAtMs),
-    steps: stepsOf(attempts, toolCalls, new Map(children.map(({ number, publicId }) => [number, publicId]))),
+    steps: stepsOf(turn, attempts, toolCalls, new Map(children.map(({ number, publicId }) => [number, publicId]))),
     usage: sumOfPriced(withCost(turn, usageOfTurn(turn, attempts)), usageOfCalls(toolCalls)),
     lost_usage: withCost(turn, lostUsageOf(attempts)),
     ...(turn.settings.omitted_fields === undefined ? {} : { omitted_fields: turn.settings.omitted_fields }),
@@ -55,6 +56,7 @@ export function timelineOf({ turn, attempts, toolCalls, parent, children = [], r
 
 /** Requests to the model, and the calls that came before each. */
 function stepsOf(
+  { publicId }: TurnRow,
   attempts: readonly AttemptRow[],
   toolCalls: readonly ToolCallRow[],
   turns: ReadonlyMap<number, string>,
@@ -71,7 +73,7 @@ function stepsOf(
             {
               kind: 'tools',
               started: calls.some(({ startedAtMs }) => startedAtMs !== undefined),
-              calls: calls.map((call) => callReport(call, turns.get(call.number))),
+              calls: calls.map((call) => callReport(call, publicId, turns.get(call.number))),
             },
           ]),
       ...(requests === undefined
@@ -87,10 +89,9 @@ function stepsOf(
   });
 }
 
-function callReport(
-  { name, serverLabel, origin, runs, startedAtMs, endedAtMs, outcome, progress, usage }: ToolCallRow,
-  turn: string | undefined,
-): object {
+/** @param turn that carries it out, where an agent was called */
+function callReport(call: ToolCallRow, of: string, turn: string | undefined): object {
+  const { number, name, serverLabel, origin, runs, attempts = [], startedAtMs, endedAtMs, outcome, progress, usage } = call;
   return {
     name,
     server_label: serverLabel,
@@ -99,9 +100,21 @@ function callReport(
     started_at: startedAtMs === undefined ? null : iso(startedAtMs),
     ended_at: endedAtMs === undefined ? null : iso(endedAtMs),
     outcome: outcome ?? (runs === 0 ? 'waiting' : 'running'),
+    attempts: attempts.map(runReport),
+    ...(outcome === undefined || outcome === 'cut_off' ? {} : { result: `/turns/${of}/calls/${number}` }),
     ...(progress === undefined ? {} : { progress }),
     ...(turn === undefined ? {} : { turn }),
     ...(usage === undefined ? {} : { usage }),
+  };
+}
+
+function runReport({ startedAtMs, endedAtMs, outcome, holder }: ToolRun, index: number): object {
+  return {
+    attempt: index + 1,
+    started_at: iso(startedAtMs),
+    ended_at: endedAtMs === undefined ? null : iso(endedAtMs),
+    outcome: outcome ?? 'running',
+    ...(holder === undefined ? {} : { worker: holder }),
   };
 }
 

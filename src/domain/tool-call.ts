@@ -1,5 +1,6 @@
 /** A call of a worker's tool, as the database keeps it: what was asked for, how often it ran, and what came of it. Pure. */
 import type { PricedUsage } from './spent.ts';
+import type { ToolRun } from './tool-run.ts';
 import type { ParentCall } from './turn.ts';
 import type { WorkerCall, WorkerCallEnd } from './worker-call.ts';
 
@@ -13,6 +14,8 @@ export interface ToolCallRow extends WorkerCall {
   readonly position: number | null;
   /** How often it was begun. */
   readonly runs: number;
+  /** Each of its runs, the first first; absent where an older version made them, and where there are none. */
+  readonly attempts?: readonly ToolRun[];
   readonly startedAtMs?: number;
   readonly endedAtMs?: number;
   readonly outcome?: ToolCallOutcome;
@@ -49,7 +52,10 @@ export function callOfKey(key: string): ParentCall {
   return { turn: key.slice(0, slash), number: Number(key.slice(slash + 1)) };
 }
 
-/** A request for an approval that an input answers, either way. It stays answered as long as it is there itself. */
+/**
+ * A request for an approval that an input answers, either way. It stays answered as long as it is there itself, unless the turn
+ * that answered it ended before the call had begun.
+ */
 export interface AnsweredRequest {
   readonly id: string;
   /** The turn whose answer has it. */

@@ -77,6 +77,28 @@ test('T2 · the activity of a step does not take the end of the step before it f
   assert.equal(weather.calls.length, 1);
 });
 
+test('T2 · the activity of a step waits for the step in front of it, and sends nothing', async () => {
+  const weather = tool('weather', async () => 'mild');
+  await using scene = await agentScene({
+    tools: [weather],
+    scripts: [called({ id: 'c1', name: 'weather', arguments: '{}' }), chatAnswer('It is mild.')],
+  });
+  const claims: string[] = [];
+  const claim = scene.store.claim.bind(scene.store);
+  scene.store.claim = async (request) => {
+    const answer = await claim(request);
+    claims.push(answer.type);
+    return answer;
+  };
+  const second = scene.step(2);
+  await until(() => claims.length > 0);
+  assert.deepEqual([new Set(claims), scene.model.requests.length], [new Set(['ahead']), 0]);
+  assert.deepEqual(await scene.step(1), { type: 'tool_calls' });
+  assert.deepEqual(await second, { type: 'final', turn: { status: 'completed', code: null } });
+  assert.deepEqual([weather.calls.length, scene.model.requests.length], [1, 2]);
+  assert.deepEqual(scene.errors, []);
+});
+
 test('T8 · what ends a turn behind the finish, while the usage is waited for, ends it before the calls that it was to make', async () => {
   const mail = tool('mail', async () => 'sent');
   const script = [

@@ -13,6 +13,7 @@ const facts: ClaimFacts = {
   turn: turnRow(),
   leaseLeftMs: 0,
   isOver: false,
+  isAhead: false,
   round: { open: 0, isLast: false },
   hasStarted: false,
   requestsMade: 0,
@@ -62,6 +63,14 @@ const cases: readonly [title: string, facts: Partial<ClaimFacts>, expected: Clai
   ['T5 · after an accepted cancel no request is sent', { turn: beingCancelled }, { type: 'cancelled' }],
   ['T5 · an accepted cancel wins over spent requests', { turn: beingCancelled, requestsMade: 3 }, { type: 'cancelled' }],
   // Steps behind one another, and the calls of tools between them.
+  ['T2 · a step is not asked for before the one in front of it has its answer', { turn: running, isAhead: true }, { type: 'ahead' }],
+  ['T7 · whoever writes that answer is waited for', { turn: running, isAhead: true, leaseLeftMs: 7 }, { type: 'held', leaseLeftMs: 7 }],
+  ['T5 · a cancel does not wait for it', { turn: runningAndCancelled, isAhead: true }, { type: 'cancelled' }],
+  [
+    'T6 · nor does the end of the turn',
+    { turn: failed, isAhead: true },
+    { type: 'settled', settled: { status: 'failed', code: 'worker_lost' } },
+  ],
   ['T2 · a step that has its whole answer is over', { turn: running, isOver: true, hasStarted: true, requestsMade: 1 }, { type: 'over' }],
   [
     'T2 · also while the next one runs: nobody waits for that under this number',
@@ -121,15 +130,16 @@ for (const [title, known, expected] of cases) {
 }
 
 test('facts are looked at in their order, each once, and none behind the one that decides', () => {
-  const all = ['turn', 'isOver', 'leaseLeftMs', 'hasStarted', 'round', 'requestsMade', 'waitLeftMs'];
+  const all = ['turn', 'isOver', 'leaseLeftMs', 'hasStarted', 'isAhead', 'round', 'requestsMade', 'waitLeftMs'];
   const looked = (known: Partial<ClaimFacts>): readonly string[] => {
     const lazy = lazily({ ...facts, ...known });
     decideClaim(lazy.facts);
     return lazy.seen;
   };
   assert.deepEqual(looked({ turn: running, requestsMade: 1 }), all);
-  assert.deepEqual(looked({ turn: running, requestsMade: 3 }), all.slice(0, 6));
-  assert.deepEqual(looked({ turn: running, round: { open: 1, isLast: false } }), all.slice(0, 5));
+  assert.deepEqual(looked({ turn: running, requestsMade: 3 }), all.slice(0, 7));
+  assert.deepEqual(looked({ turn: running, round: { open: 1, isLast: false } }), all.slice(0, 6));
+  assert.deepEqual(looked({ turn: running, isAhead: true }), all.slice(0, 5));
   assert.deepEqual(looked({ turn: running, hasStarted: true, requestsMade: 1 }), all.slice(0, 4));
   assert.deepEqual(looked({ turn: beingCancelled }), all.slice(0, 4));
   assert.deepEqual(looked({ turn: running, leaseLeftMs: 7 }), all.slice(0, 3));

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { defaultSettings } from '../../src/domain/response-settings.ts';
 import type { Usage } from '../../src/domain/response.ts';
+import type { ToolCallRow } from '../../src/domain/tool-call.ts';
 import { timelineOf } from '../../src/domain/timeline.ts';
 import type { AttemptRow } from '../../src/domain/attempt.ts';
 import type { TurnRow } from '../../src/domain/turn.ts';
@@ -168,4 +169,43 @@ test('GET /turns/{id} has the keys of the contract, and says nothing of what has
     output: null,
     links: { response: '/v1/responses/resp_chosen', temporal: 'http://ui/namespaces/default/workflows/turn%2Fresp_own/run/history' },
   });
+});
+
+test('a call of a tool shows each of its runs, and where all that it came to is', () => {
+  const call = { turn: 'resp_own', step: 2, position: 0, serverLabel: 'turnkeep', name: 'pay', arguments: '{}' };
+  const toolCalls: readonly ToolCallRow[] = [
+    {
+      ...call,
+      number: 0,
+      origin: { call_id: 'c1', step: 1 },
+      runs: 2,
+      startedAtMs: 3_000,
+      endedAtMs: 4_000,
+      outcome: 'completed',
+      attempts: [
+        { startedAtMs: 1_000, endedAtMs: 3_000, outcome: 'lost', holder: 'one' },
+        { startedAtMs: 3_000, endedAtMs: 4_000, outcome: 'completed', holder: 'two' },
+      ],
+    },
+    { ...call, number: 1, origin: { call_id: 'c2', step: 1 }, runs: 1, startedAtMs: 1_000, attempts: [{ startedAtMs: 1_000 }] },
+    { ...call, number: 2, origin: { call_id: 'c3', step: 1 }, runs: 0, endedAtMs: 9_000, outcome: 'cut_off' },
+  ];
+  const { steps } = timelineOf({ toolCalls, turn: { ...turn('in_progress', null), publicId: 'resp_chosen' }, attempts: [] }) as {
+    steps: { calls: { attempts: unknown; result?: string }[] }[];
+  };
+  const at = (second: number): string => `1970-01-01T00:00:0${second}.000Z`;
+  assert.deepEqual(
+    steps[0]?.calls.map(({ attempts, result }) => [attempts, result]),
+    [
+      [
+        [
+          { attempt: 1, started_at: at(1), ended_at: at(3), outcome: 'lost', worker: 'one' },
+          { attempt: 2, started_at: at(3), ended_at: at(4), outcome: 'completed', worker: 'two' },
+        ],
+        '/turns/resp_chosen/calls/0',
+      ],
+      [[{ attempt: 1, started_at: at(1), ended_at: null, outcome: 'running' }], undefined],
+      [[], undefined],
+    ],
+  );
 });

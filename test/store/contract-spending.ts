@@ -100,4 +100,23 @@ export function spendingContract(contract: Contract): void {
     await inserted(store, newTurn('resp_d', { session: 'conv_a' }));
     assert.deepEqual((await spentBefore(store, 'resp_d', 1)).session, withIt);
   });
+
+  contract('what called turns have spent stays spent when they are deleted, and counts once, however deep they were', async (store) => {
+    await store.createSession({ id: 'conv_a', tenant: 'default', metadata: {}, createdAtMs: 1 });
+    await inserted(store, newTurn('resp_a', { session: 'conv_a' }));
+    await inserted(store, newTurn('resp_b', { parent: { turn: 'resp_a', number: 0 } }));
+    await inserted(store, newTurn('resp_c', { parent: { turn: 'resp_b', number: 0 } }));
+    await sealWith(store, 'resp_c', 1, endWith({ outputTokens: 7, costUsd: 0.25 }));
+    const deep = { ...nothing, steps: 1, outputTokens: 7, costUsd: 0.25 };
+    assert.equal(await store.deleteTurn('default', 'resp_c', 9), true);
+    assert.deepEqual(await spentBefore(store, 'resp_b', 1), { turn: deep, caller: deep, session: deep });
+    await sealWith(store, 'resp_b', 1, endWith({ outputTokens: 5, costUsd: 0.5 }));
+    const all = { ...nothing, steps: 2, outputTokens: 12, costUsd: 0.75 };
+    assert.deepEqual(await spentBefore(store, 'resp_b', 2), { turn: all, caller: all, session: all });
+    assert.equal(await store.deleteTurn('default', 'resp_b', 9), true);
+    assert.deepEqual(await spentBefore(store, 'resp_a', 1), { turn: all, caller: all, session: all });
+    await settle(store, 'resp_a');
+    await inserted(store, newTurn('resp_d', { session: 'conv_a' }));
+    assert.deepEqual((await spentBefore(store, 'resp_d', 1)).session, all);
+  });
 }

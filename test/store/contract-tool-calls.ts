@@ -4,7 +4,7 @@ import type { AttemptKey } from '../../src/domain/attempt.ts';
 import type { JournalRow } from '../../src/domain/response-event.ts';
 import { defaultSettings } from '../../src/domain/response-settings.ts';
 import type { NewToolCall, ToolCallEnd } from '../../src/domain/tool-call.ts';
-import type { Claim, ClaimRequest, StepEnd, Store } from '../../src/store/ports/store.ts';
+import type { Claim, ClaimRequest, NewTurn, StepEnd, Store } from '../../src/store/ports/store.ts';
 import { claimed, type Contract, expiredLease, inserted, lease, newTurn, sealOf, settle } from './contract.ts';
 
 export function newCall(number: number, fields: Partial<NewToolCall> = {}): NewToolCall {
@@ -116,6 +116,28 @@ export function toolCallsContract(contract: Contract): void {
       ],
     );
     assert.deepEqual(await seqsOf(store, 'resp_a'), [0, 1, 2, 3, 4, 5]);
+  });
+
+  contract('T2 · a step is not claimed before the one in front of it is over, however that stands', async (store) => {
+    await inserted(store, newTurn('resp_a'));
+    const ahead = async (step: number) => (await store.claim({ turn: 'resp_a', step, lease })).type;
+    assert.deepEqual([await ahead(2), (await store.readHead('resp_a'))?.epoch], ['ahead', 0], 'a new turn');
+    const { epoch, attempt } = await claimed(store, 'resp_a');
+    const key = { turn: 'resp_a', step: 1, attempt };
+    assert.equal(await ahead(2), 'held', 'its first request is under way');
+    await store.endAttempt(key, epoch, { outcome: 'failed', endedAtMs: Date.now() });
+    assert.equal(await ahead(2), 'ahead', 'there is to be none');
+    const again = await claimed(store, 'resp_a', { lease: expiredLease });
+    assert.equal(await ahead(2), 'ahead', 'its writer is lost');
+    assert.equal(await store.endStep(await endOf(store, { ...key, attempt: 2 }, again.epoch)), 'ended');
+    assert.equal(await ahead(3), 'ahead', 'its calls are not carried out');
+    const tools = await takeTools(store, 'resp_a');
+    await store.startToolCall({ turn: 'resp_a', number: 0, epoch: tools.epoch });
+    await store.endToolCall({ turn: 'resp_a', number: 0, epoch: tools.epoch, rows: [row(4)], ...completed });
+    await store.endToolRound({ turn: 'resp_a', epoch: tools.epoch });
+    assert.equal(await ahead(3), 'ahead', 'its request is due');
+    assert.deepEqual((await store.readAttempts('resp_a')).length, 2, 'nothing is booked');
+    assert.equal((await claimed(store, 'resp_a', { step: 2 })).attempt, 1);
   });
 
   contract('the calls of a round are carried out until each has its end, by whoever comes', async (store, database) => {
@@ -250,6 +272,48 @@ export function toolCallsContract(contract: Contract): void {
     assert.deepEqual(await store.readToolCalls('resp_a'), ended);
   });
 
+  contract('each run of a call is kept, with whose it was and how it ended; so is the whole result', async (store, database) => {
+    await calling(store, 'resp_a', { calls: [newCall(0), newCall(1), newCall(2)] });
+    const first = await takeTools(store, 'resp_a', { lease: { ...expiredLease, holder: 'one' } });
+    for (const number of [0, 1, 2]) await store.startToolCall({ turn: 'resp_a', number, epoch: first.epoch });
+    const second = await takeTools(store, 'resp_a', { lease: { ...lease, holder: 'two' } });
+    await store.startToolCall({ turn: 'resp_a', number: 0, epoch: second.epoch });
+    const result = 'ä'.repeat(1_000);
+    await store.endToolCall({ turn: 'resp_a', number: 0, epoch: second.epoch, rows: [], ...completed, result });
+    const unknown = { outcome: 'unknown', result: 'who knows', end: { status: 'failed', message: 'who knows' } } as const;
+    await store.endToolCall({ turn: 'resp_a', number: 1, epoch: second.epoch, rows: [], ...unknown });
+    await settle(store, 'resp_a');
+    const other = database.open();
+    assert.deepEqual(
+      (await other.readToolCalls('resp_a')).map(({ attempts }) => attempts?.map(({ holder, outcome }) => [holder, outcome])),
+      [
+        [
+          ['one', 'lost'],
+          ['two', 'completed'],
+        ],
+        [['one', 'lost']],
+        [['one', 'cut_off']],
+      ],
+    );
+    for (const { attempts = [] } of await other.readToolCalls('resp_a')) {
+      for (const { startedAtMs, endedAtMs = 0 } of attempts) assert.ok(startedAtMs > 0 && endedAtMs >= startedAtMs);
+    }
+    const key = { turn: 'resp_a', number: 0 };
+    const pieces = [0, 1_500, 3_000].map((offset) => other.readToolResult(key, { offset, limit: 1_500 }));
+    assert.deepEqual(
+      (await Promise.all(pieces)).map((piece) => [piece?.total, piece?.bytes.length]),
+      [
+        [2_000, 1_500],
+        [2_000, 500],
+        [2_000, 0],
+      ],
+    );
+    const [head, tail] = await Promise.all(pieces);
+    assert.equal(Buffer.concat([head?.bytes ?? [], tail?.bytes ?? []] as Uint8Array[]).toString(), result);
+    assert.equal(await other.readToolResult({ turn: 'resp_a', number: 2 }, { offset: 0, limit: 9 }), undefined, 'it came to nothing');
+    assert.equal(await other.readToolResult({ turn: 'resp_a', number: 3 }, { offset: 0, limit: 9 }), undefined, 'there is none');
+  });
+
   contract('T6 · the end of a turn cuts off the calls that have none, and nothing is begun behind it', async (store, database) => {
     await calling(store, 'resp_a', { calls: [newCall(0), newCall(1), newCall(2)] });
     const { epoch } = await takeTools(store, 'resp_a');
@@ -335,6 +399,35 @@ export function toolCallsContract(contract: Contract): void {
     assert.deepEqual(await store.insertTurn(again), { type: 'approval_answered', id: 'mcpr_a' });
     assert.equal(await store.deleteTurn('default', 'resp_asks', 9), true);
     await inserted(store, again);
+  });
+
+  contract('an approval is used up by the call that it lets begin: without one it can be answered again', async (store) => {
+    const answering = (id: string, more: Partial<NewTurn> = {}) => {
+      const calls = [0, 1].map((number) => newCall(number, { position: null, approvalRequestId: `mcpr_${number}` }));
+      const answered = ['mcpr_0', 'mcpr_1', 'mcpr_no'].map((each) => ({ id: each, askedBy: 'resp_asks' }));
+      return newTurn(id, { bodyHash: id, approvals: { answered, calls }, ...more });
+    };
+    await store.requestCancel('default', 'resp_early', Date.now());
+    await inserted(store, answering('resp_a', { chosenId: 'resp_early' }));
+    assert.deepEqual(await store.readToolCalls('resp_a'), [], 'its cancel came before it: it says nothing');
+    await settle(store, 'resp_a');
+
+    await inserted(store, answering('resp_b'));
+    assert.equal((await store.insertTurn(answering('resp_c'))).type, 'approval_answered', 'while it may be carried out');
+    const { epoch } = await takeTools(store, 'resp_b', { step: 1 });
+    await store.startToolCall({ turn: 'resp_b', number: 0, epoch, shown: { position: 0, rows: [row(3)] } });
+    await settle(store, 'resp_b');
+    assert.deepEqual(await fatesOf(store, 'resp_b'), [
+      [0, 1, 'cut_off'],
+      [1, 0, 'cut_off'],
+    ]);
+    const again = async (id: string) =>
+      (await store.insertTurn(newTurn(`resp_${id}`, { bodyHash: id, approvals: { answered: [{ id, askedBy: 'resp_asks' }], calls: [] } })))
+        .type;
+    assert.deepEqual(
+      [await again('mcpr_0'), await again('mcpr_1'), await again('mcpr_no')],
+      ['approval_answered', 'inserted', 'approval_answered'],
+    );
   });
 
   contract('so it does where the turn that answered was not to be stored, which takes its calls with it', async (store) => {

@@ -1,12 +1,12 @@
 /** What SQLite makes of the store's statements: nothing that is asked often, and no sweep, walks a table that grows. */
 import assert from 'node:assert/strict';
-import { DatabaseSync } from 'node:sqlite';
+import { DatabaseSync, StatementSync } from 'node:sqlite';
 import { test } from 'node:test';
 import type { InputItem } from '../../src/domain/item.ts';
 import { defaultSettings } from '../../src/domain/response-settings.ts';
 import { webhookEvents } from '../../src/domain/webhook.ts';
 import { Database } from '../../src/store/sqlite/database.ts';
-import { claimed, ended, expiredLease, inProgressOf, inserted, lease, newTurn, row, settle } from './contract.ts';
+import { claimed, ended, expiredLease, inProgressOf, inserted, lease, newTurn, row, sealOf, settle } from './contract.ts';
 import { newCall } from './contract-tool-calls.ts';
 import { temporaryDatabase } from './temporary.ts';
 
@@ -130,6 +130,33 @@ test('T14 · the calls of a turn are read without their results', async (t) => {
   const sql = prepare.mock.calls.map((call) => call.arguments[0]).find((each) => each.includes('FROM tool_calls')) ?? '';
   assert.match(sql, /^SELECT turn, /);
   assert.doesNotMatch(sql, /\*|\bresult\b/);
+});
+
+test('T14 · what a turn has spent is read at one cost, however many turns it has called that have their end', async (t) => {
+  await using database = temporaryDatabase();
+  const store = database.open();
+  await store.createSession({ id: 'conv_a', tenant: 'default', metadata: {}, createdAtMs: 1 });
+  await inserted(store, newTurn('resp_a', { session: 'conv_a' }));
+  const all = t.mock.method(StatementSync.prototype, 'all');
+  /** Statements that may find several rows, and the rows that they found. */
+  const costOf = async (work: () => Promise<unknown>): Promise<number> => {
+    all.mock.resetCalls();
+    await work();
+    return all.mock.calls.reduce((sum, { result = [] }) => sum + result.length, all.mock.callCount());
+  };
+  const spent: number[] = [];
+  const sealed: number[] = [];
+  for (let number = 0; number < 9; number += 1) {
+    const id = `resp_${number}`;
+    await inserted(store, newTurn(id, { bodyHash: id, parent: { turn: 'resp_a', number } }));
+    const { epoch, attempt } = await claimed(store, id);
+    spent.push(await costOf(async () => store.readSpending(id, 1)));
+    const end = { endedAtMs: 9, outcome: 'completed', spent: { outputTokens: 1, costUsd: 0 } } as const;
+    sealed.push(await costOf(async () => store.seal(sealOf(id, epoch, { attempt: { turn: id, step: 1, attempt, end } }))));
+  }
+  all.mock.restore();
+  assert.deepEqual([new Set(spent).size, new Set(sealed).size], [1, 1], `${spent.join(' ')}, ${sealed.join(' ')}`);
+  assert.equal((await store.readSpending('resp_a', 1))?.session.outputTokens, 9);
 });
 
 test('T14 · the list of turns reads neither what was said nor their settings', async (t) => {

@@ -15,12 +15,15 @@ const refusals: Readonly<Record<string, (store: Store) => Promise<unknown>>> = {
     await store.append({ turn: 'resp_a', epoch, rows: [row(3)], starts: { turn: 'resp_a', step: 1, attempt } });
   },
   cancelled: (store) => store.requestCancel('default', 'resp_a', 5),
+  ahead: (store) => store.readTurn('resp_a'),
   async not_due(store) {
     const { epoch, attempt } = await claimed(store, 'resp_a');
     const end = { outcome: 'failed', endedAtMs: Date.now(), waitMs: 60_000 } as const;
     await store.endAttempt({ turn: 'resp_a', step: 1, attempt }, epoch, end);
   },
 };
+
+const ofStep: Readonly<Record<string, number>> = { ahead: 2 };
 
 for (const [type, bring] of Object.entries(refusals)) {
   test(`a claim of a turn that is ${type} makes no commit, and needs no lock`, async (context) => {
@@ -31,7 +34,7 @@ for (const [type, bring] of Object.entries(refusals)) {
     const writer = new DatabaseSync(database.path);
     writer.exec('BEGIN IMMEDIATE');
     const commits = watchCommits(context);
-    assert.equal((await store.claim({ turn: 'resp_a', step: 1, lease })).type, type);
+    assert.equal((await store.claim({ turn: 'resp_a', step: ofStep[type] ?? 1, lease })).type, type);
     assert.deepEqual(
       commits.filter((rows) => rows > 0),
       [],

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { readAgentConfig } from '../../src/config/agent-config.ts';
 import { defineConfig } from '../../src/config/define-config.ts';
-import { workflowIdOf } from '../../src/contract/workflows.ts';
+import { type AgentTurnInput, agentTurnType, workflowIdOf } from '../../src/contract/workflows.ts';
 import {
   chat,
   chatAnswer,
@@ -23,11 +23,13 @@ import { errorOf, post } from '../support/post.ts';
 import { SocketClient } from '../support/socket-client.ts';
 import { steerHeard } from '../support/steers.ts';
 import { ToolBench } from '../support/tool-bench.ts';
+import { until } from '../support/until.ts';
 import { UiChat } from '../support/ui-chat.ts';
 import type { FinalResponse, Viewer } from '../support/viewer.ts';
 import { story, type World, type WorldOptions } from '../support/world.ts';
 
 const helper = { model: 'helper' };
+const keys = ['ann', 'bob'].map((name) => ({ name, hash: createHash('sha256').update(`secret of ${name}`).digest('hex') }));
 const bigResult = 'ä'.repeat(200_000);
 
 /** A story with tools of its own. */
@@ -138,6 +140,34 @@ agentStory(
   },
 );
 
+agentStory(
+  'T2 · a run that was begun by hand at a later step waits for the one in front, and nothing is asked twice',
+  async (world, tools) => {
+    world.model.enqueue(chatToolCalls(call('c1', 'held', 'one')), chatAnswer('done'));
+    const viewer = await world.say('go', helper);
+    await tools.begun('one');
+    const turn = world.ownId(viewer.id);
+    const { heartbeatTimeoutMs, turnTimeoutMs } = world.config.limits;
+    const input: AgentTurnInput = { turn, database: world.store.databaseId, heartbeatTimeoutMs, turnTimeoutMs, step: 3 };
+    const { taskQueue } = world.config;
+    const byHand = await world.temporal.workflow.start(agentTurnType, { workflowId: `by-hand/${turn}`, taskQueue, args: [input] });
+    // Its activity is on a worker, and has looked at the turn.
+    await until(async () => ((await byHand.describe()).raw.pendingActivities ?? []).some(({ lastStartedTime }) => lastStartedTime != null));
+    tools.release('one');
+    await viewer.ended;
+    assert.equal(viewer.last.response.status, 'completed');
+    await byHand.result();
+    assert.deepEqual([tools.named('held'), world.model.requests.length], [['one'], 2]);
+    assert.deepEqual(
+      (await world.attempts(viewer.id)).map(({ step, attempt }) => [step, attempt]),
+      [
+        [1, 1],
+        [2, 1],
+      ],
+    );
+  },
+);
+
 agentStory('T11 · a round of tools costs 6 events, and neither arguments nor results nor prompts are in the history', async (world) => {
   world.model.enqueue(
     chatToolCalls(call('c1', 'echo', 'secret words one')),
@@ -210,6 +240,42 @@ agentStory('T14 · a result that is too long for the model is cut with a note, a
   assert.equal(world.toolResult(viewer.id, 0), bigResult);
   assert.equal(viewer.last.response.status, 'completed');
 });
+
+agentStory(
+  'GET /turns/{id} shows the runs of a call, and leads to all that it came to, for nobody but its tenant',
+  async (world) => {
+    const of = (name: string) => ({ headers: { authorization: `Bearer secret of ${name}` } });
+    world.model.enqueue(chatToolCalls(call('c1', 'big')), chatAnswer('long'));
+    const { json } = await post(world.url, { ...helper, input: 'go' }, of('ann').headers);
+    const turn = await fetch(`${world.url}/turns/${String(json?.['id'])}`, of('ann'));
+    const { steps } = (await turn.json()) as {
+      steps: { kind: string; calls?: { result: string; attempts: { outcome: string; worker: string }[] }[] }[];
+    };
+    const [called] = steps.find(({ kind }) => kind === 'tools')?.calls ?? [];
+    assert.deepEqual(
+      called?.attempts.map(({ outcome, worker }) => [outcome, worker.length > 0]),
+      [['completed', true]],
+    );
+    const path = `${world.url}${called?.result ?? ''}`;
+    const whole = await fetch(path, of('ann'));
+    assert.deepEqual(
+      ['content-type', 'x-content-type-options', 'content-length'].map((name) => whole.headers.get(name)),
+      ['text/plain; charset=utf-8', 'nosniff', String(Buffer.byteLength(bigResult))],
+    );
+    assert.equal(await whole.text(), bigResult);
+    for (const [url, who] of [
+      [path, 'bob'],
+      [path.replace(/0$/, '1'), 'ann'],
+      [path.replace(/0$/, '-1'), 'ann'],
+      [path.replace(/0$/, 'c1'), 'ann'],
+    ] as const) {
+      const refused = await fetch(url, of(who));
+      await refused.text();
+      assert.equal(refused.status, 404, url);
+    }
+  },
+  { config: { apiKeys: keys } },
+);
 
 interface Asked {
   readonly id: string;
@@ -299,6 +365,42 @@ agentStory('approvals in the history of a client that keeps its own are history:
   assert.equal(refused.json?.['status'], 'completed', refused.text);
   assert.match(JSON.stringify(told(world, 3).at(-1)), /refused/);
   assert.deepEqual(tools.named('mail'), ['ann']);
+});
+
+agentStory('a request that is answered twice in one input is a 400 that names the second answer', async (world, tools) => {
+  const { id, requests } = await ask(world, {}, 'ann');
+  for (const second of [true, false]) {
+    const input = [answerTo(requests[0], true), answerTo(requests[0], second)];
+    const answer = await post(world.url, { ...helper, previous_response_id: id, input });
+    assert.deepEqual(errorOf(answer), [400, 'input[1].approval_request_id', 'approval_answered_twice'], answer.text);
+  }
+  world.model.enqueue(chatAnswer('sent'));
+  const body = { ...helper, previous_response_id: id, input: [answerTo(requests[0], true)], tool_choice: 'none' };
+  assert.equal((await post(world.url, body)).json?.['status'], 'completed', 'nothing was used up');
+  assert.deepEqual(tools.named('mail'), ['ann'], 'tool_choice is of what the model may call: this it has called before');
+});
+
+agentStory('T5 · an approval that was taken back before its call began can be given again', async (world, tools) => {
+  const conversation = await world.session();
+  const { requests } = await ask(world, { conversation }, 'ann');
+  const body = { ...helper, conversation, input: [answerTo(requests[0], true)] };
+  await world.call('POST', '/v1/responses/resp_early/cancel');
+  const early = await post(world.url, body, { 'x-turnkeep-response-id': 'resp_early' });
+  assert.deepEqual([early.status, early.json?.['status'], tools.runs], [200, 'cancelled', []], early.text);
+
+  world.model.enqueue([sseHead, chat.content('Hel'), stall]);
+  const running = await world.say('one', { ...helper, conversation });
+  await running.untilText('Hel');
+  const waiting = await world.say('', body);
+  for (const { id } of [waiting, running]) await world.call('POST', `/v1/responses/${id}/cancel`);
+  await Promise.all([waiting.ended, running.ended]);
+  assert.deepEqual([waiting.last.response.status, tools.runs], ['cancelled', []]);
+
+  world.model.enqueue(chatAnswer('sent at last'));
+  const last = await post(world.url, body);
+  assert.deepEqual([last.status, last.json?.['status'], tools.named('mail')], [200, 'completed', ['ann']], last.text);
+  const outputs = told(world, 2).flatMap((message) => ((message as string[])[0] === 'tool' ? [(message as string[])[1]] : []));
+  assert.equal(outputs.at(-1), 'sent to ann');
 });
 
 agentStory('approvals that nobody answers: the talk goes on, and the model is told', async (world, tools) => {
@@ -453,8 +555,6 @@ agentStory('openai’s own stream helper reads a turn with tools and approvals w
   );
   assert.equal(types.at(-1), 'response.completed');
 });
-
-const keys = ['ann', 'bob'].map((name) => ({ name, hash: createHash('sha256').update(`secret of ${name}`).digest('hex') }));
 
 agentStory(
   'nobody answers for another tenant',

@@ -235,6 +235,34 @@ story(
 );
 
 story(
+  'an approved call needs its server in the request, and allowed there: else a 400 says what to send, and nothing is used up',
+  async (world) => {
+    world.model.enqueue(read('c1'));
+    const files = { type: 'mcp', server_label: 'files', require_approval: 'always' };
+    const first = await world.hear('Read it', { model: 'any', tools: [files] });
+    const { id = '' } = (first.last.response.output as readonly { readonly id?: string }[]).at(-1) ?? {};
+    const input = [{ type: 'mcp_approval_response', approval_request_id: id, approve: true }];
+    const answer = (body: object) => post(world.url, { model: 'any', previous_response_id: first.id, input, ...body });
+    const refusal = [400, 'input[0].approval_request_id', 'approval_without_tool'];
+    const bare = await answer({});
+    assert.deepEqual(errorOf(bare), [400, 'input[0]', 'unsupported_parameter']);
+    assert.match(bare.text, /no tool that could wait.*Send it with the model and the tools.*server_label/);
+    const elsewhere = await answer({ model: 'unlucky' });
+    assert.deepEqual(errorOf(elsewhere), refusal);
+    assert.match(elsewhere.text, /Send the request with tools: \[\{\\"type\\": \\"mcp\\", \\"server_label\\": \\"files\\"\}\]/);
+    const narrowed = await answer({ tools: [{ ...files, allowed_tools: { tool_names: ['list_directory'] } }] });
+    assert.deepEqual(errorOf(narrowed), refusal);
+    assert.match(narrowed.text, /allowed_tools.*read_text_file/);
+    world.model.enqueue(chatAnswer('Read.'));
+    const last = await answer({ tools: [{ ...files, allowed_tools: { tool_names: ['read_text_file'], read_only: true } }] });
+    assert.deepEqual([last.status, last.json?.['status']], [200, 'completed'], last.text);
+    const output = last.json?.['output'] as readonly { readonly type: string; readonly status: string }[] | undefined;
+    assert.equal(output?.find(({ type }) => type === 'mcp_call')?.status, 'completed', last.text);
+  },
+  options,
+);
+
+story(
   'require_approval of a request takes no wait away that the configuration has',
   async (world) => {
     world.model.enqueue(read('c1'));

@@ -51,6 +51,16 @@ const toolCallSchema = z.strictObject({
   started_at: time.nullable(),
   ended_at: time.nullable(),
   outcome: z.enum(['waiting', 'running', 'completed', 'failed', 'unknown', 'cut_off']),
+  attempts: z.array(
+    z.strictObject({
+      attempt: z.int().min(1),
+      started_at: time,
+      ended_at: time.nullable(),
+      outcome: z.enum(['running', 'completed', 'failed', 'lost', 'cut_off']),
+      worker: z.string().optional().meta({ description: 'The process that ran the tool.' }),
+    }),
+  ),
+  result: z.string().optional().meta({ description: 'Where all that it came to is: the path of `GET /turns/{id}/calls/{number}`.' }),
   progress: z.string().optional(),
   turn: z.string().optional().meta({ description: 'Of a call of an agent: the id of the turn that carries it out.' }),
   usage: usageSchema.optional().meta({ description: 'Tokens of that turn, and of those that it called.' }),

@@ -88,6 +88,26 @@ export function turnsRoutes(routes: Routes, { turnkeep, temporalUi }: TurnsDeps)
       return c.json(timelineOf({ turn, attempts, toolCalls, parent, children, response, webhook, temporalUi }));
     },
   );
+
+  routes.add(
+    {
+      method: 'get',
+      path: '/turns/{id}/calls/{number}',
+      tag: 'Turns',
+      summary: 'All that a call of a tool came to, also where the model was told less',
+      description: 'A call names its own path, as `result`, in `GET /turns/{id}`.',
+      responses: { 200: { description: 'The result, or what failed.', mediaTypes: ['text/plain'] }, ...errorResponses(401, 404, 429, 503) },
+    },
+    async (c) => {
+      const { id = '', number = '' } = c.req.param();
+      const turn = await turnkeep.readTurn(c.get('tenant'), id);
+      if (turn === undefined) throw notFound('Turn', id);
+      const result = /^\d{1,9}$/.test(number) ? await turnkeep.readToolResult(turn.id, Number(number)) : undefined;
+      if (result === undefined) throw notFound('Result of call', number);
+      const headers = { 'content-type': 'text/plain; charset=utf-8', 'x-content-type-options': 'nosniff' };
+      return new Response(ReadableStream.from(result.pieces), { headers: { ...headers, 'content-length': String(result.totalBytes) } });
+    },
+  );
 }
 
 function filterOf({ since: sinceMs, until: untilMs, agent, ...given }: z.infer<typeof filterQuery>): TurnFilter {

@@ -1,5 +1,7 @@
 /** Why a turn was not accepted, as the API's errors, in the field names of the request's own protocol. Pure. */
+import type { ToollessApproval } from '../../client/approvals.ts';
 import type { SubmitResult } from '../../client/submit-turn.ts';
+import { readToolName } from '../../domain/agent.ts';
 import type { Unsupported } from '../../domain/provider-capabilities.ts';
 import type { ResponseSettings } from '../../domain/response-settings.ts';
 import { demandedOmitted, unknownChoice } from '../../domain/tools.ts';
@@ -146,8 +148,13 @@ export function toApiError(result: Exclude<SubmitResult, { type: 'accepted' }>, 
     }
     case 'approval_without_tool': {
       const param = fields?.items[result.index] ?? `input[${result.index}].approval_request_id`;
-      const message = `The call of the approval '${result.id}' cannot be made: the model that is asked has no '${result.tool}'. Ask the agent that wanted the call, with the tools that it had.`;
+      const message = `The call of the approval '${result.id}' cannot be made: ${lackOf(result)}`;
       return new ApiError({ status: 400, param, code: 'approval_without_tool', message });
+    }
+    case 'approval_answered_twice': {
+      const param = fields?.items[result.index] ?? `input[${result.index}].approval_request_id`;
+      const message = `The input answers the approval '${result.id}' twice. Send one answer for each request.`;
+      return new ApiError({ status: 400, param, code: 'approval_answered_twice', message });
     }
     case 'approval_answered': {
       const message = `The approval '${result.id}' was answered before: a call is made once. Send the request without it.`;
@@ -156,6 +163,16 @@ export function toApiError(result: Exclude<SubmitResult, { type: 'accepted' }>, 
     default:
       return result satisfies never;
   }
+}
+
+/** What the request is to have instead. */
+function lackOf({ tool, leftOut }: ToollessApproval): string {
+  const { kind, name } = readToolName(tool);
+  if (leftOut !== undefined) {
+    return `the 'allowed_tools' that this request gives for '${name}' leave '${leftOut}' out. Send them with it, or none.`;
+  }
+  if (kind !== 'mcp') return `the model that is asked has no '${tool}'. Ask the agent that wanted the call, with the tools that it had.`;
+  return `this request has no MCP server '${name}'. Send the request with tools: [{"type": "mcp", "server_label": "${name}"}].`;
 }
 
 export function unknownConversation(id: string): ApiError {

@@ -18,6 +18,12 @@ export interface ToolCallStore {
   readToolCalls(turn: string, step?: number): Promise<readonly ToolCallRow[]>;
 
   /**
+   * A piece of all that a call came to, in bytes of UTF-8, at most `limit` from `offset` on, with how many there are.
+   * undefined: there is no such call, or it came to nothing (yet).
+   */
+  readToolResult(call: ToolCallKey, piece: { readonly offset: number; readonly limit: number }): Promise<ResultPiece | undefined>;
+
+  /**
    * Refused too behind an accepted cancel (T5).
    * @param start.shown its item was not in the journal yet, and is by these rows
    */
@@ -31,6 +37,12 @@ export interface ToolCallStore {
 
   /** Every call of the round has its end: the lease ends, and the request of this step is due. */
   endToolRound(round: { readonly turn: string; readonly epoch: number }): Promise<void>;
+}
+
+export interface ResultPiece {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** Of the whole result, in bytes. */
+  readonly total: number;
 }
 
 export interface ToolCallKey {

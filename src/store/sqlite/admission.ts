@@ -62,7 +62,8 @@ function write(
   db.run('INSERT INTO turn_content (ordinal, settings) VALUES (last_insert_rowid(), ?)', turn.json.settings);
   if (turn.webhookEvents !== undefined && turn.webhookEvents.length > 0) promiseWebhook(db, id, turn.webhookEvents);
   insertCompletion(db, turn);
-  if (turn.approvals !== undefined) bookApprovals(db, turn.tenant, id, turn.approvals);
+  // What is taken back before it is said says nothing: the requests can still be answered.
+  if (turn.approvals !== undefined && cancelRequestedAtMs === null) bookApprovals(db, turn.tenant, id, turn.approvals);
   if (input.isStaged) adoptStaged(db, id);
   else writeItems(db, id, 0, input.rows, placeOfInput(id));
   const leaf = record !== undefined && isStored ? id : undefined;

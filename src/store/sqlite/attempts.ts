@@ -27,6 +27,10 @@ export function claimFacts(db: Database, turn: TurnRow, step: number): ClaimFact
       const sql = 'SELECT 1 FROM attempts WHERE turn = ? AND step = ? AND first_event_at IS NOT NULL LIMIT 1';
       return db.one(sql, turn.id, step) !== undefined;
     },
+    get isAhead() {
+      // Nobody has claimed anything of a new turn.
+      return db.one('SELECT 1 FROM journal_head WHERE turn = ? AND coalesce(step, 1) < ?', turn.id, step) !== undefined;
+    },
     get requestsMade() {
       return Number(db.one('SELECT count(*) AS made FROM attempts WHERE turn = ? AND step = ?', turn.id, step)?.['made']);
     },

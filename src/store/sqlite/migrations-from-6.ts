@@ -82,4 +82,15 @@ export const migrationsFrom6: readonly string[] = [
   `
   ALTER TABLE turns ADD COLUMN owner_run TEXT;
   `,
+
+  // Each run of a call: when, whose, and how it ended.
+  `
+  ALTER TABLE tool_calls ADD COLUMN run_log TEXT;
+  `,
+
+  // called_spent: by the turns that it called and that have their end, so that a budget is read without looking at those.
+  `
+  ALTER TABLE turns ADD COLUMN called_spent TEXT;
+  CREATE INDEX turns_called_unsettled ON turns (parent) WHERE parent IS NOT NULL AND settled_at IS NULL;
+  `,
 ];

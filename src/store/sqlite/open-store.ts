@@ -71,6 +71,7 @@ export function openSqliteStore(path: string): Store {
       return result;
     },
     readToolCalls: async (turn, step) => toolCalls.readToolCalls(db, turn, step),
+    readToolResult: async (call, piece) => toolCalls.readToolResult(db, call, piece),
     startToolCall: async (start) => {
       const isBooked = await toolCalls.startToolCall(db, start);
       if (isBooked && start.shown !== undefined) broker.announce(start.turn, start.shown.rows, false);

@@ -1,4 +1,7 @@
-/** What turns and sessions have used up, for their budgets, with the turns that they called. What a turn has spent is added to its session when it ends: it is not gone with the turn. */
+/**
+ * What turns and sessions have used up, for their budgets, with the turns that they called. When a turn ends, what it has spent is
+ * added to all that wait for it, and to its session: it is not gone with the turn, and nobody has to look for it in its rows.
+ */
 import { nothingSpent, type Spending, type Spent, spentOf, sumOfSpent } from '../../domain/budget.ts';
 import { readAttempts } from './attempts.ts';
 import type { Database, Row } from './database.ts';
@@ -7,51 +10,101 @@ import { numberOrNull, parsed, text, textOrNull } from './rows.ts';
 /** @param before the step that is about to run: what was spent on those before it, and on requests of its own that have ended */
 export function readSpending(db: Database, turn: string, before: number): Spending | undefined {
   return db.read(() => {
-    if (turnOf(db, turn) === undefined) return undefined;
-    const root = rootOf(db, turn);
-    const own = spentBy(db, turn, { turn, before });
-    const caller = root === turn ? own : spentBy(db, root, { turn, before });
-    const session = textOrNull(turnOf(db, root)?.['session']);
+    const row = turnOf(db, turn);
+    if (row === undefined) return undefined;
+    const root = callersOf(db, row).at(-1) ?? row;
+    const running = { turn, before };
+    const own = spentBy(db, row, running);
+    const caller = root === row ? own : spentBy(db, root, running);
+    const { session } = root;
     return { turn: own, caller, session: session === null ? caller : sumOfSpent(caller, spentInSession(db, session)) };
   });
 }
 
 /** The turn has its end. */
-export function addToSession(db: Database, session: string, turn: string): void {
-  const spent = sumOfSpent(spentBy(db, turn), spentInSession(db, session));
+export function addSpent(db: Database, turn: string): void {
+  const row = turnOf(db, turn);
+  if (row === undefined) return;
+  const { session } = row;
+  const callers = callersOf(db, row);
+  if (callers.length > 0) {
+    const own = spentByItself(db, row);
+    for (const caller of callers) {
+      const called = sumOfSpent(caller.called, { ...own, wallTimeMs: 0 });
+      db.run('UPDATE turns SET called_spent = ? WHERE id = ?', JSON.stringify(called), caller.id);
+    }
+  }
+  if (session === null) return;
+  const spent = sumOfSpent(spentBy(db, row), spentInSession(db, session));
   db.run('UPDATE sessions SET spent = ? WHERE id = ?', JSON.stringify(spent), session);
 }
 
-function turnOf(db: Database, id: string): Row | undefined {
-  return db.one('SELECT session, ready_at, parent FROM turns WHERE id = ?', id);
+interface SpendingTurn {
+  readonly id: string;
+  readonly session: string | null;
+  readonly parent: string | null;
+  readonly readyAtMs: number | null;
+  /** By the turns that it called, and those that they called, which have their end; their time is none of it. */
+  readonly called: Spent;
 }
 
-/** The turn that a client asked for. */
-function rootOf(db: Database, turn: string): string {
-  for (let id = turn; ;) {
-    const parent = textOrNull(turnOf(db, id)?.['parent']);
-    // One that is gone has taken its limits with it.
-    if (parent === null || turnOf(db, parent) === undefined) return id;
-    id = parent;
-  }
+const columns = 'id, session, ready_at, parent, called_spent';
+
+function turnOf(db: Database, id: string): SpendingTurn | undefined {
+  const row = db.one(`SELECT ${columns} FROM turns WHERE id = ?`, id);
+  return row && spendingTurnOf(row);
+}
+
+function spendingTurnOf(row: Row): SpendingTurn {
+  return {
+    id: text(row['id']),
+    session: textOrNull(row['session']),
+    parent: textOrNull(row['parent']),
+    readyAtMs: numberOrNull(row['ready_at']),
+    called: spentIn(row['called_spent']),
+  };
+}
+
+/** From the one that called it to the one that a client asked for. One that is gone has taken its limits with it. */
+function callersOf(db: Database, { parent }: SpendingTurn): readonly SpendingTurn[] {
+  const caller = parent === null ? undefined : turnOf(db, parent);
+  return caller === undefined ? [] : [caller, ...callersOf(db, caller)];
 }
 
 function spentInSession(db: Database, session: string): Spent {
-  const spent = db.one('SELECT spent FROM sessions WHERE id = ?', session)?.['spent'];
+  return spentIn(db.one('SELECT spent FROM sessions WHERE id = ?', session)?.['spent']);
+}
+
+function spentIn(spent: Row[string] | undefined): Spent {
   return spent == null ? nothingSpent : { ...nothingSpent, ...parsed<Partial<Spent>>(spent) };
 }
 
-/** By a turn and all that it called. @param running of which of them the steps count before this one alone */
-function spentBy(db: Database, turn: string, running?: { readonly turn: string; readonly before: number }): Spent {
-  const made = db.one('SELECT count(*) AS calls FROM tool_calls WHERE turn = ? AND runs > 0', turn);
-  const readyAtMs = numberOrNull(turnOf(db, turn)?.['ready_at']);
-  const wallTimeMs = readyAtMs === null ? 0 : Math.max(0, Date.now() - readyAtMs);
-  const facts = { attempts: readAttempts(db, turn), toolCalls: Number(made?.['calls']), wallTimeMs };
-  const own = spentOf(facts, running?.turn === turn ? running.before : undefined);
-  // They run while it waits for them: their time is its own.
-  return childrenOf(db, turn).reduce((sum, child) => sumOfSpent(sum, { ...spentBy(db, child, running), wallTimeMs: 0 }), own);
+interface Running {
+  readonly turn: string;
+  /** Of its steps those before this one count. */
+  readonly before: number;
 }
 
-function childrenOf(db: Database, turn: string): string[] {
-  return db.all('SELECT id FROM turns INDEXED BY turns_by_parent WHERE parent = ?', turn).map((row) => text(row['id']));
+/** By a turn and all that it called. The rows of turns that have their end are not looked at. */
+function spentBy(db: Database, turn: SpendingTurn, running?: Running): Spent {
+  return calledAndRunning(db, turn).reduce(
+    // They run while it waits for them: their time is its own. What they called and has its end is counted with the turn.
+    (sum, called) => sumOfSpent(sum, { ...spentByItself(db, called, running), wallTimeMs: 0 }),
+    sumOfSpent(spentByItself(db, turn, running), turn.called),
+  );
+}
+
+function spentByItself(db: Database, { id, readyAtMs }: SpendingTurn, running?: Running): Spent {
+  const made = db.one('SELECT count(*) AS calls FROM tool_calls WHERE turn = ? AND runs > 0', id);
+  const wallTimeMs = readyAtMs === null ? 0 : Math.max(0, Date.now() - readyAtMs);
+  const facts = { attempts: readAttempts(db, id), toolCalls: Number(made?.['calls']), wallTimeMs };
+  return spentOf(facts, running?.turn === id ? running.before : undefined);
+}
+
+/** Those that it called and that have no end, and those that these called. */
+function calledAndRunning(db: Database, { id }: SpendingTurn): readonly SpendingTurn[] {
+  return db
+    .all(`SELECT ${columns} FROM turns INDEXED BY turns_called_unsettled WHERE parent = ? AND settled_at IS NULL`, id)
+    .map(spendingTurnOf)
+    .flatMap((called) => [called, ...calledAndRunning(db, called)]);
 }

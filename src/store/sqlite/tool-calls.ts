@@ -1,9 +1,10 @@
 /** Calls of tools that workers run, under the epoch of whoever carries them out. */
 import type { JournalRow } from '../../domain/response-event.ts';
 import type { NewToolCall, ToolCallEnd, ToolCallRow } from '../../domain/tool-call.ts';
+import { type ToolRun, withEnd, withRun } from '../../domain/tool-run.ts';
 import type { PricedUsage } from '../../domain/spent.ts';
 import type { NewTurn } from '../ports/turns.ts';
-import type { StepEnd, ToolCallKey, ToolCallStart } from '../ports/tool-calls.ts';
+import type { ResultPiece, StepEnd, ToolCallKey, ToolCallStart } from '../ports/tool-calls.ts';
 import { endAttempt } from './attempts.ts';
 import type { Database, Row } from './database.ts';
 import { writeRows } from './journal-rows.ts';
@@ -56,7 +57,7 @@ export function isAnswered(db: Database, tenant: string, id: string): boolean {
 }
 
 /** All but `result`, which may be long: nobody who reads rows wants it. */
-const columns = 'turn, number, step, position, runs, started_at, ended_at, outcome, progress, call, usage';
+const columns = 'turn, number, step, position, runs, started_at, ended_at, outcome, progress, call, usage, run_log';
 
 export function readToolCalls(db: Database, turn: string, step?: number): ToolCallRow[] {
   const sql = `SELECT ${columns} FROM tool_calls WHERE turn = ? AND (? IS NULL OR step = ?) ORDER BY number`;
@@ -72,6 +73,7 @@ function toolCallOf(row: Row): ToolCallRow {
     step: Number(row['step']),
     position: row['position'] === null ? null : Number(row['position']),
     runs: Number(row['runs']),
+    ...(row['run_log'] === null ? {} : { attempts: parsed<readonly ToolRun[]>(row['run_log']) }),
     ...(row['started_at'] === null ? {} : { startedAtMs: Number(row['started_at']) }),
     ...(row['ended_at'] === null ? {} : { endedAtMs: Number(row['ended_at']) }),
     ...(row['outcome'] === null ? {} : { outcome: row['outcome'] as NonNullable<ToolCallRow['outcome']> }),
@@ -83,9 +85,19 @@ function toolCallOf(row: Row): ToolCallRow {
 export async function startToolCall(db: Database, { turn, number, epoch, shown }: ToolCallStart): Promise<boolean> {
   return db.commit('durable', () => {
     const isCancelled = db.one('SELECT 1 FROM turns WHERE id = ? AND cancel_requested_at IS NOT NULL', turn) !== undefined;
-    if (isCancelled || hasEnded(db, { turn, number }) || !writeRows(db, turn, epoch, shown?.rows ?? [])) return false;
-    const sql = 'UPDATE tool_calls SET runs = runs + 1, started_at = ?, position = coalesce(?, position) WHERE turn = ? AND number = ?';
-    db.run(sql, Date.now(), shown?.position ?? null, turn, number);
+    const runs = isCancelled ? undefined : openRuns(db, { turn, number });
+    if (runs === undefined || !writeRows(db, turn, epoch, shown?.rows ?? [])) return false;
+    const atMs = Date.now();
+    const holder = db.one('SELECT holder FROM journal_head WHERE turn = ?', turn)?.['holder'];
+    const log = JSON.stringify(withRun(runs, { atMs, holder: holder == null ? null : text(holder) }));
+    db.run(
+      'UPDATE tool_calls SET runs = runs + 1, started_at = ?, position = coalesce(?, position), run_log = ? WHERE turn = ? AND number = ?',
+      atMs,
+      shown?.position ?? null,
+      log,
+      turn,
+      number,
+    );
     return true;
   });
 }
@@ -103,15 +115,48 @@ export async function endToolCall(
   }: ToolCallEnd & ToolCallKey & { readonly epoch: number; readonly rows: readonly JournalRow[] },
 ): Promise<boolean> {
   return db.commit('durable', () => {
-    if (hasEnded(db, { turn, number }) || !writeRows(db, turn, epoch, rows)) return false;
-    const sql = 'UPDATE tool_calls SET ended_at = ?, outcome = ?, result = ?, usage = ? WHERE turn = ? AND number = ? AND ended_at IS NULL';
-    db.run(sql, Date.now(), outcome, result, usage === undefined ? null : JSON.stringify(usage), turn, number);
+    const runs = openRuns(db, { turn, number });
+    if (runs === undefined || !writeRows(db, turn, epoch, rows)) return false;
+    const atMs = Date.now();
+    db.run(
+      'UPDATE tool_calls SET ended_at = ?, outcome = ?, result = ?, usage = ?, run_log = ? WHERE turn = ? AND number = ? AND ended_at IS NULL',
+      atMs,
+      outcome,
+      result,
+      usage === undefined ? null : JSON.stringify(usage),
+      runs.length === 0 ? null : JSON.stringify(withEnd(runs, { atMs, outcome })),
+      turn,
+      number,
+    );
     return true;
   });
 }
 
-function hasEnded(db: Database, { turn, number }: ToolCallKey): boolean {
-  return db.one('SELECT 1 FROM tool_calls WHERE turn = ? AND number = ? AND ended_at IS NOT NULL', turn, number) !== undefined;
+/** The runs so far of a call that has no end; undefined: it has one, or there is no such call. */
+function openRuns(db: Database, { turn, number }: ToolCallKey): readonly ToolRun[] | undefined {
+  const row = db.one('SELECT run_log FROM tool_calls WHERE turn = ? AND number = ? AND ended_at IS NULL', turn, number);
+  return row && runsOf(row);
+}
+
+function runsOf({ run_log: log }: Row): readonly ToolRun[] {
+  return log == null ? [] : parsed<readonly ToolRun[]>(log);
+}
+
+/** In bytes, so that a piece begins anywhere, and none is longer than it is asked for. */
+export function readToolResult(
+  db: Database,
+  { turn, number }: ToolCallKey,
+  { offset, limit }: { readonly offset: number; readonly limit: number },
+): ResultPiece | undefined {
+  const row = db.one(
+    `SELECT octet_length(result) AS total, substr(CAST(result AS BLOB), ?, ?) AS piece
+     FROM tool_calls WHERE turn = ? AND number = ? AND result IS NOT NULL`,
+    offset + 1,
+    limit,
+    turn,
+    number,
+  );
+  return row && { bytes: row['piece'] as Uint8Array<ArrayBuffer>, total: Number(row['total']) };
 }
 
 export async function noteProgress(db: Database, { turn, number }: ToolCallKey, progress: string): Promise<void> {
@@ -126,7 +171,19 @@ export async function endToolRound(db: Database, { turn, epoch }: { turn: string
   });
 }
 
-/** Their turn has its end: those that have none are over with it. */
-export function cutOffToolCalls(db: Database, turn: string): void {
-  db.run(`UPDATE tool_calls SET ended_at = ?, outcome = 'cut_off' WHERE turn = ? AND ended_at IS NULL`, Date.now(), turn);
+/** Their turn has its end: those that have none are over with it. What let one of them begin that never began is free again. */
+export function cutOffToolCalls(db: Database, tenant: string, turn: string): void {
+  db.run(
+    `DELETE FROM approvals WHERE tenant = ? AND id IN (
+       SELECT json_extract(call, '$.approvalRequestId') FROM tool_calls WHERE turn = ? AND ended_at IS NULL AND runs = 0
+     )`,
+    tenant,
+    turn,
+  );
+  const [atMs, outcome] = [Date.now(), 'cut_off'] as const;
+  for (const row of db.all('SELECT number, run_log FROM tool_calls WHERE turn = ? AND ended_at IS NULL AND runs > 0', turn)) {
+    const log = JSON.stringify(withEnd(runsOf(row), { atMs, outcome }));
+    db.run('UPDATE tool_calls SET run_log = ? WHERE turn = ? AND number = ?', log, turn, Number(row['number']));
+  }
+  db.run('UPDATE tool_calls SET ended_at = ?, outcome = ? WHERE turn = ? AND ended_at IS NULL', atMs, outcome, turn);
 }

@@ -8,12 +8,14 @@ import { roundOf } from './tool-call-rows.ts';
 /** All at once, as one round trip to a server would bring them. */
 export function claimFacts(turn: StoredTurn, step: number): ClaimFacts {
   const ofStep = turn.attempts.filter((attempt) => attempt.step === step);
+  const head = turn.journal?.step ?? 1;
   const last = ofStep.at(-1);
   const dueAtMs = last?.endedAtMs === undefined || last.waitMs === undefined ? undefined : last.endedAtMs + last.waitMs;
   return {
     turn: turn.row,
     leaseLeftMs: leaseLeftMs(turn),
-    isOver: ofStep.some(({ outcome }) => outcome === 'completed') || Number((turn.journal?.lease ?? turn.journal?.due)?.step) > step,
+    isOver: ofStep.some(({ outcome }) => outcome === 'completed') || head > step,
+    isAhead: head < step,
     round: roundOf(turn, step),
     hasStarted: ofStep.some(({ firstEventAtMs }) => firstEventAtMs !== undefined),
     requestsMade: ofStep.length,

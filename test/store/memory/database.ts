@@ -32,6 +32,8 @@ export interface StoredTurn {
   completion?: Pick<StoredCompletion, 'isLegacy' | 'metadata'>;
   isAcknowledged: boolean;
   erasedAtMs: number | null;
+  /** By the turns that it called, and those that they called, which have their end. */
+  calledSpent?: Spent;
   webhook: StoredWebhook | undefined;
 }
 
@@ -39,6 +41,7 @@ export interface StoredToolCall {
   readonly row: ToolCallRow;
   /** The turn ends with it. */
   readonly isLast: boolean;
+  readonly result?: string;
 }
 
 export interface StoredWebhook extends WebhookNote {
@@ -54,6 +57,8 @@ export interface StoredJournal {
   /** No attempt may write at this epoch: it was raised by a fence. */
   readonly isFenced?: boolean;
   readonly isSteered?: boolean;
+  /** The one that is asked for, or due; 1 before the first claim. */
+  readonly step?: number;
   readonly rows: readonly JournalRow[];
   /** Of an attempt that has not ended. */
   readonly lease?: StoredLease | undefined;

@@ -13,8 +13,8 @@ import { type Connection, isUnsettled, type MemoryDatabase, type StoredTurn, upd
 import { beat, fenceLease, headOf, leaseLeftMs, listExpiredLeases, listOverdue, releaseLease, requestSteer, takeLease } from './leases.ts';
 import { writeRows } from './journal-rows.ts';
 import { cutOffToolCalls } from './tool-call-rows.ts';
-import { endStep, endToolCall, endToolRound, noteProgress, startToolCall } from './tool-calls.ts';
-import { addToSession, readSpending } from './spending.ts';
+import { endStep, endToolCall, endToolRound, noteProgress, readToolResult, startToolCall } from './tool-calls.ts';
+import { addSpent, readSpending } from './spending.ts';
 import { readyNext, recordThrough } from './transcript.ts';
 import { oweWebhook } from './webhooks.ts';
 
@@ -94,6 +94,7 @@ export function journalStore(connection: Connection): JournalStore & ToolCallSto
         const rows = turns.get(turn)?.toolCalls.map(({ row }) => row) ?? [];
         return rows.filter((row) => step === undefined || row.step === step);
       }),
+    readToolResult: (call, piece) => connection.transaction((database) => readToolResult(database, call, piece)),
     startToolCall: (start) => writing(start.turn, (database) => startToolCall(database, start)),
     endToolCall: (end) => writing(end.turn, (database) => endToolCall(database, end)),
     noteProgress: (call, progress) => connection.transaction((database) => noteProgress(database, call, progress)),
@@ -149,8 +150,8 @@ function seal(database: MemoryDatabase, request: Seal): SealResult {
   updateTurn(turn, { status: settled.status, errorCode, settledAtMs, retryAtMs, usage });
   if (attempt !== undefined) endAttempt(turn, attempt, attempt.end);
   const lostAttempts = loseOpenAttempts(turn);
-  cutOffToolCalls(turn);
-  addToSession(database, turn);
+  cutOffToolCalls(database, turn);
+  addSpent(database, turn);
   const next = readyNext(database, turn);
   const owesWebhook = oweWebhook(turn, settled.status, settledAtMs);
   const children = database.turnsWhere((each) => each.row.parent?.turn === turn.row.id && isUnsettled(each));

@@ -6,7 +6,7 @@ import { type MemoryDatabase, type StoredJournal, type StoredTurn } from './data
 /** Raises the epoch and begins a lease; returns the new epoch. */
 export function takeLease(turn: StoredTurn, step: number, { holder, lengthMs }: Lease): number {
   const epoch = journalOf(turn).epoch + 1;
-  updateJournal(turn, { epoch, isFenced: false, due: undefined, lease: { holder, step, untilMs: Date.now() + lengthMs, lengthMs } });
+  updateJournal(turn, { epoch, step, isFenced: false, due: undefined, lease: { holder, step, untilMs: Date.now() + lengthMs, lengthMs } });
   return epoch;
 }
 
@@ -26,7 +26,7 @@ function journalOf({ row, journal }: StoredTurn): StoredJournal {
 
 /** The lease ends, and the request of this step is due at once. */
 export function passOn(turn: StoredTurn, step: number): void {
-  updateJournal(turn, { lease: undefined, due: { step, atMs: Date.now() } });
+  updateJournal(turn, { step, lease: undefined, due: { step, atMs: Date.now() } });
 }
 
 export function releaseLease(turn: StoredTurn, { step }: AttemptKey, epoch: number, { endedAtMs, waitMs }: AttemptEnd): void {

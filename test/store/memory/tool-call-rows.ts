@@ -1,6 +1,7 @@
 import type { ClaimFacts } from '../../../src/domain/claim.ts';
 import type { PricedUsage } from '../../../src/domain/spent.ts';
 import type { NewToolCall, ToolCallRow } from '../../../src/domain/tool-call.ts';
+import { withEnd } from '../../../src/domain/tool-run.ts';
 import type { NewTurn } from '../../../src/store/ports/turns.ts';
 import type { MemoryDatabase, StoredToolCall, StoredTurn } from './database.ts';
 
@@ -14,8 +15,11 @@ export function addToolCalls(turn: StoredTurn, step: number, calls: readonly New
   turn.toolCalls = [...turn.toolCalls, ...rows].toSorted((one, other) => one.row.number - other.row.number);
 }
 
-/** Their turn has its end: those that have none are over with it. */
-export function cutOffToolCalls(turn: StoredTurn): void {
+/** Their turn has its end: those that have none are over with it. What let one of them begin that never began is free again. */
+export function cutOffToolCalls({ approvals }: MemoryDatabase, turn: StoredTurn): void {
+  for (const { row } of turn.toolCalls.filter((call) => isOpen(call) && call.row.runs === 0)) {
+    approvals.delete(approvalKey(turn.row.tenant, row.approvalRequestId ?? ''));
+  }
   turn.toolCalls = turn.toolCalls.map((call) => ended(call, 'cut_off'));
 }
 
@@ -36,8 +40,11 @@ export function approvalKey(tenant: string, id: string): string {
 
 /** One that has an end keeps it. */
 export function ended(call: StoredToolCall, outcome: NonNullable<ToolCallRow['outcome']>, usage?: PricedUsage): StoredToolCall {
-  const spent = usage === undefined ? {} : { usage };
-  return isOpen(call) ? { ...call, row: { ...call.row, endedAtMs: Date.now(), outcome, ...spent } } : call;
+  if (!isOpen(call)) return call;
+  const atMs = Date.now();
+  const { attempts } = call.row;
+  const runs = attempts === undefined ? {} : { attempts: withEnd(attempts, { atMs, outcome }) };
+  return { ...call, row: { ...call.row, ...runs, endedAtMs: atMs, outcome, ...(usage === undefined ? {} : { usage }) } };
 }
 
 export function isOpen({ row }: StoredToolCall): boolean {

@@ -1,6 +1,7 @@
 import type { JournalRow } from '../../../src/domain/response-event.ts';
 import type { ToolCallEnd } from '../../../src/domain/tool-call.ts';
-import type { StepEnd, ToolCallKey, ToolCallStart } from '../../../src/store/ports/tool-calls.ts';
+import { withRun } from '../../../src/domain/tool-run.ts';
+import type { ResultPiece, StepEnd, ToolCallKey, ToolCallStart } from '../../../src/store/ports/tool-calls.ts';
 import { endAttempt } from './attempts.ts';
 import type { MemoryDatabase } from './database.ts';
 import { writeRows } from './journal-rows.ts';
@@ -32,9 +33,17 @@ export function startToolCall(database: MemoryDatabase, { turn: id, number, epoc
   if (database.turns.get(id)?.row.cancelRequestedAtMs != null) return { result: false };
   const turn = writeRows(database, { turn: id, epoch, rows });
   if (turn === undefined) return { result: false };
-  updateToolCall(turn, number, ({ row, isLast }) => ({
-    row: { ...row, runs: row.runs + 1, startedAtMs: Date.now(), position: shown?.position ?? row.position },
-    isLast,
+  const atMs = Date.now();
+  const holder = turn.journal?.lease?.holder ?? null;
+  updateToolCall(turn, number, (call) => ({
+    ...call,
+    row: {
+      ...call.row,
+      runs: call.row.runs + 1,
+      attempts: withRun(call.row.attempts ?? [], { atMs, holder }),
+      startedAtMs: atMs,
+      position: shown?.position ?? call.row.position,
+    },
   }));
   return shown === undefined ? { result: true } : { result: true, rows };
 }
@@ -47,13 +56,25 @@ export function endToolCall(
     epoch,
     rows,
     outcome,
+    result,
     usage,
   }: ToolCallEnd & ToolCallKey & { readonly epoch: number; readonly rows: readonly JournalRow[] },
 ): Written {
   const turn = writeRows(database, { turn: id, epoch, rows });
   if (turn === undefined) return { result: false };
-  updateToolCall(turn, number, (call) => ended(call, outcome, usage));
+  updateToolCall(turn, number, (call) => (isOpen(call) ? { ...ended(call, outcome, usage), result } : call));
   return { result: true, rows };
+}
+
+export function readToolResult(
+  { turns }: MemoryDatabase,
+  { turn, number }: ToolCallKey,
+  { offset, limit }: { readonly offset: number; readonly limit: number },
+): ResultPiece | undefined {
+  const result = turns.get(turn)?.toolCalls.find(({ row }) => row.number === number)?.result;
+  if (result === undefined) return undefined;
+  const bytes = Buffer.from(result);
+  return { bytes: new Uint8Array(bytes.subarray(offset, offset + limit)), total: bytes.length };
 }
 
 export function noteProgress({ turns }: MemoryDatabase, { turn: id, number }: ToolCallKey, progress: string): void {

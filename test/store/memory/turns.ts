@@ -257,7 +257,7 @@ function insertTurn(database: MemoryDatabase, turn: NewTurn): InsertTurn {
   const completion = turn.completion && { completion: { ...turn.completion, metadata: settings.metadata } };
   const extras = { webhook: promisedWebhook(turn), ...completion };
   const stored = database.addTurn(turnRow(fields), { idempotencyKey, isResend, input, journal, ...extras });
-  bookApprovals(database, stored, turn);
+  if (cancelRequestedAtMs === null) bookApprovals(database, stored, turn);
   if (isReady) makeReady(database, stored);
   const epoch = isReady && cancelRequestedAtMs === null ? startAhead(database, stored, turn) : undefined;
   return {
