@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import OpenAI from 'openai';
 import type { UnwrapWebhookEvent } from 'openai/resources/webhooks';
+import { within } from './within.ts';
 
 export interface Delivery {
   /** The `webhook-id`. */
@@ -86,13 +87,22 @@ export async function startReceiver({ tls }: { readonly tls?: { readonly key: st
     deliveries,
     answer: (...more) => void answers.push(...more),
     async received(count) {
-      await until(() => deliveries.length >= count);
+      await within(
+        `${count} deliveries`,
+        until(() => deliveries.length >= count),
+        () => `${deliveries.length}`,
+      );
       return deliveries;
     },
     get hangUps() {
       return hangUps;
     },
-    hungUp: (count) => until(() => hangUps >= count),
+    hungUp: async (count) =>
+      within(
+        `${count} clients to hang up`,
+        until(() => hangUps >= count),
+        () => `${hangUps}`,
+      ),
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();
       await new Promise((resolve) => {
