@@ -79,6 +79,8 @@ export interface AgentSceneOptions {
   readonly approved?: readonly NewToolCall[];
 }
 
+export type AgentScene = Awaited<ReturnType<typeof agentScene>>;
+
 /** A turn `resp_a` of an agent that has all of the tools. */
 export async function agentScene({
   scripts,

@@ -90,10 +90,10 @@ export async function sceneOf({ scripts, api = 'chat', settings = {} }: SceneOpt
       db.exec('UPDATE journal_head SET lease_until = 1 WHERE lease_until IS NOT NULL');
       db.close();
     },
-    /** As if the wait behind the last attempt were over. */
-    skipWait() {
+    /** As if the wait behind the last attempt were over, or as long as is said. */
+    setWait(ms = 0) {
       const db = new DatabaseSync(path);
-      db.exec('UPDATE attempts SET wait_ms = 0');
+      db.exec(`UPDATE attempts SET wait_ms = ${ms}`);
       db.close();
     },
     settle(id: string, requested: RequestedOutcome) {

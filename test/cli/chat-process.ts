@@ -60,6 +60,11 @@ export class ChatProcess {
     return this.child.exitCode;
   }
 
+  /** What it said beside the answers: without that a message waits, as it may while a worker has just been started. */
+  get notes(): string {
+    return this.stderr.replaceAll(/^· waits: .*\n/gm, '');
+  }
+
   /** The session it says it leaves. */
   get session(): string {
     return /--session (\S+) goes on here/.exec(this.stderr)?.[1] ?? '';

@@ -61,15 +61,16 @@ export async function startReceiver({ tls }: { readonly tls?: { readonly key: st
     });
 
   async function take(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    // Before anything is waited for: the client may hang up meanwhile.
+    response.once('close', () => {
+      if (!response.writableFinished) hangUps += 1;
+      look();
+    });
     const body = (await buffer(request)).toString();
     const headers = Object.fromEntries(Object.entries(request.headers).map(([name, value]) => [name, [value].flat().join(', ')]));
     const event = await client.webhooks.unwrap(body, headers).catch((error: unknown) => error as Error);
     const answer = answers.shift() ?? 200;
     deliveries.push({ id: headers['webhook-id'] ?? '', headers, body, event });
-    response.once('close', () => {
-      if (!response.writableFinished) hangUps += 1;
-      look();
-    });
     if (typeof answer === 'number') response.writeHead(answer).end();
     else answer(response, request);
     look();
