@@ -11,12 +11,13 @@ import type { NewToolCall } from '../../src/domain/tool-call.ts';
 import type { StepResult } from '../../src/domain/turn-state.ts';
 import { readStream } from '../../src/settle/read-stream.ts';
 import { createProvider } from '../../src/providers/create-provider.ts';
-import { chat, done, end, type Script, sseHead, startModelServer } from '../../src/testing/model-server/index.ts';
+import { chat, done, end, type Script, sseHead } from '../../src/testing/model-server/index.ts';
 import { createToolBox } from '../../src/tools/tool-box.ts';
 import type { McpServer } from '../../src/tools/mcp-server.ts';
 import type { ToolContext, WorkerTool } from '../../src/tools/tool.ts';
 import { newTurn } from '../store/contract.ts';
 import { temporaryDatabase } from '../store/temporary.ts';
+import { startPatientModel } from '../support/patient-model.ts';
 
 const limits = {
   connectTimeoutMs: 1_000,
@@ -78,6 +79,8 @@ export interface AgentSceneOptions {
   readonly approved?: readonly NewToolCall[];
 }
 
+export type AgentScene = Awaited<ReturnType<typeof agentScene>>;
+
 /** A turn `resp_a` of an agent that has all of the tools. */
 export async function agentScene({
   scripts,
@@ -87,7 +90,7 @@ export async function agentScene({
   mcpServers = [],
   approved: calls = [],
 }: AgentSceneOptions) {
-  const model = await startModelServer();
+  const model = await startPatientModel();
   model.enqueue(...scripts);
   const database = temporaryDatabase();
   const store = database.open();

@@ -3,8 +3,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as nextTurnOfTheLoop } from 'node:timers/promises';
 import { chat, chatAnswer, done, end, hold, sseHead } from '../../src/testing/model-server/index.ts';
+import type { StepResult } from '../../src/domain/turn-state.ts';
 import { until } from '../support/until.ts';
-import { agentScene, called, tool } from './agent-scene.ts';
+import { type AgentScene, agentScene, called, tool } from './agent-scene.ts';
 
 function messagesOf(request: { readonly bodyText: string } | undefined): readonly unknown[] {
   return (JSON.parse(request?.bodyText ?? '{}') as { readonly messages?: readonly unknown[] }).messages ?? [];
@@ -99,19 +100,30 @@ test('T2 · the activity of a step waits for the step in front of it, and sends 
   assert.deepEqual(scene.errors, []);
 });
 
+/** Its finish is there, and the usage is waited for. */
+const callWithoutUsage = [
+  sseHead,
+  chat.toolCall(0, { id: 'c1', name: 'mail', arguments: '{}' }),
+  chat.finish('tool_calls'),
+  hold('usage'),
+  done,
+  end,
+];
+
+/** Begins the first step, and resolves once its finish has been read. */
+async function behindTheFinish(scene: AgentScene): Promise<{ readonly step: Promise<StepResult> }> {
+  const step = scene.step(1);
+  await scene.model.reached('usage');
+  await until(async () => (await scene.store.readAttempts('resp_a'))[0]?.firstEventAtMs !== undefined);
+  // What has arrived is read.
+  for (let turn = 0; turn < 50; turn += 1) await nextTurnOfTheLoop();
+  return { step };
+}
+
 test('T8 · what ends a turn behind the finish, while the usage is waited for, ends it before the calls that it was to make', async () => {
   const mail = tool('mail', async () => 'sent');
-  const script = [
-    sseHead,
-    chat.toolCall(0, { id: 'c1', name: 'mail', arguments: '{}' }),
-    chat.finish('tool_calls'),
-    hold('usage'),
-    done,
-    end,
-  ];
-  await using scene = await agentScene({ tools: [mail], scripts: [script] });
-  const step = scene.step(1);
-  await until(async () => (await scene.store.readAttempts('resp_a'))[0]?.firstEventAtMs !== undefined);
+  await using scene = await agentScene({ tools: [mail], scripts: [callWithoutUsage] });
+  const { step } = await behindTheFinish(scene);
   scene.own.attempts.get('resp_a')?.steer();
   assert.deepEqual(await step, { type: 'final', turn: { status: 'incomplete', code: null } });
   assert.deepEqual(mail.calls, []);
@@ -119,28 +131,13 @@ test('T8 · what ends a turn behind the finish, while the usage is waited for, e
 
 test('T9 · a worker that goes behind the finish hands the calls on: another one makes them', async () => {
   const mail = tool('mail', async () => 'sent');
-  const script = [
-    sseHead,
-    chat.toolCall(0, { id: 'c1', name: 'mail', arguments: '{}' }),
-    chat.finish('tool_calls'),
-    hold('usage'),
-    done,
-    end,
-  ];
-  await using scene = await agentScene({ tools: [mail], scripts: [script, chatAnswer('Sent.')] });
-  const step = scene.step(1);
-  await until(async () => (await scene.store.readAttempts('resp_a'))[0]?.firstEventAtMs !== undefined);
-  await nextTurnsOfTheLoop();
+  await using scene = await agentScene({ tools: [mail], scripts: [callWithoutUsage, chatAnswer('Sent.')] });
+  const { step } = await behindTheFinish(scene);
   scene.own.attempts.get('resp_a')?.abort('shutdown');
   assert.deepEqual(await step, { type: 'tool_calls' });
   assert.deepEqual(await scene.step(2, scene.process()), { type: 'final', turn: { status: 'completed', code: null } });
   assert.equal(mail.calls.length, 1);
 });
-
-/** What has arrived is read. */
-async function nextTurnsOfTheLoop(): Promise<void> {
-  for (let turn = 0; turn < 50; turn += 1) await nextTurnOfTheLoop();
-}
 
 test('a process whose configuration lacks the tools hands the turn on, unclaimed, to one that has them', async () => {
   const weather = tool('weather', async () => 'mild');

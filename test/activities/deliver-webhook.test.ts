@@ -127,16 +127,22 @@ test('a redirect is not followed', async (context) => {
   assert.equal(elsewhere.deliveries.length, 0);
 });
 
-test('an endpoint that does not answer is left in time, and one that is not there is told by its code', async (context) => {
+test('an endpoint that does not answer is left in time', async (context) => {
+  const { receiver, owe, run } = await deliveriesOf(context, [() => undefined], { timeoutMs: 100 });
+  await owe('resp_a');
+  // On a busy machine the time may be over before the request is there.
+  do assert.match((await failureOf(run('resp_a'))).message, /: timeout$/);
+  while (receiver.deliveries.length === 0);
+  await receiver.hungUp(1);
+});
+
+test('an endpoint that is not there is told by its code', async (context) => {
   const gone = await startReceiver();
   await gone[Symbol.asyncDispose]();
-  const absent = { tenant: 'bob', url: gone.url, secrets: [gone.secretBytes], events: webhookEvents };
-  const { receiver, owe, run } = await deliveriesOf(context, [() => undefined], { timeoutMs: 100, endpoints: [absent] });
+  const absent = { tenant: null, url: gone.url, secrets: [gone.secretBytes], events: webhookEvents };
+  const { owe, run } = await deliveriesOf(context, [], { endpoints: [absent], hasEndpoint: false });
   await owe('resp_a');
-  await owe('resp_b', 'bob');
-  assert.match((await failureOf(run('resp_a'))).message, /: timeout$/);
-  await receiver.hungUp(1);
-  assert.match((await failureOf(run('resp_b'))).message, /: ECONNREFUSED$/);
+  assert.match((await failureOf(run('resp_a'))).message, /: ECONNREFUSED$/);
 });
 
 test('an endpoint that is taken for one and speaks another protocol is told by its code', async (context) => {

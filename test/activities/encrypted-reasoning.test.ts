@@ -30,7 +30,7 @@ function answered(events: readonly ResponseEvent[]): unknown[] {
 
 test('it is asked for and kept, with its summary or without, in the order it came', async () => {
   await using at = await sceneOf({ api: 'responses', settings: asked, scripts: [thinking(['E1'], ['E2', 'hm', '!'], ['E3'])] });
-  at.skipWait();
+  at.setWait();
   assert.deepEqual(await at.attempt(), { status: 'completed', code: null });
   assert.deepEqual(answered(await at.journal()), [['', 'E1'], ['hm!', 'E2'], ['', 'E3'], 'message']);
   assert.match(JSON.stringify(at.model.requests[0]?.body), /"include":\["reasoning.encrypted_content"\]/);
@@ -60,7 +60,7 @@ test('T2 · a step is not started by it: a reset after it is asked again', async
     (await at.store.readAttempts('resp_a')).map(({ firstEventAtMs }) => firstEventAtMs),
     [undefined],
   );
-  at.skipWait();
+  at.setWait();
   assert.deepEqual(await at.attempt(), { status: 'completed', code: null });
   assert.deepEqual(answered(await at.journal()), [['', 'E1'], 'message'], 'nothing is left of the first');
   assert.equal(at.model.requests.length, 2);

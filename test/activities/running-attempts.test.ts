@@ -8,6 +8,7 @@ import { type Provider, ProviderError } from '../../src/providers/provider.ts';
 import type { Store } from '../../src/store/ports/store.ts';
 import { claimed, newTurn } from '../store/contract.ts';
 import { temporaryDatabase } from '../store/temporary.ts';
+import { FakeClock } from '../support/fake-clock.ts';
 
 const limits = { heartbeatTimeoutMs: 60_000, turnTimeoutMs: 60_000, maxOutputBytes: 1_000_000 };
 const hello: ModelEvent = { type: 'delta', delta: { type: 'text', text: 'Hello' } };
@@ -162,6 +163,8 @@ for (const [what, failure] of [
 }
 
 test('the last deltas and the end of a turn are one commit', async (context) => {
+  // They come at one moment, however long the machine takes.
+  using _ = new FakeClock();
   const { store, attempts, grant } = await sceneOf(context, sending([hello, more, finish]));
   const append = context.mock.method(store, 'append');
   const seal = context.mock.method(store, 'seal');

@@ -13,8 +13,9 @@ import { defaultSettings, type ResponseSettings } from '../../src/domain/respons
 import { createProvider } from '../../src/providers/create-provider.ts';
 import type { Store } from '../../src/store/ports/store.ts';
 import { openSqliteStore } from '../../src/store/sqlite/open-store.ts';
-import { type Script, startModelServer } from '../../src/testing/model-server/index.ts';
+import type { Script } from '../../src/testing/model-server/index.ts';
 import { newTurn } from '../store/contract.ts';
+import { startPatientModel } from '../support/patient-model.ts';
 
 const limits = {
   connectTimeoutMs: 1_000,
@@ -45,7 +46,7 @@ export async function scene(...scripts: readonly Script[]) {
 }
 
 export async function sceneOf({ scripts, api = 'chat', settings = {} }: SceneOptions) {
-  const model = await startModelServer();
+  const model = await startPatientModel();
   model.enqueue(...scripts);
   const folder = mkdtempSync(join(tmpdir(), 'turnkeep-activity-'));
   const path = join(folder, 'turnkeep.db');
@@ -89,10 +90,10 @@ export async function sceneOf({ scripts, api = 'chat', settings = {} }: SceneOpt
       db.exec('UPDATE journal_head SET lease_until = 1 WHERE lease_until IS NOT NULL');
       db.close();
     },
-    /** As if the wait behind the last attempt were over. */
-    skipWait() {
+    /** As if the wait behind the last attempt were over, or as long as is said. */
+    setWait(ms = 0) {
       const db = new DatabaseSync(path);
-      db.exec('UPDATE attempts SET wait_ms = 0');
+      db.exec(`UPDATE attempts SET wait_ms = ${ms}`);
       db.close();
     },
     settle(id: string, requested: RequestedOutcome) {

@@ -6,19 +6,11 @@ import { ApplicationFailure } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { writeTitle } from '../../src/activities/write-title.ts';
 import { createProvider } from '../../src/providers/create-provider.ts';
-import {
-  chatAnswer,
-  httpError,
-  type ModelServer,
-  reset,
-  type Script,
-  sseHead,
-  stall,
-  startModelServer,
-} from '../../src/testing/model-server/index.ts';
+import { chatAnswer, httpError, type ModelServer, reset, type Script, sseHead, stall } from '../../src/testing/model-server/index.ts';
 import type { Store } from '../../src/store/ports/store.ts';
 import { newTurn } from '../store/contract.ts';
 import { temporaryDatabase } from '../store/temporary.ts';
+import { startPatientModel } from '../support/patient-model.ts';
 
 const limits = { connectTimeoutMs: 1_000, firstEventTimeoutMs: 5_000, idleTimeoutMs: 5_000 };
 
@@ -35,7 +27,7 @@ async function titlesOf(context: TestContext, ...scripts: readonly Script[]): Pr
   const store = database.open();
   await store.createSession({ id: 'conv_a', tenant: 'default', metadata: {}, createdAtMs: 1 });
   await store.insertTurn(newTurn('resp_a', { session: 'conv_a', wantsTitle: true }));
-  const model = await startModelServer();
+  const model = await startPatientModel();
   model.enqueue(...scripts);
   const provider = createProvider({ baseUrl: model.baseUrl, api: 'chat', limits });
   context.after(async () => {

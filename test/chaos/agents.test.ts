@@ -230,7 +230,10 @@ test('T2, T7 · workers that are killed again and again, at any moment, under ma
     await Promise.all(fresh.map(async (name) => begin(scene, url, name)));
     // At some row of some turn: each round at another one.
     const victim = idOf(scene, fresh[round] ?? '');
-    await until(async () => ((await cluster.store.readHead(victim))?.last ?? 0) >= 4 + round * 5);
+    await until(async () => {
+      const { last, isSealed } = (await cluster.store.readHead(victim)) ?? { last: 0, isSealed: false };
+      return isSealed || last >= 4 + round * 5;
+    });
     await worker.kill();
     worker = await cluster.startWorker();
   }
@@ -247,7 +250,7 @@ test('T9 · SIGTERM of the worker in a tool: within the drain it ends, and the t
   await using scene = await sceneOf();
   const { cluster, runs } = scene;
   const { url } = await cluster.startGateway();
-  const leaving = await cluster.startWorker({ TURNKEEP_DRAIN_MS: '20000' });
+  const leaving = await cluster.startWorker({ TURNKEEP_DRAIN_MS: '60000' });
   const id = await begin(scene, url, 'patient');
   const asked = { turn: 'patient', step: 1 };
   await Promise.all([runs.begun(onceOf(asked)), runs.begun(againOf(asked))]);

@@ -6,7 +6,13 @@ import { chat, chatAnswer, hold, type LoggedRequest, type Script, sseHead, stall
 import { asked } from '../support/cases.ts';
 import { pair } from '../support/own-workflows.ts';
 import { startCluster } from '../support/processes.ts';
+import { until } from '../support/until.ts';
 import { Viewer } from '../support/viewer.ts';
+
+async function turnsOf(url: string): Promise<readonly { readonly id: string }[]> {
+  const { data } = (await (await fetch(`${url}/turns?limit=10`)).json()) as { readonly data: readonly { readonly id: string }[] };
+  return data;
+}
 
 test(
   "T2 · kill -9 of one's own worker: what had started is lost and not asked again, what had not is, and the workflow goes on",
@@ -26,7 +32,11 @@ test(
     const client = new Client({ connection });
     const handle = await client.workflow.start(pair, { workflowId: taskQueue, taskQueue, args: ['started', 'silent'] });
     await Promise.all([model.reached('started'), model.reached('silent')]);
-    const [listed] = ((await (await fetch(`${url}/turns?limit=10`)).json()) as { data: { id: string }[] }).data.slice(-1);
+    const hasStarted = async ({ id }: { readonly id: string }): Promise<boolean> =>
+      (await cluster.store.readAttempts(id)).some(({ firstEventAtMs }) => firstEventAtMs !== undefined);
+    // What the model has sent is not yet what the worker has committed.
+    await until(async () => (await Promise.all((await turnsOf(url)).map(hasStarted))).includes(true));
+    const [listed] = (await turnsOf(url)).slice(-1);
     const viewer = await Viewer.open(`${url}/v1/responses/${listed?.id}?stream=true`);
     await first.kill();
     await cluster.startOwnWorker(taskQueue);

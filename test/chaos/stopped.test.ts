@@ -1,7 +1,17 @@
 /** Of two replicas, the one that runs a turn is killed, or stands still and keeps what it has polled from Temporal. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { chat, chatAnswer, done, end, hold, reset, type Script, sseHead } from '../../src/testing/model-server/index.ts';
+import {
+  chat,
+  chatAnswer,
+  done,
+  end,
+  hold,
+  type LoggedRequest,
+  reset,
+  type Script,
+  sseHead,
+} from '../../src/testing/model-server/index.ts';
 import { asked as inputOf } from '../support/cases.ts';
 import { post } from '../support/post.ts';
 import { type Cluster, type RunningGateway, startCluster } from '../support/processes.ts';
@@ -88,29 +98,39 @@ for (const [deed, signal] of [
 
 test(
   'T3 · a replica is stopped while turns wait between two requests: the other one sends what Temporal gave to the stopped one',
-  { timeout: 60_000 },
+  { timeout: 120_000 },
   async () => {
+    const asks = new Map<string, number>();
+    const fallback = (request: LoggedRequest): Script => {
+      const count = (asks.get(inputOf(request)) ?? 0) + 1;
+      asks.set(inputOf(request), count);
+      return count < 3 ? [reset] : chatAnswer('heir');
+    };
     // Longer than the test may take: what the stopped replica has taken from Temporal comes back only after this.
-    await using cluster = await startCluster({ env: { TURNKEEP_HEARTBEAT_TIMEOUT_MS: '90000' } });
+    await using cluster = await startCluster({ env: { TURNKEEP_HEARTBEAT_TIMEOUT_MS: '90000' }, model: { fallback } });
     const [survivor, victim] = await Promise.all([cluster.startServe(), cluster.startServe()]);
-    const turns = Array.from({ length: 8 }, (_, turn) => String(turn));
-    const broken = turns.map((): Script => [reset]);
-    cluster.model.enqueue(...broken, ...broken, ...turns.map(() => chatAnswer('heir')));
-    const posted = await Promise.all(turns.map((input) => post(survivor.url, { input, background: true })));
-    const ids = posted.map(({ json }) => String(json?.['id']));
-    const attemptsOf = async () => Promise.all(ids.map((id) => cluster.store.readAttempts(id)));
-    // The third request comes after 2 s.
-    await until(async () => (await attemptsOf()).every(([, second]) => second?.endedAtMs !== undefined));
-    await cluster.stop(victim.role);
-    const viewers = await Promise.all(ids.map((id) => Viewer.open(`${survivor.url}/v1/responses/${id}?stream=true`)));
-    await Promise.all(viewers.map(({ ended }) => ended));
-    assert.deepEqual(
-      viewers.map(({ text, last }) => [text, last.response.status]),
-      turns.map(() => ['heir', 'completed']),
-    );
-    assert.deepEqual(
-      (await attemptsOf()).map((attempts) => attempts.map(({ outcome }) => outcome)),
-      turns.map(() => ['failed', 'failed', 'completed']),
-    );
+    for (let round = 0; ; round += 1) {
+      const posted = await Promise.all(
+        Array.from({ length: 8 }, (_, turn) => post(survivor.url, { input: `${round}, ${turn}`, background: true })),
+      );
+      const ids = posted.map(({ json }) => String(json?.['id']));
+      const attemptsOf = async () => Promise.all(ids.map((id) => cluster.store.readAttempts(id)));
+      await until(async () => (await attemptsOf()).every(([, second]) => second?.endedAtMs !== undefined));
+      await cluster.stop(victim.role);
+      // The third request comes after 2 s: on a busy machine some are there before the replica is stopped, which holds them up then.
+      const isInTime = (await attemptsOf()).every(({ length }) => length === 2);
+      if (!isInTime) victim.role.signal('SIGCONT');
+      const viewers = await Promise.all(ids.map((id) => Viewer.open(`${survivor.url}/v1/responses/${id}?stream=true`)));
+      await Promise.all(viewers.map(({ ended }) => ended));
+      assert.deepEqual(
+        viewers.map(({ text, last }) => [text, last.response.status]),
+        ids.map(() => ['heir', 'completed']),
+      );
+      assert.deepEqual(
+        (await attemptsOf()).map((attempts) => attempts.map(({ outcome }) => outcome)),
+        ids.map(() => ['failed', 'failed', 'completed']),
+      );
+      if (isInTime) return;
+    }
   },
 );

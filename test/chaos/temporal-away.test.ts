@@ -14,7 +14,7 @@ import { until } from '../support/until.ts';
 import { Viewer } from '../support/viewer.ts';
 
 const options = { timeout: 120_000 };
-const heartbeatTimeoutMs = 1_500;
+const heartbeatTimeoutMs = 2_500;
 const env = { TURNKEEP_HEARTBEAT_TIMEOUT_MS: String(heartbeatTimeoutMs) };
 
 async function say(url: string, input: string): Promise<Viewer> {
@@ -78,7 +78,9 @@ test(
   async (context) => {
     const folder = folderOf(context);
     const first = await serverOf(context, folder);
-    await using cluster = await startCluster({ env: { ...env, TEMPORAL_ADDRESS: first.address } });
+    const way = await wayOf(context);
+    way.leadTo(first);
+    await using cluster = await startCluster({ env: { ...env, TEMPORAL_ADDRESS: way.address } });
     cluster.model.enqueue(
       [sseHead, chat.content('Hel'), hold('go'), chat.content('lo'), chat.finish(), done, end],
       chatAnswer('meanwhile'),
@@ -87,6 +89,7 @@ test(
     await cluster.startWorker();
     const viewer = await say(url, 'hi');
     await viewer.untilText('Hel');
+    way.close();
     await first.stop();
     await untilHeartbeatIsOver();
     cluster.model.release('go');
@@ -94,7 +97,7 @@ test(
     assert.deepEqual([viewer.last.response.status, viewer.text, viewer.isDone], ['completed', 'Hello', true]);
 
     const meanwhile = await say(url, 'are you there?');
-    await serverOf(context, folder, first.port);
+    way.leadTo(await serverOf(context, folder));
     await meanwhile.ended;
     assert.deepEqual([meanwhile.last.response.status, meanwhile.text], ['completed', 'meanwhile']);
     assert.equal(cluster.model.requests.length, 2);

@@ -2,14 +2,13 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { test, type TestContext } from 'node:test';
-import { type DevServer, startDevServer } from '../../src/cli/dev-server/start.ts';
+import { test } from 'node:test';
 import { chat, chatAnswer, done, end, hold, selfSigned, sseHead } from '../../src/testing/model-server/index.ts';
 import { folderOf } from '../cli/folder.ts';
 import { post } from '../support/post.ts';
 import { type Cluster, startCluster } from '../support/processes.ts';
 import { type Receiver, startReceiver } from '../support/receiver.ts';
-import { testTemporalProgram } from '../support/temporal-server.ts';
+import { serverOf, wayOf } from '../support/temporal-way.ts';
 import { until } from '../support/until.ts';
 
 const options = { timeout: 120_000 };
@@ -26,19 +25,6 @@ const eventIdOf = (id: string): string => id.replace('resp_', 'evt_');
 
 async function untilStatus(cluster: Cluster, id: string, status: string): Promise<void> {
   await until(async () => (await cluster.store.readWebhook(id))?.status === status);
-}
-
-async function serverOf(context: TestContext, folder: string, port?: number): Promise<DevServer> {
-  const server = await startDevServer({
-    program: await testTemporalProgram(),
-    namespace: 'default',
-    hasUi: false,
-    databasePath: join(folder, 'temporal.db'),
-    logPath: join(folder, 'log'),
-    ...(port === undefined ? {} : { preferredPorts: { port } }),
-  });
-  context.after(() => server.stop());
-  return server;
 }
 
 test('kill -9 of the worker between the end of a turn and its delivery: another one delivers it, once', options, async () => {
@@ -79,17 +65,20 @@ test('Temporal away when a turn ends, and kill -9 of who wrote that end: it is t
   const folder = folderOf(context);
   const server = await serverOf(context, folder);
   await using receiver = await startReceiver();
-  await using cluster = await startCluster({ env: { ...envOf(receiver), TEMPORAL_ADDRESS: server.address } });
+  const way = await wayOf(context);
+  way.leadTo(server);
+  await using cluster = await startCluster({ env: { ...envOf(receiver), TEMPORAL_ADDRESS: way.address } });
   cluster.model.enqueue([sseHead, chat.content('Hel'), hold('away'), chat.content('lo'), chat.finish(), done, end]);
   const { role, url } = await cluster.startServe();
   const id = await begin(url);
   await cluster.model.reached('away');
+  way.close();
   await server.stop();
   cluster.model.release('away');
   await untilStatus(cluster, id, 'pending');
   await role.kill();
   assert.equal(receiver.deliveries.length, 0);
-  await serverOf(context, folder, server.port);
+  way.leadTo(await serverOf(context, folder));
   await cluster.startServe();
   await untilStatus(cluster, id, 'delivered');
   assert.deepEqual(

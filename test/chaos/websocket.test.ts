@@ -4,8 +4,9 @@ import { test } from 'node:test';
 import OpenAI from 'openai';
 import { ResponsesWS } from 'openai/resources/responses/ws';
 import { chat, chatAnswer, done, end, hold, type Script, sseHead } from '../../src/testing/model-server/index.ts';
-import { startCluster } from '../support/processes.ts';
+import { type RunningGateway, startCluster } from '../support/processes.ts';
 import { SocketClient } from '../support/socket-client.ts';
+import { wayOf } from '../support/temporal-way.ts';
 import { Viewer } from '../support/viewer.ts';
 
 const options = { timeout: 120_000 };
@@ -14,6 +15,10 @@ const held = (name: string): Script => [sseHead, chat.content('Hel'), hold(name)
 
 function clientOf(url: string): OpenAI {
   return new OpenAI({ baseURL: `${url}/v1`, apiKey: 'none', maxRetries: 0 });
+}
+
+function portOf({ url }: RunningGateway): { readonly port: number } {
+  return { port: Number(new URL(url).port) };
 }
 
 test(
@@ -55,51 +60,58 @@ test(
   },
 );
 
-test('a gateway that is killed and started again: ResponsesWS connects again by itself, and resumes where it was', options, async () => {
-  await using cluster = await startCluster();
-  cluster.model.enqueue(held('go'), chatAnswer('more'));
-  const doomed = await cluster.startGateway();
-  await cluster.startWorker();
-  const socket = new ResponsesWS(clientOf(doomed.url), {
-    reconnect: { onReconnecting: () => undefined, initialDelay: 50, maxDelay: 200, maxRetries: 500 },
-  });
-  const events: OpenAI.Responses.ResponsesServerEvent[] = [];
-  const hasBegun = Promise.withResolvers<void>();
-  const hasEnded = Promise.withResolvers<void>();
-  socket.on('event', (event) => {
-    events.push(event);
-    if (event.type === 'response.output_text.delta') hasBegun.resolve();
-    if (event.type === 'response.completed') hasEnded.resolve();
-  });
-  // Of a connection that is lost while it is tried again.
-  socket.on('error', () => undefined);
-  socket.send({ type: 'response.create', input: 'hi' });
-  await hasBegun.promise;
-  const [first] = events;
-  const last = events.at(-1);
-  assert.ok(first?.type === 'response.created' && last?.type === 'response.output_text.delta');
-  const { id } = first.response;
-  socket.on('reconnected', () => {
-    socket.sendRaw(JSON.stringify({ type: 'response.resume', response_id: id, starting_after: last.sequence_number }));
-  });
-  const { port } = new URL(doomed.url);
-  const reconnected = new Promise<void>((resolve) => {
-    socket.on('reconnected', resolve);
-  });
-  await doomed.role.kill();
-  const { url } = await cluster.startGateway({ TURNKEEP_PORT: port });
-  await reconnected;
-  cluster.model.release('go');
-  await hasEnded.promise;
-  const whole = await Viewer.open(`${url}/v1/responses/${id}?stream=true`);
-  await whole.ended;
-  assert.deepEqual(
-    events.filter(({ type }) => (type as string) !== 'response.resume.done'),
-    whole.events,
-  );
-  assert.equal(cluster.model.requests.length, 1);
-  socket.close();
-});
+test(
+  'a gateway that is killed and started again: ResponsesWS connects again by itself, and resumes where it was',
+  options,
+  async (context) => {
+    await using cluster = await startCluster();
+    cluster.model.enqueue(held('go'), chatAnswer('more'));
+    const doomed = await cluster.startGateway();
+    await cluster.startWorker();
+    // The address stays; a port that is left for a moment may be taken by anybody.
+    const way = await wayOf(context);
+    way.leadTo(portOf(doomed));
+    const socket = new ResponsesWS(clientOf(`http://${way.address}`), {
+      reconnect: { onReconnecting: () => undefined, initialDelay: 50, maxDelay: 200, maxRetries: 500 },
+    });
+    const events: OpenAI.Responses.ResponsesServerEvent[] = [];
+    const hasBegun = Promise.withResolvers<void>();
+    const hasEnded = Promise.withResolvers<void>();
+    socket.on('event', (event) => {
+      events.push(event);
+      if (event.type === 'response.output_text.delta') hasBegun.resolve();
+      if (event.type === 'response.completed') hasEnded.resolve();
+    });
+    // Of a connection that is lost while it is tried again.
+    socket.on('error', () => undefined);
+    socket.send({ type: 'response.create', input: 'hi' });
+    await hasBegun.promise;
+    const [first] = events;
+    const last = events.at(-1);
+    assert.ok(first?.type === 'response.created' && last?.type === 'response.output_text.delta');
+    const { id } = first.response;
+    socket.on('reconnected', () => {
+      socket.sendRaw(JSON.stringify({ type: 'response.resume', response_id: id, starting_after: last.sequence_number }));
+    });
+    const reconnected = new Promise<void>((resolve) => {
+      socket.on('reconnected', resolve);
+    });
+    await doomed.role.kill();
+    const again = await cluster.startGateway();
+    way.leadTo(portOf(again));
+    await reconnected;
+    cluster.model.release('go');
+    await hasEnded.promise;
+    const whole = await Viewer.open(`${again.url}/v1/responses/${id}?stream=true`);
+    await whole.ended;
+    assert.deepEqual(
+      events.filter(({ type }) => (type as string) !== 'response.resume.done'),
+      whole.events,
+    );
+    assert.equal(cluster.model.requests.length, 1);
+    socket.close();
+  },
+);
 
 test('kill -9 of the worker under a socket: the response has its end there, and a steer comes back', options, async () => {
   await using cluster = await startCluster();

@@ -3,6 +3,7 @@ import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import { within } from '../support/within.ts';
 
 const root = join(import.meta.dirname, '../..');
 
@@ -30,7 +31,7 @@ export class ChatProcess {
 
   /** Rejects when the process ends first. */
   async until(test: (chat: this) => boolean): Promise<void> {
-    await new Promise<void>((resolve, reject) => {
+    const held = new Promise<void>((resolve, reject) => {
       const look = (): void => {
         if (test(this)) resolve();
         else if (this.child.exitCode !== null) reject(new Error(`it ended before that:\n${this.stdout}\n${this.stderr}`));
@@ -40,6 +41,7 @@ export class ChatProcess {
       this.#watchers.add(look);
       look();
     });
+    await within(`a chat of which ${String(test)} holds`, held, () => this.#words);
   }
 
   signal(name: NodeJS.Signals): void {
@@ -54,13 +56,22 @@ export class ChatProcess {
 
   /** The same, the pipe left open. */
   async ended(): Promise<number | null> {
-    await this.#closed;
+    await within('the end of a chat', this.#closed, () => this.#words);
     return this.child.exitCode;
+  }
+
+  /** What it said beside the answers: without that a message waits, as it may while a worker has just been started. */
+  get notes(): string {
+    return this.stderr.replaceAll(/^· waits: .*\n/gm, '');
   }
 
   /** The session it says it leaves. */
   get session(): string {
     return /--session (\S+) goes on here/.exec(this.stderr)?.[1] ?? '';
+  }
+
+  get #words(): string {
+    return `${this.stdout}\n${this.stderr}`;
   }
 
   #heard(take: () => unknown): void {

@@ -89,7 +89,7 @@ test('a call of a tool is one quiet line, with its arguments and how it ended', 
   assert.equal(await talk.finished(), 0, talk.stderr);
   assert.equal(talk.stdout, 'Found it.\n');
   assert.equal(
-    withoutTimes(talk.stderr),
+    withoutTimes(talk.notes),
     `· look({"at":"home"}) done\n· look({"at":"nowhere"}) failed: There is no such place.\n· turnkeep chat --agent clerk --session ${talk.session} goes on here\n`,
   );
 });
@@ -99,7 +99,7 @@ test('in a pipe, what waits for an approval is shown with the command that answe
   cluster.model.enqueue(chatToolCalls(call('drop', "it's")), chatAnswer('Dropped.'));
   const talk = new ChatProcess(context, ['--url', url, '--agent', 'clerk']).say('drop it', 'and that');
   assert.equal(await talk.finished(), 3, talk.stderr);
-  const [shown, a, b, c, why, curl = ''] = talk.stderr.split('\n');
+  const [shown, a, b, c, why, curl = ''] = talk.notes.split('\n');
   assert.deepEqual([shown, a, b, c], ['drop waits for your approval:', '  {', '    "at": "it\'s"', '  }']);
   assert.equal(why, '· this answers it ("approve": false refuses it); what follows in the pipe is not sent');
   assert.equal(turnRequests(cluster).length, 1);

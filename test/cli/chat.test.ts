@@ -63,9 +63,7 @@ test('a pipe has a message a line and the answers alone on stdout, in one sessio
   const first = new ChatProcess(context, ['--url', `${url}/v1/`]).say('hi', '', 'and now?');
   assert.equal(await first.finished(), 0, first.stderr);
   assert.equal(first.stdout, 'Hello\nAgain\n');
-  // A worker that has just been started may keep the first message waiting.
-  const notes = first.stderr.replace(/^· waits: .*\n/, '');
-  assert.equal(notes, `Hm.\n· turnkeep chat --session ${first.session} goes on here\n`);
+  assert.equal(first.notes, `Hm.\n· turnkeep chat --session ${first.session} goes on here\n`);
 
   cluster.model.enqueue(chatAnswer('Third'));
   const next = new ChatProcess(context, ['--session', first.session], { TURNKEEP_URL: `${url}/v1` }).say('//usr');
@@ -121,7 +119,7 @@ test('T5 · SIGINT once stops the turn and keeps what was said, twice leaves', o
   assert.equal(talk.stdout, 'Hel\n');
   talk.signal('SIGINT');
   assert.equal(await talk.ended(), 130);
-  assert.match(talk.stderr, /^· stopping; Ctrl-C again leaves\n· stopped; what was said is kept\n· turnkeep chat --session /);
+  assert.match(talk.notes, /^· stopping; Ctrl-C again leaves\n· stopped; what was said is kept\n· turnkeep chat --session /);
   assert.deepEqual(await transcriptOf(url, talk.session), ['user: hi', 'assistant: Hel']);
 });
 
@@ -169,7 +167,7 @@ test(
     const talk = new ChatProcess(context, ['--url', `${url}/v1`]).say('one', 'two', 'three');
     assert.equal(await talk.finished(), 1, talk.stderr);
     assert.equal(talk.stdout, 'Hello\nStill here\n');
-    const [retry, failed, ...rest] = talk.stderr.split('\n');
+    const [retry, failed, ...rest] = talk.notes.split('\n');
     assert.equal(retry, '· retry 2 of 3 in 3000 ms: provider_busy');
     assert.match(failed ?? '', /^· failed: provider_rejected: .*no such model/);
     assert.equal(rest.length, 2);

@@ -11,9 +11,10 @@ import type { Store } from '../../src/store/ports/store.ts';
 import { newTurn } from '../store/contract.ts';
 import { temporaryDatabase } from '../store/temporary.ts';
 import { sharedTemporalServer } from '../support/temporal-server.ts';
+import { until } from '../support/until.ts';
 
 const options = { timeout: 60_000 };
-const taskQueue = `silent-${process.pid}`;
+const taskQueue = `silent-${crypto.randomUUID()}`;
 
 interface Line {
   readonly address: string;
@@ -93,7 +94,7 @@ test('a turn that was accepted while Temporal took calls and answered none runs 
   await using database = temporaryDatabase();
   const store = database.open();
   // Whoever took it in is gone.
-  const id = `resp_silent${process.pid}`;
+  const id = `resp_${crypto.randomUUID().replaceAll('-', '')}`;
   await store.insertTurn(newTurn(id));
   line.fallSilent();
   const failures = Promise.withResolvers<unknown>();
@@ -108,6 +109,6 @@ test('a turn that was accepted while Temporal took calls and answered none runs 
   assert.ok((await failures.promise) instanceof Error);
   assert.equal((await store.readTurn(id))?.isDispatched, false);
   line.speak();
-  while ((await store.readTurn(id))?.isDispatched !== true) await new Promise((resolve) => setTimeout(resolve, 10));
+  await until(async () => (await store.readTurn(id))?.isDispatched === true);
   await client.workflow.getHandle(`turn/${id}`).terminate();
 });

@@ -22,9 +22,20 @@ async function lostTurn(lease = expiredLease): Promise<Store> {
   return store;
 }
 
+/** The clocks of the process, by which all looks come in time: they stand still, but for `look`. */
+function holdClocks(t: TestContext): { nowMs: number; steadyMs: number } {
+  const clocks = { nowMs: Date.now(), steadyMs: performance.now() };
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  t.mock.method(Date, 'now', () => clocks.nowMs);
+  t.mock.method(performance, 'now', () => clocks.steadyMs);
+  return clocks;
+}
+
 /** Looks so many times, half a second apart. */
-async function look(t: TestContext, times: number): Promise<void> {
+async function look(t: TestContext, clocks: { nowMs: number; steadyMs: number }, times: number): Promise<void> {
   for (let left = times; left > 0; left -= 1) {
+    clocks.nowMs += 500;
+    clocks.steadyMs += 500;
     t.mock.timers.tick(500);
     for (let turns = 100; turns > 0; turns -= 1) await nextTurnOfTheLoop();
   }
@@ -36,7 +47,7 @@ async function errorCode(store: Store): Promise<string | null | undefined> {
 
 for (const call of ['fence', 'seal'] as const) {
   test(`T6 · a database that is busy just when a lost turn is to have its end (${call}) is asked again, and is no error`, async (t) => {
-    t.mock.timers.enable({ apis: ['setInterval'] });
+    const clocks = holdClocks(t);
     const store = await lostTurn();
     const errors: unknown[] = [];
     const busy = async (): Promise<never> => {
@@ -52,15 +63,15 @@ for (const call of ['fence', 'seal'] as const) {
     };
     const watcher = startTurnWatcher({ store: watched, onReady() {}, onError: (error) => errors.push(error) });
     t.after(() => watcher.stop());
-    await look(t, 3);
+    await look(t, clocks, 3);
     assert.deepEqual([asked, await errorCode(store)], [1, null]);
-    await look(t, 2);
+    await look(t, clocks, 2);
     assert.deepEqual([await errorCode(store), errors], ['worker_lost', []]);
   });
 }
 
 test('T9 · a process that wakes while the list of the lost is worked off keeps its streams', async (t) => {
-  t.mock.timers.enable({ apis: ['setInterval'] });
+  const clocks = holdClocks(t);
   const store = await lostTurn();
   const watched: Store = {
     ...store,
@@ -76,25 +87,24 @@ test('T9 · a process that wakes while the list of the lost is worked off keeps 
   const errors: unknown[] = [];
   const watcher = startTurnWatcher({ store: watched, onReady() {}, onError: (error) => errors.push(error) });
   t.after(() => watcher.stop());
-  await look(t, 5);
+  await look(t, clocks, 5);
   assert.deepEqual([lists, await errorCode(store), errors], [5, null, []]);
 });
 
 test('T9 · behind a step of the clock, as after a sleep, one beat that comes to nothing takes no stream away', async (t) => {
-  t.mock.timers.enable({ apis: ['setInterval'] });
+  const clocks = holdClocks(t);
   const lease = { ...expiredLease, lengthMs: 60_000 };
   const store = await lostTurn(lease);
   const errors: unknown[] = [];
   const watcher = startTurnWatcher({ store, onReady() {}, onError: (error) => errors.push(error) });
   t.after(() => watcher.stop());
-  await look(t, 2);
-  const now = Date.now.bind(Date);
-  t.mock.method(Date, 'now', () => now() + 61_000);
+  await look(t, clocks, 2);
+  clocks.nowMs += 61_000;
   // The beat between these two is refused, by a database to which everybody comes at once.
-  await look(t, 2);
+  await look(t, clocks, 2);
   assert.equal(await errorCode(store), null);
   await store.beat({ lease, turns: ['resp_a'] });
-  await look(t, 4);
+  await look(t, clocks, 4);
   assert.deepEqual([await errorCode(store), errors], [null, []]);
 });
 
@@ -114,15 +124,12 @@ function stubWorker(...crowdedTenants: readonly string[]): LocalAttempts & { rea
 async function overdueTurns(
   t: TestContext,
   tenants: Readonly<Record<string, string>>,
-): Promise<{ readonly store: Store; readonly waitMs: (ms: number) => void }> {
-  t.mock.timers.enable({ apis: ['setInterval'] });
-  let laterMs = 0;
-  const now = Date.now.bind(Date);
-  t.mock.method(Date, 'now', () => now() + laterMs);
+): Promise<{ readonly store: Store; readonly clocks: { nowMs: number; steadyMs: number }; readonly waitMs: (ms: number) => void }> {
+  const clocks = holdClocks(t);
   const store = openMemoryStore(new MemoryDatabase());
   for (const [id, tenant] of Object.entries(tenants)) await inserted(store, newTurn(id, { tenant, bodyHash: id }));
   await store.markDispatched(Object.keys(tenants).map((turn) => ({ turn, runId: 'run' })));
-  return { store, waitMs: (ms) => (laterMs += ms) };
+  return { store, clocks, waitMs: (ms) => (clocks.nowMs += ms) };
 }
 
 function watch(t: TestContext, store: Store, attempts: LocalAttempts): unknown[] {
@@ -133,65 +140,65 @@ function watch(t: TestContext, store: Store, attempts: LocalAttempts): unknown[]
 }
 
 test('a request that nobody has claimed for a second is claimed and sent, once', async (t) => {
-  const { store, waitMs } = await overdueTurns(t, { resp_a: 'default' });
+  const { store, clocks, waitMs } = await overdueTurns(t, { resp_a: 'default' });
   const worker = stubWorker();
   const errors = watch(t, store, worker);
-  await look(t, 2);
+  await look(t, clocks, 2);
   assert.deepEqual(worker.ran, [], 'it is Temporal’s yet');
   waitMs(1_001);
-  await look(t, 3);
+  await look(t, clocks, 3);
   assert.deepEqual([worker.ran, errors], [['resp_a'], []]);
 });
 
 test('T14 · a tenant whose turns have no room here keeps nobody else’s from being sent', async (t) => {
-  const { store, waitMs } = await overdueTurns(t, { resp_a: 'crowded', resp_b: 'crowded', resp_c: 'quiet' });
+  const { store, clocks, waitMs } = await overdueTurns(t, { resp_a: 'crowded', resp_b: 'crowded', resp_c: 'quiet' });
   const worker = stubWorker('crowded');
   watch(t, store, worker);
   waitMs(1_001);
-  await look(t, 2);
+  await look(t, clocks, 2);
   assert.deepEqual(worker.ran, ['resp_c']);
 });
 
 test('an overdue turn that the configuration of the process cannot serve is left to others, unclaimed', async (t) => {
-  const { store, waitMs } = await overdueTurns(t, { resp_a: 'one', resp_b: 'other' });
+  const { store, clocks, waitMs } = await overdueTurns(t, { resp_a: 'one', resp_b: 'other' });
   const asked: unknown[] = [];
   const worker = Object.assign(stubWorker(), { canServe: (settings: unknown) => asked.push(settings) < 0 });
   const errors = watch(t, store, worker);
   waitMs(1_001);
-  await look(t, 2);
+  await look(t, clocks, 2);
   const epochs = await Promise.all(['resp_a', 'resp_b'].map(async (turn) => (await store.readHead(turn))?.epoch));
   assert.deepEqual([worker.ran, epochs, errors], [[], [0, 0], []]);
   assert.ok(asked.length > 0);
 });
 
 test('T5 · an overdue turn that is to be cancelled is, without a request and without room for one', async (t) => {
-  const { store, waitMs } = await overdueTurns(t, { resp_a: 'crowded' });
+  const { store, clocks, waitMs } = await overdueTurns(t, { resp_a: 'crowded' });
   await store.requestCancel('crowded', 'resp_a', Date.now());
   const worker = stubWorker('crowded');
   const errors = watch(t, store, worker);
   waitMs(1_001);
-  await look(t, 2);
+  await look(t, clocks, 2);
   assert.deepEqual([(await store.readTurn('resp_a'))?.status, worker.ran, errors], ['cancelled', [], []]);
 });
 
 for (const type of ['started', 'exhausted'] as const) {
   test(`T2, T3 · an overdue turn that may not be asked for (${type}) gets the end that stands in its way`, async (t) => {
-    const { store, waitMs } = await overdueTurns(t, { resp_a: 'default' });
+    const { store, clocks, waitMs } = await overdueTurns(t, { resp_a: 'default' });
     // As an older version of turnkeep may have left it.
     const watched: Store = { ...store, claim: async () => ({ type }) };
     const errors = watch(t, watched, stubWorker());
     waitMs(1_001);
-    await look(t, 2);
+    await look(t, clocks, 2);
     assert.deepEqual([await errorCode(store), errors], ['transport_failed', []], 'nothing of it was shown');
   });
 }
 
 test('leases are judged though the list of what is overdue cannot be read, and that is told', async (t) => {
-  t.mock.timers.enable({ apis: ['setInterval'] });
+  const clocks = holdClocks(t);
   const store = await lostTurn();
   const broken: Store = { ...store, listOverdue: async () => Promise.reject(new Error('broken')) };
   const errors = watch(t, broken, stubWorker());
-  await look(t, 4);
+  await look(t, clocks, 4);
   assert.equal(await errorCode(store), 'worker_lost');
   assert.match(String(errors[0]), /broken/);
 });

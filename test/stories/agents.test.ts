@@ -661,12 +661,15 @@ agentStory('useChat with an agent: two messages, tools in each, no error', async
 agentStory(
   'the time of a turn ends in a tool too: the turn fails, and its call is cut off',
   async (world, tools) => {
-    world.model.enqueue(chatToolCalls(call('c1', 'held', 'one')));
-    const viewer = await world.hear('go', helper);
-    assert.deepEqual([viewer.last.response.status, viewer.last.response.error?.code], ['failed', 'turn_timeout']);
-    assert.deepEqual(shown(viewer), [['mcp_call', 'incomplete']]);
+    let viewer: Viewer | undefined;
+    // On a machine that has other work too the time may be over before the tool begins: then it is said again.
+    while (tools.runs.length === 0) {
+      world.model.enqueue(chatToolCalls(call('c1', 'held', 'one')));
+      viewer = await world.hear('go', helper);
+      assert.deepEqual([viewer.last.response.status, viewer.last.response.error?.code], ['failed', 'turn_timeout']);
+    }
+    assert.deepEqual(viewer && shown(viewer), [['mcp_call', 'incomplete']]);
     assert.equal((await tools.begun('one')).context.signal.aborted, true);
   },
-  // Long enough for its tool to begin, on a machine that has other work too.
-  { limits: { turnTimeoutMs: 4_000 } },
+  { limits: { turnTimeoutMs: 2_000 } },
 );

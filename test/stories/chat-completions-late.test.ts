@@ -64,6 +64,7 @@ for (const [name, script, expected] of [
       assert.match(response.headers.get('x-turnkeep-response-id') ?? '', /^resp_/);
       assert.equal(response.headers.get('x-request-id'), 'req_late');
       await world.model.reached('go');
+      await world.untilStarted(response.headers.get('x-turnkeep-response-id') ?? '', 1);
       world.model.release('go');
       const body = (await response.json()) as { choices?: { message: { content: string } }[]; error?: { code: string } };
       assert.equal(body.choices?.[0]?.message.content ?? body.error?.code, expected);

@@ -17,6 +17,8 @@ import {
   sseHead,
   stall,
 } from '../../src/testing/model-server/index.ts';
+import type { AttemptRow } from '../../src/domain/attempt.ts';
+import { until } from '../support/until.ts';
 import { story, World } from '../support/world.ts';
 
 const user = (content: string): { role: 'user'; content: string } => ({ role: 'user', content });
@@ -218,12 +220,18 @@ test('T2 · a whole completion that fails has an HTTP status that no stock clien
   const client = new OpenAI({ baseURL: `${world.url}/v1`, apiKey: 'none', maxRetries: 2 });
   const failing = failureOf(client.chat.completions.create(hi));
   await world.model.reached('cut');
+  await until(async () => (await attemptsOfAll(world)).some(({ firstEventAtMs }) => firstEventAtMs !== undefined));
   world.model.release('cut');
   const error = await failing;
   assert.deepEqual([error.status, error.code, error.type], [424, 'stream_interrupted', 'server_error']);
   assert.equal(error.headers?.get('x-should-retry'), 'false');
   assert.equal(world.model.requests.length, 1);
 });
+
+async function attemptsOfAll(world: World): Promise<readonly AttemptRow[]> {
+  const { body } = await world.call('GET', '/turns');
+  return (await Promise.all((body['data'] as { readonly id: string }[]).map(({ id }) => world.attempts(id)))).flat();
+}
 
 story(
   'T2 · a streamed completion that fails raises in the stock client, with what was shown before it, and is not retried',

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { chat, chatAnswer, done, end, event, hold, type Script, sseHead } from '../../src/testing/model-server/index.ts';
 import { asked } from '../support/cases.ts';
+import { until } from '../support/until.ts';
 import { Viewer } from '../support/viewer.ts';
 import { story, type World } from '../support/world.ts';
 
@@ -42,6 +43,7 @@ story(
     const requests = world.model.requests.map(asked).filter((input) => /^silent \d/.test(input));
     assert.equal(requests.length, 2, 'half of the room is the most that one tenant has');
 
+    await until(() => ofMany.filter(({ types }) => types.includes('response.in_progress')).length === 2);
     // Those that wait are cancelled where they wait, or have their turn.
     const waiting = ofMany.filter((viewer) => !viewer.types.includes('response.in_progress'));
     assert.equal(waiting.length, 4);

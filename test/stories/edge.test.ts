@@ -58,10 +58,12 @@ test('a key that asks too often gets a 429 with retry-after, whatever it asks; a
   });
   const ask = async (key: string): Promise<Response> =>
     fetch(`${world.url}/v1/responses/resp_x`, { headers: { authorization: `Bearer ${key}` } });
-  const answers = await Promise.all(Array.from({ length: 12 }, () => ask('one')));
+  const startedAtMs = performance.now();
+  const answers = await Promise.all(Array.from({ length: 40 }, () => ask('one')));
   const refused = answers.filter(({ status }) => status === 429);
-  // Two at once, and perhaps one more if this machine needs a second for the twelve.
-  assert.ok(refused.length >= 8, `${refused.length} were refused`);
+  const seconds = Math.ceil((performance.now() - startedAtMs) / 1_000);
+  // Two at once, and one more for each second that this machine needs for all of them.
+  assert.ok(answers.length - refused.length <= 2 + seconds, `${refused.length} were refused in ${seconds} s`);
   assert.equal(refused[0]?.headers.get('retry-after'), '1');
   const { error } = (await refused[0].json()) as { error: { code: string; type: string } };
   assert.deepEqual([error.code, error.type], ['rate_limit_exceeded', 'rate_limit_error']);

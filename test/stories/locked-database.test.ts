@@ -38,7 +38,8 @@ function clientOf(urls: readonly string[], onAttempt: (count: number) => void): 
     baseURL: `${urls[0]}/v1`,
     apiKey: 'none',
     timeout: 1_500,
-    maxRetries: 2,
+    // The second is the one that counts; a machine that is slow may need more of them.
+    maxRetries: 10,
     fetch: async (url, init) => {
       const base = urls[count % urls.length] ?? '';
       count += 1;
@@ -102,7 +103,14 @@ test('a submission that the database does not take is 503, and is not taken in a
   const gone = fetch(`${url}/v1/responses`, { method: 'POST', body: JSON.stringify({ input: 'given up' }), signal: given.signal });
   assert.equal((await fetch(`${url}/healthz`)).status, 200, 'everything else goes on');
   given.abort();
-  await assert.rejects(gone);
+  // Given up, unless it had its answer before that.
+  assert.equal(
+    await gone.then(
+      ({ status }) => status,
+      () => 503,
+    ),
+    503,
+  );
   const refused = await Promise.all([
     post(url, { input: 'hi' }),
     post(url, { input: 'hi', background: true }),

@@ -41,6 +41,8 @@ story('T14 · a flood of requests is refused behind those that wait, and those a
   for (let index = 0; index < 200; index += 1) socket.create(`more ${index}`, { generate: false, metadata: { index: String(index) } });
   const error = await socket.untilError();
   assert.deepEqual([error.status, error.code], [429, 'websocket_queue_full']);
+  // All that do not fit are refused before one that waits has its turn.
+  await socket.until(() => socket.events.filter(({ type }) => type === 'error').length === 136);
   world.model.release('go');
   await socket.untilEnds(65);
   const order = socket.events.flatMap((event) => {
@@ -59,7 +61,7 @@ story(
   'a key’s requests a second are counted by message; what is refused says when to send it again',
   async (world) => {
     using socket = await SocketClient.open(world.client);
-    for (let index = 0; index < 6; index += 1) socket.create('hi', { generate: false });
+    for (let index = 0; index < 30; index += 1) socket.create('hi', { generate: false });
     const error = await socket.untilError();
     assert.deepEqual([error.status, error.code], [429, 'rate_limit_exceeded']);
     assert.deepEqual((error.error as { headers?: object }).headers, { 'retry-after': '1' });

@@ -8,9 +8,11 @@ import { createInterface } from 'node:readline';
 import { DatabaseSync } from 'node:sqlite';
 import { openSqliteStore } from '../../src/store/sqlite/open-store.ts';
 import type { Store } from '../../src/store/ports/store.ts';
-import { type ModelServer, type ModelServerOptions, startModelServer } from '../../src/testing/model-server/index.ts';
+import type { ModelServer, ModelServerOptions } from '../../src/testing/model-server/index.ts';
+import { startPatientModel } from './patient-model.ts';
 import { sharedTemporalServer } from './temporal-server.ts';
 import { until } from './until.ts';
+import { within } from './within.ts';
 
 const root = join(import.meta.dirname, '../..');
 
@@ -24,6 +26,8 @@ export class Role {
   readonly child: ChildProcess;
   readonly output: string[] = [];
   readonly #watchers = new Set<() => void>();
+  readonly #closed: Promise<void>;
+  #isClosed = false;
 
   /**
    * @param stderr a file descriptor that takes its log, instead of `output`
@@ -39,15 +43,17 @@ export class Role {
       });
     }
     running.add(this.child);
-    this.child.once('exit', () => {
-      running.delete(this.child);
+    this.child.once('exit', () => running.delete(this.child));
+    // Behind its exit there may still be lines of it to be read.
+    this.#closed = once(this.child, 'close').then(() => {
+      this.#isClosed = true;
       for (const look of this.#watchers) look();
     });
   }
 
   /** Resolves with the first match in the output. */
   async says(pattern: RegExp): Promise<RegExpExecArray> {
-    return new Promise((resolve, reject) => {
+    const said = new Promise<RegExpExecArray>((resolve, reject) => {
       const look = (): void => {
         for (const line of this.output) {
           const match = pattern.exec(line);
@@ -56,13 +62,14 @@ export class Role {
           resolve(match);
           return;
         }
-        if (this.child.exitCode !== null || this.child.signalCode !== null) {
+        if (this.#isClosed) {
           reject(new Error(`it ended before saying ${String(pattern)}:\n${this.output.join('\n')}`));
         }
       };
       this.#watchers.add(look);
       look();
     });
+    return within(`a process to say ${String(pattern)}`, said, () => this.output.join('\n'));
   }
 
   signal(name: NodeJS.Signals): void {
@@ -74,14 +81,18 @@ export class Role {
     return execFileSync('ps', ['-o', 'stat=', '-p', String(this.child.pid)], { encoding: 'utf8' }).startsWith('T');
   }
 
+  /** Resolves with its exit code, once all that it said is in `output`. */
   async ended(): Promise<number | null> {
-    if (this.child.exitCode === null && this.child.signalCode === null) await once(this.child, 'exit');
+    await within('the end of a process', this.#closed, () => this.output.join('\n'));
     return this.child.exitCode;
   }
 
   async kill(): Promise<void> {
+    const { exitCode, signalCode } = this.child;
+    if (exitCode !== null || signalCode !== null) return;
+    const exited = once(this.child, 'exit');
     this.child.kill('SIGKILL');
-    await this.ended();
+    await exited;
   }
 }
 
@@ -112,7 +123,7 @@ export async function startCluster(
   options: { readonly model?: ModelServerOptions; readonly env?: NodeJS.ProcessEnv } = {},
 ): Promise<Cluster> {
   const temporal = await sharedTemporalServer();
-  const model = await startModelServer(options.model);
+  const model = await startPatientModel(options.model);
   const dataDir = mkdtempSync(join(tmpdir(), 'turnkeep-chaos-'));
   const databasePath = join(dataDir, 'turnkeep.db');
   let store: Store | undefined;

@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import OpenAI from 'openai';
 import type { UnwrapWebhookEvent } from 'openai/resources/webhooks';
+import { within } from './within.ts';
 
 export interface Delivery {
   /** The `webhook-id`. */
@@ -60,15 +61,16 @@ export async function startReceiver({ tls }: { readonly tls?: { readonly key: st
     });
 
   async function take(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    // Before anything is waited for: the client may hang up meanwhile.
+    response.once('close', () => {
+      if (!response.writableFinished) hangUps += 1;
+      look();
+    });
     const body = (await buffer(request)).toString();
     const headers = Object.fromEntries(Object.entries(request.headers).map(([name, value]) => [name, [value].flat().join(', ')]));
     const event = await client.webhooks.unwrap(body, headers).catch((error: unknown) => error as Error);
     const answer = answers.shift() ?? 200;
     deliveries.push({ id: headers['webhook-id'] ?? '', headers, body, event });
-    response.once('close', () => {
-      if (!response.writableFinished) hangUps += 1;
-      look();
-    });
     if (typeof answer === 'number') response.writeHead(answer).end();
     else answer(response, request);
     look();
@@ -86,13 +88,22 @@ export async function startReceiver({ tls }: { readonly tls?: { readonly key: st
     deliveries,
     answer: (...more) => void answers.push(...more),
     async received(count) {
-      await until(() => deliveries.length >= count);
+      await within(
+        `${count} deliveries`,
+        until(() => deliveries.length >= count),
+        () => `${deliveries.length}`,
+      );
       return deliveries;
     },
     get hangUps() {
       return hangUps;
     },
-    hungUp: (count) => until(() => hangUps >= count),
+    hungUp: async (count) =>
+      within(
+        `${count} clients to hang up`,
+        until(() => hangUps >= count),
+        () => `${hangUps}`,
+      ),
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();
       await new Promise((resolve) => {

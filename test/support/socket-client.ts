@@ -4,6 +4,7 @@ import type OpenAI from 'openai';
 import { ResponsesWS } from 'openai/resources/responses/ws';
 import type { WebSocket } from 'ws';
 import type { SeenEvent } from './viewer.ts';
+import { within } from './within.ts';
 
 type ClientOptions = ConstructorParameters<typeof ResponsesWS>[1];
 
@@ -67,6 +68,10 @@ export class SocketClient implements Disposable {
 
   /** Resolves with the first event from `from` on that `test` holds for. */
   async until(test: (event: SeenEvent) => boolean, from = 0): Promise<SeenEvent> {
+    return within(`a message that ${String(test)} holds for`, this.#first(test, from), () => JSON.stringify(this.types));
+  }
+
+  async #first(test: (event: SeenEvent) => boolean, from: number): Promise<SeenEvent> {
     const found = (): SeenEvent | undefined => this.events.slice(from).find(test);
     for (;;) {
       const event = found();

@@ -1,4 +1,4 @@
-/** Temporal servers that a test stops and starts, and ways to one that it closes and opens. */
+/** Temporal servers that a test stops and starts, and ways to one, or to a gateway, that it closes and opens. */
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
@@ -7,20 +7,19 @@ import { type DevServer, startDevServer } from '../../src/cli/dev-server/start.t
 import { testTemporalProgram } from './temporal-server.ts';
 
 /** A server of the test's own. */
-export async function serverOf(context: TestContext, folder: string, port?: number): Promise<DevServer> {
+export async function serverOf(context: TestContext, folder: string): Promise<DevServer> {
   const server = await startDevServer({
     program: await testTemporalProgram(),
     namespace: 'default',
     hasUi: false,
     databasePath: join(folder, 'temporal.db'),
     logPath: join(folder, 'log'),
-    ...(port === undefined ? {} : { preferredPorts: { port } }),
   });
   context.after(() => server.stop());
   return server;
 }
 
-/** A way to Temporal for turnkeep's processes, which keeps its address and is open when the test says so. */
+/** A way to a server that keeps its address when the server is another one, and is open when the test says so. */
 export interface Way {
   readonly address: string;
   leadTo(server: Pick<DevServer, 'port'>): void;

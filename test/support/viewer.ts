@@ -1,6 +1,7 @@
 /** Somebody who reads a turn's stream over a real socket, and keeps every byte. */
 import assert from 'node:assert/strict';
 import { createParser } from 'eventsource-parser';
+import { within } from './within.ts';
 
 export interface SeenEvent {
   readonly type: string;
@@ -14,10 +15,9 @@ export class Viewer {
   /** The `data` of every event, as it came. */
   readonly data: string[] = [];
   isDone = false;
-  /** Resolves when the stream has ended, however. */
-  readonly ended: Promise<void>;
   readonly headers: Headers;
   readonly #abort: AbortController;
+  readonly #ended: Promise<void>;
   readonly #waiting = new Set<{ readonly test: () => boolean; readonly resolve: () => void; readonly reject: (error: Error) => void }>();
 
   static async open(url: string, init: RequestInit = {}): Promise<Viewer> {
@@ -31,7 +31,12 @@ export class Viewer {
   private constructor(response: Response, abort: AbortController) {
     this.headers = response.headers;
     this.#abort = abort;
-    this.ended = this.#read(response);
+    this.#ended = this.#read(response);
+  }
+
+  /** Resolves when the stream has ended, however. */
+  get ended(): Promise<void> {
+    return within('the end of a stream', this.#ended, () => this.#seen);
   }
 
   get types(): string[] {
@@ -62,9 +67,10 @@ export class Viewer {
   /** Resolves once `test` holds; rejects if the stream ends first. */
   async until(test: (viewer: Viewer) => boolean): Promise<void> {
     if (test(this)) return;
-    await new Promise<void>((resolve, reject) => {
+    const held = new Promise<void>((resolve, reject) => {
       this.#waiting.add({ test: () => test(this), resolve, reject });
     });
+    await within(`a viewer to see ${String(test)}`, held, () => this.#seen);
   }
 
   async untilText(text: string): Promise<void> {
@@ -77,6 +83,10 @@ export class Viewer {
 
   leave(): void {
     this.#abort.abort();
+  }
+
+  get #seen(): string {
+    return `${JSON.stringify(this.types)}, '${this.text}'`;
   }
 
   #joined(type: string): string {

@@ -23,10 +23,11 @@ import { openSqliteStore } from '../../src/store/sqlite/open-store.ts';
 import type { AttemptRow } from '../../src/domain/attempt.ts';
 import type { WebhookEndpoint } from '../../src/domain/webhook.ts';
 import type { Store } from '../../src/store/ports/store.ts';
-import { startModelServer, type ModelServer, type ModelServerOptions } from '../../src/testing/model-server/index.ts';
+import type { ModelServer, ModelServerOptions } from '../../src/testing/model-server/index.ts';
 import { startWorker, type TurnWorker } from '../../src/roles/worker.ts';
 import { bundleWorkflows } from '../../src/roles/workflow-bundle.ts';
 import { recordHistory } from '../replay/record.ts';
+import { startPatientModel } from './patient-model.ts';
 import { sharedTemporalServer, testCacheDir } from './temporal-server.ts';
 import { until } from './until.ts';
 import { Viewer } from './viewer.ts';
@@ -125,7 +126,7 @@ export class World implements AsyncDisposable {
       });
     }
     const server = await sharedTemporalServer();
-    const model = await startModelServer(options.model?.());
+    const model = await startPatientModel(options.model?.());
     const connection = await NativeConnection.connect({ address: server.address });
     const dataDir = mkdtempSync(join(tmpdir(), 'turnkeep-story-'));
     const path = join(dataDir, 'turnkeep.db');

@@ -1,0 +1,17 @@
+import assert from 'node:assert/strict';
+
+const tries = 5;
+
+/**
+ * For what has to happen before a limit of time: where the machine was too slow for that, it is told again with four times the time.
+ *
+ * @param tell resolves with whether it happened; whatever must hold in either case it asserts itself
+ */
+export async function inTime(firstMs: number, tell: (limitMs: number) => Promise<boolean>): Promise<void> {
+  let limitMs = firstMs;
+  for (let left = tries; left > 0; left -= 1) {
+    if (await tell(limitMs)) return;
+    limitMs *= 4;
+  }
+  assert.fail(`it did not happen within ${limitMs / 4} ms either`);
+}
