@@ -17,15 +17,19 @@ import {
   type ToolReference,
 } from './response-settings.ts';
 
-/** The settings with the tools that a provider of this API can have, and what was left out of them and of the items' tools. */
+/**
+ * The settings with the tools that a provider of this API can have, and what was left out of them and of the items' tools.
+ * @param clientApi the API of the request: what a client of Chat Completions could not be asked for is left out for any provider
+ */
 export function withToolsInForce(
   api: ProviderApi,
   settings: ResponseSettings,
   items: readonly { readonly type: string }[] = [],
+  clientApi: ProviderApi = 'responses',
 ): ResponseSettings {
-  if (api === 'responses') return settings;
+  if (api === 'responses' && clientApi === 'responses') return settings;
   const omitted: OmittedTool[] = [];
-  const tools = toolsOfChat(settings.tools, 'tools', omitted);
+  const tools = toolsOfChat(settings.tools, 'tools', omitted, api === 'responses' ? isRunByProvider : undefined);
   for (const [index, item] of items.entries()) toolsOfChat(toolsIn(item), `input[${index}].tools`, omitted);
   if (omitted.length === 0) return settings;
   return { ...settings, tools, omitted_tools: omitted, tool_choice: withoutOmitted(settings.tool_choice, omitted) };
@@ -74,7 +78,19 @@ function readTool(given: Json): readonly Tool[] {
   ];
 }
 
-function toolsOfChat(tools: readonly Tool[], path: string, omitted: OmittedTool[]): readonly Tool[] {
+/** Their calls are the client's to carry out, in forms that the Responses API has alone. All others run on the provider's servers. */
+const ofClients: ReadonlySet<string> = new Set(['apply_patch', 'computer', 'local_shell', 'shell', 'tool_search']);
+
+function isRunByProvider({ type }: Tool): boolean {
+  return !ofClients.has(kindOf(type));
+}
+
+function toolsOfChat(
+  tools: readonly Tool[],
+  path: string,
+  omitted: OmittedTool[],
+  canHave: (tool: Tool) => boolean = () => false,
+): readonly Tool[] {
   return tools.flatMap((tool, index): readonly Tool[] => {
     const param = `${path}[${index}]`;
     if (tool.type === 'function' || tool.type === 'custom') return [tool];
@@ -83,6 +99,7 @@ function toolsOfChat(tools: readonly Tool[], path: string, omitted: OmittedTool[
       // As it came, where all of it stays: the response shows it so.
       return members.length === 0 ? [] : [members.length === tool.tools.length ? tool : { ...tool, tools: members }];
     }
+    if (canHave(tool)) return [tool];
     const name = nameOf(tool);
     omitted.push({ param, type: tool.type, ...(name === undefined ? {} : { name }) });
     return [];

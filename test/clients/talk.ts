@@ -7,7 +7,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ModelServerOptions } from '../../src/testing/model-server/index.ts';
-import { type Cluster, type RunningGateway, startCluster } from '../support/processes.ts';
+import { type Cluster, type Role, type RunningGateway, startCluster } from '../support/processes.ts';
 import { Viewer } from '../support/viewer.ts';
 import { within } from '../support/within.ts';
 import { startFront } from './front.ts';
@@ -37,6 +37,8 @@ export interface Talk extends AsyncDisposable {
   read(file: string): string;
   /** Kills turnkeep once it has shown the text before the gate, starts it again, and opens the gate. @returns the turn that was cut */
   killAt(gate: string, text: string): Promise<string>;
+  /** By what methods the route was asked, request by request, before the kill and after it. */
+  methodsOf(route: string): readonly string[];
   /** How a turn ended: undefined where it was not to be stored, and is gone. */
   endOf(turn: string): Promise<string | undefined>;
 }
@@ -49,6 +51,7 @@ export async function startTalk(model: ModelServerOptions, providerApi: Api): Pr
   const cluster = await startCluster({ model, env: { TURNKEEP_MODEL_API: providerApi, TURNKEEP_API_KEYS: `client:${key}` } });
   const front = await startFront();
   const { url } = front;
+  const started: Role[] = [];
   let { role: turnkeep } = await start();
   const home = mkdtempSync(join(tmpdir(), 'turnkeep-client-'));
   const folder = join(home, 'work');
@@ -57,6 +60,7 @@ export async function startTalk(model: ModelServerOptions, providerApi: Api): Pr
   let endClient: (() => void) | undefined;
   async function start(): Promise<RunningGateway> {
     const running = await cluster.startServe();
+    started.push(running.role);
     front.leadTo(running.url);
     return running;
   }
@@ -117,6 +121,7 @@ export async function startTalk(model: ModelServerOptions, providerApi: Api): Pr
       cut.catch(() => endClient?.());
       return cut;
     },
+    methodsOf: (route) => started.flatMap(({ output }) => output.flatMap((line) => methodOf(line, route))),
     async endOf(turn) {
       // A stream ends when its turn does.
       await (await ask(`/v1/responses/${turn}?stream=true`)).text();
@@ -131,6 +136,13 @@ export async function startTalk(model: ModelServerOptions, providerApi: Api): Pr
       rmSync(home, { recursive: true, force: true, maxRetries: 3 });
     },
   };
+}
+
+/** A line of turnkeep's log, where it is that of a request to the route. */
+function methodOf(line: string, route: string): readonly string[] {
+  if (!line.startsWith('{')) return [];
+  const entry = JSON.parse(line) as { readonly msg: string; readonly route?: string; readonly method?: string };
+  return entry.msg === 'request' && entry.route === route && entry.method !== undefined ? [entry.method] : [];
 }
 
 /** The only one that does. Some clients have a title made beside the first turn of a talk. */

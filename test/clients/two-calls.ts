@@ -25,6 +25,8 @@ export interface Client {
   writeAnswer(talk: Talk, word: string): ToolCall;
   /** Whether it sends a request again by itself when its connection broke in the middle of the answer. */
   readonly goesOn: boolean;
+  /** Its requests are messages of a WebSocket, all of them: it would fall back to `POST` without a word. */
+  readonly isWebSocket?: boolean;
 }
 
 interface Course {
@@ -100,6 +102,8 @@ async function tell(client: Client, api: Api, providerApi: Api): Promise<void> {
   const end = await talk.endOf(await cut);
   assert.ok(end === undefined || end === 'worker_lost', end);
   assert.deepEqual(acted, acts, talk.output);
+  const asked = talk.methodsOf('/v1/responses').filter((method) => method !== 'GET');
+  if (client.isWebSocket === true) assert.deepEqual([...new Set(asked)], ['WEBSOCKET'], talk.output);
   assert.equal(talk.read('answer.txt').trim(), word);
   const last = talk.cluster.model.requests.findLast((request) => toolsOf(request).length > 0);
   assert.ok(last);

@@ -328,6 +328,69 @@ void suite('a chat provider', () => {
   });
 });
 
+/** Tools as a chat has them: hosted ones in the form of the Responses API, which this API has no other for. */
+const chatTools = [{ type: 'function', function: { name: 'look', parameters: {} } }, search, { type: 'local_shell' }] as never;
+const chatMessages = [{ role: 'user' as const, content: 'go' }];
+
+void suite('chat.completions: what a tool of another kind becomes is the same rule as that of POST /v1/responses', () => {
+  test('a chat provider is not offered it, and the answer says so, streamed and blocking', async () => {
+    await using world = await World.open();
+    const { completions } = world.client.chat;
+    const omitted = 'tools[1]=web_search, tools[2]=local_shell';
+    for (const stream of [false, true]) {
+      const asked = completions.create({ model, messages: chatMessages, tools: chatTools, stream, store: true });
+      const answer = await asked.asResponse();
+      assert.equal(answer.headers.get('x-turnkeep-omitted'), omitted);
+      await answer.text();
+      const { body: timeline } = await world.call('GET', `/turns/${answer.headers.get('x-turnkeep-response-id')}`);
+      const kinds = (timeline['omitted_tools'] as { type: string }[]).map(({ type }) => type);
+      assert.deepEqual(kinds, ['web_search', 'local_shell']);
+    }
+    for (const { body } of world.model.requests) {
+      assert.deepEqual(
+        (body as ChatBody).tools?.map((tool) => tool.function.name),
+        ['look'],
+      );
+    }
+  });
+
+  test('what is demanded and cannot be had is a 400 that names it; to be allowed is not to be demanded', async () => {
+    await using world = await World.open();
+    const { completions } = world.client.chat;
+    const choose = async (tool_choice: object | string, tools: unknown = chatTools) =>
+      completions.create({ model, messages: chatMessages, tools: tools as never, tool_choice: tool_choice as never });
+    await assert.rejects(choose({ type: 'web_search' }), { status: 400, param: 'tool_choice', code: 'unsupported_parameter' });
+    await assert.rejects(choose('required', [search]), { status: 400, param: 'tool_choice' });
+    await assert.rejects(choose({ type: 'file_search' }), { status: 400, param: 'tool_choice', code: 'invalid_value' });
+    await assert.rejects(choose('auto', [{ ...agents, tools: [] }]), { status: 400, param: 'tools[0].type' });
+    await assert.rejects(choose('auto', [{ type: 'function' }]), { status: 400, param: 'tools[0].function' });
+    await assert.rejects(choose('auto', [look]), /members of a tool stand in its 'function'/);
+    assert.equal(world.model.requests.length, 0);
+    const tools = [{ type: 'function', function: { name: 'look' } }, { type: 'web_search' }];
+    await choose({ type: 'allowed_tools', allowed_tools: { mode: 'auto', tools } });
+    assert.equal(world.model.requests.length, 1);
+  });
+
+  test('TURNKEEP_UNSUPPORTED_TOOLS=refuse: it is a 400 that names it', async () => {
+    const intake = { maxInputItems: 10, maxBodyBytesAtOnce: 10_000_000, unsupportedTools: 'refuse' } as const;
+    await using world = await World.open({ config: { intake } });
+    const asked = world.client.chat.completions.create({ model, messages: chatMessages, tools: chatTools });
+    await assert.rejects(asked, { status: 400, param: 'tools[1]' });
+  });
+
+  test('a provider of the Responses API has it as it is; what the client would have to carry out in a form it has not is left out', async () => {
+    await using world = await World.open({ api: 'responses' });
+    world.model.enqueue(searched());
+    const choice = { type: 'web_search' } as never;
+    const asked = world.client.chat.completions.create({ model, messages: chatMessages, tools: chatTools, tool_choice: choice });
+    assert.equal((await asked.asResponse()).headers.get('x-turnkeep-omitted'), 'tools[2]=local_shell');
+    assert.match((await asked).choices[0]?.message.content ?? '', /Snow/);
+    const body = world.model.requests[0]!.body as ResponsesBody;
+    assert.deepEqual([(body.tools as unknown[])[1], body['tool_choice']], [search, choice]);
+    assert.equal((body.tools as unknown[]).length, 2);
+  });
+});
+
 const found = { id: 'ws_1', type: 'web_search_call', status: 'completed', action: { type: 'search', query: 'Oslo' } };
 const source = { type: 'url_citation', url: 'https://a.test', title: 'A', start_index: 0, end_index: 4 };
 const approval = { id: 'mcpr_1', type: 'mcp_approval_request', server_label: 's', name: 'f', arguments: '{}' };

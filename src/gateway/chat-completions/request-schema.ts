@@ -1,7 +1,7 @@
 /** The body of `POST /v1/chat/completions`. A field that is not here is an error that names it, never dropped. */
 import { z } from 'zod';
 import type { Misnamed } from '../http/misnamed.ts';
-import { jsonObject, metadata, onlyDefault } from '../http/request-fields.ts';
+import { jsonObject, metadata, onlyDefault, otherType } from '../http/request-fields.ts';
 import { chatMessage } from './message-schema.ts';
 
 const filled = z.string().min(1, 'must not be empty');
@@ -29,12 +29,14 @@ const customShape = z.strictObject({
 });
 const namedFunction = z.strictObject({ type: z.literal('function'), function: z.strictObject({ name: filled }) });
 const namedCustom = z.strictObject({ type: z.literal('custom'), custom: z.strictObject({ name: filled }) });
-const namedTool = z.discriminatedUnion('type', [namedFunction, namedCustom]);
+const namedOther = z.looseObject({ type: otherType(['function', 'custom', 'allowed_tools']) });
+const namedTool = z.union([z.discriminatedUnion('type', [namedFunction, namedCustom]), namedOther]);
 
 const toolChoice = z.union([
   z.enum(['none', 'auto', 'required']),
   namedFunction,
   namedCustom,
+  namedOther,
   z.strictObject({
     type: z.literal('allowed_tools'),
     allowed_tools: z.strictObject({ mode: z.enum(['auto', 'required']), tools: z.array(namedTool).min(1, 'must not be empty') }),
@@ -73,14 +75,19 @@ export const chatRequest = z.strictObject({
   response_format: responseFormat.nullish(),
   tools: z
     .array(
-      z.discriminatedUnion(
-        'type',
-        [
+      z.union([
+        z.discriminatedUnion('type', [
           z.strictObject({ type: z.literal('function'), function: functionShape.extend({ strict: z.boolean().nullish() }) }),
           z.strictObject({ type: z.literal('custom'), custom: customShape }),
-        ],
-        "only tools of type 'function' and 'custom' are supported",
-      ),
+          z.looseObject({ type: z.literal('namespace') }).refine(() => false, {
+            path: ['type'],
+            message: "is of POST /v1/responses alone: a call has no namespace here. Offer the namespace's tools themselves",
+          }),
+        ]),
+        z
+          .looseObject({ type: otherType(['function', 'custom', 'namespace']) })
+          .meta({ description: 'A tool of any other type, as the Responses API has it.' }),
+      ]),
     )
     .nullish(),
   tool_choice: toolChoice.nullish(),

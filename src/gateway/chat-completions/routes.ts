@@ -68,7 +68,7 @@ async function draftOf(c: Context<GatewayEnv>, deps: ChatDeps, body: ChatRequest
       input: items.flat(),
       session: null,
       previous: null,
-      fields: { items: chatFields(items, 0), ...toolChoiceField(body) },
+      fields: { api: 'chat', items: chatFields(items, 0), ...toolChoiceField(body) },
     };
   }
   const hasTurns = session.leaf !== null && !(await isFirstRequest(c, deps.turnkeep, session.leaf, body));
@@ -79,7 +79,7 @@ async function draftOf(c: Context<GatewayEnv>, deps: ChatDeps, body: ChatRequest
     input,
     session,
     previous: null,
-    fields: { items: fields, ...toolChoiceField(body) },
+    fields: { api: 'chat', items: fields, ...toolChoiceField(body) },
   };
 }
 

@@ -1,6 +1,7 @@
 /** The fields of a Chat Completions request that are a turn's settings. Pure. */
 import {
   defaultSettings,
+  type OtherTool,
   type ResponseSettings,
   type TextFormat,
   type Tool,
@@ -52,7 +53,10 @@ function formatOf(format: ChatRequest['response_format']): TextFormat {
 function toolsOf({ tools, functions }: ChatRequest): readonly Tool[] {
   if (tools != null && functions != null) throw contradictionError('functions', 'tools');
   const given = tools ?? functions?.map((each) => ({ type: 'function' as const, function: each })) ?? [];
-  return given.map((tool) => (tool.type === 'function' ? functionOf(tool.function) : customOf(tool.custom)));
+  return given.map((tool): Tool => {
+    if (isFunction(tool)) return functionOf(tool.function);
+    return isCustom(tool) ? customOf(tool.custom) : (tool as OtherTool);
+  });
 }
 
 function functionOf({ name, description, parameters, strict }: FunctionShape): Tool {
@@ -66,22 +70,42 @@ function customOf({ name, description, format }: CustomShape): Tool {
 }
 
 type GivenTool = NonNullable<ChatRequest['tools']>[number];
-type FunctionShape = Extract<GivenTool, { type: 'function' }>['function'];
-type CustomShape = Extract<GivenTool, { type: 'custom' }>['custom'];
+type FunctionTool = Extract<GivenTool, { function: object }>;
+type CustomTool = Extract<GivenTool, { custom: object }>;
+type FunctionShape = FunctionTool['function'];
+type CustomShape = CustomTool['custom'];
+
+function isFunction(tool: GivenTool): tool is FunctionTool {
+  return tool.type === 'function';
+}
+
+function isCustom(tool: GivenTool): tool is CustomTool {
+  return tool.type === 'custom';
+}
 
 function toolChoiceOf({ tool_choice: choice, function_call: legacy }: ChatRequest): ToolChoice | null {
   if (choice != null && legacy != null) throw contradictionError('function_call', 'tool_choice');
   if (legacy != null) return typeof legacy === 'string' ? legacy : { type: 'function', name: legacy.name };
   if (choice == null || typeof choice === 'string') return choice ?? null;
-  if (choice.type !== 'allowed_tools') return referenceOf(choice);
+  if (!isAllowed(choice)) return referenceOf(choice);
   const { mode, tools } = choice.allowed_tools;
   return { type: 'allowed_tools', mode, tools: tools.map(referenceOf) };
 }
 
-type NamedTool = Exclude<ChatRequest['tool_choice'], string | { type: 'allowed_tools' } | null | undefined>;
+type GivenChoice = Exclude<ChatRequest['tool_choice'], string | null | undefined>;
+type AllowedTools = Extract<GivenChoice, { type: 'allowed_tools' }>;
+type NamedTool = AllowedTools['allowed_tools']['tools'][number];
+type NamedFunction = Extract<NamedTool, { type: 'function' }>;
+type NamedCustom = Extract<NamedTool, { type: 'custom' }>;
 
+function isAllowed(choice: GivenChoice): choice is AllowedTools {
+  return choice.type === 'allowed_tools';
+}
+
+/** A tool that only the Responses API has is named here as there. */
 function referenceOf(tool: NamedTool): ToolReference {
-  return { type: tool.type, name: tool.type === 'function' ? tool.function.name : tool.custom.name };
+  if (tool.type === 'function') return { type: tool.type, name: (tool as NamedFunction).function.name };
+  return tool.type === 'custom' ? { type: tool.type, name: (tool as NamedCustom).custom.name } : tool;
 }
 
 function contradictionError(param: string, other: string): ApiError {

@@ -4,7 +4,10 @@
  */
 import { ApiError } from './errors.ts';
 
-/** What is said of a field, by its name: a sentence. `tools[].name` is a field of a list's elements. Only names that the route's schema does not know. */
+/**
+ * What is said of a field, by its name: a sentence. `tools[].name` is a field of those of a list's elements whose type both
+ * APIs have; others stand as they are in both. Only names that the route's schema does not know.
+ */
 export type Misnamed = { readonly [name: string]: string };
 
 /** Of a list only so many elements are looked at: all of one request are written the same way. */
@@ -25,8 +28,13 @@ function placeOf(name: string, body: unknown): string | undefined {
   if (!has(body, list)) return undefined;
   if (member === undefined) return name;
   const value: unknown = body[list];
-  const index = Array.isArray(value) ? value.slice(0, elements).findIndex((element) => has(element, member)) : -1;
+  const index = Array.isArray(value) ? value.slice(0, elements).findIndex((element) => isOfBoth(element) && has(element, member)) : -1;
   return index === -1 ? undefined : `${list}[${index}].${member}`;
+}
+
+/** Those that the two APIs write in different forms. */
+function isOfBoth(element: unknown): boolean {
+  return !has(element, 'type') || element.type === 'function' || element.type === 'custom';
 }
 
 function has<const Name extends string>(value: unknown, name: Name): value is { readonly [name in Name]: unknown } {

@@ -9,6 +9,8 @@ import { ApiError, notFound } from '../http/errors.ts';
 
 /** What a protocol's request calls the fields that the Responses API calls `input[…]` and `conversation`. */
 export interface FieldNames {
+  /** Chat Completions: what the client could not be asked for there is not offered to the model. Absent: the Responses API, or the AI SDK's. */
+  readonly api?: 'chat';
   /** One for each item of the input. */
   readonly items: readonly string[];
   readonly session?: string;
@@ -61,7 +63,7 @@ interface RequestedTools {
 const cannotCompact = 'the model provider is asked through Chat Completions, which compacts nothing by itself';
 
 function cannotHave(type: string): string {
-  return `the model provider is asked through Chat Completions, which has no tools of the type '${type}'`;
+  return `tools of the type '${type}' cannot be had through Chat Completions`;
 }
 
 const retryAfterSeconds = '5';

@@ -154,7 +154,7 @@ export function sendableSettings(
   const provider = given.agent?.provider ?? 'default';
   const api = provider === 'default' ? providerApi : (agents?.apiOf(provider) ?? providerApi);
   if (api === 'chat' && agents !== undefined) assertServersKnown(agents, requested.settings);
-  const settings = withToolsInForce(api, withFieldsInForce(api, given), requested.items);
+  const settings = withToolsInForce(api, withFieldsInForce(api, given), requested.items, fields?.api);
   if (unsupportedTools === 'refuse') assertNothingOmitted(settings);
   assertSupported(unsupportedBy(api, { ...requested, settings }), fields);
   // Those that a worker runs are in force whatever the provider, and shown as they came.
