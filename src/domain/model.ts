@@ -9,6 +9,11 @@ import type { Usage } from './response.ts';
 export interface ModelRequest {
   readonly settings: ResponseSettings;
   readonly items: readonly Item[];
+  /**
+   * The names of the functions that the client carries out, where a worker carries out all others: what is wrong with the arguments
+   * of those, the model is told. Absent: all are the client's, who is shown no call whose arguments are no JSON (T8).
+   */
+  readonly clientFunctions?: ReadonlySet<string>;
 }
 
 /**

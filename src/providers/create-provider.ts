@@ -1,5 +1,6 @@
 /** A `Provider` that speaks one of OpenAI's two streaming APIs, over connections of its own. */
 import { openConnection } from './http/connection.ts';
+import { takersOfText } from './openai/call-arguments.ts';
 import { ChatParser } from './openai/chat-parser.ts';
 import { callableTools } from '../domain/tools.ts';
 import { CallNames } from './openai/chat-tools.ts';
@@ -44,10 +45,16 @@ export function createProvider({ api, limits, ...options }: ProviderOptions): Pr
   const forms = new LearnedForms(endpoint.baseUrl);
   const stream: Provider['stream'] = (request, signal, callbacks = {}) => {
     const names = new CallNames(callableTools(request));
-    const { model } = request.settings;
+    const {
+      settings: { model },
+      clientFunctions,
+    } = request;
+    const { maxOutputBytes } = limits;
     const events = streamResponse({
       parser:
-        api === 'chat' ? new ChatParser(names.all, names.functions, limits.maxOutputBytes) : new ResponsesParser(limits.maxOutputBytes),
+        api === 'chat'
+          ? new ChatParser(names.all, names.functions, maxOutputBytes, takersOfText(names, clientFunctions))
+          : new ResponsesParser(maxOutputBytes, clientFunctions),
       connection,
       request: () =>
         api === 'chat'
@@ -61,7 +68,7 @@ export function createProvider({ api, limits, ...options }: ProviderOptions): Pr
         forms.learn(model, failure);
       },
     });
-    return api === 'chat' && names.hasTranslated ? translatedCalls(events, names, limits.maxOutputBytes) : events;
+    return api === 'chat' && names.hasTranslated ? translatedCalls(events, names, maxOutputBytes) : events;
   };
   return {
     api,

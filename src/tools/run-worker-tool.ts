@@ -76,7 +76,9 @@ function readArguments(text: string): { readonly args: JsonObject } | { readonly
   };
 }
 
+/** What JSON.parse quotes of the arguments may begin and end within a character: half of one is none. */
 function bounded(message: string): string {
   if (message === '') return 'The tool failed and gave no reason.';
-  return message.length <= maxErrorChars ? message : `${message.slice(0, maxErrorChars).replace(/[\uD800-\uDBFF]$/, '')}…`;
+  const whole = message.toWellFormed();
+  return whole.length <= maxErrorChars ? whole : `${whole.slice(0, maxErrorChars).replace(/[\uD800-\uDBFF]$/, '')}…`;
 }

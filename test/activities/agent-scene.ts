@@ -70,6 +70,8 @@ export function called(...calls: readonly CalledTool[]): Script {
 }
 
 export interface AgentSceneOptions {
+  /** That the provider speaks: `chat` where nothing is said. */
+  readonly api?: 'chat' | 'responses';
   readonly scripts: readonly Script[];
   readonly tools: readonly WorkerTool[];
   readonly settings?: Partial<ResponseSettings>;
@@ -83,6 +85,7 @@ export type AgentScene = Awaited<ReturnType<typeof agentScene>>;
 
 /** A turn `resp_a` of an agent that has all of the tools. */
 export async function agentScene({
+  api = 'chat',
   scripts,
   tools,
   settings = {},
@@ -94,7 +97,7 @@ export async function agentScene({
   model.enqueue(...scripts);
   const database = temporaryDatabase();
   const store = database.open();
-  const provider = createProvider({ baseUrl: model.baseUrl, api: 'chat', limits });
+  const provider = createProvider({ baseUrl: model.baseUrl, api, limits });
   const errors: unknown[] = [];
   const lines: string[] = [];
   const toolBox = createToolBox({ tools, mcpServers, log: { info: () => undefined, warn: () => undefined } });

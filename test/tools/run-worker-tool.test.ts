@@ -10,6 +10,7 @@ for (const [text, message] of [
   ['{"a": 1', /^The arguments are not valid JSON: /],
   ['{a: 1}', /^The arguments are not valid JSON: /],
   ['{"a": 1}}', /^The arguments are not valid JSON: /],
+  ['{"a": x😀', /^The arguments are not valid JSON: .*x\u{1f600}/u],
   ['null', /^The arguments have to be a JSON object, not null\.$/],
   ['[1]', /^The arguments have to be a JSON object, not an array\.$/],
   ['"{}"', /^The arguments have to be a JSON object, not a string\.$/],
@@ -20,6 +21,15 @@ for (const [text, message] of [
     assert.match(result.type === 'error' ? result.message : '', message);
   });
 }
+
+test('what is quoted of the arguments has no half of a character', async () => {
+  for (const text of [`{"a": ${'😀'.repeat(30)}`, `{"${'😀'.repeat(30)}": x ${'😀'.repeat(30)}`]) {
+    for (const shift of ['', ' ']) {
+      const result = await runWorkerTool(untouchable, `${shift}${text}`, toolContext());
+      assert.ok(result.type === 'error' && result.message.isWellFormed(), JSON.stringify(result));
+    }
+  }
+});
 
 test('arguments that do not fit never reach the tool; those that fit reach it as they are', async () => {
   const check = (args: object): string | undefined => ('path' in args ? undefined : 'path is missing');

@@ -7,6 +7,7 @@ import type { ModelDelta } from '../../domain/model.ts';
 import type { Tool } from '../../domain/response-settings.ts';
 import type { WorkerCall } from '../../domain/worker-call.ts';
 import { protocolError } from '../../providers/failures/model-failure.ts';
+import { isWorkers } from '../../providers/openai/call-arguments.ts';
 import { localServerLabel } from '../../tools/tool.ts';
 import { namesOf } from './agents.ts';
 import type { TurnTools } from '../../tools/turn-tools.ts';
@@ -25,21 +26,22 @@ interface HeldCall {
 
 export class HeldCalls {
   readonly #tools: TurnTools;
-  readonly #clients: ReadonlySet<string>;
+  /** Names of the functions that the client carries out. */
+  readonly clients: ReadonlySet<string>;
   readonly #step: number;
   readonly #held = new Map<string, HeldCall>();
 
   /** @param offered what the request brought: the client carries out calls of these itself */
   constructor(tools: TurnTools, offered: readonly Tool[], step: number) {
     this.#tools = tools;
-    this.#clients = new Set(offered.flatMap(namesOf));
+    this.clients = new Set(offered.flatMap(namesOf));
     this.#step = step;
   }
 
   /** A call of something that nobody offered is the worker's as well: it tells the model so. */
   takes(delta: ModelDelta): delta is CallDelta {
-    if (delta.type === 'tool_call' && this.#held.has(delta.item)) return true;
-    return delta.type === 'tool_call' && delta.isCustom !== true && delta.members === undefined && !this.#clients.has(delta.name);
+    if (delta.type !== 'tool_call') return false;
+    return this.#held.has(delta.item) || (delta.isCustom !== true && isWorkers({ ...delta.members, name: delta.name }, this.clients));
   }
 
   /** @throws `ProviderError`, `provider_protocol`: there are too many of them */

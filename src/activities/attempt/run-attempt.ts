@@ -154,7 +154,10 @@ async function answer(
     await attempt.writer.flush();
     return endStep(attempt, { calls, isLast: stream.response.output.some(asksClient) });
   };
-  return attempt.onFinish(await streamInto(attempt, { ...streaming, request }));
+  const clientFunctions = held?.clients;
+  return attempt.onFinish(
+    await streamInto(attempt, { ...streaming, request: clientFunctions === undefined ? request : { ...request, clientFunctions } }),
+  );
 }
 
 /** What a step writes to, and what it may use up. */

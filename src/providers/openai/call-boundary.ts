@@ -3,6 +3,7 @@
  * do not tell by themselves; what the call has so far does: nothing, part of its arguments, or all of them.
  */
 import type { CallPiece } from './call-piece.ts';
+import { decodedArguments } from './call-arguments.ts';
 import { JsonExtent } from './json-extent.ts';
 
 /** A call as far as it has come. */
@@ -14,6 +15,8 @@ export interface CallSoFar {
   readonly extent: JsonExtent;
   /** Its name came again behind its whole arguments: to no end, or as the beginning of another call. */
   readonly mayBeFollowed: boolean;
+  /** Pieces of it came with different ids: the server gives each its own. */
+  readonly hasNewIds: boolean;
 }
 
 /** What is known of the piece beside its own text. */
@@ -38,7 +41,7 @@ export function boundaryBefore(piece: CallPiece, call: CallSoFar, { hasOtherId, 
   if (id !== undefined && id === call.id && !isSameChunk && isSameText(call, args)) return 'same';
   if (call.name === '' && name !== undefined && !hasOtherId && isBlank) return 'same';
   if (call.extent.isWhole) {
-    if (!isBlank) return hasOtherId || name !== undefined || (begins && call.mayBeFollowed) ? 'another' : 'same';
+    if (!isBlank) return hasOtherId || name !== undefined || (call.mayBeFollowed && /^\s*[{"]/.test(args)) ? 'another' : 'same';
     if (name === undefined) return 'same';
     // Also with a new id: servers that give one to each piece end a call with an empty one.
     return name !== call.name || (hasOtherId && isSameChunk) ? 'another' : 'may_be_followed';
@@ -52,15 +55,17 @@ export function boundaryBefore(piece: CallPiece, call: CallSoFar, { hasOtherId, 
   }
   // In the middle of its arguments.
   if (name !== call.name && call.name !== '') return 'another';
+  // A new id says nothing then, and whatever begins is within the arguments: this call would never have an end.
+  if (call.hasNewIds && !isSameChunk) return 'same';
   if (!hasOtherId || (!begins && !isBlank)) return 'same';
   return begins && !isSameChunk && isValueWithin(args, call.args) ? 'same' : 'another';
 }
 
-/** Whether the text is all of the arguments of the call again. */
+/** Whether the text is all of the arguments of the call again, as they are or encoded twice. */
 export function isSameText({ args, extent }: Pick<CallSoFar, 'args' | 'extent'>, text: string): boolean {
   // Most pieces are short: they do not look at all that came before them.
   if (args.length > longestPadded && text.length * 2 < args.length) return false;
-  return extent.isWhole && args.trim() === text.trim();
+  return extent.isWhole && (args.trim() === text.trim() || args.trim() === decodedArguments(text)?.trim());
 }
 
 /** Where a value is missing, a piece that goes on behind its own end (`{"x":1}}`) is that value, and no arguments of its own. */

@@ -10,37 +10,16 @@
  * with the first piece of its arguments, with whatever comes of another item, or at the end.
  */
 import type { ProviderFields } from '../../domain/item.ts';
-import type { ModelDelta, ModelEvent } from '../../domain/model.ts';
+import type { ModelEvent } from '../../domain/model.ts';
 import { protocolError } from '../failures/model-failure.ts';
 import { type JsonRecord, parseJson } from '../json.ts';
+import type { TakesText } from './call-arguments.ts';
 import { boundaryBefore, isSameText } from './call-boundary.ts';
 import { type CallPiece, pieceOf } from './call-piece.ts';
-import { JsonExtent } from './json-extent.ts';
-
-type CallDelta = ModelDelta & { readonly type: 'tool_call' };
+import { type CallDelta, charsOf, type ChatCall, deltaOf, mayDouble, newCall, readDoubled, restOf } from './chat-call.ts';
 
 /** More than this is not kept for a call whose name has not come, in UTF-16 units. */
 const longestNameless = 1_024 * 1_024;
-
-interface Call {
-  /** `ModelDelta.item` */
-  readonly item: string;
-  /** The provider's; its first, if there are several. */
-  id: string | undefined;
-  callId: string;
-  name: string;
-  /** All of them so far. */
-  args: string;
-  readonly extent: JsonExtent;
-  fields: ProviderFields | undefined;
-  isShown: boolean;
-  /** Its name came again behind its whole arguments: to no end, or as the beginning of another call. */
-  mayBeFollowed: boolean;
-  /** The id that its name came again with. */
-  followedBy: string | undefined;
-  /** In which a piece of it came last. */
-  chunk: number;
-}
 
 export interface ChatCallsOutput {
   show(delta: CallDelta, out: ModelEvent[]): void;
@@ -51,21 +30,24 @@ export interface ChatCallsOutput {
 }
 
 export class ChatCalls {
-  readonly #calls: Call[] = [];
+  readonly #calls: ChatCall[] = [];
   /** The last one at each index. */
-  readonly #byIndex = new Map<number, Call>();
+  readonly #byIndex = new Map<number, ChatCall>();
   /** The last one with each id. */
-  readonly #byId = new Map<string, Call>();
-  #last: Call | undefined;
+  readonly #byId = new Map<string, ChatCall>();
+  #last: ChatCall | undefined;
   /** Those with a name that may go on: one or two, whatever the number of calls. */
-  readonly #held = new Set<Call>();
+  readonly #held = new Set<ChatCall>();
   #chunk = 0;
+  #begun = 0;
   readonly #output: ChatCallsOutput;
   readonly #names: ReadonlySet<string>;
+  readonly #takesText: TakesText;
 
   /** @param names of the tools that were offered: they tell a name in pieces from two names */
-  constructor(output: ChatCallsOutput, names: Iterable<string>) {
+  constructor(output: ChatCallsOutput, names: Iterable<string>, takesText: TakesText = () => false) {
     this.#output = output;
+    this.#takesText = takesText;
     this.#names = new Set(names);
   }
 
@@ -82,7 +64,9 @@ export class ChatCalls {
   read(source: JsonRecord, out: ModelEvent[]): boolean {
     const piece = pieceOf(source);
     const known = this.#find(piece);
-    const call = known === undefined || this.#isAnother(known, piece) ? this.#begin(piece) : known;
+    const addressed = known === undefined || this.#isAnother(known, piece) ? this.#begin(piece) : known;
+    if (known !== undefined && addressed !== known && mayDouble(known, piece, this.#chunk)) addressed.doubles = known;
+    const call = piece.args.trim() === '' || addressed.args !== '' ? addressed : this.#undoubled(addressed, piece);
     // Name and id came before the arguments, when they could still have been those of the call before.
     if (call !== known && known?.mayBeFollowed === true && piece.name === undefined) {
       this.#readName(call, known.name);
@@ -94,6 +78,7 @@ export class ChatCalls {
     const isRepeated = call.chunk !== this.#chunk && isSameText(call, piece.args);
     call.chunk = this.#chunk;
     call.id ??= piece.id;
+    call.hasNewIds ||= piece.id !== undefined && piece.id !== call.id;
     if (piece.id !== undefined && !this.#byId.has(piece.id)) this.#byId.set(piece.id, call);
     // Said again under another id it is no second half.
     if (piece.name !== undefined && (piece.name !== call.name || piece.id === undefined || piece.id === call.id))
@@ -102,25 +87,31 @@ export class ChatCalls {
     // All of its arguments again, behind their pieces, say nothing new.
     if (piece.args !== '' && !isRepeated) this.#readArguments(call, piece.args, out);
     // The model may take long over the arguments, and what has begun is not asked for again.
-    if (this.#held.has(call) && call.args === '' && call.id !== undefined && this.#isFinal(call.name)) this.#show(call, '', out);
+    const isNamed = call.id !== undefined && call.doubles === undefined && this.#isFinal(call.name);
+    if (this.#held.has(call) && call.args === '' && isNamed) this.#show(call, '', out);
     if (!call.isShown || piece.args === '') this.#output.hold(charsOf(piece));
     return isHeld;
   }
 
-  /** Shows the calls whose names are final, because something else comes: all but this one. One without a name is not shown. */
-  release(out: ModelEvent[], except?: Call): void {
-    for (const call of this.#held) if (call !== except) this.#show(call, call.args, out);
+  /**
+   * Shows the calls whose names are final, because something else comes: all but this one, and those that it may announce again. One
+   * without a name is not shown.
+   */
+  release(out: ModelEvent[], except?: ChatCall): void {
+    const kept = new Set<ChatCall>();
+    for (let call = except; call !== undefined; call = call.doubles) kept.add(call);
+    for (const call of this.#held) if (!kept.has(call)) this.#show(call, call.args, out);
   }
 
   /** Whether each call has a name, and arguments that are JSON, or none. */
   get areWhole(): boolean {
-    return this.#calls.every((call) => call.isShown && (call.args === '' || (call.extent.isWhole && hasWholeArguments(call))));
+    return this.#calls.every((call) => call.isShown && (call.args === '' || (call.extent.isWhole && isWhole(call))));
   }
 
   /** Throws `ProviderError` unless each call is whole (T8). No arguments are those of a tool without parameters: clients parse them. */
   complete(out: ModelEvent[]): void {
     this.requireNames();
-    if (!this.#calls.every(hasWholeArguments)) throw protocolError('tool_call_arguments');
+    if (!this.#calls.every((call) => isWhole(call) || this.#takesText(call.name, call.args))) throw protocolError('tool_call_arguments');
     for (const call of this.#calls) if (call.args.trim() === '') this.#readArguments(call, '{}', out);
   }
 
@@ -130,7 +121,7 @@ export class ChatCalls {
   }
 
   /** The call that the piece is sent to, by index, else by id, else the last one. */
-  #find({ index, id, name, begins }: CallPiece): Call | undefined {
+  #find({ index, id, name, begins }: CallPiece): ChatCall | undefined {
     const byId = id === undefined ? undefined : this.#byId.get(id);
     if (index === undefined) return byId ?? this.#last;
     const byIndex = this.#byIndex.get(index);
@@ -144,7 +135,7 @@ export class ChatCalls {
   }
 
   /** Whether the piece begins another call than the one that was found. */
-  #isAnother(call: Call, piece: CallPiece): boolean {
+  #isAnother(call: ChatCall, piece: CallPiece): boolean {
     const { id, name } = piece;
     const hasOtherId = id !== undefined && call.id !== undefined && this.#byId.get(id) !== call && id !== call.id;
     const isSameChunk = call.chunk === this.#chunk;
@@ -157,27 +148,28 @@ export class ChatCalls {
     return boundary === 'another';
   }
 
-  #begin({ index, id }: CallPiece): Call {
-    const call: Call = {
-      item: `call ${this.#calls.length}`,
-      id,
-      callId: '',
-      name: '',
-      args: '',
-      extent: new JsonExtent(),
-      fields: undefined,
-      isShown: false,
-      mayBeFollowed: false,
-      followedBy: undefined,
-      chunk: this.#chunk,
-    };
+  /** The call that the first arguments belong to. Throws `ProviderError` where two announcements may be of one call or of two. */
+  #undoubled(call: ChatCall, piece: CallPiece): ChatCall {
+    const found = readDoubled(call, piece);
+    if (found === 'two' || call.doubles === undefined) return call;
+    if (found === 'unknown' || call.isShown) throw protocolError('call_announced_twice');
+    const { doubles } = call;
+    this.#calls.splice(this.#calls.indexOf(call), 1);
+    this.#held.delete(call);
+    for (const calls of [this.#byIndex, this.#byId] as const)
+      for (const [key, each] of calls) if (each === call) (calls as Map<unknown, ChatCall>).set(key, doubles);
+    return this.#undoubled(doubles, piece);
+  }
+
+  #begin({ index, id }: CallPiece): ChatCall {
+    const call = newCall(`call ${this.#begun++}`, id, this.#chunk);
     this.#calls.push(call);
     if (index !== undefined) this.#byIndex.set(index, call);
     if (id !== undefined) this.#byId.set(id, call);
     return call;
   }
 
-  #readName(call: Call, name: string): void {
+  #readName(call: ChatCall, name: string): void {
     if (call.isShown) return;
     this.#held.add(call);
     call.name = this.#joined(call.name, name) ?? name;
@@ -201,12 +193,12 @@ export class ChatCalls {
     return [...this.#names].some((name) => name.startsWith(text));
   }
 
-  #readFields(call: Call, fields: ProviderFields, out: ModelEvent[]): void {
+  #readFields(call: ChatCall, fields: ProviderFields, out: ModelEvent[]): void {
     call.fields = { ...call.fields, ...fields };
     if (call.isShown) this.#output.addFields({ ...deltaOf(call), text: '', providerFields: fields }, out);
   }
 
-  #readArguments(call: Call, text: string, out: ModelEvent[]): void {
+  #readArguments(call: ChatCall, text: string, out: ModelEvent[]): void {
     if (call.extent.isWhole && !call.isShown && call.args.trim() === '{}' && text.trimStart().startsWith('{')) {
       // An empty object that stood for the arguments until they came.
       call.args = '';
@@ -224,7 +216,7 @@ export class ChatCalls {
     }
   }
 
-  #show(call: Call, text: string, out: ModelEvent[]): void {
+  #show(call: ChatCall, text: string, out: ModelEvent[]): void {
     call.isShown = true;
     this.#held.delete(call);
     call.name = call.name.toWellFormed();
@@ -234,22 +226,6 @@ export class ChatCalls {
   }
 }
 
-function deltaOf({ item, callId, name }: Call): Omit<CallDelta, 'text'> {
-  return { type: 'tool_call', item, callId, name };
-}
-
-const charsOfEntry = 100;
-
-function charsOf({ id = '', name = '', args, fields }: CallPiece): number {
-  return charsOfEntry + id.length + name.length + args.length + (fields === undefined ? 0 : JSON.stringify(fields).length);
-}
-
-function hasWholeArguments({ args }: Call): boolean {
+function isWhole({ args }: ChatCall): boolean {
   return args.trim() === '' || parseJson(args) !== undefined;
-}
-
-/** What a piece adds. Some servers send all of the arguments so far with each piece: where no value can begin, that is not their rest. */
-function restOf({ args, extent }: Call, text: string): string {
-  const isGrown = args !== '' && !extent.isWhole && text.length > args.length && !/[:[,]\s*$/.test(args) && text.startsWith(args);
-  return isGrown ? text.slice(args.length) : text;
 }

@@ -5,6 +5,7 @@ import { failureOfStreamError, readErrorBody, statesError } from '../failures/er
 import { protocolError } from '../failures/model-failure.ts';
 import { asArray, asRecord, asText, type JsonRecord } from '../json.ts';
 import { ProviderError } from '../provider.ts';
+import type { TakesText } from './call-arguments.ts';
 import { ChatCalls } from './chat-calls.ts';
 import { CustomPieces } from './custom-pieces.ts';
 import { contentParts, joinDetails, type ReasoningField, reasoningOf } from './chat-content.ts';
@@ -41,8 +42,9 @@ export class ChatParser extends StreamParser {
   /**
    * @param toolNames of the tools that the request offers
    * @param functionNames those of them that are functions
+   * @param takesText whose calls are whole without JSON
    */
-  constructor(toolNames: Iterable<string> = [], functionNames: Iterable<string> = [], maxHeld?: number) {
+  constructor(toolNames: Iterable<string> = [], functionNames: Iterable<string> = [], maxHeld?: number, takesText?: TakesText) {
     super(maxHeld);
     this.#custom = new CustomPieces(functionNames);
     this.#calls = new ChatCalls(
@@ -55,6 +57,7 @@ export class ChatParser extends StreamParser {
         hold: (chars) => this.hold(chars),
       },
       toolNames,
+      takesText,
     );
   }
 

@@ -2,6 +2,7 @@
 import type { JsonObject } from '../../domain/item.ts';
 import { protocolError } from '../failures/model-failure.ts';
 import { asText, type JsonRecord, parseJson } from '../json.ts';
+import { decodedArguments, isWorkers } from './call-arguments.ts';
 import { restOf } from './said-texts.ts';
 
 export interface FunctionCall {
@@ -32,6 +33,12 @@ export class FunctionCalls {
   readonly #calls: FunctionCall[] = [];
   /** By item id and by output index, whichever the events carry. */
   readonly #byKey = new Map<string, FunctionCall>();
+  readonly #clientFunctions: ReadonlySet<string> | undefined;
+
+  /** @param clientFunctions see `ModelRequest` */
+  constructor(clientFunctions?: ReadonlySet<string>) {
+    this.#clientFunctions = clientFunctions;
+  }
 
   get all(): readonly FunctionCall[] {
     return this.#calls;
@@ -76,6 +83,11 @@ export class FunctionCalls {
     call.callId ??= call.key.id ?? `call_${crypto.randomUUID()}`;
   }
 
+  /** Throws `ProviderError` for arguments that are no JSON, where a client would have to parse them (T8). */
+  requireReadable({ name = '', members: { namespace }, said }: FunctionCall): void {
+    if (parseJson(said) === undefined && !isWorkers({ name, namespace }, this.#clientFunctions)) throw protocolError('tool_call_arguments');
+  }
+
   add(item: JsonRecord, outputIndex: unknown): FunctionCall {
     const [name, callId] = [asText(item['name']), asText(item['call_id'])];
     const isCustom = item['type'] === 'custom_tool_call';
@@ -112,10 +124,10 @@ export function restOfCall({ said, isCustom }: FunctionCall, whole: unknown): st
   return restOf(said, text);
 }
 
-/** Servers write the arguments anew for the done event. */
+/** Servers write the arguments anew for the done event, or encode them twice there. */
 function isSameJson(one: string, other: string): boolean {
-  const value = parseJson(one);
-  return value !== undefined && JSON.stringify(value) === JSON.stringify(parseJson(other));
+  const value = parseJson(decodedArguments(one) ?? one);
+  return value !== undefined && JSON.stringify(value) === JSON.stringify(parseJson(decodedArguments(other) ?? other));
 }
 
 function isSameItem(one: Key, two: Key): boolean {

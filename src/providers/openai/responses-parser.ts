@@ -7,7 +7,7 @@ import type { JsonObject } from '../../domain/item.ts';
 import type { ModelEvent, ModelFinish } from '../../domain/model.ts';
 import { failureOfStreamError, readErrorBody } from '../failures/error-body.ts';
 import { modelFailure, protocolError, safeDetail } from '../failures/model-failure.ts';
-import { asArray, asRecord, asText, type JsonRecord, parseJson } from '../json.ts';
+import { asArray, asRecord, asText, type JsonRecord } from '../json.ts';
 import { ProviderError } from '../provider.ts';
 import { type FunctionCall, FunctionCalls, restOfCall } from './function-calls.ts';
 import { OpaqueItems } from './opaque-items.ts';
@@ -43,7 +43,7 @@ const incompleteReasons = new Map([
 const charsOfEntry = 100;
 
 export class ResponsesParser extends StreamParser {
-  readonly #calls = new FunctionCalls();
+  readonly #calls: FunctionCalls;
   readonly #opaque = new OpaqueItems();
   readonly #texts = new ResponsesTexts({
     show: (delta, out) => {
@@ -53,6 +53,12 @@ export class ResponsesParser extends StreamParser {
       out.push({ type: 'delta', delta: wholeIn(delta) });
     },
   });
+
+  /** @param clientFunctions see `ModelRequest` */
+  constructor(maxHeld?: number, clientFunctions?: ReadonlySet<string>) {
+    super(maxHeld);
+    this.#calls = new FunctionCalls(clientFunctions);
+  }
 
   protected readBody(body: JsonRecord, name: string | undefined, out: ModelEvent[]): void {
     const type = asText(body['type']) ?? name ?? '';
@@ -172,7 +178,7 @@ export class ResponsesParser extends StreamParser {
       this.#settle(call, out);
       if (call.isCustom) continue;
       if (call.said.trim() === '') this.#emitCall(call, '{}', out);
-      else if (parseJson(call.said) === undefined) throw protocolError('tool_call_arguments');
+      else this.#calls.requireReadable(call);
     }
   }
 

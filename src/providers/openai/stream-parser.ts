@@ -11,6 +11,7 @@ import { modelFailure, protocolError } from '../failures/model-failure.ts';
 import type { SseEvent } from '../http/sse.ts';
 import { asArray, asRecord, asText, type JsonRecord, parseJson } from '../json.ts';
 import { defaultMaxOutputBytes, ProviderError } from '../provider.ts';
+import { CallArguments } from './call-arguments.ts';
 import { WholeCharacters, wholeIn } from './whole-characters.ts';
 
 export abstract class StreamParser {
@@ -36,6 +37,7 @@ export abstract class StreamParser {
   /** The last one that was appended. */
   #finish: ModelFinish | undefined;
   readonly #characters = new WholeCharacters();
+  readonly #arguments = new CallArguments();
   readonly #maxHeld: number;
   #held = 0;
 
@@ -73,12 +75,14 @@ export abstract class StreamParser {
     if (isWhole) this.release(out);
     for (const delta of this.#characters.end()) this.#push(delta, out);
     if (finish === undefined) {
+      this.#endArguments(false, out);
       if (isWhole) this.requireFit();
       return;
     }
     try {
       this.complete(finish, out);
     } catch (error) {
+      this.#endArguments(false, out);
       // What came behind the finish and fits nothing takes its proof away.
       this.hasFinish = false;
       throw error;
@@ -116,12 +120,18 @@ export abstract class StreamParser {
     if (!startsStep(whole)) return;
     if (whole.type === 'tool_call' && Math.max(whole.callId.length, whole.name.length) > longestCallName)
       throw protocolError('call_id_too_long');
-    this.#push(whole, out);
+    const read = whole.type === 'tool_call' && whole.isCustom !== true ? this.#arguments.read(whole) : whole;
+    if (read?.text !== whole.text) this.hold(whole.text.length);
+    if (read !== undefined) this.#push(read, out);
   }
 
   /** Appends fields of the provider's own without a text: no output, and nothing that a finish would have to come after. */
   protected emitFields(delta: ModelDelta & { readonly type: 'reasoning' | 'tool_call'; readonly text: '' }, out: ModelEvent[]): void {
     out.push({ type: 'delta', delta: wholeIn(delta) });
+  }
+
+  #endArguments(isProved: boolean, out: ModelEvent[]): void {
+    for (const delta of this.#arguments.end(isProved)) this.#push(delta, out);
   }
 
   #push(delta: ModelDelta, out: ModelEvent[]): void {
@@ -160,6 +170,7 @@ export abstract class StreamParser {
   /** Throws `ProviderError` if the response is complete but has neither text nor refusal nor tool call. */
   protected emitFinish(finish: ModelFinish, out: ModelEvent[]): void {
     if (finish.status === 'completed' && !this.#hasOutput) throw new ProviderError(modelFailure('empty_response'));
+    this.#endArguments(finish.status === 'completed', out);
     this.hasFinish = true;
     this.#finish = finish;
     out.push({ type: 'finish', finish });

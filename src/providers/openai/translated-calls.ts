@@ -6,6 +6,7 @@ import type { ModelDelta, ModelEvent } from '../../domain/model.ts';
 import { modelFailure } from '../failures/model-failure.ts';
 import { asRecord, parseJson } from '../json.ts';
 import { defaultMaxOutputBytes, ProviderError } from '../provider.ts';
+import { isBareInput } from './call-arguments.ts';
 import { type CalledTool, type CallNames, customInput } from './chat-tools.ts';
 import { JsonTextReader } from './json-text-reader.ts';
 
@@ -77,7 +78,7 @@ class CustomInput {
   /** What is missing of it, at a finish: the last one, or one that more follows. */
   end(): CallDelta | undefined {
     // Half a JSON document is no input that anybody wrote: it was cut off, or the rest of it comes behind this finish.
-    if (/^\s*(?:$|[{["])/.test(this.#arguments) && parseJson(this.#arguments) === undefined) return undefined;
+    if (parseJson(this.#arguments) === undefined && !isBareInput(this.#arguments)) return undefined;
     const whole = inputOf(this.#arguments);
     if (whole.length <= this.#shown.length || !whole.startsWith(this.#shown)) return undefined;
     const { providerFields: _told, ...first } = this.#first;

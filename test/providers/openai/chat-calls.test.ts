@@ -104,6 +104,103 @@ const rows: Readonly<
     [[{ index: 0, id: 'a1', ...fn('f', '{"o":') }], [{ index: 0, id: 'a2', ...fn('f', '{"x":1}}') }]],
     ['a1 f {"o":{"x":1}}'],
   ],
+  'nested objects of which none ends where its piece does, each with a new id and the name, behind an empty opener': [
+    [
+      [{ index: 0, id: 'a1', ...fn('f', '') }],
+      [{ index: 0, id: 'a2', ...fn('f', '{"o":') }],
+      [{ index: 0, id: 'a3', ...fn('f', '{"x":') }],
+      [{ index: 0, id: 'a4', ...fn('f', '{') }],
+      [{ index: 0, id: 'a5', ...fn('f', '') }],
+      [{ index: 0, id: 'a6', ...fn('f', '}}}') }],
+    ],
+    ['a1 f {"o":{"x":{}}}'],
+  ],
+  'a brace within a text, in a piece with a new id and the name': [
+    [
+      [{ id: 'a1', ...fn('f', '{"s":') }],
+      [{ id: 'a2', ...fn('f', '"a') }],
+      [{ id: 'a3', ...fn('f', '{b') }],
+      [{ id: 'a4', ...fn('f', '"}') }],
+    ],
+    ['a1 f {"s":"a{b"}'],
+  ],
+  'T8 · the same in the second piece, which may begin another call': [
+    [
+      [{ index: 0, id: 'a1', ...fn('f', '{"o":') }],
+      [{ index: 0, id: 'a2', ...fn('f', '{"x":1') }],
+      [{ index: 0, id: 'a3', ...fn('f', '}}') }],
+    ],
+    ['tool_call_arguments'],
+  ],
+  'two calls in turns, whose second pieces have their ids again': [
+    [
+      [{ index: 0, id: 'a', ...fn('f', '{"x":') }],
+      [{ index: 0, id: 'b', ...fn('f', '{"x":') }],
+      [{ index: 0, id: 'a', ...fn('f', '1}') }],
+      [{ index: 0, id: 'b', ...fn('f', '2}') }],
+    ],
+    ['a f {"x":1}', 'b f {"x":2}'],
+  ],
+  'an offered tool, announced three times with new ids, and a new one with its arguments': [
+    [
+      [{ index: 0, id: 'a1', ...fn('f', '') }],
+      [{ index: 0, id: 'a2', ...fn('f', '') }],
+      [{ index: 0, id: 'a3', ...fn('f', '') }],
+      [{ index: 0, id: 'a4', ...fn(undefined, '{"x":') }],
+      [{ index: 0, id: 'a5', ...fn(undefined, '1}') }],
+    ],
+    ['a1 f {"x":1}'],
+    ['f'],
+  ],
+  'an offered tool, announced twice, and the arguments have the second id: the first call has none': [
+    [[{ id: 'a', ...fn('f', '') }], [{ id: 'b', ...fn('f', '') }], [{ id: 'b', ...fn(undefined, '{"x":1}') }]],
+    ['a f {}', 'b f {"x":1}'],
+    ['f'],
+  ],
+  'the same, and the first has its arguments last': [
+    [
+      [{ id: 'a', ...fn('f', '') }],
+      [{ id: 'b', ...fn('f', '') }],
+      [{ id: 'a', ...fn('f', '{"x":1}') }],
+      [{ id: 'b', ...fn('f', '{"x":2}') }],
+    ],
+    ['a f {"x":1}', 'b f {"x":2}'],
+    ['f'],
+  ],
+  'an offered tool, announced twice, and no arguments at all: two calls': [
+    [[{ id: 'a', ...fn('f', '') }], [{ id: 'b', ...fn('f', '') }]],
+    ['a f {}', 'b f {}'],
+    ['f'],
+  ],
+  'an offered tool, announced twice under indexes of their own: two calls': [
+    [[{ index: 0, id: 'a', ...fn('f', '') }], [{ index: 1, id: 'b', ...fn('f', '') }], [{ index: 1, ...fn(undefined, '{"x":1}') }]],
+    ['a f {}', 'b f {"x":1}'],
+    ['f'],
+  ],
+  'an offered tool, announced twice in one chunk: two calls': [
+    [
+      [
+        { index: 0, id: 'a', ...fn('f', '') },
+        { index: 0, id: 'b', ...fn('f', '') },
+      ],
+      [{ index: 0, ...fn(undefined, '{"x":1}') }],
+    ],
+    ['a f {}', 'b f {"x":1}'],
+    ['f'],
+  ],
+  'T8 · an offered tool, announced twice, and arguments without an id': [
+    [[{ id: 'a', ...fn('f', '') }], [{ id: 'b', ...fn('f', '') }], [fn(undefined, '{"x":1}')]],
+    ['call_announced_twice'],
+    ['f'],
+  ],
+  'arguments that were encoded twice, of two calls under one index without ids': [
+    [[{ index: 0, ...fn('f', '"{\\"x\\":1}"') }], [{ index: 0, ...fn('f', '"{\\"x\\":2}"') }]],
+    ['ours f {"x":1}', 'ours f {"x":2}'],
+  ],
+  'whole arguments, an opener, and arguments that were encoded twice': [
+    [[{ id: 'a', ...fn('f', '{"x":1}') }], [{ id: 'b', ...fn('f', '') }], [fn(undefined, '"{\\"x\\":2}"')]],
+    ['a f {"x":1}', 'b f {"x":2}'],
+  ],
   'three openers under one id, index and name': [
     [[{ index: 0, id: 'a', ...fn('f', '') }], [{ index: 0, id: 'a', ...fn('f', '') }], [{ index: 0, id: 'a', ...fn('f', '') }]],
     ['a f {}'],

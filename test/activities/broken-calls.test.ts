@@ -1,0 +1,227 @@
+/** Calls of a worker's tools that cannot be made as the model wrote them: it is told, nothing is mended, and the turn goes on. */
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import type { OutputItem } from '../../src/domain/item.ts';
+import { defaultSettings } from '../../src/domain/response-settings.ts';
+import {
+  chat,
+  chatAnswer,
+  done,
+  end,
+  type LoggedRequest,
+  responsesAnswer,
+  ResponsesWriter,
+  type Script,
+  sseHead,
+} from '../../src/testing/model-server/index.ts';
+import { agentScene, called, tool } from './agent-scene.ts';
+
+interface Call {
+  readonly id: string;
+  readonly name: string;
+  readonly arguments: string;
+}
+
+/** An answer of calls, as a provider of either API sends it. */
+const dialects = {
+  chat: {
+    calls: called,
+    cut: (...calls: readonly Call[]): Script => [
+      sseHead,
+      chat.role(),
+      ...calls.map((call, index) => chat.toolCall(index, call)),
+      chat.finish('length'),
+      done,
+      end,
+    ],
+    answer: chatAnswer,
+    /** The arguments and the output of each call in a request. */
+    told: (request: LoggedRequest | undefined): readonly (readonly [string, string])[] => {
+      const { messages } = JSON.parse(request?.bodyText ?? '{}') as { readonly messages: readonly ChatMessage[] };
+      return messages.flatMap(({ tool_calls: calls = [] }) =>
+        calls.map(({ id, function: { arguments: text } }) => [
+          text,
+          messages.find(({ tool_call_id: of }) => of === id)?.content ?? 'no output',
+        ]),
+      );
+    },
+  },
+  responses: {
+    calls: (...calls: readonly Call[]): Script => {
+      const writer = new ResponsesWriter();
+      return [
+        sseHead,
+        ...writer.begin(),
+        ...calls.flatMap((call) => writer.functionCall(call.id, call.name, call.arguments)),
+        ...writer.completed(),
+        end,
+      ];
+    },
+    cut: (...calls: readonly Call[]): Script => {
+      const writer = new ResponsesWriter();
+      return [
+        sseHead,
+        ...writer.begin(),
+        ...calls.flatMap((call) => writer.functionCall(call.id, call.name, call.arguments)),
+        ...writer.incomplete(),
+        end,
+      ];
+    },
+    answer: responsesAnswer,
+    told: (request: LoggedRequest | undefined): readonly (readonly [string, string])[] => {
+      const { input } = JSON.parse(request?.bodyText ?? '{}') as { readonly input: readonly InputItem[] };
+      return input
+        .filter(({ type }) => type === 'function_call')
+        .map((call) => [
+          call.arguments ?? '',
+          input.find((item) => item.type === 'function_call_output' && item.call_id === call.call_id)?.output ?? 'no output',
+        ]);
+    },
+  },
+} as const;
+
+interface ChatMessage {
+  readonly content: string;
+  readonly tool_calls?: readonly { readonly id: string; readonly function: { readonly arguments: string } }[];
+  readonly tool_call_id?: string;
+}
+
+interface InputItem {
+  readonly type: string;
+  readonly call_id?: string;
+  readonly arguments?: string;
+  readonly output?: string;
+}
+
+const broken = '{"city": "Graz", "days": three}';
+const completed = { type: 'final', turn: { status: 'completed', code: null } } as const;
+
+/** Name, arguments, status and what the model is told of each call of a worker's. */
+function shown(output: readonly OutputItem[]): readonly unknown[] {
+  return output.map((item) =>
+    item.type === 'mcp_call' ? [item.name, item.arguments, item.status, item.output ?? item.error?.content[0]?.text] : item.type,
+  );
+}
+
+for (const api of ['chat', 'responses'] as const) {
+  const { calls, cut, answer, told } = dialects[api];
+  void suite(`calls of a worker's tools by a ${api} provider`, () => {
+    void test('one whose arguments are no JSON is an error that says where; the one beside it is made, and the turn goes on', async () => {
+      const weather = tool('weather', async () => 'sunny');
+      const clock = tool('clock', async () => 'noon');
+      await using scene = await agentScene({
+        api,
+        tools: [weather, clock],
+        scripts: [
+          calls({ id: 'c1', name: 'weather', arguments: broken }, { id: 'c2', name: 'clock', arguments: '{}' }),
+          answer('It is noon.'),
+        ],
+      });
+      assert.deepEqual(await scene.step(1), { type: 'tool_calls' });
+      assert.deepEqual(await scene.step(2), completed);
+      assert.deepEqual([weather.calls, clock.calls, scene.errors], [[], [{}], []]);
+      const error = `The arguments are not valid JSON: Unexpected token 'h', ..." "days": three}" is not valid JSON`;
+      assert.deepEqual(shown((await scene.response()).output), [
+        ['weather', broken, 'failed', error],
+        ['clock', '{}', 'completed', 'noon'],
+        'message',
+      ]);
+      assert.deepEqual(told(scene.model.requests[1]), [
+        [JSON.stringify({ invalid_arguments: broken }), `Error: ${error}`],
+        ['{}', 'noon'],
+      ]);
+      assert.deepEqual(
+        (await scene.store.readToolCalls('resp_a')).map(({ outcome }) => outcome),
+        ['failed', 'completed'],
+      );
+    });
+
+    void test('arguments that are JSON and no object are an error that says so', async () => {
+      const weather = tool('weather', async () => 'sunny');
+      const texts = ['[1]', '3', '"Graz"', '"{Graz}"'];
+      const scripts = [calls(...texts.map((text, at) => ({ id: `c${at}`, name: 'weather', arguments: text }))), answer('Sorry.')];
+      await using scene = await agentScene({ api, tools: [weather], scripts });
+      assert.deepEqual(await scene.step(1), { type: 'tool_calls' });
+      assert.deepEqual(await scene.step(2), completed);
+      assert.deepEqual(weather.calls, []);
+      const kinds = ['an array', 'a number', 'a string', 'a string'];
+      assert.deepEqual(
+        told(scene.model.requests[1]),
+        texts.map((text, at) => [
+          JSON.stringify({ invalid_arguments: text }),
+          `Error: The arguments have to be a JSON object, not ${kinds[at]}.`,
+        ]),
+      );
+    });
+
+    void test('one of a tool that nobody has is an error, whatever its arguments', async () => {
+      const texts = ['{}', broken];
+      const scripts = [calls(...texts.map((text, at) => ({ id: `c${at}`, name: 'wether', arguments: text }))), answer('Sorry.')];
+      await using scene = await agentScene({ api, tools: [tool('weather', async () => 'sunny')], scripts });
+      assert.deepEqual(await scene.step(1), { type: 'tool_calls' });
+      assert.deepEqual(await scene.step(2), completed);
+      const error = "There is no tool 'wether'.";
+      assert.deepEqual(shown((await scene.response()).output), [
+        ['wether', '{}', 'failed', error],
+        ['wether', broken, 'failed', error],
+        'message',
+      ]);
+    });
+
+    void test('nobody is asked to approve one that cannot be made', async () => {
+      const mail = tool('mail', async () => 'sent', { needsApproval: () => true });
+      const scripts = [calls({ id: 'c1', name: 'mail', arguments: '{"to": ' }), answer('Sorry.')];
+      await using scene = await agentScene({ api, tools: [mail], scripts });
+      assert.deepEqual(await scene.step(1), { type: 'tool_calls' });
+      assert.deepEqual(await scene.step(2), completed);
+      assert.deepEqual(mail.calls, []);
+      assert.deepEqual(
+        (await scene.response()).output.map(({ type }) => type),
+        ['mcp_call', 'message'],
+      );
+    });
+
+    void test('T8 · of an answer that was cut off by its length none is made, not even one that is whole', async () => {
+      const weather = tool('weather', async () => 'sunny');
+      const scripts = [cut({ id: 'c1', name: 'weather', arguments: '{}' }, { id: 'c2', name: 'weather', arguments: '{"city": "Gr' })];
+      await using scene = await agentScene({ api, tools: [weather], scripts });
+      assert.deepEqual(await scene.step(1), { type: 'final', turn: { status: 'incomplete', code: null } });
+      assert.deepEqual([weather.calls, await scene.store.readToolCalls('resp_a'), scene.model.requests.length], [[], [], 1]);
+      const { status, incomplete_details: details, output } = await scene.response();
+      assert.deepEqual([status, details?.reason, output], ['incomplete', 'max_output_tokens', []]);
+    });
+
+    void test('T8 · broken arguments of a function of the client are provider_protocol, and no tool is run beside it', async () => {
+      const weather = tool('weather', async () => 'sunny');
+      const settings = { ...defaultSettings('helper'), tools: [clientFunction('ask')] };
+      const scripts = [calls({ id: 'c1', name: 'weather', arguments: '{}' }, { id: 'c2', name: 'ask', arguments: '{"what": ' })];
+      await using scene = await agentScene({ api, tools: [weather], scripts, settings: { tools: settings.tools } });
+      assert.deepEqual(await scene.step(1), { type: 'final', turn: { status: 'failed', code: 'provider_protocol' } });
+      assert.deepEqual([weather.calls, await scene.store.readToolCalls('resp_a')], [[], []]);
+    });
+  });
+}
+
+function clientFunction(name: string) {
+  return { type: 'function', name, description: null, parameters: { type: 'object' }, strict: false } as const;
+}
+
+test('what a Responses provider adds to the item of a call does not make it one of the client', async () => {
+  const weather = tool('weather', async () => 'sunny');
+  const item = { id: 'fc_1', type: 'function_call', call_id: 'c1', name: 'weather', arguments: '{}', caller: { type: 'direct' } };
+  const response = { id: 'resp_1', object: 'response', status: 'completed', output: [item] };
+  const script: Script = [
+    sseHead,
+    ...new ResponsesWriter().begin(),
+    ...[
+      { type: 'response.output_item.added', output_index: 0, item: { ...item, status: 'in_progress', arguments: '' } },
+      { type: 'response.output_item.done', output_index: 0, item },
+      { type: 'response.completed', response },
+    ].map((event) => ({ type: 'text', text: `event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n` }) as const),
+    end,
+  ];
+  await using scene = await agentScene({ api: 'responses', tools: [weather], scripts: [script, responsesAnswer('It is sunny.')] });
+  assert.deepEqual(await scene.step(1), { type: 'tool_calls' });
+  assert.deepEqual(await scene.step(2), completed);
+  assert.deepEqual(weather.calls, [{}]);
+});
