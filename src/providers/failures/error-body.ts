@@ -3,6 +3,7 @@ import type { ModelFailure } from '../../domain/model.ts';
 import { longestBusyWaitMs } from '../../domain/retry-policy.ts';
 import { modelFailure, quotaFailure, safeDetail } from './model-failure.ts';
 import type { ErrorBody } from './read-error-body.ts';
+import { longestWaitMs } from './retry-after.ts';
 
 export { type ErrorBody, readErrorBody, readPlace, statesError } from './read-error-body.ts';
 
@@ -142,8 +143,9 @@ export function isQuotaError(error: ErrorBody): boolean {
   return dayLimitSentence.test(message) && (statedWaitMs(error) ?? Infinity) > longestBusyWaitMs;
 }
 
-/** The wait that the words of an error ask for, where no header does: `try again in 2m30s`, `in 7.66s`, `in 20 minutes`. */
-export function statedWaitMs({ message }: ErrorBody): number | undefined {
+/** The wait that an error asks for, where no header does: in a field, or in its words (`try again in 2m30s`, `in 7.66s`, `in 20 minutes`). */
+export function statedWaitMs({ message, retryAfterMs }: ErrorBody): number | undefined {
+  if (retryAfterMs !== undefined) return retryAfterMs;
   const said =
     /\b(?:try again|retry) (?:in|after) ((?:\d{1,7}(?:\.\d{1,6})? ?(?:ms|[dhms]|sec|min|hours?|minutes?|seconds?|days?)\b,? ?)+)/i.exec(
       (message ?? '').replaceAll(/(\d[dhm])(?=\d)/g, '$1 '),
@@ -151,7 +153,7 @@ export function statedWaitMs({ message }: ErrorBody): number | undefined {
   if (said === undefined) return undefined;
   let ms = 0;
   for (const [, count, unit = ''] of said.matchAll(/(\d+(?:\.\d+)?) ?([a-z]+)/gi)) ms += Number(count) * unitMs(unit.toLowerCase());
-  return Math.min(Math.ceil(ms), 365 * 86_400_000);
+  return Math.min(Math.ceil(ms), longestWaitMs);
 }
 
 function unitMs(unit: string): number {
@@ -171,16 +173,21 @@ export function isBusyError(error: ErrorBody): boolean {
   );
 }
 
-/** The failure of an error that arrived in the stream, after a 200. What no table knows is fatal (T3). */
+/**
+ * The failure of an error that arrived in the stream, after a 200. What no table knows is fatal (T3). When it may be asked again
+ * is in `busy`, from then on: `datedFailure` makes a time of it.
+ */
 export function failureOfStreamError(error: ErrorBody): ModelFailure {
   const word = error.code ?? error.type;
   const fields = { detail: word === undefined ? undefined : safeDetail(word), providerMessage: error.message };
-  if (isQuotaError(error)) return quotaFailure(fields);
+  const retryAfterMs = statedWaitMs(error);
+  if (isQuotaError(error)) return quotaFailure({ ...fields, retryAfterMs });
   // The sentence of a rate limit may mention tokens and windows too.
   if (hasContextCode(error) || (hasContextSentence(error) && !isIn(rateLimit, error))) {
     return modelFailure('context_length_exceeded', fields);
   }
-  return modelFailure(isBusyError(error) ? 'provider_busy' : 'provider_rejected', fields);
+  if (!isBusyError(error)) return modelFailure('provider_rejected', fields);
+  return modelFailure('provider_busy', { ...fields, busy: retryAfterMs === undefined ? {} : { retryAfterMs } });
 }
 
 /** The failure of an error in plain words; undefined where no table knows them. */

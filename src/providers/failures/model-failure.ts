@@ -4,7 +4,7 @@
  */
 import { type FailureCode, failureOf, failureRules } from '../../domain/failure.ts';
 import type { ModelFailure } from '../../domain/model.ts';
-import type { BusyHint } from '../../domain/retry-policy.ts';
+import { type BusyHint, longestBusyWaitMs } from '../../domain/retry-policy.ts';
 import { ProviderError } from '../provider.ts';
 
 export interface FailureFields {
@@ -26,9 +26,8 @@ const keyPattern = /\b(?:[spr]k-[\w*.-]*[\w*]{4}|Bearer \S{8,})/gi;
 export function modelFailure(code: FailureCode, fields: FailureFields = {}): ModelFailure {
   const { detail, providerMessage, retryAtMs, busy, sentence: plain = failureRules[code].message } = fields;
   const sentence = detail === undefined ? plain : `${plain.slice(0, -1)} (${detail}).`;
-  const when = retryAtMs === undefined ? '' : ` It may be asked again at ${new Date(retryAtMs).toISOString()}.`;
   return {
-    ...failureOf(code, sentence + when),
+    ...failureOf(code, sentence + whenOf(retryAtMs)),
     ...(detail === undefined ? {} : { detail }),
     ...(providerMessage === undefined ? {} : { providerMessage }),
     ...(retryAtMs === undefined ? {} : { retryAtMs }),
@@ -36,9 +35,28 @@ export function modelFailure(code: FailureCode, fields: FailureFields = {}): Mod
   };
 }
 
+function whenOf(retryAtMs: number | undefined): string {
+  return retryAtMs === undefined ? '' : ` It may be asked again at ${new Date(retryAtMs).toISOString()}.`;
+}
+
+interface QuotaFields extends Omit<FailureFields, 'busy' | 'sentence'> {
+  /** As in `BusyHint`. */
+  readonly retryAfterMs?: number | undefined;
+}
+
 /** A busy provider that no wait helps against: somebody has to pay, or to raise a limit. */
-export function quotaFailure(fields: Omit<FailureFields, 'busy' | 'sentence'>): ModelFailure {
-  return modelFailure('provider_busy', { ...fields, sentence: quotaSentence, busy: { final: true } });
+export function quotaFailure({ retryAfterMs, ...fields }: QuotaFields): ModelFailure {
+  const hint = retryAfterMs === undefined ? {} : { retryAfterMs };
+  return modelFailure('provider_busy', { ...fields, sentence: quotaSentence, busy: { ...hint, final: true } });
+}
+
+/** The failure with the time at which its provider may be asked again, if it said after how long. */
+export function datedFailure(failure: ModelFailure, nowMs: number): ModelFailure {
+  const { busy: { retryAfterMs: afterMs, final = false } = {}, retryAtMs: known, message } = failure;
+  // A rate limiter puts the same short wait on everything; only a long one is about the quota.
+  if (afterMs === undefined || known !== undefined || (final && afterMs <= longestBusyWaitMs)) return failure;
+  const retryAtMs = nowMs + afterMs;
+  return { ...failure, message: message + whenOf(retryAtMs), retryAtMs };
 }
 
 /** The failure of a response that is not of the API that was asked for. Retrying cannot help. */

@@ -1,10 +1,13 @@
 /** Reads the error that a provider describes as JSON, in whatever form it has. Pure. */
 import { asArray, asRecord, asText, type JsonRecord, parseJson } from '../json.ts';
+import { statedRetryAfterMs } from './retry-after.ts';
 
 export interface ErrorBody {
   readonly message: string | undefined;
   readonly code: string | undefined;
   readonly type: string | undefined;
+  /** When to ask again, where a field says so: in ms from then. What the words say is `statedWaitMs`. */
+  readonly retryAfterMs?: number;
 }
 
 /** Names under which servers tell what is wrong, each known from one that does. */
@@ -54,6 +57,14 @@ export function readErrorBody(body: unknown): ErrorBody {
   const inner = innerOf(outer);
   const from = inner ?? outer;
   const { type, status } = from;
+  const more = asRecord(from['metadata']);
+  const retryAfter = statedRetryAfterMs([
+    from,
+    outer,
+    more,
+    asRecord(more?.['headers']),
+    ...asArray(from['details']).slice(0, 20).map(asRecord),
+  ]);
   return {
     message: withCause(messageOf(from) ?? asText(outer['error']) ?? messageOf(outer), from),
     // Google puts a number into `code` and a word into `status`.
@@ -61,6 +72,7 @@ export function readErrorBody(body: unknown): ErrorBody {
       codeOf(from) ?? (typeof status === 'number' ? String(status) : asText(status)) ?? (inner === undefined ? undefined : codeOf(outer)),
     // In OpenAI's flat `error` event `type` is the name of the event, not the kind of error.
     type: type === 'error' ? undefined : (asText(type) ?? asText(from['error_type']) ?? asText(status)),
+    ...(retryAfter === undefined ? {} : { retryAfterMs: retryAfter }),
   };
 }
 

@@ -6,7 +6,7 @@ import { type ModelEvent, type ModelFailure, startsStep } from '../../domain/mod
 import type { Usage } from '../../domain/response.ts';
 import { adviceOn } from '../failures/advice.ts';
 import { failureOfStreamError, failureOfWords, readErrorBody, statesError } from '../failures/error-body.ts';
-import { modelFailure, protocolError, redactKeys } from '../failures/model-failure.ts';
+import { datedFailure, modelFailure, protocolError, redactKeys } from '../failures/model-failure.ts';
 import { failureOfStatus } from '../failures/status-failure.ts';
 import { failureOfTransport, findCause } from '../failures/transport-failure.ts';
 import type { ResponseBody } from '../http/body.ts';
@@ -144,7 +144,7 @@ interface FailedExchange {
 
 /** Classifies whatever was thrown while a request was sent or its response was read. Keys are removed. */
 export async function toModelFailure(error: unknown, failed: FailedExchange): Promise<ModelFailure> {
-  const failure = await classify(error, failed);
+  const failure = datedFailure(await classify(error, failed), Date.now());
   const advice = adviceOn(failure, failed.url);
   return redactKeys(advice === undefined ? failure : { ...failure, advice }, failed.apiKey);
 }

@@ -1,6 +1,8 @@
 /** Errors that arrive in the stream, in each form that providers send. */
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
+import { longestBusyWaitMs } from '../../../src/domain/retry-policy.ts';
+import { datedFailure } from '../../../src/providers/failures/model-failure.ts';
 import { failureOfStreamError, failureOfWords, readErrorBody, statesError } from '../../../src/providers/failures/error-body.ts';
 
 const error = (fields: Record<string, unknown>) => ({ error: { message: 'm', type: null, param: null, code: null, ...fields } });
@@ -100,4 +102,33 @@ void suite('a stated error is one in every form, and classified by its code and 
     assert.equal(failureOfWords('hello'), undefined);
     assert.equal(failureOfWords(''), undefined);
   });
+});
+
+void suite('an error in the stream that says when to ask again says it as one with a status does', () => {
+  const nowMs = Date.UTC(2026, 0, 1);
+  const failureOf = (body: object) => datedFailure(failureOfStreamError(readErrorBody(body)), nowMs);
+  const busy = { message: 'Rate limit reached', code: 'rate_limit_exceeded' };
+  const rows: readonly (readonly [body: object, afterMs: number])[] = [
+    [{ type: 'error', ...busy, message: 'Rate limit reached. Please try again in 2m30s.' }, 150_000],
+    [{ error_code: 429, error_message: 'Too many requests, retry after 7.66s' }, 7_660],
+    [{ error: { ...busy, retry_after: 20 } }, 20_000],
+    [{ error: busy, retry_after: '20' }, 20_000],
+    [{ error: { ...busy, retry_after_ms: 1_500 } }, 1_500],
+    [{ error: { ...busy, metadata: { headers: { 'Retry-After': '61' } } } }, 61_000],
+    [{ error: { code: 429, status: 'RESOURCE_EXHAUSTED', message: 'm', details: [{}, { retryDelay: '34.5s' }] } }, 34_500],
+  ];
+  for (const [body, afterMs] of rows) {
+    void test(JSON.stringify(body), () => {
+      const { busy: hint, retryAtMs, message } = failureOf(body);
+      assert.deepEqual([hint, retryAtMs], [{ retryAfterMs: afterMs }, nowMs + afterMs]);
+      assert.ok(message.endsWith(` It may be asked again at ${new Date(nowMs + afterMs).toISOString()}.`), message);
+    });
+  }
+  void test('a quota says only when it comes back', () => {
+    const quota = (retry_after: number) => failureOf({ error: { code: 'insufficient_quota', message: 'm', retry_after } }).retryAtMs;
+    assert.deepEqual([quota(longestBusyWaitMs / 1_000), quota(3_600)], [undefined, nowMs + 3_600_000]);
+  });
+  for (const odd of [null, -1, 'soon', '', {}, 1e300, '2026-01-01']) {
+    void test(`no wait: ${JSON.stringify(odd)}`, () => assert.deepEqual(failureOf({ error: { ...busy, retry_after: odd } }).busy, {}));
+  }
 });
