@@ -1,9 +1,11 @@
 /**
- * What a provider says of an item after it was begun: fields of its own on a call or on reasoning (`ProviderFields`), and members such
- * as a `phase` or a `namespace` that came with the end of the item alone. The end of the item carries it. Of one step, and not in
- * the journal: whoever ends a stream in the middle has the item as it was begun.
+ * What a provider says of an item at another time than that of the item itself: of a message before its first text; fields of its own
+ * on a call or on reasoning (`ProviderFields`), and members such as a `phase` or a `namespace`, after the item was begun, which the end
+ * of the item carries; and what only the whole response tells of an item that is done, which the end of the stream carries.
+ * Of one step, and not in the journal: whoever ends a stream in the middle has the items as they were shown.
  */
 import { isOpaque, isWorkers, type JsonObject, type OutputItem, type ProviderFields } from './item.ts';
+import type { OpenItem } from './stream-state.ts';
 
 export interface Late {
   /** Over those that the item was begun with. */
@@ -11,9 +13,24 @@ export interface Late {
   readonly members?: JsonObject | undefined;
 }
 
+/** What an item keeps for its provider. */
+export interface Kept extends Late {
+  /** Of reasoning. */
+  readonly encrypted?: string | undefined;
+}
+
+type NamedKept = Kept & { readonly key: string };
+
 export class LateMembers {
   /** By the index of an open item. */
   readonly #late = new Map<number, Late>();
+  /** Of messages and reasoning, by the provider's name of the item or its part. */
+  readonly #places = new Map<string, number>();
+  /** By the index of an item that is done. */
+  readonly #amended = new Map<number, JsonObject>();
+  /** What reasoning keeps, and that has no item yet, as it came. */
+  readonly #unplaced: NamedKept[] = [];
+  #announced: { readonly key: string; readonly members: JsonObject } | undefined;
 
   addFields(index: number, item: OutputItem, fields: ProviderFields | undefined): void {
     // Those that the item was begun with are on it.
@@ -22,7 +39,7 @@ export class LateMembers {
   }
 
   addMembers(index: number, members: JsonObject | undefined): void {
-    if (members !== undefined) this.#add(index, { members });
+    if (members !== undefined) this.#add(index, { members: { ...this.#late.get(index)?.members, ...members } });
   }
 
   /** To be called once, at the end of the item. */
@@ -30,6 +47,65 @@ export class LateMembers {
     const late = this.#late.get(index) ?? {};
     this.#late.delete(index);
     return late;
+  }
+
+  /** The members of the message that this part is of, if it was announced and has not begun. */
+  announced(part: string): JsonObject | undefined {
+    return this.#announced !== undefined && part.startsWith(`${this.#announced.key} `) ? this.#announced.members : undefined;
+  }
+
+  /** A part of an item is shown: what is said of either from here on is about the item at this place. */
+  place(kind: string, part: string, index: number): void {
+    if (this.announced(part) !== undefined) this.#announced = undefined;
+    this.#places.set(`${kind} ${part}`, index);
+    if (kind === 'message') this.#places.set(`${kind} ${part.slice(0, Math.max(0, part.lastIndexOf(' ')))}`, index);
+  }
+
+  /** Members of the message of this name: of the one that is shown or was, or of the one that comes next. */
+  tell(key: string, members: JsonObject, items: readonly OpenItem[]): void {
+    const index = this.#places.get(`message ${key}`);
+    if (index === undefined) this.#announced = { key, members };
+    else if (items[index]?.isDone === true) this.#amend(index, members);
+    else this.addMembers(index, members);
+  }
+
+  /** What reasoning is to keep for its provider: on the item of this name, if that is done and has none; else it waits for an item. */
+  keep(key: string, kept: Kept, items: readonly OpenItem[]): void {
+    const index = this.#places.get(`reasoning ${key}`) ?? -1;
+    const done = items[index]?.item;
+    const isFree = done?.type === 'reasoning' && done.encrypted_content === undefined && !this.#amended.has(index);
+    if (kept.encrypted !== undefined && isFree) this.#amend(index, { encrypted_content: kept.encrypted });
+    else this.#unplaced.push({ ...kept, key });
+  }
+
+  takeKept(): readonly NamedKept[] {
+    return this.#unplaced.splice(0);
+  }
+
+  /** The items with what was told of them when they were done. */
+  amended(items: readonly OutputItem[]): readonly OutputItem[] {
+    if (this.#amended.size === 0) return items;
+    return items.map((item, index): OutputItem => ({ ...item, ...this.#amended.get(index) }));
+  }
+
+  /**
+   * The provider's names begin anew. @returns the encrypted reasoning of items that were done: other steps follow, maybe in another
+   * process, which has what the journal has
+   */
+  endStep(): readonly string[] {
+    this.#places.clear();
+    this.#announced = undefined;
+    this.#unplaced.length = 0;
+    const sealed: string[] = [];
+    for (const [index, { encrypted_content: encrypted, ...members }] of this.#amended) {
+      if (typeof encrypted === 'string') sealed.push(encrypted);
+      this.#amended.set(index, members);
+    }
+    return sealed;
+  }
+
+  #amend(index: number, members: JsonObject): void {
+    this.#amended.set(index, { ...this.#amended.get(index), ...members });
   }
 
   #add(index: number, late: Late): void {
