@@ -51,7 +51,9 @@ export class LateMembers {
 
   /** The members of the message that this part is of, if it was announced and has not begun. */
   announced(part: string): JsonObject | undefined {
-    return this.#announced !== undefined && part.startsWith(`${this.#announced.key} `) ? this.#announced.members : undefined;
+    if (this.#announced === undefined) return undefined;
+    const { key, members } = this.#announced;
+    return part === key || part.startsWith(`${key} `) ? members : undefined;
   }
 
   /** A part of an item is shown: what is said of either from here on is about the item at this place. */
