@@ -30,7 +30,8 @@ export class LateMembers {
   readonly #amended = new Map<number, JsonObject>();
   /** What reasoning keeps, and that has no item yet, as it came. */
   readonly #unplaced: NamedKept[] = [];
-  #announced: { readonly key: string; readonly members: JsonObject } | undefined;
+  /** Of messages of which nothing is shown yet, by the provider's name. */
+  readonly #announced = new Map<string, JsonObject>();
 
   addFields(index: number, item: OutputItem, fields: ProviderFields | undefined): void {
     // Those that the item was begun with are on it.
@@ -51,22 +52,22 @@ export class LateMembers {
 
   /** The members of the message that this part is of, if it was announced and has not begun. */
   announced(part: string): JsonObject | undefined {
-    if (this.#announced === undefined) return undefined;
-    const { key, members } = this.#announced;
-    return part === key || part.startsWith(`${key} `) ? members : undefined;
+    return this.#announced.get(part) ?? this.#announced.get(itemOf(part));
   }
 
   /** A part of an item is shown: what is said of either from here on is about the item at this place. */
   place(kind: string, part: string, index: number): void {
-    if (this.announced(part) !== undefined) this.#announced = undefined;
     this.#places.set(`${kind} ${part}`, index);
-    if (kind === 'message') this.#places.set(`${kind} ${part.slice(0, Math.max(0, part.lastIndexOf(' ')))}`, index);
+    if (kind !== 'message') return;
+    this.#places.set(`${kind} ${itemOf(part)}`, index);
+    this.#announced.delete(part);
+    this.#announced.delete(itemOf(part));
   }
 
   /** Members of the message of this name: of the one that is shown or was, or of the one that comes next. */
   tell(key: string, members: JsonObject, items: readonly OpenItem[]): void {
     const index = this.#places.get(`message ${key}`);
-    if (index === undefined) this.#announced = { key, members };
+    if (index === undefined) this.#announced.set(key, members);
     else if (items[index]?.isDone === true) this.#amend(index, members);
     else this.addMembers(index, members);
   }
@@ -74,8 +75,8 @@ export class LateMembers {
   /** What reasoning is to keep for its provider: on the item of this name, if that is done and has none; else it waits for an item. */
   keep(key: string, kept: Kept, items: readonly OpenItem[]): void {
     const index = this.#places.get(`reasoning ${key}`) ?? -1;
-    const done = items[index]?.item;
-    const isFree = done?.type === 'reasoning' && done.encrypted_content === undefined && !this.#amended.has(index);
+    const { item, isDone = false } = items[index] ?? {};
+    const isFree = isDone && item?.type === 'reasoning' && item.encrypted_content === undefined && !this.#amended.has(index);
     if (kept.encrypted !== undefined && isFree) this.#amend(index, { encrypted_content: kept.encrypted });
     else this.#unplaced.push({ ...kept, key });
   }
@@ -96,7 +97,7 @@ export class LateMembers {
    */
   endStep(): readonly string[] {
     this.#places.clear();
-    this.#announced = undefined;
+    this.#announced.clear();
     this.#unplaced.length = 0;
     const sealed: string[] = [];
     for (const [index, { encrypted_content: encrypted, ...members }] of this.#amended) {
@@ -113,4 +114,15 @@ export class LateMembers {
   #add(index: number, late: Late): void {
     this.#late.set(index, { ...this.#late.get(index), ...late });
   }
+}
+
+/** Whether a part is of other reasoning than the open one. Messages say so by being announced. */
+export function isOtherThought(openPart: string | undefined, part: string): boolean {
+  const areThoughts = part.startsWith('reasoning ') && openPart?.startsWith('reasoning ') === true;
+  return areThoughts && itemOf(openPart) !== itemOf(part);
+}
+
+/** The provider's name of an item from that of its part. */
+function itemOf(part: string): string {
+  return part.slice(0, Math.max(0, part.lastIndexOf(' ')));
 }
