@@ -1,6 +1,6 @@
 /** The events that open, fill and close an item and its parts. Pure. */
 import { isCall, isOpaque, isWorkers, type ItemStatus, type Json, type OpaqueItemType, type OutputItem } from './item.ts';
-import type { Late } from './late-members.ts';
+import type { Kept } from './late-members.ts';
 import type { UnnumberedEvent } from './response-event.ts';
 import { sealOf } from './sealed-fields.ts';
 import { filled, outputText, partCount, type Unfinished, withText } from './response-part.ts';
@@ -57,12 +57,6 @@ export function partDone(open: Unfinished, index: number): readonly UnnumberedEv
       : { type: 'response.output_text.done', ...place, text, logprobs: [...(open.logprobs ?? [])] },
     { type: 'response.content_part.done', ...place, part },
   ];
-}
-
-/** What an item keeps for its provider. */
-export interface Kept extends Late {
-  /** Of reasoning. */
-  readonly encrypted?: string | undefined;
 }
 
 /** @param isSealed reasoning carries what it keeps as encrypted content, too */

@@ -3,15 +3,26 @@
  * be made of other items, and nothing else of them touched. Pure.
  */
 import { type Json, type JsonObject, longestItemId, type OpaqueItem, type OutputItem } from './item.ts';
+import { itemId } from './new-items.ts';
 import type { UnnumberedEvent } from './response-event.ts';
 
 /**
  * The item of an event that begins or ends one, under this id.
  * @param id as it came, if that is unique in the answer: its provider and its client refer to it
  */
-export function opaqueItem(item: JsonObject, id: string): OpaqueItem {
+function opaqueItem(item: JsonObject, id: string): OpaqueItem {
   const { type, id: _given, ...members } = item;
   return { id, type, ...members } as unknown as OpaqueItem;
+}
+
+/** The item that begins with this event, behind `items`; undefined where it has none: nothing can be said of an item that was never shown. */
+export function begunOpaque(
+  event: JsonObject,
+  responseId: string,
+  items: readonly { readonly item: OutputItem }[],
+): OpaqueItem | undefined {
+  const given = itemOf(event);
+  return given === undefined ? undefined : opaqueItem(given, uniqueId(given['id'], items) ?? itemId('item', responseId, items.length));
 }
 
 /** @param item that it is about, as it was begun */

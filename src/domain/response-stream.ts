@@ -9,12 +9,12 @@
  * The ids of items follow from the id of the response: there is no randomness here, and no clock.
  */
 import { EventQueue } from './event-queue.ts';
-import { annotationAdded, callAdded, itemDone, type Kept, partAdded, partDone, textAdded } from './item-events.ts';
+import { annotationAdded, callAdded, itemDone, partAdded, partDone, textAdded } from './item-events.ts';
 import { isOpaque, isProse, isWorkers, type ItemStatus, type Json, type JsonObject, type OutputItem, type ProviderFields } from './item.ts';
-import { LateMembers } from './late-members.ts';
+import { isOtherThought, type Kept, LateMembers } from './late-members.ts';
 import { type ModelDelta, startsStep, type TextDelta } from './model.ts';
-import { itemId, newCall, newMessage, newReasoning } from './new-items.ts';
-import { itemOf, opaqueEvent, opaqueItem, uniqueId } from './opaque-events.ts';
+import { newCall, newMessage, newReasoning } from './new-items.ts';
+import { begunOpaque, opaqueEvent } from './opaque-events.ts';
 import type { ResponseEvent, UnnumberedEvent } from './response-event.ts';
 import { withText } from './response-part.ts';
 import type { ResponseObject } from './response.ts';
@@ -31,10 +31,6 @@ export class ResponseStream {
   #openKey: string | undefined;
   /** By the provider's name of a call, or of an opaque item. Of one step, and not in the journal. */
   readonly #callIndexes = new Map<string, number>();
-  /** What reasoning is to keep for the provider and that has no item yet, as it came. */
-  readonly #unplaced: Kept[] = [];
-  /** What the next message has beside its texts. */
-  #messageMembers: JsonObject = {};
   readonly #late = new LateMembers();
   /** The items from here on are of the step that runs. */
   #stepFrom: number;
@@ -70,7 +66,8 @@ export class ResponseStream {
 
   /** The response as it stands after the events so far. */
   get response(): ResponseObject {
-    return this.#state.response;
+    const { response } = this.#state;
+    return { ...response, output: this.#late.amended(response.output) };
   }
 
   /** `response.in_progress`, once however many attempts there are. */
@@ -85,9 +82,11 @@ export class ResponseStream {
   write(delta: ModelDelta): readonly ResponseEvent[] {
     if (delta.type === 'encrypted_reasoning') {
       if (delta.text !== '') this.#keep(delta.item, { encrypted: delta.text });
+      // Its encrypted form, where one was asked for, may come with the whole response: its place is here.
+      else if (this.sealsFields) this.#late.keep(delta.item, {}, this.#state.items);
       return this.#out.take();
     }
-    if (delta.type === 'message') this.#writeMembers(delta.item, delta.members);
+    if (delta.type === 'message') this.#late.tell(delta.item, delta.members, this.#state.items);
     else if (delta.type === 'annotation') {
       this.#writeAnnotation(delta.item ?? '', delta.annotation);
     } else if (startsStep(delta)) {
@@ -118,8 +117,7 @@ export class ResponseStream {
     this.#closeAll('completed', isWorkers);
     this.#openKey = undefined;
     this.#callIndexes.clear();
-    this.#messageMembers = {};
-    this.#unplaced.length = 0;
+    for (const encrypted of this.#late.endStep()) this.#placeReasoning({ encrypted });
     this.#stepFrom = this.#state.items.length;
     return this.#out.take();
   }
@@ -152,6 +150,7 @@ export class ResponseStream {
     const logprobs = 'logprobs' in delta ? delta.logprobs : undefined;
     const itemType = kind === 'reasoning' ? 'reasoning' : 'message';
     const partKey = `${kind} ${key}`;
+    if (this.#late.announced(key) !== undefined || isOtherThought(this.#openKey, partKey)) this.#closeOpenItems();
     let index = this.#state.openIndex(itemType);
     let open = this.#state.items[index];
     if (open === undefined || this.#openKey !== partKey) {
@@ -160,11 +159,12 @@ export class ResponseStream {
         this.#closeOpenItems();
         index = this.#state.items.length;
         if (itemType === 'reasoning') this.#openReasoning(fields);
-        else this.#openMessage(index);
+        else this.#openItem(newMessage(this.response.id, index, this.#late.announced(key) ?? {}));
         open = this.#state.item(index);
       }
       this.#out.emit(partAdded(kind, open.item, index));
       this.#openKey = partKey;
+      this.#late.place(itemType, key, index);
     }
     this.#late.addFields(index, open.item, fields);
     this.#out.emit(textAdded(kind, open.item, index, text, logprobs));
@@ -178,15 +178,14 @@ export class ResponseStream {
   }
 
   #writeOpaque(key: string, event: JsonObject): void {
-    const given = itemOf(event);
     let index = this.#callIndexes.get(key);
     if (index === undefined) {
-      // Nothing can be said of an item that was never shown.
-      if (given === undefined) return;
-      this.#closeOpenItems();
       index = this.#state.items.length;
+      const begun = begunOpaque(event, this.response.id, this.#state.items);
+      if (begun === undefined) return;
+      this.#closeOpenItems();
       this.#callIndexes.set(key, index);
-      this.#openItem(opaqueItem(given, uniqueId(given['id'], this.#state.items) ?? itemId('item', this.response.id, index)));
+      this.#openItem(begun);
       if (event['type'] === 'response.output_item.added') return;
     }
     const { item, isDone } = this.#state.item(index);
@@ -221,43 +220,31 @@ export class ResponseStream {
   }
 
   /**
-   * Encrypted reasoning comes with the end of its item, which it closes; fields without a text belong to the reasoning before
-   * them. Without such an item they wait.
+   * Encrypted reasoning comes with the end of its item, which it closes, or behind it; fields without a text belong to the reasoning
+   * before them. Without such an item they wait.
    */
   #keep(key: string, kept: Kept): void {
     const index = this.#state.openIndex('reasoning');
     const open = this.#openKey === `reasoning ${key}` ? this.#state.items[index] : undefined;
-    if (open === undefined) this.#unplaced.push(kept);
+    if (open === undefined) this.#late.keep(key, kept, this.#state.items);
     else if (kept.fields !== undefined) this.#late.addFields(index, open.item, kept.fields);
     else this.#closeItem(index, open, 'completed', kept.encrypted);
   }
 
-  /** Of the message that is told, or of the next one. */
-  #writeMembers(key: string, members: JsonObject): void {
-    const index = this.#state.openIndex('message');
-    const isTold = this.#openKey?.includes(` ${key} `) === true;
-    if (isTold && index !== -1) this.#late.addMembers(index, members);
-    if (isTold) return;
-    this.#closeOpenItems();
-    this.#messageMembers = members;
-  }
-
   /** What is kept without a summary gets items of its own, once there is an answer for them to be part of. */
   #placeKept(): void {
-    if (this.#unplaced.length === 0) return;
-    this.#closeOpenItems();
-    for (const kept of this.#unplaced.splice(0)) this.#placeReasoning(kept);
+    const all = this.#late.takeKept();
+    if (all.length > 0) this.#closeOpenItems();
+    for (const kept of all) {
+      this.#late.place('reasoning', kept.key, this.#state.items.length);
+      this.#placeReasoning(kept);
+    }
   }
 
   #placeReasoning({ encrypted, fields }: Kept): void {
     const index = this.#state.items.length;
     this.#openReasoning(fields);
     this.#closeItem(index, this.#state.item(index), 'completed', encrypted);
-  }
-
-  #openMessage(index: number): void {
-    this.#openItem(newMessage(this.response.id, index, this.#messageMembers));
-    this.#messageMembers = {};
   }
 
   #openReasoning(fields?: ProviderFields): void {

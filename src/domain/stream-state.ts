@@ -100,10 +100,16 @@ export class StreamState {
       case 'response.created':
       case 'response.queued':
       case 'response.in_progress':
+        this.#response = event.response;
+        return;
       case 'response.completed':
       case 'response.incomplete':
       case 'response.failed':
         this.#response = event.response;
+        // What its provider told of an item that was done stands here alone.
+        event.response.output.forEach((item, index) => {
+          this.item(index).item = item;
+        });
         return;
       // What is in them comes with the end of the item.
       case 'response.custom_tool_call_input.done':

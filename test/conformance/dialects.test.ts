@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
 import { chatAnswer, type LoggedRequest, responsesAnswer, type Script } from '../../src/testing/model-server/index.ts';
 import { openCalls, type Protocol, protocols, type Turn } from '../support/dialect-protocols.ts';
 import { assertBecame, pick, scriptOf, type Shape, shapes, titleOf } from '../support/dialects.ts';
@@ -21,6 +22,8 @@ const noOutput = '[no result was given]';
  * calls, the first one besides.
  */
 function goesOn(protocol: Protocol, shape: Shape, hasCalls: boolean): boolean {
+  // The two that have its items.
+  if (shape.told !== undefined && protocols.indexOf(protocol) < 2) return true;
   const able = protocols.filter(({ showsFailed }, at) => (hasCalls ? at > 0 : showsFailed || shape.becomes.status !== 'failed'));
   return (hasCalls && protocol === protocols[0]) || protocol === able[shapes.indexOf(shape) % able.length];
 }
@@ -31,6 +34,17 @@ function callsSent(request: LoggedRequest | undefined): { readonly tool_calls: r
   const message = messages?.findLast(({ tool_calls: calls }) => calls !== undefined);
   assert.ok(message?.tool_calls, 'there are no calls in the request');
   return { ...message, tool_calls: message.tool_calls };
+}
+
+/** The items of the answer are in the request to a Responses provider, in their order. */
+function assertTold(request: LoggedRequest, told: Shape['told'] = []): void {
+  const { input = [] } = request.body as { readonly input?: readonly object[] };
+  let from = 0;
+  for (const item of told) {
+    const at = input.findIndex((each, place) => place >= from && isDeepStrictEqual(pick(each, Object.keys(item)), item));
+    assert.notEqual(at, -1, `${JSON.stringify(item)} is not told in its place: ${JSON.stringify(input)}`);
+    from = at + 1;
+  }
 }
 
 class Conversation {
@@ -87,6 +101,7 @@ class Conversation {
       assertSendable(request).filter((output) => output !== noOutput),
       all,
     );
+    if (protocols.indexOf(this.#protocol) < 2) assertTold(request, this.#shape.told);
     const { calls } = this.#shape.becomes;
     if (outputs.length === 0 || this.#shape.api !== 'chat' || calls === 'any') return;
     const sent = callsSent(request).tool_calls;

@@ -121,7 +121,7 @@ test('a text keeps its sources, its log probabilities and the phase of its messa
   ]);
 });
 
-test('what came with the end of an item alone is on its end, and never on the next item', () => {
+test('what came with the end of an item, or behind it, is on that item in the last event, and never on the next one', () => {
   const call = { type: 'tool_call', item: 'c', callId: 'a', name: 'f' } as const;
   const { stream, events } = streamOf([
     { type: 'text', text: 'a', item: 'message 0 c0' },
@@ -136,7 +136,7 @@ test('what came with the end of an item alone is on its end, and never on the ne
   const output = ResponseStream.replay(ended).response.output as readonly { phase?: string; namespace?: string }[];
   assert.deepEqual(
     output.map(({ phase, namespace }) => phase ?? namespace),
-    ['commentary', 'n', undefined],
+    ['final_answer', 'n', undefined],
   );
 });
 

@@ -8,7 +8,7 @@ import type { ResponseEvent } from '../../src/domain/response-event.ts';
 import { ResponseStream } from '../../src/domain/response-stream.ts';
 import { unsealFields } from '../../src/domain/sealed-fields.ts';
 import type { TurnOutcome } from '../../src/domain/turn-outcome.ts';
-import { isWorkers, type OutputItem, type WorkerCallItem } from '../../src/domain/item.ts';
+import { isWorkers, type OutputItem, textOf, type WorkerCallItem } from '../../src/domain/item.ts';
 import { newResponse } from '../../src/domain/response.ts';
 import { approvalAsked, callBegun, callEnded } from '../../src/domain/worker-call-events.ts';
 import { cutOff, endedCall, newApprovalRequest, newWorkerCall, type WorkerCall, type WorkerCallEnd } from '../../src/domain/worker-call.ts';
@@ -152,6 +152,64 @@ test('encrypted reasoning without a summary becomes an item of its own, in its p
   ]);
 });
 
+test('T13 · encrypted reasoning that comes behind the end of its item is on that item in the last event, and in every replay', () => {
+  const thought: ModelDelta = { type: 'reasoning', text: 'hm', item: 'a' };
+  const deltas = [thought, text('so'), encrypted('a', 'E1')];
+  assert.deepEqual(output(deltas), [[['hm'], 'E1', 'completed'], 'message']);
+  const events = eventsOf(deltas, completed);
+  const again = ResponseStream.replay(JSON.parse(JSON.stringify(events)) as ResponseEvent[]);
+  const last = events.at(-1);
+  assert.ok(last !== undefined && 'response' in last);
+  assert.deepEqual(again.response, last.response);
+  // A step that another one follows has no last event: there it gets an item of its own, which the journal has.
+  const stream = ResponseStream.replay(ResponseStream.open(response));
+  for (const each of deltas) stream.write(each);
+  stream.endStep();
+  const kept = stream.response.output.map((item) => (item.type === 'reasoning' ? item.encrypted_content : item.type));
+  assert.deepEqual(kept, [undefined, 'message', 'E1']);
+});
+
+test('T13 · reasoning that says nothing has its place before the answer where its encrypted form may come with the end', () => {
+  const answer = (sealsFields: boolean): unknown[] => {
+    const stream = ResponseStream.replay(ResponseStream.open(response));
+    stream.sealsFields = sealsFields;
+    for (const each of [encrypted('a', ''), text('so'), encrypted('a', 'E1')]) stream.write(each);
+    stream.end(completed, 9_000);
+    return stream.response.output.map((item) => (item.type === 'reasoning' ? item.encrypted_content : item.type));
+  };
+  assert.deepEqual(answer(true), ['E1', 'message']);
+  assert.deepEqual(answer(false), ['message', 'E1']);
+});
+
+const phase = (item: string, members: Record<string, string>): ModelDelta => ({ type: 'message', text: '', item, members });
+const said = (item: string, said: string): ModelDelta => ({ type: 'text', text: said, item: `${item} c0` });
+
+test('a message that is announced is one of its own, and what is told of it later is told of it alone', () => {
+  const hm: ModelDelta = { type: 'reasoning', text: 'hm', item: 'r s0' };
+  const shown = (deltas: readonly ModelDelta[]): unknown[] => {
+    const events = eventsOf(deltas, completed);
+    const last = events.at(-1);
+    assert.ok(last !== undefined && 'response' in last);
+    assert.deepEqual(ResponseStream.replay(JSON.parse(JSON.stringify(events)) as ResponseEvent[]).response, last.response);
+    return last.response.output.map((item) => (item.type === 'message' ? [textOf(item), item['phase' as never]] : item.type));
+  };
+  assert.deepEqual(shown([said('m0', 'a'), phase('m1', {}), said('m1', 'b')]), [
+    ['a', undefined],
+    ['b', undefined],
+  ]);
+  const late = phase('m0', { phase: 'commentary' });
+  for (const deltas of [
+    [said('m0', 'a'), late, hm, phase('m1', {}), said('m1', 'b')],
+    [said('m0', 'a'), hm, late, phase('m1', {}), said('m1', 'b')],
+    [said('m0', 'a'), hm, phase('m1', {}), said('m1', 'b'), late],
+    [late, said('m0', 'a'), hm, said('m1', 'b')],
+  ]) {
+    assert.deepEqual(shown(deltas), [['a', 'commentary'], 'reasoning', ['b', undefined]]);
+  }
+  // One that says nothing is none.
+  assert.deepEqual(shown([late, phase('m1', {}), said('m1', 'b')]), [['b', undefined]]);
+});
+
 test('T2 · encrypted reasoning shows and starts nothing by itself, and is not lost when the answer is cut off', () => {
   assert.deepEqual(eventsOf([encrypted('x', 'E1')]).at(-1)?.type, 'response.in_progress');
   for (const end of ends) assert.deepEqual(output([encrypted('x', 'E1')], end), []);
@@ -185,6 +243,18 @@ function heard(events: readonly ResponseEvent[]): OutputItem[] {
   return items;
 }
 
+/** Without what the last event alone tells of an item: it came when the item was done. */
+function asHeard(events: readonly ResponseEvent[]): OutputItem[] {
+  const last = events.at(-1);
+  assert.ok(last !== undefined && 'response' in last);
+  const done = heard(events);
+  return last.response.output.map((item, index): OutputItem => {
+    if (item.type !== 'reasoning' || item.encrypted_content === undefined) return item;
+    const { encrypted_content: _late, ...rest } = item;
+    return 'encrypted_content' in (done[index] ?? {}) ? item : rest;
+  });
+}
+
 test('T7 · whatever the model says, the stream is dense, balanced, and says all of it', () => {
   fc.assert(
     fc.property(fc.array(delta, { maxLength: 30 }), fc.constantFrom(...ends), (deltas, end) => {
@@ -195,7 +265,8 @@ test('T7 · whatever the model says, the stream is dense, balanced, and says all
       );
       const last = events.at(-1);
       assert.ok(last !== undefined && 'response' in last);
-      assert.deepEqual(heard(events), last.response.output);
+      assert.deepEqual(heard(events), asHeard(events));
+      assert.deepEqual(ResponseStream.replay(JSON.parse(JSON.stringify(events)) as ResponseEvent[]).response, last.response);
       const shown = events.filter((event) => 'delta' in event).map((event) => event.delta);
       const isShown = (each: ModelDelta) => each.type !== 'encrypted_reasoning';
       assert.equal(
@@ -298,7 +369,7 @@ test('T7 · a step gone on with by other processes, behind calls that they carri
       assert.equal(JSON.stringify(twoSteps(deltas, callEnds, end, { next: another })), JSON.stringify(alone));
       const last = alone.at(-1);
       assert.ok(last !== undefined && 'response' in last);
-      assert.deepEqual(heard(alone), last.response.output);
+      assert.deepEqual(heard(alone), asHeard(alone));
       assert.equal(new Set(last.response.output.map(({ id }) => id)).size, last.response.output.length);
       assert.deepEqual(
         alone.map((event) => event.sequence_number),

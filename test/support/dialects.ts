@@ -24,7 +24,7 @@ export interface ShownCall {
   readonly namespace?: string;
 }
 
-/** What is not named is empty, but for `call_id`, `usage`, `message`, `tier` and `items`, which are then not looked at. */
+/** What is not named is empty, but for `call_id`, `usage`, `message`, `tier`, `items` and `has`, which are then not looked at. */
 export interface Becomes {
   readonly status: 'completed' | 'incomplete' | 'failed';
   /** Of a failed turn. */
@@ -45,6 +45,8 @@ export interface Becomes {
   readonly tier?: string;
   /** The types of the output's items, in order. */
   readonly items?: readonly string[];
+  /** Members that the output's items have beside their texts, in order; null: has none. */
+  readonly has?: readonly JsonObject[];
 }
 
 export interface Shape {
@@ -67,6 +69,8 @@ export interface Shape {
   readonly becomes: Becomes;
   /** Of `chat`: what the message with the calls has beside them when their outputs go to the provider. */
   readonly back?: JsonObject;
+  /** Of `responses`: items that stand in the next request's input, in this order, each with these members. */
+  readonly told?: readonly JsonObject[];
 }
 
 const folder = join(import.meta.dirname, '../data/dialects');
@@ -140,11 +144,12 @@ export interface Shown {
   readonly message?: string | undefined;
   readonly tier?: string | undefined;
   readonly items?: readonly string[] | undefined;
+  readonly output?: readonly { readonly [key: string]: unknown }[] | undefined;
 }
 
 /** Whatever a protocol has shown is what the shape must become. */
 export function assertBecame({ becomes }: Pick<Shape, 'becomes'>, shown: Shown): void {
-  const { status, code, reason, text = '', reasoning = '', refusal = '', calls = [], usage, message = [], tier, items } = becomes;
+  const { status, code, reason, text = '', reasoning = '', refusal = '', calls = [], usage, message = [], tier, items, has } = becomes;
   const { text: shownText = text, reasoning: shownReasoning = reasoning, refusal: shownRefusal = refusal } = shown;
   assert.deepEqual(
     { ...pick(shown, ['status', 'code', 'reason']), text: shownText, reasoning: shownReasoning, refusal: shownRefusal },
@@ -163,6 +168,10 @@ export function assertBecame({ becomes }: Pick<Shape, 'becomes'>, shown: Shown):
   }
   if (tier !== undefined && shown.tier !== undefined) assert.equal(shown.tier, tier);
   if (items !== undefined && shown.items !== undefined) assert.deepEqual(shown.items, items);
+  if (has !== undefined && shown.output !== undefined) {
+    const members = shown.output.map((item, at) => Object.keys(has[at] ?? {}).map((key) => [key, item[key] ?? null]));
+    assert.deepEqual(members.map(Object.fromEntries), has);
+  }
 }
 
 export function pick(from: object, keys: readonly string[]): object {

@@ -1,5 +1,5 @@
 /** A shape read by the product's own parsers and turned into events, without a socket: quick enough for thousands of variants. */
-import { fullMessageOf, type ModelFailure } from '../../src/domain/model.ts';
+import { encryptedReasoning, fullMessageOf, type ModelFailure } from '../../src/domain/model.ts';
 import { ResponseStream } from '../../src/domain/response-stream.ts';
 import type { ResponseEvent } from '../../src/domain/response-event.ts';
 import { newResponse, type Usage } from '../../src/domain/response.ts';
@@ -21,7 +21,7 @@ export interface ReadShape {
 }
 
 /** What is read of a shape beside its body. */
-type ReadableShape = Pick<Shape, 'api' | 'status' | 'headers' | 'ends'>;
+type ReadableShape = Pick<Shape, 'api' | 'ask' | 'status' | 'headers' | 'ends'>;
 
 /**
  * @param chunks of the body, in place of the shape's own frames.
@@ -30,6 +30,8 @@ type ReadableShape = Pick<Shape, 'api' | 'status' | 'headers' | 'ends'>;
 export async function readShape(shape: ReadableShape, chunks: readonly Uint8Array[]): Promise<ReadShape> {
   const opening = ResponseStream.open(response);
   const stream = ResponseStream.replay(opening);
+  const { include } = (shape.ask ?? {}) as { readonly include?: readonly string[] };
+  stream.sealsFields = include?.includes(encryptedReasoning) === true;
   const events: ResponseEvent[] = [...opening, ...stream.begin()];
   let usage: Usage | null = null;
   let outcome: TurnOutcome | undefined;

@@ -219,7 +219,7 @@ export class JournalWriter {
   /** Encrypted reasoning is stored only where the request asked for it. */
   #isKept(delta: ModelDelta): boolean {
     if (fieldsOf(delta) !== undefined || delta.type === 'message' || delta.type === 'annotation') return true;
-    return delta.type === 'encrypted_reasoning' && delta.text !== '' && asksFor(this.#options.turn.settings, encryptedReasoning);
+    return delta.type === 'encrypted_reasoning' && asksFor(this.#options.turn.settings, encryptedReasoning);
   }
 
   /** There may be any number of items without a text, or with next to none, so each counts. */

@@ -4,7 +4,7 @@
  * events, are passed on as they came.
  */
 import type { JsonObject } from '../../domain/item.ts';
-import type { ModelEvent, ModelFinish } from '../../domain/model.ts';
+import type { ModelDelta, ModelEvent, ModelFinish } from '../../domain/model.ts';
 import { failureOfStreamError, readErrorBody } from '../failures/error-body.ts';
 import { modelFailure, protocolError, safeDetail } from '../failures/model-failure.ts';
 import { asArray, asRecord, asText, type JsonRecord } from '../json.ts';
@@ -12,26 +12,10 @@ import { ProviderError } from '../provider.ts';
 import { type FunctionCall, FunctionCalls, restOfCall } from './function-calls.ts';
 import { OpaqueItems } from './opaque-items.ts';
 import { ResponsesTexts } from './responses-texts.ts';
-import type { TextKind } from './said-texts.ts';
 import { StreamParser } from './stream-parser.ts';
 import { isMoreTelling, readUsage } from './usage.ts';
+import { WholeMessages } from './whole-messages.ts';
 import { wholeIn } from './whole-characters.ts';
-
-const textDeltas: { readonly [type: string]: TextKind } = {
-  'response.output_text.delta': 'text',
-  'response.refusal.delta': 'refusal',
-  'response.reasoning_text.delta': 'reasoning',
-  'response.reasoning.delta': 'reasoning',
-  'response.reasoning_summary_text.delta': 'reasoning',
-};
-
-const textDones: { readonly [type: string]: TextKind } = {
-  'response.output_text.done': 'text',
-  'response.refusal.done': 'refusal',
-  'response.reasoning_text.done': 'reasoning',
-  'response.reasoning.done': 'reasoning',
-  'response.reasoning_summary_text.done': 'reasoning',
-};
 
 const incompleteReasons = new Map([
   ['max_output_tokens', 'max_output_tokens'],
@@ -45,14 +29,16 @@ const charsOfEntry = 100;
 export class ResponsesParser extends StreamParser {
   readonly #calls: FunctionCalls;
   readonly #opaque = new OpaqueItems();
-  readonly #texts = new ResponsesTexts({
+  readonly #shown = new WholeMessages({
     show: (delta, out) => {
-      this.emitDelta(delta, out);
+      if (isKept(delta)) out.push({ type: 'delta', delta: wholeIn(delta) });
+      else this.emitDelta(delta, out);
     },
-    keep: (delta, out) => {
-      out.push({ type: 'delta', delta: wholeIn(delta) });
+    wait: ({ text }) => {
+      this.keepWaiting(charsOfEntry + text.length);
     },
   });
+  readonly #texts = new ResponsesTexts(this.#shown);
 
   /** @param clientFunctions see `ModelRequest` */
   constructor(maxHeld?: number, clientFunctions?: ReadonlySet<string>) {
@@ -64,18 +50,7 @@ export class ResponsesParser extends StreamParser {
     const type = asText(body['type']) ?? name ?? '';
     this.checkApi(type.startsWith('response.'), Array.isArray(body['choices']) ? 'chat' : undefined);
     this.serviceTier = asText(asRecord(body['response'])?.['service_tier']) ?? this.serviceTier;
-    const deltaKind = Object.hasOwn(textDeltas, type) ? textDeltas[type] : undefined;
-    if (deltaKind !== undefined) {
-      const text = asText(body['delta']) ?? '';
-      if (text !== '') this.#texts.readDelta(deltaKind, this.#texts.partOf(deltaKind, body), text, out, body['logprobs']);
-      return;
-    }
-    const doneKind = Object.hasOwn(textDones, type) ? textDones[type] : undefined;
-    if (doneKind !== undefined) {
-      const text = asText(body[doneKind === 'refusal' ? 'refusal' : 'text']) ?? '';
-      if (text !== '') this.#texts.readWhole(doneKind, this.#texts.partOf(doneKind, body), text, out);
-      return;
-    }
+    if (this.#texts.read(type, body, out)) return;
     switch (type) {
       case 'response.output_item.added':
         this.#readAdded(asRecord(body['item']) ?? {}, body, out);
@@ -84,7 +59,7 @@ export class ResponsesParser extends StreamParser {
         this.#readDone(asRecord(body['item']) ?? {}, body, out);
         return;
       case 'response.output_text.annotation.added':
-        this.#texts.readAnnotation(this.#texts.partOf('text', body), body['annotation'], out);
+        this.#texts.readAnnotation(this.#texts.partOf('text', body, out), body['annotation'], out);
         return;
       case 'response.function_call_arguments.delta':
       case 'response.custom_tool_call_input.delta': {
@@ -168,6 +143,7 @@ export class ResponsesParser extends StreamParser {
     this.#emitMissing(asArray(response['output']), out);
     const finish: ModelFinish = why === undefined ? { status: 'completed' } : { status: 'incomplete', reason: why };
     if (finish.status === 'completed') this.#completeCalls(out);
+    this.#shown.release(out);
     this.emitFinish(finish, out);
     this.isOver = true;
   }
@@ -187,10 +163,12 @@ export class ResponsesParser extends StreamParser {
     const items = output.map((each) => asRecord(each) ?? {});
     if (!this.hasOutput && this.#calls.all.length === 0) {
       // Nothing of it was shown: in its order, as if each item came by itself.
+      this.#texts.readThoughts(items, true, out);
       const isNew = (item: JsonRecord): boolean => item['type'] !== 'reasoning' || !this.#texts.hasThoughts;
       for (const [index, item] of items.entries()) if (isNew(item)) this.#readDone(item, { output_index: index }, out);
       return;
     }
+    this.#texts.readThoughts(items, false, out);
     this.#texts.readMissing(items, out);
     const told = new Set<FunctionCall>();
     for (const [index, item] of items.entries()) {
@@ -239,7 +217,8 @@ export class ResponsesParser extends StreamParser {
     }
     const text = isShown ? piece : call.said;
     call.isShown = true;
-    this.emitDelta({ type: 'tool_call', item, callId, name, text, ...(isCustom ? { isCustom: true } : {}), ...more }, out);
+    this.#texts.placeThoughts(out);
+    this.#shown.put(item, { type: 'tool_call', item, callId, name, text, ...(isCustom ? { isCustom: true } : {}), ...more }, out);
   }
 
   #emitRest(call: FunctionCall, whole: unknown, out: ModelEvent[]): void {
@@ -257,6 +236,7 @@ export class ResponsesParser extends StreamParser {
   /** A call that was begun is shown, however the stream ends: it has started the step (T2). */
   override release(out: ModelEvent[]): void {
     for (const call of this.#calls.all) if (call.name !== undefined) this.#settle(call, out);
+    this.#shown.release(out);
   }
 
   protected override requireFit(): void {
@@ -264,10 +244,17 @@ export class ResponsesParser extends StreamParser {
   }
 
   #emitOpaque(found: { readonly item: string; readonly event: JsonObject } | undefined, out: ModelEvent[]): void {
-    if (found !== undefined) this.emitDelta({ type: 'opaque', text: '', ...found }, out);
+    if (found === undefined) return;
+    this.#texts.placeThoughts(out);
+    this.#shown.put(found.item, { type: 'opaque', text: '', ...found }, out);
   }
 }
 
 function isCall(type: string | undefined): boolean {
   return type === 'function_call' || type === 'custom_tool_call';
+}
+
+/** What shows nothing by itself. */
+function isKept({ type }: ModelDelta): boolean {
+  return type === 'message' || type === 'annotation' || type === 'encrypted_reasoning';
 }

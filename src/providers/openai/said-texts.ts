@@ -12,6 +12,8 @@ export type TextKind = 'text' | 'refusal' | 'reasoning';
 export interface SaidPart {
   /** Unique in the stream: `ModelDelta.item`. */
   readonly key: string;
+  /** The key of its item. */
+  readonly of: string;
   said: string;
   annotations: number;
 }
@@ -52,9 +54,10 @@ export class SaidTexts {
     return item;
   }
 
-  /** The item that an event says something of. */
-  addressed(id: unknown, index: unknown): SaidItem {
-    return this.find(id, index) ?? this.begin(id, index);
+  /** Whether an event of an item that is not found is about another one than the last: it is, unless only its id says so. */
+  isApart(index: unknown): boolean {
+    const last = this.#items.at(-1);
+    return last === undefined || last.isDone || (typeof index === 'number' && last.index !== undefined);
   }
 
   find(id: unknown, index: unknown): SaidItem | undefined {
@@ -63,7 +66,8 @@ export class SaidTexts {
     const last = this.#items.at(-1);
     if (last === undefined || last.isDone) return undefined;
     const hasIndex = typeof index === 'number' && last.index !== undefined;
-    return hasIndex ? (last.index === index ? last : undefined) : asText(id) === undefined || last.id === undefined ? last : undefined;
+    if (hasIndex) return this.#items.findLast((item) => item.index === index && !item.isDone);
+    return asText(id) === undefined || last.id === undefined ? last : undefined;
   }
 }
 
@@ -78,7 +82,7 @@ export function partAt(item: SaidItem, kind: TextKind, place: string): SaidPart 
   const name = `${kind} ${place}`;
   const known = item.parts.get(name);
   if (known !== undefined) return known;
-  const part = { key: `${item.key} ${place}`, said: '', annotations: 0 };
+  const part = { key: `${item.key} ${place}`, of: item.key, said: '', annotations: 0 };
   item.parts.set(name, part);
   return part;
 }
@@ -100,4 +104,14 @@ export function restOf(said: string, whole: string): string {
   // Half a character of a delta, before its other half came.
   if (said.toWellFormed() === whole.toWellFormed()) return '';
   throw protocolError('done_contradicts_deltas');
+}
+
+/** Whether a whole text has all that was said of it, as `restOf` reads it. */
+export function isRestOf(said: string, whole: string): boolean {
+  try {
+    restOf(said, whole);
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -34,6 +34,7 @@ export abstract class StreamParser {
   #hasOwnEvents = false;
   #hasEvents = false;
   #hasOutput = false;
+  #hasProgress = false;
   /** The last one that was appended. */
   #finish: ModelFinish | undefined;
   readonly #characters = new WholeCharacters();
@@ -147,6 +148,19 @@ export abstract class StreamParser {
   protected hold(chars: number): void {
     this.#held += chars;
     if (this.#held > this.#maxHeld) throw new ProviderError(modelFailure('output_too_large', { detail: 'not_shown' }));
+  }
+
+  /** To be called for a piece of the answer that is kept until it may be shown: it is as good as one that is shown. */
+  protected keepWaiting(chars: number): void {
+    this.hold(chars);
+    this.#hasProgress = true;
+  }
+
+  /** Whether a piece of the answer has come, since this was last asked, that waits to be shown. */
+  takeProgress(): boolean {
+    const hadProgress = this.#hasProgress;
+    this.#hasProgress = false;
+    return hadProgress;
   }
 
   /** More came behind the finish: from here on only the proper end of the stream proves one. */

@@ -68,7 +68,7 @@ export async function* streamResponse(options: StreamResponseOptions): AsyncGene
       }
       hasStarted ||= events.some(isStart);
       reportedUsage = reportUsage(parser, reportedUsage, callbacks);
-      const isProgress = events.some(resetsDeadline);
+      const isProgress = parser.takeProgress() || events.some(resetsDeadline);
       if (isProgress) exchange.deadlines.pause();
       if (events.length > 0) {
         for (const event of events) {

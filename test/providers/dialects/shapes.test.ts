@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { failureRules } from '../../../src/domain/failure.ts';
+import { busyWaitMs } from '../../../src/domain/retry-policy.ts';
 import { assertBecame, framesOf, shapes, titleOf } from '../../support/dialects.ts';
 import { readShape } from '../../support/read-dialect.ts';
 import { assertGrammar, shownByEvents, shownByResponse } from '../../support/response-events.ts';
@@ -23,7 +24,8 @@ for (const shape of shapes) {
     assertBecame(shape, { ...shownByResponse(events.at(-1)?.['response']), tier: undefined });
     // What may be asked again, is asked again: the rest of the contract is in the world's runner.
     const isAskedAgain =
-      failure !== undefined && (failureRules[failure.code].retryable || (failure.busy !== undefined && failure.busy.final !== true));
+      failure !== undefined &&
+      (failureRules[failure.code].retryable || (failure.busy !== undefined && busyWaitMs(failure.busy, 1) !== undefined));
     const hasStarted = events.some((event) => event.type === 'response.output_item.added');
     assert.equal(isAskedAgain && !hasStarted ? 3 : 1, shape.becomes.requests ?? 1);
 
