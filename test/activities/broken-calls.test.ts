@@ -3,95 +3,9 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import type { OutputItem } from '../../src/domain/item.ts';
 import { defaultSettings } from '../../src/domain/response-settings.ts';
-import {
-  chat,
-  chatAnswer,
-  done,
-  end,
-  type LoggedRequest,
-  responsesAnswer,
-  ResponsesWriter,
-  type Script,
-  sseHead,
-} from '../../src/testing/model-server/index.ts';
-import { agentScene, called, tool } from './agent-scene.ts';
-
-interface Call {
-  readonly id: string;
-  readonly name: string;
-  readonly arguments: string;
-}
-
-/** An answer of calls, as a provider of either API sends it. */
-const dialects = {
-  chat: {
-    calls: called,
-    cut: (...calls: readonly Call[]): Script => [
-      sseHead,
-      chat.role(),
-      ...calls.map((call, index) => chat.toolCall(index, call)),
-      chat.finish('length'),
-      done,
-      end,
-    ],
-    answer: chatAnswer,
-    /** The arguments and the output of each call in a request. */
-    told: (request: LoggedRequest | undefined): readonly (readonly [string, string])[] => {
-      const { messages } = JSON.parse(request?.bodyText ?? '{}') as { readonly messages: readonly ChatMessage[] };
-      return messages.flatMap(({ tool_calls: calls = [] }) =>
-        calls.map(({ id, function: { arguments: text } }) => [
-          text,
-          messages.find(({ tool_call_id: of }) => of === id)?.content ?? 'no output',
-        ]),
-      );
-    },
-  },
-  responses: {
-    calls: (...calls: readonly Call[]): Script => {
-      const writer = new ResponsesWriter();
-      return [
-        sseHead,
-        ...writer.begin(),
-        ...calls.flatMap((call) => writer.functionCall(call.id, call.name, call.arguments)),
-        ...writer.completed(),
-        end,
-      ];
-    },
-    cut: (...calls: readonly Call[]): Script => {
-      const writer = new ResponsesWriter();
-      return [
-        sseHead,
-        ...writer.begin(),
-        ...calls.flatMap((call) => writer.functionCall(call.id, call.name, call.arguments)),
-        ...writer.incomplete(),
-        end,
-      ];
-    },
-    answer: responsesAnswer,
-    told: (request: LoggedRequest | undefined): readonly (readonly [string, string])[] => {
-      const { input } = JSON.parse(request?.bodyText ?? '{}') as { readonly input: readonly InputItem[] };
-      return input
-        .filter(({ type }) => type === 'function_call')
-        .map((call) => [
-          call.arguments ?? '',
-          input.find((item) => item.type === 'function_call_output' && item.call_id === call.call_id)?.output ?? 'no output',
-        ]);
-    },
-  },
-} as const;
-
-interface ChatMessage {
-  readonly content: string;
-  readonly tool_calls?: readonly { readonly id: string; readonly function: { readonly arguments: string } }[];
-  readonly tool_call_id?: string;
-}
-
-interface InputItem {
-  readonly type: string;
-  readonly call_id?: string;
-  readonly arguments?: string;
-  readonly output?: string;
-}
+import { end, responsesAnswer, ResponsesWriter, type Script, sseHead } from '../../src/testing/model-server/index.ts';
+import { callDialects } from '../support/call-dialects.ts';
+import { agentScene, tool } from './agent-scene.ts';
 
 const broken = '{"city": "Graz", "days": three}';
 const completed = { type: 'final', turn: { status: 'completed', code: null } } as const;
@@ -104,7 +18,7 @@ function shown(output: readonly OutputItem[]): readonly unknown[] {
 }
 
 for (const api of ['chat', 'responses'] as const) {
-  const { calls, cut, answer, told } = dialects[api];
+  const { calls, cut, answer, told } = callDialects[api];
   void suite(`calls of a worker's tools by a ${api} provider`, () => {
     void test('one whose arguments are no JSON is an error that says where; the one beside it is made, and the turn goes on', async () => {
       const weather = tool('weather', async () => 'sunny');

@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
 import { chatAnswer, type LoggedRequest, responsesAnswer, type Script } from '../../src/testing/model-server/index.ts';
 import { openCalls, type Protocol, protocols, type Turn } from '../support/dialect-protocols.ts';
-import { assertBecame, pick, scriptOf, type Shape, shapes, titleOf } from '../support/dialects.ts';
+import { assertBecame, customTools, pick, scriptOf, type Shape, shapes, titleOf } from '../support/dialects.ts';
 import { assertSendable } from '../support/provider-prompt.ts';
 import { World } from '../support/world.ts';
 
@@ -126,7 +126,8 @@ for (const api of ['chat', 'responses'] as const) {
         .filter((shape) => shape.api === api)
         .map((shape) =>
           t.test(titleOf(shape), async () => {
-            const runs = protocols.map(async (protocol) => {
+            const able = protocols.filter(({ lacksCustom }) => lacksCustom === undefined || customTools(shape).length === 0);
+            const runs = able.map(async (protocol) => {
               try {
                 await new Conversation(world, conversations, shape, protocol).run();
               } catch (error) {

@@ -8,7 +8,7 @@ import OpenAI from 'openai';
 import type { ChatCompletionMessage, ChatCompletionMessageParam } from 'openai/resources/chat/completions';
 import type { Response, ResponseCreateParamsNonStreaming, ResponseInputItem } from 'openai/resources/responses/responses';
 import { callIdOf } from '../../src/gateway/ai-sdk/parts.ts';
-import { argumentsOf, type JsonObject, type Shape, type Shown, type ShownCall } from './dialects.ts';
+import { argumentsOf, customTools, type JsonObject, type Shape, type Shown, type ShownCall } from './dialects.ts';
 import { assertGrammar, shownByEvents, shownByResponse } from './response-events.ts';
 import type { SeenEvent } from './viewer.ts';
 import type { World } from './world.ts';
@@ -26,6 +26,8 @@ export interface Protocol {
   readonly name: string;
   /** Whether a client has something to go on with when a turn has failed. */
   readonly showsFailed: boolean;
+  /** Whether a client has no way to offer a freeform tool. */
+  readonly lacksCustom?: true;
   /** @param words what the user says: they tell the model server which shape it is */
   ask(world: World, shape: Shape, words: string): Promise<Turn>;
 }
@@ -108,7 +110,10 @@ function shownCall({ id, type, function: called, custom, ...provider_fields }: S
 
 function chatBody(shape: Shape, messages: readonly ChatCompletionMessageParam[]) {
   const tier = shape.ask?.['service_tier'];
-  const tools = functionNames(shape).map((name) => ({ type: 'function', function: { name, parameters } }) as const);
+  const custom = new Set(customTools(shape));
+  const tools = functionNames(shape).map((name) =>
+    custom.has(name) ? ({ type: 'custom', custom: { name } } as const) : ({ type: 'function', function: { name, parameters } } as const),
+  );
   return {
     model: 'scripted',
     messages: [...messages],
@@ -322,6 +327,7 @@ export const protocols: readonly Protocol[] = [
   {
     name: 'AI SDK',
     showsFailed: true,
+    lacksCustom: true,
     ask: (world, shape, words) => askUi(world, shape, `${world.config.taskQueue} ${words}`, [question(words)]),
   },
 ];

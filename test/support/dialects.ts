@@ -73,6 +73,12 @@ export interface Shape {
   readonly told?: readonly JsonObject[];
 }
 
+/** The freeform tools that a shape asks for, by their names. */
+export function customTools({ ask }: Pick<Shape, 'ask'>): readonly string[] {
+  const tools = (ask?.['tools'] ?? []) as readonly { readonly type: string; readonly name: string }[];
+  return tools.flatMap(({ type, name }) => (type === 'custom' ? [name] : []));
+}
+
 const folder = join(import.meta.dirname, '../data/dialects');
 
 export const shapes: readonly Shape[] = globSync('*.json', { cwd: folder })

@@ -8,8 +8,12 @@ import { ResponseBody } from '../../src/providers/http/body.ts';
 import { type Connection, HttpStatusError } from '../../src/providers/http/connection.ts';
 import { streamResponse } from '../../src/providers/openai/stream-response.ts';
 import { ProviderError } from '../../src/providers/provider.ts';
+import { takersOfText } from '../../src/providers/openai/call-arguments.ts';
+import { ChatParser } from '../../src/providers/openai/chat-parser.ts';
+import { CallNames } from '../../src/providers/openai/chat-tools.ts';
+import { translatedCalls } from '../../src/providers/openai/translated-calls.ts';
 import { limits, neverAborted, parserOf, settings } from '../providers/support.ts';
-import { headersOf, type Shape } from './dialects.ts';
+import { customTools, headersOf, type Shape } from './dialects.ts';
 import type { SeenEvent } from './viewer.ts';
 
 const response = newResponse({ id: 'resp_ab12', createdAtMs: 5_000, settings, session: null, previous: null });
@@ -21,7 +25,7 @@ export interface ReadShape {
 }
 
 /** What is read of a shape beside its body. */
-type ReadableShape = Pick<Shape, 'api' | 'ask' | 'status' | 'headers' | 'ends'>;
+type ReadableShape = Pick<Shape, 'api' | 'status' | 'headers' | 'ends' | 'ask'>;
 
 /**
  * @param chunks of the body, in place of the shape's own frames.
@@ -36,9 +40,12 @@ export async function readShape(shape: ReadableShape, chunks: readonly Uint8Arra
   let usage: Usage | null = null;
   let outcome: TurnOutcome | undefined;
   let failure: ModelFailure | undefined;
+  const custom = shape.api === 'chat' ? customTools(shape) : [];
+  const names = new CallNames(custom.map((name) => ({ type: 'custom', name, description: null })));
   try {
     const answer = streamResponse({
-      parser: parserOf(shape.api),
+      parser:
+        custom.length === 0 ? parserOf(shape.api) : new ChatParser(names.all, names.functions, undefined, takersOfText(names, undefined)),
       connection: connectionOf(shape, chunks),
       request: () => Promise.resolve({ method: 'POST', url: new URL('http://127.0.0.1/v1'), headers: {} }),
       limits,
@@ -50,7 +57,7 @@ export async function readShape(shape: ReadableShape, chunks: readonly Uint8Arra
       },
       apiKey: 'none',
     });
-    for await (const event of answer) {
+    for await (const event of custom.length === 0 ? answer : translatedCalls(answer, names)) {
       if (event.type === 'delta') {
         // A finish with content behind it is none, as in an attempt.
         if (event.delta.text !== '') outcome = undefined;

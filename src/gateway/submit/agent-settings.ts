@@ -26,7 +26,7 @@ export interface AgentSettings {
   readonly workerTools: readonly Tool[];
 }
 
-/** @throws ApiError 400 naming a tool of the type `mcp` that turnkeep cannot have */
+/** @throws ApiError 400 naming a tool of the type `mcp` that turnkeep cannot have, or one that has the name of a tool of the agent's */
 export function withAgent(directory: AgentDirectory | undefined, settings: ResponseSettings): AgentSettings {
   const { agents, mcpServers, budgets = noBudgets } = directory ?? { agents: new Map<string, Agent>(), mcpServers: new Set<string>() };
   const own: Tool[] = [];
@@ -41,6 +41,7 @@ export function withAgent(directory: AgentDirectory | undefined, settings: Respo
   }
   const agent = agents.get(settings.model);
   if (agent === undefined && names.length === 0) return { settings: withBudget(settings, undefined, budgets), workerTools: [] };
+  if (agent !== undefined) assertNamesFree(agent, settings.tools);
   const given: Agent = agent ?? {
     name: settings.model,
     provider: 'default',
@@ -77,6 +78,22 @@ export function assertServersKnown({ mcpServers }: AgentDirectory, { tools }: Re
     const known = [...mcpServers].join(', ');
     const message = `Invalid 'tools[${index}].server_label': no MCP server '${label}' is configured. There are: ${known}.`;
     throw new ApiError({ status: 400, param: `tools[${index}].server_label`, code: 'invalid_value', message });
+  }
+}
+
+/**
+ * A call says nothing but a name: of two tools of one it would be the client's, and the agent would silently lack its own. What the
+ * tools of an MCP server are called, its list says, which a gateway does not have: those give way (`domain/function-names.ts`).
+ */
+function assertNamesFree(agent: Agent, tools: readonly Tool[]): void {
+  const taken = new Map(agent.tools.filter((tool) => !tool.startsWith('mcp:')).map((tool) => [tool.replace(/^agent:/, ''), tool]));
+  for (const [index, tool] of tools.entries()) {
+    if (tool.type !== 'function' && tool.type !== 'custom') continue;
+    const own = taken.get(tool.name);
+    if (own === undefined) continue;
+    const kind = own === tool.name ? 'a tool of that name' : `'${own}', which the model knows by that name`;
+    const message = `Invalid 'tools[${index}]': the name '${tool.name}' is taken. Agent '${agent.name}' has ${kind}, and turnkeep carries out its calls. Leave yours out, or give it another name.`;
+    throw new ApiError({ status: 400, param: `tools[${index}]`, code: 'invalid_value', message });
   }
 }
 

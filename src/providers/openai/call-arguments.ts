@@ -68,8 +68,8 @@ const longestBlank = 1_000;
 export class CallArguments {
   readonly #calls = new Map<string, HeldText>();
 
-  /** The delta with what can be shown of its text; undefined: nothing of it. */
-  read(delta: CallDelta): CallDelta | undefined {
+  /** The delta with what can be shown of its text: where that is nothing, it says all the same that the model goes on. */
+  read(delta: CallDelta): CallDelta {
     const known = this.#calls.get(delta.item);
     if (known?.form === 'plain') return delta;
     const held = known ?? { delta, form: 'begins', pieces: [] };
@@ -84,8 +84,7 @@ export class CallArguments {
         return { ...delta, text: begun };
       }
     }
-    const saysMore = known === undefined || delta.providerFields !== undefined || delta.members !== undefined;
-    return saysMore ? { ...delta, text: '' } : undefined;
+    return { ...delta, text: '' };
   }
 
   /** What was held back. @param isProved whether the answer is whole: otherwise it is told as it came */

@@ -37,8 +37,9 @@ export type Boundary = 'same' | 'another' | 'may_be_followed';
 export function boundaryBefore(piece: CallPiece, call: CallSoFar, { hasOtherId, isSameChunk, isOtherName }: PieceContext): Boundary {
   const { id, name, args, begins } = piece;
   const isBlank = args.trim() === '';
-  // Said again: with the same id, in a later chunk.
-  if (id !== undefined && id === call.id && !isSameChunk && isSameText(call, args)) return 'same';
+  // Said again, in a later chunk: with the same id, or without one, and encoded twice where the pieces were not.
+  const isAgain = !isSameChunk && isSameText(call, args);
+  if (isAgain && (id === undefined ? name === call.name && args.trim() !== call.args.trim() : id === call.id)) return 'same';
   if (call.name === '' && name !== undefined && !hasOtherId && isBlank) return 'same';
   if (call.extent.isWhole) {
     if (!isBlank) return hasOtherId || name !== undefined || (call.mayBeFollowed && /^\s*[{"]/.test(args)) ? 'another' : 'same';

@@ -87,8 +87,8 @@ export class ChatCalls {
     // All of its arguments again, behind their pieces, say nothing new.
     if (piece.args !== '' && !isRepeated) this.#readArguments(call, piece.args, out);
     // The model may take long over the arguments, and what has begun is not asked for again.
-    const isNamed = call.id !== undefined && call.doubles === undefined && this.#isFinal(call.name);
-    if (this.#held.has(call) && call.args === '' && isNamed) this.#show(call, '', out);
+    const isReady = this.#held.has(call) && call.args === '' && call.id !== undefined && call.doubles === undefined;
+    if (isReady && this.#isFinal(call.name)) this.#show(call, '', out);
     if (!call.isShown || piece.args === '') this.#output.hold(charsOf(piece));
     return isHeld;
   }
@@ -98,6 +98,7 @@ export class ChatCalls {
    * without a name is not shown.
    */
   release(out: ModelEvent[], except?: ChatCall): void {
+    if (this.#held.size === 0) return;
     const kept = new Set<ChatCall>();
     for (let call = except; call !== undefined; call = call.doubles) kept.add(call);
     for (const call of this.#held) if (!kept.has(call)) this.#show(call, call.args, out);
@@ -151,9 +152,12 @@ export class ChatCalls {
   /** The call that the first arguments belong to. Throws `ProviderError` where two announcements may be of one call or of two. */
   #undoubled(call: ChatCall, piece: CallPiece): ChatCall {
     const found = readDoubled(call, piece);
-    if (found === 'two' || call.doubles === undefined) return call;
-    if (found === 'unknown' || call.isShown) throw protocolError('call_announced_twice');
     const { doubles } = call;
+    if (found === 'two' || doubles === undefined) {
+      call.doubles = undefined;
+      return call;
+    }
+    if (found === 'unknown' || call.isShown) throw protocolError('call_announced_twice');
     this.#calls.splice(this.#calls.indexOf(call), 1);
     this.#held.delete(call);
     for (const calls of [this.#byIndex, this.#byId] as const)

@@ -122,8 +122,8 @@ export abstract class StreamParser {
     if (whole.type === 'tool_call' && Math.max(whole.callId.length, whole.name.length) > longestCallName)
       throw protocolError('call_id_too_long');
     const read = whole.type === 'tool_call' && whole.isCustom !== true ? this.#arguments.read(whole) : whole;
-    if (read?.text !== whole.text) this.hold(whole.text.length);
-    if (read !== undefined) this.#push(read, out);
+    if (read.text !== whole.text) this.hold(whole.text.length);
+    this.#push(read, out);
   }
 
   /** Appends fields of the provider's own without a text: no output, and nothing that a finish would have to come after. */

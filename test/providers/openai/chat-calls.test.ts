@@ -197,6 +197,10 @@ const rows: Readonly<
     [[{ index: 0, ...fn('f', '"{\\"x\\":1}"') }], [{ index: 0, ...fn('f', '"{\\"x\\":2}"') }]],
     ['ours f {"x":1}', 'ours f {"x":2}'],
   ],
+  'whole arguments, and once more in a later chunk, encoded twice, with the name and without an id': [
+    [[{ index: 0, id: 'a', ...fn('f', '{"x":') }], [{ index: 0, ...fn(undefined, '1}') }], [{ index: 0, ...fn('f', '"{\\"x\\":1}"') }]],
+    ['a f {"x":1}'],
+  ],
   'whole arguments, an opener, and arguments that were encoded twice': [
     [[{ id: 'a', ...fn('f', '{"x":1}') }], [{ id: 'b', ...fn('f', '') }], [fn(undefined, '"{\\"x\\":2}"')]],
     ['a f {"x":1}', 'b f {"x":2}'],
