@@ -9,7 +9,7 @@ import { jsonLimits, tooManyItems } from '../http/json-scanner.ts';
 import { errorResponses } from '../http/response-schemas.ts';
 import type { Routes } from '../http/route.ts';
 import { takeTrigger } from '../submit/compaction-trigger.ts';
-import { referencesTooLarge } from '../submit/submit-error.ts';
+import { foreignCompaction, referencesTooLarge } from '../submit/submit-error.ts';
 import { assertContext, assertToolChoice, requireModel, sendableSettings, type SubmitDeps } from '../submit/submit-turn.ts';
 import { inputItem } from './item-schema.ts';
 import { responsesInput } from './items.ts';
@@ -85,6 +85,7 @@ export function inputTokensRoute(routes: Routes, deps: CountDeps): void {
         await assertToolChoice(deps, { tenant, settings, session, previous, input });
         const prompt = await deps.turnkeep.previewPrompt(deps.providerApi, { tenant, settings, session, previous, input });
         if (prompt.type === 'references_too_large') throw referencesTooLarge();
+        if (prompt.type === 'foreign_compaction') throw foreignCompaction(prompt);
         if (prompt.type === 'unknown_item') throw notFound('Item', prompt.id, `input[${prompt.index}].id`);
         const request: ModelRequest = { settings: { ...settings, model: askedModelOf(settings) }, items: prompt.items };
         const count = await deps.countTokens(request);
