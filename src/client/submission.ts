@@ -130,7 +130,7 @@ export function resolveItems(
       if (!hasPast) return { type: 'foreign_compaction', index, model: maker };
       // It replaces nothing, as one that did not come to its end. Its id stays that of the one that says something.
       const { id: _theirs, ...unread } = { ...origin.item, encrypted_content: '' };
-      items.push(withNewId(unread as NewItem, taken));
+      items.push(withNewId(unread, taken));
       continue;
     }
     if (submitted.type !== 'item_reference') {
