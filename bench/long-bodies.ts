@@ -73,7 +73,7 @@ async function main(): Promise<void> {
     maxBodyBytesAtOnce: 256 * mebibyte,
     corsOrigins: [],
     defaultModel: 'model',
-    countTokens: async () => undefined,
+    countTokens: async () => ({ type: 'unknown' }),
     listModels: async () => ({ type: 'listed', ids: [] }),
     isDraining: () => false,
     unreadyReasons: async () => [],

@@ -19,7 +19,7 @@ export async function previewPrompt(
   api: ProviderApi,
   { tenant, settings, session, previous, input: submitted }: PreviewedSubmission,
 ): Promise<PromptPreview> {
-  const input = await resolveInput(store, { tenant, input: submitted, settings });
+  const input = await resolveInput(store, { tenant, input: submitted, settings, session, previous });
   if ('type' in input) return input;
   const leaf =
     session !== null
@@ -28,7 +28,7 @@ export async function previewPrompt(
         ? (await store.findTurn(tenant, previous))?.id
         : undefined;
   const past = leaf == null ? [] : await store.readTranscript(leaf, { isIncluded: true });
-  const told = afterCompaction({ turns: withoutRefused(past, settings.model), input }, api);
+  const told = afterCompaction({ turns: withoutRefused(past, settings.model), input }, { api, model: settings.model });
   const isWhole = session === null || (await store.listUnsettledOf(tenant, session)).length === 0;
   return { type: 'prompt', items: promptOf(told.turns, told.input, settings.model), isWhole };
 }

@@ -1,4 +1,5 @@
 /** A submission of a turn, and its items with the ids that they are to have. */
+import { compactionContent, isCompaction } from '../domain/compaction.ts';
 import { givenIdOf, type InputItem, isCall, isCallOutput, type Item, type NewItem } from '../domain/item.ts';
 import { forAnotherModel } from '../domain/prompt.ts';
 import type { ResponseSettings } from '../domain/response-settings.ts';
@@ -58,22 +59,45 @@ const maxReferredChars = 33_554_432;
 
 export type Unresolved =
   /** `input[index]` refers to an item that is not there. */
-  { readonly type: 'unknown_item'; readonly index: number; readonly id: string } | { readonly type: 'references_too_large' };
+  | { readonly type: 'unknown_item'; readonly index: number; readonly id: string }
+  | { readonly type: 'references_too_large' }
+  /** What `input[index]` stands for, only this model can read, and nothing else says it. */
+  | { readonly type: 'foreign_compaction'; readonly index: number; readonly model: string };
 
 /**
  * The items with new ids, references replaced by the items they name. What another model than the one that is asked now has
- * sealed or signed is left out of them, as far as it is known where they come from: its provider would refuse it.
+ * sealed or signed is left out of them, as far as it is known where they come from: its provider would refuse it. Of a
+ * compaction nothing would be left: it is left out where there is a past that is told in its place.
  */
 export async function resolveInput(
-  store: Pick<Store, 'findItems' | 'findModels'>,
-  { tenant, input, settings }: Pick<Submission, 'tenant' | 'input' | 'settings'>,
+  store: Pick<Store, 'findItems' | 'findModels' | 'readSession'>,
+  { tenant, input, settings, session, previous }: Pick<Submission, 'tenant' | 'input' | 'settings' | 'session' | 'previous'>,
 ): Promise<readonly InputItem[] | Unresolved> {
-  const references = input.flatMap((item) => (item.type === 'item_reference' ? [item.id] : []));
+  const references = input.flatMap((item) => (item.type === 'item_reference' ? [item.id] : idOfForeign(item)));
   const items = references.length === 0 ? noItems : await store.findItems(tenant, references, maxReferredChars);
   if (items === undefined) return { type: 'references_too_large' };
   const answers = new Set(input.flatMap((item) => (item.type === 'item_reference' ? [] : (item[answerOf] ?? []))));
   const models = answers.size === 0 ? noModels : await store.findModels(tenant, answers);
-  return resolveItems(input, { items, models, asked: settings.model });
+  const hasForeign = [...items.values()].some(({ item }) => isForeign(item));
+  const hasPast = hasForeign && (previous !== null || (session !== null && (await store.readSession(tenant, session))?.leaf != null));
+  return resolveItems(input, { items, models, asked: settings.model, hasPast });
+}
+
+function isForeign(item: Item | SubmittedItem): item is Item | NewItem {
+  return isCompaction(item) && compactionContent(item as Item).type === 'foreign';
+}
+
+/** An id may be of another item, where a client has made it. */
+function isSame(known: Item, submitted: SubmittedItem): boolean {
+  if (!isForeign(known)) return false;
+  if (submitted.type === 'item_reference') return true;
+  return (submitted as { readonly encrypted_content?: unknown }).encrypted_content === Reflect.get(known, 'encrypted_content');
+}
+
+/** A client sends the item whole; the one in the database says which model made it. */
+function idOfForeign(item: SubmittedItem): readonly string[] {
+  const id = isForeign(item) ? givenIdOf(item) : undefined;
+  return id === undefined ? [] : [id];
 }
 
 const noItems: ReadonlyMap<string, FoundItem> = new Map();
@@ -86,14 +110,29 @@ export interface Known {
   readonly models: ReadonlyMap<string, string>;
   /** The model that is asked now. */
   readonly asked: string;
+  /** Are there turns before it, which hold what an item of the input stands for? */
+  readonly hasPast?: boolean;
 }
 
-export function resolveItems(input: readonly SubmittedItem[], { items: found, models, asked }: Known): readonly InputItem[] | Unresolved {
+export function resolveItems(
+  input: readonly SubmittedItem[],
+  { items: found, models, asked, hasPast = false }: Known,
+): readonly InputItem[] | Unresolved {
   const items: InputItem[] = [];
   const taken = new Set<string>();
   const readable = <T extends Item | NewItem>(item: T, model: string | null | undefined): T =>
     model == null || model === asked ? item : forAnotherModel(item);
   for (const [index, submitted] of input.entries()) {
+    const [compaction] = submitted.type === 'item_reference' ? [submitted.id] : idOfForeign(submitted);
+    const origin = compaction === undefined ? undefined : found.get(compaction);
+    const maker = origin !== undefined && isSame(origin.item, submitted) ? origin.model : null;
+    if (origin !== undefined && maker !== null && maker !== asked) {
+      if (!hasPast) return { type: 'foreign_compaction', index, model: maker };
+      // It replaces nothing, as one that did not come to its end. Its id stays that of the one that says something.
+      const { id: _theirs, ...unread } = { ...origin.item, encrypted_content: '' };
+      items.push(withNewId(unread, taken));
+      continue;
+    }
     if (submitted.type !== 'item_reference') {
       const { [answerOf]: answer, ...item } = submitted;
       items.push(withNewId(readable(item as NewItem, models.get(answer ?? '')), taken));

@@ -72,26 +72,40 @@ interface Past {
   readonly input: readonly Item[];
 }
 
+/** Who is asked now. */
+export interface Asked {
+  readonly api: ProviderApi;
+  /** As `TranscriptTurn` names it. */
+  readonly model: string;
+}
+
 /**
  * What a provider is told of a conversation: what stands before the last compaction that it can be told of is replaced by
- * that, but for `keptMessages`. Compactions that it cannot be told of have replaced nothing, and are left out.
+ * that, but for `keptMessages`. Compactions that it cannot be told of have replaced nothing, and are left out: what they were
+ * made of is told. Where that is not in the conversation, a note is in their place.
  */
-export function afterCompaction({ turns, input }: Past, api: ProviderApi): Past {
-  const isTold = (item: Item): boolean => toldOf(item, api) !== undefined;
-  const inInput = input.findLastIndex(isTold);
-  const inTurn = inInput >= 0 ? turns.length : turns.findLastIndex(({ items }) => items.some(isTold));
+export function afterCompaction({ turns, input }: Past, asked: Asked): Past {
+  const toldHere = (item: Item): Item | undefined => toldOf(item, asked.api === 'responses');
+  const toldIn = ({ model }: TranscriptTurn, item: Item): Item | undefined =>
+    toldOf(item, asked.api === 'responses' && (model === null || model === asked.model));
+  const inInput = input.findLastIndex((item) => toldHere(item) !== undefined);
+  const inTurn = inInput >= 0 ? turns.length : turns.findLastIndex((turn) => turn.items.some((item) => toldIn(turn, item) !== undefined));
   const turn = turns[inTurn];
-  const at = inInput >= 0 ? inInput : (turn?.items.findLastIndex(isTold) ?? -1);
+  const at = inInput >= 0 ? inInput : (turn?.items.findLastIndex((item) => toldIn(turn, item) !== undefined) ?? -1);
   const list = inInput >= 0 ? input : (turn?.items ?? []);
   const last = list[at];
-  if (last === undefined) return { turns: turns.map(withoutCompactions), input: input.filter(isNoCompaction) };
+  if (last === undefined) {
+    const all = turns.map((each, index) => withoutCompactions(each, index === 0 ? withNote : withoutIt));
+    return { turns: all, input: input.flatMap(turns.length === 0 ? withNote : withoutIt) };
+  }
+  const told = (turn === undefined ? toldHere(last) : toldIn(turn, last)) ?? last;
   const before = [...turns.slice(0, inTurn).flatMap(({ items }) => items), ...list.slice(0, at)];
-  const head = [...before.filter(bringsTools), ...keptMessages(before), toldOf(last, api) ?? last];
+  const head = [...before.filter(bringsTools), ...keptMessages(before), told];
   if (inInput >= 0) return { turns: [], input: [...head, ...list.slice(at + 1).filter(isNoCompaction)] };
   const restOfInput = list.slice(at + 1, turn?.inputCount).filter(isNoCompaction);
   const restOfAnswer = list.slice(Math.max(at + 1, turn?.inputCount ?? 0)).filter(isNoCompaction);
   const kept = { items: [...head, ...restOfInput, ...restOfAnswer], inputCount: head.length + restOfInput.length };
-  const later = turns.slice(inTurn + 1).map(withoutCompactions);
+  const later = turns.slice(inTurn + 1).map((each) => withoutCompactions(each, withoutIt));
   return { turns: turn === undefined ? later : [{ ...turn, ...kept }, ...later], input: input.filter(isNoCompaction) };
 }
 
@@ -101,33 +115,47 @@ interface Present extends Past {
 }
 
 /** As `afterCompaction`, for a turn that may have compacted what came before within its own answer. */
-export function afterCompactions({ turns, input, answer }: Present, api: ProviderApi): Present {
-  const at = answer.findLastIndex((item) => toldOf(item, api) !== undefined);
+export function afterCompactions({ turns, input, answer }: Present, asked: Asked): Present {
+  const toldHere = (item: Item): Item | undefined => toldOf(item, asked.api === 'responses');
+  const at = answer.findLastIndex((item) => toldHere(item) !== undefined);
   const last = answer[at];
-  const told = last && toldOf(last, api);
-  if (told === undefined) return { ...afterCompaction({ turns, input }, api), answer: answer.filter(isNoCompaction) };
+  const told = last && toldHere(last);
+  if (told === undefined) return { ...afterCompaction({ turns, input }, asked), answer: answer.filter(isNoCompaction) };
   const before = [...turns.flatMap(({ items }) => items), ...input, ...answer.slice(0, at)];
   const head = [...before.filter(bringsTools), ...keptMessages(before), told];
   return { turns: [], input: head, answer: answer.slice(at + 1).filter(isNoCompaction) };
 }
 
-/** undefined: it replaces nothing, for this provider. */
-function toldOf(item: Item, api: ProviderApi): Item | undefined {
+/** undefined: it replaces nothing. @param isOfAsked what a provider has compacted, it is that provider and model that are asked */
+function toldOf(item: Item, isOfAsked: boolean): Item | undefined {
   if (!isCompaction(item)) return undefined;
   const content = compactionContent(item);
   if (content.type === 'summary') return unwrittenMessage('user', `[What was said before this, in summary:]\n\n${content.summary}`);
-  return content.type === 'foreign' && api === 'responses' ? item : undefined;
+  return content.type === 'foreign' && isOfAsked ? item : undefined;
 }
 
-function withoutCompactions(turn: TranscriptTurn): TranscriptTurn {
+function withoutCompactions(turn: TranscriptTurn, inPlaceOf: (item: Item) => readonly Item[]): TranscriptTurn {
   if (!turn.items.some(isCompaction)) return turn;
-  const inputCount = turn.items.slice(0, turn.inputCount).filter(isNoCompaction).length;
-  return { ...turn, items: turn.items.filter(isNoCompaction), inputCount };
+  const input = turn.items.slice(0, turn.inputCount).flatMap(inPlaceOf);
+  const answer = turn.items.slice(turn.inputCount).filter(isNoCompaction);
+  return { ...turn, items: [...input, ...answer], inputCount: input.length };
 }
 
 function isNoCompaction(item: Item): boolean {
   return !isCompaction(item);
 }
+
+function withoutIt(item: Item): readonly Item[] {
+  return isCompaction(item) ? [] : [item];
+}
+
+/** A conversation that begins with what was compacted elsewhere: what that was made of is nowhere in it. */
+function withNote(item: Item): readonly Item[] {
+  if (!isCompaction(item)) return [item];
+  return compactionContent(item).type === 'foreign' ? [unwrittenMessage('user', unreadable)] : [];
+}
+
+const unreadable = '[What was said before this was compacted by another model, which alone can read it.]';
 
 /** Of the messages that a compaction leaves as they are, all members in UTF-16 code units: some 16,000 tokens. */
 const longestKept = 65_536;

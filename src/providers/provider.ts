@@ -70,8 +70,11 @@ export interface Provider {
 export class ProviderError extends Error {
   override readonly name = 'ProviderError';
   readonly failure: ModelFailure;
-  constructor(failure: ModelFailure) {
+  /** The HTTP status of an answer that was to be one JSON document; undefined where there was none that says so. */
+  readonly status: number | undefined;
+  constructor(failure: ModelFailure, status?: number) {
     super(failure.message);
     this.failure = failure;
+    this.status = status;
   }
 }

@@ -26,6 +26,7 @@ import { failureOf } from '../domain/failure.ts';
 import { endpointFor, type WebhookReport } from '../domain/webhook.ts';
 import type { ModelRequest } from '../domain/model.ts';
 import type { ModelList } from '../gateway/operator/models.ts';
+import type { TokenCount } from '../gateway/responses/input-tokens.ts';
 import { type Provider, ProviderError } from '../providers/provider.ts';
 import type { Store } from '../store/ports/store.ts';
 import { agentDirectory } from './agents.ts';
@@ -147,7 +148,10 @@ export async function startGateway({
     idleCommentMs,
     connections,
     temporalUi: deps.temporalUi,
-    countTokens: (request) => countTokens(provider, request, config.limits.connectTimeoutMs),
+    countTokens: async (request) => {
+      const asked = providers.of(request.settings.agent?.provider ?? 'default');
+      return countTokens(asked, request, config.limits.connectTimeoutMs);
+    },
     agentNames: [...agents.agents.keys()],
     agents: agentDirectory(agents, config),
     listModels: () => listModels(provider, config.limits.connectTimeoutMs),
@@ -241,16 +245,28 @@ export async function listModels(provider: Provider, withinMs: number): Promise<
   }
 }
 
+/** Statuses of a request that is itself at fault: the model would be asked in vain, too. */
+const refusals: ReadonlySet<number> = new Set([400, 404, 413, 422]);
+
 /**
- * The provider's count of a request's tokens; undefined where it gives none, for whatever reason: a count is not worth an
- * error, where there is an estimate. @param withinMs for the whole answer
+ * The provider's count of a request's tokens. Where it gives none just now, for whatever reason but the request itself, it
+ * is unknown: a count is not worth an error, where there is an estimate. @param withinMs for the whole answer
  */
-export async function countTokens(provider: Provider, request: ModelRequest, withinMs: number): Promise<number | undefined> {
+export async function countTokens(provider: Provider, request: ModelRequest, withinMs: number): Promise<TokenCount> {
   const timeout = AbortSignal.timeout(withinMs);
   try {
-    return await provider.countTokens(request, timeout);
+    const tokens = await provider.countTokens(request, timeout);
+    return tokens === undefined ? { type: 'unknown' } : { type: 'counted', tokens };
   } catch (error) {
-    if (error instanceof ProviderError || timeout.aborted) return undefined;
+    if (error instanceof ProviderError) return refusalOf(error) ?? { type: 'unknown' };
+    if (timeout.aborted) return { type: 'unknown' };
     throw error;
   }
+}
+
+function refusalOf({ status, failure }: ProviderError): TokenCount | undefined {
+  const { code, message, providerMessage } = failure;
+  const isOfRequest = code === 'context_length_exceeded' || code === 'provider_rejected';
+  if (status === undefined || !refusals.has(status) || !isOfRequest) return undefined;
+  return { type: 'refused', isOfModel: status === 404, code, message: providerMessage ?? message };
 }

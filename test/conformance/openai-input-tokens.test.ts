@@ -43,6 +43,41 @@ test('openai: a provider that does not count, or cannot be asked, makes it an es
   }
 });
 
+const stated = (message: string, more: object = {}) => ({
+  error: { message, type: 'invalid_request_error', param: null, code: null, ...more },
+});
+
+test('openai: what the provider does not take is told in its words, and is no estimate', async () => {
+  await using world = await World.open({ api: 'responses' });
+  const count = async (script: Script): Promise<unknown> => {
+    world.model.enqueue(script);
+    return world.client.responses.inputTokens.count({ model: 'm', input: 'x' }).catch((error: unknown) => error);
+  };
+  for (const [status, words, more] of [
+    [400, 'The image is broken.', { param: 'input[0].content[1]' }],
+    [422, 'No such voice.', {}],
+  ] as const) {
+    const error = await count(httpError(status, stated(words, more)));
+    assert.ok(error instanceof BadRequestError);
+    assert.deepEqual([error.code, error.message], ['provider_rejected', `400 ${words}`]);
+  }
+  const tooLong = await count(httpError(400, stated('This is too long for the context window.', { code: 'context_length_exceeded' })));
+  assert.ok(tooLong instanceof BadRequestError && tooLong.code === 'context_length_exceeded');
+  for (const more of [{ code: 'model_not_found' }, { param: 'model', code: 404, type: 'NotFoundError' }, { type: 'not_found_error' }]) {
+    const error = await count(httpError(404, stated("The model 'm' does not exist.", more)));
+    assert.ok(error instanceof NotFoundError);
+    assert.deepEqual([error.param, error.code, error.message], ['model', 'model_not_found', "404 The model 'm' does not exist."]);
+  }
+  for (const script of [
+    httpError(404, stated('Invalid URL (POST /v1/responses/input_tokens)')),
+    httpError(404, { detail: 'Not Found' }),
+    httpError(400, stated('The operation input_tokens is not supported.')),
+  ]) {
+    const estimate = (await count(script)) as { readonly estimated?: boolean };
+    assert.equal(estimate.estimated, true);
+  }
+});
+
 test('openai: a chat provider is not asked: what was said in the conversation counts, and the input too', async () => {
   await using world = await World.open();
   const conversation = await world.session();

@@ -30,7 +30,7 @@ function wordsOf(items: readonly Item[]): string[] {
 }
 
 function toldOf(turns: readonly TranscriptTurn[], input: readonly Item[], api: 'chat' | 'responses' = 'chat') {
-  const told = afterCompaction({ turns, input }, api);
+  const told = afterCompaction({ turns, input }, { api, model: 'scripted' });
   return [
     ...told.turns.map(({ items, inputCount }) => [wordsOf(items.slice(0, inputCount)), wordsOf(items.slice(inputCount))]),
     wordsOf(told.input),
@@ -96,14 +96,34 @@ test('a compaction that the provider cannot be told has replaced nothing', () =>
   assert.deepEqual(toldOf([first], [says('user', 'now')]), [[['rules', 'one'], ['uno']], ['now']]);
 });
 
+test('what another model has compacted has replaced nothing: what it was made of is told, and where that is nowhere, a note', () => {
+  const asked = { api: 'responses', model: 'other' } as const;
+  const words = (turns: readonly TranscriptTurn[], model: string = asked.model) => {
+    const told = afterCompaction({ turns, input: [says('user', 'now')] }, { ...asked, model });
+    assert.ok(told.turns.every(({ items, inputCount }) => inputCount <= items.length));
+    return [...told.turns.flatMap(({ items }) => wordsOf(items)), ...wordsOf(told.input)];
+  };
+  const note = '[What was said before this was compacted by another model, which alone can read it.]';
+  const made = turn([says('user', 'two')], [foreign, says('assistant', 'dos')]);
+  assert.deepEqual(words([first, made]), ['rules', 'one', 'uno', 'two', 'dos', 'now']);
+  assert.deepEqual(words([first, made], 'scripted'), ['rules', 'one', 'two', 'compaction', 'dos', 'now']);
+  assert.deepEqual(words([first, { ...made, model: null }]), ['rules', 'one', 'two', 'compaction', 'dos', 'now'], 'nobody knows');
+  // A conversation that begins with it: what it was made of is nowhere.
+  const brought = turn([says('user', 'one'), foreign, says('user', 'two')], [says('assistant', 'dos')]);
+  assert.deepEqual(words([brought]), ['one', note, 'two', 'dos', 'now']);
+  assert.deepEqual(words([first, brought]), ['rules', 'one', 'uno', 'one', 'two', 'dos', 'now']);
+  // A summary behind it is read by all.
+  assert.deepEqual(words([brought, turn([], [own])]), ['one', 'two', 'all of it', 'now']);
+});
+
 test('what is left of an input without such a compaction is no more than the input: the answer stays one', () => {
   const mixed = [foreign, says('user', 'two'), compaction('')];
-  assert.deepEqual(toldOf([turn(mixed, [says('assistant', 'dos')])], []), [[['two'], ['dos']], []]);
+  assert.deepEqual(toldOf([first, turn(mixed, [says('assistant', 'dos')])], []).slice(1), [[['two'], ['dos']], []]);
   assert.deepEqual(toldOf([turn([own, ...mixed], [foreign, says('assistant', 'dos')])], []), [[['all of it', 'two'], ['dos']], []]);
   // What was torn off is told as that.
   const cut = { ...turn(mixed, [says('assistant', 'do')]), status: 'cancelled' } as const;
-  const { turns, input } = afterCompaction({ turns: [cut], input: [says('user', 'now')] }, 'chat');
-  const [, answer] = promptOf(turns, input, 'scripted');
+  const { turns, input } = afterCompaction({ turns: [first, cut], input: [says('user', 'now')] }, { api: 'chat', model: 'scripted' });
+  const answer = promptOf(turns, input, 'scripted').at(-2);
   assert.ok(answer?.type === 'message' && answer.role === 'assistant');
   assert.equal(textOf(answer), 'do\n\n[The user stopped this answer before it was complete.]');
 });

@@ -31,7 +31,7 @@ export function appFor(t: TestContext, deps: Partial<AppDeps> = {}): App {
     maxBodyBytesAtOnce: 100_000_000,
     corsOrigins: [],
     defaultModel: undefined,
-    countTokens: async () => undefined,
+    countTokens: async () => ({ type: 'unknown' }),
     listModels: async () => ({ type: 'listed', ids: [] }),
     isDraining: () => false,
     unreadyReasons: async () => [],

@@ -218,6 +218,53 @@ story(
 );
 
 story(
+  'what a provider has compacted goes to the model that it came from only: another one is told what it was made of, or it is a 400',
+  async (world) => {
+    const { client } = world;
+    const previous_response_id = await talk(client);
+    world.model.enqueue(httpResponse(200, { object: 'response.compaction', output: [theirs] }));
+    const compacted = await client.responses.compact({ model: 'scripted', previous_response_id });
+    const item = onlyCompaction(compacted);
+    const sent = () => (bodyOf(world.model.requests.at(-1)) as { input: { type: string; content?: string }[] }).input;
+    const toldNow = () => sent().map(({ type, content }) => content ?? type);
+    const past = ['my name is Ada', 'Hello world', 'I like tea', 'Hello world'];
+    const ask = { id: item.id, type: 'item_reference' } as const;
+
+    // By the conversation, and with the item beside what it was made of.
+    await client.responses.create({ model: 'other', previous_response_id: compacted.id, input: 'well?' });
+    assert.deepEqual(toldNow(), [...past, 'well?']);
+    for (const brought of [item, ask]) {
+      const input = [brought, { role: 'user' as const, content: 'well?' }];
+      await client.responses.create({ model: 'other', previous_response_id, input });
+      assert.deepEqual(toldNow(), [...past, 'well?']);
+      await client.responses.create({ model: 'scripted', input });
+      assert.deepEqual(toldNow(), ['compaction', 'well?']);
+    }
+
+    // By the item alone the past would be lost without a word.
+    const before = world.model.requests.length;
+    for (const brought of [item, ask]) {
+      const input = [{ role: 'user' as const, content: 'hi' }, brought, { role: 'user' as const, content: 'well?' }];
+      const asked = { model: 'other', input };
+      for (const refused of [client.responses.create(asked), client.responses.inputTokens.count(asked)]) {
+        await assert.rejects(refused, { status: 400, param: 'input[1]', code: 'foreign_compaction', message: /'scripted'/ });
+      }
+    }
+    assert.equal(world.model.requests.length, before);
+
+    // A conversation that began with it.
+    const first = await client.responses.create({ model: 'scripted', input: [item, { role: 'user', content: 'well?' }] });
+    await client.responses.create({ model: 'other', previous_response_id: first.id, input: 'and now?' });
+    assert.deepEqual(toldNow().slice(1), ['well?', 'Hello world', 'and now?']);
+    assert.match(toldNow()[0] ?? '', /compacted by another model/);
+    // What nobody knows passes: its provider says so itself.
+    await client.responses.create({ model: 'other', input: [{ ...item, id: 'cmp_unknown' }] });
+    assert.deepEqual(toldNow(), ['compaction']);
+  },
+  { api: 'responses' },
+);
+
+story(
   'a provider of the Responses API that has no such endpoint is asked for a summary, in the same attempt',
   async (world) => {
     const input = [{ role: 'user', content: 'a long talk' }, { type: 'compaction_trigger' }];

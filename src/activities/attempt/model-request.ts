@@ -28,7 +28,7 @@ export interface Asking {
 export async function modelRequest(store: Store, turn: TurnRow, { step, api, tools, answer, last }: Asking): Promise<ModelRequest> {
   const { settings } = turn;
   const past = withoutRefused(await store.readTranscript(turn.id), settings.model);
-  const present = afterCompactions({ turns: past, input: await store.readInput(turn.id), answer }, api);
+  const present = afterCompactions({ turns: past, input: await store.readInput(turn.id), answer }, { api, model: settings.model });
   const items = promptOf(present.turns, present.input, settings.model, present.answer);
   const offered = tools.functions;
   // An agent without tools of a worker has one step, and nothing to be told of.

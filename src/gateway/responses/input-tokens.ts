@@ -9,7 +9,7 @@ import { jsonLimits, tooManyItems } from '../http/json-scanner.ts';
 import { errorResponses } from '../http/response-schemas.ts';
 import type { Routes } from '../http/route.ts';
 import { takeTrigger } from '../submit/compaction-trigger.ts';
-import { referencesTooLarge } from '../submit/submit-error.ts';
+import { foreignCompaction, referencesTooLarge } from '../submit/submit-error.ts';
 import { assertContext, assertToolChoice, requireModel, sendableSettings, type SubmitDeps } from '../submit/submit-turn.ts';
 import { inputItem } from './item-schema.ts';
 import { responsesInput } from './items.ts';
@@ -17,9 +17,16 @@ import { createResponse, hasOneContext, misnamedInResponse, oneContext } from '.
 import { responsesSettings } from './settings.ts';
 
 export interface CountDeps extends SubmitDeps {
-  /** By the provider; undefined where it does not count, or cannot be asked just now. */
-  readonly countTokens: (request: ModelRequest) => Promise<number | undefined>;
+  readonly countTokens: (request: ModelRequest) => Promise<TokenCount>;
 }
+
+/** By the provider. */
+export type TokenCount =
+  | { readonly type: 'counted'; readonly tokens: number }
+  /** It does not count, or cannot be asked just now. */
+  | { readonly type: 'unknown' }
+  /** It does not take such a request, or has no such model. @param message in the provider's words */
+  | { readonly type: 'refused'; readonly isOfModel: boolean; readonly code: string; readonly message: string };
 
 const { shape } = createResponse;
 const countRequest = z
@@ -45,7 +52,7 @@ export function inputTokensRoute(routes: Routes, deps: CountDeps): void {
       tag: 'Responses',
       summary: 'Count the tokens of a request, without making it',
       description:
-        'Counted by the provider where it can. Else it is estimated, and the answer says so: `estimated` is true, and the header `x-turnkeep-estimated` too.',
+        'Counted by the provider where it can. Else it is estimated, and the answer says so: `estimated` is true, and the header `x-turnkeep-estimated` too. What the provider does not take is an error in its words.',
       body: countRequest,
       lists: { input: inputItem },
       misnamed: misnamedInResponse,
@@ -78,10 +85,12 @@ export function inputTokensRoute(routes: Routes, deps: CountDeps): void {
         await assertToolChoice(deps, { tenant, settings, session, previous, input });
         const prompt = await deps.turnkeep.previewPrompt(deps.providerApi, { tenant, settings, session, previous, input });
         if (prompt.type === 'references_too_large') throw referencesTooLarge();
+        if (prompt.type === 'foreign_compaction') throw foreignCompaction(prompt);
         if (prompt.type === 'unknown_item') throw notFound('Item', prompt.id, `input[${prompt.index}].id`);
         const request: ModelRequest = { settings: { ...settings, model: askedModelOf(settings) }, items: prompt.items };
         const count = await deps.countTokens(request);
-        if (count !== undefined) return c.json({ object: 'response.input_tokens', input_tokens: count });
+        if (count.type === 'counted') return c.json({ object: 'response.input_tokens', input_tokens: count.tokens });
+        if (count.type === 'refused') throw refused(count);
         const estimate = { object: 'response.input_tokens', input_tokens: await estimated(request), estimated: true };
         return c.json(estimate, 200, { 'x-turnkeep-estimated': 'true' });
       } finally {
@@ -95,6 +104,12 @@ export function inputTokensRoute(routes: Routes, deps: CountDeps): void {
 
 export async function estimated(request: ModelRequest): Promise<number> {
   return estimateTokens(request, () => nextTurnOfTheLoop());
+}
+
+function refused({ isOfModel, code, message }: Extract<TokenCount, { type: 'refused' }>): ApiError {
+  return isOfModel
+    ? new ApiError({ status: 404, param: 'model', code: 'model_not_found', message })
+    : new ApiError({ status: 400, code, message });
 }
 
 function tooManyCounts(): ApiError {

@@ -136,6 +136,8 @@ export function toApiError(result: Exclude<SubmitResult, { type: 'accepted' }>, 
       return notFound('Item', result.id, fields?.items[result.index] ?? `input[${result.index}].id`);
     case 'references_too_large':
       return referencesTooLarge();
+    case 'foreign_compaction':
+      return foreignCompaction(result, fields);
     case 'unknown_call':
       return new ApiError({
         status: 400,
@@ -175,6 +177,13 @@ function lackOf({ tool, leftOut }: ToollessApproval): string {
   }
   if (kind !== 'mcp') return `the model that is asked has no '${tool}'. Ask the agent that wanted the call, with the tools that it had.`;
   return `this request has no MCP server '${name}'. Send the request with tools: [{"type": "mcp", "server_label": "${name}"}].`;
+}
+
+/** The past that it stands for would be lost without a word. */
+export function foreignCompaction({ index, model }: { readonly index: number; readonly model: string }, fields?: FieldNames): ApiError {
+  const param = fields?.items[index] ?? `input[${index}]`;
+  const message = `Unsupported '${param}': only the model '${model}', which made this compaction, can read it. Ask that model, or send what was said in its place: the items themselves, or the previous_response_id of a response before it.`;
+  return new ApiError({ status: 400, param, code: 'foreign_compaction', message });
 }
 
 export function unknownConversation(id: string): ApiError {

@@ -1,4 +1,5 @@
 /** One request whose answer is a JSON document, with the connection and failure tables of a stream. */
+import type { ModelFailure } from '../../domain/model.ts';
 import { type Connection, HttpStatusError } from '../http/connection.ts';
 import { HttpExchange } from '../http/exchange.ts';
 import { findCause } from '../failures/transport-failure.ts';
@@ -20,8 +21,15 @@ export interface JsonRequest {
   readonly callbacks: ProviderCallbacks;
 }
 
-/** The server has no such endpoint. */
-const statusesOfNone: ReadonlySet<number> = new Set([404, 405, 501]);
+/** The server has no such endpoint, whatever else it says. */
+const statusesOfNone: ReadonlySet<number> = new Set([405, 501]);
+
+/** A 404 may be about the model; a 400 may be about the endpoint. */
+function saysNoEndpoint(status: number | undefined, { detail = '', providerMessage = '' }: ModelFailure): boolean {
+  if (status === 404) return !/model|deployment/i.test(detail) && !/\b(?:model|deployment)\b/i.test(providerMessage);
+  const says = /\b(?:endpoint|route|operation|input_tokens)\b/i.test(providerMessage);
+  return status === 400 && says && /\bunsupported\b|\bnot (?:supported|implemented|available)\b/i.test(providerMessage);
+}
 
 /**
  * Throws `ProviderError`, or the reason of the signal. The whole answer must come within `firstEventTimeoutMs`.
@@ -40,6 +48,7 @@ export async function requestJson<T>(options: JsonRequest, read: (text: string) 
     return read(await exchange.readText(body, options.maxChars, limits.firstEventTimeoutMs));
   } catch (error) {
     const statusError = findCause(error, (cause) => cause instanceof HttpStatusError);
+    const status = statusError?.status;
     const isMissing = statusError !== undefined && statusesOfNone.has(statusError.status);
     const failed = { url: request.url, exchange, callbacks, apiKey: endpoint.apiKey, hasStarted: false };
     const failure = signal.aborted || isMissing ? undefined : await toModelFailure(error, failed);
@@ -50,6 +59,7 @@ export async function requestJson<T>(options: JsonRequest, read: (text: string) 
       return undefined;
     }
     if (failure === undefined) throw error;
-    throw new ProviderError(failure);
+    if (saysNoEndpoint(status, failure)) return undefined;
+    throw new ProviderError(failure, status);
   }
 }
