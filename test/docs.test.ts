@@ -28,3 +28,24 @@ test('the README names every way a turn can fail', () => {
   const untold = new Set(['internal_error']);
   for (const code of Object.keys(failureRules)) assert.ok(untold.has(code) || readme.includes(`\`${code}\``), code);
 });
+
+/** Every word that the given form of code gives to users in these folders, with the file that has it. */
+function wordsOf(folders: string, form: RegExp): readonly (readonly [word: string, file: string])[] {
+  return globSync(folders, { cwd: root }).flatMap((file) =>
+    Array.from(readFileSync(join(root, file), 'utf8').matchAll(form), ([, word = '']) => [word, file] as const),
+  );
+}
+
+test('docs/failures.md knows every code that an error has, and every word of `detail`', () => {
+  const text = readFileSync(join(root, 'docs/failures.md'), 'utf8');
+  // Of an image, as a request sends it.
+  const others = new Set(['auto']);
+  const words = [
+    ...Object.keys(failureRules).map((code) => [code, 'src/domain/failure.ts'] as const),
+    ...wordsOf('src/{gateway,http}/**/*.ts', /\bcode: '([a-z_]+)'/g),
+    ...wordsOf('src/http/server.ts', /^ {2}\w+: \['\d+ [^']+', '([a-z_]+)'/gm),
+    ...wordsOf('src/{providers,activities}/**/*.ts', /\b(?:protocolError\(|detail: )'([a-z_]+)'/g),
+  ];
+  assert.ok(words.length > 100, `${words.length} words`);
+  for (const [word, file] of words) assert.ok(others.has(word) || text.includes(`\`${word}\``), `${word}, of ${file}`);
+});

@@ -2,7 +2,7 @@
 import { Command, Option } from 'commander';
 import type { Config } from '../config/config.ts';
 import type { LoadedAgents } from '../config/load-agent-config.ts';
-import { readConfig } from '../config/read-config.ts';
+import { readAllSettings } from '../config/read-all-settings.ts';
 import { type LogLevel, type Reader, settings } from '../config/settings.ts';
 import { unknownNames } from '../config/unknown-names.ts';
 
@@ -52,9 +52,8 @@ export function settingsCommand(
       flags[option.name()] = value;
       if (option.hidden) process.stderr.write(`turnkeep: --${option.name()} is not read by turnkeep ${name}, and is ignored\n`);
     }
-    const config = readConfig({ env: process.env, flags });
     for (const warning of unknownNames(process.env)) process.stderr.write(`turnkeep: ${warning}\n`);
-    const { loadAgentConfig } = await import('../config/load-agent-config.ts');
-    await action(config, await loadAgentConfig({ path: config.configPath }));
+    const { config, agents } = await readAllSettings({ env: process.env, flags });
+    await action(config, agents);
   });
 }

@@ -97,9 +97,15 @@ export function readConfig({ env, flags = {}, cwd = process.cwd() }: Sources): C
     ...defined({
       logLevel: values.LOG_LEVEL,
       metricsPort: values.TURNKEEP_METRICS_PORT,
-      configPath: values.TURNKEEP_CONFIG && resolve(cwd, values.TURNKEEP_CONFIG),
+      configPath: configPathOf({ env, flags, cwd }),
     }),
   });
+}
+
+/** The file that the settings name, absolute. Whatever else is wrong with them, it is read off them alike. */
+export function configPathOf({ env, flags = {}, cwd = process.cwd() }: Sources): string | undefined {
+  const named = flags['config'] || env['TURNKEEP_CONFIG'];
+  return named ? resolve(cwd, named) : undefined;
 }
 
 /** As every Temporal tool reads it: the variables over the profile in the file. */

@@ -127,9 +127,12 @@ export async function agentScene({
     lines,
     own,
     process,
-    /** A process whose configuration has no tools. */
-    toolless: () =>
-      process({ ...agents, toolBox: createToolBox({ tools: [], mcpServers: [], log: { info: () => undefined, warn: () => undefined } }) }),
+    /** A process whose configuration has no tools but these. */
+    toolless: (...kept: readonly WorkerTool[]) =>
+      process({
+        ...agents,
+        toolBox: createToolBox({ tools: kept, mcpServers: [], log: { info: () => undefined, warn: () => undefined } }),
+      }),
     async step(step: number, { activities } = own, environment = new MockActivityEnvironment()): Promise<StepResult> {
       return environment.run(activities.streamModel, { database: store.databaseId, turn: 'resp_a', step });
     },

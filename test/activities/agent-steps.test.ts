@@ -167,3 +167,32 @@ test('T5 · a turn that is cancelled is not handed on: its end needs no tools', 
   await scene.store.requestCancel('default', 'resp_a', Date.now());
   assert.deepEqual(await scene.step(1, scene.toolless()), { type: 'final', turn: { status: 'cancelled', code: null } });
 });
+
+test('T9 · a deploy that takes a tool away ends no turn that is on its way: a call of it is an error that the model is told', async () => {
+  const [weather, mail] = [tool('weather', async () => 'mild'), tool('mail', async () => 'sent')];
+  const callOf = (id: string, name: string) => called({ id, name, arguments: '{}' });
+  await using scene = await agentScene({
+    tools: [weather, mail],
+    mcpServers: [{ name: 'files', command: 'no-such-program', args: [], env: {}, needsApproval: 'never' }],
+    scripts: [callOf('c1', 'weather'), callOf('c2', 'mail'), callOf('c3', 'weather'), chatAnswer('It is mild.')],
+  });
+  assert.deepEqual(await scene.step(1), { type: 'tool_calls' });
+  const after = scene.toolless(weather);
+  for (let handOns = 4; handOns > 0; handOns--) await assert.rejects(scene.step(2, after), { type: 'worker_lost', nonRetryable: false });
+  for (const step of [2, 3]) assert.deepEqual(await scene.step(step, after), { type: 'tool_calls' }, 'nobody is looked for again');
+  assert.deepEqual(await scene.step(4, after), { type: 'final', turn: { status: 'completed', code: null } });
+  const outputs = (request: number): readonly unknown[] =>
+    (messagesOf(scene.model.requests[request]) as { role: string; content: string }[]).flatMap(({ role, content }) =>
+      role === 'tool' ? [content] : [],
+    );
+  assert.match(String(outputs(2)[1]), /^Error: 'mail' is in the configuration no more/);
+  assert.deepEqual(outputs(3)[2], 'mild');
+  assert.deepEqual([weather.calls.length, mail.calls.length], [2, 0]);
+  const { tools = [] } = JSON.parse(scene.model.requests[2]?.bodyText ?? '{}') as { tools?: { function: { name: string } }[] };
+  assert.deepEqual(
+    tools.map((each) => each.function.name).toSorted(),
+    ['mail', 'weather'],
+    'some servers refuse calls of tools that a request does not bring',
+  );
+  assert.deepEqual(scene.errors, []);
+});

@@ -103,6 +103,14 @@ export default defineConfig({ agents: { writer: { model: 'm', tools: ['serch'] }
     const { status, stdout, stderr } = turnkeep([command, '--config', path], { OPENAI_API_KEY: 'x' });
     assert.deepEqual([status, stdout, stderr], [2, '', complaint]);
   }
+  const both = turnkeep(['gateway', '--port', 'x'], { TURNKEEP_CONFIG: path, TURNKEEP_PROT: '1' });
+  const [head = '', ...mistakes] = complaint.split('\n');
+  assert.deepEqual(
+    both.stderr.split('\n').slice(1),
+    [head, '  --port (TURNKEEP_PORT) must be a whole number from 0 to 65535; it is "x"', ...mistakes],
+    'those of the environment hide none of the file',
+  );
+  assert.match(both.stderr, /^turnkeep: TURNKEEP_PROT is no setting/);
   const gone = turnkeep(['gateway'], { TURNKEEP_CONFIG: '/none/turnkeep.config.ts' });
   assert.deepEqual(
     [gone.status, gone.stderr],

@@ -3,7 +3,7 @@ import type { ResponseSettings, Tool } from '../../domain/response-settings.ts';
 import { failureOf } from '../../domain/failure.ts';
 import { mcpRequestOf } from '../../domain/mcp-request.ts';
 import { type Provider, ProviderError } from '../../providers/provider.ts';
-import { UnknownToolsError } from '../../tools/tool-box.ts';
+import { withGoneTools } from '../../tools/gone-tools.ts';
 import type { ToolBox } from '../../tools/tool.ts';
 import { chosenTools, TurnTools } from '../../tools/turn-tools.ts';
 
@@ -35,11 +35,11 @@ export class HandOns {
   count(turn: string): boolean {
     const count = (this.#counts.get(turn) ?? 0) + 1;
     this.#counts.delete(turn);
-    if (count > mostHandOns) return false;
+    // Also once it is not handed on any more: its later steps look for nobody again.
     this.#counts.set(turn, count);
     const [oldest] = this.#counts.keys();
     if (this.#counts.size > mostCounted && oldest !== undefined) this.#counts.delete(oldest);
-    return true;
+    return count <= mostHandOns;
   }
 }
 
@@ -51,17 +51,27 @@ export function providerFor(agents: Agents | undefined, fallback: Provider, { ag
   throw new ProviderError(otherConfiguration(`no provider '${agent.provider}', which agent '${agent.name}' is asked through`));
 }
 
-/** @throws `ProviderError` where this worker's configuration lacks one of them */
-export async function toolsFor(agents: Agents | undefined, { agent, tools }: ResponseSettings, signal: AbortSignal): Promise<TurnTools> {
+/**
+ * @param step what is lacking in the first one is a mistake of whoever starts gateways and workers; in a later one a deploy has
+ * taken it away, and ends no turn that may never call it
+ * @throws `ProviderError` where this worker's configuration lacks one of them
+ */
+export async function toolsFor(
+  agents: Agents | undefined,
+  { agent, tools }: ResponseSettings,
+  { step, signal }: { readonly step: number; readonly signal: AbortSignal },
+): Promise<TurnTools> {
   if (agent === undefined || agent.tools.length === 0) return new TurnTools([]);
   if (agents === undefined) throw new ProviderError(otherConfiguration(`no agents at all, and this turn is of agent '${agent.name}'`));
-  try {
-    const requests = tools.flatMap((tool) => mcpRequestOf(tool) ?? []);
-    return new TurnTools(chosenTools(await agents.toolBox.listsOf(agent.tools, signal), requests), tools.flatMap(namesOf));
-  } catch (error) {
-    if (!(error instanceof UnknownToolsError)) throw error;
-    throw new ProviderError(otherConfiguration(`no ${error.names.map((name) => `'${name}'`).join(', no ')}`));
+  const { toolBox } = agents;
+  const lacking = toolBox.unknownOf(agent.tools);
+  if (lacking.length > 0 && step === 1) {
+    throw new ProviderError(otherConfiguration(`no ${lacking.map((name) => `'${name}'`).join(', no ')}`));
   }
+  const known = agent.tools.filter((name) => !lacking.includes(name));
+  const lists = withGoneTools(await toolBox.listsOf(known, signal), lacking);
+  const requests = tools.flatMap((tool) => mcpRequestOf(tool) ?? []);
+  return new TurnTools(chosenTools(lists, requests), tools.flatMap(namesOf));
 }
 
 /** What the model may call of the client's. */

@@ -97,7 +97,7 @@ async function carryOutCalls(
   { stream, meter: { toolCallsLeft: callsLeft } }: Written,
 ): Promise<AttemptResult> {
   const { turn, epoch } = claim;
-  const tools = await toolsFor(agents, turn.settings, signal);
+  const tools = await toolsFor(agents, turn.settings, { step, signal });
   const log = agents?.log ?? (() => undefined);
   await runTools({ store, turn, step, epoch, stream, tools, callsLeft, leaveRoom, log, signal, abort, isLeaseOver });
   if (claim.type === 'tools' && claim.isLast) return sealFinished(attempt, { status: 'completed' });
@@ -118,7 +118,7 @@ async function answer(
   const { settings } = input.claim.turn;
   // What its tools have said counts as well: a response of any length could be read by nobody (T14).
   if (attempt.writer.isFull) throw new AttemptAborted('output_too_large');
-  const tools = await toolsFor(agents, settings, input.signal);
+  const tools = await toolsFor(agents, settings, input);
   const held = settings.agent === undefined ? undefined : new HeldCalls(tools, settings.tools, input.step);
   if (input.step === 1) await showLists({ store: options.store, turn: input.claim.turn.id, epoch: attempt.epoch, stream, tools });
   const asked = providerFor(agents, provider, settings);
