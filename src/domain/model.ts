@@ -9,6 +9,8 @@ import type { Usage } from './response.ts';
 export interface ModelRequest {
   readonly settings: ResponseSettings;
   readonly items: readonly Item[];
+  /** Of a request that compacts: how much of the user's messages stays beside its summary (`keptMessages`). */
+  readonly keptChars?: number;
 }
 
 /**

@@ -73,6 +73,7 @@ export interface AgentSceneOptions {
   readonly tools: readonly WorkerTool[];
   readonly settings?: Partial<ResponseSettings>;
   readonly compaction?: Compaction;
+  readonly contextTokens?: number;
   readonly mcpServers?: readonly McpServer[];
   /** Made before the first request: somebody has approved them. */
   readonly approved?: readonly NewToolCall[];
@@ -84,6 +85,7 @@ export async function agentScene({
   tools,
   settings = {},
   compaction = 'auto',
+  contextTokens,
   mcpServers = [],
   approved: calls = [],
 }: AgentSceneOptions) {
@@ -111,6 +113,7 @@ export async function agentScene({
     settings: {},
     limits: {},
     compaction,
+    ...(contextTokens === undefined ? {} : { contextTokens }),
   } as const;
   const approvals = { answered: [], calls };
   await store.insertTurn(newTurn('resp_a', { settings: { ...defaultSettings('helper'), agent, ...settings }, approvals }));
