@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { compactionContent, isCompaction } from '../../src/domain/compaction.ts';
-import type { Item } from '../../src/domain/item.ts';
+import { type Item, unwrittenMessage } from '../../src/domain/item.ts';
 import type { ResponseSettings } from '../../src/domain/response-settings.ts';
 import { chat, chatAnswer, done, end, httpError, type Script, sseHead } from '../../src/testing/model-server/index.ts';
 import { agentScene, called, tool } from './agent-scene.ts';
@@ -27,6 +27,7 @@ const reads = called({ id: 'c1', name: 'read', arguments: '{}' });
 const auto: Partial<ResponseSettings> = { truncation: 'auto' };
 
 interface Sent {
+  readonly tool_choice?: unknown;
   readonly tools?: readonly unknown[];
   readonly messages: readonly { readonly role: string; readonly content: string | null }[];
 }
@@ -227,4 +228,18 @@ test('what the provider has counted of the last prompt stands over the estimate 
     if (counted > 10_000) for (const step of [4, 5]) await scene.step(step);
     assert.equal(scene.model.requests.length, requests);
   }
+});
+
+test("a call that is demanded is demanded once: tool_choice 'required' holds for the first request that the model answers", async () => {
+  const choicesOf = (scene: Awaited<ReturnType<typeof agentScene>>) => scene.model.requests.map((request) => sent(request).tool_choice);
+  const required: Partial<ResponseSettings> = { ...auto, tool_choice: 'required' };
+  await using scene = await agentScene({ tools: [read()], settings: required, scripts: [reads, chatAnswer('Read.')] });
+  assert.deepEqual(await scene.step(1), goesOn);
+  assert.deepEqual(await scene.step(2), completed);
+  assert.deepEqual(choicesOf(scene), ['required', 'auto']);
+
+  const input = ['1', '2', '3'].map((id) => ({ ...unwrittenMessage('assistant', 'word '.repeat(2_000)), id: `msg_${id}` }));
+  await using full = await agentScene({ tools: [read()], settings: required, input, scripts: [overflow(), chatAnswer('Words.'), reads] });
+  for (const step of [1, 2, 3]) assert.deepEqual(await full.step(step), goesOn);
+  assert.deepEqual(choicesOf(full), ['required', undefined, 'required'], 'the step that was summarised has demanded nothing yet');
 });

@@ -14,7 +14,8 @@ import type { Store } from '../../store/ports/store.ts';
 import type { TurnTools } from '../../tools/turn-tools.ts';
 
 export interface Asking {
-  readonly step: number;
+  /** The model has answered nothing of the turn yet: what it must call, it has not called. */
+  readonly isFirst: boolean;
   readonly api: ProviderApi;
   readonly tools: TurnTools;
   /** What the steps before have said. */
@@ -44,7 +45,7 @@ export function shownItems(
   return promptOf(present.turns, present.input, model, present.answer);
 }
 
-export function modelRequest({ settings }: TurnRow, said: Said, { step, api, tools, answer, last }: Asking): ModelRequest {
+export function modelRequest({ settings }: TurnRow, said: Said, { isFirst, api, tools, answer, last }: Asking): ModelRequest {
   const items = shownItems(said, answer, settings, api);
   const offered = tools.functions;
   // An agent without tools of a worker has one step, and nothing to be told of.
@@ -54,7 +55,7 @@ export function modelRequest({ settings }: TurnRow, said: Said, { step, api, too
       ...settings,
       model: askedModelOf(settings),
       ...(settings.agent === undefined ? {} : { tools: [...toolsOfProvider(settings), ...offered] }),
-      tool_choice: tools.choice(step === 1 ? settings.tool_choice : choiceOfLaterSteps(settings.tool_choice)),
+      tool_choice: tools.choice(isFirst ? settings.tool_choice : choiceOfLaterSteps(settings.tool_choice)),
       // The tools stay in the request: some servers refuse calls of tools that it does not bring, and what they have cached begins with it.
       ...(isToldLast ? { tool_choice: 'none' } : {}),
     },

@@ -6,7 +6,7 @@ import { turnTimeMs } from '../../domain/budget.ts';
 import { asksFor, encryptedReasoning, type ModelFinish, type ModelRequest, startsStep } from '../../domain/model.ts';
 import type { ResponseStream } from '../../domain/response-stream.ts';
 import { type AttemptRow, usageOf } from '../../domain/attempt.ts';
-import { isCompactionStep, mayCompact } from '../../domain/overflow.ts';
+import { isCompactionStep, mayCompact, stepsAsked } from '../../domain/overflow.ts';
 import { asksClient } from '../../domain/torn-answer.ts';
 import { approvalAsked } from '../../domain/worker-call-events.ts';
 import { type Provider, ProviderError } from '../../providers/provider.ts';
@@ -128,7 +128,7 @@ async function answer(
   const said = await readSaid(store, turn);
   const { output: earlier } = stream.response;
   const { step } = input;
-  const request = modelRequest(turn, said, { step, api: asked.api, tools, answer: earlier, last });
+  const request = modelRequest(turn, said, { isFirst: stepsAsked(booked, step) === 0, api: asked.api, tools, answer: earlier, last });
   const streaming = { provider: asked, held, meter, input, store };
   if (isCompactionStep(booked, input.step)) {
     attempt.onOverflow = async () => 'shorten';
