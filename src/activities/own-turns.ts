@@ -18,7 +18,6 @@ import type { OutputItem } from '../domain/item.ts';
 import { failureRules } from '../domain/failure.ts';
 import { isSettled } from '../domain/response.ts';
 import type { Store } from '../store/ports/store.ts';
-import { retryWhileBusy } from '../store/retry-while-busy.ts';
 import { ActivityLink } from './activity-link.ts';
 
 /**
@@ -69,9 +68,11 @@ export async function readResult({ store }: OwnTurnDeps, { turn: id }: OwnTurn<R
   }
   const response = await store.readResponse(id);
   const output = response?.output ?? [];
+  const reason = response?.incomplete_details?.reason;
   const result: TurnResult = {
     id: turn.publicId,
     status: turn.status,
+    ...(turn.status === 'incomplete' && reason !== undefined ? { incompleteReason: reason } : {}),
     outputText: output.map(textOf).join(''),
     output,
     usage: turn.status === 'failed' ? null : turn.usage,
@@ -79,11 +80,7 @@ export async function readResult({ store }: OwnTurnDeps, { turn: id }: OwnTurn<R
       turn.errorCode === null ? null : { code: turn.errorCode, message: response?.error?.message ?? failureRules[turn.errorCode].message },
   };
   const bytes = Buffer.byteLength(JSON.stringify(result));
-  if (bytes <= maxResultBytes) {
-    // Should this run's result be lost, the next one comes before it is gone.
-    if (!turn.isStored) await retryWhileBusy(() => store.acknowledge(id));
-    return result;
-  }
+  if (bytes <= maxResultBytes) return result;
   const message = `the answer of ${turn.publicId} is ${bytes} bytes long, too long for a history: read it at /v1/responses/${turn.publicId}`;
   throw ApplicationFailure.nonRetryable(message, resultTooLarge, turn.publicId);
 }

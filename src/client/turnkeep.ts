@@ -1,7 +1,7 @@
 /** The client of an application: submit, follow, cancel and look up turns. The gateway stands on it. */
 import type { AttemptRow } from '../domain/attempt.ts';
 import type { ToolCallRow } from '../domain/tool-call.ts';
-import { keptMessages } from '../domain/compaction.ts';
+import { keptMessages } from '../domain/kept-messages.ts';
 import type { InputItem, InputMessage } from '../domain/item.ts';
 import type { ProviderApi } from '../domain/provider-capabilities.ts';
 import type { JournalRow } from '../domain/response-event.ts';

@@ -106,7 +106,7 @@ function approvalsOf({ tools = {} }: ConfigShape): ReadonlyMap<string, string> {
 }
 
 function toAgent(name: string, agent: NonNullable<ConfigShape['agents']>[string], { providers = {}, limits: all }: ConfigShape): Agent {
-  const { model, description, instructions, tools = [], settings = {}, limits, compaction = 'auto' } = agent;
+  const { model, description, instructions, tools = [], settings = {}, limits, compaction = 'auto', contextTokens } = agent;
   const needsSteps = tools.length > 0 && limits?.steps === undefined && all?.turn?.steps === undefined;
   return {
     name,
@@ -117,6 +117,7 @@ function toAgent(name: string, agent: NonNullable<ConfigShape['agents']>[string]
     settings: Object.freeze(withoutUndefined(settings) as JsonObject),
     limits: Object.freeze({ ...(needsSteps ? { steps: defaultSteps } : {}), ...limitsOf(limits) }),
     compaction,
+    ...(contextTokens === undefined ? {} : { contextTokens }),
   };
 }
 

@@ -19,7 +19,7 @@ export interface FingerprintParts {
 }
 
 /**
- * Covers the agent's model, provider (API and address), instructions, settings, limits and compaction; of each tool of the
+ * Covers the agent's model, provider (API and address), instructions, settings, limits, compaction and size of its context; of each tool of the
  * configuration its name, description, schema, attempts, time limit, and whether it waits for a person; of each MCP server its
  * program or address, and which tools wait; and the agents that it calls. It does not cover: the code of functions, keys,
  * headers and variables (they are secrets, and change), what MCP servers offer, prices, the limits of all turns and sessions, and

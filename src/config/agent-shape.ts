@@ -76,6 +76,7 @@ const agent = closed({
   settings: settings.optional(),
   limits: limits.optional(),
   compaction: oneOf('auto', 'error', 'off').optional(),
+  contextTokens: wholeFrom(1_024).optional(),
 });
 
 /** `setTimeout` fires at once on anything longer. */

@@ -47,6 +47,11 @@ export interface AgentDefinition<Tool extends string = string> {
   readonly limits?: Optional<Limits> | undefined;
   /** `auto` by default. */
   readonly compaction?: Compaction | undefined;
+  /**
+   * How many tokens the context of its model holds, prompt and answer together: then a prompt is summarised before it is too long, and
+   * not only once the provider refuses it.
+   */
+  readonly contextTokens?: number | undefined;
 }
 
 export interface McpServerDefinition {

@@ -43,6 +43,8 @@ export interface TurnResult {
   /** For `GET /v1/responses/{id}` and `/turns/{id}`. */
   readonly id: string;
   readonly status: SettledStatus;
+  /** Of a turn that is `incomplete`: `max_output_tokens`, `content_filter`, or a word of the provider's own. */
+  readonly incompleteReason?: string;
   /** The text of all messages in `output`. */
   readonly outputText: string;
   /** As `POST /v1/responses` shows it: messages, reasoning, calls. */

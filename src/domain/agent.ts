@@ -30,6 +30,8 @@ export interface Agent {
   readonly settings: JsonObject;
   readonly limits: Limits;
   readonly compaction: Compaction;
+  /** How many tokens the context of its model holds, prompt and answer together. Absent: the provider says when it is too small. */
+  readonly contextTokens?: number;
 }
 
 /** US dollars for a million tokens of a model. */

@@ -21,6 +21,26 @@ export function tokensToSummarise(tokens: number, attempt: number, limit: number
   return Math.floor(share * Math.min(tokens, limit ?? tokens));
 }
 
+/** A prompt of this conversation whose tokens the provider has counted. */
+export interface CountedPrompt {
+  readonly estimated: number;
+  readonly counted: number;
+}
+
+/** A shorter prompt says nothing of the text behind it: most of its tokens are the provider's own frame. */
+const longEnough = 1_000;
+/** Estimates are never further off: what the provider counts as more or less is something else, such as what it has not cached. */
+const farthest = { least: 0.5, most: 3 };
+
+/** How many tokens a prompt comes to that is estimated to have so many, by what an earlier one of its conversation came to. */
+export function calibrated(estimated: number, known: CountedPrompt | undefined): number {
+  if (known === undefined || known.estimated === 0) return estimated;
+  const ratio = Math.min(farthest.most, Math.max(farthest.least, known.counted / known.estimated));
+  const ofRest = known.estimated < longEnough ? 1 : ratio;
+  const more = estimated - known.estimated;
+  return Math.round(more < 0 ? estimated * ofRest : known.estimated * ratio + more * ofRest);
+}
+
 const statedLimits = [
   /maximum (?:context|input|prompt|sequence) length (?:is|of) (\d{3,9})/i,
   /context (?:size|window|length|limit)\D{0,20}(\d{3,9})/i,

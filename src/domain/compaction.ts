@@ -7,11 +7,12 @@
 import { type InputMessage, type Item, type Json, type NewItem, unwrittenMessage } from './item.ts';
 import type { ModelRequest } from './model.ts';
 import type { TranscriptTurn } from './prompt.ts';
+import { keptMessages, longestKept } from './kept-messages.ts';
 import type { ProviderApi } from './provider-capabilities.ts';
 import { bringsTools } from './tools.ts';
 
-/** Of the form of what follows: another form gets another one. */
-const ownPrefix = 'turnkeep.1.';
+/** Of the form of what follows: another form gets another one. The second says beside the summary how much is kept with it. */
+const ownPrefix = /^turnkeep\.(?:1|2\.(\d{1,6}))\./;
 
 /** In UTF-16 code units: the model is asked for 600 words. */
 export const longestSummary = 262_144;
@@ -20,9 +21,11 @@ const longestSealed = longestSummary * 8 + 64;
 
 const opening = '{"summary":';
 
-export function sealSummary(summary: string): string {
+/** @param keptChars of the user's messages, what is kept beside it (`keptMessages`) */
+export function sealSummary(summary: string, keptChars = longestKept): string {
   const json = JSON.stringify({ summary: summary.slice(0, longestSummary) });
-  return ownPrefix + Buffer.from(json).toString('base64url');
+  const form = keptChars < longestKept ? `2.${keptChars}` : '1';
+  return `turnkeep.${form}.${Buffer.from(json).toString('base64url')}`;
 }
 
 /** One of those that are passed on as they came (`OpaqueItem`). */
@@ -36,7 +39,7 @@ export function isCompactionTrigger({ type }: { readonly type: string }): boolea
 }
 
 type Content =
-  | { readonly type: 'summary'; readonly summary: string }
+  | { readonly type: 'summary'; readonly summary: string; readonly keptChars: number }
   /** Of a compaction that did not come to its end: nothing took the place of anything. */
   | { readonly type: 'none' }
   | { readonly type: 'damaged' }
@@ -54,14 +57,17 @@ export function compactionContent(item: Item | NewItem): Content {
 function readContent(item: Item | NewItem): Content {
   const { encrypted_content: sealed } = item as { readonly encrypted_content?: unknown };
   if (typeof sealed !== 'string' || sealed === '') return { type: 'none' };
-  if (!sealed.startsWith(ownPrefix)) return { type: 'foreign' };
+  const prefix = ownPrefix.exec(sealed);
+  if (prefix === null) return { type: 'foreign' };
   if (sealed.length > longestSealed) return { type: 'damaged' };
-  const json = Buffer.from(sealed.slice(ownPrefix.length), 'base64url').toString();
+  const json = Buffer.from(sealed.slice(prefix[0].length), 'base64url').toString();
   // As it was made here. Anything else is not even parsed: that may cost much more than a text.
   if (!json.startsWith(`${opening}"`) || !json.endsWith('"}')) return { type: 'damaged' };
   try {
     const summary = JSON.parse(json.slice(opening.length, -1)) as Json;
-    return typeof summary === 'string' ? { type: 'summary', summary } : { type: 'damaged' };
+    return typeof summary === 'string'
+      ? { type: 'summary', summary, keptChars: Math.min(Number(prefix[1] ?? longestKept), longestKept) }
+      : { type: 'damaged' };
   } catch {
     return { type: 'damaged' };
   }
@@ -100,7 +106,7 @@ export function afterCompaction({ turns, input }: Past, asked: Asked): Past {
   }
   const told = (turn === undefined ? toldHere(last) : toldIn(turn, last)) ?? last;
   const before = [...turns.slice(0, inTurn).flatMap(({ items }) => items), ...list.slice(0, at)];
-  const head = [...before.filter(bringsTools), ...keptMessages(before), told];
+  const head = headOf(before, last, told);
   if (inInput >= 0) return { turns: [], input: [...head, ...list.slice(at + 1).filter(isNoCompaction)] };
   const restOfInput = list.slice(at + 1, turn?.inputCount).filter(isNoCompaction);
   const restOfAnswer = list.slice(Math.max(at + 1, turn?.inputCount ?? 0)).filter(isNoCompaction);
@@ -120,17 +126,40 @@ export function afterCompactions({ turns, input, answer }: Present, asked: Asked
   const at = answer.findLastIndex((item) => toldHere(item) !== undefined);
   const last = answer[at];
   const told = last && toldHere(last);
-  if (told === undefined) return { ...afterCompaction({ turns, input }, asked), answer: answer.filter(isNoCompaction) };
+  if (last === undefined || told === undefined)
+    return { ...afterCompaction({ turns, input }, asked), answer: answer.filter(isNoCompaction) };
   const before = [...turns.flatMap(({ items }) => items), ...input, ...answer.slice(0, at)];
-  const head = [...before.filter(bringsTools), ...keptMessages(before), told];
-  return { turns: [], input: head, answer: answer.slice(at + 1).filter(isNoCompaction) };
+  // What the turn is to answer stays whatever it takes: the summary was asked for within it.
+  return { turns: [], input: headOf(before, last, told, Number.POSITIVE_INFINITY), answer: answer.slice(at + 1).filter(isNoCompaction) };
+}
+
+/**
+ * What stands in the place of all that was said up to a compaction. A summary comes before the messages of the user that are kept,
+ * since the last of them is what is to be answered; what a provider has compacted comes behind them, as that provider gives it out.
+ */
+function headOf(before: readonly Item[], compaction: Item, told: Item, newestChars?: number): readonly Item[] {
+  const content = compactionContent(compaction);
+  const kept = keptMessages(before, {
+    ...(content.type === 'summary' ? { keptChars: content.keptChars } : {}),
+    ...(newestChars === undefined ? {} : { newestChars }),
+  });
+  const tools = before.filter(bringsTools);
+  if (content.type !== 'summary') return [...tools, ...kept, told];
+  const ofUser = kept.filter(({ role }) => role === 'user');
+  const summary = summaryMessage(content.summary, ofUser.length > 0);
+  return [...tools, ...kept.filter(({ role }) => role !== 'user'), summary, ...ofUser];
+}
+
+function summaryMessage(summary: string, isFollowed: boolean): InputMessage {
+  const bridge = isFollowed ? '\n\n[My latest messages, word for word; the summary says what has been done about them:]' : '';
+  return unwrittenMessage('user', `[What was said before this, in summary:]\n\n${summary}${bridge}`);
 }
 
 /** undefined: it replaces nothing. @param isOfAsked what a provider has compacted, it is that provider and model that are asked */
 function toldOf(item: Item, isOfAsked: boolean): Item | undefined {
   if (!isCompaction(item)) return undefined;
   const content = compactionContent(item);
-  if (content.type === 'summary') return unwrittenMessage('user', `[What was said before this, in summary:]\n\n${content.summary}`);
+  if (content.type === 'summary') return summaryMessage(content.summary, false);
   return content.type === 'foreign' && isOfAsked ? item : undefined;
 }
 
@@ -156,28 +185,6 @@ function withNote(item: Item): readonly Item[] {
 }
 
 const unreadable = '[What was said before this was compacted by another model, which alone can read it.]';
-
-/** Of the messages that a compaction leaves as they are, all members in UTF-16 code units: some 16,000 tokens. */
-const longestKept = 65_536;
-
-/**
- * What is kept word for word beside a compaction: messages of the system and of developers, which hold on, and the newest
- * ones of the user that there is room for.
- */
-export function keptMessages(items: readonly Item[]): readonly InputMessage[] {
-  let left = longestKept;
-  const kept: InputMessage[] = [];
-  for (const item of items.toReversed()) {
-    if (item.type !== 'message' || item.role === 'assistant') continue;
-    if (item.role === 'user') {
-      const size = left <= 0 ? 0 : JSON.stringify(item.content).length;
-      left -= size;
-      if (left <= 0) continue;
-    }
-    kept.push(item);
-  }
-  return kept.toReversed();
-}
 
 /** The request by which the model itself summarises what it has been shown. It is offered no tools, and no form but text. */
 export function summaryRequest({ settings, items }: ModelRequest): ModelRequest {

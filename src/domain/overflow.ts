@@ -5,7 +5,39 @@
  */
 import type { Compaction } from './agent.ts';
 import type { AttemptRow } from './attempt.ts';
+import { type Failure, failureOf } from './failure.ts';
 import type { ResponseSettings } from './response-settings.ts';
+
+/** Of what a prompt may come to, how much of it is nearly all: the tokens of a prompt are an estimate. */
+const nearlyAll = 0.9;
+
+/** How many tokens a prompt may come to, where somebody has said what the context of the model holds. */
+export interface PromptRoom {
+  /** More than that, and the model has no room for its answer. */
+  readonly most: number;
+  /** More than that, and it is summarised. */
+  readonly nearlyFull: number;
+}
+
+export function promptRoomOf({
+  agent,
+  max_output_tokens: answer,
+}: Pick<ResponseSettings, 'agent' | 'max_output_tokens'>): PromptRoom | undefined {
+  const context = agent?.contextTokens;
+  if (context === undefined) return undefined;
+  // A limit of the answer that leaves less than half of it to the prompt is a precaution, and no plan.
+  const most = context - Math.min(answer ?? 0, Math.floor(context / 2));
+  return { most, nearlyFull: Math.floor(nearlyAll * most) };
+}
+
+/** `detail` of a request that was booked and never sent: its prompt was found to be too long before. */
+export const notSent = 'not_sent';
+
+/** What a turn fails with whose prompt is not sent. */
+export function promptTooLong(tokens: number, { most }: PromptRoom): Failure & { readonly detail: string } {
+  const message = `The prompt comes to an estimated ${tokens} tokens, and the context of the model has room for ${most} beside the answer (contextTokens). It was not sent.`;
+  return { ...failureOf('context_length_exceeded', message), detail: notSent };
+}
 
 /** Summaries of one turn: each is paid for, and one that did not help is not asked for a third time. */
 const maxCompactions = 2;

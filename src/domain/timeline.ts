@@ -1,6 +1,6 @@
 /** `GET /turns/{id}`: what happened in a turn, attempt by attempt. Times in ISO 8601, keys in snake_case as in OpenAI's objects. */
 import type { AttemptRow } from './attempt.ts';
-import { isCompactionStep } from './overflow.ts';
+import { isCompactionStep, notSent } from './overflow.ts';
 import { failureRules } from './failure.ts';
 import { type ResponseObject, sumOf, unknownUsage, type Usage } from './response.ts';
 import { sumOfPriced, usageOfCalls, usageOfTurn, withCost } from './spent.ts';
@@ -129,7 +129,8 @@ function errorOf({ errorCode: code }: TurnRow, message: string | undefined): { r
 
 /** What the attempts that failed cost, all in all; null when the provider did not say of one of them: unknown, not zero. */
 function lostUsageOf(attempts: readonly AttemptRow[]): Usage | null {
-  const lost = attempts.filter(({ outcome }) => outcome === 'failed' || outcome === 'lost').map(({ usage }) => usage);
+  const isLost = ({ outcome, detail }: AttemptRow): boolean => (outcome === 'failed' && detail !== notSent) || outcome === 'lost';
+  const lost = attempts.filter(isLost).map(({ usage }) => usage);
   return lost.reduce<Usage | null>((sum, usage) => (sum === null || usage === undefined ? null : sumOf(sum, usage)), unknownUsage);
 }
 

@@ -44,6 +44,12 @@ export interface WorkerTool {
   readonly needsApproval: (args: JsonObject) => boolean;
   /** @returns what is wrong with the arguments, in words for the model; undefined: nothing */
   readonly check: (args: JsonObject) => string | undefined;
+  /**
+   * Resolves when there is room for a run, which is not begun before, so that its time does not pass in the wait. Absent: always.
+   * @returns gives it back
+   * @throws the signal's reason
+   */
+  readonly room?: (context: Pick<ToolContext, 'signal' | 'turn'>) => Promise<() => void>;
   /** @param args have passed `check` */
   readonly run: (args: JsonObject, context: ToolContext) => Promise<ToolResult>;
 }

@@ -4,7 +4,7 @@ import type { Agents } from '../../src/activities/attempt/agents.ts';
 import { RunningAttempts } from '../../src/activities/attempt/running-attempts.ts';
 import { createActivities } from '../../src/activities/create-activities.ts';
 import type { Compaction } from '../../src/domain/agent.ts';
-import type { JsonObject } from '../../src/domain/item.ts';
+import type { InputItem, JsonObject } from '../../src/domain/item.ts';
 import { defaultSettings, type ResponseSettings } from '../../src/domain/response-settings.ts';
 import type { ResponseObject } from '../../src/domain/response.ts';
 import type { NewToolCall } from '../../src/domain/tool-call.ts';
@@ -76,6 +76,8 @@ export interface AgentSceneOptions {
   readonly tools: readonly WorkerTool[];
   readonly settings?: Partial<ResponseSettings>;
   readonly compaction?: Compaction;
+  readonly contextTokens?: number;
+  readonly input?: readonly InputItem[];
   readonly mcpServers?: readonly McpServer[];
   /** Made before the first request: somebody has approved them. */
   readonly approved?: readonly NewToolCall[];
@@ -90,6 +92,8 @@ export async function agentScene({
   tools,
   settings = {},
   compaction = 'auto',
+  contextTokens,
+  input,
   mcpServers = [],
   approved: calls = [],
 }: AgentSceneOptions) {
@@ -117,9 +121,11 @@ export async function agentScene({
     settings: {},
     limits: {},
     compaction,
+    ...(contextTokens === undefined ? {} : { contextTokens }),
   } as const;
   const approvals = { answered: [], calls };
-  await store.insertTurn(newTurn('resp_a', { settings: { ...defaultSettings('helper'), agent, ...settings }, approvals }));
+  const fields = { settings: { ...defaultSettings('helper'), agent, ...settings }, approvals, ...(input === undefined ? {} : { input }) };
+  await store.insertTurn(newTurn('resp_a', fields));
   return {
     model,
     store,

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { readResult } from '../../src/activities/own-turns.ts';
+import type { TurnResult } from '../../src/workflow.ts';
 import type { Store } from '../../src/store/ports/store.ts';
 import { turnRow } from '../support/turn-row.ts';
 
@@ -24,14 +25,18 @@ test('an answer is too long for a history by its bytes, whatever its characters'
   }
 });
 
-test('an answer that is not to be stored is acknowledged once its workflow gets it, and one that is stays as it is', async () => {
-  const acknowledged: string[] = [];
-  const acknowledge = async (turn: string) => acknowledged.push(turn) > 0;
-  for (const isStored of [true, false]) {
-    const id = isStored ? 'resp_kept' : 'resp_passing';
-    const row = turnRow({ id, status: 'completed', settledAtMs: 1, isStored });
-    const store = { ...said('hi'), readTurn: async () => row, acknowledge } as unknown as Store;
-    assert.equal((await readResult({ store }, { turn: id })).outputText, 'hi');
-  }
-  assert.deepEqual(acknowledged, ['resp_passing']);
+test('an incomplete turn says why it is so, and no other', async () => {
+  const because = (status: 'incomplete' | 'cancelled' | 'completed', reason: string | undefined): Store =>
+    ({
+      readTurn: async () => turnRow({ id: 'resp_a', status, settledAtMs: 1 }),
+      readResponse: async () => ({ output: [], incomplete_details: reason === undefined ? null : { reason } }),
+    }) as unknown as Store;
+  const reasonOf = async (store: Store) => (await readResult({ store }, { turn: 'resp_a' })).incompleteReason;
+  assert.equal(await reasonOf(because('incomplete', 'max_output_tokens')), 'max_output_tokens');
+  assert.equal(await reasonOf(because('cancelled', 'cancelled')), undefined);
+  assert.equal('incompleteReason' in (await readResult({ store: said('hi') }, { turn: 'resp_a' })), false);
+  // By type it may be missing: code that was written before it there was compiles as ever.
+  const known: TurnResult = { id: 'resp_a', status: 'completed', outputText: '', output: [], usage: null, error: null };
+  const reason: string | undefined = known.incompleteReason;
+  assert.equal(reason, undefined);
 });

@@ -103,7 +103,7 @@ for (const [config, ...mistakes] of [
   [{ agents: { a: { model: 'm', instruction: 'x' } } }, 'agents.a.instruction: is not known; did you mean "instructions"?'],
   [
     { agents: { a: { model: 'm', verbose: true } } },
-    'agents.a.verbose: is not known (there are model, description, instructions, tools, settings, limits, compaction)',
+    'agents.a.verbose: is not known (there are model, description, instructions, tools, settings, limits, compaction, contextTokens)',
   ],
   [{ agents: { 'my agent': { model: 'm' } } }, 'agents["my agent"]: a name has 1 to 64 letters, digits, "_" and "-"'],
   [{ agents: { a: { model: 'm', compaction: 'on' } } }, 'agents.a.compaction: must be auto or error or off'],

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Agent, Compaction } from '../../src/domain/agent.ts';
-import { isWorthwhile, requestToSummarise, statedContext, tokensToSummarise } from '../../src/domain/auto-compaction.ts';
-import { compactionOf, isCompactionStep, mayCompact, stepsAsked } from '../../src/domain/overflow.ts';
+import { calibrated, isWorthwhile, requestToSummarise, statedContext, tokensToSummarise } from '../../src/domain/auto-compaction.ts';
+import { compactionOf, isCompactionStep, mayCompact, promptRoomOf, stepsAsked } from '../../src/domain/overflow.ts';
 import type { FailureCode } from '../../src/domain/failure.ts';
 import { type Item, textOf, unwrittenMessage } from '../../src/domain/item.ts';
 import { defaultSettings, type ResponseSettings } from '../../src/domain/response-settings.ts';
@@ -113,4 +113,27 @@ test('of what is too long the middles are left out, then the oldest but the firs
   assert.match(text, /Parts of the conversation are left out here/);
   assert.match(text, /end 49$/);
   assert.ok(Buffer.byteLength(shown(items, 1)) < 2_000, 'however little there is room for');
+});
+
+test('a prompt has room where the size of the context is known, beside the answer that was asked for', () => {
+  const sized = (contextTokens: number | undefined, max_output_tokens: number | null = null) =>
+    promptRoomOf(settings({ agent: { ...agent('auto'), ...(contextTokens === undefined ? {} : { contextTokens }) }, max_output_tokens }));
+  assert.equal(sized(undefined), undefined);
+  assert.equal(promptRoomOf(settings({})), undefined);
+  assert.deepEqual(sized(8_000), { most: 8_000, nearlyFull: 7_200 });
+  assert.deepEqual(sized(8_000, 2_000), { most: 6_000, nearlyFull: 5_400 });
+  assert.deepEqual(sized(8_000, 100_000), { most: 4_000, nearlyFull: 3_600 });
+});
+
+test('an estimate is held against what the provider counted last, as far as that can be believed', () => {
+  assert.equal(calibrated(5_000, undefined), 5_000);
+  assert.equal(calibrated(5_000, { estimated: 4_000, counted: 8_000 }), 10_000);
+  assert.equal(calibrated(5_000, { estimated: 4_000, counted: 3_000 }), 3_750);
+  // Of a short prompt most is the provider's own frame, which does not grow.
+  assert.equal(calibrated(5_000, { estimated: 100, counted: 200 }), 5_100);
+  // What it counts as more than three times as much, or less than half, is something else.
+  assert.equal(calibrated(4_000, { estimated: 4_000, counted: 90_000 }), 12_000);
+  assert.equal(calibrated(4_000, { estimated: 4_000, counted: 3 }), 2_000);
+  // Compacted since.
+  assert.equal(calibrated(1_000, { estimated: 4_000, counted: 8_000 }), 2_000);
 });

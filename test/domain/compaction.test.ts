@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { afterCompaction, compactionContent, keptMessages, sealSummary, summaryRequest } from '../../src/domain/compaction.ts';
+import { afterCompaction, compactionContent, sealSummary, summaryRequest } from '../../src/domain/compaction.ts';
+import { keptCharsOf, keptMessages } from '../../src/domain/kept-messages.ts';
 import { type Item, textOf } from '../../src/domain/item.ts';
 import { promptOf, type TranscriptTurn } from '../../src/domain/prompt.ts';
 import { defaultSettings } from '../../src/domain/response-settings.ts';
@@ -25,7 +26,8 @@ function wordsOf(items: readonly Item[]): string[] {
   return items.map((item) => {
     if (item.type !== 'message') return item.type;
     const [part] = item.content;
-    return part !== undefined && 'text' in part ? (part.text.split('\n').at(-1) ?? '') : '';
+    if (part === undefined || !('text' in part)) return '';
+    return /in summary:\]\n\n(.*)/.exec(part.text)?.[1] ?? part.text;
   });
 }
 
@@ -44,7 +46,7 @@ const first = turn([says('developer', 'rules'), says('user', 'one')], [says('ass
 test('any text is read out of what was made of it, and nothing out of anything else', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'grapheme' }), (summary) => {
-      assert.deepEqual(compactionContent(compaction(sealSummary(summary))), { type: 'summary', summary });
+      assert.deepEqual(compactionContent(compaction(sealSummary(summary))), { type: 'summary', summary, keptChars: 65_536 });
     }),
   );
   for (const [sealed, type] of [
@@ -63,24 +65,24 @@ test('the last compaction that can be told replaces what is before it, wherever 
   const last = turn([says('user', 'three')], [says('assistant', 'tres')]);
   const input = [says('user', 'now')];
   assert.deepEqual(toldOf([first, turn([says('user', 'two')], [own]), last], input), [
-    [['rules', 'one', 'two', 'all of it'], []],
+    [['rules', 'all of it', 'one', 'two'], []],
     [['three'], ['tres']],
     ['now'],
   ]);
   // Among the answer: what comes behind it stays the answer.
   assert.deepEqual(toldOf([first, turn([says('user', 'two')], [own, says('assistant', 'dos')])], input), [
-    [['rules', 'one', 'two', 'all of it'], ['dos']],
+    [['rules', 'all of it', 'one', 'two'], ['dos']],
     ['now'],
   ]);
   // Among the input.
-  assert.deepEqual(toldOf([first], [says('assistant', 'no'), own, says('user', 'now')]), [['rules', 'one', 'all of it', 'now']]);
+  assert.deepEqual(toldOf([first], [says('assistant', 'no'), own, says('user', 'now')]), [['rules', 'all of it', 'one', 'now']]);
   assert.deepEqual(toldOf([first, turn([says('user', 'two'), own, says('user', 'more')], [says('assistant', 'dos')])], input), [
-    [['rules', 'one', 'two', 'all of it', 'more'], ['dos']],
+    [['rules', 'all of it', 'one', 'two', 'more'], ['dos']],
     ['now'],
   ]);
   // The later of two.
   assert.deepEqual(toldOf([turn([], [own]), turn([says('user', 'two')], [compaction(sealSummary('later'))])], input), [
-    [['two', 'later'], []],
+    [['later', 'two'], []],
     ['now'],
   ]);
 });
@@ -135,7 +137,20 @@ test('T14 · the newest messages of the user are kept as far as there is room, t
     keptMessages(items).map(({ id }) => id.slice(0, 7)),
     ['msg_xxx', 'msg_new'],
   );
-  assert.deepEqual(keptMessages([says('user', 'x'.repeat(70_000)), says('user', 'x'.repeat(70_000))]), []);
+  // The newest is what is to be answered: it may take twice the room, and leaves none to the others.
+  const asked = says('user', 'x'.repeat(70_000));
+  assert.deepEqual(keptMessages([says('user', 'y'), asked]), [asked]);
+  assert.deepEqual(keptMessages([says('user', 'x'.repeat(140_000)), says('user', 'x'.repeat(140_000))]), []);
+});
+
+test('a summary says how much stays beside it, so that a small context is not full of that in each later turn', () => {
+  const sealed = compaction(sealSummary('all of it', keptCharsOf(150)));
+  assert.deepEqual(compactionContent(sealed), { type: 'summary', summary: 'all of it', keptChars: 150 });
+  const said = ['old', 'newer', 'new'].map((name) => says('user', name + '.'.repeat(60)));
+  assert.deepEqual(toldOf([turn(said, [sealed])], [])[0], [['all of it', 'new' + '.'.repeat(60)], []]);
+  assert.equal(keptCharsOf(1_000_000), 65_536);
+  for (const more of ['turnkeep.2.', 'turnkeep.2.x.', 'turnkeep.2.9999999.'])
+    assert.equal(compactionContent(compaction(`${more}e30`)).type, 'foreign');
 });
 
 test('a summary is asked for without tools and forms of the answer, which the model would have to heed', () => {

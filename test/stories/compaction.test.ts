@@ -53,7 +53,8 @@ async function talk(client: OpenAI): Promise<string> {
   return id;
 }
 
-const summary = '[What was said before this, in summary:]\n\nAda likes tea.';
+const bridge = '[My latest messages, word for word; the summary says what has been done about them:]';
+const summary = `[What was said before this, in summary:]\n\nAda likes tea.\n\n${bridge}`;
 
 story('T13 · what a chat model has summarised takes the place of what was said, by its id and as items', async (world) => {
   const { client } = world;
@@ -73,7 +74,7 @@ story('T13 · what a chat model has summarised takes the place of what was said,
     ],
   );
   assert.equal(compacted.usage.total_tokens, 5);
-  const expected = [`user: my name is Ada\n\nI like tea\n\n${summary}\n\nwhat do I like?`];
+  const expected = [`user: ${summary}\n\nmy name is Ada\n\nI like tea\n\nwhat do I like?`];
 
   await client.responses.create({ model: 'scripted', previous_response_id: compacted.id, input: 'what do I like?' });
   assert.deepEqual(told(world), expected);
@@ -136,7 +137,7 @@ story(
 
     await world.hear('who am I?', { conversation });
     assert.deepEqual(told(world), [
-      'user: my name is Ada\n\nI like tea\n\n[What was said before this, in summary:]\n\nAda is her name.\n\nwho am I?',
+      `user: [What was said before this, in summary:]\n\nAda is her name.\n\n${bridge}\n\nmy name is Ada\n\nI like tea\n\nwho am I?`,
     ]);
 
     for (const [body, param] of [

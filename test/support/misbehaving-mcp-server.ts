@@ -2,7 +2,7 @@
  * An MCP server over stdio that does what servers do at their worst. It is no client of the SDK: what it writes is raw.
  *
  * Flags: `--pages=N` lists N tools more, one a page; `--endless` has always another page; `--deaf` survives the end of its
- * stdin and SIGTERM; `--full` reads nothing more when it has been asked for its list; `--silent` answers nothing; `--one-list` and `--no-list` list once and never; `--no-tools` has none; `--refuses` prints a secret and ends at once.
+ * stdin and SIGTERM; `--full` reads nothing more when it has been asked for its list; `--silent` answers nothing; `--one-list` and `--no-list` list once and never, `--no-first-list` from the second time on; `--no-tools` has none; `--refuses` prints a secret and ends at once.
  */
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
@@ -62,7 +62,7 @@ const tool = (name: string): object => ({ name, inputSchema: { type: 'object' } 
 
 function list({ id, params }: Message): void {
   lists += 1;
-  if (flags.has('--no-list') || (flags.has('--one-list') && lists > 1)) return;
+  if (flags.has('--no-list') || (flags.has('--one-list') && lists > 1) || (flags.has('--no-first-list') && lists === 1)) return;
   const page = Number(params?.cursor ?? 0);
   const tools = page === 0 ? names.map(tool) : [tool(`page-${page}`)];
   write({ id, result: { tools, ...(flags.has('--endless') || page < pages ? { nextCursor: String(page + 1) } : {}) } });

@@ -8,7 +8,7 @@ export interface HeldContext extends ToolContext {
   readonly progressed: Promise<void>;
 }
 
-export function toolContext(): HeldContext {
+export function toolContext(tenant: unknown = 'default'): HeldContext {
   const controller = new AbortController();
   const told: string[] = [];
   const progressed = Promise.withResolvers<void>();
@@ -16,7 +16,7 @@ export function toolContext(): HeldContext {
     controller,
     signal: controller.signal,
     idempotencyKey: 'key',
-    turn: { id: 'resp_1', tenant: 'default', step: 0, call: 'call_1' },
+    turn: { id: 'resp_1', tenant: typeof tenant === 'string' ? tenant : 'default', step: 0, call: 'call_1' },
     log: () => {},
     progress: (message) => {
       told.push(message);
@@ -44,3 +44,13 @@ export function localTool(run: WorkerTool['run'], others: Partial<WorkerTool> = 
 
 export const output = (text: string): ToolResult => ({ type: 'output', text });
 export const failure = (message: string): ToolResult => ({ type: 'error', message });
+
+/** As a worker does it: a run begins once there is room for it. */
+export async function runWithRoom(tool: WorkerTool, args: Parameters<WorkerTool['run']>[0], context: ToolContext): Promise<ToolResult> {
+  const leave = await tool.room?.(context);
+  try {
+    return await tool.run(args, context);
+  } finally {
+    leave?.();
+  }
+}

@@ -9,7 +9,11 @@ import { createToolBox } from '../../src/tools/tool-box.ts';
 import { restartDelayMs, ServerClient } from '../../src/tools/mcp/server-client.ts';
 import { maxMessageBytes } from '../../src/tools/mcp/message-lines.ts';
 import { gone, type HeldBox, isRunning, misbehavingProgram, nodeServer, toolBox, workerProgram } from '../support/mcp.ts';
-import { failure, output, toolContext } from '../support/tool-calls.ts';
+import { agentScene, called, tool } from '../activities/agent-scene.ts';
+import { chatAnswer } from '../../src/testing/model-server/index.ts';
+import { Slots } from '../../src/tools/mcp/slots.ts';
+import { failure, output, runWithRoom, toolContext } from '../support/tool-calls.ts';
+import { until } from '../support/until.ts';
 import { within } from '../support/within.ts';
 
 const secret = 'sk-very-secret-0123456789';
@@ -177,16 +181,16 @@ test('T14 · what a server does not read is not piled up: further calls fail', a
   );
 });
 
-test('T14 · sixteen calls of a server run at once, the next one waits for its turn', async (t) => {
+test('T14 · sixteen calls of a server run at once for one tenant, the next one waits for its turn', async (t) => {
   const box = bad(t);
   const hold = await box.tool('bad', 'hold');
-  const contexts = Array.from({ length: 15 }, toolContext);
-  const running = contexts.map(async (context) => hold.run({ count: 16 }, context));
+  const contexts = Array.from({ length: 15 }, () => toolContext());
+  const running = contexts.map(async (context) => runWithRoom(hold, { count: 16 }, context));
   await Promise.all(contexts.map(async ({ progressed }) => progressed));
   const [last, next] = [toolContext(), toolContext()];
   // Both at once: the second would be answered with the first if it were sent.
-  const sixteenth = hold.run({ count: 16 }, last);
-  const seventeenth = hold.run({ count: 1 }, next);
+  const sixteenth = runWithRoom(hold, { count: 16 }, last);
+  const seventeenth = runWithRoom(hold, { count: 1 }, next);
   assert.deepEqual(
     await Promise.all([...running, sixteenth]),
     Array.from({ length: 16 }, () => output('16 at once')),
@@ -197,16 +201,89 @@ test('T14 · sixteen calls of a server run at once, the next one waits for its t
 test('a call that waits for its turn can be cancelled there', async (t) => {
   const box = bad(t);
   const hang = await box.tool('bad', 'hang');
-  const contexts = Array.from({ length: 16 }, toolContext);
-  const running = contexts.map(async (context) => assert.rejects(hang.run({}, context), /^Error: enough$/));
+  const contexts = Array.from({ length: 16 }, () => toolContext());
+  const running = contexts.map(async (context) => assert.rejects(runWithRoom(hang, {}, context), /^Error: enough$/));
   await Promise.all(contexts.map(async ({ progressed }) => progressed));
   const waiting = toolContext();
-  const waited = assert.rejects(hang.run({}, waiting), /^Error: enough$/);
+  const waited = assert.rejects(runWithRoom(hang, {}, waiting), /^Error: enough$/);
   waiting.controller.abort(new Error('enough'));
   await waited;
   for (const { controller } of contexts) controller.abort(new Error('enough'));
   await Promise.all(running);
   assert.equal((await box.call('bad', 'pid')).type, 'output');
+});
+
+test("T14 · a tenant's calls that hang leave room to the calls of others", async (t) => {
+  const box = bad(t);
+  const hang = await box.tool('bad', 'hang');
+  // Twice as many as it may have.
+  const contexts = Array.from({ length: 32 }, () => toolContext('one'));
+  const running = contexts.map(async (context) => assert.rejects(runWithRoom(hang, {}, context), /^Error: enough$/));
+  await Promise.all(contexts.slice(0, 16).map(async ({ progressed }) => progressed));
+  const pid = await box.tool('bad', 'pid');
+  assert.equal((await runWithRoom(pid, {}, toolContext('two'))).type, 'output');
+  for (const { controller } of contexts) controller.abort(new Error('enough'));
+  await Promise.all(running);
+});
+
+test('T14 · whoever has the fewest is next, and nobody overtakes one of its own', async () => {
+  const slots = new Slots(6);
+  const { signal } = new AbortController();
+  const order: string[] = [];
+  const take = async (name: string): Promise<() => void> => {
+    const leave = await slots.take(name.slice(0, 1), signal);
+    order.push(name);
+    return leave;
+  };
+  const [a1, a2] = await Promise.all([take('a1'), take('a2'), take('a3')]);
+  const [a4, a5] = [take('a4'), take('a5')];
+  const [b1] = await Promise.all([take('b1'), take('b2')]);
+  const b3 = take('b3');
+  assert.deepEqual(order, ['a1', 'a2', 'a3', 'b1', 'b2'], 'one alone has half of them, and the second finds some');
+  a1();
+  // Given back twice is given back once.
+  a1();
+  a2();
+  await a4;
+  b1();
+  await b3;
+  assert.deepEqual(order.slice(5), ['a4', 'b3'], 'a5 had waited longer, and its tenant has more');
+  (await b3)();
+  (await a4)();
+  await a5;
+});
+
+test("a tool's time does not pass while its call waits for room, and one that never had any has not begun", async () => {
+  const events: string[] = [];
+  const room = Promise.withResolvers<void>();
+  const waiting = Promise.withResolvers<void>();
+  const held = tool('held', async () => {
+    events.push('run');
+    return 'done';
+  });
+  const roomy = {
+    ...held,
+    timeoutMs: 1,
+    room: async () => {
+      waiting.resolve();
+      await room.promise;
+      return () => void events.push('left');
+    },
+  };
+  await using scene = await agentScene({
+    tools: [roomy],
+    scripts: [called({ id: 'c1', name: 'held', arguments: '{}' }), chatAnswer('Done.')],
+  });
+  await scene.step(1);
+  const second = scene.step(2);
+  await waiting.promise;
+  const [call] = await scene.store.readToolCalls('resp_a', 2);
+  assert.deepEqual([call?.runs, call?.startedAtMs], [0, undefined], 'whoever takes the turn over may run it');
+  room.resolve();
+  await second;
+  assert.deepEqual(events, ['run', 'left']);
+  const { output } = await scene.response();
+  assert.equal((output[0] as { output?: unknown }).output, 'done');
 });
 
 test('a list is asked for once, and again when the server says that it changed, when it is old, and after a start anew', async (t) => {
@@ -255,8 +332,26 @@ test('a list that does not come is given up: the one before is used, where there
   clock.nowMs += 300_000;
   options.listTimeoutMs = 100;
   assert.equal(await once.tools(signal), before);
+  // Nobody else waits for it: it is asked for beside the turns, and not with each of them.
+  assert.equal(await once.tools(signal), before);
   await using never = clientOf('--no-list');
-  await assert.rejects(never.tools(signal), { message: 'the server "bad" did not list its tools in time' });
+  const late = { message: 'the server "bad" did not list its tools in time' };
+  await assert.rejects(never.tools(signal), late);
+  // Asked for again, beside it: the client is closed before that is given up.
+  clock.nowMs += 30_000;
+  await assert.rejects(never.tools(signal), late);
+});
+
+test('a list that came in the end, behind one that did not, is used from then on', async () => {
+  const clock = { nowMs: 0 };
+  const log = { info: () => {}, warn: () => {} };
+  const options = { log, version: '0', now: () => clock.nowMs, listTimeoutMs: 1_000 };
+  const { signal } = new AbortController();
+  await using client = new ServerClient(nodeServer('bad', [misbehavingProgram, '--no-first-list']), ({ name }) => name, options);
+  await assert.rejects(client.tools(signal), { message: /in time/ });
+  await assert.rejects(client.tools(signal), { message: /in time/ });
+  clock.nowMs += 30_000;
+  await until(async () => (await client.tools(signal).catch((): readonly string[] => [])).includes('pid'));
 });
 
 test('a server without tools has an empty list', async (t) => {

@@ -20,7 +20,7 @@ export interface AttemptState {
   /** What of it is left; absent until it is read. */
   meter?: BudgetMeter;
   /** What follows a prompt that is too long: the step that compacts it, or a shorter one in this step. Absent: the turn fails. */
-  onOverflow?: () => Promise<'compact' | 'shorten' | 'fail'>;
+  onOverflow?: (failure: ModelFailure) => Promise<'compact' | 'shorten' | 'fail'>;
   /** The end of the turn's time, by `performance.now()`. */
   readonly deadlineAt: number;
   /** Of the steps before this one. */
@@ -40,10 +40,10 @@ export interface AttemptState {
 /** A prompt that is too long is refused before anything of the step has started: only then may anything follow it (T2, T3). */
 export async function afterOverflow(
   { writer, key, onOverflow }: AttemptState,
-  { code }: ModelFailure,
+  failure: ModelFailure,
 ): Promise<'compact' | 'shorten' | 'fail'> {
-  if (code !== 'context_length_exceeded' || writer.hasStarted || onOverflow === undefined) return 'fail';
-  const next = await onOverflow();
+  if (failure.code !== 'context_length_exceeded' || writer.hasStarted || onOverflow === undefined) return 'fail';
+  const next = await onOverflow(failure);
   return next === 'shorten' && key.attempt >= requestsPerStep ? 'fail' : next;
 }
 

@@ -1,12 +1,10 @@
 /** What a step asks the model: the transcript of its session, what earlier steps of its turn have said, and its tools. */
 import { setImmediate as nextTurnOfTheLoop } from 'node:timers/promises';
-import type { AttemptKey, AttemptRow } from '../../domain/attempt.ts';
 import { type Exceeded, lastStepNote } from '../../domain/budget.ts';
-import { isWorthwhile, requestToSummarise, statedContext, tokensToSummarise } from '../../domain/auto-compaction.ts';
-import { afterCompactions, keptMessages } from '../../domain/compaction.ts';
-import { type OutputItem, unwrittenMessage } from '../../domain/item.ts';
+import { afterCompactions } from '../../domain/compaction.ts';
+import { type Item, type OutputItem, unwrittenMessage } from '../../domain/item.ts';
 import type { ModelRequest } from '../../domain/model.ts';
-import { promptOf } from '../../domain/prompt.ts';
+import { promptOf, type TranscriptTurn } from '../../domain/prompt.ts';
 import type { ProviderApi } from '../../domain/provider-capabilities.ts';
 import { withoutRefused } from '../../domain/refused-input.ts';
 import { askedModelOf, isAllowedTools, type ResponseSettings, type Tool, type ToolChoice } from '../../domain/response-settings.ts';
@@ -16,7 +14,8 @@ import type { Store } from '../../store/ports/store.ts';
 import type { TurnTools } from '../../tools/turn-tools.ts';
 
 export interface Asking {
-  readonly step: number;
+  /** The model has answered nothing of the turn yet: what it must call, it has not called. */
+  readonly isFirst: boolean;
   readonly api: ProviderApi;
   readonly tools: TurnTools;
   /** What the steps before have said. */
@@ -25,11 +24,29 @@ export interface Asking {
   readonly last?: Exceeded | undefined;
 }
 
-export async function modelRequest(store: Store, turn: TurnRow, { step, api, tools, answer, last }: Asking): Promise<ModelRequest> {
-  const { settings } = turn;
-  const past = withoutRefused(await store.readTranscript(turn.id), settings.model);
-  const present = afterCompactions({ turns: past, input: await store.readInput(turn.id), answer }, { api, model: settings.model });
-  const items = promptOf(present.turns, present.input, settings.model, present.answer);
+/** All that a turn begins with. */
+export interface Said {
+  readonly turns: readonly TranscriptTurn[];
+  readonly input: readonly Item[];
+}
+
+export async function readSaid(store: Pick<Store, 'readTranscript' | 'readInput'>, { id, settings }: TurnRow): Promise<Said> {
+  return { turns: withoutRefused(await store.readTranscript(id), settings.model), input: await store.readInput(id) };
+}
+
+/** What the model is shown of it. @param answer what the steps of the turn have said */
+export function shownItems(
+  { turns, input }: Said,
+  answer: readonly Item[],
+  { model }: ResponseSettings,
+  api: ProviderApi,
+): readonly Item[] {
+  const present = afterCompactions({ turns, input, answer }, { api, model });
+  return promptOf(present.turns, present.input, model, present.answer);
+}
+
+export function modelRequest({ settings }: TurnRow, said: Said, { isFirst, api, tools, answer, last }: Asking): ModelRequest {
+  const items = shownItems(said, answer, settings, api);
   const offered = tools.functions;
   // An agent without tools of a worker has one step, and nothing to be told of.
   const isToldLast = last !== undefined && offered.length > 0;
@@ -38,29 +55,12 @@ export async function modelRequest(store: Store, turn: TurnRow, { step, api, too
       ...settings,
       model: askedModelOf(settings),
       ...(settings.agent === undefined ? {} : { tools: [...toolsOfProvider(settings), ...offered] }),
-      tool_choice: tools.choice(step === 1 ? settings.tool_choice : choiceOfLaterSteps(settings.tool_choice)),
+      tool_choice: tools.choice(isFirst ? settings.tool_choice : choiceOfLaterSteps(settings.tool_choice)),
       // The tools stay in the request: some servers refuse calls of tools that it does not bring, and what they have cached begins with it.
       ...(isToldLast ? { tool_choice: 'none' } : {}),
     },
     items: isToldLast ? [...items, unwrittenMessage('system', lastStepNote(last))] : items,
   };
-}
-
-/** Is what a summary of this prompt would leave so much shorter that it is worth asking for? */
-export async function gains(request: ModelRequest): Promise<boolean> {
-  const kept = await estimatedTokens({ ...request, items: keptMessages(request.items) });
-  return isWorthwhile(kept, await estimatedTokens(request));
-}
-
-/** The request for a summary of a prompt that was too long: the shorter, the oftener it was asked for in vain. */
-export async function shortenedToSummarise(
-  request: ModelRequest,
-  booked: readonly AttemptRow[],
-  { step, attempt }: AttemptKey,
-): Promise<ModelRequest> {
-  const refused = booked.findLast((row) => row.step < step);
-  const tokens = tokensToSummarise(await estimatedTokens(request), attempt, statedContext(refused?.message));
-  return requestToSummarise(request, tokens);
 }
 
 /** What its prompt comes to, as it is estimated where nobody counts; others have the event loop in between (T14). */

@@ -6,10 +6,10 @@ import { turnTimeMs } from '../../domain/budget.ts';
 import { asksFor, encryptedReasoning, type ModelFinish, type ModelRequest, startsStep } from '../../domain/model.ts';
 import type { ResponseStream } from '../../domain/response-stream.ts';
 import { type AttemptRow, usageOf } from '../../domain/attempt.ts';
-import { isCompactionStep, mayCompact } from '../../domain/overflow.ts';
+import { isCompactionStep, mayCompact, stepsAsked } from '../../domain/overflow.ts';
 import { asksClient } from '../../domain/torn-answer.ts';
 import { approvalAsked } from '../../domain/worker-call-events.ts';
-import type { Provider } from '../../providers/provider.ts';
+import { type Provider, ProviderError } from '../../providers/provider.ts';
 import type { Store } from '../../store/ports/store.ts';
 import { retryWhileBusy } from '../../store/retry-while-busy.ts';
 import type { AttemptResult } from './attempt-result.ts';
@@ -19,7 +19,8 @@ import { providerFor, toolsFor } from './agents.ts';
 import { BudgetMeter } from './budget-meter.ts';
 import { HeldCalls } from './held-calls.ts';
 import { bytesOfOutput, type KeptStreams } from './kept-streams.ts';
-import { gains, modelRequest, shortenedToSummarise } from './model-request.ts';
+import { modelRequest, readSaid } from './model-request.ts';
+import { failureOfPrompt, gains, shortenedToSummarise } from './prompt-size.ts';
 import type { AttemptState } from './attempt-state.ts';
 import { endStep, resolveAttempt, sealFinished, sealOverBudget } from './resolve-attempt.ts';
 import { runTools } from './run-tools.ts';
@@ -114,23 +115,21 @@ async function answer(
   attempt: AttemptState,
   { stream, meter, booked }: Written & { readonly booked: readonly AttemptRow[] },
 ): Promise<AttemptResult> {
-  const { agents, provider } = options;
-  const { settings } = input.claim.turn;
+  const { agents, provider, store } = options;
+  const { turn } = input.claim;
+  const { settings } = turn;
   // What its tools have said counts as well: a response of any length could be read by nobody (T14).
   if (attempt.writer.isFull) throw new AttemptAborted('output_too_large');
   const tools = await toolsFor(agents, settings, input);
   const held = settings.agent === undefined ? undefined : new HeldCalls(tools, settings.tools, input.step);
-  if (input.step === 1) await showLists({ store: options.store, turn: input.claim.turn.id, epoch: attempt.epoch, stream, tools });
+  if (input.step === 1) await showLists({ store, turn: turn.id, epoch: attempt.epoch, stream, tools });
   const asked = providerFor(agents, provider, settings);
   const last = meter.lastStep;
-  const request = await modelRequest(options.store, input.claim.turn, {
-    step: input.step,
-    api: asked.api,
-    tools,
-    answer: stream.response.output,
-    last,
-  });
-  const streaming = { provider: asked, held, meter, input, store: options.store };
+  const said = await readSaid(store, turn);
+  const { output: earlier } = stream.response;
+  const { step } = input;
+  const request = modelRequest(turn, said, { isFirst: stepsAsked(booked, step) === 0, api: asked.api, tools, answer: earlier, last });
+  const streaming = { provider: asked, held, meter, input, store };
   if (isCompactionStep(booked, input.step)) {
     attempt.onOverflow = async () => 'shorten';
     attempt.goesOn = () => true;
@@ -141,7 +140,10 @@ async function answer(
     const shortened = await shortenedToSummarise(request, booked, attempt.key);
     return attempt.onFinish(await streamInto(attempt, { ...streaming, held: undefined, request: shortened }));
   }
-  if (mayCompact(settings, booked, input.step)) attempt.onOverflow = async () => ((await gains(request)) ? 'compact' : 'fail');
+  const isLeft = mayCompact(settings, booked, step);
+  const tooLong = await failureOfPrompt(request, { store, turn, said, answer: earlier, api: asked.api, booked, step, mayCompact: isLeft });
+  if (isLeft) attempt.onOverflow = async (failure) => (failure === tooLong || (await gains(request, failure)) ? 'compact' : 'fail');
+  if (tooLong !== undefined) throw new ProviderError(tooLong);
   attempt.goesOn = () => held?.hasCallsToMake === true;
   attempt.onFinish = async (finish) => {
     if (held === undefined || finish.status !== 'completed') return sealFinished(attempt, finish);

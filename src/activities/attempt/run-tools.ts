@@ -89,9 +89,8 @@ async function carryOut(round: ToolRound, journal: CallJournal, call: ToolCallRo
     await journal.end(call, { outcome: 'unknown', result: outcomeUnknown, end: { status: 'failed', message: outcomeUnknown } });
     return;
   }
-  const position = await journal.start(call);
-  const shown = { ...call, position };
   if (tool === undefined) {
+    const shown = { ...call, position: await journal.start(call) };
     // Of a server that is away just now: it may well have such a tool.
     const away = tools.lists.find(({ serverLabel }) => serverLabel === call.serverLabel)?.error;
     const why = away === undefined ? `There is no tool '${call.name}'.` : notMade(call.serverLabel, away);
@@ -117,12 +116,19 @@ async function carryOut(round: ToolRound, journal: CallJournal, call: ToolCallRo
       notes.note(message);
     },
   };
-  // A process that stood still since it booked the run may have lost the turn: in the same tick as the tool (T7).
-  if (round.isLeaseOver()) round.abort('fenced');
-  if (signal.aborted) return;
-  const end = await outcomeOf(tool, call, context);
-  await notes.close();
-  if (end !== undefined) await journal.end(shown, end);
+  // It is booked once it may begin: what was waited for, and never begun, is known not to have run.
+  const leave = await tool.room?.(context);
+  try {
+    const position = await journal.start(call);
+    // A process that stood still since it booked the run may have lost the turn: in the same tick as the tool (T7).
+    if (round.isLeaseOver()) round.abort('fenced');
+    if (signal.aborted) return;
+    const end = await outcomeOf(tool, call, context);
+    await notes.close();
+    if (end !== undefined) await journal.end({ ...call, position }, end);
+  } finally {
+    leave?.();
+  }
 }
 
 /** undefined: it was stopped from our side, so nobody knows what it did. */

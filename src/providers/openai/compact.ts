@@ -24,7 +24,7 @@ export interface CompactOptions {
 /** Throws as `Provider.stream` does. Where the server has no such endpoint, a second request is sent: the first one asked nothing. */
 export async function* compact(request: ModelRequest, { own, isOpenAiHost, stream }: CompactOptions): AsyncGenerator<ModelEvent> {
   const events = own === undefined ? undefined : await compactedByProvider(request, own, isOpenAiHost);
-  yield* events ?? summarised(stream(summaryRequest(request)));
+  yield* events ?? summarised(stream(summaryRequest(request)), request.keptChars);
 }
 
 /** Of the answer: all messages of the user, and the item. */
@@ -89,7 +89,7 @@ function itemEvents(item: JsonObject): readonly ModelEvent[] {
 const charsPerSign = 1_000;
 
 /** The model's text is the summary. Half of one would be worse than none: what is cut off is left empty. */
-async function* summarised(events: AsyncIterable<ModelEvent>): AsyncGenerator<ModelEvent> {
+async function* summarised(events: AsyncIterable<ModelEvent>, keptChars?: number): AsyncGenerator<ModelEvent> {
   const item = { type: 'compaction', id: `cmp_${randomBytes(24).toString('hex')}`, encrypted_content: '' };
   let summary = '';
   let chars = 0;
@@ -116,7 +116,7 @@ async function* summarised(events: AsyncIterable<ModelEvent>): AsyncGenerator<Mo
   if (finish.finish.status === 'completed') {
     // It refused, or called a tool although it was offered none.
     if (summary.trim() === '') throw new ProviderError(modelFailure('empty_response', { detail: 'no_summary' }));
-    yield opaque({ type: 'response.output_item.done', item: { ...item, encrypted_content: sealSummary(summary) } });
+    yield opaque({ type: 'response.output_item.done', item: { ...item, encrypted_content: sealSummary(summary, keptChars) } });
   }
   yield finish;
 }

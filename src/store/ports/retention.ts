@@ -38,9 +38,12 @@ export interface RetentionStore {
 export interface UnstoredCut {
   /** Those whose end a client has acknowledged, settled before this. */
   readonly acknowledgedBeforeMs: number;
-  /** All others, settled before this; of workflows of somebody's own, those that are acknowledged. */
+  /** All others, settled before this. */
   readonly settledBeforeMs: number;
-  /** Those of workflows of somebody's own whose end nobody has acknowledged; as all others where nothing is said. */
+  /**
+   * Those of workflows of somebody's own, acknowledged or not: a viewer that has read one says nothing of its workflow, and that one
+   * may have to read it again. As all others where nothing is said.
+   */
   readonly ownedBeforeMs?: number;
 }
 

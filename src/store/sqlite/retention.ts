@@ -52,7 +52,7 @@ export async function purgeUnstored(db: Database, cut: UnstoredCut): Promise<num
     const slice = new Slice();
     const works = [
       ...idsIn(db, erasing, slice).map((id) => () => eraseMarked(db, id, Date.now(), slice)),
-      ...idsIn(db, unstored, slice, 1, acknowledgedBeforeMs, settledBeforeMs).map((id) => () => dropTurn(db, id, slice)),
+      ...idsIn(db, unstored, slice, 1, acknowledgedBeforeMs, ownedBeforeMs).map((id) => () => dropTurn(db, id, slice)),
       ...idsIn(db, unstored, slice, 0, settledBeforeMs, ownedBeforeMs).map((id) => () => dropTurn(db, id, slice)),
       ...idsIn(db, staged, slice, settledBeforeMs).map((id) => () => dropStagedSlice(db, id, slice)),
     ];

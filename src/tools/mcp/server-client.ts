@@ -7,12 +7,16 @@ import { boundedWords, failureWords, isServersAnswer, isSessionLost, McpServerEr
 import type { ListedTool } from './listed-tool.ts';
 import { Slots } from './slots.ts';
 
-/** Calls of one server at once: what most of them serve, and what a process of one tenant's work leaves to the others. */
-const maxCalls = 16;
+/** Calls of one server at once. One tenant alone has half of them, which is what most servers serve. */
+const maxCalls = 32;
 /** A server that tells of no changes is asked again after this. */
 const maxListAgeMs = 300_000;
 /** Of all pages of a list: turns wait for it. Shorter than the SDK's time for one. */
 const longestListMs = 20_000;
+/** A list that took so long and did not come has had its turn waiting: the next ones do not wait until it has come. */
+const slowMs = 2_000;
+/** After that it is asked for again, beside them. */
+const askedAgainMs = 30_000;
 const longestRestartDelayMs = 60_000;
 
 /** Of pino's, what is used here. */
@@ -56,6 +60,8 @@ export class ServerClient<T> implements AsyncDisposable {
   #opening: Promise<McpConnection> | undefined;
   #list: CachedList<T> | undefined;
   #listing: Promise<readonly T[]> | undefined;
+  /** The last list was waited for in vain: why, and when it is asked for again. */
+  #hung: { readonly error: McpServerError; readonly againAtMs: number } | undefined;
   #listVersion = 0;
   #failures = 0;
   #notBeforeMs = 0;
@@ -69,32 +75,40 @@ export class ServerClient<T> implements AsyncDisposable {
   }
 
   /**
-   * The tools of its list, which is asked for only when it changed, is old, or the server was started anew.
+   * The tools of its list, which is asked for only when it changed, is old, or the server was started anew. Where it was waited for
+   * in vain the turns behind that have the list before, or the error, at once, until it has come.
    * @throws {McpServerError} in words
    */
   async tools(signal: AbortSignal): Promise<readonly T[]> {
     this.#disposal.signal.throwIfAborted();
     const list = this.#list;
     if (list?.version === this.#listVersion && this.#options.now() - list.readAtMs < maxListAgeMs) return list.tools;
-    this.#listing ??= this.#readList().finally(() => {
-      this.#listing = undefined;
-    });
-    return abandonable(this.#listing, signal);
+    const hung = this.#hung;
+    if (hung === undefined || this.#options.now() >= hung.againAtMs) {
+      this.#listing ??= this.#readList().finally(() => {
+        this.#listing = undefined;
+      });
+    }
+    if (hung === undefined && this.#listing !== undefined) return abandonable(this.#listing, signal);
+    this.#listing?.catch(() => {});
+    if (list !== undefined) return list.tools;
+    throw hung?.error ?? new McpServerError(this.#lastWords);
+  }
+
+  /** Room for a call of this tenant, which is waited for as long as the signal lets it. @returns gives it back */
+  async room(tenant: string, signal: AbortSignal): Promise<() => void> {
+    return this.#slots.take(tenant, signal);
   }
 
   /**
+   * Whoever calls has room for it.
    * @param signal cancels the call at the server too
    * @throws {McpServerError} the server is gone or did not answer: whether the call was run is not known
    */
   async call(name: string, args: JsonObject, { signal, progress }: Pick<ToolContext, 'signal' | 'progress'>): Promise<ToolResult> {
-    const giveBack = await this.#slots.take(signal);
-    try {
-      const result = await this.#ask(signal, async (connection) => connection.call(name, args, signal, progress));
-      this.#failures = 0;
-      return result.type === 'error' ? { type: 'error', message: this.#redacted(result.message) } : result;
-    } finally {
-      giveBack();
-    }
+    const result = await this.#ask(signal, async (connection) => connection.call(name, args, signal, progress));
+    this.#failures = 0;
+    return result.type === 'error' ? { type: 'error', message: this.#redacted(result.message) } : result;
   }
 
   /** Ends what runs; resolves when no process is left. */
@@ -106,23 +120,31 @@ export class ServerClient<T> implements AsyncDisposable {
 
   async #readList(): Promise<readonly T[]> {
     const { signal } = this.#disposal;
-    return this.#ask(signal, async (connection) => {
-      const version = this.#listVersion;
-      const { name } = this.#server;
-      const limit = AbortSignal.timeout(this.#options.listTimeoutMs ?? longestListMs);
-      const listed = await connection.tools(AbortSignal.any([signal, limit])).catch((error: unknown) => {
-        if (signal.aborted || !limit.aborted) throw error;
-      });
-      if (listed === undefined) {
-        if (this.#list === undefined) throw new McpServerError(`the server "${name}" did not list its tools in time`);
-        this.#options.log.warn({ mcpServer: name }, 'an MCP server did not list its tools in time: the list before is used');
+    const { now, log, listTimeoutMs = longestListMs } = this.#options;
+    const { name } = this.#server;
+    const begunAtMs = now();
+    let limit: AbortSignal | undefined;
+    try {
+      const tools = await this.#ask(signal, async (connection) => {
+        const version = this.#listVersion;
+        // A server that is started for it may take longer than that to be there.
+        limit = AbortSignal.timeout(listTimeoutMs);
+        const { tools, leftOut } = await connection.tools(AbortSignal.any([signal, limit]));
+        if (leftOut > 0) log.warn({ mcpServer: name, leftOut }, 'an MCP server lists tools that cannot be used');
+        this.#list = { tools: tools.map(this.#make), readAtMs: now(), version };
         return this.#list.tools;
-      }
-      const { tools, leftOut } = listed;
-      if (leftOut > 0) this.#options.log.warn({ mcpServer: name, leftOut }, 'an MCP server lists tools that cannot be used');
-      this.#list = { tools: tools.map(this.#make), readAtMs: this.#options.now(), version };
+      });
+      this.#hung = undefined;
+      return tools;
+    } catch (thrown) {
+      const isLate = limit?.aborted === true && !signal.aborted;
+      const error = isLate ? new McpServerError(`the server "${name}" did not list its tools in time`) : thrown;
+      const isSlow = isLate || now() - begunAtMs >= slowMs;
+      this.#hung = isSlow && error instanceof McpServerError ? { error, againAtMs: now() + askedAgainMs } : undefined;
+      if (!isLate || this.#list === undefined) throw error;
+      log.warn({ mcpServer: name }, 'an MCP server did not list its tools in time: the list before is used');
       return this.#list.tools;
-    });
+    }
   }
 
   /** A server that no longer knows the session has done nothing: it is asked once more, in a new one. */

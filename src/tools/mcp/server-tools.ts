@@ -35,6 +35,7 @@ function toolOf(
     timeoutMs: callTimeoutMs,
     needsApproval: () => isAskedFor,
     check: argumentsCheck(inputSchema),
+    room: async ({ turn: { tenant }, signal }) => client.room(tenant, signal),
     run: async (args: JsonObject, context: ToolContext) => client.call(name, args, context),
   };
 }

@@ -46,7 +46,7 @@ function purgeUnstored(database: MemoryDatabase, cut: UnstoredCut): number {
     .turnsWhere(({ row, isAcknowledged }) => {
       const isOwned = row.ownerRunId !== null;
       const unseenBeforeMs = isOwned ? Math.min(settledBeforeMs, ownedBeforeMs) : settledBeforeMs;
-      const seenBeforeMs = isOwned ? Math.min(settledBeforeMs, acknowledgedBeforeMs) : acknowledgedBeforeMs;
+      const seenBeforeMs = isOwned ? Math.min(ownedBeforeMs, acknowledgedBeforeMs) : acknowledgedBeforeMs;
       const isDue = isBefore(row.settledAtMs, isAcknowledged ? seenBeforeMs : unseenBeforeMs);
       const isAwaited = row.parent !== null && database.turns.get(row.parent.turn)?.row.settledAtMs === null;
       return !row.isStored && isDue && !isAwaited;
