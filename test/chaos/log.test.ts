@@ -34,7 +34,7 @@ test('a process whose stderr is on a full disk runs its turns, and ends as it sh
   assert.equal(await role.ended(), 0);
 });
 
-test('a process whose stderr nobody reads runs 300 turns, and ends as it should', options, async (context) => {
+test('a process whose stderr nobody reads runs 150 turns, and ends as it should', options, async (context) => {
   const path = join(folderOf(context), 'stderr');
   execFileSync('mkfifo', [path]);
   // More than a pipe holds, several times.
@@ -43,7 +43,7 @@ test('a process whose stderr nobody reads runs 300 turns, and ends as it should'
   const pipe = openSync(path, 'w');
   const { role, url } = await cluster.startServe({}, pipe);
   closeSync(pipe);
-  assert.deepEqual(await runTurns(url, 300), new Set(['completed']));
+  assert.deepEqual(await runTurns(url, 150), new Set(['completed']));
   role.signal('SIGTERM');
   assert.equal(await role.ended(), 0);
   closeSync(reader);

@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { usualPatienceMs } from '../support/within.ts';
 
 type Fields = Record<string, unknown>;
 
@@ -16,7 +17,7 @@ interface Message {
 }
 
 /** So that a test that fails can put everything away before it is given up. */
-const patienceMs = 15_000;
+const patienceMs = usualPatienceMs;
 
 export interface Page extends AsyncDisposable {
   goto(url: string): Promise<void>;

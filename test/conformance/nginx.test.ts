@@ -45,15 +45,15 @@ test('nginx: a silence longer than its read timeout is bridged by comments', asy
   const program = await needNginx(t);
   if (program === undefined) return;
   await using world = await World.open({ idleCommentMs: 500, model: () => ({ fallback: heldAnswer }) });
-  await using nginx = await startNginx(program, world.url, 'proxy_read_timeout 2s;');
+  await using nginx = await startNginx(program, world.url, 'proxy_read_timeout 5s;');
   const viewer = await Viewer.open(`${nginx.url}/v1/responses`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ input: 'hi', stream: true }),
   });
   await viewer.untilText('one ');
-  // Six comments are three seconds at least.
-  await viewer.untilComments(6);
+  // Longer than nginx would wait, which is longer than this process may stand still.
+  await viewer.untilComments(11);
   for (const word of words) world.model.release(word);
   await viewer.ended;
   assert.deepEqual([viewer.isDone, viewer.text], [true, words.join('')]);
@@ -85,10 +85,10 @@ test('nginx: the headers of a whole answer pass while the model is still at it, 
 test('nginx: a WebSocket passes, its events at once, and the pings keep it through silences', async (t) => {
   const program = await needNginx(t);
   if (program === undefined) return;
-  await using world = await World.open({ model: () => ({ fallback: heldAnswer }), idleCommentMs: 200 });
-  // As docs/websocket.md says, and nginx gives up on a silence of a second.
+  await using world = await World.open({ model: () => ({ fallback: heldAnswer }), idleCommentMs: 500 });
+  // As docs/websocket.md says, and nginx gives up on a silence of five seconds, longer than this process may stand still.
   const settings = `proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection $http_connection;
-    proxy_read_timeout 1s; proxy_send_timeout 1s;`;
+    proxy_read_timeout 5s; proxy_send_timeout 5s;`;
   await using nginx = await startNginx(program, world.url, settings);
   const client = new OpenAI({ baseURL: `${nginx.url}/v1`, apiKey: 'none', maxRetries: 0 });
   using socket = await SocketClient.open(client);
@@ -97,7 +97,7 @@ test('nginx: a WebSocket passes, its events at once, and the pings keep it throu
   await new Promise<void>((resolve) => {
     socket.raw.on('ping', () => {
       pings += 1;
-      if (pings === 8) resolve();
+      if (pings === 11) resolve();
     });
   });
   socket.create('hi');

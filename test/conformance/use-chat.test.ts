@@ -8,6 +8,7 @@ import { type TestContext, test } from 'node:test';
 import { build } from 'esbuild';
 import { chat, chatAnswer, done, end, hold, httpError, sseHead, stall } from '../../src/testing/model-server/index.ts';
 import { needChromium } from '../support/programs.ts';
+import { until } from '../support/until.ts';
 import { World } from '../support/world.ts';
 import { openPage, type Page } from './browser.ts';
 
@@ -120,6 +121,8 @@ test('useChat: stop stops the model, keeps what was said, and the next message i
     await world.model.clientClosed(1);
     await page.until(`chat.status === 'ready'`);
     assert.deepEqual(await shown(page), ['user: one', 'assistant: Hel']);
+    // A page that is loaded before the turn has its end would take it up.
+    await until(async () => (await world.store.counts()).running === 0);
     await page.reload();
     await page.until(`chat.status === 'ready'`);
     await page.evaluate(`chat.say('two')`);

@@ -18,7 +18,7 @@ import {
   stall,
 } from '../../src/testing/model-server/index.ts';
 import { asked } from '../support/cases.ts';
-import { startOwnWorker } from '../support/own-worker.ts';
+import { type OwnWorker, startOwnWorker } from '../support/own-worker.ts';
 import type { TurnRequest } from '../../src/workflow.ts';
 import { approve, ask, idsOf, parent, research, stoppable } from '../support/own-workflows.ts';
 import { until } from '../support/until.ts';
@@ -88,17 +88,23 @@ async function eventually<T>(look: () => Promise<T>, isIt: (value: T) => boolean
   return value;
 }
 
-test('T5 · the cancel of the scope that a turn runs in reaches the socket, and what was shown stays', options, async () => {
-  await using world = await World.open();
-  const own = await startOwnWorker(world);
+/** A turn that stands still in mid-answer, in a workflow that can be stopped. */
+async function stalled(world: World, own: OwnWorker) {
   world.model.enqueue([sseHead, chat.content('Hel'), stall]);
-  const handle = await own.start(stoppable, { model: 'scripted', input: 'hi' });
-  const { index } = await world.model.nextRequest(1);
+  const handle = await own.start(stoppable, request('hi'));
+  await world.model.nextRequest(1);
   const [id = ''] = await handle.query(idsOf);
   const viewer = await world.watch(id);
   await viewer.untilText('Hel');
+  return { handle, id, viewer };
+}
+
+test('T5 · the cancel of the scope that a turn runs in reaches the socket, and what was shown stays', options, async () => {
+  await using world = await World.open();
+  const own = await startOwnWorker(world);
+  const { handle, viewer } = await stalled(world, own);
   await handle.signal(approve, '');
-  await world.model.clientClosed(index);
+  await world.model.clientClosed(1);
   assert.equal(await handle.result(), 'stopped');
   await viewer.ended;
   assert.deepEqual([viewer.last.response.status, viewer.text], ['cancelled', 'Hel']);
@@ -108,26 +114,27 @@ test('T5 · the cancel of the scope that a turn runs in reaches the socket, and 
 test('T5 · a cancel over HTTP ends the turn, and its workflow is told of that as of any other end', options, async () => {
   await using world = await World.open();
   const own = await startOwnWorker(world);
-  world.model.enqueue([sseHead, chat.content('Hel'), stall]);
-  const handle = await own.start(stoppable, { model: 'scripted', input: 'hi' });
-  await world.model.nextRequest(1);
-  const [id = ''] = await handle.query(idsOf);
-  const viewer = await world.watch(id);
-  await viewer.untilText('Hel');
+  const { handle, id } = await stalled(world, own);
   assert.equal((await world.call('POST', `/v1/responses/${id}/cancel`)).status, 200);
   assert.equal(await handle.result(), 'cancelled');
   await own.replays(handle.workflowId);
 });
 
-test('runTurn · in a session the turn waits for the one before it, and the one behind it for its end', options, async () => {
-  await using world = await World.open({ model: () => ({ fallback: echo }) });
-  const own = await startOwnWorker(world);
+/** A turn that waits for its session, in which another one is held in mid-answer. */
+async function behindAnother<Result>(world: World, own: OwnWorker, workflow: (request: TurnRequest) => Promise<Result>) {
   const session = await world.session();
   world.model.enqueue(held('first', 'first'));
   const first = await world.say('1', { conversation: session });
   await first.untilText('first');
-  const handle = await own.start(ask, { model: 'scripted', input: '2', session });
+  const handle = await own.start(workflow, { ...request('2'), session });
   await until(async () => (await world.store.listUnsettledOf('default', session)).length === 2);
+  return { session, first, handle };
+}
+
+test('runTurn · in a session the turn waits for the one before it, and the one behind it for its end', options, async () => {
+  await using world = await World.open({ model: () => ({ fallback: echo }) });
+  const own = await startOwnWorker(world);
+  const { session, handle } = await behindAnother(world, own, ask);
   const third = await world.say('3', { conversation: session });
   assert.equal(world.model.requests.length, 1);
   world.model.release('first');
@@ -141,12 +148,7 @@ test('runTurn · in a session the turn waits for the one before it, and the one 
 test('T5 · a turn that is cancelled while it waits for its session asks nothing, and holds up nobody', options, async () => {
   await using world = await World.open({ model: () => ({ fallback: echo }) });
   const own = await startOwnWorker(world);
-  const session = await world.session();
-  world.model.enqueue(held('first', 'first'));
-  const first = await world.say('1', { conversation: session });
-  await first.untilText('first');
-  const handle = await own.start(stoppable, { model: 'scripted', input: '2', session });
-  await until(async () => (await world.store.listUnsettledOf('default', session)).length === 2);
+  const { first, handle } = await behindAnother(world, own, stoppable);
   await handle.signal(approve, '');
   assert.equal(await handle.result(), 'stopped');
   world.model.release('first');

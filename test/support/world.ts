@@ -180,6 +180,10 @@ export class World implements AsyncDisposable {
 
   /** Another worker in this process, on a connection of its own to the database file. */
   async startWorker(store = this.openStore(), config: Partial<Config> = {}, agents = this.#agents): Promise<TurnWorker> {
+    // Stories that are cached run in the threads that the SDK starts for workflows, as processes do. To start them takes as
+    // long as many a story: all else runs its workflows in this one.
+    if (this.#options.replaysAlways === false) delete process.env['TEMPORAL_DEBUG'];
+    else process.env['TEMPORAL_DEBUG'] = 'true';
     const worker = await startWorker({
       config: { ...this.config, ...config },
       agents,
