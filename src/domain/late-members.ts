@@ -116,10 +116,10 @@ export class LateMembers {
   }
 }
 
-/** Whether a part is of other reasoning than the open one. Messages say so by being announced. */
-export function isOtherThought(openPart: string | undefined, part: string): boolean {
-  const areThoughts = part.startsWith('reasoning ') && openPart?.startsWith('reasoning ') === true;
-  return areThoughts && itemOf(openPart) !== itemOf(part);
+/** Whether a part is of another item than the open one, by their names: `<kind> <item> <place>`. */
+export function isOfOther(openPart: string, part: string): boolean {
+  const [open, other] = [openPart, part].map((each) => itemOf(each.slice(each.indexOf(' ') + 1)));
+  return open !== other;
 }
 
 /** The provider's name of an item from that of its part. */

@@ -11,7 +11,7 @@
 import { EventQueue } from './event-queue.ts';
 import { annotationAdded, callAdded, itemDone, partAdded, partDone, textAdded } from './item-events.ts';
 import { isOpaque, isProse, isWorkers, type ItemStatus, type Json, type JsonObject, type OutputItem, type ProviderFields } from './item.ts';
-import { isOtherThought, type Kept, LateMembers } from './late-members.ts';
+import { isOfOther, type Kept, LateMembers } from './late-members.ts';
 import { type ModelDelta, startsStep, type TextDelta } from './model.ts';
 import { newCall, newMessage, newReasoning } from './new-items.ts';
 import { begunOpaque, opaqueEvent } from './opaque-events.ts';
@@ -150,7 +150,7 @@ export class ResponseStream {
     const logprobs = 'logprobs' in delta ? delta.logprobs : undefined;
     const itemType = kind === 'reasoning' ? 'reasoning' : 'message';
     const partKey = `${kind} ${key}`;
-    if (this.#late.announced(key) !== undefined || isOtherThought(this.#openKey, partKey)) this.#closeOpenItems();
+    if (this.#late.announced(key) !== undefined || isOfOther(this.#openKey ?? partKey, partKey)) this.#closeOpenItems();
     let index = this.#state.openIndex(itemType);
     let open = this.#state.items[index];
     if (open === undefined || this.#openKey !== partKey) {

@@ -58,13 +58,10 @@ export class ResponsesTexts {
   /** The part that an event is about. */
   partOf(kind: TextKind, body: JsonRecord, out: ModelEvent[]): SaidPart {
     const { item_id: id, output_index: index } = body;
-    if (kind === 'reasoning') {
-      const thought = this.#thoughts.find(id, index) ?? (this.#thoughts.isApart(index) ? undefined : this.#thoughts.items.at(-1));
-      return partOf(thought ?? this.beginThought({ id }, index), kind, body);
-    }
-    const known = this.#messages.find(id, index);
-    const isApart = known === undefined && this.#messages.isApart(index);
-    return partOf(known ?? (isApart ? this.beginMessage({ id }, index, out) : this.#messages.begin(id, index)), kind, body);
+    const items = kind === 'reasoning' ? this.#thoughts : this.#messages;
+    const known = items.find(id, index) ?? (items.isApart(index) ? undefined : items.items.at(-1));
+    const begin = (): SaidItem => (kind === 'reasoning' ? this.beginThought({ id }, index) : this.beginMessage({ id }, index, out));
+    return partOf(known ?? begin(), kind, body);
   }
 
   get hasThoughts(): boolean {
