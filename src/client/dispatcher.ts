@@ -55,6 +55,9 @@ const ownersGraceMs = 60_000;
 /** Time for the first token of a model that is fast. */
 const startAfterRequestMs = 30;
 
+/** `TASK_QUEUE_TYPE_WORKFLOW`. */
+const workflowQueue = 1;
+
 /** Starts that are confirmed within this time are booked in one commit. */
 const markEveryMs = 20;
 
@@ -166,6 +169,18 @@ export class Dispatcher {
       if (error instanceof WorkflowExecutionAlreadyStartedError) return false;
       throw error;
     }
+  }
+
+  /**
+   * Has anybody carried out workflows on the queue of its turns in the last minutes? As far as Temporal says: who cannot be asked
+   * has said nothing against it.
+   */
+  async hasWorkers(): Promise<boolean> {
+    const { workflows, taskQueue } = this.#options;
+    const { namespace } = workflows.options;
+    const query = { namespace, taskQueue: { name: taskQueue }, taskQueueType: workflowQueue };
+    const answer = await this.#answered(() => workflows.workflowService.describeTaskQueue(query)).catch(() => undefined);
+    return answer === undefined || answer.pollers.length > 0;
   }
 
   /** Does a workflow run this turn? Throws when Temporal cannot be reached. */

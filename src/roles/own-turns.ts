@@ -23,9 +23,11 @@ export interface OwnTurnsOptions {
   readonly agents: AgentConfig;
   readonly store: Pick<Store, 'readTurn'>;
   readonly turnkeep: Turnkeep;
+  /** See `Dispatcher.hasWorkers`: an agent that others call has a workflow of its own, on the queue of the configuration. */
+  readonly hasWorkers: () => Promise<boolean>;
 }
 
-export function ownTurns({ config, agents, store, turnkeep }: OwnTurnsOptions): AcceptTurn {
+export function ownTurns({ config, agents, store, turnkeep, hasWorkers }: OwnTurnsOptions): AcceptTurn {
   const { heartbeatTimeoutMs, turnTimeoutMs } = config.limits;
   const common: SubmitDeps = {
     turnkeep,
@@ -45,6 +47,7 @@ export function ownTurns({ config, agents, store, turnkeep }: OwnTurnsOptions): 
     const body = (await validateBody(createResponse, { input: inputItem }, bodyOf(request))) as CreateResponse;
     const draft = responseDraft(body, common);
     const agent = agentOf(request, draft.settings.model, agents);
+    if (agent !== undefined && callsAgents(agent) && !(await hasWorkers())) throw unserved(agent, config.taskQueue);
     const deps = { ...common, agents: agent === undefined ? directory : { ...directory, agents: new Map([[agent.name, agent]]) } };
     const submitter = { tenant: request.tenant ?? 'default', isResend: false, receivedAtMs: Date.now(), owner };
     const turn = await acceptTurn(submitter, deps, { 'x-turnkeep-response-id': id }, draft);
@@ -105,6 +108,16 @@ function agentOf({ agent: name, model, tools = [], limits }: TurnRequest, named:
   const resolved = resolveModel(named, (provider) => config.providers.has(provider));
   if (names.length === 0 && limits === undefined && resolved.provider === 'default' && resolved.model === named) return undefined;
   return { name: named, ...resolved, tools: names, settings: {}, limits: { steps: defaultSteps, ...limits }, compaction: 'auto' };
+}
+
+function callsAgents({ tools }: Agent): boolean {
+  return tools.some((tool) => readToolName(tool).kind === 'agent');
+}
+
+/** Its calls would wait for ever: their turns have workflows of their own, and nobody carries those out. */
+function unserved({ name }: Agent, taskQueue: string): ApiError {
+  const mend = `Start 'turnkeep worker' or 'turnkeep serve' with the same configuration, or give this worker that queue and export agentTurn from its workflow code`;
+  return invalid('agent', `'${name}' calls other agents, and no worker carries out their turns on the task queue '${taskQueue}'. ${mend}`);
 }
 
 function assertKnown(tool: string, { tools, mcpServers, agents }: AgentConfig): void {

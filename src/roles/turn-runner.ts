@@ -90,7 +90,7 @@ export function createTurnRunner({ config, workflows, store, log, ...options }: 
   });
   const activities = createActivities({
     store: observedStore,
-    acceptTurn: ownTurns({ config, agents: configured, store, turnkeep }),
+    acceptTurn: ownTurns({ config, agents: configured, store, turnkeep, hasWorkers: () => dispatcher.hasWorkers() }),
     provider,
     agents,
     attempts,

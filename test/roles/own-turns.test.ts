@@ -12,6 +12,8 @@ import { temporaryDatabase } from '../store/temporary.ts';
 
 const owner = { workflowId: 'research/1', firstRunId: 'run 1' };
 
+const hasWorkers = async (): Promise<boolean> => true;
+
 function agents(instructions: string) {
   return readAgentConfig(defineConfig({ agents: { clerk: { model: 'gpt-5', instructions, limits: { steps: 9, toolCalls: 3 } } } }));
 }
@@ -23,7 +25,7 @@ test('T1 · a turn that is taken in twice is one turn, also where its agent is c
   const { workflow: workflows } = new Client({ connection: Connection.lazy() });
   const dispatcher = new Dispatcher({ workflows, taskQueue: 'none', store, limits: config.limits, isEager: false });
   const turnkeep = new Turnkeep({ store, dispatcher });
-  const accept = (instructions: string) => ownTurns({ config, agents: agents(instructions), store, turnkeep });
+  const accept = (instructions: string) => ownTurns({ config, agents: agents(instructions), store, turnkeep, hasWorkers });
   const request = { agent: 'clerk', input: 'hi', limits: { steps: 2 }, instructions: 'Briefly.' };
   const input = { turn: 'resp_one', owner, request };
   const first = await accept('Be kind.')(input);
@@ -58,7 +60,7 @@ test('a turn whose own time is longer than that of the configuration has it, wit
     withDeadline: async (_until: number, call: () => Promise<unknown>) => call(),
   } as unknown as WorkflowClient;
   const dispatcher = new Dispatcher({ workflows, taskQueue: 'none', store, limits: config.limits, isEager: false });
-  const accept = ownTurns({ config, agents: agents('Be kind.'), store, turnkeep: new Turnkeep({ store, dispatcher }) });
+  const accept = ownTurns({ config, agents: agents('Be kind.'), store, turnkeep: new Turnkeep({ store, dispatcher }), hasWorkers });
   const wallTimeMs = config.limits.turnTimeoutMs * 3;
   const begun = await Promise.all([
     accept({ turn: 'resp_long', owner, request: { agent: 'clerk', input: 'hi', limits: { wallTimeMs } } }),

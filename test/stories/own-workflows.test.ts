@@ -8,6 +8,7 @@ import proto from '@temporalio/proto';
 import {
   chat,
   chatAnswer,
+  chatToolCalls,
   done,
   end,
   hold,
@@ -17,6 +18,8 @@ import {
   sseHead,
   stall,
 } from '../../src/testing/model-server/index.ts';
+import { readAgentConfig } from '../../src/config/agent-config.ts';
+import { defineConfig } from '../../src/config/define-config.ts';
 import { asked } from '../support/cases.ts';
 import { type OwnWorker, startOwnWorker } from '../support/own-worker.ts';
 import type { TurnRequest } from '../../src/workflow.ts';
@@ -156,6 +159,41 @@ test('T5 · a turn that is cancelled while it waits for its session asks nothing
   assert.equal(world.model.requests.length, 1);
   await own.replays(handle.workflowId);
 });
+
+test(
+  'runTurn · an agent that calls others needs a worker for their turns: where none has come it is refused by name',
+  options,
+  async () => {
+    const agents = readAgentConfig(
+      defineConfig({
+        agents: { lead: { model: 'scripted', tools: ['agent:scout'] }, scout: { model: 'scripted' } },
+      }),
+    );
+    await using world = await World.open({ hasWorker: false, agents });
+    const own = await startOwnWorker(world, agents);
+    const refused = await own.start(ask, { agent: 'lead', input: 'hi' });
+    const error: unknown = await refused.result().catch((reason: unknown) => reason);
+    assert.ok(error instanceof WorkflowFailedError && error.cause instanceof ApplicationFailure, String(error));
+    assert.equal(error.cause.type, 'turn_refused');
+    assert.match(error.cause.message, new RegExp(`'lead' calls other agents.*task queue '${world.config.taskQueue}'.*agentTurn`));
+    assert.equal(world.model.requests.length, 0);
+
+    await world.startWorker();
+    world.model.enqueue(
+      chatToolCalls({ id: 'c1', name: 'scout', arguments: { input: 'look' } }),
+      chatAnswer('a moss'),
+      chatAnswer('Moss.'),
+    );
+    await until(async () => {
+      const handle = await own.start(ask, { agent: 'lead', input: 'hi' });
+      return handle.result().then(
+        ({ outputText }) => outputText === 'Moss.',
+        () => false,
+      );
+    });
+    assert.equal(world.model.requests.length, 3);
+  },
+);
 
 test('runTurn · what cannot be taken in fails the call, and says why', options, async () => {
   await using world = await World.open();

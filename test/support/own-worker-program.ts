@@ -1,5 +1,8 @@
 /** The worker of an application of its own, as a process, to be killed. Its task queue is its argument. */
 import { NativeConnection, Worker } from '@temporalio/worker';
+import { z } from 'zod';
+import { defineConfig } from '../../src/config/define-config.ts';
+import { defineTool } from '../../src/config/define-tool.ts';
 import { readConfig } from '../../src/config/read-config.ts';
 import { openSqliteStore } from '../../src/store/sqlite/open-store.ts';
 import { turnkeepPlugin } from '../../src/worker.ts';
@@ -9,12 +12,16 @@ const config = readConfig({ env: process.env });
 const { address = '', namespace } = config.temporal;
 const connection = await NativeConnection.connect({ address });
 const store = openSqliteStore(config.databaseUrl.slice('sqlite:'.length));
+const agents = defineConfig({
+  tools: { note: defineTool({ description: 'Notes it down.', input: z.object({}), run: () => 'noted' }) },
+  agents: { scribe: { model: 'scripted', tools: ['note'] } },
+});
 const worker = await Worker.create({
   connection,
   namespace,
   taskQueue,
   workflowsPath: new URL('./own-workflows.ts', import.meta.url).pathname,
-  plugins: [turnkeepPlugin({ config, store })],
+  plugins: [turnkeepPlugin({ config, store, agents })],
 });
 const run = worker.run();
 console.log('own worker polls');
