@@ -60,6 +60,7 @@ test('a turn of a version without tools goes on in this one: it has no calls, an
     DROP TABLE tool_calls; DROP TABLE approvals;
     ALTER TABLE attempts DROP COLUMN spent_tokens; ALTER TABLE attempts DROP COLUMN cost; ALTER TABLE sessions DROP COLUMN spent;
     ALTER TABLE turns DROP COLUMN owner_run;
+    ALTER TABLE attempts DROP COLUMN response_id; ALTER TABLE attempts DROP COLUMN response_after; ALTER TABLE attempts DROP COLUMN reattached;
     DROP INDEX turns_by_parent; ALTER TABLE turns DROP COLUMN parent; ALTER TABLE turns DROP COLUMN parent_call;
     PRAGMA user_version = ${known}`);
   earlier.close();

@@ -82,4 +82,12 @@ export const migrationsFrom6: readonly string[] = [
   `
   ALTER TABLE turns ADD COLUMN owner_run TEXT;
   `,
+
+  // Answers that their providers keep. response_id: there; response_after: the last row of the journal before the answer;
+  // reattached: a list of when it was read on.
+  `
+  ALTER TABLE attempts ADD COLUMN response_id TEXT;
+  ALTER TABLE attempts ADD COLUMN response_after INTEGER;
+  ALTER TABLE attempts ADD COLUMN reattached TEXT;
+  `,
 ];

@@ -1,5 +1,6 @@
 import type { AttemptEnd, AttemptKey, AttemptRow } from '../../../src/domain/attempt.ts';
-import type { ClaimFacts } from '../../../src/domain/claim.ts';
+import type { ClaimFacts, KeptAttempt } from '../../../src/domain/claim.ts';
+import { mostReattachments, type Reattachment } from '../../../src/domain/kept-response.ts';
 import type { Append } from '../../../src/store/ports/journal.ts';
 import type { StoredTurn } from './database.ts';
 import { leaseLeftMs } from './leases.ts';
@@ -13,12 +14,27 @@ export function claimFacts(turn: StoredTurn, step: number): ClaimFacts {
   return {
     turn: turn.row,
     leaseLeftMs: leaseLeftMs(turn),
+    kept: keptOf(turn, step),
     isOver: ofStep.some(({ outcome }) => outcome === 'completed') || Number((turn.journal?.lease ?? turn.journal?.due)?.step) > step,
     round: roundOf(turn, step),
     hasStarted: ofStep.some(({ firstEventAtMs }) => firstEventAtMs !== undefined),
     requestsMade: ofStep.length,
     waitLeftMs: dueAtMs === undefined ? 0 : dueAtMs - Date.now(),
   };
+}
+
+export function keptOf(turn: StoredTurn, step: number): KeptAttempt | undefined {
+  const open = turn.attempts.findLast((attempt) => attempt.step === step && isOpen(attempt) && attempt.keptResponse !== undefined);
+  return open?.keptResponse && { attempt: open.attempt, response: open.keptResponse };
+}
+
+export function updateAttempt(turn: StoredTurn, key: AttemptKey, fields: Partial<AttemptRow>): void {
+  turn.attempts = turn.attempts.map((attempt) => (isOpen(attempt) && isAttempt(attempt, key) ? { ...attempt, ...fields } : attempt));
+}
+
+export function noteReattachment(turn: StoredTurn, key: AttemptKey, reattachment: Reattachment): void {
+  const known = turn.attempts.find((attempt) => isAttempt(attempt, key))?.reattachments ?? [];
+  updateAttempt(turn, key, { reattachments: [...known, reattachment].slice(0, mostReattachments) });
 }
 
 export function bookAttempt(turn: StoredTurn, key: AttemptKey): void {
