@@ -53,7 +53,7 @@ async function assertWhole(scene: Awaited<ReturnType<typeof keptScene>>): Promis
 
 suite('in the same attempt', () => {
   const breaks: Readonly<Record<string, KeptAnswer['breaks']>> = {
-    'after it had started': [{ before: 12, by: [fin] }],
+    'after it had started': [{ before: 13, by: [fin] }],
     'before it had started': [{ before: 2, by: [fin] }],
     'again and again': Array.from({ length: 20 }, (_, index) => ({ before: index + 2, by: [fin] })),
   };
@@ -74,14 +74,14 @@ suite('in the same attempt', () => {
   }
 
   test('T2 · where the provider has it no more, what had started ends as ever, and its answer is stopped', async () => {
-    await using scene = await keptScene({ answers: [answerOf([{ before: 12, by: [hold('told'), reset] }])] });
+    await using scene = await keptScene({ answers: [answerOf([{ before: 13, by: [hold('told'), reset] }])] });
     const step = scene.step(1);
     await scene.shown('two ');
     scene.answers.forget();
     scene.model.release('told');
     assert.deepEqual(await step, { type: 'final', turn: { status: 'failed', code: 'stream_interrupted' } });
     await until(async () => scene.answers.cancelled.length === 1);
-    assert.deepEqual(scene.requests(), ['POST ', 'GET /resp_p?stream=true&starting_after=11', 'POST /resp_p/cancel']);
+    assert.deepEqual(scene.requests(), ['POST ', 'GET /resp_p?stream=true&starting_after=12', 'POST /resp_p/cancel']);
   });
 
   test('T3 · and what had not started is asked again', async () => {
@@ -102,7 +102,7 @@ suite('in the same attempt', () => {
   });
 
   test('T5 · a cancel closes the socket, and reaches the provider: a stop stops the bill', async () => {
-    await using scene = await keptScene({ answers: [answerOf([{ before: 12, by: [stall] }])] });
+    await using scene = await keptScene({ answers: [answerOf([{ before: 13, by: [stall] }])] });
     const process = scene.process();
     const step = scene.step(1, process);
     await scene.shown('two ');
@@ -116,7 +116,7 @@ suite('in the same attempt', () => {
   test('a turn that is not to be stored is kept by nobody', async () => {
     await using scene = await keptScene({ answers: [answerOf()], settings: { store: false } });
     assert.deepEqual(await scene.step(1), completed);
-    const { store, background } = scene.model.requests[0]?.body as { readonly store?: unknown; readonly background?: unknown };
+    const { store, background } = (scene.model.requests[0]?.body ?? {}) as { readonly store?: unknown; readonly background?: unknown };
     assert.deepEqual([store, background], [false, undefined]);
   });
 });
@@ -125,7 +125,7 @@ suite('in the next worker', () => {
   test('T7 · it reads the answer on and tells what is not told yet; the one that stood still is refused', async () => {
     const between = [hold('more')];
     await using scene = await keptScene({ answers: [answerOf([], { between })] });
-    const frozen = scene.step(1, scene.frozen());
+    const frozen = scene.step(1, scene.frozen()).catch(() => undefined);
     await scene.shown('three ');
     scene.expireLeases();
     const next = scene.step(1);
@@ -133,7 +133,7 @@ suite('in the next worker', () => {
     // Both are told more, and one may say it.
     scene.model.release('more');
     assert.deepEqual(await next, completed);
-    await frozen.catch(() => undefined);
+    await frozen;
     await assertWhole(scene);
     assert.deepEqual(scene.requests(), ['POST ', 'GET /resp_p?stream=true']);
     const attempts = await scene.store.readAttempts('resp_a');
@@ -146,8 +146,7 @@ suite('in the next worker', () => {
 
   test('also where nothing was shown yet: the request is paid for, and not made again', async () => {
     await using scene = await keptScene({ answers: [answerOf([{ before: 2, by: [stall] }])] });
-    const frozen = scene.step(1, scene.frozen());
-    frozen.catch(() => undefined);
+    scene.step(1, scene.frozen()).catch(() => undefined);
     await until(async () => (await scene.store.readAttempts('resp_a'))[0]?.keptResponse !== undefined);
     scene.expireLeases();
     assert.deepEqual(await scene.step(1), completed);
@@ -157,9 +156,9 @@ suite('in the next worker', () => {
 
   test('and in the one after that, and over a break of its own', async () => {
     const answer = answerOf([
-      { before: 10, by: [stall] },
-      { before: 13, by: [stall] },
-      { before: 12, by: [fin] },
+      { before: 12, by: [stall] },
+      { before: 14, by: [stall] },
+      { before: 13, by: [fin] },
     ]);
     await using scene = await keptScene({ answers: [answer] });
     const dead = [scene.frozen(), scene.frozen()];
@@ -174,7 +173,7 @@ suite('in the next worker', () => {
   });
 
   test('T9 · a worker that shuts down passes the answer on, and ends nothing', async () => {
-    await using scene = await keptScene({ answers: [answerOf([{ before: 12, by: [stall] }])] });
+    await using scene = await keptScene({ answers: [answerOf([{ before: 13, by: [stall] }])] });
     const process = scene.process();
     const first = scene.step(1, process);
     await scene.shown('two ');
@@ -206,7 +205,7 @@ suite('in the next worker', () => {
   };
   for (const [name, { reattaches = true, prepare }] of Object.entries(cannot)) {
     test(`T2 · where ${name}, the law stands: worker_lost, with all that was shown`, async () => {
-      await using scene = await keptScene({ answers: [answerOf([{ before: 12, by: [stall] }])] });
+      await using scene = await keptScene({ answers: [answerOf([{ before: 13, by: [stall] }])] });
       scene.step(1, scene.frozen()).catch(() => undefined);
       await scene.shown('two ');
       scene.expireLeases();
@@ -228,7 +227,7 @@ suite('in the next worker', () => {
   }
 
   test('T5 · a cancel that is accepted while nobody reads: the turn is cancelled, and whoever ends it stops the answer', async () => {
-    await using scene = await keptScene({ answers: [answerOf([{ before: 12, by: [stall] }])] });
+    await using scene = await keptScene({ answers: [answerOf([{ before: 13, by: [stall] }])] });
     scene.step(1, scene.frozen()).catch(() => undefined);
     await scene.shown('two ');
     scene.expireLeases();
@@ -242,7 +241,7 @@ suite('in the next worker', () => {
     await using scene = await keptScene({
       answers: [
         answerOf([
-          { before: 12, by: [stall] },
+          { before: 13, by: [stall] },
           { before: 5, by: [stall] },
         ]),
       ],

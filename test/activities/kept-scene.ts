@@ -3,6 +3,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { RunningAttempts } from '../../src/activities/attempt/running-attempts.ts';
 import { createActivities } from '../../src/activities/create-activities.ts';
+import type { TurnActivities } from '../../src/contract/activities.ts';
 import type { ResponseEvent } from '../../src/domain/response-event.ts';
 import { defaultSettings, type ResponseSettings } from '../../src/domain/response-settings.ts';
 import type { ResponseObject } from '../../src/domain/response.ts';
@@ -32,7 +33,10 @@ export interface KeptSceneOptions {
   readonly tools?: readonly WorkerTool[];
 }
 
-type Process = ReturnType<Awaited<ReturnType<typeof keptScene>>['process']>;
+interface Process {
+  readonly attempts: RunningAttempts;
+  readonly activities: TurnActivities;
+}
 
 /** A turn `resp_a`; of an agent, where there are tools. */
 export async function keptScene({ answers: kept, settings = {}, tools }: KeptSceneOptions) {
@@ -50,7 +54,7 @@ export async function keptScene({ answers: kept, settings = {}, tools }: KeptSce
   );
   const running: RunningAttempts[] = [];
   /** What runs turns in one process. */
-  const process = ({ calls = {}, reattaches = true }: { readonly calls?: Partial<Store>; readonly reattaches?: boolean } = {}) => {
+  const process = ({ calls = {}, reattaches = true }: { readonly calls?: Partial<Store>; readonly reattaches?: boolean } = {}): Process => {
     const asked = reattaches ? provider : plain;
     const agents = { providerOf: () => asked, toolBox, log: () => undefined };
     const onReady = (): void => undefined;
@@ -121,8 +125,9 @@ export async function keptScene({ answers: kept, settings = {}, tools }: KeptSce
 export function merged(events: readonly ResponseEvent[]): readonly object[] {
   const all: { delta?: unknown; logprobs?: unknown }[] = [];
   let last: string | undefined;
-  for (const { sequence_number: _seq, ...event } of events) {
-    const { delta, logprobs: _logprobs, ...shape } = event as { delta?: unknown; logprobs?: unknown };
+  for (const { sequence_number: _seq, ...said } of events) {
+    const event: { delta?: unknown; logprobs?: unknown } = { ...said } as object;
+    const { delta, logprobs: _logprobs, ...shape } = event;
     const key = typeof delta === 'string' ? JSON.stringify(shape) : undefined;
     const before = all.at(-1);
     if (key !== undefined && key === last && before !== undefined) before.delta = `${String(before.delta)}${String(delta)}`;

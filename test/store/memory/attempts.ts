@@ -1,8 +1,9 @@
 import type { AttemptEnd, AttemptKey, AttemptRow } from '../../../src/domain/attempt.ts';
-import type { ClaimFacts, KeptAttempt } from '../../../src/domain/claim.ts';
+import type { ClaimFacts } from '../../../src/domain/claim.ts';
 import { mostReattachments, type Reattachment } from '../../../src/domain/kept-response.ts';
 import type { Append } from '../../../src/store/ports/journal.ts';
 import type { StoredTurn } from './database.ts';
+import { keptOf } from './kept-attempt.ts';
 import { leaseLeftMs } from './leases.ts';
 import { roundOf } from './tool-call-rows.ts';
 
@@ -21,11 +22,6 @@ export function claimFacts(turn: StoredTurn, step: number): ClaimFacts {
     requestsMade: ofStep.length,
     waitLeftMs: dueAtMs === undefined ? 0 : dueAtMs - Date.now(),
   };
-}
-
-export function keptOf(turn: StoredTurn, step: number): KeptAttempt | undefined {
-  const open = turn.attempts.findLast((attempt) => attempt.step === step && isOpen(attempt) && attempt.keptResponse !== undefined);
-  return open?.keptResponse && { attempt: open.attempt, response: open.keptResponse };
 }
 
 export function updateAttempt(turn: StoredTurn, key: AttemptKey, fields: Partial<AttemptRow>): void {
