@@ -67,11 +67,8 @@ export class Reread {
       if (rest.delta.length < ahead.length) return undefined;
       this.#next(told, apply);
       if (rest.delta.length === ahead.length) return undefined;
-      rest = {
-        ...rest,
-        delta: rest.delta.slice(ahead.length),
-        ...(rest.logprobs === undefined ? {} : { logprobs: probs.slice(shared) }),
-      } as DeltaEvent;
+      const left = { delta: rest.delta.slice(ahead.length), ...(rest.logprobs === undefined ? {} : { logprobs: probs.slice(shared) }) };
+      rest = Object.assign({}, rest, left);
     }
   }
 
