@@ -14,8 +14,14 @@ export interface WholeEvent {
 
 export class WholeEvents {
   #pieces: Uint8Array[] = [];
+  #heldBytes = 0;
   #isLineEmpty = true;
   #endsInReturn = false;
+
+  /** Of the event that has not ended. */
+  get heldBytes(): number {
+    return this.#heldBytes;
+  }
 
   /** The events that end within these bytes, oldest first. */
   push(bytes: Uint8Array): readonly WholeEvent[] {
@@ -37,6 +43,7 @@ export class WholeEvents {
       }
     }
     if (start < bytes.length) this.#pieces.push(bytes.subarray(start));
+    this.#heldBytes += bytes.length - start;
     return events;
   }
 
@@ -44,6 +51,7 @@ export class WholeEvents {
   takeRest(): Uint8Array {
     const rest = Buffer.concat(this.#pieces);
     this.#pieces = [];
+    this.#heldBytes = 0;
     this.#isLineEmpty = true;
     this.#endsInReturn = false;
     return rest;
@@ -52,6 +60,7 @@ export class WholeEvents {
   #take(): WholeEvent {
     const bytes = Buffer.concat(this.#pieces);
     this.#pieces = [];
+    this.#heldBytes = 0;
     const lines = bytes.toString('utf8').split(/\r\n|\r|\n/);
     const data = lines.flatMap((line) => /^data: ?(.*)$/s.exec(line)?.[1] ?? []).join('\n');
     return { bytes, data };

@@ -5,7 +5,7 @@
 import type { ModelEvent, ModelRequest } from '../../domain/model.ts';
 import type { Connection, OutgoingRequest } from '../http/connection.ts';
 import { HttpExchange } from '../http/exchange.ts';
-import type { BackgroundCallbacks, BackgroundResponses, ProviderLimits } from '../provider.ts';
+import { type BackgroundCallbacks, type BackgroundResponses, defaultMaxOutputBytes, type ProviderLimits } from '../provider.ts';
 import { type Endpoint, requestTo } from './endpoint.ts';
 import { keptResponse } from './kept-response.ts';
 import { ResponsesParser } from './responses-parser.ts';
@@ -22,7 +22,11 @@ export interface BackgroundOptions {
 /** For a request that nobody waits for, all in all. */
 const cancelTimeoutMs = 5_000;
 
+/** What an event may have beside the answer. */
+const besideAnswerBytes = 8 * 1_024 * 1_024;
+
 export function backgroundResponses({ endpoint, connection, limits, isOpenAiHost }: BackgroundOptions): BackgroundResponses {
+  const maxEventBytes = (limits.maxOutputBytes ?? defaultMaxOutputBytes) + besideAnswerBytes;
   const stream = (
     request: () => Promise<Omit<OutgoingRequest, 'signal' | 'maySend'>>,
     signal: AbortSignal,
@@ -34,7 +38,7 @@ export function backgroundResponses({ endpoint, connection, limits, isOpenAiHost
       next.url.search = `?stream=true&starting_after=${after}`;
       return next;
     };
-    const kept = keptResponse({ connection, requestBehind, callbacks, ...(id === undefined ? {} : { id }) });
+    const kept = keptResponse({ connection, requestBehind, callbacks, maxEventBytes, ...(id === undefined ? {} : { id }) });
     const parser = new ResponsesParser(limits.maxOutputBytes);
     return streamResponse({ parser, connection: kept, request, limits, signal, callbacks, apiKey: endpoint.apiKey });
   };

@@ -21,6 +21,8 @@ export interface KeptResponseOptions {
   readonly callbacks: BackgroundCallbacks;
   /** Of the response that is read from its first event on; absent: the request begins one. */
   readonly id?: string;
+  /** An event that is longer is handed on in pieces, and its response read on no more: whoever reads it has a limit of its own (T14). */
+  readonly maxEventBytes: number;
   /** Before each try to go on, in ms; after as many tries in a row that bring no event it is given up. */
   readonly waitsMs?: readonly number[];
 }
@@ -49,6 +51,7 @@ class KeptResponse {
   /** Are its events numbered from 0 without a gap? Without that nobody can tell what is missing. */
   #isNumbered = true;
   #isOver = false;
+  #isTooLong = false;
   /** Tries in a row that brought nothing. */
   #tries = 0;
   #paused: PromiseWithResolvers<void> | undefined;
@@ -62,6 +65,8 @@ class KeptResponse {
   async open(request: OutgoingRequest): Promise<IncomingResponse> {
     const { connection } = this.#options;
     const first = this.#id === undefined ? await connection.send(request) : await this.#reachFirst(request);
+    // A page, or a document: nothing of this kind is kept, and its first bytes say what it is.
+    if (!isEventStream(first)) return first;
     this.#out.attach({
       abort: () => {
         this.#closing.abort();
@@ -107,7 +112,13 @@ class KeptResponse {
     try {
       if (this.#closing.signal.aborted) close();
       while (await body.hasMore()) {
-        for (const event of events.push(body.take() ?? Buffer.alloc(0))) await this.#handOut(event);
+        const bytes = body.take() ?? Buffer.alloc(0);
+        if (this.#isTooLong) this.#out.push(bytes);
+        else for (const event of events.push(bytes)) await this.#handOut(event);
+        if (events.heldBytes > this.#options.maxEventBytes) {
+          this.#isTooLong = true;
+          this.#out.push(events.takeRest());
+        }
         if (this.#isOver) {
           body.discard(discardMs);
           return undefined;
@@ -150,7 +161,7 @@ class KeptResponse {
   /** The response from behind the last event on; undefined: the provider cannot go on with it. */
   async #readOn(request: OutgoingRequest, broken: { readonly error: unknown } | undefined): Promise<IncomingResponse | undefined> {
     const id = this.#id;
-    if (id === undefined || !this.#isNumbered || this.#last < 0) return undefined;
+    if (id === undefined || !this.#isNumbered || this.#isTooLong || this.#last < 0) return undefined;
     try {
       const next = await this.#reach(request, () => this.#options.requestBehind(id, this.#last));
       this.#options.callbacks.onReattached?.({

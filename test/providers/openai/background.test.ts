@@ -7,11 +7,13 @@ import type { BackgroundCallbacks, BackgroundResponses } from '../../../src/prov
 import {
   end,
   fin,
+  head,
   hold,
   httpError,
   type KeptAnswer,
   KeptAnswers,
   type ModelServer,
+  repeat,
   reset,
   ResponsesWriter,
   type Script,
@@ -191,6 +193,20 @@ suite('where the provider cannot go on, the law stands: the break is what ended 
     const result = await collect(scene.background.start(helloRequest, neverAborted, { ...callbacks, onResponseId }));
     assert.deepEqual([outcomeOf(result), result.hasStarted], ['transport_failed', false]);
   });
+});
+
+test('T14 · a line without an end is cut short as ever, and nobody keeps it', async () => {
+  await using scene = await sceneOf(answerOf());
+  const script = [sseHead, text('data: '), repeat(500_000, 'x'.repeat(64)), stall];
+  scene.server.enqueue(script);
+  const result = await started(scene);
+  assert.deepEqual([outcomeOf(result), result.failure?.detail], ['output_too_large', 'event_too_long']);
+});
+
+test('a page instead of an answer is known by its first bytes', async () => {
+  await using scene = await sceneOf(answerOf());
+  scene.server.enqueue([head({ headers: { 'content-type': 'text/html' } }), text('<!doctype html>'), stall]);
+  assert.equal(outcomeOf(await started(scene)), 'provider_protocol');
 });
 
 test('another process reads the whole answer from its beginning, and over breaks', async () => {
