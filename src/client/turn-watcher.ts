@@ -4,6 +4,7 @@
  * nobody claims, because Temporal gave it to a process that stands still: it is sent from here within two seconds.
  */
 import { endOfRefusal } from '../domain/claim.ts';
+import { reattachPatienceMs } from '../domain/kept-response.ts';
 import { LeaseJudge, type Look, sightingIntervalMs } from '../settle/lease-judge.ts';
 import { settleDead, type SettleDeps } from '../settle/settle-turn.ts';
 import type { ExpiredLease, OverdueTurn } from '../store/ports/journal.ts';
@@ -17,6 +18,8 @@ const overdueMs = 1_000;
 
 export interface TurnWatcherOptions {
   readonly store: Store;
+  /** Answers that providers keep are left so long to others who may read them on, in ms; `reattachPatienceMs` where nothing is said. */
+  readonly keptForMs?: number;
   /** Absent where the process has no worker: what has not started is then left to those that have one. */
   readonly attempts?: LocalAttempts;
   readonly onReady: SettleDeps['onReady'];
@@ -29,6 +32,8 @@ export interface TurnWatcher {
 
 export function startTurnWatcher(options: TurnWatcherOptions): TurnWatcher {
   const { store, onError } = options;
+  const hasWorker = options.attempts !== undefined;
+  const keptForMs = options.keptForMs ?? reattachPatienceMs({ hasWorker });
   const judge = new LeaseJudge(store);
   let isBusy = false;
 
@@ -38,7 +43,7 @@ export function startTurnWatcher(options: TurnWatcherOptions): TurnWatcher {
   };
 
   async function rescueLost(look: Look): Promise<void> {
-    const expired = await store.listExpiredLeases({ limit, hasWorker: options.attempts !== undefined });
+    const expired = await store.listExpiredLeases({ limit, hasWorker, keptForMs });
     await eachOf(await judge.deadOf(look, expired), async (lease) => {
       await rescue(options, lease).catch((error: unknown) => {
         // What was seen while nobody could renew a lease counts no more.
@@ -79,7 +84,8 @@ export function startTurnWatcher(options: TurnWatcherOptions): TurnWatcher {
 
 /** The list may be long, and old: who has renewed its lease meanwhile is left alone. */
 async function rescue(options: TurnWatcherOptions, lease: ExpiredLease): Promise<void> {
-  if (lease.hasStarted) await settleDead(options, lease, endOfRefusal('started'));
+  // An answer that its provider keeps is read on by whoever claims it.
+  if (lease.hasStarted && !lease.isKept) await settleDead(options, lease, endOfRefusal('started'));
   else await ask(options, lease);
 }
 

@@ -18,6 +18,8 @@ export interface ProviderSettings {
   /** Absent: OpenAI's own. */
   readonly baseUrl?: string;
   readonly apiKey?: string;
+  /** Answers are kept by the provider, and read on where their connection broke. */
+  readonly reattach?: true;
 }
 
 export interface AgentConfig {
@@ -64,11 +66,12 @@ export function readAgentConfig(defined: DefinedConfig): AgentConfig {
   if (parsed.data === undefined || problems.length > 0) throw new ConfigError([...new Set(problems)]);
 
   const config = parsed.data;
-  const providers = mapOf(config.providers, (_, { baseUrl, apiKey, api }) => ({
+  const providers = mapOf(config.providers, (_, { baseUrl, apiKey, api, reattach }) => ({
     api: api ?? apiOf(baseUrl),
     ...(baseUrl === undefined ? {} : { baseUrl }),
     // As in the environment, an empty one counts as unset.
     ...(apiKey ? { apiKey } : {}),
+    ...(reattach === true ? { reattach } : {}),
   }));
   const agents = mapOf(config.agents, (name, agent) => toAgent(name, agent, config));
   const mcpServers = mapOf(config.mcpServers, toMcpServer);

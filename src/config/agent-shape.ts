@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { Json } from '../domain/item.ts';
 import { type ToolInput, toolMark } from './define-tool.ts';
 import { nearestName } from '../domain/nearest-name.ts';
-import { webAddress } from './setting-values.ts';
+import { apiOf, cannotReattach, webAddress } from './setting-values.ts';
 
 function isJson(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return value === null || ['string', 'number', 'boolean'].includes(typeof value);
@@ -122,8 +122,17 @@ const mcpServer = closed({
     .optional(),
 });
 
+const provider = closed({
+  baseUrl: webAddress.optional(),
+  apiKey: text.optional(),
+  api: oneOf('chat', 'responses').optional(),
+  reattach: truth.optional(),
+}).superRefine(({ baseUrl, api = apiOf(baseUrl), reattach }, context) => {
+  if (reattach === true && api === 'chat') context.addIssue({ code: 'custom', path: ['reattach'], message: cannotReattach });
+});
+
 export const configShape = closed({
-  providers: named(closed({ baseUrl: webAddress.optional(), apiKey: text.optional(), api: oneOf('chat', 'responses').optional() })),
+  providers: named(provider),
   agents: named(agent),
   tools: named(definedTool),
   mcpServers: named(mcpServer),

@@ -25,6 +25,8 @@ export interface Config {
     readonly baseUrl?: string;
     readonly apiKey?: string;
     readonly api: 'chat' | 'responses';
+    /** Answers are kept by the provider, and read on where their connection broke. */
+    readonly reattach?: true;
     readonly model?: string;
   };
   readonly limits: {

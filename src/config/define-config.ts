@@ -9,6 +9,11 @@ export interface ProviderDefinition {
   readonly apiKey?: string | undefined;
   /** Which of the two streaming APIs it speaks; `responses` by default for OpenAI's own host, else `chat`. */
   readonly api?: 'chat' | 'responses' | undefined;
+  /**
+   * Of `responses` alone. Answers are asked for in background mode, which the provider keeps for a while (`store: true` there), and
+   * read on where the connection breaks or the worker dies, instead of ending the turn. Never those of turns with `store: false`.
+   */
+  readonly reattach?: boolean | undefined;
 }
 
 /** Members of a request to `/v1/responses`, by their names there: what holds where a request does not say it itself. */

@@ -7,7 +7,7 @@ import { isIPv4 } from 'node:net';
 import { join, resolve } from 'node:path';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { type Config, ConfigError } from './config.ts';
-import { apiOf, sqlitePath } from './setting-values.ts';
+import { apiOf, cannotReattach, sqlitePath } from './setting-values.ts';
 import { settings, table } from './settings.ts';
 import { readEndpoints } from './webhook-settings.ts';
 
@@ -51,6 +51,8 @@ export function readConfig({ env, flags = {}, cwd = process.cwd() }: Sources): C
       `${labels['TURNKEEP_HOST']} is ${JSON.stringify(host)}, open to others, and there is no authentication: set TURNKEEP_API_KEYS to name:secret,… or TURNKEEP_HOST to 127.0.0.1`,
     );
   }
+  const api = given['TURNKEEP_MODEL_API'] ?? apiOf(URL.parse(given['OPENAI_BASE_URL'] ?? '')?.href);
+  if (given['TURNKEEP_REATTACH'] === 'on' && api === 'chat') problems.push(`${labels['TURNKEEP_REATTACH']} ${cannotReattach}`);
   const temporal = readTemporal(env, given, problems);
   const webhooks = readEndpoints(given, problems);
   if (parsed.data === undefined || problems.length > 0) throw new ConfigError(problems);
@@ -66,6 +68,7 @@ export function readConfig({ env, flags = {}, cwd = process.cwd() }: Sources): C
     temporal: { ...temporal, ...defined({ cli: values.TEMPORAL_CLI && resolve(cwd, values.TEMPORAL_CLI) }) },
     provider: {
       api: values.TURNKEEP_MODEL_API ?? apiOf(values.OPENAI_BASE_URL),
+      ...(values.TURNKEEP_REATTACH === 'on' ? { reattach: true } : {}),
       ...defined({ baseUrl: values.OPENAI_BASE_URL, apiKey: values.OPENAI_API_KEY, model: values.TURNKEEP_MODEL }),
     },
     limits: {

@@ -85,6 +85,9 @@ export function sqlitePath(databaseUrl: string): string {
   return databaseUrl.replace(/^sqlite:(\/\/(?=\/))?/, '');
 }
 
+/** Of an answer over Chat Completions. */
+export const cannotReattach = 'needs the Responses API in background mode; over Chat Completions no answer can be read on';
+
 /** OpenAI's own host speaks Responses; of the others, nearly all speak Chat Completions only. */
 export function apiOf(baseUrl: string | undefined): 'chat' | 'responses' {
   const host = baseUrl === undefined ? 'api.openai.com' : new URL(baseUrl).hostname;

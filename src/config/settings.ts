@@ -81,6 +81,9 @@ export const table = z.object({
     .enum(['chat', 'responses'], { error: 'must be chat or responses' })
     .optional()
     .meta({ description: "which streaming API the provider speaks; by default responses for OpenAI's own host, else chat" }),
+  TURNKEEP_REATTACH: onOff.default('off').meta({
+    description: 'on: the provider keeps each stored answer (background mode), which is read on where its connection or worker is lost',
+  }),
   TURNKEEP_MODEL: text.optional().meta({ description: 'the model of requests that name none' }),
   TURNKEEP_UNSUPPORTED_TOOLS: z
     .enum(['omit', 'refuse'], { error: 'must be omit or refuse' })

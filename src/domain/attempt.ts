@@ -4,6 +4,7 @@
  */
 import type { RequestSpent } from './budget.ts';
 import type { FailureCode } from './failure.ts';
+import type { KeptResponse, Reattachment } from './kept-response.ts';
 import { sumOfKnown, type Usage } from './response.ts';
 
 export interface AttemptKey {
@@ -46,6 +47,10 @@ export interface AttemptRow extends AttemptKey, Partial<Omit<AttemptEnd, 'endedA
   readonly firstEventAtMs?: number;
   readonly endedAtMs?: number;
   readonly providerRequestId?: string;
-  /** The process that ran it. */
+  /** The process that ran it, the last one of several. */
   readonly holder?: string;
+  /** Its answer, where the provider keeps it. */
+  readonly keptResponse?: KeptResponse;
+  /** In their order; `mostReattachments` of them. */
+  readonly reattachments?: readonly Reattachment[];
 }

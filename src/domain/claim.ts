@@ -3,6 +3,7 @@
  * `decideClaim`, and writes what that says in the same transaction.
  */
 import { failureOf } from './failure.ts';
+import type { KeptResponse } from './kept-response.ts';
 import { isSettled } from './response.ts';
 import { longestBusyWaitMs, requestsPerStep } from './retry-policy.ts';
 import type { TurnRow } from './turn.ts';
@@ -21,6 +22,8 @@ export interface ClaimFacts {
   readonly isOver: boolean;
   /** The calls of tools that this step is to tell the model of: how many have no end, and whether the turn ends with them. */
   readonly round: { readonly open: number; readonly isLast: boolean };
+  /** The attempt of this step that has no end, and whose answer its provider keeps. */
+  readonly kept: KeptAttempt | undefined;
   /** A request of this step was answered with something to show, whoever sent it. */
   readonly hasStarted: boolean;
   /** The turn has not come to this step yet: the one in front of it is not over. */
@@ -29,6 +32,11 @@ export interface ClaimFacts {
   readonly requestsMade: number;
   /** How much longer the next request is to wait after the last one, in ms; 0 or less when it is due. */
   readonly waitLeftMs: number;
+}
+
+export interface KeptAttempt {
+  readonly attempt: number;
+  readonly response: KeptResponse;
 }
 
 /**
@@ -56,8 +64,11 @@ export type ClaimDecision =
   | { readonly type: 'exhausted' }
   /** The wait behind the last request is not over (T3). */
   | { readonly type: 'not_due'; readonly waitLeftMs: number }
-  /** `attempt`: the number of the request, from 1. */
-  | { readonly type: 'granted'; readonly attempt: number };
+  /**
+   * `attempt`: the number of the request, from 1. `response`: that request was made, by whoever is lost, and its answer is to be
+   * read on: nothing is asked again, and nothing booked (T2).
+   */
+  | { readonly type: 'granted'; readonly attempt: number; readonly response?: KeptResponse };
 
 export function decideClaim(facts: ClaimFacts): ClaimDecision {
   const { turn } = facts;
@@ -66,6 +77,9 @@ export function decideClaim(facts: ClaimFacts): ClaimDecision {
   if (facts.isOver) return { type: 'over' };
   const { leaseLeftMs } = facts;
   if (leaseLeftMs > 0) return { type: 'held', leaseLeftMs };
+  // A cancelled answer is not read on; whoever ends the turn stops it.
+  const kept = turn.cancelRequestedAtMs === null ? facts.kept : undefined;
+  if (kept !== undefined) return { type: 'granted', ...kept };
   if (facts.hasStarted) return { type: 'started' };
   if (turn.cancelRequestedAtMs !== null) return { type: 'cancelled' };
   if (facts.isAhead) return { type: 'ahead' };

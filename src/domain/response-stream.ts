@@ -15,7 +15,8 @@ import { isOfOther, type Kept, LateMembers } from './late-members.ts';
 import { type ModelDelta, startsStep, type TextDelta } from './model.ts';
 import { newCall, newMessage, newReasoning } from './new-items.ts';
 import { begunOpaque, opaqueEvent } from './opaque-events.ts';
-import type { ResponseEvent, UnnumberedEvent } from './response-event.ts';
+import type { Reread } from './reread.ts';
+import { numbered, type ResponseEvent, type UnnumberedEvent } from './response-event.ts';
 import { withText } from './response-part.ts';
 import type { ResponseObject } from './response.ts';
 import { sealOfCalls } from './sealed-fields.ts';
@@ -43,10 +44,11 @@ export class ResponseStream {
     this.#stepFrom = state.items.length;
   }
 
-  /** Takes up a stream from its journal. In the middle of a step it can only be ended: what tells items apart is not there. */
-  static replay(events: readonly ResponseEvent[]): ResponseStream {
+  /** Takes up a stream from its journal. In the middle of a step it can only be ended, or its answer `reread`. */
+  static replay(events: readonly ResponseEvent[], reread?: Reread): ResponseStream {
     const stream = new ResponseStream(new StreamState());
     stream.readOn(events);
+    stream.#out.reread = reread;
     stream.#stepFrom = stream.#state.items.length;
     return stream;
   }
@@ -58,10 +60,7 @@ export class ResponseStream {
 
   /** The first events of a turn, written with its row: an accepted turn is visible before its first token. */
   static open(response: ResponseObject): readonly ResponseEvent[] {
-    const stream = new ResponseStream(new StreamState());
-    stream.#out.emit({ type: 'response.created', response });
-    stream.#out.emit({ type: 'response.queued', response });
-    return stream.#out.take();
+    return [numbered({ type: 'response.created', response }, 0), numbered({ type: 'response.queued', response }, 1)];
   }
 
   /** The response as it stands after the events so far. */

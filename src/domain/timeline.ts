@@ -139,7 +139,7 @@ function webhookReport({ turn, event, status, attempts, lastError }: WebhookRow)
 }
 
 function attemptReport(attempt: AttemptRow): object {
-  const { code, detail, waitMs, providerRequestId, firstEventAtMs, endedAtMs, holder } = attempt;
+  const { code, detail, waitMs, providerRequestId, firstEventAtMs, endedAtMs, holder, keptResponse, reattachments } = attempt;
   return {
     attempt: attempt.attempt,
     requested_at: iso(attempt.requestedAtMs),
@@ -150,6 +150,8 @@ function attemptReport(attempt: AttemptRow): object {
     ...(detail === undefined ? {} : { detail }),
     ...(waitMs === undefined ? {} : { wait_ms: waitMs }),
     ...(providerRequestId === undefined ? {} : { provider_request_id: providerRequestId }),
+    ...(keptResponse === undefined ? {} : { provider_response_id: keptResponse.id }),
+    ...(reattachments === undefined ? {} : { reattached: reattachments.map(({ atMs, ...rest }) => ({ at: iso(atMs), ...rest })) }),
     ...(holder === undefined ? {} : { worker: holder }),
   };
 }

@@ -107,6 +107,7 @@ export function observed(store: Store, { metrics, onTurnEnd }: Observers): Store
     async claim(request): Promise<Claim> {
       const claim = await store.claim(request);
       if (claim.type === 'granted') remember(claim.turn);
+      if (claim.type === 'granted' && claim.response !== undefined) metrics.turns.reattached('worker');
       if (claim.type === 'granted' && claim.lostAttempts > 0) metrics.turns.retried('worker_lost');
       if (claim.type === 'granted') countLost(claim.lostAttempts);
       return claim;
@@ -119,6 +120,11 @@ export function observed(store: Store, { metrics, onTurnEnd }: Observers): Store
     async endAttempt(attempt, epoch, end): Promise<void> {
       await store.endAttempt(attempt, epoch, end);
       metrics.turns.attemptEnded(end, claimed.get(attempt.turn)?.model);
+    },
+
+    async noteReattachment(note) {
+      await store.noteReattachment(note);
+      metrics.turns.reattached('attempt');
     },
 
     async endStep(step) {

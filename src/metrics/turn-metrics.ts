@@ -24,6 +24,7 @@ export class TurnMetrics {
   readonly #ended: Counter<'status' | 'code'>;
   readonly #attempts: Counter<'outcome' | 'code'>;
   readonly #retries: Counter<'reason'>;
+  readonly #reattachments: Counter<'by'>;
   readonly #inputTokens: Counter<'model'>;
   readonly #outputTokens: Counter<'model'>;
   readonly #lostTokens: Counter<'model'>;
@@ -47,6 +48,11 @@ export class TurnMetrics {
       'code',
     );
     this.#retries = counter('turnkeep_retries_total', 'Requests to the model that are to be made again, by the reason.', 'reason');
+    this.#reattachments = counter(
+      'turnkeep_reattachments_total',
+      'Answers that were read on where their stream broke: by the same attempt, or by another worker.',
+      'by',
+    );
     this.#inputTokens = counter('turnkeep_input_tokens_total', 'Tokens of prompts, as the provider counts them, of all requests.', 'model');
     this.#outputTokens = counter(
       'turnkeep_output_tokens_total',
@@ -91,6 +97,10 @@ export class TurnMetrics {
 
   retried(reason: string): void {
     this.#retries.inc({ reason });
+  }
+
+  reattached(by: 'attempt' | 'worker'): void {
+    this.#reattachments.inc({ by });
   }
 
   timed({ model, outcome, durationMs, firstTokenMs }: TurnTimes): void {

@@ -1,5 +1,6 @@
 /** A `Provider` that speaks one of OpenAI's two streaming APIs, over connections of its own. */
 import { openConnection } from './http/connection.ts';
+import { backgroundResponses } from './openai/background.ts';
 import { takersOfText } from './openai/call-arguments.ts';
 import { ChatParser } from './openai/chat-parser.ts';
 import { callableTools } from '../domain/tools.ts';
@@ -23,6 +24,8 @@ export interface ProviderOptions {
   readonly baseUrl?: string | undefined;
   readonly apiKey?: string | undefined;
   readonly limits: ProviderLimits;
+  /** Answers are asked for in background mode, and read on where their connection broke. For `responses` alone. */
+  readonly reattach?: boolean | undefined;
 }
 
 /**
@@ -36,7 +39,7 @@ export interface ProviderOptions {
  *     const provider = createProvider({ api: 'chat', baseUrl: 'http://127.0.0.1:11434/v1', limits });
  *     await provider.close();
  */
-export function createProvider({ api, limits, ...options }: ProviderOptions): Provider {
+export function createProvider({ api, limits, reattach, ...options }: ProviderOptions): Provider {
   const endpoint = { baseUrl: options.baseUrl || openAiBaseUrl, apiKey: options.apiKey || noKey };
   const { apiKey } = endpoint;
   const connection = openConnection(limits);
@@ -72,6 +75,9 @@ export function createProvider({ api, limits, ...options }: ProviderOptions): Pr
   };
   return {
     api,
+    ...(reattach === true && api === 'responses'
+      ? { background: backgroundResponses({ endpoint, connection, limits, isOpenAiHost }) }
+      : {}),
     stream: (request, signal, callbacks = {}) => {
       const { compacts } = request.settings;
       if (compacts === undefined) return stream(request, signal, callbacks);

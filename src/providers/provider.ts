@@ -41,6 +41,26 @@ export interface ProviderCallbacks {
   onUsage?(usage: Usage): void;
 }
 
+export interface BackgroundCallbacks extends ProviderCallbacks {
+  /** The provider's id of the response, before its first delta: nothing of it is yielded until this resolves. Must not reject. */
+  onResponseId?(id: string): Promise<void>;
+  /** The connection broke, and the response is read on behind the provider's event of this number. `reason`: one constant word (T11). */
+  onReattached?(reattachment: { readonly after: number; readonly reason: string }): void;
+}
+
+/**
+ * **Contract.** Responses that the provider keeps, and goes on with while nobody reads them. `start` and `readOn` are as `stream`
+ * of `Provider`, but where the connection breaks they read on behind the last event, a few times and within the same deadlines,
+ * by requests that ask the model nothing. Where that cannot be, they throw what broke the connection. `readOn` yields the whole
+ * answer from its beginning; where it cannot be had any more, it throws `transport_failed`. Closing the socket stops nothing: `cancel` does, and rejects where that is not known to have worked.
+ */
+export interface BackgroundResponses {
+  start(request: ModelRequest, signal: AbortSignal, callbacks: BackgroundCallbacks): AsyncIterable<ModelEvent>;
+  readOn(id: string, signal: AbortSignal, callbacks: BackgroundCallbacks): AsyncIterable<ModelEvent>;
+  /** Within 5 s. One that has ended stays as it is. */
+  cancel(id: string): Promise<void>;
+}
+
 /**
  * **Contract.** `stream` sends exactly one HTTP request, when it is first iterated, and never another (T4); but to compact, where
  * the first one finds that the server has no endpoint for it, a second one asks the model.
@@ -54,6 +74,8 @@ export interface ProviderCallbacks {
  */
 export interface Provider {
   readonly api: ProviderApi;
+  /** Present where the configuration asks for it (`reattach`). */
+  readonly background?: BackgroundResponses;
   stream(request: ModelRequest, signal: AbortSignal, callbacks?: ProviderCallbacks): AsyncIterable<ModelEvent>;
   /**
    * How many tokens the request would bring the model, without asking it anything; undefined where the provider does not

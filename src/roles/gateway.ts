@@ -23,6 +23,7 @@ import type { EndedRequest } from '../http/ended-request.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import { type EndedTurn, observed } from '../metrics/observed-store.ts';
 import { failureOf } from '../domain/failure.ts';
+import { reattachPatienceMs } from '../domain/kept-response.ts';
 import { endpointFor, type WebhookReport } from '../domain/webhook.ts';
 import type { ModelRequest } from '../domain/model.ts';
 import type { ModelList } from '../gateway/operator/models.ts';
@@ -31,6 +32,7 @@ import { type Provider, ProviderError } from '../providers/provider.ts';
 import type { Store } from '../store/ports/store.ts';
 import { agentDirectory } from './agents.ts';
 import { Providers } from './providers.ts';
+import { stopAt, withStops } from './stops.ts';
 import { createMetrics, logTurnEnd, webhookObserver } from './observers.ts';
 
 export interface GatewayOptions {
@@ -117,7 +119,10 @@ export async function startGateway({
     isEager: hasWorker,
     ...(deps.attempts !== undefined && config.hasHeadStart ? { headStart: deps.attempts } : {}),
   });
-  const store = withEndsOfCalls(withWebhooks(observedStore, dispatcher), (turn) => turnkeep.finishCancel(turn));
+  const { agents = noAgents } = deps;
+  const providers = new Providers(config, agents);
+  const stop = stopAt((name) => providers.of(name));
+  const store = withEndsOfCalls(withStops(withWebhooks(observedStore, dispatcher), stop), (turn) => turnkeep.finishCancel(turn));
   let drainingSince: number | undefined;
   const isDraining = (): boolean => drainingSince !== undefined;
   const connections = new OpenConnections();
@@ -126,8 +131,6 @@ export async function startGateway({
     connections.drain();
   };
   const responses = new OpenResponses();
-  const { agents = noAgents } = deps;
-  const providers = new Providers(config, agents);
   const provider = providers.of('default');
   const turnkeep = new Turnkeep({
     store,
@@ -195,6 +198,8 @@ export async function startGateway({
   });
   const watcher = startTurnWatcher({
     store,
+    // Of its worker there is another watcher, which reads them on.
+    keptForMs: reattachPatienceMs({ hasWorker }),
     onReady: (turn) => void dispatcher.runReady(turn),
     onError: (error) => {
       log.warn({ err: error }, 'a turn whose worker is lost could not be ended; trying again');

@@ -18,8 +18,13 @@ export function providerOf(
 ): ProviderSettings {
   const found = name === 'default' ? environment : providers.get(name);
   if (found === undefined) throw new Error(`this process's configuration has no provider ${JSON.stringify(name)}`);
-  const { api, baseUrl, apiKey } = found;
-  return { api, ...(baseUrl === undefined ? {} : { baseUrl }), ...(apiKey === undefined ? {} : { apiKey }) };
+  const { api, baseUrl, apiKey, reattach } = found;
+  return {
+    api,
+    ...(reattach === true ? { reattach } : {}),
+    ...(baseUrl === undefined ? {} : { baseUrl }),
+    ...(apiKey === undefined ? {} : { apiKey }),
+  };
 }
 
 /** One `Provider` a name, with connections of its own; made when it is first asked for, all with the same limits. */

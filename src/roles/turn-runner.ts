@@ -17,6 +17,7 @@ import { createAgents } from './agents.ts';
 import { createMetrics, logTurnEnd, webhookObserver } from './observers.ts';
 import { ownTurns } from './own-turns.ts';
 import { Providers } from './providers.ts';
+import { stopAt, withStops } from './stops.ts';
 import type { WorkerDeps } from './worker.ts';
 
 /** Streams at once, of all tenants; one alone has half of them. */
@@ -41,9 +42,13 @@ export function createTurnRunner({ config, workflows, store, log, ...options }: 
   const withEvents = withWebhooks(observed(store, { metrics, onTurnEnd: options.onTurnEnd ?? logTurnEnd(log) }), {
     startWebhook: (turn) => dispatcher.startWebhook(turn),
   });
-  const observedStore = withEndsOfCalls(withEvents, (turn) => calls.cancel(turn));
   const configured = options.agents ?? noAgents;
   const providers = new Providers(config, configured);
+  const withoutStrays = withStops(
+    withEvents,
+    stopAt((name) => providers.of(name)),
+  );
+  const observedStore = withEndsOfCalls(withoutStrays, (turn) => calls.cancel(turn));
   const provider = providers.of('default');
   const callAgent: CallAgent = (...call) => calls.call(...call);
   const agents = createAgents(configured, { providers, callAgent, log });

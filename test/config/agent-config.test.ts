@@ -25,6 +25,18 @@ function mistakesIn(config: unknown): readonly string[] {
   return [];
 }
 
+test('a provider keeps answers where it is asked to, and speaks the Responses API', () => {
+  const { providers } = read({ providers: { openai: { reattach: true }, plain: { reattach: false, baseUrl: 'http://127.0.0.1/v1' } } });
+  assert.deepEqual([providers.get('openai'), providers.get('plain')?.reattach], [{ api: 'responses', reattach: true }, undefined]);
+  assert.deepEqual(
+    mistakesIn({ providers: { local: { baseUrl: 'http://127.0.0.1/v1', reattach: true }, other: { api: 'chat', reattach: true } } }),
+    [
+      'providers.local.reattach: needs the Responses API in background mode; over Chat Completions no answer can be read on',
+      'providers.other.reattach: needs the Responses API in background mode; over Chat Completions no answer can be read on',
+    ],
+  );
+});
+
 test('an agent has its defaults, and its model the provider that the file has', () => {
   const { agents, providers, mcpServers, prices, limits } = read({
     providers: {

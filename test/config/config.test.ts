@@ -98,6 +98,11 @@ for (const [env, problem] of [
   [{ TURNKEEP_IDLE_TIMEOUT_MS: '0' }, 'TURNKEEP_IDLE_TIMEOUT_MS must be a whole number of milliseconds from 1 to 2147483647; it is "0"'],
   [{ TURNKEEP_DRAIN_MS: '1.5' }, 'TURNKEEP_DRAIN_MS must be a whole number of milliseconds from 0 to 2147483647; it is "1.5"'],
   [{ TURNKEEP_RETENTION_DAYS: '-1' }, 'TURNKEEP_RETENTION_DAYS must be a whole number of days from 1 to 36500; it is "-1"'],
+  [
+    { TURNKEEP_REATTACH: 'on', OPENAI_BASE_URL: 'http://127.0.0.1:11434/v1' },
+    'TURNKEEP_REATTACH needs the Responses API in background mode; over Chat Completions no answer can be read on',
+  ],
+  [{ TURNKEEP_REATTACH: 'yes' }, 'TURNKEEP_REATTACH must be on or off; it is "yes"'],
   [{ TURNKEEP_MODEL_API: 'completions' }, 'TURNKEEP_MODEL_API must be chat or responses; it is "completions"'],
   [
     { TEMPORAL_ADDRESS: 'http://x:7233' },
@@ -245,6 +250,15 @@ for (const [baseUrl, api] of [
     assert.equal(readConfig({ env: { OPENAI_BASE_URL: baseUrl, TURNKEEP_MODEL_API: 'chat' }, cwd: '/' }).provider.api, 'chat');
   });
 }
+
+test('answers are read on where that is asked for, and not without', () => {
+  const reattachOf = (env: Record<string, string>) => readConfig({ env: { OPENAI_API_KEY: 'k', ...env }, cwd: '/' }).provider.reattach;
+  assert.deepEqual(
+    [reattachOf({}), reattachOf({ TURNKEEP_REATTACH: 'off' }), reattachOf({ TURNKEEP_REATTACH: 'on' })],
+    [undefined, undefined, true],
+  );
+  assert.equal(reattachOf({ TURNKEEP_REATTACH: 'on', OPENAI_BASE_URL: 'http://127.0.0.1/v1', TURNKEEP_MODEL_API: 'responses' }), true);
+});
 
 for (const [url, path] of [
   ['sqlite:/a/b.db', '/a/b.db'],

@@ -25,7 +25,7 @@ test('every configuration of docs/agents.md compiles and loads', async (t) => {
   }
   assert.deepEqual(
     loaded.map((one) => [...(one?.agents.agents.keys() ?? [])]),
-    [['clerk'], ['reader', 'support']],
+    [['clerk'], ['reader', 'support'], ['writer']],
   );
   assert.deepEqual(loaded[1]?.agents.agents.get('support')?.model, 'anthropic/claude-sonnet-4.5');
 

@@ -15,10 +15,13 @@ const facts: ClaimFacts = {
   isOver: false,
   isAhead: false,
   round: { open: 0, isLast: false },
+  kept: undefined,
   hasStarted: false,
   requestsMade: 0,
   waitLeftMs: 0,
 };
+
+const kept = { attempt: 2, response: { id: 'resp_p', after: 2 } };
 
 const cases: readonly [title: string, facts: Partial<ClaimFacts>, expected: ClaimDecision][] = [
   ['the first request of a step is granted', {}, { type: 'granted', attempt: 1 }],
@@ -56,6 +59,16 @@ const cases: readonly [title: string, facts: Partial<ClaimFacts>, expected: Clai
     { turn: running, leaseLeftMs: -1, hasStarted: true, requestsMade: 1 },
     { type: 'started' },
   ],
+
+  // An answer that the provider keeps.
+  [
+    'T2 · an answer that its provider keeps is read on, whether it had started or not: nothing is asked again',
+    { turn: running, hasStarted: true, requestsMade: 2, kept },
+    { type: 'granted', ...kept },
+  ],
+  ['T3 · also where the requests are spent', { turn: running, requestsMade: 3, kept }, { type: 'granted', ...kept }],
+  ['T7 · not while its reader lives', { turn: running, leaseLeftMs: 7, hasStarted: true, kept }, { type: 'held', leaseLeftMs: 7 }],
+  ['T5 · not where a cancel was accepted', { turn: runningAndCancelled, hasStarted: true, requestsMade: 1, kept }, { type: 'started' }],
 
   ['T2 · a step that has started is never asked again', { turn: running, hasStarted: true, requestsMade: 1 }, { type: 'started' }],
   ['T2 · nor after its last request', { turn: running, hasStarted: true, requestsMade: 3 }, { type: 'started' }],
@@ -130,18 +143,18 @@ for (const [title, known, expected] of cases) {
 }
 
 test('facts are looked at in their order, each once, and none behind the one that decides', () => {
-  const all = ['turn', 'isOver', 'leaseLeftMs', 'hasStarted', 'isAhead', 'round', 'requestsMade', 'waitLeftMs'];
+  const all = ['turn', 'isOver', 'leaseLeftMs', 'kept', 'hasStarted', 'isAhead', 'round', 'requestsMade', 'waitLeftMs'];
   const looked = (known: Partial<ClaimFacts>): readonly string[] => {
     const lazy = lazily({ ...facts, ...known });
     decideClaim(lazy.facts);
     return lazy.seen;
   };
   assert.deepEqual(looked({ turn: running, requestsMade: 1 }), all);
-  assert.deepEqual(looked({ turn: running, requestsMade: 3 }), all.slice(0, 7));
-  assert.deepEqual(looked({ turn: running, round: { open: 1, isLast: false } }), all.slice(0, 6));
-  assert.deepEqual(looked({ turn: running, isAhead: true }), all.slice(0, 5));
-  assert.deepEqual(looked({ turn: running, hasStarted: true, requestsMade: 1 }), all.slice(0, 4));
-  assert.deepEqual(looked({ turn: beingCancelled }), all.slice(0, 4));
+  assert.deepEqual(looked({ turn: running, requestsMade: 3 }), all.slice(0, 8));
+  assert.deepEqual(looked({ turn: running, round: { open: 1, isLast: false } }), all.slice(0, 7));
+  assert.deepEqual(looked({ turn: running, isAhead: true }), all.slice(0, 6));
+  assert.deepEqual(looked({ turn: running, hasStarted: true, requestsMade: 1 }), all.slice(0, 5));
+  assert.deepEqual(looked({ turn: beingCancelled }), ['turn', 'isOver', 'leaseLeftMs', 'hasStarted']);
   assert.deepEqual(looked({ turn: running, leaseLeftMs: 7 }), all.slice(0, 3));
   assert.deepEqual(looked({ turn: running, isOver: true }), all.slice(0, 2));
   assert.deepEqual(looked({ turn: failed }), all.slice(0, 1));

@@ -209,3 +209,28 @@ test('a call of a tool shows each of its runs, and where all that it came to is'
     ],
   );
 });
+
+test('an attempt says under which id its provider keeps the answer, and when it was read on', () => {
+  const kept: AttemptRow = {
+    ...attempt(1, 'completed', tokens(3, 4)),
+    keptResponse: { id: 'resp_p', after: 2 },
+    reattachments: [
+      { atMs: 1_000, after: 7, reason: 'ECONNRESET' },
+      { atMs: 2_000, reason: 'worker_lost' },
+    ],
+  };
+  const { steps } = timelineOf({ turn: turn('completed', tokens(3, 4)), attempts: [kept], toolCalls: [] }) as {
+    readonly steps: readonly { readonly attempts: readonly Record<string, unknown>[] }[];
+  };
+  const [shown] = steps[0]?.attempts ?? [];
+  assert.deepEqual(
+    [shown?.['provider_response_id'], shown?.['reattached']],
+    [
+      'resp_p',
+      [
+        { at: '1970-01-01T00:00:01.000Z', after: 7, reason: 'ECONNRESET' },
+        { at: '1970-01-01T00:00:02.000Z', reason: 'worker_lost' },
+      ],
+    ],
+  );
+});

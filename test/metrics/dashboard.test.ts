@@ -33,6 +33,7 @@ async function served(): Promise<Map<string, ReadonlySet<string>>> {
     output_tokens_details: { reasoning_tokens: 0 },
   };
   metrics.turns.accepted();
+  metrics.turns.reattached('worker');
   metrics.turns.ended({ status: 'completed', code: null });
   metrics.turns.attemptEnded(
     { outcome: 'failed', code: 'provider_busy', waitMs: 1, usage, spent: { outputTokens: 1, costUsd: 0.5 } },

@@ -168,9 +168,9 @@ export function leasesContract(contract: Contract): void {
     await claimed(store, 'resp_e', runOut(-1_000));
     await store.fence('resp_e');
     assert.deepEqual(await store.listExpiredLeases({ limit: 9, hasWorker: true }), [
-      { turn: 'resp_b', tenant: 'default', step: 1, epoch: 1, hasStarted: false, isCancelRequested: true },
-      { turn: 'resp_a', tenant: 'default', step: 1, epoch: 1, hasStarted: true, isCancelRequested: false },
-      { turn: 'resp_e', tenant: 'default', step: 1, epoch: 2, hasStarted: false, isCancelRequested: false },
+      { turn: 'resp_b', tenant: 'default', step: 1, epoch: 1, hasStarted: false, isCancelRequested: true, isKept: false },
+      { turn: 'resp_a', tenant: 'default', step: 1, epoch: 1, hasStarted: true, isCancelRequested: false, isKept: false },
+      { turn: 'resp_e', tenant: 'default', step: 1, epoch: 2, hasStarted: false, isCancelRequested: false, isKept: false },
     ]);
     assert.deepEqual(await expired(store, 1), ['resp_b']);
   });

@@ -31,6 +31,8 @@ export interface AttemptState {
   serviceTier?: string;
   /** The provider's own statement that its answer is at its end (T8). */
   finish?: ModelFinish;
+  /** Its answer, where the provider keeps it. `isBooked`: another process could read it on. */
+  keptAnswer?: { readonly isBooked: boolean; readonly stop: () => Promise<void> };
   /** What follows the finish: the end of the turn, or of the step alone. */
   onFinish?: (finish: ModelFinish) => Promise<AttemptResult>;
   /** Does the turn go on behind the finish, by calls of tools or a summary? */

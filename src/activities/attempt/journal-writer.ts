@@ -4,7 +4,7 @@
  *
  * Writes happen one after the other. From the first write that the journal refuses (T7), each throws `FencedError`.
  */
-import type { Json, ProviderFields } from '../../domain/item.ts';
+import type { Json } from '../../domain/item.ts';
 import type { ModelDelta } from '../../domain/model.ts';
 import { asksFor, encryptedReasoning, startsStep } from '../../domain/model.ts';
 import { type JournalRow, journalRowOf } from '../../domain/response-event.ts';
@@ -19,33 +19,10 @@ import type { WorkerCall } from '../../domain/worker-call.ts';
 import type { TurnRow } from '../../domain/turn.ts';
 import type { Append, SealResult, Store } from '../../store/ports/store.ts';
 import type { AbortReason } from './abort-reason.ts';
+import { bytesOf, bytesOfBeginning, fieldsOf } from './delta-bytes.ts';
 
 /** Deltas that come faster than this share an event: 40 events a second look like one stream to a reader. */
 const mergeMs = 25;
-
-/** Of an item of the answer, besides its text: its ids, and the events that begin and end it. */
-const bytesOfItem = 500;
-
-/** What a delta adds to the answer, but for the item that it begins. */
-function bytesOf(delta: ModelDelta): number {
-  const fields = fieldsOf(delta);
-  const bytes = Buffer.byteLength(delta.text) + (fields === undefined ? 0 : Buffer.byteLength(JSON.stringify(fields)));
-  if (delta.type === 'opaque') return bytes + Buffer.byteLength(JSON.stringify(delta.event));
-  if (delta.type === 'annotation') return bytes + Buffer.byteLength(JSON.stringify(delta.annotation));
-  if (delta.type === 'text' && delta.logprobs !== undefined) return bytes + Buffer.byteLength(JSON.stringify(delta.logprobs));
-  return bytes;
-}
-
-/** What an item is begun with, and what its beginning and end take. */
-function bytesOfBeginning(delta: ModelDelta): number {
-  const members = 'members' in delta && delta.members !== undefined ? Buffer.byteLength(JSON.stringify(delta.members)) : 0;
-  const names = delta.type === 'tool_call' ? Buffer.byteLength(delta.name) + Buffer.byteLength(delta.callId) : 0;
-  return bytesOfItem + members + names;
-}
-
-function fieldsOf(delta: ModelDelta): ProviderFields | undefined {
-  return delta.type === 'reasoning' || delta.type === 'tool_call' ? delta.providerFields : undefined;
-}
 
 function logprobsOf(one: ModelDelta, other: ModelDelta): { readonly logprobs?: readonly Json[] } {
   if (one.type !== 'text' || other.type !== 'text' || (one.logprobs ?? other.logprobs) === undefined) return {};
@@ -75,6 +52,8 @@ export interface JournalWriterOptions {
   readonly bytesBefore: number;
   /** Of all text of the answer. */
   readonly maxOutputBytes: number;
+  /** The attempt has shown something before, by another process. */
+  readonly hasStarted?: boolean;
   /** Called when a write fails that the timer has begun, between two calls of the owner, and when the answer is too large. */
   readonly abort: (reason: AbortReason, cause?: unknown) => void;
 }
@@ -99,6 +78,7 @@ export class JournalWriter {
   constructor(options: JournalWriterOptions) {
     this.#options = options;
     this.#outputBytes = options.bytesBefore;
+    this.#hasStarted = options.hasStarted === true;
   }
 
   /** Has this attempt shown anything? */

@@ -19,6 +19,7 @@ import { AttemptAborted } from './abort-reason.ts';
 import { afterOverflow, type AttemptState, withCost } from './attempt-state.ts';
 import type { AttemptResult } from './attempt-result.ts';
 import { FencedError } from './journal-writer.ts';
+import { passOn } from './pass-on.ts';
 
 /** The delay that hands a request to another worker: Temporal reads 0 as "the longest". */
 const handOverDelayMs = 1;
@@ -102,6 +103,7 @@ async function aborted(attempt: AttemptState, { reason, cause }: AttemptAborted)
   if (reason === 'deadline') return failed(attempt, outOfTime(attempt.budget, performance.now() - attempt.deadlineAt));
   // A shutdown is not the user's stop (T9): a request that has not started goes to another worker, a started one cannot.
   await writer.flush();
+  if (attempt.keptAnswer?.isBooked === true) return passOn(attempt);
   const lost = failureOf('worker_lost');
   if (writer.hasStarted) return sealFailed(attempt, lost, { endedAtMs, outcome: 'lost', code: lost.code });
   const end: AttemptEnd = { endedAtMs, outcome: 'lost', detail: 'worker shutdown', waitMs: handOverDelayMs };

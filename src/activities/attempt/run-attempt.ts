@@ -4,12 +4,13 @@
  */
 import { turnTimeMs } from '../../domain/budget.ts';
 import { asksFor, encryptedReasoning, type ModelFinish, type ModelRequest, startsStep } from '../../domain/model.ts';
+import type { Reread } from '../../domain/reread.ts';
 import type { ResponseStream } from '../../domain/response-stream.ts';
 import { type AttemptRow, usageOf } from '../../domain/attempt.ts';
 import { isCompactionStep, mayCompact, stepsAsked } from '../../domain/overflow.ts';
 import { asksClient } from '../../domain/torn-answer.ts';
 import { approvalAsked } from '../../domain/worker-call-events.ts';
-import { type Provider, ProviderError } from '../../providers/provider.ts';
+import { type Provider, type ProviderCallbacks, ProviderError } from '../../providers/provider.ts';
 import type { Store } from '../../store/ports/store.ts';
 import { retryWhileBusy } from '../../store/retry-while-busy.ts';
 import type { AttemptResult } from './attempt-result.ts';
@@ -22,6 +23,7 @@ import { bytesOfOutput, type KeptStreams } from './kept-streams.ts';
 import { modelRequest, readSaid } from './model-request.ts';
 import { failureOfPrompt, gains, shortenedToSummarise } from './prompt-size.ts';
 import type { AttemptState } from './attempt-state.ts';
+import { answerOf, assertCaughtUp, resolveBehind, stopUnread, takeUp } from './kept-answer.ts';
 import { endStep, resolveAttempt, sealFinished, sealOverBudget } from './resolve-attempt.ts';
 import { runTools } from './run-tools.ts';
 import { showLists } from './show-lists.ts';
@@ -49,12 +51,25 @@ export async function runAttempt(options: RunningAttemptsOptions, input: Attempt
   const { turn, epoch } = claim;
   // The calls before a request are none: no request is booked for them.
   const key = { turn: turn.id, step, attempt: claim.type === 'granted' ? claim.attempt : 0 };
-  const stream = await streams.take(claim);
+  const takenUp = await takeUp(store, claim, step);
+  const stream = takenUp?.stream ?? (await streams.take(claim));
   stream.sealsFields = asksFor(turn.settings, encryptedReasoning);
   const callsBefore = stream.response.output.filter(({ type }) => type === 'mcp_call').length;
   const maxOutputBytes = limits.maxOutputBytes;
   const bytesBefore = bytesOfOutput(stream.response.output);
-  const writer = new JournalWriter({ store, turn, epoch, attempt: key, stream, callsBefore, bytesBefore, maxOutputBytes, abort });
+  const hasStarted = takenUp?.hasStarted === true;
+  const writer = new JournalWriter({
+    store,
+    turn,
+    epoch,
+    attempt: key,
+    stream,
+    callsBefore,
+    bytesBefore,
+    maxOutputBytes,
+    hasStarted,
+    abort,
+  });
   const booked = step === 1 ? [] : await store.readAttempts(turn.id);
   const attempt: AttemptState = {
     store,
@@ -74,16 +89,19 @@ export async function runAttempt(options: RunningAttemptsOptions, input: Attempt
     meter.assertLeft();
     timer = meter.watchTime(abort);
     if (claim.type === 'tools') return await carryOutCalls(options, input, attempt, { stream, meter });
-    steered.addEventListener('abort', () => {
-      writer.steer();
-    });
-    const result = await answer(options, input, attempt, { stream, meter, booked });
+    const steer = (): void => {
+      if (takenUp?.reread.isBehind !== true) writer.steer();
+    };
+    steered.addEventListener('abort', steer);
+    const result = await answer(options, input, attempt, { stream, meter, booked, reread: takenUp?.reread });
     if (result.type === 'ended' && result.step.type === 'tool_calls') streams.keep(turn.id, stream);
     return result;
   } catch (error) {
     // Our own signal tells why, whatever error its abort brought about.
     const cause: unknown = signal.aborted ? signal.reason : error;
-    return await resolveAttempt(attempt, cause);
+    const result = await (takenUp?.reread.isBehind === true ? resolveBehind : resolveAttempt)(attempt, cause);
+    stopUnread(attempt, result, cause);
+    return result;
   } finally {
     clearTimeout(timer);
     writer.abandon();
@@ -113,7 +131,7 @@ async function answer(
   options: RunningAttemptsOptions,
   input: AttemptInput,
   attempt: AttemptState,
-  { stream, meter, booked }: Written & { readonly booked: readonly AttemptRow[] },
+  { stream, meter, booked, reread }: Written & { readonly booked: readonly AttemptRow[]; readonly reread: Reread | undefined },
 ): Promise<AttemptResult> {
   const { agents, provider, store } = options;
   const { turn } = input.claim;
@@ -122,14 +140,15 @@ async function answer(
   if (attempt.writer.isFull) throw new AttemptAborted('output_too_large');
   const tools = await toolsFor(agents, settings, input);
   const held = settings.agent === undefined ? undefined : new HeldCalls(tools, settings.tools, input.step);
-  if (input.step === 1) await showLists({ store, turn: turn.id, epoch: attempt.epoch, stream, tools });
+  if (input.step === 1 && reread === undefined) await showLists({ store, turn: turn.id, epoch: attempt.epoch, stream, tools });
   const asked = providerFor(agents, provider, settings);
   const last = meter.lastStep;
   const said = await readSaid(store, turn);
   const { output: earlier } = stream.response;
   const { step } = input;
   const request = modelRequest(turn, said, { isFirst: stepsAsked(booked, step) === 0, api: asked.api, tools, answer: earlier, last });
-  const streaming = { provider: asked, held, meter, input, store };
+  const lastSeq = (): number => stream.nextSeq - 1;
+  const streaming = { provider: asked, held, meter, input, store, reread, lastSeq };
   if (isCompactionStep(booked, input.step)) {
     attempt.onOverflow = async () => 'shorten';
     attempt.goesOn = () => true;
@@ -175,17 +194,19 @@ interface Streaming {
   readonly held: HeldCalls | undefined;
   readonly meter: BudgetMeter;
   readonly input: AttemptInput;
+  readonly reread: Reread | undefined;
+  readonly lastSeq: () => number;
 }
 
 /** Streams the answer into the journal, up to the provider's own finish, without which no answer is whole (T8). */
 async function streamInto(
   attempt: AttemptState,
-  { store, provider, request, held, meter, input: { claim, signal, abort, isLeaseOver } }: Streaming,
+  { store, provider, request, held, meter, reread, lastSeq, input: { claim, signal, steered, abort, isLeaseOver } }: Streaming,
 ): Promise<ModelFinish> {
   const { writer } = attempt;
   const turn = claim.turn.id;
   await meter.asks(request);
-  const stream = provider.stream(request, signal, {
+  const callbacks: ProviderCallbacks = {
     // A process that stood still since its claim may have lost the turn (T2), and a cancel may have been accepted (T5).
     beforeSend: async () => {
       const head = await retryWhileBusy(() => store.readHead(turn), signal);
@@ -204,7 +225,8 @@ async function streamInto(
       attempt.usage = usage;
       meter.counted(usage);
     },
-  });
+  };
+  const stream = answerOf(attempt, { provider, request, claim, signal, abort, callbacks, lastSeq });
   for await (const event of stream) {
     if (event.type === 'delta') {
       // Some servers state a finish with every chunk: it is one if no content follows.
@@ -213,6 +235,7 @@ async function streamInto(
         held.add(event.delta);
         await writer.hold(event.delta);
       } else await writer.write(event.delta);
+      if (reread?.isBehind === false && steered.aborted) writer.steer();
       const exceeded = meter.saw(event.delta);
       if (exceeded !== undefined) abort('over_budget', exceeded);
       // A delta that was not taken: what the provider says behind it proves nothing.
@@ -224,6 +247,7 @@ async function streamInto(
       meter.counted(event.usage);
     }
   }
+  if (reread?.isBehind === true) await assertCaughtUp(attempt, reread);
   if (attempt.finish === undefined) throw new Error('a provider ends its stream with a finish or throws');
   return attempt.finish;
 }

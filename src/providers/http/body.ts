@@ -9,10 +9,13 @@ import type { Dispatcher } from 'undici';
 /** With more bytes than this in the queue the socket is not read, so that a slow caller does not fill the memory. */
 const pauseAboveBytes = 256 * 1_024;
 
+/** Where the bytes come from. */
+export type BodySource = Pick<Dispatcher.DispatchController, 'abort' | 'pause' | 'resume'>;
+
 export class ResponseBody {
   #chunks: Uint8Array[] = [];
   #queuedBytes = 0;
-  #controller: Dispatcher.DispatchController | undefined;
+  #controller: BodySource | undefined;
   #isPaused = false;
   #end: { readonly error?: unknown } | undefined;
   #isDiscarding = false;
@@ -58,9 +61,9 @@ export class ResponseBody {
     this.#wake = () => clearTimeout(timer);
   }
 
-  // The rest is called by `http/connection.ts`, for undici.
+  // The rest is called by `http/connection.ts`, for undici, and by `openai/kept-response.ts`.
 
-  attach(controller: Dispatcher.DispatchController): void {
+  attach(controller: BodySource): void {
     this.#controller = controller;
     if (this.#end !== undefined) controller.abort(new Error('closed'));
   }

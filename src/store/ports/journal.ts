@@ -38,10 +38,14 @@ export interface JournalStore {
 
   /**
    * Unsettled turns with an attempt whose lease has run out, `limit` at the most: whoever ran it is dead, or stands still.
-   * For a process without a worker only those that it can end: started, or to be cancelled. Of a lease that the clock was set
+   * For a process without a worker only those that it can end: started, and not kept for others, or to be cancelled. Of a lease that the clock was set
    * back behind no more is left from now on than it was given for.
    */
-  listExpiredLeases(query: { readonly limit: number; readonly hasWorker: boolean }): Promise<readonly ExpiredLease[]>;
+  listExpiredLeases(query: {
+    readonly limit: number;
+    readonly hasWorker: boolean;
+    readonly keptForMs?: number;
+  }): Promise<readonly ExpiredLease[]>;
 
   /**
    * Unsettled turns that nobody holds and whose next request has been due for so long, `limit` at the most, those due first
@@ -194,11 +198,13 @@ export interface OverdueTurn {
 
 export interface ExpiredLease extends OverdueTurn {
   readonly hasStarted: boolean;
+  /** Its answer may be read on, and its lease ended less than `keptForMs` ago. */
+  readonly isKept: boolean;
 }
 
 export type Claim =
   | Exclude<ClaimDecision, { type: 'granted' | 'tools' }>
-  | (GrantedTurn & { readonly type: 'granted'; readonly attempt: number })
+  | (GrantedTurn & Extract<ClaimDecision, { type: 'granted' }>)
   /** Calls of tools are the caller's to carry out. `isLast`: the turn ends once they have. */
   | (GrantedTurn & { readonly type: 'tools'; readonly isLast: boolean });
 
@@ -249,6 +255,8 @@ export type SealResult =
       /** The turns that carry out its calls of agents, and are to be cancelled with it: booked, and to be carried out by whoever has this. */
       readonly cancels?: readonly string[];
       readonly lostAttempts: number;
+      /** Ids of answers that are lost with it, and that their provider goes on with until stopped. */
+      readonly stops?: readonly string[];
       /** An event is owed to an endpoint from this commit on: see `WebhookStore`. Whoever has this hands it to Temporal. */
       readonly owesWebhook?: true;
     }

@@ -1,5 +1,6 @@
 /** The port to the database, one part for each kind of user. `test/store/contract*.ts` is the suite that each driver must pass. */
 import type { JournalStore } from './journal.ts';
+import type { KeptResponseStore } from './kept-responses.ts';
 import type { RetentionStore } from './retention.ts';
 import type { SessionStore } from './sessions.ts';
 import type { ToolCallStore } from './tool-calls.ts';
@@ -7,6 +8,7 @@ import type { CompletionStore, TurnStore } from './turns.ts';
 import type { WebhookStore } from './webhooks.ts';
 
 export type * from './journal.ts';
+export type * from './kept-responses.ts';
 export type * from './retention.ts';
 export type * from './sessions.ts';
 export type * from './tool-calls.ts';
@@ -23,7 +25,8 @@ export type * from './webhooks.ts';
  * loss of power; everything else survives a kill of the process. Rejects with `StoreBusyError` when the database cannot
  * take the call just now; with any other error when it is closed or broken.
  */
-export interface Store extends JournalStore, TurnStore, CompletionStore, SessionStore, RetentionStore, ToolCallStore, WebhookStore {
+export interface Store
+  extends JournalStore, KeptResponseStore, TurnStore, CompletionStore, SessionStore, RetentionStore, ToolCallStore, WebhookStore {
   /** Of the database, and of no other: two deployments that share a task queue tell their turns apart by it. */
   readonly databaseId: string;
 

@@ -4,7 +4,9 @@ import type { ClaimFacts } from '../../domain/claim.ts';
 import type { Usage } from '../../domain/response.ts';
 import type { TurnRow } from '../../domain/turn.ts';
 import type { Append, Lease } from '../ports/journal.ts';
+import type { Reattachment } from '../../domain/kept-response.ts';
 import type { Database, Row } from './database.ts';
+import { keptAttempt } from './kept-responses.ts';
 import { leaseLeftMs } from './leases.ts';
 import { parsed } from './rows.ts';
 
@@ -13,6 +15,9 @@ export function claimFacts(db: Database, turn: TurnRow, step: number): ClaimFact
     turn,
     get leaseLeftMs() {
       return leaseLeftMs(db, turn.id);
+    },
+    get kept() {
+      return keptAttempt(db, turn.id, step);
     },
     get isOver() {
       const sql = `SELECT 1 FROM attempts WHERE turn = ? AND step = ? AND outcome = 'completed' LIMIT 1`;
@@ -116,6 +121,8 @@ export function readAttempts(db: Database, turn: string): AttemptRow[] {
         ...present('waitMs', row['wait_ms']),
         ...present('providerRequestId', row['provider_request_id']),
         ...present('holder', row['holder']),
+        ...(row['response_id'] === null ? {} : { keptResponse: { id: row['response_id'], after: row['response_after'] } }),
+        ...(row['reattached'] === null ? {} : { reattachments: parsed<Reattachment[]>(row['reattached']) }),
         ...(row['usage'] === null ? {} : { usage: parsed<Usage>(row['usage']) }),
         ...(row['spent_tokens'] === null ? {} : { spent: { outputTokens: row['spent_tokens'], costUsd: row['cost'] } }),
       }) as AttemptRow,

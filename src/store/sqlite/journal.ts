@@ -8,6 +8,7 @@ import type { Append, Claim, ClaimRequest, DeadHolder, Fence, JournalHead, Lease
 import { bookAttempt, claimFacts, endAttempt, loseOpenAttempts, startAttempt } from './attempts.ts';
 import type { Database, Row } from './database.ts';
 import { itemRowOf, nextPosition, writeItems } from './item-rows.ts';
+import { openKeptResponses, takeOverAttempt } from './kept-responses.ts';
 import { fenceLease, leaseLeftMs, releaseLease, takeLease } from './leases.ts';
 import { insertRows, writeRows } from './journal-rows.ts';
 import { journalRow } from './rows.ts';
@@ -51,10 +52,16 @@ export async function claim(db: Database, request: ClaimRequest): Promise<Claim 
     const { row, decision } = decide();
     if (isRefusal(decision)) return decision;
     // Whoever held the journal before, and has not written how its request ended, is lost or will be refused.
-    const lostAttempts = loseOpenAttempts(db, turn, step);
+    const kept = decision.type === 'granted' ? decision.response : undefined;
+    const lostAttempts = kept === undefined ? loseOpenAttempts(db, turn, step) : 0;
     const leaseUntilMs = Date.now() + lease.lengthMs;
+    const reason = readHead(db, turn)?.lease === 'none' ? 'worker_shutdown' : 'worker_lost';
     const epoch = takeLease(db, turn, step, lease);
-    if (decision.type === 'granted') bookAttempt(db, { turn, step, attempt: decision.attempt }, epoch, lease);
+    if (decision.type === 'granted') {
+      const key = { turn, step, attempt: decision.attempt };
+      if (kept === undefined) bookAttempt(db, key, epoch, lease);
+      else takeOverAttempt(db, key, { epoch, holder: lease.holder, reason });
+    }
     if (run !== undefined) db.run('UPDATE turns SET workflow_id = ?, run_id = ? WHERE id = ?', run.workflowId, run.runId, turn);
     const readySinceMs = Date.now() - (row.readyAtMs ?? row.createdAtMs);
     const granted = { ...decision, epoch, leaseUntilMs, lostAttempts, turn: row, readySinceMs };
@@ -131,6 +138,7 @@ export async function seal(db: Database, seal: Seal): Promise<SealResult> {
       turn,
     );
     if (seal.attempt !== undefined) endAttempt(db, seal.attempt, seal.attempt.end);
+    const stops = openKeptResponses(db, turn);
     const lostAttempts = loseOpenAttempts(db, turn);
     cutOffToolCalls(db, row.tenant, turn);
     addSpent(db, turn);
@@ -140,6 +148,7 @@ export async function seal(db: Database, seal: Seal): Promise<SealResult> {
     return {
       type: 'sealed',
       lostAttempts,
+      ...(stops.length === 0 ? {} : { stops }),
       ...(next === undefined ? {} : { next }),
       ...(owesWebhook ? { owesWebhook: true } : {}),
       ...(cancels.length === 0 ? {} : { cancels }),

@@ -121,20 +121,25 @@ export async function requestSteer(db: Database, turn: string): Promise<void> {
 
 export async function listExpiredLeases(
   db: Database,
-  { limit, hasWorker }: { limit: number; hasWorker: boolean },
+  { limit, hasWorker, keptForMs = 0 }: { limit: number; hasWorker: boolean; keptForMs?: number },
 ): Promise<ExpiredLease[]> {
   await shortenLeases(db);
   const rows = db.all(
     `SELECT journal_head.turn, tenant, journal_head.step, journal_head.epoch, cancel_requested_at, EXISTS (
          SELECT 1 FROM attempts WHERE attempts.turn = journal_head.turn AND attempts.step = journal_head.step AND first_event_at IS NOT NULL
-       ) AS started
+       ) AS started, cancel_requested_at IS NULL AND lease_until > ? AND EXISTS (
+         SELECT 1 FROM attempts WHERE attempts.turn = journal_head.turn AND attempts.step = journal_head.step
+           AND ended_at IS NULL AND response_id IS NOT NULL
+       ) AS kept
      FROM journal_head JOIN turns ON turns.id = journal_head.turn
-     WHERE lease_until IS NOT NULL AND lease_until < ? AND (? OR started OR cancel_requested_at IS NOT NULL) ORDER BY lease_until LIMIT ?`,
+     WHERE lease_until IS NOT NULL AND lease_until < ? AND (? OR (started AND NOT kept) OR cancel_requested_at IS NOT NULL)
+     ORDER BY lease_until LIMIT ?`,
+    Date.now() - keptForMs,
     Date.now(),
     hasWorker ? 1 : 0,
     limit,
   );
-  return rows.map((row) => ({ ...overdueOf(row), hasStarted: row['started'] === 1 }));
+  return rows.map((row) => ({ ...overdueOf(row), hasStarted: row['started'] === 1, isKept: row['kept'] === 1 }));
 }
 
 /**

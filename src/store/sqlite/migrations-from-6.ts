@@ -93,4 +93,12 @@ export const migrationsFrom6: readonly string[] = [
   ALTER TABLE turns ADD COLUMN called_spent TEXT;
   CREATE INDEX turns_called_unsettled ON turns (parent) WHERE parent IS NOT NULL AND settled_at IS NULL;
   `,
+
+  // Answers that their providers keep. response_id: there; response_after: the last row of the journal before the answer;
+  // reattached: a list of when it was read on.
+  `
+  ALTER TABLE attempts ADD COLUMN response_id TEXT;
+  ALTER TABLE attempts ADD COLUMN response_after INTEGER;
+  ALTER TABLE attempts ADD COLUMN reattached TEXT;
+  `,
 ];

@@ -11,6 +11,7 @@ import * as completions from './completions.ts';
 import { Database } from './database.ts';
 import { readInput, readInputPage } from './item-rows.ts';
 import * as items from './items.ts';
+import * as keptResponses from './kept-responses.ts';
 import * as leases from './leases.ts';
 import * as journal from './journal.ts';
 import * as retention from './retention.ts';
@@ -83,6 +84,9 @@ export function openSqliteStore(path: string): Store {
       return isWritten;
     },
     noteProgress: (call, progress) => toolCalls.noteProgress(db, call, progress),
+    bookKeptResponse: (booking) => keptResponses.bookKeptResponse(db, booking),
+    noteReattachment: (note) => keptResponses.noteReattachment(db, note),
+    passOn: (attempt) => keptResponses.passOn(db, attempt),
     endToolRound: (round) => toolCalls.endToolRound(db, round),
     readJournal: async (turn, { after = -1, limit = -1 } = {}) => journal.readJournal(db, turn, after, limit),
     readSpending: async (turn, before) => readSpending(db, turn, before),

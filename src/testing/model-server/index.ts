@@ -16,4 +16,5 @@ export {
   responsesToolCalls,
   type ScriptedCall,
 } from './common-scripts.ts';
+export { KeptAnswers, type KeptAnswer } from './kept-answers.ts';
 export { selfSigned } from './self-signed.ts';

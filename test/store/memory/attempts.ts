@@ -1,7 +1,9 @@
 import type { AttemptEnd, AttemptKey, AttemptRow } from '../../../src/domain/attempt.ts';
 import type { ClaimFacts } from '../../../src/domain/claim.ts';
+import { mostReattachments, type Reattachment } from '../../../src/domain/kept-response.ts';
 import type { Append } from '../../../src/store/ports/journal.ts';
 import type { StoredTurn } from './database.ts';
+import { keptOf } from './kept-attempt.ts';
 import { leaseLeftMs } from './leases.ts';
 import { roundOf } from './tool-call-rows.ts';
 
@@ -14,6 +16,7 @@ export function claimFacts(turn: StoredTurn, step: number): ClaimFacts {
   return {
     turn: turn.row,
     leaseLeftMs: leaseLeftMs(turn),
+    kept: keptOf(turn, step),
     isOver: ofStep.some(({ outcome }) => outcome === 'completed') || head > step,
     isAhead: head < step,
     round: roundOf(turn, step),
@@ -21,6 +24,15 @@ export function claimFacts(turn: StoredTurn, step: number): ClaimFacts {
     requestsMade: ofStep.length,
     waitLeftMs: dueAtMs === undefined ? 0 : dueAtMs - Date.now(),
   };
+}
+
+export function updateAttempt(turn: StoredTurn, key: AttemptKey, fields: Partial<AttemptRow>): void {
+  turn.attempts = turn.attempts.map((attempt) => (isOpen(attempt) && isAttempt(attempt, key) ? { ...attempt, ...fields } : attempt));
+}
+
+export function noteReattachment(turn: StoredTurn, key: AttemptKey, reattachment: Reattachment): void {
+  const known = turn.attempts.find((attempt) => isAttempt(attempt, key))?.reattachments ?? [];
+  updateAttempt(turn, key, { reattachments: [...known, reattachment].slice(0, mostReattachments) });
 }
 
 export function bookAttempt(turn: StoredTurn, key: AttemptKey): void {

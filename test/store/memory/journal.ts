@@ -7,10 +7,22 @@ import { JournalBroker } from '../../../src/store/live/broker.ts';
 import { JournalCursor } from '../../../src/store/live/cursor.ts';
 import type { JournalSource } from '../../../src/store/live/source.ts';
 import type { Claim, ClaimRequest, DeadHolder, JournalStore, Seal, SealResult } from '../../../src/store/ports/journal.ts';
+import type { KeptResponseStore } from '../../../src/store/ports/kept-responses.ts';
 import type { ToolCallStore } from '../../../src/store/ports/tool-calls.ts';
-import { bookAttempt, claimFacts, endAttempt, loseOpenAttempts, startAttempt } from './attempts.ts';
+import { bookAttempt, claimFacts, endAttempt, loseOpenAttempts, noteReattachment, startAttempt, updateAttempt } from './attempts.ts';
 import { type Connection, isUnsettled, type MemoryDatabase, type StoredTurn, updateTurn } from './database.ts';
-import { beat, fenceLease, headOf, leaseLeftMs, listExpiredLeases, listOverdue, releaseLease, requestSteer, takeLease } from './leases.ts';
+import {
+  beat,
+  fenceLease,
+  headOf,
+  leaseLeftMs,
+  listExpiredLeases,
+  listOverdue,
+  passOn,
+  releaseLease,
+  requestSteer,
+  takeLease,
+} from './leases.ts';
 import { writeRows } from './journal-rows.ts';
 import { cutOffToolCalls } from './tool-call-rows.ts';
 import { endStep, endToolCall, endToolRound, noteProgress, readToolResult, startToolCall } from './tool-calls.ts';
@@ -18,7 +30,7 @@ import { addSpent, readSpending } from './spending.ts';
 import { readyNext, recordThrough } from './transcript.ts';
 import { oweWebhook } from './webhooks.ts';
 
-export function journalStore(connection: Connection): JournalStore & ToolCallStore & { close(): void } {
+export function journalStore(connection: Connection): JournalStore & KeptResponseStore & ToolCallStore & { close(): void } {
   const source: JournalSource = {
     readHead: (turn) => connection.transaction(({ turns }) => headOf(turns.get(turn))),
     readRows: (turn, after, limits) =>
@@ -99,6 +111,22 @@ export function journalStore(connection: Connection): JournalStore & ToolCallSto
     endToolCall: (end) => writing(end.turn, (database) => endToolCall(database, end)),
     noteProgress: (call, progress) => connection.transaction((database) => noteProgress(database, call, progress)),
     endToolRound: (round) => connection.transaction((database) => endToolRound(database, round)),
+    bookKeptResponse: ({ epoch, response, ...key }) =>
+      connection.transaction(({ turns }) => {
+        const turn = heldBy(turns.get(key.turn), epoch);
+        if (turn !== undefined) updateAttempt(turn, key, { keptResponse: response });
+        return turn !== undefined && turn.attempts.some(({ keptResponse }) => keptResponse === response);
+      }),
+    noteReattachment: ({ epoch, reattachment, ...key }) =>
+      connection.transaction(({ turns }) => {
+        const turn = heldBy(turns.get(key.turn), epoch);
+        if (turn !== undefined) noteReattachment(turn, key, reattachment);
+      }),
+    passOn: ({ epoch, turn: id, step }) =>
+      connection.transaction(({ turns }) => {
+        const turn = heldBy(turns.get(id), epoch);
+        if (turn !== undefined) passOn(turn, step);
+      }),
     readJournal: (turn, { after = -1, limit } = {}) =>
       connection.transaction(({ turns }) => rowsAfter(turns.get(turn), after).slice(0, limit)),
     readHead: (turn) => source.readHead(turn),
@@ -110,15 +138,25 @@ export function journalStore(connection: Connection): JournalStore & ToolCallSto
   };
 }
 
+function heldBy(turn: StoredTurn | undefined, epoch: number): StoredTurn | undefined {
+  return turn?.journal?.epoch === epoch && !turn.journal.isSealed ? turn : undefined;
+}
+
 function claim(database: MemoryDatabase, { turn: id, step, lease, run }: ClaimRequest): { result: Claim; rows?: readonly JournalRow[] } {
   const turn = database.requireTurn(id);
   const decision = decideClaim(claimFacts(turn, step));
   if (decision.type !== 'granted' && decision.type !== 'tools') return { result: decision };
-  const lostAttempts = loseOpenAttempts(turn, step);
+  const kept = decision.type === 'granted' ? decision.response : undefined;
+  const lostAttempts = kept === undefined ? loseOpenAttempts(turn, step) : 0;
   const { row } = turn;
   const leaseUntilMs = Date.now() + lease.lengthMs;
+  const reason = headOf(turn)?.lease === 'none' ? 'worker_shutdown' : 'worker_lost';
   const epoch = takeLease(turn, step, lease);
-  if (decision.type === 'granted') bookAttempt(turn, { turn: id, step, attempt: decision.attempt });
+  if (decision.type === 'granted') {
+    const key = { turn: id, step, attempt: decision.attempt };
+    if (kept === undefined) bookAttempt(turn, key);
+    else noteReattachment(turn, key, { atMs: Date.now(), reason });
+  }
   if (run !== undefined) updateTurn(turn, run);
   const readySinceMs = Date.now() - (row.readyAtMs ?? row.createdAtMs);
   const granted = { ...decision, epoch, leaseUntilMs, lostAttempts, turn: row, readySinceMs };
@@ -149,6 +187,7 @@ function seal(database: MemoryDatabase, request: Seal): SealResult {
   const settledAtMs = Date.now();
   updateTurn(turn, { status: settled.status, errorCode, settledAtMs, retryAtMs, usage });
   if (attempt !== undefined) endAttempt(turn, attempt, attempt.end);
+  const stops = turn.attempts.flatMap(({ endedAtMs, keptResponse }) => (endedAtMs === undefined && keptResponse ? [keptResponse.id] : []));
   const lostAttempts = loseOpenAttempts(turn);
   cutOffToolCalls(database, turn);
   addSpent(database, turn);
@@ -159,6 +198,7 @@ function seal(database: MemoryDatabase, request: Seal): SealResult {
   return {
     type: 'sealed',
     lostAttempts,
+    ...(stops.length === 0 ? {} : { stops }),
     ...(next === undefined ? {} : { next }),
     ...(owesWebhook ? { owesWebhook: true } : {}),
     ...(children.length === 0 ? {} : { cancels: children.map(({ row }) => row.id) }),

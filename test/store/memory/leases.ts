@@ -1,6 +1,7 @@
 import type { Beat, ExpiredLease, JournalHead, Lease, OverdueQuery, OverdueTurn, TurnPulse } from '../../../src/store/ports/journal.ts';
 import type { AttemptEnd, AttemptKey } from '../../../src/domain/attempt.ts';
 import { longestBusyWaitMs } from '../../../src/domain/retry-policy.ts';
+import { keptOf } from './kept-attempt.ts';
 import { type MemoryDatabase, type StoredJournal, type StoredTurn } from './database.ts';
 
 /** Raises the epoch and begins a lease; returns the new epoch. */
@@ -87,7 +88,7 @@ function overdueOf(turn: StoredTurn, step: number): OverdueTurn {
 
 export function listExpiredLeases(
   database: MemoryDatabase,
-  { limit, hasWorker }: { readonly limit: number; readonly hasWorker: boolean },
+  { limit, hasWorker, keptForMs = 0 }: { readonly limit: number; readonly hasWorker: boolean; readonly keptForMs?: number },
 ): ExpiredLease[] {
   // The clock was set back behind those that last longer than they were given for.
   for (const turn of database.turnsWhere(({ journal }) => (journal?.lease?.untilMs ?? 0) > Date.now() + (journal?.lease?.lengthMs ?? 0))) {
@@ -101,9 +102,10 @@ export function listExpiredLeases(
       const { lease } = journalOf(turn);
       if (lease === undefined) return [];
       const hasStarted = turn.attempts.some((attempt) => attempt.step === lease.step && attempt.firstEventAtMs !== undefined);
-      return [{ ...overdueOf(turn, lease.step), hasStarted }];
+      const isRecent = turn.row.cancelRequestedAtMs === null && lease.untilMs > Date.now() - keptForMs;
+      return [{ ...overdueOf(turn, lease.step), hasStarted, isKept: isRecent && keptOf(turn, lease.step) !== undefined }];
     })
-    .filter(({ hasStarted, isCancelRequested }) => hasWorker || hasStarted || isCancelRequested)
+    .filter(({ hasStarted, isKept, isCancelRequested }) => hasWorker || (hasStarted && !isKept) || isCancelRequested)
     .slice(0, limit);
 }
 
