@@ -34,8 +34,8 @@ export class ResponsesParser extends StreamParser {
       if (isKept(delta)) out.push({ type: 'delta', delta: wholeIn(delta) });
       else this.emitDelta(delta, out);
     },
-    wait: ({ text }) => {
-      this.keepWaiting(charsOfEntry + text.length);
+    wait: (delta) => {
+      this.keepWaiting(charsOfEntry + delta.text.length, delta.text !== '' || delta.type === 'opaque');
     },
   });
   readonly #texts = new ResponsesTexts(this.#shown);

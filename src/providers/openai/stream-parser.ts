@@ -150,10 +150,10 @@ export abstract class StreamParser {
     if (this.#held > this.#maxHeld) throw new ProviderError(modelFailure('output_too_large', { detail: 'not_shown' }));
   }
 
-  /** To be called for a piece of the answer that is kept until it may be shown: it is as good as one that is shown. */
-  protected keepWaiting(chars: number): void {
+  /** To be called for a piece of the answer that is kept until it may be shown: one that says something is as good as one that is shown. */
+  protected keepWaiting(chars: number, isProgress: boolean): void {
     this.hold(chars);
-    this.#hasProgress = true;
+    this.#hasProgress ||= isProgress;
   }
 
   /** Whether a piece of the answer has come, since this was last asked, that waits to be shown. */

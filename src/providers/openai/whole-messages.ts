@@ -37,9 +37,11 @@ export class WholeMessages {
       return;
     }
     this.#shows.wait(delta);
-    const before = this.#waiting.get(item);
-    if (before === undefined) this.#waiting.set(item, [delta]);
-    else before.push(delta);
+    const before = this.#waiting.get(item) ?? [];
+    // Its place is that of its first word.
+    if (before.every(({ type }) => type === 'message')) this.#waiting.delete(item);
+    before.push(delta);
+    if (!this.#waiting.has(item)) this.#waiting.set(item, before);
   }
 
   /** The message is whole: what waited for that is shown, up to the next one that is not. */

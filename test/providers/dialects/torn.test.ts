@@ -133,11 +133,11 @@ test('T8 · no scrambling of a conforming Responses stream loses, tears or mixes
       const said = items.flatMap((each, at) => (each.kind === 'message' ? [[each.text, phaseOf(each, at)]] : []));
       const shown = output.filter(({ type }) => type === 'message').map((each) => [textOf(each), each['phase']]);
       // The one comes first of which something is told first.
-      if (hasLateBeginning(events)) assert.deepEqual(shown.toSorted(), said.toSorted());
+      if (hasLateBeginning(events)) assert.deepEqual(sorted(shown), sorted(said));
       else assert.deepEqual(shown, said, 'each message is one item, whole, in its place and with its own phase');
       assert.deepEqual(
-        (last.calls ?? []).map(({ call_id, arguments: args }) => [call_id, args]).toSorted(),
-        items.flatMap(({ kind, text }, at) => (kind === 'function_call' ? [[`call_${at}`, JSON.parse(text) as Json]] : [])).toSorted(),
+        sorted((last.calls ?? []).map(({ call_id, arguments: args }) => [call_id, args])),
+        sorted(items.flatMap(({ kind, text }, at) => (kind === 'function_call' ? [[`call_${at}`, JSON.parse(text) as Json]] : []))),
         'each call, with its own arguments',
       );
       assert.deepEqual(
@@ -145,12 +145,16 @@ test('T8 · no scrambling of a conforming Responses stream loses, tears or mixes
         ofKind(items, 'dream_call').map(({ text }) => text),
       );
       const sealed = items.flatMap((each, at) => (each.kind === 'reasoning' && each.member !== undefined ? [`reasoning ${at}`] : []));
-      assert.deepEqual(output.flatMap(({ encrypted_content: encrypted }) => encrypted ?? []).toSorted(), sealed.toSorted());
+      assert.deepEqual(sorted(output.flatMap(({ encrypted_content: encrypted }) => encrypted ?? [])), sorted(sealed));
     }),
     { numRuns: 2_000 },
   );
   assert.ok(completed > runs / 2, `${completed} of ${runs} were whole`);
 });
+
+function sorted(values: readonly unknown[]): readonly string[] {
+  return values.map((value) => JSON.stringify(value)).toSorted((one, other) => (one < other ? -1 : 1));
+}
 
 function phaseOf({ member }: Item, at: number): string | undefined {
   return member === undefined ? undefined : `message ${at}`;
@@ -159,13 +163,13 @@ function phaseOf({ member }: Item, at: number): string | undefined {
 /** Is there a message of which nothing is told before the text of a later one? */
 function hasLateBeginning(events: readonly JsonObject[]): boolean {
   const begun = events.flatMap(({ type, item_id: of, item }) => {
-    if (type === deltaTypes.message) return [String(of)];
+    if (type === deltaTypes.message) return [of];
     const { id, type: kind } = (item ?? {}) as { readonly id?: string; readonly type?: string };
-    return type === 'response.output_item.done' && kind === 'message' ? [String(id)] : [];
+    return type === 'response.output_item.done' && kind === 'message' ? [id ?? ''] : [];
   });
   const announced = events.flatMap(({ type, item }) => {
     const { id, type: kind } = (item ?? {}) as { readonly id?: string; readonly type?: string };
-    return type === 'response.output_item.added' && kind === 'message' ? [String(id)] : [];
+    return type === 'response.output_item.added' && kind === 'message' ? [id ?? ''] : [];
   });
   const inOrder = [...new Set(begun)];
   return inOrder.some((id, at) => announced[at] !== id);
