@@ -34,12 +34,18 @@ export interface AttemptEnd {
 export type AttemptOutcome = 'completed' | 'incomplete' | 'cancelled' | 'failed' | 'lost';
 
 /**
- * What a turn's answer has cost: of each step, the last request gave what there is of it; what earlier ones cost is lost.
+ * What a turn's answer has cost: of each step, the last request gave what there is of it. What those cost that failed is lost,
+ * whether another followed or the turn ended with it: each token is counted on one side.
  * @param attempts in the order in which they were booked
  */
-export function usageOf(attempts: readonly Pick<AttemptRow, 'step' | 'usage'>[]): Usage | null {
-  const last = new Map(attempts.map(({ step, usage }) => [step, usage ?? null]));
+export function usageOf(attempts: readonly Pick<AttemptRow, 'step' | 'usage' | 'outcome'>[]): Usage | null {
+  const last = new Map(attempts.filter((attempt) => !isLost(attempt)).map(({ step, usage }) => [step, usage ?? null]));
   return [...last.values()].reduce(sumOfKnown, null);
+}
+
+/** Has it brought nothing that a step was ended with? */
+export function isLost({ outcome }: Pick<AttemptRow, 'outcome'>): boolean {
+  return outcome === 'failed' || outcome === 'lost';
 }
 
 export interface AttemptRow extends AttemptKey, Partial<Omit<AttemptEnd, 'endedAtMs'>> {

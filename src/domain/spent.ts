@@ -1,5 +1,5 @@
 /** What a turn has cost with all that it called, in tokens, and in dollars where prices are known. Pure. */
-import { type AttemptRow, usageOf } from './attempt.ts';
+import type { AttemptRow } from './attempt.ts';
 import { costOf } from './budget.ts';
 import { sumOf, sumOfKnown, type Usage } from './response.ts';
 import type { ToolCallRow } from './tool-call.ts';
@@ -18,11 +18,6 @@ export function wholeUsageOf(
 ): PricedUsage | null {
   const own = attempts.map(({ usage }) => usage ?? null).reduce(sumOfKnown, null);
   return sumOfPriced(withCost(turn, own), usageOfCalls(toolCalls));
-}
-
-/** Of its answer alone: a failed turn has no other usage than that of the steps that it came through. */
-export function usageOfTurn({ status, usage }: Pick<TurnRow, 'status' | 'usage'>, attempts: readonly Booked[]): Usage | null {
-  return status === 'failed' ? usageOf(attempts.filter(({ outcome }) => outcome === 'completed')) : usage;
 }
 
 /** Tokens of the turns that carried out its calls; null: there are none, or nothing is known of them. */

@@ -1,9 +1,9 @@
 /** `GET /turns/{id}`: what happened in a turn, attempt by attempt. Times in ISO 8601, keys in snake_case as in OpenAI's objects. */
-import type { AttemptRow } from './attempt.ts';
+import { type AttemptRow, isLost } from './attempt.ts';
 import { isCompactionStep, notSent } from './overflow.ts';
 import { failureRules } from './failure.ts';
 import { type ResponseObject, sumOf, unknownUsage, type Usage } from './response.ts';
-import { sumOfPriced, usageOfCalls, usageOfTurn, withCost } from './spent.ts';
+import { sumOfPriced, usageOfCalls, withCost } from './spent.ts';
 import type { ToolCallRow } from './tool-call.ts';
 import type { ToolRun } from './tool-run.ts';
 import type { TurnRow } from './turn.ts';
@@ -40,7 +40,7 @@ export function timelineOf({ turn, attempts, toolCalls, parent, children = [], r
     created_at: iso(turn.createdAtMs),
     settled_at: turn.settledAtMs === null ? null : iso(turn.settledAtMs),
     steps: stepsOf(turn, attempts, toolCalls, new Map(children.map(({ number, publicId }) => [number, publicId]))),
-    usage: sumOfPriced(withCost(turn, usageOfTurn(turn, attempts)), usageOfCalls(toolCalls)),
+    usage: sumOfPriced(withCost(turn, turn.usage), usageOfCalls(toolCalls)),
     lost_usage: withCost(turn, lostUsageOf(attempts)),
     ...(turn.settings.omitted_fields === undefined ? {} : { omitted_fields: turn.settings.omitted_fields }),
     ...(turn.settings.omitted_tools === undefined ? {} : { omitted_tools: turn.settings.omitted_tools }),
@@ -129,8 +129,7 @@ function errorOf({ errorCode: code }: TurnRow, message: string | undefined): { r
 
 /** What the attempts that failed cost, all in all; null when the provider did not say of one of them: unknown, not zero. */
 function lostUsageOf(attempts: readonly AttemptRow[]): Usage | null {
-  const isLost = ({ outcome, detail }: AttemptRow): boolean => (outcome === 'failed' && detail !== notSent) || outcome === 'lost';
-  const lost = attempts.filter(isLost).map(({ usage }) => usage);
+  const lost = attempts.filter((attempt) => isLost(attempt) && attempt.detail !== notSent).map(({ usage }) => usage);
   return lost.reduce<Usage | null>((sum, usage) => (sum === null || usage === undefined ? null : sumOf(sum, usage)), unknownUsage);
 }
 

@@ -1,6 +1,6 @@
 /** What is counted and timed of turns and of the requests to the model: each of them once, by the process that saw it. */
 import { Counter, Histogram, type Registry } from 'prom-client';
-import type { AttemptEnd } from '../domain/attempt.ts';
+import { type AttemptEnd, isLost } from '../domain/attempt.ts';
 import type { Seal } from '../store/ports/journal.ts';
 import { ModelLabels } from './model-labels.ts';
 
@@ -92,7 +92,7 @@ export class TurnMetrics {
     if (usage === undefined) return;
     this.#inputTokens.inc(labels, usage.input_tokens);
     this.#outputTokens.inc(labels, usage.output_tokens);
-    if (outcome === 'failed' || outcome === 'lost') this.#lostTokens.inc(labels, usage.total_tokens);
+    if (isLost({ outcome })) this.#lostTokens.inc(labels, usage.total_tokens);
   }
 
   retried(reason: string): void {

@@ -71,10 +71,10 @@ const rows: readonly [title: string, TurnRow, readonly AttemptRow[], usage: Usag
     tokens(3, 4),
     null,
   ],
-  ['a failed turn has lost all it cost', turn('failed', tokens(3, 4)), [attempt(1, 'failed', tokens(3, 4))], null, tokens(3, 4)],
+  ['a failed turn has lost all it cost', turn('failed', null), [attempt(1, 'failed', tokens(3, 4))], null, tokens(3, 4)],
   [
     'a failed turn of several steps has lost what the last one cost',
-    turn('failed', tokens(6, 8)),
+    turn('failed', tokens(3, 4)),
     [attempt(1, 'completed', tokens(3, 4)), { ...attempt(1, 'failed', tokens(5, 6)), step: 2 }],
     tokens(3, 4),
     tokens(5, 6),

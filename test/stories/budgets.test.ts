@@ -49,15 +49,20 @@ story(
       [['mcp_call', 'completed']],
     );
     const { body } = await world.call('GET', `/turns/${past.id}`);
-    assert.deepEqual(body['usage'], {
-      input_tokens: 3,
+    // Both of its requests were answered in full, and what they brought is kept.
+    const usage = {
+      input_tokens: 6,
       input_tokens_details: { cached_tokens: 0 },
-      output_tokens: 2,
+      output_tokens: 4,
       output_tokens_details: { reasoning_tokens: 0 },
-      total_tokens: 5,
-      cost_usd: 0.043,
-    });
+      total_tokens: 10,
+    };
+    assert.deepEqual(past.last.response.usage, usage);
+    assert.deepEqual(body['usage'], { ...usage, cost_usd: 0.086 });
+    assert.equal((body['lost_usage'] as { total_tokens: number }).total_tokens, 0);
     const metrics = await (await fetch(`${world.url}/metrics`)).text();
+    assert.match(metrics, /turnkeep_output_tokens_total\{model="short"\} 8\n/);
+    assert.doesNotMatch(metrics, /turnkeep_lost_tokens_total\{model="short"\} [1-9]/);
     assert.match(metrics, /turnkeep_cost_dollars_total\{model="short"\} 0\.17/);
   },
   { agents },

@@ -2,7 +2,7 @@
  * How an attempt ends. Every end that is final is sealed here, by the one who knows it, whether Temporal is there or not; a
  * failure leaves only where another request may follow (T3, T4).
  */
-import type { AttemptEnd } from '../../domain/attempt.ts';
+import { type AttemptEnd, isLost } from '../../domain/attempt.ts';
 import { type Exceeded, outOfTime, overBudget } from '../../domain/budget.ts';
 import { settledStatusOf } from '../../domain/claim.ts';
 import { failureOf, failureRules } from '../../domain/failure.ts';
@@ -49,7 +49,8 @@ export async function sealFinished(attempt: AttemptState, finish: ModelFinish): 
 
 /** What the provider has answered is whole, and nothing may follow it that would have to. */
 export async function sealOverBudget(attempt: AttemptState, exceeded: Exceeded): Promise<AttemptResult> {
-  return failed(attempt, overBudget(exceeded));
+  await attempt.writer.flush();
+  return sealFailed(attempt, overBudget(exceeded), { endedAtMs: Date.now(), outcome: 'completed' });
 }
 
 interface NextStep {
@@ -144,7 +145,8 @@ function waitBeforeNextMs({ writer, key, deadlineAt }: AttemptState, { code, bus
 async function sealFailed(attempt: AttemptState, reported: ModelFailure, end: AttemptEnd): Promise<AttemptResult> {
   const { code, retryAtMs } = reported;
   const known = { code, message: fullMessageOf(reported), ...(retryAtMs === undefined ? {} : { retryAtMs }) };
-  return seal(attempt, { status: 'failed', failure: known, usage: attempt.usage }, end);
+  // What a request cost that failed is lost, as in `usageOf`.
+  return seal(attempt, { status: 'failed', failure: known, usage: isLost(end) ? null : attempt.usage }, end);
 }
 
 /** The turn's end with the attempt's, in one commit. An accepted cancel refuses a failure, and wins (T5). */

@@ -93,9 +93,12 @@ export const turnSchema = z.strictObject({
     ]),
   ),
   usage: pricedUsage.nullable().meta({
-    description: 'Of steps that came to an end, with the agents that were called; null: there are none, or the provider did not say.',
+    description:
+      "The response's own `usage`, with the agents that were called: of requests whose answers are in it. null: there are none, or the provider did not say.",
   }),
-  lost_usage: pricedUsage.nullable().meta({ description: 'What attempts that failed have cost; null: not known of all of them.' }),
+  lost_usage: pricedUsage
+    .nullable()
+    .meta({ description: 'What requests that failed have cost, which `usage` does not count; null: not known of all of them.' }),
   omitted_tools: z
     .array(z.strictObject({ param: z.string(), type: z.string(), name: z.string().optional() }))
     .optional()
