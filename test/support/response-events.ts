@@ -81,10 +81,12 @@ export function assertGrammar(events: readonly SeenEvent[]): void {
   );
 }
 
-/** What its provider told of an item when that was done stands in the last event alone. */
+const own = new Set(['id', 'type', 'status', 'role', 'content', 'summary']);
+
+/** Whatever its provider told of a message or of reasoning when that was done stands in the last event alone. */
 function asDone(item: AnyObject, done: AnyObject = {}): AnyObject {
-  const late = ['encrypted_content', 'phase'].filter((name) => done[name] === undefined);
-  return Object.fromEntries(Object.entries(item).filter(([name]) => !late.includes(name)));
+  if (item['type'] !== 'message' && item['type'] !== 'reasoning') return item;
+  return { ...done, ...Object.fromEntries(Object.entries(item).filter(([name]) => own.has(name))) };
 }
 
 function hasPlace(event: SeenEvent): boolean {

@@ -4,7 +4,7 @@
  * events, are passed on as they came.
  */
 import type { JsonObject } from '../../domain/item.ts';
-import type { ModelDelta, ModelEvent, ModelFinish } from '../../domain/model.ts';
+import { type ModelDelta, type ModelEvent, type ModelFinish, startsStep } from '../../domain/model.ts';
 import { failureOfStreamError, readErrorBody } from '../failures/error-body.ts';
 import { modelFailure, protocolError, safeDetail } from '../failures/model-failure.ts';
 import { asArray, asRecord, asText, type JsonRecord } from '../json.ts';
@@ -35,7 +35,7 @@ export class ResponsesParser extends StreamParser {
       else this.emitDelta(delta, out);
     },
     wait: (delta) => {
-      this.keepWaiting(charsOfEntry + delta.text.length, delta.text !== '' || delta.type === 'opaque');
+      this.keepWaiting(charsOfEntry + delta.text.length, startsStep(delta));
     },
   });
   readonly #texts = new ResponsesTexts(this.#shown);
