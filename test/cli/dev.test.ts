@@ -6,6 +6,7 @@ import { Connection } from '@temporalio/client';
 import { test, type TestContext } from 'node:test';
 import { Role } from '../support/processes.ts';
 import { testTemporalProgram } from '../support/temporal-server.ts';
+import { Viewer } from '../support/viewer.ts';
 import { folderOf } from './folder.ts';
 
 const cli = await testTemporalProgram();
@@ -21,8 +22,8 @@ function roleOf(context: TestContext, dataDir: string, args: readonly string[], 
   return role;
 }
 
-async function devOf(context: TestContext, dataDir: string) {
-  const role = roleOf(context, dataDir, ['dev']);
+async function devOf(context: TestContext, dataDir: string, env: NodeJS.ProcessEnv = {}) {
+  const role = roleOf(context, dataDir, ['dev'], env);
   await role.says(/^Ctrl-C stops it\.$/);
   return { role, record: JSON.parse(readFileSync(join(dataDir, 'dev.json'), 'utf8')) };
 }
@@ -92,20 +93,19 @@ for (const [signal, code] of [
   ['SIGTERM', 143],
 ] as const) {
   test(`a second ${signal} ends a draining dev at once with exit code ${code}`, async (context) => {
-    const { role, record } = await devOf(context, folderOf(context));
-    // A turn of half a minute, which the drain waits for.
-    const response = await fetch(`${record.baseUrl}/responses`, {
+    const { role, record } = await devOf(context, folderOf(context), { TURNKEEP_DRAIN_MS: '600000' });
+    // A turn of half a minute, which the drain waits for once it has begun.
+    const viewer = await Viewer.open(`${record.baseUrl}/responses`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({ input: 'slow', stream: true }),
     });
-    const reader = response.body?.getReader();
-    await reader?.read();
+    await viewer.until(({ text }) => text !== '');
     role.signal(signal);
     await role.says(/^Stopping/);
     role.signal(signal);
     assert.equal(await role.ended(), code);
-    await reader?.cancel().catch(() => {});
+    await viewer.ended;
   });
 }
 

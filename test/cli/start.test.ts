@@ -60,9 +60,15 @@ for (const signal of ['SIGKILL', 'SIGTERM', 'SIGINT'] as const) {
 }
 
 test('the server serves the namespace asked for, on preferred ports if they are free, and stop ends it', async (context) => {
-  const [port = 0, uiPort = 0] = await freePorts([undefined, undefined]);
-  const server = await start(context, { namespace: 'mine', hasUi: true, preferredPorts: { port, uiPort } });
-  assert.deepEqual([server.address, server.uiUrl], [`127.0.0.1:${port}`, `http://127.0.0.1:${uiPort}`]);
+  const startAt = async () => {
+    const [port = 0, uiPort = 0] = await freePorts([undefined, undefined]);
+    const server = await start(context, { namespace: 'mine', hasUi: true, preferredPorts: { port, uiPort } });
+    return { server, isThere: server.address === `127.0.0.1:${port}` && server.uiUrl === `http://127.0.0.1:${uiPort}` };
+  };
+  let { server, isThere } = await startAt();
+  // Somebody else may have taken one in between: hardly twice.
+  if (!isThere) ({ server, isThere } = await startAt());
+  assert.ok(isThere, `${server.address}, ${server.uiUrl}`);
   assert.equal(await probeNamespace(server.address, 'mine'), undefined);
   assert.match((await probeNamespace(server.address, 'yours')) ?? '', /not found/i);
   const { pid } = server;

@@ -2,7 +2,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePorts } from '../../src/cli/dev-server/ports.ts';
@@ -11,11 +10,26 @@ export interface Nginx extends AsyncDisposable {
   readonly url: string;
 }
 
+const tries = 3;
+
 /** @param settings further directives of the `location`, each ended by a semicolon. */
 export async function startNginx(program: string, target: string, settings = ''): Promise<Nginx> {
+  for (let left = tries; ; left -= 1) {
+    try {
+      return await start(program, target, settings);
+    } catch (error) {
+      // Somebody else may take its port before it does.
+      if (left === 1) throw error;
+    }
+  }
+}
+
+async function start(program: string, target: string, settings: string): Promise<Nginx> {
   const folder = mkdtempSync(join(tmpdir(), 'turnkeep-nginx-'));
   const [port] = await freePorts([undefined]);
   const path = (name: string): string => join(folder, name);
+  /** Nobody else answers this path with 204. */
+  const own = `/${crypto.randomUUID()}`;
   // One process, as whoever runs the tests: nothing of the machine's own nginx is touched.
   writeFileSync(
     path('nginx.conf'),
@@ -33,6 +47,7 @@ http {
   scgi_temp_path ${path('scgi')};
   server {
     listen 127.0.0.1:${port};
+    location = ${own} { return 204; }
     location / {
       proxy_pass ${target};
       ${settings}
@@ -46,16 +61,12 @@ http {
   child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
   const exited = once(child, 'exit');
   const isUp = async (): Promise<boolean> =>
-    new Promise((resolve) => {
-      const socket = connect(port ?? 0, '127.0.0.1', () => {
-        socket.destroy();
-        resolve(true);
-      });
-      socket.on('error', () => {
-        resolve(false);
-      });
-    });
+    fetch(`http://127.0.0.1:${port}${own}`).then(
+      ({ status }) => status === 204,
+      () => false,
+    );
   while (!(await isUp())) {
+    // As it does after some time where it cannot have its port.
     if (child.exitCode !== null) throw new Error(`nginx does not start:\n${said}`);
   }
   return {
