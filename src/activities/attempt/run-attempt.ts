@@ -27,6 +27,7 @@ import { answerOf, assertCaughtUp, resolveBehind, stopUnread, takeUp } from './k
 import { endStep, resolveAttempt, sealFinished, sealOverBudget } from './resolve-attempt.ts';
 import { runTools } from './run-tools.ts';
 import { showLists } from './show-lists.ts';
+import { whileOurs } from './while-ours.ts';
 import type { GrantedClaim, RunningAttemptsOptions } from './running-attempts.ts';
 
 export interface AttemptInput {
@@ -204,20 +205,9 @@ async function streamInto(
   { store, provider, request, held, meter, reread, lastSeq, input: { claim, signal, steered, abort, isLeaseOver } }: Streaming,
 ): Promise<ModelFinish> {
   const { writer } = attempt;
-  const turn = claim.turn.id;
   await meter.asks(request);
   const callbacks: ProviderCallbacks = {
-    // A process that stood still since its claim may have lost the turn (T2), and a cancel may have been accepted (T5).
-    beforeSend: async () => {
-      const head = await retryWhileBusy(() => store.readHead(turn), signal);
-      if (head?.epoch !== attempt.epoch) abort('fenced');
-      else if (await isCancelRequested(store, turn, signal)) abort('cancelled');
-      signal.throwIfAborted();
-    },
-    maySend: () => {
-      if (isLeaseOver()) abort('fenced');
-      return !signal.aborted;
-    },
+    ...whileOurs({ store, turn: claim.turn.id, epoch: attempt.epoch, signal, abort, isLeaseOver }),
     onRequestId: (id) => {
       writer.providerRequestId = id;
     },
@@ -250,9 +240,4 @@ async function streamInto(
   if (reread?.isBehind === true) await assertCaughtUp(attempt, reread);
   if (attempt.finish === undefined) throw new Error('a provider ends its stream with a finish or throws');
   return attempt.finish;
-}
-
-async function isCancelRequested(store: Store, turn: string, signal: AbortSignal): Promise<boolean> {
-  const row = await retryWhileBusy(() => store.readTurn(turn), signal);
-  return row?.cancelRequestedAtMs != null;
 }
