@@ -3,15 +3,14 @@
  * turn's journal. The journal decides what may happen, not this process: a write that it refuses ends the attempt (T7).
  */
 import { turnTimeMs } from '../../domain/budget.ts';
-import { asksFor, encryptedReasoning, type ModelFinish, type ModelRequest, startsStep } from '../../domain/model.ts';
+import { asksFor, encryptedReasoning } from '../../domain/model.ts';
 import type { Reread } from '../../domain/reread.ts';
 import type { ResponseStream } from '../../domain/response-stream.ts';
 import { type AttemptRow, usageOf } from '../../domain/attempt.ts';
 import { isCompactionStep, mayCompact, stepsAsked } from '../../domain/overflow.ts';
 import { asksClient } from '../../domain/torn-answer.ts';
 import { approvalAsked } from '../../domain/worker-call-events.ts';
-import { type Provider, type ProviderCallbacks, ProviderError } from '../../providers/provider.ts';
-import type { Store } from '../../store/ports/store.ts';
+import { ProviderError } from '../../providers/provider.ts';
 import { retryWhileBusy } from '../../store/retry-while-busy.ts';
 import type { AttemptResult } from './attempt-result.ts';
 import { JournalWriter } from './journal-writer.ts';
@@ -23,11 +22,11 @@ import { bytesOfOutput, type KeptStreams } from './kept-streams.ts';
 import { modelRequest, readSaid } from './model-request.ts';
 import { failureOfPrompt, gains, shortenedToSummarise } from './prompt-size.ts';
 import type { AttemptState } from './attempt-state.ts';
-import { answerOf, assertCaughtUp, resolveBehind, stopUnread, takeUp } from './kept-answer.ts';
+import { resolveBehind, stopUnread, takeUp } from './kept-answer.ts';
 import { endStep, resolveAttempt, sealFinished, sealOverBudget } from './resolve-attempt.ts';
 import { runTools } from './run-tools.ts';
 import { showLists } from './show-lists.ts';
-import { whileOurs } from './while-ours.ts';
+import { streamInto } from './stream-into.ts';
 import type { GrantedClaim, RunningAttemptsOptions } from './running-attempts.ts';
 
 export interface AttemptInput {
@@ -186,58 +185,4 @@ async function answer(
 interface Written {
   readonly stream: ResponseStream;
   readonly meter: BudgetMeter;
-}
-
-interface Streaming {
-  readonly store: Store;
-  readonly provider: Provider;
-  readonly request: ModelRequest;
-  readonly held: HeldCalls | undefined;
-  readonly meter: BudgetMeter;
-  readonly input: AttemptInput;
-  readonly reread: Reread | undefined;
-  readonly lastSeq: () => number;
-}
-
-/** Streams the answer into the journal, up to the provider's own finish, without which no answer is whole (T8). */
-async function streamInto(
-  attempt: AttemptState,
-  { store, provider, request, held, meter, reread, lastSeq, input: { claim, signal, steered, abort, isLeaseOver } }: Streaming,
-): Promise<ModelFinish> {
-  const { writer } = attempt;
-  await meter.asks(request);
-  const callbacks: ProviderCallbacks = {
-    ...whileOurs({ store, turn: claim.turn.id, epoch: attempt.epoch, signal, abort, isLeaseOver }),
-    onRequestId: (id) => {
-      writer.providerRequestId = id;
-    },
-    onUsage: (usage) => {
-      attempt.usage = usage;
-      meter.counted(usage);
-    },
-  };
-  const stream = answerOf(attempt, { provider, request, claim, signal, abort, callbacks, lastSeq });
-  for await (const event of stream) {
-    if (event.type === 'delta') {
-      // Some servers state a finish with every chunk: it is one if no content follows.
-      if (attempt.finish !== undefined && startsStep(event.delta)) delete attempt.finish;
-      if (held?.takes(event.delta) === true) {
-        held.add(event.delta);
-        await writer.hold(event.delta);
-      } else await writer.write(event.delta);
-      if (reread?.isBehind === false && steered.aborted) writer.steer();
-      const exceeded = meter.saw(event.delta);
-      if (exceeded !== undefined) abort('over_budget', exceeded);
-      // A delta that was not taken: what the provider says behind it proves nothing.
-      signal.throwIfAborted();
-    } else if (event.type === 'finish') attempt.finish = event.finish;
-    else if (event.type === 'service_tier') attempt.serviceTier = event.serviceTier;
-    else {
-      attempt.usage = event.usage;
-      meter.counted(event.usage);
-    }
-  }
-  if (reread?.isBehind === true) await assertCaughtUp(attempt, reread);
-  if (attempt.finish === undefined) throw new Error('a provider ends its stream with a finish or throws');
-  return attempt.finish;
 }

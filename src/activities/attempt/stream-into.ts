@@ -1,0 +1,65 @@
+/** From the provider's events to the journal of a turn: what is shown, what is held back, and what is counted on the way. */
+import { type ModelFinish, type ModelRequest, startsStep } from '../../domain/model.ts';
+import type { Reread } from '../../domain/reread.ts';
+import type { Provider, ProviderCallbacks } from '../../providers/provider.ts';
+import type { Store } from '../../store/ports/store.ts';
+import type { AttemptState } from './attempt-state.ts';
+import type { BudgetMeter } from './budget-meter.ts';
+import type { HeldCalls } from './held-calls.ts';
+import { answerOf, assertCaughtUp } from './kept-answer.ts';
+import type { AttemptInput } from './run-attempt.ts';
+import { whileOurs } from './while-ours.ts';
+
+interface Streaming {
+  readonly store: Store;
+  readonly provider: Provider;
+  readonly request: ModelRequest;
+  readonly held: HeldCalls | undefined;
+  readonly meter: BudgetMeter;
+  readonly input: AttemptInput;
+  readonly reread: Reread | undefined;
+  readonly lastSeq: () => number;
+}
+
+/** Streams the answer into the journal, up to the provider's own finish, without which no answer is whole (T8). */
+export async function streamInto(
+  attempt: AttemptState,
+  { store, provider, request, held, meter, reread, lastSeq, input: { claim, signal, steered, abort, isLeaseOver } }: Streaming,
+): Promise<ModelFinish> {
+  const { writer } = attempt;
+  await meter.asks(request);
+  const callbacks: ProviderCallbacks = {
+    ...whileOurs({ store, turn: claim.turn.id, epoch: attempt.epoch, signal, abort, isLeaseOver }),
+    onRequestId: (id) => {
+      writer.providerRequestId = id;
+    },
+    onUsage: (usage) => {
+      attempt.usage = usage;
+      meter.counted(usage);
+    },
+  };
+  const stream = answerOf(attempt, { provider, request, claim, signal, abort, callbacks, lastSeq });
+  for await (const event of stream) {
+    if (event.type === 'delta') {
+      // Some servers state a finish with every chunk: it is one if no content follows.
+      if (attempt.finish !== undefined && startsStep(event.delta)) delete attempt.finish;
+      if (held?.takes(event.delta) === true) {
+        held.add(event.delta);
+        await writer.hold(event.delta);
+      } else await writer.write(event.delta);
+      if (reread?.isBehind === false && steered.aborted) writer.steer();
+      const exceeded = meter.saw(event.delta);
+      if (exceeded !== undefined) abort('over_budget', exceeded);
+      // A delta that was not taken: what the provider says behind it proves nothing.
+      signal.throwIfAborted();
+    } else if (event.type === 'finish') attempt.finish = event.finish;
+    else if (event.type === 'service_tier') attempt.serviceTier = event.serviceTier;
+    else {
+      attempt.usage = event.usage;
+      meter.counted(event.usage);
+    }
+  }
+  if (reread?.isBehind === true) await assertCaughtUp(attempt, reread);
+  if (attempt.finish === undefined) throw new Error('a provider ends its stream with a finish or throws');
+  return attempt.finish;
+}
