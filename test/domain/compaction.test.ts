@@ -115,7 +115,7 @@ test('what another model has compacted has replaced nothing: what it was made of
   assert.deepEqual(words([brought]), ['one', note, 'two', 'dos', 'now']);
   assert.deepEqual(words([first, brought]), ['rules', 'one', 'uno', 'one', 'two', 'dos', 'now']);
   // A summary behind it is read by all.
-  assert.deepEqual(words([brought, turn([], [own])]), ['one', 'two', 'all of it', 'now']);
+  assert.deepEqual(words([brought, turn([], [own])]), ['all of it', 'one', 'two', 'now']);
 });
 
 test('what is left of an input without such a compaction is no more than the input: the answer stays one', () => {
