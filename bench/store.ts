@@ -8,11 +8,11 @@
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { JournalRow } from '../src/domain/response-event.ts';
-import { journalRowOf } from '../src/domain/response-event.ts';
-import { defaultSettings } from '../src/domain/response-settings.ts';
-import { ResponseStream } from '../src/domain/response-stream.ts';
-import { newResponse } from '../src/domain/response.ts';
+import type { JournalRow } from '../src/domain/response/response-event.ts';
+import { journalRowOf } from '../src/domain/response/response-event.ts';
+import { defaultSettings } from '../src/domain/response/response-settings.ts';
+import { ResponseStream } from '../src/domain/response/response-stream.ts';
+import { newResponse } from '../src/domain/response/response.ts';
 import { sealOf } from '../src/settle/seal.ts';
 import type { NewTurn, Store } from '../src/store/ports/store.ts';
 import { openSqliteStore } from '../src/store/sqlite/open-store.ts';

@@ -18,7 +18,7 @@ export type { Submission } from './client/submission.ts';
 export type { SubmitResult } from './client/submit-turn.ts';
 export type { CancelResult } from './client/cancel-turn.ts';
 export { Turnkeep, type TurnkeepOptions } from './client/turnkeep.ts';
-export { defaultSettings } from './domain/response-settings.ts';
+export { defaultSettings } from './domain/response/response-settings.ts';
 export { createDataConverter } from './codec/data-converter.ts';
 export { openSqliteStore } from './store/sqlite/open-store.ts';
 export type { Store } from './store/ports/store.ts';

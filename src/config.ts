@@ -27,6 +27,6 @@ export { type AnyTool, type DefinedTool, defineTool, type ToolDefinition, type T
 export { loadAgentConfig, type LoadedAgents } from './config/load-agent-config.ts';
 export { readConfig, type Sources as ConfigSources } from './config/read-config.ts';
 export { type Setting, settings } from './config/settings.ts';
-export type { Agent, Compaction, Limits, Price } from './domain/agent.ts';
+export type { Agent, Compaction, Limits, Price } from './domain/agents/agent.ts';
 export type { McpServer } from './tools/mcp-server.ts';
 export type { ToolContext, WorkerTool } from './tools/tool.ts';

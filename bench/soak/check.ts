@@ -1,6 +1,6 @@
 /** What a turn of a soak must have come to, whatever was killed meanwhile. */
-import type { AttemptRow } from '../../src/domain/attempt.ts';
-import type { TurnRow } from '../../src/domain/turn.ts';
+import type { AttemptRow } from '../../src/domain/turn/attempt.ts';
+import type { TurnRow } from '../../src/domain/turn/turn.ts';
 import { clockMs } from '../support/clock.ts';
 import { exchange } from './exchange.ts';
 import type { Disturbed, TurnRecord } from './record.ts';

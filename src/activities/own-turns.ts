@@ -16,7 +16,7 @@ import {
 } from '../contract/own-turns.ts';
 import type { OutputItem } from '../domain/item.ts';
 import { failureRules } from '../domain/failure.ts';
-import { isSettled } from '../domain/response.ts';
+import { isSettled } from '../domain/response/response.ts';
 import type { Store } from '../store/ports/store.ts';
 import { ActivityLink } from './activity-link.ts';
 

@@ -1,6 +1,6 @@
 /** The activity `settleTurn`: gives a turn the end that `streamModel` could not write, or adopts the end that it has (T6). */
 import type { OwnTurn, SettleTurnInput } from '../contract/activities.ts';
-import type { TurnStatus } from '../domain/turn-state.ts';
+import type { TurnStatus } from '../domain/turn/turn-state.ts';
 import { awaitHolder } from '../settle/await-holder.ts';
 import { type SettleDeps, settleTurn as settle } from '../settle/settle-turn.ts';
 import type { Store } from '../store/ports/store.ts';

@@ -8,10 +8,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { activityInfo } from '@temporalio/activity';
 import type { OwnTurn, StreamModelInput } from '../contract/activities.ts';
-import { endOfRefusal } from '../domain/claim.ts';
+import { endOfRefusal } from '../domain/turn/claim.ts';
 import { failureOf } from '../domain/failure.ts';
-import { requestsPerStep } from '../domain/retry-policy.ts';
-import type { RequestedOutcome, StepResult } from '../domain/turn-state.ts';
+import { requestsPerStep } from '../domain/turn/retry-policy.ts';
+import type { RequestedOutcome, StepResult } from '../domain/turn/turn-state.ts';
 import { awaitHolder } from '../settle/await-holder.ts';
 import { LeaseJudge, sightingIntervalMs } from '../settle/lease-judge.ts';
 import { settleDead, settleTurn } from '../settle/settle-turn.ts';

@@ -5,10 +5,10 @@
 import { ApplicationFailure } from '@temporalio/common';
 import { cancellationSignal } from '@temporalio/activity';
 import { failureRules } from '../domain/failure.ts';
-import { titleOf, titleRequest } from '../domain/title.ts';
+import { titleOf, titleRequest } from '../domain/turn/title.ts';
 import type { OwnTurn } from '../contract/activities.ts';
 import type { TitleInput } from '../contract/workflows.ts';
-import { askedModelOf } from '../domain/response-settings.ts';
+import { askedModelOf } from '../domain/response/response-settings.ts';
 import { type Agents, providerFor } from './attempt/agents.ts';
 import { type Provider, ProviderError } from '../providers/provider.ts';
 import { retryWhileBusy } from '../store/retry-while-busy.ts';

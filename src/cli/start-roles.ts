@@ -6,7 +6,7 @@ import type { Config } from '../config/config.ts';
 import { sqlitePath } from '../config/setting-values.ts';
 import { explainListening } from './start-error.ts';
 import { keepCompiled } from './compile-cache.ts';
-import type { WebhookReport } from '../domain/webhook.ts';
+import type { WebhookReport } from '../domain/turn/webhook.ts';
 import type { EndedTurn } from '../metrics/observed-store.ts';
 import { type MetricsServer, serveMetrics } from '../metrics/serve.ts';
 import { type Dependency, watchAvailability } from '../roles/availability.ts';

@@ -1,6 +1,6 @@
 /** A turn as one line for a person: in the terminal of `turnkeep dev`, and in a list. */
 import { stripVTControlCharacters, styleText } from 'node:util';
-import type { WebhookReport } from '../domain/webhook.ts';
+import type { WebhookReport } from '../domain/turn/webhook.ts';
 import type { EndedTurn } from '../metrics/observed-store.ts';
 import { printable } from './chat/screen.ts';
 

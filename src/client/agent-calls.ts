@@ -3,12 +3,12 @@
  * is one turn: a second run of it, after a lost worker, waits for the turn that the first one began (T2). It outlives whoever
  * waits for it, and ends with the turn that called it: the commit that ends that one books its cancel.
  */
-import { type Agent, type Price, priceOf } from '../domain/agent.ts';
-import { type AgentAnswer, answerOf, longestAgentChain, settingsOfCall } from '../domain/agent-call.ts';
-import { isSettled } from '../domain/response.ts';
-import { wholeUsageOf } from '../domain/spent.ts';
-import { idempotencyKeyOf } from '../domain/tool-call.ts';
-import type { ParentCall, TurnRow } from '../domain/turn.ts';
+import { type Agent, type Price, priceOf } from '../domain/agents/agent.ts';
+import { type AgentAnswer, answerOf, longestAgentChain, settingsOfCall } from '../domain/agents/agent-call.ts';
+import { isSettled } from '../domain/response/response.ts';
+import { wholeUsageOf } from '../domain/turn/spent.ts';
+import { idempotencyKeyOf } from '../domain/agents/tool-call.ts';
+import type { ParentCall, TurnRow } from '../domain/turn/turn.ts';
 import { RunningStreams } from '../settle/running-streams.ts';
 import { JournalGoneError } from '../store/ports/journal.ts';
 import type { Store } from '../store/ports/store.ts';

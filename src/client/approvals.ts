@@ -3,12 +3,12 @@
  * what stands in the database is approved: nobody makes a call that a model has not asked for.
  */
 import { setImmediate as nextTurnOfTheLoop } from 'node:timers/promises';
-import { agentServerLabel } from '../domain/function-names.ts';
+import { agentServerLabel } from '../domain/agents/function-names.ts';
 import { type ApprovalRequestItem, type InputItem, isWorkers } from '../domain/item.ts';
-import { mcpRequestOf } from '../domain/mcp-request.ts';
-import { responseIdOf } from '../domain/new-items.ts';
-import type { ResponseSettings } from '../domain/response-settings.ts';
-import type { AnsweredRequest, NewToolCall } from '../domain/tool-call.ts';
+import { mcpRequestOf } from '../domain/agents/mcp-request.ts';
+import { responseIdOf } from '../domain/response/new-items.ts';
+import type { ResponseSettings } from '../domain/response/response-settings.ts';
+import type { AnsweredRequest, NewToolCall } from '../domain/agents/tool-call.ts';
 import type { Store } from '../store/ports/store.ts';
 import type { Submission } from './submission.ts';
 

@@ -3,8 +3,8 @@
  * attempt of this process is stopped at once, any other by way of its workflow. If nobody has sealed the turn in time, it
  * is fenced and sealed from here, so that a cancel is answered within 2 s even if the worker is dead.
  */
-import type { ResponseObject } from '../domain/response.ts';
-import type { TurnRow } from '../domain/turn.ts';
+import type { ResponseObject } from '../domain/response/response.ts';
+import type { TurnRow } from '../domain/turn/turn.ts';
 import { awaitHolder } from '../settle/await-holder.ts';
 import { type SettleDeps, settleTurn } from '../settle/settle-turn.ts';
 import type { RunningStreams } from '../settle/running-streams.ts';

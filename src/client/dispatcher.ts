@@ -18,8 +18,8 @@ import {
   workflowIdOf,
 } from '../contract/workflows.ts';
 import type { WebhookEnd } from '../contract/activities.ts';
-import { turnTimeMs } from '../domain/budget.ts';
-import type { TurnOwner, TurnRow } from '../domain/turn.ts';
+import { turnTimeMs } from '../domain/turn/budget.ts';
+import type { TurnOwner, TurnRow } from '../domain/turn/turn.ts';
 import type { Store } from '../store/ports/store.ts';
 import type { DispatchedRun, UnattendedTurn } from '../store/ports/turns.ts';
 import { claimAndRun, type LocalAttempts } from './local-attempts.ts';

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Item, OpaqueItemType } from '../domain/item.ts';
-import { idempotencyKeyOf } from '../domain/tool-call.ts';
-import type { ParentCall } from '../domain/turn.ts';
+import { idempotencyKeyOf } from '../domain/agents/tool-call.ts';
+import type { ParentCall } from '../domain/turn/turn.ts';
 
 type KnownType = Exclude<Item['type'], OpaqueItemType>;
 type IdPrefix = 'resp' | 'conv' | 'items' | 'item' | (typeof prefixes)[KnownType];

@@ -1,5 +1,5 @@
 /** Sends a request in this process, where it has a worker, without waiting for Temporal to give it the activity. */
-import type { ResponseSettings } from '../domain/response-settings.ts';
+import type { ResponseSettings } from '../domain/response/response-settings.ts';
 import type { Claim, Lease } from '../store/ports/journal.ts';
 import type { Store } from '../store/ports/store.ts';
 

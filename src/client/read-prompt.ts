@@ -1,9 +1,9 @@
 /** What the model would be shown of a submission, read without taking it in. */
-import { afterCompaction } from '../domain/compaction.ts';
+import { afterCompaction } from '../domain/prompt/compaction.ts';
 import type { Item } from '../domain/item.ts';
-import { promptOf } from '../domain/prompt.ts';
+import { promptOf } from '../domain/prompt/prompt.ts';
 import type { ProviderApi } from '../domain/provider-capabilities.ts';
-import { withoutRefused } from '../domain/refused-input.ts';
+import { withoutRefused } from '../domain/prompt/refused-input.ts';
 import type { Store } from '../store/ports/store.ts';
 import { resolveInput, type Submission, type Unresolved } from './submission.ts';
 

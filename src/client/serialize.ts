@@ -4,7 +4,7 @@
  */
 import { createHash, type Hash } from 'node:crypto';
 import { givenIdOf, type InputItem, type NewItem } from '../domain/item.ts';
-import { forAnotherModel, isSealed } from '../domain/prompt.ts';
+import { forAnotherModel, isSealed } from '../domain/prompt/prompt.ts';
 import type { NewTurn } from '../store/ports/turns.ts';
 import { Pace } from '../store/pace.ts';
 import type { Submission } from './submission.ts';

@@ -1,7 +1,7 @@
 /** Sessions (OpenAI's conversations): create, list, update, delete, and the items in them. What writes throws `StoreBusyError` when the database does not take it in 5 s. */
 import type { Item, NewItem } from '../domain/item.ts';
-import type { ListedSession, SessionRow } from '../domain/session.ts';
-import type { TurnRow } from '../domain/turn.ts';
+import type { ListedSession, SessionRow } from '../domain/turn/session.ts';
+import type { TurnRow } from '../domain/turn/turn.ts';
 import type { Page, Store } from '../store/ports/store.ts';
 import { newId } from './ids.ts';
 import { whileCallerWaits } from './patience.ts';

@@ -1,9 +1,9 @@
 /** A submission of a turn, and its items with the ids that they are to have. */
-import { compactionContent, isCompaction } from '../domain/compaction.ts';
+import { compactionContent, isCompaction } from '../domain/prompt/compaction.ts';
 import { givenIdOf, type InputItem, isCall, isCallOutput, type Item, type NewItem } from '../domain/item.ts';
-import { forAnotherModel } from '../domain/prompt.ts';
-import type { ResponseSettings } from '../domain/response-settings.ts';
-import type { ParentCall, TurnOwner } from '../domain/turn.ts';
+import { forAnotherModel } from '../domain/prompt/prompt.ts';
+import type { ResponseSettings } from '../domain/response/response-settings.ts';
+import type { ParentCall, TurnOwner } from '../domain/turn/turn.ts';
 import type { FoundItem } from '../store/ports/sessions.ts';
 import type { Store } from '../store/ports/store.ts';
 import type { NewTurn } from '../store/ports/turns.ts';

@@ -1,10 +1,10 @@
 /** From a submission to an accepted turn: one commit, behind which it cannot be lost; all else follows by itself. */
 import type { InputItem } from '../domain/item.ts';
-import { journalRowOf } from '../domain/response-event.ts';
-import { ResponseStream } from '../domain/response-stream.ts';
-import { newResponse } from '../domain/response.ts';
-import type { TurnRow } from '../domain/turn.ts';
-import type { WebhookEvent } from '../domain/webhook.ts';
+import { journalRowOf } from '../domain/response/response-event.ts';
+import { ResponseStream } from '../domain/response/response-stream.ts';
+import { newResponse } from '../domain/response/response.ts';
+import type { TurnRow } from '../domain/turn/turn.ts';
+import type { WebhookEvent } from '../domain/turn/webhook.ts';
 import type { Store } from '../store/ports/store.ts';
 import type { InsertTurn, NewTurn } from '../store/ports/turns.ts';
 import { workflowIdOf } from '../contract/workflows.ts';

@@ -4,7 +4,7 @@
  * that are booked and not carried out, titles and webhooks that nobody has started. Doing any of it twice is harmless.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { WebhookReport } from '../domain/webhook.ts';
+import type { WebhookReport } from '../domain/turn/webhook.ts';
 import type { Lease, RetentionCursor, Store } from '../store/ports/store.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { startTitles } from './titles.ts';

@@ -1,6 +1,6 @@
 /** What became of a tenant's turns, added up over as many pages of the database as that takes, up to a bound. */
-import { endsBehind, type TurnFilter } from '../domain/turn-list.ts';
-import { TurnTally } from '../domain/turn-stats.ts';
+import { endsBehind, type TurnFilter } from '../domain/turn/turn-list.ts';
+import { TurnTally } from '../domain/turn/turn-stats.ts';
 import type { Store } from '../store/ports/store.ts';
 
 /** Turns and requests that one question looks at: about a second of a processor, in slices. */

@@ -3,8 +3,8 @@
  * had started gets its end, what had not is asked for again, here, within the lease and 2 s. A request that is due and that
  * nobody claims, because Temporal gave it to a process that stands still: it is sent from here within two seconds.
  */
-import { endOfRefusal } from '../domain/claim.ts';
-import { reattachPatienceMs } from '../domain/kept-response.ts';
+import { endOfRefusal } from '../domain/turn/claim.ts';
+import { reattachPatienceMs } from '../domain/turn/kept-response.ts';
 import { LeaseJudge, type Look, sightingIntervalMs } from '../settle/lease-judge.ts';
 import { settleDead, type SettleDeps } from '../settle/settle-turn.ts';
 import type { ExpiredLease, OverdueTurn } from '../store/ports/journal.ts';

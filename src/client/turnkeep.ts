@@ -1,14 +1,14 @@
 /** The client of an application: submit, follow, cancel and look up turns. The gateway stands on it. */
-import type { AttemptRow } from '../domain/attempt.ts';
-import type { ToolCallRow } from '../domain/tool-call.ts';
-import { keptMessages } from '../domain/kept-messages.ts';
+import type { AttemptRow } from '../domain/turn/attempt.ts';
+import type { ToolCallRow } from '../domain/agents/tool-call.ts';
+import { keptMessages } from '../domain/prompt/kept-messages.ts';
 import type { InputItem, InputMessage } from '../domain/item.ts';
 import type { ProviderApi } from '../domain/provider-capabilities.ts';
-import type { JournalRow } from '../domain/response-event.ts';
-import { isSettled, type ResponseObject } from '../domain/response.ts';
-import type { TurnFilter, TurnSummary } from '../domain/turn-list.ts';
-import { isVisible, type TurnRow } from '../domain/turn.ts';
-import type { WebhookEvent, WebhookRow } from '../domain/webhook.ts';
+import type { JournalRow } from '../domain/response/response-event.ts';
+import { isSettled, type ResponseObject } from '../domain/response/response.ts';
+import type { TurnFilter, TurnSummary } from '../domain/turn/turn-list.ts';
+import { isVisible, type TurnRow } from '../domain/turn/turn.ts';
+import type { WebhookEvent, WebhookRow } from '../domain/turn/webhook.ts';
 import { RunningStreams } from '../settle/running-streams.ts';
 import { JournalGoneError } from '../store/ports/journal.ts';
 import type { ChildTurn, CompletionStore, Page, Store, TurnListQuery } from '../store/ports/store.ts';

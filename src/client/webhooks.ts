@@ -2,7 +2,7 @@
  * Hands the events that are owed to endpoints to Temporal: one workflow for each, so that no turn waits for it or fails with
  * it. Whoever writes a turn's end does it at once; what a killed process has left, or Temporal's absence, any process does.
  */
-import { giveUpAfterMs, reportOf, startAgainAfterMs, type WebhookReport, type WebhookStatus } from '../domain/webhook.ts';
+import { giveUpAfterMs, reportOf, startAgainAfterMs, type WebhookReport, type WebhookStatus } from '../domain/turn/webhook.ts';
 import type { Store } from '../store/ports/store.ts';
 import { retryWhileBusy } from '../store/retry-while-busy.ts';
 import type { Dispatcher } from './dispatcher.ts';

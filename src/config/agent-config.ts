@@ -1,5 +1,5 @@
 /** The agents of a process and what they need, one frozen object, made of what `defineConfig` was given; all mistakes at once. */
-import { type Agent, defaultSteps, type Limits, type Price, resolveModel } from '../domain/agent.ts';
+import { type Agent, defaultSteps, type Limits, type Price, resolveModel } from '../domain/agents/agent.ts';
 import type { JsonObject } from '../domain/item.ts';
 import type { McpServer } from '../tools/mcp-server.ts';
 import type { WorkerTool } from '../tools/tool.ts';

@@ -1,6 +1,6 @@
 /** What an agent is, in 32 hex digits: a gateway and a worker compare them where they were started with configurations of their own. */
 import { createHash } from 'node:crypto';
-import { type Agent, readToolName } from '../domain/agent.ts';
+import { type Agent, readToolName } from '../domain/agents/agent.ts';
 import type { McpServer } from '../tools/mcp-server.ts';
 import type { WorkerTool } from '../tools/tool.ts';
 import type { ProviderSettings } from './agent-config.ts';

@@ -2,9 +2,9 @@
  * What the parts of a configuration say of each other: names that are there, cycles, prices. Asked also where other parts are
  * wrong, so that nothing comes up one mistake at a time: what it reads may have any form. Pure.
  */
-import { readToolName, resolveModel } from '../domain/agent.ts';
-import { longestAgentChain } from '../domain/agent-call.ts';
-import { agentServerLabel } from '../domain/function-names.ts';
+import { readToolName, resolveModel } from '../domain/agents/agent.ts';
+import { longestAgentChain } from '../domain/agents/agent-call.ts';
+import { agentServerLabel } from '../domain/agents/function-names.ts';
 import { localServerLabel } from '../tools/tool.ts';
 import { pathOf, suggestion } from './agent-shape.ts';
 

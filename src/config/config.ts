@@ -1,7 +1,7 @@
 /** The configuration of a process, one frozen object; `read-config.ts` makes it. */
 import { readFileSync } from 'node:fs';
 import type { NativeConnectionOptions } from '@temporalio/worker';
-import type { WebhookEndpoint } from '../domain/webhook.ts';
+import type { WebhookEndpoint } from '../domain/turn/webhook.ts';
 import type { LogLevel } from './settings.ts';
 
 export interface Config {

@@ -1,5 +1,5 @@
 /** `turnkeep.config.ts` as its author writes it: types that complete names, and no checks. `agent-config.ts` makes an `AgentConfig` of it. */
-import type { Compaction, Limits, Price } from '../domain/agent.ts';
+import type { Compaction, Limits, Price } from '../domain/agents/agent.ts';
 import type { JsonObject } from '../domain/item.ts';
 import type { AnyTool } from './define-tool.ts';
 

@@ -3,7 +3,7 @@
  * A flag is its variable in kebab case without `TURNKEEP_`, and overrides it.
  */
 import { z } from 'zod';
-import { webhookEvents } from '../domain/webhook.ts';
+import { webhookEvents } from '../domain/turn/webhook.ts';
 import {
   apiKeys,
   codecKeys,

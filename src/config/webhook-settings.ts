@@ -1,7 +1,7 @@
 /** The settings of webhooks, and the endpoints that they make. A message repeats no address and no secret: both may be secret. */
 import { BlockList, isIP } from 'node:net';
 import { z } from 'zod';
-import { type WebhookEndpoint, webhookEvents } from '../domain/webhook.ts';
+import { type WebhookEndpoint, webhookEvents } from '../domain/turn/webhook.ts';
 import { apiKeys } from './setting-values.ts';
 
 /** Of one tenant, or, without a name, of all that have none of their own. */

@@ -2,8 +2,8 @@
  * The activities of a turn, as the workflow sees them: their names, inputs and results.
  * Ids and small facts only: prompts, tokens and keys never pass through Temporal (T11).
  */
-import type { RequestedOutcome, StepResult, TurnStatus } from '../domain/turn-state.ts';
-import type { WebhookStatus } from '../domain/webhook.ts';
+import type { RequestedOutcome, StepResult, TurnStatus } from '../domain/turn/turn-state.ts';
+import type { WebhookStatus } from '../domain/turn/webhook.ts';
 import type { AwaitTurnInput, BeginTurnInput, BegunTurn, ReadResultInput, TurnResult } from './own-turns.ts';
 import type { TitleInput, WebhookInput } from './workflows.ts';
 

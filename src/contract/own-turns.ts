@@ -2,10 +2,10 @@
  * Turns of workflows of somebody's own: what he asks for, what he gets, and what his workflow and its activities say to each
  * other. All of it is in the history of his workflow, by his own choice: ours never say what was asked or answered (T11).
  */
-import type { Limits } from '../domain/agent.ts';
+import type { Limits } from '../domain/agents/agent.ts';
 import type { OutputItem } from '../domain/item.ts';
-import type { SettledStatus, Usage } from '../domain/response.ts';
-import type { TurnOwner } from '../domain/turn.ts';
+import type { SettledStatus, Usage } from '../domain/response/response.ts';
+import type { TurnOwner } from '../domain/turn/turn.ts';
 
 /** A turn to be run: an agent or a model, and what it is told. */
 export interface TurnRequest {

@@ -1,5 +1,5 @@
 /** The names, ids, signals and inputs of the workflows, inside and outside of Temporal's sandbox. */
-import { eventIdOf } from '../domain/webhook.ts';
+import { eventIdOf } from '../domain/turn/webhook.ts';
 
 export const agentTurnType = 'agentTurn';
 export const cancelSignal = 'cancel';

@@ -1,9 +1,9 @@
 /** The request to a model and the events of its answer, whichever API it speaks: the types between `providers/` and the journal. */
 import type { Failure } from './failure.ts';
-import type { BusyHint } from './retry-policy.ts';
+import type { BusyHint } from './turn/retry-policy.ts';
 import type { Item, Json, JsonObject, ProviderFields } from './item.ts';
-import type { ResponseSettings } from './response-settings.ts';
-import type { Usage } from './response.ts';
+import type { ResponseSettings } from './response/response-settings.ts';
+import type { Usage } from './response/response.ts';
 
 /** The prompt, oldest item first, and the settings of the turn. */
 export interface ModelRequest {

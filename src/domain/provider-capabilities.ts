@@ -20,11 +20,11 @@
  * - `tool_choice` `auto` and `none`, and `parallel_tool_calls`, where there are no tools to choose or call.
  * - `metadata`, `store`, `background`: turnkeep's own work, whatever the provider.
  */
-import { compactionContent, isCompaction, isCompactionTrigger } from './compaction.ts';
+import { compactionContent, isCompaction, isCompactionTrigger } from './prompt/compaction.ts';
 import { type InputPart, isCallOutput, isOpaque, type MessagePart, type NewItem } from './item.ts';
 import { problemOfType } from './item-types.ts';
-import type { ResponseSettings } from './response-settings.ts';
-import { bringsTools } from './tools.ts';
+import type { ResponseSettings } from './response/response-settings.ts';
+import { bringsTools } from './agents/tools.ts';
 
 export interface Unsupported {
   /** The field's path in the request: `input[2].content[0].file_id`. */

@@ -3,7 +3,7 @@
  * `/metrics` needs no key; every label has few values. `docs/metrics.md` lists them.
  */
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { WebhookReport } from '../domain/webhook.ts';
+import type { WebhookReport } from '../domain/turn/webhook.ts';
 import type { EndedRequest } from '../http/ended-request.ts';
 import type { JournalFollower, JournalStore } from '../store/ports/journal.ts';
 import type { TurnStore } from '../store/ports/turns.ts';

@@ -2,8 +2,8 @@
  * A store that reports what passes through it to the metrics and the log, so that the code that runs turns knows of
  * neither. It changes no result, and no call waits for what is reported.
  */
-import type { AttemptRow } from '../domain/attempt.ts';
-import type { TurnRow } from '../domain/turn.ts';
+import type { AttemptRow } from '../domain/turn/attempt.ts';
+import type { TurnRow } from '../domain/turn/turn.ts';
 import type { Append, Claim, JournalFollower, Seal, SealResult } from '../store/ports/journal.ts';
 import type { Store } from '../store/ports/store.ts';
 import type { Metrics } from './metrics.ts';

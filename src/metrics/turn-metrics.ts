@@ -1,6 +1,6 @@
 /** What is counted and timed of turns and of the requests to the model: each of them once, by the process that saw it. */
 import { Counter, Histogram, type Registry } from 'prom-client';
-import { type AttemptEnd, isLost } from '../domain/attempt.ts';
+import { type AttemptEnd, isLost } from '../domain/turn/attempt.ts';
 import type { Seal } from '../store/ports/journal.ts';
 import { ModelLabels } from './model-labels.ts';
 

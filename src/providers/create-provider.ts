@@ -3,7 +3,7 @@ import { openConnection } from './http/connection.ts';
 import { backgroundResponses } from './openai/background.ts';
 import { takersOfText } from './openai/call-arguments.ts';
 import { ChatParser } from './openai/chat-parser.ts';
-import { callableTools } from '../domain/tools.ts';
+import { callableTools } from '../domain/agents/tools.ts';
 import { CallNames } from './openai/chat-tools.ts';
 import { compact } from './openai/compact.ts';
 import { countTokens } from './openai/count-tokens.ts';

@@ -11,7 +11,7 @@
  */
 import type { ProviderApi } from '../domain/provider-capabilities.ts';
 import type { ModelEvent, ModelFailure, ModelRequest } from '../domain/model.ts';
-import type { Usage } from '../domain/response.ts';
+import type { Usage } from '../domain/response/response.ts';
 
 /** Of one request: its deadlines, all in ms. Comments and empty deltas reset none of them. */
 export interface ProviderLimits {

@@ -2,7 +2,7 @@
 import type { Logger } from 'pino';
 import { type Config, readVersion } from '../config/config.ts';
 import { Metrics } from '../metrics/metrics.ts';
-import type { WebhookReport } from '../domain/webhook.ts';
+import type { WebhookReport } from '../domain/turn/webhook.ts';
 import type { EndedTurn } from '../metrics/observed-store.ts';
 
 /** @param agents whose names stand for models, too */

@@ -10,7 +10,7 @@ import { Turnkeep } from '../client/turnkeep.ts';
 import { withWebhooks } from '../client/webhooks.ts';
 import { noAgents } from '../config/agent-config.ts';
 import type { TurnActivities } from '../contract/activities.ts';
-import { endpointFor } from '../domain/webhook.ts';
+import { endpointFor } from '../domain/turn/webhook.ts';
 import { observed } from '../metrics/observed-store.ts';
 import type { CallAgent } from '../tools/agent-tool.ts';
 import { createAgents } from './agents.ts';

@@ -7,7 +7,7 @@ import { Client } from '@temporalio/client';
 import { createDataConverter } from '../codec/data-converter.ts';
 import type { AgentConfig } from '../config/agent-config.ts';
 import type { Config } from '../config/config.ts';
-import type { WebhookReport } from '../domain/webhook.ts';
+import type { WebhookReport } from '../domain/turn/webhook.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { EndedTurn } from '../metrics/observed-store.ts';
 import type { Store } from '../store/ports/store.ts';

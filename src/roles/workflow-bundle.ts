@@ -81,7 +81,7 @@ function keyOfSources(): string {
   const require = createRequire(import.meta.url);
   for (const name of sdkPackages) add(`${name} ${(require(`${name}/package.json`) as { readonly version: string }).version}`);
   for (const folder of sourceFolders) {
-    for (const file of readdirSync(join(code, folder)).toSorted()) {
+    for (const file of readdirSync(join(code, folder), { recursive: true, encoding: 'utf8' }).toSorted()) {
       if (!file.endsWith(extension) || file.endsWith('.d.ts')) continue;
       add(`${folder}/${file}`);
       add(readFileSync(join(code, folder, file), 'utf8'));

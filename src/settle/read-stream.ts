@@ -1,7 +1,7 @@
 /** The stream of a turn, taken up from its journal: in pages, so that a long one stops nothing else (T14). */
 import { setImmediate } from 'node:timers/promises';
-import type { JournalRow, ResponseEvent } from '../domain/response-event.ts';
-import { ResponseStream } from '../domain/response-stream.ts';
+import type { JournalRow, ResponseEvent } from '../domain/response/response-event.ts';
+import { ResponseStream } from '../domain/response/response-stream.ts';
 import type { Store } from '../store/ports/store.ts';
 
 export type JournalReader = Pick<Store, 'readJournal'>;

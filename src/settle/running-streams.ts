@@ -5,10 +5,10 @@
  * Only ever a copy of what the journal says: what is dropped here is read anew. A stream is dropped once it has ended, when
  * nobody has asked for it lately, and when there are too many, the one unused the longest first.
  */
-import type { JournalRow, ResponseEvent } from '../domain/response-event.ts';
-import { ResponseStream } from '../domain/response-stream.ts';
-import type { ResponseObject } from '../domain/response.ts';
-import { finalEventOf } from '../domain/turn-outcome.ts';
+import type { JournalRow, ResponseEvent } from '../domain/response/response-event.ts';
+import { ResponseStream } from '../domain/response/response-stream.ts';
+import type { ResponseObject } from '../domain/response/response.ts';
+import { finalEventOf } from '../domain/turn/turn-outcome.ts';
 import { eventOf, type JournalReader, readPages } from './read-stream.ts';
 
 export interface StreamLimits {

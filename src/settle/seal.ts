@@ -1,8 +1,8 @@
 /** The seal of a turn: the last events of its stream, and what its row and its items become in the same commit (T6). */
-import { journalRowOf } from '../domain/response-event.ts';
-import type { ResponseStream } from '../domain/response-stream.ts';
-import type { TurnOutcome } from '../domain/turn-outcome.ts';
-import type { TurnRow } from '../domain/turn.ts';
+import { journalRowOf } from '../domain/response/response-event.ts';
+import type { ResponseStream } from '../domain/response/response-stream.ts';
+import type { TurnOutcome } from '../domain/turn/turn-outcome.ts';
+import type { TurnRow } from '../domain/turn/turn.ts';
 import type { Seal } from '../store/ports/store.ts';
 
 /** Ends the stream, and says what to write. `epoch` is the writer's own: an older one is refused (T7). */

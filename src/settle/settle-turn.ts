@@ -2,12 +2,12 @@
  * Gives a turn its end from outside of its stream: fences whoever writes it, closes in the journal what is still open,
  * and seals (T5, T6). Whoever comes second adopts the end that is there.
  */
-import { type AttemptRow, usageOf } from '../domain/attempt.ts';
-import { outOfTime } from '../domain/budget.ts';
+import { type AttemptRow, usageOf } from '../domain/turn/attempt.ts';
+import { outOfTime } from '../domain/turn/budget.ts';
 import { type Failure, failureOf } from '../domain/failure.ts';
-import type { TurnOutcome } from '../domain/turn-outcome.ts';
-import type { RequestedOutcome, TurnStatus } from '../domain/turn-state.ts';
-import type { TurnRow } from '../domain/turn.ts';
+import type { TurnOutcome } from '../domain/turn/turn-outcome.ts';
+import type { RequestedOutcome, TurnStatus } from '../domain/turn/turn-state.ts';
+import type { TurnRow } from '../domain/turn/turn.ts';
 import type { DeadHolder, Fence } from '../store/ports/journal.ts';
 import type { Store } from '../store/ports/store.ts';
 import { readStream } from './read-stream.ts';

@@ -1,9 +1,9 @@
 /** An agent as a tool of another one: its call is a turn of its own, which whoever makes the tool carries out. */
-import type { Agent } from '../domain/agent.ts';
-import { type AgentAnswer, agentDescription, agentInput } from '../domain/agent-call.ts';
-import { agentServerLabel } from '../domain/function-names.ts';
-import { callOfKey } from '../domain/tool-call.ts';
-import type { ParentCall } from '../domain/turn.ts';
+import type { Agent } from '../domain/agents/agent.ts';
+import { type AgentAnswer, agentDescription, agentInput } from '../domain/agents/agent-call.ts';
+import { agentServerLabel } from '../domain/agents/function-names.ts';
+import { callOfKey } from '../domain/agents/tool-call.ts';
+import type { ParentCall } from '../domain/turn/turn.ts';
 import { argumentsCheck } from './arguments-check.ts';
 import type { WorkerTool } from './tool.ts';
 

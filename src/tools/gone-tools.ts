@@ -3,8 +3,8 @@
  * the turn was on its way. They stay in its requests, since some servers refuse earlier calls of what a request does not bring,
  * and a call of one is an error that the model is told. Pure.
  */
-import { readToolName } from '../domain/agent.ts';
-import { agentServerLabel } from '../domain/function-names.ts';
+import { readToolName } from '../domain/agents/agent.ts';
+import { agentServerLabel } from '../domain/agents/function-names.ts';
 import { localServerLabel, type ToolList, type WorkerTool } from './tool.ts';
 
 /** @param names as in an agent's `tools` */

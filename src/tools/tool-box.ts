@@ -1,6 +1,6 @@
 /** The tools of a worker: those of its configuration, and those of the MCP servers that it names. */
-import { readToolName, type ToolName } from '../domain/agent.ts';
-import { agentServerLabel } from '../domain/function-names.ts';
+import { readToolName, type ToolName } from '../domain/agents/agent.ts';
+import { agentServerLabel } from '../domain/agents/function-names.ts';
 import type { McpServer } from './mcp-server.ts';
 import type { ServerClient, ToolLog } from './mcp/server-client.ts';
 import { localServerLabel, type ToolBox, type ToolList, type WorkerTool } from './tool.ts';

@@ -1,6 +1,6 @@
 /** A tool that a worker runs: one of the configuration's own, or one of an MCP server. */
 import type { JsonObject } from '../domain/item.ts';
-import type { PricedUsage } from '../domain/spent.ts';
+import type { PricedUsage } from '../domain/turn/spent.ts';
 
 /** The `server_label` of the tools that the configuration defines itself. */
 export const localServerLabel = 'turnkeep';

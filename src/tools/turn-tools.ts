@@ -1,7 +1,7 @@
 /** The tools of one turn: what the model is offered, and which tool a call of it means. */
-import { type FunctionTool, isAllowedTools, type ToolChoice, type ToolReference } from '../domain/response-settings.ts';
-import type { McpRequest } from '../domain/mcp-request.ts';
-import { functionNames } from '../domain/function-names.ts';
+import { type FunctionTool, isAllowedTools, type ToolChoice, type ToolReference } from '../domain/response/response-settings.ts';
+import type { McpRequest } from '../domain/agents/mcp-request.ts';
+import { functionNames } from '../domain/agents/function-names.ts';
 import { localServerLabel, type ToolList, type WorkerTool } from './tool.ts';
 
 export class TurnTools {

@@ -13,7 +13,7 @@ import {
 } from '@temporalio/workflow';
 import { type AgentTurnInput, cancelSignal, type TurnMemo } from '../contract/workflows.ts';
 import type { TurnRequest, TurnResult } from '../contract/own-turns.ts';
-import type { TurnStatus } from '../domain/turn-state.ts';
+import type { TurnStatus } from '../domain/turn/turn-state.ts';
 import { begin, endOf } from './own-turn.ts';
 import { runToEnd } from './run-turn.ts';
 

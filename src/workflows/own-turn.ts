@@ -16,7 +16,7 @@ import {
 import { type TurnActivities, wrongDatabase } from '../contract/activities.ts';
 import type { TurnRequest, TurnResult } from '../contract/own-turns.ts';
 import type { AgentTurnInput } from '../contract/workflows.ts';
-import type { TurnStatus } from '../domain/turn-state.ts';
+import type { TurnStatus } from '../domain/turn/turn-state.ts';
 import { quickActivities, runToEnd } from './run-turn.ts';
 
 /**

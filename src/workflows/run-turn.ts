@@ -1,5 +1,5 @@
 /**
- * Runs one turn with Temporal's means: carries out the commands of `domain/turn-state.ts` until the turn is settled.
+ * Runs one turn with Temporal's means: carries out the commands of `domain/turn/turn-state.ts` until the turn is settled.
  * Runs in Temporal's sandbox: imports only domain, contract and `@temporalio/workflow`.
  */
 import {
@@ -19,8 +19,16 @@ import {
 import { type StreamFailureDetails, type TurnActivities, wrongDatabase } from '../contract/activities.ts';
 import type { AgentTurnInput } from '../contract/workflows.ts';
 import { type Failure, failureOf, isFailureCode } from '../domain/failure.ts';
-import { delayBeforeMs } from '../domain/retry-policy.ts';
-import { decide, evolve, type RequestedOutcome, turnAt, type TurnCommand, type TurnResult, type TurnStatus } from '../domain/turn-state.ts';
+import { delayBeforeMs } from '../domain/turn/retry-policy.ts';
+import {
+  decide,
+  evolve,
+  type RequestedOutcome,
+  turnAt,
+  type TurnCommand,
+  type TurnResult,
+  type TurnStatus,
+} from '../domain/turn/turn-state.ts';
 
 /** How long a cancelled `streamModel` may take to hand in what it has (T5). */
 const partialGraceMs = 1_500;

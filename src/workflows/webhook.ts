@@ -5,7 +5,7 @@
 import { ActivityFailure, isCancellation, proxyActivities, workflowInfo } from '@temporalio/workflow';
 import type { TurnActivities, WebhookEnd } from '../contract/activities.ts';
 import { type WebhookInput, webhookQueueOf } from '../contract/workflows.ts';
-import { giveUpAfterMs, longestIntervalMs, webhookTimeoutMs } from '../domain/webhook.ts';
+import { giveUpAfterMs, longestIntervalMs, webhookTimeoutMs } from '../domain/turn/webhook.ts';
 
 /** Beside the request itself: what the activity reads and writes of a database that may be busy. */
 const bookkeepingMs = 90_000;

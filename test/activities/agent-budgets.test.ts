@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { MockActivityEnvironment } from '@temporalio/testing';
-import type { Limits } from '../../src/domain/agent.ts';
-import { defaultSettings, type ResponseSettings } from '../../src/domain/response-settings.ts';
+import type { Limits } from '../../src/domain/agents/agent.ts';
+import { defaultSettings, type ResponseSettings } from '../../src/domain/response/response-settings.ts';
 import { chat, chatAnswer, done, end, type Script, sseHead, stall } from '../../src/testing/model-server/index.ts';
 import { inserted, newTurn } from '../store/contract.ts';
 import { inTime } from '../support/in-time.ts';

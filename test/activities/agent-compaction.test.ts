@@ -1,9 +1,9 @@
 /** Prompts that the model's context does not hold, without a Temporal server: summarised, refused, or sent as they are. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { compactionContent, isCompaction } from '../../src/domain/compaction.ts';
+import { compactionContent, isCompaction } from '../../src/domain/prompt/compaction.ts';
 import { type Item, unwrittenMessage } from '../../src/domain/item.ts';
-import type { ResponseSettings } from '../../src/domain/response-settings.ts';
+import type { ResponseSettings } from '../../src/domain/response/response-settings.ts';
 import { chat, chatAnswer, done, end, httpError, type Script, sseHead } from '../../src/testing/model-server/index.ts';
 import { agentScene, called, tool } from './agent-scene.ts';
 

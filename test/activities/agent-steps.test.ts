@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as nextTurnOfTheLoop } from 'node:timers/promises';
 import { chat, chatAnswer, done, end, hold, sseHead } from '../../src/testing/model-server/index.ts';
-import type { StepResult } from '../../src/domain/turn-state.ts';
+import type { StepResult } from '../../src/domain/turn/turn-state.ts';
 import { until } from '../support/until.ts';
 import { type AgentScene, agentScene, called, tool } from './agent-scene.ts';
 

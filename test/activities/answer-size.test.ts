@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { bytesOfOutput } from '../../src/activities/attempt/kept-streams.ts';
 import type { OutputItem } from '../../src/domain/item.ts';
-import { newWorkerCall } from '../../src/domain/worker-call.ts';
+import { newWorkerCall } from '../../src/domain/agents/worker-call.ts';
 
 function callOf(index: number): OutputItem {
   const origin = { call_id: `c${index}`, step: 1 };

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import type { OutputItem } from '../../src/domain/item.ts';
-import { defaultSettings } from '../../src/domain/response-settings.ts';
+import { defaultSettings } from '../../src/domain/response/response-settings.ts';
 import { end, responsesAnswer, ResponsesWriter, type Script, sseHead } from '../../src/testing/model-server/index.ts';
 import { callDialects } from '../support/call-dialects.ts';
 import { agentScene, tool } from './agent-scene.ts';

@@ -8,7 +8,7 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import { deliverWebhook } from '../../src/activities/webhook/deliver-webhook.ts';
 import { WebhookSender } from '../../src/activities/webhook/webhook-sender.ts';
 import type { WebhookEnd } from '../../src/contract/activities.ts';
-import { type WebhookReport, type WebhookEndpoint, webhookEvents } from '../../src/domain/webhook.ts';
+import { type WebhookReport, type WebhookEndpoint, webhookEvents } from '../../src/domain/turn/webhook.ts';
 import type { Store } from '../../src/store/ports/store.ts';
 import { selfSigned } from '../../src/testing/model-server/index.ts';
 import { setClock } from '../store/clock.ts';

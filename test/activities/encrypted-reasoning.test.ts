@@ -1,7 +1,7 @@
 /** What only the provider can read: kept for those who asked for it, shown to nobody, and never a start. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { ResponseEvent } from '../../src/domain/response-event.ts';
+import type { ResponseEvent } from '../../src/domain/response/response-event.ts';
 import { end, hold, reset, ResponsesWriter, type Script, sseHead } from '../../src/testing/model-server/index.ts';
 import { sceneOf } from './support.ts';
 

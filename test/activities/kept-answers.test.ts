@@ -4,8 +4,8 @@
  */
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import type { ResponseEvent } from '../../src/domain/response-event.ts';
-import type { StepResult } from '../../src/domain/turn-state.ts';
+import type { ResponseEvent } from '../../src/domain/response/response-event.ts';
+import type { StepResult } from '../../src/domain/turn/turn-state.ts';
 import { fin, hold, type KeptAnswer, reset, ResponsesWriter, type Script, stall } from '../../src/testing/model-server/index.ts';
 import { until } from '../support/until.ts';
 import { tool } from './agent-scene.ts';

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ActivityCancellationDetails, type ApplicationFailure } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
-import { longestBusyWaitMs } from '../../src/domain/retry-policy.ts';
+import { longestBusyWaitMs } from '../../src/domain/turn/retry-policy.ts';
 import { chat, chatAnswer, done, end, hold, reset, sseHead, stall } from '../../src/testing/model-server/index.ts';
 import { settle } from '../store/contract.ts';
 import { retold } from '../support/in-time.ts';

@@ -4,7 +4,7 @@ import { PassThrough } from 'node:stream';
 import { test } from 'node:test';
 import { stripVTControlCharacters } from 'node:util';
 import { turnLine, webhookLine } from '../../src/cli/turn-line.ts';
-import type { WebhookReport } from '../../src/domain/webhook.ts';
+import type { WebhookReport } from '../../src/domain/turn/webhook.ts';
 
 const turn = {
   responseId: 'resp_a',

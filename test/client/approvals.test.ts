@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { readApprovals } from '../../src/client/approvals.ts';
-import type { Agent } from '../../src/domain/agent.ts';
+import type { Agent } from '../../src/domain/agents/agent.ts';
 import type { ApprovalRequestItem, InputItem } from '../../src/domain/item.ts';
-import { itemId } from '../../src/domain/new-items.ts';
-import { defaultSettings } from '../../src/domain/response-settings.ts';
-import { newResponse } from '../../src/domain/response.ts';
+import { itemId } from '../../src/domain/response/new-items.ts';
+import { defaultSettings } from '../../src/domain/response/response-settings.ts';
+import { newResponse } from '../../src/domain/response/response.ts';
 import { turnRow } from '../support/turn-row.ts';
 
 const settings = defaultSettings('helper');

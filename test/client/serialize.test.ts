@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { serialize } from '../../src/client/serialize.ts';
 import { type Known, type SubmittedItem, resolveItems } from '../../src/client/submission.ts';
 import type { InputItem } from '../../src/domain/item.ts';
-import { defaultSettings } from '../../src/domain/response-settings.ts';
+import { defaultSettings } from '../../src/domain/response/response-settings.ts';
 
 const nothing: Known = { items: new Map(), models: new Map(), asked: 'm' };
 

@@ -6,7 +6,7 @@ import { setImmediate as nextTurnOfTheLoop } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
 import { Dispatcher } from '../../src/client/dispatcher.ts';
 import { startSweep } from '../../src/client/sweep.ts';
-import { defaultSettings } from '../../src/domain/response-settings.ts';
+import { defaultSettings } from '../../src/domain/response/response-settings.ts';
 import { ended } from '../store/contract.ts';
 import { temporaryDatabase } from '../store/temporary.ts';
 

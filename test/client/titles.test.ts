@@ -6,7 +6,7 @@ import { Dispatcher } from '../../src/client/dispatcher.ts';
 import { startTitles } from '../../src/client/titles.ts';
 import { Turnkeep } from '../../src/client/turnkeep.ts';
 import { titleType } from '../../src/contract/workflows.ts';
-import { defaultSettings } from '../../src/domain/response-settings.ts';
+import { defaultSettings } from '../../src/domain/response/response-settings.ts';
 import { newTurn } from '../store/contract.ts';
 import { temporaryDatabase } from '../store/temporary.ts';
 

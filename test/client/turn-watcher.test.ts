@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { setImmediate as nextTurnOfTheLoop } from 'node:timers/promises';
-import { journalRowOf } from '../../src/domain/response-event.ts';
-import { ResponseStream } from '../../src/domain/response-stream.ts';
+import { journalRowOf } from '../../src/domain/response/response-event.ts';
+import { ResponseStream } from '../../src/domain/response/response-stream.ts';
 import type { LocalAttempts } from '../../src/client/local-attempts.ts';
 import { startTurnWatcher } from '../../src/client/turn-watcher.ts';
 import { type Store, StoreBusyError } from '../../src/store/ports/store.ts';

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as nextTurnOfTheLoop } from 'node:timers/promises';
 import { startWebhooks, withWebhooks } from '../../src/client/webhooks.ts';
-import { giveUpAfterMs, startAgainAfterMs, startGraceMs, webhookEvents, type WebhookReport } from '../../src/domain/webhook.ts';
+import { giveUpAfterMs, startAgainAfterMs, startGraceMs, webhookEvents, type WebhookReport } from '../../src/domain/turn/webhook.ts';
 import type { Store } from '../../src/store/ports/store.ts';
 import { setClock } from '../store/clock.ts';
 import { claimed, ended, inserted, newTurn, sealOf } from '../store/contract.ts';

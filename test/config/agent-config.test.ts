@@ -6,7 +6,7 @@ import { type AgentConfig, readAgentConfig } from '../../src/config/agent-config
 import { ConfigError } from '../../src/config/config.ts';
 import { type ConfigDefinition, configMark } from '../../src/config/define-config.ts';
 import { defineTool } from '../../src/config/define-tool.ts';
-import { priceOf } from '../../src/domain/agent.ts';
+import { priceOf } from '../../src/domain/agents/agent.ts';
 
 const search = defineTool({ description: 'Searches.', input: z.object({ query: z.string() }), run: ({ query }) => query });
 

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ConfigError } from '../../src/config/config.ts';
 import { readConfig } from '../../src/config/read-config.ts';
-import { endpointFor, webhookEvents } from '../../src/domain/webhook.ts';
+import { endpointFor, webhookEvents } from '../../src/domain/turn/webhook.ts';
 
 type Env = { readonly [name: string]: string };
 

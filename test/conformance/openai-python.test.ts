@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { webhookEvents } from '../../src/domain/webhook.ts';
+import { webhookEvents } from '../../src/domain/turn/webhook.ts';
 import { chat, chatAnswer, done, end, hold, sseHead } from '../../src/testing/model-server/index.ts';
 import { startReceiver } from '../support/receiver.ts';
 import { needOpenaiPython } from '../support/programs.ts';

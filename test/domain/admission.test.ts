@@ -8,8 +8,8 @@ import {
   earlyCancelMs,
   type PreviousFacts,
   type TwinFacts,
-} from '../../src/domain/admission.ts';
-import type { TurnRow } from '../../src/domain/turn.ts';
+} from '../../src/domain/turn/admission.ts';
+import type { TurnRow } from '../../src/domain/turn/turn.ts';
 import { lazily, turnRow } from '../support/turn-row.ts';
 
 const createdAtMs = 1_000_000;

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { usageOf } from '../../src/domain/attempt.ts';
-import type { Usage } from '../../src/domain/response.ts';
-import { idempotencyKeyOf } from '../../src/domain/tool-call.ts';
+import { usageOf } from '../../src/domain/turn/attempt.ts';
+import type { Usage } from '../../src/domain/response/response.ts';
+import { idempotencyKeyOf } from '../../src/domain/agents/tool-call.ts';
 
 const tokens = (input: number, output: number): Usage => ({
   input_tokens: input,

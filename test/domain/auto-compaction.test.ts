@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Agent, Compaction } from '../../src/domain/agent.ts';
-import { calibrated, isWorthwhile, requestToSummarise, statedContext, tokensToSummarise } from '../../src/domain/auto-compaction.ts';
-import { compactionOf, isCompactionStep, mayCompact, promptRoomOf, stepsAsked } from '../../src/domain/overflow.ts';
+import type { Agent, Compaction } from '../../src/domain/agents/agent.ts';
+import { calibrated, isWorthwhile, requestToSummarise, statedContext, tokensToSummarise } from '../../src/domain/prompt/auto-compaction.ts';
+import { compactionOf, isCompactionStep, mayCompact, promptRoomOf, stepsAsked } from '../../src/domain/prompt/overflow.ts';
 import type { FailureCode } from '../../src/domain/failure.ts';
 import { type Item, textOf, unwrittenMessage } from '../../src/domain/item.ts';
-import { defaultSettings, type ResponseSettings } from '../../src/domain/response-settings.ts';
+import { defaultSettings, type ResponseSettings } from '../../src/domain/response/response-settings.ts';
 
 const agent = (compaction: Compaction): Agent => ({
   name: 'a',

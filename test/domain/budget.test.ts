@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Limits } from '../../src/domain/agent.ts';
+import type { Limits } from '../../src/domain/agents/agent.ts';
 import {
   type Budget,
   budgetOfCall,
@@ -17,7 +17,7 @@ import {
   type Spent,
   toolCallsLeft,
   turnTimeMs,
-} from '../../src/domain/budget.ts';
+} from '../../src/domain/turn/budget.ts';
 
 const budget = (turn: Limits, session: Limits = {}): Budget => ({ turn, session });
 const spent = (some: Partial<Spent> = {}): Spent => ({ ...nothingSpent, ...some });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type ClaimDecision, type ClaimFacts, decideClaim } from '../../src/domain/claim.ts';
+import { type ClaimDecision, type ClaimFacts, decideClaim } from '../../src/domain/turn/claim.ts';
 import { lazily, turnRow } from '../support/turn-row.ts';
 
 const failed = turnRow({ status: 'failed', errorCode: 'worker_lost', settledAtMs: 9 });

@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { afterCompaction, compactionContent, sealSummary, summaryRequest } from '../../src/domain/compaction.ts';
-import { keptCharsOf, keptMessages } from '../../src/domain/kept-messages.ts';
+import { afterCompaction, compactionContent, sealSummary, summaryRequest } from '../../src/domain/prompt/compaction.ts';
+import { keptCharsOf, keptMessages } from '../../src/domain/prompt/kept-messages.ts';
 import { type Item, textOf } from '../../src/domain/item.ts';
-import { promptOf, type TranscriptTurn } from '../../src/domain/prompt.ts';
-import { defaultSettings } from '../../src/domain/response-settings.ts';
+import { promptOf, type TranscriptTurn } from '../../src/domain/prompt/prompt.ts';
+import { defaultSettings } from '../../src/domain/response/response-settings.ts';
 import { cpuMsOf } from '../support/cpu-time.ts';
 
 function says(role: 'user' | 'assistant' | 'developer', text: string): Item {

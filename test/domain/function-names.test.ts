@@ -1,7 +1,7 @@
 /** What an agent's tools are called where a model sees them. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { functionNames } from '../../src/domain/function-names.ts';
+import { functionNames } from '../../src/domain/agents/function-names.ts';
 
 const nameOf = (tools: readonly string[], taken: readonly string[] = []): readonly string[] =>
   functionNames(

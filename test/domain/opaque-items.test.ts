@@ -4,10 +4,10 @@ import { test } from 'node:test';
 import { failureOf } from '../../src/domain/failure.ts';
 import type { JsonObject } from '../../src/domain/item.ts';
 import type { ModelDelta } from '../../src/domain/model.ts';
-import type { ResponseEvent } from '../../src/domain/response-event.ts';
-import { ResponseStream } from '../../src/domain/response-stream.ts';
-import { newResponse } from '../../src/domain/response.ts';
-import type { TurnOutcome } from '../../src/domain/turn-outcome.ts';
+import type { ResponseEvent } from '../../src/domain/response/response-event.ts';
+import { ResponseStream } from '../../src/domain/response/response-stream.ts';
+import { newResponse } from '../../src/domain/response/response.ts';
+import type { TurnOutcome } from '../../src/domain/turn/turn-outcome.ts';
 import { newTurn } from '../store/contract.ts';
 
 const response = newResponse({ id: 'resp_ab12', createdAtMs: 5_000, settings: newTurn('x').settings, session: null, previous: null });

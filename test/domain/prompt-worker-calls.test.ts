@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type CallOrigin, type Item, type OpaqueItem, textOf, toolOutputText, type WorkerCallItem } from '../../src/domain/item.ts';
-import { promptOf, type TranscriptTurn } from '../../src/domain/prompt.ts';
-import { withWorkerCalls } from '../../src/domain/prompt-worker-calls.ts';
-import { cutOff, endedCall, newApprovalRequest, newWorkerCall, type WorkerCallEnd } from '../../src/domain/worker-call.ts';
+import { promptOf, type TranscriptTurn } from '../../src/domain/prompt/prompt.ts';
+import { withWorkerCalls } from '../../src/domain/prompt/prompt-worker-calls.ts';
+import { cutOff, endedCall, newApprovalRequest, newWorkerCall, type WorkerCallEnd } from '../../src/domain/agents/worker-call.ts';
 
 const done = (output: string): WorkerCallEnd => ({ status: 'completed', output });
 const refused = (message: string): WorkerCallEnd => ({ status: 'failed', message });

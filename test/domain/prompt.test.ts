@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { type Item, textOf, toolOutputText } from '../../src/domain/item.ts';
-import { promptOf, type TranscriptTurn } from '../../src/domain/prompt.ts';
+import { promptOf, type TranscriptTurn } from '../../src/domain/prompt/prompt.ts';
 import { cpuMsOf } from '../support/cpu-time.ts';
 
 function user(text: string): Item {

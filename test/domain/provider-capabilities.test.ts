@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import type { InputPart, NewItem, Role } from '../../src/domain/item.ts';
-import type { ResponseSettings } from '../../src/domain/response-settings.ts';
+import type { ResponseSettings } from '../../src/domain/response/response-settings.ts';
 import { unsupportedBy, unsupportedItem } from '../../src/domain/provider-capabilities.ts';
 import { apis, settings } from '../providers/support.ts';
 

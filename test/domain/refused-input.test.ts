@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { sealSummary } from '../../src/domain/compaction.ts';
+import { sealSummary } from '../../src/domain/prompt/compaction.ts';
 import { type Item, textOf, toolOutputText } from '../../src/domain/item.ts';
-import type { TranscriptTurn } from '../../src/domain/prompt.ts';
-import { refusesInput, withoutRefused } from '../../src/domain/refused-input.ts';
+import type { TranscriptTurn } from '../../src/domain/prompt/prompt.ts';
+import { refusesInput, withoutRefused } from '../../src/domain/prompt/refused-input.ts';
 
 const image = { type: 'input_image', detail: 'auto', image_url: 'https://a.test/x.png' } as const;
 const seen = (text: string): Item =>

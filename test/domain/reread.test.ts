@@ -3,11 +3,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import type { ModelDelta } from '../../src/domain/model.ts';
-import { OtherAnswerError, Reread } from '../../src/domain/reread.ts';
-import type { ResponseEvent } from '../../src/domain/response-event.ts';
-import { ResponseStream } from '../../src/domain/response-stream.ts';
-import { defaultSettings } from '../../src/domain/response-settings.ts';
-import { newResponse } from '../../src/domain/response.ts';
+import { OtherAnswerError, Reread } from '../../src/domain/response/reread.ts';
+import type { ResponseEvent } from '../../src/domain/response/response-event.ts';
+import { ResponseStream } from '../../src/domain/response/response-stream.ts';
+import { defaultSettings } from '../../src/domain/response/response-settings.ts';
+import { newResponse } from '../../src/domain/response/response.ts';
 
 const opening = ResponseStream.open(
   newResponse({ id: 'resp_a', createdAtMs: 0, settings: defaultSettings('m'), session: null, previous: null }),

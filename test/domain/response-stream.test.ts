@@ -4,14 +4,21 @@ import fc from 'fast-check';
 import type { ResponseInputItem, ResponseOutputItem, ResponseStreamEvent } from 'openai/resources/responses/responses';
 import { failureOf } from '../../src/domain/failure.ts';
 import { type ModelDelta, startsStep } from '../../src/domain/model.ts';
-import type { ResponseEvent } from '../../src/domain/response-event.ts';
-import { ResponseStream } from '../../src/domain/response-stream.ts';
-import { unsealFields } from '../../src/domain/sealed-fields.ts';
-import type { TurnOutcome } from '../../src/domain/turn-outcome.ts';
+import type { ResponseEvent } from '../../src/domain/response/response-event.ts';
+import { ResponseStream } from '../../src/domain/response/response-stream.ts';
+import { unsealFields } from '../../src/domain/prompt/sealed-fields.ts';
+import type { TurnOutcome } from '../../src/domain/turn/turn-outcome.ts';
 import { isWorkers, type OutputItem, textOf, type WorkerCallItem } from '../../src/domain/item.ts';
-import { newResponse } from '../../src/domain/response.ts';
-import { approvalAsked, callBegun, callEnded } from '../../src/domain/worker-call-events.ts';
-import { cutOff, endedCall, newApprovalRequest, newWorkerCall, type WorkerCall, type WorkerCallEnd } from '../../src/domain/worker-call.ts';
+import { newResponse } from '../../src/domain/response/response.ts';
+import { approvalAsked, callBegun, callEnded } from '../../src/domain/response/worker-call-events.ts';
+import {
+  cutOff,
+  endedCall,
+  newApprovalRequest,
+  newWorkerCall,
+  type WorkerCall,
+  type WorkerCallEnd,
+} from '../../src/domain/agents/worker-call.ts';
 import { newTurn } from '../store/contract.ts';
 
 const response = newResponse({ id: 'resp_ab12', createdAtMs: 5_000, settings: newTurn('x').settings, session: null, previous: null });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { failureRules } from '../../src/domain/failure.ts';
-import { busyWaitMs, delayBeforeMs } from '../../src/domain/retry-policy.ts';
+import { busyWaitMs, delayBeforeMs } from '../../src/domain/turn/retry-policy.ts';
 
 test('T3 · three attempts, after 1 s and then 2 s', () => {
   assert.deepEqual([1, 2, 3].map(delayBeforeMs), [0, 1_000, 2_000]);

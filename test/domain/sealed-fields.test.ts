@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ReasoningItem } from '../../src/domain/item.ts';
-import { sealOf, unsealFields } from '../../src/domain/sealed-fields.ts';
+import { sealOf, unsealFields } from '../../src/domain/prompt/sealed-fields.ts';
 
 const reasoning = (text: string): ReasoningItem => ({
   id: 'rs_1',

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { defaultSettings } from '../../src/domain/response-settings.ts';
-import type { Usage } from '../../src/domain/response.ts';
-import type { ToolCallRow } from '../../src/domain/tool-call.ts';
-import { timelineOf } from '../../src/domain/timeline.ts';
-import type { AttemptRow } from '../../src/domain/attempt.ts';
-import type { TurnRow } from '../../src/domain/turn.ts';
+import { defaultSettings } from '../../src/domain/response/response-settings.ts';
+import type { Usage } from '../../src/domain/response/response.ts';
+import type { ToolCallRow } from '../../src/domain/agents/tool-call.ts';
+import { timelineOf } from '../../src/domain/turn/timeline.ts';
+import type { AttemptRow } from '../../src/domain/turn/attempt.ts';
+import type { TurnRow } from '../../src/domain/turn/turn.ts';
 
 const tokens = (input: number, output: number): Usage => ({
   input_tokens: input,

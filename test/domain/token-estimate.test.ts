@@ -5,8 +5,8 @@ import fc from 'fast-check';
 import type { Item } from '../../src/domain/item.ts';
 import { estimated } from '../../src/gateway/responses/input-tokens.ts';
 import { turnsOfTheLoop } from '../store/commits.ts';
-import { defaultSettings } from '../../src/domain/response-settings.ts';
-import { type Counting, itemTokens, settingsTokens, tokensOf } from '../../src/domain/token-estimate.ts';
+import { defaultSettings } from '../../src/domain/response/response-settings.ts';
+import { type Counting, itemTokens, settingsTokens, tokensOf } from '../../src/domain/prompt/token-estimate.ts';
 
 function counted(counting: Counting): number {
   for (;;) {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { cutForModel, maxToolResultBytes } from '../../src/domain/tool-result.ts';
+import { cutForModel, maxToolResultBytes } from '../../src/domain/agents/tool-result.ts';
 
 const rows: readonly (readonly [what: string, text: string, maxBytes: number, kept: string])[] = [
   ['nothing', '', 4, ''],

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ModelDelta } from '../../src/domain/model.ts';
-import { newResponse } from '../../src/domain/response.ts';
-import { ResponseStream } from '../../src/domain/response-stream.ts';
+import { newResponse } from '../../src/domain/response/response.ts';
+import { ResponseStream } from '../../src/domain/response/response-stream.ts';
 import { newTurn } from '../store/contract.ts';
 
 const response = newResponse({ id: 'resp_ab12', createdAtMs: 5_000, settings: newTurn('x').settings, session: null, previous: null });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { failureOf } from '../../src/domain/failure.ts';
-import { decide, evolve, turnAt, type TurnResult, type TurnState } from '../../src/domain/turn-state.ts';
+import { decide, evolve, turnAt, type TurnResult, type TurnState } from '../../src/domain/turn/turn-state.ts';
 
 function course(...results: TurnResult[]): TurnState {
   return results.reduce(evolve, turnAt(1));

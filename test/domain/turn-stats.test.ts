@@ -1,8 +1,8 @@
 /** What became of turns, summed up. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Usage } from '../../src/domain/response.ts';
-import { type CountedAttempt, type CountedTurn, TurnTally } from '../../src/domain/turn-stats.ts';
+import type { Usage } from '../../src/domain/response/response.ts';
+import { type CountedAttempt, type CountedTurn, TurnTally } from '../../src/domain/turn/turn-stats.ts';
 
 const usage = (input: number, cached: number, output: number): Usage => ({
   input_tokens: input,

@@ -10,7 +10,7 @@ import {
   payloadOf,
   type WebhookAnswer,
   webhookWaitMs,
-} from '../../src/domain/webhook.ts';
+} from '../../src/domain/turn/webhook.ts';
 
 /** Neither longer nor shorter. */
 const middle = 0.5;

@@ -1,8 +1,8 @@
 /** Names that a request's tools cannot have, because the agent's own have them. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Agent } from '../../src/domain/agent.ts';
-import { defaultSettings, type Tool } from '../../src/domain/response-settings.ts';
+import type { Agent } from '../../src/domain/agents/agent.ts';
+import { defaultSettings, type Tool } from '../../src/domain/response/response-settings.ts';
 import { type AgentDirectory, withAgent } from '../../src/gateway/submit/agent-settings.ts';
 import { ApiError } from '../../src/gateway/http/errors.ts';
 

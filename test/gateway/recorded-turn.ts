@@ -1,12 +1,12 @@
 /** A turn's journal as the worker writes it, for translators to read. */
-import { defaultSettings } from '../../src/domain/response-settings.ts';
+import { defaultSettings } from '../../src/domain/response/response-settings.ts';
 import type { ModelDelta } from '../../src/domain/model.ts';
-import { journalRowOf, type ResponseEvent } from '../../src/domain/response-event.ts';
-import { newResponse } from '../../src/domain/response.ts';
-import { ResponseStream } from '../../src/domain/response-stream.ts';
-import { approvalAsked, callBegun, callEnded } from '../../src/domain/worker-call-events.ts';
-import type { WorkerCall, WorkerCallEnd } from '../../src/domain/worker-call.ts';
-import type { TurnOutcome } from '../../src/domain/turn-outcome.ts';
+import { journalRowOf, type ResponseEvent } from '../../src/domain/response/response-event.ts';
+import { newResponse } from '../../src/domain/response/response.ts';
+import { ResponseStream } from '../../src/domain/response/response-stream.ts';
+import { approvalAsked, callBegun, callEnded } from '../../src/domain/response/worker-call-events.ts';
+import type { WorkerCall, WorkerCallEnd } from '../../src/domain/agents/worker-call.ts';
+import type { TurnOutcome } from '../../src/domain/turn/turn-outcome.ts';
 import { type SsePayload, startTranslation, type Translator } from '../../src/gateway/stream/encode.ts';
 
 export const say = (text: string): ModelDelta => ({ type: 'text', text });

@@ -1,10 +1,10 @@
 /** The limits of a turn are resolved when it is taken in: from its agent, from those of all turns, and from the request. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Agent, Limits } from '../../src/domain/agent.ts';
-import type { Budget } from '../../src/domain/budget.ts';
+import type { Agent, Limits } from '../../src/domain/agents/agent.ts';
+import type { Budget } from '../../src/domain/turn/budget.ts';
 import { unsupportedBy } from '../../src/domain/provider-capabilities.ts';
-import { defaultSettings, type ResponseSettings } from '../../src/domain/response-settings.ts';
+import { defaultSettings, type ResponseSettings } from '../../src/domain/response/response-settings.ts';
 import { type AgentDirectory, withAgent } from '../../src/gateway/submit/agent-settings.ts';
 
 const helper: Agent = {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { promptOf } from '../../src/domain/prompt.ts';
+import { promptOf } from '../../src/domain/prompt/prompt.ts';
 import { toNewItem } from '../../src/gateway/responses/items.ts';
 
 type Body = Parameters<typeof toNewItem>[0];

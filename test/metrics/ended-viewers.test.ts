@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import type { JournalRow } from '../../src/domain/response-event.ts';
+import type { JournalRow } from '../../src/domain/response/response-event.ts';
 import { Metrics } from '../../src/metrics/metrics.ts';
 import { observed } from '../../src/metrics/observed-store.ts';
 import type { JournalFollower, Store } from '../../src/store/ports/store.ts';

@@ -1,8 +1,8 @@
 /** Tokens, retries and times of turns, with the real store: each counted once, under a model that has answered. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { defaultSettings } from '../../src/domain/response-settings.ts';
-import { unknownUsage } from '../../src/domain/response.ts';
+import { defaultSettings } from '../../src/domain/response/response-settings.ts';
+import { unknownUsage } from '../../src/domain/response/response.ts';
 import { claimed, expiredLease, newTurn, sealOf } from '../store/contract.ts';
 import { reported, row, setUp, setUpOn } from './observed.ts';
 

@@ -2,7 +2,7 @@
 import type { TestContext } from 'node:test';
 import type { Item } from '../../src/domain/item.ts';
 import { type ModelEvent, type ModelFailure, type ModelRequest, startsStep } from '../../src/domain/model.ts';
-import { defaultSettings, type ResponseSettings } from '../../src/domain/response-settings.ts';
+import { defaultSettings, type ResponseSettings } from '../../src/domain/response/response-settings.ts';
 import { createProvider, type ProviderOptions } from '../../src/providers/create-provider.ts';
 import { SseReader } from '../../src/providers/http/sse.ts';
 import { ChatParser } from '../../src/providers/openai/chat-parser.ts';

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { pino } from 'pino';
-import type { WebhookReport } from '../../src/domain/webhook.ts';
+import type { WebhookReport } from '../../src/domain/turn/webhook.ts';
 import { Metrics } from '../../src/metrics/metrics.ts';
 import { webhookObserver } from '../../src/roles/observers.ts';
 

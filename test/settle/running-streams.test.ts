@@ -1,11 +1,11 @@
 /** Running streams are folded once, however often they are asked for, and what is kept of them is bounded (T14). */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { defaultSettings } from '../../src/domain/response-settings.ts';
+import { defaultSettings } from '../../src/domain/response/response-settings.ts';
 import type { JsonObject } from '../../src/domain/item.ts';
-import { type JournalRow, journalRowOf } from '../../src/domain/response-event.ts';
-import { ResponseStream } from '../../src/domain/response-stream.ts';
-import { newResponse } from '../../src/domain/response.ts';
+import { type JournalRow, journalRowOf } from '../../src/domain/response/response-event.ts';
+import { ResponseStream } from '../../src/domain/response/response-stream.ts';
+import { newResponse } from '../../src/domain/response/response.ts';
 import { pageRows, readStream } from '../../src/settle/read-stream.ts';
 import { RunningStreams } from '../../src/settle/running-streams.ts';
 

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { failureOf } from '../../src/domain/failure.ts';
-import { newResponse } from '../../src/domain/response.ts';
-import { ResponseStream } from '../../src/domain/response-stream.ts';
-import type { TurnOutcome } from '../../src/domain/turn-outcome.ts';
-import type { TurnRow } from '../../src/domain/turn.ts';
+import { newResponse } from '../../src/domain/response/response.ts';
+import { ResponseStream } from '../../src/domain/response/response-stream.ts';
+import type { TurnOutcome } from '../../src/domain/turn/turn-outcome.ts';
+import type { TurnRow } from '../../src/domain/turn/turn.ts';
 import { sealOf } from '../../src/settle/seal.ts';
 import { newTurn } from '../store/contract.ts';
 

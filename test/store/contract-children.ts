@@ -1,6 +1,6 @@
 /** What every driver of the store must do: turns that carry out a call of another one end with it. */
 import assert from 'node:assert/strict';
-import type { Usage } from '../../src/domain/response.ts';
+import type { Usage } from '../../src/domain/response/response.ts';
 import { claimed, type Contract, inserted, lease, newTurn, sealOf, settle } from './contract.ts';
 import { newCall } from './contract-tool-calls.ts';
 

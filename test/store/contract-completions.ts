@@ -1,7 +1,7 @@
 /** What every driver of the store must do: stored Chat Completions. */
 import assert from 'node:assert/strict';
 import { failureOf } from '../../src/domain/failure.ts';
-import { defaultSettings } from '../../src/domain/response-settings.ts';
+import { defaultSettings } from '../../src/domain/response/response-settings.ts';
 import type { NewTurn, Store } from '../../src/store/ports/store.ts';
 import { claimed, type Contract, ended, inserted, newTurn, sealOf, settle } from './contract.ts';
 

@@ -1,7 +1,7 @@
 /** What every driver of the store must do: what is deleted, not to be stored, or past retention. */
 import assert from 'node:assert/strict';
 import { setImmediate as nextTurnOfTheLoop } from 'node:timers/promises';
-import { defaultSettings } from '../../src/domain/response-settings.ts';
+import { defaultSettings } from '../../src/domain/response/response-settings.ts';
 import type { RetentionCursor, Store, UnstoredCut } from '../../src/store/ports/store.ts';
 import { setClock } from './clock.ts';
 import { type Contract, ended, inserted, newTurn, pastOf, settle } from './contract.ts';

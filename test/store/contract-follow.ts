@@ -1,7 +1,7 @@
 /** What every driver of the store must do: following a journal, however writers, joins and pauses fall (T7, T12). */
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import type { JournalRow } from '../../src/domain/response-event.ts';
+import type { JournalRow } from '../../src/domain/response/response-event.ts';
 import type { Store } from '../../src/store/ports/store.ts';
 import { Journal } from '../support/journal.ts';
 import { type Contract, newTurn } from './contract.ts';

@@ -1,7 +1,7 @@
 /** What every driver of the store must do: taking turns in, joining them, refusing them, and where they stand in the tree. */
 import assert from 'node:assert/strict';
-import { resendWindowMs } from '../../src/domain/admission.ts';
-import { defaultSettings } from '../../src/domain/response-settings.ts';
+import { resendWindowMs } from '../../src/domain/turn/admission.ts';
+import { defaultSettings } from '../../src/domain/response/response-settings.ts';
 import { type Contract, ended, inserted, newTurn, pastOf, settle } from './contract.ts';
 
 type Fields = Parameters<typeof newTurn>[1];

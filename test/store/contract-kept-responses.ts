@@ -1,6 +1,6 @@
 /** What every driver of the store must do: answers that their providers keep, and that another process may read on. */
 import assert from 'node:assert/strict';
-import { mostReattachments } from '../../src/domain/kept-response.ts';
+import { mostReattachments } from '../../src/domain/turn/kept-response.ts';
 import { setClock } from './clock.ts';
 import { claimed, type Contract, expiredLease, inserted, lease, newTurn, row, sealOf } from './contract.ts';
 

@@ -1,8 +1,8 @@
 /** What every driver of the store must do: the list of a tenant's turns. */
 import assert from 'node:assert/strict';
 import { failureOf } from '../../src/domain/failure.ts';
-import { defaultSettings } from '../../src/domain/response-settings.ts';
-import type { TurnFilter } from '../../src/domain/turn-list.ts';
+import { defaultSettings } from '../../src/domain/response/response-settings.ts';
+import type { TurnFilter } from '../../src/domain/turn/turn-list.ts';
 import type { Store } from '../../src/store/ports/store.ts';
 import { claimed, type Contract, ended, inserted, newTurn, settle } from './contract.ts';
 

@@ -1,7 +1,7 @@
 /** What every driver of the store must do: sessions and their items. */
 import assert from 'node:assert/strict';
 import type { InputItem, OutputMessage } from '../../src/domain/item.ts';
-import type { NewSession } from '../../src/domain/session.ts';
+import type { NewSession } from '../../src/domain/turn/session.ts';
 import type { Store } from '../../src/store/ports/store.ts';
 import { claimed, type Contract, ended, inserted, lease, newTurn, sealOf, settle } from './contract.ts';
 

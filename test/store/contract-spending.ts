@@ -1,7 +1,7 @@
 /** What every driver of the store must do: what turns and sessions have used up. */
 import assert from 'node:assert/strict';
-import type { AttemptEnd } from '../../src/domain/attempt.ts';
-import type { RequestSpent, Spent } from '../../src/domain/budget.ts';
+import type { AttemptEnd } from '../../src/domain/turn/attempt.ts';
+import type { RequestSpent, Spent } from '../../src/domain/turn/budget.ts';
 import type { Store } from '../../src/store/ports/store.ts';
 import { claimed, type Contract, inserted, lease, newTurn, sealOf, settle } from './contract.ts';
 import { endOf, newCall } from './contract-tool-calls.ts';

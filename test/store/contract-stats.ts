@@ -1,9 +1,9 @@
 /** What every driver of the store must do: turns with their requests, in pages, to be summed up. */
 import assert from 'node:assert/strict';
 import { failureOf } from '../../src/domain/failure.ts';
-import { defaultSettings } from '../../src/domain/response-settings.ts';
-import type { TurnFilter } from '../../src/domain/turn-list.ts';
-import type { CountedTurn } from '../../src/domain/turn-stats.ts';
+import { defaultSettings } from '../../src/domain/response/response-settings.ts';
+import type { TurnFilter } from '../../src/domain/turn/turn-list.ts';
+import type { CountedTurn } from '../../src/domain/turn/turn-stats.ts';
 import type { Store } from '../../src/store/ports/store.ts';
 import { claimed, type Contract, ended, inserted, newTurn, settle } from './contract.ts';
 

@@ -1,9 +1,9 @@
 /** What every driver of the store must do: steps behind one another, and the calls of tools that workers run between them. */
 import assert from 'node:assert/strict';
-import type { AttemptKey } from '../../src/domain/attempt.ts';
-import type { JournalRow } from '../../src/domain/response-event.ts';
-import { defaultSettings } from '../../src/domain/response-settings.ts';
-import type { NewToolCall, ToolCallEnd } from '../../src/domain/tool-call.ts';
+import type { AttemptKey } from '../../src/domain/turn/attempt.ts';
+import type { JournalRow } from '../../src/domain/response/response-event.ts';
+import { defaultSettings } from '../../src/domain/response/response-settings.ts';
+import type { NewToolCall, ToolCallEnd } from '../../src/domain/agents/tool-call.ts';
 import type { Claim, ClaimRequest, NewTurn, StepEnd, Store } from '../../src/store/ports/store.ts';
 import { claimed, type Contract, expiredLease, inserted, lease, newTurn, sealOf, settle } from './contract.ts';
 

@@ -1,6 +1,6 @@
 /** What every driver of the store must do: the events that are owed to endpoints. */
 import assert from 'node:assert/strict';
-import { startAgainAfterMs, startGraceMs, type WebhookEvent, webhookEvents } from '../../src/domain/webhook.ts';
+import { startAgainAfterMs, startGraceMs, type WebhookEvent, webhookEvents } from '../../src/domain/turn/webhook.ts';
 import type { Store } from '../../src/store/ports/store.ts';
 import { setClock } from './clock.ts';
 import { claimed, type Contract, ended, inserted, newTurn, sealOf, settle } from './contract.ts';

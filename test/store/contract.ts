@@ -2,13 +2,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { failureOf } from '../../src/domain/failure.ts';
-import { journalRowOf, type JournalRow, type ResponseEvent } from '../../src/domain/response-event.ts';
-import { ResponseStream } from '../../src/domain/response-stream.ts';
-import { defaultSettings, type ResponseSettings } from '../../src/domain/response-settings.ts';
-import { newResponse } from '../../src/domain/response.ts';
+import { journalRowOf, type JournalRow, type ResponseEvent } from '../../src/domain/response/response-event.ts';
+import { ResponseStream } from '../../src/domain/response/response-stream.ts';
+import { defaultSettings, type ResponseSettings } from '../../src/domain/response/response-settings.ts';
+import { newResponse } from '../../src/domain/response/response.ts';
 import { settleTurn } from '../../src/settle/settle-turn.ts';
-import type { RequestedOutcome, TurnStatus } from '../../src/domain/turn-state.ts';
-import type { TurnRow } from '../../src/domain/turn.ts';
+import type { RequestedOutcome, TurnStatus } from '../../src/domain/turn/turn-state.ts';
+import type { TurnRow } from '../../src/domain/turn/turn.ts';
 import type { Claim, ClaimRequest, Lease, NewTurn, Seal, Store } from '../../src/store/ports/store.ts';
 
 export interface OpenDatabase extends AsyncDisposable {

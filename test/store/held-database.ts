@@ -1,6 +1,6 @@
 /** One journal in a database that answers when a test lets it: what is read and what is pushed can meet in every order. */
 import assert from 'node:assert/strict';
-import type { JournalRow } from '../../src/domain/response-event.ts';
+import type { JournalRow } from '../../src/domain/response/response-event.ts';
 import type { BatchLimits, ChangeSignal, ChangeWatcher, JournalSource } from '../../src/store/live/source.ts';
 import type { JournalHead } from '../../src/store/ports/journal.ts';
 import { theirTurn } from './contract-follow.ts';

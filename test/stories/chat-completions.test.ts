@@ -17,7 +17,7 @@ import {
   sseHead,
   stall,
 } from '../../src/testing/model-server/index.ts';
-import type { AttemptRow } from '../../src/domain/attempt.ts';
+import type { AttemptRow } from '../../src/domain/turn/attempt.ts';
 import { until } from '../support/until.ts';
 import { story, World } from '../support/world.ts';
 

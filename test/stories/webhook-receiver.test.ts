@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { test } from 'node:test';
-import { webhookEvents } from '../../src/domain/webhook.ts';
+import { webhookEvents } from '../../src/domain/turn/webhook.ts';
 import { chatAnswer } from '../../src/testing/model-server/index.ts';
 import { startReceiver } from '../support/receiver.ts';
 import { World } from '../support/world.ts';

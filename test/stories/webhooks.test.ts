@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { pino } from 'pino';
-import { type WebhookEndpoint, webhookEvents } from '../../src/domain/webhook.ts';
+import { type WebhookEndpoint, webhookEvents } from '../../src/domain/turn/webhook.ts';
 import { chat, chatAnswer, done, end, httpError, sseHead, stall } from '../../src/testing/model-server/index.ts';
 import { type Answer, type Receiver, startReceiver } from '../support/receiver.ts';
 import { until } from '../support/until.ts';

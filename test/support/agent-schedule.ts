@@ -15,9 +15,9 @@ import type { AgentTurnInput } from '../../src/contract/workflows.ts';
 import { failureOf, isFailureCode } from '../../src/domain/failure.ts';
 import type { Item } from '../../src/domain/item.ts';
 import type { ModelDelta, ModelEvent, ModelRequest } from '../../src/domain/model.ts';
-import { defaultSettings } from '../../src/domain/response-settings.ts';
-import { unknownUsage } from '../../src/domain/response.ts';
-import { delayBeforeMs } from '../../src/domain/retry-policy.ts';
+import { defaultSettings } from '../../src/domain/response/response-settings.ts';
+import { unknownUsage } from '../../src/domain/response/response.ts';
+import { delayBeforeMs } from '../../src/domain/turn/retry-policy.ts';
 import {
   decide,
   evolve,
@@ -27,7 +27,7 @@ import {
   type TurnCommand,
   type TurnResult,
   type TurnStatus,
-} from '../../src/domain/turn-state.ts';
+} from '../../src/domain/turn/turn-state.ts';
 import { type Provider, type ProviderCallbacks, ProviderError } from '../../src/providers/provider.ts';
 import type { Store } from '../../src/store/ports/store.ts';
 import { createToolBox } from '../../src/tools/tool-box.ts';

@@ -1,7 +1,7 @@
 /** Many turns of one story at once, each with its own scripts, told apart by what the user says. */
 import assert from 'node:assert/strict';
 import type { LoggedRequest, ModelServerOptions, Script } from '../../src/testing/model-server/index.ts';
-import type { AttemptRow } from '../../src/domain/attempt.ts';
+import type { AttemptRow } from '../../src/domain/turn/attempt.ts';
 import type { Viewer } from './viewer.ts';
 import type { World } from './world.ts';
 

@@ -1,6 +1,6 @@
 /** A turn's journal written by hand, by one process or by several in turns. */
 import assert from 'node:assert/strict';
-import { type JournalRow, journalRowOf } from '../../src/domain/response-event.ts';
+import { type JournalRow, journalRowOf } from '../../src/domain/response/response-event.ts';
 import type { NewTurn, Store } from '../../src/store/ports/store.ts';
 import { claimed, sealOf } from '../store/contract.ts';
 

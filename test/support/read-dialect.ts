@@ -1,9 +1,9 @@
 /** A shape read by the product's own parsers and turned into events, without a socket: quick enough for thousands of variants. */
 import { encryptedReasoning, fullMessageOf, type ModelFailure } from '../../src/domain/model.ts';
-import { ResponseStream } from '../../src/domain/response-stream.ts';
-import type { ResponseEvent } from '../../src/domain/response-event.ts';
-import { newResponse, type Usage } from '../../src/domain/response.ts';
-import type { TurnOutcome } from '../../src/domain/turn-outcome.ts';
+import { ResponseStream } from '../../src/domain/response/response-stream.ts';
+import type { ResponseEvent } from '../../src/domain/response/response-event.ts';
+import { newResponse, type Usage } from '../../src/domain/response/response.ts';
+import type { TurnOutcome } from '../../src/domain/turn/turn-outcome.ts';
 import { ResponseBody } from '../../src/providers/http/body.ts';
 import { type Connection, HttpStatusError } from '../../src/providers/http/connection.ts';
 import { streamResponse } from '../../src/providers/openai/stream-response.ts';

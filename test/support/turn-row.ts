@@ -1,6 +1,6 @@
 /** A turn as the database keeps it, for what decides about one without a database. */
-import { defaultSettings } from '../../src/domain/response-settings.ts';
-import type { TurnRow } from '../../src/domain/turn.ts';
+import { defaultSettings } from '../../src/domain/response/response-settings.ts';
+import type { TurnRow } from '../../src/domain/turn/turn.ts';
 
 export function turnRow(fields: Partial<TurnRow> = {}): TurnRow {
   return {

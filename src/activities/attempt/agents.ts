@@ -1,7 +1,7 @@
 /** What a worker has of providers and tools: which of them a turn is given, its settings say. */
-import type { ResponseSettings, Tool } from '../../domain/response-settings.ts';
+import type { ResponseSettings, Tool } from '../../domain/response/response-settings.ts';
 import { failureOf } from '../../domain/failure.ts';
-import { mcpRequestOf } from '../../domain/mcp-request.ts';
+import { mcpRequestOf } from '../../domain/agents/mcp-request.ts';
 import { type Provider, ProviderError } from '../../providers/provider.ts';
 import { withGoneTools } from '../../tools/gone-tools.ts';
 import type { ToolBox } from '../../tools/tool.ts';

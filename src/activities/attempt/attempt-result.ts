@@ -5,7 +5,7 @@
 import { ApplicationFailure, ApplicationFailureCategory } from '@temporalio/common';
 import type { StreamFailureDetails } from '../../contract/activities.ts';
 import type { ModelFailure } from '../../domain/model.ts';
-import type { StepResult } from '../../domain/turn-state.ts';
+import type { StepResult } from '../../domain/turn/turn-state.ts';
 
 export type AttemptResult =
   | { readonly type: 'ended'; readonly step: StepResult; readonly cause?: unknown }

@@ -1,9 +1,9 @@
 /** What an attempt has come to so far, while it runs, and what its end takes of that. */
-import type { AttemptEnd, AttemptKey } from '../../domain/attempt.ts';
-import type { Budget } from '../../domain/budget.ts';
+import type { AttemptEnd, AttemptKey } from '../../domain/turn/attempt.ts';
+import type { Budget } from '../../domain/turn/budget.ts';
 import type { ModelFailure, ModelFinish } from '../../domain/model.ts';
-import type { Usage } from '../../domain/response.ts';
-import { requestsPerStep } from '../../domain/retry-policy.ts';
+import type { Usage } from '../../domain/response/response.ts';
+import { requestsPerStep } from '../../domain/turn/retry-policy.ts';
 import type { Store } from '../../store/ports/store.ts';
 import type { AttemptResult } from './attempt-result.ts';
 import type { BudgetMeter } from './budget-meter.ts';

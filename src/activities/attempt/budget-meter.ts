@@ -13,10 +13,10 @@ import {
   type RequestSpent,
   type Spending,
   toolCallsLeft,
-} from '../../domain/budget.ts';
+} from '../../domain/turn/budget.ts';
 import type { ModelDelta, ModelRequest } from '../../domain/model.ts';
-import { unknownUsage, type Usage } from '../../domain/response.ts';
-import type { TurnRow } from '../../domain/turn.ts';
+import { unknownUsage, type Usage } from '../../domain/response/response.ts';
+import type { TurnRow } from '../../domain/turn/turn.ts';
 import type { Store } from '../../store/ports/store.ts';
 import { retryWhileBusy } from '../../store/retry-while-busy.ts';
 import { AttemptAborted } from './abort-reason.ts';

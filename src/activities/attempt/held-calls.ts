@@ -4,8 +4,8 @@
  */
 import type { JsonObject, ProviderFields } from '../../domain/item.ts';
 import type { ModelDelta } from '../../domain/model.ts';
-import type { Tool } from '../../domain/response-settings.ts';
-import type { WorkerCall } from '../../domain/worker-call.ts';
+import type { Tool } from '../../domain/response/response-settings.ts';
+import type { WorkerCall } from '../../domain/agents/worker-call.ts';
 import { protocolError } from '../../providers/failures/model-failure.ts';
 import { isWorkers } from '../../providers/openai/call-arguments.ts';
 import { localServerLabel } from '../../tools/tool.ts';

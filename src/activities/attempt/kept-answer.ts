@@ -2,12 +2,12 @@
  * Answers that their provider keeps (`Provider.background`): asked for so that another process can read them on, booked before
  * anything of them is shown, stopped by a request where nobody is to read them any more (T5).
  */
-import { outOfTime, overBudget, type Exceeded } from '../../domain/budget.ts';
+import { outOfTime, overBudget, type Exceeded } from '../../domain/turn/budget.ts';
 import { type Failure, failureOf } from '../../domain/failure.ts';
 import type { ModelEvent, ModelFailure, ModelRequest } from '../../domain/model.ts';
-import { OtherAnswerError, Reread } from '../../domain/reread.ts';
-import type { ResponseEvent } from '../../domain/response-event.ts';
-import { ResponseStream } from '../../domain/response-stream.ts';
+import { OtherAnswerError, Reread } from '../../domain/response/reread.ts';
+import type { ResponseEvent } from '../../domain/response/response-event.ts';
+import { ResponseStream } from '../../domain/response/response-stream.ts';
 import { type BackgroundCallbacks, type Provider, type ProviderCallbacks, ProviderError } from '../../providers/provider.ts';
 import { eventOf, readPages } from '../../settle/read-stream.ts';
 import { settleTurn } from '../../settle/settle-turn.ts';

@@ -1,6 +1,6 @@
 /** The streams of turns between two of their steps, in memory: the process that wrote one need not read its journal again. */
 import type { OutputItem } from '../../domain/item.ts';
-import { ResponseStream } from '../../domain/response-stream.ts';
+import { ResponseStream } from '../../domain/response/response-stream.ts';
 import { readStream } from '../../settle/read-stream.ts';
 import type { GrantedTurn } from '../../store/ports/journal.ts';
 import type { Store } from '../../store/ports/store.ts';

@@ -1,15 +1,21 @@
 /** What a step asks the model: the transcript of its session, what earlier steps of its turn have said, and its tools. */
 import { setImmediate as nextTurnOfTheLoop } from 'node:timers/promises';
-import { type Exceeded, lastStepNote } from '../../domain/budget.ts';
-import { afterCompactions } from '../../domain/compaction.ts';
+import { type Exceeded, lastStepNote } from '../../domain/turn/budget.ts';
+import { afterCompactions } from '../../domain/prompt/compaction.ts';
 import { type Item, type OutputItem, unwrittenMessage } from '../../domain/item.ts';
 import type { ModelRequest } from '../../domain/model.ts';
-import { promptOf, type TranscriptTurn } from '../../domain/prompt.ts';
+import { promptOf, type TranscriptTurn } from '../../domain/prompt/prompt.ts';
 import type { ProviderApi } from '../../domain/provider-capabilities.ts';
-import { withoutRefused } from '../../domain/refused-input.ts';
-import { askedModelOf, isAllowedTools, type ResponseSettings, type Tool, type ToolChoice } from '../../domain/response-settings.ts';
-import { estimateTokens } from '../../domain/token-estimate.ts';
-import type { TurnRow } from '../../domain/turn.ts';
+import { withoutRefused } from '../../domain/prompt/refused-input.ts';
+import {
+  askedModelOf,
+  isAllowedTools,
+  type ResponseSettings,
+  type Tool,
+  type ToolChoice,
+} from '../../domain/response/response-settings.ts';
+import { estimateTokens } from '../../domain/prompt/token-estimate.ts';
+import type { TurnRow } from '../../domain/turn/turn.ts';
 import type { Store } from '../../store/ports/store.ts';
 import type { TurnTools } from '../../tools/turn-tools.ts';
 

@@ -1,5 +1,5 @@
-/** How long a prompt is, and what is done about one that is too long for the context of the model (`domain/overflow.ts`). */
-import type { AttemptKey, AttemptRow } from '../../domain/attempt.ts';
+/** How long a prompt is, and what is done about one that is too long for the context of the model (`domain/prompt/overflow.ts`). */
+import type { AttemptKey, AttemptRow } from '../../domain/turn/attempt.ts';
 import {
   calibrated,
   type CountedPrompt,
@@ -7,14 +7,14 @@ import {
   requestToSummarise,
   statedContext,
   tokensToSummarise,
-} from '../../domain/auto-compaction.ts';
-import { isCompaction } from '../../domain/compaction.ts';
-import { keptCharsOf, keptMessages } from '../../domain/kept-messages.ts';
+} from '../../domain/prompt/auto-compaction.ts';
+import { isCompaction } from '../../domain/prompt/compaction.ts';
+import { keptCharsOf, keptMessages } from '../../domain/prompt/kept-messages.ts';
 import { isWorkers, type Item } from '../../domain/item.ts';
 import type { ModelFailure, ModelRequest } from '../../domain/model.ts';
-import { compactionOf, isCompactionStep, promptRoomOf, promptTooLong } from '../../domain/overflow.ts';
+import { compactionOf, isCompactionStep, promptRoomOf, promptTooLong } from '../../domain/prompt/overflow.ts';
 import type { ProviderApi } from '../../domain/provider-capabilities.ts';
-import type { TurnRow } from '../../domain/turn.ts';
+import type { TurnRow } from '../../domain/turn/turn.ts';
 import type { Store } from '../../store/ports/store.ts';
 import { estimatedTokens, type Said, shownItems } from './model-request.ts';
 

@@ -2,16 +2,16 @@
  * How an attempt ends. Every end that is final is sealed here, by the one who knows it, whether Temporal is there or not; a
  * failure leaves only where another request may follow (T3, T4).
  */
-import { type AttemptEnd, isLost } from '../../domain/attempt.ts';
-import { type Exceeded, outOfTime, overBudget } from '../../domain/budget.ts';
-import { settledStatusOf } from '../../domain/claim.ts';
+import { type AttemptEnd, isLost } from '../../domain/turn/attempt.ts';
+import { type Exceeded, outOfTime, overBudget } from '../../domain/turn/budget.ts';
+import { settledStatusOf } from '../../domain/turn/claim.ts';
 import { failureOf, failureRules } from '../../domain/failure.ts';
 import { fullMessageOf, type ModelFailure, type ModelFinish } from '../../domain/model.ts';
-import { sumOfKnown } from '../../domain/response.ts';
-import { busyWaitMs, delayBeforeMs, requestsPerStep } from '../../domain/retry-policy.ts';
-import type { TurnOutcome } from '../../domain/turn-outcome.ts';
-import type { TurnStatus } from '../../domain/turn-state.ts';
-import type { WorkerCall } from '../../domain/worker-call.ts';
+import { sumOfKnown } from '../../domain/response/response.ts';
+import { busyWaitMs, delayBeforeMs, requestsPerStep } from '../../domain/turn/retry-policy.ts';
+import type { TurnOutcome } from '../../domain/turn/turn-outcome.ts';
+import type { TurnStatus } from '../../domain/turn/turn-state.ts';
+import type { WorkerCall } from '../../domain/agents/worker-call.ts';
 import { ProviderError } from '../../providers/provider.ts';
 import { settleTurn } from '../../settle/settle-turn.ts';
 import { retryWhileBusy } from '../../store/retry-while-busy.ts';

@@ -2,14 +2,14 @@
  * One attempt, from a granted claim to its result: builds the prompt, sends the request, and streams the answer into the
  * turn's journal. The journal decides what may happen, not this process: a write that it refuses ends the attempt (T7).
  */
-import { turnTimeMs } from '../../domain/budget.ts';
+import { turnTimeMs } from '../../domain/turn/budget.ts';
 import { asksFor, encryptedReasoning } from '../../domain/model.ts';
-import type { Reread } from '../../domain/reread.ts';
-import type { ResponseStream } from '../../domain/response-stream.ts';
-import { type AttemptRow, usageOf } from '../../domain/attempt.ts';
-import { isCompactionStep, mayCompact, stepsAsked } from '../../domain/overflow.ts';
-import { asksClient } from '../../domain/torn-answer.ts';
-import { approvalAsked } from '../../domain/worker-call-events.ts';
+import type { Reread } from '../../domain/response/reread.ts';
+import type { ResponseStream } from '../../domain/response/response-stream.ts';
+import { type AttemptRow, usageOf } from '../../domain/turn/attempt.ts';
+import { isCompactionStep, mayCompact, stepsAsked } from '../../domain/prompt/overflow.ts';
+import { asksClient } from '../../domain/response/torn-answer.ts';
+import { approvalAsked } from '../../domain/response/worker-call-events.ts';
 import { ProviderError } from '../../providers/provider.ts';
 import { retryWhileBusy } from '../../store/retry-while-busy.ts';
 import type { AttemptResult } from './attempt-result.ts';

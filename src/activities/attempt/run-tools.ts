@@ -3,16 +3,16 @@
  * claim of its own: whoever is fenced books, shows and starts nothing more (T7). How often a call may run is decided by what
  * the database has booked, never by Temporal's attempts.
  */
-import { callPastLimit } from '../../domain/budget.ts';
-import { agentServerLabel } from '../../domain/function-names.ts';
-import { journalRowOf, type ResponseEvent } from '../../domain/response-event.ts';
-import type { ResponseStream } from '../../domain/response-stream.ts';
-import type { ResponseObject } from '../../domain/response.ts';
-import { idempotencyKeyOf, type ToolCallEnd, type ToolCallRow } from '../../domain/tool-call.ts';
-import { cutForModel } from '../../domain/tool-result.ts';
-import type { TurnRow } from '../../domain/turn.ts';
-import { callBegun, callEnded } from '../../domain/worker-call-events.ts';
-import { outcomeUnknown } from '../../domain/worker-call.ts';
+import { callPastLimit } from '../../domain/turn/budget.ts';
+import { agentServerLabel } from '../../domain/agents/function-names.ts';
+import { journalRowOf, type ResponseEvent } from '../../domain/response/response-event.ts';
+import type { ResponseStream } from '../../domain/response/response-stream.ts';
+import type { ResponseObject } from '../../domain/response/response.ts';
+import { idempotencyKeyOf, type ToolCallEnd, type ToolCallRow } from '../../domain/agents/tool-call.ts';
+import { cutForModel } from '../../domain/agents/tool-result.ts';
+import type { TurnRow } from '../../domain/turn/turn.ts';
+import { callBegun, callEnded } from '../../domain/response/worker-call-events.ts';
+import { outcomeUnknown } from '../../domain/agents/worker-call.ts';
 import type { Store } from '../../store/ports/store.ts';
 import { retryWhileBusy } from '../../store/retry-while-busy.ts';
 import { runWorkerTool } from '../../tools/run-worker-tool.ts';

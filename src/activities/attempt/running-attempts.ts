@@ -3,8 +3,8 @@
  * activity `streamModel`, or the watcher that found a dead worker's turn. One beat for all of them renews their leases, and
  * learns of cancels and of higher epochs: an attempt needs Temporal neither to live nor to be stopped.
  */
-import { turnTimeMs } from '../../domain/budget.ts';
-import type { ResponseSettings } from '../../domain/response-settings.ts';
+import { turnTimeMs } from '../../domain/turn/budget.ts';
+import type { ResponseSettings } from '../../domain/response/response-settings.ts';
 import type { Provider } from '../../providers/provider.ts';
 import type { Claim, Lease, TurnPulse } from '../../store/ports/journal.ts';
 import type { Store } from '../../store/ports/store.ts';

@@ -1,8 +1,8 @@
 /** Shows, before the first request of a turn, what the MCP servers offer it: what its conversation has not seen yet. */
-import { agentServerLabel } from '../../domain/function-names.ts';
-import { journalRowOf } from '../../domain/response-event.ts';
-import type { ResponseStream } from '../../domain/response-stream.ts';
-import { isShown, listShown } from '../../domain/tool-list.ts';
+import { agentServerLabel } from '../../domain/agents/function-names.ts';
+import { journalRowOf } from '../../domain/response/response-event.ts';
+import type { ResponseStream } from '../../domain/response/response-stream.ts';
+import { isShown, listShown } from '../../domain/agents/tool-list.ts';
 import type { Store } from '../../store/ports/store.ts';
 import { retryWhileBusy } from '../../store/retry-while-busy.ts';
 import { localServerLabel, type ToolList } from '../../tools/tool.ts';

@@ -1,6 +1,6 @@
 /** From the provider's events to the journal of a turn: what is shown, what is held back, and what is counted on the way. */
 import { type ModelFinish, type ModelRequest, startsStep } from '../../domain/model.ts';
-import type { Reread } from '../../domain/reread.ts';
+import type { Reread } from '../../domain/response/reread.ts';
 import type { Provider, ProviderCallbacks } from '../../providers/provider.ts';
 import type { Store } from '../../store/ports/store.ts';
 import type { AttemptState } from './attempt-state.ts';

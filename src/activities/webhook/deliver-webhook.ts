@@ -6,7 +6,7 @@ import { Context } from '@temporalio/activity';
 import { ApplicationFailure, ApplicationFailureCategory } from '@temporalio/common';
 import type { OwnTurn, WebhookEnd } from '../../contract/activities.ts';
 import type { WebhookInput } from '../../contract/workflows.ts';
-import { eventIdOf, judgeAnswer, payloadOf, reportOf, type WebhookReport } from '../../domain/webhook.ts';
+import { eventIdOf, judgeAnswer, payloadOf, reportOf, type WebhookReport } from '../../domain/turn/webhook.ts';
 import type { WebhookStore } from '../../store/ports/webhooks.ts';
 import { retryWhileBusy } from '../../store/retry-while-busy.ts';
 import { webhookHeaders } from './signature.ts';

@@ -4,7 +4,7 @@
  * workflow's to do.
  */
 import { Agent, request } from 'undici';
-import { endpointFor, type WebhookAnswer, type WebhookEndpoint, webhookTimeoutMs } from '../../domain/webhook.ts';
+import { endpointFor, type WebhookAnswer, type WebhookEndpoint, webhookTimeoutMs } from '../../domain/turn/webhook.ts';
 import { retryAfterMs } from '../../providers/failures/retry-after.ts';
 
 export interface WebhookRequest {

@@ -5,8 +5,8 @@
  */
 import { setImmediate as nextTurnOfTheLoop } from 'node:timers/promises';
 import type { InputItem } from '../../domain/item.ts';
-import type { SessionRow } from '../../domain/session.ts';
-import { isVisible, type TurnRow } from '../../domain/turn.ts';
+import type { SessionRow } from '../../domain/turn/session.ts';
+import { isVisible, type TurnRow } from '../../domain/turn/turn.ts';
 import type { Turnkeep } from '../../client/turnkeep.ts';
 
 export interface AssistantMessage {

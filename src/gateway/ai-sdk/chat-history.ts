@@ -3,10 +3,10 @@
  * `/api/chat/{id}/stream` gives from its beginning.
  */
 import type { Turnkeep } from '../../client/turnkeep.ts';
-import { type ApprovalResponse, approvalResponseOf } from '../../domain/approval.ts';
+import { type ApprovalResponse, approvalResponseOf } from '../../domain/agents/approval.ts';
 import type { InputItem } from '../../domain/item.ts';
-import type { ResponseObject } from '../../domain/response.ts';
-import { isVisible, type TurnRow } from '../../domain/turn.ts';
+import type { ResponseObject } from '../../domain/response/response.ts';
+import { isVisible, type TurnRow } from '../../domain/turn/turn.ts';
 import { askedMessages, messageParts, type UiMessageOut, type UiStretch } from './messages.ts';
 
 export interface ChatPage {

@@ -1,6 +1,6 @@
 /** The AI SDK's UI messages as items of a transcript. Pure. */
 import { z } from 'zod';
-import { approvalResponse, type ApprovalResponse } from '../../domain/approval.ts';
+import { approvalResponse, type ApprovalResponse } from '../../domain/agents/approval.ts';
 import type { InputPart, NewItem } from '../../domain/item.ts';
 import { ApiError } from '../http/errors.ts';
 import { callName, jsonObject } from '../http/request-fields.ts';

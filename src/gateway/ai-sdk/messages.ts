@@ -1,6 +1,6 @@
 /** Items of a transcript as the AI SDK's UI messages: the way back of `items.ts`, for a UI that is loaded anew. Pure. */
-import { pairOutputs } from '../../domain/call-pairs.ts';
-import type { ApprovalResponse } from '../../domain/approval.ts';
+import { pairOutputs } from '../../domain/prompt/call-pairs.ts';
+import type { ApprovalResponse } from '../../domain/agents/approval.ts';
 import {
   type CallItem,
   type CallOutputItem,

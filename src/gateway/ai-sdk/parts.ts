@@ -1,8 +1,8 @@
 /** A turn's events as the parts of the AI SDK's UI message stream (version 1, as AI SDK 5 to 7 read it). Pure. */
-import type { ApprovalResponse } from '../../domain/approval.ts';
+import type { ApprovalResponse } from '../../domain/agents/approval.ts';
 import { type CallItem, isCall, isWorkers, type OutputItem } from '../../domain/item.ts';
-import type { ResponseEvent } from '../../domain/response-event.ts';
-import type { ResponseObject } from '../../domain/response.ts';
+import type { ResponseEvent } from '../../domain/response/response-event.ts';
+import type { ResponseObject } from '../../domain/response/response.ts';
 import { sseDone, type SsePayload, type Translator } from '../stream/encode.ts';
 import { beginsStep, inputAvailable, inputStart, outputChunk, type WorkerTool, workerToolOf } from './worker-parts.ts';
 

@@ -4,10 +4,10 @@
  */
 import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
-import { type ApprovalResponse, approvalResponseOf } from '../../domain/approval.ts';
+import { type ApprovalResponse, approvalResponseOf } from '../../domain/agents/approval.ts';
 import type { InputItem, NewItem } from '../../domain/item.ts';
-import type { SessionRow } from '../../domain/session.ts';
-import type { TurnRow } from '../../domain/turn.ts';
+import type { SessionRow } from '../../domain/turn/session.ts';
+import type { TurnRow } from '../../domain/turn/turn.ts';
 import { ApiError } from '../http/errors.ts';
 import type { AssistantMessage, AssistantMessages } from './assistant-messages.ts';
 import { approvalAnswers, newToolOutputs, uiItems } from './items.ts';

@@ -2,7 +2,7 @@
  * A running turn from the beginning of its message: a UI that resumes builds the message anew. So the earlier turns of the
  * message come first, each followed by the outputs that the client's own tools gave.
  */
-import { type ApprovalResponse, approvalResponseOf } from '../../domain/approval.ts';
+import { type ApprovalResponse, approvalResponseOf } from '../../domain/agents/approval.ts';
 import type { InputItem } from '../../domain/item.ts';
 import type { Turnkeep } from '../../client/turnkeep.ts';
 import { sseDone, type SsePayload, startTranslation, type Translator } from '../stream/encode.ts';

@@ -1,6 +1,6 @@
 /** `/api/chat`: the AI SDK's UI message stream on the same turns, so that `useChat`, with `resume` too, works as it is. */
 import { z } from 'zod';
-import type { ListedSession } from '../../domain/session.ts';
+import type { ListedSession } from '../../domain/turn/session.ts';
 import { notFound } from '../http/errors.ts';
 import { defaultLimit, listPage, pageRequest } from '../http/pagination.ts';
 import { id, pageQuery, wholeNumber } from '../http/request-fields.ts';

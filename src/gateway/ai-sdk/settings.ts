@@ -1,5 +1,5 @@
 /** The fields of a UI request that are a turn's settings. Pure. */
-import { defaultSettings, type ResponseSettings } from '../../domain/response-settings.ts';
+import { defaultSettings, type ResponseSettings } from '../../domain/response/response-settings.ts';
 import type { UiRequest } from './request-schema.ts';
 
 export function uiSettings(body: UiRequest, model: string): ResponseSettings {

@@ -2,9 +2,9 @@
  * Calls of tools that a worker runs, as the AI SDK's UI has them: dynamic tools that the provider executes. One that waits for an
  * approval is one part from the request to its output, which may come in a later turn of the message. Pure.
  */
-import type { ApprovalResponse } from '../../domain/approval.ts';
+import type { ApprovalResponse } from '../../domain/agents/approval.ts';
 import { type ApprovalRequestItem, isWorkers, type Item, type WorkerCallItem } from '../../domain/item.ts';
-import { cutOff } from '../../domain/worker-call.ts';
+import { cutOff } from '../../domain/agents/worker-call.ts';
 import type { SsePayload } from '../stream/encode.ts';
 
 /** A part of a message, as the UI has it. */

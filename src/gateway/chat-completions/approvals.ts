@@ -3,7 +3,7 @@
  * calls is in `tool_calls`, which a client would take for its own. Pure.
  */
 import { isWorkers } from '../../domain/item.ts';
-import type { ResponseObject } from '../../domain/response.ts';
+import type { ResponseObject } from '../../domain/response/response.ts';
 
 /** Stands between what a model says before its tools have run and after. */
 export const betweenSteps = '\n\n';

@@ -1,7 +1,7 @@
 /** A turn's events as the chunks of a Chat Completions stream. Pure. */
 import { type CallItem, isCall, isWorkers, type OutputItem } from '../../domain/item.ts';
-import type { ResponseEvent } from '../../domain/response-event.ts';
-import type { ResponseObject } from '../../domain/response.ts';
+import type { ResponseEvent } from '../../domain/response/response-event.ts';
+import type { ResponseObject } from '../../domain/response/response.ts';
 import { sseDone, type SsePayload, type Translator } from '../stream/encode.ts';
 import { approvalWords, betweenSteps } from './approvals.ts';
 import { chatUsage, completionId, detailsOf, finishOf, isInReasoning, toChatError } from './completion.ts';

@@ -1,6 +1,6 @@
 /** The end of a turn as Chat Completions shows it (docs/decisions/0006-chat-completions-errors.md). Pure. */
 import { type CallItem, type InputMessage, isCall, isWorkers, type Json, type OutputItem, type ReasoningItem } from '../../domain/item.ts';
-import type { ResponseObject } from '../../domain/response.ts';
+import type { ResponseObject } from '../../domain/response/response.ts';
 import type { BlockingResponse } from '../stream/serve-blocking.ts';
 import { approvalWords, betweenSteps } from './approvals.ts';
 

@@ -1,6 +1,6 @@
 /** `/v1/chat/completions`: OpenAI's older API on the same turns. */
 import type { Context } from 'hono';
-import type { SessionRow } from '../../domain/session.ts';
+import type { SessionRow } from '../../domain/turn/session.ts';
 import type { Turnkeep } from '../../client/turnkeep.ts';
 import { errorResponses, turnHeaders } from '../http/response-schemas.ts';
 import { type GatewayEnv, headerOf, type Routes } from '../http/route.ts';

@@ -7,7 +7,7 @@ import {
   type Tool,
   type ToolChoice,
   type ToolReference,
-} from '../../domain/response-settings.ts';
+} from '../../domain/response/response-settings.ts';
 import { ApiError } from '../http/errors.ts';
 import type { ChatRequest } from './request-schema.ts';
 import { sharedSettings } from '../submit/shared-settings.ts';

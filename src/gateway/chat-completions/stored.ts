@@ -1,7 +1,7 @@
 /** `/v1/chat/completions`: those that were stored, as OpenAI's client lists, reads, changes and deletes them. */
 import type { Context } from 'hono';
 import { z } from 'zod';
-import type { StoredCompletion } from '../../domain/turn-list.ts';
+import type { StoredCompletion } from '../../domain/turn/turn-list.ts';
 import type { Turnkeep } from '../../client/turnkeep.ts';
 import { notFound } from '../http/errors.ts';
 import { defaultLimit, listPage, maxPageChars } from '../http/pagination.ts';

@@ -1,7 +1,7 @@
 /** `/v1/conversations`: OpenAI's name for sessions. */
 import { z } from 'zod';
 import type { NewItem } from '../../domain/item.ts';
-import type { ListedSession, SessionRow } from '../../domain/session.ts';
+import type { ListedSession, SessionRow } from '../../domain/turn/session.ts';
 import type { Turnkeep } from '../../client/turnkeep.ts';
 import { type ProviderApi, unsupportedItem } from '../../domain/provider-capabilities.ts';
 import {

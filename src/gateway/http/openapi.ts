@@ -1,6 +1,6 @@
 /** `/openapi.json`: the API's description, made of the routes' own. */
 import { z } from 'zod';
-import { webhookEvents } from '../../domain/webhook.ts';
+import { webhookEvents } from '../../domain/turn/webhook.ts';
 import { errorSchema, webhookSchema } from './response-schemas.ts';
 import type { ResponseSpec, RouteSpec } from './route.ts';
 
@@ -40,7 +40,7 @@ export function openApiDocument({ version, isKeyNeeded, routes }: OpenApiOptions
   };
 }
 
-/** What an endpoint of the configuration gets: see `domain/webhook.ts`. */
+/** What an endpoint of the configuration gets: see `domain/turn/webhook.ts`. */
 function webhookOf(event: string): object {
   const status = event.replace('response.', '');
   const header = (name: string, description: string): object => {

@@ -1,6 +1,6 @@
 /** Schemas of the routes' responses, for `/openapi.json` only: responses are not validated on their way out. */
 import { z } from 'zod';
-import { webhookEvents } from '../../domain/webhook.ts';
+import { webhookEvents } from '../../domain/turn/webhook.ts';
 import type { ResponseSpec } from './route.ts';
 
 /** An item of any type. */

@@ -1,9 +1,9 @@
 /** `/turns`: what turns there are, and the timeline of each; `/stats`: all of them summed up. */
 import { z } from 'zod';
 import { failureRules, type FailureCode } from '../../domain/failure.ts';
-import { timelineOf } from '../../domain/timeline.ts';
+import { timelineOf } from '../../domain/turn/timeline.ts';
 import type { Turnkeep } from '../../client/turnkeep.ts';
-import { listedTurn, type TurnFilter } from '../../domain/turn-list.ts';
+import { listedTurn, type TurnFilter } from '../../domain/turn/turn-list.ts';
 import { notFound } from '../http/errors.ts';
 import { listPage, pageRequest } from '../http/pagination.ts';
 import { id, moment, pageQuery } from '../http/request-fields.ts';

@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import type { InputMessage } from '../../domain/item.ts';
-import { type ResponseObject, unknownUsage } from '../../domain/response.ts';
+import { type ResponseObject, unknownUsage } from '../../domain/response/response.ts';
 import { errorResponses, itemSchema, turnHeaders } from '../http/response-schemas.ts';
 import type { Routes } from '../http/route.ts';
 import { type BlockingResponse, serveBlocking } from '../stream/serve-blocking.ts';

@@ -2,8 +2,8 @@
 import { setImmediate as nextTurnOfTheLoop } from 'node:timers/promises';
 import { z } from 'zod';
 import type { ModelRequest } from '../../domain/model.ts';
-import { askedModelOf } from '../../domain/response-settings.ts';
-import { estimateTokens } from '../../domain/token-estimate.ts';
+import { askedModelOf } from '../../domain/response/response-settings.ts';
+import { estimateTokens } from '../../domain/prompt/token-estimate.ts';
 import { ApiError, notFound } from '../http/errors.ts';
 import { jsonLimits, tooManyItems } from '../http/json-scanner.ts';
 import { errorResponses } from '../http/response-schemas.ts';

@@ -1,8 +1,8 @@
 /** The items of a Responses request as items of a transcript: known members as turnkeep reads them, all others as they came. Pure. */
 import { type InputPart, type MessagePart as OutputPart, type NewItem, readTypes } from '../../domain/item.ts';
-import { responseIdOf } from '../../domain/new-items.ts';
-import { isSealed } from '../../domain/prompt.ts';
-import { isOwnList } from '../../domain/tool-list.ts';
+import { responseIdOf } from '../../domain/response/new-items.ts';
+import { isSealed } from '../../domain/prompt/prompt.ts';
+import { isOwnList } from '../../domain/agents/tool-list.ts';
 import { answerOf, type SubmittedItem } from '../../client/submission.ts';
 import type { ConversationItemBody, InputItemBody, inputPart } from './item-schema.ts';
 import { workerItemOf } from './worker-items.ts';

@@ -1,6 +1,6 @@
 /** `/v1/responses`: submit, read, follow, cancel, delete. */
 import type { Context } from 'hono';
-import type { TurnRow } from '../../domain/turn.ts';
+import type { TurnRow } from '../../domain/turn/turn.ts';
 import type { Turnkeep } from '../../client/turnkeep.ts';
 import { deletedSchema, errorResponses, itemSchema, listSchema, ok, responseSchema, turnHeaders } from '../http/response-schemas.ts';
 import { ApiError, notFound } from '../http/errors.ts';

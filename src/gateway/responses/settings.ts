@@ -1,6 +1,6 @@
 /** The fields of a Responses request that are a turn's settings. Pure. */
 import type { JsonObject } from '../../domain/item.ts';
-import { defaultSettings, type ResponseSettings, type TextFormat, type Tool } from '../../domain/response-settings.ts';
+import { defaultSettings, type ResponseSettings, type TextFormat, type Tool } from '../../domain/response/response-settings.ts';
 import { requireModel, type SubmitDeps, type TurnDraft } from '../submit/submit-turn.ts';
 import { responsesInput } from './items.ts';
 import type { CreateResponse } from './schema.ts';

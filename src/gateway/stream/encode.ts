@@ -2,7 +2,7 @@
  * How a turn's journal becomes the server-sent events of a protocol. The Responses API shows the rows as they are; the
  * other protocols translate each event. Pure: every viewer of a protocol reads the same, live or replayed (T7).
  */
-import type { JournalRow, ResponseEvent } from '../../domain/response-event.ts';
+import type { JournalRow, ResponseEvent } from '../../domain/response/response-event.ts';
 
 /** One viewer's encoder: it may keep state from batch to batch. */
 export interface TurnEncoder {

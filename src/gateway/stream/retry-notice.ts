@@ -1,5 +1,5 @@
 /** The comment that tells the viewers of a turn about its retries. One query serves all viewers of a turn. */
-import type { AttemptRow } from '../../domain/attempt.ts';
+import type { AttemptRow } from '../../domain/turn/attempt.ts';
 import type { Turnkeep } from '../../client/turnkeep.ts';
 
 /** A notice that is asked for again within this time is not looked up again. */

@@ -1,8 +1,8 @@
 /** Answers a request with the events of a turn, in whichever protocol: replayed from any point, then live. */
 import type { Context } from 'hono';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
-import type { OmittedField } from '../../domain/response-settings.ts';
-import type { TurnRow } from '../../domain/turn.ts';
+import type { OmittedField } from '../../domain/response/response-settings.ts';
+import type { TurnRow } from '../../domain/turn/turn.ts';
 import type { Turnkeep } from '../../client/turnkeep.ts';
 import { ApiError } from '../http/errors.ts';
 import type { GatewayEnv } from '../http/route.ts';

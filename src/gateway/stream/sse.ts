@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Writable } from 'node:stream';
-import type { JournalRow, ResponseEvent } from '../../domain/response-event.ts';
+import type { JournalRow, ResponseEvent } from '../../domain/response/response-event.ts';
 import type { EncodedRows, TurnEncoder } from './encode.ts';
 import { httpLimits } from '../../http/server.ts';
 import { KeepAlive, type KeepAliveOptions } from './keep-alive.ts';

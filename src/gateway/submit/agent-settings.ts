@@ -1,11 +1,11 @@
 /** The agent of a request, and the configured MCP servers that it names as tools: resolved once, when the turn is taken in. Pure. */
-import type { Agent } from '../../domain/agent.ts';
-import { settingsOfAgent } from '../../domain/agent-settings.ts';
-import { type BudgetRules, noBudgets, withBudget } from '../../domain/turn-budget.ts';
+import type { Agent } from '../../domain/agents/agent.ts';
+import { settingsOfAgent } from '../../domain/agents/agent-settings.ts';
+import { type BudgetRules, noBudgets, withBudget } from '../../domain/turn/turn-budget.ts';
 import type { JsonObject } from '../../domain/item.ts';
-import { mistakeIn } from '../../domain/mcp-request.ts';
+import { mistakeIn } from '../../domain/agents/mcp-request.ts';
 import type { ProviderApi } from '../../domain/provider-capabilities.ts';
-import type { ResponseSettings, Tool } from '../../domain/response-settings.ts';
+import type { ResponseSettings, Tool } from '../../domain/response/response-settings.ts';
 import { ApiError } from '../http/errors.ts';
 
 /** What a gateway knows of the configuration of agents. */
@@ -83,7 +83,7 @@ export function assertServersKnown({ mcpServers }: AgentDirectory, { tools }: Re
 
 /**
  * A call says nothing but a name: of two tools of one it would be the client's, and the agent would silently lack its own. What the
- * tools of an MCP server are called, its list says, which a gateway does not have: those give way (`domain/function-names.ts`).
+ * tools of an MCP server are called, its list says, which a gateway does not have: those give way (`domain/agents/function-names.ts`).
  */
 function assertNamesFree(agent: Agent, tools: readonly Tool[]): void {
   const taken = new Map(agent.tools.filter((tool) => !tool.startsWith('mcp:')).map((tool) => [tool.replace(/^agent:/, ''), tool]));

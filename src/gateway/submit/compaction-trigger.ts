@@ -1,5 +1,5 @@
 /** The item `compaction_trigger`, which asks for what there is to be compacted: a setting of the turn, and nothing that was said. Pure. */
-import { isCompactionTrigger } from '../../domain/compaction.ts';
+import { isCompactionTrigger } from '../../domain/prompt/compaction.ts';
 import type { Submission } from '../../client/submission.ts';
 import { ApiError } from '../http/errors.ts';
 

@@ -1,5 +1,5 @@
 /** The settings that Responses and Chat Completions requests call by the same names. Pure. */
-import type { ResponseSettings } from '../../domain/response-settings.ts';
+import type { ResponseSettings } from '../../domain/response/response-settings.ts';
 
 type SharedSettings = Pick<
   ResponseSettings,

@@ -1,10 +1,10 @@
 /** Why a turn was not accepted, as the API's errors, in the field names of the request's own protocol. Pure. */
 import type { ToollessApproval } from '../../client/approvals.ts';
 import type { SubmitResult } from '../../client/submit-turn.ts';
-import { readToolName } from '../../domain/agent.ts';
+import { readToolName } from '../../domain/agents/agent.ts';
 import type { Unsupported } from '../../domain/provider-capabilities.ts';
-import type { ResponseSettings } from '../../domain/response-settings.ts';
-import { demandedOmitted, unknownChoice } from '../../domain/tools.ts';
+import type { ResponseSettings } from '../../domain/response/response-settings.ts';
+import { demandedOmitted, unknownChoice } from '../../domain/agents/tools.ts';
 import { ApiError, notFound } from '../http/errors.ts';
 
 /** What a protocol's request calls the fields that the Responses API calls `input[…]` and `conversation`. */

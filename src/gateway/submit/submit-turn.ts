@@ -2,10 +2,10 @@
 import type { Context } from 'hono';
 import { z } from 'zod';
 import { type ProviderApi, type RequestedTurn, unsupportedBy, withFieldsInForce } from '../../domain/provider-capabilities.ts';
-import type { ResponseSettings } from '../../domain/response-settings.ts';
-import { withToolsInForce } from '../../domain/tools.ts';
-import type { SessionRow } from '../../domain/session.ts';
-import type { TurnRow } from '../../domain/turn.ts';
+import type { ResponseSettings } from '../../domain/response/response-settings.ts';
+import { withToolsInForce } from '../../domain/agents/tools.ts';
+import type { SessionRow } from '../../domain/turn/session.ts';
+import type { TurnRow } from '../../domain/turn/turn.ts';
 import { turnIdPattern } from '../../client/ids.ts';
 import type { Submission } from '../../client/submission.ts';
 import type { Turnkeep } from '../../client/turnkeep.ts';

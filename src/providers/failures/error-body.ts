@@ -1,6 +1,6 @@
 /** Classifies the error that a provider states, by its code and its words. Pure; closed tables. */
 import type { ModelFailure } from '../../domain/model.ts';
-import { longestBusyWaitMs } from '../../domain/retry-policy.ts';
+import { longestBusyWaitMs } from '../../domain/turn/retry-policy.ts';
 import { modelFailure, quotaFailure, safeDetail } from './model-failure.ts';
 import type { ErrorBody } from './read-error-body.ts';
 import { longestWaitMs } from './retry-after.ts';

@@ -4,7 +4,7 @@
  */
 import { type FailureCode, failureOf, failureRules } from '../../domain/failure.ts';
 import type { ModelFailure } from '../../domain/model.ts';
-import { type BusyHint, longestBusyWaitMs } from '../../domain/retry-policy.ts';
+import { type BusyHint, longestBusyWaitMs } from '../../domain/turn/retry-policy.ts';
 import { ProviderError } from '../provider.ts';
 
 export interface FailureFields {

@@ -1,6 +1,6 @@
 /** The failure of a response whose status is not 2xx: which are busy, which are final. Pure. */
 import type { ModelFailure } from '../../domain/model.ts';
-import { longestBusyWaitMs } from '../../domain/retry-policy.ts';
+import { longestBusyWaitMs } from '../../domain/turn/retry-policy.ts';
 import { parseJson } from '../json.ts';
 import {
   blamesRequest,

@@ -14,12 +14,12 @@ import {
   type MessagePart,
   type ReasoningItem,
 } from '../../domain/item.ts';
-import { unsealFields } from '../../domain/sealed-fields.ts';
+import { unsealFields } from '../../domain/prompt/sealed-fields.ts';
 import { asArray, asRecord, omitNullish } from '../json.ts';
 import { ChatReasoning } from './chat-reasoning.ts';
 import { type CallNames, customInput } from './chat-tools.ts';
 import { sendableArguments, sendableCallId, sendableName } from './earlier-calls.ts';
-import { opaqueText, textOfPart } from '../../domain/in-words.ts';
+import { opaqueText, textOfPart } from '../../domain/prompt/in-words.ts';
 
 type Part = InputPart | MessagePart;
 

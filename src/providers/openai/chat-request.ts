@@ -1,8 +1,8 @@
 /** Builds a Chat Completions request. Pure. Settings that this API does not have were rejected before (`domain/provider-capabilities.ts`). */
 import type { ChatCompletionCreateParamsStreaming, ChatCompletionMessageParam } from 'openai/resources/chat/completions';
 import type { ModelRequest } from '../../domain/model.ts';
-import type { ResponseSettings, TextFormat } from '../../domain/response-settings.ts';
-import { bringsTools, callableTools } from '../../domain/tools.ts';
+import type { ResponseSettings, TextFormat } from '../../domain/response/response-settings.ts';
+import { bringsTools, callableTools } from '../../domain/agents/tools.ts';
 import { chatMessages } from './chat-messages.ts';
 import { CallNames } from './chat-tools.ts';
 import { omitNullish } from '../json.ts';

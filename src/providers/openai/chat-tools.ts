@@ -13,7 +13,7 @@ import {
   type Tool,
   type ToolChoice,
   type ToolReference,
-} from '../../domain/response-settings.ts';
+} from '../../domain/response/response-settings.ts';
 import { omitNullish } from '../json.ts';
 
 /** A tool that a model can call through Chat Completions. */

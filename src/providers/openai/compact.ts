@@ -3,7 +3,7 @@
  * summary. The answer is one item of the type `compaction`, whoever has made it.
  */
 import { randomBytes } from 'node:crypto';
-import { longestSummary, sealSummary, summaryRequest } from '../../domain/compaction.ts';
+import { longestSummary, sealSummary, summaryRequest } from '../../domain/prompt/compaction.ts';
 import type { JsonObject } from '../../domain/item.ts';
 import type { ModelEvent, ModelRequest } from '../../domain/model.ts';
 import { modelFailure, protocolError } from '../failures/model-failure.ts';

@@ -5,9 +5,9 @@ import type {
   ResponseInputMessageContentList,
 } from 'openai/resources/responses/responses';
 import { givenIdOf, type InputMessage, type InputPart, type Item, type Json, type MessagePart, textOf } from '../../domain/item.ts';
-import { unsealFields } from '../../domain/sealed-fields.ts';
+import { unsealFields } from '../../domain/prompt/sealed-fields.ts';
 import { sendableArguments, sendableCallId, sendableName } from './earlier-calls.ts';
-import { placeholderText } from '../../domain/in-words.ts';
+import { placeholderText } from '../../domain/prompt/in-words.ts';
 
 type Part = InputPart | MessagePart;
 type Content = ResponseInputMessageContentList[number] & ResponseFunctionCallOutputItem;

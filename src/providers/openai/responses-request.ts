@@ -1,7 +1,7 @@
 /** Builds a request of the Responses API. Pure. Always `store: false`: turnkeep has the conversation itself. */
 import type { ResponseCreateParamsStreaming, ResponseTextConfig, Tool } from 'openai/resources/responses/responses';
 import type { ModelRequest } from '../../domain/model.ts';
-import type { ResponseSettings, Tool as OfferedTool } from '../../domain/response-settings.ts';
+import type { ResponseSettings, Tool as OfferedTool } from '../../domain/response/response-settings.ts';
 import { omitNullish } from '../json.ts';
 import { responsesInputOf } from './responses-input.ts';
 import { joinInstructions } from './strict-roles.ts';

@@ -5,7 +5,7 @@
 import { longestCallName } from '../../domain/item.ts';
 import type { ModelDelta, ModelEvent, ModelFinish } from '../../domain/model.ts';
 import { startsStep } from '../../domain/model.ts';
-import type { Usage } from '../../domain/response.ts';
+import type { Usage } from '../../domain/response/response.ts';
 import { failureOfStreamError, failureOfWords, readErrorBody, statesError } from '../failures/error-body.ts';
 import { modelFailure, protocolError } from '../failures/model-failure.ts';
 import type { SseEvent } from '../http/sse.ts';

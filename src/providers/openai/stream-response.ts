@@ -3,7 +3,7 @@
  * error of a request becomes a `ProviderError`.
  */
 import { type ModelEvent, type ModelFailure, startsStep } from '../../domain/model.ts';
-import type { Usage } from '../../domain/response.ts';
+import type { Usage } from '../../domain/response/response.ts';
 import { adviceOn } from '../failures/advice.ts';
 import { failureOfStreamError, failureOfWords, readErrorBody, statesError } from '../failures/error-body.ts';
 import { datedFailure, modelFailure, protocolError, redactKeys } from '../failures/model-failure.ts';

@@ -11,7 +11,7 @@
  *   is of its making. A row that the user wrote is left as it is, but for a server that has refused one (`learned-forms.ts`).
  */
 import { type InputMessage, type InputPart, type Item, unwrittenMessage } from '../../domain/item.ts';
-import { textOfPart } from '../../domain/in-words.ts';
+import { textOfPart } from '../../domain/prompt/in-words.ts';
 
 interface Prompt {
   readonly instructions: string | null;

@@ -1,5 +1,5 @@
 /** Reads the token counts of either API into the form of the Responses API. A count that is missing is 0. */
-import type { Usage } from '../../domain/response.ts';
+import type { Usage } from '../../domain/response/response.ts';
 import { asRecord } from '../json.ts';
 
 /** Undefined unless at least the input or the output is counted. */

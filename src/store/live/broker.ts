@@ -3,7 +3,7 @@
  * written is looked for when the signal says so, and read once a turn, however many follow it. While nobody follows,
  * nothing is watched.
  */
-import type { JournalRow } from '../../domain/response-event.ts';
+import type { JournalRow } from '../../domain/response/response-event.ts';
 import { type Follower, JournalChannel } from './channel.ts';
 import type { ChangeSignal, JournalSource } from './source.ts';
 

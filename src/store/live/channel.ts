@@ -2,7 +2,7 @@
  * The newest of one turn's journal, as one process knows it, and who follows it here. Rows are written or read once and
  * handed to all who have come that far; whoever is further behind reads for itself, at its own pace (T12).
  */
-import type { JournalRow } from '../../domain/response-event.ts';
+import type { JournalRow } from '../../domain/response/response-event.ts';
 import { JournalGoneError, type JournalHead } from '../ports/journal.ts';
 import { StoreBusyError } from '../ports/store.ts';
 import type { BatchLimits, JournalSource } from './source.ts';

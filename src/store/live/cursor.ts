@@ -1,5 +1,5 @@
 /** One who follows a turn: a position in its journal, and nothing more. It pulls; while it does not, nothing is kept for it (T12). */
-import type { JournalRow } from '../../domain/response-event.ts';
+import type { JournalRow } from '../../domain/response/response-event.ts';
 import type { JournalFollower } from '../ports/journal.ts';
 import type { JournalBroker } from './broker.ts';
 import type { Follower, JournalChannel } from './channel.ts';

@@ -1,5 +1,5 @@
 /** What a driver gives to the live tail: journals to read, and a signal when other processes have written to them. */
-import type { JournalRow } from '../../domain/response-event.ts';
+import type { JournalRow } from '../../domain/response/response-event.ts';
 import type { JournalHead } from '../ports/journal.ts';
 
 /** How much of a journal is read at once: as much as one follower may hold in memory (T12). */

@@ -1,12 +1,12 @@
 /** The port to the journals, for those who write a turn's events (an attempt, a settlement) and those who follow them. */
-import type { AttemptEnd, AttemptKey, AttemptRow } from '../../domain/attempt.ts';
-import type { Spending } from '../../domain/budget.ts';
-import type { ClaimDecision } from '../../domain/claim.ts';
+import type { AttemptEnd, AttemptKey, AttemptRow } from '../../domain/turn/attempt.ts';
+import type { Spending } from '../../domain/turn/budget.ts';
+import type { ClaimDecision } from '../../domain/turn/claim.ts';
 import type { OutputItem } from '../../domain/item.ts';
-import type { JournalRow, ResponseEvent } from '../../domain/response-event.ts';
-import type { Usage } from '../../domain/response.ts';
-import type { TurnRow } from '../../domain/turn.ts';
-import type { TurnStatus } from '../../domain/turn-state.ts';
+import type { JournalRow, ResponseEvent } from '../../domain/response/response-event.ts';
+import type { Usage } from '../../domain/response/response.ts';
+import type { TurnRow } from '../../domain/turn/turn.ts';
+import type { TurnStatus } from '../../domain/turn/turn-state.ts';
 
 /**
  * **Contract**, besides that of `Store`. A journal has one writer at a time: whoever holds its epoch. A higher epoch

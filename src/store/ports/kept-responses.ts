@@ -1,6 +1,6 @@
 /** The port to answers that their providers keep: what lets another process read one on. */
-import type { AttemptKey } from '../../domain/attempt.ts';
-import type { KeptResponse, Reattachment } from '../../domain/kept-response.ts';
+import type { AttemptKey } from '../../domain/turn/attempt.ts';
+import type { KeptResponse, Reattachment } from '../../domain/turn/kept-response.ts';
 
 /** **Contract**, besides that of `Store`: nothing here is written for an epoch that is no longer the writer's, or an attempt that has its end. */
 export interface KeptResponseStore {

@@ -1,6 +1,6 @@
 /** The port to the sessions: named pointers to a turn, the items on the way to it, and titles. */
 import type { InputItem, Item } from '../../domain/item.ts';
-import type { ListedSession, NewSession, SessionRow } from '../../domain/session.ts';
+import type { ListedSession, NewSession, SessionRow } from '../../domain/turn/session.ts';
 
 /**
  * **Contract**, besides that of `Store`. Sessions are made, renamed, filled and deleted durably. A method that takes a

@@ -1,7 +1,7 @@
 /** The port to the calls of tools that workers run, for the attempts that carry them out. */
-import type { AttemptEnd, AttemptKey } from '../../domain/attempt.ts';
-import type { JournalRow } from '../../domain/response-event.ts';
-import type { NewToolCall, ToolCallEnd, ToolCallRow } from '../../domain/tool-call.ts';
+import type { AttemptEnd, AttemptKey } from '../../domain/turn/attempt.ts';
+import type { JournalRow } from '../../domain/response/response-event.ts';
+import type { NewToolCall, ToolCallEnd, ToolCallRow } from '../../domain/agents/tool-call.ts';
 
 /**
  * **Contract**, besides that of `Store`. What is written under an epoch is refused like an append under it: `false`, and

@@ -1,15 +1,15 @@
 /** The port to the turns: taken in, looked up, dispatched, recorded in the transcript, cancelled. */
-import type { Admission, AdmissionRequest } from '../../domain/admission.ts';
+import type { Admission, AdmissionRequest } from '../../domain/turn/admission.ts';
 import type { InputItem } from '../../domain/item.ts';
-import type { AnsweredRequest, NewToolCall } from '../../domain/tool-call.ts';
-import type { TranscriptTurn } from '../../domain/prompt.ts';
-import type { JournalRow } from '../../domain/response-event.ts';
-import type { ResponseSettings } from '../../domain/response-settings.ts';
-import type { ResponseObject } from '../../domain/response.ts';
-import type { TurnOwner, TurnRow } from '../../domain/turn.ts';
-import type { CompletionQuery, StoredCompletion, TurnFilter, TurnSummary } from '../../domain/turn-list.ts';
-import type { CountedTurn } from '../../domain/turn-stats.ts';
-import type { WebhookEvent } from '../../domain/webhook.ts';
+import type { AnsweredRequest, NewToolCall } from '../../domain/agents/tool-call.ts';
+import type { TranscriptTurn } from '../../domain/prompt/prompt.ts';
+import type { JournalRow } from '../../domain/response/response-event.ts';
+import type { ResponseSettings } from '../../domain/response/response-settings.ts';
+import type { ResponseObject } from '../../domain/response/response.ts';
+import type { TurnOwner, TurnRow } from '../../domain/turn/turn.ts';
+import type { CompletionQuery, StoredCompletion, TurnFilter, TurnSummary } from '../../domain/turn/turn-list.ts';
+import type { CountedTurn } from '../../domain/turn/turn-stats.ts';
+import type { WebhookEvent } from '../../domain/turn/webhook.ts';
 import type { Lease } from './journal.ts';
 import type { Page } from './sessions.ts';
 

@@ -1,5 +1,5 @@
 /** The port to the webhooks that are owed: whether an event is owed is decided with its turn, and written with the turn's end. */
-import type { WebhookRow, WebhookStatus } from '../../domain/webhook.ts';
+import type { WebhookRow, WebhookStatus } from '../../domain/turn/webhook.ts';
 
 /**
  * **Contract**, besides that of `Store`. An event is owed from the commit that gives its turn its end (`NewTurn.webhookEvents`,

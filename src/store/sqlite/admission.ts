@@ -6,9 +6,9 @@ import {
   type PreviousFacts,
   resendWindowMs,
   type UnsettledTurn,
-} from '../../domain/admission.ts';
-import { answersCall } from '../../domain/approval.ts';
-import type { TurnRow } from '../../domain/turn.ts';
+} from '../../domain/turn/admission.ts';
+import { answersCall } from '../../domain/agents/approval.ts';
+import type { TurnRow } from '../../domain/turn/turn.ts';
 import type { InsertTurn, NewTurn } from '../ports/turns.ts';
 import { bookAttempt } from './attempts.ts';
 import { insertCompletion } from './completions.ts';

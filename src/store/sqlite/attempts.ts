@@ -1,10 +1,10 @@
 /** Attempts: requests to the model as they are booked before they are sent, and how they ended. */
-import type { AttemptEnd, AttemptKey, AttemptRow } from '../../domain/attempt.ts';
-import type { ClaimFacts } from '../../domain/claim.ts';
-import type { Usage } from '../../domain/response.ts';
-import type { TurnRow } from '../../domain/turn.ts';
+import type { AttemptEnd, AttemptKey, AttemptRow } from '../../domain/turn/attempt.ts';
+import type { ClaimFacts } from '../../domain/turn/claim.ts';
+import type { Usage } from '../../domain/response/response.ts';
+import type { TurnRow } from '../../domain/turn/turn.ts';
 import type { Append, Lease } from '../ports/journal.ts';
-import type { Reattachment } from '../../domain/kept-response.ts';
+import type { Reattachment } from '../../domain/turn/kept-response.ts';
 import type { Database, Row } from './database.ts';
 import { keptAttempt } from './kept-responses.ts';
 import { leaseLeftMs } from './leases.ts';

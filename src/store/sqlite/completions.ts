@@ -1,6 +1,6 @@
 /** Stored Chat Completions: a short row each beside the turn's, so that a list of them reads nothing else. */
 import { setImmediate as nextTurnOfTheLoop } from 'node:timers/promises';
-import type { CompletionQuery, StoredCompletion } from '../../domain/turn-list.ts';
+import type { CompletionQuery, StoredCompletion } from '../../domain/turn/turn-list.ts';
 import type { NewTurn } from '../ports/turns.ts';
 import type { Database, Row } from './database.ts';
 import { parsed, text } from './rows.ts';

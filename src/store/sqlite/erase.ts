@@ -2,7 +2,7 @@
  * What a turn said is deleted in slices (T14). The turn is marked first, which hides it; when all is gone, it says so. What a
  * killed process has marked, anybody can finish.
  */
-import type { TurnRow } from '../../domain/turn.ts';
+import type { TurnRow } from '../../domain/turn/turn.ts';
 import { hasNext, placeIn } from './chain.ts';
 import { dropCompletion } from './completions.ts';
 import type { Database } from './database.ts';

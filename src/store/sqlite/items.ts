@@ -1,7 +1,7 @@
 /** Items: those of a session (the chain that ends in its leaf), a page at a time; put in or taken out by hand; found by id. */
 import { setImmediate as nextTurnOfTheLoop } from 'node:timers/promises';
 import type { Item } from '../../domain/item.ts';
-import type { SessionRow } from '../../domain/session.ts';
+import type { SessionRow } from '../../domain/turn/session.ts';
 import type { FoundItem, ItemsTurn, Page } from '../ports/sessions.ts';
 import { type Place, placeBehind, placeIn, placeOf, stretches } from './chain.ts';
 import type { Database } from './database.ts';

@@ -1,5 +1,5 @@
 /** Writes rows into a journal, under the epoch of whoever may write it (T7). */
-import type { JournalRow } from '../../domain/response-event.ts';
+import type { JournalRow } from '../../domain/response/response-event.ts';
 import type { Database } from './database.ts';
 
 /**

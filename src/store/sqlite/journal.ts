@@ -1,8 +1,8 @@
 /** The fenced journal of a turn: claim, fence, append, seal, read (T2, T6, T7). */
-import type { AttemptEnd, AttemptKey } from '../../domain/attempt.ts';
-import { type ClaimDecision, decideClaim, settledStatusOf } from '../../domain/claim.ts';
-import { type JournalRow, journalRowOf, type ResponseEvent } from '../../domain/response-event.ts';
-import { ResponseStream } from '../../domain/response-stream.ts';
+import type { AttemptEnd, AttemptKey } from '../../domain/turn/attempt.ts';
+import { type ClaimDecision, decideClaim, settledStatusOf } from '../../domain/turn/claim.ts';
+import { type JournalRow, journalRowOf, type ResponseEvent } from '../../domain/response/response-event.ts';
+import { ResponseStream } from '../../domain/response/response-stream.ts';
 import type { BatchLimits } from '../live/source.ts';
 import type { Append, Claim, ClaimRequest, DeadHolder, Fence, JournalHead, Lease, Seal, SealResult } from '../ports/journal.ts';
 import { bookAttempt, claimFacts, endAttempt, loseOpenAttempts, startAttempt } from './attempts.ts';

@@ -1,7 +1,7 @@
 /** Answers that their providers keep: what a process that goes on with an attempt has to know. */
-import type { AttemptKey } from '../../domain/attempt.ts';
-import type { KeptAttempt } from '../../domain/claim.ts';
-import { type KeptResponse, mostReattachments, type Reattachment } from '../../domain/kept-response.ts';
+import type { AttemptKey } from '../../domain/turn/attempt.ts';
+import type { KeptAttempt } from '../../domain/turn/claim.ts';
+import { type KeptResponse, mostReattachments, type Reattachment } from '../../domain/turn/kept-response.ts';
 import type { Database } from './database.ts';
 import { text } from './rows.ts';
 

@@ -3,7 +3,7 @@
  * which may be set: forward, and all leases have run out until those who live renew theirs (`client/turn-watcher.ts` looks
  * twice); back, and a lease that nobody renews begins anew.
  */
-import { longestBusyWaitMs } from '../../domain/retry-policy.ts';
+import { longestBusyWaitMs } from '../../domain/turn/retry-policy.ts';
 import type { Beat, ExpiredLease, Lease, OverdueQuery, OverdueTurn, TurnPulse } from '../ports/journal.ts';
 import type { Database, Row } from './database.ts';
 import { text } from './rows.ts';

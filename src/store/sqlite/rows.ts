@@ -1,10 +1,10 @@
 /** Rows of the database as the types of `domain/`. A turn's row has its settings beside it: see `turnRows` in `turns.ts`. */
-import { defaultSettings, type ResponseSettings } from '../../domain/response-settings.ts';
+import { defaultSettings, type ResponseSettings } from '../../domain/response/response-settings.ts';
 import { isFailureCode } from '../../domain/failure.ts';
-import type { ResponseStatus } from '../../domain/response.ts';
-import type { JournalRow } from '../../domain/response-event.ts';
-import type { SessionRow } from '../../domain/session.ts';
-import type { TurnRow } from '../../domain/turn.ts';
+import type { ResponseStatus } from '../../domain/response/response.ts';
+import type { JournalRow } from '../../domain/response/response-event.ts';
+import type { SessionRow } from '../../domain/turn/session.ts';
+import type { TurnRow } from '../../domain/turn/turn.ts';
 import type { Row } from './database.ts';
 
 export function turnOf(row: Row): TurnRow {

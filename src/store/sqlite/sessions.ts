@@ -1,5 +1,5 @@
 /** Sessions: named pointers to a turn, the newest of theirs. */
-import { firstWordsChars, type ListedSession, type NewSession, type SessionRow } from '../../domain/session.ts';
+import { firstWordsChars, type ListedSession, type NewSession, type SessionRow } from '../../domain/turn/session.ts';
 import type { Page } from '../ports/sessions.ts';
 import type { Database } from './database.ts';
 import { sessionOf, text, textOrNull } from './rows.ts';

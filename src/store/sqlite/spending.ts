@@ -2,7 +2,7 @@
  * What turns and sessions have used up, for their budgets, with the turns that they called. When a turn ends, what it has spent is
  * added to all that wait for it, and to its session: it is not gone with the turn, and nobody has to look for it in its rows.
  */
-import { nothingSpent, type Spending, type Spent, spentOf, sumOfSpent } from '../../domain/budget.ts';
+import { nothingSpent, type Spending, type Spent, spentOf, sumOfSpent } from '../../domain/turn/budget.ts';
 import { readAttempts } from './attempts.ts';
 import type { Database, Row } from './database.ts';
 import { numberOrNull, parsed, text, textOrNull } from './rows.ts';

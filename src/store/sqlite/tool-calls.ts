@@ -1,8 +1,8 @@
 /** Calls of tools that workers run, under the epoch of whoever carries them out. */
-import type { JournalRow } from '../../domain/response-event.ts';
-import type { NewToolCall, ToolCallEnd, ToolCallRow } from '../../domain/tool-call.ts';
-import { type ToolRun, withEnd, withRun } from '../../domain/tool-run.ts';
-import type { PricedUsage } from '../../domain/spent.ts';
+import type { JournalRow } from '../../domain/response/response-event.ts';
+import type { NewToolCall, ToolCallEnd, ToolCallRow } from '../../domain/agents/tool-call.ts';
+import { type ToolRun, withEnd, withRun } from '../../domain/agents/tool-run.ts';
+import type { PricedUsage } from '../../domain/turn/spent.ts';
 import type { NewTurn } from '../ports/turns.ts';
 import type { ResultPiece, StepEnd, ToolCallKey, ToolCallStart } from '../ports/tool-calls.ts';
 import { endAttempt } from './attempts.ts';

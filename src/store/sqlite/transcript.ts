@@ -1,9 +1,9 @@
 /** The transcript: a turn's input joins it once, its output behind that, and the next prompt is read from it (T1). */
 import type { Item } from '../../domain/item.ts';
-import type { TranscriptTurn } from '../../domain/prompt.ts';
-import { refusesInput } from '../../domain/refused-input.ts';
-import type { ResponseStatus } from '../../domain/response.ts';
-import type { TurnRow } from '../../domain/turn.ts';
+import type { TranscriptTurn } from '../../domain/prompt/prompt.ts';
+import { refusesInput } from '../../domain/prompt/refused-input.ts';
+import type { ResponseStatus } from '../../domain/response/response.ts';
+import type { TurnRow } from '../../domain/turn/turn.ts';
 import type { Page } from '../ports/sessions.ts';
 import { isOnChain, type Place, placeBehind, placeIn, placeOf, stretches } from './chain.ts';
 import type { Database, Row } from './database.ts';

@@ -1,8 +1,8 @@
 /** The list of a tenant's turns, newest first: looked for in stretches, however rare what is asked for, with the event loop free in between (T14). */
 import { setImmediate as nextTurnOfTheLoop } from 'node:timers/promises';
 import { isFailureCode } from '../../domain/failure.ts';
-import type { ResponseStatus } from '../../domain/response.ts';
-import type { TurnFilter, TurnSummary } from '../../domain/turn-list.ts';
+import type { ResponseStatus } from '../../domain/response/response.ts';
+import type { TurnFilter, TurnSummary } from '../../domain/turn/turn-list.ts';
 import type { TurnListQuery } from '../ports/turns.ts';
 import type { Database, Row } from './database.ts';
 import { numberOrNull, parsed, text, textOrNull } from './rows.ts';

@@ -1,9 +1,9 @@
 /** The turns of a tenant with their requests, in pages that are short, with the event loop free in between (T14). */
 import { setImmediate as nextTurnOfTheLoop } from 'node:timers/promises';
 import { isFailureCode } from '../../domain/failure.ts';
-import type { ResponseStatus } from '../../domain/response.ts';
-import { isAskedFor } from '../../domain/turn-list.ts';
-import type { CountedTurn } from '../../domain/turn-stats.ts';
+import type { ResponseStatus } from '../../domain/response/response.ts';
+import { isAskedFor } from '../../domain/turn/turn-list.ts';
+import type { CountedTurn } from '../../domain/turn/turn-stats.ts';
 import type { CountedPage, CountedQuery } from '../ports/turns.ts';
 import { readAttempts } from './attempts.ts';
 import type { Database } from './database.ts';

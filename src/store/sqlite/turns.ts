@@ -1,6 +1,6 @@
 /** Turns: looked up, listed, marked as they come along, and asked to be cancelled. */
-import type { ResponseObject } from '../../domain/response.ts';
-import { isVisible, type TurnRow } from '../../domain/turn.ts';
+import type { ResponseObject } from '../../domain/response/response.ts';
+import { isVisible, type TurnRow } from '../../domain/turn/turn.ts';
 import type { CancelRequest, ChildTurn, DispatchedRun, TurnCounts, UnattendedQuery, UnattendedTurn } from '../ports/turns.ts';
 import type { Database, Row } from './database.ts';
 import { awaitFirstClaim, oldestRenewalAtMs } from './leases.ts';

@@ -1,5 +1,5 @@
 /** The events that are owed to endpoints: a row from the turn's acceptance on, which its end makes due in the same commit. */
-import type { SettledStatus } from '../../domain/response.ts';
+import type { SettledStatus } from '../../domain/response/response.ts';
 import {
   startAgainAfterMs,
   startGraceMs,
@@ -7,7 +7,7 @@ import {
   webhookEventOf,
   type WebhookRow,
   type WebhookStatus,
-} from '../../domain/webhook.ts';
+} from '../../domain/turn/webhook.ts';
 import type { WebhookNote } from '../ports/webhooks.ts';
 import type { Database } from './database.ts';
 import { text, textOrNull } from './rows.ts';

@@ -4,7 +4,7 @@ import { readUIMessageStream, type UIMessage, type UIMessageChunk } from 'ai';
 import fc from 'fast-check';
 import { failureOf } from '../../../src/domain/failure.ts';
 import type { ModelDelta } from '../../../src/domain/model.ts';
-import type { TurnOutcome } from '../../../src/domain/turn-outcome.ts';
+import type { TurnOutcome } from '../../../src/domain/turn/turn-outcome.ts';
 import { callIdOf, uiParts } from '../../../src/gateway/ai-sdk/parts.ts';
 import { call, completed, recorded, recordedAgent, refuse, say, think, translated } from '../recorded-turn.ts';
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { Ajv } from 'ajv';
-import { payloadOf, webhookEvents } from '../../../src/domain/webhook.ts';
+import { payloadOf, webhookEvents } from '../../../src/domain/turn/webhook.ts';
 import { type App, appFor, serve } from '../served-app.ts';
 
 type Operations = { readonly [method: string]: { readonly operationId: string; readonly security?: unknown } };

@@ -5,7 +5,7 @@ import { createServer, get, type IncomingMessage, type ServerResponse } from 'no
 import { type AddressInfo, connect } from 'node:net';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
-import type { JournalRow } from '../../../src/domain/response-event.ts';
+import type { JournalRow } from '../../../src/domain/response/response-event.ts';
 import { journalEncoder } from '../../../src/gateway/stream/encode.ts';
 import { disconnectSignal } from '../../../src/gateway/stream/keep-alive.ts';
 import { writeSse } from '../../../src/gateway/stream/sse.ts';

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { failureRules } from '../../../src/domain/failure.ts';
-import { busyWaitMs } from '../../../src/domain/retry-policy.ts';
+import { busyWaitMs } from '../../../src/domain/turn/retry-policy.ts';
 import { assertBecame, framesOf, shapes, titleOf } from '../../support/dialects.ts';
 import { readShape } from '../../support/read-dialect.ts';
 import { assertGrammar, shownByEvents, shownByResponse } from '../../support/response-events.ts';

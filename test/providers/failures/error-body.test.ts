@@ -1,7 +1,7 @@
 /** Errors that arrive in the stream, in each form that providers send. */
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { longestBusyWaitMs } from '../../../src/domain/retry-policy.ts';
+import { longestBusyWaitMs } from '../../../src/domain/turn/retry-policy.ts';
 import { datedFailure } from '../../../src/providers/failures/model-failure.ts';
 import { failureOfStreamError, failureOfWords, readErrorBody, statesError } from '../../../src/providers/failures/error-body.ts';
 

@@ -1,9 +1,9 @@
 /** A summary that the model writes is one only when it is whole. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { compactionContent } from '../../../src/domain/compaction.ts';
+import { compactionContent } from '../../../src/domain/prompt/compaction.ts';
 import type { ModelEvent } from '../../../src/domain/model.ts';
-import { defaultSettings } from '../../../src/domain/response-settings.ts';
+import { defaultSettings } from '../../../src/domain/response/response-settings.ts';
 import { compact } from '../../../src/providers/openai/compact.ts';
 
 const said = (text: string): ModelEvent => ({ type: 'delta', delta: { type: 'text', text } });

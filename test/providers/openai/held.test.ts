@@ -8,9 +8,9 @@ import { compact } from '../../../src/providers/openai/compact.ts';
 import { ResponsesParser } from '../../../src/providers/openai/responses-parser.ts';
 import type { StreamParser } from '../../../src/providers/openai/stream-parser.ts';
 import { translatedCalls } from '../../../src/providers/openai/translated-calls.ts';
-import { compactionContent } from '../../../src/domain/compaction.ts';
+import { compactionContent } from '../../../src/domain/prompt/compaction.ts';
 import type { NewItem } from '../../../src/domain/item.ts';
-import { defaultSettings } from '../../../src/domain/response-settings.ts';
+import { defaultSettings } from '../../../src/domain/response/response-settings.ts';
 import { ProviderError } from '../../../src/providers/provider.ts';
 
 const maxHeld = 10_000;

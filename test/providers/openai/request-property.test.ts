@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import type { Item } from '../../../src/domain/item.ts';
-import { promptOf, type TranscriptTurn } from '../../../src/domain/prompt.ts';
+import { promptOf, type TranscriptTurn } from '../../../src/domain/prompt/prompt.ts';
 import { jsonPieces } from '../../../src/providers/http/json-pieces.ts';
 import { chatRequest } from '../../../src/providers/openai/chat-request.ts';
 import { responsesRequest } from '../../../src/providers/openai/responses-request.ts';

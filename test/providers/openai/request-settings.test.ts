@@ -1,7 +1,7 @@
 /** Every setting of a request, as each API has it. */
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import type { FunctionTool, ResponseSettings, ToolChoice } from '../../../src/domain/response-settings.ts';
+import type { FunctionTool, ResponseSettings, ToolChoice } from '../../../src/domain/response/response-settings.ts';
 import { chatRequest } from '../../../src/providers/openai/chat-request.ts';
 import { responsesRequest } from '../../../src/providers/openai/responses-request.ts';
 import { settings } from '../support.ts';

@@ -1,7 +1,7 @@
 /** Usage is reported as soon as the provider sends it, however the request then ends. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Usage } from '../../../src/domain/response.ts';
+import type { Usage } from '../../../src/domain/response/response.ts';
 import { chat, end, event, hold, reset, ResponsesWriter, type Script, sseHead, stall } from '../../../src/testing/model-server/index.ts';
 import { type Api, collect, helloRequest, neverAborted, outcomeOf, providerFor, serverFor } from '../support.ts';
 

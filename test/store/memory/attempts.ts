@@ -1,6 +1,6 @@
-import type { AttemptEnd, AttemptKey, AttemptRow } from '../../../src/domain/attempt.ts';
-import type { ClaimFacts } from '../../../src/domain/claim.ts';
-import { mostReattachments, type Reattachment } from '../../../src/domain/kept-response.ts';
+import type { AttemptEnd, AttemptKey, AttemptRow } from '../../../src/domain/turn/attempt.ts';
+import type { ClaimFacts } from '../../../src/domain/turn/claim.ts';
+import { mostReattachments, type Reattachment } from '../../../src/domain/turn/kept-response.ts';
 import type { Append } from '../../../src/store/ports/journal.ts';
 import type { StoredTurn } from './database.ts';
 import { keptOf } from './kept-attempt.ts';

@@ -1,4 +1,4 @@
-import type { StoredCompletion } from '../../../src/domain/turn-list.ts';
+import type { StoredCompletion } from '../../../src/domain/turn/turn-list.ts';
 import type { CompletionStore } from '../../../src/store/ports/turns.ts';
 import type { Connection, StoredTurn } from './database.ts';
 import { byPublicId } from './turns.ts';

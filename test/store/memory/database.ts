@@ -3,17 +3,17 @@
  * trip there and one back, and a commit is news for the others. Nothing in it is fast; all of it is the contract.
  */
 import { setImmediate as nextTurnOfTheLoop } from 'node:timers/promises';
-import type { AttemptRow } from '../../../src/domain/attempt.ts';
-import type { Spent } from '../../../src/domain/budget.ts';
+import type { AttemptRow } from '../../../src/domain/turn/attempt.ts';
+import type { Spent } from '../../../src/domain/turn/budget.ts';
 import type { InputItem, Item } from '../../../src/domain/item.ts';
-import type { JournalRow } from '../../../src/domain/response-event.ts';
-import type { ResponseObject } from '../../../src/domain/response.ts';
-import type { SessionRow } from '../../../src/domain/session.ts';
-import type { ToolCallRow } from '../../../src/domain/tool-call.ts';
-import type { TurnRow } from '../../../src/domain/turn.ts';
-import type { WebhookEvent } from '../../../src/domain/webhook.ts';
+import type { JournalRow } from '../../../src/domain/response/response-event.ts';
+import type { ResponseObject } from '../../../src/domain/response/response.ts';
+import type { SessionRow } from '../../../src/domain/turn/session.ts';
+import type { ToolCallRow } from '../../../src/domain/agents/tool-call.ts';
+import type { TurnRow } from '../../../src/domain/turn/turn.ts';
+import type { WebhookEvent } from '../../../src/domain/turn/webhook.ts';
 import type { WebhookNote } from '../../../src/store/ports/webhooks.ts';
-import type { StoredCompletion } from '../../../src/domain/turn-list.ts';
+import type { StoredCompletion } from '../../../src/domain/turn/turn-list.ts';
 import type { ChangeSignal, ChangeWatcher } from '../../../src/store/live/source.ts';
 
 /** A turn with all that is its own. */

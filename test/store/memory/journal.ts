@@ -1,8 +1,8 @@
-import { decideClaim, settledStatusOf } from '../../../src/domain/claim.ts';
+import { decideClaim, settledStatusOf } from '../../../src/domain/turn/claim.ts';
 import { isFailureCode } from '../../../src/domain/failure.ts';
-import { type JournalRow, journalRowOf, type ResponseEvent } from '../../../src/domain/response-event.ts';
-import { ResponseStream } from '../../../src/domain/response-stream.ts';
-import type { ResponseObject } from '../../../src/domain/response.ts';
+import { type JournalRow, journalRowOf, type ResponseEvent } from '../../../src/domain/response/response-event.ts';
+import { ResponseStream } from '../../../src/domain/response/response-stream.ts';
+import type { ResponseObject } from '../../../src/domain/response/response.ts';
 import { JournalBroker } from '../../../src/store/live/broker.ts';
 import { JournalCursor } from '../../../src/store/live/cursor.ts';
 import type { JournalSource } from '../../../src/store/live/source.ts';

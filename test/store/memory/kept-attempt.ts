@@ -1,4 +1,4 @@
-import type { KeptAttempt } from '../../../src/domain/claim.ts';
+import type { KeptAttempt } from '../../../src/domain/turn/claim.ts';
 import type { StoredTurn } from './database.ts';
 
 export function keptOf(turn: StoredTurn, step: number): KeptAttempt | undefined {

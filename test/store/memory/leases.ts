@@ -1,6 +1,6 @@
 import type { Beat, ExpiredLease, JournalHead, Lease, OverdueQuery, OverdueTurn, TurnPulse } from '../../../src/store/ports/journal.ts';
-import type { AttemptEnd, AttemptKey } from '../../../src/domain/attempt.ts';
-import { longestBusyWaitMs } from '../../../src/domain/retry-policy.ts';
+import type { AttemptEnd, AttemptKey } from '../../../src/domain/turn/attempt.ts';
+import { longestBusyWaitMs } from '../../../src/domain/turn/retry-policy.ts';
 import { keptOf } from './kept-attempt.ts';
 import { type MemoryDatabase, type StoredJournal, type StoredTurn } from './database.ts';
 

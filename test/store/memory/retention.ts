@@ -1,4 +1,4 @@
-import { defaultSettings } from '../../../src/domain/response-settings.ts';
+import { defaultSettings } from '../../../src/domain/response/response-settings.ts';
 import type { RetentionCut, RetentionStore, UnstoredCut } from '../../../src/store/ports/retention.ts';
 import { type Connection, isUnsettled, type MemoryDatabase, type StoredSession, type StoredTurn, updateTurn } from './database.ts';
 import { forgetApprovals } from './tool-call-rows.ts';

@@ -1,6 +1,6 @@
 import { isCall, type Item } from '../../../src/domain/item.ts';
-import { defaultSettings } from '../../../src/domain/response-settings.ts';
-import { firstWordsChars, type ListedSession, type NewSession, type SessionRow } from '../../../src/domain/session.ts';
+import { defaultSettings } from '../../../src/domain/response/response-settings.ts';
+import { firstWordsChars, type ListedSession, type NewSession, type SessionRow } from '../../../src/domain/turn/session.ts';
 import type { FoundItem, ItemsTurn, Page, SessionStore } from '../../../src/store/ports/sessions.ts';
 import { turnRow } from '../../support/turn-row.ts';
 import { type Connection, itemsOf, type MemoryDatabase, modelOf, type StoredSession, updateTurn } from './database.ts';

@@ -1,4 +1,4 @@
-import { nothingSpent, type Spending, type Spent, spentOf, sumOfSpent } from '../../../src/domain/budget.ts';
+import { nothingSpent, type Spending, type Spent, spentOf, sumOfSpent } from '../../../src/domain/turn/budget.ts';
 import { isUnsettled, type MemoryDatabase, type StoredTurn } from './database.ts';
 
 export function readSpending(database: MemoryDatabase, id: string, before: number): Spending | undefined {

@@ -1,7 +1,7 @@
-import type { ClaimFacts } from '../../../src/domain/claim.ts';
-import type { PricedUsage } from '../../../src/domain/spent.ts';
-import type { NewToolCall, ToolCallRow } from '../../../src/domain/tool-call.ts';
-import { withEnd } from '../../../src/domain/tool-run.ts';
+import type { ClaimFacts } from '../../../src/domain/turn/claim.ts';
+import type { PricedUsage } from '../../../src/domain/turn/spent.ts';
+import type { NewToolCall, ToolCallRow } from '../../../src/domain/agents/tool-call.ts';
+import { withEnd } from '../../../src/domain/agents/tool-run.ts';
 import type { NewTurn } from '../../../src/store/ports/turns.ts';
 import type { MemoryDatabase, StoredToolCall, StoredTurn } from './database.ts';
 

@@ -1,6 +1,6 @@
-import type { JournalRow } from '../../../src/domain/response-event.ts';
-import type { ToolCallEnd } from '../../../src/domain/tool-call.ts';
-import { withRun } from '../../../src/domain/tool-run.ts';
+import type { JournalRow } from '../../../src/domain/response/response-event.ts';
+import type { ToolCallEnd } from '../../../src/domain/agents/tool-call.ts';
+import { withRun } from '../../../src/domain/agents/tool-run.ts';
 import type { ResultPiece, StepEnd, ToolCallKey, ToolCallStart } from '../../../src/store/ports/tool-calls.ts';
 import { endAttempt } from './attempts.ts';
 import type { MemoryDatabase } from './database.ts';

@@ -1,4 +1,4 @@
-import type { TurnRow } from '../../../src/domain/turn.ts';
+import type { TurnRow } from '../../../src/domain/turn/turn.ts';
 import { type MemoryDatabase, type StoredTurn, updateTurn } from './database.ts';
 
 /** The turn may run now, and its input is in the transcript (T1). */

@@ -1,9 +1,9 @@
-import { decideAdmission, resendWindowMs } from '../../../src/domain/admission.ts';
-import { answersCall } from '../../../src/domain/approval.ts';
+import { decideAdmission, resendWindowMs } from '../../../src/domain/turn/admission.ts';
+import { answersCall } from '../../../src/domain/agents/approval.ts';
 import type { InputItem } from '../../../src/domain/item.ts';
-import { refusesInput } from '../../../src/domain/refused-input.ts';
-import { isAskedFor, type TurnSummary } from '../../../src/domain/turn-list.ts';
-import { isVisible } from '../../../src/domain/turn.ts';
+import { refusesInput } from '../../../src/domain/prompt/refused-input.ts';
+import { isAskedFor, type TurnSummary } from '../../../src/domain/turn/turn-list.ts';
+import { isVisible } from '../../../src/domain/turn/turn.ts';
 import type { CancelRequest, InsertTurn, NewTurn, TurnStore } from '../../../src/store/ports/turns.ts';
 import { turnRow } from '../../support/turn-row.ts';
 import { bookAttempt } from './attempts.ts';

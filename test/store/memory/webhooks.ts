@@ -1,5 +1,5 @@
-import type { SettledStatus } from '../../../src/domain/response.ts';
-import { startAgainAfterMs, startGraceMs, webhookEventOf } from '../../../src/domain/webhook.ts';
+import type { SettledStatus } from '../../../src/domain/response/response.ts';
+import { startAgainAfterMs, startGraceMs, webhookEventOf } from '../../../src/domain/turn/webhook.ts';
 import type { WebhookStore } from '../../../src/store/ports/webhooks.ts';
 import type { Connection, StoredTurn } from './database.ts';
 

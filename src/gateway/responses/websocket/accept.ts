@@ -1,8 +1,8 @@
 /** From the messages of a connection to accepted turns: what `POST /v1/responses` does, with what the connection remembers. */
 import { z } from 'zod';
 import { newId } from '../../../client/ids.ts';
-import { newResponse, type ResponseObject, unknownUsage } from '../../../domain/response.ts';
-import type { TurnRow } from '../../../domain/turn.ts';
+import { newResponse, type ResponseObject, unknownUsage } from '../../../domain/response/response.ts';
+import type { TurnRow } from '../../../domain/turn/turn.ts';
 import { ApiError } from '../../http/errors.ts';
 import { refuseMisnamed } from '../../http/misnamed.ts';
 import { validateBody } from '../../http/validate.ts';

@@ -5,7 +5,7 @@
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import type { WebSocket } from 'ws';
-import type { JournalRow } from '../../../domain/response-event.ts';
+import type { JournalRow } from '../../../domain/response/response-event.ts';
 import { httpLimits } from '../../../http/server.ts';
 import type { BodyHold } from '../../http/body-budget.ts';
 import { defaultIdleMs } from '../../stream/keep-alive.ts';

@@ -2,7 +2,7 @@
  * A client's connection to the Responses API: any number of responses, in named streams beside each other or one after the
  * other, each of them the same journal that every other viewer reads (T7). A connection that ends cancels nothing.
  */
-import type { TurnRow } from '../../../domain/turn.ts';
+import type { TurnRow } from '../../../domain/turn/turn.ts';
 import type { EndedRequest } from '../../../http/ended-request.ts';
 import type { BodyBudget, BodyHold } from '../../http/body-budget.ts';
 import { parseMessage } from '../../http/body.ts';

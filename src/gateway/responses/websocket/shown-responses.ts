@@ -1,5 +1,5 @@
 /** The responses that a connection shows: from their first event to their last, and to those that follow them by steering. */
-import type { TurnRow } from '../../../domain/turn.ts';
+import type { TurnRow } from '../../../domain/turn/turn.ts';
 import { ApiError, asApiError } from '../../http/errors.ts';
 import type { ServeDeps } from '../../stream/serve-turn.ts';
 import type { SubmitDeps } from '../../submit/submit-turn.ts';

@@ -7,7 +7,7 @@
  *            └─ ended with calls ─ pending ─▶ prepended to the client's own `response.create`
  */
 import type { BodyBudget, BodyHold } from '../../http/body-budget.ts';
-import type { TurnRow } from '../../../domain/turn.ts';
+import type { TurnRow } from '../../../domain/turn/turn.ts';
 import type { SteerInput } from './client-events.ts';
 import { streamOf } from './server-events.ts';
 
