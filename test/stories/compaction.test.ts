@@ -41,9 +41,9 @@ function told(world: World): string[] {
   return saidIn(world.model.requests.at(-1));
 }
 
-function onlyCompaction({ output }: { readonly output: readonly { readonly type: string }[] }) {
+function onlyCompaction({ output, ...response }: { readonly output: readonly { readonly type: string }[] }) {
   const items = output.filter(({ type }) => type === 'compaction');
-  assert.equal(items.length, 1);
+  assert.equal(items.length, 1, JSON.stringify({ output, ...response }));
   return items[0] as { id: string; type: 'compaction'; encrypted_content: string };
 }
 
