@@ -129,6 +129,6 @@ test('T14 · a summary that does not stop is kept as far as it is sealed', async
     const { item } = event.type === 'delta' && event.delta.type === 'opaque' ? event.delta.event : {};
     return item === undefined ? [] : [compactionContent(item as unknown as NewItem)];
   });
-  assert.deepEqual(items, [{ type: 'none' }, { type: 'summary', summary: 'y'.repeat(262_144) }]);
+  assert.deepEqual(items, [{ type: 'none' }, { type: 'summary', summary: 'y'.repeat(262_144), keptChars: 65_536 }]);
   assert.ok(events.length > pieces, 'a sign of life for each thousand characters, kept or not');
 });

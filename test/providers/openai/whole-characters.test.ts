@@ -46,9 +46,9 @@ test('also where deltas of other items come in between', () => {
     ),
     { reasoning: '😀', text: '😀', refusal: '😀', 'f()': '"😀"', 'g()': '"😀"' },
   );
-  const text = (item: string, words: string): unknown => ({ type: 'response.output_text.delta', item_id: item, delta: words });
+  const text = (index: number, words: string): unknown => ({ type: 'response.output_text.delta', output_index: index, delta: words });
   const completed = { type: 'response.completed', response: { status: 'completed' } };
-  assert.deepEqual(read('responses', text('a', high), text('b', high), text('a', low), text('b', low), completed), { text: '😀😀' });
+  assert.deepEqual(read('responses', text(0, high), text(1, high), text(0, low), text(1, low), completed), { text: '😀😀' });
 });
 
 test('a half that is left alone is the character that stands for it', () => {
