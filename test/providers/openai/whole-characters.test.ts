@@ -48,7 +48,10 @@ test('also where deltas of other items come in between', () => {
   );
   const text = (index: number, words: string): unknown => ({ type: 'response.output_text.delta', output_index: index, delta: words });
   const completed = { type: 'response.completed', response: { status: 'completed' } };
-  assert.deepEqual(read('responses', text(0, high), text(1, high), text(0, low), text(1, low), completed), { text: '😀😀' });
+  assert.deepEqual(read('responses', text(0, high), text(1, high), text(0, low), text(1, low), completed), {
+    text: '😀😀',
+    message: '',
+  });
 });
 
 test('a half that is left alone is the character that stands for it', () => {
