@@ -49,7 +49,7 @@ export async function streamInto(
       if (held?.takes(event.delta) === true) {
         held.add(event.delta);
         await writer.hold(event.delta);
-      } else await writer.write(event.delta);
+      } else await writer.write(held?.whole(event.delta) ?? event.delta);
       if (reread?.isBehind === false && steered.aborted) writer.steer();
       const exceeded = meter.saw(event.delta);
       if (exceeded !== undefined) abort('over_budget', exceeded);
