@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import type { OutputItem } from '../../src/domain/item.ts';
-import { defaultSettings } from '../../src/domain/response/response-settings.ts';
-import { end, responsesAnswer, ResponsesWriter, type Script, sseHead } from '../../src/testing/model-server/index.ts';
+import { defaultSettings, type Tool } from '../../src/domain/response/response-settings.ts';
+import { end, event, responsesAnswer, ResponsesWriter, type Script, sseHead } from '../../src/testing/model-server/index.ts';
 import { callDialects } from '../support/call-dialects.ts';
 import { agentScene, tool } from './agent-scene.ts';
 
@@ -138,4 +138,43 @@ test('what a Responses provider adds to the item of a call does not make it one 
   assert.deepEqual(await scene.step(1), { type: 'tool_calls' });
   assert.deepEqual(await scene.step(2), completed);
   assert.deepEqual(weather.calls, [{}]);
+});
+
+void test("T8 · a call of a tool in a namespace of the client is the client's, whenever the namespace is told and however the arguments are written", async () => {
+  const twice = JSON.stringify('{"path":"a"}');
+  const call = { id: 'fc_1', type: 'function_call', call_id: 'call_1', name: 'read' };
+  const begun = { ...call, status: 'in_progress', arguments: '' };
+  const whole = { ...call, status: 'completed', namespace: 'files' };
+  const files = { type: 'namespace', name: 'files', description: 'files', tools: [{ type: 'function', name: 'read', parameters: {} }] };
+  const told: Readonly<Record<string, readonly [begun: object, arguments: string]>> = {
+    'with its beginning, arguments encoded twice': [{ ...begun, namespace: 'files' }, twice],
+    'with its end': [begun, '{"path":"a"}'],
+    'with its end, arguments encoded twice': [begun, twice],
+  };
+  for (const [when, [item, args]] of Object.entries(told)) {
+    const done = { ...whole, arguments: args };
+    const events: readonly object[] = [
+      { type: 'response.created', response: { id: 'resp_p', status: 'in_progress', output: [] } },
+      { type: 'response.output_item.added', output_index: 0, item },
+      { type: 'response.function_call_arguments.delta', item_id: 'fc_1', output_index: 0, delta: args.slice(0, 5) },
+      { type: 'response.function_call_arguments.delta', item_id: 'fc_1', output_index: 0, delta: args.slice(5) },
+      { type: 'response.output_item.done', output_index: 0, item: done },
+      { type: 'response.completed', response: { id: 'resp_p', status: 'completed', output: [done] } },
+    ];
+    const script = [sseHead, ...events.map((data, number) => event({ ...data, sequence_number: number })), end];
+    await using scene = await agentScene({
+      api: 'responses',
+      tools: [tool('look', async () => 'seen')],
+      scripts: [script],
+      settings: { tools: [files as unknown as Tool] },
+    });
+    assert.deepEqual(await scene.step(1), { type: 'final', turn: { status: 'completed', code: null } }, when);
+    const { output } = await scene.response();
+    assert.deepEqual(
+      output.map((each) => (each.type === 'function_call' ? [each.name, each.arguments, Reflect.get(each, 'namespace')] : each.type)),
+      [['read', '{"path":"a"}', 'files']],
+      when,
+    );
+    assert.deepEqual(scene.errors, []);
+  }
 });

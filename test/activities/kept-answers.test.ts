@@ -5,8 +5,10 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import type { ResponseEvent } from '../../src/domain/response/response-event.ts';
+import { nothingSpent } from '../../src/domain/turn/budget.ts';
 import type { StepResult } from '../../src/domain/turn/turn-state.ts';
-import { fin, hold, type KeptAnswer, reset, ResponsesWriter, type Script, stall } from '../../src/testing/model-server/index.ts';
+import { StoreBusyError } from '../../src/store/ports/store.ts';
+import { event, fin, hold, type KeptAnswer, reset, ResponsesWriter, type Script, stall } from '../../src/testing/model-server/index.ts';
 import { until } from '../support/until.ts';
 import { tool } from './agent-scene.ts';
 import { keptScene, merged } from './kept-scene.ts';
@@ -295,6 +297,110 @@ suite('in the next worker', () => {
       ],
     );
     assert.equal(scene.requests().filter((request) => request === 'POST ').length, 2);
+    assert.deepEqual(scene.errors, []);
+  });
+
+  test('T5 · one that finds nothing left of the budget stops the answer, which it does not read', async () => {
+    const budget = { turn: { outputTokens: 50 }, session: {} };
+    await using scene = await keptScene({ answers: [answerOf([{ before: 13, by: [stall] }])], settings: { budget } });
+    const leaving = scene.process();
+    const left = scene.step(1, leaving);
+    await scene.shown('two ');
+    await Promise.all([leaving.attempts.drain(0), assert.rejects(left, { type: 'worker_lost' })]);
+    // Others of its session have used it up.
+    const spent = { ...nothingSpent, outputTokens: 99 };
+    const readSpending = async () => ({ turn: spent, caller: spent, session: spent });
+    const ended = await scene.step(1, scene.process({ calls: { readSpending } }));
+    assert.deepEqual(ended, { type: 'final', turn: { status: 'failed', code: 'budget_exceeded' } });
+    await until(async () => scene.answers.cancelled.length === 1);
+    assert.deepEqual(scene.requests(), ['POST ', 'POST /resp_p/cancel']);
+  });
+
+  test('T2 · T9 · one that shuts down before it has read anything passes the answer on, and nothing is asked again', async () => {
+    const budget = { turn: { outputTokens: 5_000 }, session: {} };
+    await using scene = await keptScene({ answers: [answerOf([{ before: 2, by: [stall] }])], settings: { budget } });
+    scene.step(1, scene.frozen()).catch(() => undefined);
+    await until(async () => (await scene.store.readAttempts('resp_a'))[0]?.keptResponse !== undefined);
+    scene.expireLeases();
+    const isBusy = Promise.withResolvers<void>();
+    const readSpending = async () => {
+      isBusy.resolve();
+      throw new StoreBusyError('busy');
+    };
+    const leaving = scene.process({ calls: { readSpending } });
+    const left = scene.step(1, leaving);
+    await isBusy.promise;
+    await Promise.all([leaving.attempts.drain(0), assert.rejects(left, { nonRetryable: false })]);
+    assert.deepEqual(await scene.step(1), completed);
+    assert.deepEqual(scene.requests(), ['POST ', 'GET /resp_p?stream=true']);
+    assert.equal((await scene.store.readAttempts('resp_a')).length, 1);
+    await assertWhole(scene);
+  });
+
+  test('T7 · T9 · a call that waits for the end of a message is not shown before its place by a worker that shuts down', async () => {
+    const text = { type: 'response.output_text.delta', item_id: 'msg_1', output_index: 0, content_index: 0 };
+    const said = { type: 'output_text', text: 'One two more', annotations: [] };
+    const message = { id: 'msg_1', type: 'message', role: 'assistant', status: 'in_progress', content: [] };
+    const call = { id: 'fc_1', type: 'function_call', call_id: 'call_1', name: 'note', arguments: '', status: 'in_progress' };
+    const output = [
+      { ...message, status: 'completed', content: [said] },
+      { ...call, status: 'completed', arguments: '{}' },
+    ];
+    const events: readonly object[] = [
+      { type: 'response.created', response: { id: 'resp_p', status: 'in_progress', output: [] } },
+      { type: 'response.output_item.added', output_index: 0, item: message },
+      { ...text, delta: 'One ' },
+      { type: 'response.output_item.added', output_index: 1, item: call },
+      { ...text, delta: 'two ' },
+      { ...text, delta: 'more' },
+      { type: 'response.output_item.done', output_index: 0, item: output[0] },
+      { type: 'response.output_item.done', output_index: 1, item: output[1] },
+      { type: 'response.completed', response: { id: 'resp_p', status: 'completed', output } },
+    ];
+    const steps = events.map((data, number) => event({ ...data, sequence_number: number }));
+    await using scene = await keptScene({ answers: [{ steps, breaks: [{ before: 5, by: [stall] }] }] });
+    const leaving = scene.process();
+    const left = scene.step(1, leaving);
+    // The call has begun before that.
+    await scene.shown('One two ');
+    await Promise.all([leaving.attempts.drain(0), assert.rejects(left, { type: 'worker_lost', nonRetryable: false })]);
+    assert.deepEqual(await scene.step(1), completed);
+    assert.deepEqual(
+      (await scene.response()).output.map(({ type, status }) => [type, status]),
+      [
+        ['message', 'completed'],
+        ['function_call', 'completed'],
+      ],
+    );
+    assert.deepEqual(scene.errors, []);
+  });
+
+  test('a request for an approval comes with the end of its step: a worker that dies before that has shown none', async () => {
+    const pay = tool('pay', async () => 'paid', { needsApproval: () => true });
+    const look = tool('look', async () => 'seen');
+    const writer = new ResponsesWriter({ id: 'resp_p' });
+    const steps = [
+      ...writer.begin(),
+      ...writer.text('Let me ', 'see.'),
+      ...writer.functionCall('c1', 'look', '{}'),
+      ...writer.functionCall('c2', 'pay', '{}'),
+      ...writer.completed(),
+    ];
+    await using scene = await keptScene({ answers: [{ steps }], tools: [pay, look] });
+    const [isEnding, isOver] = [Promise.withResolvers<void>(), Promise.withResolvers<'refused'>()];
+    const endStep = async (): Promise<'refused'> => {
+      isEnding.resolve();
+      return isOver.promise;
+    };
+    scene.step(1, scene.process({ calls: { endStep, beat: () => new Promise(() => undefined) } })).catch(() => undefined);
+    await isEnding.promise;
+    scene.expireLeases();
+    assert.deepEqual(await scene.step(1), { type: 'tool_calls' });
+    assert.deepEqual(
+      (await scene.response()).output.map(({ type }) => type),
+      ['message', 'mcp_approval_request', 'mcp_call'],
+    );
+    isOver.resolve('refused');
     assert.deepEqual(scene.errors, []);
   });
 });

@@ -53,6 +53,32 @@ export function keptResponsesContract(contract: Contract): void {
     );
   });
 
+  contract(
+    'an answer that was passed on, and that no worker has read on, is found by those who have none: they end its turn',
+    async (store) => {
+      await inserted(store, newTurn('resp_a'));
+      await inserted(store, newTurn('resp_b'));
+      const { epoch } = await claimed(store, 'resp_a');
+      await store.bookKeptResponse({ ...key, epoch, response });
+      await store.append({ turn: 'resp_a', epoch, rows: [row(3)], starts: key });
+      // Of another one nothing is shown: it waits for a worker, as any request that is due.
+      const other = await claimed(store, 'resp_b');
+      await store.bookKeptResponse({ ...key, turn: 'resp_b', epoch: other.epoch, response });
+      await store.passOn({ ...key, epoch });
+      await store.passOn({ ...key, turn: 'resp_b', epoch: other.epoch });
+      using clock = setClock();
+      const listed = async (hasWorker: boolean) => store.listExpiredLeases({ limit: 9, hasWorker, keptForMs: 30_000 });
+      clock.move(20_000);
+      assert.deepEqual([await listed(true), await listed(false)], [[], []]);
+      clock.move(40_000);
+      assert.deepEqual(await listed(true), []);
+      assert.deepEqual(await listed(false), [
+        { turn: 'resp_a', tenant: 'default', step: 1, epoch, isCancelRequested: false, hasStarted: true, isKept: false },
+      ]);
+      assert.notEqual((await store.fence('resp_a', { epoch }))?.epoch, undefined);
+    },
+  );
+
   contract('T5 · an answer that was to be cancelled is not read on; whoever ends its turn is told what to stop', async (store) => {
     await inserted(store, newTurn('resp_a'));
     const { epoch } = await claimed(store, 'resp_a', { lease: expiredLease });

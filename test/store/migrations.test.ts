@@ -61,7 +61,8 @@ test('a turn of a version without tools goes on in this one: it has no calls, an
     ALTER TABLE attempts DROP COLUMN spent_tokens; ALTER TABLE attempts DROP COLUMN cost; ALTER TABLE sessions DROP COLUMN spent;
     ALTER TABLE turns DROP COLUMN owner_run;
     DROP INDEX turns_called_unsettled; ALTER TABLE turns DROP COLUMN called_spent;
-    ALTER TABLE attempts DROP COLUMN response_id; ALTER TABLE attempts DROP COLUMN response_after; ALTER TABLE attempts DROP COLUMN reattached;
+    DROP INDEX attempts_kept; ALTER TABLE attempts DROP COLUMN response_id;
+    ALTER TABLE attempts DROP COLUMN response_after; ALTER TABLE attempts DROP COLUMN reattached;
     DROP INDEX turns_by_parent; ALTER TABLE turns DROP COLUMN parent; ALTER TABLE turns DROP COLUMN parent_call;
     PRAGMA user_version = ${known}`);
   earlier.close();

@@ -33,7 +33,7 @@ test('no statement walks a table, sorts what an index could give in order, or lo
   await store.listUnattended({ readyForMs: 9, afterOrdinal: 0, limit: 9 });
   await store.listStuckCancels({ acceptedForMs: 9, limit: 9 });
   await store.listOverdue({ dueForMs: 9, limit: 9 });
-  await store.listExpiredLeases({ limit: 9, hasWorker: true });
+  for (const hasWorker of [true, false]) await store.listExpiredLeases({ limit: 9, hasWorker });
   await store.listUntitled(9);
   await store.markTitleStarted('conv_a');
   await store.bookTitleRequest('conv_a');

@@ -41,7 +41,15 @@ export class HeldCalls {
   /** A call of something that nobody offered is the worker's as well: it tells the model so. */
   takes(delta: ModelDelta): delta is CallDelta {
     if (delta.type !== 'tool_call') return false;
-    return this.#held.has(delta.item) || (delta.isCustom !== true && isWorkers({ ...delta.members, name: delta.name }, this.clients));
+    return delta.isCustom !== true && isWorkers({ ...delta.members, name: delta.name }, this.clients);
+  }
+
+  /** What is to be shown of a delta that is not taken: all of its call, where its namespace was told late and the rest was held back. */
+  whole(delta: ModelDelta): ModelDelta {
+    const held = delta.type === 'tool_call' ? this.#held.get(delta.item) : undefined;
+    if (held === undefined || delta.type !== 'tool_call') return delta;
+    this.#held.delete(delta.item);
+    return { ...delta, text: held.text + delta.text };
   }
 
   /** @throws `ProviderError`, `provider_protocol`: there are too many of them */

@@ -34,6 +34,15 @@ function isText({ type }: ModelDelta): boolean {
   return type === 'text' || type === 'refusal' || type === 'reasoning' || type === 'tool_call';
 }
 
+/**
+ * Of a call: what it is begun with is in the event that begins it, and what is told later is not, however close they come. Who reads
+ * the answer again relies on that.
+ */
+function hasNewMembers(before: ModelDelta, delta: ModelDelta): boolean {
+  if (before.type !== 'tool_call' || delta.type !== 'tool_call' || delta.members === undefined) return false;
+  return JSON.stringify(before.members) !== JSON.stringify(delta.members);
+}
+
 export class FencedError extends Error {
   override readonly name = 'FencedError';
 }
@@ -230,7 +239,7 @@ export class JournalWriter {
 
   #merge(delta: ModelDelta): void {
     const last = this.#pending.at(-1);
-    if (isText(delta) && last !== undefined && last.type === delta.type && last.item === delta.item) {
+    if (isText(delta) && last !== undefined && last.type === delta.type && last.item === delta.item && !hasNewMembers(last, delta)) {
       const fields = fieldsOf(delta);
       const merged = fields === undefined ? {} : { providerFields: { ...fieldsOf(last), ...fields } };
       const logprobs = logprobsOf(last, delta);

@@ -12,14 +12,14 @@ import { type BackgroundCallbacks, type Provider, type ProviderCallbacks, Provid
 import { eventOf, readPages } from '../../settle/read-stream.ts';
 import { settleTurn } from '../../settle/settle-turn.ts';
 import { retryWhileBusy } from '../../store/retry-while-busy.ts';
-import type { Store } from '../../store/ports/store.ts';
 import { AttemptAborted, type AbortReason } from './abort-reason.ts';
+import { providerFor } from './agents.ts';
 import type { AttemptResult } from './attempt-result.ts';
 import { type AttemptState, withCost } from './attempt-state.ts';
 import { FencedError } from './journal-writer.ts';
 import { passOn } from './pass-on.ts';
 import { resolveAttempt } from './resolve-attempt.ts';
-import type { GrantedClaim } from './running-attempts.ts';
+import type { GrantedClaim, RunningAttemptsOptions } from './running-attempts.ts';
 
 /** The turn of an attempt that another process goes on with. */
 export interface TakenUp {
@@ -28,11 +28,13 @@ export interface TakenUp {
   readonly reread: Reread;
   /** Has the attempt started its step? */
   readonly hasStarted: boolean;
+  /** Before anything of it is read, it may have to be passed on again, or to be stopped (T5). */
+  readonly keptAnswer: NonNullable<AttemptState['keptAnswer']>;
 }
 
 /** @returns undefined: the claim is for a request of its own */
 export async function takeUp(
-  store: Pick<Store, 'readJournal' | 'readAttempts'>,
+  { store, agents, provider }: Pick<RunningAttemptsOptions, 'store' | 'agents' | 'provider'>,
   claim: GrantedClaim,
   step: number,
 ): Promise<TakenUp | undefined> {
@@ -45,7 +47,13 @@ export async function takeUp(
   }
   const booked = (await store.readAttempts(turn.id)).find((row) => row.step === step && row.attempt === attempt);
   const reread = new Reread(told);
-  return { stream: ResponseStream.replay(before, reread), reread, hasStarted: booked?.firstEventAtMs !== undefined };
+  const stop = async (): Promise<void> => providerFor(agents, provider, turn.settings).background?.cancel(response.id);
+  return {
+    stream: ResponseStream.replay(before, reread),
+    reread,
+    hasStarted: booked?.firstEventAtMs !== undefined,
+    keptAnswer: { isBooked: true, stop },
+  };
 }
 
 export interface Asking {
@@ -81,7 +89,6 @@ async function* readOn(attempt: AttemptState, asking: Asking, id: string): Async
   const { background } = provider;
   try {
     if (background === undefined) throw new ProviderError({ ...failureOf('transport_failed'), detail: 'not_reattached' });
-    attempt.keptAnswer = { isBooked: true, stop: () => background.cancel(id) };
     yield* background.readOn(
       id,
       signal,

@@ -2,8 +2,14 @@
 import { failureOf } from '../../domain/failure.ts';
 import { settleTurn } from '../../settle/settle-turn.ts';
 import { retryWhileBusy } from '../../store/retry-while-busy.ts';
+import { AttemptAborted } from './abort-reason.ts';
 import type { AttemptResult } from './attempt-result.ts';
 import type { AttemptState } from './attempt-state.ts';
+
+/** Is the attempt over here, and gone on with elsewhere? */
+export function isPassedOn({ keptAnswer }: AttemptState, { reason }: AbortSignal): boolean {
+  return keptAnswer?.isBooked === true && reason instanceof AttemptAborted && reason.reason === 'shutdown';
+}
 
 /** This process goes: another one reads the answer on. An accepted cancel ends the turn here, for nobody would for a while (T5). */
 export async function passOn({ store, key, epoch, onReady }: AttemptState): Promise<AttemptResult> {

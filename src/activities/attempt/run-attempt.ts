@@ -51,7 +51,7 @@ export async function runAttempt(options: RunningAttemptsOptions, input: Attempt
   const { turn, epoch } = claim;
   // The calls before a request are none: no request is booked for them.
   const key = { turn: turn.id, step, attempt: claim.type === 'granted' ? claim.attempt : 0 };
-  const takenUp = await takeUp(store, claim, step);
+  const takenUp = await takeUp(options, claim, step);
   const stream = takenUp?.stream ?? (await streams.take(claim));
   stream.sealsFields = asksFor(turn.settings, encryptedReasoning);
   const callsBefore = stream.response.output.filter(({ type }) => type === 'mcp_call').length;
@@ -82,6 +82,7 @@ export async function runAttempt(options: RunningAttemptsOptions, input: Attempt
     earlierUsage: usageOf(booked.filter((earlier) => earlier.step < step)),
     usage: null,
   };
+  if (takenUp !== undefined) attempt.keptAnswer = takenUp.keptAnswer;
   let timer: NodeJS.Timeout | undefined;
   try {
     const meter = await BudgetMeter.read(store, turn, step, signal);
@@ -170,9 +171,10 @@ async function answer(
     // It was told that no tool is run behind this step, or there is nothing left for the next one.
     const exceeded = calls.length + asks.length > 0 ? (last ?? meter.exceeded) : undefined;
     if (exceeded !== undefined) return sealOverBudget(attempt, exceeded);
+    if (calls.length > 0) await attempt.writer.flush();
+    // They are no part of the answer, and would not come again with it: they are written with the end of the step alone.
     for (const ask of asks) attempt.writer.show((output) => approvalAsked(output, ask));
     if (calls.length === 0) return sealFinished(attempt, finish);
-    await attempt.writer.flush();
     return endStep(attempt, { calls, isLast: stream.response.output.some(asksClient) });
   };
   const clientFunctions = held?.clients;

@@ -7,6 +7,7 @@ import type { AttemptState } from './attempt-state.ts';
 import type { BudgetMeter } from './budget-meter.ts';
 import type { HeldCalls } from './held-calls.ts';
 import { answerOf, assertCaughtUp } from './kept-answer.ts';
+import { isPassedOn } from './pass-on.ts';
 import type { AttemptInput } from './run-attempt.ts';
 import { whileOurs } from './while-ours.ts';
 
@@ -41,12 +42,14 @@ export async function streamInto(
   const stream = answerOf(attempt, { provider, request, claim, signal, abort, callbacks, lastSeq });
   for await (const event of stream) {
     if (event.type === 'delta') {
+      // What a parser gives up is told out of its place: whoever reads the answer on tells it there.
+      if (isPassedOn(attempt, signal)) signal.throwIfAborted();
       // Some servers state a finish with every chunk: it is one if no content follows.
       if (attempt.finish !== undefined && startsStep(event.delta)) delete attempt.finish;
       if (held?.takes(event.delta) === true) {
         held.add(event.delta);
         await writer.hold(event.delta);
-      } else await writer.write(event.delta);
+      } else await writer.write(held?.whole(event.delta) ?? event.delta);
       if (reread?.isBehind === false && steered.aborted) writer.steer();
       const exceeded = meter.saw(event.delta);
       if (exceeded !== undefined) abort('over_budget', exceeded);

@@ -51,8 +51,8 @@ export function isBareInput(text: string): boolean {
 
 /** What is held back of the arguments of one call. */
 interface HeldText {
-  /** Any delta of it. */
-  readonly delta: CallDelta;
+  /** A delta of it, the last one that told its members. */
+  delta: CallDelta;
   /** `begins`: nothing so far but what `null` begins with, or white space. `plain`: nothing is held back any more. */
   form: 'begins' | 'string' | 'plain';
   readonly pieces: string[];
@@ -74,6 +74,7 @@ export class CallArguments {
     if (known?.form === 'plain') return delta;
     const held = known ?? { delta, form: 'begins', pieces: [] };
     this.#calls.set(delta.item, held);
+    if (delta.members !== undefined) held.delta = delta;
     if (delta.text !== '') held.pieces.push(delta.text);
     if (held.form === 'begins') {
       const begun = held.pieces.join('');
@@ -94,8 +95,9 @@ export class CallArguments {
       const text = held.pieces.join('');
       held.form = 'plain';
       held.pieces.length = 0;
-      const { item, callId, name } = held.delta;
-      return { type: 'tool_call', item, callId, name, text: isProved ? readArguments(text) : text };
+      const { item, callId, name, members } = held.delta;
+      const more = members === undefined ? {} : { members };
+      return { type: 'tool_call', item, callId, name, text: isProved ? readArguments(text) : text, ...more };
     }).filter((delta) => delta !== undefined);
   }
 }

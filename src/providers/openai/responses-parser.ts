@@ -14,7 +14,7 @@ import { OpaqueItems } from './opaque-items.ts';
 import { ResponsesTexts } from './responses-texts.ts';
 import { StreamParser } from './stream-parser.ts';
 import { isMoreTelling, readUsage } from './usage.ts';
-import { WholeMessages } from './whole-messages.ts';
+import { charsOf, WholeMessages } from './whole-messages.ts';
 import { wholeIn } from './whole-characters.ts';
 
 const incompleteReasons = new Map([
@@ -35,7 +35,7 @@ export class ResponsesParser extends StreamParser {
       else this.emitDelta(delta, out);
     },
     wait: (delta) => {
-      this.keepWaiting(charsOfEntry + delta.text.length, startsStep(delta));
+      this.keepWaiting(charsOfEntry + charsOf(delta), startsStep(delta));
     },
   });
   readonly #texts = new ResponsesTexts(this.#shown);

@@ -10,6 +10,13 @@ interface Shows {
   wait(delta: ModelDelta): void;
 }
 
+/** What it takes while it waits, in UTF-16 units: an item that is passed on, or a source, has all that it says beside its text. */
+export function charsOf(delta: ModelDelta): number {
+  let chars = 0;
+  for (const value of Object.values(delta)) chars += typeof value === 'object' ? JSON.stringify(value).length : 0;
+  return chars + delta.text.length;
+}
+
 export class WholeMessages {
   readonly #shows: Shows;
   /** The message that is told: something of it is shown, and its end has not come. */

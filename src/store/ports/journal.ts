@@ -38,8 +38,8 @@ export interface JournalStore {
 
   /**
    * Unsettled turns with an attempt whose lease has run out, `limit` at the most: whoever ran it is dead, or stands still.
-   * For a process without a worker only those that it can end: started, and not kept for others, or to be cancelled. Of a lease that the clock was set
-   * back behind no more is left from now on than it was given for.
+   * For a process without a worker only those that it can end: started, and not kept for others, or to be cancelled; and those that
+   * were passed on `keptForMs` ago. Of a lease that the clock was set back behind no more is left than it was given for.
    */
   listExpiredLeases(query: {
     readonly limit: number;

@@ -139,7 +139,23 @@ export async function listExpiredLeases(
     hasWorker ? 1 : 0,
     limit,
   );
-  return rows.map((row) => ({ ...overdueOf(row), hasStarted: row['started'] === 1, isKept: row['kept'] === 1 }));
+  const expired = rows.map((row) => ({ ...overdueOf(row), hasStarted: row['started'] === 1, isKept: row['kept'] === 1 }));
+  return hasWorker ? expired : [...expired, ...passedOnInVain(db, keptForMs, limit - expired.length)];
+}
+
+/** Their attempt has started, was passed on so long ago, and nobody has read its answer on. */
+function passedOnInVain(db: Database, keptForMs: number, limit: number): ExpiredLease[] {
+  const rows = db.all(
+    `SELECT journal_head.turn, tenant, journal_head.step, journal_head.epoch, cancel_requested_at
+     FROM attempts INDEXED BY attempts_kept
+       JOIN journal_head ON journal_head.turn = attempts.turn AND journal_head.step = attempts.step
+       JOIN turns ON turns.id = attempts.turn
+     WHERE ended_at IS NULL AND response_id IS NOT NULL AND first_event_at IS NOT NULL
+       AND lease_until IS NULL AND sealed = 0 AND due_at < ? LIMIT ?`,
+    Date.now() - keptForMs,
+    limit,
+  );
+  return rows.map((row) => ({ ...overdueOf(row), hasStarted: true, isKept: false }));
 }
 
 /**

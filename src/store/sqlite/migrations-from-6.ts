@@ -101,4 +101,9 @@ export const migrationsFrom6: readonly string[] = [
   ALTER TABLE attempts ADD COLUMN response_after INTEGER;
   ALTER TABLE attempts ADD COLUMN reattached TEXT;
   `,
+
+  // Answers that are kept and not at their end: those that were passed on are found by it.
+  `
+  CREATE INDEX attempts_kept ON attempts (turn) WHERE ended_at IS NULL AND response_id IS NOT NULL;
+  `,
 ];

@@ -93,6 +93,32 @@ void suite('held', () => {
   }
 });
 
+void suite('what waits for the end of a message', () => {
+  const text = { type: 'response.output_text.delta', item_id: 'msg_0', output_index: 0, content_index: 0, delta: 'Hello' };
+  const large = words.repeat(50);
+  const waiting: Readonly<Record<string, readonly [item: object, piece: object]>> = {
+    'events of an item that is passed on': [
+      { type: 'image_generation_call', id: 'ig_1' },
+      { type: 'response.image_generation_call.partial_image', item_id: 'ig_1', output_index: 1, partial_image_b64: large },
+    ],
+    'sources of a text': [
+      { type: 'message', id: 'msg_1' },
+      { type: 'response.output_text.annotation.added', item_id: 'msg_1', output_index: 1, content_index: 0, annotation: { url: large } },
+    ],
+    'likelihoods of its words': [
+      { type: 'message', id: 'msg_1' },
+      { type: 'response.output_text.delta', item_id: 'msg_1', output_index: 1, content_index: 0, delta: 'x', logprobs: [{ token: large }] },
+    ],
+  };
+  for (const [what, [item, piece]] of Object.entries(waiting)) {
+    void test(`T14 · ${what}: all of it is counted`, () => {
+      const added = { type: 'response.output_item.added', item, output_index: 1 };
+      const count = readUntilHeld(new ResponsesParser(maxHeld), (n) => [text, added][n] ?? piece);
+      assert.ok(count !== undefined && count <= 2 + maxHeld / large.length, `${count}`);
+    });
+  }
+});
+
 async function* calls(first: string, next: string): AsyncGenerator<ModelEvent> {
   for (let n = 0; n < pieces; n += 1) {
     yield { type: 'delta', delta: { type: 'tool_call', item: '0', callId: 'a', name: 'patch', text: n === 0 ? first : next } };

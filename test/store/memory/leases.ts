@@ -96,7 +96,8 @@ export function listExpiredLeases(
     updateJournal(turn, { lease: lease && { ...lease, untilMs: Date.now() + lease.lengthMs } });
   }
   const expired = database.turnsWhere(({ journal }) => journal?.lease !== undefined && journal.lease.untilMs < Date.now());
-  return expired
+  const passedOn = hasWorker ? [] : passedOnInVain(database, keptForMs);
+  const lost = expired
     .toSorted((one, other) => leaseLeftMs(one) - leaseLeftMs(other))
     .flatMap((turn) => {
       const { lease } = journalOf(turn);
@@ -105,8 +106,20 @@ export function listExpiredLeases(
       const isRecent = turn.row.cancelRequestedAtMs === null && lease.untilMs > Date.now() - keptForMs;
       return [{ ...overdueOf(turn, lease.step), hasStarted, isKept: isRecent && keptOf(turn, lease.step) !== undefined }];
     })
-    .filter(({ hasStarted, isKept, isCancelRequested }) => hasWorker || (hasStarted && !isKept) || isCancelRequested)
-    .slice(0, limit);
+    .filter(({ hasStarted, isKept, isCancelRequested }) => hasWorker || (hasStarted && !isKept) || isCancelRequested);
+  return [...lost, ...passedOn].slice(0, limit);
+}
+
+/** Their attempt has started, was passed on so long ago, and nobody has read its answer on. */
+function passedOnInVain(database: MemoryDatabase, keptForMs: number): ExpiredLease[] {
+  return database
+    .turnsWhere(({ journal }) => journal?.isSealed === false && journal.lease === undefined && journal.due !== undefined)
+    .flatMap((turn) => {
+      const { step, atMs } = journalOf(turn).due ?? { step: 1, atMs: Date.now() };
+      const hasStarted = turn.attempts.some((attempt) => attempt.step === step && attempt.firstEventAtMs !== undefined);
+      const isInVain = hasStarted && atMs < Date.now() - keptForMs && keptOf(turn, step) !== undefined;
+      return isInVain ? [{ ...overdueOf(turn, step), hasStarted, isKept: false }] : [];
+    });
 }
 
 function updateJournal(turn: StoredTurn, fields: Partial<StoredJournal>): void {
