@@ -110,7 +110,7 @@ export async function runAttempt(options: RunningAttemptsOptions, input: Attempt
 
 /** The calls of tools that come before the request; it is claimed by itself once they have their ends. */
 async function carryOutCalls(
-  { store, agents }: RunningAttemptsOptions,
+  { store, agents, limits: { maxOutputBytes: maxResultBytes } }: RunningAttemptsOptions,
   { claim, step, streams, signal, steered, abort, isLeaseOver, leaveRoom }: AttemptInput,
   attempt: AttemptState,
   { stream, meter: { toolCallsLeft: callsLeft } }: Written,
@@ -118,7 +118,7 @@ async function carryOutCalls(
   const { turn, epoch } = claim;
   const tools = await toolsFor(agents, turn.settings, { step, signal });
   const log = agents?.log ?? (() => undefined);
-  await runTools({ store, turn, step, epoch, stream, tools, callsLeft, leaveRoom, log, signal, abort, isLeaseOver });
+  await runTools({ store, turn, step, epoch, stream, tools, callsLeft, maxResultBytes, leaveRoom, log, signal, abort, isLeaseOver });
   if (claim.type === 'tools' && claim.isLast) return sealFinished(attempt, { status: 'completed' });
   if (steered.aborted) throw new AttemptAborted('steered');
   await retryWhileBusy(() => store.endToolRound({ turn: turn.id, epoch }));
