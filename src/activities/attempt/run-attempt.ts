@@ -9,7 +9,7 @@ import type { ResponseStream } from '../../domain/response/response-stream.ts';
 import { type AttemptRow, usageOf } from '../../domain/turn/attempt.ts';
 import { isCompactionStep, mayCompact, stepsAsked } from '../../domain/prompt/overflow.ts';
 import { asksClient } from '../../domain/response/torn-answer.ts';
-import { approvalAsked } from '../../domain/response/worker-call-events.ts';
+import { approvalAsked, callCutOff } from '../../domain/response/worker-call-events.ts';
 import { ProviderError } from '../../providers/provider.ts';
 import { retryWhileBusy } from '../../store/retry-while-busy.ts';
 import type { AttemptResult } from './attempt-result.ts';
@@ -165,7 +165,11 @@ async function answer(
   if (tooLong !== undefined) throw new ProviderError(tooLong);
   attempt.goesOn = () => held?.hasCallsToMake === true;
   attempt.onFinish = async (finish) => {
-    if (held === undefined || finish.status !== 'completed') return sealFinished(attempt, finish);
+    if (held === undefined) return sealFinished(attempt, finish);
+    if (finish.status !== 'completed') {
+      for (const call of held.takeCutOff()) attempt.writer.show((output) => callCutOff(output, call));
+      return sealFinished(attempt, finish);
+    }
     const { calls, asks } = held.take();
     // It was told that no tool is run behind this step, or there is nothing left for the next one.
     const exceeded = calls.length + asks.length > 0 ? (last ?? meter.exceeded) : undefined;
