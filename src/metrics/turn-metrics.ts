@@ -29,6 +29,7 @@ export class TurnMetrics {
   readonly #outputTokens: Counter<'model'>;
   readonly #lostTokens: Counter<'model'>;
   readonly #dollars: Counter<'model'>;
+  readonly #lostDollars: Counter<'model'>;
   readonly #duration: Histogram<'model' | 'outcome'>;
   readonly #firstToken: Histogram<'model' | 'outcome'>;
 
@@ -61,6 +62,7 @@ export class TurnMetrics {
     );
     this.#lostTokens = counter('turnkeep_lost_tokens_total', 'Those of both that requests cost which failed.', 'model');
     this.#dollars = counter('turnkeep_cost_dollars_total', 'US dollars that requests cost, by the prices of the configuration.', 'model');
+    this.#lostDollars = counter('turnkeep_lost_cost_dollars_total', 'Those that requests cost which failed.', 'model');
     this.#duration = histogram('turnkeep_turn_duration_seconds', 'From the acceptance of a turn to its end.', secondsOfTurns);
     this.#firstToken = histogram(
       'turnkeep_first_token_seconds',
@@ -88,7 +90,9 @@ export class TurnMetrics {
     // Only a draining worker hands a request on that has failed in nothing.
     if (waitMs !== undefined) this.retried(code ?? 'worker_shutdown');
     const labels = { model: this.#models.labelOf(model) };
-    if (spent !== undefined && spent.costUsd > 0) this.#dollars.inc(labels, spent.costUsd);
+    const costUsd = spent?.costUsd ?? 0;
+    if (costUsd > 0) this.#dollars.inc(labels, costUsd);
+    if (costUsd > 0 && isLost({ outcome })) this.#lostDollars.inc(labels, costUsd);
     if (usage === undefined) return;
     this.#inputTokens.inc(labels, usage.input_tokens);
     this.#outputTokens.inc(labels, usage.output_tokens);

@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import type { OutputItem } from '../../src/domain/item.ts';
+import { promptOf } from '../../src/domain/prompt/prompt.ts';
 import { defaultSettings, type Tool } from '../../src/domain/response/response-settings.ts';
-import { end, event, responsesAnswer, ResponsesWriter, type Script, sseHead } from '../../src/testing/model-server/index.ts';
+import { chat, done, end, event, responsesAnswer, ResponsesWriter, type Script, sseHead } from '../../src/testing/model-server/index.ts';
 import { callDialects } from '../support/call-dialects.ts';
 import { agentScene, tool } from './agent-scene.ts';
 
@@ -97,12 +98,27 @@ for (const api of ['chat', 'responses'] as const) {
 
     void test('T8 · of an answer that was cut off by its length none is made, not even one that is whole', async () => {
       const weather = tool('weather', async () => 'sunny');
-      const scripts = [cut({ id: 'c1', name: 'weather', arguments: '{}' }, { id: 'c2', name: 'weather', arguments: '{"city": "Gr' })];
-      await using scene = await agentScene({ api, tools: [weather], scripts });
+      const mail = tool('mail', async () => 'sent', { needsApproval: () => true });
+      const scripts = [cut({ id: 'c1', name: 'weather', arguments: '{}' }, { id: 'c2', name: 'mail', arguments: '{"to": "Gr' })];
+      await using scene = await agentScene({ api, tools: [weather, mail], scripts });
       assert.deepEqual(await scene.step(1), { type: 'final', turn: { status: 'incomplete', code: null } });
       assert.deepEqual([weather.calls, await scene.store.readToolCalls('resp_a'), scene.model.requests.length], [[], [], 1]);
       const { status, incomplete_details: details, output } = await scene.response();
-      assert.deepEqual([status, details?.reason, output], ['incomplete', 'max_output_tokens', []]);
+      assert.deepEqual([status, details?.reason], ['incomplete', 'max_output_tokens']);
+      // What was asked for is shown, as a call of the client's is.
+      const notMade = 'The answer was cut off with this call. It was not made.';
+      assert.deepEqual(shown(output), [
+        ['weather', '{}', 'incomplete', notMade],
+        ['mail', '{"to": "Gr', 'incomplete', notMade],
+      ]);
+      // The next turn tells the model so, in a form that every provider takes.
+      const told = promptOf([{ status, errorCode: null, model: 'scripted', items: output, inputCount: 0 }], [], 'scripted');
+      assert.deepEqual(
+        told.flatMap((item) =>
+          item.type === 'function_call_output' ? [item.output] : item.type === 'function_call' ? [item.arguments] : [],
+        ),
+        ['{}', '{"to": "Gr', `Error: ${notMade}`, `Error: ${notMade}`],
+      );
     });
 
     void test('T8 · broken arguments of a function of the client are provider_protocol, and no tool is run beside it', async () => {
@@ -140,7 +156,7 @@ test('what a Responses provider adds to the item of a call does not make it one 
   assert.deepEqual(weather.calls, [{}]);
 });
 
-void test("T8 · a call of a tool in a namespace of the client is the client's, whenever the namespace is told and however the arguments are written", async () => {
+test("T8 · a call of a tool in a namespace of the client is the client's, whenever the namespace is told and however the arguments are written", async () => {
   const twice = JSON.stringify('{"path":"a"}');
   const call = { id: 'fc_1', type: 'function_call', call_id: 'call_1', name: 'read' };
   const begun = { ...call, status: 'in_progress', arguments: '' };
@@ -177,4 +193,15 @@ void test("T8 · a call of a tool in a namespace of the client is the client's, 
     );
     assert.deepEqual(scene.errors, []);
   }
+});
+
+test('an answer that was cut off in what it said behind a call has that marked as cut off, and the call is not shown', async () => {
+  const call = chat.toolCall(0, { id: 'c1', name: 'weather', arguments: '{}' });
+  const script = [sseHead, chat.role(), call, chat.content('I ask'), chat.finish('length'), done, end];
+  await using scene = await agentScene({ tools: [tool('weather', async () => 'sunny')], scripts: [script] });
+  assert.deepEqual(await scene.step(1), { type: 'final', turn: { status: 'incomplete', code: null } });
+  assert.deepEqual(
+    (await scene.response()).output.map(({ type, status }) => [type, status]),
+    [['message', 'incomplete']],
+  );
 });

@@ -163,3 +163,62 @@ test('T7 · useChat: whoever resumes behind an approval sees the message from it
   ]);
   assert.equal(cluster.model.requests.length, 2);
 });
+
+test(
+  'useChat: an approval whose turn was stopped before its call began is asked for again, and answered once more',
+  options,
+  async (context) => {
+    const { cluster, url } = await clerk(context);
+    cluster.model.enqueue(chatToolCalls(call('drop', 'a')), chatAnswer('Dropped.'));
+    const first = new UiChat(url, 'chat-stopped', { body });
+    await first.sendMessage({ text: 'drop it' });
+    const page = async (more: object = {}): Promise<{ readonly ui: UiChat; readonly id: string }> => {
+      const sendAutomaticallyWhen = lastAssistantMessageIsCompleteWithApprovalResponses;
+      const ui = new UiChat(url, 'chat-stopped', { body, messages: await reloaded(url, 'chat-stopped'), sendAutomaticallyWhen, ...more });
+      const part = ui.lastMessage?.parts.find((each) => each.type === 'dynamic-tool');
+      return { ui, id: part?.state === 'approval-requested' ? part.approval.id : '' };
+    };
+
+    // Its cancel comes before it.
+    await fetch(`${url}/v1/responses/resp_stopped/cancel`, { method: 'POST' });
+    const stopped = await page({ headers: { 'x-turnkeep-response-id': 'resp_stopped' } });
+    await stopped.ui.addToolApprovalResponse({ id: stopped.id, approved: true });
+    await until(async () => {
+      const turn = (await (await fetch(`${url}/turns/resp_stopped`)).json()) as { readonly status?: string };
+      return turn.status === 'cancelled' && stopped.ui.status === 'ready';
+    });
+    const back = await page();
+    assert.deepEqual(outline(back.ui.lastMessage), [
+      'step-start',
+      ['drop', 'approval-requested', { at: 'a' }, { approval: { id: back.id } }],
+    ]);
+    assert.equal(cluster.model.requests.length, 1);
+
+    await back.ui.addToolApprovalResponse({ id: back.id, approved: true });
+    await until(() => back.ui.text !== '' && back.ui.status === 'ready');
+    await assertShown(url, back.ui, [
+      'step-start',
+      ['drop', 'output-available', { at: 'a' }, { output: 'was at a', approval: { id: back.id, approved: true } }],
+      'step-start',
+      'Dropped.',
+    ]);
+    assert.equal(outputs(cluster, 2).at(-1), 'was at a');
+  },
+);
+
+test('useChat: an answer that its turn was stopped with is not given again by what is said next', options, async (context) => {
+  const { cluster, url } = await clerk(context);
+  cluster.model.enqueue(chatToolCalls(call('drop', 'a')), chatAnswer('As you like.'));
+  const ui = new UiChat(url, 'chat-left', { body, headers: { 'x-turnkeep-response-id': 'resp_asks' } });
+  await ui.sendMessage({ text: 'drop it' });
+  const part = ui.lastMessage?.parts.find((each) => each.type === 'dynamic-tool');
+  const id = part?.state === 'approval-requested' ? part.approval.id : '';
+  await fetch(`${url}/v1/responses/resp_left/cancel`, { method: 'POST' });
+  const stopped = new UiChat(url, 'chat-left', { body, messages: ui.messages, headers: { 'x-turnkeep-response-id': 'resp_left' } });
+  await stopped.addToolApprovalResponse({ id, approved: true });
+  await stopped.sendMessage();
+  const next = new UiChat(url, 'chat-left', { body, messages: stopped.messages });
+  await next.sendMessage({ text: 'leave it' });
+  assert.deepEqual([next.text, next.error], ['As you like.', undefined]);
+  assert.deepEqual(outputs(cluster, 2), ['[This call was approved, and stopped before it was made.]']);
+});

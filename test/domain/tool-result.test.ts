@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { cutForModel, maxToolResultBytes } from '../../src/domain/agents/tool-result.ts';
+import { cutForModel, keptResult, maxToolResultBytes } from '../../src/domain/agents/tool-result.ts';
 
 const rows: readonly (readonly [what: string, text: string, maxBytes: number, kept: string])[] = [
   ['nothing', '', 4, ''],
@@ -43,4 +43,17 @@ test('for any text and limit: the longest beginning of whole characters that fit
       assert.ok(bytes(kept + next) > maxBytes);
     }),
   );
+});
+
+test('T14 · of a result that is longer than any answer may be no more is kept than fits, with a note; its bytes are not counted', (t) => {
+  const text = 'é'.repeat(400_000);
+  const count = t.mock.method(Buffer, 'byteLength');
+  const kept = keptResult(text, 300_001);
+  assert.equal(count.mock.callCount(), 0);
+  assert.equal(kept.length, 400_000);
+  assert.equal(kept.text, `${'é'.repeat(150_000)}\n\n[This result is cut: it has 400000 characters, and no more of it is kept.]`);
+  const { text: shown, note } = cutForModel(kept.text, 262_145, kept.length);
+  assert.equal(shown, 'é'.repeat(131_072));
+  assert.equal(note, '[This result is cut: it has 400000 characters, and only its first 262144 bytes are shown.]');
+  assert.deepEqual(keptResult(text, 800_000), { text });
 });

@@ -6,7 +6,7 @@ import { unknownUsage } from '../../src/domain/response/response.ts';
 import { claimed, expiredLease, newTurn, sealOf } from '../store/contract.ts';
 import { reported, row, setUp, setUpOn } from './observed.ts';
 
-test('tokens are counted by model, those of a failed request as lost too, and retries by their reason', async (context) => {
+test('tokens and dollars are counted by model, those of a failed request as lost too, and retries by their reason', async (context) => {
   const { store, series } = setUp(context);
   const usage = (input: number, output: number) => ({
     ...unknownUsage,
@@ -17,7 +17,14 @@ test('tokens are counted by model, those of a failed request as lost too, and re
   const model = (name: string) => ({ settings: { ...defaultSettings(name) } });
   await store.insertTurn(newTurn('resp_a', model('good')));
   const first = await claimed(store, 'resp_a');
-  const failed = { endedAtMs: 3_000, outcome: 'failed', code: 'provider_busy', waitMs: 1_000, usage: usage(7, 1) } as const;
+  const failed = {
+    endedAtMs: 3_000,
+    outcome: 'failed',
+    code: 'provider_busy',
+    waitMs: 1_000,
+    usage: usage(7, 1),
+    spent: { outputTokens: 1, costUsd: 0.5 },
+  } as const;
   await store.endAttempt({ turn: 'resp_a', step: 1, attempt: first.attempt }, first.epoch, failed);
   const second = await claimed(store, 'resp_a');
   await store.endAttempt({ turn: 'resp_a', step: 1, attempt: second.attempt }, second.epoch, {
@@ -55,7 +62,8 @@ test('tokens are counted by model, those of a failed request as lost too, and re
   assert.deepEqual(await series('turnkeep_input_tokens_total'), { '{model="other"}': 12, '{model="good"}': 70 });
   assert.deepEqual(await series('turnkeep_output_tokens_total'), { '{model="other"}': 1, '{model="good"}': 30 });
   assert.deepEqual(await series('turnkeep_lost_tokens_total'), { '{model="other"}': 13 });
-  assert.deepEqual(await series('turnkeep_cost_dollars_total'), { '{model="good"}': 0.25 });
+  assert.deepEqual(await series('turnkeep_cost_dollars_total'), { '{model="other"}': 0.5, '{model="good"}': 0.25 });
+  assert.deepEqual(await series('turnkeep_lost_cost_dollars_total'), { '{model="other"}': 0.5 });
   assert.deepEqual(await series('turnkeep_turn_duration_seconds_count'), {
     '{model="good",outcome="completed"}': 1,
     '{model="other",outcome="failed"}': 1,

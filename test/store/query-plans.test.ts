@@ -187,3 +187,30 @@ function many(count: number): InputItem[] {
     return { id: `msg_${at}`, type: 'message', status: 'completed', role: 'user', content };
   });
 }
+
+test('T14 · a list of turns ends where no older one is asked for, and skips those of others', async (t) => {
+  await using database = temporaryDatabase();
+  const store = database.open();
+  const day = 86_400_000;
+  for (const [id, createdAtMs] of [
+    ['resp_first', 1],
+    ['resp_old', 2],
+    ['resp_early', 9 * day],
+    ['resp_new', 9 * day + 1],
+  ] as const) {
+    await ended(store, id, { createdAtMs });
+  }
+  // So many turns of other tenants lie between them.
+  const others = new DatabaseSync(database.path);
+  for (const id of ['resp_old', 'resp_early', 'resp_new']) others.exec(`UPDATE turns SET ordinal = ordinal * 1000000 WHERE id = '${id}'`);
+  others.close();
+  const looks = [t.mock.method(StatementSync.prototype, 'all'), t.mock.method(StatementSync.prototype, 'get')];
+  const listed = async (sinceMs?: number): Promise<unknown> => {
+    for (const { mock } of looks) mock.resetCalls();
+    const found = await store.listTurns('default', { filter: { sinceMs }, limit: 9 });
+    return { ids: found?.map(({ publicId }) => publicId), looks: looks.reduce((sum, { mock }) => sum + mock.callCount(), 0) };
+  };
+  // The newest ordinal; a look for the next turn and one at a stretch for each that is asked for; the next one is too old.
+  assert.deepEqual(await listed(9 * day), { ids: ['resp_new', 'resp_early'], looks: 6 });
+  assert.deepEqual(await listed(), { ids: ['resp_new', 'resp_early', 'resp_old', 'resp_first'], looks: 10 });
+});

@@ -195,6 +195,7 @@ tell('T4 · a busy provider is asked again when it says so, three times at most'
 ]);
 
 const quota = error({ message: 'You exceeded your current quota.', type: 'insufficient_quota', code: 'insufficient_quota' });
+const tryLater = 'Rate limit reached. Please try again in 2m30s.';
 const usedUp = 'The quota or the credit of the account at the model provider is used up';
 
 tell('T4 · a provider that wants no more, or wants it too late, is not asked again', 'chat', [
@@ -225,6 +226,19 @@ tell('T4 · a provider that wants no more, or wants it too late, is not asked ag
     scripts: [[sseHead, chat.content('Hel'), chat.error('slow down', { code: 'rate_limit_exceeded' }), end], fine],
     failures: [again()],
     text: 'Hel',
+  },
+  {
+    name: 'a wait in the words of an error event before the start',
+    scripts: [[sseHead, chat.role(), chat.error(tryLater, { code: 'rate_limit_exceeded' }), end], fine],
+    failures: [again()],
+    retryAfterMs: 150_000,
+  },
+  {
+    name: 'a wait in the words of an error event after the start',
+    scripts: [[sseHead, chat.content('Hel'), chat.error(tryLater, { code: 'rate_limit_exceeded' }), end], fine],
+    failures: [again()],
+    text: 'Hel',
+    retryAfterMs: 150_000,
   },
   {
     name: 'a finish reason by which the server gives up',
@@ -321,5 +335,18 @@ tell('T4 · errors told in a Responses stream are classified as if they were sta
     ],
     failures: rejected,
   })),
+  ...(['errorFlat', 'failed'] as const).map((method) => {
+    const writer = new ResponsesWriter();
+    return {
+      name: `a wait in the words of an error, ${method}`,
+      scripts: [
+        [sseHead, ...writer.begin(), ...writer.text('Hel'), ...writer[method]('rate_limit_exceeded', tryLater), end],
+        responsesAnswer('Hello', ' world'),
+      ],
+      failures: [again()],
+      text: 'Hel',
+      retryAfterMs: 150_000,
+    };
+  }),
   { name: '429', scripts: [busy(429, { 'retry-after': '0.1' }), responsesAnswer('Hello', ' world')], failures: [again(100)] },
 ]);

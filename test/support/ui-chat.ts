@@ -32,6 +32,8 @@ export interface UiChatOptions extends Pick<ChatInit<UIMessage>, 'onToolCall' | 
   readonly messages?: readonly UIMessage[];
   /** What `useChat({ body })` adds. */
   readonly body?: object;
+  /** What `useChat({ headers })` adds. */
+  readonly headers?: Record<string, string>;
 }
 
 export class UiChat extends AbstractChat<UIMessage> {
@@ -39,9 +41,9 @@ export class UiChat extends AbstractChat<UIMessage> {
   readonly #waiting = new Set<() => void>();
 
   /** @param url of turnkeep's gateway */
-  constructor(url: string, id: string, { messages = [], body = {}, ...init }: UiChatOptions = {}) {
+  constructor(url: string, id: string, { messages = [], body = {}, headers = {}, ...init }: UiChatOptions = {}) {
     const state = new PlainState(messages);
-    super({ id, state, transport: new DefaultChatTransport({ api: `${url}/api/chat`, body }), ...init });
+    super({ id, state, transport: new DefaultChatTransport({ api: `${url}/api/chat`, body, headers }), ...init });
     this.#state = state;
     state.onChange = () => {
       for (const look of this.#waiting) look();

@@ -3,7 +3,7 @@
  * decide whether somebody has to approve them first.
  */
 import type { JsonObject, ProviderFields } from '../../domain/item.ts';
-import type { ModelDelta } from '../../domain/model.ts';
+import { type ModelDelta, startsStep } from '../../domain/model.ts';
 import type { Tool } from '../../domain/response/response-settings.ts';
 import type { WorkerCall } from '../../domain/agents/worker-call.ts';
 import { protocolError } from '../../providers/failures/model-failure.ts';
@@ -30,6 +30,8 @@ export class HeldCalls {
   readonly clients: ReadonlySet<string>;
   readonly #step: number;
   readonly #held = new Map<string, HeldCall>();
+  /** Something else has been said behind them. */
+  #isPast = false;
 
   /** @param offered what the request brought: the client carries out calls of these itself */
   constructor(tools: TurnTools, offered: readonly Tool[], step: number) {
@@ -40,8 +42,10 @@ export class HeldCalls {
 
   /** A call of something that nobody offered is the worker's as well: it tells the model so. */
   takes(delta: ModelDelta): delta is CallDelta {
-    if (delta.type !== 'tool_call') return false;
-    return delta.isCustom !== true && isWorkers({ ...delta.members, name: delta.name }, this.clients);
+    const isTaken =
+      delta.type === 'tool_call' && delta.isCustom !== true && isWorkers({ ...delta.members, name: delta.name }, this.clients);
+    if (startsStep(delta)) this.#isPast = !isTaken;
+    return isTaken;
   }
 
   /** What is to be shown of a delta that is not taken: all of its call, where its namespace was told late and the rest was held back. */
@@ -71,6 +75,13 @@ export class HeldCalls {
     const all = Array.from(this.#held.values(), (held) => ({ call: this.#callOf(held), asks: this.#needsApproval(held) }));
     this.#held.clear();
     return { calls: all.flatMap(({ call, asks }) => (asks ? [] : [call])), asks: all.flatMap(({ call, asks }) => (asks ? [call] : [])) };
+  }
+
+  /** Those that the answer was cut off with, none of which is made (T8): none where it was cut off in what came behind them. */
+  takeCutOff(): readonly WorkerCall[] {
+    const calls = this.#isPast ? [] : Array.from(this.#held.values(), (held) => ({ ...this.#callOf(held), arguments: held.text }));
+    this.#held.clear();
+    return calls;
   }
 
   #callOf({ callId, name, text, fields }: HeldCall): WorkerCall {

@@ -9,7 +9,7 @@ import type { ResponseStream } from '../../domain/response/response-stream.ts';
 import { type AttemptRow, usageOf } from '../../domain/turn/attempt.ts';
 import { isCompactionStep, mayCompact, stepsAsked } from '../../domain/prompt/overflow.ts';
 import { asksClient } from '../../domain/response/torn-answer.ts';
-import { approvalAsked } from '../../domain/response/worker-call-events.ts';
+import { approvalAsked, callCutOff } from '../../domain/response/worker-call-events.ts';
 import { ProviderError } from '../../providers/provider.ts';
 import { retryWhileBusy } from '../../store/retry-while-busy.ts';
 import type { AttemptResult } from './attempt-result.ts';
@@ -111,7 +111,7 @@ export async function runAttempt(options: RunningAttemptsOptions, input: Attempt
 
 /** The calls of tools that come before the request; it is claimed by itself once they have their ends. */
 async function carryOutCalls(
-  { store, agents }: RunningAttemptsOptions,
+  { store, agents, limits: { maxOutputBytes: maxResultBytes } }: RunningAttemptsOptions,
   { claim, step, streams, signal, steered, abort, isLeaseOver, leaveRoom }: AttemptInput,
   attempt: AttemptState,
   { stream, meter: { toolCallsLeft: callsLeft } }: Written,
@@ -119,7 +119,7 @@ async function carryOutCalls(
   const { turn, epoch } = claim;
   const tools = await toolsFor(agents, turn.settings, { step, signal });
   const log = agents?.log ?? (() => undefined);
-  await runTools({ store, turn, step, epoch, stream, tools, callsLeft, leaveRoom, log, signal, abort, isLeaseOver });
+  await runTools({ store, turn, step, epoch, stream, tools, callsLeft, maxResultBytes, leaveRoom, log, signal, abort, isLeaseOver });
   if (claim.type === 'tools' && claim.isLast) return sealFinished(attempt, { status: 'completed' });
   if (steered.aborted) throw new AttemptAborted('steered');
   await retryWhileBusy(() => store.endToolRound({ turn: turn.id, epoch }));
@@ -166,7 +166,11 @@ async function answer(
   if (tooLong !== undefined) throw new ProviderError(tooLong);
   attempt.goesOn = () => held?.hasCallsToMake === true;
   attempt.onFinish = async (finish) => {
-    if (held === undefined || finish.status !== 'completed') return sealFinished(attempt, finish);
+    if (held === undefined) return sealFinished(attempt, finish);
+    if (finish.status !== 'completed') {
+      for (const call of held.takeCutOff()) attempt.writer.show((output) => callCutOff(output, call));
+      return sealFinished(attempt, finish);
+    }
     const { calls, asks } = held.take();
     // It was told that no tool is run behind this step, or there is nothing left for the next one.
     const exceeded = calls.length + asks.length > 0 ? (last ?? meter.exceeded) : undefined;

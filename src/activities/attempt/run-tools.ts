@@ -9,7 +9,7 @@ import { journalRowOf, type ResponseEvent } from '../../domain/response/response
 import type { ResponseStream } from '../../domain/response/response-stream.ts';
 import type { ResponseObject } from '../../domain/response/response.ts';
 import { idempotencyKeyOf, type ToolCallEnd, type ToolCallRow } from '../../domain/agents/tool-call.ts';
-import { cutForModel } from '../../domain/agents/tool-result.ts';
+import { cutForModel, keptResult, maxToolResultBytes, withNote } from '../../domain/agents/tool-result.ts';
 import type { TurnRow } from '../../domain/turn/turn.ts';
 import { callBegun, callEnded } from '../../domain/response/worker-call-events.ts';
 import { outcomeUnknown } from '../../domain/agents/worker-call.ts';
@@ -35,6 +35,8 @@ export interface ToolRound {
   readonly tools: TurnTools;
   /** How many of them the budget allows: the model is told of the others. */
   readonly callsLeft: number;
+  /** Of the result of one call: no more of it is stored (T14). */
+  readonly maxResultBytes: number;
   readonly log: Agents['log'];
   /** It counts no longer among the streams of this process. */
   readonly leaveRoom: () => void;
@@ -123,7 +125,7 @@ async function carryOut(round: ToolRound, journal: CallJournal, call: ToolCallRo
     // A process that stood still since it booked the run may have lost the turn: in the same tick as the tool (T7).
     if (round.isLeaseOver()) round.abort('fenced');
     if (signal.aborted) return;
-    const end = await outcomeOf(tool, call, context);
+    const end = await outcomeOf(tool, call, context, round.maxResultBytes);
     await notes.close();
     if (end !== undefined) await journal.end({ ...call, position }, end);
   } finally {
@@ -132,12 +134,13 @@ async function carryOut(round: ToolRound, journal: CallJournal, call: ToolCallRo
 }
 
 /** undefined: it was stopped from our side, so nobody knows what it did. */
-async function outcomeOf(tool: WorkerTool, call: ToolCallRow, context: ToolContext): Promise<ToolCallEnd | undefined> {
+async function outcomeOf(tool: WorkerTool, call: ToolCallRow, context: ToolContext, maxBytes: number): Promise<ToolCallEnd | undefined> {
   try {
     const result = await runWorkerTool(tool, call.arguments, context);
     const usage = result.usage === undefined ? {} : { usage: result.usage };
-    if (result.type === 'error') return { ...failed(result.message), ...usage };
-    return { outcome: 'completed', result: result.text, end: { status: 'completed', output: forModel(result.text) }, ...usage };
+    if (result.type === 'error') return { ...failed(result.message, maxBytes), ...usage };
+    const { text, length } = keptResult(result.text, maxBytes);
+    return { outcome: 'completed', result: text, end: { status: 'completed', output: forModel(text, length) }, ...usage };
   } catch (error) {
     if (context.signal.aborted) return undefined;
     throw error;
@@ -148,13 +151,13 @@ function notMade(server: string, why: string): string {
   return `This call was not made: the tools of '${server}' could not be had: ${why}`;
 }
 
-function failed(message: string): ToolCallEnd {
-  return { outcome: 'failed', result: message, end: { status: 'failed', message: forModel(message) } };
+function failed(message: string, maxBytes = Number.POSITIVE_INFINITY): ToolCallEnd {
+  const { text, length } = keptResult(message, maxBytes);
+  return { outcome: 'failed', result: text, end: { status: 'failed', message: forModel(text, length) } };
 }
 
-function forModel(result: string): string {
-  const { text, note } = cutForModel(result);
-  return note === undefined ? text : `${text}\n\n${note}`;
+function forModel(result: string, length?: number): string {
+  return withNote(cutForModel(result, maxToolResultBytes, length));
 }
 
 /** Books and shows calls one after the other, however many run side by side: a journal has one writer. */

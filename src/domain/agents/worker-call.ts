@@ -17,14 +17,17 @@ export interface WorkerCall {
 export type WorkerCallEnd =
   | { readonly status: 'completed'; readonly output: string }
   | { readonly status: 'failed'; readonly message: string }
-  /** The turn ended while it ran, or before it did. */
-  | { readonly status: 'incomplete' };
+  /** The turn ended while it ran, or before it did. `message`: what is known of it. */
+  | { readonly status: 'incomplete'; readonly message?: string };
 
 /** What the model is told of a call whose worker was lost: it may have done all, some or nothing of it. */
 export const outcomeUnknown = 'The outcome of this call is unknown: the process that ran it was lost. It was not made again.';
 
 /** What the model is told of a call that was cut off with its turn. */
 export const cutOff = 'This call was stopped with its turn. Its outcome is unknown.';
+
+/** What the model is told of a call that its own answer ended with, at a limit of its length or at a filter (T8). */
+export const cutOffWithAnswer = 'The answer was cut off with this call. It was not made.';
 
 export function newWorkerCall(responseId: string, index: number, call: WorkerCall): WorkerCallItem {
   return {
@@ -54,7 +57,7 @@ export function newApprovalRequest(responseId: string, index: number, call: Work
 
 export function endedCall(item: WorkerCallItem, end: WorkerCallEnd): WorkerCallItem {
   if (end.status === 'completed') return { ...item, status: 'completed', output: end.output };
-  return { ...item, status: end.status, error: toolCallError(end.status === 'failed' ? end.message : cutOff) };
+  return { ...item, status: end.status, error: toolCallError(end.message ?? cutOff) };
 }
 
 function toolCallError(text: string): ToolCallError {

@@ -2,7 +2,14 @@
 import type { OutputItem } from '../item.ts';
 import type { UnnumberedEvent } from './response-event.ts';
 import type { ResponseObject } from './response.ts';
-import { endedCall, newApprovalRequest, newWorkerCall, type WorkerCall, type WorkerCallEnd } from '../agents/worker-call.ts';
+import {
+  cutOffWithAnswer,
+  endedCall,
+  newApprovalRequest,
+  newWorkerCall,
+  type WorkerCall,
+  type WorkerCallEnd,
+} from '../agents/worker-call.ts';
 
 /** What stands already: the response of the stream. */
 type Output = Pick<ResponseObject, 'id' | 'output'>;
@@ -29,6 +36,12 @@ export function callEnded(item: OutputItem | undefined, output_index: number, en
     { type, item_id: item.id, output_index },
     { type: 'response.output_item.done', output_index, item: endedCall(item, end) },
   ];
+}
+
+/** A call that the answer was cut off with: as much of it as there is. It is not made (T8). */
+export function callCutOff({ id, output }: Output, call: WorkerCall): readonly UnnumberedEvent[] {
+  const item = { ...newWorkerCall(id, output.length, call), arguments: call.arguments };
+  return [...callBegun({ id, output }, call), ...callEnded(item, output.length, { status: 'incomplete', message: cutOffWithAnswer })];
 }
 
 export function approvalAsked({ id, output }: Output, call: WorkerCall): readonly UnnumberedEvent[] {

@@ -3,11 +3,12 @@
  * `/api/chat/{id}/stream` gives from its beginning.
  */
 import type { Turnkeep } from '../../client/turnkeep.ts';
-import { type ApprovalResponse, approvalResponseOf } from '../../domain/agents/approval.ts';
+import { approvalResponseOf } from '../../domain/agents/approval.ts';
 import type { InputItem } from '../../domain/item.ts';
 import type { ResponseObject } from '../../domain/response/response.ts';
 import { isVisible, type TurnRow } from '../../domain/turn/turn.ts';
 import { askedMessages, messageParts, type UiMessageOut, type UiStretch } from './messages.ts';
+import { type ApprovalAnswers, isGivenBack } from './worker-parts.ts';
 
 export interface ChatPage {
   /** Oldest first. */
@@ -77,9 +78,16 @@ function messagesOf(turns: readonly ReadTurn[]): UiMessageOut[] {
 }
 
 /** A request may be answered in a later message. */
-function approvalsIn(turns: readonly ReadTurn[]): ReadonlyMap<string, ApprovalResponse> {
-  const all = turns.flatMap(({ input }) => input.flatMap((item) => approvalResponseOf(item) ?? []));
-  return new Map(all.map((response) => [response.id, response]));
+function approvalsIn(turns: readonly ReadTurn[]): ReadonlyMap<string, ApprovalAnswers> {
+  const all = new Map<string, ApprovalAnswers>();
+  for (const { input, response: end } of turns) {
+    for (const response of input.flatMap((item) => approvalResponseOf(item) ?? [])) {
+      const { givenBack } = all.get(response.id) ?? { givenBack: 0 };
+      const isBack = end !== undefined && isGivenBack(response, end.output);
+      all.set(response.id, isBack ? { response: undefined, givenBack: givenBack + 1 } : { response, givenBack });
+    }
+  }
+  return all;
 }
 
 /** Of all texts in a value. */
@@ -110,7 +118,7 @@ async function newestTurns(
 }
 
 /** None for one that is being written, or in which nothing was said. */
-function assistantMessage({ id, stretches, last }: OpenMessage, approvals: ReadonlyMap<string, ApprovalResponse>): UiMessageOut[] {
+function assistantMessage({ id, stretches, last }: OpenMessage, approvals: ReadonlyMap<string, ApprovalAnswers>): UiMessageOut[] {
   if (last === undefined) return [];
   const parts = messageParts(stretches, approvals);
   const { status, error } = last;

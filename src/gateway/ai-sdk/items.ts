@@ -6,6 +6,7 @@ import { ApiError } from '../http/errors.ts';
 import { callName, jsonObject } from '../http/request-fields.ts';
 import { callIdOf } from './parts.ts';
 import type { UiMessage, UiPart } from './request-schema.ts';
+import { readApprovalId } from './worker-parts.ts';
 
 const text = z.looseObject({ text: z.string() });
 const file = z.looseObject({
@@ -42,14 +43,21 @@ export function newToolOutputs(message: UiMessage, where: string): readonly NewI
   );
 }
 
+export interface ApprovalAnswer extends ApprovalResponse {
+  /** The answers to the same request that had been given back when this one was given. */
+  readonly givenBack: number;
+  readonly item: NewItem;
+}
+
 /** What the user has said to calls that wait for an approval, in whichever step they were asked for. */
-export function approvalAnswers(message: UiMessage, where: string): readonly (ApprovalResponse & { readonly item: NewItem })[] {
+export function approvalAnswers(message: UiMessage, where: string): readonly ApprovalAnswer[] {
   return message.parts.flatMap((part, index) => {
     if (!isToolPart(part) || part['providerExecuted'] !== true) return [];
     const { state, approval } = read(call, part, `${where}.parts[${index}]`);
     if (state !== 'approval-responded' || approval?.approved === undefined) return [];
-    const response = { id: approval.id, isApproved: approval.approved, reason: approval.reason };
-    return [{ ...response, item: approvalResponse(response) }];
+    const { request, givenBack } = readApprovalId(approval.id);
+    const response = { id: request, isApproved: approval.approved, reason: approval.reason };
+    return [{ ...response, givenBack, item: approvalResponse(response) }];
   });
 }
 

@@ -1,6 +1,5 @@
 /** Items of a transcript as the AI SDK's UI messages: the way back of `items.ts`, for a UI that is loaded anew. Pure. */
 import { pairOutputs } from '../../domain/prompt/call-pairs.ts';
-import type { ApprovalResponse } from '../../domain/agents/approval.ts';
 import {
   type CallItem,
   type CallOutputItem,
@@ -12,7 +11,15 @@ import {
   type WorkerCallItem,
 } from '../../domain/item.ts';
 import { toolCallIdOf } from './parts.ts';
-import { approvalPart, beginsStep, callPart as workerPart, parsedOutput, requestOf, type UiPartOut } from './worker-parts.ts';
+import {
+  type ApprovalAnswers,
+  approvalPart,
+  beginsStep,
+  callPart as workerPart,
+  parsedOutput,
+  requestOf,
+  type UiPartOut,
+} from './worker-parts.ts';
 
 export interface UiMessageOut {
   readonly id: string;
@@ -45,7 +52,7 @@ export interface UiStretch {
  * The parts of a message of the assistant: those of its turns, each call with the output that the client's own tool gave.
  * @param approvals the answers to requests for approvals, by the ids of these
  */
-export function messageParts(stretches: readonly UiStretch[], approvals: ReadonlyMap<string, ApprovalResponse> = new Map()): UiPartOut[] {
+export function messageParts(stretches: readonly UiStretch[], approvals: ReadonlyMap<string, ApprovalAnswers> = new Map()): UiPartOut[] {
   const placed = stretches.flatMap(({ items }, stretch) => items.map((item) => ({ item, stretch })));
   const { outputs } = pairOutputs(placed);
   const callIds = new Set<string>();
@@ -66,11 +73,13 @@ export function messageParts(stretches: readonly UiStretch[], approvals: Readonl
       if (request !== undefined && workers.requests.has(request)) return begin;
       step = item.turnkeep.step;
       if (item.type === 'mcp_call') return [...begin, workerPart(item)];
-      return [...begin, approvalPart({ request: item, response: approvals.get(item.id), call: workers.calls.get(item.id) })];
+      return [...begin, approvalPart({ request: item, ...(approvals.get(item.id) ?? unanswered), call: workers.calls.get(item.id) })];
     });
     return parts.length === 0 ? [] : [{ type: 'step-start' }, ...parts];
   });
 }
+
+const unanswered: ApprovalAnswers = { response: undefined, givenBack: 0 };
 
 /** The requests for approvals, and the calls that were made once they were approved, by the ids of the requests. */
 function workersOf(items: readonly Item[]): {

@@ -10,7 +10,7 @@ import type { SessionRow } from '../../domain/turn/session.ts';
 import type { TurnRow } from '../../domain/turn/turn.ts';
 import { ApiError } from '../http/errors.ts';
 import type { AssistantMessage, AssistantMessages } from './assistant-messages.ts';
-import { approvalAnswers, newToolOutputs, uiItems } from './items.ts';
+import { type ApprovalAnswer, approvalAnswers, newToolOutputs, uiItems } from './items.ts';
 import type { UiMessage, UiRequest } from './request-schema.ts';
 
 export interface Placement {
@@ -91,13 +91,14 @@ async function place(body: UiRequest, session: SessionRow, history: AssistantMes
 }
 
 /** Those that no turn of the message has brought; where nothing else is new either, all of them: the request is sent again. */
-function newAnswers(
-  answers: ReturnType<typeof approvalAnswers>,
-  newest: AssistantMessage | undefined,
-  newItems: number,
-): readonly NewItem[] {
-  const known = new Set(newest?.inputs.flatMap((input) => input.flatMap((item) => approvalResponseOf(item)?.id ?? [])));
-  const fresh = answers.filter(({ id }) => !known.has(id));
+function newAnswers(answers: readonly ApprovalAnswer[], newest: AssistantMessage | undefined, newItems: number): readonly NewItem[] {
+  const times = new Map<string, number>();
+  for (const item of newest?.inputs.flat() ?? []) {
+    const id = approvalResponseOf(item)?.id;
+    if (id !== undefined) times.set(id, (times.get(id) ?? 0) + 1);
+  }
+  // Where an answer was given back, the message has an earlier one to the same request.
+  const fresh = answers.filter(({ id, givenBack }) => (times.get(id) ?? 0) <= givenBack);
   return (fresh.length === 0 && newItems === 0 ? answers : fresh).map(({ item }) => item);
 }
 

@@ -63,10 +63,31 @@ export function outputChunk(item: WorkerCallItem, { toolCallId }: WorkerTool): S
     : { type: 'tool-output-error', toolCallId, ...end, ...executed };
 }
 
-export interface ApprovalState {
-  readonly request: ApprovalRequestItem;
-  /** Undefined: nobody has answered. */
+/** What was answered to a request for an approval. */
+export interface ApprovalAnswers {
+  /** The newest; undefined: nobody has answered, or that answer was given back. */
   readonly response: ApprovalResponse | undefined;
+  /** Answers whose turn ended before their call began: the request waits again (`docs/decisions/0023-approvals.md`). */
+  readonly givenBack: number;
+}
+
+/** @param output of the turn that the answer came with, which has its end */
+export function isGivenBack({ id, isApproved }: ApprovalResponse, output: readonly Item[]): boolean {
+  return isApproved && !output.some((item) => item.type === 'mcp_call' && item.approval_request_id === id);
+}
+
+/** As the UI has it: with each answer that is given back another one, so that an answer to the question before is told from a new one. */
+export function approvalIdOf(request: string, givenBack: number): string {
+  return givenBack === 0 ? request : `${request}~${givenBack}`;
+}
+
+export function readApprovalId(id: string): { readonly request: string; readonly givenBack: number } {
+  const [, request = id, givenBack = '0'] = /^(.+)~(\d{1,9})$/s.exec(id) ?? [];
+  return { request, givenBack: Number(givenBack) };
+}
+
+export interface ApprovalState extends ApprovalAnswers {
+  readonly request: ApprovalRequestItem;
   /** The call that was made once it was approved, where it is of the same message. */
   readonly call: WorkerCallItem | undefined;
 }
@@ -76,10 +97,11 @@ export function callPart(item: WorkerCallItem): UiPartOut {
   return partOf(item, item.status === 'in_progress' ? { state: 'input-available' } : outcomeOf(item));
 }
 
-export function approvalPart({ request, response, call }: ApprovalState): UiPartOut {
-  if (response === undefined) return partOf(request, { state: 'approval-requested', approval: { id: request.id } });
+export function approvalPart({ request, response, givenBack, call }: ApprovalState): UiPartOut {
+  const id = approvalIdOf(request.id, givenBack);
+  if (response === undefined) return partOf(request, { state: 'approval-requested', approval: { id } });
   const { isApproved: approved, reason } = response;
-  const approval = { id: request.id, approved, ...(reason === undefined ? {} : { reason }) };
+  const approval = { id, approved, ...(reason === undefined ? {} : { reason }) };
   if (!approved) return partOf(request, { state: 'output-denied', approval });
   if (call === undefined || call.status === 'in_progress') return partOf(request, { state: 'approval-responded', approval });
   return partOf(request, { ...outcomeOf(call), approval });

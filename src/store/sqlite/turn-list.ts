@@ -2,7 +2,7 @@
 import { setImmediate as nextTurnOfTheLoop } from 'node:timers/promises';
 import { isFailureCode } from '../../domain/failure.ts';
 import type { ResponseStatus } from '../../domain/response/response.ts';
-import type { TurnFilter, TurnSummary } from '../../domain/turn/turn-list.ts';
+import { endsBehind, type TurnFilter, type TurnSummary } from '../../domain/turn/turn-list.ts';
 import type { TurnListQuery } from '../ports/turns.ts';
 import type { Database, Row } from './database.ts';
 import { numberOrNull, parsed, text, textOrNull } from './rows.ts';
@@ -10,6 +10,9 @@ import { rowByPublicId } from './turns.ts';
 
 /** Turns, of all tenants, that one look goes through: about 2 ms. */
 const stretch = 5_000;
+
+const nextSql =
+  'SELECT ordinal, created_at FROM turns INDEXED BY turns_by_tenant WHERE tenant = ? AND ordinal < ? ORDER BY ordinal DESC LIMIT 1';
 
 export async function listTurns(db: Database, tenant: string, { filter, limit, after }: TurnListQuery): Promise<TurnSummary[] | undefined> {
   const start = after === undefined ? db.one('SELECT max(ordinal) + 1 AS ordinal FROM turns') : ordinalOf(db, tenant, after);
@@ -21,8 +24,12 @@ export async function listTurns(db: Database, tenant: string, { filter, limit, a
     WHERE tenant = ? AND ordinal < ? AND ordinal >= ? AND kind = 'response' AND erased_by IS NOT 'owner'
       AND (stored = 1 OR settled_at IS NULL) ${conditions} ORDER BY ordinal DESC LIMIT ?`;
   const found: TurnSummary[] = [];
-  for (let before = Number(start['ordinal'] ?? 0); before > 0 && found.length < limit; before -= stretch) {
+  for (let before = Number(start['ordinal'] ?? 0); found.length < limit; before -= stretch) {
     if (found.length > 0 || before !== Number(start['ordinal'])) await nextTurnOfTheLoop();
+    // Behind the last one that may be asked for nothing is looked at; what lies between two of the tenant's own is skipped.
+    const next = db.one(nextSql, tenant, before);
+    if (next === undefined || endsBehind(Number(next['created_at']), filter)) break;
+    before = Number(next['ordinal']) + 1;
     found.push(...db.all(sql, tenant, before, before - stretch, ...values, limit - found.length).map(summaryOf));
   }
   return found;
