@@ -4,6 +4,7 @@ import type { ListedSession, SessionRow } from '../domain/turn/session.ts';
 import type { TurnRow } from '../domain/turn/turn.ts';
 import type { Page, Store } from '../store/ports/store.ts';
 import { newId } from './ids.ts';
+import type { PagedItems } from './item-pages.ts';
 import { whileCallerWaits } from './patience.ts';
 import { withNewIds } from './submission.ts';
 
@@ -68,9 +69,12 @@ export class Sessions {
     return running === undefined ? undefined : this.#store.readTurn(running);
   }
 
-  /** undefined when the page begins behind an item that is not in the session. */
-  async readItems(session: SessionRow, page: Page): Promise<readonly Item[] | undefined> {
-    return this.#store.readSessionItems(session, page);
+  /** The items of a session, in pages. */
+  itemsOf(session: SessionRow): PagedItems<Item> {
+    return {
+      read: (page) => this.#store.readSessionItems(session, page),
+      readCursor: (page, last) => this.#store.readSessionCursor(session, page, last),
+    };
   }
 
   async readItem(session: SessionRow, item: string): Promise<Item | undefined> {

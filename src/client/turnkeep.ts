@@ -17,6 +17,7 @@ import type { Dispatcher } from './dispatcher.ts';
 import { retryWhileBusy } from '../store/retry-while-busy.ts';
 import { whileCallerWaits } from './patience.ts';
 import { type PreviewedSubmission, previewPrompt, type PromptPreview } from './read-prompt.ts';
+import type { PagedItems } from './item-pages.ts';
 import { Sessions } from './sessions.ts';
 import { readToolResult, type ToolResultStream } from './tool-result.ts';
 import type { Submission } from './submission.ts';
@@ -121,9 +122,9 @@ export class Turnkeep {
     return this.#store.readInput(turn.id);
   }
 
-  /** A page of it. undefined when the page begins behind an item that is not in it. */
-  async readInputPage(turn: TurnRow, page: Page): Promise<readonly InputItem[] | undefined> {
-    return this.#store.readInputPage(turn.id, page);
+  /** The same, in pages. */
+  inputOf({ id }: TurnRow): PagedItems<InputItem> {
+    return { read: (page) => this.#store.readInputPage(id, page), readCursor: (page, last) => this.#store.readInputCursor(id, page, last) };
   }
 
   /**

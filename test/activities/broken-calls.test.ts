@@ -111,13 +111,11 @@ for (const api of ['chat', 'responses'] as const) {
         ['weather', '{}', 'incomplete', notMade],
         ['mail', '{"to": "Gr', 'incomplete', notMade],
       ]);
-      // The next turn tells the model so, in a form that every provider takes.
+      // As of a client's call, the next turn tells the model nothing of it but that the answer was cut off.
       const told = promptOf([{ status, errorCode: null, model: 'scripted', items: output, inputCount: 0 }], [], 'scripted');
       assert.deepEqual(
-        told.flatMap((item) =>
-          item.type === 'function_call_output' ? [item.output] : item.type === 'function_call' ? [item.arguments] : [],
-        ),
-        ['{}', '{"to": "Gr', `Error: ${notMade}`, `Error: ${notMade}`],
+        told.map(({ type }) => type),
+        ['message'],
       );
     });
 

@@ -543,6 +543,32 @@ void suite('a provider of the Responses API', () => {
     }
   });
 
+  test('T7 · nothing is skipped and nothing repeated where turns bring the same id, by either cursor of the client', async () => {
+    await using world = await World.open({ api: 'responses' });
+    const conversation = await world.session();
+    const item = found as ResponseInputItem;
+    const said = (content: string) => ({ role: 'user' as const, content });
+    const input = [item, said('1'), item, said('2'), item, item, said('3')];
+    for (const items of [input, [item, said('4'), item]]) await world.client.conversations.items.create(conversation, { items });
+    const { id } = await world.client.responses.create({ model, conversation: await world.session(), input });
+    const outline = (items: readonly object[]): string[] =>
+      items.map((each) => ('content' in each ? (each.content as readonly [{ readonly text: string }])[0].text : 'found'));
+    const sent = ['found', '1', 'found', '2', 'found', 'found', '3'];
+    for (const order of ['asc', 'desc'] as const) {
+      const inOrder = (list: readonly string[]) => (order === 'asc' ? list : list.toReversed());
+      for (const limit of [1, 2, 3, 4]) {
+        // By `last_id` of a page.
+        const listed: object[] = [];
+        for await (const each of world.client.conversations.items.list(conversation, { order, limit })) listed.push(each);
+        assert.deepEqual(outline(listed), inOrder([...sent, 'found', '4', 'found']), `${order}, ${limit}`);
+        // By the id of its last item.
+        const brought: object[] = [];
+        for await (const each of world.client.responses.inputItems.list(id, { order, limit })) brought.push(each);
+        assert.deepEqual(outline(brought), inOrder(sent), `${order}, ${limit}`);
+      }
+    }
+  });
+
   test('T13 · a long id of such an item is taken back wherever an id is, and a delete leaves none of its id', async () => {
     await using world = await World.open({ api: 'responses' });
     const conversation = await world.session();

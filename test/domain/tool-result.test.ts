@@ -48,8 +48,13 @@ test('for any text and limit: the longest beginning of whole characters that fit
 test('T14 · of a result that is longer than any answer may be no more is kept than fits, with a note; its bytes are not counted', (t) => {
   const text = 'é'.repeat(400_000);
   const count = t.mock.method(Buffer, 'byteLength');
+  const encode = t.mock.method(TextEncoder.prototype, 'encodeInto');
   const kept = keptResult(text, 300_001);
   assert.equal(count.mock.callCount(), 0);
+  assert.deepEqual(
+    encode.mock.calls.map(({ arguments: [looked] }) => looked.length),
+    [300_001],
+  );
   assert.equal(kept.length, 400_000);
   assert.equal(kept.text, `${'é'.repeat(150_000)}\n\n[This result is cut: it has 400000 characters, and no more of it is kept.]`);
   const { text: shown, note } = cutForModel(kept.text, 262_145, kept.length);

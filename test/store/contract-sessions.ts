@@ -1,8 +1,9 @@
 /** What every driver of the store must do: sessions and their items. */
 import assert from 'node:assert/strict';
-import type { InputItem, OutputMessage } from '../../src/domain/item.ts';
+import type { PagedItems } from '../../src/client/item-pages.ts';
+import type { InputItem, Item, OutputMessage } from '../../src/domain/item.ts';
 import type { NewSession } from '../../src/domain/turn/session.ts';
-import type { Store } from '../../src/store/ports/store.ts';
+import type { Page, Store } from '../../src/store/ports/store.ts';
 import { claimed, type Contract, ended, inserted, lease, newTurn, sealOf, settle } from './contract.ts';
 
 function session(id: string, fields: Partial<NewSession> = {}): NewSession {
@@ -159,6 +160,49 @@ export function sessionsContract(contract: Contract): void {
     const size = JSON.stringify((await store.findItems('default', ['msg_2'], 1_000))?.get('msg_2')?.item).length;
     assert.deepEqual(await found('default', ['msg_2', 'msg_2'], 2 * size), ['msg_2']);
     assert.equal(await found('default', ['msg_2', 'msg_2'], 2 * size - 1), undefined, 'each use counts');
+  });
+
+  contract('T7 · a page goes on where the one before it ended, also behind an id that stands several times', async (store) => {
+    await store.createSession(session('conv_a'));
+    const input = ['x', 'msg_1', 'x', 'msg_2', 'x@0.1'].map(message);
+    await ended(store, 'resp_a', { session: 'conv_a', input });
+    await inserted(store, newTurn('resp_b', { session: 'conv_a', input: ['x', 'msg_3'].map(message) }));
+    const row = await store.readSession('default', 'conv_a');
+    assert.ok(row);
+    const lists: readonly (readonly [PagedItems<Item>, readonly string[]])[] = [
+      [
+        {
+          read: (page) => store.readSessionItems(row, page),
+          readCursor: (page, last) => store.readSessionCursor(row, page, last),
+        },
+        ['x', 'msg_1', 'x', 'msg_2', 'x@0.1', 'x', 'msg_3'],
+      ],
+      [
+        {
+          read: (page) => store.readInputPage('resp_a', page),
+          readCursor: (page, last) => store.readInputCursor('resp_a', page, last),
+        },
+        ['x', 'msg_1', 'x', 'msg_2', 'x@0.1'],
+      ],
+    ];
+    for (const [source, all] of lists) {
+      for (const order of ['asc', 'desc'] as const) {
+        for (const limit of [1, 2, 3, 9]) {
+          const seen: string[] = [];
+          for (let after: string | undefined, isMore = true; isMore;) {
+            const page: Page = { limit, order, ...(after === undefined ? {} : { after }) };
+            const items: readonly Item[] = (await source.read(page)) ?? [];
+            seen.push(...items.map(({ id }) => id));
+            const id = items.at(-1)?.id;
+            isMore = id !== undefined;
+            if (id !== undefined) after = await source.readCursor(page, { id, times: items.filter((item) => item.id === id).length });
+          }
+          assert.deepEqual(seen, order === 'asc' ? all : all.toReversed(), `${order}, ${limit}`);
+        }
+      }
+      assert.equal(await source.read({ limit: 9, order: 'asc', after: 'x@9.9' }), undefined);
+      assert.equal(await source.read({ limit: 9, order: 'asc', after: 'msg_9@0.0' }), undefined);
+    }
   });
 
   contract('a transcript knows what came in with a turn from what was answered, also where items were deleted', async (store) => {

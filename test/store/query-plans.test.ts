@@ -58,6 +58,7 @@ test('no statement walks a table, sorts what an index could give in order, or lo
   await store.retractAcknowledgement('resp_a');
   await store.readResponse('resp_a');
   await store.readInputPage('resp_a', { limit: 9, order: 'desc', after: 'msg_resp_a' });
+  await store.readInputCursor('resp_a', { limit: 9, order: 'desc' }, { id: 'msg_resp_a', times: 1 });
   await inserted(store, newTurn('resp_d', { previous: 'resp_a', input: many(1_200) }));
   await inserted(store, newTurn('resp_d', { id: 'resp_e', idempotencyKey: 'k', input: many(1_200) })).catch(() => undefined);
   for (const order of ['asc', 'desc'] as const) {

@@ -78,7 +78,11 @@ for (const api of ['chat', 'responses'] as const) {
       const viewer = await world.hear('go', { ...helper, conversation: conversation.id });
       assertGrammar(viewer.events);
       const { status, incomplete_details: details, output } = viewer.last.response;
-      assert.deepEqual([status, details?.reason, output], ['incomplete', 'max_output_tokens', []]);
+      assert.deepEqual([status, details?.reason], ['incomplete', 'max_output_tokens']);
+      assert.deepEqual(
+        output.map((item) => [item.type, item.status, 'arguments' in item ? item.arguments : '']),
+        [['mcp_call', 'incomplete', '{"name":"on']],
+      );
       await world.hear('and now?', { ...helper, conversation: conversation.id });
       assert.deepEqual([tools.runs, world.model.requests.length, told(world.model.requests[1])], [[], 2, []]);
     },

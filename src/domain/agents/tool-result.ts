@@ -51,6 +51,7 @@ export function withNote({ text, note }: CutResult): string {
 function beginningOf(text: string, maxBytes: number): string {
   // A code unit has at most three bytes: most results need not be counted.
   if (text.length * 3 <= maxBytes) return text;
-  const { read } = new TextEncoder().encodeInto(text, new Uint8Array(maxBytes));
+  // And at least one: what is behind so many is not even looked at.
+  const { read } = new TextEncoder().encodeInto(text.slice(0, maxBytes), new Uint8Array(maxBytes));
   return text.slice(0, read);
 }

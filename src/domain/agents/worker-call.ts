@@ -26,7 +26,7 @@ export const outcomeUnknown = 'The outcome of this call is unknown: the process 
 /** What the model is told of a call that was cut off with its turn. */
 export const cutOff = 'This call was stopped with its turn. Its outcome is unknown.';
 
-/** What the model is told of a call that its own answer ended with, at a limit of its length or at a filter (T8). */
+/** What viewers are told of a call that its own answer ended with, at a limit of its length or at a filter (T8). */
 export const cutOffWithAnswer = 'The answer was cut off with this call. It was not made.';
 
 export function newWorkerCall(responseId: string, index: number, call: WorkerCall): WorkerCallItem {
@@ -58,6 +58,11 @@ export function newApprovalRequest(responseId: string, index: number, call: Work
 export function endedCall(item: WorkerCallItem, end: WorkerCallEnd): WorkerCallItem {
   if (end.status === 'completed') return { ...item, status: 'completed', output: end.output };
   return { ...item, status: end.status, error: toolCallError(end.message ?? cutOff) };
+}
+
+/** Was it never made, since the answer ended with it? */
+export function isCutOffWithAnswer({ status, error }: WorkerCallItem): boolean {
+  return status === 'incomplete' && error?.content[0]?.text === cutOffWithAnswer;
 }
 
 function toolCallError(text: string): ToolCallError {

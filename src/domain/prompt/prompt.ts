@@ -10,6 +10,7 @@ import { withOutputs } from './prompt-calls.ts';
 import { withWorkerCalls } from './prompt-worker-calls.ts';
 import { withoutRepeats } from './prompt-repeats.ts';
 import type { ResponseStatus } from '../response/response.ts';
+import { isCutOffWithAnswer } from '../agents/worker-call.ts';
 import { isOwnList } from '../agents/tool-list.ts';
 
 /** A turn of the transcript: its items in order, the user's first. */
@@ -66,7 +67,7 @@ function isWhole(item: Item): boolean {
   // The model is offered the tools themselves.
   if (isOwnList(item)) return false;
   // It may have done something: the model is told that its outcome is unknown.
-  if (isWorkers(item)) return true;
+  if (isWorkers(item)) return item.type !== 'mcp_call' || !isCutOffWithAnswer(item);
   if (isOpaque(item)) return item.status !== 'incomplete';
   return !isCall(item) || item.status === 'completed';
 }

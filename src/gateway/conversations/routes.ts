@@ -129,7 +129,7 @@ export function conversationsRoutes(routes: Routes, { turnkeep: { sessions }, pr
     },
     async (c, { query }) => {
       const session = await requireSession(c.get('tenant'), c.req.param('id'));
-      return c.json(await itemPage(query, (page) => sessions.readItems(session, page)));
+      return c.json(await itemPage(query, sessions.itemsOf(session)));
     },
   );
 

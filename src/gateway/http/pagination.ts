@@ -1,4 +1,5 @@
 /** Pages of a list, in OpenAI's form. */
+import { type PagedItems, readItemPage } from '../../client/item-pages.ts';
 import { ApiError } from './errors.ts';
 
 export const defaultLimit = 20;
@@ -27,18 +28,12 @@ export function pageRequest({ limit = defaultLimit, order = 'desc', after }: Pag
 export const maxPageChars = 4_194_304;
 
 /** @throws ApiError 400 naming `after` where the list has no item of that id */
-export async function itemPage<T extends { readonly id: string }>(
-  query: PageQuery,
-  read: (page: PageRequest & { readonly maxChars: number }) => Promise<readonly T[] | undefined>,
-): Promise<object> {
+export async function itemPage<T extends { readonly id: string }>(query: PageQuery, source: PagedItems<T>): Promise<object> {
   const { limit = defaultLimit } = query;
-  const request = { ...pageRequest(query), maxChars: maxPageChars };
-  const found = await read(request);
-  const last = found?.at(-1);
-  if (found === undefined || last === undefined || found.length > limit) return listPage(found, query);
-  // The list is at its end, or the page was cut.
-  const next = (await read({ ...request, limit: 1, after: last.id })) ?? [];
-  return listPage([...found, ...next], { limit: found.length });
+  const page = await readItemPage(source, { ...pageRequest(query), limit, maxChars: maxPageChars });
+  if (page === undefined) return listPage(undefined, query);
+  const { items, hasMore, cursor } = page;
+  return { ...listPage(items, { limit: items.length }), last_id: cursor ?? null, has_more: hasMore };
 }
 
 /** @param found undefined where the list has no object of the id `after`. @throws ApiError 400 naming `after` then */

@@ -93,7 +93,15 @@ export const pageQuery = z.strictObject({
   after: id.optional().meta({ description: 'The page begins behind the object of this id.' }),
 });
 
+/** A place is longer than the id that is in it. */
+const itemCursor = z
+  .string()
+  .min(1, 'must not be empty')
+  .max(longestItemId + 32, 'is too long');
+
 export const itemsQuery = pageQuery.extend({
-  after: itemId.optional().meta({ description: 'The page begins behind the item of this id.' }),
+  after: itemCursor
+    .optional()
+    .meta({ description: 'The page begins behind the item of this id, or where the page ended whose `last_id` this is.' }),
   include: includeQuery,
 });

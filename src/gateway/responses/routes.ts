@@ -122,7 +122,7 @@ export function responsesRoutes(routes: Routes, deps: SubmitDeps & ServeDeps): v
     async (c, { query }) => {
       const turn = await requireTurn(c, turnkeep);
       if (turn.erasedBy !== null) throw expired(turn);
-      return c.json(await itemPage(query, (page) => turnkeep.readInputPage(turn, page)));
+      return c.json(await itemPage(query, turnkeep.inputOf(turn)));
     },
   );
 }

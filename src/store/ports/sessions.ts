@@ -1,4 +1,5 @@
 /** The port to the sessions: named pointers to a turn, the items on the way to it, and titles. */
+import type { LastOfPage } from '../item-cursor.ts';
 import type { InputItem, Item } from '../../domain/item.ts';
 import type { ListedSession, NewSession, SessionRow } from '../../domain/turn/session.ts';
 
@@ -34,6 +35,9 @@ export interface SessionStore {
    * item that is not in it.
    */
   readSessionItems(session: SessionRow, page: Page): Promise<readonly Item[] | undefined>;
+
+  /** The `after` of the page behind this one, where that ends with this item. */
+  readSessionCursor(session: SessionRow, page: Page, last: LastOfPage): Promise<string>;
 
   readSessionItem(session: SessionRow, item: string): Promise<Item | undefined>;
 
@@ -82,7 +86,7 @@ export interface ItemsTurn {
 export interface Page {
   readonly limit: number;
   readonly order: 'asc' | 'desc';
-  /** An id: the page begins behind it. */
+  /** An id, or of items a cursor: the page begins behind it. */
   readonly after?: string;
   /** Of items alone, in characters of their JSON: the item that reaches it is the last of the page (T14). */
   readonly maxChars?: number;

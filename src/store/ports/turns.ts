@@ -1,4 +1,5 @@
 /** The port to the turns: taken in, looked up, dispatched, recorded in the transcript, cancelled. */
+import type { LastOfPage } from '../item-cursor.ts';
 import type { Admission, AdmissionRequest } from '../../domain/turn/admission.ts';
 import type { InputItem } from '../../domain/item.ts';
 import type { AnsweredRequest, NewToolCall } from '../../domain/agents/tool-call.ts';
@@ -45,6 +46,9 @@ export interface TurnStore {
 
   /** A page of it. undefined when the page begins behind an item that is not in it. */
   readInputPage(turn: string, page: Page): Promise<readonly InputItem[] | undefined>;
+
+  /** The `after` of the page behind this one, where that ends with this item. */
+  readInputCursor(turn: string, page: Page, last: LastOfPage): Promise<string>;
 
   /** The response as the turn's last event has it; undefined before, and once it is erased. It outlives the journal. */
   readResponse(turn: string): Promise<ResponseObject | undefined>;

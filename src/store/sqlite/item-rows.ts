@@ -1,4 +1,5 @@
 /** The items of a turn as rows: its input first, from position 0, then its output. Written and read in slices (T14). */
+import { compareSpots, cursorBehind, type ItemSpot, type LastOfPage, spotBehind } from '../item-cursor.ts';
 import { type InputItem, isCall, type Item } from '../../domain/item.ts';
 import type { Page } from '../ports/sessions.ts';
 import type { Place } from './chain.ts';
@@ -91,11 +92,20 @@ export async function readInput(db: Database, turn: string, range?: ItemRange, p
 export async function readInputPage(db: Database, turn: string, { limit, order, after, maxChars }: Page): Promise<InputItem[] | undefined> {
   const pace = new Pace(maxChars);
   if (after === undefined) return readInput(db, turn, { limit, order }, pace);
-  // Items of earlier versions may share an id: the page never begins before where the one before it ended.
-  const sql = `SELECT position FROM items JOIN turns ON turns.id = turn WHERE items.id = ? AND turn = ? AND position < input_count
-    ORDER BY position ${order === 'asc' ? 'DESC' : 'ASC'} LIMIT 1`;
-  const row = db.one(sql, after, turn);
-  return row && readInput(db, turn, { limit, order, behind: Number(row['position']) }, pace);
+  const from = spotBehind(after, order, (id) => inputSpots(db, turn, id));
+  return from && readInput(db, turn, { limit, order, behind: from.position }, pace);
+}
+
+export function readInputCursor(db: Database, turn: string, { order, after }: Page, last: LastOfPage): string {
+  const from = after === undefined ? undefined : spotBehind(after, order, (id) => inputSpots(db, turn, id));
+  return cursorBehind(last, inputSpots(db, turn, last.id), order, from);
+}
+
+/** All items of an id that came with a turn, in their order. */
+function inputSpots(db: Database, turn: string, id: string): readonly ItemSpot[] {
+  const sql = 'SELECT position FROM items JOIN turns ON turns.id = turn WHERE items.id = ? AND turn = ? AND position < input_count';
+  const rows = db.all(sql, id, turn);
+  return rows.map((row) => ({ depth: 0, position: Number(row['position']) })).toSorted(compareSpots);
 }
 
 export function readItem(row: Row): Item {

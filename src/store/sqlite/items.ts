@@ -6,6 +6,7 @@ import type { FoundItem, ItemsTurn, Page } from '../ports/sessions.ts';
 import { type Place, placeBehind, placeIn, placeOf, stretches } from './chain.ts';
 import type { Database } from './database.ts';
 import { itemRowOf, readItem, readItems, writeItems } from './item-rows.ts';
+import { compareSpots, cursorBehind, type LastOfPage, spotBehind } from '../item-cursor.ts';
 import { Pace } from '../pace.ts';
 import { text, textOrNull } from './rows.ts';
 import { insertSession, readSession, useSession } from './sessions.ts';
@@ -30,7 +31,7 @@ export async function readSessionItems(
   { limit, order, after, maxChars }: Page,
 ): Promise<Item[] | undefined> {
   const leaf = leafOf(db, session);
-  const cursor = after === undefined ? undefined : find(db, session, after, order);
+  const cursor = after === undefined ? undefined : spotBehind(after, order, (id) => placesOf(db, session, id));
   if (after !== undefined && cursor === undefined) return undefined;
   if (leaf === undefined) return [];
   const pace = new Pace(maxChars);
@@ -50,6 +51,11 @@ export async function readSessionItems(
     }
   }
   return items;
+}
+
+export function readSessionCursor(db: Database, session: SessionRow, { order, after }: Page, last: LastOfPage): string {
+  const from = after === undefined ? undefined : spotBehind(after, order, (id) => placesOf(db, session, id));
+  return cursorBehind(last, placesOf(db, session, last.id), order, from);
 }
 
 export function readSessionItem(db: Database, session: SessionRow, id: string): Item | undefined {
@@ -156,13 +162,9 @@ export async function deleteSessionItem(db: Database, session: SessionRow, id: s
   }
 }
 
-/**
- * An item that is passed on as it came keeps the id of its provider or its client, so there may be several: the one that was
- * written last, or for a list that goes backwards the first, so that a page never begins before where the one before it ended.
- */
-function find(db: Database, session: SessionRow, id: string, order: Page['order'] = 'asc'): PlacedItem | undefined {
-  const places = placesOf(db, session, id);
-  const found = order === 'asc' ? places.at(-1) : places[0];
+/** An item that is passed on as it came keeps the id of its provider or its client, so there may be several: the last one. */
+function find(db: Database, session: SessionRow, id: string): PlacedItem | undefined {
+  const found = placesOf(db, session, id).at(-1);
   const row = found && db.one('SELECT item FROM items WHERE turn = ? AND position = ?', found.turn, found.position);
   return found && row && { ...found, item: readItem(row) };
 }
@@ -184,7 +186,7 @@ function placesOf(db: Database, session: SessionRow, id: string): readonly ItemP
     if (place === undefined || place.depth > (chain.get(place.branch) ?? -1)) return [];
     return [{ ...place, turn: text(row['turn']), position: Number(row['position']) }];
   });
-  return found.toSorted((one, other) => one.depth - other.depth || one.position - other.position);
+  return found.toSorted(compareSpots);
 }
 
 function leafOf(db: Database, session: SessionRow): Place | undefined {

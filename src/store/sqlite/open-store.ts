@@ -9,7 +9,7 @@ import { Acknowledgements } from './acknowledge.ts';
 import * as attempts from './attempts.ts';
 import * as completions from './completions.ts';
 import { Database } from './database.ts';
-import { readInput, readInputPage } from './item-rows.ts';
+import { readInput, readInputCursor, readInputPage } from './item-rows.ts';
 import * as items from './items.ts';
 import * as keptResponses from './kept-responses.ts';
 import * as leases from './leases.ts';
@@ -100,6 +100,7 @@ export function openSqliteStore(path: string): Store {
     findModels: (tenant, ids) => turns.findModels(db, tenant, ids),
     readInput: (turn) => readInput(db, turn),
     readInputPage: (turn, page) => readInputPage(db, turn, page),
+    readInputCursor: async (turn, page, last) => readInputCursor(db, turn, page, last),
     readResponse: async (turn) => turns.readResponse(db, turn),
     readChain: (leaf, page) => readChain(db, leaf, page),
     listTurns: (tenant, query) => listTurns(db, tenant, query),
@@ -129,6 +130,7 @@ export function openSqliteStore(path: string): Store {
     updateSession: async (tenant, id, metadata) => sessions.updateSession(db, tenant, id, metadata),
     deleteSession: async (tenant, id) => sessions.deleteSession(db, tenant, id),
     readSessionItems: (session, page) => items.readSessionItems(db, session, page),
+    readSessionCursor: async (session, page, last) => items.readSessionCursor(db, session, page, last),
     readSessionItem: async (session, item) => items.readSessionItem(db, session, item),
     addItems: async (turn) => items.addItems(db, turn),
     deleteSessionItem: async (session, item) => items.deleteSessionItem(db, session, item),

@@ -1,3 +1,4 @@
+import { cursorBehind, type ItemSpot, type LastOfPage, spotBehind } from '../../../src/store/item-cursor.ts';
 import { isCall, type Item } from '../../../src/domain/item.ts';
 import { defaultSettings } from '../../../src/domain/response/response-settings.ts';
 import { firstWordsChars, type ListedSession, type NewSession, type SessionRow } from '../../../src/domain/turn/session.ts';
@@ -35,6 +36,7 @@ export function sessionStore(connection: Connection): SessionStore {
         return unsettled.map(({ row }) => row.id);
       }),
     readSessionItems: (session, page) => connection.transaction((database) => pageOf(itemsIn(database, session), page)),
+    readSessionCursor: (session, page, last) => connection.transaction((database) => cursorIn(itemsIn(database, session), page, last)),
     readSessionItem: (session, id) => connection.transaction((database) => itemsIn(database, session).find((item) => item.id === id)),
     addItems: (turn) => connection.transaction((database) => addItems(database, turn)),
     deleteSessionItem: (session, id) =>
@@ -124,8 +126,9 @@ export function pageOf<T extends { readonly id: string }>(
   { limit, order, after, maxChars = Infinity }: Page,
 ): readonly T[] | undefined {
   const ordered = order === 'asc' ? all : all.toReversed();
-  const at = ordered.findIndex(({ id }) => id === after);
-  if (after !== undefined && at === -1) return undefined;
+  const from = after === undefined ? undefined : spotBehind(after, order, (id) => spotsIn(all, id));
+  if (after !== undefined && from === undefined) return undefined;
+  const at = from === undefined ? -1 : order === 'asc' ? from.position : all.length - 1 - from.position;
   const page: T[] = [];
   let chars = 0;
   for (const one of ordered.slice(at + 1, at + 1 + limit)) {
@@ -134,6 +137,15 @@ export function pageOf<T extends { readonly id: string }>(
     chars += JSON.stringify(one).length;
   }
   return page;
+}
+
+export function cursorIn(all: readonly { readonly id: string }[], { order, after }: Page, last: LastOfPage): string {
+  const from = after === undefined ? undefined : spotBehind(after, order, (id) => spotsIn(all, id));
+  return cursorBehind(last, spotsIn(all, last.id), order, from);
+}
+
+function spotsIn(all: readonly { readonly id: string }[], id: string): readonly ItemSpot[] {
+  return all.flatMap((item, position) => (item.id === id ? [{ depth: 0, position }] : []));
 }
 
 function addItems(database: MemoryDatabase, turn: ItemsTurn): readonly Item[] | undefined {

@@ -10,7 +10,7 @@ import { bookAttempt } from './attempts.ts';
 import { type Connection, isUnsettled, itemsOf, type MemoryDatabase, modelOf, type StoredTurn, updateTurn } from './database.ts';
 import { writeRows } from './journal-rows.ts';
 import { awaitFirstClaim, takeLease } from './leases.ts';
-import { pageOf } from './sessions.ts';
+import { cursorIn, pageOf } from './sessions.ts';
 import { approvalKey, bookApprovals } from './tool-call-rows.ts';
 import { makeReady } from './transcript.ts';
 
@@ -33,6 +33,7 @@ export function turnStore(connection: Connection): TurnStore {
     listUnsettledOf: (tenant, session) => connection.transaction((database) => database.unsettledIn(tenant, session).map(idOf)),
     readInput: (id) => connection.transaction((database) => inputOf(database, id)),
     readInputPage: (id, page) => connection.transaction((database) => pageOf(inputOf(database, id), page)),
+    readInputCursor: (id, page, last) => connection.transaction((database) => cursorIn(inputOf(database, id), page, last)),
     readResponse: (id) => connection.transaction(({ turns }) => turns.get(id)?.response),
     readChain: (leaf, page) =>
       connection.transaction((database) =>
