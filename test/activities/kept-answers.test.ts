@@ -174,6 +174,26 @@ suite('in the next worker', () => {
     assert.equal(scene.requests().filter((request) => request === 'POST ').length, 1);
   });
 
+  test('also where its first connection breaks before it brings anything', async () => {
+    const breaks = [
+      { before: 13, by: [stall] },
+      { before: 0, by: [hold('asked'), reset] },
+      { before: 0, by: [fin] },
+    ];
+    await using scene = await keptScene({ answers: [answerOf(breaks)] });
+    scene.step(1, scene.frozen()).catch(() => undefined);
+    await scene.shown('two ');
+    scene.expireLeases();
+    const next = scene.step(1);
+    // Its head is here: what breaks is the answer.
+    await scene.model.reached('asked');
+    scene.model.release('asked');
+    assert.deepEqual(await next, completed);
+    await assertWhole(scene);
+    const again = 'GET /resp_p?stream=true';
+    assert.deepEqual(scene.requests(), ['POST ', again, again, again]);
+  });
+
   test('T9 · a worker that shuts down passes the answer on, and ends nothing', async () => {
     await using scene = await keptScene({ answers: [answerOf([{ before: 13, by: [stall] }])] });
     const process = scene.process();
