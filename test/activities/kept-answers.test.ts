@@ -423,4 +423,33 @@ suite('in the next worker', () => {
     isOver.resolve('refused');
     assert.deepEqual(scene.errors, []);
   });
+
+  test('a call of a worker whose arguments are no JSON goes back to the model, also where the answer is kept and read again', async () => {
+    const look = tool('look', async () => 'seen');
+    const answer = (...breaks: NonNullable<KeptAnswer['breaks']>): KeptAnswer => {
+      const writer = new ResponsesWriter({ id: 'resp_p' });
+      return {
+        steps: [
+          ...writer.begin(),
+          ...writer.text('Let me ', 'see.'),
+          ...writer.functionCall('c1', 'look', '{"a": one}'),
+          ...writer.completed(),
+        ],
+        breaks,
+      };
+    };
+    for (const breaks of [[], [{ before: 6, by: [stall] }]]) {
+      await using scene = await keptScene({ answers: [answer(...breaks)], tools: [look] });
+      if (breaks.length > 0) {
+        scene.step(1, scene.frozen()).catch(() => undefined);
+        await scene.shown('see.');
+        scene.expireLeases();
+      }
+      assert.deepEqual(await scene.step(1), { type: 'tool_calls' });
+      assert.deepEqual(
+        (await scene.store.readToolCalls('resp_a')).map(({ name, arguments: args }) => [name, args]),
+        [['look', '{"a": one}']],
+      );
+    }
+  });
 });

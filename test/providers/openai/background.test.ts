@@ -218,7 +218,7 @@ test('another process reads the whole answer from its beginning, and over breaks
   );
   const first = new AbortController();
   await collect(scene.background.start(helloRequest, first.signal, { onResponseId: async () => first.abort(new Error('dead')) }));
-  const result = await collect(scene.background.readOn('resp_p', neverAborted, scene.callbacks));
+  const result = await collect(scene.background.readOn('resp_p', {}, neverAborted, scene.callbacks));
   assert.deepEqual(result.events, await unbroken());
   assert.deepEqual(scene.requests().slice(1), [
     'GET /v1/responses/resp_p?stream=true',
@@ -228,7 +228,7 @@ test('another process reads the whole answer from its beginning, and over breaks
 
 test('another process finds that the provider has it no more: as if the connection had failed', async () => {
   await using scene = await sceneOf(answerOf());
-  const result = await collect(scene.background.readOn('resp_gone', neverAborted, scene.callbacks));
+  const result = await collect(scene.background.readOn('resp_gone', {}, neverAborted, scene.callbacks));
   assert.deepEqual([outcomeOf(result), result.failure?.detail], ['transport_failed', '404']);
 });
 
