@@ -39,7 +39,8 @@ export function backgroundResponses({ endpoint, connection, limits, isOpenAiHost
   const stream = ({ request, asked, signal, callbacks, id }: Reading): AsyncIterable<ModelEvent> => {
     const requestBehind = async (response: string, after: number) => {
       const next = await requestTo(endpoint, pathOf(response));
-      next.url.search = `?stream=true&starting_after=${after}`;
+      next.url.searchParams.set('stream', 'true');
+      next.url.searchParams.set('starting_after', String(after));
       return next;
     };
     const kept = keptResponse({ connection, requestBehind, callbacks, maxEventBytes, ...(id === undefined ? {} : { id }) });
@@ -52,7 +53,7 @@ export function backgroundResponses({ endpoint, connection, limits, isOpenAiHost
     readOn: (id, asked, signal, callbacks) => {
       const request = async () => {
         const next = await requestTo(endpoint, pathOf(id));
-        next.url.search = '?stream=true';
+        next.url.searchParams.set('stream', 'true');
         return next;
       };
       return stream({ request, asked, signal, callbacks, id });
