@@ -56,7 +56,13 @@ export interface BackgroundCallbacks extends ProviderCallbacks {
  */
 export interface BackgroundResponses {
   start(request: ModelRequest, signal: AbortSignal, callbacks: BackgroundCallbacks): AsyncIterable<ModelEvent>;
-  readOn(id: string, signal: AbortSignal, callbacks: BackgroundCallbacks): AsyncIterable<ModelEvent>;
+  /** @param request that was answered, as far as the answer is read by it */
+  readOn(
+    id: string,
+    request: Pick<ModelRequest, 'clientFunctions'>,
+    signal: AbortSignal,
+    callbacks: BackgroundCallbacks,
+  ): AsyncIterable<ModelEvent>;
   /** Within 5 s. One that has ended stays as it is. */
   cancel(id: string): Promise<void>;
 }

@@ -174,6 +174,26 @@ suite('in the next worker', () => {
     assert.equal(scene.requests().filter((request) => request === 'POST ').length, 1);
   });
 
+  test('also where its first connection breaks before it brings anything', async () => {
+    const breaks = [
+      { before: 13, by: [stall] },
+      { before: 0, by: [hold('asked'), reset] },
+      { before: 0, by: [fin] },
+    ];
+    await using scene = await keptScene({ answers: [answerOf(breaks)] });
+    scene.step(1, scene.frozen()).catch(() => undefined);
+    await scene.shown('two ');
+    scene.expireLeases();
+    const next = scene.step(1);
+    // Its head is here: what breaks is the answer.
+    await scene.model.reached('asked');
+    scene.model.release('asked');
+    assert.deepEqual(await next, completed);
+    await assertWhole(scene);
+    const again = 'GET /resp_p?stream=true';
+    assert.deepEqual(scene.requests(), ['POST ', again, again, again]);
+  });
+
   test('T9 · a worker that shuts down passes the answer on, and ends nothing', async () => {
     await using scene = await keptScene({ answers: [answerOf([{ before: 13, by: [stall] }])] });
     const process = scene.process();
@@ -402,5 +422,34 @@ suite('in the next worker', () => {
     );
     isOver.resolve('refused');
     assert.deepEqual(scene.errors, []);
+  });
+
+  test('a call of a worker whose arguments are no JSON goes back to the model, also where the answer is kept and read again', async () => {
+    const look = tool('look', async () => 'seen');
+    const answer = (...breaks: NonNullable<KeptAnswer['breaks']>): KeptAnswer => {
+      const writer = new ResponsesWriter({ id: 'resp_p' });
+      return {
+        steps: [
+          ...writer.begin(),
+          ...writer.text('Let me ', 'see.'),
+          ...writer.functionCall('c1', 'look', '{"a": one}'),
+          ...writer.completed(),
+        ],
+        breaks,
+      };
+    };
+    for (const breaks of [[], [{ before: 6, by: [stall] }]]) {
+      await using scene = await keptScene({ answers: [answer(...breaks)], tools: [look] });
+      if (breaks.length > 0) {
+        scene.step(1, scene.frozen()).catch(() => undefined);
+        await scene.shown('see.');
+        scene.expireLeases();
+      }
+      assert.deepEqual(await scene.step(1), { type: 'tool_calls' });
+      assert.deepEqual(
+        (await scene.store.readToolCalls('resp_a')).map(({ name, arguments: args }) => [name, args]),
+        [['look', '{"a": one}']],
+      );
+    }
   });
 });

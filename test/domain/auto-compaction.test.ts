@@ -83,16 +83,16 @@ test('a summary that leaves most of the prompt is not worth its price', () => {
   assert.equal(isWorthwhile(70, 100), false);
 });
 
-function shown(items: readonly Item[], tokens: number): string {
-  const request = requestToSummarise({ settings: settings({ max_output_tokens: 5 }), items }, tokens);
+async function shown(items: readonly Item[], tokens: number, pause: () => Promise<unknown> = async () => undefined): Promise<string> {
+  const request = await requestToSummarise({ settings: settings({ max_output_tokens: 5 }), items }, tokens, pause);
   assert.deepEqual([request.settings.compacts, request.settings.max_output_tokens, request.items.length], ['in_words', null, 1]);
   return textOf(request.items[0] as ReturnType<typeof unwrittenMessage>);
 }
 
-test('what is to be summarised is told in words, whoever said it', () => {
+test('what is to be summarised is told in words, whoever said it', async () => {
   const call = { id: 'f', type: 'function_call', status: 'completed', call_id: 'c', name: 'look', arguments: '{"at":"sea"}' } as const;
   const output = { id: 'o', type: 'function_call_output', status: 'completed', call_id: 'c', output: 'waves' } as const;
-  const text = shown([unwrittenMessage('user', 'Look'), call, output, unwrittenMessage('assistant', 'Waves.')], 1_000);
+  const text = await shown([unwrittenMessage('user', 'Look'), call, output, unwrittenMessage('assistant', 'Waves.')], 1_000);
   assert.equal(
     text,
     [
@@ -105,14 +105,23 @@ test('what is to be summarised is told in words, whoever said it', () => {
   );
 });
 
-test('of what is too long the middles are left out, then the oldest but the first; what is newest stays', () => {
+test('of what is too long the middles are left out, then the oldest but the first; what is newest stays', async () => {
   const items = Array.from({ length: 50 }, (_, index) => unwrittenMessage('user', `${index} ${'x'.repeat(5_000)} end ${index}`));
-  const text = shown(items, 5_000);
+  const text = await shown(items, 5_000);
   assert.ok(Buffer.byteLength(text) < 5_000 * 4.2);
   assert.match(text, /\n0 x+\n\[… \d+ characters are left out …\]\nx* end 0/);
   assert.match(text, /Parts of the conversation are left out here/);
   assert.match(text, /end 49$/);
-  assert.ok(Buffer.byteLength(shown(items, 1)) < 2_000, 'however little there is room for');
+  assert.ok(Buffer.byteLength(await shown(items, 1)) < 2_000, 'however little there is room for');
+});
+
+test('T14 · a long prompt is put in words piece by piece: others have the event loop in between', async () => {
+  const items = Array.from({ length: 1_000 }, () => unwrittenMessage('user', 'x'.repeat(5_000)));
+  let pauses = 0;
+  await shown(items, 5_000, async () => {
+    pauses += 1;
+  });
+  assert.ok(pauses >= 5_000_000 / 300_000, `${pauses}`);
 });
 
 test('a prompt has room where the size of the context is known, beside the answer that was asked for', () => {

@@ -85,12 +85,13 @@ export function answerOf(attempt: AttemptState, asking: Asking): AsyncIterable<M
 
 /** The whole answer, from its beginning. Where it cannot be had, the law stands: what has started is lost, the rest is asked again. */
 async function* readOn(attempt: AttemptState, asking: Asking, id: string): AsyncGenerator<ModelEvent, void, undefined> {
-  const { provider, signal } = asking;
+  const { provider, request, signal } = asking;
   const { background } = provider;
   try {
     if (background === undefined) throw new ProviderError({ ...failureOf('transport_failed'), detail: 'not_reattached' });
     yield* background.readOn(
       id,
+      request,
       signal,
       withBooking(attempt, asking, (known) => background.cancel(known)),
     );

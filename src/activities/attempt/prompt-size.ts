@@ -1,4 +1,5 @@
 /** How long a prompt is, and what is done about one that is too long for the context of the model (`domain/prompt/overflow.ts`). */
+import { setImmediate as nextTurnOfTheLoop } from 'node:timers/promises';
 import type { AttemptKey, AttemptRow } from '../../domain/turn/attempt.ts';
 import {
   calibrated,
@@ -62,7 +63,7 @@ export async function shortenedToSummarise(
   const refused = booked.findLast((row) => row.step < step);
   const tokens = await estimatedTokens(request);
   const context = contextOf(request, refused?.message);
-  const shown = requestToSummarise(request, tokensToSummarise(tokens, attempt, context));
+  const shown = await requestToSummarise(request, tokensToSummarise(tokens, attempt, context), () => nextTurnOfTheLoop());
   return { ...shown, keptChars: keptCharsOf(context ?? tokens) };
 }
 

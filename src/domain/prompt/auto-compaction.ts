@@ -2,7 +2,6 @@
 import { opaqueText, textOfPart } from './in-words.ts';
 import { type InputMessage, isCall, isCallOutput, isOpaque, isWorkers, type Item, toolOutputText, unwrittenMessage } from '../item.ts';
 import type { ModelRequest } from '../model.ts';
-import { bytesBetween } from './token-estimate.ts';
 
 /** What is kept beside a summary would leave too little room: it is not worth its price. */
 const worthwhile = 0.7;
@@ -58,25 +57,58 @@ const bytesPerToken = 4;
 const longestPart = 32_768;
 const shortestPart = 512;
 
+/** After so many characters, which take a few milliseconds, others have the event loop. */
+const pauseChars = 262_144;
+/** What a part takes beside its characters. */
+const charsOfPart = 256;
+
 /**
  * The request that asks for a summary, without what asks for it: the prompt in words, so that any model takes it, however it was
  * made up. Long parts lose their middles; where that is not enough, the oldest parts but the first are left out.
+ *
+ * @param pause lets others have the event loop (T14)
  */
-export function requestToSummarise({ settings, items }: ModelRequest, tokens: number): ModelRequest {
-  const text = inWords(items, tokens * bytesPerToken);
+export async function requestToSummarise(
+  { settings, items }: ModelRequest,
+  tokens: number,
+  pause: () => Promise<unknown>,
+): Promise<ModelRequest> {
+  const text = await inWords(items, tokens * bytesPerToken, pause);
   return {
     settings: { ...settings, compacts: 'in_words', max_output_tokens: null, tools: [], tool_choice: null },
     items: [unwrittenMessage('user', text)],
   };
 }
 
-function inWords(items: readonly Item[], maxBytes: number): string {
-  const whole = items.map(partInWords).filter((part) => part !== '');
+async function inWords(items: readonly Item[], maxBytes: number, pause: () => Promise<unknown>): Promise<string> {
+  let chars = 0;
+  const each = async <T>(list: readonly T[], partOf: (of: T) => string): Promise<readonly string[]> => {
+    const parts: string[] = [];
+    for (const of of list) {
+      const part = partOf(of);
+      if (part !== '') parts.push(part);
+      chars += part.length + charsOfPart;
+      if (chars < pauseChars) continue;
+      chars = 0;
+      await pause();
+    }
+    return parts;
+  };
+  const whole = await each(items, partInWords);
   let longest = longestPart;
-  let parts = cutAll(whole, longest);
-  while (longest > shortestPart && bytesOf(parts) > maxBytes) {
+  let bytes = 0;
+  const cutAll = async (): Promise<readonly string[]> => {
+    bytes = 0;
+    return each(whole, (part) => {
+      const piece = cut(part, longest);
+      bytes += textBytes(piece);
+      return piece;
+    });
+  };
+  let parts = await cutAll();
+  while (longest > shortestPart && bytes > maxBytes) {
     longest /= 2;
-    parts = cutAll(whole, longest);
+    parts = await cutAll();
   }
   const [first, ...rest] = parts;
   let left = maxBytes - textBytes(first ?? '');
@@ -85,20 +117,14 @@ function inWords(items: readonly Item[], maxBytes: number): string {
   return [`[Our conversation so far, in words:]`, ...(first === undefined ? [] : [first]), ...kept].join('\n\n');
 }
 
-function cutAll(parts: readonly string[], longest: number): readonly string[] {
-  return parts.map((part) => {
-    if (part.length <= longest) return part;
-    const half = Math.floor(longest / 2);
-    return `${part.slice(0, half)}\n[… ${part.length - 2 * half} characters are left out …]\n${part.slice(-half)}`.toWellFormed();
-  });
+function cut(part: string, longest: number): string {
+  if (part.length <= longest) return part;
+  const half = Math.floor(longest / 2);
+  return `${part.slice(0, half)}\n[… ${part.length - 2 * half} characters are left out …]\n${part.slice(-half)}`.toWellFormed();
 }
 
 function textBytes(text: string): number {
-  return bytesBetween(text, 0, text.length);
-}
-
-function bytesOf(parts: readonly string[]): number {
-  return parts.reduce((bytes, part) => bytes + textBytes(part), 0);
+  return Buffer.byteLength(text);
 }
 
 function partInWords(item: Item): string {

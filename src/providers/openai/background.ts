@@ -25,37 +25,39 @@ const cancelTimeoutMs = 5_000;
 /** What an event may have beside the answer. */
 const besideAnswerBytes = 8 * 1_024 * 1_024;
 
+interface Reading {
+  readonly request: () => Promise<Omit<OutgoingRequest, 'signal' | 'maySend'>>;
+  /** What it answers. */
+  readonly asked: Pick<ModelRequest, 'clientFunctions'>;
+  readonly signal: AbortSignal;
+  readonly callbacks: BackgroundCallbacks;
+  readonly id?: string;
+}
+
 export function backgroundResponses({ endpoint, connection, limits, isOpenAiHost }: BackgroundOptions): BackgroundResponses {
   const maxEventBytes = (limits.maxOutputBytes ?? defaultMaxOutputBytes) + besideAnswerBytes;
-  const stream = (
-    request: () => Promise<Omit<OutgoingRequest, 'signal' | 'maySend'>>,
-    signal: AbortSignal,
-    callbacks: BackgroundCallbacks,
-    id?: string,
-  ): AsyncIterable<ModelEvent> => {
+  const stream = ({ request, asked, signal, callbacks, id }: Reading): AsyncIterable<ModelEvent> => {
     const requestBehind = async (response: string, after: number) => {
       const next = await requestTo(endpoint, pathOf(response));
-      next.url.search = `?stream=true&starting_after=${after}`;
+      next.url.searchParams.set('stream', 'true');
+      next.url.searchParams.set('starting_after', String(after));
       return next;
     };
     const kept = keptResponse({ connection, requestBehind, callbacks, maxEventBytes, ...(id === undefined ? {} : { id }) });
-    const parser = new ResponsesParser(limits.maxOutputBytes);
+    const parser = new ResponsesParser(limits.maxOutputBytes, asked.clientFunctions);
     return streamResponse({ parser, connection: kept, request, limits, signal, callbacks, apiKey: endpoint.apiKey });
   };
   return {
-    start: (request, signal, callbacks) =>
-      stream(() => requestTo(endpoint, '/responses', inBackground(request, isOpenAiHost)), signal, callbacks),
-    readOn: (id, signal, callbacks) =>
-      stream(
-        async () => {
-          const request = await requestTo(endpoint, pathOf(id));
-          request.url.search = '?stream=true';
-          return request;
-        },
-        signal,
-        callbacks,
-        id,
-      ),
+    start: (asked, signal, callbacks) =>
+      stream({ request: () => requestTo(endpoint, '/responses', inBackground(asked, isOpenAiHost)), asked, signal, callbacks }),
+    readOn: (id, asked, signal, callbacks) => {
+      const request = async () => {
+        const next = await requestTo(endpoint, pathOf(id));
+        next.url.searchParams.set('stream', 'true');
+        return next;
+      };
+      return stream({ request, asked, signal, callbacks, id });
+    },
     async cancel(id) {
       const patience = AbortSignal.timeout(cancelTimeoutMs);
       const request = await requestTo(endpoint, `${pathOf(id)}/cancel`, {});

@@ -161,13 +161,13 @@ class KeptResponse {
   /** The response from behind the last event on; undefined: the provider cannot go on with it. */
   async #readOn(request: OutgoingRequest, broken: { readonly error: unknown } | undefined): Promise<IncomingResponse | undefined> {
     const id = this.#id;
-    if (id === undefined || !this.#isNumbered || this.#isTooLong || this.#last < 0) return undefined;
+    const hasBegun = this.#last >= 0;
+    // Of an answer that is read from its first event on, nothing has to have come.
+    if (id === undefined || !this.#isNumbered || this.#isTooLong || !(hasBegun || this.#options.id === id)) return undefined;
     try {
-      const next = await this.#reach(request, () => this.#options.requestBehind(id, this.#last));
-      this.#options.callbacks.onReattached?.({
-        after: this.#last,
-        reason: broken === undefined ? 'end_of_stream' : (failureOfTransport(broken.error, false).detail ?? 'unknown_error'),
-      });
+      const next = await this.#reach(request, () => (hasBegun ? this.#options.requestBehind(id, this.#last) : request));
+      const reason = broken === undefined ? 'end_of_stream' : (failureOfTransport(broken.error, false).detail ?? 'unknown_error');
+      if (hasBegun) this.#options.callbacks.onReattached?.({ after: this.#last, reason });
       return next;
     } catch {
       // What the provider says of that is of no use to anybody: the break is what ended the answer.

@@ -43,9 +43,14 @@ interface Scene extends AsyncDisposable {
 }
 
 async function sceneOf(...kept: readonly KeptAnswer[]): Promise<Scene> {
+  return sceneAt('', ...kept);
+}
+
+/** @param query of the base URL */
+async function sceneAt(query: string, ...kept: readonly KeptAnswer[]): Promise<Scene> {
   const answers = new KeptAnswers(...kept);
   const server = await startModelServer({ fallback: (request) => answers.reply(request) });
-  const provider = createProvider({ api: 'responses', baseUrl: server.baseUrl, limits, reattach: true });
+  const provider = createProvider({ api: 'responses', baseUrl: server.baseUrl + query, limits, reattach: true });
   const { background } = provider;
   assert.ok(background);
   const ids: string[] = [];
@@ -218,7 +223,7 @@ test('another process reads the whole answer from its beginning, and over breaks
   );
   const first = new AbortController();
   await collect(scene.background.start(helloRequest, first.signal, { onResponseId: async () => first.abort(new Error('dead')) }));
-  const result = await collect(scene.background.readOn('resp_p', neverAborted, scene.callbacks));
+  const result = await collect(scene.background.readOn('resp_p', {}, neverAborted, scene.callbacks));
   assert.deepEqual(result.events, await unbroken());
   assert.deepEqual(scene.requests().slice(1), [
     'GET /v1/responses/resp_p?stream=true',
@@ -226,9 +231,22 @@ test('another process reads the whole answer from its beginning, and over breaks
   ]);
 });
 
+test('what the base URL asks for is asked for with each request, such as the version of an API', async () => {
+  await using scene = await sceneAt('?api-version=1', answerOf([{ before: 6, by: [fin] }]));
+  await collect(scene.background.start(helloRequest, neverAborted, scene.callbacks));
+  await collect(scene.background.readOn('resp_p', {}, neverAborted, scene.callbacks));
+  await scene.background.cancel('resp_p');
+  assert.deepEqual(scene.requests(), [
+    'POST /v1/responses?api-version=1',
+    'GET /v1/responses/resp_p?api-version=1&stream=true&starting_after=5',
+    'GET /v1/responses/resp_p?api-version=1&stream=true',
+    'POST /v1/responses/resp_p/cancel?api-version=1',
+  ]);
+});
+
 test('another process finds that the provider has it no more: as if the connection had failed', async () => {
   await using scene = await sceneOf(answerOf());
-  const result = await collect(scene.background.readOn('resp_gone', neverAborted, scene.callbacks));
+  const result = await collect(scene.background.readOn('resp_gone', {}, neverAborted, scene.callbacks));
   assert.deepEqual([outcomeOf(result), result.failure?.detail], ['transport_failed', '404']);
 });
 
