@@ -96,19 +96,11 @@ async function inWords(items: readonly Item[], maxBytes: number, pause: () => Pr
   };
   const whole = await each(items, partInWords);
   let longest = longestPart;
-  let bytes = 0;
-  const cutAll = async (): Promise<readonly string[]> => {
-    bytes = 0;
-    return each(whole, (part) => {
-      const piece = cut(part, longest);
-      bytes += textBytes(piece);
-      return piece;
-    });
-  };
-  let parts = await cutAll();
-  while (longest > shortestPart && bytes > maxBytes) {
+  let parts = await each(whole, (part) => cut(part, longest));
+  while (longest > shortestPart && bytesOf(parts) > maxBytes) {
     longest /= 2;
-    parts = await cutAll();
+    const shorter = longest;
+    parts = await each(whole, (part) => cut(part, shorter));
   }
   const [first, ...rest] = parts;
   let left = maxBytes - textBytes(first ?? '');
@@ -125,6 +117,10 @@ function cut(part: string, longest: number): string {
 
 function textBytes(text: string): number {
   return Buffer.byteLength(text);
+}
+
+function bytesOf(parts: readonly string[]): number {
+  return parts.reduce((bytes, part) => bytes + textBytes(part), 0);
 }
 
 function partInWords(item: Item): string {
