@@ -11,6 +11,8 @@ import { settingsCommand } from './flags.ts';
 import { sessionsCommand, statsCommand, turnsCommand } from './lists/command.ts';
 import { StartError } from './start-error.ts';
 
+const ofOneRole = (role: string): string => `TEMPORAL_ADDRESS=temporal:7233 OPENAI_API_KEY=… turnkeep ${role} --data-dir /var/lib/turnkeep`;
+
 // Each command is loaded when it is run: Temporal's SDK takes half a second that --help need not wait for.
 const program = new Command('turnkeep')
   .description('Keeps agent turns alive: a self-hosted, durable OpenAI Responses API on Temporal.')
@@ -20,7 +22,7 @@ const program = new Command('turnkeep')
       'dev',
       "all in one: Temporal's dev server (unless TEMPORAL_ADDRESS is set), worker and gateway",
       async (config, agents) => (await import('./dev.ts')).runDev(config, agents),
-    ),
+    ).addHelpText('after', '\nWithout a key a demo model answers:\n  OPENAI_API_KEY=… TURNKEEP_MODEL=gpt-5 turnkeep dev --port 8484'),
   )
   .addCommand(
     settingsCommand('serve', 'gateway and worker in one process: what a replica runs', async (config, agents) =>
@@ -36,12 +38,12 @@ Any number of them share one Temporal namespace and one database:
   .addCommand(
     settingsCommand('gateway', 'the HTTP API alone', async (config, agents) =>
       (await import('./single-role.ts')).runGateway(config, agents),
-    ),
+    ).addHelpText('after', `\n  ${ofOneRole('gateway')} --port 8484`),
   )
   .addCommand(
     settingsCommand('worker', 'runs turns, without the HTTP API', async (config, agents) =>
       (await import('./single-role.ts')).runWorker(config, agents),
-    ),
+    ).addHelpText('after', `\n  ${ofOneRole('worker')}`),
   )
   .addCommand(
     chatCommand(async (flags) => {
@@ -78,6 +80,11 @@ const ownErrors = [GatewayError, DataDirTakenError, DevServerError, NoTemporalPr
 /** @returns the exit code */
 export async function runCommand(): Promise<number> {
   try {
+    const [, , first = '', ...rest] = process.argv;
+    const isCommand = program.commands.some((command) => command.name() === first);
+    // Commander would show the help of the program, as if there were such a command.
+    if (/^[a-z]/.test(first) && first !== 'help' && !isCommand && rest.some((flag) => flag === '--help' || flag === '-h'))
+      program.error(`error: unknown command '${first}'`);
     await program.parseAsync();
     return Number(process.exitCode ?? 0);
   } catch (error) {

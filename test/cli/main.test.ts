@@ -66,6 +66,7 @@ test('a misspelt variable and a flag that this role does not read are told, and 
 
 for (const [args, complaint] of [
   [['frobnicate'], "error: unknown command 'frobnicate'"],
+  [['frobnicate', '--help'], "error: unknown command 'frobnicate'"],
   [['dev', '--bogus'], "error: unknown option '--bogus'"],
   [['dev', 'extra'], "error: too many arguments for 'dev'"],
   [['gateway', '--port'], "error: option '--port <value>' argument missing"],

@@ -104,8 +104,19 @@ const additionalTools = z
 
 const itemReference = z.looseObject({ type: z.literal('item_reference'), id: itemId });
 
-const known = [message, functionCall, customCall, callOutput, reasoning, additionalTools] as const;
-const knownTypes = [...readTypes, 'additional_tools', 'item_reference'];
+/** Read strictly, since it counts once: what is no clear answer is none. */
+const approvalResponse = z.looseObject({
+  type: z.literal('mcp_approval_response'),
+  approval_request_id: itemId,
+  approve: z.boolean(),
+  reason: z.string().nullish(),
+  id: z.string().nullish(),
+});
+
+const compaction = z.looseObject({ type: z.literal('compaction'), encrypted_content: z.string(), id: z.string().nullish() });
+
+const known = [message, functionCall, customCall, callOutput, reasoning, additionalTools, approvalResponse, compaction] as const;
+const knownTypes = [...readTypes, 'additional_tools', 'item_reference', 'mcp_approval_response', 'compaction'];
 
 /** An item of any other type. Its own members are the provider's affair. */
 const opaque = z

@@ -5,6 +5,8 @@ import { itemsQuery } from '../../../src/gateway/http/request-fields.ts';
 import { createResponse, retrieveQuery } from '../../../src/gateway/responses/schema.ts';
 import { submitHeaders } from '../../../src/gateway/submit/submit-turn.ts';
 
+const approval = { type: 'mcp_approval_response', approval_request_id: 'mcpr_1', approve: true };
+
 const table: [unknown, string | undefined, string][] = [
   [{}, 'input', 'missing_required_parameter'],
   [{ input: '' }, 'input', 'invalid_value'],
@@ -29,6 +31,19 @@ const table: [unknown, string | undefined, string][] = [
   [{ input: [{ type: 'function_call', call_id: 1, name: 'f', arguments: '' }] }, 'input[0].call_id', 'invalid_value'],
   [{ input: [{ type: 'no type' }] }, 'input[0].type', 'invalid_value'],
   [{ input: [{ type: 'computer_call', id: 7 }] }, 'input[0].id', 'invalid_value'],
+  [{ input: [{ type: 'compaction' }] }, 'input[0].encrypted_content', 'missing_required_parameter'],
+  // What is no clear answer to a request for an approval is none.
+  [{ input: [{ ...approval, approve: undefined }] }, 'input[0].approve', 'missing_required_parameter'],
+  ...['true', 1, null].map((approve): [unknown, string, string] => [
+    { input: [{ ...approval, approve }] },
+    'input[0].approve',
+    'invalid_value',
+  ]),
+  ...['', 5, null, ['mcpr_1']].map((id): [unknown, string, string] => [
+    { input: [{ ...approval, approval_request_id: id }] },
+    'input[0].approval_request_id',
+    'invalid_value',
+  ]),
   [{ input: 'x', nonsense: 1 }, 'nonsense', 'unknown_parameter'],
   [{ input: 'x', conversation: { id: 'c', more: 1 } }, 'conversation.more', 'unknown_parameter'],
   [[], undefined, 'invalid_value'],
