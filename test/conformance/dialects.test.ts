@@ -111,8 +111,11 @@ class Conversation {
   }
 }
 
+/** No shape is about silence: a machine that has much else to do is none. */
+const patient = { firstEventTimeoutMs: 60_000, idleTimeoutMs: 60_000, turnTimeoutMs: 180_000 };
+
 for (const api of ['chat', 'responses'] as const) {
-  test(`a ${api} provider's dialects, by every protocol`, { concurrency: 6 }, async (t) => {
+  test(`a ${api} provider's dialects, by every protocol`, { concurrency: 3 }, async (t) => {
     const conversations = new Map<string, Conversation>();
     const model = (request: LoggedRequest): Script => {
       const conversation = conversations.get(mark.exec(request.bodyText)?.[0] ?? '');
@@ -120,7 +123,7 @@ for (const api of ['chat', 'responses'] as const) {
       conversation.requests.push(request);
       return conversation.script;
     };
-    await using world = await World.open({ api, model: () => ({ fallback: model }) });
+    await using world = await World.open({ api, model: () => ({ fallback: model }), limits: patient });
     await Promise.all(
       shapes
         .filter((shape) => shape.api === api)
