@@ -3,6 +3,7 @@ import { makeTelemetryFilterString, Runtime, type LogMetadata } from '@temporali
 import { pino, type Logger } from 'pino';
 import type { LogLevel } from '../config/settings.ts';
 import { ignoreOutputErrors, LogDestination } from './log-destination.ts';
+import { logStrayErrors } from './stray-errors.ts';
 
 const stderr = 2;
 const base = { pid: process.pid };
@@ -30,6 +31,7 @@ export function startLogging(level: LogLevel): Logger {
   });
   process.once('exit', () => destination.flushSync());
   const log = pino({ level, base }, destination);
+  logStrayErrors(log);
   const temporal = log.child({ source: 'temporal' });
   const write = (to: 'trace' | 'warn' | 'error') => (message: string, meta?: LogMetadata) =>
     temporal[isNoise(message, meta) ? 'trace' : to](meta ?? {}, message);

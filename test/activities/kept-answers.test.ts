@@ -146,6 +146,21 @@ suite('in the next worker', () => {
     assert.deepEqual(scene.answers.cancelled, []);
   });
 
+  // Of its beat, which has waited, or of timers that were due while it stood still.
+  for (const reason of ['fenced', 'deadline', 'cancelled'] as const) {
+    test(`T5 · T7 · one that wakes behind the end that the next has read, and is aborted (${reason}), stops no answer`, async () => {
+      await using scene = await keptScene({ answers: [answerOf([{ before: 13, by: [stall] }])] });
+      const frozen = scene.frozen();
+      const first = scene.step(1, frozen);
+      await scene.shown('two ');
+      scene.expireLeases();
+      assert.deepEqual(await scene.step(1), completed);
+      frozen.attempts.get('resp_a')?.abort(reason);
+      assert.deepEqual(await first, completed);
+      assert.deepEqual(scene.stops, []);
+    });
+  }
+
   test('also where nothing was shown yet: the request is paid for, and not made again', async () => {
     await using scene = await keptScene({ answers: [answerOf([{ before: 2, by: [stall] }])] });
     scene.step(1, scene.frozen()).catch(() => undefined);

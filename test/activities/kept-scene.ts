@@ -9,6 +9,7 @@ import { defaultSettings, type ResponseSettings } from '../../src/domain/respons
 import type { ResponseObject } from '../../src/domain/response/response.ts';
 import type { StepResult } from '../../src/domain/turn/turn-state.ts';
 import { createProvider } from '../../src/providers/create-provider.ts';
+import type { Provider } from '../../src/providers/provider.ts';
 import { stopAt, withStops } from '../../src/roles/stops.ts';
 import { readStream } from '../../src/settle/read-stream.ts';
 import type { Store } from '../../src/store/ports/store.ts';
@@ -44,7 +45,14 @@ export async function keptScene({ answers: kept, settings = {}, tools }: KeptSce
   const model = await startModelServer({ fallback: (request) => answers.reply(request) });
   const database = temporaryDatabase();
   const own = database.open();
-  const provider = createProvider({ baseUrl: model.baseUrl, api: 'responses', limits, reattach: true });
+  const keeping = createProvider({ baseUrl: model.baseUrl, api: 'responses', limits, reattach: true });
+  const { background } = keeping;
+  const stops: string[] = [];
+  const cancel = async (id: string): Promise<void> => {
+    stops.push(id);
+    await background?.cancel(id);
+  };
+  const provider: Provider = { ...keeping, ...(background === undefined ? {} : { background: { ...background, cancel } }) };
   const plain = createProvider({ baseUrl: model.baseUrl, api: 'responses', limits });
   const errors: unknown[] = [];
   const toolBox = createToolBox({ tools: tools ?? [], mcpServers: [], log: { info: () => undefined, warn: () => undefined } });
@@ -80,6 +88,8 @@ export async function keptScene({ answers: kept, settings = {}, tools }: KeptSce
     model,
     store,
     errors,
+    /** The answers that somebody has begun to stop; the request for it may still be on its way. */
+    stops,
     process,
     /** One that stands still: it renews no lease, and goes on when the model says more. */
     frozen: () => process({ calls: { beat: () => new Promise(() => undefined) } }),

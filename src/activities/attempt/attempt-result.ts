@@ -8,7 +8,13 @@ import type { ModelFailure } from '../../domain/model.ts';
 import type { StepResult } from '../../domain/turn/turn-state.ts';
 
 export type AttemptResult =
-  | { readonly type: 'ended'; readonly step: StepResult; readonly cause?: unknown }
+  | {
+      readonly type: 'ended';
+      readonly step: StepResult;
+      /** The end is another attempt's, or a settlement's, which has fenced this one. */
+      readonly isAdopted?: true;
+      readonly cause?: unknown;
+    }
   /** The calls of tools have their ends, or another process goes on with them: the step is to be claimed again. */
   | { readonly type: 'tools_ended'; readonly cause?: unknown }
   | FailedAttempt;

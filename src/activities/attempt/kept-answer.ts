@@ -111,7 +111,8 @@ function withBooking(
   return {
     ...callbacks,
     onResponseId: async (id) => {
-      attempt.keptAnswer = { isBooked: false, stop: () => cancel(id) };
+      // One that was taken up stays booked, also while it is booked again.
+      attempt.keptAnswer = { isBooked: attempt.keptAnswer?.isBooked === true, stop: () => cancel(id) };
       try {
         const response = { id, after: lastSeq() };
         const isBooked = await retryWhileBusy(() => store.bookKeptResponse({ ...key, epoch, response }), signal);
@@ -173,6 +174,8 @@ function failureBehind({ budget, deadlineAt }: AttemptState, cause: unknown): Fa
 /** Its provider goes on with an answer that nobody will read until it is told to stop: the socket alone stops no bill (T5). */
 export function stopUnread({ keptAnswer, finish }: AttemptState, result: AttemptResult, cause: unknown): void {
   if (keptAnswer === undefined || finish !== undefined) return;
+  // Whoever has fenced this attempt reads the answer on, or has stopped it, unless nobody else knows of it.
+  if (result.type === 'ended' && result.isAdopted === true && keptAnswer.isBooked) return;
   // Of a failure without an end of the turn, the next request is this attempt's own doing, or somebody else has the answer.
   const isGivenUp = result.type === 'failed' && (result.requestsMade ?? 0) > 0;
   const isOurs = !(cause instanceof AttemptAborted && cause.reason === 'store_failed' && result.type === 'failed');

@@ -167,7 +167,7 @@ async function seal(attempt: AttemptState, outcome: TurnOutcome, end: AttemptEnd
 async function adoptEnd({ store, key }: AttemptState): Promise<AttemptResult> {
   const turn = await retryWhileBusy(() => store.readTurn(key.turn));
   const settled = turn === undefined ? undefined : settledStatusOf(turn);
-  if (settled !== undefined) return ended(settled);
+  if (settled !== undefined) return { ...ended(settled), isAdopted: true };
   // Whether a request is left, and whether anything has started, the next claim finds in the database.
   const takenOver = failureOf('worker_lost', `step ${key.step} was taken over by another attempt`);
   return { type: 'failed', failure: takenOver, mayRetry: true };
