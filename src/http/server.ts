@@ -6,9 +6,10 @@
 import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { discardRest, type DiscardLimits } from './discard-rest.ts';
 import { isHandshake, serveHandshakes } from './upgrade.ts';
 
-export interface HttpLimits {
+export interface HttpLimits extends DiscardLimits {
   /** From the connection, or the request before, to the end of the headers. */
   readonly headersTimeoutMs: number;
   /** To the end of the body, also where no code reads it. Longer than `BodyLimits.timeoutMs`, which names the cause. */
@@ -28,6 +29,8 @@ export const httpLimits: HttpLimits = {
   keepAliveTimeoutMs: 75_000,
   unreadTimeoutMs: 60_000,
   maxHeaderBytes: 16 * 1024,
+  discardBytes: 64 * 1024 * 1024,
+  discardMs: 10_000,
   checkEveryMs: 5_000,
 };
 
@@ -59,6 +62,7 @@ export function createHttpServer(listener: RequestListener, limits: HttpLimits =
       outgoing.once('prefinish', () => {
         cutIfUnread(outgoing, limits.unreadTimeoutMs);
       });
+      discardRest(incoming, outgoing, limits);
       listener(incoming, outgoing);
     },
   );

@@ -168,6 +168,8 @@ export async function startGateway({
   });
   const listener = getRequestListener(app.fetch, {
     overrideGlobalObjects: false,
+    // `createHttpServer` does it, with more patience.
+    autoCleanupIncoming: false,
     // For requests without a `host` header, which HTTP/1.0 allows.
     hostname: 'localhost',
     // Without it these get a 400 with an empty body.

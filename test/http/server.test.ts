@@ -17,6 +17,8 @@ const limits: HttpLimits = {
   keepAliveTimeoutMs: 150,
   unreadTimeoutMs: 100,
   maxHeaderBytes: 2_048,
+  discardBytes: 100_000_000,
+  discardMs: 150,
   checkEveryMs: 10,
 };
 /** For clients that do not send what is waited for. */
@@ -147,10 +149,35 @@ test('a body over its limit gets a 413 as JSON, announced or not', options, asyn
   await using listening = await listen(reading(60_000));
   const announced = await listening.open();
   announced.send('POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 1001\r\n\r\n');
-  assert.deepEqual(responseIn(await announced.heard), { status: 413, isClosing: true, code: 'request_too_large' });
+  assert.deepEqual(responseIn(await announced.heard), { status: 413, isClosing: false, code: 'request_too_large' });
   const chunked = await listening.open();
   chunked.send(`POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n3e9\r\n${'x'.repeat(1_001)}\r\n`);
-  assert.deepEqual(responseIn(await chunked.heard), { status: 413, isClosing: true, code: 'request_too_large' });
+  assert.deepEqual(responseIn(await chunked.heard), { status: 413, isClosing: false, code: 'request_too_large' });
+});
+
+test('a client that sends all of a body over its limit before it reads gets the 413, and its next request an answer', options, async () => {
+  await using listening = await listen(reading(60_000), { discardMs: 60_000, keepAliveTimeoutMs: 60_000 });
+  const client = await listening.open();
+  client.socket.pause();
+  // More than the buffers of a socket hold.
+  const body = Buffer.alloc(33_000_000, 'x');
+  const isSent = Promise.withResolvers<void>();
+  client.socket.write(`POST / HTTP/1.1\r\nhost: x\r\ncontent-length: ${body.length}\r\n\r\n`);
+  client.socket.write(body, (error) => (error ? isSent.reject(error) : isSent.resolve()));
+  await within('the body to be taken', isSent.promise);
+  client.send('POST / HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 2\r\n\r\n[]');
+  client.socket.resume();
+  const heard = await client.heard;
+  assert.match(heard, /^HTTP\/1\.1 413 .*"request_too_large".*HTTP\/1\.1 200 .*\[\]/s);
+});
+
+test('what is thrown away of a body over its limit is bounded, in bytes and in time', options, async () => {
+  for (const own of [{ discardBytes: 1_000_000, discardMs: 60_000 }, { discardMs: 150 }]) {
+    await using listening = await listen(reading(60_000), { keepAliveTimeoutMs: 60_000, ...own });
+    const client = await listening.open();
+    client.send('POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n');
+    await client.dribble(`400\r\n${'x'.repeat(1_024)}\r\n`);
+  }
 });
 
 test('a body that is cut off is an error of the client, not one of ours', options, async () => {

@@ -29,13 +29,7 @@ export async function readJson(incoming: IncomingMessage, options: BodyOptions =
   const encoding = incoming.headers['content-encoding'] ?? 'identity';
   if (encoding.toLowerCase() !== 'identity') {
     const message = `A body of Content-Encoding '${encoding}' is not read. Send it as it is.`;
-    throw new ApiError({
-      status: 415,
-      param: 'Content-Encoding',
-      code: 'unsupported_content_encoding',
-      message,
-      headers: { connection: 'close' },
-    });
+    throw new ApiError({ status: 415, param: 'Content-Encoding', code: 'unsupported_content_encoding', message });
   }
   const body = new GrowingBody(new JsonScanner(options.json), options);
   await readInto(body, incoming, options.limits ?? bodyLimits);
@@ -103,9 +97,9 @@ function readInto(body: GrowingBody, incoming: IncomingMessage, { bytes, timeout
     };
     const fail = (error: unknown): void => {
       settle();
-      // Paused, not destroyed: the response goes out over the same connection.
+      // Paused, not destroyed: the response goes out over the same connection, and `createHttpServer` throws the rest away.
       incoming.pause();
-      reject(error instanceof ApiError ? closing(error) : error);
+      reject(error);
     };
     const attempt = (work: () => void): void => {
       try {
@@ -126,7 +120,7 @@ function readInto(body: GrowingBody, incoming: IncomingMessage, { bytes, timeout
       fail(new ApiError({ status: 400, code: 'request_aborted', message: 'The body was cut off.' }));
     };
     const timer = setTimeout(() => {
-      fail(new ApiError({ status: 408, code: 'request_timeout', message: 'The body took too long to arrive.' }));
+      fail(tooSlow());
     }, timeoutMs);
     // Without a listener an aborted request would be an uncaught error; `close` follows it.
     incoming.on('error', () => undefined);
@@ -140,9 +134,10 @@ function readInto(body: GrowingBody, incoming: IncomingMessage, { bytes, timeout
   });
 }
 
-/** The rest of a rejected body is not read, so the connection cannot be used again. */
-function closing({ fields }: ApiError): ApiError {
-  return new ApiError({ ...fields, headers: { ...fields.headers, connection: 'close' } });
+/** Its rest is not waited for either. */
+function tooSlow(): ApiError {
+  const message = 'The body took too long to arrive.';
+  return new ApiError({ status: 408, code: 'request_timeout', message, headers: { connection: 'close' } });
 }
 
 function tooLarge(): ApiError {
