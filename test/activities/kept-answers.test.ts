@@ -161,6 +161,28 @@ suite('in the next worker', () => {
     });
   }
 
+  test('T7 · one that wakes before it has read all again ends no turn that the next reads on', async () => {
+    const breaks = [
+      { before: 13, by: [stall] },
+      { before: 5, by: [stall] },
+    ];
+    await using scene = await keptScene({ answers: [answerOf(breaks, { between: [hold('more')] })] });
+    scene.step(1, scene.frozen()).catch(() => undefined);
+    await scene.shown('two ');
+    scene.expireLeases();
+    const frozen = scene.frozen();
+    const behind = scene.step(1, frozen);
+    await until(async () => scene.requests().length === 2);
+    scene.expireLeases();
+    const next = scene.step(1);
+    await scene.model.reached('more');
+    frozen.attempts.get('resp_a')?.abort('deadline');
+    await assert.rejects(behind, { type: 'worker_lost', nonRetryable: false });
+    scene.model.release('more');
+    assert.deepEqual(await next, completed);
+    assert.deepEqual(scene.stops, []);
+  });
+
   test('also where nothing was shown yet: the request is paid for, and not made again', async () => {
     await using scene = await keptScene({ answers: [answerOf([{ before: 2, by: [stall] }])] });
     scene.step(1, scene.frozen()).catch(() => undefined);

@@ -155,21 +155,28 @@ test('a body over its limit gets a 413 as JSON, announced or not', options, asyn
   assert.deepEqual(responseIn(await chunked.heard), { status: 413, isClosing: false, code: 'request_too_large' });
 });
 
-test('a client that sends all of a body over its limit before it reads gets the 413, and its next request an answer', options, async () => {
-  await using listening = await listen(reading(60_000), { discardMs: 60_000, keepAliveTimeoutMs: 60_000 });
-  const client = await listening.open();
-  client.socket.pause();
-  // More than the buffers of a socket hold.
-  const body = Buffer.alloc(33_000_000, 'x');
-  const isSent = Promise.withResolvers<void>();
-  client.socket.write(`POST / HTTP/1.1\r\nhost: x\r\ncontent-length: ${body.length}\r\n\r\n`);
-  client.socket.write(body, (error) => (error ? isSent.reject(error) : isSent.resolve()));
-  await within('the body to be taken', isSent.promise);
-  client.send('POST / HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 2\r\n\r\n[]');
-  client.socket.resume();
-  const heard = await client.heard;
-  assert.match(heard, /^HTTP\/1\.1 413 .*"request_too_large".*HTTP\/1\.1 200 .*\[\]/s);
-});
+for (const closing of [false, true]) {
+  const after = closing ? 'and its connection is closed, as it wishes' : 'and its next request an answer';
+  test(`a client that sends all of a body over its limit before it reads gets the 413, ${after}`, options, async () => {
+    await using listening = await listen(reading(60_000), { discardMs: 60_000, keepAliveTimeoutMs: 60_000 });
+    const client = await listening.open();
+    client.socket.pause();
+    // More than the buffers of a socket hold.
+    const body = Buffer.alloc(33_000_000, 'x');
+    const isSent = Promise.withResolvers<void>();
+    const connection = closing ? 'close' : 'keep-alive';
+    client.send(`POST / HTTP/1.1\r\nhost: x\r\nconnection: ${connection}\r\ncontent-length: ${body.length}\r\n\r\n`);
+    client.socket.write(body, (error) => (error ? isSent.reject(error) : isSent.resolve()));
+    await within('the body to be taken', isSent.promise);
+    if (!closing) client.send('POST / HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 2\r\n\r\n[]');
+    client.socket.resume();
+    const heard = await client.heard;
+    assert.match(
+      heard,
+      closing ? /^HTTP\/1\.1 413 .*"request_too_large"/s : /^HTTP\/1\.1 413 .*"request_too_large".*HTTP\/1\.1 200 .*\[\]/s,
+    );
+  });
+}
 
 test('what is thrown away of a body over its limit is bounded, in bytes and in time', options, async () => {
   for (const own of [{ discardBytes: 1_000_000, discardMs: 60_000 }, { discardMs: 150 }]) {

@@ -150,6 +150,9 @@ export async function resolveBehind(attempt: AttemptState, thrown: unknown): Pro
   if (reason === 'shutdown') return passOn(attempt);
   // The journal is another one's, or cannot be written.
   if (reason === 'fenced' || reason === 'store_failed' || cause instanceof FencedError) return resolveAttempt(attempt, cause);
+  // Nor may one that stood still end the turn of whoever reads on.
+  const head = await retryWhileBusy(() => store.readHead(key.turn));
+  if (head?.epoch !== epoch) return resolveAttempt(attempt, new AttemptAborted('fenced'));
   const failure = failureBehind(attempt, cause);
   const endedAtMs = Date.now();
   const end =
