@@ -130,7 +130,8 @@ for (const hasWorkflow of [true, false]) {
       const zombie = silent.attempts.get(viewer.id);
       assert.ok(zombie, 'it stood still before its send');
       silent.release();
-      assert.deepEqual(await zombie.result, { type: 'ended', step: { type: 'final', turn: { status: 'completed', code: null } } });
+      const end = { type: 'final', turn: { status: 'completed', code: null } };
+      assert.deepEqual(await zombie.result, { type: 'ended', step: end, isAdopted: true }, 'the end that the other one wrote');
       assert.equal(world.model.requests.length, 1);
       release();
     },
