@@ -183,6 +183,40 @@ suite('in the next worker', () => {
     assert.deepEqual(scene.stops, []);
   });
 
+  test('T7 · nor one that wakes, looks, and stands still once more before it writes what it came to', async () => {
+    const breaks = [
+      { before: 13, by: [stall] },
+      { before: 5, by: [stall] },
+    ];
+    await using scene = await keptScene({ answers: [answerOf(breaks, { between: [hold('more')] })] });
+    scene.step(1, scene.frozen()).catch(() => undefined);
+    await scene.shown('two ');
+    scene.expireLeases();
+    let next: ReturnType<typeof scene.step> | undefined;
+    const frozen = scene.process({
+      calls: {
+        beat: () => new Promise(() => undefined),
+        async endAttempt(...end) {
+          scene.expireLeases();
+          next ??= scene.step(1);
+          await scene.model.reached('more');
+          return scene.store.endAttempt(...end);
+        },
+      },
+    });
+    const behind = scene.step(1, frozen);
+    await until(async () => scene.requests().length === 2);
+    frozen.attempts.get('resp_a')?.abort('deadline');
+    await assert.rejects(behind, { type: 'worker_lost', nonRetryable: false });
+    scene.model.release('more');
+    assert.deepEqual(await next, completed);
+    assert.deepEqual(
+      (await scene.store.readAttempts('resp_a')).map(({ outcome, code }) => [outcome, code]),
+      [['completed', undefined]],
+    );
+    assert.deepEqual(scene.stops, []);
+  });
+
   test('also where nothing was shown yet: the request is paid for, and not made again', async () => {
     await using scene = await keptScene({ answers: [answerOf([{ before: 2, by: [stall] }])] });
     scene.step(1, scene.frozen()).catch(() => undefined);

@@ -21,6 +21,9 @@ export function keptResponsesContract(contract: Contract): void {
       assert.equal(await store.append({ turn: 'resp_a', epoch: dead.epoch, rows: [row(4)] }), false);
       assert.equal(await store.bookKeptResponse({ ...key, epoch: dead.epoch, response: { id: 'resp_q', after: 3 } }), false);
       await store.noteReattachment({ ...key, epoch: dead.epoch, reattachment: { atMs: 9, after: 1, reason: 'ECONNRESET' } });
+      // Nor does it end what the other one reads on.
+      await store.endAttempt(key, dead.epoch, { endedAtMs: 9, outcome: 'failed', code: 'turn_timeout' });
+      assert.equal((await store.readHead('resp_a'))?.lease, 'live');
       const attempts = await store.readAttempts('resp_a');
       assert.deepEqual(
         attempts.map(({ outcome, keptResponse, reattachments }) => [outcome, keptResponse, reattachments?.map(({ reason }) => reason)]),

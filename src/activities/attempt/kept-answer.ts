@@ -10,7 +10,7 @@ import type { ResponseEvent } from '../../domain/response/response-event.ts';
 import { ResponseStream } from '../../domain/response/response-stream.ts';
 import { type BackgroundCallbacks, type Provider, type ProviderCallbacks, ProviderError } from '../../providers/provider.ts';
 import { eventOf, readPages } from '../../settle/read-stream.ts';
-import { settleTurn } from '../../settle/settle-turn.ts';
+import { settleDead } from '../../settle/settle-turn.ts';
 import { retryWhileBusy } from '../../store/retry-while-busy.ts';
 import { AttemptAborted, type AbortReason } from './abort-reason.ts';
 import { providerFor } from './agents.ts';
@@ -150,9 +150,6 @@ export async function resolveBehind(attempt: AttemptState, thrown: unknown): Pro
   if (reason === 'shutdown') return passOn(attempt);
   // The journal is another one's, or cannot be written.
   if (reason === 'fenced' || reason === 'store_failed' || cause instanceof FencedError) return resolveAttempt(attempt, cause);
-  // Nor may one that stood still end the turn of whoever reads on.
-  const head = await retryWhileBusy(() => store.readHead(key.turn));
-  if (head?.epoch !== epoch) return resolveAttempt(attempt, new AttemptAborted('fenced'));
   const failure = failureBehind(attempt, cause);
   const endedAtMs = Date.now();
   const end =
@@ -161,7 +158,9 @@ export async function resolveBehind(attempt: AttemptState, thrown: unknown): Pro
       : ({ endedAtMs, outcome: 'failed', code: failure.code, ...('detail' in failure ? { detail: failure.detail } : {}) } as const);
   await retryWhileBusy(() => store.endAttempt(key, epoch, withCost(attempt, end)));
   const requested = reason === 'cancelled' ? ({ status: 'cancelled' } as const) : ({ status: 'failed', failure } as const);
-  const settled = await retryWhileBusy(() => settleTurn({ store, onReady }, key.turn, requested));
+  // The lease ended with the attempt. One that stood still ends no turn of whoever has claimed it since, and reads on.
+  const settled = await retryWhileBusy(() => settleDead({ store, onReady }, { turn: key.turn, epoch }, requested));
+  if (settled === undefined) return resolveAttempt(attempt, new AttemptAborted('fenced'));
   return { type: 'ended', step: { type: 'final', turn: settled }, ...(failure.code === 'internal_error' ? { cause } : {}) };
 }
 

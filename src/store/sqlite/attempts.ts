@@ -84,11 +84,12 @@ export function loseOpenAttempts(db: Database, turn: string, step?: number): num
   return step === undefined ? db.run(sql, Date.now(), turn) : db.run(`${sql} AND step = ?`, Date.now(), turn, step);
 }
 
-export function endAttempt(db: Database, { turn, step, attempt }: AttemptKey, end: AttemptEnd): void {
+/** @param epoch of whoever ran it; where another process has taken the attempt over since, its end is that one's to tell (T7) */
+export function endAttempt(db: Database, { turn, step, attempt }: AttemptKey, epoch: number, end: AttemptEnd): void {
   db.run(
     `UPDATE attempts SET ended_at = ?, outcome = ?, code = ?, detail = ?, message = ?, wait_ms = ?, usage = ?,
        spent_tokens = ?, cost = ?
-     WHERE turn = ? AND step = ? AND attempt = ? AND ended_at IS NULL`,
+     WHERE turn = ? AND step = ? AND attempt = ? AND coalesce(epoch, 0) <= ? AND ended_at IS NULL`,
     end.endedAtMs,
     end.outcome,
     end.code ?? null,
@@ -101,6 +102,7 @@ export function endAttempt(db: Database, { turn, step, attempt }: AttemptKey, en
     turn,
     step,
     attempt,
+    epoch,
   );
 }
 

@@ -102,7 +102,7 @@ export async function fence(db: Database, turn: string, dead?: DeadHolder): Prom
 /** The end of an attempt that has not ended the turn; its lease ends with it. */
 export async function releaseAttempt(db: Database, key: AttemptKey, epoch: number, end: AttemptEnd): Promise<void> {
   return db.commit('quick', () => {
-    endAttempt(db, key, end);
+    endAttempt(db, key, epoch, end);
     releaseLease(db, key.turn, epoch, end.waitMs === undefined ? undefined : end.endedAtMs + end.waitMs);
   });
 }
@@ -137,7 +137,7 @@ export async function seal(db: Database, seal: Seal): Promise<SealResult> {
       seal.usage === null ? null : JSON.stringify(seal.usage),
       turn,
     );
-    if (seal.attempt !== undefined) endAttempt(db, seal.attempt, seal.attempt.end);
+    if (seal.attempt !== undefined) endAttempt(db, seal.attempt, epoch, seal.attempt.end);
     const stops = openKeptResponses(db, turn);
     const lostAttempts = loseOpenAttempts(db, turn);
     cutOffToolCalls(db, row.tenant, turn);

@@ -17,7 +17,7 @@ export async function endStep(db: Database, step: StepEnd): Promise<'ended' | 'r
     if (row === undefined) return 'refused';
     if (row['cancel_requested_at'] !== null) return 'cancel_requested';
     if (!writeRows(db, turn, epoch, rows, `lease_until = NULL, due_at = ${Date.now()}, step = ${attempt.step + 1}`)) return 'refused';
-    endAttempt(db, attempt, attempt.end);
+    endAttempt(db, attempt, epoch, attempt.end);
     insertToolCalls(db, { turn, step: attempt.step + 1, calls, isLast });
     return 'ended';
   });

@@ -44,15 +44,17 @@ export function startAttempt(turn: StoredTurn, { providerRequestId, ...key }: No
   turn.attempts = turn.attempts.map((attempt) => (isAttempt(attempt, key) ? { ...attempt, ...start } : attempt));
 }
 
-/** One that has an end keeps it. */
-export function endAttempt(turn: StoredTurn, key: AttemptKey, end: AttemptEnd): void {
+/** One that has an end keeps it, and of one that another process has taken over that one tells it. */
+export function endAttempt(turn: StoredTurn, key: AttemptKey, epoch: number, end: AttemptEnd): void {
+  const { takenOver } = turn;
+  if (takenOver?.step === key.step && takenOver.attempt === key.attempt && epoch < takenOver.epoch) return;
   turn.attempts = turn.attempts.map((attempt) => (isOpen(attempt) && isAttempt(attempt, key) ? { ...attempt, ...end } : attempt));
 }
 
 /** Books those of the turn, or of one step of it, that have no end as lost; returns how many there were. */
 export function loseOpenAttempts(turn: StoredTurn, step?: number): number {
   const lost = turn.attempts.filter((attempt) => isOpen(attempt) && (step === undefined || attempt.step === step));
-  for (const attempt of lost) endAttempt(turn, attempt, { endedAtMs: Date.now(), outcome: 'lost' });
+  for (const attempt of lost) endAttempt(turn, attempt, Number.POSITIVE_INFINITY, { endedAtMs: Date.now(), outcome: 'lost' });
   return lost.length;
 }
 

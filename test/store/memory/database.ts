@@ -3,7 +3,7 @@
  * trip there and one back, and a commit is news for the others. Nothing in it is fast; all of it is the contract.
  */
 import { setImmediate as nextTurnOfTheLoop } from 'node:timers/promises';
-import type { AttemptRow } from '../../../src/domain/turn/attempt.ts';
+import type { AttemptKey, AttemptRow } from '../../../src/domain/turn/attempt.ts';
 import type { Spent } from '../../../src/domain/turn/budget.ts';
 import type { InputItem, Item } from '../../../src/domain/item.ts';
 import type { JournalRow } from '../../../src/domain/response/response-event.ts';
@@ -26,6 +26,8 @@ export interface StoredTurn {
   output: readonly Item[];
   response: ResponseObject | undefined;
   attempts: readonly AttemptRow[];
+  /** The last attempt that another process has taken over. */
+  takenOver?: AttemptKey & { readonly epoch: number };
   toolCalls: readonly StoredToolCall[];
   journal: StoredJournal | undefined;
   readonly isResend: boolean;

@@ -79,7 +79,7 @@ export function journalStore(connection: Connection): JournalStore & KeptRespons
       connection.transaction(({ turns }) => {
         const turn = turns.get(key.turn);
         if (turn === undefined) return;
-        endAttempt(turn, key, end);
+        endAttempt(turn, key, epoch, end);
         releaseLease(turn, key, epoch, end);
       }),
     readSpending: (turn, before) => connection.transaction((database) => readSpending(database, turn, before)),
@@ -155,7 +155,10 @@ function claim(database: MemoryDatabase, { turn: id, step, lease, run }: ClaimRe
   if (decision.type === 'granted') {
     const key = { turn: id, step, attempt: decision.attempt };
     if (kept === undefined) bookAttempt(turn, key);
-    else noteReattachment(turn, key, { atMs: Date.now(), reason });
+    else {
+      turn.takenOver = { ...key, epoch };
+      noteReattachment(turn, key, { atMs: Date.now(), reason });
+    }
   }
   if (run !== undefined) updateTurn(turn, run);
   const readySinceMs = Date.now() - (row.readyAtMs ?? row.createdAtMs);
@@ -186,7 +189,7 @@ function seal(database: MemoryDatabase, request: Seal): SealResult {
   const errorCode = isFailureCode(settled.code) ? settled.code : null;
   const settledAtMs = Date.now();
   updateTurn(turn, { status: settled.status, errorCode, settledAtMs, retryAtMs, usage });
-  if (attempt !== undefined) endAttempt(turn, attempt, attempt.end);
+  if (attempt !== undefined) endAttempt(turn, attempt, request.epoch, attempt.end);
   const stops = turn.attempts.flatMap(({ endedAtMs, keptResponse }) => (endedAtMs === undefined && keptResponse ? [keptResponse.id] : []));
   const lostAttempts = loseOpenAttempts(turn);
   cutOffToolCalls(database, turn);

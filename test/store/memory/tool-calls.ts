@@ -17,7 +17,7 @@ export function endStep(
   if (turn === undefined) return 'refused';
   const step = attempt.step + 1;
   passOn(turn, step);
-  endAttempt(turn, attempt, attempt.end);
+  endAttempt(turn, attempt, epoch, attempt.end);
   addToolCalls(turn, step, calls, isLast);
   return 'ended';
 }
