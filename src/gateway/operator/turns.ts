@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { failureRules, type FailureCode } from '../../domain/failure.ts';
 import { timelineOf } from '../../domain/turn/timeline.ts';
+import { readTimeline } from '../../client/read-timeline.ts';
 import type { Turnkeep } from '../../client/turnkeep.ts';
 import { listedTurn, type TurnFilter } from '../../domain/turn/turn-list.ts';
 import { notFound } from '../http/errors.ts';
@@ -77,15 +78,7 @@ export function turnsRoutes(routes: Routes, { turnkeep, temporalUi }: TurnsDeps)
       const id = c.req.param('id') ?? '';
       const turn = await turnkeep.readTurn(c.get('tenant'), id);
       if (turn === undefined) throw notFound('Turn', id);
-      const response = turn.erasedBy === null ? await turnkeep.readResponse(turn) : undefined;
-      const [attempts, toolCalls, parent, children, webhook] = await Promise.all([
-        turnkeep.readAttempts(turn.id),
-        turnkeep.readToolCalls(turn.id),
-        turnkeep.readCaller(turn),
-        turnkeep.readChildren(turn.id),
-        turnkeep.readWebhook(turn.id),
-      ]);
-      return c.json(timelineOf({ turn, attempts, toolCalls, parent, children, response, webhook, temporalUi }));
+      return c.json(timelineOf({ ...(await readTimeline(turnkeep, turn)), temporalUi }));
     },
   );
 
