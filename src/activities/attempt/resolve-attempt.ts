@@ -16,7 +16,7 @@ import { ProviderError } from '../../providers/provider.ts';
 import { settleTurn } from '../../settle/settle-turn.ts';
 import { retryWhileBusy } from '../../store/retry-while-busy.ts';
 import { AttemptAborted } from './abort-reason.ts';
-import { afterOverflow, type AttemptState, withCost } from './attempt-state.ts';
+import { afterRefusal, type AttemptState, withCost } from './attempt-state.ts';
 import type { AttemptResult } from './attempt-result.ts';
 import { FencedError } from './journal-writer.ts';
 import { passOn } from './pass-on.ts';
@@ -123,9 +123,9 @@ async function failed(attempt: AttemptState, reported: ModelFailure): Promise<At
     ...(reported.providerMessage === undefined ? {} : { message: reported.providerMessage }),
     ...(waitMs === undefined ? {} : { waitMs }),
   };
-  const next = await afterOverflow(attempt, reported);
+  const next = await afterRefusal(attempt, reported);
   if (next === 'compact') return endStep(attempt, noCalls, end);
-  if (next === 'shorten') return handOn(attempt, { ...end, waitMs: handOverDelayMs }, reported, again);
+  if (next === 'again') return handOn(attempt, { ...end, waitMs: handOverDelayMs }, reported, again);
   if (waitMs === undefined) return sealFailed(attempt, reported, end);
   if (reported.busy !== undefined) return handOn(attempt, end, reported, { mayRetry: false });
   return handOn(attempt, end, reported, { mayRetry: true, retryDelayMs: delayBeforeMs(requestsMade + 1) });

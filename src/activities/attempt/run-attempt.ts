@@ -5,6 +5,7 @@
 import { turnTimeMs } from '../../domain/turn/budget.ts';
 import { asksFor, encryptedReasoning } from '../../domain/model.ts';
 import type { Reread } from '../../domain/response/reread.ts';
+import { hidesReasoning, makerOf, refusesEncrypted, withHidden } from '../../domain/response/hidden-reasoning.ts';
 import type { ResponseStream } from '../../domain/response/response-stream.ts';
 import { type AttemptRow, usageOf } from '../../domain/turn/attempt.ts';
 import { isCompactionStep, mayCompact, stepsAsked } from '../../domain/prompt/overflow.ts';
@@ -70,7 +71,7 @@ export async function runAttempt(options: RunningAttemptsOptions, input: Attempt
     hasStarted,
     abort,
   });
-  const booked = step === 1 ? [] : await store.readAttempts(turn.id);
+  const booked = step === 1 && key.attempt <= 1 ? [] : await store.readAttempts(turn.id);
   const attempt: AttemptState = {
     store,
     writer,
@@ -144,10 +145,17 @@ async function answer(
   if (input.step === 1 && reread === undefined) await showLists({ store, turn: turn.id, epoch: attempt.epoch, stream, tools });
   const asked = providerFor(agents, provider, settings);
   const last = meter.lastStep;
-  const said = await readSaid(store, turn);
-  const { output: earlier } = stream;
   const { step } = input;
-  const request = modelRequest(turn, said, { isFirst: stepsAsked(booked, step) === 0, api: asked.api, tools, answer: earlier, last });
+  const isHiding = hidesReasoning(settings, asked.api);
+  const isPlain = booked.some((attempt) => refusesEncrypted({ ...attempt, words: attempt.message }));
+  stream.hidden.isHiding = isHiding && !isCompactionStep(booked, step);
+  attempt.mayLeaveOutReasoning = isHiding && !isPlain;
+  const said = await readSaid(store, turn, { isPlain });
+  const hidden = isHiding && !isPlain && step > 1 ? await store.readHiddenReasoning(turn.id) : [];
+  const earlier = withHidden(stream.output, hidden, makerOf(settings));
+  const wantsReasoning = isHiding && !isPlain;
+  const isFirst = stepsAsked(booked, step) === 0;
+  const request = modelRequest(turn, said, { isFirst, api: asked.api, tools, answer: earlier, wantsReasoning, last });
   const lastSeq = (): number => stream.nextSeq - 1;
   const streaming = { provider: asked, held, meter, input, store, reread, lastSeq };
   if (isCompactionStep(booked, input.step)) {

@@ -4,9 +4,11 @@ import { type ClaimDecision, decideClaim, settledStatusOf } from '../../domain/t
 import { type JournalRow, journalRowOf, type ResponseEvent } from '../../domain/response/response-event.ts';
 import { ResponseStream } from '../../domain/response/response-stream.ts';
 import type { BatchLimits } from '../live/source.ts';
-import type { Append, Claim, ClaimRequest, DeadHolder, Fence, JournalHead, Lease, Seal, SealResult } from '../ports/journal.ts';
+import type { Append, Claim, ClaimRequest, DeadHolder, Fence, JournalHead, Seal, SealResult } from '../ports/journal.ts';
+import type { Lease } from '../ports/leases.ts';
 import { bookAttempt, claimFacts, endAttempt, loseOpenAttempts, startAttempt } from './attempts.ts';
 import type { Database, Row } from './database.ts';
+import { writeHiddenReasoning } from './hidden-reasoning.ts';
 import { itemRowOf, nextPosition, writeItems } from './item-rows.ts';
 import { openKeptResponses, takeOverAttempt } from './kept-responses.ts';
 import { fenceLease, leaseLeftMs, releaseLease, takeLease } from './leases.ts';
@@ -127,6 +129,7 @@ export async function seal(db: Database, seal: Seal): Promise<SealResult> {
     // Cancelled while it waited: its input joins the transcript behind that of the turns before it (T1).
     const place = row.place ?? recordThrough(db, row);
     if (output.length > 0) writeItems(db, turn, nextPosition(db, turn), output, place);
+    if (seal.isStored) writeHiddenReasoning(db, turn, seal.hidden ?? []);
     const settledAtMs = Date.now();
     db.run(
       `UPDATE turns SET status = ?, settled_at = ?, error_code = ?, retry_at = ?, usage = ? WHERE id = ?`,

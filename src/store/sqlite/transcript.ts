@@ -7,6 +7,7 @@ import type { TurnRow } from '../../domain/turn/turn.ts';
 import type { Page } from '../ports/sessions.ts';
 import { isOnChain, type Place, placeBehind, placeIn, placeOf, stretches } from './chain.ts';
 import type { Database, Row } from './database.ts';
+import { readHiddenReasoning } from './hidden-reasoning.ts';
 import { readItems } from './item-rows.ts';
 import { Pace } from '../pace.ts';
 import { numberOrNull, text, textOrNull, turnOf } from './rows.ts';
@@ -138,6 +139,8 @@ const inputCount = `iif(kind = 'items', ${Number.MAX_SAFE_INTEGER}, input_count)
 const pastOf = `SELECT turns.id, turns.depth, model, ${inputCount} AS input_count, status, error_code, position, item FROM turns CROSS JOIN items ON items.turn = turns.id
   WHERE turns.branch = ? AND turns.depth > ? AND turns.depth <= ? AND stored = 1 AND turns.id <> ? ORDER BY turns.depth, position`;
 
+type OpenTurn = TranscriptTurn & { readonly items: Item[]; inputCount: number };
+
 /** The turns before this one, oldest first, with their items. */
 export async function readTranscript(db: Database, turn: string, { isIncluded } = { isIncluded: false }): Promise<TranscriptTurn[]> {
   const here = placeOf(db, turn);
@@ -145,14 +148,14 @@ export async function readTranscript(db: Database, turn: string, { isIncluded } 
   // The first turn of a talk has nothing behind it.
   if (here === undefined || (here.depth === 0 && !isIncluded)) return [];
   const pace = new Pace();
-  const turns: (TranscriptTurn & { readonly items: Item[]; inputCount: number })[] = [];
+  const turns: OpenTurn[] = [];
   for (const { branch, upTo } of stretches(db, here)) {
     let last = { id: '', depth: -1, position: -1 };
     for (let isWhole = false; !isWhole;) {
       isWhole = true;
       db.scan(pastOf, [branch, last.depth, upTo, leftOut], (row) => {
         const [id, depth, position, json] = [text(row['id']), Number(row['depth']), Number(row['position']), text(row['item'])];
-        if (id !== last.id) turns.push(emptyTurn(db, row));
+        if (id !== last.id) turns.push(emptyTurn(db, row, pace));
         const current = turns.at(-1);
         current?.items.push(JSON.parse(json) as Item);
         if (current !== undefined && position < Number(row['input_count'])) current.inputCount += 1;
@@ -176,10 +179,13 @@ export async function readTranscript(db: Database, turn: string, { isIncluded } 
   return turns;
 }
 
-function emptyTurn(db: Database, row: Row): TranscriptTurn & { readonly items: Item[]; inputCount: number } {
+function emptyTurn(db: Database, row: Row, pace: Pace): OpenTurn {
+  const hidden = readHiddenReasoning(db, text(row['id']));
+  for (const { encrypted } of hidden) pace.add(encrypted.length);
   const [errorCode, model] = [textOrNull(row['error_code']), textOrNull(row['model'])];
   const isRefused = errorCode === 'provider_rejected' && refusesInput(errorCode, lastDetail(db, text(row['id'])));
-  return { status: row['status'] as ResponseStatus, errorCode, model, items: [], inputCount: 0, ...(isRefused ? { isRefused } : {}) };
+  const marks = { ...(hidden.length === 0 ? {} : { hidden }), ...(isRefused ? { isRefused } : {}) };
+  return { status: row['status'] as ResponseStatus, errorCode, model, items: [], inputCount: 0, ...marks };
 }
 
 function lastDetail(db: Database, turn: string): string | null {
