@@ -76,6 +76,7 @@ function turnOf(happening: Happening, turns: Played['turns']): string | undefine
     case 'sent':
       return turns.get(happening.turn)?.id;
     case 'started':
+    case 'overtaken':
       return happening.id;
     case 'begun':
     case 'ended':
@@ -83,7 +84,9 @@ function turnOf(happening: Happening, turns: Played['turns']): string | undefine
   }
 }
 
-async function checkJournal(store: Store, { name, turn, played }: Seen): Promise<void> {
+async function checkJournal(store: Store, { name, turn, played, happened }: Seen): Promise<void> {
+  const overtaken = happened.filter(({ type }) => type === 'overtaken');
+  assert.deepEqual(overtaken, [], `T7 · ${name}: a lower epoch writes no more`);
   const rows = await store.readJournal(turn.id);
   assert.ok(
     rows.every(({ seq }, index) => seq === index),

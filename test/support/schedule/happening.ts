@@ -8,6 +8,8 @@ export type Happening =
   | { readonly type: 'sent'; readonly turn: string; readonly step: number; readonly items: readonly Item[] }
   /** It is committed that the step has started; `id` is the turn's id in the database. */
   | { readonly type: 'started'; readonly id: string; readonly step: number }
+  /** It is committed what was asked for with this epoch after a higher one had been given to somebody else. */
+  | { readonly type: 'overtaken'; readonly id: string; readonly epoch: number; readonly by: number }
   /** `key`: the idempotency key, which begins with the id of the turn that runs the call. */
   | { readonly type: 'begun' | 'ended'; readonly call: string; readonly key: string; readonly tool: string };
 

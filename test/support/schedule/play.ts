@@ -33,7 +33,8 @@ async function playOn(store: Store, seed: number, turns: number): Promise<Outcom
   const names = new Map(Array.from(played.turns, ([name, { id }]) => [id, name]));
   const happened = played.happened.map((each) => {
     if (each.type === 'sent') return `${each.type} ${each.turn} ${each.step}`;
-    if (each.type === 'started') return `${each.type} ${names.get(each.id)} ${each.step}`;
+    if (each.type === 'started' || each.type === 'overtaken')
+      return `${each.type} ${names.get(each.id)} ${each.type === 'started' ? each.step : each.epoch}`;
     return `${each.type} ${each.call}`;
   });
   return { sights: await checkPlayed(store, played), happened };

@@ -10,6 +10,7 @@ import type { Store } from '../../../src/store/ports/store.ts';
 import type { Dice } from '../dice.ts';
 import type { FakeClock } from '../fake-clock.ts';
 import type { Happening, Played, PlayedTurn } from './happening.ts';
+import { observed } from './observed-store.ts';
 import { Process } from './process.ts';
 import { FakeTemporal } from './temporal.ts';
 import { attemptsOfTools } from './tools.ts';
@@ -32,7 +33,7 @@ export class Schedule {
   constructor(dice: Dice, clock: FakeClock, store: Store) {
     this.dice = dice;
     this.clock = clock;
-    this.store = this.#observed(store);
+    this.store = observed(store, this.happened);
     this.temporal = new FakeTemporal(this);
   }
 
@@ -215,15 +216,6 @@ export class Schedule {
   #kill(process: Process): void {
     process.kill();
     this.#processes.splice(this.#processes.indexOf(process), 1);
-  }
-
-  #observed(store: Store): Store {
-    const append: Store['append'] = async (of) => {
-      const isAccepted = await store.append(of);
-      if (isAccepted && of.starts !== undefined) this.happened.push({ type: 'started', id: of.turn, step: of.starts.step });
-      return isAccepted;
-    };
-    return { ...store, append };
   }
 }
 
