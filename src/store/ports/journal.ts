@@ -6,6 +6,7 @@ import type { OutputItem } from '../../domain/item.ts';
 import type { HiddenReasoning } from '../../domain/response/hidden-reasoning.ts';
 import type { JournalRow, ResponseEvent } from '../../domain/response/response-event.ts';
 import type { Usage } from '../../domain/response/response.ts';
+import type { RecordingPart } from '../../domain/turn/recording.ts';
 import type { TurnRow } from '../../domain/turn/turn.ts';
 import type { TurnStatus } from '../../domain/turn/turn-state.ts';
 import type { Beat, ExpiredLease, Lease, OverdueQuery, OverdueTurn, TurnPulse } from './leases.ts';
@@ -187,6 +188,8 @@ export interface Append {
   readonly rows: readonly JournalRow[];
   /** These rows are the first that show anything of this attempt. */
   readonly starts?: AttemptKey & { readonly providerRequestId?: string };
+  /** What has been recorded since the last write: it goes along. */
+  readonly recording?: readonly RecordingPart[];
 }
 
 export interface Seal {

@@ -113,4 +113,12 @@ export const migrationsFrom6: readonly string[] = [
   CREATE TABLE hidden_reasoning (turn TEXT NOT NULL, item TEXT NOT NULL, maker TEXT NOT NULL, encrypted TEXT NOT NULL) STRICT;
   CREATE INDEX hidden_reasoning_by_turn ON hidden_reasoning (turn);
   `,
+
+  // What came from the provider, in parts, by the claim that asked for it (epoch): dropped with the journal.
+  `
+  CREATE TABLE recordings (
+    turn TEXT NOT NULL, epoch INTEGER NOT NULL, part INTEGER NOT NULL, step INTEGER NOT NULL, attempt INTEGER NOT NULL,
+    data BLOB NOT NULL, PRIMARY KEY (turn, epoch, part)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];
