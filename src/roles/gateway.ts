@@ -14,7 +14,9 @@ import { createDataConverter } from '../codec/data-converter.ts';
 import { type AgentConfig, noAgents } from '../config/agent-config.ts';
 import { type Config, readVersion } from '../config/config.ts';
 import { createApp } from '../gateway/app.ts';
+import { ViewerLog } from '../gateway/stream/viewer-log.ts';
 import { OpenConnections } from '../gateway/responses/websocket/route.ts';
+import { readTemporalEvents } from '../history/temporal-events.ts';
 import { isAway } from './availability.ts';
 import { createReadiness } from '../client/readiness.ts';
 import { createHttpServer, listen, OpenResponses } from '../http/server.ts';
@@ -139,8 +141,15 @@ export async function startGateway({
     hasTitles: config.titles.isOn,
     webhookEventsOf: (tenant) => endpointFor(config.webhooks, tenant)?.events ?? [],
   });
+  const viewers = new ViewerLog({
+    write: (rows) => store.noteViewers(rows),
+    onError: (error) => {
+      log.debug({ err: error }, 'who follows which turn could not be noted');
+    },
+  });
   const app = createApp({
     turnkeep,
+    viewers,
     version,
     providerApi: config.provider.api,
     apiKeys: config.apiKeys,
@@ -151,6 +160,7 @@ export async function startGateway({
     idleCommentMs,
     connections,
     temporalUi: deps.temporalUi,
+    readTemporal: (run) => readTemporalEvents(client, run),
     countTokens: async (request) => {
       const asked = providers.of(request.settings.agent?.provider ?? 'default');
       return countTokens(asked, request, config.limits.connectTimeoutMs);
@@ -235,6 +245,7 @@ export async function startGateway({
       await closed;
       clearTimeout(cut);
       clearInterval(idle);
+      await viewers.flush();
       await providers.close();
     },
   };

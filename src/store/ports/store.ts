@@ -5,6 +5,7 @@ import type { RetentionStore } from './retention.ts';
 import type { SessionStore } from './sessions.ts';
 import type { ToolCallStore } from './tool-calls.ts';
 import type { CompletionStore, TurnStore } from './turns.ts';
+import type { ViewerStore } from './viewers.ts';
 import type { WebhookStore } from './webhooks.ts';
 
 export type * from './journal.ts';
@@ -13,6 +14,7 @@ export type * from './retention.ts';
 export type * from './sessions.ts';
 export type * from './tool-calls.ts';
 export type * from './turns.ts';
+export type * from './viewers.ts';
 export type * from './webhooks.ts';
 
 /**
@@ -26,7 +28,16 @@ export type * from './webhooks.ts';
  * take the call just now; with any other error when it is closed or broken.
  */
 export interface Store
-  extends JournalStore, KeptResponseStore, TurnStore, CompletionStore, SessionStore, RetentionStore, ToolCallStore, WebhookStore {
+  extends
+    JournalStore,
+    KeptResponseStore,
+    TurnStore,
+    CompletionStore,
+    SessionStore,
+    RetentionStore,
+    ToolCallStore,
+    ViewerStore,
+    WebhookStore {
   /** Of the database, and of no other: two deployments that share a task queue tell their turns apart by it. */
   readonly databaseId: string;
 
