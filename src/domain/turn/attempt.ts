@@ -5,6 +5,7 @@
 import type { RequestSpent } from './budget.ts';
 import type { FailureCause, FailureCode } from '../failure.ts';
 import type { KeptResponse, Reattachment } from './kept-response.ts';
+import type { RecordingPart } from './recording.ts';
 import { sumOfKnown, type Usage } from '../response/response.ts';
 import type { RetryReason } from './retry-policy.ts';
 
@@ -31,6 +32,8 @@ export interface AttemptEnd {
   /** What of it counts against budgets. */
   readonly spent?: RequestSpent;
   readonly facts?: AttemptFacts;
+  /** The rest of its recording. */
+  readonly recording?: readonly RecordingPart[];
 }
 
 /** What the process that ran an attempt knows of it, and tells at its end. Nothing is decided by it. */
@@ -64,7 +67,7 @@ export function isLost({ outcome }: Pick<AttemptRow, 'outcome'>): boolean {
   return outcome === 'failed' || outcome === 'lost';
 }
 
-export interface AttemptRow extends AttemptKey, Partial<Omit<AttemptEnd, 'endedAtMs'>> {
+export interface AttemptRow extends AttemptKey, Partial<Omit<AttemptEnd, 'endedAtMs' | 'recording'>> {
   readonly requestedAtMs: number;
   readonly firstEventAtMs?: number;
   readonly endedAtMs?: number;

@@ -6,6 +6,7 @@ import { timelineOf } from '../../domain/turn/timeline.ts';
 import { timelineEvents } from '../../domain/turn/timeline-events.ts';
 import { readTimeline } from '../../client/read-timeline.ts';
 import type { Turnkeep } from '../../client/turnkeep.ts';
+import type { TurnRow } from '../../domain/turn/turn.ts';
 import { listedTurn, type TurnFilter } from '../../domain/turn/turn-list.ts';
 import { notFound } from '../http/errors.ts';
 import { listPage, pageRequest } from '../http/pagination.ts';
@@ -19,7 +20,7 @@ export interface TurnsDeps {
   /** See `TimelineFacts`. */
   readonly temporalUi?: string | undefined;
   /** Temporal's own events of a run; never rejects. */
-  readonly readTemporal?: (run: { readonly workflowId: string; readonly runId: string | null }) => Promise<object>;
+  readonly readTemporal?: (turn: TurnRow) => Promise<object>;
 }
 
 /** Items of the input whose beginnings are told. */
@@ -102,11 +103,10 @@ export function turnsRoutes(routes: Routes, { turnkeep, temporalUi, readTemporal
       const id = c.req.param('id') ?? '';
       const turn = await turnkeep.readTurn(c.get('tenant'), id);
       if (turn === undefined) throw notFound('Turn', id);
-      const { workflowId, runId } = turn;
       const [facts, input, temporal] = await Promise.all([
         readTimeline(turnkeep, turn),
         turnkeep.inputOf(turn).read({ limit: previewedItems, order: 'asc' }),
-        workflowId === null || readTemporal === undefined ? notInTemporal : readTemporal({ workflowId, runId }),
+        readTemporal?.(turn) ?? { missing: 'this gateway does not ask Temporal' },
       ]);
       return c.json({
         ...timelineOf({ ...facts, temporalUi }),
@@ -138,8 +138,6 @@ export function turnsRoutes(routes: Routes, { turnkeep, temporalUi, readTemporal
     },
   );
 }
-
-const notInTemporal = { missing: 'No run of Temporal has this turn.' };
 
 function filterOf({ since: sinceMs, until: untilMs, agent, ...given }: z.infer<typeof filterQuery>): TurnFilter {
   return { ...given, ...(agent === undefined ? {} : { model: agent }), sinceMs, untilMs };

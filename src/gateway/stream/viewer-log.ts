@@ -9,9 +9,9 @@ import type { ViewerEnd, ViewerProtocol, ViewerRow } from '../../domain/turn/vie
 
 export interface Viewer {
   /** The system has taken this event for it, and those before. */
-  saw(seq: number): void;
+  readonly saw: (seq: number) => void;
   /** Once; later calls change nothing. */
-  close(end: ViewerEnd): void;
+  readonly close: (end: ViewerEnd) => void;
 }
 
 const writeEveryMs = 1_000;

@@ -1,6 +1,7 @@
 import type { AttemptEnd, AttemptKey, AttemptRow } from '../../../src/domain/turn/attempt.ts';
 import type { ClaimFacts } from '../../../src/domain/turn/claim.ts';
 import { mostReattachments, type Reattachment } from '../../../src/domain/turn/kept-response.ts';
+import type { RecordingPart } from '../../../src/domain/turn/recording.ts';
 import type { Append } from '../../../src/store/ports/journal.ts';
 import type { StoredTurn } from './database.ts';
 import { keptOf } from './kept-attempt.ts';
@@ -50,7 +51,14 @@ export function startAttempt(turn: StoredTurn, { providerRequestId, ...key }: No
 }
 
 /** One that has an end keeps it, and of one that another process has taken over that one tells it. */
-export function endAttempt(turn: StoredTurn, key: AttemptKey, epoch: number, end: AttemptEnd, lastSeq = lastSeqOf(turn)): void {
+export function endAttempt(
+  turn: StoredTurn,
+  key: AttemptKey,
+  epoch: number,
+  { recording, ...end }: AttemptEnd,
+  lastSeq = lastSeqOf(turn),
+): void {
+  writeRecording(turn, recording);
   turn.attempts = turn.attempts.map((attempt) =>
     isOpen(attempt) && isAttempt(attempt, key) && (attempt.epoch ?? 0) <= epoch ? { ...attempt, ...end, lastSeq } : attempt,
   );
@@ -66,6 +74,15 @@ export function loseOpenAttempts(turn: StoredTurn, { step, lastSeq }: { step?: n
   const end: AttemptEnd = { endedAtMs: Date.now(), outcome: 'lost' };
   for (const attempt of lost) endAttempt(turn, attempt, Number.POSITIVE_INFINITY, end, lastSeq);
   return lost.length;
+}
+
+/** One that is written again changes nothing. */
+export function writeRecording(turn: StoredTurn, parts: readonly RecordingPart[] = []): void {
+  const { journal } = turn;
+  if (journal === undefined || parts.length === 0) return;
+  const known = journal.recording ?? [];
+  const added = parts.filter(({ epoch, part }) => !known.some((each) => each.epoch === epoch && each.part === part));
+  turn.journal = { ...journal, recording: [...known, ...added] };
 }
 
 function isOpen({ endedAtMs }: AttemptRow): boolean {
