@@ -132,18 +132,18 @@ export async function startGateway({
   };
   const responses = new OpenResponses();
   const provider = providers.of('default');
-  const turnkeep = new Turnkeep({
-    store,
-    dispatcher,
-    quotas: config.quotas,
-    hasTitles: config.titles.isOn,
-    webhookEventsOf: (tenant) => endpointFor(config.webhooks, tenant)?.events ?? [],
-  });
   const viewers = new ViewerLog({
     write: (rows) => store.noteViewers(rows),
     onError: (error) => {
       log.debug({ err: error }, 'who follows which turn could not be noted');
     },
+  });
+  const turnkeep = new Turnkeep({
+    store: { ...store, readViewers: async (turn) => viewers.newest(turn, await store.readViewers(turn)) },
+    dispatcher,
+    quotas: config.quotas,
+    hasTitles: config.titles.isOn,
+    webhookEventsOf: (tenant) => endpointFor(config.webhooks, tenant)?.events ?? [],
   });
   const app = createApp({
     turnkeep,

@@ -5,7 +5,7 @@
  * for all turns of the process in one commit of `rowsAtOnce` rows; what does not fit waits, those who come and go first. What a
  * killed process had not written is lost, and what the database refuses is.
  */
-import type { ViewerEnd, ViewerProtocol, ViewerRow } from '../../domain/turn/viewer.ts';
+import { mostViewers, type ViewerEnd, type ViewerProtocol, type ViewerRow } from '../../domain/turn/viewer.ts';
 
 export interface Viewer {
   /** The system has taken this event for it, and those before. */
@@ -66,6 +66,14 @@ export class ViewerLog {
         this.#note(this.#changed, viewer);
       },
     };
+  }
+
+  /** The viewers of a turn as they are, where `written` is what the database has of them. */
+  newest(turn: string, written: readonly ViewerRow[]): readonly ViewerRow[] {
+    const waiting = [...this.#changed, ...this.#moved].filter((viewer) => viewer.turn === turn);
+    if (waiting.length === 0) return written;
+    const all = new Map([...written, ...waiting].map((viewer) => [viewer.id, viewer]));
+    return [...all.values()].toSorted((one, other) => one.openedAtMs - other.openedAtMs).slice(-mostViewers);
   }
 
   /** Writes what waits: before the process ends. */
