@@ -9,6 +9,7 @@ import { NoTemporalProgramError } from './dev-server/find.ts';
 import { DevServerError } from './dev-server/launch.ts';
 import { settingsCommand } from './flags.ts';
 import { sessionsCommand, statsCommand, turnsCommand } from './lists/command.ts';
+import { showCommand } from './show/command.ts';
 import { StartError } from './start-error.ts';
 
 const ofOneRole = (role: string): string => `TEMPORAL_ADDRESS=temporal:7233 OPENAI_API_KEY=… turnkeep ${role} --data-dir /var/lib/turnkeep`;
@@ -52,6 +53,7 @@ Any number of them share one Temporal namespace and one database:
   )
   .addCommand(turnsCommand(async (flags) => (await import('./lists/run.ts')).listTurns(flags)))
   .addCommand(sessionsCommand(async (flags) => (await import('./lists/run.ts')).listSessions(flags)))
+  .addCommand(showCommand(async (turn, flags) => (await import('./show/run.ts')).runShow(turn, flags)))
   .addCommand(statsCommand(async (flags) => (await import('./lists/stats.ts')).printStats(flags)))
   .addCommand(
     new Command('backup')

@@ -5,20 +5,7 @@ import { workflowIdOf } from '../contract/workflows.ts';
 import type { TurnRow } from '../domain/turn/turn.ts';
 import { type JsonEvent, jsonOfEvents } from './history-json.ts';
 import { reasonOf } from './read-histories.ts';
-
-export interface TemporalEvent {
-  readonly id: number;
-  /** Such as `activity task scheduled`. */
-  readonly type: string;
-  readonly at: string;
-  /** The name of the activity. */
-  readonly activity?: string;
-  /** Of the activity, from 1. */
-  readonly attempt?: number;
-  /** The type of an activity's failure: a code of turnkeep's. */
-  readonly failure?: string;
-  readonly signal?: string;
-}
+import { type TemporalEvent, temporalEventsOf } from './temporal-event-list.ts';
 
 export type TemporalEvents =
   | { readonly events: readonly TemporalEvent[]; readonly complete: boolean }
@@ -59,48 +46,4 @@ async function readRun(client: Client, { id, workflowId, runId }: Turn): Promise
     nextPageToken = page.nextPageToken.length > 0 ? page.nextPageToken : undefined;
   } while (nextPageToken !== undefined && events.length < mostEvents);
   return { events: temporalEventsOf(events), complete: nextPageToken === undefined };
-}
-
-/** @param events of one run, in Temporal's JSON */
-export function temporalEventsOf(events: readonly JsonEvent[]): TemporalEvent[] {
-  const activities = new Map<string, string>();
-  return events.map((event) => {
-    const { eventId = '0', eventType = '' } = event;
-    const [key = '', attributes = {}] = attributesOf(event);
-    const name = textAt(attributes, 'activityType', 'name');
-    if (name !== undefined && key.startsWith('activityTaskScheduled')) activities.set(eventId, name);
-    const activity = activities.get(textAt(attributes, 'scheduledEventId') ?? eventId);
-    const attempt = attributes['attempt'];
-    const failure =
-      textAt(attributes, 'failure', 'applicationFailureInfo', 'type') ??
-      textAt(attributes, 'lastFailure', 'applicationFailureInfo', 'type');
-    const signal = textAt(attributes, 'signalName');
-    return {
-      id: Number(eventId),
-      type: eventType
-        .replace(/^EVENT_TYPE_/, '')
-        .toLowerCase()
-        .replaceAll('_', ' '),
-      at: new Date(String(event['eventTime'])).toISOString(),
-      ...(activity === undefined ? {} : { activity }),
-      ...(activity === undefined || typeof attempt !== 'number' ? {} : { attempt }),
-      ...(failure === undefined ? {} : { failure }),
-      ...(signal === undefined ? {} : { signal }),
-    };
-  });
-}
-
-type Attributes = Readonly<Record<string, unknown>>;
-
-function attributesOf(event: JsonEvent): readonly [string, Attributes] | [] {
-  const found = Object.entries(event).find(([key]) => key.endsWith('EventAttributes'));
-  return found === undefined ? [] : [found[0], found[1] as Attributes];
-}
-
-function textAt(attributes: unknown, ...path: readonly string[]): string | undefined {
-  const value = path.reduce<unknown>(
-    (at, name) => (typeof at === 'object' && at !== null ? (at as Attributes)[name] : undefined),
-    attributes,
-  );
-  return typeof value === 'string' && value !== '' ? value : undefined;
 }

@@ -107,6 +107,7 @@ export const turnSchema = z.strictObject({
   status: responseSchema.shape.status,
   model: z.string(),
   error: z.strictObject({ code: z.string(), message: z.string() }).nullable(),
+  incomplete_details: z.looseObject({ reason: z.string() }).optional().meta({ description: 'Of a response that is not whole: why.' }),
   workflow_id: z.string().nullable(),
   run_id: z.string().nullable(),
   owner: z.string().optional().meta({ description: "The id of the workflow of one's own that runs it (`runTurn`)." }),
