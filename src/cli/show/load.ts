@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { previewOf } from '../../domain/turn/input-preview.ts';
 import { type Bundle, readBundle } from '../../history/bundle.ts';
+import type { JsonEvent } from '../../history/history-json.ts';
 import { temporalEventsOf } from '../../history/temporal-event-list.ts';
 import { CallError } from '../../http-client/call-error.ts';
 import type { GatewayClient } from '../../http-client/calls.ts';
@@ -28,7 +29,7 @@ export async function loadFile(file: string): Promise<Loaded & { readonly notes:
   const { exported_at: at, turnkeep, redacted, timeline, input, temporal } = await readBundle(file);
   const json = {
     ...timeline,
-    input: input.slice(0, inputItems).map((item) => previewOf(item as Parameters<typeof previewOf>[0])),
+    input: input.slice(0, inputItems).map(previewOf),
     input_items: input.length,
     temporal: temporalPart(temporal, timeline),
   };
@@ -39,7 +40,7 @@ export async function loadFile(file: string): Promise<Loaded & { readonly notes:
 /** Of the run that the turn ran in. */
 function temporalPart(temporal: Bundle['temporal'], timeline: Bundle['timeline']): object {
   if (!('histories' in temporal)) return { missing: temporal.missing };
-  const { histories, run_ids: runs } = temporal as { histories: { events: object[] }[]; run_ids: string[] };
+  const { histories, run_ids: runs } = temporal as { histories: { events: JsonEvent[] }[]; run_ids: string[] };
   const index = runs.indexOf(String(timeline['run_id']));
   const history = histories.at(index === -1 ? -1 : index);
   return { events: temporalEventsOf(history?.events ?? []), complete: true };

@@ -1,5 +1,4 @@
 /** What a turn was asked, in short. Pure. */
-import type { InputItem } from '../item.ts';
 import { preview } from './timeline-text.ts';
 
 export interface PreviewedItem {
@@ -9,13 +8,20 @@ export interface PreviewedItem {
   readonly text: string;
 }
 
-export function previewOf(item: InputItem): PreviewedItem {
-  if (item.type === 'message') return { type: item.type, role: item.role, text: preview(item.content.map(textOf).join(' ').trim()) };
-  if (item.type === 'function_call_output' || item.type === 'custom_tool_call_output')
-    return { type: item.type, text: preview(typeof item.output === 'string' ? item.output : item.output.map(textOf).join(' ')) };
-  return { type: item.type, text: '' };
+/** An item of an input, as far as it is read here: it may come from a file. */
+interface AnyItem {
+  readonly type: string;
+  readonly role?: unknown;
+  readonly content?: unknown;
+  readonly output?: unknown;
 }
 
-function textOf(part: { readonly type: string }): string {
-  return 'text' in part && typeof part.text === 'string' ? part.text : `[${part.type}]`;
+export function previewOf({ type, role, content, output }: AnyItem): PreviewedItem {
+  return { type, ...(typeof role === 'string' ? { role } : {}), text: preview(textOf(content ?? output)) };
+}
+
+function textOf(value: unknown): string {
+  if (typeof value === 'string') return value;
+  if (!Array.isArray(value)) return '';
+  return value.map((part: { readonly type?: string; readonly text?: unknown }) => (typeof part.text === 'string' ? part.text : `[${part.type}]`)).join(' ');
 }
