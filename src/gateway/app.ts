@@ -21,6 +21,7 @@ import { type CountDeps, inputTokensRoute } from './responses/input-tokens.ts';
 import { responsesRoutes } from './responses/routes.ts';
 import { OpenConnections, webSocketRoute } from './responses/websocket/route.ts';
 import { type GatewayEnv, headerOf, honoPath, Routes, type RouteSpec } from './http/route.ts';
+import type { ViewerLog } from './stream/viewer-log.ts';
 import { uiRoutes } from './ai-sdk/routes.ts';
 
 export interface AppDeps extends CountDeps, ModelsDeps, TurnsDeps, TurnExportDeps, Omit<OperatorDeps, 'openApi'> {
@@ -36,6 +37,8 @@ export interface AppDeps extends CountDeps, ModelsDeps, TurnsDeps, TurnExportDep
   readonly onError: (error: unknown, requestId: string) => void;
   /** How long a stream is silent before a comment is sent; 15 s by default. */
   readonly idleCommentMs?: number | undefined;
+  /** See `ServeDeps`. */
+  readonly viewers?: ViewerLog | undefined;
   /** Where the WebSockets of the gateway are kept; its own where nothing is said. */
   readonly connections?: OpenConnections;
 }

@@ -14,7 +14,9 @@ import { createDataConverter } from '../codec/data-converter.ts';
 import { type AgentConfig, noAgents } from '../config/agent-config.ts';
 import { type Config, readVersion } from '../config/config.ts';
 import { createApp } from '../gateway/app.ts';
+import { ViewerLog } from '../gateway/stream/viewer-log.ts';
 import { OpenConnections } from '../gateway/responses/websocket/route.ts';
+import { readTemporalEvents } from '../history/temporal-events.ts';
 import { isAway } from './availability.ts';
 import { createReadiness } from '../client/readiness.ts';
 import { createExporter } from '../history/export-turn.ts';
@@ -130,8 +132,14 @@ export async function startGateway({
   };
   const responses = new OpenResponses();
   const provider = providers.of('default');
+  const viewers = new ViewerLog({
+    write: (rows) => store.noteViewers(rows),
+    onError: (error) => {
+      log.debug({ err: error }, 'who follows which turn could not be noted');
+    },
+  });
   const turnkeep = new Turnkeep({
-    store,
+    store: { ...store, readViewers: async (turn) => viewers.newest(turn, await store.readViewers(turn)) },
     dispatcher,
     quotas: config.quotas,
     hasTitles: config.titles.isOn,
@@ -139,6 +147,7 @@ export async function startGateway({
   });
   const app = createApp({
     turnkeep,
+    viewers,
     version,
     providerApi: config.provider.api,
     apiKeys: config.apiKeys,
@@ -149,6 +158,7 @@ export async function startGateway({
     idleCommentMs,
     connections,
     temporalUi: deps.temporalUi,
+    readTemporal: (turn) => readTemporalEvents(client, turn),
     exportTurn: createExporter({ store, turnkeep, readHistories: createHistoryReader(client), version, temporalUi: deps.temporalUi }),
     countTokens: async (request) => {
       const asked = providers.of(request.settings.agent?.provider ?? 'default');
@@ -234,6 +244,7 @@ export async function startGateway({
       await closed;
       clearTimeout(cut);
       clearInterval(idle);
+      await viewers.flush();
       await providers.close();
     },
   };

@@ -1,5 +1,5 @@
 /** What an attempt has come to so far, while it runs, and what its end takes of that. */
-import type { AttemptEnd, AttemptKey } from '../../domain/turn/attempt.ts';
+import type { AttemptEnd, AttemptFacts, AttemptKey } from '../../domain/turn/attempt.ts';
 import type { Budget } from '../../domain/turn/budget.ts';
 import type { ModelFailure, ModelFinish } from '../../domain/model.ts';
 import { refusesEncrypted } from '../../domain/response/hidden-reasoning.ts';
@@ -34,6 +34,8 @@ export interface AttemptState {
   serviceTier?: string;
   /** The provider's own statement that its answer is at its end (T8). */
   finish?: ModelFinish;
+  /** How far its request has come. */
+  readonly reached: { sentAtMs?: number; headersAtMs?: number; finishedAtMs?: number };
   /** Its answer, where the provider keeps it. `isBooked`: another process could read it on. */
   keptAnswer?: { readonly isBooked: boolean; readonly stop: () => Promise<void> };
   /** What follows the finish: the end of the turn, or of the step alone. */
@@ -49,17 +51,19 @@ export interface AttemptState {
 export async function afterRefusal(
   { writer, key, onOverflow, mayLeaveOutReasoning }: AttemptState,
   failure: ModelFailure,
-): Promise<'compact' | 'again' | 'fail'> {
+): Promise<'compaction' | 'shorter_prompt' | 'without_reasoning' | 'fail'> {
   if (writer.hasStarted) return 'fail';
-  const again = key.attempt >= requestsPerStep ? 'fail' : 'again';
+  const isLast = key.attempt >= requestsPerStep;
   const { providerMessage: words } = failure;
-  if (mayLeaveOutReasoning === true && refusesEncrypted({ ...failure, words })) return again;
+  if (mayLeaveOutReasoning === true && refusesEncrypted({ ...failure, words })) return isLast ? 'fail' : 'without_reasoning';
   if (failure.code !== 'context_length_exceeded' || onOverflow === undefined) return 'fail';
   const next = await onOverflow(failure);
-  return next === 'shorten' ? again : next;
+  if (next === 'shorten') return isLast ? 'fail' : 'shorter_prompt';
+  return next === 'compact' ? 'compaction' : next;
 }
 
-/** The end with what the request has cost, by the provider's count and for the budgets. */
-export function withCost({ usage, meter }: AttemptState, end: AttemptEnd): AttemptEnd {
-  return { ...end, ...(usage === null ? {} : { usage }), ...(meter === undefined ? {} : { spent: meter.taken }) };
+/** The end with what the request has cost, by the provider's count and for the budgets, and with how far it came. */
+export function withCost({ usage, meter, reached }: AttemptState, end: AttemptEnd): AttemptEnd {
+  const facts: AttemptFacts = { ...reached, ...end.facts };
+  return { ...end, ...(usage === null ? {} : { usage }), ...(meter === undefined ? {} : { spent: meter.taken }), facts };
 }

@@ -2,7 +2,7 @@
 import type { AttemptEnd, AttemptKey } from '../../domain/turn/attempt.ts';
 import type { HiddenReasoning } from '../../domain/response/hidden-reasoning.ts';
 import type { JournalRow } from '../../domain/response/response-event.ts';
-import type { NewToolCall, ToolCallEnd, ToolCallRow } from '../../domain/agents/tool-call.ts';
+import type { ApprovalRow, NewToolCall, ToolCallEnd, ToolCallRow } from '../../domain/agents/tool-call.ts';
 
 /**
  * **Contract**, besides that of `Store`. What is written under an epoch is refused like an append under it: `false`, and
@@ -26,6 +26,9 @@ export interface ToolCallStore {
    * undefined: there is no such call, or it came to nothing (yet).
    */
   readToolResult(call: ToolCallKey, piece: { readonly offset: number; readonly limit: number }): Promise<ResultPiece | undefined>;
+
+  /** The answered requests for approvals that this turn made, and those that it answered. */
+  readApprovals(turn: string): Promise<readonly ApprovalRow[]>;
 
   /**
    * Refused too behind an accepted cancel (T5).

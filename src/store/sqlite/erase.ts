@@ -8,6 +8,7 @@ import { dropCompletion } from './completions.ts';
 import type { Database } from './database.ts';
 import type { Slice } from '../pace.ts';
 import { text } from './rows.ts';
+import { dropViewers } from './viewers.ts';
 import { dropWebhook } from './webhooks.ts';
 
 interface RowsOfTurn {
@@ -99,6 +100,7 @@ export function dropItems(db: Database, turn: string, slice: Slice): boolean {
 function dropJournal(db: Database, turn: string, slice: Slice): boolean {
   keepNewestOrdinal(db, turn);
   if (!dropRows(db, recordings, turn, slice) || !dropRows(db, journal, turn, slice)) return false;
+  dropViewers(db, turn);
   db.run('DELETE FROM journal_head WHERE turn = ?', turn);
   return true;
 }

@@ -24,6 +24,7 @@ import { readSpending } from './spending.ts';
 import { readCounted } from './turn-stats.ts';
 import * as toolCalls from './tool-calls.ts';
 import * as turns from './turns.ts';
+import * as viewers from './viewers.ts';
 import * as webhooks from './webhooks.ts';
 
 /**
@@ -76,6 +77,7 @@ export function openSqliteStore(path: string): Store {
     readHiddenReasoning: async (turn) => readHiddenReasoning(db, turn),
     readToolCalls: async (turn, step) => toolCalls.readToolCalls(db, turn, step),
     readToolResult: async (call, piece) => toolCalls.readToolResult(db, call, piece),
+    readApprovals: async (turn) => toolCalls.readApprovals(db, turn),
     startToolCall: async (start) => {
       const isBooked = await toolCalls.startToolCall(db, start);
       if (isBooked && start.shown !== undefined) broker.announce(start.turn, start.shown.rows, false);
@@ -150,6 +152,8 @@ export function openSqliteStore(path: string): Store {
     readWebhook: async (turn) => webhooks.readWebhook(db, turn),
     noteWebhook: (turn, note) => webhooks.noteWebhook(db, turn, note),
 
+    noteViewers: (rows) => viewers.noteViewers(db, rows),
+    readViewers: async (turn) => viewers.readViewers(db, turn),
     readRecordings: async (turn) => readRecordings(db, turn),
 
     lead: (task, lease) => retention.lead(db, task, lease),

@@ -1,0 +1,27 @@
+/** What a turn was asked, in short. Pure. */
+import { preview } from './timeline-text.ts';
+
+export interface PreviewedItem {
+  readonly type: string;
+  readonly role?: string;
+  /** Its words; of an item without any, empty. */
+  readonly text: string;
+}
+
+/** An item of an input, as far as it is read here: it may come from a file. */
+interface AnyItem {
+  readonly type: string;
+  readonly role?: unknown;
+  readonly content?: unknown;
+  readonly output?: unknown;
+}
+
+export function previewOf({ type, role, content, output }: AnyItem): PreviewedItem {
+  return { type, ...(typeof role === 'string' ? { role } : {}), text: preview(textOf(content ?? output)) };
+}
+
+function textOf(value: unknown): string {
+  if (typeof value === 'string') return value;
+  if (!Array.isArray(value)) return '';
+  return value.map((part: { readonly type?: string; readonly text?: unknown }) => (typeof part.text === 'string' ? part.text : `[${part.type}]`)).join(' ');
+}
