@@ -11,6 +11,7 @@ import { chatRequest } from './openai/chat-request.ts';
 import { isOpenAi, noKey, openAiBaseUrl, requestTo, takesOwnFields } from './openai/endpoint.ts';
 import { LearnedForms } from './openai/learned-forms.ts';
 import { listModels } from './openai/list-models.ts';
+import { newIds } from './openai/new-ids.ts';
 import { ResponsesParser } from './openai/responses-parser.ts';
 import { responsesRequest } from './openai/responses-request.ts';
 import { translatedCalls } from './openai/translated-calls.ts';
@@ -51,13 +52,14 @@ export function createProvider({ api, limits, reattach, ...options }: ProviderOp
     const {
       settings: { model },
       clientFunctions,
+      ids,
     } = request;
     const { maxOutputBytes } = limits;
     const events = streamResponse({
       parser:
         api === 'chat'
-          ? new ChatParser(names.all, names.functions, maxOutputBytes, takersOfText(names, clientFunctions))
-          : new ResponsesParser(maxOutputBytes, clientFunctions),
+          ? new ChatParser(names.all, names.functions, maxOutputBytes, takersOfText(names, clientFunctions), newIds(ids))
+          : new ResponsesParser(maxOutputBytes, clientFunctions, newIds(ids)),
       connection,
       request: () =>
         api === 'chat'

@@ -15,7 +15,7 @@ import { retryWhileBusy } from '../../store/retry-while-busy.ts';
 import { AttemptAborted, type AbortReason } from './abort-reason.ts';
 import { providerFor } from './agents.ts';
 import type { AttemptResult } from './attempt-result.ts';
-import { type AttemptState, withCost } from './attempt-state.ts';
+import { type AttemptState, bookEnd } from './attempt-state.ts';
 import { FencedError } from './journal-writer.ts';
 import { passOn } from './pass-on.ts';
 import { resolveAttempt } from './resolve-attempt.ts';
@@ -156,7 +156,7 @@ export async function resolveBehind(attempt: AttemptState, thrown: unknown): Pro
     reason === 'cancelled'
       ? ({ endedAtMs, outcome: 'cancelled' } as const)
       : ({ endedAtMs, outcome: 'failed', code: failure.code, ...('detail' in failure ? { detail: failure.detail } : {}) } as const);
-  await retryWhileBusy(() => store.endAttempt(key, epoch, withCost(attempt, end)));
+  await bookEnd(attempt, end);
   const requested = reason === 'cancelled' ? ({ status: 'cancelled' } as const) : ({ status: 'failed', failure } as const);
   // The lease ended with the attempt. One that stood still ends no turn of whoever has claimed it since, and reads on.
   const settled = await retryWhileBusy(() => settleDead({ store, onReady }, { turn: key.turn, epoch }, requested));

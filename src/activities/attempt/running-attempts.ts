@@ -6,6 +6,7 @@
 import { turnTimeMs } from '../../domain/turn/budget.ts';
 import type { ResponseSettings } from '../../domain/response/response-settings.ts';
 import type { Provider } from '../../providers/provider.ts';
+import type { RecordMode } from '../../domain/turn/recording.ts';
 import type { Claim, Lease, TurnPulse } from '../../store/ports/journal.ts';
 import type { Store } from '../../store/ports/store.ts';
 import { AttemptAborted, type AbortReason } from './abort-reason.ts';
@@ -23,6 +24,8 @@ export interface RunningAttemptsOptions {
   /** What the configuration has beside it: none where nothing is said. */
   readonly agents?: Agents;
   readonly limits: AttemptLimits;
+  /** What is kept for `rerun`; `wire` where nothing is said. */
+  readonly record?: RecordMode;
   /** Attempts at once, in this process, of all tenants. No tenant has more than half of them. */
   readonly maxAttempts?: number;
   /** A turn has become ready by the end of another: it is to be dispatched. */
