@@ -1,5 +1,5 @@
 /** A `Provider` that speaks one of OpenAI's two streaming APIs, over connections of its own. */
-import { openConnection } from './http/connection.ts';
+import { type Connection, openConnection } from './http/connection.ts';
 import { backgroundResponses } from './openai/background.ts';
 import { takersOfText } from './openai/call-arguments.ts';
 import { ChatParser } from './openai/chat-parser.ts';
@@ -27,6 +27,8 @@ export interface ProviderOptions {
   readonly limits: ProviderLimits;
   /** Answers are asked for in background mode, and read on where their connection broke. For `responses` alone. */
   readonly reattach?: boolean | undefined;
+  /** Instead of connections of its own. */
+  readonly connection?: Connection;
 }
 
 /**
@@ -43,7 +45,7 @@ export interface ProviderOptions {
 export function createProvider({ api, limits, reattach, ...options }: ProviderOptions): Provider {
   const endpoint = { baseUrl: options.baseUrl || openAiBaseUrl, apiKey: options.apiKey || noKey };
   const { apiKey } = endpoint;
-  const connection = openConnection(limits);
+  const connection = options.connection ?? openConnection(limits);
   const isOpenAiHost = isOpenAi(endpoint.baseUrl);
   const hasOwnFields = takesOwnFields(endpoint.baseUrl);
   const forms = new LearnedForms(endpoint.baseUrl);

@@ -52,6 +52,11 @@ export async function afterOverflow(
   return next === 'shorten' && key.attempt >= requestsPerStep ? 'fail' : next;
 }
 
+/** How long the turn's time has been over, ms. */
+export function overMs({ tape, deadlineAt }: AttemptState): number {
+  return tape.reading(performance.now() - deadlineAt);
+}
+
 /** The end of the attempt where that is not the end of its step or turn, with the rest of its recording. */
 export async function bookEnd(attempt: AttemptState, end: AttemptEnd): Promise<void> {
   const { store, key, epoch, tape } = attempt;

@@ -171,7 +171,7 @@ export class JournalWriter {
     clearTimeout(this.#timer);
     const { store, turn, stream, epoch, attempt, tape } = this.#options;
     const rest = this.#takePending();
-    const seal = sealOf(turn, stream, epoch, outcome, tape.now());
+    const seal = sealOf(turn, stream, epoch, outcome, tape.reading(Date.now()));
     const end = { ...attemptEnd, recording: tape.end() };
     const whole = { ...seal, rows: [...rest, ...seal.rows], attempt: { ...attempt, end } };
     const result = await retryWhileBusy(() => store.seal(whole));

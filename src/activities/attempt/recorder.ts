@@ -19,6 +19,10 @@ export interface RecorderOptions {
   readonly epoch: number;
   /** Of the answer. The recording may have four times as many: past that, nothing more of the wire is kept (T14). */
   readonly maxOutputBytes: number;
+  /** Of the turn. */
+  readonly turnTimeoutMs: number;
+  /** Of the next row of the journal, as the run found it. */
+  readonly nextSeq: number;
   /** Aborts with an `AttemptAborted`. */
   readonly signal: AbortSignal;
   readonly steered: AbortSignal;
@@ -41,7 +45,7 @@ export class Recorder extends ClockTape {
   #parts = 0;
   #takenAt = 0;
   #bytesLeft: number;
-  #hasEntries = false;
+  #hasEntries: boolean;
   /** Where the answer stands. */
   #chunk = 0;
   #deltas = 0;
@@ -54,8 +58,10 @@ export class Recorder extends ClockTape {
     super();
     this.#options = options;
     this.#bytesLeft = options.maxOutputBytes * timesOutput;
-    const { mode, signal, steered, maxOutputBytes } = options;
-    this.#buffer.add({ type: 'begin', version: 1, mode, at_ms: Date.now(), max_output_bytes: maxOutputBytes });
+    // Of a round of tools nothing has to be known but what happened to it.
+    this.#hasEntries = options.attempt > 0;
+    const { mode, signal, steered, maxOutputBytes: max_output_bytes, turnTimeoutMs: turn_timeout_ms, nextSeq: next_seq } = options;
+    this.#buffer.add({ type: 'begin', version: 1, mode, at_ms: Date.now(), max_output_bytes, turn_timeout_ms, next_seq });
     const onAbort = (): void => {
       const { reason, cause } = signal.reason instanceof AttemptAborted ? signal.reason : { reason: 'unknown', cause: undefined };
       // The cause of other aborts is an error of our own; that of a budget is a plain fact.
@@ -132,8 +138,7 @@ export class Recorder extends ClockTape {
     if (isTimed) this.#buffer.flush(this.#mergedChunk, this.#merged);
   }
 
-  override now(): number {
-    const ms = super.now();
+  override reading(ms: number): number {
     this.#add({ type: 'clock', ms });
     return ms;
   }
@@ -144,7 +149,6 @@ export class Recorder extends ClockTape {
   }
 
   override end(): readonly RecordingPart[] {
-    // Calls of tools alone: nothing happened that has to be known.
     if (!this.#hasEntries) return [];
     this.#add({ type: 'done', at: this.#at });
     this.#last = this.#takeAll();

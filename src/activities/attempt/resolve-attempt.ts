@@ -16,7 +16,7 @@ import { ProviderError } from '../../providers/provider.ts';
 import { settleTurn } from '../../settle/settle-turn.ts';
 import { retryWhileBusy } from '../../store/retry-while-busy.ts';
 import { AttemptAborted } from './abort-reason.ts';
-import { afterOverflow, type AttemptState, bookEnd, withCost } from './attempt-state.ts';
+import { afterOverflow, type AttemptState, bookEnd, overMs, withCost } from './attempt-state.ts';
 import type { AttemptResult } from './attempt-result.ts';
 import { FencedError } from './journal-writer.ts';
 import { passOn } from './pass-on.ts';
@@ -101,7 +101,7 @@ async function aborted(attempt: AttemptState, { reason, cause }: AttemptAborted)
   }
   if (reason === 'steered') return seal(attempt, { status: 'incomplete', reason, usage }, { endedAtMs, outcome: 'incomplete' });
   if (reason === 'over_budget') return failed(attempt, overBudget(cause as Exceeded));
-  if (reason === 'deadline') return failed(attempt, outOfTime(attempt.budget, performance.now() - attempt.deadlineAt));
+  if (reason === 'deadline') return failed(attempt, outOfTime(attempt.budget, overMs(attempt)));
   // A shutdown is not the user's stop (T9): a request that has not started goes to another worker, a started one cannot.
   await writer.flush();
   if (attempt.keptAnswer?.isBooked === true) return passOn(attempt);

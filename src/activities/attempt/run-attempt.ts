@@ -60,7 +60,7 @@ export async function runAttempt(options: RunningAttemptsOptions, input: Attempt
   const maxOutputBytes = limits.maxOutputBytes;
   const bytesBefore = bytesOfOutput(stream.response.output);
   const hasStarted = takenUp?.hasStarted === true;
-  const tape = tapeOf(options, key, input);
+  const tape = (options.tapeOf ?? tapeOf)({ options, key, input, nextSeq: takenUp?.nextSeq ?? stream.nextSeq });
   const writer = new JournalWriter({
     store,
     turn,
@@ -194,10 +194,18 @@ async function answer(
   );
 }
 
-function tapeOf({ record = 'wire', limits }: RunningAttemptsOptions, { step, attempt }: AttemptKey, input: AttemptInput): Tape {
-  const { signal, steered, claim } = input;
-  if (record === 'off') return new ClockTape();
-  return new Recorder({ mode: record, step, attempt, epoch: claim.epoch, maxOutputBytes: limits.maxOutputBytes, signal, steered });
+export interface Taped {
+  readonly options: Pick<RunningAttemptsOptions, 'record' | 'limits'>;
+  readonly key: AttemptKey;
+  readonly input: Pick<AttemptInput, 'signal' | 'steered' | 'claim'>;
+  /** Of the journal, the next row. */
+  readonly nextSeq: number;
+}
+
+function tapeOf({ options: { record: mode = 'wire', limits }, key, input: { signal, steered, claim }, nextSeq }: Taped): Tape {
+  if (mode === 'off') return new ClockTape();
+  const { maxOutputBytes, turnTimeoutMs } = limits;
+  return new Recorder({ mode, ...key, epoch: claim.epoch, maxOutputBytes, turnTimeoutMs, nextSeq, signal, steered });
 }
 
 /** What a step writes to, and what it may use up. */

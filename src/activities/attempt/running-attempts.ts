@@ -11,7 +11,8 @@ import type { Claim, Lease, TurnPulse } from '../../store/ports/journal.ts';
 import type { Store } from '../../store/ports/store.ts';
 import { AttemptAborted, type AbortReason } from './abort-reason.ts';
 import type { AttemptResult } from './attempt-result.ts';
-import { runAttempt } from './run-attempt.ts';
+import { runAttempt, type Taped } from './run-attempt.ts';
+import type { Tape } from './tape.ts';
 import { KeptStreams } from './kept-streams.ts';
 import { type Agents, canServe, HandOns } from './agents.ts';
 
@@ -26,6 +27,8 @@ export interface RunningAttemptsOptions {
   readonly limits: AttemptLimits;
   /** What is kept for `rerun`; `wire` where nothing is said. */
   readonly record?: RecordMode;
+  /** Instead of a recorder. */
+  readonly tapeOf?: (taped: Taped) => Tape;
   /** Attempts at once, in this process, of all tenants. No tenant has more than half of them. */
   readonly maxAttempts?: number;
   /** A turn has become ready by the end of another: it is to be dispatched. */

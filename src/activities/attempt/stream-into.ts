@@ -32,7 +32,7 @@ export async function streamInto(
   const callbacks: ProviderCallbacks = {
     ...whileOurs({ store, turn: claim.turn.id, epoch: attempt.epoch, signal, abort, isLeaseOver }),
     wire: tape.wire,
-    now: () => tape.now(),
+    now: () => tape.reading(Date.now()),
     onRequestId: (id) => {
       writer.providerRequestId = id;
     },

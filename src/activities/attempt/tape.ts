@@ -36,8 +36,8 @@ export interface Tape {
   dueInMs(): number;
   /** They are being written. @param isTimed since the clock said so */
   flushed(isTimed: boolean): void;
-  /** A reading of the clock that the journal shows, ms since the epoch. */
-  now(): number;
+  /** A reading of a clock that the journal shows, ms. @returns what the attempt is to go by */
+  reading(ms: number): number;
   /** What has been recorded, for the next write; nothing, where it is no time for it. @param isStart with the write that starts the step */
   take(isStart: boolean): readonly RecordingPart[];
   /** All that is left, for the write that ends the attempt. */
@@ -68,8 +68,8 @@ export class ClockTape implements Tape {
   flushed(_isTimed: boolean): void {
     this.#lastWriteAt = performance.now();
   }
-  now(): number {
-    return Date.now();
+  reading(ms: number): number {
+    return ms;
   }
   take(_isStart: boolean): readonly RecordingPart[] {
     return [];

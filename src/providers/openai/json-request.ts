@@ -41,7 +41,7 @@ export async function requestJson<T>(options: JsonRequest, read: (text: string) 
   const { endpoint, connection, limits, signal, callbacks } = options;
   const request = await requestTo(endpoint, options.path, options.body);
   await callbacks.beforeSend?.();
-  using exchange = new HttpExchange(limits, signal);
+  using exchange = new HttpExchange(limits, signal, connection.deadlines);
   const tap = new ExchangeTap({ wire: callbacks.wire, exchange, signal, apiKey: endpoint.apiKey });
   try {
     const { headers, body } = await tap.send(connection, {

@@ -37,7 +37,7 @@ export async function* streamResponse(options: StreamResponseOptions): AsyncGene
   const { parser, limits, signal, callbacks, apiKey } = options;
   const request = await options.request();
   await callbacks.beforeSend?.();
-  using exchange = new HttpExchange(limits, signal);
+  using exchange = new HttpExchange(limits, signal, options.connection.deadlines);
   const tap = new ExchangeTap({ wire: callbacks.wire, exchange, signal, apiKey });
   let hasStarted = false;
   let isAtEnd = false;
