@@ -7,6 +7,7 @@ import { storedCompletionRoutes } from './chat-completions/stored.ts';
 import { conversationsRoutes } from './conversations/routes.ts';
 import { crossOrigin } from './http/cors.ts';
 import { ApiError, asApiError } from './http/errors.ts';
+import { branchesRoutes } from './operator/branches.ts';
 import { modelsRoutes, type ModelsDeps } from './operator/models.ts';
 import { type TurnsDeps, turnsRoutes } from './operator/turns.ts';
 import { openApiDocument } from './http/openapi.ts';
@@ -132,6 +133,7 @@ function keyedRoutes(
   conversationsRoutes(routes, deps);
   modelsRoutes(routes, deps);
   turnsRoutes(routes, deps);
+  branchesRoutes(routes, deps);
   return { api, routes };
 }
 
