@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { ConfigError, readVersion } from '../config/config.ts';
 import { GatewayError } from './gateway/target.ts';
 import type { BackupFlags } from './backup.ts';
+import { forkCommand } from './branches/command.ts';
 import { chatCommand } from './chat/command.ts';
 import { DataDirTakenError } from './dev-server/data-dir.ts';
 import { NoTemporalProgramError } from './dev-server/find.ts';
@@ -52,6 +53,7 @@ Any number of them share one Temporal namespace and one database:
   )
   .addCommand(turnsCommand(async (flags) => (await import('./lists/run.ts')).listTurns(flags)))
   .addCommand(sessionsCommand(async (flags) => (await import('./lists/run.ts')).listSessions(flags)))
+  .addCommand(forkCommand(async (turn, flags) => (await import('./branches/fork.ts')).runFork(turn, flags)))
   .addCommand(statsCommand(async (flags) => (await import('./lists/stats.ts')).printStats(flags)))
   .addCommand(
     new Command('backup')
