@@ -9,6 +9,7 @@ import { crossOrigin } from './http/cors.ts';
 import { ApiError, asApiError } from './http/errors.ts';
 import { branchesRoutes } from './operator/branches.ts';
 import { modelsRoutes, type ModelsDeps } from './operator/models.ts';
+import { type TurnExportDeps, turnExportRoute } from './operator/turn-export.ts';
 import { type TurnsDeps, turnsRoutes } from './operator/turns.ts';
 import { openApiDocument } from './http/openapi.ts';
 import { type OperatorDeps, operatorRoutes } from './operator/routes.ts';
@@ -23,7 +24,7 @@ import { OpenConnections, webSocketRoute } from './responses/websocket/route.ts'
 import { type GatewayEnv, headerOf, honoPath, Routes, type RouteSpec } from './http/route.ts';
 import { uiRoutes } from './ai-sdk/routes.ts';
 
-export interface AppDeps extends CountDeps, ModelsDeps, TurnsDeps, Omit<OperatorDeps, 'openApi'> {
+export interface AppDeps extends CountDeps, ModelsDeps, TurnsDeps, TurnExportDeps, Omit<OperatorDeps, 'openApi'> {
   readonly version: string;
   readonly apiKeys: readonly ApiKey[];
   /** For each tenant; 0: no limit. */
@@ -134,6 +135,7 @@ function keyedRoutes(
   modelsRoutes(routes, deps);
   turnsRoutes(routes, deps);
   branchesRoutes(routes, deps);
+  turnExportRoute(routes, deps);
   return { api, routes };
 }
 

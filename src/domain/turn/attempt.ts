@@ -5,6 +5,7 @@
 import type { RequestSpent } from './budget.ts';
 import type { FailureCode } from '../failure.ts';
 import type { KeptResponse, Reattachment } from './kept-response.ts';
+import type { RecordingPart } from './recording.ts';
 import { sumOfKnown, type Usage } from '../response/response.ts';
 
 export interface AttemptKey {
@@ -29,6 +30,8 @@ export interface AttemptEnd {
   readonly usage?: Usage;
   /** What of it counts against budgets. */
   readonly spent?: RequestSpent;
+  /** The rest of its recording. */
+  readonly recording?: readonly RecordingPart[];
 }
 
 export type AttemptOutcome = 'completed' | 'incomplete' | 'cancelled' | 'failed' | 'lost';
@@ -48,7 +51,7 @@ export function isLost({ outcome }: Pick<AttemptRow, 'outcome'>): boolean {
   return outcome === 'failed' || outcome === 'lost';
 }
 
-export interface AttemptRow extends AttemptKey, Partial<Omit<AttemptEnd, 'endedAtMs'>> {
+export interface AttemptRow extends AttemptKey, Partial<Omit<AttemptEnd, 'endedAtMs' | 'recording'>> {
   readonly requestedAtMs: number;
   readonly firstEventAtMs?: number;
   readonly endedAtMs?: number;

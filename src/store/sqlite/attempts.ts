@@ -8,6 +8,7 @@ import type { Reattachment } from '../../domain/turn/kept-response.ts';
 import type { Database, Row } from './database.ts';
 import { keptAttempt } from './kept-responses.ts';
 import { leaseLeftMs } from './leases.ts';
+import { writeRecording } from './recordings.ts';
 import { parsed } from './rows.ts';
 
 export function claimFacts(db: Database, turn: TurnRow, step: number): ClaimFacts {
@@ -104,6 +105,7 @@ export function endAttempt(db: Database, { turn, step, attempt }: AttemptKey, ep
     attempt,
     epoch,
   );
+  writeRecording(db, turn, end.recording);
 }
 
 export function readAttempts(db: Database, turn: string): AttemptRow[] {

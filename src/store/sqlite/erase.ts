@@ -20,6 +20,11 @@ const journal: RowsOfTurn = {
   drop: 'DELETE FROM journal WHERE turn = ? AND seq <= ?',
 };
 
+const recordings: RowsOfTurn = {
+  list: 'SELECT rank AS at, bytes FROM (SELECT epoch * 1048576 + part AS rank, octet_length(data) AS bytes FROM recordings WHERE turn = ?) ORDER BY rank LIMIT ?',
+  drop: 'DELETE FROM recordings WHERE turn = ? AND epoch * 1048576 + part <= ?',
+};
+
 const items: RowsOfTurn = {
   list: 'SELECT position AS at, octet_length(item) AS bytes FROM items WHERE turn = ? ORDER BY position LIMIT ?',
   drop: 'DELETE FROM items WHERE turn = ? AND position <= ?',
@@ -88,7 +93,7 @@ export function dropItems(db: Database, turn: string, slice: Slice): boolean {
 
 function dropJournal(db: Database, turn: string, slice: Slice): boolean {
   keepNewestOrdinal(db, turn);
-  if (!dropRows(db, journal, turn, slice)) return false;
+  if (!dropRows(db, recordings, turn, slice) || !dropRows(db, journal, turn, slice)) return false;
   db.run('DELETE FROM journal_head WHERE turn = ?', turn);
   return true;
 }

@@ -11,6 +11,7 @@ import { itemRowOf, nextPosition, writeItems } from './item-rows.ts';
 import { openKeptResponses, takeOverAttempt } from './kept-responses.ts';
 import { fenceLease, leaseLeftMs, releaseLease, takeLease } from './leases.ts';
 import { insertRows, writeRows } from './journal-rows.ts';
+import { writeRecording } from './recordings.ts';
 import { journalRow } from './rows.ts';
 import { addSpent } from './spending.ts';
 import { cutOffToolCalls } from './tool-calls.ts';
@@ -107,11 +108,12 @@ export async function releaseAttempt(db: Database, key: AttemptKey, epoch: numbe
   });
 }
 
-export async function append(db: Database, { turn, epoch, rows, starts }: Append): Promise<boolean> {
+export async function append(db: Database, { turn, epoch, rows, starts, recording }: Append): Promise<boolean> {
   // The row that marks a start must survive even a loss of power: a started step is never asked again (T2).
   return db.commit(starts === undefined ? 'quick' : 'durable', () => {
     if (!writeRows(db, turn, epoch, rows)) return false;
     if (starts !== undefined) startAttempt(db, starts);
+    writeRecording(db, turn, recording);
     return true;
   });
 }

@@ -106,4 +106,12 @@ export const migrationsFrom6: readonly string[] = [
   `
   CREATE INDEX attempts_kept ON attempts (turn) WHERE ended_at IS NULL AND response_id IS NOT NULL;
   `,
+
+  // What came from the provider, in parts, by the claim that asked for it (epoch): dropped with the journal.
+  `
+  CREATE TABLE recordings (
+    turn TEXT NOT NULL, epoch INTEGER NOT NULL, part INTEGER NOT NULL, step INTEGER NOT NULL, attempt INTEGER NOT NULL,
+    data BLOB NOT NULL, PRIMARY KEY (turn, epoch, part)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

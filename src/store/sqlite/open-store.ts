@@ -14,6 +14,7 @@ import * as items from './items.ts';
 import * as keptResponses from './kept-responses.ts';
 import * as leases from './leases.ts';
 import * as journal from './journal.ts';
+import { readRecordings } from './recordings.ts';
 import * as retention from './retention.ts';
 import * as sessions from './sessions.ts';
 import { makeStrandedReady, readChain, readTranscript } from './transcript.ts';
@@ -146,6 +147,8 @@ export function openSqliteStore(path: string): Store {
     markWebhookStarted: (turn) => webhooks.markWebhookStarted(db, turn),
     readWebhook: async (turn) => webhooks.readWebhook(db, turn),
     noteWebhook: (turn, note) => webhooks.noteWebhook(db, turn, note),
+
+    readRecordings: async (turn) => readRecordings(db, turn),
 
     lead: (task, lease) => retention.lead(db, task, lease),
     deleteTurn: async (tenant, id, atMs) => retention.deleteTurn(db, tenant, id, atMs),

@@ -1,6 +1,7 @@
 import type { AttemptEnd, AttemptKey, AttemptRow } from '../../../src/domain/turn/attempt.ts';
 import type { ClaimFacts } from '../../../src/domain/turn/claim.ts';
 import { mostReattachments, type Reattachment } from '../../../src/domain/turn/kept-response.ts';
+import type { RecordingPart } from '../../../src/domain/turn/recording.ts';
 import type { Append } from '../../../src/store/ports/journal.ts';
 import type { StoredTurn } from './database.ts';
 import { keptOf } from './kept-attempt.ts';
@@ -45,7 +46,8 @@ export function startAttempt(turn: StoredTurn, { providerRequestId, ...key }: No
 }
 
 /** One that has an end keeps it, and of one that another process has taken over that one tells it. */
-export function endAttempt(turn: StoredTurn, key: AttemptKey, epoch: number, end: AttemptEnd): void {
+export function endAttempt(turn: StoredTurn, key: AttemptKey, epoch: number, { recording, ...end }: AttemptEnd): void {
+  writeRecording(turn, recording);
   const { takenOver } = turn;
   if (takenOver?.step === key.step && takenOver.attempt === key.attempt && epoch < takenOver.epoch) return;
   turn.attempts = turn.attempts.map((attempt) => (isOpen(attempt) && isAttempt(attempt, key) ? { ...attempt, ...end } : attempt));
@@ -56,6 +58,15 @@ export function loseOpenAttempts(turn: StoredTurn, step?: number): number {
   const lost = turn.attempts.filter((attempt) => isOpen(attempt) && (step === undefined || attempt.step === step));
   for (const attempt of lost) endAttempt(turn, attempt, Number.POSITIVE_INFINITY, { endedAtMs: Date.now(), outcome: 'lost' });
   return lost.length;
+}
+
+/** One that is written again changes nothing. */
+export function writeRecording(turn: StoredTurn, parts: readonly RecordingPart[] = []): void {
+  const { journal } = turn;
+  if (journal === undefined || parts.length === 0) return;
+  const known = journal.recording ?? [];
+  const added = parts.filter(({ epoch, part }) => !known.some((each) => each.epoch === epoch && each.part === part));
+  turn.journal = { ...journal, recording: [...known, ...added] };
 }
 
 function isOpen({ endedAtMs }: AttemptRow): boolean {

@@ -10,6 +10,7 @@ import type { JournalRow } from '../../../src/domain/response/response-event.ts'
 import type { ResponseObject } from '../../../src/domain/response/response.ts';
 import type { SessionRow } from '../../../src/domain/turn/session.ts';
 import type { ToolCallRow } from '../../../src/domain/agents/tool-call.ts';
+import type { RecordingPart } from '../../../src/domain/turn/recording.ts';
 import type { TurnRow } from '../../../src/domain/turn/turn.ts';
 import type { WebhookEvent } from '../../../src/domain/turn/webhook.ts';
 import type { WebhookNote } from '../../../src/store/ports/webhooks.ts';
@@ -62,6 +63,7 @@ export interface StoredJournal {
   /** The one that is asked for, or due; 1 before the first claim. */
   readonly step?: number;
   readonly rows: readonly JournalRow[];
+  readonly recording?: readonly RecordingPart[];
   /** Of an attempt that has not ended. */
   readonly lease?: StoredLease | undefined;
   /** The next request that nobody has claimed yet. */

@@ -8,8 +8,18 @@ import { JournalCursor } from '../../../src/store/live/cursor.ts';
 import type { JournalSource } from '../../../src/store/live/source.ts';
 import type { Claim, ClaimRequest, DeadHolder, JournalStore, Seal, SealResult } from '../../../src/store/ports/journal.ts';
 import type { KeptResponseStore } from '../../../src/store/ports/kept-responses.ts';
+import type { RecordingStore } from '../../../src/store/ports/recordings.ts';
 import type { ToolCallStore } from '../../../src/store/ports/tool-calls.ts';
-import { bookAttempt, claimFacts, endAttempt, loseOpenAttempts, noteReattachment, startAttempt, updateAttempt } from './attempts.ts';
+import {
+  bookAttempt,
+  claimFacts,
+  endAttempt,
+  loseOpenAttempts,
+  noteReattachment,
+  startAttempt,
+  updateAttempt,
+  writeRecording,
+} from './attempts.ts';
 import { type Connection, isUnsettled, type MemoryDatabase, type StoredTurn, updateTurn } from './database.ts';
 import {
   beat,
@@ -30,7 +40,9 @@ import { addSpent, readSpending } from './spending.ts';
 import { readyNext, recordThrough } from './transcript.ts';
 import { oweWebhook } from './webhooks.ts';
 
-export function journalStore(connection: Connection): JournalStore & KeptResponseStore & ToolCallStore & { close(): void } {
+export function journalStore(
+  connection: Connection,
+): JournalStore & KeptResponseStore & ToolCallStore & RecordingStore & { close(): void } {
   const source: JournalSource = {
     readHead: (turn) => connection.transaction(({ turns }) => headOf(turns.get(turn))),
     readRows: (turn, after, limits) =>
@@ -89,6 +101,7 @@ export function journalStore(connection: Connection): JournalStore & KeptRespons
         const turn = writeRows(database, append);
         if (turn === undefined) return { result: false };
         if (append.starts !== undefined) startAttempt(turn, append.starts);
+        writeRecording(turn, append.recording);
         return { result: true, rows: append.rows };
       }),
     seal: (request) =>
@@ -129,6 +142,10 @@ export function journalStore(connection: Connection): JournalStore & KeptRespons
       }),
     readJournal: (turn, { after = -1, limit } = {}) =>
       connection.transaction(({ turns }) => rowsAfter(turns.get(turn), after).slice(0, limit)),
+    readRecordings: (turn) =>
+      connection.transaction(({ turns }) =>
+        (turns.get(turn)?.journal?.recording ?? []).toSorted((one, other) => one.epoch - other.epoch || one.part - other.part),
+      ),
     readHead: (turn) => source.readHead(turn),
     follow: (turn, after, signal, onEnd) => new JournalCursor(broker, turn, after, signal, onEnd),
     untilSealed: (turn, signal) => broker.untilSealed(turn, signal),
