@@ -2,7 +2,7 @@
 import type { NativeConnection } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import type { AgentConfig } from '../config/agent-config.ts';
-import type { Config } from '../config/config.ts';
+import { type Config, readVersion } from '../config/config.ts';
 import { sqlitePath } from '../config/setting-values.ts';
 import { explainListening } from './start-error.ts';
 import { keepCompiled } from './compile-cache.ts';
@@ -17,6 +17,8 @@ import { openSqliteStore } from '../store/sqlite/open-store.ts';
 import { startWorker } from '../roles/worker.ts';
 import { bundleWorkflows } from '../roles/workflow-bundle.ts';
 import { userCacheFolder } from '../config/user-cache.ts';
+import { traced } from '../metrics/traces/traced-store.ts';
+import { requestSpan } from '../metrics/traces/request-span.ts';
 import { untilAborted } from './stop-signal.ts';
 
 export interface RolesOptions {
@@ -57,7 +59,10 @@ export async function runRoles({
   onNotice,
   temporalUi,
 }: RolesOptions): Promise<void> {
-  const store = openStore(config);
+  // Its libraries take 100 ms to load, which nobody waits for who traces nothing.
+  const tracer =
+    config.traces && (await import('../metrics/traces/exporter.ts')).createTracer({ version: readVersion(), ...config.traces });
+  const store = traced(openStore(config), tracer);
   const metrics = createMetrics(config, agents?.agents.keys());
   let metricsServer: MetricsServer | undefined;
   let worker: Awaited<ReturnType<typeof startWorker>> | undefined;
@@ -83,6 +88,7 @@ export async function runRoles({
         onTurnEnd,
         onWebhook,
         temporalUi,
+        onRequestEnd: (request) => tracer?.record([requestSpan(request, Date.now())]),
         ...(worker === undefined ? {} : { attempts: worker.attempts }),
       });
     // A gateway serves the metrics on its own port.
@@ -117,6 +123,7 @@ export async function runRoles({
     await Promise.allSettled([worker?.stopped]);
     await Promise.allSettled([gateway?.close()]);
     await metricsServer?.close();
+    await tracer?.close();
     await connection.close().catch((error: unknown) => log.warn({ err: error }, 'the connection to Temporal could not be closed'));
     await store.close();
   }

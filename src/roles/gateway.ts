@@ -50,6 +50,8 @@ export interface GatewayOptions {
   readonly metrics?: Metrics;
   /** Gets the end of each turn, which goes into the log otherwise. */
   readonly onTurnEnd?: ((turn: EndedTurn) => void) | undefined;
+  /** Gets each request once its response is over, beside the log; none of probes. */
+  readonly onRequestEnd?: ((request: EndedRequest) => void) | undefined;
   /** Gets how the delivery of an event stands, which goes into the log otherwise. */
   readonly onWebhook?: ((report: WebhookReport) => void) | undefined;
   /** How long a stream is silent before a comment is sent; 15 s by default. */
@@ -104,7 +106,9 @@ export async function startGateway({
   });
   const onRequestEnd = (request: EndedRequest): void => {
     metrics.requestEnded(request);
-    log[probes.has(request.route) ? 'debug' : 'info'](request, 'request');
+    const isProbe = probes.has(request.route);
+    log[isProbe ? 'debug' : 'info'](request, 'request');
+    if (!isProbe) deps.onRequestEnd?.(request);
   };
   const client = new Client({
     connection,
