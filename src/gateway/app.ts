@@ -23,7 +23,6 @@ import { type GatewayEnv, headerOf, honoPath, Routes, type RouteSpec } from './h
 import { uiRoutes } from './ai-sdk/routes.ts';
 
 export interface AppDeps extends CountDeps, ModelsDeps, TurnsDeps, Omit<OperatorDeps, 'openApi'> {
-  readonly version: string;
   readonly apiKeys: readonly ApiKey[];
   /** For each tenant; 0: no limit. */
   readonly requestsPerSecond: number;

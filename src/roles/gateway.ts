@@ -56,6 +56,8 @@ export interface GatewayOptions {
   readonly idleCommentMs?: number | undefined;
   /** Where Temporal's UI shows the runs of the namespace, such as `http://127.0.0.1:8233/namespaces/default`: `/turns` links to them. */
   readonly temporalUi?: string | undefined;
+  /** The folder of the page at `/`, once it is built: see `findPage`. Absent: there is none. */
+  readonly page?: Promise<string> | undefined;
 }
 
 export interface Gateway {
@@ -151,6 +153,7 @@ export async function startGateway({
     idleCommentMs,
     connections,
     temporalUi: deps.temporalUi,
+    page: deps.page,
     countTokens: async (request) => {
       const asked = providers.of(request.settings.agent?.provider ?? 'default');
       return countTokens(asked, request, config.limits.connectTimeoutMs);
