@@ -3,7 +3,6 @@ import { createContext, type ReactNode, useCallback, useContext, useMemo, useSta
 import { MutationCache, QueryCache, QueryClient, QueryClientProvider } from '@tanstack/react-query';
 import { CallError } from '../../http-client/call-error.ts';
 import { GatewayClient } from '../../http-client/calls.ts';
-import { forgetKey, keepKey, readKey } from './key.ts';
 
 export interface Gateway {
   readonly client: GatewayClient;
@@ -78,4 +77,26 @@ function queryClient(onError: (error: unknown) => void): QueryClient {
       mutations: { networkMode: 'always' },
     },
   });
+}
+
+// The key is kept for this tab, or on this computer if its user says so.
+const keyName = 'turnkeep.key';
+
+function readKey(): string | undefined {
+  return read(sessionStorage) ?? read(localStorage);
+}
+
+/** @param stays past the end of this tab */
+function keepKey(key: string, stays: boolean): void {
+  forgetKey();
+  (stays ? localStorage : sessionStorage).setItem(keyName, key);
+}
+
+function forgetKey(): void {
+  sessionStorage.removeItem(keyName);
+  localStorage.removeItem(keyName);
+}
+
+function read(storage: Storage): string | undefined {
+  return storage.getItem(keyName) ?? undefined;
 }

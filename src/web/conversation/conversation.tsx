@@ -4,7 +4,7 @@ import { useQueryClient } from '@tanstack/react-query';
 import { cancelResponse } from '../../http-client/resume.ts';
 import { statusOf, useGateway } from '../api/client.tsx';
 import { useRunningTurns, useSession, useTurns } from '../api/queries.ts';
-import { titleOf } from '../shell/words.ts';
+import { titleOf } from '../shell/words.tsx';
 import { Approvals, openApprovals } from './approvals.tsx';
 import { Composer } from './composer.tsx';
 import { QueuedTurns, SentMessages } from './pending.tsx';

@@ -1,6 +1,6 @@
 /** One item of a conversation. */
 import { lazy, memo, type ReactNode, Suspense } from 'react';
-import { pretty, visible } from '../shell/words.ts';
+import { pretty, visible } from '../shell/words.tsx';
 import type { ShownItem } from './shown-item.ts';
 
 const Markdown = lazy(async () => ({ default: (await import('./markdown.tsx')).Markdown }));

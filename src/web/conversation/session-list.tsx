@@ -4,7 +4,7 @@ import { useVirtualizer } from '@tanstack/react-virtual';
 import { useRunningTurns, useSessions } from '../api/queries.ts';
 import type { Session } from '../api/types.ts';
 import { to, toSession } from '../shell/route.ts';
-import { ago, titleOf } from '../shell/words.ts';
+import { ago, titleOf } from '../shell/words.tsx';
 
 export function SessionList({ selected }: { readonly selected: string | undefined }): ReactNode {
   const [search, setSearch] = useState('');

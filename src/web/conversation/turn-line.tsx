@@ -3,8 +3,7 @@ import type { ReactNode } from 'react';
 import { useTurn } from '../api/queries.ts';
 import type { Attempt, TurnReport } from '../api/types.ts';
 import { toSession } from '../shell/route.ts';
-import { StatusMark } from '../shell/status-mark.tsx';
-import { between, duration, tokens } from '../shell/words.ts';
+import { between, duration, tokens, StatusMark } from '../shell/words.tsx';
 
 export interface TurnLineProps {
   readonly session: string;

@@ -5,7 +5,7 @@ import type { GatewayClient } from '../../http-client/calls.ts';
 import { outcomeOf, type ResponseOutcome } from '../../http-client/events.ts';
 import { resumeResponse, type StreamUpdate } from '../../http-client/resume.ts';
 import { useGateway } from '../api/client.tsx';
-import { duration } from '../shell/words.ts';
+import { duration } from '../shell/words.tsx';
 import { LiveItems, type ShownItem } from './shown-item.ts';
 
 export interface LiveTurn {

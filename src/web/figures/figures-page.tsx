@@ -3,7 +3,7 @@ import type { ReactNode } from 'react';
 import { useStats } from '../api/queries.ts';
 import type { TurnStats, TurnStatus } from '../api/types.ts';
 import { to } from '../shell/route.ts';
-import { count, dollars, duration, plural, statusWords } from '../shell/words.ts';
+import { count, dollars, duration, plural, statusWords } from '../shell/words.tsx';
 import { filtersOf, TurnFilterForm } from '../turns/turn-filters.tsx';
 
 export function FiguresPage({ query }: { readonly query: URLSearchParams }): ReactNode {

@@ -5,7 +5,7 @@ import { useGateway } from '../api/client.tsx';
 import type { Attempt, Cause, Item, ToolCall, TurnReport } from '../api/types.ts';
 import { Code } from '../conversation/item-view.tsx';
 import { to } from '../shell/route.ts';
-import { between, duration, moment } from '../shell/words.ts';
+import { between, duration, moment } from '../shell/words.tsx';
 
 /** Shown by themselves, or not worth a line. */
 const shownElsewhere: ReadonlySet<string> = new Set(

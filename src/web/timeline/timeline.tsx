@@ -2,7 +2,7 @@
 import { type ReactNode, useMemo, useState } from 'react';
 import { ticks } from 'd3-array';
 import type { TurnReport } from '../api/types.ts';
-import { duration } from '../shell/words.ts';
+import { duration } from '../shell/words.tsx';
 import { AttemptDetails, CallDetails } from './details.tsx';
 import { type Part, timelineOf } from './parts.ts';
 

@@ -6,8 +6,7 @@ import { statusOf, useGateway } from '../api/client.tsx';
 import { useTurn } from '../api/queries.ts';
 import { isSettled, type TurnReport, type Usage } from '../api/types.ts';
 import { to, toSession } from '../shell/route.ts';
-import { StatusMark } from '../shell/status-mark.tsx';
-import { between, count, dollars, duration, moment } from '../shell/words.ts';
+import { between, count, dollars, duration, moment, StatusMark } from '../shell/words.tsx';
 import { Facts } from './details.tsx';
 import { Timeline } from './timeline.tsx';
 
@@ -94,5 +93,15 @@ function Actions({ report }: { readonly report: TurnReport }): ReactNode {
         </a>
       )}
     </p>
+  );
+}
+
+/** On a page of its own: it may have no session. */
+export function TurnPage({ id }: { readonly id: string }): ReactNode {
+  return (
+    <main className="page" id="main" tabIndex={-1} data-focus="main">
+      <h1>Turn</h1>
+      <TurnPanel id={id} />
+    </main>
   );
 }

@@ -3,7 +3,7 @@ import type { ReactNode } from 'react';
 import type { TurnFilters } from '../api/queries.ts';
 import { turnStatuses } from '../api/types.ts';
 import { go, to } from '../shell/route.ts';
-import { statusWords } from '../shell/words.ts';
+import { statusWords } from '../shell/words.tsx';
 
 const names = ['status', 'code', 'session', 'agent', 'since', 'until'] as const;
 

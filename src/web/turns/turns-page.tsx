@@ -5,8 +5,7 @@ import { describeFailure, CallError } from '../../http-client/call-error.ts';
 import { useTurns } from '../api/queries.ts';
 import type { ListedTurn } from '../api/types.ts';
 import { to, toSession } from '../shell/route.ts';
-import { StatusMark } from '../shell/status-mark.tsx';
-import { between, count, duration, moment } from '../shell/words.ts';
+import { between, count, duration, moment, StatusMark } from '../shell/words.tsx';
 import { filtersOf, TurnFilterForm } from './turn-filters.tsx';
 
 const columns = ['Turn', 'Accepted', 'Status', 'Model', 'Took', 'Requests', 'Tokens', 'Session'] as const;

@@ -1,4 +1,5 @@
 /** How amounts, times and states are written. */
+import type { ReactNode } from 'react';
 import type { Session, TurnStatus } from '../api/types.ts';
 
 export function duration(ms: number): string {
@@ -40,6 +41,17 @@ export const statusWords: Readonly<Record<TurnStatus, string>> = {
   cancelled: 'stopped',
   failed: 'failed',
 };
+
+/** A turn's status as a word behind a mark of its colour. */
+export function StatusMark({ status, code }: { readonly status: TurnStatus; readonly code?: string | null | undefined }): ReactNode {
+  return (
+    <span className={`status ${status}`}>
+      <span className="dot" aria-hidden="true" />
+      {statusWords[status]}
+      {code == null ? null : <code>{code}</code>}
+    </span>
+  );
+}
 
 /** By what a person tells a session. */
 export function titleOf({ metadata, preview }: Session): string {
