@@ -66,6 +66,7 @@ async function main(): Promise<void> {
   const limits = { heartbeatTimeoutMs: 8_000, turnTimeoutMs: 3_600_000 };
   const app = createApp({
     turnkeep: new Turnkeep({ store, dispatcher: new Dispatcher({ workflows, taskQueue: 'bench', store, limits, isEager: false }) }),
+    exportTurn: async function* () {},
     version: '0.0.0',
     providerApi: 'responses',
     apiKeys: [],

@@ -1,5 +1,5 @@
 /** The request to a model and the events of its answer, whichever API it speaks: the types between `providers/` and the journal. */
-import type { Failure } from './failure.ts';
+import type { Failure, FailureCause } from './failure.ts';
 import type { BusyHint } from './turn/retry-policy.ts';
 import type { Item, Json, JsonObject, ProviderFields } from './item.ts';
 import type { ResponseSettings } from './response/response-settings.ts';
@@ -106,6 +106,8 @@ export interface ModelFailure extends Failure {
   readonly detail?: string;
   /** The provider's own message, keys removed. For the database only, never for Temporal (T11). */
   readonly providerMessage?: string;
+  /** The errors behind it, the outermost first, keys removed. For the database only, too. */
+  readonly causes?: readonly FailureCause[];
   /** Our own words on what was asked and what usually mends it, keys removed. They name an address: for the database only, too. */
   readonly advice?: string;
 }

@@ -14,9 +14,13 @@ import { createDataConverter } from '../codec/data-converter.ts';
 import { type AgentConfig, noAgents } from '../config/agent-config.ts';
 import { type Config, readVersion } from '../config/config.ts';
 import { createApp } from '../gateway/app.ts';
+import { ViewerLog } from '../gateway/stream/viewer-log.ts';
 import { OpenConnections } from '../gateway/responses/websocket/route.ts';
+import { readTemporalEvents } from '../history/temporal-events.ts';
 import { isAway } from './availability.ts';
 import { createReadiness } from '../client/readiness.ts';
+import { createExporter } from '../history/export-turn.ts';
+import { createHistoryReader } from '../history/read-histories.ts';
 import { createHttpServer, listen, OpenResponses } from '../http/server.ts';
 import { invalidRequest } from '../gateway/http/errors.ts';
 import type { EndedRequest } from '../http/ended-request.ts';
@@ -26,7 +30,7 @@ import { reattachPatienceMs } from '../domain/turn/kept-response.ts';
 import { endpointFor, type WebhookReport } from '../domain/turn/webhook.ts';
 import type { Store } from '../store/ports/store.ts';
 import { agentDirectory } from './agents.ts';
-import { countTokens, listModels } from './ask-provider.ts';
+import { countTokens, listModels } from './provider-answers.ts';
 import { Providers } from './providers.ts';
 import { stopAt, withStops } from './stops.ts';
 import { createMetrics, logTurnEnd, webhookObserver } from './observers.ts';
@@ -130,8 +134,14 @@ export async function startGateway({
   };
   const responses = new OpenResponses();
   const provider = providers.of('default');
+  const viewers = new ViewerLog({
+    write: (rows) => store.noteViewers(rows),
+    onError: (error) => {
+      log.debug({ err: error }, 'who follows which turn could not be noted');
+    },
+  });
   const turnkeep = new Turnkeep({
-    store,
+    store: { ...store, readViewers: async (turn) => viewers.newest(turn, await store.readViewers(turn)) },
     dispatcher,
     quotas: config.quotas,
     hasTitles: config.titles.isOn,
@@ -139,6 +149,7 @@ export async function startGateway({
   });
   const app = createApp({
     turnkeep,
+    viewers,
     version,
     providerApi: config.provider.api,
     apiKeys: config.apiKeys,
@@ -150,6 +161,8 @@ export async function startGateway({
     connections,
     temporalUi: deps.temporalUi,
     page: deps.page,
+    readTemporal: (turn) => readTemporalEvents(client, turn),
+    exportTurn: createExporter({ store, turnkeep, readHistories: createHistoryReader(client), version, temporalUi: deps.temporalUi }),
     countTokens: async (request) => {
       const asked = providers.of(request.settings.agent?.provider ?? 'default');
       return countTokens(asked, request, config.limits.connectTimeoutMs);
@@ -234,6 +247,7 @@ export async function startGateway({
       await closed;
       clearTimeout(cut);
       clearInterval(idle);
+      await viewers.flush();
       await providers.close();
     },
   };

@@ -7,6 +7,7 @@ import { Client, Connection } from '@temporalio/client';
 import { Dispatcher } from '../../src/client/dispatcher.ts';
 import { Turnkeep } from '../../src/client/turnkeep.ts';
 import { type AppDeps, createApp } from '../../src/gateway/app.ts';
+import { createExporter } from '../../src/history/export-turn.ts';
 import { createHttpServer } from '../../src/http/server.ts';
 import { temporaryDatabase } from '../store/temporary.ts';
 
@@ -22,8 +23,15 @@ export function appFor(t: TestContext, deps: Partial<AppDeps> = {}): App {
   const { workflow: workflows } = new Client({ connection });
   const limits = { heartbeatTimeoutMs: 1_000, turnTimeoutMs: 1_000 };
   const dispatcher = new Dispatcher({ workflows, taskQueue: 'none', store, limits, isEager: false });
+  const turnkeep = new Turnkeep({ store, dispatcher });
   return createApp({
-    turnkeep: new Turnkeep({ store, dispatcher }),
+    turnkeep,
+    exportTurn: createExporter({
+      store,
+      turnkeep,
+      version: '0.0.0',
+      readHistories: async () => ({ missing: 'there is no Temporal here' }),
+    }),
     version: '0.0.0',
     providerApi: 'responses',
     apiKeys: [],

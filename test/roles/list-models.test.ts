@@ -1,7 +1,7 @@
 /** The provider is asked, and what it answers, or that it does not, is data. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { listModels } from '../../src/roles/ask-provider.ts';
+import { listModels } from '../../src/roles/provider-answers.ts';
 import { httpError, stall } from '../../src/testing/model-server/index.ts';
 import { providerFor, serverFor } from '../providers/support.ts';
 

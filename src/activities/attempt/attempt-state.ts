@@ -1,5 +1,5 @@
 /** What an attempt has come to so far, while it runs, and what its end takes of that. */
-import type { AttemptEnd, AttemptKey } from '../../domain/turn/attempt.ts';
+import type { AttemptEnd, AttemptFacts, AttemptKey } from '../../domain/turn/attempt.ts';
 import type { Budget } from '../../domain/turn/budget.ts';
 import type { ModelFailure, ModelFinish } from '../../domain/model.ts';
 import type { Usage } from '../../domain/response/response.ts';
@@ -31,6 +31,8 @@ export interface AttemptState {
   serviceTier?: string;
   /** The provider's own statement that its answer is at its end (T8). */
   finish?: ModelFinish;
+  /** How far its request has come. */
+  readonly reached: { sentAtMs?: number; headersAtMs?: number; finishedAtMs?: number };
   /** Its answer, where the provider keeps it. `isBooked`: another process could read it on. */
   keptAnswer?: { readonly isBooked: boolean; readonly stop: () => Promise<void> };
   /** What follows the finish: the end of the turn, or of the step alone. */
@@ -49,7 +51,8 @@ export async function afterOverflow(
   return next === 'shorten' && key.attempt >= requestsPerStep ? 'fail' : next;
 }
 
-/** The end with what the request has cost, by the provider's count and for the budgets. */
-export function withCost({ usage, meter }: AttemptState, end: AttemptEnd): AttemptEnd {
-  return { ...end, ...(usage === null ? {} : { usage }), ...(meter === undefined ? {} : { spent: meter.taken }) };
+/** The end with what the request has cost, by the provider's count and for the budgets, and with how far it came. */
+export function withCost({ usage, meter, reached }: AttemptState, end: AttemptEnd): AttemptEnd {
+  const facts: AttemptFacts = { ...reached, ...end.facts };
+  return { ...end, ...(usage === null ? {} : { usage }), ...(meter === undefined ? {} : { spent: meter.taken }), facts };
 }

@@ -81,6 +81,7 @@ export async function runAttempt(options: RunningAttemptsOptions, input: Attempt
     deadlineAt: performance.now() + turnTimeMs(turn.settings.budget, limits.turnTimeoutMs) - claim.readySinceMs,
     earlierUsage: usageOf(booked.filter((earlier) => earlier.step < step)),
     usage: null,
+    reached: {},
   };
   if (takenUp !== undefined) attempt.keptAnswer = takenUp.keptAnswer;
   let timer: NodeJS.Timeout | undefined;

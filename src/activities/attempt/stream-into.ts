@@ -31,6 +31,11 @@ export async function streamInto(
   await meter.asks(request);
   const callbacks: ProviderCallbacks = {
     ...whileOurs({ store, turn: claim.turn.id, epoch: attempt.epoch, signal, abort, isLeaseOver }),
+    onPhase: (phase) => {
+      // An answer that is read on is asked for again: the first time counts.
+      if (phase === 'sent') attempt.reached.sentAtMs ??= Date.now();
+      else attempt.reached.headersAtMs ??= Date.now();
+    },
     onRequestId: (id) => {
       writer.providerRequestId = id;
     },
@@ -55,8 +60,10 @@ export async function streamInto(
       if (exceeded !== undefined) abort('over_budget', exceeded);
       // A delta that was not taken: what the provider says behind it proves nothing.
       signal.throwIfAborted();
-    } else if (event.type === 'finish') attempt.finish = event.finish;
-    else if (event.type === 'service_tier') attempt.serviceTier = event.serviceTier;
+    } else if (event.type === 'finish') {
+      attempt.finish = event.finish;
+      attempt.reached.finishedAtMs = Date.now();
+    } else if (event.type === 'service_tier') attempt.serviceTier = event.serviceTier;
     else {
       attempt.usage = event.usage;
       meter.counted(event.usage);

@@ -5,6 +5,7 @@ import type { ClaimDecision } from '../../domain/turn/claim.ts';
 import type { OutputItem } from '../../domain/item.ts';
 import type { JournalRow, ResponseEvent } from '../../domain/response/response-event.ts';
 import type { Usage } from '../../domain/response/response.ts';
+import type { RecordingPart } from '../../domain/turn/recording.ts';
 import type { TurnRow } from '../../domain/turn/turn.ts';
 import type { TurnStatus } from '../../domain/turn/turn-state.ts';
 
@@ -229,6 +230,8 @@ export interface Append {
   readonly rows: readonly JournalRow[];
   /** These rows are the first that show anything of this attempt. */
   readonly starts?: AttemptKey & { readonly providerRequestId?: string };
+  /** What has been recorded since the last write: it goes along. */
+  readonly recording?: readonly RecordingPart[];
 }
 
 export interface Seal {

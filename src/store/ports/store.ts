@@ -1,18 +1,22 @@
 /** The port to the database, one part for each kind of user. `test/store/contract*.ts` is the suite that each driver must pass. */
 import type { JournalStore } from './journal.ts';
 import type { KeptResponseStore } from './kept-responses.ts';
+import type { RecordingStore } from './recordings.ts';
 import type { RetentionStore } from './retention.ts';
 import type { SessionStore } from './sessions.ts';
 import type { ToolCallStore } from './tool-calls.ts';
 import type { CompletionStore, TurnStore } from './turns.ts';
+import type { ViewerStore } from './viewers.ts';
 import type { WebhookStore } from './webhooks.ts';
 
 export type * from './journal.ts';
 export type * from './kept-responses.ts';
+export type * from './recordings.ts';
 export type * from './retention.ts';
 export type * from './sessions.ts';
 export type * from './tool-calls.ts';
 export type * from './turns.ts';
+export type * from './viewers.ts';
 export type * from './webhooks.ts';
 
 /**
@@ -26,7 +30,17 @@ export type * from './webhooks.ts';
  * take the call just now; with any other error when it is closed or broken.
  */
 export interface Store
-  extends JournalStore, KeptResponseStore, TurnStore, CompletionStore, SessionStore, RetentionStore, ToolCallStore, WebhookStore {
+  extends
+    JournalStore,
+    KeptResponseStore,
+    TurnStore,
+    CompletionStore,
+    SessionStore,
+    RetentionStore,
+    ToolCallStore,
+    ViewerStore,
+    WebhookStore,
+    RecordingStore {
   /** Of the database, and of no other: two deployments that share a task queue tell their turns apart by it. */
   readonly databaseId: string;
 

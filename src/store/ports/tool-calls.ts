@@ -1,7 +1,7 @@
 /** The port to the calls of tools that workers run, for the attempts that carry them out. */
 import type { AttemptEnd, AttemptKey } from '../../domain/turn/attempt.ts';
 import type { JournalRow } from '../../domain/response/response-event.ts';
-import type { NewToolCall, ToolCallEnd, ToolCallRow } from '../../domain/agents/tool-call.ts';
+import type { ApprovalRow, NewToolCall, ToolCallEnd, ToolCallRow } from '../../domain/agents/tool-call.ts';
 
 /**
  * **Contract**, besides that of `Store`. What is written under an epoch is refused like an append under it: `false`, and
@@ -22,6 +22,9 @@ export interface ToolCallStore {
    * undefined: there is no such call, or it came to nothing (yet).
    */
   readToolResult(call: ToolCallKey, piece: { readonly offset: number; readonly limit: number }): Promise<ResultPiece | undefined>;
+
+  /** The answered requests for approvals that this turn made, and those that it answered. */
+  readApprovals(turn: string): Promise<readonly ApprovalRow[]>;
 
   /**
    * Refused too behind an accepted cancel (T5).

@@ -8,6 +8,7 @@ import { dropCompletion } from './completions.ts';
 import type { Database } from './database.ts';
 import type { Slice } from '../pace.ts';
 import { text } from './rows.ts';
+import { dropViewers } from './viewers.ts';
 import { dropWebhook } from './webhooks.ts';
 
 interface RowsOfTurn {
@@ -18,6 +19,11 @@ interface RowsOfTurn {
 const journal: RowsOfTurn = {
   list: 'SELECT seq AS at, octet_length(data) AS bytes FROM journal WHERE turn = ? ORDER BY seq LIMIT ?',
   drop: 'DELETE FROM journal WHERE turn = ? AND seq <= ?',
+};
+
+const recordings: RowsOfTurn = {
+  list: 'SELECT rank AS at, bytes FROM (SELECT epoch * 1048576 + part AS rank, octet_length(data) AS bytes FROM recordings WHERE turn = ?) ORDER BY rank LIMIT ?',
+  drop: 'DELETE FROM recordings WHERE turn = ? AND epoch * 1048576 + part <= ?',
 };
 
 const items: RowsOfTurn = {
@@ -88,7 +94,8 @@ export function dropItems(db: Database, turn: string, slice: Slice): boolean {
 
 function dropJournal(db: Database, turn: string, slice: Slice): boolean {
   keepNewestOrdinal(db, turn);
-  if (!dropRows(db, journal, turn, slice)) return false;
+  if (!dropRows(db, recordings, turn, slice) || !dropRows(db, journal, turn, slice)) return false;
+  dropViewers(db, turn);
   db.run('DELETE FROM journal_head WHERE turn = ?', turn);
   return true;
 }

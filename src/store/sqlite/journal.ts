@@ -11,6 +11,7 @@ import { itemRowOf, nextPosition, writeItems } from './item-rows.ts';
 import { openKeptResponses, takeOverAttempt } from './kept-responses.ts';
 import { fenceLease, leaseLeftMs, releaseLease, takeLease } from './leases.ts';
 import { insertRows, writeRows } from './journal-rows.ts';
+import { writeRecording } from './recordings.ts';
 import { journalRow } from './rows.ts';
 import { addSpent } from './spending.ts';
 import { cutOffToolCalls } from './tool-calls.ts';
@@ -53,13 +54,14 @@ export async function claim(db: Database, request: ClaimRequest): Promise<Claim 
     if (isRefusal(decision)) return decision;
     // Whoever held the journal before, and has not written how its request ended, is lost or will be refused.
     const kept = decision.type === 'granted' ? decision.response : undefined;
-    const lostAttempts = kept === undefined ? loseOpenAttempts(db, turn, step) : 0;
+    const before = readHead(db, turn);
+    const lostAttempts = kept === undefined ? loseOpenAttempts(db, turn, { step, lastSeq: before?.last ?? null }) : 0;
     const leaseUntilMs = Date.now() + lease.lengthMs;
-    const reason = readHead(db, turn)?.lease === 'none' ? 'worker_shutdown' : 'worker_lost';
+    const reason = before?.lease === 'none' ? 'worker_shutdown' : 'worker_lost';
     const epoch = takeLease(db, turn, step, lease);
     if (decision.type === 'granted') {
       const key = { turn, step, attempt: decision.attempt };
-      if (kept === undefined) bookAttempt(db, key, epoch, lease);
+      if (kept === undefined) bookAttempt(db, key, { epoch, lease, runId: run?.runId });
       else takeOverAttempt(db, key, { epoch, holder: lease.holder, reason });
     }
     if (run !== undefined) db.run('UPDATE turns SET workflow_id = ?, run_id = ? WHERE id = ?', run.workflowId, run.runId, turn);
@@ -107,11 +109,12 @@ export async function releaseAttempt(db: Database, key: AttemptKey, epoch: numbe
   });
 }
 
-export async function append(db: Database, { turn, epoch, rows, starts }: Append): Promise<boolean> {
+export async function append(db: Database, { turn, epoch, rows, starts, recording }: Append): Promise<boolean> {
   // The row that marks a start must survive even a loss of power: a started step is never asked again (T2).
   return db.commit(starts === undefined ? 'quick' : 'durable', () => {
     if (!writeRows(db, turn, epoch, rows)) return false;
     if (starts !== undefined) startAttempt(db, starts);
+    writeRecording(db, turn, recording);
     return true;
   });
 }
@@ -123,6 +126,7 @@ export async function seal(db: Database, seal: Seal): Promise<SealResult> {
     const row = sessionTurn(db, turn);
     if (row === undefined) return { type: 'refused' };
     if (!seal.winsOverCancel && row.isCancelRequested) return { type: 'cancel_requested' };
+    const lastSeq = readHead(db, turn)?.last;
     if (!writeRows(db, turn, epoch, rows, 'sealed = 1, lease_until = NULL, due_at = NULL')) return { type: 'refused' };
     // Cancelled while it waited: its input joins the transcript behind that of the turns before it (T1).
     const place = row.place ?? recordThrough(db, row);
@@ -137,9 +141,9 @@ export async function seal(db: Database, seal: Seal): Promise<SealResult> {
       seal.usage === null ? null : JSON.stringify(seal.usage),
       turn,
     );
-    if (seal.attempt !== undefined) endAttempt(db, seal.attempt, epoch, seal.attempt.end);
+    if (seal.attempt !== undefined) endAttempt(db, seal.attempt, epoch, seal.attempt.end, lastSeq);
     const stops = openKeptResponses(db, turn);
-    const lostAttempts = loseOpenAttempts(db, turn);
+    const lostAttempts = loseOpenAttempts(db, turn, { lastSeq: lastSeq ?? null });
     cutOffToolCalls(db, row.tenant, turn);
     addSpent(db, turn);
     const cancels = cancelChildren(db, turn, settledAtMs);

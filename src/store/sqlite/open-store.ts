@@ -14,6 +14,7 @@ import * as items from './items.ts';
 import * as keptResponses from './kept-responses.ts';
 import * as leases from './leases.ts';
 import * as journal from './journal.ts';
+import { readRecordings } from './recordings.ts';
 import * as retention from './retention.ts';
 import * as sessions from './sessions.ts';
 import { makeStrandedReady, readChain, readTranscript } from './transcript.ts';
@@ -22,6 +23,7 @@ import { readSpending } from './spending.ts';
 import { readCounted } from './turn-stats.ts';
 import * as toolCalls from './tool-calls.ts';
 import * as turns from './turns.ts';
+import * as viewers from './viewers.ts';
 import * as webhooks from './webhooks.ts';
 
 /**
@@ -73,6 +75,7 @@ export function openSqliteStore(path: string): Store {
     },
     readToolCalls: async (turn, step) => toolCalls.readToolCalls(db, turn, step),
     readToolResult: async (call, piece) => toolCalls.readToolResult(db, call, piece),
+    readApprovals: async (turn) => toolCalls.readApprovals(db, turn),
     startToolCall: async (start) => {
       const isBooked = await toolCalls.startToolCall(db, start);
       if (isBooked && start.shown !== undefined) broker.announce(start.turn, start.shown.rows, false);
@@ -147,6 +150,10 @@ export function openSqliteStore(path: string): Store {
     markWebhookStarted: (turn) => webhooks.markWebhookStarted(db, turn),
     readWebhook: async (turn) => webhooks.readWebhook(db, turn),
     noteWebhook: (turn, note) => webhooks.noteWebhook(db, turn, note),
+
+    noteViewers: (rows) => viewers.noteViewers(db, rows),
+    readViewers: async (turn) => viewers.readViewers(db, turn),
+    readRecordings: async (turn) => readRecordings(db, turn),
 
     lead: (task, lease) => retention.lead(db, task, lease),
     deleteTurn: async (tenant, id, atMs) => retention.deleteTurn(db, tenant, id, atMs),

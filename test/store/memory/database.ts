@@ -3,14 +3,16 @@
  * trip there and one back, and a commit is news for the others. Nothing in it is fast; all of it is the contract.
  */
 import { setImmediate as nextTurnOfTheLoop } from 'node:timers/promises';
-import type { AttemptKey, AttemptRow } from '../../../src/domain/turn/attempt.ts';
+import type { AttemptRow } from '../../../src/domain/turn/attempt.ts';
 import type { Spent } from '../../../src/domain/turn/budget.ts';
 import type { InputItem, Item } from '../../../src/domain/item.ts';
 import type { JournalRow } from '../../../src/domain/response/response-event.ts';
 import type { ResponseObject } from '../../../src/domain/response/response.ts';
 import type { SessionRow } from '../../../src/domain/turn/session.ts';
-import type { ToolCallRow } from '../../../src/domain/agents/tool-call.ts';
+import type { ApprovalRow, ToolCallRow } from '../../../src/domain/agents/tool-call.ts';
+import type { RecordingPart } from '../../../src/domain/turn/recording.ts';
 import type { TurnRow } from '../../../src/domain/turn/turn.ts';
+import type { ViewerRow } from '../../../src/domain/turn/viewer.ts';
 import type { WebhookEvent } from '../../../src/domain/turn/webhook.ts';
 import type { WebhookNote } from '../../../src/store/ports/webhooks.ts';
 import type { StoredCompletion } from '../../../src/domain/turn/turn-list.ts';
@@ -26,8 +28,6 @@ export interface StoredTurn {
   output: readonly Item[];
   response: ResponseObject | undefined;
   attempts: readonly AttemptRow[];
-  /** The last attempt that another process has taken over. */
-  takenOver?: AttemptKey & { readonly epoch: number };
   toolCalls: readonly StoredToolCall[];
   journal: StoredJournal | undefined;
   readonly isResend: boolean;
@@ -37,6 +37,7 @@ export interface StoredTurn {
   /** By the turns that it called, and those that they called, which have their end. */
   calledSpent?: Spent;
   webhook: StoredWebhook | undefined;
+  viewers: readonly ViewerRow[];
 }
 
 export interface StoredToolCall {
@@ -62,6 +63,7 @@ export interface StoredJournal {
   /** The one that is asked for, or due; 1 before the first claim. */
   readonly step?: number;
   readonly rows: readonly JournalRow[];
+  readonly recording?: readonly RecordingPart[];
   /** Of an attempt that has not ended. */
   readonly lease?: StoredLease | undefined;
   /** The next request that nobody has claimed yet. */
@@ -92,14 +94,23 @@ export class MemoryDatabase {
   readonly leaders = new Map<string, { readonly holder: string; readonly untilMs: number }>();
   /** By tenant and id. */
   readonly earlyCancels = new Map<string, number>();
-  /** The turn that answers each request for an approval, by tenant and id. */
-  readonly approvals = new Map<string, string>();
+  /** The answered requests for approvals, by tenant and id. */
+  readonly approvals = new Map<string, ApprovalRow>();
   readonly connections = new Set<Connection>();
   #ordinal = 0;
 
   addTurn(row: TurnRow, fields: Partial<StoredTurn> = {}): StoredTurn {
     this.#ordinal += 1;
-    const empty = { idempotencyKey: null, input: [], output: [], attempts: [], toolCalls: [], isAcknowledged: false, erasedAtMs: null };
+    const empty = {
+      idempotencyKey: null,
+      input: [],
+      output: [],
+      attempts: [],
+      toolCalls: [],
+      viewers: [],
+      isAcknowledged: false,
+      erasedAtMs: null,
+    };
     const nothing = { journal: undefined, response: undefined, isResend: false, webhook: undefined };
     const turn = { ...empty, ...nothing, ...fields, ordinal: this.#ordinal, row };
     this.turns.set(row.id, turn);

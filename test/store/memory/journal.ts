@@ -8,8 +8,19 @@ import { JournalCursor } from '../../../src/store/live/cursor.ts';
 import type { JournalSource } from '../../../src/store/live/source.ts';
 import type { Claim, ClaimRequest, DeadHolder, JournalStore, Seal, SealResult } from '../../../src/store/ports/journal.ts';
 import type { KeptResponseStore } from '../../../src/store/ports/kept-responses.ts';
+import type { RecordingStore } from '../../../src/store/ports/recordings.ts';
 import type { ToolCallStore } from '../../../src/store/ports/tool-calls.ts';
-import { bookAttempt, claimFacts, endAttempt, loseOpenAttempts, noteReattachment, startAttempt, updateAttempt } from './attempts.ts';
+import {
+  bookAttempt,
+  claimFacts,
+  endAttempt,
+  lastSeqOf,
+  loseOpenAttempts,
+  noteReattachment,
+  startAttempt,
+  updateAttempt,
+  writeRecording,
+} from './attempts.ts';
 import { type Connection, isUnsettled, type MemoryDatabase, type StoredTurn, updateTurn } from './database.ts';
 import {
   beat,
@@ -24,13 +35,15 @@ import {
   takeLease,
 } from './leases.ts';
 import { writeRows } from './journal-rows.ts';
-import { cutOffToolCalls } from './tool-call-rows.ts';
+import { approvalsOf, cutOffToolCalls } from './tool-call-rows.ts';
 import { endStep, endToolCall, endToolRound, noteProgress, readToolResult, startToolCall } from './tool-calls.ts';
 import { addSpent, readSpending } from './spending.ts';
 import { readyNext, recordThrough } from './transcript.ts';
 import { oweWebhook } from './webhooks.ts';
 
-export function journalStore(connection: Connection): JournalStore & KeptResponseStore & ToolCallStore & { close(): void } {
+export function journalStore(
+  connection: Connection,
+): JournalStore & KeptResponseStore & ToolCallStore & RecordingStore & { close(): void } {
   const source: JournalSource = {
     readHead: (turn) => connection.transaction(({ turns }) => headOf(turns.get(turn))),
     readRows: (turn, after, limits) =>
@@ -89,6 +102,7 @@ export function journalStore(connection: Connection): JournalStore & KeptRespons
         const turn = writeRows(database, append);
         if (turn === undefined) return { result: false };
         if (append.starts !== undefined) startAttempt(turn, append.starts);
+        writeRecording(turn, append.recording);
         return { result: true, rows: append.rows };
       }),
     seal: (request) =>
@@ -107,6 +121,7 @@ export function journalStore(connection: Connection): JournalStore & KeptRespons
         return rows.filter((row) => step === undefined || row.step === step);
       }),
     readToolResult: (call, piece) => connection.transaction((database) => readToolResult(database, call, piece)),
+    readApprovals: (turn) => connection.transaction((database) => approvalsOf(database, turn)),
     startToolCall: (start) => writing(start.turn, (database) => startToolCall(database, start)),
     endToolCall: (end) => writing(end.turn, (database) => endToolCall(database, end)),
     noteProgress: (call, progress) => connection.transaction((database) => noteProgress(database, call, progress)),
@@ -129,6 +144,10 @@ export function journalStore(connection: Connection): JournalStore & KeptRespons
       }),
     readJournal: (turn, { after = -1, limit } = {}) =>
       connection.transaction(({ turns }) => rowsAfter(turns.get(turn), after).slice(0, limit)),
+    readRecordings: (turn) =>
+      connection.transaction(({ turns }) =>
+        (turns.get(turn)?.journal?.recording ?? []).toSorted((one, other) => one.epoch - other.epoch || one.part - other.part),
+      ),
     readHead: (turn) => source.readHead(turn),
     follow: (turn, after, signal, onEnd) => new JournalCursor(broker, turn, after, signal, onEnd),
     untilSealed: (turn, signal) => broker.untilSealed(turn, signal),
@@ -147,16 +166,16 @@ function claim(database: MemoryDatabase, { turn: id, step, lease, run }: ClaimRe
   const decision = decideClaim(claimFacts(turn, step));
   if (decision.type !== 'granted' && decision.type !== 'tools') return { result: decision };
   const kept = decision.type === 'granted' ? decision.response : undefined;
-  const lostAttempts = kept === undefined ? loseOpenAttempts(turn, step) : 0;
+  const lostAttempts = kept === undefined ? loseOpenAttempts(turn, { step }) : 0;
   const { row } = turn;
   const leaseUntilMs = Date.now() + lease.lengthMs;
   const reason = headOf(turn)?.lease === 'none' ? 'worker_shutdown' : 'worker_lost';
   const epoch = takeLease(turn, step, lease);
   if (decision.type === 'granted') {
     const key = { turn: id, step, attempt: decision.attempt };
-    if (kept === undefined) bookAttempt(turn, key);
+    if (kept === undefined) bookAttempt(turn, key, { epoch, holder: lease.holder, runId: run?.runId });
     else {
-      turn.takenOver = { ...key, epoch };
+      updateAttempt(turn, key, { epoch, holder: lease.holder });
       noteReattachment(turn, key, { atMs: Date.now(), reason });
     }
   }
@@ -180,6 +199,8 @@ function seal(database: MemoryDatabase, request: Seal): SealResult {
   const { isStored, output, settled, retryAtMs = null, usage, rows, attempt, winsOverCancel } = request;
   const isCancelRequested = database.turns.get(request.turn)?.row.cancelRequestedAtMs != null;
   if (!winsOverCancel && isCancelRequested) return { type: 'cancel_requested' };
+  const before = database.turns.get(request.turn);
+  const lastSeq = before === undefined ? -1 : lastSeqOf(before);
   const turn = writeRows(database, request);
   if (turn?.journal === undefined) return { type: 'refused' };
   turn.journal = { ...turn.journal, isSealed: true, lease: undefined, due: undefined };
@@ -189,9 +210,9 @@ function seal(database: MemoryDatabase, request: Seal): SealResult {
   const errorCode = isFailureCode(settled.code) ? settled.code : null;
   const settledAtMs = Date.now();
   updateTurn(turn, { status: settled.status, errorCode, settledAtMs, retryAtMs, usage });
-  if (attempt !== undefined) endAttempt(turn, attempt, request.epoch, attempt.end);
+  if (attempt !== undefined) endAttempt(turn, attempt, request.epoch, attempt.end, lastSeq);
   const stops = turn.attempts.flatMap(({ endedAtMs, keptResponse }) => (endedAtMs === undefined && keptResponse ? [keptResponse.id] : []));
-  const lostAttempts = loseOpenAttempts(turn);
+  const lostAttempts = loseOpenAttempts(turn, { lastSeq });
   cutOffToolCalls(database, turn);
   addSpent(database, turn);
   const next = readyNext(database, turn);

@@ -277,7 +277,7 @@ function promisedWebhook({ webhookEvents = [] }: NewTurn): StoredTurn['webhook']
 function startAhead(database: MemoryDatabase, stored: StoredTurn, { id, headStart }: NewTurn): number | undefined {
   if (headStart === undefined) return undefined;
   const epoch = takeLease(stored, 1, headStart.lease);
-  bookAttempt(stored, { turn: id, step: 1, attempt: 1 });
+  bookAttempt(stored, { turn: id, step: 1, attempt: 1 }, { epoch, holder: headStart.lease.holder });
   writeRows(database, { turn: id, epoch, rows: [headStart.row] });
   updateTurn(stored, { status: 'in_progress' });
   return epoch;

@@ -1,11 +1,11 @@
-/** What the gateway asks a provider itself, outside of any turn. */
+/** What the gateway asks a provider itself, for the HTTP application, which knows no provider: answers, and failures as data. */
 import { failureOf } from '../domain/failure.ts';
 import type { ModelRequest } from '../domain/model.ts';
 import type { ModelList } from '../gateway/operator/models.ts';
 import type { TokenCount } from '../gateway/responses/input-tokens.ts';
 import { type Provider, ProviderError } from '../providers/provider.ts';
 
-/** The provider's models for the HTTP application, which knows no provider: a list, or the failure as data. @param withinMs for the whole list */
+/** The provider's models. @param withinMs for the whole list */
 export async function listModels(provider: Provider, withinMs: number): Promise<ModelList> {
   const timeout = AbortSignal.timeout(withinMs);
   try {
