@@ -3,6 +3,7 @@ import type { Item, NewItem } from '../domain/item.ts';
 import type { ListedSession, SessionRow } from '../domain/turn/session.ts';
 import type { TurnRow } from '../domain/turn/turn.ts';
 import type { Page, Store } from '../store/ports/store.ts';
+import { type Fork, type ForkResult, forkTurn } from './fork-turn.ts';
 import { newId } from './ids.ts';
 import type { PagedItems } from './item-pages.ts';
 import { whileCallerWaits } from './patience.ts';
@@ -43,6 +44,11 @@ export class Sessions {
 
   async read(tenant: string, id: string): Promise<SessionRow | undefined> {
     return this.#store.readSession(tenant, id);
+  }
+
+  /** A new session that shares the past of a turn: see `forkTurn`. */
+  async fork(turn: TurnRow, fork: Fork): Promise<ForkResult> {
+    return forkTurn(this.#store, turn, fork);
   }
 
   /** By their latest use. undefined when the page begins behind a session that is not there. */

@@ -7,6 +7,7 @@ import { storedCompletionRoutes } from './chat-completions/stored.ts';
 import { conversationsRoutes } from './conversations/routes.ts';
 import { crossOrigin } from './http/cors.ts';
 import { ApiError, asApiError } from './http/errors.ts';
+import { branchesRoutes } from './operator/branches.ts';
 import { modelsRoutes, type ModelsDeps } from './operator/models.ts';
 import { type TurnExportDeps, turnExportRoute } from './operator/turn-export.ts';
 import { type TurnsDeps, turnsRoutes } from './operator/turns.ts';
@@ -135,6 +136,7 @@ function keyedRoutes(
   conversationsRoutes(routes, deps);
   modelsRoutes(routes, deps);
   turnsRoutes(routes, deps);
+  branchesRoutes(routes, deps);
   turnExportRoute(routes, deps);
   return { api, routes };
 }

@@ -118,7 +118,7 @@ async function carryOutCalls(
   { stream, meter: { toolCallsLeft: callsLeft } }: Written,
 ): Promise<AttemptResult> {
   const { turn, epoch } = claim;
-  const tools = await toolsFor(agents, turn.settings, { step, signal });
+  const tools = await toolsFor(agents, turn.settings, { step, signal, store });
   const log = agents?.log ?? (() => undefined);
   await runTools({ store, turn, step, epoch, stream, tools, callsLeft, maxResultBytes, leaveRoom, log, signal, abort, isLeaseOver });
   if (claim.type === 'tools' && claim.isLast) return sealFinished(attempt, { status: 'completed' });
@@ -140,7 +140,7 @@ async function answer(
   const { settings } = turn;
   // What its tools have said counts as well: a response of any length could be read by nobody (T14).
   if (attempt.writer.isFull) throw new AttemptAborted('output_too_large');
-  const tools = await toolsFor(agents, settings, input);
+  const tools = await toolsFor(agents, settings, { step: input.step, signal: input.signal, store });
   const held = settings.agent === undefined ? undefined : new HeldCalls(tools, settings.tools, input.step);
   if (input.step === 1 && reread === undefined) await showLists({ store, turn: turn.id, epoch: attempt.epoch, stream, tools });
   const asked = providerFor(agents, provider, settings);

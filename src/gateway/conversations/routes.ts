@@ -201,6 +201,6 @@ function toListed(session: ListedSession) {
   return { ...toConversation(session), last_used_at: Math.floor(session.usedAtMs / 1_000), preview: session.firstWords };
 }
 
-function toConversation({ id, createdAtMs, metadata }: SessionRow) {
+export function toConversation({ id, createdAtMs, metadata }: SessionRow) {
   return { id, object: 'conversation', created_at: Math.floor(createdAtMs / 1_000), metadata } as const;
 }

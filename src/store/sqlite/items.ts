@@ -128,14 +128,15 @@ export async function addItems(db: Database, turn: ItemsTurn): Promise<readonly 
       rows.some(({ callId }) => callId !== null),
     );
     db.run(
-      `INSERT INTO turns (id, kind, tenant, session, previous, branch, depth, status, body_hash, created_at, ready_at, dispatched,
-         acknowledged, settled_at) VALUES (?, 'items', ?, ?, ?, ?, ?, 'completed', '', ?, ?, 1, 1, ?)`,
+      `INSERT INTO turns (id, kind, tenant, session, previous, branch, depth, model, status, body_hash, created_at, ready_at,
+         dispatched, acknowledged, settled_at) VALUES (?, 'items', ?, ?, ?, ?, ?, ?, 'completed', '', ?, ?, 1, 1, ?)`,
       turn.id,
       turn.tenant,
       turn.session,
       session.leaf,
       place.branch,
       place.depth,
+      turn.model ?? null,
       turn.createdAtMs,
       turn.createdAtMs,
       turn.createdAtMs,

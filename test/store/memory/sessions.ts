@@ -1,7 +1,7 @@
 import { cursorBehind, type ItemSpot, type LastOfPage, spotBehind } from '../../../src/store/item-cursor.ts';
 import { isCall, type Item } from '../../../src/domain/item.ts';
 import { defaultSettings } from '../../../src/domain/response/response-settings.ts';
-import { firstWordsChars, type ListedSession, type NewSession, type SessionRow } from '../../../src/domain/turn/session.ts';
+import { firstWordsChars, type ListedSession, type NewBranch, type NewSession, type SessionRow } from '../../../src/domain/turn/session.ts';
 import type { FoundItem, ItemsTurn, Page, SessionStore } from '../../../src/store/ports/sessions.ts';
 import { turnRow } from '../../support/turn-row.ts';
 import { type Connection, itemsOf, type MemoryDatabase, modelOf, type StoredSession, updateTurn } from './database.ts';
@@ -101,8 +101,8 @@ export function sessionStore(connection: Connection): SessionStore {
   };
 }
 
-function addSession({ sessions }: MemoryDatabase, session: NewSession, name: string | null): SessionRow {
-  const row = { ...session, leaf: null };
+function addSession({ sessions }: MemoryDatabase, session: NewSession | NewBranch, name: string | null): SessionRow {
+  const row = { leaf: null, ...session };
   sessions.set(row.id, { row, name, touchedAtMs: row.createdAtMs, titleTurn: null, isTitleStarted: false, isTitleRequested: false });
   return row;
 }
@@ -168,7 +168,16 @@ function addItems(database: MemoryDatabase, turn: ItemsTurn): readonly Item[] | 
     readyAtMs: createdAtMs,
     settledAtMs: createdAtMs,
   } as const;
-  const row = turnRow({ ...done, id, tenant, session: turn.session, previous, settings: defaultSettings(''), bodyHash: '', createdAtMs });
+  const row = turnRow({
+    ...done,
+    id,
+    tenant,
+    session: turn.session,
+    previous,
+    settings: defaultSettings(turn.model ?? ''),
+    bodyHash: '',
+    createdAtMs,
+  });
   database.addTurn(row, { input: items, isAcknowledged: true });
   session.row = { ...session.row, leaf: id };
   session.touchedAtMs = Math.max(session.touchedAtMs, createdAtMs);
