@@ -9,8 +9,10 @@ import { diffCommand } from './diff/command.ts';
 import { DataDirTakenError } from './dev-server/data-dir.ts';
 import { NoTemporalProgramError } from './dev-server/find.ts';
 import { DevServerError } from './dev-server/launch.ts';
+import { exportCommand } from './export/command.ts';
 import { settingsCommand } from './flags.ts';
 import { sessionsCommand, statsCommand, turnsCommand } from './lists/command.ts';
+import { replayCommand } from './replay/command.ts';
 import { StartError } from './start-error.ts';
 
 const ofOneRole = (role: string): string => `TEMPORAL_ADDRESS=temporal:7233 OPENAI_API_KEY=… turnkeep ${role} --data-dir /var/lib/turnkeep`;
@@ -57,6 +59,8 @@ Any number of them share one Temporal namespace and one database:
   .addCommand(diffCommand(async (left, right, flags) => (await import('./diff/run.ts')).runDiff(left, right, flags)))
   .addCommand(forkCommand(async (turn, flags) => (await import('./branches/fork.ts')).runFork(turn, flags)))
   .addCommand(statsCommand(async (flags) => (await import('./lists/stats.ts')).printStats(flags)))
+  .addCommand(exportCommand(async (ids, flags) => (await import('./export/run.ts')).exportTurns(ids, flags)))
+  .addCommand(replayCommand(async (targets, flags) => (await import('./replay/run.ts')).replayTurns(targets, flags)))
   .addCommand(
     new Command('backup')
       .description('copies the databases into a directory, while all goes on')
