@@ -12,6 +12,7 @@ import { type MetricsServer, serveMetrics } from '../metrics/serve.ts';
 import { type Dependency, watchAvailability } from '../roles/availability.ts';
 import { createMetrics } from '../roles/observers.ts';
 import { startGateway } from '../roles/gateway.ts';
+import { findPage } from '../roles/page.ts';
 import type { Store } from '../store/ports/store.ts';
 import { openSqliteStore } from '../store/sqlite/open-store.ts';
 import { startWorker } from '../roles/worker.ts';
@@ -89,6 +90,7 @@ export async function runRoles({
         onWebhook,
         temporalUi,
         onRequestEnd: (request) => tracer?.record([requestSpan(request, Date.now())]),
+        page: pageOf(log),
         ...(worker === undefined ? {} : { attempts: worker.attempts }),
       });
     // A gateway serves the metrics on its own port.
@@ -127,6 +129,14 @@ export async function runRoles({
     await connection.close().catch((error: unknown) => log.warn({ err: error }, 'the connection to Temporal could not be closed'));
     await store.close();
   }
+}
+
+/** It may still be built while the gateway serves the API. */
+function pageOf(log: Logger): Promise<string> {
+  const page = findPage();
+  // The page's own place says it as well.
+  page.catch((error: unknown) => log.warn({ err: error }, 'the page at / cannot be built'));
+  return page;
 }
 
 function dependenciesOf(connection: NativeConnection, store: Store): readonly Dependency[] {

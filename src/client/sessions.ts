@@ -83,6 +83,11 @@ export class Sessions {
     };
   }
 
+  /** By the id of an item: the turn it is of. Of items put in by hand nothing. */
+  async turnsOf(session: SessionRow, items: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    return this.#store.readTurnsOfItems(session, items);
+  }
+
   async readItem(session: SessionRow, item: string): Promise<Item | undefined> {
     return this.#store.readSessionItem(session, item);
   }

@@ -26,7 +26,6 @@ import type { ViewerLog } from './stream/viewer-log.ts';
 import { uiRoutes } from './ai-sdk/routes.ts';
 
 export interface AppDeps extends CountDeps, ModelsDeps, TurnsDeps, TurnExportDeps, Omit<OperatorDeps, 'openApi'> {
-  readonly version: string;
   readonly apiKeys: readonly ApiKey[];
   /** For each tenant; 0: no limit. */
   readonly requestsPerSecond: number;

@@ -58,6 +58,8 @@ export interface GatewayOptions {
   readonly idleCommentMs?: number | undefined;
   /** Where Temporal's UI shows the runs of the namespace, such as `http://127.0.0.1:8233/namespaces/default`: `/turns` links to them. */
   readonly temporalUi?: string | undefined;
+  /** The folder of the page at `/`, once it is built: see `findPage`. Absent: there is none. */
+  readonly page?: Promise<string> | undefined;
 }
 
 export interface Gateway {
@@ -162,6 +164,7 @@ export async function startGateway({
     idleCommentMs,
     connections,
     temporalUi: deps.temporalUi,
+    page: deps.page,
     readTemporal: (turn) => readTemporalEvents(client, turn),
     exportTurn: createExporter({ store, turnkeep, readHistories: createHistoryReader(client), version, temporalUi: deps.temporalUi }),
     countTokens: async (request) => {

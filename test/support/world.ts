@@ -63,6 +63,8 @@ export interface WorldOptions {
   readonly hasGateway?: boolean;
   /** How long a stream is silent before a comment is sent. */
   readonly idleCommentMs?: number;
+  /** The folder of the built page. */
+  readonly page?: Promise<string>;
 }
 
 const limits: Limits = {
@@ -221,6 +223,7 @@ export class World implements AsyncDisposable {
       hasWorker: this.#options.replaysAlways !== true,
       ...(attempts === null ? {} : { attempts }),
       idleCommentMs: this.#options.idleCommentMs,
+      page: this.#options.page,
     });
     let closing: Promise<void> | undefined;
     // A story may close it before its world does.

@@ -29,6 +29,11 @@ const createConversation = z.strictObject({ metadata: metadata.nullish(), items:
 const updateConversation = z.strictObject({ metadata: metadata.nullable() });
 const createItems = z.strictObject({ items: items.min(1, 'must not be empty'), include: include.nullish() });
 
+const turns = z
+  .enum(['true', 'false'], "must be 'true' or 'false'")
+  .optional()
+  .meta({ description: 'Each item says in `turn` which turn it is of; null: it was put in by hand.' });
+
 export interface ConversationsDeps {
   readonly turnkeep: Turnkeep;
   readonly providerApi: ProviderApi;
@@ -124,12 +129,18 @@ export function conversationsRoutes(routes: Routes, { turnkeep: { sessions }, pr
       path: '/conversations/{id}/items',
       tag,
       summary: 'List the items of a conversation',
-      query: itemsQuery,
+      query: itemsQuery.extend({ turns }),
       responses: { 200: ok('A page of items.', listSchema(itemSchema)), ...errorResponses(400, 401, 404, 429, 503) },
     },
     async (c, { query }) => {
       const session = await requireSession(c.get('tenant'), c.req.param('id'));
-      return c.json(await itemPage(query, sessions.itemsOf(session)));
+      const page = await itemPage(query, sessions.itemsOf(session));
+      if (query.turns !== 'true') return c.json(page);
+      const of = await sessions.turnsOf(
+        session,
+        page.data.map(({ id }) => id),
+      );
+      return c.json({ ...page, data: page.data.map((item) => ({ ...item, turn: of.get(item.id) ?? null })) });
     },
   );
 

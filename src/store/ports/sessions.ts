@@ -39,6 +39,9 @@ export interface SessionStore {
   /** The `after` of the page behind this one, where that ends with this item. */
   readSessionCursor(session: SessionRow, page: Page, last: LastOfPage): Promise<string>;
 
+  /** By the id of an item of the session: the turn it is of, the last one of several, as its tenant knows it. Of items put in by hand nothing. */
+  readTurnsOfItems(session: SessionRow, ids: readonly string[]): Promise<ReadonlyMap<string, string>>;
+
   readSessionItem(session: SessionRow, item: string): Promise<Item | undefined>;
 
   /** Puts items behind what the session has. undefined when there is no such session. */

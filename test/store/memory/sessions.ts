@@ -36,6 +36,12 @@ export function sessionStore(connection: Connection): SessionStore {
         return unsettled.map(({ row }) => row.id);
       }),
     readSessionItems: (session, page) => connection.transaction((database) => pageOf(itemsIn(database, session), page)),
+    readTurnsOfItems: ({ leaf }, ids) =>
+      connection.transaction((database) => {
+        const turns = database.chainTo(leaf).filter(({ row }) => row.kind === 'response' && row.isStored);
+        const all = turns.flatMap((turn) => itemsOf(turn).map(({ id }) => [id, turn.row.publicId] as const));
+        return new Map(all.filter(([id]) => ids.includes(id)));
+      }),
     readSessionCursor: (session, page, last) => connection.transaction((database) => cursorIn(itemsIn(database, session), page, last)),
     readSessionItem: (session, id) => connection.transaction((database) => itemsIn(database, session).find((item) => item.id === id)),
     addItems: (turn) => connection.transaction((database) => addItems(database, turn)),
