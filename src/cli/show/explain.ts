@@ -5,7 +5,8 @@ import type { ShownTimeline } from './timeline.ts';
 /** Beside the words of the error, which say what happened. */
 const byCode = {
   transport_failed: 'No answer had begun, so it was asked again, as often as the law of retries allows. The causes are below.',
-  stream_interrupted: 'The connection broke in the middle of the answer. What had started is never asked again; send the input as a new turn.',
+  stream_interrupted:
+    'The connection broke in the middle of the answer. What had started is never asked again; send the input as a new turn.',
   stream_truncated: 'The stream ended like a whole one, without the proof that it was. A proxy may cut long streams; what came is kept.',
   worker_lost: 'Its process was killed, or stood still for longer than its lease. What had started is never asked again.',
   provider_rejected: 'The provider would answer the same request the same way: it was not asked again. Its words say what to mend.',

@@ -38,7 +38,10 @@ function oneStep(canvas: Canvas, timeline: ShownTimeline, step: ShownStep, numbe
   const { attempts } = step;
   return [
     head,
-    ...attempts.flatMap((attempt, index) => [...takeover(canvas, attempts[index - 1], attempt), ...attemptLines(canvas, timeline, attempt)]),
+    ...attempts.flatMap((attempt, index) => [
+      ...takeover(canvas, attempts[index - 1], attempt),
+      ...attemptLines(canvas, timeline, attempt),
+    ]),
   ];
 }
 
@@ -78,9 +81,12 @@ function attemptLines(canvas: Canvas, timeline: ShownTimeline, attempt: ShownAtt
   if (attempt.outcome !== 'completed') lines.push(...details(canvas, endWords(attempt), style));
   if (attempt.message !== undefined) lines.push(...details(canvas, `the provider said: ${attempt.message}`));
   for (const [depth, { name, code, message }] of (attempt.causes ?? []).entries())
-    lines.push(...details(canvas, `${'  '.repeat(depth)}${depth === 0 ? 'cause' : '↳ cause'}: ${[name, code, message].filter(Boolean).join(' ')}`));
+    lines.push(
+      ...details(canvas, `${'  '.repeat(depth)}${depth === 0 ? 'cause' : '↳ cause'}: ${[name, code, message].filter(Boolean).join(' ')}`),
+    );
   if (attempt.retry !== undefined) lines.push(...details(canvas, retryWords(attempt.retry)));
-  for (const { at, reason } of attempt.reattached ?? []) lines.push(...details(canvas, `read on at ${sinceStart(canvas, at)} after ${reason}`));
+  for (const { at, reason } of attempt.reattached ?? [])
+    lines.push(...details(canvas, `read on at ${sinceStart(canvas, at)} after ${reason}`));
   lines.push(...details(canvas, factsOf(attempt), 'dim'));
   for (const { viewer, from_event: from, last_event: last } of attempt.viewers ?? []) {
     const protocol = timeline.viewers.find((each) => each.viewer === viewer)?.protocol ?? '';
@@ -112,7 +118,12 @@ function endWords({ outcome, code, detail, phase }: ShownAttempt): string {
   return `${what}${detail === undefined ? '' : ` (${detail})`}${where}`;
 }
 
-function retryWords({ asked_again: isAsked, reason, wait_ms: waitMs = 0, requests_left: left }: NonNullable<ShownAttempt['retry']>): string {
+function retryWords({
+  asked_again: isAsked,
+  reason,
+  wait_ms: waitMs = 0,
+  requests_left: left,
+}: NonNullable<ShownAttempt['retry']>): string {
   const why = retryReason(reason);
   if (!isAsked) return `not asked again: ${why}`;
   return `asked again${waitMs < 50 ? '' : ` after ${secondsOf(waitMs)}`}: ${why}; ${left} ${left === 1 ? 'request was' : 'requests were'} left`;
@@ -128,7 +139,12 @@ function factsOf({ usage, provider_request_id: id, provider_response_id: kept, w
   ].join(', ');
 }
 
-export function usageWords({ input_tokens: input, input_tokens_details: inDetail, output_tokens: output, cost_usd: cost }: ShownUsage): string {
+export function usageWords({
+  input_tokens: input,
+  input_tokens_details: inDetail,
+  output_tokens: output,
+  cost_usd: cost,
+}: ShownUsage): string {
   const cached = inDetail === undefined || inDetail.cached_tokens === 0 ? '' : ` (${whole(inDetail.cached_tokens)} cached)`;
   return `${whole(input)} tokens in${cached}, ${whole(output)} out${cost === undefined ? '' : `, $${cost.toFixed(cost < 1 ? 4 : 2)}`}`;
 }
@@ -189,7 +205,12 @@ function runsWords({ outcome, attempts, runs }: ShownCall): string {
 
 export function approvalWords(
   canvas: Canvas,
-  approval: { readonly asked_by?: string | undefined; readonly approved?: boolean | undefined; readonly answered_by?: string | undefined; readonly answered_at?: string | undefined },
+  approval: {
+    readonly asked_by?: string | undefined;
+    readonly approved?: boolean | undefined;
+    readonly answered_by?: string | undefined;
+    readonly answered_at?: string | undefined;
+  },
 ): string {
   const { asked_by: asker, approved, answered_by: by, answered_at: at } = approval;
   const asked = asker === undefined ? '' : ` asked for by turn ${asker}`;

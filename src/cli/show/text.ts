@@ -65,7 +65,9 @@ function headLines(canvas: Canvas, timeline: ShownTimeline, notes: readonly stri
     plain(`${mark} ${reason === undefined ? status : `${status}: ${reason}`}`, canvas, style),
     ...(error === null ? [] : details(canvas, error.message)),
     ...details(canvas, explanationOf(timeline), 'dim'),
-    ...rows.flatMap(([name, value]) => (value === undefined ? [] : [plain(fitted(`  ${name.padEnd(12)}${printable(value)}`, canvas.columns), canvas)])),
+    ...rows.flatMap(([name, value]) =>
+      value === undefined ? [] : [plain(fitted(`  ${name.padEnd(12)}${printable(value)}`, canvas.columns), canvas)],
+    ),
     ...missing(canvas, timeline),
     plain('', canvas),
   ];
@@ -77,7 +79,10 @@ function durationWords({ fromMs, toMs }: Canvas, { settled_at: settled }: ShownT
 
 function inputWords({ input, input_items: count = 0 }: ShownTimeline): string | undefined {
   if (input === undefined || input.length === 0) return undefined;
-  const text = input.map((item) => item.text || `[${item.type}]`).join(' | ').replaceAll(/\s+/g, ' ');
+  const text = input
+    .map((item) => item.text || `[${item.type}]`)
+    .join(' | ')
+    .replaceAll(/\s+/g, ' ');
   return count > input.length ? `${count} items: ${text}` : text;
 }
 
@@ -109,11 +114,17 @@ function bodyLines(canvas: Canvas, timeline: ShownTimeline): Line[] {
   const epoch = Math.max(0, ...attempts.map((each) => each.epoch ?? 0));
   const isEndedElsewhere = settled !== null && attempts.at(-1)?.outcome === 'lost' && journal != null && journal.epoch > epoch;
   return [
-    ...(waitedMs < 50 ? [] : [barLine(canvas, '  waited', [{ fromMs: canvas.fromMs, toMs: readyMs, char: '·', style: 'dim' }], secondsOf(waitedMs))]),
+    ...(waitedMs < 50
+      ? []
+      : [barLine(canvas, '  waited', [{ fromMs: canvas.fromMs, toMs: readyMs, char: '·', style: 'dim' }], secondsOf(waitedMs))]),
     ...stepLines(canvas, timeline),
     ...(cancel === undefined ? [] : [plain(`cancel asked for at ${sinceStart(canvas, cancel)}`, canvas, 'yellow', Date.parse(cancel))]),
     ...approvals.flatMap((each) => [
-      plain(`approval asked for: ${printable(each.name)}(${fitted(printable(each.arguments), Math.max(20, canvas.columns - 40))})`, canvas, 'yellow'),
+      plain(
+        `approval asked for: ${printable(each.name)}(${fitted(printable(each.arguments), Math.max(20, canvas.columns - 40))})`,
+        canvas,
+        'yellow',
+      ),
       ...details(canvas, approvalWords(canvas, each)),
     ]),
     ...(isEndedElsewhere ? [plain(`ended by another process, epoch ${journal.epoch}`, canvas, 'yellow', canvas.toMs)] : []),
@@ -128,15 +139,17 @@ function viewerLines(canvas: Canvas, { viewers }: ShownTimeline): Line[] {
   return [
     plain('viewers', canvas, 'bold'),
     ...(folded === 0 ? [] : [plain(`  … ${folded} earlier ones: --all shows them`, canvas, 'dim')]),
-    ...shown.flatMap(({ viewer, protocol, opened_at: opened, closed_at: closed, last_at: last, from_event: from, last_event: seen, end }) => {
-      const fromMs = Date.parse(opened);
-      const toMs = Date.parse(closed ?? last ?? opened);
-      const bar = fromMs > canvas.toMs ? [] : [{ fromMs, toMs, char: '─', style: 'dim' as const }];
-      return [
-        barLine(canvas, `  ${viewer} ${protocolName(protocol)}`, bar, secondsOf(toMs - fromMs)),
-        ...details(canvas, `had seen ${seenWords(from, seen)}, ${viewerEnd(end)}`),
-      ];
-    }),
+    ...shown.flatMap(
+      ({ viewer, protocol, opened_at: opened, closed_at: closed, last_at: last, from_event: from, last_event: seen, end }) => {
+        const fromMs = Date.parse(opened);
+        const toMs = Date.parse(closed ?? last ?? opened);
+        const bar = fromMs > canvas.toMs ? [] : [{ fromMs, toMs, char: '─', style: 'dim' as const }];
+        return [
+          barLine(canvas, `  ${viewer} ${protocolName(protocol)}`, bar, secondsOf(toMs - fromMs)),
+          ...details(canvas, `had seen ${seenWords(from, seen)}, ${viewerEnd(end)}`),
+        ];
+      },
+    ),
   ];
 }
 
