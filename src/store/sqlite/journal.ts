@@ -138,13 +138,14 @@ export async function seal(db: Database, seal: Seal): Promise<SealResult> {
       turn,
     );
     if (seal.attempt !== undefined) endAttempt(db, seal.attempt, epoch, seal.attempt.end);
-    const stops = openKeptResponses(db, turn);
-    const lostAttempts = loseOpenAttempts(db, turn);
-    cutOffToolCalls(db, row.tenant, turn);
-    addSpent(db, turn);
-    const cancels = cancelChildren(db, turn, settledAtMs);
+    const has = hangingOn(db, turn);
+    const stops = has.attempts ? openKeptResponses(db, turn) : [];
+    const lostAttempts = has.attempts ? loseOpenAttempts(db, turn) : 0;
+    if (has.calls) cutOffToolCalls(db, row.tenant, turn);
+    if (row.session !== null || row.isChild) addSpent(db, turn);
+    const cancels = has.children ? cancelChildren(db, turn, settledAtMs) : [];
     const next = row.session === null ? undefined : readyNext(db, row.tenant, row.session);
-    const owesWebhook = oweWebhook(db, turn, settled.status, settledAtMs);
+    const owesWebhook = has.webhook && oweWebhook(db, turn, settled.status, settledAtMs);
     return {
       type: 'sealed',
       lostAttempts,
@@ -154,6 +155,22 @@ export async function seal(db: Database, seal: Seal): Promise<SealResult> {
       ...(cancels.length === 0 ? {} : { cancels }),
     };
   });
+}
+
+/** What of a turn has no end yet when the turn has its own: one question, since most turns have nothing of it. */
+function hangingOn(db: Database, turn: string): { attempts: boolean; calls: boolean; children: boolean; webhook: boolean } {
+  const row = db.one(
+    `SELECT EXISTS (SELECT 1 FROM attempts WHERE turn = ? AND ended_at IS NULL) AS attempts,
+       EXISTS (SELECT 1 FROM tool_calls WHERE turn = ? AND ended_at IS NULL) AS calls,
+       EXISTS (SELECT 1 FROM turns INDEXED BY turns_called_unsettled WHERE parent = ? AND settled_at IS NULL) AS children,
+       EXISTS (SELECT 1 FROM webhooks WHERE turn = ?) AS webhook`,
+    turn,
+    turn,
+    turn,
+    turn,
+  );
+  const has = (name: string): boolean => row?.[name] === 1;
+  return { attempts: has('attempts'), calls: has('calls'), children: has('children'), webhook: has('webhook') };
 }
 
 function eventOf({ data }: JournalRow): ResponseEvent {

@@ -20,6 +20,8 @@ interface SessionTurn extends Unrecorded {
   readonly readyAtMs: number | null;
   readonly isCancelRequested: boolean;
   readonly isOwned: boolean;
+  /** Another turn has called it, and waits for it. */
+  readonly isChild: boolean;
 }
 
 interface Unrecorded {
@@ -36,7 +38,7 @@ export interface Record {
   readonly place: Place;
 }
 
-const columns = 'id, tenant, session, previous, replaces, stored, branch, depth, ordinal, ready_at, cancel_requested_at, owner_run';
+const columns = 'id, tenant, session, previous, replaces, stored, branch, depth, ordinal, ready_at, cancel_requested_at, owner_run, parent';
 
 export function sessionTurn(db: Database, id: string): SessionTurn | undefined {
   const row = db.one(`SELECT ${columns} FROM turns WHERE id = ?`, id);
@@ -56,6 +58,7 @@ function sessionTurnOf(row: Row): SessionTurn {
     readyAtMs: numberOrNull(row['ready_at']),
     isCancelRequested: row['cancel_requested_at'] !== null,
     isOwned: row['owner_run'] !== null,
+    isChild: row['parent'] !== null,
   };
 }
 
@@ -139,7 +142,8 @@ const pastOf = `SELECT turns.id, turns.depth, model, ${inputCount} AS input_coun
 export async function readTranscript(db: Database, turn: string, { isIncluded } = { isIncluded: false }): Promise<TranscriptTurn[]> {
   const here = placeOf(db, turn);
   const leftOut = isIncluded ? '' : turn;
-  if (here === undefined) return [];
+  // The first turn of a talk has nothing behind it.
+  if (here === undefined || (here.depth === 0 && !isIncluded)) return [];
   const pace = new Pace();
   const turns: (TranscriptTurn & { readonly items: Item[]; inputCount: number })[] = [];
   for (const { branch, upTo } of stretches(db, here)) {
