@@ -14,7 +14,7 @@ export function sealOf(turn: TurnRow, stream: ResponseStream, epoch: number, out
     isStored: turn.isStored,
     epoch,
     rows,
-    output: stream.response.output,
+    output: stream.output,
     settled: { status: outcome.status, code: failure?.code ?? null },
     winsOverCancel: isOfProvider(outcome),
     usage: outcome.usage,

@@ -143,7 +143,7 @@ export class JournalWriter {
     await this.#writing;
     clearTimeout(this.#timer);
     const before = [...this.#takePending(), ...stream.endStep().map(journalRowOf)];
-    const first = stream.response.output.length;
+    const first = stream.output.length;
     const begun = stream.show((output) => calls.flatMap((call, index) => callBegun(output, call, first + index)));
     const rows = [...before, ...begun.map(journalRowOf)];
     const booked = calls.map((call, index): NewToolCall => ({ ...call, number: callsBefore + index, position: first + index }));

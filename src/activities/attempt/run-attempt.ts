@@ -54,9 +54,9 @@ export async function runAttempt(options: RunningAttemptsOptions, input: Attempt
   const takenUp = await takeUp(options, claim, step);
   const stream = takenUp?.stream ?? (await streams.take(claim));
   stream.sealsFields = asksFor(turn.settings, encryptedReasoning);
-  const callsBefore = stream.response.output.filter(({ type }) => type === 'mcp_call').length;
+  const callsBefore = stream.output.filter(({ type }) => type === 'mcp_call').length;
   const maxOutputBytes = limits.maxOutputBytes;
-  const bytesBefore = bytesOfOutput(stream.response.output);
+  const bytesBefore = bytesOfOutput(stream.output);
   const hasStarted = takenUp?.hasStarted === true;
   const writer = new JournalWriter({
     store,
@@ -145,7 +145,7 @@ async function answer(
   const asked = providerFor(agents, provider, settings);
   const last = meter.lastStep;
   const said = await readSaid(store, turn);
-  const { output: earlier } = stream.response;
+  const { output: earlier } = stream;
   const { step } = input;
   const request = modelRequest(turn, said, { isFirst: stepsAsked(booked, step) === 0, api: asked.api, tools, answer: earlier, last });
   const lastSeq = (): number => stream.nextSeq - 1;
@@ -179,7 +179,7 @@ async function answer(
     // They are no part of the answer, and would not come again with it: they are written with the end of the step alone.
     for (const ask of asks) attempt.writer.show((output) => approvalAsked(output, ask));
     if (calls.length === 0) return sealFinished(attempt, finish);
-    return endStep(attempt, { calls, isLast: stream.response.output.some(asksClient) });
+    return endStep(attempt, { calls, isLast: stream.output.some(asksClient) });
   };
   const clientFunctions = held?.clients;
   return attempt.onFinish(

@@ -74,13 +74,17 @@ export class ResponseStream {
 
   /** The response as it stands after the events so far. */
   get response(): ResponseObject {
-    const { response } = this.#state;
-    return { ...response, output: this.#late.amended(response.output) };
+    return { ...this.#state.response, output: this.output };
+  }
+
+  /** Of the response. */
+  get output(): readonly OutputItem[] {
+    return this.#late.amended(this.#state.output);
   }
 
   /** `response.in_progress`, once however many attempts there are. */
   begin(): readonly ResponseEvent[] {
-    if (this.response.status === 'queued') {
+    if (this.#state.response.status === 'queued') {
       this.#out.emit({ type: 'response.in_progress', response: { ...this.response, status: 'in_progress' } });
     }
     return this.#out.take();
@@ -167,7 +171,7 @@ export class ResponseStream {
         this.#closeOpenItems();
         index = this.#state.items.length;
         if (itemType === 'reasoning') this.#openReasoning(fields);
-        else this.#openItem(newMessage(this.response.id, index, this.#late.announced(key) ?? {}));
+        else this.#openItem(newMessage(this.#state.response.id, index, this.#late.announced(key) ?? {}));
         open = this.#state.item(index);
       }
       this.#out.emit(partAdded(kind, open.item, index));
@@ -189,7 +193,7 @@ export class ResponseStream {
     let index = this.#callIndexes.get(key);
     if (index === undefined) {
       index = this.#state.items.length;
-      const begun = begunOpaque(event, this.response.id, this.#state.items);
+      const begun = begunOpaque(event, this.#state.response.id, this.#state.items);
       if (begun === undefined) return;
       this.#closeOpenItems();
       this.#callIndexes.set(key, index);
@@ -206,7 +210,7 @@ export class ResponseStream {
       this.#closeOpenItems();
       index = this.#state.items.length;
       this.#callIndexes.set(delta.item, index);
-      this.#openItem(newCall(this.response.id, index, delta));
+      this.#openItem(newCall(this.#state.response.id, index, delta));
     } else {
       this.#late.addFields(index, this.#state.item(index).item, delta.providerFields);
       this.#late.addMembers(index, delta.members);
@@ -256,7 +260,7 @@ export class ResponseStream {
   }
 
   #openReasoning(fields?: ProviderFields): void {
-    this.#openItem(newReasoning(this.response.id, this.#state.items.length, fields));
+    this.#openItem(newReasoning(this.#state.response.id, this.#state.items.length, fields));
   }
 
   #openItem(item: OutputItem): void {
