@@ -15,7 +15,8 @@ const words: { readonly [type: string]: (event: Event) => string } = {
   first_event: (event) => `${requestOf(event)} began its answer`,
   finished: (event) => `${requestOf(event)} stated its finish`,
   read_on: (event) => `${requestOf(event)} read on after ${textOf(event['reason'])}`,
-  attempt_ended: (event) => `${requestOf(event)} ended: ${[event['outcome'], event['code']].filter(Boolean).map(textOf).join(', ')}${waitOf(event)}`,
+  attempt_ended: (event) =>
+    `${requestOf(event)} ended: ${[event['outcome'], event['code']].filter(Boolean).map(textOf).join(', ')}${waitOf(event)}`,
   tool_begun: ({ name, run }) => `tool ${textOf(name)} begun${run === 1 ? '' : `, run ${textOf(run)}`}`,
   tool_ended: ({ name, outcome }) => `tool ${textOf(name)} ${textOf(outcome)}`,
   approval_asked: ({ id }) => `approval ${textOf(id)} asked for`,

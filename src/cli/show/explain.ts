@@ -5,7 +5,8 @@ import type { ShownTimeline } from './timeline.ts';
 /** Beside the words of the error, which say what happened. */
 const byCode = {
   transport_failed: 'No answer had begun, so it was asked again, as often as the law of retries allows. The causes are below.',
-  stream_interrupted: 'The connection broke in the middle of the answer. What had started is never asked again; send the input as a new turn.',
+  stream_interrupted:
+    'The connection broke in the middle of the answer. What had started is never asked again; send the input as a new turn.',
   stream_truncated: 'The stream ended like a whole one, without the proof that it was. A proxy may cut long streams; what came is kept.',
   worker_lost: 'Its process was killed, or stood still for longer than its lease. What had started is never asked again.',
   provider_rejected: 'The provider would answer the same request the same way: it was not asked again. Its words say what to mend.',
@@ -64,12 +65,12 @@ export function retryReason(reason: string): string {
 }
 
 const phases: { readonly [phase: string]: string } = {
-  requested: 'no more is known of it',
-  connecting: 'before it was sent',
-  sent: 'sent, and not answered',
-  headers: 'after the headers of the answer',
-  started: 'after the answer had started',
-  finished: 'after the provider stated the end',
+  requested: 'its process told no more of it',
+  connecting: 'it was not sent yet',
+  sent: 'it was sent, and nothing came back',
+  headers: 'the headers of the answer had come',
+  started: 'the answer had started',
+  finished: 'the provider had stated the end',
 };
 
 export function phaseWords(phase: string): string {

@@ -74,7 +74,8 @@ export function scaleLine(canvas: Canvas): Line {
 export function details(canvas: Canvas, text: string, style?: Style, mostLines = Number.POSITIVE_INFINITY): Line[] {
   const lines = wrapped(printable(text).replaceAll(/\s*\n\s*/g, ' ⏎ '), canvas.columns - indent.length);
   const most = canvas.isWhole ? lines.length : mostLines;
-  const kept = lines.length <= most ? lines : [...lines.slice(0, most - 1), fitted(`${lines[most - 1] ?? ''} …`, canvas.columns - indent.length)];
+  const kept =
+    lines.length <= most ? lines : [...lines.slice(0, most - 1), fitted(`${lines[most - 1] ?? ''} …`, canvas.columns - indent.length)];
   return kept.map((line) => plain(indent + line, canvas, style));
 }
 
@@ -87,8 +88,11 @@ export function wrapped(text: string, columns: number): string[] {
       line = longer;
       continue;
     }
-    if (line !== '') lines.push(line);
-    line = word;
+    // A word that is longer than a line begins where there is room.
+    const room = columns - widthOf(line) - 1;
+    const isLong = widthOf(word) > columns && line !== '' && room > 0;
+    if (line !== '' && !isLong) lines.push(line);
+    line = isLong ? longer : word;
     while (widthOf(line) > columns) {
       const head = cutTo(line, columns);
       lines.push(head);

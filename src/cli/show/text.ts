@@ -16,7 +16,7 @@ export interface Drawing {
 }
 
 /** Beside the timeline, where there is room for both. */
-const temporalColumns = 46;
+const temporalColumns = 50;
 const bothColumns = 120;
 const mostViewers = 5;
 const foldedEvents = 12;
@@ -53,7 +53,8 @@ function headLines(canvas: Canvas, timeline: ShownTimeline, notes: readonly stri
     ['session', session ?? undefined],
     ['model', model],
     ['carries out', parent === undefined ? undefined : `a call of turn ${parent.id}`],
-    ['workflow', workflow === null ? undefined : `${workflow}${run === null ? '' : `, run ${run}`}`],
+    ['workflow', workflow ?? undefined],
+    ['run', run ?? undefined],
     ['accepted', `${timeline.created_at}, ${durationWords(canvas, timeline)}`],
     ['input', inputWords(timeline)],
     ['spent', spentWords(timeline)],
@@ -65,7 +66,9 @@ function headLines(canvas: Canvas, timeline: ShownTimeline, notes: readonly stri
     plain(`${mark} ${reason === undefined ? status : `${status}: ${reason}`}`, canvas, style),
     ...(error === null ? [] : details(canvas, error.message)),
     ...details(canvas, explanationOf(timeline), 'dim'),
-    ...rows.flatMap(([name, value]) => (value === undefined ? [] : [plain(fitted(`  ${name.padEnd(12)}${printable(value)}`, canvas.columns), canvas)])),
+    ...rows.flatMap(([name, value]) =>
+      value === undefined ? [] : [plain(fitted(`  ${name.padEnd(12)}${printable(value)}`, canvas.columns), canvas)],
+    ),
     ...missing(canvas, timeline),
     plain('', canvas),
   ];
@@ -77,7 +80,10 @@ function durationWords({ fromMs, toMs }: Canvas, { settled_at: settled }: ShownT
 
 function inputWords({ input, input_items: count = 0 }: ShownTimeline): string | undefined {
   if (input === undefined || input.length === 0) return undefined;
-  const text = input.map((item) => item.text || `[${item.type}]`).join(' | ').replaceAll(/\s+/g, ' ');
+  const text = input
+    .map((item) => item.text || `[${item.type}]`)
+    .join(' | ')
+    .replaceAll(/\s+/g, ' ');
   return count > input.length ? `${count} items: ${text}` : text;
 }
 
@@ -109,11 +115,17 @@ function bodyLines(canvas: Canvas, timeline: ShownTimeline): Line[] {
   const epoch = Math.max(0, ...attempts.map((each) => each.epoch ?? 0));
   const isEndedElsewhere = settled !== null && attempts.at(-1)?.outcome === 'lost' && journal != null && journal.epoch > epoch;
   return [
-    ...(waitedMs < 50 ? [] : [barLine(canvas, '  waited', [{ fromMs: canvas.fromMs, toMs: readyMs, char: '·', style: 'dim' }], secondsOf(waitedMs))]),
+    ...(waitedMs < 50
+      ? []
+      : [barLine(canvas, '  waited', [{ fromMs: canvas.fromMs, toMs: readyMs, char: '·', style: 'dim' }], secondsOf(waitedMs))]),
     ...stepLines(canvas, timeline),
     ...(cancel === undefined ? [] : [plain(`cancel asked for at ${sinceStart(canvas, cancel)}`, canvas, 'yellow', Date.parse(cancel))]),
     ...approvals.flatMap((each) => [
-      plain(`approval asked for: ${printable(each.name)}(${fitted(printable(each.arguments), Math.max(20, canvas.columns - 40))})`, canvas, 'yellow'),
+      plain(
+        `approval asked for: ${printable(each.name)}(${fitted(printable(each.arguments), Math.max(20, canvas.columns - 40))})`,
+        canvas,
+        'yellow',
+      ),
       ...details(canvas, approvalWords(canvas, each)),
     ]),
     ...(isEndedElsewhere ? [plain(`ended by another process, epoch ${journal.epoch}`, canvas, 'yellow', canvas.toMs)] : []),
@@ -128,15 +140,17 @@ function viewerLines(canvas: Canvas, { viewers }: ShownTimeline): Line[] {
   return [
     plain('viewers', canvas, 'bold'),
     ...(folded === 0 ? [] : [plain(`  … ${folded} earlier ones: --all shows them`, canvas, 'dim')]),
-    ...shown.flatMap(({ viewer, protocol, opened_at: opened, closed_at: closed, last_at: last, from_event: from, last_event: seen, end }) => {
-      const fromMs = Date.parse(opened);
-      const toMs = Date.parse(closed ?? last ?? opened);
-      const bar = fromMs > canvas.toMs ? [] : [{ fromMs, toMs, char: '─', style: 'dim' as const }];
-      return [
-        barLine(canvas, `  ${viewer} ${protocolName(protocol)}`, bar, secondsOf(toMs - fromMs)),
-        ...details(canvas, `had seen ${seenWords(from, seen)}, ${viewerEnd(end)}`),
-      ];
-    }),
+    ...shown.flatMap(
+      ({ viewer, protocol, opened_at: opened, closed_at: closed, last_at: last, from_event: from, last_event: seen, end }) => {
+        const fromMs = Date.parse(opened);
+        const toMs = Date.parse(closed ?? last ?? opened);
+        const bar = fromMs > canvas.toMs ? [] : [{ fromMs, toMs, char: '─', style: 'dim' as const }];
+        return [
+          barLine(canvas, `  ${viewer} ${protocolName(protocol)}`, bar, secondsOf(toMs - fromMs)),
+          ...details(canvas, protocol === 'json' ? `one body: ${viewerEnd(end)}` : `had seen ${seenWords(from, seen)}, ${viewerEnd(end)}`),
+        ];
+      },
+    ),
   ];
 }
 
@@ -149,7 +163,8 @@ function temporalOf({ temporal, created_at: from }: ShownTimeline): readonly Bes
   if (temporal === undefined || !('events' in temporal)) return [];
   return temporal.events.map(({ id, type, at, activity, attempt, failure }) => {
     const facts = [activity, attempt === undefined || attempt < 2 ? undefined : `attempt ${attempt}`, failure].filter(Boolean).join(', ');
-    const text = `${sinceStart({ fromMs: Date.parse(from) }, at).padStart(9)} ${String(id).padStart(3)} ${type.replace(/^workflow execution/, 'workflow')}${facts === '' ? '' : ` ${facts}`}`;
+    const name = type.replace(/^workflow execution /, 'workflow ').replace(/^activity task /, 'activity ');
+    const text = `${sinceStart({ fromMs: Date.parse(from) }, at).padStart(9)} ${String(id).padStart(3)} ${name}${facts === '' ? '' : ` ${facts}`}`;
     return { atMs: Date.parse(at), text };
   });
 }

@@ -23,5 +23,7 @@ export function previewOf({ type, role, content, output }: AnyItem): PreviewedIt
 function textOf(value: unknown): string {
   if (typeof value === 'string') return value;
   if (!Array.isArray(value)) return '';
-  return value.map((part: { readonly type?: string; readonly text?: unknown }) => (typeof part.text === 'string' ? part.text : `[${part.type}]`)).join(' ');
+  return value
+    .map((part: { readonly type?: string; readonly text?: unknown }) => (typeof part.text === 'string' ? part.text : `[${part.type}]`))
+    .join(' ');
 }

@@ -28,7 +28,7 @@ export interface TimelineFacts {
   /** The turns that carry out its calls, by the numbers of the calls. */
   readonly children?: readonly { readonly number: number; readonly publicId: string }[];
   /** Absent for an erased turn: it has lost its words, those of its error too. */
-  readonly response?: Pick<ResponseObject, 'error' | 'output'> & Partial<Pick<ResponseObject, 'incomplete_details'>> | undefined;
+  readonly response?: (Pick<ResponseObject, 'error' | 'output'> & Partial<Pick<ResponseObject, 'incomplete_details'>>) | undefined;
   /** Of a turn that owes an event. */
   readonly webhook?: WebhookRow | undefined;
   /** `last`: the number of its last event. Absent: it is past retention, or the turn is erased. */
