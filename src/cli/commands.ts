@@ -7,8 +7,10 @@ import { chatCommand } from './chat/command.ts';
 import { DataDirTakenError } from './dev-server/data-dir.ts';
 import { NoTemporalProgramError } from './dev-server/find.ts';
 import { DevServerError } from './dev-server/launch.ts';
+import { exportCommand } from './export/command.ts';
 import { settingsCommand } from './flags.ts';
 import { sessionsCommand, statsCommand, turnsCommand } from './lists/command.ts';
+import { replayCommand } from './replay/command.ts';
 import { showCommand } from './show/command.ts';
 import { StartError } from './start-error.ts';
 
@@ -55,6 +57,8 @@ Any number of them share one Temporal namespace and one database:
   .addCommand(sessionsCommand(async (flags) => (await import('./lists/run.ts')).listSessions(flags)))
   .addCommand(showCommand(async (turn, flags) => (await import('./show/run.ts')).runShow(turn, flags)))
   .addCommand(statsCommand(async (flags) => (await import('./lists/stats.ts')).printStats(flags)))
+  .addCommand(exportCommand(async (ids, flags) => (await import('./export/run.ts')).exportTurns(ids, flags)))
+  .addCommand(replayCommand(async (targets, flags) => (await import('./replay/run.ts')).replayTurns(targets, flags)))
   .addCommand(
     new Command('backup')
       .description('copies the databases into a directory, while all goes on')

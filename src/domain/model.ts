@@ -14,6 +14,8 @@ export interface ModelRequest {
    * of those, the model is told. Absent: all are the client's, who is shown no call whose arguments are no JSON (T8).
    */
   readonly clientFunctions?: ReadonlySet<string>;
+  /** Its reasoning is to come with what its provider needs to read it again; left out for a model that is known to refuse that. */
+  readonly wantsReasoning?: true;
   /** Of a request that compacts: how much of the user's messages stays beside its summary (`keptMessages`). */
   readonly keptChars?: number;
 }

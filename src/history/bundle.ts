@@ -95,12 +95,14 @@ const earlierTurn = z.looseObject({
   items: z.array(item),
 });
 
+const recording = z.looseObject({ step: z.int(), attempt: z.int(), epoch: z.int(), part: z.int(), data: z.base64() });
+
 const temporal = z.union([
-  z.looseObject({ missing: z.string() }),
-  z.looseObject({
+  z.object({ missing: z.string() }),
+  z.object({
     workflow_id: z.string(),
     run_ids: z.array(z.string()),
-    histories: z.array(z.looseObject({ events: z.array(z.looseObject({})) })),
+    histories: z.array(z.object({ events: z.array(z.looseObject({})) })),
     runs_left_out: z.int().optional(),
   }),
 ]);
@@ -118,7 +120,8 @@ export const bundleSchema = z.looseObject({
   attempts: z.array(attempt),
   calls: z.array(call),
   journal: z.array(z.looseObject({ seq: z.int(), type: z.string(), data: z.string() })),
-  recordings: z.array(z.looseObject({})),
+  recordings: z.array(recording),
+  recordings_left_out: z.int().optional(),
   temporal,
 });
 

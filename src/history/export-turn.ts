@@ -9,6 +9,7 @@ import type { Turnkeep } from '../client/turnkeep.ts';
 import type { AttemptRow } from '../domain/turn/attempt.ts';
 import type { ToolCallRow } from '../domain/agents/tool-call.ts';
 import type { TranscriptTurn } from '../domain/prompt/prompt.ts';
+import type { RecordingPart } from '../domain/turn/recording.ts';
 import { timelineOf } from '../domain/turn/timeline.ts';
 import type { TurnRow } from '../domain/turn/turn.ts';
 import type { Store } from '../store/ports/store.ts';
@@ -50,7 +51,7 @@ async function* bundleText(deps: ExportDeps, turn: TurnRow): AsyncGenerator<stri
   yield* list('attempts', facts.attempts.values(), attemptMember);
   yield* calls(store, facts.toolCalls);
   yield* list('journal', journalRows(store, turn.id));
-  yield* list('recordings', [].values());
+  yield* list('recordings', (await store.readRecordings(turn.id)).values(), recordingMember);
   const histories = await readHistories(turn);
   if ('missing' in histories) yield* member('temporal', histories);
   else {
@@ -153,6 +154,10 @@ function attemptMember({ turn: _turn, spent, keptResponse, reattachments, ...row
     ...(keptResponse === undefined ? {} : { kept_response: keptResponse }),
     ...(reattachments === undefined ? {} : { reattachments: reattachments.map(snakeCased) }),
   };
+}
+
+function recordingMember({ data, ...part }: RecordingPart): object {
+  return { ...part, data: Buffer.from(data).toString('base64') };
 }
 
 function callMember({ turn: _turn, attempts, ...row }: ToolCallRow): object {

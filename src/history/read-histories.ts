@@ -39,42 +39,44 @@ const eventsAtOnce = 100;
 const mostEvents = 100_000;
 const mostRuns = 100;
 
+/**
+ * The history of one run, decoded. @param runId null: the latest of its workflow
+ * @throws the error of the call, where Temporal does not answer or has no such run; `ValueError` of the codec where it cannot be decoded
+ */
+export async function readRun(client: Client, workflowId: string, runId: string | null): Promise<RunHistory> {
+  const { loadedDataConverter, namespace } = client.options;
+  const execution = { workflowId, ...(runId === null ? {} : { runId }) };
+  const events: JsonEvent[] = [];
+  let first: Event | undefined;
+  let token: Uint8Array | null | undefined;
+  do {
+    const page = await inTime(
+      client.workflowService.getWorkflowExecutionHistory({
+        namespace,
+        execution,
+        maximumPageSize: 256,
+        ...(token == null ? {} : { nextPageToken: token }),
+      }),
+      patienceMs,
+    );
+    const found = page.history?.events ?? [];
+    first ??= found[0];
+    for (let from = 0; from < found.length; from += eventsAtOnce) {
+      const slice = found.slice(from, from + eventsAtOnce);
+      await decodePayloads(slice, loadedDataConverter.payloadCodecs);
+      events.push(...jsonOfEvents(slice));
+      await nextTurnOfTheLoop();
+    }
+    token = page.nextPageToken;
+  } while (token != null && token.length > 0);
+  // The id of a run that its workflow's id alone was known of.
+  return { runId: runId ?? first?.workflowExecutionStartedEventAttributes?.originalExecutionRunId ?? '', events };
+}
+
 /** Reads histories by a client, whose data converter decodes them. */
 export function createHistoryReader(client: Client): HistoryReader {
-  const { loadedDataConverter, namespace } = client.options;
-  const codecs = loadedDataConverter.payloadCodecs;
-
-  async function readRun(workflowId: string, runId: string | null): Promise<RunHistory> {
-    const execution = { workflowId, ...(runId === null ? {} : { runId }) };
-    const events: JsonEvent[] = [];
-    let first: Event | undefined;
-    let token: Uint8Array | null | undefined;
-    do {
-      const page = await inTime(
-        client.workflowService.getWorkflowExecutionHistory({
-          namespace,
-          execution,
-          maximumPageSize: 256,
-          ...(token == null ? {} : { nextPageToken: token }),
-        }),
-        patienceMs,
-      );
-      const found = page.history?.events ?? [];
-      first ??= found[0];
-      for (let from = 0; from < found.length; from += eventsAtOnce) {
-        const slice = found.slice(from, from + eventsAtOnce);
-        await decodePayloads(slice, codecs);
-        events.push(...jsonOfEvents(slice));
-        await nextTurnOfTheLoop();
-      }
-      token = page.nextPageToken;
-    } while (token != null && token.length > 0);
-    // The id of a run that its workflow's id alone was known of.
-    return { runId: runId ?? first?.workflowExecutionStartedEventAttributes?.originalExecutionRunId ?? '', events };
-  }
-
   async function readRuns(workflowId: string, runId: string | null): Promise<Histories> {
-    const runs = [await readRun(workflowId, runId)];
+    const runs = [await readRun(client, workflowId, runId)];
     let [events, runsLeftOut] = [runs[0]?.events.length ?? 0, 0];
     for (const [next, isBefore] of [
       [runBehind, false],
@@ -86,7 +88,7 @@ export function createHistoryReader(client: Client): HistoryReader {
           break;
         }
         // The one before may be past retention, while this one is not.
-        const run = await readRun(workflowId, id).catch((error: unknown) => {
+        const run = await readRun(client, workflowId, id).catch((error: unknown) => {
           if (codeOf(error) === notFound) return undefined;
           throw error;
         });
@@ -106,7 +108,7 @@ export function createHistoryReader(client: Client): HistoryReader {
     try {
       return await readRuns(workflowId ?? workflowIdOf(id), runId);
     } catch (error) {
-      return { missing: reasonOf(error) };
+      return { missing: whyMissing(error) };
     }
   };
 }
@@ -152,8 +154,8 @@ function codeOf(error: unknown): unknown {
   return (error as { readonly code?: unknown } | null)?.code;
 }
 
-/** Why Temporal has nothing to tell, as a sentence without its full stop. */
-export function reasonOf(error: unknown): string {
+/** Why there is no history, in words. @param error of `readRun` */
+export function whyMissing(error: unknown): string {
   if (codeOf(error) === notFound) return 'Temporal has no history of it: its retention is over, or the turn was not handed over yet';
   const words = error instanceof Error ? error.message : String(error);
   if (error instanceof Error && error.name === 'ValueError') return `its history cannot be decoded: ${words}`;

@@ -4,7 +4,7 @@ import { inTime } from '../client/patience.ts';
 import { workflowIdOf } from '../contract/workflows.ts';
 import type { TurnRow } from '../domain/turn/turn.ts';
 import { type JsonEvent, jsonOfEvents } from './history-json.ts';
-import { reasonOf } from './read-histories.ts';
+import { whyMissing } from './read-histories.ts';
 import { type TemporalEvent, temporalEventsOf } from './temporal-event-list.ts';
 
 export type TemporalEvents =
@@ -26,7 +26,7 @@ export async function readTemporalEvents(client: Client, turn: Turn): Promise<Te
   try {
     return await inTime(readRun(client, turn), patienceMs);
   } catch (error) {
-    return { missing: reasonOf(error) };
+    return { missing: whyMissing(error) };
   }
 }
 

@@ -79,6 +79,24 @@ export class GatewayClient {
     }
   }
 
+  /**
+   * The body of an answer, as it comes, however long it is.
+   * @param path below `/v1`
+   */
+  async *bytes(path: string, options: Pick<CallOptions, 'signal'> = {}): AsyncGenerator<Uint8Array> {
+    const { answer, read } = await this.#call('GET', path, options);
+    const reader = answer.body?.getReader();
+    try {
+      for (;;) {
+        const chunk = await read(reader?.read());
+        if (chunk === undefined || chunk.done) return;
+        yield chunk.value;
+      }
+    } finally {
+      reader?.cancel().catch(() => undefined);
+    }
+  }
+
   /** Makes a response, or, under a key that is known, streams the one that was made under it, from its first event. */
   createResponse(body: object, idempotencyKey: string, signal?: AbortSignal): AsyncGenerator<StreamItem> {
     const headers = { 'idempotency-key': idempotencyKey };

@@ -8,7 +8,7 @@ import { readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync 
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { bundleWorkflowCode, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
+import { bundleWorkflowCode, type Logger, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
 import { failureConverterPath } from '../codec/data-converter.ts';
 import type { Config } from '../config/config.ts';
 import { isOwnFolder } from '../config/user-cache.ts';
@@ -17,6 +17,12 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
 const code = fileURLToPath(new URL('../', import.meta.url));
 /** In a checkout the sources are TypeScript, published they are JavaScript: the neighbours have our own extension. */
 const extension = import.meta.url.endsWith('.ts') ? '.ts' : '.js';
+
+/** The module of our own workflows. */
+export const ownWorkflowsPath = join(code, 'workflows', `index${extension}`);
+
+/** What the bundler says is of no use to whoever runs a worker. */
+export const silent: Logger = { log() {}, trace() {}, debug() {}, info() {}, warn() {}, error() {} };
 
 /** Of the package. There is none in a checkout. */
 const shippedFolder = join(code, 'workflow-bundles');
@@ -55,9 +61,9 @@ export async function bundleWorkflows(
 
 async function make(isEncrypted: boolean): Promise<WorkflowBundleWithSourceMap> {
   const bundle = await bundleWorkflowCode({
-    workflowsPath: join(code, 'workflows', `index${extension}`),
+    workflowsPath: ownWorkflowsPath,
     ...(isEncrypted ? { failureConverterPath } : {}),
-    logger: { log() {}, trace() {}, debug() {}, info() {}, warn() {}, error() {} },
+    logger: silent,
     // Names in stack traces are then relative to the package, wherever it lies.
     webpackConfigHook: (config) => ({
       ...config,

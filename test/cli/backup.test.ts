@@ -18,7 +18,7 @@ function backup(
   args: readonly string[],
   env: NodeJS.ProcessEnv = {},
 ): { readonly code: number | null; readonly stdout: string; readonly stderr: string } {
-  const run = spawnSync(process.execPath, ['src/cli/main.ts', 'backup', ...args], {
+  const run = spawnSync(process.execPath, ['bin/turnkeep.js', 'backup', ...args], {
     cwd: root,
     encoding: 'utf8',
     env: { PATH: '/none', ...env },

@@ -14,7 +14,7 @@ const root = join(import.meta.dirname, '../..');
 async function turnkeep(...args: readonly string[]): Promise<{ readonly code: number; readonly stdout: string; readonly stderr: string }> {
   const { PATH, HOME } = process.env;
   return new Promise((resolve) => {
-    execFile(process.execPath, ['src/cli/main.ts', ...args], { cwd: root, env: { PATH, HOME } }, (error, stdout, stderr) => {
+    execFile(process.execPath, ['bin/turnkeep.js', ...args], { cwd: root, env: { PATH, HOME } }, (error, stdout, stderr) => {
       resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr });
     });
   });

@@ -33,7 +33,7 @@ export class Role {
    * @param stderr a file descriptor that takes its log, instead of `output`
    * @param program turnkeep's own command where nothing is said
    */
-  constructor(args: readonly string[], env: NodeJS.ProcessEnv, stderr: 'pipe' | number = 'pipe', program = 'src/cli/main.ts') {
+  constructor(args: readonly string[], env: NodeJS.ProcessEnv, stderr: 'pipe' | number = 'pipe', program = 'bin/turnkeep.js') {
     this.child = spawn(process.execPath, [program, ...args], { cwd: root, env, stdio: ['ignore', 'pipe', stderr] });
     for (const stream of [this.child.stdout, this.child.stderr]) {
       if (stream === null) continue;

@@ -17,7 +17,7 @@ import { ProviderError } from '../../providers/provider.ts';
 import { settleTurn } from '../../settle/settle-turn.ts';
 import { retryWhileBusy } from '../../store/retry-while-busy.ts';
 import { AttemptAborted } from './abort-reason.ts';
-import { afterOverflow, type AttemptState, withCost } from './attempt-state.ts';
+import { afterRefusal, type AttemptState, withCost } from './attempt-state.ts';
 import type { AttemptResult } from './attempt-result.ts';
 import { FencedError } from './journal-writer.ts';
 import { passOn } from './pass-on.ts';
@@ -129,11 +129,11 @@ async function failed(attempt: AttemptState, reported: ModelFailure): Promise<At
     ...(waitMs === undefined ? {} : { waitMs }),
     facts: { ...(reported.causes === undefined ? {} : { causes: reported.causes }), retry: reason },
   };
-  const next = await afterOverflow(attempt, reported);
-  if (next === 'compact') return endStep(attempt, noCalls, { ...end, facts: { ...end.facts, retry: 'compaction' } });
-  if (next === 'shorten') {
-    const shorter: AttemptEnd = { ...end, waitMs: handOverDelayMs, facts: { ...end.facts, retry: 'shorter_prompt' } };
-    return handOn(attempt, shorter, reported, again);
+  const next = await afterRefusal(attempt, reported);
+  if (next !== 'fail') {
+    const refused: AttemptEnd = { ...end, facts: { ...end.facts, retry: next } };
+    if (next === 'compaction') return endStep(attempt, noCalls, refused);
+    return handOn(attempt, { ...refused, waitMs: handOverDelayMs }, reported, again);
   }
   if (waitMs === undefined) return sealFailed(attempt, reported, end);
   if (reported.busy !== undefined) return handOn(attempt, end, reported, { mayRetry: false });

@@ -7,7 +7,7 @@ export interface ListFlags extends GatewayFlags {
   readonly json?: boolean;
 }
 
-interface TurnFilterFlags {
+export interface TurnFilterFlags {
   readonly status?: string;
   readonly code?: string;
   readonly session?: string;
@@ -70,7 +70,7 @@ Exit codes: 0 done, 2 no gateway, or asked wrongly.`,
     .action(async (flags: StatsFlags) => action(flags));
 }
 
-function addTurnFilters(command: Command): Command {
+export function addTurnFilters(command: Command): Command {
   const moment = 'a date, or how long ago: 2026-01-31, 2026-01-31T12:00:00Z, 30m, 12h, 1d';
   return command
     .addOption(new Option('--status <status>', 'queued, in_progress, completed, incomplete, failed or cancelled'))
@@ -89,7 +89,7 @@ function listCommand(name: string, description: string): Command {
     .allowExcessArguments(false);
 }
 
-function wholeNumber(value: string): number {
+export function wholeNumber(value: string): number {
   if (/^[1-9]\d{0,8}$/.test(value)) return Number(value);
   throw new InvalidArgumentError('It has to be a whole number from 1.');
 }

@@ -50,6 +50,7 @@ const retryReasons: { readonly [reason: string]: string } = {
   hand_over: 'its worker shut down, and handed it on',
   worker_lost: 'its worker was lost before anything had begun',
   shorter_prompt: 'with a shorter prompt',
+  without_reasoning: 'without its own reasoning, which the provider refused',
   compaction: 'after a summary of what was said before',
   started: 'the step had started, and is never asked twice',
   requests_spent: 'the three requests of the step are used up',

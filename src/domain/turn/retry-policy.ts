@@ -32,7 +32,7 @@ export function busyWaitMs(hint: BusyHint, requestsMade: number): number | undef
 }
 
 /** Why another request followed a failed one, or was to follow it. */
-export const retryingReasons = ['retry_delay', 'retry_after', 'hand_over', 'shorter_prompt', 'compaction'] as const;
+export const retryingReasons = ['retry_delay', 'retry_after', 'hand_over', 'shorter_prompt', 'without_reasoning', 'compaction'] as const;
 
 /** Why none did. */
 export const endingReasons = ['started', 'requests_spent', 'not_retryable', 'provider_refuses', 'wait_too_long', 'turn_over'] as const;

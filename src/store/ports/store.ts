@@ -11,6 +11,7 @@ import type { WebhookStore } from './webhooks.ts';
 
 export type * from './journal.ts';
 export type * from './kept-responses.ts';
+export type * from './leases.ts';
 export type * from './recordings.ts';
 export type * from './retention.ts';
 export type * from './sessions.ts';

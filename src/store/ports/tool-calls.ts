@@ -1,5 +1,6 @@
 /** The port to the calls of tools that workers run, for the attempts that carry them out. */
 import type { AttemptEnd, AttemptKey } from '../../domain/turn/attempt.ts';
+import type { HiddenReasoning } from '../../domain/response/hidden-reasoning.ts';
 import type { JournalRow } from '../../domain/response/response-event.ts';
 import type { ApprovalRow, NewToolCall, ToolCallEnd, ToolCallRow } from '../../domain/agents/tool-call.ts';
 
@@ -13,6 +14,9 @@ export interface ToolCallStore {
    * commit. The lease ends, and the next step is due. `cancel_requested`: nothing is written, the turn is to be cancelled.
    */
   endStep(end: StepEnd): Promise<'ended' | 'refused' | 'cancel_requested'>;
+
+  /** What the steps of a turn have ended with: see `StepEnd.hidden`. That of earlier turns is in their transcript. */
+  readHiddenReasoning(turn: string): Promise<readonly HiddenReasoning[]>;
 
   /** Those that a step is to tell the model of, or all; in the order in which the model made them. */
   readToolCalls(turn: string, step?: number): Promise<readonly ToolCallRow[]>;
@@ -66,4 +70,6 @@ export interface StepEnd {
   readonly calls: readonly NewToolCall[];
   /** The turn ends once these calls have: the client is asked for something beside them. */
   readonly isLast: boolean;
+  /** Kept beside the items that it names, and handed out with the transcript alone. It goes with them, one by one or with the turn. */
+  readonly hidden?: readonly HiddenReasoning[];
 }

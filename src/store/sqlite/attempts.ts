@@ -3,7 +3,8 @@ import type { AttemptEnd, AttemptFacts, AttemptKey, AttemptRow } from '../../dom
 import type { ClaimFacts } from '../../domain/turn/claim.ts';
 import type { Usage } from '../../domain/response/response.ts';
 import type { TurnRow } from '../../domain/turn/turn.ts';
-import type { Append, Lease } from '../ports/journal.ts';
+import type { Append } from '../ports/journal.ts';
+import type { Lease } from '../ports/leases.ts';
 import type { Reattachment } from '../../domain/turn/kept-response.ts';
 import type { Database, Row } from './database.ts';
 import { keptAttempt } from './kept-responses.ts';

@@ -31,6 +31,11 @@ const items: RowsOfTurn = {
   drop: 'DELETE FROM items WHERE turn = ? AND position <= ?',
 };
 
+const hidden: RowsOfTurn = {
+  list: 'SELECT rowid AS at, octet_length(encrypted) AS bytes FROM hidden_reasoning WHERE turn = ? ORDER BY rowid LIMIT ?',
+  drop: 'DELETE FROM hidden_reasoning WHERE turn = ? AND rowid <= ?',
+};
+
 /** Nobody sees from now on what the turn said; `eraseMarked` deletes it. */
 export function markErased(db: Database, id: string, by: NonNullable<TurnRow['erasedBy']>): void {
   db.run('DELETE FROM turn_content WHERE ordinal = (SELECT ordinal FROM turns WHERE id = ?)', id);
@@ -89,7 +94,7 @@ export function dropJournalOfKept(db: Database, id: string, slice: Slice): boole
 }
 
 export function dropItems(db: Database, turn: string, slice: Slice): boolean {
-  return dropRows(db, items, turn, slice);
+  return dropRows(db, hidden, turn, slice) && dropRows(db, items, turn, slice);
 }
 
 function dropJournal(db: Database, turn: string, slice: Slice): boolean {

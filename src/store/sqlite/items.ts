@@ -154,7 +154,10 @@ export async function deleteSessionItem(db: Database, session: SessionRow, id: s
   for (let deleted = 0; ;) {
     const found = await db.commit('durable', () => {
       const places = placesOf(db, session, id).slice(0, deletesAtOnce);
-      for (const { turn, position } of places) db.run('DELETE FROM items WHERE turn = ? AND position = ?', turn, position);
+      for (const { turn, position } of places) {
+        db.run('DELETE FROM items WHERE turn = ? AND position = ?', turn, position);
+        db.run('DELETE FROM hidden_reasoning WHERE turn = ? AND item = ?', turn, id);
+      }
       return places.length;
     });
     deleted += found;

@@ -4,9 +4,11 @@ import { type ClaimDecision, decideClaim, settledStatusOf } from '../../domain/t
 import { type JournalRow, journalRowOf, type ResponseEvent } from '../../domain/response/response-event.ts';
 import { ResponseStream } from '../../domain/response/response-stream.ts';
 import type { BatchLimits } from '../live/source.ts';
-import type { Append, Claim, ClaimRequest, DeadHolder, Fence, JournalHead, Lease, Seal, SealResult } from '../ports/journal.ts';
+import type { Append, Claim, ClaimRequest, DeadHolder, Fence, JournalHead, Seal, SealResult } from '../ports/journal.ts';
+import type { Lease } from '../ports/leases.ts';
 import { bookAttempt, claimFacts, endAttempt, loseOpenAttempts, startAttempt } from './attempts.ts';
 import type { Database, Row } from './database.ts';
+import { writeHiddenReasoning } from './hidden-reasoning.ts';
 import { itemRowOf, nextPosition, writeItems } from './item-rows.ts';
 import { openKeptResponses, takeOverAttempt } from './kept-responses.ts';
 import { fenceLease, leaseLeftMs, releaseLease, takeLease } from './leases.ts';
@@ -131,6 +133,7 @@ export async function seal(db: Database, seal: Seal): Promise<SealResult> {
     // Cancelled while it waited: its input joins the transcript behind that of the turns before it (T1).
     const place = row.place ?? recordThrough(db, row);
     if (output.length > 0) writeItems(db, turn, nextPosition(db, turn), output, place);
+    if (seal.isStored) writeHiddenReasoning(db, turn, seal.hidden ?? []);
     const settledAtMs = Date.now();
     db.run(
       `UPDATE turns SET status = ?, settled_at = ?, error_code = ?, retry_at = ?, usage = ? WHERE id = ?`,
@@ -142,13 +145,14 @@ export async function seal(db: Database, seal: Seal): Promise<SealResult> {
       turn,
     );
     if (seal.attempt !== undefined) endAttempt(db, seal.attempt, epoch, seal.attempt.end, lastSeq);
-    const stops = openKeptResponses(db, turn);
-    const lostAttempts = loseOpenAttempts(db, turn, { lastSeq: lastSeq ?? null });
-    cutOffToolCalls(db, row.tenant, turn);
-    addSpent(db, turn);
-    const cancels = cancelChildren(db, turn, settledAtMs);
+    const has = hangingOn(db, turn);
+    const stops = has.attempts ? openKeptResponses(db, turn) : [];
+    const lostAttempts = has.attempts ? loseOpenAttempts(db, turn, { lastSeq: lastSeq ?? null }) : 0;
+    if (has.calls) cutOffToolCalls(db, row.tenant, turn);
+    if (row.session !== null || row.isChild) addSpent(db, turn);
+    const cancels = has.children ? cancelChildren(db, turn, settledAtMs) : [];
     const next = row.session === null ? undefined : readyNext(db, row.tenant, row.session);
-    const owesWebhook = oweWebhook(db, turn, settled.status, settledAtMs);
+    const owesWebhook = has.webhook && oweWebhook(db, turn, settled.status, settledAtMs);
     return {
       type: 'sealed',
       lostAttempts,
@@ -158,6 +162,22 @@ export async function seal(db: Database, seal: Seal): Promise<SealResult> {
       ...(cancels.length === 0 ? {} : { cancels }),
     };
   });
+}
+
+/** What of a turn has no end yet when the turn has its own: one question, since most turns have nothing of it. */
+function hangingOn(db: Database, turn: string): { attempts: boolean; calls: boolean; children: boolean; webhook: boolean } {
+  const row = db.one(
+    `SELECT EXISTS (SELECT 1 FROM attempts WHERE turn = ? AND ended_at IS NULL) AS attempts,
+       EXISTS (SELECT 1 FROM tool_calls WHERE turn = ? AND ended_at IS NULL) AS calls,
+       EXISTS (SELECT 1 FROM turns INDEXED BY turns_called_unsettled WHERE parent = ? AND settled_at IS NULL) AS children,
+       EXISTS (SELECT 1 FROM webhooks WHERE turn = ?) AS webhook`,
+    turn,
+    turn,
+    turn,
+    turn,
+  );
+  const has = (name: string): boolean => row?.[name] === 1;
+  return { attempts: has('attempts'), calls: has('calls'), children: has('children'), webhook: has('webhook') };
 }
 
 function eventOf({ data }: JournalRow): ResponseEvent {

@@ -107,6 +107,13 @@ export const migrationsFrom6: readonly string[] = [
   CREATE INDEX attempts_kept ON attempts (turn) WHERE ended_at IS NULL AND response_id IS NOT NULL;
   `,
 
+  // Encrypted reasoning that no client asked for. item: the id of its reasoning item; maker: the provider and the model that can
+  // read it.
+  `
+  CREATE TABLE hidden_reasoning (turn TEXT NOT NULL, item TEXT NOT NULL, maker TEXT NOT NULL, encrypted TEXT NOT NULL) STRICT;
+  CREATE INDEX hidden_reasoning_by_turn ON hidden_reasoning (turn);
+  `,
+
   // What came from the provider, in parts, by the claim that asked for it (epoch): dropped with the journal.
   `
   CREATE TABLE recordings (

@@ -11,6 +11,7 @@ import * as completions from './completions.ts';
 import { Database } from './database.ts';
 import { readInput, readInputCursor, readInputPage } from './item-rows.ts';
 import * as items from './items.ts';
+import { readHiddenReasoning } from './hidden-reasoning.ts';
 import * as keptResponses from './kept-responses.ts';
 import * as leases from './leases.ts';
 import * as journal from './journal.ts';
@@ -73,6 +74,7 @@ export function openSqliteStore(path: string): Store {
       if (result === 'ended') broker.announce(step.turn, step.rows, false);
       return result;
     },
+    readHiddenReasoning: async (turn) => readHiddenReasoning(db, turn),
     readToolCalls: async (turn, step) => toolCalls.readToolCalls(db, turn, step),
     readToolResult: async (call, piece) => toolCalls.readToolResult(db, call, piece),
     readApprovals: async (turn) => toolCalls.readApprovals(db, turn),

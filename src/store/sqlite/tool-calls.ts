@@ -6,12 +6,13 @@ import type { PricedUsage } from '../../domain/turn/spent.ts';
 import type { NewTurn } from '../ports/turns.ts';
 import type { ResultPiece, StepEnd, ToolCallKey, ToolCallStart } from '../ports/tool-calls.ts';
 import { endAttempt } from './attempts.ts';
+import { writeHiddenReasoning } from './hidden-reasoning.ts';
 import type { Database, Row } from './database.ts';
 import { writeRows } from './journal-rows.ts';
 import { parsed, text } from './rows.ts';
 
 export async function endStep(db: Database, step: StepEnd): Promise<'ended' | 'refused' | 'cancel_requested'> {
-  const { turn, epoch, rows, attempt, calls, isLast } = step;
+  const { turn, epoch, rows, attempt, calls, isLast, hidden = [] } = step;
   return db.commit('durable', () => {
     const row = db.one('SELECT cancel_requested_at FROM turns WHERE id = ?', turn);
     if (row === undefined) return 'refused';
@@ -19,6 +20,7 @@ export async function endStep(db: Database, step: StepEnd): Promise<'ended' | 'r
     if (!writeRows(db, turn, epoch, rows, `lease_until = NULL, due_at = ${Date.now()}, step = ${attempt.step + 1}`)) return 'refused';
     endAttempt(db, attempt, epoch, attempt.end);
     insertToolCalls(db, { turn, step: attempt.step + 1, calls, isLast });
+    writeHiddenReasoning(db, turn, hidden);
     return 'ended';
   });
 }

@@ -6,6 +6,7 @@ import { setImmediate as nextTurnOfTheLoop } from 'node:timers/promises';
 import type { AttemptRow } from '../../../src/domain/turn/attempt.ts';
 import type { Spent } from '../../../src/domain/turn/budget.ts';
 import type { InputItem, Item } from '../../../src/domain/item.ts';
+import type { HiddenReasoning } from '../../../src/domain/response/hidden-reasoning.ts';
 import type { JournalRow } from '../../../src/domain/response/response-event.ts';
 import type { ResponseObject } from '../../../src/domain/response/response.ts';
 import type { SessionRow } from '../../../src/domain/turn/session.ts';
@@ -26,6 +27,7 @@ export interface StoredTurn {
   /** What it brought, and what it said. */
   input: readonly InputItem[];
   output: readonly Item[];
+  hidden?: readonly HiddenReasoning[];
   response: ResponseObject | undefined;
   attempts: readonly AttemptRow[];
   toolCalls: readonly StoredToolCall[];

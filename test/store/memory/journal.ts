@@ -115,6 +115,7 @@ export function journalStore(
         const result = endStep(database, step);
         return result === 'ended' ? { result, rows: step.rows } : { result };
       }),
+    readHiddenReasoning: (turn) => connection.transaction(({ turns }) => turns.get(turn)?.hidden ?? []),
     readToolCalls: (turn, step) =>
       connection.transaction(({ turns }) => {
         const rows = turns.get(turn)?.toolCalls.map(({ row }) => row) ?? [];
@@ -196,7 +197,7 @@ function claim(database: MemoryDatabase, { turn: id, step, lease, run }: ClaimRe
 const openingRows = 3;
 
 function seal(database: MemoryDatabase, request: Seal): SealResult {
-  const { isStored, output, settled, retryAtMs = null, usage, rows, attempt, winsOverCancel } = request;
+  const { isStored, output, settled, retryAtMs = null, usage, rows, attempt, winsOverCancel, hidden = [] } = request;
   const isCancelRequested = database.turns.get(request.turn)?.row.cancelRequestedAtMs != null;
   if (!winsOverCancel && isCancelRequested) return { type: 'cancel_requested' };
   const before = database.turns.get(request.turn);
@@ -206,6 +207,7 @@ function seal(database: MemoryDatabase, request: Seal): SealResult {
   turn.journal = { ...turn.journal, isSealed: true, lease: undefined, due: undefined };
   recordThrough(database, turn);
   if (isStored) turn.output = output;
+  if (isStored) turn.hidden = [...(turn.hidden ?? []), ...hidden];
   turn.response = responseOf(rows);
   const errorCode = isFailureCode(settled.code) ? settled.code : null;
   const settledAtMs = Date.now();

@@ -45,6 +45,7 @@ export function sessionStore(connection: Connection): SessionStore {
         for (const turn of turns) {
           turn.input = turn.input.filter((item) => item.id !== id);
           turn.output = turn.output.filter((item) => item.id !== id);
+          turn.hidden = (turn.hidden ?? []).filter(({ item }) => item !== id);
         }
         return turns.length > 0;
       }),

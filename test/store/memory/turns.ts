@@ -114,6 +114,7 @@ export function turnStore(connection: Connection): TurnStore {
             model: modelOf(turn),
             items: itemsOf(turn),
             inputCount: turn.row.kind === 'items' ? itemsOf(turn).length : turn.input.length,
+            ...(turn.hidden === undefined || turn.hidden.length === 0 ? {} : { hidden: turn.hidden }),
             ...(refusesInput(turn.row.errorCode, turn.attempts.at(-1)?.detail ?? null) ? { isRefused: true } : {}),
           })),
       ),
