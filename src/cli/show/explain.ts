@@ -66,12 +66,12 @@ export function retryReason(reason: string): string {
 }
 
 const phases: { readonly [phase: string]: string } = {
-  requested: 'no more is known of it',
-  connecting: 'before it was sent',
-  sent: 'sent, and not answered',
-  headers: 'after the headers of the answer',
-  started: 'after the answer had started',
-  finished: 'after the provider stated the end',
+  requested: 'its process told no more of it',
+  connecting: 'it was not sent yet',
+  sent: 'it was sent, and nothing came back',
+  headers: 'the headers of the answer had come',
+  started: 'the answer had started',
+  finished: 'the provider had stated the end',
 };
 
 export function phaseWords(phase: string): string {

@@ -88,8 +88,11 @@ export function wrapped(text: string, columns: number): string[] {
       line = longer;
       continue;
     }
-    if (line !== '') lines.push(line);
-    line = word;
+    // A word that is longer than a line begins where there is room.
+    const room = columns - widthOf(line) - 1;
+    const isLong = widthOf(word) > columns && line !== '' && room > 0;
+    if (line !== '' && !isLong) lines.push(line);
+    line = isLong ? longer : word;
     while (widthOf(line) > columns) {
       const head = cutTo(line, columns);
       lines.push(head);

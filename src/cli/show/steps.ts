@@ -47,7 +47,7 @@ function oneStep(canvas: Canvas, timeline: ShownTimeline, step: ShownStep, numbe
 
 function takeover(canvas: Canvas, before: ShownAttempt | undefined, { worker, epoch, requested_at: at }: ShownAttempt): Line[] {
   if (before?.worker === undefined || worker === undefined || before.worker === worker) return [];
-  return [plain(`  another worker took over: ${worker}, epoch ${epoch ?? '?'}`, canvas, 'yellow', Date.parse(at))];
+  return [plain(`  another worker took over: ${workerName(canvas, worker)}, epoch ${epoch ?? '?'}`, canvas, 'yellow', Date.parse(at))];
 }
 
 const marks: { readonly [outcome: string]: readonly [mark: string, style: Parameters<Canvas['paint']>[0]] } = {
@@ -80,14 +80,14 @@ function attemptLines(canvas: Canvas, timeline: ShownTimeline, attempt: ShownAtt
   lines.push(...details(canvas, times, 'dim'));
   if (attempt.outcome !== 'completed') lines.push(...details(canvas, endWords(attempt), style));
   if (attempt.message !== undefined) lines.push(...details(canvas, `the provider said: ${attempt.message}`));
-  for (const [depth, { name, code, message }] of (attempt.causes ?? []).entries())
-    lines.push(
-      ...details(canvas, `${'  '.repeat(depth)}${depth === 0 ? 'cause' : '↳ cause'}: ${[name, code, message].filter(Boolean).join(' ')}`),
-    );
+  for (const [depth, { name, code, message }] of (attempt.causes ?? []).entries()) {
+    const what = [name, code].filter(Boolean).join(' ');
+    lines.push(...details(canvas, `${depth === 0 ? 'cause' : 'caused by'}: ${what}${message === '' ? '' : `: ${message}`}`));
+  }
   if (attempt.retry !== undefined) lines.push(...details(canvas, retryWords(attempt.retry)));
   for (const { at, reason } of attempt.reattached ?? [])
     lines.push(...details(canvas, `read on at ${sinceStart(canvas, at)} after ${reason}`));
-  lines.push(...details(canvas, factsOf(attempt), 'dim'));
+  lines.push(...details(canvas, factsOf(canvas, attempt), 'dim'));
   for (const { viewer, from_event: from, last_event: last } of attempt.viewers ?? []) {
     const protocol = timeline.viewers.find((each) => each.viewer === viewer)?.protocol ?? '';
     lines.push(...details(canvas, `viewer ${viewer} (${protocolName(protocol)}) had seen ${seenWords(from, last)}`));
@@ -114,7 +114,7 @@ export function sinceStart({ fromMs }: Pick<Canvas, 'fromMs'>, at: string): stri
 
 function endWords({ outcome, code, detail, phase }: ShownAttempt): string {
   const what = code === undefined ? outcome : `${outcome}: ${code}`;
-  const where = phase === undefined || outcome === 'incomplete' ? '' : `, ${phaseWords(phase)}`;
+  const where = phase === undefined || outcome === 'incomplete' ? '' : `; ${phaseWords(phase)}`;
   return `${what}${detail === undefined ? '' : ` (${detail})`}${where}`;
 }
 
@@ -129,14 +129,21 @@ function retryWords({
   return `asked again${waitMs < 50 ? '' : ` after ${secondsOf(waitMs)}`}: ${why}; ${left} ${left === 1 ? 'request was' : 'requests were'} left`;
 }
 
-function factsOf({ usage, provider_request_id: id, provider_response_id: kept, worker, epoch }: ShownAttempt): string {
+function factsOf(canvas: Canvas, attempt: ShownAttempt): string {
+  const { outcome, usage, provider_request_id: id, provider_response_id: kept, worker, epoch } = attempt;
   return [
-    usage == null ? 'tokens: the provider did not say' : usageWords(usage),
+    ...(usage == null ? [] : [usageWords(usage)]),
+    ...(usage == null && outcome === 'completed' ? ['the provider did not say how many tokens'] : []),
     ...(id === undefined ? [] : [`request id ${id}`]),
     ...(kept === undefined ? [] : [`kept by the provider as ${kept}`]),
-    ...(worker === undefined ? [] : [`worker ${worker}`]),
+    ...(worker === undefined ? [] : [`worker ${workerName(canvas, worker)}`]),
     ...(epoch === undefined ? [] : [`epoch ${epoch}`]),
   ].join(', ');
+}
+
+/** Process and the beginning of what is random in its name: enough to tell it from others. */
+function workerName({ isWhole }: Canvas, worker: string): string {
+  return isWhole ? worker : worker.replace(/(-[0-9a-f]{8})-[0-9a-f-]{27}$/, '$1');
 }
 
 export function usageWords({
@@ -174,7 +181,7 @@ function callLines(canvas: Canvas, call: ShownCall): Line[] {
   const lines = [barLine(canvas, `  ${call.name} ${mark}`, parts, amount)];
   lines.push(...details(canvas, `${call.name}${of}(${call.arguments ?? ''})`, undefined, foldedLines));
   if (call.approval !== undefined) lines.push(...details(canvas, approvalWords(canvas, call.approval)));
-  if (call.outcome !== 'completed' || runs.length > 1) lines.push(...details(canvas, runsWords(call), style));
+  if (call.outcome !== 'completed' || runs.length > 1) lines.push(...details(canvas, runsWords(canvas, call), style));
   if (call.progress !== undefined) lines.push(...details(canvas, `last said: ${call.progress}`, undefined, foldedLines));
   if (call.result_preview !== undefined) lines.push(...details(canvas, `→ ${call.result_preview}`, undefined, foldedLines));
   const more = call.result_bytes !== undefined && call.result_bytes > Buffer.byteLength(call.result_preview ?? '');
@@ -183,7 +190,7 @@ function callLines(canvas: Canvas, call: ShownCall): Line[] {
   const facts = [
     ...(call.turn === undefined ? [] : [`carried out by turn ${call.turn}`]),
     ...(call.usage === undefined ? [] : [usageWords(call.usage)]),
-    ...(workers.length === 0 ? [] : [`worker ${workers.join(', ')}`]),
+    ...(workers.length === 0 ? [] : [`worker ${workers.map((worker) => workerName(canvas, worker)).join(', ')}`]),
     `call ${call.call_id}`,
   ];
   return [...lines, ...details(canvas, facts.join(', '), 'dim')];
@@ -193,13 +200,15 @@ function runOf({ started_at: began, ended_at: ended, outcome }: ShownCall): Show
   return began === null ? [] : [{ started_at: began, ended_at: ended, outcome }];
 }
 
-function runsWords({ outcome, attempts, runs }: ShownCall): string {
+function runsWords(canvas: Canvas, { outcome, attempts, runs }: ShownCall): string {
   const words: { readonly [outcome: string]: string } = {
     unknown: 'outcome unknown: its worker was lost, and it may have done all, some or nothing',
     cut_off: 'cut off: the turn ended first',
     waiting: 'not begun yet',
   };
-  const each = attempts.map((run, index) => `run ${index + 1} ${run.outcome}${run.worker === undefined ? '' : ` (${run.worker})`}`);
+  const each = attempts.map(
+    (run, index) => `run ${index + 1} ${run.outcome}${run.worker === undefined ? '' : ` (${workerName(canvas, run.worker)})`}`,
+  );
   return [words[outcome] ?? outcome, ...(runs > 1 ? each : [])].join('; ');
 }
 

@@ -16,7 +16,7 @@ export interface Drawing {
 }
 
 /** Beside the timeline, where there is room for both. */
-const temporalColumns = 46;
+const temporalColumns = 50;
 const bothColumns = 120;
 const mostViewers = 5;
 const foldedEvents = 12;
@@ -53,7 +53,8 @@ function headLines(canvas: Canvas, timeline: ShownTimeline, notes: readonly stri
     ['session', session ?? undefined],
     ['model', model],
     ['carries out', parent === undefined ? undefined : `a call of turn ${parent.id}`],
-    ['workflow', workflow === null ? undefined : `${workflow}${run === null ? '' : `, run ${run}`}`],
+    ['workflow', workflow ?? undefined],
+    ['run', run ?? undefined],
     ['accepted', `${timeline.created_at}, ${durationWords(canvas, timeline)}`],
     ['input', inputWords(timeline)],
     ['spent', spentWords(timeline)],
@@ -146,7 +147,7 @@ function viewerLines(canvas: Canvas, { viewers }: ShownTimeline): Line[] {
         const bar = fromMs > canvas.toMs ? [] : [{ fromMs, toMs, char: '─', style: 'dim' as const }];
         return [
           barLine(canvas, `  ${viewer} ${protocolName(protocol)}`, bar, secondsOf(toMs - fromMs)),
-          ...details(canvas, `had seen ${seenWords(from, seen)}, ${viewerEnd(end)}`),
+          ...details(canvas, protocol === 'json' ? `one body: ${viewerEnd(end)}` : `had seen ${seenWords(from, seen)}, ${viewerEnd(end)}`),
         ];
       },
     ),
@@ -162,7 +163,8 @@ function temporalOf({ temporal, created_at: from }: ShownTimeline): readonly Bes
   if (temporal === undefined || !('events' in temporal)) return [];
   return temporal.events.map(({ id, type, at, activity, attempt, failure }) => {
     const facts = [activity, attempt === undefined || attempt < 2 ? undefined : `attempt ${attempt}`, failure].filter(Boolean).join(', ');
-    const text = `${sinceStart({ fromMs: Date.parse(from) }, at).padStart(9)} ${String(id).padStart(3)} ${type.replace(/^workflow execution/, 'workflow')}${facts === '' ? '' : ` ${facts}`}`;
+    const name = type.replace(/^workflow execution /, 'workflow ').replace(/^activity task /, 'activity ');
+    const text = `${sinceStart({ fromMs: Date.parse(from) }, at).padStart(9)} ${String(id).padStart(3)} ${name}${facts === '' ? '' : ` ${facts}`}`;
     return { atMs: Date.parse(at), text };
   });
 }
