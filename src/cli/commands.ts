@@ -13,11 +13,8 @@ import { exportCommand } from './export/command.ts';
 import { settingsCommand } from './flags.ts';
 import { sessionsCommand, statsCommand, turnsCommand } from './lists/command.ts';
 import { replayCommand } from './replay/command.ts';
-<<<<<<< HEAD
-import { showCommand } from './show/command.ts';
-=======
 import { rerunCommand } from './rerun/command.ts';
->>>>>>> r
+import { showCommand } from './show/command.ts';
 import { StartError } from './start-error.ts';
 
 const ofOneRole = (role: string): string => `TEMPORAL_ADDRESS=temporal:7233 OPENAI_API_KEY=… turnkeep ${role} --data-dir /var/lib/turnkeep`;
