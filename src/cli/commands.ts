@@ -3,7 +3,9 @@ import { Command, CommanderError } from 'commander';
 import { ConfigError, readVersion } from '../config/config.ts';
 import { GatewayError } from './gateway/target.ts';
 import type { BackupFlags } from './backup.ts';
+import { forkCommand } from './branches/command.ts';
 import { chatCommand } from './chat/command.ts';
+import { diffCommand } from './diff/command.ts';
 import { DataDirTakenError } from './dev-server/data-dir.ts';
 import { NoTemporalProgramError } from './dev-server/find.ts';
 import { DevServerError } from './dev-server/launch.ts';
@@ -56,6 +58,8 @@ Any number of them share one Temporal namespace and one database:
   .addCommand(turnsCommand(async (flags) => (await import('./lists/run.ts')).listTurns(flags)))
   .addCommand(sessionsCommand(async (flags) => (await import('./lists/run.ts')).listSessions(flags)))
   .addCommand(showCommand(async (turn, flags) => (await import('./show/run.ts')).runShow(turn, flags)))
+  .addCommand(diffCommand(async (left, right, flags) => (await import('./diff/run.ts')).runDiff(left, right, flags)))
+  .addCommand(forkCommand(async (turn, flags) => (await import('./branches/fork.ts')).runFork(turn, flags)))
   .addCommand(statsCommand(async (flags) => (await import('./lists/stats.ts')).printStats(flags)))
   .addCommand(exportCommand(async (ids, flags) => (await import('./export/run.ts')).exportTurns(ids, flags)))
   .addCommand(replayCommand(async (targets, flags) => (await import('./replay/run.ts')).replayTurns(targets, flags)))

@@ -19,7 +19,7 @@ import type { HistoryStore } from './read-timeline.ts';
 import { type PreviewedSubmission, previewPrompt, type PromptPreview } from './read-prompt.ts';
 import type { PagedItems } from './item-pages.ts';
 import { Sessions } from './sessions.ts';
-import { readToolResult, type ToolResultStream } from './tool-result.ts';
+import { readToolResult, type ToolResultStream } from '../store/tool-result.ts';
 import type { Submission } from './submission.ts';
 import { readTurnStats } from './turn-stats.ts';
 import { type Quotas, type SubmitDeps, type SubmitResult, submitTurn } from './submit-turn.ts';

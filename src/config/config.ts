@@ -1,8 +1,10 @@
 /** The configuration of a process, one frozen object; `read-config.ts` makes it. */
 import { readFileSync } from 'node:fs';
 import type { NativeConnectionOptions } from '@temporalio/worker';
+import type { RecordMode } from '../domain/turn/recording.ts';
 import type { WebhookEndpoint } from '../domain/turn/webhook.ts';
 import type { LogLevel } from './settings.ts';
+import type { TraceSettings } from './trace-settings.ts';
 
 export interface Config {
   readonly host: string;
@@ -38,6 +40,8 @@ export interface Config {
     readonly drainMs: number;
     readonly maxOutputBytes: number;
   };
+  /** What a worker keeps of each attempt, for `rerun`. */
+  readonly record: RecordMode;
   /** A process with gateway and worker sends the request while Temporal starts the workflow. */
   readonly hasHeadStart: boolean;
   readonly retentionDays: number;
@@ -64,6 +68,8 @@ export interface Config {
   readonly corsOrigins: readonly string[];
   /** Where a worker on its own serves its metrics. */
   readonly metricsPort?: number;
+  /** Absent: nothing is traced. */
+  readonly traces?: TraceSettings;
   readonly titles: {
     readonly isOn: boolean;
     /** Unset: that of the turn. */

@@ -7,6 +7,7 @@ import { storedCompletionRoutes } from './chat-completions/stored.ts';
 import { conversationsRoutes } from './conversations/routes.ts';
 import { crossOrigin } from './http/cors.ts';
 import { ApiError, asApiError } from './http/errors.ts';
+import { branchesRoutes } from './operator/branches.ts';
 import { modelsRoutes, type ModelsDeps } from './operator/models.ts';
 import { type TurnExportDeps, turnExportRoute } from './operator/turn-export.ts';
 import { type TurnsDeps, turnsRoutes } from './operator/turns.ts';
@@ -25,7 +26,6 @@ import type { ViewerLog } from './stream/viewer-log.ts';
 import { uiRoutes } from './ai-sdk/routes.ts';
 
 export interface AppDeps extends CountDeps, ModelsDeps, TurnsDeps, TurnExportDeps, Omit<OperatorDeps, 'openApi'> {
-  readonly version: string;
   readonly apiKeys: readonly ApiKey[];
   /** For each tenant; 0: no limit. */
   readonly requestsPerSecond: number;
@@ -136,6 +136,7 @@ function keyedRoutes(
   conversationsRoutes(routes, deps);
   modelsRoutes(routes, deps);
   turnsRoutes(routes, deps);
+  branchesRoutes(routes, deps);
   turnExportRoute(routes, deps);
   return { api, routes };
 }

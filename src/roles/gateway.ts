@@ -50,12 +50,16 @@ export interface GatewayOptions {
   readonly metrics?: Metrics;
   /** Gets the end of each turn, which goes into the log otherwise. */
   readonly onTurnEnd?: ((turn: EndedTurn) => void) | undefined;
+  /** Gets each request once its response is over, beside the log; none of probes. */
+  readonly onRequestEnd?: ((request: EndedRequest) => void) | undefined;
   /** Gets how the delivery of an event stands, which goes into the log otherwise. */
   readonly onWebhook?: ((report: WebhookReport) => void) | undefined;
   /** How long a stream is silent before a comment is sent; 15 s by default. */
   readonly idleCommentMs?: number | undefined;
   /** Where Temporal's UI shows the runs of the namespace, such as `http://127.0.0.1:8233/namespaces/default`: `/turns` links to them. */
   readonly temporalUi?: string | undefined;
+  /** The folder of the page at `/`, once it is built: see `findPage`. Absent: there is none. */
+  readonly page?: Promise<string> | undefined;
 }
 
 export interface Gateway {
@@ -104,7 +108,9 @@ export async function startGateway({
   });
   const onRequestEnd = (request: EndedRequest): void => {
     metrics.requestEnded(request);
-    log[probes.has(request.route) ? 'debug' : 'info'](request, 'request');
+    const isProbe = probes.has(request.route);
+    log[isProbe ? 'debug' : 'info'](request, 'request');
+    if (!isProbe) deps.onRequestEnd?.(request);
   };
   const client = new Client({
     connection,
@@ -158,6 +164,7 @@ export async function startGateway({
     idleCommentMs,
     connections,
     temporalUi: deps.temporalUi,
+    page: deps.page,
     readTemporal: (turn) => readTemporalEvents(client, turn),
     exportTurn: createExporter({ store, turnkeep, readHistories: createHistoryReader(client), version, temporalUi: deps.temporalUi }),
     countTokens: async (request) => {

@@ -1,7 +1,7 @@
 /**
  * Random schedules of kills, stops, drains, resets of connections and of workflow runs, busy providers, failing tools, approvals,
- * cancels and budgets over 10,000 turns of up to three steps, against a checker of the laws. One seed of ten is played on SQLite, the others
- * on the driver in memory. A seed that fails is in the test's title, and plays the same again:
+ * cancels and budgets over 10,000 turns of up to three steps, against a checker of the laws. One seed of ten is played on SQLite,
+ * the others on the driver in memory. A seed that fails is in the test's title, and plays the same again:
  *
  *     TURNKEEP_TEST_SEED=1004 node --test test/activities/agent-schedules.test.ts      that one alone
  *     TURNKEEP_TEST_WORLDS=2000 node --test test/activities/agent-schedules.test.ts    100,000 turns

@@ -10,7 +10,7 @@ import { openSqliteStore } from '../../src/store/sqlite/open-store.ts';
 import type { Store } from '../../src/store/ports/store.ts';
 import type { ModelServer, ModelServerOptions } from '../../src/testing/model-server/index.ts';
 import { startPatientModel } from './patient-model.ts';
-import { sharedTemporalServer } from './temporal-server.ts';
+import { sharedTemporalServer, testCache } from './temporal-server.ts';
 import { until } from './until.ts';
 import { within } from './within.ts';
 
@@ -133,6 +133,7 @@ export async function startCluster(
   const env: NodeJS.ProcessEnv = {
     PATH: process.env['PATH'],
     HOME: process.env['HOME'],
+    ...testCache,
     ...(headStart === undefined ? {} : { TURNKEEP_HEAD_START: headStart }),
     TEMPORAL_ADDRESS: temporal.address,
     TEMPORAL_NAMESPACE: temporal.namespace,

@@ -46,7 +46,10 @@ export interface WorldOptions {
   readonly baseUrl?: (server: ModelServer) => string;
   /** Over the defaults of stories. */
   readonly config?: Partial<
-    Pick<Config, 'apiKeys' | 'quotas' | 'intake' | 'corsOrigins' | 'titles' | 'webhooks' | 'codecKeys' | 'hasHeadStart' | 'taskQueue'>
+    Pick<
+      Config,
+      'apiKeys' | 'quotas' | 'intake' | 'corsOrigins' | 'titles' | 'webhooks' | 'codecKeys' | 'record' | 'hasHeadStart' | 'taskQueue'
+    >
   >;
   /** Of worker and gateway; made anew for each world, where their tools count. */
   readonly agents?: AgentConfig | (() => AgentConfig);
@@ -60,6 +63,8 @@ export interface WorldOptions {
   readonly hasGateway?: boolean;
   /** How long a stream is silent before a comment is sent. */
   readonly idleCommentMs?: number;
+  /** The folder of the built page. */
+  readonly page?: Promise<string>;
 }
 
 const limits: Limits = {
@@ -149,6 +154,7 @@ export class World implements AsyncDisposable {
       },
       limits: { ...limits, ...options.limits },
       retentionDays: 30,
+      record: 'wire',
       hasHeadStart: process.env['TURNKEEP_HEAD_START'] !== 'off',
       apiKeys: [],
       quotas: { requestsPerSecond: 0, maxRunningTurns: 1_000, maxWaitingTurns: 100 },
@@ -217,6 +223,7 @@ export class World implements AsyncDisposable {
       hasWorker: this.#options.replaysAlways !== true,
       ...(attempts === null ? {} : { attempts }),
       idleCommentMs: this.#options.idleCommentMs,
+      page: this.#options.page,
     });
     let closing: Promise<void> | undefined;
     // A story may close it before its world does.

@@ -6,14 +6,17 @@ import { refusesEncrypted } from '../../domain/response/hidden-reasoning.ts';
 import type { Usage } from '../../domain/response/response.ts';
 import { requestsPerStep } from '../../domain/turn/retry-policy.ts';
 import type { Store } from '../../store/ports/store.ts';
+import { retryWhileBusy } from '../../store/retry-while-busy.ts';
 import type { AttemptResult } from './attempt-result.ts';
 import type { BudgetMeter } from './budget-meter.ts';
 import type { JournalWriter } from './journal-writer.ts';
+import type { Tape } from './tape.ts';
 
 /** An attempt while it runs: where it writes, and what it has come to so far. */
 export interface AttemptState {
   readonly store: Store;
   readonly writer: JournalWriter;
+  readonly tape: Tape;
   readonly key: AttemptKey;
   readonly epoch: number;
   readonly onReady: (turn: string) => void;
@@ -60,6 +63,18 @@ export async function afterRefusal(
   const next = await onOverflow(failure);
   if (next === 'shorten') return isLast ? 'fail' : 'shorter_prompt';
   return next === 'compact' ? 'compaction' : next;
+}
+
+/** How long the turn's time has been over, ms. */
+export function overMs({ tape, deadlineAt }: AttemptState): number {
+  return tape.reading(performance.now() - deadlineAt);
+}
+
+/** The end of the attempt where that is not the end of its step or turn, with the rest of its recording. */
+export async function bookEnd(attempt: AttemptState, end: AttemptEnd): Promise<void> {
+  const { store, key, epoch, tape } = attempt;
+  const whole = { ...withCost(attempt, end), recording: tape.end() };
+  await retryWhileBusy(() => store.endAttempt(key, epoch, whole));
 }
 
 /** The end with what the request has cost, by the provider's count and for the budgets, and with how far it came. */

@@ -24,6 +24,7 @@ export interface Asking {
   /** The model has answered nothing of the turn yet: what it must call, it has not called. */
   readonly isFirst: boolean;
   readonly api: ProviderApi;
+  readonly step: number;
   readonly tools: TurnTools;
   /** What the steps before have said. */
   readonly answer: readonly OutputItem[];
@@ -63,15 +64,16 @@ export function shownItems(
 }
 
 export function modelRequest(
-  { settings }: TurnRow,
+  { id, settings }: TurnRow,
   said: Said,
-  { isFirst, api, tools, answer, wantsReasoning, last }: Asking,
+  { isFirst, api, step, tools, answer, wantsReasoning, last }: Asking,
 ): ModelRequest {
   const items = shownItems(said, answer, settings, api);
   const offered = tools.functions;
   // An agent without tools of a worker has one step, and nothing to be told of.
   const isToldLast = last !== undefined && offered.length > 0;
   return {
+    ids: `${id} ${step}`,
     settings: {
       ...settings,
       model: askedModelOf(settings),

@@ -7,7 +7,7 @@ import { asksFor, encryptedReasoning } from '../../domain/model.ts';
 import type { Reread } from '../../domain/response/reread.ts';
 import { hidesReasoning, makerOf, refusesEncrypted, withHidden } from '../../domain/response/hidden-reasoning.ts';
 import type { ResponseStream } from '../../domain/response/response-stream.ts';
-import { type AttemptRow, usageOf } from '../../domain/turn/attempt.ts';
+import { type AttemptKey, type AttemptRow, usageOf } from '../../domain/turn/attempt.ts';
 import { isCompactionStep, mayCompact, stepsAsked } from '../../domain/prompt/overflow.ts';
 import { asksClient } from '../../domain/response/torn-answer.ts';
 import { approvalAsked, callCutOff } from '../../domain/response/worker-call-events.ts';
@@ -26,8 +26,10 @@ import type { AttemptState } from './attempt-state.ts';
 import { resolveBehind, stopUnread, takeUp } from './kept-answer.ts';
 import { endStep, resolveAttempt, sealFinished, sealOverBudget } from './resolve-attempt.ts';
 import { runTools } from './run-tools.ts';
+import { Recorder } from './recorder.ts';
 import { showLists } from './show-lists.ts';
 import { streamInto } from './stream-into.ts';
+import { ClockTape, type Tape } from './tape.ts';
 import type { GrantedClaim, RunningAttemptsOptions } from './running-attempts.ts';
 
 export interface AttemptInput {
@@ -59,6 +61,7 @@ export async function runAttempt(options: RunningAttemptsOptions, input: Attempt
   const maxOutputBytes = limits.maxOutputBytes;
   const bytesBefore = bytesOfOutput(stream.output);
   const hasStarted = takenUp?.hasStarted === true;
+  const tape = (options.tapeOf ?? tapeOf)({ options, key, input, nextSeq: takenUp?.nextSeq ?? stream.nextSeq });
   const writer = new JournalWriter({
     store,
     turn,
@@ -69,12 +72,14 @@ export async function runAttempt(options: RunningAttemptsOptions, input: Attempt
     bytesBefore,
     maxOutputBytes,
     hasStarted,
+    tape,
     abort,
   });
   const booked = step === 1 && key.attempt <= 1 ? [] : await store.readAttempts(turn.id);
   const attempt: AttemptState = {
     store,
     writer,
+    tape,
     key,
     epoch,
     onReady,
@@ -87,7 +92,7 @@ export async function runAttempt(options: RunningAttemptsOptions, input: Attempt
   if (takenUp !== undefined) attempt.keptAnswer = takenUp.keptAnswer;
   let timer: NodeJS.Timeout | undefined;
   try {
-    const meter = await BudgetMeter.read(store, turn, step, signal);
+    const meter = await BudgetMeter.read(store, turn, step, signal, tape);
     attempt.meter = meter;
     meter.assertLeft();
     timer = meter.watchTime(abort);
@@ -102,6 +107,7 @@ export async function runAttempt(options: RunningAttemptsOptions, input: Attempt
   } catch (error) {
     // Our own signal tells why, whatever error its abort brought about.
     const cause: unknown = signal.aborted ? signal.reason : error;
+    tape.failed(cause);
     const result = await (takenUp?.reread.isBehind === true ? resolveBehind : resolveAttempt)(attempt, cause);
     stopUnread(attempt, result, cause);
     return result;
@@ -119,7 +125,7 @@ async function carryOutCalls(
   { stream, meter: { toolCallsLeft: callsLeft } }: Written,
 ): Promise<AttemptResult> {
   const { turn, epoch } = claim;
-  const tools = await toolsFor(agents, turn.settings, { step, signal });
+  const tools = await toolsFor(agents, turn.settings, { step, signal, store });
   const log = agents?.log ?? (() => undefined);
   await runTools({ store, turn, step, epoch, stream, tools, callsLeft, maxResultBytes, leaveRoom, log, signal, abort, isLeaseOver });
   if (claim.type === 'tools' && claim.isLast) return sealFinished(attempt, { status: 'completed' });
@@ -141,10 +147,11 @@ async function answer(
   const { settings } = turn;
   // What its tools have said counts as well: a response of any length could be read by nobody (T14).
   if (attempt.writer.isFull) throw new AttemptAborted('output_too_large');
-  const tools = await toolsFor(agents, settings, input);
+  const tools = await toolsFor(agents, settings, { step: input.step, signal: input.signal, store });
   const held = settings.agent === undefined ? undefined : new HeldCalls(tools, settings.tools, input.step);
   if (input.step === 1 && reread === undefined) await showLists({ store, turn: turn.id, epoch: attempt.epoch, stream, tools });
   const asked = providerFor(agents, provider, settings);
+  attempt.tape.asked({ api: asked.api, tools });
   const last = meter.lastStep;
   const { step } = input;
   const isHiding = hidesReasoning(settings, asked.api);
@@ -156,7 +163,7 @@ async function answer(
   const earlier = withHidden(stream.output, hidden, makerOf(settings));
   const wantsReasoning = isHiding && !isPlain;
   const isFirst = stepsAsked(booked, step) === 0;
-  const request = modelRequest(turn, said, { isFirst, api: asked.api, tools, answer: earlier, wantsReasoning, last });
+  const request = modelRequest(turn, said, { isFirst, api: asked.api, step, tools, answer: earlier, wantsReasoning, last });
   const lastSeq = (): number => stream.nextSeq - 1;
   const streaming = { provider: asked, held, meter, input, store, reread, lastSeq };
   if (isCompactionStep(booked, input.step)) {
@@ -194,6 +201,20 @@ async function answer(
   return attempt.onFinish(
     await streamInto(attempt, { ...streaming, request: clientFunctions === undefined ? request : { ...request, clientFunctions } }),
   );
+}
+
+export interface Taped {
+  readonly options: Pick<RunningAttemptsOptions, 'record' | 'limits'>;
+  readonly key: AttemptKey;
+  readonly input: Pick<AttemptInput, 'signal' | 'steered' | 'claim'>;
+  /** Of the journal, the next row. */
+  readonly nextSeq: number;
+}
+
+function tapeOf({ options: { record: mode = 'wire', limits }, key, input: { signal, steered, claim }, nextSeq }: Taped): Tape {
+  if (mode === 'off') return new ClockTape();
+  const { maxOutputBytes, turnTimeoutMs } = limits;
+  return new Recorder({ mode, ...key, epoch: claim.epoch, maxOutputBytes, turnTimeoutMs, nextSeq, signal, steered });
 }
 
 /** What a step writes to, and what it may use up. */

@@ -26,7 +26,7 @@ export async function replayTurns(targets: readonly string[], flags: ReplayFlags
   if (targets.length > 0 && running === true) throw new StartError('--running names all that runs: leave the others out.');
   const workflowsPath = workflows === undefined ? undefined : resolve(workflows);
   if (workflowsPath !== undefined && !existsSync(workflowsPath)) throw new StartError(`--workflows: there is no ${workflowsPath}.`);
-  const config = readConfig({ env: process.env, flags: given({ 'data-dir': flags.dataDir }) as { [name: string]: string } });
+  const config = readConfig({ env: process.env, flags: given({ 'data-dir': flags.dataDir }) });
   const folder = await mkdtemp(join(tmpdir(), 'turnkeep-histories-'));
   try {
     const { files, missing } =

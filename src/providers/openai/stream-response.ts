@@ -13,6 +13,7 @@ import { failureOfTransport, findCause } from '../failures/transport-failure.ts'
 import type { ResponseBody } from '../http/body.ts';
 import { type Connection, HttpStatusError, type OutgoingRequest } from '../http/connection.ts';
 import { HttpExchange } from '../http/exchange.ts';
+import { ExchangeTap } from '../http/exchange-tap.ts';
 import { JsonDocumentError, SseReader } from '../http/sse.ts';
 import { asArray, asRecord, parseJson } from '../json.ts';
 import { type ProviderCallbacks, ProviderError, type ProviderLimits } from '../provider.ts';
@@ -37,7 +38,8 @@ export async function* streamResponse(options: StreamResponseOptions): AsyncGene
   const { parser, limits, signal, callbacks, apiKey } = options;
   const request = await options.request();
   await callbacks.beforeSend?.();
-  using exchange = new HttpExchange(limits, signal);
+  using exchange = new HttpExchange(limits, signal, options.connection.deadlines);
+  const tap = new ExchangeTap({ wire: callbacks.wire, exchange, signal, apiKey });
   let hasStarted = false;
   let isAtEnd = false;
   let mediaType = '';
@@ -49,7 +51,7 @@ export async function* streamResponse(options: StreamResponseOptions): AsyncGene
       callbacks.onPhase?.('sent');
       return true;
     };
-    const { headers, body } = await options.connection.send({ ...request, signal: exchange.signal, maySend });
+    const { headers, body } = await tap.send(options.connection, { ...request, signal: exchange.signal, maySend });
     callbacks.onPhase?.('headers');
     exchange.attachBody(body);
     reportRequestId(headers, callbacks);
@@ -62,7 +64,7 @@ export async function* streamResponse(options: StreamResponseOptions): AsyncGene
     while (!parser.isOver) {
       const bytes = body.take();
       if (bytes === undefined) {
-        if (await body.hasMore()) continue;
+        if (await tap.hasMore(body)) continue;
         break;
       }
       let readError: unknown;
@@ -126,6 +128,8 @@ export async function* streamResponse(options: StreamResponseOptions): AsyncGene
       options.onFailure?.(failure);
       throw new ProviderError(failure);
     }
+  } finally {
+    tap.leave();
   }
   signal.throwIfAborted();
   exchange.releaseBody();
@@ -150,13 +154,18 @@ interface FailedExchange {
 
 /** Classifies whatever was thrown while a request was sent or its response was read. Keys are removed. */
 export async function toModelFailure(error: unknown, failed: FailedExchange): Promise<ModelFailure> {
-  const failure = datedFailure(await classify(error, failed), Date.now());
+  const nowMs = failed.callbacks.now?.() ?? Date.now();
+  const failure = datedFailure(await classify(error, failed, nowMs), nowMs);
   const advice = adviceOn(failure, failed.url);
   const causes = failure.code === 'model_timeout' || error instanceof ProviderError ? [] : causesOf(error);
   return redactKeys({ ...failure, causes, ...(advice === undefined ? {} : { advice }) }, failed.apiKey);
 }
 
-async function classify(error: unknown, { exchange, callbacks, hasStarted, mediaType, isUnproven }: FailedExchange): Promise<ModelFailure> {
+async function classify(
+  error: unknown,
+  { exchange, callbacks, hasStarted, mediaType, isUnproven }: FailedExchange,
+  nowMs: number,
+): Promise<ModelFailure> {
   const { expired } = exchange.deadlines;
   if (expired !== undefined && !isUnproven) return modelFailure('model_timeout', { detail: expired });
   if (error instanceof ProviderError)
@@ -167,7 +176,7 @@ async function classify(error: unknown, { exchange, callbacks, hasStarted, media
   callbacks.onPhase?.('headers');
   reportRequestId(headers, callbacks);
   const bodyText = isCompressed(headers) ? '' : await exchange.readErrorText(body);
-  return failureOfStatus({ status, headers, bodyText, nowMs: Date.now() });
+  return failureOfStatus({ status, headers, bodyText, nowMs });
 }
 
 /** What came is no event stream: said by the content type, if it says so. The content of a response is looked at whatever its type. */

@@ -135,6 +135,7 @@ export function openSqliteStore(path: string): Store {
     updateSession: async (tenant, id, metadata) => sessions.updateSession(db, tenant, id, metadata),
     deleteSession: async (tenant, id) => sessions.deleteSession(db, tenant, id),
     readSessionItems: (session, page) => items.readSessionItems(db, session, page),
+    readTurnsOfItems: async (session, ids) => items.readTurnsOfItems(db, session, ids),
     readSessionCursor: async (session, page, last) => items.readSessionCursor(db, session, page, last),
     readSessionItem: async (session, item) => items.readSessionItem(db, session, item),
     addItems: async (turn) => items.addItems(db, turn),

@@ -1,15 +1,15 @@
 /** Sessions: named pointers to a turn, the newest of theirs. */
-import { firstWordsChars, type ListedSession, type NewSession, type SessionRow } from '../../domain/turn/session.ts';
+import { firstWordsChars, type ListedSession, type NewBranch, type NewSession, type SessionRow } from '../../domain/turn/session.ts';
 import type { SessionPage } from '../ports/sessions.ts';
 import type { Database } from './database.ts';
 import { sessionOf, text, textOrNull } from './rows.ts';
 import { unsettledTurns } from './turns.ts';
 
-export async function createSession(db: Database, session: NewSession): Promise<SessionRow> {
+export async function createSession(db: Database, session: NewSession | NewBranch): Promise<SessionRow> {
   await db.commit('durable', () => {
     insertSession(db, session);
   });
-  return { ...session, leaf: null };
+  return { leaf: null, ...session };
 }
 
 export async function openSession(db: Database, session: NewSession, name: string): Promise<SessionRow> {
@@ -27,11 +27,13 @@ export function findSession(db: Database, tenant: string, name: string): Session
   return row === undefined ? undefined : sessionOf(row);
 }
 
-export function insertSession(db: Database, { id, tenant, metadata, createdAtMs }: NewSession): void {
+export function insertSession(db: Database, session: NewSession | NewBranch): void {
+  const { id, tenant, metadata, createdAtMs } = session;
   db.run(
-    'INSERT INTO sessions (id, tenant, metadata, created_at, touched_at) VALUES (?, ?, ?, ?, ?)',
+    'INSERT INTO sessions (id, tenant, leaf, metadata, created_at, touched_at) VALUES (?, ?, ?, ?, ?, ?)',
     id,
     tenant,
+    'leaf' in session ? session.leaf : null,
     JSON.stringify(metadata),
     createdAtMs,
     createdAtMs,

@@ -216,5 +216,5 @@ export function updateTurn(turn: StoredTurn, fields: Partial<TurnRow>): void {
 }
 
 export function modelOf({ row }: StoredTurn): string | null {
-  return row.kind === 'items' ? null : row.settings.model;
+  return row.settings.model === '' ? null : row.settings.model;
 }
