@@ -97,7 +97,7 @@ async function run(store: Store, turn: NewTurn, stream: ResponseStream, name: st
   }
   const row = inserted.turn;
   const end = { outcome: 'completed', endedAtMs: Date.now() } as const;
-  const seal = sealOf(row, stream, writes, { status: 'completed', usage: null });
+  const seal = sealOf(row, stream, writes, { status: 'completed', usage: null }, Date.now());
   await timed('seal', () => store.seal({ ...seal, attempt: { turn: turn.id, step: 1, attempt: 1, end } }));
   acknowledged.push(store.acknowledge(turn.id));
   await timed('readTurn', () => store.readTurn(turn.id));

@@ -1,6 +1,7 @@
 /** The configuration of a process, one frozen object; `read-config.ts` makes it. */
 import { readFileSync } from 'node:fs';
 import type { NativeConnectionOptions } from '@temporalio/worker';
+import type { RecordMode } from '../domain/turn/recording.ts';
 import type { WebhookEndpoint } from '../domain/turn/webhook.ts';
 import type { LogLevel } from './settings.ts';
 
@@ -38,6 +39,8 @@ export interface Config {
     readonly drainMs: number;
     readonly maxOutputBytes: number;
   };
+  /** What a worker keeps of each attempt, for `rerun`. */
+  readonly record: RecordMode;
   /** A process with gateway and worker sends the request while Temporal starts the workflow. */
   readonly hasHeadStart: boolean;
   readonly retentionDays: number;

@@ -80,6 +80,7 @@ export function readConfig({ env, flags = {}, cwd = process.cwd() }: Sources): C
       drainMs: values.TURNKEEP_DRAIN_MS,
       maxOutputBytes: values.TURNKEEP_MAX_OUTPUT_BYTES,
     },
+    record: values.TURNKEEP_RECORD,
     hasHeadStart: values.TURNKEEP_HEAD_START === 'on',
     retentionDays: values.TURNKEEP_RETENTION_DAYS,
     apiKeys: values.TURNKEEP_API_KEYS,

@@ -3,6 +3,7 @@
  * A flag is its variable in kebab case without `TURNKEEP_`, and overrides it.
  */
 import { z } from 'zod';
+import { recordModes } from '../domain/turn/recording.ts';
 import { webhookEvents } from '../domain/turn/webhook.ts';
 import {
   apiKeys,
@@ -73,6 +74,10 @@ export const table = z.object({
     readBy: ['both'],
     description: 'on: a process with gateway and worker sends the request while Temporal starts the workflow; off: after',
   }),
+  TURNKEEP_RECORD: z
+    .enum(recordModes, { error: 'must be wire, answers or off' })
+    .default('wire')
+    .meta({ readBy: ['worker'], description: "what is kept for rerun: the provider's bytes, the answers read of them, or nothing" }),
   TURNKEEP_RETENTION_DAYS: wholeNumber(1, 36_500, 'days').default(30).meta({ description: 'older journals and turns are dropped' }),
 
   OPENAI_BASE_URL: webAddress.optional().meta({ description: "the model provider's API; by default OpenAI's", isSecret: true }),

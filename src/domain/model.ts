@@ -16,6 +16,8 @@ export interface ModelRequest {
   readonly clientFunctions?: ReadonlySet<string>;
   /** Of a request that compacts: how much of the user's messages stays beside its summary (`keptMessages`). */
   readonly keptChars?: number;
+  /** Of what the provider gives no id, one is made of this: the same answer gets the same ids again. Absent: ids are random. */
+  readonly ids?: string;
 }
 
 /**

@@ -1,5 +1,5 @@
 /** A `Provider` that speaks one of OpenAI's two streaming APIs, over connections of its own. */
-import { openConnection } from './http/connection.ts';
+import { type Connection, openConnection } from './http/connection.ts';
 import { backgroundResponses } from './openai/background.ts';
 import { takersOfText } from './openai/call-arguments.ts';
 import { ChatParser } from './openai/chat-parser.ts';
@@ -11,6 +11,7 @@ import { chatRequest } from './openai/chat-request.ts';
 import { isOpenAi, noKey, openAiBaseUrl, requestTo, takesOwnFields } from './openai/endpoint.ts';
 import { LearnedForms } from './openai/learned-forms.ts';
 import { listModels } from './openai/list-models.ts';
+import { newIds } from './openai/new-ids.ts';
 import { ResponsesParser } from './openai/responses-parser.ts';
 import { responsesRequest } from './openai/responses-request.ts';
 import { translatedCalls } from './openai/translated-calls.ts';
@@ -26,6 +27,8 @@ export interface ProviderOptions {
   readonly limits: ProviderLimits;
   /** Answers are asked for in background mode, and read on where their connection broke. For `responses` alone. */
   readonly reattach?: boolean | undefined;
+  /** Instead of connections of its own. */
+  readonly connection?: Connection;
 }
 
 /**
@@ -42,7 +45,7 @@ export interface ProviderOptions {
 export function createProvider({ api, limits, reattach, ...options }: ProviderOptions): Provider {
   const endpoint = { baseUrl: options.baseUrl || openAiBaseUrl, apiKey: options.apiKey || noKey };
   const { apiKey } = endpoint;
-  const connection = openConnection(limits);
+  const connection = options.connection ?? openConnection(limits);
   const isOpenAiHost = isOpenAi(endpoint.baseUrl);
   const hasOwnFields = takesOwnFields(endpoint.baseUrl);
   const forms = new LearnedForms(endpoint.baseUrl);
@@ -51,13 +54,14 @@ export function createProvider({ api, limits, reattach, ...options }: ProviderOp
     const {
       settings: { model },
       clientFunctions,
+      ids,
     } = request;
     const { maxOutputBytes } = limits;
     const events = streamResponse({
       parser:
         api === 'chat'
-          ? new ChatParser(names.all, names.functions, maxOutputBytes, takersOfText(names, clientFunctions))
-          : new ResponsesParser(maxOutputBytes, clientFunctions),
+          ? new ChatParser(names.all, names.functions, maxOutputBytes, takersOfText(names, clientFunctions), newIds(ids))
+          : new ResponsesParser(maxOutputBytes, clientFunctions, newIds(ids)),
       connection,
       request: () =>
         api === 'chat'

@@ -12,6 +12,7 @@
 import type { ProviderApi } from '../domain/provider-capabilities.ts';
 import type { ModelEvent, ModelFailure, ModelRequest } from '../domain/model.ts';
 import type { Usage } from '../domain/response/response.ts';
+import type { ExchangeEnd } from '../domain/turn/recording.ts';
 
 /** Of one request: its deadlines, all in ms. Comments and empty deltas reset none of them. */
 export interface ProviderLimits {
@@ -29,6 +30,20 @@ export interface ProviderLimits {
 
 export const defaultMaxOutputBytes = 16_777_216;
 
+/**
+ * Hears what passes over the wire, for who keeps it. Called at once, in the order in which it is read. **Contract:** it throws
+ * nothing, and keeps no chunk without a copy. It is told no key, also where the provider echoes it.
+ */
+export interface WireTap {
+  /** A request is sent now. Of one call there may be several, one after the other. */
+  requested(request: { readonly method: string; readonly url: string }): void;
+  /** The head of its response, with the headers that are read somewhere. */
+  headed(status: number, headers: Readonly<Record<string, string>>): void;
+  /** A chunk of the body, as it is about to be read. */
+  read(chunk: Uint8Array): void;
+  ended(end: ExchangeEnd): void;
+}
+
 /** Called with facts about a request while it still runs, also when it then fails or is cancelled. */
 export interface ProviderCallbacks {
   /** Called before the connection is taken: whatever it throws keeps the request back. */
@@ -39,6 +54,9 @@ export interface ProviderCallbacks {
   onRequestId?(id: string): void;
   /** The tokens counted so far, each time the provider reports them. */
   onUsage?(usage: Usage): void;
+  readonly wire?: WireTap | undefined;
+  /** The clock that a failure is dated by, ms since the epoch; `Date.now` where there is none. */
+  now?(): number;
 }
 
 export interface BackgroundCallbacks extends ProviderCallbacks {
@@ -59,7 +77,7 @@ export interface BackgroundResponses {
   /** @param request that was answered, as far as the answer is read by it */
   readOn(
     id: string,
-    request: Pick<ModelRequest, 'clientFunctions'>,
+    request: Pick<ModelRequest, 'clientFunctions' | 'ids'>,
     signal: AbortSignal,
     callbacks: BackgroundCallbacks,
   ): AsyncIterable<ModelEvent>;

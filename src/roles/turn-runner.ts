@@ -61,6 +61,7 @@ export function createTurnRunner({ config, workflows, store, log, ...options }: 
     provider,
     agents,
     limits: config.limits,
+    record: config.record,
     maxAttempts: options.maxAttempts ?? defaultMaxAttempts,
     onReady,
     onError,

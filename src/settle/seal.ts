@@ -5,9 +5,12 @@ import type { TurnOutcome } from '../domain/turn/turn-outcome.ts';
 import type { TurnRow } from '../domain/turn/turn.ts';
 import type { Seal } from '../store/ports/store.ts';
 
-/** Ends the stream, and says what to write. `epoch` is the writer's own: an older one is refused (T7). */
-export function sealOf(turn: TurnRow, stream: ResponseStream, epoch: number, outcome: TurnOutcome): Seal {
-  const rows = stream.end(outcome, Date.now()).map(journalRowOf);
+/**
+ * Ends the stream, and says what to write. `epoch` is the writer's own: an older one is refused (T7).
+ * @param atMs when the turn ends, ms since the epoch
+ */
+export function sealOf(turn: TurnRow, stream: ResponseStream, epoch: number, outcome: TurnOutcome, atMs: number): Seal {
+  const rows = stream.end(outcome, atMs).map(journalRowOf);
   const failure = outcome.status === 'failed' ? outcome.failure : undefined;
   return {
     turn: turn.id,

@@ -53,7 +53,7 @@ async function settleBehind(
     if (turn === undefined) throw new Error(`no turn ${id}`);
     // Behind the fence nobody writes any more, unless with a higher epoch.
     const stream = streams === undefined ? await readStream(store, id) : await streams.take(id);
-    const seal = sealOf(turn, stream, epoch, await outcomeOf(store, turn, requested));
+    const seal = sealOf(turn, stream, epoch, await outcomeOf(store, turn, requested), Date.now());
     const result = await store.seal(seal);
     if (result.type === 'sealed') {
       if (result.next !== undefined) onReady(result.next);

@@ -1,6 +1,7 @@
 /** Deltas that come faster than events are written share one: nothing of what they say is lost with that. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { ClockTape } from '../../src/activities/attempt/tape.ts';
 import { JournalWriter } from '../../src/activities/attempt/journal-writer.ts';
 import type { ModelDelta } from '../../src/domain/model.ts';
 import type { ResponseEvent } from '../../src/domain/response/response-event.ts';
@@ -26,7 +27,7 @@ async function callOf(
   const stream = ResponseStream.replay(opening);
   stream.begin();
   const abort = (reason: string): never => assert.fail(reason);
-  const shared = { callsBefore: 0, bytesBefore: 0, maxOutputBytes: 1_000_000, abort };
+  const shared = { tape: new ClockTape(), callsBefore: 0, bytesBefore: 0, maxOutputBytes: 1_000_000, abort };
   const writer = new JournalWriter({ store, turn: claim.turn, epoch: claim.epoch, attempt, stream, ...shared });
   await writer.write({ type: 'text', text: 'Now', item: 'm' });
   // In one tick: none of them is due before the others.

@@ -10,6 +10,7 @@ import { createActivities } from '../../src/activities/create-activities.ts';
 import type { RequestedOutcome, StepResult } from '../../src/domain/turn/turn-state.ts';
 import type { ResponseEvent } from '../../src/domain/response/response-event.ts';
 import { defaultSettings, type ResponseSettings } from '../../src/domain/response/response-settings.ts';
+import type { RecordMode } from '../../src/domain/turn/recording.ts';
 import { createProvider } from '../../src/providers/create-provider.ts';
 import type { Store } from '../../src/store/ports/store.ts';
 import { openSqliteStore } from '../../src/store/sqlite/open-store.ts';
@@ -30,6 +31,9 @@ interface SceneOptions {
   readonly scripts: readonly Script[];
   readonly api?: 'chat' | 'responses';
   readonly settings?: Partial<ResponseSettings>;
+  readonly record?: RecordMode;
+  readonly apiKey?: string;
+  readonly maxOutputBytes?: number;
 }
 
 interface Elsewhere {
@@ -45,19 +49,19 @@ export async function scene(...scripts: readonly Script[]) {
   return sceneOf({ scripts });
 }
 
-export async function sceneOf({ scripts, api = 'chat', settings = {} }: SceneOptions) {
+export async function sceneOf({ scripts, api = 'chat', settings = {}, record = 'wire', apiKey, maxOutputBytes = 1_000_000 }: SceneOptions) {
   const model = await startPatientModel();
   model.enqueue(...scripts);
   const folder = mkdtempSync(join(tmpdir(), 'turnkeep-activity-'));
   const path = join(folder, 'turnkeep.db');
   const store = openSqliteStore(path);
-  const provider = createProvider({ baseUrl: model.baseUrl, api, limits });
+  const provider = createProvider({ baseUrl: model.baseUrl, api, apiKey, limits });
   const errors: unknown[] = [];
   /** What runs turns in one process. */
   const processOn = (of: Store, room: { readonly maxAttempts?: number } = {}) => {
     const onReady = (): void => undefined;
     const onError = (error: unknown): void => void errors.push(error);
-    const attempts = new RunningAttempts({ store: of, provider, limits, ...room, onReady, onError });
+    const attempts = new RunningAttempts({ store: of, provider, limits: { ...limits, maxOutputBytes }, record, ...room, onReady, onError });
     return { attempts, activities: createActivities({ store: of, provider, attempts, onReady, onError }) };
   };
   const { attempts, activities } = processOn(store);

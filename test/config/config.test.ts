@@ -41,6 +41,7 @@ test('with nothing set, the defaults are those of the contract', () => {
       drainMs: 30_000,
       maxOutputBytes: 16_777_216,
     },
+    record: 'wire',
     hasHeadStart: true,
     retentionDays: 30,
     apiKeys: [],
@@ -122,6 +123,7 @@ for (const [env, problem] of [
   [{ TURNKEEP_MAX_RUNNING_TURNS: '0' }, 'TURNKEEP_MAX_RUNNING_TURNS must be a whole number from 1 to 1000000; it is "0"'],
   [{ TURNKEEP_MAX_WAITING_TURNS: 'many' }, 'TURNKEEP_MAX_WAITING_TURNS must be a whole number from 1 to 1000000; it is "many"'],
   [{ TURNKEEP_METRICS_PORT: '70000' }, 'TURNKEEP_METRICS_PORT must be a whole number from 0 to 65535; it is "70000"'],
+  [{ TURNKEEP_RECORD: 'all' }, 'TURNKEEP_RECORD must be wire, answers or off; it is "all"'],
   [{ TURNKEEP_HEAD_START: '1' }, 'TURNKEEP_HEAD_START must be on or off; it is "1"'],
   [{ TURNKEEP_MAX_OUTPUT_BYTES: '1023' }, 'TURNKEEP_MAX_OUTPUT_BYTES must be a whole number of bytes from 1024 to 268435456; it is "1023"'],
   [{ TURNKEEP_CONFIG: 'agents.json' }, 'TURNKEEP_CONFIG must be a file in .ts, .mts, .js or .mjs; it is "agents.json"'],
@@ -203,6 +205,7 @@ test('limits, the head start, origins, titles and codec keys are read', () => {
   const config = readConfig({
     env: {
       TURNKEEP_HEAD_START: 'off',
+      TURNKEEP_RECORD: 'answers',
       TURNKEEP_MAX_OUTPUT_BYTES: '1024',
       TURNKEEP_REQUESTS_PER_SECOND: '5',
       TURNKEEP_MAX_RUNNING_TURNS: '7',
@@ -215,7 +218,7 @@ test('limits, the head start, origins, titles and codec keys are read', () => {
     },
     cwd: '/',
   });
-  assert.deepEqual([config.hasHeadStart, config.limits.maxOutputBytes], [false, 1_024]);
+  assert.deepEqual([config.hasHeadStart, config.record, config.limits.maxOutputBytes], [false, 'answers', 1_024]);
   assert.deepEqual(config.quotas, { requestsPerSecond: 5, maxRunningTurns: 7, maxWaitingTurns: 9 });
   assert.deepEqual(config.corsOrigins, ['http://localhost:3000', 'https://app.example']);
   assert.equal(config.metricsPort, 0);

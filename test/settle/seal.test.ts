@@ -22,6 +22,6 @@ test('T5 · an end that the provider gave wins over an accepted cancel; a failur
     const stream = ResponseStream.replay(ResponseStream.open(response));
     stream.begin();
     const turn = { id: 'turn', isStored: true } as TurnRow;
-    assert.equal(sealOf(turn, stream, 1, outcome).winsOverCancel, wins, JSON.stringify(outcome));
+    assert.equal(sealOf(turn, stream, 1, outcome, 9_000).winsOverCancel, wins, JSON.stringify(outcome));
   }
 });

@@ -35,7 +35,7 @@ test('T1 · an answer that is cut off on its way is not delivered: the resend jo
   const text = 'x'.repeat(32 * 1024 * 1024);
   const turn = await inserted(store, newTurn('resp_a'));
   const { epoch } = await store.fence('resp_a');
-  const seal = sealOf(turn, await readStream(store, 'resp_a'), epoch, { status: 'cancelled', usage: null });
+  const seal = sealOf(turn, await readStream(store, 'resp_a'), epoch, { status: 'cancelled', usage: null }, Date.now());
   const [end] = seal.rows;
   assert.ok(end);
   const response = { ...(JSON.parse(end.data) as { response: object }).response, metadata: { text } };

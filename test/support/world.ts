@@ -46,7 +46,10 @@ export interface WorldOptions {
   readonly baseUrl?: (server: ModelServer) => string;
   /** Over the defaults of stories. */
   readonly config?: Partial<
-    Pick<Config, 'apiKeys' | 'quotas' | 'intake' | 'corsOrigins' | 'titles' | 'webhooks' | 'codecKeys' | 'hasHeadStart' | 'taskQueue'>
+    Pick<
+      Config,
+      'apiKeys' | 'quotas' | 'intake' | 'corsOrigins' | 'titles' | 'webhooks' | 'codecKeys' | 'record' | 'hasHeadStart' | 'taskQueue'
+    >
   >;
   /** Of worker and gateway; made anew for each world, where their tools count. */
   readonly agents?: AgentConfig | (() => AgentConfig);
@@ -146,6 +149,7 @@ export class World implements AsyncDisposable {
       },
       limits: { ...limits, ...options.limits },
       retentionDays: 30,
+      record: 'wire',
       hasHeadStart: process.env['TURNKEEP_HEAD_START'] !== 'off',
       apiKeys: [],
       quotas: { requestsPerSecond: 0, maxRunningTurns: 1_000, maxWaitingTurns: 100 },

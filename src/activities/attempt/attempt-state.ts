@@ -5,14 +5,17 @@ import type { ModelFailure, ModelFinish } from '../../domain/model.ts';
 import type { Usage } from '../../domain/response/response.ts';
 import { requestsPerStep } from '../../domain/turn/retry-policy.ts';
 import type { Store } from '../../store/ports/store.ts';
+import { retryWhileBusy } from '../../store/retry-while-busy.ts';
 import type { AttemptResult } from './attempt-result.ts';
 import type { BudgetMeter } from './budget-meter.ts';
 import type { JournalWriter } from './journal-writer.ts';
+import type { Tape } from './tape.ts';
 
 /** An attempt while it runs: where it writes, and what it has come to so far. */
 export interface AttemptState {
   readonly store: Store;
   readonly writer: JournalWriter;
+  readonly tape: Tape;
   readonly key: AttemptKey;
   readonly epoch: number;
   readonly onReady: (turn: string) => void;
@@ -47,6 +50,18 @@ export async function afterOverflow(
   if (failure.code !== 'context_length_exceeded' || writer.hasStarted || onOverflow === undefined) return 'fail';
   const next = await onOverflow(failure);
   return next === 'shorten' && key.attempt >= requestsPerStep ? 'fail' : next;
+}
+
+/** How long the turn's time has been over, ms. */
+export function overMs({ tape, deadlineAt }: AttemptState): number {
+  return tape.reading(performance.now() - deadlineAt);
+}
+
+/** The end of the attempt where that is not the end of its step or turn, with the rest of its recording. */
+export async function bookEnd(attempt: AttemptState, end: AttemptEnd): Promise<void> {
+  const { store, key, epoch, tape } = attempt;
+  const whole = { ...withCost(attempt, end), recording: tape.end() };
+  await retryWhileBusy(() => store.endAttempt(key, epoch, whole));
 }
 
 /** The end with what the request has cost, by the provider's count and for the budgets. */

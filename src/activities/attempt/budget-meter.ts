@@ -21,6 +21,7 @@ import type { Store } from '../../store/ports/store.ts';
 import { retryWhileBusy } from '../../store/retry-while-busy.ts';
 import { AttemptAborted } from './abort-reason.ts';
 import { estimatedTokens } from './model-request.ts';
+import type { Tape } from './tape.ts';
 
 const bytesPerToken = 4;
 /** Node takes none that is longer. */
@@ -46,10 +47,11 @@ export class BudgetMeter {
     { id, settings }: TurnRow,
     step: number,
     signal: AbortSignal,
+    tape: Pick<Tape, 'spending'>,
   ): Promise<BudgetMeter> {
     const { budget } = settings;
     const spending = hasLimits(budget) ? await retryWhileBusy(() => store.readSpending(id, step), signal) : undefined;
-    return new BudgetMeter(budget, spending);
+    return new BudgetMeter(budget, tape.spending(spending));
   }
 
   /** @throws `AttemptAborted` where nothing is left for another request */

@@ -4,7 +4,6 @@
  *
  * Writes happen one after the other. From the first write that the journal refuses (T7), each throws `FencedError`.
  */
-import type { Json } from '../../domain/item.ts';
 import type { ModelDelta } from '../../domain/model.ts';
 import { asksFor, encryptedReasoning, startsStep } from '../../domain/model.ts';
 import { type JournalRow, journalRowOf } from '../../domain/response/response-event.ts';
@@ -20,28 +19,8 @@ import type { TurnRow } from '../../domain/turn/turn.ts';
 import type { Append, SealResult, Store } from '../../store/ports/store.ts';
 import type { AbortReason } from './abort-reason.ts';
 import { bytesOf, bytesOfBeginning, fieldsOf } from './delta-bytes.ts';
-
-/** Deltas that come faster than this share an event: 40 events a second look like one stream to a reader. */
-const mergeMs = 25;
-
-function logprobsOf(one: ModelDelta, other: ModelDelta): { readonly logprobs?: readonly Json[] } {
-  if (one.type !== 'text' || other.type !== 'text' || (one.logprobs ?? other.logprobs) === undefined) return {};
-  return { logprobs: [...(one.logprobs ?? []), ...(other.logprobs ?? [])] };
-}
-
-/** Two of the others, such as encrypted texts, cannot be merged into one. */
-function isText({ type }: ModelDelta): boolean {
-  return type === 'text' || type === 'refusal' || type === 'reasoning' || type === 'tool_call';
-}
-
-/**
- * Of a call: what it is begun with is in the event that begins it, and what is told later is not, however close they come. Who reads
- * the answer again relies on that.
- */
-function hasNewMembers(before: ModelDelta, delta: ModelDelta): boolean {
-  if (before.type !== 'tool_call' || delta.type !== 'tool_call' || delta.members === undefined) return false;
-  return JSON.stringify(before.members) !== JSON.stringify(delta.members);
-}
+import { mergeInto } from './merge-deltas.ts';
+import type { Tape } from './tape.ts';
 
 export class FencedError extends Error {
   override readonly name = 'FencedError';
@@ -63,6 +42,7 @@ export interface JournalWriterOptions {
   readonly maxOutputBytes: number;
   /** The attempt has shown something before, by another process. */
   readonly hasStarted?: boolean;
+  readonly tape: Tape;
   /** Called when a write fails that the timer has begun, between two calls of the owner, and when the answer is too large. */
   readonly abort: (reason: AbortReason, cause?: unknown) => void;
 }
@@ -74,7 +54,6 @@ export class JournalWriter {
   #shown: JournalRow[] = [];
   #hasStarted = false;
   #providerRequestId: string | undefined;
-  #lastWriteAt = 0;
   #outputBytes = 0;
   #timer: NodeJS.Timeout | undefined;
   #writing: Promise<void> = Promise.resolve();
@@ -113,12 +92,15 @@ export class JournalWriter {
       this.#options.abort('output_too_large');
       return;
     }
-    this.#merge(delta);
+    mergeInto(this.#pending, delta);
+    const { tape } = this.#options;
+    tape.merged();
     // Encrypted reasoning waits for a delta that starts the step, however long that takes.
     if (!this.#hasStarted && !startsStep(delta)) return;
-    const dueInMs = this.#lastWriteAt + mergeMs - performance.now();
-    if (!this.#hasStarted || dueInMs <= 0) await this.flush();
-    else this.#timer ??= setTimeout(() => void this.flush().catch(this.#onFailure), dueInMs);
+    const dueInMs = tape.dueInMs();
+    const flush = async (): Promise<void> => this.#flush({ isStart: false, isTimed: true });
+    if (!this.#hasStarted || dueInMs <= 0) await flush();
+    else if (dueInMs < Number.POSITIVE_INFINITY) this.#timer ??= setTimeout(() => void flush().catch(this.#onFailure), dueInMs);
   }
 
   /** A piece of a call that is shown once it is whole: it starts the step all the same, before anything comes of it (T2). */
@@ -139,7 +121,7 @@ export class JournalWriter {
 
   /** Ends the step, which the next one follows: `calls` are to be carried out before its request. */
   async endStep({ calls, isLast, end }: { calls: readonly WorkerCall[]; isLast: boolean; end: AttemptEnd }): Promise<EndedStep> {
-    const { store, turn, stream, epoch, attempt, callsBefore } = this.#options;
+    const { store, turn, stream, epoch, attempt, callsBefore, tape } = this.#options;
     await this.#writing;
     clearTimeout(this.#timer);
     const before = [...this.#takePending(), ...stream.endStep().map(journalRowOf)];
@@ -147,7 +129,10 @@ export class JournalWriter {
     const begun = stream.show((output) => calls.flatMap((call, index) => callBegun(output, call, first + index)));
     const rows = [...before, ...begun.map(journalRowOf)];
     const booked = calls.map((call, index): NewToolCall => ({ ...call, number: callsBefore + index, position: first + index }));
-    return retryWhileBusy(() => store.endStep({ turn: turn.id, epoch, rows, attempt: { ...attempt, end }, calls: booked, isLast }));
+    const whole = { ...attempt, end: { ...end, recording: tape.end() } };
+    const result = await retryWhileBusy(() => store.endStep({ turn: turn.id, epoch, rows, attempt: whole, calls: booked, isLast }));
+    if (result === 'cancel_requested') tape.cancelRequested();
+    return result;
   }
 
   /** The user has said more: the answer ends at the next place where nothing is torn, which may be here. */
@@ -162,14 +147,17 @@ export class JournalWriter {
     await this.#flush({ isStart: false });
   }
 
-  /** @param isStart the step starts with this, also where nothing is shown yet */
-  async #flush({ isStart }: { readonly isStart: boolean }): Promise<void> {
+  /**
+   * @param isStart the step starts with this, also where nothing is shown yet
+   * @param isTimed it was due by the clock
+   */
+  async #flush({ isStart, isTimed = false }: { readonly isStart: boolean; readonly isTimed?: boolean }): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#writing = this.#writing.then(async () => {
       const rows = this.#takePending();
       if (rows.length === 0 && !isStart) return;
-      this.#lastWriteAt = performance.now();
+      this.#options.tape.flushed(isTimed);
       await this.#append(this.#hasStarted ? { rows } : { rows, starts: this.#start() });
       this.#hasStarted = true;
     });
@@ -181,14 +169,24 @@ export class JournalWriter {
     if (this.#hasStarted) await this.#writing;
     else await this.flush();
     clearTimeout(this.#timer);
-    const { store, turn, stream, epoch, attempt } = this.#options;
+    const { store, turn, stream, epoch, attempt, tape } = this.#options;
     const rest = this.#takePending();
-    const seal = sealOf(turn, stream, epoch, outcome);
-    const whole = { ...seal, rows: [...rest, ...seal.rows], attempt: { ...attempt, end: attemptEnd } };
+    const seal = sealOf(turn, stream, epoch, outcome, tape.reading(Date.now()));
+    const end = { ...attemptEnd, recording: tape.end() };
+    const whole = { ...seal, rows: [...rest, ...seal.rows], attempt: { ...attempt, end } };
     const result = await retryWhileBusy(() => store.seal(whole));
     // The end will be another, and what the model said stays (T5).
-    if (result.type === 'cancel_requested' && rest.length > 0) await this.#append({ rows: rest });
+    if (result.type !== 'cancel_requested') return result;
+    tape.cancelRequested();
+    if (rest.length > 0) await this.#append({ rows: rest });
     return result;
+  }
+
+  /** What has been recorded, where nobody goes on with it here. */
+  async keepRecording(): Promise<void> {
+    await this.#writing;
+    const recording = this.#options.tape.end();
+    if (recording.length > 0) await this.#append({ rows: [] }, recording);
   }
 
   /** Drops the deltas that wait: nothing is written any more. */
@@ -237,26 +235,15 @@ export class JournalWriter {
     this.#options.abort(error instanceof FencedError ? 'fenced' : 'store_failed', error);
   };
 
-  #merge(delta: ModelDelta): void {
-    const last = this.#pending.at(-1);
-    if (isText(delta) && last !== undefined && last.type === delta.type && last.item === delta.item && !hasNewMembers(last, delta)) {
-      const fields = fieldsOf(delta);
-      const merged = fields === undefined ? {} : { providerFields: { ...fieldsOf(last), ...fields } };
-      const logprobs = logprobsOf(last, delta);
-      this.#pending[this.#pending.length - 1] = { ...last, ...merged, ...logprobs, text: last.text + delta.text };
-    } else {
-      this.#pending.push(delta);
-    }
-  }
-
   #start(): NonNullable<Append['starts']> {
     const id = this.#providerRequestId;
     return { ...this.#options.attempt, ...(id === undefined ? {} : { providerRequestId: id }) };
   }
 
-  async #append(append: Pick<Append, 'rows' | 'starts'>): Promise<void> {
+  async #append(append: Pick<Append, 'rows' | 'starts'>, recording = this.#options.tape.take(append.starts !== undefined)): Promise<void> {
     const { store, turn, epoch } = this.#options;
-    const isAccepted = await retryWhileBusy(() => store.append({ turn: turn.id, epoch, ...append }));
+    const whole = { turn: turn.id, epoch, ...append, ...(recording.length === 0 ? {} : { recording }) };
+    const isAccepted = await retryWhileBusy(() => store.append(whole));
     if (!isAccepted) throw new FencedError('the turn was taken over');
   }
 }

@@ -15,7 +15,7 @@ import { retryWhileBusy } from '../../store/retry-while-busy.ts';
 import { AttemptAborted, type AbortReason } from './abort-reason.ts';
 import { providerFor } from './agents.ts';
 import type { AttemptResult } from './attempt-result.ts';
-import { type AttemptState, withCost } from './attempt-state.ts';
+import { type AttemptState, bookEnd, overMs } from './attempt-state.ts';
 import { FencedError } from './journal-writer.ts';
 import { passOn } from './pass-on.ts';
 import { resolveAttempt } from './resolve-attempt.ts';
@@ -26,6 +26,8 @@ export interface TakenUp {
   /** As it stood before the answer. */
   readonly stream: ResponseStream;
   readonly reread: Reread;
+  /** Of the journal, the next row. */
+  readonly nextSeq: number;
   /** Has the attempt started its step? */
   readonly hasStarted: boolean;
   /** Before anything of it is read, it may have to be passed on again, or to be stopped (T5). */
@@ -51,6 +53,7 @@ export async function takeUp(
   return {
     stream: ResponseStream.replay(before, reread),
     reread,
+    nextSeq: before.length + told.length,
     hasStarted: booked?.firstEventAtMs !== undefined,
     keptAnswer: { isBooked: true, stop },
   };
@@ -156,7 +159,7 @@ export async function resolveBehind(attempt: AttemptState, thrown: unknown): Pro
     reason === 'cancelled'
       ? ({ endedAtMs, outcome: 'cancelled' } as const)
       : ({ endedAtMs, outcome: 'failed', code: failure.code, ...('detail' in failure ? { detail: failure.detail } : {}) } as const);
-  await retryWhileBusy(() => store.endAttempt(key, epoch, withCost(attempt, end)));
+  await bookEnd(attempt, end);
   const requested = reason === 'cancelled' ? ({ status: 'cancelled' } as const) : ({ status: 'failed', failure } as const);
   // The lease ended with the attempt. One that stood still ends no turn of whoever has claimed it since, and reads on.
   const settled = await retryWhileBusy(() => settleDead({ store, onReady }, { turn: key.turn, epoch }, requested));
@@ -164,11 +167,11 @@ export async function resolveBehind(attempt: AttemptState, thrown: unknown): Pro
   return { type: 'ended', step: { type: 'final', turn: settled }, ...(failure.code === 'internal_error' ? { cause } : {}) };
 }
 
-function failureBehind({ budget, deadlineAt }: AttemptState, cause: unknown): Failure | ModelFailure {
+function failureBehind(attempt: AttemptState, cause: unknown): Failure | ModelFailure {
   if (cause instanceof ProviderError) return cause.failure;
   if (cause instanceof OtherAnswerError) return { ...failureOf('worker_lost'), detail: 'another_answer' };
   if (!(cause instanceof AttemptAborted)) return failureOf('internal_error');
-  if (cause.reason === 'deadline') return outOfTime(budget, performance.now() - deadlineAt);
+  if (cause.reason === 'deadline') return outOfTime(attempt.budget, overMs(attempt));
   if (cause.reason === 'over_budget') return overBudget(cause.cause as Exceeded);
   return failureOf(cause.reason === 'output_too_large' ? 'output_too_large' : 'worker_lost');
 }

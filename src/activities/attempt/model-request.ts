@@ -23,6 +23,7 @@ export interface Asking {
   /** The model has answered nothing of the turn yet: what it must call, it has not called. */
   readonly isFirst: boolean;
   readonly api: ProviderApi;
+  readonly step: number;
   readonly tools: TurnTools;
   /** What the steps before have said. */
   readonly answer: readonly OutputItem[];
@@ -51,12 +52,13 @@ export function shownItems(
   return promptOf(present.turns, present.input, model, present.answer);
 }
 
-export function modelRequest({ settings }: TurnRow, said: Said, { isFirst, api, tools, answer, last }: Asking): ModelRequest {
+export function modelRequest({ id, settings }: TurnRow, said: Said, { isFirst, api, step, tools, answer, last }: Asking): ModelRequest {
   const items = shownItems(said, answer, settings, api);
   const offered = tools.functions;
   // An agent without tools of a worker has one step, and nothing to be told of.
   const isToldLast = last !== undefined && offered.length > 0;
   return {
+    ids: `${id} ${step}`,
     settings: {
       ...settings,
       model: askedModelOf(settings),

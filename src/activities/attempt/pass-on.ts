@@ -12,7 +12,8 @@ export function isPassedOn({ keptAnswer }: AttemptState, { reason }: AbortSignal
 }
 
 /** This process goes: another one reads the answer on. An accepted cancel ends the turn here, for nobody would for a while (T5). */
-export async function passOn({ store, key, epoch, onReady }: AttemptState): Promise<AttemptResult> {
+export async function passOn({ store, writer, key, epoch, onReady }: AttemptState): Promise<AttemptResult> {
+  await writer.keepRecording();
   await retryWhileBusy(() => store.passOn({ ...key, epoch }));
   const turn = await retryWhileBusy(() => store.readTurn(key.turn));
   if (turn?.cancelRequestedAtMs == null) {

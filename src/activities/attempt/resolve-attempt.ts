@@ -16,7 +16,7 @@ import { ProviderError } from '../../providers/provider.ts';
 import { settleTurn } from '../../settle/settle-turn.ts';
 import { retryWhileBusy } from '../../store/retry-while-busy.ts';
 import { AttemptAborted } from './abort-reason.ts';
-import { afterOverflow, type AttemptState, withCost } from './attempt-state.ts';
+import { afterOverflow, type AttemptState, bookEnd, overMs, withCost } from './attempt-state.ts';
 import type { AttemptResult } from './attempt-result.ts';
 import { FencedError } from './journal-writer.ts';
 import { passOn } from './pass-on.ts';
@@ -68,12 +68,12 @@ export async function endStep(
   next: NextStep = noCalls,
   how: AttemptEnd = { endedAtMs: Date.now(), outcome: 'completed' },
 ): Promise<AttemptResult> {
-  const { writer, store, key, epoch, onReady } = attempt;
+  const { writer, store, key, onReady } = attempt;
   const end = withCost(attempt, how);
   const result = await writer.endStep({ ...next, end });
   if (result === 'ended') return { type: 'ended', step: { type: 'tool_calls' } };
   if (result === 'refused') return adoptEnd(attempt);
-  await retryWhileBusy(() => store.endAttempt(key, epoch, { ...end, outcome: 'cancelled' }));
+  await bookEnd(attempt, { ...how, outcome: 'cancelled' });
   return ended(await retryWhileBusy(() => settleTurn({ store, onReady }, key.turn, { status: 'cancelled' })));
 }
 
@@ -101,7 +101,7 @@ async function aborted(attempt: AttemptState, { reason, cause }: AttemptAborted)
   }
   if (reason === 'steered') return seal(attempt, { status: 'incomplete', reason, usage }, { endedAtMs, outcome: 'incomplete' });
   if (reason === 'over_budget') return failed(attempt, overBudget(cause as Exceeded));
-  if (reason === 'deadline') return failed(attempt, outOfTime(attempt.budget, performance.now() - attempt.deadlineAt));
+  if (reason === 'deadline') return failed(attempt, outOfTime(attempt.budget, overMs(attempt)));
   // A shutdown is not the user's stop (T9): a request that has not started goes to another worker, a started one cannot.
   await writer.flush();
   if (attempt.keptAnswer?.isBooked === true) return passOn(attempt);
@@ -151,12 +151,12 @@ async function sealFailed(attempt: AttemptState, reported: ModelFailure, end: At
 
 /** The turn's end with the attempt's, in one commit. An accepted cancel refuses a failure, and wins (T5). */
 async function seal(attempt: AttemptState, outcome: TurnOutcome, end: AttemptEnd): Promise<AttemptResult> {
-  const { writer, store, key, epoch, earlierUsage, onReady } = attempt;
+  const { writer, store, key, earlierUsage, onReady } = attempt;
   const withUsage = withCost(attempt, end);
   const result = await writer.seal({ ...outcome, usage: sumOfKnown(earlierUsage, outcome.usage) }, withUsage);
   if (result.type === 'refused') return adoptEnd(attempt);
   if (result.type === 'cancel_requested') {
-    await retryWhileBusy(() => store.endAttempt(key, epoch, { ...withUsage, outcome: 'cancelled' }));
+    await bookEnd(attempt, { ...end, outcome: 'cancelled' });
     return ended(await retryWhileBusy(() => settleTurn({ store, onReady }, key.turn, { status: 'cancelled' })));
   }
   if (result.next !== undefined) onReady(result.next);
@@ -192,8 +192,8 @@ async function handOn(
   of: ModelFailure,
   rest: { mayRetry: boolean; retryDelayMs?: number },
 ): Promise<AttemptResult> {
-  const { store, key, epoch, onReady } = attempt;
-  await retryWhileBusy(() => store.endAttempt(key, epoch, withCost(attempt, end)));
+  const { store, key, onReady } = attempt;
+  await bookEnd(attempt, end);
   // Looked at behind the end of the lease: who books a cancel after this finds nobody to wait for.
   const turn = await retryWhileBusy(() => store.readTurn(key.turn));
   if (turn?.cancelRequestedAtMs == null) return failure(attempt, of, rest);

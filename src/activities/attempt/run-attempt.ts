@@ -6,7 +6,7 @@ import { turnTimeMs } from '../../domain/turn/budget.ts';
 import { asksFor, encryptedReasoning } from '../../domain/model.ts';
 import type { Reread } from '../../domain/response/reread.ts';
 import type { ResponseStream } from '../../domain/response/response-stream.ts';
-import { type AttemptRow, usageOf } from '../../domain/turn/attempt.ts';
+import { type AttemptKey, type AttemptRow, usageOf } from '../../domain/turn/attempt.ts';
 import { isCompactionStep, mayCompact, stepsAsked } from '../../domain/prompt/overflow.ts';
 import { asksClient } from '../../domain/response/torn-answer.ts';
 import { approvalAsked, callCutOff } from '../../domain/response/worker-call-events.ts';
@@ -25,8 +25,10 @@ import type { AttemptState } from './attempt-state.ts';
 import { resolveBehind, stopUnread, takeUp } from './kept-answer.ts';
 import { endStep, resolveAttempt, sealFinished, sealOverBudget } from './resolve-attempt.ts';
 import { runTools } from './run-tools.ts';
+import { Recorder } from './recorder.ts';
 import { showLists } from './show-lists.ts';
 import { streamInto } from './stream-into.ts';
+import { ClockTape, type Tape } from './tape.ts';
 import type { GrantedClaim, RunningAttemptsOptions } from './running-attempts.ts';
 
 export interface AttemptInput {
@@ -58,6 +60,7 @@ export async function runAttempt(options: RunningAttemptsOptions, input: Attempt
   const maxOutputBytes = limits.maxOutputBytes;
   const bytesBefore = bytesOfOutput(stream.response.output);
   const hasStarted = takenUp?.hasStarted === true;
+  const tape = (options.tapeOf ?? tapeOf)({ options, key, input, nextSeq: takenUp?.nextSeq ?? stream.nextSeq });
   const writer = new JournalWriter({
     store,
     turn,
@@ -68,12 +71,14 @@ export async function runAttempt(options: RunningAttemptsOptions, input: Attempt
     bytesBefore,
     maxOutputBytes,
     hasStarted,
+    tape,
     abort,
   });
   const booked = step === 1 ? [] : await store.readAttempts(turn.id);
   const attempt: AttemptState = {
     store,
     writer,
+    tape,
     key,
     epoch,
     onReady,
@@ -85,7 +90,7 @@ export async function runAttempt(options: RunningAttemptsOptions, input: Attempt
   if (takenUp !== undefined) attempt.keptAnswer = takenUp.keptAnswer;
   let timer: NodeJS.Timeout | undefined;
   try {
-    const meter = await BudgetMeter.read(store, turn, step, signal);
+    const meter = await BudgetMeter.read(store, turn, step, signal, tape);
     attempt.meter = meter;
     meter.assertLeft();
     timer = meter.watchTime(abort);
@@ -100,6 +105,7 @@ export async function runAttempt(options: RunningAttemptsOptions, input: Attempt
   } catch (error) {
     // Our own signal tells why, whatever error its abort brought about.
     const cause: unknown = signal.aborted ? signal.reason : error;
+    tape.failed(cause);
     const result = await (takenUp?.reread.isBehind === true ? resolveBehind : resolveAttempt)(attempt, cause);
     stopUnread(attempt, result, cause);
     return result;
@@ -119,7 +125,8 @@ async function carryOutCalls(
   const { turn, epoch } = claim;
   const tools = await toolsFor(agents, turn.settings, { step, signal });
   const log = agents?.log ?? (() => undefined);
-  await runTools({ store, turn, step, epoch, stream, tools, callsLeft, maxResultBytes, leaveRoom, log, signal, abort, isLeaseOver });
+  const { tape } = attempt;
+  await runTools({ store, turn, step, epoch, stream, tools, callsLeft, maxResultBytes, leaveRoom, log, tape, signal, abort, isLeaseOver });
   if (claim.type === 'tools' && claim.isLast) return sealFinished(attempt, { status: 'completed' });
   if (steered.aborted) throw new AttemptAborted('steered');
   await retryWhileBusy(() => store.endToolRound({ turn: turn.id, epoch }));
@@ -143,11 +150,12 @@ async function answer(
   const held = settings.agent === undefined ? undefined : new HeldCalls(tools, settings.tools, input.step);
   if (input.step === 1 && reread === undefined) await showLists({ store, turn: turn.id, epoch: attempt.epoch, stream, tools });
   const asked = providerFor(agents, provider, settings);
+  attempt.tape.asked({ api: asked.api, tools });
   const last = meter.lastStep;
   const said = await readSaid(store, turn);
   const { output: earlier } = stream.response;
   const { step } = input;
-  const request = modelRequest(turn, said, { isFirst: stepsAsked(booked, step) === 0, api: asked.api, tools, answer: earlier, last });
+  const request = modelRequest(turn, said, { isFirst: stepsAsked(booked, step) === 0, api: asked.api, step, tools, answer: earlier, last });
   const lastSeq = (): number => stream.nextSeq - 1;
   const streaming = { provider: asked, held, meter, input, store, reread, lastSeq };
   if (isCompactionStep(booked, input.step)) {
@@ -185,6 +193,20 @@ async function answer(
   return attempt.onFinish(
     await streamInto(attempt, { ...streaming, request: clientFunctions === undefined ? request : { ...request, clientFunctions } }),
   );
+}
+
+export interface Taped {
+  readonly options: Pick<RunningAttemptsOptions, 'record' | 'limits'>;
+  readonly key: AttemptKey;
+  readonly input: Pick<AttemptInput, 'signal' | 'steered' | 'claim'>;
+  /** Of the journal, the next row. */
+  readonly nextSeq: number;
+}
+
+function tapeOf({ options: { record: mode = 'wire', limits }, key, input: { signal, steered, claim }, nextSeq }: Taped): Tape {
+  if (mode === 'off') return new ClockTape();
+  const { maxOutputBytes, turnTimeoutMs } = limits;
+  return new Recorder({ mode, ...key, epoch: claim.epoch, maxOutputBytes, turnTimeoutMs, nextSeq, signal, steered });
 }
 
 /** What a step writes to, and what it may use up. */

@@ -6,11 +6,13 @@
 import { turnTimeMs } from '../../domain/turn/budget.ts';
 import type { ResponseSettings } from '../../domain/response/response-settings.ts';
 import type { Provider } from '../../providers/provider.ts';
+import type { RecordMode } from '../../domain/turn/recording.ts';
 import type { Claim, Lease, TurnPulse } from '../../store/ports/journal.ts';
 import type { Store } from '../../store/ports/store.ts';
 import { AttemptAborted, type AbortReason } from './abort-reason.ts';
 import type { AttemptResult } from './attempt-result.ts';
-import { runAttempt } from './run-attempt.ts';
+import { runAttempt, type Taped } from './run-attempt.ts';
+import type { Tape } from './tape.ts';
 import { KeptStreams } from './kept-streams.ts';
 import { type Agents, canServe, HandOns } from './agents.ts';
 
@@ -23,6 +25,10 @@ export interface RunningAttemptsOptions {
   /** What the configuration has beside it: none where nothing is said. */
   readonly agents?: Agents;
   readonly limits: AttemptLimits;
+  /** What is kept for `rerun`; `wire` where nothing is said. */
+  readonly record?: RecordMode;
+  /** Instead of a recorder. */
+  readonly tapeOf?: (taped: Taped) => Tape;
   /** Attempts at once, in this process, of all tenants. No tenant has more than half of them. */
   readonly maxAttempts?: number;
   /** A turn has become ready by the end of another: it is to be dispatched. */

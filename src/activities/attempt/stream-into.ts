@@ -27,10 +27,12 @@ export async function streamInto(
   attempt: AttemptState,
   { store, provider, request, held, meter, reread, lastSeq, input: { claim, signal, steered, abort, isLeaseOver } }: Streaming,
 ): Promise<ModelFinish> {
-  const { writer } = attempt;
+  const { writer, tape } = attempt;
   await meter.asks(request);
   const callbacks: ProviderCallbacks = {
     ...whileOurs({ store, turn: claim.turn.id, epoch: attempt.epoch, signal, abort, isLeaseOver }),
+    wire: tape.wire,
+    now: () => tape.reading(Date.now()),
     onRequestId: (id) => {
       writer.providerRequestId = id;
     },
@@ -41,11 +43,13 @@ export async function streamInto(
   };
   const stream = answerOf(attempt, { provider, request, claim, signal, abort, callbacks, lastSeq });
   for await (const event of stream) {
+    tape.event(event);
     if (event.type === 'delta') {
       // What a parser gives up is told out of its place: whoever reads the answer on tells it there.
       if (isPassedOn(attempt, signal)) signal.throwIfAborted();
       // Some servers state a finish with every chunk: it is one if no content follows.
       if (attempt.finish !== undefined && startsStep(event.delta)) delete attempt.finish;
+      tape.taken();
       if (held?.takes(event.delta) === true) {
         held.add(event.delta);
         await writer.hold(event.delta);
@@ -55,6 +59,7 @@ export async function streamInto(
       if (exceeded !== undefined) abort('over_budget', exceeded);
       // A delta that was not taken: what the provider says behind it proves nothing.
       signal.throwIfAborted();
+      tape.written();
     } else if (event.type === 'finish') attempt.finish = event.finish;
     else if (event.type === 'service_tier') attempt.serviceTier = event.serviceTier;
     else {

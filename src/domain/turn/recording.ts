@@ -55,7 +55,16 @@ export interface RecordedError {
 
 /** Times are ms since the run began. A run whose last entry is none of the ends was lost with its process. */
 export type RecordingEntry =
-  | { readonly type: 'begin'; readonly version: 1; readonly mode: RecordMode; readonly at_ms: number; readonly max_output_bytes: number }
+  /** `next_seq`: of the journal, as the run found it. */
+  | {
+      readonly type: 'begin';
+      readonly version: 1;
+      readonly mode: RecordMode;
+      readonly at_ms: number;
+      readonly max_output_bytes: number;
+      readonly turn_timeout_ms: number;
+      readonly next_seq: number;
+    }
   /** What decides how the answer is read: the provider's API, and the functions that a worker carries out. */
   | { readonly type: 'asked'; readonly api: string; readonly functions?: readonly RecordedFunction[] }
   /** What was left of the budgets. */
@@ -70,7 +79,7 @@ export type RecordingEntry =
   | { readonly type: 'failure'; readonly failure: ModelFailure }
   /** The deltas up to this place went into the journal: where they were cut is decided by the clock. */
   | ({ readonly type: 'flush' } & AnswerPlace)
-  /** A reading of the clock that the journal shows, ms since the epoch. */
+  /** A reading of a clock that the journal shows, ms. */
   | { readonly type: 'clock'; readonly ms: number }
   /** Our side gave the attempt up. `is_writing`: while that delta was being written, else while more was waited for. */
   | ({

@@ -20,6 +20,8 @@ export class ResponseBody {
   #end: { readonly error?: unknown } | undefined;
   #isDiscarding = false;
   #wake: (() => void) | undefined;
+  /** Hears of each chunk that is taken. */
+  onTake: ((chunk: Uint8Array) => void) | undefined;
 
   /** The next bytes of the queue; undefined if it is empty. */
   take(): Uint8Array | undefined {
@@ -27,6 +29,7 @@ export class ResponseBody {
     if (chunk === undefined) return undefined;
     this.#queuedBytes -= chunk.length;
     this.#resumeIfDrained();
+    this.onTake?.(chunk);
     return chunk;
   }
 

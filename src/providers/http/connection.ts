@@ -7,6 +7,7 @@ import { Readable } from 'node:stream';
 import { Agent, buildConnector, type Dispatcher } from 'undici';
 import { maskedResetCode } from '../failures/transport-failure.ts';
 import { ResponseBody } from './body.ts';
+import type { MakeDeadlines } from './exchange.ts';
 
 export interface OutgoingRequest {
   readonly method: 'GET' | 'POST';
@@ -35,6 +36,8 @@ export interface Connection {
    * signal, or with `HttpStatusError` for a status that is not 2xx.
    */
   send(request: OutgoingRequest): Promise<IncomingResponse>;
+  /** Instead of the clock. */
+  readonly deadlines?: MakeDeadlines | undefined;
   /** Lets running requests end and closes the rest. */
   close(): Promise<void>;
 }

@@ -13,19 +13,25 @@ const longestErrorText = 64 * 1_024;
 /** How long the rest of a body is read, after all that is wanted of it, so that its connection can be reused. */
 const discardTimeoutMs = 500;
 
+/** See `Deadlines`. */
+export type RunningDeadlines = Pick<Deadlines, 'expired' | 'pause' | 'restart'> & Disposable;
+export type MakeDeadlines = (...deadlines: ConstructorParameters<typeof Deadlines>) => RunningDeadlines;
+
+const byTheClock: MakeDeadlines = (...deadlines) => new Deadlines(...deadlines);
+
 export class HttpExchange implements Disposable {
-  readonly deadlines: Deadlines;
+  readonly deadlines: RunningDeadlines;
   readonly #callerSignal: AbortSignal;
   readonly #abort = new AbortController();
   #body: ResponseBody | undefined;
 
   /** Throws the reason of the signal if it has aborted already. */
-  constructor(limits: Omit<ProviderLimits, 'connectTimeoutMs'>, callerSignal: AbortSignal) {
+  constructor(limits: Omit<ProviderLimits, 'connectTimeoutMs'>, callerSignal: AbortSignal, makeDeadlines: MakeDeadlines = byTheClock) {
     callerSignal.throwIfAborted();
     this.#callerSignal = callerSignal;
     callerSignal.addEventListener('abort', this.#closeSocket, { once: true });
     const limitsMs = { first_event: limits.firstEventTimeoutMs, next_event: limits.idleTimeoutMs, usage: usageTimeoutMs };
-    this.deadlines = new Deadlines(limitsMs, this.#closeSocket);
+    this.deadlines = makeDeadlines(limitsMs, this.#closeSocket);
   }
 
   /** Aborts when the socket is to be closed: the caller cancelled, or a deadline expired. */

@@ -8,6 +8,7 @@ import { HttpExchange } from '../http/exchange.ts';
 import { type BackgroundCallbacks, type BackgroundResponses, defaultMaxOutputBytes, type ProviderLimits } from '../provider.ts';
 import { type Endpoint, requestTo } from './endpoint.ts';
 import { keptResponse } from './kept-response.ts';
+import { newIds } from './new-ids.ts';
 import { ResponsesParser } from './responses-parser.ts';
 import { responsesRequest } from './responses-request.ts';
 import { streamResponse } from './stream-response.ts';
@@ -28,7 +29,7 @@ const besideAnswerBytes = 8 * 1_024 * 1_024;
 interface Reading {
   readonly request: () => Promise<Omit<OutgoingRequest, 'signal' | 'maySend'>>;
   /** What it answers. */
-  readonly asked: Pick<ModelRequest, 'clientFunctions'>;
+  readonly asked: Pick<ModelRequest, 'clientFunctions' | 'ids'>;
   readonly signal: AbortSignal;
   readonly callbacks: BackgroundCallbacks;
   readonly id?: string;
@@ -44,7 +45,7 @@ export function backgroundResponses({ endpoint, connection, limits, isOpenAiHost
       return next;
     };
     const kept = keptResponse({ connection, requestBehind, callbacks, maxEventBytes, ...(id === undefined ? {} : { id }) });
-    const parser = new ResponsesParser(limits.maxOutputBytes, asked.clientFunctions);
+    const parser = new ResponsesParser(limits.maxOutputBytes, asked.clientFunctions, newIds(asked.ids));
     return streamResponse({ parser, connection: kept, request, limits, signal, callbacks, apiKey: endpoint.apiKey });
   };
   return {

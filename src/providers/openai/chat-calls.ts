@@ -17,6 +17,7 @@ import type { TakesText } from './call-arguments.ts';
 import { boundaryBefore, isSameText } from './call-boundary.ts';
 import { type CallPiece, pieceOf } from './call-piece.ts';
 import { type CallDelta, charsOf, type ChatCall, deltaOf, mayDouble, newCall, readDoubled, restOf } from './chat-call.ts';
+import { type NewId, newIds } from './new-ids.ts';
 
 /** More than this is not kept for a call whose name has not come, in UTF-16 units. */
 const longestNameless = 1_024 * 1_024;
@@ -43,11 +44,13 @@ export class ChatCalls {
   readonly #output: ChatCallsOutput;
   readonly #names: ReadonlySet<string>;
   readonly #takesText: TakesText;
+  readonly #newId: NewId;
 
   /** @param names of the tools that were offered: they tell a name in pieces from two names */
-  constructor(output: ChatCallsOutput, names: Iterable<string>, takesText: TakesText = () => false) {
+  constructor(output: ChatCallsOutput, names: Iterable<string>, takesText: TakesText = () => false, newId: NewId = newIds()) {
     this.#output = output;
     this.#takesText = takesText;
+    this.#newId = newId;
     this.#names = new Set(names);
   }
 
@@ -224,7 +227,7 @@ export class ChatCalls {
     call.isShown = true;
     this.#held.delete(call);
     call.name = call.name.toWellFormed();
-    call.callId = call.id ?? `call_${crypto.randomUUID()}`;
+    call.callId = call.id ?? this.#newId('call');
     const { fields } = call;
     this.#output.show({ ...deltaOf(call), text, ...(fields === undefined ? {} : { providerFields: fields }) }, out);
   }

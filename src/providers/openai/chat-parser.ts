@@ -10,6 +10,7 @@ import { ChatCalls } from './chat-calls.ts';
 import { CustomPieces } from './custom-pieces.ts';
 import { contentParts, joinDetails, type ReasoningField, reasoningOf } from './chat-content.ts';
 import { readFinishReason } from './finish-reason.ts';
+import type { NewId } from './new-ids.ts';
 import { StreamParser } from './stream-parser.ts';
 import { isMoreTelling, readUsage } from './usage.ts';
 
@@ -19,11 +20,11 @@ export class ChatParser extends StreamParser {
   /** The text so far: a whole message behind the deltas may have more of it. */
   #text = '';
   #hasCalls = false;
-  /** Whether the chunk that is being read has had nothing of an answer so far. */
+  /** Whether the chunk that is read has nothing of an answer. */
   #saysNothing = true;
   /** The finish reason that came last; undefined again where content came after it. */
   #stated: ModelFinish | undefined;
-  /** Whether it came in a chunk that has nothing else: a server that states one with every chunk may be about to say more. */
+  /** Whether it came in a chunk of its own: a server that states one with every chunk may be about to say more. */
   #isStatedAlone = false;
   /** Whether one has ever come beside content. */
   #isStatedBeside = false;
@@ -44,7 +45,13 @@ export class ChatParser extends StreamParser {
    * @param functionNames those of them that are functions
    * @param takesText whose calls are whole without JSON
    */
-  constructor(toolNames: Iterable<string> = [], functionNames: Iterable<string> = [], maxHeld?: number, takesText?: TakesText) {
+  constructor(
+    toolNames: Iterable<string> = [],
+    functionNames: Iterable<string> = [],
+    maxHeld?: number,
+    takesText?: TakesText,
+    newId?: NewId,
+  ) {
     super(maxHeld);
     this.#custom = new CustomPieces(functionNames);
     this.#calls = new ChatCalls(
@@ -58,6 +65,7 @@ export class ChatParser extends StreamParser {
       },
       toolNames,
       takesText,
+      newId,
     );
   }
 

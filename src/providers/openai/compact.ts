@@ -2,7 +2,6 @@
  * Compacts what a request shows: by the provider, where its server has an endpoint for that, else by asking the model for a
  * summary. The answer is one item of the type `compaction`, whoever has made it.
  */
-import { randomBytes } from 'node:crypto';
 import { longestSummary, sealSummary, summaryRequest } from '../../domain/prompt/compaction.ts';
 import type { JsonObject } from '../../domain/item.ts';
 import type { ModelEvent, ModelRequest } from '../../domain/model.ts';
@@ -10,6 +9,7 @@ import { modelFailure, protocolError } from '../failures/model-failure.ts';
 import { asArray, asRecord, asText, parseJson, omitNullish } from '../json.ts';
 import { ProviderError } from '../provider.ts';
 import { type JsonRequest, requestJson } from './json-request.ts';
+import { newIds } from './new-ids.ts';
 import { responsesRequest } from './responses-request.ts';
 import { readUsage } from './usage.ts';
 
@@ -24,7 +24,7 @@ export interface CompactOptions {
 /** Throws as `Provider.stream` does. Where the server has no such endpoint, a second request is sent: the first one asked nothing. */
 export async function* compact(request: ModelRequest, { own, isOpenAiHost, stream }: CompactOptions): AsyncGenerator<ModelEvent> {
   const events = own === undefined ? undefined : await compactedByProvider(request, own, isOpenAiHost);
-  yield* events ?? summarised(stream(summaryRequest(request)), request.keptChars);
+  yield* events ?? summarised(stream(summaryRequest(request)), request);
 }
 
 /** Of the answer: all messages of the user, and the item. */
@@ -89,8 +89,8 @@ function itemEvents(item: JsonObject): readonly ModelEvent[] {
 const charsPerSign = 1_000;
 
 /** The model's text is the summary. Half of one would be worse than none: what is cut off is left empty. */
-async function* summarised(events: AsyncIterable<ModelEvent>, keptChars?: number): AsyncGenerator<ModelEvent> {
-  const item = { type: 'compaction', id: `cmp_${randomBytes(24).toString('hex')}`, encrypted_content: '' };
+async function* summarised(events: AsyncIterable<ModelEvent>, { keptChars, ids }: ModelRequest): AsyncGenerator<ModelEvent> {
+  const item = { type: 'compaction', id: newIds(ids)('cmp'), encrypted_content: '' };
   let summary = '';
   let chars = 0;
   let signs = 0;

@@ -3,6 +3,7 @@ import type { JsonObject } from '../../domain/item.ts';
 import { protocolError } from '../failures/model-failure.ts';
 import { asText, type JsonRecord, parseJson } from '../json.ts';
 import { decodedArguments, isWorkers } from './call-arguments.ts';
+import { type NewId, newIds } from './new-ids.ts';
 import { restOf } from './said-texts.ts';
 
 export interface FunctionCall {
@@ -34,10 +35,12 @@ export class FunctionCalls {
   /** By item id and by output index, whichever the events carry. */
   readonly #byKey = new Map<string, FunctionCall>();
   readonly #clientFunctions: ReadonlySet<string> | undefined;
+  readonly #newId: NewId;
 
   /** @param clientFunctions see `ModelRequest` */
-  constructor(clientFunctions?: ReadonlySet<string>) {
+  constructor(clientFunctions?: ReadonlySet<string>, newId: NewId = newIds()) {
     this.#clientFunctions = clientFunctions;
+    this.#newId = newId;
   }
 
   get all(): readonly FunctionCall[] {
@@ -80,7 +83,7 @@ export class FunctionCalls {
   /** What is missing at the end of the answer. Throws `ProviderError` for a call without a name. */
   settle(call: FunctionCall): void {
     if (call.name === undefined) throw protocolError('tool_call_without_name');
-    call.callId ??= call.key.id ?? `call_${crypto.randomUUID()}`;
+    call.callId ??= call.key.id ?? this.#newId('call');
   }
 
   /** Throws `ProviderError` for arguments that are no JSON, where a client would have to parse them (T8). */

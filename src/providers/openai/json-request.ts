@@ -2,6 +2,7 @@
 import type { ModelFailure } from '../../domain/model.ts';
 import { type Connection, HttpStatusError } from '../http/connection.ts';
 import { HttpExchange } from '../http/exchange.ts';
+import { ExchangeTap } from '../http/exchange-tap.ts';
 import { findCause } from '../failures/transport-failure.ts';
 import { type ProviderCallbacks, ProviderError, type ProviderLimits } from '../provider.ts';
 import { type Endpoint, requestTo } from './endpoint.ts';
@@ -40,9 +41,14 @@ export async function requestJson<T>(options: JsonRequest, read: (text: string) 
   const { endpoint, connection, limits, signal, callbacks } = options;
   const request = await requestTo(endpoint, options.path, options.body);
   await callbacks.beforeSend?.();
-  using exchange = new HttpExchange(limits, signal);
+  using exchange = new HttpExchange(limits, signal, connection.deadlines);
+  const tap = new ExchangeTap({ wire: callbacks.wire, exchange, signal, apiKey: endpoint.apiKey });
   try {
-    const { headers, body } = await connection.send({ ...request, signal: exchange.signal, maySend: callbacks.maySend?.bind(callbacks) });
+    const { headers, body } = await tap.send(connection, {
+      ...request,
+      signal: exchange.signal,
+      maySend: callbacks.maySend?.bind(callbacks),
+    });
     const id = headers.get('x-request-id');
     if (id !== null && id !== '') callbacks.onRequestId?.(id.slice(0, 200));
     return read(await exchange.readText(body, options.maxChars, limits.firstEventTimeoutMs));
@@ -61,5 +67,7 @@ export async function requestJson<T>(options: JsonRequest, read: (text: string) 
     if (failure === undefined) throw error;
     if (saysNoEndpoint(status, failure)) return undefined;
     throw new ProviderError(failure, status);
+  } finally {
+    tap.leave();
   }
 }

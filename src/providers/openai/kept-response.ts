@@ -37,7 +37,8 @@ const lastEvents: ReadonlySet<string> = new Set(['response.completed', 'response
 /** A connection for one request: the body of its response outlives the sockets that it comes over. */
 export function keptResponse(options: KeptResponseOptions): Connection {
   const response = new KeptResponse(options);
-  return { send: (request) => response.open(request), close: () => options.connection.close() };
+  const { connection } = options;
+  return { send: (request) => response.open(request), deadlines: connection.deadlines, close: () => connection.close() };
 }
 
 class KeptResponse {

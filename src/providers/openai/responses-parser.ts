@@ -10,6 +10,7 @@ import { modelFailure, protocolError, safeDetail } from '../failures/model-failu
 import { asArray, asRecord, asText, type JsonRecord } from '../json.ts';
 import { ProviderError } from '../provider.ts';
 import { type FunctionCall, FunctionCalls, restOfCall } from './function-calls.ts';
+import type { NewId } from './new-ids.ts';
 import { OpaqueItems } from './opaque-items.ts';
 import { ResponsesTexts } from './responses-texts.ts';
 import { StreamParser } from './stream-parser.ts';
@@ -41,9 +42,9 @@ export class ResponsesParser extends StreamParser {
   readonly #texts = new ResponsesTexts(this.#shown);
 
   /** @param clientFunctions see `ModelRequest` */
-  constructor(maxHeld?: number, clientFunctions?: ReadonlySet<string>) {
+  constructor(maxHeld?: number, clientFunctions?: ReadonlySet<string>, newId?: NewId) {
     super(maxHeld);
-    this.#calls = new FunctionCalls(clientFunctions);
+    this.#calls = new FunctionCalls(clientFunctions, newId);
   }
 
   protected readBody(body: JsonRecord, name: string | undefined, out: ModelEvent[]): void {

@@ -12,6 +12,7 @@ import { failureOfTransport, findCause } from '../failures/transport-failure.ts'
 import type { ResponseBody } from '../http/body.ts';
 import { type Connection, HttpStatusError, type OutgoingRequest } from '../http/connection.ts';
 import { HttpExchange } from '../http/exchange.ts';
+import { ExchangeTap } from '../http/exchange-tap.ts';
 import { JsonDocumentError, SseReader } from '../http/sse.ts';
 import { asArray, asRecord, parseJson } from '../json.ts';
 import { type ProviderCallbacks, ProviderError, type ProviderLimits } from '../provider.ts';
@@ -36,7 +37,8 @@ export async function* streamResponse(options: StreamResponseOptions): AsyncGene
   const { parser, limits, signal, callbacks, apiKey } = options;
   const request = await options.request();
   await callbacks.beforeSend?.();
-  using exchange = new HttpExchange(limits, signal);
+  using exchange = new HttpExchange(limits, signal, options.connection.deadlines);
+  const tap = new ExchangeTap({ wire: callbacks.wire, exchange, signal, apiKey });
   let hasStarted = false;
   let isAtEnd = false;
   let mediaType = '';
@@ -44,7 +46,7 @@ export async function* streamResponse(options: StreamResponseOptions): AsyncGene
   const events: ModelEvent[] = [];
   try {
     const maySend = callbacks.maySend?.bind(callbacks);
-    const { headers, body } = await options.connection.send({ ...request, signal: exchange.signal, maySend });
+    const { headers, body } = await tap.send(options.connection, { ...request, signal: exchange.signal, maySend });
     exchange.attachBody(body);
     reportRequestId(headers, callbacks);
     if (isCompressed(headers)) throw protocolError('content_encoding');
@@ -56,7 +58,7 @@ export async function* streamResponse(options: StreamResponseOptions): AsyncGene
     while (!parser.isOver) {
       const bytes = body.take();
       if (bytes === undefined) {
-        if (await body.hasMore()) continue;
+        if (await tap.hasMore(body)) continue;
         break;
       }
       let readError: unknown;
@@ -120,6 +122,8 @@ export async function* streamResponse(options: StreamResponseOptions): AsyncGene
       options.onFailure?.(failure);
       throw new ProviderError(failure);
     }
+  } finally {
+    tap.leave();
   }
   signal.throwIfAborted();
   exchange.releaseBody();
@@ -144,12 +148,17 @@ interface FailedExchange {
 
 /** Classifies whatever was thrown while a request was sent or its response was read. Keys are removed. */
 export async function toModelFailure(error: unknown, failed: FailedExchange): Promise<ModelFailure> {
-  const failure = datedFailure(await classify(error, failed), Date.now());
+  const nowMs = failed.callbacks.now?.() ?? Date.now();
+  const failure = datedFailure(await classify(error, failed, nowMs), nowMs);
   const advice = adviceOn(failure, failed.url);
   return redactKeys(advice === undefined ? failure : { ...failure, advice }, failed.apiKey);
 }
 
-async function classify(error: unknown, { exchange, callbacks, hasStarted, mediaType, isUnproven }: FailedExchange): Promise<ModelFailure> {
+async function classify(
+  error: unknown,
+  { exchange, callbacks, hasStarted, mediaType, isUnproven }: FailedExchange,
+  nowMs: number,
+): Promise<ModelFailure> {
   const { expired } = exchange.deadlines;
   if (expired !== undefined && !isUnproven) return modelFailure('model_timeout', { detail: expired });
   if (error instanceof ProviderError)
@@ -159,7 +168,7 @@ async function classify(error: unknown, { exchange, callbacks, hasStarted, media
   const { status, headers, body } = statusError;
   reportRequestId(headers, callbacks);
   const bodyText = isCompressed(headers) ? '' : await exchange.readErrorText(body);
-  return failureOfStatus({ status, headers, bodyText, nowMs: Date.now() });
+  return failureOfStatus({ status, headers, bodyText, nowMs });
 }
 
 /** What came is no event stream: said by the content type, if it says so. The content of a response is looked at whatever its type. */
