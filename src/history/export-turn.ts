@@ -4,7 +4,7 @@
  */
 import { setImmediate as nextTurnOfTheLoop } from 'node:timers/promises';
 import { readTimeline } from '../client/read-timeline.ts';
-import { readToolResult } from '../client/tool-result.ts';
+import { readToolResult } from '../store/tool-result.ts';
 import type { Turnkeep } from '../client/turnkeep.ts';
 import type { AttemptRow } from '../domain/turn/attempt.ts';
 import type { ToolCallRow } from '../domain/agents/tool-call.ts';
