@@ -205,6 +205,8 @@ test('T11 · keys of providers, of the API, of codecs and of MCP servers are in 
       for (const form of forms(secret)) assert.ok(!text.includes(form) && !payloads.includes(form), `${secret} is in ${file}`);
   }
   assert.ok(!readFileSync(join(folder, 'redacted.json'), 'utf8').includes('kept words'));
+  const shown = await turnkeep({}, 'show', join(folder, 'redacted.json'));
+  assert.equal(shown.code, 0, shown.stderr);
 
   const { temporal } = await readBundle(join(folder, `all/${clerk.id}.turn.json`));
   assert.ok(
