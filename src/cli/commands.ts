@@ -13,6 +13,7 @@ import { exportCommand } from './export/command.ts';
 import { settingsCommand } from './flags.ts';
 import { sessionsCommand, statsCommand, turnsCommand } from './lists/command.ts';
 import { replayCommand } from './replay/command.ts';
+import { rerunCommand } from './rerun/command.ts';
 import { showCommand } from './show/command.ts';
 import { StartError } from './start-error.ts';
 
@@ -63,6 +64,7 @@ Any number of them share one Temporal namespace and one database:
   .addCommand(statsCommand(async (flags) => (await import('./lists/stats.ts')).printStats(flags)))
   .addCommand(exportCommand(async (ids, flags) => (await import('./export/run.ts')).exportTurns(ids, flags)))
   .addCommand(replayCommand(async (targets, flags) => (await import('./replay/run.ts')).replayTurns(targets, flags)))
+  .addCommand(rerunCommand(async (targets, flags) => (await import('./rerun/run.ts')).rerunTurns(targets, flags)))
   .addCommand(
     new Command('backup')
       .description('copies the databases into a directory, while all goes on')

@@ -8,18 +8,10 @@ export function wordsOf(issue: z.core.$ZodIssue): string {
   if (expected !== undefined && received !== undefined) return `must be ${typeWords(expected)}, not ${typeWords(received)}`;
   // Every schema that has words of its own has said more.
   if (!/^(Invalid (input|option)|Too (small|big))/.test(message)) return message;
-  switch (issue.code) {
-    case 'invalid_value':
-      return `must be ${listOf(issue.values.map((value) => JSON.stringify(value) ?? String(value)))}`;
-    case 'too_small':
-      return sizeWords(issue.origin, issue.minimum, issue.inclusive === false ? 'more than' : 'at least');
-    case 'too_big':
-      return sizeWords(issue.origin, issue.maximum, issue.inclusive === false ? 'less than' : 'at most');
-    case 'invalid_union':
-      return 'is of no form that is known here';
-    default:
-      return message;
-  }
+  if (issue.code === 'invalid_value') return `must be ${listOf(issue.values.map((value) => JSON.stringify(value) ?? String(value)))}`;
+  if (issue.code === 'too_small') return sizeWords(issue.origin, issue.minimum, issue.inclusive === false ? 'more than' : 'at least');
+  if (issue.code === 'too_big') return sizeWords(issue.origin, issue.maximum, issue.inclusive === false ? 'less than' : 'at most');
+  return issue.code === 'invalid_union' ? 'is of no form that is known here' : message;
 }
 
 const types: { readonly [type: string]: string } = {
