@@ -1,11 +1,9 @@
 /** The traces of turns whose processes are killed, and of turns that another process goes on with: at a collector, by OTLP. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import { Client, Connection } from '@temporalio/client';
 import { chat, chatAnswer, chatToolCalls, httpError, sseHead, stall } from '../../src/testing/model-server/index.ts';
 import { type CollectedSpan, startCollector, treeOf } from '../support/collector.ts';
@@ -16,26 +14,7 @@ import { Viewer } from '../support/viewer.ts';
 
 const options = { timeout: 180_000 };
 
-const config = `import { defineConfig, defineTool } from 'turnkeep/config';
-const mail = defineTool({
-
-  description: 'Sends a mail.',
-  input: { type: 'object', properties: { to: { type: 'string' } }, required: ['to'] },
-  needsApproval: true,
-  run: ({ to }) => 'sent to ' + to,
-});
-export default defineConfig({
-  tools: { mail },
-  agents: { clerk: { model: 'clerk-model', tools: ['mail'] }, lead: { model: 'lead-model', tools: ['agent:helper'] }, helper: { model: 'helper-model' } },
-});`;
-
-function configIn(t: TestContext): string {
-  const folder = mkdtempSync(join(tmpdir(), 'turnkeep-config-'));
-  t.after(() => rmSync(folder, { recursive: true, force: true }));
-  const path = join(folder, 'turnkeep.config.ts');
-  writeFileSync(path, config);
-  return path;
-}
+const config = join(import.meta.dirname, '../data/traced-agents.ts');
 
 const tracing = (url: string): NodeJS.ProcessEnv => ({ OTEL_EXPORTER_OTLP_ENDPOINT: url, OTEL_BSP_SCHEDULE_DELAY: '50' });
 
@@ -101,9 +80,9 @@ test('kill -9 of the worker before the first event, and a busy provider: all is 
 test(
   'an approval that another process answers: two turns, each with its trace, the second linked to the first, its call in it',
   options,
-  async (t) => {
+  async () => {
     await using collector = await startCollector();
-    await using cluster = await startCluster({ env: { ...tracing(collector.url), TURNKEEP_CONFIG: configIn(t) } });
+    await using cluster = await startCluster({ env: { ...tracing(collector.url), TURNKEEP_CONFIG: config } });
     cluster.model.enqueue(chatToolCalls({ id: 'c1', name: 'mail', arguments: { to: 'ann' } }), chatAnswer('It is sent.'));
     const first = await cluster.startServe();
     const asked = await post(first.url, { model: 'clerk', input: 'write' });
@@ -131,9 +110,9 @@ test(
   },
 );
 
-test('an agent that asks another one: each turn has its trace, with links both ways', options, async (t) => {
+test('an agent that asks another one: each turn has its trace, with links both ways', options, async () => {
   await using collector = await startCollector();
-  await using cluster = await startCluster({ env: { ...tracing(collector.url), TURNKEEP_CONFIG: configIn(t) } });
+  await using cluster = await startCluster({ env: { ...tracing(collector.url), TURNKEEP_CONFIG: config } });
   cluster.model.enqueue(chatToolCalls({ id: 'c1', name: 'helper', arguments: { input: 'go' } }), chatAnswer('helped'), chatAnswer('done'));
   const { url } = await cluster.startServe();
   const { json } = await post(url, { model: 'lead', input: 'go' });
