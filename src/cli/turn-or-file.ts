@@ -10,7 +10,8 @@ import { openGateway, withGatewayErrors } from './gateway/open.ts';
  */
 export async function readTurnOrFile(name: string, target: GatewayFlags): Promise<Bundle> {
   if (existsSync(name)) return readBundle(name);
-  if (/[/\\]|\.json$/.test(name)) throw new BundleError(`${name} is not there: name a file of turnkeep export, or the id of a turn (resp_…)`);
+  if (/[/\\]|\.json$/.test(name))
+    throw new BundleError(`${name} is not there: name a file of turnkeep export, or the id of a turn (resp_…)`);
   const client = openGateway(target);
   const text = await withGatewayErrors(client, async () => {
     const pieces: Uint8Array[] = [];

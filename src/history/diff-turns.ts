@@ -22,7 +22,9 @@ export interface Compared {
 /** All places of both, in order. The first whose `left` is not its `right` is the first difference. */
 export function comparedTurns(left: Bundle, right: Bundle): readonly Compared[] {
   const [one, other] = [sectionsOf(left), sectionsOf(right)];
-  return [...new Set([...one.keys(), ...other.keys()])].toSorted(bySection).flatMap((name) => aligned(one.get(name) ?? [], other.get(name) ?? []));
+  return [...new Set([...one.keys(), ...other.keys()])]
+    .toSorted(bySection)
+    .flatMap((name) => aligned(one.get(name) ?? [], other.get(name) ?? []));
 }
 
 export function isDifferent({ left, right }: Compared): boolean {
@@ -65,7 +67,8 @@ function sectionsOf(bundle: Bundle): Sections {
   const put = (section: string, at: string, text: string): void => {
     const places = sections.get(section) ?? [];
     sections.set(section, places);
-    const name = section === 'end' || section === 'request' ? `${section}, ${at}` : `${/^\d/.test(section) ? `step ${section}` : section}, ${at}`;
+    const name =
+      section === 'end' || section === 'request' ? `${section}, ${at}` : `${/^\d/.test(section) ? `step ${section}` : section}, ${at}`;
     const before = places.filter((place) => place.at === name || place.at.startsWith(`${name} #`)).length;
     places.push({ at: before === 0 ? name : `${name} #${before + 1}`, text });
   };
@@ -89,7 +92,8 @@ function sectionsOf(bundle: Bundle): Sections {
     hasCalled = isWorkers(item);
     put(String(step), nameOf(item), textOf(item));
     const call = item.type === 'mcp_call' && isWorkers(item) ? item : undefined;
-    if (call !== undefined) put(String(step), `result of ${call.name}`, call.output ?? call.error?.content.map(({ text }) => text).join('') ?? '');
+    if (call !== undefined)
+      put(String(step), `result of ${call.name}`, call.output ?? call.error?.content.map(({ text }) => text).join('') ?? '');
   }
   return withEnd(sections, bundle, put);
 }
@@ -111,7 +115,8 @@ function outputOf({ timeline }: Bundle): readonly Item[] {
 function nameOf(item: Item): string {
   if (item.type === 'message') return item.role === 'assistant' ? 'answer' : `${item.role} message`;
   if (isCallOutput(item)) return 'output of a call';
-  if ('name' in item && typeof item.name === 'string') return item.type === 'mcp_approval_request' ? `approval of ${item.name}` : `call of ${item.name}`;
+  if ('name' in item && typeof item.name === 'string')
+    return item.type === 'mcp_approval_request' ? `approval of ${item.name}` : `call of ${item.name}`;
   return item.type;
 }
 

@@ -89,14 +89,14 @@ export function Conversation({ session, selectedTurn, outbox, accepted }: Conver
 
   if (statusOf(error) === 404) {
     return (
-      <main className="conversation" id="main" tabIndex={-1} data-focus="main">
+      <section className="conversation" aria-label="Session">
         <p className="empty">There is no session {session}.</p>
-      </main>
+      </section>
     );
   }
   return (
-    <main className="conversation" id="main" tabIndex={-1} data-focus="main">
-      <h1 className="conversation-title">{title}</h1>
+    <section className="conversation" aria-label="Session">
+      <h2 className="conversation-title">{title}</h2>
       <Transcript
         key={session}
         session={session}
@@ -122,6 +122,6 @@ export function Conversation({ session, selectedTurn, outbox, accepted }: Conver
           onSend={(input, asked, whenBusy) => outbox.send({ session, input, model: asked, whenBusy })}
         />
       </div>
-    </main>
+    </section>
   );
 }

@@ -36,7 +36,7 @@ export function AttemptDetails({ attempt, turn }: { readonly attempt: Attempt; r
 function Causes({ causes }: { readonly causes: readonly Cause[] }): ReactNode {
   return (
     <>
-      <h4>Causes, the outermost first</h4>
+      <h3>Causes, the outermost first</h3>
       <ol className="causes">
         {causes.map(({ name, code, message }) => (
           <li key={[name, code, message].join(' ')}>
@@ -79,7 +79,7 @@ export function CallDetails({ call, turn }: { readonly call: ToolCall; readonly 
       )}
       {item?.arguments === undefined ? null : (
         <>
-          <h4>Arguments</h4>
+          <h3>Arguments</h3>
           <Code text={item.arguments} />
         </>
       )}
@@ -110,7 +110,7 @@ function Result({ path }: { readonly path: string }): ReactNode {
   });
   return (
     <>
-      <h4>Result</h4>
+      <h3>Result</h3>
       {error === null ? <Code text={data ?? ''} /> : <p className="error">It cannot be read: {error.message}</p>}
     </>
   );
