@@ -71,11 +71,12 @@ test('the page', async (t) => {
     await person.sees('second');
     await person.page.until(`document.querySelectorAll('.turn-line').length >= 2 && !document.querySelector('.live-line')`);
     await person.sees('stopped');
-    assert.deepEqual((await person.messages()).slice(0, 4), [
+    assert.deepEqual(await person.messages(), [
       'user: one',
       'assistant: Hel\n\ncut off here',
       'user: two',
       'assistant: second',
+      'user: three',
     ]);
   });
 
@@ -121,6 +122,55 @@ test('the page', async (t) => {
     },
     { agents: () => new ToolBench().config },
   );
+
+  await story('a turn is forked, run again with other words, compared and exported', async (world, person) => {
+    world.model.enqueue(chatAnswer('It is soft.'), chatAnswer('It is old.'), chatAnswer('Both.'));
+    await person.say('Tell me about moss');
+    await person.press('timeline');
+    await person.press('Run again');
+    await person.isAccessible('a window');
+    await person.screenshot('rerun-light');
+    await person.page.evaluate(`document.querySelector('.dialog textarea').select()`);
+    await person.page.until(`document.activeElement.value === 'Tell me about moss'`);
+    await person.page.type('Tell me about fern');
+    await person.page.evaluate(
+      `[...document.querySelectorAll('.dialog button')].find(({ textContent }) => textContent === 'Run again').click()`,
+    );
+    await person.sees('It is old.');
+    assert.deepEqual(await person.messages(), ['user: Tell me about fern', 'assistant: It is old.']);
+    await person.page.until(`!document.querySelector('.dialog')`);
+    await person.press('Compare');
+    const [first = '', again = ''] = await turnIds(world);
+    await person.fill('With which turn?', first);
+    await person.page.press('Enter');
+    await person.sees('The first difference is');
+    assert.match(String(await person.page.evaluate('location.hash')), new RegExp(`^#/diff/${again}/${first}$`));
+    assert.match((await person.texts('.diff')).join(), /Tell me about fern[^]*Tell me about moss[^]*It is old\.[^]*It is soft\./);
+    await person.isAccessible('a comparison');
+    await person.screenshot('diff-light');
+    await person.page.goto(`${world.url}/#/turns/${first}`);
+    await person.page.evaluate(`globalThis.saved = new Promise((resolve) => {
+      URL.createObjectURL = (file) => (resolve(file.text()), 'data:,');
+    })`);
+    await person.press('Export');
+    const bundle = JSON.parse(String(await person.page.evaluate('globalThis.saved'))) as {
+      readonly format?: string;
+      readonly timeline?: { readonly id?: string };
+    };
+    assert.deepEqual([bundle.format, bundle.timeline?.id], ['turnkeep.turn', first]);
+    await person.press('Fork here');
+    await person.page.evaluate(`document.querySelector('.dialog form').requestSubmit()`);
+    await person.page.until(`location.hash.startsWith('#/s/conv_')`);
+    await person.sees('It is soft.');
+    await person.say('And both?');
+    await person.sees('Both.');
+    assert.deepEqual(await person.messages(), [
+      'user: Tell me about moss',
+      'assistant: It is soft.',
+      'user: And both?',
+      'assistant: Both.',
+    ]);
+  });
 
   await story(
     'where keys are set, one is asked for, kept for the tab alone or longer, and forgotten',
@@ -241,6 +291,12 @@ test('the page', async (t) => {
   });
   t.diagnostic(`screenshots: ${artefacts}`);
 });
+
+/** Of all turns, oldest first. */
+async function turnIds(world: World): Promise<readonly string[]> {
+  const { body } = await world.call('GET', '/turns');
+  return (body['data'] as readonly { readonly id: string }[]).map(({ id }) => id).toReversed();
+}
 
 /** True once a view is all there. */
 const ready: { readonly [view: string]: string } = {
