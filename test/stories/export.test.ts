@@ -87,7 +87,7 @@ const canary = 'Zebra-4711-quagga';
 /** Every text in it, also what is in base64 of it, at any offset, and what deltas come to together. */
 function textsOf(bundle: string): string {
   const { journal } = JSON.parse(bundle) as Bundle;
-  const deltas = journal.map(({ data }) => String((JSON.parse(data) as { delta?: unknown }).delta ?? '')).join('');
+  const deltas = journal.map(({ data }) => (JSON.parse(data) as { delta?: string }).delta ?? '').join('');
   const decoded = [...bundle.matchAll(/[A-Za-z0-9+/=_-]{16,}/g)].flatMap(([text]) =>
     [0, 1, 2, 3].map((from) => Buffer.from(text.slice(from), 'base64').toString('latin1')),
   );
