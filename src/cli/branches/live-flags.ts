@@ -18,9 +18,10 @@ export function addLiveFlags(command: Command): Command {
     .addOption(new Option('--live', 'asks the model again, in a new session that shares the past of the turn: that costs'))
     .addOption(new Option('--from <step>', 'with --live: the model call to begin with, from 1').argParser(stepNumber))
     .addOption(
-      new Option('--set <key=value>', 'with --live: another model, instructions, tools, …; @FILE as a value reads it; repeatable').argParser(
-        (change: string, changes: readonly string[] = []) => [...changes, change],
-      ),
+      new Option(
+        '--set <key=value>',
+        'with --live: another model, instructions, tools, …; @FILE as a value reads it; repeatable',
+      ).argParser((change: string, changes: readonly string[] = []) => [...changes, change]),
     )
     .addOption(new Option('--edit <file>', 'with --live: JSON, items in place of those of the turn that have their ids'))
     .addOption(
