@@ -61,15 +61,15 @@ Any number of them share one Temporal namespace and one database:
   .addCommand(showCommand(async (turn, flags) => (await import('./show/run.ts')).runShow(turn, flags)))
   .addCommand(diffCommand(async (left, right, flags) => (await import('./diff/run.ts')).runDiff(left, right, flags)))
   .addCommand(forkCommand(async (turn, flags) => (await import('./branches/fork.ts')).runFork(turn, flags)))
-  .addCommand(
-    rerunCommand(async (targets, flags) => {
-      if (flags.live !== true) throw new StartError('rerun asks the model again: say so with --live.');
-      process.exitCode = await (await import('./branches/rerun-live.ts')).runLive(targets, flags);
-    }),
-  )
   .addCommand(statsCommand(async (flags) => (await import('./lists/stats.ts')).printStats(flags)))
   .addCommand(exportCommand(async (ids, flags) => (await import('./export/run.ts')).exportTurns(ids, flags)))
   .addCommand(replayCommand(async (targets, flags) => (await import('./replay/run.ts')).replayTurns(targets, flags)))
+  .addCommand(
+    rerunCommand({
+      offline: async (targets, flags) => (await import('./rerun/run.ts')).rerunTurns(targets, flags),
+      live: async (turn, flags) => (await import('./branches/rerun-live.ts')).runLive(turn, flags),
+    }),
+  )
   .addCommand(
     new Command('backup')
       .description('copies the databases into a directory, while all goes on')

@@ -213,7 +213,10 @@ test('each end of a turn is explained, in other words than its message', () => {
 
 test('every kind of event has a line of its own', () => {
   for (const type of turnMoments) {
-    const line = eventLine({ type, at: new Date(at(1_500)).toISOString(), step: 1, attempt: 2, viewer: 1, id: 'x', name: 'tool', status: 'failed' }, began);
+    const line = eventLine(
+      { type, at: new Date(at(1_500)).toISOString(), step: 1, attempt: 2, viewer: 1, id: 'x', name: 'tool', status: 'failed' },
+      began,
+    );
     assert.match(line, /^ {2}\+1\.50 s {2}\S/);
     assert.ok(!line.includes('_'), line);
   }

@@ -12,6 +12,7 @@ export async function bundleOf(store: Store, id: string): Promise<Bundle> {
   const turnkeep = new Turnkeep({ store, dispatcher: {} as Dispatcher });
   const readHistories = async (): Promise<{ missing: string }> => ({ missing: 'not asked' });
   const pieces: string[] = [];
-  for await (const piece of createExporter({ store, turnkeep, readHistories, version: '0.0.0' })(turn, { isRedacted: false })) pieces.push(piece);
+  for await (const piece of createExporter({ store, turnkeep, readHistories, version: '0.0.0' })(turn, { isRedacted: false }))
+    pieces.push(piece);
   return parseBundle(pieces.join(''), id);
 }

@@ -9,7 +9,7 @@ import { openGateway, readAnswer, withGatewayErrors } from '../gateway/open.ts';
 import { given } from '../lists/run.ts';
 import { StartError } from '../start-error.ts';
 import { readEdits } from './fork.ts';
-import { type LiveFlags, liveTurn } from './live-flags.ts';
+import type { LiveFlags } from './live-flags.ts';
 
 const response = z.looseObject({ id: z.string(), conversation: z.looseObject({ id: z.string() }).nullish() });
 
@@ -19,10 +19,9 @@ const response = z.looseObject({ id: z.string(), conversation: z.looseObject({ i
  * @throws {GatewayError} when no gateway answers, or it refuses; {StartError} for a flag that cannot be read
  */
 export async function runLive(
-  targets: readonly string[],
+  turn: string,
   { from, set = [], edit, tools, json, url, apiKey, dataDir }: LiveFlags & GatewayFlags & { readonly json?: boolean },
 ): Promise<number> {
-  const turn = liveTurn(targets);
   const body = {
     ...(from === undefined ? {} : { from }),
     ...(set.length === 0 ? {} : { set: Object.fromEntries(set.map(changeOf)) }),
