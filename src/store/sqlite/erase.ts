@@ -22,7 +22,7 @@ const journal: RowsOfTurn = {
 };
 
 const recordings: RowsOfTurn = {
-  list: 'SELECT rank AS at, bytes FROM (SELECT epoch * 1048576 + part AS rank, octet_length(data) AS bytes FROM recordings WHERE turn = ?) ORDER BY rank LIMIT ?',
+  list: 'SELECT epoch * 1048576 + part AS at, octet_length(data) AS bytes FROM recordings WHERE turn = ? ORDER BY epoch, part LIMIT ?',
   drop: 'DELETE FROM recordings WHERE turn = ? AND epoch * 1048576 + part <= ?',
 };
 
