@@ -6,6 +6,7 @@ import { after, test } from 'node:test';
 import { Worker } from '@temporalio/worker';
 import { bundleWorkflows } from '../../src/roles/workflow-bundle.ts';
 import { folderOf } from '../cli/folder.ts';
+import type { Bundle } from '../../src/history/bundle.ts';
 import { turnkeep } from '../cli/run-turnkeep.ts';
 import { eventsOf, kinds, readBudget, readCorpus, unpack } from './corpus.ts';
 import { readHistory } from './record.ts';
@@ -29,10 +30,18 @@ test('every kind is there, and is what it is called', () => {
     'npm run corpus adds them',
   );
   for (const [name, { bundles }] of corpus) {
-    const [, code] = /\/(?:agent-)?failed-([a-z_]+)/.exec(name) ?? [];
-    if (code !== undefined) assert.equal(bundles.at(0)?.turn.error_code, code, name);
+    assert.equal(statusOf(bundles), /\b(failed|cancelled|interrupted|incomplete|steered)\b/.exec(name)?.[1] ?? 'completed', name);
+    const [, code = null] = /failed-([a-z]+_[a-z]+(?:_[a-z]+)*)/.exec(name) ?? [];
+    if (code !== null) assert.equal(bundles[0]?.turn.error_code, code, name);
   }
 });
+
+/** In the words of the names of kinds, of the first turn. */
+function statusOf([first, ...more]: readonly Bundle[]): string | undefined {
+  const response = JSON.parse(first?.journal.at(-1)?.data ?? '{}') as { response?: { incomplete_details?: { reason: string } | null } };
+  if (response.response?.incomplete_details?.reason === 'steered') return 'steered';
+  return first?.turn.status === 'cancelled' && more.length > 0 ? 'interrupted' : first?.turn.status;
+}
 
 test("T10 · the histories of all kinds and versions replay on today's code", options, async (t) => {
   const folder = folderOf(t);

@@ -12,7 +12,7 @@ const folder = import.meta.dirname;
 
 export const kinds: readonly Kind[] = [...kindsOfAnswers, ...kindsOfAgents, ...kindsOfWorkflows];
 
-/** How many events the history of each run of a kind has, without those of workflow tasks: `src/…` decides these, and no timing. */
+/** How many events the history of each run of a kind has, without those of workflow tasks: `src/workflows` decides these, and no timing. */
 export const budgetPath = join(folder, 'events.json');
 
 export type Budget = Readonly<Record<string, readonly string[]>>;
@@ -53,7 +53,7 @@ export function eventsOf({ bundles, others }: Played): readonly string[] {
 function lineOf(events: readonly Record<string, unknown>[]): string {
   const started = events[0]?.['workflowExecutionStartedEventAttributes'] as { workflowType?: { name?: string } } | undefined;
   const counted = events.filter(({ eventType }) => !/workflow_?task/i.test(String(eventType)));
-  return `${started?.workflowType?.name ?? ''} ${counted.length} of ${events.length}`;
+  return `${started?.workflowType?.name ?? ''} ${counted.length}`;
 }
 
 /** As files of a directory that `turnkeep replay` and `turnkeep rerun` take. */

@@ -35,7 +35,7 @@ const tooled: readonly Kind[] = [
   agent(
     'agent',
     chatToolCalls(call('c1', 'echo'), call('c2', 'big'), call('c3', 'broken')),
-    chatToolCalls(call('c4', 'again')),
+    chatToolCalls(call('c4', 'echo')),
     chatAnswer('All is ', 'done.'),
   ),
   agent('agent-one-call', chatToolCalls(call('c1', 'echo')), chatAnswer('done')),
