@@ -4,88 +4,105 @@
  *     node test/run.ts                   every test but those of clients; chaos and stories once more, without head starts: stories
  *                                        both cached and replayed with them, and replayed, which is harder, without them
  *     node test/run.ts test/stories      those below a folder, or single files, once
+ *     node test/run.ts test/stories/cancel.test.ts --test-name-pattern=SIGINT
+ *                                        those of them whose names match
  *
  * TURNKEEP_HEAD_START=off runs whatever is named without head starts.
  */
-import { spawn } from 'node:child_process';
-import { globSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { globSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { run } from 'node:test';
+import { spec } from 'node:test/reporters';
+import { parseArgs } from 'node:util';
 import { startDevServer } from '../src/cli/dev-server/start.ts';
-import type { PassReport } from './support/pass-reporter.ts';
+import { PassReport } from './support/pass-report.ts';
 import { testCacheDir, testTemporalProgram } from './support/temporal-server.ts';
 
 const root = join(import.meta.dirname, '..');
-const places = process.argv.slice(2).filter((argument) => !argument.startsWith('--'));
-const flags = process.argv.slice(2).filter((argument) => argument.startsWith('--'));
+const { positionals: places, values: flags } = parseArgs({
+  allowPositionals: true,
+  options: { 'test-name-pattern': { type: 'string', multiple: true } },
+});
 const files = (places.length === 0 ? ['test'] : places)
   .flatMap((place) => (statSync(join(root, place)).isDirectory() ? globSync(`${place}/**/*.test.ts`, { cwd: root }) : [place]))
   // The clients are 1.5 GB of programs: `npm run test:clients`.
-  .filter((file) => places.length > 0 || !file.startsWith('test/clients/'))
-  .toSorted();
+  .filter((file) => places.length > 0 || !file.startsWith('test/clients/'));
 if (files.length === 0) throw new Error(`no tests below ${places.join(' ')}`);
 
 const folder = mkdtempSync(join(tmpdir(), 'turnkeep-tests-'));
 const program = await testTemporalProgram();
-let pass = 0;
 
-/** Most of them wait for most of their time, for a lease, a retry or a process that starts: so many keep two processors busy. */
-const filesAtOnce = 4;
+/** Chaos and stories that have the same processes do the same with head starts and without. */
+const toldOnce: ReadonlySet<string> = new Set(
+  [
+    // Gateways and workers are processes of their own, where the first request of a turn has no head start to have.
+    ['chaos/agents', 'chaos/compaction', 'chaos/crowd', 'chaos/kills', 'chaos/websocket'],
+    // Head starts are on, or off, whatever the variable says.
+    ['stories/head-start', 'stories/head-start-cancel'],
+    // They are about something else than the way of a turn to its first request: a start, logs, turns that have ended, connections,
+    ['chaos/fresh', 'chaos/log', 'chaos/stray-errors', 'chaos/webhooks'],
+    ['stories/edge', 'stories/titles', 'stories/too-much', 'stories/websocket-bounds'],
+    ['stories/webhook-receiver', 'stories/retention', 'stories/turn-list', 'stories/turn-stats', 'stories/chat-history'],
+    // what a request may say, what the provider is told, and what is made of its answers and its errors.
+    ['stories/named-fields', 'stories/mcp-lists', 'stories/by-hand', 'stories/going-back', 'stories/refused-input'],
+    ['stories/learned-forms', 'stories/odd-endings', 'stories/limits'],
+  ]
+    .flat()
+    .map((name) => `test/${name}.test.ts`),
+);
+// A file that has another name by now would be told twice, and nobody would see it.
+for (const file of toldOnce) statSync(join(root, file));
 
-const environment: NodeJS.ProcessEnv = {
-  ...process.env,
-  // Most of what a file loads is turnkeep itself, which Node would compile from TypeScript for each of them.
-  NODE_COMPILE_CACHE: join(testCacheDir, 'compiled'),
-};
+/** Half of those that run wait for most of their time: so many keep two processors busy. */
+const filesAtOnce = 6;
 
-/** @returns how many tests there were, and how they ended */
-async function run(files: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<PassReport> {
-  // A pass has a server of its own: the workflows of an earlier pass may still be open under the same ids.
-  pass += 1;
-  const reportPath = join(folder, `report-${pass}.json`);
-  const server = await startDevServer({ program, namespace: 'default', hasUi: false, logPath: join(folder, 'temporal.log') });
-  const reporters = ['--test-reporter=spec', '--test-reporter-destination=stdout']
-    .concat(`--test-reporter=${join(root, 'test/support/pass-reporter.ts')}`)
-    .concat(`--test-reporter-destination=${reportPath}`);
-  const runner = spawn(
-    process.execPath,
-    [
-      '--test',
-      `--test-concurrency=${filesAtOnce}`,
-      '--test-timeout=300000',
-      '--import',
-      join(root, 'test/support/exit-when-over.ts'),
-      ...reporters,
-      ...flags,
-      ...files,
-    ],
-    {
-      cwd: root,
-      stdio: 'inherit',
-      env: { ...environment, TURNKEEP_TEST_TEMPORAL_ADDRESS: server.address, ...env },
-    },
-  );
-  const code = await new Promise<number>((resolve) => {
-    runner.once('exit', (status) => {
-      resolve(status ?? 1);
-    });
-  });
-  await server.stop();
-  process.exitCode = Math.max(Number(process.exitCode ?? 0), code);
-  return JSON.parse(readFileSync(reportPath, 'utf8')) as PassReport;
+// Most of what a file loads is turnkeep itself, which Node would compile from TypeScript for each of them.
+process.env['NODE_COMPILE_CACHE'] = join(testCacheDir, 'compiled');
+
+/**
+ * Chaos and commands wait for leases and for processes that start, stories and conformance keep the processors busy: one of each
+ * kind by turns. What is short comes last, so that at the end no processor waits for a long one.
+ */
+function inOrder(files: readonly string[]): string[] {
+  const rest = new Set(files.toSorted());
+  const take = (folders: RegExp): string[] => {
+    const taken = [...rest].filter((file) => folders.test(file));
+    for (const file of taken) rest.delete(file);
+    return taken;
+  };
+  const waiting = take(/^test\/(chaos|cli|examples|package)\//);
+  const busy = take(/^test\/(stories|conformance|activities)\//);
+  const pairs = Array.from({ length: Math.max(waiting.length, busy.length) }, (_, index) => [waiting[index], busy[index]]);
+  return [...pairs.flat().filter((file) => file !== undefined), ...rest];
 }
 
-const passes = [await run(files)];
+/** @returns how many tests there were, and how they ended */
+async function runPass(files: readonly string[]): Promise<PassReport> {
+  // A pass has a server of its own: the workflows of an earlier pass may still be open under the same ids.
+  const server = await startDevServer({ program, namespace: 'default', hasUi: false, logPath: join(folder, 'temporal.log') });
+  process.env['TURNKEEP_TEST_TEMPORAL_ADDRESS'] = server.address;
+  const report = new PassReport();
+  const events = run({
+    files: inOrder(files),
+    cwd: root,
+    concurrency: filesAtOnce,
+    timeout: 300_000,
+    execArgv: ['--import', join(root, 'test/support/exit-when-over.ts')],
+    ...(flags['test-name-pattern'] === undefined ? {} : { testNamePatterns: flags['test-name-pattern'] }),
+  });
+  await pipeline(report.watch(events), new spec(), process.stdout, { end: false });
+  await server.stop();
+  if (!report.isSuccess) process.exitCode = 1;
+  return report;
+}
+
+const passes = [await runPass(files)];
 if (places.length === 0) {
-  // Stories of the head start itself have one whatever the variable says, and some tell of nothing that a turn begins with.
-  const onlyOnce = new Set(
-    ['chaos/fresh', 'chaos/log', 'chaos/webhooks', 'stories/edge', 'stories/mcp-lists', 'stories/titles', 'stories/too-much']
-      .concat('stories/websocket-bounds')
-      .map((name) => `test/${name}.test.ts`),
-  );
-  const isBothWays = (file: string): boolean => /^test\/(stories|chaos)\/(?!head-start)/.test(file) && !onlyOnce.has(file);
   console.log('\nThe stories and the chaos once more, without head starts:\n');
-  passes.push(await run(files.filter(isBothWays), { TURNKEEP_HEAD_START: 'off', TURNKEEP_TEST_MODE: 'replayed always' }));
+  Object.assign(process.env, { TURNKEEP_HEAD_START: 'off', TURNKEEP_TEST_MODE: 'replayed always' });
+  passes.push(await runPass(files.filter((file) => /^test\/(stories|chaos)\//.test(file) && !toldOnce.has(file))));
 
   for (const failure of passes.flatMap((pass) => pass.failures)) console.log(`\n✖ ${failure}`);
   console.log('\nBoth ways:\n');

@@ -8,9 +8,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { activityInfo } from '@temporalio/activity';
 import type { OwnTurn, StreamModelInput } from '../contract/activities.ts';
-import { endOfRefusal } from '../domain/turn/claim.ts';
+import { endOfRefusal, settledStatusOf } from '../domain/turn/claim.ts';
 import { failureOf } from '../domain/failure.ts';
 import { requestsPerStep } from '../domain/turn/retry-policy.ts';
+import type { TurnRow } from '../domain/turn/turn.ts';
 import type { RequestedOutcome, StepResult } from '../domain/turn/turn-state.ts';
 import { awaitHolder } from '../settle/await-holder.ts';
 import { LeaseJudge, sightingIntervalMs } from '../settle/lease-judge.ts';
@@ -96,8 +97,12 @@ async function look(deps: StreamModelDeps, input: OwnTurn<StreamModelInput>, jud
   try {
     const nextLookMs = await heldForMs(store, input.turn, judge);
     if (nextLookMs !== undefined) return { type: 'waits', nextLookMs };
-    if ((await isOthers(deps, input.turn)) && attempts.handOns.count(input.turn)) throw lost(handOnMs);
-    const room = await findRoom(deps, input.turn);
+    const row = await store.readTurn(input.turn);
+    const settled = row && settledStatusOf(row);
+    // Most turns have their end by now, by a head start: an end stands for good, and needs neither room nor a claim.
+    if (settled !== undefined) return { type: 'settled', settled };
+    if (isOthers(attempts, row) && attempts.handOns.count(input.turn)) throw lost(handOnMs);
+    const room = findRoom(attempts, row);
     if (room === 'none') return { type: 'waits', nextLookMs: lookMs };
     using _room = room;
     const claim = await claimStep(deps, input, signal);
@@ -123,18 +128,16 @@ async function heldForMs(store: Store, turn: string, judge: LeaseJudge): Promise
 }
 
 /** Does the turn need what the configuration of this process lacks? Of one that is to end the claim says so, and needs nothing. */
-async function isOthers({ store, attempts }: StreamModelDeps, turn: string): Promise<boolean> {
-  const row = await store.readTurn(turn);
-  return row !== undefined && row.settledAtMs === null && row.cancelRequestedAtMs === null && !attempts.canServe(row.settings);
+function isOthers(attempts: RunningAttempts, row: TurnRow | undefined): boolean {
+  return row !== undefined && row.cancelRequestedAtMs === null && !attempts.canServe(row.settings);
 }
 
 /** Room in the turn's tenant's share of this process: the turns of one tenant wait for each other, nobody else for them. */
-async function findRoom({ store, attempts }: StreamModelDeps, turn: string): Promise<Disposable | undefined | 'none'> {
+function findRoom(attempts: RunningAttempts, row: TurnRow | undefined): Disposable | undefined | 'none' {
   const room = attempts.reserve();
   if (room !== undefined) return room;
-  const row = await store.readTurn(turn);
-  // Of a turn that is gone, has its end or is to be cancelled, the claim says so: it sends no request, and needs no room.
-  if (row === undefined || row.settledAtMs !== null || row.cancelRequestedAtMs !== null) return undefined;
+  // Of a turn that is gone, or is to be cancelled, the claim says so: it sends no request, and needs no room.
+  if (row === undefined || row.cancelRequestedAtMs !== null) return undefined;
   // Another worker has room.
   if (attempts.isDraining) throw lost();
   return attempts.reserve(row.tenant) ?? 'none';

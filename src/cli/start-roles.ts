@@ -2,7 +2,7 @@
 import type { NativeConnection } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import type { AgentConfig } from '../config/agent-config.ts';
-import type { Config } from '../config/config.ts';
+import { type Config, readVersion } from '../config/config.ts';
 import { sqlitePath } from '../config/setting-values.ts';
 import { explainListening } from './start-error.ts';
 import { keepCompiled } from './compile-cache.ts';
@@ -12,11 +12,14 @@ import { type MetricsServer, serveMetrics } from '../metrics/serve.ts';
 import { type Dependency, watchAvailability } from '../roles/availability.ts';
 import { createMetrics } from '../roles/observers.ts';
 import { startGateway } from '../roles/gateway.ts';
+import { findPage } from '../roles/page.ts';
 import type { Store } from '../store/ports/store.ts';
 import { openSqliteStore } from '../store/sqlite/open-store.ts';
 import { startWorker } from '../roles/worker.ts';
 import { bundleWorkflows } from '../roles/workflow-bundle.ts';
 import { userCacheFolder } from '../config/user-cache.ts';
+import { traced } from '../metrics/traces/traced-store.ts';
+import { requestSpan } from '../metrics/traces/request-span.ts';
 import { untilAborted } from './stop-signal.ts';
 
 export interface RolesOptions {
@@ -57,7 +60,10 @@ export async function runRoles({
   onNotice,
   temporalUi,
 }: RolesOptions): Promise<void> {
-  const store = openStore(config);
+  // Its libraries take 100 ms to load, which nobody waits for who traces nothing.
+  const tracer =
+    config.traces && (await import('../metrics/traces/exporter.ts')).createTracer({ version: readVersion(), ...config.traces });
+  const store = traced(openStore(config), tracer);
   const metrics = createMetrics(config, agents?.agents.keys());
   let metricsServer: MetricsServer | undefined;
   let worker: Awaited<ReturnType<typeof startWorker>> | undefined;
@@ -83,6 +89,8 @@ export async function runRoles({
         onTurnEnd,
         onWebhook,
         temporalUi,
+        onRequestEnd: (request) => tracer?.record([requestSpan(request, Date.now())]),
+        page: pageOf(log),
         ...(worker === undefined ? {} : { attempts: worker.attempts }),
       });
     // A gateway serves the metrics on its own port.
@@ -117,9 +125,18 @@ export async function runRoles({
     await Promise.allSettled([worker?.stopped]);
     await Promise.allSettled([gateway?.close()]);
     await metricsServer?.close();
+    await tracer?.close();
     await connection.close().catch((error: unknown) => log.warn({ err: error }, 'the connection to Temporal could not be closed'));
     await store.close();
   }
+}
+
+/** It may still be built while the gateway serves the API. */
+function pageOf(log: Logger): Promise<string> {
+  const page = findPage();
+  // The page's own place says it as well.
+  page.catch((error: unknown) => log.warn({ err: error }, 'the page at / cannot be built'));
+  return page;
 }
 
 function dependenciesOf(connection: NativeConnection, store: Store): readonly Dependency[] {

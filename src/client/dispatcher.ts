@@ -44,10 +44,10 @@ export type TurnNames = Pick<TurnRow, 'publicId' | 'session' | 'settings'>;
 const defaultAnswerTimeoutMs = 10_000;
 
 /** A dead worker's workflow task is given to another after this; a task takes milliseconds. */
-const workflowTaskTimeout = '3s';
+const workflowTaskTimeout = '3s' as const;
 
 /** A title that comes later than this is not worth a request. */
-const titleTimeout = '10 minutes';
+const titleTimeout = '10 minutes' as const;
 
 /** An owner that lives ends its turn itself when its time is over, on a worker that may have much to do. */
 const ownersGraceMs = 60_000;

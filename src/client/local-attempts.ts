@@ -1,6 +1,7 @@
 /** Sends a request in this process, where it has a worker, without waiting for Temporal to give it the activity. */
 import type { ResponseSettings } from '../domain/response/response-settings.ts';
-import type { Claim, Lease } from '../store/ports/journal.ts';
+import type { Claim } from '../store/ports/journal.ts';
+import type { Lease } from '../store/ports/leases.ts';
 import type { Store } from '../store/ports/store.ts';
 
 /** The attempts that run in this process: what `client/` needs of `activities/attempt/running-attempts.ts`, which it may not import. */

@@ -2,7 +2,8 @@
 import type { Item, NewItem } from '../domain/item.ts';
 import type { ListedSession, SessionRow } from '../domain/turn/session.ts';
 import type { TurnRow } from '../domain/turn/turn.ts';
-import type { Page, Store } from '../store/ports/store.ts';
+import type { SessionPage, Store } from '../store/ports/store.ts';
+import { type Fork, type ForkResult, forkTurn } from './fork-turn.ts';
 import { newId } from './ids.ts';
 import type { PagedItems } from './item-pages.ts';
 import { whileCallerWaits } from './patience.ts';
@@ -45,8 +46,13 @@ export class Sessions {
     return this.#store.readSession(tenant, id);
   }
 
+  /** A new session that shares the past of a turn: see `forkTurn`. */
+  async fork(turn: TurnRow, fork: Fork): Promise<ForkResult> {
+    return forkTurn(this.#store, turn, fork);
+  }
+
   /** By their latest use. undefined when the page begins behind a session that is not there. */
-  async list(tenant: string, page: Page): Promise<readonly ListedSession[] | undefined> {
+  async list(tenant: string, page: SessionPage): Promise<readonly ListedSession[] | undefined> {
     return this.#store.listSessions(tenant, page);
   }
 
@@ -75,6 +81,11 @@ export class Sessions {
       read: (page) => this.#store.readSessionItems(session, page),
       readCursor: (page, last) => this.#store.readSessionCursor(session, page, last),
     };
+  }
+
+  /** By the id of an item: the turn it is of. Of items put in by hand nothing. */
+  async turnsOf(session: SessionRow, items: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    return this.#store.readTurnsOfItems(session, items);
   }
 
   async readItem(session: SessionRow, item: string): Promise<Item | undefined> {

@@ -7,7 +7,7 @@ import { endOfRefusal } from '../domain/turn/claim.ts';
 import { reattachPatienceMs } from '../domain/turn/kept-response.ts';
 import { LeaseJudge, type Look, sightingIntervalMs } from '../settle/lease-judge.ts';
 import { settleDead, type SettleDeps } from '../settle/settle-turn.ts';
-import type { ExpiredLease, OverdueTurn } from '../store/ports/journal.ts';
+import type { ExpiredLease, OverdueTurn } from '../store/ports/leases.ts';
 import { type Store, StoreBusyError } from '../store/ports/store.ts';
 import { claimAndRun, type LocalAttempts } from './local-attempts.ts';
 

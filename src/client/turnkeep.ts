@@ -1,6 +1,5 @@
 /** The client of an application: submit, follow, cancel and look up turns. The gateway stands on it. */
 import type { AttemptRow } from '../domain/turn/attempt.ts';
-import type { ToolCallRow } from '../domain/agents/tool-call.ts';
 import { keptMessages } from '../domain/prompt/kept-messages.ts';
 import type { InputItem, InputMessage } from '../domain/item.ts';
 import type { ProviderApi } from '../domain/provider-capabilities.ts';
@@ -8,18 +7,19 @@ import type { JournalRow } from '../domain/response/response-event.ts';
 import { isSettled, type ResponseObject } from '../domain/response/response.ts';
 import type { TurnFilter, TurnSummary } from '../domain/turn/turn-list.ts';
 import { isVisible, type TurnRow } from '../domain/turn/turn.ts';
-import type { WebhookEvent, WebhookRow } from '../domain/turn/webhook.ts';
+import type { WebhookEvent } from '../domain/turn/webhook.ts';
 import { RunningStreams } from '../settle/running-streams.ts';
 import { JournalGoneError } from '../store/ports/journal.ts';
-import type { ChildTurn, CompletionStore, Page, Store, TurnListQuery } from '../store/ports/store.ts';
+import type { CompletionStore, Page, Store, TurnListQuery } from '../store/ports/store.ts';
 import { type CancelResult, TurnCanceller } from './cancel-turn.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { retryWhileBusy } from '../store/retry-while-busy.ts';
 import { whileCallerWaits } from './patience.ts';
+import type { HistoryStore } from './read-timeline.ts';
 import { type PreviewedSubmission, previewPrompt, type PromptPreview } from './read-prompt.ts';
 import type { PagedItems } from './item-pages.ts';
 import { Sessions } from './sessions.ts';
-import { readToolResult, type ToolResultStream } from './tool-result.ts';
+import { readToolResult, type ToolResultStream } from '../store/tool-result.ts';
 import type { Submission } from './submission.ts';
 import { readTurnStats } from './turn-stats.ts';
 import { type Quotas, type SubmitDeps, type SubmitResult, submitTurn } from './submit-turn.ts';
@@ -58,6 +58,8 @@ export class Turnkeep {
   readonly sessions: Sessions;
   /** The tenants' stored Chat Completions. */
   readonly completions: CompletionStore;
+  /** What is kept of turns for whoever asks what they did. */
+  readonly history: HistoryStore;
   readonly #store: Store;
   readonly #streams: RunningStreams;
   readonly #canceller: TurnCanceller;
@@ -68,6 +70,7 @@ export class Turnkeep {
     const canceller = new TurnCanceller(store, dispatcher, this.#streams);
     this.#store = store;
     this.completions = store;
+    this.history = store;
     this.#canceller = canceller;
     this.#submitDeps = { store, dispatcher, canceller, quotas, hasTitles, webhookEventsOf };
     this.sessions = new Sessions(store, (turn) => canceller.carryOut(turn));
@@ -177,31 +180,9 @@ export class Turnkeep {
     return this.#store.readAttempts(turn);
   }
 
-  /** Calls of tools that workers run, as far as they are. */
-  async readToolCalls(turn: string): Promise<readonly ToolCallRow[]> {
-    return this.#store.readToolCalls(turn);
-  }
-
   /** All that one of its calls came to; undefined: there is no such call, or it came to nothing (yet). */
   async readToolResult(turn: string, number: number): Promise<ToolResultStream | undefined> {
     return readToolResult(this.#store, { turn, number });
-  }
-
-  /** The turns that carry out its calls of agents. */
-  async readChildren(turn: string): Promise<readonly ChildTurn[]> {
-    return this.#store.readChildren(turn);
-  }
-
-  /** Which call of which turn this one carries out; undefined where a client asked for it, or that turn is gone. */
-  async readCaller({ tenant, parent }: TurnRow): Promise<{ readonly id: string; readonly callId: string } | undefined> {
-    const turn = parent === null ? undefined : await this.readNamedTurn(tenant, parent.turn);
-    const call = turn && (await this.#store.readToolCalls(turn.id)).find(({ number }) => number === parent?.number);
-    return turn && call && { id: turn.publicId, callId: call.origin.call_id };
-  }
-
-  /** The event of the turn's end, and how its delivery stands. undefined: none is owed, not yet or not any more. */
-  async readWebhook(turn: string): Promise<WebhookRow | undefined> {
-    return this.#store.readWebhook(turn);
   }
 
   /** The events after `after`, from the past into the live tail, until the turn's end; see `Store.follow`. */

@@ -4,6 +4,7 @@ import type { NativeConnectionOptions } from '@temporalio/worker';
 import type { RecordMode } from '../domain/turn/recording.ts';
 import type { WebhookEndpoint } from '../domain/turn/webhook.ts';
 import type { LogLevel } from './settings.ts';
+import type { TraceSettings } from './trace-settings.ts';
 
 export interface Config {
   readonly host: string;
@@ -67,6 +68,8 @@ export interface Config {
   readonly corsOrigins: readonly string[];
   /** Where a worker on its own serves its metrics. */
   readonly metricsPort?: number;
+  /** Absent: nothing is traced. */
+  readonly traces?: TraceSettings;
   readonly titles: {
     readonly isOn: boolean;
     /** Unset: that of the turn. */

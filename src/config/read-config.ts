@@ -9,6 +9,7 @@ import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { type Config, ConfigError } from './config.ts';
 import { apiOf, cannotReattach, sqlitePath } from './setting-values.ts';
 import { settings, table } from './settings.ts';
+import { readTraces } from './trace-settings.ts';
 import { readEndpoints } from './webhook-settings.ts';
 
 export interface Sources {
@@ -55,6 +56,7 @@ export function readConfig({ env, flags = {}, cwd = process.cwd() }: Sources): C
   if (given['TURNKEEP_REATTACH'] === 'on' && api === 'chat') problems.push(`${labels['TURNKEEP_REATTACH']} ${cannotReattach}`);
   const temporal = readTemporal(env, given, problems);
   const webhooks = readEndpoints(given, problems);
+  const traces = readTraces(env, problems);
   if (parsed.data === undefined || problems.length > 0) throw new ConfigError(problems);
 
   const values = parsed.data;
@@ -102,6 +104,7 @@ export function readConfig({ env, flags = {}, cwd = process.cwd() }: Sources): C
       logLevel: values.LOG_LEVEL,
       metricsPort: values.TURNKEEP_METRICS_PORT,
       configPath: configPathOf({ env, flags, cwd }),
+      traces,
     }),
   });
 }

@@ -70,6 +70,16 @@ export interface Failure {
   readonly retryAtMs?: number;
 }
 
+/** An error behind a failure, without keys and without anything that was sent or received (T11): for the database, and never for Temporal. */
+export interface FailureCause {
+  /** Of the error's class. */
+  readonly name: string;
+  /** Such as `ECONNRESET`. */
+  readonly code?: string;
+  /** Empty where the error's own words may quote what was received. */
+  readonly message: string;
+}
+
 export function failureOf(code: FailureCode, message?: string): Failure {
   return { code, message: message ?? failureRules[code].message };
 }

@@ -1,5 +1,5 @@
 /** The request to a model and the events of its answer, whichever API it speaks: the types between `providers/` and the journal. */
-import type { Failure } from './failure.ts';
+import type { Failure, FailureCause } from './failure.ts';
 import type { BusyHint } from './turn/retry-policy.ts';
 import type { Item, Json, JsonObject, ProviderFields } from './item.ts';
 import type { ResponseSettings } from './response/response-settings.ts';
@@ -14,6 +14,8 @@ export interface ModelRequest {
    * of those, the model is told. Absent: all are the client's, who is shown no call whose arguments are no JSON (T8).
    */
   readonly clientFunctions?: ReadonlySet<string>;
+  /** Its reasoning is to come with what its provider needs to read it again; left out for a model that is known to refuse that. */
+  readonly wantsReasoning?: true;
   /** Of a request that compacts: how much of the user's messages stays beside its summary (`keptMessages`). */
   readonly keptChars?: number;
   /** Of what the provider gives no id, one is made of this: the same answer gets the same ids again. Absent: ids are random. */
@@ -108,6 +110,8 @@ export interface ModelFailure extends Failure {
   readonly detail?: string;
   /** The provider's own message, keys removed. For the database only, never for Temporal (T11). */
   readonly providerMessage?: string;
+  /** The errors behind it, the outermost first, keys removed. For the database only, too. */
+  readonly causes?: readonly FailureCause[];
   /** Our own words on what was asked and what usually mends it, keys removed. They name an address: for the database only, too. */
   readonly advice?: string;
 }

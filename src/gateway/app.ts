@@ -7,6 +7,7 @@ import { storedCompletionRoutes } from './chat-completions/stored.ts';
 import { conversationsRoutes } from './conversations/routes.ts';
 import { crossOrigin } from './http/cors.ts';
 import { ApiError, asApiError } from './http/errors.ts';
+import { branchesRoutes } from './operator/branches.ts';
 import { modelsRoutes, type ModelsDeps } from './operator/models.ts';
 import { type TurnExportDeps, turnExportRoute } from './operator/turn-export.ts';
 import { type TurnsDeps, turnsRoutes } from './operator/turns.ts';
@@ -21,10 +22,10 @@ import { type CountDeps, inputTokensRoute } from './responses/input-tokens.ts';
 import { responsesRoutes } from './responses/routes.ts';
 import { OpenConnections, webSocketRoute } from './responses/websocket/route.ts';
 import { type GatewayEnv, headerOf, honoPath, Routes, type RouteSpec } from './http/route.ts';
+import type { ViewerLog } from './stream/viewer-log.ts';
 import { uiRoutes } from './ai-sdk/routes.ts';
 
 export interface AppDeps extends CountDeps, ModelsDeps, TurnsDeps, TurnExportDeps, Omit<OperatorDeps, 'openApi'> {
-  readonly version: string;
   readonly apiKeys: readonly ApiKey[];
   /** For each tenant; 0: no limit. */
   readonly requestsPerSecond: number;
@@ -36,6 +37,8 @@ export interface AppDeps extends CountDeps, ModelsDeps, TurnsDeps, TurnExportDep
   readonly onError: (error: unknown, requestId: string) => void;
   /** How long a stream is silent before a comment is sent; 15 s by default. */
   readonly idleCommentMs?: number | undefined;
+  /** See `ServeDeps`. */
+  readonly viewers?: ViewerLog | undefined;
   /** Where the WebSockets of the gateway are kept; its own where nothing is said. */
   readonly connections?: OpenConnections;
 }
@@ -133,6 +136,7 @@ function keyedRoutes(
   conversationsRoutes(routes, deps);
   modelsRoutes(routes, deps);
   turnsRoutes(routes, deps);
+  branchesRoutes(routes, deps);
   turnExportRoute(routes, deps);
   return { api, routes };
 }

@@ -4,7 +4,7 @@
  */
 import { setImmediate as nextTurnOfTheLoop } from 'node:timers/promises';
 import { readTimeline } from '../client/read-timeline.ts';
-import { readToolResult } from '../client/tool-result.ts';
+import { readToolResult } from '../store/tool-result.ts';
 import type { Turnkeep } from '../client/turnkeep.ts';
 import type { AttemptRow } from '../domain/turn/attempt.ts';
 import type { ToolCallRow } from '../domain/agents/tool-call.ts';
@@ -176,9 +176,10 @@ function earlierTurn({ status, errorCode, model, inputCount, isRefused, items }:
   return { status, error_code: errorCode, model, input_count: inputCount, ...(isRefused === true ? { is_refused: true } : {}), items };
 }
 
-function attemptMember({ turn: _turn, spent, keptResponse, reattachments, ...row }: AttemptRow): object {
+function attemptMember({ turn: _turn, spent, facts, keptResponse, reattachments, ...row }: AttemptRow): object {
   return {
     ...snakeCased(row),
+    ...(facts === undefined ? {} : { facts: snakeCased(facts) }),
     ...(spent === undefined ? {} : { spent: snakeCased(spent) }),
     ...(keptResponse === undefined ? {} : { kept_response: keptResponse }),
     ...(reattachments === undefined ? {} : { reattachments: reattachments.map(snakeCased) }),

@@ -97,9 +97,18 @@ export class GatewayClient {
     }
   }
 
-  /** Makes a response, or, under a key that is known, streams the one that was made under it, from its first event. */
-  createResponse(body: object, idempotencyKey: string, signal?: AbortSignal): AsyncGenerator<StreamItem> {
-    const headers = { 'idempotency-key': idempotencyKey };
+  /**
+   * Makes a response, or, under a key that is known, streams the one that was made under it, from its first event.
+   *
+   * @param more headers, such as `x-turnkeep-when-busy`
+   */
+  createResponse(
+    body: object,
+    idempotencyKey: string,
+    signal?: AbortSignal,
+    more: CallOptions['headers'] = {},
+  ): AsyncGenerator<StreamItem> {
+    const headers = { ...more, 'idempotency-key': idempotencyKey };
     return this.#stream('POST', '/responses', { body: { ...body, stream: true }, headers, signal });
   }
 

@@ -17,7 +17,9 @@ export interface StreamItemFields {
   readonly arguments?: string | undefined;
   /** Of a call of a tool that turnkeep or the provider runs, and of what asks for the approval of one. */
   readonly server_label?: string | undefined;
-  /** What went wrong with such a call, in words. */
+  /** What such a call came to. */
+  readonly output?: string | undefined;
+  /** What went wrong with it, in words. */
   readonly error?: string | undefined;
 }
 
@@ -145,6 +147,7 @@ function itemOf(item: Readonly<Record<string, unknown>>): StreamItemFields {
     name: textOf(item['name']),
     arguments: textOf(item['arguments']),
     server_label: textOf(item['server_label']),
+    output: textOf(item['output']),
     error: errorTextOf(item['error']),
   };
 }

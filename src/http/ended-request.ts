@@ -14,4 +14,6 @@ export interface EndedRequest {
   readonly tenant?: string;
   readonly responseId?: string;
   readonly conversationId?: string;
+  /** The client's own trace (W3C Trace Context), as it named it. */
+  readonly traceparent?: string;
 }

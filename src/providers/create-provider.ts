@@ -66,7 +66,7 @@ export function createProvider({ api, limits, reattach, ...options }: ProviderOp
       request: () =>
         api === 'chat'
           ? requestTo(endpoint, '/chat/completions', chatRequest(request, isOpenAiHost, hasOwnFields, forms.of(model)))
-          : requestTo(endpoint, '/responses', responsesRequest(request, isOpenAiHost)),
+          : requestTo(endpoint, '/responses', responsesRequest(request, isOpenAiHost, forms.of(model))),
       limits,
       signal,
       callbacks,
@@ -80,7 +80,7 @@ export function createProvider({ api, limits, reattach, ...options }: ProviderOp
   return {
     api,
     ...(reattach === true && api === 'responses'
-      ? { background: backgroundResponses({ endpoint, connection, limits, isOpenAiHost }) }
+      ? { background: backgroundResponses({ endpoint, connection, limits, isOpenAiHost, forms }) }
       : {}),
     stream: (request, signal, callbacks = {}) => {
       const { compacts } = request.settings;

@@ -50,6 +50,8 @@ export interface ProviderCallbacks {
   beforeSend?(): Promise<void>;
   /** Called once the connection is up, in the tick in which the request is written: false keeps it back. */
   maySend?(): boolean;
+  /** How far the request has come: written to its connection (`sent`), or answered with headers, of whatever status. */
+  onPhase?(phase: 'sent' | 'headers'): void;
   /** The provider's own id of the request (`x-request-id`), if it sent one. */
   onRequestId?(id: string): void;
   /** The tokens counted so far, each time the provider reports them. */

@@ -14,7 +14,9 @@ import { createDataConverter } from '../codec/data-converter.ts';
 import { type AgentConfig, noAgents } from '../config/agent-config.ts';
 import { type Config, readVersion } from '../config/config.ts';
 import { createApp } from '../gateway/app.ts';
+import { ViewerLog } from '../gateway/stream/viewer-log.ts';
 import { OpenConnections } from '../gateway/responses/websocket/route.ts';
+import { readTemporalEvents } from '../history/temporal-events.ts';
 import { isAway } from './availability.ts';
 import { createReadiness } from '../client/readiness.ts';
 import { createExporter } from '../history/export-turn.ts';
@@ -48,12 +50,16 @@ export interface GatewayOptions {
   readonly metrics?: Metrics;
   /** Gets the end of each turn, which goes into the log otherwise. */
   readonly onTurnEnd?: ((turn: EndedTurn) => void) | undefined;
+  /** Gets each request once its response is over, beside the log; none of probes. */
+  readonly onRequestEnd?: ((request: EndedRequest) => void) | undefined;
   /** Gets how the delivery of an event stands, which goes into the log otherwise. */
   readonly onWebhook?: ((report: WebhookReport) => void) | undefined;
   /** How long a stream is silent before a comment is sent; 15 s by default. */
   readonly idleCommentMs?: number | undefined;
   /** Where Temporal's UI shows the runs of the namespace, such as `http://127.0.0.1:8233/namespaces/default`: `/turns` links to them. */
   readonly temporalUi?: string | undefined;
+  /** The folder of the page at `/`, once it is built: see `findPage`. Absent: there is none. */
+  readonly page?: Promise<string> | undefined;
 }
 
 export interface Gateway {
@@ -102,7 +108,9 @@ export async function startGateway({
   });
   const onRequestEnd = (request: EndedRequest): void => {
     metrics.requestEnded(request);
-    log[probes.has(request.route) ? 'debug' : 'info'](request, 'request');
+    const isProbe = probes.has(request.route);
+    log[isProbe ? 'debug' : 'info'](request, 'request');
+    if (!isProbe) deps.onRequestEnd?.(request);
   };
   const client = new Client({
     connection,
@@ -130,8 +138,14 @@ export async function startGateway({
   };
   const responses = new OpenResponses();
   const provider = providers.of('default');
+  const viewers = new ViewerLog({
+    write: (rows) => store.noteViewers(rows),
+    onError: (error) => {
+      log.debug({ err: error }, 'who follows which turn could not be noted');
+    },
+  });
   const turnkeep = new Turnkeep({
-    store,
+    store: { ...store, readViewers: async (turn) => viewers.newest(turn, await store.readViewers(turn)) },
     dispatcher,
     quotas: config.quotas,
     hasTitles: config.titles.isOn,
@@ -139,6 +153,7 @@ export async function startGateway({
   });
   const app = createApp({
     turnkeep,
+    viewers,
     version,
     providerApi: config.provider.api,
     apiKeys: config.apiKeys,
@@ -149,6 +164,8 @@ export async function startGateway({
     idleCommentMs,
     connections,
     temporalUi: deps.temporalUi,
+    page: deps.page,
+    readTemporal: (turn) => readTemporalEvents(client, turn),
     exportTurn: createExporter({ store, turnkeep, readHistories: createHistoryReader(client), version, temporalUi: deps.temporalUi }),
     countTokens: async (request) => {
       const asked = providers.of(request.settings.agent?.provider ?? 'default');
@@ -234,6 +251,7 @@ export async function startGateway({
       await closed;
       clearTimeout(cut);
       clearInterval(idle);
+      await viewers.flush();
       await providers.close();
     },
   };

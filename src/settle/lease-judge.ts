@@ -7,7 +7,7 @@
  * A look that comes late is no sighting itself, nor is the first of all, since nobody knows what was before it: those who
  * live have two beats before they are judged, and one of the two may come to nothing.
  */
-import type { ExpiredLease } from '../store/ports/journal.ts';
+import type { ExpiredLease } from '../store/ports/leases.ts';
 import type { Store } from '../store/ports/store.ts';
 
 /** Between two sightings: as long as those who live take to renew their leases. */

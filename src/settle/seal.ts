@@ -1,4 +1,5 @@
 /** The seal of a turn: the last events of its stream, and what its row and its items become in the same commit (T6). */
+import { makerOf } from '../domain/response/hidden-reasoning.ts';
 import { journalRowOf } from '../domain/response/response-event.ts';
 import type { ResponseStream } from '../domain/response/response-stream.ts';
 import type { TurnOutcome } from '../domain/turn/turn-outcome.ts';
@@ -17,7 +18,8 @@ export function sealOf(turn: TurnRow, stream: ResponseStream, epoch: number, out
     isStored: turn.isStored,
     epoch,
     rows,
-    output: stream.response.output,
+    output: stream.output,
+    hidden: stream.hidden.take(makerOf(turn.settings)),
     settled: { status: outcome.status, code: failure?.code ?? null },
     winsOverCancel: isOfProvider(outcome),
     usage: outcome.usage,

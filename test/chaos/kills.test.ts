@@ -1,21 +1,10 @@
-/** Real processes on one data dir, killed with -9, stopped and continued. */
+/** Gateways and workers that are processes of their own on one data dir, killed with -9, stopped and continued. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { chat, chatAnswer, done, end, hold, reset, type Script, sseHead, stall } from '../../src/testing/model-server/index.ts';
 import { asked } from '../support/cases.ts';
-import { errorOf, post } from '../support/post.ts';
 import { type Cluster, startCluster } from '../support/processes.ts';
 import { Viewer } from '../support/viewer.ts';
-
-async function say(url: string, input: string, body: Record<string, unknown> = {}): Promise<Viewer> {
-  const viewer = await Viewer.open(`${url}/v1/responses`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ input, stream: true, ...body }),
-  });
-  await viewer.until((seen) => seen.events.length > 0);
-  return viewer;
-}
 
 async function session(url: string): Promise<string> {
   const response = await fetch(`${url}/v1/conversations`, { method: 'POST' });
@@ -37,7 +26,7 @@ test('T1, T2 · kill -9 of the worker before the first event: another one asks a
   const { url } = await cluster.startGateway();
   const doomed = await cluster.startWorker();
   const conversation = await session(url);
-  const viewer = await say(url, 'hi', { conversation });
+  const viewer = await Viewer.say(url, 'hi', { conversation });
   await cluster.model.nextRequest(1);
   await doomed.kill();
   await cluster.startWorker();
@@ -59,7 +48,7 @@ test('T2 · kill -9 of the worker right after the first event: never asked again
   const doomed = await cluster.startWorker();
   await cluster.startWorker();
   // Two workers: which one streams is known by whom the kill stops.
-  const viewer = await say(url, 'hi');
+  const viewer = await Viewer.say(url, 'hi');
   await viewer.untilText('Hel');
   await doomed.kill();
   for (const other of cluster.workers.slice(1)) await other.kill();
@@ -79,12 +68,12 @@ test('T6 · kill -9 of the worker after the last byte: the turn is completed, an
   const { url } = await cluster.startGateway();
   const doomed = await cluster.startWorker();
   const conversation = await session(url);
-  const viewer = await say(url, 'hi', { conversation });
+  const viewer = await Viewer.say(url, 'hi', { conversation });
   await viewer.until((seen) => seen.events.some((event) => event.type === 'response.completed'));
   await doomed.kill();
   await cluster.startWorker();
   await viewer.ended;
-  const next = await say(url, 'again', { conversation });
+  const next = await Viewer.say(url, 'again', { conversation });
   await next.ended;
   assert.deepEqual([viewer.text, next.text, cluster.model.requests.length], ['Hello', 'again', 2]);
   assert.deepEqual(await userTexts(url, conversation), ['hi', 'again']);
@@ -97,7 +86,7 @@ test('T9 · SIGTERM of the worker in a wait is nobody’s stop: the turn goes on
   cluster.model.enqueue([reset], again, again);
   const { url } = await cluster.startGateway();
   const leaving = await cluster.startWorker();
-  const viewer = await say(url, 'hi');
+  const viewer = await Viewer.say(url, 'hi');
   await cluster.model.nextRequest(1);
   leaving.signal('SIGTERM');
   assert.equal(await leaving.ended(), 0);
@@ -114,7 +103,7 @@ test('T9 · SIGTERM of the worker mid-stream: a stream may finish within the dra
   cluster.model.enqueue(held('patient'), [sseHead, chat.content('Hel'), stall]);
   const { url } = await cluster.startGateway();
   const patient = await cluster.startWorker({ TURNKEEP_DRAIN_MS: '60000' });
-  const first = await say(url, 'first');
+  const first = await Viewer.say(url, 'first');
   await first.untilText('Hel');
   patient.signal('SIGTERM');
   await patient.says(/drain|stopp/i);
@@ -124,7 +113,7 @@ test('T9 · SIGTERM of the worker mid-stream: a stream may finish within the dra
   assert.equal(await patient.ended(), 0);
 
   const hasty = await cluster.startWorker({ TURNKEEP_DRAIN_MS: '0' });
-  const second = await say(url, 'second');
+  const second = await Viewer.say(url, 'second');
   await second.untilText('Hel');
   hasty.signal('SIGTERM');
   await second.ended;
@@ -133,24 +122,12 @@ test('T9 · SIGTERM of the worker mid-stream: a stream may finish within the dra
   assert.equal(cluster.model.requests.length, 2);
 });
 
-test('T7 · a viewer of a gateway that has its own worker gets the end that the end of the drain wrote', options, async () => {
-  await using cluster = await startCluster({ env: { TURNKEEP_DRAIN_MS: '0' } });
-  cluster.model.enqueue([sseHead, chat.content('Hel'), stall]);
-  const { role, url } = await cluster.startServe();
-  const viewer = await say(url, 'hi');
-  await viewer.untilText('Hel');
-  role.signal('SIGTERM');
-  await viewer.ended;
-  assert.deepEqual([viewer.last.type, viewer.last.response.error?.code, viewer.isDone], ['response.failed', 'worker_lost', true]);
-  assert.equal(await role.ended(), 0);
-});
-
 test('T5, T9 · a cancel within the drain of the only worker is carried out, and is answered so', options, async () => {
   await using cluster = await startCluster();
   cluster.model.enqueue([sseHead, chat.content('Hel'), stall]);
   const { url } = await cluster.startGateway();
   const leaving = await cluster.startWorker({ TURNKEEP_DRAIN_MS: '60000' });
-  const viewer = await say(url, 'hi');
+  const viewer = await Viewer.say(url, 'hi');
   await viewer.untilText('Hel');
   leaving.signal('SIGTERM');
   await leaving.says(/drain|stopp/i);
@@ -166,7 +143,7 @@ test('SIGTERM of a gateway ends with its last answer, though the client keeps it
   cluster.model.enqueue(held('last'));
   await cluster.startWorker();
   const { role, url } = await cluster.startGateway();
-  const viewer = await say(url, 'hi');
+  const viewer = await Viewer.say(url, 'hi');
   await viewer.untilText('Hel');
   role.signal('SIGTERM');
   await role.says(/drain|stopp/i);
@@ -176,41 +153,12 @@ test('SIGTERM of a gateway ends with its last answer, though the client keeps it
   assert.equal(await role.ended(), 0);
 });
 
-test(
-  'a gateway that drains says so, takes in no new turns, and serves what runs to its end, also to those who come back',
-  options,
-  async () => {
-    await using cluster = await startCluster({ env: { TURNKEEP_DRAIN_MS: '600000' } });
-    cluster.model.enqueue(held('last'));
-    const { role, url } = await cluster.startServe();
-    const viewer = await say(url, 'hi');
-    await viewer.untilText('Hel');
-    role.signal('SIGTERM');
-    await role.says(/drain|stopp/i);
-    const statusOf = async (path: string): Promise<unknown[]> => {
-      const response = await fetch(`${url}${path}`);
-      return [response.status, await response.json()];
-    };
-    assert.deepEqual(await statusOf('/readyz'), [503, { status: 'draining' }]);
-    assert.deepEqual(await statusOf('/healthz'), [200, { status: 'ok' }]);
-    const refused = await post(url, { input: 'new' });
-    assert.deepEqual([errorOf(refused), refused.headers.get('retry-after')], [[503, null, 'draining'], '1']);
-    const back = await Viewer.open(`${url}/v1/responses/${viewer.id}?stream=true&starting_after=0`);
-    await back.untilText('Hel');
-    cluster.model.release('last');
-    await Promise.all([viewer.ended, back.ended]);
-    assert.deepEqual([viewer.text, back.text, back.isDone], ['Hello', 'Hello', true]);
-    assert.equal(await role.ended(), 0);
-    assert.equal(cluster.model.requests.length, 1);
-  },
-);
-
 test('T7 · a worker stopped past its heartbeat and continued is refused by the journal', options, async () => {
   await using cluster = await startCluster();
   cluster.model.enqueue([sseHead, chat.role(), hold('zombie'), chat.content('zombie'), chat.finish(), done, end], chatAnswer('heir'));
   const { url } = await cluster.startGateway();
   const zombie = await cluster.startWorker();
-  const viewer = await say(url, 'hi');
+  const viewer = await Viewer.say(url, 'hi');
   await cluster.model.reached('zombie');
   await cluster.stop(zombie);
   await cluster.startWorker();
@@ -220,7 +168,7 @@ test('T7 · a worker stopped past its heartbeat and continued is refused by the 
   zombie.signal('SIGCONT');
   cluster.model.release('zombie');
   // It notices that it was fenced, hangs up, and is of use again.
-  const next = await say(url, 'next');
+  const next = await Viewer.say(url, 'next');
   await next.ended;
   assert.deepEqual(await cluster.store.readJournal(viewer.id), before);
   assert.equal(cluster.model.requests.filter((request) => asked(request) === 'hi').length, 2);
@@ -231,7 +179,7 @@ test('T7 · kill -9 of a gateway while two viewers watch: both resume elsewhere,
   cluster.model.enqueue(held('go'));
   await cluster.startWorker();
   const [doomed, other] = [await cluster.startGateway(), await cluster.startGateway()];
-  const viewers = [await say(doomed.url, 'hi')];
+  const viewers = [await Viewer.say(doomed.url, 'hi')];
   viewers.push(await Viewer.open(`${doomed.url}/v1/responses/${viewers[0]!.id}?stream=true`));
   await Promise.all(viewers.map((viewer) => viewer.untilText('Hel')));
   await doomed.role.kill();

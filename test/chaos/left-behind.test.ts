@@ -9,16 +9,6 @@ import { newTurn } from '../store/contract.ts';
 
 const options = { timeout: 120_000 };
 
-async function say(url: string, input: string, body: Record<string, unknown> = {}): Promise<Viewer> {
-  const viewer = await Viewer.open(`${url}/v1/responses`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ input, stream: true, ...body }),
-  });
-  await viewer.until((seen) => seen.events.length > 0);
-  return viewer;
-}
-
 test('a gateway killed between an interrupting turn’s row and its cancel: another one stops what was to be stopped', options, async () => {
   await using cluster = await startCluster();
   cluster.model.enqueue([sseHead, chat.content('Hel'), stall], chatAnswer('new'));
@@ -27,7 +17,7 @@ test('a gateway killed between an interrupting turn’s row and its cancel: anot
   const other = await cluster.startGateway();
   const response = await fetch(`${doomed.url}/v1/conversations`, { method: 'POST' });
   const { id: conversation } = (await response.json()) as { id: string };
-  const running = await say(other.url, 'hi', { conversation });
+  const running = await Viewer.say(other.url, 'hi', { conversation });
   await running.untilText('Hel');
   // What it would have written, and died.
   await doomed.role.kill();
@@ -67,12 +57,12 @@ test('kill -9 of the worker while it asks for a title: the turn has long ended, 
   const response = await fetch(`${url}/v1/conversations`, { method: 'POST' });
   const { id: conversation } = (await response.json()) as { id: string };
   await (
-    await say(url, 'hi', { conversation })
+    await Viewer.say(url, 'hi', { conversation })
   ).ended;
   await cluster.model.nextRequest(2);
   await doomed.kill();
   await cluster.startWorker();
-  const next = await say(url, 'next', { conversation });
+  const next = await Viewer.say(url, 'next', { conversation });
   await next.ended;
   assert.equal(next.last.response.status, 'completed');
 });

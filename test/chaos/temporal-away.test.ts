@@ -17,16 +17,6 @@ const options = { timeout: 120_000 };
 const heartbeatTimeoutMs = 2_500;
 const env = { TURNKEEP_HEARTBEAT_TIMEOUT_MS: String(heartbeatTimeoutMs) };
 
-async function say(url: string, input: string): Promise<Viewer> {
-  const viewer = await Viewer.open(`${url}/v1/responses`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ input, stream: true }),
-  });
-  await viewer.until((seen) => seen.events.length > 0);
-  return viewer;
-}
-
 /** Resolves when a lease of a heartbeat's length, begun now, has run out: whoever beat meanwhile would have been missed. */
 async function untilHeartbeatIsOver(): Promise<void> {
   await using database = temporaryDatabase();
@@ -60,7 +50,7 @@ async function untilGivenUp(temporal: Client, viewers: readonly Viewer[]): Promi
 
 /** Four turns that are being asked for, two of which have shown something. */
 async function fourStreams(url: string): Promise<Viewer[]> {
-  const viewers = await Promise.all(['silent 1', 'shown 1', 'silent 2', 'shown 2'].map((input) => say(url, input)));
+  const viewers = await Promise.all(['silent 1', 'shown 1', 'silent 2', 'shown 2'].map((input) => Viewer.say(url, input)));
   await Promise.all([viewers[1]?.untilText('Hel'), viewers[3]?.untilText('Hel')]);
   return viewers;
 }
@@ -87,7 +77,7 @@ test(
     );
     const { url } = await cluster.startGateway();
     await cluster.startWorker();
-    const viewer = await say(url, 'hi');
+    const viewer = await Viewer.say(url, 'hi');
     await viewer.untilText('Hel');
     way.close();
     await first.stop();
@@ -96,7 +86,7 @@ test(
     await viewer.ended;
     assert.deepEqual([viewer.last.response.status, viewer.text, viewer.isDone], ['completed', 'Hello', true]);
 
-    const meanwhile = await say(url, 'are you there?');
+    const meanwhile = await Viewer.say(url, 'are you there?');
     way.leadTo(await serverOf(context, folder));
     await meanwhile.ended;
     assert.deepEqual([meanwhile.last.response.status, meanwhile.text], ['completed', 'meanwhile']);

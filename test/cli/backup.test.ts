@@ -8,7 +8,7 @@ import { Client, Connection } from '@temporalio/client';
 import { chat, chatAnswer, sseHead, stall } from '../../src/testing/model-server/index.ts';
 import { post } from '../support/post.ts';
 import { Role, startCluster } from '../support/processes.ts';
-import { testTemporalProgram } from '../support/temporal-server.ts';
+import { testCache, testTemporalProgram } from '../support/temporal-server.ts';
 import { Viewer } from '../support/viewer.ts';
 import { folderOf } from './folder.ts';
 
@@ -18,7 +18,7 @@ function backup(
   args: readonly string[],
   env: NodeJS.ProcessEnv = {},
 ): { readonly code: number | null; readonly stdout: string; readonly stderr: string } {
-  const run = spawnSync(process.execPath, ['src/cli/main.ts', 'backup', ...args], {
+  const run = spawnSync(process.execPath, ['bin/turnkeep.js', 'backup', ...args], {
     cwd: root,
     encoding: 'utf8',
     env: { PATH: '/none', ...env },
@@ -72,7 +72,7 @@ test(
   { timeout: 120_000 },
   async (context) => {
     const home = folderOf(context);
-    const env = { PATH: process.env['PATH'], HOME: home, TEMPORAL_CLI: await testTemporalProgram() };
+    const env = { PATH: process.env['PATH'], HOME: home, ...testCache, TEMPORAL_CLI: await testTemporalProgram() };
     const devOn = async (dataDir: string): Promise<{ role: Role; url: string; temporal: string }> => {
       const role = new Role(['dev', '--port', '0', '--data-dir', dataDir], env);
       context.after(() => role.kill());

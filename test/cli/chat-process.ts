@@ -16,7 +16,7 @@ export class ChatProcess {
 
   constructor(context: TestContext, args: readonly string[], env: NodeJS.ProcessEnv = {}) {
     const { PATH, HOME } = process.env;
-    this.child = spawn(process.execPath, ['src/cli/main.ts', 'chat', ...args], { cwd: root, env: { PATH, HOME, ...env } });
+    this.child = spawn(process.execPath, ['bin/turnkeep.js', 'chat', ...args], { cwd: root, env: { PATH, HOME, ...env } });
     this.#closed = once(this.child, 'close');
     this.child.stdout.setEncoding('utf8').on('data', (text: string) => this.#heard(() => (this.stdout += text)));
     this.child.stderr.setEncoding('utf8').on('data', (text: string) => this.#heard(() => (this.stderr += text)));

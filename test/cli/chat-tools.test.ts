@@ -1,42 +1,23 @@
 /** `turnkeep chat` with an agent whose tools a worker runs. */
 import assert from 'node:assert/strict';
 import { PassThrough } from 'node:stream';
-import { test, type TestContext } from 'node:test';
+import { test } from 'node:test';
 import { stripVTControlCharacters } from 'node:util';
 import { Chat } from '../../src/cli/chat/chat.ts';
 import { TerminalLines } from '../../src/cli/chat/lines.ts';
 import { Screen } from '../../src/cli/chat/screen.ts';
 import { GatewayClient } from '../../src/http-client/calls.ts';
 import { chatAnswer, chatToolCalls } from '../../src/testing/model-server/index.ts';
-import { clerkConfig } from '../support/agent-config.ts';
-import { type Cluster, startCluster } from '../support/processes.ts';
+import { clerk } from '../support/clerk.ts';
 import { until } from '../support/until.ts';
 import { ChatProcess } from './chat-process.ts';
 
 const options = { timeout: 120_000 };
 const call = (name: string, at: string) => ({ id: `call_${at}`, name, arguments: { at } });
 
-async function clerk(context: TestContext): Promise<{ readonly cluster: Cluster; readonly url: string }> {
-  const cluster = await startCluster({ env: clerkConfig(context) });
-  context.after(() => cluster[Symbol.asyncDispose]());
-  const { url } = await cluster.startServe();
-  return { cluster, url: `${url}/v1` };
-}
-
 /** A machine that is busy makes any call a long one. */
 function withoutTimes(text: string): string {
   return text.replaceAll(/(?<=done|failed) after [\d.]+ s/g, '');
-}
-
-/** Without those for the list of models. */
-function turnRequests({ model }: Cluster) {
-  return model.requests.filter(({ body }) => body !== undefined);
-}
-
-/** The outputs that the model is told of in its n-th request, in their order. */
-function outputs(cluster: Cluster, n: number): string[] {
-  const { messages } = turnRequests(cluster)[n - 1]!.body as { messages: { role: string; content: string }[] };
-  return messages.filter(({ role }) => role === 'tool').map(({ content }) => content);
 }
 
 interface Terminal {
@@ -83,8 +64,9 @@ function terminalAt(url: string, session?: string): Terminal {
 }
 
 test('a call of a tool is one quiet line, with its arguments and how it ended', options, async (context) => {
-  const { cluster, url } = await clerk(context);
-  cluster.model.enqueue(chatToolCalls(call('look', 'home')), chatToolCalls(call('look', 'nowhere')), chatAnswer('Found it.'));
+  const { url: origin, model } = clerk();
+  const url = `${origin}/v1`;
+  model.enqueue(chatToolCalls(call('look', 'home')), chatToolCalls(call('look', 'nowhere')), chatAnswer('Found it.'));
   const talk = new ChatProcess(context, ['--url', url, '--agent', 'clerk']).say('where is it?');
   assert.equal(await talk.finished(), 0, talk.stderr);
   assert.equal(talk.stdout, 'Found it.\n');
@@ -95,14 +77,15 @@ test('a call of a tool is one quiet line, with its arguments and how it ended', 
 });
 
 test('in a pipe, what waits for an approval is shown with the command that answers it, and ends the chat', options, async (context) => {
-  const { cluster, url } = await clerk(context);
-  cluster.model.enqueue(chatToolCalls(call('drop', "it's")), chatAnswer('Dropped.'));
+  const { url: origin, model } = clerk();
+  const url = `${origin}/v1`;
+  model.enqueue(chatToolCalls(call('drop', "it's")), chatAnswer('Dropped.'));
   const talk = new ChatProcess(context, ['--url', url, '--agent', 'clerk']).say('drop it', 'and that');
   assert.equal(await talk.finished(), 3, talk.stderr);
   const [shown, a, b, c, why, curl = ''] = talk.notes.split('\n');
   assert.deepEqual([shown, a, b, c], ['drop waits for your approval:', '  {', '    "at": "it\'s"', '  }']);
   assert.equal(why, '· this answers it ("approve": false refuses it); what follows in the pipe is not sent');
-  assert.equal(turnRequests(cluster).length, 1);
+  assert.equal(model.requests.length, 1);
 
   const [, address = '', , body = ''] = /^curl (\S+) -H '(.*?)' -d '(.*)'$/.exec(curl) ?? [];
   const answer = await fetch(address, { method: 'POST', headers: { 'content-type': 'application/json' }, body });
@@ -110,9 +93,10 @@ test('in a pipe, what waits for an approval is shown with the command that answe
   assert.deepEqual([status, output.map((item) => item.output ?? item.type)], ['completed', ["was at it's", 'message']]);
 });
 
-test('at a terminal, several requests are asked about one after the other, and answered in one input', options, async (context) => {
-  const { cluster, url } = await clerk(context);
-  cluster.model.enqueue(chatToolCalls(call('drop', 'a'), call('drop', 'b'), call('keep', 'c')), chatAnswer('As you wish.'));
+test('at a terminal, several requests are asked about one after the other, and answered in one input', options, async () => {
+  const { url: origin, model, outputs } = clerk();
+  const url = `${origin}/v1`;
+  model.enqueue(chatToolCalls(call('drop', 'a'), call('drop', 'b'), call('keep', 'c')), chatAnswer('As you wish.'));
   const { chat, press, until: seen } = terminalAt(url);
   const talked = chat.run();
   press('tidy up\r');
@@ -131,17 +115,18 @@ test('at a terminal, several requests are asked about one after the other, and a
   await seen('As you wish.');
   press('\u0004');
   assert.equal(await talked, 0);
-  assert.equal(turnRequests(cluster).length, 2);
-  assert.deepEqual(outputs(cluster, 2).toSorted(), [
+  assert.equal(model.requests.length, 2);
+  assert.deepEqual(outputs(2).toSorted(), [
     'The user refused this call. It was not made.',
     'The user refused this call. It was not made. The reason given: b is of use',
     'was at a',
   ]);
 });
 
-test('all approves the rest; what was typed before a question is no answer to it', options, async (context) => {
-  const { cluster, url } = await clerk(context);
-  cluster.model.enqueue(chatToolCalls(call('drop', 'a'), call('keep', 'b')), chatAnswer('Both.'), chatAnswer('Once more.'));
+test('all approves the rest; what was typed before a question is no answer to it', options, async () => {
+  const { url: origin, model, outputs } = clerk();
+  const url = `${origin}/v1`;
+  model.enqueue(chatToolCalls(call('drop', 'a'), call('keep', 'b')), chatAnswer('Both.'), chatAnswer('Once more.'));
   const { chat, press, until: seen } = terminalAt(url);
   const talked = chat.run();
   press('tidy up\ry\rall');
@@ -153,12 +138,13 @@ test('all approves the rest; what was typed before a question is no answer to it
   await seen('› all');
   press('\u0003\u0004');
   assert.equal(await talked, 0);
-  assert.deepEqual(outputs(cluster, 2), ['was at a', 'was at b']);
+  assert.deepEqual(outputs(2), ['was at a', 'was at b']);
 });
 
-test('what is left open is asked again by /approve, and when the session is come back to', options, async (context) => {
-  const { cluster, url } = await clerk(context);
-  cluster.model.enqueue(chatToolCalls(call('drop', 'a')), chatAnswer('Dropped.'));
+test('what is left open is asked again by /approve, and when the session is come back to', options, async () => {
+  const { url: origin, model, outputs } = clerk();
+  const url = `${origin}/v1`;
+  model.enqueue(chatToolCalls(call('drop', 'a')), chatAnswer('Dropped.'));
   const first = terminalAt(url);
   const talked = first.chat.run();
   first.press('drop it\r');
@@ -183,11 +169,12 @@ test('what is left open is asked again by /approve, and when the session is come
   await next.until('· nothing waits for your approval');
   next.press('\u0004');
   assert.equal(await back, 0);
-  assert.deepEqual(outputs(cluster, 2), ['was at a']);
+  assert.deepEqual(outputs(2), ['was at a']);
 });
 
 test('an agent that is not there is named, with those that are', options, async (context) => {
-  const { url } = await clerk(context);
+  const { url: origin } = clerk();
+  const url = `${origin}/v1`;
   const talk = new ChatProcess(context, ['--url', url, '--agent', 'clark']).say('hi');
   assert.equal(await talk.finished(), 2);
   assert.equal(talk.stderr, `turnkeep: There is no agent clark at ${url}: did you mean clerk? It has clerk.\n`);

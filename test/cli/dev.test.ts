@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Connection } from '@temporalio/client';
 import { test, type TestContext } from 'node:test';
 import { Role } from '../support/processes.ts';
-import { testTemporalProgram } from '../support/temporal-server.ts';
+import { testCache, testTemporalProgram } from '../support/temporal-server.ts';
 import { Viewer } from '../support/viewer.ts';
 import { folderOf } from './folder.ts';
 
@@ -15,6 +15,7 @@ function roleOf(context: TestContext, dataDir: string, args: readonly string[], 
   const role = new Role([...args, '--port', '0', '--data-dir', dataDir], {
     PATH: process.env['PATH'],
     HOME: dataDir,
+    ...testCache,
     TEMPORAL_CLI: cli,
     ...env,
   });

@@ -9,7 +9,7 @@ import { test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { takeLock } from '../../src/cli/dev-server/exclusive-lock.ts';
 import { ownScript } from '../../src/cli/launcher.ts';
-import { testTemporalProgram } from '../support/temporal-server.ts';
+import { testCache, testTemporalProgram } from '../support/temporal-server.ts';
 import { folderOf } from './folder.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -44,7 +44,7 @@ for (const signal of existsSync('/proc/self/environ') ? signals : signals.slice(
     const dataDir = folderOf(context);
     const npm = spawn('npm', ['start', '--', '--port', '0', '--data-dir', dataDir], {
       cwd: root,
-      env: { PATH: process.env['PATH'], HOME: dataDir, TEMPORAL_CLI: cli },
+      env: { PATH: process.env['PATH'], HOME: dataDir, ...testCache, TEMPORAL_CLI: cli },
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     const lines: string[] = [];

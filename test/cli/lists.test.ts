@@ -1,24 +1,12 @@
 /** `turnkeep turns`, `turnkeep sessions` and `turnkeep stats`, at a real gateway. */
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
-import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { test } from 'node:test';
 import { stripVTControlCharacters } from 'node:util';
 import { httpError } from '../../src/testing/model-server/index.ts';
 import { turnText } from '../../src/cli/lists/turn-text.ts';
 import { World } from '../support/world.ts';
-
-const root = join(import.meta.dirname, '../..');
-
-async function turnkeep(...args: readonly string[]): Promise<{ readonly code: number; readonly stdout: string; readonly stderr: string }> {
-  const { PATH, HOME } = process.env;
-  return new Promise((resolve) => {
-    execFile(process.execPath, ['src/cli/main.ts', ...args], { cwd: root, env: { PATH, HOME } }, (error, stdout, stderr) => {
-      resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr });
-    });
-  });
-}
+import { turnkeep } from './run-turnkeep.ts';
 
 test('turns: what happened lately, newest first, and what of it failed; for a program as JSON lines', async () => {
   await using world = await World.open();
@@ -34,7 +22,7 @@ test('turns: what happened lately, newest first, and what of it failed; for a pr
     first,
     new RegExp(`^${failed.id}  ✗ failed: provider_rejected \\(401 invalid_api_key\\)  scripted, \\d+\\.\\d s, just now$`),
   );
-  assert.match(second, new RegExp(`^${completed.id}  ✓ completed  scripted, \\d+\\.\\d s, 5 tokens, just now$`));
+  assert.match(second, new RegExp(`^${completed.id}  ✓ completed  scripted, \\d+\\.\\d s, 5 tokens, (\\d requests, )?just now$`));
   assert.deepEqual(more, ['']);
 
   const json = await turnkeep('turns', ...url, '--status', 'failed', '--since', '1d', '--json');
@@ -104,6 +92,13 @@ test('as many as asked for are printed, over as many pages as that takes', async
     (await printed('--limit', '1', '--json')).map((line) => (JSON.parse(line) as { id: string }).id),
     ['conv_0'],
   );
+  const firstOf = (lines: readonly string[]) => lines[0]?.split(' ')[0];
+  assert.equal(firstOf(await printed('--after', 'conv_41', '--limit', '1')), 'conv_42');
+  // Made so many seconds ago.
+  assert.equal(firstOf(await printed('--until', '60s', '--limit', '1'))?.replace(/\d+$/, ''), 'conv_');
+  const recent = await printed('--since', '65s', '--limit', '130');
+  assert.ok(recent.length > 5 && recent.length < 66, String(recent.length));
+  assert.equal(firstOf(recent), 'conv_0');
 });
 
 test('in a terminal of 80 columns a turn is two lines, the id on its own', () => {

@@ -9,7 +9,7 @@ import { folderOf } from './folder.ts';
 const root = join(import.meta.dirname, '../..');
 
 function turnkeep(args: readonly string[], env: { readonly [name: string]: string } = {}) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [join(root, 'src/cli/main.ts'), ...args], {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [join(root, 'bin/turnkeep.js'), ...args], {
     encoding: 'utf8',
     env: { PATH: '/none', ...env },
     cwd: root,

@@ -9,7 +9,7 @@ import { chat, done, end, hold, sseHead } from '../../src/testing/model-server/i
 import { messagesOf } from '../support/cases.ts';
 import { post } from '../support/post.ts';
 import { Role, startCluster } from '../support/processes.ts';
-import { sharedTemporalServer } from '../support/temporal-server.ts';
+import { sharedTemporalServer, testCache } from '../support/temporal-server.ts';
 import { Viewer } from '../support/viewer.ts';
 import { folderOf } from './folder.ts';
 
@@ -65,6 +65,7 @@ test('a role that cannot start says why in one line, without a stack', options, 
     const role = new Role([command], {
       PATH: process.env['PATH'],
       HOME: folder,
+      ...testCache,
       LOG_LEVEL: 'info',
       TEMPORAL_ADDRESS: temporal.address,
       TEMPORAL_NAMESPACE: temporal.namespace,

@@ -10,7 +10,7 @@ import { explainListening } from '../../src/cli/start-error.ts';
 import { openDataDir } from '../../src/cli/open-data-dir.ts';
 import { StartError } from '../../src/cli/start-error.ts';
 import { Role } from '../support/processes.ts';
-import { testTemporalProgram } from '../support/temporal-server.ts';
+import { testCache, testTemporalProgram } from '../support/temporal-server.ts';
 import { folderOf } from './folder.ts';
 
 async function refusal(dataDir: string, database = join(dataDir, 'turnkeep.db')): Promise<string> {
@@ -95,7 +95,7 @@ test('a port that is taken, told by the command itself', async (context) => {
   context.after(() => server.close());
   const { port } = server.address() as AddressInfo;
   const dataDir = folderOf(context);
-  const env = { PATH: process.env['PATH'], HOME: dataDir, TEMPORAL_CLI: await testTemporalProgram() };
+  const env = { PATH: process.env['PATH'], HOME: dataDir, ...testCache, TEMPORAL_CLI: await testTemporalProgram() };
   const dev = new Role(['dev', '--port', String(port), '--data-dir', dataDir], env);
   context.after(() => dev.kill());
   assert.equal(await dev.ended(), 2);

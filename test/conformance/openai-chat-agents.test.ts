@@ -3,16 +3,14 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import OpenAI from 'openai';
 import { chatAnswer, chatToolCalls } from '../../src/testing/model-server/index.ts';
-import { clerkConfig } from '../support/agent-config.ts';
-import { startCluster } from '../support/processes.ts';
+import { clerk } from '../support/clerk.ts';
 
 const call = (name: string, at: string) => ({ id: `call_${at}`, name, arguments: { at } });
 
-test("Chat Completions: an agent's calls are made and not shown; what waits for an approval is answered as it says", async (context) => {
-  await using cluster = await startCluster({ env: clerkConfig(context) });
-  const { url } = await cluster.startServe();
+test("Chat Completions: an agent's calls are made and not shown; what waits for an approval is answered as it says", async () => {
+  const { url, model } = clerk();
   const client = new OpenAI({ baseURL: `${url}/v1`, apiKey: 'none', maxRetries: 0 });
-  cluster.model.enqueue(chatToolCalls(call('look', 'a')), chatAnswer('There.'));
+  model.enqueue(chatToolCalls(call('look', 'a')), chatAnswer('There.'));
   const messages = [{ role: 'user' as const, content: 'where?' }];
   const streamed = await client.chat.completions.create({ model: 'clerk', messages, stream: true });
   const choices = [];
@@ -20,7 +18,7 @@ test("Chat Completions: an agent's calls are made and not shown; what waits for 
   assert.ok(choices.every((choice) => choice?.delta.tool_calls === undefined));
   assert.deepEqual([choices.map((choice) => choice?.delta.content ?? '').join(''), choices.at(-1)?.finish_reason], ['There.', 'stop']);
 
-  cluster.model.enqueue(chatToolCalls(call('drop', 'b')), chatAnswer('Dropped.'));
+  model.enqueue(chatToolCalls(call('drop', 'b')), chatAnswer('Dropped.'));
   const asked = await client.chat.completions.create({ model: 'clerk', messages, store: true });
   const { message, finish_reason: reason } = asked.choices[0]!;
   assert.deepEqual([reason, message.tool_calls], ['stop', undefined]);
@@ -33,11 +31,10 @@ test("Chat Completions: an agent's calls are made and not shown; what waits for 
   );
 });
 
-test('Chat Completions: what was not stored cannot be approved, and says so', async (context) => {
-  await using cluster = await startCluster({ env: clerkConfig(context) });
-  const { url } = await cluster.startServe();
+test('Chat Completions: what was not stored cannot be approved, and says so', async () => {
+  const { url, model } = clerk();
   const client = new OpenAI({ baseURL: `${url}/v1`, apiKey: 'none', maxRetries: 0 });
-  cluster.model.enqueue(chatToolCalls(call('drop', 'b')));
+  model.enqueue(chatToolCalls(call('drop', 'b')));
   const { choices } = await client.chat.completions.create({ model: 'clerk', messages: [{ role: 'user', content: 'drop it' }] });
   assert.match(choices[0]?.message.content ?? '', /waits for an approval\.\nThis completion is not stored/);
 });

@@ -1,23 +1,15 @@
 /** The AI SDK's own chat with an agent whose tools a worker runs: what `useChat` shows of calls, and how it approves them. */
 import assert from 'node:assert/strict';
-import { test, type TestContext } from 'node:test';
+import { test } from 'node:test';
 import { lastAssistantMessageIsCompleteWithApprovalResponses, type UIMessage, validateUIMessages } from 'ai';
 import { chat, chatAnswer, chatToolCalls, done, end, hold, sseHead } from '../../src/testing/model-server/index.ts';
-import { clerkConfig } from '../support/agent-config.ts';
-import { type Cluster, startCluster } from '../support/processes.ts';
+import { clerk } from '../support/clerk.ts';
 import { UiChat } from '../support/ui-chat.ts';
 import { until } from '../support/until.ts';
 
 const options = { timeout: 120_000 };
 const call = (name: string, at: string) => ({ id: `call_${at}`, name, arguments: { at } });
 const body = { model: 'clerk' };
-
-async function clerk(context: TestContext): Promise<{ readonly cluster: Cluster; readonly url: string }> {
-  const cluster = await startCluster({ env: clerkConfig(context) });
-  context.after(() => cluster[Symbol.asyncDispose]());
-  const { url } = await cluster.startServe();
-  return { cluster, url };
-}
 
 /** What the parts are about. */
 function outline(message: UIMessage | undefined): unknown[] {
@@ -45,18 +37,9 @@ async function assertShown(url: string, ui: UiChat, expected: readonly unknown[]
   assert.deepEqual(outline((await reloaded(url, ui.id)).at(-1)), expected);
 }
 
-function outputs({ model }: Cluster, n: number): string[] {
-  const { messages } = model.requests[n - 1]!.body as { messages: { role: string; content: string }[] };
-  return messages.filter(({ role }) => role === 'tool').map(({ content }) => content);
-}
-
-test('useChat: calls of workers are tools that the provider executes, in the steps that they were made in', options, async (context) => {
-  const { cluster, url } = await clerk(context);
-  cluster.model.enqueue(
-    chatToolCalls(call('look', 'home'), call('look', 'nowhere')),
-    chatToolCalls(call('look', 'bed')),
-    chatAnswer('There.'),
-  );
+test('useChat: calls of workers are tools that the provider executes, in the steps that they were made in', options, async () => {
+  const { url, model } = clerk();
+  model.enqueue(chatToolCalls(call('look', 'home'), call('look', 'nowhere')), chatToolCalls(call('look', 'bed')), chatAnswer('There.'));
   const ui = new UiChat(url, 'chat-calls', {
     body,
     onToolCall: () => assert.fail('a call of a worker is not for the client to run'),
@@ -73,12 +56,12 @@ test('useChat: calls of workers are tools that the provider executes, in the ste
     'step-start',
     'There.',
   ]);
-  assert.equal(cluster.model.requests.length, 3);
+  assert.equal(model.requests.length, 3);
 });
 
-test('useChat: some calls are approved and others refused, in one request, and the message goes on', options, async (context) => {
-  const { cluster, url } = await clerk(context);
-  cluster.model.enqueue(chatToolCalls(call('look', 'a'), call('drop', 'b'), call('keep', 'c')), chatAnswer('Done.'), chatAnswer('Yes.'));
+test('useChat: some calls are approved and others refused, in one request, and the message goes on', options, async () => {
+  const { url, model, outputs } = clerk();
+  model.enqueue(chatToolCalls(call('look', 'a'), call('drop', 'b'), call('keep', 'c')), chatAnswer('Done.'), chatAnswer('Yes.'));
   const ui = new UiChat(url, 'chat-approvals', { body, sendAutomaticallyWhen: lastAssistantMessageIsCompleteWithApprovalResponses });
   await ui.sendMessage({ text: 'tidy up' });
   const asked = ui.lastMessage!.parts.flatMap((part) =>
@@ -104,7 +87,7 @@ test('useChat: some calls are approved and others refused, in one request, and t
     'Done.',
   ];
   await assertShown(url, ui, shown);
-  assert.deepEqual(outputs(cluster, 2).toSorted(), [
+  assert.deepEqual(outputs(2).toSorted(), [
     'The user refused this call. It was not made. The reason given: it is of use',
     'was at a',
     'was at b',
@@ -116,9 +99,9 @@ test('useChat: some calls are approved and others refused, in one request, and t
   assert.deepEqual(outline((await reloaded(url, ui.id))[1]), shown);
 });
 
-test('useChat: an approval given by a page that was loaded anew, beside a new question', options, async (context) => {
-  const { cluster, url } = await clerk(context);
-  cluster.model.enqueue(chatToolCalls(call('drop', 'a')), chatAnswer('Dropped.'));
+test('useChat: an approval given by a page that was loaded anew, beside a new question', options, async () => {
+  const { url, model } = clerk();
+  model.enqueue(chatToolCalls(call('drop', 'a')), chatAnswer('Dropped.'));
   const first = new UiChat(url, 'chat-later', { body });
   await first.sendMessage({ text: 'drop it' });
 
@@ -133,10 +116,10 @@ test('useChat: an approval given by a page that was loaded anew, beside a new qu
   assert.deepEqual(outline(asked), ['step-start', ['drop', 'approval-responded', { at: 'a' }, { approval: { id, approved: true } }]]);
 });
 
-test('T7 · useChat: whoever resumes behind an approval sees the message from its beginning', options, async (context) => {
-  const { cluster, url } = await clerk(context);
+test('T7 · useChat: whoever resumes behind an approval sees the message from its beginning', options, async () => {
+  const { url, model } = clerk();
   const held = [sseHead, chat.content('Drop'), hold('go'), chat.content('ped.'), chat.finish(), done, end];
-  cluster.model.enqueue(chatToolCalls(call('drop', 'a'), call('keep', 'b')), held);
+  model.enqueue(chatToolCalls(call('drop', 'a'), call('keep', 'b')), held);
   const first = new UiChat(url, 'chat-resume', { body, sendAutomaticallyWhen: lastAssistantMessageIsCompleteWithApprovalResponses });
   await first.sendMessage({ text: 'drop it' });
   const ids = new Map<string, string>();
@@ -150,7 +133,7 @@ test('T7 · useChat: whoever resumes behind an approval sees the message from it
   const back = new UiChat(url, 'chat-resume', { body, messages: await reloaded(url, 'chat-resume') });
   const resumed = back.resumeStream();
   await back.untilText('Drop');
-  cluster.model.release('go');
+  model.release('go');
   await resumed;
   assert.deepEqual([back.error, back.messages.length], [undefined, 2]);
   // In this protocol's first versions a stream cannot say who has approved what: only the messages that are read can.
@@ -161,54 +144,50 @@ test('T7 · useChat: whoever resumes behind an approval sees the message from it
     'step-start',
     'Dropped.',
   ]);
-  assert.equal(cluster.model.requests.length, 2);
+  assert.equal(model.requests.length, 2);
 });
 
-test(
-  'useChat: an approval whose turn was stopped before its call began is asked for again, and answered once more',
-  options,
-  async (context) => {
-    const { cluster, url } = await clerk(context);
-    cluster.model.enqueue(chatToolCalls(call('drop', 'a')), chatAnswer('Dropped.'));
-    const first = new UiChat(url, 'chat-stopped', { body });
-    await first.sendMessage({ text: 'drop it' });
-    const page = async (more: object = {}): Promise<{ readonly ui: UiChat; readonly id: string }> => {
-      const sendAutomaticallyWhen = lastAssistantMessageIsCompleteWithApprovalResponses;
-      const ui = new UiChat(url, 'chat-stopped', { body, messages: await reloaded(url, 'chat-stopped'), sendAutomaticallyWhen, ...more });
-      const part = ui.lastMessage?.parts.find((each) => each.type === 'dynamic-tool');
-      return { ui, id: part?.state === 'approval-requested' ? part.approval.id : '' };
-    };
+test('useChat: an approval whose turn was stopped before its call began is asked for again, and answered once more', options, async () => {
+  const { url, model, outputs } = clerk();
+  model.enqueue(chatToolCalls(call('drop', 'a')), chatAnswer('Dropped.'));
+  const first = new UiChat(url, 'chat-stopped', { body });
+  await first.sendMessage({ text: 'drop it' });
+  const page = async (more: object = {}): Promise<{ readonly ui: UiChat; readonly id: string }> => {
+    const sendAutomaticallyWhen = lastAssistantMessageIsCompleteWithApprovalResponses;
+    const ui = new UiChat(url, 'chat-stopped', { body, messages: await reloaded(url, 'chat-stopped'), sendAutomaticallyWhen, ...more });
+    const part = ui.lastMessage?.parts.find((each) => each.type === 'dynamic-tool');
+    return { ui, id: part?.state === 'approval-requested' ? part.approval.id : '' };
+  };
 
-    // Its cancel comes before it.
-    await fetch(`${url}/v1/responses/resp_stopped/cancel`, { method: 'POST' });
-    const stopped = await page({ headers: { 'x-turnkeep-response-id': 'resp_stopped' } });
-    await stopped.ui.addToolApprovalResponse({ id: stopped.id, approved: true });
-    await until(async () => {
-      const turn = (await (await fetch(`${url}/turns/resp_stopped`)).json()) as { readonly status?: string };
-      return turn.status === 'cancelled' && stopped.ui.status === 'ready';
-    });
-    const back = await page();
-    assert.deepEqual(outline(back.ui.lastMessage), [
-      'step-start',
-      ['drop', 'approval-requested', { at: 'a' }, { approval: { id: back.id } }],
-    ]);
-    assert.equal(cluster.model.requests.length, 1);
+  // Its cancel comes before it.
+  await fetch(`${url}/v1/responses/resp_stopped/cancel`, { method: 'POST' });
+  const stopped = await page({ headers: { 'x-turnkeep-response-id': 'resp_stopped' } });
+  await stopped.ui.addToolApprovalResponse({ id: stopped.id, approved: true });
+  await until(async () => {
+    const turn = (await (await fetch(`${url}/turns/resp_stopped`)).json()) as { readonly status?: string };
+    return turn.status === 'cancelled' && stopped.ui.status === 'ready';
+  });
+  const back = await page();
+  assert.deepEqual(outline(back.ui.lastMessage), [
+    'step-start',
+    ['drop', 'approval-requested', { at: 'a' }, { approval: { id: back.id } }],
+  ]);
+  assert.equal(model.requests.length, 1);
 
-    await back.ui.addToolApprovalResponse({ id: back.id, approved: true });
-    await until(() => back.ui.text !== '' && back.ui.status === 'ready');
-    await assertShown(url, back.ui, [
-      'step-start',
-      ['drop', 'output-available', { at: 'a' }, { output: 'was at a', approval: { id: back.id, approved: true } }],
-      'step-start',
-      'Dropped.',
-    ]);
-    assert.equal(outputs(cluster, 2).at(-1), 'was at a');
-  },
-);
+  await back.ui.addToolApprovalResponse({ id: back.id, approved: true });
+  await until(() => back.ui.text !== '' && back.ui.status === 'ready');
+  await assertShown(url, back.ui, [
+    'step-start',
+    ['drop', 'output-available', { at: 'a' }, { output: 'was at a', approval: { id: back.id, approved: true } }],
+    'step-start',
+    'Dropped.',
+  ]);
+  assert.equal(outputs(2).at(-1), 'was at a');
+});
 
-test('useChat: an answer that its turn was stopped with is not given again by what is said next', options, async (context) => {
-  const { cluster, url } = await clerk(context);
-  cluster.model.enqueue(chatToolCalls(call('drop', 'a')), chatAnswer('As you like.'));
+test('useChat: an answer that its turn was stopped with is not given again by what is said next', options, async () => {
+  const { url, model, outputs } = clerk();
+  model.enqueue(chatToolCalls(call('drop', 'a')), chatAnswer('As you like.'));
   const ui = new UiChat(url, 'chat-left', { body, headers: { 'x-turnkeep-response-id': 'resp_asks' } });
   await ui.sendMessage({ text: 'drop it' });
   const part = ui.lastMessage?.parts.find((each) => each.type === 'dynamic-tool');
@@ -220,5 +199,5 @@ test('useChat: an answer that its turn was stopped with is not given again by wh
   const next = new UiChat(url, 'chat-left', { body, messages: stopped.messages });
   await next.sendMessage({ text: 'leave it' });
   assert.deepEqual([next.text, next.error], ['As you like.', undefined]);
-  assert.deepEqual(outputs(cluster, 2), ['[This call was approved, and stopped before it was made.]']);
+  assert.deepEqual(outputs(2), ['[This call was approved, and stopped before it was made.]']);
 });

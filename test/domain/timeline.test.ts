@@ -135,7 +135,10 @@ test('GET /turns/{id} has the keys of the contract, and says nothing of what has
     workflow_id: 'turn/resp_own',
     run_id: 'run',
     created_at: '1970-01-01T00:00:00.000Z',
+    ready_at: '1970-01-01T00:00:00.000Z',
     settled_at: '1970-01-01T00:00:00.009Z',
+    journal: null,
+    viewers: [],
     steps: [
       {
         kind: 'model',
@@ -145,6 +148,7 @@ test('GET /turns/{id} has the keys of the contract, and says nothing of what has
             attempt: 1,
             requested_at: '1970-01-01T00:00:00.000Z',
             ended_at: '1970-01-01T00:00:01.000Z',
+            phase: 'requested',
             outcome: 'failed',
             code: 'transport_failed',
             detail: 'ECONNRESET',
@@ -156,6 +160,7 @@ test('GET /turns/{id} has the keys of the contract, and says nothing of what has
             requested_at: '1970-01-01T00:00:02.000Z',
             first_event_at: '1970-01-01T00:00:03.000Z',
             ended_at: null,
+            phase: 'started',
             outcome: 'running',
             provider_request_id: 'req_1',
             worker: 'two',

@@ -4,14 +4,14 @@ import { text } from 'node:stream/consumers';
 import type { TestContext } from 'node:test';
 import packageJson from '../../package.json' with { type: 'json' };
 import { root } from '../package/entries.ts';
-import { testTemporalProgram } from '../support/temporal-server.ts';
+import { testCache, testTemporalProgram } from '../support/temporal-server.ts';
 
 const [, ...flags] = packageJson.scripts.example.split(' ');
 const cli = await testTemporalProgram();
 
 /** @returns what it printed, and its exit code */
 export async function runExample(context: TestContext, name: string): Promise<{ readonly output: string; readonly code: number | null }> {
-  const env = { PATH: process.env['PATH'], HOME: process.env['HOME'], TEMPORAL_CLI: cli };
+  const env = { PATH: process.env['PATH'], HOME: process.env['HOME'], ...testCache, TEMPORAL_CLI: cli };
   const example = spawn(process.execPath, [...flags, name], { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
   const { pid } = example;
   context.after(() => {

@@ -37,7 +37,7 @@ test('every folder of src has its row, and every row names rooms', () => {
 test('no import follows an arrow that the table does not have', () => {
   const wrong: string[] = [];
   let count = 0;
-  for (const file of globSync('src/*/**/*.ts', { cwd: root })) {
+  for (const file of globSync('src/*/**/*.{ts,tsx}', { cwd: root })) {
     const [, room = ''] = file.split('/');
     const allowed = arrows.get(room) ?? [];
     for (const [, specifier = ''] of readFileSync(join(root, file), 'utf8').matchAll(imported)) {

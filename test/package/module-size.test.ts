@@ -11,7 +11,7 @@ const fileLimitBytes = 12_288;
 const smallBytes = 1_024;
 const smallLimit = 20;
 
-const files = globSync('src/**/*.ts', { cwd: root }).map((path) => ({ path, bytes: statSync(join(root, path)).size }));
+const files = globSync('src/**/*.{ts,tsx}', { cwd: root }).map((path) => ({ path, bytes: statSync(join(root, path)).size }));
 const bySize = files.toSorted((a, b) => a.bytes - b.bytes);
 
 test(`the median of the modules has at most ${medianLimitBytes} bytes`, () => {

@@ -21,7 +21,7 @@ test('T5 · an end that the provider gave wins over an accepted cancel; a failur
   for (const [outcome, wins] of ends) {
     const stream = ResponseStream.replay(ResponseStream.open(response));
     stream.begin();
-    const turn = { id: 'turn', isStored: true } as TurnRow;
+    const turn = { id: 'turn', isStored: true, settings: newTurn('x').settings } as TurnRow;
     assert.equal(sealOf(turn, stream, 1, outcome, 9_000).winsOverCancel, wins, JSON.stringify(outcome));
   }
 });

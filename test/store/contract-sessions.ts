@@ -32,6 +32,9 @@ export function sessionsContract(contract: Contract): void {
     assert.deepEqual(await ids({ limit: 2, order: 'desc', after: 'conv_c' }), ['conv_b']);
     assert.deepEqual(await ids({ limit: 9, order: 'asc', after: 'conv_b' }), ['conv_c', 'conv_a']);
     assert.equal(await ids({ limit: 2, order: 'desc', after: 'conv_x' }), undefined);
+    assert.deepEqual(await ids({ limit: 9, order: 'desc', sinceMs: 3 }), ['conv_a', 'conv_c']);
+    assert.deepEqual(await ids({ limit: 9, order: 'desc', untilMs: 3 }), ['conv_b']);
+    assert.deepEqual(await ids({ limit: 9, order: 'asc', sinceMs: 3, untilMs: 1_000, after: 'conv_b' }), ['conv_c']);
     const [used, unused] = (await store.listSessions('default', { limit: 2, order: 'desc' })) ?? [];
     assert.deepEqual([used?.usedAtMs, used?.firstWords, used?.name], [1_000, 'says resp_a', null]);
     assert.deepEqual([unused?.usedAtMs, unused?.firstWords], [3, null]);
@@ -267,6 +270,34 @@ export function sessionsContract(contract: Contract): void {
     const creates = session('conv_a', { metadata: { topic: 'tea' } });
     await store.addItems({ id: 'items_1', tenant: 'default', session: 'conv_a', items: [message('msg_1')], createdAtMs: 9, creates });
     assert.deepEqual(await idsOf(store, 'conv_a', { limit: 9, order: 'asc' }), ['msg_1']);
+  });
+
+  contract('a session begins behind a turn of another one, whose past it shares, with items or without', async (store) => {
+    await store.createSession(session('conv_a'));
+    await ended(store, 'resp_a', { session: 'conv_a', input: [message('msg_1')] });
+    await ended(store, 'resp_b', { session: 'conv_a', input: [message('msg_2')] });
+    const made = await store.createSession({ ...session('conv_b'), leaf: 'resp_a' });
+    assert.equal(made.leaf, 'resp_a');
+    const creates = { ...session('conv_c'), leaf: 'resp_a' };
+    const items = [message('msg_3')];
+    await store.addItems({ id: 'items_1', tenant: 'default', session: 'conv_c', items, createdAtMs: 9, creates, model: 'some-model' });
+    const page = { limit: 9, order: 'asc' } as const;
+    const shared = (await idsOf(store, 'conv_b', page)) ?? [];
+    assert.deepEqual(shared[0], 'msg_1');
+    assert.deepEqual(await idsOf(store, 'conv_c', page), [...shared, 'msg_3']);
+    assert.equal((await idsOf(store, 'conv_a', page))?.includes('msg_3'), false);
+    // Each goes on by itself.
+    await ended(store, 'resp_c', { session: 'conv_c', input: [message('msg_4')] });
+    const past = await store.readTranscript('resp_c');
+    assert.deepEqual(
+      past.map((turn) => [turn.model, turn.items.at(-1)?.id]),
+      [
+        [past[0]?.model, shared.at(-1)],
+        ['some-model', 'msg_3'],
+      ],
+    );
+    assert.notEqual(past[0]?.model, null);
+    assert.equal((await store.findItems('default', ['msg_3'], 10_000))?.get('msg_3')?.model, 'some-model');
   });
 
   contract('a call is found on the chain that made it, and on no other', async (store) => {

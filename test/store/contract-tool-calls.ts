@@ -1,6 +1,8 @@
 /** What every driver of the store must do: steps behind one another, and the calls of tools that workers run between them. */
 import assert from 'node:assert/strict';
 import type { AttemptKey } from '../../src/domain/turn/attempt.ts';
+import type { OutputItem } from '../../src/domain/item.ts';
+import type { HiddenReasoning } from '../../src/domain/response/hidden-reasoning.ts';
 import type { JournalRow } from '../../src/domain/response/response-event.ts';
 import { defaultSettings } from '../../src/domain/response/response-settings.ts';
 import type { NewToolCall, ToolCallEnd } from '../../src/domain/agents/tool-call.ts';
@@ -85,6 +87,61 @@ export function toolCallsContract(contract: Contract): void {
     assert.deepEqual(await other.readHead('resp_a'), { epoch, last: 4, isSealed: false, lease: 'none' });
     assert.deepEqual(await overdue(other), [['resp_a', 2, epoch]]);
     assert.deepEqual(await store.listExpiredLeases({ limit: 9, hasWorker: true }), []);
+  });
+
+  contract('T13 · what a step or a turn has hidden is for the transcript alone, and goes with its items', async (store, database) => {
+    const thought = (id: string): OutputItem => ({ id, type: 'reasoning', status: 'completed', summary: [] });
+    const hidden = (item: string): HiddenReasoning => ({ item, maker: 'default/m', encrypted: `E ${item}` });
+    await store.createSession({ id: 'conv_a', tenant: 'default', metadata: {}, createdAtMs: 1 });
+    await inserted(store, newTurn('resp_a', { session: 'conv_a' }));
+    const { epoch, attempt } = await claimed(store, 'resp_a');
+    const step = await endOf(store, { turn: 'resp_a', step: 1, attempt }, epoch, { calls: [], hidden: [hidden('rs_1'), hidden('rs_2')] });
+    assert.equal(await store.endStep({ ...step, epoch: epoch - 1 }), 'refused');
+    assert.deepEqual(await store.readHiddenReasoning('resp_a'), [], 'T7 · by whom the turn was taken from');
+    assert.equal(await store.endStep(step), 'ended');
+    const other = database.open();
+    assert.deepEqual(await other.readHiddenReasoning('resp_a'), [hidden('rs_1'), hidden('rs_2')]);
+    const next = await claimed(other, 'resp_a', { step: 2 });
+    const output = ['rs_1', 'rs_2', 'rs_3'].map(thought);
+    await other.seal(sealOf('resp_a', next.epoch, { output, hidden: [hidden('rs_3')] }));
+    await inserted(store, newTurn('resp_b', { session: 'conv_a' }));
+    const hiddenOf = async () => (await store.readTranscript('resp_b')).map(({ hidden: of }) => of);
+    assert.deepEqual(await hiddenOf(), [['rs_1', 'rs_2', 'rs_3'].map(hidden)]);
+    const row = await store.readSession('default', 'conv_a');
+    assert.ok(row);
+    const seen = [
+      await store.readSessionItems(row, { limit: 9, order: 'asc' }),
+      [...((await store.findItems('default', ['rs_1'], 1_000)) ?? [])],
+    ];
+    assert.doesNotMatch(JSON.stringify([seen, await store.readResponse('resp_a'), await store.readJournal('resp_a')]), /E rs_/);
+    await store.deleteSessionItem(row, 'rs_2');
+    assert.deepEqual(await hiddenOf(), [['rs_1', 'rs_3'].map(hidden)]);
+  });
+
+  contract('what a turn has hidden is deleted with it', async (store) => {
+    await inserted(store, newTurn('resp_a'));
+    const { epoch } = await claimed(store, 'resp_a');
+    const hidden = [{ item: 'rs_1', maker: 'default/m', encrypted: 'E1' }];
+    await store.seal(sealOf('resp_a', epoch, { hidden }));
+    assert.deepEqual(await store.readHiddenReasoning('resp_a'), hidden);
+    assert.equal(await store.deleteTurn('default', 'resp_a', 9), true);
+    assert.deepEqual(await store.readHiddenReasoning('resp_a'), []);
+  });
+
+  contract('of a turn that is not to be stored, its steps alone know what was hidden', async (store) => {
+    const settings = { ...defaultSettings('scripted'), store: false };
+    await inserted(store, newTurn('resp_a', { settings }));
+    const { epoch, attempt } = await claimed(store, 'resp_a');
+    const hidden = [{ item: 'rs_1', maker: 'default/m', encrypted: 'E1' }];
+    await store.endStep(await endOf(store, { turn: 'resp_a', step: 1, attempt }, epoch, { calls: [], hidden }));
+    assert.deepEqual(await store.readHiddenReasoning('resp_a'), hidden);
+    const next = await claimed(store, 'resp_a', { step: 2 });
+    const late = [{ item: 'rs_2', maker: 'default/m', encrypted: 'E2' }];
+    await store.seal(sealOf('resp_a', next.epoch, { isStored: false, hidden: late }));
+    assert.deepEqual(await store.readHiddenReasoning('resp_a'), hidden);
+    for (let left = 1; left > 0;)
+      left = await store.purgeUnstored({ acknowledgedBeforeMs: Date.now() + 9, settledBeforeMs: Date.now() + 9 });
+    assert.deepEqual(await store.readHiddenReasoning('resp_a'), []);
   });
 
   contract('T2 · a step that has ended is over for ever, and the next one begins with its calls', async (store, database) => {

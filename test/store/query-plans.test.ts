@@ -67,6 +67,10 @@ test('no statement walks a table, sorts what an index could give in order, or lo
     await store.readChain('resp_d', { ...page, after: 'resp_a' });
     await store.readSessionItems({ ...session, leaf: 'resp_a' }, { ...page, after: 'msg_resp_a' });
     await store.listSessions('default', { ...page, after: 'conv_a' });
+    await store.listSessions('default', { ...page, sinceMs: 1, untilMs: 2 });
+    await store.noteViewers([{ turn: 'resp_a', id: 'v', protocol: 'sse', openedAtMs: 1, fromSeq: 0, lastSeq: 0 }]);
+    await store.readViewers('resp_a');
+    await store.readApprovals('resp_a');
   }
   await store.findUnknownCall('default', 'resp_d', ['call_a']);
   await store.findItems('default', ['msg_resp_a'], 1_000);

@@ -14,6 +14,7 @@ import { sessionsContract } from './contract-sessions.ts';
 import { spendingContract } from './contract-spending.ts';
 import { statsContract } from './contract-stats.ts';
 import { toolCallsContract } from './contract-tool-calls.ts';
+import { viewersContract } from './contract-viewers.ts';
 import { webhooksContract } from './contract-webhooks.ts';
 import { temporaryDatabase } from './temporary.ts';
 
@@ -33,5 +34,6 @@ spendingContract(contract);
 statsContract(contract);
 droppedContract(contract);
 followContract(contract);
+viewersContract(contract);
 webhooksContract(contract);
 recordingsContract(contract);

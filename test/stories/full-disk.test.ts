@@ -27,7 +27,7 @@ function canMount(): boolean {
 
 async function startServe(context: TestContext, env: NodeJS.ProcessEnv): Promise<{ child: ChildProcess; url: string; disk: string }> {
   const folder = folderOf(context);
-  const child = spawn('unshare', ['-rm', 'sh', '-c', onItsOwnDisk, folder, process.execPath, 'src/cli/main.ts', 'serve'], {
+  const child = spawn('unshare', ['-rm', 'sh', '-c', onItsOwnDisk, folder, process.execPath, 'bin/turnkeep.js', 'serve'], {
     cwd: join(import.meta.dirname, '../..'),
     env: { ...env, TURNKEEP_DATA_DIR: folder },
     stdio: ['ignore', 'pipe', 'pipe'],

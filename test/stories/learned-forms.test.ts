@@ -76,7 +76,11 @@ void suite('T13 · a form that a server demands', () => {
   });
 
   test('Mistral is known by its address', () => {
-    assert.deepEqual(new LearnedForms('https://api.mistral.ai/v1').of('m'), { joinsRows: false, hasShortIds: true });
+    assert.deepEqual(new LearnedForms('https://api.mistral.ai/v1').of('m'), {
+      joinsRows: false,
+      hasShortIds: true,
+      refusesToEncrypt: false,
+    });
     const others = new LearnedForms('https://api.example.com/v1');
     others.learn(
       'm',

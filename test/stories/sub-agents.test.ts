@@ -16,7 +16,7 @@ import {
   sseHead,
   stall,
 } from '../../src/testing/model-server/index.ts';
-import { turnSchema } from '../../src/gateway/http/response-schemas.ts';
+import { turnSchema } from '../../src/gateway/http/turn-schemas.ts';
 import { until } from '../support/until.ts';
 import type { Viewer } from '../support/viewer.ts';
 import { story, type World, type WorldOptions } from '../support/world.ts';

@@ -5,10 +5,9 @@
 import { syncBuiltinESMExports } from 'node:module';
 import timers from 'node:timers';
 import promises from 'node:timers/promises';
+import { type Timer, TimerQueue } from './timer-queue.ts';
 
-interface Entry {
-  atMs: number;
-  readonly order: number;
+interface Entry extends Timer {
   readonly run: () => void;
   readonly everyMs?: number;
 }
@@ -27,6 +26,8 @@ const realImmediate = setImmediate;
 export class FakeClock implements Disposable {
   nowMs = 1_800_000_000_000;
   readonly #startMs = this.nowMs;
+  readonly #queue = new TimerQueue<Entry>();
+  /** By the number that it was set with: those that are not cleared. Of a cleared one the queue learns when it is due. */
   readonly #entries = new Map<number, Entry>();
   readonly #restore: (() => void)[] = [];
   #count = 0;
@@ -85,17 +86,30 @@ export class FakeClock implements Disposable {
     syncBuiltinESMExports();
   }
 
+  /** To the next timer, which is run with all that are due by then; not those that they set. */
   #advance(): void {
-    let dueMs = this.nowMs + longestStepMs;
-    for (const { atMs } of this.#entries.values()) if (atMs < dueMs) dueMs = atMs;
-    this.nowMs = Math.max(dueMs, this.nowMs);
-    const due: [number, Entry][] = [];
-    for (const [id, entry] of this.#entries) if (entry.atMs <= this.nowMs) due.push([id, entry]);
-    for (const [id, entry] of due.toSorted(([, one], [, other]) => one.atMs - other.atMs || one.order - other.order)) {
-      if (!this.#entries.has(id)) continue;
-      if (entry.everyMs === undefined) this.#entries.delete(id);
-      else entry.atMs = this.nowMs + entry.everyMs;
+    const longestMs = this.nowMs + longestStepMs;
+    this.#dropCleared();
+    this.nowMs = Math.max(this.nowMs, Math.min(longestMs, this.#queue.first?.atMs ?? longestMs));
+    const due: Entry[] = [];
+    for (let next = this.#queue.first; next !== undefined && next.atMs <= this.nowMs; next = this.#queue.first) {
+      due.push(next);
+      this.#queue.takeFirst();
+    }
+    for (const entry of due) {
+      if (!this.#entries.has(entry.order)) continue;
+      if (entry.everyMs === undefined) this.#entries.delete(entry.order);
+      else {
+        entry.atMs = this.nowMs + entry.everyMs;
+        this.#queue.add(entry);
+      }
       entry.run();
+    }
+  }
+
+  #dropCleared(): void {
+    for (let next = this.#queue.first; next !== undefined && !this.#entries.has(next.order); next = this.#queue.first) {
+      this.#queue.takeFirst();
     }
   }
 
@@ -103,7 +117,9 @@ export class FakeClock implements Disposable {
     this.#count += 1;
     const id = this.#count;
     const atMs = this.nowMs + Math.max(1, ms);
-    this.#entries.set(id, { atMs, order: id, run, ...(isRepeated ? { everyMs: Math.max(1, ms) } : {}) });
+    const entry = { atMs, order: id, run, ...(isRepeated ? { everyMs: Math.max(1, ms) } : {}) };
+    this.#entries.set(id, entry);
+    this.#queue.add(entry);
     const timer = { ref: () => timer, unref: () => timer, hasRef: () => true, refresh: () => timer, [Symbol.toPrimitive]: () => id };
     return timer;
   }

@@ -10,7 +10,7 @@ import { openSqliteStore } from '../../src/store/sqlite/open-store.ts';
 import type { Store } from '../../src/store/ports/store.ts';
 import type { ModelServer, ModelServerOptions } from '../../src/testing/model-server/index.ts';
 import { startPatientModel } from './patient-model.ts';
-import { sharedTemporalServer } from './temporal-server.ts';
+import { sharedTemporalServer, testCache } from './temporal-server.ts';
 import { until } from './until.ts';
 import { within } from './within.ts';
 
@@ -33,7 +33,7 @@ export class Role {
    * @param stderr a file descriptor that takes its log, instead of `output`
    * @param program turnkeep's own command where nothing is said
    */
-  constructor(args: readonly string[], env: NodeJS.ProcessEnv, stderr: 'pipe' | number = 'pipe', program = 'src/cli/main.ts') {
+  constructor(args: readonly string[], env: NodeJS.ProcessEnv, stderr: 'pipe' | number = 'pipe', program = 'bin/turnkeep.js') {
     this.child = spawn(process.execPath, [program, ...args], { cwd: root, env, stdio: ['ignore', 'pipe', stderr] });
     for (const stream of [this.child.stdout, this.child.stderr]) {
       if (stream === null) continue;
@@ -133,6 +133,7 @@ export async function startCluster(
   const env: NodeJS.ProcessEnv = {
     PATH: process.env['PATH'],
     HOME: process.env['HOME'],
+    ...testCache,
     ...(headStart === undefined ? {} : { TURNKEEP_HEAD_START: headStart }),
     TEMPORAL_ADDRESS: temporal.address,
     TEMPORAL_NAMESPACE: temporal.namespace,

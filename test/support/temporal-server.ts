@@ -5,7 +5,7 @@
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { findTemporalProgram } from '../../src/cli/dev-server/find.ts';
 import { startDevServer } from '../../src/cli/dev-server/start.ts';
@@ -17,6 +17,9 @@ export interface TestTemporalServer {
 
 /** What tests fetch, compile and bundle is kept here, from one run to the next. */
 export const testCacheDir = fileURLToPath(new URL('../../node_modules/.cache/turnkeep', import.meta.url));
+
+/** For the environment of processes: `testCacheDir` is what they find in their user's cache. */
+export const testCache = { XDG_CACHE_HOME: dirname(testCacheDir) } as const;
 
 let started: Promise<TestTemporalServer> | undefined;
 

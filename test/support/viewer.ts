@@ -28,6 +28,17 @@ export class Viewer {
     return new Viewer(response, abort);
   }
 
+  /** Posts a turn to a gateway, and watches it from its first event on. */
+  static async say(url: string, input: string, body: Record<string, unknown> = {}, headers: Record<string, string> = {}): Promise<Viewer> {
+    const viewer = await Viewer.open(`${url}/v1/responses`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...headers },
+      body: JSON.stringify({ input, stream: true, ...body }),
+    });
+    await viewer.until((seen) => seen.events.length > 0);
+    return viewer;
+  }
+
   private constructor(response: Response, abort: AbortController) {
     this.headers = response.headers;
     this.#abort = abort;

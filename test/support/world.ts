@@ -63,6 +63,8 @@ export interface WorldOptions {
   readonly hasGateway?: boolean;
   /** How long a stream is silent before a comment is sent. */
   readonly idleCommentMs?: number;
+  /** The folder of the built page. */
+  readonly page?: Promise<string>;
 }
 
 const limits: Limits = {
@@ -127,6 +129,9 @@ export class World implements AsyncDisposable {
         telemetryOptions: { logging: { filter: 'ERROR', forward: {} } },
         shutdownSignals: [],
       });
+      // To start the threads that the SDK runs workflows in takes as long as many a story: here they run in this one. The processes
+      // of chaos and commands have those threads.
+      process.env['TEMPORAL_DEBUG'] = 'true';
     }
     const server = await sharedTemporalServer();
     const model = await startPatientModel(options.model?.());
@@ -184,10 +189,6 @@ export class World implements AsyncDisposable {
 
   /** Another worker in this process, on a connection of its own to the database file. */
   async startWorker(store = this.openStore(), config: Partial<Config> = {}, agents = this.#agents): Promise<TurnWorker> {
-    // Stories that are cached run in the threads that the SDK starts for workflows, as processes do. To start them takes as
-    // long as many a story: all else runs its workflows in this one.
-    if (this.#options.replaysAlways === false) delete process.env['TEMPORAL_DEBUG'];
-    else process.env['TEMPORAL_DEBUG'] = 'true';
     const worker = await startWorker({
       config: { ...this.config, ...config },
       agents,
@@ -222,6 +223,7 @@ export class World implements AsyncDisposable {
       hasWorker: this.#options.replaysAlways !== true,
       ...(attempts === null ? {} : { attempts }),
       idleCommentMs: this.#options.idleCommentMs,
+      page: this.#options.page,
     });
     let closing: Promise<void> | undefined;
     // A story may close it before its world does.
@@ -247,13 +249,7 @@ export class World implements AsyncDisposable {
 
   /** Posts a turn and watches it. */
   async say(input: string, body: Record<string, unknown> = {}, headers: Record<string, string> = {}): Promise<Viewer> {
-    const viewer = await Viewer.open(`${this.url}/v1/responses`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', ...headers },
-      body: JSON.stringify({ input, stream: true, ...body }),
-    });
-    await viewer.until((seen) => seen.events.length > 0);
-    return viewer;
+    return Viewer.say(this.url, input, body, headers);
   }
 
   /** Posts a turn and watches it to its end. */

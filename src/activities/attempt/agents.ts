@@ -6,6 +6,7 @@ import { type Provider, ProviderError } from '../../providers/provider.ts';
 import { withGoneTools } from '../../tools/gone-tools.ts';
 import type { ToolBox } from '../../tools/tool.ts';
 import { chosenTools, TurnTools } from '../../tools/turn-tools.ts';
+import { recordedTools } from './recorded-tools.ts';
 
 export interface Agents {
   /** By their names in the configuration; the environment's is `default`. undefined: there is none of this name. */
@@ -58,8 +59,8 @@ export function providerFor(agents: Agents | undefined, fallback: Provider, { ag
  */
 export async function toolsFor(
   agents: Agents | undefined,
-  { agent, tools }: ResponseSettings,
-  { step, signal }: { readonly step: number; readonly signal: AbortSignal },
+  { agent, tools, recorded_calls_of: recordedIn }: ResponseSettings,
+  { step, signal, store }: { readonly step: number; readonly signal: AbortSignal; readonly store: Parameters<typeof recordedTools>[0] },
 ): Promise<TurnTools> {
   if (agent === undefined || agent.tools.length === 0) return new TurnTools([]);
   if (agents === undefined) throw new ProviderError(otherConfiguration(`no agents at all, and this turn is of agent '${agent.name}'`));
@@ -70,8 +71,11 @@ export async function toolsFor(
   }
   const known = agent.tools.filter((name) => !lacking.includes(name));
   const lists = withGoneTools(await toolBox.listsOf(known, signal), lacking);
-  const requests = tools.flatMap((tool) => mcpRequestOf(tool) ?? []);
-  return new TurnTools(chosenTools(lists, requests), tools.flatMap(namesOf));
+  const chosen = chosenTools(
+    lists,
+    tools.flatMap((tool) => mcpRequestOf(tool) ?? []),
+  );
+  return new TurnTools(recordedIn === undefined ? chosen : recordedTools(store, recordedIn, chosen), tools.flatMap(namesOf));
 }
 
 /** What the model may call of the client's. */

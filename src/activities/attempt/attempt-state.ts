@@ -1,7 +1,8 @@
 /** What an attempt has come to so far, while it runs, and what its end takes of that. */
-import type { AttemptEnd, AttemptKey } from '../../domain/turn/attempt.ts';
+import type { AttemptEnd, AttemptFacts, AttemptKey } from '../../domain/turn/attempt.ts';
 import type { Budget } from '../../domain/turn/budget.ts';
 import type { ModelFailure, ModelFinish } from '../../domain/model.ts';
+import { refusesEncrypted } from '../../domain/response/hidden-reasoning.ts';
 import type { Usage } from '../../domain/response/response.ts';
 import { requestsPerStep } from '../../domain/turn/retry-policy.ts';
 import type { Store } from '../../store/ports/store.ts';
@@ -24,6 +25,8 @@ export interface AttemptState {
   meter?: BudgetMeter;
   /** What follows a prompt that is too long: the step that compacts it, or a shorter one in this step. Absent: the turn fails. */
   onOverflow?: (failure: ModelFailure) => Promise<'compact' | 'shorten' | 'fail'>;
+  /** Asked for without encrypted reasoning, and told of none, the provider may take what it has refused. */
+  mayLeaveOutReasoning?: boolean;
   /** The end of the turn's time, by `performance.now()`. */
   readonly deadlineAt: number;
   /** Of the steps before this one. */
@@ -34,6 +37,8 @@ export interface AttemptState {
   serviceTier?: string;
   /** The provider's own statement that its answer is at its end (T8). */
   finish?: ModelFinish;
+  /** How far its request has come. */
+  readonly reached: { sentAtMs?: number; headersAtMs?: number; finishedAtMs?: number };
   /** Its answer, where the provider keeps it. `isBooked`: another process could read it on. */
   keptAnswer?: { readonly isBooked: boolean; readonly stop: () => Promise<void> };
   /** What follows the finish: the end of the turn, or of the step alone. */
@@ -42,14 +47,22 @@ export interface AttemptState {
   goesOn?: () => boolean;
 }
 
-/** A prompt that is too long is refused before anything of the step has started: only then may anything follow it (T2, T3). */
-export async function afterOverflow(
-  { writer, key, onOverflow }: AttemptState,
+/**
+ * What follows a prompt that is too long, or one with encrypted reasoning that was refused: another step, or another request in
+ * this one. Only while nothing of the step has started may anything follow (T2, T3).
+ */
+export async function afterRefusal(
+  { writer, key, onOverflow, mayLeaveOutReasoning }: AttemptState,
   failure: ModelFailure,
-): Promise<'compact' | 'shorten' | 'fail'> {
-  if (failure.code !== 'context_length_exceeded' || writer.hasStarted || onOverflow === undefined) return 'fail';
+): Promise<'compaction' | 'shorter_prompt' | 'without_reasoning' | 'fail'> {
+  if (writer.hasStarted) return 'fail';
+  const isLast = key.attempt >= requestsPerStep;
+  const { providerMessage: words } = failure;
+  if (mayLeaveOutReasoning === true && refusesEncrypted({ ...failure, words })) return isLast ? 'fail' : 'without_reasoning';
+  if (failure.code !== 'context_length_exceeded' || onOverflow === undefined) return 'fail';
   const next = await onOverflow(failure);
-  return next === 'shorten' && key.attempt >= requestsPerStep ? 'fail' : next;
+  if (next === 'shorten') return isLast ? 'fail' : 'shorter_prompt';
+  return next === 'compact' ? 'compaction' : next;
 }
 
 /** How long the turn's time has been over, ms. */
@@ -64,7 +77,8 @@ export async function bookEnd(attempt: AttemptState, end: AttemptEnd): Promise<v
   await retryWhileBusy(() => store.endAttempt(key, epoch, whole));
 }
 
-/** The end with what the request has cost, by the provider's count and for the budgets. */
-export function withCost({ usage, meter }: AttemptState, end: AttemptEnd): AttemptEnd {
-  return { ...end, ...(usage === null ? {} : { usage }), ...(meter === undefined ? {} : { spent: meter.taken }) };
+/** The end with what the request has cost, by the provider's count and for the budgets, and with how far it came. */
+export function withCost({ usage, meter, reached }: AttemptState, end: AttemptEnd): AttemptEnd {
+  const facts: AttemptFacts = { ...reached, ...end.facts };
+  return { ...end, ...(usage === null ? {} : { usage }), ...(meter === undefined ? {} : { spent: meter.taken }), facts };
 }

@@ -5,7 +5,8 @@
  * Writes happen one after the other. From the first write that the journal refuses (T7), each throws `FencedError`.
  */
 import type { ModelDelta } from '../../domain/model.ts';
-import { asksFor, encryptedReasoning, startsStep } from '../../domain/model.ts';
+import { startsStep } from '../../domain/model.ts';
+import { makerOf } from '../../domain/response/hidden-reasoning.ts';
 import { type JournalRow, journalRowOf } from '../../domain/response/response-event.ts';
 import type { ResponseStream } from '../../domain/response/response-stream.ts';
 import type { TurnOutcome } from '../../domain/turn/turn-outcome.ts';
@@ -125,12 +126,14 @@ export class JournalWriter {
     await this.#writing;
     clearTimeout(this.#timer);
     const before = [...this.#takePending(), ...stream.endStep().map(journalRowOf)];
-    const first = stream.response.output.length;
+    const first = stream.output.length;
     const begun = stream.show((output) => calls.flatMap((call, index) => callBegun(output, call, first + index)));
     const rows = [...before, ...begun.map(journalRowOf)];
     const booked = calls.map((call, index): NewToolCall => ({ ...call, number: callsBefore + index, position: first + index }));
+    const hidden = stream.hidden.take(makerOf(turn.settings));
     const whole = { ...attempt, end: { ...end, recording: tape.end() } };
-    const result = await retryWhileBusy(() => store.endStep({ turn: turn.id, epoch, rows, attempt: whole, calls: booked, isLast }));
+    const stepEnd = { turn: turn.id, epoch, rows, attempt: whole, calls: booked, isLast, hidden };
+    const result = await retryWhileBusy(() => store.endStep(stepEnd));
     if (result === 'cancel_requested') tape.cancelRequested();
     return result;
   }
@@ -203,10 +206,11 @@ export class JournalWriter {
     return [...shown, ...pending.flatMap((delta) => this.#options.stream.write(delta)).map(journalRowOf)];
   }
 
-  /** Encrypted reasoning is stored only where the request asked for it. */
+  /** Encrypted reasoning is stored only for a client that asked for it, and for the steps that follow. */
   #isKept(delta: ModelDelta): boolean {
     if (fieldsOf(delta) !== undefined || delta.type === 'message' || delta.type === 'annotation') return true;
-    return delta.type === 'encrypted_reasoning' && asksFor(this.#options.turn.settings, encryptedReasoning);
+    const { sealsFields, hidden } = this.#options.stream;
+    return delta.type === 'encrypted_reasoning' && (sealsFields || hidden.isHiding);
   }
 
   /** There may be any number of items without a text, or with next to none, so each counts. */

@@ -7,6 +7,7 @@ import type { ModelRequest } from '../../domain/model.ts';
 import { promptOf, type TranscriptTurn } from '../../domain/prompt/prompt.ts';
 import type { ProviderApi } from '../../domain/provider-capabilities.ts';
 import { withoutRefused } from '../../domain/prompt/refused-input.ts';
+import { makerOf, withHidden } from '../../domain/response/hidden-reasoning.ts';
 import {
   askedModelOf,
   isAllowedTools,
@@ -27,6 +28,8 @@ export interface Asking {
   readonly tools: TurnTools;
   /** What the steps before have said. */
   readonly answer: readonly OutputItem[];
+  /** Its reasoning is to be told in the next step, though no client asked for it. */
+  readonly wantsReasoning: boolean;
   /** What makes this the last step: no tool is carried out behind it. */
   readonly last?: Exceeded | undefined;
 }
@@ -37,8 +40,16 @@ export interface Said {
   readonly input: readonly Item[];
 }
 
-export async function readSaid(store: Pick<Store, 'readTranscript' | 'readInput'>, { id, settings }: TurnRow): Promise<Said> {
-  return { turns: withoutRefused(await store.readTranscript(id), settings.model), input: await store.readInput(id) };
+/** @param isPlain without what the models of earlier turns have encrypted and no client knows: the provider has refused that */
+export async function readSaid(
+  store: Pick<Store, 'readTranscript' | 'readInput'>,
+  { id, settings }: TurnRow,
+  { isPlain }: { readonly isPlain: boolean },
+): Promise<Said> {
+  const told = ({ hidden, ...turn }: TranscriptTurn): TranscriptTurn => {
+    return hidden === undefined || isPlain ? turn : { ...turn, items: withHidden(turn.items, hidden, makerOf(settings)) };
+  };
+  return { turns: withoutRefused((await store.readTranscript(id)).map(told), settings.model), input: await store.readInput(id) };
 }
 
 /** What the model is shown of it. @param answer what the steps of the turn have said */
@@ -52,7 +63,11 @@ export function shownItems(
   return promptOf(present.turns, present.input, model, present.answer);
 }
 
-export function modelRequest({ id, settings }: TurnRow, said: Said, { isFirst, api, step, tools, answer, last }: Asking): ModelRequest {
+export function modelRequest(
+  { id, settings }: TurnRow,
+  said: Said,
+  { isFirst, api, step, tools, answer, wantsReasoning, last }: Asking,
+): ModelRequest {
   const items = shownItems(said, answer, settings, api);
   const offered = tools.functions;
   // An agent without tools of a worker has one step, and nothing to be told of.
@@ -68,6 +83,7 @@ export function modelRequest({ id, settings }: TurnRow, said: Said, { isFirst, a
       ...(isToldLast ? { tool_choice: 'none' } : {}),
     },
     items: isToldLast ? [...items, unwrittenMessage('system', lastStepNote(last))] : items,
+    ...(wantsReasoning ? { wantsReasoning } : {}),
   };
 }
 

@@ -7,8 +7,8 @@ import type { AttemptResult } from './attempt-result.ts';
 import type { AttemptState } from './attempt-state.ts';
 
 /** Is the attempt over here, and gone on with elsewhere? */
-export function isPassedOn({ keptAnswer }: AttemptState, { reason }: AbortSignal): boolean {
-  return keptAnswer?.isBooked === true && reason instanceof AttemptAborted && reason.reason === 'shutdown';
+export function isPassedOn({ keptAnswer }: AttemptState, signal: AbortSignal): boolean {
+  return keptAnswer?.isBooked === true && signal.reason instanceof AttemptAborted && signal.reason.reason === 'shutdown';
 }
 
 /** This process goes: another one reads the answer on. An accepted cancel ends the turn here, for nobody would for a while (T5). */

@@ -2,21 +2,22 @@
  * How an attempt ends. Every end that is final is sealed here, by the one who knows it, whether Temporal is there or not; a
  * failure leaves only where another request may follow (T3, T4).
  */
-import { type AttemptEnd, isLost } from '../../domain/turn/attempt.ts';
+import { type AttemptEnd, type AttemptFacts, isLost } from '../../domain/turn/attempt.ts';
 import { type Exceeded, outOfTime, overBudget } from '../../domain/turn/budget.ts';
 import { settledStatusOf } from '../../domain/turn/claim.ts';
-import { failureOf, failureRules } from '../../domain/failure.ts';
+import { failureOf } from '../../domain/failure.ts';
 import { fullMessageOf, type ModelFailure, type ModelFinish } from '../../domain/model.ts';
 import { sumOfKnown } from '../../domain/response/response.ts';
-import { busyWaitMs, delayBeforeMs, requestsPerStep } from '../../domain/turn/retry-policy.ts';
+import { decideRetry, delayBeforeMs } from '../../domain/turn/retry-policy.ts';
 import type { TurnOutcome } from '../../domain/turn/turn-outcome.ts';
 import type { TurnStatus } from '../../domain/turn/turn-state.ts';
 import type { WorkerCall } from '../../domain/agents/worker-call.ts';
+import { causesOf } from '../../providers/failures/cause-chain.ts';
 import { ProviderError } from '../../providers/provider.ts';
 import { settleTurn } from '../../settle/settle-turn.ts';
 import { retryWhileBusy } from '../../store/retry-while-busy.ts';
 import { AttemptAborted } from './abort-reason.ts';
-import { afterOverflow, type AttemptState, bookEnd, overMs, withCost } from './attempt-state.ts';
+import { afterRefusal, type AttemptState, bookEnd, overMs, withCost } from './attempt-state.ts';
 import type { AttemptResult } from './attempt-result.ts';
 import { FencedError } from './journal-writer.ts';
 import { passOn } from './pass-on.ts';
@@ -82,7 +83,8 @@ async function resultOf(attempt: AttemptState, error: unknown): Promise<AttemptR
   if (error instanceof ProviderError) return failed(attempt, error.failure);
   if (error instanceof AttemptAborted) return aborted(attempt, error);
   const failure = failureOf('internal_error');
-  const result = await sealFailed(attempt, failure, { endedAtMs: Date.now(), outcome: 'failed', code: failure.code });
+  const facts: AttemptFacts = { causes: causesOf(error), retry: 'not_retryable' };
+  const result = await sealFailed(attempt, failure, { endedAtMs: Date.now(), outcome: 'failed', code: failure.code, facts });
   return { ...result, cause: error };
 }
 
@@ -106,15 +108,18 @@ async function aborted(attempt: AttemptState, { reason, cause }: AttemptAborted)
   await writer.flush();
   if (attempt.keptAnswer?.isBooked === true) return passOn(attempt);
   const lost = failureOf('worker_lost');
-  if (writer.hasStarted) return sealFailed(attempt, lost, { endedAtMs, outcome: 'lost', code: lost.code });
-  const end: AttemptEnd = { endedAtMs, outcome: 'lost', detail: 'worker shutdown', waitMs: handOverDelayMs };
+  if (writer.hasStarted) return sealFailed(attempt, lost, { endedAtMs, outcome: 'lost', code: lost.code, facts: { retry: 'started' } });
+  const facts: AttemptFacts = { retry: 'hand_over' };
+  const end: AttemptEnd = { endedAtMs, outcome: 'lost', detail: 'worker shutdown', waitMs: handOverDelayMs, facts };
   return handOn(attempt, end, failureOf('transport_failed'), { mayRetry: true, retryDelayMs: handOverDelayMs });
 }
 
 async function failed(attempt: AttemptState, reported: ModelFailure): Promise<AttemptResult> {
-  await attempt.writer.flush();
-  const requestsMade = attempt.key.attempt;
-  const waitMs = waitBeforeNextMs(attempt, reported);
+  const { writer, key, deadlineAt } = attempt;
+  await writer.flush();
+  const requestsMade = key.attempt;
+  const { hasStarted } = writer;
+  const { waitMs, reason } = decideRetry(reported, { hasStarted, requestsMade, timeLeftMs: deadlineAt - performance.now() });
   const end: AttemptEnd = {
     endedAtMs: Date.now(),
     outcome: 'failed',
@@ -122,25 +127,20 @@ async function failed(attempt: AttemptState, reported: ModelFailure): Promise<At
     ...(reported.detail === undefined ? {} : { detail: reported.detail }),
     ...(reported.providerMessage === undefined ? {} : { message: reported.providerMessage }),
     ...(waitMs === undefined ? {} : { waitMs }),
+    facts: { ...(reported.causes === undefined ? {} : { causes: reported.causes }), retry: reason },
   };
-  const next = await afterOverflow(attempt, reported);
-  if (next === 'compact') return endStep(attempt, noCalls, end);
-  if (next === 'shorten') return handOn(attempt, { ...end, waitMs: handOverDelayMs }, reported, again);
+  const next = await afterRefusal(attempt, reported);
+  if (next !== 'fail') {
+    const refused: AttemptEnd = { ...end, facts: { ...end.facts, retry: next } };
+    if (next === 'compaction') return endStep(attempt, noCalls, refused);
+    return handOn(attempt, { ...refused, waitMs: handOverDelayMs }, reported, again);
+  }
   if (waitMs === undefined) return sealFailed(attempt, reported, end);
   if (reported.busy !== undefined) return handOn(attempt, end, reported, { mayRetry: false });
   return handOn(attempt, end, reported, { mayRetry: true, retryDelayMs: delayBeforeMs(requestsMade + 1) });
 }
 
 const again = { mayRetry: true, retryDelayMs: handOverDelayMs };
-
-/** undefined: no request may follow. Nothing that has started is asked for again (T2), by a busy provider neither. */
-function waitBeforeNextMs({ writer, key, deadlineAt }: AttemptState, { code, busy }: ModelFailure): number | undefined {
-  if (writer.hasStarted || key.attempt >= requestsPerStep) return undefined;
-  const waitMs = busy === undefined ? undefined : busyWaitMs(busy, key.attempt);
-  if (waitMs === undefined) return failureRules[code].retryable ? delayBeforeMs(key.attempt + 1) : undefined;
-  // The turn would be over before the provider takes the request.
-  return performance.now() + waitMs > deadlineAt ? undefined : waitMs;
-}
 
 async function sealFailed(attempt: AttemptState, reported: ModelFailure, end: AttemptEnd): Promise<AttemptResult> {
   const { code, retryAtMs } = reported;

@@ -5,6 +5,7 @@
 import { turnTimeMs } from '../../domain/turn/budget.ts';
 import { asksFor, encryptedReasoning } from '../../domain/model.ts';
 import type { Reread } from '../../domain/response/reread.ts';
+import { hidesReasoning, makerOf, refusesEncrypted, withHidden } from '../../domain/response/hidden-reasoning.ts';
 import type { ResponseStream } from '../../domain/response/response-stream.ts';
 import { type AttemptKey, type AttemptRow, usageOf } from '../../domain/turn/attempt.ts';
 import { isCompactionStep, mayCompact, stepsAsked } from '../../domain/prompt/overflow.ts';
@@ -56,9 +57,9 @@ export async function runAttempt(options: RunningAttemptsOptions, input: Attempt
   const takenUp = await takeUp(options, claim, step);
   const stream = takenUp?.stream ?? (await streams.take(claim));
   stream.sealsFields = asksFor(turn.settings, encryptedReasoning);
-  const callsBefore = stream.response.output.filter(({ type }) => type === 'mcp_call').length;
+  const callsBefore = stream.output.filter(({ type }) => type === 'mcp_call').length;
   const maxOutputBytes = limits.maxOutputBytes;
-  const bytesBefore = bytesOfOutput(stream.response.output);
+  const bytesBefore = bytesOfOutput(stream.output);
   const hasStarted = takenUp?.hasStarted === true;
   const tape = (options.tapeOf ?? tapeOf)({ options, key, input, nextSeq: takenUp?.nextSeq ?? stream.nextSeq });
   const writer = new JournalWriter({
@@ -74,7 +75,7 @@ export async function runAttempt(options: RunningAttemptsOptions, input: Attempt
     tape,
     abort,
   });
-  const booked = step === 1 ? [] : await store.readAttempts(turn.id);
+  const booked = step === 1 && key.attempt <= 1 ? [] : await store.readAttempts(turn.id);
   const attempt: AttemptState = {
     store,
     writer,
@@ -86,6 +87,7 @@ export async function runAttempt(options: RunningAttemptsOptions, input: Attempt
     deadlineAt: performance.now() + turnTimeMs(turn.settings.budget, limits.turnTimeoutMs) - claim.readySinceMs,
     earlierUsage: usageOf(booked.filter((earlier) => earlier.step < step)),
     usage: null,
+    reached: {},
   };
   if (takenUp !== undefined) attempt.keptAnswer = takenUp.keptAnswer;
   let timer: NodeJS.Timeout | undefined;
@@ -123,7 +125,7 @@ async function carryOutCalls(
   { stream, meter: { toolCallsLeft: callsLeft } }: Written,
 ): Promise<AttemptResult> {
   const { turn, epoch } = claim;
-  const tools = await toolsFor(agents, turn.settings, { step, signal });
+  const tools = await toolsFor(agents, turn.settings, { step, signal, store });
   const log = agents?.log ?? (() => undefined);
   const { tape } = attempt;
   await runTools({ store, turn, step, epoch, stream, tools, callsLeft, maxResultBytes, leaveRoom, log, tape, signal, abort, isLeaseOver });
@@ -146,16 +148,23 @@ async function answer(
   const { settings } = turn;
   // What its tools have said counts as well: a response of any length could be read by nobody (T14).
   if (attempt.writer.isFull) throw new AttemptAborted('output_too_large');
-  const tools = await toolsFor(agents, settings, input);
+  const tools = await toolsFor(agents, settings, { step: input.step, signal: input.signal, store });
   const held = settings.agent === undefined ? undefined : new HeldCalls(tools, settings.tools, input.step);
   if (input.step === 1 && reread === undefined) await showLists({ store, turn: turn.id, epoch: attempt.epoch, stream, tools });
   const asked = providerFor(agents, provider, settings);
   attempt.tape.asked({ api: asked.api, tools });
   const last = meter.lastStep;
-  const said = await readSaid(store, turn);
-  const { output: earlier } = stream.response;
   const { step } = input;
-  const request = modelRequest(turn, said, { isFirst: stepsAsked(booked, step) === 0, api: asked.api, step, tools, answer: earlier, last });
+  const isHiding = hidesReasoning(settings, asked.api);
+  const isPlain = booked.some((attempt) => refusesEncrypted({ ...attempt, words: attempt.message }));
+  stream.hidden.isHiding = isHiding && !isCompactionStep(booked, step);
+  attempt.mayLeaveOutReasoning = isHiding && !isPlain;
+  const said = await readSaid(store, turn, { isPlain });
+  const hidden = isHiding && !isPlain && step > 1 ? await store.readHiddenReasoning(turn.id) : [];
+  const earlier = withHidden(stream.output, hidden, makerOf(settings));
+  const wantsReasoning = isHiding && !isPlain;
+  const isFirst = stepsAsked(booked, step) === 0;
+  const request = modelRequest(turn, said, { isFirst, api: asked.api, step, tools, answer: earlier, wantsReasoning, last });
   const lastSeq = (): number => stream.nextSeq - 1;
   const streaming = { provider: asked, held, meter, input, store, reread, lastSeq };
   if (isCompactionStep(booked, input.step)) {
@@ -187,7 +196,7 @@ async function answer(
     // They are no part of the answer, and would not come again with it: they are written with the end of the step alone.
     for (const ask of asks) attempt.writer.show((output) => approvalAsked(output, ask));
     if (calls.length === 0) return sealFinished(attempt, finish);
-    return endStep(attempt, { calls, isLast: stream.response.output.some(asksClient) });
+    return endStep(attempt, { calls, isLast: stream.output.some(asksClient) });
   };
   const clientFunctions = held?.clients;
   return attempt.onFinish(

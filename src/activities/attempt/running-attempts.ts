@@ -6,8 +6,9 @@
 import { turnTimeMs } from '../../domain/turn/budget.ts';
 import type { ResponseSettings } from '../../domain/response/response-settings.ts';
 import type { Provider } from '../../providers/provider.ts';
+import type { Claim } from '../../store/ports/journal.ts';
+import type { Lease, TurnPulse } from '../../store/ports/leases.ts';
 import type { RecordMode } from '../../domain/turn/recording.ts';
-import type { Claim, Lease, TurnPulse } from '../../store/ports/journal.ts';
 import type { Store } from '../../store/ports/store.ts';
 import { AttemptAborted, type AbortReason } from './abort-reason.ts';
 import type { AttemptResult } from './attempt-result.ts';

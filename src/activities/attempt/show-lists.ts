@@ -23,7 +23,7 @@ export async function showLists({ store, turn, epoch, stream, tools }: Showing):
   if (wanted.length === 0) return;
   const past = [...(await store.readTranscript(turn)).flatMap(({ items }) => items), ...(await store.readInput(turn))];
   const rows = wanted
-    .filter((list) => !isShown([...past, ...stream.response.output], list))
+    .filter((list) => !isShown([...past, ...stream.output], list))
     .flatMap((list) => stream.show((output) => listShown(output, list)))
     .map(journalRowOf);
   if (rows.length === 0) return;

@@ -31,6 +31,11 @@ export async function streamInto(
   await meter.asks(request);
   const callbacks: ProviderCallbacks = {
     ...whileOurs({ store, turn: claim.turn.id, epoch: attempt.epoch, signal, abort, isLeaseOver }),
+    onPhase: (phase) => {
+      // An answer that is read on is asked for again: the first time counts.
+      if (phase === 'sent') attempt.reached.sentAtMs ??= Date.now();
+      else attempt.reached.headersAtMs ??= Date.now();
+    },
     wire: tape.wire,
     now: () => tape.reading(Date.now()),
     onRequestId: (id) => {
@@ -60,8 +65,10 @@ export async function streamInto(
       // A delta that was not taken: what the provider says behind it proves nothing.
       signal.throwIfAborted();
       tape.written();
-    } else if (event.type === 'finish') attempt.finish = event.finish;
-    else if (event.type === 'service_tier') attempt.serviceTier = event.serviceTier;
+    } else if (event.type === 'finish') {
+      attempt.finish = event.finish;
+      attempt.reached.finishedAtMs = Date.now();
+    } else if (event.type === 'service_tier') attempt.serviceTier = event.serviceTier;
     else {
       attempt.usage = event.usage;
       meter.counted(event.usage);

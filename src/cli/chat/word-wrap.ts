@@ -7,6 +7,11 @@
 const wide = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Emoji_Presentation}\u3000-\u303f\uff01-\uff60]/u;
 const zeroWidth = /\p{Mark}|\p{Default_Ignorable_Code_Point}/u;
 
+/** Columns of a terminal that a character takes. */
+export function columnsOf(char: string): number {
+  return zeroWidth.test(char) ? 0 : wide.test(char) ? 2 : 1;
+}
+
 export class WordWrap {
   /** Of the terminal, which may be resized. */
   readonly #columns: () => number;
@@ -53,7 +58,7 @@ export class WordWrap {
   }
 
   #addToWord(char: string): string {
-    const width = zeroWidth.test(char) ? 0 : wide.test(char) ? 2 : 1;
+    const width = columnsOf(char);
     if (width === 2) this.#endWord();
     let before = '';
     if (this.#column + width > this.#columns()) {

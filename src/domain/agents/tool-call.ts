@@ -61,3 +61,13 @@ export interface AnsweredRequest {
   /** The turn whose answer has it. */
   readonly askedBy: string;
 }
+
+/** A request for an approval that was answered. */
+export interface ApprovalRow {
+  /** Of the request. */
+  readonly id: string;
+  /** The turn whose answer has it. */
+  readonly askedBy: string;
+  /** The turn whose input answered it. Absent: an older version noted it. */
+  readonly answer?: { readonly turn: string; readonly atMs: number; readonly isApproved: boolean };
+}

@@ -11,6 +11,8 @@ import { type CallItem, type CallOutputItem, isCall, isCallOutput, isOpaque, typ
  * @param stretches the inputs and the answers, oldest first, each of its own
  */
 export function withOutputs(stretches: readonly (readonly Item[])[]): readonly Item[] {
+  // A talk without tools has nothing to pair.
+  if (!stretches.some((stretch) => stretch.some((item) => isCall(item) || isCallOutput(item)))) return stretches.flat();
   const items = stretches.flatMap((stretch, number) => stretch.map((item): Placed => ({ item, stretch: number })));
   const { outputs, words } = pairOutputs(items);
   const continued = continuations(items);

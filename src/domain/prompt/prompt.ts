@@ -12,6 +12,7 @@ import { withoutRepeats } from './prompt-repeats.ts';
 import type { ResponseStatus } from '../response/response.ts';
 import { isCutOffWithAnswer } from '../agents/worker-call.ts';
 import { isOwnList } from '../agents/tool-list.ts';
+import type { HiddenReasoning } from '../response/hidden-reasoning.ts';
 
 /** A turn of the transcript: its items in order, the user's first. */
 export interface TranscriptTurn {
@@ -22,6 +23,8 @@ export interface TranscriptTurn {
   readonly items: readonly Item[];
   /** How many of the items came in with the turn; the others are the model's answer. */
   readonly inputCount: number;
+  /** What its maker is told beside them, and no client sees. */
+  readonly hidden?: readonly HiddenReasoning[];
   /** The provider has refused what it was told. */
   readonly isRefused?: boolean;
 }

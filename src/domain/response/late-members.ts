@@ -5,6 +5,7 @@
  * Of one step, and not in the journal: whoever ends a stream in the middle has the items as they were shown.
  */
 import { isOpaque, isWorkers, type JsonObject, type OutputItem, type ProviderFields } from '../item.ts';
+import type { HiddenTexts } from './hidden-reasoning.ts';
 import type { OpenItem } from './stream-state.ts';
 
 export interface Late {
@@ -22,6 +23,7 @@ export interface Kept extends Late {
 type NamedKept = Kept & { readonly key: string };
 
 export class LateMembers {
+  readonly #hidden: Pick<HiddenTexts, 'shownOf'>;
   /** By the index of an open item. */
   readonly #late = new Map<number, Late>();
   /** Of messages and reasoning, by the provider's name of the item or its part. */
@@ -32,6 +34,10 @@ export class LateMembers {
   readonly #unplaced: NamedKept[] = [];
   /** Of messages of which nothing is shown yet, by the provider's name. */
   readonly #announced = new Map<string, JsonObject>();
+
+  constructor(hidden: Pick<HiddenTexts, 'shownOf'>) {
+    this.#hidden = hidden;
+  }
 
   addFields(index: number, item: OutputItem, fields: ProviderFields | undefined): void {
     // Those that the item was begun with are on it.
@@ -77,8 +83,11 @@ export class LateMembers {
     const index = this.#places.get(`reasoning ${key}`) ?? -1;
     const { item, isDone = false } = items[index] ?? {};
     const isFree = isDone && item?.type === 'reasoning' && item.encrypted_content === undefined && !this.#amended.has(index);
-    if (kept.encrypted !== undefined && isFree) this.#amend(index, { encrypted_content: kept.encrypted });
-    else this.#unplaced.push({ ...kept, key });
+    if (kept.encrypted === undefined || !isFree) this.#unplaced.push({ ...kept, key });
+    else {
+      const shown = this.#hidden.shownOf(item, kept.encrypted);
+      if (shown !== undefined) this.#amend(index, { encrypted_content: shown });
+    }
   }
 
   takeKept(): readonly NamedKept[] {

@@ -126,6 +126,8 @@ export interface ResponseSettings {
   readonly agent?: Agent;
   /** What it may use up, as configured when it was taken in. Absent: whatever it takes. */
   readonly budget?: Budget;
+  /** The own id of another turn: no tool of a worker runs, each call is answered with what the same call came to in that turn. */
+  readonly recorded_calls_of?: string;
   /** Fields of a Responses request that turnkeep does not look at, for a provider of that API: as they came. */
   readonly passed?: JsonObject;
 }

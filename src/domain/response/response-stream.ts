@@ -6,9 +6,10 @@
  *
  * Every event passes through `StreamState.evolve`, both when it is made and when it is read back from the journal, so
  * another process can end the stream at any event, and go on with it after any step (`replay`).
- * The ids of items follow from the id of the response: there is no randomness here, and no clock.
+ * The ids of items follow from that of the response: no randomness, no clock.
  */
 import { EventQueue } from './event-queue.ts';
+import { HiddenTexts } from './hidden-reasoning.ts';
 import { annotationAdded, callAdded, itemDone, partAdded, partDone, textAdded } from './item-events.ts';
 import {
   isOpaque,
@@ -37,12 +38,14 @@ import { callEnded } from './worker-call-events.ts';
 export class ResponseStream {
   readonly #state: StreamState;
   readonly #out: EventQueue;
-  /** Which of the provider's items the open item and its part came from. Of one step, and not in the journal. */
+  /** Which of the provider's items the open item and its part came from. Of one step, not in the journal. */
   #openKey: string | undefined;
-  /** By the provider's name of a call, or of an opaque item. Of one step, and not in the journal. */
+  /** By the provider's name of a call, or of an opaque item. Of one step, too. */
   readonly #callIndexes = new Map<string, number>();
-  readonly #late = new LateMembers();
-  /** The items from here on are of the step that runs. */
+  /** Of encrypted reasoning: what is no part of the response. */
+  readonly hidden = new HiddenTexts();
+  readonly #late = new LateMembers(this.hidden);
+  /** Of the items: where the step that runs begins. */
   #stepFrom: number;
   /** Whether encrypted reasoning was asked for: then it is also the form of what a chat provider wants to see again. */
   sealsFields = false;
@@ -53,7 +56,7 @@ export class ResponseStream {
     this.#stepFrom = state.items.length;
   }
 
-  /** Takes up a stream from its journal. In the middle of a step it can only be ended, or its answer `reread`. */
+  /** Takes up a stream from its journal. Within a step it can only be ended, or its answer `reread`. */
   static replay(events: readonly ResponseEvent[], reread?: Reread): ResponseStream {
     const stream = new ResponseStream(new StreamState());
     stream.readOn(events);
@@ -62,25 +65,29 @@ export class ResponseStream {
     return stream;
   }
 
-  /** Takes in the events that its journal has got since. */
+  /** Takes in what its journal got since. */
   readOn(events: readonly ResponseEvent[]): void {
     for (const event of events) this.#state.evolve(event);
   }
 
-  /** The first events of a turn, written with its row: an accepted turn is visible before its first token. */
+  /** The first events of a turn, written with its row. */
   static open(response: ResponseObject): readonly ResponseEvent[] {
     return [numbered({ type: 'response.created', response }, 0), numbered({ type: 'response.queued', response }, 1)];
   }
 
-  /** The response as it stands after the events so far. */
+  /** As it stands after the events so far. */
   get response(): ResponseObject {
-    const { response } = this.#state;
-    return { ...response, output: this.#late.amended(response.output) };
+    return { ...this.#state.response, output: this.output };
   }
 
-  /** `response.in_progress`, once however many attempts there are. */
+  /** Of the response. */
+  get output(): readonly OutputItem[] {
+    return this.#late.amended(this.#state.output);
+  }
+
+  /** `response.in_progress`, once for all attempts. */
   begin(): readonly ResponseEvent[] {
-    if (this.response.status === 'queued') {
+    if (this.#state.response.status === 'queued') {
       this.#out.emit({ type: 'response.in_progress', response: { ...this.response, status: 'in_progress' } });
     }
     return this.#out.take();
@@ -90,8 +97,8 @@ export class ResponseStream {
   write(delta: ModelDelta): readonly ResponseEvent[] {
     if (delta.type === 'encrypted_reasoning') {
       if (delta.text !== '') this.#keep(delta.item, { encrypted: delta.text });
-      // Its encrypted form, where one was asked for, may come with the whole response: its place is here.
-      else if (this.sealsFields) this.#late.keep(delta.item, {}, this.#state.items);
+      // Its encrypted form may come with the whole response: its place is here.
+      else if (this.sealsFields || this.hidden.isHiding) this.#late.keep(delta.item, {}, this.#state.items);
       return this.#out.take();
     }
     if (delta.type === 'message') this.#late.tell(delta.item, delta.members, this.#state.items);
@@ -120,7 +127,7 @@ export class ResponseStream {
     return this.#out.take();
   }
 
-  /** Ends a step that another one follows: its items are closed as whole, and the next step's deltas begin new ones. */
+  /** Ends a step that another one follows: its items are closed as whole, and the next step's begin anew. */
   endStep(): readonly ResponseEvent[] {
     this.#closeAll('completed', isWorkers);
     this.#openKey = undefined;
@@ -130,7 +137,6 @@ export class ResponseStream {
     return this.#out.take();
   }
 
-  /** The number of its next event. */
   get nextSeq(): number {
     return this.#state.nextSeq;
   }
@@ -147,7 +153,8 @@ export class ResponseStream {
     this.#state.items.forEach((open, index) => {
       if (!open.isDone && staysOpen?.(open.item) !== true) this.#closeItem(index, open, status);
     });
-    if (this.#state.items.length > 0) this.#placeKept();
+    // The calls of the step come behind it.
+    if (staysOpen !== undefined || this.#state.items.length > 0) this.#placeKept();
     const encrypted = this.sealsFields && status === 'completed' ? sealOfCalls(this.#state.items.slice(this.#stepFrom)) : undefined;
     if (encrypted !== undefined) this.#placeReasoning({ encrypted });
   }
@@ -167,7 +174,7 @@ export class ResponseStream {
         this.#closeOpenItems();
         index = this.#state.items.length;
         if (itemType === 'reasoning') this.#openReasoning(fields);
-        else this.#openItem(newMessage(this.response.id, index, this.#late.announced(key) ?? {}));
+        else this.#openItem(newMessage(this.#state.response.id, index, this.#late.announced(key) ?? {}));
         open = this.#state.item(index);
       }
       this.#out.emit(partAdded(kind, open.item, index));
@@ -189,7 +196,7 @@ export class ResponseStream {
     let index = this.#callIndexes.get(key);
     if (index === undefined) {
       index = this.#state.items.length;
-      const begun = begunOpaque(event, this.response.id, this.#state.items);
+      const begun = begunOpaque(event, this.#state.response.id, this.#state.items);
       if (begun === undefined) return;
       this.#closeOpenItems();
       this.#callIndexes.set(key, index);
@@ -206,7 +213,7 @@ export class ResponseStream {
       this.#closeOpenItems();
       index = this.#state.items.length;
       this.#callIndexes.set(delta.item, index);
-      this.#openItem(newCall(this.response.id, index, delta));
+      this.#openItem(newCall(this.#state.response.id, index, delta));
     } else {
       this.#late.addFields(index, this.#state.item(index).item, delta.providerFields);
       this.#late.addMembers(index, delta.members);
@@ -224,11 +231,12 @@ export class ResponseStream {
   #closeItem(index: number, open: OpenItem, status: ItemStatus, encrypted?: string): void {
     this.#out.emit(...callEnded(withText(open), index, { status: 'incomplete' }));
     if (open.isDone) return;
-    this.#out.emit(...itemDone(open, index, status, { encrypted, ...this.#late.take(index) }, this.sealsFields));
+    const shown = this.hidden.shownOf(open.item, encrypted);
+    this.#out.emit(...itemDone(open, index, status, { encrypted: shown, ...this.#late.take(index) }, this.sealsFields));
   }
 
   /**
-   * Encrypted reasoning comes with the end of its item, which it closes, or behind it; fields without a text belong to the reasoning
+   * Encrypted reasoning comes with the end of its item, which it closes, or behind it; fields without a text are of the reasoning
    * before them. Without such an item they wait.
    */
   #keep(key: string, kept: Kept): void {
@@ -256,7 +264,7 @@ export class ResponseStream {
   }
 
   #openReasoning(fields?: ProviderFields): void {
-    this.#openItem(newReasoning(this.response.id, this.#state.items.length, fields));
+    this.#openItem(newReasoning(this.#state.response.id, this.#state.items.length, fields));
   }
 
   #openItem(item: OutputItem): void {

@@ -25,9 +25,14 @@ export class StreamState {
     return this.#nextSeq;
   }
 
+  /** As the last event that carried one told it: its output is that of that moment. */
   get response(): ResponseObject {
     if (this.#response === undefined) throw new Error('a response stream begins with response.created');
-    return { ...this.#response, output: this.items.map((open) => (open.isDone ? open.item : withText(open))) };
+    return this.#response;
+  }
+
+  get output(): readonly OutputItem[] {
+    return this.items.map((open) => (open.isDone ? open.item : withText(open)));
   }
 
   item(index: number): OpenItem {

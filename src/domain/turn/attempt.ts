@@ -3,10 +3,11 @@
  * ends. Times are milliseconds since the epoch.
  */
 import type { RequestSpent } from './budget.ts';
-import type { FailureCode } from '../failure.ts';
+import type { FailureCause, FailureCode } from '../failure.ts';
 import type { KeptResponse, Reattachment } from './kept-response.ts';
 import type { RecordingPart } from './recording.ts';
 import { sumOfKnown, type Usage } from '../response/response.ts';
+import type { RetryReason } from './retry-policy.ts';
 
 export interface AttemptKey {
   readonly turn: string;
@@ -30,8 +31,23 @@ export interface AttemptEnd {
   readonly usage?: Usage;
   /** What of it counts against budgets. */
   readonly spent?: RequestSpent;
+  readonly facts?: AttemptFacts;
   /** The rest of its recording. */
   readonly recording?: readonly RecordingPart[];
+}
+
+/** What the process that ran an attempt knows of it, and tells at its end. Nothing is decided by it. */
+export interface AttemptFacts {
+  /** The request was written to a connection. */
+  readonly sentAtMs?: number;
+  /** The headers of the response were here. */
+  readonly headersAtMs?: number;
+  /** The provider stated its finish. */
+  readonly finishedAtMs?: number;
+  /** The errors behind its failure, the outermost first. */
+  readonly causes?: readonly FailureCause[];
+  /** Why another request was to follow, or not. */
+  readonly retry?: RetryReason;
 }
 
 export type AttemptOutcome = 'completed' | 'incomplete' | 'cancelled' | 'failed' | 'lost';
@@ -56,6 +72,12 @@ export interface AttemptRow extends AttemptKey, Partial<Omit<AttemptEnd, 'endedA
   readonly firstEventAtMs?: number;
   readonly endedAtMs?: number;
   readonly providerRequestId?: string;
+  /** Under which it was booked, or taken over. Absent: an older version booked it. */
+  readonly epoch?: number;
+  /** The run of the workflow that asked for it; absent where none did, as in a head start. */
+  readonly runId?: string;
+  /** The journal's last event when it ended, before what its end added. */
+  readonly lastSeq?: number;
   /** The process that ran it, the last one of several. */
   readonly holder?: string;
   /** Its answer, where the provider keeps it. */

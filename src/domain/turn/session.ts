@@ -7,6 +7,12 @@ export interface NewSession {
   readonly createdAtMs: number;
 }
 
+/** A session that begins with the past of another: what led to a turn of that, and the turn itself. */
+export interface NewBranch extends NewSession {
+  /** The turn's own id; null: it begins with nothing. */
+  readonly leaf: string | null;
+}
+
 export interface SessionRow extends NewSession {
   /** The turn it points to: its newest. */
   readonly leaf: string | null;

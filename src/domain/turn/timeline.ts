@@ -1,12 +1,17 @@
 /** `GET /turns/{id}`: what happened in a turn, attempt by attempt. Times in ISO 8601, keys in snake_case as in OpenAI's objects. */
+import type { ToolCallRow } from '../agents/tool-call.ts';
 import { type AttemptRow, isLost } from './attempt.ts';
 import { isCompactionStep, notSent } from '../prompt/overflow.ts';
 import { failureRules } from '../failure.ts';
 import { type ResponseObject, sumOf, unknownUsage, type Usage } from '../response/response.ts';
 import { sumOfPriced, usageOfCalls, withCost } from './spent.ts';
-import type { ToolCallRow } from '../agents/tool-call.ts';
-import type { ToolRun } from '../agents/tool-run.ts';
+import { type AskedApproval, approvalReports } from './timeline-approvals.ts';
+import { attemptReport } from './timeline-attempts.ts';
+import { callReport, type ResultPreview } from './timeline-calls.ts';
+import { iso } from './timeline-text.ts';
+import { viewerReports } from './timeline-viewers.ts';
 import type { TurnRow } from './turn.ts';
+import type { ViewerRow } from './viewer.ts';
 import { eventIdOf, type WebhookRow } from './webhook.ts';
 
 export interface TimelineFacts {
@@ -14,19 +19,29 @@ export interface TimelineFacts {
   readonly attempts: readonly AttemptRow[];
   /** Calls of tools that workers run. */
   readonly toolCalls: readonly ToolCallRow[];
+  /** What they came to, by their numbers. */
+  readonly results?: ReadonlyMap<number, ResultPreview>;
+  /** Answered ones: that it asked for, or that its calls needed. */
+  readonly approvals?: readonly AskedApproval[];
   /** Of a turn that carries out a call of another one, by the id that its tenant knows. */
   readonly parent?: { readonly id: string; readonly callId: string } | undefined;
   /** The turns that carry out its calls, by the numbers of the calls. */
   readonly children?: readonly { readonly number: number; readonly publicId: string }[];
   /** Absent for an erased turn: it has lost its words, those of its error too. */
-  readonly response?: Pick<ResponseObject, 'error' | 'output'> | undefined;
+  readonly response?: (Pick<ResponseObject, 'error' | 'output'> & Partial<Pick<ResponseObject, 'incomplete_details'>>) | undefined;
   /** Of a turn that owes an event. */
   readonly webhook?: WebhookRow | undefined;
+  /** `last`: the number of its last event. Absent: it is past retention, or the turn is erased. */
+  readonly journal?: { readonly epoch: number; readonly last: number } | undefined;
+  /** In the order in which they came; the last ones of very many. */
+  readonly viewers?: readonly ViewerRow[];
   /** Where people look at Temporal's runs, up to the namespace, such as `http://127.0.0.1:8233/namespaces/default`. */
   readonly temporalUi?: string | undefined;
 }
 
-export function timelineOf({ turn, attempts, toolCalls, parent, children = [], response, webhook, temporalUi }: TimelineFacts): object {
+export function timelineOf(facts: TimelineFacts): object {
+  const { turn, attempts, toolCalls, approvals = [], parent, response, webhook, temporalUi, journal, viewers = [] } = facts;
+  const asked = approvalReports(response?.output ?? [], approvals, turn.settledAtMs);
   return {
     id: turn.publicId,
     session: turn.session,
@@ -34,12 +49,18 @@ export function timelineOf({ turn, attempts, toolCalls, parent, children = [], r
     status: turn.status,
     model: turn.settings.model,
     error: errorOf(turn, response?.error?.message),
+    ...(response?.incomplete_details == null ? {} : { incomplete_details: response.incomplete_details }),
     workflow_id: turn.workflowId,
     run_id: turn.runId,
     ...(turn.ownerRunId === null ? {} : { owner: turn.workflowId }),
     created_at: iso(turn.createdAtMs),
+    ...(turn.readyAtMs === null ? {} : { ready_at: iso(turn.readyAtMs) }),
+    ...(turn.cancelRequestedAtMs === null ? {} : { cancel_requested_at: iso(turn.cancelRequestedAtMs) }),
     settled_at: turn.settledAtMs === null ? null : iso(turn.settledAtMs),
-    steps: stepsOf(turn, attempts, toolCalls, new Map(children.map(({ number, publicId }) => [number, publicId]))),
+    steps: stepsOf(facts),
+    ...(asked.length === 0 ? {} : { approvals: asked }),
+    journal: journal === undefined ? null : { epoch: journal.epoch, last_event: journal.last },
+    viewers: viewerReports(viewers),
     usage: sumOfPriced(withCost(turn, turn.usage), usageOfCalls(toolCalls)),
     lost_usage: withCost(turn, lostUsageOf(attempts)),
     ...(turn.settings.omitted_fields === undefined ? {} : { omitted_fields: turn.settings.omitted_fields }),
@@ -55,14 +76,10 @@ export function timelineOf({ turn, attempts, toolCalls, parent, children = [], r
 }
 
 /** Requests to the model, and the calls that came before each. */
-function stepsOf(
-  { publicId }: TurnRow,
-  attempts: readonly AttemptRow[],
-  toolCalls: readonly ToolCallRow[],
-  turns: ReadonlyMap<number, string>,
-): readonly object[] {
+function stepsOf({ turn, attempts, toolCalls, children = [], results, approvals = [], viewers = [] }: TimelineFacts): readonly object[] {
   const ofModel = Map.groupBy(attempts, ({ step }) => step);
   const ofTools = Map.groupBy(toolCalls, ({ step }) => step);
+  const turns = new Map(children.map(({ number, publicId }) => [number, publicId]));
   const numbers = [...new Set([...ofModel.keys(), ...ofTools.keys()])].toSorted((one, other) => one - other);
   return numbers.flatMap((number) => {
     const [calls, requests] = [ofTools.get(number), ofModel.get(number)];
@@ -73,7 +90,9 @@ function stepsOf(
             {
               kind: 'tools',
               started: calls.some(({ startedAtMs }) => startedAtMs !== undefined),
-              calls: calls.map((call) => callReport(call, publicId, turns.get(call.number))),
+              calls: calls.map((call) =>
+                callReport(call, { of: turn.publicId, child: turns.get(call.number), result: results?.get(call.number), approvals }),
+              ),
             },
           ]),
       ...(requests === undefined
@@ -82,40 +101,11 @@ function stepsOf(
             {
               kind: isCompactionStep(attempts, number) ? 'compaction' : 'model',
               started: requests.some((attempt) => attempt.firstEventAtMs !== undefined),
-              attempts: requests.map(attemptReport),
+              attempts: requests.map((attempt) => attemptReport(attempt, { turn, attempts, viewers })),
             },
           ]),
     ];
   });
-}
-
-/** @param turn that carries it out, where an agent was called */
-function callReport(call: ToolCallRow, of: string, turn: string | undefined): object {
-  const { number, name, serverLabel, origin, runs, attempts = [], startedAtMs, endedAtMs, outcome, progress, usage } = call;
-  return {
-    name,
-    server_label: serverLabel,
-    call_id: origin.call_id,
-    runs,
-    started_at: startedAtMs === undefined ? null : iso(startedAtMs),
-    ended_at: endedAtMs === undefined ? null : iso(endedAtMs),
-    outcome: outcome ?? (runs === 0 ? 'waiting' : 'running'),
-    attempts: attempts.map(runReport),
-    ...(outcome === undefined || outcome === 'cut_off' ? {} : { result: `/turns/${of}/calls/${number}` }),
-    ...(progress === undefined ? {} : { progress }),
-    ...(turn === undefined ? {} : { turn }),
-    ...(usage === undefined ? {} : { usage }),
-  };
-}
-
-function runReport({ startedAtMs, endedAtMs, outcome, holder }: ToolRun, index: number): object {
-  return {
-    attempt: index + 1,
-    started_at: iso(startedAtMs),
-    ended_at: endedAtMs === undefined ? null : iso(endedAtMs),
-    outcome: outcome ?? 'running',
-    ...(holder === undefined ? {} : { worker: holder }),
-  };
 }
 
 function linkToRun(ui: string, workflowId: string, runId: string | null): string {
@@ -135,26 +125,4 @@ function lostUsageOf(attempts: readonly AttemptRow[]): Usage | null {
 
 function webhookReport({ turn, event, status, attempts, lastError }: WebhookRow): object {
   return { event_id: eventIdOf(turn), event, status, attempts, last_error: lastError };
-}
-
-function attemptReport(attempt: AttemptRow): object {
-  const { code, detail, waitMs, providerRequestId, firstEventAtMs, endedAtMs, holder, keptResponse, reattachments } = attempt;
-  return {
-    attempt: attempt.attempt,
-    requested_at: iso(attempt.requestedAtMs),
-    ...(firstEventAtMs === undefined ? {} : { first_event_at: iso(firstEventAtMs) }),
-    ended_at: endedAtMs === undefined ? null : iso(endedAtMs),
-    outcome: attempt.outcome ?? 'running',
-    ...(code === undefined ? {} : { code }),
-    ...(detail === undefined ? {} : { detail }),
-    ...(waitMs === undefined ? {} : { wait_ms: waitMs }),
-    ...(providerRequestId === undefined ? {} : { provider_request_id: providerRequestId }),
-    ...(keptResponse === undefined ? {} : { provider_response_id: keptResponse.id }),
-    ...(reattachments === undefined ? {} : { reattached: reattachments.map(({ atMs, ...rest }) => ({ at: iso(atMs), ...rest })) }),
-    ...(holder === undefined ? {} : { worker: holder }),
-  };
-}
-
-function iso(ms: number): string {
-  return new Date(ms).toISOString();
 }

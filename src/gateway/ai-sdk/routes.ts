@@ -162,7 +162,7 @@ export function uiRoutes(routes: Routes, deps: SubmitDeps & ServeDeps): void {
 }
 
 function uiEncoder(translator: Translator<PartsState>, preface: readonly SsePayload[] = []): TurnEncoder {
-  return translatorEncoder(translator, { headers: { 'x-vercel-ai-ui-message-stream': 'v1' }, preface });
+  return translatorEncoder(translator, { protocol: 'ai_sdk', headers: { 'x-vercel-ai-ui-message-stream': 'v1' }, preface });
 }
 
 function toListedChat({ id: own, name, metadata, firstWords, usedAtMs }: ListedSession) {

@@ -49,7 +49,7 @@ export function chatRoutes(routes: Routes, deps: ChatDeps): void {
         ...(body.store === true ? { metadata: body.metadata ?? {} } : {}),
         includesUsage: body.stream_options?.include_usage === true,
       };
-      if (body.stream === true) return serveTurn(c, deps, turn, translatorEncoder(chatChunks(options)));
+      if (body.stream === true) return serveTurn(c, deps, turn, translatorEncoder(chatChunks(options), { protocol: 'chat_completions' }));
       return serveBlocking(c, deps, turn, { encode: (response) => blockingCompletion(response, options), headersWithinMs });
     },
   );

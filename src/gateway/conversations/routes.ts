@@ -19,7 +19,7 @@ import { conversationItem, type ConversationItemBody } from '../responses/item-s
 import { toNewItem } from '../responses/items.ts';
 import type { Routes } from '../http/route.ts';
 import { assertSupported } from '../submit/submit-error.ts';
-import { include, itemsQuery, metadata, pageQuery } from '../http/request-fields.ts';
+import { include, itemsQuery, metadata, moment, pageQuery } from '../http/request-fields.ts';
 
 const tag = 'Conversations';
 
@@ -28,6 +28,14 @@ const items = z.array(conversationItem).max(maxItems, `has ${maxItems} items at 
 const createConversation = z.strictObject({ metadata: metadata.nullish(), items: items.nullish() });
 const updateConversation = z.strictObject({ metadata: metadata.nullable() });
 const createItems = z.strictObject({ items: items.min(1, 'must not be empty'), include: include.nullish() });
+
+/** By their latest use. */
+const listQuery = pageQuery.extend({ since: moment.optional(), until: moment.optional() });
+
+const turns = z
+  .enum(['true', 'false'], "must be 'true' or 'false'")
+  .optional()
+  .meta({ description: 'Each item says in `turn` which turn it is of; null: it was put in by hand.' });
 
 export interface ConversationsDeps {
   readonly turnkeep: Turnkeep;
@@ -66,11 +74,12 @@ export function conversationsRoutes(routes: Routes, { turnkeep: { sessions }, pr
       path: '/conversations',
       tag,
       summary: 'List conversations by their latest use',
-      query: pageQuery,
+      query: listQuery,
       responses: { 200: ok('A page of conversations.', listSchema(listedConversationSchema)), ...errorResponses(400, 401, 429, 503) },
     },
     async (c, { query }) => {
-      const found = await sessions.list(c.get('tenant'), pageRequest(query));
+      const { since: sinceMs, until: untilMs, ...page } = query;
+      const found = await sessions.list(c.get('tenant'), { ...pageRequest(page), sinceMs, untilMs });
       return c.json(listPage(found?.map(toListed), query));
     },
   );
@@ -124,12 +133,18 @@ export function conversationsRoutes(routes: Routes, { turnkeep: { sessions }, pr
       path: '/conversations/{id}/items',
       tag,
       summary: 'List the items of a conversation',
-      query: itemsQuery,
+      query: itemsQuery.extend({ turns }),
       responses: { 200: ok('A page of items.', listSchema(itemSchema)), ...errorResponses(400, 401, 404, 429, 503) },
     },
     async (c, { query }) => {
       const session = await requireSession(c.get('tenant'), c.req.param('id'));
-      return c.json(await itemPage(query, sessions.itemsOf(session)));
+      const page = await itemPage(query, sessions.itemsOf(session));
+      if (query.turns !== 'true') return c.json(page);
+      const of = await sessions.turnsOf(
+        session,
+        page.data.map(({ id }) => id),
+      );
+      return c.json({ ...page, data: page.data.map((item) => ({ ...item, turn: of.get(item.id) ?? null })) });
     },
   );
 
@@ -190,6 +205,6 @@ function toListed(session: ListedSession) {
   return { ...toConversation(session), last_used_at: Math.floor(session.usedAtMs / 1_000), preview: session.firstWords };
 }
 
-function toConversation({ id, createdAtMs, metadata }: SessionRow) {
+export function toConversation({ id, createdAtMs, metadata }: SessionRow) {
   return { id, object: 'conversation', created_at: Math.floor(createdAtMs / 1_000), metadata } as const;
 }

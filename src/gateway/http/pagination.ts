@@ -21,6 +21,14 @@ export function pageRequest({ limit = defaultLimit, order = 'desc', after }: Pag
   return { limit: limit + 1, order, ...(after === undefined ? {} : { after }) };
 }
 
+interface ListPage<T> {
+  readonly object: 'list';
+  readonly data: readonly T[];
+  readonly first_id: string | null;
+  readonly last_id: string | null;
+  readonly has_more: boolean;
+}
+
 /**
  * Items may be large: a page ends early, with `has_more`, behind the one that reaches this many characters, and the client asks
  * on as for any page (T14).
@@ -28,7 +36,7 @@ export function pageRequest({ limit = defaultLimit, order = 'desc', after }: Pag
 export const maxPageChars = 4_194_304;
 
 /** @throws ApiError 400 naming `after` where the list has no item of that id */
-export async function itemPage<T extends { readonly id: string }>(query: PageQuery, source: PagedItems<T>): Promise<object> {
+export async function itemPage<T extends { readonly id: string }>(query: PageQuery, source: PagedItems<T>): Promise<ListPage<T>> {
   const { limit = defaultLimit } = query;
   const page = await readItemPage(source, { ...pageRequest(query), limit, maxChars: maxPageChars });
   if (page === undefined) return listPage(undefined, query);
@@ -37,7 +45,7 @@ export async function itemPage<T extends { readonly id: string }>(query: PageQue
 }
 
 /** @param found undefined where the list has no object of the id `after`. @throws ApiError 400 naming `after` then */
-export function listPage<T extends { readonly id: string }>(found: readonly T[] | undefined, query: PageQuery): object {
+export function listPage<T extends { readonly id: string }>(found: readonly T[] | undefined, query: PageQuery): ListPage<T> {
   if (found === undefined) {
     throw new ApiError({
       status: 400,

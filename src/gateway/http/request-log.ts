@@ -35,6 +35,7 @@ export function requestLog({ nameOf, onEnd }: RequestLogOptions): MiddlewareHand
       const tenant = c.get('tenant') as string | undefined;
       const named = c.get('route') ?? route;
       const upgraded = c.get('upgraded');
+      const traceparent = headerOf(c, 'traceparent');
       onEnd({
         requestId,
         method: c.req.method,
@@ -46,6 +47,7 @@ export function requestLog({ nameOf, onEnd }: RequestLogOptions): MiddlewareHand
         ...(tenant === undefined ? {} : { tenant }),
         ...(ids.response === undefined ? {} : { responseId: ids.response }),
         ...(ids.conversation === undefined ? {} : { conversationId: ids.conversation }),
+        ...(traceparent === undefined ? {} : { traceparent }),
       });
     });
     await next();

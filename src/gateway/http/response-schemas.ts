@@ -25,106 +25,7 @@ export const completionSchema = z.looseObject({
   choices: z.array(z.looseObject({ index: z.int(), finish_reason: z.string() })),
 });
 
-const time = z.iso.datetime();
-const usageSchema = z.looseObject({ input_tokens: z.int(), output_tokens: z.int(), total_tokens: z.int() });
-
-const attemptSchema = z.strictObject({
-  attempt: z.int().min(1),
-  requested_at: time,
-  first_event_at: time.optional(),
-  ended_at: time.nullable(),
-  outcome: z.enum(['running', 'completed', 'incomplete', 'cancelled', 'failed', 'lost']),
-  code: z.string().optional(),
-  detail: z.string().optional(),
-  wait_ms: z.int().optional().meta({ description: 'How long the next attempt waits.' }),
-  provider_request_id: z.string().optional(),
-  worker: z.string().optional().meta({ description: 'The process that made the request.' }),
-});
-
-const toolCallSchema = z.strictObject({
-  name: z.string(),
-  server_label: z
-    .string()
-    .meta({ description: '`turnkeep`: a tool of the configuration; `agent`: another agent; else the name of an MCP server.' }),
-  call_id: z.string(),
-  runs: z.int().meta({ description: 'How often it was begun.' }),
-  started_at: time.nullable(),
-  ended_at: time.nullable(),
-  outcome: z.enum(['waiting', 'running', 'completed', 'failed', 'unknown', 'cut_off']),
-  attempts: z.array(
-    z.strictObject({
-      attempt: z.int().min(1),
-      started_at: time,
-      ended_at: time.nullable(),
-      outcome: z.enum(['running', 'completed', 'failed', 'lost', 'cut_off']),
-      worker: z.string().optional().meta({ description: 'The process that ran the tool.' }),
-    }),
-  ),
-  result: z.string().optional().meta({ description: 'Where all that it came to is: the path of `GET /turns/{id}/calls/{number}`.' }),
-  progress: z.string().optional(),
-  turn: z.string().optional().meta({ description: 'Of a call of an agent: the id of the turn that carries it out.' }),
-  usage: usageSchema.optional().meta({ description: 'Tokens of that turn, and of those that it called.' }),
-});
-
-const pricedUsage = usageSchema.extend({
-  cost_usd: z.number().optional().meta({ description: 'By `prices` of the configuration, where the model has one.' }),
-});
-
-/** What `GET /turns/{id}` tells. */
-export const turnSchema = z.strictObject({
-  id: z.string(),
-  session: z.string().nullable(),
-  parent: z
-    .strictObject({ id: z.string(), call_id: z.string() })
-    .optional()
-    .meta({ description: 'The turn, and its call, that this one carries out.' }),
-  status: responseSchema.shape.status,
-  model: z.string(),
-  error: z.strictObject({ code: z.string(), message: z.string() }).nullable(),
-  workflow_id: z.string().nullable(),
-  run_id: z.string().nullable(),
-  owner: z.string().optional().meta({ description: "The id of the workflow of one's own that runs it (`runTurn`)." }),
-  created_at: time,
-  settled_at: time.nullable(),
-  steps: z.array(
-    z.union([
-      z.strictObject({ kind: z.enum(['model', 'compaction']), started: z.boolean(), attempts: z.array(attemptSchema) }),
-      z.strictObject({ kind: z.literal('tools'), started: z.boolean(), calls: z.array(toolCallSchema) }),
-    ]),
-  ),
-  usage: pricedUsage.nullable().meta({
-    description:
-      "The response's own `usage`, with the agents that were called: of requests whose answers are in it. null: there are none, or the provider did not say.",
-  }),
-  lost_usage: pricedUsage
-    .nullable()
-    .meta({ description: 'What requests that failed have cost, which `usage` does not count; null: not known of all of them.' }),
-  omitted_tools: z
-    .array(z.strictObject({ param: z.string(), type: z.string(), name: z.string().optional() }))
-    .optional()
-    .meta({ description: 'Tools of the request that this provider cannot have: the model was not offered them.' }),
-  omitted_fields: z
-    .array(z.strictObject({ param: z.string(), type: z.string() }))
-    .optional()
-    .meta({ description: 'What else was asked for and not done, since this provider cannot: `context_management`.' }),
-  retry_at: time.optional().meta({ description: 'When the provider said that it would take the request again.' }),
-  webhook: z
-    .strictObject({
-      event_id: z.string(),
-      event: z.enum(webhookEvents),
-      status: z.enum(['pending', 'delivered', 'refused', 'given_up']),
-      attempts: z.int(),
-      last_error: z.string().nullable().meta({ description: 'Such as `500` or `ECONNREFUSED`, of the last request that failed.' }),
-    })
-    .optional()
-    .meta({ description: 'Of a background response that has ended, where an endpoint is told of it.' }),
-  output: z.array(itemSchema).nullable().meta({ description: 'What the model said so far; null: the turn is past retention.' }),
-  links: z.strictObject({
-    response: z.string(),
-    temporal: z.string().optional().meta({ description: "The run in Temporal's UI, where its address is known." }),
-  }),
-});
-
+export const time = z.iso.datetime();
 /** The body of a webhook. */
 export const webhookSchema = z.strictObject({
   id: z.string(),
@@ -133,18 +34,6 @@ export const webhookSchema = z.strictObject({
   type: z.enum(webhookEvents),
   data: z.strictObject({ id: z.string().meta({ description: 'Of the response.' }) }),
 });
-
-/** A turn in `GET /turns`. */
-export const listedTurnSchema = turnSchema
-  .pick({ id: true, session: true, status: true, owner: true, created_at: true, settled_at: true, usage: true })
-  .extend({
-    model: z.string().nullable().meta({ description: 'null: an older version did not note it.' }),
-    error: z
-      .strictObject({ code: z.string(), message: z.string(), detail: z.string().optional() })
-      .nullable()
-      .meta({ description: 'The words of the provider are in `/turns/{id}`.' }),
-    requests: z.int().meta({ description: 'Requests to the model so far.' }),
-  });
 
 const amountSchema = z.strictObject({
   requests: z.int(),

@@ -2,10 +2,10 @@
 import { z } from 'zod';
 import { ok } from '../http/response-schemas.ts';
 import { docsPage } from './docs-page.ts';
-import { landingPage } from './landing-page.ts';
+import { type PageDeps, pageRoutes } from './page.ts';
 import type { Routes } from '../http/route.ts';
 
-export interface OperatorDeps {
+export interface OperatorDeps extends PageDeps {
   /** What is not ready, in sentences for `/readyz`; empty when everything is. */
   readonly unreadyReasons: () => Promise<readonly string[]>;
   /** The gateway is shutting down. */
@@ -19,7 +19,7 @@ export interface OperatorDeps {
 const tag = 'Operation';
 const html = (description: string) => ({ description, schema: z.string(), mediaTypes: ['text/html'] });
 
-export function operatorRoutes(routes: Routes, { unreadyReasons, isDraining, metrics, openApi }: OperatorDeps): void {
+export function operatorRoutes(routes: Routes, { unreadyReasons, isDraining, metrics, openApi, ...page }: OperatorDeps): void {
   const status = z.strictObject({ status: z.string(), reasons: z.array(z.string()).optional() });
 
   routes.add({ method: 'get', path: '/healthz', tag, summary: 'Is the process alive?', responses: { 200: ok('It is.', status) } }, (c) =>
@@ -65,7 +65,5 @@ export function operatorRoutes(routes: Routes, { unreadyReasons, isDraining, met
     c.html(docsPage),
   );
 
-  routes.add({ method: 'get', path: '/', tag, summary: 'Where everything is', responses: { 200: html('A page.') } }, (c) =>
-    c.html(landingPage),
-  );
+  pageRoutes(routes, page);
 }

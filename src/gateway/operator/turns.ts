@@ -1,21 +1,30 @@
 /** `/turns`: what turns there are, and the timeline of each; `/stats`: all of them summed up. */
 import { z } from 'zod';
 import { failureRules, type FailureCode } from '../../domain/failure.ts';
+import { previewOf } from '../../domain/turn/timeline-text.ts';
 import { timelineOf } from '../../domain/turn/timeline.ts';
+import { timelineEvents } from '../../domain/turn/timeline-events.ts';
 import { readTimeline } from '../../client/read-timeline.ts';
 import type { Turnkeep } from '../../client/turnkeep.ts';
+import type { TurnRow } from '../../domain/turn/turn.ts';
 import { listedTurn, type TurnFilter } from '../../domain/turn/turn-list.ts';
 import { notFound } from '../http/errors.ts';
 import { listPage, pageRequest } from '../http/pagination.ts';
 import { id, moment, pageQuery } from '../http/request-fields.ts';
-import { errorResponses, listedTurnSchema, listSchema, ok, responseSchema, turnSchema, turnStatsSchema } from '../http/response-schemas.ts';
+import { errorResponses, listSchema, ok, responseSchema, turnStatsSchema } from '../http/response-schemas.ts';
+import { listedTurnSchema, turnSchema, turnTimelineSchema } from '../http/turn-schemas.ts';
 import type { Routes } from '../http/route.ts';
 
 export interface TurnsDeps {
   readonly turnkeep: Turnkeep;
   /** See `TimelineFacts`. */
   readonly temporalUi?: string | undefined;
+  /** Temporal's own events of a run; never rejects. */
+  readonly readTemporal?: (turn: TurnRow) => Promise<object>;
 }
+
+/** Items of the input whose beginnings are told. */
+const previewedItems = 10;
 
 const status = responseSchema.shape.status;
 const codes = Object.keys(failureRules) as FailureCode[];
@@ -36,7 +45,7 @@ const filterQuery = z.strictObject({
 
 const turnsQuery = pageQuery.omit({ order: true }).extend(filterQuery.shape);
 
-export function turnsRoutes(routes: Routes, { turnkeep, temporalUi }: TurnsDeps): void {
+export function turnsRoutes(routes: Routes, { turnkeep, temporalUi, readTemporal }: TurnsDeps): void {
   routes.add(
     {
       method: 'get',
@@ -79,6 +88,33 @@ export function turnsRoutes(routes: Routes, { turnkeep, temporalUi }: TurnsDeps)
       const turn = await turnkeep.readTurn(c.get('tenant'), id);
       if (turn === undefined) throw notFound('Turn', id);
       return c.json(timelineOf({ ...(await readTimeline(turnkeep, turn)), temporalUi }));
+    },
+  );
+
+  routes.add(
+    {
+      method: 'get',
+      path: '/turns/{id}/timeline',
+      tag: 'Turns',
+      summary: "All that happened in a turn, as one list too, with Temporal's events beside it",
+      responses: { 200: ok('The turn.', turnTimelineSchema), ...errorResponses(401, 404, 429, 503) },
+    },
+    async (c) => {
+      const id = c.req.param('id') ?? '';
+      const turn = await turnkeep.readTurn(c.get('tenant'), id);
+      if (turn === undefined) throw notFound('Turn', id);
+      const [facts, input, temporal] = await Promise.all([
+        readTimeline(turnkeep, turn),
+        turnkeep.inputOf(turn).read({ limit: previewedItems, order: 'asc' }),
+        readTemporal?.(turn) ?? { missing: 'this gateway does not ask Temporal' },
+      ]);
+      return c.json({
+        ...timelineOf({ ...facts, temporalUi }),
+        input: (input ?? []).map(previewOf),
+        input_items: turn.inputCount,
+        events: timelineEvents(facts),
+        temporal,
+      });
     },
   );
 

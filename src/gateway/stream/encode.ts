@@ -2,10 +2,13 @@
  * How a turn's journal becomes the server-sent events of a protocol. The Responses API shows the rows as they are; the
  * other protocols translate each event. Pure: every viewer of a protocol reads the same, live or replayed (T7).
  */
+import type { ViewerProtocol } from '../../domain/turn/viewer.ts';
 import type { JournalRow, ResponseEvent } from '../../domain/response/response-event.ts';
 
 /** One viewer's encoder: it may keep state from batch to batch. */
 export interface TurnEncoder {
+  /** The events of the Responses API where nothing is said. */
+  readonly protocol?: ViewerProtocol;
   /** Response headers of the protocol's own. */
   readonly headers?: Readonly<Record<string, string>>;
   /** Written before the first batch. */
@@ -60,13 +63,20 @@ export interface Translator<State> {
   readonly step: (state: State, event: ResponseEvent) => readonly [State, readonly SsePayload[]];
 }
 
+export interface TranslatorOptions {
+  readonly protocol: ViewerProtocol;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly preface?: readonly SsePayload[];
+}
+
 /** Server-sent events without names. The translator shows the end of the turn; a stream that lacks it is not whole. */
 export function translatorEncoder<State>(
   translator: Translator<State>,
-  { headers, preface = [] }: { readonly headers?: Readonly<Record<string, string>>; readonly preface?: readonly SsePayload[] } = {},
+  { protocol, headers, preface = [] }: TranslatorOptions,
 ): TurnEncoder {
   const translate = startTranslation(translator);
   return {
+    protocol,
     ...(headers === undefined ? {} : { headers }),
     preface: preface.map(sseText).join(''),
     encode: (rows) => translate(rows).map(sseText).join(''),

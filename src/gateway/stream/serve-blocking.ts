@@ -10,6 +10,7 @@ import type { GatewayEnv } from '../http/route.ts';
 import { defaultIdleMs } from './keep-alive.ts';
 import { acknowledgeOnceSent } from './acknowledge.ts';
 import { idHeaders, type ServeDeps } from './serve-turn.ts';
+import { watchViewer } from './watch-viewer.ts';
 
 export interface BlockingResponse {
   readonly status: 200 | ApiErrorFields['status'];
@@ -36,6 +37,7 @@ export async function serveBlocking(
   const { outgoing } = c.env;
   const signal = c.get('closed');
   if (signal.aborted) return RESPONSE_ALREADY_SENT;
+  watchViewer(deps.viewers, outgoing, { turn: turn.id, protocol: 'json', after: -1 });
   const settled = deps.turnkeep.settled(turn, signal).then(async (row) => {
     return row === undefined ? undefined : encode(await deps.turnkeep.readResponse(row));
   });

@@ -10,6 +10,8 @@ import { acknowledgeOnceSent } from './acknowledge.ts';
 import type { TurnEncoder } from './encode.ts';
 import { retryNotice } from './retry-notice.ts';
 import { writeSse } from './sse.ts';
+import type { ViewerLog } from './viewer-log.ts';
+import { watchViewer } from './watch-viewer.ts';
 
 export interface ServeDeps {
   readonly turnkeep: Turnkeep;
@@ -17,6 +19,8 @@ export interface ServeDeps {
   readonly onStreamError: (error: unknown) => void;
   /** How long a stream is silent before a comment is sent; 15 s by default. */
   readonly idleCommentMs?: number | undefined;
+  /** Where it is noted who follows a turn; nowhere where nothing is said. */
+  readonly viewers?: ViewerLog | undefined;
 }
 
 /**
@@ -30,10 +34,11 @@ export async function serveTurn(
   encoder: TurnEncoder,
   after = -1,
 ): Promise<Response> {
-  const { turnkeep, onStreamError, idleCommentMs } = deps;
+  const { turnkeep, onStreamError, idleCommentMs, viewers } = deps;
   await assertReplayable(turnkeep, turn);
   acknowledgeOnceSent(c, deps, turn);
   c.set('isStream', true);
+  const viewer = watchViewer(viewers, c.env.outgoing, { turn: turn.id, protocol: encoder.protocol ?? 'sse', after });
   writeSse({
     outgoing: c.env.outgoing,
     signal: c.get('closed'),
@@ -42,6 +47,7 @@ export async function serveTurn(
     hasEnded: () => turnkeep.hasEnded(turn.id),
     headers: idHeaders(c, turn),
     idleCommentMs,
+    onWritten: viewer?.saw,
     notice: () => retryNotice(turnkeep, turn.id),
   }).catch(onStreamError);
   return RESPONSE_ALREADY_SENT;

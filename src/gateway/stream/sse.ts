@@ -18,6 +18,8 @@ export interface SseOptions extends KeepAliveOptions {
   /** How long a viewer may take nothing of a turn that is over; a minute by default. */
   readonly unreadTimeoutMs?: number | undefined;
   readonly encoder: TurnEncoder;
+  /** Called with the number of an event once the system has taken it, and those before. */
+  readonly onWritten?: ((seq: number) => void) | undefined;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
@@ -27,7 +29,8 @@ export interface SseOptions extends KeepAliveOptions {
  * where the rows break off, after cutting the response: one that ended properly would look whole, and its viewer would not
  * resume.
  */
-export async function writeSse({ rows, signal, hasEnded, encoder, headers, unreadTimeoutMs, ...options }: SseOptions): Promise<void> {
+export async function writeSse(sse: SseOptions): Promise<void> {
+  const { rows, signal, hasEnded, encoder, headers, unreadTimeoutMs, onWritten, ...options } = sse;
   const { outgoing } = options;
   if (signal.aborted) return;
   const viewer: SseViewer = { outgoing, signal, unreadTimeoutMs: unreadTimeoutMs ?? httpLimits.unreadTimeoutMs };
@@ -52,13 +55,15 @@ export async function writeSse({ rows, signal, hasEnded, encoder, headers, unrea
       if (encoded === '') continue;
       keepAlive.wrote();
       // The end of the body, which follows at once, goes out with the last event.
-      const lastType = batch.at(-1)?.type ?? '';
+      const last = batch.at(-1);
+      const lastType = last?.type ?? '';
       if (finalTypes.has(lastType)) holdForNow(outgoing.socket);
       const held = release;
       if (openingTypes.has(lastType)) release = hold(outgoing.socket, openingHoldMs);
       const drained = typeof encoded === 'string' ? write(viewer, outgoing, encoded) : writeShared(viewer, encoded);
       held();
       if (drained !== undefined) await drained;
+      if (last !== undefined && !signal.aborted) onWritten?.(last.seq);
     }
     if (!signal.aborted) outgoing.end(encoder.ending);
   } catch (error) {

@@ -204,3 +204,9 @@ export function referencesTooLarge(): ApiError {
     "Invalid 'input': the items that it refers to are over 32 MiB together, each counted as often as it is named. Refer to fewer.";
   return new ApiError({ status: 400, param: 'input', code: 'references_too_large', message });
 }
+
+export function draining(): ApiError {
+  const message =
+    'This gateway is shutting down and takes in no new turns. Send it again: another one takes it, or this one when it is back.';
+  return new ApiError({ status: 503, code: 'draining', message, headers: { 'retry-after': '1' } });
+}

@@ -17,6 +17,7 @@ import { takeTrigger } from './compaction-trigger.ts';
 import {
   assertNothingOmitted,
   assertSupported,
+  draining,
   type FieldNames,
   toApiError,
   toolChoiceFault,
@@ -105,12 +106,7 @@ export async function acceptTurn(
 ): Promise<TurnRow> {
   const { turnkeep, maxInputItems = jsonLimits.maxItems } = deps;
   if (deps.isDraining()) {
-    throw new ApiError({
-      status: 503,
-      code: 'draining',
-      message: 'This gateway is shutting down and takes in no new turns. Send it again: another one takes it, or this one when it is back.',
-      headers: { 'retry-after': '1' },
-    });
+    throw draining();
   }
   const { tenant } = submitter;
   const draft = takeTrigger(given);

@@ -69,13 +69,14 @@ export function safeDetail(word: string): string {
   return /^[\w.:-]{1,48}$/.test(word) && !/\bsk-/i.test(word) ? word : 'other';
 }
 
-/** Removes `apiKey`, and whatever looks like a key, from the provider's sentence, which is shortened to whole characters, and from our advice. To be called on every failure that leaves this room. */
+/** Removes `apiKey`, and whatever looks like a key, from the provider's sentence, which is shortened to whole characters, from our advice, and from the words of the errors behind it. To be called on every failure that leaves this room. */
 export function redactKeys(failure: ModelFailure, apiKey: string): ModelFailure {
-  const { providerMessage, advice, ...rest } = failure;
+  const { providerMessage, advice, causes = [], ...rest } = failure;
   const said = providerMessage === undefined ? '' : unkeyed(providerMessage, apiKey).replace(/\s+/g, ' ').trim();
   return {
     ...rest,
     ...(advice === undefined ? {} : { advice: unkeyed(advice, apiKey) }),
+    ...(causes.length === 0 ? {} : { causes: causes.map((cause) => ({ ...cause, message: unkeyed(cause.message, apiKey) })) }),
     ...(said === '' ? {} : { providerMessage: said.slice(0, longestProviderMessage).toWellFormed() }),
   };
 }

@@ -58,7 +58,7 @@ const codelessErrors: readonly (readonly [RegExp, Verdict])[] = [
 ];
 
 /** A reset whose code was lost on the way: only used where no error of the chain has a code. */
-const resetMessage = /connection reset by peer|socket hang up/i;
+export const resetMessage = /connection reset by peer|socket hang up/i;
 
 interface Verdict {
   readonly code: FailureCode;
@@ -108,13 +108,17 @@ export function findCause<T extends Error>(error: unknown, isKind: (cause: Error
 
 function linksOf(error: unknown): readonly Link[] {
   return chainOf(error).map((link) => ({
-    code: 'code' in link && typeof link.code === 'string' ? link.code : undefined,
+    code: codeOf(link),
     text: `${link.name}: ${link.message}`,
   }));
 }
 
+export function codeOf(error: Error): string | undefined {
+  return 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+}
+
 /** The error, its causes and the members of aggregates, breadth first. */
-function chainOf(error: unknown): readonly Error[] {
+export function chainOf(error: unknown): readonly Error[] {
   const chain = new Set<Error>();
   const next: unknown[] = [error];
   for (const each of next) {

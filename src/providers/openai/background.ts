@@ -2,12 +2,13 @@
  * Background mode of the Responses API: the provider answers by itself, whether anybody listens or not, and keeps what it says.
  * So an answer can be read on after its connection broke, by another process too, and has to be stopped by a request.
  */
-import type { ModelEvent, ModelRequest } from '../../domain/model.ts';
+import type { ModelEvent, ModelFailure, ModelRequest } from '../../domain/model.ts';
 import type { Connection, OutgoingRequest } from '../http/connection.ts';
 import { HttpExchange } from '../http/exchange.ts';
 import { type BackgroundCallbacks, type BackgroundResponses, defaultMaxOutputBytes, type ProviderLimits } from '../provider.ts';
 import { type Endpoint, requestTo } from './endpoint.ts';
 import { keptResponse } from './kept-response.ts';
+import type { LearnedForms } from './learned-forms.ts';
 import { newIds } from './new-ids.ts';
 import { ResponsesParser } from './responses-parser.ts';
 import { responsesRequest } from './responses-request.ts';
@@ -18,6 +19,7 @@ export interface BackgroundOptions {
   readonly connection: Connection;
   readonly limits: ProviderLimits;
   readonly isOpenAiHost: boolean;
+  readonly forms: LearnedForms;
 }
 
 /** For a request that nobody waits for, all in all. */
@@ -33,11 +35,12 @@ interface Reading {
   readonly signal: AbortSignal;
   readonly callbacks: BackgroundCallbacks;
   readonly id?: string;
+  readonly onFailure?: (failure: ModelFailure) => void;
 }
 
-export function backgroundResponses({ endpoint, connection, limits, isOpenAiHost }: BackgroundOptions): BackgroundResponses {
+export function backgroundResponses({ endpoint, connection, limits, isOpenAiHost, forms }: BackgroundOptions): BackgroundResponses {
   const maxEventBytes = (limits.maxOutputBytes ?? defaultMaxOutputBytes) + besideAnswerBytes;
-  const stream = ({ request, asked, signal, callbacks, id }: Reading): AsyncIterable<ModelEvent> => {
+  const stream = ({ request, asked, signal, callbacks, id, onFailure }: Reading): AsyncIterable<ModelEvent> => {
     const requestBehind = async (response: string, after: number) => {
       const next = await requestTo(endpoint, pathOf(response));
       next.url.searchParams.set('stream', 'true');
@@ -46,11 +49,22 @@ export function backgroundResponses({ endpoint, connection, limits, isOpenAiHost
     };
     const kept = keptResponse({ connection, requestBehind, callbacks, maxEventBytes, ...(id === undefined ? {} : { id }) });
     const parser = new ResponsesParser(limits.maxOutputBytes, asked.clientFunctions, newIds(asked.ids));
-    return streamResponse({ parser, connection: kept, request, limits, signal, callbacks, apiKey: endpoint.apiKey });
+    const learning = onFailure === undefined ? {} : { onFailure };
+    return streamResponse({ parser, connection: kept, request, limits, signal, callbacks, apiKey: endpoint.apiKey, ...learning });
   };
   return {
-    start: (asked, signal, callbacks) =>
-      stream({ request: () => requestTo(endpoint, '/responses', inBackground(asked, isOpenAiHost)), asked, signal, callbacks }),
+    start: (asked, signal, callbacks) => {
+      const { model } = asked.settings;
+      return stream({
+        request: () => requestTo(endpoint, '/responses', inBackground(responsesRequest(asked, isOpenAiHost, forms.of(model)))),
+        asked,
+        signal,
+        callbacks,
+        onFailure: (failure) => {
+          forms.learn(model, failure);
+        },
+      });
+    },
     readOn: (id, asked, signal, callbacks) => {
       const request = async () => {
         const next = await requestTo(endpoint, pathOf(id));
@@ -75,6 +89,6 @@ function pathOf(id: string): string {
 }
 
 /** Kept by the provider: without that there is nothing to read on. */
-function inBackground(request: ModelRequest, isOpenAiHost: boolean): object {
-  return { ...responsesRequest(request, isOpenAiHost), background: true, store: true };
+function inBackground(request: object): object {
+  return { ...request, background: true, store: true };
 }

@@ -12,14 +12,16 @@ import { joinLeading, strictRoles } from './strict-roles.ts';
 
 type Request = ChatCompletionCreateParamsStreaming;
 
-const anyForm: PromptForm = { joinsRows: false, hasShortIds: false };
+type ChatForm = Pick<PromptForm, 'joinsRows' | 'hasShortIds'>;
+
+const anyForm: ChatForm = { joinsRows: false, hasShortIds: false };
 
 /** @param hasOwnFields the server takes members of messages and calls that OpenAI does not have */
 export function chatRequest(
   { settings, items }: ModelRequest,
   isOpenAiHost: boolean,
   hasOwnFields = !isOpenAiHost,
-  form: PromptForm = anyForm,
+  form: ChatForm = anyForm,
 ): Request {
   const { model, max_output_tokens } = settings;
   const names = new CallNames(callableTools({ settings, items }));
@@ -55,7 +57,7 @@ interface MessagesOptions {
   readonly names: CallNames;
   readonly isOpenAiHost: boolean;
   readonly hasOwnFields: boolean;
-  readonly form: PromptForm;
+  readonly form: ChatForm;
 }
 
 function messagesOf({ settings, items }: ModelRequest, options: MessagesOptions): ChatCompletionMessageParam[] {

@@ -4,12 +4,15 @@
  * Learned for this process: another one learns it by a refusal of its own.
  */
 import type { ModelFailure } from '../../domain/model.ts';
+import { refusesToEncrypt } from '../../domain/response/hidden-reasoning.ts';
 
 export interface PromptForm {
   /** Users and the assistant take turns: Gemma's and Mistral's templates. Of a row of messages one is made. */
   readonly joinsRows: boolean;
   /** Ids of calls are nine letters and digits: Mistral. */
   readonly hasShortIds: boolean;
+  /** The Responses API: the model does not reason, or its server does not encrypt what it has thought. */
+  readonly refusesToEncrypt: boolean;
 }
 
 /** Names of models are the client's to choose. */
@@ -24,20 +27,22 @@ export class LearnedForms {
 
   constructor(baseUrl: string) {
     const hasShortIds = URL.canParse(baseUrl) && /(?:^|\.)mistral\.ai$/.test(new URL(baseUrl).hostname);
-    this.#known = { joinsRows: false, hasShortIds };
+    this.#known = { joinsRows: false, hasShortIds, refusesToEncrypt: false };
   }
 
   of(model: string): PromptForm {
     return this.#learned.get(model) ?? this.#known;
   }
 
-  learn(model: string, { providerMessage = '' }: ModelFailure): void {
+  learn(model: string, failure: ModelFailure): void {
+    const { providerMessage = '' } = failure;
     const before = this.of(model);
     const after = {
       joinsRows: before.joinsRows || alternating.test(providerMessage),
       hasShortIds: before.hasShortIds || shortIds.test(providerMessage),
+      refusesToEncrypt: before.refusesToEncrypt || refusesToEncrypt({ ...failure, words: providerMessage }),
     };
-    if (after.joinsRows === before.joinsRows && after.hasShortIds === before.hasShortIds) return;
+    if (JSON.stringify(after) === JSON.stringify(before)) return;
     if (this.#learned.size < mostModels) this.#learned.set(model, after);
   }
 }

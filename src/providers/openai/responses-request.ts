@@ -1,16 +1,21 @@
 /** Builds a request of the Responses API. Pure. Always `store: false`: turnkeep has the conversation itself. */
 import type { ResponseCreateParamsStreaming, ResponseTextConfig, Tool } from 'openai/resources/responses/responses';
-import type { ModelRequest } from '../../domain/model.ts';
+import { encryptedReasoning, type ModelRequest } from '../../domain/model.ts';
 import type { ResponseSettings, Tool as OfferedTool } from '../../domain/response/response-settings.ts';
 import { omitNullish } from '../json.ts';
+import type { PromptForm } from './learned-forms.ts';
 import { responsesInputOf } from './responses-input.ts';
 import { joinInstructions } from './strict-roles.ts';
 
 /** The two penalties exist in Open Responses only. */
 type Request = ResponseCreateParamsStreaming & { presence_penalty?: number; frequency_penalty?: number };
 
-/** @param isOpenAiHost OpenAI's own takes messages of the system anywhere, and shorter ids and names of calls */
-export function responsesRequest({ settings, items }: ModelRequest, isOpenAiHost = true): Request {
+/**
+ * @param isOpenAiHost OpenAI's own takes messages of the system anywhere, and shorter ids and names of calls
+ * @param form what the server is known to refuse
+ */
+export function responsesRequest(request: ModelRequest, isOpenAiHost = true, form?: Pick<PromptForm, 'refusesToEncrypt'>): Request {
+  const { settings, items } = request;
   const { tools } = settings;
   const given = { instructions: settings.instructions, items };
   const prompt = isOpenAiHost ? given : joinInstructions(given);
@@ -35,7 +40,7 @@ export function responsesRequest({ settings, items }: ModelRequest, isOpenAiHost
       parallel_tool_calls: settings.parallel_tool_calls,
       reasoning: orNull(omitNullish(settings.reasoning)) as Request['reasoning'],
       truncation: settings.truncation,
-      include: settings.include.length === 0 ? null : ([...settings.include] as Request['include']),
+      include: orNull(includeOf(request, form)) as Request['include'],
       // Passed on unchecked: new models bring new values, and the provider rejects what it does not know.
       service_tier: settings.service_tier as Request['service_tier'],
       safety_identifier: settings.safety_identifier,
@@ -44,6 +49,15 @@ export function responsesRequest({ settings, items }: ModelRequest, isOpenAiHost
       user: settings.user,
     }),
   };
+}
+
+/** What a client has asked for, it is refused where it cannot be had. */
+function includeOf(
+  { settings: { include }, wantsReasoning }: ModelRequest,
+  form?: Pick<PromptForm, 'refusesToEncrypt'>,
+): readonly string[] {
+  const isWanted = wantsReasoning === true && form?.refusesToEncrypt !== true && !include.includes(encryptedReasoning);
+  return isWanted ? [...include, encryptedReasoning] : include;
 }
 
 function textOf({ format, verbosity }: ResponseSettings['text']): ResponseTextConfig | null {

@@ -6,6 +6,7 @@ import { type ModelEvent, type ModelFailure, startsStep } from '../../domain/mod
 import type { Usage } from '../../domain/response/response.ts';
 import { adviceOn } from '../failures/advice.ts';
 import { failureOfStreamError, failureOfWords, readErrorBody, statesError } from '../failures/error-body.ts';
+import { causesOf } from '../failures/cause-chain.ts';
 import { datedFailure, modelFailure, protocolError, redactKeys } from '../failures/model-failure.ts';
 import { failureOfStatus } from '../failures/status-failure.ts';
 import { failureOfTransport, findCause } from '../failures/transport-failure.ts';
@@ -45,8 +46,13 @@ export async function* streamResponse(options: StreamResponseOptions): AsyncGene
   let sse: SseReader | undefined;
   const events: ModelEvent[] = [];
   try {
-    const maySend = callbacks.maySend?.bind(callbacks);
+    const maySend = (): boolean => {
+      if (callbacks.maySend?.() === false) return false;
+      callbacks.onPhase?.('sent');
+      return true;
+    };
     const { headers, body } = await tap.send(options.connection, { ...request, signal: exchange.signal, maySend });
+    callbacks.onPhase?.('headers');
     exchange.attachBody(body);
     reportRequestId(headers, callbacks);
     if (isCompressed(headers)) throw protocolError('content_encoding');
@@ -151,7 +157,8 @@ export async function toModelFailure(error: unknown, failed: FailedExchange): Pr
   const nowMs = failed.callbacks.now?.() ?? Date.now();
   const failure = datedFailure(await classify(error, failed, nowMs), nowMs);
   const advice = adviceOn(failure, failed.url);
-  return redactKeys(advice === undefined ? failure : { ...failure, advice }, failed.apiKey);
+  const causes = failure.code === 'model_timeout' || error instanceof ProviderError ? [] : causesOf(error);
+  return redactKeys({ ...failure, causes, ...(advice === undefined ? {} : { advice }) }, failed.apiKey);
 }
 
 async function classify(
@@ -166,6 +173,7 @@ async function classify(
   const statusError = findCause(error, (cause) => cause instanceof HttpStatusError);
   if (statusError === undefined) return failureOfTransport(error, hasStarted);
   const { status, headers, body } = statusError;
+  callbacks.onPhase?.('headers');
   reportRequestId(headers, callbacks);
   const bodyText = isCompressed(headers) ? '' : await exchange.readErrorText(body);
   return failureOfStatus({ status, headers, bodyText, nowMs });

@@ -34,12 +34,14 @@ export class WholeCharacters {
   }
 }
 
-/** The delta with whole characters in all that it says beside its text: what is given out is taken back, too (T13). */
+/** The delta with whole characters in all that it says beside its text: what is given out is taken back, too (T13). On the hot path. */
 export function wholeIn<Delta extends ModelDelta>(delta: Delta): Delta {
-  const isWhole = Object.values(delta).every((value: unknown) =>
-    typeof value === 'string' ? value.isWellFormed() : typeof value !== 'object',
-  );
-  return isWhole ? delta : (wellFormed(delta) as unknown as Delta);
+  for (const name in delta) {
+    const value: unknown = delta[name];
+    const isWhole = typeof value === 'string' ? value.isWellFormed() : typeof value !== 'object';
+    if (!isWhole) return wellFormed(delta) as unknown as Delta;
+  }
+  return delta;
 }
 
 function wellFormed(value: Json): Json {

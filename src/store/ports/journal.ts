@@ -3,11 +3,13 @@ import type { AttemptEnd, AttemptKey, AttemptRow } from '../../domain/turn/attem
 import type { Spending } from '../../domain/turn/budget.ts';
 import type { ClaimDecision } from '../../domain/turn/claim.ts';
 import type { OutputItem } from '../../domain/item.ts';
+import type { HiddenReasoning } from '../../domain/response/hidden-reasoning.ts';
 import type { JournalRow, ResponseEvent } from '../../domain/response/response-event.ts';
 import type { Usage } from '../../domain/response/response.ts';
 import type { TurnRow } from '../../domain/turn/turn.ts';
 import type { TurnStatus } from '../../domain/turn/turn-state.ts';
 import type { Recorded } from './recordings.ts';
+import type { Beat, ExpiredLease, Lease, OverdueQuery, OverdueTurn, TurnPulse } from './leases.ts';
 
 /**
  * **Contract**, besides that of `Store`. A journal has one writer at a time: whoever holds its epoch. A higher epoch
@@ -159,50 +161,6 @@ export interface ClaimRequest {
   readonly run?: { readonly workflowId: string; readonly runId: string };
 }
 
-/** The right to be the only one who writes a turn, for as long as it is renewed. */
-export interface Lease {
-  /** The process that holds it. */
-  readonly holder: string;
-  readonly lengthMs: number;
-}
-
-export interface Beat {
-  readonly lease: Lease;
-  /** Ids of the turns whose attempts the holder runs. */
-  readonly turns: readonly string[];
-}
-
-export interface TurnPulse {
-  readonly turn: string;
-  /** Other than the attempt's own: it has been fenced. */
-  readonly epoch: number;
-  readonly isSealed: boolean;
-  readonly isCancelRequested: boolean;
-  /** See `requestSteer`. */
-  readonly isSteerRequested: boolean;
-}
-
-export interface OverdueQuery {
-  readonly dueForMs: number;
-  readonly limit: number;
-}
-
-/** A turn that nobody asks for, and somebody should. */
-export interface OverdueTurn {
-  readonly turn: string;
-  readonly tenant: string;
-  /** The step that is to be asked for. */
-  readonly step: number;
-  readonly epoch: number;
-  readonly isCancelRequested: boolean;
-}
-
-export interface ExpiredLease extends OverdueTurn {
-  readonly hasStarted: boolean;
-  /** Its answer may be read on, and its lease ended less than `keptForMs` ago. */
-  readonly isKept: boolean;
-}
-
 export type Claim =
   | Exclude<ClaimDecision, { type: 'granted' | 'tools' }>
   | (GrantedTurn & Extract<ClaimDecision, { type: 'granted' }>)
@@ -240,6 +198,8 @@ export interface Seal {
   /** The last one holds the response as it ended: it is written nowhere else. */
   readonly rows: readonly JournalRow[];
   readonly output: readonly OutputItem[];
+  /** See `StepEnd`. */
+  readonly hidden?: readonly HiddenReasoning[];
   readonly settled: TurnStatus;
   /** false: an accepted cancel refuses it, and wins (T5). */
   readonly winsOverCancel: boolean;

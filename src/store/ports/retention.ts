@@ -1,5 +1,5 @@
 /** The port for what is dropped: turns that their owner deletes, that were not to be stored, or that are past retention. */
-import type { Lease } from './journal.ts';
+import type { Lease } from './leases.ts';
 
 /**
  * **Contract**, besides that of `Store`. What others go on from is kept: the words of a turn stay while a session or a

@@ -1,7 +1,7 @@
 /** The port to the sessions: named pointers to a turn, the items on the way to it, and titles. */
 import type { LastOfPage } from '../item-cursor.ts';
 import type { InputItem, Item } from '../../domain/item.ts';
-import type { ListedSession, NewSession, SessionRow } from '../../domain/turn/session.ts';
+import type { ListedSession, NewBranch, NewSession, SessionRow } from '../../domain/turn/session.ts';
 
 /**
  * **Contract**, besides that of `Store`. Sessions are made, renamed, filled and deleted durably. A method that takes a
@@ -9,7 +9,7 @@ import type { ListedSession, NewSession, SessionRow } from '../../domain/turn/se
  * `SessionRow` is given, its `leaf` is the one that is read from: a page after a page sees the same items.
  */
 export interface SessionStore {
-  createSession(session: NewSession): Promise<SessionRow>;
+  createSession(session: NewSession | NewBranch): Promise<SessionRow>;
 
   /** The tenant's session that a chat of this name stands for; made as `session` if there is none. Of several at once one makes it. */
   openSession(session: NewSession, name: string): Promise<SessionRow>;
@@ -19,7 +19,7 @@ export interface SessionStore {
   readSession(tenant: string, id: string): Promise<SessionRow | undefined>;
 
   /** By their latest use. undefined when the page begins behind a session that is not there. */
-  listSessions(tenant: string, page: Page): Promise<readonly ListedSession[] | undefined>;
+  listSessions(tenant: string, page: SessionPage): Promise<readonly ListedSession[] | undefined>;
 
   /** Takes the place of all metadata. */
   updateSession(tenant: string, id: string, metadata: SessionRow['metadata']): Promise<SessionRow | undefined>;
@@ -38,6 +38,9 @@ export interface SessionStore {
 
   /** The `after` of the page behind this one, where that ends with this item. */
   readSessionCursor(session: SessionRow, page: Page, last: LastOfPage): Promise<string>;
+
+  /** By the id of an item of the session: the turn it is of, the last one of several, as its tenant knows it. Of items put in by hand nothing. */
+  readTurnsOfItems(session: SessionRow, ids: readonly string[]): Promise<ReadonlyMap<string, string>>;
 
   readSessionItem(session: SessionRow, item: string): Promise<Item | undefined>;
 
@@ -80,7 +83,9 @@ export interface ItemsTurn {
   readonly items: readonly InputItem[];
   readonly createdAtMs: number;
   /** The session is made in the same commit. */
-  readonly creates?: NewSession;
+  readonly creates?: NewSession | NewBranch;
+  /** Whose answer is among them: what it has sealed, no other model is told. */
+  readonly model?: string;
 }
 
 export interface Page {
@@ -90,6 +95,12 @@ export interface Page {
   readonly after?: string;
   /** Of items alone, in characters of their JSON: the item that reaches it is the last of the page (T14). */
   readonly maxChars?: number;
+}
+
+/** Of those whose latest use is not before `sinceMs`, and before `untilMs`. */
+export interface SessionPage extends Page {
+  readonly sinceMs?: number | undefined;
+  readonly untilMs?: number | undefined;
 }
 
 export interface FoundItem {

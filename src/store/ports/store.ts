@@ -6,15 +6,18 @@ import type { RetentionStore } from './retention.ts';
 import type { SessionStore } from './sessions.ts';
 import type { ToolCallStore } from './tool-calls.ts';
 import type { CompletionStore, TurnStore } from './turns.ts';
+import type { ViewerStore } from './viewers.ts';
 import type { WebhookStore } from './webhooks.ts';
 
 export type * from './journal.ts';
 export type * from './kept-responses.ts';
+export type * from './leases.ts';
 export type * from './recordings.ts';
 export type * from './retention.ts';
 export type * from './sessions.ts';
 export type * from './tool-calls.ts';
 export type * from './turns.ts';
+export type * from './viewers.ts';
 export type * from './webhooks.ts';
 
 /**
@@ -36,6 +39,7 @@ export interface Store
     SessionStore,
     RetentionStore,
     ToolCallStore,
+    ViewerStore,
     WebhookStore,
     RecordingStore {
   /** Of the database, and of no other: two deployments that share a task queue tell their turns apart by it. */

@@ -1,7 +1,8 @@
 /** The port to the calls of tools that workers run, for the attempts that carry them out. */
 import type { AttemptEnd, AttemptKey } from '../../domain/turn/attempt.ts';
+import type { HiddenReasoning } from '../../domain/response/hidden-reasoning.ts';
 import type { JournalRow } from '../../domain/response/response-event.ts';
-import type { NewToolCall, ToolCallEnd, ToolCallRow } from '../../domain/agents/tool-call.ts';
+import type { ApprovalRow, NewToolCall, ToolCallEnd, ToolCallRow } from '../../domain/agents/tool-call.ts';
 
 /**
  * **Contract**, besides that of `Store`. What is written under an epoch is refused like an append under it: `false`, and
@@ -14,6 +15,9 @@ export interface ToolCallStore {
    */
   endStep(end: StepEnd): Promise<'ended' | 'refused' | 'cancel_requested'>;
 
+  /** What the steps of a turn have ended with: see `StepEnd.hidden`. That of earlier turns is in their transcript. */
+  readHiddenReasoning(turn: string): Promise<readonly HiddenReasoning[]>;
+
   /** Those that a step is to tell the model of, or all; in the order in which the model made them. */
   readToolCalls(turn: string, step?: number): Promise<readonly ToolCallRow[]>;
 
@@ -22,6 +26,9 @@ export interface ToolCallStore {
    * undefined: there is no such call, or it came to nothing (yet).
    */
   readToolResult(call: ToolCallKey, piece: { readonly offset: number; readonly limit: number }): Promise<ResultPiece | undefined>;
+
+  /** The answered requests for approvals that this turn made, and those that it answered. */
+  readApprovals(turn: string): Promise<readonly ApprovalRow[]>;
 
   /**
    * Refused too behind an accepted cancel (T5).
@@ -63,4 +70,6 @@ export interface StepEnd {
   readonly calls: readonly NewToolCall[];
   /** The turn ends once these calls have: the client is asked for something beside them. */
   readonly isLast: boolean;
+  /** Kept beside the items that it names, and handed out with the transcript alone. It goes with them, one by one or with the turn. */
+  readonly hidden?: readonly HiddenReasoning[];
 }

@@ -11,7 +11,7 @@ import type { TurnOwner, TurnRow } from '../../domain/turn/turn.ts';
 import type { CompletionQuery, StoredCompletion, TurnFilter, TurnSummary } from '../../domain/turn/turn-list.ts';
 import type { CountedTurn } from '../../domain/turn/turn-stats.ts';
 import type { WebhookEvent } from '../../domain/turn/webhook.ts';
-import type { Lease } from './journal.ts';
+import type { Lease } from './leases.ts';
 import type { Page } from './sessions.ts';
 
 /**

@@ -72,7 +72,7 @@ function write(
   const epoch = start === undefined ? 0 : 1;
   const rows = start === undefined ? turn.events : [...turn.events, start.row];
   insertJournal(db, id, { epoch, rows, ...(start === undefined ? {} : { step: 1, lease: start.lease }) });
-  if (start !== undefined) bookAttempt(db, { turn: id, step: 1, attempt: 1 }, epoch, start.lease);
+  if (start !== undefined) bookAttempt(db, { turn: id, step: 1, attempt: 1 }, { epoch, lease: start.lease });
   return {
     turn: row,
     ...(interrupts === undefined ? {} : { interrupted: interrupts }),

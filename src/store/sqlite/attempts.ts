@@ -1,9 +1,10 @@
 /** Attempts: requests to the model as they are booked before they are sent, and how they ended. */
-import type { AttemptEnd, AttemptKey, AttemptRow } from '../../domain/turn/attempt.ts';
+import type { AttemptEnd, AttemptFacts, AttemptKey, AttemptRow } from '../../domain/turn/attempt.ts';
 import type { ClaimFacts } from '../../domain/turn/claim.ts';
 import type { Usage } from '../../domain/response/response.ts';
 import type { TurnRow } from '../../domain/turn/turn.ts';
-import type { Append, Lease } from '../ports/journal.ts';
+import type { Append } from '../ports/journal.ts';
+import type { Lease } from '../ports/leases.ts';
 import type { Reattachment } from '../../domain/turn/kept-response.ts';
 import type { Database, Row } from './database.ts';
 import { keptAttempt } from './kept-responses.ts';
@@ -55,15 +56,20 @@ function roundOf(db: Database, turn: string, step: number): { readonly open: num
   return { open: Number(row?.['open']), isLast: row?.['last'] === 1 };
 }
 
-export function bookAttempt(db: Database, { turn, step, attempt }: AttemptKey, epoch: number, { holder }: Lease): void {
+export function bookAttempt(
+  db: Database,
+  { turn, step, attempt }: AttemptKey,
+  { epoch, lease, runId }: { readonly epoch: number; readonly lease: Lease; readonly runId?: string | undefined },
+): void {
   db.run(
-    'INSERT INTO attempts (turn, step, attempt, requested_at, epoch, holder) VALUES (?, ?, ?, ?, ?, ?)',
+    'INSERT INTO attempts (turn, step, attempt, requested_at, epoch, holder, run_id) VALUES (?, ?, ?, ?, ?, ?, ?)',
     turn,
     step,
     attempt,
     Date.now(),
     epoch,
-    holder,
+    lease.holder,
+    runId ?? null,
   );
 }
 
@@ -79,17 +85,23 @@ export function startAttempt(db: Database, { turn, step, attempt, providerReques
   );
 }
 
-/** Books those of the turn, or of one step of it, that have no end as lost. Returns how many there were. */
-export function loseOpenAttempts(db: Database, turn: string, step?: number): number {
-  const sql = `UPDATE attempts SET ended_at = ?, outcome = 'lost' WHERE turn = ? AND ended_at IS NULL`;
-  return step === undefined ? db.run(sql, Date.now(), turn) : db.run(`${sql} AND step = ?`, Date.now(), turn, step);
+/**
+ * Books those of the turn, or of one step of it, that have no end as lost. Returns how many there were.
+ * @param lastSeq the journal's last event before
+ */
+export function loseOpenAttempts(db: Database, turn: string, { step, lastSeq }: { step?: number; lastSeq: number | null }): number {
+  const sql = `UPDATE attempts SET ended_at = ?, outcome = 'lost', last_seq = ? WHERE turn = ? AND ended_at IS NULL`;
+  return step === undefined ? db.run(sql, Date.now(), lastSeq, turn) : db.run(`${sql} AND step = ?`, Date.now(), lastSeq, turn, step);
 }
 
-/** @param epoch of whoever ran it; where another process has taken the attempt over since, its end is that one's to tell (T7) */
-export function endAttempt(db: Database, { turn, step, attempt }: AttemptKey, epoch: number, end: AttemptEnd): void {
+/**
+ * @param epoch of whoever ran it; where another process has taken the attempt over since, its end is that one's to tell (T7)
+ * @param lastSeq the journal's last event, where the end itself has added some: the one before them
+ */
+export function endAttempt(db: Database, { turn, step, attempt }: AttemptKey, epoch: number, end: AttemptEnd, lastSeq?: number): void {
   db.run(
     `UPDATE attempts SET ended_at = ?, outcome = ?, code = ?, detail = ?, message = ?, wait_ms = ?, usage = ?,
-       spent_tokens = ?, cost = ?
+       spent_tokens = ?, cost = ?, facts = ?, last_seq = coalesce(?, (SELECT next_seq - 1 FROM journal_head WHERE journal_head.turn = attempts.turn))
      WHERE turn = ? AND step = ? AND attempt = ? AND coalesce(epoch, 0) <= ? AND ended_at IS NULL`,
     end.endedAtMs,
     end.outcome,
@@ -100,6 +112,8 @@ export function endAttempt(db: Database, { turn, step, attempt }: AttemptKey, ep
     end.usage === undefined ? null : JSON.stringify(end.usage),
     end.spent?.outputTokens ?? null,
     end.spent?.costUsd ?? null,
+    end.facts === undefined ? null : JSON.stringify(end.facts),
+    lastSeq ?? null,
     turn,
     step,
     attempt,
@@ -125,6 +139,10 @@ export function readAttempts(db: Database, turn: string): AttemptRow[] {
         ...present('waitMs', row['wait_ms']),
         ...present('providerRequestId', row['provider_request_id']),
         ...present('holder', row['holder']),
+        ...present('epoch', row['epoch']),
+        ...present('runId', row['run_id']),
+        ...present('lastSeq', row['last_seq']),
+        ...(row['facts'] === null ? {} : { facts: parsed<AttemptFacts>(row['facts']) }),
         ...(row['response_id'] === null ? {} : { keptResponse: { id: row['response_id'], after: row['response_after'] } }),
         ...(row['reattached'] === null ? {} : { reattachments: parsed<Reattachment[]>(row['reattached']) }),
         ...(row['usage'] === null ? {} : { usage: parsed<Usage>(row['usage']) }),

@@ -8,6 +8,7 @@ import { dropCompletion } from './completions.ts';
 import type { Database } from './database.ts';
 import type { Slice } from '../pace.ts';
 import { text } from './rows.ts';
+import { dropViewers } from './viewers.ts';
 import { dropWebhook } from './webhooks.ts';
 
 interface RowsOfTurn {
@@ -34,6 +35,12 @@ const items: RowsOfTurn = {
   list: 'SELECT position, octet_length(item) AS bytes FROM items WHERE turn = ? ORDER BY position LIMIT ?',
   drop: 'DELETE FROM items WHERE turn = ? AND position <= ?',
   place: ['position'],
+};
+
+const hidden: RowsOfTurn = {
+  list: 'SELECT rowid AS place, octet_length(encrypted) AS bytes FROM hidden_reasoning WHERE turn = ? ORDER BY rowid LIMIT ?',
+  drop: 'DELETE FROM hidden_reasoning WHERE turn = ? AND rowid <= ?',
+  place: ['place'],
 };
 
 /** Nobody sees from now on what the turn said; `eraseMarked` deletes it. */
@@ -94,12 +101,13 @@ export function dropJournalOfKept(db: Database, id: string, slice: Slice): boole
 }
 
 export function dropItems(db: Database, turn: string, slice: Slice): boolean {
-  return dropRows(db, items, turn, slice);
+  return dropRows(db, hidden, turn, slice) && dropRows(db, items, turn, slice);
 }
 
 function dropJournal(db: Database, turn: string, slice: Slice): boolean {
   keepNewestOrdinal(db, turn);
   if (!dropRows(db, recordings, turn, slice) || !dropRows(db, journal, turn, slice)) return false;
+  dropViewers(db, turn);
   db.run('DELETE FROM journal_head WHERE turn = ?', turn);
   return true;
 }

@@ -128,14 +128,15 @@ export async function addItems(db: Database, turn: ItemsTurn): Promise<readonly 
       rows.some(({ callId }) => callId !== null),
     );
     db.run(
-      `INSERT INTO turns (id, kind, tenant, session, previous, branch, depth, status, body_hash, created_at, ready_at, dispatched,
-         acknowledged, settled_at) VALUES (?, 'items', ?, ?, ?, ?, ?, 'completed', '', ?, ?, 1, 1, ?)`,
+      `INSERT INTO turns (id, kind, tenant, session, previous, branch, depth, model, status, body_hash, created_at, ready_at,
+         dispatched, acknowledged, settled_at) VALUES (?, 'items', ?, ?, ?, ?, ?, ?, 'completed', '', ?, ?, 1, 1, ?)`,
       turn.id,
       turn.tenant,
       turn.session,
       session.leaf,
       place.branch,
       place.depth,
+      turn.model ?? null,
       turn.createdAtMs,
       turn.createdAtMs,
       turn.createdAtMs,
@@ -154,7 +155,10 @@ export async function deleteSessionItem(db: Database, session: SessionRow, id: s
   for (let deleted = 0; ;) {
     const found = await db.commit('durable', () => {
       const places = placesOf(db, session, id).slice(0, deletesAtOnce);
-      for (const { turn, position } of places) db.run('DELETE FROM items WHERE turn = ? AND position = ?', turn, position);
+      for (const { turn, position } of places) {
+        db.run('DELETE FROM items WHERE turn = ? AND position = ?', turn, position);
+        db.run('DELETE FROM hidden_reasoning WHERE turn = ? AND item = ?', turn, id);
+      }
       return places.length;
     });
     deleted += found;
@@ -169,11 +173,30 @@ function find(db: Database, session: SessionRow, id: string): PlacedItem | undef
   return found && row && { ...found, item: readItem(row) };
 }
 
+export function readTurnsOfItems(db: Database, session: SessionRow, ids: readonly string[]): Map<string, string> {
+  const leaf = leafOf(db, session);
+  if (leaf === undefined) return new Map();
+  const chain = chainOf(db, leaf);
+  const sql = `SELECT items.id, coalesce(public_id, turns.id) AS turn, turns.branch, turns.depth FROM items JOIN turns ON turns.id = turn
+    WHERE items.id IN (SELECT value FROM json_each(?)) AND tenant = ? AND stored = 1 AND kind = 'response' ORDER BY turns.depth`;
+  const rows = db.all(sql, JSON.stringify(ids), session.tenant).filter((row) => isOn(chain, placeIn(row)));
+  return new Map(rows.map((row) => [text(row['id']), text(row['turn'])]));
+}
+
+/** By branch: up to which depth of it the chain goes that ends in `leaf`. */
+function chainOf(db: Database, leaf: Place): ReadonlyMap<string, number> {
+  return new Map(stretches(db, leaf).map(({ branch, upTo }) => [branch, upTo]));
+}
+
+function isOn(chain: ReadonlyMap<string, number>, place: Place | undefined): boolean {
+  return place !== undefined && place.depth <= (chain.get(place.branch) ?? -1);
+}
+
 /** In the order of the session. */
 function placesOf(db: Database, session: SessionRow, id: string): readonly ItemPlace[] {
   const leaf = leafOf(db, session);
   if (leaf === undefined) return [];
-  const chain = new Map(stretches(db, leaf).map(({ branch, upTo }) => [branch, upTo]));
+  const chain = chainOf(db, leaf);
   const rows = db.all(
     `SELECT turn, turns.branch, turns.depth, position FROM items JOIN turns ON turns.id = turn
      WHERE items.id = ? AND tenant = ? AND stored = 1 AND turns.branch IN (SELECT value FROM json_each(?))`,
@@ -183,7 +206,7 @@ function placesOf(db: Database, session: SessionRow, id: string): readonly ItemP
   );
   const found = rows.flatMap((row): ItemPlace[] => {
     const place = placeIn(row);
-    if (place === undefined || place.depth > (chain.get(place.branch) ?? -1)) return [];
+    if (place === undefined || !isOn(chain, place)) return [];
     return [{ ...place, turn: text(row['turn']), position: Number(row['position']) }];
   });
   return found.toSorted(compareSpots);

@@ -4,9 +4,11 @@ import { type ClaimDecision, decideClaim, settledStatusOf } from '../../domain/t
 import { type JournalRow, journalRowOf, type ResponseEvent } from '../../domain/response/response-event.ts';
 import { ResponseStream } from '../../domain/response/response-stream.ts';
 import type { BatchLimits } from '../live/source.ts';
-import type { Append, Claim, ClaimRequest, DeadHolder, Fence, JournalHead, Lease, Seal, SealResult } from '../ports/journal.ts';
+import type { Append, Claim, ClaimRequest, DeadHolder, Fence, JournalHead, Seal, SealResult } from '../ports/journal.ts';
+import type { Lease } from '../ports/leases.ts';
 import { bookAttempt, claimFacts, endAttempt, loseOpenAttempts, startAttempt } from './attempts.ts';
 import type { Database, Row } from './database.ts';
+import { writeHiddenReasoning } from './hidden-reasoning.ts';
 import { itemRowOf, nextPosition, writeItems } from './item-rows.ts';
 import { openKeptResponses, takeOverAttempt } from './kept-responses.ts';
 import { fenceLease, leaseLeftMs, releaseLease, takeLease } from './leases.ts';
@@ -54,13 +56,14 @@ export async function claim(db: Database, request: ClaimRequest): Promise<Claim 
     if (isRefusal(decision)) return decision;
     // Whoever held the journal before, and has not written how its request ended, is lost or will be refused.
     const kept = decision.type === 'granted' ? decision.response : undefined;
-    const lostAttempts = kept === undefined ? loseOpenAttempts(db, turn, step) : 0;
+    const before = readHead(db, turn);
+    const lostAttempts = kept === undefined ? loseOpenAttempts(db, turn, { step, lastSeq: before?.last ?? null }) : 0;
     const leaseUntilMs = Date.now() + lease.lengthMs;
-    const reason = readHead(db, turn)?.lease === 'none' ? 'worker_shutdown' : 'worker_lost';
+    const reason = before?.lease === 'none' ? 'worker_shutdown' : 'worker_lost';
     const epoch = takeLease(db, turn, step, lease);
     if (decision.type === 'granted') {
       const key = { turn, step, attempt: decision.attempt };
-      if (kept === undefined) bookAttempt(db, key, epoch, lease);
+      if (kept === undefined) bookAttempt(db, key, { epoch, lease, runId: run?.runId });
       else takeOverAttempt(db, key, { epoch, holder: lease.holder, reason });
     }
     if (run !== undefined) db.run('UPDATE turns SET workflow_id = ?, run_id = ? WHERE id = ?', run.workflowId, run.runId, turn);
@@ -125,10 +128,12 @@ export async function seal(db: Database, seal: Seal): Promise<SealResult> {
     const row = sessionTurn(db, turn);
     if (row === undefined) return { type: 'refused' };
     if (!seal.winsOverCancel && row.isCancelRequested) return { type: 'cancel_requested' };
+    const lastSeq = readHead(db, turn)?.last;
     if (!writeRows(db, turn, epoch, rows, 'sealed = 1, lease_until = NULL, due_at = NULL')) return { type: 'refused' };
     // Cancelled while it waited: its input joins the transcript behind that of the turns before it (T1).
     const place = row.place ?? recordThrough(db, row);
     if (output.length > 0) writeItems(db, turn, nextPosition(db, turn), output, place);
+    if (seal.isStored) writeHiddenReasoning(db, turn, seal.hidden ?? []);
     const settledAtMs = Date.now();
     db.run(
       `UPDATE turns SET status = ?, settled_at = ?, error_code = ?, retry_at = ?, usage = ? WHERE id = ?`,
@@ -139,14 +144,15 @@ export async function seal(db: Database, seal: Seal): Promise<SealResult> {
       seal.usage === null ? null : JSON.stringify(seal.usage),
       turn,
     );
-    if (seal.attempt !== undefined) endAttempt(db, seal.attempt, epoch, seal.attempt.end);
-    const stops = openKeptResponses(db, turn);
-    const lostAttempts = loseOpenAttempts(db, turn);
-    cutOffToolCalls(db, row.tenant, turn);
-    addSpent(db, turn);
-    const cancels = cancelChildren(db, turn, settledAtMs);
+    if (seal.attempt !== undefined) endAttempt(db, seal.attempt, epoch, seal.attempt.end, lastSeq);
+    const has = hangingOn(db, turn);
+    const stops = has.attempts ? openKeptResponses(db, turn) : [];
+    const lostAttempts = has.attempts ? loseOpenAttempts(db, turn, { lastSeq: lastSeq ?? null }) : 0;
+    if (has.calls) cutOffToolCalls(db, row.tenant, turn);
+    if (row.session !== null || row.isChild) addSpent(db, turn);
+    const cancels = has.children ? cancelChildren(db, turn, settledAtMs) : [];
     const next = row.session === null ? undefined : readyNext(db, row.tenant, row.session);
-    const owesWebhook = oweWebhook(db, turn, settled.status, settledAtMs);
+    const owesWebhook = has.webhook && oweWebhook(db, turn, settled.status, settledAtMs);
     return {
       type: 'sealed',
       lostAttempts,
@@ -156,6 +162,22 @@ export async function seal(db: Database, seal: Seal): Promise<SealResult> {
       ...(cancels.length === 0 ? {} : { cancels }),
     };
   });
+}
+
+/** What of a turn has no end yet when the turn has its own: one question, since most turns have nothing of it. */
+function hangingOn(db: Database, turn: string): { attempts: boolean; calls: boolean; children: boolean; webhook: boolean } {
+  const row = db.one(
+    `SELECT EXISTS (SELECT 1 FROM attempts WHERE turn = ? AND ended_at IS NULL) AS attempts,
+       EXISTS (SELECT 1 FROM tool_calls WHERE turn = ? AND ended_at IS NULL) AS calls,
+       EXISTS (SELECT 1 FROM turns INDEXED BY turns_called_unsettled WHERE parent = ? AND settled_at IS NULL) AS children,
+       EXISTS (SELECT 1 FROM webhooks WHERE turn = ?) AS webhook`,
+    turn,
+    turn,
+    turn,
+    turn,
+  );
+  const has = (name: string): boolean => row?.[name] === 1;
+  return { attempts: has('attempts'), calls: has('calls'), children: has('children'), webhook: has('webhook') };
 }
 
 function eventOf({ data }: JournalRow): ResponseEvent {

@@ -4,7 +4,7 @@
  * twice); back, and a lease that nobody renews begins anew.
  */
 import { longestBusyWaitMs } from '../../domain/turn/retry-policy.ts';
-import type { Beat, ExpiredLease, Lease, OverdueQuery, OverdueTurn, TurnPulse } from '../ports/journal.ts';
+import type { Beat, ExpiredLease, Lease, OverdueQuery, OverdueTurn, TurnPulse } from '../ports/leases.ts';
 import type { Database, Row } from './database.ts';
 import { text } from './rows.ts';
 

@@ -107,11 +107,39 @@ export const migrationsFrom6: readonly string[] = [
   CREATE INDEX attempts_kept ON attempts (turn) WHERE ended_at IS NULL AND response_id IS NOT NULL;
   `,
 
+  // Encrypted reasoning that no client asked for. item: the id of its reasoning item; maker: the provider and the model that can
+  // read it.
+  `
+  CREATE TABLE hidden_reasoning (turn TEXT NOT NULL, item TEXT NOT NULL, maker TEXT NOT NULL, encrypted TEXT NOT NULL) STRICT;
+  CREATE INDEX hidden_reasoning_by_turn ON hidden_reasoning (turn);
+  `,
+
   // What came from the provider, in parts, by the claim that asked for it (epoch): dropped with the journal.
   `
   CREATE TABLE recordings (
     turn TEXT NOT NULL, epoch INTEGER NOT NULL, part INTEGER NOT NULL, step INTEGER NOT NULL, attempt INTEGER NOT NULL,
     data BLOB NOT NULL, PRIMARY KEY (turn, epoch, part)
+  ) STRICT, WITHOUT ROWID;
+  `,
+
+  // What is told of a turn when somebody asks what it did. run_id: of the workflow that asked for an attempt; last_seq: the
+  // journal's last event when it ended; facts: how far its request came, the errors behind its failure, why another followed.
+  // Of a request for an approval: the turn that answered it, and how.
+  `
+  ALTER TABLE attempts ADD COLUMN run_id TEXT;
+  ALTER TABLE attempts ADD COLUMN last_seq INTEGER;
+  ALTER TABLE attempts ADD COLUMN facts TEXT;
+  ALTER TABLE approvals ADD COLUMN answered_by TEXT;
+  ALTER TABLE approvals ADD COLUMN answered_at INTEGER;
+  ALTER TABLE approvals ADD COLUMN approved INTEGER;
+  CREATE INDEX approvals_by_answer ON approvals (answered_by) WHERE answered_by IS NOT NULL;
+  `,
+
+  // Who followed a turn, and how far: written now and then by the gateways, dropped with the journal.
+  `
+  CREATE TABLE viewers (
+    turn TEXT NOT NULL, id TEXT NOT NULL, protocol TEXT NOT NULL, opened_at INTEGER NOT NULL, from_seq INTEGER NOT NULL,
+    last_seq INTEGER NOT NULL, last_at INTEGER, closed_at INTEGER, ended TEXT, PRIMARY KEY (turn, opened_at, id)
   ) STRICT, WITHOUT ROWID;
   `,
 ];

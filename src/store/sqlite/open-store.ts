@@ -11,6 +11,7 @@ import * as completions from './completions.ts';
 import { Database } from './database.ts';
 import { readInput, readInputCursor, readInputPage } from './item-rows.ts';
 import * as items from './items.ts';
+import { readHiddenReasoning } from './hidden-reasoning.ts';
 import * as keptResponses from './kept-responses.ts';
 import * as leases from './leases.ts';
 import * as journal from './journal.ts';
@@ -23,6 +24,7 @@ import { readSpending } from './spending.ts';
 import { readCounted } from './turn-stats.ts';
 import * as toolCalls from './tool-calls.ts';
 import * as turns from './turns.ts';
+import * as viewers from './viewers.ts';
 import * as webhooks from './webhooks.ts';
 
 /**
@@ -72,8 +74,10 @@ export function openSqliteStore(path: string): Store {
       if (result === 'ended') broker.announce(step.turn, step.rows, false);
       return result;
     },
+    readHiddenReasoning: async (turn) => readHiddenReasoning(db, turn),
     readToolCalls: async (turn, step) => toolCalls.readToolCalls(db, turn, step),
     readToolResult: async (call, piece) => toolCalls.readToolResult(db, call, piece),
+    readApprovals: async (turn) => toolCalls.readApprovals(db, turn),
     startToolCall: async (start) => {
       const isBooked = await toolCalls.startToolCall(db, start);
       if (isBooked && start.shown !== undefined) broker.announce(start.turn, start.shown.rows, false);
@@ -131,6 +135,7 @@ export function openSqliteStore(path: string): Store {
     updateSession: async (tenant, id, metadata) => sessions.updateSession(db, tenant, id, metadata),
     deleteSession: async (tenant, id) => sessions.deleteSession(db, tenant, id),
     readSessionItems: (session, page) => items.readSessionItems(db, session, page),
+    readTurnsOfItems: async (session, ids) => items.readTurnsOfItems(db, session, ids),
     readSessionCursor: async (session, page, last) => items.readSessionCursor(db, session, page, last),
     readSessionItem: async (session, item) => items.readSessionItem(db, session, item),
     addItems: async (turn) => items.addItems(db, turn),
@@ -148,6 +153,8 @@ export function openSqliteStore(path: string): Store {
     readWebhook: async (turn) => webhooks.readWebhook(db, turn),
     noteWebhook: (turn, note) => webhooks.noteWebhook(db, turn, note),
 
+    noteViewers: (rows) => viewers.noteViewers(db, rows),
+    readViewers: async (turn) => viewers.readViewers(db, turn),
     readRecordings: async (turn) => readRecordings(db, turn),
 
     lead: (task, lease) => retention.lead(db, task, lease),

@@ -1,6 +1,6 @@
 /** What is dropped: turns their owner deletes, what was not to be stored, and all that is past retention. One slice a commit. */
 import type { RetentionCursor, RetentionCut, UnstoredCut } from '../ports/retention.ts';
-import type { Lease } from '../ports/journal.ts';
+import type { Lease } from '../ports/leases.ts';
 import { hasNext, placeIn } from './chain.ts';
 import type { Database, Row } from './database.ts';
 import { dropItems, dropJournalOfKept, dropTurn, eraseMarked, idsIn, markErased } from './erase.ts';

@@ -1,17 +1,18 @@
 /** Calls of tools that workers run, under the epoch of whoever carries them out. */
 import type { JournalRow } from '../../domain/response/response-event.ts';
-import type { NewToolCall, ToolCallEnd, ToolCallRow } from '../../domain/agents/tool-call.ts';
+import type { ApprovalRow, NewToolCall, ToolCallEnd, ToolCallRow } from '../../domain/agents/tool-call.ts';
 import { type ToolRun, withEnd, withRun } from '../../domain/agents/tool-run.ts';
 import type { PricedUsage } from '../../domain/turn/spent.ts';
 import type { NewTurn } from '../ports/turns.ts';
 import type { ResultPiece, StepEnd, ToolCallKey, ToolCallStart } from '../ports/tool-calls.ts';
 import { endAttempt } from './attempts.ts';
+import { writeHiddenReasoning } from './hidden-reasoning.ts';
 import type { Database, Row } from './database.ts';
 import { writeRows } from './journal-rows.ts';
 import { parsed, text } from './rows.ts';
 
 export async function endStep(db: Database, step: StepEnd): Promise<'ended' | 'refused' | 'cancel_requested'> {
-  const { turn, epoch, rows, attempt, calls, isLast } = step;
+  const { turn, epoch, rows, attempt, calls, isLast, hidden = [] } = step;
   return db.commit('durable', () => {
     const row = db.one('SELECT cancel_requested_at FROM turns WHERE id = ?', turn);
     if (row === undefined) return 'refused';
@@ -19,6 +20,7 @@ export async function endStep(db: Database, step: StepEnd): Promise<'ended' | 'r
     if (!writeRows(db, turn, epoch, rows, `lease_until = NULL, due_at = ${Date.now()}, step = ${attempt.step + 1}`)) return 'refused';
     endAttempt(db, attempt, epoch, attempt.end);
     insertToolCalls(db, { turn, step: attempt.step + 1, calls, isLast });
+    writeHiddenReasoning(db, turn, hidden);
     return 'ended';
   });
 }
@@ -48,12 +50,24 @@ export function insertToolCalls(db: Database, { turn, step, calls, isLast }: Rou
 /** The calls of a new turn that somebody has approved; each request for an approval is answered once. */
 export function bookApprovals(db: Database, tenant: string, turn: string, { answered, calls }: NonNullable<NewTurn['approvals']>): void {
   // They go with the turn that asked: whatever becomes of the one that answers, no request is answered twice.
-  for (const { id, askedBy } of answered) db.run('INSERT INTO approvals (tenant, id, turn) VALUES (?, ?, ?)', tenant, id, askedBy);
+  const sql = 'INSERT INTO approvals (tenant, id, turn, answered_by, answered_at, approved) VALUES (?, ?, ?, ?, ?, ?)';
+  const approved = new Set(calls.map(({ approvalRequestId }) => approvalRequestId));
+  for (const { id, askedBy } of answered) db.run(sql, tenant, id, askedBy, turn, Date.now(), approved.has(id) ? 1 : 0);
   insertToolCalls(db, { turn, step: 1, calls, isLast: false });
 }
 
 export function isAnswered(db: Database, tenant: string, id: string): boolean {
   return db.one('SELECT 1 FROM approvals WHERE tenant = ? AND id = ?', tenant, id) !== undefined;
+}
+
+export function readApprovals(db: Database, turn: string): ApprovalRow[] {
+  return db.all('SELECT * FROM approvals WHERE turn = ? OR answered_by = ?', turn, turn).map((row) => ({
+    id: text(row['id']),
+    askedBy: text(row['turn']),
+    ...(row['answered_by'] === null
+      ? {}
+      : { answer: { turn: text(row['answered_by']), atMs: Number(row['answered_at']), isApproved: row['approved'] === 1 } }),
+  }));
 }
 
 /** All but `result`, which may be long: nobody who reads rows wants it. */

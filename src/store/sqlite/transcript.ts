@@ -7,6 +7,7 @@ import type { TurnRow } from '../../domain/turn/turn.ts';
 import type { Page } from '../ports/sessions.ts';
 import { isOnChain, type Place, placeBehind, placeIn, placeOf, stretches } from './chain.ts';
 import type { Database, Row } from './database.ts';
+import { readHiddenReasoning } from './hidden-reasoning.ts';
 import { readItems } from './item-rows.ts';
 import { Pace } from '../pace.ts';
 import { numberOrNull, text, textOrNull, turnOf } from './rows.ts';
@@ -20,6 +21,8 @@ interface SessionTurn extends Unrecorded {
   readonly readyAtMs: number | null;
   readonly isCancelRequested: boolean;
   readonly isOwned: boolean;
+  /** Another turn has called it, and waits for it. */
+  readonly isChild: boolean;
 }
 
 interface Unrecorded {
@@ -36,7 +39,7 @@ export interface Record {
   readonly place: Place;
 }
 
-const columns = 'id, tenant, session, previous, replaces, stored, branch, depth, ordinal, ready_at, cancel_requested_at, owner_run';
+const columns = 'id, tenant, session, previous, replaces, stored, branch, depth, ordinal, ready_at, cancel_requested_at, owner_run, parent';
 
 export function sessionTurn(db: Database, id: string): SessionTurn | undefined {
   const row = db.one(`SELECT ${columns} FROM turns WHERE id = ?`, id);
@@ -56,6 +59,7 @@ function sessionTurnOf(row: Row): SessionTurn {
     readyAtMs: numberOrNull(row['ready_at']),
     isCancelRequested: row['cancel_requested_at'] !== null,
     isOwned: row['owner_run'] !== null,
+    isChild: row['parent'] !== null,
   };
 }
 
@@ -135,20 +139,23 @@ const inputCount = `iif(kind = 'items', ${Number.MAX_SAFE_INTEGER}, input_count)
 const pastOf = `SELECT turns.id, turns.depth, model, ${inputCount} AS input_count, status, error_code, position, item FROM turns CROSS JOIN items ON items.turn = turns.id
   WHERE turns.branch = ? AND turns.depth > ? AND turns.depth <= ? AND stored = 1 AND turns.id <> ? ORDER BY turns.depth, position`;
 
+type OpenTurn = TranscriptTurn & { readonly items: Item[]; inputCount: number };
+
 /** The turns before this one, oldest first, with their items. */
 export async function readTranscript(db: Database, turn: string, { isIncluded } = { isIncluded: false }): Promise<TranscriptTurn[]> {
   const here = placeOf(db, turn);
   const leftOut = isIncluded ? '' : turn;
-  if (here === undefined) return [];
+  // The first turn of a talk has nothing behind it.
+  if (here === undefined || (here.depth === 0 && !isIncluded)) return [];
   const pace = new Pace();
-  const turns: (TranscriptTurn & { readonly items: Item[]; inputCount: number })[] = [];
+  const turns: OpenTurn[] = [];
   for (const { branch, upTo } of stretches(db, here)) {
     let last = { id: '', depth: -1, position: -1 };
     for (let isWhole = false; !isWhole;) {
       isWhole = true;
       db.scan(pastOf, [branch, last.depth, upTo, leftOut], (row) => {
         const [id, depth, position, json] = [text(row['id']), Number(row['depth']), Number(row['position']), text(row['item'])];
-        if (id !== last.id) turns.push(emptyTurn(db, row));
+        if (id !== last.id) turns.push(emptyTurn(db, row, pace));
         const current = turns.at(-1);
         current?.items.push(JSON.parse(json) as Item);
         if (current !== undefined && position < Number(row['input_count'])) current.inputCount += 1;
@@ -172,10 +179,13 @@ export async function readTranscript(db: Database, turn: string, { isIncluded } 
   return turns;
 }
 
-function emptyTurn(db: Database, row: Row): TranscriptTurn & { readonly items: Item[]; inputCount: number } {
+function emptyTurn(db: Database, row: Row, pace: Pace): OpenTurn {
+  const hidden = readHiddenReasoning(db, text(row['id']));
+  for (const { encrypted } of hidden) pace.add(encrypted.length);
   const [errorCode, model] = [textOrNull(row['error_code']), textOrNull(row['model'])];
   const isRefused = errorCode === 'provider_rejected' && refusesInput(errorCode, lastDetail(db, text(row['id'])));
-  return { status: row['status'] as ResponseStatus, errorCode, model, items: [], inputCount: 0, ...(isRefused ? { isRefused } : {}) };
+  const marks = { ...(hidden.length === 0 ? {} : { hidden }), ...(isRefused ? { isRefused } : {}) };
+  return { status: row['status'] as ResponseStatus, errorCode, model, items: [], inputCount: 0, ...marks };
 }
 
 function lastDetail(db: Database, turn: string): string | null {

@@ -65,5 +65,13 @@ test('every event that an endpoint is told of is described, as it is sent', asyn
 test('what asks for a key says so, wherever it is', async (t) => {
   const { paths } = await descriptionOf(t, appOf(t));
   const open = Object.entries(paths).filter(([, operations]) => Object.values(operations).some(({ security }) => security === undefined));
-  assert.deepEqual(open.map(([path]) => path).toSorted(), ['/', '/docs', '/healthz', '/metrics', '/openapi.json', '/readyz']);
+  assert.deepEqual(open.map(([path]) => path).toSorted(), [
+    '/',
+    '/assets/{file}',
+    '/docs',
+    '/healthz',
+    '/metrics',
+    '/openapi.json',
+    '/readyz',
+  ]);
 });

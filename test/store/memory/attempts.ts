@@ -36,8 +36,13 @@ export function noteReattachment(turn: StoredTurn, key: AttemptKey, reattachment
   updateAttempt(turn, key, { reattachments: [...known, reattachment].slice(0, mostReattachments) });
 }
 
-export function bookAttempt(turn: StoredTurn, key: AttemptKey): void {
-  turn.attempts = [...turn.attempts, { ...key, requestedAtMs: Date.now() }];
+export function bookAttempt(
+  turn: StoredTurn,
+  key: AttemptKey,
+  { epoch, holder, runId }: { readonly epoch: number; readonly holder: string; readonly runId?: string | undefined },
+): void {
+  const run = runId === undefined ? {} : { runId };
+  turn.attempts = [...turn.attempts, { ...key, requestedAtMs: Date.now(), epoch, holder, ...run }];
 }
 
 export function startAttempt(turn: StoredTurn, { providerRequestId, ...key }: NonNullable<Append['starts']>): void {
@@ -46,17 +51,28 @@ export function startAttempt(turn: StoredTurn, { providerRequestId, ...key }: No
 }
 
 /** One that has an end keeps it, and of one that another process has taken over that one tells it. */
-export function endAttempt(turn: StoredTurn, key: AttemptKey, epoch: number, { recording, ...end }: AttemptEnd): void {
+export function endAttempt(
+  turn: StoredTurn,
+  key: AttemptKey,
+  epoch: number,
+  { recording, ...end }: AttemptEnd,
+  lastSeq = lastSeqOf(turn),
+): void {
   writeRecording(turn, recording);
-  const { takenOver } = turn;
-  if (takenOver?.step === key.step && takenOver.attempt === key.attempt && epoch < takenOver.epoch) return;
-  turn.attempts = turn.attempts.map((attempt) => (isOpen(attempt) && isAttempt(attempt, key) ? { ...attempt, ...end } : attempt));
+  turn.attempts = turn.attempts.map((attempt) =>
+    isOpen(attempt) && isAttempt(attempt, key) && (attempt.epoch ?? 0) <= epoch ? { ...attempt, ...end, lastSeq } : attempt,
+  );
+}
+
+export function lastSeqOf({ journal }: StoredTurn): number {
+  return (journal?.rows.length ?? 0) - 1;
 }
 
 /** Books those of the turn, or of one step of it, that have no end as lost; returns how many there were. */
-export function loseOpenAttempts(turn: StoredTurn, step?: number): number {
+export function loseOpenAttempts(turn: StoredTurn, { step, lastSeq }: { step?: number; lastSeq?: number } = {}): number {
   const lost = turn.attempts.filter((attempt) => isOpen(attempt) && (step === undefined || attempt.step === step));
-  for (const attempt of lost) endAttempt(turn, attempt, Number.POSITIVE_INFINITY, { endedAtMs: Date.now(), outcome: 'lost' });
+  const end: AttemptEnd = { endedAtMs: Date.now(), outcome: 'lost' };
+  for (const attempt of lost) endAttempt(turn, attempt, Number.POSITIVE_INFINITY, end, lastSeq);
   return lost.length;
 }
 

@@ -3,15 +3,17 @@
  * trip there and one back, and a commit is news for the others. Nothing in it is fast; all of it is the contract.
  */
 import { setImmediate as nextTurnOfTheLoop } from 'node:timers/promises';
-import type { AttemptKey, AttemptRow } from '../../../src/domain/turn/attempt.ts';
+import type { AttemptRow } from '../../../src/domain/turn/attempt.ts';
 import type { Spent } from '../../../src/domain/turn/budget.ts';
 import type { InputItem, Item } from '../../../src/domain/item.ts';
+import type { HiddenReasoning } from '../../../src/domain/response/hidden-reasoning.ts';
 import type { JournalRow } from '../../../src/domain/response/response-event.ts';
 import type { ResponseObject } from '../../../src/domain/response/response.ts';
 import type { SessionRow } from '../../../src/domain/turn/session.ts';
-import type { ToolCallRow } from '../../../src/domain/agents/tool-call.ts';
+import type { ApprovalRow, ToolCallRow } from '../../../src/domain/agents/tool-call.ts';
 import type { RecordingPart } from '../../../src/domain/turn/recording.ts';
 import type { TurnRow } from '../../../src/domain/turn/turn.ts';
+import type { ViewerRow } from '../../../src/domain/turn/viewer.ts';
 import type { WebhookEvent } from '../../../src/domain/turn/webhook.ts';
 import type { WebhookNote } from '../../../src/store/ports/webhooks.ts';
 import type { StoredCompletion } from '../../../src/domain/turn/turn-list.ts';
@@ -25,10 +27,9 @@ export interface StoredTurn {
   /** What it brought, and what it said. */
   input: readonly InputItem[];
   output: readonly Item[];
+  hidden?: readonly HiddenReasoning[];
   response: ResponseObject | undefined;
   attempts: readonly AttemptRow[];
-  /** The last attempt that another process has taken over. */
-  takenOver?: AttemptKey & { readonly epoch: number };
   toolCalls: readonly StoredToolCall[];
   journal: StoredJournal | undefined;
   readonly isResend: boolean;
@@ -38,6 +39,7 @@ export interface StoredTurn {
   /** By the turns that it called, and those that they called, which have their end. */
   calledSpent?: Spent;
   webhook: StoredWebhook | undefined;
+  viewers: readonly ViewerRow[];
 }
 
 export interface StoredToolCall {
@@ -94,14 +96,23 @@ export class MemoryDatabase {
   readonly leaders = new Map<string, { readonly holder: string; readonly untilMs: number }>();
   /** By tenant and id. */
   readonly earlyCancels = new Map<string, number>();
-  /** The turn that answers each request for an approval, by tenant and id. */
-  readonly approvals = new Map<string, string>();
+  /** The answered requests for approvals, by tenant and id. */
+  readonly approvals = new Map<string, ApprovalRow>();
   readonly connections = new Set<Connection>();
   #ordinal = 0;
 
   addTurn(row: TurnRow, fields: Partial<StoredTurn> = {}): StoredTurn {
     this.#ordinal += 1;
-    const empty = { idempotencyKey: null, input: [], output: [], attempts: [], toolCalls: [], isAcknowledged: false, erasedAtMs: null };
+    const empty = {
+      idempotencyKey: null,
+      input: [],
+      output: [],
+      attempts: [],
+      toolCalls: [],
+      viewers: [],
+      isAcknowledged: false,
+      erasedAtMs: null,
+    };
     const nothing = { journal: undefined, response: undefined, isResend: false, webhook: undefined };
     const turn = { ...empty, ...nothing, ...fields, ordinal: this.#ordinal, row };
     this.turns.set(row.id, turn);
@@ -205,5 +216,5 @@ export function updateTurn(turn: StoredTurn, fields: Partial<TurnRow>): void {
 }
 
 export function modelOf({ row }: StoredTurn): string | null {
-  return row.kind === 'items' ? null : row.settings.model;
+  return row.settings.model === '' ? null : row.settings.model;
 }

@@ -14,6 +14,7 @@ import {
   bookAttempt,
   claimFacts,
   endAttempt,
+  lastSeqOf,
   loseOpenAttempts,
   noteReattachment,
   startAttempt,
@@ -34,7 +35,7 @@ import {
   takeLease,
 } from './leases.ts';
 import { writeRows } from './journal-rows.ts';
-import { cutOffToolCalls } from './tool-call-rows.ts';
+import { approvalsOf, cutOffToolCalls } from './tool-call-rows.ts';
 import { endStep, endToolCall, endToolRound, noteProgress, readToolResult, startToolCall } from './tool-calls.ts';
 import { addSpent, readSpending } from './spending.ts';
 import { readyNext, recordThrough } from './transcript.ts';
@@ -114,12 +115,14 @@ export function journalStore(
         const result = endStep(database, step);
         return result === 'ended' ? { result, rows: step.rows } : { result };
       }),
+    readHiddenReasoning: (turn) => connection.transaction(({ turns }) => turns.get(turn)?.hidden ?? []),
     readToolCalls: (turn, step) =>
       connection.transaction(({ turns }) => {
         const rows = turns.get(turn)?.toolCalls.map(({ row }) => row) ?? [];
         return rows.filter((row) => step === undefined || row.step === step);
       }),
     readToolResult: (call, piece) => connection.transaction((database) => readToolResult(database, call, piece)),
+    readApprovals: (turn) => connection.transaction((database) => approvalsOf(database, turn)),
     startToolCall: (start) => writing(start.turn, (database) => startToolCall(database, start)),
     endToolCall: (end) => writing(end.turn, (database) => endToolCall(database, end)),
     noteProgress: (call, progress) => connection.transaction((database) => noteProgress(database, call, progress)),
@@ -164,16 +167,16 @@ function claim(database: MemoryDatabase, { turn: id, step, lease, run }: ClaimRe
   const decision = decideClaim(claimFacts(turn, step));
   if (decision.type !== 'granted' && decision.type !== 'tools') return { result: decision };
   const kept = decision.type === 'granted' ? decision.response : undefined;
-  const lostAttempts = kept === undefined ? loseOpenAttempts(turn, step) : 0;
+  const lostAttempts = kept === undefined ? loseOpenAttempts(turn, { step }) : 0;
   const { row } = turn;
   const leaseUntilMs = Date.now() + lease.lengthMs;
   const reason = headOf(turn)?.lease === 'none' ? 'worker_shutdown' : 'worker_lost';
   const epoch = takeLease(turn, step, lease);
   if (decision.type === 'granted') {
     const key = { turn: id, step, attempt: decision.attempt };
-    if (kept === undefined) bookAttempt(turn, key);
+    if (kept === undefined) bookAttempt(turn, key, { epoch, holder: lease.holder, runId: run?.runId });
     else {
-      turn.takenOver = { ...key, epoch };
+      updateAttempt(turn, key, { epoch, holder: lease.holder });
       noteReattachment(turn, key, { atMs: Date.now(), reason });
     }
   }
@@ -194,21 +197,24 @@ function claim(database: MemoryDatabase, { turn: id, step, lease, run }: ClaimRe
 const openingRows = 3;
 
 function seal(database: MemoryDatabase, request: Seal): SealResult {
-  const { isStored, output, settled, retryAtMs = null, usage, rows, attempt, winsOverCancel } = request;
+  const { isStored, output, settled, retryAtMs = null, usage, rows, attempt, winsOverCancel, hidden = [] } = request;
   const isCancelRequested = database.turns.get(request.turn)?.row.cancelRequestedAtMs != null;
   if (!winsOverCancel && isCancelRequested) return { type: 'cancel_requested' };
+  const before = database.turns.get(request.turn);
+  const lastSeq = before === undefined ? -1 : lastSeqOf(before);
   const turn = writeRows(database, request);
   if (turn?.journal === undefined) return { type: 'refused' };
   turn.journal = { ...turn.journal, isSealed: true, lease: undefined, due: undefined };
   recordThrough(database, turn);
   if (isStored) turn.output = output;
+  if (isStored) turn.hidden = [...(turn.hidden ?? []), ...hidden];
   turn.response = responseOf(rows);
   const errorCode = isFailureCode(settled.code) ? settled.code : null;
   const settledAtMs = Date.now();
   updateTurn(turn, { status: settled.status, errorCode, settledAtMs, retryAtMs, usage });
-  if (attempt !== undefined) endAttempt(turn, attempt, request.epoch, attempt.end);
+  if (attempt !== undefined) endAttempt(turn, attempt, request.epoch, attempt.end, lastSeq);
   const stops = turn.attempts.flatMap(({ endedAtMs, keptResponse }) => (endedAtMs === undefined && keptResponse ? [keptResponse.id] : []));
-  const lostAttempts = loseOpenAttempts(turn);
+  const lostAttempts = loseOpenAttempts(turn, { lastSeq });
   cutOffToolCalls(database, turn);
   addSpent(database, turn);
   const next = readyNext(database, turn);

@@ -1,4 +1,5 @@
-import type { Beat, ExpiredLease, JournalHead, Lease, OverdueQuery, OverdueTurn, TurnPulse } from '../../../src/store/ports/journal.ts';
+import type { JournalHead } from '../../../src/store/ports/journal.ts';
+import type { Beat, ExpiredLease, Lease, OverdueQuery, OverdueTurn, TurnPulse } from '../../../src/store/ports/leases.ts';
 import type { AttemptEnd, AttemptKey } from '../../../src/domain/turn/attempt.ts';
 import { longestBusyWaitMs } from '../../../src/domain/turn/retry-policy.ts';
 import { keptOf } from './kept-attempt.ts';

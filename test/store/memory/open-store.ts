@@ -9,6 +9,7 @@ import { journalStore } from './journal.ts';
 import { retentionStore } from './retention.ts';
 import { sessionStore } from './sessions.ts';
 import { turnStore } from './turns.ts';
+import { viewerStore } from './viewers.ts';
 import { webhookStore } from './webhooks.ts';
 
 export function openMemoryStore(database: MemoryDatabase): Store {
@@ -21,6 +22,7 @@ export function openMemoryStore(database: MemoryDatabase): Store {
     ...completionStore(connection),
     ...sessionStore(connection),
     ...retentionStore(connection),
+    ...viewerStore(connection),
     ...webhookStore(connection),
     probe: () => connection.transaction(() => undefined),
     close: async () => {

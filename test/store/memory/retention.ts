@@ -36,6 +36,7 @@ function deleteTurn(database: MemoryDatabase, tenant: string, publicId: string, 
   if (!isPast) {
     turn.input = [];
     turn.output = [];
+    turn.hidden = [];
   }
   return true;
 }
@@ -73,6 +74,7 @@ function expire(database: MemoryDatabase, { beforeMs, atMs }: RetentionCut): und
       erase(database, turn, atMs, 'retention');
       turn.input = [];
       turn.output = [];
+      turn.hidden = [];
     }
   }
   const isStub = ({ row, erasedAtMs }: StoredTurn): boolean => row.erasedBy === 'retention' && isBefore(erasedAtMs, beforeMs);

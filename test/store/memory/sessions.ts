@@ -1,7 +1,7 @@
 import { cursorBehind, type ItemSpot, type LastOfPage, spotBehind } from '../../../src/store/item-cursor.ts';
 import { isCall, type Item } from '../../../src/domain/item.ts';
 import { defaultSettings } from '../../../src/domain/response/response-settings.ts';
-import { firstWordsChars, type ListedSession, type NewSession, type SessionRow } from '../../../src/domain/turn/session.ts';
+import { firstWordsChars, type ListedSession, type NewBranch, type NewSession, type SessionRow } from '../../../src/domain/turn/session.ts';
 import type { FoundItem, ItemsTurn, Page, SessionStore } from '../../../src/store/ports/sessions.ts';
 import { turnRow } from '../../support/turn-row.ts';
 import { type Connection, itemsOf, type MemoryDatabase, modelOf, type StoredSession, updateTurn } from './database.ts';
@@ -15,9 +15,11 @@ export function sessionStore(connection: Connection): SessionStore {
     readSession: (tenant, id) => connection.transaction((database) => database.sessionOf(tenant, id)?.row),
     listSessions: (tenant, page) =>
       connection.transaction((database) => {
+        const { after, sinceMs = 0, untilMs = Number.POSITIVE_INFINITY } = page;
         const mine = [...database.sessions.values()].filter(({ row }) => row.tenant === tenant).toSorted(byUse);
+        const wanted = mine.filter(({ row, touchedAtMs }) => row.id === after || (touchedAtMs >= sinceMs && touchedAtMs < untilMs));
         return pageOf(
-          mine.map((session) => listed(database, session)),
+          wanted.map((session) => listed(database, session)),
           page,
         );
       }),
@@ -36,6 +38,12 @@ export function sessionStore(connection: Connection): SessionStore {
         return unsettled.map(({ row }) => row.id);
       }),
     readSessionItems: (session, page) => connection.transaction((database) => pageOf(itemsIn(database, session), page)),
+    readTurnsOfItems: ({ leaf }, ids) =>
+      connection.transaction((database) => {
+        const turns = database.chainTo(leaf).filter(({ row }) => row.kind === 'response' && row.isStored);
+        const all = turns.flatMap((turn) => itemsOf(turn).map(({ id }) => [id, turn.row.publicId] as const));
+        return new Map(all.filter(([id]) => ids.includes(id)));
+      }),
     readSessionCursor: (session, page, last) => connection.transaction((database) => cursorIn(itemsIn(database, session), page, last)),
     readSessionItem: (session, id) => connection.transaction((database) => itemsIn(database, session).find((item) => item.id === id)),
     addItems: (turn) => connection.transaction((database) => addItems(database, turn)),
@@ -45,6 +53,7 @@ export function sessionStore(connection: Connection): SessionStore {
         for (const turn of turns) {
           turn.input = turn.input.filter((item) => item.id !== id);
           turn.output = turn.output.filter((item) => item.id !== id);
+          turn.hidden = (turn.hidden ?? []).filter(({ item }) => item !== id);
         }
         return turns.length > 0;
       }),
@@ -95,8 +104,8 @@ export function sessionStore(connection: Connection): SessionStore {
   };
 }
 
-function addSession({ sessions }: MemoryDatabase, session: NewSession, name: string | null): SessionRow {
-  const row = { ...session, leaf: null };
+function addSession({ sessions }: MemoryDatabase, session: NewSession | NewBranch, name: string | null): SessionRow {
+  const row = { leaf: null, ...session };
   sessions.set(row.id, { row, name, touchedAtMs: row.createdAtMs, titleTurn: null, isTitleStarted: false, isTitleRequested: false });
   return row;
 }
@@ -162,7 +171,16 @@ function addItems(database: MemoryDatabase, turn: ItemsTurn): readonly Item[] | 
     readyAtMs: createdAtMs,
     settledAtMs: createdAtMs,
   } as const;
-  const row = turnRow({ ...done, id, tenant, session: turn.session, previous, settings: defaultSettings(''), bodyHash: '', createdAtMs });
+  const row = turnRow({
+    ...done,
+    id,
+    tenant,
+    session: turn.session,
+    previous,
+    settings: defaultSettings(turn.model ?? ''),
+    bodyHash: '',
+    createdAtMs,
+  });
   database.addTurn(row, { input: items, isAcknowledged: true });
   session.row = { ...session.row, leaf: id };
   session.touchedAtMs = Math.max(session.touchedAtMs, createdAtMs);

@@ -1,6 +1,6 @@
 import type { ClaimFacts } from '../../../src/domain/turn/claim.ts';
 import type { PricedUsage } from '../../../src/domain/turn/spent.ts';
-import type { NewToolCall, ToolCallRow } from '../../../src/domain/agents/tool-call.ts';
+import type { ApprovalRow, NewToolCall, ToolCallRow } from '../../../src/domain/agents/tool-call.ts';
 import { withEnd } from '../../../src/domain/agents/tool-run.ts';
 import type { NewTurn } from '../../../src/store/ports/turns.ts';
 import type { MemoryDatabase, StoredToolCall, StoredTurn } from './database.ts';
@@ -26,12 +26,20 @@ export function cutOffToolCalls({ approvals }: MemoryDatabase, turn: StoredTurn)
 /** In the transaction that takes the turn in. */
 export function bookApprovals({ approvals }: MemoryDatabase, turn: StoredTurn, { approvals: given }: NewTurn): void {
   if (given === undefined) return;
-  for (const { id, askedBy } of given.answered) approvals.set(approvalKey(turn.row.tenant, id), askedBy);
+  const approved = new Set(given.calls.map(({ approvalRequestId }) => approvalRequestId));
+  for (const { id, askedBy } of given.answered) {
+    const answer = { turn: turn.row.id, atMs: Date.now(), isApproved: approved.has(id) };
+    approvals.set(approvalKey(turn.row.tenant, id), { id, askedBy, answer });
+  }
   addToolCalls(turn, 1, given.calls, false);
 }
 
 export function forgetApprovals({ approvals }: MemoryDatabase, turn: string): void {
-  for (const [key, askedBy] of approvals) if (askedBy === turn) approvals.delete(key);
+  for (const [key, { askedBy }] of approvals) if (askedBy === turn) approvals.delete(key);
+}
+
+export function approvalsOf({ approvals }: MemoryDatabase, turn: string): ApprovalRow[] {
+  return [...approvals.values()].filter(({ askedBy, answer }) => askedBy === turn || answer?.turn === turn);
 }
 
 export function approvalKey(tenant: string, id: string): string {

@@ -10,7 +10,7 @@ import { addToolCalls, ended, isOpen, updateToolCall } from './tool-call-rows.ts
 
 export function endStep(
   database: MemoryDatabase,
-  { turn: id, epoch, rows, attempt, calls, isLast }: StepEnd,
+  { turn: id, epoch, rows, attempt, calls, isLast, hidden = [] }: StepEnd,
 ): 'ended' | 'refused' | 'cancel_requested' {
   if (database.turns.get(id)?.row.cancelRequestedAtMs != null) return 'cancel_requested';
   const turn = writeRows(database, { turn: id, epoch, rows });
@@ -19,6 +19,7 @@ export function endStep(
   passOn(turn, step);
   endAttempt(turn, attempt, epoch, attempt.end);
   addToolCalls(turn, step, calls, isLast);
+  turn.hidden = [...(turn.hidden ?? []), ...hidden];
   return 'ended';
 }
 

@@ -114,6 +114,7 @@ export function turnStore(connection: Connection): TurnStore {
             model: modelOf(turn),
             items: itemsOf(turn),
             inputCount: turn.row.kind === 'items' ? itemsOf(turn).length : turn.input.length,
+            ...(turn.hidden === undefined || turn.hidden.length === 0 ? {} : { hidden: turn.hidden }),
             ...(refusesInput(turn.row.errorCode, turn.attempts.at(-1)?.detail ?? null) ? { isRefused: true } : {}),
           })),
       ),
@@ -277,7 +278,7 @@ function promisedWebhook({ webhookEvents = [] }: NewTurn): StoredTurn['webhook']
 function startAhead(database: MemoryDatabase, stored: StoredTurn, { id, headStart }: NewTurn): number | undefined {
   if (headStart === undefined) return undefined;
   const epoch = takeLease(stored, 1, headStart.lease);
-  bookAttempt(stored, { turn: id, step: 1, attempt: 1 });
+  bookAttempt(stored, { turn: id, step: 1, attempt: 1 }, { epoch, holder: headStart.lease.holder });
   writeRows(database, { turn: id, epoch, rows: [headStart.row] });
   updateTurn(stored, { status: 'in_progress' });
   return epoch;

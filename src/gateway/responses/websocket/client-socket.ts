@@ -5,6 +5,7 @@
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import type { WebSocket } from 'ws';
+import type { ViewerEnd } from '../../../domain/turn/viewer.ts';
 import type { JournalRow } from '../../../domain/response/response-event.ts';
 import { httpLimits } from '../../../http/server.ts';
 import type { BodyHold } from '../../http/body-budget.ts';
@@ -65,6 +66,7 @@ export class ClientSocket {
   /** Who waits for room. */
   #writers = 0;
   #pings = 0;
+  #goneBy: ViewerEnd = 'left';
   /** How many ask the client to wait with more messages. */
   #pauses = 0;
 
@@ -89,7 +91,9 @@ export class ClientSocket {
       this.#take(String(data));
     });
     // Its close follows: a protocol error, a message over the limit, a reset.
-    socket.on('error', () => undefined);
+    socket.on('error', () => {
+      this.#goneBy = 'reset';
+    });
     socket.once('close', () => {
       clearInterval(this.#pinging);
       this.#messageIsHere();
@@ -177,7 +181,13 @@ export class ClientSocket {
   }
 
   terminate(): void {
+    this.#goneBy = 'cut';
     this.#socket.terminate();
+  }
+
+  /** How the connection ended, once it has: by the client, unless something else is known. */
+  get goneBy(): ViewerEnd {
+    return this.#goneBy;
   }
 
   #take(what: string): void {

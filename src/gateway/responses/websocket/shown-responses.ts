@@ -63,15 +63,18 @@ export class ShownResponses {
   async #show(turn: TurnRow, after: number, streamId: string | undefined, steered: SteeredResponse): Promise<string | undefined> {
     const { client, deps, gone } = this.#options;
     const { turnkeep, onStreamError } = deps;
+    const viewer = deps.viewers?.open(turn.id, 'websocket', after);
     let last: string | undefined;
     this.#shown.set(turn.id, (this.#shown.get(turn.id) ?? 0) + 1);
     try {
       for await (const rows of turnkeep.follow(turn.id, after, gone)) {
         await client.write(encodeMessages(rows, streamId), gone);
+        if (!gone.aborted) viewer?.saw(rows.at(-1)?.seq ?? after);
         last = rows.at(-1)?.data;
         steered.lastSeq = rows.at(-1)?.seq ?? steered.lastSeq;
       }
     } finally {
+      viewer?.close(gone.aborted ? client.goneBy : 'saw_end');
       const others = (this.#shown.get(turn.id) ?? 1) - 1;
       if (others === 0) this.#shown.delete(turn.id);
       else this.#shown.set(turn.id, others);

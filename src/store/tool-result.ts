@@ -1,6 +1,6 @@
 /** All that a call of a worker's tool came to, piece by piece: it may have any length, and whoever reads it any slowness (T12, T14). */
-import type { ToolCallKey } from '../store/ports/tool-calls.ts';
-import type { Store } from '../store/ports/store.ts';
+import type { ToolCallKey } from './ports/tool-calls.ts';
+import type { Store } from './ports/store.ts';
 
 /** What is in memory of it at once. */
 const pieceBytes = 1_048_576;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { readToolResult } from '../../src/client/tool-result.ts';
+import { readToolResult } from '../../src/store/tool-result.ts';
 import type { ResultPiece } from '../../src/store/ports/tool-calls.ts';
 
 const call = { turn: 'resp_a', number: 0 };

@@ -1,0 +1,83 @@
+/** A new session that shares the past of a turn, up to one of its steps: the words up to there may be others. */
+import { isWorkers, type Item, type NewItem } from '../domain/item.ts';
+import { isCompaction } from '../domain/prompt/compaction.ts';
+import type { SessionRow } from '../domain/turn/session.ts';
+import type { TurnRow } from '../domain/turn/turn.ts';
+import type { Store } from '../store/ports/store.ts';
+import { newId } from './ids.ts';
+import { whileCallerWaits } from './patience.ts';
+import { withNewIds } from './submission.ts';
+
+/** Takes the place of the item of the turn that has this id. */
+export interface Edit {
+  readonly id: string;
+  readonly item: NewItem;
+}
+
+export interface Fork {
+  /** 1-based: the session ends where this step was asked for. Absent: behind the whole turn. */
+  readonly step?: number | undefined;
+  readonly edits?: readonly Edit[] | undefined;
+}
+
+export type ForkResult =
+  | { readonly type: 'forked'; readonly session: SessionRow }
+  /** The turn has no end yet. */
+  | { readonly type: 'unsettled' }
+  | { readonly type: 'unknown_step'; readonly steps: number }
+  /** `edits[index]` names an item that the turn does not have up to there. */
+  | { readonly type: 'unknown_item'; readonly index: number; readonly id: string };
+
+type ForkStore = Pick<Store, 'addItems' | 'createSession' | 'readAttempts' | 'readSession' | 'readTranscript'>;
+
+/**
+ * The turn itself stays as it is, and so does its session. Without a step and edits the new session points to the turn; else it
+ * has copies of the turn's items up to there.
+ *
+ * @param turn that its tenant may see, and that is not erased
+ * @throws `StoreBusyError` when the database did not take it in 5 s
+ */
+export async function forkTurn(store: ForkStore, turn: TurnRow, { step, edits = [] }: Fork): Promise<ForkResult> {
+  if (turn.settledAtMs === null) return { type: 'unsettled' };
+  const session = await newSession(store, turn, step);
+  if (step === undefined && edits.length === 0) {
+    return { type: 'forked', session: await whileCallerWaits(() => store.createSession({ ...session, leaf: turn.id })) };
+  }
+  const steps = Math.max(0, ...(await store.readAttempts(turn.id)).map((attempt) => attempt.step));
+  if (step !== undefined && step > Math.max(steps, 1)) return { type: 'unknown_step', steps };
+  const items = await itemsBefore(store, turn, step);
+  const places = edits.map(({ id }) => items.findLastIndex((item) => item.id === id));
+  const unknown = places.indexOf(-1);
+  if (unknown !== -1) return { type: 'unknown_item', index: unknown, id: edits[unknown]?.id ?? '' };
+  const replaced = new Map(edits.map(({ item }, index) => [places[index], item]));
+  const edited = items.map((item, place): Item | NewItem => replaced.get(place) ?? item);
+
+  const branch = { ...session, leaf: turn.previous };
+  const { id, tenant, createdAtMs } = session;
+  if (edited.length === 0) return { type: 'forked', session: await whileCallerWaits(() => store.createSession(branch)) };
+  const copies = { id: newId('items'), tenant, session: id, items: withNewIds(edited), createdAtMs, creates: branch };
+  await whileCallerWaits(() => store.addItems({ ...copies, model: turn.settings.model }));
+  return { type: 'forked', session: { ...session, leaf: copies.id } };
+}
+
+/** It says where it comes from, beside what the session of the turn says of itself. */
+async function newSession(
+  store: Pick<Store, 'readSession'>,
+  { tenant, session, publicId }: TurnRow,
+  step: number | undefined,
+): Promise<Omit<SessionRow, 'leaf'>> {
+  const origin = session === null ? undefined : await store.readSession(tenant, session);
+  const metadata = { ...origin?.metadata, forked_from: publicId, ...(step === undefined ? {} : { forked_at_step: String(step) }) };
+  return { id: newId('conv'), tenant, metadata, createdAtMs: Date.now() };
+}
+
+/** What the turn brought, and what its steps before this one came to, with the outcomes of their calls; all of it without a step. */
+async function itemsBefore(store: Pick<Store, 'readTranscript'>, turn: TurnRow, step = Number.POSITIVE_INFINITY): Promise<readonly Item[]> {
+  const said = (await store.readTranscript(turn.id, { isIncluded: true })).at(-1);
+  if (said === undefined) return [];
+  const answer = said.items.slice(said.inputCount);
+  // A step that another one follows ends with the calls of workers' tools, or is a compaction.
+  const last = answer.findLastIndex((item) => (isWorkers(item) ? item.turnkeep.step < step : isCompaction(item) && step > 1));
+  const isWhole = step === Number.POSITIVE_INFINITY;
+  return [...said.items.slice(0, said.inputCount), ...(isWhole ? answer : answer.slice(0, last + 1))];
+}
