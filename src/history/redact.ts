@@ -39,6 +39,8 @@ const words = (text: string): ReadonlySet<string> => new Set(text.trim().split(/
 /** Values that are the same for everybody. */
 const vocabulary = new Set([
   ...Object.keys(failureRules),
+  // Ours too: a provider's own words are others.
+  ...Object.values(failureRules).map(({ message }) => message),
   ...retryingReasons,
   ...endingReasons,
   ...attemptPhases,
@@ -165,6 +167,7 @@ export class Redactor {
     if (mode === 'free') return this.texts.text(text);
     if (mode === 'schema') return key === 'type' && vocabulary.has(text) ? text : this.texts.text(text);
     if (jsonTexts.has(key)) return this.texts.json(text);
+    if (key === 'message' && vocabulary.has(text)) return text;
     if (said.has(key)) return this.texts.text(text);
     if (ids.has(key)) return this.texts.id(text);
     if (vocabulary.has(text)) return text;

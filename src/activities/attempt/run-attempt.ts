@@ -127,7 +127,8 @@ async function carryOutCalls(
   const { turn, epoch } = claim;
   const tools = await toolsFor(agents, turn.settings, { step, signal, store });
   const log = agents?.log ?? (() => undefined);
-  await runTools({ store, turn, step, epoch, stream, tools, callsLeft, maxResultBytes, leaveRoom, log, signal, abort, isLeaseOver });
+  const { tape } = attempt;
+  await runTools({ store, turn, step, epoch, stream, tools, callsLeft, maxResultBytes, leaveRoom, log, tape, signal, abort, isLeaseOver });
   if (claim.type === 'tools' && claim.isLast) return sealFinished(attempt, { status: 'completed' });
   if (steered.aborted) throw new AttemptAborted('steered');
   await retryWhileBusy(() => store.endToolRound({ turn: turn.id, epoch }));

@@ -16,6 +16,8 @@ export interface PlayerOptions {
   readonly run: RecordedRun;
   readonly abort: (reason: AbortReason, cause?: unknown) => void;
   readonly steer: () => void;
+  /** See `Tape.callEnds`. */
+  readonly callEnds?: (place: number) => Promise<void>;
 }
 
 /** Given up from outside: what ends an attempt by itself does so again. */
@@ -119,6 +121,10 @@ export class Player implements Tape {
 
   reading(ms: number): number {
     return this.#readings.shift() ?? ms;
+  }
+
+  async callEnds(place: number): Promise<void> {
+    await this.#options.callEnds?.(place);
   }
 
   take(): readonly RecordingPart[] {

@@ -88,6 +88,17 @@ export class RecordedRound {
     }
   }
 
+  /** Waits for the calls that ended before this one. Where the calls are others than they were, nobody waits for ever. */
+  async callEnds(place: number): Promise<void> {
+    const at = this.#order.indexOf(place);
+    const before = this.#order.slice(0, Math.max(0, at));
+    for (let turns = 0, seen = this.#news; turns < quietTurns && !before.every((each) => this.#ended.has(each)); turns += 1) {
+      await nextTurnOfTheLoop();
+      if (seen !== this.#news) turns = 0;
+      seen = this.#news;
+    }
+  }
+
   #toolOf(calls: readonly RecordedCall[]): WorkerTool {
     const [first] = calls as readonly [RecordedCall];
     const given = new Set<number>();
@@ -112,20 +123,13 @@ export class RecordedRound {
   async #come(call: RecordedCall, signal: AbortSignal): Promise<ToolResult> {
     const runs = (this.#runs.get(call.number) ?? 0) + 1;
     this.#runs.set(call.number, runs);
-    const { outcome, result, usage, position } = call;
+    const { outcome, result, usage } = call;
     this.noteNews();
     if (runs < call.runs || result === null || (outcome !== 'completed' && outcome !== 'failed')) {
       this.#hanging += 1;
       await new Promise((_resolve, reject) => {
         signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
       });
-    }
-    const before = this.#order.slice(0, this.#order.indexOf(position ?? -1));
-    for (let quiet = 0; quiet < quietTurns && !before.every((place) => this.#ended.has(place)); quiet += 1) {
-      const seen = this.#news;
-      await nextTurnOfTheLoop();
-      // Where the calls are others than they were, nobody waits for ever.
-      if (seen !== this.#news) quiet = 0;
     }
     const spent = usage === undefined ? {} : { usage: usage as unknown as NonNullable<ToolResult['usage']> };
     return outcome === 'completed' ? { type: 'output', text: result ?? '', ...spent } : { type: 'error', message: result ?? '', ...spent };

@@ -67,6 +67,13 @@ interface Started {
   readonly abort: (reason: AbortReason, cause?: unknown) => void;
 }
 
+interface Played {
+  readonly toolBox: ToolBox;
+  /** The provider keeps the answer. */
+  readonly isKept?: boolean;
+  readonly callEnds?: (place: number) => Promise<void>;
+}
+
 class Play {
   readonly taken: { from: number; to: number }[] = [];
   readonly #scene: Scene;
@@ -118,7 +125,7 @@ class Play {
     const isKept = this.#bundle.attempts.some(
       ({ step, attempt, kept_response: kept }) => kept !== undefined && step === run.step && attempt === run.attempt,
     );
-    const begun = this.#begin({ ...claim, readySinceMs: this.#readyForMs(run) }, run, offeredTools(this.#bundle, run), isKept);
+    const begun = this.#begin({ ...claim, readySinceMs: this.#readyForMs(run) }, run, { toolBox: offeredTools(this.#bundle, run), isKept });
     const { player } = begun;
     hooks.origin = () => ({ step: run.step, attempt: run.attempt, byte: player.bytesRead });
     hooks.wasCancelled = () => player.wasCancelled;
@@ -153,9 +160,11 @@ class Play {
       if (claim.type !== 'tools') return;
       const run = recorded[0] ?? { step, attempt: 0, epoch: claim.epoch, entries: [] };
       const round = new RecordedRound(this.#bundle, step, { ended: endedCalls, runs: this.#callRuns });
-      const begun = this.#begin(claim, run, round.box, false);
+      const begun = this.#begin(claim, run, { toolBox: round.box, callEnds: (place) => round.callEnds(place) });
       hooks.origin = () => ({ step, attempt: 0, byte: 0 });
       hooks.onWritten = () => round.noteNews();
+      // Of what was said meanwhile, the round takes note once it is over.
+      void begun.player.beforeMore();
       const end = await Promise.race([begun.result, hangs(round)]);
       hooks.onWritten = () => undefined;
       if (end === 'hangs' && recorded.length > 0 && (await begun.player.atEnd())) await begun.result;
@@ -174,11 +183,11 @@ class Play {
     return call === undefined || (!hasEnd && (this.#callRuns.get(number) ?? 0) >= call.runs);
   }
 
-  #begin(claim: GrantedClaim, run: RecordedRun, toolBox: ToolBox, isKept: boolean): Started {
+  #begin(claim: GrantedClaim, run: RecordedRun, { toolBox, isKept = false, callEnds = async () => undefined }: Played): Started {
     const controller = new AbortController();
     const steering = new AbortController();
     const abort = (reason: AbortReason, cause?: unknown): void => controller.abort(new AttemptAborted(reason, cause));
-    const player = new Player({ run, abort, steer: () => steering.abort() });
+    const player = new Player({ run, abort, steer: () => steering.abort(), callEnds });
     const provider = recordedProvider(run, player, isKept);
     const begin = run.entries.find((entry) => entry.type === 'begin');
     const result = runAttempt(
