@@ -7,6 +7,8 @@
  */
 import { failureRules } from '../domain/failure.ts';
 import { endingReasons, retryingReasons } from '../domain/turn/retry-policy.ts';
+import { attemptPhases } from '../domain/turn/timeline-attempts.ts';
+import { viewerEnds, viewerProtocols } from '../domain/turn/viewer.ts';
 import type { JournalRow } from '../domain/response/response-event.ts';
 import { type Replacement, TextRedactor } from './redact-text.ts';
 
@@ -41,14 +43,17 @@ const vocabulary = new Set([
   ...Object.values(failureRules).map(({ message }) => message),
   ...retryingReasons,
   ...endingReasons,
+  ...attemptPhases,
+  ...viewerProtocols,
+  ...viewerEnds,
   ...words(`
     response conversation list queued in_progress completed incomplete failed cancelled unknown running lost cut_off waiting pending
     delivered refused given_up user assistant system developer tool message reasoning function_call function_call_output
     custom_tool_call custom_tool_call_output mcp_call mcp_approval_request mcp_approval_response mcp_list_tools compaction
     compaction_summary output_text input_text summary_text refusal input_image input_file text json_object json_schema function custom
     namespace mcp web_search allowed_tools auto none required default low medium high minimal original disabled enabled max_output_tokens
-    content_filter steered model tools items turnkeep agent owner retention error off final final_answer commentary toolCalls stepEnded
-    mcp_tool_execution_error provider sse websocket chat_completions ai_sdk json object string number integer boolean array null grammar`),
+    content_filter steered provider open model tools items turnkeep agent owner retention error off final final_answer commentary toolCalls stepEnded
+    mcp_tool_execution_error object string number integer boolean array null grammar`),
 ]);
 
 /** Members whose text is what somebody said, whatever it looks like. */
