@@ -52,6 +52,7 @@ test('no statement walks a table, sorts what an index could give in order, or lo
   await store.markDispatched([{ turn: 'resp_a', runId: 'run' }]);
   for await (const _ of store.follow('resp_a', -1, AbortSignal.timeout(100)));
   await settle(store, 'resp_a');
+  await store.readRecordings('resp_a');
   await store.readWebhook('resp_a');
   await store.noteWebhook('resp_a', { status: 'pending', attempts: 1, lastError: null });
   await store.acknowledge('resp_a');
@@ -92,7 +93,16 @@ test('no statement walks a table, sorts what an index could give in order, or lo
   await new Promise<void>((resolve, reject) => {
     const stop = db.watch({ onChange: () => (stop(), resolve()), onFailure: reject });
     const claim = claimed(store, 'resp_x');
-    claim.then(({ epoch }) => store.append({ turn: 'resp_x', epoch, rows: [row(3)] })).catch(reject);
+    claim
+      .then(({ epoch }) =>
+        store.append({
+          turn: 'resp_x',
+          epoch,
+          rows: [row(3)],
+          recording: [{ step: 1, attempt: 1, epoch, part: 0, data: new Uint8Array(1) }],
+        }),
+      )
+      .catch(reject);
   });
   db.close();
   const approvals = { answered: [{ id: 'mcpr_a', askedBy: 'resp_asks' }], calls: [newCall(0)] };
