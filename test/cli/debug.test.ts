@@ -24,11 +24,13 @@ let bundle: object;
 
 before(async () => {
   world = await World.open({ agents: () => new ToolBench('').config, config: { hasHeadStart: false } });
-  world.model.enqueue(
-    httpError(429, undefined, { 'retry-after': '0.2' }),
-    chatToolCalls(call('c1', 'echo', 'one')),
-    [sseHead, chat.role(), chat.content('It'), hold('for ever'), end],
-  );
+  world.model.enqueue(httpError(429, undefined, { 'retry-after': '0.2' }), chatToolCalls(call('c1', 'echo', 'one')), [
+    sseHead,
+    chat.role(),
+    chat.content('It'),
+    hold('for ever'),
+    end,
+  ]);
   const viewer = await world.say('go', helper);
   await world.model.reached('for ever');
   await world.call('POST', `/responses/${viewer.id}/cancel`);
@@ -312,7 +314,9 @@ test('--at stops where the workflow begins to decide about the step', async (t) 
 
 test('the launch configurations of the repository call what there is', () => {
   const text = readFileSync(join(root, '.vscode/launch.json'), 'utf8');
-  const { configurations } = JSON.parse(text) as { readonly configurations: readonly { name: string; args?: readonly string[]; port?: number }[] };
+  const { configurations } = JSON.parse(text) as {
+    readonly configurations: readonly { name: string; args?: readonly string[]; port?: number }[];
+  };
   assert.deepEqual(
     configurations.map(({ name, args, port }) => [name, args?.[0], port]),
     [
