@@ -5,6 +5,7 @@ import { createActivities } from '../activities/create-activities.ts';
 import { WebhookSender } from '../activities/webhook/webhook-sender.ts';
 import { AgentCalls, withEndsOfCalls } from '../client/agent-calls.ts';
 import { Dispatcher } from '../client/dispatcher.ts';
+import { childIdOf } from '../client/ids.ts';
 import { startTurnWatcher, type TurnWatcher } from '../client/turn-watcher.ts';
 import { Turnkeep } from '../client/turnkeep.ts';
 import { withWebhooks } from '../client/webhooks.ts';
@@ -12,6 +13,7 @@ import { noAgents } from '../config/agent-config.ts';
 import type { TurnActivities } from '../contract/activities.ts';
 import { endpointFor } from '../domain/turn/webhook.ts';
 import { observed } from '../metrics/observed-store.ts';
+import { traced } from '../metrics/traces/traced-store.ts';
 import type { CallAgent } from '../tools/agent-tool.ts';
 import { createAgents } from './agents.ts';
 import { createMetrics, logTurnEnd, webhookObserver } from './observers.ts';
@@ -39,9 +41,12 @@ type RunnerDeps = Omit<WorkerDeps, 'connection' | 'workflowBundle' | 'replaysAlw
 
 export function createTurnRunner({ config, workflows, store, log, ...options }: RunnerDeps): TurnRunner {
   const metrics = options.metrics ?? createMetrics(config);
-  const withEvents = withWebhooks(observed(store, { metrics, onTurnEnd: options.onTurnEnd ?? logTurnEnd(log) }), {
-    startWebhook: (turn) => dispatcher.startWebhook(turn),
-  });
+  const withEvents = withWebhooks(
+    observed(traced(store, { tracer: options.tracer, childIdOf }), { metrics, onTurnEnd: options.onTurnEnd ?? logTurnEnd(log) }),
+    {
+      startWebhook: (turn) => dispatcher.startWebhook(turn),
+    },
+  );
   const configured = options.agents ?? noAgents;
   const providers = new Providers(config, configured);
   const withoutStrays = withStops(

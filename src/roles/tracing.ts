@@ -1,0 +1,18 @@
+/** The tracer of a process, as its configuration wants it. */
+import type { Logger } from 'pino';
+import { type Config, readVersion } from '../config/config.ts';
+import type { Tracer } from '../metrics/traces/exporter.ts';
+
+/** @returns undefined: nothing is traced. Who starts it closes it, before the store that its spans are read from. */
+export async function startTracer({ traces }: Pick<Config, 'traces'>, log: Logger): Promise<Tracer | undefined> {
+  if (traces === undefined) return undefined;
+  // Its libraries take 100 ms to load, which nobody waits for who traces nothing.
+  const { createTracer } = await import('../metrics/traces/exporter.ts');
+  return createTracer({
+    ...traces,
+    version: readVersion(),
+    onFailure: (reason) => {
+      log.warn({ reason }, 'traces could not be sent to their collector: they are dropped while it does not take them');
+    },
+  });
+}
