@@ -20,6 +20,7 @@ import { createMetrics, logTurnEnd, webhookObserver } from './observers.ts';
 import { ownTurns } from './own-turns.ts';
 import { Providers } from './providers.ts';
 import { stopAt, withStops } from './stops.ts';
+import { traceparentsOf } from './tracing.ts';
 import type { WorkerDeps } from './worker.ts';
 
 /** Streams at once, of all tenants; one alone has half of them. */
@@ -56,7 +57,7 @@ export function createTurnRunner({ config, workflows, store, log, ...options }: 
   const observedStore = withEndsOfCalls(withoutStrays, (turn) => calls.cancel(turn));
   const provider = providers.of('default');
   const callAgent: CallAgent = (...call) => calls.call(...call);
-  const agents = createAgents(configured, { providers, callAgent, log });
+  const agents = { ...createAgents(configured, { providers, callAgent, log }), ...traceparentsOf(options.tracer) };
   const onError = (error: unknown): void => {
     log.error({ err: error }, 'an attempt ended in an error of our own');
   };

@@ -103,6 +103,10 @@ test(
       [[askedRoot.traceId, 'previous']],
     );
     const [call] = trace.filter(({ name }) => name === 'execute_tool mail');
+    const [chat] = requestsOf(trace);
+    const { headers, bodyText } = cluster.model.requests.at(-1)!;
+    assert.equal(headers['traceparent'], `00-${chat?.traceId}-${chat?.spanId}-01`, 'what the provider does may join');
+    assert.ok(bodyText.includes(`in 00-${call?.traceId}-${call?.spanId}-01`), 'what the tool asks may join');
     assert.deepEqual(
       [call?.attributes['gen_ai.tool.call.id'], call?.attributes['turnkeep.approval_request_id'], call?.hasFailed],
       ['c1', request?.id, false],
