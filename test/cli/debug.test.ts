@@ -7,7 +7,7 @@ import { SourceMap } from 'node:module';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import WebSocket from 'ws';
+import { WebSocket } from 'ws';
 import type { EventReport } from '../../src/history/debug/state-report.ts';
 import { chat, chatToolCalls, end, hold, httpError, sseHead } from '../../src/testing/model-server/index.ts';
 import { call, helper } from '../stories/agent-story.ts';
@@ -24,11 +24,13 @@ let bundle: object;
 
 before(async () => {
   world = await World.open({ agents: () => new ToolBench('').config, config: { hasHeadStart: false } });
-  world.model.enqueue(
-    httpError(429, undefined, { 'retry-after': '0.2' }),
-    chatToolCalls(call('c1', 'echo', 'one')),
-    [sseHead, chat.role(), chat.content('It'), hold('for ever'), end],
-  );
+  world.model.enqueue(httpError(429, undefined, { 'retry-after': '0.2' }), chatToolCalls(call('c1', 'echo', 'one')), [
+    sseHead,
+    chat.role(),
+    chat.content('It'),
+    hold('for ever'),
+    end,
+  ]);
   const viewer = await world.say('go', helper);
   await world.model.reached('for ever');
   await world.call('POST', `/responses/${viewer.id}/cancel`);
@@ -163,6 +165,7 @@ class Debugger {
     for (;;) {
       const event = this.#events.shift();
       if (event?.method === method) return event.params;
+      assert.notEqual(event?.method, 'NodeRuntime.waitingForDisconnect', `the process is at its end before ${method}`);
       if (event !== undefined) continue;
       assert.ok(!this.#isClosed, `the process has ended before ${method}`);
       await this.#wake.promise;
@@ -223,13 +226,18 @@ async function debug(args: readonly string[]): Promise<{ command: ChildProcessWi
   });
   const client = await Debugger.attach(url);
   await client.send('Debugger.enable');
+  await client.send('NodeRuntime.notifyWhenWaitingForDisconnect', { enabled: true });
   // As VS Code does it: scripts with source maps wait for their breakpoints.
-  await client.send('Debugger.setInstrumentationBreakpoint', { instrumentation: 'beforeScriptWithSourceMapExecution' });
+  const scripts = { instrumentation: 'beforeScriptWithSourceMapExecution' };
+  const { breakpointId } = await client.send('Debugger.setInstrumentationBreakpoint', scripts);
   await client.send('Runtime.runIfWaitingForDebugger');
   for (;;) {
     const paused = await client.next('Debugger.paused');
     const script = paused['data'] as Script | undefined;
-    if (script?.url.endsWith('turnkeep-workflows.js') === true) return { command, client, script };
+    if (script?.url.endsWith('turnkeep-workflows.js') === true) {
+      await client.send('Debugger.removeBreakpoint', { breakpointId });
+      return { command, client, script };
+    }
     await client.send('Debugger.resume');
   }
 }
@@ -270,7 +278,7 @@ test('a breakpoint in a .ts file of src/workflows holds, and the state is there 
   const line = lines.findIndex((text) => text.includes("if (command.type === 'close')"));
   const { code, map } = await mapOf(client, script);
   const place = generatedPlace(code, map, source, line);
-  await client.send('Debugger.setBreakpoint', { location: { scriptId: script.scriptId, ...place } });
+  await client.send('Debugger.setBreakpointByUrl', { url: script.url, ...place });
   const states: unknown[] = [];
   for (;;) {
     await client.send('Debugger.resume');
@@ -312,7 +320,9 @@ test('--at stops where the workflow begins to decide about the step', async (t) 
 
 test('the launch configurations of the repository call what there is', () => {
   const text = readFileSync(join(root, '.vscode/launch.json'), 'utf8');
-  const { configurations } = JSON.parse(text) as { readonly configurations: readonly { name: string; args?: readonly string[]; port?: number }[] };
+  const { configurations } = JSON.parse(text) as {
+    readonly configurations: readonly { name: string; args?: readonly string[]; port?: number }[];
+  };
   assert.deepEqual(
     configurations.map(({ name, args, port }) => [name, args?.[0], port]),
     [
