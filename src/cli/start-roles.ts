@@ -18,6 +18,7 @@ import { openSqliteStore } from '../store/sqlite/open-store.ts';
 import { startWorker } from '../roles/worker.ts';
 import { bundleWorkflows } from '../roles/workflow-bundle.ts';
 import { userCacheFolder } from '../config/user-cache.ts';
+import { childIdOf } from '../client/ids.ts';
 import { traced } from '../metrics/traces/traced-store.ts';
 import { requestSpan } from '../metrics/traces/request-span.ts';
 import { untilAborted } from './stop-signal.ts';
@@ -62,8 +63,15 @@ export async function runRoles({
 }: RolesOptions): Promise<void> {
   // Its libraries take 100 ms to load, which nobody waits for who traces nothing.
   const tracer =
-    config.traces && (await import('../metrics/traces/exporter.ts')).createTracer({ version: readVersion(), ...config.traces });
-  const store = traced(openStore(config), tracer);
+    config.traces &&
+    (await import('../metrics/traces/exporter.ts')).createTracer({
+      ...config.traces,
+      version: readVersion(),
+      onFailure: (reason) => {
+        log.warn({ reason }, 'traces could not be sent to their collector: they are dropped while it does not take them');
+      },
+    });
+  const store = traced(openStore(config), { tracer, childIdOf });
   const metrics = createMetrics(config, agents?.agents.keys());
   let metricsServer: MetricsServer | undefined;
   let worker: Awaited<ReturnType<typeof startWorker>> | undefined;

@@ -1,9 +1,21 @@
-/** Traces, by the variables that every OpenTelemetry tool reads. The exporter reads the rest of them itself: headers, timeouts, certificates. */
+/**
+ * Traces, by the variables that every OpenTelemetry tool reads. Its exporter reads those of the connection itself (headers, timeouts,
+ * certificates) and passes over what it cannot use: that is looked at here, so that a mistake is told at the start.
+ */
+import { existsSync } from 'node:fs';
+
 export interface TraceSettings {
   /** Of all traces, which part is kept: 0 to 1. */
   readonly ratio: number;
   /** Also what was said is recorded. */
   readonly hasContent: boolean;
+  /** How spans wait to be sent. */
+  readonly batch: {
+    readonly maxQueueSize?: number;
+    readonly maxExportBatchSize?: number;
+    readonly scheduledDelayMillis?: number;
+    readonly exportTimeoutMillis?: number;
+  };
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -31,7 +43,55 @@ export function readTraces(env: Environment, problems: string[]): TraceSettings 
   }
   const exporter = env['OTEL_TRACES_EXPORTER'];
   if (exporter && exporter !== 'otlp') problems.push(`OTEL_TRACES_EXPORTER must be otlp or none; it is ${JSON.stringify(exporter)}`);
-  return { ratio: ratioOf(env, problems), hasContent: isTrue(env['OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT']) };
+  lookAtConnection(env, problems);
+  const [maxQueueSize, maxExportBatchSize, scheduledDelayMillis, exportTimeoutMillis] = [
+    wholeNumber(env, 'OTEL_BSP_MAX_QUEUE_SIZE', problems),
+    wholeNumber(env, 'OTEL_BSP_MAX_EXPORT_BATCH_SIZE', problems),
+    wholeNumber(env, 'OTEL_BSP_SCHEDULE_DELAY', problems),
+    wholeNumber(env, 'OTEL_BSP_EXPORT_TIMEOUT', problems),
+  ];
+  return {
+    ratio: ratioOf(env, problems),
+    hasContent: isTrue(env['OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT'], problems),
+    batch: {
+      ...(maxQueueSize === undefined ? {} : { maxQueueSize }),
+      ...(maxExportBatchSize === undefined ? {} : { maxExportBatchSize }),
+      ...(scheduledDelayMillis === undefined ? {} : { scheduledDelayMillis }),
+      ...(exportTimeoutMillis === undefined ? {} : { exportTimeoutMillis }),
+    },
+  };
+}
+
+/** What the exporter reads, of all signals and of traces. */
+function lookAtConnection(env: Environment, problems: string[]): void {
+  for (const prefix of ['OTEL_EXPORTER_OTLP_', 'OTEL_EXPORTER_OTLP_TRACES_']) {
+    wholeNumber(env, `${prefix}TIMEOUT`, problems);
+    const compression = env[`${prefix}COMPRESSION`];
+    if (compression && compression !== 'gzip' && compression !== 'none') {
+      problems.push(`${prefix}COMPRESSION must be gzip or none; it is ${JSON.stringify(compression)}`);
+    }
+    // Its values are secret.
+    if (!isListOfPairs(env[`${prefix}HEADERS`])) problems.push(`${prefix}HEADERS must be name=value pairs, with commas between them`);
+    for (const name of [`${prefix}CERTIFICATE`, `${prefix}CLIENT_CERTIFICATE`, `${prefix}CLIENT_KEY`]) {
+      const path = env[name];
+      if (path && !existsSync(path)) problems.push(`${name} must be the path of a file; there is none at ${path}`);
+    }
+  }
+  if (!isListOfPairs(env['OTEL_RESOURCE_ATTRIBUTES'])) {
+    problems.push('OTEL_RESOURCE_ATTRIBUTES must be name=value pairs, with commas between them, such as deployment.environment.name=prod');
+  }
+}
+
+function isListOfPairs(list: string | undefined): boolean {
+  return !list || list.split(',').every((pair) => pair.trim() === '' || /^\s*[^\s=]+\s*=/.test(pair));
+}
+
+function wholeNumber(env: Environment, name: string, problems: string[]): number | undefined {
+  const text = env[name];
+  if (!text) return undefined;
+  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
+  problems.push(`${name} must be a whole number above 0; it is ${JSON.stringify(text)}`);
+  return undefined;
 }
 
 /** A turn has a trace of its own: whether its client's is kept decides nothing, so that `parentbased_` changes nothing. */
@@ -49,6 +109,9 @@ function ratioOf(env: Environment, problems: string[]): number {
   return ratio;
 }
 
-function isTrue(value: string | undefined): boolean {
+function isTrue(value: string | undefined, problems: string[]): boolean {
+  if (value && !/^(true|false)$/i.test(value)) {
+    problems.push(`OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT must be true or false; it is ${JSON.stringify(value)}`);
+  }
   return value?.toLowerCase() === 'true';
 }

@@ -176,9 +176,10 @@ function earlierTurn({ status, errorCode, model, inputCount, isRefused, items }:
   return { status, error_code: errorCode, model, input_count: inputCount, ...(isRefused === true ? { is_refused: true } : {}), items };
 }
 
-function attemptMember({ turn: _turn, spent, keptResponse, reattachments, ...row }: AttemptRow): object {
+function attemptMember({ turn: _turn, spent, facts, keptResponse, reattachments, ...row }: AttemptRow): object {
   return {
     ...snakeCased(row),
+    ...(facts === undefined ? {} : { facts: snakeCased(facts) }),
     ...(spent === undefined ? {} : { spent: snakeCased(spent) }),
     ...(keptResponse === undefined ? {} : { kept_response: keptResponse }),
     ...(reattachments === undefined ? {} : { reattachments: reattachments.map(snakeCased) }),

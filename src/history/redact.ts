@@ -6,6 +6,9 @@
  * Nothing stays unless a rule here says so: what a newer version writes beside it is replaced.
  */
 import { failureRules } from '../domain/failure.ts';
+import { endingReasons, retryingReasons } from '../domain/turn/retry-policy.ts';
+import { attemptPhases } from '../domain/turn/timeline-attempts.ts';
+import { viewerEnds, viewerProtocols } from '../domain/turn/viewer.ts';
 import type { JournalRow } from '../domain/response/response-event.ts';
 import { type Replacement, TextRedactor } from './redact-text.ts';
 
@@ -36,13 +39,20 @@ const words = (text: string): ReadonlySet<string> => new Set(text.trim().split(/
 /** Values that are the same for everybody. */
 const vocabulary = new Set([
   ...Object.keys(failureRules),
+  // Ours too: a provider's own words are others.
+  ...Object.values(failureRules).map(({ message }) => message),
+  ...retryingReasons,
+  ...endingReasons,
+  ...attemptPhases,
+  ...viewerProtocols,
+  ...viewerEnds,
   ...words(`
     response conversation list queued in_progress completed incomplete failed cancelled unknown running lost cut_off waiting pending
     delivered refused given_up user assistant system developer tool message reasoning function_call function_call_output
     custom_tool_call custom_tool_call_output mcp_call mcp_approval_request mcp_approval_response mcp_list_tools compaction
     compaction_summary output_text input_text summary_text refusal input_image input_file text json_object json_schema function custom
     namespace mcp web_search allowed_tools auto none required default low medium high minimal original disabled enabled max_output_tokens
-    content_filter steered model tools items turnkeep agent owner retention error off final final_answer commentary toolCalls stepEnded
+    content_filter steered provider open model tools items turnkeep agent owner retention error off final final_answer commentary toolCalls stepEnded
     mcp_tool_execution_error object string number integer boolean array null grammar`),
 ]);
 
@@ -157,6 +167,7 @@ export class Redactor {
     if (mode === 'free') return this.texts.text(text);
     if (mode === 'schema') return key === 'type' && vocabulary.has(text) ? text : this.texts.text(text);
     if (jsonTexts.has(key)) return this.texts.json(text);
+    if (key === 'message' && vocabulary.has(text)) return text;
     if (said.has(key)) return this.texts.text(text);
     if (ids.has(key)) return this.texts.id(text);
     if (vocabulary.has(text)) return text;

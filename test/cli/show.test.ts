@@ -14,6 +14,7 @@ import type { AttemptRow } from '../../src/domain/turn/attempt.ts';
 import { timelineEvents, turnMoments } from '../../src/domain/turn/timeline-events.ts';
 import { type TimelineFacts, timelineOf } from '../../src/domain/turn/timeline.ts';
 import type { TurnRow } from '../../src/domain/turn/turn.ts';
+import { Redactor } from '../../src/history/redact.ts';
 import { chat, hold, reset, sseHead } from '../../src/testing/model-server/index.ts';
 import { turnRow } from '../support/turn-row.ts';
 import { World } from '../support/world.ts';
@@ -209,6 +210,19 @@ test('each end of a turn is explained, in other words than its message', () => {
     assert.ok(lines[0]?.includes(status === 'incomplete' ? `incomplete: ${reason}` : status), lines[0]);
     assert.match(lines[1] ?? '', /^ {4}\S.*\.$/);
   }
+});
+
+test('a turn without its content is told as well as with it, but for the words', () => {
+  const redacted = timelineSchema.parse(new Redactor().value(JSON.parse(JSON.stringify(shown(eventful)))));
+  const lines = timelineText(redacted, { ...drawing, columns: 200 });
+  for (const part of [
+    'failed: transport_failed (ECONNRESET); it was sent, and nothing came back',
+    'asked again after 2.00 s: the provider asked for that (Retry-After); 1 request was left',
+    'viewer 2 (WebSocket) had seen events 3-12',
+    'had seen events 0-33, saw the end',
+  ])
+    assert.ok(lines.includes(`    ${part}`), `${part}\n${lines.join('\n')}`);
+  for (const word of ['quarter', 'example.com', 'Rate limit', 'ECONNRESET: read']) assert.ok(!lines.join('\n').includes(word), word);
 });
 
 test('every kind of event has a line of its own', () => {

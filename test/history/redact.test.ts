@@ -115,7 +115,7 @@ test('deltas of several texts side by side come to what their wholes become', ()
   ];
   for (const row of rows) redactor.deltas.add(row);
   redactor.deltas.end();
-  const events = rows.map((row) => JSON.parse(redactor.journalRow(row).data) as Record<string, unknown>);
+  const events = rows.map((row) => JSON.parse(redactor.journalRow(row).data) as Record<string, string>);
   const [text0, args0, text1, args1, text, whole] = events;
   assert.equal(`${text0?.['delta']}${text1?.['delta']}`, text?.['text']);
   assert.equal(`${args0?.['delta']}${args1?.['delta']}`, whole?.['arguments']);

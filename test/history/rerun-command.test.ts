@@ -60,7 +60,7 @@ test('a folder of turns is run again in several processes; one wire byte that is
       .trim()
       .split('\n')
       .map((line) => JSON.parse(line) as FileReport);
-    const [report] = reports.filter(({ outcome }) => outcome === 'differs');
+    const report = reports.find(({ outcome }) => outcome === 'differs');
     assert.equal(reports.length, 25);
     assert.equal(report?.id, 'resp_0');
     assert.match(report.difference?.path ?? '', /^delta$/);

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Agents } from '../../src/activities/attempt/agents.ts';
-import { type GrantedClaim, type RunningAttempt, RunningAttempts } from '../../src/activities/attempt/running-attempts.ts';
+import { type RunningAttempt, RunningAttempts } from '../../src/activities/attempt/running-attempts.ts';
 import { journalRowOf } from '../../src/domain/response/response-event.ts';
 import { ResponseStream } from '../../src/domain/response/response-stream.ts';
 import { newResponse } from '../../src/domain/response/response.ts';
@@ -96,7 +96,7 @@ export class TurnRunner implements AsyncDisposable {
       }
       if (claim.type !== 'granted' && claim.type !== 'tools') return undefined;
       // A lease that has run out is that of a process that may be dead: this one is not.
-      return attempts.run({ ...claim, leaseUntilMs: Date.now() + limits.heartbeatTimeoutMs } as GrantedClaim, step);
+      return attempts.run({ ...claim, leaseUntilMs: Date.now() + limits.heartbeatTimeoutMs }, step);
     };
     return { next };
   }

@@ -14,12 +14,12 @@ const noTime = { timeoutMs: 2_147_483_647 };
 /** What a request offers, and which calls of its answer are asked about. */
 export function offeredTools(bundle: Bundle, run: RecordedRun): ToolBox {
   const functions = run.entries.find((entry) => entry.type === 'asked')?.functions ?? [];
-  const approvals = new Set(itemsOf(bundle, 'mcp_approval_request').map((item) => keyOf(item, String(item['arguments']))));
+  const approvals = new Set(itemsOf(bundle, 'mcp_approval_request').map((item) => keyOf(item, textOf(item, 'arguments'))));
   const toolOf = ({ server_label: serverLabel, tool, parameters }: RecordedFunction, listed: JsonObject | undefined): WorkerTool => ({
     ...noTime,
     name: tool,
     serverLabel,
-    description: String(listed?.['description'] ?? ''),
+    description: listed === undefined ? '' : textOf(listed, 'description'),
     inputSchema: (listed?.['input_schema'] ?? parameters) as JsonObject,
     ...(listed?.['annotations'] == null ? {} : { annotations: listed['annotations'] as JsonObject }),
     attempts: 1,
@@ -28,11 +28,12 @@ export function offeredTools(bundle: Bundle, run: RecordedRun): ToolBox {
     run: async () => ({ type: 'error', message: '' }),
   });
   const shown = new Map<string, JsonObject>();
-  for (const item of [...bundle.transcript.flatMap(({ items }) => items), ...bundle.input, ...itemsOf(bundle, 'mcp_list_tools')]) {
-    if (item.type === 'mcp_list_tools') shown.set(String((item as unknown as JsonObject)['server_label']), item as unknown as JsonObject);
+  const past = [...bundle.transcript.flatMap(({ items }) => items), ...bundle.input].filter(({ type }) => type === 'mcp_list_tools');
+  for (const item of [...(past as unknown as readonly JsonObject[]), ...itemsOf(bundle, 'mcp_list_tools')]) {
+    shown.set(textOf(item, 'server_label'), item);
   }
   const byServer = Map.groupBy(functions, ({ server_label: label }) => label);
-  const labels = new Set([...byServer.keys(), ...itemsOf(bundle, 'mcp_list_tools').map((item) => String(item['server_label']))]);
+  const labels = new Set([...byServer.keys(), ...itemsOf(bundle, 'mcp_list_tools').map((item) => textOf(item, 'server_label'))]);
   return boxOf(
     Array.from(labels, (serverLabel): ToolList => {
       const list = shown.get(serverLabel);
@@ -148,6 +149,12 @@ function itemsOf({ journal }: Bundle, itemType: string): readonly JsonObject[] {
     const { item } = JSON.parse(data) as { readonly item: JsonObject };
     return item['type'] === itemType ? [item] : [];
   });
+}
+
+/** Of a member that is a text. */
+function textOf(item: JsonObject, name: string): string {
+  const value = item[name];
+  return typeof value === 'string' ? value : '';
 }
 
 function keyOf({ server_label: label, name }: { readonly server_label?: unknown; readonly name?: unknown }, args: string): string {

@@ -2,7 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { InputItem, Item } from '../../domain/item.ts';
+import type { InputItem } from '../../domain/item.ts';
 import type { TranscriptTurn } from '../../domain/prompt/prompt.ts';
 import type { NewToolCall } from '../../domain/agents/tool-call.ts';
 import { type JournalRow, journalRowOf, type ResponseEvent } from '../../domain/response/response-event.ts';
@@ -93,7 +93,7 @@ export async function openScene(database: RerunDatabase, bundle: Bundle): Promis
   const store: Store = {
     ...whole,
     readTranscript: async () => bundle.transcript.map(transcriptTurnOf),
-    readInput: async () => bundle.input as unknown as readonly Item[] as never,
+    readInput: async () => bundle.input as unknown as readonly InputItem[],
     // What was waited then is not waited again.
     endAttempt: async (key, epoch, end) => whole.endAttempt(key, epoch, end.waitMs === undefined ? end : { ...end, waitMs: 0 }),
     append: async (append) => noted(await whole.append(append), append.rows),
@@ -144,7 +144,7 @@ async function insert(store: Store, { turn, calls, journal }: Bundle): Promise<v
     session: null,
     previous: null,
     settings,
-    input: [] as readonly InputItem[],
+    input: [],
     json: { settings: JSON.stringify(settings), input: [] },
     idempotencyKey: null,
     bodyHash: turn.id,

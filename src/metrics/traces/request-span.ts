@@ -27,7 +27,7 @@ export function requestSpan(request: EndedRequest, endMs: number): TraceSpan {
       'turnkeep.is_cut': isCut,
       'error.type': status >= 500 ? String(status) : undefined,
     },
-    links: client !== undefined && turn !== undefined ? [turn] : [],
+    links: client !== undefined && turn !== undefined ? [{ ...turn, relation: 'turn' }] : [],
     error: status >= 500 ? String(status) : undefined,
   };
 }

@@ -18,7 +18,7 @@ export interface TraceSpan {
   readonly endMs: number;
   readonly attributes: SpanAttributes;
   readonly events?: readonly SpanEvent[];
-  readonly links?: readonly SpanPlace[];
+  readonly links?: readonly SpanLink[];
   /** What went wrong; absent: nothing did. */
   readonly error?: string | undefined;
 }
@@ -32,6 +32,11 @@ export interface SpanEvent {
 export interface SpanPlace {
   readonly traceId: string;
   readonly spanId: string;
+}
+
+export interface SpanLink extends SpanPlace {
+  /** What the other span is to this one. `turn`: what the request is about. */
+  readonly relation: 'previous' | 'parent' | 'child' | 'turn';
 }
 
 /** Which turn a trace is of: the id that its tenant knows. */

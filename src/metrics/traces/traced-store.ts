@@ -2,63 +2,83 @@
  * A store that records the trace of each turn that this process gives its end. It changes no result, and no call waits for it: the
  * rows are read once the end is committed. A process that dies in between has recorded nothing of the turn.
  */
+import type { ParentCall, TurnRow } from '../../domain/turn/turn.ts';
 import type { Store } from '../../store/ports/store.ts';
 import { readToolResult } from '../../store/tool-result.ts';
 import type { Tracer } from './exporter.ts';
+import { boundedText, inputMessages, outputMessages } from './messages.ts';
+import type { TraceSpan } from './span.ts';
 import { spansOf, type TurnContent } from './turn-spans.ts';
 
-type TracedStore = Pick<Store, 'readAttempts' | 'readInput' | 'readResponse' | 'readToolCalls' | 'readToolResult' | 'readTurn'>;
+export interface TracedOptions {
+  /** Absent: traces are off, and the store is the same. */
+  readonly tracer: Tracer | undefined;
+  /** Of the turn that carries out a call of an agent. */
+  readonly childIdOf: (call: ParentCall) => string;
+}
 
-/** Of one attribute, in characters: collectors refuse spans of many megabytes. */
-const longestContent = 65_536;
-
-/** @param tracer absent: traces are off, and the store is the same */
-export function traced(store: Store, tracer: Tracer | undefined): Store {
+export function traced(store: Store, { tracer, childIdOf }: TracedOptions): Store {
   if (tracer === undefined) return store;
   return {
     ...store,
     async seal(seal) {
       const result = await store.seal(seal);
-      // A span that is missed while the database is busy or closed is no reason for anything to fail.
-      if (result.type === 'sealed') recordTurn(store, seal.turn, tracer).catch(() => undefined);
+      if (result.type === 'sealed') tracer.recordLater(() => readSpans(store, seal.turn, { tracer, childIdOf }));
       return result;
     },
   };
 }
 
-async function recordTurn(store: TracedStore, id: string, tracer: Tracer): Promise<void> {
+async function readSpans(
+  store: Store,
+  id: string,
+  { tracer, childIdOf }: { readonly tracer: Tracer; readonly childIdOf: TracedOptions['childIdOf'] },
+): Promise<readonly TraceSpan[]> {
   const turn = await store.readTurn(id);
-  if (turn === undefined || turn.settledAtMs === null) return;
+  if (turn === undefined) return [];
   const [attempts, calls, parent, previous] = await Promise.all([
     store.readAttempts(id),
     store.readToolCalls(id),
     turn.parent === null ? undefined : store.readTurn(turn.parent.turn),
     turn.previous === null ? undefined : store.readTurn(turn.previous),
   ]);
-  const content = tracer.hasContent
-    ? await readContent(
-        store,
-        id,
-        calls.map(({ number }) => number),
-      )
-    : undefined;
-  tracer.record(spansOf({ turn, attempts, calls, parent, previous: previous?.kind === 'response' ? previous : undefined, content }));
+  // What is not to be stored is not to be stored by a collector either.
+  const hasContent = tracer.hasContent && turn.isStored;
+  const numbers = calls.map(({ number }) => number);
+  return spansOf({
+    turn,
+    attempts,
+    calls,
+    childIdOf,
+    ...(parent === undefined ? {} : { parent }),
+    ...(previous?.kind === 'response' ? { previous } : {}),
+    ...(hasContent ? { content: await readContent(store, turn, numbers) } : {}),
+  });
 }
 
-async function readContent(store: TracedStore, turn: string, calls: readonly number[]): Promise<TurnContent> {
+async function readContent(store: Store, turn: TurnRow, calls: readonly number[]): Promise<TurnContent> {
   const results = new Map<number, string>();
   for (const number of calls) {
-    const result = await readToolResult(store, { turn, number });
+    const result = await readToolResult(store, { turn: turn.id, number });
     if (result === undefined) continue;
+    // The first piece is more than an attribute has room for, where there are several.
     for await (const piece of result.pieces) {
-      results.set(number, new TextDecoder().decode(piece.subarray(0, longestContent)));
+      results.set(number, boundedText(new TextDecoder().decode(piece)));
       break;
     }
   }
-  const response = await store.readResponse(turn);
-  return { input: jsonOf(await store.readInput(turn)), output: jsonOf(response?.output ?? []), results };
+  const [input, response] = await Promise.all([store.readInput(turn.id), store.readResponse(turn.id)]);
+  const { instructions } = turn.settings;
+  return {
+    ...(instructions === null || instructions === '' ? {} : { instructions: boundedText(instructions) }),
+    input: inputMessages(input),
+    output: outputMessages(response?.output ?? [], finishReasonOf(turn, response?.incomplete_details?.reason)),
+    results,
+  };
 }
 
-function jsonOf(value: unknown): string {
-  return JSON.stringify(value).slice(0, longestContent);
+function finishReasonOf({ status }: TurnRow, reason: string | undefined): string {
+  if (status === 'completed') return 'stop';
+  if (status !== 'incomplete') return 'error';
+  return reason === 'max_output_tokens' ? 'length' : (reason ?? 'error');
 }
