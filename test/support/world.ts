@@ -51,6 +51,8 @@ export interface WorldOptions {
       'apiKeys' | 'quotas' | 'intake' | 'corsOrigins' | 'titles' | 'webhooks' | 'codecKeys' | 'record' | 'hasHeadStart' | 'taskQueue'
     >
   >;
+  /** The provider keeps its answers: a stream that broke is read on. */
+  readonly reattach?: true;
   /** Of worker and gateway; made anew for each world, where their tools count. */
   readonly agents?: AgentConfig | (() => AgentConfig);
   /** Gets every line of the log, of worker and gateway. */
@@ -151,6 +153,7 @@ export class World implements AsyncDisposable {
         apiKey: storyKey,
         api: options.api ?? 'chat',
         model: 'scripted',
+        ...(options.reattach === undefined ? {} : { reattach: options.reattach }),
       },
       limits: { ...limits, ...options.limits },
       retentionDays: 30,

@@ -187,9 +187,10 @@ function withNote(item: Item): readonly Item[] {
 const unreadable = '[What was said before this was compacted by another model, which alone can read it.]';
 
 /** The request by which the model itself summarises what it has been shown. It is offered no tools, and no form but text. */
-export function summaryRequest({ settings, items }: ModelRequest): ModelRequest {
+export function summaryRequest({ ids, settings, items }: ModelRequest): ModelRequest {
   const { compacts: _compacts, passed: _passed, omitted_tools: _tools, omitted_fields: _fields, ...rest } = settings;
   return {
+    ...(ids === undefined ? {} : { ids }),
     settings: {
       ...rest,
       text: { format: { type: 'text' }, verbosity: settings.text.verbosity },

@@ -6,7 +6,7 @@ import { AttemptAborted, type AbortReason } from '../../activities/attempt/abort
 import { KeptStreams } from '../../activities/attempt/kept-streams.ts';
 import { runAttempt } from '../../activities/attempt/run-attempt.ts';
 import type { GrantedClaim } from '../../activities/attempt/running-attempts.ts';
-import { failureOf } from '../../domain/failure.ts';
+import { failureOf, isFailureCode } from '../../domain/failure.ts';
 import type { RecordMode } from '../../domain/turn/recording.ts';
 import type { RequestedOutcome } from '../../domain/turn/turn-state.ts';
 import { settleTurn } from '../../settle/settle-turn.ts';
@@ -247,9 +247,12 @@ async function hangs(round: RecordedRound): Promise<'hangs'> {
 /** undefined: the turn had no end when it was exported. */
 function endOf(type: string, data: string): RequestedOutcome | undefined {
   const { response } = JSON.parse(data) as {
-    readonly response?: { readonly status: string; readonly error: { readonly code: string } | null };
+    readonly response?: { readonly status: string; readonly error: { readonly code: string; readonly message: string } | null };
   };
   if (type === 'response.incomplete' && response?.status === 'cancelled') return { status: 'cancelled' };
   if (type !== 'response.failed') return undefined;
-  return { status: 'failed', failure: failureOf((response?.error?.code ?? 'worker_lost') as Parameters<typeof failureOf>[0]) };
+  const { code, message } = response?.error ?? { code: 'worker_lost' };
+  if (!isFailureCode(code)) return undefined;
+  // Which tools a worker lacked is said by its configuration, and that is not here.
+  return { status: 'failed', failure: code === 'tool_failed' ? failureOf(code, message) : failureOf(code) };
 }
