@@ -129,10 +129,13 @@ export function sessionsContract(contract: Contract): void {
       const row = await store.readSession('default', 'conv_a');
       assert.ok(row);
       const turns = await store.readTurnsOfItems(row, ['msg_1', 'msg_3', 'msg_4', 'msg_5', 'msg_never']);
-      assert.deepEqual([...turns].toSorted(), [
-        ['msg_1', 'resp_a'],
-        ['msg_4', 'resp_b'],
-      ]);
+      assert.deepEqual(
+        turns,
+        new Map([
+          ['msg_1', 'resp_a'],
+          ['msg_4', 'resp_b'],
+        ]),
+      );
       assert.deepEqual([...(await store.readTurnsOfItems({ ...row, leaf: null }, ['msg_1']))], []);
     },
   );
