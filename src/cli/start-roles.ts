@@ -2,7 +2,7 @@
 import type { NativeConnection } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import type { AgentConfig } from '../config/agent-config.ts';
-import { type Config, readVersion } from '../config/config.ts';
+import type { Config } from '../config/config.ts';
 import { sqlitePath } from '../config/setting-values.ts';
 import { explainListening } from './start-error.ts';
 import { keepCompiled } from './compile-cache.ts';
@@ -18,9 +18,7 @@ import { openSqliteStore } from '../store/sqlite/open-store.ts';
 import { startWorker } from '../roles/worker.ts';
 import { bundleWorkflows } from '../roles/workflow-bundle.ts';
 import { userCacheFolder } from '../config/user-cache.ts';
-import { childIdOf } from '../client/ids.ts';
-import { traced } from '../metrics/traces/traced-store.ts';
-import { requestSpan } from '../metrics/traces/request-span.ts';
+import { startTracer } from '../roles/tracing.ts';
 import { untilAborted } from './stop-signal.ts';
 
 export interface RolesOptions {
@@ -61,17 +59,8 @@ export async function runRoles({
   onNotice,
   temporalUi,
 }: RolesOptions): Promise<void> {
-  // Its libraries take 100 ms to load, which nobody waits for who traces nothing.
-  const tracer =
-    config.traces &&
-    (await import('../metrics/traces/exporter.ts')).createTracer({
-      ...config.traces,
-      version: readVersion(),
-      onFailure: (reason) => {
-        log.warn({ reason }, 'traces could not be sent to their collector: they are dropped while it does not take them');
-      },
-    });
-  const store = traced(openStore(config), { tracer, childIdOf });
+  const store = openStore(config);
+  const tracer = await startTracer(config, log);
   const metrics = createMetrics(config, agents?.agents.keys());
   let metricsServer: MetricsServer | undefined;
   let worker: Awaited<ReturnType<typeof startWorker>> | undefined;
@@ -81,7 +70,7 @@ export async function runRoles({
   try {
     if (hasWorker) {
       const workflowBundle = await bundleWorkflows(config, { cacheFolder: userCacheFolder(process.env) });
-      worker = await startWorker({ config, agents, connection, store, log, metrics, onTurnEnd, onWebhook, workflowBundle });
+      worker = await startWorker({ config, agents, connection, store, log, metrics, tracer, onTurnEnd, onWebhook, workflowBundle });
     }
     // Awaited below; a failure before that must not count as unhandled.
     worker?.stopped.catch(() => {});
@@ -97,7 +86,7 @@ export async function runRoles({
         onTurnEnd,
         onWebhook,
         temporalUi,
-        onRequestEnd: (request) => tracer?.record([requestSpan(request, Date.now())]),
+        tracer,
         page: pageOf(log),
         ...(worker === undefined ? {} : { attempts: worker.attempts }),
       });

@@ -75,7 +75,8 @@ async function newSession(
 async function itemsBefore(store: Pick<Store, 'readTranscript'>, turn: TurnRow, step = Number.POSITIVE_INFINITY): Promise<readonly Item[]> {
   const said = (await store.readTranscript(turn.id, { isIncluded: true })).at(-1);
   if (said === undefined) return [];
-  const answer = said.items.slice(said.inputCount);
+  // A request for an approval is answered where it was asked, and in a copy by nobody: the model asks anew.
+  const answer = said.items.slice(said.inputCount).filter(({ type }) => type !== 'mcp_approval_request');
   // A step that another one follows ends with the calls of workers' tools, or is a compaction.
   const last = answer.findLastIndex((item) => (isWorkers(item) ? item.turnkeep.step < step : isCompaction(item) && step > 1));
   const isWhole = step === Number.POSITIVE_INFINITY;

@@ -57,6 +57,8 @@ export interface ProviderCallbacks {
   /** The tokens counted so far, each time the provider reports them. */
   onUsage?(usage: Usage): void;
   readonly wire?: WireTap | undefined;
+  /** Is sent along as the header of this name (W3C Trace Context). */
+  readonly traceparent?: string | undefined;
   /** The clock that a failure is dated by, ms since the epoch; `Date.now` where there is none. */
   now?(): number;
 }

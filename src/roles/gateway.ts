@@ -5,6 +5,7 @@ import type { NativeConnection } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { withEndsOfCalls } from '../client/agent-calls.ts';
 import { Dispatcher } from '../client/dispatcher.ts';
+import { childIdOf } from '../client/ids.ts';
 import type { LocalAttempts } from '../client/local-attempts.ts';
 import { startTurnWatcher } from '../client/turn-watcher.ts';
 import { startSweep } from '../client/sweep.ts';
@@ -25,6 +26,9 @@ import { createHttpServer, listen, OpenResponses } from '../http/server.ts';
 import { invalidRequest } from '../gateway/http/errors.ts';
 import type { EndedRequest } from '../http/ended-request.ts';
 import type { Metrics } from '../metrics/metrics.ts';
+import type { Tracer } from '../metrics/traces/exporter.ts';
+import { requestSpan } from '../metrics/traces/request-span.ts';
+import { traced } from '../metrics/traces/traced-store.ts';
 import { type EndedTurn, observed } from '../metrics/observed-store.ts';
 import { reattachPatienceMs } from '../domain/turn/kept-response.ts';
 import { endpointFor, type WebhookReport } from '../domain/turn/webhook.ts';
@@ -34,6 +38,7 @@ import { countTokens, listModels } from './provider-answers.ts';
 import { Providers } from './providers.ts';
 import { stopAt, withStops } from './stops.ts';
 import { createMetrics, logTurnEnd, webhookObserver } from './observers.ts';
+import { startTracer } from './tracing.ts';
 
 export interface GatewayOptions {
   readonly config: Config;
@@ -48,10 +53,10 @@ export interface GatewayOptions {
   readonly attempts?: LocalAttempts;
   /** The process's own, where it has several roles. */
   readonly metrics?: Metrics;
+  /** The process's own, where it has several roles; one of this gateway where nothing is said and the configuration has traces on. */
+  readonly tracer?: Tracer | undefined;
   /** Gets the end of each turn, which goes into the log otherwise. */
   readonly onTurnEnd?: ((turn: EndedTurn) => void) | undefined;
-  /** Gets each request once its response is over, beside the log; none of probes. */
-  readonly onRequestEnd?: ((request: EndedRequest) => void) | undefined;
   /** Gets how the delivery of an event stands, which goes into the log otherwise. */
   readonly onWebhook?: ((report: WebhookReport) => void) | undefined;
   /** How long a stream is silent before a comment is sent; 15 s by default. */
@@ -102,7 +107,9 @@ export async function startGateway({
   ...deps
 }: GatewayOptions): Promise<Gateway> {
   const metrics = deps.metrics ?? createMetrics(config);
-  const observedStore = observed(deps.store, {
+  const ownTracer = deps.tracer === undefined ? await startTracer(config, log) : undefined;
+  const tracer = deps.tracer ?? ownTracer;
+  const observedStore = observed(traced(deps.store, { tracer, childIdOf }), {
     metrics,
     onTurnEnd: deps.onTurnEnd ?? logTurnEnd(log),
   });
@@ -110,7 +117,7 @@ export async function startGateway({
     metrics.requestEnded(request);
     const isProbe = probes.has(request.route);
     log[isProbe ? 'debug' : 'info'](request, 'request');
-    if (!isProbe) deps.onRequestEnd?.(request);
+    if (!isProbe) tracer?.record([requestSpan(request, Date.now())]);
   };
   const client = new Client({
     connection,
@@ -253,6 +260,7 @@ export async function startGateway({
       clearInterval(idle);
       await viewers.flush();
       await providers.close();
+      await ownTracer?.close();
     },
   };
 }

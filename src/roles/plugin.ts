@@ -11,7 +11,9 @@ import type { DefinedConfig } from '../config/define-config.ts';
 import { readConfig } from '../config/read-config.ts';
 import { sqlitePath } from '../config/setting-values.ts';
 import { openSqliteStore } from '../store/sqlite/open-store.ts';
+import type { Tracer } from '../metrics/traces/exporter.ts';
 import type { Store } from '../store/ports/store.ts';
+import { startTracer } from './tracing.ts';
 import { createTurnRunner, type TurnRunner } from './turn-runner.ts';
 import { workerSlots } from './worker.ts';
 import { bundleWorkflows } from './workflow-bundle.ts';
@@ -66,13 +68,14 @@ export function turnkeepPlugin(options: TurnkeepPluginOptions = {}): TurnkeepPlu
   /** By the activity that each worker has of it. */
   const runners = new WeakMap<object, TurnRunner>();
   let store = options.store;
+  let tracer: Promise<Tracer | undefined> | undefined;
   let running = 0;
 
   function withCodec<Options extends { dataConverter?: DataConverter | undefined }>(given: Options): Options {
     return hasCodec && given.dataConverter === undefined ? { ...given, dataConverter } : given;
   }
 
-  function createRunner({ connection, namespace }: WorkerOptions): TurnRunner {
+  async function createRunner({ connection, namespace }: WorkerOptions): Promise<TurnRunner> {
     const { address } = config.temporal;
     const client = new Client({
       connection: connection ?? Connection.lazy(address === undefined ? {} : { address }),
@@ -80,13 +83,16 @@ export function turnkeepPlugin(options: TurnkeepPluginOptions = {}): TurnkeepPlu
       dataConverter,
     });
     store ??= openSqliteStore(sqlitePath(config.databaseUrl));
-    return createTurnRunner({ config, store, log, agents, workflows: client.workflow });
+    tracer ??= startTracer(config, log);
+    return createTurnRunner({ config, store, log, agents, tracer: await tracer, workflows: client.workflow });
   }
 
-  /** One that was opened here is opened again by the next worker. */
-  async function closeStore(): Promise<void> {
-    const closing = store;
+  /** What was opened here is opened again by the next worker. */
+  async function closeAll(): Promise<void> {
+    const [closing, ending] = [store, tracer];
     store = options.store;
+    tracer = undefined;
+    await (await ending)?.close();
     await closing?.close();
   }
 
@@ -107,7 +113,7 @@ export function turnkeepPlugin(options: TurnkeepPluginOptions = {}): TurnkeepPlu
           `the worker's namespace is '${given.namespace}', that of turnkeep's configuration '${namespace}': whoever looks after its turns would not find their workflows`,
         );
       }
-      const runner = createRunner({ ...given, namespace });
+      const runner = await createRunner({ ...given, namespace });
       runners.set(runner.activities.streamModel, runner);
       const { drainMs } = config.limits;
       const ownWorkflows = given.workflowsPath === undefined && given.workflowBundle === undefined;
@@ -135,7 +141,7 @@ export function turnkeepPlugin(options: TurnkeepPluginOptions = {}): TurnkeepPlu
         clearInterval(check);
         await runner.close();
         running -= 1;
-        if (running === 0) await closeStore();
+        if (running === 0) await closeAll();
       }
     },
   };

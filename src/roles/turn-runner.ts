@@ -5,6 +5,7 @@ import { createActivities } from '../activities/create-activities.ts';
 import { WebhookSender } from '../activities/webhook/webhook-sender.ts';
 import { AgentCalls, withEndsOfCalls } from '../client/agent-calls.ts';
 import { Dispatcher } from '../client/dispatcher.ts';
+import { childIdOf } from '../client/ids.ts';
 import { startTurnWatcher, type TurnWatcher } from '../client/turn-watcher.ts';
 import { Turnkeep } from '../client/turnkeep.ts';
 import { withWebhooks } from '../client/webhooks.ts';
@@ -12,12 +13,14 @@ import { noAgents } from '../config/agent-config.ts';
 import type { TurnActivities } from '../contract/activities.ts';
 import { endpointFor } from '../domain/turn/webhook.ts';
 import { observed } from '../metrics/observed-store.ts';
+import { traced } from '../metrics/traces/traced-store.ts';
 import type { CallAgent } from '../tools/agent-tool.ts';
 import { createAgents } from './agents.ts';
 import { createMetrics, logTurnEnd, webhookObserver } from './observers.ts';
 import { ownTurns } from './own-turns.ts';
 import { Providers } from './providers.ts';
 import { stopAt, withStops } from './stops.ts';
+import { traceparentsOf } from './tracing.ts';
 import type { WorkerDeps } from './worker.ts';
 
 /** Streams at once, of all tenants; one alone has half of them. */
@@ -39,9 +42,12 @@ type RunnerDeps = Omit<WorkerDeps, 'connection' | 'workflowBundle' | 'replaysAlw
 
 export function createTurnRunner({ config, workflows, store, log, ...options }: RunnerDeps): TurnRunner {
   const metrics = options.metrics ?? createMetrics(config);
-  const withEvents = withWebhooks(observed(store, { metrics, onTurnEnd: options.onTurnEnd ?? logTurnEnd(log) }), {
-    startWebhook: (turn) => dispatcher.startWebhook(turn),
-  });
+  const withEvents = withWebhooks(
+    observed(traced(store, { tracer: options.tracer, childIdOf }), { metrics, onTurnEnd: options.onTurnEnd ?? logTurnEnd(log) }),
+    {
+      startWebhook: (turn) => dispatcher.startWebhook(turn),
+    },
+  );
   const configured = options.agents ?? noAgents;
   const providers = new Providers(config, configured);
   const withoutStrays = withStops(
@@ -51,7 +57,7 @@ export function createTurnRunner({ config, workflows, store, log, ...options }: 
   const observedStore = withEndsOfCalls(withoutStrays, (turn) => calls.cancel(turn));
   const provider = providers.of('default');
   const callAgent: CallAgent = (...call) => calls.call(...call);
-  const agents = createAgents(configured, { providers, callAgent, log });
+  const agents = { ...createAgents(configured, { providers, callAgent, log }), ...traceparentsOf(options.tracer) };
   const onError = (error: unknown): void => {
     log.error({ err: error }, 'an attempt ended in an error of our own');
   };

@@ -10,7 +10,9 @@ import type { Config } from '../config/config.ts';
 import type { WebhookReport } from '../domain/turn/webhook.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { EndedTurn } from '../metrics/observed-store.ts';
+import type { Tracer } from '../metrics/traces/exporter.ts';
 import type { Store } from '../store/ports/store.ts';
+import { startTracer } from './tracing.ts';
 import { createTurnRunner } from './turn-runner.ts';
 import { bundleWorkflows } from './workflow-bundle.ts';
 
@@ -25,6 +27,8 @@ export interface WorkerDeps {
   readonly workflowBundle?: WorkflowBundleWithSourceMap;
   /** Those of the process, where there are several roles in it. */
   readonly metrics?: Metrics;
+  /** The process's own, where it has several roles; one of this worker where nothing is said and the configuration has traces on. */
+  readonly tracer?: Tracer | undefined;
   /** Gets the end of each turn, which goes into the log otherwise. */
   readonly onTurnEnd?: ((turn: EndedTurn) => void) | undefined;
   /** Gets how the delivery of an event stands after each request, which goes into the log otherwise. */
@@ -97,7 +101,8 @@ export async function startWorker({ config, connection, ...deps }: WorkerDeps): 
   const { drainMs } = config.limits;
   const dataConverter = createDataConverter(config.codecKeys, (message) => log.error(message));
   const { workflow: workflows } = new Client({ connection, namespace: config.temporal.namespace, dataConverter });
-  const runner = createTurnRunner({ ...deps, config, workflows });
+  const ownTracer = deps.tracer === undefined ? await startTracer(config, log) : undefined;
+  const runner = createTurnRunner({ ...deps, tracer: deps.tracer ?? ownTracer, config, workflows });
   const { activities, attempts, hasWebhooks } = runner;
   const common = {
     connection,
@@ -132,7 +137,10 @@ export async function startWorker({ config, connection, ...deps }: WorkerDeps): 
   }
   runner.start();
   // Also where Temporal's worker failed by itself: its streams need nothing of it.
-  const stopped = runUntilStopped(workers, () => runner.close());
+  const stopped = runUntilStopped(workers, async () => {
+    await runner.close();
+    await ownTracer?.close();
+  });
   log.info({ taskQueue: config.taskQueue }, 'worker polls');
   return {
     stopped,

@@ -16,6 +16,11 @@ export interface ToolContext {
   /** The same for every run of this call, also after a lost worker: what makes a second run harmless. */
   readonly idempotencyKey: string;
   readonly turn: { readonly id: string; readonly session?: string; readonly tenant: string; readonly step: number; readonly call: string };
+  /**
+   * Where traces are on: the span of this run, as the header `traceparent` names it (W3C Trace Context). What the tool asks with it
+   * joins the turn's trace.
+   */
+  readonly traceparent?: string;
   /** A line of the worker's log, with the ids of turn and call. */
   readonly log: (message: string) => void;
   /** Shown in `/turns`; the newest one counts. */

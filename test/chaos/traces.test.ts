@@ -66,7 +66,7 @@ test('kill -9 of the worker before the first event, and a busy provider: all is 
     ],
   );
   assert.equal(new Set(requests.map(({ attributes }) => attributes['turnkeep.worker'])).size, 2, 'two processes sent them');
-  const [root] = trace.filter(({ parentId }) => parentId === '');
+  const root = trace.find(({ parentId }) => parentId === '');
   assert.ok(root);
   assert.deepEqual(
     [root.attributes['gen_ai.operation.name'], root.attributes['gen_ai.provider.name'], root.attributes['turnkeep.status'], root.hasFailed],
@@ -86,7 +86,7 @@ test(
     cluster.model.enqueue(chatToolCalls({ id: 'c1', name: 'mail', arguments: { to: 'ann' } }), chatAnswer('It is sent.'));
     const first = await cluster.startServe();
     const asked = await post(first.url, { model: 'clerk', input: 'write' });
-    const [request] = asked.json?.['output'] as { readonly id: string }[];
+    const [request] = (asked.json?.['output'] ?? []) as { readonly id: string }[];
     const firstId = String(asked.json?.['id']);
     const [askedRoot] = await collector.untilTrace(firstId);
     await first.role.kill();
@@ -102,7 +102,13 @@ test(
       root.links.map(({ traceId, relation }) => [traceId, relation]),
       [[askedRoot.traceId, 'previous']],
     );
-    const [call] = trace.filter(({ name }) => name === 'execute_tool mail');
+    const call = trace.find(({ name }) => name === 'execute_tool mail');
+    const [chat] = requestsOf(trace);
+    const asking = cluster.model.requests.at(-1);
+    assert.ok(asking);
+    const { headers, bodyText } = asking;
+    assert.equal(headers['traceparent'], `00-${chat?.traceId}-${chat?.spanId}-01`, 'what the provider does may join');
+    assert.ok(bodyText.includes(`in 00-${call?.traceId}-${call?.spanId}-01`), 'what the tool asks may join');
     assert.deepEqual(
       [call?.attributes['gen_ai.tool.call.id'], call?.attributes['turnkeep.approval_request_id'], call?.hasFailed],
       ['c1', request?.id, false],
@@ -143,7 +149,7 @@ test(
     const gone = await post(url, { input: 'dandelion', store: false });
     role.signal('SIGTERM');
     assert.equal(await role.ended(), 0);
-    const [root] = (await collector.untilTrace(String(kept.json?.['id']))).filter(({ name }) => name.startsWith('invoke_agent'));
+    const root = (await collector.untilTrace(String(kept.json?.['id']))).find(({ name }) => name.startsWith('invoke_agent'));
     assert.deepEqual(JSON.parse(String(root?.attributes['gen_ai.input.messages'])), [
       { role: 'user', parts: [{ type: 'text', content: 'nettle' }] },
     ]);

@@ -7,7 +7,7 @@ import { SourceMap } from 'node:module';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import WebSocket from 'ws';
+import { WebSocket } from 'ws';
 import type { EventReport } from '../../src/history/debug/state-report.ts';
 import { chat, chatToolCalls, end, hold, httpError, sseHead } from '../../src/testing/model-server/index.ts';
 import { call, helper } from '../stories/agent-story.ts';
@@ -165,6 +165,7 @@ class Debugger {
     for (;;) {
       const event = this.#events.shift();
       if (event?.method === method) return event.params;
+      assert.notEqual(event?.method, 'NodeRuntime.waitingForDisconnect', `the process is at its end before ${method}`);
       if (event !== undefined) continue;
       assert.ok(!this.#isClosed, `the process has ended before ${method}`);
       await this.#wake.promise;
@@ -225,13 +226,18 @@ async function debug(args: readonly string[]): Promise<{ command: ChildProcessWi
   });
   const client = await Debugger.attach(url);
   await client.send('Debugger.enable');
+  await client.send('NodeRuntime.notifyWhenWaitingForDisconnect', { enabled: true });
   // As VS Code does it: scripts with source maps wait for their breakpoints.
-  await client.send('Debugger.setInstrumentationBreakpoint', { instrumentation: 'beforeScriptWithSourceMapExecution' });
+  const scripts = { instrumentation: 'beforeScriptWithSourceMapExecution' };
+  const { breakpointId } = await client.send('Debugger.setInstrumentationBreakpoint', scripts);
   await client.send('Runtime.runIfWaitingForDebugger');
   for (;;) {
     const paused = await client.next('Debugger.paused');
     const script = paused['data'] as Script | undefined;
-    if (script?.url.endsWith('turnkeep-workflows.js') === true) return { command, client, script };
+    if (script?.url.endsWith('turnkeep-workflows.js') === true) {
+      await client.send('Debugger.removeBreakpoint', { breakpointId });
+      return { command, client, script };
+    }
     await client.send('Debugger.resume');
   }
 }
@@ -272,7 +278,7 @@ test('a breakpoint in a .ts file of src/workflows holds, and the state is there 
   const line = lines.findIndex((text) => text.includes("if (command.type === 'close')"));
   const { code, map } = await mapOf(client, script);
   const place = generatedPlace(code, map, source, line);
-  await client.send('Debugger.setBreakpoint', { location: { scriptId: script.scriptId, ...place } });
+  await client.send('Debugger.setBreakpointByUrl', { url: script.url, ...place });
   const states: unknown[] = [];
   for (;;) {
     await client.send('Debugger.resume');

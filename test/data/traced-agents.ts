@@ -6,7 +6,7 @@ const mail = defineTool({
   description: 'Sends a mail.',
   input: z.object({ to: z.string() }),
   needsApproval: true,
-  run: ({ to }) => `sent to ${to}`,
+  run: ({ to }, { traceparent }) => `sent to ${to} in ${traceparent ?? 'no trace'}`,
 });
 
 export default defineConfig({

@@ -27,6 +27,7 @@ before(() => {
   symlinkSync(join(root, 'node_modules'), join(source, 'node_modules'));
   run(join(bin, 'tsc'), ['-p', 'tsconfig.build.json', '--outDir', join(source, 'dist')], root);
   run(process.execPath, ['scripts/ship-bundles.ts', join(source, 'dist')], root);
+  run(process.execPath, ['scripts/build-page.ts', join(source, 'dist/web')], root);
   const [packed] = JSON.parse(run('npm', ['pack', '--json', '--ignore-scripts', '--offline'], source)) as { readonly filename: string }[];
   tarball = join(source, packed?.filename ?? '');
 });
@@ -207,6 +208,9 @@ test(
       'the gateway',
       until(() => url !== undefined),
     );
+    // The page is in the package, built.
+    const page = await fetch(`${url}/`, { headers: { accept: 'text/html' } });
+    assert.match(await page.text(), /id="root"/);
     started(['worker.ts']);
     const said = await promisify(execFile)(process.execPath, ['start.ts'], {
       cwd: project,

@@ -120,6 +120,29 @@ export function sessionsContract(contract: Contract): void {
     assert.equal(await idsOf(store, 'conv_a', { limit: 2, order: 'desc', after: 'msg_nobody' }), undefined);
   });
 
+  contract(
+    'items are told of which turn of the session they are, by its tenant and through branches; those put in by hand of none',
+    async (store) => {
+      await store.createSession(session('conv_a'));
+      await ended(store, 'resp_a', { session: 'conv_a', input: [message('msg_1'), message('msg_2')] });
+      await store.addItems({ id: 'items_1', tenant: 'default', session: 'conv_a', items: [message('msg_3')], createdAtMs: 2 });
+      await inserted(store, newTurn('resp_b', { session: 'conv_a', input: [message('msg_4')] }));
+      await store.createSession(session('conv_b'));
+      await inserted(store, newTurn('resp_c', { session: 'conv_b', input: [message('msg_5')] }));
+      const row = await store.readSession('default', 'conv_a');
+      assert.ok(row);
+      const turns = await store.readTurnsOfItems(row, ['msg_1', 'msg_3', 'msg_4', 'msg_5', 'msg_never']);
+      assert.deepEqual(
+        turns,
+        new Map([
+          ['msg_1', 'resp_a'],
+          ['msg_4', 'resp_b'],
+        ]),
+      );
+      assert.deepEqual([...(await store.readTurnsOfItems({ ...row, leaf: null }, ['msg_1']))], []);
+    },
+  );
+
   contract('items are put in and taken out by hand, behind and among what was said', async (store) => {
     await store.createSession(session('conv_a'));
     await ended(store, 'resp_a', { session: 'conv_a' });

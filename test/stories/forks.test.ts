@@ -2,9 +2,10 @@
 import assert from 'node:assert/strict';
 import { chatAnswer, chatToolCalls } from '../../src/testing/model-server/index.ts';
 import { messagesOf } from '../support/cases.ts';
-import { errorOf } from '../support/post.ts';
+import { errorOf, post } from '../support/post.ts';
+import type { Viewer } from '../support/viewer.ts';
 import type { World } from '../support/world.ts';
-import { agentStory, call, helper, told } from './agent-story.ts';
+import { agentStory, call, helper, itemsOf as itemsIn, keys, told } from './agent-story.ts';
 
 interface Item {
   readonly id: string;
@@ -90,6 +91,85 @@ agentStory('an edited item takes the place of the one that has its id, of the in
   assert.deepEqual(lines[3], ['user', 'go on']);
   assert.ok(JSON.stringify(lines).includes('another echo') && !JSON.stringify(lines).includes('echo of one'));
 });
+
+agentStory(
+  'T13 · an approval is answered once, in the fork or in its origin; with an edited item it is asked for anew',
+  async (world, tools) => {
+    const conversation = await world.session();
+    world.model.enqueue(chatToolCalls(call('c1', 'echo', 'one')), chatToolCalls(call('m1', 'mail', 'ann')));
+    const viewer = await world.hear('write', { ...helper, conversation });
+    const requestIn = (answer: Viewer): string =>
+      itemsIn(answer.last.response).find(({ type }) => type === 'mcp_approval_request')?.id ?? '';
+    const agreed = (id: string) => ({ type: 'mcp_approval_response', approval_request_id: id, approve: true });
+    const request = requestIn(viewer);
+    const [said] = await itemsOf(world, conversation);
+    const copy = await fork(world, viewer.id);
+    const edited = await fork(world, viewer.id, { edit: [{ ...said, content: 'write again' }] });
+
+    world.model.enqueue(chatAnswer('Sent.'));
+    assert.equal((await post(world.url, { ...helper, conversation: copy, input: [agreed(request)] })).status, 200);
+    const twice = await post(world.url, { ...helper, conversation, input: [agreed(request)] });
+    assert.deepEqual(errorOf(twice), [400, 'input', 'approval_already_answered']);
+    assert.deepEqual(tools.named('mail'), ['ann']);
+
+    assert.deepEqual(
+      (await itemsOf(world, edited)).map(({ type }) => type),
+      ['message', 'mcp_call'],
+    );
+    world.model.enqueue(chatToolCalls(call('m2', 'mail', 'bob')), chatAnswer('Sent to him.'));
+    const anew = await world.say('', { ...helper, conversation: edited, input: [] });
+    await anew.ended;
+    assert.notEqual(requestIn(anew), request);
+    assert.equal((await post(world.url, { ...helper, conversation: edited, input: [agreed(requestIn(anew))] })).status, 200);
+    assert.deepEqual(tools.named('mail'), ['ann', 'bob']);
+  },
+);
+
+agentStory('a turn that was cancelled in a call of a tool is forked behind it, and from its beginning', async (world, tools) => {
+  world.model.enqueue(chatToolCalls(call('h1', 'held', 'three')));
+  const viewer = await world.say('go', helper);
+  await tools.begun('three');
+  await world.call('POST', `/responses/${viewer.id}/cancel`);
+  await viewer.ended;
+  tools.release('three');
+  for (const [body, types] of [
+    [{}, ['message', 'mcp_call']],
+    [{ step: 1 }, ['message']],
+  ] as const) {
+    const copy = await fork(world, viewer.id, body);
+    assert.deepEqual(
+      (await itemsOf(world, copy)).map(({ type }) => type),
+      types,
+    );
+    world.model.enqueue(chatAnswer('On we go.'));
+    const next = await post(world.url, { ...helper, conversation: copy, input: 'next' });
+    assert.deepEqual([next.status, next.json?.['status']], [200, 'completed'], next.text);
+  }
+});
+
+agentStory(
+  'neither another tenant nor a turn that is not stored can be forked or asked again',
+  async (world) => {
+    const [ann, bob] = ['secret of ann', 'secret of bob'];
+    const asBearer = (secret: string | undefined) => ({ authorization: `Bearer ${secret}` });
+    world.model.enqueue(chatAnswer('Hello.'), chatAnswer('Hello.'));
+    const kept = await post(world.url, { ...helper, input: 'hi' }, asBearer(ann));
+    const unkept = await post(world.url, { ...helper, input: 'hi', store: false }, asBearer(ann));
+    assert.deepEqual([kept.status, unkept.status], [200, 200]);
+    for (const [turn, secret] of [
+      [kept.json?.['id'], bob],
+      [unkept.json?.['id'], ann],
+    ]) {
+      for (const verb of ['fork', 'rerun']) {
+        const headers = { ...asBearer(String(secret)), 'content-type': 'application/json' };
+        const { status } = await fetch(`${world.url}/v1/turns/${String(turn)}/${verb}`, { method: 'POST', headers, body: '{}' });
+        assert.equal(status, 404, verb);
+      }
+    }
+    assert.equal(world.model.requests.length, 2);
+  },
+  { config: { apiKeys: keys } },
+);
 
 agentStory('what cannot be forked is told by the name of the field', async (world, tools) => {
   const { turn } = await asked(world);

@@ -30,6 +30,21 @@ story('T1 · fifty messages to one session at random moments are each answered o
   });
 });
 
+story('T13 · items say which turn they are of where that is asked for, and nowhere else', async (world) => {
+  const conversation = await world.session();
+  world.model.enqueue(chatAnswer('hello'));
+  const { id } = await world.hear('one', { conversation });
+  await world.call('POST', `/v1/conversations/${conversation}/items`, { items: [{ type: 'message', role: 'user', content: 'by hand' }] });
+  const items = async (query: string): Promise<readonly Record<string, unknown>[]> =>
+    (await world.call('GET', `/v1/conversations/${conversation}/items?order=asc${query}`)).body['data'] as Record<string, unknown>[];
+  assert.deepEqual(
+    (await items('&turns=true')).map(({ turn }) => turn),
+    [id, id, null],
+  );
+  for (const query of ['', '&turns=false']) assert.ok((await items(query)).every((item) => !('turn' in item)));
+  assert.equal((await world.call('GET', `/v1/conversations/${conversation}/items?turns=maybe`)).status, 400);
+});
+
 story('a chain of previous_response_id branches from any turn, and instructions are for one turn only', async (world) => {
   const first = await world.hear('one', { instructions: 'be brief' });
   const second = await world.hear('two', { previous_response_id: first.id });

@@ -127,9 +127,7 @@ export async function startCollector(): Promise<Collector> {
 
 /** A trace as its names, each below its parent, by their starts: what was done in what. */
 export function treeOf(spans: readonly CollectedSpan[], parentId = ''): readonly string[] {
-  return spans
-    .filter((span) => span.parentId === parentId)
-    .flatMap((span) => [span.name, ...treeOf(spans, span.spanId).map((line) => `  ${line}`)]);
+  return spans.flatMap((span) => (span.parentId === parentId ? [span.name, ...treeOf(spans, span.spanId).map((line) => `  ${line}`)] : []));
 }
 
 function spansOf({ resourceSpans }: Wire): CollectedSpan[] {

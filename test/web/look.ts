@@ -1,15 +1,12 @@
 /** What a person does on the page, and sees there. */
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import axe from 'axe-core';
 import type { Browser, Page, PageLook } from '../conformance/browser.ts';
 import { root } from '../package/entries.ts';
 
 /** Where screenshots are kept, for people: no test reads them. */
 export const artefacts = join(root, 'test/web/screenshots');
-
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 /** @param url of the gateway */
 export async function open(browser: Browser, url: string, look?: PageLook): Promise<Person> {
@@ -74,7 +71,7 @@ export class Person implements AsyncDisposable {
 
   /** No rule of accessibility is broken in what is shown now. */
   async isAccessible(view: string): Promise<void> {
-    await this.page.evaluate(axe);
+    await this.page.evaluate(axe.source);
     const found = await this.page.evaluate(`axe.run(document, { resultTypes: ['violations'] }).then(({ violations }) =>
       violations.map(({ id, nodes }) => id + ': ' + nodes.map(({ html, failureSummary }) => html + ' ' + failureSummary).join('; ')))`);
     assert.deepEqual(found, [], view);

@@ -86,14 +86,15 @@ test('the page', async (t) => {
     await person.sees('asked again after');
     await person.sees('stream_interrupted');
     await person.press('timeline');
-    await person.page.until(`document.querySelectorAll('.part').length === 3`);
-    await person.page.evaluate(`document.querySelector('.part').click()`);
+    const bars = `document.querySelectorAll('.bar.request').length === 2 && document.querySelectorAll('.bar.wait').length === 1`;
+    await person.page.until(bars);
+    await person.page.evaluate(`document.querySelector('.bar.request').closest('button').click()`);
     await person.sees('Outcome');
     await person.sees('ECONNRESET');
     await person.isAccessible('a timeline');
-    await person.screenshot('timeline-light');
+    await person.screenshot('broken-light');
     await person.page.reload();
-    await person.page.until(`document.querySelectorAll('.part').length === 3`);
+    await person.page.until(bars);
   });
 
   await story(
@@ -149,9 +150,9 @@ test('the page', async (t) => {
     await person.isAccessible('a comparison');
     await person.screenshot('diff-light');
     await person.page.goto(`${world.url}/#/turns/${first}`);
-    await person.page.evaluate(`globalThis.saved = new Promise((resolve) => {
+    await person.page.evaluate(`void (globalThis.saved = new Promise((resolve) => {
       URL.createObjectURL = (file) => (resolve(file.text()), 'data:,');
-    })`);
+    }))`);
     await person.press('Export');
     const bundle = JSON.parse(String(await person.page.evaluate('globalThis.saved'))) as {
       readonly format?: string;

@@ -1,5 +1,6 @@
 /** What a worker has of providers and tools: which of them a turn is given, its settings say. */
 import type { ResponseSettings, Tool } from '../../domain/response/response-settings.ts';
+import type { TurnRow } from '../../domain/turn/turn.ts';
 import { failureOf } from '../../domain/failure.ts';
 import { mcpRequestOf } from '../../domain/agents/mcp-request.ts';
 import { type Provider, ProviderError } from '../../providers/provider.ts';
@@ -14,6 +15,11 @@ export interface Agents {
   readonly toolBox: ToolBox;
   /** A line of the worker's log. */
   readonly log: (message: string, ids: Readonly<Record<string, string | number>>) => void;
+  /** The header `traceparent` of a request to the model, or of a run of a call (both 1-based). Absent: nothing is traced. */
+  readonly traceparentOf?: (
+    turn: Pick<TurnRow, 'tenant' | 'publicId'>,
+    part: { readonly step: number; readonly attempt: number } | { readonly call: number; readonly run: number },
+  ) => string;
 }
 
 /** Has this worker's configuration what a turn of these settings is asked through, and what it may call? */

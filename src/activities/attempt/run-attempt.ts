@@ -128,7 +128,9 @@ async function carryOutCalls(
   const tools = await toolsFor(agents, turn.settings, { step, signal, store });
   const log = agents?.log ?? (() => undefined);
   const { tape } = attempt;
-  await runTools({ store, turn, step, epoch, stream, tools, callsLeft, maxResultBytes, leaveRoom, log, tape, signal, abort, isLeaseOver });
+  const { traceparentOf } = agents ?? {};
+  const round = { store, turn, step, epoch, stream, tools, callsLeft, maxResultBytes, leaveRoom, log, tape, signal, abort, isLeaseOver };
+  await runTools({ ...round, traceparentOf });
   if (claim.type === 'tools' && claim.isLast) return sealFinished(attempt, { status: 'completed' });
   if (steered.aborted) throw new AttemptAborted('steered');
   await retryWhileBusy(() => store.endToolRound({ turn: turn.id, epoch }));
@@ -166,7 +168,8 @@ async function answer(
   const isFirst = stepsAsked(booked, step) === 0;
   const request = modelRequest(turn, said, { isFirst, api: asked.api, step, tools, answer: earlier, wantsReasoning, last });
   const lastSeq = (): number => stream.nextSeq - 1;
-  const streaming = { provider: asked, held, meter, input, store, reread, lastSeq };
+  const traceparent = agents?.traceparentOf?.(turn, attempt.key);
+  const streaming = { provider: asked, held, meter, input, store, reread, lastSeq, traceparent };
   if (isCompactionStep(booked, input.step)) {
     attempt.onOverflow = async () => 'shorten';
     attempt.goesOn = () => true;

@@ -40,6 +40,7 @@ export interface ToolRound {
   readonly maxResultBytes: number;
   readonly log: Agents['log'];
   readonly tape: Pick<Tape, 'callEnds'>;
+  readonly traceparentOf: Agents['traceparentOf'];
   /** It counts no longer among the streams of this process. */
   readonly leaveRoom: () => void;
   /** Aborts with an `AttemptAborted`. */
@@ -103,6 +104,7 @@ async function carryOut(round: ToolRound, journal: CallJournal, call: ToolCallRo
   }
   const notes = new ProgressNotes((words) => retryWhileBusy(() => store.noteProgress(call, words), signal));
   const ids = { response: turn.publicId, tool: call.name, call: idempotencyKeyOf(call) };
+  const traceparent = round.traceparentOf?.(turn, { call: call.number, run: call.runs + 1 });
   const context: ToolContext = {
     signal,
     idempotencyKey: idempotencyKeyOf(call),
@@ -113,6 +115,7 @@ async function carryOut(round: ToolRound, journal: CallJournal, call: ToolCallRo
       step: call.origin.step,
       call: call.origin.call_id,
     },
+    ...(traceparent === undefined ? {} : { traceparent }),
     log: (message) => {
       log(message, ids);
     },

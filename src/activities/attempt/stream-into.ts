@@ -20,12 +20,13 @@ interface Streaming {
   readonly input: AttemptInput;
   readonly reread: Reread | undefined;
   readonly lastSeq: () => number;
+  readonly traceparent: string | undefined;
 }
 
 /** Streams the answer into the journal, up to the provider's own finish, without which no answer is whole (T8). */
 export async function streamInto(
   attempt: AttemptState,
-  { store, provider, request, held, meter, reread, lastSeq, input: { claim, signal, steered, abort, isLeaseOver } }: Streaming,
+  { store, provider, request, held, meter, reread, lastSeq, traceparent, input: { claim, signal, steered, abort, isLeaseOver } }: Streaming,
 ): Promise<ModelFinish> {
   const { writer, tape } = attempt;
   await meter.asks(request);
@@ -37,6 +38,7 @@ export async function streamInto(
       else attempt.reached.headersAtMs ??= Date.now();
     },
     wire: tape.wire,
+    traceparent,
     now: () => tape.reading(Date.now()),
     onRequestId: (id) => {
       writer.providerRequestId = id;

@@ -21,7 +21,7 @@ export function addLiveFlags(command: Command): Command {
       new Option(
         '--set <key=value>',
         'with --live: another model, instructions, tools, …; @FILE as a value reads it; repeatable',
-      ).argParser((change: string, changes: readonly string[] = []) => [...changes, change]),
+      ).argParser((change: string, changes: readonly string[] | undefined) => [...(changes ?? []), change]),
     )
     .addOption(new Option('--edit <file>', 'with --live: JSON, items in place of those of the turn that have their ids'))
     .addOption(

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { readConfig } from '../../config/read-config.ts';
 import { breakAt, debugProcessPath } from '../../history/debug/debug-bundle.ts';
+import { readRuns } from '../../history/replay/history-files.ts';
 import { bundleForDebug } from '../../roles/replay-bundle.ts';
 import { filesOf } from '../export/files.ts';
 import { given } from '../lists/run.ts';
@@ -19,7 +20,7 @@ const usual = { host: '127.0.0.1', port: 9_229 };
 
 /**
  * @returns the exit code of the replay
- * @throws {StartError} where it is not one file; {GatewayError}, {ConfigError} as their names say
+ * @throws {StartError} where it is not one file, or there is no history; {BundleError}, {GatewayError}, {ConfigError} as their names say
  */
 export async function debugTurn(target: string, flags: DebugFlags): Promise<number> {
   const config = readConfig({ env: process.env, flags: given({ 'data-dir': flags.dataDir }) });
@@ -28,6 +29,8 @@ export async function debugTurn(target: string, flags: DebugFlags): Promise<numb
   try {
     const [file = '', ...others] = await filesOf([target], flags, folder);
     if (others.length > 0) throw new StartError(`${target} has ${others.length + 1} files: name one of them.`);
+    const stored = await readRuns(file);
+    if ('missing' in stored) throw new StartError(`${stored.id} cannot be replayed: ${stored.missing}`);
     const codePath = join(folder, 'turnkeep-workflows.js');
     await writeFile(codePath, breakAt((await bundleForDebug(config)).code, flags.at), { mode: 0o600 });
     const inspector = address === undefined ? [] : [`--inspect-wait=${address}`];

@@ -38,21 +38,14 @@ async function replayRun({ id, workflowId, runId, events }: StoredRun): Promise<
   return observations;
 }
 
-function refuse(message: string): void {
-  process.exitCode = 2;
-  process.stderr.write(`turnkeep: ${message}\n`);
-}
-
 silenceRuntime();
 const stored = await readRuns(file);
-if ('missing' in stored) refuse(`${stored.id} cannot be replayed: ${stored.missing}`);
-else {
-  const observations: Observation[] = [];
-  for (const run of stored.runs) observations.push(...(await replayRun(run)));
-  const steps = observations.flatMap(({ state }) => (state.phase === 'ready' ? [state.step] : []));
-  if (observations.length === 0) process.stderr.write('The history has no turn of an agent: there are no states.\n');
-  else if (values.at !== undefined && !steps.includes(Number(values.at))) {
-    refuse(`--at ${values.at}: the turn has the steps ${Math.min(...steps)} to ${Math.max(...steps)}.`);
-  }
+const observations: Observation[] = [];
+for (const run of 'runs' in stored ? stored.runs : []) observations.push(...(await replayRun(run)));
+const steps = observations.flatMap(({ state }) => (state.phase === 'ready' ? [state.step] : []));
+if (observations.length === 0) process.stderr.write('The history has no turn of an agent: there are no states.\n');
+else if (values.at !== undefined && !steps.includes(Number(values.at))) {
+  process.exitCode = 2;
+  process.stderr.write(`turnkeep: --at ${values.at}: the turn has the steps ${Math.min(...steps)} to ${Math.max(...steps)}.\n`);
 }
 process.exit();

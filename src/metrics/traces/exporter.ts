@@ -12,6 +12,7 @@ import {
   SpanStatusCode,
   TraceFlags,
 } from '@opentelemetry/api';
+import { ExportResultCode } from '@opentelemetry/core';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto';
 import { defaultResource, detectResources, envDetector, type Resource, resourceFromAttributes } from '@opentelemetry/resources';
 import {
@@ -108,7 +109,7 @@ function reporting(exporter: SpanExporter, onFailure: TracerOptions['onFailure']
   return {
     export(spans, done) {
       exporter.export(spans, (result) => {
-        const hasFailed = result.code !== 0;
+        const hasFailed = result.code === ExportResultCode.FAILED;
         if (hasFailed && !isFailing) onFailure?.(result.error?.message ?? 'the collector did not take them');
         isFailing = hasFailed;
         done(result);

@@ -2,7 +2,7 @@
  * What was said in a turn, in the form that OpenTelemetry's conventions for generative AI give it: messages of parts, as JSON
  * that is whole however much was said. Pure.
  */
-import { type InputPart, isWorkers, type Item, type MessagePart, toolOutputText } from '../../domain/item.ts';
+import { type InputPart, isOpaque, isWorkers, type Item, type MessagePart, toolOutputText } from '../../domain/item.ts';
 
 interface Message {
   readonly role: string;
@@ -49,6 +49,7 @@ function messageOf(item: Item): Message {
     const call: Part = { type: 'tool_call', id: item.turnkeep.call_id, name: item.name, arguments: item.arguments };
     return { role: 'assistant', parts: [call] };
   }
+  if (isOpaque(item)) return { role: 'assistant', parts: [{ type: item.type }] };
   switch (item.type) {
     case 'message':
       return { role: item.role === 'developer' ? 'system' : item.role, parts: item.content.map(partOf) };
@@ -61,8 +62,6 @@ function messageOf(item: Item): Message {
     case 'function_call_output':
     case 'custom_tool_call_output':
       return { role: 'tool', parts: [{ type: 'tool_call_response', id: item.call_id, response: toolOutputText(item) }] };
-    default:
-      return { role: 'assistant', parts: [{ type: item.type }] };
   }
 }
 

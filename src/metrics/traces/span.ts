@@ -53,6 +53,19 @@ export function placeOf(turn: TracedTurn): SpanPlace {
   return { traceId: hexOf(turn, 'trace').slice(0, 32), spanId: spanIdOf(turn, 'turn') };
 }
 
+/** A request to the model, or a run of a call (1-based, as requests are). */
+export type TracedPart = { readonly step: number; readonly attempt: number } | { readonly call: number; readonly run: number };
+
+/** Its span, which is recorded once the turn has its end. */
+export function spanIdOfPart(turn: TracedTurn, part: TracedPart): string {
+  return spanIdOf(turn, 'call' in part ? `call ${part.call} run ${part.run}` : `step ${part.step} request ${part.attempt}`);
+}
+
+/** The place as the header `traceparent` names it (W3C Trace Context). */
+export function headerOf({ traceId, spanId }: SpanPlace, isSampled: boolean): string {
+  return `00-${traceId}-${spanId}-${isSampled ? '01' : '00'}`;
+}
+
 /** @param part of the turn, such as `step 2` */
 export function spanIdOf(turn: TracedTurn, part: string): string {
   return hexOf(turn, part).slice(0, 16);

@@ -11,7 +11,16 @@ import { askedModelOf } from '../../domain/response/response-settings.ts';
 import type { Usage } from '../../domain/response/response.ts';
 import type { ParentCall, TurnRow } from '../../domain/turn/turn.ts';
 import { boundedText } from './messages.ts';
-import { placeOf, type SpanAttributes, type SpanEvent, spanIdOf, type SpanLink, type SpanPlace, type TraceSpan } from './span.ts';
+import {
+  placeOf,
+  type SpanAttributes,
+  type SpanEvent,
+  spanIdOf,
+  spanIdOfPart,
+  type SpanLink,
+  type SpanPlace,
+  type TraceSpan,
+} from './span.ts';
 
 export interface TurnFacts {
   readonly turn: TurnRow;
@@ -152,7 +161,7 @@ function requestSpan(turn: TurnRow, attempt: AttemptRow, { activity, end }: With
   const failed = isLost(attempt) ? (code ?? 'worker_lost') : undefined;
   return {
     traceId: activity.traceId,
-    spanId: spanIdOf(turn, `step ${attempt.step} request ${attempt.attempt}`),
+    spanId: spanIdOfPart(turn, attempt),
     parentId: activity.spanId,
     name: `chat ${askedModelOf(settings)}`,
     kind: 'client',
@@ -193,7 +202,7 @@ function toolSpans({ turn, content, childIdOf }: TurnFacts, call: ToolCallRow, {
     const failed = outcome === 'completed' ? undefined : (outcome ?? 'unknown');
     return {
       traceId: activity.traceId,
-      spanId: spanIdOf(turn, `call ${call.number} run ${index + 1}`),
+      spanId: spanIdOfPart(turn, { call: call.number, run: index + 1 }),
       parentId: activity.spanId,
       name: `execute_tool ${call.name}`,
       kind: 'internal',

@@ -36,7 +36,7 @@ export interface StreamResponseOptions {
 /** Throws as `Provider.stream` does. */
 export async function* streamResponse(options: StreamResponseOptions): AsyncGenerator<ModelEvent, void, undefined> {
   const { parser, limits, signal, callbacks, apiKey } = options;
-  const request = await options.request();
+  const request = withTraceparent(await options.request(), callbacks);
   await callbacks.beforeSend?.();
   using exchange = new HttpExchange(limits, signal, options.connection.deadlines);
   const tap = new ExchangeTap({ wire: callbacks.wire, exchange, signal, apiKey });
@@ -197,6 +197,10 @@ async function failureOfDocument({ beginning }: JsonDocumentError, body: Respons
 }
 
 /** Although the request accepted only `identity`. */
+function withTraceparent<Request extends Pick<OutgoingRequest, 'headers'>>(request: Request, { traceparent }: ProviderCallbacks): Request {
+  return traceparent === undefined ? request : { ...request, headers: { ...request.headers, traceparent } };
+}
+
 function isCompressed(headers: Headers): boolean {
   return (headers.get('content-encoding') ?? 'identity').toLowerCase() !== 'identity';
 }

@@ -4,7 +4,7 @@ import { type Progress, ToolListChangedNotificationSchema } from '@modelcontextp
 import { z } from 'zod';
 import type { JsonObject } from '../../domain/item.ts';
 import type { McpServer } from '../mcp-server.ts';
-import type { ToolResult } from '../tool.ts';
+import type { ToolContext, ToolResult } from '../tool.ts';
 import { failureWords, McpServerError } from './failure-words.ts';
 import { HttpTransport } from './http-transport.ts';
 import { type ListedTool, readListedTool } from './listed-tool.ts';
@@ -103,9 +103,11 @@ export class McpConnection {
   }
 
   /** @throws what the SDK, the transport or the server's protocol says; an error of the tool itself is a result */
-  async call(name: string, args: JsonObject, signal: AbortSignal, onProgress: (message: string) => void): Promise<ToolResult> {
+  async call(name: string, args: JsonObject, context: Pick<ToolContext, 'signal' | 'progress' | 'traceparent'>): Promise<ToolResult> {
+    const { signal, progress: onProgress, traceparent } = context;
+    const meta = traceparent === undefined ? {} : { _meta: { traceparent } };
     const answer = await withOwnSignal(signal, async (signal) =>
-      this.#client.request({ method: 'tools/call', params: { name, arguments: { ...args } } }, anyObject, {
+      this.#client.request({ method: 'tools/call', params: { name, arguments: { ...args }, ...meta } }, anyObject, {
         signal,
         timeout: neverMs,
         onprogress: (progress) => {

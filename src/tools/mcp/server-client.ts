@@ -105,8 +105,8 @@ export class ServerClient<T> implements AsyncDisposable {
    * @param signal cancels the call at the server too
    * @throws {McpServerError} the server is gone or did not answer: whether the call was run is not known
    */
-  async call(name: string, args: JsonObject, { signal, progress }: Pick<ToolContext, 'signal' | 'progress'>): Promise<ToolResult> {
-    const result = await this.#ask(signal, async (connection) => connection.call(name, args, signal, progress));
+  async call(name: string, args: JsonObject, context: Pick<ToolContext, 'signal' | 'progress' | 'traceparent'>): Promise<ToolResult> {
+    const result = await this.#ask(context.signal, async (connection) => connection.call(name, args, context));
     this.#failures = 0;
     return result.type === 'error' ? { type: 'error', message: this.#redacted(result.message) } : result;
   }

@@ -6,7 +6,8 @@ export interface ComposerProps {
   readonly isBusy: boolean;
   /** What answers in this session so far. */
   readonly model: string | undefined;
-  readonly onSend: (text: string, model: string | undefined, whenBusy: 'enqueue' | 'interrupt') => void;
+  /** @returns false where the text is to stay, since it could not be sent */
+  readonly onSend: (text: string, model: string | undefined, whenBusy: 'enqueue' | 'interrupt') => void | Promise<boolean>;
   readonly onStop: () => void;
   readonly isStopping: boolean;
 }
@@ -20,7 +21,8 @@ export function Composer({ isBusy, model, onSend, onStop, isStopping }: Composer
 
   const send = (whenBusy: 'enqueue' | 'interrupt'): void => {
     if (text.trim() === '') return;
-    onSend(text, asked === '' ? undefined : asked, whenBusy);
+    const sending = onSend(text, asked === '' ? undefined : asked, whenBusy);
+    void sending?.then((isSent) => isSent || setText((now) => (now === '' ? text : now)));
     setText('');
     if (field.current === null) return;
     field.current.style.height = 'auto';

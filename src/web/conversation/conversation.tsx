@@ -5,6 +5,7 @@ import { cancelResponse } from '../../http-client/resume.ts';
 import { withRetries } from '../../http-client/retry.ts';
 import { statusOf, useGateway } from '../api/client.tsx';
 import { readTurn, useRunningTurns, useSession, useTurns } from '../api/queries.ts';
+import type { ListedTurn } from '../api/types.ts';
 import { titleOf } from '../shell/words.tsx';
 import { Approvals, openApprovals } from './approvals.tsx';
 import { Composer } from './composer.tsx';
@@ -22,12 +23,15 @@ export interface ConversationProps {
   readonly accepted: string | undefined;
 }
 
+const none: readonly ListedTurn[] = [];
+
 export function Conversation({ session, selectedTurn, outbox, accepted }: ConversationProps): ReactNode {
   const { client } = useGateway();
   const queries = useQueryClient();
   const about = useSession(session);
   const { items, isLoading, error, hasOlder, loadOlder, loadNewer } = useItems(session);
-  const { data: unsettled = [], refetch: readUnsettled } = useRunningTurns(session);
+  const { data: running, refetch: readUnsettled } = useRunningTurns(session);
+  const unsettled = running ?? none;
   const { data: turns } = useTurns({ session });
   const [followed, setFollowed] = useState<string>();
   const { live, again } = useLiveTurn(followed);
@@ -45,6 +49,10 @@ export function Conversation({ session, selectedTurn, outbox, accepted }: Conver
   useEffect(() => {
     if (isUnderWay) void loadNewer();
   }, [isUnderWay, loadNewer]);
+  // A short turn, or one of somebody else, may have ended before it could be followed.
+  useEffect(() => {
+    if (running !== undefined) void loadNewer();
+  }, [running, loadNewer]);
 
   const hasEnded = live?.outcome !== undefined;
   useEffect(() => {
@@ -57,7 +65,6 @@ export function Conversation({ session, selectedTurn, outbox, accepted }: Conver
     void end();
   }, [hasEnded, followed, session, loadNewer, readUnsettled, queries]);
 
-  // A short turn may have ended before it is seen to run.
   useEffect(() => {
     if (accepted === undefined) return;
     void readUnsettled().then(() => loadNewer());

@@ -67,15 +67,17 @@ interface NewSessionProps {
 function NewSession({ onSend }: NewSessionProps): ReactNode {
   const { client, noticeFailure } = useGateway();
   const [state, setState] = useState('');
-  const begin = async (text: string, model: string | undefined): Promise<void> => {
+  const begin = async (text: string, model: string | undefined): Promise<boolean> => {
     try {
       setState('');
       const made = (await withRetries(() => client.json('POST', '/conversations', { body: {} }))) as { readonly id: string };
       onSend(made.id, text, model);
+      return true;
     } catch (error) {
       if (!(error instanceof CallError)) throw error;
       noticeFailure(error);
       setState(`Not sent: ${describeFailure(error.failure)}`);
+      return false;
     }
   };
   return (
@@ -88,13 +90,7 @@ function NewSession({ onSend }: NewSessionProps): ReactNode {
         <p role="status" className="error">
           {state}
         </p>
-        <Composer
-          isBusy={false}
-          isStopping={false}
-          model={undefined}
-          onStop={() => undefined}
-          onSend={(text, model) => void begin(text, model)}
-        />
+        <Composer isBusy={false} isStopping={false} model={undefined} onStop={() => undefined} onSend={begin} />
       </div>
     </section>
   );
