@@ -3,7 +3,17 @@ import { z } from 'zod';
 import { readAgentConfig } from '../../src/config/agent-config.ts';
 import { defineConfig } from '../../src/config/define-config.ts';
 import { defineTool } from '../../src/config/define-tool.ts';
-import { chat, chatAnswer, chatToolCalls, httpError, reset, type Script, sseHead, stall, wait } from '../../src/testing/model-server/index.ts';
+import {
+  chat,
+  chatAnswer,
+  chatToolCalls,
+  httpError,
+  reset,
+  type Script,
+  sseHead,
+  stall,
+  wait,
+} from '../../src/testing/model-server/index.ts';
 import { post } from '../support/post.ts';
 import { ToolBench } from '../support/tool-bench.ts';
 import type { World } from '../support/world.ts';
@@ -13,7 +23,11 @@ const helper = { model: 'helper' };
 const call = (id: string, tool: string) => ({ id, name: tool, arguments: { name: id } });
 
 /** A kind with the tools of a `ToolBench`. */
-function withTools(name: string, tell: (world: World, tools: ToolBench) => Promise<void>, options: Parameters<typeof inWorld>[2] = {}): Kind {
+function withTools(
+  name: string,
+  tell: (world: World, tools: ToolBench) => Promise<void>,
+  options: Parameters<typeof inWorld>[2] = {},
+): Kind {
   let tools = new ToolBench();
   const agents = () => (tools = new ToolBench('word '.repeat(2_000))).config;
   return inWorld(name, async (world) => tell(world, tools), { ...options, agents });
@@ -42,12 +56,12 @@ const tooled: readonly Kind[] = [
   agent('agent-timed-out-tool', chatToolCalls(call('c1', 'slow')), chatAnswer('too slow')),
   agent('agent-unknown-tool', chatToolCalls(call('c1', 'nothing')), chatAnswer('no such thing')),
   agent('agent-retried', chatToolCalls(call('c1', 'echo')), [reset], httpError(429, undefined, { 'retry-after': '0' }), chatAnswer('done')),
-  agent(
-    'agent-failed-stream_interrupted',
-    chatToolCalls(call('c1', 'echo')),
-    chatToolCalls(call('c2', 'echo')),
-    [sseHead, chat.content('All'), wait(20), reset],
-  ),
+  agent('agent-failed-stream_interrupted', chatToolCalls(call('c1', 'echo')), chatToolCalls(call('c2', 'echo')), [
+    sseHead,
+    chat.content('All'),
+    wait(20),
+    reset,
+  ]),
   withTools('agent-cancelled', async (world, tools) => {
     world.model.enqueue(chatToolCalls(call('c1', 'echo'), call('c2', 'held')));
     const viewer = await world.say('go', helper);

@@ -65,10 +65,21 @@ const answered: readonly Kind[] = [
   turn('plain', [chatAnswer('Hel', 'lo', ' world')]),
   turn('plain-responses', [responsesAnswer('Hel', 'lo', ' world')], { api: 'responses' }),
   turn('settings', [chatAnswer('Hello')], { body: { instructions: 'Be kind.', metadata: { of: 'a test' }, temperature: 0.5 } }),
-  turn('reasoning', [[sseHead, chat.reasoning('Let me '), chat.reasoning('see.'), chat.content('4'), chat.finish(), chat.usage(), done, end]]),
+  turn('reasoning', [
+    [sseHead, chat.reasoning('Let me '), chat.reasoning('see.'), chat.content('4'), chat.finish(), chat.usage(), done, end],
+  ]),
   turn(
     'reasoning-responses',
-    [[sseHead, ...reasoning.begin(), ...reasoning.encryptedReasoning('c2VhbGVk', 'Let me ', 'see.'), ...reasoning.text('4'), ...reasoning.completed(), end]],
+    [
+      [
+        sseHead,
+        ...reasoning.begin(),
+        ...reasoning.encryptedReasoning('c2VhbGVk', 'Let me ', 'see.'),
+        ...reasoning.text('4'),
+        ...reasoning.completed(),
+        end,
+      ],
+    ],
     { api: 'responses', body: { include: ['reasoning.encrypted_content'] } },
   ),
   turn('structured', [chatAnswer('{"city":', '"Oslo"}')], { body: { text: { format: city } } }),
@@ -97,17 +108,21 @@ const answered: readonly Kind[] = [
     world.model.enqueue(chatAnswer('Hello'));
     await post(world.url, { input: 'hi', background: true });
   }),
-  inWorld('kept-answer', async (world) => {
-    await world.hear('hi');
-  }, {
-    api: 'responses',
-    reattach: true,
-    model: () => {
-      const writer = new ResponsesWriter({ id: 'resp_kept' });
-      const steps = [...writer.begin(), ...writer.text('one ', 'two ', 'three ', 'four'), ...writer.completed()];
-      return { fallback: new KeptAnswers({ steps, breaks: [{ before: 6, by: [wait(50), reset] }] }).reply };
+  inWorld(
+    'kept-answer',
+    async (world) => {
+      await world.hear('hi');
     },
-  }),
+    {
+      api: 'responses',
+      reattach: true,
+      model: () => {
+        const writer = new ResponsesWriter({ id: 'resp_kept' });
+        const steps = [...writer.begin(), ...writer.text('one ', 'two ', 'three ', 'four'), ...writer.completed()];
+        return { fallback: new KeptAnswers({ steps, breaks: [{ before: 6, by: [wait(50), reset] }] }).reply };
+      },
+    },
+  ),
 ];
 
 const failed: readonly Kind[] = [
@@ -115,7 +130,9 @@ const failed: readonly Kind[] = [
   turn('failed-stream_interrupted', [[...said, reset]]),
   turn('failed-stream_truncated', [[...said, end]]),
   turn('failed-stream_interrupted-fin', [[...said, fin]]),
-  turn('failed-provider_rejected', [httpError(401, { error: { message: 'no such key', type: 'invalid_request_error', code: 'invalid_api_key' } })]),
+  turn('failed-provider_rejected', [
+    httpError(401, { error: { message: 'no such key', type: 'invalid_request_error', code: 'invalid_api_key' } }),
+  ]),
   turn('failed-provider_busy', [httpError(429, undefined, { 'retry-after': '7200' })]),
   turn('failed-model_timeout', [stalled], { limits: { idleTimeoutMs: 500 } }),
   turn('failed-empty_response', [[sseHead, chat.role(), chat.finish(), chat.usage(), done, end]]),
@@ -182,7 +199,11 @@ function lost(name: string, ...scripts: readonly Script[]): Kind {
       await doomed.kill();
       await cluster.startWorker();
       await viewer.ended;
-      return await read({ url, address: String(cluster.env['TEMPORAL_ADDRESS']), taskQueues: [String(cluster.env['TURNKEEP_TASK_QUEUE'])] });
+      return await read({
+        url,
+        address: String(cluster.env['TEMPORAL_ADDRESS']),
+        taskQueues: [String(cluster.env['TURNKEEP_TASK_QUEUE'])],
+      });
     },
   };
 }
