@@ -40,9 +40,10 @@ const toldOnce: ReadonlySet<string> = new Set(
     // Gateways and workers are processes of their own, where the first request of a turn has no head start to have.
     ['chaos/agents', 'chaos/compaction', 'chaos/crowd', 'chaos/kills', 'chaos/websocket'],
     // Head starts are on, or off, whatever the variable says.
-    ['chaos/fresh', 'stories/head-start', 'stories/head-start-cancel'],
-    // They are about something else than the way of a turn to its first request: logs, events of turns that have ended, connections,
-    ['chaos/log', 'chaos/stray-errors', 'chaos/webhooks', 'stories/edge', 'stories/titles', 'stories/too-much', 'stories/websocket-bounds'],
+    ['stories/head-start', 'stories/head-start-cancel'],
+    // They are about something else than the way of a turn to its first request: a start, logs, turns that have ended, connections,
+    ['chaos/fresh', 'chaos/log', 'chaos/stray-errors', 'chaos/webhooks'],
+    ['stories/edge', 'stories/titles', 'stories/too-much', 'stories/websocket-bounds'],
     ['stories/webhook-receiver', 'stories/retention', 'stories/turn-list', 'stories/turn-stats', 'stories/chat-history'],
     // what a request may say, what the provider is told, and what is made of its answers and its errors.
     ['stories/named-fields', 'stories/mcp-lists', 'stories/by-hand', 'stories/going-back', 'stories/refused-input'],

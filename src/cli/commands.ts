@@ -5,6 +5,7 @@ import { GatewayError } from './gateway/target.ts';
 import type { BackupFlags } from './backup.ts';
 import { forkCommand } from './branches/command.ts';
 import { chatCommand } from './chat/command.ts';
+import { debugCommand } from './debug/command.ts';
 import { diffCommand } from './diff/command.ts';
 import { DataDirTakenError } from './dev-server/data-dir.ts';
 import { NoTemporalProgramError } from './dev-server/find.ts';
@@ -13,6 +14,7 @@ import { exportCommand } from './export/command.ts';
 import { settingsCommand } from './flags.ts';
 import { sessionsCommand, statsCommand, turnsCommand } from './lists/command.ts';
 import { replayCommand } from './replay/command.ts';
+import { rerunCommand } from './rerun/command.ts';
 import { showCommand } from './show/command.ts';
 import { StartError } from './start-error.ts';
 
@@ -63,6 +65,13 @@ Any number of them share one Temporal namespace and one database:
   .addCommand(statsCommand(async (flags) => (await import('./lists/stats.ts')).printStats(flags)))
   .addCommand(exportCommand(async (ids, flags) => (await import('./export/run.ts')).exportTurns(ids, flags)))
   .addCommand(replayCommand(async (targets, flags) => (await import('./replay/run.ts')).replayTurns(targets, flags)))
+  .addCommand(
+    rerunCommand({
+      offline: async (targets, flags) => (await import('./rerun/run.ts')).rerunTurns(targets, flags),
+      live: async (turn, flags) => (await import('./branches/rerun-live.ts')).runLive(turn, flags),
+    }),
+  )
+  .addCommand(debugCommand(async (target, flags) => (await import('./debug/run.ts')).debugTurn(target, flags)))
   .addCommand(
     new Command('backup')
       .description('copies the databases into a directory, while all goes on')

@@ -3,5 +3,13 @@ import { startCompileCache } from './compile-cache.ts';
 
 startCompileCache();
 const { runCommand } = await import('./commands.ts');
+const exitCode = await runCommand();
+// What a pipe has not taken yet would be lost with the process. Whoever reads it may be gone.
+const { stdout } = process;
+if (stdout.writableLength > 0 && !stdout.destroyed) {
+  await new Promise<void>((resolve) => {
+    stdout.once('error', () => resolve()).write('', () => resolve());
+  });
+}
 // Handles that a failed start leaves open must not keep the process alive.
-process.exit(await runCommand());
+process.exit(exitCode);

@@ -27,7 +27,8 @@ export class Progress {
     this.#done += 1;
     const nowMs = performance.now();
     const { isTTY } = process.stderr;
-    if (nowMs - this.#lastMs < (this.#isShown ? everyMs[isTTY ? 'terminal' : 'elsewhere'] : 0)) return;
+    // What comes next on the screen says that all is done.
+    if (this.#done >= this.#total || nowMs - this.#lastMs < (this.#isShown ? everyMs[isTTY ? 'terminal' : 'elsewhere'] : 0)) return;
     this.#lastMs = nowMs;
     this.#isShown = true;
     process.stderr.write(`${isTTY ? '\r\u001B[K' : ''}${this.#what} ${this.#done} of ${this.#total}${isTTY ? '' : '\n'}`);

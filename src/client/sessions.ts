@@ -2,7 +2,7 @@
 import type { Item, NewItem } from '../domain/item.ts';
 import type { ListedSession, SessionRow } from '../domain/turn/session.ts';
 import type { TurnRow } from '../domain/turn/turn.ts';
-import type { Page, Store } from '../store/ports/store.ts';
+import type { SessionPage, Store } from '../store/ports/store.ts';
 import { type Fork, type ForkResult, forkTurn } from './fork-turn.ts';
 import { newId } from './ids.ts';
 import type { PagedItems } from './item-pages.ts';
@@ -52,7 +52,7 @@ export class Sessions {
   }
 
   /** By their latest use. undefined when the page begins behind a session that is not there. */
-  async list(tenant: string, page: Page): Promise<readonly ListedSession[] | undefined> {
+  async list(tenant: string, page: SessionPage): Promise<readonly ListedSession[] | undefined> {
     return this.#store.listSessions(tenant, page);
   }
 

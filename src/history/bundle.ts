@@ -50,6 +50,18 @@ const attempt = z.looseObject({
   detail: z.string().optional(),
   message: z.string().optional(),
   wait_ms: z.number().optional(),
+  facts: z
+    .looseObject({
+      sent_at_ms: z.number().optional(),
+      headers_at_ms: z.number().optional(),
+      finished_at_ms: z.number().optional(),
+      causes: z.array(z.looseObject({ name: z.string(), code: z.string().optional(), message: z.string() })).optional(),
+      retry: z.string().optional(),
+    })
+    .optional(),
+  epoch: z.int().optional(),
+  run_id: z.string().optional(),
+  last_seq: z.int().optional(),
   provider_request_id: z.string().optional(),
   holder: z.string().optional(),
   usage: usage.optional(),

@@ -10,12 +10,17 @@ import type { AttemptRow } from '../domain/turn/attempt.ts';
 import type { ToolCallRow } from '../domain/agents/tool-call.ts';
 import type { TranscriptTurn } from '../domain/prompt/prompt.ts';
 import type { RecordingPart } from '../domain/turn/recording.ts';
+import type { JournalRow } from '../domain/response/response-event.ts';
 import { timelineOf } from '../domain/turn/timeline.ts';
 import type { TurnRow } from '../domain/turn/turn.ts';
 import type { Store } from '../store/ports/store.ts';
 import { bundleFormat, bundleVersion } from './bundle.ts';
 import { jsonPieces } from './json-pieces.ts';
-import type { HistoryReader } from './read-histories.ts';
+import type { JsonEvent } from './history-json.ts';
+import type { Histories, HistoryReader } from './read-histories.ts';
+import { Redactor } from './redact.ts';
+import { redactEvent } from './redact-history.ts';
+import { eventWithoutSecrets, secretsOf, textWithoutSecrets, withoutSecrets } from './secrets.ts';
 
 export interface ExportDeps {
   readonly store: Store;
@@ -27,8 +32,13 @@ export interface ExportDeps {
   readonly temporalUi?: string | undefined;
 }
 
+export interface ExportOptions {
+  /** Without content: see `redact.ts`. */
+  readonly isRedacted: boolean;
+}
+
 /** The JSON text of a bundle, in pieces. Throws where the turn is deleted meanwhile. */
-export type TurnExporter = (turn: TurnRow) => AsyncGenerator<string, void, undefined>;
+export type TurnExporter = (turn: TurnRow, options: ExportOptions) => AsyncGenerator<string, void, undefined>;
 
 const journalRowsAtOnce = 256;
 
@@ -36,34 +46,57 @@ const journalRowsAtOnce = 256;
 const pieceChars = 65_536;
 
 export function createExporter(deps: ExportDeps): TurnExporter {
-  return (turn) => inLargePieces(bundleText(deps, turn));
+  return (turn, options) => inLargePieces(bundleText(deps, turn, options));
 }
 
-async function* bundleText(deps: ExportDeps, turn: TurnRow): AsyncGenerator<string> {
+async function* bundleText(deps: ExportDeps, turn: TurnRow, { isRedacted }: ExportOptions): AsyncGenerator<string> {
   const { store, turnkeep, readHistories, version, temporalUi } = deps;
-  const head = { format: bundleFormat, version: bundleVersion, exported_at: new Date().toISOString(), turnkeep: version, redacted: false };
+  const redactor = isRedacted ? await redactorFor(store, turn) : undefined;
+  const secrets = secretsOf(turn.settings);
+  const shown = (value: unknown, mode?: 'items'): unknown => redactor?.value(value, mode) ?? withoutSecrets(value, secrets);
+  const head = { format: bundleFormat, version: bundleVersion, exported_at: new Date().toISOString(), turnkeep: version };
   const facts = await readTimeline(turnkeep, turn);
-  yield JSON.stringify(head).slice(0, -1);
-  yield* member('timeline', timelineOf({ ...facts, temporalUi }));
-  yield* member('turn', turnMember(turn));
-  yield* list('transcript', (await store.readTranscript(turn.id)).values(), earlierTurn);
-  yield* list('input', (await store.readInput(turn.id)).values());
-  yield* list('attempts', facts.attempts.values(), attemptMember);
-  yield* calls(store, facts.toolCalls);
-  yield* list('journal', journalRows(store, turn.id));
-  yield* list('recordings', (await store.readRecordings(turn.id)).values(), recordingMember);
+  yield JSON.stringify({ ...head, redacted: isRedacted }).slice(0, -1);
+  yield* member('timeline', shown(timelineOf({ ...facts, temporalUi })));
+  yield* member('turn', shown(turnMember(turn)));
+  yield* list('transcript', (await store.readTranscript(turn.id)).values(), (earlier) => shown(earlierTurn(earlier)));
+  yield* list('input', (await store.readInput(turn.id)).values(), (item) => shown(item, 'items'));
+  yield* list('attempts', facts.attempts.values(), (attempt) => shown(attemptMember(attempt)));
+  yield* list('calls', callsWithResults(store, facts.toolCalls), shown);
+  yield* list(
+    'journal',
+    journalRows(store, turn.id),
+    (row) => redactor?.journalRow(row) ?? { ...row, data: textWithoutSecrets(row.data, secrets) },
+  );
+  const recordings = await store.readRecordings(turn.id);
+  yield* list('recordings', (isRedacted ? [] : recordings).values(), recordingMember);
+  if (isRedacted && recordings.length > 0) yield* member('recordings_left_out', recordings.length);
   const histories = await readHistories(turn);
-  if ('missing' in histories) yield* member('temporal', histories);
-  else {
-    const { workflowId, runs, runsLeftOut } = histories;
-    yield* member('temporal', {
-      workflow_id: workflowId,
-      run_ids: runs.map(({ runId }) => runId),
-      histories: runs.map(({ events }) => ({ events })),
-      ...(runsLeftOut === 0 ? {} : { runs_left_out: runsLeftOut }),
-    });
-  }
+  yield* member('temporal', temporalMember(histories, redactor, secrets));
   yield '\n}\n';
+}
+
+async function redactorFor(store: Store, { id, publicId }: TurnRow): Promise<Redactor> {
+  const redactor = new Redactor(publicId === id ? [] : [publicId]);
+  for await (const row of journalRows(store, id)) redactor.deltas.add(row);
+  redactor.deltas.end();
+  return redactor;
+}
+
+function temporalMember(histories: Histories, redactor: Redactor | undefined, secrets: readonly string[]): object {
+  if ('missing' in histories) {
+    // Behind the colon are words of the server.
+    return redactor === undefined ? histories : { missing: histories.missing.split(':', 1)[0] };
+  }
+  const { workflowId, runs, runsLeftOut } = histories;
+  const shown = (event: JsonEvent): unknown =>
+    redactor === undefined ? eventWithoutSecrets(event, secrets) : redactEvent(event, redactor.texts);
+  return {
+    workflow_id: redactor?.texts.id(workflowId) ?? workflowId,
+    run_ids: runs.map(({ runId }) => runId),
+    histories: runs.map(({ events }) => ({ events: events.map(shown) })),
+    ...(runsLeftOut === 0 ? {} : { runs_left_out: runsLeftOut }),
+  };
 }
 
 function* member(name: string, value: unknown): Generator<string> {
@@ -87,7 +120,7 @@ async function* list<T>(
   yield ']';
 }
 
-async function* journalRows(store: Store, turn: string): AsyncGenerator<object> {
+async function* journalRows(store: Store, turn: string): AsyncGenerator<JournalRow> {
   let after = -1;
   for (;;) {
     const rows = await store.readJournal(turn, { after, limit: journalRowsAtOnce });
@@ -98,21 +131,17 @@ async function* journalRows(store: Store, turn: string): AsyncGenerator<object> 
   }
 }
 
-/** Their results are written as they are read. */
-async function* calls(store: Store, rows: readonly ToolCallRow[]): AsyncGenerator<string> {
-  yield ',\n"calls":[';
-  for (const [index, row] of rows.entries()) {
-    yield `${index === 0 ? '\n' : ',\n'}${JSON.stringify(callMember(row)).slice(0, -1)},"result":`;
-    const result = await readToolResult(store, row);
-    if (result === undefined) yield 'null}';
-    else {
-      yield '"';
+async function* callsWithResults(store: Store, rows: readonly ToolCallRow[]): AsyncGenerator<object> {
+  for (const row of rows) {
+    const stream = await readToolResult(store, row);
+    let result: string | null = null;
+    if (stream !== undefined) {
       const decoder = new TextDecoder();
-      for await (const bytes of result.pieces) yield JSON.stringify(decoder.decode(bytes, { stream: true })).slice(1, -1);
-      yield '"}';
+      result = '';
+      for await (const bytes of stream.pieces) result += decoder.decode(bytes, { stream: true });
     }
+    yield { ...callMember(row), result };
   }
-  yield ']';
 }
 
 function turnMember(turn: TurnRow): object {
@@ -147,9 +176,10 @@ function earlierTurn({ status, errorCode, model, inputCount, isRefused, items }:
   return { status, error_code: errorCode, model, input_count: inputCount, ...(isRefused === true ? { is_refused: true } : {}), items };
 }
 
-function attemptMember({ turn: _turn, spent, keptResponse, reattachments, ...row }: AttemptRow): object {
+function attemptMember({ turn: _turn, spent, facts, keptResponse, reattachments, ...row }: AttemptRow): object {
   return {
     ...snakeCased(row),
+    ...(facts === undefined ? {} : { facts: snakeCased(facts) }),
     ...(spent === undefined ? {} : { spent: snakeCased(spent) }),
     ...(keptResponse === undefined ? {} : { kept_response: keptResponse }),
     ...(reattachments === undefined ? {} : { reattachments: reattachments.map(snakeCased) }),

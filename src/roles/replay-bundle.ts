@@ -2,6 +2,7 @@
 import { type BundleOptions, bundleWorkflowCode } from '@temporalio/worker';
 import type { Config } from '../config/config.ts';
 import { failureConverterPath } from '../codec/data-converter.ts';
+import { observeStates } from '../history/debug/debug-bundle.ts';
 import { type ReplayRequest, tracePath } from '../history/replay/replay.ts';
 import { turnkeepPlugin } from './plugin.ts';
 import { bundleWorkflows, ownWorkflowsPath, silent } from './workflow-bundle.ts';
@@ -24,4 +25,14 @@ export function replayBundles({ config, workflowsPath, cacheFolder }: ReplayBund
 
 async function bundleTraced(options: BundleOptions): Promise<{ readonly code: string }> {
   return bundleWorkflowCode({ ...options, logger: silent, workflowInterceptorModules: [tracePath] });
+}
+
+/** Our own workflow code, for `turnkeep debug`. */
+export async function bundleForDebug({ codecKeys }: Pick<Config, 'codecKeys'>): Promise<{ readonly code: string }> {
+  return bundleWorkflowCode({
+    workflowsPath: ownWorkflowsPath,
+    ...(codecKeys.length > 0 ? { failureConverterPath } : {}),
+    logger: silent,
+    webpackConfigHook: observeStates,
+  });
 }

@@ -11,6 +11,7 @@ import { type Theme, themes, useTheme } from './shell/theme.ts';
 
 const TurnsPage = lazy(async () => ({ default: (await import('./turns/turns-page.tsx')).TurnsPage }));
 
+const DiffPage = lazy(async () => ({ default: (await import('./turns/diff-page.tsx')).DiffPage }));
 const ShortcutsDialog = lazy(async () => ({ default: (await import('./shell/shortcuts-dialog.tsx')).ShortcutsDialog }));
 const FiguresPage = lazy(async () => ({ default: (await import('./figures/figures-page.tsx')).FiguresPage }));
 
@@ -88,6 +89,8 @@ function Frame({ theme, setTheme }: { readonly theme: Theme; readonly setTheme: 
           <TurnsPage query={query} />
         ) : place === 'turns' && id !== undefined ? (
           <TurnPage id={id} />
+        ) : place === 'diff' ? (
+          <DiffPage left={id ?? ''} right={parts[2] ?? ''} />
         ) : place === 'figures' ? (
           <FiguresPage query={query} />
         ) : (

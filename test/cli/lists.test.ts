@@ -92,6 +92,13 @@ test('as many as asked for are printed, over as many pages as that takes', async
     (await printed('--limit', '1', '--json')).map((line) => (JSON.parse(line) as { id: string }).id),
     ['conv_0'],
   );
+  const firstOf = (lines: readonly string[]) => lines[0]?.split(' ')[0];
+  assert.equal(firstOf(await printed('--after', 'conv_41', '--limit', '1')), 'conv_42');
+  // Made so many seconds ago.
+  assert.equal(firstOf(await printed('--until', '60s', '--limit', '1'))?.replace(/\d+$/, ''), 'conv_');
+  const recent = await printed('--since', '65s', '--limit', '130');
+  assert.ok(recent.length > 5 && recent.length < 66, String(recent.length));
+  assert.equal(firstOf(recent), 'conv_0');
 });
 
 test('in a terminal of 80 columns a turn is two lines, the id on its own', () => {

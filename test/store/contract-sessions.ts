@@ -32,6 +32,9 @@ export function sessionsContract(contract: Contract): void {
     assert.deepEqual(await ids({ limit: 2, order: 'desc', after: 'conv_c' }), ['conv_b']);
     assert.deepEqual(await ids({ limit: 9, order: 'asc', after: 'conv_b' }), ['conv_c', 'conv_a']);
     assert.equal(await ids({ limit: 2, order: 'desc', after: 'conv_x' }), undefined);
+    assert.deepEqual(await ids({ limit: 9, order: 'desc', sinceMs: 3 }), ['conv_a', 'conv_c']);
+    assert.deepEqual(await ids({ limit: 9, order: 'desc', untilMs: 3 }), ['conv_b']);
+    assert.deepEqual(await ids({ limit: 9, order: 'asc', sinceMs: 3, untilMs: 1_000, after: 'conv_b' }), ['conv_c']);
     const [used, unused] = (await store.listSessions('default', { limit: 2, order: 'desc' })) ?? [];
     assert.deepEqual([used?.usedAtMs, used?.firstWords, used?.name], [1_000, 'says resp_a', null]);
     assert.deepEqual([unused?.usedAtMs, unused?.firstWords], [3, null]);

@@ -52,6 +52,7 @@ test('no statement walks a table, sorts what an index could give in order, or lo
   await store.markDispatched([{ turn: 'resp_a', runId: 'run' }]);
   for await (const _ of store.follow('resp_a', -1, AbortSignal.timeout(100)));
   await settle(store, 'resp_a');
+  await store.readRecordings('resp_a');
   await store.readWebhook('resp_a');
   await store.noteWebhook('resp_a', { status: 'pending', attempts: 1, lastError: null });
   await store.acknowledge('resp_a');
@@ -66,6 +67,10 @@ test('no statement walks a table, sorts what an index could give in order, or lo
     await store.readChain('resp_d', { ...page, after: 'resp_a' });
     await store.readSessionItems({ ...session, leaf: 'resp_a' }, { ...page, after: 'msg_resp_a' });
     await store.listSessions('default', { ...page, after: 'conv_a' });
+    await store.listSessions('default', { ...page, sinceMs: 1, untilMs: 2 });
+    await store.noteViewers([{ turn: 'resp_a', id: 'v', protocol: 'sse', openedAtMs: 1, fromSeq: 0, lastSeq: 0 }]);
+    await store.readViewers('resp_a');
+    await store.readApprovals('resp_a');
   }
   await store.findUnknownCall('default', 'resp_d', ['call_a']);
   await store.findItems('default', ['msg_resp_a'], 1_000);
@@ -88,7 +93,16 @@ test('no statement walks a table, sorts what an index could give in order, or lo
   await new Promise<void>((resolve, reject) => {
     const stop = db.watch({ onChange: () => (stop(), resolve()), onFailure: reject });
     const claim = claimed(store, 'resp_x');
-    claim.then(({ epoch }) => store.append({ turn: 'resp_x', epoch, rows: [row(3)] })).catch(reject);
+    claim
+      .then(({ epoch }) =>
+        store.append({
+          turn: 'resp_x',
+          epoch,
+          rows: [row(3)],
+          recording: [{ step: 1, attempt: 1, epoch, part: 0, data: new Uint8Array(1) }],
+        }),
+      )
+      .catch(reject);
   });
   db.close();
   const approvals = { answered: [{ id: 'mcpr_a', askedBy: 'resp_asks' }], calls: [newCall(0)] };

@@ -29,7 +29,7 @@ export interface Clerk {
   /** The model server, with the requests for turns that were made since this test has asked for the clerk. */
   readonly model: Pick<ModelServer, 'enqueue' | 'release'> & { readonly requests: readonly LoggedRequest[] };
   /** The outputs of calls that the model is told of in its n-th request, in their order. */
-  outputs(n: number): string[];
+  readonly outputs: (n: number) => string[];
 }
 
 const folder = mkdtempSync(join(tmpdir(), 'turnkeep-clerk-'));
@@ -61,7 +61,7 @@ export function clerk(): Clerk {
         return turns().slice(before);
       },
     },
-    outputs(n) {
+    outputs: (n) => {
       const { messages } = turns()[before + n - 1]!.body as { messages: { role: string; content: string }[] };
       return messages.filter(({ role }) => role === 'tool').map(({ content }) => content);
     },

@@ -128,7 +128,8 @@ async function carryOutCalls(
   const tools = await toolsFor(agents, turn.settings, { step, signal, store });
   const log = agents?.log ?? (() => undefined);
   const { traceparentOf } = agents ?? {};
-  const round = { store, turn, step, epoch, stream, tools, callsLeft, maxResultBytes, leaveRoom, log, signal, abort, isLeaseOver };
+  const { tape } = attempt;
+  const round = { store, turn, step, epoch, stream, tools, callsLeft, maxResultBytes, leaveRoom, log, tape, signal, abort, isLeaseOver };
   await runTools({ ...round, traceparentOf });
   if (claim.type === 'tools' && claim.isLast) return sealFinished(attempt, { status: 'completed' });
   if (steered.aborted) throw new AttemptAborted('steered');

@@ -22,6 +22,7 @@ import { AttemptAborted, type AbortReason } from './abort-reason.ts';
 import type { Agents } from './agents.ts';
 import { FencedError } from './journal-writer.ts';
 import { ProgressNotes } from './progress-notes.ts';
+import type { Tape } from './tape.ts';
 
 /** Calls of one turn at the same time. */
 const atOnce = 8;
@@ -39,6 +40,7 @@ export interface ToolRound {
   readonly maxResultBytes: number;
   readonly log: Agents['log'];
   readonly traceparentOf: Agents['traceparentOf'];
+  readonly tape: Pick<Tape, 'callEnds'>;
   /** It counts no longer among the streams of this process. */
   readonly leaveRoom: () => void;
   /** Aborts with an `AttemptAborted`. */
@@ -206,6 +208,7 @@ class CallJournal {
   }
 
   async end(call: ToolCallRow, end: ToolCallEnd): Promise<void> {
+    await this.#round.tape.callEnds(call.position ?? -1);
     await this.#write(async () => {
       const { store, stream, turn, epoch } = this.#round;
       const rows = rowsOf(stream.show(({ output }) => callEnded(output[call.position ?? -1], call.position ?? -1, end.end)));

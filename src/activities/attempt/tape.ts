@@ -38,6 +38,8 @@ export interface Tape {
   flushed(isTimed: boolean): void;
   /** A reading of a clock that the journal shows, ms. @returns what the attempt is to go by */
   reading(ms: number): number;
+  /** Resolves when the end of a call may be written: of several at once, one is first. @param place of the call in the output */
+  callEnds(place: number): Promise<void>;
   /** What has been recorded, for the next write; nothing, where it is no time for it. @param isStart with the write that starts the step */
   take(isStart: boolean): readonly RecordingPart[];
   /** All that is left, for the write that ends the attempt. */
@@ -71,6 +73,7 @@ export class ClockTape implements Tape {
   reading(ms: number): number {
     return ms;
   }
+  async callEnds(_place: number): Promise<void> {}
   take(_isStart: boolean): readonly RecordingPart[] {
     return [];
   }

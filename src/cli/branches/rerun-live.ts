@@ -6,18 +6,10 @@ import { resumeResponse } from '../../http-client/resume.ts';
 import { printable } from '../chat/screen.ts';
 import type { GatewayFlags } from '../gateway/flags.ts';
 import { openGateway, readAnswer, withGatewayErrors } from '../gateway/open.ts';
+import { given } from '../lists/run.ts';
 import { StartError } from '../start-error.ts';
 import { readEdits } from './fork.ts';
-
-export interface LiveFlags extends GatewayFlags {
-  /** 1-based. */
-  readonly from?: number;
-  /** `instructions=…`, `model=…`, `tools=[…]`, or `instructions=@FILE`. */
-  readonly set?: readonly string[];
-  readonly edit?: string;
-  readonly tools?: 'run' | 'recorded';
-  readonly json?: boolean;
-}
+import type { LiveFlags } from './live-flags.ts';
 
 const response = z.looseObject({ id: z.string(), conversation: z.looseObject({ id: z.string() }).nullish() });
 
@@ -26,14 +18,17 @@ const response = z.looseObject({ id: z.string(), conversation: z.looseObject({ i
  * @returns the exit code: 0 the turn completed, 1 it ended otherwise
  * @throws {GatewayError} when no gateway answers, or it refuses; {StartError} for a flag that cannot be read
  */
-export async function runLive(turn: string, { from, set = [], edit, tools, json, ...target }: LiveFlags): Promise<number> {
+export async function runLive(
+  turn: string,
+  { from, set = [], edit, tools, json, url, apiKey, dataDir }: LiveFlags & GatewayFlags & { readonly json?: boolean },
+): Promise<number> {
   const body = {
     ...(from === undefined ? {} : { from }),
     ...(set.length === 0 ? {} : { set: Object.fromEntries(set.map(changeOf)) }),
     ...(edit === undefined ? {} : { edit: readEdits(edit) }),
     ...(tools === undefined ? {} : { tools }),
   };
-  const client = openGateway(target);
+  const client = openGateway(given({ url, apiKey, dataDir }));
   return withGatewayErrors(client, async () => {
     const begun = readAnswer(response, await client.json('POST', `/turns/${encodeURIComponent(turn)}/rerun`, { body }), client);
     process.stderr.write(`${begun.id} in ${begun.conversation?.id ?? 'no session'}, which shares the past of ${turn}\n`);

@@ -74,17 +74,17 @@ function wrapped(text: string, width: number): readonly string[] {
   return printable(text)
     .split('\n')
     .flatMap((line) => {
-      const chars = [...line];
+      const chars = Array.from(line);
       const parts = Math.max(1, Math.ceil(chars.length / width));
       return Array.from({ length: parts }, (_, part) => chars.slice(part * width, (part + 1) * width).join(''));
     });
 }
 
 function padded(text: string, width: number): string {
-  return text + ' '.repeat(Math.max(0, width - [...text].length));
+  return text + ' '.repeat(Math.max(0, width - Array.from(text).length));
 }
 
 function fitted(text: string, width: number): string {
-  const chars = [...text];
+  const chars = Array.from(text);
   return chars.length <= width ? text : `${chars.slice(0, width - 1).join('')}…`;
 }

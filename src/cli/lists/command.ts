@@ -4,7 +4,13 @@ import { addGatewayFlags, type GatewayFlags } from '../gateway/flags.ts';
 
 export interface ListFlags extends GatewayFlags {
   readonly limit: number;
+  readonly after?: string;
   readonly json?: boolean;
+}
+
+export interface SessionsFlags extends ListFlags {
+  readonly since?: string;
+  readonly until?: string;
 }
 
 export interface TurnFilterFlags {
@@ -32,23 +38,24 @@ What failed today, and why; and the ids alone, for a program:
   turnkeep turns --status failed --since 1d
   turnkeep turns --status failed --since 1d --limit 1000 --json | jq -r .id
 
-GET /turns/ID of the gateway tells what happened in one turn, attempt by attempt.
+turnkeep show ID tells what happened in one turn, attempt by attempt.
 Exit codes: 0 done, 2 no gateway, or asked wrongly.`,
     )
     .action(async (flags: TurnsFlags) => action(flags));
 }
 
-export function sessionsCommand(action: (flags: ListFlags) => Promise<void>): Command {
-  return listCommand('sessions', 'what sessions (conversations of the API) there are, the last active first')
+export function sessionsCommand(action: (flags: SessionsFlags) => Promise<void>): Command {
+  return addTimes(listCommand('sessions', 'what sessions (conversations of the API) there are, the last active first'))
     .addHelpText(
       'after',
       `
   turnkeep sessions --limit 5
+  turnkeep sessions --since 1d        those that were used in a day
   turnkeep chat --session conv_…      goes on in one
 
 Exit codes: 0 done, 2 no gateway, or asked wrongly.`,
     )
-    .action(async (flags: ListFlags) => action(flags));
+    .action(async (flags: SessionsFlags) => action(flags));
 }
 
 export function statsCommand(action: (flags: StatsFlags) => Promise<void>): Command {
@@ -71,20 +78,23 @@ Exit codes: 0 done, 2 no gateway, or asked wrongly.`,
 }
 
 export function addTurnFilters(command: Command): Command {
-  const moment = 'a date, or how long ago: 2026-01-31, 2026-01-31T12:00:00Z, 30m, 12h, 1d';
-  return command
+  return addTimes(command)
     .addOption(new Option('--status <status>', 'queued, in_progress, completed, incomplete, failed or cancelled'))
     .addOption(new Option('--code <code>', 'the error of a failed turn, such as provider_rejected'))
     .addOption(new Option('-s, --session <id>', 'those of this session'))
     .addOption(new Option('-a, --agent <name>', 'those that asked this agent').conflicts('model'))
-    .addOption(new Option('-m, --model <name>', 'those that asked this model'))
-    .addOption(new Option('--since <when>', moment))
-    .addOption(new Option('--until <when>', moment));
+    .addOption(new Option('-m, --model <name>', 'those that asked this model'));
+}
+
+function addTimes(command: Command): Command {
+  const moment = 'a date, or how long ago: 2026-01-31, 2026-01-31T12:00:00Z, 30m, 12h, 1d';
+  return command.addOption(new Option('--since <when>', moment)).addOption(new Option('--until <when>', moment));
 }
 
 function listCommand(name: string, description: string): Command {
   return addGatewayFlags(new Command(name).description(description))
     .addOption(new Option('-n, --limit <number>', 'how many at the most').default(20).argParser(wholeNumber))
+    .addOption(new Option('--after <id>', 'goes on behind this one, the last of a list before'))
     .addOption(new Option('--json', 'one JSON object a line, as the API gives it'))
     .allowExcessArguments(false);
 }

@@ -4,7 +4,7 @@ import { openGateway, withGatewayErrors } from '../gateway/open.ts';
 import { printable } from '../chat/screen.ts';
 import { readSessionPage, sessionLine, sessionText } from '../chat/sessions.ts';
 import { readTurnPage, turnText } from './turn-text.ts';
-import type { ListFlags, TurnsFlags } from './command.ts';
+import type { SessionsFlags, TurnsFlags } from './command.ts';
 
 const longestPage = 100;
 
@@ -24,12 +24,12 @@ export async function listTurns({ limit, json, url, apiKey, dataDir, ...filter }
 }
 
 /** @throws as `listTurns` */
-export async function listSessions({ limit, json, url, apiKey, dataDir }: ListFlags): Promise<void> {
+export async function listSessions({ limit, json, url, apiKey, dataDir, ...filter }: SessionsFlags): Promise<void> {
   const client = openGateway({ ...given({ url, apiKey, dataDir }) });
   const { stdout } = process;
   await print(
     client,
-    { limit, query: new URLSearchParams({ order: 'desc' }), path: '/conversations', nothing: 'no sessions yet' },
+    { limit, query: new URLSearchParams({ order: 'desc', ...given(filter) }), path: '/conversations', nothing: 'no sessions yet' },
     (page) => {
       const { sessions } = readSessionPage(page, client);
       if (json === true) return jsonLines(page);

@@ -1,22 +1,20 @@
 /** `turnkeep replay`: the workflow code of this version over the histories of turns, of files, or of all that runs. */
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { readConfig } from '../../config/read-config.ts';
 import { userCacheFolder } from '../../config/user-cache.ts';
-import { BundleError } from '../../history/bundle.ts';
-import { historyFilesOf } from '../../history/replay/history-files.ts';
 import { replay, type ReplayRequest } from '../../history/replay/replay.ts';
 import type { ReplayReport } from '../../history/replay/replay-histories.ts';
 import { replayBundles } from '../../roles/replay-bundle.ts';
 import { printable } from '../chat/screen.ts';
-import { openGateway, withGatewayErrors } from '../gateway/open.ts';
+import { filesOf } from '../export/files.ts';
 import { given } from '../lists/run.ts';
 import { Progress } from '../progress.ts';
 import { StartError } from '../start-error.ts';
 import type { ReplayFlags } from './command.ts';
-import { type RunningHistories, saveRunning } from './running.ts';
+import { saveRunning } from './running.ts';
 
 /** @throws {StartError} when nothing is named, or there is no such module; {GatewayError}, {ConfigError} as their names say */
 export async function replayTurns(targets: readonly string[], flags: ReplayFlags): Promise<void> {
@@ -26,11 +24,13 @@ export async function replayTurns(targets: readonly string[], flags: ReplayFlags
   if (targets.length > 0 && running === true) throw new StartError('--running names all that runs: leave the others out.');
   const workflowsPath = workflows === undefined ? undefined : resolve(workflows);
   if (workflowsPath !== undefined && !existsSync(workflowsPath)) throw new StartError(`--workflows: there is no ${workflowsPath}.`);
-  const config = readConfig({ env: process.env, flags: given({ 'data-dir': flags.dataDir }) as { [name: string]: string } });
+  const config = readConfig({ env: process.env, flags: given({ 'data-dir': flags.dataDir }) });
   const folder = await mkdtemp(join(tmpdir(), 'turnkeep-histories-'));
   try {
     const { files, missing } =
-      running === true ? await saveRunning(config, folder, workflowsPath !== undefined) : await filesOf(targets, flags, folder);
+      running === true
+        ? await saveRunning(config, folder, workflowsPath !== undefined)
+        : { files: await filesOf(targets, flags, folder), missing: [] };
     const progress = new Progress('replayed', files.length);
     const onReplayed = (): void => progress.step();
     const bundles = (path: string | undefined) => replayBundles({ config, workflowsPath: path, cacheFolder: userCacheFolder(process.env) });
@@ -68,32 +68,6 @@ function summaryOf(same: number, diverged: number, unseen: number): string {
     ...(diverged === 0 ? [] : [`${diverged} diverged`]),
     ...(unseen === 0 ? [] : [`${unseen} could not be replayed`]),
   ].join(', ');
-}
-
-/** What is there as a file or directory is that; all else is the id of a turn, which the gateway exports. */
-async function filesOf(targets: readonly string[], flags: ReplayFlags, folder: string): Promise<RunningHistories> {
-  const files: string[] = [];
-  for (const target of targets) {
-    if (existsSync(target) || /[/\\]|\.json$/.test(target)) {
-      files.push(...filesAt(target));
-      continue;
-    }
-    const client = openGateway(given({ url: flags.url, apiKey: flags.apiKey, dataDir: flags.dataDir }));
-    const file = join(folder, `${files.length}.turn.json`);
-    await withGatewayErrors(client, async () =>
-      writeFile(file, client.bytes(`/turns/${encodeURIComponent(target)}/export`), { mode: 0o600 }),
-    );
-    files.push(file);
-  }
-  return { files, missing: [] };
-}
-
-function filesAt(path: string): readonly string[] {
-  try {
-    return historyFilesOf(path);
-  } catch (error) {
-    throw error instanceof BundleError ? new StartError(error.message, { cause: error }) : error;
-  }
 }
 
 function print(report: ReplayReport, isJson: boolean): void {

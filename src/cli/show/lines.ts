@@ -82,7 +82,8 @@ export function details(canvas: Canvas, text: string, style?: Style, mostLines =
 export function wrapped(text: string, columns: number): string[] {
   const lines: string[] = [];
   let line = '';
-  for (const word of text.split(' ')) {
+  // An amount stays with its unit.
+  for (const word of text.split(/ (?!(?:ms|s|min|h)(?:[ ,;.]|$))/)) {
     const longer = line === '' ? word : `${line} ${word}`;
     if (widthOf(longer) <= columns) {
       line = longer;

@@ -1,6 +1,6 @@
 /** Where `show` has its turn from: a gateway, or a file. */
 import { existsSync } from 'node:fs';
-import { previewOf } from '../../domain/turn/input-preview.ts';
+import { previewOf } from '../../domain/turn/timeline-text.ts';
 import { type Bundle, readBundle } from '../../history/bundle.ts';
 import type { JsonEvent } from '../../history/history-json.ts';
 import { temporalEventsOf } from '../../history/temporal-event-list.ts';

@@ -6,7 +6,7 @@
  *
  * Every event passes through `StreamState.evolve`, both when it is made and when it is read back from the journal, so
  * another process can end the stream at any event, and go on with it after any step (`replay`).
- * The ids of items follow from the id of the response: there is no randomness here, and no clock.
+ * The ids of items follow from that of the response: no randomness, no clock.
  */
 import { EventQueue } from './event-queue.ts';
 import { HiddenTexts } from './hidden-reasoning.ts';
@@ -38,14 +38,14 @@ import { callEnded } from './worker-call-events.ts';
 export class ResponseStream {
   readonly #state: StreamState;
   readonly #out: EventQueue;
-  /** Which of the provider's items the open item and its part came from. Of one step, and not in the journal. */
+  /** Which of the provider's items the open item and its part came from. Of one step, not in the journal. */
   #openKey: string | undefined;
   /** By the provider's name of a call, or of an opaque item. Of one step, too. */
   readonly #callIndexes = new Map<string, number>();
   /** Of encrypted reasoning: what is no part of the response. */
   readonly hidden = new HiddenTexts();
   readonly #late = new LateMembers(this.hidden);
-  /** The items from here on are of the step that runs. */
+  /** Of the items: where the step that runs begins. */
   #stepFrom: number;
   /** Whether encrypted reasoning was asked for: then it is also the form of what a chat provider wants to see again. */
   sealsFields = false;
@@ -56,7 +56,7 @@ export class ResponseStream {
     this.#stepFrom = state.items.length;
   }
 
-  /** Takes up a stream from its journal. In the middle of a step it can only be ended, or its answer `reread`. */
+  /** Takes up a stream from its journal. Within a step it can only be ended, or its answer `reread`. */
   static replay(events: readonly ResponseEvent[], reread?: Reread): ResponseStream {
     const stream = new ResponseStream(new StreamState());
     stream.readOn(events);
@@ -65,12 +65,12 @@ export class ResponseStream {
     return stream;
   }
 
-  /** Takes in what its journal has got since. */
+  /** Takes in what its journal got since. */
   readOn(events: readonly ResponseEvent[]): void {
     for (const event of events) this.#state.evolve(event);
   }
 
-  /** The first events of a turn, written with its row: it is visible before its first token. */
+  /** The first events of a turn, written with its row. */
   static open(response: ResponseObject): readonly ResponseEvent[] {
     return [numbered({ type: 'response.created', response }, 0), numbered({ type: 'response.queued', response }, 1)];
   }

@@ -1,13 +1,17 @@
 /** Who followed a turn, and how far. Times are milliseconds since the epoch. */
 
 /** `sse`: the events of the Responses API; `chat_completions`, `ai_sdk`: those of other protocols; `json`: one body at the end. */
-export type ViewerProtocol = 'sse' | 'websocket' | 'chat_completions' | 'ai_sdk' | 'json';
+export const viewerProtocols = ['sse', 'websocket', 'chat_completions', 'ai_sdk', 'json'] as const;
+
+export type ViewerProtocol = (typeof viewerProtocols)[number];
 
 /**
  * `saw_end`: the system took all of it. `left`: the client closed the connection before; `reset`: it broke. `cut`: the gateway let go
  * of it, since it took nothing, or since the gateway stopped.
  */
-export type ViewerEnd = 'saw_end' | 'left' | 'reset' | 'cut';
+export const viewerEnds = ['saw_end', 'left', 'reset', 'cut'] as const;
+
+export type ViewerEnd = (typeof viewerEnds)[number];
 
 export interface ViewerRow {
   readonly turn: string;

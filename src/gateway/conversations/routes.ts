@@ -19,7 +19,7 @@ import { conversationItem, type ConversationItemBody } from '../responses/item-s
 import { toNewItem } from '../responses/items.ts';
 import type { Routes } from '../http/route.ts';
 import { assertSupported } from '../submit/submit-error.ts';
-import { include, itemsQuery, metadata, pageQuery } from '../http/request-fields.ts';
+import { include, itemsQuery, metadata, moment, pageQuery } from '../http/request-fields.ts';
 
 const tag = 'Conversations';
 
@@ -28,6 +28,9 @@ const items = z.array(conversationItem).max(maxItems, `has ${maxItems} items at 
 const createConversation = z.strictObject({ metadata: metadata.nullish(), items: items.nullish() });
 const updateConversation = z.strictObject({ metadata: metadata.nullable() });
 const createItems = z.strictObject({ items: items.min(1, 'must not be empty'), include: include.nullish() });
+
+/** By their latest use. */
+const listQuery = pageQuery.extend({ since: moment.optional(), until: moment.optional() });
 
 const turns = z
   .enum(['true', 'false'], "must be 'true' or 'false'")
@@ -71,11 +74,12 @@ export function conversationsRoutes(routes: Routes, { turnkeep: { sessions }, pr
       path: '/conversations',
       tag,
       summary: 'List conversations by their latest use',
-      query: pageQuery,
+      query: listQuery,
       responses: { 200: ok('A page of conversations.', listSchema(listedConversationSchema)), ...errorResponses(400, 401, 429, 503) },
     },
     async (c, { query }) => {
-      const found = await sessions.list(c.get('tenant'), pageRequest(query));
+      const { since: sinceMs, until: untilMs, ...page } = query;
+      const found = await sessions.list(c.get('tenant'), { ...pageRequest(page), sinceMs, untilMs });
       return c.json(listPage(found?.map(toListed), query));
     },
   );

@@ -1,5 +1,6 @@
 /** Errors in OpenAI's form: `{"error": {"message", "type", "param", "code"}}`. */
 import type { z } from 'zod';
+import { wordsOf } from './issue-words.ts';
 
 export interface ApiErrorFields {
   readonly status: 400 | 401 | 403 | 404 | 405 | 408 | 409 | 410 | 413 | 415 | 422 | 424 | 426 | 429 | 500 | 502 | 503;
@@ -78,8 +79,8 @@ export function validationError(error: z.ZodError, pathOf = (path: readonly Prop
     message: isMissing
       ? `Missing required parameter: '${param}'.`
       : param === ''
-        ? `The body is not valid: ${issue.message}.`
-        : `Invalid '${param}': ${issue.message}.`,
+        ? `The body is not valid: ${wordsOf(issue)}.`
+        : `Invalid '${param}': ${wordsOf(issue)}.`,
   });
 }
 

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { endingReasons, retryingReasons } from '../../domain/turn/retry-policy.ts';
 import { attemptPhases } from '../../domain/turn/timeline-attempts.ts';
 import { turnMoments } from '../../domain/turn/timeline-events.ts';
+import { viewerEnds, viewerProtocols } from '../../domain/turn/viewer.ts';
 import { webhookEvents } from '../../domain/turn/webhook.ts';
 import { itemSchema, responseSchema, time } from './response-schemas.ts';
 
@@ -142,14 +143,14 @@ export const turnSchema = z.strictObject({
     .array(
       z.strictObject({
         viewer: z.int(),
-        protocol: z.enum(['sse', 'websocket', 'chat_completions', 'ai_sdk', 'json']),
+        protocol: z.enum(viewerProtocols),
         opened_at: time,
         from_event: z.int(),
         last_event: z.int().nullable().meta({ description: 'That the system took for it; null: none.' }),
         last_at: time.optional(),
         closed_at: time.optional(),
         end: z
-          .enum(['saw_end', 'left', 'reset', 'cut', 'open'])
+          .enum([...viewerEnds, 'open'])
           .meta({ description: '`cut`: the gateway let go of it; `open`: it is there yet, or its gateway died.' }),
       }),
     )

@@ -11,6 +11,13 @@ export interface TurnExportDeps {
   readonly exportTurn: TurnExporter;
 }
 
+const exportQuery = z.strictObject({
+  redact: z
+    .enum(['true', 'false'], 'must be true or false')
+    .optional()
+    .meta({ description: 'Without what anybody said: it still replays.' }),
+});
+
 /** Each has the turn's past in memory: whoever wants more of them at once is asked to come again. */
 const mostOfTenant = 4;
 
@@ -29,6 +36,7 @@ export function turnExportRoute(routes: Routes, { turnkeep, exportTurn }: TurnEx
     {
       method: 'get',
       path: '/turns/{id}/export',
+      query: exportQuery,
       tag: 'Turns',
       summary: 'All that is known of a turn, as a file that is replayed and run again elsewhere',
       description:
@@ -38,13 +46,13 @@ export function turnExportRoute(routes: Routes, { turnkeep, exportTurn }: TurnEx
         ...errorResponses(401, 404, 429, 503),
       },
     },
-    async (c) => {
+    async (c, { query }) => {
       const [id, tenant] = [c.req.param('id') ?? '', c.get('tenant')];
       const turn = await turnkeep.readTurn(tenant, id);
       if (turn === undefined) throw notFound('Turn', id);
       if ((running.get(tenant) ?? 0) >= mostOfTenant) throw tooMany();
       count(tenant, 1);
-      const body = bodyOf(exportTurn(turn), () => count(tenant, -1));
+      const body = bodyOf(exportTurn(turn, { isRedacted: query.redact === 'true' }), () => count(tenant, -1));
       return new Response(body, { headers: { 'content-type': 'application/json; charset=utf-8', 'x-content-type-options': 'nosniff' } });
     },
   );

@@ -1,7 +1,7 @@
 /** `/turns`: what turns there are, and the timeline of each; `/stats`: all of them summed up. */
 import { z } from 'zod';
 import { failureRules, type FailureCode } from '../../domain/failure.ts';
-import { previewOf } from '../../domain/turn/input-preview.ts';
+import { previewOf } from '../../domain/turn/timeline-text.ts';
 import { timelineOf } from '../../domain/turn/timeline.ts';
 import { timelineEvents } from '../../domain/turn/timeline-events.ts';
 import { readTimeline } from '../../client/read-timeline.ts';

@@ -57,7 +57,7 @@ export function findDivergence(history: readonly JsonEvent[], traced: readonly T
   const commands = withoutUnsent(traced);
   const context = { traced, length: lengthAtLastTask(history), hint };
   // When a local activity ends is not the code's doing, and its event comes only then.
-  const isOrdered = ({ kind }: Asked): boolean => !/LocalActivity$/.test(kind);
+  const isOrdered = ({ kind }: Asked): boolean => !kind.endsWith('LocalActivity');
   const [ordered, sent] = [events.filter(isOrdered), commands.filter(isOrdered)];
   return (
     firstDifference(ordered, sent, context, isSame) ??

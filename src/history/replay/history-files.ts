@@ -59,7 +59,8 @@ function plainHistory(text: string, file: string): StoredRuns | undefined {
   const started = (events[0] as { readonly [member: string]: { readonly [name: string]: unknown } })[
     'workflowExecutionStartedEventAttributes'
   ];
-  const workflowId = String(names['workflow_id'] ?? started?.['workflowId'] ?? basename(file, '.json'));
-  const runId = String(names['run_id'] ?? started?.['originalExecutionRunId'] ?? '');
+  const nameOf = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
+  const workflowId = nameOf(names['workflow_id']) ?? nameOf(started?.['workflowId']) ?? basename(file, '.json');
+  const runId = nameOf(names['run_id']) ?? nameOf(started?.['originalExecutionRunId']) ?? '';
   return { runs: [{ id: workflowId, workflowId, runId, events: events as readonly JsonEvent[] }] };
 }

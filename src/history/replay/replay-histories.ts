@@ -2,7 +2,7 @@
 import { Runtime, Worker } from '@temporalio/worker';
 import { historyOfJson } from '../history-json.ts';
 import { type Divergence, findDivergence, placesIn } from './divergence.ts';
-import { readEvent } from './history-commands.ts';
+import { commandEventsOf, readEvent } from './history-commands.ts';
 import { readRuns, type StoredRun } from './history-files.ts';
 import type { TraceSinks, TracedCommand } from './trace-commands.ts';
 
@@ -83,25 +83,37 @@ function reportOf(run: StoredRun, file: string, error: Error | undefined, traced
     return { ...about, outcome: 'not_replayed', reason, is_unknown_type: true };
   }
   const [, hint] = /HistoryEvent\(id: (\d+)/.exec(message) ?? [];
-  // What was asked for before the code threw is no difference.
-  const isThrown = error.name === 'ReplayError';
-  const found = (isThrown ? undefined : findDivergence(events, traced, hint)) ?? unseen(error, hint, run, traced);
+  // What was asked for before the code threw is no difference, and ids are not compared there.
+  const isSeen = error.name !== 'ReplayError' && !/ id of scheduled event /.test(message);
+  const found = (isSeen ? findDivergence(events, traced, hint) : undefined) ?? unseen(error, run, traced);
   return { ...about, outcome: 'diverged', divergence: { ...found, message } };
 }
 
-/** The code threw, or what differs is not which commands there are: what Core says is all that is known. */
-function unseen({ message }: Error, hint: string | undefined, { events }: StoredRun, traced: readonly TracedCommand[]): Divergence {
-  const event = events.find(({ eventId }) => eventId === hint);
-  const isThrown = hint === undefined;
-  const stack = placesIn((isThrown ? quotedIn(message, 'stack_trace') : traced.at(-1)?.stack) ?? '');
+/** The code threw, or it is not which commands there are that differs: what Core says is all that is known. */
+function unseen(error: Error, { events }: StoredRun, traced: readonly TracedCommand[]): Divergence {
+  if (error.name === 'ReplayError') {
+    const stack = placesIn(quotedIn(error.message, 'stack_trace') ?? '');
+    const change = 'the code fails where it did not';
+    return { event: null, expected: 'the code goes on', found: 'the code throws', line: stack[0] ?? null, place: 'at', stack, change };
+  }
+  const message = wordsOfError(error);
+  const [, what, was, is] = /: (.+) of scheduled event '(.*)' does not match .* '(.*)'$/s.exec(message) ?? [];
+  const asked = commandEventsOf(events);
+  const index = asked.findIndex(({ id }) => {
+    const event = events.find(({ eventId }) => eventId === id);
+    return was !== undefined && Object.values(readEvent(event ?? {}).attributes).includes(was);
+  });
+  const place = index === -1 ? 'behind' : 'at';
+  const stack = placesIn((index === -1 ? traced.at(-1) : traced[index])?.stack ?? '');
+  const event = asked[index];
   return {
-    event: event === undefined ? null : { id: event.eventId ?? '', type: readEvent(event).type },
-    expected: isThrown ? 'the code goes on' : 'the same ids and types as in the event',
-    found: isThrown ? 'the code throws' : 'others',
+    event: event === undefined ? null : { id: event.id, type: event.type },
+    expected: what === undefined ? 'what the event says' : `${what} '${was}'`,
+    found: what === undefined ? 'something else' : `'${is}'`,
     line: stack[0] ?? null,
-    place: isThrown ? 'at' : 'behind',
+    place,
     stack,
-    change: isThrown ? 'the code fails where it did not' : 'an id of its own was changed, or is made in another way',
+    change: what === undefined ? 'unknown' : `${what} was changed, or is made of something else`,
   };
 }
 

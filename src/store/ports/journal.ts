@@ -1,4 +1,4 @@
-/** The port to the journals, for those who write a turn's events (an attempt, a settlement) and those who follow them. */
+/** The port to the journals, for those who write a turn's events and those who follow them. */
 import type { AttemptEnd, AttemptKey, AttemptRow } from '../../domain/turn/attempt.ts';
 import type { Spending } from '../../domain/turn/budget.ts';
 import type { ClaimDecision } from '../../domain/turn/claim.ts';
@@ -6,9 +6,9 @@ import type { OutputItem } from '../../domain/item.ts';
 import type { HiddenReasoning } from '../../domain/response/hidden-reasoning.ts';
 import type { JournalRow, ResponseEvent } from '../../domain/response/response-event.ts';
 import type { Usage } from '../../domain/response/response.ts';
-import type { RecordingPart } from '../../domain/turn/recording.ts';
 import type { TurnRow } from '../../domain/turn/turn.ts';
 import type { TurnStatus } from '../../domain/turn/turn-state.ts';
+import type { Recorded } from './recordings.ts';
 import type { Beat, ExpiredLease, Lease, OverdueQuery, OverdueTurn, TurnPulse } from './leases.ts';
 
 /**
@@ -144,7 +144,7 @@ export interface JournalFollower extends AsyncIterable<readonly JournalRow[]> {
   readonly taken: number;
 }
 
-/** The journal of a turn is not there (any more): deleted, or older than is kept. */
+/** The journal of a turn is not there (any more): deleted, or past retention. */
 export class JournalGoneError extends Error {
   override readonly name = 'JournalGoneError';
 
@@ -172,24 +172,22 @@ export interface GrantedTurn {
   readonly epoch: number;
   /** The end of its lease, by the clock of the database, ms since the epoch: not later than it is written there. */
   readonly leaseUntilMs: number;
-  /** Earlier requests that had no end, and are booked as lost now. */
+  /** Earlier requests without an end, booked as lost now. */
   readonly lostAttempts: number;
   /** As it stood before the claim. */
   readonly turn: TurnRow;
-  /** How long the turn has been ready, in ms: its time limit counts from there. */
+  /** How long the turn has been ready, ms: its time limit counts from there. */
   readonly readySinceMs: number;
   /** What the journal has: the new writer goes on from there. Absent: it has shown something, and is read apart, in pages. */
   readonly events?: readonly ResponseEvent[];
 }
 
-export interface Append {
+export interface Append extends Recorded {
   readonly turn: string;
   readonly epoch: number;
   readonly rows: readonly JournalRow[];
   /** These rows are the first that show anything of this attempt. */
   readonly starts?: AttemptKey & { readonly providerRequestId?: string };
-  /** What has been recorded since the last write: it goes along. */
-  readonly recording?: readonly RecordingPart[];
 }
 
 export interface Seal {

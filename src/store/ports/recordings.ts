@@ -1,6 +1,12 @@
 /** The port to what is recorded of attempts, for those who run a turn again. */
 import type { RecordingPart } from '../../domain/turn/recording.ts';
 
+/** What comes along with a write. */
+export interface Recorded {
+  /** What has been recorded since the last one. */
+  readonly recording?: readonly RecordingPart[];
+}
+
 /**
  * **Contract**, besides that of `Store`. Parts come with the writes that they belong to (`Append.recording`,
  * `AttemptEnd.recording`), in the same commit, and are refused with them. They are dropped with the journal.

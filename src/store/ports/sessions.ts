@@ -19,7 +19,7 @@ export interface SessionStore {
   readSession(tenant: string, id: string): Promise<SessionRow | undefined>;
 
   /** By their latest use. undefined when the page begins behind a session that is not there. */
-  listSessions(tenant: string, page: Page): Promise<readonly ListedSession[] | undefined>;
+  listSessions(tenant: string, page: SessionPage): Promise<readonly ListedSession[] | undefined>;
 
   /** Takes the place of all metadata. */
   updateSession(tenant: string, id: string, metadata: SessionRow['metadata']): Promise<SessionRow | undefined>;
@@ -95,6 +95,12 @@ export interface Page {
   readonly after?: string;
   /** Of items alone, in characters of their JSON: the item that reaches it is the last of the page (T14). */
   readonly maxChars?: number;
+}
+
+/** Of those whose latest use is not before `sinceMs`, and before `untilMs`. */
+export interface SessionPage extends Page {
+  readonly sinceMs?: number | undefined;
+  readonly untilMs?: number | undefined;
 }
 
 export interface FoundItem {

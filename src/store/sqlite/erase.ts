@@ -13,27 +13,34 @@ import { dropWebhook } from './webhooks.ts';
 
 interface RowsOfTurn {
   readonly list: string;
+  /** Those up to the place of one. */
   readonly drop: string;
+  /** The columns of a place. */
+  readonly place: readonly string[];
 }
 
 const journal: RowsOfTurn = {
-  list: 'SELECT seq AS at, octet_length(data) AS bytes FROM journal WHERE turn = ? ORDER BY seq LIMIT ?',
+  list: 'SELECT seq, octet_length(data) AS bytes FROM journal WHERE turn = ? ORDER BY seq LIMIT ?',
   drop: 'DELETE FROM journal WHERE turn = ? AND seq <= ?',
+  place: ['seq'],
 };
 
 const recordings: RowsOfTurn = {
-  list: 'SELECT rank AS at, bytes FROM (SELECT epoch * 1048576 + part AS rank, octet_length(data) AS bytes FROM recordings WHERE turn = ?) ORDER BY rank LIMIT ?',
-  drop: 'DELETE FROM recordings WHERE turn = ? AND epoch * 1048576 + part <= ?',
+  list: 'SELECT epoch, part, octet_length(data) AS bytes FROM recordings WHERE turn = ? ORDER BY epoch, part LIMIT ?',
+  drop: 'DELETE FROM recordings WHERE turn = ? AND (epoch, part) <= (?, ?)',
+  place: ['epoch', 'part'],
 };
 
 const items: RowsOfTurn = {
-  list: 'SELECT position AS at, octet_length(item) AS bytes FROM items WHERE turn = ? ORDER BY position LIMIT ?',
+  list: 'SELECT position, octet_length(item) AS bytes FROM items WHERE turn = ? ORDER BY position LIMIT ?',
   drop: 'DELETE FROM items WHERE turn = ? AND position <= ?',
+  place: ['position'],
 };
 
 const hidden: RowsOfTurn = {
-  list: 'SELECT rowid AS at, octet_length(encrypted) AS bytes FROM hidden_reasoning WHERE turn = ? ORDER BY rowid LIMIT ?',
+  list: 'SELECT rowid AS place, octet_length(encrypted) AS bytes FROM hidden_reasoning WHERE turn = ? ORDER BY rowid LIMIT ?',
   drop: 'DELETE FROM hidden_reasoning WHERE turn = ? AND rowid <= ?',
+  place: ['place'],
 };
 
 /** Nobody sees from now on what the turn said; `eraseMarked` deletes it. */
@@ -121,7 +128,7 @@ function hideJournal(db: Database, turn: string): void {
   db.run('UPDATE journal_head SET sealed = 2 WHERE turn = ?', turn);
 }
 
-function dropRows(db: Database, { list, drop }: RowsOfTurn, turn: string, slice: Slice): boolean {
+function dropRows(db: Database, { list, drop, place }: RowsOfTurn, turn: string, slice: Slice): boolean {
   const limit = slice.rowsLeft;
   const rows = db.all(list, turn, limit);
   let taken = 0;
@@ -130,7 +137,7 @@ function dropRows(db: Database, { list, drop }: RowsOfTurn, turn: string, slice:
     taken += 1;
   }
   const last = rows[taken - 1];
-  if (last !== undefined) db.run(drop, turn, Number(last['at']));
+  if (last !== undefined) db.run(drop, turn, ...place.map((column) => Number(last[column])));
   return taken === rows.length && rows.length < limit;
 }
 

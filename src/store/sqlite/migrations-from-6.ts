@@ -139,7 +139,7 @@ export const migrationsFrom6: readonly string[] = [
   `
   CREATE TABLE viewers (
     turn TEXT NOT NULL, id TEXT NOT NULL, protocol TEXT NOT NULL, opened_at INTEGER NOT NULL, from_seq INTEGER NOT NULL,
-    last_seq INTEGER NOT NULL, last_at INTEGER, closed_at INTEGER, ended TEXT, PRIMARY KEY (turn, id)
+    last_seq INTEGER NOT NULL, last_at INTEGER, closed_at INTEGER, ended TEXT, PRIMARY KEY (turn, opened_at, id)
   ) STRICT, WITHOUT ROWID;
   `,
 ];

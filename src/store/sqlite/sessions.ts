@@ -1,6 +1,6 @@
 /** Sessions: named pointers to a turn, the newest of theirs. */
 import { firstWordsChars, type ListedSession, type NewBranch, type NewSession, type SessionRow } from '../../domain/turn/session.ts';
-import type { Page } from '../ports/sessions.ts';
+import type { SessionPage } from '../ports/sessions.ts';
 import type { Database } from './database.ts';
 import { sessionOf, text, textOrNull } from './rows.ts';
 import { unsettledTurns } from './turns.ts';
@@ -46,15 +46,20 @@ export function readSession(db: Database, tenant: string, id: string): SessionRo
 }
 
 /** undefined when the page begins behind a session that is not there. */
-export function listSessions(db: Database, tenant: string, { limit, order, after }: Page): ListedSession[] | undefined {
+export function listSessions(
+  db: Database,
+  tenant: string,
+  { limit, order, after, sinceMs, untilMs }: SessionPage,
+): ListedSession[] | undefined {
   const from = after === undefined ? undefined : db.one('SELECT touched_at FROM sessions WHERE tenant = ? AND id = ?', tenant, after);
   if (after !== undefined && from === undefined) return undefined;
   const [than, direction] = order === 'asc' ? ['>', 'ASC'] : ['<', 'DESC'];
   const behind = from === undefined ? '' : `AND (touched_at, id) ${than} (?, ?)`;
   const cursor = from === undefined || after === undefined ? [] : [Number(from['touched_at']), after];
   const sql = `SELECT *, ${firstWords} AS first_words FROM sessions
-    WHERE tenant = ? ${behind} ORDER BY touched_at ${direction}, id ${direction} LIMIT ?`;
-  return db.all(sql, tenant, ...cursor, limit).map((row) => ({
+    WHERE tenant = ? ${behind} ${sinceMs === undefined ? '' : 'AND touched_at >= ?'} ${untilMs === undefined ? '' : 'AND touched_at < ?'} ORDER BY touched_at ${direction}, id ${direction} LIMIT ?`;
+  const times = [sinceMs, untilMs].filter((ms) => ms !== undefined);
+  return db.all(sql, tenant, ...cursor, ...times, limit).map((row) => ({
     ...sessionOf(row),
     name: textOrNull(row['name']),
     usedAtMs: Number(row['touched_at']),

@@ -61,7 +61,7 @@ export function isAnswered(db: Database, tenant: string, id: string): boolean {
 }
 
 export function readApprovals(db: Database, turn: string): ApprovalRow[] {
-  return db.all('SELECT * FROM approvals WHERE turn = ? OR answered_by = ? ORDER BY answered_at, id', turn, turn).map((row) => ({
+  return db.all('SELECT * FROM approvals WHERE turn = ? OR answered_by = ?', turn, turn).map((row) => ({
     id: text(row['id']),
     askedBy: text(row['turn']),
     ...(row['answered_by'] === null

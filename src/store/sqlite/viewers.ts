@@ -7,8 +7,8 @@ const note = `INSERT INTO viewers (turn, id, protocol, opened_at, from_seq, last
   SELECT ?, ?, ?, ?, ?, ?, ?, ?, ? WHERE EXISTS (SELECT 1 FROM journal_head WHERE turn = ? AND sealed < 2)
   ON CONFLICT DO UPDATE SET last_seq = excluded.last_seq, last_at = excluded.last_at, closed_at = excluded.closed_at, ended = excluded.ended`;
 
-const dropOldest = `DELETE FROM viewers WHERE turn = ? AND id IN (
-  SELECT id FROM viewers WHERE turn = ? ORDER BY opened_at DESC, id DESC LIMIT -1 OFFSET ${mostViewers})`;
+const dropOldest = `DELETE FROM viewers WHERE turn = ? AND (opened_at, id) <= (
+  SELECT opened_at, id FROM viewers WHERE turn = ? ORDER BY opened_at DESC, id DESC LIMIT 1 OFFSET ${mostViewers})`;
 
 export async function noteViewers(db: Database, viewers: readonly ViewerRow[]): Promise<void> {
   return db.commit('quick', () => {

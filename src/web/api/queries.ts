@@ -1,5 +1,6 @@
 /** What the page reads, each by one hook. Lists are asked for again as long as they are shown: they are how a page learns of others' turns. */
 import { type InfiniteData, useInfiniteQuery, type UseInfiniteQueryResult, useQuery, type UseQueryResult } from '@tanstack/react-query';
+import type { GatewayClient } from '../../http-client/calls.ts';
 import { useGateway } from './client.tsx';
 import { isSettled, type ListedTurn, type Page, type Session, type TurnReport, type TurnStats } from './types.ts';
 
@@ -66,13 +67,15 @@ export function useTurns(filters: TurnFilters): UseInfiniteQueryResult<InfiniteD
   });
 }
 
-/** @param id undefined: none is asked for */
-export function useTurn(id: string | undefined): UseQueryResult<TurnReport> {
+export function readTurn(client: GatewayClient, id: string, signal?: AbortSignal): Promise<TurnReport> {
+  return client.json('GET', `/turns/${encodeURIComponent(id)}`, { signal }) as Promise<TurnReport>;
+}
+
+export function useTurn(id: string): UseQueryResult<TurnReport> {
   const { client } = useGateway();
   return useQuery({
     queryKey: ['turn', id],
-    queryFn: async ({ signal }) => (await client.json('GET', `/turns/${encodeURIComponent(id ?? '')}`, { signal })) as TurnReport,
-    enabled: id !== undefined,
+    queryFn: ({ signal }) => readTurn(client, id, signal),
     staleTime: ({ state }) => (state.data !== undefined && isSettled(state.data) ? 60_000 : 0),
     refetchInterval: ({ state }) => (state.data !== undefined && isSettled(state.data) ? false : reportEveryMs),
   });

@@ -90,6 +90,15 @@ export interface Attempt {
   readonly wait_ms?: number;
   readonly provider_request_id?: string;
   readonly worker?: string;
+  readonly retry?: {
+    readonly asked_again: boolean;
+    readonly reason: string;
+    readonly asked_by?: 'turnkeep' | 'provider';
+    readonly wait_ms?: number;
+    readonly requests_left: number;
+  };
+  /** Of one that broke off: what those had seen who were there. */
+  readonly viewers?: readonly { readonly viewer: number; readonly last_event: number | null }[];
   readonly [more: string]: unknown;
 }
 

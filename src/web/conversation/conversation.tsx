@@ -2,8 +2,9 @@
 import { type ReactNode, useCallback, useEffect, useMemo, useState } from 'react';
 import { useQueryClient } from '@tanstack/react-query';
 import { cancelResponse } from '../../http-client/resume.ts';
+import { withRetries } from '../../http-client/retry.ts';
 import { statusOf, useGateway } from '../api/client.tsx';
-import { useRunningTurns, useSession, useTurns } from '../api/queries.ts';
+import { readTurn, useRunningTurns, useSession, useTurns } from '../api/queries.ts';
 import { titleOf } from '../shell/words.tsx';
 import { Approvals, openApprovals } from './approvals.tsx';
 import { Composer } from './composer.tsx';
@@ -11,7 +12,7 @@ import { QueuedTurns, SentMessages } from './pending.tsx';
 import { Transcript } from './transcript.tsx';
 import { useItems } from './use-items.ts';
 import { useLiveTurn } from './use-live-turn.ts';
-import type { Outbox } from './use-outbox.ts';
+import type { ApprovalAnswer, Outbox } from './use-outbox.ts';
 
 export interface ConversationProps {
   readonly session: string;
@@ -60,7 +61,8 @@ export function Conversation({ session, selectedTurn, outbox, accepted }: Conver
   useEffect(() => {
     if (accepted === undefined) return;
     void readUnsettled().then(() => loadNewer());
-  }, [accepted, readUnsettled, loadNewer]);
+    void queries.invalidateQueries({ queryKey: ['turns', { session }] });
+  }, [accepted, session, queries, readUnsettled, loadNewer]);
 
   const waiting = unsettled.filter(({ id }) => id !== followed);
   const sent = outbox.sent.filter(
@@ -84,19 +86,26 @@ export function Conversation({ session, selectedTurn, outbox, accepted }: Conver
     [client, readUnsettled],
   );
 
+  // The agent that asked is the one that goes on.
+  const answer = async (input: readonly ApprovalAnswer[]): Promise<void> => {
+    const turn = open[0]?.turn ?? undefined;
+    const asked = turn === undefined ? undefined : await withRetries(() => readTurn(client, turn));
+    outbox.send({ session, input, model: asked?.model ?? model, whenBusy: 'enqueue' });
+  };
+
   const words = items.find(({ role }) => role === 'user')?.text ?? null;
   const title = about.data === undefined ? 'Session' : titleOf({ ...about.data, preview: hasOlder ? null : words });
 
   if (statusOf(error) === 404) {
     return (
-      <main className="conversation" id="main" tabIndex={-1} data-focus="main">
+      <section className="conversation" aria-label="Session">
         <p className="empty">There is no session {session}.</p>
-      </main>
+      </section>
     );
   }
   return (
-    <main className="conversation" id="main" tabIndex={-1} data-focus="main">
-      <h1 className="conversation-title">{title}</h1>
+    <section className="conversation" aria-label="Session">
+      <h2 className="conversation-title">{title}</h2>
       <Transcript
         key={session}
         session={session}
@@ -111,9 +120,7 @@ export function Conversation({ session, selectedTurn, outbox, accepted }: Conver
       <div className="below">
         <QueuedTurns turns={waiting} sent={outbox.sent} onCancel={stop} />
         <SentMessages sent={sent} onSendAgain={outbox.sendAgain} onDrop={outbox.drop} />
-        {open.length === 0 ? null : (
-          <Approvals open={open} onAnswer={(input) => outbox.send({ session, input, model, whenBusy: 'enqueue' })} />
-        )}
+        {open.length === 0 ? null : <Approvals open={open} onAnswer={(input) => void answer(input)} />}
         <Composer
           isBusy={isBusy}
           model={model}
@@ -122,6 +129,6 @@ export function Conversation({ session, selectedTurn, outbox, accepted }: Conver
           onSend={(input, asked, whenBusy) => outbox.send({ session, input, model: asked, whenBusy })}
         />
       </div>
-    </main>
+    </section>
   );
 }

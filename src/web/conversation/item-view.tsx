@@ -77,21 +77,21 @@ function Call({ item, words }: { readonly item: ShownItem; readonly words?: stri
   const end =
     words ?? (error !== undefined ? 'failed' : (callWords[status ?? ''] ?? (item.type === 'function_call' ? 'called' : 'running')));
   return (
-    <details className={`fold call ${end}`}>
+    <details className={end === 'failed' ? 'fold call failed' : 'fold call'}>
       <summary>
         <code>{toolName(item)}</code> <span className="call-end">{end}</span>
       </summary>
-      <h4>Arguments</h4>
+      <p className="label">Arguments</p>
       <Code text={item.arguments ?? ''} />
       {output === undefined ? null : (
         <>
-          <h4>Result</h4>
+          <p className="label">Result</p>
           <Code text={output} />
         </>
       )}
       {error === undefined ? null : (
         <>
-          <h4>What failed</h4>
+          <p className="label">What failed</p>
           <Code text={error} />
         </>
       )}

@@ -27,6 +27,12 @@ const components: Components = {
     ) : (
       <span>[image]</span>
     ),
+  // The session's title is a heading of the second level.
+  h1: ({ children }) => <h3>{children}</h3>,
+  h2: ({ children }) => <h4>{children}</h4>,
+  h3: ({ children }) => <h5>{children}</h5>,
+  h4: ({ children }) => <h6>{children}</h6>,
+  h5: ({ children }) => <h6>{children}</h6>,
   // What is wider than the column is reached by keyboard too.
   pre: ({ children }) => <pre tabIndex={0}>{children}</pre>,
   table: ({ children }) => (

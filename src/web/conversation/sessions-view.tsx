@@ -26,7 +26,8 @@ export function SessionsView({ session, turn }: { readonly session: string | und
   );
   const view = turn !== undefined ? 'with-timeline' : session !== undefined ? 'with-session' : 'with-sessions';
   return (
-    <div className={`three ${view}`}>
+    <main className={`three ${view}`} id="main" tabIndex={-1} data-focus="main">
+      <h1 className="hidden">Sessions</h1>
       <SessionList selected={session} />
       {session === undefined ? (
         <NewSession
@@ -45,7 +46,7 @@ export function SessionsView({ session, turn }: { readonly session: string | und
         />
       )}
       {session === undefined || turn === undefined ? null : (
-        <aside className="beside" aria-label="Timeline of a turn">
+        <section className="beside" aria-label="Timeline of a turn">
           <a className="close" href={toSession(session)} aria-label="Close the timeline">
             ×
           </a>
@@ -53,9 +54,9 @@ export function SessionsView({ session, turn }: { readonly session: string | und
           <p className="aside">
             <a href={to(['turns', turn])}>on a page of its own</a>
           </p>
-        </aside>
+        </section>
       )}
-    </div>
+    </main>
   );
 }
 
@@ -78,8 +79,8 @@ function NewSession({ onSend }: NewSessionProps): ReactNode {
     }
   };
   return (
-    <main className="conversation" id="main" tabIndex={-1} data-focus="main">
-      <h1 className="conversation-title">New session</h1>
+    <section className="conversation" aria-label="New session">
+      <h2 className="conversation-title">New session</h2>
       <div className="scroll transcript">
         <p className="empty">Your first message begins a session. What is accepted is answered, whatever is restarted meanwhile.</p>
       </div>
@@ -95,6 +96,6 @@ function NewSession({ onSend }: NewSessionProps): ReactNode {
           onSend={(text, model) => void begin(text, model)}
         />
       </div>
-    </main>
+    </section>
   );
 }

@@ -96,26 +96,29 @@ function announcement(live: LiveTurn | undefined, items: readonly ShownItem[]): 
   return last?.type === 'message' && last.role === 'assistant' ? last.text : '';
 }
 
-/** Each turn's items, and its end behind them; the answer that is under way last, which the session has in part. */
+/** Each turn's items, and its end behind them. The session has the answer that is under way in part: the rest is with its turn. */
 function rowsOf(items: readonly ShownItem[], live: LiveTurn | undefined): readonly Row[] {
+  const known = new Set(items.map(({ id }) => id));
+  const streamed = (live?.items ?? []).filter(({ id }) => !known.has(id));
+  const at = items.findLastIndex(({ turn }) => turn === live?.id) + 1 || items.length;
   const rows: Row[] = [];
-  const streamed = new Map(live?.items.map((item) => [item.id, item]));
   const uses = new Map<string, number>();
-  items.forEach((item, index) => {
-    // An id may stand in a session several times.
-    const use = (uses.get(item.id) ?? 0) + 1;
-    uses.set(item.id, use);
-    streamed.delete(item.id);
-    rows.push({ kind: 'item', key: use === 1 ? item.id : `${item.id}~${use}`, item });
-    const next = items[index + 1];
-    if (item.turn !== null && item.turn !== live?.id && next?.turn !== item.turn) {
-      rows.push({ kind: 'end', key: `end ${item.turn}`, turn: item.turn });
+  const add = (part: readonly ShownItem[]): void => {
+    for (const [index, item] of part.entries()) {
+      // An id may stand in a session several times.
+      const use = (uses.get(item.id) ?? 0) + 1;
+      uses.set(item.id, use);
+      rows.push({ kind: 'item', key: use === 1 ? item.id : `${item.id}~${use}`, item });
+      const isLast = part[index + 1]?.turn !== item.turn;
+      if (isLast && item.turn !== null && item.turn !== live?.id) rows.push({ kind: 'end', key: `end ${item.turn}`, turn: item.turn });
     }
-  });
-  for (const item of streamed.values()) rows.push({ kind: 'item', key: item.id, item });
-  if (live !== undefined) {
-    if (live.outcome === undefined) rows.push({ kind: 'live', key: `live ${live.id}`, live });
-    else rows.push({ kind: 'end', key: `end ${live.id}`, turn: live.id });
-  }
+  };
+  add(items.slice(0, at));
+  if (live === undefined) return rows;
+  add(streamed);
+  rows.push(
+    live.outcome === undefined ? { kind: 'live', key: `live ${live.id}`, live } : { kind: 'end', key: `end ${live.id}`, turn: live.id },
+  );
+  add(items.slice(at));
   return rows;
 }

@@ -1,4 +1,4 @@
-/** The items of a session: the newest first of all, older ones by the page, and what was added since without reading all again. */
+/** The items of a session: the newest first of all, older ones by the page, and what was added since by reading the newest page again. */
 import { useCallback, useMemo, useRef } from 'react';
 import { type InfiniteData, useInfiniteQuery, useQueryClient } from '@tanstack/react-query';
 import { useGateway } from '../api/client.tsx';
@@ -15,7 +15,7 @@ export interface SessionItems {
   readonly error: Error | null;
   readonly hasOlder: boolean;
   readonly loadOlder: () => void;
-  /** Resolves once what was added behind the newest is there. */
+  /** Resolves once what was added since is there. */
   readonly loadNewer: () => Promise<void>;
 }
 
@@ -30,7 +30,7 @@ export function useItems(session: string): SessionItems {
     },
     [client, session],
   );
-  const { data, error, isPending, hasNextPage, isFetchingNextPage, fetchNextPage, refetch } = useInfiniteQuery({
+  const { data, error, isPending, hasNextPage, isFetchingNextPage, fetchNextPage } = useInfiniteQuery({
     queryKey: key,
     queryFn: ({ pageParam }) => read({ order: 'desc', after: pageParam }),
     initialPageParam: undefined as string | undefined,
@@ -41,17 +41,12 @@ export function useItems(session: string): SessionItems {
   const loading = useRef<Promise<void>>(Promise.resolve());
   const loadNewer = useCallback((): Promise<void> => {
     const load = async (): Promise<void> => {
-      const newest = queries.getQueryData<InfiniteData<Page<Item>>>(key)?.pages[0]?.data[0]?.id;
-      if (newest === undefined) return void (await refetch());
-      for (let after: string | null = newest, isMore = true; isMore && after !== null;) {
-        const page: Page<Item> = await read({ order: 'asc', after });
-        queries.setQueryData<InfiniteData<Page<Item>>>(key, (known) => known && withNewer(known, page.data));
-        ({ last_id: after, has_more: isMore } = page);
-      }
+      const newest = await read({ order: 'desc' });
+      queries.setQueryData<InfiniteData<Page<Item>>>(key, (known) => withNewest(known, newest));
     };
     loading.current = loading.current.then(load, load);
     return loading.current;
-  }, [queries, key, read, refetch]);
+  }, [queries, key, read]);
   const items = useMemo(() => (data?.pages.flatMap((page) => page.data) ?? []).toReversed().map(shownItem), [data]);
   return {
     items,
@@ -63,9 +58,16 @@ export function useItems(session: string): SessionItems {
   };
 }
 
-/** @param newer oldest first, as they were asked for */
-function withNewer(known: InfiniteData<Page<Item>>, newer: readonly Item[]): InfiniteData<Page<Item>> {
-  const [first, ...rest] = known.pages;
-  if (first === undefined || newer.length === 0) return known;
-  return { ...known, pages: [{ ...first, data: [...newer.toReversed(), ...first.data] }, ...rest] };
+/**
+ * The newest page takes the place of what is known of it: an answer comes before the input of a turn that was stopped while it
+ * waited for that answer.
+ */
+function withNewest(known: InfiniteData<Page<Item>> | undefined, newest: Page<Item>): InfiniteData<Page<Item>> | undefined {
+  const items = known?.pages.flatMap(({ data }) => data) ?? [];
+  const oldest = newest.data.at(-1)?.id;
+  const at = items.findLastIndex(({ id }) => id === oldest);
+  const last = known?.pages.at(-1);
+  // More is new than a page has: what lies in between is read again, as older pages are.
+  if (known === undefined || last === undefined || at === -1 || !newest.has_more) return { pages: [newest], pageParams: [undefined] };
+  return { pages: [{ ...last, data: [...newest.data, ...items.slice(at + 1)] }], pageParams: [undefined] };
 }

@@ -1,6 +1,6 @@
 /** The list of the keys. */
 import type { ReactNode } from 'react';
-import { Dialog } from '@base-ui/react/dialog';
+import { Window } from './dialog.tsx';
 import type { Shortcut } from './shortcuts.ts';
 
 const always: readonly (readonly [string, string])[] = [
@@ -9,32 +9,27 @@ const always: readonly (readonly [string, string])[] = [
   ['Escape', 'in the message: leave it; in a window: close it'],
 ];
 
-export function ShortcutsDialog({
-  onClose,
-  shortcuts,
-}: {
+export interface ShortcutsDialogProps {
   readonly onClose: () => void;
   readonly shortcuts: readonly Shortcut[];
-}): ReactNode {
+}
+
+export function ShortcutsDialog({ onClose, shortcuts }: ShortcutsDialogProps): ReactNode {
   return (
-    <Dialog.Root open onOpenChange={(open) => open || onClose()}>
-      <Dialog.Portal>
-        <Dialog.Backdrop className="backdrop" />
-        <Dialog.Popup className="dialog">
-          <Dialog.Title>Keyboard</Dialog.Title>
-          <dl className="keys">
-            {[...shortcuts.map(({ key, what }) => [key, what] as const), ...always].map(([key, what]) => (
-              <div key={key}>
-                <dt>
-                  <kbd>{key}</kbd>
-                </dt>
-                <dd>{what}</dd>
-              </div>
-            ))}
-          </dl>
-          <Dialog.Close className="plain">Close</Dialog.Close>
-        </Dialog.Popup>
-      </Dialog.Portal>
-    </Dialog.Root>
+    <Window title="Keyboard" onClose={onClose}>
+      <dl className="keys">
+        {[...shortcuts.map(({ key, what }) => [key, what] as const), ...always].map(([key, what]) => (
+          <div key={key}>
+            <dt>
+              <kbd>{key}</kbd>
+            </dt>
+            <dd>{what}</dd>
+          </div>
+        ))}
+      </dl>
+      <button type="button" onClick={onClose}>
+        Close
+      </button>
+    </Window>
   );
 }

@@ -5,15 +5,19 @@ import { useGateway } from '../api/client.tsx';
 import type { Attempt, Cause, Item, ToolCall, TurnReport } from '../api/types.ts';
 import { Code } from '../conversation/item-view.tsx';
 import { to } from '../shell/route.ts';
-import { between, duration, moment } from '../shell/words.tsx';
+import { between, duration, moment, plural } from '../shell/words.tsx';
+import { Events } from './temporal-events.tsx';
 
 /** Shown by themselves, or not worth a line. */
 const shownElsewhere: ReadonlySet<string> = new Set(
-  ['attempt', 'causes', 'outcome', 'code', 'detail', 'wait_ms', 'worker'].concat('requested_at', 'ended_at'),
+  ['attempt', 'causes', 'outcome', 'code', 'detail', 'wait_ms', 'worker', 'retry', 'viewers', 'usage', 'reattached'].concat(
+    'requested_at',
+    'ended_at',
+  ),
 );
 
 export function AttemptDetails({ attempt, turn }: { readonly attempt: Attempt; readonly turn: TurnReport }): ReactNode {
-  const { outcome, code, detail, causes = [], wait_ms: waitMs, worker, requested_at: requestedAt, ended_at: endedAt } = attempt;
+  const { outcome, code, detail, causes = [], viewers = [], worker, requested_at: requestedAt, ended_at: endedAt } = attempt;
   const more = Object.entries(attempt).filter(([name, value]) => !shownElsewhere.has(name) && value != null);
   return (
     <div className="part-details">
@@ -24,19 +28,33 @@ export function AttemptDetails({ attempt, turn }: { readonly attempt: Attempt; r
           ['Asked', `${moment(requestedAt)}, ${duration(between(turn.created_at, requestedAt))} after the turn was accepted`],
           ...more.map(([name, value]) => [words(name), valueWords(name, value, requestedAt)] as const),
           ['Ended', endedAt === null ? 'not yet' : `after ${duration(between(requestedAt, endedAt))}`],
-          ['Asked again', waitMs === undefined ? undefined : `after ${duration(waitMs)}`],
+          ['Asked again', retryWords(attempt)],
+          ...viewers.map(
+            ({ viewer, last_event: seen }) =>
+              [`Viewer ${viewer}`, seen === null ? 'had seen nothing' : `had seen up to event ${seen}`] as const,
+          ),
           ['Worker', worker],
         ]}
       />
       {causes.length === 0 ? null : <Causes causes={causes} />}
+      <h3>Temporal’s events of this time</h3>
+      <Events turn={turn} from={requestedAt} until={endedAt} />
     </div>
   );
+}
+
+/** Did another request follow a failed one, and why? */
+function retryWords({ retry, wait_ms: waitMs }: Attempt): string | undefined {
+  if (retry === undefined) return waitMs === undefined ? undefined : `after ${duration(waitMs)}`;
+  const reason = retry.reason.replaceAll('_', ' ');
+  if (!retry.asked_again) return `no: ${reason}`;
+  return `after ${duration(retry.wait_ms ?? 0)}, ${reason}${retry.asked_by === 'provider' ? ' of the provider' : ''}; ${plural(retry.requests_left, 'request')} left`;
 }
 
 function Causes({ causes }: { readonly causes: readonly Cause[] }): ReactNode {
   return (
     <>
-      <h4>Causes, the outermost first</h4>
+      <h3>Causes, the outermost first</h3>
       <ol className="causes">
         {causes.map(({ name, code, message }) => (
           <li key={[name, code, message].join(' ')}>
@@ -79,7 +97,7 @@ export function CallDetails({ call, turn }: { readonly call: ToolCall; readonly 
       )}
       {item?.arguments === undefined ? null : (
         <>
-          <h4>Arguments</h4>
+          <h3>Arguments</h3>
           <Code text={item.arguments} />
         </>
       )}
@@ -110,7 +128,7 @@ function Result({ path }: { readonly path: string }): ReactNode {
   });
   return (
     <>
-      <h4>Result</h4>
+      <h3>Result</h3>
       {error === null ? <Code text={data ?? ''} /> : <p className="error">It cannot be read: {error.message}</p>}
     </>
   );

@@ -1,13 +1,13 @@
 /** A turn: how it ended, what can be done with it, and its timeline. */
-import { type ReactNode, useState } from 'react';
-import { useQueryClient } from '@tanstack/react-query';
-import { cancelResponse } from '../../http-client/resume.ts';
-import { statusOf, useGateway } from '../api/client.tsx';
+import type { ReactNode } from 'react';
+import { statusOf } from '../api/client.tsx';
 import { useTurn } from '../api/queries.ts';
-import { isSettled, type TurnReport, type Usage } from '../api/types.ts';
+import { isSettled, type Usage } from '../api/types.ts';
 import { to, toSession } from '../shell/route.ts';
 import { between, count, dollars, duration, moment, StatusMark } from '../shell/words.tsx';
+import { Actions } from './actions.tsx';
 import { Facts } from './details.tsx';
+import { TemporalEvents } from './temporal-events.tsx';
 import { Timeline } from './timeline.tsx';
 
 export function TurnPanel({ id }: { readonly id: string }): ReactNode {
@@ -59,6 +59,7 @@ export function TurnPanel({ id }: { readonly id: string }): ReactNode {
           ['Run', report.run_id],
         ]}
       />
+      <TemporalEvents turn={report} />
     </div>
   );
 }
@@ -67,33 +68,6 @@ function usageWords(usage: Usage | null): string | undefined {
   if (usage === null) return undefined;
   const { input_tokens: input, output_tokens: output, cost_usd: cost } = usage;
   return `${count(input)} tokens in, ${count(output)} out${cost === undefined ? '' : `, ${dollars(cost)}`}`;
-}
-
-function Actions({ report }: { readonly report: TurnReport }): ReactNode {
-  const { client } = useGateway();
-  const queries = useQueryClient();
-  const [isStopping, setStopping] = useState(false);
-  const stop = (): void => {
-    setStopping(true);
-    void cancelResponse(client, report.id)
-      .catch(() => undefined)
-      .then(() => queries.invalidateQueries({ queryKey: ['turn', report.id] }))
-      .finally(() => setStopping(false));
-  };
-  return (
-    <p className="actions">
-      {isSettled(report) ? null : (
-        <button type="button" className="plain" disabled={isStopping} onClick={stop}>
-          {isStopping ? 'Stopping' : 'Stop'}
-        </button>
-      )}
-      {report.links.temporal === undefined ? null : (
-        <a className="button" href={report.links.temporal} target="_blank" rel="noopener noreferrer">
-          Open in Temporal
-        </a>
-      )}
-    </p>
-  );
 }
 
 /** On a page of its own: it may have no session. */

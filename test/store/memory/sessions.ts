@@ -15,9 +15,11 @@ export function sessionStore(connection: Connection): SessionStore {
     readSession: (tenant, id) => connection.transaction((database) => database.sessionOf(tenant, id)?.row),
     listSessions: (tenant, page) =>
       connection.transaction((database) => {
+        const { after, sinceMs = 0, untilMs = Number.POSITIVE_INFINITY } = page;
         const mine = [...database.sessions.values()].filter(({ row }) => row.tenant === tenant).toSorted(byUse);
+        const wanted = mine.filter(({ row, touchedAtMs }) => row.id === after || (touchedAtMs >= sinceMs && touchedAtMs < untilMs));
         return pageOf(
-          mine.map((session) => listed(database, session)),
+          wanted.map((session) => listed(database, session)),
           page,
         );
       }),

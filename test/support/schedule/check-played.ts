@@ -103,6 +103,7 @@ function checkEnd({ name, played, turn, attempts, sent }: Seen): void {
   const { status, errorCode } = turn;
   assert.notEqual(errorCode, 'internal_error', name);
   if (played.isCancelAccepted) assert.equal(status, 'cancelled', `T5 · ${name}: an accepted cancel wins`);
+  if (turn.cancelRequestedAtMs !== null) assert.notEqual(status, 'failed', `T5 · ${name}: a cancel that is booked wins over a failure`);
   if (status === 'cancelled') assert.ok(played.isCancelAsked, `T9 · ${name}: nobody has asked for its cancel`);
   for (const { step } of sent) {
     const isBooked = attempts.some((attempt) => attempt.step === step);

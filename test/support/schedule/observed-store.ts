@@ -1,4 +1,5 @@
 /** A store that notes which steps start, and who writes though another one has been given the turn. */
+import type { DeadHolder } from '../../../src/store/ports/journal.ts';
 import type { Store } from '../../../src/store/ports/store.ts';
 import type { Happening } from './happening.ts';
 
@@ -28,10 +29,9 @@ export function observed(store: Store, happened: Happening[]): Store {
       if (claim.type === 'granted' || claim.type === 'tools') given(request.turn, claim.epoch);
       return claim;
     },
-    fence: (async (turn: string, ...dead: []) => {
-      const fence = await store.fence(turn, ...dead);
-      // A driver may refuse to fence one who lives.
-      if ((fence as typeof fence | undefined) !== undefined) given(turn, fence.epoch);
+    fence: (async (turn: string, dead: DeadHolder | undefined) => {
+      const fence = await store.fence(turn, dead);
+      if (fence !== undefined) given(turn, fence.epoch);
       return fence;
     }) as Store['fence'],
     append: async (append) => {
