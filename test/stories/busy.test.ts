@@ -105,7 +105,8 @@ function tell(title: string, api: 'chat' | 'responses', cases: readonly Told[]):
           );
           if (each.says !== undefined) {
             assert.equal(viewer.last.response.error?.message.slice(0, each.says.length), each.says, name);
-            assert.doesNotMatch(`${viewer.comments.join()} ${JSON.stringify(turn)}`, /retry|busy\.|again at/, name);
+            assert.doesNotMatch(`${viewer.comments.join()} ${JSON.stringify(turn['error'])}`, /retry|busy\.|again at/, name);
+            assert.equal(turn['retry_at'], undefined, name);
           }
           if (each.retryAfterMs === undefined) return;
           const retryAt = String(turn['retry_at']);

@@ -3,14 +3,19 @@ import assert from 'node:assert/strict';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { test } from 'node:test';
 import { Worker } from '@temporalio/worker';
 import { type Bundle, bundleSchema, readBundle } from '../../src/history/bundle.ts';
 import { historyOfJson } from '../../src/history/history-json.ts';
+import { replay } from '../../src/history/replay/replay.ts';
+import { replayBundles } from '../../src/roles/replay-bundle.ts';
 import { bundleWorkflows } from '../../src/roles/workflow-bundle.ts';
-import { chatAnswer, chatToolCalls } from '../../src/testing/model-server/index.ts';
+import { chat, chatAnswer, chatToolCalls, done, end, sseHead } from '../../src/testing/model-server/index.ts';
 import { testCacheDir } from '../support/temporal-server.ts';
 import { until } from '../support/until.ts';
-import type { World } from '../support/world.ts';
+import { startOwnWorker } from '../support/own-worker.ts';
+import { ask } from '../support/own-workflows.ts';
+import { World } from '../support/world.ts';
 import { agentStory, bigResult, call, helper } from './agent-story.ts';
 
 /** As `turnkeep export` has it: through a file. */
@@ -186,3 +191,45 @@ function shapeOf(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value;
   return Object.entries(value).map(([key, member]) => [key.length, shapeOf(member)]);
 }
+
+test(
+  "a redacted turn of somebody's own workflow, with reasoning in pieces, has no word of it in its history or its events, and replays on his code",
+  { timeout: 120_000 },
+  async () => {
+    await using world = await World.open();
+    const own = await startOwnWorker(world);
+    const pieces = canary.match(/.{1,3}/g) ?? [];
+    world.model.enqueue([
+      sseHead,
+      ...pieces.map((piece) => chat.reasoning(piece)),
+      ...pieces.map((piece) => chat.content(piece)),
+      chat.finish(),
+      chat.usage(),
+      done,
+      end,
+    ]);
+    const handle = await own.start(ask, { model: 'scripted', input: `of ${canary}`, settings: { metadata: { about: canary } } });
+    const { id, outputText } = await handle.result();
+    assert.equal(outputText, canary);
+    const [plain, bundle] = [await exported(world, id), await exported(world, id, '?redact=true')];
+    assert.ok(textsOf(JSON.stringify(plain)).includes(canary));
+    const text = textsOf(JSON.stringify(bundle));
+    for (const part of ['Zebra', '4711', 'quagga']) assert.ok(!text.includes(part), `${part} is in the redacted bundle`);
+    const folder = await mkdtemp(join(tmpdir(), 'turnkeep-export-'));
+    try {
+      const files = [plain, bundle].map((_, index) => join(folder, `${index}.turn.json`));
+      await Promise.all([plain, bundle].map((each, index) => writeFile(files[index] ?? '', JSON.stringify(each))));
+      const workflowsPath = join(import.meta.dirname, '../support/own-workflows.ts');
+      const reports = await replay({ files, ...replayBundles({ config: world.config, workflowsPath }) });
+      assert.deepEqual(
+        reports.map(({ outcome, divergence }) => [outcome, divergence?.message]),
+        [
+          ['same', undefined],
+          ['same', undefined],
+        ],
+      );
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  },
+);
