@@ -21,10 +21,36 @@ export interface Compared {
 
 /** All places of both, in order. The first whose `left` is not its `right` is the first difference. */
 export function comparedTurns(left: Bundle, right: Bundle): readonly Compared[] {
-  const [one, other] = [sectionsOf(left), sectionsOf(right)];
+  const [forkedLeft, forkedRight] = [asOneTurn(left, right), asOneTurn(right, left)];
+  const shared = Math.max(forkedLeft.shared, forkedRight.shared);
+  const [one, other] = [sectionsOf(forkedLeft.bundle, shared), sectionsOf(forkedRight.bundle, shared)];
   return [...new Set([...one.keys(), ...other.keys()])]
     .toSorted(bySection)
     .flatMap((name) => aligned(one.get(name) ?? [], other.get(name) ?? []));
+}
+
+/**
+ * A turn without input in a fork of the other one goes on with it: what the fork has copied of that turn is put where it was.
+ * `shared`: so many steps were made before the fork. They were asked for in one of the two turns alone.
+ */
+function asOneTurn(bundle: Bundle, { transcript, input }: Bundle): { readonly bundle: Bundle; readonly shared: number } {
+  const copied = bundle.transcript.at(-1);
+  if (copied === undefined || bundle.input.length > 0 || bundle.transcript.length !== transcript.length + 1) return { bundle, shared: 0 };
+  const earlier = copied.items.slice(input.length) as unknown as readonly Item[];
+  const shared = Math.max(0, ...earlier.map((item) => (isWorkers(item) ? item.turnkeep.step : 0)));
+  const own = outputOf(bundle).map((item) =>
+    isWorkers(item) ? { ...item, turnkeep: { ...item.turnkeep, step: item.turnkeep.step + shared } } : item,
+  );
+  return {
+    shared,
+    bundle: {
+      ...bundle,
+      transcript: bundle.transcript.slice(0, -1),
+      input: copied.items.slice(0, input.length),
+      attempts: bundle.attempts.map((attempt) => ({ ...attempt, step: attempt.step + shared })),
+      timeline: { ...bundle.timeline, output: [...earlier, ...own] },
+    },
+  };
 }
 
 export function isDifferent({ left, right }: Compared): boolean {
@@ -62,7 +88,8 @@ function aligned(left: readonly Place[], right: readonly Place[]): readonly Comp
   return compared;
 }
 
-function sectionsOf(bundle: Bundle): Sections {
+/** @param shared the requests of so many steps are left out */
+function sectionsOf(bundle: Bundle, shared: number): Sections {
   const sections = new Map<string, Place[]>();
   const put = (section: string, at: string, text: string): void => {
     const places = sections.get(section) ?? [];
@@ -81,6 +108,7 @@ function sectionsOf(bundle: Bundle): Sections {
   }
   for (const item of bundle.input as unknown as readonly Item[]) put('input', nameOf(item), textOf(item));
   for (const { step, attempt, outcome = 'running', code, detail } of bundle.attempts) {
+    if (step <= shared) continue;
     put(String(step), `request ${attempt}`, [outcome, code, detail].filter((word) => word !== undefined).join(' '));
   }
   let step = 1;

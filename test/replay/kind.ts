@@ -40,7 +40,7 @@ export function inWorld(name: string, tell: (world: World) => Promise<readonly s
   return {
     name,
     play: async () => {
-      await using world = await World.open(options);
+      await using world = await World.open({ ...options, config: { hasHeadStart: true, ...options.config } });
       const queues = (await tell(world)) ?? [];
       return await read({ url: world.url, address: world.config.temporal.address ?? '', taskQueues: [world.config.taskQueue, ...queues] });
     },

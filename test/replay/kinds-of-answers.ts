@@ -1,4 +1,5 @@
 /** Turns of one step: every way to an answer, and every way to none. */
+import { workflowIdOf } from '../../src/contract/workflows.ts';
 import {
   chat,
   chatAnswer,
@@ -21,6 +22,7 @@ import {
 import { startCluster } from '../support/processes.ts';
 import { post } from '../support/post.ts';
 import { SocketClient } from '../support/socket-client.ts';
+import { until } from '../support/until.ts';
 import { Viewer } from '../support/viewer.ts';
 import type { WorldOptions } from '../support/world.ts';
 import { inWorld, type Kind, read } from './kind.ts';
@@ -146,22 +148,34 @@ const failed: readonly Kind[] = [
   turn('failed-turn_timeout', [stalled], { limits: { turnTimeoutMs: 2_000 } }),
 ];
 
+/** Whether a cancel finds an activity of the workflow is no question of time. */
+const withoutHeadStart: WorldOptions = { config: { hasHeadStart: false } };
+
 const stopped: readonly Kind[] = [
-  inWorld('cancelled', async (world) => {
-    world.model.enqueue(stalled);
-    const viewer = await world.say('hi');
-    await viewer.untilText('Hel');
-    await world.call('POST', `/v1/responses/${viewer.id}/cancel`);
-    await viewer.ended;
-  }),
-  inWorld('cancelled-while-it-waits', async (world) => {
-    world.model.enqueue(httpError(429, undefined, { 'retry-after': '30' }));
-    const { json } = await post(world.url, { input: 'hi', background: true });
-    const id = String(json?.['id']);
-    await world.model.nextRequest(1);
-    while (!(await world.attempts(id)).some(({ outcome }) => outcome === 'failed')) await world.call('GET', `/turns/${id}`);
-    await world.call('POST', `/v1/responses/${id}/cancel`);
-  }),
+  inWorld(
+    'cancelled',
+    async (world) => {
+      world.model.enqueue(stalled);
+      const viewer = await world.say('hi');
+      await viewer.untilText('Hel');
+      await world.call('POST', `/v1/responses/${viewer.id}/cancel`);
+      await viewer.ended;
+    },
+    withoutHeadStart,
+  ),
+  inWorld(
+    'cancelled-while-it-waits',
+    async (world) => {
+      world.model.enqueue(httpError(429, undefined, { 'retry-after': '30' }));
+      const { json } = await post(world.url, { input: 'hi', background: true });
+      const id = String(json?.['id']);
+      const handle = world.temporal.workflow.getHandle(workflowIdOf(id));
+      await world.model.nextRequest(1);
+      await until(async () => (await handle.fetchHistory()).events?.some((event) => event.timerStartedEventAttributes != null) === true);
+      await world.call('POST', `/v1/responses/${id}/cancel`);
+    },
+    withoutHeadStart,
+  ),
   inWorld('interrupted', async (world) => {
     world.model.enqueue(stalled, chatAnswer('new'));
     const conversation = await world.session();
