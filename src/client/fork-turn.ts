@@ -1,4 +1,5 @@
 /** A new session that shares the past of a turn, up to one of its steps: the words up to there may be others. */
+import { createHash } from 'node:crypto';
 import { isWorkers, type Item, type NewItem } from '../domain/item.ts';
 import { isCompaction } from '../domain/prompt/compaction.ts';
 import type { SessionRow } from '../domain/turn/session.ts';
@@ -18,6 +19,8 @@ export interface Fork {
   /** 1-based: the session ends where this step was asked for. Absent: behind the whole turn. */
   readonly step?: number | undefined;
   readonly edits?: readonly Edit[] | undefined;
+  /** The same key gives the same session: a client whose answer was lost asks again. */
+  readonly idempotencyKey?: string | undefined;
 }
 
 export type ForkResult =
@@ -37,9 +40,12 @@ type ForkStore = Pick<Store, 'addItems' | 'createSession' | 'readAttempts' | 're
  * @param turn that its tenant may see, and that is not erased
  * @throws `StoreBusyError` when the database did not take it in 5 s
  */
-export async function forkTurn(store: ForkStore, turn: TurnRow, { step, edits = [] }: Fork): Promise<ForkResult> {
+export async function forkTurn(store: ForkStore, turn: TurnRow, { step, edits = [], idempotencyKey: key }: Fork): Promise<ForkResult> {
   if (turn.settledAtMs === null) return { type: 'unsettled' };
-  const session = await newSession(store, turn, step);
+  const id = key === undefined ? newId('conv') : idOfKey(turn, key);
+  const known = key === undefined ? undefined : await store.readSession(turn.tenant, id);
+  if (known !== undefined) return { type: 'forked', session: known };
+  const session = await newSession(store, turn, id, step);
   if (step === undefined && edits.length === 0) {
     return { type: 'forked', session: await whileCallerWaits(() => store.createSession({ ...session, leaf: turn.id })) };
   }
@@ -53,22 +59,31 @@ export async function forkTurn(store: ForkStore, turn: TurnRow, { step, edits = 
   const edited = items.map((item, place): Item | NewItem => replaced.get(place) ?? item);
 
   const branch = { ...session, leaf: turn.previous };
-  const { id, tenant, createdAtMs } = session;
+  const { tenant, createdAtMs } = session;
   if (edited.length === 0) return { type: 'forked', session: await whileCallerWaits(() => store.createSession(branch)) };
   const copies = { id: newId('items'), tenant, session: id, items: withNewIds(edited), createdAtMs, creates: branch };
   await whileCallerWaits(() => store.addItems({ ...copies, model: turn.settings.model }));
   return { type: 'forked', session: { ...session, leaf: copies.id } };
 }
 
+/** Of the session that this key makes of a turn: as long as those of others, and as hard to guess as the key. */
+function idOfKey({ id }: TurnRow, key: string): string {
+  return `conv_${createHash('sha256')
+    .update(JSON.stringify([id, key]))
+    .digest('hex')
+    .slice(0, 48)}`;
+}
+
 /** It says where it comes from, beside what the session of the turn says of itself. */
 async function newSession(
   store: Pick<Store, 'readSession'>,
   { tenant, session, publicId }: TurnRow,
+  id: string,
   step: number | undefined,
 ): Promise<Omit<SessionRow, 'leaf'>> {
   const origin = session === null ? undefined : await store.readSession(tenant, session);
   const metadata = { ...origin?.metadata, forked_from: publicId, ...(step === undefined ? {} : { forked_at_step: String(step) }) };
-  return { id: newId('conv'), tenant, metadata, createdAtMs: Date.now() };
+  return { id, tenant, metadata, createdAtMs: Date.now() };
 }
 
 /** What the turn brought, and what its steps before this one came to, with the outcomes of their calls; all of it without a step. */

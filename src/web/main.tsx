@@ -1,5 +1,5 @@
 /** The frame: where one is, what else there is, and keys that work everywhere. */
-import { lazy, type ReactNode, Suspense, useMemo, useState } from 'react';
+import { lazy, type ReactNode, Suspense, useEffect, useMemo, useState } from 'react';
 import { createRoot } from 'react-dom/client';
 import { GatewayProvider, useGateway } from './api/client.tsx';
 import { SessionsView } from './conversation/sessions-view.tsx';
@@ -7,7 +7,6 @@ import { KeyGate } from './shell/key-gate.tsx';
 import { go, to, useRoute } from './shell/route.ts';
 import { type Shortcut, useShortcuts } from './shell/shortcuts.ts';
 import { TurnPage } from './timeline/turn-panel.tsx';
-import { type Theme, themes, useTheme } from './shell/theme.ts';
 
 const TurnsPage = lazy(async () => ({ default: (await import('./turns/turns-page.tsx')).TurnsPage }));
 
@@ -108,6 +107,23 @@ function Frame({ theme, setTheme }: { readonly theme: Theme; readonly setTheme: 
 
 function nextTheme(theme: Theme): Theme {
   return themes[(themes.indexOf(theme) + 1) % themes.length] ?? 'system';
+}
+
+/** Light, dark, or as the system has it. */
+const themes = ['system', 'light', 'dark'] as const;
+type Theme = (typeof themes)[number];
+
+const themeName = 'turnkeep.theme';
+
+function useTheme(): readonly [Theme, (theme: Theme) => void] {
+  const [theme, setTheme] = useState<Theme>(() => themes.find((each) => each === localStorage.getItem(themeName)) ?? 'system');
+  useEffect(() => {
+    localStorage.setItem(themeName, theme);
+    // The stylesheet goes by the system where nothing is said.
+    if (theme === 'system') delete document.documentElement.dataset['theme'];
+    else document.documentElement.dataset['theme'] = theme;
+  }, [theme]);
+  return [theme, setTheme];
 }
 
 /** By the `data-focus` of an element. */

@@ -230,3 +230,22 @@ agentStory(
     assert.deepEqual(await itemsOf(world, conversation), before, 'the turn and its session are as they were');
   },
 );
+
+agentStory('T1 · the same Idempotency-Key gives the same fork and the same rerun, which is asked and paid for once', async (world) => {
+  const { turn } = await asked(world);
+  const send = async (path: string, body: object) => {
+    const headers = { 'content-type': 'application/json', 'idempotency-key': 'once' };
+    const answer = await fetch(`${world.url}/turns/${turn}/${path}`, { method: 'POST', headers, body: JSON.stringify(body) });
+    return { status: answer.status, body: (await answer.json()) as { readonly id: string } };
+  };
+  const forks = [await send('fork', { step: 2 }), await send('fork', { step: 2 }), await send('fork', {})];
+  assert.equal(forks[0]?.body.id, forks[1]?.body.id);
+  assert.notEqual(forks[0]?.body.id, forks[2]?.body.id);
+  world.model.enqueue(chatAnswer('Again.'));
+  const reruns = await Promise.all([send('rerun', { from: 2 }), send('rerun', { from: 2 })]);
+  assert.deepEqual([reruns[0]?.status, reruns[0]?.body.id], [200, reruns[1]?.body.id]);
+  const viewer = await world.watch(reruns[0]?.body.id ?? '');
+  await viewer.ended;
+  assert.equal(world.model.requests.length, 4);
+  assert.equal((await send('rerun', { from: 1 })).status, 422);
+});

@@ -22,8 +22,9 @@ test('all scripts of the page, compressed, are within their budget, and those of
 });
 
 test('a browser gets the page under a strict policy, its files for good, and what it has is not sent again', async (t) => {
-  const url = await serve(t, appFor(t, { page: findPage() }));
-  await findPage();
+  const built = findPage();
+  await built;
+  const url = await serve(t, appFor(t, { page: built }));
   const page = await fetch(url, { headers: html });
   const text = await page.text();
   assert.deepEqual(

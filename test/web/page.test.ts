@@ -17,7 +17,10 @@ test('the page', async (t) => {
   const program = await needChromium(t);
   if (program === undefined) return;
   await using browser = await openBrowser(program);
-  const story = scene(t, browser);
+  const page = findPage();
+  // Where it is still to be built, a browser would be shown a page that says so.
+  await page;
+  const story = scene(t, browser, page);
 
   await story('a message is answered word by word, and a reload in mid-answer loses nothing', async (world, person) => {
     world.model.enqueue(held, chatAnswer('fine'));
@@ -310,7 +313,7 @@ const ready: { readonly [view: string]: string } = {
 };
 
 /** Tests on a world of their own, with a page that is open at its beginning. */
-function scene(t: TestContext, browser: Browser) {
+function scene(t: TestContext, browser: Browser, page: Promise<string>) {
   return async (
     title: string,
     tell: (world: World, person: Person) => Promise<void>,
@@ -318,9 +321,7 @@ function scene(t: TestContext, browser: Browser) {
     isAllowed?: (complaint: string) => boolean,
   ): Promise<void> => {
     await t.test(title, async () => {
-      await using world = await World.open({ ...options, page: findPage() });
-      // Builds it, where nobody has before.
-      await findPage();
+      await using world = await World.open({ ...options, page });
       await using person = await open(browser, world.url);
       await tell(world, person);
       person.staysHome(isAllowed);

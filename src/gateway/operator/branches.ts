@@ -12,10 +12,12 @@ import { conversationItem, type ConversationItemBody } from '../responses/item-s
 import { toNewItem } from '../responses/items.ts';
 import { expired, idHeaders } from '../stream/serve-turn.ts';
 import { draining, toApiError } from '../submit/submit-error.ts';
-import type { SubmitDeps } from '../submit/submit-turn.ts';
+import { type SubmitDeps, submitHeaders } from '../submit/submit-turn.ts';
 import { changedFields, rerunSettings } from './rerun-settings.ts';
 
 const maxEdits = 100;
+
+const headers = submitHeaders.pick({ 'idempotency-key': true });
 
 const step = z
   .int()
@@ -44,8 +46,17 @@ export type BranchesDeps = Pick<SubmitDeps, 'agents' | 'isDraining' | 'providerA
 export function branchesRoutes(routes: Routes, deps: BranchesDeps): void {
   const { turnkeep } = deps;
 
-  async function fork(turn: TurnRow, { step: at, edit: edits }: z.infer<typeof forkBody>, param: 'step' | 'from'): Promise<SessionRow> {
-    const result = await turnkeep.sessions.fork(turn, { step: at ?? undefined, edits: (edits ?? []).map(editOf) });
+  /** @param key of the client's, with all that it asks for under it */
+  async function fork(
+    turn: TurnRow,
+    { step: at, edit: edits }: z.infer<typeof forkBody>,
+    { param, key }: { readonly param: 'step' | 'from'; readonly key: string | undefined },
+  ): Promise<SessionRow> {
+    const result = await turnkeep.sessions.fork(turn, {
+      step: at ?? undefined,
+      edits: (edits ?? []).map(editOf),
+      idempotencyKey: key === undefined ? undefined : JSON.stringify([param, key, at, edits]),
+    });
     if (result.type === 'forked') return result.session;
     throw toForkError(result, turn, param);
   }
@@ -67,11 +78,13 @@ export function branchesRoutes(routes: Routes, deps: BranchesDeps): void {
       tag: 'Turns',
       summary: 'Begin a conversation that shares the past of a turn, up to one of its steps',
       description: 'Without a step it goes on behind the turn. The turn and its own conversation stay as they are.',
+      headers,
       body: forkBody,
       isBodyOptional: true,
       responses: { 200: ok('The new conversation.', conversationSchema), ...errors },
     },
-    async (c, { body }) => c.json(toConversation(await fork(await requireTurn(c), body, 'step'))),
+    async (c, { body, headers: { 'idempotency-key': key } }) =>
+      c.json(toConversation(await fork(await requireTurn(c), body, { param: 'step', key }))),
   );
 
   routes.add(
@@ -81,22 +94,24 @@ export function branchesRoutes(routes: Routes, deps: BranchesDeps): void {
       tag: 'Turns',
       summary: 'Ask a turn again, in a new conversation that shares its past',
       description: 'The model is asked once more, and that costs what it costs. Answers at once, like `background`.',
+      headers,
       body: rerunBody,
       isBodyOptional: true,
       responses: { 200: { ...ok('The new response.', responseSchema), headers: turnHeaders }, ...errors },
     },
-    async (c, { body }) => {
+    async (c, { body, headers: { 'idempotency-key': key } }) => {
       const origin = await requireTurn(c);
       if (deps.isDraining()) throw draining();
       const settings = rerunSettings(deps, origin, body.set ?? {});
-      const session = await fork(origin, { step: body.from ?? 1, edit: body.edit }, 'from');
+      const session = await fork(origin, { step: body.from ?? 1, edit: body.edit }, { param: 'from', key });
       const result = await turnkeep.submit({
         tenant: c.get('tenant'),
         settings: body.tools === 'recorded' ? { ...settings, recorded_calls_of: origin.id } : settings,
         input: [],
         session: session.id,
         previous: null,
-        idempotencyKey: null,
+        // A key of another kind of request may be the same.
+        idempotencyKey: key === undefined ? null : `rerun of ${origin.publicId}: ${key}`,
         isResend: false,
         receivedAtMs: c.get('receivedAtMs'),
       });

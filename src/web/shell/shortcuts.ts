@@ -2,7 +2,9 @@
 import { useEffect } from 'react';
 
 export interface Shortcut {
+  /** As `KeyboardEvent` names it. */
   readonly key: string;
+  /** For the list. */
   readonly what: string;
   readonly act: () => void;
 }
