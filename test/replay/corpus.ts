@@ -9,6 +9,7 @@ import { kindsOfAnswers } from './kinds-of-answers.ts';
 import { kindsOfWorkflows } from './kinds-of-workflows.ts';
 
 const folder = import.meta.dirname;
+const root = join(folder, '../..');
 
 export const kinds: readonly Kind[] = [...kindsOfAnswers, ...kindsOfAgents, ...kindsOfWorkflows];
 
@@ -28,7 +29,8 @@ export function fileOf(version: string, kind: string): string {
 
 export function write(file: string, played: Played): void {
   mkdirSync(join(file, '..'), { recursive: true });
-  writeFileSync(file, gzipSync(JSON.stringify(played), { level: 9 }));
+  // The stacks of failures name files.
+  writeFileSync(file, gzipSync(JSON.stringify(played).replaceAll(root, '/turnkeep'), { level: 9 }));
 }
 
 /** What has been kept, by `VERSION/KIND`. */
