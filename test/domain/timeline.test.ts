@@ -141,6 +141,7 @@ test('GET /turns/{id} has the keys of the contract, and says nothing of what has
     viewers: [],
     steps: [
       {
+        step: 1,
         kind: 'model',
         started: true,
         attempts: [

@@ -10,17 +10,16 @@ const [firstSteps, lastSteps] = [5, 10];
 
 export function stepLines(canvas: Canvas, timeline: ShownTimeline): Line[] {
   const { steps } = timeline;
-  const numbered = steps.map((step, index) => ({ step, number: index + 1 }));
   const isFolded = !canvas.isWhole && steps.length > firstSteps + lastSteps + 1;
   const isShown = (index: number, step: ShownStep): boolean =>
     !isFolded || index < firstSteps || index >= steps.length - lastSteps || isOfInterest(step);
   const lines: Line[] = [];
   let folded = 0;
-  for (const [index, { step, number }] of numbered.entries()) {
+  for (const [index, step] of steps.entries()) {
     if (isShown(index, step)) {
       if (folded > 0) lines.push(plain(`… ${folded} steps without a failure: --all shows them`, canvas, 'dim'));
       folded = 0;
-      lines.push(...oneStep(canvas, timeline, step, number));
+      lines.push(...oneStep(canvas, timeline, step));
     } else folded += 1;
   }
   return lines;
@@ -31,9 +30,9 @@ function isOfInterest(step: ShownStep): boolean {
   return step.attempts.length > 1 || step.attempts.some(({ outcome }) => outcome !== 'completed');
 }
 
-function oneStep(canvas: Canvas, timeline: ShownTimeline, step: ShownStep, number: number): Line[] {
+function oneStep(canvas: Canvas, timeline: ShownTimeline, step: ShownStep): Line[] {
   const kind = { model: 'the model', compaction: 'a summary', tools: 'tools' }[step.kind];
-  const head = plain(`step ${number}: ${kind}`, canvas, 'bold');
+  const head = plain(`step ${step.step}: ${kind}`, canvas, 'bold');
   if ('calls' in step) return [head, ...step.calls.flatMap((call) => callLines(canvas, call))];
   const { attempts } = step;
   return [

@@ -86,8 +86,8 @@ export const timelineSchema = z.object({
   settled_at: z.string().nullable(),
   steps: z.array(
     z.union([
-      z.object({ kind: z.enum(['model', 'compaction']), attempts: z.array(attempt) }),
-      z.object({ kind: z.literal('tools'), calls: z.array(call) }),
+      z.object({ step: z.number(), kind: z.enum(['model', 'compaction']), attempts: z.array(attempt) }),
+      z.object({ step: z.number(), kind: z.literal('tools'), calls: z.array(call) }),
     ]),
   ),
   approvals: z

@@ -75,7 +75,7 @@ export function timelineOf(facts: TimelineFacts): object {
   };
 }
 
-/** Requests to the model, and the calls that came before each. */
+/** Requests to the model, and the calls that came before each: those of one step have its number. */
 function stepsOf({ turn, attempts, toolCalls, children = [], results, approvals = [], viewers = [] }: TimelineFacts): readonly object[] {
   const ofModel = Map.groupBy(attempts, ({ step }) => step);
   const ofTools = Map.groupBy(toolCalls, ({ step }) => step);
@@ -88,6 +88,7 @@ function stepsOf({ turn, attempts, toolCalls, children = [], results, approvals 
         ? []
         : [
             {
+              step: number,
               kind: 'tools',
               started: calls.some(({ startedAtMs }) => startedAtMs !== undefined),
               calls: calls.map((call) =>
@@ -99,6 +100,7 @@ function stepsOf({ turn, attempts, toolCalls, children = [], results, approvals 
         ? []
         : [
             {
+              step: number,
               kind: isCompactionStep(attempts, number) ? 'compaction' : 'model',
               started: requests.some((attempt) => attempt.firstEventAtMs !== undefined),
               attempts: requests.map((attempt) => attemptReport(attempt, { turn, attempts, viewers })),

@@ -98,6 +98,8 @@ const toolCallSchema = z.strictObject({
 });
 
 /** What `GET /turns/{id}` tells. */
+const step = z.int().meta({ description: 'The number of its request to the model; the calls that came before that have the same.' });
+
 export const turnSchema = z.strictObject({
   id: z.string(),
   session: z.string().nullable(),
@@ -118,8 +120,8 @@ export const turnSchema = z.strictObject({
   settled_at: time.nullable(),
   steps: z.array(
     z.union([
-      z.strictObject({ kind: z.enum(['model', 'compaction']), started: z.boolean(), attempts: z.array(attemptSchema) }),
-      z.strictObject({ kind: z.literal('tools'), started: z.boolean(), calls: z.array(toolCallSchema) }),
+      z.strictObject({ step, kind: z.enum(['model', 'compaction']), started: z.boolean(), attempts: z.array(attemptSchema) }),
+      z.strictObject({ step, kind: z.literal('tools'), started: z.boolean(), calls: z.array(toolCallSchema) }),
     ]),
   ),
   approvals: z
