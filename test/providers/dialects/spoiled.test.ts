@@ -164,7 +164,8 @@ function textsIn(bytes: Uint8Array): string {
       // It says nothing.
     }
   };
-  const body = new TextDecoder().decode(bytes);
+  // A character that is cut off at the very end is none.
+  const body = new TextDecoder().decode(bytes, { stream: true });
   const parser = createParser({ onEvent: ({ data }) => read(data) });
   parser.feed(`${body}\n\n`);
   const lines = body.split(/\r\n|\n|\r/);

@@ -31,7 +31,7 @@ function callsOf(chunks: readonly (readonly object[])[], { tools = [] as string[
   }
   return Array.from(shown.values(), ({ callId, name, text, providerFields = {} }) =>
     [
-      /^call_[\da-f-]{36}$/.test(callId) ? 'ours' : callId,
+      /^call_[\da-f]{32}$/.test(callId) ? 'ours' : callId,
       name,
       text,
       ...Object.entries(providerFields).map((each) => JSON.stringify(each)),

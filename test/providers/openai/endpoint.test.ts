@@ -49,6 +49,7 @@ void suite('T11 · what is sent to a provider, and what of its errors is passed 
       code: 'provider_rejected',
       message: 'The model provider rejected the request (401 invalid_api_key).',
       detail: '401 invalid_api_key',
+      causes: [{ name: 'HttpStatusError', message: 'status 401' }],
       providerMessage: 'Bad key [key]',
     });
   });
