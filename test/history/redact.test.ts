@@ -67,7 +67,7 @@ test('a text becomes another one of its length, the same every time, and another
 
 test('JSON in a text keeps its form and its length, cut off anywhere', async () => {
   const texts = new TextRedactor();
-  const json = JSON.stringify({ city: 'Róma "x"', count: -12.5e3, more: [true, null, { a: 'b\\c\n' }] });
+  const json = JSON.stringify({ city: 'Róma "x"', count: -1_234_567.5, more: [true, null, { a: 'b\\c\n' }] });
   const redacted = await texts.json(json);
   assert.equal(redacted.length, json.length);
   assert.deepEqual(redacted.replaceAll(/"[^"]*"|\d/g, '_'), json.replaceAll(/"(?:[^"\\]|\\.)*"|\d/g, '_'));
@@ -75,7 +75,7 @@ test('JSON in a text keeps its form and its length, cut off anywhere', async () 
   for (let end = 0; end <= json.length; end += 1) {
     const part = await texts.json(json.slice(0, end));
     assert.equal(part.length, end);
-    assert.ok(!/Róma|city|12/.test(part), part);
+    assert.ok(!/Róma|city|123456/.test(part), part);
   }
 });
 
