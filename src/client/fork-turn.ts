@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { isWorkers, type Item, type NewItem } from '../domain/item.ts';
 import { isCompaction } from '../domain/prompt/compaction.ts';
+import type { TranscriptTurn } from '../domain/prompt/prompt.ts';
 import type { SessionRow } from '../domain/turn/session.ts';
 import type { TurnRow } from '../domain/turn/turn.ts';
 import type { Store } from '../store/ports/store.ts';
@@ -31,7 +32,7 @@ export type ForkResult =
   /** `edits[index]` names an item that the turn does not have up to there. */
   | { readonly type: 'unknown_item'; readonly index: number; readonly id: string };
 
-type ForkStore = Pick<Store, 'addItems' | 'createSession' | 'readAttempts' | 'readSession' | 'readTranscript'>;
+type ForkStore = Pick<Store, 'addItems' | 'createSession' | 'readAttempts' | 'readInput' | 'readSession' | 'readTranscript'>;
 
 /**
  * The turn itself stays as it is, and so does its session. Without a step and edits the new session points to the turn; else it
@@ -87,8 +88,12 @@ async function newSession(
 }
 
 /** What the turn brought, and what its steps before this one came to, with the outcomes of their calls; all of it without a step. */
-async function itemsBefore(store: Pick<Store, 'readTranscript'>, turn: TurnRow, step = Number.POSITIVE_INFINITY): Promise<readonly Item[]> {
-  const said = (await store.readTranscript(turn.id, { isIncluded: true })).at(-1);
+async function itemsBefore(
+  store: Pick<Store, 'readInput' | 'readTranscript'>,
+  turn: TurnRow,
+  step = Number.POSITIVE_INFINITY,
+): Promise<readonly Item[]> {
+  const said = await ownPart(store, turn);
   if (said === undefined) return [];
   // A request for an approval is answered where it was asked, and in a copy by nobody: the model asks anew.
   const answer = said.items.slice(said.inputCount).filter(({ type }) => type !== 'mcp_approval_request');
@@ -96,4 +101,11 @@ async function itemsBefore(store: Pick<Store, 'readTranscript'>, turn: TurnRow, 
   const last = answer.findLastIndex((item) => (isWorkers(item) ? item.turnkeep.step < step : isCompaction(item) && step > 1));
   const isWhole = step === Number.POSITIVE_INFINITY;
   return [...said.items.slice(0, said.inputCount), ...(isWhole ? answer : answer.slice(0, last + 1))];
+}
+
+/** A turn that brought nothing and said nothing is not in the transcript: what stands last there is of a turn before it. */
+async function ownPart(store: Pick<Store, 'readInput' | 'readTranscript'>, { id }: TurnRow): Promise<TranscriptTurn | undefined> {
+  const turns = await store.readTranscript(id, { isIncluded: true });
+  const isThere = (await store.readInput(id)).length > 0 || turns.length > (await store.readTranscript(id)).length;
+  return isThere ? turns.at(-1) : undefined;
 }

@@ -20,7 +20,7 @@ import type { JsonEvent } from './history-json.ts';
 import type { Histories, HistoryReader } from './read-histories.ts';
 import { Redactor } from './redact.ts';
 import { redactEvent } from './redact-history.ts';
-import { eventWithoutSecrets, secretsOf, textWithoutSecrets, withoutSecrets } from './secrets.ts';
+import { eventWithoutSecrets, type Secrets, secretsOf, textWithoutSecrets, withoutSecrets } from './secrets.ts';
 
 export interface ExportDeps {
   readonly store: Store;
@@ -41,6 +41,8 @@ export interface ExportOptions {
 export type TurnExporter = (turn: TurnRow, options: ExportOptions) => AsyncGenerator<string, void, undefined>;
 
 const journalRowsAtOnce = 256;
+/** A megabyte of them at the most, but for those of long answers that were recorded without their bytes. */
+const recordingPartsAtOnce = 16;
 
 /** What is handed on at once, in characters. */
 const pieceChars = 65_536;
@@ -53,12 +55,13 @@ async function* bundleText(deps: ExportDeps, turn: TurnRow, { isRedacted }: Expo
   const { store, turnkeep, readHistories, version, temporalUi } = deps;
   const redactor = isRedacted ? await redactorFor(store, turn) : undefined;
   const secrets = secretsOf(turn.settings);
-  const shown = (value: unknown, mode?: 'items'): unknown => redactor?.value(value, mode) ?? withoutSecrets(value, secrets);
+  const shown = async (value: unknown, mode?: 'items'): Promise<unknown> =>
+    redactor === undefined ? withoutSecrets(value, secrets) : redactor.value(value, mode);
   const head = { format: bundleFormat, version: bundleVersion, exported_at: new Date().toISOString(), turnkeep: version };
   const facts = await readTimeline(turnkeep, turn);
   yield JSON.stringify({ ...head, redacted: isRedacted }).slice(0, -1);
-  yield* member('timeline', shown(timelineOf({ ...facts, temporalUi })));
-  yield* member('turn', shown(turnMember(turn)));
+  yield* member('timeline', await shown(timelineOf({ ...facts, temporalUi })));
+  yield* member('turn', await shown(turnMember(turn)));
   yield* list('transcript', (await store.readTranscript(turn.id)).values(), (earlier) => shown(earlierTurn(earlier)));
   yield* list('input', (await store.readInput(turn.id)).values(), (item) => shown(item, 'items'));
   yield* list('attempts', facts.attempts.values(), (attempt) => shown(attemptMember(attempt)));
@@ -68,22 +71,26 @@ async function* bundleText(deps: ExportDeps, turn: TurnRow, { isRedacted }: Expo
     journalRows(store, turn.id),
     (row) => redactor?.journalRow(row) ?? { ...row, data: textWithoutSecrets(row.data, secrets) },
   );
-  const recordings = await store.readRecordings(turn.id);
-  yield* list('recordings', (isRedacted ? [] : recordings).values(), recordingMember);
-  if (isRedacted && recordings.length > 0) yield* member('recordings_left_out', recordings.length);
+  if (isRedacted) yield* recordingsLeftOut(store, turn.id);
+  else yield* list('recordings', recordingParts(store, turn.id), recordingMember);
   const histories = await readHistories(turn);
   yield* member('temporal', temporalMember(histories, redactor, secrets));
+  const [left, journal] = [await store.readTurn(turn.id), await store.readHead(turn.id)];
+  // What went meanwhile is missing, and the file is not to look whole.
+  if (left?.erasedBy !== turn.erasedBy || (journal === undefined) !== (facts.journal === undefined)) {
+    throw new Error(`${turn.publicId} was deleted while it was exported`);
+  }
   yield '\n}\n';
 }
 
 async function redactorFor(store: Store, { id, publicId }: TurnRow): Promise<Redactor> {
   const redactor = new Redactor(publicId === id ? [] : [publicId]);
   for await (const row of journalRows(store, id)) redactor.deltas.add(row);
-  redactor.deltas.end();
+  await redactor.deltas.end();
   return redactor;
 }
 
-function temporalMember(histories: Histories, redactor: Redactor | undefined, secrets: readonly string[]): object {
+function temporalMember(histories: Histories, redactor: Redactor | undefined, secrets: Secrets): object {
   if ('missing' in histories) {
     // Behind the colon are words of the server.
     return redactor === undefined ? histories : { missing: histories.missing.split(':', 1)[0] };
@@ -114,7 +121,7 @@ async function* list<T>(
   let before = '\n';
   for (let next = await rows.next(); next.done !== true; next = await rows.next()) {
     yield before;
-    yield* jsonPieces(toJson(next.value));
+    yield* jsonPieces(await toJson(next.value));
     before = ',\n';
   }
   yield ']';
@@ -129,6 +136,24 @@ async function* journalRows(store: Store, turn: string): AsyncGenerator<JournalR
     if (last === undefined || rows.length < journalRowsAtOnce) return;
     after = last.seq;
   }
+}
+
+async function* recordingParts(store: Store, turn: string): AsyncGenerator<RecordingPart> {
+  let after: RecordingPart | undefined;
+  for (;;) {
+    const parts = await store.readRecordings(turn, { after, limit: recordingPartsAtOnce });
+    yield* parts;
+    after = parts.at(-1);
+    if (after === undefined) return;
+    await nextTurnOfTheLoop();
+  }
+}
+
+async function* recordingsLeftOut(store: Store, turn: string): AsyncGenerator<string> {
+  let leftOut = 0;
+  for await (const _part of recordingParts(store, turn)) leftOut += 1;
+  yield* list('recordings', [].values());
+  if (leftOut > 0) yield* member('recordings_left_out', leftOut);
 }
 
 async function* callsWithResults(store: Store, rows: readonly ToolCallRow[]): AsyncGenerator<object> {

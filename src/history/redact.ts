@@ -100,21 +100,26 @@ export class Redactor {
     this.texts = new TextRedactor(chosenIds);
   }
 
-  /** A member of a bundle, or a row of one. */
-  value(value: unknown, mode: Mode = 'ours', key = ''): unknown {
+  /** A member of a bundle, or a row of one. The event loop is free in between, however much of it there is. */
+  async value(value: unknown, mode: Mode = 'ours', key = ''): Promise<unknown> {
+    if (this.texts.isTired) await this.texts.rest();
     if (typeof value === 'string') return this.#string(value, mode, key);
     if (typeof value === 'number') return mode === 'free' ? Number(this.texts.number(String(value))) : value;
-    if (Array.isArray(value)) return value.map((each) => this.value(each, mode, key));
     if (typeof value !== 'object' || value === null) return value;
-    return Object.fromEntries(
-      Object.entries(value).map(([name, member]) => {
-        const isKnown = mode === 'ours' || (mode === 'items' && itemKeys.has(name)) || (mode === 'schema' && schemaKeys.has(name));
-        // Tokens and their bytes, in numbers.
-        if (name === 'logprobs' && isKnown) return [name, []];
-        const under = isKnown ? (mode === 'schema' ? 'schema' : (modeUnder[name] ?? mode)) : mode === 'schema' ? 'schema' : 'free';
-        return [isKnown ? name : this.texts.text(name), this.value(member, under, name)];
-      }),
-    );
+    if (Array.isArray(value)) {
+      const elements: unknown[] = [];
+      for (const each of value) elements.push(await this.value(each, mode, key));
+      return elements;
+    }
+    const members: (readonly [string, unknown])[] = [];
+    for (const [name, member] of Object.entries(value)) {
+      const isKnown = mode === 'ours' || (mode === 'items' && itemKeys.has(name)) || (mode === 'schema' && schemaKeys.has(name));
+      const under = isKnown ? (mode === 'schema' ? 'schema' : (modeUnder[name] ?? mode)) : mode === 'schema' ? 'schema' : 'free';
+      // Tokens and their bytes, in numbers.
+      if (name === 'logprobs' && isKnown) members.push([name, []]);
+      else members.push([isKnown ? name : this.texts.text(name), await this.value(member, under, name)]);
+    }
+    return Object.fromEntries(members);
   }
 
   /** Looks at the rows of a journal before they are redacted: the deltas of a text become parts of what its whole becomes. */
@@ -136,10 +141,10 @@ export class Redactor {
       }
     },
     /** All rows were added. */
-    end: (): void => {
+    end: async (): Promise<void> => {
       for (const [stream, hash] of this.deltas.hashes) this.#streams.set(stream, { whole: this.texts.replacementOf(hash), given: 0 });
       for (const [stream, pieces] of this.deltas.jsons) {
-        const text = this.texts.json(pieces.join(''));
+        const text = await this.texts.json(pieces.join(''));
         this.#streams.set(stream, { whole: { slice: (from, to) => text.slice(from, to) }, given: 0 });
       }
       this.deltas.hashes.clear();
@@ -148,10 +153,10 @@ export class Redactor {
   };
 
   /** Rows in their order, once `deltas` has seen them all. */
-  journalRow({ seq, type, data }: JournalRow): JournalRow {
+  async journalRow({ seq, type, data }: JournalRow): Promise<JournalRow> {
     const event = JSON.parse(data) as { readonly [member: string]: unknown };
     const stream = type.endsWith('.delta') && typeof event['delta'] === 'string' ? this.#streams.get(streamOf(event)) : undefined;
-    const redacted = this.value(event, 'items') as { [member: string]: unknown };
+    const redacted = (await this.value(event, 'items')) as { [member: string]: unknown };
     if (stream !== undefined) {
       const from = stream.given;
       stream.given += (event['delta'] as string).length;
@@ -162,7 +167,7 @@ export class Redactor {
     return { seq, type: shownType, data: JSON.stringify({ ...redacted, type: shownType }) };
   }
 
-  #string(text: string, mode: Mode, key: string): string {
+  #string(text: string, mode: Mode, key: string): string | Promise<string> {
     if (text === '') return '';
     if (mode === 'free') return this.texts.text(text);
     if (mode === 'schema') return key === 'type' && vocabulary.has(text) ? text : this.texts.text(text);

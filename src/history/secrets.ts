@@ -11,32 +11,59 @@ const shortestSecret = 6;
 
 const replacement = '[secret]';
 
-/** The texts below such keys, in settings or whatever else. */
-export function secretsOf(value: unknown, isSecret = false): readonly string[] {
-  if (typeof value === 'string') return isSecret && value.length >= shortestSecret ? [value] : [];
-  if (typeof value !== 'object' || value === null) return [];
-  return Object.entries(value).flatMap(([key, member]) => secretsOf(member, isSecret || secretKey.test(key)));
+/** Each costs a walk over all of a bundle: of more than these, those are found that are a whole string. */
+const mostWithin = 20;
+
+export interface Secrets {
+  /** As JSON writes them, the longest first: one may be a part of another. They may stand within other words. */
+  readonly within: readonly string[];
+  /** All of them, where there are more. */
+  readonly whole: ReadonlySet<string>;
 }
 
-export function withoutSecrets(value: unknown, secrets: readonly string[]): unknown {
-  return secrets.length === 0 ? value : (JSON.parse(textWithoutSecrets(JSON.stringify(value), secrets)) as unknown);
+/** The texts below such keys, in settings or whatever else. */
+export function secretsOf(value: unknown): Secrets {
+  const all = [...new Set(textsBelow(value, false))].toSorted((one, other) => other.length - one.length);
+  const within = all.slice(0, mostWithin).map((secret) => {
+    const inJson = JSON.stringify(secret);
+    // Digits alone may stand in a number: in a string they are a whole one.
+    return /^[\d.eE+-]+$/.test(secret) ? inJson : inJson.slice(1, -1);
+  });
+  return { within, whole: new Set(all.length > mostWithin ? all : []) };
+}
+
+function textsBelow(value: unknown, isSecret: boolean): readonly string[] {
+  if (typeof value === 'string') return isSecret && value.length >= shortestSecret ? [value] : [];
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([key, member]) => textsBelow(member, isSecret || secretKey.test(key)));
+}
+
+export function withoutSecrets(value: unknown, secrets: Secrets): unknown {
+  return secrets.within.length === 0 ? value : (JSON.parse(textWithoutSecrets(JSON.stringify(value), secrets)) as unknown);
 }
 
 /** @param json the text of a JSON value, in whose strings the secrets stand */
-export function textWithoutSecrets(json: string, secrets: readonly string[]): string {
-  return secrets.reduce((text, secret) => text.replaceAll(JSON.stringify(secret).slice(1, -1), replacement), json);
+export function textWithoutSecrets(json: string, { within, whole }: Secrets): string {
+  const text = within.reduce((left, secret) => left.replaceAll(secret, secret.startsWith('"') ? `"${replacement}"` : replacement), json);
+  if (whole.size === 0) return text;
+  return JSON.stringify(JSON.parse(text), (_, member: unknown) => (typeof member === 'string' && whole.has(member) ? replacement : member));
 }
 
 /** An event of a history, or a part of one: what a workflow of somebody's own was asked for is in its payloads. */
-export function eventWithoutSecrets(value: unknown, secrets: readonly string[]): unknown {
-  if (secrets.length === 0 || typeof value !== 'object' || value === null) return value;
+export function eventWithoutSecrets(value: unknown, secrets: Secrets): unknown {
+  if (secrets.within.length === 0 || typeof value !== 'object' || value === null) return value;
   if (Array.isArray(value)) return value.map((each) => eventWithoutSecrets(each, secrets));
   return Object.fromEntries(
     Object.entries(value).map(([name, member]) => {
       if (name !== 'data' || typeof member !== 'string' || !('metadata' in value)) return [name, eventWithoutSecrets(member, secrets)];
       const text = Buffer.from(member, 'base64').toString('utf8');
-      const scrubbed = textWithoutSecrets(text, secrets);
+      const scrubbed = textWithoutSecrets(text, isJson(value.metadata) ? secrets : { ...secrets, whole: new Set() });
       return [name, scrubbed === text ? member : Buffer.from(scrubbed).toString('base64')];
     }),
   );
+}
+
+function isJson(metadata: unknown): boolean {
+  const { encoding = '' } = (metadata ?? {}) as { readonly encoding?: string };
+  return Buffer.from(encoding, 'base64').toString().startsWith('json/');
 }

@@ -212,8 +212,8 @@ test('each end of a turn is explained, in other words than its message', () => {
   }
 });
 
-test('a turn without its content is told as well as with it, but for the words', () => {
-  const redacted = timelineSchema.parse(new Redactor().value(JSON.parse(JSON.stringify(shown(eventful)))));
+test('a turn without its content is told as well as with it, but for the words', async () => {
+  const redacted = timelineSchema.parse(await new Redactor().value(JSON.parse(JSON.stringify(shown(eventful)))));
   const lines = timelineText(redacted, { ...drawing, columns: 200 });
   for (const part of [
     'failed: transport_failed (ECONNRESET); it was sent, and nothing came back',

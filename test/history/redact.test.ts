@@ -8,7 +8,7 @@ import { historyOfJson, jsonOfEvents } from '../../src/history/history-json.ts';
 import { Redactor } from '../../src/history/redact.ts';
 import { redactEvent } from '../../src/history/redact-history.ts';
 import { TextRedactor } from '../../src/history/redact-text.ts';
-import { eventWithoutSecrets, secretsOf, textWithoutSecrets } from '../../src/history/secrets.ts';
+import { eventWithoutSecrets, secretsOf, textWithoutSecrets, withoutSecrets } from '../../src/history/secrets.ts';
 import { bundleWorkflows } from '../../src/roles/workflow-bundle.ts';
 import { readHistory } from '../replay/record.ts';
 import { testCacheDir } from '../support/temporal-server.ts';
@@ -65,17 +65,17 @@ test('a text becomes another one of its length, the same every time, and another
   assert.equal(whole.slice(0, 5) + whole.slice(5, 6) + whole.slice(6, 13), one.text('one two three'), 'in pieces it is the same');
 });
 
-test('JSON in a text keeps its form and its length, cut off anywhere', () => {
+test('JSON in a text keeps its form and its length, cut off anywhere', async () => {
   const texts = new TextRedactor();
-  const json = JSON.stringify({ city: 'Róma "x"', count: -12.5e3, more: [true, null, { a: 'b\\c\n' }] });
-  const redacted = texts.json(json);
+  const json = JSON.stringify({ city: 'Róma "x"', count: -1_234_567.5, more: [true, null, { a: 'b\\c\n' }] });
+  const redacted = await texts.json(json);
   assert.equal(redacted.length, json.length);
   assert.deepEqual(redacted.replaceAll(/"[^"]*"|\d/g, '_'), json.replaceAll(/"(?:[^"\\]|\\.)*"|\d/g, '_'));
   JSON.parse(redacted);
   for (let end = 0; end <= json.length; end += 1) {
-    const part = texts.json(json.slice(0, end));
+    const part = await texts.json(json.slice(0, end));
     assert.equal(part.length, end);
-    assert.ok(!/Róma|city|12/.test(part), part);
+    assert.ok(!/Róma|city|123456/.test(part), part);
   }
 });
 
@@ -96,7 +96,7 @@ test('what ids are of stays, and what a client chose does not', () => {
   assert.equal(texts.id('msg_' + 'a'.repeat(48) + '0001'), `${chosen.replace('resp', 'msg')}0001`, 'the items of a response still name it');
 });
 
-test('deltas of several texts side by side come to what their wholes become', () => {
+test('deltas of several texts side by side come to what their wholes become', async () => {
   const redactor = new Redactor();
   const event = (type: string, members: object, seq: number) => ({
     seq,
@@ -114,8 +114,9 @@ test('deltas of several texts side by side come to what their wholes become', ()
     event('response.function_call_arguments.done', { item_id: 'two', output_index: 1, name: 'walk', arguments: args }, 5),
   ];
   for (const row of rows) redactor.deltas.add(row);
-  redactor.deltas.end();
-  const events = rows.map((row) => JSON.parse(redactor.journalRow(row).data) as Record<string, string>);
+  await redactor.deltas.end();
+  const events: Record<string, string>[] = [];
+  for (const row of rows) events.push(JSON.parse((await redactor.journalRow(row)).data) as Record<string, string>);
   const [text0, args0, text1, args1, text, whole] = events;
   assert.equal(`${text0?.['delta']}${text1?.['delta']}`, text?.['text']);
   assert.equal(`${args0?.['delta']}${args1?.['delta']}`, whole?.['arguments']);
@@ -123,7 +124,7 @@ test('deltas of several texts side by side come to what their wholes become', ()
   assert.ok(!JSON.stringify(events).match(/zebra|crossing|place|walk/));
 });
 
-test('members that no rule knows are content, names and numbers too', () => {
+test('members that no rule knows are content, names and numbers too', async () => {
   const item = {
     id: 'x_1',
     type: 'odd_call',
@@ -131,7 +132,7 @@ test('members that no rule knows are content, names and numbers too', () => {
     action: { query: 'zebra', zebra: 4711, deep: [{ zebra: 'zebra' }] },
     zebra: 'zebra',
   };
-  const redacted = JSON.stringify(new Redactor().value(item, 'items'));
+  const redacted = JSON.stringify(await new Redactor().value(item, 'items'));
   assert.ok(!/zebra|4711/.test(redacted), redacted);
   assert.ok(redacted.includes('"type":"odd_call"') && redacted.includes('"status":"completed"'), redacted);
 });
@@ -141,7 +142,7 @@ test('the keys that a client sent with a tool are in no bundle, wherever they ar
     tools: [{ type: 'mcp', server_url: 'https://a.test', authorization: 'tok"en-4711', headers: { 'x-key': 'hunter-4711' } }],
   };
   const secrets = secretsOf(settings);
-  assert.deepEqual(secrets, ['tok"en-4711', 'hunter-4711']);
+  assert.deepEqual(secrets.within, ['tok\\"en-4711', 'hunter-4711']);
   assert.ok(!textWithoutSecrets(JSON.stringify({ response: settings }), secrets).includes('4711'));
   const data = Buffer.from(JSON.stringify(settings)).toString('base64');
   const scrubbed = eventWithoutSecrets({ input: { payloads: [{ metadata: { encoding: 'x' }, data }] } }, secrets) as {
@@ -152,4 +153,42 @@ test('the keys that a client sent with a tool are in no bundle, wherever they ar
       .toString()
       .includes('4711'),
   );
+});
+
+test('a secret that is a part of another leaves nothing of it, and digits alone break no number', () => {
+  const settings = { headers: { a: 'hunter', b: 'hunter-4711', c: '176400' } };
+  const value = { created_at_ms: 1_764_001_234, said: 'the hunter-4711', pin: '176400', ...settings };
+  const shown = JSON.stringify(withoutSecrets(value, secretsOf(settings)));
+  assert.ok(!/hunter|4711|"176400"/.test(shown), shown);
+  assert.ok(shown.includes('1764001234'), shown);
+});
+
+test('T14 · of very many secrets none is left, and a value is walked over once', () => {
+  const headers = Object.fromEntries(Array.from({ length: 50_000 }, (_, index) => [`k${index}`, `secret-${index}`]));
+  const settings = { tools: [{ type: 'mcp', headers }] };
+  const shown = JSON.stringify(withoutSecrets({ settings, again: [settings] }, secretsOf(settings)));
+  assert.ok(!/secret-\d/.test(shown));
+});
+
+test('T14 · the event loop is free while a long value is redacted, whatever it is made of', async () => {
+  const redactor = new Redactor();
+  const items = [
+    { type: 'function_call', arguments: JSON.stringify(Array.from({ length: 20_000 }, (_, index) => index)) },
+    { type: 'message', content: Array.from({ length: 5_000 }, (_, index) => ({ type: 'input_text', text: `zebra ${index}` })) },
+  ];
+  for (const item of items) {
+    let turns = 0;
+    const count = setInterval(() => (turns += 1), 0);
+    await redactor.value(item, 'items');
+    clearInterval(count);
+    assert.ok(turns > 3, `${turns} turns of the loop`);
+  }
+});
+
+test('a string of many megabytes in a text of JSON is replaced as a short one is', async () => {
+  const json = JSON.stringify({ said: 'zebra '.repeat(3_000_000) });
+  const redacted = await new TextRedactor().json(json);
+  assert.equal(redacted.length, json.length);
+  assert.ok(!redacted.includes('zebra'));
+  JSON.parse(redacted);
 });

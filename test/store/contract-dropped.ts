@@ -38,6 +38,15 @@ export function droppedContract(contract: Contract): void {
     assert.equal(await store.deleteTurn('default', 'resp_c', 9), false, 'it runs');
   });
 
+  contract('a deleted turn that a session was forked from leaves its words there', async (store) => {
+    await ended(store, 'resp_a');
+    await store.createSession({ id: 'conv_a', tenant: 'default', metadata: {}, createdAtMs: 1, leaf: 'resp_a' });
+    assert.equal(await store.deleteTurn('default', 'resp_a', 9), true);
+    assert.equal(await store.findTurn('default', 'resp_a'), undefined);
+    await inserted(store, newTurn('resp_b', { session: 'conv_a' }));
+    assert.deepEqual(await pastOf(store, 'resp_b'), ['msg_resp_a']);
+  });
+
   contract('T1 · a turn deleted before it ran leaves its words in the conversation, and nowhere else', async (store) => {
     await store.createSession({ id: 'conv_a', tenant: 'default', metadata: {}, createdAtMs: 1 });
     await ended(store, 'resp_a', { session: 'conv_a' });

@@ -50,6 +50,19 @@ export function recordingsContract(contract: Contract): void {
     ]);
   });
 
+  contract('T14 · a long recording is read in pages, over its runs', async (store) => {
+    await inserted(store, newTurn('resp_a'));
+    const dead = await claimed(store, 'resp_a', { lease: expiredLease });
+    const first = [partOf(dead.epoch, 0), partOf(dead.epoch, 1)];
+    await store.endAttempt(key, dead.epoch, { endedAtMs: 9, outcome: 'failed', waitMs: 0, recording: first });
+    const { epoch } = await claimed(store, 'resp_a', { lease });
+    await store.append({ turn: 'resp_a', epoch, rows: [row(3)], recording: [partOf(epoch, 0), partOf(epoch, 1)] });
+    const page = await store.readRecordings('resp_a', { limit: 3 });
+    const rest = await store.readRecordings('resp_a', { after: page.at(-1), limit: 3 });
+    assert.deepEqual([page.length, [...page, ...rest]], [3, await store.readRecordings('resp_a')]);
+    assert.deepEqual(await store.readRecordings('resp_a', { after: rest.at(-1), limit: 3 }), []);
+  });
+
   for (const by of ['owner', 'retention']) {
     contract(`a recording is dropped with its journal by ${by}, however long it is, and nothing of it comes back`, async (store) => {
       await inserted(store, newTurn('resp_a'));

@@ -52,7 +52,7 @@ test('no statement walks a table, sorts what an index could give in order, or lo
   await store.markDispatched([{ turn: 'resp_a', runId: 'run' }]);
   for await (const _ of store.follow('resp_a', -1, AbortSignal.timeout(100)));
   await settle(store, 'resp_a');
-  await store.readRecordings('resp_a');
+  await store.readRecordings('resp_a', { after: { epoch: 1, part: 1 }, limit: 9 });
   await store.readWebhook('resp_a');
   await store.noteWebhook('resp_a', { status: 'pending', attempts: 1, lastError: null });
   await store.acknowledge('resp_a');

@@ -1,6 +1,6 @@
 /** A turn whose past another conversation shares, up to a step; and a turn that is asked again. */
 import assert from 'node:assert/strict';
-import { chatAnswer, chatToolCalls } from '../../src/testing/model-server/index.ts';
+import { chatAnswer, chatToolCalls, httpError } from '../../src/testing/model-server/index.ts';
 import { messagesOf } from '../support/cases.ts';
 import { errorOf, post } from '../support/post.ts';
 import type { Viewer } from '../support/viewer.ts';
@@ -230,6 +230,20 @@ agentStory(
     assert.deepEqual(await itemsOf(world, conversation), before, 'the turn and its session are as they were');
   },
 );
+
+agentStory('T13 · a rerun that said nothing is asked again with what it was asked with, once', async (world) => {
+  const { turn } = await asked(world);
+  const rerun = async (id: string): Promise<string> => {
+    const { status, body } = await world.call('POST', `/turns/${id}/rerun`, {});
+    assert.equal(status, 200, JSON.stringify(body));
+    const viewer = await world.watch(String(body['id']));
+    await viewer.ended;
+    return viewer.id;
+  };
+  world.model.enqueue(httpError(400), chatAnswer('Better.'));
+  await rerun(await rerun(turn));
+  assert.deepEqual(told(world, 4), told(world, 3));
+});
 
 agentStory('T1 · the same Idempotency-Key gives the same fork and the same rerun, which is asked and paid for once', async (world) => {
   const { turn } = await asked(world);

@@ -112,6 +112,10 @@ export class JournalWriter {
       return;
     }
     if (!this.#hasStarted && startsStep(delta)) await this.#flush({ isStart: true });
+    else if (this.#options.tape.isLong) {
+      this.#writing = this.#writing.then(() => this.#append({ rows: [] }));
+      await this.#writing;
+    }
   }
 
   /** Shows what stands alone, with the next write. */

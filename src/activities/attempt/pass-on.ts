@@ -13,7 +13,8 @@ export function isPassedOn({ keptAnswer }: AttemptState, signal: AbortSignal): b
 
 /** This process goes: another one reads the answer on. An accepted cancel ends the turn here, for nobody would for a while (T5). */
 export async function passOn({ store, writer, key, epoch, onReady }: AttemptState): Promise<AttemptResult> {
-  await writer.keepRecording();
+  // Without the end of its recording it goes on all the same.
+  await writer.keepRecording().catch(() => undefined);
   await retryWhileBusy(() => store.passOn({ ...key, epoch }));
   const turn = await retryWhileBusy(() => store.readTurn(key.turn));
   if (turn?.cancelRequestedAtMs == null) {

@@ -32,6 +32,8 @@ export interface RecorderOptions {
 const partEveryMs = 1_000;
 /** A part is packed once it has so many bytes: less than a millisecond of work. */
 const partBytes = 65_536;
+/** So many parts are not to wait for a write that may be far away: neither memory nor a transaction has room for any number (T14). */
+const longParts = 4;
 const timesOutput = 4;
 
 export class Recorder extends ClockTape {
@@ -146,6 +148,10 @@ export class Recorder extends ClockTape {
   override take(isStart: boolean): readonly RecordingPart[] {
     const isDue = isStart || this.#ready.length > 0 || performance.now() - this.#takenAt >= partEveryMs;
     return isDue ? this.#takeAll() : [];
+  }
+
+  override get isLong(): boolean {
+    return this.#ready.length >= longParts;
   }
 
   override end(): readonly RecordingPart[] {

@@ -42,6 +42,8 @@ export interface Tape {
   callEnds(place: number): Promise<void>;
   /** What has been recorded, for the next write; nothing, where it is no time for it. @param isStart with the write that starts the step */
   take(isStart: boolean): readonly RecordingPart[];
+  /** Is so much recorded that it is to be written, also where nothing else is? */
+  readonly isLong: boolean;
   /** All that is left, for the write that ends the attempt. */
   end(): readonly RecordingPart[];
   /** That write was refused, since a cancel had been accepted. Another one follows. */
@@ -54,6 +56,10 @@ const mergeMs = 25;
 /** Goes by the clock, and keeps nothing. */
 export class ClockTape implements Tape {
   #lastWriteAt = 0;
+
+  get isLong(): boolean {
+    return false;
+  }
 
   asked(_asked: Asked): void {}
   spending(spending: Spending | undefined): Spending | undefined {

@@ -59,12 +59,15 @@ export function turnExportRoute(routes: Routes, { turnkeep, exportTurn }: TurnEx
 }
 
 /** @param onEnd called once, however it ends */
-function bodyOf(pieces: AsyncGenerator<string, void, undefined>, onEnd: () => void): ReadableStream<Uint8Array> {
+export function bodyOf(pieces: AsyncGenerator<string, void, undefined>, onEnd: () => void): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
   let patience: NodeJS.Timeout | undefined;
+  let isOver = false;
+  // A client that goes while a piece is being read ends it twice: once by going, and once by the piece that nobody takes.
   const end = (): void => {
     clearTimeout(patience);
-    onEnd();
+    if (!isOver) onEnd();
+    isOver = true;
   };
   return new ReadableStream(
     {
@@ -72,6 +75,7 @@ function bodyOf(pieces: AsyncGenerator<string, void, undefined>, onEnd: () => vo
         clearTimeout(patience);
         try {
           const next = await pieces.next();
+          if (isOver) return;
           if (next.done === true) {
             end();
             controller.close();

@@ -27,6 +27,7 @@ const fromOutside: ReadonlySet<string> = new Set<AbortReason>(['cancelled', 'shu
 export const quietTurns = 12;
 
 export class Player implements Tape {
+  readonly isLong = false;
   readonly #options: PlayerOptions;
   readonly #flushes: AnswerPlace[];
   readonly #steers: Entry<'steer'>[];

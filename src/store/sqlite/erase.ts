@@ -59,13 +59,18 @@ export function eraseMarked(db: Database, id: string, atMs: number, slice: Slice
   if (!dropJournal(db, id, slice)) return false;
   // Its items are also those of its session, and of whatever goes on from it.
   const place = placeIn(row);
-  const isPast = row['erased_by'] === 'owner' && (row['session'] !== null || (place !== undefined && hasNext(db, place)));
+  const isPast = row['erased_by'] === 'owner' && (row['session'] !== null || isLeaf(db, id) || (place !== undefined && hasNext(db, place)));
   if (!isPast && !dropItems(db, id, slice)) return false;
   db.run('DELETE FROM attempts WHERE turn = ?', id);
   db.run('DELETE FROM tool_calls WHERE turn = ?', id);
   db.run('DELETE FROM approvals WHERE turn = ?', id);
   db.run('UPDATE turns SET erased_at = ? WHERE id = ?', atMs, id);
   return true;
+}
+
+/** Does a session go on from it? Of a turn without a session of its own, one that was forked from it. */
+export function isLeaf(db: Database, turn: string): boolean {
+  return db.one('SELECT 1 FROM sessions WHERE leaf = ? LIMIT 1', turn) !== undefined;
 }
 
 /** All of it, and the branch it began: whatever stood in that is gone too. False while something is left. */

@@ -155,7 +155,7 @@ export function openSqliteStore(path: string): Store {
 
     noteViewers: (rows) => viewers.noteViewers(db, rows),
     readViewers: async (turn) => viewers.readViewers(db, turn),
-    readRecordings: async (turn) => readRecordings(db, turn),
+    readRecordings: async (turn, page) => readRecordings(db, turn, page),
 
     lead: (task, lease) => retention.lead(db, task, lease),
     deleteTurn: async (tenant, id, atMs) => retention.deleteTurn(db, tenant, id, atMs),

@@ -3,7 +3,7 @@ import type { RetentionCursor, RetentionCut, UnstoredCut } from '../ports/retent
 import type { Lease } from '../ports/leases.ts';
 import { hasNext, placeIn } from './chain.ts';
 import type { Database, Row } from './database.ts';
-import { dropItems, dropJournalOfKept, dropTurn, eraseMarked, idsIn, markErased } from './erase.ts';
+import { dropItems, dropJournalOfKept, dropTurn, eraseMarked, idsIn, isLeaf, markErased } from './erase.ts';
 import { Slice } from '../pace.ts';
 import { text } from './rows.ts';
 import { readByPublicId } from './turns.ts';
@@ -119,7 +119,7 @@ function expireTurns(db: Database, { beforeMs, atMs }: RetentionCut, from: Reten
 /** False while something is left. The past of a turn that is kept is kept with it, but for its journal. */
 function expireTurn(db: Database, row: Row, atMs: number, slice: Slice): boolean {
   const [id, place] = [text(row['id']), placeIn(row)];
-  const isPast = db.one('SELECT 1 FROM sessions WHERE leaf = ? LIMIT 1', id) !== undefined || (place !== undefined && hasNext(db, place));
+  const isPast = isLeaf(db, id) || (place !== undefined && hasNext(db, place));
   if (isPast) return dropJournalOfKept(db, id, slice);
   // For its owner it is gone already: what was left are the items that others went on from.
   if (row['erased_by'] === 'owner') return dropTurn(db, id, slice);

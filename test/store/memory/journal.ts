@@ -8,7 +8,7 @@ import { JournalCursor } from '../../../src/store/live/cursor.ts';
 import type { JournalSource } from '../../../src/store/live/source.ts';
 import type { Claim, ClaimRequest, DeadHolder, JournalStore, Seal, SealResult } from '../../../src/store/ports/journal.ts';
 import type { KeptResponseStore } from '../../../src/store/ports/kept-responses.ts';
-import type { RecordingStore } from '../../../src/store/ports/recordings.ts';
+import type { RecordingPage, RecordingStore } from '../../../src/store/ports/recordings.ts';
 import type { ToolCallStore } from '../../../src/store/ports/tool-calls.ts';
 import {
   bookAttempt,
@@ -145,9 +145,12 @@ export function journalStore(
       }),
     readJournal: (turn, { after = -1, limit } = {}) =>
       connection.transaction(({ turns }) => rowsAfter(turns.get(turn), after).slice(0, limit)),
-    readRecordings: (turn) =>
+    readRecordings: (turn, { after = { epoch: -1, part: -1 }, limit }: Partial<RecordingPage> = {}) =>
       connection.transaction(({ turns }) =>
-        (turns.get(turn)?.journal?.recording ?? []).toSorted((one, other) => one.epoch - other.epoch || one.part - other.part),
+        (turns.get(turn)?.journal?.recording ?? [])
+          .filter(({ epoch, part }) => epoch > after.epoch || (epoch === after.epoch && part > after.part))
+          .toSorted((one, other) => one.epoch - other.epoch || one.part - other.part)
+          .slice(0, limit),
       ),
     readHead: (turn) => source.readHead(turn),
     follow: (turn, after, signal, onEnd) => new JournalCursor(broker, turn, after, signal, onEnd),

@@ -31,7 +31,8 @@ export function retentionStore(connection: Connection): RetentionStore {
 function deleteTurn(database: MemoryDatabase, tenant: string, publicId: string, atMs: number): boolean {
   const turn = byPublicId(database, tenant, publicId);
   if (turn === undefined || isUnsettled(turn)) return false;
-  const isPast = turn.row.session !== null || database.turnsWhere(({ row }) => row.previous === turn.row.id).length > 0;
+  const isLeaf = [...database.sessions.values()].some(({ row }) => row.leaf === turn.row.id);
+  const isPast = turn.row.session !== null || isLeaf || database.turnsWhere(({ row }) => row.previous === turn.row.id).length > 0;
   erase(database, turn, atMs, 'owner');
   if (!isPast) {
     turn.input = [];
