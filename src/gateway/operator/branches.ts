@@ -115,6 +115,8 @@ export function branchesRoutes(routes: Routes, deps: BranchesDeps): void {
         isResend: false,
         receivedAtMs: c.get('receivedAtMs'),
       });
+      // A refused rerun leaves no conversation behind.
+      if (result.type !== 'accepted' && key === undefined) await turnkeep.sessions.delete(c.get('tenant'), session.id);
       if (result.type !== 'accepted') throw toApiError(result, { session: session.id, id: undefined, fields: undefined });
       return c.json(await turnkeep.readAccepted(result.turn), 200, { ...idHeaders(c, result.turn) });
     },

@@ -33,7 +33,9 @@ export class ExchangeTap {
     const { wire } = this.#options;
     if (wire === undefined) return connection.send(request);
     this.#isOpen = true;
-    wire.requested({ method: request.method, url: this.#unkeyed(request.url.href) });
+    // Neither its credentials nor its query: exported turns are read by others.
+    const { origin, pathname } = request.url;
+    wire.requested({ method: request.method, url: this.#unkeyed(`${origin}${pathname}`) });
     try {
       const response = await connection.send(request);
       this.#headed(response);
