@@ -2,6 +2,11 @@
 import { startCompileCache } from './compile-cache.ts';
 
 startCompileCache();
+// Whatever reads the output may end first (`| head`): a command ends with it, and a server goes on.
+const isServer = /^(?:dev|serve|gateway|worker)$/.test(process.argv[2] ?? '');
+process.stdout.on('error', () => {
+  if (!isServer) process.exit(Number(process.exitCode ?? 0));
+});
 const { runCommand } = await import('./commands.ts');
 const exitCode = await runCommand();
 // What a pipe has not taken yet would be lost with the process. Whoever reads it may be gone.

@@ -99,7 +99,9 @@ function sectionsOf(bundle: Bundle, shared: number): Sections {
     const before = places.filter((place) => place.at === name || place.at.startsWith(`${name} #`)).length;
     places.push({ at: before === 0 ? name : `${name} #${before + 1}`, text });
   };
-  for (const [name, value] of Object.entries(bundle.turn.settings)) {
+  const { agent, ...settings } = bundle.turn.settings as { readonly agent?: object };
+  const ofAgent = Object.entries(agent ?? {}).map(([name, value]) => [`${name} of the agent`, value as unknown] as const);
+  for (const [name, value] of [...Object.entries(settings), ...ofAgent]) {
     if (unsaid.has(name) || value == null || (Array.isArray(value) && value.length === 0)) continue;
     put('request', name, typeof value === 'string' ? value : JSON.stringify(value));
   }

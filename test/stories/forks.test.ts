@@ -1,6 +1,9 @@
 /** A turn whose past another conversation shares, up to a step; and a turn that is asked again. */
 import assert from 'node:assert/strict';
 import { chatAnswer, chatToolCalls, httpError } from '../../src/testing/model-server/index.ts';
+import { RerunDatabase } from '../../src/history/rerun/scene.ts';
+import { rerunTurn } from '../../src/history/rerun/rerun.ts';
+import { bundleOf } from '../support/bundle.ts';
 import { messagesOf } from '../support/cases.ts';
 import { errorOf, post } from '../support/post.ts';
 import type { Viewer } from '../support/viewer.ts';
@@ -212,7 +215,12 @@ agentStory(
       assert.equal(viewer.last.type, 'response.completed');
       return viewer;
     };
-    await rerun({ tools: 'recorded', set: { model: 'stronger', instructions: 'Be brief.' } });
+    const recorded = await rerun({ tools: 'recorded', set: { model: 'stronger', instructions: 'Be brief.' } });
+    await using database = new RerunDatabase();
+    const again = await rerunTurn(database, await bundleOf(world.store, world.ownId(recorded.id)));
+    assert.deepEqual([again.outcome, again.difference], ['same', undefined]);
+    const { body: report } = await world.call('GET', `/turns/${recorded.id}`);
+    assert.deepEqual([report['model'], report['asked_model']], ['helper', 'stronger']);
     assert.equal(tools.runs.length, 2, 'none of them ran');
     assert.equal((world.model.requests[3]?.body as { readonly model?: string } | undefined)?.model, 'stronger');
     assert.deepEqual(told(world, 3), [

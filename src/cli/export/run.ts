@@ -33,7 +33,7 @@ export async function exportTurns(ids: readonly string[], flags: ExportFlags): P
     throw new StartError(`--${Object.keys(filter)[0]} names turns, and so do the ids: use the one or the other.`);
   }
   const turns = ids.length > 0 ? ids : await withGatewayErrors(client, () => listIds(client, filter, limit));
-  const target = targetOf(output, turns);
+  const target = targetOf(output, turns, redact === true);
   const progress = new Progress('exported', turns.length);
   const done = new Set<string>();
   for (const queue = [...turns]; queue.length > 0;) {
@@ -67,7 +67,7 @@ interface Target {
   readonly fileOf: (id: string) => string;
 }
 
-function targetOf(output: string | undefined, turns: readonly string[]): Target {
+function targetOf(output: string | undefined, turns: readonly string[], isRedacted: boolean): Target {
   const isStdout = output === '-';
   const isThere = output !== undefined && statSync(output, { throwIfNoEntry: false })?.isDirectory() === true;
   const isFolder = !isStdout && output !== undefined && (isThere || output.endsWith('/') || turns.length !== 1);
@@ -81,8 +81,14 @@ function targetOf(output: string | undefined, turns: readonly string[]): Target 
       throw new StartError(`${output} cannot be made: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
     }
   }
+  // An id that a client chose may be words of its own.
+  const names = new Map<string, string>();
+  const nameOf = (id: string): string =>
+    isRedacted && !/^resp_[0-9a-f]{48}$/.test(id) ? `turn-${names.size + 1}` : id.replaceAll(/[^\w.-]/g, '_');
   const fileOf = (id: string): string => {
-    const name = `${id.replaceAll(/[^\w.-]/g, '_')}.turn.json`;
+    const known = names.get(id) ?? nameOf(id);
+    names.set(id, known);
+    const name = `${known}.turn.json`;
     return isFolder ? join(output, name) : (output ?? name);
   };
   return { isStdout, isFolder, fileOf };

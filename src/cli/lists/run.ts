@@ -54,8 +54,6 @@ async function print(
   show: (page: unknown) => readonly string[],
 ): Promise<void> {
   const { stdout } = process;
-  // Whatever reads the list may end first (`| head`).
-  stdout.on('error', () => process.exit(0));
   for (let left = limit; left > 0;) {
     query.set('limit', String(Math.min(left, longestPage)));
     const page = await withGatewayErrors(client, async () => {

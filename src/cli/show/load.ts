@@ -5,6 +5,7 @@ import { type Bundle, readBundle } from '../../history/bundle.ts';
 import type { JsonEvent } from '../../history/history-json.ts';
 import { temporalEventsOf } from '../../history/temporal-event-list.ts';
 import { CallError } from '../../http-client/call-error.ts';
+import { withRetries } from '../../http-client/retry.ts';
 import type { GatewayClient } from '../../http-client/calls.ts';
 import { readAnswer, withGatewayErrors } from '../gateway/open.ts';
 import { GatewayError } from '../gateway/target.ts';
@@ -46,10 +47,14 @@ function temporalPart(temporal: Bundle['temporal'], timeline: Bundle['timeline']
   return { events: temporalEventsOf(history?.events ?? []), complete: true };
 }
 
-/** @throws {GatewayError} where there is no such turn, or no gateway answers */
-export async function loadTurn(client: GatewayClient, id: string): Promise<Loaded> {
+/**
+ * @param isPatient it is asked for again, for two minutes, where the gateway is away
+ * @throws {GatewayError} where there is no such turn, or no gateway answers
+ */
+export async function loadTurn(client: GatewayClient, id: string, { isPatient = false } = {}): Promise<Loaded> {
+  const ask = () => client.json('GET', `/turns/${encodeURIComponent(id)}/timeline`);
   try {
-    const json = await client.json('GET', `/turns/${encodeURIComponent(id)}/timeline`);
+    const json = isPatient ? await withRetries(ask) : await ask();
     return { timeline: readAnswer(timelineSchema, json, client), json };
   } catch (error) {
     if (error instanceof CallError && error.failure.type === 'refused' && error.failure.status === 404)

@@ -19,8 +19,6 @@ const redrawEveryMs = 500;
  */
 export async function runShow(name: string | undefined, flags: ShowFlags): Promise<void> {
   const { stdout, stderr } = process;
-  // Whatever reads it may end first (`| head`).
-  stdout.on('error', () => process.exit(0));
   if (name !== undefined && isFile(name)) {
     if (flags.follow === true) throw new ConfigError(['--follow goes with the id of a turn: a file has its end']);
     const { notes, ...loaded } = await loadFile(name);
@@ -31,9 +29,13 @@ export async function runShow(name: string | undefined, flags: ShowFlags): Promi
   const client = openGateway(given({ url, apiKey, dataDir }));
   const id = name ?? (await newestTurn(client));
   if (name === undefined && flags.json !== true) stderr.write(`The newest turn: ${id}\n`);
-  const load = () => loadTurn(client, id);
-  if (flags.follow !== true) stdout.write(textOf(await load(), flags));
-  else if (stdout.isTTY && flags.json !== true) await redraw(load, flags);
+  if (flags.follow !== true) {
+    stdout.write(textOf(await loadTurn(client, id), flags));
+    return;
+  }
+  // A gateway that is started again is waited for.
+  const load = () => loadTurn(client, id, { isPatient: true });
+  if (stdout.isTTY && flags.json !== true) await redraw(load, flags);
   else await listEvents(load, flags);
 }
 

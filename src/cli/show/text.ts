@@ -45,13 +45,24 @@ const marks: { readonly [status: string]: readonly [mark: string, style: Paramet
 };
 
 function headLines(canvas: Canvas, timeline: ShownTimeline, notes: readonly string[]): Line[] {
-  const { id, status, error, incomplete_details: incomplete, session, model, parent, workflow_id: workflow, run_id: run } = timeline;
+  const {
+    id,
+    status,
+    error,
+    incomplete_details: incomplete,
+    session,
+    model,
+    asked_model: asked,
+    parent,
+    workflow_id: workflow,
+    run_id: run,
+  } = timeline;
   const [mark, style] = marks[status] ?? ['■', 'yellow'];
   const reason = status === 'cancelled' ? undefined : (error?.code ?? incomplete?.reason);
   const rows: readonly (readonly [string, string | undefined])[] = [
     ['turn', id],
     ['session', session ?? undefined],
-    ['model', model],
+    ['model', asked === undefined ? model : `${model}, an agent that asks ${asked}`],
     ['carries out', parent === undefined ? undefined : `a call of turn ${parent.id}`],
     ['workflow', workflow ?? undefined],
     ['run', run ?? undefined],

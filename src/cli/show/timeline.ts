@@ -78,6 +78,7 @@ export const timelineSchema = z.object({
   model: z.string(),
   error: z.object({ code: z.string(), message: z.string() }).nullable(),
   incomplete_details: z.object({ reason: z.string() }).optional(),
+  asked_model: z.string().optional(),
   workflow_id: z.string().nullable(),
   run_id: z.string().nullable(),
   created_at: z.string(),

@@ -10,6 +10,7 @@ import { attemptReport } from './timeline-attempts.ts';
 import { callReport, type ResultPreview } from './timeline-calls.ts';
 import { iso } from './timeline-text.ts';
 import { viewerReports } from './timeline-viewers.ts';
+import { askedModelOf } from '../response/response-settings.ts';
 import type { TurnRow } from './turn.ts';
 import type { ViewerRow } from './viewer.ts';
 import { eventIdOf, type WebhookRow } from './webhook.ts';
@@ -48,6 +49,7 @@ export function timelineOf(facts: TimelineFacts): object {
     ...(parent === undefined ? {} : { parent: { id: parent.id, call_id: parent.callId } }),
     status: turn.status,
     model: turn.settings.model,
+    ...(askedModelOf(turn.settings) === turn.settings.model ? {} : { asked_model: askedModelOf(turn.settings) }),
     error: errorOf(turn, response?.error?.message),
     ...(response?.incomplete_details == null ? {} : { incomplete_details: response.incomplete_details }),
     workflow_id: turn.workflowId,

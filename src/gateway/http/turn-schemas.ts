@@ -111,6 +111,7 @@ export const turnSchema = z.strictObject({
   model: z.string(),
   error: z.strictObject({ code: z.string(), message: z.string() }).nullable(),
   incomplete_details: z.looseObject({ reason: z.string() }).optional().meta({ description: 'Of a response that is not whole: why.' }),
+  asked_model: z.string().optional().meta({ description: 'Of an agent: the model that answers for it.' }),
   workflow_id: z.string().nullable(),
   run_id: z.string().nullable(),
   owner: z.string().optional().meta({ description: "The id of the workflow of one's own that runs it (`runTurn`)." }),

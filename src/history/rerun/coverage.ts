@@ -7,6 +7,7 @@ import type { Bundle } from '../bundle.ts';
 export function whatIsMissing(bundle: Bundle): string | undefined {
   const { turn, journal, attempts, recordings, redacted } = bundle;
   if (turn.kind === 'items') return 'it was put in by hand: no model was asked';
+  if (turn.settled_at_ms === null) return 'it has no end yet: wait for that, or cancel it';
   if (journal.length === 0) return 'its journal is gone: past retention, or deleted';
   if (redacted) return 'it was exported with --redact: what the provider sent was left out. Export it without';
   if (bundle.recordings_left_out !== undefined) return 'its recording was left out of the file, for its length';

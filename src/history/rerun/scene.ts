@@ -121,7 +121,8 @@ export async function openScene(database: RerunDatabase, bundle: Bundle): Promis
 }
 
 async function insert(store: Store, { turn, calls, journal }: Bundle): Promise<void> {
-  const settings = turn.settings as unknown as ResponseSettings;
+  // Its calls are answered with what they came to in this turn, also where that came from another one.
+  const { recorded_calls_of: _elsewhere, ...settings } = turn.settings as unknown as ResponseSettings;
   // Of the session and the turn before it, the response names what its client named.
   const first = journal[0] === undefined ? undefined : (JSON.parse(journal[0].data) as ResponseEvent);
   const created = first?.type === 'response.created' ? first.response : undefined;
