@@ -134,8 +134,14 @@ test('the page', async (t) => {
     await person.press('Run again');
     await person.isAccessible('a window');
     await person.screenshot('rerun-light');
-    await person.page.evaluate(`document.querySelector('.dialog textarea').select()`);
-    await person.page.until(`document.activeElement.value === 'Tell me about moss'`);
+    // The panel of a turn that has just ended is made anew once, and its window with it.
+    await person.page.until(`(() => {
+      const said = document.querySelector('.dialog textarea');
+      if (said === null) [...document.querySelectorAll('button')].find(({ textContent }) => textContent === 'Run again')?.click();
+      said?.focus();
+      said?.select();
+      return said !== null && document.activeElement === said && said.value === 'Tell me about moss';
+    })()`);
     await person.page.type('Tell me about fern');
     await person.page.evaluate(
       `[...document.querySelectorAll('.dialog button')].find(({ textContent }) => textContent === 'Run again').click()`,
