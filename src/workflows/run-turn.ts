@@ -10,6 +10,7 @@ import {
   CancellationScope,
   CancelledFailure,
   isCancellation,
+  patched,
   proxyActivities,
   proxyLocalActivities,
   sleep,
@@ -32,6 +33,9 @@ import {
 
 /** How long a cancelled `streamModel` may take to hand in what it has (T5). */
 const partialGraceMs = 1_500;
+
+/** Since this patch a cancel starts two timers at most; before, it started one for each request that there had been. */
+const oneGrace = 'one-grace';
 
 /** Retried until the database has taken it. */
 const quickly = {
@@ -112,7 +116,7 @@ async function carryOut(
 
 async function stream(
   command: Extract<TurnCommand, { type: 'streamModel' }>,
-  { database, turn, heartbeatTimeoutMs, deadlineAtMs }: Bounded,
+  { database, turn, heartbeatTimeoutMs, deadlineAtMs, step: first = 1 }: Bounded,
   { taskQueue }: RunOptions,
 ): Promise<TurnResult> {
   const leftMs = deadlineAtMs - Date.now();
@@ -132,15 +136,25 @@ async function stream(
     },
   });
   const result = streamModel({ database, turn, step: command.step });
-  // A dead worker never hands in its partial answer: after the grace it is fenced and the turn sealed without it.
+  let isOver = false;
+  const isFirst = command.step === first && command.requestsMade === 0;
+  // A dead worker never hands in its partial answer: after the grace it is fenced and the turn sealed without it. A cancel is told
+  // to every request that the run has made, and those that are over need no grace: but of the first, where a timer is less than
+  // the marker of the patch.
   const grace = CancellationScope.current()
     .cancelRequested.catch(() => undefined)
-    .then(() => CancellationScope.nonCancellable(() => sleep(partialGraceMs)))
+    .then(async () => {
+      if (!isOver || isFirst || !patched(oneGrace)) await CancellationScope.nonCancellable(() => sleep(partialGraceMs));
+    })
     .then((): never => {
       throw new CancelledFailure('no partial answer within the grace');
     });
   grace.catch(() => undefined);
-  return { type: 'stepEnded', step: await Promise.race([result, grace]) };
+  try {
+    return { type: 'stepEnded', step: await Promise.race([result, grace]) };
+  } finally {
+    isOver = true;
+  }
 }
 
 /** What a failed activity means for the turn. The tag of the failure is its `type`. */

@@ -128,3 +128,18 @@ agentStory('T7 · viewers from any point, before, during and after, see the same
   const { body } = await world.call('GET', `/v1/responses/${whole.id}`);
   assert.deepEqual(body['output'], whole.last.response.output);
 });
+
+agentStory('T5 · T14 · a cancel late in a turn of many steps costs no more of its history than an early one', async (world, tools) => {
+  const timersOf = async (steps: number): Promise<number> => {
+    const calls = Array.from({ length: steps }, (_, at) => chatToolCalls(call(`c${steps}-${at}`, 'echo')));
+    world.model.enqueue(...calls, chatToolCalls(call(`h${steps}`, 'held')));
+    const viewer = await world.say('go', helper);
+    await tools.begun(`h${steps}`);
+    await world.call('POST', `/responses/${viewer.id}/cancel`);
+    await viewer.ended;
+    const { events } = await world.history(viewer.id);
+    return (events ?? []).filter(({ timerStartedEventAttributes: timer }) => timer != null).length;
+  };
+  const [few, many] = [await timersOf(1), await timersOf(6)];
+  assert.ok(few > 0 && many <= 2, `${few} timers behind one step, ${many} behind six`);
+});
