@@ -41,7 +41,11 @@ export function readCorpus(): ReadonlyMap<string, Played> {
   );
 }
 
-/** Of each run of a kind: the type of its workflow and the number of its events. */
+/**
+ * Of each run of a kind: the type of its workflow and the number of its events. Left out is what a race decides: into how many tasks
+ * a workflow's work falls, and whether an activity that is to be cancelled is told so by Temporal, or has ended before by the mark
+ * in the database.
+ */
 export function eventsOf({ bundles, others }: Played): readonly string[] {
   const runs = new Map<string, readonly Record<string, unknown>[]>();
   for (const { temporal } of bundles) {
@@ -54,7 +58,7 @@ export function eventsOf({ bundles, others }: Played): readonly string[] {
 
 function lineOf(events: readonly Record<string, unknown>[]): string {
   const started = events[0]?.['workflowExecutionStartedEventAttributes'] as { workflowType?: { name?: string } } | undefined;
-  const counted = events.filter(({ eventType }) => !/workflow_?task/i.test(String(eventType)));
+  const counted = events.filter(({ eventType }) => !/workflow_?task|activity_?task_?cancel_?requested/i.test(String(eventType)));
   return `${started?.workflowType?.name ?? ''} ${counted.length}`;
 }
 
