@@ -128,7 +128,8 @@ export async function seal(db: Database, seal: Seal): Promise<SealResult> {
     const row = sessionTurn(db, turn);
     if (row === undefined) return { type: 'refused' };
     if (!seal.winsOverCancel && row.isCancelRequested) return { type: 'cancel_requested' };
-    const lastSeq = readHead(db, turn)?.last;
+    // Rows that do not follow the last one are refused.
+    const lastSeq = rows[0] === undefined ? undefined : rows[0].seq - 1;
     if (!writeRows(db, turn, epoch, rows, 'sealed = 1, lease_until = NULL, due_at = NULL')) return { type: 'refused' };
     // Cancelled while it waited: its input joins the transcript behind that of the turns before it (T1).
     const place = row.place ?? recordThrough(db, row);
