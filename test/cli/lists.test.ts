@@ -9,7 +9,8 @@ import { World } from '../support/world.ts';
 import { turnkeep } from './run-turnkeep.ts';
 
 test('turns: what happened lately, newest first, and what of it failed; for a program as JSON lines', async () => {
-  await using world = await World.open();
+  // A request is asked again where its process stood still for longer than its lease: here it is asked once.
+  await using world = await World.open({ limits: { heartbeatTimeoutMs: 30_000 } });
   const url = ['--url', `${world.url}/v1`];
   const completed = await world.hear('hi');
   world.model.enqueue(httpError(401, { error: { message: 'no', code: 'invalid_api_key' } }));
@@ -22,7 +23,7 @@ test('turns: what happened lately, newest first, and what of it failed; for a pr
     first,
     new RegExp(`^${failed.id}  ✗ failed: provider_rejected \\(401 invalid_api_key\\)  scripted, \\d+\\.\\d s, just now$`),
   );
-  assert.match(second, new RegExp(`^${completed.id}  ✓ completed  scripted, \\d+\\.\\d s, 5 tokens, (\\d requests, )?just now$`));
+  assert.match(second, new RegExp(`^${completed.id}  ✓ completed  scripted, \\d+\\.\\d s, 5 tokens, just now$`));
   assert.deepEqual(more, ['']);
 
   const json = await turnkeep('turns', ...url, '--status', 'failed', '--since', '1d', '--json');

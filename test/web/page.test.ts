@@ -132,16 +132,14 @@ test('the page', async (t) => {
     await person.say('Tell me about moss');
     await person.press('timeline');
     await person.press('Run again');
+    // The window is loaded when it is asked for, and what was said behind it.
+    const said = `document.querySelector('.dialog textarea')`;
+    await person.page.until(`${said}?.value === 'Tell me about moss'`);
     await person.isAccessible('a window');
     await person.screenshot('rerun-light');
-    // The panel of a turn that has just ended is made anew once, and its window with it.
-    await person.page.until(`(() => {
-      const said = document.querySelector('.dialog textarea');
-      if (said === null) [...document.querySelectorAll('button')].find(({ textContent }) => textContent === 'Run again')?.click();
-      said?.focus();
-      said?.select();
-      return said !== null && document.activeElement === said && said.value === 'Tell me about moss';
-    })()`);
+    await person.page.evaluate(`${said}.focus()`);
+    await person.page.evaluate(`${said}.select()`);
+    await person.page.until(`document.activeElement === ${said}`);
     await person.page.type('Tell me about fern');
     await person.page.evaluate(
       `[...document.querySelectorAll('.dialog button')].find(({ textContent }) => textContent === 'Run again').click()`,
