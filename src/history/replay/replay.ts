@@ -1,11 +1,10 @@
-/** Replays files on workflow code, in several processes: the SDK replays one history at a time in each, and one core is one process's. */
-import { type ChildProcess, fork } from 'node:child_process';
+/** Replays files on workflow code, in several processes: the SDK replays one history at a time in each. */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { availableParallelism, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { overFiles } from '../file-processes.ts';
 import type { ReplayOptions, ReplayReport } from './replay-histories.ts';
-import type { ToProcess } from './replay-process.ts';
 
 export interface ReplayRequest {
   readonly files: readonly string[];
@@ -18,16 +17,10 @@ export interface ReplayRequest {
 }
 
 const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-const processPath = fileURLToPath(new URL(`./replay-process.${extension}`, import.meta.url));
+const program = fileURLToPath(new URL(`./replay-process.${extension}`, import.meta.url));
 
 /** Of the interceptor, for bundling it with the workflow code. */
 export const tracePath = fileURLToPath(new URL(`./trace-commands.${extension}`, import.meta.url));
-
-/** A process takes a second to begin: fewer files than this are not worth another one. */
-const filesAProcess = 50;
-
-/** Files that are sent to a process before it has answered: it never waits for the next one. */
-const sentAhead = 4;
 
 /**
  * What became of the runs in these files, in the order of the files. Where the code is there as a worker runs it, it is asked first,
@@ -41,7 +34,9 @@ export async function replay({ files, plain, traced, onReplayed = () => undefine
     const codePath = join(folder, `workflows-${isTraced ? 'traced' : 'plain'}.js`);
     const { code } = await (isTraced ? traced : (plain ?? traced))();
     await writeFile(codePath, code, { mode: 0o600 });
-    return inProcesses(which, { codePath, isTraced }, isTraced && plain !== undefined ? () => undefined : onReplayed);
+    const options = { codePath, isTraced } satisfies ReplayOptions;
+    const onDone = isTraced && plain !== undefined ? () => undefined : onReplayed;
+    return overFiles({ program, files: which, filesAProcess: 50, options, onDone });
   };
   try {
     const reports = await run(files, plain === undefined);
@@ -60,56 +55,4 @@ function merged(plain: readonly ReplayReport[] = [], described: readonly ReplayR
   return plain.map((report, index) =>
     report.outcome === 'diverged' && described[index]?.outcome === 'diverged' ? described[index] : report,
   );
-}
-
-async function inProcesses(
-  files: readonly string[],
-  options: ReplayOptions,
-  onReplayed: () => void,
-): Promise<Map<string, readonly ReplayReport[]>> {
-  const reports = new Map<string, readonly ReplayReport[]>();
-  let next = 0;
-  const count = Math.max(1, Math.min(availableParallelism(), Math.ceil(files.length / filesAProcess)));
-  await Promise.all(Array.from({ length: count }, () => runProcess()));
-  return reports;
-
-  async function runProcess(): Promise<void> {
-    const child = fork(processPath, [], { stdio: ['ignore', 'ignore', 'pipe', 'ipc'], serialization: 'advanced' });
-    let stderr = '';
-    child.stderr?.setEncoding('utf8').on('data', (text: string) => (stderr = `${stderr}${text}`.slice(-4_000)));
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    let open = 0;
-    const sendNext = (): void => {
-      const file = files[next];
-      next += 1;
-      if (file !== undefined) {
-        open += 1;
-        send(child, { file });
-      } else if (open === 0) send(child, {});
-    };
-    child.on('message', (of: ReplayReport[]) => {
-      const file = of[0]?.file;
-      if (file !== undefined) reports.set(file, of);
-      open -= 1;
-      onReplayed();
-      sendNext();
-    });
-    child.once('error', reject);
-    child.once('exit', (code) => {
-      if (code === 0) resolve();
-      else reject(new Error(`a process of the replay ended with ${code}: ${stderr.trim() || 'it said nothing'}`));
-    });
-    send(child, options);
-    for (let ahead = 0; ahead < sentAhead; ahead += 1) sendNext();
-    try {
-      await promise;
-    } finally {
-      child.kill();
-    }
-  }
-}
-
-function send(child: ChildProcess, message: ToProcess): void {
-  // One that is dead says so by its exit.
-  child.send(message, () => undefined);
 }

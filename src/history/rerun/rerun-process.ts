@@ -1,13 +1,12 @@
-/** One process of a rerun: gets files by messages, one after the other, and answers with what became of their turns. */
+/** One process of a rerun: one turn after the other, on a database of its own. */
 import { BundleError, readBundle } from '../bundle.ts';
+import { answer, incomingWork } from '../file-work.ts';
 import type { FileReport } from './rerun-files.ts';
 import { RerunDatabase } from './scene.ts';
 import { rerunTurn } from './rerun.ts';
 
-const database = new RerunDatabase();
-let working: Promise<void> = Promise.resolve();
-
-async function reportOn(file: string): Promise<FileReport> {
+/** A file that is no turn is told of, and the others go on. @throws whatever else is wrong, which ends the process and all of the rerun */
+async function reportOn(database: RerunDatabase, file: string): Promise<FileReport> {
   try {
     return { file, ...(await rerunTurn(database, await readBundle(file))) };
   } catch (error) {
@@ -16,21 +15,8 @@ async function reportOn(file: string): Promise<FileReport> {
   }
 }
 
-async function work(file: string): Promise<void> {
-  if (file !== '') {
-    process.send?.(await reportOn(file));
-    return;
-  }
-  await database[Symbol.asyncDispose]();
-  process.exit(0);
-}
-
-process.on('message', (file: string) => {
-  working = working.then(() => work(file));
-  working.catch((error: unknown) => {
-    process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
-    process.exit(1);
-  });
-});
-// Whoever asked is gone.
-process.once('disconnect', () => process.exit(1));
+const { files } = await incomingWork();
+const database = new RerunDatabase();
+for await (const file of files) answer({ file, report: await reportOn(database, file) });
+await database[Symbol.asyncDispose]();
+process.exit(0);
