@@ -74,7 +74,7 @@ async function* bundleText(deps: ExportDeps, turn: TurnRow, { isRedacted }: Expo
   if (isRedacted) yield* recordingsLeftOut(store, turn.id);
   else yield* list('recordings', recordingParts(store, turn.id), recordingMember);
   const histories = await readHistories(turn);
-  yield* member('temporal', temporalMember(histories, redactor, secrets));
+  yield* temporalMember(histories, redactor, secrets);
   const [left, journal] = [await store.readTurn(turn.id), await store.readHead(turn.id)];
   // What went meanwhile is missing, and the file is not to look whole.
   if (left?.erasedBy !== turn.erasedBy || (journal === undefined) !== (facts.journal === undefined)) {
@@ -90,20 +90,27 @@ async function redactorFor(store: Store, { id, publicId }: TurnRow): Promise<Red
   return redactor;
 }
 
-function temporalMember(histories: Histories, redactor: Redactor | undefined, secrets: Secrets): object {
+/** An event at a time: the history of a workflow of somebody's own may have very many. */
+function* temporalMember(histories: Histories, redactor: Redactor | undefined, secrets: Secrets): Generator<string> {
   if ('missing' in histories) {
     // Behind the colon are words of the server.
-    return redactor === undefined ? histories : { missing: histories.missing.split(':', 1)[0] };
+    yield* member('temporal', redactor === undefined ? histories : { missing: histories.missing.split(':', 1)[0] });
+    return;
   }
   const { workflowId, runs, runsLeftOut } = histories;
   const shown = (event: JsonEvent): unknown =>
     redactor === undefined ? eventWithoutSecrets(event, secrets) : redactEvent(event, redactor.texts);
-  return {
-    workflow_id: redactor?.texts.id(workflowId) ?? workflowId,
-    run_ids: runs.map(({ runId }) => runId),
-    histories: runs.map(({ events }) => ({ events: events.map(shown) })),
-    ...(runsLeftOut === 0 ? {} : { runs_left_out: runsLeftOut }),
-  };
+  const about = { workflow_id: redactor?.texts.id(workflowId) ?? workflowId, run_ids: runs.map(({ runId }) => runId) };
+  yield `,\n"temporal":${JSON.stringify(about).slice(0, -1)},"histories":[`;
+  for (const [run, { events }] of runs.entries()) {
+    yield run === 0 ? '{"events":[' : ',{"events":[';
+    for (const [index, event] of events.entries()) {
+      if (index > 0) yield ',';
+      yield* jsonPieces(shown(event));
+    }
+    yield ']}';
+  }
+  yield runsLeftOut === 0 ? ']}' : `],"runs_left_out":${runsLeftOut}}`;
 }
 
 function* member(name: string, value: unknown): Generator<string> {
