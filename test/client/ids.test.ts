@@ -14,7 +14,10 @@ test('ids of turns sort by the time they were made at, and differ in all the res
     t.mock.timers.tick(1);
     return newId('resp');
   });
-  assert.deepEqual(ids.map(timeOf), Array.from(ids, (_, at) => Date.UTC(2026, 0, 1) + at + 1));
+  assert.deepEqual(
+    ids.map(timeOf),
+    Array.from(ids, (_, at) => Date.UTC(2026, 0, 1) + at + 1),
+  );
   assert.deepEqual(ids.toSorted(), ids);
   assert.equal(new Set(ids.map((id) => id.slice(17))).size, ids.length);
 });
