@@ -44,18 +44,18 @@ const append = (schema: string): string => `
       AS part (at, epoch, part, step, attempt, data) JOIN moved ON moved.at = part.at
     ON CONFLICT DO NOTHING
   ), started AS (
-    UPDATE ${schema}.attempts AS attempt SET first_event_at = start.first_event_at, provider_request_id = start.provider_request_id
-    FROM unnest($15::int[], $16::bigint[], $17::bigint[], $18::bigint[], $19::text[])
-      AS start (at, step, attempt, first_event_at, provider_request_id) JOIN moved ON moved.at = start.at
+    UPDATE ${schema}.attempts AS attempt
+    SET first_event_at = floor(extract(epoch FROM clock_timestamp()) * 1000), provider_request_id = start.provider_request_id
+    FROM unnest($15::int[], $16::bigint[], $17::bigint[], $18::text[]) AS start (at, step, attempt, provider_request_id)
+      JOIN moved ON moved.at = start.at
     WHERE attempt.turn = moved.turn AND attempt.step = start.step AND attempt.attempt = start.attempt
   )
   SELECT at::int FROM moved`;
 
 /**
  * @param schema where the tables are: said in each statement, since a pooler keeps no setting of a connection
- * @param nowMs when the steps that begin with these writes have begun
  */
-export function appendStatement(schema: string, writes: readonly Write[], nowMs: number): Statement {
+export function appendStatement(schema: string, writes: readonly Write[]): Statement {
   const rows = writes.flatMap((write, at) => write.rows.map((row) => ({ at: at + 1, ...row })));
   const parts = writes.flatMap((write, at) => write.recording.map((part) => ({ ...part, at: at + 1 })));
   const starts = writes.flatMap(({ starts }, at) => (starts === undefined ? [] : [{ ...starts, at: at + 1 }]));
@@ -80,7 +80,6 @@ export function appendStatement(schema: string, writes: readonly Write[], nowMs:
       starts.map(({ at }) => at),
       starts.map(({ step }) => step),
       starts.map(({ attempt }) => attempt),
-      starts.map(() => nowMs),
       starts.map(({ providerRequestId }) => providerRequestId ?? null),
     ],
   };

@@ -34,7 +34,7 @@ export class Notifier {
   add(turn: string, last: number): void {
     if (this.#isClosed || performance.now() < this.#silentUntilMs) return;
     if (this.#changes.size < manyTurns) this.#changes.set(turn, Math.max(last, this.#changes.get(turn) ?? -1));
-    if (!this.#isSending) this.#gathering ??= setTimeout(this.#send, gatherMs);
+    if (!this.#isSending) this.#gathering ??= setTimeout(this.#onGathered, gatherMs);
   }
 
   async close(): Promise<void> {
@@ -43,8 +43,12 @@ export class Notifier {
     await this.#client?.end();
   }
 
-  readonly #send = async (): Promise<void> => {
+  readonly #onGathered = (): void => {
     this.#gathering = undefined;
+    void this.#send();
+  };
+
+  async #send(): Promise<void> {
     this.#isSending = true;
     const changes = this.#changes;
     this.#changes = new Map();
@@ -58,8 +62,8 @@ export class Notifier {
       this.#changes.clear();
     }
     this.#isSending = false;
-    if (this.#changes.size > 0 && !this.#isClosed) this.#gathering ??= setTimeout(this.#send, gatherMs);
-  };
+    if (this.#changes.size > 0 && !this.#isClosed) this.#gathering ??= setTimeout(this.#onGathered, gatherMs);
+  }
 
   async #connect(): Promise<pg.Client> {
     const client = new pg.Client({ ...this.#config, query_timeout: answerTimeoutMs, connectionTimeoutMillis: answerTimeoutMs });

@@ -54,7 +54,7 @@ export class WriterLane {
 
   /** @returns those whose head has moved: they are written, the others are refused */
   async append(writes: readonly Write[]): Promise<ReadonlySet<Write>> {
-    return this.#those(writes, appendStatement(this.#options.schema, writes, Date.now()));
+    return this.#those(writes, appendStatement(this.#options.schema, writes));
   }
 
   /** @returns those whose rows are all there, byte for byte */

@@ -166,7 +166,7 @@ test('payloads fit into what the server takes, and read as they were written', (
   assert.ok(payloads.every((payload) => Buffer.byteLength(payload) < 8_000));
   const read = payloads.map((payload) => readPayload(payload));
   assert.ok(read.every((each) => each?.sender === 'me'));
-  assert.deepEqual(new Map(read.flatMap((each) => [...(each?.changes as Map<string, number>)])), changes);
+  assert.deepEqual(new Map(read.flatMap((each) => [...((each?.changes ?? new Map()) as ReadonlyMap<string, number>)])), changes);
   assert.deepEqual(payloadsOf('me', new Map()), []);
   for (const odd of ['', 'me', 'me resp_a', 'me resp_a:x', '{"v":2}']) assert.equal(readPayload(odd), undefined, odd);
 });
