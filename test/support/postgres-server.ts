@@ -127,7 +127,7 @@ kill $watcher 2>/dev/null
 wait $watcher 2>/dev/null`;
 
 /** Postgres refuses to run as root. */
-async function serverUser(): Promise<{ readonly uid: number; readonly gid: number } | undefined> {
+export async function serverUser(): Promise<{ readonly uid: number; readonly gid: number } | undefined> {
   if (process.getuid?.() !== 0) return undefined;
   for (const name of ['postgres', 'nobody']) {
     try {
