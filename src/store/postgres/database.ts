@@ -9,6 +9,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import pg, { type PoolClient } from 'pg';
 import { StoreBusyError } from '../ports/store.ts';
 import type { Durability, SqlDatabase, Work } from '../sql/work.ts';
+import { type Clock, DatabaseClock } from './clock.ts';
 import { isAnswer, isLost, isStalePlan, isWorthRepeating, translateError } from './errors.ts';
 import { beginText, clientConfig, type PostgresOptions, type PostgresSettings, readPostgresOptions } from './options.ts';
 import { commitText, forgetCommitsText, newCommitId, wasCommitted } from './outcome.ts';
@@ -28,12 +29,14 @@ const forgetEvery = 1_000;
 export class PostgresDatabase implements SqlDatabase {
   readonly settings: PostgresSettings;
   readonly #pool: pg.Pool;
+  readonly #clock: Clock;
   readonly #closing = new AbortController();
   readonly #running = new Set<Promise<unknown>>();
   #commits = 0;
 
   /** Connects when it is first asked. @throws where the options are wrong */
-  constructor(options: PostgresOptions) {
+  constructor(options: PostgresOptions, clock: Clock = new DatabaseClock()) {
+    this.#clock = clock;
     this.settings = readPostgresOptions(options);
     this.#pool = new pg.Pool({ ...clientConfig(this.settings), max: this.settings.poolSize, allowExitOnIdle: true });
     // Whoever uses a connection that breaks learns of it, and one that is not used leaves the pool. Without a listener the event
@@ -108,7 +111,7 @@ export class PostgresDatabase implements SqlDatabase {
   }
 
   async #run<T>(client: PoolClient, work: () => Work<T>, begin?: string): Promise<{ readonly value: T; readonly hasWritten: boolean }> {
-    const session = new Session(client, this.settings.prepare, begin);
+    const session = new Session(client, { isPrepared: this.settings.prepare, clock: this.#clock, begin });
     const value = await session.run(work());
     // Whatever the work has made of it.
     if (session.failure !== undefined) throw session.failure.error;

@@ -6,6 +6,7 @@
  */
 import type { ClientBase, QueryConfig, QueryResult } from 'pg';
 import type { Row, Statement, Value, Work } from '../sql/work.ts';
+import { clockText, type Clock } from './clock.ts';
 import { translateError } from './errors.ts';
 import { translate, type Translation } from './translate.ts';
 
@@ -15,12 +16,22 @@ const scanBatch = 256;
 const lockTexts = {
   tenant: 'SELECT pg_advisory_xact_lock(hashtextextended(?, 0))',
   session: 'SELECT pg_advisory_xact_lock(hashtextextended(?, 0))',
+  'session of turn': `SELECT pg_advisory_xact_lock(hashtextextended('session:' || session, 0)) FROM turns WHERE id = ? AND session IS NOT NULL`,
   turn: 'SELECT 1 FROM turns WHERE id = ? FOR UPDATE',
 } as const;
+
+export interface SessionOptions {
+  /** Statements are prepared once on each connection. */
+  readonly isPrepared: boolean;
+  readonly clock: Clock;
+  /** The statement that begins its transaction; without one each statement is one of its own. */
+  readonly begin?: string | undefined;
+}
 
 export class Session {
   readonly #client: ClientBase;
   readonly #isPrepared: boolean;
+  readonly #clock: Clock;
   /** Sent already, and answered perhaps. */
   #begin: Promise<unknown> | undefined;
   readonly #isTransaction: boolean;
@@ -28,10 +39,10 @@ export class Session {
   #hasWritten = false;
   #cursors = 0;
 
-  /** @param begin the statement that begins its transaction; without one each statement is one of its own */
-  constructor(client: ClientBase, isPrepared: boolean, begin?: string) {
+  constructor(client: ClientBase, { isPrepared, clock, begin }: SessionOptions) {
     this.#client = client;
     this.#isPrepared = isPrepared;
+    this.#clock = clock;
     this.#isTransaction = begin !== undefined;
     if (begin === undefined) return;
     this.#begin = client.query(begin);
@@ -87,7 +98,7 @@ export class Session {
       }
       case 'lock': {
         const { what, id } = statement;
-        await this.#query({ sql: lockTexts[what], values: [what === 'turn' ? id : `${what}:${id}`] });
+        await this.#query({ sql: lockTexts[what], values: [what === 'tenant' || what === 'session' ? `${what}:${id}` : id] });
         return undefined;
       }
       case 'only': {
@@ -97,7 +108,16 @@ export class Session {
       case 'scan': {
         return this.#scan(statement);
       }
+      case 'now': {
+        return this.#clock.now() ?? this.#askClock();
+      }
     }
+  }
+
+  async #askClock(): Promise<number> {
+    const askedAt = performance.now();
+    const { rows } = await this.#query({ sql: clockText, values: [] });
+    return this.#clock.note(Number(rows[0]?.['now']), askedAt);
   }
 
   async #query({ sql, values }: { readonly sql: string; readonly values: readonly Value[] }): Promise<QueryResult<Row>> {
@@ -123,12 +143,13 @@ export class Session {
   }
 
   /** No more than a batch is in memory, however many rows there are. */
-  async #scan({ sql, values, take }: Extract<Statement, { type: 'scan' }>): Promise<void> {
+  async #scan({ sql, values, take }: Extract<Statement, { type: 'scan' }>): Promise<boolean> {
     const { text } = translate(sql);
     this.#cursors += 1;
     const cursor = `scan_${this.#cursors}`;
     // A cursor lives as long as its transaction.
     const isOwn = !this.#isTransaction;
+    let isWhole = true;
     const ask = async (command: string): Promise<QueryResult<Row>> => this.#client.query<Row>(command);
     try {
       const declare = { text: `DECLARE ${cursor} NO SCROLL CURSOR FOR ${text}`, values: values.map(storable) };
@@ -138,12 +159,17 @@ export class Session {
         ask(`FETCH ${scanBatch} FROM ${cursor}`),
       ] as const;
       let { rows } = (await Promise.all(asked))[2];
-      while (rows.every((row) => take(row)) && rows.length === scanBatch) ({ rows } = await ask(`FETCH ${scanBatch} FROM ${cursor}`));
+      for (;;) {
+        isWhole = rows.every((row) => take(row));
+        if (!isWhole || rows.length < scanBatch) break;
+        ({ rows } = await ask(`FETCH ${scanBatch} FROM ${cursor}`));
+      }
     } catch (error) {
       if (isOwn) await ask('ROLLBACK');
       throw error;
     }
     await ask(isOwn ? 'COMMIT' : `CLOSE ${cursor}`);
+    return isWhole;
   }
 }
 

@@ -17,7 +17,9 @@ export type Statement =
   /** Row by row, until `take` says that it has enough. */
   | { readonly type: 'scan'; readonly sql: string; readonly values: readonly Value[]; readonly take: (row: Row) => boolean }
   /** For drivers with several writers: held until the commit. */
-  | { readonly type: 'lock'; readonly what: 'tenant' | 'session' | 'turn'; readonly id: string }
+  | { readonly type: 'lock'; readonly what: 'tenant' | 'session' | 'session of turn' | 'turn'; readonly id: string }
+  /** The clock by which leases run: of this machine, or of the database where several machines use it. */
+  | { readonly type: 'now' }
   /** For the driver of this name alone. */
   | { readonly type: 'only'; readonly driver: 'sqlite' | 'postgres'; readonly sql: string; readonly values: readonly Value[] };
 
@@ -48,14 +50,22 @@ export function* run(sql: string, ...values: Value[]): Work<number> {
   return (yield { type: 'run', sql, values }) as number;
 }
 
-/** `take` must ask nothing of the database. */
-export function* scan(sql: string, values: readonly Value[], take: (row: Row) => boolean): Work<void> {
-  yield { type: 'scan', sql, values, take };
+/**
+ * `take` must ask nothing of the database.
+ * @returns whether there were no more rows than `take` wanted: it was never told that it had enough
+ */
+export function* scan(sql: string, values: readonly Value[], take: (row: Row) => boolean): Work<boolean> {
+  return (yield { type: 'scan', sql, values, take }) as boolean;
 }
 
 /** Writes what one driver alone needs. */
 export function* onlyIn(driver: 'sqlite' | 'postgres', sql: string, ...values: Value[]): Work<void> {
   yield { type: 'only', driver, sql, values };
+}
+
+/** Milliseconds since the epoch, by the clock that all who use the database share. */
+export function* now(): Work<number> {
+  return (yield { type: 'now' }) as number;
 }
 
 export function* lockTenant(tenant: string): Work<void> {
@@ -64,6 +74,11 @@ export function* lockTenant(tenant: string): Work<void> {
 
 export function* lockSession(session: string): Work<void> {
   yield { type: 'lock', what: 'session', id: session };
+}
+
+/** The session of a turn, where it has one. */
+export function* lockSessionOf(turn: string): Work<void> {
+  yield { type: 'lock', what: 'session of turn', id: turn };
 }
 
 export function* lockTurn(turn: string): Work<void> {

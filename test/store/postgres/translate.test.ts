@@ -21,7 +21,7 @@ const cases: Readonly<Record<string, string>> = {
   [`coalesce(item ->> '$.content[0].text', '')`]: `coalesce(json_text(item, '{content,0,text}'), '')`,
   [`each.value ->> '$.type' <> ?`]: `json_text(each.value, '{type}') <> $1`,
   'substr(CAST(result AS BLOB), ?, ?)': `substr(convert_to(result, 'UTF8'), $1, $2)`,
-  'CAST(? AS TEXT) IS NULL OR step = CAST(? AS BIGINT)': 'CAST($1 AS TEXT) IS NULL OR step = CAST($2 AS BIGINT)',
+  'CAST(? AS TEXT) IS NULL OR step = CAST(? AS BIGINT)': 'CAST($1 AS TEXT) COLLATE "C" IS NULL OR step = CAST($2 AS BIGINT)',
   'branch = ? AND call_id = ? AND depth <= ?': 'branch = $1 AND md5(call_id) = md5(CAST($2 AS TEXT)) AND depth <= $3',
 };
 
