@@ -268,7 +268,7 @@ onDatabase(
     assert.equal(await writer.append({ turn: 'resp_a', epoch: 1, rows: rowsFrom(2, 1) }), true);
     assert.deepEqual(await journals.read('resp_a'), rowsFrom(0, 3));
   },
-  { silenceMs: 300, patienceMs: 100 },
+  { silenceMs: 1_000, patienceMs: 2_000 },
 );
 
 onDatabase(
