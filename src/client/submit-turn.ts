@@ -3,6 +3,7 @@ import type { InputItem } from '../domain/item.ts';
 import { journalRowOf } from '../domain/response/response-event.ts';
 import { ResponseStream } from '../domain/response/response-stream.ts';
 import { newResponse } from '../domain/response/response.ts';
+import type { ResponseSettings } from '../domain/response/response-settings.ts';
 import type { TurnRow } from '../domain/turn/turn.ts';
 import type { WebhookEvent } from '../domain/turn/webhook.ts';
 import type { Store } from '../store/ports/store.ts';
@@ -39,6 +40,8 @@ export interface SubmitDeps {
   readonly dispatcher: Dispatcher;
   readonly canceller: TurnCanceller;
   readonly quotas: Quotas;
+  /** Of their provider, which fails for everybody and long since: a new turn would not wait for it. */
+  readonly providerRefusedForMs?: ((settings: ResponseSettings) => number | undefined) | undefined;
   readonly hasTitles: boolean;
   readonly webhookEventsOf: (tenant: string) => readonly WebhookEvent[];
 }
@@ -65,7 +68,7 @@ export async function submitTurn(deps: SubmitDeps, submission: Submission): Prom
 }
 
 async function insert(
-  { store, dispatcher, quotas, hasTitles, webhookEventsOf }: SubmitDeps,
+  { store, dispatcher, quotas, providerRefusedForMs, hasTitles, webhookEventsOf }: SubmitDeps,
   submission: Submission,
   input: readonly InputItem[],
   approvals: Approvals,
@@ -95,8 +98,10 @@ async function insert(
   const stream = ResponseStream.replay(opening);
   const [inProgress] = stream.begin();
   const { headStart } = dispatcher;
-  // Approved calls come before the first request.
-  using room = approvals.calls.length > 0 ? undefined : headStart?.reserve(tenant);
+  // Approved calls come before the first request; one that its provider is not to get now is left to `claimAndRun`.
+  const startsAhead = approvals.calls.length === 0 && headStart?.isAway?.(settings) !== true;
+  using room = startsAhead ? headStart?.reserve(tenant) : undefined;
+  const refusedForMs = providerRefusedForMs?.(settings);
   const turn: NewTurn = {
     id,
     tenant,
@@ -119,6 +124,7 @@ async function insert(
     ...(submission.id === undefined ? {} : { chosenId: submission.id }),
     ...(replaces === undefined ? {} : { replaces }),
     ...(parent === undefined ? {} : { parent }),
+    ...(refusedForMs === undefined ? {} : { refusedForMs }),
     ...(completion === undefined ? {} : { completion }),
     ...(approvals.answered.length === 0 ? {} : { approvals }),
     ...(hasTitles && settings.store ? { wantsTitle: true } : {}),

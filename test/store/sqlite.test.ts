@@ -1,4 +1,5 @@
 import { contractFor, journalContract } from './contract.ts';
+import { breakersContract } from './contract-breakers.ts';
 import { childrenContract } from './contract-children.ts';
 import { countsContract } from './contract-counts.ts';
 import { droppedContract } from './contract-dropped.ts';
@@ -37,3 +38,4 @@ followContract(contract);
 viewersContract(contract);
 webhooksContract(contract);
 recordingsContract(contract);
+breakersContract(contract);

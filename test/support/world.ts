@@ -48,7 +48,17 @@ export interface WorldOptions {
   readonly config?: Partial<
     Pick<
       Config,
-      'apiKeys' | 'quotas' | 'intake' | 'corsOrigins' | 'titles' | 'webhooks' | 'codecKeys' | 'record' | 'hasHeadStart' | 'taskQueue'
+      | 'apiKeys'
+      | 'quotas'
+      | 'intake'
+      | 'corsOrigins'
+      | 'titles'
+      | 'webhooks'
+      | 'codecKeys'
+      | 'record'
+      | 'hasHeadStart'
+      | 'hasBreaker'
+      | 'taskQueue'
     >
   >;
   /** The provider keeps its answers: a stream that broke is read on. */
@@ -159,6 +169,8 @@ export class World implements AsyncDisposable {
       retentionDays: 30,
       record: 'wire',
       hasHeadStart: process.env['TURNKEEP_HEAD_START'] !== 'off',
+      // Stories of failures have many at once.
+      hasBreaker: false,
       apiKeys: [],
       quotas: { requestsPerSecond: 0, maxRunningTurns: 1_000, maxWaitingTurns: 100 },
       intake: { maxInputItems: 10_000, maxBodyBytesAtOnce: 268_435_456, unsupportedTools: 'omit' },

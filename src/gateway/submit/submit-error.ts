@@ -115,6 +115,11 @@ export function toApiError(result: Exclude<SubmitResult, { type: 'accepted' }>, 
         message: 'Too many turns of this key are running or waiting (TURNKEEP_MAX_RUNNING_TURNS). Try again when some have ended.',
         headers: { 'retry-after': retryAfterSeconds },
       });
+    case 'provider_away': {
+      const message = 'The model provider has failed for everybody for a while, so that no turn waits for it. Send it again later.';
+      const headers = { 'retry-after': String(Math.ceil(result.retryAfterMs / 1_000)) };
+      return new ApiError({ status: 503, code: 'provider_unavailable', message, headers });
+    }
     case 'unknown_previous':
       return new ApiError({
         status: 400,

@@ -7,6 +7,7 @@ import type { Store } from '../ports/store.ts';
 import { insertTurn } from './admission.ts';
 import { Acknowledgements } from './acknowledge.ts';
 import * as attempts from './attempts.ts';
+import * as breakers from './breakers.ts';
 import * as completions from './completions.ts';
 import { readInput, readInputCursor, readInputPage } from './item-rows.ts';
 import * as items from './items.ts';
@@ -164,6 +165,11 @@ export function createSqlStore({ db, signal, databaseId, append: appendOf, after
     noteViewers: (rows) => viewers.noteViewers(db, rows),
     readViewers: (turn) => db.read(() => viewers.readViewers(turn)),
     readRecordings: (turn, page) => db.read(() => readRecordings(turn, page)),
+
+    readBreakers: () => db.read(breakers.readBreakers, true),
+    tripBreaker: (failed) => breakers.tripBreaker(db, failed),
+    probeBreaker: (key) => breakers.probeBreaker(db, key),
+    closeBreaker: (key) => breakers.closeBreaker(db, key),
 
     lead: (task, lease) => retention.lead(db, task, lease),
     deleteTurn: async (tenant, id, atMs) => retention.deleteTurn(db, tenant, id, atMs),
