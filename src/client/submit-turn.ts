@@ -11,6 +11,7 @@ import type { InsertTurn, NewTurn } from '../store/ports/turns.ts';
 import { workflowIdOf } from '../contract/workflows.ts';
 import type { TurnCanceller } from './cancel-turn.ts';
 import type { Dispatcher } from './dispatcher.ts';
+import type { EndRates } from './end-rates.ts';
 import { childIdOf, newId } from './ids.ts';
 import { whileCallerWaits } from './patience.ts';
 import { type Approvals, readApprovals, type ToollessApproval, type TwofoldApproval, type UnknownApproval } from './approvals.ts';
@@ -20,7 +21,9 @@ import { startTitle } from './titles.ts';
 
 export type SubmitResult =
   | { readonly type: 'accepted'; readonly turn: TurnRow }
-  | Exclude<InsertTurn, { type: 'inserted' | 'joined' }>
+  | Exclude<InsertTurn, { type: 'inserted' | 'joined' | 'too_many' }>
+  /** The tenant has as many as it may have. `retryAfterMs`: when it may have room for this one, as its turns end. */
+  | { readonly type: 'too_many'; readonly retryAfterMs: number }
   | Unresolved
   /** `input[index]` brings the output of a call that was never made. */
   | { readonly type: 'unknown_call'; readonly index: number; readonly id: string }
@@ -40,6 +43,7 @@ export interface SubmitDeps {
   readonly dispatcher: Dispatcher;
   readonly canceller: TurnCanceller;
   readonly quotas: Quotas;
+  readonly endRates: EndRates;
   /** Of their provider, which fails for everybody and long since: a new turn would not wait for it. */
   readonly providerRefusedForMs?: ((settings: ResponseSettings) => number | undefined) | undefined;
   readonly hasTitles: boolean;
@@ -62,6 +66,7 @@ export async function submitTurn(deps: SubmitDeps, submission: Submission): Prom
 
   const result = await insert(deps, submission, input, approvals);
   if (result.type === 'joined') return { type: 'accepted', turn: result.turn };
+  if (result.type === 'too_many') return { type: 'too_many', retryAfterMs: await deps.endRates.refuse(submission.tenant) };
   if (result.type !== 'inserted') return result;
   begin(deps, result);
   return { type: 'accepted', turn: result.turn };

@@ -13,6 +13,7 @@ import { JournalGoneError } from '../store/ports/journal.ts';
 import type { CompletionStore, Page, Store, TurnListQuery } from '../store/ports/store.ts';
 import { type CancelResult, TurnCanceller } from './cancel-turn.ts';
 import type { Dispatcher } from './dispatcher.ts';
+import { EndRates } from './end-rates.ts';
 import { retryWhileBusy } from '../store/retry-while-busy.ts';
 import { whileCallerWaits } from './patience.ts';
 import type { HistoryStore } from './read-timeline.ts';
@@ -75,7 +76,8 @@ export class Turnkeep {
     this.completions = store;
     this.history = store;
     this.#canceller = canceller;
-    this.#submitDeps = { store, dispatcher, canceller, quotas, providerRefusedForMs, hasTitles, webhookEventsOf };
+    const endRates = new EndRates(store);
+    this.#submitDeps = { store, endRates, dispatcher, canceller, quotas, providerRefusedForMs, hasTitles, webhookEventsOf };
     this.sessions = new Sessions(store, (turn) => canceller.carryOut(turn));
   }
 

@@ -97,7 +97,8 @@ export type Refusal =
   | { readonly type: 'unsettled_previous' }
   /** `running`: as the tenant calls it. */
   | { readonly type: 'busy'; readonly running: string }
-  | { readonly type: 'queue_full' | 'too_many' }
+  | { readonly type: 'queue_full' }
+  | { readonly type: 'too_many' }
   | { readonly type: 'provider_away'; readonly retryAfterMs: number };
 
 export type Admission =
@@ -112,6 +113,22 @@ export type Admission =
     }
   | { readonly type: 'joined'; readonly turn: TurnRow }
   | Refusal;
+
+/** The ends of the last so many ms say how fast a tenant's turns end. */
+export const countedMs = 30_000;
+/** More than this is as good as this. */
+export const mostEnded = 1_000;
+const [shortestRetryMs, longestRetryMs] = [1_000, 30_000];
+
+/**
+ * When there is room for a turn that was refused as one too many, in ms.
+ * @param ended the tenant's turns that ended within `countedMs`
+ * @param place among those that wait for room: 1 is the next
+ */
+export function retryAfterMs(ended: number, place: number): number {
+  if (ended === 0) return longestRetryMs;
+  return Math.min(longestRetryMs, Math.max(shortestRetryMs, Math.ceil((place * countedMs) / ended)));
+}
 
 /** T1: the same submission again is the same turn. */
 export function decideAdmission(request: AdmissionRequest, facts: AdmissionFacts): Admission {

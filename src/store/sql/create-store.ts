@@ -130,6 +130,7 @@ export function createSqlStore({ db, signal, databaseId, append: appendOf, after
     listStuckCancels: (query) => db.read(() => turns.listStuckCancels(query)),
     acknowledge: (turn) => acknowledgements.add(turn),
     retractAcknowledgement: (turn) => acknowledgements.retract(turn),
+    countEnded: (tenant, withinMs) => db.read(() => turns.countEnded(tenant, withinMs)),
     counts: () => db.read(() => turns.counts()),
 
     findCompletion: (tenant, id) => db.read(() => completions.findCompletion(tenant, id)),
