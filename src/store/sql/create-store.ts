@@ -8,6 +8,7 @@ import type { Store } from '../ports/store.ts';
 import { insertTurn } from './admission.ts';
 import { Acknowledgements } from './acknowledge.ts';
 import * as attempts from './attempts.ts';
+import * as breakers from './breakers.ts';
 import * as completions from './completions.ts';
 import { readInput, readInputCursor, readInputPage } from './item-rows.ts';
 import * as items from './items.ts';
@@ -149,6 +150,7 @@ export function createSqlStore({
     listStuckCancels: (query) => db.read(() => turns.listStuckCancels(query)),
     acknowledge: (turn) => acknowledgements.add(turn),
     retractAcknowledgement: (turn) => acknowledgements.retract(turn),
+    countEnded: (tenant, withinMs) => db.read(() => turns.countEnded(tenant, withinMs)),
     counts: () => db.read(() => turns.counts()),
 
     findCompletion: (tenant, id) => db.read(() => completions.findCompletion(tenant, id)),
@@ -184,6 +186,11 @@ export function createSqlStore({
     noteViewers: (rows) => viewers.noteViewers(db, rows),
     readViewers: (turn) => db.read(() => viewers.readViewers(turn)),
     readRecordings: (turn, page) => db.read(() => readRecordings(turn, page)),
+
+    readBreakers: () => db.read(breakers.readBreakers, true),
+    tripBreaker: (failed) => breakers.tripBreaker(db, failed),
+    probeBreaker: (key) => breakers.probeBreaker(db, key),
+    closeBreaker: (key) => breakers.closeBreaker(db, key),
 
     lead: (task, lease) => retention.lead(db, task, lease),
     deleteTurn: async (tenant, id, atMs) => retention.deleteTurn(db, tenant, id, atMs),
