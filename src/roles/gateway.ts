@@ -122,7 +122,7 @@ export async function startGateway({
   const client = new Client({
     connection,
     namespace: config.temporal.namespace,
-    dataConverter: createDataConverter(config.codecKeys, (message) => log.error(message)),
+    dataConverter: createDataConverter(config.codecKeys, (message) => log.error(message), { checksPlace: true }),
   });
   const dispatcher = new Dispatcher({
     workflows: client.workflow,

@@ -63,7 +63,9 @@ const forceAfterDrainMs = 5_000;
 export function turnkeepPlugin(options: TurnkeepPluginOptions = {}): TurnkeepPlugin {
   const { config = readConfig({ env: process.env }), log = pino({ level: 'warn' }, pino.destination(2)) } = options;
   const agents = agentsOf(options.agents);
-  const dataConverter = createDataConverter(config.codecKeys, (message) => log.error(message));
+  const onCodecError = (message: string): void => log.error(message);
+  const dataConverter = createDataConverter(config.codecKeys, onCodecError, { checksPlace: true });
+  const replayConverter = createDataConverter(config.codecKeys, onCodecError);
   const hasCodec = config.codecKeys.length > 0;
   /** By the activity that each worker has of it. */
   const runners = new WeakMap<object, TurnRunner>();
@@ -71,8 +73,8 @@ export function turnkeepPlugin(options: TurnkeepPluginOptions = {}): TurnkeepPlu
   let tracer: Promise<Tracer | undefined> | undefined;
   let running = 0;
 
-  function withCodec<Options extends { dataConverter?: DataConverter | undefined }>(given: Options): Options {
-    return hasCodec && given.dataConverter === undefined ? { ...given, dataConverter } : given;
+  function withCodec<Options extends { dataConverter?: DataConverter | undefined }>(given: Options, own = dataConverter): Options {
+    return hasCodec && given.dataConverter === undefined ? { ...given, dataConverter: own } : given;
   }
 
   async function createRunner({ connection, namespace }: WorkerOptions): Promise<TurnRunner> {
@@ -104,7 +106,7 @@ export function turnkeepPlugin(options: TurnkeepPluginOptions = {}): TurnkeepPlu
     configureBundler: (given: BundleOptions) =>
       fromSources(hasCodec ? { ...given, failureConverterPath: given.failureConverterPath ?? failureConverterPath } : given),
 
-    configureReplayWorker: (given: ReplayWorkerOptions) => withCodec(given),
+    configureReplayWorker: (given: ReplayWorkerOptions) => withCodec(given, replayConverter),
 
     async configureWorker(given: WorkerOptions) {
       const { namespace } = config.temporal;

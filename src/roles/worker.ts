@@ -99,7 +99,7 @@ const forceAfterDrainMs = 5_000;
 export async function startWorker({ config, connection, ...deps }: WorkerDeps): Promise<TurnWorker> {
   const { log, ...options } = deps;
   const { drainMs } = config.limits;
-  const dataConverter = createDataConverter(config.codecKeys, (message) => log.error(message));
+  const dataConverter = createDataConverter(config.codecKeys, (message) => log.error(message), { checksPlace: true });
   const { workflow: workflows } = new Client({ connection, namespace: config.temporal.namespace, dataConverter });
   const ownTracer = deps.tracer === undefined ? await startTracer(config, log) : undefined;
   const runner = createTurnRunner({ ...deps, tracer: deps.tracer ?? ownTracer, config, workflows });
