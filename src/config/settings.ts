@@ -147,6 +147,11 @@ export const table = z.object({
   TURNKEEP_CODEC_KEYS: codecKeys
     .default([])
     .meta({ description: 'id:base64 of 32 bytes,…; encrypts what Temporal stores: the first encrypts, all decrypt', isSecret: true }),
+  TURNKEEP_CODEC_SERVER_KEYS: apiKeys.default([]).meta({
+    readBy: [],
+    description: 'name:secret,…; who may decrypt by turnkeep codec-server; each name is in its log',
+    isSecret: true,
+  }),
   LOG_LEVEL: z
     .enum(logLevels, { error: `must be one of ${logLevels.join(', ')}` })
     .optional()

@@ -1,10 +1,13 @@
 /** With codec keys nothing of ours is plain in what Temporal stores, and keys can be changed. */
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
+import { promisify } from 'node:util';
 import { createDataConverter } from '../../src/codec/data-converter.ts';
 import { chatAnswer, httpError, reset } from '../../src/testing/model-server/index.ts';
-import { startCluster } from '../support/processes.ts';
+import { Role, startCluster } from '../support/processes.ts';
+import { testTemporalProgram } from '../support/temporal-server.ts';
 import { Viewer } from '../support/viewer.ts';
 import { story, World } from '../support/world.ts';
 
@@ -102,3 +105,35 @@ test(
     assert.deepEqual([viewer.last.response.status, cluster.model.requests.length], ['completed', 1]);
   },
 );
+
+test("Temporal's own command line shows a history by turnkeep codec-server, and nothing of it to whoever has no key", async () => {
+  await using cluster = await startCluster({ env: { TURNKEEP_CODEC_KEYS: `old:${old.key.toString('base64')}` } });
+  const { url } = await cluster.startServe();
+  const viewer = await Viewer.say(url, 'hi');
+  await viewer.ended;
+  const server = new Role(['codec-server', '--port', '0'], { ...cluster.env, TURNKEEP_CODEC_SERVER_KEYS: 'ops:codec-caller' });
+  try {
+    const [, endpoint = ''] = await server.says(/codec-server listens on (http:\S+)/);
+    const show = async (key: string): Promise<{ readonly stdout: string }> => {
+      const { TEMPORAL_ADDRESS: address = '', TEMPORAL_NAMESPACE: namespace = '' } = cluster.env;
+      const args = ['workflow', 'show', '-w', `turn/${viewer.id}`, '--output', 'json', '--address', address, '--namespace', namespace];
+      const codec = ['--codec-endpoint', endpoint, '--codec-auth', `Bearer ${key}`];
+      return promisify(execFile)(await testTemporalProgram(), [...args, ...codec], { env: { PATH: process.env['PATH'] } });
+    };
+    const shown = (await show('codec-caller')).stdout;
+    // The command line decrypts, and leaves the bytes inside as they are.
+    const words = (text: string): string =>
+      Array.from(text.matchAll(/"data": "([^"]*)"/g), ([, data = '']) => Buffer.from(data, 'base64').toString('latin1')).join('\n');
+    assert.ok(words(shown).includes(`{"turn":"${viewer.id}"`), 'the arguments of the workflow are plain');
+    assert.doesNotMatch(shown, /encryption-key-id/);
+    const refused = await show('wrong').then(
+      ({ stdout }) => stdout,
+      (error: { readonly stdout: string }) => error.stdout,
+    );
+    assert.ok(!words(refused).includes(viewer.id));
+    server.signal('SIGTERM');
+    assert.equal(await server.ended(), 0);
+  } finally {
+    await server.kill();
+  }
+});

@@ -13,13 +13,10 @@ const defaultTenant = 'default';
 
 /** Returns a function from the `authorization` header to the tenant. It throws a 401 `ApiError` for an unknown key. */
 export function createAuthenticator(keys: readonly ApiKey[]): (authorization: string | undefined) => string {
-  const hashed = keys.map(({ name, hash }) => ({ name, hash: Buffer.from(hash, 'hex') }));
+  const nameOf = keyFinder(keys);
   return (authorization) => {
-    if (hashed.length === 0) return defaultTenant;
-    const given = sha256(/^Bearer (.+)$/i.exec(authorization ?? '')?.[1] ?? '');
-    let tenant: string | undefined;
-    // Every key is compared, so that the time it takes does not depend on which one matches.
-    for (const { name, hash } of hashed) if (timingSafeEqual(hash, given)) tenant ??= name;
+    if (keys.length === 0) return defaultTenant;
+    const tenant = nameOf(/^Bearer (.+)$/i.exec(authorization ?? '')?.[1] ?? '');
     if (tenant === undefined) {
       throw new ApiError({
         status: 401,
@@ -32,6 +29,14 @@ export function createAuthenticator(keys: readonly ApiKey[]): (authorization: st
   };
 }
 
-function sha256(text: string): Buffer {
-  return createHash('sha256').update(text).digest();
+/** Returns a function from a secret to the name of its key; undefined where there is none. */
+export function keyFinder(keys: readonly ApiKey[]): (secret: string) => string | undefined {
+  const hashed = keys.map(({ name, hash }) => ({ name, hash: Buffer.from(hash, 'hex') }));
+  return (secret) => {
+    const given = createHash('sha256').update(secret).digest();
+    let found: string | undefined;
+    // Every key is compared, so that the time it takes does not depend on which one matches.
+    for (const { name, hash } of hashed) if (timingSafeEqual(hash, given)) found ??= name;
+    return found;
+  };
 }
