@@ -13,6 +13,7 @@ import { NoTemporalProgramError } from './dev-server/find.ts';
 import { DevServerError } from './dev-server/launch.ts';
 import { exportCommand } from './export/command.ts';
 import { settingsCommand } from './flags.ts';
+import { keysCommand } from './keys/command.ts';
 import { sessionsCommand, statsCommand, turnsCommand } from './lists/command.ts';
 import { replayCommand } from './replay/command.ts';
 import { rerunCommand } from './rerun/command.ts';
@@ -73,6 +74,7 @@ Any number of them share one Temporal namespace and one database:
     }),
   )
   .addCommand(debugCommand(async (target, flags) => (await import('./debug/run.ts')).debugTurn(target, flags)))
+  .addCommand(keysCommand(async () => (await import('./keys/run.ts')).runKeys))
   .addCommand(
     new Command('codec-server')
       .description("decrypts for Temporal's UI and command line what TURNKEEP_CODEC_KEYS encrypted")
@@ -106,7 +108,7 @@ How the UI is told of it: docs/operations.md.`,
     'after',
     '\nEvery setting is an environment variable and a flag of the same name: see `turnkeep dev --help`.\nExit codes: 0 done, 1 the answer is no, 2 wrong use or it could not be done.',
   );
-for (const command of [program, ...program.commands])
+for (const command of [program, ...program.commands, ...program.commands.flatMap((each) => each.commands)])
   command.exitOverride().showHelpAfterError('(turnkeep --help lists the commands, turnkeep COMMAND --help their flags)');
 
 /** Wrong use, or it could not be done. 1 says that it was done and the answer is no, such as a turn that failed. */

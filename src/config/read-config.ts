@@ -35,9 +35,9 @@ export function readConfig({ env, flags = {}, cwd = process.cwd() }: Sources): C
   const problems = problemsOf(parsed.error, { given, labels });
   // Rules across settings are checked even when another value is wrong, so that nothing comes up one at a time.
   const host = given['TURNKEEP_HOST'] ?? '127.0.0.1';
-  if (!isLoopback(host) && given['TURNKEEP_API_KEYS'] === undefined) {
+  if (!isLoopback(host) && given['TURNKEEP_API_KEYS'] === undefined && given['TURNKEEP_REQUIRE_KEY'] !== 'on') {
     problems.push(
-      `${labels['TURNKEEP_HOST']} is ${JSON.stringify(host)}, open to others, and there is no authentication: set TURNKEEP_API_KEYS to name:secret,… or TURNKEEP_HOST to 127.0.0.1`,
+      `${labels['TURNKEEP_HOST']} is ${JSON.stringify(host)}, open to others, and there is no authentication: set TURNKEEP_API_KEYS to name:secret,…, or TURNKEEP_REQUIRE_KEY to on (keys by turnkeep keys), or TURNKEEP_HOST to 127.0.0.1`,
     );
   }
   const api = given['TURNKEEP_MODEL_API'] ?? apiOf(URL.parse(given['OPENAI_BASE_URL'] ?? '')?.href);
@@ -74,6 +74,7 @@ export function readConfig({ env, flags = {}, cwd = process.cwd() }: Sources): C
     hasHeadStart: values.TURNKEEP_HEAD_START === 'on',
     retentionDays: values.TURNKEEP_RETENTION_DAYS,
     apiKeys: values.TURNKEEP_API_KEYS,
+    requiresKey: values.TURNKEEP_REQUIRE_KEY === 'on',
     quotas: {
       requestsPerSecond: values.TURNKEEP_REQUESTS_PER_SECOND,
       maxRunningTurns: values.TURNKEEP_MAX_RUNNING_TURNS,

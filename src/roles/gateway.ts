@@ -34,6 +34,7 @@ import { reattachPatienceMs } from '../domain/turn/kept-response.ts';
 import { endpointFor, type WebhookReport } from '../domain/turn/webhook.ts';
 import type { Store } from '../store/ports/store.ts';
 import { agentDirectory } from './agents.ts';
+import { requireCodecKey } from './codec-key.ts';
 import { countTokens, listModels } from './provider-answers.ts';
 import { Providers } from './providers.ts';
 import { stopAt, withStops } from './stops.ts';
@@ -106,6 +107,7 @@ export async function startGateway({
   idleCommentMs,
   ...deps
 }: GatewayOptions): Promise<Gateway> {
+  await requireCodecKey(deps.store, config.codecKeys);
   const metrics = deps.metrics ?? createMetrics(config);
   const ownTracer = deps.tracer === undefined ? await startTracer(config, log) : undefined;
   const tracer = deps.tracer ?? ownTracer;
@@ -164,6 +166,8 @@ export async function startGateway({
     version,
     providerApi: config.provider.api,
     apiKeys: config.apiKeys,
+    keys: store,
+    requiresKey: config.requiresKey,
     requestsPerSecond: config.quotas.requestsPerSecond,
     ...config.intake,
     corsOrigins: config.corsOrigins,

@@ -13,6 +13,7 @@ import { sqlitePath } from '../config/setting-values.ts';
 import { openSqliteStore } from '../store/sqlite/open-store.ts';
 import type { Tracer } from '../metrics/traces/exporter.ts';
 import type { Store } from '../store/ports/store.ts';
+import { requireCodecKey } from './codec-key.ts';
 import { startTracer } from './tracing.ts';
 import { createTurnRunner, type TurnRunner } from './turn-runner.ts';
 import { workerSlots } from './worker.ts';
@@ -47,7 +48,7 @@ const forceAfterDrainMs = 5_000;
  * (`turnkeep worker`, `startWorker`), on the queue of its configuration.
  *
  * @throws when the worker is created: in another namespace than that of the configuration; where an activity
- * of one's own has the name of one of turnkeep's
+ * of one's own has the name of one of turnkeep's; without the key that encrypts what Temporal stores
  * @example
  *     import { NativeConnection, Worker } from '@temporalio/worker';
  *     import { turnkeepPlugin } from 'turnkeep/worker';
@@ -85,6 +86,7 @@ export function turnkeepPlugin(options: TurnkeepPluginOptions = {}): TurnkeepPlu
       dataConverter,
     });
     store ??= openSqliteStore(sqlitePath(config.databaseUrl));
+    await requireCodecKey(store, config.codecKeys);
     tracer ??= startTracer(config, log);
     return createTurnRunner({ config, store, log, agents, tracer: await tracer, workflows: client.workflow });
   }

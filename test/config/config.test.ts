@@ -45,6 +45,7 @@ test('with nothing set, the defaults are those of the contract', () => {
     hasHeadStart: true,
     retentionDays: 30,
     apiKeys: [],
+    requiresKey: false,
     quotas: { requestsPerSecond: 0, maxRunningTurns: 1_000, maxWaitingTurns: 100 },
     intake: { maxInputItems: 10_000, maxBodyBytesAtOnce: 268_435_456, unsupportedTools: 'omit' },
     corsOrigins: [],

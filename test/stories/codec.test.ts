@@ -81,28 +81,47 @@ test('T10 · histories of an old key replay while it is still named, and without
   assert.match(told[0] ?? '', /encrypted with the key "old", which TURNKEEP_CODEC_KEYS does not have/);
 });
 
+const inEnv = (...keys: (typeof old)[]): { TURNKEEP_CODEC_KEYS: string } => ({
+  TURNKEEP_CODEC_KEYS: keys.map(({ id, key }) => `${id}:${key.toString('base64')}`).join(','),
+});
+
 test(
-  'a worker that lacks the key runs nothing, names it in its log and lives on; with the key the turn runs',
-  { timeout: 60_000 },
+  'a process without the key in use refuses to start and says which; keys are changed by those that have both',
+  { timeout: 120_000 },
   async () => {
-    const inEnv = (...keys: (typeof old)[]): { TURNKEEP_CODEC_KEYS: string } => ({
-      TURNKEEP_CODEC_KEYS: keys.map(({ id, key }) => `${id}:${key.toString('base64')}`).join(','),
-    });
     await using cluster = await startCluster();
-    const { url } = await cluster.startGateway(inEnv(old));
-    const blind = await cluster.startWorker(inEnv(fresh));
-    const viewer = await Viewer.open(`${url}/v1/responses`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ input: 'hi', stream: true }),
-    });
-    await blind.says(/encrypted with the key \\"old\\", which TURNKEEP_CODEC_KEYS does not have/);
-    assert.equal(cluster.model.requests.length, 0);
-    blind.signal('SIGTERM');
-    assert.equal(await blind.ended(), 0, 'it drains like any other');
-    await cluster.startWorker(inEnv(fresh, old));
+    const { url, role } = await cluster.startServe(inEnv(old));
+    const refused = async (command: string, env: NodeJS.ProcessEnv): Promise<string> => {
+      const process = new Role([command], { ...cluster.env, ...env });
+      assert.equal(await process.ended(), 2);
+      return process.output.join('\n');
+    };
+    for (const command of ['worker', 'gateway', 'serve']) {
+      const missing = await refused(command, inEnv(fresh));
+      assert.match(missing, /^turnkeep: what Temporal stores is encrypted with the key "old", and TURNKEEP_CODEC_KEYS does not have it\./m);
+    }
+    assert.match(await refused('worker', {}), /encrypted with the key "old", and TURNKEEP_CODEC_KEYS is unset\./);
+    assert.match(
+      await refused('worker', inEnv({ ...old, key: fresh.key })),
+      /the key "old" of TURNKEEP_CODEC_KEYS is not the key "old" that/,
+    );
+    const viewer = await Viewer.say(url, 'hi');
     await viewer.ended;
-    assert.deepEqual([viewer.last.response.status, cluster.model.requests.length], ['completed', 1]);
+    assert.equal(viewer.last.response.status, 'completed', 'whoever has it goes on');
+    // The new key behind the old one, then before it, then alone.
+    const second = await cluster.startServe(inEnv(old, fresh));
+    second.role.signal('SIGTERM');
+    role.signal('SIGTERM');
+    const third = await cluster.startServe(inEnv(fresh, old));
+    third.role.signal('SIGTERM');
+    assert.match(await refused('worker', inEnv(old)), /encrypted with the key "fresh", and TURNKEEP_CODEC_KEYS does not have it/);
+    const last = await cluster.startServe(inEnv(fresh));
+    assert.deepEqual(await Promise.all([role, second.role, third.role].map((each) => each.ended())), [0, 0, 0]);
+    last.role.signal('SIGTERM');
+    assert.equal(await last.role.ended(), 0);
+    const forget = new Role(['keys', 'forget-codec'], cluster.env);
+    assert.equal(await forget.ended(), 0, forget.output.join('\n'));
+    await cluster.startWorker();
   },
 );
 

@@ -48,7 +48,17 @@ export interface WorldOptions {
   readonly config?: Partial<
     Pick<
       Config,
-      'apiKeys' | 'quotas' | 'intake' | 'corsOrigins' | 'titles' | 'webhooks' | 'codecKeys' | 'record' | 'hasHeadStart' | 'taskQueue'
+      | 'apiKeys'
+      | 'requiresKey'
+      | 'quotas'
+      | 'intake'
+      | 'corsOrigins'
+      | 'titles'
+      | 'webhooks'
+      | 'codecKeys'
+      | 'record'
+      | 'hasHeadStart'
+      | 'taskQueue'
     >
   >;
   /** The provider keeps its answers: a stream that broke is read on. */
@@ -165,6 +175,7 @@ export class World implements AsyncDisposable {
       corsOrigins: [],
       titles: { isOn: false },
       webhooks: [],
+      requiresKey: false,
       codecKeys: [],
       ...options.config,
     };

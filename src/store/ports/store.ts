@@ -1,6 +1,7 @@
 /** The port to the database, one part for each kind of user. `test/store/contract*.ts` is the suite that each driver must pass. */
 import type { JournalStore } from './journal.ts';
 import type { KeptResponseStore } from './kept-responses.ts';
+import type { KeyStore } from './keys.ts';
 import type { RecordingStore } from './recordings.ts';
 import type { RetentionStore } from './retention.ts';
 import type { SessionStore } from './sessions.ts';
@@ -11,6 +12,7 @@ import type { WebhookStore } from './webhooks.ts';
 
 export type * from './journal.ts';
 export type * from './kept-responses.ts';
+export type * from './keys.ts';
 export type * from './leases.ts';
 export type * from './recordings.ts';
 export type * from './retention.ts';
@@ -34,6 +36,7 @@ export interface Store
   extends
     JournalStore,
     KeptResponseStore,
+    KeyStore,
     TurnStore,
     CompletionStore,
     SessionStore,

@@ -6,6 +6,7 @@ import type { Store } from '../../../src/store/ports/store.ts';
 import { completionStore } from './completions.ts';
 import { Connection, type MemoryDatabase } from './database.ts';
 import { journalStore } from './journal.ts';
+import { keyStore } from './keys.ts';
 import { retentionStore } from './retention.ts';
 import { sessionStore } from './sessions.ts';
 import { turnStore } from './turns.ts';
@@ -21,6 +22,7 @@ export function openMemoryStore(database: MemoryDatabase): Store {
     ...turnStore(connection),
     ...completionStore(connection),
     ...sessionStore(connection),
+    ...keyStore(connection),
     ...retentionStore(connection),
     ...viewerStore(connection),
     ...webhookStore(connection),
