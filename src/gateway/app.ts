@@ -1,7 +1,6 @@
 /** The gateway's HTTP application: all routes, and what holds for each of them (keys, limits, errors, the request log). */
 import { Hono } from 'hono';
-import { type Authenticator, createAuthenticator, type ApiKey, requireScope } from './http/auth.ts';
-import type { KeyStore } from '../store/ports/keys.ts';
+import { type Authenticator, createAuthenticator, type ApiKey, requireScope, type StoredKeys } from './http/auth.ts';
 import { BodyBudget } from './http/body-budget.ts';
 import { chatRoutes } from './chat-completions/routes.ts';
 import { storedCompletionRoutes } from './chat-completions/stored.ts';
@@ -29,7 +28,7 @@ import { uiRoutes } from './ai-sdk/routes.ts';
 export interface AppDeps extends CountDeps, ModelsDeps, TurnsDeps, TurnExportDeps, Omit<OperatorDeps, 'openApi'> {
   readonly apiKeys: readonly ApiKey[];
   /** The keys of the database. */
-  readonly keys: Pick<KeyStore, 'findKey' | 'noteKeyUse'>;
+  readonly keys: StoredKeys;
   /** Also where there is no key in `apiKeys`. */
   readonly requiresKey: boolean;
   /** For each tenant; 0: no limit. */

@@ -5,7 +5,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { isApiKey } from '../../client/api-keys.ts';
 import { type ApiKeyRow, type Scope, scopes, statusOf } from '../../domain/api-key.ts';
-import type { KeyStore } from '../../store/ports/keys.ts';
 import { ApiError } from './errors.ts';
 
 /** Of the environment. Its name is its tenant. */
@@ -23,9 +22,15 @@ export interface Caller {
 /** Of the `authorization` header. Throws a 401 `ApiError` for an unknown key. A promise only where the database has to be asked. */
 export type Authenticator = (authorization: string | undefined) => Caller | Promise<Caller>;
 
+/** As the port of the store has it. */
+export interface StoredKeys {
+  findKey(hash: string): Promise<ApiKeyRow | undefined>;
+  noteKeyUse(id: string, atMs: number): Promise<void>;
+}
+
 export interface AuthOptions {
   readonly keys: readonly ApiKey[];
-  readonly store: Pick<KeyStore, 'findKey' | 'noteKeyUse'>;
+  readonly store: StoredKeys;
   /** Without one a request is refused. Off: it is one of the tenant `default`, which may do everything. */
   readonly isKeyNeeded: boolean;
   readonly now?: () => number;
@@ -80,7 +85,7 @@ function unknownKey(what: string): ApiError {
 }
 
 /** Returns a function from a secret to its row in the database, as it was `freshMs` ago at the most. It notes that the key is used. */
-function storedKeys({ findKey, noteKeyUse }: AuthOptions['store'], now: () => number): (secret: string) => Promise<ApiKeyRow | undefined> {
+function storedKeys(store: StoredKeys, now: () => number): (secret: string) => Promise<ApiKeyRow | undefined> {
   const remembered = new Map<string, { readonly key: Promise<ApiKeyRow | undefined>; readonly atMs: number }>();
   const notedAtMs = new Map<string, number>();
 
@@ -88,13 +93,13 @@ function storedKeys({ findKey, noteKeyUse }: AuthOptions['store'], now: () => nu
     if (nowMs - (notedAtMs.get(id) ?? -Infinity) < noteUseEveryMs) return;
     notedAtMs.set(id, nowMs);
     // Nobody waits for it, and the next minute tries again.
-    noteKeyUse(id, nowMs).catch(() => undefined);
+    store.noteKeyUse(id, nowMs).catch(() => undefined);
   }
 
   function look(hash: string, nowMs: number): Promise<ApiKeyRow | undefined> {
     const known = remembered.get(hash);
     if (known !== undefined && nowMs - known.atMs < freshMs) return known.key;
-    const key = findKey(hash);
+    const key = store.findKey(hash);
     remembered.delete(hash);
     remembered.set(hash, { key, atMs: nowMs });
     // A database that is away is asked again by the next request.

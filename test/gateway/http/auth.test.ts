@@ -3,12 +3,12 @@ import { test } from 'node:test';
 import { readConfig } from '../../../src/config/read-config.ts';
 import { isApiKey, newApiKey } from '../../../src/client/api-keys.ts';
 import { type ApiKeyRow, scopes } from '../../../src/domain/api-key.ts';
-import { type AuthOptions, createAuthenticator } from '../../../src/gateway/http/auth.ts';
+import { createAuthenticator, type StoredKeys } from '../../../src/gateway/http/auth.ts';
 import { ApiError } from '../../../src/gateway/http/errors.ts';
 
 const { apiKeys: keys } = readConfig({ env: { TURNKEEP_API_KEYS: 'me:one:1,you:two,me:three' }, cwd: '/' });
 
-const noStore: AuthOptions['store'] = {
+const noStore: StoredKeys = {
   findKey: () => assert.fail('the database is not asked'),
   noteKeyUse: () => assert.fail('the database is not asked'),
 };
@@ -78,7 +78,7 @@ function stored(fields: Partial<ApiKeyRow> = {}) {
     lastUsedAtMs: null,
   };
   const state = { nowMs: 1_000_000, row: { ...row, ...fields } as ApiKeyRow | undefined, looks: 0, isAway: false, uses: [] as number[] };
-  const store: AuthOptions['store'] = {
+  const store: StoredKeys = {
     findKey: async (wanted) => {
       state.looks += 1;
       if (state.isAway) throw new Error('away');

@@ -8,7 +8,7 @@ import { temporaryDatabase } from '../../store/temporary.ts';
 
 interface Served {
   readonly url: string;
-  keyOf(own: readonly Scope[]): Promise<string>;
+  readonly keyOf: (own: readonly Scope[]) => Promise<string>;
 }
 
 async function served(t: TestContext): Promise<Served> {
