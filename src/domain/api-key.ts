@@ -8,8 +8,13 @@
 export const scopes = ['read', 'write', 'export'] as const;
 export type Scope = (typeof scopes)[number];
 
+/** Has it the form of such a key? `tk_`, 12 digits that may be shown, and 256 bits in base64url. */
+export function isApiKey(text: string): boolean {
+  return /^tk_[0-9a-f]{12}_[\w-]{43}$/.test(text);
+}
+
 export interface ApiKeyRow {
-  /** The beginning of the key, which may be shown: `tk_` and 12 letters and digits. */
+  /** The beginning of the key, which may be shown: `tk_` and 12 digits. */
   readonly id: string;
   readonly tenant: string;
   /** SHA-256 of the whole key, in hex. */

@@ -1,11 +1,10 @@
 /** `turnkeep keys`: on the database itself, whether a gateway runs or not. */
-import { newApiKey } from '../../client/api-keys.ts';
+import { createHash, randomBytes } from 'node:crypto';
 import type { Config } from '../../config/config.ts';
 import { readConfig } from '../../config/read-config.ts';
 import { type ApiKeyRow, statusOf } from '../../domain/api-key.ts';
 import type { Store } from '../../store/ports/store.ts';
-import { openDataDir } from '../open-data-dir.ts';
-import { openStore } from '../open-store.ts';
+import { openDataDir, openStore } from '../open-data-dir.ts';
 import type { CreateFlags, KeysActions, KeysFlags } from './command.ts';
 
 /** 1: the answer is no. */
@@ -49,6 +48,13 @@ export const runKeys: KeysActions = {
 
   forgetCodec: (flags) => withStore(flags, (store) => store.forgetCodecKey()),
 };
+
+/** @returns the key, to be shown once, with what the database has of it */
+export function newApiKey(): Pick<ApiKeyRow, 'id' | 'hash'> & { readonly key: string } {
+  const id = `tk_${randomBytes(6).toString('hex')}`;
+  const key = `${id}_${randomBytes(32).toString('base64url')}`;
+  return { id, key, hash: createHash('sha256').update(key).digest('hex') };
+}
 
 /** Of a whole key, so that it may be pasted as it was found. */
 function idOf(text: string): string {

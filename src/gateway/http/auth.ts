@@ -3,8 +3,7 @@
  * (`turnkeep keys`), each with its scopes. The gateway knows only hashes.
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { isApiKey } from '../../client/api-keys.ts';
-import { type ApiKeyRow, type Scope, scopes, statusOf } from '../../domain/api-key.ts';
+import { type ApiKeyRow, isApiKey, type Scope, scopes, statusOf } from '../../domain/api-key.ts';
 import { ApiError } from './errors.ts';
 
 /** Of the environment. Its name is its tenant. */

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { readConfig } from '../../../src/config/read-config.ts';
-import { isApiKey, newApiKey } from '../../../src/client/api-keys.ts';
-import { type ApiKeyRow, scopes } from '../../../src/domain/api-key.ts';
+import { newApiKey } from '../../../src/cli/keys/run.ts';
+import { type ApiKeyRow, isApiKey, scopes } from '../../../src/domain/api-key.ts';
 import { createAuthenticator, type StoredKeys } from '../../../src/gateway/http/auth.ts';
 import { ApiError } from '../../../src/gateway/http/errors.ts';
 

@@ -1,7 +1,7 @@
 /** What a key of the database may do: each route asks for its scope, before it looks at anything else. */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { newApiKey } from '../../../src/client/api-keys.ts';
+import { newApiKey } from '../../../src/cli/keys/run.ts';
 import { type ApiKeyRow, type Scope, scopes } from '../../../src/domain/api-key.ts';
 import { appFor, serve } from '../served-app.ts';
 import { temporaryDatabase } from '../../store/temporary.ts';
