@@ -35,6 +35,7 @@ import { endpointFor, type WebhookReport } from '../domain/turn/webhook.ts';
 import type { Store } from '../store/ports/store.ts';
 import { agentDirectory } from './agents.ts';
 import { startBreakers } from './breakers.ts';
+import { requireCodecKey } from './codec-key.ts';
 import { countTokens, listModels } from './provider-answers.ts';
 import { Providers } from './providers.ts';
 import { stopAt, withStops } from './stops.ts';
@@ -107,6 +108,7 @@ export async function startGateway({
   idleCommentMs,
   ...deps
 }: GatewayOptions): Promise<Gateway> {
+  await requireCodecKey(deps.store, config.codecKeys);
   const metrics = deps.metrics ?? createMetrics(config);
   const ownTracer = deps.tracer === undefined ? await startTracer(config, log) : undefined;
   const tracer = deps.tracer ?? ownTracer;
@@ -123,7 +125,7 @@ export async function startGateway({
   const client = new Client({
     connection,
     namespace: config.temporal.namespace,
-    dataConverter: createDataConverter(config.codecKeys, (message) => log.error(message)),
+    dataConverter: createDataConverter(config.codecKeys, (message) => log.error(message), { checksPlace: true }),
   });
   const dispatcher = new Dispatcher({
     workflows: client.workflow,
@@ -167,6 +169,8 @@ export async function startGateway({
     version,
     providerApi: config.provider.api,
     apiKeys: config.apiKeys,
+    keys: store,
+    requiresKey: config.requiresKey,
     requestsPerSecond: config.quotas.requestsPerSecond,
     ...config.intake,
     corsOrigins: config.corsOrigins,

@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import type { RunningAttempts } from '../activities/attempt/running-attempts.ts';
 import { titleQueueOf, webhookQueueOf } from '../contract/workflows.ts';
 import { Client } from '@temporalio/client';
+import { requireCodecKey } from './codec-key.ts';
 import { createDataConverter } from '../codec/data-converter.ts';
 import type { AgentConfig } from '../config/agent-config.ts';
 import type { Config } from '../config/config.ts';
@@ -101,7 +102,8 @@ const forceAfterDrainMs = 5_000;
 export async function startWorker({ config, connection, ...deps }: WorkerDeps): Promise<TurnWorker> {
   const { log, forceAfterMs = forceAfterDrainMs, ...options } = deps;
   const { drainMs } = config.limits;
-  const dataConverter = createDataConverter(config.codecKeys, (message) => log.error(message));
+  await requireCodecKey(deps.store, config.codecKeys);
+  const dataConverter = createDataConverter(config.codecKeys, (message) => log.error(message), { checksPlace: true });
   const { workflow: workflows } = new Client({ connection, namespace: config.temporal.namespace, dataConverter });
   const ownTracer = deps.tracer === undefined ? await startTracer(config, log) : undefined;
   const runner = createTurnRunner({ ...deps, tracer: deps.tracer ?? ownTracer, config, workflows });

@@ -46,6 +46,7 @@ test('with nothing set, the defaults are those of the contract', () => {
     hasBreaker: true,
     retentionDays: 30,
     apiKeys: [],
+    requiresKey: false,
     quotas: { requestsPerSecond: 0, maxRunningTurns: 1_000, maxWaitingTurns: 100 },
     intake: { maxInputItems: 10_000, maxBodyBytesAtOnce: 268_435_456, unsupportedTools: 'omit' },
     corsOrigins: [],
@@ -182,13 +183,14 @@ for (const host of ['127.0.0.1', '127.8.8.8', 'localhost', '::1']) {
   test(`without keys, ${host} is accepted`, () => assert.deepEqual(problemsOf({ TURNKEEP_HOST: host }), []));
 }
 for (const host of ['0.0.0.0', '::', '192.168.0.7', 'gateway.internal', '127.evil.example']) {
-  test(`without keys, ${host} is refused, naming both ways out`, () => {
+  test(`without keys, ${host} is refused, naming the ways out`, () => {
     const [problem = ''] = problemsOf({ TURNKEEP_HOST: host });
     assert.match(
       problem,
-      /^TURNKEEP_HOST is .* no authentication: set TURNKEEP_API_KEYS to name:secret,… or TURNKEEP_HOST to 127\.0\.0\.1$/,
+      /^TURNKEEP_HOST is .* no authentication: set TURNKEEP_API_KEYS to name:secret,…, or TURNKEEP_REQUIRE_KEY to on \(keys by turnkeep keys\), or TURNKEEP_HOST to 127\.0\.0\.1$/,
     );
     assert.deepEqual(problemsOf({ TURNKEEP_HOST: host, TURNKEEP_API_KEYS: 'me:secret' }), []);
+    assert.deepEqual(problemsOf({ TURNKEEP_HOST: host, TURNKEEP_REQUIRE_KEY: 'on' }), []);
   });
 }
 

@@ -9,6 +9,7 @@ import { intakeContract } from './contract-intake.ts';
 import { completionsContract } from './contract-completions.ts';
 import { listContract } from './contract-list.ts';
 import { keptResponsesContract } from './contract-kept-responses.ts';
+import { keysContract } from './contract-keys.ts';
 import { leasesContract } from './contract-leases.ts';
 import { orderContract } from './contract-order.ts';
 import { recordingsContract } from './contract-recordings.ts';
@@ -24,6 +25,7 @@ export function wholeContract(contract: Contract): void {
   breakersContract(contract);
   childrenContract(contract);
   countsContract(contract);
+  keysContract(contract);
   leasesContract(contract);
   keptResponsesContract(contract);
   intakeContract(contract);

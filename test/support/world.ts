@@ -48,6 +48,7 @@ export interface WorldOptions {
     Pick<
       Config,
       | 'apiKeys'
+      | 'requiresKey'
       | 'quotas'
       | 'intake'
       | 'corsOrigins'
@@ -180,6 +181,7 @@ export class World implements AsyncDisposable {
       corsOrigins: [],
       titles: { isOn: false },
       webhooks: [],
+      requiresKey: false,
       codecKeys: [],
       ...options.config,
     };

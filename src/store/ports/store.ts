@@ -2,6 +2,7 @@
 import type { BreakerStore } from './breakers.ts';
 import type { JournalStore } from './journal.ts';
 import type { KeptResponseStore } from './kept-responses.ts';
+import type { KeyStore } from './keys.ts';
 import type { RecordingStore } from './recordings.ts';
 import type { RetentionStore } from './retention.ts';
 import type { SessionStore } from './sessions.ts';
@@ -13,6 +14,7 @@ import type { WebhookStore } from './webhooks.ts';
 export type * from './breakers.ts';
 export type * from './journal.ts';
 export type * from './kept-responses.ts';
+export type * from './keys.ts';
 export type * from './leases.ts';
 export type * from './recordings.ts';
 export type * from './retention.ts';
@@ -36,6 +38,7 @@ export interface Store
   extends
     JournalStore,
     KeptResponseStore,
+    KeyStore,
     TurnStore,
     CompletionStore,
     SessionStore,

@@ -14,6 +14,7 @@ import { readInput, readInputCursor, readInputPage } from './item-rows.ts';
 import * as items from './items.ts';
 import { readHiddenReasoning } from './hidden-reasoning.ts';
 import * as keptResponses from './kept-responses.ts';
+import * as keys from './keys.ts';
 import * as leases from './leases.ts';
 import * as journal from './journal.ts';
 import { readRecordings } from './recordings.ts';
@@ -191,6 +192,14 @@ export function createSqlStore({
     tripBreaker: (failed) => breakers.tripBreaker(db, failed),
     probeBreaker: (key) => breakers.probeBreaker(db, key),
     closeBreaker: (key) => breakers.closeBreaker(db, key),
+    createKey: (key) => keys.createKey(db, key),
+    findKey: (hash) => db.read(() => keys.findKey(hash)),
+    listKeys: (tenant) => db.read(() => keys.listKeys(tenant)),
+    rotateKey: (rotation) => keys.rotateKey(db, rotation),
+    revokeKey: (id, atMs) => keys.revokeKey(db, id, atMs),
+    noteKeyUse: (id, atMs) => keys.noteKeyUse(db, id, atMs),
+    useCodecKey: (ring) => keys.useCodecKey(db, ring),
+    forgetCodecKey: () => keys.forgetCodecKey(db),
 
     lead: (task, lease) => retention.lead(db, task, lease),
     deleteTurn: async (tenant, id, atMs) => retention.deleteTurn(db, tenant, id, atMs),

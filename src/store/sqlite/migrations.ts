@@ -155,4 +155,12 @@ export const migrations: readonly string[] = [
     detail TEXT NOT NULL
   ) STRICT, WITHOUT ROWID;
   `,
+
+  // Keys of the HTTP API. hash: SHA-256 in hex; scopes: with commas between them. `meta` has the mark of the codec key in use.
+  `
+  CREATE TABLE api_keys (
+    id TEXT PRIMARY KEY, tenant TEXT NOT NULL, hash TEXT NOT NULL UNIQUE, scopes TEXT NOT NULL, created_at INTEGER NOT NULL,
+    expires_at INTEGER, revoked_at INTEGER, last_used_at INTEGER
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

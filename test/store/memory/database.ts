@@ -11,6 +11,8 @@ import type { HiddenReasoning } from '../../../src/domain/response/hidden-reason
 import type { JournalRow } from '../../../src/domain/response/response-event.ts';
 import type { ResponseObject } from '../../../src/domain/response/response.ts';
 import type { SessionRow } from '../../../src/domain/turn/session.ts';
+import type { ApiKeyRow } from '../../../src/domain/api-key.ts';
+import type { CodecKeyMark } from '../../../src/domain/codec-key.ts';
 import type { ApprovalRow, ToolCallRow } from '../../../src/domain/agents/tool-call.ts';
 import type { RecordingPart } from '../../../src/domain/turn/recording.ts';
 import type { TurnRow } from '../../../src/domain/turn/turn.ts';
@@ -100,6 +102,8 @@ export class MemoryDatabase {
   readonly earlyCancels = new Map<string, number>();
   /** The answered requests for approvals, by tenant and id. */
   readonly approvals = new Map<string, ApprovalRow>();
+  readonly keys = new Map<string, ApiKeyRow>();
+  codecKey: CodecKeyMark | null = null;
   readonly connections = new Set<Connection>();
   #ordinal = 0;
 

@@ -7,6 +7,7 @@ import { breakerStore } from './breakers.ts';
 import { completionStore } from './completions.ts';
 import { Connection, type MemoryDatabase } from './database.ts';
 import { journalStore } from './journal.ts';
+import { keyStore } from './keys.ts';
 import { retentionStore } from './retention.ts';
 import { sessionStore } from './sessions.ts';
 import { turnStore } from './turns.ts';
@@ -22,6 +23,7 @@ export function openMemoryStore(database: MemoryDatabase): Store {
     ...turnStore(connection),
     ...completionStore(connection),
     ...sessionStore(connection),
+    ...keyStore(connection),
     ...retentionStore(connection),
     ...viewerStore(connection),
     ...webhookStore(connection),
