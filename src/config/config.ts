@@ -14,6 +14,8 @@ export interface Config {
   /** `sqlite:` and an absolute path. */
   readonly databaseUrl: string;
   readonly taskQueue: string;
+  /** Temporal's worker versioning; absent: a run goes on by any worker of the task queue. */
+  readonly deployment?: { readonly name: string; readonly version: string };
   readonly temporal: {
     /** Unset: `dev` starts a server, the others look for that of a running `dev`. */
     readonly address?: string;

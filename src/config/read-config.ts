@@ -67,6 +67,9 @@ export function readConfig({ env, flags = {}, cwd = process.cwd() }: Sources): C
     dataDir,
     databaseUrl: `sqlite:${values.DATABASE_URL === undefined ? join(dataDir, 'turnkeep.db') : resolve(cwd, sqlitePath(values.DATABASE_URL))}`,
     taskQueue: values.TURNKEEP_TASK_QUEUE,
+    ...(values.TURNKEEP_DEPLOYMENT_VERSION === undefined
+      ? {}
+      : { deployment: { name: values.TURNKEEP_DEPLOYMENT_NAME, version: values.TURNKEEP_DEPLOYMENT_VERSION } }),
     temporal: { ...temporal, ...defined({ cli: values.TEMPORAL_CLI && resolve(cwd, values.TEMPORAL_CLI) }) },
     provider: {
       api: values.TURNKEEP_MODEL_API ?? apiOf(values.OPENAI_BASE_URL),
