@@ -52,7 +52,7 @@ const causes: readonly Cause[] = [
   {
     form: /h2 protocol error|broken pipe|connection reset|UnexpectedEof|http2 error|frame with invalid size/i,
     seen: 'it closes the connection',
-    mend: 'a server that wants TLS (TEMPORAL_TLS=1) or a client certificate (TEMPORAL_TLS_CLIENT_CERT_PATH), or no Temporal at all',
+    mend: 'it may want TLS (TEMPORAL_TLS=1), or not take the client certificate (TEMPORAL_TLS_CLIENT_CERT_PATH), or be no Temporal at all',
   },
   { form: /no answer within/i, seen: 'it does not answer', mend: `${mendAddress}; a firewall may swallow what is sent` },
 ];
