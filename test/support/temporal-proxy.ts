@@ -61,12 +61,8 @@ export async function startTemporalProxy({ address, server, clientAuthority, api
   };
 }
 
-function passOn(
-  stream: ServerHttp2Stream,
-  { ':authority': _, ...headers }: IncomingHttpHeaders,
-  upstream: ReturnType<typeof connect>,
-): void {
-  const request = upstream.request(headers);
+function passOn(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, upstream: ReturnType<typeof connect>): void {
+  const request = upstream.request(Object.fromEntries(Object.entries(headers).filter(([name]) => name !== ':authority')));
   request.on('response', (answer) => {
     if (stream.closed) return;
     stream.respond(answer, { waitForTrailers: true });
