@@ -32,6 +32,8 @@ export interface DispatcherOptions {
   readonly limits: { readonly heartbeatTimeoutMs: number; readonly turnTimeoutMs: number };
   /** Client and worker share a connection: the first workflow task then comes with the start's own answer. */
   readonly isEager: boolean;
+  /** Of a process with a version: do runs begin with that one? Only then is a start eager. See `watchCurrentVersion`. */
+  readonly isCurrentVersion?: (() => boolean) | undefined;
   readonly headStart?: LocalAttempts;
   /** How long Temporal may take to answer a call, in ms; 10 s where nothing is said. */
   readonly answerTimeoutMs?: number;
@@ -108,7 +110,7 @@ export class Dispatcher {
 
   /** Resolves once Temporal has the turn. Throws when Temporal cannot be reached. */
   async start(turn: string, names?: TurnNames): Promise<void> {
-    const { workflows, taskQueue, store, isEager, limits } = this.#options;
+    const { workflows, taskQueue, store, isEager, isCurrentVersion = () => true, limits } = this.#options;
     const { heartbeatTimeoutMs } = limits;
     const { settings } = names ?? (await store.readTurn(turn)) ?? {};
     const turnTimeoutMs = turnTimeMs(settings?.budget, limits.turnTimeoutMs);
@@ -121,7 +123,7 @@ export class Dispatcher {
         args: [input],
         workflowTaskTimeout,
         workflowIdConflictPolicy: 'USE_EXISTING',
-        requestEagerStart: isEager,
+        requestEagerStart: isEager && isCurrentVersion(),
         ...(memo === undefined ? {} : { memo }),
       }),
     );

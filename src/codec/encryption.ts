@@ -36,7 +36,7 @@ export function createEncryption(keys: readonly CodecKey[], onError: (message: s
   const byId = new Map(keys.map((key) => [key.id, key]));
   const reported = new Set<string>();
   function decoded(payload: Payload): Payload {
-    if (textOf(payload.metadata?.[encodingKey]) !== encoding) return payload;
+    if (!isEncrypted(payload)) return payload;
     const id = textOf(payload.metadata?.[keyIdKey]);
     const key = byId.get(id);
     const plain = key === undefined ? undefined : decrypted(payload, key);
@@ -53,6 +53,10 @@ export function createEncryption(keys: readonly CodecKey[], onError: (message: s
     encode: async (payloads) => payloads.map((payload) => encrypted(payload, current)),
     decode: async (payloads) => payloads.map(decoded),
   };
+}
+
+export function isEncrypted({ metadata }: { readonly metadata?: Record<string, Uint8Array> | null }): boolean {
+  return textOf(metadata?.[encodingKey]) === encoding;
 }
 
 function encrypted(payload: Payload, { id, key }: CodecKey): Payload {

@@ -47,7 +47,17 @@ export interface WorldOptions {
   readonly config?: Partial<
     Pick<
       Config,
-      'apiKeys' | 'quotas' | 'intake' | 'corsOrigins' | 'titles' | 'webhooks' | 'codecKeys' | 'record' | 'hasHeadStart' | 'taskQueue'
+      | 'apiKeys'
+      | 'quotas'
+      | 'intake'
+      | 'corsOrigins'
+      | 'titles'
+      | 'webhooks'
+      | 'codecKeys'
+      | 'record'
+      | 'hasHeadStart'
+      | 'taskQueue'
+      | 'deployment'
     >
   >;
   /** The provider keeps its answers: a stream that broke is read on. */
