@@ -1,7 +1,6 @@
 /** `turnkeep migrate`: the tables of the database as this version has them. A start does the same; a deploy may want it before. */
 import { readConfig } from '../config/read-config.ts';
-import { sqlitePath } from '../config/setting-values.ts';
-import { migrateSqlite, readSchemaVersions } from '../store/sqlite/migrate.ts';
+import { databaseName, migrateDatabase, readDatabaseVersions } from '../roles/maintain-database.ts';
 import type { SchemaVersions } from '../store/ports/diagnosis.ts';
 import { StartError } from './start-error.ts';
 
@@ -13,18 +12,18 @@ export interface MigrateFlags {
 }
 
 /** Exit code 1 where `check` finds tables that are not those of this version. @throws StartError when it cannot be done; {ConfigError} */
-export function runMigrate({ dataDir, databaseUrl, check, json }: MigrateFlags): void {
+export async function runMigrate({ dataDir, databaseUrl, check, json }: MigrateFlags): Promise<void> {
   const flags = {
     ...(dataDir === undefined ? {} : { 'data-dir': dataDir }),
     ...(databaseUrl === undefined ? {} : { 'database-url': databaseUrl }),
   };
-  const path = sqlitePath(readConfig({ env: process.env, flags }).databaseUrl);
-  const versions = tried(path, () => (check === true ? readSchemaVersions(path) : migrateSqlite(path)));
+  const config = readConfig({ env: process.env, flags });
+  const database = databaseName(config);
+  const versions = await tried(database, () => (check === true ? readDatabaseVersions(config) : migrateDatabase(config)));
   if (check === true && versions.current !== versions.target) process.exitCode = 1;
   const isDone = check !== true;
-  process.stdout.write(
-    json === true ? `${JSON.stringify({ database: path, ...versions, migrated: isDone })}\n` : `${path}: ${wordsOf(versions, isDone)}\n`,
-  );
+  const object = { database, ...versions, migrated: isDone };
+  process.stdout.write(json === true ? `${JSON.stringify(object)}\n` : `${database}: ${wordsOf(versions, isDone)}\n`);
 }
 
 function wordsOf({ current, target }: SchemaVersions, isDone: boolean): string {
@@ -37,11 +36,11 @@ function wordsOf({ current, target }: SchemaVersions, isDone: boolean): string {
     : `schema ${current}, and this version has ${target}: turnkeep migrate`;
 }
 
-function tried<T>(path: string, work: () => T): T {
+async function tried<T>(database: string, work: () => Promise<T>): Promise<T> {
   try {
-    return work();
+    return await work();
   } catch (error) {
-    throw new StartError(`the database ${path} cannot be migrated: ${error instanceof Error ? error.message : String(error)}`, {
+    throw new StartError(`the database ${database} cannot be migrated: ${error instanceof Error ? error.message : String(error)}`, {
       cause: error,
     });
   }

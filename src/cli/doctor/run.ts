@@ -5,9 +5,8 @@ import { pino } from 'pino';
 import { inTime } from '../../client/patience.ts';
 import { type Config, ConfigError } from '../../config/config.ts';
 import type { LoadedAgents } from '../../config/load-agent-config.ts';
-import { sqlitePath } from '../../config/setting-values.ts';
 import type { Finding } from '../../store/ports/diagnosis.ts';
-import { diagnoseSqlite } from '../../store/sqlite/diagnose.ts';
+import { diagnoseDatabase } from '../../roles/maintain-database.ts';
 import { findRunningDev } from '../dev-server/data-dir.ts';
 import { temporalServerOf } from '../temporal-connection.ts';
 import { type Check, findingsOf } from './checks.ts';
@@ -33,7 +32,7 @@ export async function runDoctor(config: Config, loaded: LoadedAgents | undefined
   const checks: readonly Check[] = [
     { name: 'versions', look: async () => [...lookAtVersions(), ...lookAtCertificate(config)] },
     { name: 'temporal', look: () => lookAtServer(config) },
-    { name: 'database', look: diagnoseSqlite(sqlitePath(config.databaseUrl)) },
+    { name: 'database', look: diagnoseDatabase(config) },
     ...providerChecks(config, loaded?.agents, isDev),
   ];
   const findings: Finding[] = [];
