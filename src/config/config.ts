@@ -51,6 +51,8 @@ export interface Config {
   readonly record: RecordMode;
   /** A process with gateway and worker sends the request while Temporal starts the workflow. */
   readonly hasHeadStart: boolean;
+  /** A provider that fails for everybody is not asked for a while. */
+  readonly hasBreaker: boolean;
   readonly retentionDays: number;
   /** None: no authentication. A name may have several secrets, a secret one name. `hash` is SHA-256 in hex. */
   readonly apiKeys: readonly { readonly name: string; readonly hash: string }[];

@@ -88,6 +88,7 @@ export function readConfig({ env, flags = {}, cwd = process.cwd() }: Sources): C
     },
     record: values.TURNKEEP_RECORD,
     hasHeadStart: values.TURNKEEP_HEAD_START === 'on',
+    hasBreaker: values.TURNKEEP_CIRCUIT_BREAKER === 'on',
     retentionDays: values.TURNKEEP_RETENTION_DAYS,
     apiKeys: values.TURNKEEP_API_KEYS,
     quotas: {

@@ -94,6 +94,10 @@ export const table = z.object({
     readBy: ['both'],
     description: 'on: a process with gateway and worker sends the request while Temporal starts the workflow; off: after',
   }),
+  TURNKEEP_CIRCUIT_BREAKER: onOff.default('on').meta({
+    readBy: ['both'],
+    description: 'on: a provider that fails for everybody is sent nothing until one request gets an answer; off: every turn asks it',
+  }),
   TURNKEEP_RECORD: z
     .enum(recordModes, { error: 'must be wire, answers or off' })
     .default('wire')

@@ -1,5 +1,6 @@
 /** All parts of what every driver of the store must do. */
 import { type Contract, journalContract } from './contract.ts';
+import { breakersContract } from './contract-breakers.ts';
 import { childrenContract } from './contract-children.ts';
 import { countsContract } from './contract-counts.ts';
 import { droppedContract } from './contract-dropped.ts';
@@ -20,6 +21,7 @@ import { webhooksContract } from './contract-webhooks.ts';
 
 export function wholeContract(contract: Contract): void {
   journalContract(contract);
+  breakersContract(contract);
   childrenContract(contract);
   countsContract(contract);
   leasesContract(contract);
