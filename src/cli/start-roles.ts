@@ -87,7 +87,7 @@ export async function runRoles({
         temporalUi,
         tracer,
         page: pageOf(log),
-        ...(worker === undefined ? {} : { attempts: worker.attempts }),
+        ...(worker === undefined ? {} : { attempts: worker.attempts, isCurrentVersion: worker.isCurrentVersion }),
       });
     // A gateway serves the metrics on its own port.
     const { host, metricsPort: port } = config;

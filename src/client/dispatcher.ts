@@ -33,6 +33,8 @@ export interface DispatcherOptions {
   readonly limits: { readonly heartbeatTimeoutMs: number; readonly turnTimeoutMs: number };
   /** Client and worker share a connection: the first workflow task then comes with the start's own answer. */
   readonly isEager: boolean;
+  /** Of a process with a version: do runs begin with that one? Only then is a start eager. See `watchCurrentVersion`. */
+  readonly isCurrentVersion?: (() => boolean) | undefined;
   readonly headStart?: LocalAttempts;
   /** How long Temporal may take to answer a call, in ms; 10 s where nothing is said. */
   readonly answerTimeoutMs?: number;
@@ -112,7 +114,7 @@ export class Dispatcher {
 
   /** Resolves once Temporal has the turn. Throws when Temporal cannot be reached. */
   async start(turn: string, given?: StartedTurn): Promise<void> {
-    const { workflows, taskQueue, store, isEager, limits } = this.#options;
+    const { workflows, taskQueue, store, isEager, isCurrentVersion = () => true, limits } = this.#options;
     const { heartbeatTimeoutMs } = limits;
     const row = given ?? (await store.readTurn(turn));
     const turnTimeoutMs = turnTimeMs(row?.settings.budget, limits.turnTimeoutMs);
@@ -126,7 +128,7 @@ export class Dispatcher {
         args: [input],
         workflowTaskTimeout,
         workflowIdConflictPolicy: 'USE_EXISTING',
-        requestEagerStart: isEager,
+        requestEagerStart: isEager && isCurrentVersion(),
         ...(memo === undefined ? {} : { memo }),
         ...(priority === undefined ? {} : { priority }),
       }),

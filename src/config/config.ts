@@ -19,6 +19,8 @@ export interface Config {
     readonly poolSize: number;
   };
   readonly taskQueue: string;
+  /** Temporal's worker versioning; absent: a run goes on by any worker of the task queue. */
+  readonly deployment?: { readonly name: string; readonly version: string };
   readonly temporal: {
     /** Unset: `dev` starts a server, the others look for that of a running `dev`. */
     readonly address?: string;

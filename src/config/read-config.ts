@@ -56,6 +56,9 @@ export function readConfig({ env, flags = {}, cwd = process.cwd() }: Sources): C
     databaseUrl: databaseUrlOf(values.DATABASE_URL, dataDir, cwd),
     postgres: { poolSize: values.DATABASE_POOL_SIZE, ...defined({ listenUrl: values.DATABASE_LISTEN_URL }) },
     taskQueue: values.TURNKEEP_TASK_QUEUE,
+    ...(values.TURNKEEP_DEPLOYMENT_VERSION === undefined
+      ? {}
+      : { deployment: { name: values.TURNKEEP_DEPLOYMENT_NAME, version: values.TURNKEEP_DEPLOYMENT_VERSION } }),
     temporal: { ...temporal, ...defined({ cli: values.TEMPORAL_CLI && resolve(cwd, values.TEMPORAL_CLI) }) },
     provider: {
       api: values.TURNKEEP_MODEL_API ?? apiOf(values.OPENAI_BASE_URL),

@@ -28,6 +28,13 @@ export const grpcAddress = z.string().regex(/^(\[[0-9a-f:.]+\]|[^\s:/[\]]+)(:\d{
 
 export const hostName = z.string().regex(/^[\w.:-]+$/, { error: 'must be an IP address or a host name, without a port' });
 
+/** Temporal parts the name from the version by a dot or a colon. */
+export const deploymentName = z.string().regex(/^[\w-]{1,128}$/, { error: 'must be up to 128 letters, digits, "_" and "-"' });
+
+export const versionName = z
+  .string()
+  .regex(/^[\w.+-]{1,128}$/, { error: 'must be up to 128 letters, digits, ".", "_", "+" and "-" (such as 2026-01-31.2)' });
+
 export const database = z.string().superRefine((value, context) => {
   if (isPostgres(value)) {
     if (!isPostgresUrl(value)) context.addIssue('must name a server and a database, as in postgres://user:password@host:5432/turnkeep');

@@ -9,6 +9,7 @@ import {
   apiKeys,
   codecKeys,
   database,
+  deploymentName,
   fileOrText,
   flag,
   grpcAddress,
@@ -18,6 +19,7 @@ import {
   origins,
   postgresServer,
   text,
+  versionName,
   webAddress,
   wholeNumber,
 } from './setting-values.ts';
@@ -48,6 +50,13 @@ export const table = z.object({
     .optional()
     .meta({ description: 'the file of agents, tools and providers; by default turnkeep.config.ts of the working directory, if there' }),
   TURNKEEP_TASK_QUEUE: text.max(200).default('turnkeep').meta({ description: "Temporal's task queue" }),
+  TURNKEEP_DEPLOYMENT_VERSION: versionName.optional().meta({
+    readBy: ['worker'],
+    description: "what runs here, for Temporal's worker versioning: a run goes on by workers of the current version; unset: none",
+  }),
+  TURNKEEP_DEPLOYMENT_NAME: deploymentName
+    .default('turnkeep')
+    .meta({ readBy: ['worker'], description: "Temporal's worker deployment, which has the version" }),
   TURNKEEP_API_KEYS: apiKeys
     .default([])
     .meta({ description: 'name:secret,…; each name is a tenant; unset: no authentication', isSecret: true }),

@@ -53,6 +53,8 @@ export interface GatewayOptions {
   readonly hasWorker?: boolean;
   /** Of the worker of this process: requests are sent while Temporal starts the workflow. */
   readonly attempts?: LocalAttempts;
+  /** Of the same worker: turns start eagerly only while its version is the current one. */
+  readonly isCurrentVersion?: () => boolean;
   /** The process's own, where it has several roles. */
   readonly metrics?: Metrics;
   /** The process's own, where it has several roles; one of this gateway where nothing is said and the configuration has traces on. */
@@ -133,6 +135,7 @@ export async function startGateway({
     store: observedStore,
     limits: config.limits,
     isEager: hasWorker,
+    isCurrentVersion: deps.isCurrentVersion,
     ...(deps.attempts !== undefined && config.hasHeadStart ? { headStart: deps.attempts } : {}),
   });
   const { agents = noAgents } = deps;

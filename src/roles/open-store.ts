@@ -17,7 +17,7 @@ export async function openStore({ databaseUrl, postgres }: Pick<Config, 'databas
 }
 
 /** Who reads a log need not know the password, nor the user. */
-function serverOf(databaseUrl: string): string {
+export function serverOf(databaseUrl: string): string {
   const { host, pathname, searchParams } = new URL(databaseUrl);
   return `${host || (searchParams.get('host') ?? '')}${pathname}`;
 }

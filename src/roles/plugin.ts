@@ -78,9 +78,8 @@ export function turnkeepPlugin(options: TurnkeepPluginOptions = {}): TurnkeepPlu
   }
 
   async function createRunner({ connection, namespace }: WorkerOptions): Promise<TurnRunner> {
-    const { address } = config.temporal;
     const client = new Client({
-      connection: connection ?? Connection.lazy(address === undefined ? {} : { address }),
+      connection: connection ?? Connection.lazy(config.temporal.connection ?? {}),
       namespace: namespace ?? 'default',
       dataConverter,
     });

@@ -39,7 +39,11 @@ export interface TurnRunner {
   close(): Promise<void>;
 }
 
-type RunnerDeps = Omit<WorkerDeps, 'connection' | 'workflowBundle' | 'replaysAlways'> & { readonly workflows: WorkflowClient };
+type RunnerDeps = Omit<WorkerDeps, 'connection' | 'workflowBundle' | 'replaysAlways'> & {
+  readonly workflows: WorkflowClient;
+  /** See `DispatcherOptions`. */
+  readonly isCurrentVersion?: () => boolean;
+};
 
 export function createTurnRunner({ config, workflows, store, log, ...options }: RunnerDeps): TurnRunner {
   const metrics = options.metrics ?? createMetrics(config);
@@ -81,6 +85,7 @@ export function createTurnRunner({ config, workflows, store, log, ...options }: 
     store: observedStore,
     limits: config.limits,
     isEager: true,
+    isCurrentVersion: options.isCurrentVersion,
     ...(config.hasHeadStart ? { headStart: attempts } : {}),
   });
   const calls = new AgentCalls(observedStore, dispatcher, options.agents?.prices);

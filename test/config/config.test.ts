@@ -105,6 +105,11 @@ for (const [env, problem] of [
     { TURNKEEP_REATTACH: 'on', OPENAI_BASE_URL: 'http://127.0.0.1:11434/v1' },
     'TURNKEEP_REATTACH needs the Responses API in background mode; over Chat Completions no answer can be read on',
   ],
+  [{ TURNKEEP_DEPLOYMENT_NAME: 'a.b' }, 'TURNKEEP_DEPLOYMENT_NAME must be up to 128 letters, digits, "_" and "-"; it is "a.b"'],
+  [
+    { TURNKEEP_DEPLOYMENT_VERSION: 'v1 beta' },
+    'TURNKEEP_DEPLOYMENT_VERSION must be up to 128 letters, digits, ".", "_", "+" and "-" (such as 2026-01-31.2); it is "v1 beta"',
+  ],
   [{ TURNKEEP_REATTACH: 'yes' }, 'TURNKEEP_REATTACH must be on or off; it is "yes"'],
   [{ TURNKEEP_MODEL_API: 'completions' }, 'TURNKEEP_MODEL_API must be chat or responses; it is "completions"'],
   [

@@ -4,7 +4,7 @@
  * with what to install, and under CI it fails.
  */
 import { execFile } from 'node:child_process';
-import { accessSync, constants, existsSync, globSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { accessSync, constants, existsSync, globSync, mkdirSync, realpathSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import type { TestContext } from 'node:test';
@@ -57,7 +57,8 @@ export async function needPostgres(t: TestContext): Promise<string | undefined> 
 
 /** @throws where there is no Postgres, and none can be installed */
 export async function postgresFolder(): Promise<string> {
-  return process.env['PGBIN'] || dirname(await debian(postgres));
+  // One on PATH may be a link to it, without the others beside it.
+  return process.env['PGBIN'] || dirname(realpathSync(await debian(postgres)));
 }
 
 /** The path of PgBouncer; undefined where the test has been skipped. Throws under CI where it cannot be had. */

@@ -59,6 +59,7 @@ export interface WorldOptions {
       | 'hasHeadStart'
       | 'hasBreaker'
       | 'taskQueue'
+      | 'deployment'
     >
   >;
   /** The provider keeps its answers: a stream that broke is read on. */
