@@ -14,7 +14,7 @@ ENV XDG_CACHE_HOME=/data/cache
 WORKDIR /app
 # Temporal's SDK needs the system's certificates for a server with TLS.
 RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates && rm -rf /var/lib/apt/lists/*
-COPY --from=build /app/package.json /app/LICENSE /app/scripts/healthcheck.js ./
+COPY --from=build /app/package.json /app/LICENSE /app/scripts/healthcheck.js /app/scripts/demo-model.js ./
 COPY --from=build /app/node_modules ./node_modules
 COPY --from=build /app/bin ./bin
 COPY --from=build /app/dist ./dist
