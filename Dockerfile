@@ -1,12 +1,12 @@
 # One image for every role: `docker run turnkeep gateway`, `… worker`; docker-compose.yml runs both in one.
-FROM node:24-slim AS build
+FROM node:24.21.0-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
 RUN npm ci
 COPY . .
 RUN npm run build && npm prune --omit=dev && node scripts/prune-native.ts
 
-FROM node:24-slim
+FROM node:24.21.0-slim
 # A container's own loopback is reached by nobody, so it listens everywhere: without TURNKEEP_API_KEYS it does not start.
 ENV NODE_ENV=production TURNKEEP_HOST=0.0.0.0 TURNKEEP_DATA_DIR=/data
 # What `dev` fetches, and compiled code, outlive the container with the data.

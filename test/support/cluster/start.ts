@@ -2,7 +2,7 @@
  * The cluster of `docker-compose.yml` without Docker: the same commands with the same environment, which are read from that file,
  * at free ports of this machine; Temporal's dev server, with the same dynamic configuration, in the place of its server.
  */
-import { chownSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { chownSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { probeNamespace } from '../../../src/cli/dev-server/probe.ts';
@@ -10,7 +10,7 @@ import { freePorts } from '../../../src/cli/dev-server/ports.ts';
 import { serverArguments } from '../../../src/cli/dev-server/server-arguments.ts';
 import { testCache, testTemporalProgram } from '../temporal-server.ts';
 import { type ContainerCommand, containerCommand, readServices } from './compose-file.ts';
-import { writeNginxConfig } from './nginx-config.ts';
+import { planNginx } from './nginx.ts';
 import { makePostgres, postgresUser } from './postgres.ts';
 import { ClusterProcess, type ProcessPlan } from './process.ts';
 
@@ -172,7 +172,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     const own = await Promise.all(names.map(async (name, index) => turnkeep(name, ports[index] ?? 0)));
     await start(...own);
     const behindNginx = own.flatMap((one, index) => (one.name.startsWith('worker') ? [] : [{ one, address: `${ip}:${ports[index]}` }]));
-    const nginx = await planNginx(await Promise.all(behindNginx.map(async ({ address }) => link('nginx', 'replica', address))));
+    const nginx = planOfNginx(await Promise.all(behindNginx.map(async ({ address }) => link('nginx', 'replica', address))));
     await start(nginx);
 
     const replicas = behindNginx.map(({ one, address }): ClusterReplica => Object.assign(one, { url: `http://${address}` }));
@@ -226,18 +226,9 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     return plan('postgres', made);
   }
 
-  async function planNginx(servers: readonly string[]): Promise<ClusterProcess> {
-    const { command, environment } = containerCommand('nginx', services);
-    const folder = folderOf('nginx');
-    const path = writeNginxConfig({ folder, environment, listen: `${ip}:${port}`, servers });
-    return plan('nginx', {
-      command: command
-        .map((word) => (word === '/tmp/nginx.conf' ? path : word))
-        .map((word, index) => (index === 0 ? nginxProgram() : word)),
-      env: { PATH: process.env['PATH'] },
-      stopSignal: 'SIGQUIT',
-      isReady: () => isOk(`http://${ip}:${port}/nginx-health`),
-    });
+  function planOfNginx(servers: readonly string[]): ClusterProcess {
+    const container = containerCommand('nginx', services);
+    return plan('nginx', planNginx({ container, folder: folderOf('nginx'), listen: `${ip}:${port}`, servers }));
   }
 }
 
@@ -260,14 +251,6 @@ export function localSettings({ isWorker, port, dataDir }: LocalSettings): Recor
     TURNKEEP_DATA_DIR: dataDir,
     ...testCache,
   };
-}
-
-function nginxProgram(): string {
-  // Daemons live where the PATH of an ordinary user does not look.
-  const folders = [...(process.env['PATH'] ?? '').split(':'), '/usr/sbin', '/usr/local/sbin'];
-  const found = folders.map((folder) => join(folder, 'nginx')).find((path) => existsSync(path));
-  if (found === undefined) throw new Error('there is no nginx; install it: apt-get install nginx-light');
-  return found;
 }
 
 async function isOk(url: string): Promise<boolean> {
