@@ -2,7 +2,7 @@
  * The cluster of `docker-compose.yml` without Docker: the same commands with the same environment, which are read from that file,
  * at free ports of this machine; Temporal's dev server, with the same dynamic configuration, in the place of its server.
  */
-import { chownSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { probeNamespace } from '../../../src/cli/dev-server/probe.ts';
@@ -221,7 +221,11 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     const folder = folderOf('postgres');
     const { command, environment } = containerCommand('postgres', services);
     const user = postgresUser();
-    if (user !== undefined) chownSync(folder, user.uid, user.gid);
+    if (user !== undefined) {
+      // That user has to come through to it.
+      chmodSync(dataDir, 0o711);
+      chownSync(folder, user.uid, user.gid);
+    }
     const made = await makePostgres({ folder, command, environment, port: postgresPort ?? 0, user });
     return plan('postgres', made);
   }
