@@ -4,6 +4,8 @@
  *
  *     npm run cluster -- [--replicas 2] [--workers 1] [--gateways 0] [--port 8484] [--data-dir DIR] [--database postgres|sqlite]
  *
+ * Port 0 picks a free one.
+ *
  * Settings come from the environment, as they would from `.env`: OPENAI_BASE_URL and OPENAI_API_KEY for a real model, any TURNKEEP_….
  */
 import { parseArgs } from 'node:util';
@@ -39,7 +41,7 @@ const cluster = await startCluster({
   ...count('replicas'),
   ...count('workers'),
   ...count('gateways'),
-  port: Number(port),
+  ...(port === '0' ? {} : { port: Number(port) }),
   database,
   env,
   ...(values['data-dir'] === undefined ? {} : { dataDir: values['data-dir'] }),

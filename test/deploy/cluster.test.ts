@@ -1,6 +1,6 @@
 /** The processes of docker-compose.yml, as `npm run cluster` starts them: any replica serves any turn, and none is needed. */
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { test, type TestContext } from 'node:test';
 import OpenAI from 'openai';
 import type { ResponseStreamEvent } from 'openai/resources/responses/responses';
@@ -8,6 +8,7 @@ import { chat, done, end, hold, type Script, sseHead } from '../../src/testing/m
 import { containerCommand, readServices } from '../support/cluster/compose-file.ts';
 import { type Cluster, localSettings, startCluster } from '../support/cluster/start.ts';
 import { startPatientModel } from '../support/patient-model.ts';
+import { Role } from '../support/processes.ts';
 import { needNginx } from '../support/programs.ts';
 import { until } from '../support/until.ts';
 import { Viewer } from '../support/viewer.ts';
@@ -161,4 +162,22 @@ test('each process has the command and the environment of its container, but for
       name,
     );
   }
+});
+
+test('npm run cluster says where everything is, and Ctrl-C stops all of it', async (t) => {
+  if ((await needNginx(t)) === undefined) return;
+  const args = ['--replicas', '1', '--workers', '0', '--port', '0', '--database', 'sqlite'];
+  const role = new Role(args, process.env, 'pipe', 'scripts/cluster.ts');
+  t.after(() => role.kill());
+  const [, url = ''] = await role.says(/API +(http:\S+), by nginx/);
+  const [, list = ''] = await role.says(/Processes (.*)/);
+  await role.says(/Ctrl-C stops it/);
+  assert.equal((await fetch(`${url}/models`, { headers: { authorization: 'Bearer key-of-the-cluster' } })).status, 200);
+  const pids = [...list.matchAll(/ (\d+)/g)].map(([, pid]) => Number(pid));
+  assert.equal(pids.length, 4);
+  const areThere = (): number => pids.filter((pid) => existsSync(`/proc/${pid}`)).length;
+  assert.equal(areThere(), 4);
+  role.signal('SIGINT');
+  assert.equal(await role.ended(), 0);
+  assert.equal(areThere(), 0);
 });

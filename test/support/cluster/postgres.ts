@@ -56,7 +56,7 @@ export async function makePostgres({
     // By the socket only this user comes in, by TCP only who has the password.
     await run(
       join(bin, 'initdb'),
-      ['--pgdata', data, '--username=postgres', '--auth-local=trust', '--auth-host=scram-sha-256', ...given],
+      ['--pgdata', data, '--username=postgres', '--auth-local=trust', '--auth-host=scram-sha-256', '--no-sync', ...given],
       options,
     );
     // As the image does it: a server on a socket alone, for the first script.

@@ -31,7 +31,7 @@ const signalsOfAll: ReadonlySet<NodeJS.Signals> = new Set(['SIGKILL', 'SIGSTOP',
 /** A test that runs into its timeout never disposes of what it started. */
 const running = new Set<ChildProcess>();
 process.once('exit', () => {
-  for (const child of running) child.kill('SIGKILL');
+  for (const { pid } of running) if (pid !== undefined) signalQuietly(-pid, 'SIGKILL');
 });
 
 export class ClusterProcess {
@@ -86,7 +86,8 @@ export class ClusterProcess {
     const { command, env, cwd, logPath, user } = this.plan;
     const [program = '', ...args] = command;
     const log = openSync(logPath, 'a');
-    const child = spawn(program, args, { cwd, env, stdio: ['ignore', log, log], ...user });
+    // In a process group of its own: Ctrl-C in a terminal would reach each of them, and Postgres would be gone before the others.
+    const child = spawn(program, args, { cwd, env, stdio: ['ignore', log, log], detached: true, ...user });
     closeSync(log);
     this.#child = child;
     running.add(child);
