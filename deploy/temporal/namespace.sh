@@ -9,4 +9,9 @@ else
   temporal operator namespace create --retention "$TEMPORAL_RETENTION"
 fi
 # A new namespace is unknown to the frontend for some seconds.
-until temporal workflow list --limit 1 >/dev/null 2>&1; do sleep 1; done
+tries=60
+until temporal workflow list --limit 1 >/dev/null 2>&1; do
+  tries=$((tries - 1))
+  [ "$tries" -gt 0 ] || { echo "the namespace $TEMPORAL_NAMESPACE cannot be used" >&2; exit 1; }
+  sleep 1
+done
