@@ -39,7 +39,12 @@ const kubernetesValidate: PythonPackage = { name: 'kubernetes-validate', version
 
 /** The path of nginx; undefined where the test has been skipped. Throws under CI where it cannot be had. */
 export async function needNginx(t: TestContext): Promise<string | undefined> {
-  return need(t, () => debian(nginx));
+  return need(t, nginxProgram);
+}
+
+/** @throws where there is no nginx, and none can be installed */
+export async function nginxProgram(): Promise<string> {
+  return debian(nginx);
 }
 
 /** The path of a Chromium that can be driven; undefined where the test has been skipped. Throws under CI where it cannot be had. */
