@@ -34,6 +34,7 @@ import { reattachPatienceMs } from '../domain/turn/kept-response.ts';
 import { endpointFor, type WebhookReport } from '../domain/turn/webhook.ts';
 import type { Store } from '../store/ports/store.ts';
 import { agentDirectory } from './agents.ts';
+import { startBreakers } from './breakers.ts';
 import { countTokens, listModels } from './provider-answers.ts';
 import { Providers } from './providers.ts';
 import { stopAt, withStops } from './stops.ts';
@@ -134,6 +135,7 @@ export async function startGateway({
   });
   const { agents = noAgents } = deps;
   const providers = new Providers(config, agents);
+  const breakers = startBreakers({ config, agents, store: deps.store, log });
   const stop = stopAt((name) => providers.of(name));
   const store = withEndsOfCalls(withStops(withWebhooks(observedStore, dispatcher), stop), (turn) => turnkeep.finishCancel(turn));
   let drainingSince: number | undefined;
@@ -155,6 +157,7 @@ export async function startGateway({
     store: { ...store, readViewers: async (turn) => viewers.newest(turn, await store.readViewers(turn)) },
     dispatcher,
     quotas: config.quotas,
+    providerRefusedForMs: breakers?.refusedForMs,
     hasTitles: config.titles.isOn,
     webhookEventsOf: (tenant) => endpointFor(config.webhooks, tenant)?.events ?? [],
   });
@@ -240,6 +243,7 @@ export async function startGateway({
       const leftMs = (): number => Math.max(lastWordsMs, drainUntil - performance.now());
       await responses.untilNone(leftMs());
       sweep.stop();
+      breakers?.stop();
       watcher.stop();
       const closed = new Promise<void>((resolve) => {
         server.close(() => {
