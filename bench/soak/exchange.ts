@@ -2,6 +2,7 @@
 import { Agent, type IncomingMessage, request } from 'node:http';
 
 const agent = new Agent({ keepAlive: true });
+const heard = new WeakSet<object>();
 
 export interface Exchange {
   readonly method: 'GET' | 'POST';
@@ -49,6 +50,12 @@ export async function exchange(options: Exchange): Promise<Exchanged> {
       answer.on('end', () => resolve({ type: 'answered', status, text }));
       answer.on('error', broken);
       answer.on('close', () => resolve({ type: 'broken', why: 'closed' }));
+    });
+    sent.on('socket', (socket) => {
+      if (heard.has(socket)) return;
+      heard.add(socket);
+      // Of a request that is given up behind the last byte of its answer, the socket alone is told.
+      socket.on('error', () => {});
     });
     sent.on('timeout', () => sent.destroy(new Error('no patience')));
     sent.on('error', broken);

@@ -15,6 +15,7 @@ import { Clock, Disk } from './machine.ts';
 import { CampaignModel } from './model.ts';
 import { type FaultKind, manners, modelFaults, planFaults, planTurn } from './plan.ts';
 import { OperationLog } from './record.ts';
+import { replayTurns } from './replay.ts';
 import { kindsFor, strike } from './strike.ts';
 import { talk } from './talk.ts';
 
@@ -56,6 +57,8 @@ const overtimeMs = 120_000;
 /** Until every client has its turn's end, and every turn has one, once all is healed. */
 const quietPatienceMs = 240_000;
 const diskMegabytes = 1_024;
+/** Turns whose histories are replayed. */
+const replayed = 60;
 const sampleEveryMs = 1_000;
 
 const env = {
@@ -117,6 +120,8 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRes
     });
     await untilQuiet(reader, log, quietPatienceMs);
     await readBack(reader, log);
+    const ids = log.entries.flatMap((entry) => (entry.op === 'kept' ? [entry.id] : []));
+    await replayTurns(cluster.urls[0] ?? '', sampleOf(ids, replayed), log);
     sampling();
     readNotes(notesPath, log);
     searchedBytes = searchFiles(cluster.files, [secret], log);
@@ -137,6 +142,12 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRes
   return { violations, missing, felt, folder, figures: figuresOf(log, { felt, loadedMs, searchedBytes, tookMs: clockMs() - startedAtMs }) };
 }
 
+/** So many at the most, from all over the campaign. */
+function sampleOf<T>(all: readonly T[], most: number): readonly T[] {
+  const every = Math.max(1, Math.ceil(all.length / most));
+  return all.filter((_, at) => at % every === 0);
+}
+
 interface LoadParts {
   readonly cluster: CampaignCluster;
   readonly log: OperationLog;
@@ -151,11 +162,11 @@ async function load(options: CampaignOptions, { cluster, log, secret, disk, cloc
   const { seed, lengthMs, sessions, everyMs, killEveryMs, say } = options;
   const startedAtMs = clockMs();
   const giveUp = new AbortController();
-  let isEnough = false;
+  const enough = new AbortController();
   let n = 0;
   const converse = async (slot: number): Promise<void> => {
     const dice = new Dice(seed, 'client', slot);
-    for (let session: string | undefined, left = 0; !isEnough; left -= 1) {
+    for (let session: string | undefined, left = 0; !enough.signal.aborted; left -= 1) {
       // A plan is the seed's and the number's alone; who carries it out is a matter of time.
       const plan = planTurn(seed, n);
       n += 1;
@@ -194,7 +205,7 @@ async function load(options: CampaignOptions, { cluster, log, secret, disk, cloc
     if (missing.length > 0) await strike(parts, planFaults(seed + n, missing, 1_000, 1_000));
     else await sleep(200);
   }
-  isEnough = true;
+  enough.abort();
   const patience = setTimeout(() => giveUp.abort(), quietPatienceMs);
   await clients;
   clearTimeout(patience);
@@ -248,6 +259,10 @@ function figuresOf({ entries }: OperationLog, { felt, loadedMs, searchedBytes, t
     ['posts; cancels answered', `${count('post')}; ${count('cancelled')}`],
     ['runs of tools', String(entries.filter((entry) => entry.op === 'tool' && entry.word === 'begun').length)],
     ['until every turn had its end', quiet === undefined ? 'never' : seconds(quiet.tookMs)],
+    [
+      'histories replayed',
+      entries.flatMap((entry) => (entry.op === 'replayed' ? [`${entry.same} the same, ${entry.unseen} without a run`] : [])).join(),
+    ],
     ['searched for secrets', `${(searchedBytes / 1_048_576).toFixed(1)} MB`],
     ['most memory, MB', memory.join(', ')],
     ['all in all', seconds(tookMs)],

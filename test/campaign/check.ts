@@ -30,7 +30,12 @@ export function checkLog(entries: readonly Entry[]): readonly Violation[] {
   const all = <Op extends Entry['op']>(op: Op): readonly Of<Op>[] => entries.filter((entry): entry is Of<Op> => entry.op === op);
   const report = (law: string, turn: string, what: string): void => void violations.push({ law, turn, what });
   const [posts, accepted, views, answers] = [byTurn(all('post')), byTurn(all('accepted')), byTurn(all('viewed')), byTurn(all('answered'))];
-  const [cancels, cancelled, requests, kept] = [byTurn(all('cancel')), byTurn(all('cancelled')), byTurn(all('request')), byTurn(all('kept'))];
+  const [cancels, cancelled, requests, kept] = [
+    byTurn(all('cancel')),
+    byTurn(all('cancelled')),
+    byTurn(all('request')),
+    byTurn(all('kept')),
+  ];
   /** Posted without a key and without an answer: there may be two of them. */
   const unsure = new Set(all('unsure').map(({ turn }) => turn));
   const interrupted = new Set(all('post').map(({ interrupts }) => interrupts));
@@ -71,6 +76,10 @@ export function checkLog(entries: readonly Entry[]): readonly Violation[] {
   });
   checkTools(all('tool'), report);
   for (const { turn, what } of all('client saw')) report('contract', turn, what);
+  for (const { same, diverged } of all('replayed')) {
+    for (const what of diverged) report('T10', '', what);
+    if (same === 0) report('T10', '', 'no run could be replayed');
+  }
   for (const { place } of all('leak')) report('T11', '', `a secret is in ${place}`);
   for (const { process, mostMb } of all('memory')) {
     if (mostMb > mostMemoryMb) report('T14', '', `${process} held ${mostMb.toFixed(0)} MB`);
@@ -100,7 +109,8 @@ function checkJournal({ turn, rows, ends, isDone, gaps, openItems }: KeptTurn, v
   for (const view of views) {
     const from = (view.after + 1) * hashChars;
     const seen = view.rows.length / hashChars;
-    if (!rows.startsWith(view.rows, from)) report('T7', turn, `a viewer saw ${seen} events behind ${view.after} that are not the journal's`);
+    if (!rows.startsWith(view.rows, from))
+      report('T7', turn, `a viewer saw ${seen} events behind ${view.after} that are not the journal's`);
     if (view.isDone && from + view.rows.length !== rows.length)
       report('T7', turn, `a viewer saw [DONE] behind event ${view.after + seen} of ${count}`);
   }
@@ -182,7 +192,8 @@ function checkConversations(
   const sessionOf = new Map(posts.map(({ turn, session }) => [turn, session]));
   const said = new Map(conversations.map((each) => [each.session, each.said]));
   for (const [session, of] of said) {
-    for (const turn of new Set(of)) if (sessionOf.get(turn) !== session) report('T1', turn, `it is said in ${session}, where it was not sent`);
+    for (const turn of new Set(of))
+      if (sessionOf.get(turn) !== session) report('T1', turn, `it is said in ${session}, where it was not sent`);
   }
   for (const turn of kept.keys()) {
     const times = said.get(sessionOf.get(turn) ?? '')?.filter((each) => each === turn).length ?? 0;

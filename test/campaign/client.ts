@@ -164,14 +164,17 @@ export class Client {
     return 'given up';
   }
 
-  /** Resolves with the JSON of a 200; undefined where nothing is waited for any more. @throws what other answer came */
+  /** Resolves with the JSON of a 200; undefined where nothing is waited for any more, or the answer is one that may not come. */
   async call(method: 'GET' | 'POST', path: string, body?: object): Promise<unknown> {
-    const { signal, patienceMs } = this.#options;
+    const { log, signal, patienceMs } = this.#options;
     while (!this.isOver) {
       const sent = body === undefined ? {} : { body: JSON.stringify(body) };
       const result = await exchange({ method, url: `${this.#url()}${path}`, patienceMs, signal, ...sent });
       if (result.type === 'answered' && result.status === 200) return JSON.parse(result.text);
-      if (result.type === 'answered' && !isPassing(result.status)) throw new Error(`${path} answered ${result.status}: ${result.text}`);
+      if (result.type === 'answered' && !isPassing(result.status)) {
+        log.add({ op: 'client saw', turn: '', what: `${path} was answered ${result.status}: ${result.text.slice(0, 300)}` });
+        return undefined;
+      }
       await this.pause();
     }
     return undefined;

@@ -140,7 +140,8 @@ export class CampaignCluster implements AsyncDisposable {
     const { name, kind, front, temporalPort } = role;
     const { env, disk, clock, database, modelPort } = this.#options;
     const temporal = await this.#link('temporal', name, temporalPort);
-    const provider = await this.#link('provider', name, modelPort);
+    // A gateway that is nothing else asks the provider for nothing that a campaign does.
+    const providerPort = kind === 'gateway' ? modelPort : (await this.#link('provider', name, modelPort)).port;
     const store = database.server === undefined ? undefined : await this.#link('postgres', name, database.server.port);
     return this.#process({
       name,
@@ -152,7 +153,7 @@ export class CampaignCluster implements AsyncDisposable {
         ...testCache,
         ...clock?.env,
         TEMPORAL_ADDRESS: `127.0.0.1:${temporal.port}`,
-        OPENAI_BASE_URL: `http://127.0.0.1:${provider.port}/v1`,
+        OPENAI_BASE_URL: `http://127.0.0.1:${providerPort}/v1`,
         TURNKEEP_PORT: '0',
         ...env,
         ...database.env(store?.port),
@@ -183,10 +184,12 @@ export class CampaignCluster implements AsyncDisposable {
       env: { PATH: `${process.env['PATH']}:/usr/sbin` },
       ready: undefined,
       onReady: async () => {
-        while (!(await fetch(`http://127.0.0.1:${port}/healthz`).then(
-          () => true,
-          () => false,
-        )))
+        while (
+          !(await fetch(`http://127.0.0.1:${port}/healthz`).then(
+            () => true,
+            () => false,
+          ))
+        )
           await sleep(20);
       },
       onGone: () => {},

@@ -2,8 +2,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, renameSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { untilExit } from './process.ts';
 
 /** A small disk that only the processes of the campaign have, in a mount namespace of their own. */
 export class Disk implements AsyncDisposable {
@@ -20,6 +22,7 @@ export class Disk implements AsyncDisposable {
   static async mount(path: string, megabytes: number): Promise<Disk | undefined> {
     const script = `mount -t tmpfs -o size=${megabytes}m none "$0" && echo mounted && exec sleep infinity`;
     const holder = spawn('unshare', [...namespaces, 'sh', '-c', script, path], { stdio: ['ignore', 'pipe', 'ignore'] });
+    untilExit(holder);
     const lines = createInterface({ input: holder.stdout });
     const ended = Promise.race([once(holder, 'exit'), once(holder, 'error')]);
     const isMounted = await Promise.race([once(lines, 'line').then(() => true), ended.then(() => false)]);
@@ -65,11 +68,25 @@ export class Disk implements AsyncDisposable {
   }
 }
 
+/** Not every user may mount anything. */
+export async function canMount(): Promise<boolean> {
+  await using disk = await Disk.mount(tmpdir(), 1);
+  return disk !== undefined;
+}
+
 const isRoot = process.getuid?.() === 0;
 const namespaces = isRoot ? ['--mount'] : ['--mount', '--user', '--map-root-user'];
 
 /** Where Debian's package has it, on the machines that Node runs on. */
 const faketimePaths = ['x86_64', 'aarch64'].map((machine) => `/usr/lib/${machine}-linux-gnu/faketime/libfaketimeMT.so.1`);
+
+function faketime(): string | undefined {
+  return faketimePaths.find((path) => existsSync(path));
+}
+
+export function hasClock(): boolean {
+  return faketime() !== undefined;
+}
 
 /** The time of day that processes see; their timers, which count on another clock, go on as they were. */
 export class Clock {
@@ -92,7 +109,7 @@ export class Clock {
 
   /** undefined where libfaketime is not installed. */
   static find(folder: string): Clock | undefined {
-    const library = faketimePaths.find((path) => existsSync(path));
+    const library = faketime();
     return library === undefined ? undefined : new Clock(library, folder);
   }
 

@@ -22,6 +22,8 @@ ${upstreams.map((upstream) => `    server 127.0.0.1:${upstream} max_fails=0;`).j
       proxy_pass http://gateways;
       proxy_http_version 1.1;
       proxy_set_header connection "";
+      # Without API keys a gateway serves nobody who calls it by another name.
+      proxy_set_header host $http_host;
       proxy_buffering off;
       proxy_request_buffering off;
       proxy_read_timeout 3600s;

@@ -38,6 +38,17 @@ const restartAfterMs = 200;
 /** One that does not leave by then has missed its signal. */
 const leaveLimitMs = 40_000;
 
+const running = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
+/** A campaign that ends in the midst of it leaves nothing behind. */
+export function untilExit(child: ChildProcess): void {
+  running.add(child);
+  child.once('exit', () => running.delete(child));
+}
+
 export class Process implements Disturbable {
   readonly #options: ProcessOptions;
   #child: ChildProcess | undefined;
@@ -72,11 +83,13 @@ export class Process implements Disturbable {
     const child = spawn(program, args, { env, stdio: ['ignore', 'pipe', log] });
     closeSync(log);
     this.#child = child;
+    untilExit(child);
     const { promise, resolve, reject } = Promise.withResolvers<RegExpExecArray | undefined>();
-    if (child.stdout !== null) createInterface({ input: child.stdout }).on('line', (line) => {
-      const match = ready?.exec(line);
-      if (match != null) resolve(match);
-    });
+    if (child.stdout !== null)
+      createInterface({ input: child.stdout }).on('line', (line) => {
+        const match = ready?.exec(line);
+        if (match != null) resolve(match);
+      });
     if (ready === undefined) resolve(undefined);
     child.once('error', reject);
     child.once('exit', (code, signal) => {

@@ -46,7 +46,9 @@ function say(text: string): void {
 
 function report({ violations, missing, felt, figures, folder }: CampaignResult): void {
   const rows = [...figures, ...[...felt].toSorted(([one], [other]) => one.localeCompare(other)).map(([kind, n]) => [kind, String(n)])];
-  process.stdout.write(`| campaign | seed ${values.seed} |\n| --- | --- |\n${rows.map(([name, value]) => `| ${name} | ${value} |\n`).join('')}`);
+  process.stdout.write(
+    `| campaign | seed ${values.seed} |\n| --- | --- |\n${rows.map(([name, value]) => `| ${name} | ${value} |\n`).join('')}`,
+  );
   for (const kind of missing) say(`never felt: ${kind}`);
   if (violations.length + missing.length > 0) say(`seed ${values.seed}; logs, databases and operations.jsonl are in ${folder}`);
 }

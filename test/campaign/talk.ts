@@ -77,7 +77,9 @@ export async function talk(context: TalkContext, plan: TurnPlan): Promise<void> 
       const headers = { 'x-stainless-retry-count': '1' };
       // What a client does that knows of no key: joined by its body, as long as nobody has got the end.
       const joined =
-        posted.type === 'accepted' ? await client.postOnce({ ...streamed, key: false, headers, sight: again }) : ({ type: 'given up' } as const);
+        posted.type === 'accepted'
+          ? await client.postOnce({ ...streamed, key: false, headers, sight: again })
+          : ({ type: 'given up' } as const);
       if (joined === undefined) log.add({ op: 'unsure', turn });
       else felt();
       await Promise.all([follow(client, turn, posted, sight), follow(client, turn, joined ?? { type: 'given up' }, again)]);
