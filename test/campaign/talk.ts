@@ -80,7 +80,7 @@ export async function talk(context: TalkContext, plan: TurnPlan): Promise<void> 
         posted.type === 'accepted'
           ? await client.postOnce({ ...streamed, key: false, headers, sight: again })
           : ({ type: 'given up' } as const);
-      if (joined === undefined) log.add({ op: 'unsure', turn });
+      if (joined === undefined || (await isOtherTurn(client, posted, joined))) log.add({ op: 'unsure', turn });
       else felt();
       await Promise.all([follow(client, turn, posted, sight), follow(client, turn, joined ?? { type: 'given up' }, again)]);
       break;
@@ -145,6 +145,19 @@ async function talkTwice(context: TalkContext, plan: TurnPlan, first: Posting, s
   if (!sight.isDone) onFelt(manner, order.turn);
   const two = await client.post({ ...second, interrupts: order.turn, headers: { 'x-turnkeep-when-busy': 'interrupt' } });
   await Promise.all([follow(client, first.turn, one, sight), follow(client, second.turn, two, next)]);
+}
+
+/**
+ * Is what was made of a retry another turn, and rightly so? It joins no turn whose end was written to somebody before it came; who
+ * stands between, as nginx does, has got an end that the client has not.
+ */
+async function isOtherTurn(client: Client, posted: Posted, joined: Posted): Promise<boolean> {
+  if (posted.type !== 'accepted' || joined.type !== 'accepted' || posted.id === joined.id) return false;
+  const [first, second] = (await Promise.all([posted, joined].map(({ id }) => client.call('GET', `/turns/${id}`)))) as (
+    | { readonly created_at: string; readonly settled_at: string | null }
+    | undefined
+  )[];
+  return first?.settled_at != null && second !== undefined && first.settled_at <= second.created_at;
 }
 
 async function follow(
