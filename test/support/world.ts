@@ -201,6 +201,8 @@ export class World implements AsyncDisposable {
       metrics: this.#metrics,
       workflowBundle: await bundleOf(this.config),
       replaysAlways: this.#options.replaysAlways ?? false,
+      // A machine that is busy with other tests ends nobody's worker by force.
+      forceAfterMs: 60_000,
       ...(this.#options.maxAttempts === undefined ? {} : { maxAttempts: this.#options.maxAttempts }),
     });
     this.workers.push(worker);

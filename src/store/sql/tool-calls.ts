@@ -7,20 +7,22 @@ import type { NewTurn } from '../ports/turns.ts';
 import type { ResultPiece, StepEnd, ToolCallKey, ToolCallStart } from '../ports/tool-calls.ts';
 import { endAttempt } from './attempts.ts';
 import { writeHiddenReasoning } from './hidden-reasoning.ts';
-import type { Database, Row } from './database.ts';
+import { all, lockTurn, now, one, run, type Row, type SqlDatabase, type Work } from './work.ts';
 import { writeRows } from './journal-rows.ts';
 import { parsed, text } from './rows.ts';
 
-export async function endStep(db: Database, step: StepEnd): Promise<'ended' | 'refused' | 'cancel_requested'> {
+export async function endStep(db: SqlDatabase, step: StepEnd): Promise<'ended' | 'refused' | 'cancel_requested'> {
   const { turn, epoch, rows, attempt, calls, isLast, hidden = [] } = step;
-  return db.commit('durable', () => {
-    const row = db.one('SELECT cancel_requested_at FROM turns WHERE id = ?', turn);
+  return db.commit('durable', function* () {
+    yield* lockTurn(turn);
+    const row = yield* one('SELECT cancel_requested_at FROM turns WHERE id = ?', turn);
     if (row === undefined) return 'refused';
     if (row['cancel_requested_at'] !== null) return 'cancel_requested';
-    if (!writeRows(db, turn, epoch, rows, `lease_until = NULL, due_at = ${Date.now()}, step = ${attempt.step + 1}`)) return 'refused';
-    endAttempt(db, attempt, epoch, attempt.end);
-    insertToolCalls(db, { turn, step: attempt.step + 1, calls, isLast });
-    writeHiddenReasoning(db, turn, hidden);
+    if (!(yield* writeRows(turn, epoch, rows, 'lease_until = NULL, due_at = ?, step = ?', yield* now(), attempt.step + 1)))
+      return 'refused';
+    yield* endAttempt(attempt, epoch, attempt.end);
+    yield* insertToolCalls({ turn, step: attempt.step + 1, calls, isLast });
+    yield* writeHiddenReasoning(turn, hidden);
     return 'ended';
   });
 }
@@ -33,9 +35,9 @@ interface Round {
 }
 
 /** @param round its step tells the model what came of the calls */
-export function insertToolCalls(db: Database, { turn, step, calls, isLast }: Round): void {
+export function* insertToolCalls({ turn, step, calls, isLast }: Round): Work<void> {
   for (const { number, position, ...call } of calls) {
-    db.run(
+    yield* run(
       'INSERT INTO tool_calls (turn, number, step, position, call, last) VALUES (?, ?, ?, ?, ?, ?)',
       turn,
       number,
@@ -48,20 +50,21 @@ export function insertToolCalls(db: Database, { turn, step, calls, isLast }: Rou
 }
 
 /** The calls of a new turn that somebody has approved; each request for an approval is answered once. */
-export function bookApprovals(db: Database, tenant: string, turn: string, { answered, calls }: NonNullable<NewTurn['approvals']>): void {
+export function* bookApprovals(tenant: string, turn: string, { answered, calls }: NonNullable<NewTurn['approvals']>): Work<void> {
   // They go with the turn that asked: whatever becomes of the one that answers, no request is answered twice.
   const sql = 'INSERT INTO approvals (tenant, id, turn, answered_by, answered_at, approved) VALUES (?, ?, ?, ?, ?, ?)';
   const approved = new Set(calls.map(({ approvalRequestId }) => approvalRequestId));
-  for (const { id, askedBy } of answered) db.run(sql, tenant, id, askedBy, turn, Date.now(), approved.has(id) ? 1 : 0);
-  insertToolCalls(db, { turn, step: 1, calls, isLast: false });
+  const atMs = yield* now();
+  for (const { id, askedBy } of answered) yield* run(sql, tenant, id, askedBy, turn, atMs, approved.has(id) ? 1 : 0);
+  yield* insertToolCalls({ turn, step: 1, calls, isLast: false });
 }
 
-export function isAnswered(db: Database, tenant: string, id: string): boolean {
-  return db.one('SELECT 1 FROM approvals WHERE tenant = ? AND id = ?', tenant, id) !== undefined;
+export function* isAnswered(tenant: string, id: string): Work<boolean> {
+  return (yield* one('SELECT 1 FROM approvals WHERE tenant = ? AND id = ?', tenant, id)) !== undefined;
 }
 
-export function readApprovals(db: Database, turn: string): ApprovalRow[] {
-  return db.all('SELECT * FROM approvals WHERE turn = ? OR answered_by = ?', turn, turn).map((row) => ({
+export function* readApprovals(turn: string): Work<ApprovalRow[]> {
+  return (yield* all('SELECT * FROM approvals WHERE turn = ? OR answered_by = ?', turn, turn)).map((row) => ({
     id: text(row['id']),
     askedBy: text(row['turn']),
     ...(row['answered_by'] === null
@@ -73,9 +76,9 @@ export function readApprovals(db: Database, turn: string): ApprovalRow[] {
 /** All but `result`, which may be long: nobody who reads rows wants it. */
 const columns = 'turn, number, step, position, runs, started_at, ended_at, outcome, progress, call, usage, run_log';
 
-export function readToolCalls(db: Database, turn: string, step?: number): ToolCallRow[] {
-  const sql = `SELECT ${columns} FROM tool_calls WHERE turn = ? AND (? IS NULL OR step = ?) ORDER BY number`;
-  return db.all(sql, turn, step ?? null, step ?? null).map(toolCallOf);
+export function* readToolCalls(turn: string, step?: number): Work<ToolCallRow[]> {
+  const sql = `SELECT ${columns} FROM tool_calls WHERE turn = ?${step === undefined ? '' : ' AND step = ?'} ORDER BY number`;
+  return (yield* all(sql, turn, ...(step === undefined ? [] : [step]))).map(toolCallOf);
 }
 
 function toolCallOf(row: Row): ToolCallRow {
@@ -96,15 +99,16 @@ function toolCallOf(row: Row): ToolCallRow {
   };
 }
 
-export async function startToolCall(db: Database, { turn, number, epoch, shown }: ToolCallStart): Promise<boolean> {
-  return db.commit('durable', () => {
-    const isCancelled = db.one('SELECT 1 FROM turns WHERE id = ? AND cancel_requested_at IS NOT NULL', turn) !== undefined;
-    const runs = isCancelled ? undefined : openRuns(db, { turn, number });
-    if (runs === undefined || !writeRows(db, turn, epoch, shown?.rows ?? [])) return false;
-    const atMs = Date.now();
-    const holder = db.one('SELECT holder FROM journal_head WHERE turn = ?', turn)?.['holder'];
+export async function startToolCall(db: SqlDatabase, { turn, number, epoch, shown }: ToolCallStart): Promise<boolean> {
+  return db.commit('durable', function* () {
+    yield* lockTurn(turn);
+    const isCancelled = (yield* one('SELECT 1 FROM turns WHERE id = ? AND cancel_requested_at IS NOT NULL', turn)) !== undefined;
+    const runs = isCancelled ? undefined : yield* openRuns({ turn, number });
+    if (runs === undefined || !(yield* writeRows(turn, epoch, shown?.rows ?? []))) return false;
+    const atMs = yield* now();
+    const holder = (yield* one('SELECT holder FROM journal_head WHERE turn = ?', turn))?.['holder'];
     const log = JSON.stringify(withRun(runs, { atMs, holder: holder == null ? null : text(holder) }));
-    db.run(
+    yield* run(
       'UPDATE tool_calls SET runs = runs + 1, started_at = ?, position = coalesce(?, position), run_log = ? WHERE turn = ? AND number = ?',
       atMs,
       shown?.position ?? null,
@@ -117,7 +121,7 @@ export async function startToolCall(db: Database, { turn, number, epoch, shown }
 }
 
 export async function endToolCall(
-  db: Database,
+  db: SqlDatabase,
   {
     turn,
     number,
@@ -128,11 +132,12 @@ export async function endToolCall(
     usage,
   }: ToolCallEnd & ToolCallKey & { readonly epoch: number; readonly rows: readonly JournalRow[] },
 ): Promise<boolean> {
-  return db.commit('durable', () => {
-    const runs = openRuns(db, { turn, number });
-    if (runs === undefined || !writeRows(db, turn, epoch, rows)) return false;
-    const atMs = Date.now();
-    db.run(
+  return db.commit('durable', function* () {
+    yield* lockTurn(turn);
+    const runs = yield* openRuns({ turn, number });
+    if (runs === undefined || !(yield* writeRows(turn, epoch, rows))) return false;
+    const atMs = yield* now();
+    yield* run(
       'UPDATE tool_calls SET ended_at = ?, outcome = ?, result = ?, usage = ?, run_log = ? WHERE turn = ? AND number = ? AND ended_at IS NULL',
       atMs,
       outcome,
@@ -147,8 +152,8 @@ export async function endToolCall(
 }
 
 /** The runs so far of a call that has no end; undefined: it has one, or there is no such call. */
-function openRuns(db: Database, { turn, number }: ToolCallKey): readonly ToolRun[] | undefined {
-  const row = db.one('SELECT run_log FROM tool_calls WHERE turn = ? AND number = ? AND ended_at IS NULL', turn, number);
+function* openRuns({ turn, number }: ToolCallKey): Work<readonly ToolRun[] | undefined> {
+  const row = yield* one('SELECT run_log FROM tool_calls WHERE turn = ? AND number = ? AND ended_at IS NULL', turn, number);
   return row && runsOf(row);
 }
 
@@ -157,12 +162,11 @@ function runsOf({ run_log: log }: Row): readonly ToolRun[] {
 }
 
 /** In bytes, so that a piece begins anywhere, and none is longer than it is asked for. */
-export function readToolResult(
-  db: Database,
+export function* readToolResult(
   { turn, number }: ToolCallKey,
   { offset, limit }: { readonly offset: number; readonly limit: number },
-): ResultPiece | undefined {
-  const row = db.one(
+): Work<ResultPiece | undefined> {
+  const row = yield* one(
     `SELECT octet_length(result) AS total, substr(CAST(result AS BLOB), ?, ?) AS piece
      FROM tool_calls WHERE turn = ? AND number = ? AND result IS NOT NULL`,
     offset + 1,
@@ -173,31 +177,35 @@ export function readToolResult(
   return row && { bytes: row['piece'] as Uint8Array<ArrayBuffer>, total: Number(row['total']) };
 }
 
-export async function noteProgress(db: Database, { turn, number }: ToolCallKey, progress: string): Promise<void> {
-  return db.commit('quick', () => {
-    db.run('UPDATE tool_calls SET progress = ? WHERE turn = ? AND number = ? AND ended_at IS NULL', progress, turn, number);
+export async function noteProgress(db: SqlDatabase, { turn, number }: ToolCallKey, progress: string): Promise<void> {
+  return db.commit('quick', function* () {
+    yield* run('UPDATE tool_calls SET progress = ? WHERE turn = ? AND number = ? AND ended_at IS NULL', progress, turn, number);
   });
 }
 
-export async function endToolRound(db: Database, { turn, epoch }: { turn: string; epoch: number }): Promise<void> {
-  return db.commit('quick', () => {
-    db.run('UPDATE journal_head SET lease_until = NULL, due_at = ? WHERE turn = ? AND epoch = ? AND sealed = 0', Date.now(), turn, epoch);
+export async function endToolRound(db: SqlDatabase, { turn, epoch }: { turn: string; epoch: number }): Promise<void> {
+  return db.commit('quick', function* () {
+    yield* run(
+      'UPDATE journal_head SET lease_until = NULL, due_at = ? WHERE turn = ? AND epoch = ? AND sealed = 0',
+      yield* now(),
+      turn,
+      epoch,
+    );
   });
 }
 
 /** Their turn has its end: those that have none are over with it. What let one of them begin that never began is free again. */
-export function cutOffToolCalls(db: Database, tenant: string, turn: string): void {
-  db.run(
-    `DELETE FROM approvals WHERE tenant = ? AND id IN (
-       SELECT json_extract(call, '$.approvalRequestId') FROM tool_calls WHERE turn = ? AND ended_at IS NULL AND runs = 0
-     )`,
-    tenant,
-    turn,
-  );
-  const [atMs, outcome] = [Date.now(), 'cut_off'] as const;
-  for (const row of db.all('SELECT number, run_log FROM tool_calls WHERE turn = ? AND ended_at IS NULL AND runs > 0', turn)) {
-    const log = JSON.stringify(withEnd(runsOf(row), { atMs, outcome }));
-    db.run('UPDATE tool_calls SET run_log = ? WHERE turn = ? AND number = ?', log, turn, Number(row['number']));
+export function* cutOffToolCalls(tenant: string, turn: string): Work<void> {
+  const neverBegun = yield* all('SELECT call FROM tool_calls WHERE turn = ? AND ended_at IS NULL AND runs = 0', turn);
+  for (const { call } of neverBegun) {
+    const { approvalRequestId } = parsed<Pick<NewToolCall, 'approvalRequestId'>>(call);
+    if (approvalRequestId !== undefined) yield* run('DELETE FROM approvals WHERE tenant = ? AND id = ?', tenant, approvalRequestId);
   }
-  db.run('UPDATE tool_calls SET ended_at = ?, outcome = ? WHERE turn = ? AND ended_at IS NULL', atMs, outcome, turn);
+  const atMs = yield* now();
+  const outcome = 'cut_off';
+  for (const row of yield* all('SELECT number, run_log FROM tool_calls WHERE turn = ? AND ended_at IS NULL AND runs > 0', turn)) {
+    const log = JSON.stringify(withEnd(runsOf(row), { atMs, outcome }));
+    yield* run('UPDATE tool_calls SET run_log = ? WHERE turn = ? AND number = ?', log, turn, Number(row['number']));
+  }
+  yield* run('UPDATE tool_calls SET ended_at = ?, outcome = ? WHERE turn = ? AND ended_at IS NULL', atMs, outcome, turn);
 }

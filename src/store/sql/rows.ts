@@ -5,7 +5,7 @@ import type { ResponseStatus } from '../../domain/response/response.ts';
 import type { JournalRow } from '../../domain/response/response-event.ts';
 import type { SessionRow } from '../../domain/turn/session.ts';
 import type { TurnRow } from '../../domain/turn/turn.ts';
-import type { Row } from './database.ts';
+import type { Row } from './work.ts';
 
 export function turnOf(row: Row): TurnRow {
   const errorCode = row['error_code'];

@@ -12,7 +12,8 @@ import type { TurnRow } from '../../domain/turn/turn.ts';
 import type { InsertTurn, NewTurn } from '../ports/turns.ts';
 import { bookAttempt } from './attempts.ts';
 import { insertCompletion } from './completions.ts';
-import type { Database, Row } from './database.ts';
+import { decideBy } from './decide.ts';
+import { all, lockSession, lockTenant, now, one, run, type Row, type SqlDatabase, type Work } from './work.ts';
 import { bookApprovals, isAnswered } from './tool-calls.ts';
 import { writeItems } from './item-rows.ts';
 import { insertJournal } from './journal.ts';
@@ -26,15 +27,16 @@ import { promiseWebhook } from './webhooks.ts';
 
 type Admitted = Extract<Admission, { type: 'admitted' }>;
 
-export async function insertTurn(db: Database, turn: NewTurn): Promise<InsertTurn> {
-  const decide = (): Admission => decideAdmission(turn, admissionFacts(db, turn));
-  const input = await prepareInput(db, turn, () => decide().type === 'admitted');
-  const result = await db.commit('durable', (): InsertTurn | undefined => {
-    const admission = decide();
+export async function insertTurn(db: SqlDatabase, turn: NewTurn): Promise<InsertTurn> {
+  const input = await prepareInput(db, turn, async () => (await db.read(() => decide(turn))).type === 'admitted');
+  const result = await db.commit('durable', function* (): Work<InsertTurn | undefined> {
+    yield* lockTenant(turn.tenant);
+    if (turn.session !== null) yield* lockSession(turn.session);
+    const admission = yield* decide(turn);
     if (admission.type !== 'admitted') return admission;
-    const id = answeredBefore(db, turn);
+    const id = yield* answeredBefore(turn);
     if (id !== undefined) return { type: 'approval_answered', id };
-    return input && { type: 'inserted', ...write(db, turn, admission, input) };
+    return input && { type: 'inserted', ...(yield* write(turn, admission, input)) };
   });
   if (input?.isStaged === true && result?.type !== 'inserted') await dropStaged(db, turn.id);
   // Refused at first, and admitted now: what refused it has gone in between.
@@ -42,37 +44,38 @@ export async function insertTurn(db: Database, turn: NewTurn): Promise<InsertTur
 }
 
 /** Where the turn is ready, all that `claim` does is done by the same few statements: the first request is the caller's to send. */
-function write(
-  db: Database,
+function* write(
   turn: NewTurn,
   { cancelRequestedAtMs, interrupts, isReady }: Admitted,
   input: PreparedInput,
-): Omit<Extract<InsertTurn, { type: 'inserted' }>, 'type'> {
+): Work<Omit<Extract<InsertTurn, { type: 'inserted' }>, 'type'>> {
   const { id, tenant, session, chosenId, createdAtMs, headStart } = turn;
-  if (cancelRequestedAtMs !== null) db.run('DELETE FROM early_cancels WHERE tenant = ? AND id = ?', tenant, chosenId ?? id);
-  if (interrupts !== undefined) db.run('UPDATE turns SET cancel_requested_at = ? WHERE id = ?', createdAtMs, interrupts);
+  if (cancelRequestedAtMs !== null) yield* run('DELETE FROM early_cancels WHERE tenant = ? AND id = ?', tenant, chosenId ?? id);
+  if (interrupts !== undefined) yield* run('UPDATE turns SET cancel_requested_at = ? WHERE id = ?', createdAtMs, interrupts);
   const isStored = turn.settings.store;
-  const previous = previousOf(db, turn)?.id ?? null;
-  const record = isReady ? recordOf(db, { id, session, previous, replaces: turn.replaces ?? null, isStored }, input.hasCalls) : undefined;
-  const readyAtMs = isReady ? Date.now() : null;
+  const previous = (yield* previousOf(turn))?.id ?? null;
+  const record = isReady
+    ? yield* recordOf({ id, session, previous, replaces: turn.replaces ?? null, isStored }, input.hasCalls)
+    : undefined;
+  const readyAtMs = isReady ? yield* now() : null;
   const start = isReady && cancelRequestedAtMs === null ? headStart : undefined;
   const row = rowOf(turn, { previous: record?.previous ?? previous, cancelRequestedAtMs, readyAtMs, isStarted: start !== undefined });
 
-  writeRow(db, turn, row, record);
-  db.run('INSERT INTO turn_content (ordinal, settings) VALUES (last_insert_rowid(), ?)', turn.json.settings);
-  if (turn.webhookEvents !== undefined && turn.webhookEvents.length > 0) promiseWebhook(db, id, turn.webhookEvents);
-  insertCompletion(db, turn);
+  const ordinal = yield* writeRow(turn, row, record);
+  yield* run('INSERT INTO turn_content (ordinal, settings) VALUES (?, ?)', ordinal, turn.json.settings);
+  if (turn.webhookEvents !== undefined && turn.webhookEvents.length > 0) yield* promiseWebhook(id, turn.webhookEvents);
+  yield* insertCompletion(turn);
   // What is taken back before it is said says nothing: the requests can still be answered.
-  if (turn.approvals !== undefined && cancelRequestedAtMs === null) bookApprovals(db, turn.tenant, id, turn.approvals);
-  if (input.isStaged) adoptStaged(db, id);
-  else writeItems(db, id, 0, input.rows, placeOfInput(id));
+  if (turn.approvals !== undefined && cancelRequestedAtMs === null) yield* bookApprovals(turn.tenant, id, turn.approvals);
+  if (input.isStaged) yield* adoptStaged(id);
+  else yield* writeItems(id, 0, input.rows, placeOfInput(id));
   const leaf = record !== undefined && isStored ? id : undefined;
   const use = { atMs: createdAtMs, leaf, ...(isStored ? { turn: { id, wantsTitle: turn.wantsTitle === true } } : {}) };
-  const givesTitle = session !== null && useSession(db, session, use);
+  const givesTitle = session !== null && (yield* useSession(session, use));
   const epoch = start === undefined ? 0 : 1;
   const rows = start === undefined ? turn.events : [...turn.events, start.row];
-  insertJournal(db, id, { epoch, rows, ...(start === undefined ? {} : { step: 1, lease: start.lease }) });
-  if (start !== undefined) bookAttempt(db, { turn: id, step: 1, attempt: 1 }, { epoch, lease: start.lease });
+  yield* insertJournal(id, { epoch, rows, ...(start === undefined ? {} : { step: 1, lease: start.lease }) });
+  if (start !== undefined) yield* bookAttempt({ turn: id, step: 1, attempt: 1 }, { epoch, lease: start.lease });
   return {
     turn: row,
     ...(interrupts === undefined ? {} : { interrupted: interrupts }),
@@ -81,71 +84,66 @@ function write(
   };
 }
 
-function answeredBefore(db: Database, { tenant, approvals }: NewTurn): string | undefined {
-  return approvals?.answered.find(({ id }) => isAnswered(db, tenant, id))?.id;
+function* answeredBefore({ tenant, approvals }: NewTurn): Work<string | undefined> {
+  for (const { id } of approvals?.answered ?? []) if (yield* isAnswered(tenant, id)) return id;
+  return undefined;
 }
 
-/** Each is asked of the database when it is looked at: most turns need a few. */
-function admissionFacts(db: Database, turn: NewTurn): AdmissionFacts {
+function* decide(turn: NewTurn): Work<Admission> {
   const { chosenId = '', tenant, session, idempotencyKey, bodyHash, createdAtMs } = turn;
-  return {
-    get ofId() {
-      return readByPublicId(db, tenant, chosenId);
-    },
-    get ofKey() {
-      const row = db.one(`${turnRows} WHERE tenant = ? AND idempotency_key = ?`, tenant, idempotencyKey);
+  return yield* decideBy<AdmissionFacts, Admission>((facts) => decideAdmission(turn, facts), {
+    ofId: () => readByPublicId(tenant, chosenId),
+    *ofKey() {
+      const row = yield* one(`${turnRows} WHERE tenant = ? AND idempotency_key = ?`, tenant, idempotencyKey);
       return row && turnOf(row);
     },
-    get twin() {
-      const sql = `${turnRows} WHERE tenant = ? AND body_hash = ? AND acknowledged = 0 AND session IS ? AND erased_by IS NULL
+    *twin() {
+      const sql = `${turnRows} WHERE tenant = ? AND body_hash = ? AND acknowledged = 0 AND session IS NOT DISTINCT FROM ? AND erased_by IS NULL
          AND (settled_at IS NULL OR settled_at > ?) ORDER BY ordinal DESC LIMIT 1`;
-      const row = db.one(sql, tenant, bodyHash, session, createdAtMs - resendWindowMs);
+      const row = yield* one(sql, tenant, bodyHash, session, createdAtMs - resendWindowMs);
       return row && { turn: turnOf(row), isResend: row['resend'] === 1 };
     },
-    get previous() {
-      return previousOf(db, turn);
+    previous: () => previousOf(turn),
+    *hasSession() {
+      return session !== null && (yield* readSession(tenant, session)) !== undefined;
     },
-    get hasSession() {
-      return session !== null && readSession(db, tenant, session) !== undefined;
-    },
-    get unsettledInSession() {
+    *unsettledInSession() {
       const sql = `SELECT id, public_id, cancel_requested_at FROM ${unsettledTurns} AND session = ? ORDER BY ordinal`;
-      return db.all(sql, tenant, session).map(unsettledTurnOf);
+      return (yield* all(sql, tenant, session)).map(unsettledTurnOf);
     },
-    get unsettledOfTenant() {
-      return Number(db.one(`SELECT count(*) AS n FROM ${unsettledTurns}`, tenant)?.['n']);
+    *unsettledOfTenant() {
+      return Number((yield* one(`SELECT count(*) AS n FROM ${unsettledTurns}`, tenant))?.['n']);
     },
-    get earlyCancelAtMs() {
-      const row = db.one('SELECT at FROM early_cancels WHERE tenant = ? AND id = ?', tenant, chosenId);
+    *earlyCancelAtMs() {
+      const row = yield* one('SELECT at FROM early_cancels WHERE tenant = ? AND id = ?', tenant, chosenId);
       return row === undefined ? undefined : Number(row['at']);
     },
-    get isParentOver() {
-      return isOver(db, turn.parent?.turn ?? '');
-    },
-  };
+    isParentOver: () => isOver(turn.parent?.turn ?? ''),
+  });
 }
 
 /** One that was not to be stored is nobody's past once it has ended. */
-function previousOf(db: Database, { tenant, previous }: NewTurn): ({ readonly id: string } & PreviousFacts) | undefined {
+function* previousOf({ tenant, previous }: NewTurn): Work<({ readonly id: string } & PreviousFacts) | undefined> {
   const select = 'SELECT id, session, ordinal, stored, settled_at, erased_by FROM turns';
-  const row = previous === null ? undefined : rowByPublicId(db, select, tenant, previous);
+  const row = previous === null ? undefined : yield* rowByPublicId(select, tenant, previous);
   if (row === undefined || (row['stored'] === 0 && row['settled_at'] !== null)) return undefined;
+  const sql = `SELECT 1 FROM ${unsettledTurns} AND session = ? AND ordinal < ? LIMIT 1`;
+  const settledAtMs = numberOrNull(row['settled_at']);
   return {
     id: text(row['id']),
-    settledAtMs: numberOrNull(row['settled_at']),
+    settledAtMs,
     erasedBy: erasedByOf(row['erased_by']),
-    get isBehindUnsettled() {
-      const sql = `SELECT 1 FROM ${unsettledTurns} AND session = ? AND ordinal < ? LIMIT 1`;
-      return db.one(sql, tenant, row['session'] ?? null, row['ordinal'] ?? null) !== undefined;
-    },
+    isBehindUnsettled: settledAtMs !== null && (yield* one(sql, tenant, row['session'] ?? null, row['ordinal'] ?? null)) !== undefined,
   };
 }
 
-function writeRow(db: Database, turn: NewTurn, row: TurnRow, record: Record | undefined): void {
-  db.run(
+/** @returns its ordinal */
+function* writeRow(turn: NewTurn, row: TurnRow, record: Record | undefined): Work<number> {
+  const inserted = yield* one(
     `INSERT INTO turns (id, public_id, tenant, session, previous, branch, depth, replaces, status, idempotency_key, body_hash, created_at,
        ready_at, stored, resend, cancel_requested_at, workflow_id, owner_run, dispatched, input_count, brings_outputs, model, parent, parent_call)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+     RETURNING ordinal`,
     turn.id,
     turn.chosenId ?? null,
     turn.tenant,
@@ -171,6 +169,7 @@ function writeRow(db: Database, turn: NewTurn, row: TurnRow, record: Record | un
     turn.parent?.turn ?? null,
     turn.parent?.number ?? null,
   );
+  return Number(inserted?.['ordinal']);
 }
 
 interface RowFacts extends Pick<TurnRow, 'previous' | 'cancelRequestedAtMs' | 'readyAtMs'> {

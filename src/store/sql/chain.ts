@@ -5,7 +5,7 @@
  * from the tip of a branch joins it; one that goes on from elsewhere begins a branch of its own. So a chain of any
  * length is a few stretches `(branch, up to depth)`, and a page of it, or the place of one item, is a look at an index.
  */
-import type { Database, Row } from './database.ts';
+import { all, one, run, type Row, type Work } from './work.ts';
 import { text } from './rows.ts';
 
 export interface Place {
@@ -19,8 +19,8 @@ export interface Stretch {
   readonly upTo: number;
 }
 
-export function placeOf(db: Database, turn: string): Place | undefined {
-  return placeIn(db.one('SELECT branch, depth FROM turns WHERE id = ?', turn));
+export function* placeOf(turn: string): Work<Place | undefined> {
+  return placeIn(yield* one('SELECT branch, depth FROM turns WHERE id = ?', turn));
 }
 
 /** Of the columns `branch, depth`; undefined for a turn that has none yet. */
@@ -32,20 +32,20 @@ export function placeIn(row: Row | undefined): Place | undefined {
  * The place of a turn behind `previous`, which has one. The turn is to be written there in the same commit.
  * @param beginsBranch it leaves the tip of the branch to others
  */
-export function placeBehind(db: Database, turn: string, previous: Place | undefined, beginsBranch: boolean): Place {
+export function* placeBehind(turn: string, previous: Place | undefined, beginsBranch: boolean): Work<Place> {
   if (previous === undefined) return { branch: turn, depth: 0 };
   const depth = previous.depth + 1;
-  const isTip = !beginsBranch && db.one('SELECT 1 FROM turns WHERE branch = ? AND depth = ?', previous.branch, depth) === undefined;
+  const isTip = !beginsBranch && (yield* one('SELECT 1 FROM turns WHERE branch = ? AND depth = ?', previous.branch, depth)) === undefined;
   if (isTip) return { branch: previous.branch, depth };
-  db.run('INSERT INTO branches (id, parent, parent_depth) VALUES (?, ?, ?)', turn, previous.branch, previous.depth);
+  yield* run('INSERT INTO branches (id, parent, parent_depth) VALUES (?, ?, ?)', turn, previous.branch, previous.depth);
   return { branch: turn, depth };
 }
 
 /** The stretches of the chain that ends in `leaf` (inclusive), the oldest first. */
-export function stretches(db: Database, leaf: Place): Stretch[] {
-  const rows = db.all(
+export function* stretches(leaf: Place): Work<Stretch[]> {
+  const rows = yield* all(
     `WITH RECURSIVE stretch (branch, up_to) AS (
-       VALUES (?, ?) UNION ALL SELECT parent, parent_depth FROM stretch JOIN branches ON branches.id = stretch.branch
+       SELECT CAST(? AS TEXT), CAST(? AS BIGINT) UNION ALL SELECT parent, parent_depth FROM stretch JOIN branches ON branches.id = stretch.branch
      ) SELECT branch, up_to FROM stretch`,
     leaf.branch,
     leaf.depth,
@@ -54,16 +54,19 @@ export function stretches(db: Database, leaf: Place): Stretch[] {
 }
 
 /** Is this place on the chain that ends in `leaf`? */
-export function isOnChain(db: Database, leaf: Place, { branch, depth }: Place): boolean {
-  return stretches(db, leaf).some((stretch) => stretch.branch === branch && depth <= stretch.upTo);
+export function* isOnChain(leaf: Place, { branch, depth }: Place): Work<boolean> {
+  return (yield* stretches(leaf)).some((stretch) => stretch.branch === branch && depth <= stretch.upTo);
 }
 
 /** Does a turn that is kept go on from this place? */
-export function hasNext(db: Database, { branch, depth }: Place): boolean {
-  const isKept = `erased_by IS NOT 'retention' LIMIT 1`;
+export function* hasNext({ branch, depth }: Place): Work<boolean> {
+  const isKept = `erased_by IS DISTINCT FROM 'retention' LIMIT 1`;
   return (
-    db.one(`SELECT 1 FROM turns WHERE branch = ? AND depth = ? AND ${isKept}`, branch, depth + 1) !== undefined ||
-    db.one(`SELECT 1 FROM branches JOIN turns USING (id) WHERE branches.parent = ? AND parent_depth = ? AND ${isKept}`, branch, depth) !==
-      undefined
+    (yield* one(`SELECT 1 FROM turns WHERE branch = ? AND depth = ? AND ${isKept}`, branch, depth + 1)) !== undefined ||
+    (yield* one(
+      `SELECT 1 FROM branches JOIN turns USING (id) WHERE branches.parent = ? AND parent_depth = ? AND ${isKept}`,
+      branch,
+      depth,
+    )) !== undefined
   );
 }

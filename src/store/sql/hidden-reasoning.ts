@@ -3,18 +3,18 @@
  * written under the epoch of whoever may write the turn, in the commit that ends the step or the turn, and dropped with the items.
  */
 import type { HiddenReasoning } from '../../domain/response/hidden-reasoning.ts';
-import type { Database } from './database.ts';
+import { all, run, type Work } from './work.ts';
 import { text } from './rows.ts';
 
 /** Within the caller's transaction. An answer that was read on by another process brings the same once more. */
-export function writeHiddenReasoning(db: Database, turn: string, hidden: readonly HiddenReasoning[]): void {
+export function* writeHiddenReasoning(turn: string, hidden: readonly HiddenReasoning[]): Work<void> {
   for (const { item, maker, encrypted } of hidden) {
-    db.run('DELETE FROM hidden_reasoning WHERE turn = ? AND item = ?', turn, item);
-    db.run('INSERT INTO hidden_reasoning (turn, item, maker, encrypted) VALUES (?, ?, ?, ?)', turn, item, maker, encrypted);
+    yield* run('DELETE FROM hidden_reasoning WHERE turn = ? AND item = ?', turn, item);
+    yield* run('INSERT INTO hidden_reasoning (turn, item, maker, encrypted) VALUES (?, ?, ?, ?)', turn, item, maker, encrypted);
   }
 }
 
-export function readHiddenReasoning(db: Database, turn: string): HiddenReasoning[] {
-  const rows = db.all('SELECT item, maker, encrypted FROM hidden_reasoning WHERE turn = ?', turn);
+export function* readHiddenReasoning(turn: string): Work<HiddenReasoning[]> {
+  const rows = yield* all('SELECT item, maker, encrypted FROM hidden_reasoning WHERE turn = ?', turn);
   return rows.map((row) => ({ item: text(row['item']), maker: text(row['maker']), encrypted: text(row['encrypted']) }));
 }

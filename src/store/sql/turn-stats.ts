@@ -6,22 +6,22 @@ import { isAskedFor } from '../../domain/turn/turn-list.ts';
 import type { CountedTurn } from '../../domain/turn/turn-stats.ts';
 import type { CountedPage, CountedQuery } from '../ports/turns.ts';
 import { readAttempts } from './attempts.ts';
-import type { Database } from './database.ts';
+import { all, type SqlDatabase } from './work.ts';
 import { text, textOrNull } from './rows.ts';
 
 /** Turns, and turns and requests, that one page goes through: about 5 ms. A turn is not torn: one of an agent's may have hundreds. */
 const [maxTurns, maxRows] = [200, 1_000];
 
-export async function readCounted(db: Database, tenant: string, { filter, before }: CountedQuery): Promise<CountedPage> {
+export async function readCounted(db: SqlDatabase, tenant: string, { filter, before }: CountedQuery): Promise<CountedPage> {
   await nextTurnOfTheLoop();
   // What is not seen is looked at too: a page ends by what it has read, not by what it has found.
   const sql = `SELECT ordinal, id, status, error_code, session, model, created_at,
-      kind = 'response' AND erased_by IS NOT 'owner' AND (stored = 1 OR settled_at IS NULL) AS visible
+      CASE WHEN kind = 'response' AND erased_by IS DISTINCT FROM 'owner' AND (stored = 1 OR settled_at IS NULL) THEN 1 ELSE 0 END AS visible
     FROM turns INDEXED BY turns_by_tenant WHERE tenant = ? AND ordinal < ? ORDER BY ordinal DESC LIMIT ?`;
   const turns: CountedTurn[] = [];
   let rows = 0;
   let last: CountedPage['last'];
-  for (const row of db.all(sql, tenant, before ?? Number.MAX_SAFE_INTEGER, maxTurns)) {
+  for (const row of await db.read(() => all(sql, tenant, before ?? Number.MAX_SAFE_INTEGER, maxTurns))) {
     if (rows >= maxRows) break;
     rows += 1;
     const code = row['error_code'];
@@ -34,7 +34,7 @@ export async function readCounted(db: Database, tenant: string, { filter, before
     };
     last = { ordinal: Number(row['ordinal']), createdAtMs: turn.createdAtMs };
     if (row['visible'] !== 1 || !isAskedFor(turn, filter)) continue;
-    const attempts = readAttempts(db, text(row['id']));
+    const attempts = await db.read(() => readAttempts(text(row['id'])));
     rows += attempts.length;
     turns.push({ ...turn, attempts });
   }

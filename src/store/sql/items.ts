@@ -4,9 +4,9 @@ import type { Item } from '../../domain/item.ts';
 import type { SessionRow } from '../../domain/turn/session.ts';
 import type { FoundItem, ItemsTurn, Page } from '../ports/sessions.ts';
 import { type Place, placeBehind, placeIn, placeOf, stretches } from './chain.ts';
-import type { Database } from './database.ts';
-import { itemRowOf, readItem, readItems, writeItems } from './item-rows.ts';
-import { compareSpots, cursorBehind, type LastOfPage, spotBehind } from '../item-cursor.ts';
+import { all, lockSession, one, run, type SqlDatabase, type Work } from './work.ts';
+import { findSpot, itemRowOf, readItem, readItems, writeItems } from './item-rows.ts';
+import { compareSpots, cursorBehind, type LastOfPage } from '../item-cursor.ts';
 import { Pace } from '../pace.ts';
 import { text, textOrNull } from './rows.ts';
 import { insertSession, readSession, useSession } from './sessions.ts';
@@ -26,22 +26,22 @@ const turnsAtOnce = 100;
 
 /** undefined when the page begins behind an item that is not in the session. */
 export async function readSessionItems(
-  db: Database,
+  db: SqlDatabase,
   session: SessionRow,
   { limit, order, after, maxChars }: Page,
 ): Promise<Item[] | undefined> {
-  const leaf = leafOf(db, session);
-  const cursor = after === undefined ? undefined : spotBehind(after, order, (id) => placesOf(db, session, id));
+  const leaf = await db.read(() => leafOf(session));
+  const cursor = after === undefined ? undefined : await db.read(() => findSpot(after, order, (id) => placesOf(session, id)));
   if (after !== undefined && cursor === undefined) return undefined;
   if (leaf === undefined) return [];
   const pace = new Pace(maxChars);
   const items = cursor === undefined ? [] : await readItems(db, cursor.turn, pace, { order, limit, behind: cursor.position });
-  const all = stretches(db, leaf);
+  const chain = await db.read(() => stretches(leaf));
   const [than, first] = order === 'asc' ? ['>', -1] : ['<', Number.MAX_SAFE_INTEGER];
   const sql = `SELECT id, depth FROM turns WHERE branch = ? AND depth <= ? AND depth ${than} ? AND stored = 1 ORDER BY depth ${order} LIMIT ?`;
-  for (const { branch, upTo } of order === 'asc' ? all : all.toReversed()) {
+  for (const { branch, upTo } of order === 'asc' ? chain : chain.toReversed()) {
     for (let depth = cursor?.depth ?? first, isWhole = false; !isWhole && items.length < limit && !pace.isSpent;) {
-      const turns = db.all(sql, branch, upTo, depth, turnsAtOnce);
+      const turns = await db.read(() => all(sql, branch, upTo, depth, turnsAtOnce));
       for (const turn of turns) {
         if (items.length === limit || pace.isSpent) break;
         items.push(...(await readItems(db, text(turn['id']), pace, { order, limit: limit - items.length })));
@@ -53,28 +53,36 @@ export async function readSessionItems(
   return items;
 }
 
-export function readSessionCursor(db: Database, session: SessionRow, { order, after }: Page, last: LastOfPage): string {
-  const from = after === undefined ? undefined : spotBehind(after, order, (id) => placesOf(db, session, id));
-  return cursorBehind(last, placesOf(db, session, last.id), order, from);
+export function* readSessionCursor(session: SessionRow, { order, after }: Page, last: LastOfPage): Work<string> {
+  const from = after === undefined ? undefined : yield* findSpot(after, order, (id) => placesOf(session, id));
+  return cursorBehind(last, yield* placesOf(session, last.id), order, from);
 }
 
-export function readSessionItem(db: Database, session: SessionRow, id: string): Item | undefined {
-  return find(db, session, id)?.item;
+export function* readSessionItem(session: SessionRow, id: string): Work<Item | undefined> {
+  return (yield* find(session, id))?.item;
 }
 
 /** Many calls may be asked for, each of which is a look at an index for each stretch of the chain. */
 const looksAtOnce = 1_000;
 
-export async function findUnknownCall(db: Database, tenant: string, leaf: string, callIds: readonly string[]): Promise<string | undefined> {
-  const place = placeIn(db.one('SELECT branch, depth FROM turns WHERE id = ? AND tenant = ?', leaf, tenant));
+export async function findUnknownCall(
+  db: SqlDatabase,
+  tenant: string,
+  leaf: string,
+  callIds: readonly string[],
+): Promise<string | undefined> {
+  const place = placeIn(await db.read(() => one('SELECT branch, depth FROM turns WHERE id = ? AND tenant = ?', leaf, tenant)));
   if (place === undefined) return callIds[0];
-  const newestFirst = stretches(db, place).toReversed();
+  const newestFirst = (await db.read(() => stretches(place))).toReversed();
   const sql = 'SELECT 1 FROM items WHERE branch = ? AND call_id = ? AND depth <= ? LIMIT 1';
   let looks = 0;
   for (const callId of callIds) {
-    const isKnown = newestFirst.some(({ branch, upTo }) => {
-      looks += 1;
-      return db.one(sql, branch, callId, upTo) !== undefined;
+    const isKnown = await db.read(function* () {
+      for (const { branch, upTo } of newestFirst) {
+        looks += 1;
+        if ((yield* one(sql, branch, callId, upTo)) !== undefined) return true;
+      }
+      return false;
     });
     if (!isKnown) return callId;
     if (looks < looksAtOnce) continue;
@@ -86,7 +94,7 @@ export async function findUnknownCall(db: Database, tenant: string, leaf: string
 
 /** Those of the tenant's items that have one of these ids, wherever they stand. */
 export async function findItems(
-  db: Database,
+  db: SqlDatabase,
   tenant: string,
   ids: readonly string[],
   maxChars: number,
@@ -98,10 +106,12 @@ export async function findItems(
   let chars = 0;
   for (const [id, times] of uses) {
     await pace.yieldIfFull();
-    const row = db.one(
-      'SELECT item, model FROM items JOIN turns ON turns.id = turn WHERE items.id = ? AND tenant = ? AND stored = 1 ORDER BY items.rowid DESC LIMIT 1',
-      id,
-      tenant,
+    const row = await db.read(() =>
+      one(
+        'SELECT item, model FROM items JOIN turns ON turns.id = turn WHERE items.id = ? AND tenant = ? AND stored = 1 ORDER BY items.rowid DESC LIMIT 1',
+        id,
+        tenant,
+      ),
     );
     const size = row === undefined ? 0 : text(row['item']).length;
     chars += size * times;
@@ -113,21 +123,21 @@ export async function findItems(
 }
 
 /** Puts items into a session by hand: a turn without a model call. undefined when there is no such session. */
-export async function addItems(db: Database, turn: ItemsTurn): Promise<readonly Item[] | undefined> {
+export async function addItems(db: SqlDatabase, turn: ItemsTurn): Promise<readonly Item[] | undefined> {
   const rows = turn.items.map(itemRowOf);
-  return db.commit('durable', () => {
-    if (turn.creates !== undefined) insertSession(db, turn.creates);
-    const session = readSession(db, turn.tenant, turn.session);
+  return db.commit('durable', function* () {
+    yield* lockSession(turn.session);
+    if (turn.creates !== undefined) yield* insertSession(turn.creates);
+    const session = yield* readSession(turn.tenant, turn.session);
     if (session === undefined) return undefined;
     if (rows.length === 0) return turn.items;
-    const before = session.leaf === null ? undefined : placeOf(db, session.leaf);
-    const place = placeBehind(
-      db,
+    const before = session.leaf === null ? undefined : yield* placeOf(session.leaf);
+    const place = yield* placeBehind(
       turn.id,
       before,
       rows.some(({ callId }) => callId !== null),
     );
-    db.run(
+    yield* run(
       `INSERT INTO turns (id, kind, tenant, session, previous, branch, depth, model, status, body_hash, created_at, ready_at,
          dispatched, acknowledged, settled_at) VALUES (?, 'items', ?, ?, ?, ?, ?, ?, 'completed', '', ?, ?, 1, 1, ?)`,
       turn.id,
@@ -141,8 +151,8 @@ export async function addItems(db: Database, turn: ItemsTurn): Promise<readonly 
       turn.createdAtMs,
       turn.createdAtMs,
     );
-    writeItems(db, turn.id, 0, rows, place);
-    useSession(db, turn.session, { atMs: turn.createdAtMs, leaf: turn.id });
+    yield* writeItems(turn.id, 0, rows, place);
+    yield* useSession(turn.session, { atMs: turn.createdAtMs, leaf: turn.id });
     return turn.items;
   });
 }
@@ -151,13 +161,13 @@ export async function addItems(db: Database, turn: ItemsTurn): Promise<readonly 
 const deletesAtOnce = 500;
 
 /** All of this id: who asks for it afterwards finds none. */
-export async function deleteSessionItem(db: Database, session: SessionRow, id: string): Promise<boolean> {
+export async function deleteSessionItem(db: SqlDatabase, session: SessionRow, id: string): Promise<boolean> {
   for (let deleted = 0; ;) {
-    const found = await db.commit('durable', () => {
-      const places = placesOf(db, session, id).slice(0, deletesAtOnce);
+    const found = await db.commit('durable', function* () {
+      const places = (yield* placesOf(session, id)).slice(0, deletesAtOnce);
       for (const { turn, position } of places) {
-        db.run('DELETE FROM items WHERE turn = ? AND position = ?', turn, position);
-        db.run('DELETE FROM hidden_reasoning WHERE turn = ? AND item = ?', turn, id);
+        yield* run('DELETE FROM items WHERE turn = ? AND position = ?', turn, position);
+        yield* run('DELETE FROM hidden_reasoning WHERE turn = ? AND item = ?', turn, id);
       }
       return places.length;
     });
@@ -167,25 +177,25 @@ export async function deleteSessionItem(db: Database, session: SessionRow, id: s
 }
 
 /** An item that is passed on as it came keeps the id of its provider or its client, so there may be several: the last one. */
-function find(db: Database, session: SessionRow, id: string): PlacedItem | undefined {
-  const found = placesOf(db, session, id).at(-1);
-  const row = found && db.one('SELECT item FROM items WHERE turn = ? AND position = ?', found.turn, found.position);
+function* find(session: SessionRow, id: string): Work<PlacedItem | undefined> {
+  const found = (yield* placesOf(session, id)).at(-1);
+  const row = found && (yield* one('SELECT item FROM items WHERE turn = ? AND position = ?', found.turn, found.position));
   return found && row && { ...found, item: readItem(row) };
 }
 
-export function readTurnsOfItems(db: Database, session: SessionRow, ids: readonly string[]): Map<string, string> {
-  const leaf = leafOf(db, session);
+export function* readTurnsOfItems(session: SessionRow, ids: readonly string[]): Work<Map<string, string>> {
+  const leaf = yield* leafOf(session);
   if (leaf === undefined) return new Map();
-  const chain = chainOf(db, leaf);
+  const chain = yield* chainOf(leaf);
   const sql = `SELECT items.id, coalesce(public_id, turns.id) AS turn, turns.branch, turns.depth FROM items JOIN turns ON turns.id = turn
     WHERE items.id IN (SELECT value FROM json_each(?)) AND tenant = ? AND stored = 1 AND kind = 'response' ORDER BY turns.depth`;
-  const rows = db.all(sql, JSON.stringify(ids), session.tenant).filter((row) => isOn(chain, placeIn(row)));
+  const rows = (yield* all(sql, JSON.stringify(ids), session.tenant)).filter((row) => isOn(chain, placeIn(row)));
   return new Map(rows.map((row) => [text(row['id']), text(row['turn'])]));
 }
 
 /** By branch: up to which depth of it the chain goes that ends in `leaf`. */
-function chainOf(db: Database, leaf: Place): ReadonlyMap<string, number> {
-  return new Map(stretches(db, leaf).map(({ branch, upTo }) => [branch, upTo]));
+function* chainOf(leaf: Place): Work<ReadonlyMap<string, number>> {
+  return new Map((yield* stretches(leaf)).map(({ branch, upTo }) => [branch, upTo]));
 }
 
 function isOn(chain: ReadonlyMap<string, number>, place: Place | undefined): boolean {
@@ -193,11 +203,11 @@ function isOn(chain: ReadonlyMap<string, number>, place: Place | undefined): boo
 }
 
 /** In the order of the session. */
-function placesOf(db: Database, session: SessionRow, id: string): readonly ItemPlace[] {
-  const leaf = leafOf(db, session);
+function* placesOf(session: SessionRow, id: string): Work<readonly ItemPlace[]> {
+  const leaf = yield* leafOf(session);
   if (leaf === undefined) return [];
-  const chain = chainOf(db, leaf);
-  const rows = db.all(
+  const chain = yield* chainOf(leaf);
+  const rows = yield* all(
     `SELECT turn, turns.branch, turns.depth, position FROM items JOIN turns ON turns.id = turn
      WHERE items.id = ? AND tenant = ? AND stored = 1 AND turns.branch IN (SELECT value FROM json_each(?))`,
     id,
@@ -212,6 +222,6 @@ function placesOf(db: Database, session: SessionRow, id: string): readonly ItemP
   return found.toSorted(compareSpots);
 }
 
-function leafOf(db: Database, session: SessionRow): Place | undefined {
-  return session.leaf === null ? undefined : placeOf(db, session.leaf);
+function* leafOf(session: SessionRow): Work<Place | undefined> {
+  return session.leaf === null ? undefined : yield* placeOf(session.leaf);
 }

@@ -7,7 +7,7 @@ import { type InputItem, isCall } from '../../domain/item.ts';
 import { StoreBusyError } from '../ports/store.ts';
 import type { NewTurn } from '../ports/turns.ts';
 import type { Place } from './chain.ts';
-import type { Database } from './database.ts';
+import { now, run, type SqlDatabase, type Work } from './work.ts';
 import { type ItemRow, itemRowAs, writeItems } from './item-rows.ts';
 import { Slice } from '../pace.ts';
 
@@ -25,19 +25,21 @@ export function placeOfInput(turn: string): Place {
 
 /** @param mayStage asked before the first slice is written: false where the turn will not be taken in */
 export async function prepareInput(
-  db: Database,
+  db: SqlDatabase,
   { id: turn, input, json }: NewTurn,
-  mayStage: () => boolean,
+  mayStage: () => Promise<boolean>,
 ): Promise<PreparedInput | undefined> {
   const hasCalls = input.some(isCall);
   const first = sliceOf(input, json.input, 0);
   if (first.length === input.length) return { rows: first, isStaged: false, hasCalls };
-  if (!mayStage()) return undefined;
-  await db.commit('quick', () => db.run('INSERT OR REPLACE INTO staged (turn, at) VALUES (?, ?)', turn, Date.now()));
+  if (!(await mayStage())) return undefined;
+  await db.commit('quick', function* () {
+    yield* run('INSERT INTO staged (turn, at) VALUES (?, ?) ON CONFLICT (turn) DO UPDATE SET at = excluded.at', turn, yield* now());
+  });
   for (let from = 0, rows = first; from < input.length; rows = sliceOf(input, json.input, from)) {
     const [at, slice] = [from, rows];
-    await db.commit('quick', () => {
-      writeItems(db, turn, at, slice, placeOfInput(turn));
+    await db.commit('quick', function* () {
+      yield* writeItems(turn, at, slice, placeOfInput(turn));
     });
     from += rows.length;
   }
@@ -45,8 +47,8 @@ export async function prepareInput(
 }
 
 /** In the commit that takes the turn in. @throws `StoreBusyError` where the slices were dropped meanwhile, after a very long wait */
-export function adoptStaged(db: Database, turn: string): void {
-  if (db.run('DELETE FROM staged WHERE turn = ?', turn) === 0) throw new StoreBusyError('the input took too long to be written');
+export function* adoptStaged(turn: string): Work<void> {
+  if ((yield* run('DELETE FROM staged WHERE turn = ?', turn)) === 0) throw new StoreBusyError('the input took too long to be written');
 }
 
 function sliceOf(input: readonly InputItem[], json: readonly string[], from: number): ItemRow[] {

@@ -1,13 +1,13 @@
 /** The fenced journal of a turn: claim, fence, append, seal, read (T2, T6, T7). */
 import type { AttemptEnd, AttemptKey } from '../../domain/turn/attempt.ts';
-import { type ClaimDecision, decideClaim, settledStatusOf } from '../../domain/turn/claim.ts';
+import { type ClaimDecision, settledStatusOf } from '../../domain/turn/claim.ts';
 import { type JournalRow, journalRowOf, type ResponseEvent } from '../../domain/response/response-event.ts';
 import { ResponseStream } from '../../domain/response/response-stream.ts';
 import type { BatchLimits } from '../live/source.ts';
 import type { Append, Claim, ClaimRequest, DeadHolder, Fence, JournalHead, Seal, SealResult } from '../ports/journal.ts';
 import type { Lease } from '../ports/leases.ts';
-import { bookAttempt, claimFacts, endAttempt, loseOpenAttempts, startAttempt } from './attempts.ts';
-import type { Database, Row } from './database.ts';
+import { bookAttempt, decideClaimOf, endAttempt, loseOpenAttempts, startAttempt } from './attempts.ts';
+import { all, lockSessionOf, lockTurn, now, one, run, scan, type SqlDatabase, type Value, type Work } from './work.ts';
 import { writeHiddenReasoning } from './hidden-reasoning.ts';
 import { itemRowOf, nextPosition, writeItems } from './item-rows.ts';
 import { openKeptResponses, takeOverAttempt } from './kept-responses.ts';
@@ -22,58 +22,60 @@ import { cancelChildren, requireTurn } from './turns.ts';
 import { oweWebhook } from './webhooks.ts';
 
 /** Of a new turn. */
-export function insertJournal(
-  db: Database,
+export function* insertJournal(
   turn: string,
   { epoch, rows, step, lease }: { epoch: number; rows: readonly JournalRow[]; step?: number; lease?: Lease },
-): void {
-  db.run(
+): Work<void> {
+  yield* run(
     'INSERT INTO journal_head (turn, epoch, next_seq, sealed, holder, step, lease_until, lease_ms) VALUES (?, ?, ?, 0, ?, ?, ?, ?)',
     turn,
     epoch,
     rows.length,
     lease?.holder ?? null,
     step ?? null,
-    lease === undefined ? null : Date.now() + lease.lengthMs,
+    lease === undefined ? null : (yield* now()) + lease.lengthMs,
     lease?.lengthMs ?? null,
   );
-  insertRows(db, turn, rows);
+  yield* insertRows(turn, rows);
 }
 
 /** `rows`: what the claim has appended. */
-export async function claim(db: Database, request: ClaimRequest): Promise<Claim & { readonly rows?: readonly JournalRow[] }> {
-  const { turn, step, lease, run } = request;
-  const decide = () => {
-    const row = requireTurn(db, turn);
-    return { row, decision: decideClaim(claimFacts(db, row, step)) };
-  };
+export async function claim(db: SqlDatabase, request: ClaimRequest): Promise<Claim & { readonly rows?: readonly JournalRow[] }> {
+  const { turn, step, lease, run: workflow } = request;
   // Most that is refused has ended in a head start: to say so needs no lock (0.2 ms).
-  const first = db.read(() => decide().decision);
+  const first = await db.read(function* () {
+    return yield* decideClaimOf(yield* requireTurn(turn), step);
+  }, true);
   if (isRefusal(first)) return first;
-  const opening = readJournal(db, turn, -1, openingRows).map(eventOf);
-  return db.commit('quick', () => {
-    const { row, decision } = decide();
+  const opening = (await db.read(() => readJournal(turn, -1, openingRows))).map(eventOf);
+  // By the clock of this machine, and from before the lease is written.
+  const leaseUntilMs = Date.now() + lease.lengthMs;
+  return db.commit('quick', function* (): Work<Claim & { readonly rows?: readonly JournalRow[] }> {
+    yield* lockTurn(turn);
+    const row = yield* requireTurn(turn);
+    const decision = yield* decideClaimOf(row, step);
     if (isRefusal(decision)) return decision;
     // Whoever held the journal before, and has not written how its request ended, is lost or will be refused.
     const kept = decision.type === 'granted' ? decision.response : undefined;
-    const before = readHead(db, turn);
-    const lostAttempts = kept === undefined ? loseOpenAttempts(db, turn, { step, lastSeq: before?.last ?? null }) : 0;
-    const leaseUntilMs = Date.now() + lease.lengthMs;
+    const before = yield* readHead(turn);
+    const lostAttempts = kept === undefined ? yield* loseOpenAttempts(turn, { step, lastSeq: before?.last ?? null }) : 0;
     const reason = before?.lease === 'none' ? 'worker_shutdown' : 'worker_lost';
-    const epoch = takeLease(db, turn, step, lease);
+    const epoch = yield* takeLease(turn, step, lease);
     if (decision.type === 'granted') {
       const key = { turn, step, attempt: decision.attempt };
-      if (kept === undefined) bookAttempt(db, key, { epoch, lease, runId: run?.runId });
-      else takeOverAttempt(db, key, { epoch, holder: lease.holder, reason });
+      if (kept === undefined) yield* bookAttempt(key, { epoch, lease, runId: workflow?.runId });
+      else yield* takeOverAttempt(key, { epoch, holder: lease.holder, reason });
     }
-    if (run !== undefined) db.run('UPDATE turns SET workflow_id = ?, run_id = ? WHERE id = ?', run.workflowId, run.runId, turn);
-    const readySinceMs = Date.now() - (row.readyAtMs ?? row.createdAtMs);
+    if (workflow !== undefined) {
+      yield* run('UPDATE turns SET workflow_id = ?, run_id = ? WHERE id = ?', workflow.workflowId, workflow.runId, turn);
+    }
+    const readySinceMs = (yield* now()) - (row.readyAtMs ?? row.createdAtMs);
     const granted = { ...decision, epoch, leaseUntilMs, lostAttempts, turn: row, readySinceMs };
-    if ((readHead(db, turn)?.last ?? 0) >= openingRows) return granted;
-    const events = [...opening, ...readJournal(db, turn, opening.length - 1, -1).map(eventOf)];
+    if (((yield* readHead(turn))?.last ?? 0) >= openingRows) return granted;
+    const events = [...opening, ...(yield* readJournal(turn, opening.length - 1, everyRow)).map(eventOf)];
     const begun = ResponseStream.replay(events).begin();
     const rows = begun.map(journalRowOf);
-    if (rows.length > 0) begin(db, turn, epoch, rows);
+    if (rows.length > 0) yield* begin(turn, epoch, rows);
     return { ...granted, events: [...events, ...begun], rows };
   });
 }
@@ -89,54 +91,57 @@ function isRefusal(decision: ClaimDecision): decision is Exclude<ClaimDecision, 
 }
 
 /** The turn is in progress, and its viewers learn of it. */
-function begin(db: Database, turn: string, epoch: number, rows: readonly JournalRow[]): void {
-  writeRows(db, turn, epoch, rows);
-  db.run(`UPDATE turns SET status = 'in_progress' WHERE id = ?`, turn);
+function* begin(turn: string, epoch: number, rows: readonly JournalRow[]): Work<void> {
+  yield* writeRows(turn, epoch, rows);
+  yield* run(`UPDATE turns SET status = 'in_progress' WHERE id = ?`, turn);
 }
 
-export async function fence(db: Database, turn: string, dead?: DeadHolder): Promise<Fence | undefined> {
-  return db.commit('quick', () => {
-    const settled = settledStatusOf(requireTurn(db, turn));
+export async function fence(db: SqlDatabase, turn: string, dead?: DeadHolder): Promise<Fence | undefined> {
+  return db.commit('quick', function* () {
+    yield* lockTurn(turn);
+    const settled = settledStatusOf(yield* requireTurn(turn));
     if (settled !== undefined) return { epoch: -1, settled };
-    if (dead !== undefined && (readHead(db, turn)?.epoch !== dead.epoch || leaseLeftMs(db, turn) > 0)) return undefined;
-    return { epoch: fenceLease(db, turn) };
+    if (dead !== undefined && ((yield* readHead(turn))?.epoch !== dead.epoch || (yield* leaseLeftMs(turn)) > 0)) return undefined;
+    return { epoch: yield* fenceLease(turn) };
   });
 }
 
 /** The end of an attempt that has not ended the turn; its lease ends with it. */
-export async function releaseAttempt(db: Database, key: AttemptKey, epoch: number, end: AttemptEnd): Promise<void> {
-  return db.commit('quick', () => {
-    endAttempt(db, key, epoch, end);
-    releaseLease(db, key.turn, epoch, end.waitMs === undefined ? undefined : end.endedAtMs + end.waitMs);
+export async function releaseAttempt(db: SqlDatabase, key: AttemptKey, epoch: number, end: AttemptEnd): Promise<void> {
+  return db.commit('quick', function* () {
+    yield* endAttempt(key, epoch, end);
+    yield* releaseLease(key.turn, epoch, end.waitMs === undefined ? undefined : end.endedAtMs + end.waitMs);
   });
 }
 
-export async function append(db: Database, { turn, epoch, rows, starts, recording }: Append): Promise<boolean> {
+export async function append(db: SqlDatabase, { turn, epoch, rows, starts, recording }: Append): Promise<boolean> {
   // The row that marks a start must survive even a loss of power: a started step is never asked again (T2).
-  return db.commit(starts === undefined ? 'quick' : 'durable', () => {
-    if (!writeRows(db, turn, epoch, rows)) return false;
-    if (starts !== undefined) startAttempt(db, starts);
-    writeRecording(db, turn, recording);
+  return db.commit(starts === undefined ? 'quick' : 'durable', function* () {
+    if (!(yield* writeRows(turn, epoch, rows))) return false;
+    if (starts !== undefined) yield* startAttempt(starts);
+    yield* writeRecording(turn, recording);
     return true;
   });
 }
 
-export async function seal(db: Database, seal: Seal): Promise<SealResult> {
+export async function seal(db: SqlDatabase, seal: Seal): Promise<SealResult> {
   const { turn, epoch, rows, settled } = seal;
   const output = seal.isStored ? seal.output.map(itemRowOf) : [];
-  return db.commit('durable', (): SealResult => {
-    const row = sessionTurn(db, turn);
+  return db.commit('durable', function* (): Work<SealResult> {
+    yield* lockSessionOf(turn);
+    yield* lockTurn(turn);
+    const row = yield* sessionTurn(turn);
     if (row === undefined) return { type: 'refused' };
     if (!seal.winsOverCancel && row.isCancelRequested) return { type: 'cancel_requested' };
     // Rows that do not follow the last one are refused.
     const lastSeq = rows[0] === undefined ? undefined : rows[0].seq - 1;
-    if (!writeRows(db, turn, epoch, rows, 'sealed = 1, lease_until = NULL, due_at = NULL')) return { type: 'refused' };
+    if (!(yield* writeRows(turn, epoch, rows, 'sealed = 1, lease_until = NULL, due_at = NULL'))) return { type: 'refused' };
     // Cancelled while it waited: its input joins the transcript behind that of the turns before it (T1).
-    const place = row.place ?? recordThrough(db, row);
-    if (output.length > 0) writeItems(db, turn, nextPosition(db, turn), output, place);
-    if (seal.isStored) writeHiddenReasoning(db, turn, seal.hidden ?? []);
-    const settledAtMs = Date.now();
-    db.run(
+    const place = row.place ?? (yield* recordThrough(row));
+    if (output.length > 0) yield* writeItems(turn, yield* nextPosition(turn), output, place);
+    if (seal.isStored) yield* writeHiddenReasoning(turn, seal.hidden ?? []);
+    const settledAtMs = yield* now();
+    yield* run(
       `UPDATE turns SET status = ?, settled_at = ?, error_code = ?, retry_at = ?, usage = ? WHERE id = ?`,
       settled.status,
       settledAtMs,
@@ -145,15 +150,15 @@ export async function seal(db: Database, seal: Seal): Promise<SealResult> {
       seal.usage === null ? null : JSON.stringify(seal.usage),
       turn,
     );
-    if (seal.attempt !== undefined) endAttempt(db, seal.attempt, epoch, seal.attempt.end, lastSeq);
-    const has = hangingOn(db, turn);
-    const stops = has.attempts ? openKeptResponses(db, turn) : [];
-    const lostAttempts = has.attempts ? loseOpenAttempts(db, turn, { lastSeq: lastSeq ?? null }) : 0;
-    if (has.calls) cutOffToolCalls(db, row.tenant, turn);
-    if (row.session !== null || row.isChild) addSpent(db, turn);
-    const cancels = has.children ? cancelChildren(db, turn, settledAtMs) : [];
-    const next = row.session === null ? undefined : readyNext(db, row.tenant, row.session);
-    const owesWebhook = has.webhook && oweWebhook(db, turn, settled.status, settledAtMs);
+    if (seal.attempt !== undefined) yield* endAttempt(seal.attempt, epoch, seal.attempt.end, lastSeq);
+    const has = yield* hangingOn(turn);
+    const stops = has.attempts ? yield* openKeptResponses(turn) : [];
+    const lostAttempts = has.attempts ? yield* loseOpenAttempts(turn, { lastSeq: lastSeq ?? null }) : 0;
+    if (has.calls) yield* cutOffToolCalls(row.tenant, turn);
+    if (row.session !== null || row.isChild) yield* addSpent(turn);
+    const cancels = has.children ? yield* cancelChildren(turn, settledAtMs) : [];
+    const next = row.session === null ? undefined : yield* readyNext(row.tenant, row.session);
+    const owesWebhook = has.webhook && (yield* oweWebhook(turn, settled.status, settledAtMs));
     return {
       type: 'sealed',
       lostAttempts,
@@ -166,8 +171,8 @@ export async function seal(db: Database, seal: Seal): Promise<SealResult> {
 }
 
 /** What of a turn has no end yet when the turn has its own: one question, since most turns have nothing of it. */
-function hangingOn(db: Database, turn: string): { attempts: boolean; calls: boolean; children: boolean; webhook: boolean } {
-  const row = db.one(
+function* hangingOn(turn: string): Work<{ attempts: boolean; calls: boolean; children: boolean; webhook: boolean }> {
+  const row = yield* one(
     `SELECT EXISTS (SELECT 1 FROM attempts WHERE turn = ? AND ended_at IS NULL) AS attempts,
        EXISTS (SELECT 1 FROM tool_calls WHERE turn = ? AND ended_at IS NULL) AS calls,
        EXISTS (SELECT 1 FROM turns INDEXED BY turns_called_unsettled WHERE parent = ? AND settled_at IS NULL) AS children,
@@ -187,16 +192,18 @@ function eventOf({ data }: JournalRow): ResponseEvent {
 
 const rowsAfter = 'SELECT seq, type, data FROM journal WHERE turn = ? AND seq > ? ORDER BY seq LIMIT ?';
 
-/** @param limit without one: -1 */
-export function readJournal(db: Database, turn: string, after: number, limit: number): JournalRow[] {
-  return db.all(rowsAfter, turn, after, limit).map(journalRow);
+/** A limit for all that there are. */
+export const everyRow = Number.MAX_SAFE_INTEGER;
+
+export function* readJournal(turn: string, after: number, limit: number): Work<JournalRow[]> {
+  return (yield* all(rowsAfter, turn, after, limit)).map(journalRow);
 }
 
 /** A piece of the journal, as large as the limits allow. */
-export function readRows(db: Database, turn: string, after: number, limits: BatchLimits): JournalRow[] {
+export function* readRows(turn: string, after: number, limits: BatchLimits): Work<JournalRow[]> {
   const rows: JournalRow[] = [];
   let chars = 0;
-  db.scan(rowsAfter, [turn, after, limits.rows], (each) => {
+  yield* scan(rowsAfter, [turn, after, limits.rows], (each) => {
     const row = journalRow(each);
     rows.push(row);
     chars += row.data.length;
@@ -205,19 +212,19 @@ export function readRows(db: Database, turn: string, after: number, limits: Batc
   return rows;
 }
 
-export function readHead(db: Database, turn: string): JournalHead | undefined {
+export function* readHead(turn: string): Work<JournalHead | undefined> {
   // 2: it is being dropped, and as good as gone.
-  const row = db.one('SELECT epoch, next_seq, sealed, lease_until FROM journal_head WHERE turn = ? AND sealed < 2', turn);
+  const row = yield* one('SELECT epoch, next_seq, sealed, lease_until FROM journal_head WHERE turn = ? AND sealed < 2', turn);
   if (row === undefined) return undefined;
   return {
     epoch: Number(row['epoch']),
     last: Number(row['next_seq']) - 1,
     isSealed: row['sealed'] === 1,
-    lease: leaseOf(row['lease_until']),
+    lease: leaseOf(row['lease_until'], yield* now()),
   };
 }
 
-function leaseOf(until: Row[string] | undefined): JournalHead['lease'] {
+function leaseOf(until: Value | undefined, nowMs: number): JournalHead['lease'] {
   if (until == null) return 'none';
-  return Number(until) > Date.now() ? 'live' : 'expired';
+  return Number(until) > nowMs ? 'live' : 'expired';
 }
