@@ -10,7 +10,7 @@ import { startModelServer } from '../../src/testing/model-server/index.ts';
 import { checkLog, type Violation } from './check.ts';
 import { Client } from './client.ts';
 import { CampaignCluster, type Database, residentMb } from './cluster.ts';
-import { readBack, readNotes, searchFiles, untilQuiet } from './evidence.ts';
+import { readBack, readNotes, searchFiles, untilClosed, untilQuiet } from './evidence.ts';
 import { Clock, Disk } from './machine.ts';
 import { CampaignModel } from './model.ts';
 import { type FaultKind, manners, modelFaults, planFaults, planTurn } from './plan.ts';
@@ -82,7 +82,7 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRes
   const model = new CampaignModel(log, secret, (kind, turn) =>
     log.add({ op: 'fault', overAtMs: clockMs(), kind: `model ${kind}`, on: turn, isFelt: true }),
   );
-  await using server = await startModelServer({ fallback: model.reply, keepLog: false });
+  await using server = await startModelServer({ fallback: model.reply });
   const dataDir = join(folder, 'data');
   mkdirSync(dataDir);
   await using disk = without.has('disk') ? undefined : await Disk.mount(dataDir, diskMegabytes);
@@ -119,7 +119,9 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRes
       dice: new Dice(seed, 'reader'),
     });
     await untilQuiet(reader, log, quietPatienceMs);
+    await untilClosed(server, log);
     await readBack(reader, log);
+    if ((await reader.text('/metrics')).includes(secret)) log.add({ op: 'leak', place: 'metrics' });
     const ids = log.entries.flatMap((entry) => (entry.op === 'kept' ? [entry.id] : []));
     await replayTurns(cluster.urls[0] ?? '', sampleOf(ids, replayed), log);
     sampling();

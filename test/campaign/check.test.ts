@@ -61,6 +61,7 @@ const whole: readonly Entry[] = [
   cancelled,
   { op: 'conversation', session: 'conv', said: ['a', 'b'] },
   { op: 'memory', process: 'serve-1', mostMb: 300 },
+  { op: 'open requests', turns: [] },
   { op: 'replayed', same: 2, unseen: 0, diverged: [] },
   { op: 'quiet', tookMs: 100, left: [] },
 ];
@@ -117,6 +118,7 @@ const planted: readonly (readonly [title: string, law: string, log: readonly Ent
     'T5',
     withChange({ op: 'kept', turn: 'b' }, { status: 'failed', code: 'worker_lost', attempts: [kept.attempts[1]] }),
   ],
+  ['a request stays open', 'T5', withChange({ op: 'open requests' }, { turns: ['a'] })],
   ['two ends', 'T6', withChange({ op: 'kept', turn: 'a' }, { ends: [4, 5] })],
   ['an end that is not the last event', 'T6', withChange({ op: 'kept', turn: 'a' }, { ends: [4] })],
   ['no end', 'T6', withChange({ op: 'quiet' }, { left: ['resp_a'] })],

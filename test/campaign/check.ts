@@ -80,6 +80,8 @@ export function checkLog(entries: readonly Entry[]): readonly Violation[] {
     for (const what of diverged) report('T10', '', what);
     if (same === 0) report('T10', '', 'no run could be replayed');
   }
+  for (const turn of all('open requests').flatMap(({ turns }) => turns))
+    report('T5', turn, 'it has its end, and its request is still open');
   for (const { place } of all('leak')) report('T11', '', `a secret is in ${place}`);
   for (const { process, mostMb } of all('memory')) {
     if (mostMb > mostMemoryMb) report('T14', '', `${process} held ${mostMb.toFixed(0)} MB`);

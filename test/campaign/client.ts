@@ -4,7 +4,7 @@ import type { Dice } from '../../bench/soak/dice.ts';
 import { exchange, isPassing } from '../../bench/soak/exchange.ts';
 import type { OperationLog } from './record.ts';
 import { hashChars } from './record.ts';
-import { Sight } from './sight.ts';
+import { Sight, type SightMark } from './sight.ts';
 
 export interface ClientOptions {
   readonly urls: readonly string[];
@@ -48,19 +48,19 @@ export interface Watching {
 const wholePatienceMs = 20_000;
 
 export class Client {
-  readonly #options: ClientOptions;
+  readonly options: ClientOptions;
 
   constructor(options: ClientOptions) {
-    this.#options = options;
+    this.options = options;
   }
 
   get isOver(): boolean {
-    return this.#options.signal.aborted;
+    return this.options.signal.aborted;
   }
 
   /** Posts until an answer names the turn. A stream is read as far as it comes. */
   async post(posting: Posting): Promise<Posted> {
-    const { log } = this.#options;
+    const { log } = this.options;
     const { turn, session, interrupts } = posting;
     log.add({ op: 'post', turn, session, ...(interrupts === undefined ? {} : { interrupts }) });
     while (!this.isOver) {
@@ -73,7 +73,7 @@ export class Client {
 
   /** undefined: no answer has named the turn, and the same may be sent again. */
   async postOnce({ turn, body, key, headers, sight, pauseMs, leavesBehind }: Posting): Promise<Posted | undefined> {
-    const { log, patienceMs } = this.#options;
+    const { log, patienceMs } = this.options;
     let id: string | undefined;
     const leaving = new AbortController();
     const result = await exchange({
@@ -83,7 +83,7 @@ export class Client {
       ...(key === false ? {} : { key: turn }),
       ...(headers === undefined ? {} : { headers }),
       patienceMs,
-      signal: AbortSignal.any([this.#options.signal, leaving.signal]),
+      signal: AbortSignal.any([this.options.signal, leaving.signal]),
       onHeaders: (status, responseId) => {
         if (status !== 200) return;
         if (responseId === undefined) return log.add({ op: 'client saw', turn, what: 'an answer without the id of its response' });
@@ -100,7 +100,7 @@ export class Client {
           }),
       ...(pauseMs === undefined ? {} : { pauseMs }),
     });
-    if (sight !== undefined && id !== undefined) this.#viewed(turn, sight, { after: -1, rows: 0, tokens: 0 });
+    if (sight !== undefined && id !== undefined) this.viewed(turn, sight, { after: -1, rows: 0, tokens: 0 });
     if (result.type === 'answered' && result.status !== 200) {
       if (isPassing(result.status)) return undefined;
       log.add({ op: 'client saw', turn, what: `its POST was answered ${result.status}: ${result.text.slice(0, 300)}` });
@@ -114,12 +114,12 @@ export class Client {
 
   /** Reads on behind what was seen, on any gateway, until the turn's end was seen, or the viewer goes. */
   async watch({ turn, id, pauseMs, leavesBehind, onEvents }: Watching, sight = new Sight()): Promise<Sight> {
-    const { log, patienceMs, signal } = this.#options;
+    const { log, patienceMs, signal } = this.options;
     const leaving = new AbortController();
     while (!sight.isDone && !this.isOver && !leaving.signal.aborted) {
       sight.reconnect();
       const after = sight.count - 1;
-      const before = { after, rows: sight.rows.length, tokens: sight.firstTokens.length };
+      const before = sight.mark();
       const result = await exchange({
         method: 'GET',
         url: `${this.#url()}/v1/responses/${id}?stream=true${after < 0 ? '' : `&starting_after=${after}`}`,
@@ -132,7 +132,7 @@ export class Client {
           if (sight.count >= (leavesBehind ?? Number.POSITIVE_INFINITY)) leaving.abort();
         },
       });
-      this.#viewed(turn, sight, before);
+      this.viewed(turn, sight, before);
       if (result.type === 'answered' && result.status !== 200 && !isPassing(result.status)) {
         log.add({ op: 'client saw', turn, what: `a viewer was answered ${result.status}: ${result.text.slice(0, 300)}` });
         break;
@@ -146,7 +146,7 @@ export class Client {
 
   /** Until it is answered. */
   async cancel(turn: string, id: string): Promise<'accepted' | 'late' | 'unknown' | 'given up'> {
-    const { log, patienceMs, signal } = this.#options;
+    const { log, patienceMs, signal } = this.options;
     log.add({ op: 'cancel', turn });
     while (!this.isOver) {
       const result = await exchange({ method: 'POST', url: `${this.#url()}/v1/responses/${id}/cancel`, patienceMs, signal });
@@ -166,7 +166,7 @@ export class Client {
 
   /** Resolves with the JSON of a 200; undefined where nothing is waited for any more, or the answer is one that may not come. */
   async call(method: 'GET' | 'POST', path: string, body?: object): Promise<unknown> {
-    const { log, signal, patienceMs } = this.#options;
+    const { log, signal, patienceMs } = this.options;
     while (!this.isOver) {
       const sent = body === undefined ? {} : { body: JSON.stringify(body) };
       const result = await exchange({ method, url: `${this.#url()}${path}`, patienceMs, signal, ...sent });
@@ -180,9 +180,16 @@ export class Client {
     return undefined;
   }
 
+  /** Of any path, whatever the answer. */
+  async text(path: string): Promise<string> {
+    const { signal, patienceMs } = this.options;
+    const result = await exchange({ method: 'GET', url: `${this.#url()}${path}`, patienceMs, signal });
+    return result.type === 'answered' ? result.text : '';
+  }
+
   /** Its events from the first to the last, read at once: nothing of it is booked. */
   async readWhole(id: string): Promise<Sight> {
-    const { signal } = this.#options;
+    const { signal } = this.options;
     for (;;) {
       const sight = new Sight();
       const url = `${this.#url()}/v1/responses/${id}?stream=true`;
@@ -194,19 +201,20 @@ export class Client {
   }
 
   async pause(): Promise<void> {
-    const { dice, signal } = this.#options;
+    const { dice, signal } = this.options;
     await sleep(dice.between(50, 600), undefined, { signal }).catch(() => undefined);
   }
 
-  #viewed(turn: string, sight: Sight, before: { readonly after: number; readonly rows: number; readonly tokens: number }): void {
+  /** Books what a connection has shown, since it began. */
+  viewed(turn: string, sight: Sight, before: SightMark): void {
     const rows = sight.rows.slice(before.rows);
     const { isDone } = sight;
     const firstTokens = sight.firstTokens.slice(before.tokens);
-    if (rows.length >= hashChars || isDone) this.#options.log.add({ op: 'viewed', turn, after: before.after, rows, isDone, firstTokens });
-    for (const what of sight.problems.splice(0)) this.#options.log.add({ op: 'client saw', turn, what });
+    if (rows.length >= hashChars || isDone) this.options.log.add({ op: 'viewed', turn, after: before.after, rows, isDone, firstTokens });
+    for (const what of sight.problems.splice(0)) this.options.log.add({ op: 'client saw', turn, what });
   }
 
   #url(): string {
-    return this.#options.dice.pick(this.#options.urls);
+    return this.options.dice.pick(this.options.urls);
   }
 }

@@ -46,7 +46,7 @@ export class CampaignModel {
 
   readonly reply = ({ body }: LoggedRequest): Script => {
     const { messages } = body as { readonly messages: readonly Message[] };
-    const users = messages.filter(({ role }) => role === 'user').map((message) => orderIn(textOf(message)));
+    const users = ordersIn(messages);
     const order = users.at(-1);
     if (order === undefined) throw new Error('a request without words of a user');
     const behind = messages.slice(messages.findLastIndex(({ role }) => role === 'user'));
@@ -94,6 +94,15 @@ export class CampaignModel {
     });
     return [sseHead, chat.role(), ...says.flat(), ...calls, chat.finish('tool_calls'), usage, done, end];
   }
+}
+
+/** Whose request it is, by the last words of a user. */
+export function turnOf({ body }: LoggedRequest): string {
+  return ordersIn((body as { readonly messages: readonly Message[] }).messages).at(-1)?.turn ?? '';
+}
+
+function ordersIn(messages: readonly Message[]): Order[] {
+  return messages.filter(({ role }) => role === 'user').map((message) => orderIn(textOf(message)));
 }
 
 function textOf({ content }: Message): string {

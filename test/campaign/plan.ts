@@ -38,6 +38,7 @@ export const manners = [
   'blocking',
   'background',
   'second viewer',
+  'openai client',
   'slow viewer',
   'vanishing viewer',
   'repeated post',

@@ -64,6 +64,8 @@ export type Entry =
   | { readonly op: 'conversation'; readonly session: string; readonly said: readonly string[] }
   /** Runs of workflows that today's code has run again. `unseen`: they have no history, or it could not be had. */
   | { readonly op: 'replayed'; readonly same: number; readonly unseen: number; readonly diverged: readonly string[] }
+  /** Requests that are still open at the model behind the end of every turn, by what the user said. */
+  | { readonly op: 'open requests'; readonly turns: readonly string[] }
   /** A secret is where none may be. */
   | { readonly op: 'leak'; readonly place: string }
   /** The most that a process held, MB. */

@@ -12,6 +12,12 @@ interface SeenEvent {
 
 const endTypes: ReadonlySet<string> = new Set(['response.completed', 'response.incomplete', 'response.failed']);
 
+export interface SightMark {
+  readonly after: number;
+  readonly rows: number;
+  readonly tokens: number;
+}
+
 export class Sight {
   /** Of all events. */
   rows = '';
@@ -38,17 +44,22 @@ export class Sight {
     this.#rest = '';
   }
 
+  /** Where it stands, for `Client.viewed`. */
+  mark(): SightMark {
+    return { after: this.count - 1, rows: this.rows.length, tokens: this.firstTokens.length };
+  }
+
   feed(piece: string): void {
     this.#rest += piece;
     for (;;) {
       const at = this.#rest.indexOf('\n\n');
       if (at < 0) return;
-      this.#take(this.#rest.slice(0, at));
+      this.#read(this.#rest.slice(0, at));
       this.#rest = this.#rest.slice(at + 2);
     }
   }
 
-  #take(block: string): void {
+  #read(block: string): void {
     if (block.startsWith(':')) return;
     if (this.isDone) this.problems.push(`behind [DONE] came ${block.slice(0, 100)}`);
     if (block === 'data: [DONE]') {
@@ -60,8 +71,13 @@ export class Sight {
       this.problems.push(`no event: ${block.slice(0, 100)}`);
       return;
     }
+    this.take(type, Number(id), data);
+  }
+
+  /** One event. @param type and @param id as the stream names them, beside its data */
+  take(type: string, id: number, data: string): void {
     const event = JSON.parse(data) as SeenEvent;
-    if (event.sequence_number !== this.count || Number(id) !== this.count || event.type !== type)
+    if (event.sequence_number !== this.count || id !== this.count || event.type !== type)
       this.problems.push(`event ${this.count} was to come, and not ${id} (${event.sequence_number}), ${type} (${event.type})`);
     this.rows += hashOf(data);
     if (endTypes.has(event.type)) {

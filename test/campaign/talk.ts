@@ -1,6 +1,7 @@
 /** One turn of a campaign, in each manner in which clients ask for turns and watch, leave, repeat and cancel them. */
 import type { Client, Posted, Posting, Watching } from './client.ts';
 import { wordsOf } from './model.ts';
+import { streamByOpenai } from './openai-client.ts';
 import type { Manner, Order, TurnPlan } from './plan.ts';
 import { type OperationLog, hashOf } from './record.ts';
 import { Sight } from './sight.ts';
@@ -51,6 +52,9 @@ export async function talk(context: TalkContext, plan: TurnPlan): Promise<void> 
       await follow(client, turn, posted);
       break;
     }
+    case 'openai client':
+      if (await streamByOpenai(client, streamed)) felt();
+      break;
     case 'slow viewer': {
       const posted = await client.post({ ...streamed, pauseMs: 150 });
       felt();
