@@ -12,14 +12,16 @@ import type { Clock, Disk } from './machine.ts';
 import { nginxConfig } from './nginx.ts';
 import type { ProcessKind } from './plan.ts';
 import { type Disturbable, Process } from './process.ts';
-import { Link } from './proxy.ts';
+import { type Address, Link } from './proxy.ts';
 
 /** What the turns are kept in. */
 export interface Database extends AsyncDisposable {
   /** For a process of turnkeep whose own link to the server leads to this port. */
   env(port: number | undefined): NodeJS.ProcessEnv;
   /** The server, where there is one. */
-  readonly server?: { readonly port: number; readonly process: Disturbable };
+  readonly server?: { readonly address: Address; readonly process: Disturbable };
+  /** What it writes besides, where no secret may be. */
+  readonly logs: readonly string[];
 }
 
 export interface ClusterOptions {
@@ -142,7 +144,7 @@ export class CampaignCluster implements AsyncDisposable {
     const temporal = await this.#link('temporal', name, temporalPort);
     // A gateway that is nothing else asks the provider for nothing that a campaign does.
     const providerPort = kind === 'gateway' ? modelPort : (await this.#link('provider', name, modelPort)).port;
-    const store = database.server === undefined ? undefined : await this.#link('postgres', name, database.server.port);
+    const store = database.server === undefined ? undefined : await this.#link('postgres', name, database.server.address);
     return this.#process({
       name,
       kind,
@@ -219,7 +221,7 @@ export class CampaignCluster implements AsyncDisposable {
   }
 
   /** @param leadsTo `clients` lead to `name`, all others from `name` to what they are called after */
-  async #link(kind: Link['kind'], name: string, target?: number): Promise<Link> {
+  async #link(kind: Link['kind'], name: string, target?: Address): Promise<Link> {
     const isOfClients = kind === 'clients' || kind === 'nginx';
     const link = await Link.open(isOfClients ? `${kind}>${name}` : `${name}>${kind}`, kind, target);
     this.links.push(link);
@@ -228,9 +230,9 @@ export class CampaignCluster implements AsyncDisposable {
 
   /** What is written by the processes, and by Temporal: no secret may be there. */
   get files(): readonly string[] {
-    const { folder } = this.#options;
+    const { folder, database } = this.#options;
     const logs = this.processes.map(({ name }) => join(folder, logFolder, name));
-    return [...logs, ...['', '-wal'].map((part) => join(folder, `temporal.db${part}`))];
+    return [...logs, ...database.logs, ...['', '-wal'].map((part) => join(folder, `temporal.db${part}`))];
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -4,6 +4,9 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { LinkAction, LinkKind } from './plan.ts';
 
+/** A port of this machine, or the path of a socket. */
+export type Address = number | string;
+
 interface Pair {
   readonly client: Socket;
   readonly upstream: Socket;
@@ -32,19 +35,19 @@ export class Link {
     up: { delayMs: 0, cut: undefined },
     down: { delayMs: 0, cut: undefined },
   };
-  #target: number | undefined;
+  #target: Address | undefined;
   #refuses = false;
   #hits: LinkHits = { resets: 0, chunks: 0, refused: 0 };
 
-  private constructor(name: string, kind: LinkKind, target: number | undefined) {
+  private constructor(name: string, kind: LinkKind, target: Address | undefined) {
     this.name = name;
     this.kind = kind;
     this.#target = target;
     this.#server = createServer({ noDelay: true, allowHalfOpen: true }, (client) => this.#accept(client));
   }
 
-  /** @param target the port that it leads to, of this machine; undefined: nobody is there yet */
-  static async open(name: string, kind: LinkKind, target?: number): Promise<Link> {
+  /** @param target where it leads; undefined: nobody is there yet */
+  static async open(name: string, kind: LinkKind, target?: Address): Promise<Link> {
     const link = new Link(name, kind, target);
     link.#server.listen(0, '127.0.0.1');
     await once(link.#server, 'listening');
@@ -55,8 +58,8 @@ export class Link {
     return (this.#server.address() as AddressInfo).port;
   }
 
-  leadTo(port: number | undefined): void {
-    this.#target = port;
+  leadTo(target: Address | undefined): void {
+    this.#target = target;
   }
 
   /**
@@ -114,7 +117,8 @@ export class Link {
       client.resetAndDestroy();
       return;
     }
-    const upstream = connect({ port: this.#target, host: '127.0.0.1', noDelay: true, allowHalfOpen: true });
+    const to = typeof this.#target === 'number' ? { port: this.#target, host: '127.0.0.1', noDelay: true } : { path: this.#target };
+    const upstream = connect({ ...to, allowHalfOpen: true });
     const pair: Pair = { client, upstream };
     this.#pairs.add(pair);
     this.#carry(client, upstream, this.#directions.up, pair);

@@ -2,5 +2,5 @@
 import type { Database } from './cluster.ts';
 
 export async function sqliteDatabase(): Promise<Database> {
-  return { env: () => ({}), [Symbol.asyncDispose]: async () => undefined };
+  return { env: () => ({}), logs: [], [Symbol.asyncDispose]: async () => undefined };
 }
