@@ -170,7 +170,7 @@ async function load(options: CampaignOptions, { cluster, log, secret, disk, cloc
     const dice = new Dice(seed, 'client', slot);
     for (let session: string | undefined, left = 0; !enough.signal.aborted; left -= 1) {
       // A plan is the seed's and the number's alone; who carries it out is a matter of time.
-      const plan = planTurn(seed, n);
+      const plan = planTurn(seed, n, sessions);
       n += 1;
       const client = new Client({ urls: cluster.urls, log, signal: giveUp.signal, patienceMs: plan.patienceMs, dice });
       if (session === undefined || left <= 0) {

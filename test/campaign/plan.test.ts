@@ -6,7 +6,7 @@ import { type FaultKind, manners, modelFaults, planFaults, planTurn } from './pl
 const kinds: readonly FaultKind[] = ['kill serve', 'stop worker', 'reset clients', 'cut temporal', 'disk full'];
 
 test('a seed plans the same turns and the same faults again, and another seed plans others', () => {
-  const turns = (seed: number) => Array.from({ length: 50 }, (_, n) => planTurn(seed, n));
+  const turns = (seed: number) => Array.from({ length: 50 }, (_, n) => planTurn(seed, n, 5));
   assert.deepEqual(turns(7), turns(7));
   assert.notDeepEqual(turns(7), turns(8));
   assert.deepEqual(planFaults(7, kinds, 60_000, 1_000), planFaults(7, kinds, 60_000, 1_000));
@@ -33,7 +33,7 @@ test('a load that is too short for its pace has each kind once all the same', ()
 });
 
 test('every manner of clients and every fault of the model is planned early', () => {
-  const early = Array.from({ length: 100 }, (_, n) => planTurn(5, n));
+  const early = Array.from({ length: 100 }, (_, n) => planTurn(5, n, 5));
   assert.deepEqual(new Set(early.map(({ manner }) => manner)), new Set(manners));
   assert.deepEqual(new Set(early.flatMap(({ order }) => order.fault?.kind ?? [])), new Set(modelFaults));
 });

@@ -81,8 +81,15 @@ export interface TurnPlan {
 
 const faultChance = 0.3;
 
-/** Each manner and each fault of the model comes early, whatever the dice say later. @param n the nth turn of this seed, from 0 */
-export function planTurn(seed: number, n: number): TurnPlan {
+/** So many conversations at once are served with tokens as fast as they come here; of more each gets fewer. */
+const sessionsAtFullPace = 12;
+
+/**
+ * Each manner and each fault of the model comes early, whatever the dice say later.
+ * @param n the nth turn of this seed, from 0
+ * @param sessions conversations at the same time
+ */
+export function planTurn(seed: number, n: number, sessions: number): TurnPlan {
   const dice = new Dice(seed, 'turn', n);
   const manner = manners[n % (2 * manners.length)] ?? dice.pick(manners);
   const early = modelFaults[n % (2 * modelFaults.length)];
@@ -97,7 +104,7 @@ export function planTurn(seed: number, n: number): TurnPlan {
     order: {
       turn: `turn-${n}`,
       tokens: 5 + Math.floor(dice.next() * 20),
-      waitMs: Math.floor(dice.between(20, 120)),
+      waitMs: Math.floor(dice.between(20, 120) * Math.max(1, sessions / sessionsAtFullPace)),
       toolSteps: withTools ? 1 + Math.floor(dice.next() * 2) : Number(asks),
       tools: withTools ? ['once', 'again'] : asks ? ['mail'] : [],
       ...(isFaulty ? { fault: { kind, times } } : {}),
