@@ -142,6 +142,7 @@ const planted: readonly (readonly [title: string, law: string, log: readonly Ent
   ['a request that no provider takes', 'T13', withChange({ op: 'request', atMs: 9 }, { malformed: ['no output of a-1-once'] })],
   ['a process that grows', 'T14', withChange({ op: 'memory' }, { mostMb: 4_000 })],
   ['an end by a fault of our own', 'contract', withChange({ op: 'kept', turn: 'a' }, { status: 'failed', code: 'internal_error' })],
+  ['a post that nobody takes', 'contract', whole.filter((entry) => entry.op !== 'accepted' || entry.turn !== 'b')],
   ['an answer that no client may get', 'contract', [...whole, { op: 'client saw', atMs: 3, turn: 'a', what: 'its POST was answered 500' }]],
   ['a process dies by itself', 'process', [...whole, { op: 'process ended by itself', atMs: 3, process: 'serve-1', how: 'SIGABRT' }]],
   ['nobody has looked for the ends', 'end', whole.filter(({ op }) => op !== 'quiet')],

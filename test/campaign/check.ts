@@ -46,6 +46,7 @@ export function checkLog(entries: readonly Entry[]): readonly Violation[] {
     const ids = new Set(of.map(({ id }) => id));
     if (ids.size > 1) report('T1', turn, `one turn was taken in ${ids.size} times: ${[...ids].join(', ')}`);
   }
+  for (const turn of posts.keys()) if (!accepted.has(turn)) report('contract', turn, 'it was posted again and again, and never accepted');
   for (const [turn, of] of kept) {
     if (of.length > 1 && unsure.has(turn)) continue;
     if (of.length > 1) report('T1', turn, `there are ${of.length} of it: ${of.map(({ id }) => id).join(', ')}`);
