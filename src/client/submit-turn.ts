@@ -127,12 +127,16 @@ async function insert(
       ? { headStart: { lease: headStart.lease, row: journalRowOf(inProgress) } }
       : {}),
   };
-  const result = await whileCallerWaits(() => store.insertTurn(turn), signal);
+  let askedAtMs = 0;
+  const result = await whileCallerWaits(async () => {
+    askedAtMs = Date.now();
+    return store.insertTurn(turn);
+  }, signal);
   if (result.type === 'inserted' && result.epoch !== undefined && headStart !== undefined && inProgress !== undefined) {
     const { turn: row, epoch } = result;
     const events = [...opening, inProgress];
-    // The turn became ready in the commit that began the lease.
-    const leaseUntilMs = (row.readyAtMs ?? createdAtMs) + headStart.lease.lengthMs;
+    // By the clock of this machine, and from before the lease was written.
+    const leaseUntilMs = askedAtMs + headStart.lease.lengthMs;
     headStart.run({ type: 'granted', epoch, leaseUntilMs, attempt: 1, lostAttempts: 0, turn: row, readySinceMs: 0, events }, 1);
   }
   return result;

@@ -37,6 +37,8 @@ export interface WorkerDeps {
   readonly maxAttempts?: number;
   /** Keeps no workflow in memory: every task of one replays its history. For tests. */
   readonly replaysAlways?: boolean;
+  /** How long after the drain time work that was told to stop may take to end, ms; 5,000 by default. */
+  readonly forceAfterMs?: number;
 }
 
 export interface TurnWorker {
@@ -78,7 +80,7 @@ const webhookSlots = 64;
 /** A request to an endpoint that is under way at the worker's end may end within this; then it is made again elsewhere. */
 const webhookGraceMs = 1_000;
 
-/** Temporal cancels activities that still run after the drain time; this much later the worker stops regardless. */
+/** Temporal cancels activities that still run after the drain time; this much later, where nothing else is said, the worker stops regardless. */
 const forceAfterDrainMs = 5_000;
 
 /**
@@ -97,7 +99,7 @@ const forceAfterDrainMs = 5_000;
  *     await worker.stopped;
  */
 export async function startWorker({ config, connection, ...deps }: WorkerDeps): Promise<TurnWorker> {
-  const { log, ...options } = deps;
+  const { log, forceAfterMs = forceAfterDrainMs, ...options } = deps;
   const { drainMs } = config.limits;
   const dataConverter = createDataConverter(config.codecKeys, (message) => log.error(message));
   const { workflow: workflows } = new Client({ connection, namespace: config.temporal.namespace, dataConverter });
@@ -109,7 +111,7 @@ export async function startWorker({ config, connection, ...deps }: WorkerDeps): 
     namespace: config.temporal.namespace,
     dataConverter,
     shutdownGraceTime: drainMs,
-    shutdownForceTime: drainMs + forceAfterDrainMs,
+    shutdownForceTime: drainMs + forceAfterMs,
   };
   const worker = await Worker.create({
     ...common,

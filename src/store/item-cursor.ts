@@ -21,6 +21,13 @@ export function compareSpots(one: ItemSpot, other: ItemSpot): number {
   return one.depth - other.depth || one.position - other.position;
 }
 
+const cursorPattern = /^(.+)@(\d{1,15})\.(\d{1,15})$/s;
+
+/** The id of the item that a cursor stands for; undefined: it is none, and may be an id itself. */
+export function idOfCursor(cursor: string): string | undefined {
+  return cursorPattern.exec(cursor)?.[1];
+}
+
 /**
  * The spot that a page begins behind: of an id the last one in the page's order, so that no page begins before where the one
  * before it ended; of a cursor its own. undefined: there is no such item.
@@ -29,7 +36,7 @@ export function compareSpots(one: ItemSpot, other: ItemSpot): number {
 export function spotBehind<T extends ItemSpot>(after: string, order: ItemOrder, spotsOf: (id: string) => readonly T[]): T | undefined {
   const spots = spotsOf(after);
   if (spots.length > 0) return order === 'asc' ? spots.at(-1) : spots[0];
-  const [, id, depth, position] = /^(.+)@(\d{1,15})\.(\d{1,15})$/s.exec(after) ?? [];
+  const [, id, depth, position] = cursorPattern.exec(after) ?? [];
   if (id === undefined) return undefined;
   return spotsOf(id).find((spot) => spot.depth === Number(depth) && spot.position === Number(position));
 }

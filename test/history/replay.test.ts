@@ -4,6 +4,7 @@ import { cpSync, globSync, mkdtempSync, readFileSync, rmSync, symlinkSync, write
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
+import { createEncryption } from '../../src/codec/encryption.ts';
 import { readConfig } from '../../src/config/read-config.ts';
 import { jsonOfEvents } from '../../src/history/history-json.ts';
 import { replay } from '../../src/history/replay/replay.ts';
@@ -59,6 +60,22 @@ function told({ outcome, divergence }: ReplayReport | { outcome: string; diverge
 function lineOf(code: string, text: string): number {
   return code.split('\n').findIndex((line) => line.includes(text)) + 1;
 }
+
+test('a history whose payloads are encrypted by a key that is not there is not replayed, and is no divergence', async (t) => {
+  const folder = folderFor(t);
+  const [file = ''] = histories(folder, '');
+  const { events } = JSON.parse(readFileSync(file, 'utf8')) as { events: object[] };
+  const codec = createEncryption([{ id: 'theirs', key: Buffer.alloc(32, 7) }]);
+  const [input] = await codec.encode([{ metadata: {}, data: Buffer.from('{}') }]);
+  const base64 = (bytes: Uint8Array | null | undefined): string => Buffer.from(bytes ?? []).toString('base64');
+  const metadata = Object.fromEntries(Object.entries(input?.metadata ?? {}).map(([name, value]) => [name, base64(value)]));
+  const started = (events[0] as { workflowExecutionStartedEventAttributes: { input: unknown } }).workflowExecutionStartedEventAttributes;
+  started.input = { payloads: [{ metadata, data: base64(input?.data) }] };
+  writeFileSync(file, JSON.stringify({ events }));
+  const [report] = await replayed([file]);
+  assert.equal(report?.outcome, 'not_replayed', JSON.stringify(report));
+  assert.match(report?.reason ?? '', /TURNKEEP_CODEC_KEYS/);
+});
 
 test('every recorded history is the same on the code as it is', async (t) => {
   const files = histories(folderFor(t), '');

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { InputItem } from '../../src/domain/item.ts';
+import { run } from '../../src/store/sql/work.ts';
 import { Database } from '../../src/store/sqlite/database.ts';
 import { claimed, ended, inserted, newTurn, sealOf } from './contract.ts';
 import { temporaryDatabase } from './temporary.ts';
@@ -14,10 +15,10 @@ test('50,000 calls of one name cost those of another chain nothing', async (t) =
   await using database = temporaryDatabase();
   const store = database.open();
   const db = new Database(database.path);
-  await db.commit('quick', () => {
-    db.run(`WITH RECURSIVE n (n) AS (VALUES (1) UNION ALL SELECT n + 1 FROM n WHERE n < 50000)
-      INSERT INTO items (turn, position, id, call_id, branch, depth, item) SELECT 'resp_x', n, 'fc_' || n, 'call_1', 'resp_x', n, '{}' FROM n`);
-  });
+  await db.commit('quick', () =>
+    run(`WITH RECURSIVE n (n) AS (VALUES (1) UNION ALL SELECT n + 1 FROM n WHERE n < 50000)
+      INSERT INTO items (turn, position, id, call_id, branch, depth, item) SELECT 'resp_x', n, 'fc_' || n, 'call_1', 'resp_x', n, '{}' FROM n`),
+  );
   await inserted(store, newTurn('resp_a'));
   const { epoch } = await claimed(store, 'resp_a');
   await store.seal(sealOf('resp_a', epoch, { output: [call('fc_a', 'call_1')] }));

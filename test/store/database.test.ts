@@ -6,6 +6,7 @@ import { closeSync, copyFileSync, mkdtempSync, openSync, readFileSync, rmSync, w
 import { tmpdir } from 'node:os';
 import { test, type TestContext } from 'node:test';
 import { Database } from '../../src/store/sqlite/database.ts';
+import { all, one, run, type Work } from '../../src/store/sql/work.ts';
 import { watchCommits } from './commits.ts';
 
 interface Setup {
@@ -31,16 +32,16 @@ function setUp(t: TestContext): Setup {
 }
 
 function say(db: Database, word: string): Promise<number> {
-  return db.commit('quick', () => db.run('INSERT INTO words (word) VALUES (?)', word));
+  return db.commit('quick', () => run('INSERT INTO words (word) VALUES (?)', word));
 }
 
 test('works of one tick are one transaction; they run in the order they were asked for, and each sees those before it', async (t) => {
   const { db, words } = setUp(t);
   const commits = t.mock.method(StatementSync.prototype, 'run', undefined);
   const counts = ['one', 'two', 'three'].map((word) =>
-    db.commit('quick', () => {
-      db.run('INSERT INTO words (word) VALUES (?)', word);
-      return db.all('SELECT word FROM words').length;
+    db.commit('quick', function* () {
+      yield* run('INSERT INTO words (word) VALUES (?)', word);
+      return (yield* all('SELECT word FROM words')).length;
     }),
   );
   assert.deepEqual(words(), [], 'nothing is written in the tick itself');
@@ -74,8 +75,8 @@ test('a work that throws takes back what it has written, and nothing of the work
   const fault = new Error('a fault of its own');
   const results = await Promise.allSettled([
     say(db, 'one'),
-    db.commit('quick', () => {
-      db.run(`INSERT INTO words (word) VALUES ('half'), ('done')`);
+    db.commit('quick', function* () {
+      yield* run(`INSERT INTO words (word) VALUES ('half'), ('done')`);
       throw fault;
     }),
     say(db, 'first'),
@@ -88,8 +89,8 @@ test('a work that throws takes back what it has written, and nothing of the work
   assert.equal(results[1]?.status === 'rejected' && results[1].reason, fault);
   assert.deepEqual(words(), ['first', 'one', 'two']);
   await assert.rejects(
-    db.commit('quick', () => {
-      db.run(`INSERT INTO words (word) VALUES ('alone')`);
+    db.commit('quick', function* () {
+      yield* run(`INSERT INTO words (word) VALUES ('alone')`);
       throw fault;
     }),
     fault,
@@ -99,7 +100,9 @@ test('a work that throws takes back what it has written, and nothing of the work
 
 test('a commit is synced to the disk where any of its works is durable, and only there', async (t) => {
   const { db } = setUp(t);
-  const synchronous = (): number => Number(db.one('PRAGMA synchronous')?.['synchronous']);
+  function* synchronous(): Work<number> {
+    return Number((yield* one('PRAGMA synchronous'))?.['synchronous']);
+  }
   const [normal, full] = [1, 2];
   assert.deepEqual(await Promise.all([db.commit('quick', synchronous), db.commit('quick', synchronous)]), [normal, normal]);
   assert.deepEqual(await Promise.all([db.commit('quick', synchronous), db.commit('durable', synchronous)]), [full, full]);
@@ -150,7 +153,7 @@ for (const [name, errcode] of Object.entries({ SQLITE_BUSY, SQLITE_FULL })) {
 
 test('a COMMIT that SQLite itself refuses fails the works in it, and not what had no room in it', async (t) => {
   const { db, words } = setUp(t);
-  const other = (sql: string): Promise<number> => db.commit('quick', () => db.run(sql));
+  const other = (sql: string): Promise<number> => db.commit('quick', () => run(sql));
   await other('CREATE TABLE parents (id INTEGER PRIMARY KEY)');
   await other('CREATE TABLE children (parent REFERENCES parents DEFERRABLE INITIALLY DEFERRED)');
   const numbers = 'WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 200)';
@@ -186,14 +189,14 @@ test('a work whose own error has ended the transaction writes no more: neither i
   await say(db, 'first');
   const results = await Promise.allSettled([
     say(db, 'one'),
-    db.commit('quick', () => {
-      db.run(`INSERT INTO words VALUES ('half')`);
+    db.commit('quick', function* () {
+      yield* run(`INSERT INTO words VALUES ('half')`);
       try {
-        db.run(`INSERT OR ROLLBACK INTO words VALUES ('first')`);
+        yield* run(`INSERT OR ROLLBACK INTO words VALUES ('first')`);
       } catch {
         // It goes on as if nothing were the matter.
       }
-      db.run(`INSERT INTO words VALUES ('the other half')`);
+      yield* run(`INSERT INTO words VALUES ('the other half')`);
     }),
     say(db, 'two'),
   ]);
@@ -235,7 +238,7 @@ test('T1 · a commit whose sync fails is not found in the log after a crash: who
     unmended = wordsAfterCrash(path);
   });
   const results = await Promise.allSettled(
-    ['one', 'two'].map((word) => db.commit('durable', () => db.run('INSERT INTO words VALUES (?)', word))),
+    ['one', 'two'].map((word) => db.commit('durable', () => run('INSERT INTO words VALUES (?)', word))),
   );
   assert.deepEqual(
     results.map(({ status }) => status),

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { Database } from '../../src/store/sqlite/database.ts';
-import { readHead, readRows } from '../../src/store/sqlite/journal.ts';
+import { run } from '../../src/store/sql/work.ts';
+import { readHead, readRows } from '../../src/store/sql/journal.ts';
 import type { JournalSource } from '../../src/store/live/source.ts';
 import { JournalCursor } from '../../src/store/live/cursor.ts';
 import { JournalBroker } from '../../src/store/live/broker.ts';
@@ -59,8 +60,8 @@ test('what this process itself drops, and tells nobody, is noticed too', async (
   const journal = await Journal.open(there, newTurn('resp_a'));
   const db = new Database(database.path);
   const source: JournalSource = {
-    readHead: async (turn) => readHead(db, turn),
-    readRows: async (turn, after, limits) => readRows(db, turn, after, limits),
+    readHead: (turn) => db.read(() => readHead(turn)),
+    readRows: (turn, after, limits) => db.read(() => readRows(turn, after, limits)),
   };
   const broker = new JournalBroker(source, db);
   const following = new JournalCursor(broker, 'resp_a', 2, never);
@@ -69,7 +70,7 @@ test('what this process itself drops, and tells nobody, is noticed too', async (
   await journal.append(there, 1);
   assert.deepEqual((await next).value, journal.rows.slice(3));
   const after = following.next();
-  await db.commit('quick', () => db.run('DELETE FROM journal_head'));
+  await db.commit('quick', () => run('DELETE FROM journal_head'));
   await assert.rejects(after, { name: 'JournalGoneError' });
   broker.close();
   db.close();

@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { InputItem } from '../../src/domain/item.ts';
 import { Database } from '../../src/store/sqlite/database.ts';
-import { readTurn } from '../../src/store/sqlite/turns.ts';
 import { turnsOfTheLoop, watchCommits } from './commits.ts';
 import { ended, inserted, newTurn } from './contract.ts';
 import { temporaryDatabase } from './temporary.ts';
@@ -24,7 +23,7 @@ test('T14 · a turn of 10,000 items is taken in by commits of 300, and seen by n
   const seenBefore: unknown[] = [];
   const sizes = watchCommits(t, () => {
     const item = 'SELECT 1 FROM items JOIN turns ON turns.id = turn WHERE items.id = ?';
-    seenBefore.push(readTurn(there, 'resp_a'), there.one(item, 'msg_0'));
+    seenBefore.push(there.one('SELECT id FROM turns WHERE id = ?', 'resp_a'), there.one(item, 'msg_0'));
   });
   const input = messages(10_000);
   await inserted(store, newTurn('resp_a', { input }));

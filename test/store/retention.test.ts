@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as nextTurnOfTheLoop } from 'node:timers/promises';
 import type { RetentionCursor, Store } from '../../src/store/ports/store.ts';
+import { run } from '../../src/store/sql/work.ts';
 import { Database } from '../../src/store/sqlite/database.ts';
 import { Journal } from '../support/journal.ts';
 import { watchCommits } from './commits.ts';
@@ -84,9 +85,9 @@ test('what a killed process has begun to erase is hidden, and the next purge fin
   await longTurn(store, 'resp_a', 700);
   const db = new Database(database.path);
   // As far as the first commit of a deletion comes.
-  await db.commit('quick', () => {
-    db.run(`UPDATE turns SET erased_by = 'owner' WHERE id = 'resp_a'`);
-    db.run(`UPDATE journal_head SET sealed = 2 WHERE turn = 'resp_a'`);
+  await db.commit('quick', function* () {
+    yield* run(`UPDATE turns SET erased_by = 'owner' WHERE id = 'resp_a'`);
+    yield* run(`UPDATE journal_head SET sealed = 2 WHERE turn = 'resp_a'`);
   });
   assert.deepEqual([await store.findTurn('default', 'resp_a'), await store.readHead('resp_a')], [undefined, undefined]);
   while ((await store.purgeUnstored({ acknowledgedBeforeMs: 0, settledBeforeMs: 0 })) > 0);

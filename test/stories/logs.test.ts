@@ -141,8 +141,10 @@ test('turnkeep dev says nothing of a retry, and one line of a turn that failed',
     assert.equal(cluster.model.requests.length, 5);
     await dev.says(/turn ended/);
     const told = dev.output.slice(before).map((line) => JSON.parse(line) as Line);
+    // Temporal's SDK warns of what a busy machine does to it.
+    const ours = told.filter(({ source }) => source !== 'temporal');
     assert.deepEqual(
-      told.map(({ level, msg, status, code, detail }) => [level, msg, status, code, detail]),
+      ours.map(({ level, msg, status, code, detail }) => [level, msg, status, code, detail]),
       [[40, 'turn ended', 'failed', 'provider_rejected', '400']],
     );
   } finally {

@@ -82,6 +82,10 @@ function reportOf(run: StoredRun, file: string, error: Error | undefined, traced
     const reason = `the workflow code has no workflow ${about.workflow_type}: name the file that exports it with --workflows`;
     return { ...about, outcome: 'not_replayed', reason, is_unknown_type: true };
   }
+  if (/Unknown encoding: binary\/encrypted/.test(message)) {
+    const reason = 'what Temporal stores of it is encrypted, and TURNKEEP_CODEC_KEYS does not have its key: add it';
+    return { ...about, outcome: 'not_replayed', reason };
+  }
   const [, hint] = /HistoryEvent\(id: (\d+)/.exec(message) ?? [];
   // What was asked for before the code threw is no difference, and ids are not compared there.
   const isSeen = error.name !== 'ReplayError' && !/ id of scheduled event /.test(message);

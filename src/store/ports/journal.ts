@@ -170,7 +170,7 @@ export type Claim =
 /** The right to write a turn. */
 export interface GrantedTurn {
   readonly epoch: number;
-  /** The end of its lease, by the clock of the database, ms since the epoch: not later than it is written there. */
+  /** The end of its lease, by the clock of this machine, ms since the epoch: not later than it ends in the database. */
   readonly leaseUntilMs: number;
   /** Earlier requests without an end, booked as lost now. */
   readonly lostAttempts: number;

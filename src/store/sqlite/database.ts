@@ -11,11 +11,9 @@ import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 import type { ChangeSignal, ChangeWatcher } from '../live/source.ts';
 import { StoreBusyError } from '../ports/store.ts';
 import { openFile } from './open-file.ts';
-import { text } from './rows.ts';
+import { text } from '../sql/rows.ts';
+import { type Durability, one, type Row, run, type SqlDatabase, type Statement, type Work } from '../sql/work.ts';
 import { watchJournals } from './watch-journals.ts';
-
-export type Row = Record<string, SQLInputValue>;
-export type Durability = 'durable' | 'quick';
 
 /**
  * How long a call waits for another process's write before it gives up with `StoreBusyError`. It stops the whole
@@ -43,7 +41,7 @@ interface QueuedWork {
   readonly reject: (error: unknown) => void;
 }
 
-export class Database implements ChangeSignal {
+export class Database implements SqlDatabase, ChangeSignal {
   /** See `Store.databaseId`. */
   readonly id: string;
   readonly #db: DatabaseSync;
@@ -67,12 +65,12 @@ export class Database implements ChangeSignal {
    * durable. They run in the order they were asked for; each sees what the ones before it have written. One may be run again,
    * after all that it wrote was undone.
    */
-  commit<T>(durability: Durability, work: () => T): Promise<T> {
+  commit<T>(durability: Durability, work: () => Work<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       this.#queue.push({
         durability,
         run: () => {
-          const result = work();
+          const result = this.#carryOut(work());
           return () => {
             resolve(result);
           };
@@ -83,16 +81,52 @@ export class Database implements ChangeSignal {
     });
   }
 
-  /** Several reads of one moment: nothing of another process' commits comes in between. It must write nothing. */
-  read<T>(work: () => T): T {
+  /** At once, and without a pause. */
+  async read<T>(work: () => Work<T>, isOfOneMoment = false): Promise<T> {
+    if (!isOfOneMoment) return this.#carryOut(work());
     return translated(() => {
       this.#prepared('BEGIN').run();
       try {
-        return work();
+        return this.#carryOut(work());
       } finally {
         this.#prepared('COMMIT').run();
       }
     });
+  }
+
+  #carryOut<T>(work: Work<T>): T {
+    let step = work.next();
+    while (step.done !== true) {
+      let answer: unknown;
+      try {
+        answer = this.#answer(step.value);
+      } catch (error) {
+        step = work.throw(error);
+        continue;
+      }
+      step = work.next(answer);
+    }
+    return step.value;
+  }
+
+  #answer(statement: Statement): unknown {
+    switch (statement.type) {
+      case 'one':
+        return this.one(statement.sql, ...statement.values);
+      case 'all':
+        return this.all(statement.sql, ...statement.values);
+      case 'run':
+        return this.run(statement.sql, ...statement.values);
+      case 'scan':
+        return this.scan(statement.sql, statement.values, statement.take);
+      case 'only':
+        return statement.driver === 'sqlite' ? this.run(statement.sql, ...statement.values) : undefined;
+      case 'now':
+        return Date.now();
+      // There is one writer.
+      case 'lock':
+        return undefined;
+    }
   }
 
   readonly #commitQueued = (): void => {
@@ -181,10 +215,19 @@ export class Database implements ChangeSignal {
     return translated(() => this.#prepared(sql).all(...values) as Row[]);
   }
 
-  /** Row by row, until `take` has enough. It must ask nothing of the same statement. */
-  scan(sql: string, values: readonly SQLInputValue[], take: (row: Row) => boolean): void {
-    translated(() => {
-      for (const row of this.#prepared(sql).iterate(...values)) if (!take(row)) break;
+  /** False: `take` had enough. */
+  scan(sql: string, values: readonly SQLInputValue[], take: (row: Row) => boolean): boolean {
+    return translated(() => {
+      for (const row of this.#prepared(sql).iterate(...values)) if (!take(row as Row)) return false;
+      return true;
+    });
+  }
+
+  /** A change that changes nothing, and is written all the same: a full disk shows. */
+  async probe(): Promise<void> {
+    await this.commit('quick', function* () {
+      const version = Number((yield* one('PRAGMA user_version'))?.['user_version']);
+      yield* run(`PRAGMA user_version = ${version}`);
     });
   }
 

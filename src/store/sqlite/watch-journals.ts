@@ -2,7 +2,7 @@
 import type { ChangeWatcher } from '../live/source.ts';
 import { StoreBusyError } from '../ports/store.ts';
 import type { Database } from './database.ts';
-import { text } from './rows.ts';
+import { text } from '../sql/rows.ts';
 
 /** How soon what another process has committed is noticed. */
 const pollMs = 5;
