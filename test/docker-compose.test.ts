@@ -64,8 +64,17 @@ const fixed =
 test('.env.example explains every setting and every variable of docker-compose.yml, and nothing else', () => {
   const named = [...example.matchAll(/^#?([A-Z_]+)=/gm)].map(([, name = '']) => name);
   const interpolated = [...text.matchAll(/\$\{(\w+)/g)].map(([, name = '']) => name);
-  const wanted = [...interpolated, ...settings.map(({ env }) => env).filter((name) => !fixed.test(name))];
-  assert.deepEqual(named.toSorted(), [...new Set(wanted)].toSorted());
+  const wanted = new Set([...interpolated, ...settings.map(({ env }) => env).filter((name) => !fixed.test(name))]);
+  assert.deepEqual(
+    [...wanted].filter((name) => !named.includes(name)),
+    [],
+    'a line of .env.example each, with what it is for',
+  );
+  assert.deepEqual(
+    named.filter((name) => !wanted.has(name)),
+    [],
+    'of what is no setting',
+  );
   for (const block of example.split(/\n\n+/)) assert.match(block, /^# /, 'each block begins with what it is about');
   const ignored = ['.gitignore', '.dockerignore'].map((name) => read(name).split('\n'));
   for (const lines of ignored) assert.ok(lines.includes('.env'), 'it has secrets in it');
