@@ -1,7 +1,7 @@
 /** Postgres as `docker-compose.yml` has it: made by the image's way, with the same arguments and the same first script. */
 import { execFile, execFileSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, realpathSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { postgresFolder } from '../programs.ts';
 import type { ProcessPlan } from './process.ts';
@@ -34,7 +34,8 @@ export async function makePostgres({
   port,
   user,
 }: PostgresOptions): Promise<Omit<ProcessPlan, 'name' | 'cwd' | 'logPath'>> {
-  const bin = await postgresFolder();
+  // On the PATH there may be links to some of the programs only.
+  const bin = dirname(realpathSync(join(await postgresFolder(), 'postgres')));
   const env = { PATH: process.env['PATH'], LC_ALL: 'C.UTF-8', ...environment };
   const data = join(folder, 'data');
   const options = { env, cwd: folder, ...user };
