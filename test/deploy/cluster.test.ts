@@ -28,7 +28,7 @@ function watch(cluster: Cluster, url: string, id: string, startingAfter?: number
   return Viewer.open(`${url}/v1/responses/${id}?stream=true${after}`, { headers: { authorization: `Bearer ${cluster.apiKey}` } });
 }
 
-test('T3 · a replica is killed in mid-stream of a turn that another runs: its viewer goes on at the other, with the same bytes', async (t) => {
+test('T7 · a gateway is killed in mid-stream of a turn that a worker runs: its viewer goes on at the other, with the same bytes', async (t) => {
   await using model = await startPatientModel({ fallback: heldAnswer });
   // The lone worker has the model; so whichever gateway dies, the turn goes on.
   await using cluster = await open(t, { replicas: 0, gateways: 2, workers: 1, env: { ...settings, OPENAI_BASE_URL: model.baseUrl } });
@@ -79,6 +79,27 @@ async function busyGateway({ gateways }: Cluster): Promise<Cluster['gateways'][n
   }
   throw new Error('no gateway has a viewer');
 }
+
+test('T2, T7 · the replica that asks the model is killed: its turn ends as worker_lost, alike for viewers of the other and by nginx', async (t) => {
+  await using model = await startPatientModel({ fallback: heldAnswer });
+  await using cluster = await open(t, { replicas: 2, workers: 0, env: { ...settings, OPENAI_BASE_URL: model.baseUrl } });
+  if (cluster === undefined) return;
+  const [runner, other] = cluster.replicas;
+  assert.ok(runner !== undefined && other !== undefined);
+  // With its head start a turn runs where it was taken in.
+  const poster = await Viewer.say(runner.url, 'hi', { model: 'scripted' }, { authorization: `Bearer ${cluster.apiKey}` });
+  await poster.untilText('one ');
+  const viewer = await watch(cluster, other.url, poster.id);
+  await viewer.untilText('one ');
+  await runner.kill();
+  await viewer.ended;
+  assert.deepEqual([viewer.isDone, viewer.last.response.status, viewer.text], [true, 'failed', 'one ']);
+  assert.equal(viewer.last.response.error?.code, 'worker_lost');
+  const replay = await watch(cluster, cluster.url, poster.id);
+  await replay.ended;
+  assert.deepEqual(replay.data, viewer.data);
+  assert.equal(model.requests.length, 1, 'nothing is asked twice');
+});
 
 test('without a key the demo model answers, through nginx and by each replica', async (t) => {
   await using cluster = await open(t);
