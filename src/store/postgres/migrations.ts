@@ -1,5 +1,5 @@
 /** The steps from an empty database to today's tables. A change is a new entry: the number of those that were done stands in `meta`. */
-import { journalTables } from './journal-tables.ts';
+import { journalTables } from './partitions.ts';
 
 export interface Migration {
   readonly sql: string;

@@ -4,6 +4,22 @@
  */
 import { all, one, run, type Row, type SqlDatabase, type Work } from '../sql/work.ts';
 
+/**
+ * By far the largest tables, and only ever added to. What is of no day that there is a partition for goes to the default one: ids
+ * that do not begin with a time, and what comes when nobody has made partitions ahead.
+ */
+export const journalTables = `
+  CREATE TABLE journal (
+    turn TEXT NOT NULL, seq BIGINT NOT NULL, type TEXT NOT NULL, data TEXT NOT NULL, PRIMARY KEY (turn, seq)
+  ) PARTITION BY RANGE (turn);
+  CREATE TABLE journal_default PARTITION OF journal DEFAULT;
+  CREATE TABLE recordings (
+    turn TEXT NOT NULL, epoch BIGINT NOT NULL, part BIGINT NOT NULL, step BIGINT NOT NULL, attempt BIGINT NOT NULL,
+    data BYTEA NOT NULL, PRIMARY KEY (turn, epoch, part)
+  ) PARTITION BY RANGE (turn);
+  CREATE TABLE recordings_default PARTITION OF recordings DEFAULT;
+`;
+
 const tables = ['journal', 'recordings'] as const;
 
 const dayMs = 86_400_000;

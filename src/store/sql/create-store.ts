@@ -38,6 +38,8 @@ export interface SqlDriver {
   readonly notify?: (turn: string, last: number) => void;
   /** Instead of a commit for each. */
   readonly append?: (append: Append) => Promise<boolean>;
+  /** Before all else that is past retention is dropped, for what a driver can drop at once. */
+  readonly beforeExpire?: (beforeMs: number) => Promise<void>;
   /** More may have been dropped; `isDone`: there was nothing more to be dropped. */
   readonly afterPurge?: (isDone: boolean) => void;
   /** See `Store.probe`. */
@@ -46,7 +48,17 @@ export interface SqlDriver {
   readonly close: () => Promise<void>;
 }
 
-export function createSqlStore({ db, signal, databaseId, notify, append: appendOf, afterPurge, probe, close }: SqlDriver): Store {
+export function createSqlStore({
+  db,
+  signal,
+  databaseId,
+  notify,
+  append: appendOf,
+  beforeExpire,
+  afterPurge,
+  probe,
+  close,
+}: SqlDriver): Store {
   const source: JournalSource = {
     readHead: (turn) => db.read(() => journal.readHead(turn)),
     readRows: (turn, after, limits) => db.read(() => journal.readRows(turn, after, limits)),
@@ -180,7 +192,10 @@ export function createSqlStore({ db, signal, databaseId, notify, append: appendO
       afterPurge?.(purged === 0);
       return purged;
     },
-    expire: (cut, from) => retention.expire(db, cut, from),
+    expire: async (cut, from) => {
+      if (from === undefined) await beforeExpire?.(cut.beforeMs);
+      return retention.expire(db, cut, from);
+    },
 
     probe,
     close: async () => {

@@ -114,6 +114,20 @@ onDatabase(
   },
 );
 
+onDatabase(
+  'T2 · a step has begun by the clock of the database, as far as it is known',
+  async ({ journals, writer }) => {
+    await journals.open('resp_a');
+    assert.equal(
+      await writer.append({ turn: 'resp_a', epoch: 1, rows: rowsFrom(0, 1), starts: { turn: 'resp_a', step: 1, attempt: 1 } }),
+      true,
+    );
+    const { rows } = await journals.pool.query('SELECT first_event_at FROM attempts');
+    assert.deepEqual(rows, [{ first_event_at: '1798761600000' }]);
+  },
+  { now: () => 1_798_761_600_000 },
+);
+
 onDatabase('T2 · the first event of a step does not wait behind a statement that waits', async ({ journals, writer }) => {
   for (const id of ['resp_held', 'resp_new']) await journals.open(id);
   const holder = await journals.pool.connect();
