@@ -19,5 +19,6 @@ export { type ActivityDeps, createActivities } from './activities/create-activit
 export type { SettleTurnInput, StreamFailureDetails, StreamModelInput, TurnActivities } from './contract/activities.ts';
 export { createProvider } from './providers/create-provider.ts';
 export type { Provider } from './providers/provider.ts';
+export { openPostgresStore } from './store/postgres/open-store.ts';
 export { openSqliteStore } from './store/sqlite/open-store.ts';
 export type { Store } from './store/ports/store.ts';

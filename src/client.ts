@@ -20,5 +20,6 @@ export type { CancelResult } from './client/cancel-turn.ts';
 export { Turnkeep, type TurnkeepOptions } from './client/turnkeep.ts';
 export { defaultSettings } from './domain/response/response-settings.ts';
 export { createDataConverter } from './codec/data-converter.ts';
+export { openPostgresStore } from './store/postgres/open-store.ts';
 export { openSqliteStore } from './store/sqlite/open-store.ts';
 export type { Store } from './store/ports/store.ts';

@@ -22,5 +22,6 @@ export { type Config, ConfigError } from './config/config.ts';
 export { readConfig } from './config/read-config.ts';
 export { type FailureCode, failureRules } from './domain/failure.ts';
 export { type Gateway, type GatewayOptions, startGateway } from './roles/gateway.ts';
+export { openPostgresStore } from './store/postgres/open-store.ts';
 export { openSqliteStore } from './store/sqlite/open-store.ts';
 export type { Store } from './store/ports/store.ts';
