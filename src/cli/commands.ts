@@ -3,10 +3,12 @@ import { Command, CommanderError } from 'commander';
 import { ConfigError, readVersion } from '../config/config.ts';
 import { GatewayError } from './gateway/target.ts';
 import type { BackupFlags } from './backup.ts';
+import type { MigrateFlags } from './migrate.ts';
 import { forkCommand } from './branches/command.ts';
 import { chatCommand } from './chat/command.ts';
 import type { CodecServerFlags } from './codec-server.ts';
 import { debugCommand } from './debug/command.ts';
+import { doctorCommand } from './doctor/command.ts';
 import { diffCommand } from './diff/command.ts';
 import { DataDirTakenError } from './dev-server/data-dir.ts';
 import { NoTemporalProgramError } from './dev-server/find.ts';
@@ -93,12 +95,32 @@ How the UI is told of it: docs/operations.md.`,
       )
       .action(async (flags: CodecServerFlags) => (await import('./codec-server.ts')).runCodecServer(flags)),
   )
+  .addCommand(doctorCommand(async (config, loaded, flags) => (await import('./doctor/run.ts')).runDoctor(config, loaded, flags)))
+  .addCommand(
+    new Command('migrate')
+      .description('brings the tables of the database to this version, as a start does')
+      .option('--check', 'changes nothing, and tells by the exit code')
+      .option('--data-dir <path>', 'the data dir (TURNKEEP_DATA_DIR; default .turnkeep)')
+      .option('--database-url <url>', 'where the database is not in the data dir (DATABASE_URL)')
+      .option('--json', 'one JSON object')
+      .allowExcessArguments(false)
+      .addHelpText(
+        'after',
+        `
+Before the processes of a new version start; and whether that is still to be done:
+  turnkeep migrate
+  turnkeep migrate --check || echo later
+
+Exit codes: 0 done, or nothing to do; 1 with --check: the tables are not those of this version; 2 it could not be done.`,
+      )
+      .action(async (flags: MigrateFlags) => (await import('./migrate.ts')).runMigrate(flags)),
+  )
   .addCommand(
     new Command('backup')
       .description('copies the databases into a directory, while all goes on')
       .argument('<directory>', 'where the copies go; it is made where it is not there')
       .option('--data-dir <path>', 'the data dir (TURNKEEP_DATA_DIR; default .turnkeep)')
-      .option('--database-url <url>', 'sqlite:PATH, where the database is not in the data dir (DATABASE_URL)')
+      .option('--database-url <url>', 'sqlite:PATH or postgres://…, where the database is not in the data dir (DATABASE_URL)')
       .option('--json', 'the files as one JSON object')
       .allowExcessArguments(false)
       .addHelpText('after', '\n  turnkeep backup /backups/$(date +%F)\n\nHow to restore: docs/operations.md.')

@@ -5,8 +5,6 @@ import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Config } from '../config/config.ts';
 import { sqlitePath } from '../config/setting-values.ts';
-import type { Store } from '../store/ports/store.ts';
-import { openSqliteStore } from '../store/sqlite/open-store.ts';
 import { makeFolder } from '../store/sqlite/make-folder.ts';
 import { keepPrivate } from './private-data.ts';
 import { StartError } from './start-error.ts';
@@ -26,11 +24,11 @@ export async function openDataDir(config: Pick<Config, 'dataDir' | 'databaseUrl'
   await untilAnswers(dataDir);
   makeDataDir(dataDir);
   requireWritable(dataDir, `the data dir ${dataDir}`, `name ${another}`);
-  const folder = dirname(database);
+  const folder = database === undefined ? dataDir : dirname(database);
   if (folder !== dataDir)
     requireWritable(folder, `the database's directory ${folder}`, 'name another file with DATABASE_URL (--database-url)');
   const notices = keepPrivate(config);
-  requireFile(database);
+  if (database !== undefined) requireFile(database);
   return notices;
 }
 
@@ -95,14 +93,4 @@ function thisUser(): string {
 
 function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
-}
-
-/** The database that the configuration names. @throws an error that names the file, when it cannot be opened or is of a newer version */
-export function openStore({ databaseUrl }: Pick<Config, 'databaseUrl'>): Store {
-  const path = sqlitePath(databaseUrl);
-  try {
-    return openSqliteStore(path);
-  } catch (error) {
-    throw new Error(`the database ${path} cannot be opened: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
-  }
 }

@@ -3,7 +3,6 @@ import type { NativeConnection } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import type { AgentConfig } from '../config/agent-config.ts';
 import type { Config } from '../config/config.ts';
-import { openStore } from './open-data-dir.ts';
 import { explainListening } from './start-error.ts';
 import { keepCompiled } from './compile-cache.ts';
 import type { WebhookReport } from '../domain/turn/webhook.ts';
@@ -14,6 +13,7 @@ import { createMetrics } from '../roles/observers.ts';
 import { startGateway } from '../roles/gateway.ts';
 import { findPage } from '../roles/page.ts';
 import type { Store } from '../store/ports/store.ts';
+import { openStore } from '../roles/open-store.ts';
 import { startWorker } from '../roles/worker.ts';
 import { bundleWorkflows } from '../roles/workflow-bundle.ts';
 import { userCacheFolder } from '../config/user-cache.ts';
@@ -58,7 +58,7 @@ export async function runRoles({
   onNotice,
   temporalUi,
 }: RolesOptions): Promise<void> {
-  const store = openStore(config);
+  const store = await openStore(config);
   const tracer = await startTracer(config, log);
   const metrics = createMetrics(config, agents?.agents.keys());
   let metricsServer: MetricsServer | undefined;
@@ -87,7 +87,7 @@ export async function runRoles({
         temporalUi,
         tracer,
         page: pageOf(log),
-        ...(worker === undefined ? {} : { attempts: worker.attempts }),
+        ...(worker === undefined ? {} : { attempts: worker.attempts, isCurrentVersion: worker.isCurrentVersion }),
       });
     // A gateway serves the metrics on its own port.
     const { host, metricsPort: port } = config;

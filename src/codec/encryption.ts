@@ -65,7 +65,7 @@ export function createEncryption(keys: readonly CodecKey[], options: EncryptionO
     throw new ValueError(message);
   }
   function decoded(payload: Payload, context: SerializationContext | undefined): Payload {
-    if (textOf(payload.metadata?.[encodingKey]) !== encoding) return payload;
+    if (!isEncrypted(payload)) return payload;
     const id = textOf(payload.metadata?.[keyIdKey]);
     const key = byId.get(id);
     if (key === undefined) {
@@ -90,6 +90,10 @@ export function createEncryption(keys: readonly CodecKey[], options: EncryptionO
     encode: async (payloads, context) => payloads.map((payload) => encrypted(payload, current, placeText(context))),
     decode: async (payloads, context) => payloads.map((payload) => decoded(payload, context)),
   };
+}
+
+export function isEncrypted({ metadata }: { readonly metadata?: Record<string, Uint8Array> | null }): boolean {
+  return textOf(metadata?.[encodingKey]) === encoding;
 }
 
 function encrypted(payload: Payload, { id, key }: CodecKey, place: string): Payload {

@@ -53,8 +53,12 @@ export function readConfig({ env, flags = {}, cwd = process.cwd() }: Sources): C
     host: values.TURNKEEP_HOST,
     port: values.TURNKEEP_PORT,
     dataDir,
-    databaseUrl: `sqlite:${values.DATABASE_URL === undefined ? join(dataDir, 'turnkeep.db') : resolve(cwd, sqlitePath(values.DATABASE_URL))}`,
+    databaseUrl: databaseUrlOf(values.DATABASE_URL, dataDir, cwd),
+    postgres: { poolSize: values.DATABASE_POOL_SIZE, ...defined({ listenUrl: values.DATABASE_LISTEN_URL }) },
     taskQueue: values.TURNKEEP_TASK_QUEUE,
+    ...(values.TURNKEEP_DEPLOYMENT_VERSION === undefined
+      ? {}
+      : { deployment: { name: values.TURNKEEP_DEPLOYMENT_NAME, version: values.TURNKEEP_DEPLOYMENT_VERSION } }),
     temporal: { ...temporal, ...defined({ cli: values.TEMPORAL_CLI && resolve(cwd, values.TEMPORAL_CLI) }) },
     provider: {
       api: values.TURNKEEP_MODEL_API ?? apiOf(values.OPENAI_BASE_URL),
@@ -72,6 +76,7 @@ export function readConfig({ env, flags = {}, cwd = process.cwd() }: Sources): C
     },
     record: values.TURNKEEP_RECORD,
     hasHeadStart: values.TURNKEEP_HEAD_START === 'on',
+    hasBreaker: values.TURNKEEP_CIRCUIT_BREAKER === 'on',
     retentionDays: values.TURNKEEP_RETENTION_DAYS,
     apiKeys: values.TURNKEEP_API_KEYS,
     requiresKey: values.TURNKEEP_REQUIRE_KEY === 'on',
@@ -96,6 +101,11 @@ export function readConfig({ env, flags = {}, cwd = process.cwd() }: Sources): C
       traces,
     }),
   });
+}
+
+function databaseUrlOf(url: string | undefined, dataDir: string, cwd: string): string {
+  const path = url === undefined ? join(dataDir, 'turnkeep.db') : sqlitePath(url);
+  return url !== undefined && path === undefined ? url : `sqlite:${resolve(cwd, path ?? '')}`;
 }
 
 /** The file that the settings name, absolute. Whatever else is wrong with them, it is read off them alike. */

@@ -9,6 +9,7 @@ import {
   apiKeys,
   codecKeys,
   database,
+  deploymentName,
   fileOrText,
   flag,
   grpcAddress,
@@ -16,7 +17,9 @@ import {
   milliseconds,
   onOff,
   origins,
+  postgresServer,
   text,
+  versionName,
   webAddress,
   wholeNumber,
 } from './setting-values.ts';
@@ -31,12 +34,29 @@ export const table = z.object({
     .default(8484)
     .meta({ readBy: ['gateway'], description: 'port to listen on; 0 picks a free one and prints it' }),
   TURNKEEP_DATA_DIR: text.default('.turnkeep').meta({ description: 'where data is kept' }),
-  DATABASE_URL: database.optional().meta({ description: 'sqlite:PATH; by default a file in the data dir', isSecret: true }),
+  DATABASE_URL: database.optional().meta({
+    description: 'sqlite:PATH, by default a file in the data dir; postgres://… where gateways and workers are on several machines',
+    isSecret: true,
+  }),
+  DATABASE_LISTEN_URL: postgresServer.optional().meta({
+    description: 'postgres://… of the server itself, where DATABASE_URL is a pooler in transaction mode, such as PgBouncer',
+    isSecret: true,
+  }),
+  DATABASE_POOL_SIZE: wholeNumber(2, 1_000)
+    .default(10)
+    .meta({ description: 'connections of a process to Postgres, besides four of its own' }),
   TURNKEEP_CONFIG: text
     .regex(/\.(ts|mts|js|mjs)$/, { error: 'must be a file in .ts, .mts, .js or .mjs' })
     .optional()
     .meta({ description: 'the file of agents, tools and providers; by default turnkeep.config.ts of the working directory, if there' }),
   TURNKEEP_TASK_QUEUE: text.max(200).default('turnkeep').meta({ description: "Temporal's task queue" }),
+  TURNKEEP_DEPLOYMENT_VERSION: versionName.optional().meta({
+    readBy: ['worker'],
+    description: "what runs here, for Temporal's worker versioning: a run goes on by workers of the current version; unset: none",
+  }),
+  TURNKEEP_DEPLOYMENT_NAME: deploymentName
+    .default('turnkeep')
+    .meta({ readBy: ['worker'], description: "Temporal's worker deployment, which has the version" }),
   TURNKEEP_API_KEYS: apiKeys
     .default([])
     .meta({ description: 'name:secret,…; each name is a tenant; unset: no authentication', isSecret: true }),
@@ -77,6 +97,10 @@ export const table = z.object({
   TURNKEEP_HEAD_START: onOff.default('on').meta({
     readBy: ['both'],
     description: 'on: a process with gateway and worker sends the request while Temporal starts the workflow; off: after',
+  }),
+  TURNKEEP_CIRCUIT_BREAKER: onOff.default('on').meta({
+    readBy: ['both'],
+    description: 'on: a provider that fails for everybody is sent nothing until one request gets an answer; off: every turn asks it',
   }),
   TURNKEEP_RECORD: z
     .enum(recordModes, { error: 'must be wire, answers or off' })

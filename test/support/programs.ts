@@ -4,9 +4,9 @@
  * with what to install, and under CI it fails.
  */
 import { execFile } from 'node:child_process';
-import { accessSync, constants, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { accessSync, constants, existsSync, globSync, mkdirSync, realpathSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -25,6 +25,9 @@ const chromium: DebianProgram = {
   names: ['chromium-headless-shell', 'chromium', 'chromium-browser', 'google-chrome'],
   packages: ['chromium-headless-shell'],
 };
+const promtool: DebianProgram = { names: ['promtool'], packages: ['prometheus'] };
+const postgres: DebianProgram = { names: ['postgres'], packages: ['postgresql'] };
+const pgbouncer: DebianProgram = { names: ['pgbouncer'], packages: ['pgbouncer'] };
 const python: DebianProgram = { names: ['python3'], packages: ['python3', 'python3-venv'] };
 
 interface PythonPackage {
@@ -34,15 +37,40 @@ interface PythonPackage {
 
 const openaiPython: PythonPackage = { name: 'openai', version: '3.57.0' };
 const schemathesis: PythonPackage = { name: 'schemathesis', version: '4.32.5' };
+const kubernetesValidate: PythonPackage = { name: 'kubernetes-validate', version: '1.37.0' };
 
 /** The path of nginx; undefined where the test has been skipped. Throws under CI where it cannot be had. */
 export async function needNginx(t: TestContext): Promise<string | undefined> {
-  return need(t, () => debian(nginx));
+  return need(t, nginxProgram);
+}
+
+/** @throws where there is no nginx, and none can be installed */
+export async function nginxProgram(): Promise<string> {
+  return debian(nginx);
 }
 
 /** The path of a Chromium that can be driven; undefined where the test has been skipped. Throws under CI where it cannot be had. */
 export async function needChromium(t: TestContext): Promise<string | undefined> {
   return need(t, () => debian(chromium));
+}
+
+/**
+ * The folder of Postgres' programs: PGBIN, where that is set. undefined where the test has been skipped. Throws under CI where it
+ * cannot be had.
+ */
+export async function needPostgres(t: TestContext): Promise<string | undefined> {
+  return need(t, postgresFolder);
+}
+
+/** @throws where there is no Postgres, and none can be installed */
+export async function postgresFolder(): Promise<string> {
+  // One on PATH may be a link to it, without the others beside it.
+  return process.env['PGBIN'] || dirname(realpathSync(await debian(postgres)));
+}
+
+/** The path of PgBouncer; undefined where the test has been skipped. Throws under CI where it cannot be had. */
+export async function needPgbouncer(t: TestContext): Promise<string | undefined> {
+  return need(t, () => debian(pgbouncer));
 }
 
 /** The path of a Python that has `openai`; undefined where the test has been skipped. Throws under CI where it cannot be had. */
@@ -53,6 +81,16 @@ export async function needOpenaiPython(t: TestContext): Promise<string | undefin
 /** The path of a Python that has `schemathesis`; undefined where the test has been skipped. Throws under CI where it cannot be had. */
 export async function needSchemathesis(t: TestContext): Promise<string | undefined> {
   return need(t, () => pythonWith(schemathesis));
+}
+
+/** The path of a Python that has `kubernetes_validate`; undefined where the test has been skipped. Throws under CI where it cannot be had. */
+export async function needKubernetesValidate(t: TestContext): Promise<string | undefined> {
+  return need(t, () => pythonWith(kubernetesValidate));
+}
+
+/** The path of Prometheus' promtool; undefined where the test has been skipped. Throws under CI where it cannot be had. */
+export async function needPromtool(t: TestContext): Promise<string | undefined> {
+  return need(t, () => debian(promtool));
 }
 
 async function need(t: TestContext, find: () => Promise<string>): Promise<string | undefined> {
@@ -113,7 +151,7 @@ async function pythonWith({ name, version }: PythonPackage): Promise<string> {
 
 function onPath(names: readonly string[]): string | undefined {
   // Daemons live where the PATH of an ordinary user does not look.
-  const folders = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin'];
+  const folders = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin', ...debianPostgres()];
   for (const name of names) {
     for (const folder of folders) {
       const path = join(folder, name);
@@ -126,6 +164,11 @@ function onPath(names: readonly string[]): string | undefined {
     }
   }
   return undefined;
+}
+
+/** Debian keeps several versions side by side: the newest first. */
+function debianPostgres(): string[] {
+  return globSync('/usr/lib/postgresql/*/bin').toSorted((one, other) => other.localeCompare(one, 'en', { numeric: true }));
 }
 
 /** One process of this machine at a time; the lock of one that was killed is free again. */

@@ -4,7 +4,8 @@ import type { Config } from '../../config/config.ts';
 import { readConfig } from '../../config/read-config.ts';
 import { type ApiKeyRow, statusOf } from '../../domain/api-key.ts';
 import type { Store } from '../../store/ports/store.ts';
-import { openDataDir, openStore } from '../open-data-dir.ts';
+import { openStore } from '../../roles/open-store.ts';
+import { openDataDir } from '../open-data-dir.ts';
 import type { CreateFlags, KeysActions, KeysFlags } from './command.ts';
 
 /** 1: the answer is no. */
@@ -65,7 +66,7 @@ async function withStore(flags: KeysFlags, work: (store: Store, config: Config) 
   const { dataDir, databaseUrl } = flags;
   const config = readConfig({ env: process.env, flags: { 'data-dir': dataDir, 'database-url': databaseUrl } });
   for (const notice of await openDataDir(config)) process.stderr.write(`turnkeep: ${notice}\n`);
-  const store = openStore(config);
+  const store = await openStore(config);
   try {
     await work(store, config);
   } finally {

@@ -1,4 +1,5 @@
 /** The port to the database, one part for each kind of user. `test/store/contract*.ts` is the suite that each driver must pass. */
+import type { BreakerStore } from './breakers.ts';
 import type { JournalStore } from './journal.ts';
 import type { KeptResponseStore } from './kept-responses.ts';
 import type { KeyStore } from './keys.ts';
@@ -10,6 +11,7 @@ import type { CompletionStore, TurnStore } from './turns.ts';
 import type { ViewerStore } from './viewers.ts';
 import type { WebhookStore } from './webhooks.ts';
 
+export type * from './breakers.ts';
 export type * from './journal.ts';
 export type * from './kept-responses.ts';
 export type * from './keys.ts';
@@ -44,7 +46,8 @@ export interface Store
     ToolCallStore,
     ViewerStore,
     WebhookStore,
-    RecordingStore {
+    RecordingStore,
+    BreakerStore {
   /** Of the database, and of no other: two deployments that share a task queue tell their turns apart by it. */
   readonly databaseId: string;
 

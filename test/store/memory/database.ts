@@ -3,6 +3,7 @@
  * trip there and one back, and a commit is news for the others. Nothing in it is fast; all of it is the contract.
  */
 import { setImmediate as nextTurnOfTheLoop } from 'node:timers/promises';
+import type { BreakerRow } from '../../../src/domain/turn/breaker.ts';
 import type { AttemptRow } from '../../../src/domain/turn/attempt.ts';
 import type { Spent } from '../../../src/domain/turn/budget.ts';
 import type { InputItem, Item } from '../../../src/domain/item.ts';
@@ -95,6 +96,7 @@ export interface StoredSession {
 export class MemoryDatabase {
   readonly turns = new Map<string, StoredTurn>();
   readonly sessions = new Map<string, StoredSession>();
+  readonly breakers = new Map<string, BreakerRow>();
   readonly leaders = new Map<string, { readonly holder: string; readonly untilMs: number }>();
   /** By tenant and id. */
   readonly earlyCancels = new Map<string, number>();

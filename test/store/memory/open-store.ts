@@ -3,6 +3,7 @@
  * same functions of `domain/`, followed through the same live tail, with reads that take a round trip.
  */
 import type { Store } from '../../../src/store/ports/store.ts';
+import { breakerStore } from './breakers.ts';
 import { completionStore } from './completions.ts';
 import { Connection, type MemoryDatabase } from './database.ts';
 import { journalStore } from './journal.ts';
@@ -26,6 +27,7 @@ export function openMemoryStore(database: MemoryDatabase): Store {
     ...retentionStore(connection),
     ...viewerStore(connection),
     ...webhookStore(connection),
+    ...breakerStore(connection),
     probe: () => connection.transaction(() => undefined),
     close: async () => {
       journal.close();
