@@ -114,8 +114,10 @@ function keyedRoutes(
     admit: async (c, scope) => {
       const caller = await authenticate(headerOf(c, 'authorization'));
       limitRate(caller.tenant);
-      requireScope(caller, scope);
+      // Also of a request that is refused: the log says whose it was.
       c.set('tenant', caller.tenant);
+      c.set('keyId', caller.id);
+      requireScope(caller, scope);
     },
     budget,
     ...(deps.maxInputItems === undefined ? {} : { maxInputItems: deps.maxInputItems }),

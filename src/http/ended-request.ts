@@ -12,6 +12,8 @@ export interface EndedRequest {
   /** The response did not reach its end: the client went, or was cut off. */
   readonly isCut: boolean;
   readonly tenant?: string;
+  /** Of the database's keys, by which it came: the part that may be shown. */
+  readonly keyId?: string;
   readonly responseId?: string;
   readonly conversationId?: string;
   /** The client's own trace (W3C Trace Context), as it named it. */

@@ -168,7 +168,7 @@ test('keys: a wrong one is told with the fix, the right one is let in', options,
   assert.equal(await stranger.finished(), 2);
   assert.equal(
     stranger.stderr,
-    `turnkeep: The gateway at ${url}/v1 does not let this key in (401): set TURNKEEP_API_KEY to one of the secrets of its TURNKEEP_API_KEYS.\n`,
+    `turnkeep: The gateway at ${url}/v1 does not let this key in (401): set TURNKEEP_API_KEY to one of the secrets of its TURNKEEP_API_KEYS, or to one of \`turnkeep keys\`.\n`,
   );
   const friend = new ChatProcess(context, ['--url', `${url}/v1`], { TURNKEEP_API_KEY: 'secret' }).say('hi');
   assert.equal(await friend.finished(), 0, friend.stderr);

@@ -2,8 +2,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import OpenAI from 'openai';
-import { DatabaseSync } from 'node:sqlite';
-import { join } from 'node:path';
 import { post } from '../support/post.ts';
 import { Role, startCluster } from '../support/processes.ts';
 import { SocketClient } from '../support/socket-client.ts';
@@ -33,7 +31,7 @@ test('keys are made, used, rotated and revoked while gateways run, and the datab
     assert.equal(code, 0);
     return rows[0] as Required<Listed>;
   };
-  const { url } = await cluster.startServe();
+  const { url, role } = await cluster.startServe();
   const other = await cluster.startGateway();
   const bearer = (key: string): Record<string, string> => ({ authorization: `Bearer ${key}` });
   const statusAt = async (gateway: string, key: string): Promise<number> => {
@@ -76,9 +74,18 @@ test('keys are made, used, rotated and revoked while gateways run, and the datab
   assert.equal((await keys('rotate', ann.id)).code, 1);
   assert.equal((await keys('revoke', 'tk_000000000000')).code, 1);
 
-  const database = new DatabaseSync(join(cluster.env['TURNKEEP_DATA_DIR'] ?? '', 'turnkeep.db'), { readOnly: true });
-  const stored = JSON.stringify(database.prepare('SELECT * FROM api_keys').all());
-  database.close();
+  const writer = await made('create', '--tenant', 'ann', '--scopes', 'write');
+  const turns = new Role(['turns'], { ...cluster.env, TURNKEEP_URL: `${url}/v1`, TURNKEEP_API_KEY: writer.key });
+  assert.equal(await turns.ended(), 2);
+  assert.match(turns.output.join('\n'), /does not let this key do that \(TURNKEEP_API_KEY\): This needs a key with the scope 'read'/);
+
+  const requests = role.output
+    .filter((line) => line.includes('"msg":"request"'))
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+  const ofBob = requests.find(({ keyId }) => keyId === bob.id);
+  assert.deepEqual([ofBob?.['status'], ofBob?.['tenant']], [403, 'bob'], 'the log says by which key a request came');
+
+  const stored = JSON.stringify(await cluster.ask('SELECT * FROM api_keys'));
   for (const { key, id } of [ann, bob, next]) {
     assert.ok(stored.includes(id));
     assert.ok(!stored.includes(key.slice(-43)));

@@ -8,7 +8,6 @@ import { randomBytes } from 'node:crypto';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { Client, Connection } from '@temporalio/client';
 import {
@@ -26,6 +25,7 @@ import { createDataConverter } from '../../src/codec/data-converter.ts';
 import { startCollector } from '../support/collector.ts';
 import { Role, startCluster } from '../support/processes.ts';
 import { startReceiver } from '../support/receiver.ts';
+import { isOnPostgres } from '../support/test-database.ts';
 import { until } from '../support/until.ts';
 import { Viewer } from '../support/viewer.ts';
 
@@ -299,21 +299,20 @@ for (const codecKey of [undefined, randomBytes(32)]) {
     assert.deepEqual(found(answers, all), [], 'streams have no secret, also where the provider repeats it');
 
     // The database has the words, each where it belongs, and of keys nothing but their hashes.
-    const database = new DatabaseSync(join(cluster.env['TURNKEEP_DATA_DIR'] ?? '', 'turnkeep.db'), { readOnly: true });
-    const tables = database.prepare("SELECT name FROM sqlite_master WHERE type = 'table'").all();
-    const places = tables.flatMap(({ name: table }) =>
-      database
-        .prepare(`SELECT * FROM "${String(table)}"`)
-        .all()
-        .flatMap((row) =>
-          Object.entries(row).flatMap(([column, value]) =>
-            found(textOf(value), { ...words, ...all }).map((name) => `${String(table)}.${column}: ${name}`),
-          ),
-        ),
+    const tables = await cluster.ask(
+      isOnPostgres
+        ? "SELECT table_name AS name FROM information_schema.tables WHERE table_schema = 'public'"
+        : "SELECT name FROM sqlite_master WHERE type = 'table'",
     );
-    database.close();
+    const places: string[] = [];
+    for (const { name: table } of tables) {
+      for (const row of await cluster.ask(`SELECT * FROM ${String(table)}`)) {
+        for (const [column, value] of Object.entries(row))
+          places.push(...found(textOf(value), { ...words, ...all }).map((name) => `${String(table)}.${column}: ${name}`));
+      }
+    }
     const allowed =
-      /^(items\.item|journal\.data|turn_content\.(settings|response)|tool_calls\.(call|result|run_log)|attempts\.message|sessions\.metadata|hidden_reasoning\.\w+): /;
+      /^(items\.item|journal\w*\.data|turn_content\.(settings|response)|tool_calls\.(call|result|run_log)|attempts\.message|sessions\.metadata|hidden_reasoning\.\w+): /;
     assert.deepEqual(
       [...new Set(places)].filter((place) => !allowed.test(place)),
       [],

@@ -2,11 +2,17 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { createDataConverter } from '../../src/codec/data-converter.ts';
 import { chatAnswer, httpError, reset } from '../../src/testing/model-server/index.ts';
 import { Role, startCluster } from '../support/processes.ts';
+import { startDevServer } from '../../src/cli/dev-server/start.ts';
+import { openPage } from '../conformance/browser.ts';
+import { needChromium } from '../support/programs.ts';
 import { testTemporalProgram } from '../support/temporal-server.ts';
 import { Viewer } from '../support/viewer.ts';
 import { story, World } from '../support/world.ts';
@@ -156,3 +162,50 @@ test("Temporal's own command line shows a history by turnkeep codec-server, and 
     await server.kill();
   }
 });
+
+test(
+  "Temporal's own UI shows a history in a browser that has signed in at turnkeep codec-server, and without that none",
+  { timeout: 120_000 },
+  async (t) => {
+    const chromium = await needChromium(t);
+    if (chromium === undefined) return;
+    const folder = mkdtempSync(join(tmpdir(), 'turnkeep-codec-'));
+    t.after(() => rmSync(folder, { recursive: true, force: true }));
+    const temporal = await startDevServer({
+      program: await testTemporalProgram(),
+      namespace: 'default',
+      logPath: join(folder, 'server.log'),
+    });
+    t.after(() => temporal.stop());
+    const ui = `http://127.0.0.1:${temporal.uiPort}`;
+    await using cluster = await startCluster({
+      env: {
+        ...inEnv(old),
+        TEMPORAL_ADDRESS: temporal.address,
+        TEMPORAL_NAMESPACE: 'default',
+        TURNKEEP_CODEC_SERVER_KEYS: 'ops:codec-caller',
+      },
+    });
+    const { url } = await cluster.startServe();
+    const viewer = await Viewer.say(url, 'hi');
+    await viewer.ended;
+    const codec = new Role(['codec-server', '--port', '0', '--cors-origins', ui], cluster.env);
+    try {
+      const [, endpoint = ''] = await codec.says(/codec-server listens on (http:\S+)/);
+      await using page = await openPage(chromium);
+      // What its settings write.
+      await page.goto(`${ui}/`);
+      const settings = { endpoint: JSON.stringify(endpoint), includeCredentials: 'true', overrideRemoteCodecConfiguration: 'true' };
+      await page.evaluate(`Object.entries(${JSON.stringify(settings)}).forEach(([name, value]) => localStorage.setItem(name, value))`);
+      const run = `${ui}/namespaces/default/workflows/${encodeURIComponent(`turn/${viewer.id}`)}`;
+      await page.goto(run);
+      await page.until('/Input\\s+"[A-Za-z0-9+/]{40}/.test(document.body.innerText)');
+      assert.equal(await page.evaluate("document.body.innerText.includes('heartbeatTimeoutMs')"), false);
+      await page.goto(`http://anybody:codec-caller@${new URL(endpoint).host}/`);
+      await page.goto(run);
+      await page.until("document.body.innerText.includes('heartbeatTimeoutMs')");
+    } finally {
+      await codec.kill();
+    }
+  },
+);

@@ -9,7 +9,7 @@ import type { Store } from '../../src/store/ports/store.ts';
 import type { ModelServer, ModelServerOptions } from '../../src/testing/model-server/index.ts';
 import { startPatientModel } from './patient-model.ts';
 import { sharedTemporalServer, testCache } from './temporal-server.ts';
-import { isOnPostgres, openTestDatabase } from './test-database.ts';
+import { isOnPostgres, openTestDatabase, type TestDatabase } from './test-database.ts';
 import { until } from './until.ts';
 import { within } from './within.ts';
 
@@ -97,6 +97,8 @@ export class Role {
 
 export interface Cluster extends AsyncDisposable {
   readonly model: ModelServer;
+  /** See `TestDatabase.ask`. */
+  readonly ask: TestDatabase['ask'];
   /** Opened, and made if need be, when it is first asked for. */
   readonly store: Store;
   readonly env: NodeJS.ProcessEnv;
@@ -160,6 +162,7 @@ export async function startCluster(
     model,
     env,
     workers,
+    ask: (sql, ...values) => database.ask(sql, ...values),
     get store() {
       return (store ??= database.open());
     },

@@ -47,8 +47,9 @@ export function gatewayProblem(url: string, failure: CallFailure): string {
     return `No turnkeep gateway answers at ${url} (${failure.detail}). Start one with \`turnkeep dev\` (in a checkout: npm start), or name another with --url or TURNKEEP_URL.`;
   }
   const { status, code, message } = failure;
+  if (code === 'insufficient_scope') return `The gateway at ${url} does not let this key do that (TURNKEEP_API_KEY): ${message}`;
   if (status === 401 || status === 403) {
-    return `The gateway at ${url} does not let this key in (${status}): set TURNKEEP_API_KEY to one of the secrets of its TURNKEEP_API_KEYS.`;
+    return `The gateway at ${url} does not let this key in (${status}): set TURNKEEP_API_KEY to one of the secrets of its TURNKEEP_API_KEYS, or to one of \`turnkeep keys\`.`;
   }
   return `The gateway at ${url} answered ${status}: ${code === undefined ? '' : `${code}: `}${message}`;
 }

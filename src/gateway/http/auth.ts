@@ -14,6 +14,8 @@ export interface ApiKey {
 }
 
 export interface Caller {
+  /** Of a key of the database. */
+  readonly id?: string;
   readonly tenant: string;
   readonly scopes: readonly Scope[];
 }

@@ -33,6 +33,7 @@ export function requestLog({ nameOf, onEnd }: RequestLogOptions): MiddlewareHand
     const route = matchedRoutes(c).findLast(({ method }) => method !== 'ALL')?.path;
     outgoing.once('close', () => {
       const tenant = c.get('tenant') as string | undefined;
+      const keyId = c.get('keyId');
       const named = c.get('route') ?? route;
       const upgraded = c.get('upgraded');
       const traceparent = headerOf(c, 'traceparent');
@@ -45,6 +46,7 @@ export function requestLog({ nameOf, onEnd }: RequestLogOptions): MiddlewareHand
         isStream: c.get('isStream'),
         isCut: upgraded?.isCut ?? !outgoing.writableFinished,
         ...(tenant === undefined ? {} : { tenant }),
+        ...(keyId === undefined ? {} : { keyId }),
         ...(ids.response === undefined ? {} : { responseId: ids.response }),
         ...(ids.conversation === undefined ? {} : { conversationId: ids.conversation }),
         ...(traceparent === undefined ? {} : { traceparent }),

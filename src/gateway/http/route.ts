@@ -14,6 +14,8 @@ export interface GatewayEnv {
   Bindings: HttpBindings;
   Variables: {
     tenant: string;
+    /** Of a key of the database. */
+    keyId: string | undefined;
     requestId: string;
     /** ms since the epoch. */
     receivedAtMs: number;

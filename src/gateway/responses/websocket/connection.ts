@@ -35,6 +35,7 @@ export interface ConnectionOptions {
   readonly deps: ConnectionDeps;
   readonly client: ClientSocket;
   readonly tenant: string;
+  readonly keyId: string | undefined;
   /** Rejects with an ApiError 401 where the key of the handshake is good no more: a connection may outlive it. */
   readonly checkKey: () => Promise<void>;
   /** Of the handshake; those of the responses begin with it. */
@@ -201,7 +202,7 @@ export class Connection {
   }
 
   #record({ requestId, receivedAtMs }: Job, status: number, turn: TurnRow | undefined): void {
-    const { deps, gone, tenant } = this.#options;
+    const { deps, gone, tenant, keyId } = this.#options;
     deps.onRequestEnd({
       requestId,
       method: 'WEBSOCKET',
@@ -211,6 +212,7 @@ export class Connection {
       isStream: true,
       isCut: gone.aborted,
       tenant,
+      ...(keyId === undefined ? {} : { keyId }),
       ...(turn === undefined ? {} : { responseId: turn.publicId }),
       ...(turn?.session == null ? {} : { conversationId: turn.session }),
     });

@@ -154,7 +154,16 @@ function begin(
   });
   const authorization = headerOf(c, 'authorization');
   const checkKey = async (): Promise<void> => void (await deps.authenticate(authorization));
-  const connection = new Connection({ deps, client, tenant, checkKey, headers, requestId: c.get('requestId'), gone: c.get('closed') });
+  const connection = new Connection({
+    deps,
+    client,
+    tenant,
+    keyId: c.get('keyId'),
+    checkKey,
+    headers,
+    requestId: c.get('requestId'),
+    gone: c.get('closed'),
+  });
   socket.on('message', (data: Buffer, isBinary) => {
     connection.receive(data, isBinary);
   });
