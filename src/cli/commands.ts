@@ -3,15 +3,19 @@ import { Command, CommanderError } from 'commander';
 import { ConfigError, readVersion } from '../config/config.ts';
 import { GatewayError } from './gateway/target.ts';
 import type { BackupFlags } from './backup.ts';
+import type { MigrateFlags } from './migrate.ts';
 import { forkCommand } from './branches/command.ts';
 import { chatCommand } from './chat/command.ts';
+import type { CodecServerFlags } from './codec-server.ts';
 import { debugCommand } from './debug/command.ts';
+import { doctorCommand } from './doctor/command.ts';
 import { diffCommand } from './diff/command.ts';
 import { DataDirTakenError } from './dev-server/data-dir.ts';
 import { NoTemporalProgramError } from './dev-server/find.ts';
 import { DevServerError } from './dev-server/launch.ts';
 import { exportCommand } from './export/command.ts';
 import { settingsCommand } from './flags.ts';
+import { keysCommand } from './keys/command.ts';
 import { sessionsCommand, statsCommand, turnsCommand } from './lists/command.ts';
 import { replayCommand } from './replay/command.ts';
 import { rerunCommand } from './rerun/command.ts';
@@ -72,12 +76,51 @@ Any number of them share one Temporal namespace and one database:
     }),
   )
   .addCommand(debugCommand(async (target, flags) => (await import('./debug/run.ts')).debugTurn(target, flags)))
+  .addCommand(keysCommand(async () => (await import('./keys/run.ts')).runKeys))
+  .addCommand(
+    new Command('codec-server')
+      .description("decrypts for Temporal's UI and command line what TURNKEEP_CODEC_KEYS encrypted")
+      .option('--host <value>', 'address to listen on (TURNKEEP_HOST; default 127.0.0.1)')
+      .option('--port <value>', 'port to listen on; 0 picks a free one and prints it (TURNKEEP_PORT; default 8485)')
+      .option('--cors-origins <value>', "origins of Temporal's UI, comma separated (TURNKEEP_CORS_ORIGINS)")
+      .allowExcessArguments(false)
+      .addHelpText(
+        'after',
+        `
+TURNKEEP_CODEC_KEYS has the keys of the workers, TURNKEEP_CODEC_SERVER_KEYS (name:secret,…) who may call:
+  turnkeep codec-server --cors-origins http://127.0.0.1:8233
+  temporal workflow show -w turn/resp_… --codec-endpoint http://127.0.0.1:8485 --codec-auth "Bearer SECRET"
+
+How the UI is told of it: docs/operations.md.`,
+      )
+      .action(async (flags: CodecServerFlags) => (await import('./codec-server.ts')).runCodecServer(flags)),
+  )
+  .addCommand(doctorCommand(async (config, loaded, flags) => (await import('./doctor/run.ts')).runDoctor(config, loaded, flags)))
+  .addCommand(
+    new Command('migrate')
+      .description('brings the tables of the database to this version, as a start does')
+      .option('--check', 'changes nothing, and tells by the exit code')
+      .option('--data-dir <path>', 'the data dir (TURNKEEP_DATA_DIR; default .turnkeep)')
+      .option('--database-url <url>', 'where the database is not in the data dir (DATABASE_URL)')
+      .option('--json', 'one JSON object')
+      .allowExcessArguments(false)
+      .addHelpText(
+        'after',
+        `
+Before the processes of a new version start; and whether that is still to be done:
+  turnkeep migrate
+  turnkeep migrate --check || echo later
+
+Exit codes: 0 done, or nothing to do; 1 with --check: the tables are not those of this version; 2 it could not be done.`,
+      )
+      .action(async (flags: MigrateFlags) => (await import('./migrate.ts')).runMigrate(flags)),
+  )
   .addCommand(
     new Command('backup')
       .description('copies the databases into a directory, while all goes on')
       .argument('<directory>', 'where the copies go; it is made where it is not there')
       .option('--data-dir <path>', 'the data dir (TURNKEEP_DATA_DIR; default .turnkeep)')
-      .option('--database-url <url>', 'sqlite:PATH, where the database is not in the data dir (DATABASE_URL)')
+      .option('--database-url <url>', 'sqlite:PATH or postgres://…, where the database is not in the data dir (DATABASE_URL)')
       .option('--json', 'the files as one JSON object')
       .allowExcessArguments(false)
       .addHelpText('after', '\n  turnkeep backup /backups/$(date +%F)\n\nHow to restore: docs/operations.md.')
@@ -87,7 +130,7 @@ Any number of them share one Temporal namespace and one database:
     'after',
     '\nEvery setting is an environment variable and a flag of the same name: see `turnkeep dev --help`.\nExit codes: 0 done, 1 the answer is no, 2 wrong use or it could not be done.',
   );
-for (const command of [program, ...program.commands])
+for (const command of [program, ...program.commands, ...program.commands.flatMap((each) => each.commands)])
   command.exitOverride().showHelpAfterError('(turnkeep --help lists the commands, turnkeep COMMAND --help their flags)');
 
 /** Wrong use, or it could not be done. 1 says that it was done and the answer is no, such as a turn that failed. */

@@ -6,17 +6,20 @@ import { readAllSettings } from '../config/read-all-settings.ts';
 import { type LogLevel, type Reader, settings } from '../config/settings.ts';
 import { unknownNames } from '../config/unknown-names.ts';
 
-type CommandName = 'dev' | 'serve' | 'gateway' | 'worker';
+type RoleName = 'dev' | 'serve' | 'gateway' | 'worker';
+/** `doctor` looks at what any role of these settings would need. */
+type CommandName = RoleName | 'doctor';
 
 const readersOf: { readonly [name in CommandName]: readonly Reader[] } = {
   dev: ['dev', 'gateway', 'worker', 'both'],
   serve: ['gateway', 'worker', 'both'],
   gateway: ['gateway'],
   worker: ['worker', 'worker alone'],
+  doctor: ['gateway', 'worker', 'both'],
 };
 
 /** How much is logged where nothing is said. */
-export const defaultLogLevel: { readonly [name in CommandName]: LogLevel } = {
+export const defaultLogLevel: { readonly [name in RoleName]: LogLevel } = {
   dev: 'warn',
   serve: 'info',
   gateway: 'info',
@@ -35,7 +38,7 @@ export function settingsCommand(
 ): Command {
   const command = new Command(name).description(description);
   for (const { flag, env, description: purpose, default: fixed, isSecret, readBy } of settings) {
-    const preset = env === 'LOG_LEVEL' ? defaultLogLevel[name] : fixed;
+    const preset = env === 'LOG_LEVEL' && name !== 'doctor' ? defaultLogLevel[name] : fixed;
     const isRead = readBy?.some((reader) => readersOf[name].includes(reader)) ?? true;
     const notes = [
       env,

@@ -1,12 +1,14 @@
 /**
  * Picks up what a killed process left behind, and drops what is past retention: accepted turns that no workflow runs (their
  * gateway was killed before Temporal's answer, Temporal was away, a workflow was terminated or its history lost), cancels
- * that are booked and not carried out, titles and webhooks that nobody has started. Doing any of it twice is harmless.
+ * that are booked and not carried out, titles and webhooks that nobody has started. Doing any of it twice is harmless; of all
+ * processes on one database one does it: when Temporal is back, each turn is handed over once, not once by every gateway.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { WebhookReport } from '../domain/turn/webhook.ts';
-import type { Lease, RetentionCursor, Store } from '../store/ports/store.ts';
+import type { RetentionCursor, Store } from '../store/ports/store.ts';
 import type { Dispatcher } from './dispatcher.ts';
+import { Leader, type Task } from './leader.ts';
 import { startTitles } from './titles.ts';
 import { startWebhooks } from './webhooks.ts';
 
@@ -29,9 +31,16 @@ const purgeOwnedAfterMs = 24 * 60 * 60_000;
 const expireEveryMs = 60 * 60_000;
 const dayMs = 86_400_000;
 const betweenSlicesMs = 10;
-/** Whoever drops what is past, and is not heard of for this long, is dead or stands still. */
-const leadershipMs = 30_000;
 const batch = 200;
+
+/** Somebody waits for these: what a leader had to do that was killed is done by another one soon. */
+const dispatching: Task = { name: 'dispatch', leaseMs: 3_000 };
+const cancelling: Task = { name: 'cancels', leaseMs: 3_000 };
+const webhooking: Task = { name: 'webhooks', leaseMs: 3_000 };
+const titling: Task = { name: 'titles', leaseMs: 10_000 };
+/** Each of these asks Temporal of every turn that has run for a while. */
+const restarting: Task = { name: 'orphans', leaseMs: 60_000 };
+const dropping: Task = { name: 'retention', leaseMs: 30_000 };
 
 export interface Sweep {
   stop(): void;
@@ -49,60 +58,85 @@ export interface SweepOptions {
 
 export function startSweep({ store, dispatcher, retentionDays, cancel, onWebhook = () => undefined, onError }: SweepOptions): Sweep {
   let isStopped = false;
-  const leadership: Lease = { holder: `${process.pid}-${crypto.randomUUID()}`, lengthMs: leadershipMs };
+  const leader = new Leader(store);
 
-  /** An error with one turn does not stop the others. */
-  async function tried(work: () => Promise<void>): Promise<void> {
+  /** An error with one turn does not stop the others. Is it done? */
+  async function tried(work: () => Promise<void>): Promise<boolean> {
     try {
       await work();
+      return true;
     } catch (error) {
       if (!isStopped) onError(error);
+      return false;
     }
+  }
+
+  /** Where there is nothing to do, nobody has to lead. */
+  async function workOff(task: Task, turns: readonly string[], work: (turn: string) => Promise<void>): Promise<void> {
+    if (turns.length === 0) return;
+    await leader.round(task, async () => (await Promise.all(turns.map((turn) => tried(() => work(turn))))).every(Boolean));
   }
 
   async function dispatchLeftBehind(): Promise<void> {
     const turns = await store.listUndispatched({ readyForMs: undispatchedMs, limit: batch });
-    await Promise.all(turns.map((turn) => tried(() => dispatcher.start(turn))));
+    await workOff(dispatching, turns, (turn) => dispatcher.start(turn));
   }
 
   async function carryOutCancels(): Promise<void> {
     const cancels = await store.listStuckCancels({ acceptedForMs: stuckCancelMs, limit: batch });
-    await Promise.all(cancels.map((turn) => tried(() => cancel(turn))));
+    await workOff(cancelling, cancels, cancel);
   }
 
   async function sweepTitles(): Promise<void> {
-    await startTitles(store, dispatcher);
+    if ((await store.listUntitled(1)).length === 0) return;
+    await leader.round(titling, async () => {
+      await startTitles(store, dispatcher);
+      return true;
+    });
   }
 
   async function sweepWebhooks(): Promise<void> {
-    const report = (error: unknown): void => {
-      if (!isStopped) onError(error);
-    };
-    await startWebhooks({ store, dispatcher, onReport: onWebhook, onError: report });
+    if ((await store.listUnstartedWebhooks(1)).length === 0) return;
+    await leader.round(webhooking, async () => {
+      let isDone = true;
+      const report = (error: unknown): void => {
+        isDone = false;
+        if (!isStopped) onError(error);
+      };
+      await startWebhooks({ store, dispatcher, onReport: onWebhook, onError: report });
+      return isDone;
+    });
   }
 
   /** Turns whose workflow was terminated, or whose history is lost: nobody else would ever end them. */
   async function restartOrphans(): Promise<void> {
     await store.makeStrandedReady();
+    const [first] = await store.listUnattended({ readyForMs: orphanAfterMs, afterOrdinal: 0, limit: 1 });
+    if (first !== undefined) await leader.round(restarting, restartAll);
+  }
+
+  async function restartAll(): Promise<boolean> {
+    let isDone = true;
     for (let afterOrdinal = 0; ;) {
       const page = await store.listUnattended({ readyForMs: orphanAfterMs, afterOrdinal, limit: batch });
       for (const { ordinal, turn, owner, readyAtMs } of page) {
-        if (isStopped) return;
-        await tried(async () => {
+        if (isStopped) return true;
+        const isRestarted = await tried(async () => {
           if (owner !== undefined) {
             // Nobody else may go on with it: whoever wanted its answer is gone.
             if (!(await dispatcher.isOwned({ turn, owner, readyAtMs }))) await cancel(turn);
           } else if (!(await dispatcher.isRunning(turn))) await dispatcher.start(turn);
         });
+        isDone = isDone && isRestarted;
         afterOrdinal = ordinal;
       }
-      if (page.length < batch) return;
+      if (page.length < batch) return isDone;
     }
   }
 
   /** Of all processes on one database one drops what is past: slice after slice, with time for others in between, while it leads. */
   async function dropSlices(dropSlice: () => Promise<boolean>): Promise<boolean> {
-    while (await store.lead('retention', leadership)) {
+    while (await leader.leads(dropping)) {
       if (isStopped) return false;
       if (await dropSlice()) return true;
       await delay(betweenSlicesMs, undefined, { ref: false });

@@ -11,9 +11,16 @@ export interface Config {
   readonly port: number;
   /** Absolute. */
   readonly dataDir: string;
-  /** `sqlite:` and an absolute path. */
+  /** `sqlite:` and an absolute path, or `postgres://…`. */
   readonly databaseUrl: string;
+  readonly postgres: {
+    /** The server itself, where `databaseUrl` is that of a pooler. */
+    readonly listenUrl?: string;
+    readonly poolSize: number;
+  };
   readonly taskQueue: string;
+  /** Temporal's worker versioning; absent: a run goes on by any worker of the task queue. */
+  readonly deployment?: { readonly name: string; readonly version: string };
   readonly temporal: {
     /** Unset: `dev` starts a server, the others look for that of a running `dev`. */
     readonly address?: string;
@@ -44,9 +51,13 @@ export interface Config {
   readonly record: RecordMode;
   /** A process with gateway and worker sends the request while Temporal starts the workflow. */
   readonly hasHeadStart: boolean;
+  /** A provider that fails for everybody is not asked for a while. */
+  readonly hasBreaker: boolean;
   readonly retentionDays: number;
-  /** None: no authentication. A name may have several secrets, a secret one name. `hash` is SHA-256 in hex. */
+  /** None: no authentication, unless `requiresKey` says so. A name may have several secrets, a secret one name. `hash` is SHA-256 in hex. */
   readonly apiKeys: readonly { readonly name: string; readonly hash: string }[];
+  /** Of every request, also where `apiKeys` is empty: the database has keys too. */
+  readonly requiresKey: boolean;
   readonly quotas: {
     /** Of one tenant; 0: no limit. */
     readonly requestsPerSecond: number;

@@ -9,6 +9,7 @@ import {
   apiKeys,
   codecKeys,
   database,
+  deploymentName,
   fileOrText,
   flag,
   grpcAddress,
@@ -16,7 +17,9 @@ import {
   milliseconds,
   onOff,
   origins,
+  postgresServer,
   text,
+  versionName,
   webAddress,
   wholeNumber,
 } from './setting-values.ts';
@@ -31,15 +34,36 @@ export const table = z.object({
     .default(8484)
     .meta({ readBy: ['gateway'], description: 'port to listen on; 0 picks a free one and prints it' }),
   TURNKEEP_DATA_DIR: text.default('.turnkeep').meta({ description: 'where data is kept' }),
-  DATABASE_URL: database.optional().meta({ description: 'sqlite:PATH; by default a file in the data dir', isSecret: true }),
+  DATABASE_URL: database.optional().meta({
+    description: 'sqlite:PATH, by default a file in the data dir; postgres://… where gateways and workers are on several machines',
+    isSecret: true,
+  }),
+  DATABASE_LISTEN_URL: postgresServer.optional().meta({
+    description: 'postgres://… of the server itself, where DATABASE_URL is a pooler in transaction mode, such as PgBouncer',
+    isSecret: true,
+  }),
+  DATABASE_POOL_SIZE: wholeNumber(2, 1_000)
+    .default(10)
+    .meta({ description: 'connections of a process to Postgres, besides four of its own' }),
   TURNKEEP_CONFIG: text
     .regex(/\.(ts|mts|js|mjs)$/, { error: 'must be a file in .ts, .mts, .js or .mjs' })
     .optional()
     .meta({ description: 'the file of agents, tools and providers; by default turnkeep.config.ts of the working directory, if there' }),
   TURNKEEP_TASK_QUEUE: text.max(200).default('turnkeep').meta({ description: "Temporal's task queue" }),
+  TURNKEEP_DEPLOYMENT_VERSION: versionName.optional().meta({
+    readBy: ['worker'],
+    description: "what runs here, for Temporal's worker versioning: a run goes on by workers of the current version; unset: none",
+  }),
+  TURNKEEP_DEPLOYMENT_NAME: deploymentName
+    .default('turnkeep')
+    .meta({ readBy: ['worker'], description: "Temporal's worker deployment, which has the version" }),
   TURNKEEP_API_KEYS: apiKeys
     .default([])
     .meta({ description: 'name:secret,…; each name is a tenant; unset: no authentication', isSecret: true }),
+  TURNKEEP_REQUIRE_KEY: onOff.default('off').meta({
+    readBy: ['gateway'],
+    description: 'on: a key is needed also where TURNKEEP_API_KEYS is unset: one of turnkeep keys',
+  }),
   TURNKEEP_REQUESTS_PER_SECOND: wholeNumber(0, 1_000_000)
     .default(0)
     .meta({ readBy: ['gateway'], description: 'requests a second that each tenant may make, twice as many at once; 0: no limit' }),
@@ -73,6 +97,10 @@ export const table = z.object({
   TURNKEEP_HEAD_START: onOff.default('on').meta({
     readBy: ['both'],
     description: 'on: a process with gateway and worker sends the request while Temporal starts the workflow; off: after',
+  }),
+  TURNKEEP_CIRCUIT_BREAKER: onOff.default('on').meta({
+    readBy: ['both'],
+    description: 'on: a provider that fails for everybody is sent nothing until one request gets an answer; off: every turn asks it',
   }),
   TURNKEEP_RECORD: z
     .enum(recordModes, { error: 'must be wire, answers or off' })
@@ -147,6 +175,11 @@ export const table = z.object({
   TURNKEEP_CODEC_KEYS: codecKeys
     .default([])
     .meta({ description: 'id:base64 of 32 bytes,…; encrypts what Temporal stores: the first encrypts, all decrypt', isSecret: true }),
+  TURNKEEP_CODEC_SERVER_KEYS: apiKeys.default([]).meta({
+    readBy: [],
+    description: 'name:secret,…; who may decrypt by turnkeep codec-server; each name is in its log',
+    isSecret: true,
+  }),
   LOG_LEVEL: z
     .enum(logLevels, { error: `must be one of ${logLevels.join(', ')}` })
     .optional()

@@ -34,6 +34,8 @@ import { reattachPatienceMs } from '../domain/turn/kept-response.ts';
 import { endpointFor, type WebhookReport } from '../domain/turn/webhook.ts';
 import type { Store } from '../store/ports/store.ts';
 import { agentDirectory } from './agents.ts';
+import { startBreakers } from './breakers.ts';
+import { requireCodecKey } from './codec-key.ts';
 import { countTokens, listModels } from './provider-answers.ts';
 import { Providers } from './providers.ts';
 import { stopAt, withStops } from './stops.ts';
@@ -51,6 +53,8 @@ export interface GatewayOptions {
   readonly hasWorker?: boolean;
   /** Of the worker of this process: requests are sent while Temporal starts the workflow. */
   readonly attempts?: LocalAttempts;
+  /** Of the same worker: turns start eagerly only while its version is the current one. */
+  readonly isCurrentVersion?: () => boolean;
   /** The process's own, where it has several roles. */
   readonly metrics?: Metrics;
   /** The process's own, where it has several roles; one of this gateway where nothing is said and the configuration has traces on. */
@@ -106,6 +110,7 @@ export async function startGateway({
   idleCommentMs,
   ...deps
 }: GatewayOptions): Promise<Gateway> {
+  await requireCodecKey(deps.store, config.codecKeys);
   const metrics = deps.metrics ?? createMetrics(config);
   const ownTracer = deps.tracer === undefined ? await startTracer(config, log) : undefined;
   const tracer = deps.tracer ?? ownTracer;
@@ -122,7 +127,7 @@ export async function startGateway({
   const client = new Client({
     connection,
     namespace: config.temporal.namespace,
-    dataConverter: createDataConverter(config.codecKeys, (message) => log.error(message)),
+    dataConverter: createDataConverter(config.codecKeys, (message) => log.error(message), { checksPlace: true }),
   });
   const dispatcher = new Dispatcher({
     workflows: client.workflow,
@@ -130,10 +135,12 @@ export async function startGateway({
     store: observedStore,
     limits: config.limits,
     isEager: hasWorker,
+    isCurrentVersion: deps.isCurrentVersion,
     ...(deps.attempts !== undefined && config.hasHeadStart ? { headStart: deps.attempts } : {}),
   });
   const { agents = noAgents } = deps;
   const providers = new Providers(config, agents);
+  const breakers = startBreakers({ config, agents, store: deps.store, log });
   const stop = stopAt((name) => providers.of(name));
   const store = withEndsOfCalls(withStops(withWebhooks(observedStore, dispatcher), stop), (turn) => turnkeep.finishCancel(turn));
   let drainingSince: number | undefined;
@@ -155,6 +162,7 @@ export async function startGateway({
     store: { ...store, readViewers: async (turn) => viewers.newest(turn, await store.readViewers(turn)) },
     dispatcher,
     quotas: config.quotas,
+    providerRefusedForMs: breakers?.refusedForMs,
     hasTitles: config.titles.isOn,
     webhookEventsOf: (tenant) => endpointFor(config.webhooks, tenant)?.events ?? [],
   });
@@ -164,6 +172,8 @@ export async function startGateway({
     version,
     providerApi: config.provider.api,
     apiKeys: config.apiKeys,
+    keys: store,
+    requiresKey: config.requiresKey,
     requestsPerSecond: config.quotas.requestsPerSecond,
     ...config.intake,
     corsOrigins: config.corsOrigins,
@@ -240,6 +250,7 @@ export async function startGateway({
       const leftMs = (): number => Math.max(lastWordsMs, drainUntil - performance.now());
       await responses.untilNone(leftMs());
       sweep.stop();
+      breakers?.stop();
       watcher.stop();
       const closed = new Promise<void>((resolve) => {
         server.close(() => {

@@ -9,10 +9,10 @@ import { type AgentConfig, noAgents, readAgentConfig } from '../config/agent-con
 import type { Config } from '../config/config.ts';
 import type { DefinedConfig } from '../config/define-config.ts';
 import { readConfig } from '../config/read-config.ts';
-import { sqlitePath } from '../config/setting-values.ts';
-import { openSqliteStore } from '../store/sqlite/open-store.ts';
 import type { Tracer } from '../metrics/traces/exporter.ts';
 import type { Store } from '../store/ports/store.ts';
+import { requireCodecKey } from './codec-key.ts';
+import { openStore } from './open-store.ts';
 import { startTracer } from './tracing.ts';
 import { createTurnRunner, type TurnRunner } from './turn-runner.ts';
 import { workerSlots } from './worker.ts';
@@ -47,7 +47,7 @@ const forceAfterDrainMs = 5_000;
  * (`turnkeep worker`, `startWorker`), on the queue of its configuration.
  *
  * @throws when the worker is created: in another namespace than that of the configuration; where an activity
- * of one's own has the name of one of turnkeep's
+ * of one's own has the name of one of turnkeep's; without the key that encrypts what Temporal stores
  * @example
  *     import { NativeConnection, Worker } from '@temporalio/worker';
  *     import { turnkeepPlugin } from 'turnkeep/worker';
@@ -63,37 +63,39 @@ const forceAfterDrainMs = 5_000;
 export function turnkeepPlugin(options: TurnkeepPluginOptions = {}): TurnkeepPlugin {
   const { config = readConfig({ env: process.env }), log = pino({ level: 'warn' }, pino.destination(2)) } = options;
   const agents = agentsOf(options.agents);
-  const dataConverter = createDataConverter(config.codecKeys, (message) => log.error(message));
+  const onCodecError = (message: string): void => log.error(message);
+  const dataConverter = createDataConverter(config.codecKeys, onCodecError, { checksPlace: true });
+  const replayConverter = createDataConverter(config.codecKeys, onCodecError);
   const hasCodec = config.codecKeys.length > 0;
   /** By the activity that each worker has of it. */
   const runners = new WeakMap<object, TurnRunner>();
-  let store = options.store;
+  let store: Promise<Store> | undefined;
   let tracer: Promise<Tracer | undefined> | undefined;
   let running = 0;
 
-  function withCodec<Options extends { dataConverter?: DataConverter | undefined }>(given: Options): Options {
-    return hasCodec && given.dataConverter === undefined ? { ...given, dataConverter } : given;
+  function withCodec<Options extends { dataConverter?: DataConverter | undefined }>(given: Options, own = dataConverter): Options {
+    return hasCodec && given.dataConverter === undefined ? { ...given, dataConverter: own } : given;
   }
 
   async function createRunner({ connection, namespace }: WorkerOptions): Promise<TurnRunner> {
-    const { address } = config.temporal;
     const client = new Client({
-      connection: connection ?? Connection.lazy(address === undefined ? {} : { address }),
+      connection: connection ?? Connection.lazy(config.temporal.connection ?? {}),
       namespace: namespace ?? 'default',
       dataConverter,
     });
-    store ??= openSqliteStore(sqlitePath(config.databaseUrl));
+    store ??= options.store === undefined ? openStore(config) : Promise.resolve(options.store);
+    await requireCodecKey(await store, config.codecKeys);
     tracer ??= startTracer(config, log);
-    return createTurnRunner({ config, store, log, agents, tracer: await tracer, workflows: client.workflow });
+    return createTurnRunner({ config, store: await store, log, agents, tracer: await tracer, workflows: client.workflow });
   }
 
   /** What was opened here is opened again by the next worker. */
   async function closeAll(): Promise<void> {
     const [closing, ending] = [store, tracer];
-    store = options.store;
+    store = undefined;
     tracer = undefined;
     await (await ending)?.close();
-    await closing?.close();
+    await (await closing)?.close();
   }
 
   return {
@@ -104,7 +106,7 @@ export function turnkeepPlugin(options: TurnkeepPluginOptions = {}): TurnkeepPlu
     configureBundler: (given: BundleOptions) =>
       fromSources(hasCodec ? { ...given, failureConverterPath: given.failureConverterPath ?? failureConverterPath } : given),
 
-    configureReplayWorker: (given: ReplayWorkerOptions) => withCodec(given),
+    configureReplayWorker: (given: ReplayWorkerOptions) => withCodec(given, replayConverter),
 
     async configureWorker(given: WorkerOptions) {
       const { namespace } = config.temporal;

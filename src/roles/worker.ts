@@ -1,9 +1,11 @@
 /** Composition root of the worker role. */
-import { type NativeConnection, Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
+import { type NativeConnection, Worker, type WorkerOptions, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import type { RunningAttempts } from '../activities/attempt/running-attempts.ts';
+import { watchCurrentVersion } from '../client/current-version.ts';
 import { titleQueueOf, webhookQueueOf } from '../contract/workflows.ts';
 import { Client } from '@temporalio/client';
+import { requireCodecKey } from './codec-key.ts';
 import { createDataConverter } from '../codec/data-converter.ts';
 import type { AgentConfig } from '../config/agent-config.ts';
 import type { Config } from '../config/config.ts';
@@ -46,6 +48,8 @@ export interface TurnWorker {
   readonly stopped: Promise<void>;
   /** For the gateway of the same process. */
   readonly attempts: RunningAttempts;
+  /** Do runs begin with the version of this worker? For the gateway of the same process. */
+  readonly isCurrentVersion: () => boolean;
   /** Takes no new turns; running streams may finish within the drain time. */
   shutdown(): void;
 }
@@ -101,15 +105,19 @@ const forceAfterDrainMs = 5_000;
 export async function startWorker({ config, connection, ...deps }: WorkerDeps): Promise<TurnWorker> {
   const { log, forceAfterMs = forceAfterDrainMs, ...options } = deps;
   const { drainMs } = config.limits;
-  const dataConverter = createDataConverter(config.codecKeys, (message) => log.error(message));
+  await requireCodecKey(deps.store, config.codecKeys);
+  const dataConverter = createDataConverter(config.codecKeys, (message) => log.error(message), { checksPlace: true });
   const { workflow: workflows } = new Client({ connection, namespace: config.temporal.namespace, dataConverter });
   const ownTracer = deps.tracer === undefined ? await startTracer(config, log) : undefined;
-  const runner = createTurnRunner({ ...deps, tracer: deps.tracer ?? ownTracer, config, workflows });
+  const version = watchCurrentVersion({ workflows, taskQueue: config.taskQueue, deployment: config.deployment });
+  const { isOurs: isCurrentVersion } = version;
+  const runner = createTurnRunner({ ...deps, tracer: deps.tracer ?? ownTracer, config, workflows, isCurrentVersion });
   const { activities, attempts, hasWebhooks } = runner;
   const common = {
     connection,
     namespace: config.temporal.namespace,
     dataConverter,
+    ...versioning(config),
     shutdownGraceTime: drainMs,
     shutdownForceTime: drainMs + forceAfterMs,
   };
@@ -140,6 +148,7 @@ export async function startWorker({ config, connection, ...deps }: WorkerDeps): 
   runner.start();
   // Also where Temporal's worker failed by itself: its streams need nothing of it.
   const stopped = runUntilStopped(workers, async () => {
+    version.stop();
     await runner.close();
     await ownTracer?.close();
   });
@@ -147,12 +156,21 @@ export async function startWorker({ config, connection, ...deps }: WorkerDeps): 
   return {
     stopped,
     attempts,
+    isCurrentVersion,
     shutdown() {
       if (worker.getState() !== 'RUNNING') return;
       shutDown(workers);
       void runner.drain();
     },
   };
+}
+
+/** A run of an older version goes on by the current one, whose code replays its history (T10): none is pinned to workers that end. */
+function versioning({ deployment }: Config): Pick<WorkerOptions, 'workerDeploymentOptions'> {
+  if (deployment === undefined) return {};
+  const { name: deploymentName, version: buildId } = deployment;
+  const version = { deploymentName, buildId };
+  return { workerDeploymentOptions: { version, useWorkerVersioning: true, defaultVersioningBehavior: 'AUTO_UPGRADE' } };
 }
 
 /** One that fails takes the others with it. */

@@ -15,6 +15,8 @@ export const dynamicConfig: { readonly [key: string]: number | string | boolean 
   // Cancels are pushed to the worker (18 ms) instead of waiting for its next heartbeat (1 s). Both are needed.
   'frontend.WorkerCommandsEnabled': true,
   'system.enableCancelActivityWorkerCommand': true,
+  // Tasks that find no worker free are handed out tenant by tenant (`client/priority.ts`), not in the order of their arrival.
+  'matching.enableFairness': true,
 };
 
 /**

@@ -2,16 +2,19 @@
 import { JournalBroker } from '../live/broker.ts';
 import { JournalCursor } from '../live/cursor.ts';
 import type { ChangeSignal, JournalSource } from '../live/source.ts';
+import type { JournalRow } from '../../domain/response/response-event.ts';
 import type { Append, DeadHolder } from '../ports/journal.ts';
 import type { Store } from '../ports/store.ts';
 import { insertTurn } from './admission.ts';
 import { Acknowledgements } from './acknowledge.ts';
 import * as attempts from './attempts.ts';
+import * as breakers from './breakers.ts';
 import * as completions from './completions.ts';
 import { readInput, readInputCursor, readInputPage } from './item-rows.ts';
 import * as items from './items.ts';
 import { readHiddenReasoning } from './hidden-reasoning.ts';
 import * as keptResponses from './kept-responses.ts';
+import * as keys from './keys.ts';
 import * as leases from './leases.ts';
 import * as journal from './journal.ts';
 import { readRecordings } from './recordings.ts';
@@ -33,8 +36,12 @@ export interface SqlDriver {
   readonly signal: ChangeSignal;
   /** See `Store.databaseId`. */
   readonly databaseId: string;
+  /** This process has committed rows of a journal, up to this one: for a driver whose signal does not see that by itself. */
+  readonly notify?: (turn: string, last: number) => void;
   /** Instead of a commit for each. */
   readonly append?: (append: Append) => Promise<boolean>;
+  /** Before all else that is past retention is dropped, for what a driver can drop at once. */
+  readonly beforeExpire?: (beforeMs: number) => Promise<void>;
   /** More may have been dropped; `isDone`: there was nothing more to be dropped. */
   readonly afterPurge?: (isDone: boolean) => void;
   /** See `Store.probe`. */
@@ -43,13 +50,28 @@ export interface SqlDriver {
   readonly close: () => Promise<void>;
 }
 
-export function createSqlStore({ db, signal, databaseId, append: appendOf, afterPurge, probe, close }: SqlDriver): Store {
+export function createSqlStore({
+  db,
+  signal,
+  databaseId,
+  notify,
+  append: appendOf,
+  beforeExpire,
+  afterPurge,
+  probe,
+  close,
+}: SqlDriver): Store {
   const source: JournalSource = {
     readHead: (turn) => db.read(() => journal.readHead(turn)),
     readRows: (turn, after, limits) => db.read(() => journal.readRows(turn, after, limits)),
   };
   const broker = new JournalBroker(source, signal);
   const acknowledgements = new Acknowledgements(db);
+  const announce = (turn: string, rows: readonly JournalRow[], isSealed: boolean): void => {
+    broker.announce(turn, rows, isSealed);
+    const last = rows.at(-1);
+    if (last !== undefined) notify?.(turn, last.seq);
+  };
   const write = appendOf ?? ((append: Append) => journal.append(db, append));
 
   return {
@@ -57,7 +79,7 @@ export function createSqlStore({ db, signal, databaseId, append: appendOf, after
 
     claim: async (request) => {
       const { rows, ...claim } = await journal.claim(db, request);
-      if (rows !== undefined) broker.announce(request.turn, rows, false);
+      if (rows !== undefined) announce(request.turn, rows, false);
       return claim;
     },
     beat: (beat) => leases.beat(db, beat),
@@ -69,17 +91,17 @@ export function createSqlStore({ db, signal, databaseId, append: appendOf, after
     readAttempts: (turn) => db.read(() => attempts.readAttempts(turn)),
     append: async (append) => {
       const isWritten = await write(append);
-      if (isWritten) broker.announce(append.turn, append.rows, false);
+      if (isWritten) announce(append.turn, append.rows, false);
       return isWritten;
     },
     seal: async (seal) => {
       const result = await journal.seal(db, seal);
-      if (result.type === 'sealed') broker.announce(seal.turn, seal.rows, true);
+      if (result.type === 'sealed') announce(seal.turn, seal.rows, true);
       return result;
     },
     endStep: async (step) => {
       const result = await toolCalls.endStep(db, step);
-      if (result === 'ended') broker.announce(step.turn, step.rows, false);
+      if (result === 'ended') announce(step.turn, step.rows, false);
       return result;
     },
     readHiddenReasoning: (turn) => db.read(() => readHiddenReasoning(turn)),
@@ -88,12 +110,12 @@ export function createSqlStore({ db, signal, databaseId, append: appendOf, after
     readApprovals: (turn) => db.read(() => toolCalls.readApprovals(turn)),
     startToolCall: async (start) => {
       const isBooked = await toolCalls.startToolCall(db, start);
-      if (isBooked && start.shown !== undefined) broker.announce(start.turn, start.shown.rows, false);
+      if (isBooked && start.shown !== undefined) announce(start.turn, start.shown.rows, false);
       return isBooked;
     },
     endToolCall: async (end) => {
       const isWritten = await toolCalls.endToolCall(db, end);
-      if (isWritten) broker.announce(end.turn, end.rows, false);
+      if (isWritten) announce(end.turn, end.rows, false);
       return isWritten;
     },
     noteProgress: (call, progress) => toolCalls.noteProgress(db, call, progress),
@@ -129,6 +151,7 @@ export function createSqlStore({ db, signal, databaseId, append: appendOf, after
     listStuckCancels: (query) => db.read(() => turns.listStuckCancels(query)),
     acknowledge: (turn) => acknowledgements.add(turn),
     retractAcknowledgement: (turn) => acknowledgements.retract(turn),
+    countEnded: (tenant, withinMs) => db.read(() => turns.countEnded(tenant, withinMs)),
     counts: () => db.read(() => turns.counts()),
 
     findCompletion: (tenant, id) => db.read(() => completions.findCompletion(tenant, id)),
@@ -165,6 +188,19 @@ export function createSqlStore({ db, signal, databaseId, append: appendOf, after
     readViewers: (turn) => db.read(() => viewers.readViewers(turn)),
     readRecordings: (turn, page) => db.read(() => readRecordings(turn, page)),
 
+    readBreakers: () => db.read(breakers.readBreakers, true),
+    tripBreaker: (failed) => breakers.tripBreaker(db, failed),
+    probeBreaker: (key) => breakers.probeBreaker(db, key),
+    closeBreaker: (key) => breakers.closeBreaker(db, key),
+    createKey: (key) => keys.createKey(db, key),
+    findKey: (hash) => db.read(() => keys.findKey(hash)),
+    listKeys: (tenant) => db.read(() => keys.listKeys(tenant)),
+    rotateKey: (rotation) => keys.rotateKey(db, rotation),
+    revokeKey: (id, atMs) => keys.revokeKey(db, id, atMs),
+    noteKeyUse: (id, atMs) => keys.noteKeyUse(db, id, atMs),
+    useCodecKey: (ring) => keys.useCodecKey(db, ring),
+    forgetCodecKey: () => keys.forgetCodecKey(db),
+
     lead: (task, lease) => retention.lead(db, task, lease),
     deleteTurn: async (tenant, id, atMs) => retention.deleteTurn(db, tenant, id, atMs),
     purgeUnstored: async (cut) => {
@@ -172,7 +208,10 @@ export function createSqlStore({ db, signal, databaseId, append: appendOf, after
       afterPurge?.(purged === 0);
       return purged;
     },
-    expire: (cut, from) => retention.expire(db, cut, from),
+    expire: async (cut, from) => {
+      if (from === undefined) await beforeExpire?.(cut.beforeMs);
+      return retention.expire(db, cut, from);
+    },
 
     probe,
     close: async () => {
