@@ -18,6 +18,7 @@ import { spec } from 'node:test/reporters';
 import { parseArgs } from 'node:util';
 import { startDevServer } from '../src/cli/dev-server/start.ts';
 import { PassReport } from './support/pass-report.ts';
+import { type PostgresServer, startPostgres } from './support/postgres-server.ts';
 import { testCacheDir, testTemporalProgram } from './support/temporal-server.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -33,6 +34,7 @@ if (files.length === 0) throw new Error(`no tests below ${places.join(' ')}`);
 
 const folder = mkdtempSync(join(tmpdir(), 'turnkeep-tests-'));
 const program = await testTemporalProgram();
+const postgres = await startPostgresFor(files);
 
 /** Chaos and stories that have the same processes do the same with head starts and without. */
 const toldOnce: ReadonlySet<string> = new Set(
@@ -83,6 +85,7 @@ async function runPass(files: readonly string[]): Promise<PassReport> {
   // A pass has a server of its own: the workflows of an earlier pass may still be open under the same ids.
   const server = await startDevServer({ program, namespace: 'default', hasUi: false, logPath: join(folder, 'temporal.log') });
   process.env['TURNKEEP_TEST_TEMPORAL_ADDRESS'] = server.address;
+  if (postgres !== undefined) process.env['TURNKEEP_TEST_POSTGRES_URL'] = postgres.url;
   const report = new PassReport();
   const events = run({
     files: inOrder(files),
@@ -96,6 +99,12 @@ async function runPass(files: readonly string[]): Promise<PassReport> {
   await server.stop();
   if (!report.isSuccess) process.exitCode = 1;
   return report;
+}
+
+/** One for all files that ask for it. Where there is none, these tests are skipped, or fail, by themselves. */
+async function startPostgresFor(files: readonly string[]): Promise<PostgresServer | undefined> {
+  if (process.env['TURNKEEP_TEST_POSTGRES_URL'] || !files.some((file) => file.startsWith('test/store/postgres/'))) return undefined;
+  return startPostgres().catch(() => undefined);
 }
 
 const passes: PassReport[] = [];
@@ -117,4 +126,5 @@ else {
     console.log(`ℹ ${name} ${passes.reduce((sum, pass) => sum + (pass.counts[name] ?? 0), 0)}`);
   }
 }
+await postgres?.[Symbol.asyncDispose]();
 rmSync(folder, { recursive: true, force: true });

@@ -18,6 +18,11 @@ export function runBackup(folder: string, { dataDir: dir, databaseUrl: url, json
   const flags = { ...(dir === undefined ? {} : { 'data-dir': dir }), ...(url === undefined ? {} : { 'database-url': url }) };
   const { dataDir, databaseUrl } = readConfig({ env: process.env, flags });
   const database = sqlitePath(databaseUrl);
+  if (database === undefined) {
+    throw new StartError(
+      'the database is in Postgres: back it up with its own tools, as docs/operations.md says (pg_dump, or its archive).',
+    );
+  }
   if (!existsSync(database)) {
     throw new StartError(`there is no database at ${database}: name its directory with --data-dir, or the file with --database-url.`);
   }

@@ -77,7 +77,7 @@ Any number of them share one Temporal namespace and one database:
       .description('copies the databases into a directory, while all goes on')
       .argument('<directory>', 'where the copies go; it is made where it is not there')
       .option('--data-dir <path>', 'the data dir (TURNKEEP_DATA_DIR; default .turnkeep)')
-      .option('--database-url <url>', 'sqlite:PATH, where the database is not in the data dir (DATABASE_URL)')
+      .option('--database-url <url>', 'sqlite:PATH or postgres://…, where the database is not in the data dir (DATABASE_URL)')
       .option('--json', 'the files as one JSON object')
       .allowExcessArguments(false)
       .addHelpText('after', '\n  turnkeep backup /backups/$(date +%F)\n\nHow to restore: docs/operations.md.')

@@ -24,11 +24,11 @@ export async function openDataDir(config: Pick<Config, 'dataDir' | 'databaseUrl'
   await untilAnswers(dataDir);
   makeDataDir(dataDir);
   requireWritable(dataDir, `the data dir ${dataDir}`, `name ${another}`);
-  const folder = dirname(database);
+  const folder = database === undefined ? dataDir : dirname(database);
   if (folder !== dataDir)
     requireWritable(folder, `the database's directory ${folder}`, 'name another file with DATABASE_URL (--database-url)');
   const notices = keepPrivate(config);
-  requireFile(database);
+  if (database !== undefined) requireFile(database);
   return notices;
 }
 

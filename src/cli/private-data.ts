@@ -21,7 +21,8 @@ export function keepPrivate({ dataDir, databaseUrl }: Pick<Config, 'dataDir' | '
   if (process.platform === 'win32') return [];
   process.umask(ofOthers);
   const database = sqlitePath(databaseUrl);
-  const files = new Set([database, `${database}-wal`, `${database}-shm`, ...ownFilesOf(dataDir)]);
+  const ofDatabase = database === undefined ? [] : [database, `${database}-wal`, `${database}-shm`];
+  const files = new Set([...ofDatabase, ...ownFilesOf(dataDir)]);
   const open = [dataDir, ...files].filter((path) => isOpenToOthers(path, path === dataDir));
   const changed = open.filter((path) => makePrivate(path, path === dataDir ? 0o700 : 0o600));
   const left = open.filter((path) => !changed.includes(path));

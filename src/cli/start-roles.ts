@@ -3,7 +3,6 @@ import type { NativeConnection } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import type { AgentConfig } from '../config/agent-config.ts';
 import type { Config } from '../config/config.ts';
-import { sqlitePath } from '../config/setting-values.ts';
 import { explainListening } from './start-error.ts';
 import { keepCompiled } from './compile-cache.ts';
 import type { WebhookReport } from '../domain/turn/webhook.ts';
@@ -14,7 +13,7 @@ import { createMetrics } from '../roles/observers.ts';
 import { startGateway } from '../roles/gateway.ts';
 import { findPage } from '../roles/page.ts';
 import type { Store } from '../store/ports/store.ts';
-import { openSqliteStore } from '../store/sqlite/open-store.ts';
+import { openStore } from '../roles/open-store.ts';
 import { startWorker } from '../roles/worker.ts';
 import { bundleWorkflows } from '../roles/workflow-bundle.ts';
 import { userCacheFolder } from '../config/user-cache.ts';
@@ -59,7 +58,7 @@ export async function runRoles({
   onNotice,
   temporalUi,
 }: RolesOptions): Promise<void> {
-  const store = openStore(config);
+  const store = await openStore(config);
   const tracer = await startTracer(config, log);
   const metrics = createMetrics(config, agents?.agents.keys());
   let metricsServer: MetricsServer | undefined;
@@ -152,13 +151,4 @@ function dependenciesOf(connection: NativeConnection, store: Store): readonly De
       look: () => store.probe(),
     },
   ];
-}
-
-function openStore({ databaseUrl }: Config): Store {
-  const path = sqlitePath(databaseUrl);
-  try {
-    return openSqliteStore(path);
-  } catch (error) {
-    throw new Error(`the database ${path} cannot be opened: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
-  }
 }

@@ -29,7 +29,14 @@ const idBytes = 24;
 const pool = Buffer.alloc(128 * idBytes);
 let usedBytes = pool.length;
 
-/** Ids as OpenAI's look: a prefix that tells the kind, and 24 random bytes in hex (192 bits: never guessed, never met twice). */
+/** Of the id of a turn: when it was made. */
+const timeBytes = 6;
+
+/**
+ * Ids as OpenAI's look: a prefix that tells the kind, and 24 bytes in hex. They are random (192 bits: never guessed, never met
+ * twice), but for the first 6 of the id of a turn: its time, ms since the epoch, so that what is kept by turn lies in the order of
+ * time, and is dropped a day at once. The other 144 bits are no easier to guess.
+ */
 export function newId(prefix: IdPrefix): string {
   if (usedBytes === pool.length) {
     crypto.getRandomValues(pool);
@@ -37,11 +44,18 @@ export function newId(prefix: IdPrefix): string {
   }
   const from = usedBytes;
   usedBytes += idBytes;
+  if (prefix === 'resp') pool.writeUIntBE(Date.now(), from, timeBytes);
   return `${prefix}_${pool.toString('hex', from, usedBytes)}`;
 }
 
-/** Of the turn that carries out a call of an agent: one call has one turn, however often it is begun. */
+const timeOfTurn = /^resp_([0-9a-f]{12})[0-9a-f]{36}$/;
+
+/**
+ * Of the turn that carries out a call of an agent: one call has one turn, however often it is begun. It has the time of the turn
+ * that calls it, which is not dropped before it.
+ */
 export function childIdOf(call: ParentCall): string {
+  const time = timeOfTurn.exec(call.turn)?.[1] ?? '';
   const hash = createHash('sha256').update(idempotencyKeyOf(call)).digest('hex');
-  return `resp_${hash.slice(0, idBytes * 2)}`;
+  return `resp_${time}${hash.slice(0, idBytes * 2 - time.length)}`;
 }

@@ -11,8 +11,13 @@ export interface Config {
   readonly port: number;
   /** Absolute. */
   readonly dataDir: string;
-  /** `sqlite:` and an absolute path. */
+  /** `sqlite:` and an absolute path, or `postgres://…`. */
   readonly databaseUrl: string;
+  readonly postgres: {
+    /** The server itself, where `databaseUrl` is that of a pooler. */
+    readonly listenUrl?: string;
+    readonly poolSize: number;
+  };
   readonly taskQueue: string;
   readonly temporal: {
     /** Unset: `dev` starts a server, the others look for that of a running `dev`. */

@@ -65,7 +65,8 @@ export function readConfig({ env, flags = {}, cwd = process.cwd() }: Sources): C
     host: values.TURNKEEP_HOST,
     port: values.TURNKEEP_PORT,
     dataDir,
-    databaseUrl: `sqlite:${values.DATABASE_URL === undefined ? join(dataDir, 'turnkeep.db') : resolve(cwd, sqlitePath(values.DATABASE_URL))}`,
+    databaseUrl: databaseUrlOf(values.DATABASE_URL, dataDir, cwd),
+    postgres: { poolSize: values.DATABASE_POOL_SIZE, ...defined({ listenUrl: values.DATABASE_LISTEN_URL }) },
     taskQueue: values.TURNKEEP_TASK_QUEUE,
     temporal: { ...temporal, ...defined({ cli: values.TEMPORAL_CLI && resolve(cwd, values.TEMPORAL_CLI) }) },
     provider: {
@@ -107,6 +108,11 @@ export function readConfig({ env, flags = {}, cwd = process.cwd() }: Sources): C
       traces,
     }),
   });
+}
+
+function databaseUrlOf(url: string | undefined, dataDir: string, cwd: string): string {
+  const path = url === undefined ? join(dataDir, 'turnkeep.db') : sqlitePath(url);
+  return url !== undefined && path === undefined ? url : `sqlite:${resolve(cwd, path ?? '')}`;
 }
 
 /** The file that the settings name, absolute. Whatever else is wrong with them, it is read off them alike. */

@@ -29,10 +29,10 @@ export const grpcAddress = z.string().regex(/^(\[[0-9a-f:.]+\]|[^\s:/[\]]+)(:\d{
 export const hostName = z.string().regex(/^[\w.:-]+$/, { error: 'must be an IP address or a host name, without a port' });
 
 export const database = z.string().superRefine((value, context) => {
-  if (/^postgres(ql)?:/.test(value)) {
-    context.addIssue('postgres comes later: this version keeps its data in sqlite:PATH only; leave it unset for a file in the data dir');
+  if (isPostgres(value)) {
+    if (!isPostgresUrl(value)) context.addIssue('must name a server and a database, as in postgres://user:password@host:5432/turnkeep');
   } else if (!/^sqlite:(\/\/)?[^:/]*[^:]*$/.test(value) || sqlitePath(value) === '') {
-    context.addIssue('must be sqlite:PATH, the path of a file; leave it unset for a file in the data dir');
+    context.addIssue('must be sqlite:PATH, the path of a file, or postgres://…; leave it unset for a file in the data dir');
   }
 });
 
@@ -80,9 +80,22 @@ export const onOff = z.enum(['on', 'off'], { error: 'must be on or off' });
 
 export const flag = z.enum(['0', '1', 'true', 'false'], { error: 'must be 1, 0, true or false' });
 
-/** The file of a `sqlite:` URL. */
-export function sqlitePath(databaseUrl: string): string {
-  return databaseUrl.replace(/^sqlite:(\/\/(?=\/))?/, '');
+export const postgresServer = z.string().refine(isPostgresUrl, {
+  error: 'must be the address of the Postgres server itself, as in postgres://user:password@host:5432/turnkeep',
+});
+
+export function isPostgres(databaseUrl: string): boolean {
+  return /^postgres(ql)?:/.test(databaseUrl);
+}
+
+function isPostgresUrl(value: string): boolean {
+  const url = URL.parse(value);
+  return isPostgres(value) && url !== null && url.pathname.length > 1 && (url.hostname !== '' || url.searchParams.has('host'));
+}
+
+/** The file of a `sqlite:` URL; undefined for any other. */
+export function sqlitePath(databaseUrl: string): string | undefined {
+  return isPostgres(databaseUrl) ? undefined : databaseUrl.replace(/^sqlite:(\/\/(?=\/))?/, '');
 }
 
 /** Of an answer over Chat Completions. */

@@ -16,6 +16,7 @@ import {
   milliseconds,
   onOff,
   origins,
+  postgresServer,
   text,
   webAddress,
   wholeNumber,
@@ -31,7 +32,17 @@ export const table = z.object({
     .default(8484)
     .meta({ readBy: ['gateway'], description: 'port to listen on; 0 picks a free one and prints it' }),
   TURNKEEP_DATA_DIR: text.default('.turnkeep').meta({ description: 'where data is kept' }),
-  DATABASE_URL: database.optional().meta({ description: 'sqlite:PATH; by default a file in the data dir', isSecret: true }),
+  DATABASE_URL: database.optional().meta({
+    description: 'sqlite:PATH, by default a file in the data dir; postgres://… where gateways and workers are on several machines',
+    isSecret: true,
+  }),
+  DATABASE_LISTEN_URL: postgresServer.optional().meta({
+    description: 'postgres://… of the server itself, where DATABASE_URL is a pooler in transaction mode, such as PgBouncer',
+    isSecret: true,
+  }),
+  DATABASE_POOL_SIZE: wholeNumber(2, 1_000)
+    .default(10)
+    .meta({ description: 'connections of a process to Postgres, besides four of its own' }),
   TURNKEEP_CONFIG: text
     .regex(/\.(ts|mts|js|mjs)$/, { error: 'must be a file in .ts, .mts, .js or .mjs' })
     .optional()

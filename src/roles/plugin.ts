@@ -9,10 +9,9 @@ import { type AgentConfig, noAgents, readAgentConfig } from '../config/agent-con
 import type { Config } from '../config/config.ts';
 import type { DefinedConfig } from '../config/define-config.ts';
 import { readConfig } from '../config/read-config.ts';
-import { sqlitePath } from '../config/setting-values.ts';
-import { openSqliteStore } from '../store/sqlite/open-store.ts';
 import type { Tracer } from '../metrics/traces/exporter.ts';
 import type { Store } from '../store/ports/store.ts';
+import { openStore } from './open-store.ts';
 import { startTracer } from './tracing.ts';
 import { createTurnRunner, type TurnRunner } from './turn-runner.ts';
 import { workerSlots } from './worker.ts';
@@ -67,7 +66,7 @@ export function turnkeepPlugin(options: TurnkeepPluginOptions = {}): TurnkeepPlu
   const hasCodec = config.codecKeys.length > 0;
   /** By the activity that each worker has of it. */
   const runners = new WeakMap<object, TurnRunner>();
-  let store = options.store;
+  let store: Promise<Store> | undefined;
   let tracer: Promise<Tracer | undefined> | undefined;
   let running = 0;
 
@@ -82,18 +81,18 @@ export function turnkeepPlugin(options: TurnkeepPluginOptions = {}): TurnkeepPlu
       namespace: namespace ?? 'default',
       dataConverter,
     });
-    store ??= openSqliteStore(sqlitePath(config.databaseUrl));
+    store ??= options.store === undefined ? openStore(config) : Promise.resolve(options.store);
     tracer ??= startTracer(config, log);
-    return createTurnRunner({ config, store, log, agents, tracer: await tracer, workflows: client.workflow });
+    return createTurnRunner({ config, store: await store, log, agents, tracer: await tracer, workflows: client.workflow });
   }
 
   /** What was opened here is opened again by the next worker. */
   async function closeAll(): Promise<void> {
     const [closing, ending] = [store, tracer];
-    store = options.store;
+    store = undefined;
     tracer = undefined;
     await (await ending)?.close();
-    await closing?.close();
+    await (await closing)?.close();
   }
 
   return {

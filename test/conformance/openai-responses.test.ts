@@ -144,6 +144,6 @@ for (const isStream of [false, true]) {
     assert.equal(response.output_text, 'Hello world');
     assert.equal(proxy.connections, 2);
     assert.equal(world.model.requests.length, 1);
-    assert.deepEqual(world.acceptedInputs(), ['hi']);
+    assert.deepEqual(await world.acceptedInputs(), ['hi']);
   });
 }

@@ -65,8 +65,8 @@ test('a history whose payloads are encrypted by a key that is not there is not r
   const folder = folderFor(t);
   const [file = ''] = histories(folder, '');
   const { events } = JSON.parse(readFileSync(file, 'utf8')) as { events: object[] };
-  const { encode } = createEncryption([{ id: 'theirs', key: Buffer.alloc(32, 7) }]);
-  const [input] = await encode([{ metadata: {}, data: Buffer.from('{}') }]);
+  const codec = createEncryption([{ id: 'theirs', key: Buffer.alloc(32, 7) }]);
+  const [input] = await codec.encode([{ metadata: {}, data: Buffer.from('{}') }]);
   const base64 = (bytes: Uint8Array | null | undefined): string => Buffer.from(bytes ?? []).toString('base64');
   const metadata = Object.fromEntries(Object.entries(input?.metadata ?? {}).map(([name, value]) => [name, base64(value)]));
   const started = (events[0] as { workflowExecutionStartedEventAttributes: { input: unknown } }).workflowExecutionStartedEventAttributes;

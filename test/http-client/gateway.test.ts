@@ -40,7 +40,7 @@ test(
       journal.events.map(({ type, sequence_number: seq }) => [type, seq]),
     );
     assert.equal(seen.map(({ delta = '' }) => delta).join(''), 'one two three four');
-    assert.deepEqual([world.model.requests.length, world.acceptedInputs()], [1, ['count']]);
+    assert.deepEqual([world.model.requests.length, await world.acceptedInputs()], [1, ['count']]);
     assert.ok(updates.filter(({ type }) => type === 'retry').length >= pieces.length);
   },
 );

@@ -118,10 +118,10 @@ export async function pastOf(store: Store, turn: string): Promise<string[]> {
 export type Contract = (title: string, check: (store: Store, database: OpenDatabase) => Promise<void>) => void;
 
 /** How a part of the contract states a rule: a test with a database of its own. */
-export function contractFor(name: string, openDatabase: () => OpenDatabase): Contract {
+export function contractFor(name: string, openDatabase: () => OpenDatabase | Promise<OpenDatabase>): Contract {
   return (title, check) => {
     test(`${name} · ${title}`, async () => {
-      await using database = openDatabase();
+      await using database = await openDatabase();
       await check(database.open(), database);
     });
   };

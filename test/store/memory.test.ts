@@ -1,21 +1,5 @@
-import { contractFor, journalContract, type OpenDatabase } from './contract.ts';
-import { childrenContract } from './contract-children.ts';
-import { countsContract } from './contract-counts.ts';
-import { droppedContract } from './contract-dropped.ts';
-import { followContract } from './contract-follow.ts';
-import { intakeContract } from './contract-intake.ts';
-import { completionsContract } from './contract-completions.ts';
-import { listContract } from './contract-list.ts';
-import { keptResponsesContract } from './contract-kept-responses.ts';
-import { leasesContract } from './contract-leases.ts';
-import { orderContract } from './contract-order.ts';
-import { recordingsContract } from './contract-recordings.ts';
-import { sessionsContract } from './contract-sessions.ts';
-import { spendingContract } from './contract-spending.ts';
-import { statsContract } from './contract-stats.ts';
-import { toolCallsContract } from './contract-tool-calls.ts';
-import { viewersContract } from './contract-viewers.ts';
-import { webhooksContract } from './contract-webhooks.ts';
+import { contractFor, type OpenDatabase } from './contract.ts';
+import { wholeContract } from './contract-whole.ts';
 import { MemoryDatabase } from './memory/database.ts';
 import { openMemoryStore } from './memory/open-store.ts';
 
@@ -27,22 +11,4 @@ function memoryDatabase(): OpenDatabase {
   };
 }
 
-const contract = contractFor('memory', memoryDatabase);
-journalContract(contract);
-childrenContract(contract);
-countsContract(contract);
-leasesContract(contract);
-keptResponsesContract(contract);
-intakeContract(contract);
-completionsContract(contract);
-listContract(contract);
-orderContract(contract);
-sessionsContract(contract);
-toolCallsContract(contract);
-spendingContract(contract);
-statsContract(contract);
-droppedContract(contract);
-followContract(contract);
-viewersContract(contract);
-webhooksContract(contract);
-recordingsContract(contract);
+wholeContract(contractFor('memory', memoryDatabase));

@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import { EventEmitter, once } from 'node:events';
 import { get, type IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
-import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { pino } from 'pino';
 import { sealOf } from '../../src/settle/seal.ts';
@@ -14,14 +13,13 @@ import { until } from '../support/until.ts';
 import { World } from '../support/world.ts';
 
 /** The only turn there is, as the database has it. */
-function onlyTurn(world: World): { readonly id: unknown; readonly isAcknowledged: boolean } {
-  using db = new DatabaseSync(world.config.databaseUrl.slice('sqlite:'.length), { readOnly: true });
-  const row = db.prepare('SELECT id, acknowledged FROM turns').get();
+async function onlyTurn(world: World): Promise<{ readonly id: unknown; readonly isAcknowledged: boolean }> {
+  const [row] = await world.database.ask('SELECT id, acknowledged FROM turns');
   return { id: row?.['id'], isAcknowledged: row?.['acknowledged'] === 1 };
 }
 
 async function untilAcknowledged(world: World, isAcknowledged: boolean): Promise<void> {
-  await until(() => onlyTurn(world).isAcknowledged === isAcknowledged);
+  await until(async () => (await onlyTurn(world)).isAcknowledged === isAcknowledged);
 }
 
 test('T1 · an answer that is cut off on its way is not delivered: the resend joins', { timeout: 60_000 }, async () => {
@@ -78,7 +76,7 @@ for (const isStream of [false, true]) {
     client.reset();
     await untilAcknowledged(world, false);
     const resent = await post(world.url, { input: 'hi', stream: isStream }, { 'x-stainless-retry-count': '1' });
-    assert.equal(resent.headers.get('x-turnkeep-response-id'), onlyTurn(world).id);
+    assert.equal(resent.headers.get('x-turnkeep-response-id'), (await onlyTurn(world)).id);
     assert.equal(world.model.requests.length, 1);
   });
 }
@@ -100,12 +98,12 @@ test(
 
     const second = silentClient(world);
     const watched = once(requests, '/v1/responses/:id');
-    second.send('GET', `/v1/responses/${String(onlyTurn(world).id)}?stream=true`);
+    second.send('GET', `/v1/responses/${String((await onlyTurn(world)).id)}?stream=true`);
     await watched;
     second.reset();
 
     const next = await post(world.url, { input: 'hi' }, { 'x-stainless-retry-count': '1' });
-    assert.notEqual(next.json?.['id'], onlyTurn(world).id);
+    assert.notEqual(next.json?.['id'], (await onlyTurn(world)).id);
     assert.equal(world.model.requests.filter(({ method }) => method === 'POST').length, 2);
   },
 );

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { chatAnswer, chatToolCalls } from '../../src/testing/model-server/index.ts';
 import { SocketClient } from '../support/socket-client.ts';
-import { steerHeard } from '../support/steers.ts';
+import { watchSteer } from '../support/steers.ts';
 import { UiChat } from '../support/ui-chat.ts';
 import type { FinalResponse } from '../support/viewer.ts';
 import { agentStory, call, helper, itemsOf, told } from './agent-story.ts';
@@ -26,7 +26,7 @@ agentStory('a steer while a tool runs: the call has its end, and the response th
   socket.create('plan', helper);
   await tools.begun('one');
   const { response } = await socket.untilType('response.created');
-  const heard = steerHeard(world, response.id);
+  const { heard } = await watchSteer(world, response.id);
   socket.sdk.send({ type: 'response.steer', previous_response_id: response.id, input: 'keep it short' });
   await heard;
   tools.release('one');

@@ -12,7 +12,7 @@ import { agentStory, bigResult, call, helper, itemsOf, keys, shown, told } from 
 
 async function historyOf(world: World, id: string): Promise<{ readonly events: number; readonly bytes: number; readonly words: string }> {
   const history = await world.history(id);
-  const { historyLength, historySize } = await world.temporal.workflow.getHandle(workflowIdOf(world.ownId(id))).describe();
+  const { historyLength, historySize } = await world.temporal.workflow.getHandle(workflowIdOf(await world.ownId(id))).describe();
   return { events: historyLength, bytes: historySize ?? Number.NaN, words: JSON.stringify(history) };
 }
 
@@ -69,7 +69,7 @@ agentStory(
     world.model.enqueue(chatToolCalls(call('c1', 'held', 'one')), chatAnswer('done'));
     const viewer = await world.say('go', helper);
     await tools.begun('one');
-    const turn = world.ownId(viewer.id);
+    const turn = await world.ownId(viewer.id);
     const { heartbeatTimeoutMs, turnTimeoutMs } = world.config.limits;
     const input: AgentTurnInput = { turn, database: world.store.databaseId, heartbeatTimeoutMs, turnTimeoutMs, step: 3 };
     const { taskQueue } = world.config;
@@ -160,7 +160,7 @@ agentStory('T14 · a result that is too long for the model is cut with a note, a
     Buffer.byteLength(text) < 263_000 && /cut/.test(text.slice(-200)),
     `${Buffer.byteLength(text)} bytes, ends with ${text.slice(-100)}`,
   );
-  assert.equal(world.toolResult(viewer.id, 0), bigResult);
+  assert.equal(await world.toolResult(viewer.id, 0), bigResult);
   assert.equal(viewer.last.response.status, 'completed');
 });
 

@@ -57,7 +57,7 @@ story('T1 · DELETE of a waiting response: no model call, its words stay where t
   assertNoFalseEnd(viewers[1]!);
   assert.equal(world.model.requests.length, 2);
   assert.deepEqual(await world.userTexts(conversation), ['one', 'two', 'three']);
-  assert.deepEqual(world.acceptedInputs(), ['one', '', 'three'], 'its own row has forgotten them');
+  assert.deepEqual(await world.acceptedInputs(), ['one', '', 'three'], 'its own row has forgotten them');
 });
 
 story('DELETE of the previous of another leaves the other its past, and is no previous any more', async (world) => {

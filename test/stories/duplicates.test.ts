@@ -30,7 +30,7 @@ for (const [how, headers] of [
     assert.equal(new Set(answers.map(eventsOf)).size, 1);
     assert.match(answers[0]?.text ?? '', /response\.completed/);
     assert.equal(world.model.requests.length, 1);
-    assert.deepEqual(world.acceptedInputs(), ['hi']);
+    assert.deepEqual(await world.acceptedInputs(), ['hi']);
     const history = await world.history(answers[0]?.headers.get('x-turnkeep-response-id') ?? '');
     assert.equal(history.events?.length, 11, 'a repeat costs no history');
   });

@@ -20,7 +20,7 @@ import { agentStory, bigResult, call, helper } from './agent-story.ts';
 
 /** As `turnkeep export` has it: through a file. */
 async function exported(world: World, id: string, query = ''): Promise<Bundle> {
-  await until(async () => (await world.store.readTurn(world.ownId(id)))?.isDispatched === true);
+  await until(async () => (await world.store.readTurn(await world.ownId(id)))?.isDispatched === true);
   const answer = await fetch(`${world.url}/turns/${id}/export${query}`);
   assert.equal(answer.status, 200);
   const folder = await mkdtemp(join(tmpdir(), 'turnkeep-export-'));
@@ -76,7 +76,7 @@ agentStory(
       ],
     );
     assert.equal(bundle.calls[0]?.attempts?.length, 1);
-    const rows = await world.store.readJournal(world.ownId(id));
+    const rows = await world.store.readJournal(await world.ownId(id));
     assert.deepEqual(
       bundle.journal,
       rows.map(({ seq, type, data }) => ({ seq, type, data })),

@@ -217,7 +217,7 @@ agentStory(
     };
     const recorded = await rerun({ tools: 'recorded', set: { model: 'stronger', instructions: 'Be brief.' } });
     await using database = new RerunDatabase();
-    const again = await rerunTurn(database, await bundleOf(world.store, world.ownId(recorded.id)));
+    const again = await rerunTurn(database, await bundleOf(world.store, await world.ownId(recorded.id)));
     assert.deepEqual([again.outcome, again.difference], ['same', undefined]);
     const { body: report } = await world.call('GET', `/turns/${recorded.id}`);
     assert.deepEqual([report['model'], report['asked_model']], ['helper', 'stronger']);

@@ -3,7 +3,6 @@
  * accepts: an answer never makes the rest of its conversation impossible.
  */
 import assert from 'node:assert/strict';
-import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { chat, chatAnswer, end, reset, ResponsesWriter, type Script, sseHead } from '../../src/testing/model-server/index.ts';
 import { World } from '../support/world.ts';
@@ -246,11 +245,9 @@ for (const [field, [delta, back]] of Object.entries(thoughts)) {
 }
 
 /** An item that an earlier version has stored as the provider sent it. */
-function tear(world: World, item: string): void {
-  const db = new DatabaseSync(world.config.databaseUrl.slice('sqlite:'.length));
-  const { changes } = db.prepare(`UPDATE items SET item = replace(item, 'torn', '\\ud83d') WHERE id = ?`).run(item);
-  db.close();
-  assert.equal(changes, 1);
+async function tear(world: World, item: string): Promise<void> {
+  const changed = await world.database.ask(`UPDATE items SET item = replace(item, 'torn', '\\ud83d') WHERE id = ? RETURNING id`, item);
+  assert.equal(changed.length, 1);
 }
 
 for (const api of apis) {
@@ -262,7 +259,7 @@ for (const api of apis) {
       world.model.enqueue(answer(api, 'so torn'), answer(api, 'a'), answer(api, 'b'), answer(api, 'c'), answer(api, 'd'));
       const conversation = await world.session();
       const { output } = await ask(world, '/v1/responses', { conversation, input: 'Hi' });
-      tear(world, String((output as Json[])[0]?.['id']));
+      await tear(world, String((output as Json[])[0]?.['id']));
       const { body: page } = await world.call('GET', `/v1/conversations/${conversation}/items?order=asc`);
       const items = page['data'] as Json[];
       assert.match(JSON.stringify(items), /so \\ud83d/, 'it is given out as it was');

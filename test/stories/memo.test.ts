@@ -5,7 +5,7 @@ import { story, type World } from '../support/world.ts';
 
 async function memoOf(world: World, id: string): Promise<Record<string, unknown> | undefined> {
   await world.history(id);
-  return (await world.temporal.workflow.getHandle(`turn/${world.ownId(id)}`).describe()).memo;
+  return (await world.temporal.workflow.getHandle(`turn/${await world.ownId(id)}`).describe()).memo;
 }
 
 story('a run has the names of its turn, and how it ended unless it completed', async (world) => {

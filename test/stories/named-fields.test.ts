@@ -28,7 +28,7 @@ test('tool_choice that names no tool of the request is refused, in each protocol
   for (const [path, body, param] of cases) {
     assert.deepEqual(await send(`${world.url}${path}`, body), [400, param, 'invalid_value'], JSON.stringify(body));
   }
-  assert.deepEqual(world.acceptedInputs(), []);
+  assert.deepEqual(await world.acceptedInputs(), []);
   assert.deepEqual(await send(`${world.url}/v1/responses`, { input: 'hi', tools: [tool], tool_choice: tool }), [200, undefined, undefined]);
 });
 

@@ -1,6 +1,5 @@
 /** Turns in workflows of somebody's own: `runTurn`, and `agentTurn` as a child. */
 import assert from 'node:assert/strict';
-import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { WorkflowFailedError } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
@@ -275,7 +274,7 @@ test(
     await left.terminate('by hand');
     // Another workflow of the same id is not the owner.
     await world.temporal.workflow.start(ask, { workflowId: left.workflowId, taskQueue: own.taskQueue, args: [request('again')] });
-    makeReadyEarlier(world, 60_000);
+    await makeReadyEarlier(world, 60_000);
     await world.startGateway(null);
     await until(async () => (await world.store.readTurn(gone))?.status === 'cancelled');
     assert.equal((await world.store.readTurn(living))?.settledAtMs, null);
@@ -290,7 +289,6 @@ function request(input: string): TurnRequest {
 }
 
 /** The sweep looks at turns that have been ready for half a minute. */
-function makeReadyEarlier({ config }: World, byMs: number): void {
-  using database = new DatabaseSync(config.databaseUrl.slice('sqlite:'.length));
-  database.prepare('UPDATE turns SET ready_at = ready_at - ?').run(byMs);
+async function makeReadyEarlier({ database }: World, byMs: number): Promise<void> {
+  await database.ask('UPDATE turns SET ready_at = ready_at - ?', byMs);
 }

@@ -1,6 +1,5 @@
 /** Past retention: a stream and a response are 410, and what a living session has said stays. */
 import assert from 'node:assert/strict';
-import { DatabaseSync } from 'node:sqlite';
 import type { RetentionCursor } from '../../src/store/ports/retention.ts';
 import { messagesOf } from '../support/cases.ts';
 import { errorOf, post, read } from '../support/post.ts';
@@ -61,11 +60,10 @@ story('the same request again, past retention of the events: its answer as long 
   for (const [path, body, headers] of asked) answers.push(await send(path, body, headers));
   for (const answer of answers) await world.history(answer.headers.get('x-turnkeep-response-id') ?? '');
   // As retention does it where the turn itself is the past of something that is kept.
-  const rows = new DatabaseSync(world.config.databaseUrl.slice('sqlite:'.length));
-  rows.exec(`UPDATE turn_content SET response = (SELECT data -> '$.response' FROM turns JOIN journal_head ON turn = id JOIN journal USING (turn)
-      WHERE turns.ordinal = turn_content.ordinal AND seq = next_seq - 1);
-    DELETE FROM journal; DELETE FROM journal_head`);
-  rows.close();
+  await world.database
+    .ask(`UPDATE turn_content SET response = (SELECT data -> '$.response' FROM turns JOIN journal_head ON turn = id JOIN journal USING (turn)
+      WHERE turns.ordinal = turn_content.ordinal AND seq = next_seq - 1)`);
+  for (const table of ['journal', 'journal_head']) await world.database.ask(`DELETE FROM ${table}`);
   for (const [index, [path, body, headers]] of asked.entries()) {
     if (path !== '/api/chat') {
       const again = await send(path, body, headers);

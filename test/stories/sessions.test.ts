@@ -20,7 +20,7 @@ story('T1 · fifty messages to one session at random moments are each answered o
     names.map(() => ['completed', 'Hello world']),
   );
   // Two connections may overtake each other on the way in; from the acceptance on the order is kept.
-  const accepted = world.acceptedInputs();
+  const accepted = await world.acceptedInputs();
   assert.deepEqual(accepted.toSorted(), names.toSorted());
   assert.deepEqual(world.model.requests.map(asked), accepted);
   assert.deepEqual(await world.userTexts(conversation), accepted);

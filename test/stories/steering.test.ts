@@ -5,7 +5,7 @@ import type OpenAI from 'openai';
 import { chat, chatAnswer, done, end, hold, httpError, type Script, sseHead, stall } from '../../src/testing/model-server/index.ts';
 import { messagesOf } from '../support/cases.ts';
 import { SocketClient } from '../support/socket-client.ts';
-import { steerHeard } from '../support/steers.ts';
+import { watchSteer } from '../support/steers.ts';
 import { story, World } from '../support/world.ts';
 
 type Failed = OpenAI.Responses.ResponseSteerFailedEvent;
@@ -190,7 +190,7 @@ story('T7 · a steer ends a response behind a whole message: the call that would
   socket.create('plan', { tools: [{ type: 'function', name: 'status', parameters: { type: 'object', properties: {} } }] });
   await socket.untilText('Hello');
   const { response } = await socket.untilType('response.created');
-  const heard = steerHeard(world, response.id);
+  const { heard } = await watchSteer(world, response.id);
   await steerFirst(socket, 'no tools');
   await socket.untilType('response.steer.accepted');
   await heard;

@@ -35,7 +35,7 @@ test('T14 · a longer input is 400 naming its list, in each protocol; the longes
   for (const [path, body, param] of cases) {
     assert.deepEqual(errorOf(await send(`${world.url}${path}`, body)), [400, param, 'too_many_items'], `${path} ${param}`);
   }
-  assert.deepEqual(world.acceptedInputs(), []);
+  assert.deepEqual(await world.acceptedInputs(), []);
   const longest = await send(`${world.url}/v1/responses`, { input: many(5, item) });
   assert.deepEqual([longest.status, longest.json?.['status']], [200, 'completed']);
 });

@@ -1,7 +1,6 @@
 /** Webhooks: the end of a background response is told to the endpoint of its tenant, once an event, whatever becomes of it. */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { pino } from 'pino';
 import { type WebhookEndpoint, webhookEvents } from '../../src/domain/turn/webhook.ts';
@@ -261,9 +260,7 @@ told('an event that is handed over again has its run already, also one that is d
   const id = await begin(world);
   assert.deepEqual(await delivered(world, id), { status: 'delivered' });
   // What was noted of it is lost, as in a database that was restored.
-  const db = new DatabaseSync(world.config.databaseUrl.slice('sqlite:'.length));
-  db.exec(`UPDATE webhooks SET status = 'pending', attempts = 0, start_at = 1`);
-  db.close();
+  await world.database.ask(`UPDATE webhooks SET status = 'pending', attempts = 0, start_at = 1`);
   const statusOf = async (): Promise<unknown> => (await world.store.readWebhook(id))?.status;
   await until(async () => (await statusOf()) !== 'pending');
   assert.equal(await statusOf(), 'delivered', 'it is known again');
@@ -278,9 +275,7 @@ told('a delivery whose run is terminated by hand is given up', async (world, rec
   await receiver.received(1);
   await untilNoted(world, id);
   await world.temporal.workflow.getHandle(`webhook/${eventIdOf(id)}`).terminate();
-  const db = new DatabaseSync(world.config.databaseUrl.slice('sqlite:'.length));
-  db.exec('UPDATE webhooks SET start_at = 1');
-  db.close();
+  await world.database.ask('UPDATE webhooks SET start_at = 1');
   await until(async () => (await world.store.readWebhook(id))?.status === 'given_up');
   assert.ok(receiver.deliveries.length < refusals.length);
 });
@@ -355,5 +350,5 @@ test('an id that the client has chosen is the one that the event names', { timeo
   assert.equal(chosen.status, 200);
   const [{ event }] = (await receiver.received(1)) as [Receiver['deliveries'][number]];
   assert.ok(!(event instanceof Error));
-  assert.deepEqual([event.id, event.data], [eventIdOf(world.ownId('resp_mine')), { id: 'resp_mine' }]);
+  assert.deepEqual([event.id, event.data], [eventIdOf(await world.ownId('resp_mine')), { id: 'resp_mine' }]);
 });

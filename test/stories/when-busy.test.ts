@@ -44,7 +44,7 @@ story('reject: 409 to be sent once, by the stock client too; of two at once on a
   assert.ok(answers[1]);
   assert.deepEqual(errorOf(answers[1]), [409, 'conversation', 'conversation_locked']);
   assert.equal(answers[1].headers.get('x-should-retry'), 'false');
-  assert.deepEqual([world.model.requests.length, world.acceptedInputs().length], [1, 1]);
+  assert.deepEqual([world.model.requests.length, (await world.acceptedInputs()).length], [1, 1]);
 });
 
 story('interrupt: the running turn ends cancelled with what it said, a waiting one keeps its turn, the model is told', async (world) => {

@@ -4,14 +4,14 @@ import { z } from 'zod';
 import { defineConfig } from '../../src/config/define-config.ts';
 import { defineTool } from '../../src/config/define-tool.ts';
 import { readConfig } from '../../src/config/read-config.ts';
-import { openSqliteStore } from '../../src/store/sqlite/open-store.ts';
+import { openStore } from '../../src/roles/open-store.ts';
 import { turnkeepPlugin } from '../../src/worker.ts';
 
 const [, , taskQueue = ''] = process.argv;
 const config = readConfig({ env: process.env });
 const { address = '', namespace } = config.temporal;
 const connection = await NativeConnection.connect({ address });
-const store = openSqliteStore(config.databaseUrl.slice('sqlite:'.length));
+const store = await openStore(config);
 const agents = defineConfig({
   tools: { note: defineTool({ description: 'Notes it down.', input: z.object({}), run: () => 'noted' }) },
   agents: { scribe: { model: 'scripted', tools: ['note'] } },

@@ -5,12 +5,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { DatabaseSync } from 'node:sqlite';
-import { openSqliteStore } from '../../src/store/sqlite/open-store.ts';
 import type { Store } from '../../src/store/ports/store.ts';
 import type { ModelServer, ModelServerOptions } from '../../src/testing/model-server/index.ts';
 import { startPatientModel } from './patient-model.ts';
 import { sharedTemporalServer, testCache } from './temporal-server.ts';
+import { isOnPostgres, openTestDatabase } from './test-database.ts';
 import { until } from './until.ts';
 import { within } from './within.ts';
 
@@ -125,7 +124,7 @@ export async function startCluster(
   const temporal = await sharedTemporalServer();
   const model = await startPatientModel(options.model);
   const dataDir = mkdtempSync(join(tmpdir(), 'turnkeep-chaos-'));
-  const databasePath = join(dataDir, 'turnkeep.db');
+  const database = await openTestDatabase(dataDir);
   let store: Store | undefined;
   const roles: Role[] = [];
   const workers: Role[] = [];
@@ -138,6 +137,7 @@ export async function startCluster(
     TEMPORAL_ADDRESS: temporal.address,
     TEMPORAL_NAMESPACE: temporal.namespace,
     TURNKEEP_DATA_DIR: dataDir,
+    ...(isOnPostgres ? { DATABASE_URL: database.url } : {}),
     TURNKEEP_PORT: '0',
     TURNKEEP_TASK_QUEUE: `chaos-${crypto.randomUUID()}`,
     TURNKEEP_HEARTBEAT_TIMEOUT_MS: '3000',
@@ -161,7 +161,7 @@ export async function startCluster(
     env,
     workers,
     get store() {
-      return (store ??= openSqliteStore(databasePath));
+      return (store ??= database.open());
     },
     async startWorker(extra) {
       const role = start(['worker'], extra);
@@ -178,12 +178,11 @@ export async function startCluster(
     startGateway: (extra) => listening(start(['gateway'], extra)),
     startServe: (extra, stderr) => listening(start(['serve'], extra, stderr)),
     async stop(role) {
-      using database = new DatabaseSync(databasePath, { timeout: 10_000 });
-      // Who has the lock knows that nobody else writes.
-      database.exec('BEGIN IMMEDIATE');
-      role.signal('SIGSTOP');
-      await until(() => role.isStopped);
-      database.exec('ROLLBACK');
+      // A process that stood still while it wrote would hold up the others.
+      await database.locked(async () => {
+        role.signal('SIGSTOP');
+        await until(() => role.isStopped);
+      });
     },
     async [Symbol.asyncDispose]() {
       for (const role of roles) {
@@ -193,6 +192,7 @@ export async function startCluster(
       }
       await model.close();
       await store?.close();
+      await database[Symbol.asyncDispose]();
       rmSync(dataDir, { recursive: true, force: true });
     },
   };

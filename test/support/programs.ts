@@ -4,9 +4,9 @@
  * with what to install, and under CI it fails.
  */
 import { execFile } from 'node:child_process';
-import { accessSync, constants, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { accessSync, constants, existsSync, globSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -25,6 +25,7 @@ const chromium: DebianProgram = {
   names: ['chromium-headless-shell', 'chromium', 'chromium-browser', 'google-chrome'],
   packages: ['chromium-headless-shell'],
 };
+const postgres: DebianProgram = { names: ['postgres'], packages: ['postgresql'] };
 const python: DebianProgram = { names: ['python3'], packages: ['python3', 'python3-venv'] };
 
 interface PythonPackage {
@@ -43,6 +44,19 @@ export async function needNginx(t: TestContext): Promise<string | undefined> {
 /** The path of a Chromium that can be driven; undefined where the test has been skipped. Throws under CI where it cannot be had. */
 export async function needChromium(t: TestContext): Promise<string | undefined> {
   return need(t, () => debian(chromium));
+}
+
+/**
+ * The folder of Postgres' programs: PGBIN, where that is set. undefined where the test has been skipped. Throws under CI where it
+ * cannot be had.
+ */
+export async function needPostgres(t: TestContext): Promise<string | undefined> {
+  return need(t, postgresFolder);
+}
+
+/** @throws where there is no Postgres, and none can be installed */
+export async function postgresFolder(): Promise<string> {
+  return process.env['PGBIN'] || dirname(await debian(postgres));
 }
 
 /** The path of a Python that has `openai`; undefined where the test has been skipped. Throws under CI where it cannot be had. */
@@ -113,7 +127,7 @@ async function pythonWith({ name, version }: PythonPackage): Promise<string> {
 
 function onPath(names: readonly string[]): string | undefined {
   // Daemons live where the PATH of an ordinary user does not look.
-  const folders = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin'];
+  const folders = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin', ...debianPostgres()];
   for (const name of names) {
     for (const folder of folders) {
       const path = join(folder, name);
@@ -126,6 +140,11 @@ function onPath(names: readonly string[]): string | undefined {
     }
   }
   return undefined;
+}
+
+/** Debian keeps several versions side by side: the newest first. */
+function debianPostgres(): string[] {
+  return globSync('/usr/lib/postgresql/*/bin').toSorted((one, other) => other.localeCompare(one, 'en', { numeric: true }));
 }
 
 /** One process of this machine at a time; the lock of one that was killed is free again. */

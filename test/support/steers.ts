@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import type { World } from './world.ts';
 
-/** Resolves once the attempt of this response knows of its steer: at once where it has the head start, else by its next beat. */
-export function steerHeard(world: World, id: string): Promise<void> {
-  const attempt = world.workers[0]?.attempts.get(world.ownId(id));
+/** `heard` resolves once the attempt of this response knows of its steer: at once where it has the head start, else by its next beat. */
+export async function watchSteer(world: World, id: string): Promise<{ readonly heard: Promise<void> }> {
+  const attempt = world.workers[0]?.attempts.get(await world.ownId(id));
   assert.ok(attempt);
   const steer = attempt.steer.bind(attempt);
   const { promise, resolve } = Promise.withResolvers<void>();
@@ -14,5 +14,5 @@ export function steerHeard(world: World, id: string): Promise<void> {
       resolve();
     },
   });
-  return promise;
+  return { heard: promise };
 }

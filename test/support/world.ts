@@ -5,7 +5,6 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { Client } from '@temporalio/client';
 import { NativeConnection, type ReplayResult, Runtime, Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
@@ -19,7 +18,6 @@ import type { Config } from '../../src/config/config.ts';
 import type { Metrics } from '../../src/metrics/metrics.ts';
 import { createMetrics } from '../../src/roles/observers.ts';
 import { startGateway, type Gateway } from '../../src/roles/gateway.ts';
-import { openSqliteStore } from '../../src/store/sqlite/open-store.ts';
 import type { AttemptRow } from '../../src/domain/turn/attempt.ts';
 import type { WebhookEndpoint } from '../../src/domain/turn/webhook.ts';
 import type { Store } from '../../src/store/ports/store.ts';
@@ -29,6 +27,7 @@ import { bundleWorkflows } from '../../src/roles/workflow-bundle.ts';
 import { recordHistory } from '../replay/record.ts';
 import { startPatientModel } from './patient-model.ts';
 import { sharedTemporalServer, testCacheDir } from './temporal-server.ts';
+import { openTestDatabase, type TestDatabase } from './test-database.ts';
 import { until } from './until.ts';
 import { Viewer } from './viewer.ts';
 
@@ -86,6 +85,7 @@ let isRuntimeInstalled = false;
 
 export class World implements AsyncDisposable {
   readonly model: ModelServer;
+  readonly database: TestDatabase;
   readonly store: Store;
   readonly config: Config;
   readonly temporal: Client;
@@ -100,6 +100,7 @@ export class World implements AsyncDisposable {
 
   private constructor(fields: {
     model: ModelServer;
+    database: TestDatabase;
     store: Store;
     config: Config;
     connection: NativeConnection;
@@ -107,6 +108,7 @@ export class World implements AsyncDisposable {
     closers: (() => Promise<void>)[];
   }) {
     this.model = fields.model;
+    this.database = fields.database;
     this.store = fields.store;
     this.config = fields.config;
     this.#connection = fields.connection;
@@ -139,13 +141,14 @@ export class World implements AsyncDisposable {
     const model = await startPatientModel(options.model?.());
     const connection = await NativeConnection.connect({ address: server.address });
     const dataDir = mkdtempSync(join(tmpdir(), 'turnkeep-story-'));
-    const path = join(dataDir, 'turnkeep.db');
-    const store = openSqliteStore(path);
+    const database = await openTestDatabase(dataDir);
+    const store = database.open();
     const config: Config = {
       host: '127.0.0.1',
       port: 0,
       dataDir,
-      databaseUrl: `sqlite:${path}`,
+      databaseUrl: database.url,
+      postgres: { poolSize: 10 },
       taskQueue: `story-${crypto.randomUUID()}`,
       temporal: { address: server.address, namespace: server.namespace },
       provider: {
@@ -171,10 +174,11 @@ export class World implements AsyncDisposable {
     const closers = [
       () => model.close(),
       () => store.close(),
+      async () => database[Symbol.asyncDispose](),
       () => connection.close(),
       async () => rmSync(dataDir, { recursive: true, force: true }),
     ];
-    const world = new World({ model, store, config, connection, options, closers });
+    const world = new World({ model, database, store, config, connection, options, closers });
     if (options.hasWorker !== false) await world.startWorker();
     if (options.hasGateway !== false) await world.startGateway();
     return world;
@@ -182,7 +186,7 @@ export class World implements AsyncDisposable {
 
   /** The database as another process has it. */
   openStore(): Store {
-    return openSqliteStore(this.config.databaseUrl.slice('sqlite:'.length));
+    return this.database.open();
   }
 
   /** `close` is called before what was there before it is closed. */
@@ -277,7 +281,7 @@ export class World implements AsyncDisposable {
   }
 
   async attempts(id: string): Promise<readonly AttemptRow[]> {
-    return this.store.readAttempts(this.ownId(id));
+    return this.store.readAttempts(await this.ownId(id));
   }
 
   /** What a new session's id is. */
@@ -295,18 +299,19 @@ export class World implements AsyncDisposable {
   }
 
   /** What was said, in the order it was accepted. */
-  acceptedInputs(): string[] {
-    const sql = `SELECT json_group_array(json(item) ORDER BY position) FILTER (WHERE item IS NOT NULL) AS input
-      FROM turns LEFT JOIN items ON turn = turns.id AND position < input_count GROUP BY ordinal ORDER BY ordinal`;
-    return this.#rows(sql).map((row) => {
-      const items = JSON.parse(String(row['input'])) as { content: { text: string }[] }[];
-      return items.flatMap((item) => item.content.map((part) => part.text)).join('');
-    });
+  async acceptedInputs(): Promise<string[]> {
+    const sql = `SELECT turns.ordinal, item FROM turns LEFT JOIN items ON turn = turns.id AND position < input_count ORDER BY ordinal, position`;
+    const said = new Map<unknown, string>();
+    for (const row of await this.database.ask(sql)) {
+      const item = row['item'] === null ? undefined : (JSON.parse(String(row['item'])) as { content: { text: string }[] });
+      said.set(row['ordinal'], (said.get(row['ordinal']) ?? '') + (item?.content.map((part) => part.text).join('') ?? ''));
+    }
+    return [...said.values()];
   }
 
   /** Of a turn that Temporal has, or is about to have: one with a head start may have its end before that. */
   async history(turn: string): Promise<History> {
-    const id = this.ownId(turn);
+    const id = await this.ownId(turn);
     await until(async () => (await this.store.readTurn(id))?.isDispatched !== false);
     const row = await this.store.readTurn(id);
     assert.ok(row?.workflowId, `no workflow is known of ${turn}`);
@@ -349,8 +354,9 @@ export class World implements AsyncDisposable {
   }
 
   /** Of a turn that a client has given its id. */
-  ownId(publicId: string): string {
-    const id = this.#rows('SELECT id, public_id FROM turns').find((row) => row['public_id'] === publicId)?.['id'];
+  async ownId(publicId: string): Promise<string> {
+    const [row] = await this.database.ask('SELECT id FROM turns WHERE public_id = ?', publicId);
+    const id = row?.['id'];
     return typeof id === 'string' ? id : publicId;
   }
 
@@ -360,24 +366,15 @@ export class World implements AsyncDisposable {
   }
 
   /** All that a call of a worker's tool came to. */
-  toolResult(id: string, number: number): unknown {
-    return this.#rows('SELECT turn, number, result FROM tool_calls').find(
-      (row) => row['turn'] === this.ownId(id) && row['number'] === number,
-    )?.['result'];
-  }
-
-  #rows(sql: string): Record<string, unknown>[] {
-    const db = new DatabaseSync(this.config.databaseUrl.slice('sqlite:'.length), { readOnly: true });
-    try {
-      return db.prepare(sql).all();
-    } finally {
-      db.close();
-    }
+  async toolResult(id: string, number: number): Promise<unknown> {
+    const sql = 'SELECT result FROM tool_calls WHERE turn = ? AND number = ?';
+    return (await this.database.ask(sql, await this.ownId(id), number))[0]?.['result'];
   }
 
   async #runs(): Promise<{ workflowId: string; runId: string }[]> {
     const runs = new Map<string, { workflowId: string; runId: string }>();
-    for (const row of this.#rows('SELECT workflow_id, run_id FROM turns WHERE run_id IS NOT NULL AND owner_run IS NULL')) {
+    const sql = 'SELECT workflow_id, run_id FROM turns WHERE run_id IS NOT NULL AND owner_run IS NULL';
+    for (const row of await this.database.ask(sql)) {
       runs.set(String(row['run_id']), { workflowId: String(row['workflow_id']), runId: String(row['run_id']) });
     }
     for await (const { workflowId, runId } of this.temporal.workflow.list({ query: `TaskQueue = '${this.config.taskQueue}'` })) {

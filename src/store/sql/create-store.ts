@@ -2,6 +2,7 @@
 import { JournalBroker } from '../live/broker.ts';
 import { JournalCursor } from '../live/cursor.ts';
 import type { ChangeSignal, JournalSource } from '../live/source.ts';
+import type { JournalRow } from '../../domain/response/response-event.ts';
 import type { Append, DeadHolder } from '../ports/journal.ts';
 import type { Store } from '../ports/store.ts';
 import { insertTurn } from './admission.ts';
@@ -33,6 +34,8 @@ export interface SqlDriver {
   readonly signal: ChangeSignal;
   /** See `Store.databaseId`. */
   readonly databaseId: string;
+  /** This process has committed rows of a journal, up to this one: for a driver whose signal does not see that by itself. */
+  readonly notify?: (turn: string, last: number) => void;
   /** Instead of a commit for each. */
   readonly append?: (append: Append) => Promise<boolean>;
   /** More may have been dropped; `isDone`: there was nothing more to be dropped. */
@@ -43,13 +46,18 @@ export interface SqlDriver {
   readonly close: () => Promise<void>;
 }
 
-export function createSqlStore({ db, signal, databaseId, append: appendOf, afterPurge, probe, close }: SqlDriver): Store {
+export function createSqlStore({ db, signal, databaseId, notify, append: appendOf, afterPurge, probe, close }: SqlDriver): Store {
   const source: JournalSource = {
     readHead: (turn) => db.read(() => journal.readHead(turn)),
     readRows: (turn, after, limits) => db.read(() => journal.readRows(turn, after, limits)),
   };
   const broker = new JournalBroker(source, signal);
   const acknowledgements = new Acknowledgements(db);
+  const announce = (turn: string, rows: readonly JournalRow[], isSealed: boolean): void => {
+    broker.announce(turn, rows, isSealed);
+    const last = rows.at(-1);
+    if (last !== undefined) notify?.(turn, last.seq);
+  };
   const write = appendOf ?? ((append: Append) => journal.append(db, append));
 
   return {
@@ -57,7 +65,7 @@ export function createSqlStore({ db, signal, databaseId, append: appendOf, after
 
     claim: async (request) => {
       const { rows, ...claim } = await journal.claim(db, request);
-      if (rows !== undefined) broker.announce(request.turn, rows, false);
+      if (rows !== undefined) announce(request.turn, rows, false);
       return claim;
     },
     beat: (beat) => leases.beat(db, beat),
@@ -69,17 +77,17 @@ export function createSqlStore({ db, signal, databaseId, append: appendOf, after
     readAttempts: (turn) => db.read(() => attempts.readAttempts(turn)),
     append: async (append) => {
       const isWritten = await write(append);
-      if (isWritten) broker.announce(append.turn, append.rows, false);
+      if (isWritten) announce(append.turn, append.rows, false);
       return isWritten;
     },
     seal: async (seal) => {
       const result = await journal.seal(db, seal);
-      if (result.type === 'sealed') broker.announce(seal.turn, seal.rows, true);
+      if (result.type === 'sealed') announce(seal.turn, seal.rows, true);
       return result;
     },
     endStep: async (step) => {
       const result = await toolCalls.endStep(db, step);
-      if (result === 'ended') broker.announce(step.turn, step.rows, false);
+      if (result === 'ended') announce(step.turn, step.rows, false);
       return result;
     },
     readHiddenReasoning: (turn) => db.read(() => readHiddenReasoning(turn)),
@@ -88,12 +96,12 @@ export function createSqlStore({ db, signal, databaseId, append: appendOf, after
     readApprovals: (turn) => db.read(() => toolCalls.readApprovals(turn)),
     startToolCall: async (start) => {
       const isBooked = await toolCalls.startToolCall(db, start);
-      if (isBooked && start.shown !== undefined) broker.announce(start.turn, start.shown.rows, false);
+      if (isBooked && start.shown !== undefined) announce(start.turn, start.shown.rows, false);
       return isBooked;
     },
     endToolCall: async (end) => {
       const isWritten = await toolCalls.endToolCall(db, end);
-      if (isWritten) broker.announce(end.turn, end.rows, false);
+      if (isWritten) announce(end.turn, end.rows, false);
       return isWritten;
     },
     noteProgress: (call, progress) => toolCalls.noteProgress(db, call, progress),

@@ -107,14 +107,19 @@ export async function beat(db: SqlDatabase, { lease, turns }: Beat): Promise<Tur
          WHERE journal_head.turn IN (SELECT value FROM json_each(?))`,
       ids,
     );
-    return rows.map((row) => ({
-      turn: text(row['turn']),
-      epoch: Number(row['epoch']),
-      isSealed: row['sealed'] === 1,
-      isCancelRequested: row['cancel_requested_at'] !== null,
-      isSteerRequested: row['steered'] === 1,
-    }));
+    const pulses = new Map(rows.map((row) => [text(row['turn']), pulseOf(row)]));
+    return turns.flatMap((turn) => pulses.get(turn) ?? []);
   });
+}
+
+function pulseOf(row: Row): TurnPulse {
+  return {
+    turn: text(row['turn']),
+    epoch: Number(row['epoch']),
+    isSealed: row['sealed'] === 1,
+    isCancelRequested: row['cancel_requested_at'] !== null,
+    isSteerRequested: row['steered'] === 1,
+  };
 }
 
 export async function requestSteer(db: SqlDatabase, turn: string): Promise<void> {

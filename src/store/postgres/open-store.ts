@@ -1,0 +1,62 @@
+/** The driver for several machines: Postgres. */
+import type { Store } from '../ports/store.ts';
+import { createSqlStore } from '../sql/create-store.ts';
+import { run } from '../sql/work.ts';
+import type { Clock } from './clock.ts';
+import { PostgresDatabase } from './database.ts';
+import { JournalWriter } from './journal-writer.ts';
+import { migrate } from './migrate.ts';
+import { clientConfig, type PostgresOptions, readPostgresOptions } from './options.ts';
+import { PostgresSignal } from './signal.ts';
+
+export interface PostgresStoreOptions extends PostgresOptions {
+  /** The server itself, where `url` is that of a pooler in transaction mode: notifications come by a connection that is kept. */
+  readonly listenUrl?: string | undefined;
+}
+
+/**
+ * Brings the tables up to date first.
+ * @throws where the address is wrong, or the database is newer than this code
+ * @throws `StoreBusyError` where it cannot be reached for now
+ * @example
+ *     import { openPostgresStore } from 'turnkeep/client';
+ *
+ *     const store = await openPostgresStore({ url: 'postgres://turnkeep@db.internal/turnkeep' });
+ *     await store.close();
+ */
+export async function openPostgresStore(options: PostgresStoreOptions): Promise<Store> {
+  const { databaseId } = await migrate(
+    options.listenUrl === undefined ? options : { ...options, url: options.listenUrl, pgbouncer: false },
+  );
+  return postgresStore(options, databaseId);
+}
+
+/**
+ * Of a database whose tables are up to date. Connects when it is first asked.
+ * @param clock by which leases run; the database's, where nothing is said
+ */
+export function postgresStore({ listenUrl, ...options }: PostgresStoreOptions, databaseId: string, clock?: Clock): Store {
+  const db = new PostgresDatabase(options, clock);
+  const { settings } = db;
+  const { schema, prepare } = settings;
+  const config = clientConfig(settings);
+  const listenConfig =
+    listenUrl === undefined ? config : clientConfig(readPostgresOptions({ ...options, schema, url: listenUrl, pgbouncer: false }));
+  const signal = new PostgresSignal({ config, listenConfig, schema });
+  const writer = new JournalWriter({ config, schema, prepare });
+  return createSqlStore({
+    db,
+    signal,
+    databaseId,
+    notify: (turn, last) => signal.notify(turn, last),
+    append: (append) => writer.append(append),
+    probe: async () => {
+      await db.commit('quick', () => run(`UPDATE meta SET value = value WHERE name = 'database'`));
+    },
+    close: async () => {
+      await writer.close();
+      await signal.close();
+      await db.close();
+    },
+  });
+}

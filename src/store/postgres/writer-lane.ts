@@ -1,0 +1,130 @@
+/** A connection that statements are sent on without waiting for the answers of those before them. It is opened again when it breaks. */
+import pg from 'pg';
+import { appendStatement, standingStatement, type Write } from './journal-statements.ts';
+
+const firstPauseMs = 20;
+const longestPauseMs = 1_000;
+
+/** Prepared statements are not there on every connection of a pooler: it has other connections, or does not know of them. */
+const unknownStatement = new Set(['26000', '42P05']);
+
+export interface LaneOptions {
+  readonly config: pg.ClientConfig;
+  /** Where the tables are. */
+  readonly schema: string;
+  /** Statements are prepared once on each connection. */
+  readonly prepare: boolean;
+  /** An answer that takes longer counts as lost, and so does the connection, ms. */
+  readonly silenceMs: number;
+  /** It is open, or could not be opened. */
+  readonly onChange: () => void;
+}
+
+/** What became of a statement that has failed. `undone`: ask again. `unknown`: it may be written. `wrong`: it always fails. */
+export type WriteFailure = 'undone' | 'unknown' | 'wrong';
+
+export class WriterLane {
+  readonly #options: LaneOptions;
+  #client: pg.Client | undefined;
+  #isOpening = false;
+  #isClosed = false;
+  #pauseMs = firstPauseMs;
+  #isPrepared: boolean;
+  #inFlight = 0;
+
+  constructor(options: LaneOptions) {
+    this.#options = options;
+    this.#isPrepared = options.prepare;
+  }
+
+  get isOpen(): boolean {
+    return this.#client !== undefined;
+  }
+
+  /** Statements without an answer. */
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
+  open(): void {
+    if (this.#isOpening || this.isOpen || this.#isClosed) return;
+    this.#isOpening = true;
+    void this.#open();
+  }
+
+  /** @returns those whose head has moved: they are written, the others are refused */
+  async append(writes: readonly Write[]): Promise<ReadonlySet<Write>> {
+    return this.#those(writes, appendStatement(this.#options.schema, writes));
+  }
+
+  /** @returns those whose rows are all there, byte for byte */
+  async standing(writes: readonly Write[]): Promise<ReadonlySet<Write>> {
+    return this.#those(writes, standingStatement(this.#options.schema, writes));
+  }
+
+  failureOf(error: unknown): WriteFailure {
+    // An error that ends the connection says nothing of a commit that was under way.
+    if (!(error instanceof pg.DatabaseError) || error.severity !== 'ERROR') return 'unknown';
+    if (unknownStatement.has(error.code ?? '')) {
+      this.#isPrepared = false;
+      return 'undone';
+    }
+    return isPassing(error.code ?? '') ? 'undone' : 'wrong';
+  }
+
+  /** Those that are sent are answered before. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#client?.end();
+  }
+
+  async #those(writes: readonly Write[], { name, ...statement }: ReturnType<typeof appendStatement>): Promise<ReadonlySet<Write>> {
+    const client = this.#client;
+    if (client === undefined) throw new Error('the connection is not open');
+    this.#inFlight += 1;
+    try {
+      const { rows } = await client.query<{ at: number }>(this.#isPrepared ? { name, ...statement } : statement);
+      return new Set(rows.flatMap(({ at }) => writes[at - 1] ?? []));
+    } finally {
+      this.#inFlight -= 1;
+    }
+  }
+
+  async #open(): Promise<void> {
+    const { config, silenceMs, onChange } = this.#options;
+    const client = new pg.Client({
+      ...config,
+      pipeline: true,
+      keepAlive: true,
+      connectionTimeoutMillis: config.connectionTimeoutMillis ?? silenceMs,
+      query_timeout: silenceMs,
+    });
+    const leave = (): void => {
+      if (this.#client !== client) return;
+      this.#client = undefined;
+      onChange();
+    };
+    // Those who wait for an answer learn of it by that.
+    client.on('error', leave);
+    client.on('end', leave);
+    try {
+      await client.connect();
+      if (this.#isClosed) await client.end();
+      else this.#client = client;
+      this.#pauseMs = firstPauseMs;
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, this.#pauseMs));
+      this.#pauseMs = Math.min(this.#pauseMs * 2, longestPauseMs);
+    }
+    this.#isOpening = false;
+    if (!this.#isClosed) onChange();
+  }
+}
+
+/**
+ * By the class of the code: 40 rolled back (deadlock), 53 out of space, memory or connections, 55 locked, 57 cancelled or shutting
+ * down, 58 of the system (I/O); and 25006, a standby that was the primary.
+ */
+function isPassing(code: string): boolean {
+  return ['40', '53', '55', '57', '58'].includes(code.slice(0, 2)) || code === '25006';
+}

@@ -1,0 +1,60 @@
+/** Stands between a client and Postgres: holds back what one of them says, and cuts their connections. */
+import { once } from 'node:events';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+
+export class Proxy implements AsyncDisposable {
+  /** What is said meanwhile is lost with the connection. */
+  holds: 'nothing' | 'requests' | 'answers' = 'nothing';
+  /** Connections that were opened, so far. */
+  connections = 0;
+  heldBytes = 0;
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+
+  private constructor(target: number) {
+    this.#server = createServer((client) => {
+      this.connections += 1;
+      const server = connect(target, '127.0.0.1');
+      for (const [from, to, what] of [
+        [client, server, 'requests'],
+        [server, client, 'answers'],
+      ] as const) {
+        this.#sockets.add(from);
+        from.on('data', (bytes) => {
+          if (this.holds !== what) to.write(bytes);
+          else this.heldBytes += bytes.length;
+        });
+        from.on('error', () => undefined);
+        from.on('close', () => {
+          this.#sockets.delete(from);
+          to.destroy();
+        });
+      }
+    });
+  }
+
+  static async start(target: number): Promise<Proxy> {
+    const proxy = new Proxy(target);
+    proxy.#server.listen(0, '127.0.0.1');
+    await once(proxy.#server, 'listening');
+    return proxy;
+  }
+
+  get url(): string {
+    const address = this.#server.address();
+    if (address === null || typeof address === 'string') throw new Error('the proxy does not listen');
+    return `postgres://turnkeep@127.0.0.1:${address.port}/postgres`;
+  }
+
+  /** All connections, by a reset; new ones pass everything on. */
+  cut(): void {
+    this.holds = 'nothing';
+    for (const socket of this.#sockets) socket.resetAndDestroy();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.cut();
+    this.#server.close();
+    await once(this.#server, 'close');
+  }
+}

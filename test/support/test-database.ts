@@ -1,0 +1,82 @@
+/** The database of a story: a file of SQLite, or a database on a real Postgres where TURNKEEP_TEST_DATABASE says so. */
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import pg from 'pg';
+import { migrate } from '../../src/store/postgres/migrate.ts';
+import { postgresStore } from '../../src/store/postgres/open-store.ts';
+import { clientConfig, readPostgresOptions } from '../../src/store/postgres/options.ts';
+import { translate } from '../../src/store/postgres/translate.ts';
+import type { Store } from '../../src/store/ports/store.ts';
+import type { Row, Value } from '../../src/store/sql/work.ts';
+import { openSqliteStore } from '../../src/store/sqlite/open-store.ts';
+import { createDatabase } from './postgres-server.ts';
+
+export const isOnPostgres = process.env['TURNKEEP_TEST_DATABASE'] === 'postgres';
+
+export interface TestDatabase extends AsyncDisposable {
+  readonly url: string;
+  /** The database as another process has it; whoever opens it closes it. */
+  open(): Store;
+  /** One statement, past the store, in the words of `store/sql/`. @returns its rows */
+  ask(sql: string, ...values: Value[]): Promise<Row[]>;
+  /** While `work` runs, nobody else writes. */
+  locked<T>(work: () => Promise<T>): Promise<T>;
+}
+
+/** @param folder for its file, which goes with it */
+export async function openTestDatabase(folder: string): Promise<TestDatabase> {
+  return isOnPostgres ? openPostgres() : openSqlite(join(folder, 'turnkeep.db'));
+}
+
+function openSqlite(path: string): TestDatabase {
+  return {
+    url: `sqlite:${path}`,
+    open: () => openSqliteStore(path),
+    async ask(sql, ...values) {
+      using database = new DatabaseSync(path, { timeout: 10_000 });
+      return database.prepare(sql).all(...values) as Row[];
+    },
+    async locked(work) {
+      using database = new DatabaseSync(path, { timeout: 10_000 });
+      database.exec('BEGIN IMMEDIATE');
+      try {
+        return await work();
+      } finally {
+        database.exec('ROLLBACK');
+      }
+    },
+    async [Symbol.asyncDispose]() {},
+  };
+}
+
+async function openPostgres(): Promise<TestDatabase> {
+  const database = await createDatabase();
+  const { url } = database;
+  const { databaseId } = await migrate({ url });
+  const config = clientConfig(readPostgresOptions({ url }));
+  async function withClient<T>(work: (client: pg.Client) => Promise<T>): Promise<T> {
+    const client = new pg.Client(config);
+    await client.connect();
+    try {
+      return await work(client);
+    } finally {
+      await client.end();
+    }
+  }
+  return {
+    url,
+    open: () => postgresStore({ url }, databaseId),
+    ask: (sql, ...values) => withClient(async (client) => (await client.query<Row>(translate(sql).text, values)).rows),
+    locked: (work) =>
+      withClient(async (client) => {
+        await client.query('BEGIN');
+        await client.query('LOCK TABLE turns, journal_head, sessions IN EXCLUSIVE MODE');
+        try {
+          return await work();
+        } finally {
+          await client.query('ROLLBACK');
+        }
+      }),
+    [Symbol.asyncDispose]: () => database[Symbol.asyncDispose](),
+  };
+}
