@@ -104,8 +104,8 @@ export class Link {
   #resetAll(): void {
     for (const { client, upstream } of this.#pairs) {
       this.#hits.resets += 1;
-      client.resetAndDestroy();
-      upstream.resetAndDestroy();
+      resetSocket(client);
+      resetSocket(upstream);
     }
     this.#pairs.clear();
   }
@@ -150,8 +150,14 @@ export class Link {
     from.on('close', (hadError) => {
       this.#pairs.delete(pair);
       // A reset is a reset on the other side too, and what came before it is lost as it may be.
-      if (hadError) to.resetAndDestroy();
+      if (hadError) resetSocket(to);
       else inOrder(() => to.destroySoon());
     });
   }
+}
+
+/** A socket of the file system has no RST: it is closed at once. */
+function resetSocket(socket: Socket): void {
+  if (socket.remoteAddress === undefined) socket.destroy();
+  else socket.resetAndDestroy();
 }
