@@ -181,7 +181,7 @@ async function claimStep({ store, attempts }: StreamModelDeps, input: OwnTurn<St
 
 /** The failure that the writer of the last attempt has booked, for whom the wait behind it is a timer of Temporal's (T4). */
 async function bookedFailure(store: Store, turn: string, waitLeftMs: number): Promise<FailedAttempt> {
-  const last = (await store.readAttempts(turn)).at(-1);
+  const last = (await retryWhileBusy(() => store.readAttempts(turn))).at(-1);
   const requestsMade = last?.attempt ?? requestsPerStep;
   if (last?.code !== 'provider_busy') {
     return { type: 'failed', failure: failureOf('transport_failed'), requestsMade, mayRetry: true, retryDelayMs: waitLeftMs };
@@ -196,7 +196,7 @@ async function settle({ store, onReady }: StreamModelDeps, turn: string, request
 
 /** The next look finds the end; or that whoever was taken for dead has renewed its lease, and is to be waited for. */
 async function settleLost({ store, onReady }: StreamModelDeps, turn: string): Promise<void> {
-  const head = await store.readHead(turn);
+  const head = await retryWhileBusy(() => store.readHead(turn));
   if (head === undefined) return;
   const { epoch } = head;
   await retryWhileBusy(() => settleDead({ store, onReady }, { turn, epoch }, endOfRefusal('started')));

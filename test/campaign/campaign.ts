@@ -56,6 +56,8 @@ const turnsOfASession = 8;
 const overtimeMs = 120_000;
 /** Until every client has its turn's end, and every turn has one, once all is healed. */
 const quietPatienceMs = 240_000;
+/** For reading everything back, behind a long campaign. */
+const readPatienceMs = 3_600_000;
 const diskMegabytes = 1_024;
 /** Turns whose histories are replayed. */
 const replayed = 60;
@@ -85,14 +87,17 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRes
   await using server = await startModelServer({ fallback: model.reply });
   const dataDir = join(folder, 'data');
   mkdirSync(dataDir);
-  await using disk = without.has('disk') ? undefined : await Disk.mount(dataDir, diskMegabytes);
+  const database = await options.openDatabase(folder);
+  // The disk that is filled is the data dir's: a server has its data elsewhere.
+  const wantsDisk = !without.has('disk') && database.server === undefined;
+  await using disk = wantsDisk ? await Disk.mount(dataDir, diskMegabytes) : undefined;
   const clock = without.has('clock') ? undefined : Clock.find(folder);
   const notesPath = join(folder, 'tools.txt');
   const apiKey = `sk-${secret}`;
   const cluster = await CampaignCluster.start({
     folder,
     modelPort: server.port,
-    database: await options.openDatabase(folder),
+    database,
     counts: options.counts,
     hasNginx: options.hasNginx,
     disk,
@@ -114,7 +119,7 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRes
     const reader = new Client({
       urls: cluster.urls,
       log,
-      signal: AbortSignal.timeout(2 * quietPatienceMs),
+      signal: AbortSignal.timeout(readPatienceMs),
       patienceMs: 20_000,
       dice: new Dice(seed, 'reader'),
     });
@@ -136,7 +141,7 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRes
     ...machinery,
     ...manners,
     ...modelFaults.map((kind) => `model ${kind}`),
-    ...(without.has('disk') ? [] : ['disk full']),
+    ...(wantsDisk ? ['disk full'] : []),
     ...(without.has('clock') ? [] : ['clock forward', 'clock back']),
   ];
   const missing = [...new Set(expected)].filter((kind) => !felt.has(kind));
