@@ -5,7 +5,7 @@
  */
 import { execFile, type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chownSync, closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { chownSync, closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -73,9 +73,19 @@ export async function startPostgres(settings: Readonly<Record<string, string>> =
   const end = async (signal: NodeJS.Signals): Promise<void> => {
     if (guard === undefined) return;
     process.kill(pid, signal);
+    // One that stands still hears of nothing.
+    signalAll('SIGCONT');
     await ended();
   };
-  const processes = (): number[] => [pid, ...childrenOf(pid)];
+  const signalAll = (signal: NodeJS.Signals): void => {
+    for (const each of [pid, ...childrenOf(pid)]) {
+      try {
+        process.kill(each, signal);
+      } catch {
+        // It has ended by itself.
+      }
+    }
+  };
   await start();
 
   return {
@@ -84,14 +94,14 @@ export async function startPostgres(settings: Readonly<Record<string, string>> =
     start,
     stop: async () => end('SIGINT'),
     kill: async () => {
-      for (const each of processes()) process.kill(each, 'SIGKILL');
+      signalAll('SIGKILL');
       await ended();
     },
     freeze: () => {
-      for (const each of processes()) process.kill(each, 'SIGSTOP');
+      signalAll('SIGSTOP');
     },
     resume: () => {
-      for (const each of processes()) process.kill(each, 'SIGCONT');
+      signalAll('SIGCONT');
     },
     [Symbol.asyncDispose]: async () => {
       await end('SIGQUIT');
@@ -117,7 +127,7 @@ kill $watcher 2>/dev/null
 wait $watcher 2>/dev/null`;
 
 /** Postgres refuses to run as root. */
-async function serverUser(): Promise<{ readonly uid: number; readonly gid: number } | undefined> {
+export async function serverUser(): Promise<{ readonly uid: number; readonly gid: number } | undefined> {
   if (process.getuid?.() !== 0) return undefined;
   for (const name of ['postgres', 'nobody']) {
     try {
@@ -146,7 +156,8 @@ async function untilReady(url: string, guard: ChildProcess, logPath: string): Pr
 }
 
 function childrenOf(pid: number): number[] {
-  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
+  const path = `/proc/${pid}/task/${pid}/children`;
+  return existsSync(path) ? readFileSync(path, 'utf8').split(' ').filter(Boolean).map(Number) : [];
 }
 
 // Databases --------------------------------------------------------------------------------------------

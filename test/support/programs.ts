@@ -26,6 +26,7 @@ const chromium: DebianProgram = {
   packages: ['chromium-headless-shell'],
 };
 const postgres: DebianProgram = { names: ['postgres'], packages: ['postgresql'] };
+const pgbouncer: DebianProgram = { names: ['pgbouncer'], packages: ['pgbouncer'] };
 const python: DebianProgram = { names: ['python3'], packages: ['python3', 'python3-venv'] };
 
 interface PythonPackage {
@@ -57,6 +58,11 @@ export async function needPostgres(t: TestContext): Promise<string | undefined> 
 /** @throws where there is no Postgres, and none can be installed */
 export async function postgresFolder(): Promise<string> {
   return process.env['PGBIN'] || dirname(await debian(postgres));
+}
+
+/** The path of PgBouncer; undefined where the test has been skipped. Throws under CI where it cannot be had. */
+export async function needPgbouncer(t: TestContext): Promise<string | undefined> {
+  return need(t, () => debian(pgbouncer));
 }
 
 /** The path of a Python that has `openai`; undefined where the test has been skipped. Throws under CI where it cannot be had. */

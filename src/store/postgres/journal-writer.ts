@@ -16,8 +16,8 @@ import { WriterLane } from './writer-lane.ts';
 /** How long appends are gathered for, while others are under way. */
 const gatherMs = 3;
 const statementsInFlight = 3;
-/** Of one statement: what it inserts takes some 20 ms at the most. The write that reaches it is the last. */
-const statementBytes = 1_048_576;
+/** Of one statement, so that nobody waits long behind it. The write that reaches it is the last. */
+const statementBytes = 524_288;
 const writesAtOnce = 500;
 /** Appends of a turn that wait behind another one of it are one write, up to so many bytes. */
 const writeBytes = 262_144;

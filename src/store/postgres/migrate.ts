@@ -53,10 +53,9 @@ export async function migrate(options: PostgresOptions, migrations: readonly Mig
 async function migrateOn(client: ClientBase, settings: PostgresSettings, migrations: readonly Migration[]): Promise<Migrated> {
   let from: number | undefined;
   for (;;) {
-    const state = await inTransaction(client, settings, async (): Promise<State> => migrateOnce(client, settings.schema, migrations));
-    from ??= state.version;
-    const { databaseId, version } = state;
-    if (version >= migrations.length) return { databaseId, from, to: version };
+    const { before, after } = await inTransaction(client, settings, async () => migrateOnce(client, settings.schema, migrations));
+    from ??= before.version;
+    if (after.version >= migrations.length) return { databaseId: after.databaseId, from, to: after.version };
   }
 }
 
@@ -81,28 +80,32 @@ async function inTransaction<T>(
   }
 }
 
-/** The next migration, if there is one. @returns what is in force then */
-async function migrateOnce(client: ClientBase, schema: string, migrations: readonly Migration[]): Promise<State> {
+/** The next migration, if there is one. */
+async function migrateOnce(
+  client: ClientBase,
+  schema: string,
+  migrations: readonly Migration[],
+): Promise<{ readonly before: State; readonly after: State }> {
   const isNew = (await valueOf(client, `SELECT to_regclass('${schema}.meta') IS NULL AS value`)) === 1;
   if (isNew) await begin(client, schema);
-  const state: State = {
+  const before: State = {
     databaseId: String(await metaOf(client, 'database')),
     version: Number(await metaOf(client, 'schema')),
     oldestReader: Number(await metaOf(client, 'oldest_reader')),
   };
-  if (state.oldestReader > migrations.length) {
-    const versions = `schema ${state.version}, which takes ${state.oldestReader} or newer; this one knows ${migrations.length}`;
+  if (before.oldestReader > migrations.length) {
+    const versions = `schema ${before.version}, which takes ${before.oldestReader} or newer; this one knows ${migrations.length}`;
     throw new Error(`the database is of a newer turnkeep (${versions}): update this process`);
   }
-  const next = migrations[state.version];
-  if (next === undefined) return state;
+  const next = migrations[before.version];
+  if (next === undefined) return { before, after: before };
   await client.query(next.sql);
-  const version = state.version + 1;
-  const oldestReader = next.servesVersionBefore ? state.version : version;
+  const version = before.version + 1;
+  const oldestReader = next.servesVersionBefore ? before.version : version;
   await client.query(
     `UPDATE meta SET value = '${version}' WHERE name = 'schema'; UPDATE meta SET value = '${oldestReader}' WHERE name = 'oldest_reader'`,
   );
-  return { ...state, version, oldestReader };
+  return { before, after: { ...before, version, oldestReader } };
 }
 
 /** An empty database, or an empty part of one. */

@@ -33,8 +33,8 @@ export interface PostgresSettings extends Required<PostgresOptions> {
   readonly url: string;
 }
 
-/** Beyond the limit of a statement: the server says itself that it has reached it, where it can. */
-const graceMs = 5_000;
+/** Beyond the limit of a statement, at most: the server says itself that it is reached, where it can. */
+const longestGraceMs = 5_000;
 
 const keepAliveAfterMs = 10_000;
 
@@ -88,7 +88,7 @@ export function clientConfig(settings: PostgresSettings): ClientConfig {
     application_name: 'turnkeep',
     connectionTimeoutMillis: settings.connectTimeoutMs,
     // Of a server that is gone without a word, the answer to a statement never comes.
-    query_timeout: settings.statementTimeoutMs + graceMs,
+    query_timeout: settings.statementTimeoutMs + Math.min(settings.statementTimeoutMs, longestGraceMs),
     keepAlive: true,
     keepAliveInitialDelayMillis: keepAliveAfterMs,
     // What need not wait for an answer is sent with what comes before it.
