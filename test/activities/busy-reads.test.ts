@@ -17,7 +17,7 @@ function busyAtFirst(store: Store, refused: string[]): Partial<Store> {
         throw new StoreBusyError('the database is away');
       },
     ]),
-  ) as Partial<Store>;
+  );
 }
 
 test('T3 · reads that the database refuses for a moment are asked again, and the request goes out once', async () => {
