@@ -28,8 +28,8 @@ export async function postgresDatabase(): Promise<Database> {
     get isUp() {
       return isUp;
     },
-    kill: () => again(server.kill),
-    leave: () => again(server.stop),
+    kill: () => again(() => server.kill()),
+    leave: () => again(() => server.stop()),
     stop: (forMs) =>
       disturbed(async () => {
         server.freeze();
