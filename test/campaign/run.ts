@@ -9,6 +9,7 @@
  *     --gateways 1         gateways that are nothing else
  *     --workers 1          workers that are nothing else
  *     --nginx              nginx before the gateways
+ *     --database postgres  instead of the embedded one
  *     --without disk       kinds of faults that this machine cannot have: `disk` takes the right to mount, `clock` libfaketime
  *     --keep               leaves logs and databases; so does whatever goes wrong
  *     --check FILE         runs nothing: holds an operation log of an earlier run against the laws
@@ -21,6 +22,7 @@ import { parseArgs } from 'node:util';
 import { type CampaignResult, runCampaign } from './campaign.ts';
 import { checkLog } from './check.ts';
 import type { Entry } from './record.ts';
+import { postgresDatabase } from './postgres.ts';
 import { sqliteDatabase } from './sqlite.ts';
 
 const { values } = parseArgs({
@@ -33,12 +35,16 @@ const { values } = parseArgs({
     serves: { type: 'string', default: '2' },
     gateways: { type: 'string', default: '1' },
     workers: { type: 'string', default: '1' },
+    database: { type: 'string', default: 'sqlite' },
     nginx: { type: 'boolean', default: false },
     without: { type: 'string', multiple: true, default: [] },
     keep: { type: 'boolean', default: false },
     check: { type: 'string' },
   },
 });
+
+const openDatabase = { sqlite: sqliteDatabase, postgres: postgresDatabase }[values.database];
+if (openDatabase === undefined) throw new Error('--database takes sqlite or postgres');
 
 function say(text: string): void {
   process.stderr.write(`${new Date().toISOString().slice(11, 19)} ${text}\n`);
@@ -64,7 +70,7 @@ if (values.check === undefined) {
     killEveryMs: Number(values['kill-every']) * 1_000,
     counts: { serve: Number(values.serves), gateway: Number(values.gateways), worker: Number(values.workers) },
     hasNginx: values.nginx,
-    openDatabase: sqliteDatabase,
+    openDatabase,
     without: new Set(values.without),
     say,
     isKept: values.keep,
