@@ -1,12 +1,12 @@
 # One image for every role: `docker run turnkeep gateway`, `… worker`; docker-compose.yml runs both in one.
-FROM node:24-slim AS build
+FROM node:24.21.0-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
 RUN npm ci
 COPY . .
 RUN npm run build && npm prune --omit=dev && node scripts/prune-native.ts
 
-FROM node:24-slim
+FROM node:24.21.0-slim
 # A container's own loopback is reached by nobody, so it listens everywhere: without TURNKEEP_API_KEYS it does not start.
 ENV NODE_ENV=production TURNKEEP_HOST=0.0.0.0 TURNKEEP_DATA_DIR=/data
 # What `dev` fetches, and compiled code, outlive the container with the data.
@@ -14,7 +14,7 @@ ENV XDG_CACHE_HOME=/data/cache
 WORKDIR /app
 # Temporal's SDK needs the system's certificates for a server with TLS.
 RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates && rm -rf /var/lib/apt/lists/*
-COPY --from=build /app/package.json /app/LICENSE /app/scripts/healthcheck.js ./
+COPY --from=build /app/package.json /app/LICENSE /app/scripts/healthcheck.js /app/scripts/demo-model.js ./
 COPY --from=build /app/node_modules ./node_modules
 COPY --from=build /app/bin ./bin
 COPY --from=build /app/dist ./dist

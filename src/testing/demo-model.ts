@@ -18,7 +18,15 @@ import {
 export interface DemoModel {
   /** For `OPENAI_BASE_URL`. The one model is `demo`. */
   readonly baseUrl: string;
+  readonly port: number;
   close(): Promise<void>;
+}
+
+export interface DemoModelOptions {
+  /** 0, the default: any that is free. */
+  readonly port?: number;
+  /** What it listens on; the loopback address by default. */
+  readonly host?: string;
 }
 
 const wordMs = 20;
@@ -36,9 +44,9 @@ const echoedCharacters = 120;
  *     console.log(model.baseUrl);
  *     await model.close();
  */
-export async function startDemoModel({ port = 0 }: { readonly port?: number } = {}): Promise<DemoModel> {
-  const server = await startModelServer({ port, models: modelList('demo'), fallback: scriptFor, keepLog: false });
-  return { baseUrl: server.baseUrl, close: () => server.close() };
+export async function startDemoModel({ port = 0, host = '127.0.0.1' }: DemoModelOptions = {}): Promise<DemoModel> {
+  const server = await startModelServer({ port, host, models: modelList('demo'), fallback: scriptFor, keepLog: false });
+  return { baseUrl: server.baseUrl, port: server.port, close: () => server.close() };
 }
 
 function scriptFor({ method, path, body }: LoggedRequest): Script {

@@ -27,6 +27,7 @@ const chromium: DebianProgram = {
 };
 const postgres: DebianProgram = { names: ['postgres'], packages: ['postgresql'] };
 const pgbouncer: DebianProgram = { names: ['pgbouncer'], packages: ['pgbouncer'] };
+const promtool: DebianProgram = { names: ['promtool'], packages: ['prometheus'] };
 const python: DebianProgram = { names: ['python3'], packages: ['python3', 'python3-venv'] };
 
 interface PythonPackage {
@@ -36,6 +37,7 @@ interface PythonPackage {
 
 const openaiPython: PythonPackage = { name: 'openai', version: '3.57.0' };
 const schemathesis: PythonPackage = { name: 'schemathesis', version: '4.32.5' };
+const kubernetesValidate: PythonPackage = { name: 'kubernetes-validate', version: '1.37.0' };
 
 /** The path of nginx; undefined where the test has been skipped. Throws under CI where it cannot be had. */
 export async function needNginx(t: TestContext): Promise<string | undefined> {
@@ -74,6 +76,16 @@ export async function needOpenaiPython(t: TestContext): Promise<string | undefin
 /** The path of a Python that has `schemathesis`; undefined where the test has been skipped. Throws under CI where it cannot be had. */
 export async function needSchemathesis(t: TestContext): Promise<string | undefined> {
   return need(t, () => pythonWith(schemathesis));
+}
+
+/** The path of a Python that has `kubernetes_validate`; undefined where the test has been skipped. Throws under CI where it cannot be had. */
+export async function needKubernetesValidate(t: TestContext): Promise<string | undefined> {
+  return need(t, () => pythonWith(kubernetesValidate));
+}
+
+/** The path of Prometheus' promtool; undefined where the test has been skipped. Throws under CI where it cannot be had. */
+export async function needPromtool(t: TestContext): Promise<string | undefined> {
+  return need(t, () => debian(promtool));
 }
 
 async function need(t: TestContext, find: () => Promise<string>): Promise<string | undefined> {

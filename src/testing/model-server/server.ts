@@ -22,6 +22,8 @@ export type ConnectAction = 'accept' | 'reset' | 'fin' | 'stall';
 export interface ModelServerOptions {
   /** Default 0: a free one. */
   readonly port?: number;
+  /** What it listens on; the loopback address by default. */
+  readonly host?: string;
   /** Key and certificate in PEM, for HTTPS; `selfSigned` is such a pair. */
   readonly tls?: { readonly key: string; readonly cert: string };
   /** The reply when the queue is empty. Default: `Hello world` in the API of the path, 404 for other paths. */
@@ -72,7 +74,7 @@ export interface ModelServer extends AsyncDisposable {
  *     await server.close();
  */
 export async function startModelServer(options: ModelServerOptions = {}): Promise<ModelServer> {
-  const { fallback = defaultReply, models = modelList('scripted'), tls, keepLog = true } = options;
+  const { fallback = defaultReply, models = modelList('scripted'), tls, host = '127.0.0.1', keepLog = true } = options;
   const secureContext = tls === undefined ? undefined : createSecureContext(tls);
   const log = new RequestLog(keepLog);
   const gates = new Gates();
@@ -120,7 +122,7 @@ export async function startModelServer(options: ModelServerOptions = {}): Promis
   const start = async (): Promise<void> => {
     if (listener !== undefined) return;
     const starting = createServer(accept);
-    starting.listen(port, '127.0.0.1');
+    starting.listen(port, host);
     await once(starting, 'listening');
     listener = starting;
     port = (starting.address() as AddressInfo).port;
