@@ -67,7 +67,7 @@ function versionsOf({ versioningInfo }: Described, polled: readonly Poller[]): r
   const [name = '', build = ''] = [...polling].find((each) => each !== undefined)?.split(':') ?? [];
   const mend =
     name === ''
-      ? 'give workers TURNKEEP_DEPLOYMENT_VERSION, or make workers without one the current ones: temporal worker deployment set-current-version --unversioned'
+      ? `give workers TURNKEEP_DEPLOYMENT_VERSION, or let runs begin with those that have none: temporal worker deployment set-current-version --deployment-name ${current?.split(':')[0]} --unversioned`
       : `temporal worker deployment set-current-version --deployment-name ${name} --build-id ${build}, or start workers of the current version`;
   return [{ check, status: 'fault', seen: `${seen}: turns wait`, mend }];
 }
