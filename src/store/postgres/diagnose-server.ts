@@ -25,7 +25,7 @@ export async function lookAtPartitions(ask: Ask, schema: string): Promise<readon
         let ahead = 0;
         while (isThere(ahead + 1)) ahead += 1;
         const seen = `${parent} has ${children.size} partition${children.size === 1 ? '' : 's'}, for ${ahead} days ahead`;
-        const mend = 'see the log of gateways: one of them makes partitions; `turnkeep migrate` makes them too';
+        const mend = 'see the logs of gateways: one of them makes partitions, a week ahead';
         const isFewer = ahead < warnAheadDays;
         const made: Finding = isFewer ? { check, status: ahead === 0 ? 'fault' : 'warning', seen, mend } : { check, status: 'ok', seen };
         return [made, ...(await lookAtStrays(ask, `${schema}.${parent}_default`, children.has(`${parent}_default`)))];
