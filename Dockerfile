@@ -1,4 +1,4 @@
-# One image for every role: `docker run turnkeep gateway`, `… worker`; docker-compose.yml runs both in one.
+# One image for every role: `docker run turnkeep` is all in one on one machine, docker-compose.yml a cluster (docs/deploy.md).
 FROM node:24.21.0-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json ./

@@ -70,6 +70,8 @@ async function main(): Promise<void> {
     version: '0.0.0',
     providerApi: 'responses',
     apiKeys: [],
+    keys: store,
+    requiresKey: false,
     requestsPerSecond: 0,
     maxBodyBytesAtOnce: 256 * mebibyte,
     corsOrigins: [],

@@ -5,7 +5,7 @@
  *     node bench/run.ts                  everything, in ten minutes
  *     node bench/run.ts quick            the figures to look at between two changes, in a minute and a half
  *     node bench/run.ts cpu cancel       some of: first-token path history turn-cost throughput open-load journal
- *                                        cancel conversation cpu viewers slow-disk
+ *                                        cancel conversation cpu viewers flood slow-disk
  *     node bench/run.ts profile          where the main thread's time goes in a turn; measures nothing
  *     --seconds=15                       of the open load, instead of 60
  *     TURNKEEP_HEAD_START=off …          settings of turnkeep hold here too
@@ -16,6 +16,7 @@ import { parseArgs } from 'node:util';
 import { measureCancel } from './measures/cancel.ts';
 import { measureConversation } from './measures/conversation.ts';
 import { measureCpu } from './measures/cpu.ts';
+import { measureFlood } from './measures/flood.ts';
 import { measureFirstToken } from './measures/first-token.ts';
 import { measureHistory } from './measures/history.ts';
 import { measureJournal } from './measures/journal.ts';
@@ -77,6 +78,11 @@ const measure = async (name: string, measuring: () => Promise<readonly Row[]>): 
   await measure('open-load', () => measureOpenLoad(rig, inOne, { sessions, seconds }));
   await measure('journal', async () => measureJournal(rig, inOne, await rig.startInTwo()));
   await measure('cancel', () => measureCancel(rig, inOne));
+  await measure('flood', async () => [
+    ...(await measureFlood(rig, { rounds: 5, turns: 20, maxRunningTurns: 1_000, requestsPerSecond: 0 })),
+    ...(await measureFlood(rig, { rounds: 5, turns: 20, maxRunningTurns: 32, requestsPerSecond: 0 })),
+    ...(await measureFlood(rig, { rounds: 5, turns: 20, maxRunningTurns: 32, requestsPerSecond: 10 })),
+  ]);
   await measure('conversation', () => measureConversation(rig, inOne));
   await measure('cpu', () => measureCpu(rig, inOne, { pacedTokens: 1_000 }));
   await measure('viewers', () => measureViewers(rig, inOne));

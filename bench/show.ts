@@ -84,6 +84,8 @@ const app = createApp({
   version: '0.0.0',
   providerApi: 'responses',
   apiKeys: [],
+  keys: store,
+  requiresKey: false,
   requestsPerSecond: 0,
   maxBodyBytesAtOnce: 100_000_000,
   corsOrigins: [],

@@ -74,7 +74,7 @@ function inOrder(files: readonly string[]): string[] {
     for (const file of taken) rest.delete(file);
     return taken;
   };
-  const waiting = take(/^test\/(chaos|cli|deploy|examples|package)\//);
+  const waiting = take(/^test\/(campaign|chaos|cli|deploy|examples|package)\//);
   const busy = take(/^test\/(stories|conformance|activities)\//);
   const pairs = Array.from({ length: Math.max(waiting.length, busy.length) }, (_, index) => [waiting[index], busy[index]]);
   return [...pairs.flat().filter((file) => file !== undefined), ...rest];

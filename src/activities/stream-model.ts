@@ -8,7 +8,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { activityInfo } from '@temporalio/activity';
 import type { OwnTurn, StreamModelInput } from '../contract/activities.ts';
-import { endOfRefusal, settledStatusOf } from '../domain/turn/claim.ts';
+import { type Away, endOfRefusal, settledStatusOf } from '../domain/turn/claim.ts';
+import type { ModelFailure } from '../domain/model.ts';
 import { failureOf } from '../domain/failure.ts';
 import { requestsPerStep } from '../domain/turn/retry-policy.ts';
 import type { TurnRow } from '../domain/turn/turn.ts';
@@ -16,7 +17,8 @@ import type { RequestedOutcome, StepResult } from '../domain/turn/turn-state.ts'
 import { awaitHolder } from '../settle/await-holder.ts';
 import { LeaseJudge, sightingIntervalMs } from '../settle/lease-judge.ts';
 import { settleDead, settleTurn } from '../settle/settle-turn.ts';
-import type { Claim } from '../store/ports/journal.ts';
+import { modelFailure } from '../providers/failures/model-failure.ts';
+import type { Claim, ClaimRequest } from '../store/ports/journal.ts';
 import { type Store, StoreBusyError } from '../store/ports/store.ts';
 import { retryWhileBusy } from '../store/retry-while-busy.ts';
 import { ActivityLink } from './activity-link.ts';
@@ -77,6 +79,11 @@ export async function streamModel(deps: StreamModelDeps, { turn, step }: OwnTurn
       case 'waits':
         await pause(claim.nextLookMs, link.signal);
         break;
+      case 'away': {
+        const failure = failureOfAway(claim);
+        if (claim.isLasting) return settle(deps, turn, { status: 'failed', failure });
+        throw toApplicationFailure({ type: 'failed', failure, requestsMade: claim.requestsMade, mayRetry: false });
+      }
       case 'running': {
         const result = await join(deps, turn, claim.running, link);
         if (result !== undefined) return result;
@@ -105,7 +112,8 @@ async function look(deps: StreamModelDeps, input: OwnTurn<StreamModelInput>, jud
     const room = findRoom(attempts, row);
     if (room === 'none') return { type: 'waits', nextLookMs: lookMs };
     using _room = room;
-    const claim = await claimStep(deps, input, signal);
+    const permit = row === undefined ? undefined : await attempts.permit(row.settings);
+    const claim = await claimStep(deps, { ...input, ...(permit?.type === 'away' ? { away: permit } : {}) }, signal);
     return claim.type === 'granted' || claim.type === 'tools' ? { type: 'running', running: attempts.run(claim, input.step) } : claim;
   } catch (error) {
     if (!(error instanceof StoreBusyError)) throw error;
@@ -168,7 +176,11 @@ async function join(deps: StreamModelDeps, turn: string, running: RunningAttempt
   }
 }
 
-async function claimStep({ store, attempts }: StreamModelDeps, input: OwnTurn<StreamModelInput>, signal: AbortSignal): Promise<Claim> {
+async function claimStep(
+  { store, attempts }: StreamModelDeps,
+  input: OwnTurn<StreamModelInput> & Pick<ClaimRequest, 'away'>,
+  signal: AbortSignal,
+): Promise<Claim> {
   const { workflowExecution: run } = activityInfo();
   if (run === undefined) throw new Error('streamModel runs in a workflow');
   try {
@@ -179,9 +191,16 @@ async function claimStep({ store, attempts }: StreamModelDeps, input: OwnTurn<St
   }
 }
 
+/** Nothing was sent, and the requests that are left stay so: a timer of Temporal's waits, as for a provider that asks for it (T4). */
+function failureOfAway({ waitMs, isLasting }: Away): ModelFailure {
+  const sentence = 'The model provider fails for everybody: nothing was sent to it.';
+  const when = isLasting ? { retryAtMs: Date.now() + waitMs } : {};
+  return modelFailure('provider_busy', { sentence, busy: { retryAfterMs: Math.ceil(waitMs) }, ...when });
+}
+
 /** The failure that the writer of the last attempt has booked, for whom the wait behind it is a timer of Temporal's (T4). */
 async function bookedFailure(store: Store, turn: string, waitLeftMs: number): Promise<FailedAttempt> {
-  const last = (await store.readAttempts(turn)).at(-1);
+  const last = (await retryWhileBusy(() => store.readAttempts(turn))).at(-1);
   const requestsMade = last?.attempt ?? requestsPerStep;
   if (last?.code !== 'provider_busy') {
     return { type: 'failed', failure: failureOf('transport_failed'), requestsMade, mayRetry: true, retryDelayMs: waitLeftMs };
@@ -196,7 +215,7 @@ async function settle({ store, onReady }: StreamModelDeps, turn: string, request
 
 /** The next look finds the end; or that whoever was taken for dead has renewed its lease, and is to be waited for. */
 async function settleLost({ store, onReady }: StreamModelDeps, turn: string): Promise<void> {
-  const head = await store.readHead(turn);
+  const head = await retryWhileBusy(() => store.readHead(turn));
   if (head === undefined) return;
   const { epoch } = head;
   await retryWhileBusy(() => settleDead({ store, onReady }, { turn, epoch }, endOfRefusal('started')));

@@ -6,6 +6,7 @@ import type { BackupFlags } from './backup.ts';
 import type { MigrateFlags } from './migrate.ts';
 import { forkCommand } from './branches/command.ts';
 import { chatCommand } from './chat/command.ts';
+import type { CodecServerFlags } from './codec-server.ts';
 import { debugCommand } from './debug/command.ts';
 import { doctorCommand } from './doctor/command.ts';
 import { diffCommand } from './diff/command.ts';
@@ -14,6 +15,7 @@ import { NoTemporalProgramError } from './dev-server/find.ts';
 import { DevServerError } from './dev-server/launch.ts';
 import { exportCommand } from './export/command.ts';
 import { settingsCommand } from './flags.ts';
+import { keysCommand } from './keys/command.ts';
 import { sessionsCommand, statsCommand, turnsCommand } from './lists/command.ts';
 import { replayCommand } from './replay/command.ts';
 import { rerunCommand } from './rerun/command.ts';
@@ -74,6 +76,25 @@ Any number of them share one Temporal namespace and one database:
     }),
   )
   .addCommand(debugCommand(async (target, flags) => (await import('./debug/run.ts')).debugTurn(target, flags)))
+  .addCommand(keysCommand(async () => (await import('./keys/run.ts')).runKeys))
+  .addCommand(
+    new Command('codec-server')
+      .description("decrypts for Temporal's UI and command line what TURNKEEP_CODEC_KEYS encrypted")
+      .option('--host <value>', 'address to listen on (TURNKEEP_HOST; default 127.0.0.1)')
+      .option('--port <value>', 'port to listen on; 0 picks a free one and prints it (TURNKEEP_PORT; default 8485)')
+      .option('--cors-origins <value>', "origins of Temporal's UI, comma separated (TURNKEEP_CORS_ORIGINS)")
+      .allowExcessArguments(false)
+      .addHelpText(
+        'after',
+        `
+TURNKEEP_CODEC_KEYS has the keys of the workers, TURNKEEP_CODEC_SERVER_KEYS (name:secret,…) who may call:
+  turnkeep codec-server --cors-origins http://127.0.0.1:8233
+  temporal workflow show -w turn/resp_… --codec-endpoint http://127.0.0.1:8485 --codec-auth "Bearer SECRET"
+
+How the UI is told of it: docs/operations.md.`,
+      )
+      .action(async (flags: CodecServerFlags) => (await import('./codec-server.ts')).runCodecServer(flags)),
+  )
   .addCommand(doctorCommand(async (config, loaded, flags) => (await import('./doctor/run.ts')).runDoctor(config, loaded, flags)))
   .addCommand(
     new Command('migrate')
@@ -109,7 +130,7 @@ Exit codes: 0 done, or nothing to do; 1 with --check: the tables are not those o
     'after',
     '\nEvery setting is an environment variable and a flag of the same name: see `turnkeep dev --help`.\nExit codes: 0 done, 1 the answer is no, 2 wrong use or it could not be done.',
   );
-for (const command of [program, ...program.commands])
+for (const command of [program, ...program.commands, ...program.commands.flatMap((each) => each.commands)])
   command.exitOverride().showHelpAfterError('(turnkeep --help lists the commands, turnkeep COMMAND --help their flags)');
 
 /** Wrong use, or it could not be done. 1 says that it was done and the answer is no, such as a turn that failed. */

@@ -15,6 +15,7 @@ import type { Store } from '../store/ports/store.ts';
 import { retryWhileBusy } from '../store/retry-while-busy.ts';
 import { TurnCanceller } from './cancel-turn.ts';
 import type { Dispatcher } from './dispatcher.ts';
+import { EndRates } from './end-rates.ts';
 import { childIdOf } from './ids.ts';
 import { type SubmitDeps, submitTurn } from './submit-turn.ts';
 
@@ -44,7 +45,15 @@ export class AgentCalls {
     const canceller = new TurnCanceller(store, dispatcher, new RunningStreams(store));
     this.#store = store;
     this.#prices = prices;
-    this.#deps = { store, dispatcher, canceller, quotas: noQuotas, hasTitles: false, webhookEventsOf: () => [] };
+    this.#deps = {
+      store,
+      endRates: new EndRates(store),
+      dispatcher,
+      canceller,
+      quotas: noQuotas,
+      hasTitles: false,
+      webhookEventsOf: () => [],
+    };
   }
 
   /** Carries out a cancel that is booked. */

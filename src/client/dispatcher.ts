@@ -23,6 +23,7 @@ import type { TurnOwner, TurnRow } from '../domain/turn/turn.ts';
 import type { Store } from '../store/ports/store.ts';
 import type { DispatchedRun, UnattendedTurn } from '../store/ports/turns.ts';
 import { claimAndRun, type LocalAttempts } from './local-attempts.ts';
+import { type Priority, priorityOf, urgencyOf } from './priority.ts';
 import { retryWhileBusy } from '../store/retry-while-busy.ts';
 
 export interface DispatcherOptions {
@@ -40,7 +41,10 @@ export interface DispatcherOptions {
 }
 
 /** By what else than its own id people look for a turn, and what it is asked with. */
-export type TurnNames = Pick<TurnRow, 'publicId' | 'session' | 'settings'>;
+export type TurnNames = Pick<TurnRow, 'publicId' | 'session'>;
+
+/** What a turn is started with, so that it need not be read. */
+export type StartedTurn = TurnNames & Pick<TurnRow, 'settings' | 'tenant' | 'parent'>;
 
 /** A server that takes connections and never answers, or a network that loses every packet, would hold a call for ever. */
 const defaultAnswerTimeoutMs = 10_000;
@@ -92,30 +96,31 @@ export class Dispatcher {
   }
 
   /** A turn may run now. Sends its request, if this process can, and tells Temporal. Never rejects. */
-  async runReady(turn: string, names?: TurnNames): Promise<void> {
+  async runReady(turn: string, row?: StartedTurn): Promise<void> {
     const { headStart, store } = this.#options;
     if (headStart !== undefined) await claimAndRun(store, headStart, { turn, step: 1 }).catch(() => undefined);
-    await this.start(turn, names).catch(() => undefined);
+    await this.start(turn, row).catch(() => undefined);
   }
 
   /**
    * Tells Temporal of a turn whose request is on its way: after its first token, as a rule, for which both would want the same
    * CPU (18.7 -> 14.5 ms). The turn is in the database: whoever dies in between leaves it to the sweep of any process.
    */
-  startSoon(turn: string, names?: TurnNames): void {
+  startSoon(turn: string, row?: StartedTurn): void {
     setTimeout(() => {
-      this.start(turn, names).catch(() => undefined);
+      this.start(turn, row).catch(() => undefined);
     }, startAfterRequestMs);
   }
 
   /** Resolves once Temporal has the turn. Throws when Temporal cannot be reached. */
-  async start(turn: string, names?: TurnNames): Promise<void> {
+  async start(turn: string, given?: StartedTurn): Promise<void> {
     const { workflows, taskQueue, store, isEager, isCurrentVersion = () => true, limits } = this.#options;
     const { heartbeatTimeoutMs } = limits;
-    const { settings } = names ?? (await store.readTurn(turn)) ?? {};
-    const turnTimeoutMs = turnTimeMs(settings?.budget, limits.turnTimeoutMs);
+    const row = given ?? (await store.readTurn(turn));
+    const turnTimeoutMs = turnTimeMs(row?.settings.budget, limits.turnTimeoutMs);
     const input: AgentTurnInput = { turn, database: store.databaseId, heartbeatTimeoutMs, turnTimeoutMs, tellsEnd: true };
-    const memo = memoOf(turn, names);
+    const memo = memoOf(turn, row);
+    const priority = row && priorityOf(row.tenant, await urgencyOf(store, row));
     const { firstExecutionRunId: runId } = await this.#answered(() =>
       workflows.start(agentTurnType, {
         workflowId: workflowIdOf(turn),
@@ -125,6 +130,7 @@ export class Dispatcher {
         workflowIdConflictPolicy: 'USE_EXISTING',
         requestEagerStart: isEager && isCurrentVersion(),
         ...(memo === undefined ? {} : { memo }),
+        ...(priority === undefined ? {} : { priority }),
       }),
     );
     this.#started.push({ turn, runId });
@@ -141,7 +147,13 @@ export class Dispatcher {
   async startTitle(due: Omit<TitleInput, 'database'>): Promise<void> {
     const { workflows, taskQueue, store } = this.#options;
     const input: TitleInput = { ...due, database: store.databaseId };
-    const options = { workflowId: titleWorkflowIdOf(input.session), taskQueue, args: [input], workflowExecutionTimeout: titleTimeout };
+    const options = {
+      workflowId: titleWorkflowIdOf(input.session),
+      taskQueue,
+      args: [input],
+      workflowExecutionTimeout: titleTimeout,
+      ...(await this.#afterwards(due.turn)),
+    };
     await this.#once(() => workflows.start(titleType, { ...options, workflowIdReusePolicy: 'REJECT_DUPLICATE' }));
   }
 
@@ -152,14 +164,21 @@ export class Dispatcher {
   async startWebhook(turn: string): Promise<WebhookEnd | undefined> {
     const { workflows, taskQueue, store } = this.#options;
     const input: WebhookInput = { database: store.databaseId, turn };
-    const options = { workflowId: webhookWorkflowIdOf(turn), taskQueue, args: [input], workflowTaskTimeout };
+    const workflowId = webhookWorkflowIdOf(turn);
+    const options = { workflowId, taskQueue, args: [input], workflowTaskTimeout, ...(await this.#afterwards(turn)) };
     const isNew = await this.#once(() => workflows.start(webhookType, { ...options, workflowIdReusePolicy: 'REJECT_DUPLICATE' }));
     if (isNew) return undefined;
-    const handle = workflows.getHandle<(of: WebhookInput) => Promise<WebhookEnd>>(options.workflowId);
+    const handle = workflows.getHandle<(of: WebhookInput) => Promise<WebhookEnd>>(workflowId);
     const { status } = await this.#answered(() => handle.describe());
     if (status.name === 'COMPLETED') return this.#answered(() => handle.result());
     // One that was terminated or cancelled by hand is not to go on.
     return status.name === 'RUNNING' ? undefined : { status: 'given_up' };
+  }
+
+  /** Of what follows from a turn: whoever asked for it does not wait for that. */
+  async #afterwards(turn: string): Promise<{ priority?: Priority }> {
+    const row = await this.#options.store.readTurn(turn);
+    return row === undefined ? {} : { priority: priorityOf(row.tenant, 'afterwards') };
   }
 
   /** A start that finds the workflow there, running or done, has come to what it was for: false. */

@@ -1,5 +1,6 @@
 /** Sends a request in this process, where it has a worker, without waiting for Temporal to give it the activity. */
 import type { ResponseSettings } from '../domain/response/response-settings.ts';
+import type { Permit } from '../domain/turn/breaker.ts';
 import type { Claim } from '../store/ports/journal.ts';
 import type { Lease } from '../store/ports/leases.ts';
 import type { Store } from '../store/ports/store.ts';
@@ -9,6 +10,10 @@ export interface LocalAttempts {
   readonly lease: Lease;
   /** Has the configuration of this process what a turn of these settings needs? Any turn, where nothing is said. */
   canServe?(settings: Pick<ResponseSettings, 'agent'>): boolean;
+  /** May the provider of a turn of these settings be asked now? Whoever is let through asks. Always, where nothing is said. */
+  permit?(settings: ResponseSettings): Promise<Permit>;
+  /** Does it fail for everybody just now, as far as this process has seen? */
+  isAway?(settings: ResponseSettings): boolean;
   /** Room for one more attempt, of this tenant or of any, to be held from before its claim until it runs; undefined: none. */
   reserve(tenant?: string): Disposable | undefined;
   run(claim: Extract<Claim, { type: 'granted' | 'tools' }>, step: number): unknown;
@@ -18,7 +23,7 @@ export interface LocalAttempts {
 /**
  * Claims the request of a step, and sends it where that is granted.
  * @param tenant whose turn it is; without it there is room only where every tenant has some
- * @returns undefined: there is no room in this process, or its configuration is not that of the turn
+ * @returns undefined: there is no room in this process, its configuration is not that of the turn, or the provider is away
  */
 export async function claimAndRun(
   store: Pick<Store, 'claim' | 'readTurn'>,
@@ -27,9 +32,10 @@ export async function claimAndRun(
 ): Promise<Claim | undefined> {
   using room = attempts.reserve(tenant);
   if (room === undefined) return undefined;
-  if (attempts.canServe !== undefined) {
+  if (attempts.canServe !== undefined || attempts.permit !== undefined) {
     const settings = (await store.readTurn(turn))?.settings;
-    if (settings !== undefined && !attempts.canServe(settings)) return undefined;
+    if (settings !== undefined && attempts.canServe?.(settings) === false) return undefined;
+    if (settings !== undefined && (await attempts.permit?.(settings))?.type === 'away') return undefined;
   }
   const claim = await store.claim({ turn, step, lease: attempts.lease });
   if (claim.type === 'granted' || claim.type === 'tools') attempts.run(claim, step);

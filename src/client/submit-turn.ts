@@ -3,6 +3,7 @@ import type { InputItem } from '../domain/item.ts';
 import { journalRowOf } from '../domain/response/response-event.ts';
 import { ResponseStream } from '../domain/response/response-stream.ts';
 import { newResponse } from '../domain/response/response.ts';
+import type { ResponseSettings } from '../domain/response/response-settings.ts';
 import type { TurnRow } from '../domain/turn/turn.ts';
 import type { WebhookEvent } from '../domain/turn/webhook.ts';
 import type { Store } from '../store/ports/store.ts';
@@ -10,6 +11,7 @@ import type { InsertTurn, NewTurn } from '../store/ports/turns.ts';
 import { workflowIdOf } from '../contract/workflows.ts';
 import type { TurnCanceller } from './cancel-turn.ts';
 import type { Dispatcher } from './dispatcher.ts';
+import type { EndRates } from './end-rates.ts';
 import { childIdOf, newId } from './ids.ts';
 import { whileCallerWaits } from './patience.ts';
 import { type Approvals, readApprovals, type ToollessApproval, type TwofoldApproval, type UnknownApproval } from './approvals.ts';
@@ -19,7 +21,9 @@ import { startTitle } from './titles.ts';
 
 export type SubmitResult =
   | { readonly type: 'accepted'; readonly turn: TurnRow }
-  | Exclude<InsertTurn, { type: 'inserted' | 'joined' }>
+  | Exclude<InsertTurn, { type: 'inserted' | 'joined' | 'too_many' }>
+  /** The tenant has as many as it may have. `retryAfterMs`: when it may have room for this one, as its turns end. */
+  | { readonly type: 'too_many'; readonly retryAfterMs: number }
   | Unresolved
   /** `input[index]` brings the output of a call that was never made. */
   | { readonly type: 'unknown_call'; readonly index: number; readonly id: string }
@@ -39,6 +43,9 @@ export interface SubmitDeps {
   readonly dispatcher: Dispatcher;
   readonly canceller: TurnCanceller;
   readonly quotas: Quotas;
+  readonly endRates: EndRates;
+  /** Of their provider, which fails for everybody and long since: a new turn would not wait for it. */
+  readonly providerRefusedForMs?: ((settings: ResponseSettings) => number | undefined) | undefined;
   readonly hasTitles: boolean;
   readonly webhookEventsOf: (tenant: string) => readonly WebhookEvent[];
 }
@@ -59,13 +66,14 @@ export async function submitTurn(deps: SubmitDeps, submission: Submission): Prom
 
   const result = await insert(deps, submission, input, approvals);
   if (result.type === 'joined') return { type: 'accepted', turn: result.turn };
+  if (result.type === 'too_many') return { type: 'too_many', retryAfterMs: await deps.endRates.refuse(submission.tenant) };
   if (result.type !== 'inserted') return result;
   begin(deps, result);
   return { type: 'accepted', turn: result.turn };
 }
 
 async function insert(
-  { store, dispatcher, quotas, hasTitles, webhookEventsOf }: SubmitDeps,
+  { store, dispatcher, quotas, providerRefusedForMs, hasTitles, webhookEventsOf }: SubmitDeps,
   submission: Submission,
   input: readonly InputItem[],
   approvals: Approvals,
@@ -95,8 +103,10 @@ async function insert(
   const stream = ResponseStream.replay(opening);
   const [inProgress] = stream.begin();
   const { headStart } = dispatcher;
-  // Approved calls come before the first request.
-  using room = approvals.calls.length > 0 ? undefined : headStart?.reserve(tenant);
+  // Approved calls come before the first request; one that its provider is not to get now is left to `claimAndRun`.
+  const startsAhead = approvals.calls.length === 0 && headStart?.isAway?.(settings) !== true;
+  using room = startsAhead ? headStart?.reserve(tenant) : undefined;
+  const refusedForMs = providerRefusedForMs?.(settings);
   const turn: NewTurn = {
     id,
     tenant,
@@ -119,6 +129,7 @@ async function insert(
     ...(submission.id === undefined ? {} : { chosenId: submission.id }),
     ...(replaces === undefined ? {} : { replaces }),
     ...(parent === undefined ? {} : { parent }),
+    ...(refusedForMs === undefined ? {} : { refusedForMs }),
     ...(completion === undefined ? {} : { completion }),
     ...(approvals.answered.length === 0 ? {} : { approvals }),
     ...(hasTitles && settings.store ? { wantsTitle: true } : {}),

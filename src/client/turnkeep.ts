@@ -13,6 +13,7 @@ import { JournalGoneError } from '../store/ports/journal.ts';
 import type { CompletionStore, Page, Store, TurnListQuery } from '../store/ports/store.ts';
 import { type CancelResult, TurnCanceller } from './cancel-turn.ts';
 import type { Dispatcher } from './dispatcher.ts';
+import { EndRates } from './end-rates.ts';
 import { retryWhileBusy } from '../store/retry-while-busy.ts';
 import { whileCallerWaits } from './patience.ts';
 import type { HistoryStore } from './read-timeline.ts';
@@ -28,6 +29,8 @@ export interface TurnkeepOptions {
   readonly store: Store;
   readonly dispatcher: Dispatcher;
   readonly quotas?: Quotas;
+  /** How long new turns of these settings are refused, in ms; undefined: they are not. None are where nothing is said. */
+  readonly providerRefusedForMs?: SubmitDeps['providerRefusedForMs'];
   /** A session's first turn gives it a title. */
   readonly hasTitles?: boolean;
   /** Of a tenant's background responses, the ends that an endpoint is told of. */
@@ -65,14 +68,16 @@ export class Turnkeep {
   readonly #canceller: TurnCanceller;
   readonly #submitDeps: SubmitDeps;
 
-  constructor({ store, dispatcher, quotas = defaultQuotas, hasTitles = false, webhookEventsOf = () => [] }: TurnkeepOptions) {
+  constructor({ store, dispatcher, quotas = defaultQuotas, hasTitles = false, webhookEventsOf = () => [], ...options }: TurnkeepOptions) {
+    const { providerRefusedForMs } = options;
     this.#streams = new RunningStreams(store);
     const canceller = new TurnCanceller(store, dispatcher, this.#streams);
     this.#store = store;
     this.completions = store;
     this.history = store;
     this.#canceller = canceller;
-    this.#submitDeps = { store, dispatcher, canceller, quotas, hasTitles, webhookEventsOf };
+    const endRates = new EndRates(store);
+    this.#submitDeps = { store, endRates, dispatcher, canceller, quotas, providerRefusedForMs, hasTitles, webhookEventsOf };
     this.sessions = new Sessions(store, (turn) => canceller.carryOut(turn));
   }
 

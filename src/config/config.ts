@@ -51,9 +51,13 @@ export interface Config {
   readonly record: RecordMode;
   /** A process with gateway and worker sends the request while Temporal starts the workflow. */
   readonly hasHeadStart: boolean;
+  /** A provider that fails for everybody is not asked for a while. */
+  readonly hasBreaker: boolean;
   readonly retentionDays: number;
-  /** None: no authentication. A name may have several secrets, a secret one name. `hash` is SHA-256 in hex. */
+  /** None: no authentication, unless `requiresKey` says so. A name may have several secrets, a secret one name. `hash` is SHA-256 in hex. */
   readonly apiKeys: readonly { readonly name: string; readonly hash: string }[];
+  /** Of every request, also where `apiKeys` is empty: the database has keys too. */
+  readonly requiresKey: boolean;
   readonly quotas: {
     /** Of one tenant; 0: no limit. */
     readonly requestsPerSecond: number;

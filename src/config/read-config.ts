@@ -7,8 +7,9 @@ import { isIPv4 } from 'node:net';
 import { join, resolve } from 'node:path';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { type Config, ConfigError } from './config.ts';
+import { givenSettings, problemsOf } from './given-settings.ts';
 import { apiOf, cannotReattach, sqlitePath } from './setting-values.ts';
-import { settings, table } from './settings.ts';
+import { table } from './settings.ts';
 import { readTraces } from './trace-settings.ts';
 import { readEndpoints } from './webhook-settings.ts';
 
@@ -29,27 +30,14 @@ export interface Sources {
  *     console.log(config.dataDir);
  */
 export function readConfig({ env, flags = {}, cwd = process.cwd() }: Sources): Config {
-  const given: { [name: string]: string } = {};
-  const labels: { [name: string]: string } = {};
-  for (const setting of settings) {
-    const isFlag = Boolean(flags[setting.flag]);
-    const value = isFlag ? flags[setting.flag] : env[setting.env];
-    if (value) given[setting.env] = value;
-    labels[setting.env] = isFlag ? `--${setting.flag} (${setting.env})` : setting.env;
-  }
-
+  const { given, labels } = givenSettings({ env, flags });
   const parsed = table.safeParse(given);
-  const problems: string[] = [];
-  for (const issue of parsed.error?.issues ?? []) {
-    const name = String(issue.path[0]);
-    const isShown = !settings.find((setting) => setting.env === name)?.isSecret;
-    problems.push(`${labels[name]} ${issue.message}${isShown ? `; it is ${JSON.stringify(given[name])}` : ''}`);
-  }
+  const problems = problemsOf(parsed.error, { given, labels });
   // Rules across settings are checked even when another value is wrong, so that nothing comes up one at a time.
   const host = given['TURNKEEP_HOST'] ?? '127.0.0.1';
-  if (!isLoopback(host) && given['TURNKEEP_API_KEYS'] === undefined) {
+  if (!isLoopback(host) && given['TURNKEEP_API_KEYS'] === undefined && given['TURNKEEP_REQUIRE_KEY'] !== 'on') {
     problems.push(
-      `${labels['TURNKEEP_HOST']} is ${JSON.stringify(host)}, open to others, and there is no authentication: set TURNKEEP_API_KEYS to name:secret,… or TURNKEEP_HOST to 127.0.0.1`,
+      `${labels['TURNKEEP_HOST']} is ${JSON.stringify(host)}, open to others, and there is no authentication: set TURNKEEP_API_KEYS to name:secret,…, or TURNKEEP_REQUIRE_KEY to on (keys by turnkeep keys), or TURNKEEP_HOST to 127.0.0.1`,
     );
   }
   const api = given['TURNKEEP_MODEL_API'] ?? apiOf(URL.parse(given['OPENAI_BASE_URL'] ?? '')?.href);
@@ -88,8 +76,10 @@ export function readConfig({ env, flags = {}, cwd = process.cwd() }: Sources): C
     },
     record: values.TURNKEEP_RECORD,
     hasHeadStart: values.TURNKEEP_HEAD_START === 'on',
+    hasBreaker: values.TURNKEEP_CIRCUIT_BREAKER === 'on',
     retentionDays: values.TURNKEEP_RETENTION_DAYS,
     apiKeys: values.TURNKEEP_API_KEYS,
+    requiresKey: values.TURNKEEP_REQUIRE_KEY === 'on',
     quotas: {
       requestsPerSecond: values.TURNKEEP_REQUESTS_PER_SECOND,
       maxRunningTurns: values.TURNKEEP_MAX_RUNNING_TURNS,

@@ -60,6 +60,10 @@ export const table = z.object({
   TURNKEEP_API_KEYS: apiKeys
     .default([])
     .meta({ description: 'name:secret,…; each name is a tenant; unset: no authentication', isSecret: true }),
+  TURNKEEP_REQUIRE_KEY: onOff.default('off').meta({
+    readBy: ['gateway'],
+    description: 'on: a key is needed also where TURNKEEP_API_KEYS is unset: one of turnkeep keys',
+  }),
   TURNKEEP_REQUESTS_PER_SECOND: wholeNumber(0, 1_000_000)
     .default(0)
     .meta({ readBy: ['gateway'], description: 'requests a second that each tenant may make, twice as many at once; 0: no limit' }),
@@ -93,6 +97,10 @@ export const table = z.object({
   TURNKEEP_HEAD_START: onOff.default('on').meta({
     readBy: ['both'],
     description: 'on: a process with gateway and worker sends the request while Temporal starts the workflow; off: after',
+  }),
+  TURNKEEP_CIRCUIT_BREAKER: onOff.default('on').meta({
+    readBy: ['both'],
+    description: 'on: a provider that fails for everybody is sent nothing until one request gets an answer; off: every turn asks it',
   }),
   TURNKEEP_RECORD: z
     .enum(recordModes, { error: 'must be wire, answers or off' })
@@ -167,6 +175,11 @@ export const table = z.object({
   TURNKEEP_CODEC_KEYS: codecKeys
     .default([])
     .meta({ description: 'id:base64 of 32 bytes,…; encrypts what Temporal stores: the first encrypts, all decrypt', isSecret: true }),
+  TURNKEEP_CODEC_SERVER_KEYS: apiKeys.default([]).meta({
+    readBy: [],
+    description: 'name:secret,…; who may decrypt by turnkeep codec-server; each name is in its log',
+    isSecret: true,
+  }),
   LOG_LEVEL: z
     .enum(logLevels, { error: `must be one of ${logLevels.join(', ')}` })
     .optional()

@@ -62,12 +62,16 @@ export function readEndpoints(given: { readonly [name: string]: string }, proble
   const all = webhookSecrets.safeParse(given['TURNKEEP_WEBHOOK_SECRET']).data ?? [];
   const areSecretsWrong = all.length === 0 && given['TURNKEEP_WEBHOOK_SECRET'] !== undefined;
   const keys = apiKeys.safeParse(given['TURNKEEP_API_KEYS']).data;
+  // Tenants may have their keys in the database: their names are not known here.
+  const areAllKnown = given['TURNKEEP_REQUIRE_KEY'] !== 'on';
   const tenants = keys?.map(({ name }) => name) ?? (given['TURNKEEP_API_KEYS'] === undefined ? ['default'] : undefined);
   return (webhookUrls.safeParse(given['TURNKEEP_WEBHOOK_URL']).data ?? []).map(({ tenant, value: url }) => {
     const secrets = all.filter((secret) => secret.tenant === tenant).map(({ value }) => value);
     if (secrets.length === 0 && !areSecretsWrong) problems.push(missingSecret(tenant));
-    if (tenant !== null && tenants?.includes(tenant) === false) {
-      problems.push(`TURNKEEP_WEBHOOK_URL names the tenant ${tenant}, and TURNKEEP_API_KEYS has no key of that name`);
+    if (areAllKnown && tenant !== null && tenants?.includes(tenant) === false) {
+      problems.push(
+        `TURNKEEP_WEBHOOK_URL names the tenant ${tenant}, and TURNKEEP_API_KEYS has no key of that name (with TURNKEEP_REQUIRE_KEY=on it may be one of turnkeep keys)`,
+      );
     }
     return { tenant, url, secrets, events };
   });

@@ -1,6 +1,6 @@
 /** The gateway's HTTP application: all routes, and what holds for each of them (keys, limits, errors, the request log). */
 import { Hono } from 'hono';
-import { createAuthenticator, type ApiKey } from './http/auth.ts';
+import { type Authenticator, createAuthenticator, type ApiKey, requireScope, type StoredKeys } from './http/auth.ts';
 import { BodyBudget } from './http/body-budget.ts';
 import { chatRoutes } from './chat-completions/routes.ts';
 import { storedCompletionRoutes } from './chat-completions/stored.ts';
@@ -27,6 +27,10 @@ import { uiRoutes } from './ai-sdk/routes.ts';
 
 export interface AppDeps extends CountDeps, ModelsDeps, TurnsDeps, TurnExportDeps, Omit<OperatorDeps, 'openApi'> {
   readonly apiKeys: readonly ApiKey[];
+  /** The keys of the database. */
+  readonly keys: StoredKeys;
+  /** Also where there is no key in `apiKeys`. */
+  readonly requiresKey: boolean;
   /** For each tenant; 0: no limit. */
   readonly requestsPerSecond: number;
   /** Of all request bodies that are held at the same time. */
@@ -45,16 +49,10 @@ export interface AppDeps extends CountDeps, ModelsDeps, TurnsDeps, TurnExportDep
 
 export function createApp(deps: AppDeps): Hono<GatewayEnv> {
   const app = new Hono<GatewayEnv>();
-  const authenticate = createAuthenticator(deps.apiKeys);
+  const isKeyNeeded = deps.requiresKey || deps.apiKeys.length > 0;
+  const authenticate = createAuthenticator({ keys: deps.apiKeys, store: deps.keys, isKeyNeeded });
   const limitRate = createRateLimit(deps.requestsPerSecond);
-  /** The tenant of a request. Throws an `ApiError` where the key is unknown or the tenant's rate limit is reached. */
-  const admit = (authorization: string | undefined): string => {
-    const tenant = authenticate(authorization);
-    limitRate(tenant);
-    return tenant;
-  };
-
-  const { api, routes } = keyedRoutes(deps, { admit, limitRate });
+  const { api, routes } = keyedRoutes(deps, { authenticate, limitRate });
   /** Where those routes are described that answer with and without `/v1`. */
   const placed: { prefix: string; specs: readonly RouteSpec[] }[] = [
     { prefix: '/v1', specs: routes.specs.filter((spec) => !isOutsideV1(spec)) },
@@ -63,7 +61,7 @@ export function createApp(deps: AppDeps): Hono<GatewayEnv> {
   const described = new Set(placed.flatMap(({ prefix, specs }) => specs.map(({ path }) => prefix + honoPath(path))));
 
   app.use(requestLog({ nameOf: (route) => homeOf(route, described), onEnd: deps.onRequestEnd }));
-  app.use(crossOrigin({ origins: deps.corsOrigins, isOpen: deps.apiKeys.length === 0 }));
+  app.use(crossOrigin({ origins: deps.corsOrigins, isOpen: !isKeyNeeded }));
 
   const openRoutes = new Routes(app);
   operatorRoutes(openRoutes, {
@@ -71,7 +69,7 @@ export function createApp(deps: AppDeps): Hono<GatewayEnv> {
     openApi: () =>
       openApiDocument({
         version: deps.version,
-        isKeyNeeded: deps.apiKeys.length > 0,
+        isKeyNeeded,
         routes: [...placed.map((each) => ({ ...each, hasKey: true })), { prefix: '', hasKey: false, specs: openRoutes.specs }],
       }),
   });
@@ -106,15 +104,18 @@ export function createApp(deps: AppDeps): Hono<GatewayEnv> {
 /** Everything that needs a key, where keys are set. */
 function keyedRoutes(
   deps: AppDeps,
-  { admit, limitRate }: { readonly admit: (authorization: string | undefined) => string; readonly limitRate: (tenant: string) => void },
+  { authenticate, limitRate }: { readonly authenticate: Authenticator; readonly limitRate: (tenant: string) => void },
 ): { readonly api: Hono<GatewayEnv>; readonly routes: Routes } {
   const api = new Hono<GatewayEnv>();
   const { maxBodyBytesAtOnce: totalBytes } = deps;
   // A single tenant leaves half of it to the others.
   const budget = new BodyBudget({ totalBytes, tenantBytes: totalBytes / 2 });
   const routes = new Routes(api, {
-    admit: (c) => {
-      c.set('tenant', admit(headerOf(c, 'authorization')));
+    admit: async (c, scope) => {
+      const caller = await authenticate(headerOf(c, 'authorization'));
+      limitRate(caller.tenant);
+      requireScope(caller, scope);
+      c.set('tenant', caller.tenant);
     },
     budget,
     ...(deps.maxInputItems === undefined ? {} : { maxInputItems: deps.maxInputItems }),
@@ -127,7 +128,7 @@ function keyedRoutes(
   };
   responsesRoutes(routes, serveDeps);
   const contextBudget = new BodyBudget({ totalBytes: totalBytes / 2, tenantBytes: totalBytes / 4 });
-  webSocketRoute(routes, { connections: new OpenConnections(), ...serveDeps, limitRate }, { budget, contextBudget });
+  webSocketRoute(routes, { connections: new OpenConnections(), ...serveDeps, authenticate, limitRate }, { budget, contextBudget });
   inputTokensRoute(routes, deps);
   compactRoute(routes, serveDeps);
   chatRoutes(routes, serveDeps);

@@ -34,6 +34,8 @@ import { reattachPatienceMs } from '../domain/turn/kept-response.ts';
 import { endpointFor, type WebhookReport } from '../domain/turn/webhook.ts';
 import type { Store } from '../store/ports/store.ts';
 import { agentDirectory } from './agents.ts';
+import { startBreakers } from './breakers.ts';
+import { requireCodecKey } from './codec-key.ts';
 import { countTokens, listModels } from './provider-answers.ts';
 import { Providers } from './providers.ts';
 import { stopAt, withStops } from './stops.ts';
@@ -108,6 +110,7 @@ export async function startGateway({
   idleCommentMs,
   ...deps
 }: GatewayOptions): Promise<Gateway> {
+  await requireCodecKey(deps.store, config.codecKeys);
   const metrics = deps.metrics ?? createMetrics(config);
   const ownTracer = deps.tracer === undefined ? await startTracer(config, log) : undefined;
   const tracer = deps.tracer ?? ownTracer;
@@ -124,7 +127,7 @@ export async function startGateway({
   const client = new Client({
     connection,
     namespace: config.temporal.namespace,
-    dataConverter: createDataConverter(config.codecKeys, (message) => log.error(message)),
+    dataConverter: createDataConverter(config.codecKeys, (message) => log.error(message), { checksPlace: true }),
   });
   const dispatcher = new Dispatcher({
     workflows: client.workflow,
@@ -137,6 +140,7 @@ export async function startGateway({
   });
   const { agents = noAgents } = deps;
   const providers = new Providers(config, agents);
+  const breakers = startBreakers({ config, agents, store: deps.store, log });
   const stop = stopAt((name) => providers.of(name));
   const store = withEndsOfCalls(withStops(withWebhooks(observedStore, dispatcher), stop), (turn) => turnkeep.finishCancel(turn));
   let drainingSince: number | undefined;
@@ -158,6 +162,7 @@ export async function startGateway({
     store: { ...store, readViewers: async (turn) => viewers.newest(turn, await store.readViewers(turn)) },
     dispatcher,
     quotas: config.quotas,
+    providerRefusedForMs: breakers?.refusedForMs,
     hasTitles: config.titles.isOn,
     webhookEventsOf: (tenant) => endpointFor(config.webhooks, tenant)?.events ?? [],
   });
@@ -167,6 +172,8 @@ export async function startGateway({
     version,
     providerApi: config.provider.api,
     apiKeys: config.apiKeys,
+    keys: store,
+    requiresKey: config.requiresKey,
     requestsPerSecond: config.quotas.requestsPerSecond,
     ...config.intake,
     corsOrigins: config.corsOrigins,
@@ -243,6 +250,7 @@ export async function startGateway({
       const leftMs = (): number => Math.max(lastWordsMs, drainUntil - performance.now());
       await responses.untilNone(leftMs());
       sweep.stop();
+      breakers?.stop();
       watcher.stop();
       const closed = new Promise<void>((resolve) => {
         server.close(() => {

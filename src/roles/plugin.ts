@@ -11,6 +11,7 @@ import type { DefinedConfig } from '../config/define-config.ts';
 import { readConfig } from '../config/read-config.ts';
 import type { Tracer } from '../metrics/traces/exporter.ts';
 import type { Store } from '../store/ports/store.ts';
+import { requireCodecKey } from './codec-key.ts';
 import { openStore } from './open-store.ts';
 import { startTracer } from './tracing.ts';
 import { createTurnRunner, type TurnRunner } from './turn-runner.ts';
@@ -46,7 +47,7 @@ const forceAfterDrainMs = 5_000;
  * (`turnkeep worker`, `startWorker`), on the queue of its configuration.
  *
  * @throws when the worker is created: in another namespace than that of the configuration; where an activity
- * of one's own has the name of one of turnkeep's
+ * of one's own has the name of one of turnkeep's; without the key that encrypts what Temporal stores
  * @example
  *     import { NativeConnection, Worker } from '@temporalio/worker';
  *     import { turnkeepPlugin } from 'turnkeep/worker';
@@ -62,7 +63,9 @@ const forceAfterDrainMs = 5_000;
 export function turnkeepPlugin(options: TurnkeepPluginOptions = {}): TurnkeepPlugin {
   const { config = readConfig({ env: process.env }), log = pino({ level: 'warn' }, pino.destination(2)) } = options;
   const agents = agentsOf(options.agents);
-  const dataConverter = createDataConverter(config.codecKeys, (message) => log.error(message));
+  const onCodecError = (message: string): void => log.error(message);
+  const dataConverter = createDataConverter(config.codecKeys, onCodecError, { checksPlace: true });
+  const replayConverter = createDataConverter(config.codecKeys, onCodecError);
   const hasCodec = config.codecKeys.length > 0;
   /** By the activity that each worker has of it. */
   const runners = new WeakMap<object, TurnRunner>();
@@ -70,8 +73,8 @@ export function turnkeepPlugin(options: TurnkeepPluginOptions = {}): TurnkeepPlu
   let tracer: Promise<Tracer | undefined> | undefined;
   let running = 0;
 
-  function withCodec<Options extends { dataConverter?: DataConverter | undefined }>(given: Options): Options {
-    return hasCodec && given.dataConverter === undefined ? { ...given, dataConverter } : given;
+  function withCodec<Options extends { dataConverter?: DataConverter | undefined }>(given: Options, own = dataConverter): Options {
+    return hasCodec && given.dataConverter === undefined ? { ...given, dataConverter: own } : given;
   }
 
   async function createRunner({ connection, namespace }: WorkerOptions): Promise<TurnRunner> {
@@ -81,6 +84,7 @@ export function turnkeepPlugin(options: TurnkeepPluginOptions = {}): TurnkeepPlu
       dataConverter,
     });
     store ??= options.store === undefined ? openStore(config) : Promise.resolve(options.store);
+    await requireCodecKey(await store, config.codecKeys);
     tracer ??= startTracer(config, log);
     return createTurnRunner({ config, store: await store, log, agents, tracer: await tracer, workflows: client.workflow });
   }
@@ -102,7 +106,7 @@ export function turnkeepPlugin(options: TurnkeepPluginOptions = {}): TurnkeepPlu
     configureBundler: (given: BundleOptions) =>
       fromSources(hasCodec ? { ...given, failureConverterPath: given.failureConverterPath ?? failureConverterPath } : given),
 
-    configureReplayWorker: (given: ReplayWorkerOptions) => withCodec(given),
+    configureReplayWorker: (given: ReplayWorkerOptions) => withCodec(given, replayConverter),
 
     async configureWorker(given: WorkerOptions) {
       const { namespace } = config.temporal;

@@ -32,10 +32,17 @@ export class Providers {
   readonly #config: Pick<Config, 'provider'> & { readonly limits: ProviderLimits };
   readonly #named: NamedProviders;
   readonly #made = new Map<string, Provider>();
+  readonly #watched: (provider: Provider, baseUrl: string | undefined) => Provider;
 
-  constructor(config: Pick<Config, 'provider'> & { readonly limits: ProviderLimits }, named: NamedProviders) {
+  /** @param watched what is to be used in place of each provider; itself where nothing is said */
+  constructor(
+    config: Pick<Config, 'provider'> & { readonly limits: ProviderLimits },
+    named: NamedProviders,
+    watched: (provider: Provider, baseUrl: string | undefined) => Provider = (provider) => provider,
+  ) {
     this.#config = config;
     this.#named = named;
+    this.#watched = watched;
   }
 
   /** @throws when the configuration of this process has none of this name */
@@ -43,7 +50,8 @@ export class Providers {
     const made = this.#made.get(name);
     if (made !== undefined) return made;
     const { provider: environment, limits } = this.#config;
-    const provider = createProvider({ ...providerOf({ provider: name }, environment, this.#named), limits });
+    const settings = providerOf({ provider: name }, environment, this.#named);
+    const provider = this.#watched(createProvider({ ...settings, limits }), settings.baseUrl);
     this.#made.set(name, provider);
     return provider;
   }

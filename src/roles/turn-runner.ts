@@ -16,6 +16,7 @@ import { observed } from '../metrics/observed-store.ts';
 import { traced } from '../metrics/traces/traced-store.ts';
 import type { CallAgent } from '../tools/agent-tool.ts';
 import { createAgents } from './agents.ts';
+import { startBreakers } from './breakers.ts';
 import { createMetrics, logTurnEnd, webhookObserver } from './observers.ts';
 import { ownTurns } from './own-turns.ts';
 import { Providers } from './providers.ts';
@@ -53,7 +54,8 @@ export function createTurnRunner({ config, workflows, store, log, ...options }: 
     },
   );
   const configured = options.agents ?? noAgents;
-  const providers = new Providers(config, configured);
+  const breakers = startBreakers({ config, agents: configured, store, log });
+  const providers = new Providers(config, configured, breakers?.watched);
   const withoutStrays = withStops(
     withEvents,
     stopAt((name) => providers.of(name)),
@@ -71,6 +73,7 @@ export function createTurnRunner({ config, workflows, store, log, ...options }: 
     provider,
     agents,
     limits: config.limits,
+    ...(breakers === undefined ? {} : { breakers }),
     record: config.record,
     maxAttempts: options.maxAttempts ?? defaultMaxAttempts,
     onReady,
@@ -102,6 +105,7 @@ export function createTurnRunner({ config, workflows, store, log, ...options }: 
     store: observedStore,
     dispatcher,
     quotas: config.quotas,
+    providerRefusedForMs: breakers?.refusedForMs,
     hasTitles: config.titles.isOn,
     webhookEventsOf: (tenant) => endpointFor(config.webhooks, tenant)?.events ?? [],
   });
@@ -140,6 +144,7 @@ export function createTurnRunner({ config, workflows, store, log, ...options }: 
     async close() {
       watcher?.stop();
       await drain();
+      breakers?.stop();
       await webhooks?.sender.close();
       await agents.toolBox[Symbol.asyncDispose]();
       await providers.close();

@@ -5,6 +5,7 @@ import type { RunningAttempts } from '../activities/attempt/running-attempts.ts'
 import { watchCurrentVersion } from '../client/current-version.ts';
 import { titleQueueOf, webhookQueueOf } from '../contract/workflows.ts';
 import { Client } from '@temporalio/client';
+import { requireCodecKey } from './codec-key.ts';
 import { createDataConverter } from '../codec/data-converter.ts';
 import type { AgentConfig } from '../config/agent-config.ts';
 import type { Config } from '../config/config.ts';
@@ -104,7 +105,8 @@ const forceAfterDrainMs = 5_000;
 export async function startWorker({ config, connection, ...deps }: WorkerDeps): Promise<TurnWorker> {
   const { log, forceAfterMs = forceAfterDrainMs, ...options } = deps;
   const { drainMs } = config.limits;
-  const dataConverter = createDataConverter(config.codecKeys, (message) => log.error(message));
+  await requireCodecKey(deps.store, config.codecKeys);
+  const dataConverter = createDataConverter(config.codecKeys, (message) => log.error(message), { checksPlace: true });
   const { workflow: workflows } = new Client({ connection, namespace: config.temporal.namespace, dataConverter });
   const ownTracer = deps.tracer === undefined ? await startTracer(config, log) : undefined;
   const version = watchCurrentVersion({ workflows, taskQueue: config.taskQueue, deployment: config.deployment });

@@ -83,7 +83,7 @@ test('wrong settings are printed plainly, all of them, with exit code 2', () => 
     stdout: '',
     stderr: `turnkeep: the settings cannot be used:
   --port (TURNKEEP_PORT) must be a whole number from 0 to 65535; it is "x"
-  TURNKEEP_HOST is "0.0.0.0", open to others, and there is no authentication: set TURNKEEP_API_KEYS to name:secret,… or TURNKEEP_HOST to 127.0.0.1
+  TURNKEEP_HOST is "0.0.0.0", open to others, and there is no authentication: set TURNKEEP_API_KEYS to name:secret,…, or TURNKEEP_REQUIRE_KEY to on (keys by turnkeep keys), or TURNKEEP_HOST to 127.0.0.1
 `,
   });
 });

@@ -43,8 +43,10 @@ test('with nothing set, the defaults are those of the contract', () => {
     },
     record: 'wire',
     hasHeadStart: true,
+    hasBreaker: true,
     retentionDays: 30,
     apiKeys: [],
+    requiresKey: false,
     quotas: { requestsPerSecond: 0, maxRunningTurns: 1_000, maxWaitingTurns: 100 },
     intake: { maxInputItems: 10_000, maxBodyBytesAtOnce: 268_435_456, unsupportedTools: 'omit' },
     corsOrigins: [],
@@ -129,6 +131,7 @@ for (const [env, problem] of [
   [{ TURNKEEP_MAX_WAITING_TURNS: 'many' }, 'TURNKEEP_MAX_WAITING_TURNS must be a whole number from 1 to 1000000; it is "many"'],
   [{ TURNKEEP_METRICS_PORT: '70000' }, 'TURNKEEP_METRICS_PORT must be a whole number from 0 to 65535; it is "70000"'],
   [{ TURNKEEP_RECORD: 'all' }, 'TURNKEEP_RECORD must be wire, answers or off; it is "all"'],
+  [{ TURNKEEP_CIRCUIT_BREAKER: 'no' }, 'TURNKEEP_CIRCUIT_BREAKER must be on or off; it is "no"'],
   [{ TURNKEEP_HEAD_START: '1' }, 'TURNKEEP_HEAD_START must be on or off; it is "1"'],
   [{ TURNKEEP_MAX_OUTPUT_BYTES: '1023' }, 'TURNKEEP_MAX_OUTPUT_BYTES must be a whole number of bytes from 1024 to 268435456; it is "1023"'],
   [{ TURNKEEP_CONFIG: 'agents.json' }, 'TURNKEEP_CONFIG must be a file in .ts, .mts, .js or .mjs; it is "agents.json"'],
@@ -185,13 +188,14 @@ for (const host of ['127.0.0.1', '127.8.8.8', 'localhost', '::1']) {
   test(`without keys, ${host} is accepted`, () => assert.deepEqual(problemsOf({ TURNKEEP_HOST: host }), []));
 }
 for (const host of ['0.0.0.0', '::', '192.168.0.7', 'gateway.internal', '127.evil.example']) {
-  test(`without keys, ${host} is refused, naming both ways out`, () => {
+  test(`without keys, ${host} is refused, naming the ways out`, () => {
     const [problem = ''] = problemsOf({ TURNKEEP_HOST: host });
     assert.match(
       problem,
-      /^TURNKEEP_HOST is .* no authentication: set TURNKEEP_API_KEYS to name:secret,… or TURNKEEP_HOST to 127\.0\.0\.1$/,
+      /^TURNKEEP_HOST is .* no authentication: set TURNKEEP_API_KEYS to name:secret,…, or TURNKEEP_REQUIRE_KEY to on \(keys by turnkeep keys\), or TURNKEEP_HOST to 127\.0\.0\.1$/,
     );
     assert.deepEqual(problemsOf({ TURNKEEP_HOST: host, TURNKEEP_API_KEYS: 'me:secret' }), []);
+    assert.deepEqual(problemsOf({ TURNKEEP_HOST: host, TURNKEEP_REQUIRE_KEY: 'on' }), []);
   });
 }
 

@@ -93,7 +93,7 @@ test('an address without a secret of its own is refused, a tenant without a key,
   const own = { TURNKEEP_WEBHOOK_URL: `ann=${url}`, TURNKEEP_WEBHOOK_SECRET: secretOf(1), TURNKEEP_API_KEYS: 'bob:b' };
   assert.deepEqual(problemsOf(own), [
     'TURNKEEP_WEBHOOK_SECRET has no secret for the address of ann in TURNKEEP_WEBHOOK_URL: set it to ann=whsec_…, which `echo whsec_$(openssl rand -base64 32)` makes',
-    'TURNKEEP_WEBHOOK_URL names the tenant ann, and TURNKEEP_API_KEYS has no key of that name',
+    'TURNKEEP_WEBHOOK_URL names the tenant ann, and TURNKEEP_API_KEYS has no key of that name (with TURNKEEP_REQUIRE_KEY=on it may be one of turnkeep keys)',
   ]);
   const twice = { TURNKEEP_WEBHOOK_URL: `${url},${url}`, TURNKEEP_WEBHOOK_SECRET: secretOf(1) };
   assert.deepEqual(problemsOf(twice), [

@@ -28,7 +28,7 @@ function watch(cluster: Cluster, url: string, id: string, startingAfter?: number
   return Viewer.open(`${url}/v1/responses/${id}?stream=true${after}`, { headers: { authorization: `Bearer ${cluster.apiKey}` } });
 }
 
-test('T3 · a replica is killed in mid-stream of a turn that another runs: its viewer goes on at the other, with the same bytes', async (t) => {
+test('T7 · a gateway is killed in mid-stream of a turn that a worker runs: its viewer goes on at the other, with the same bytes', async (t) => {
   await using model = await startPatientModel({ fallback: heldAnswer });
   // The lone worker has the model; so whichever gateway dies, the turn goes on.
   await using cluster = await open(t, { replicas: 0, gateways: 2, workers: 1, env: { ...settings, OPENAI_BASE_URL: model.baseUrl } });
@@ -80,7 +80,7 @@ async function busyGateway({ gateways }: Cluster): Promise<Cluster['gateways'][n
   throw new Error('no gateway has a viewer');
 }
 
-test('the replica that asks the model is killed: its turn ends as worker_lost, alike for viewers of the other and by nginx', async (t) => {
+test('T2, T7 · the replica that asks the model is killed: its turn ends as worker_lost, alike for viewers of the other and by nginx', async (t) => {
   await using model = await startPatientModel({ fallback: heldAnswer });
   await using cluster = await open(t, { replicas: 2, workers: 0, env: { ...settings, OPENAI_BASE_URL: model.baseUrl } });
   if (cluster === undefined) return;

@@ -45,7 +45,7 @@ async function startNginx(t: TestContext, servers: readonly string[]): Promise<s
   const container = containerCommand('nginx', readServices({ TURNKEEP_API_KEYS: 'me:secret', POSTGRES_PASSWORD: 'secret' }));
   const [port] = await freePorts([undefined]);
   const listen = `127.0.0.1:${port}`;
-  const plan = planNginx({ container, folder, listen, servers });
+  const plan = await planNginx({ container, folder, listen, servers });
   const nginx = new ClusterProcess({ name: 'nginx', cwd: folder, logPath: join(folder, 'log'), ...plan });
   t.after(async () => {
     await nginx.kill();

@@ -200,6 +200,25 @@ const cases: readonly Case[] = [
   { title: 'a tenant with as many turns as it may have is refused', facts: { unsettledOfTenant: 5 }, expected: { type: 'too_many' } },
   { title: 'one below is not', facts: { unsettledOfTenant: 4 }, expected: admitted },
 
+  // A provider that fails for everybody, and long since.
+  {
+    title: 'a turn that would not wait for its provider is refused',
+    request: { refusedForMs: 7_000 },
+    expected: { type: 'provider_away', retryAfterMs: 7_000 },
+  },
+  {
+    title: 'T1 · one that is in is joined, whatever its provider does',
+    request: { ...keyed, refusedForMs: 7_000 },
+    facts: { ofKey: turn },
+    expected: { type: 'joined', turn },
+  },
+  {
+    title: 'one that waits for others anyway is taken in',
+    request: { refusedForMs: 7_000 },
+    facts: { unsettledInSession: unsettled('a') },
+    expected: waiting,
+  },
+
   // A cancel that came first.
   {
     title: 'T5 · a cancel that came before its turn counts',

@@ -5,6 +5,7 @@ import { lazily, turnRow } from '../support/turn-row.ts';
 
 const failed = turnRow({ status: 'failed', errorCode: 'worker_lost', settledAtMs: 9 });
 const running = turnRow({ status: 'in_progress' });
+const away = { waitMs: 5_000, isLasting: false };
 const beingCancelled = turnRow({ cancelRequestedAtMs: 5 });
 const runningAndCancelled = turnRow({ status: 'in_progress', cancelRequestedAtMs: 5 });
 
@@ -19,6 +20,7 @@ const facts: ClaimFacts = {
   hasStarted: false,
   requestsMade: 0,
   waitLeftMs: 0,
+  away: undefined,
 };
 
 const kept = { attempt: 2, response: { id: 'resp_p', after: 2 } };
@@ -39,6 +41,14 @@ const cases: readonly [title: string, facts: Partial<ClaimFacts>, expected: Clai
   ['T3 · as long as the longest wait it is waited for', { requestsMade: 1, waitLeftMs: 60_000 }, { type: 'not_due', waitLeftMs: 60_000 }],
   ['T3 · no wait is longer: the clock was set back behind it', { requestsMade: 1, waitLeftMs: 60_001 }, { type: 'granted', attempt: 2 }],
   ['T3 · spent requests are waited for no more', { turn: running, requestsMade: 3, waitLeftMs: 9 }, { type: 'exhausted' }],
+  [
+    'T4 · to a provider that fails for everybody nothing is sent',
+    { turn: running, requestsMade: 2, away },
+    { type: 'away', requestsMade: 2, ...away },
+  ],
+  ['T3 · its own wait comes first', { turn: running, requestsMade: 1, waitLeftMs: 1, away }, { type: 'not_due', waitLeftMs: 1 }],
+  ['T3 · spent requests do not wait for a provider that is away', { turn: running, requestsMade: 3, away }, { type: 'exhausted' }],
+  ['T5 · a cancel does not wait for a provider that is away', { turn: beingCancelled, away }, { type: 'cancelled' }],
   ['T5 · a cancel does not wait for it', { turn: beingCancelled, requestsMade: 1, waitLeftMs: 9 }, { type: 'cancelled' }],
 
   // The lease of another attempt.
@@ -143,7 +153,7 @@ for (const [title, known, expected] of cases) {
 }
 
 test('facts are looked at in their order, each once, and none behind the one that decides', () => {
-  const all = ['turn', 'isOver', 'leaseLeftMs', 'kept', 'hasStarted', 'isAhead', 'round', 'requestsMade', 'waitLeftMs'];
+  const all = ['turn', 'isOver', 'leaseLeftMs', 'kept', 'hasStarted', 'isAhead', 'round', 'requestsMade', 'waitLeftMs', 'away'];
   const looked = (known: Partial<ClaimFacts>): readonly string[] => {
     const lazy = lazily({ ...facts, ...known });
     decideClaim(lazy.facts);

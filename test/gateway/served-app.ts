@@ -35,6 +35,8 @@ export function appFor(t: TestContext, deps: Partial<AppDeps> = {}): App {
     version: '0.0.0',
     providerApi: 'responses',
     apiKeys: [],
+    keys: store,
+    requiresKey: false,
     requestsPerSecond: 0,
     maxBodyBytesAtOnce: 100_000_000,
     corsOrigins: [],

@@ -1,8 +1,23 @@
 /** What every driver of the store must do: the numbers that operators see. */
 import assert from 'node:assert/strict';
+import { setClock } from './clock.ts';
 import { claimed, type Contract, newTurn, settle } from './contract.ts';
 
 export function countsContract(contract: Contract): void {
+  contract('the ends of a tenant are counted, as long as they are not too long ago', async (store, database) => {
+    using clock = setClock();
+    for (const id of ['resp_a', 'resp_b', 'resp_c']) await store.insertTurn(newTurn(id, { tenant: 'ann', bodyHash: id }));
+    await store.insertTurn(newTurn('resp_other', { tenant: 'bob' }));
+    await settle(store, 'resp_a');
+    await settle(store, 'resp_other');
+    clock.move(5_000);
+    await settle(store, 'resp_b');
+    clock.move(4_999);
+    assert.deepEqual([await store.countEnded('ann', 10_000), await store.countEnded('bob', 10_000)], [2, 1]);
+    clock.move(1);
+    assert.deepEqual([await database.open().countEnded('ann', 10_000), await store.countEnded('nobody', 10_000)], [1, 0]);
+  });
+
   contract(
     'unsettled turns are counted, those that a worker has claimed and those that wait, with the oldest of both',
     async (store, database) => {

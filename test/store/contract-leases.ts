@@ -190,7 +190,7 @@ export function leasesContract(contract: Contract): void {
     await claimed(store, 'resp_a');
     await store.markDispatched(ids.map((turn) => ({ turn, runId: 'run' })));
     await ended('resp_b', Date.now() - 2_000, 1_000);
-    await ended('resp_c', Date.now() - 5_000, 1_000);
+    await ended('resp_c', Date.now() - 600_000, 1_000);
     await ended('resp_d', Date.now(), 60_000);
     await ended('resp_e', Date.now() - 5_000);
     const common = { tenant: 'default', step: 1, isCancelRequested: false };
@@ -201,7 +201,7 @@ export function leasesContract(contract: Contract): void {
     ];
     assert.deepEqual(await overdue(), [c, b, f]);
     assert.deepEqual(await overdue(1), [c]);
-    assert.deepEqual(await store.listOverdue({ dueForMs: 2_000, limit: 9 }), [c]);
+    assert.deepEqual(await store.listOverdue({ dueForMs: 300_000, limit: 9 }), [c]);
     await claimed(store, 'resp_c');
     await settle(store, 'resp_b');
     // Again, of turns that are claimed, or have their end.

@@ -1,5 +1,6 @@
 /** All parts of what every driver of the store must do. */
 import { type Contract, journalContract } from './contract.ts';
+import { breakersContract } from './contract-breakers.ts';
 import { childrenContract } from './contract-children.ts';
 import { countsContract } from './contract-counts.ts';
 import { droppedContract } from './contract-dropped.ts';
@@ -8,6 +9,7 @@ import { intakeContract } from './contract-intake.ts';
 import { completionsContract } from './contract-completions.ts';
 import { listContract } from './contract-list.ts';
 import { keptResponsesContract } from './contract-kept-responses.ts';
+import { keysContract } from './contract-keys.ts';
 import { leasesContract } from './contract-leases.ts';
 import { orderContract } from './contract-order.ts';
 import { recordingsContract } from './contract-recordings.ts';
@@ -20,8 +22,10 @@ import { webhooksContract } from './contract-webhooks.ts';
 
 export function wholeContract(contract: Contract): void {
   journalContract(contract);
+  breakersContract(contract);
   childrenContract(contract);
   countsContract(contract);
+  keysContract(contract);
   leasesContract(contract);
   keptResponsesContract(contract);
   intakeContract(contract);

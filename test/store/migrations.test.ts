@@ -57,7 +57,7 @@ test('a turn of a version without tools goes on in this one: it has no calls, an
   const earlier = new DatabaseSync(database.path);
   // All that this version has, and that one had not.
   earlier.exec(`
-    DROP TABLE tool_calls; DROP TABLE approvals; DROP TABLE viewers; DROP TABLE hidden_reasoning; DROP TABLE recordings;
+    DROP TABLE tool_calls; DROP TABLE approvals; DROP TABLE viewers; DROP TABLE hidden_reasoning; DROP TABLE recordings; DROP TABLE breakers; DROP TABLE api_keys;
     ALTER TABLE attempts DROP COLUMN run_id; ALTER TABLE attempts DROP COLUMN last_seq; ALTER TABLE attempts DROP COLUMN facts;
     ALTER TABLE attempts DROP COLUMN spent_tokens; ALTER TABLE attempts DROP COLUMN cost; ALTER TABLE sessions DROP COLUMN spent;
     ALTER TABLE turns DROP COLUMN owner_run;

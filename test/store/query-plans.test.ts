@@ -12,8 +12,8 @@ import { temporaryDatabase } from './temporary.ts';
 
 /** Of turns that are not done with, or titles that are due: what is in them leaves them soon. */
 const shortIndexes = /USING (COVERING )?INDEX (turns_unsettled|turns_unstored|turns_erasing|turn_stubs|sessions_untitled)/;
-/** What is in the middle of being written, and what the statement itself was given. */
-const shortTables = /^SCAN (staged|stretch|wanted|json_each|CONSTANT ROW|\d+ CONSTANT ROWS?)\b/;
+/** What is in the middle of being written, providers that are away, and what the statement itself was given. */
+const shortTables = /^SCAN (staged|stretch|wanted|breakers|json_each|CONSTANT ROW|\d+ CONSTANT ROWS?)\b/;
 
 test('no statement walks a table, sorts what an index could give in order, or looks at all turns of a session', async (t) => {
   const prepare = t.mock.method(DatabaseSync.prototype, 'prepare');
@@ -29,6 +29,11 @@ test('no statement walks a table, sorts what an index could give in order, or lo
   for (const order of ['asc', 'desc'] as const) await store.listCompletions('default', { limit: 9, order });
   await store.findCompletion('default', 'resp_a');
   await store.updateCompletion('default', 'resp_a', {});
+  await store.countEnded('default', 9);
+  await store.tripBreaker({ key: 'k', detail: '503', isProbe: false });
+  await store.readBreakers();
+  await store.probeBreaker('k');
+  await store.closeBreaker('k');
   await store.listUndispatched({ readyForMs: 9, limit: 9 });
   await store.listUnattended({ readyForMs: 9, afterOrdinal: 0, limit: 9 });
   await store.listStuckCancels({ acceptedForMs: 9, limit: 9 });

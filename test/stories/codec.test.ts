@@ -1,10 +1,13 @@
 /** With codec keys nothing of ours is plain in what Temporal stores, and keys can be changed. */
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
+import { promisify } from 'node:util';
 import { createDataConverter } from '../../src/codec/data-converter.ts';
 import { chatAnswer, httpError, reset } from '../../src/testing/model-server/index.ts';
-import { startCluster } from '../support/processes.ts';
+import { Role, startCluster } from '../support/processes.ts';
+import { testTemporalProgram } from '../support/temporal-server.ts';
 import { Viewer } from '../support/viewer.ts';
 import { story, World } from '../support/world.ts';
 
@@ -78,27 +81,78 @@ test('T10 · histories of an old key replay while it is still named, and without
   assert.match(told[0] ?? '', /encrypted with the key "old", which TURNKEEP_CODEC_KEYS does not have/);
 });
 
+const inEnv = (...keys: (typeof old)[]): { TURNKEEP_CODEC_KEYS: string } => ({
+  TURNKEEP_CODEC_KEYS: keys.map(({ id, key }) => `${id}:${key.toString('base64')}`).join(','),
+});
+
 test(
-  'a worker that lacks the key runs nothing, names it in its log and lives on; with the key the turn runs',
-  { timeout: 60_000 },
+  'a process without the key in use refuses to start and says which; keys are changed by those that have both',
+  { timeout: 120_000 },
   async () => {
-    const inEnv = (...keys: (typeof old)[]): { TURNKEEP_CODEC_KEYS: string } => ({
-      TURNKEEP_CODEC_KEYS: keys.map(({ id, key }) => `${id}:${key.toString('base64')}`).join(','),
-    });
     await using cluster = await startCluster();
-    const { url } = await cluster.startGateway(inEnv(old));
-    const blind = await cluster.startWorker(inEnv(fresh));
-    const viewer = await Viewer.open(`${url}/v1/responses`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ input: 'hi', stream: true }),
-    });
-    await blind.says(/encrypted with the key \\"old\\", which TURNKEEP_CODEC_KEYS does not have/);
-    assert.equal(cluster.model.requests.length, 0);
-    blind.signal('SIGTERM');
-    assert.equal(await blind.ended(), 0, 'it drains like any other');
-    await cluster.startWorker(inEnv(fresh, old));
+    const { url, role } = await cluster.startServe(inEnv(old));
+    const refused = async (command: string, env: NodeJS.ProcessEnv): Promise<string> => {
+      const process = new Role([command], { ...cluster.env, ...env });
+      assert.equal(await process.ended(), 2);
+      return process.output.join('\n');
+    };
+    for (const command of ['worker', 'gateway', 'serve']) {
+      const missing = await refused(command, inEnv(fresh));
+      assert.match(missing, /^turnkeep: what Temporal stores is encrypted with the key "old", and TURNKEEP_CODEC_KEYS does not have it\./m);
+    }
+    assert.match(await refused('worker', {}), /encrypted with the key "old", and TURNKEEP_CODEC_KEYS is unset\./);
+    assert.match(
+      await refused('worker', inEnv({ ...old, key: fresh.key })),
+      /the key "old" of TURNKEEP_CODEC_KEYS is not the key "old" that/,
+    );
+    const viewer = await Viewer.say(url, 'hi');
     await viewer.ended;
-    assert.deepEqual([viewer.last.response.status, cluster.model.requests.length], ['completed', 1]);
+    assert.equal(viewer.last.response.status, 'completed', 'whoever has it goes on');
+    // The new key behind the old one, then before it, then alone.
+    const second = await cluster.startServe(inEnv(old, fresh));
+    second.role.signal('SIGTERM');
+    role.signal('SIGTERM');
+    const third = await cluster.startServe(inEnv(fresh, old));
+    third.role.signal('SIGTERM');
+    assert.match(await refused('worker', inEnv(old)), /encrypted with the key "fresh", and TURNKEEP_CODEC_KEYS does not have it/);
+    const last = await cluster.startServe(inEnv(fresh));
+    assert.deepEqual(await Promise.all([role, second.role, third.role].map((each) => each.ended())), [0, 0, 0]);
+    last.role.signal('SIGTERM');
+    assert.equal(await last.role.ended(), 0);
+    const forget = new Role(['keys', 'forget-codec'], cluster.env);
+    assert.equal(await forget.ended(), 0, forget.output.join('\n'));
+    await cluster.startWorker();
   },
 );
+
+test("Temporal's own command line shows a history by turnkeep codec-server, and nothing of it to whoever has no key", async () => {
+  await using cluster = await startCluster({ env: { TURNKEEP_CODEC_KEYS: `old:${old.key.toString('base64')}` } });
+  const { url } = await cluster.startServe();
+  const viewer = await Viewer.say(url, 'hi');
+  await viewer.ended;
+  const server = new Role(['codec-server', '--port', '0'], { ...cluster.env, TURNKEEP_CODEC_SERVER_KEYS: 'ops:codec-caller' });
+  try {
+    const [, endpoint = ''] = await server.says(/codec-server listens on (http:\S+)/);
+    const show = async (key: string): Promise<{ readonly stdout: string }> => {
+      const { TEMPORAL_ADDRESS: address = '', TEMPORAL_NAMESPACE: namespace = '' } = cluster.env;
+      const args = ['workflow', 'show', '-w', `turn/${viewer.id}`, '--output', 'json', '--address', address, '--namespace', namespace];
+      const codec = ['--codec-endpoint', endpoint, '--codec-auth', `Bearer ${key}`];
+      return promisify(execFile)(await testTemporalProgram(), [...args, ...codec], { env: { PATH: process.env['PATH'] } });
+    };
+    const shown = (await show('codec-caller')).stdout;
+    // The command line decrypts, and leaves the bytes inside as they are.
+    const words = (text: string): string =>
+      Array.from(text.matchAll(/"data": "([^"]*)"/g), ([, data = '']) => Buffer.from(data, 'base64').toString('latin1')).join('\n');
+    assert.ok(words(shown).includes(`{"turn":"${viewer.id}"`), 'the arguments of the workflow are plain');
+    assert.doesNotMatch(shown, /encryption-key-id/);
+    const refused = await show('wrong').then(
+      ({ stdout }) => stdout,
+      (error: { readonly stdout: string }) => error.stdout,
+    );
+    assert.ok(!words(refused).includes(viewer.id));
+    server.signal('SIGTERM');
+    assert.equal(await server.ended(), 0);
+  } finally {
+    await server.kill();
+  }
+});

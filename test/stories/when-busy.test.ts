@@ -128,3 +128,23 @@ test('so many turns may wait in a session, and so many run for a tenant: 429 wit
   await Promise.all(viewers.map((viewer) => viewer.ended));
   assert.equal((await post(world.url, { input: 'five' })).json?.['status'], 'completed');
 });
+
+test('T14 · a tenant has as many turns as it may have over all gateways, however many come at once', { timeout: 60_000 }, async () => {
+  const quotas = { requestsPerSecond: 0, maxRunningTurns: 7, maxWaitingTurns: 1 };
+  await using world = await World.open({ config: { quotas }, model: () => ({ fallback: () => held }) });
+  const other = await world.startGateway(null, world.openStore());
+  const answers = await Promise.all(
+    Array.from({ length: 60 }, (_, index) => post([world.url, other.url][index % 2] ?? '', { input: `turn ${index}`, background: true })),
+  );
+  const refused = answers.filter(({ status }) => status === 429);
+  assert.equal(answers.filter(({ status }) => status === 200).length, 7);
+  assert.equal(refused.length, 53);
+  for (const each of refused) {
+    assert.deepEqual(errorOf(each), [429, null, 'too_many_running_turns']);
+    assert.equal(each.headers.get('retry-after'), '30', 'none of its turns has ended lately');
+  }
+  world.model.release('go');
+  await until(async () => (await world.store.counts()).running === 0);
+  const again = await Promise.all(Array.from({ length: 8 }, (_, index) => post(world.url, { input: `again ${index}`, background: true })));
+  assert.ok(again.filter(({ status }) => status === 200).length >= 7, 'what ended has made room');
+});

@@ -25,9 +25,9 @@ const chromium: DebianProgram = {
   names: ['chromium-headless-shell', 'chromium', 'chromium-browser', 'google-chrome'],
   packages: ['chromium-headless-shell'],
 };
+const promtool: DebianProgram = { names: ['promtool'], packages: ['prometheus'] };
 const postgres: DebianProgram = { names: ['postgres'], packages: ['postgresql'] };
 const pgbouncer: DebianProgram = { names: ['pgbouncer'], packages: ['pgbouncer'] };
-const promtool: DebianProgram = { names: ['promtool'], packages: ['prometheus'] };
 const python: DebianProgram = { names: ['python3'], packages: ['python3', 'python3-venv'] };
 
 interface PythonPackage {
@@ -41,7 +41,12 @@ const kubernetesValidate: PythonPackage = { name: 'kubernetes-validate', version
 
 /** The path of nginx; undefined where the test has been skipped. Throws under CI where it cannot be had. */
 export async function needNginx(t: TestContext): Promise<string | undefined> {
-  return need(t, () => debian(nginx));
+  return need(t, nginxProgram);
+}
+
+/** @throws where there is no nginx, and none can be installed */
+export async function nginxProgram(): Promise<string> {
+  return debian(nginx);
 }
 
 /** The path of a Chromium that can be driven; undefined where the test has been skipped. Throws under CI where it cannot be had. */

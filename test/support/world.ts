@@ -48,6 +48,7 @@ export interface WorldOptions {
     Pick<
       Config,
       | 'apiKeys'
+      | 'requiresKey'
       | 'quotas'
       | 'intake'
       | 'corsOrigins'
@@ -56,6 +57,7 @@ export interface WorldOptions {
       | 'codecKeys'
       | 'record'
       | 'hasHeadStart'
+      | 'hasBreaker'
       | 'taskQueue'
       | 'deployment'
     >
@@ -172,12 +174,15 @@ export class World implements AsyncDisposable {
       retentionDays: 30,
       record: 'wire',
       hasHeadStart: process.env['TURNKEEP_HEAD_START'] !== 'off',
+      // Stories of failures have many at once.
+      hasBreaker: false,
       apiKeys: [],
       quotas: { requestsPerSecond: 0, maxRunningTurns: 1_000, maxWaitingTurns: 100 },
       intake: { maxInputItems: 10_000, maxBodyBytesAtOnce: 268_435_456, unsupportedTools: 'omit' },
       corsOrigins: [],
       titles: { isOn: false },
       webhooks: [],
+      requiresKey: false,
       codecKeys: [],
       ...options.config,
     };
@@ -229,13 +234,16 @@ export class World implements AsyncDisposable {
     return worker;
   }
 
-  /** @param attempts of the process that the gateway is in: of the first worker, where nothing is said; null: it has no worker */
-  async startGateway(attempts: LocalAttempts | null = this.workers[0]?.attempts ?? null): Promise<Gateway> {
+  /**
+   * @param attempts of the process that the gateway is in: of the first worker, where nothing is said; null: it has no worker
+   * @param store the world's own, where nothing is said; another one is closed with the gateway
+   */
+  async startGateway(attempts: LocalAttempts | null = this.workers[0]?.attempts ?? null, store = this.store): Promise<Gateway> {
     const started = await startGateway({
       config: { ...this.config, limits: { ...this.config.limits, drainMs: 0 } },
       agents: this.#agents,
       connection: this.#connection,
-      store: this.store,
+      store,
       log: this.#log,
       metrics: this.#metrics,
       // An eager task cannot wait its turn in a worker that caches nothing.
@@ -246,7 +254,11 @@ export class World implements AsyncDisposable {
     });
     let closing: Promise<void> | undefined;
     // A story may close it before its world does.
-    const gateway: Gateway = { ...started, close: () => (closing ??= started.close()) };
+    const close = async (): Promise<void> => {
+      await started.close();
+      if (store !== this.store) await store.close();
+    };
+    const gateway: Gateway = { ...started, close: () => (closing ??= close()) };
     this.gateways.push(gateway);
     this.onClose(() => gateway.close());
     return gateway;

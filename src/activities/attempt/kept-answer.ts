@@ -47,7 +47,8 @@ export async function takeUp(
   for await (const rows of readPages(store, turn.id, -1)) {
     for (const row of rows) (row.seq <= response.after ? before : told).push(eventOf(row));
   }
-  const booked = (await store.readAttempts(turn.id)).find((row) => row.step === step && row.attempt === attempt);
+  const attempts = await retryWhileBusy(() => store.readAttempts(turn.id));
+  const booked = attempts.find((row) => row.step === step && row.attempt === attempt);
   const reread = new Reread(told);
   const stop = async (): Promise<void> => providerFor(agents, provider, turn.settings).background?.cancel(response.id);
   return {

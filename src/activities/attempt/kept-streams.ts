@@ -4,6 +4,7 @@ import { ResponseStream } from '../../domain/response/response-stream.ts';
 import { readStream } from '../../settle/read-stream.ts';
 import type { GrantedTurn } from '../../store/ports/journal.ts';
 import type { Store } from '../../store/ports/store.ts';
+import { retryWhileBusy } from '../../store/retry-while-busy.ts';
 
 /** Turns that other processes went on with leave theirs behind: the oldest are dropped. */
 const maxKept = 200;
@@ -42,7 +43,10 @@ export class KeptStreams {
     this.#kept.delete(turn.id);
     if (events !== undefined) return ResponseStream.replay(events);
     // Another process may have written on, under a claim of its own.
-    if (kept !== undefined && (await this.#store.readHead(turn.id))?.last === kept.nextSeq - 1) return kept;
-    return readStream(this.#store, turn.id);
+    if (kept !== undefined) {
+      const head = await retryWhileBusy(() => this.#store.readHead(turn.id));
+      if (head?.last === kept.nextSeq - 1) return kept;
+    }
+    return retryWhileBusy(() => readStream(this.#store, turn.id));
   }
 }

@@ -17,6 +17,7 @@ import { compactionOf, isCompactionStep, promptRoomOf, promptTooLong } from '../
 import type { ProviderApi } from '../../domain/provider-capabilities.ts';
 import type { TurnRow } from '../../domain/turn/turn.ts';
 import type { Store } from '../../store/ports/store.ts';
+import { retryWhileBusy } from '../../store/retry-while-busy.ts';
 import { estimatedTokens, type Said, shownItems } from './model-request.ts';
 
 export interface Sizing {
@@ -82,7 +83,8 @@ async function countedPrompt({ settings }: ModelRequest, sizing: Sizing): Promis
   }
   const last = said.turns.at(-1);
   if (last === undefined || turn.previous === null || last.model !== turn.settings.model) return undefined;
-  const before = lastCounted(await store.readAttempts(turn.previous));
+  const { previous } = turn;
+  const before = lastCounted(await retryWhileBusy(() => store.readAttempts(previous)));
   if (before === undefined) return undefined;
   const then = { turns: said.turns.slice(0, -1), input: last.items.slice(0, last.inputCount) };
   const shown = shownItems(then, saidBefore(last.items.slice(last.inputCount), before.step), turn.settings, api);

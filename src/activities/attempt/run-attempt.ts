@@ -75,7 +75,7 @@ export async function runAttempt(options: RunningAttemptsOptions, input: Attempt
     tape,
     abort,
   });
-  const booked = step === 1 && key.attempt <= 1 ? [] : await store.readAttempts(turn.id);
+  const booked = step === 1 && key.attempt <= 1 ? [] : await retryWhileBusy(() => store.readAttempts(turn.id));
   const attempt: AttemptState = {
     store,
     writer,
@@ -161,8 +161,10 @@ async function answer(
   const isPlain = booked.some((attempt) => refusesEncrypted({ ...attempt, words: attempt.message }));
   stream.hidden.isHiding = isHiding && !isCompactionStep(booked, step);
   attempt.mayLeaveOutReasoning = isHiding && !isPlain;
-  const said = await readSaid(store, turn, { isPlain });
-  const hidden = isHiding && !isPlain && step > 1 ? await store.readHiddenReasoning(turn.id) : [];
+  // A database that is away for a while is no reason to end a turn that has asked for nothing yet.
+  const patient = <T>(read: () => Promise<T>): Promise<T> => retryWhileBusy(read, input.signal);
+  const said = await patient(() => readSaid(store, turn, { isPlain }));
+  const hidden = isHiding && !isPlain && step > 1 ? await patient(() => store.readHiddenReasoning(turn.id)) : [];
   const earlier = withHidden(stream.output, hidden, makerOf(settings));
   const wantsReasoning = isHiding && !isPlain;
   const isFirst = stepsAsked(booked, step) === 0;

@@ -5,6 +5,7 @@
  */
 import { turnTimeMs } from '../../domain/turn/budget.ts';
 import type { ResponseSettings } from '../../domain/response/response-settings.ts';
+import type { Permit } from '../../domain/turn/breaker.ts';
 import type { Provider } from '../../providers/provider.ts';
 import type { Claim } from '../../store/ports/journal.ts';
 import type { Lease, TurnPulse } from '../../store/ports/leases.ts';
@@ -15,7 +16,7 @@ import type { AttemptResult } from './attempt-result.ts';
 import { runAttempt, type Taped } from './run-attempt.ts';
 import type { Tape } from './tape.ts';
 import { KeptStreams } from './kept-streams.ts';
-import { type Agents, canServe, HandOns } from './agents.ts';
+import { type Agents, canServe, HandOns, type ProviderBreakers } from './agents.ts';
 
 export type GrantedClaim = Extract<Claim, { type: 'granted' | 'tools' }>;
 
@@ -26,6 +27,8 @@ export interface RunningAttemptsOptions {
   /** What the configuration has beside it: none where nothing is said. */
   readonly agents?: Agents;
   readonly limits: AttemptLimits;
+  /** Of the providers' circuit breakers; any may be asked where there are none. */
+  readonly breakers?: ProviderBreakers;
   /** What is kept for `rerun`; `wire` where nothing is said. */
   readonly record?: RecordMode;
   /** Instead of a recorder. */
@@ -122,6 +125,16 @@ export class RunningAttempts {
   /** Has the configuration of this process what a turn of these settings needs? */
   canServe(settings: Pick<ResponseSettings, 'agent'>): boolean {
     return canServe(this.#options.agents, settings);
+  }
+
+  /** May the provider of a turn of these settings be asked now? Whoever is let through asks. */
+  async permit(settings: ResponseSettings): Promise<Permit> {
+    return this.#options.breakers?.permit(settings) ?? { type: 'asks' };
+  }
+
+  /** Does it fail for everybody just now, as far as this process has seen? */
+  isAway(settings: ResponseSettings): boolean {
+    return (this.#options.breakers?.state(settings).type ?? 'closed') !== 'closed';
   }
 
   get isDraining(): boolean {

@@ -21,7 +21,8 @@ export interface Showing {
 export async function showLists({ store, turn, epoch, stream, tools }: Showing): Promise<void> {
   const wanted = tools.lists.filter(isOfServer);
   if (wanted.length === 0) return;
-  const past = [...(await store.readTranscript(turn)).flatMap(({ items }) => items), ...(await store.readInput(turn))];
+  const transcript = await retryWhileBusy(() => store.readTranscript(turn));
+  const past = [...transcript.flatMap(({ items }) => items), ...(await retryWhileBusy(() => store.readInput(turn)))];
   const rows = wanted
     .filter((list) => !isShown([...past, ...stream.output], list))
     .flatMap((list) => stream.show((output) => listShown(output, list)))

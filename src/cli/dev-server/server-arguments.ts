@@ -1,9 +1,9 @@
 /**
- * How Temporal's dev server is started, here and in docker-compose.yml. The server ignores keys that it does not know; that
- * it knows these is tested by wrong values, which it reports (`test/cli/server-arguments.test.ts`).
+ * How Temporal's dev server is started. The server ignores keys that it does not know; that it knows these is tested by wrong
+ * values, which it reports (`test/cli/server-arguments.test.ts`).
  */
 
-/** Dynamic configuration; values are JSON. */
+/** Dynamic configuration; values are JSON. That of a server of one's own is the same (`deploy/temporal/dynamic-config.yaml`). */
 export const dynamicConfig: { readonly [key: string]: number | string | boolean } = {
   // Each queue polls 20 times a second by default, so that every step of a turn waits up to 50 ms.
   'history.transferProcessorMaxPollRPS': 5000,
@@ -15,6 +15,8 @@ export const dynamicConfig: { readonly [key: string]: number | string | boolean 
   // Cancels are pushed to the worker (18 ms) instead of waiting for its next heartbeat (1 s). Both are needed.
   'frontend.WorkerCommandsEnabled': true,
   'system.enableCancelActivityWorkerCommand': true,
+  // Tasks that find no worker free are handed out tenant by tenant (`client/priority.ts`), not in the order of their arrival.
+  'matching.enableFairness': true,
 };
 
 /**

@@ -32,6 +32,8 @@ export interface AdmissionRequest {
   readonly joinsTwin: boolean;
   /** While an earlier turn of the session is unsettled: wait for it, be refused, or have it cancelled. */
   readonly whenBusy: 'enqueue' | 'reject' | 'interrupt';
+  /** The provider fails for everybody, and long since: the turn would not wait for it. For so long, in ms. */
+  readonly refusedForMs?: number;
   readonly limits: {
     /** Turns of one session that may wait behind the one that runs. */
     readonly maxWaitingTurns: number;
@@ -95,7 +97,9 @@ export type Refusal =
   | { readonly type: 'unsettled_previous' }
   /** `running`: as the tenant calls it. */
   | { readonly type: 'busy'; readonly running: string }
-  | { readonly type: 'queue_full' | 'too_many' };
+  | { readonly type: 'queue_full' }
+  | { readonly type: 'too_many' }
+  | { readonly type: 'provider_away'; readonly retryAfterMs: number };
 
 export type Admission =
   | {
@@ -109,6 +113,22 @@ export type Admission =
     }
   | { readonly type: 'joined'; readonly turn: TurnRow }
   | Refusal;
+
+/** The ends of the last so many ms say how fast a tenant's turns end. */
+export const countedMs = 30_000;
+/** More than this is as good as this. */
+export const mostEnded = 1_000;
+const [shortestRetryMs, longestRetryMs] = [1_000, 30_000];
+
+/**
+ * When there is room for a turn that was refused as one too many, in ms.
+ * @param ended the tenant's turns that ended within `countedMs`
+ * @param place among those that wait for room: 1 is the next
+ */
+export function retryAfterMs(ended: number, place: number): number {
+  if (ended === 0) return longestRetryMs;
+  return Math.min(longestRetryMs, Math.max(shortestRetryMs, Math.ceil((place * countedMs) / ended)));
+}
 
 /** T1: the same submission again is the same turn. */
 export function decideAdmission(request: AdmissionRequest, facts: AdmissionFacts): Admission {
@@ -130,6 +150,9 @@ export function decideAdmission(request: AdmissionRequest, facts: AdmissionFacts
   if (running !== undefined && request.whenBusy === 'reject') return { type: 'busy', running: running.publicId };
   if (unsettled.length > request.limits.maxWaitingTurns) return { type: 'queue_full' };
   if (facts.unsettledOfTenant >= request.limits.maxRunningTurns) return { type: 'too_many' };
+  // A turn that waits for others in its session may find the provider back.
+  const { refusedForMs } = request;
+  if (refusedForMs !== undefined && running === undefined) return { type: 'provider_away', retryAfterMs: refusedForMs };
   // One that is being cancelled runs no more: the one behind it would run, and is the one that is interrupted.
   const interrupted = request.whenBusy === 'interrupt' ? unsettled.find(({ isCancelRequested }) => !isCancelRequested) : undefined;
   return {

@@ -4,6 +4,7 @@
  */
 import { failureOf } from '../failure.ts';
 import type { KeptResponse } from './kept-response.ts';
+import type { Permit } from './breaker.ts';
 import { isSettled } from '../response/response.ts';
 import { longestBusyWaitMs, requestsPerStep } from './retry-policy.ts';
 import type { TurnRow } from './turn.ts';
@@ -32,7 +33,11 @@ export interface ClaimFacts {
   readonly requestsMade: number;
   /** How much longer the next request is to wait after the last one, in ms; 0 or less when it is due. */
   readonly waitLeftMs: number;
+  /** Of a provider that fails for everybody, as whoever claims knows it; undefined: it may be asked. */
+  readonly away: Away | undefined;
 }
+
+export type Away = Omit<Extract<Permit, { readonly type: 'away' }>, 'type'>;
 
 export interface KeptAttempt {
   readonly attempt: number;
@@ -64,6 +69,8 @@ export type ClaimDecision =
   | { readonly type: 'exhausted' }
   /** The wait behind the last request is not over (T3). */
   | { readonly type: 'not_due'; readonly waitLeftMs: number }
+  /** Nothing is sent to its provider just now, and nothing of its requests used up. `requestsMade`: of this step. */
+  | ({ readonly type: 'away'; readonly requestsMade: number } & Away)
   /**
    * `attempt`: the number of the request, from 1. `response`: that request was made, by whoever is lost, and its answer is to be
    * read on: nothing is asked again, and nothing booked (T2).
@@ -89,9 +96,9 @@ export function decideClaim(facts: ClaimFacts): ClaimDecision {
   if (requestsMade >= requestsPerStep) return { type: 'exhausted' };
   const { waitLeftMs } = facts;
   // A longer wait than there is says that the clock was set back behind it.
-  return waitLeftMs > 0 && waitLeftMs <= longestBusyWaitMs
-    ? { type: 'not_due', waitLeftMs }
-    : { type: 'granted', attempt: requestsMade + 1 };
+  if (waitLeftMs > 0 && waitLeftMs <= longestBusyWaitMs) return { type: 'not_due', waitLeftMs };
+  const { away } = facts;
+  return away === undefined ? { type: 'granted', attempt: requestsMade + 1 } : { type: 'away', requestsMade, ...away };
 }
 
 /** The end of a turn that is not asked for any more, by what its claim was refused for. */

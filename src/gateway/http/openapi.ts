@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { webhookEvents } from '../../domain/turn/webhook.ts';
 import { errorSchema, webhookSchema } from './response-schemas.ts';
-import type { ResponseSpec, RouteSpec } from './route.ts';
+import { type ResponseSpec, type RouteSpec, scopeOf } from './route.ts';
 
 export interface OpenApiOptions {
   readonly version: string;
@@ -35,7 +35,13 @@ export function openApiDocument({ version, isKeyNeeded, routes }: OpenApiOptions
     webhooks: Object.fromEntries(webhookEvents.map((event) => [event, { post: webhookOf(event) }])),
     components: {
       schemas: { Error: schemaOf(errorSchema, 'output') },
-      securitySchemes: { key: { type: 'http', scheme: 'bearer', description: 'One of TURNKEEP_API_KEYS.' } },
+      securitySchemes: {
+        key: {
+          type: 'http',
+          scheme: 'bearer',
+          description: 'One of TURNKEEP_API_KEYS, or of `turnkeep keys` with the scope that the operation names.',
+        },
+      },
     },
   };
 }
@@ -76,7 +82,7 @@ function operationOf(spec: RouteSpec, isKeyNeeded: boolean): object {
       ...Object.fromEntries(Object.entries(responses).map(([status, response]) => [status, responseOf(response)])),
       default: responseOf({ description: 'An error.', schema: errorSchema }),
     },
-    ...(isKeyNeeded ? { security: [{ key: [] }] } : {}),
+    ...(isKeyNeeded ? { security: [{ key: [scopeOf(spec)] }] } : {}),
   };
 }
 

@@ -124,6 +124,7 @@ const retryAfter = { 'retry-after': 'Seconds to wait.' };
 const errorDescriptions = {
   400: 'Something in the request is wrong: `error.param` names it.',
   401: 'No API key, or an unknown one.',
+  403: 'The key has not the scope for it.',
   404: 'There is no such thing, or it is not yours.',
   409: 'The conversation is busy.',
   410: 'It is past retention.',

@@ -2,6 +2,7 @@
 import type { HttpBindings } from '@hono/node-server';
 import type { Context, Hono } from 'hono';
 import type { z } from 'zod';
+import type { Scope } from '../../domain/api-key.ts';
 import { readJson } from './body.ts';
 import type { BodyBudget, BodyHold } from './body-budget.ts';
 import { jsonLimits } from './json-scanner.ts';
@@ -51,6 +52,8 @@ export interface RouteSpec<
   /** In OpenAPI's notation: `/responses/{id}`. */
   readonly path: string;
   readonly tag: string;
+  /** What a key must be good for: to `read` where the method is `get`, to `write` elsewhere, if nothing is said. */
+  readonly scope?: Scope;
   readonly summary: string;
   readonly description?: string;
   readonly query?: Query;
@@ -78,8 +81,8 @@ type Handler<Query extends z.ZodType, Body extends z.ZodType, Headers extends z.
 ) => Response | Promise<Response>;
 
 export interface RoutesOptions {
-  /** Called before a request's query, headers and body are read; throws an ApiError where it may not be made. */
-  readonly admit?: (c: Context<GatewayEnv>) => void;
+  /** Called before a request's query, headers and body are read; rejects with an ApiError where it may not be made. */
+  readonly admit?: (c: Context<GatewayEnv>, scope: Scope) => Promise<void>;
   /** For the bodies of all requests. */
   readonly budget?: BodyBudget;
   /** Of a list that is a member of a body. */
@@ -95,6 +98,10 @@ export function headerOf(c: Context<GatewayEnv>, name: string): string | undefin
 /** @param path in OpenAPI's notation */
 export function honoPath(path: string): string {
   return path.replaceAll(/\{([a-z]+)\}/g, ':$1');
+}
+
+export function scopeOf({ scope, method }: Pick<RouteSpec, 'scope' | 'method'>): Scope {
+  return scope ?? (method === 'get' ? 'read' : 'write');
 }
 
 export class Routes {
@@ -117,7 +124,7 @@ export class Routes {
   ): void {
     this.#specs.push(spec);
     this.#app.on(spec.method.toUpperCase(), honoPath(spec.path), async (c) => {
-      this.#options.admit?.(c);
+      await this.#options.admit?.(c, scopeOf(spec));
       const query = spec.query === undefined ? undefined : validate(spec.query, queryOf(c));
       const headers = spec.headers === undefined ? {} : validate(spec.headers, c.env.incoming.headers);
       try {

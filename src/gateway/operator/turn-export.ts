@@ -38,6 +38,7 @@ export function turnExportRoute(routes: Routes, { turnkeep, exportTurn }: TurnEx
       path: '/turns/{id}/export',
       query: exportQuery,
       tag: 'Turns',
+      scope: 'export',
       summary: 'All that is known of a turn, as a file that is replayed and run again elsewhere',
       description:
         'A bundle, as `turnkeep export` writes it (docs/bundle.md). The body ends early, without the end of its JSON, where the turn is deleted meanwhile.',

@@ -66,7 +66,12 @@ function cannotHave(type: string): string {
   return `tools of the type '${type}' cannot be had through Chat Completions`;
 }
 
+/** Of a conversation that is full: how long its turns take nobody knows. */
 const retryAfterSeconds = '5';
+
+function secondsOf(ms: number): string {
+  return String(Math.ceil(ms / 1_000));
+}
 
 export interface SubmitContext {
   readonly session: string | null;
@@ -113,8 +118,13 @@ export function toApiError(result: Exclude<SubmitResult, { type: 'accepted' }>, 
         status: 429,
         code: 'too_many_running_turns',
         message: 'Too many turns of this key are running or waiting (TURNKEEP_MAX_RUNNING_TURNS). Try again when some have ended.',
-        headers: { 'retry-after': retryAfterSeconds },
+        headers: { 'retry-after': secondsOf(result.retryAfterMs) },
       });
+    case 'provider_away': {
+      const message = 'The model provider has failed for everybody for a while, so that no turn waits for it. Send it again later.';
+      const headers = { 'retry-after': secondsOf(result.retryAfterMs) };
+      return new ApiError({ status: 503, code: 'provider_unavailable', message, headers });
+    }
     case 'unknown_previous':
       return new ApiError({
         status: 400,

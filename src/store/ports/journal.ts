@@ -1,7 +1,7 @@
 /** The port to the journals, for those who write a turn's events and those who follow them. */
 import type { AttemptEnd, AttemptKey, AttemptRow } from '../../domain/turn/attempt.ts';
 import type { Spending } from '../../domain/turn/budget.ts';
-import type { ClaimDecision } from '../../domain/turn/claim.ts';
+import type { Away, ClaimDecision } from '../../domain/turn/claim.ts';
 import type { OutputItem } from '../../domain/item.ts';
 import type { HiddenReasoning } from '../../domain/response/hidden-reasoning.ts';
 import type { JournalRow, ResponseEvent } from '../../domain/response/response-event.ts';
@@ -159,6 +159,8 @@ export interface ClaimRequest {
   readonly lease: Lease;
   /** The run that asks; absent where no workflow does: in a head start, or for a dead worker. */
   readonly run?: { readonly workflowId: string; readonly runId: string };
+  /** Of its provider, where it may not be asked just now. */
+  readonly away?: Away | undefined;
 }
 
 export type Claim =

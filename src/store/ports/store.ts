@@ -1,6 +1,8 @@
 /** The port to the database, one part for each kind of user. `test/store/contract*.ts` is the suite that each driver must pass. */
+import type { BreakerStore } from './breakers.ts';
 import type { JournalStore } from './journal.ts';
 import type { KeptResponseStore } from './kept-responses.ts';
+import type { KeyStore } from './keys.ts';
 import type { RecordingStore } from './recordings.ts';
 import type { RetentionStore } from './retention.ts';
 import type { SessionStore } from './sessions.ts';
@@ -9,8 +11,10 @@ import type { CompletionStore, TurnStore } from './turns.ts';
 import type { ViewerStore } from './viewers.ts';
 import type { WebhookStore } from './webhooks.ts';
 
+export type * from './breakers.ts';
 export type * from './journal.ts';
 export type * from './kept-responses.ts';
+export type * from './keys.ts';
 export type * from './leases.ts';
 export type * from './recordings.ts';
 export type * from './retention.ts';
@@ -34,6 +38,7 @@ export interface Store
   extends
     JournalStore,
     KeptResponseStore,
+    KeyStore,
     TurnStore,
     CompletionStore,
     SessionStore,
@@ -41,7 +46,8 @@ export interface Store
     ToolCallStore,
     ViewerStore,
     WebhookStore,
-    RecordingStore {
+    RecordingStore,
+    BreakerStore {
   /** Of the database, and of no other: two deployments that share a task queue tell their turns apart by it. */
   readonly databaseId: string;
 

@@ -104,6 +104,9 @@ export interface TurnStore {
   /** Takes an acknowledgement back, whose client's connection was reset: a resend of its request joins the turn again. */
   retractAcknowledgement(turn: string): Promise<void>;
 
+  /** How many turns of the tenant have got their end in the last so many ms, `mostEnded` at the most. */
+  countEnded(tenant: string, withinMs: number): Promise<number>;
+
   /** Of all tenants. Cheap enough to be asked every few seconds: it looks at unsettled turns only. */
   counts(): Promise<TurnCounts>;
 }

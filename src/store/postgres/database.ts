@@ -11,6 +11,7 @@ import { StoreBusyError } from '../ports/store.ts';
 import type { Durability, SqlDatabase, Work } from '../sql/work.ts';
 import { type Clock, DatabaseClock } from './clock.ts';
 import { isAnswer, isLost, isStalePlan, isWorthRepeating, translateError } from './errors.ts';
+import { KeyedQueue } from './keyed-queue.ts';
 import { beginText, clientConfig, type PostgresOptions, type PostgresSettings, readPostgresOptions } from './options.ts';
 import { commitText, forgetCommitsText, newCommitId, wasCommitted } from './outcome.ts';
 import { Session } from './session.ts';
@@ -31,6 +32,7 @@ export class PostgresDatabase implements SqlDatabase {
   readonly #pool: pg.Pool;
   readonly #clock: Clock;
   readonly #closing = new AbortController();
+  readonly #queue = new KeyedQueue();
   readonly #running = new Set<Promise<unknown>>();
   #commits = 0;
 
@@ -52,8 +54,8 @@ export class PostgresDatabase implements SqlDatabase {
    * decide by, they lock first. One that others were in the way of is run again.
    * @throws an error that is not `StoreBusyError` where it stays unknown whether the commit is done, since the database cannot be reached
    */
-  async commit<T>(_durability: Durability, work: () => Work<T>): Promise<T> {
-    return this.#repeated(async () => this.#tryCommit(work));
+  async commit<T>(_durability: Durability, work: () => Work<T>, queue?: string): Promise<T> {
+    return this.#repeated(async () => this.#queue.run(queue, async () => this.#tryCommit(work)));
   }
 
   /** See `SqlDatabase.read`. */

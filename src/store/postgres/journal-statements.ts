@@ -45,7 +45,7 @@ const append = (schema: string): string => `
     ON CONFLICT DO NOTHING
   ), started AS (
     UPDATE ${schema}.attempts AS attempt
-    SET first_event_at = floor(extract(epoch FROM clock_timestamp()) * 1000), provider_request_id = start.provider_request_id
+    SET first_event_at = coalesce($19::bigint, floor(extract(epoch FROM clock_timestamp()) * 1000)), provider_request_id = start.provider_request_id
     FROM unnest($15::int[], $16::bigint[], $17::bigint[], $18::text[]) AS start (at, step, attempt, provider_request_id)
       JOIN moved ON moved.at = start.at
     WHERE attempt.turn = moved.turn AND attempt.step = start.step AND attempt.attempt = start.attempt
@@ -54,8 +54,9 @@ const append = (schema: string): string => `
 
 /**
  * @param schema where the tables are: said in each statement, since a pooler keeps no setting of a connection
+ * @param nowMs when the steps that begin with these writes have begun; undefined: by the clock of the server
  */
-export function appendStatement(schema: string, writes: readonly Write[]): Statement {
+export function appendStatement(schema: string, writes: readonly Write[], nowMs: number | undefined): Statement {
   const rows = writes.flatMap((write, at) => write.rows.map((row) => ({ at: at + 1, ...row })));
   const parts = writes.flatMap((write, at) => write.recording.map((part) => ({ ...part, at: at + 1 })));
   const starts = writes.flatMap(({ starts }, at) => (starts === undefined ? [] : [{ ...starts, at: at + 1 }]));
@@ -81,6 +82,7 @@ export function appendStatement(schema: string, writes: readonly Write[]): State
       starts.map(({ step }) => step),
       starts.map(({ attempt }) => attempt),
       starts.map(({ providerRequestId }) => providerRequestId ?? null),
+      nowMs ?? null,
     ],
   };
 }

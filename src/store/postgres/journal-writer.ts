@@ -16,8 +16,8 @@ import { WriterLane } from './writer-lane.ts';
 /** How long appends are gathered for, while others are under way. */
 const gatherMs = 3;
 const statementsInFlight = 3;
-/** Of one statement: what it inserts takes some 20 ms at the most. The write that reaches it is the last. */
-const statementBytes = 1_048_576;
+/** Of one statement, so that nobody waits long behind it. The write that reaches it is the last. */
+const statementBytes = 524_288;
 const writesAtOnce = 500;
 /** Appends of a turn that wait behind another one of it are one write, up to so many bytes. */
 const writeBytes = 262_144;
@@ -30,7 +30,9 @@ export interface JournalWriterOptions {
   readonly schema: string;
   /** Statements are prepared once on each connection. */
   readonly prepare: boolean;
-  /** A server that does not answer for so long is taken for gone, and is connected to again. 15 s where nothing is said. */
+  /** What time it is by the clock of the database, where that is known, ms since the epoch; otherwise the server says. */
+  readonly now?: () => number | undefined;
+  /** A server that does not answer for so long is taken for gone, and is connected to again: longer than a statement may take. 20 s where nothing is said. */
   readonly silenceMs?: number;
   /** An append that could not be sent for so long is `StoreBusyError`. 5 s where nothing is said. */
   readonly patienceMs?: number;
@@ -65,7 +67,7 @@ interface TurnQueue {
 }
 
 export class JournalWriter {
-  readonly #options: Required<JournalWriterOptions>;
+  readonly #options: JournalWriterOptions & Required<Omit<JournalWriterOptions, 'now'>>;
   readonly #turns = new Map<string, TurnQueue>();
   readonly #lane: WriterLane;
   readonly #startLane: WriterLane;
@@ -77,7 +79,7 @@ export class JournalWriter {
   #isClosed = false;
 
   constructor(options: JournalWriterOptions) {
-    this.#options = { silenceMs: 15_000, patienceMs: 5_000, maxBytes: 67_108_864, maxTurnBytes: 8_388_608, ...options };
+    this.#options = { silenceMs: 20_000, patienceMs: 5_000, maxBytes: 67_108_864, maxTurnBytes: 8_388_608, ...options };
     const lane = { ...this.#options, onChange: () => this.#pump() };
     this.#lane = new WriterLane(lane);
     this.#startLane = new WriterLane(lane);

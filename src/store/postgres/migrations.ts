@@ -1,5 +1,5 @@
 /** The steps from an empty database to today's tables. A change is a new entry: the number of those that were done stands in `meta`. */
-import { journalTables } from './journal-tables.ts';
+import { journalTables } from './partitions.ts';
 
 export interface Migration {
   readonly sql: string;
@@ -141,6 +141,13 @@ const busyTables = `
 
   CREATE TABLE early_cancels (tenant TEXT NOT NULL, id TEXT NOT NULL, at BIGINT NOT NULL, PRIMARY KEY (tenant, id));
   CREATE INDEX early_cancels_by_age ON early_cancels (at);
+  CREATE TABLE breakers (
+    key TEXT PRIMARY KEY, opened_at BIGINT NOT NULL, trips BIGINT NOT NULL, until BIGINT NOT NULL, probe_until BIGINT, detail TEXT NOT NULL
+  );
+  CREATE TABLE api_keys (
+    id TEXT PRIMARY KEY, tenant TEXT NOT NULL, hash TEXT NOT NULL UNIQUE, scopes TEXT NOT NULL, created_at BIGINT NOT NULL,
+    expires_at BIGINT, revoked_at BIGINT, last_used_at BIGINT
+  );
   CREATE TABLE leaders (task TEXT PRIMARY KEY, holder TEXT NOT NULL, until BIGINT NOT NULL);
 
   -- See outcome.ts.

@@ -2,11 +2,12 @@
 import type { Store } from '../ports/store.ts';
 import { createSqlStore } from '../sql/create-store.ts';
 import { run } from '../sql/work.ts';
-import type { Clock } from './clock.ts';
+import { type Clock, DatabaseClock } from './clock.ts';
 import { PostgresDatabase } from './database.ts';
 import { JournalWriter } from './journal-writer.ts';
 import { migrate } from './migrate.ts';
 import { clientConfig, type PostgresOptions, readPostgresOptions } from './options.ts';
+import { dropPartitions, ensurePartitions } from './partitions.ts';
 import { PostgresSignal } from './signal.ts';
 
 export interface PostgresStoreOptions extends PostgresOptions {
@@ -28,6 +29,12 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
   const { databaseId } = await migrate(
     options.listenUrl === undefined ? options : { ...options, url: options.listenUrl, pgbouncer: false },
   );
+  const db = new PostgresDatabase(options);
+  try {
+    await ensurePartitions(db);
+  } finally {
+    await db.close();
+  }
   return postgresStore(options, databaseId);
 }
 
@@ -35,7 +42,11 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
  * Of a database whose tables are up to date. Connects when it is first asked.
  * @param clock by which leases run; the database's, where nothing is said
  */
-export function postgresStore({ listenUrl, ...options }: PostgresStoreOptions, databaseId: string, clock?: Clock): Store {
+export function postgresStore(
+  { listenUrl, ...options }: PostgresStoreOptions,
+  databaseId: string,
+  clock: Clock = new DatabaseClock(),
+): Store {
   const db = new PostgresDatabase(options, clock);
   const { settings } = db;
   const { schema, prepare } = settings;
@@ -43,13 +54,17 @@ export function postgresStore({ listenUrl, ...options }: PostgresStoreOptions, d
   const listenConfig =
     listenUrl === undefined ? config : clientConfig(readPostgresOptions({ ...options, schema, url: listenUrl, pgbouncer: false }));
   const signal = new PostgresSignal({ config, listenConfig, schema });
-  const writer = new JournalWriter({ config, schema, prepare });
+  const writer = new JournalWriter({ config, schema, prepare, now: () => clock.now() });
   return createSqlStore({
     db,
     signal,
     databaseId,
     notify: (turn, last) => signal.notify(turn, last),
     append: (append) => writer.append(append),
+    beforeExpire: async (beforeMs) => {
+      await ensurePartitions(db);
+      await dropPartitions(db, beforeMs);
+    },
     probe: async () => {
       await db.commit('quick', () => run(`UPDATE meta SET value = value WHERE name = 'database'`));
     },

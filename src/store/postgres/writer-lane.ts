@@ -14,6 +14,8 @@ export interface LaneOptions {
   readonly schema: string;
   /** Statements are prepared once on each connection. */
   readonly prepare: boolean;
+  /** What time it is by the clock of the database, where that is known, ms since the epoch. */
+  readonly now?: (() => number | undefined) | undefined;
   /** An answer that takes longer counts as lost, and so does the connection, ms. */
   readonly silenceMs: number;
   /** It is open, or could not be opened. */
@@ -54,7 +56,7 @@ export class WriterLane {
 
   /** @returns those whose head has moved: they are written, the others are refused */
   async append(writes: readonly Write[]): Promise<ReadonlySet<Write>> {
-    return this.#those(writes, appendStatement(this.#options.schema, writes));
+    return this.#those(writes, appendStatement(this.#options.schema, writes, this.#options.now?.()));
   }
 
   /** @returns those whose rows are all there, byte for byte */

@@ -29,15 +29,19 @@ type Admitted = Extract<Admission, { type: 'admitted' }>;
 
 export async function insertTurn(db: SqlDatabase, turn: NewTurn): Promise<InsertTurn> {
   const input = await prepareInput(db, turn, async () => (await db.read(() => decide(turn))).type === 'admitted');
-  const result = await db.commit('durable', function* (): Work<InsertTurn | undefined> {
-    yield* lockTenant(turn.tenant);
-    if (turn.session !== null) yield* lockSession(turn.session);
-    const admission = yield* decide(turn);
-    if (admission.type !== 'admitted') return admission;
-    const id = yield* answeredBefore(turn);
-    if (id !== undefined) return { type: 'approval_answered', id };
-    return input && { type: 'inserted', ...(yield* write(turn, admission, input)) };
-  });
+  const result = await db.commit(
+    'durable',
+    function* (): Work<InsertTurn | undefined> {
+      yield* lockTenant(turn.tenant);
+      if (turn.session !== null) yield* lockSession(turn.session);
+      const admission = yield* decide(turn);
+      if (admission.type !== 'admitted') return admission;
+      const id = yield* answeredBefore(turn);
+      if (id !== undefined) return { type: 'approval_answered', id };
+      return input && { type: 'inserted', ...(yield* write(turn, admission, input)) };
+    },
+    `tenant:${turn.tenant}`,
+  );
   if (input?.isStaged === true && result?.type !== 'inserted') await dropStaged(db, turn.id);
   // Refused at first, and admitted now: what refused it has gone in between.
   return result ?? insertTurn(db, turn);

@@ -3,7 +3,7 @@ import type { AttemptEnd, AttemptFacts, AttemptKey, AttemptRow } from '../../dom
 import { type ClaimDecision, type ClaimFacts, decideClaim } from '../../domain/turn/claim.ts';
 import type { Usage } from '../../domain/response/response.ts';
 import type { TurnRow } from '../../domain/turn/turn.ts';
-import type { Append } from '../ports/journal.ts';
+import type { Append, ClaimRequest } from '../ports/journal.ts';
 import type { Lease } from '../ports/leases.ts';
 import type { Reattachment } from '../../domain/turn/kept-response.ts';
 import { all, now, one, run, type Row, type Work } from './work.ts';
@@ -14,8 +14,8 @@ import { writeRecording } from './recordings.ts';
 import { parsed } from './rows.ts';
 
 /** What is to become of a claim of this step. */
-export function* decideClaimOf(turn: TurnRow, step: number): Work<ClaimDecision> {
-  const loaders: Loaders<Omit<ClaimFacts, 'turn'>> = {
+export function* decideClaimOf(turn: TurnRow, { step, away }: Pick<ClaimRequest, 'step' | 'away'>): Work<ClaimDecision> {
+  const loaders: Loaders<Omit<ClaimFacts, 'turn' | 'away'>> = {
     leaseLeftMs: () => leaseLeftMs(turn.id),
     kept: () => keptAttempt(turn.id, step),
     *isOver() {
@@ -42,7 +42,7 @@ export function* decideClaimOf(turn: TurnRow, step: number): Work<ClaimDecision>
       return dueAtMs == null ? 0 : Number(dueAtMs) - (yield* now());
     },
   };
-  return yield* decideBy<ClaimFacts, ClaimDecision, 'turn'>(decideClaim, loaders, { turn });
+  return yield* decideBy<ClaimFacts, ClaimDecision, 'turn' | 'away'>(decideClaim, loaders, { turn, away });
 }
 
 /** How the calls stand that are to be made before a request of this step. */

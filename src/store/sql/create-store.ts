@@ -8,11 +8,13 @@ import type { Store } from '../ports/store.ts';
 import { insertTurn } from './admission.ts';
 import { Acknowledgements } from './acknowledge.ts';
 import * as attempts from './attempts.ts';
+import * as breakers from './breakers.ts';
 import * as completions from './completions.ts';
 import { readInput, readInputCursor, readInputPage } from './item-rows.ts';
 import * as items from './items.ts';
 import { readHiddenReasoning } from './hidden-reasoning.ts';
 import * as keptResponses from './kept-responses.ts';
+import * as keys from './keys.ts';
 import * as leases from './leases.ts';
 import * as journal from './journal.ts';
 import { readRecordings } from './recordings.ts';
@@ -38,6 +40,8 @@ export interface SqlDriver {
   readonly notify?: (turn: string, last: number) => void;
   /** Instead of a commit for each. */
   readonly append?: (append: Append) => Promise<boolean>;
+  /** Before all else that is past retention is dropped, for what a driver can drop at once. */
+  readonly beforeExpire?: (beforeMs: number) => Promise<void>;
   /** More may have been dropped; `isDone`: there was nothing more to be dropped. */
   readonly afterPurge?: (isDone: boolean) => void;
   /** See `Store.probe`. */
@@ -46,7 +50,17 @@ export interface SqlDriver {
   readonly close: () => Promise<void>;
 }
 
-export function createSqlStore({ db, signal, databaseId, notify, append: appendOf, afterPurge, probe, close }: SqlDriver): Store {
+export function createSqlStore({
+  db,
+  signal,
+  databaseId,
+  notify,
+  append: appendOf,
+  beforeExpire,
+  afterPurge,
+  probe,
+  close,
+}: SqlDriver): Store {
   const source: JournalSource = {
     readHead: (turn) => db.read(() => journal.readHead(turn)),
     readRows: (turn, after, limits) => db.read(() => journal.readRows(turn, after, limits)),
@@ -137,6 +151,7 @@ export function createSqlStore({ db, signal, databaseId, notify, append: appendO
     listStuckCancels: (query) => db.read(() => turns.listStuckCancels(query)),
     acknowledge: (turn) => acknowledgements.add(turn),
     retractAcknowledgement: (turn) => acknowledgements.retract(turn),
+    countEnded: (tenant, withinMs) => db.read(() => turns.countEnded(tenant, withinMs)),
     counts: () => db.read(() => turns.counts()),
 
     findCompletion: (tenant, id) => db.read(() => completions.findCompletion(tenant, id)),
@@ -173,6 +188,19 @@ export function createSqlStore({ db, signal, databaseId, notify, append: appendO
     readViewers: (turn) => db.read(() => viewers.readViewers(turn)),
     readRecordings: (turn, page) => db.read(() => readRecordings(turn, page)),
 
+    readBreakers: () => db.read(breakers.readBreakers, true),
+    tripBreaker: (failed) => breakers.tripBreaker(db, failed),
+    probeBreaker: (key) => breakers.probeBreaker(db, key),
+    closeBreaker: (key) => breakers.closeBreaker(db, key),
+    createKey: (key) => keys.createKey(db, key),
+    findKey: (hash) => db.read(() => keys.findKey(hash)),
+    listKeys: (tenant) => db.read(() => keys.listKeys(tenant)),
+    rotateKey: (rotation) => keys.rotateKey(db, rotation),
+    revokeKey: (id, atMs) => keys.revokeKey(db, id, atMs),
+    noteKeyUse: (id, atMs) => keys.noteKeyUse(db, id, atMs),
+    useCodecKey: (ring) => keys.useCodecKey(db, ring),
+    forgetCodecKey: () => keys.forgetCodecKey(db),
+
     lead: (task, lease) => retention.lead(db, task, lease),
     deleteTurn: async (tenant, id, atMs) => retention.deleteTurn(db, tenant, id, atMs),
     purgeUnstored: async (cut) => {
@@ -180,7 +208,10 @@ export function createSqlStore({ db, signal, databaseId, notify, append: appendO
       afterPurge?.(purged === 0);
       return purged;
     },
-    expire: (cut, from) => retention.expire(db, cut, from),
+    expire: async (cut, from) => {
+      if (from === undefined) await beforeExpire?.(cut.beforeMs);
+      return retention.expire(db, cut, from);
+    },
 
     probe,
     close: async () => {

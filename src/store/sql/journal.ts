@@ -44,7 +44,7 @@ export async function claim(db: SqlDatabase, request: ClaimRequest): Promise<Cla
   const { turn, step, lease, run: workflow } = request;
   // Most that is refused has ended in a head start: to say so needs no lock (0.2 ms).
   const first = await db.read(function* () {
-    return yield* decideClaimOf(yield* requireTurn(turn), step);
+    return yield* decideClaimOf(yield* requireTurn(turn), request);
   }, true);
   if (isRefusal(first)) return first;
   const opening = (await db.read(() => readJournal(turn, -1, openingRows))).map(eventOf);
@@ -53,7 +53,7 @@ export async function claim(db: SqlDatabase, request: ClaimRequest): Promise<Cla
   return db.commit('quick', function* (): Work<Claim & { readonly rows?: readonly JournalRow[] }> {
     yield* lockTurn(turn);
     const row = yield* requireTurn(turn);
-    const decision = yield* decideClaimOf(row, step);
+    const decision = yield* decideClaimOf(row, request);
     if (isRefusal(decision)) return decision;
     // Whoever held the journal before, and has not written how its request ended, is lost or will be refused.
     const kept = decision.type === 'granted' ? decision.response : undefined;

@@ -1,4 +1,5 @@
 /** Turns: looked up, listed, marked as they come along, and asked to be cancelled. */
+import { mostEnded } from '../../domain/turn/admission.ts';
 import type { ResponseObject } from '../../domain/response/response.ts';
 import { isVisible, type TurnRow } from '../../domain/turn/turn.ts';
 import type { CancelRequest, ChildTurn, DispatchedRun, TurnCounts, UnattendedQuery, UnattendedTurn } from '../ports/turns.ts';
@@ -142,6 +143,12 @@ export async function requestCancel(db: SqlDatabase, tenant: string, publicId: s
 export function* listStuckCancels({ acceptedForMs, limit }: { acceptedForMs: number; limit: number }): Work<string[]> {
   const sql = `SELECT id FROM turns INDEXED BY turns_to_cancel WHERE settled_at IS NULL AND cancel_requested_at < ? LIMIT ?`;
   return (yield* all(sql, (yield* now()) - acceptedForMs, limit)).map(idOf);
+}
+
+export function* countEnded(tenant: string, withinMs: number): Work<number> {
+  const sql = `SELECT 1 AS ended FROM turns
+    WHERE settled_at > ? AND settled_at IS NOT NULL AND (erased_at IS NULL OR erased_by = 'owner') AND tenant = ? LIMIT ?`;
+  return (yield* all(sql, (yield* now()) - withinMs, tenant, mostEnded)).length;
 }
 
 export function* counts(): Work<TurnCounts> {

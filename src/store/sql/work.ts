@@ -30,8 +30,12 @@ export type Work<T> = Generator<Statement, T, unknown>;
 export type Durability = 'durable' | 'quick';
 
 export interface SqlDatabase {
-  /** Runs `work` in a commit; any throw undoes what it has written. @throws `StoreBusyError` when the database cannot take it now */
-  commit<T>(durability: Durability, work: () => Work<T>): Promise<T>;
+  /**
+   * Runs `work` in a commit; any throw undoes what it has written.
+   * @param queue of works that begin with the same lock: in one process they wait for each other before they hold a connection
+   * @throws `StoreBusyError` when the database cannot take it now
+   */
+  commit<T>(durability: Durability, work: () => Work<T>, queue?: string): Promise<T>;
 
   /** Reads. Where `isOfOneMoment` is asked for, nothing of other commits comes in between. */
   read<T>(work: () => Work<T>, isOfOneMoment?: boolean): Promise<T>;

@@ -146,4 +146,21 @@ export const migrations: readonly string[] = [
     last_seq INTEGER NOT NULL, last_at INTEGER, closed_at INTEGER, ended TEXT, PRIMARY KEY (turn, opened_at, id)
   ) STRICT, WITHOUT ROWID;
   `,
+
+  // Providers that fail for everybody. key: the address and the model; opened_at: since when; trips: how often it was found so;
+  // until: nothing is sent before; probe_until: one request is under way, so long; detail: of the failure.
+  `
+  CREATE TABLE breakers (
+    key TEXT PRIMARY KEY, opened_at INTEGER NOT NULL, trips INTEGER NOT NULL, until INTEGER NOT NULL, probe_until INTEGER,
+    detail TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  `,
+
+  // Keys of the HTTP API. hash: SHA-256 in hex; scopes: with commas between them. `meta` has the mark of the codec key in use.
+  `
+  CREATE TABLE api_keys (
+    id TEXT PRIMARY KEY, tenant TEXT NOT NULL, hash TEXT NOT NULL UNIQUE, scopes TEXT NOT NULL, created_at INTEGER NOT NULL,
+    expires_at INTEGER, revoked_at INTEGER, last_used_at INTEGER
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

@@ -1,5 +1,5 @@
 import type { AttemptEnd, AttemptKey, AttemptRow } from '../../../src/domain/turn/attempt.ts';
-import type { ClaimFacts } from '../../../src/domain/turn/claim.ts';
+import type { Away, ClaimFacts } from '../../../src/domain/turn/claim.ts';
 import { mostReattachments, type Reattachment } from '../../../src/domain/turn/kept-response.ts';
 import type { RecordingPart } from '../../../src/domain/turn/recording.ts';
 import type { Append } from '../../../src/store/ports/journal.ts';
@@ -9,7 +9,7 @@ import { leaseLeftMs } from './leases.ts';
 import { roundOf } from './tool-call-rows.ts';
 
 /** All at once, as one round trip to a server would bring them. */
-export function claimFacts(turn: StoredTurn, step: number): ClaimFacts {
+export function claimFacts(turn: StoredTurn, step: number, away: Away | undefined): ClaimFacts {
   const ofStep = turn.attempts.filter((attempt) => attempt.step === step);
   const head = turn.journal?.step ?? 1;
   const last = ofStep.at(-1);
@@ -24,6 +24,7 @@ export function claimFacts(turn: StoredTurn, step: number): ClaimFacts {
     hasStarted: ofStep.some(({ firstEventAtMs }) => firstEventAtMs !== undefined),
     requestsMade: ofStep.length,
     waitLeftMs: dueAtMs === undefined ? 0 : dueAtMs - Date.now(),
+    away,
   };
 }
 

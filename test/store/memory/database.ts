@@ -3,6 +3,7 @@
  * trip there and one back, and a commit is news for the others. Nothing in it is fast; all of it is the contract.
  */
 import { setImmediate as nextTurnOfTheLoop } from 'node:timers/promises';
+import type { BreakerRow } from '../../../src/domain/turn/breaker.ts';
 import type { AttemptRow } from '../../../src/domain/turn/attempt.ts';
 import type { Spent } from '../../../src/domain/turn/budget.ts';
 import type { InputItem, Item } from '../../../src/domain/item.ts';
@@ -10,6 +11,8 @@ import type { HiddenReasoning } from '../../../src/domain/response/hidden-reason
 import type { JournalRow } from '../../../src/domain/response/response-event.ts';
 import type { ResponseObject } from '../../../src/domain/response/response.ts';
 import type { SessionRow } from '../../../src/domain/turn/session.ts';
+import type { ApiKeyRow } from '../../../src/domain/api-key.ts';
+import type { CodecKeyMark } from '../../../src/domain/codec-key.ts';
 import type { ApprovalRow, ToolCallRow } from '../../../src/domain/agents/tool-call.ts';
 import type { RecordingPart } from '../../../src/domain/turn/recording.ts';
 import type { TurnRow } from '../../../src/domain/turn/turn.ts';
@@ -93,11 +96,14 @@ export interface StoredSession {
 export class MemoryDatabase {
   readonly turns = new Map<string, StoredTurn>();
   readonly sessions = new Map<string, StoredSession>();
+  readonly breakers = new Map<string, BreakerRow>();
   readonly leaders = new Map<string, { readonly holder: string; readonly untilMs: number }>();
   /** By tenant and id. */
   readonly earlyCancels = new Map<string, number>();
   /** The answered requests for approvals, by tenant and id. */
   readonly approvals = new Map<string, ApprovalRow>();
+  readonly keys = new Map<string, ApiKeyRow>();
+  codecKey: CodecKeyMark | null = null;
   readonly connections = new Set<Connection>();
   #ordinal = 0;
 

@@ -165,9 +165,12 @@ function heldBy(turn: StoredTurn | undefined, epoch: number): StoredTurn | undef
   return turn?.journal?.epoch === epoch && !turn.journal.isSealed ? turn : undefined;
 }
 
-function claim(database: MemoryDatabase, { turn: id, step, lease, run }: ClaimRequest): { result: Claim; rows?: readonly JournalRow[] } {
+function claim(
+  database: MemoryDatabase,
+  { turn: id, step, lease, run, away }: ClaimRequest,
+): { result: Claim; rows?: readonly JournalRow[] } {
   const turn = database.requireTurn(id);
-  const decision = decideClaim(claimFacts(turn, step));
+  const decision = decideClaim(claimFacts(turn, step, away));
   if (decision.type !== 'granted' && decision.type !== 'tools') return { result: decision };
   const kept = decision.type === 'granted' ? decision.response : undefined;
   const lostAttempts = kept === undefined ? loseOpenAttempts(turn, { step }) : 0;

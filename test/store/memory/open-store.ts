@@ -3,9 +3,11 @@
  * same functions of `domain/`, followed through the same live tail, with reads that take a round trip.
  */
 import type { Store } from '../../../src/store/ports/store.ts';
+import { breakerStore } from './breakers.ts';
 import { completionStore } from './completions.ts';
 import { Connection, type MemoryDatabase } from './database.ts';
 import { journalStore } from './journal.ts';
+import { keyStore } from './keys.ts';
 import { retentionStore } from './retention.ts';
 import { sessionStore } from './sessions.ts';
 import { turnStore } from './turns.ts';
@@ -21,9 +23,11 @@ export function openMemoryStore(database: MemoryDatabase): Store {
     ...turnStore(connection),
     ...completionStore(connection),
     ...sessionStore(connection),
+    ...keyStore(connection),
     ...retentionStore(connection),
     ...viewerStore(connection),
     ...webhookStore(connection),
+    ...breakerStore(connection),
     probe: () => connection.transaction(() => undefined),
     close: async () => {
       journal.close();

@@ -148,6 +148,10 @@ export function turnStore(connection: Connection): TurnStore {
         const turn = turns.get(id);
         if (turn !== undefined) turn.isAcknowledged = false;
       }),
+    countEnded: (tenant, withinMs) =>
+      connection.transaction(
+        (database) => database.turnsWhere(({ row }) => row.tenant === tenant && (row.settledAtMs ?? 0) > Date.now() - withinMs).length,
+      ),
     counts: () =>
       connection.transaction((database) => {
         const unsettled = database.turnsWhere(isUnsettled);

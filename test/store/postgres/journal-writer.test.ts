@@ -3,88 +3,132 @@ import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { JournalWriter, type JournalWriterOptions } from '../../../src/store/postgres/journal-writer.ts';
 import { StoreBusyError } from '../../../src/store/ports/store.ts';
+import { migrate } from '../../../src/store/postgres/migrate.ts';
+import { needDatabase, type PostgresServer, startPostgres } from '../../support/postgres-server.ts';
+import { needPostgres } from '../../support/programs.ts';
 import { until } from '../../support/until.ts';
 import { Journals, rowsFrom } from './journals.ts';
 import { Proxy } from './proxy.ts';
-import { PostgresServer } from './server.ts';
 
 interface Bench extends AsyncDisposable {
-  readonly server: PostgresServer;
   readonly proxy: Proxy;
   readonly journals: Journals;
   /** Through the proxy. */
   readonly writer: JournalWriter;
 }
 
-async function open(options: Partial<JournalWriterOptions> = {}): Promise<Bench> {
+async function open(url: string, options: Partial<JournalWriterOptions> = {}): Promise<Bench> {
   const stack = new AsyncDisposableStack();
-  const server = stack.use(await PostgresServer.start());
-  const proxy = stack.use(await Proxy.start(server.port));
-  const journals = stack.use(await Journals.make(server.url));
+  const proxy = stack.use(await Proxy.start(url));
+  const journals = stack.use(new Journals(url));
   const writer = new JournalWriter({ config: { connectionString: proxy.url }, schema: 'public', prepare: true, ...options });
   stack.defer(() => writer.close());
-  return { server, proxy, journals, writer, [Symbol.asyncDispose]: () => stack.disposeAsync() };
+  return { proxy, journals, writer, [Symbol.asyncDispose]: () => stack.disposeAsync() };
 }
+
+/** On a database of its own; skipped where there is no Postgres. */
+function onDatabase(name: string, act: (bench: Bench) => Promise<void>, options?: Partial<JournalWriterOptions>): void {
+  test(name, async (t) => {
+    const url = await needDatabase(t);
+    if (url === undefined) return;
+    await using bench = await open(url, options);
+    await act(bench);
+  });
+}
+
+/** On a server of its own. */
+function onServer(
+  name: string,
+  settings: Readonly<Record<string, string>>,
+  act: (bench: Bench & { readonly server: PostgresServer }, t: TestContext) => Promise<void>,
+): void {
+  test(name, async (t) => {
+    if ((await needPostgres(t)) === undefined) return;
+    await using server = await startPostgres(settings);
+    await migrate({ url: server.url });
+    await using bench = await open(server.url);
+    await act({ ...bench, server }, t);
+  });
+}
+
+const preloaded = { shared_preload_libraries: 'pg_stat_statements' };
 
 const turns = (count: number): string[] => Array.from({ length: count }, (_, at) => `resp_${String(at).padStart(3, '0')}`);
 
-test('T7 · 1000 appends of 50 turns at once are a few statements, and each journal is whole and in order', async () => {
-  await using bench = await open();
-  const { journals, writer } = bench;
-  const ids = turns(50);
-  for (const id of ids) await journals.open(id);
-  const appends = Array.from({ length: 20 }, (_, round) =>
-    ids.map((turn) => writer.append({ turn, epoch: 1, rows: rowsFrom(round * 2, 2) })),
-  );
-  const answers = await Promise.all(appends.flat());
-  assert.equal(answers.filter(Boolean).length, 1_000);
-  for (const id of ids) {
-    assert.deepEqual(await journals.read(id), rowsFrom(0, 40));
-    assert.equal(await journals.nextSeq(id), 40);
-  }
-  const statements = await journals.statements();
-  assert.ok(statements <= 20, `${statements} statements`);
-  assert.equal(writer.queuedBytes, 0);
-});
+onServer(
+  'T7 · 1000 appends of 50 turns at once are a few statements, and each journal is whole and in order',
+  preloaded,
+  async ({ journals, writer }) => {
+    await journals.pool.query('CREATE EXTENSION pg_stat_statements');
+    const ids = turns(50);
+    for (const id of ids) await journals.open(id);
+    const appends = Array.from({ length: 20 }, (_, round) =>
+      ids.map((turn) => writer.append({ turn, epoch: 1, rows: rowsFrom(round * 2, 2) })),
+    );
+    const answers = await Promise.all(appends.flat());
+    assert.equal(answers.filter(Boolean).length, 1_000);
+    for (const id of ids) {
+      assert.deepEqual(await journals.read(id), rowsFrom(0, 40));
+      assert.equal(await journals.nextSeq(id), 40);
+    }
+    const statements = await journals.statements();
+    assert.ok(statements <= 20, `${statements} statements`);
+    assert.equal(writer.queuedBytes, 0);
+  },
+);
 
-test('T7 · a lower epoch, a seal or a gap refuses its own turn, and no other that is written with it', async () => {
-  await using bench = await open();
-  const { journals, writer } = bench;
-  for (const id of ['resp_fenced', 'resp_sealed', 'resp_gap', 'resp_good']) await journals.open(id);
-  await journals.pool.query(`UPDATE journal_head SET epoch = 2 WHERE turn = 'resp_fenced'`);
-  await journals.pool.query(`UPDATE journal_head SET sealed = 1 WHERE turn = 'resp_sealed'`);
-  const answers = await Promise.all([
-    writer.append({ turn: 'resp_fenced', epoch: 1, rows: rowsFrom(0, 1) }),
-    writer.append({ turn: 'resp_sealed', epoch: 1, rows: rowsFrom(0, 1) }),
-    writer.append({ turn: 'resp_gap', epoch: 1, rows: rowsFrom(1, 1) }),
-    writer.append({ turn: 'resp_none', epoch: 1, rows: rowsFrom(0, 1) }),
-    writer.append({ turn: 'resp_good', epoch: 1, rows: rowsFrom(0, 1) }),
-    writer.append({ turn: 'resp_good', epoch: 1, rows: rowsFrom(2, 1) }),
-  ]);
-  assert.deepEqual(answers, [false, false, false, false, true, false]);
-  const { rows } = await journals.pool.query('SELECT turn FROM journal');
-  assert.deepEqual(rows, [{ turn: 'resp_good' }]);
-});
+onDatabase(
+  'T7 · a lower epoch, a seal or a gap refuses its own turn, and no other that is written with it',
+  async ({ journals, writer }) => {
+    for (const id of ['resp_fenced', 'resp_sealed', 'resp_gap', 'resp_good']) await journals.open(id);
+    await journals.pool.query(`UPDATE journal_head SET epoch = 2 WHERE turn = 'resp_fenced'`);
+    await journals.pool.query(`UPDATE journal_head SET sealed = 1 WHERE turn = 'resp_sealed'`);
+    const answers = await Promise.all([
+      writer.append({ turn: 'resp_fenced', epoch: 1, rows: rowsFrom(0, 1) }),
+      writer.append({ turn: 'resp_sealed', epoch: 1, rows: rowsFrom(0, 1) }),
+      writer.append({ turn: 'resp_gap', epoch: 1, rows: rowsFrom(1, 1) }),
+      writer.append({ turn: 'resp_none', epoch: 1, rows: rowsFrom(0, 1) }),
+      writer.append({ turn: 'resp_good', epoch: 1, rows: rowsFrom(0, 1) }),
+      writer.append({ turn: 'resp_good', epoch: 1, rows: rowsFrom(2, 1) }),
+    ]);
+    assert.deepEqual(answers, [false, false, false, false, true, false]);
+    const { rows } = await journals.pool.query('SELECT turn FROM journal');
+    assert.deepEqual(rows, [{ turn: 'resp_good' }]);
+  },
+);
 
-test('T2 · the start of a step and what was recorded are in the commit of the rows, and are refused with them', async () => {
-  await using bench = await open();
-  const { journals, writer } = bench;
-  for (const id of ['resp_a', 'resp_b']) await journals.open(id);
-  await journals.pool.query(`UPDATE journal_head SET epoch = 2 WHERE turn = 'resp_b'`);
-  const data = Uint8Array.from([0, 1, 254, 255]);
-  const starts = { step: 1, attempt: 1, providerRequestId: 'req "1"' };
-  const append = { epoch: 1, rows: rowsFrom(0, 1), recording: [{ step: 1, attempt: 1, epoch: 1, part: 0, data }] };
-  assert.equal(await writer.append({ ...append, turn: 'resp_a', starts: { ...starts, turn: 'resp_a' } }), true);
-  assert.equal(await writer.append({ ...append, turn: 'resp_b', starts: { ...starts, turn: 'resp_b' } }), false);
-  const attempts = await journals.pool.query('SELECT turn, provider_request_id FROM attempts WHERE first_event_at IS NOT NULL');
-  assert.deepEqual(attempts.rows, [{ turn: 'resp_a', provider_request_id: 'req "1"' }]);
-  const recordings = await journals.pool.query('SELECT turn, part, data FROM recordings');
-  assert.deepEqual(recordings.rows, [{ turn: 'resp_a', part: '0', data: Buffer.from(data) }]);
-});
+onDatabase(
+  'T2 · the start of a step and what was recorded are in the commit of the rows, and are refused with them',
+  async ({ journals, writer }) => {
+    for (const id of ['resp_a', 'resp_b']) await journals.open(id);
+    await journals.pool.query(`UPDATE journal_head SET epoch = 2 WHERE turn = 'resp_b'`);
+    const data = Uint8Array.from([0, 1, 254, 255]);
+    const starts = { step: 1, attempt: 1, providerRequestId: 'req "1"' };
+    const append = { epoch: 1, rows: rowsFrom(0, 1), recording: [{ step: 1, attempt: 1, epoch: 1, part: 0, data }] };
+    assert.equal(await writer.append({ ...append, turn: 'resp_a', starts: { ...starts, turn: 'resp_a' } }), true);
+    assert.equal(await writer.append({ ...append, turn: 'resp_b', starts: { ...starts, turn: 'resp_b' } }), false);
+    const attempts = await journals.pool.query('SELECT turn, provider_request_id FROM attempts WHERE first_event_at IS NOT NULL');
+    assert.deepEqual(attempts.rows, [{ turn: 'resp_a', provider_request_id: 'req "1"' }]);
+    const recordings = await journals.pool.query('SELECT turn, part, data FROM recordings');
+    assert.deepEqual(recordings.rows, [{ turn: 'resp_a', part: '0', data: Buffer.from(data) }]);
+  },
+);
 
-test('T2 · the first event of a step does not wait behind a statement that waits', async () => {
-  await using bench = await open();
-  const { journals, writer } = bench;
+onDatabase(
+  'T2 · a step has begun by the clock of the database, as far as it is known',
+  async ({ journals, writer }) => {
+    await journals.open('resp_a');
+    assert.equal(
+      await writer.append({ turn: 'resp_a', epoch: 1, rows: rowsFrom(0, 1), starts: { turn: 'resp_a', step: 1, attempt: 1 } }),
+      true,
+    );
+    const { rows } = await journals.pool.query('SELECT first_event_at FROM attempts');
+    assert.deepEqual(rows, [{ first_event_at: '1798761600000' }]);
+  },
+  { now: () => 1_798_761_600_000 },
+);
+
+onDatabase('T2 · the first event of a step does not wait behind a statement that waits', async ({ journals, writer }) => {
   for (const id of ['resp_held', 'resp_new']) await journals.open(id);
   const holder = await journals.pool.connect();
   await holder.query(`BEGIN; SELECT 1 FROM journal_head WHERE turn = 'resp_held' FOR UPDATE`);
@@ -98,9 +142,7 @@ test('T2 · the first event of a step does not wait behind a statement that wait
   assert.equal(await held, true);
 });
 
-test('T7 · a fence that is raised while an append waits for it refuses the append', async () => {
-  await using bench = await open();
-  const { journals, writer } = bench;
+onDatabase('T7 · a fence that is raised while an append waits for it refuses the append', async ({ journals, writer }) => {
   await journals.open('resp_a');
   const holder = await journals.pool.connect();
   await holder.query(`BEGIN; UPDATE journal_head SET epoch = 2 WHERE turn = 'resp_a'`);
@@ -116,58 +158,61 @@ for (const [when, holds] of [
   ['before the server had it', 'requests'],
   ['after the server had committed it', 'answers'],
 ] as const) {
-  test(`T7 · a connection that is cut ${when}: every row once, and the append is told that it stands`, async () => {
-    await using bench = await open();
-    const { proxy, journals, writer } = bench;
-    for (const id of ['resp_a', 'resp_b']) await journals.open(id);
-    assert.equal(await writer.append({ turn: 'resp_a', epoch: 1, rows: rowsFrom(0, 1) }), true);
-    proxy.holds = holds;
-    const first = [
-      writer.append({ turn: 'resp_a', epoch: 1, rows: rowsFrom(1, 2) }),
-      writer.append({ turn: 'resp_b', epoch: 1, rows: rowsFrom(0, 1) }),
-    ];
-    await until(() => proxy.heldBytes > 0);
-    assert.equal(await journals.nextSeq('resp_b'), holds === 'answers' ? 1 : 0);
-    // It waits behind the one that nobody knows of.
-    const second = writer.append({ turn: 'resp_a', epoch: 1, rows: rowsFrom(3, 1) });
-    await new Promise((resolve) => setImmediate(resolve));
-    proxy.cut();
-    assert.deepEqual(await Promise.all([...first, second]), [true, true, true]);
-    assert.deepEqual(await journals.read('resp_a'), rowsFrom(0, 4));
-    assert.deepEqual(await journals.read('resp_b'), rowsFrom(0, 1));
-  });
+  onDatabase(
+    `T7 · a connection that is cut ${when}: every row once, and the append is told that it stands`,
+    async ({ proxy, journals, writer }) => {
+      for (const id of ['resp_a', 'resp_b']) await journals.open(id);
+      assert.equal(await writer.append({ turn: 'resp_a', epoch: 1, rows: rowsFrom(0, 1) }), true);
+      proxy.holds = holds;
+      const first = [
+        writer.append({ turn: 'resp_a', epoch: 1, rows: rowsFrom(1, 2) }),
+        writer.append({ turn: 'resp_b', epoch: 1, rows: rowsFrom(0, 1) }),
+      ];
+      await until(() => proxy.heldBytes > 0);
+      assert.equal(await journals.nextSeq('resp_b'), holds === 'answers' ? 1 : 0);
+      // It waits behind the one that nobody knows of.
+      const second = writer.append({ turn: 'resp_a', epoch: 1, rows: rowsFrom(3, 1) });
+      await new Promise((resolve) => setImmediate(resolve));
+      proxy.cut();
+      assert.deepEqual(await Promise.all([...first, second]), [true, true, true]);
+      assert.deepEqual(await journals.read('resp_a'), rowsFrom(0, 4));
+      assert.deepEqual(await journals.read('resp_b'), rowsFrom(0, 1));
+    },
+  );
 }
 
-test('T7 · a statement that goes on at the server after its connection was cut is written once', async () => {
-  await using bench = await open();
-  const { proxy, journals, writer } = bench;
-  await journals.open('resp_a');
-  const holder = await journals.pool.connect();
-  await holder.query(`BEGIN; SELECT 1 FROM journal_head WHERE turn = 'resp_a' FOR UPDATE`);
-  const waiting = async (): Promise<number> => (await journals.pool.query('SELECT 1 FROM pg_locks WHERE NOT granted')).rows.length;
-  const held = writer.append({ turn: 'resp_a', epoch: 1, rows: rowsFrom(0, 3) });
-  await until(async () => (await waiting()) === 1);
-  proxy.cut();
-  await until(async () => (await waiting()) === 2);
-  await holder.query('COMMIT');
-  holder.release();
-  assert.equal(await held, true);
-  assert.deepEqual(await journals.read('resp_a'), rowsFrom(0, 3));
-});
+onDatabase(
+  'T7 · a statement that goes on at the server after its connection was cut is written once',
+  async ({ proxy, journals, writer }) => {
+    await journals.open('resp_a');
+    const holder = await journals.pool.connect();
+    await holder.query(`BEGIN; SELECT 1 FROM journal_head WHERE turn = 'resp_a' FOR UPDATE`);
+    const waiting = async (): Promise<number> => (await journals.pool.query('SELECT 1 FROM pg_locks WHERE NOT granted')).rows.length;
+    const held = writer.append({ turn: 'resp_a', epoch: 1, rows: rowsFrom(0, 3) });
+    await until(async () => (await waiting()) === 1);
+    proxy.cut();
+    await until(async () => (await waiting()) === 2);
+    await holder.query('COMMIT');
+    holder.release();
+    assert.equal(await held, true);
+    assert.deepEqual(await journals.read('resp_a'), rowsFrom(0, 3));
+  },
+);
 
-test('T7 · an append that was lost with its connection, and fenced before it came again, is refused', async () => {
-  await using bench = await open();
-  const { proxy, journals, writer } = bench;
-  await journals.open('resp_a');
-  assert.equal(await writer.append({ turn: 'resp_a', epoch: 1, rows: rowsFrom(0, 1) }), true);
-  proxy.holds = 'requests';
-  const lost = writer.append({ turn: 'resp_a', epoch: 1, rows: rowsFrom(1, 1) });
-  await until(() => proxy.heldBytes > 0);
-  await journals.pool.query(`UPDATE journal_head SET epoch = 2 WHERE turn = 'resp_a'`);
-  proxy.cut();
-  assert.equal(await lost, false);
-  assert.deepEqual(await journals.read('resp_a'), rowsFrom(0, 1));
-});
+onDatabase(
+  'T7 · an append that was lost with its connection, and fenced before it came again, is refused',
+  async ({ proxy, journals, writer }) => {
+    await journals.open('resp_a');
+    assert.equal(await writer.append({ turn: 'resp_a', epoch: 1, rows: rowsFrom(0, 1) }), true);
+    proxy.holds = 'requests';
+    const lost = writer.append({ turn: 'resp_a', epoch: 1, rows: rowsFrom(1, 1) });
+    await until(() => proxy.heldBytes > 0);
+    await journals.pool.query(`UPDATE journal_head SET epoch = 2 WHERE turn = 'resp_a'`);
+    proxy.cut();
+    assert.equal(await lost, false);
+    assert.deepEqual(await journals.read('resp_a'), rowsFrom(0, 1));
+  },
+);
 
 /** Appends row after row, as a stream does, until it is told to stop. */
 async function stream(writer: JournalWriter, turn: string, state: { isOver: boolean }): Promise<number> {
@@ -183,62 +228,69 @@ async function stream(writer: JournalWriter, turn: string, state: { isOver: bool
   return seq;
 }
 
-test('T7 · kill -9 of Postgres in mid-stream, and again: every row once, none that was told to stand is missing', async (t: TestContext) => {
-  await using bench = await open();
-  const { server, journals, writer } = bench;
-  const ids = turns(20);
-  for (const id of ids) await journals.open(id);
-  const state = { isOver: false };
-  const streams = ids.map((id) => stream(writer, id, state));
-  const more = async (than: number): Promise<void> => {
-    await until(async () => (await journals.nextSeq(ids[0] ?? '')) > than + 10);
-  };
-  for (let kills = 0; kills < 2; kills += 1) {
-    const before = await journals.nextSeq(ids[0] ?? '');
-    await more(before);
-    await server.kill();
-    await server.start();
-  }
-  await more(await journals.nextSeq(ids[0] ?? ''));
-  state.isOver = true;
-  const lengths = await Promise.all(streams);
-  for (const [at, id] of ids.entries()) assert.deepEqual(await journals.read(id), rowsFrom(0, lengths[at] ?? 0));
-  t.diagnostic(`${lengths.reduce((sum, each) => sum + each, 0)} rows`);
-});
+onServer(
+  'T7 · kill -9 of Postgres in mid-stream, and again: every row once, none that was told to stand is missing',
+  {},
+  async ({ server, journals, writer }, t) => {
+    const ids = turns(20);
+    for (const id of ids) await journals.open(id);
+    const state = { isOver: false };
+    const streams = ids.map((id) => stream(writer, id, state));
+    const more = async (than: number): Promise<void> => {
+      await until(async () => (await journals.nextSeq(ids[0] ?? '')) > than + 10);
+    };
+    for (let kills = 0; kills < 2; kills += 1) {
+      const before = await journals.nextSeq(ids[0] ?? '');
+      await more(before);
+      await server.kill();
+      await server.start();
+    }
+    await more(await journals.nextSeq(ids[0] ?? ''));
+    state.isOver = true;
+    const lengths = await Promise.all(streams);
+    for (const [at, id] of ids.entries()) assert.deepEqual(await journals.read(id), rowsFrom(0, lengths[at] ?? 0));
+    t.diagnostic(`${lengths.reduce((sum, each) => sum + each, 0)} rows`);
+  },
+);
 
-test('silence of Postgres: what may stand is waited for, what was not sent is busy, and the next one is taken', async () => {
-  await using bench = await open({ silenceMs: 300, patienceMs: 100 });
-  const { proxy, journals, writer } = bench;
-  for (const id of ['resp_a', 'resp_b']) await journals.open(id);
-  assert.equal(await writer.append({ turn: 'resp_a', epoch: 1, rows: rowsFrom(0, 1) }), true);
-  proxy.holds = 'answers';
-  const inDoubt = writer.append({ turn: 'resp_a', epoch: 1, rows: rowsFrom(1, 1) });
-  await until(async () => (await journals.nextSeq('resp_a')) === 2);
-  await assert.rejects(writer.append({ turn: 'resp_a', epoch: 1, rows: rowsFrom(2, 1) }), StoreBusyError);
-  await until(() => proxy.connections > 2);
-  proxy.holds = 'nothing';
-  assert.equal(await inDoubt, true);
-  assert.equal(await writer.append({ turn: 'resp_a', epoch: 1, rows: rowsFrom(2, 1) }), true);
-  assert.deepEqual(await journals.read('resp_a'), rowsFrom(0, 3));
-});
+onDatabase(
+  'silence of Postgres: what may stand is waited for, what was not sent is busy, and the next one is taken',
+  async ({ proxy, journals, writer }) => {
+    for (const id of ['resp_a', 'resp_b']) await journals.open(id);
+    assert.equal(await writer.append({ turn: 'resp_a', epoch: 1, rows: rowsFrom(0, 1) }), true);
+    proxy.holds = 'answers';
+    const inDoubt = writer.append({ turn: 'resp_a', epoch: 1, rows: rowsFrom(1, 1) });
+    await until(async () => (await journals.nextSeq('resp_a')) === 2);
+    await assert.rejects(writer.append({ turn: 'resp_a', epoch: 1, rows: rowsFrom(2, 1) }), StoreBusyError);
+    await until(() => proxy.connections > 2);
+    proxy.holds = 'nothing';
+    assert.equal(await inDoubt, true);
+    assert.equal(await writer.append({ turn: 'resp_a', epoch: 1, rows: rowsFrom(2, 1) }), true);
+    assert.deepEqual(await journals.read('resp_a'), rowsFrom(0, 3));
+  },
+  { silenceMs: 1_000, patienceMs: 2_000 },
+);
 
-test('T14 · more than may wait is busy at once, and one turn cannot take the room of the others', async () => {
-  await using bench = await open({ maxBytes: 10_000, maxTurnBytes: 1_000 });
-  const { proxy, journals, writer } = bench;
-  for (const id of ['resp_a', 'resp_b']) await journals.open(id);
-  proxy.holds = 'requests';
-  const long = { epoch: 1, rows: [{ seq: 0, type: 'x', data: 'x'.repeat(2_000) }] };
-  const first = writer.append({ ...long, turn: 'resp_a' });
-  await assert.rejects(writer.append({ turn: 'resp_a', epoch: 1, rows: rowsFrom(1, 1) }), StoreBusyError);
-  const other = writer.append({ ...long, turn: 'resp_b' });
-  await assert.rejects(writer.append({ ...long, turn: 'resp_c', rows: [{ seq: 0, type: 'x', data: 'x'.repeat(9_000) }] }), StoreBusyError);
-  proxy.cut();
-  assert.deepEqual(await Promise.all([first, other]), [true, true]);
-});
+onDatabase(
+  'T14 · more than may wait is busy at once, and one turn cannot take the room of the others',
+  async ({ proxy, journals, writer }) => {
+    for (const id of ['resp_a', 'resp_b']) await journals.open(id);
+    proxy.holds = 'requests';
+    const long = { epoch: 1, rows: [{ seq: 0, type: 'x', data: 'x'.repeat(2_000) }] };
+    const first = writer.append({ ...long, turn: 'resp_a' });
+    await assert.rejects(writer.append({ turn: 'resp_a', epoch: 1, rows: rowsFrom(1, 1) }), StoreBusyError);
+    const other = writer.append({ ...long, turn: 'resp_b' });
+    await assert.rejects(
+      writer.append({ ...long, turn: 'resp_c', rows: [{ seq: 0, type: 'x', data: 'x'.repeat(9_000) }] }),
+      StoreBusyError,
+    );
+    proxy.cut();
+    assert.deepEqual(await Promise.all([first, other]), [true, true]);
+  },
+  { maxBytes: 10_000, maxTurnBytes: 1_000 },
+);
 
-test('one append that no statement can hold fails alone', async () => {
-  await using bench = await open();
-  const { journals, writer } = bench;
+onDatabase('one append that no statement can hold fails alone', async ({ journals, writer }) => {
   for (const id of ['resp_a', 'resp_b']) await journals.open(id);
   // A text of Postgres has no such character.
   const [good, bad] = await Promise.allSettled([
@@ -249,9 +301,7 @@ test('one append that no statement can hold fails alone', async () => {
   assert.deepEqual(await journals.read('resp_a'), rowsFrom(0, 1));
 });
 
-test('a writer that is closed rejects what it has not sent, and takes nothing more', async () => {
-  await using bench = await open();
-  const { proxy, journals } = bench;
+onDatabase('a writer that is closed rejects what it has not sent, and takes nothing more', async ({ proxy, journals }) => {
   await journals.open('resp_a');
   const writer = new JournalWriter({ config: { connectionString: proxy.url }, schema: 'public', prepare: true });
   const unsent = assert.rejects(writer.append({ turn: 'resp_a', epoch: 1, rows: rowsFrom(0, 1) }), /closed/);

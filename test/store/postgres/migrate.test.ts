@@ -138,7 +138,8 @@ test('both drivers have the same tables, columns and names of indexes', async (t
   const indexesHere = new Set((await ask(url, `SELECT indexname FROM pg_indexes WHERE schemaname = 'public'`)).flat());
   assert.deepEqual(
     columns.filter((name) => !here.has(name)),
-    [],
+    // By it SQLite's processes find what others have written; here they are told.
+    ['journal.ordinal'],
   );
   assert.deepEqual(
     indexes.map(({ name }) => name).filter((name) => !indexesHere.has(name)),

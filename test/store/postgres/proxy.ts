@@ -1,6 +1,8 @@
 /** Stands between a client and Postgres: holds back what one of them says, and cuts their connections. */
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import { join } from 'node:path';
+import pg from 'pg';
 
 export class Proxy implements AsyncDisposable {
   /** What is said meanwhile is lost with the connection. */
@@ -11,10 +13,14 @@ export class Proxy implements AsyncDisposable {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
 
-  private constructor(target: number) {
+  readonly #url: string;
+
+  private constructor(url: string) {
+    this.#url = url;
+    const { host, port } = new pg.Client(url);
     this.#server = createServer((client) => {
       this.connections += 1;
-      const server = connect(target, '127.0.0.1');
+      const server = host.startsWith('/') ? connect(join(host, `.s.PGSQL.${port}`)) : connect(port, host);
       for (const [from, to, what] of [
         [client, server, 'requests'],
         [server, client, 'answers'],
@@ -33,8 +39,9 @@ export class Proxy implements AsyncDisposable {
     });
   }
 
-  static async start(target: number): Promise<Proxy> {
-    const proxy = new Proxy(target);
+  /** @param url of the database that it leads to */
+  static async start(url: string): Promise<Proxy> {
+    const proxy = new Proxy(url);
     proxy.#server.listen(0, '127.0.0.1');
     await once(proxy.#server, 'listening');
     return proxy;
@@ -43,13 +50,18 @@ export class Proxy implements AsyncDisposable {
   get url(): string {
     const address = this.#server.address();
     if (address === null || typeof address === 'string') throw new Error('the proxy does not listen');
-    return `postgres://turnkeep@127.0.0.1:${address.port}/postgres`;
+    const { user, database } = new pg.Client(this.#url);
+    return `postgres://${user}@127.0.0.1:${address.port}/${database}`;
   }
 
   /** All connections, by a reset; new ones pass everything on. */
   cut(): void {
     this.holds = 'nothing';
-    for (const socket of this.#sockets) socket.resetAndDestroy();
+    // Sockets of a file know no reset.
+    for (const socket of this.#sockets) {
+      if (socket.remoteAddress === undefined) socket.destroy();
+      else socket.resetAndDestroy();
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -5,9 +5,10 @@ import pg from 'pg';
 import type { ChangeWatcher } from '../../../src/store/live/source.ts';
 import { payloadsOf, readPayload } from '../../../src/store/postgres/notifications.ts';
 import { PostgresSignal, type SignalOptions } from '../../../src/store/postgres/signal.ts';
+import { needDatabase, startPostgres } from '../../support/postgres-server.ts';
+import { needPostgres } from '../../support/programs.ts';
 import { until } from '../../support/until.ts';
 import { Proxy } from './proxy.ts';
-import { PostgresServer } from './server.ts';
 
 class Watcher implements ChangeWatcher {
   /** The newest row of each journal that it was told of. */
@@ -27,7 +28,6 @@ class Watcher implements ChangeWatcher {
 }
 
 interface Bench extends AsyncDisposable {
-  readonly server: PostgresServer;
   /** Of the connections that listen. */
   readonly proxy: Proxy;
   readonly pool: pg.Pool;
@@ -35,20 +35,18 @@ interface Bench extends AsyncDisposable {
   open(options?: Partial<SignalOptions>): PostgresSignal;
 }
 
-async function start(): Promise<Bench> {
+async function start(url: string): Promise<Bench> {
   const stack = new AsyncDisposableStack();
-  const server = stack.use(await PostgresServer.start());
-  const proxy = stack.use(await Proxy.start(server.port));
-  const pool = new pg.Pool({ connectionString: server.url });
+  const proxy = stack.use(await Proxy.start(url));
+  const pool = new pg.Pool({ connectionString: url });
   pool.on('error', () => undefined);
   stack.defer(() => pool.end());
   return {
-    server,
     proxy,
     pool,
     open(options) {
       const signal = new PostgresSignal({
-        config: { connectionString: server.url },
+        config: { connectionString: url },
         listenConfig: { connectionString: proxy.url, application_name: 'listener' },
         schema: 'public',
         ...options,
@@ -60,11 +58,20 @@ async function start(): Promise<Bench> {
   };
 }
 
+/** On a database of its own; skipped where there is no Postgres. */
+function onDatabase(name: string, act: (bench: Bench) => Promise<void>): void {
+  test(name, async (t) => {
+    const url = await needDatabase(t);
+    if (url === undefined) return;
+    await using bench = await start(url);
+    await act(bench);
+  });
+}
+
 const listeners = async (pool: pg.Pool): Promise<number> =>
   (await pool.query(`SELECT 1 FROM pg_stat_activity WHERE application_name = 'listener'`)).rows.length;
 
-test('what one process has committed, those of others that watch are told of, and it is not told of its own', async () => {
-  await using bench = await start();
+onDatabase('what one process has committed, those of others that watch are told of, and it is not told of its own', async (bench) => {
   const [here, there, third] = [bench.open(), bench.open(), bench.open()];
   const watchers = [new Watcher(), new Watcher(), new Watcher()];
   for (const [at, signal] of [here, there, third].entries()) signal.watch(watchers[at]!);
@@ -78,8 +85,7 @@ test('what one process has committed, those of others that watch are told of, an
   assert.deepEqual([...watchers[0]!.known.keys()], ['resp_c'], 'nothing of its own');
 });
 
-test('a connection that is ended is opened again, and then anything may have changed', async () => {
-  await using bench = await start();
+onDatabase('a connection that is ended is opened again, and then anything may have changed', async (bench) => {
   const [here, there] = [bench.open(), bench.open()];
   const watcher = new Watcher();
   there.watch(watcher);
@@ -94,17 +100,19 @@ test('a connection that is ended is opened again, and then anything may have cha
   assert.equal(watcher.failures, 0);
 });
 
-test('it listens again after a kill of the server, and what could not be sent meanwhile holds up nobody', async () => {
-  await using bench = await start();
+test('it listens again after a kill of the server, and what could not be sent meanwhile holds up nobody', async (t) => {
+  if ((await needPostgres(t)) === undefined) return;
+  await using server = await startPostgres();
+  await using bench = await start(server.url);
   const [here, there] = [bench.open(), bench.open()];
   const watcher = new Watcher();
   there.watch(watcher);
   await until(() => there.isListening);
-  await bench.server.kill();
+  await server.kill();
   await until(() => !there.isListening);
   here.notify('resp_lost', 1);
   const before = watcher.anyCount;
-  await bench.server.start();
+  await server.start();
   await until(() => watcher.anyCount > before);
   // Until its own connection is there again, what it is told is dropped.
   await until(() => {
@@ -113,8 +121,7 @@ test('it listens again after a kill of the server, and what could not be sent me
   });
 });
 
-test('a connection whose other end is gone without a word is found, and opened again', async () => {
-  await using bench = await start();
+onDatabase('a connection whose other end is gone without a word is found, and opened again', async (bench) => {
   const [here, there] = [bench.open(), bench.open({ probeMs: 50 })];
   const watcher = new Watcher();
   there.watch(watcher);
@@ -128,8 +135,7 @@ test('a connection whose other end is gone without a word is found, and opened a
   await until(() => watcher.known.get('resp_a') === 1);
 });
 
-test('while nobody watches there is no connection, and it lasts for as long as one of several does', async () => {
-  await using bench = await start();
+onDatabase('while nobody watches there is no connection, and it lasts for as long as one of several does', async (bench) => {
   const [here, there] = [bench.open(), bench.open({ lingerMs: 1 })];
   assert.equal(bench.proxy.connections, 0);
   const [first, second] = [new Watcher(), new Watcher()];
@@ -146,8 +152,7 @@ test('while nobody watches there is no connection, and it lasts for as long as o
   assert.equal(await listeners(bench.pool), 1);
 });
 
-test('a crowd of turns takes several notifications, and more than that are one that says: any', async () => {
-  await using bench = await start();
+onDatabase('a crowd of turns takes several notifications, and more than that are one that says: any', async (bench) => {
   const [here, there] = [bench.open(), bench.open()];
   const watcher = new Watcher();
   there.watch(watcher);

@@ -1,6 +1,7 @@
 /** nginx as `docker-compose.yml` has it, with `deploy/nginx/nginx.conf.template` filled in for gateways at addresses of this machine. */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { nginxProgram } from '../programs.ts';
 import type { ContainerCommand } from './compose-file.ts';
 import type { ProcessPlan } from './process.ts';
 
@@ -16,7 +17,8 @@ export interface NginxOptions {
 
 const template = new URL('../../../deploy/nginx/nginx.conf.template', import.meta.url);
 
-export function planNginx({ container, folder, listen, servers }: NginxOptions): Omit<ProcessPlan, 'name' | 'cwd' | 'logPath'> {
+export async function planNginx(options: NginxOptions): Promise<Omit<ProcessPlan, 'name' | 'cwd' | 'logPath'>> {
+  const { container, folder, listen, servers } = options;
   const path = join(folder, 'nginx.conf');
   writeFileSync(path, filledIn(container.environment, { folder, listen, servers }));
   const [, ...args] = container.command.map((word) => {
@@ -25,7 +27,7 @@ export function planNginx({ container, folder, listen, servers }: NginxOptions):
     return word === 'daemon off;' && process.getuid?.() === 0 ? 'daemon off; user root;' : word;
   });
   return {
-    command: [program(), ...args],
+    command: [await nginxProgram(), ...args],
     env: { PATH: process.env['PATH'] },
     stopSignal: 'SIGQUIT',
     isReady: async () => (await fetch(`http://${listen}/nginx-health`)).ok,
@@ -44,12 +46,4 @@ function filledIn(environment: ContainerCommand['environment'], { folder, listen
     NGINX_SERVERS: servers.map((server) => inContainer.replace('serve:8484 resolve', server)).join('\n    '),
   };
   return readFileSync(template, 'utf8').replaceAll(/\$\{(NGINX_\w+)\}/g, (whole, name: string) => values[name] ?? whole);
-}
-
-function program(): string {
-  // Daemons live where the PATH of an ordinary user does not look.
-  const folders = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin'];
-  const found = folders.map((folder) => join(folder, 'nginx')).find((path) => existsSync(path));
-  if (found === undefined) throw new Error('there is no nginx; install it: apt-get install nginx-light');
-  return found;
 }

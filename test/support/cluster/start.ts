@@ -4,7 +4,7 @@
  */
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { probeNamespace } from '../../../src/cli/dev-server/probe.ts';
 import { freePorts } from '../../../src/cli/dev-server/ports.ts';
 import { serverArguments } from '../../../src/cli/dev-server/server-arguments.ts';
@@ -57,7 +57,7 @@ export interface Cluster extends AsyncDisposable {
   readonly demoModel: ClusterProcess | undefined;
   /** All of the above, in the order of their start. */
   readonly processes: readonly ClusterProcess[];
-  /** Stops all of it in the reverse order, as an orchestrator does: streams may end within TURNKEEP_DRAIN_MS. */
+  /** Stops all of it, turnkeep's processes before what they need: streams may end within TURNKEEP_DRAIN_MS. */
   stop(): Promise<void>;
   /** Kills all of it. */
   [Symbol.asyncDispose](): Promise<void>;
@@ -89,7 +89,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     ...named('worker', count(options.workers, 'worker')),
   ];
   const database = options.database ?? 'sqlite';
-  const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), 'turnkeep-cluster-'));
+  const dataDir = options.dataDir === undefined ? mkdtempSync(join(tmpdir(), 'turnkeep-cluster-')) : resolve(options.dataDir);
   mkdirSync(dataDir, { recursive: true });
   const [port, temporalPort, postgresPort, modelPort, ...ports] = await freePorts([
     options.port,
@@ -172,7 +172,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     const own = await Promise.all(names.map(async (name, index) => turnkeep(name, ports[index] ?? 0)));
     await start(...own);
     const behindNginx = own.flatMap((one, index) => (one.name.startsWith('worker') ? [] : [{ one, address: `${ip}:${ports[index]}` }]));
-    const nginx = planOfNginx(await Promise.all(behindNginx.map(async ({ address }) => link('nginx', 'replica', address))));
+    const nginx = await planOfNginx(await Promise.all(behindNginx.map(async ({ address }) => link('nginx', 'replica', address))));
     await start(nginx);
 
     const replicas = behindNginx.map(({ one, address }): ClusterReplica => Object.assign(one, { url: `http://${address}` }));
@@ -194,8 +194,8 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
       demoModel,
       processes: started,
       async stop() {
-        await nginx.stop();
-        await Promise.all(own.map((one) => one.stop()));
+        // nginx ends with the last stream that passes through it, and those end as the replicas drain.
+        await Promise.all([nginx, ...own].map((one) => one.stop()));
         for (const one of [demoModel, temporal, postgres]) await one?.stop();
         await kill();
       },
@@ -230,9 +230,9 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     return plan('postgres', made);
   }
 
-  function planOfNginx(servers: readonly string[]): ClusterProcess {
+  async function planOfNginx(servers: readonly string[]): Promise<ClusterProcess> {
     const container = containerCommand('nginx', services);
-    return plan('nginx', planNginx({ container, folder: folderOf('nginx'), listen: `${ip}:${port}`, servers }));
+    return plan('nginx', await planNginx({ container, folder: folderOf('nginx'), listen: `${ip}:${port}`, servers }));
   }
 }
 

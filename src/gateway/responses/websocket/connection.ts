@@ -35,6 +35,8 @@ export interface ConnectionOptions {
   readonly deps: ConnectionDeps;
   readonly client: ClientSocket;
   readonly tenant: string;
+  /** Rejects with an ApiError 401 where the key of the handshake is good no more: a connection may outlive it. */
+  readonly checkKey: () => Promise<void>;
   /** Of the handshake; those of the responses begin with it. */
   readonly requestId: string;
   /** What the handshake says for all of its responses. */
@@ -141,10 +143,11 @@ export class Connection {
   }
 
   async #handle(bytes: Buffer, hold: BodyHold, receivedAtMs: number): Promise<void> {
-    const { gone, deps, requestId } = this.#options;
+    const { gone, deps, requestId, checkKey } = this.#options;
     let streamId: string | undefined;
     let isHeld = false;
     try {
+      await checkKey();
       const { maxInputItems } = deps;
       const limits = maxInputItems === undefined ? jsonLimits : { ...jsonLimits, maxItems: maxInputItems };
       const event = clientEventOf(await parseMessage(bytes, limits));

@@ -5,6 +5,7 @@ import { type WebSocket, WebSocketServer } from 'ws';
 import { upgradeOf } from '../../../http/upgrade.ts';
 import { ApiError } from '../../http/errors.ts';
 import { errorResponses, errorSchema } from '../../http/response-schemas.ts';
+import type { Authenticator } from '../../http/auth.ts';
 import { type GatewayEnv, headerOf, type Routes } from '../../http/route.ts';
 import { submitHeaders } from '../../submit/submit-turn.ts';
 import { ClientSocket, socketLimits, type SocketLimits } from './client-socket.ts';
@@ -44,6 +45,7 @@ export class OpenConnections {
 
 export interface WebSocketDeps extends Omit<ConnectionDeps, 'budget' | 'contextBudget'> {
   readonly connections: OpenConnections;
+  readonly authenticate: Authenticator;
   readonly socketLimits?: SocketLimits | undefined;
 }
 
@@ -61,6 +63,7 @@ export function webSocketRoute(routes: Routes, deps: WebSocketDeps, budgets: Pic
       method: 'get',
       path: '/responses',
       tag: 'Responses',
+      scope: 'write',
       summary: 'Begin and follow turns over a WebSocket',
       description:
         "The handshake of a WebSocket. Clients send `response.create` with the fields of `POST /v1/responses`, `response.steer`, `response.cancel` and `response.resume`; each message of the server is an event, the same text as a stream's `data`. See docs/websocket.md.",
@@ -149,7 +152,9 @@ function begin(
     incoming: deps.budget.open(tenant),
     hasUntakenEnd: () => connection.hasUntakenEnd(),
   });
-  const connection = new Connection({ deps, client, tenant, headers, requestId: c.get('requestId'), gone: c.get('closed') });
+  const authorization = headerOf(c, 'authorization');
+  const checkKey = async (): Promise<void> => void (await deps.authenticate(authorization));
+  const connection = new Connection({ deps, client, tenant, checkKey, headers, requestId: c.get('requestId'), gone: c.get('closed') });
   socket.on('message', (data: Buffer, isBinary) => {
     connection.receive(data, isBinary);
   });

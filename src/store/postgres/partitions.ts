@@ -1,0 +1,209 @@
+/**
+ * Partitions of the journals and of what was recorded, one a day (UTC), by the ids of turns, which begin with their time (`newId`).
+ * They are made ahead. What retention is through with goes as a whole partition, without a delete for each row.
+ */
+import { all, one, run, type Row, type SqlDatabase, type Work } from '../sql/work.ts';
+
+/**
+ * By far the largest tables, and only ever added to. What is of no day that there is a partition for goes to the default one: ids
+ * that do not begin with a time, and what comes when nobody has made partitions ahead.
+ */
+export const journalTables = `
+  CREATE TABLE journal (
+    turn TEXT NOT NULL, seq BIGINT NOT NULL, type TEXT NOT NULL, data TEXT NOT NULL, PRIMARY KEY (turn, seq)
+  ) PARTITION BY RANGE (turn);
+  CREATE TABLE journal_default PARTITION OF journal DEFAULT;
+  CREATE TABLE recordings (
+    turn TEXT NOT NULL, epoch BIGINT NOT NULL, part BIGINT NOT NULL, step BIGINT NOT NULL, attempt BIGINT NOT NULL,
+    data BYTEA NOT NULL, PRIMARY KEY (turn, epoch, part)
+  ) PARTITION BY RANGE (turn);
+  CREATE TABLE recordings_default PARTITION OF recordings DEFAULT;
+`;
+
+const tables = ['journal', 'recordings'] as const;
+
+const dayMs = 86_400_000;
+
+/** Nothing is written to the default partition as long as somebody makes partitions once in so many days. */
+const usualAheadDays = 7;
+
+/** Of one commit. */
+const responsesAtOnce = 50;
+
+/** A day of UTC. */
+interface Day {
+  /** As in the names of its tables: `20261231`. */
+  readonly name: string;
+  /** The ids of its turns: from the first on, and before the second. */
+  readonly range: readonly [from: string, to: string];
+  readonly endsAtMs: number;
+}
+
+export interface PartitionReport {
+  /** Whole days from tomorrow on that have their partitions, without a gap. 0: after midnight all goes to the default one. */
+  readonly aheadDays: number;
+  readonly days: number;
+  /** Rows of journals in the default partition, counted to 10,000: retention deletes each by itself. */
+  readonly strayRows: number;
+}
+
+/**
+ * Makes the partitions of today and of the days ahead that are not there, and takes over what the default one has of them. Several
+ * processes may do it at once.
+ * @returns the days they were made for, as in `20261231`
+ * @throws `StoreBusyError` while somebody has a lock that is in the way: ask again
+ */
+export async function ensurePartitions(
+  db: SqlDatabase,
+  { nowMs = Date.now(), aheadDays = usualAheadDays }: { readonly nowMs?: number; readonly aheadDays?: number } = {},
+): Promise<string[]> {
+  const present = await db.read(partitionedDays);
+  const due = Array.from({ length: aheadDays + 1 }, (_, ahead) => dayOf(nowMs + ahead * dayMs)).filter(({ name }) => !present.has(name));
+  // One a commit: the default partition is locked meanwhile.
+  const made: string[] = [];
+  for (const day of due) if (await db.commit('durable', () => makePartitions(day))) made.push(day.name);
+  return made;
+}
+
+export async function readPartitions(db: SqlDatabase, nowMs = Date.now()): Promise<PartitionReport> {
+  return db.read(function* () {
+    const days = yield* partitionedDays();
+    const stray = yield* one('SELECT count(*) AS stray FROM (SELECT 1 FROM journal_default LIMIT 10000) AS stray');
+    let aheadDays = 0;
+    while (days.has(dayOf(nowMs + (aheadDays + 1) * dayMs).name)) aheadDays += 1;
+    return { aheadDays, days: days.size, strayRows: Number(stray?.['stray']) };
+  });
+}
+
+/**
+ * Drops the days before `beforeMs` whose turns have all ended before it. The responses of these turns are kept beside them first,
+ * as `expire` does for one that is kept for others: until it comes to them, they are turns without a journal. A day with a turn
+ * that runs, or has ended since, is kept: what of it is past retention, `expire` deletes.
+ * @returns the days that were dropped, and those that were kept, as in `20261231`
+ * @throws `StoreBusyError` while somebody has a lock that is in the way: ask again
+ */
+export async function dropPartitions(
+  db: SqlDatabase,
+  beforeMs: number,
+): Promise<{ readonly dropped: readonly string[]; readonly kept: readonly string[] }> {
+  const [dropped, kept]: [string[], string[]] = [[], []];
+  for (const name of await db.read(partitionedDays)) {
+    const day = dayNamed(name);
+    if (day.endsAtMs > beforeMs) continue;
+    if (await db.read(() => isInUse(day, beforeMs))) kept.push(name);
+    else {
+      while (await db.commit('durable', () => keepResponses(day))) continue;
+      if (await db.commit('durable', () => detachPartitions(day, beforeMs))) dropped.push(name);
+    }
+  }
+  // Those, too, that a killed process has detached. To delete the files of a large table takes a while: it is nobody's any more.
+  for (const table of await db.read(detachedTables)) {
+    await db.commit('durable', function* () {
+      yield* lockPartitions();
+      yield* run(`DROP TABLE IF EXISTS ${table}`);
+    });
+  }
+  return { dropped: dropped.toSorted(), kept: kept.toSorted() };
+}
+
+/** False: somebody else has made them. */
+function* makePartitions({ name, range: [from, to] }: Day): Work<boolean> {
+  yield* lockPartitions();
+  if ((yield* partitionedDays()).has(name)) return false;
+  for (const table of tables) {
+    const partition = partitionOf(table, name);
+    // Not as a partition from the start: that would lock the whole table, and fail where the default one has rows of it.
+    yield* run(`CREATE TABLE ${partition} (LIKE ${table} INCLUDING ALL)`);
+    yield* run(`LOCK TABLE ${table}_default IN ACCESS EXCLUSIVE MODE`);
+    yield* run(
+      `WITH moved AS (DELETE FROM ${table}_default WHERE turn >= ? AND turn < ? RETURNING *) INSERT INTO ${partition} SELECT * FROM moved`,
+      from,
+      to,
+    );
+    yield* run(`ALTER TABLE ${table} ATTACH PARTITION ${partition} FOR VALUES FROM ('${from}') TO ('${to}')`);
+  }
+  return true;
+}
+
+/** Whether a turn of this day runs, or has ended since. */
+function* isInUse({ range }: Day, beforeMs: number): Work<boolean> {
+  const sql = 'SELECT 1 FROM turns WHERE id >= ? AND id < ? AND (settled_at IS NULL OR settled_at >= ?) LIMIT 1';
+  return (yield* one(sql, ...range, beforeMs)) !== undefined;
+}
+
+/**
+ * Copies some of the responses, which the last rows of the journals have, and hides these journals. The turns are locked first, as
+ * by whoever deletes them.
+ * @returns whether there may be more
+ */
+function* keepResponses({ range }: Day): Work<boolean> {
+  const hidden = yield* run(
+    `WITH ending AS MATERIALIZED (
+       SELECT turns.ordinal, head.turn, head.next_seq FROM journal_head AS head JOIN turns ON turns.id = head.turn
+       WHERE head.turn >= ? AND head.turn < ? AND head.sealed = 1 ORDER BY head.turn LIMIT ${responsesAtOnce} FOR UPDATE OF turns
+     ), copied AS (
+       UPDATE turn_content SET response = json_part(journal.data, '{response}')
+       FROM ending JOIN journal ON journal.turn = ending.turn AND journal.seq = ending.next_seq - 1
+       WHERE turn_content.ordinal = ending.ordinal
+     )
+     UPDATE journal_head SET sealed = 2 FROM ending WHERE journal_head.turn = ending.turn AND sealed = 1`,
+    ...range,
+  );
+  return hidden > 0;
+}
+
+/** False: there is something left to be kept, or it is gone already. */
+function* detachPartitions(day: Day, beforeMs: number): Work<boolean> {
+  yield* lockPartitions();
+  if (!(yield* partitionedDays()).has(day.name) || (yield* isInUse(day, beforeMs))) return false;
+  const left = yield* one('SELECT 1 FROM journal_head WHERE turn >= ? AND turn < ? AND sealed = 1 LIMIT 1', ...day.range);
+  if (left !== undefined) return false;
+  // Everybody who writes waits behind this one: it must not wait long for those before it.
+  yield* run(`SET LOCAL lock_timeout = '1s'`);
+  for (const table of tables) yield* run(`ALTER TABLE ${table} DETACH PARTITION ${partitionOf(table, day.name)}`);
+  return true;
+}
+
+/** Until the commit. */
+function* lockPartitions(): Work<void> {
+  yield* run(`SELECT pg_advisory_xact_lock(hashtextextended('partitions:' || current_schema(), 0))`);
+}
+
+function* partitionedDays(): Work<ReadonlySet<string>> {
+  const rows = yield* all(
+    `SELECT relname::text AS name FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid WHERE inhparent = to_regclass('journal')`,
+  );
+  return new Set(rows.flatMap((row) => dayIn(row, 'journal') ?? []));
+}
+
+function* detachedTables(): Work<string[]> {
+  const rows = yield* all(
+    `SELECT relname::text AS name FROM pg_class
+     WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r' AND NOT relispartition AND relname ~ '_d[0-9]{8}$'`,
+  );
+  return tables.flatMap((table) => rows.flatMap((row) => dayIn(row, table) ?? []).map((name) => partitionOf(table, name)));
+}
+
+function partitionOf(table: (typeof tables)[number], day: string): string {
+  return `${table}_d${day}`;
+}
+
+function dayIn(row: Row, table: (typeof tables)[number]): string | undefined {
+  return new RegExp(`^${table}_d(\\d{8})$`).exec(String(row['name']))?.[1];
+}
+
+function dayNamed(name: string): Day {
+  return dayOf(Date.UTC(Number(name.slice(0, 4)), Number(name.slice(4, 6)) - 1, Number(name.slice(6))));
+}
+
+function dayOf(atMs: number): Day {
+  const startsAtMs = Math.floor(atMs / dayMs) * dayMs;
+  const endsAtMs = startsAtMs + dayMs;
+  const name = new Date(startsAtMs).toISOString().slice(0, 10).replaceAll('-', '');
+  return { name, range: [firstIdAt(startsAtMs), firstIdAt(endsAtMs)], endsAtMs };
+}
+
+/** Not after any id of that time: `newId` has the same form. */
+function firstIdAt(atMs: number): string {
+  return `resp_${atMs.toString(16).padStart(12, '0')}`;
+}

@@ -1,0 +1,87 @@
+/** T4: a provider that fails for everybody is left alone, by all processes, and nothing of the three requests is used up meanwhile. */
+import assert from 'node:assert/strict';
+import { DatabaseSync } from 'node:sqlite';
+import { chat, done, end, hold, httpError, type Script, sseHead } from '../../src/testing/model-server/index.ts';
+import { breakerKeyOf, failuresToOpen } from '../../src/domain/turn/breaker.ts';
+import { defaultSettings } from '../../src/domain/response/response-settings.ts';
+import { until } from '../support/until.ts';
+import { story, type World } from '../support/world.ts';
+
+const failure: Script = [hold('failure'), ...httpError(503)];
+const answer: Script = [sseHead, hold('answer'), chat.content('Hello'), chat.finish(), done, end];
+
+/** The breaker of the story's model, as it stands in the database; `long`: as if it had opened an hour ago, and stayed so. */
+async function open(world: World, long: boolean): Promise<void> {
+  const key = breakerKeyOf(world.model.baseUrl, 'scripted');
+  await world.store.tripBreaker({ key, detail: '503', isProbe: false });
+  if (!long) return;
+  const db = new DatabaseSync(world.config.databaseUrl.slice('sqlite:'.length));
+  db.exec(`UPDATE breakers SET opened_at = opened_at - 3600000, until = until + 20000`);
+  db.close();
+}
+
+let isDown = true;
+
+story(
+  'T4 · once ten turns have failed nothing is sent; then one asks, and when it is answered all go on with the requests that they had left',
+  async (world) => {
+    isDown = true;
+    const failing = await Promise.all(Array.from({ length: failuresToOpen }, (_, index) => world.say(`turn ${index}`)));
+    await world.model.nextRequest(failuresToOpen);
+    isDown = false;
+    world.model.release('failure');
+    await until(async () => (await world.store.readBreakers()).rows.length === 1);
+    const late = await world.say('late');
+    await world.model.nextRequest(failuresToOpen + 1);
+    const [row] = (await world.store.readBreakers()).rows;
+    assert.notEqual(row?.probeUntilMs, null);
+    assert.equal(world.model.requests.length, failuresToOpen + 1, 'the probe alone');
+    world.model.release('answer');
+    await Promise.all([...failing, late].map((viewer) => viewer.ended));
+    assert.deepEqual([...new Set([...failing, late].map(({ text, last }) => `${last.response.status} ${text}`))], ['completed Hello']);
+    assert.deepEqual((await world.store.readBreakers()).rows, []);
+    assert.equal((await world.attempts(late.id)).length, 1, 'a wait is no request');
+    for (const { id } of failing) {
+      assert.deepEqual(
+        (await world.attempts(id)).map(({ attempt, outcome }) => [attempt, outcome]),
+        [
+          [1, 'failed'],
+          [2, 'completed'],
+        ],
+      );
+    }
+  },
+  { config: { hasBreaker: true }, model: () => ({ fallback: () => (isDown ? failure : answer) }) },
+);
+
+story(
+  'T4 · what other processes have seen holds: turns wait, a cancel ends the wait, and where it lasts they end, and no new one is taken in',
+  async (world) => {
+    await open(world, false);
+    await until(() => world.workers[0]?.attempts.isAway(defaultSettings('scripted')) === true);
+    const [waiting, cancelled] = [await world.say('waits'), await world.say('is cancelled')];
+    const stop = await world.call('POST', `/v1/responses/${cancelled.id}/cancel`);
+    assert.equal(stop.body['status'], 'cancelled');
+    await cancelled.ended;
+    await open(world, true);
+    await waiting.ended;
+    const { error } = waiting.last.response;
+    assert.equal(error?.code, 'provider_busy');
+    assert.match(error?.message ?? '', /^The model provider fails for everybody: nothing was sent to it\. It may be asked again at /);
+    const { body: turn } = await world.call('GET', `/turns/${waiting.id}`);
+    assert.ok(Date.parse(String(turn['retry_at'])) > Date.now());
+
+    await until(async () => (await world.call('POST', '/v1/responses', { input: 'is refused' })).status === 503);
+    const refused = await fetch(`${world.url}/v1/responses`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ input: 'is refused' }),
+    });
+    const { error: refusal } = (await refused.json()) as { error: { code: string } };
+    assert.deepEqual([refused.status, refusal.code], [503, 'provider_unavailable']);
+    const retryAfterS = Number(refused.headers.get('retry-after'));
+    assert.ok(retryAfterS >= 1 && retryAfterS <= 30, `${retryAfterS} s`);
+    assert.equal(world.model.requests.length, 0);
+  },
+  { config: { hasBreaker: true } },
+);
