@@ -29,6 +29,7 @@ test('with nothing set, the defaults are those of the contract', () => {
     port: 8484,
     dataDir: '/home/me/.turnkeep',
     databaseUrl: 'sqlite:/home/me/.turnkeep/turnkeep.db',
+    postgres: { poolSize: 10 },
     taskQueue: 'turnkeep',
     temporal: { namespace: 'default' },
     provider: { api: 'responses' },
@@ -155,7 +156,7 @@ for (const [env, problem] of [
 
 test('everything that is wrong is told at once, a flag by its own name', () => {
   const problems = problemsOf(
-    { TURNKEEP_PORT: 'x', TURNKEEP_HOST: '0.0.0.0', DATABASE_URL: 'postgres://db/x', TEMPORAL_PROFILE: 'nobody' },
+    { TURNKEEP_PORT: 'x', TURNKEEP_HOST: '0.0.0.0', DATABASE_URL: 'postgres://db', TEMPORAL_PROFILE: 'nobody' },
     { 'idle-timeout-ms': 'soon' },
   );
   assert.deepEqual(
@@ -174,7 +175,7 @@ test('no message repeats a secret, however it is misspelt', () => {
   const secret = 'hunter2';
   const env = {
     OPENAI_BASE_URL: `http://user:${secret}@host/v1`,
-    DATABASE_URL: `postgres://user:${secret}@host/db`,
+    DATABASE_URL: `postgres://user:${secret}@host`,
     TURNKEEP_API_KEYS: `me:fine,${secret}`,
     TURNKEEP_CODEC_KEYS: `a:${secret}`,
   };
@@ -282,9 +283,9 @@ for (const [url, path] of [
     assert.deepEqual([databaseUrl, sqlitePath(databaseUrl)], [`sqlite:${path}`, path]);
   });
 }
-for (const url of ['sqlite:', 'sqlite::memory:', 'mysql://x/y', '/a/b.db', 'postgresql://x/y']) {
+for (const url of ['sqlite:', 'sqlite::memory:', 'mysql://x/y', '/a/b.db', 'postgres://', 'postgres://host', 'postgres:///name']) {
   test(`${url} is refused as a database`, () =>
-    assert.match(problemsOf({ DATABASE_URL: url }).join('\n'), /^DATABASE_URL (must be sqlite:PATH|postgres comes later)/));
+    assert.match(problemsOf({ DATABASE_URL: url }).join('\n'), /^DATABASE_URL must (be sqlite:PATH|name a server and a database)/));
 }
 
 test('Temporal is read as its own tools read it: variables over the profile in the file', () => {

@@ -9,7 +9,7 @@ import { containerCommand, readServices } from '../support/cluster/compose-file.
 import { type Cluster, localSettings, startCluster } from '../support/cluster/start.ts';
 import { startPatientModel } from '../support/patient-model.ts';
 import { Role } from '../support/processes.ts';
-import { needNginx } from '../support/programs.ts';
+import { needNginx, needPostgres } from '../support/programs.ts';
 import { until } from '../support/until.ts';
 import { Viewer } from '../support/viewer.ts';
 
@@ -19,7 +19,7 @@ const heldAnswer: Script = [sseHead, ...words.flatMap((word) => [chat.content(wo
 const settings = { OPENAI_API_KEY: 'sk-cluster', TURNKEEP_MODEL_API: 'chat', TURNKEEP_HEARTBEAT_TIMEOUT_MS: '3000' };
 
 async function open(t: TestContext, options: Parameters<typeof startCluster>[0] = {}): Promise<Cluster | undefined> {
-  if ((await needNginx(t)) === undefined) return undefined;
+  if ((await needNginx(t)) === undefined || (await needPostgres(t)) === undefined) return undefined;
   return startCluster(options);
 }
 
@@ -186,8 +186,8 @@ test('each process has the command and the environment of its container, but for
 });
 
 test('npm run cluster says where everything is, and Ctrl-C stops all of it', async (t) => {
-  if ((await needNginx(t)) === undefined) return;
-  const args = ['--replicas', '1', '--workers', '0', '--port', '0', '--database', 'sqlite'];
+  if ((await needNginx(t)) === undefined || (await needPostgres(t)) === undefined) return;
+  const args = ['--replicas', '1', '--workers', '0', '--port', '0'];
   const role = new Role(args, process.env, 'pipe', 'scripts/cluster.ts');
   t.after(() => role.kill());
   const [, url = ''] = await role.says(/API +(http:\S+), by nginx/);
@@ -195,9 +195,9 @@ test('npm run cluster says where everything is, and Ctrl-C stops all of it', asy
   await role.says(/Ctrl-C stops it/);
   assert.equal((await fetch(`${url}/models`, { headers: { authorization: 'Bearer key-of-the-cluster' } })).status, 200);
   const pids = [...list.matchAll(/ (\d+)/g)].map(([, pid]) => Number(pid));
-  assert.equal(pids.length, 4);
+  assert.equal(pids.length, 5);
   const areThere = (): number => pids.filter((pid) => existsSync(`/proc/${pid}`)).length;
-  assert.equal(areThere(), 4);
+  assert.equal(areThere(), 5);
   role.signal('SIGINT');
   assert.equal(await role.ended(), 0);
   assert.equal(areThere(), 0);

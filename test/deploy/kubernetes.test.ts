@@ -95,8 +95,7 @@ test('the settings of each pod are accepted, and are settings', () => {
         settings.some((setting) => setting.env === name),
         name,
       );
-    // DATABASE_URL is checked by the driver that it names.
-    const { port, metricsPort } = readConfig({ env: { ...env, DATABASE_URL: '' }, cwd: '/' });
+    const { port, metricsPort } = readConfig({ env, cwd: '/' });
     assert.deepEqual(container.args, [metadata.name]);
     assert.equal(container.ports[0].containerPort, metadata.name === 'serve' ? port : metricsPort);
     assert.equal(spec.template.metadata.annotations['prometheus.io/port'], String(container.ports[0].containerPort));

@@ -1,6 +1,7 @@
 /** The port to the circuit breakers that are not closed (`domain/turn/breaker.ts`): of all processes on a database. */
 import type { BreakerRow } from '../../domain/turn/breaker.ts';
 
+/** **Contract**, besides that of `Store`. A row is there as long as its breaker is not closed; what is not there is closed. */
 export interface BreakerStore {
   /** Those that are not closed, `mostBreakers` at the most, and the time by the clock that theirs is told by. */
   readBreakers(): Promise<OpenBreakers>;

@@ -11,7 +11,6 @@ import { StoreBusyError } from '../ports/store.ts';
 import type { Durability, SqlDatabase, Work } from '../sql/work.ts';
 import { type Clock, DatabaseClock } from './clock.ts';
 import { isAnswer, isLost, isStalePlan, isWorthRepeating, translateError } from './errors.ts';
-import { KeyedQueue } from './keyed-queue.ts';
 import { beginText, clientConfig, type PostgresOptions, type PostgresSettings, readPostgresOptions } from './options.ts';
 import { commitText, forgetCommitsText, newCommitId, wasCommitted } from './outcome.ts';
 import { Session } from './session.ts';
@@ -177,4 +176,27 @@ async function repeated<T>(tryOnce: () => Promise<T>): Promise<T> {
 
 function causeOf(error: unknown): unknown {
   return error instanceof StoreBusyError ? error.cause : error;
+}
+
+/**
+ * Works of one process that want the same lock of the database wait for each other here, before they take a connection: those that
+ * waited there would leave none for anybody else.
+ */
+class KeyedQueue {
+  readonly #last = new Map<string, Promise<void>>();
+
+  /** @param key without one it waits for nobody */
+  async run<T>(key: string | undefined, work: () => Promise<T>): Promise<T> {
+    if (key === undefined) return work();
+    const before = this.#last.get(key);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#last.set(key, promise);
+    await before;
+    try {
+      return await work();
+    } finally {
+      if (this.#last.get(key) === promise) this.#last.delete(key);
+      resolve();
+    }
+  }
 }

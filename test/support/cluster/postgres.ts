@@ -1,8 +1,9 @@
 /** Postgres as `docker-compose.yml` has it: made by the image's way, with the same arguments and the same first script. */
 import { execFile, execFileSync } from 'node:child_process';
-import { existsSync, globSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, realpathSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
+import { postgresFolder } from '../programs.ts';
 import type { ProcessPlan } from './process.ts';
 
 const run = promisify(execFile);
@@ -26,19 +27,6 @@ export function postgresUser(): { readonly uid: number; readonly gid: number } |
   return { uid: id('-u'), gid: id('-g') };
 }
 
-/** The folder of Postgres' programs: PGBIN, else the newest of Debian's. */
-function programs(): string {
-  const found =
-    process.env['PGBIN'] ??
-    globSync('/usr/lib/postgresql/*/bin')
-      .toSorted((a, b) => a.localeCompare(b, 'en', { numeric: true }))
-      .at(-1);
-  if (found === undefined || !existsSync(join(found, 'initdb'))) {
-    throw new Error('there is no Postgres; install it (apt-get install postgresql), or set PGBIN to the folder of its programs');
-  }
-  return found;
-}
-
 export async function makePostgres({
   folder,
   command,
@@ -46,7 +34,8 @@ export async function makePostgres({
   port,
   user,
 }: PostgresOptions): Promise<Omit<ProcessPlan, 'name' | 'cwd' | 'logPath'>> {
-  const bin = programs();
+  // On the PATH there may be links to some of the programs only.
+  const bin = dirname(realpathSync(join(await postgresFolder(), 'postgres')));
   const env = { PATH: process.env['PATH'], LC_ALL: 'C.UTF-8', ...environment };
   const data = join(folder, 'data');
   const options = { env, cwd: folder, ...user };

@@ -28,7 +28,7 @@ export interface ClusterOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Kept; made where it is not there. Default: a temporary folder, removed in the end. */
   readonly dataDir?: string;
-  /** Default `sqlite`: one file that all share, as on one machine. */
+  /** Default `postgres`. `sqlite`: one file that all share, as on one machine. */
   readonly database?: 'postgres' | 'sqlite';
   /** nginx's port. Default: a free one. */
   readonly port?: number;
@@ -88,7 +88,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     ...named('gateway', options.gateways ?? 0),
     ...named('worker', count(options.workers, 'worker')),
   ];
-  const database = options.database ?? 'sqlite';
+  const database = options.database ?? 'postgres';
   const dataDir = options.dataDir === undefined ? mkdtempSync(join(tmpdir(), 'turnkeep-cluster-')) : resolve(options.dataDir);
   mkdirSync(dataDir, { recursive: true });
   const [port, temporalPort, postgresPort, modelPort, ...ports] = await freePorts([
