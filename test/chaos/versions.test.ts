@@ -14,12 +14,13 @@ import { Viewer } from '../support/viewer.ts';
 
 quieten();
 
-const name = `turnkeep-${crypto.randomUUID()}`;
-
-const ofVersion = (version: string): NodeJS.ProcessEnv => ({ TURNKEEP_DEPLOYMENT_NAME: name, TURNKEEP_DEPLOYMENT_VERSION: version });
+const ofVersion = (name: string, version: string): NodeJS.ProcessEnv => ({
+  TURNKEEP_DEPLOYMENT_NAME: name,
+  TURNKEEP_DEPLOYMENT_VERSION: version,
+});
 
 /** A connection of the test's own, to see what Temporal has. */
-async function connect({ env, store }: Cluster) {
+async function connect({ env, store }: Cluster, name: string) {
   const connection = await NativeConnection.connect({ address: env['TEMPORAL_ADDRESS'] ?? '' });
   const namespace = env['TEMPORAL_NAMESPACE'] ?? '';
   const { workflow, workflowService } = new Client({ connection, namespace });
@@ -65,15 +66,16 @@ async function hear(url: string, input: string): Promise<Viewer> {
 
 test('T10 · turns that an old version began go on by the new one: none is lost, none asked for twice', { timeout: 180_000 }, async () => {
   await using cluster = await startCluster({ env: { TURNKEEP_DRAIN_MS: '600000' } });
-  await using temporal = await connect(cluster);
+  const name = `turnkeep-${crypto.randomUUID()}`;
+  await using temporal = await connect(cluster, name);
   const { model } = cluster;
-  const old = await cluster.startServe(ofVersion('1'));
+  const old = await cluster.startServe(ofVersion(name, '1'));
   await temporal.makeCurrent('1');
   const first = await hear(old.url, 'hi');
   assert.deepEqual(await temporal.versionsOf(first.id), ['1', '1']);
 
   // The new version stands beside the old one, and may take turns in: as long as it is not the current one, their runs are the old one's.
-  const young = await cluster.startServe(ofVersion('2'));
+  const young = await cluster.startServe(ofVersion(name, '2'));
   const early = await hear(young.url, 'too early');
   assert.deepEqual([await temporal.versionsOf(early.id), await temporal.isEager(early.id)], [['1', '1'], false]);
 
@@ -100,4 +102,22 @@ test('T10 · turns that an old version began go on by the new one: none is lost,
   const bundle = await bundleWorkflows({ codecKeys: [] }, { cacheFolder: testCacheDir });
   for (const { id } of [first, early, streaming, asked])
     await Worker.runReplayHistory({ workflowBundle: bundle }, await temporal.historyOf(id));
+});
+
+test('T10 · workers without a version are the old ones where the first version comes', { timeout: 180_000 }, async () => {
+  await using cluster = await startCluster();
+  const name = `turnkeep-${crypto.randomUUID()}`;
+  await using temporal = await connect(cluster, name);
+  const { model } = cluster;
+  const old = await cluster.startServe();
+  const first = await cluster.startServe(ofVersion(name, '1'));
+  const early = await hear(first.url, 'too early');
+  assert.deepEqual(await temporal.versionsOf(early.id), [undefined, undefined]);
+  model.enqueue(httpError(503, {}, { 'retry-after': '3' }));
+  const asked = await Viewer.say(old.url, 'asked again later');
+  await until(async () => (await cluster.store.readAttempts(asked.id)).length === 1);
+  await temporal.makeCurrent('1');
+  old.role.signal('SIGTERM');
+  await asked.ended;
+  assert.deepEqual([asked.last.type, (await temporal.versionsOf(asked.id)).at(-1), model.requests.length], ['response.completed', '1', 3]);
 });

@@ -4,6 +4,7 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
+import type { Finding } from '../../src/store/ports/diagnosis.ts';
 import { chat, chatAnswer, sseHead, stall } from '../../src/testing/model-server/index.ts';
 import { post } from '../support/post.ts';
 import { createDatabase } from '../support/postgres-server.ts';
@@ -46,6 +47,17 @@ test(
     await seen.ended;
     assert.deepEqual([seen.text, seen.last.response.error?.code], ['Hel', 'worker_lost']);
     assert.equal((await post(again.url, { input: 'hey', conversation })).json?.['status'], 'completed');
+
+    const { stdout } = await turnkeep('doctor', '--json', '--database-url', restored.url);
+    const { findings } = JSON.parse(stdout) as { findings: readonly Finding[] };
+    const ofDatabase = findings
+      .filter(({ check }) => /^(?:database|default partition)/.test(check))
+      .map(({ check, status }) => `${check}: ${status}`);
+    assert.ok(ofDatabase.includes('database partitions: ok'), stdout);
+    assert.deepEqual(
+      ofDatabase.filter((each) => !each.endsWith(': ok')),
+      [],
+    );
 
     const refused = await turnkeep('backup', join(folderOf(context), 'copies'), '--database-url', restored.url);
     assert.deepEqual([refused.code, /pg_dump/.test(refused.stderr)], [2, true]);

@@ -1,6 +1,7 @@
 /** What a Postgres server has room for, and what it keeps: parts of `diagnosePostgres`. */
 import type { Finding } from '../ports/diagnosis.ts';
 import type { Ask } from './diagnose.ts';
+import { partitionOf } from './partitions.ts';
 
 const dayMs = 86_400_000;
 /** Somebody makes them once a day, a week ahead. */
@@ -9,7 +10,7 @@ const strayRowsAtMost = 10_000;
 /** Of a transaction that does nothing: it holds back the vacuum, and the notification queue where it listens. */
 const idleMinutes = 5;
 
-/** Of the tables that have a partition for each day, by the names of these: `journal_20261231`. */
+/** Of the tables that have a partition for each day, by the names of these. */
 export async function lookAtPartitions(ask: Ask, schema: string): Promise<readonly Finding[]> {
   const check = 'database partitions';
   const rows = await ask(`SELECT parent.relname AS parent, child.relname AS child FROM pg_inherits
@@ -21,11 +22,11 @@ export async function lookAtPartitions(ask: Ask, schema: string): Promise<readon
       parents.map(async (parent): Promise<readonly Finding[]> => {
         const children = new Set(rows.filter((row) => row['parent'] === parent).map((row) => String(row['child'])));
         const isThere = (ahead: number): boolean =>
-          children.has(`${parent}_${new Date(Date.now() + ahead * dayMs).toISOString().slice(0, 10).replaceAll('-', '')}`);
+          children.has(partitionOf(parent, new Date(Date.now() + ahead * dayMs).toISOString().slice(0, 10).replaceAll('-', '')));
         let ahead = 0;
         while (isThere(ahead + 1)) ahead += 1;
         const seen = `${parent} has ${children.size} partition${children.size === 1 ? '' : 's'}, for ${ahead} days ahead`;
-        const mend = 'see the log of gateways: one of them makes partitions; `turnkeep migrate` makes them too';
+        const mend = 'see the logs of gateways: one of them makes partitions, a week ahead; the start of one makes them too';
         const isFewer = ahead < warnAheadDays;
         const made: Finding = isFewer ? { check, status: ahead === 0 ? 'fault' : 'warning', seen, mend } : { check, status: 'ok', seen };
         return [made, ...(await lookAtStrays(ask, `${schema}.${parent}_default`, children.has(`${parent}_default`)))];

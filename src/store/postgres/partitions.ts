@@ -184,7 +184,8 @@ function* detachedTables(): Work<string[]> {
   return tables.flatMap((table) => rows.flatMap((row) => dayIn(row, table) ?? []).map((name) => partitionOf(table, name)));
 }
 
-function partitionOf(table: (typeof tables)[number], day: string): string {
+/** The name of a partition. @param day as in `20261231` */
+export function partitionOf(table: string, day: string): string {
   return `${table}_d${day}`;
 }
 

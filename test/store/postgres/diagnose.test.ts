@@ -63,12 +63,12 @@ test('partitions that end soon, rows in a default one: told by the names of the 
   await client.query('CREATE TABLE words (turn TEXT) PARTITION BY RANGE (turn); CREATE TABLE words_default PARTITION OF words DEFAULT');
   assert.match(statusOf(await diagnosed(database.url), 'database partitions'), /^fault: words has 1 partition, for 0 days ahead$/);
   for (const ahead of [0, 1, 2, 3]) {
-    await client.query(`CREATE TABLE words_${day(ahead)} PARTITION OF words FOR VALUES FROM ('${ahead}') TO ('${ahead + 1}')`);
+    await client.query(`CREATE TABLE words_d${day(ahead)} PARTITION OF words FOR VALUES FROM ('${ahead}') TO ('${ahead + 1}')`);
   }
   const made = await diagnosed(database.url);
   assert.match(statusOf(made, 'database partitions'), /^ok: words has 5 partitions, for 3 days ahead$/);
   assert.match(statusOf(made, 'default partition'), /^ok: /);
-  await client.query(`INSERT INTO words VALUES ('lost'); DROP TABLE words_${day(3)}`);
+  await client.query(`INSERT INTO words VALUES ('lost'); DROP TABLE words_d${day(3)}`);
   const late = await diagnosed(database.url);
   assert.match(statusOf(late, 'database partitions'), /^warning: /);
   assert.match(statusOf(late, 'default partition'), /^warning: public\.words_default has 1 rows/);
