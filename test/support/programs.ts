@@ -35,6 +35,8 @@ interface PythonPackage {
   readonly version: string;
 }
 
+const faketime: DebianProgram = { names: ['faketime'], packages: ['faketime'] };
+
 const openaiPython: PythonPackage = { name: 'openai', version: '3.57.0' };
 const schemathesis: PythonPackage = { name: 'schemathesis', version: '4.32.5' };
 const kubernetesValidate: PythonPackage = { name: 'kubernetes-validate', version: '1.37.0' };
@@ -86,6 +88,11 @@ export async function needSchemathesis(t: TestContext): Promise<string | undefin
 /** The path of a Python that has `kubernetes_validate`; undefined where the test has been skipped. Throws under CI where it cannot be had. */
 export async function needKubernetesValidate(t: TestContext): Promise<string | undefined> {
   return need(t, () => pythonWith(kubernetesValidate));
+}
+
+/** The path of faketime, whose library sets the clock of a process; undefined where the test has been skipped. Throws under CI where it cannot be had. */
+export async function needFaketime(t: TestContext): Promise<string | undefined> {
+  return need(t, () => debian(faketime));
 }
 
 /** The path of Prometheus' promtool; undefined where the test has been skipped. Throws under CI where it cannot be had. */
