@@ -1,7 +1,7 @@
 /**
  * Runs the tests: one Temporal dev server for all files of a pass, found or fetched as `turnkeep dev` would.
  *
- *     node test/run.ts                   every test but those of clients; chaos and stories twice: with head starts, stories
+ *     node test/run.ts                   every test but those of clients and the campaign; chaos and stories twice: with head starts, stories
  *                                        cached, and without, replayed always. Told once, a story is both cached and replayed
  *     node test/run.ts test/stories      those below a folder, or single files, once
  *     node test/run.ts test/stories/cancel.test.ts --test-name-pattern=SIGINT
@@ -28,8 +28,8 @@ const { positionals: places, values: flags } = parseArgs({
 });
 const files = (places.length === 0 ? ['test'] : places)
   .flatMap((place) => (statSync(join(root, place)).isDirectory() ? globSync(`${place}/**/*.test.ts`, { cwd: root }) : [place]))
-  // The clients are 1.5 GB of programs: `npm run test:clients`.
-  .filter((file) => places.length > 0 || !file.startsWith('test/clients/'));
+  // The clients are 1.5 GB of programs: `npm run test:clients`. A campaign is a minute and a half of faults: `npm run test:campaign`.
+  .filter((file) => places.length > 0 || !(file.startsWith('test/clients/') || file === 'test/campaign/short.test.ts'));
 if (files.length === 0) throw new Error(`no tests below ${places.join(' ')}`);
 
 const folder = mkdtempSync(join(tmpdir(), 'turnkeep-tests-'));

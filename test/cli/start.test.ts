@@ -12,6 +12,7 @@ import { freePorts } from '../../src/cli/dev-server/ports.ts';
 import { probeNamespace } from '../../src/cli/dev-server/probe.ts';
 import { startDevServer, type DevServerOptions } from '../../src/cli/dev-server/start.ts';
 import { testTemporalProgram } from '../support/temporal-server.ts';
+import { within } from '../support/within.ts';
 import { folderOf } from './folder.ts';
 
 const program = await testTemporalProgram();
@@ -45,13 +46,17 @@ for (const signal of ['SIGKILL', 'SIGTERM', 'SIGINT'] as const) {
       ['--input-type=module', '-e', script, startModule, JSON.stringify({ program, logPath, databasePath })],
       { stdio: ['ignore', 'pipe', 'inherit'] },
     );
-    const [line]: unknown[] = await once(parent.stdout, 'data');
+    const hasEnded = once(parent, 'exit').then(([code]: unknown[]) => assert.fail(`it ended with ${String(code)} before its server ran`));
+    const [line] = (await Promise.race([once(parent.stdout, 'data'), hasEnded])) as unknown[];
+    hasEnded.catch(() => undefined);
     const pid = Number(String(line));
     assert.ok(isAlive(pid));
     assert.equal(takeLock(`${databasePath}.lock`), undefined, 'no second server may open the database');
 
     parent.kill(signal);
-    await allGone;
+    await within('the server and its watchdog to be gone', allGone, () =>
+      execFileSync('ps', ['-eo', 'pid,ppid,stat,args'], { encoding: 'utf8' }),
+    );
     assert.ok(!isAlive(pid));
     const lock = takeLock(`${databasePath}.lock`);
     assert.ok(lock);

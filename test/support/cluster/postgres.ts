@@ -1,6 +1,6 @@
 /** Postgres as `docker-compose.yml` has it: made by the image's way, with the same arguments and the same first script. */
 import { execFile, execFileSync } from 'node:child_process';
-import { existsSync, realpathSync } from 'node:fs';
+import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { postgresFolder } from '../programs.ts';
@@ -55,7 +55,10 @@ export async function makePostgres({
       ['start', '--pgdata', data, '--wait', '--log', join(folder, 'first.log'), '--options', socketOnly],
       options,
     );
-    await run(join(bin, 'psql'), [...at, '--no-psqlrc', '--set', 'ON_ERROR_STOP=1', '--file', initScript], options);
+    // By its standard input: the server's user need not be able to read this folder.
+    const psql = run(join(bin, 'psql'), [...at, '--no-psqlrc', '--set', 'ON_ERROR_STOP=1', '--file', '-'], options);
+    psql.child.stdin?.end(readFileSync(initScript));
+    await psql;
     await run(join(bin, 'pg_ctl'), ['stop', '--pgdata', data, '--wait', '--mode', 'fast'], options);
   }
   const [, ...settings] = command;
