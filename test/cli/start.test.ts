@@ -36,7 +36,13 @@ for (const signal of ['SIGKILL', 'SIGTERM', 'SIGINT'] as const) {
     const logPath = join(folder, 'log');
     const databasePath = join(folder, 'temporal.db');
     execFileSync('mkfifo', [logPath]);
-    const allGone = readFile(logPath);
+    const running = new AbortController();
+    // One whose port is taken while it starts ends, and another one is started.
+    const untilGone = async (): Promise<void> => {
+      await readFile(logPath);
+      if (!running.signal.aborted) await untilGone();
+    };
+    const allGone = untilGone();
     const script = `
       const { startDevServer } = await import(process.argv[1]);
       const server = await startDevServer({ ...JSON.parse(process.argv[2]), namespace: 'default' });
@@ -49,6 +55,7 @@ for (const signal of ['SIGKILL', 'SIGTERM', 'SIGINT'] as const) {
     const hasEnded = once(parent, 'exit').then(([code]: unknown[]) => assert.fail(`it ended with ${String(code)} before its server ran`));
     const [line] = (await Promise.race([once(parent.stdout, 'data'), hasEnded])) as unknown[];
     hasEnded.catch(() => undefined);
+    running.abort();
     const pid = Number(String(line));
     assert.ok(isAlive(pid));
     assert.equal(takeLock(`${databasePath}.lock`), undefined, 'no second server may open the database');
