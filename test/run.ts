@@ -1,7 +1,7 @@
 /**
  * Runs the tests: one Temporal dev server for all files of a pass, found or fetched as `turnkeep dev` would.
  *
- *     node test/run.ts                   every test but those of clients and the campaign; chaos and stories twice: with head starts, stories
+ *     node test/run.ts                   every test but those of clients and of whole clusters; chaos and stories twice: with head starts, stories
  *                                        cached, and without, replayed always. Told once, a story is both cached and replayed
  *     node test/run.ts test/stories      those below a folder, or single files, once
  *     node test/run.ts test/stories/cancel.test.ts --test-name-pattern=SIGINT
@@ -20,16 +20,20 @@ import { startDevServer } from '../src/cli/dev-server/start.ts';
 import { PassReport } from './support/pass-report.ts';
 import { type PostgresServer, startPostgres } from './support/postgres-server.ts';
 import { testCacheDir, testTemporalProgram } from './support/temporal-server.ts';
+import { isOnPostgres } from './support/test-database.ts';
 
 const root = join(import.meta.dirname, '..');
+/** Run by themselves. */
+const ofClusters: ReadonlySet<string> = new Set(['test/campaign/short.test.ts', 'test/deploy/cluster.test.ts']);
+
 const { positionals: places, values: flags } = parseArgs({
   allowPositionals: true,
   options: { 'test-name-pattern': { type: 'string', multiple: true } },
 });
 const files = (places.length === 0 ? ['test'] : places)
   .flatMap((place) => (statSync(join(root, place)).isDirectory() ? globSync(`${place}/**/*.test.ts`, { cwd: root }) : [place]))
-  // The clients are 1.5 GB of programs: `npm run test:clients`. A campaign is a minute and a half of faults: `npm run test:campaign`.
-  .filter((file) => places.length > 0 || !(file.startsWith('test/clients/') || file === 'test/campaign/short.test.ts'));
+  // The clients are 1.5 GB of programs: `npm run test:clients`. What starts whole clusters takes minutes: `npm run test:cluster`.
+  .filter((file) => places.length > 0 || !(file.startsWith('test/clients/') || ofClusters.has(file)));
 if (files.length === 0) throw new Error(`no tests below ${places.join(' ')}`);
 
 const folder = mkdtempSync(join(tmpdir(), 'turnkeep-tests-'));
@@ -41,10 +45,12 @@ const toldOnce: ReadonlySet<string> = new Set(
   [
     // Gateways and workers are processes of their own, where the first request of a turn has no head start to have.
     ['chaos/agents', 'chaos/compaction', 'chaos/crowd', 'chaos/kills', 'chaos/websocket'],
+    ['chaos/own-worker', 'chaos/sub-agents', 'chaos/timeline', 'chaos/traces', 'chaos/versions'],
     // Head starts are on, or off, whatever the variable says.
     ['stories/head-start', 'stories/head-start-cancel'],
     // They are about something else than the way of a turn to its first request: a start, logs, turns that have ended, connections,
-    ['chaos/fresh', 'chaos/log', 'chaos/stray-errors', 'chaos/webhooks'],
+    ['chaos/fresh', 'chaos/log', 'chaos/stray-errors', 'chaos/temporal-killed', 'chaos/webhooks'],
+    ['stories/breaker', 'stories/canaries', 'stories/codec', 'stories/export', 'stories/flood', 'stories/logs', 'stories/replay'],
     ['stories/edge', 'stories/titles', 'stories/too-much', 'stories/websocket-bounds'],
     ['stories/webhook-receiver', 'stories/retention', 'stories/turn-list', 'stories/turn-stats', 'stories/chat-history'],
     // what a request may say, what the provider is told, and what is made of its answers and its errors.
@@ -103,7 +109,8 @@ async function runPass(files: readonly string[]): Promise<PassReport> {
 
 /** One for all files that ask for it. Where there is none, these tests are skipped, or fail, by themselves. */
 async function startPostgresFor(files: readonly string[]): Promise<PostgresServer | undefined> {
-  if (process.env['TURNKEEP_TEST_POSTGRES_URL'] || !files.some((file) => file.startsWith('test/store/postgres/'))) return undefined;
+  const isNeeded = isOnPostgres || files.some((file) => file.startsWith('test/store/postgres/'));
+  if (process.env['TURNKEEP_TEST_POSTGRES_URL'] || !isNeeded) return undefined;
   return startPostgres().catch(() => undefined);
 }
 
