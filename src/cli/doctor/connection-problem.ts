@@ -50,7 +50,7 @@ const causes: readonly Cause[] = [
     mend: 'see TEMPORAL_API_KEY, and that it is for TEMPORAL_NAMESPACE',
   },
   {
-    form: /h2 protocol error|broken ?pipe|connection ?reset|UnexpectedEof|http2 error|frame with invalid size/i,
+    form: /h2 protocol error|broken ?pipe|connection ?(?:reset|closed)|UnexpectedEof|http2 error|frame with invalid size/i,
     seen: 'it closes the connection',
     mend: 'it may want TLS (TEMPORAL_TLS=1), or not take the client certificate (TEMPORAL_TLS_CLIENT_CERT_PATH), or be no Temporal at all',
   },
