@@ -309,7 +309,8 @@ async function turnIds(world: World): Promise<readonly string[]> {
 /** True once a view is all there. */
 const ready: { readonly [view: string]: string } = {
   session: `document.querySelector('.turn-line a')`,
-  timeline: `document.querySelector('.part') && document.querySelector('.turn-line a')`,
+  // On a phone the timeline has the place of the conversation, which may have drawn nothing yet.
+  timeline: `document.querySelector('.part') && (innerWidth <= 760 || document.querySelector('.turn-line a'))`,
   begin: `document.querySelector('.session') && document.querySelector('.model option[value=scripted]')`,
   turns: `document.querySelector('[role=cell]')`,
   turn: `document.querySelector('.part')`,
