@@ -17,8 +17,18 @@ const lockTexts = {
   tenant: 'SELECT pg_advisory_xact_lock(hashtextextended(?, 0))',
   session: 'SELECT pg_advisory_xact_lock(hashtextextended(?, 0))',
   'session of turn': `SELECT pg_advisory_xact_lock(hashtextextended('session:' || session, 0)) FROM turns WHERE id = ? AND session IS NOT NULL`,
-  turn: 'SELECT 1 FROM turns WHERE id = ? FOR UPDATE',
+  // Callers have lower ordinals: all who lock several begin with the one in front.
+  'turn and its callers': `WITH RECURSIVE chain (id) AS (
+      SELECT CAST(? AS TEXT) UNION ALL SELECT turns.parent FROM chain JOIN turns USING (id) WHERE turns.parent IS NOT NULL
+    ) SELECT 1 FROM turns WHERE id IN (SELECT id FROM chain) ORDER BY ordinal FOR UPDATE`,
+  turn: `WITH row AS (SELECT 1 FROM turns WHERE id = ? FOR UPDATE), head AS (SELECT 1 FROM journal_head WHERE turn = ? FOR UPDATE)
+    SELECT (SELECT count(*) FROM row), (SELECT count(*) FROM head)`,
 } as const;
+
+function lockValues(what: keyof typeof lockTexts, id: string): readonly string[] {
+  if (what === 'turn') return [id, id];
+  return [what === 'tenant' || what === 'session' ? `${what}:${id}` : id];
+}
 
 export interface SessionOptions {
   /** Statements are prepared once on each connection. */
@@ -98,7 +108,7 @@ export class Session {
       }
       case 'lock': {
         const { what, id } = statement;
-        await this.#query({ sql: lockTexts[what], values: [what === 'tenant' || what === 'session' ? `${what}:${id}` : id] });
+        await this.#query({ sql: lockTexts[what], values: lockValues(what, id) });
         return undefined;
       }
       case 'only': {

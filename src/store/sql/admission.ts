@@ -13,7 +13,7 @@ import type { InsertTurn, NewTurn } from '../ports/turns.ts';
 import { bookAttempt } from './attempts.ts';
 import { insertCompletion } from './completions.ts';
 import { decideBy } from './decide.ts';
-import { all, lockSession, lockTenant, now, one, run, type Row, type SqlDatabase, type Work } from './work.ts';
+import { all, lockSession, lockTenant, lockTurn, now, one, onlyIn, run, type Row, type SqlDatabase, type Work } from './work.ts';
 import { bookApprovals, isAnswered } from './tool-calls.ts';
 import { writeItems } from './item-rows.ts';
 import { insertJournal } from './journal.ts';
@@ -34,6 +34,7 @@ export async function insertTurn(db: SqlDatabase, turn: NewTurn): Promise<Insert
     function* (): Work<InsertTurn | undefined> {
       yield* lockTenant(turn.tenant);
       if (turn.session !== null) yield* lockSession(turn.session);
+      yield* lockPast(turn);
       const admission = yield* decide(turn);
       if (admission.type !== 'admitted') return admission;
       const id = yield* answeredBefore(turn);
@@ -86,6 +87,14 @@ function* write(
     ...(start === undefined ? {} : { epoch }),
     ...(givesTitle ? { givesTitle } : {}),
   };
+}
+
+/** Neither the turn that has called it ends meanwhile, nor is the one that it follows dropped. */
+function* lockPast({ tenant, previous, parent }: NewTurn): Work<void> {
+  if (parent !== undefined) yield* lockTurn(parent.turn);
+  if (previous === null) return;
+  const isPrevious = '(id = ? AND public_id IS NULL) OR public_id = ?';
+  yield* onlyIn('postgres', `SELECT 1 FROM turns WHERE tenant = ? AND (${isPrevious}) FOR UPDATE`, tenant, previous, previous);
 }
 
 function* answeredBefore({ tenant, approvals }: NewTurn): Work<string | undefined> {

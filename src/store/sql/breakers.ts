@@ -2,7 +2,7 @@
 import { type BreakerRow, forgottenAfterMs, mostBreakers, probeMs, stateOf, trip } from '../../domain/turn/breaker.ts';
 import type { OpenBreakers, TripBreaker } from '../ports/breakers.ts';
 import { numberOrNull, text } from './rows.ts';
-import { all, now, one, type Row, run, type SqlDatabase, type Work } from './work.ts';
+import { all, now, one, run, type Row, type SqlDatabase, type Work } from './work.ts';
 
 const columns = 'key, opened_at, trips, until, probe_until, detail';
 

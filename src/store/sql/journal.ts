@@ -7,7 +7,7 @@ import type { BatchLimits } from '../live/source.ts';
 import type { Append, Claim, ClaimRequest, DeadHolder, Fence, JournalHead, Seal, SealResult } from '../ports/journal.ts';
 import type { Lease } from '../ports/leases.ts';
 import { bookAttempt, decideClaimOf, endAttempt, loseOpenAttempts, startAttempt } from './attempts.ts';
-import { all, lockSessionOf, lockTurn, now, one, run, scan, type SqlDatabase, type Value, type Work } from './work.ts';
+import { all, lockSessionOf, lockTurn, lockTurnAndCallers, now, one, run, scan, type SqlDatabase, type Value, type Work } from './work.ts';
 import { writeHiddenReasoning } from './hidden-reasoning.ts';
 import { itemRowOf, nextPosition, writeItems } from './item-rows.ts';
 import { openKeptResponses, takeOverAttempt } from './kept-responses.ts';
@@ -109,6 +109,7 @@ export async function fence(db: SqlDatabase, turn: string, dead?: DeadHolder): P
 /** The end of an attempt that has not ended the turn; its lease ends with it. */
 export async function releaseAttempt(db: SqlDatabase, key: AttemptKey, epoch: number, end: AttemptEnd): Promise<void> {
   return db.commit('quick', function* () {
+    yield* lockTurn(key.turn);
     yield* endAttempt(key, epoch, end);
     yield* releaseLease(key.turn, epoch, end.waitMs === undefined ? undefined : end.endedAtMs + end.waitMs);
   });
@@ -129,7 +130,7 @@ export async function seal(db: SqlDatabase, seal: Seal): Promise<SealResult> {
   const output = seal.isStored ? seal.output.map(itemRowOf) : [];
   return db.commit('durable', function* (): Work<SealResult> {
     yield* lockSessionOf(turn);
-    yield* lockTurn(turn);
+    yield* lockTurnAndCallers(turn);
     const row = yield* sessionTurn(turn);
     if (row === undefined) return { type: 'refused' };
     if (!seal.winsOverCancel && row.isCancelRequested) return { type: 'cancel_requested' };

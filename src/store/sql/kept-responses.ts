@@ -2,7 +2,7 @@
 import type { AttemptKey } from '../../domain/turn/attempt.ts';
 import type { KeptAttempt } from '../../domain/turn/claim.ts';
 import { type KeptResponse, mostReattachments, type Reattachment } from '../../domain/turn/kept-response.ts';
-import { all, now, one, run, type SqlDatabase, type Value, type Work } from './work.ts';
+import { all, lockTurn, now, one, run, type SqlDatabase, type Value, type Work } from './work.ts';
 import { parsed, text } from './rows.ts';
 
 type Held<T> = AttemptKey & { readonly epoch: number } & T;
@@ -16,6 +16,7 @@ export async function bookKeptResponse(
 ): Promise<boolean> {
   const sql = `UPDATE attempts SET response_id = ?, response_after = ? WHERE ${isHeld}`;
   return db.commit('quick', function* () {
+    yield* lockTurn(turn);
     return (yield* run(sql, response.id, response.after, turn, step, attempt, epoch)) > 0;
   });
 }
@@ -25,6 +26,7 @@ export async function noteReattachment(
   { turn, step, attempt, epoch, reattachment }: Held<{ readonly reattachment: Reattachment }>,
 ): Promise<void> {
   return db.commit('quick', function* () {
+    yield* lockTurn(turn);
     const held = yield* one(`SELECT reattached FROM attempts WHERE ${isHeld}`, turn, step, attempt, epoch);
     if (held !== undefined) yield* addReattachment({ turn, step, attempt }, held['reattached'], reattachment);
   });
@@ -42,6 +44,7 @@ export async function passOn(db: SqlDatabase, { turn, step, attempt, epoch }: He
   const sql = `UPDATE journal_head SET lease_until = NULL, due_at = ? WHERE turn = ? AND epoch = ? AND sealed = 0
     AND EXISTS (SELECT 1 FROM attempts WHERE attempts.turn = journal_head.turn AND attempts.step = ? AND attempt = ? AND ended_at IS NULL)`;
   return db.commit('quick', function* () {
+    yield* lockTurn(turn);
     yield* run(sql, yield* now(), turn, epoch, step, attempt);
   });
 }

@@ -2,7 +2,7 @@
 import { type ApiKeyRow, type KeyRotation, rotated, type Scope } from '../../domain/api-key.ts';
 import { type CodecKeyDecision, type CodecKeyMark, decideCodecKey } from '../../domain/codec-key.ts';
 import { numberOrNull, text } from './rows.ts';
-import { all, one, type Row, run, type SqlDatabase, type Work } from './work.ts';
+import { all, one, run, type Row, type SqlDatabase, type Work } from './work.ts';
 
 const codecKey = 'codec_key';
 

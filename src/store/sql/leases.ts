@@ -5,7 +5,7 @@
  */
 import { longestBusyWaitMs } from '../../domain/turn/retry-policy.ts';
 import type { Beat, ExpiredLease, Lease, OverdueQuery, OverdueTurn, TurnPulse } from '../ports/leases.ts';
-import { all, now, one, run, type Row, type SqlDatabase, type Work } from './work.ts';
+import { all, now, one, onlyIn, run, type Row, type SqlDatabase, type Work } from './work.ts';
 import { text } from './rows.ts';
 
 /** Raises the epoch and begins a lease; returns the new epoch. */
@@ -94,6 +94,8 @@ export function* oldestRenewalAtMs(): Work<number | null> {
 export async function beat(db: SqlDatabase, { lease, turns }: Beat): Promise<TurnPulse[]> {
   const ids = JSON.stringify(turns);
   return db.commit('quick', function* () {
+    // In the order of those who append to several journals at once: the two would wait for each other.
+    yield* onlyIn('postgres', 'SELECT 1 FROM journal_head WHERE turn IN (SELECT value FROM json_each(?)) ORDER BY turn FOR UPDATE', ids);
     yield* run(
       `UPDATE journal_head SET lease_until = ?, lease_ms = ?
          WHERE turn IN (SELECT value FROM json_each(?)) AND holder = ? AND lease_until IS NOT NULL`,

@@ -2,7 +2,7 @@
 import type { RetentionCursor, RetentionCut, UnstoredCut } from '../ports/retention.ts';
 import type { Lease } from '../ports/leases.ts';
 import { hasNext, placeIn } from './chain.ts';
-import { all, lockTurn, now, run, type Row, type SqlDatabase, type Work } from './work.ts';
+import { all, lockSession, lockTurn, now, one, run, type Row, type SqlDatabase, type Work } from './work.ts';
 import { dropItems, dropJournalOfKept, dropTurn, eraseMarked, idsIn, isLeaf, markErased } from './erase.ts';
 import { Slice } from '../pace.ts';
 import { text } from './rows.ts';
@@ -84,22 +84,25 @@ export async function expire(
 
 const phases = { sessions: expireSessions, turns: expireTurns, stubs: expireStubs };
 
+const sessionsInUse = `SELECT id, CASE WHEN touched_at >= ? OR EXISTS (SELECT 1 FROM turns INDEXED BY turns_unsettled
+      WHERE settled_at IS NULL AND turns.tenant = sessions.tenant AND session = sessions.id)
+    OR EXISTS (SELECT 1 FROM turns WHERE turns.id = leaf AND settled_at >= ?) THEN 1 ELSE 0 END AS used
+  FROM sessions`;
+
 function* expireSessions({ beforeMs }: RetentionCut, { after }: RetentionCursor): Work<RetentionCursor> {
   const slice = new Slice();
-  const rows = yield* all(
-    `SELECT id, CASE WHEN touched_at >= ? OR EXISTS (SELECT 1 FROM turns INDEXED BY turns_unsettled
-         WHERE settled_at IS NULL AND turns.tenant = sessions.tenant AND session = sessions.id)
-       OR EXISTS (SELECT 1 FROM turns WHERE turns.id = leaf AND settled_at >= ?) THEN 1 ELSE 0 END AS used
-     FROM sessions WHERE id > ? ORDER BY id LIMIT ?`,
-    beforeMs,
-    beforeMs,
-    after?.key ?? '',
-    slice.rowsLeft,
-  );
-  for (const row of rows) if (row['used'] === 0) yield* run('DELETE FROM sessions WHERE id = ?', text(row['id']));
+  const rows = yield* all(`${sessionsInUse} WHERE id > ? ORDER BY id LIMIT ?`, beforeMs, beforeMs, after?.key ?? '', slice.rowsLeft);
+  for (const row of rows) if (row['used'] === 0) yield* dropUnused(text(row['id']), beforeMs);
   const last = rows.at(-1);
   if (last === undefined || rows.length < slice.rowsLeft) return { phase: 'turns' };
   return { phase: 'sessions', after: { atMs: 0, key: text(last['id']) } };
+}
+
+/** It may have been used since it was listed. */
+function* dropUnused(id: string, beforeMs: number): Work<void> {
+  yield* lockSession(id);
+  const row = yield* one(`${sessionsInUse} WHERE id = ?`, beforeMs, beforeMs, id);
+  if (row?.['used'] === 0) yield* run('DELETE FROM sessions WHERE id = ?', id);
 }
 
 /** Listed so many at once; of most of them much is to be dropped. */
@@ -128,6 +131,8 @@ function* expireTurns({ beforeMs, atMs }: RetentionCut, from: RetentionCursor): 
 /** False while something is left. The past of a turn that is kept is kept with it, but for its journal. */
 function* expireTurn(row: Row, atMs: number, slice: Slice): Work<boolean> {
   const [id, place] = [text(row['id']), placeIn(row)];
+  // Whoever goes on from it has done so before, or finds it gone.
+  yield* lockTurn(id);
   const isPast = (yield* isLeaf(id)) || (place !== undefined && (yield* hasNext(place)));
   if (isPast) return yield* dropJournalOfKept(id, slice);
   // For its owner it is gone already: what was left are the items that others went on from.

@@ -75,6 +75,7 @@ export async function updateSession(
   metadata: SessionRow['metadata'],
 ): Promise<SessionRow | undefined> {
   return db.commit('durable', function* () {
+    yield* lockSession(id);
     yield* run('UPDATE sessions SET metadata = ? WHERE tenant = ? AND id = ?', JSON.stringify(metadata), tenant, id);
     return yield* readSession(tenant, id);
   });

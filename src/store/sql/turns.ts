@@ -120,9 +120,13 @@ export async function markDispatched(db: SqlDatabase, runs: readonly DispatchedR
 
 export async function requestCancel(db: SqlDatabase, tenant: string, publicId: string, atMs: number): Promise<CancelRequest> {
   return db.commit('quick', function* (): Work<CancelRequest> {
-    const id = (yield* readByPublicId(tenant, publicId))?.id;
-    // One of this id may be taken in just now: whoever comes second sees what the first has written.
-    yield* id === undefined ? lockTenant(tenant) : lockTurn(id);
+    let id = (yield* readByPublicId(tenant, publicId))?.id;
+    if (id === undefined) {
+      // One of this id may be taken in just now: whoever comes second sees what the first has written.
+      yield* lockTenant(tenant);
+      id = (yield* readByPublicId(tenant, publicId))?.id;
+    }
+    if (id !== undefined) yield* lockTurn(id);
     const turn = yield* findTurn(tenant, publicId);
     if (turn === undefined) {
       // It may be on its way: the turn is then cancelled as it comes.

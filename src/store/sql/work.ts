@@ -7,7 +7,7 @@
  * numbers, truth as 0 and 1, bytes as `Uint8Array`.
  *
  * **Several at once.** SQLite has one writer. Elsewhere a work that decides by what it reads locks that first, by
- * `lockTurn` and its like: in the order tenant, session, turn.
+ * `lockTurn` and its like: in the order tenant, session, turn. What one statement reads and writes by itself needs no lock.
  */
 export type Value = string | number | null | Uint8Array;
 export type Row = Record<string, Value>;
@@ -17,7 +17,11 @@ export type Statement =
   /** Row by row, until `take` says that it has enough. */
   | { readonly type: 'scan'; readonly sql: string; readonly values: readonly Value[]; readonly take: (row: Row) => boolean }
   /** For drivers with several writers: held until the commit. */
-  | { readonly type: 'lock'; readonly what: 'tenant' | 'session' | 'session of turn' | 'turn'; readonly id: string }
+  | {
+      readonly type: 'lock';
+      readonly what: 'tenant' | 'session' | 'session of turn' | 'turn and its callers' | 'turn';
+      readonly id: string;
+    }
   /** The clock by which leases run: of this machine, or of the database where several machines use it. */
   | { readonly type: 'now' }
   /** For the driver of this name alone. */
@@ -85,6 +89,12 @@ export function* lockSessionOf(turn: string): Work<void> {
   yield { type: 'lock', what: 'session of turn', id: turn };
 }
 
+/** The turn, and those that wait for what it says, the one in front of all first: its end adds to what they have spent. */
+export function* lockTurnAndCallers(turn: string): Work<void> {
+  yield { type: 'lock', what: 'turn and its callers', id: turn };
+}
+
+/** With its journal: nobody begins a step, renews a lease or moves an epoch meanwhile. */
 export function* lockTurn(turn: string): Work<void> {
   yield { type: 'lock', what: 'turn', id: turn };
 }

@@ -1,0 +1,217 @@
+/**
+ * What two processes do at the same moment, where SQLite has one after the other: a work stands still before one of its statements,
+ * another process does its part, and then the first goes on. Whoever comes first, no law is broken.
+ */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import pg from 'pg';
+import { migrate } from '../../../src/store/postgres/migrate.ts';
+import { PostgresDatabase } from '../../../src/store/postgres/database.ts';
+import { postgresStore } from '../../../src/store/postgres/open-store.ts';
+import type { Store } from '../../../src/store/ports/store.ts';
+import { createSqlStore } from '../../../src/store/sql/create-store.ts';
+import type { SqlDatabase, Work } from '../../../src/store/sql/work.ts';
+import { needDatabase } from '../../support/postgres-server.ts';
+import { until } from '../../support/until.ts';
+import { claimed, ended, expiredLease, inserted, lease, newTurn, sealOf } from '../contract.ts';
+
+const gate = 20_261_127;
+
+/** Its works wait at the gate before each statement of this form. */
+function gated(db: SqlDatabase, before: RegExp): SqlDatabase {
+  function* stopping<T>(work: Work<T>): Work<T> {
+    let step = work.next();
+    while (step.done !== true) {
+      const statement = step.value;
+      if ('sql' in statement && before.test(statement.sql)) yield { type: 'all', sql: 'SELECT pg_advisory_xact_lock(?)', values: [gate] };
+      let answer: unknown;
+      try {
+        answer = yield statement;
+      } catch (error) {
+        step = work.throw(error);
+        continue;
+      }
+      step = work.next(answer);
+    }
+    return step.value;
+  }
+  return {
+    commit: (durability, work, queue) => db.commit(durability, () => stopping(work()), queue),
+    read: (work, isOfOneMoment) => db.read(work, isOfOneMoment),
+  };
+}
+
+interface Race {
+  /** A process whose works stop before statements of this form. */
+  readonly stopped: (before: RegExp) => Store;
+  readonly there: Store;
+  /**
+   * `first` comes to the gate, `second` does its part, or waits for what the first one holds, and the first goes on.
+   * @returns what both came to
+   */
+  readonly run: <A, B>(first: () => Promise<A>, second: () => Promise<B>) => Promise<[A, B]>;
+}
+
+function race(title: string, check: (race: Race) => Promise<void>): void {
+  test(title, { timeout: 60_000 }, async (t) => {
+    const url = await needDatabase(t);
+    if (url === undefined) return;
+    const { databaseId } = await migrate({ url });
+    const there = postgresStore({ url }, databaseId);
+    const guard = new pg.Client(url);
+    await guard.connect();
+    const databases: PostgresDatabase[] = [];
+    const count = async (sql: string): Promise<number> => Number((await guard.query<{ n: string }>(sql)).rows[0]?.n);
+    try {
+      await check({
+        there,
+        stopped(before) {
+          const db = new PostgresDatabase({ url });
+          databases.push(db);
+          const signal = { watch: () => () => undefined };
+          const nothing = async (): Promise<void> => undefined;
+          return createSqlStore({ db: gated(db, before), signal, databaseId, probe: nothing, close: nothing });
+        },
+        async run(first, second) {
+          await guard.query('SELECT pg_advisory_lock($1)', [gate]);
+          const one = first();
+          const waiting = "SELECT count(*) AS n FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+          await until(async () => (await count(waiting)) === 1);
+          let isDone = false;
+          const other = second().finally(() => {
+            isDone = true;
+          });
+          await until(async () => isDone || (await count(waiting)) >= 2);
+          await guard.query('SELECT pg_advisory_unlock($1)', [gate]);
+          return Promise.all([one, other]);
+        },
+      });
+    } finally {
+      await guard.end();
+      await there.close();
+      for (const db of databases) await db.close();
+    }
+  });
+}
+
+const row = (seq: number) => ({ seq, type: 'response.output_text.delta', data: '{}' });
+
+race(
+  'T2 · a process that was taken for dead starts a step while another one claims it: one of them may',
+  async ({ stopped, there, run }) => {
+    await inserted(there, newTurn('resp_a'));
+    const { epoch } = await claimed(there, 'resp_a', { lease: expiredLease });
+    const head = await there.readHead('resp_a');
+    const here = stopped(/outcome = 'lost'/);
+    const [claim, isStarted] = await run(
+      () => here.claim({ turn: 'resp_a', step: 1, lease }),
+      () =>
+        there.append({
+          turn: 'resp_a',
+          epoch,
+          rows: [row((head?.last ?? 0) + 1)],
+          starts: { turn: 'resp_a', step: 1, attempt: 1 },
+        }),
+    );
+    assert.deepEqual([claim.type === 'granted', isStarted].filter(Boolean), [true], `${claim.type}, ${isStarted}`);
+  },
+);
+
+race('T6 · a lease that is renewed while another process takes its holder for dead is not fenced', async ({ stopped, there, run }) => {
+  await inserted(there, newTurn('resp_a'));
+  const { epoch } = await claimed(there, 'resp_a', { lease: { holder: 'here', lengthMs: -1 } });
+  const [fence, [seen]] = await run(
+    () => stopped(/SET epoch = CASE/).fence('resp_a', { epoch }),
+    () => there.beat({ lease, turns: ['resp_a'] }),
+  );
+  assert.deepEqual([seen?.epoch === epoch, fence !== undefined].filter(Boolean), [true], 'it was renewed, or it was fenced');
+});
+
+race('T5 · a turn that is called while its caller ends is cancelled with it', async ({ stopped, there, run }) => {
+  await inserted(there, newTurn('resp_a'));
+  const { epoch } = await claimed(there, 'resp_a');
+  const [, sealed] = await run(
+    () => stopped(/^INSERT INTO turns/).insertTurn(newTurn('resp_b', { parent: { turn: 'resp_a', number: 0 } })),
+    () => there.seal(sealOf('resp_a', epoch)),
+  );
+  assert.equal(sealed.type, 'sealed');
+  assert.notEqual((await there.readTurn('resp_b'))?.cancelRequestedAtMs ?? null, null, 'nobody waits for it any more');
+});
+
+race('T14 · two turns that one has called end at the same moment: it has spent what both have', async ({ stopped, there, run }) => {
+  await inserted(there, newTurn('resp_a'));
+  const usage = { input_tokens: 1, output_tokens: 10, total_tokens: 11 } as never;
+  const epochs: number[] = [];
+  for (const [number, id] of ['resp_b', 'resp_c'].entries()) {
+    await inserted(there, newTurn(id, { parent: { turn: 'resp_a', number }, bodyHash: id }));
+    epochs.push((await claimed(there, id)).epoch);
+  }
+  const attemptOf = (turn: string) => ({ turn, step: 1, attempt: 1, end: { endedAtMs: 9, outcome: 'completed' as const, usage } });
+  await run(
+    () => stopped(/SET called_spent/).seal(sealOf('resp_b', epochs[0] ?? 0, { usage, attempt: attemptOf('resp_b') })),
+    () => there.seal(sealOf('resp_c', epochs[1] ?? 0, { usage, attempt: attemptOf('resp_c') })),
+  );
+  const spending = await there.readSpending('resp_a', 1);
+  assert.equal(spending?.turn.outputTokens, 20, JSON.stringify(spending));
+});
+
+const old = { beforeMs: 5_000_000, atMs: 9_000_000 };
+
+race('T1 · a conversation that is used while it is dropped for its age is there', async ({ stopped, there, run }) => {
+  await there.createSession({ id: 'conv_a', tenant: 'default', metadata: {}, createdAtMs: 1 });
+  const [, result] = await run(
+    () => stopped(/^DELETE FROM sessions/).expire(old),
+    () => there.insertTurn(newTurn('resp_a', { session: 'conv_a', createdAtMs: Date.now() })),
+  );
+  const isThere = (await there.readSession('default', 'conv_a')) !== undefined;
+  assert.equal(isThere, result.type === 'inserted', `${result.type}, and the conversation is ${isThere ? '' : 'not '}there`);
+});
+
+race(
+  'T1 · a turn that is followed while it is dropped for its age is the past of the other, or that is refused',
+  async ({ stopped, there, run }) => {
+    await ended(there, 'resp_a');
+    const cut = { beforeMs: Date.now() + 1_000, atMs: Date.now() };
+    const [, result] = await run(
+      () => stopped(/SET erased_by = \?/).expire(cut, { phase: 'turns' }),
+      () => there.insertTurn(newTurn('resp_b', { previous: 'resp_a' })),
+    );
+    const past = result.type === 'inserted' ? (await there.readTranscript('resp_b')).length : 0;
+    assert.deepEqual([result.type, past], result.type === 'inserted' ? ['inserted', 1] : ['unknown_previous', 0]);
+  },
+);
+
+race(
+  'what the user has called a conversation stays, though a title of its own comes at the same moment',
+  async ({ stopped, there, run }) => {
+    await there.createSession({ id: 'conv_a', tenant: 'default', metadata: {}, createdAtMs: 1 });
+    await run(
+      () => stopped(/^UPDATE sessions SET metadata = \? WHERE id/).setTitle('conv_a', 'of the model'),
+      () => there.updateSession('default', 'conv_a', { title: 'of the user' }),
+    );
+    assert.equal((await there.readSession('default', 'conv_a'))?.metadata['title'], 'of the user');
+  },
+);
+
+race('T5 · an answer that is booked as kept while its step is claimed is read on, or was not booked', async ({ stopped, there, run }) => {
+  await inserted(there, newTurn('resp_a'));
+  const { epoch } = await claimed(there, 'resp_a', { lease: expiredLease });
+  const [claim, isBooked] = await run(
+    () => stopped(/outcome = 'lost'/).claim({ turn: 'resp_a', step: 1, lease }),
+    () => there.bookKeptResponse({ turn: 'resp_a', step: 1, attempt: 1, epoch, response: { id: 'resp_there', after: 2 } }),
+  );
+  const isReadOn = claim.type === 'granted' && claim.response !== undefined;
+  assert.equal(isBooked, isReadOn, `${isBooked}, ${JSON.stringify(claim.type)}`);
+});
+
+race('T3 · the wait that a failed request asks for is kept, though the step is claimed as it fails', async ({ stopped, there, run }) => {
+  await inserted(there, newTurn('resp_a'));
+  const { epoch } = await claimed(there, 'resp_a', { lease: expiredLease });
+  const [claim] = await run(
+    () => stopped(/outcome = 'lost'/).claim({ turn: 'resp_a', step: 1, lease }),
+    () => there.endAttempt({ turn: 'resp_a', step: 1, attempt: 1 }, epoch, { endedAtMs: Date.now(), outcome: 'failed', waitMs: 30_000 }),
+  );
+  const [first] = await there.readAttempts('resp_a');
+  // Lost, and asked again at once; or failed, and not due.
+  assert.deepEqual([claim.type, first?.outcome], claim.type === 'granted' ? ['granted', 'lost'] : ['not_due', 'failed']);
+});
