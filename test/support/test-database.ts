@@ -2,9 +2,11 @@
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import pg from 'pg';
+import { PostgresDatabase } from '../../src/store/postgres/database.ts';
 import { migrate } from '../../src/store/postgres/migrate.ts';
 import { postgresStore } from '../../src/store/postgres/open-store.ts';
 import { clientConfig, readPostgresOptions } from '../../src/store/postgres/options.ts';
+import { ensurePartitions } from '../../src/store/postgres/partitions.ts';
 import { translate } from '../../src/store/postgres/translate.ts';
 import type { Store } from '../../src/store/ports/store.ts';
 import type { Row, Value } from '../../src/store/sql/work.ts';
@@ -53,6 +55,10 @@ async function openPostgres(): Promise<TestDatabase> {
   const database = await createDatabase();
   const { url } = database;
   const { databaseId } = await migrate({ url });
+  // As a process that starts does: with today's partitions before the first row.
+  const partitioned = new PostgresDatabase({ url });
+  await ensurePartitions(partitioned);
+  await partitioned.close();
   const config = clientConfig(readPostgresOptions({ url }));
   async function withClient<T>(work: (client: pg.Client) => Promise<T>): Promise<T> {
     const client = new pg.Client(config);

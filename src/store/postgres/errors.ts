@@ -7,6 +7,8 @@ interface ServerError extends Error {
   /** Five characters: SQLSTATE. */
   readonly code: string;
   readonly routine?: string;
+  /** Its name, where one was violated. */
+  readonly constraint?: string;
 }
 
 const serializationFailure = '40001';
@@ -60,9 +62,11 @@ export function translateError(error: unknown): unknown {
   return new StoreBusyError(`the database cannot take this now: ${error.message}`, { cause: error });
 }
 
-function isPassing(error: unknown): error is Error {
+/** What was asked may succeed when it is asked again. */
+export function isPassing(error: unknown): error is Error {
   if (!(error instanceof Error) || error instanceof StoreBusyError) return false;
-  if (isServerError(error)) return passingStates.some((state) => error.code.startsWith(state)) || isStalePlan(error);
+  if (isServerError(error))
+    return passingStates.some((state) => error.code.startsWith(state)) || isStalePlan(error) || isOfNewPartition(error);
   if ('code' in error && typeof error.code === 'string') return passingNetworkCodes.has(error.code);
   return passingMessages.test(error.message);
 }
@@ -73,7 +77,7 @@ function isPassing(error: unknown): error is Error {
  */
 export function isWorthRepeating(error: unknown): boolean {
   if (!isServerError(error)) return false;
-  return [serializationFailure, deadlockDetected, uniqueViolation].includes(error.code) || isStalePlan(error);
+  return [serializationFailure, deadlockDetected, uniqueViolation].includes(error.code) || isStalePlan(error) || isOfNewPartition(error);
 }
 
 /** The connection broke before the work was done: there may be another one at once. */
@@ -92,6 +96,11 @@ export function isAnswer(error: unknown): boolean {
 /** A table has got columns since `SELECT *` was prepared on this connection. */
 export function isStalePlan(error: unknown): boolean {
   return isServerError(error) && error.routine === 'RevalidateCachedQuery';
+}
+
+/** Its day has got a partition since the row was on its way to the default one: a constraint of partitions has no name. */
+function isOfNewPartition(error: ServerError): boolean {
+  return error.code === '23514' && error.constraint === undefined;
 }
 
 function isServerError(error: unknown): error is ServerError {

@@ -1,5 +1,6 @@
 /** A connection that statements are sent on without waiting for the answers of those before them. It is opened again when it breaks. */
 import pg from 'pg';
+import { isPassing, isWorthRepeating } from './errors.ts';
 import { appendStatement, standingStatement, type Write } from './journal-statements.ts';
 
 const firstPauseMs = 20;
@@ -71,7 +72,7 @@ export class WriterLane {
       this.#isPrepared = false;
       return 'undone';
     }
-    return isPassing(error.code ?? '') ? 'undone' : 'wrong';
+    return isPassing(error) || isWorthRepeating(error) ? 'undone' : 'wrong';
   }
 
   /** Those that are sent are answered before. */
@@ -121,12 +122,4 @@ export class WriterLane {
     this.#isOpening = false;
     if (!this.#isClosed) onChange();
   }
-}
-
-/**
- * By the class of the code: 40 rolled back (deadlock), 53 out of space, memory or connections, 55 locked, 57 cancelled or shutting
- * down, 58 of the system (I/O); and 25006, a standby that was the primary.
- */
-function isPassing(code: string): boolean {
-  return ['40', '53', '55', '57', '58'].includes(code.slice(0, 2)) || code === '25006';
 }

@@ -43,6 +43,8 @@ const errors: readonly (readonly [Error, string])[] = [
   [server('23505'), 'again answered'],
   [server('0A000', 'ERROR', { routine: 'RevalidateCachedQuery' }), 'busy again answered'],
   [server('0A000'), 'answered'],
+  [server('23514'), 'busy again answered'],
+  [server('23514', 'ERROR', { constraint: 'positive' }), 'answered'],
   [server('55P03'), 'busy answered'],
   [server('57014'), 'busy answered'],
   [server('25006'), 'busy answered'],

@@ -5,8 +5,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import pg from 'pg';
+import { newId } from '../../../src/client/ids.ts';
 import { migrate } from '../../../src/store/postgres/migrate.ts';
 import { PostgresDatabase } from '../../../src/store/postgres/database.ts';
+import { ensurePartitions, readPartitions } from '../../../src/store/postgres/partitions.ts';
 import { postgresStore } from '../../../src/store/postgres/open-store.ts';
 import type { Store } from '../../../src/store/ports/store.ts';
 import { createSqlStore } from '../../../src/store/sql/create-store.ts';
@@ -42,7 +44,9 @@ function gated(db: SqlDatabase, before: RegExp): SqlDatabase {
 }
 
 interface Race {
-  /** A process whose works stop before statements of this form. */
+  /** Works on it stop before statements of this form. */
+  readonly gatedDatabase: (before: RegExp) => SqlDatabase;
+  /** A process whose works do. */
   readonly stopped: (before: RegExp) => Store;
   readonly there: Store;
   /**
@@ -63,14 +67,18 @@ function race(title: string, check: (race: Race) => Promise<void>): void {
     const databases: PostgresDatabase[] = [];
     const count = async (sql: string): Promise<number> => Number((await guard.query<{ n: string }>(sql)).rows[0]?.n);
     try {
+      const gatedDatabase = (before: RegExp): SqlDatabase => {
+        const db = new PostgresDatabase({ url });
+        databases.push(db);
+        return gated(db, before);
+      };
       await check({
         there,
+        gatedDatabase,
         stopped(before) {
-          const db = new PostgresDatabase({ url });
-          databases.push(db);
           const signal = { watch: () => () => undefined };
           const nothing = async (): Promise<void> => undefined;
-          return createSqlStore({ db: gated(db, before), signal, databaseId, probe: nothing, close: nothing });
+          return createSqlStore({ db: gatedDatabase(before), signal, databaseId, probe: nothing, close: nothing });
         },
         async run(first, second) {
           await guard.query('SELECT pg_advisory_lock($1)', [gate]);
@@ -203,6 +211,25 @@ race('T5 · an answer that is booked as kept while its step is claimed is read o
   const isReadOn = claim.type === 'granted' && claim.response !== undefined;
   assert.equal(isBooked, isReadOn, `${isBooked}, ${JSON.stringify(claim.type)}`);
 });
+
+race(
+  'what is on its way to the default partition while its day gets one of its own is written there',
+  async ({ gatedDatabase, there, run }) => {
+    const [running, next] = [newId('resp'), newId('resp')];
+    await inserted(there, newTurn(running));
+    const { epoch } = await claimed(there, running);
+    const last = (await there.readHead(running))?.last ?? 0;
+    const db = gatedDatabase(/^ALTER TABLE journal ATTACH/);
+    const [days, [isWritten, result]] = await run(
+      () => ensurePartitions(db, { aheadDays: 0 }),
+      () =>
+        Promise.all([there.append({ turn: running, epoch, rows: [row(last + 1)] }), there.insertTurn(newTurn(next, { bodyHash: 'next' }))]),
+    );
+    assert.deepEqual([days.length, isWritten, result.type], [1, true, 'inserted']);
+    assert.deepEqual([(await there.readHead(running))?.last, (await there.readJournal(next)).length > 0], [last + 1, true]);
+    assert.equal((await readPartitions(db)).strayRows, 0);
+  },
+);
 
 race('T3 · the wait that a failed request asks for is kept, though the step is claimed as it fails', async ({ stopped, there, run }) => {
   await inserted(there, newTurn('resp_a'));
