@@ -79,7 +79,7 @@ function turnOf(id: string, session: string, headStart: boolean): { turn: NewTur
 async function run(store: Store, turn: NewTurn, stream: ResponseStream, name: string): Promise<void> {
   const inserted = await timed(`insertTurn, ${name}`, () => store.insertTurn(turn));
   if (inserted.type !== 'inserted') throw new Error(inserted.type);
-  let { epoch } = inserted;
+  let epoch = inserted.begun?.epoch;
   if (epoch === undefined) {
     const claim = await timed('claim', () => store.claim({ turn: turn.id, step: 1, lease }));
     if (claim.type !== 'granted') throw new Error(claim.type);

@@ -138,17 +138,11 @@ async function insert(
       ? { headStart: { lease: headStart.lease, row: journalRowOf(inProgress) } }
       : {}),
   };
-  let askedAtMs = 0;
-  const result = await whileCallerWaits(async () => {
-    askedAtMs = Date.now();
-    return store.insertTurn(turn);
-  }, signal);
-  if (result.type === 'inserted' && result.epoch !== undefined && headStart !== undefined && inProgress !== undefined) {
-    const { turn: row, epoch } = result;
+  const result = await whileCallerWaits(() => store.insertTurn(turn), signal);
+  if (result.type === 'inserted' && result.begun !== undefined && headStart !== undefined && inProgress !== undefined) {
+    const { turn: row, begun } = result;
     const events = [...opening, inProgress];
-    // By the clock of this machine, and from before the lease was written.
-    const leaseUntilMs = askedAtMs + headStart.lease.lengthMs;
-    headStart.run({ type: 'granted', epoch, leaseUntilMs, attempt: 1, lostAttempts: 0, turn: row, readySinceMs: 0, events }, 1);
+    headStart.run({ type: 'granted', ...begun, attempt: 1, lostAttempts: 0, turn: row, readySinceMs: 0, events }, 1);
   }
   return result;
 }
@@ -156,7 +150,7 @@ async function insert(
 /** What follows from a new turn: its dispatch, the cancel of the one it interrupts, its own early cancel, its session's title. */
 function begin(
   { store, dispatcher, canceller }: SubmitDeps,
-  { turn, interrupted, epoch, givesTitle }: InsertTurn & { type: 'inserted' },
+  { turn, interrupted, begun, givesTitle }: InsertTurn & { type: 'inserted' },
 ): void {
   // What fails here was booked by the same commit, and the sweep of any process does it.
   const ignore = (): undefined => undefined;
@@ -164,7 +158,7 @@ function begin(
   // Its cancel came before it: it ends without a model call.
   if (turn.cancelRequestedAtMs !== null) canceller.carryOut(turn.id).catch(ignore);
   else if (turn.ownerRunId !== null) ignore();
-  else if (epoch !== undefined) dispatcher.startSoon(turn.id, turn);
+  else if (begun !== undefined) dispatcher.startSoon(turn.id, turn);
   else if (turn.readyAtMs !== null) void dispatcher.runReady(turn.id, turn);
   if (givesTitle === true && turn.session !== null) {
     startTitle(store, dispatcher, { session: turn.session, turn: turn.id }).catch(ignore);

@@ -100,7 +100,7 @@ export function observed(store: Store, { metrics, onTurnEnd }: Observers): Store
     async insertTurn(turn) {
       const result = await store.insertTurn(turn);
       if (result.type === 'inserted') metrics.turns.accepted();
-      if (result.type === 'inserted' && result.epoch !== undefined) remember(result.turn);
+      if (result.type === 'inserted' && result.begun !== undefined) remember(result.turn);
       return result;
     },
 

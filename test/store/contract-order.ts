@@ -128,7 +128,7 @@ export function orderContract(contract: Contract): void {
 
   contract('T2 · with a head start the first claim is part of the commit that accepts the turn', async (store, database) => {
     const result = await store.insertTurn(withHeadStart(newTurn('resp_a')));
-    assert.deepEqual([result.type, result.type === 'inserted' && result.epoch], ['inserted', 1]);
+    assert.deepEqual([result.type, result.type === 'inserted' && result.begun?.epoch], ['inserted', 1]);
     const other = database.open();
     assert.deepEqual(await other.readTurn('resp_a'), result.type === 'inserted' && result.turn);
     assert.equal((await other.readTurn('resp_a'))?.status, 'in_progress');
@@ -149,7 +149,7 @@ export function orderContract(contract: Contract): void {
     await openSession(store);
     const epochOf = async (turn: NewTurn) => {
       const result = await store.insertTurn(withHeadStart(turn));
-      return result.type === 'inserted' ? result.epoch : result.type;
+      return result.type === 'inserted' ? result.begun?.epoch : result.type;
     };
     assert.equal(await epochOf(inSession('resp_a', { idempotencyKey: 'k' })), 1);
     assert.equal(await epochOf(inSession('resp_again', { idempotencyKey: 'k' })), 'joined');

@@ -11,6 +11,7 @@ import type { TurnOwner, TurnRow } from '../../domain/turn/turn.ts';
 import type { CompletionQuery, StoredCompletion, TurnFilter, TurnSummary } from '../../domain/turn/turn-list.ts';
 import type { CountedTurn } from '../../domain/turn/turn-stats.ts';
 import type { WebhookEvent } from '../../domain/turn/webhook.ts';
+import type { GrantedTurn } from './journal.ts';
 import type { Lease } from './leases.ts';
 import type { Page } from './sessions.ts';
 
@@ -161,7 +162,7 @@ export type InsertTurn =
       /** The id of an earlier turn that is now to be cancelled. */
       readonly interrupted?: string;
       /** The head start: attempt 1 of step 1 is the caller's to send. */
-      readonly epoch?: number;
+      readonly begun?: Pick<GrantedTurn, 'epoch' | 'leaseUntilMs'>;
       /** It is the first turn of its session, and is to give it a title. */
       readonly givesTitle?: true;
     }

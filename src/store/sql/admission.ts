@@ -16,7 +16,7 @@ import { decideBy } from './decide.ts';
 import { all, lockSession, lockTenant, lockTurn, now, one, onlyIn, run, type Row, type SqlDatabase, type Work } from './work.ts';
 import { bookApprovals, isAnswered } from './tool-calls.ts';
 import { writeItems } from './item-rows.ts';
-import { insertJournal } from './journal.ts';
+import { insertJournal, leaseFrom } from './journal.ts';
 import { dropStaged } from './retention.ts';
 import { erasedByOf, numberOrNull, text, turnOf } from './rows.ts';
 import { readSession, useSession } from './sessions.ts';
@@ -79,12 +79,13 @@ function* write(
   const givesTitle = session !== null && (yield* useSession(session, use));
   const epoch = start === undefined ? 0 : 1;
   const rows = start === undefined ? turn.events : [...turn.events, start.row];
+  const leaseUntilMs = start === undefined ? undefined : leaseFrom(start.lease);
   yield* insertJournal(id, { epoch, rows, ...(start === undefined ? {} : { step: 1, lease: start.lease }) });
   if (start !== undefined) yield* bookAttempt({ turn: id, step: 1, attempt: 1 }, { epoch, lease: start.lease });
   return {
     turn: row,
     ...(interrupts === undefined ? {} : { interrupted: interrupts }),
-    ...(start === undefined ? {} : { epoch }),
+    ...(leaseUntilMs === undefined ? {} : { begun: { epoch, leaseUntilMs } }),
     ...(givesTitle ? { givesTitle } : {}),
   };
 }

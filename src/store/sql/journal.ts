@@ -39,6 +39,14 @@ export function* insertJournal(
   yield* insertRows(turn, rows);
 }
 
+/**
+ * By the clock of this machine, from before the lease is written, and not from before the work has waited for its turn: behind many
+ * others its lease would be over before it began.
+ */
+export function leaseFrom({ lengthMs }: Lease): number {
+  return Date.now() + lengthMs;
+}
+
 /** `rows`: what the claim has appended. */
 export async function claim(db: SqlDatabase, request: ClaimRequest): Promise<Claim & { readonly rows?: readonly JournalRow[] }> {
   const { turn, step, lease, run: workflow } = request;
@@ -48,8 +56,6 @@ export async function claim(db: SqlDatabase, request: ClaimRequest): Promise<Cla
   }, true);
   if (isRefusal(first)) return first;
   const opening = (await db.read(() => readJournal(turn, -1, openingRows))).map(eventOf);
-  // By the clock of this machine, and from before the lease is written.
-  const leaseUntilMs = Date.now() + lease.lengthMs;
   return db.commit('quick', function* (): Work<Claim & { readonly rows?: readonly JournalRow[] }> {
     yield* lockTurn(turn);
     const row = yield* requireTurn(turn);
@@ -60,6 +66,7 @@ export async function claim(db: SqlDatabase, request: ClaimRequest): Promise<Cla
     const before = yield* readHead(turn);
     const lostAttempts = kept === undefined ? yield* loseOpenAttempts(turn, { step, lastSeq: before?.last ?? null }) : 0;
     const reason = before?.lease === 'none' ? 'worker_shutdown' : 'worker_lost';
+    const leaseUntilMs = leaseFrom(lease);
     const epoch = yield* takeLease(turn, step, lease);
     if (decision.type === 'granted') {
       const key = { turn, step, attempt: decision.attempt };

@@ -265,12 +265,12 @@ function insertTurn(database: MemoryDatabase, turn: NewTurn): InsertTurn {
   const stored = database.addTurn(turnRow(fields), { idempotencyKey, isResend, input, journal, ...extras });
   if (cancelRequestedAtMs === null) bookApprovals(database, stored, turn);
   if (isReady) makeReady(database, stored);
-  const epoch = isReady && cancelRequestedAtMs === null ? startAhead(database, stored, turn) : undefined;
+  const begun = isReady && cancelRequestedAtMs === null ? startAhead(database, stored, turn) : undefined;
   return {
     type: 'inserted',
     turn: stored.row,
     ...(interrupts === undefined ? {} : { interrupted: interrupts }),
-    ...(epoch === undefined ? {} : { epoch }),
+    ...(begun === undefined ? {} : { begun }),
     ...(givesTitle ? { givesTitle } : {}),
   };
 }
@@ -279,13 +279,18 @@ function promisedWebhook({ webhookEvents = [] }: NewTurn): StoredTurn['webhook']
   return webhookEvents.length === 0 ? undefined : { events: webhookEvents, status: 'pending', attempts: 0, lastError: null };
 }
 
-function startAhead(database: MemoryDatabase, stored: StoredTurn, { id, headStart }: NewTurn): number | undefined {
+function startAhead(
+  database: MemoryDatabase,
+  stored: StoredTurn,
+  { id, headStart }: NewTurn,
+): Extract<InsertTurn, { type: 'inserted' }>['begun'] {
   if (headStart === undefined) return undefined;
+  const leaseUntilMs = Date.now() + headStart.lease.lengthMs;
   const epoch = takeLease(stored, 1, headStart.lease);
   bookAttempt(stored, { turn: id, step: 1, attempt: 1 }, { epoch, holder: headStart.lease.holder });
   writeRows(database, { turn: id, epoch, rows: [headStart.row] });
   updateTurn(stored, { status: 'in_progress' });
-  return epoch;
+  return { epoch, leaseUntilMs };
 }
 
 /** Before the turn is in. True: it is to give the session a title. */

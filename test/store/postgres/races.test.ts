@@ -10,12 +10,12 @@ import { migrate } from '../../../src/store/postgres/migrate.ts';
 import { PostgresDatabase } from '../../../src/store/postgres/database.ts';
 import { ensurePartitions, readPartitions } from '../../../src/store/postgres/partitions.ts';
 import { postgresStore } from '../../../src/store/postgres/open-store.ts';
-import type { Store } from '../../../src/store/ports/store.ts';
+import type { NewTurn, Store } from '../../../src/store/ports/store.ts';
 import { createSqlStore } from '../../../src/store/sql/create-store.ts';
 import type { SqlDatabase, Work } from '../../../src/store/sql/work.ts';
 import { needDatabase } from '../../support/postgres-server.ts';
 import { until } from '../../support/until.ts';
-import { claimed, ended, expiredLease, inserted, lease, newTurn, sealOf } from '../contract.ts';
+import { claimed, ended, expiredLease, inProgressOf, inserted, lease, newTurn, sealOf } from '../contract.ts';
 
 const gate = 20_261_127;
 
@@ -242,3 +242,36 @@ race('T3 · the wait that a failed request asks for is kept, though the step is 
   // Lost, and asked again at once; or failed, and not due.
   assert.deepEqual([claim.type, first?.outcome], claim.type === 'granted' ? ['granted', 'lost'] : ['not_due', 'failed']);
 });
+
+race(
+  'T2, T6 · what waits for others before it is written has its whole lease: the head start of a turn, and a claim',
+  async ({ stopped, there, run }) => {
+    const withStart = (turn: NewTurn): NewTurn => ({ ...turn, headStart: { lease, row: inProgressOf(turn) } });
+    let askedAtMs = 0;
+    const [, second] = await run(
+      () => stopped(/INSERT INTO turns/).insertTurn(withStart(newTurn('resp_a'))),
+      () => {
+        askedAtMs = Date.now();
+        return there.insertTurn(withStart(newTurn('resp_b', { bodyHash: 'b' })));
+      },
+    );
+    assert.ok(second.type === 'inserted' && second.begun !== undefined);
+    assert.ok(second.begun.leaseUntilMs > askedAtMs + lease.lengthMs, 'not from when it was asked for');
+
+    await inserted(there, newTurn('resp_c', { bodyHash: 'c' }));
+    const { epoch } = await claimed(there, 'resp_c', { lease: expiredLease });
+    const [, claim] = await run(
+      () =>
+        stopped(/^UPDATE attempts/).endAttempt({ turn: 'resp_c', step: 1, attempt: 1 }, epoch, {
+          endedAtMs: Date.now(),
+          outcome: 'failed',
+        }),
+      () => {
+        askedAtMs = Date.now();
+        return there.claim({ turn: 'resp_c', step: 1, lease });
+      },
+    );
+    assert.ok(claim.type === 'granted');
+    assert.ok(claim.leaseUntilMs > askedAtMs + lease.lengthMs);
+  },
+);
