@@ -63,8 +63,10 @@ export async function forkTurn(store: ForkStore, turn: TurnRow, { step, edits = 
   const { tenant, createdAtMs } = session;
   if (edited.length === 0) return { type: 'forked', session: await whileCallerWaits(() => store.createSession(branch)) };
   const copies = { id: newId('items'), tenant, session: id, items: withNewIds(edited), createdAtMs, creates: branch };
-  await whileCallerWaits(() => store.addItems({ ...copies, model: turn.settings.model }));
-  return { type: 'forked', session: { ...session, leaf: copies.id } };
+  const added = await whileCallerWaits(() => store.addItems({ ...copies, model: turn.settings.model }));
+  // The same key came twice at once: the session is that of whoever was first.
+  const other = added === undefined ? await store.readSession(tenant, id) : undefined;
+  return { type: 'forked', session: other ?? { ...session, leaf: copies.id } };
 }
 
 /** Of the session that this key makes of a turn: as long as those of others, and as hard to guess as the key. */

@@ -295,6 +295,36 @@ export function sessionsContract(contract: Contract): void {
     assert.deepEqual(await idsOf(store, 'conv_a', { limit: 9, order: 'asc' }), ['msg_1']);
   });
 
+  contract('T1 · of several that make the session of one id at once, with items or without, one makes it', async (store) => {
+    const ways = [0, 1, 2, 3].map(async (n) => {
+      const creates = session('conv_a', { metadata: { n: String(n) } });
+      if (n === 3) return store.createSession(creates);
+      return store.addItems({
+        id: `items_${n}`,
+        tenant: 'default',
+        session: 'conv_a',
+        items: [message(`msg_${n}`)],
+        createdAtMs: 9,
+        creates,
+      });
+    });
+    await Promise.all(ways);
+    const { metadata } = (await store.readSession('default', 'conv_a')) ?? {};
+    const ids = metadata?.['n'] === '3' ? [] : [`msg_${metadata?.['n']}`];
+    assert.deepEqual(await idsOf(store, 'conv_a', { limit: 9, order: 'asc' }), ids);
+    const again = await store.createSession(session('conv_a', { metadata: { n: 'again' } }));
+    assert.deepEqual(again.metadata, metadata);
+    const items = [message('msg_9')];
+    const creates = session('conv_a');
+    assert.equal(await store.addItems({ id: 'items_9', tenant: 'default', session: 'conv_a', items, createdAtMs: 9, creates }), undefined);
+  });
+
+  contract('of several that open a chat of one name at once one makes it', async (store) => {
+    const opened = await Promise.all([1, 2, 3, 4].map(async (n) => store.openSession(session(`conv_${n}`), 'a chat')));
+    assert.equal(new Set(opened.map(({ id }) => id)).size, 1);
+    assert.equal((await store.findSession('default', 'a chat'))?.id, opened[0]?.id);
+  });
+
   contract('a session begins behind a turn of another one, whose past it shares, with items or without', async (store) => {
     await store.createSession(session('conv_a'));
     await ended(store, 'resp_a', { session: 'conv_a', input: [message('msg_1')] });

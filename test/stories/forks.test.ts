@@ -255,14 +255,22 @@ agentStory('T13 · a rerun that said nothing is asked again with what it was ask
 
 agentStory('T1 · the same Idempotency-Key gives the same fork and the same rerun, which is asked and paid for once', async (world) => {
   const { turn } = await asked(world);
-  const send = async (path: string, body: object) => {
-    const headers = { 'content-type': 'application/json', 'idempotency-key': 'once' };
+  const send = async (path: string, body: object, key = 'once') => {
+    const headers = { 'content-type': 'application/json', 'idempotency-key': key };
     const answer = await fetch(`${world.url}/turns/${turn}/${path}`, { method: 'POST', headers, body: JSON.stringify(body) });
     return { status: answer.status, body: (await answer.json()) as { readonly id: string } };
   };
-  const forks = [await send('fork', { step: 2 }), await send('fork', { step: 2 }), await send('fork', {})];
+  const forks = await Promise.all([send('fork', { step: 2 }), send('fork', { step: 2 }), send('fork', {}), send('fork', {})]);
+  assert.deepEqual(
+    forks.map(({ status }) => status),
+    [200, 200, 200, 200],
+  );
   assert.equal(forks[0]?.body.id, forks[1]?.body.id);
+  assert.equal(forks[2]?.body.id, forks[3]?.body.id);
   assert.notEqual(forks[0]?.body.id, forks[2]?.body.id);
+  const itemsOf = async (id = ''): Promise<number> =>
+    ((await world.call('GET', `/v1/conversations/${id}/items`)).body['data'] as readonly unknown[]).length;
+  assert.equal(await itemsOf(forks[0]?.body.id), await itemsOf((await send('fork', { step: 2 }, 'another')).body.id));
   world.model.enqueue(chatAnswer('Again.'));
   const reruns = await Promise.all([send('rerun', { from: 2 }), send('rerun', { from: 2 })]);
   assert.deepEqual([reruns[0]?.status, reruns[0]?.body.id], [200, reruns[1]?.body.id]);

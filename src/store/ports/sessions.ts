@@ -82,7 +82,7 @@ export interface ItemsTurn {
   readonly session: string;
   readonly items: readonly InputItem[];
   readonly createdAtMs: number;
-  /** The session is made in the same commit. */
+  /** The session is made in the same commit. Where one of its id is there already, nothing is done. */
   readonly creates?: NewSession | NewBranch;
   /** Whose answer is among them: what it has sealed, no other model is told. */
   readonly model?: string;

@@ -127,7 +127,7 @@ export async function addItems(db: SqlDatabase, turn: ItemsTurn): Promise<readon
   const rows = turn.items.map(itemRowOf);
   return db.commit('durable', function* () {
     yield* lockSession(turn.session);
-    if (turn.creates !== undefined) yield* insertSession(turn.creates);
+    if (turn.creates !== undefined && !(yield* insertSession(turn.creates))) return undefined;
     const session = yield* readSession(turn.tenant, turn.session);
     if (session === undefined) return undefined;
     if (rows.length === 0) return turn.items;

@@ -6,19 +6,20 @@ import { parsed, sessionOf, text, textOrNull } from './rows.ts';
 import { unsettledTurns } from './turns.ts';
 
 export async function createSession(db: SqlDatabase, session: NewSession | NewBranch): Promise<SessionRow> {
-  await db.commit('durable', function* () {
-    yield* insertSession(session);
+  return db.commit('durable', function* () {
+    if (yield* insertSession(session)) return { leaf: null, ...session };
+    // Two at once whose ids are made of the same key.
+    return (yield* readSession(session.tenant, session.id)) ?? { leaf: null, ...session };
   });
-  return { leaf: null, ...session };
 }
 
 export async function openSession(db: SqlDatabase, session: NewSession, name: string): Promise<SessionRow> {
   return db.commit('durable', function* () {
     const known = yield* findSession(session.tenant, name);
     if (known !== undefined) return known;
-    yield* insertSession(session);
-    yield* run('UPDATE sessions SET name = ? WHERE id = ?', name, session.id);
-    return { ...session, leaf: null };
+    if (yield* insertSession(session, name)) return { ...session, leaf: null };
+    // Another process has opened it meanwhile.
+    return (yield* findSession(session.tenant, name)) ?? { ...session, leaf: null };
   });
 }
 
@@ -27,17 +28,20 @@ export function* findSession(tenant: string, name: string): Work<SessionRow | un
   return row === undefined ? undefined : sessionOf(row);
 }
 
-export function* insertSession(session: NewSession | NewBranch): Work<void> {
+/** @returns false where one of this id, or of this name, is there already: it stays as it is */
+export function* insertSession(session: NewSession | NewBranch, name: string | null = null): Work<boolean> {
   const { id, tenant, metadata, createdAtMs } = session;
-  yield* run(
-    'INSERT INTO sessions (id, tenant, leaf, metadata, created_at, touched_at) VALUES (?, ?, ?, ?, ?, ?)',
+  const inserted = yield* run(
+    'INSERT INTO sessions (id, tenant, name, leaf, metadata, created_at, touched_at) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING',
     id,
     tenant,
+    name,
     'leaf' in session ? session.leaf : null,
     JSON.stringify(metadata),
     createdAtMs,
     createdAtMs,
   );
+  return inserted > 0;
 }
 
 export function* readSession(tenant: string, id: string): Work<SessionRow | undefined> {

@@ -105,6 +105,8 @@ export function sessionStore(connection: Connection): SessionStore {
 }
 
 function addSession({ sessions }: MemoryDatabase, session: NewSession | NewBranch, name: string | null): SessionRow {
+  const known = sessions.get(session.id);
+  if (known !== undefined) return known.row;
   const row = { leaf: null, ...session };
   sessions.set(row.id, { row, name, touchedAtMs: row.createdAtMs, titleTurn: null, isTitleStarted: false, isTitleRequested: false });
   return row;
@@ -159,7 +161,10 @@ function spotsIn(all: readonly { readonly id: string }[], id: string): readonly 
 
 function addItems(database: MemoryDatabase, turn: ItemsTurn): readonly Item[] | undefined {
   const { id, tenant, items, createdAtMs, creates } = turn;
-  if (creates !== undefined) addSession(database, creates, null);
+  if (creates !== undefined) {
+    if (database.sessions.has(creates.id)) return undefined;
+    addSession(database, creates, null);
+  }
   const session = database.sessionOf(tenant, turn.session);
   if (session === undefined || items.length === 0) return session && items;
   const { leaf: previous } = session.row;
