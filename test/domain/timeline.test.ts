@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { defaultSettings } from '../../src/domain/response/response-settings.ts';
 import type { Usage } from '../../src/domain/response/response.ts';
 import type { ToolCallRow } from '../../src/domain/agents/tool-call.ts';
+import { timelineEvents } from '../../src/domain/turn/timeline-events.ts';
 import { timelineOf } from '../../src/domain/turn/timeline.ts';
 import type { AttemptRow } from '../../src/domain/turn/attempt.ts';
 import type { TurnRow } from '../../src/domain/turn/turn.ts';
@@ -239,4 +240,24 @@ test('an attempt says under which id its provider keeps the answer, and when it 
       ],
     ],
   );
+});
+
+test('the moments of an attempt are told in the order in which they happened, also where the clocks that tell of them disagree', () => {
+  const attempt: AttemptRow = {
+    turn: 'resp_a',
+    step: 1,
+    attempt: 1,
+    requestedAtMs: 100,
+    endedAtMs: 140,
+    outcome: 'completed',
+    // The database's clock is 10 ms behind the worker's.
+    firstEventAtMs: 115,
+    facts: { sentAtMs: 110, headersAtMs: 120, finishedAtMs: 139 },
+  };
+  const events = timelineEvents({ turn: { ...turn('completed', null), settledAtMs: 138 }, attempts: [attempt], toolCalls: [] });
+  assert.deepEqual(
+    events.map((event) => (event as { readonly type: string }).type),
+    ['accepted', 'ready', 'requested', 'sent', 'headers', 'first_event', 'finished', 'attempt_ended', 'settled'],
+  );
+  assert.deepEqual((events[5] as { readonly at: string }).at, new Date(115).toISOString(), 'the time stays what was told');
 });

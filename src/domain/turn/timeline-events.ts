@@ -27,17 +27,23 @@ export const turnMoments = [
 
 interface Moment {
   readonly atMs: number | null | undefined;
+  /** Its place in the list, where that is not its time: an attempt's moments are told by two clocks, and have an order of their own. */
+  readonly placeMs?: number;
   readonly type: (typeof turnMoments)[number];
   readonly [fact: string]: unknown;
 }
 
+type PlacedMoment = Moment & { readonly placeMs: number };
+
 export function timelineEvents(facts: TimelineFacts): readonly object[] {
   const { turn, attempts, toolCalls, viewers = [], approvals = [], response } = facts;
   const asked = (response?.output ?? []).filter((item) => item.type === 'mcp_approval_request' && isWorkers(item));
+  const ofAttempts = attempts.flatMap((attempt, index) => momentsOf(attempt, attempts[index - 1]));
+  const lastOfThem = Math.max(...ofAttempts.map(({ placeMs }) => placeMs), turn.settledAtMs ?? 0);
   const moments: readonly Moment[] = [
     { atMs: turn.createdAtMs, type: 'accepted' },
     { atMs: turn.readyAtMs, type: 'ready' },
-    ...attempts.flatMap((attempt, index) => momentsOf(attempt, attempts[index - 1])),
+    ...ofAttempts,
     ...toolCalls.flatMap(({ name, number, step, attempts: runs = [] }) =>
       runs.flatMap(({ startedAtMs, endedAtMs, outcome, holder: worker }, index) => {
         const call = { step, call: number, name, run: index + 1 };
@@ -56,19 +62,19 @@ export function timelineEvents(facts: TimelineFacts): readonly object[] {
       { atMs: openedAtMs, type: 'viewer_joined', viewer: index + 1, protocol, from_event: fromSeq } as const,
       { atMs: closedAtMs, type: 'viewer_left', viewer: index + 1, last_event: lastSeq, end } as const,
     ]),
-    { atMs: turn.settledAtMs, type: 'settled', status: turn.status, code: turn.errorCode ?? undefined },
+    { atMs: turn.settledAtMs, placeMs: lastOfThem, type: 'settled', status: turn.status, code: turn.errorCode ?? undefined },
   ];
   return moments
     .filter((moment): moment is Moment & { readonly atMs: number } => typeof moment.atMs === 'number')
-    .toSorted((one, other) => one.atMs - other.atMs)
-    .map(({ atMs, ...moment }) => ({ at: iso(atMs), ...moment }));
+    .toSorted((one, other) => (one.placeMs ?? one.atMs) - (other.placeMs ?? other.atMs))
+    .map(({ atMs, placeMs: _placeMs, ...moment }) => ({ at: iso(atMs), ...moment }));
 }
 
-function momentsOf(attempt: AttemptRow, before: AttemptRow | undefined): Moment[] {
+function momentsOf(attempt: AttemptRow, before: AttemptRow | undefined): PlacedMoment[] {
   const { step, attempt: number, requestedAtMs, facts = {}, firstEventAtMs, endedAtMs, holder: worker, epoch } = attempt;
   const key = { step, attempt: number };
   const isTakenOver = before !== undefined && worker !== undefined && before.holder !== worker;
-  return [
+  return oneAfterTheOther([
     ...(isTakenOver ? [{ atMs: requestedAtMs, type: 'taken_over', ...key, worker, epoch } as const] : []),
     { atMs: requestedAtMs, type: 'requested', ...key },
     { atMs: facts.sentAtMs, type: 'sent', ...key },
@@ -77,5 +83,14 @@ function momentsOf(attempt: AttemptRow, before: AttemptRow | undefined): Moment[
     ...(attempt.reattachments ?? []).map(({ atMs, reason }) => ({ atMs, type: 'read_on', ...key, reason }) as const),
     { atMs: facts.finishedAtMs, type: 'finished', ...key },
     { atMs: endedAtMs, type: 'attempt_ended', ...key, outcome: attempt.outcome, code: attempt.code, wait_ms: attempt.waitMs },
-  ];
+  ]);
+}
+
+/** None before the one in front of it: some are of the database's clock, some of the worker's. */
+function oneAfterTheOther(moments: readonly Moment[]): PlacedMoment[] {
+  let placeMs = Number.NEGATIVE_INFINITY;
+  return moments.map((moment) => {
+    placeMs = Math.max(placeMs, moment.atMs ?? placeMs);
+    return { ...moment, placeMs };
+  });
 }
