@@ -1,6 +1,5 @@
 /** T4: a provider that fails for everybody is left alone, by all processes, and nothing of the three requests is used up meanwhile. */
 import assert from 'node:assert/strict';
-import { DatabaseSync } from 'node:sqlite';
 import { chat, done, end, hold, httpError, type Script, sseHead } from '../../src/testing/model-server/index.ts';
 import { breakerKeyOf, failuresToOpen } from '../../src/domain/turn/breaker.ts';
 import { defaultSettings } from '../../src/domain/response/response-settings.ts';
@@ -15,9 +14,7 @@ async function open(world: World, long: boolean): Promise<void> {
   const key = breakerKeyOf(world.model.baseUrl, 'scripted');
   await world.store.tripBreaker({ key, detail: '503', isProbe: false });
   if (!long) return;
-  const db = new DatabaseSync(world.config.databaseUrl.slice('sqlite:'.length));
-  db.exec(`UPDATE breakers SET opened_at = opened_at - 3600000, until = until + 20000`);
-  db.close();
+  await world.database.ask('UPDATE breakers SET opened_at = opened_at - 3600000, until = until + 20000');
 }
 
 let isDown = true;

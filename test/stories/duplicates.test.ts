@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { chat, done, end, hold, sseHead } from '../../src/testing/model-server/index.ts';
 import { begin, errorOf, eventsOf, post, read } from '../support/post.ts';
+import { until } from '../support/until.ts';
 import { story, type World } from '../support/world.ts';
 
 const held = [sseHead, chat.content('Hel'), hold('go'), chat.content('lo'), chat.finish(), done, end];
@@ -64,6 +65,8 @@ story('a resend joins an end that nobody got, and is a new message once a client
   await world.history(gone.id);
   const joined = await post(world.url, { input: 'hi' }, resend);
   assert.equal(joined.json?.['id'], gone.id, 'it was settled, and nobody had its end');
+  // Booked when the answer has been handed to the system, which may deliver it before that.
+  await until(async () => (await world.database.ask('SELECT acknowledged FROM turns WHERE id = ?', gone.id))[0]?.['acknowledged'] === 1);
   const next = await post(world.url, { input: 'hi' }, resend);
   assert.notEqual(next.json?.['id'], gone.id, 'now somebody has');
   assert.equal(world.model.requests.length, 2);

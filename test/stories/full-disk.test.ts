@@ -10,6 +10,7 @@ import { chat, done, end, hold, sseHead } from '../../src/testing/model-server/i
 import { folderOf } from '../cli/folder.ts';
 import { errorOf, post } from '../support/post.ts';
 import { startCluster } from '../support/processes.ts';
+import { isOnPostgres } from '../support/test-database.ts';
 import { Viewer } from '../support/viewer.ts';
 
 /** A disk of 16 MB that only this process, and what it starts, has at that path. */
@@ -57,7 +58,7 @@ function fill(disk: string): void {
 
 test(
   'a full disk: a POST is 503, a running turn goes on once there is room, and what was refused never runs',
-  { timeout: 120_000, skip: !canMount() },
+  { timeout: 120_000, skip: isOnPostgres ? 'the disk is that of the embedded database' : !canMount() },
   async (context) => {
     await using cluster = await startCluster();
     const { child, url, disk } = await startServe(context, cluster.env);

@@ -1,8 +1,5 @@
 /** T1: a database that cannot be written for a while takes a message in once, however often its client sends it. */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { join } from 'node:path';
 import { test } from 'node:test';
 import OpenAI from 'openai';
 import { chat, done, end, hold, sseHead } from '../../src/testing/model-server/index.ts';
@@ -12,21 +9,18 @@ import { Viewer } from '../support/viewer.ts';
 
 const options = { timeout: 120_000 };
 
-/** What a backup does: another process holds the lock of the database, until it is released. */
+/** What a backup does: somebody else holds the lock of the database, until it is released. */
 async function lock(cluster: Cluster): Promise<{ release(): Promise<void> }> {
-  const program = `
-    const db = new (require('node:sqlite').DatabaseSync)(process.argv[1]);
-    db.exec('PRAGMA busy_timeout = 10000; BEGIN IMMEDIATE');
-    console.log('locked');
-    process.stdin.once('data', () => { db.exec('ROLLBACK'); process.exit(0); });`;
-  const holder = spawn(process.execPath, ['-e', program, join(cluster.env['TURNKEEP_DATA_DIR'] ?? '', 'turnkeep.db')], {
-    stdio: ['pipe', 'pipe', 'inherit'],
+  const [held, released] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const locking = cluster.locked(async () => {
+    held.resolve();
+    await released.promise;
   });
-  await once(holder.stdout, 'data');
+  await held.promise;
   return {
     async release() {
-      holder.stdin.write('go');
-      await once(holder, 'exit');
+      released.resolve();
+      await locking;
     },
   };
 }

@@ -1,7 +1,5 @@
 /** `store: false`: runs as durably as any turn, and leaves nothing. */
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { chat, done, end, hold, sseHead } from '../../src/testing/model-server/index.ts';
 import { messagesOf } from '../support/cases.ts';
 import { errorOf, post } from '../support/post.ts';
@@ -9,12 +7,6 @@ import { story, type World } from '../support/world.ts';
 
 const marker = 'rhubarb';
 const held = [sseHead, chat.content(`${marker} one`), hold('go'), chat.content(` ${marker} two`), chat.finish(), done, end];
-
-/** Which files of the database hold the word. */
-function filesWith(world: World, word: string): string[] {
-  const { dataDir } = world.config;
-  return readdirSync(dataDir).filter((name) => readFileSync(join(dataDir, name)).includes(word));
-}
 
 async function purge(world: World): Promise<void> {
   const later = Date.now() + 1_000;
@@ -33,7 +25,7 @@ story('a turn that is not to be stored streams, can be read while it runs, and i
   const other = await world.watch(viewer.id);
   const early = await post(world.url, { input: 'on', previous_response_id: viewer.id });
   assert.deepEqual(errorOf(early), [400, 'previous_response_id', 'previous_response_not_settled']);
-  assert.ok(filesWith(world, marker).length > 0, 'while it runs it is there to be resumed');
+  assert.ok((await world.database.find(marker)).length > 0, 'while it runs it is there to be resumed');
   world.model.release('go');
   await Promise.all([viewer.ended, other.ended]);
   assert.deepEqual(other.data, viewer.data);
@@ -52,7 +44,7 @@ story('a turn that is not to be stored streams, can be read while it runs, and i
   assert.deepEqual(errorOf(late), [400, 'previous_response_id', 'previous_response_not_found']);
   await world.history(viewer.id);
   await purge(world);
-  assert.deepEqual(filesWith(world, marker), []);
+  assert.deepEqual(await world.database.find(marker), []);
   assert.deepEqual(await world.call('GET', `/v1/conversations/${conversation}/items`), before);
   const next = await world.hear('next', { conversation });
   assert.equal(next.last.response.status, 'completed');

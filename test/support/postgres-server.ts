@@ -3,6 +3,7 @@
  * TURNKEEP_TEST_POSTGRES_URL, the address of a database of a superuser, that server is used instead, so that a runner may start one
  * for all files.
  */
+import { randomUUID } from 'node:crypto';
 import { execFile, type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chownSync, closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
@@ -196,8 +197,11 @@ export async function createDatabase({ isMigrated = true } = {}): Promise<TestDa
   const template = isMigrated ? await templateOn(server) : 'template0';
   const name = `test_${process.pid}_${(databases += 1)}`;
   await ask(server, `CREATE DATABASE ${name} TEMPLATE ${template}`);
+  const url = urlOf(server, name);
+  // A copy has the id of what it was copied from, and these are different databases.
+  if (isMigrated) await ask(url, `UPDATE meta SET value = '${randomUUID()}' WHERE name = 'database'`);
   return {
-    url: urlOf(server, name),
+    url,
     [Symbol.asyncDispose]: async () => ask(server, `DROP DATABASE ${name} WITH (FORCE)`),
   };
 }

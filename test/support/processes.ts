@@ -99,6 +99,8 @@ export interface Cluster extends AsyncDisposable {
   readonly model: ModelServer;
   /** See `TestDatabase.ask`. */
   readonly ask: TestDatabase['ask'];
+  /** See `TestDatabase.locked`. */
+  readonly locked: TestDatabase['locked'];
   /** Opened, and made if need be, when it is first asked for. */
   readonly store: Store;
   readonly env: NodeJS.ProcessEnv;
@@ -163,6 +165,7 @@ export async function startCluster(
     env,
     workers,
     ask: (sql, ...values) => database.ask(sql, ...values),
+    locked: (work) => database.locked(work),
     get store() {
       return (store ??= database.open());
     },

@@ -1,5 +1,6 @@
 /** The database of a story: a file of SQLite, or a database on a real Postgres where TURNKEEP_TEST_DATABASE says so. */
-import { join } from 'node:path';
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import pg from 'pg';
 import { PostgresDatabase } from '../../src/store/postgres/database.ts';
@@ -21,6 +22,8 @@ export interface TestDatabase extends AsyncDisposable {
   open(): Store;
   /** One statement, past the store, in the words of `store/sql/`. @returns its rows */
   ask(sql: string, ...values: Value[]): Promise<Row[]>;
+  /** Where this word is: files of SQLite, tables of Postgres. */
+  find(word: string): Promise<string[]>;
   /** While `work` runs, nobody else writes. */
   locked<T>(work: () => Promise<T>): Promise<T>;
 }
@@ -38,6 +41,7 @@ function openSqlite(path: string): TestDatabase {
       using database = new DatabaseSync(path, { timeout: 10_000 });
       return database.prepare(sql).all(...values) as Row[];
     },
+    find: async (word) => readdirSync(dirname(path)).filter((name) => readFileSync(join(dirname(path), name)).includes(word)),
     async locked(work) {
       using database = new DatabaseSync(path, { timeout: 10_000 });
       database.exec('BEGIN IMMEDIATE');
@@ -69,10 +73,19 @@ async function openPostgres(): Promise<TestDatabase> {
       await client.end();
     }
   }
+  const ask = async (sql: string, ...values: Value[]): Promise<Row[]> =>
+    withClient(async (client) => (await client.query<Row>(translate(sql).text, values)).rows);
   return {
     url,
     open: () => postgresStore({ url }, databaseId),
-    ask: (sql, ...values) => withClient(async (client) => (await client.query<Row>(translate(sql).text, values)).rows),
+    ask,
+    async find(word) {
+      const tables = await ask("SELECT table_name AS name FROM information_schema.tables WHERE table_schema = 'public'");
+      const rows = await Promise.all(tables.map(async ({ name }) => [String(name), await ask(`SELECT * FROM ${String(name)}`)] as const));
+      const has = (value: Value): boolean =>
+        value instanceof Uint8Array ? Buffer.from(value).includes(word) : String(value).includes(word);
+      return rows.filter(([, of]) => of.some((row) => Object.values(row).some(has))).map(([name]) => name);
+    },
     locked: (work) =>
       withClient(async (client) => {
         await client.query('BEGIN');

@@ -27,7 +27,7 @@ import { bundleWorkflows } from '../../src/roles/workflow-bundle.ts';
 import { recordHistory } from '../replay/record.ts';
 import { startPatientModel } from './patient-model.ts';
 import { sharedTemporalServer, testCacheDir } from './temporal-server.ts';
-import { openTestDatabase, type TestDatabase } from './test-database.ts';
+import { isOnPostgres, openTestDatabase, type TestDatabase } from './test-database.ts';
 import { until } from './until.ts';
 import { Viewer } from './viewer.ts';
 
@@ -85,7 +85,8 @@ const limits: Limits = {
   firstEventTimeoutMs: 10_000,
   idleTimeoutMs: 10_000,
   turnTimeoutMs: 60_000,
-  heartbeatTimeoutMs: 2_000,
+  // A work on Postgres waits for the server at each of its statements, and all the more where several files share two processors.
+  heartbeatTimeoutMs: isOnPostgres ? 4_000 : 2_000,
   drainMs: 0,
   maxOutputBytes: 16_777_216,
 };
