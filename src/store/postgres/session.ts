@@ -90,7 +90,8 @@ export class Session {
     try {
       return await this.#answer(statement);
     } catch (error) {
-      if (this.#isTransaction) this.#error = { error };
+      // Of several that are under way the first one to fail says why: the others are told that it has.
+      if (this.#isTransaction) this.#error ??= { error };
       throw error;
     }
   }
@@ -117,6 +118,9 @@ export class Session {
       }
       case 'scan': {
         return this.#scan(statement);
+      }
+      case 'together': {
+        return Promise.all(statement.works.map(async (work) => this.run(work())));
       }
       case 'now': {
         return this.#clock.now() ?? this.#askClock();

@@ -13,7 +13,7 @@ import type { InsertTurn, NewTurn } from '../ports/turns.ts';
 import { bookAttempt } from './attempts.ts';
 import { insertCompletion } from './completions.ts';
 import { decideBy } from './decide.ts';
-import { all, lockSession, lockTenant, lockTurn, now, one, onlyIn, run, type Row, type SqlDatabase, type Work } from './work.ts';
+import { all, lockSession, lockTenant, lockTurn, now, one, onlyIn, run, type Row, type SqlDatabase, together, type Work } from './work.ts';
 import { bookApprovals, isAnswered } from './tool-calls.ts';
 import { writeItems } from './item-rows.ts';
 import { insertJournal, leaseFrom } from './journal.ts';
@@ -67,21 +67,30 @@ function* write(
   const row = rowOf(turn, { previous: record?.previous ?? previous, cancelRequestedAtMs, readyAtMs, isStarted: start !== undefined });
 
   const ordinal = yield* writeRow(turn, row, record);
-  yield* run('INSERT INTO turn_content (ordinal, settings) VALUES (?, ?)', ordinal, turn.json.settings);
-  if (turn.webhookEvents !== undefined && turn.webhookEvents.length > 0) yield* promiseWebhook(id, turn.webhookEvents);
-  yield* insertCompletion(turn);
-  // What is taken back before it is said says nothing: the requests can still be answered.
-  if (turn.approvals !== undefined && cancelRequestedAtMs === null) yield* bookApprovals(turn.tenant, id, turn.approvals);
-  if (input.isStaged) yield* adoptStaged(id);
-  else yield* writeItems(id, 0, input.rows, placeOfInput(id));
   const leaf = record !== undefined && isStored ? id : undefined;
   const use = { atMs: createdAtMs, leaf, ...(isStored ? { turn: { id, wantsTitle: turn.wantsTitle === true } } : {}) };
-  const givesTitle = session !== null && (yield* useSession(session, use));
   const epoch = start === undefined ? 0 : 1;
   const rows = start === undefined ? turn.events : [...turn.events, start.row];
   const leaseUntilMs = start === undefined ? undefined : leaseFrom(start.lease);
-  yield* insertJournal(id, { epoch, rows, ...(start === undefined ? {} : { step: 1, lease: start.lease }) });
-  if (start !== undefined) yield* bookAttempt({ turn: id, step: 1, attempt: 1 }, { epoch, lease: start.lease });
+  const [givesTitle] = yield* together([
+    function* () {
+      return session !== null && (yield* useSession(session, use));
+    },
+    () => run('INSERT INTO turn_content (ordinal, settings) VALUES (?, ?)', ordinal, turn.json.settings),
+    () => (input.isStaged ? adoptStaged(id) : writeItems(id, 0, input.rows, placeOfInput(id))),
+    () => insertJournal(id, { epoch, rows, ...(start === undefined ? {} : { step: 1, lease: start.lease }) }),
+    function* () {
+      if (start !== undefined) yield* bookAttempt({ turn: id, step: 1, attempt: 1 }, { epoch, lease: start.lease });
+    },
+    () => insertCompletion(turn),
+    function* () {
+      if (turn.webhookEvents !== undefined && turn.webhookEvents.length > 0) yield* promiseWebhook(id, turn.webhookEvents);
+    },
+    function* () {
+      // What is taken back before it is said says nothing: the requests can still be answered.
+      if (turn.approvals !== undefined && cancelRequestedAtMs === null) yield* bookApprovals(turn.tenant, id, turn.approvals);
+    },
+  ]);
   return {
     turn: row,
     ...(interrupts === undefined ? {} : { interrupted: interrupts }),

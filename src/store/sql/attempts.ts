@@ -42,7 +42,9 @@ export function* decideClaimOf(turn: TurnRow, { step, away }: Pick<ClaimRequest,
       return dueAtMs == null ? 0 : Number(dueAtMs) - (yield* now());
     },
   };
-  return yield* decideBy<ClaimFacts, ClaimDecision, 'turn' | 'away'>(decideClaim, loaders, { turn, away });
+  // What is looked at where nobody holds the turn.
+  const companions = ['kept', 'hasStarted', 'isAhead', 'round', 'requestsMade', 'waitLeftMs'] as const;
+  return yield* decideBy<ClaimFacts, ClaimDecision, 'turn' | 'away'>(decideClaim, loaders, { turn, away }, companions);
 }
 
 /** How the calls stand that are to be made before a request of this step. */

@@ -1,5 +1,5 @@
 /** Asks a pure function of `domain/` to decide, with what it looks at read from the database: only that, since most cases need a few facts. */
-import type { Work } from './work.ts';
+import { ahead, type Work } from './work.ts';
 
 /** How each fact is read. */
 export type Loaders<Facts> = { readonly [Name in keyof Facts]-?: () => Work<Facts[Name]> };
@@ -16,11 +16,13 @@ class Unread {
  * A decision that looks at a fact that is not read yet is broken off, the fact is read, and it is asked again from the beginning:
  * it changes nothing, so what it has looked at by then is all that is left of it.
  * @param known facts that need not be read
+ * @param companions facts of which most decisions that look at one look at all: they are read at once where each is a way to a server
  */
 export function* decideBy<Facts extends object, Decision, Known extends keyof Facts = never>(
   decide: (facts: Facts) => Decision,
   loaders: Loaders<Omit<Facts, Known>>,
   known?: Pick<Facts, Known>,
+  companions: readonly (keyof Omit<Facts, Known>)[] = [],
 ): Work<Decision> {
   const read = new Map<PropertyKey, unknown>(Object.entries(known ?? {}));
   const facts = new Proxy({} as Facts, {
@@ -34,8 +36,10 @@ export function* decideBy<Facts extends object, Decision, Known extends keyof Fa
       return decide(facts);
     } catch (error) {
       if (!(error instanceof Unread)) throw error;
-      const load = loaders[error.name as keyof Omit<Facts, Known>];
-      read.set(error.name, yield* load());
+      const name = error.name as keyof Omit<Facts, Known>;
+      const values = companions.includes(name) ? yield* ahead(companions.map((each) => loaders[each])) : undefined;
+      if (values === undefined) read.set(name, yield* loaders[name]());
+      else for (const [index, each] of companions.entries()) read.set(each, values[index]);
     }
   }
 }

@@ -3,7 +3,7 @@ import { compareSpots, cursorBehind, idOfCursor, type ItemOrder, type ItemSpot, 
 import { type InputItem, isCall, type Item } from '../../domain/item.ts';
 import type { Page } from '../ports/sessions.ts';
 import type { Place } from './chain.ts';
-import { all, one, run, scan, type Row, type SqlDatabase, type Work } from './work.ts';
+import { all, one, run, scan, together, type Row, type SqlDatabase, type Work } from './work.ts';
 import { Pace } from '../pace.ts';
 import { parsed, text } from './rows.ts';
 
@@ -25,21 +25,15 @@ export function itemRowAs(item: Item, json: string): ItemRow {
 
 /** @param place where calls among them are to be found; a call of an input begins a branch, whatever the depth of its turn */
 export function* writeItems(turn: string, first: number, rows: readonly ItemRow[], place: Place): Work<void> {
-  for (const [index, { id, callId, json }] of rows.entries()) {
-    const [branch, depth] = callId === null ? [null, null] : [place.branch, place.depth];
-    yield* run(
-      `INSERT INTO items (turn, position, id, call_id, branch, depth, item) VALUES (?, ?, ?, ?, ?, ?, ?)
-       ON CONFLICT (turn, position) DO UPDATE SET id = excluded.id, call_id = excluded.call_id, branch = excluded.branch,
-         depth = excluded.depth, item = excluded.item`,
-      turn,
-      first + index,
-      id,
-      callId,
-      branch,
-      depth,
-      json,
-    );
-  }
+  const sql = `INSERT INTO items (turn, position, id, call_id, branch, depth, item) VALUES (?, ?, ?, ?, ?, ?, ?)
+     ON CONFLICT (turn, position) DO UPDATE SET id = excluded.id, call_id = excluded.call_id, branch = excluded.branch,
+       depth = excluded.depth, item = excluded.item`;
+  yield* together(
+    rows.map(({ id, callId, json }, index) => () => {
+      const [branch, depth] = callId === null ? [null, null] : [place.branch, place.depth];
+      return run(sql, turn, first + index, id, callId, branch, depth, json);
+    }),
+  );
 }
 
 /** Behind the input, also where items of it were deleted meanwhile: an answer is no part of the input. */

@@ -1,6 +1,6 @@
 /** Writes rows into a journal, under the epoch of whoever may write it (T7). */
 import type { JournalRow } from '../../domain/response/response-event.ts';
-import { one, run, type Value, type Work } from './work.ts';
+import { one, run, together, type Value, type Work } from './work.ts';
 
 /**
  * Moves the head on and writes the rows; false, and nothing written, when this epoch may not write (any more).
@@ -28,8 +28,14 @@ export function* writeRows(turn: string, epoch: number, rows: readonly JournalRo
 
 /** A statement for each: one for several saves nothing, since SQLite then keeps a copy of what it changes. */
 export function* insertRows(turn: string, rows: readonly JournalRow[]): Work<void> {
-  for (const { seq, type, data } of rows)
-    yield* run('INSERT INTO journal (turn, seq, type, data) VALUES (?, ?, ?, ?)', turn, seq, type, data);
+  const sql = 'INSERT INTO journal (turn, seq, type, data) VALUES (?, ?, ?, ?)';
+  yield* together(
+    rows.map(
+      ({ seq, type, data }) =>
+        () =>
+          run(sql, turn, seq, type, data),
+    ),
+  );
 }
 
 /** Rows that go with a journal are written as long as there is one: what is erased stays so, whoever comes late. */

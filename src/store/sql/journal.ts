@@ -7,7 +7,20 @@ import type { BatchLimits } from '../live/source.ts';
 import type { Append, Claim, ClaimRequest, DeadHolder, Fence, JournalHead, Seal, SealResult } from '../ports/journal.ts';
 import type { Lease } from '../ports/leases.ts';
 import { bookAttempt, decideClaimOf, endAttempt, loseOpenAttempts, startAttempt } from './attempts.ts';
-import { all, lockSessionOf, lockTurn, lockTurnAndCallers, now, one, run, scan, type SqlDatabase, type Value, type Work } from './work.ts';
+import {
+  all,
+  lockSessionOf,
+  lockTurn,
+  lockTurnAndCallers,
+  now,
+  one,
+  run,
+  scan,
+  type SqlDatabase,
+  together,
+  type Value,
+  type Work,
+} from './work.ts';
 import { writeHiddenReasoning } from './hidden-reasoning.ts';
 import { itemRowOf, nextPosition, writeItems } from './item-rows.ts';
 import { openKeptResponses, takeOverAttempt } from './kept-responses.ts';
@@ -58,27 +71,31 @@ export async function claim(db: SqlDatabase, request: ClaimRequest): Promise<Cla
   const opening = (await db.read(() => readJournal(turn, -1, openingRows))).map(eventOf);
   return db.commit('quick', function* (): Work<Claim & { readonly rows?: readonly JournalRow[] }> {
     yield* lockTurn(turn);
-    const row = yield* requireTurn(turn);
+    const [row, before] = yield* together([() => requireTurn(turn), () => readHead(turn)]);
     const decision = yield* decideClaimOf(row, request);
     if (isRefusal(decision)) return decision;
     // Whoever held the journal before, and has not written how its request ended, is lost or will be refused.
     const kept = decision.type === 'granted' ? decision.response : undefined;
-    const before = yield* readHead(turn);
-    const lostAttempts = kept === undefined ? yield* loseOpenAttempts(turn, { step, lastSeq: before?.last ?? null }) : 0;
     const reason = before?.lease === 'none' ? 'worker_shutdown' : 'worker_lost';
     const leaseUntilMs = leaseFrom(lease);
-    const epoch = yield* takeLease(turn, step, lease);
+    const [epoch, lostAttempts] = yield* together([
+      () => takeLease(turn, step, lease),
+      function* () {
+        return kept === undefined ? yield* loseOpenAttempts(turn, { step, lastSeq: before?.last ?? null }) : 0;
+      },
+      function* () {
+        if (workflow === undefined) return;
+        yield* run('UPDATE turns SET workflow_id = ?, run_id = ? WHERE id = ?', workflow.workflowId, workflow.runId, turn);
+      },
+    ]);
     if (decision.type === 'granted') {
       const key = { turn, step, attempt: decision.attempt };
       if (kept === undefined) yield* bookAttempt(key, { epoch, lease, runId: workflow?.runId });
       else yield* takeOverAttempt(key, { epoch, holder: lease.holder, reason });
     }
-    if (workflow !== undefined) {
-      yield* run('UPDATE turns SET workflow_id = ?, run_id = ? WHERE id = ?', workflow.workflowId, workflow.runId, turn);
-    }
     const readySinceMs = (yield* now()) - (row.readyAtMs ?? row.createdAtMs);
     const granted = { ...decision, epoch, leaseUntilMs, lostAttempts, turn: row, readySinceMs };
-    if (((yield* readHead(turn))?.last ?? 0) >= openingRows) return granted;
+    if ((before?.last ?? 0) >= openingRows) return granted;
     const events = [...opening, ...(yield* readJournal(turn, opening.length - 1, everyRow)).map(eventOf)];
     const begun = ResponseStream.replay(events).begin();
     const rows = begun.map(journalRowOf);
@@ -146,19 +163,28 @@ export async function seal(db: SqlDatabase, seal: Seal): Promise<SealResult> {
     if (!(yield* writeRows(turn, epoch, rows, 'sealed = 1, lease_until = NULL, due_at = NULL'))) return { type: 'refused' };
     // Cancelled while it waited: its input joins the transcript behind that of the turns before it (T1).
     const place = row.place ?? (yield* recordThrough(row));
-    if (output.length > 0) yield* writeItems(turn, yield* nextPosition(turn), output, place);
-    if (seal.isStored) yield* writeHiddenReasoning(turn, seal.hidden ?? []);
     const settledAtMs = yield* now();
-    yield* run(
-      `UPDATE turns SET status = ?, settled_at = ?, error_code = ?, retry_at = ?, usage = ? WHERE id = ?`,
-      settled.status,
-      settledAtMs,
-      settled.code,
-      seal.retryAtMs ?? null,
-      seal.usage === null ? null : JSON.stringify(seal.usage),
-      turn,
-    );
-    if (seal.attempt !== undefined) yield* endAttempt(seal.attempt, epoch, seal.attempt.end, lastSeq);
+    yield* together([
+      function* () {
+        if (output.length > 0) yield* writeItems(turn, yield* nextPosition(turn), output, place);
+      },
+      function* () {
+        if (seal.isStored) yield* writeHiddenReasoning(turn, seal.hidden ?? []);
+      },
+      () =>
+        run(
+          `UPDATE turns SET status = ?, settled_at = ?, error_code = ?, retry_at = ?, usage = ? WHERE id = ?`,
+          settled.status,
+          settledAtMs,
+          settled.code,
+          seal.retryAtMs ?? null,
+          seal.usage === null ? null : JSON.stringify(seal.usage),
+          turn,
+        ),
+      function* () {
+        if (seal.attempt !== undefined) yield* endAttempt(seal.attempt, epoch, seal.attempt.end, lastSeq);
+      },
+    ]);
     const has = yield* hangingOn(turn);
     const stops = has.attempts ? yield* openKeptResponses(turn) : [];
     const lostAttempts = has.attempts ? yield* loseOpenAttempts(turn, { lastSeq: lastSeq ?? null }) : 0;

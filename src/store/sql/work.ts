@@ -25,7 +25,13 @@ export type Statement =
   /** The clock by which leases run: of this machine, or of the database where several machines use it. */
   | { readonly type: 'now' }
   /** For the driver of this name alone. */
-  | { readonly type: 'only'; readonly driver: 'sqlite' | 'postgres'; readonly sql: string; readonly values: readonly Value[] };
+  | { readonly type: 'only'; readonly driver: 'sqlite' | 'postgres'; readonly sql: string; readonly values: readonly Value[] }
+  /**
+   * Works that need nothing of each other, in whatever order they are done: a server gets their statements without waiting for the
+   * answers to those of the others. `isAhead`: reads that may turn out not to be needed. Where a statement costs no way, they are not made, and the
+   * answer is undefined.
+   */
+  | { readonly type: 'together'; readonly works: readonly (() => Work<unknown>)[]; readonly isAhead: boolean };
 
 /** It may be run again from its beginning, after all that it wrote was undone: it must change nothing else. */
 export type Work<T> = Generator<Statement, T, unknown>;
@@ -64,6 +70,18 @@ export function* run(sql: string, ...values: Value[]): Work<number> {
  */
 export function* scan(sql: string, values: readonly Value[], take: (row: Row) => boolean): Work<boolean> {
   return (yield { type: 'scan', sql, values, take }) as boolean;
+}
+
+/** @returns what each of them came to. See `Statement` */
+export function* together<const Works extends readonly (() => Work<unknown>)[]>(
+  works: Works,
+): Work<{ -readonly [Index in keyof Works]: Works[Index] extends () => Work<infer T> ? T : never }> {
+  return (yield { type: 'together', works, isAhead: false }) as never;
+}
+
+/** @returns what each of them came to; undefined where it costs nothing to ask later. See `Statement` */
+export function* ahead(works: readonly (() => Work<unknown>)[]): Work<readonly unknown[] | undefined> {
+  return (yield { type: 'together', works, isAhead: true }) as readonly unknown[] | undefined;
 }
 
 /** Writes what one driver alone needs. */

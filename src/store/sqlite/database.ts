@@ -126,6 +126,8 @@ export class Database implements SqlDatabase, ChangeSignal {
       // There is one writer.
       case 'lock':
         return undefined;
+      case 'together':
+        return statement.isAhead ? undefined : statement.works.map((work) => this.#carryOut(work()));
     }
   }
 

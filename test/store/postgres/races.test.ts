@@ -28,7 +28,9 @@ function gated(db: SqlDatabase, before: RegExp): SqlDatabase {
       if ('sql' in statement && before.test(statement.sql)) yield { type: 'all', sql: 'SELECT pg_advisory_xact_lock(?)', values: [gate] };
       let answer: unknown;
       try {
-        answer = yield statement;
+        answer = yield statement.type === 'together'
+          ? { ...statement, works: statement.works.map((each) => () => stopping(each())) }
+          : statement;
       } catch (error) {
         step = work.throw(error);
         continue;
