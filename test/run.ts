@@ -1,8 +1,9 @@
 /**
  * Runs the tests: one Temporal dev server for all files of a pass, found or fetched as `turnkeep dev` would.
  *
- *     node test/run.ts                   every test but those of clients and of whole clusters; chaos and stories twice: with head starts, stories
- *                                        cached, and without, replayed always. Told once, a story is both cached and replayed
+ *     node test/run.ts                   every test but those of clients and of whole clusters; chaos and stories twice: on SQLite with head
+ *                                        starts, stories cached, and on Postgres without, replayed always. Told once, a story is both cached
+ *                                        and replayed, on SQLite
  *     node test/run.ts test/stories      those below a folder, or single files, once
  *     node test/run.ts test/stories/cancel.test.ts --test-name-pattern=SIGINT
  *                                        those of them whose names match
@@ -120,11 +121,12 @@ else {
   const isToldTwice = (file: string): boolean => /^test\/(stories|chaos)\//.test(file) && !toldOnce.has(file);
   const [twice, once] = [files.filter(isToldTwice), files.filter((file) => !isToldTwice(file))];
   passes.push(await runPass(once));
-  console.log('\nThe stories and the chaos, with head starts:\n');
+  console.log('\nThe stories and the chaos, with head starts, on SQLite:\n');
   process.env['TURNKEEP_TEST_MODE'] = 'cached';
   passes.push(await runPass(twice));
-  console.log('\nThe same without head starts, and replayed always:\n');
-  Object.assign(process.env, { TURNKEEP_HEAD_START: 'off', TURNKEEP_TEST_MODE: 'replayed always' });
+  const database = postgres === undefined ? 'sqlite' : 'postgres';
+  console.log(`\nThe same without head starts, and replayed always, on ${database === 'postgres' ? 'Postgres' : 'SQLite: there is no Postgres'}:\n`);
+  Object.assign(process.env, { TURNKEEP_HEAD_START: 'off', TURNKEEP_TEST_MODE: 'replayed always', TURNKEEP_TEST_DATABASE: database });
   passes.push(await runPass(twice));
 
   for (const failure of passes.flatMap((pass) => pass.failures)) console.log(`\n✖ ${failure}`);
