@@ -131,8 +131,10 @@ onDatabase('a connection whose other end is gone without a word is found, and op
   bench.proxy.holds = 'nothing';
   const before = watcher.anyCount;
   await until(() => watcher.anyCount > before);
+  const opened = watcher.anyCount;
   here.notify('resp_a', 1);
-  await until(() => watcher.known.get('resp_a') === 1);
+  // Where no answer comes in 50 ms, as on a busy machine, it is opened once more, and that says: any.
+  await until(() => watcher.known.get('resp_a') === 1 || watcher.anyCount > opened);
 });
 
 onDatabase('while nobody watches there is no connection, and it lasts for as long as one of several does', async (bench) => {
