@@ -90,7 +90,7 @@ test('the defaults that .env.example shows are the real ones', () => {
 });
 
 test('the settings of each turnkeep container are accepted, with only the needed variables set', () => {
-  for (const service of ['serve', 'worker']) {
+  for (const service of ['migrate', 'serve', 'worker']) {
     const { command, environment } = containerCommand(service, readServices(needed));
     assert.deepEqual(command, ['node', 'bin/turnkeep.js', service]);
     const config = readConfig({ env: environment, cwd: '/' });
@@ -140,6 +140,18 @@ test('every container is hardened, bounded, of an exact version, and known to be
     for (const other of Object.keys(service.depends_on)) assert.ok(services[other], `${name} depends on ${other}`);
   }
   assert.match(read('Dockerfile'), /^HEALTHCHECK /m);
+});
+
+test('nothing of turnkeep starts before the tables are of its version', () => {
+  const own = Object.entries(services).filter(([name, { build, env_file: settingsFile }]) => {
+    return name !== 'migrate' && build !== undefined && settingsFile !== undefined;
+  });
+  assert.deepEqual(
+    own.map(([name]) => name),
+    ['serve', 'worker'],
+  );
+  for (const [, { depends_on: needs }] of own) assert.equal(needs['migrate']?.condition, 'service_completed_successfully');
+  assert.deepEqual(services['migrate']?.depends_on, { postgres: { condition: 'service_healthy' } });
 });
 
 test('what is mounted is there, and cannot be written', () => {

@@ -38,6 +38,7 @@ import { startBreakers } from './breakers.ts';
 import { requireCodecKey } from './codec-key.ts';
 import { countTokens, listModels } from './provider-answers.ts';
 import { Providers } from './providers.ts';
+import { requestFailures } from './request-failures.ts';
 import { stopAt, withStops } from './stops.ts';
 import { createMetrics, logTurnEnd, webhookObserver } from './observers.ts';
 import { startTracer } from './tracing.ts';
@@ -195,9 +196,7 @@ export async function startGateway({
     unreadyReasons: createReadiness({ client, store, namespace: config.temporal.namespace, taskQueue: config.taskQueue }),
     metrics: async () => ({ contentType: metrics.contentType, text: await metrics.text() }),
     onRequestEnd,
-    onError: (error, requestId) => {
-      log.error({ err: error, requestId }, 'request failed');
-    },
+    onError: requestFailures(log),
   });
   const listener = getRequestListener(app.fetch, {
     overrideGlobalObjects: false,

@@ -18,6 +18,12 @@ const folder = join(root, 'deploy/kubernetes');
 const files = readdirSync(folder);
 
 const probe = z.object({ httpGet: z.object({ path: z.string(), port: z.string() }) });
+const hardened = z.object({
+  allowPrivilegeEscalation: z.literal(false),
+  readOnlyRootFilesystem: z.literal(true),
+  capabilities: z.object({ drop: z.tuple([z.literal('ALL')]) }),
+});
+const volumeMounts = z.array(z.object({ name: z.string(), mountPath: z.string() }));
 const deployment = z.object({
   kind: z.literal('Deployment'),
   metadata: z.object({ name: z.string() }),
@@ -30,6 +36,16 @@ const deployment = z.object({
         enableServiceLinks: z.literal(false),
         securityContext: z.object({ runAsNonRoot: z.literal(true), runAsUser: z.number(), seccompProfile: z.object({ type: z.string() }) }),
         terminationGracePeriodSeconds: z.number(),
+        initContainers: z.tuple([
+          z.object({
+            image: z.literal('turnkeep'),
+            args: z.tuple([z.literal('migrate')]),
+            envFrom: z.array(z.unknown()),
+            resources: z.object({ limits: z.object({ memory: z.string() }) }),
+            securityContext: hardened,
+            volumeMounts,
+          }),
+        ]),
         containers: z.tuple([
           z.object({
             image: z.literal('turnkeep'),
@@ -41,12 +57,9 @@ const deployment = z.object({
             readinessProbe: probe.optional(),
             lifecycle: z.object({ preStop: z.object({ sleep: z.object({ seconds: z.number() }) }) }).optional(),
             resources: z.object({ limits: z.object({ memory: z.string() }) }),
-            securityContext: z.object({
-              allowPrivilegeEscalation: z.literal(false),
-              readOnlyRootFilesystem: z.literal(true),
-              capabilities: z.object({ drop: z.tuple([z.literal('ALL')]) }),
-            }),
-            volumeMounts: z.array(z.object({ name: z.string(), mountPath: z.string() })),
+            envFrom: z.array(z.unknown()),
+            securityContext: hardened,
+            volumeMounts,
           }),
         ]),
       }),
@@ -117,6 +130,17 @@ test('the settings of each pod are accepted, and are settings', () => {
     assert.deepEqual(spec.template.metadata.labels, spec.selector.matchLabels);
   }
   assert.equal(deployments[0]?.spec.template.spec.containers[0].readinessProbe?.httpGet.path, '/readyz');
+});
+
+test('before a pod starts, the tables are of its version: by its own image, with its own settings', () => {
+  for (const { spec } of deployments) {
+    const {
+      initContainers: [migrate],
+      containers: [container],
+    } = spec.template.spec;
+    assert.deepEqual(migrate.envFrom, container.envFrom);
+    assert.deepEqual(migrate.volumeMounts, container.volumeMounts);
+  }
 });
 
 test('a pod has longer to end than its streams', () => {

@@ -19,13 +19,18 @@ interface Statement {
 }
 
 /**
- * Heads are locked in the order of their turns, as those who renew leases lock them: else the two could wait for each other.
- * Whatever belongs to a write is joined to its head by `at`, the write's number from 1: of a head that its fence did not let
- * move, nothing is written.
+ * What became of a write. `held`: somebody else has locked its head, and it is to be asked again. `refused`: its fence did not let
+ * it move, or there is none.
+ */
+export type WriteOutcome = 'written' | 'held' | 'refused';
+
+/**
+ * Heads that somebody else has locked are left out, so that one turn holds up no other. Whatever belongs to a write is joined to
+ * its head by `at`, the write's number from 1: of a head that its fence did not let move, nothing is written.
  */
 const append = (schema: string): string => `
   WITH locked AS MATERIALIZED (
-    SELECT turn FROM ${schema}.journal_head WHERE turn = ANY ($1::text[]) ORDER BY turn FOR UPDATE
+    SELECT turn FROM ${schema}.journal_head WHERE turn = ANY ($1::text[]) FOR UPDATE SKIP LOCKED
   ), moved AS (
     UPDATE ${schema}.journal_head AS head SET next_seq = next_seq + write.rows
     FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::int[]) WITH ORDINALITY AS write (turn, epoch, first, rows, at)
@@ -50,9 +55,13 @@ const append = (schema: string): string => `
       JOIN moved ON moved.at = start.at
     WHERE attempt.turn = moved.turn AND attempt.step = start.step AND attempt.attempt = start.attempt
   )
-  SELECT at::int FROM moved`;
+  SELECT at::int, 1 AS written FROM moved
+  UNION ALL
+  SELECT write.at::int, 0 FROM unnest($1::text[]) WITH ORDINALITY AS write (turn, at)
+  WHERE turn NOT IN (SELECT turn FROM locked) AND EXISTS (SELECT 1 FROM ${schema}.journal_head AS head WHERE head.turn = write.turn)`;
 
 /**
+ * Answers with the writes that are `written` (1) and those that are `held` (0): the others are refused.
  * @param schema where the tables are: said in each statement, since a pooler keeps no setting of a connection
  * @param nowMs when the steps that begin with these writes have begun; undefined: by the clock of the server
  */

@@ -1,27 +1,25 @@
 /**
  * Appends of all streams of a process, in one statement every few milliseconds (group commit). Each turn's own are written in the
- * order they came, one write under way at a time; the writes of different turns wait for nobody's answer.
+ * order they came, one write under way at a time; the writes of different turns wait for nobody's answer, and for nobody's lock: a
+ * statement leaves out the heads that somebody else has locked, which are asked for again a few milliseconds later.
  *
  * Every write is its own commit of the server, synced to disk there. When its answer is lost, it may stand or not: it is sent
  * again. A head that it has moved already refuses it then, and its rows, which are there byte for byte, prove that it stands.
  */
 import type pg from 'pg';
-import type { JournalRow } from '../../domain/response/response-event.ts';
-import type { RecordingPart } from '../../domain/turn/recording.ts';
 import type { Append } from '../ports/journal.ts';
 import { StoreBusyError } from '../ports/store.ts';
-import type { Write } from './journal-statements.ts';
+import { AppendQueues, type QueuedWrite } from './append-queues.ts';
 import { WriterLane } from './writer-lane.ts';
 
 /** How long appends are gathered for, while others are under way. */
 const gatherMs = 3;
 const statementsInFlight = 3;
 /** Of one statement, so that nobody waits long behind it. The write that reaches it is the last. */
-const statementBytes = 524_288;
-const writesAtOnce = 500;
-/** Appends of a turn that wait behind another one of it are one write, up to so many bytes. */
-const writeBytes = 262_144;
+const atOnce = { bytes: 524_288, writes: 500 };
 const pauseMs = 50;
+/** A head that has been locked for so long each time it was asked for is waited for: else others might take it again and again. */
+const heldForMs = 250;
 
 export interface JournalWriterOptions {
   /** Two connections: one for the first event of steps, which must not wait behind what others have to say. */
@@ -32,6 +30,11 @@ export interface JournalWriterOptions {
   readonly prepare: boolean;
   /** What time it is by the clock of the database, where that is known, ms since the epoch; otherwise the server says. */
   readonly now?: () => number | undefined;
+  /**
+   * Writes one append on another connection, and waits for its head as long as a lock is waited for. See `JournalStore.append`.
+   * @throws `StoreBusyError` where nothing was written; another error where that is not known
+   */
+  readonly appendWaiting: (append: Append) => Promise<boolean>;
   /** A server that does not answer for so long is taken for gone, and is connected to again: longer than a statement may take. 20 s where nothing is said. */
   readonly silenceMs?: number;
   /** An append that could not be sent for so long is `StoreBusyError`. 5 s where nothing is said. */
@@ -41,45 +44,23 @@ export interface JournalWriterOptions {
   readonly maxTurnBytes?: number;
 }
 
-interface Waiter {
-  readonly resolve: (isWritten: boolean) => void;
-  readonly reject: (error: unknown) => void;
-}
-
-interface QueuedWrite extends Write {
-  readonly rows: JournalRow[];
-  readonly recording: RecordingPart[];
-  starts: Append['starts'];
-  bytes: number;
-  readonly sinceMs: number;
-  readonly waiters: Waiter[];
-  /** It may stand already. */
-  isRepeated: boolean;
-  /** One of those it was sent with makes the statement fail: each is sent by itself. */
-  isAlone: boolean;
-}
-
-/** What one turn has to write. */
-interface TurnQueue {
-  readonly writes: QueuedWrite[];
-  isInFlight: boolean;
-  bytes: number;
-}
-
 export class JournalWriter {
-  readonly #options: JournalWriterOptions & Required<Omit<JournalWriterOptions, 'now'>>;
-  readonly #turns = new Map<string, TurnQueue>();
+  readonly #options: JournalWriterOptions & Required<Pick<JournalWriterOptions, 'silenceMs' | 'patienceMs'>>;
+  readonly #queues: AppendQueues;
   readonly #lane: WriterLane;
   readonly #startLane: WriterLane;
-  #bytes = 0;
   #gathering: NodeJS.Timeout | undefined;
   #soon: NodeJS.Immediate | undefined;
   #impatience: NodeJS.Timeout | undefined;
+  #held: { readonly timer: NodeJS.Timeout; readonly dueAtMs: number } | undefined;
+  #waiting: Promise<void> | undefined;
   #pausedUntilMs = 0;
   #isClosed = false;
 
   constructor(options: JournalWriterOptions) {
-    this.#options = { silenceMs: 20_000, patienceMs: 5_000, maxBytes: 67_108_864, maxTurnBytes: 8_388_608, ...options };
+    const { maxBytes = 67_108_864, maxTurnBytes = 8_388_608 } = options;
+    this.#options = { silenceMs: 20_000, patienceMs: 5_000, ...options };
+    this.#queues = new AppendQueues({ maxBytes, maxTurnBytes });
     const lane = { ...this.#options, onChange: () => this.#pump() };
     this.#lane = new WriterLane(lane);
     this.#startLane = new WriterLane(lane);
@@ -93,7 +74,7 @@ export class JournalWriter {
 
   /** Of what waits to be written, or to be answered. */
   get queuedBytes(): number {
-    return this.#bytes;
+    return this.#queues.bytes;
   }
 
   /**
@@ -102,14 +83,14 @@ export class JournalWriter {
    */
   append(append: Append): Promise<boolean> {
     if (this.#isClosed) return Promise.reject(new Error('the store was closed'));
-    const bytes = sizeOf(append);
-    const queued = this.#turns.get(append.turn)?.bytes ?? 0;
-    const { maxBytes, maxTurnBytes } = this.#options;
-    if ((this.#bytes > 0 && this.#bytes + bytes > maxBytes) || (queued > 0 && queued + bytes > maxTurnBytes)) {
-      return Promise.reject(new StoreBusyError('too much waits to be written to the journals'));
-    }
     return new Promise((resolve, reject) => {
-      this.#add(append, bytes, { resolve, reject });
+      if (!this.#queues.add(append, { resolve, reject })) {
+        reject(new StoreBusyError('too much waits to be written to the journals'));
+        return;
+      }
+      this.#impatience ??= setInterval(this.#lookAtPatience, Math.min(500, this.#options.patienceMs));
+      if (append.starts !== undefined) this.#send(this.#startLane, true);
+      this.#schedule();
     });
   }
 
@@ -117,34 +98,10 @@ export class JournalWriter {
   async close(): Promise<void> {
     this.#isClosed = true;
     clearTimeout(this.#gathering);
-    clearInterval(this.#impatience);
+    clearTimeout(this.#held?.timer);
     if (this.#soon !== undefined) clearImmediate(this.#soon);
-    for (const queue of this.#turns.values()) {
-      for (const write of queue.writes.splice(0)) this.#reject(write, queue, new Error('the store was closed'));
-    }
-    await Promise.all([this.#lane.close(), this.#startLane.close()]);
-  }
-
-  #add({ turn, epoch, rows, starts, recording = [] }: Append, bytes: number, waiter: Waiter): void {
-    const queue = this.#turns.get(turn) ?? { writes: [], isInFlight: false, bytes: 0 };
-    this.#turns.set(turn, queue);
-    queue.bytes += bytes;
-    this.#bytes += bytes;
-    const last = queue.writes.at(-1);
-    const isNext = last?.epoch === epoch && last.rows.at(-1)?.seq === (rows[0]?.seq ?? -1) - 1;
-    if (last !== undefined && isNext && isOpenFor(last, bytes, starts)) {
-      last.rows.push(...rows);
-      last.recording.push(...recording);
-      last.starts ??= starts;
-      last.bytes += bytes;
-      last.waiters.push(waiter);
-    } else {
-      const write = { turn, epoch, rows: [...rows], recording: [...recording], starts, bytes, waiters: [waiter] };
-      queue.writes.push({ ...write, sinceMs: performance.now(), isRepeated: false, isAlone: false });
-    }
-    this.#impatience ??= setInterval(this.#lookAtPatience, Math.min(500, this.#options.patienceMs));
-    if (starts !== undefined) this.#send(this.#startLane, true);
-    this.#schedule();
+    this.#rest();
+    await Promise.all([this.#lane.close(), this.#startLane.close(), this.#waiting]);
   }
 
   #schedule(): void {
@@ -164,6 +121,7 @@ export class JournalWriter {
 
   #pump(): void {
     if (this.#isClosed) return;
+    this.#waitForLongestHeld();
     this.#send(this.#startLane, true);
     while (this.#lane.inFlight < statementsInFlight && this.#send(this.#lane, false)) continue;
   }
@@ -171,61 +129,60 @@ export class JournalWriter {
   /** False: there was nothing to be sent, or nowhere to. */
   #send(lane: WriterLane, areStarts: boolean): boolean {
     if (performance.now() < this.#pausedUntilMs) return false;
-    const writes: QueuedWrite[] = [];
-    let bytes = 0;
-    for (const [turn, queue] of this.#turns) {
-      const [write] = queue.writes;
-      if (write === undefined || queue.isInFlight || areStarts !== (write.starts !== undefined)) continue;
-      if (!lane.isOpen) {
-        lane.open();
-        return false;
-      }
-      if (write.isAlone && writes.length > 0) continue;
-      writes.push(write);
-      bytes += write.bytes;
-      queue.isInFlight = true;
-      queue.writes.shift();
-      // Whoever has had its turn comes last the next time.
-      this.#turns.delete(turn);
-      this.#turns.set(turn, queue);
-      if (write.isAlone || bytes >= statementBytes || writes.length >= writesAtOnce) break;
+    if (!lane.isOpen) {
+      if (!this.#queues.isEmpty) lane.open();
+      return false;
     }
+    const [writes, dueAtMs] = this.#queues.take(areStarts, atOnce);
+    if (dueAtMs !== undefined) this.#pumpAt(dueAtMs);
     if (writes.length > 0) void this.#write(lane, writes);
     return writes.length > 0;
   }
 
+  /** Of those whose heads are locked the first one may be sent again. */
+  #pumpAt(dueAtMs: number): void {
+    if (this.#held !== undefined && this.#held.dueAtMs <= dueAtMs) return;
+    clearTimeout(this.#held?.timer);
+    const timer = setTimeout(
+      () => {
+        this.#held = undefined;
+        this.#pump();
+      },
+      Math.ceil(dueAtMs - performance.now()),
+    );
+    this.#held = { timer, dueAtMs };
+  }
+
   async #write(lane: WriterLane, writes: readonly QueuedWrite[]): Promise<void> {
     try {
-      const written = await lane.append(writes);
-      for (const write of writes) if (written.has(write)) this.#settle(write, true);
-      const refused = writes.filter((write) => !written.has(write));
-      for (const write of refused) if (!write.isRepeated) this.#settle(write, false);
-      const doubtful = refused.filter(({ isRepeated }) => isRepeated);
+      const outcomes = await lane.append(writes);
+      const doubtful: QueuedWrite[] = [];
+      for (const write of writes) {
+        const outcome = outcomes.get(write) ?? 'refused';
+        if (outcome === 'held') this.#queues.hold(write);
+        else if (outcome === 'refused' && write.isRepeated) doubtful.push(write);
+        else this.#queues.settle(write, outcome === 'written');
+      }
       if (doubtful.length > 0) await this.#settleDoubtful(lane, doubtful);
     } catch (error) {
       this.#onFailure(lane.failureOf(error), writes, error);
     }
+    this.#rest();
     this.#pump();
   }
 
   async #settleDoubtful(lane: WriterLane, writes: readonly QueuedWrite[]): Promise<void> {
     const standing = await lane.standing(writes);
-    for (const write of writes) this.#settle(write, standing.has(write));
+    for (const write of writes) this.#queues.settle(write, standing.has(write));
   }
 
   #onFailure(failure: ReturnType<WriterLane['failureOf']>, writes: readonly QueuedWrite[], error: unknown): void {
     for (const write of writes.toReversed()) {
-      const queue = this.#turns.get(write.turn);
       // Some are settled already, where the look at those in doubt has failed.
-      if (queue === undefined || write.waiters.length === 0) continue;
-      queue.isInFlight = false;
-      if (this.#isClosed || (failure === 'wrong' && writes.length === 1)) {
-        this.#reject(write, queue, error);
-        continue;
-      }
+      if (!this.#queues.putBack(write)) continue;
+      if (this.#isClosed || (failure === 'wrong' && writes.length === 1)) this.#queues.reject(write, error);
       write.isRepeated ||= failure === 'unknown';
       write.isAlone ||= failure === 'wrong';
-      queue.writes.unshift(write);
     }
     if (failure !== 'wrong') this.#pause();
   }
@@ -236,51 +193,43 @@ export class JournalWriter {
     setTimeout(() => this.#pump(), pauseMs + 1);
   }
 
-  /** Of one that was sent. */
-  #settle(write: QueuedWrite, isWritten: boolean): void {
-    for (const { resolve } of write.waiters.splice(0)) resolve(isWritten);
-    const queue = this.#turns.get(write.turn);
-    if (queue === undefined) return;
-    queue.isInFlight = false;
-    this.#forget(write, queue);
+  /** One at a time: the others are asked for again meanwhile, and whoever is through is no longer waited for. */
+  #waitForLongestHeld(): void {
+    if (this.#waiting !== undefined) return;
+    const write = this.#queues.takeLongestHeld(heldForMs);
+    if (write === undefined) return;
+    this.#waiting = this.#wait(write).finally(() => {
+      this.#waiting = undefined;
+      this.#rest();
+      this.#pump();
+    });
   }
 
-  /** Of one that is in no queue (any more). */
-  #reject(write: QueuedWrite, queue: TurnQueue, error: unknown): void {
-    for (const { reject } of write.waiters.splice(0)) reject(error);
-    this.#forget(write, queue);
+  async #wait(write: QueuedWrite): Promise<void> {
+    try {
+      const { turn, epoch, rows, recording, starts } = write;
+      const isWritten = await this.#options.appendWaiting({ turn, epoch, rows, recording, ...(starts === undefined ? {} : { starts }) });
+      // Of one that may stand already the lane asks, which refuses it as well.
+      if (isWritten || !write.isRepeated) this.#queues.settle(write, isWritten);
+      else this.#queues.release(write);
+    } catch (error) {
+      const failure = error instanceof StoreBusyError ? 'undone' : this.#lane.failureOf(error);
+      this.#queues.hold(write);
+      write.isRepeated ||= failure === 'unknown';
+      if (this.#isClosed || failure === 'wrong') this.#queues.reject(write, error);
+    }
   }
 
-  #forget(write: QueuedWrite, queue: TurnQueue): void {
-    this.#bytes -= write.bytes;
-    queue.bytes -= write.bytes;
-    if (queue.writes.length > 0 || queue.isInFlight) return;
-    this.#turns.delete(write.turn);
-    if (this.#turns.size > 0) return;
+  readonly #lookAtPatience = (): void => {
+    this.#queues.rejectSince(performance.now() - this.#options.patienceMs);
+    this.#rest();
+  };
+
+  /** With nothing to write there is nobody to be patient; and what is put back after the end is not sent any more. */
+  #rest(): void {
+    if (this.#isClosed) this.#queues.rejectAll(new Error('the store was closed'));
+    if (!this.#queues.isEmpty) return;
     clearInterval(this.#impatience);
     this.#impatience = undefined;
   }
-
-  /**
-   * Those that nobody has sent are given back, and with them what follows them in their turn: it would be refused. One that may
-   * stand is waited for: to be told that it does not would be false.
-   */
-  readonly #lookAtPatience = (): void => {
-    const dueMs = performance.now() - this.#options.patienceMs;
-    for (const queue of this.#turns.values()) {
-      const first = queue.writes.findIndex(({ sinceMs, isRepeated }) => sinceMs < dueMs && !isRepeated);
-      if (first === -1) continue;
-      for (const write of queue.writes.splice(first)) this.#reject(write, queue, new StoreBusyError('the database takes no writes'));
-    }
-  };
-}
-
-function isOpenFor(write: QueuedWrite, bytes: number, starts: Append['starts']): boolean {
-  const mayStart = starts === undefined || write.starts === undefined;
-  return !write.isRepeated && !write.isAlone && mayStart && write.bytes + bytes <= writeBytes;
-}
-
-function sizeOf({ rows, recording = [] }: Append): number {
-  const chars = rows.reduce((sum, { data, type }) => sum + data.length + type.length, 0);
-  return recording.reduce((sum, { data }) => sum + data.byteLength, chars) + 1;
 }

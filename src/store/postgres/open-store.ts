@@ -1,6 +1,8 @@
 /** The driver for several machines: Postgres. */
+import type { Append } from '../ports/journal.ts';
 import type { Store } from '../ports/store.ts';
 import { createSqlStore } from '../sql/create-store.ts';
+import { append as appendAlone } from '../sql/journal.ts';
 import { run } from '../sql/work.ts';
 import { type Clock, DatabaseClock } from './clock.ts';
 import { PostgresDatabase } from './database.ts';
@@ -54,7 +56,8 @@ export function postgresStore(
   const listenConfig =
     listenUrl === undefined ? config : clientConfig(readPostgresOptions({ ...options, schema, url: listenUrl, pgbouncer: false }));
   const signal = new PostgresSignal({ config, listenConfig, schema });
-  const writer = new JournalWriter({ config, schema, prepare, now: () => clock.now() });
+  const appendWaiting = async (append: Append): Promise<boolean> => appendAlone(db, append);
+  const writer = new JournalWriter({ config, schema, prepare, now: () => clock.now(), appendWaiting });
   return createSqlStore({
     db,
     signal,

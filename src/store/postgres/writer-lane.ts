@@ -1,7 +1,7 @@
 /** A connection that statements are sent on without waiting for the answers of those before them. It is opened again when it breaks. */
 import pg from 'pg';
 import { isPassing, isWorthRepeating } from './errors.ts';
-import { appendStatement, standingStatement, type Write } from './journal-statements.ts';
+import { appendStatement, standingStatement, type Write, type WriteOutcome } from './journal-statements.ts';
 
 const firstPauseMs = 20;
 const longestPauseMs = 1_000;
@@ -55,14 +55,21 @@ export class WriterLane {
     void this.#open();
   }
 
-  /** @returns those whose head has moved: they are written, the others are refused */
-  async append(writes: readonly Write[]): Promise<ReadonlySet<Write>> {
-    return this.#those(writes, appendStatement(this.#options.schema, writes, this.#options.now?.()));
+  /** @returns what became of each; those that it does not name are refused */
+  async append<W extends Write>(writes: readonly W[]): Promise<ReadonlyMap<W, WriteOutcome>> {
+    const rows = await this.#rows<{ at: number; written: number }>(appendStatement(this.#options.schema, writes, this.#options.now?.()));
+    const outcomes = new Map<W, WriteOutcome>();
+    for (const { at, written } of rows) {
+      const write = writes[at - 1];
+      if (write !== undefined) outcomes.set(write, written === 1 ? 'written' : 'held');
+    }
+    return outcomes;
   }
 
   /** @returns those whose rows are all there, byte for byte */
   async standing(writes: readonly Write[]): Promise<ReadonlySet<Write>> {
-    return this.#those(writes, standingStatement(this.#options.schema, writes));
+    const rows = await this.#rows<{ at: number }>(standingStatement(this.#options.schema, writes));
+    return new Set(rows.flatMap(({ at }) => writes[at - 1] ?? []));
   }
 
   failureOf(error: unknown): WriteFailure {
@@ -81,13 +88,12 @@ export class WriterLane {
     await this.#client?.end();
   }
 
-  async #those(writes: readonly Write[], { name, ...statement }: ReturnType<typeof appendStatement>): Promise<ReadonlySet<Write>> {
+  async #rows<R extends pg.QueryResultRow>({ name, ...statement }: ReturnType<typeof appendStatement>): Promise<readonly R[]> {
     const client = this.#client;
     if (client === undefined) throw new Error('the connection is not open');
     this.#inFlight += 1;
     try {
-      const { rows } = await client.query<{ at: number }>(this.#isPrepared ? { name, ...statement } : statement);
-      return new Set(rows.flatMap(({ at }) => writes[at - 1] ?? []));
+      return (await client.query<R>(this.#isPrepared ? { name, ...statement } : statement)).rows;
     } finally {
       this.#inFlight -= 1;
     }

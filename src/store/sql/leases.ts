@@ -94,7 +94,7 @@ export function* oldestRenewalAtMs(): Work<number | null> {
 export async function beat(db: SqlDatabase, { lease, turns }: Beat): Promise<TurnPulse[]> {
   const ids = JSON.stringify(turns);
   return db.commit('quick', function* () {
-    // In the order of those who append to several journals at once: the two would wait for each other.
+    // In one order: two that lock several heads would wait for each other.
     yield* onlyIn('postgres', 'SELECT 1 FROM journal_head WHERE turn IN (SELECT value FROM json_each(?)) ORDER BY turn FOR UPDATE', ids);
     yield* run(
       `UPDATE journal_head SET lease_until = ?, lease_ms = ?

@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { JournalWriter, type JournalWriterOptions } from '../../../src/store/postgres/journal-writer.ts';
+import { PostgresDatabase } from '../../../src/store/postgres/database.ts';
 import { StoreBusyError } from '../../../src/store/ports/store.ts';
+import { append } from '../../../src/store/sql/journal.ts';
 import { migrate } from '../../../src/store/postgres/migrate.ts';
 import { needDatabase, type PostgresServer, startPostgres } from '../../support/postgres-server.ts';
 import { needPostgres } from '../../support/programs.ts';
@@ -21,7 +23,15 @@ async function open(url: string, options: Partial<JournalWriterOptions> = {}): P
   const stack = new AsyncDisposableStack();
   const proxy = stack.use(await Proxy.start(url));
   const journals = stack.use(new Journals(url));
-  const writer = new JournalWriter({ config: { connectionString: proxy.url }, schema: 'public', prepare: true, ...options });
+  const db = new PostgresDatabase({ url });
+  stack.defer(() => db.close());
+  const writer = new JournalWriter({
+    config: { connectionString: proxy.url },
+    schema: 'public',
+    prepare: true,
+    appendWaiting: (waiting) => append(db, waiting),
+    ...options,
+  });
   stack.defer(() => writer.close());
   return { proxy, journals, writer, [Symbol.asyncDispose]: () => stack.disposeAsync() };
 }
@@ -128,30 +138,110 @@ onDatabase(
   { now: () => 1_798_761_600_000 },
 );
 
-onDatabase('T2 · the first event of a step does not wait behind a statement that waits', async ({ journals, writer }) => {
-  for (const id of ['resp_held', 'resp_new']) await journals.open(id);
+/** Somebody else's transaction, which has locked a head. @returns what ends it */
+async function lockHead(
+  journals: Journals,
+  turn: string,
+  change = 'SELECT 1 FROM journal_head WHERE turn = $1 FOR UPDATE',
+): Promise<() => Promise<void>> {
   const holder = await journals.pool.connect();
-  await holder.query(`BEGIN; SELECT 1 FROM journal_head WHERE turn = 'resp_held' FOR UPDATE`);
-  const held = writer.append({ turn: 'resp_held', epoch: 1, rows: rowsFrom(0, 1) });
-  await until(async () => (await journals.pool.query('SELECT 1 FROM pg_locks WHERE NOT granted')).rows.length > 0);
-  const starts = { turn: 'resp_new', step: 1, attempt: 1 };
-  assert.equal(await writer.append({ turn: 'resp_new', epoch: 1, rows: rowsFrom(0, 1), starts }), true);
-  assert.deepEqual(await journals.read('resp_held'), []);
-  await holder.query('COMMIT');
-  holder.release();
-  assert.equal(await held, true);
-});
+  await holder.query('BEGIN');
+  await holder.query(change, [turn]);
+  return async () => {
+    await holder.query('COMMIT');
+    holder.release();
+  };
+}
 
-onDatabase('T7 · a fence that is raised while an append waits for it refuses the append', async ({ journals, writer }) => {
-  await journals.open('resp_a');
-  const holder = await journals.pool.connect();
-  await holder.query(`BEGIN; UPDATE journal_head SET epoch = 2 WHERE turn = 'resp_a'`);
-  const held = writer.append({ turn: 'resp_a', epoch: 1, rows: rowsFrom(0, 1) });
-  await until(async () => (await journals.pool.query('SELECT 1 FROM pg_locks WHERE NOT granted')).rows.length > 0);
-  await holder.query('COMMIT');
-  holder.release();
-  assert.equal(await held, false);
-  assert.deepEqual(await journals.read('resp_a'), []);
+onDatabase(
+  'T7 · a head that somebody has locked holds up its own turn, and no other that is written with it',
+  async ({ journals, writer }) => {
+    const ids = turns(20);
+    for (const id of ids) await journals.open(id);
+    const [held = '', ...others] = ids;
+    const release = await lockHead(journals, held);
+    const waiting: Promise<boolean>[] = [];
+    for (let seq = 0; seq < 5; seq += 1) {
+      waiting.push(writer.append({ turn: held, epoch: 1, rows: rowsFrom(seq, 1) }));
+      // While it is locked: a statement that waited for it would answer nobody.
+      const answers = await Promise.all(others.map((turn) => writer.append({ turn, epoch: 1, rows: rowsFrom(seq, 1) })));
+      assert.ok(answers.every(Boolean));
+    }
+    assert.deepEqual(await journals.read(held), []);
+    await release();
+    assert.deepEqual(await Promise.all(waiting), [true, true, true, true, true]);
+    for (const id of ids) assert.deepEqual(await journals.read(id), rowsFrom(0, 5));
+    assert.equal(writer.queuedBytes, 0);
+  },
+);
+
+onDatabase(
+  'T2 · the first event of a step waits neither behind others nor for the head of another first event',
+  async ({ journals, writer }) => {
+    for (const id of ['resp_held', 'resp_start', 'resp_new']) await journals.open(id);
+    const releases = [await lockHead(journals, 'resp_held'), await lockHead(journals, 'resp_start')];
+    const start = (turn: string) => ({ turn, epoch: 1, rows: rowsFrom(0, 1), starts: { turn, step: 1, attempt: 1 } });
+    const held = [writer.append({ turn: 'resp_held', epoch: 1, rows: rowsFrom(0, 1) }), writer.append(start('resp_start'))];
+    assert.equal(await writer.append(start('resp_new')), true);
+    assert.deepEqual([...(await journals.read('resp_held')), ...(await journals.read('resp_start'))], []);
+    for (const release of releases) await release();
+    assert.deepEqual(await Promise.all(held), [true, true]);
+    const { rows } = await journals.pool.query('SELECT turn FROM attempts WHERE first_event_at IS NOT NULL ORDER BY turn');
+    assert.deepEqual(rows, [{ turn: 'resp_new' }, { turn: 'resp_start' }]);
+  },
+);
+
+onDatabase(
+  'T7 · a fence that is raised while an append waits for it refuses the append, and what follows it',
+  async ({ journals, writer }) => {
+    for (const id of ['resp_a', 'resp_b']) await journals.open(id);
+    const release = await lockHead(journals, 'resp_a', 'UPDATE journal_head SET epoch = 2 WHERE turn = $1');
+    const held = writer.append({ turn: 'resp_a', epoch: 1, rows: rowsFrom(0, 1) });
+    assert.equal(await writer.append({ turn: 'resp_b', epoch: 1, rows: rowsFrom(0, 1) }), true);
+    const next = writer.append({ turn: 'resp_a', epoch: 1, rows: rowsFrom(1, 1) });
+    await release();
+    assert.deepEqual(await Promise.all([held, next]), [false, false]);
+    assert.deepEqual(await journals.read('resp_a'), []);
+  },
+);
+
+onDatabase(
+  'T7 · an append whose head others lock one after the other, so that it is never free, has its turn as well',
+  async ({ journals, writer }) => {
+    await journals.open('resp_a');
+    const state = { isOver: false };
+    const waiters = async (): Promise<number> =>
+      (await journals.pool.query(`SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`)).rows
+        .length;
+    /** Lets it go when the next one waits for it. */
+    const lockAgain = async (): Promise<void> => {
+      while (!state.isOver) {
+        const release = await lockHead(journals, 'resp_a');
+        await until(async () => state.isOver || (await waiters()) > 0);
+        await release();
+      }
+    };
+    const release = await lockHead(journals, 'resp_a');
+    const others = [lockAgain(), lockAgain()];
+    await until(async () => (await waiters()) === 2);
+    await release();
+    const written = await writer.append({ turn: 'resp_a', epoch: 1, rows: rowsFrom(0, 1) }).finally(() => {
+      state.isOver = true;
+    });
+    await Promise.all(others);
+    assert.equal(written, true);
+    assert.deepEqual(await journals.read('resp_a'), rowsFrom(0, 1));
+  },
+);
+
+onDatabase('a writer that is closed rejects what is held up', async ({ journals, writer }) => {
+  for (const id of ['resp_a', 'resp_b']) await journals.open(id);
+  const release = await lockHead(journals, 'resp_a');
+  const held = assert.rejects(writer.append({ turn: 'resp_a', epoch: 1, rows: rowsFrom(0, 1) }), /closed/);
+  assert.equal(await writer.append({ turn: 'resp_b', epoch: 1, rows: rowsFrom(0, 1) }), true);
+  await writer.close();
+  await held;
+  await release();
 });
 
 for (const [when, holds] of [
@@ -184,15 +274,16 @@ for (const [when, holds] of [
 onDatabase(
   'T7 · a statement that goes on at the server after its connection was cut is written once',
   async ({ proxy, journals, writer }) => {
-    await journals.open('resp_a');
+    for (const id of ['resp_a', 'resp_b']) await journals.open(id);
     const holder = await journals.pool.connect();
-    await holder.query(`BEGIN; SELECT 1 FROM journal_head WHERE turn = 'resp_a' FOR UPDATE`);
+    await holder.query(`BEGIN; INSERT INTO journal VALUES ('resp_a', 2, '', '')`);
     const waiting = async (): Promise<number> => (await journals.pool.query('SELECT 1 FROM pg_locks WHERE NOT granted')).rows.length;
     const held = writer.append({ turn: 'resp_a', epoch: 1, rows: rowsFrom(0, 3) });
     await until(async () => (await waiting()) === 1);
     proxy.cut();
-    await until(async () => (await waiting()) === 2);
-    await holder.query('COMMIT');
+    // The lost one has locked the head, which the one that is sent again finds locked.
+    assert.equal(await writer.append({ turn: 'resp_b', epoch: 1, rows: rowsFrom(0, 1) }), true);
+    await holder.query('ROLLBACK');
     holder.release();
     assert.equal(await held, true);
     assert.deepEqual(await journals.read('resp_a'), rowsFrom(0, 3));
@@ -303,7 +394,8 @@ onDatabase('one append that no statement can hold fails alone', async ({ journal
 
 onDatabase('a writer that is closed rejects what it has not sent, and takes nothing more', async ({ proxy, journals }) => {
   await journals.open('resp_a');
-  const writer = new JournalWriter({ config: { connectionString: proxy.url }, schema: 'public', prepare: true });
+  const config = { connectionString: proxy.url };
+  const writer = new JournalWriter({ config, schema: 'public', prepare: true, appendWaiting: async () => false });
   const unsent = assert.rejects(writer.append({ turn: 'resp_a', epoch: 1, rows: rowsFrom(0, 1) }), /closed/);
   await writer.close();
   await unsent;

@@ -2,9 +2,11 @@
  * The cluster of `docker-compose.yml` without Docker: the same commands with the same environment, which are read from that file,
  * at free ports of this machine; Temporal's dev server, with the same dynamic configuration, in the place of its server.
  */
-import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
 import { probeNamespace } from '../../../src/cli/dev-server/probe.ts';
 import { freePorts } from '../../../src/cli/dev-server/ports.ts';
 import { serverArguments } from '../../../src/cli/dev-server/server-arguments.ts';
@@ -169,6 +171,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     const postgres = database === 'sqlite' ? undefined : await planPostgres();
     await start(temporal, ...(demoModel === undefined ? [] : [demoModel]), ...(postgres === undefined ? [] : [postgres]));
 
+    await migrate();
     const own = await Promise.all(names.map(async (name, index) => turnkeep(name, ports[index] ?? 0)));
     await start(...own);
     const behindNginx = own.flatMap((one, index) => (one.name.startsWith('worker') ? [] : [{ one, address: `${ip}:${ports[index]}` }]));
@@ -204,6 +207,22 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
   } catch (error) {
     await kill();
     throw error;
+  }
+
+  /** Resolves once the tables are of this version: what the service is waited for. */
+  async function migrate(): Promise<void> {
+    const { command, environment } = await local('migrate', 'migrate');
+    const [program = '', ...args] = command;
+    const own = { ...localSettings({ isWorker: false, port: 0, dataDir: folderOf('migrate') }) };
+    const env = {
+      PATH: process.env['PATH'],
+      ...variables,
+      ...environment,
+      ...own,
+      ...(database === 'sqlite' ? { DATABASE_URL: sqliteUrl } : {}),
+    };
+    const { stdout, stderr } = await promisify(execFile)(program, args, { cwd: root, env });
+    writeFileSync(join(dataDir, 'migrate.log'), `${stdout}${stderr}`);
   }
 
   async function planDemoModel(): Promise<ClusterProcess> {
