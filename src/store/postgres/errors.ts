@@ -3,6 +3,7 @@ import { StoreBusyError } from '../ports/store.ts';
 
 /** As Postgres reports it; those of the client and of the network have no severity. */
 interface ServerError extends Error {
+  /** In the server's own language (`lc_messages`). */
   readonly severity: string;
   /** Five characters: SQLSTATE. */
   readonly code: string;
@@ -32,6 +33,9 @@ const passingStates = [
   '57P05',
   '58030', // the disk fails
 ] as const;
+
+/** By the start of SQLSTATE: the connection ends with these, or may: without memory or disk the server itself may end. */
+const endingStates = ['08', '25P03', '25P04', '53', '57P0', '58'] as const;
 
 const passingNetworkCodes: ReadonlySet<string> = new Set([
   'ECONNRESET',
@@ -80,17 +84,25 @@ export function isWorthRepeating(error: unknown): boolean {
   return [serializationFailure, deadlockDetected, uniqueViolation].includes(error.code) || isStalePlan(error) || isOfNewPartition(error);
 }
 
-/** The connection broke before the work was done: there may be another one at once. */
+/** The connection broke, or serves no longer, before the work was done: there may be another one at once. */
 export function isLost(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
-  if (isServerError(error)) return error.code.startsWith('57P0') && error.code !== '57P03';
+  if (isServerError(error)) return isReadOnly(error) || (error.code.startsWith('57P0') && error.code !== '57P03');
   if ('code' in error) return error.code === 'ECONNRESET' || error.code === 'EPIPE';
   return /^Connection terminated unexpectedly|^Client has encountered a connection error/.test(error.message);
 }
 
-/** The server has refused what it was asked, and says so; else nobody knows how far it has come. */
+/** The server has refused what it was asked, and goes on; else nobody knows how far it has come. */
 export function isAnswer(error: unknown): boolean {
-  return isServerError(error) && error.severity === 'ERROR';
+  if (!isServerError(error)) return false;
+  // In other languages it has other names, and SQLSTATE decides.
+  if (['ERROR', 'FATAL', 'PANIC'].includes(error.severity)) return error.severity === 'ERROR';
+  return !endingStates.some((state) => error.code.startsWith(state));
+}
+
+/** The server behind this connection takes no writes (any more): another one may have taken its place, for connections to come. */
+export function isReadOnly(error: unknown): boolean {
+  return isServerError(error) && error.code === '25006';
 }
 
 /** A table has got columns since `SELECT *` was prepared on this connection. */

@@ -1,6 +1,6 @@
 /** A connection that statements are sent on without waiting for the answers of those before them. It is opened again when it breaks. */
 import pg from 'pg';
-import { isPassing, isWorthRepeating } from './errors.ts';
+import { isAnswer, isPassing, isReadOnly, isWorthRepeating } from './errors.ts';
 import { appendStatement, standingStatement, type Write, type WriteOutcome } from './journal-statements.ts';
 
 const firstPauseMs = 20;
@@ -74,7 +74,7 @@ export class WriterLane {
 
   failureOf(error: unknown): WriteFailure {
     // An error that ends the connection says nothing of a commit that was under way.
-    if (!(error instanceof pg.DatabaseError) || error.severity !== 'ERROR') return 'unknown';
+    if (!(error instanceof pg.DatabaseError) || !isAnswer(error)) return 'unknown';
     if (unknownStatement.has(error.code ?? '')) {
       this.#isPrepared = false;
       return 'undone';
@@ -93,13 +93,19 @@ export class WriterLane {
     if (client === undefined) throw new Error('the connection is not open');
     this.#inFlight += 1;
     try {
-      return (await client.query<R>(this.#isPrepared ? { name, ...statement } : statement)).rows;
+      const { rows } = await client.query<R>(this.#isPrepared ? { name, ...statement } : statement);
+      this.#pauseMs = firstPauseMs;
+      return rows;
+    } catch (error) {
+      if (isReadOnly(error)) this.#reopen(client);
+      throw error;
     } finally {
       this.#inFlight -= 1;
     }
   }
 
   async #open(): Promise<void> {
+    if (this.#isClosed) return;
     const { config, silenceMs, onChange } = this.#options;
     const client = new pg.Client({
       ...config,
@@ -120,12 +126,26 @@ export class WriterLane {
       await client.connect();
       if (this.#isClosed) await client.end();
       else this.#client = client;
-      this.#pauseMs = firstPauseMs;
     } catch {
-      await new Promise((resolve) => setTimeout(resolve, this.#pauseMs));
-      this.#pauseMs = Math.min(this.#pauseMs * 2, longestPauseMs);
+      await this.#pause();
     }
     this.#isOpening = false;
     if (!this.#isClosed) onChange();
+  }
+
+  /** Its server has become a standby: by a new connection there may be another one. */
+  #reopen(client: pg.Client): void {
+    if (this.#client !== client) return;
+    this.#client = undefined;
+    // What is sent already is answered before.
+    void client.end();
+    this.#isOpening = true;
+    void this.#pause().then(() => this.#open());
+  }
+
+  /** It grows until a statement is answered. */
+  async #pause(): Promise<void> {
+    await new Promise((resolve) => setTimeout(resolve, this.#pauseMs));
+    this.#pauseMs = Math.min(this.#pauseMs * 2, longestPauseMs);
   }
 }

@@ -10,6 +10,7 @@ import { needDatabase, type PostgresServer, startPostgres } from '../../support/
 import { needPostgres } from '../../support/programs.ts';
 import { until } from '../../support/until.ts';
 import { Journals, rowsFrom } from './journals.ts';
+import { demote } from './demote.ts';
 import { Proxy } from './proxy.ts';
 
 interface Bench extends AsyncDisposable {
@@ -344,6 +345,37 @@ onServer(
   },
 );
 
+onServer(
+  'T7 · after a failover appends and starts go to the new primary, and no row is missing',
+  {},
+  async ({ server, journals, writer }) => {
+    for (const id of ['resp_a', 'resp_b']) await journals.open(id);
+    const starts = { turn: 'resp_b', step: 1, attempt: 1 };
+    const both = (seq: number): Promise<boolean[]> =>
+      Promise.all([
+        writer.append({ turn: 'resp_a', epoch: 1, rows: rowsFrom(seq, 1) }),
+        writer.append({ turn: 'resp_b', epoch: 1, rows: rowsFrom(seq, 1), starts }),
+      ]);
+    assert.deepEqual(await both(0), [true, true]);
+    const sessions = async (): Promise<number[]> => {
+      const sql = `SELECT pid FROM pg_stat_activity WHERE query LIKE '%journal_head%next_seq%' AND pid <> pg_backend_pid()`;
+      return (await journals.pool.query<{ pid: number }>(sql)).rows.map(({ pid }) => pid);
+    };
+    const before = await sessions();
+    assert.equal(before.length, 2);
+    await demote(server.url, true);
+    // It is known to each connection by its next statement.
+    let seq = 1;
+    const isLeft = async (): Promise<boolean> => !(await sessions()).some((pid) => before.includes(pid));
+    await until(async () => {
+      assert.deepEqual(await both(seq), [true, true]);
+      seq += 1;
+      return isLeft();
+    });
+    for (const id of ['resp_a', 'resp_b']) assert.deepEqual(await journals.read(id), rowsFrom(0, seq));
+  },
+);
+
 onDatabase(
   'silence of Postgres: what may stand is waited for, what was not sent is busy, and the next one is taken',
   async ({ proxy, journals, writer }) => {
@@ -389,6 +421,20 @@ onDatabase('one append that no statement can hold fails alone', async ({ journal
     writer.append({ turn: 'resp_b', epoch: 1, rows: [{ seq: 0, type: 'x', data: '\u0000' }] }),
   ]);
   assert.deepEqual([good.status, bad.status], ['fulfilled', 'rejected']);
+  assert.deepEqual(await journals.read('resp_a'), rowsFrom(0, 1));
+});
+
+onDatabase('where errors come in another language, too, one append that always fails fails alone', async ({ proxy, journals, writer }) => {
+  for (const id of ['resp_a', 'resp_b']) await journals.open(id);
+  await journals.pool.query(`ALTER TABLE journal ADD CHECK (type <> 'bad')`);
+  proxy.isTranslating = true;
+  const [good, bad] = await Promise.allSettled([
+    writer.append({ turn: 'resp_a', epoch: 1, rows: rowsFrom(0, 1) }),
+    writer.append({ turn: 'resp_b', epoch: 1, rows: [{ seq: 0, type: 'bad', data: '{}' }] }),
+  ]);
+  assert.deepEqual(good, { status: 'fulfilled', value: true });
+  assert.ok(bad.status === 'rejected');
+  assert.deepEqual([Reflect.get(bad.reason, 'severity'), Reflect.get(bad.reason, 'code')], ['FEHLR', '23514']);
   assert.deepEqual(await journals.read('resp_a'), rowsFrom(0, 1));
 });
 
