@@ -163,6 +163,30 @@ test('T7 · a head that is older than what was pushed since takes nothing back',
   assert.equal((await idle.next()).done, true);
 });
 
+test('the end that is written between the look at the head and the rows is seen at once', async (t) => {
+  // Nobody looks by himself.
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  const { database, broker, follow } = open();
+  const cursor = follow();
+  const { next } = await upToDate(cursor, database);
+  const gate = new Gate();
+  database.trip = gate.hold;
+  database.commit(1);
+  database.signal();
+  await gate.release('ask for the head');
+  await gate.release('bring the head');
+  database.commit(1);
+  database.isSealed = true;
+  database.trip = () => Promise.resolve();
+  await gate.release('ask for the rows after 1');
+  assert.deepEqual(seqs(await next), [2, 3]);
+  // The word of the last row: it is known already.
+  for (const watcher of database.watchers) watcher.onChange('resp_a', 3);
+  const end = await Promise.race([cursor.next(), theirTurn().then(theirTurn)]);
+  assert.equal(end?.done, true);
+  broker.close();
+});
+
 test('T12 · what is too much for one batch is read by each at its own pace', async () => {
   const { database, broker, follow } = open();
   const cursor = follow();
@@ -249,6 +273,131 @@ test('a database that is busy is asked again', async () => {
   database.commit(1);
   database.signal();
   assert.deepEqual(seqs(await next), [2]);
+  broker.close();
+});
+
+/** Of so many turns, each up to date. */
+function followMany({ broker }: Live, count: number): { readonly next: Promise<IteratorResult<Rows>>[]; readonly leave: () => void } {
+  const leave = new AbortController();
+  const cursors = Array.from({ length: count }, (_, at) => new JournalCursor(broker, `resp_${at}`, 1, leave.signal));
+  return { next: cursors.map((cursor) => cursor.next()), leave: () => leave.abort() };
+}
+
+test('T14 · however many turns are followed, their heads are looked at by one question', async () => {
+  const live = open();
+  const { database } = live;
+  const { leave } = followMany(live, 1_200);
+  await theirTurn();
+  assert.deepEqual(database.reads.splice(0), ['1000 heads', '200 heads'], 'a question has a bound');
+  database.signal();
+  await theirTurn();
+  assert.deepEqual(database.reads.splice(0), ['1000 heads', '200 heads']);
+  // Each of the turns that a notification names.
+  for (const watcher of database.watchers) for (const turn of ['resp_1', 'resp_2', 'resp_3']) watcher.onChange(turn, 2);
+  await theirTurn();
+  assert.deepEqual(database.reads, ['3 heads']);
+  leave();
+});
+
+test('a turn that is known to have changed is not behind all those that are looked at anyway', async () => {
+  const live = open();
+  const { database } = live;
+  const { leave } = followMany(live, 2_100);
+  await theirTurn();
+  const gate = new Gate();
+  database.trip = gate.hold;
+  database.reads.length = 0;
+  database.signal();
+  await gate.release('ask for the 1000 heads');
+  for (const watcher of database.watchers) watcher.onChange('resp_7', 2);
+  await gate.release('bring the 1000 heads');
+  database.trip = () => Promise.resolve();
+  await gate.release('ask for the 1000 heads');
+  await theirTurn();
+  assert.deepEqual(database.reads, ['1000 heads', '1000 heads', '101 heads'], 'it is among the next');
+  leave();
+});
+
+test('T14 · while the database is away, one question is asked again for all who follow, after pauses that grow to a second', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const live = open();
+  const { database } = live;
+  database.trip = () => Promise.reject(new StoreBusyError('not now'));
+  const { next, leave } = followMany(live, 100);
+  await theirTurn();
+  for (const pauseMs of [20, 40, 80, 160, 320, 640, 1_000, 1_000]) {
+    assert.deepEqual(database.reads.splice(0), ['100 heads']);
+    database.signal();
+    t.mock.timers.tick(pauseMs - 1);
+    await theirTurn();
+    assert.deepEqual(database.reads, []);
+    t.mock.timers.tick(1);
+    await theirTurn();
+  }
+  database.trip = () => Promise.resolve();
+  const rows = database.commit(1);
+  t.mock.timers.tick(1_000);
+  for (const each of next) assert.deepEqual((await each).value, rows);
+  leave();
+});
+
+test('T14 · rows of three turns are read at a time, however many have some, and whoever has left by then is left out', async () => {
+  const live = open();
+  const { database } = live;
+  const { next, leave } = followMany(live, 10);
+  const others = followMany(live, 20);
+  await theirTurn();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  database.trip = (what) => (what.startsWith('ask for the rows') ? promise : Promise.resolve());
+  database.reads.length = 0;
+  const rows = database.commit(1);
+  database.signal();
+  await theirTurn();
+  assert.deepEqual(database.reads, ['20 heads', ...Array.from({ length: 3 }, () => 'rows after 1')]);
+  others.leave();
+  resolve();
+  for (const each of next) assert.deepEqual((await each).value, rows);
+  assert.equal(database.reads.length, 11);
+  leave();
+});
+
+test('T7 · a viewer who reads the past waits for a database that is away, and leaves when it wants to', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const { database, broker, follow } = open();
+  const leave = new AbortController();
+  const [viewer, leaver] = [follow(), follow(-1, leave.signal)];
+  let isAway = true;
+  database.trip = (what) => (isAway && what.includes('rows') ? Promise.reject(new StoreBusyError('not now')) : Promise.resolve());
+  const [first, left] = [viewer.next(), leaver.next()];
+  await theirTurn();
+  for (const pauseMs of [20, 40, 80]) {
+    t.mock.timers.tick(pauseMs);
+    await theirTurn();
+  }
+  leave.abort();
+  assert.equal((await left).done, true);
+  assert.equal(database.reads.splice(0).filter((read) => read === 'rows after -1').length, 8, 'both have asked four times');
+  isAway = false;
+  t.mock.timers.tick(160);
+  assert.deepEqual(seqs(await first), [0, 1]);
+  assert.deepEqual(database.reads, ['rows after -1'], 'for the one that is still there');
+  broker.close();
+});
+
+test('T14 · a crowd that reads the past holds up nobody who is up to date', async () => {
+  const { database, broker, follow } = open();
+  const { next } = await upToDate(follow(), database);
+  const { promise, resolve } = Promise.withResolvers<void>();
+  database.trip = (what) => (what === 'ask for the rows after -1' ? promise : Promise.resolve());
+  database.reads.length = 0;
+  const crowd = Array.from({ length: 9 }, () => follow().next());
+  await theirTurn();
+  assert.deepEqual(database.reads, ['rows after -1', 'rows after -1', 'rows after -1'], 'three at a time');
+  database.commit(1);
+  database.signal();
+  assert.deepEqual(seqs(await next), [2]);
+  resolve();
+  for (const each of crowd) assert.deepEqual(seqs(await each), [0, 1, 2]);
   broker.close();
 });
 
