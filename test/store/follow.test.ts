@@ -4,8 +4,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { Database } from '../../src/store/sqlite/database.ts';
 import { run } from '../../src/store/sql/work.ts';
-import { readHead, readRows } from '../../src/store/sql/journal.ts';
-import type { JournalSource } from '../../src/store/live/source.ts';
+import { journalSource } from '../../src/store/sql/journal-source.ts';
 import { JournalCursor } from '../../src/store/live/cursor.ts';
 import { JournalBroker } from '../../src/store/live/broker.ts';
 import { Journal } from '../support/journal.ts';
@@ -59,11 +58,7 @@ test('what this process itself drops, and tells nobody, is noticed too', async (
   const there = database.open();
   const journal = await Journal.open(there, newTurn('resp_a'));
   const db = new Database(database.path);
-  const source: JournalSource = {
-    readHead: (turn) => db.read(() => readHead(turn)),
-    readRows: (turn, after, limits) => db.read(() => readRows(turn, after, limits)),
-  };
-  const broker = new JournalBroker(source, db);
+  const broker = new JournalBroker(journalSource(db), db);
   const following = new JournalCursor(broker, 'resp_a', 2, never);
   // A row of another process has been found: what comes next must be found without any such sign.
   const next = following.next();

@@ -1,8 +1,7 @@
 /** One journal in a database that answers when a test lets it: what is read and what is pushed can meet in every order. */
 import assert from 'node:assert/strict';
 import type { JournalRow } from '../../src/domain/response/response-event.ts';
-import type { BatchLimits, ChangeSignal, ChangeWatcher, JournalSource } from '../../src/store/live/source.ts';
-import type { JournalHead } from '../../src/store/ports/journal.ts';
+import type { BatchLimits, ChangeSignal, ChangeWatcher, JournalSource, LiveHead } from '../../src/store/live/source.ts';
 import { theirTurn } from './contract-follow.ts';
 
 export type Rows = readonly JournalRow[];
@@ -27,8 +26,12 @@ export class HeldDatabase implements JournalSource, ChangeSignal {
     for (const watcher of this.watchers) watcher.onChange();
   }
 
-  async readHead(): Promise<JournalHead | undefined> {
-    return this.#read('head', () => ({ epoch: 1, last: this.rows.length - 1, isSealed: this.isSealed, lease: 'live' }));
+  /** All turns have the same journal. */
+  async readHeads(turns: readonly string[]): Promise<ReadonlyMap<string, LiveHead>> {
+    return this.#read(turns.length === 1 ? 'head' : `${turns.length} heads`, () => {
+      const head = { last: this.rows.length - 1, isSealed: this.isSealed };
+      return new Map(turns.map((turn) => [turn, head]));
+    });
   }
 
   async readRows(_turn: string, after: number, limits: BatchLimits): Promise<Rows> {
@@ -64,6 +67,8 @@ export class Gate {
   }
 
   async release(what: string): Promise<void> {
+    // Whatever is asked for in one tick is asked for together.
+    await theirTurn();
     const go = this.#held.get(what);
     assert.ok(go, `${what} is not under way, but ${this.held.join(', ')}`);
     this.#held.delete(what);

@@ -252,6 +252,91 @@ test('a database that is busy is asked again', async () => {
   broker.close();
 });
 
+/** Of so many turns, each up to date. */
+function followMany({ broker }: Live, count: number): { readonly next: Promise<IteratorResult<Rows>>[]; readonly leave: () => void } {
+  const leave = new AbortController();
+  const cursors = Array.from({ length: count }, (_, at) => new JournalCursor(broker, `resp_${at}`, 1, leave.signal));
+  return { next: cursors.map((cursor) => cursor.next()), leave: () => leave.abort() };
+}
+
+test('T14 · however many turns are followed, their heads are looked at by one question', async () => {
+  const live = open();
+  const { database } = live;
+  const { leave } = followMany(live, 1_200);
+  await theirTurn();
+  assert.deepEqual(database.reads.splice(0), ['1000 heads', '200 heads'], 'a question has a bound');
+  database.signal();
+  await theirTurn();
+  assert.deepEqual(database.reads.splice(0), ['1000 heads', '200 heads']);
+  // Each of the turns that a notification names.
+  for (const watcher of database.watchers) for (const turn of ['resp_1', 'resp_2', 'resp_3']) watcher.onChange(turn, 2);
+  await theirTurn();
+  assert.deepEqual(database.reads, ['3 heads']);
+  leave();
+});
+
+test('a turn that is known to have changed is not behind all those that are looked at anyway', async () => {
+  const live = open();
+  const { database } = live;
+  const { leave } = followMany(live, 2_100);
+  await theirTurn();
+  const gate = new Gate();
+  database.trip = gate.hold;
+  database.reads.length = 0;
+  database.signal();
+  await gate.release('ask for the 1000 heads');
+  for (const watcher of database.watchers) watcher.onChange('resp_7', 2);
+  await gate.release('bring the 1000 heads');
+  database.trip = () => Promise.resolve();
+  await gate.release('ask for the 1000 heads');
+  await theirTurn();
+  assert.deepEqual(database.reads, ['1000 heads', '1000 heads', '101 heads'], 'it is among the next');
+  leave();
+});
+
+test('T14 · while the database is away, one question is asked again for all who follow, after pauses that grow to a second', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const live = open();
+  const { database } = live;
+  database.trip = () => Promise.reject(new StoreBusyError('not now'));
+  const { next, leave } = followMany(live, 100);
+  await theirTurn();
+  for (const pauseMs of [20, 40, 80, 160, 320, 640, 1_000, 1_000]) {
+    assert.deepEqual(database.reads.splice(0), ['100 heads']);
+    database.signal();
+    t.mock.timers.tick(pauseMs - 1);
+    await theirTurn();
+    assert.deepEqual(database.reads, []);
+    t.mock.timers.tick(1);
+    await theirTurn();
+  }
+  database.trip = () => Promise.resolve();
+  const rows = database.commit(1);
+  t.mock.timers.tick(1_000);
+  for (const each of next) assert.deepEqual((await each).value, rows);
+  leave();
+});
+
+test('T14 · rows of three turns are read at a time, however many have some, and whoever has left by then is left out', async () => {
+  const live = open();
+  const { database } = live;
+  const { next, leave } = followMany(live, 10);
+  const others = followMany(live, 20);
+  await theirTurn();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  database.trip = (what) => (what.startsWith('ask for the rows') ? promise : Promise.resolve());
+  database.reads.length = 0;
+  const rows = database.commit(1);
+  database.signal();
+  await theirTurn();
+  assert.deepEqual(database.reads, ['20 heads', ...Array.from({ length: 3 }, () => 'rows after 1')]);
+  others.leave();
+  resolve();
+  for (const each of next) assert.deepEqual((await each).value, rows);
+  assert.equal(database.reads.length, 11);
+  leave();
+});
+
 test('a database that cannot be read fails those who follow this journal, and whoever comes next asks anew', async () => {
   const { database, broker, follow } = open();
   const idle = follow();

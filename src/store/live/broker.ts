@@ -4,20 +4,21 @@
  * nothing is watched.
  */
 import type { JournalRow } from '../../domain/response/response-event.ts';
-import { type Follower, JournalChannel } from './channel.ts';
+import { type ChannelReads, type Follower, JournalChannel } from './channel.ts';
+import { HeadReads, RowReads } from './reads.ts';
 import type { ChangeSignal, JournalSource } from './source.ts';
 
 /** Not all that happens to a journal is signalled or announced (such as dropping it): every so often it is looked at anyway. */
 const unannouncedMs = 1_000;
 
 export class JournalBroker {
-  readonly #source: JournalSource;
+  readonly #reads: ChannelReads;
   readonly #signal: ChangeSignal;
   readonly #channels = new Map<string, JournalChannel>();
   #stopWatching: (() => void) | undefined;
 
   constructor(source: JournalSource, signal: ChangeSignal) {
-    this.#source = source;
+    this.#reads = { source, heads: new HeadReads(source), rows: new RowReads(source) };
     this.#signal = signal;
   }
 
@@ -25,7 +26,7 @@ export class JournalBroker {
   join(turn: string, follower: Follower): JournalChannel {
     let channel = this.#channels.get(turn);
     if (channel === undefined || channel.failure !== undefined) {
-      channel = new JournalChannel(turn, this.#source);
+      channel = new JournalChannel(turn, this.#reads);
       this.#channels.set(turn, channel);
       // Before the first look at it: what is written in between is signalled.
       this.#watch();
@@ -105,7 +106,7 @@ export class JournalBroker {
   }
 
   #refreshAll(): void {
-    for (const channel of this.#channels.values()) channel.refresh();
+    this.#reads.heads.askForAll(this.#channels.values());
   }
 
   #failAll(error: unknown): void {

@@ -3,16 +3,14 @@
  * handed to all who have come that far; whoever is further behind reads for itself, at its own pace (T12).
  */
 import type { JournalRow } from '../../domain/response/response-event.ts';
-import { JournalGoneError, type JournalHead } from '../ports/journal.ts';
-import { StoreBusyError } from '../ports/store.ts';
-import type { BatchLimits, JournalSource } from './source.ts';
+import { JournalGoneError } from '../ports/journal.ts';
+import type { HeadReader, HeadReads, RowReads } from './reads.ts';
+import type { BatchLimits, JournalSource, LiveHead } from './source.ts';
 
 /** Batches kept for those whose socket was busy for a moment: from memory, not from the database. The newest in any case. */
 const kept = { batches: 16, chars: 262_144 };
 
 const batchLimits: BatchLimits = { rows: 256, chars: 65_536 };
-
-const busyRetryMs = 5;
 
 /** **Contract.** `wake` is called whenever the channel has changed, also in the midst of somebody's write. It must not throw. */
 export interface Follower {
@@ -27,9 +25,16 @@ interface Batch {
   readonly chars: number;
 }
 
-export class JournalChannel {
+/** What all channels of a process read by. */
+export interface ChannelReads {
+  readonly source: JournalSource;
+  readonly heads: HeadReads;
+  readonly rows: RowReads;
+}
+
+export class JournalChannel implements HeadReader {
   readonly turn: string;
-  readonly #source: JournalSource;
+  readonly #reads: ChannelReads;
   readonly #readers = new Set<Follower>();
   readonly #endWaiters = new Set<Follower>();
   #last: number | undefined;
@@ -38,12 +43,14 @@ export class JournalChannel {
   /** Of the newest batches those that were in memory anyway. */
   readonly #newest: Batch[] = [];
   #keptChars = 0;
-  #isRefreshing = false;
+  /** Rows that its head says are there. */
+  #isReading = false;
+  /** Its head is to be asked for once these are read. */
   #isStale = false;
 
-  constructor(turn: string, source: JournalSource) {
+  constructor(turn: string, reads: ChannelReads) {
     this.turn = turn;
-    this.#source = source;
+    this.#reads = reads;
   }
 
   /** The number of the last row that is known of; undefined until the journal has been looked at. */
@@ -59,6 +66,11 @@ export class JournalChannel {
   /** Why nothing more will be known, unless it is sealed. */
   get failure(): Error | undefined {
     return this.#failure;
+  }
+
+  /** Nothing more is to be known of it, or nobody is here who wants to know. */
+  get isDone(): boolean {
+    return this.#isSealed || this.#failure !== undefined || this.isEmpty;
   }
 
   get isEmpty(): boolean {
@@ -80,7 +92,7 @@ export class JournalChannel {
 
   /** From the database, for one who is too far behind. Rejects with `JournalGoneError` when these rows are missing. */
   async readAfter(seq: number): Promise<readonly JournalRow[]> {
-    const rows = await this.#source.readRows(this.turn, seq, batchLimits);
+    const rows = await this.#reads.source.readRows(this.turn, seq, batchLimits);
     if (rows[0]?.seq !== seq + 1) throw new JournalGoneError(this.turn);
     return rows;
   }
@@ -100,12 +112,12 @@ export class JournalChannel {
   }
 
   /**
-   * Looks at the database for what is not known here. One look at a time: whatever calls for another meanwhile has it
-   * follow, so that nothing is handed on twice or out of order, however long reads take.
+   * Looks at the database for what is not known here: its head, then the rows up to that. One look at a time: whatever calls for
+   * another meanwhile has it follow, so that nothing is handed on twice or out of order, however long reads take.
    */
   refresh(): void {
-    this.#isStale = true;
-    if (!this.#isRefreshing) void this.#refreshWhileStale();
+    if (this.#isReading) this.#isStale = true;
+    else this.#reads.heads.ask(this);
   }
 
   /** `refresh`, unless the row of this number is known here already. */
@@ -119,35 +131,34 @@ export class JournalChannel {
     this.#wake();
   }
 
-  async #refreshWhileStale(): Promise<void> {
-    this.#isRefreshing = true;
-    try {
-      while (this.#isStale && !this.#isDone) {
-        this.#isStale = false;
-        await this.#look();
-      }
-    } catch (error) {
-      if (error instanceof StoreBusyError) setTimeout(() => this.refresh(), busyRetryMs).unref();
-      else this.fail(error);
-    } finally {
-      this.#isRefreshing = false;
-    }
+  /** What its head was at some moment: of an earlier one than is known there is nothing to learn. */
+  see(head: LiveHead | undefined): void {
+    if (this.isDone) return;
+    if (head === undefined) this.fail(new JournalGoneError(this.turn));
+    else if (this.#isReading) this.#isStale = true;
+    else if (this.#last === undefined || head.last > this.#last || head.isSealed) void this.#moveOn(head);
   }
 
-  get #isDone(): boolean {
-    return this.#isSealed || this.#failure !== undefined || this.isEmpty;
-  }
-
-  async #look(): Promise<void> {
-    const head = await this.#source.readHead(this.turn);
-    if (head === undefined) throw new JournalGoneError(this.turn);
+  async #moveOn(head: LiveHead): Promise<void> {
     const last = this.#last ?? head.last;
     // Too much for one batch, or nobody here to read it: each reads for itself.
-    const isRead = head.last > last && head.last - last <= batchLimits.rows && this.#readers.size > 0;
-    const rows = isRead ? await this.#source.readRows(this.turn, last, batchLimits) : [];
-    const isWhole = (rows.at(-1)?.seq ?? -1) >= head.last;
-    // Not handed on when some of them were pushed meanwhile.
-    if (!isWhole || !this.push(rows, head.isSealed)) this.#moveTo(head);
+    if (head.last === last || head.last - last > batchLimits.rows || this.#readers.size === 0) {
+      this.#moveTo(head);
+      return;
+    }
+    this.#isReading = true;
+    try {
+      const rows = await this.#reads.rows.read(this.turn, last, batchLimits, () => !this.isDone);
+      const isWhole = rows !== undefined && (rows.at(-1)?.seq ?? -1) >= head.last;
+      // Not handed on when some of them were pushed meanwhile.
+      if (!isWhole || !this.push(rows, head.isSealed)) this.#moveTo(head);
+    } catch (error) {
+      this.fail(error);
+    }
+    this.#isReading = false;
+    if (!this.#isStale) return;
+    this.#isStale = false;
+    this.refresh();
   }
 
   #keep(batch: Batch): void {
@@ -159,7 +170,7 @@ export class JournalChannel {
   }
 
   /** The journal has come at least this far; what is not in memory is read by those who need it. */
-  #moveTo({ last, isSealed }: JournalHead): void {
+  #moveTo({ last, isSealed }: LiveHead): void {
     const hasMoved = this.#last === undefined || last > this.#last || isSealed;
     this.#last = Math.max(this.#last ?? last, last);
     this.#isSealed ||= isSealed;

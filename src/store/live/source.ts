@@ -9,14 +9,16 @@ export interface BatchLimits {
   readonly chars: number;
 }
 
+export type LiveHead = Pick<JournalHead, 'last' | 'isSealed'>;
+
 /**
  * **Contract.** A read sees at least what was committed, by any process, before it was asked for. Reads may take as long
  * as they like and overtake each other. They reject with `StoreBusyError` when asking again may help, with anything else
  * when it cannot (the store was closed); they never throw.
  */
 export interface JournalSource {
-  /** undefined: there is no journal (any more). */
-  readHead(turn: string): Promise<JournalHead | undefined>;
+  /** By one question. A turn that is not in the answer has no journal (any more). */
+  readHeads(turns: readonly string[]): Promise<ReadonlyMap<string, LiveHead>>;
 
   /** The rows behind `after`, in order, as far as the limits allow: at least one where there is one. */
   readRows(turn: string, after: number, limits: BatchLimits): Promise<readonly JournalRow[]>;

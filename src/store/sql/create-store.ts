@@ -1,7 +1,7 @@
 /** The store by works: what all drivers that speak SQL have in common. */
 import { JournalBroker } from '../live/broker.ts';
 import { JournalCursor } from '../live/cursor.ts';
-import type { ChangeSignal, JournalSource } from '../live/source.ts';
+import type { ChangeSignal } from '../live/source.ts';
 import type { JournalRow } from '../../domain/response/response-event.ts';
 import type { Append, DeadHolder } from '../ports/journal.ts';
 import type { Store } from '../ports/store.ts';
@@ -17,6 +17,7 @@ import * as keptResponses from './kept-responses.ts';
 import * as keys from './keys.ts';
 import * as leases from './leases.ts';
 import * as journal from './journal.ts';
+import { journalSource } from './journal-source.ts';
 import { readRecordings } from './recordings.ts';
 import * as retention from './retention.ts';
 import * as sessions from './sessions.ts';
@@ -61,11 +62,7 @@ export function createSqlStore({
   probe,
   close,
 }: SqlDriver): Store {
-  const source: JournalSource = {
-    readHead: (turn) => db.read(() => journal.readHead(turn)),
-    readRows: (turn, after, limits) => db.read(() => journal.readRows(turn, after, limits)),
-  };
-  const broker = new JournalBroker(source, signal);
+  const broker = new JournalBroker(journalSource(db), signal);
   const acknowledgements = new Acknowledgements(db);
   const announce = (turn: string, rows: readonly JournalRow[], isSealed: boolean): void => {
     broker.announce(turn, rows, isSealed);
@@ -125,7 +122,7 @@ export function createSqlStore({
     endToolRound: (round) => toolCalls.endToolRound(db, round),
     readJournal: (turn, { after = -1, limit = -1 } = {}) => db.read(() => journal.readJournal(turn, after, limit)),
     readSpending: (turn, before) => db.read(() => readSpending(turn, before)),
-    readHead: (turn) => source.readHead(turn),
+    readHead: (turn) => db.read(() => journal.readHead(turn)),
     follow: (turn, after, signal, onEnd) => new JournalCursor(broker, turn, after, signal, onEnd),
     untilSealed: (turn, signal) => broker.untilSealed(turn, signal),
 

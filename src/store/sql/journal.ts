@@ -3,7 +3,6 @@ import type { AttemptEnd, AttemptKey } from '../../domain/turn/attempt.ts';
 import { type ClaimDecision, settledStatusOf } from '../../domain/turn/claim.ts';
 import { type JournalRow, journalRowOf, type ResponseEvent } from '../../domain/response/response-event.ts';
 import { ResponseStream } from '../../domain/response/response-stream.ts';
-import type { BatchLimits } from '../live/source.ts';
 import type { Append, Claim, ClaimRequest, DeadHolder, Fence, JournalHead, Seal, SealResult } from '../ports/journal.ts';
 import type { Lease } from '../ports/leases.ts';
 import { bookAttempt, decideClaimOf, endAttempt, loseOpenAttempts, startAttempt } from './attempts.ts';
@@ -15,7 +14,6 @@ import {
   now,
   one,
   run,
-  scan,
   type SqlDatabase,
   together,
   type Value,
@@ -224,26 +222,13 @@ function eventOf({ data }: JournalRow): ResponseEvent {
   return JSON.parse(data) as ResponseEvent;
 }
 
-const rowsAfter = 'SELECT seq, type, data FROM journal WHERE turn = ? AND seq > ? ORDER BY seq LIMIT ?';
+export const rowsAfter = 'SELECT seq, type, data FROM journal WHERE turn = ? AND seq > ? ORDER BY seq LIMIT ?';
 
 /** A limit for all that there are. */
 export const everyRow = Number.MAX_SAFE_INTEGER;
 
 export function* readJournal(turn: string, after: number, limit: number): Work<JournalRow[]> {
   return (yield* all(rowsAfter, turn, after, limit)).map(journalRow);
-}
-
-/** A piece of the journal, as large as the limits allow. */
-export function* readRows(turn: string, after: number, limits: BatchLimits): Work<JournalRow[]> {
-  const rows: JournalRow[] = [];
-  let chars = 0;
-  yield* scan(rowsAfter, [turn, after, limits.rows], (each) => {
-    const row = journalRow(each);
-    rows.push(row);
-    chars += row.data.length;
-    return chars < limits.chars;
-  });
-  return rows;
 }
 
 export function* readHead(turn: string): Work<JournalHead | undefined> {

@@ -45,7 +45,8 @@ export function journalStore(
   connection: Connection,
 ): JournalStore & KeptResponseStore & ToolCallStore & RecordingStore & { close(): void } {
   const source: JournalSource = {
-    readHead: (turn) => connection.transaction(({ turns }) => headOf(turns.get(turn))),
+    readHeads: (ids) =>
+      connection.transaction(({ turns }) => new Map(ids.flatMap((id) => [headOf(turns.get(id)) ?? []].flat().map((head) => [id, head])))),
     readRows: (turn, after, limits) =>
       connection.transaction(({ turns }) => {
         const rows = rowsAfter(turns.get(turn), after).slice(0, limits.rows);
@@ -152,7 +153,7 @@ export function journalStore(
           .toSorted((one, other) => one.epoch - other.epoch || one.part - other.part)
           .slice(0, limit),
       ),
-    readHead: (turn) => source.readHead(turn),
+    readHead: (turn) => connection.transaction(({ turns }) => headOf(turns.get(turn))),
     follow: (turn, after, signal, onEnd) => new JournalCursor(broker, turn, after, signal, onEnd),
     untilSealed: (turn, signal) => broker.untilSealed(turn, signal),
     close: () => {
