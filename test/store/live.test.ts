@@ -163,6 +163,30 @@ test('T7 · a head that is older than what was pushed since takes nothing back',
   assert.equal((await idle.next()).done, true);
 });
 
+test('the end that is written between the look at the head and the rows is seen at once', async (t) => {
+  // Nobody looks by himself.
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  const { database, broker, follow } = open();
+  const cursor = follow();
+  const { next } = await upToDate(cursor, database);
+  const gate = new Gate();
+  database.trip = gate.hold;
+  database.commit(1);
+  database.signal();
+  await gate.release('ask for the head');
+  await gate.release('bring the head');
+  database.commit(1);
+  database.isSealed = true;
+  database.trip = () => Promise.resolve();
+  await gate.release('ask for the rows after 1');
+  assert.deepEqual(seqs(await next), [2, 3]);
+  // The word of the last row: it is known already.
+  for (const watcher of database.watchers) watcher.onChange('resp_a', 3);
+  const end = await Promise.race([cursor.next(), theirTurn().then(theirTurn)]);
+  assert.equal(end?.done, true);
+  broker.close();
+});
+
 test('T12 · what is too much for one batch is read by each at its own pace', async () => {
   const { database, broker, follow } = open();
   const cursor = follow();

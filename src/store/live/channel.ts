@@ -149,7 +149,10 @@ export class JournalChannel implements HeadReader {
     this.#isReading = true;
     try {
       const rows = await this.#reads.rows.read(this.turn, last, batchLimits, () => !this.isDone);
-      const isWhole = rows !== undefined && (rows.at(-1)?.seq ?? -1) >= head.last;
+      const end = rows?.at(-1)?.seq ?? -1;
+      const isWhole = rows !== undefined && end >= head.last;
+      // The head was read before the newest of them were written: whether these are the last ones it does not say, and nobody else will.
+      if (end > head.last) this.#isStale = true;
       // Not handed on when some of them were pushed meanwhile.
       if (!isWhole || !this.push(rows, head.isSealed)) this.#moveTo(head);
     } catch (error) {
