@@ -361,6 +361,46 @@ test('T14 · rows of three turns are read at a time, however many have some, and
   leave();
 });
 
+test('T7 · a viewer who reads the past waits for a database that is away, and leaves when it wants to', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const { database, broker, follow } = open();
+  const leave = new AbortController();
+  const [viewer, leaver] = [follow(), follow(-1, leave.signal)];
+  let isAway = true;
+  database.trip = (what) => (isAway && what.includes('rows') ? Promise.reject(new StoreBusyError('not now')) : Promise.resolve());
+  const [first, left] = [viewer.next(), leaver.next()];
+  await theirTurn();
+  for (const pauseMs of [20, 40, 80]) {
+    t.mock.timers.tick(pauseMs);
+    await theirTurn();
+  }
+  leave.abort();
+  assert.equal((await left).done, true);
+  assert.equal(database.reads.splice(0).filter((read) => read === 'rows after -1').length, 8, 'both have asked four times');
+  isAway = false;
+  t.mock.timers.tick(160);
+  assert.deepEqual(seqs(await first), [0, 1]);
+  assert.deepEqual(database.reads, ['rows after -1'], 'for the one that is still there');
+  broker.close();
+});
+
+test('T14 · a crowd that reads the past holds up nobody who is up to date', async () => {
+  const { database, broker, follow } = open();
+  const { next } = await upToDate(follow(), database);
+  const { promise, resolve } = Promise.withResolvers<void>();
+  database.trip = (what) => (what === 'ask for the rows after -1' ? promise : Promise.resolve());
+  database.reads.length = 0;
+  const crowd = Array.from({ length: 9 }, () => follow().next());
+  await theirTurn();
+  assert.deepEqual(database.reads, ['rows after -1', 'rows after -1', 'rows after -1'], 'three at a time');
+  database.commit(1);
+  database.signal();
+  assert.deepEqual(seqs(await next), [2]);
+  resolve();
+  for (const each of crowd) assert.deepEqual(seqs(await each), [0, 1, 2]);
+  broker.close();
+});
+
 test('a database that cannot be read fails those who follow this journal, and whoever comes next asks anew', async () => {
   const { database, broker, follow } = open();
   const idle = follow();

@@ -18,7 +18,7 @@ export class JournalBroker {
   #stopWatching: (() => void) | undefined;
 
   constructor(source: JournalSource, signal: ChangeSignal) {
-    this.#reads = { source, heads: new HeadReads(source), rows: new RowReads(source) };
+    this.#reads = { heads: new HeadReads(source), newest: new RowReads(source), past: new RowReads(source) };
     this.#signal = signal;
   }
 

@@ -5,7 +5,7 @@
 import type { JournalRow } from '../../domain/response/response-event.ts';
 import { JournalGoneError } from '../ports/journal.ts';
 import type { HeadReader, HeadReads, RowReads } from './reads.ts';
-import type { BatchLimits, JournalSource, LiveHead } from './source.ts';
+import type { BatchLimits, LiveHead } from './source.ts';
 
 /** Batches kept for those whose socket was busy for a moment: from memory, not from the database. The newest in any case. */
 const kept = { batches: 16, chars: 262_144 };
@@ -27,9 +27,11 @@ interface Batch {
 
 /** What all channels of a process read by. */
 export interface ChannelReads {
-  readonly source: JournalSource;
   readonly heads: HeadReads;
-  readonly rows: RowReads;
+  /** The newest, which are read once for all. */
+  readonly newest: RowReads;
+  /** Those that each follower reads for itself: they hold up nobody who is up to date. */
+  readonly past: RowReads;
 }
 
 export class JournalChannel implements HeadReader {
@@ -90,10 +92,14 @@ export class JournalChannel implements HeadReader {
     return this.#newest.findLast(({ first }) => first === seq + 1)?.rows;
   }
 
-  /** From the database, for one who is too far behind. Rejects with `JournalGoneError` when these rows are missing. */
-  async readAfter(seq: number): Promise<readonly JournalRow[]> {
-    const rows = await this.#reads.source.readRows(this.turn, seq, batchLimits);
-    if (rows[0]?.seq !== seq + 1) throw new JournalGoneError(this.turn);
+  /**
+   * From the database, for one who is too far behind, however long that is busy. Rejects with `JournalGoneError` when these rows are
+   * missing.
+   * @returns undefined once they are not wanted any more
+   */
+  async readAfter(seq: number, isWanted: () => boolean): Promise<readonly JournalRow[] | undefined> {
+    const rows = await this.#reads.past.read(this.turn, seq, batchLimits, isWanted);
+    if (rows !== undefined && rows[0]?.seq !== seq + 1) throw new JournalGoneError(this.turn);
     return rows;
   }
 
@@ -148,7 +154,7 @@ export class JournalChannel implements HeadReader {
     }
     this.#isReading = true;
     try {
-      const rows = await this.#reads.rows.read(this.turn, last, batchLimits, () => !this.isDone);
+      const rows = await this.#reads.newest.read(this.turn, last, batchLimits, () => !this.isDone);
       const end = rows?.at(-1)?.seq ?? -1;
       const isWhole = rows !== undefined && end >= head.last;
       // The head was read before the newest of them were written: whether these are the last ones it does not say, and nobody else will.

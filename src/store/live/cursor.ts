@@ -98,8 +98,8 @@ export class JournalCursor implements AsyncIterableIterator<readonly JournalRow[
   async #read(channel: JournalChannel): Promise<void> {
     this.#isReading = true;
     try {
-      const rows = await channel.readAfter(this.#position);
-      if (!this.#hasEnded) this.#settle().resolve(this.#handOut(rows));
+      const rows = await channel.readAfter(this.#position, () => !this.#hasEnded);
+      if (rows !== undefined && !this.#hasEnded) this.#settle().resolve(this.#handOut(rows));
     } catch (error) {
       if (this.#hasEnded) return;
       this.#leave();

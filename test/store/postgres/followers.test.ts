@@ -4,8 +4,11 @@ import { test } from 'node:test';
 import pg from 'pg';
 import { migrate } from '../../../src/store/postgres/migrate.ts';
 import { postgresStore } from '../../../src/store/postgres/open-store.ts';
-import { needDatabase } from '../../support/postgres-server.ts';
+import { needDatabase, startPostgres } from '../../support/postgres-server.ts';
+import { needPostgres } from '../../support/programs.ts';
+import { Journal } from '../../support/journal.ts';
 import { inserted, newTurn } from '../contract.ts';
+import { never } from '../contract-follow.ts';
 
 /** More than may wait for a connection. */
 const many = 1_500;
@@ -40,5 +43,23 @@ test('T14 · whoever follows many turns takes the connections of nobody else, wh
   }
   for (const follower of followers) assert.equal((await follower.next()).done, true);
   await there.end();
+  await store.close();
+});
+
+test('T7 · a viewer who reads the past goes on where it was, once a server that was restarted is back', async (t) => {
+  if ((await needPostgres(t)) === undefined) return;
+  await using server = await startPostgres();
+  const { databaseId } = await migrate({ url: server.url });
+  const store = postgresStore({ url: server.url }, databaseId);
+  const journal = await Journal.open(store, newTurn('resp_a'));
+  await journal.append(store, 1_000);
+  const viewer = store.follow('resp_a', -1, never)[Symbol.asyncIterator]();
+  const seen = [...((await viewer.next()).value ?? [])];
+  await server.stop();
+  const next = viewer.next();
+  await server.start();
+  seen.push(...((await next).value ?? []));
+  while (seen.length < journal.rows.length) seen.push(...((await viewer.next()).value ?? []));
+  assert.deepEqual(seen, journal.rows);
   await store.close();
 });
