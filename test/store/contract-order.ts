@@ -236,6 +236,18 @@ export function orderContract(contract: Contract): void {
     },
   );
 
+  contract('T7 · an event of a provider whose type no database would hold is written, and holds up nobody else’s', async (store) => {
+    const rows = [{ seq: 3, type: 'response.a\0b', data: JSON.stringify({ type: 'response.a\0b' }) }];
+    const epochs = new Map<string, number>();
+    for (const id of ['resp_a', 'resp_b']) {
+      await inserted(store, newTurn(id, { bodyHash: id }));
+      epochs.set(id, (await claimed(store, id)).epoch);
+    }
+    const append = async (turn: string) => store.append({ turn, epoch: epochs.get(turn) ?? 0, rows });
+    assert.deepEqual(await Promise.all([append('resp_a'), append('resp_b')]), [true, true]);
+    for (const id of epochs.keys()) assert.equal((await store.readJournal(id, { after: 2 }))[0]?.data, rows[0]?.data);
+  });
+
   contract('T5 · an accepted cancel wins over a failure, and over nothing else', async (store, database) => {
     const failure = { settled: { status: 'failed', code: 'worker_lost' }, winsOverCancel: false } as const;
     for (const id of ['resp_a', 'resp_b', 'resp_c']) await inserted(store, newTurn(id));

@@ -2,6 +2,7 @@
 import type { JournalRow } from '../../domain/response/response-event.ts';
 import type { RecordingPart } from '../../domain/turn/recording.ts';
 import type { Append } from '../ports/journal.ts';
+import { storable } from './session.ts';
 
 /** One or more appends of one turn, which are written together or not at all. */
 export interface Write {
@@ -70,7 +71,7 @@ export function appendStatement(schema: string, writes: readonly Write[], nowMs:
       writes.map(({ rows }) => rows.length),
       rows.map(({ at }) => at),
       rows.map(({ seq }) => seq),
-      rows.map(({ type }) => type),
+      rows.map(({ type }) => storable(type)),
       rows.map(({ data }) => data),
       parts.map(({ at }) => at),
       parts.map(({ epoch }) => epoch),

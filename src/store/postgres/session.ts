@@ -188,6 +188,6 @@ export class Session {
 }
 
 /** A text of Postgres holds no NUL. JSON has it escaped. */
-function storable(value: Value): Value {
+export function storable<T extends Value>(value: T): T | string {
   return typeof value === 'string' && value.includes('\0') ? value.replaceAll('\0', '\uFFFD') : value;
 }
