@@ -159,6 +159,8 @@ export function startSweep({ store, dispatcher, retentionDays, cancel, onWebhook
     let from: RetentionCursor | undefined;
     const isDone = await dropSlices(async () => {
       from = await store.expire(cut, from);
+      const failed = from?.failed;
+      if (failed !== undefined) onError(new Error(`turn ${failed.turn} is past retention, and cannot be dropped`, { cause: failed.error }));
       return from === undefined;
     });
     if (isDone) expireAtMs = performance.now() + expireEveryMs;

@@ -79,6 +79,63 @@ test('a pass of many slices looks at each turn that is kept once', async (t) => 
   assert.deepEqual([slices, asked.length], [3, 200], 'sessions, turns, stubs');
 });
 
+test('a turn that the database fails with stops nothing: it is named, those around it are dropped, and it is tried again', async () => {
+  await using database = temporaryDatabase();
+  const store = database.open();
+  const ids = Array.from({ length: 9 }, (_, at) => `resp_${at}`);
+  for (const id of ids) await ended(store, id);
+  const db = new Database(database.path);
+  const broken = ['resp_2', 'resp_3', 'resp_8'];
+  for (const id of broken) {
+    await db.commit('quick', () =>
+      run(`CREATE TRIGGER ${id} BEFORE DELETE ON journal WHEN old.turn = '${id}' BEGIN SELECT RAISE(ABORT, 'damaged'); END`),
+    );
+  }
+  const cut = await now();
+  const expire = async (): Promise<string[]> => {
+    const failed: string[] = [];
+    let from: RetentionCursor | undefined;
+    do {
+      from = await store.expire({ beforeMs: cut, atMs: cut }, from);
+      if (from?.failed !== undefined) failed.push(`${from.failed.turn} ${String(from.failed.error)}`);
+    } while (from !== undefined);
+    return failed;
+  };
+  assert.deepEqual(
+    await expire(),
+    ['resp_8', 'resp_3', 'resp_2'].map((id) => `${id} Error: damaged`),
+  );
+  const erased = async () => Promise.all(ids.map(async (id) => (await store.readTurn(id))?.erasedBy ?? null));
+  assert.deepEqual(
+    await erased(),
+    ids.map((id) => (broken.includes(id) ? null : 'retention')),
+  );
+  for (const id of broken) await db.commit('quick', () => run(`DROP TRIGGER ${id}`));
+  assert.deepEqual(await expire(), []);
+  assert.deepEqual(
+    await erased(),
+    ids.map(() => 'retention'),
+  );
+  db.close();
+});
+
+test('a response that cannot be read goes with its journal, and stops neither the list of the sessions nor retention', async () => {
+  await using database = temporaryDatabase();
+  const store = database.open();
+  await store.createSession({ id: 'conv_a', tenant: 'default', metadata: {}, createdAtMs: 1 });
+  for (const id of ['resp_a', 'resp_b']) await ended(store, id, { session: 'conv_a' });
+  await inserted(store, newTurn('resp_c', { session: 'conv_a' }));
+  const db = new Database(database.path);
+  const damage = (sql: string) => db.commit('quick', () => run(sql));
+  await damage(`UPDATE journal SET data = '{' WHERE turn = 'resp_a'`);
+  await damage(`UPDATE items SET item = '{' WHERE turn = 'resp_a'`);
+  assert.equal((await store.listSessions('default', { limit: 9, order: 'asc' }))?.[0]?.firstWords, '');
+  await expireAll(store, await now());
+  assert.deepEqual([await store.readHead('resp_a'), await store.readHead('resp_b')], [undefined, undefined]);
+  assert.deepEqual([await store.readResponse('resp_a'), (await store.readResponse('resp_b'))?.id], [undefined, 'resp_b']);
+  db.close();
+});
+
 test('what a killed process has begun to erase is hidden, and the next purge finishes it', async () => {
   await using database = temporaryDatabase();
   const store = database.open();

@@ -58,4 +58,6 @@ export interface RetentionCursor {
   readonly phase: 'sessions' | 'turns' | 'stubs';
   /** The last that was looked at, and is not to be looked at again. */
   readonly after?: { readonly atMs: number; readonly key: string | number };
+  /** The last one is still there, since the database fails with it in particular: the others are dropped all the same. */
+  readonly failed?: { readonly turn: string; readonly error: unknown };
 }

@@ -156,4 +156,35 @@ const busyTables = `
 
 const firstTables = [turns, partsOfTurns, busyTables, journalTables].map(byBytes);
 
-export const migrations: readonly Migration[] = [{ sql: [functions, ...firstTables].join('\n'), servesVersionBefore: false }];
+/**
+ * An escaped backslash stands as U+0001 meanwhile, which no JSON holds as it is: so what is left of backslashes begins an escape, and
+ * the text `\ud83d` is not taken for half of a pair. A document that still cannot be read, nested too deep or damaged on the
+ * disk, has no part: it must not fail a list, or what is done to many turns at once.
+ */
+const functionsThatReadAll = String.raw`
+  CREATE OR REPLACE FUNCTION json_clean(document TEXT) RETURNS JSON LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+    SELECT CASE
+      WHEN strpos(document, '\ud') = 0 AND strpos(document, '\uD') = 0 THEN CASE WHEN strpos(document, '\u0000') = 0 THEN document::json
+        ELSE replace(replace(replace(document, '\\', chr(1)), '\u0000', '\ufffd'), chr(1), '\\')::json END
+      ELSE replace(regexp_replace(regexp_replace(replace(replace(document, '\\', chr(1)), '\u0000', '\ufffd'),
+        '\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F][0-9a-fA-F]{2})', '\\ufffd', 'g'),
+        '(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2}', '\\ufffd', 'g'), chr(1), '\\')::json END
+  $$;
+  CREATE OR REPLACE FUNCTION json_text(document TEXT, path TEXT[]) RETURNS TEXT LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL UNSAFE AS $$
+    BEGIN
+      RETURN json_clean(document) #>> path;
+    EXCEPTION WHEN data_exception OR program_limit_exceeded OR internal_error THEN RETURN NULL;
+    END
+  $$;
+  CREATE OR REPLACE FUNCTION json_part(document TEXT, path TEXT[]) RETURNS TEXT LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL UNSAFE AS $$
+    BEGIN
+      RETURN (json_clean(document) #> path)::text;
+    EXCEPTION WHEN data_exception OR program_limit_exceeded OR internal_error THEN RETURN NULL;
+    END
+  $$;
+`;
+
+export const migrations: readonly Migration[] = [
+  { sql: [functions, ...firstTables].join('\n'), servesVersionBefore: false },
+  { sql: functionsThatReadAll, servesVersionBefore: true },
+];

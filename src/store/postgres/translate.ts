@@ -10,6 +10,7 @@
  * | `json_each(?) [AS x]`        | `json_array_elements_text(json_clean($1)) AS x (value)`         |
  * | `x -> '$.a[0]'`              | `json_part(x, '{a,0}')`, see `migrations.ts`                    |
  * | `x ->> '$.a[0]'`             | `json_text(x, '{a,0}')`                                         |
+ * | `json_valid(x)`              | `true`: of what cannot be read the two above are NULL           |
  * | `CAST(x AS BLOB)`            | `convert_to(x, 'UTF8')`                                         |
  * | `CAST(? AS TEXT)`            | with `COLLATE "C"`, as the columns have it                      |
  * | `call_id = ?`                | `md5(call_id) = md5($1)`: it may be too long for an index       |
@@ -55,6 +56,7 @@ function withoutDialect(sql: string): string {
     .replaceAll(/([\w.]+) (->>?) '\$([^']*)'/g, (_, value: string, arrow: string, path: string) => {
       return `${arrow === '->' ? 'json_part' : 'json_text'}(${value}, '{${keysOf(path).join(',')}}')`;
     })
+    .replaceAll(/\bjson_valid\(\w+\)/g, 'true')
     .replaceAll(/\bCAST\(([\w.]+) AS BLOB\)/g, `convert_to($1, 'UTF8')`)
     .replaceAll(/\bCAST\(\? AS TEXT\)/g, 'CAST(? AS TEXT) COLLATE "C"')
     .replaceAll(/\bcall_id = \?/g, 'md5(call_id) = md5(CAST(? AS TEXT))');

@@ -89,13 +89,16 @@ export function* dropTurn(id: string, slice: Slice): Work<boolean> {
   return true;
 }
 
-/** The journal of a turn that is kept: the response, which its last row has, is kept beside the turn. False while something is left. */
+/**
+ * The journal of a turn that is kept: the response, which its last row has, is kept beside the turn, unless the database cannot read
+ * it. False while something is left.
+ */
 export function* dropJournalOfKept(id: string, slice: Slice): Work<boolean> {
   const head = yield* one('SELECT sealed, next_seq FROM journal_head WHERE turn = ?', id);
   if (head === undefined) return true;
   if (head['sealed'] === 1) {
     yield* run(
-      `UPDATE turn_content SET response = (SELECT data -> '$.response' FROM journal WHERE turn = ? AND seq = ?)
+      `UPDATE turn_content SET response = (SELECT CASE WHEN json_valid(data) THEN data -> '$.response' END FROM journal WHERE turn = ? AND seq = ?)
        WHERE ordinal = (SELECT ordinal FROM turns WHERE id = ?)`,
       id,
       Number(head['next_seq']) - 1,

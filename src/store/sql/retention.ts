@@ -5,6 +5,7 @@ import { hasNext, placeIn } from './chain.ts';
 import { all, lockSession, lockTurn, now, one, run, type Row, type SqlDatabase, type Work } from './work.ts';
 import { dropItems, dropJournalOfKept, dropTurn, eraseMarked, idsIn, isLeaf, markErased } from './erase.ts';
 import { Slice } from '../pace.ts';
+import { StoreBusyError } from '../ports/store.ts';
 import { text } from './rows.ts';
 import { readByPublicId, readTurn } from './turns.ts';
 
@@ -79,10 +80,21 @@ export async function expire(
   cut: RetentionCut,
   from: RetentionCursor = { phase: 'sessions' },
 ): Promise<RetentionCursor | undefined> {
-  return db.commit('quick', () => phases[from.phase](cut, from));
+  if (from.phase !== 'turns') return db.commit('quick', () => (from.phase === 'sessions' ? expireSessions(cut, from) : expireStubs(cut)));
+  const failure: TurnFailure = {};
+  try {
+    return await db.commit('quick', () => expireTurns(cut, from, failure));
+  } catch (error) {
+    if (failure.of === undefined) throw error;
+    // Those before it in the slice once more, as far as it.
+    return db.commit('quick', () => expireTurns(cut, from, failure));
+  }
 }
 
-const phases = { sessions: expireSessions, turns: expireTurns, stubs: expireStubs };
+/** Which turn the database fails with. */
+interface TurnFailure {
+  of?: { readonly ordinal: number; readonly error: unknown };
+}
 
 const sessionsInUse = `SELECT id, CASE WHEN touched_at >= ? OR EXISTS (SELECT 1 FROM turns INDEXED BY turns_unsettled
       WHERE settled_at IS NULL AND turns.tenant = sessions.tenant AND session = sessions.id)
@@ -108,7 +120,8 @@ function* dropUnused(id: string, beforeMs: number): Work<void> {
 /** Listed so many at once; of most of them much is to be dropped. */
 const turnsAtOnce = 50;
 
-function* expireTurns({ beforeMs, atMs }: RetentionCut, from: RetentionCursor): Work<RetentionCursor> {
+/** @param failure is left out, and booked where there is one more */
+function* expireTurns({ beforeMs, atMs }: RetentionCut, from: RetentionCursor, failure: TurnFailure): Work<RetentionCursor> {
   const slice = new Slice();
   let after = from.after ?? { atMs: beforeMs, key: 0 };
   for (;;) {
@@ -120,9 +133,19 @@ function* expireTurns({ beforeMs, atMs }: RetentionCut, from: RetentionCursor): 
       after.key,
     );
     for (const row of rows) {
-      if (slice.isFull || !(yield* expireTurn(row, atMs, slice))) return { phase: 'turns', after };
+      const place = { atMs: Number(row['settled_at']), key: Number(row['ordinal']) };
+      if (failure.of?.ordinal === place.key) {
+        return { phase: 'turns', after: place, failed: { turn: text(row['id']), error: failure.of.error } };
+      }
+      if (slice.isFull) return { phase: 'turns', after };
+      try {
+        if (!(yield* expireTurn(row, atMs, slice))) return { phase: 'turns', after };
+      } catch (error) {
+        if (!(error instanceof StoreBusyError)) failure.of = { ordinal: place.key, error };
+        throw error;
+      }
       slice.add(0);
-      after = { atMs: Number(row['settled_at']), key: Number(row['ordinal']) };
+      after = place;
     }
     if (rows.length < turnsAtOnce) return { phase: 'stubs' };
   }

@@ -69,7 +69,7 @@ export function* listSessions(tenant: string, { limit, order, after, sinceMs, un
 
 /** Of a message of one text. A long one is not read: it would be, for each row of each list. */
 const firstWords = `(
-  SELECT substr(coalesce(item ->> '$.content[0].text', ''), 1, ${firstWordsChars}) FROM items JOIN turns ON turns.id = turn
+  SELECT substr(coalesce(CASE WHEN json_valid(item) THEN item ->> '$.content[0].text' END, ''), 1, ${firstWordsChars}) FROM items JOIN turns ON turns.id = turn
   WHERE turn = first_turn AND position = 0 AND octet_length(item) < 65536 AND erased_by IS NULL)`;
 
 export async function updateSession(

@@ -20,6 +20,7 @@ const cases: Readonly<Record<string, string>> = {
   [`SELECT data -> '$.response' FROM journal`]: `SELECT json_part(data, '{response}') FROM journal`,
   [`coalesce(item ->> '$.content[0].text', '')`]: `coalesce(json_text(item, '{content,0,text}'), '')`,
   [`each.value ->> '$.type' <> ?`]: `json_text(each.value, '{type}') <> $1`,
+  [`CASE WHEN json_valid(data) THEN data -> '$.response' END`]: `CASE WHEN true THEN json_part(data, '{response}') END`,
   'substr(CAST(result AS BLOB), ?, ?)': `substr(convert_to(result, 'UTF8'), $1, $2)`,
   'CAST(? AS TEXT) IS NULL OR step = CAST(? AS BIGINT)': 'CAST($1 AS TEXT) COLLATE "C" IS NULL OR step = CAST($2 AS BIGINT)',
   'branch = ? AND call_id = ? AND depth <= ?': 'branch = $1 AND md5(call_id) = md5(CAST($2 AS TEXT)) AND depth <= $3',
