@@ -26,6 +26,8 @@ export interface Fork {
 
 export type ForkResult =
   | { readonly type: 'forked'; readonly session: SessionRow }
+  /** The turn, or the one that it went on from, was dropped meanwhile. */
+  | { readonly type: 'gone' }
   /** The turn has no end yet. */
   | { readonly type: 'unsettled' }
   | { readonly type: 'unknown_step'; readonly steps: number }
@@ -48,7 +50,7 @@ export async function forkTurn(store: ForkStore, turn: TurnRow, { step, edits = 
   if (known !== undefined) return { type: 'forked', session: known };
   const session = await newSession(store, turn, id, step);
   if (step === undefined && edits.length === 0) {
-    return { type: 'forked', session: await whileCallerWaits(() => store.createSession({ ...session, leaf: turn.id })) };
+    return forkedOf(await whileCallerWaits(() => store.createSession({ ...session, leaf: turn.id })));
   }
   const steps = Math.max(0, ...(await store.readAttempts(turn.id)).map((attempt) => attempt.step));
   if (step !== undefined && step > Math.max(steps, 1)) return { type: 'unknown_step', steps };
@@ -61,12 +63,15 @@ export async function forkTurn(store: ForkStore, turn: TurnRow, { step, edits = 
 
   const branch = { ...session, leaf: turn.previous };
   const { tenant, createdAtMs } = session;
-  if (edited.length === 0) return { type: 'forked', session: await whileCallerWaits(() => store.createSession(branch)) };
+  if (edited.length === 0) return forkedOf(await whileCallerWaits(() => store.createSession(branch)));
   const copies = { id: newId('items'), tenant, session: id, items: withNewIds(edited), createdAtMs, creates: branch };
   const added = await whileCallerWaits(() => store.addItems({ ...copies, model: turn.settings.model }));
   // The same key came twice at once: the session is that of whoever was first.
-  const other = added === undefined ? await store.readSession(tenant, id) : undefined;
-  return { type: 'forked', session: other ?? { ...session, leaf: copies.id } };
+  return forkedOf(added === undefined ? await store.readSession(tenant, id) : { ...session, leaf: copies.id });
+}
+
+function forkedOf(session: SessionRow | undefined): ForkResult {
+  return session === undefined ? { type: 'gone' } : { type: 'forked', session };
 }
 
 /** Of the session that this key makes of a turn: as long as those of others, and as hard to guess as the key. */

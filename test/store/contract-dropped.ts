@@ -47,6 +47,27 @@ export function droppedContract(contract: Contract): void {
     assert.deepEqual(await pastOf(store, 'resp_b'), ['msg_resp_a']);
   });
 
+  contract('T1 · no session goes on from what was dropped: it would have no past', async (store) => {
+    for (const id of ['resp_old', 'resp_deleted', 'resp_past']) await ended(store, id, { bodyHash: id });
+    const cut = await now();
+    await ended(store, 'resp_next', { previous: 'resp_past' });
+    for (const id of ['resp_deleted', 'resp_past']) assert.equal(await store.deleteTurn('default', id, 9), true);
+    await expireAll(store, cut, cut + 1_000);
+    const fork = async (leaf: string) =>
+      (await store.createSession({ id: `conv_${leaf}`, tenant: 'default', metadata: {}, createdAtMs: cut, leaf }))?.leaf;
+    assert.deepEqual(await Promise.all(['resp_old', 'resp_deleted', 'resp_never'].map(fork)), [undefined, undefined, undefined]);
+    assert.equal(await store.readSession('default', 'conv_resp_old'), undefined);
+    const creates = { id: 'conv_items', tenant: 'default', metadata: {}, createdAtMs: cut, leaf: 'resp_old' };
+    const items = newTurn('resp_x').input;
+    const added = await store.addItems({ id: 'items_a', tenant: 'default', session: 'conv_items', items, createdAtMs: cut, creates });
+    assert.deepEqual([added, await store.readSession('default', 'conv_items')], [undefined, undefined]);
+    assert.deepEqual(
+      await Promise.all(['resp_past', 'resp_next'].map(fork)),
+      ['resp_past', 'resp_next'],
+      'its words are the past of another',
+    );
+  });
+
   contract('T1 · a turn deleted before it ran leaves its words in the conversation, and nowhere else', async (store) => {
     await store.createSession({ id: 'conv_a', tenant: 'default', metadata: {}, createdAtMs: 1 });
     await ended(store, 'resp_a', { session: 'conv_a' });

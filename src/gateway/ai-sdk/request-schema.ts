@@ -4,10 +4,9 @@
  */
 import { z } from 'zod';
 import type { Misnamed } from '../http/misnamed.ts';
-import { jsonObject } from '../http/request-fields.ts';
+import { id, jsonObject } from '../http/request-fields.ts';
 
 const filled = z.string().min(1, 'must not be empty');
-const id = filled.max(200, 'is too long');
 
 const part = z.looseObject({ type: z.string() });
 export const uiMessage = z.looseObject({

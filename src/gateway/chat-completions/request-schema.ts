@@ -1,7 +1,7 @@
 /** The body of `POST /v1/chat/completions`. A field that is not here is an error that names it, never dropped. */
 import { z } from 'zod';
 import type { Misnamed } from '../http/misnamed.ts';
-import { jsonObject, metadata, onlyDefault, otherType } from '../http/request-fields.ts';
+import { id, jsonObject, metadata, onlyDefault, otherType } from '../http/request-fields.ts';
 import { chatMessage } from './message-schema.ts';
 
 const filled = z.string().min(1, 'must not be empty');
@@ -100,8 +100,8 @@ export const chatRequest = z.strictObject({
   prompt_cache_retention: filled.max(20, 'is too long').nullish(),
   user: z.string().nullish(),
   /** turnkeep's own: the conversation this turn belongs to, by id or by a name of the client's own. */
-  conversation: z.union([shortText, z.strictObject({ id: shortText })]).nullish(),
-  session_id: shortText.nullish(),
+  conversation: z.union([id, z.strictObject({ id })]).nullish(),
+  session_id: id.nullish(),
   n: onlyDefault(1),
   modalities: z.array(z.literal('text', 'only "text" is supported')).nullish(),
   stop: z.union([filled, z.array(filled).max(4, 'has 4 texts at most')]).nullish(),

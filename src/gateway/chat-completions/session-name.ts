@@ -1,5 +1,5 @@
 /** Which conversation a Chat Completions request belongs to. The API has no field for it; clients have several. Pure. */
-import { z } from 'zod';
+import { idInHeader } from '../http/request-fields.ts';
 import { submitHeaders } from '../submit/submit-turn.ts';
 import type { ChatRequest } from './request-schema.ts';
 
@@ -17,10 +17,13 @@ const sessionHeader = 'x-turnkeep-session';
  * Of Open WebUI (`ENABLE_FORWARD_USER_INFO_HEADERS`), and those that LibreChat's documentation and its users fill with
  * `{{LIBRECHAT_BODY_CONVERSATIONID}}`.
  */
-const uiHeaders = ['x-openwebui-chat-id', 'x-librechat-conversation-id', 'x-conversation-id'];
+const uiHeaders = ['x-openwebui-chat-id', 'x-librechat-conversation-id', 'x-conversation-id'] as const;
+
+const uiHeader = idInHeader.meta({ description: 'The chat of the user interface that this turn belongs to.' });
 
 export const chatHeaders = submitHeaders.extend({
-  [sessionHeader]: z.string().optional().meta({ description: 'The conversation this turn belongs to, by id or by a name of your own.' }),
+  [sessionHeader]: idInHeader.meta({ description: 'The conversation this turn belongs to, by id or by a name of your own.' }),
+  ...(Object.fromEntries(uiHeaders.map((name) => [name, uiHeader])) as Record<(typeof uiHeaders)[number], typeof uiHeader>),
 });
 
 /** undefined: the request belongs to no conversation. */

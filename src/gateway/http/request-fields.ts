@@ -20,7 +20,13 @@ export function exactlyOne(...names: readonly string[]) {
   };
 }
 
-export const id = z.string().min(1, 'must not be empty').max(200, 'is too long');
+/** Of ids and names that clients choose: what finds them in the database holds no text of some kilobytes. */
+const longestId = 200;
+
+export const id = z.string().min(1, 'must not be empty').max(longestId);
+
+/** The same in a header, where an empty one says nothing. */
+export const idInHeader = z.string().max(longestId).optional();
 
 /** The id of an item: an opaque one has the id that its provider gave it (T13). */
 export const itemId = z.string().min(1, 'must not be empty').max(longestItemId, 'is too long');

@@ -131,8 +131,12 @@ function editOf(body: ConversationItemBody, index: number): Edit {
   throw new ApiError({ status: 400, param: `edit[${index}].id`, code: 'missing_required_parameter', message });
 }
 
-function toForkError(result: Exclude<ForkResult, { type: 'forked' }>, { publicId }: TurnRow, param: string): ApiError {
+function toForkError(result: Exclude<ForkResult, { type: 'forked' }>, turn: TurnRow, param: string): ApiError {
+  const { publicId } = turn;
   switch (result.type) {
+    case 'gone': {
+      return expired(turn);
+    }
     case 'unsettled': {
       const message = `Turn '${publicId}' has no end yet. Wait for it, or cancel it, and ask again.`;
       return new ApiError({ status: 409, code: 'turn_not_settled', message, headers: { 'x-should-retry': 'false' } });

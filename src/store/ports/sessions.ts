@@ -9,7 +9,9 @@ import type { ListedSession, NewBranch, NewSession, SessionRow } from '../../dom
  * `SessionRow` is given, its `leaf` is the one that is read from: a page after a page sees the same items.
  */
 export interface SessionStore {
-  createSession(session: NewSession | NewBranch): Promise<SessionRow>;
+  /** undefined, and nothing made: the turn that it is to go on from is gone, or is being dropped (T1). */
+  createSession(session: NewBranch): Promise<SessionRow | undefined>;
+  createSession(session: NewSession): Promise<SessionRow>;
 
   /** The tenant's session that a chat of this name stands for; made as `session` if there is none. Of several at once one makes it. */
   openSession(session: NewSession, name: string): Promise<SessionRow>;
@@ -82,7 +84,7 @@ export interface ItemsTurn {
   readonly session: string;
   readonly items: readonly InputItem[];
   readonly createdAtMs: number;
-  /** The session is made in the same commit. Where one of its id is there already, nothing is done. */
+  /** The session is made in the same commit. Where one of its id is there already, or the turn that it is to go on from is gone, nothing is done. */
   readonly creates?: NewSession | NewBranch;
   /** Whose answer is among them: what it has sealed, no other model is told. */
   readonly model?: string;

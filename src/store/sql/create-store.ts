@@ -3,6 +3,7 @@ import { JournalBroker } from '../live/broker.ts';
 import { JournalCursor } from '../live/cursor.ts';
 import type { ChangeSignal } from '../live/source.ts';
 import type { JournalRow } from '../../domain/response/response-event.ts';
+import type { NewBranch, NewSession } from '../../domain/turn/session.ts';
 import type { Append, DeadHolder } from '../ports/journal.ts';
 import type { Store } from '../ports/store.ts';
 import { insertTurn } from './admission.ts';
@@ -155,7 +156,7 @@ export function createSqlStore({
     listCompletions: (tenant, query) => completions.listCompletions(db, tenant, query),
     updateCompletion: (tenant, id, metadata) => completions.updateCompletion(db, tenant, id, metadata),
 
-    createSession: async (session) => sessions.createSession(db, session),
+    createSession: (async (session: NewSession | NewBranch) => sessions.createSession(db, session)) as Store['createSession'],
     openSession: async (session, name) => sessions.openSession(db, session, name),
     findSession: (tenant, name) => db.read(() => sessions.findSession(tenant, name)),
     readSession: (tenant, id) => db.read(() => sessions.readSession(tenant, id)),

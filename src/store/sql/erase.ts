@@ -5,7 +5,7 @@
 import type { TurnRow } from '../../domain/turn/turn.ts';
 import { hasNext, placeIn } from './chain.ts';
 import { dropCompletion } from './completions.ts';
-import { all, one, onlyIn, run, type Work } from './work.ts';
+import { all, one, onlyIn, type Row, run, type Work } from './work.ts';
 import type { Slice } from '../pace.ts';
 import { text } from './rows.ts';
 import { dropViewers } from './viewers.ts';
@@ -52,21 +52,31 @@ export function* markErased(id: string, by: NonNullable<TurnRow['erasedBy']>): W
   yield* hideJournal(id);
 }
 
-/** False while something is left, for which there is no room in this slice. */
+/** False while something is left, for which there is no room in this slice. Under `lockTurn`: nobody begins to go on from it meanwhile. */
 export function* eraseMarked(id: string, atMs: number, slice: Slice): Work<boolean> {
   const row = yield* one('SELECT erased_by, session, branch, depth FROM turns WHERE id = ?', id);
   if (row === undefined) return true;
   if (!(yield* dropJournal(id, slice))) return false;
   // Its items are also those of its session, and of whatever goes on from it.
-  const place = placeIn(row);
-  const isPast =
-    row['erased_by'] === 'owner' && (row['session'] !== null || (yield* isLeaf(id)) || (place !== undefined && (yield* hasNext(place))));
+  const isPast = row['erased_by'] === 'owner' && (yield* isPastOfOthers(id, row));
   if (!isPast && !(yield* dropItems(id, slice))) return false;
   yield* run('DELETE FROM attempts WHERE turn = ?', id);
   yield* run('DELETE FROM tool_calls WHERE turn = ?', id);
   yield* run('DELETE FROM approvals WHERE turn = ?', id);
   yield* run('UPDATE turns SET erased_at = ? WHERE id = ?', atMs, id);
   return true;
+}
+
+function* isPastOfOthers(id: string, row: Row): Work<boolean> {
+  const place = placeIn(row);
+  return row['session'] !== null || (yield* isLeaf(id)) || (place !== undefined && (yield* hasNext(place)));
+}
+
+/** Are its words there to go on from? Of a turn that its owner has deleted those that are the past of others. */
+export function* isThere(id: string): Work<boolean> {
+  const row = yield* one('SELECT erased_by, session, branch, depth FROM turns WHERE id = ?', id);
+  if (row === undefined || row['erased_by'] === 'retention') return false;
+  return row['erased_by'] === null || (yield* isPastOfOthers(id, row));
 }
 
 /** Does a session go on from it? Of a turn without a session of its own, one that was forked from it. */

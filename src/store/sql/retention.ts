@@ -30,8 +30,13 @@ export async function deleteTurn(db: SqlDatabase, tenant: string, publicId: stri
     return turn.id;
   });
   if (id === undefined) return false;
-  for (let isGone = false; !isGone;) isGone = await db.commit('durable', () => eraseMarked(id, atMs, new Slice()));
+  for (let isGone = false; !isGone;) isGone = await db.commit('durable', () => eraseLocked(id, atMs, new Slice()));
   return true;
+}
+
+function* eraseLocked(id: string, atMs: number, slice: Slice): Work<boolean> {
+  yield* lockTurn(id);
+  return yield* eraseMarked(id, atMs, slice);
 }
 
 /** The items of a turn that was refused after they had been written. */
@@ -58,7 +63,7 @@ export async function purgeUnstored(db: SqlDatabase, cut: UnstoredCut): Promise<
     const slice = new Slice();
     const atMs = yield* now();
     const works = [
-      ...(yield* idsIn(erasing, slice)).map((id) => () => eraseMarked(id, atMs, slice)),
+      ...(yield* idsIn(erasing, slice)).map((id) => () => eraseLocked(id, atMs, slice)),
       ...(yield* idsIn(unstored, slice, 1, acknowledgedBeforeMs, ownedBeforeMs)).map((id) => () => dropTurn(id, slice)),
       ...(yield* idsIn(unstored, slice, 0, settledBeforeMs, ownedBeforeMs)).map((id) => () => dropTurn(id, slice)),
       ...(yield* idsIn(staged, slice, settledBeforeMs)).map((id) => () => dropStagedSlice(id, slice)),

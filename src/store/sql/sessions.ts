@@ -1,15 +1,16 @@
 /** Sessions: named pointers to a turn, the newest of theirs. */
 import { firstWordsChars, type ListedSession, type NewBranch, type NewSession, type SessionRow } from '../../domain/turn/session.ts';
 import type { SessionPage } from '../ports/sessions.ts';
-import { all, lockSession, now, one, run, type SqlDatabase, type Work } from './work.ts';
+import { isThere } from './erase.ts';
+import { all, lockSession, lockTurn, now, one, run, type SqlDatabase, type Work } from './work.ts';
 import { parsed, sessionOf, text, textOrNull } from './rows.ts';
 import { unsettledTurns } from './turns.ts';
 
-export async function createSession(db: SqlDatabase, session: NewSession | NewBranch): Promise<SessionRow> {
+export async function createSession(db: SqlDatabase, session: NewSession | NewBranch): Promise<SessionRow | undefined> {
   return db.commit('durable', function* () {
     if (yield* insertSession(session)) return { leaf: null, ...session };
     // Two at once whose ids are made of the same key.
-    return (yield* readSession(session.tenant, session.id)) ?? { leaf: null, ...session };
+    return yield* readSession(session.tenant, session.id);
   });
 }
 
@@ -28,15 +29,21 @@ export function* findSession(tenant: string, name: string): Work<SessionRow | un
   return row === undefined ? undefined : sessionOf(row);
 }
 
-/** @returns false where one of this id, or of this name, is there already: it stays as it is */
+/** @returns false where one of this id, or of this name, is there already, which stays as it is; and where it is to go on from a turn that is gone */
 export function* insertSession(session: NewSession | NewBranch, name: string | null = null): Work<boolean> {
   const { id, tenant, metadata, createdAtMs } = session;
+  const leaf = 'leaf' in session ? session.leaf : null;
+  if (leaf !== null) {
+    // Whoever drops it has done so before, or finds it a leaf.
+    yield* lockTurn(leaf);
+    if (!(yield* isThere(leaf))) return false;
+  }
   const inserted = yield* run(
     'INSERT INTO sessions (id, tenant, name, leaf, metadata, created_at, touched_at) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING',
     id,
     tenant,
     name,
-    'leaf' in session ? session.leaf : null,
+    leaf,
     JSON.stringify(metadata),
     createdAtMs,
     createdAtMs,

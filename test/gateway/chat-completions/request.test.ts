@@ -3,8 +3,10 @@ import { test } from 'node:test';
 import { chatItems } from '../../../src/gateway/chat-completions/items.ts';
 import { newChatInput } from '../../../src/gateway/chat-completions/new-input.ts';
 import { chatRequest, type ChatRequest } from '../../../src/gateway/chat-completions/request-schema.ts';
-import { sessionNameOf } from '../../../src/gateway/chat-completions/session-name.ts';
+import { chatHeaders, sessionNameOf } from '../../../src/gateway/chat-completions/session-name.ts';
 import { chatSettings } from '../../../src/gateway/chat-completions/settings.ts';
+import { uiRequest } from '../../../src/gateway/ai-sdk/request-schema.ts';
+import { validate } from '../../../src/gateway/http/validate.ts';
 
 function parsed(fields: object): ChatRequest {
   return chatRequest.parse({ messages: [{ role: 'user', content: 'hi' }], ...fields });
@@ -199,4 +201,19 @@ test('a conversation is named by our own header or field first, then by the head
   }
   assert.equal(named({ 'x-conversation-id': 'new' }), undefined);
   assert.equal(named({ 'x-conversation-id': '{{LIBRECHAT_BODY_CONVERSATIONID}}' }), undefined);
+});
+
+test('the name of a conversation has 200 characters at most, wherever it stands: the error names the field and the limit', () => {
+  const messages = [{ role: 'user', content: 'hi' }];
+  const headers = ['x-turnkeep-session', 'x-openwebui-chat-id', 'x-librechat-conversation-id', 'x-conversation-id'];
+  const asked = [
+    ...headers.map((param) => ({ param, schema: chatHeaders, rest: {} })),
+    ...['conversation', 'session_id'].map((param) => ({ param, schema: chatRequest, rest: { messages } })),
+    { param: 'id', schema: uiRequest, rest: { messages: [{ role: 'user', parts: [] }] } },
+  ];
+  for (const { param, schema, rest } of asked) {
+    validate(schema, { ...rest, [param]: 'a'.repeat(200) });
+    const message = `Invalid '${param}': must have at most 200 characters.`;
+    assert.throws(() => validate(schema, { ...rest, [param]: 'a'.repeat(201) }), { name: 'ApiError', message });
+  }
 });

@@ -8,9 +8,12 @@ import { type Connection, itemsOf, type MemoryDatabase, modelOf, type StoredSess
 
 export function sessionStore(connection: Connection): SessionStore {
   return {
-    createSession: (session) => connection.transaction((database) => addSession(database, session, null)),
+    createSession: ((session: NewSession | NewBranch) =>
+      connection.transaction((database) => addSession(database, session, null))) as SessionStore['createSession'],
     openSession: (session, name) =>
-      connection.transaction((database) => named(database, session.tenant, name)?.row ?? addSession(database, session, name)),
+      connection.transaction(
+        (database) => named(database, session.tenant, name)?.row ?? addSession(database, session, name) ?? { ...session, leaf: null },
+      ),
     findSession: (tenant, name) => connection.transaction((database) => named(database, tenant, name)?.row),
     readSession: (tenant, id) => connection.transaction((database) => database.sessionOf(tenant, id)?.row),
     listSessions: (tenant, page) =>
@@ -104,12 +107,22 @@ export function sessionStore(connection: Connection): SessionStore {
   };
 }
 
-function addSession({ sessions }: MemoryDatabase, session: NewSession | NewBranch, name: string | null): SessionRow {
+/** undefined: the turn that it is to go on from is gone. */
+function addSession(database: MemoryDatabase, session: NewSession | NewBranch, name: string | null): SessionRow | undefined {
+  const { sessions } = database;
   const known = sessions.get(session.id);
   if (known !== undefined) return known.row;
+  if ('leaf' in session && session.leaf !== null && !isThere(database, session.leaf)) return undefined;
   const row = { leaf: null, ...session };
   sessions.set(row.id, { row, name, touchedAtMs: row.createdAtMs, titleTurn: null, isTitleStarted: false, isTitleRequested: false });
   return row;
+}
+
+function isThere(database: MemoryDatabase, id: string): boolean {
+  const row = database.turns.get(id)?.row;
+  if (row?.erasedBy !== 'owner') return row?.erasedBy === null;
+  const isLeaf = [...database.sessions.values()].some((session) => session.row.leaf === id);
+  return row.session !== null || isLeaf || database.turnsWhere((next) => next.row.previous === id).length > 0;
 }
 
 function listed(database: MemoryDatabase, { row, name, touchedAtMs: usedAtMs }: StoredSession): ListedSession {
@@ -162,8 +175,7 @@ function spotsIn(all: readonly { readonly id: string }[], id: string): readonly 
 function addItems(database: MemoryDatabase, turn: ItemsTurn): readonly Item[] | undefined {
   const { id, tenant, items, createdAtMs, creates } = turn;
   if (creates !== undefined) {
-    if (database.sessions.has(creates.id)) return undefined;
-    addSession(database, creates, null);
+    if (database.sessions.has(creates.id) || addSession(database, creates, null) === undefined) return undefined;
   }
   const session = database.sessionOf(tenant, turn.session);
   if (session === undefined || items.length === 0) return session && items;

@@ -192,6 +192,33 @@ race(
 );
 
 race(
+  'T1 · a conversation that is forked from a turn while that is dropped has the turn as its past, or is refused',
+  async ({ stopped, there, run }) => {
+    const fork = (id: string) =>
+      there.createSession({ id: `conv_${id}`, tenant: 'default', metadata: {}, createdAtMs: Date.now(), leaf: id });
+    await ended(there, 'resp_a');
+    const cut = { beforeMs: Date.now() + 1_000, atMs: Date.now() };
+    const [, ofExpired] = await run(
+      () => stopped(/SET erased_by = \?/).expire(cut, { phase: 'turns' }),
+      () => fork('resp_a'),
+    );
+    await ended(there, 'resp_b', { bodyHash: 'b' });
+    const [, ofDeleted] = await run(
+      () => stopped(/SET erased_at = \?/).deleteTurn('default', 'resp_b', 9),
+      () => fork('resp_b'),
+    );
+    for (const [id, session] of [
+      ['resp_a', ofExpired],
+      ['resp_b', ofDeleted],
+    ] as const) {
+      const items = session === undefined ? undefined : await there.readSessionItems(session, { limit: 9, order: 'asc' });
+      assert.equal(items?.length, session === undefined ? undefined : 1, id);
+      assert.equal((await there.readSession('default', `conv_${id}`))?.leaf, session?.leaf);
+    }
+  },
+);
+
+race(
   'what the user has called a conversation stays, though a title of its own comes at the same moment',
   async ({ stopped, there, run }) => {
     await there.createSession({ id: 'conv_a', tenant: 'default', metadata: {}, createdAtMs: 1 });
