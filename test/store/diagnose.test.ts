@@ -1,9 +1,11 @@
 /** What `diagnoseSqlite` sees of files in every state, and that it changes none of them. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
+import { Worker } from 'node:worker_threads';
 import type { Finding } from '../../src/store/ports/diagnosis.ts';
 import { diagnoseSqlite } from '../../src/store/sqlite/diagnose.ts';
 import { migrateSqlite, readSchemaVersions } from '../../src/store/sqlite/migrate.ts';
@@ -41,6 +43,33 @@ test('tables of an older version are a warning, and stay as they are; those of a
   db.close();
   assert.equal((await diagnosed(path))[1]?.status, 'fault');
   assert.throws(() => migrateSqlite(path), /of a newer turnkeep/);
+});
+
+test('a migration that commits while the diagnosis waits for its lock is not undone', async (context) => {
+  const path = join(folderOf(context), 'turnkeep.db');
+  const older = new DatabaseSync(path);
+  older.exec('PRAGMA journal_mode = WAL');
+  for (const migration of migrations.slice(0, 3)) older.exec(migration);
+  older.exec('PRAGMA user_version = 3');
+  older.close();
+  // A diagnosis stands still while it waits: the migration is in another thread.
+  const migrating = new Worker(
+    `const { DatabaseSync } = require('node:sqlite');
+    const { parentPort, workerData } = require('node:worker_threads');
+    const db = new DatabaseSync(workerData.path);
+    db.exec('BEGIN IMMEDIATE');
+    parentPort.postMessage('locked');
+    setTimeout(() => {
+      db.exec('PRAGMA user_version = ' + workerData.target + '; COMMIT');
+      db.close();
+    }, 500);`,
+    { eval: true, workerData: { path, target: migrations.length } },
+  );
+  const exited = once(migrating, 'exit');
+  await once(migrating, 'message');
+  await diagnosed(path);
+  await exited;
+  assert.equal(readSchemaVersions(path).current, migrations.length);
 });
 
 test('a lock that another process holds, a file that is no database, and a directory in its place are faults', async (context) => {
