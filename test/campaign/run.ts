@@ -3,6 +3,8 @@
  *
  *     npm run chaos -- --seed 7 --minutes 5
  *     --sessions 16        conversations at the same time
+ *     --dense              short turns, nearly all of them with a fault of the model, of a client or both
+ *     --weather 3          chunks a second, on each link, that come late or whose connection is reset; 0: none
  *     --every 1.5          seconds from one fault of the machinery to the next, in the mean
  *     --kill-every 5       every so many seconds a process is killed besides; 0: none
  *     --serves 2           replicas that are gateway and worker
@@ -30,6 +32,8 @@ const { values } = parseArgs({
     seed: { type: 'string', default: String(Date.now() % 100_000) },
     minutes: { type: 'string', default: '5' },
     sessions: { type: 'string', default: '16' },
+    dense: { type: 'boolean', default: false },
+    weather: { type: 'string', default: '0' },
     every: { type: 'string', default: '1.5' },
     'kill-every': { type: 'string', default: '0' },
     serves: { type: 'string', default: '2' },
@@ -66,6 +70,8 @@ if (values.check === undefined) {
     seed: Number(values.seed),
     lengthMs: Number(values.minutes) * 60_000,
     sessions: Number(values.sessions),
+    isDense: values.dense,
+    weatherPerSecond: Number(values.weather),
     everyMs: Number(values.every) * 1_000,
     killEveryMs: Number(values['kill-every']) * 1_000,
     counts: { serve: Number(values.serves), gateway: Number(values.gateways), worker: Number(values.workers) },

@@ -14,6 +14,8 @@ test('T1-T14 · every kind of process, link, client and model fails within a min
     seed: 20_261_126,
     lengthMs: 40_000,
     sessions: 5,
+    isDense: false,
+    weatherPerSecond: 1,
     everyMs: 1_500,
     killEveryMs: 0,
     counts: { serve: 1, gateway: 1, worker: 1 },
