@@ -149,11 +149,7 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRes
   }
   const violations = checkLog(log.entries);
   const { felt } = log;
-  const expected = [
-    ...wanted,
-    ...(wantsDisk ? ['disk full'] : []),
-    ...(without.has('clock') ? [] : ['clock forward', 'clock back']),
-  ];
+  const expected = [...wanted, ...(wantsDisk ? ['disk full'] : []), ...(without.has('clock') ? [] : ['clock forward', 'clock back'])];
   const missing = [...new Set(expected)].filter((kind) => !felt.has(kind));
   if (violations.length === 0 && missing.length === 0 && !isKept) rmSync(folder, { recursive: true, force: true });
   return { violations, missing, felt, folder, figures: figuresOf(log, { loadedMs, searchedBytes, tookMs: clockMs() - startedAtMs }) };

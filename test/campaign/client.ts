@@ -197,7 +197,13 @@ export class Client {
     for (;;) {
       const sight = new Sight();
       const url = `${this.#url()}/v1/responses/${id}?stream=true`;
-      const result = await this.#exchange({ method: 'GET', url, patienceMs: wholePatienceMs, signal, onText: (piece) => sight.feed(piece) });
+      const result = await this.#exchange({
+        method: 'GET',
+        url,
+        patienceMs: wholePatienceMs,
+        signal,
+        onText: (piece) => sight.feed(piece),
+      });
       if (result.type === 'answered' && !isPassing(result.status)) return sight;
       if (this.isOver) return sight;
       await this.pause();

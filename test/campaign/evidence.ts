@@ -35,7 +35,7 @@ interface Page<T> {
 }
 
 const pageSize = 100;
-const readersAtOnce = 4;
+const readersAtOnce = 12;
 
 async function readAll<T>(client: Client, path: string): Promise<readonly T[]> {
   const all: T[] = [];

@@ -15,7 +15,7 @@ test('T1-T14 · every kind of process, link, client and model fails within a min
     lengthMs: 40_000,
     sessions: 5,
     isDense: false,
-    weatherPerSecond: 1,
+    weatherPerSecond: 3,
     everyMs: 1_500,
     killEveryMs: 0,
     counts: { serve: 1, gateway: 1, worker: 1 },

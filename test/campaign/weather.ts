@@ -11,8 +11,8 @@ export interface Gust {
 }
 
 const words = [
-  ['late', 15],
-  ['held', 2],
+  ['late', 6],
+  ['held', 1],
   ['reset', 3],
 ] as const satisfies readonly (readonly [WeatherWord, number])[];
 const lastsMs = { late: [20, 300], held: [1_000, 2_500], reset: [0, 20] } as const;
