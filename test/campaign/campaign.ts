@@ -24,6 +24,8 @@ export interface CampaignOptions {
   readonly seed: number;
   /** Of the load; longer where not each kind of fault was met by then. */
   readonly lengthMs: number;
+  /** The load is over earlier where so many faults were felt. */
+  readonly mostFaults: number;
   /** Conversations at the same time. */
   readonly sessions: number;
   /** Short turns, nearly all of them with a fault of the model, a client or both. */
@@ -174,7 +176,7 @@ interface LoadParts {
 
 /** Resolves when the faults are over, and each client has its turn's end or is out of patience, with how long that took, ms. */
 async function load(options: CampaignOptions, { cluster, log, secret, disk, clock, machinery, wanted }: LoadParts): Promise<number> {
-  const { seed, lengthMs, sessions, isDense, weatherPerSecond, everyMs, killEveryMs, say } = options;
+  const { seed, lengthMs, mostFaults, sessions, isDense, weatherPerSecond, everyMs, killEveryMs, say } = options;
   const startedAtMs = clockMs();
   const giveUp = new AbortController();
   const enough = new AbortController();
@@ -220,14 +222,20 @@ async function load(options: CampaignOptions, { cluster, log, secret, disk, cloc
   }));
   const planned = [...planFaults(seed, machinery, lengthMs, everyMs), ...extra].toSorted((one, other) => one.atMs - other.atMs);
   const parts = { cluster, disk, clock, log, say };
-  await strike(parts, planned);
+  const saturated = new AbortController();
+  const counting = setInterval(() => {
+    if (log.countFelt(isFault) >= mostFaults) saturated.abort();
+  }, sampleEveryMs);
+  await strike(parts, planned, saturated.signal);
   while (clockMs() - startedAtMs < lengthMs + overtimeMs) {
     const missing = machinery.filter((kind) => !log.felt.has(kind));
-    if (clockMs() - startedAtMs >= lengthMs && wanted.every((kind) => log.felt.has(kind))) break;
+    const isLongEnough = saturated.signal.aborted || clockMs() - startedAtMs >= lengthMs;
+    if (isLongEnough && wanted.every((kind) => log.felt.has(kind))) break;
     // One that nobody felt comes again.
     if (missing.length > 0) await strike(parts, planFaults(seed + n, missing, 1_000, 1_000));
     else await sleep(200);
   }
+  clearInterval(counting);
   enough.abort();
   for (const link of cluster.links) link.shelter();
   const patience = setTimeout(() => giveUp.abort(), quietPatienceMs);
@@ -251,27 +259,31 @@ function sampleMemory({ processes }: CampaignCluster, log: OperationLog): () => 
   };
 }
 
+/** A turn in which clients do nothing wrong is in the list of what was met, and is no fault. */
+function isFault(kind: string): boolean {
+  return !plainManners.has(kind);
+}
+
 interface Measured {
   readonly loadedMs: number;
   readonly searchedBytes: number;
   readonly tookMs: number;
 }
 
-function figuresOf({ entries, felt }: OperationLog, { loadedMs, searchedBytes, tookMs }: Measured): (readonly [string, string])[] {
+function figuresOf(log: OperationLog, { loadedMs, searchedBytes, tookMs }: Measured): (readonly [string, string])[] {
+  const { entries } = log;
   const count = (op: (typeof entries)[number]['op']): number => entries.filter((entry) => entry.op === op).length;
   const kept = entries.filter((entry) => entry.op === 'kept');
   const ends = [...Map.groupBy(kept, ({ status, code }) => code ?? status)].map(([end, { length }]) => [end, length] as const);
   const quiet = entries.find((entry) => entry.op === 'quiet');
   const memory = entries.filter((entry) => entry.op === 'memory').map(({ process, mostMb }) => `${process} ${mostMb.toFixed(0)}`);
-  const sumOf = (isMeant: (kind: string) => boolean): string =>
-    String([...felt].reduce((sum, [kind, times]) => sum + (isMeant(kind) ? times : 0), 0));
   const seconds = (ms: number): string => `${(ms / 1_000).toFixed(0)} s`;
   return [
     ['load', seconds(loadedMs)],
-    ['faults felt', sumOf((kind) => !plainManners.has(kind))],
-    ['… of chunks and of single connections', sumOf((kind) => kind.startsWith('weather '))],
-    ['… of the model', sumOf((kind) => kind.startsWith('model '))],
-    ['… of clients', sumOf((kind) => (manners as readonly string[]).includes(kind) && !plainManners.has(kind))],
+    ['faults felt', String(log.countFelt(isFault))],
+    ['… of chunks and of single connections', String(log.countFelt((kind) => kind.startsWith('weather ')))],
+    ['… of the model', String(log.countFelt((kind) => kind.startsWith('model ')))],
+    ['… of clients', String(log.countFelt((kind) => isFault(kind) && (manners as readonly string[]).includes(kind)))],
     ['turns kept', String(kept.length)],
     ['ends', ends.map(([end, times]) => `${end} ${times}`).join(', ')],
     ['requests at the model', String(count('request'))],

@@ -110,6 +110,10 @@ export class OperationLog {
     this.#path = path;
   }
 
+  countFelt(isMeant: (kind: string) => boolean): number {
+    return [...this.felt].reduce((sum, [kind, times]) => sum + (isMeant(kind) ? times : 0), 0);
+  }
+
   /** Booked now, unless it says when. */
   add(draft: Draft<Entry>): void {
     const entry = { atMs: clockMs(), ...draft } as Entry;

@@ -2,6 +2,7 @@
  * A campaign of faults against a whole cluster, and the laws held against all that was seen. Progress on stderr, a table on stdout.
  *
  *     npm run chaos -- --seed 7 --minutes 5
+ *     --faults 100000      the load is over once so many were felt, and after these minutes at the latest
  *     --sessions 16        conversations at the same time
  *     --dense              short turns, nearly all of them with a fault of the model, of a client or both
  *     --weather 3          chunks a second, on each link, that come late or whose connection is reset; 0: none
@@ -31,6 +32,7 @@ const { values } = parseArgs({
   options: {
     seed: { type: 'string', default: String(Date.now() % 100_000) },
     minutes: { type: 'string', default: '5' },
+    faults: { type: 'string', default: 'Infinity' },
     sessions: { type: 'string', default: '16' },
     dense: { type: 'boolean', default: false },
     weather: { type: 'string', default: '0' },
@@ -69,6 +71,7 @@ if (values.check === undefined) {
   const result = await runCampaign({
     seed: Number(values.seed),
     lengthMs: Number(values.minutes) * 60_000,
+    mostFaults: Number(values.faults),
     sessions: Number(values.sessions),
     isDense: values.dense,
     weatherPerSecond: Number(values.weather),

@@ -13,6 +13,7 @@ test('T1-T14 · every kind of process, link, client and model fails within a min
   const { violations, missing, figures, folder } = await runCampaign({
     seed: 20_261_126,
     lengthMs: 40_000,
+    mostFaults: Number.POSITIVE_INFINITY,
     sessions: 5,
     isDense: false,
     weatherPerSecond: 3,
