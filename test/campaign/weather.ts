@@ -1,4 +1,4 @@
-/** The weather of a link: when a chunk meets it, and what it does to it, from a seed. Pure: it is told the time. */
+/** The weather of a link: which of its chunks meet it, and what it does to them, from a seed. Pure. */
 import type { Dice } from '../../bench/soak/dice.ts';
 import type { WeatherWord } from './plan.ts';
 
@@ -11,28 +11,25 @@ export interface Gust {
 }
 
 const words = [
-  ['late', 6],
+  ['late', 7],
   ['held', 1],
-  ['reset', 3],
+  ['reset', 2],
 ] as const satisfies readonly (readonly [WeatherWord, number])[];
 const lastsMs = { late: [20, 300], held: [1_000, 2_500], reset: [0, 20] } as const;
 
 export class Weather {
   readonly #dice: Dice;
-  readonly #perSecond: number;
-  #nextAtMs: number | undefined;
+  readonly #chance: number;
 
-  /** @param perSecond chunks that meet it, in the mean, where there are always some */
-  constructor(dice: Dice, perSecond: number) {
+  /** @param chance of each chunk. By the time it would be the end of a quiet link, every chunk of which would meet it. */
+  constructor(dice: Dice, chance: number) {
     this.#dice = dice;
-    this.#perSecond = perSecond;
+    this.#chance = chance;
   }
 
-  /** Of a chunk that comes now. @param nowMs of any clock that does not go back */
-  meet(nowMs: number): Gust | undefined {
-    this.#nextAtMs ??= nowMs + this.#dice.gapMs(this.#perSecond);
-    if (nowMs < this.#nextAtMs) return undefined;
-    this.#nextAtMs = nowMs + this.#dice.gapMs(this.#perSecond);
+  /** What the next chunk meets. */
+  meet(): Gust | undefined {
+    if (this.#dice.next() >= this.#chance) return undefined;
     const word = this.#dice.pickWeighted(words);
     const [least, most] = lastsMs[word];
     return { word, part: this.#dice.next(), forMs: Math.floor(this.#dice.between(least, most)) };
