@@ -30,8 +30,8 @@ export interface CampaignOptions {
   readonly sessions: number;
   /** Short turns, nearly all of them with a fault of the model, a client or both. */
   readonly isDense: boolean;
-  /** Of each chunk on each link, to come late or to lose its connection. 0: none. */
-  readonly weatherChance: number;
+  /** Chunks a second that come late or lose their connection, on each link that is busy. 0: none. */
+  readonly weatherPerSecond: number;
   /** From one fault of the machinery to the next, in the mean. */
   readonly everyMs: number;
   /** Every so often, besides: a process is killed with -9. 0: not. */
@@ -119,7 +119,7 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRes
   const startedAtMs = clockMs();
   let loadedMs = 0;
   const machinery = kindsFor({ cluster, disk, clock });
-  const linkKinds = options.weatherChance === 0 ? [] : [...new Set(cluster.links.map(({ kind }) => kind))];
+  const linkKinds = options.weatherPerSecond === 0 ? [] : [...new Set(cluster.links.map(({ kind }) => kind))];
   const wanted: readonly string[] = [
     ...machinery,
     ...manners,
@@ -176,7 +176,7 @@ interface LoadParts {
 
 /** Resolves when the faults are over, and each client has its turn's end or is out of patience, with how long that took, ms. */
 async function load(options: CampaignOptions, { cluster, log, secret, disk, clock, machinery, wanted }: LoadParts): Promise<number> {
-  const { seed, lengthMs, mostFaults, sessions, isDense, weatherChance, everyMs, killEveryMs, say } = options;
+  const { seed, lengthMs, mostFaults, sessions, isDense, weatherPerSecond, everyMs, killEveryMs, say } = options;
   const startedAtMs = clockMs();
   const giveUp = new AbortController();
   const enough = new AbortController();
@@ -204,8 +204,8 @@ async function load(options: CampaignOptions, { cluster, log, secret, disk, cloc
       await talk({ client, log, session, secret, seed, onFelt, onUnsure }, plan);
     }
   };
-  for (const link of weatherChance === 0 ? [] : cluster.links) {
-    link.expose(new Weather(new Dice(seed, 'weather', link.name), weatherChance), (word) =>
+  for (const link of weatherPerSecond === 0 ? [] : cluster.links) {
+    link.expose(new Weather(new Dice(seed, 'weather', link.name), weatherPerSecond), (word) =>
       log.add({ op: 'fault', overAtMs: clockMs(), kind: `weather ${word} ${link.kind}`, on: link.name, isFelt: true }),
     );
   }

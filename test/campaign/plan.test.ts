@@ -49,18 +49,24 @@ test('a dense load has something that fails in nearly every turn, every manner a
   assert.deepEqual(new Set(plans.flatMap(({ order }) => order.fault?.kind ?? [])), new Set(modelFaults));
 });
 
-/** What 10,000 chunks meet. */
-function metBy(seed: number, chance: number) {
-  const weather = new Weather(new Dice(seed, 'weather'), chance);
-  return Array.from({ length: 10_000 }, (_, n) => ({ n, gust: weather.meet() })).filter(({ gust }) => gust !== undefined);
+/** What the chunks meet of 100 seconds, so many a second. */
+function metBy(seed: number, chunksPerSecond: number) {
+  const weather = new Weather(new Dice(seed, 'weather'), 5);
+  return Array.from({ length: 100 * chunksPerSecond }, (_, n) => weather.meet((n * 1_000) / chunksPerSecond)).filter(
+    (gust) => gust !== undefined,
+  );
 }
 
-test('the weather of a seed is the same again, and meets so many of a hundred chunks, in each of its ways', () => {
-  const met = metBy(7, 0.05);
-  assert.deepEqual(metBy(7, 0.05), met);
-  assert.notDeepEqual(metBy(8, 0.05), met);
-  assert.ok(met.length > 400 && met.length < 600, `${met.length} of 10,000`);
-  assert.deepEqual(new Set(met.map(({ gust }) => gust?.word)), new Set(weatherWords));
-  assert.ok(met.every(({ gust }) => gust !== undefined && gust.part >= 0 && gust.part < 1));
-  assert.deepEqual(metBy(7, 0), []);
+test('the weather of a seed is the same again, and meets so many chunks a second of a busy link, in each of its ways', () => {
+  const met = metBy(7, 1_000);
+  assert.deepEqual(metBy(7, 1_000), met);
+  assert.notDeepEqual(metBy(8, 1_000), met);
+  assert.ok(met.length > 400 && met.length < 600, `${met.length} in 100 s`);
+  assert.deepEqual(new Set(met.map(({ word }) => word)), new Set(weatherWords));
+  assert.ok(met.every(({ part }) => part >= 0 && part < 1));
+});
+
+test('the weather leaves nine of ten chunks of a quiet link alone', () => {
+  const met = metBy(7, 2).length;
+  assert.ok(met > 5 && met < 40, `${met} of 200`);
 });

@@ -162,7 +162,7 @@ export class Link {
     from.on('data', (chunk: Buffer) => {
       from.pause();
       const { weather, onFelt } = this.#weather ?? {};
-      const gust = weather?.meet();
+      const gust = weather?.meet(performance.now());
       if (gust === undefined) {
         inOrder(() => write(chunk));
         return;

@@ -5,7 +5,7 @@
  *     --faults 100000      the load is over once so many were felt, and after these minutes at the latest
  *     --sessions 16        conversations at the same time
  *     --dense              short turns, nearly all of them with a fault of the model, of a client or both
- *     --weather 0.02       the chance of each chunk, on every link, to come late or to lose its connection; 0: none
+ *     --weather 10         chunks a second, on every link that is busy, that come late or lose their connection; 0: none
  *     --every 1.5          seconds from one fault of the machinery to the next, in the mean
  *     --kill-every 5       every so many seconds a process is killed besides; 0: none
  *     --serves 2           replicas that are gateway and worker
@@ -74,7 +74,7 @@ if (values.check === undefined) {
     mostFaults: Number(values.faults),
     sessions: Number(values.sessions),
     isDense: values.dense,
-    weatherChance: Number(values.weather),
+    weatherPerSecond: Number(values.weather),
     everyMs: Number(values.every) * 1_000,
     killEveryMs: Number(values['kill-every']) * 1_000,
     counts: { serve: Number(values.serves), gateway: Number(values.gateways), worker: Number(values.workers) },

@@ -16,7 +16,7 @@ test('T1-T14 · every kind of process, link, client and model fails within a min
     mostFaults: Number.POSITIVE_INFINITY,
     sessions: 5,
     isDense: false,
-    weatherChance: 0.02,
+    weatherPerSecond: 3,
     everyMs: 1_500,
     killEveryMs: 0,
     counts: { serve: 1, gateway: 1, worker: 1 },

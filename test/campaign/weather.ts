@@ -1,4 +1,4 @@
-/** The weather of a link: which of its chunks meet it, and what it does to them, from a seed. Pure. */
+/** The weather of a link: which of its chunks meet it, and what it does to them, from a seed. Pure: it is told the time. */
 import type { Dice } from '../../bench/soak/dice.ts';
 import type { WeatherWord } from './plan.ts';
 
@@ -11,25 +11,29 @@ export interface Gust {
 }
 
 const words = [
-  ['late', 7],
-  ['held', 1],
-  ['reset', 2],
+  ['late', 15],
+  ['held', 2],
+  ['reset', 3],
 ] as const satisfies readonly (readonly [WeatherWord, number])[];
+/** Of all chunks: on a quiet link each would meet it, and nobody who needs a few of them in a row would get anywhere. */
+const mostOf = 0.1;
 const lastsMs = { late: [20, 300], held: [1_000, 2_500], reset: [0, 20] } as const;
 
 export class Weather {
   readonly #dice: Dice;
-  readonly #chance: number;
+  readonly #perSecond: number;
+  #nextAtMs = 0;
 
-  /** @param chance of each chunk. By the time it would be the end of a quiet link, every chunk of which would meet it. */
-  constructor(dice: Dice, chance: number) {
+  /** @param perSecond chunks that meet it, in the mean, on a link that is busy */
+  constructor(dice: Dice, perSecond: number) {
     this.#dice = dice;
-    this.#chance = chance;
+    this.#perSecond = perSecond;
   }
 
-  /** What the next chunk meets. */
-  meet(): Gust | undefined {
-    if (this.#dice.next() >= this.#chance) return undefined;
+  /** What a chunk meets that comes now. @param nowMs of any clock that does not go back */
+  meet(nowMs: number): Gust | undefined {
+    if (nowMs < this.#nextAtMs || this.#dice.next() >= mostOf) return undefined;
+    this.#nextAtMs = nowMs + this.#dice.gapMs(this.#perSecond);
     const word = this.#dice.pickWeighted(words);
     const [least, most] = lastsMs[word];
     return { word, part: this.#dice.next(), forMs: Math.floor(this.#dice.between(least, most)) };
