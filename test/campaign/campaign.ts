@@ -13,18 +13,25 @@ import { CampaignCluster, type Database, residentMb } from './cluster.ts';
 import { readBack, readNotes, searchFiles, untilClosed, untilQuiet } from './evidence.ts';
 import { Clock, Disk } from './machine.ts';
 import { CampaignModel } from './model.ts';
-import { type FaultKind, manners, modelFaults, planFaults, planTurn } from './plan.ts';
+import { type FaultKind, manners, modelFaults, plainManners, planFaults, planTurn, weatherWords } from './plan.ts';
 import { OperationLog } from './record.ts';
 import { replayTurns } from './replay.ts';
 import { kindsFor, strike } from './strike.ts';
 import { talk } from './talk.ts';
+import { Weather } from './weather.ts';
 
 export interface CampaignOptions {
   readonly seed: number;
   /** Of the load; longer where not each kind of fault was met by then. */
   readonly lengthMs: number;
+  /** The load is over earlier where so many faults were felt. */
+  readonly mostFaults: number;
   /** Conversations at the same time. */
   readonly sessions: number;
+  /** Short turns, nearly all of them with a fault of the model, a client or both. */
+  readonly isDense: boolean;
+  /** Chunks a second that come late or lose their connection, on each link that is busy. 0: none. */
+  readonly weatherPerSecond: number;
   /** From one fault of the machinery to the next, in the mean. */
   readonly everyMs: number;
   /** Every so often, besides: a process is killed with -9. 0: not. */
@@ -84,7 +91,7 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRes
   const model = new CampaignModel(log, secret, (kind, turn) =>
     log.add({ op: 'fault', overAtMs: clockMs(), kind: `model ${kind}`, on: turn, isFelt: true }),
   );
-  await using server = await startModelServer({ fallback: model.reply });
+  await using server = await startModelServer({ fallback: model.reply, keepLog: false });
   const dataDir = join(folder, 'data');
   mkdirSync(dataDir);
   const database = await options.openDatabase(folder);
@@ -112,9 +119,16 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRes
   const startedAtMs = clockMs();
   let loadedMs = 0;
   const machinery = kindsFor({ cluster, disk, clock });
+  const linkKinds = options.weatherPerSecond === 0 ? [] : [...new Set(cluster.links.map(({ kind }) => kind))];
+  const wanted: readonly string[] = [
+    ...machinery,
+    ...manners,
+    ...modelFaults.map((kind) => `model ${kind}`),
+    ...linkKinds.flatMap((kind) => weatherWords.map((word) => `weather ${word} ${kind}`)),
+  ];
   try {
     const sampling = sampleMemory(cluster, log);
-    loadedMs = await load(options, { cluster, log, secret, disk, clock, machinery });
+    loadedMs = await load(options, { cluster, log, secret, disk, clock, machinery, wanted });
     say('all is healed; every turn is to have its end');
     const reader = new Client({
       urls: cluster.urls,
@@ -124,7 +138,7 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRes
       dice: new Dice(seed, 'reader'),
     });
     await untilQuiet(reader, log, quietPatienceMs);
-    await untilClosed(server, log);
+    await untilClosed(model, log);
     await readBack(reader, log);
     if ((await reader.text('/metrics')).includes(secret)) log.add({ op: 'leak', place: 'metrics' });
     const ids = log.entries.flatMap((entry) => (entry.op === 'kept' ? [entry.id] : []));
@@ -136,17 +150,11 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRes
     await cluster[Symbol.asyncDispose]();
   }
   const violations = checkLog(log.entries);
-  const felt = feltKinds(log);
-  const expected = [
-    ...machinery,
-    ...manners,
-    ...modelFaults.map((kind) => `model ${kind}`),
-    ...(wantsDisk ? ['disk full'] : []),
-    ...(without.has('clock') ? [] : ['clock forward', 'clock back']),
-  ];
+  const { felt } = log;
+  const expected = [...wanted, ...(wantsDisk ? ['disk full'] : []), ...(without.has('clock') ? [] : ['clock forward', 'clock back'])];
   const missing = [...new Set(expected)].filter((kind) => !felt.has(kind));
   if (violations.length === 0 && missing.length === 0 && !isKept) rmSync(folder, { recursive: true, force: true });
-  return { violations, missing, felt, folder, figures: figuresOf(log, { felt, loadedMs, searchedBytes, tookMs: clockMs() - startedAtMs }) };
+  return { violations, missing, felt, folder, figures: figuresOf(log, { loadedMs, searchedBytes, tookMs: clockMs() - startedAtMs }) };
 }
 
 /** So many at the most, from all over the campaign. */
@@ -162,11 +170,13 @@ interface LoadParts {
   readonly disk: Disk | undefined;
   readonly clock: Clock | undefined;
   readonly machinery: readonly FaultKind[];
+  /** All kinds of faults that are to be felt. */
+  readonly wanted: readonly string[];
 }
 
 /** Resolves when the faults are over, and each client has its turn's end or is out of patience, with how long that took, ms. */
-async function load(options: CampaignOptions, { cluster, log, secret, disk, clock, machinery }: LoadParts): Promise<number> {
-  const { seed, lengthMs, sessions, everyMs, killEveryMs, say } = options;
+async function load(options: CampaignOptions, { cluster, log, secret, disk, clock, machinery, wanted }: LoadParts): Promise<number> {
+  const { seed, lengthMs, mostFaults, sessions, isDense, weatherPerSecond, everyMs, killEveryMs, say } = options;
   const startedAtMs = clockMs();
   const giveUp = new AbortController();
   const enough = new AbortController();
@@ -175,7 +185,7 @@ async function load(options: CampaignOptions, { cluster, log, secret, disk, cloc
     const dice = new Dice(seed, 'client', slot);
     for (let session: string | undefined, left = 0; !enough.signal.aborted; left -= 1) {
       // A plan is the seed's and the number's alone; who carries it out is a matter of time.
-      const plan = planTurn(seed, n, sessions);
+      const plan = planTurn(seed, n, { sessions, isDense });
       n += 1;
       const client = new Client({ urls: cluster.urls, log, signal: giveUp.signal, patienceMs: plan.patienceMs, dice });
       if (session === undefined || left <= 0) {
@@ -186,9 +196,19 @@ async function load(options: CampaignOptions, { cluster, log, secret, disk, cloc
       const onFelt = (kind: (typeof manners)[number], on: string): void => {
         log.add({ op: 'fault', overAtMs: clockMs(), kind, on, isFelt: true });
       };
-      await talk({ client, log, session, secret, seed, onFelt }, plan);
+      const onUnsure = (turn: string): void => {
+        log.add({ op: 'unsure', turn });
+        // What may still arrive is in nobody's way.
+        left = 0;
+      };
+      await talk({ client, log, session, secret, seed, onFelt, onUnsure }, plan);
     }
   };
+  for (const link of weatherPerSecond === 0 ? [] : cluster.links) {
+    link.expose(new Weather(new Dice(seed, 'weather', link.name), weatherPerSecond), (word) =>
+      log.add({ op: 'fault', overAtMs: clockMs(), kind: `weather ${word} ${link.kind}`, on: link.name, isFelt: true }),
+    );
+  }
   const clients = Promise.all(Array.from({ length: sessions }, (_, slot) => converse(slot)));
   const kills = (['serve', 'gateway', 'worker', 'nginx', 'postgres'] as const).filter((kind) =>
     cluster.processes.some((process) => process.kind === kind),
@@ -202,29 +222,26 @@ async function load(options: CampaignOptions, { cluster, log, secret, disk, cloc
   }));
   const planned = [...planFaults(seed, machinery, lengthMs, everyMs), ...extra].toSorted((one, other) => one.atMs - other.atMs);
   const parts = { cluster, disk, clock, log, say };
-  await strike(parts, planned);
-  const wanted = [...machinery, ...manners, ...modelFaults.map((kind) => `model ${kind}` as const)];
+  const saturated = new AbortController();
+  const counting = setInterval(() => {
+    if (log.countFelt(isFault) >= mostFaults) saturated.abort();
+  }, sampleEveryMs);
+  await strike(parts, planned, saturated.signal);
   while (clockMs() - startedAtMs < lengthMs + overtimeMs) {
-    const felt = feltKinds(log);
-    const missing = machinery.filter((kind) => !felt.has(kind));
-    if (clockMs() - startedAtMs >= lengthMs && wanted.every((kind) => felt.has(kind))) break;
+    const missing = machinery.filter((kind) => !log.felt.has(kind));
+    const isLongEnough = saturated.signal.aborted || clockMs() - startedAtMs >= lengthMs;
+    if (isLongEnough && wanted.every((kind) => log.felt.has(kind))) break;
     // One that nobody felt comes again.
     if (missing.length > 0) await strike(parts, planFaults(seed + n, missing, 1_000, 1_000));
     else await sleep(200);
   }
+  clearInterval(counting);
   enough.abort();
+  for (const link of cluster.links) link.shelter();
   const patience = setTimeout(() => giveUp.abort(), quietPatienceMs);
   await clients;
   clearTimeout(patience);
   return clockMs() - startedAtMs;
-}
-
-function feltKinds({ entries }: OperationLog): ReadonlyMap<string, number> {
-  const felt = new Map<string, number>();
-  for (const entry of entries) {
-    if (entry.op === 'fault' && entry.isFelt) felt.set(entry.kind, (felt.get(entry.kind) ?? 0) + 1);
-  }
-  return felt;
 }
 
 /** @returns what ends it, and books the most that each process held */
@@ -242,14 +259,19 @@ function sampleMemory({ processes }: CampaignCluster, log: OperationLog): () => 
   };
 }
 
+/** A turn in which clients do nothing wrong is in the list of what was met, and is no fault. */
+function isFault(kind: string): boolean {
+  return !plainManners.has(kind);
+}
+
 interface Measured {
-  readonly felt: ReadonlyMap<string, number>;
   readonly loadedMs: number;
   readonly searchedBytes: number;
   readonly tookMs: number;
 }
 
-function figuresOf({ entries }: OperationLog, { felt, loadedMs, searchedBytes, tookMs }: Measured): (readonly [string, string])[] {
+function figuresOf(log: OperationLog, { loadedMs, searchedBytes, tookMs }: Measured): (readonly [string, string])[] {
+  const { entries } = log;
   const count = (op: (typeof entries)[number]['op']): number => entries.filter((entry) => entry.op === op).length;
   const kept = entries.filter((entry) => entry.op === 'kept');
   const ends = [...Map.groupBy(kept, ({ status, code }) => code ?? status)].map(([end, { length }]) => [end, length] as const);
@@ -258,7 +280,10 @@ function figuresOf({ entries }: OperationLog, { felt, loadedMs, searchedBytes, t
   const seconds = (ms: number): string => `${(ms / 1_000).toFixed(0)} s`;
   return [
     ['load', seconds(loadedMs)],
-    ['faults felt', String([...felt.values()].reduce((sum, times) => sum + times, 0))],
+    ['faults felt', String(log.countFelt(isFault))],
+    ['… of chunks and of single connections', String(log.countFelt((kind) => kind.startsWith('weather ')))],
+    ['… of the model', String(log.countFelt((kind) => kind.startsWith('model ')))],
+    ['… of clients', String(log.countFelt((kind) => isFault(kind) && (manners as readonly string[]).includes(kind)))],
     ['turns kept', String(kept.length)],
     ['ends', ends.map(([end, times]) => `${end} ${times}`).join(', ')],
     ['requests at the model', String(count('request'))],

@@ -1,7 +1,7 @@
 /** The hands of a campaign's clients: they post, watch and cancel until they have an answer, and book what they did and saw. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Dice } from '../../bench/soak/dice.ts';
-import { exchange, isPassing } from '../../bench/soak/exchange.ts';
+import { type Exchange, type Exchanged, exchange, isPassing } from '../../bench/soak/exchange.ts';
 import type { OperationLog } from './record.ts';
 import { hashChars } from './record.ts';
 import { Sight, type SightMark } from './sight.ts';
@@ -46,9 +46,13 @@ export interface Watching {
 }
 
 const wholePatienceMs = 20_000;
+/** Of a pause: up to 10 s. */
+const mostDoublings = 4;
 
 export class Client {
   readonly options: ClientOptions;
+  /** Pauses since the last answer. */
+  #unanswered = 0;
 
   constructor(options: ClientOptions) {
     this.options = options;
@@ -76,7 +80,7 @@ export class Client {
     const { log, patienceMs } = this.options;
     let id: string | undefined;
     const leaving = new AbortController();
-    const result = await exchange({
+    const result = await this.#exchange({
       method: 'POST',
       url: `${this.#url()}/v1/responses`,
       body: JSON.stringify(body),
@@ -120,7 +124,7 @@ export class Client {
       sight.reconnect();
       const after = sight.count - 1;
       const before = sight.mark();
-      const result = await exchange({
+      const result = await this.#exchange({
         method: 'GET',
         url: `${this.#url()}/v1/responses/${id}?stream=true${after < 0 ? '' : `&starting_after=${after}`}`,
         patienceMs,
@@ -149,7 +153,7 @@ export class Client {
     const { log, patienceMs, signal } = this.options;
     log.add({ op: 'cancel', turn });
     while (!this.isOver) {
-      const result = await exchange({ method: 'POST', url: `${this.#url()}/v1/responses/${id}/cancel`, patienceMs, signal });
+      const result = await this.#exchange({ method: 'POST', url: `${this.#url()}/v1/responses/${id}/cancel`, patienceMs, signal });
       if (result.type === 'answered' && !isPassing(result.status)) {
         const answer = ({ 200: 'accepted', 400: 'late', 404: 'unknown' } as const)[result.status];
         if (answer === undefined) {
@@ -169,7 +173,7 @@ export class Client {
     const { log, signal, patienceMs } = this.options;
     while (!this.isOver) {
       const sent = body === undefined ? {} : { body: JSON.stringify(body) };
-      const result = await exchange({ method, url: `${this.#url()}${path}`, patienceMs, signal, ...sent });
+      const result = await this.#exchange({ method, url: `${this.#url()}${path}`, patienceMs, signal, ...sent });
       if (result.type === 'answered' && result.status === 200) return JSON.parse(result.text);
       if (result.type === 'answered' && !isPassing(result.status)) {
         log.add({ op: 'client saw', turn: '', what: `${path} was answered ${result.status}: ${result.text.slice(0, 300)}` });
@@ -183,7 +187,7 @@ export class Client {
   /** Of any path, whatever the answer. */
   async text(path: string): Promise<string> {
     const { signal, patienceMs } = this.options;
-    const result = await exchange({ method: 'GET', url: `${this.#url()}${path}`, patienceMs, signal });
+    const result = await this.#exchange({ method: 'GET', url: `${this.#url()}${path}`, patienceMs, signal });
     return result.type === 'answered' ? result.text : '';
   }
 
@@ -193,25 +197,45 @@ export class Client {
     for (;;) {
       const sight = new Sight();
       const url = `${this.#url()}/v1/responses/${id}?stream=true`;
-      const result = await exchange({ method: 'GET', url, patienceMs: wholePatienceMs, signal, onText: (piece) => sight.feed(piece) });
+      const result = await this.#exchange({
+        method: 'GET',
+        url,
+        patienceMs: wholePatienceMs,
+        signal,
+        onText: (piece) => sight.feed(piece),
+      });
       if (result.type === 'answered' && !isPassing(result.status)) return sight;
       if (this.isOver) return sight;
       await this.pause();
     }
   }
 
+  /** Longer each time in a row that nobody answers: clients that keep calling would keep a cluster down that is on its way back. */
   async pause(): Promise<void> {
     const { dice, signal } = this.options;
-    await sleep(dice.between(50, 600), undefined, { signal }).catch(() => undefined);
+    const ms = dice.between(50, 600) * 2 ** Math.min(this.#unanswered, mostDoublings);
+    this.#unanswered += 1;
+    await sleep(ms, undefined, { signal }).catch(() => undefined);
   }
 
   /** Books what a connection has shown, since it began. */
   viewed(turn: string, sight: Sight, before: SightMark): void {
     const rows = sight.rows.slice(before.rows);
     const { isDone } = sight;
+    if (rows !== '') this.#unanswered = 0;
     const firstTokens = sight.firstTokens.slice(before.tokens);
     if (rows.length >= hashChars || isDone) this.options.log.add({ op: 'viewed', turn, after: before.after, rows, isDone, firstTokens });
     for (const what of sight.problems.splice(0)) this.options.log.add({ op: 'client saw', turn, what });
+  }
+
+  async #exchange(options: Exchange): Promise<Exchanged> {
+    return exchange({
+      ...options,
+      onHeaders: (status, id) => {
+        if (!isPassing(status)) this.#unanswered = 0;
+        options.onHeaders?.(status, id);
+      },
+    });
   }
 
   #url(): string {

@@ -1,10 +1,9 @@
 /** What is there of every turn when all is quiet, as any client can read it; and the places where no secret may be. */
 import { closeSync, existsSync, openSync, readFileSync, readSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ModelServer } from '../../src/testing/model-server/index.ts';
 import { clockMs } from '../../bench/support/clock.ts';
 import type { Client } from './client.ts';
-import { orderIn, turnOf } from './model.ts';
+import { type CampaignModel, orderIn, turnOf } from './model.ts';
 import type { OperationLog } from './record.ts';
 
 interface ListedTurn {
@@ -36,7 +35,7 @@ interface Page<T> {
 }
 
 const pageSize = 100;
-const readersAtOnce = 4;
+const readersAtOnce = 12;
 
 async function readAll<T>(client: Client, path: string): Promise<readonly T[]> {
   const all: T[] = [];
@@ -68,11 +67,10 @@ export async function untilQuiet(client: Client, log: OperationLog, patienceMs: 
 const closedWithinMs = 15_000;
 
 /** Resolves when no request is open at the model, or some stay so. */
-export async function untilClosed({ requests }: ModelServer, log: OperationLog): Promise<void> {
+export async function untilClosed(model: CampaignModel, log: OperationLog): Promise<void> {
   const untilMs = clockMs() + closedWithinMs;
-  const open = () => requests.filter(({ endedAtMs }) => endedAtMs === undefined);
-  while (open().length > 0 && clockMs() < untilMs) await sleep(50);
-  log.add({ op: 'open requests', turns: open().map((request) => turnOf(request)) });
+  while (model.open.length > 0 && clockMs() < untilMs) await sleep(50);
+  log.add({ op: 'open requests', turns: model.open.map((request) => turnOf(request)) });
 }
 
 /** Books each turn as it is kept, and what each conversation has. */

@@ -35,6 +35,8 @@ export class CampaignModel {
   readonly #log: OperationLog;
   readonly #secret: string;
   readonly #asked = new Map<string, number>();
+  #open: LoggedRequest[] = [];
+  #prunedAt = 1_000;
   /** A fault of the model was played. */
   readonly #onFault: (kind: ModelFault, turn: string) => void;
 
@@ -44,8 +46,16 @@ export class CampaignModel {
     this.#onFault = onFault;
   }
 
-  readonly reply = ({ body }: LoggedRequest): Script => {
-    const { messages } = body as { readonly messages: readonly Message[] };
+  /** Requests whose responses have not ended. */
+  get open(): readonly LoggedRequest[] {
+    this.#open = this.#open.filter(({ endedAtMs }) => endedAtMs === undefined);
+    return this.#open;
+  }
+
+  readonly reply = (asked: LoggedRequest): Script => {
+    this.#open.push(asked);
+    if (this.#open.length > this.#prunedAt) this.#prunedAt = 1_000 + 2 * this.open.length;
+    const { messages } = asked.body as { readonly messages: readonly Message[] };
     const users = ordersIn(messages);
     const order = users.at(-1);
     if (order === undefined) throw new Error('a request without words of a user');

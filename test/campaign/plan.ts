@@ -16,9 +16,17 @@ export type LinkKind = (typeof linkKinds)[number];
 export const linkActions = ['reset', 'delay', 'cut', 'partition'] as const;
 export type LinkAction = (typeof linkActions)[number];
 
+/**
+ * What befalls single chunks of a link, all the time, in both directions. A part of the chunk is carried at once; the rest comes
+ * later (`late`), so much later that somebody may have given up (`held`), or never, since its connection is reset (`reset`).
+ */
+export const weatherWords = ['late', 'held', 'reset'] as const;
+export type WeatherWord = (typeof weatherWords)[number];
+
 export type FaultKind =
   | `${'kill' | 'stop' | 'term'} ${ProcessKind}`
   | `${LinkAction} ${LinkKind}`
+  | `weather ${WeatherWord} ${LinkKind}`
   | 'disk full'
   | 'clock forward'
   | 'clock back';
@@ -54,6 +62,19 @@ export const manners = [
 ] as const;
 export type Manner = (typeof manners)[number];
 
+/** Those in which nothing is wrong with what clients do: a turn in one of them is no fault. */
+export const plainManners: ReadonlySet<string> = new Set<Manner>([
+  'stream',
+  'blocking',
+  'background',
+  'second viewer',
+  'openai client',
+  'tools',
+  'approval',
+  'refusal',
+]);
+const faultyManners = manners.filter((manner) => !plainManners.has(manner));
+
 /** What the model does instead of answering. `before`, `after`: the first token. Those before it, so many times in a row. */
 export const modelFaults = ['reset before', 'reset after', 'busy', 'stall before', 'stall after', 'truncated', 'bare end'] as const;
 export type ModelFault = (typeof modelFaults)[number];
@@ -70,6 +91,13 @@ export interface Order {
   readonly fault?: { readonly kind: ModelFault; readonly times: number };
 }
 
+export interface LoadShape {
+  /** Conversations at the same time. */
+  readonly sessions: number;
+  /** Short answers, and something that fails in nearly every turn: as many faults a second as the machine bears. */
+  readonly isDense: boolean;
+}
+
 export interface TurnPlan {
   readonly order: Order;
   readonly manner: Manner;
@@ -80,6 +108,7 @@ export interface TurnPlan {
 }
 
 const faultChance = 0.3;
+const denseFaultChance = 0.8;
 
 /** So many conversations at once are served with tokens as fast as they come here; of more each gets fewer. */
 const sessionsAtFullPace = 12;
@@ -87,15 +116,16 @@ const sessionsAtFullPace = 12;
 /**
  * Each manner and each fault of the model comes early, whatever the dice say later.
  * @param n the nth turn of this seed, from 0
- * @param sessions conversations at the same time
  */
-export function planTurn(seed: number, n: number, sessions: number): TurnPlan {
+export function planTurn(seed: number, n: number, { sessions, isDense }: LoadShape): TurnPlan {
   const dice = new Dice(seed, 'turn', n);
-  const manner = manners[n % (2 * manners.length)] ?? dice.pick(manners);
+  const manner = manners[n % (2 * manners.length)] ?? dice.pick(isDense ? faultyManners : manners);
   const early = modelFaults[n % (2 * modelFaults.length)];
   const isPlain = manner === 'stream' || manner === 'second viewer' || manner === 'blocking' || manner === 'background';
   const kind = isPlain ? (early ?? dice.pick(modelFaults)) : dice.pick(modelFaults);
-  const isFaulty = isPlain && (early !== undefined || dice.next() < faultChance);
+  // What is asked for an approval has to be asked first.
+  const mayFail = isPlain || (isDense && manner !== 'approval' && manner !== 'refusal');
+  const isFaulty = mayFail && ((isPlain && early !== undefined) || dice.next() < (isDense ? denseFaultChance : faultChance));
   const withTools = manner === 'tools';
   const asks = manner === 'approval' || manner === 'refusal';
   const times = 1 + Math.floor(dice.next() * 3);
@@ -103,13 +133,13 @@ export function planTurn(seed: number, n: number, sessions: number): TurnPlan {
     manner,
     order: {
       turn: `turn-${n}`,
-      tokens: 5 + Math.floor(dice.next() * 20),
-      waitMs: Math.floor(dice.between(20, 120) * Math.max(1, sessions / sessionsAtFullPace)),
+      tokens: isDense ? 2 + Math.floor(dice.next() * 5) : 5 + Math.floor(dice.next() * 20),
+      waitMs: Math.floor(isDense ? dice.between(5, 40) : dice.between(20, 120) * Math.max(1, sessions / sessionsAtFullPace)),
       toolSteps: withTools ? 1 + Math.floor(dice.next() * 2) : Number(asks),
       tools: withTools ? ['once', 'again'] : asks ? ['mail'] : [],
       ...(isFaulty ? { fault: { kind, times } } : {}),
     },
-    behind: Math.floor(dice.between(2, 14)),
+    behind: Math.floor(dice.between(2, isDense ? 9 : 14)),
     patienceMs: Math.floor(dice.between(6_000, 20_000)),
   };
 }

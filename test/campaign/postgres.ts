@@ -6,6 +6,7 @@ import type { Database } from './cluster.ts';
 import type { Disturbable } from './process.ts';
 
 const restartAfterMs = 200;
+const mostTries = 100;
 
 export async function postgresDatabase(): Promise<Database> {
   const server = await startPostgres();
@@ -18,8 +19,16 @@ export async function postgresDatabase(): Promise<Database> {
   const again = async (end: () => Promise<void>): Promise<void> =>
     disturbed(async () => {
       await end();
-      await sleep(restartAfterMs);
-      await server.start();
+      for (let tries = 1; ; tries += 1) {
+        await sleep(restartAfterMs);
+        try {
+          await server.start();
+          return;
+        } catch (error) {
+          // Those of its processes that are on their way out hold the memory of the last server.
+          if (tries === mostTries) throw error;
+        }
+      }
     });
   const process: Disturbable = {
     name: 'postgres',

@@ -4,7 +4,9 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { test } from 'node:test';
 import { until } from '../support/until.ts';
+import type { WeatherWord } from './plan.ts';
 import { Link } from './proxy.ts';
+import type { Weather } from './weather.ts';
 
 interface Scene extends AsyncDisposable {
   readonly link: Link;
@@ -108,4 +110,59 @@ test('a slow link carries everything, later; one without traffic is felt by nobo
   socket.write('hello');
   assert.equal(await slow, true);
   await until(() => got() === 'hello');
+});
+
+/** Weather of one kind, for every chunk. */
+function everyChunk(word: WeatherWord, forMs: number): Pick<Weather, 'meet'> {
+  return { meet: () => ({ word, part: 0.5, forMs }) };
+}
+
+test('a chunk that is late is carried in two pieces, in its order, and felt once for each that was', async () => {
+  await using scene = await sceneOf();
+  const felt: WeatherWord[] = [];
+  const { socket, got } = await scene.open();
+  scene.link.expose(everyChunk('late', 100), (word) => felt.push(word));
+  socket.write('hello');
+  await until(() => scene.heard() === 'he');
+  socket.write(' there');
+  await until(() => got() === 'hello there');
+  assert.ok(felt.length >= 4, felt.join());
+  scene.link.shelter();
+  const before = felt.length;
+  socket.write('!');
+  await until(() => got() === 'hello there!');
+  assert.equal(felt.length, before);
+});
+
+test('weather resets the one connection whose chunk meets it, behind a part of that, and no other', async () => {
+  await using scene = await sceneOf();
+  const felt: WeatherWord[] = [];
+  const [struck, spared] = [await scene.open(), await scene.open()];
+  spared.socket.write('a');
+  await until(() => spared.got() === 'a');
+  scene.link.expose(everyChunk('reset', 20), (word) => felt.push(word));
+  struck.socket.write('hello');
+  assert.equal(await struck.end, 'ECONNRESET');
+  assert.deepEqual(felt, ['reset']);
+  assert.ok(!scene.heard().includes('hello'));
+  scene.link.shelter();
+  spared.socket.write('b');
+  await until(() => spared.got() === 'ab');
+});
+
+test('a chunk that is held for somebody who has gone was felt by nobody', async () => {
+  await using scene = await sceneOf();
+  const felt: WeatherWord[] = [];
+  const { socket, end } = await scene.open();
+  scene.link.expose(everyChunk('held', 200), (word) => felt.push(word));
+  socket.write('hello');
+  await until(() => scene.heard() === 'he');
+  socket.resetAndDestroy();
+  await end;
+  // Its own byte is held once on each way, behind the time at which the other's would have been carried.
+  const next = await scene.open();
+  next.socket.write('!');
+  await until(() => next.got() === '!');
+  assert.deepEqual(felt, ['held', 'held']);
+  assert.equal(scene.heard(), 'he!');
 });

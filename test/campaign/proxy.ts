@@ -2,7 +2,8 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { LinkAction, LinkKind } from './plan.ts';
+import type { LinkAction, LinkKind, WeatherWord } from './plan.ts';
+import type { Weather } from './weather.ts';
 
 /** A port of this machine, or the path of a socket. */
 export type Address = number | string;
@@ -35,6 +36,7 @@ export class Link {
     up: { delayMs: 0, cut: undefined },
     down: { delayMs: 0, cut: undefined },
   };
+  #weather: { readonly weather: Pick<Weather, 'meet'>; readonly onFelt: (word: WeatherWord) => void } | undefined;
   #target: Address | undefined;
   #refuses = false;
   #hits: LinkHits = { resets: 0, chunks: 0, refused: 0 };
@@ -60,6 +62,16 @@ export class Link {
 
   leadTo(target: Address | undefined): void {
     this.#target = target;
+  }
+
+  /** Single chunks meet it from now on, in both directions. @param onFelt one that was still waited for did */
+  expose(weather: Pick<Weather, 'meet'>, onFelt: (word: WeatherWord) => void): void {
+    this.#weather = { weather, onFelt };
+  }
+
+  /** No chunk that comes from now on meets any weather. */
+  shelter(): void {
+    this.#weather = undefined;
   }
 
   /**
@@ -102,12 +114,16 @@ export class Link {
   }
 
   #resetAll(): void {
-    for (const { client, upstream } of this.#pairs) {
+    for (const pair of this.#pairs) {
       this.#hits.resets += 1;
-      resetSocket(client);
-      resetSocket(upstream);
+      this.#reset(pair);
     }
-    this.#pairs.clear();
+  }
+
+  #reset(pair: Pair): void {
+    this.#pairs.delete(pair);
+    resetSocket(pair.client);
+    resetSocket(pair.upstream);
   }
 
   #accept(client: Socket): void {
@@ -128,22 +144,37 @@ export class Link {
   #carry(from: Socket, to: Socket, direction: Direction, pair: Pair): void {
     /** What came is carried in its order, however late. */
     let before: Promise<void> = Promise.resolve();
-    const inOrder = (work: () => void): void => {
+    const inOrder = (work: () => void, forMs = 0): void => {
       const { delayMs, cut } = direction;
       if (delayMs > 0 || cut !== undefined) this.#hits.chunks += 1;
       const late = Promise.all([cut, delayMs > 0 ? sleep(delayMs) : undefined]);
       before = before.then(async () => {
         await late;
+        if (forMs > 0) await sleep(forMs);
         work();
       });
     };
+    const write = (chunk: Buffer): void => {
+      if (to.destroyed) return;
+      if (to.write(chunk)) from.resume();
+      else to.once('drain', () => from.resume());
+    };
     from.on('data', (chunk: Buffer) => {
       from.pause();
+      const { weather, onFelt } = this.#weather ?? {};
+      const gust = weather?.meet(performance.now());
+      if (gust === undefined) {
+        inOrder(() => write(chunk));
+        return;
+      }
+      const at = Math.floor(gust.part * chunk.length);
+      inOrder(() => void (to.destroyed || to.write(chunk.subarray(0, at))));
       inOrder(() => {
         if (to.destroyed) return;
-        if (to.write(chunk)) from.resume();
-        else to.once('drain', () => from.resume());
-      });
+        onFelt?.(gust.word);
+        if (gust.word === 'reset') this.#reset(pair);
+        else write(chunk.subarray(at));
+      }, gust.forMs);
     });
     from.on('end', () => inOrder(() => to.end()));
     from.on('error', () => {});

@@ -100,17 +100,25 @@ export interface KeptTurn {
 type Draft<T> = T extends { readonly atMs: number } ? Omit<T, 'atMs'> & { readonly atMs?: number } : T;
 
 export class OperationLog {
+  /** All but the faults, which no law is held against: of these there are too many. */
   readonly entries: Entry[] = [];
+  /** How often each kind of fault was felt. */
+  readonly felt = new Map<string, number>();
   readonly #path: string;
 
   constructor(path: string) {
     this.#path = path;
   }
 
+  countFelt(isMeant: (kind: string) => boolean): number {
+    return [...this.felt].reduce((sum, [kind, times]) => sum + (isMeant(kind) ? times : 0), 0);
+  }
+
   /** Booked now, unless it says when. */
   add(draft: Draft<Entry>): void {
     const entry = { atMs: clockMs(), ...draft } as Entry;
-    this.entries.push(entry);
+    if (entry.op !== 'fault') this.entries.push(entry);
+    else if (entry.isFelt) this.felt.set(entry.kind, (this.felt.get(entry.kind) ?? 0) + 1);
     appendFileSync(this.#path, `${JSON.stringify(entry)}\n`);
   }
 }

@@ -2,7 +2,10 @@
  * A campaign of faults against a whole cluster, and the laws held against all that was seen. Progress on stderr, a table on stdout.
  *
  *     npm run chaos -- --seed 7 --minutes 5
+ *     --faults 100000      the load is over once so many were felt, and after these minutes at the latest
  *     --sessions 16        conversations at the same time
+ *     --dense              short turns, nearly all of them with a fault of the model, of a client or both
+ *     --weather 10         chunks a second, on every link that is busy, that come late or lose their connection; 0: none
  *     --every 1.5          seconds from one fault of the machinery to the next, in the mean
  *     --kill-every 5       every so many seconds a process is killed besides; 0: none
  *     --serves 2           replicas that are gateway and worker
@@ -29,7 +32,10 @@ const { values } = parseArgs({
   options: {
     seed: { type: 'string', default: String(Date.now() % 100_000) },
     minutes: { type: 'string', default: '5' },
+    faults: { type: 'string', default: 'Infinity' },
     sessions: { type: 'string', default: '16' },
+    dense: { type: 'boolean', default: false },
+    weather: { type: 'string', default: '0' },
     every: { type: 'string', default: '1.5' },
     'kill-every': { type: 'string', default: '0' },
     serves: { type: 'string', default: '2' },
@@ -65,7 +71,10 @@ if (values.check === undefined) {
   const result = await runCampaign({
     seed: Number(values.seed),
     lengthMs: Number(values.minutes) * 60_000,
+    mostFaults: Number(values.faults),
     sessions: Number(values.sessions),
+    isDense: values.dense,
+    weatherPerSecond: Number(values.weather),
     everyMs: Number(values.every) * 1_000,
     killEveryMs: Number(values['kill-every']) * 1_000,
     counts: { serve: Number(values.serves), gateway: Number(values.gateways), worker: Number(values.workers) },

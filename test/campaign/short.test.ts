@@ -13,7 +13,10 @@ test('T1-T14 · every kind of process, link, client and model fails within a min
   const { violations, missing, figures, folder } = await runCampaign({
     seed: 20_261_126,
     lengthMs: 40_000,
+    mostFaults: Number.POSITIVE_INFINITY,
     sessions: 5,
+    isDense: false,
+    weatherPerSecond: 3,
     everyMs: 1_500,
     killEveryMs: 0,
     counts: { serve: 1, gateway: 1, worker: 1 },

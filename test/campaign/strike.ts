@@ -34,12 +34,13 @@ export function kindsFor({ cluster, disk, clock }: Omit<StrikeOptions, 'log' | '
   ];
 }
 
-/** Resolves when the last of them is over, and all is as it was. */
-export async function strike(options: StrikeOptions, planned: readonly PlannedFault[]): Promise<void> {
+/** Resolves when the last of them is over, and all is as it was. @param signal aborts those that have not begun */
+export async function strike(options: StrikeOptions, planned: readonly PlannedFault[], signal?: AbortSignal): Promise<void> {
   const startedAtMs = clockMs();
   const running: Promise<void>[] = [];
   for (const fault of planned) {
-    await sleep(Math.max(0, startedAtMs + fault.atMs - clockMs()));
+    await sleep(Math.max(0, startedAtMs + fault.atMs - clockMs()), undefined, { signal }).catch(() => undefined);
+    if (signal?.aborted === true) break;
     running.push(carryOut(options, fault));
   }
   await Promise.all(running);

@@ -14,13 +14,15 @@ export interface TalkContext {
   /** Is in all that users say. */
   readonly secret: string;
   readonly seed: number;
+  /** A post without a key may have made, or may still make, another turn. */
+  readonly onUnsure: (turn: string) => void;
   /** What the manner is about has happened. */
   readonly onFelt: (manner: Manner, turn: string) => void;
 }
 
 /** Resolves when its clients have seen its end, or nothing is waited for any more. */
 export async function talk(context: TalkContext, plan: TurnPlan): Promise<void> {
-  const { client, log, onFelt } = context;
+  const { client, log, onFelt, onUnsure } = context;
   const { manner, order, behind } = plan;
   const { turn } = order;
   const felt = (): void => onFelt(manner, turn);
@@ -78,13 +80,14 @@ export async function talk(context: TalkContext, plan: TurnPlan): Promise<void> 
     case 'retried post': {
       const posted = await client.post({ ...streamed, leavesBehind: 1 });
       const again = new Sight();
-      const headers = { 'x-stainless-retry-count': '1' };
-      // What a client does that knows of no key: joined by its body, as long as nobody has got the end.
+      // What a client does that knows of no key: joined by its body, as long as nobody has got the end. While the first turn has
+      // none, another one would be refused.
+      const headers = { 'x-stainless-retry-count': '1', 'x-turnkeep-when-busy': 'reject' };
       const joined =
         posted.type === 'accepted'
           ? await client.postOnce({ ...streamed, key: false, headers, sight: again })
           : ({ type: 'given up' } as const);
-      if (joined === undefined || (await isOtherTurn(client, posted, joined))) log.add({ op: 'unsure', turn });
+      if (joined === undefined || (await isOtherTurn(client, posted, joined))) onUnsure(turn);
       else felt();
       await Promise.all([follow(client, turn, posted, sight), follow(client, turn, joined ?? { type: 'given up' }, again)]);
       break;
@@ -152,16 +155,17 @@ async function talkTwice(context: TalkContext, plan: TurnPlan, first: Posting, s
 }
 
 /**
- * Is what was made of a retry another turn, and rightly so? It joins no turn whose end was written to somebody before it came; who
- * stands between, as nginx does, has got an end that the client has not.
+ * Is what was made of a retry another turn, and rightly so? It joins no turn whose end was written to somebody before it was taken
+ * in; who stands between, as nginx does, has got an end that the client has not. Both times are by the clock of the database:
+ * that of the gateways is set by the campaign.
  */
 async function isOtherTurn(client: Client, posted: Posted, joined: Posted): Promise<boolean> {
   if (posted.type !== 'accepted' || joined.type !== 'accepted' || posted.id === joined.id) return false;
   const [first, second] = (await Promise.all([posted, joined].map(({ id }) => client.call('GET', `/turns/${id}`)))) as (
-    | { readonly created_at: string; readonly settled_at: string | null }
+    | { readonly ready_at?: string; readonly settled_at: string | null }
     | undefined
   )[];
-  return first?.settled_at != null && second !== undefined && first.settled_at <= second.created_at;
+  return first?.settled_at != null && second?.ready_at !== undefined && first.settled_at <= second.ready_at;
 }
 
 async function follow(

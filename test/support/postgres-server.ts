@@ -95,6 +95,8 @@ export async function startPostgres(settings: Readonly<Record<string, string>> =
     start,
     stop: async () => end('SIGINT'),
     kill: async () => {
+      // One that it starts while they are counted would live on, and hold its memory.
+      signalAll('SIGSTOP');
       signalAll('SIGKILL');
       await ended();
     },
