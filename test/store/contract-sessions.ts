@@ -330,7 +330,7 @@ export function sessionsContract(contract: Contract): void {
     await ended(store, 'resp_a', { session: 'conv_a', input: [message('msg_1')] });
     await ended(store, 'resp_b', { session: 'conv_a', input: [message('msg_2')] });
     const made = await store.createSession({ ...session('conv_b'), leaf: 'resp_a' });
-    assert.equal(made.leaf, 'resp_a');
+    assert.equal(made?.leaf, 'resp_a');
     const creates = { ...session('conv_c'), leaf: 'resp_a' };
     const items = [message('msg_3')];
     await store.addItems({ id: 'items_1', tenant: 'default', session: 'conv_c', items, createdAtMs: 9, creates, model: 'some-model' });
