@@ -3,6 +3,7 @@ import { StoreBusyError } from '../ports/store.ts';
 
 /** As Postgres reports it; those of the client and of the network have no severity. */
 interface ServerError extends Error {
+  /** In the server's own language (`lc_messages`). */
   readonly severity: string;
   /** Five characters: SQLSTATE. */
   readonly code: string;
@@ -32,6 +33,9 @@ const passingStates = [
   '57P05',
   '58030', // the disk fails
 ] as const;
+
+/** By the start of SQLSTATE: the connection ends with these, or may: without memory or disk the server itself may end. */
+const endingStates = ['08', '25P03', '25P04', '53', '57P0', '58'] as const;
 
 const passingNetworkCodes: ReadonlySet<string> = new Set([
   'ECONNRESET',
@@ -88,9 +92,12 @@ export function isLost(error: unknown): boolean {
   return /^Connection terminated unexpectedly|^Client has encountered a connection error/.test(error.message);
 }
 
-/** The server has refused what it was asked, and says so; else nobody knows how far it has come. */
+/** The server has refused what it was asked, and goes on; else nobody knows how far it has come. */
 export function isAnswer(error: unknown): boolean {
-  return isServerError(error) && error.severity === 'ERROR';
+  if (!isServerError(error)) return false;
+  // In other languages it has other names, and SQLSTATE decides.
+  if (['ERROR', 'FATAL', 'PANIC'].includes(error.severity)) return error.severity === 'ERROR';
+  return !endingStates.some((state) => error.code.startsWith(state));
 }
 
 /** A table has got columns since `SELECT *` was prepared on this connection. */

@@ -1,6 +1,6 @@
 /** A connection that statements are sent on without waiting for the answers of those before them. It is opened again when it breaks. */
 import pg from 'pg';
-import { isPassing, isWorthRepeating } from './errors.ts';
+import { isAnswer, isPassing, isWorthRepeating } from './errors.ts';
 import { appendStatement, standingStatement, type Write } from './journal-statements.ts';
 
 const firstPauseMs = 20;
@@ -67,7 +67,7 @@ export class WriterLane {
 
   failureOf(error: unknown): WriteFailure {
     // An error that ends the connection says nothing of a commit that was under way.
-    if (!(error instanceof pg.DatabaseError) || error.severity !== 'ERROR') return 'unknown';
+    if (!(error instanceof pg.DatabaseError) || !isAnswer(error)) return 'unknown';
     if (unknownStatement.has(error.code ?? '')) {
       this.#isPrepared = false;
       return 'undone';

@@ -301,6 +301,20 @@ onDatabase('one append that no statement can hold fails alone', async ({ journal
   assert.deepEqual(await journals.read('resp_a'), rowsFrom(0, 1));
 });
 
+onDatabase('where errors come in another language, too, one append that always fails fails alone', async ({ proxy, journals, writer }) => {
+  for (const id of ['resp_a', 'resp_b']) await journals.open(id);
+  await journals.pool.query(`ALTER TABLE journal ADD CHECK (type <> 'bad')`);
+  proxy.isTranslating = true;
+  const [good, bad] = await Promise.allSettled([
+    writer.append({ turn: 'resp_a', epoch: 1, rows: rowsFrom(0, 1) }),
+    writer.append({ turn: 'resp_b', epoch: 1, rows: [{ seq: 0, type: 'bad', data: '{}' }] }),
+  ]);
+  assert.deepEqual(good, { status: 'fulfilled', value: true });
+  assert.ok(bad.status === 'rejected');
+  assert.deepEqual([Reflect.get(bad.reason, 'severity'), Reflect.get(bad.reason, 'code')], ['FEHLR', '23514']);
+  assert.deepEqual(await journals.read('resp_a'), rowsFrom(0, 1));
+});
+
 onDatabase('a writer that is closed rejects what it has not sent, and takes nothing more', async ({ proxy, journals }) => {
   await journals.open('resp_a');
   const writer = new JournalWriter({ config: { connectionString: proxy.url }, schema: 'public', prepare: true });

@@ -10,6 +10,8 @@ export class Proxy implements AsyncDisposable {
   /** Connections that were opened, so far. */
   connections = 0;
   heldBytes = 0;
+  /** The server reports errors in German, as far as `pg` reads their severity. */
+  isTranslating = false;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
 
@@ -27,7 +29,7 @@ export class Proxy implements AsyncDisposable {
       ] as const) {
         this.#sockets.add(from);
         from.on('data', (bytes) => {
-          if (this.holds !== what) to.write(bytes);
+          if (this.holds !== what) to.write(this.isTranslating ? translated(bytes) : bytes);
           else this.heldBytes += bytes.length;
         });
         from.on('error', () => undefined);
@@ -69,4 +71,9 @@ export class Proxy implements AsyncDisposable {
     this.#server.close();
     await once(this.#server, 'close');
   }
+}
+
+/** The severity is in an error twice: as it is shown to people, and as it is. Of the same length, so that the message stays one. */
+function translated(bytes: Buffer): Buffer {
+  return Buffer.from(bytes.toString('latin1').replaceAll('SERROR\0VERROR\0', 'SFEHLR\0VERROR\0'), 'latin1');
 }
