@@ -10,7 +10,7 @@ import pg, { type PoolClient } from 'pg';
 import { StoreBusyError } from '../ports/store.ts';
 import type { Durability, SqlDatabase, Work } from '../sql/work.ts';
 import { type Clock, DatabaseClock } from './clock.ts';
-import { isAnswer, isLost, isStalePlan, isWorthRepeating, translateError } from './errors.ts';
+import { isAnswer, isLost, isReadOnly, isStalePlan, isWorthRepeating, translateError } from './errors.ts';
 import { beginText, clientConfig, type PostgresOptions, type PostgresSettings, readPostgresOptions } from './options.ts';
 import { commitText, forgetCommitsText, newCommitId, wasCommitted } from './outcome.ts';
 import { Session } from './session.ts';
@@ -23,6 +23,9 @@ const longestPauseMs = 10;
 /** Works that wait for a connection, each of them for a few seconds at most. */
 const mostWaiting = 1_000;
 
+/** How often all connections are opened anew, at most, where the server takes no writes. */
+const renewEveryMs = 1_000;
+
 /** Commits after which those that are long over are forgotten. */
 const forgetEvery = 1_000;
 
@@ -33,6 +36,10 @@ export class PostgresDatabase implements SqlDatabase {
   readonly #closing = new AbortController();
   readonly #queue = new KeyedQueue();
   readonly #running = new Set<Promise<unknown>>();
+  /** Of each connection the generation that it was opened in: those of an earlier one are not used again. */
+  readonly #generations = new WeakMap<PoolClient, number>();
+  #generation = 0;
+  #renewedAtMs = -Infinity;
   #commits = 0;
 
   /** Connects when it is first asked. @throws where the options are wrong */
@@ -45,6 +52,7 @@ export class PostgresDatabase implements SqlDatabase {
     this.#pool.on('error', () => undefined);
     this.#pool.on('connect', (client) => {
       client.on('error', () => undefined);
+      this.#generations.set(client, this.#generation);
     });
   }
 
@@ -122,26 +130,46 @@ export class PostgresDatabase implements SqlDatabase {
   async #connect(): Promise<PoolClient> {
     if (this.#pool.waitingCount >= mostWaiting) throw new StoreBusyError(`${mostWaiting} works wait for a connection to the database`);
     try {
-      return await this.#pool.connect();
+      let client = await this.#pool.connect();
+      while (!this.#isCurrent(client)) {
+        client.release(true);
+        client = await this.#pool.connect();
+      }
+      return client;
     } catch (error) {
       throw translateError(error);
     }
+  }
+
+  #isCurrent(client: PoolClient): boolean {
+    return this.#generations.get(client) === this.#generation;
   }
 
   /** The connection goes back to the pool without a transaction, or is closed. */
   async #finished<T>(client: PoolClient, work: () => Promise<T>): Promise<T> {
     try {
       const result = await work();
-      client.release();
+      client.release(!this.#isCurrent(client));
       return result;
     } catch (error) {
+      const cause = causeOf(error);
+      if (isReadOnly(cause) && this.#isCurrent(client)) this.#renewConnections();
       const isRolledBack = await client.query('ROLLBACK').then(
         () => true,
         () => false,
       );
-      client.release(!isRolledBack || isStalePlan(causeOf(error)));
+      client.release(!isRolledBack || isStalePlan(cause) || !this.#isCurrent(client));
       throw translateError(error);
     }
+  }
+
+  /** All of them: what is read on those of a server that has become a standby may be old. */
+  #renewConnections(): void {
+    const nowMs = performance.now();
+    // The address may lead to a standby for a while.
+    if (nowMs - this.#renewedAtMs < renewEveryMs) return;
+    this.#renewedAtMs = nowMs;
+    this.#generation += 1;
   }
 
   async #wasCommitted(id: string): Promise<boolean> {

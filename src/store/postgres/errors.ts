@@ -84,10 +84,10 @@ export function isWorthRepeating(error: unknown): boolean {
   return [serializationFailure, deadlockDetected, uniqueViolation].includes(error.code) || isStalePlan(error) || isOfNewPartition(error);
 }
 
-/** The connection broke before the work was done: there may be another one at once. */
+/** The connection broke, or serves no longer, before the work was done: there may be another one at once. */
 export function isLost(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
-  if (isServerError(error)) return error.code.startsWith('57P0') && error.code !== '57P03';
+  if (isServerError(error)) return isReadOnly(error) || (error.code.startsWith('57P0') && error.code !== '57P03');
   if ('code' in error) return error.code === 'ECONNRESET' || error.code === 'EPIPE';
   return /^Connection terminated unexpectedly|^Client has encountered a connection error/.test(error.message);
 }
@@ -98,6 +98,11 @@ export function isAnswer(error: unknown): boolean {
   // In other languages it has other names, and SQLSTATE decides.
   if (['ERROR', 'FATAL', 'PANIC'].includes(error.severity)) return error.severity === 'ERROR';
   return !endingStates.some((state) => error.code.startsWith(state));
+}
+
+/** The server behind this connection takes no writes (any more): another one may have taken its place, for connections to come. */
+export function isReadOnly(error: unknown): boolean {
+  return isServerError(error) && error.code === '25006';
 }
 
 /** A table has got columns since `SELECT *` was prepared on this connection. */

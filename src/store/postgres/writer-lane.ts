@@ -1,6 +1,6 @@
 /** A connection that statements are sent on without waiting for the answers of those before them. It is opened again when it breaks. */
 import pg from 'pg';
-import { isAnswer, isPassing, isWorthRepeating } from './errors.ts';
+import { isAnswer, isPassing, isReadOnly, isWorthRepeating } from './errors.ts';
 import { appendStatement, standingStatement, type Write } from './journal-statements.ts';
 
 const firstPauseMs = 20;
@@ -87,13 +87,18 @@ export class WriterLane {
     this.#inFlight += 1;
     try {
       const { rows } = await client.query<{ at: number }>(this.#isPrepared ? { name, ...statement } : statement);
+      this.#pauseMs = firstPauseMs;
       return new Set(rows.flatMap(({ at }) => writes[at - 1] ?? []));
+    } catch (error) {
+      if (isReadOnly(error)) this.#reopen(client);
+      throw error;
     } finally {
       this.#inFlight -= 1;
     }
   }
 
   async #open(): Promise<void> {
+    if (this.#isClosed) return;
     const { config, silenceMs, onChange } = this.#options;
     const client = new pg.Client({
       ...config,
@@ -114,12 +119,26 @@ export class WriterLane {
       await client.connect();
       if (this.#isClosed) await client.end();
       else this.#client = client;
-      this.#pauseMs = firstPauseMs;
     } catch {
-      await new Promise((resolve) => setTimeout(resolve, this.#pauseMs));
-      this.#pauseMs = Math.min(this.#pauseMs * 2, longestPauseMs);
+      await this.#pause();
     }
     this.#isOpening = false;
     if (!this.#isClosed) onChange();
+  }
+
+  /** Its server has become a standby: by a new connection there may be another one. */
+  #reopen(client: pg.Client): void {
+    if (this.#client !== client) return;
+    this.#client = undefined;
+    // What is sent already is answered before.
+    void client.end();
+    this.#isOpening = true;
+    void this.#pause().then(() => this.#open());
+  }
+
+  /** It grows until a statement is answered. */
+  async #pause(): Promise<void> {
+    await new Promise((resolve) => setTimeout(resolve, this.#pauseMs));
+    this.#pauseMs = Math.min(this.#pauseMs * 2, longestPauseMs);
   }
 }

@@ -11,6 +11,8 @@ import { migrate } from '../../../src/store/postgres/migrate.ts';
 import { needDatabase, startPostgres } from '../../support/postgres-server.ts';
 import { needPostgres } from '../../support/programs.ts';
 import { until } from '../../support/until.ts';
+import { demote } from './demote.ts';
+import { Proxy } from './proxy.ts';
 
 function open(t: TestContext, url: string, options: Partial<PostgresOptions> = {}): PostgresDatabase {
   const db = new PostgresDatabase({ url, ...options });
@@ -366,6 +368,47 @@ test('a table that gets a column while statements are prepared is read with it',
   const before = await read();
   await other.commit('quick', () => run('ALTER TABLE leaders ADD COLUMN more TEXT'));
   assert.deepEqual(await read(), [...before, 'more']);
+});
+
+test('T1 · after a failover a work is run again by a connection to the new primary, and what was connected before serves nobody', async (t) => {
+  if ((await needPostgres(t)) === undefined) return;
+  await using server = await startPostgres();
+  await migrate({ url: server.url });
+  const db = open(t, server.url, { poolSize: 3 });
+  /** Of three that are used at the same moment. */
+  const connections = async (): Promise<readonly (readonly [pid: unknown, isReadOnly: unknown])[]> => {
+    const sql = `SELECT pg_backend_pid() AS pid, current_setting('default_transaction_read_only') AS "readOnly", pg_sleep(0.05)`;
+    const rows = await Promise.all([1, 2, 3].map(async () => db.read(() => one(sql))));
+    return rows.map((row) => [row?.['pid'], row?.['readOnly']]);
+  };
+  await until(async () => new Set((await connections()).map(([pid]) => pid)).size === 3);
+  await demote(server.url, true);
+  await until(async () => (await connections()).every(([, isReadOnly]) => isReadOnly === 'on'));
+  const before = new Set((await connections()).map(([pid]) => pid));
+  let runs = 0;
+  await db.commit('durable', function* () {
+    runs += 1;
+    yield* say('one');
+  });
+  assert.deepEqual([runs, await words(db)], [2, ['one']]);
+  for (const [pid, isReadOnly] of await connections()) assert.deepEqual([before.has(pid), isReadOnly], [false, 'off']);
+});
+
+test('T14 · as long as the address leads to a standby, writes are busy, and do not connect anew each time', async (t) => {
+  if ((await needPostgres(t)) === undefined) return;
+  await using server = await startPostgres();
+  await migrate({ url: server.url });
+  await using proxy = await Proxy.start(server.url);
+  const db = open(t, proxy.url);
+  await demote(server.url, false);
+  const clock = t.mock.method(performance, 'now', () => 1_000);
+  for (let writes = 0; writes < 4; writes += 1)
+    await assert.rejects(
+      db.commit('quick', () => say('one')),
+      isBusy,
+    );
+  clock.mock.restore();
+  assert.deepEqual([proxy.connections, await words(db)], [2, []]);
 });
 
 for (const [fate, doneBy] of [

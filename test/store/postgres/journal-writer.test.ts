@@ -8,6 +8,7 @@ import { needDatabase, type PostgresServer, startPostgres } from '../../support/
 import { needPostgres } from '../../support/programs.ts';
 import { until } from '../../support/until.ts';
 import { Journals, rowsFrom } from './journals.ts';
+import { demote } from './demote.ts';
 import { Proxy } from './proxy.ts';
 
 interface Bench extends AsyncDisposable {
@@ -250,6 +251,37 @@ onServer(
     const lengths = await Promise.all(streams);
     for (const [at, id] of ids.entries()) assert.deepEqual(await journals.read(id), rowsFrom(0, lengths[at] ?? 0));
     t.diagnostic(`${lengths.reduce((sum, each) => sum + each, 0)} rows`);
+  },
+);
+
+onServer(
+  'T7 · after a failover appends and starts go to the new primary, and no row is missing',
+  {},
+  async ({ server, journals, writer }) => {
+    for (const id of ['resp_a', 'resp_b']) await journals.open(id);
+    const starts = { turn: 'resp_b', step: 1, attempt: 1 };
+    const both = (seq: number): Promise<boolean[]> =>
+      Promise.all([
+        writer.append({ turn: 'resp_a', epoch: 1, rows: rowsFrom(seq, 1) }),
+        writer.append({ turn: 'resp_b', epoch: 1, rows: rowsFrom(seq, 1), starts }),
+      ]);
+    assert.deepEqual(await both(0), [true, true]);
+    const sessions = async (): Promise<number[]> => {
+      const sql = `SELECT pid FROM pg_stat_activity WHERE query LIKE '%journal_head%next_seq%' AND pid <> pg_backend_pid()`;
+      return (await journals.pool.query<{ pid: number }>(sql)).rows.map(({ pid }) => pid);
+    };
+    const before = await sessions();
+    assert.equal(before.length, 2);
+    await demote(server.url, true);
+    // It is known to each connection by its next statement.
+    let seq = 1;
+    const isLeft = async (): Promise<boolean> => !(await sessions()).some((pid) => before.includes(pid));
+    await until(async () => {
+      assert.deepEqual(await both(seq), [true, true]);
+      seq += 1;
+      return isLeft();
+    });
+    for (const id of ['resp_a', 'resp_b']) assert.deepEqual(await journals.read(id), rowsFrom(0, seq));
   },
 );
 
