@@ -13,7 +13,7 @@ import { type Clock, DatabaseClock } from './clock.ts';
 import { isAnswer, isLost, isReadOnly, isStalePlan, isWorthRepeating, translateError } from './errors.ts';
 import { beginText, clientConfig, type PostgresOptions, type PostgresSettings, readPostgresOptions } from './options.ts';
 import { commitText, forgetCommitsText, newCommitId, wasCommitted } from './outcome.ts';
-import { Session } from './session.ts';
+import { Session, type SessionOptions } from './session.ts';
 
 /** Times that a work is begun before it is said that the database is busy. */
 const mostTries = 5;
@@ -62,17 +62,17 @@ export class PostgresDatabase implements SqlDatabase {
    * @throws an error that is not `StoreBusyError` where it stays unknown whether the commit is done, since the database cannot be reached
    */
   async commit<T>(_durability: Durability, work: () => Work<T>, queue?: string): Promise<T> {
-    return this.#repeated(async () => this.#queue.run(queue, async () => this.#tryCommit(work)));
+    return this.#repeated(async (isPrepared) => this.#queue.run(queue, async () => this.#tryCommit(work, isPrepared)));
   }
 
   /** See `SqlDatabase.read`. */
   async read<T>(work: () => Work<T>, isOfOneMoment = false): Promise<T> {
     const level = isOfOneMoment ? 'REPEATABLE READ' : 'READ COMMITTED';
     const begin = isOfOneMoment || this.settings.pgbouncer ? beginText(this.settings, `${level} READ ONLY`) : undefined;
-    return this.#repeated(async () => {
+    return this.#repeated(async (isPrepared) => {
       const client = await this.#connect();
       return this.#finished(client, async () => {
-        const result = await this.#run(client, work, begin);
+        const result = await this.#run(client, work, { isPrepared, begin });
         if (begin !== undefined) await client.query('COMMIT');
         return result.value;
       });
@@ -87,9 +87,9 @@ export class PostgresDatabase implements SqlDatabase {
     await this.#pool.end();
   }
 
-  async #repeated<T>(tryOnce: () => Promise<T>): Promise<T> {
+  async #repeated<T>(tryOnce: (isPrepared: boolean) => Promise<T>): Promise<T> {
     if (this.#closing.signal.aborted) throw new Error('the database is closed');
-    const running = repeated(tryOnce);
+    const running = repeated(tryOnce, this.settings.prepare);
     this.#running.add(running);
     try {
       return await running;
@@ -98,13 +98,13 @@ export class PostgresDatabase implements SqlDatabase {
     }
   }
 
-  async #tryCommit<T>(work: () => Work<T>): Promise<T> {
+  async #tryCommit<T>(work: () => Work<T>, isPrepared: boolean): Promise<T> {
     const client = await this.#connect();
     let commitId: string | undefined;
     let value: { readonly of: T } | undefined;
     try {
       return await this.#finished(client, async () => {
-        const result = await this.#run(client, work, beginText(this.settings, 'READ COMMITTED'));
+        const result = await this.#run(client, work, { isPrepared, begin: beginText(this.settings, 'READ COMMITTED') });
         value = { of: result.value };
         commitId = result.hasWritten ? newCommitId() : undefined;
         await client.query(commitId === undefined ? 'COMMIT' : commitText(this.settings.schema, commitId));
@@ -119,8 +119,12 @@ export class PostgresDatabase implements SqlDatabase {
     }
   }
 
-  async #run<T>(client: PoolClient, work: () => Work<T>, begin?: string): Promise<{ readonly value: T; readonly hasWritten: boolean }> {
-    const session = new Session(client, { isPrepared: this.settings.prepare, clock: this.#clock, begin });
+  async #run<T>(
+    client: PoolClient,
+    work: () => Work<T>,
+    options: Omit<SessionOptions, 'clock'>,
+  ): Promise<{ readonly value: T; readonly hasWritten: boolean }> {
+    const session = new Session(client, { ...options, clock: this.#clock });
     const value = await session.run(work());
     // Whatever the work has made of it.
     if (session.failure !== undefined) throw session.failure.error;
@@ -190,12 +194,15 @@ export class PostgresDatabase implements SqlDatabase {
   }
 }
 
-async function repeated<T>(tryOnce: () => Promise<T>): Promise<T> {
+async function repeated<T>(tryOnce: (isPrepared: boolean) => Promise<T>, prepare: boolean): Promise<T> {
+  let isPrepared = prepare;
   for (let tries = 1; ; tries += 1) {
     try {
-      return await tryOnce();
+      return await tryOnce(isPrepared);
     } catch (error) {
       const cause = causeOf(error);
+      // What the other connections have prepared may be as old, and a pooler keeps its own for longer than we do.
+      if (isStalePlan(cause)) isPrepared = false;
       if (tries === mostTries || !(isWorthRepeating(cause) || isLost(cause))) throw error;
       await delay(randomInt(longestPauseMs * 2 ** (tries - 1)) + 1);
     }

@@ -323,7 +323,7 @@ test('a server that is not there is busy, and so is a pool that has no connectio
   if (url === undefined) return;
   const nobody = 'postgres://turnkeep@localhost/nothing?host=/nowhere';
   for (const address of [nobody, 'postgres://turnkeep@127.0.0.1:1/nothing']) await assert.rejects(words(open(t, address)), isBusy);
-  const [db, gate] = [open(t, url, { poolSize: 1, connectTimeoutMs: 50 }), await closedGate(t, url)];
+  const [db, gate] = [open(t, url, { poolSize: 1, connectTimeoutMs: 1_000 }), await closedGate(t, url)];
   const held = db.read(() => gate.pass());
   await gate.untilWaiting(1);
   await assert.rejects(words(db), isBusy);
@@ -368,6 +368,30 @@ test('a table that gets a column while statements are prepared is read with it',
   const before = await read();
   await other.commit('quick', () => run('ALTER TABLE leaders ADD COLUMN more TEXT'));
   assert.deepEqual(await read(), [...before, 'more']);
+});
+
+test('where all connections have prepared what reads that table, each work is run once more, and no oftener', async (t) => {
+  const url = await needDatabase(t);
+  if (url === undefined) return;
+  const db = open(t, url);
+  const gate = await closedGate(t, url);
+  let runs = 0;
+  const read = async (waits: boolean): Promise<string[]> =>
+    db.read(function* () {
+      runs += 1;
+      if (waits) yield* gate.pass();
+      return Object.keys((yield* one('SELECT * FROM leaders')) ?? {});
+    });
+  const connections = db.settings.poolSize;
+  await db.commit('quick', () => say('one'));
+  const prepared = Array.from({ length: connections }, async () => read(true));
+  await gate.untilWaiting(connections);
+  await gate.open();
+  await Promise.all(prepared);
+  await open(t, url).commit('quick', () => run('ALTER TABLE leaders ADD COLUMN more TEXT'));
+  runs = 0;
+  for (let reads = 0; reads < connections; reads += 1) assert.equal((await read(false)).at(-1), 'more');
+  assert.ok(runs <= 2 * connections, `${runs} runs`);
 });
 
 test('T1 · after a failover a work is run again by a connection to the new primary, and what was connected before serves nobody', async (t) => {
