@@ -21,7 +21,10 @@ export interface PostgresOptions {
   readonly statementTimeoutMs?: number;
   /** How long a statement may wait for a lock, ms; 5,000. */
   readonly lockTimeoutMs?: number;
-  /** How long a transaction may do nothing, ms; 30,000. */
+  /**
+   * How long a transaction may do nothing, ms; 2,000. Of a process that stands still it is how long others wait for what it has
+   * locked: less than they wait for a lock, and than a lease lasts. Where the process goes on, it does the transaction again.
+   */
   readonly idleInTransactionTimeoutMs?: number;
   /** How long the driver asks what became of a commit whose answer was lost, ms; 60,000. */
   readonly outcomeTimeoutMs?: number;
@@ -51,7 +54,7 @@ export function readPostgresOptions(options: PostgresOptions): PostgresSettings 
     connectTimeoutMs: 5_000,
     statementTimeoutMs: 15_000,
     lockTimeoutMs: 5_000,
-    idleInTransactionTimeoutMs: 30_000,
+    idleInTransactionTimeoutMs: 2_000,
     outcomeTimeoutMs: 60_000,
     ...options,
     url,

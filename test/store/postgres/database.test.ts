@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import pg from 'pg';
 import { PostgresDatabase } from '../../../src/store/postgres/database.ts';
-import type { PostgresOptions } from '../../../src/store/postgres/options.ts';
+import { clientConfig, type PostgresOptions, readPostgresOptions } from '../../../src/store/postgres/options.ts';
 import { StoreBusyError } from '../../../src/store/ports/store.ts';
 import { all, lockSession, lockTenant, lockTurn, one, onlyIn, run, scan, type Work } from '../../../src/store/sql/work.ts';
 import { startCutProxy } from '../../support/cut-proxy.ts';
@@ -316,6 +316,47 @@ test('what waits too long for a lock, or runs too long, is busy, and nothing of 
     });
   }
   assert.deepEqual(await words(db), []);
+});
+
+test('T9 · a process that stands still in a transaction loses what it has locked before anybody gives up waiting for it', async (t) => {
+  const url = await needDatabase(t);
+  if (url === undefined) return;
+  // It is connected as every process is, and says nothing more.
+  const stopped = new pg.Client(clientConfig(readPostgresOptions({ url })));
+  stopped.on('error', () => undefined);
+  await stopped.connect();
+  t.after(async () => stopped.end());
+  const db = open(t, url);
+  await db.commit('quick', () => say('one'));
+  await stopped.query(`BEGIN; UPDATE leaders SET holder = 'stopped'`);
+  await db.commit('quick', () => run(`UPDATE leaders SET holder = holder || '!'`));
+  const rows = await db.read(() => all('SELECT holder FROM leaders'));
+  assert.deepEqual(
+    rows.map(({ holder }) => holder),
+    ['!'],
+  );
+});
+
+test('T9 · a process that is heard of too late does its transaction again, and it is done once', async (t) => {
+  const url = await needDatabase(t);
+  if (url === undefined) return;
+  await using proxy = await Proxy.start(url);
+  const db = open(t, proxy.url, { idleInTransactionTimeoutMs: 50 });
+  let runs = 0;
+  const commit = db.commit('quick', function* () {
+    runs += 1;
+    yield* say('one', `run ${runs}`);
+    if (runs === 1) proxy.holds = 'requests';
+    yield* say('two', `run ${runs}`);
+  });
+  await until(() => proxy.heldBytes > 0);
+  proxy.holds = 'nothing';
+  await commit;
+  const rows = await db.read(() => all('SELECT holder FROM leaders'));
+  assert.deepEqual(
+    rows.map(({ holder }) => holder),
+    ['run 2', 'run 2'],
+  );
 });
 
 test('a server that is not there is busy, and so is a pool that has no connection to spare', async (t) => {
