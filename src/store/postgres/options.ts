@@ -15,7 +15,7 @@ export interface PostgresOptions {
   readonly prepare?: boolean;
   /** Connections at most; 10. */
   readonly poolSize?: number;
-  /** How long a work waits for a connection, ms; 5,000. */
+  /** How long a work waits for a connection, and before that behind others of its tenant, ms; 5,000. */
   readonly connectTimeoutMs?: number;
   /** How long a statement may run, ms; 15,000. */
   readonly statementTimeoutMs?: number;
@@ -34,6 +34,8 @@ export interface PostgresOptions {
 export interface PostgresSettings extends Required<PostgresOptions> {
   /** Without the settings of our own. */
   readonly url: string;
+  /** What the address asks of the server for each connection, as in `-c work_mem=8MB`. */
+  readonly serverOptions: string | undefined;
 }
 
 /** Beyond the limit of a statement, at most: the server says itself that it is reached, where it can. */
@@ -58,6 +60,7 @@ export function readPostgresOptions(options: PostgresOptions): PostgresSettings 
     outcomeTimeoutMs: 60_000,
     ...options,
     url,
+    serverOptions: own.get('options') ?? undefined,
     schema,
     pgbouncer,
     prepare: options.prepare ?? truthOf('prepare', own) ?? !pgbouncer,
@@ -69,7 +72,8 @@ function splitUrl(url: string): { readonly url: string; readonly own: URLSearchP
   const [address = '', query = ''] = url.split('?', 2);
   const rest = new URLSearchParams(query);
   const own = new URLSearchParams();
-  for (const name of ['schema', 'pgbouncer', 'prepare']) {
+  // `options` too: `pg` would take those of the address instead of ours.
+  for (const name of ['schema', 'pgbouncer', 'prepare', 'options']) {
     const value = rest.get(name);
     if (value !== null) own.set(name, value);
     rest.delete(name);
@@ -98,12 +102,13 @@ export function clientConfig(settings: PostgresSettings): ClientConfig {
     pipeline: true,
     types,
     ...(settings.pgbouncer
-      ? {}
+      ? { options: settings.serverOptions }
       : {
           statement_timeout: settings.statementTimeoutMs,
           lock_timeout: settings.lockTimeoutMs,
           idle_in_transaction_session_timeout: settings.idleInTransactionTimeoutMs,
-          options: `-c search_path=${settings.schema}`,
+          // Of two the last one holds.
+          options: `${settings.serverOptions ?? ''} -c search_path=${settings.schema}`.trim(),
         }),
   };
 }

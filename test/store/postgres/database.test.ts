@@ -595,6 +595,38 @@ test('behind a pooler the same holds by what each transaction sets for itself, i
   assert.deepEqual([await words(db), await words(open(t, url))], [['one'], []]);
 });
 
+test('what the address asks of the server is asked beside our own: the tables are where the address says', async (t) => {
+  const url = await needDatabase(t);
+  if (url === undefined) return;
+  const address = `${url}&schema=kept&options=${encodeURIComponent('-c work_mem=8MB -c search_path=public')}`;
+  await migrate({ url: address });
+  const db = open(t, address);
+  await db.commit('quick', () => say('one'));
+  const settings = await db.read(() => one(`SELECT current_setting('work_mem') AS memory, current_setting('search_path') AS path`));
+  assert.deepEqual({ ...settings }, { memory: '8MB', path: 'kept' });
+  assert.deepEqual([await words(db), await words(open(t, url))], [['one'], []]);
+});
+
+test('T14 · works of one tenant that wait for a connection of a server that says nothing are busy, each as soon as the first of them', async (t) => {
+  const url = await needDatabase(t);
+  if (url === undefined) return;
+  const [db, gate] = [open(t, url, { connectTimeoutMs: 1_000 }), await closedGate(t, url)];
+  const first = db.commit('quick', () => gate.pass(), 'tenant');
+  await gate.untilWaiting(1);
+  const more = ['one', 'two', 'three'].map(async (word) =>
+    assert.rejects(
+      db.commit('quick', () => say(word), 'tenant'),
+      isBusy,
+    ),
+  );
+  await Promise.all(more);
+  await db.commit('quick', () => say('other'), 'other tenant');
+  await gate.open();
+  await first;
+  await db.commit('quick', () => say('later'), 'tenant');
+  assert.deepEqual(await words(db), ['later', 'other']);
+});
+
 test('addresses that say something wrong are refused by what they say', () => {
   const refusals = {
     'mysql://here': /postgres:\/\//,
