@@ -15,6 +15,7 @@ interface ServerError extends Error {
 const serializationFailure = '40001';
 const deadlockDetected = '40P01';
 const uniqueViolation = '23505';
+const lockNotAvailable = '55P03';
 const idleInTransaction = '25P03';
 
 /** By the start of SQLSTATE. */
@@ -26,7 +27,7 @@ const passingStates = [
   idleInTransaction, // our own limit of it
   '25P04', // a limit of the length of a transaction
   '53', // too many connections, no memory, no space on the disk
-  '55P03', // our own limit of the wait for a lock
+  lockNotAvailable, // our own limit of the wait for a lock
   '57014', // our own limit of the time of a statement
   '57P01', // it is shut down, or somebody ended the connection
   '57P02',
@@ -106,6 +107,12 @@ export function isAnswer(error: unknown): boolean {
 /** The server behind this connection takes no writes (any more): another one may have taken its place, for connections to come. */
 export function isReadOnly(error: unknown): boolean {
   return isServerError(error) && error.code === '25006';
+}
+
+/** Somebody else has locked it for longer than it may be waited for. @param error as the port has it, or as it came */
+export function isLockTimeout(error: unknown): boolean {
+  const cause = error instanceof StoreBusyError ? error.cause : error;
+  return isServerError(cause) && cause.code === lockNotAvailable;
 }
 
 /** A table has got columns since `SELECT *` was prepared on this connection. */
