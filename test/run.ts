@@ -125,7 +125,9 @@ else {
   process.env['TURNKEEP_TEST_MODE'] = 'cached';
   passes.push(await runPass(twice));
   const database = postgres === undefined ? 'sqlite' : 'postgres';
-  console.log(`\nThe same without head starts, and replayed always, on ${database === 'postgres' ? 'Postgres' : 'SQLite: there is no Postgres'}:\n`);
+  console.log(
+    `\nThe same without head starts, and replayed always, on ${database === 'postgres' ? 'Postgres' : 'SQLite: there is no Postgres'}:\n`,
+  );
   Object.assign(process.env, { TURNKEEP_HEAD_START: 'off', TURNKEEP_TEST_MODE: 'replayed always', TURNKEEP_TEST_DATABASE: database });
   passes.push(await runPass(twice));
 
