@@ -6,12 +6,18 @@
 /** How long it is counted on, ms. The clocks of two machines part by less than 1 ms meanwhile. */
 const keptForMs = 10_000;
 
+/** An answer that took longer tells too little: what time it was is known to half of that, ms. */
+const longestAnswerMs = 250;
+
 export const clockText = 'SELECT extract(epoch FROM clock_timestamp()) * 1000 AS now';
 
 export interface Clock {
   /** Milliseconds since the epoch; undefined: it is to be asked. */
   now(): number | undefined;
-  /** @param askedAt of `performance.now()`, as the question was sent. @returns what time it is */
+  /**
+   * @param askedAt of `performance.now()`, as the question was sent
+   * @returns what time it is; what came too slowly is not kept, and to be asked again
+   */
   note(databaseMs: number, askedAt: number): number;
 }
 
@@ -28,8 +34,11 @@ export class DatabaseClock implements Clock {
   note(databaseMs: number, askedAt: number): number {
     const at = performance.now();
     // It was read somewhere on the way.
-    this.#offsetMs = databaseMs - (askedAt + at) / 2;
-    this.#askedAt = at;
-    return Math.round(this.#offsetMs + at);
+    const offsetMs = databaseMs - (askedAt + at) / 2;
+    if (at - askedAt <= longestAnswerMs) {
+      this.#offsetMs = offsetMs;
+      this.#askedAt = at;
+    }
+    return Math.round(offsetMs + at);
   }
 }

@@ -11,6 +11,7 @@ import { StoreBusyError } from '../ports/store.ts';
 import type { Durability, SqlDatabase, Work } from '../sql/work.ts';
 import { type Clock, DatabaseClock } from './clock.ts';
 import { isAnswer, isLost, isReadOnly, isStalePlan, isWorthRepeating, translateError } from './errors.ts';
+import { KeyedQueue } from './keyed-queue.ts';
 import { beginText, clientConfig, type PostgresOptions, type PostgresSettings, readPostgresOptions } from './options.ts';
 import { commitText, forgetCommitsText, newCommitId, wasCommitted } from './outcome.ts';
 import { Session, type SessionOptions } from './session.ts';
@@ -20,7 +21,7 @@ const mostTries = 5;
 /** The longest pause before the second of them; it doubles. */
 const longestPauseMs = 10;
 
-/** Works that wait for a connection, each of them for a few seconds at most. */
+/** Works that wait for a connection, or for one tenant's turn, each of them for a few seconds at most. */
 const mostWaiting = 1_000;
 
 /** How often all connections are opened anew, at most, where the server takes no writes. */
@@ -34,7 +35,7 @@ export class PostgresDatabase implements SqlDatabase {
   readonly #pool: pg.Pool;
   readonly #clock: Clock;
   readonly #closing = new AbortController();
-  readonly #queue = new KeyedQueue();
+  readonly #queue: KeyedQueue;
   readonly #running = new Set<Promise<unknown>>();
   /** Of each connection the generation that it was opened in: those of an earlier one are not used again. */
   readonly #generations = new WeakMap<PoolClient, number>();
@@ -46,6 +47,7 @@ export class PostgresDatabase implements SqlDatabase {
   constructor(options: PostgresOptions, clock: Clock = new DatabaseClock()) {
     this.#clock = clock;
     this.settings = readPostgresOptions(options);
+    this.#queue = new KeyedQueue({ patienceMs: this.settings.connectTimeoutMs, maxWaiting: mostWaiting });
     this.#pool = new pg.Pool({ ...clientConfig(this.settings), max: this.settings.poolSize, allowExitOnIdle: true });
     // Whoever uses a connection that breaks learns of it, and one that is not used leaves the pool. Without a listener the event
     // would end the process.
@@ -211,27 +213,4 @@ async function repeated<T>(tryOnce: (isPrepared: boolean) => Promise<T>, prepare
 
 function causeOf(error: unknown): unknown {
   return error instanceof StoreBusyError ? error.cause : error;
-}
-
-/**
- * Works of one process that want the same lock of the database wait for each other here, before they take a connection: those that
- * waited there would leave none for anybody else.
- */
-class KeyedQueue {
-  readonly #last = new Map<string, Promise<void>>();
-
-  /** @param key without one it waits for nobody */
-  async run<T>(key: string | undefined, work: () => Promise<T>): Promise<T> {
-    if (key === undefined) return work();
-    const before = this.#last.get(key);
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#last.set(key, promise);
-    await before;
-    try {
-      return await work();
-    } finally {
-      if (this.#last.get(key) === promise) this.#last.delete(key);
-      resolve();
-    }
-  }
 }

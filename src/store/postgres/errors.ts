@@ -15,6 +15,8 @@ interface ServerError extends Error {
 const serializationFailure = '40001';
 const deadlockDetected = '40P01';
 const uniqueViolation = '23505';
+const lockNotAvailable = '55P03';
+const idleInTransaction = '25P03';
 
 /** By the start of SQLSTATE. */
 const passingStates = [
@@ -22,10 +24,10 @@ const passingStates = [
   serializationFailure,
   deadlockDetected,
   '25006', // it became a standby, which cannot be written
-  '25P03', // our own limit of a transaction that does nothing
+  idleInTransaction, // our own limit of it
   '25P04', // a limit of the length of a transaction
   '53', // too many connections, no memory, no space on the disk
-  '55P03', // our own limit of the wait for a lock
+  lockNotAvailable, // our own limit of the wait for a lock
   '57014', // our own limit of the time of a statement
   '57P01', // it is shut down, or somebody ended the connection
   '57P02',
@@ -35,7 +37,7 @@ const passingStates = [
 ] as const;
 
 /** By the start of SQLSTATE: the connection ends with these, or may: without memory or disk the server itself may end. */
-const endingStates = ['08', '25P03', '25P04', '53', '57P0', '58'] as const;
+const endingStates = ['08', idleInTransaction, '25P04', '53', '57P0', '58'] as const;
 
 const passingNetworkCodes: ReadonlySet<string> = new Set([
   'ECONNRESET',
@@ -87,7 +89,9 @@ export function isWorthRepeating(error: unknown): boolean {
 /** The connection broke, or serves no longer, before the work was done: there may be another one at once. */
 export function isLost(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
-  if (isServerError(error)) return isReadOnly(error) || (error.code.startsWith('57P0') && error.code !== '57P03');
+  if (isServerError(error)) {
+    return isReadOnly(error) || error.code === idleInTransaction || (error.code.startsWith('57P0') && error.code !== '57P03');
+  }
   if ('code' in error) return error.code === 'ECONNRESET' || error.code === 'EPIPE';
   return /^Connection terminated unexpectedly|^Client has encountered a connection error/.test(error.message);
 }
@@ -103,6 +107,12 @@ export function isAnswer(error: unknown): boolean {
 /** The server behind this connection takes no writes (any more): another one may have taken its place, for connections to come. */
 export function isReadOnly(error: unknown): boolean {
   return isServerError(error) && error.code === '25006';
+}
+
+/** Somebody else has locked it for longer than it may be waited for. @param error as the port has it, or as it came */
+export function isLockTimeout(error: unknown): boolean {
+  const cause = error instanceof StoreBusyError ? error.cause : error;
+  return isServerError(cause) && cause.code === lockNotAvailable;
 }
 
 /** A table has got columns since `SELECT *` was prepared on this connection. */

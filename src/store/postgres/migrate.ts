@@ -19,6 +19,8 @@ export interface Migrated {
 
 /** How long a migration waits for whoever reads or writes a table; everybody else waits behind it meanwhile. */
 const lockTimeoutMs = 10_000;
+/** How long its transaction may do nothing: nobody does it again by itself, as works are done. */
+const idleTimeoutMs = 30_000;
 
 const oldestServer = { number: 140_000, name: '14' };
 
@@ -60,15 +62,11 @@ async function migrateOn(client: ClientBase, settings: PostgresSettings, migrati
 }
 
 /** Under a lock that ends with the transaction, so that it holds behind a pooler too, and not beyond the process. */
-async function inTransaction<T>(
-  client: ClientBase,
-  { schema, idleInTransactionTimeoutMs }: PostgresSettings,
-  act: () => Promise<T>,
-): Promise<T> {
+async function inTransaction<T>(client: ClientBase, { schema }: PostgresSettings, act: () => Promise<T>): Promise<T> {
   await client.query('BEGIN');
   try {
     await client.query(`SET LOCAL search_path = ${schema}; SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0;
-      SET LOCAL idle_in_transaction_session_timeout = ${idleInTransactionTimeoutMs};
+      SET LOCAL idle_in_transaction_session_timeout = ${idleTimeoutMs};
       SELECT pg_advisory_xact_lock(hashtextextended('migrate:${schema}', 0));
       SET LOCAL lock_timeout = ${lockTimeoutMs};`);
     const result = await act();

@@ -6,9 +6,11 @@ import { append as appendAlone } from '../sql/journal.ts';
 import { run } from '../sql/work.ts';
 import { type Clock, DatabaseClock } from './clock.ts';
 import { PostgresDatabase } from './database.ts';
+import { isLockTimeout } from './errors.ts';
 import { JournalWriter } from './journal-writer.ts';
 import { migrate } from './migrate.ts';
 import { clientConfig, type PostgresOptions, readPostgresOptions } from './options.ts';
+import { newCommitId } from './outcome.ts';
 import { dropPartitions, ensurePartitions } from './partitions.ts';
 import { PostgresSignal } from './signal.ts';
 
@@ -33,7 +35,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
   );
   const db = new PostgresDatabase(options);
   try {
-    await ensurePartitions(db);
+    await unlessLocked(() => ensurePartitions(db));
   } finally {
     await db.close();
   }
@@ -65,11 +67,12 @@ export function postgresStore(
     notify: (turn, last) => signal.notify(turn, last),
     append: (append) => writer.append(append),
     beforeExpire: async (beforeMs) => {
-      await ensurePartitions(db);
-      await dropPartitions(db, beforeMs);
+      await unlessLocked(() => ensurePartitions(db));
+      await unlessLocked(() => dropPartitions(db, beforeMs));
     },
     probe: async () => {
-      await db.commit('quick', () => run(`UPDATE meta SET value = value WHERE name = 'database'`));
+      // A row of its own: one that others write could be locked by a process that stands still.
+      await db.commit('quick', () => run('INSERT INTO commits (id) VALUES (?)', newCommitId()));
     },
     close: async () => {
       await writer.close();
@@ -77,4 +80,16 @@ export function postgresStore(
       await db.close();
     },
   });
+}
+
+/**
+ * Partitions can wait until retention comes the next time: days are made a week ahead, and what is of no day is taken in all the
+ * same. A start, or the rest of what is past retention, must not wait for the end of a backup.
+ */
+async function unlessLocked(work: () => Promise<unknown>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (!isLockTimeout(error)) throw error;
+  }
 }

@@ -15,13 +15,16 @@ export interface PostgresOptions {
   readonly prepare?: boolean;
   /** Connections at most; 10. */
   readonly poolSize?: number;
-  /** How long a work waits for a connection, ms; 5,000. */
+  /** How long a work waits for a connection, and before that behind others of its tenant, ms; 5,000. */
   readonly connectTimeoutMs?: number;
   /** How long a statement may run, ms; 15,000. */
   readonly statementTimeoutMs?: number;
   /** How long a statement may wait for a lock, ms; 5,000. */
   readonly lockTimeoutMs?: number;
-  /** How long a transaction may do nothing, ms; 30,000. */
+  /**
+   * How long a transaction may do nothing, ms; 2,000. Of a process that stands still it is how long others wait for what it has
+   * locked: less than they wait for a lock, and than a lease lasts. Where the process goes on, it does the transaction again.
+   */
   readonly idleInTransactionTimeoutMs?: number;
   /** How long the driver asks what became of a commit whose answer was lost, ms; 60,000. */
   readonly outcomeTimeoutMs?: number;
@@ -31,6 +34,8 @@ export interface PostgresOptions {
 export interface PostgresSettings extends Required<PostgresOptions> {
   /** Without the settings of our own. */
   readonly url: string;
+  /** What the address asks of the server for each connection, as in `-c work_mem=8MB`. */
+  readonly serverOptions: string | undefined;
 }
 
 /** Beyond the limit of a statement, at most: the server says itself that it is reached, where it can. */
@@ -51,10 +56,11 @@ export function readPostgresOptions(options: PostgresOptions): PostgresSettings 
     connectTimeoutMs: 5_000,
     statementTimeoutMs: 15_000,
     lockTimeoutMs: 5_000,
-    idleInTransactionTimeoutMs: 30_000,
+    idleInTransactionTimeoutMs: 2_000,
     outcomeTimeoutMs: 60_000,
     ...options,
     url,
+    serverOptions: own.get('options') ?? undefined,
     schema,
     pgbouncer,
     prepare: options.prepare ?? truthOf('prepare', own) ?? !pgbouncer,
@@ -66,7 +72,8 @@ function splitUrl(url: string): { readonly url: string; readonly own: URLSearchP
   const [address = '', query = ''] = url.split('?', 2);
   const rest = new URLSearchParams(query);
   const own = new URLSearchParams();
-  for (const name of ['schema', 'pgbouncer', 'prepare']) {
+  // `options` too: `pg` would take those of the address instead of ours.
+  for (const name of ['schema', 'pgbouncer', 'prepare', 'options']) {
     const value = rest.get(name);
     if (value !== null) own.set(name, value);
     rest.delete(name);
@@ -95,12 +102,13 @@ export function clientConfig(settings: PostgresSettings): ClientConfig {
     pipeline: true,
     types,
     ...(settings.pgbouncer
-      ? {}
+      ? { options: settings.serverOptions }
       : {
           statement_timeout: settings.statementTimeoutMs,
           lock_timeout: settings.lockTimeoutMs,
           idle_in_transaction_session_timeout: settings.idleInTransactionTimeoutMs,
-          options: `-c search_path=${settings.schema}`,
+          // Of two the last one holds.
+          options: `${settings.serverOptions ?? ''} -c search_path=${settings.schema}`.trim(),
         }),
   };
 }

@@ -27,6 +27,12 @@ const dayMs = 86_400_000;
 /** Nothing is written to the default partition as long as somebody makes partitions once in so many days. */
 const usualAheadDays = 7;
 
+/**
+ * How long they wait for a table's lock, ms: everybody who writes to it, or reads it, waits behind them. Statements are through by
+ * then; a backup is not, which holds a lock on each table as long as it runs.
+ */
+const lockTimeoutMs = 100;
+
 /** Of one commit. */
 const responsesAtOnce = 50;
 
@@ -110,6 +116,7 @@ export async function dropPartitions(
 function* makePartitions({ name, range: [from, to] }: Day): Work<boolean> {
   yield* lockPartitions();
   if ((yield* partitionedDays()).has(name)) return false;
+  yield* hurry();
   for (const table of tables) {
     const partition = partitionOf(table, name);
     // Not as a partition from the start: that would lock the whole table, and fail where the default one has rows of it.
@@ -158,10 +165,14 @@ function* detachPartitions(day: Day, beforeMs: number): Work<boolean> {
   if (!(yield* partitionedDays()).has(day.name) || (yield* isInUse(day, beforeMs))) return false;
   const left = yield* one('SELECT 1 FROM journal_head WHERE turn >= ? AND turn < ? AND sealed = 1 LIMIT 1', ...day.range);
   if (left !== undefined) return false;
-  // Everybody who writes waits behind this one: it must not wait long for those before it.
-  yield* run(`SET LOCAL lock_timeout = '1s'`);
+  yield* hurry();
   for (const table of tables) yield* run(`ALTER TABLE ${table} DETACH PARTITION ${partitionOf(table, day.name)}`);
   return true;
+}
+
+/** From here on locks are waited for for a moment only. */
+function* hurry(): Work<void> {
+  yield* run(`SET LOCAL lock_timeout = ${lockTimeoutMs}`);
 }
 
 /** Until the commit. */

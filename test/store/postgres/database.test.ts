@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import pg from 'pg';
 import { PostgresDatabase } from '../../../src/store/postgres/database.ts';
-import type { PostgresOptions } from '../../../src/store/postgres/options.ts';
+import { clientConfig, type PostgresOptions, readPostgresOptions } from '../../../src/store/postgres/options.ts';
 import { StoreBusyError } from '../../../src/store/ports/store.ts';
 import { all, lockSession, lockTenant, lockTurn, one, onlyIn, run, scan, type Work } from '../../../src/store/sql/work.ts';
 import { startCutProxy } from '../../support/cut-proxy.ts';
@@ -318,6 +318,48 @@ test('what waits too long for a lock, or runs too long, is busy, and nothing of 
   assert.deepEqual(await words(db), []);
 });
 
+test('T9 · a process that stands still in a transaction loses what it has locked before anybody gives up waiting for it', async (t) => {
+  const url = await needDatabase(t);
+  if (url === undefined) return;
+  // It is connected as every process is, and says nothing more.
+  const stopped = new pg.Client(clientConfig(readPostgresOptions({ url })));
+  stopped.on('error', () => undefined);
+  await stopped.connect();
+  t.after(async () => stopped.end());
+  const db = open(t, url);
+  await db.commit('quick', () => say('one'));
+  await stopped.query(`BEGIN; UPDATE leaders SET holder = 'stopped'`);
+  await db.commit('quick', () => run(`UPDATE leaders SET holder = holder || '!'`));
+  const rows = await db.read(() => all('SELECT holder FROM leaders'));
+  assert.deepEqual(
+    rows.map(({ holder }) => holder),
+    ['!'],
+  );
+});
+
+test('T9 · a process that is heard of too late does its transaction again, and it is done once', async (t) => {
+  const url = await needDatabase(t);
+  if (url === undefined) return;
+  await using proxy = await Proxy.start(url);
+  const db = open(t, proxy.url, { idleInTransactionTimeoutMs: 1_000 });
+  let runs = 0;
+  const commit = db.commit('quick', function* () {
+    runs += 1;
+    yield* say('one', `run ${runs}`);
+    if (runs === 1) proxy.holds = 'requests';
+    yield* say('two', `run ${runs}`);
+  });
+  await until(() => proxy.heldBytes > 0);
+  proxy.holds = 'nothing';
+  await commit;
+  assert.ok(runs > 1);
+  const rows = await db.read(() => all('SELECT holder FROM leaders'));
+  assert.deepEqual(
+    rows.map(({ holder }) => holder),
+    [`run ${runs}`, `run ${runs}`],
+  );
+});
+
 test('a server that is not there is busy, and so is a pool that has no connection to spare', async (t) => {
   const url = await needDatabase(t);
   if (url === undefined) return;
@@ -552,6 +594,38 @@ test('behind a pooler the same holds by what each transaction sets for itself, i
   );
   assert.deepEqual({ ...limits }, { lock: '77ms', path: 'kept', prepared: 0 });
   assert.deepEqual([await words(db), await words(open(t, url))], [['one'], []]);
+});
+
+test('what the address asks of the server is asked beside our own: the tables are where the address says', async (t) => {
+  const url = await needDatabase(t);
+  if (url === undefined) return;
+  const address = `${url}&schema=kept&options=${encodeURIComponent('-c work_mem=8MB -c search_path=public')}`;
+  await migrate({ url: address });
+  const db = open(t, address);
+  await db.commit('quick', () => say('one'));
+  const settings = await db.read(() => one(`SELECT current_setting('work_mem') AS memory, current_setting('search_path') AS path`));
+  assert.deepEqual({ ...settings }, { memory: '8MB', path: 'kept' });
+  assert.deepEqual([await words(db), await words(open(t, url))], [['one'], []]);
+});
+
+test('T14 · works of one tenant that wait for a connection of a server that says nothing are busy, each as soon as the first of them', async (t) => {
+  const url = await needDatabase(t);
+  if (url === undefined) return;
+  const [db, gate] = [open(t, url, { connectTimeoutMs: 1_000 }), await closedGate(t, url)];
+  const first = db.commit('quick', () => gate.pass(), 'tenant');
+  await gate.untilWaiting(1);
+  const more = ['one', 'two', 'three'].map(async (word) =>
+    assert.rejects(
+      db.commit('quick', () => say(word), 'tenant'),
+      isBusy,
+    ),
+  );
+  await Promise.all(more);
+  await db.commit('quick', () => say('other'), 'other tenant');
+  await gate.open();
+  await first;
+  await db.commit('quick', () => say('later'), 'tenant');
+  assert.deepEqual(await words(db), ['later', 'other']);
 });
 
 test('addresses that say something wrong are refused by what they say', () => {
