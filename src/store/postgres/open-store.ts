@@ -9,7 +9,7 @@ import { PostgresDatabase } from './database.ts';
 import { JournalWriter } from './journal-writer.ts';
 import { migrate } from './migrate.ts';
 import { clientConfig, type PostgresOptions, readPostgresOptions } from './options.ts';
-import { dropPartitions, ensurePartitions } from './partitions.ts';
+import { dropPartitions, ensurePartitions, planRetention } from './partitions.ts';
 import { PostgresSignal } from './signal.ts';
 
 export interface PostgresStoreOptions extends PostgresOptions {
@@ -66,6 +66,9 @@ export function postgresStore(
     append: (append) => writer.append(append),
     beforeExpire: async (beforeMs) => {
       await ensurePartitions(db);
+      return planRetention(db, beforeMs);
+    },
+    afterExpire: async (beforeMs) => {
       await dropPartitions(db, beforeMs);
     },
     probe: async () => {
