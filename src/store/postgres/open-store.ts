@@ -9,7 +9,7 @@ import { PostgresDatabase } from './database.ts';
 import { JournalWriter } from './journal-writer.ts';
 import { migrate } from './migrate.ts';
 import { clientConfig, type PostgresOptions, readPostgresOptions } from './options.ts';
-import { dropPartitions, ensurePartitions, planRetention } from './partitions.ts';
+import { dropPartitions, ensurePartitions, planRetention, readUpkeep } from './partitions.ts';
 import { PostgresSignal } from './signal.ts';
 
 export interface PostgresStoreOptions extends PostgresOptions {
@@ -71,6 +71,7 @@ export function postgresStore(
     afterExpire: async (beforeMs) => {
       await dropPartitions(db, beforeMs);
     },
+    readUpkeep: () => readUpkeep(db),
     probe: async () => {
       await db.commit('quick', () => run(`UPDATE meta SET value = value WHERE name = 'database'`));
     },

@@ -3,6 +3,7 @@
  * They are made ahead. What retention is through with goes as a whole partition, without a delete for each row.
  */
 import type { IdRange } from '../ports/retention.ts';
+import type { DatabaseUpkeep } from '../ports/store.ts';
 import { all, one, run, type Row, type SqlDatabase, type Work } from '../sql/work.ts';
 
 /**
@@ -43,14 +44,6 @@ interface Day {
   readonly endsAtMs: number;
 }
 
-export interface PartitionReport {
-  /** Whole days from tomorrow on that have their partitions, without a gap. 0: after midnight all goes to the default one. */
-  readonly aheadDays: number;
-  readonly days: number;
-  /** Rows of journals in the default partition, counted to 10,000: retention deletes each by itself. */
-  readonly strayRows: number;
-}
-
 /**
  * Makes the partitions of today and of the days ahead that are not there, and takes over what the default one has of them. Several
  * processes may do it at once.
@@ -69,13 +62,17 @@ export async function ensurePartitions(
   return made;
 }
 
-export async function readPartitions(db: SqlDatabase, nowMs = Date.now()): Promise<PartitionReport> {
+/** See `Store.readUpkeep`. */
+export async function readUpkeep(db: SqlDatabase, nowMs = Date.now()): Promise<DatabaseUpkeep> {
   return db.read(function* () {
     const days = yield* partitionedDays();
-    const stray = yield* one('SELECT count(*) AS stray FROM (SELECT 1 FROM journal_default LIMIT 10000) AS stray');
-    let aheadDays = 0;
-    while (days.has(dayOf(nowMs + (aheadDays + 1) * dayMs).name)) aheadDays += 1;
-    return { aheadDays, days: days.size, strayRows: Number(stray?.['stray']) };
+    // Ids of the length of `newId`: those of workflows of somebody's own begin with no time, and are there for good reason.
+    const sql = `SELECT pg_notification_queue_usage() AS share, (SELECT count(*) FROM (
+      SELECT 1 FROM journal_default WHERE turn < ? AND turn ~ '^resp_[0-9a-f]{48}$' LIMIT 10000) AS stray) AS stray`;
+    const row = yield* one(sql, firstIdAt(nowMs + 366 * dayMs));
+    let partitionDaysAhead = 0;
+    while (days.has(dayOf(nowMs + (partitionDaysAhead + 1) * dayMs).name)) partitionDaysAhead += 1;
+    return { partitionDaysAhead, defaultPartitionRows: Number(row?.['stray']), notificationQueueShare: Number(row?.['share']) };
   });
 }
 

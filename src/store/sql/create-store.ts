@@ -48,6 +48,8 @@ export interface SqlDriver {
   readonly afterExpire?: (beforeMs: number) => Promise<void>;
   /** More may have been dropped; `isDone`: there was nothing more to be dropped. */
   readonly afterPurge?: (isDone: boolean) => void;
+  /** See `Store.readUpkeep`. */
+  readonly readUpkeep?: Store['readUpkeep'];
   /** See `Store.probe`. */
   readonly probe: () => Promise<void>;
   /** Behind all that was asked for before. */
@@ -63,6 +65,7 @@ export function createSqlStore({
   beforeExpire,
   afterExpire,
   afterPurge,
+  readUpkeep,
   probe,
   close,
 }: SqlDriver): Store {
@@ -215,6 +218,7 @@ export function createSqlStore({
       return next;
     },
 
+    ...(readUpkeep === undefined ? {} : { readUpkeep }),
     probe,
     close: async () => {
       broker.close();

@@ -3,9 +3,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import pg from 'pg';
 import { childIdOf, newId } from '../../../src/client/ids.ts';
+import type { Dispatcher } from '../../../src/client/dispatcher.ts';
+import { startSweep } from '../../../src/client/sweep.ts';
+import { Metrics } from '../../../src/metrics/metrics.ts';
+import { observed } from '../../../src/metrics/observed-store.ts';
 import { PostgresDatabase } from '../../../src/store/postgres/database.ts';
 import { openPostgresStore } from '../../../src/store/postgres/open-store.ts';
-import { dropPartitions, ensurePartitions, planRetention, readPartitions } from '../../../src/store/postgres/partitions.ts';
+import { dropPartitions, ensurePartitions, planRetention, readUpkeep } from '../../../src/store/postgres/partitions.ts';
 import { type RetentionCursor, StoreBusyError } from '../../../src/store/ports/store.ts';
 import { expire } from '../../../src/store/sql/retention.ts';
 import { needDatabase } from '../../support/postgres-server.ts';
@@ -116,8 +120,12 @@ onDatabase('several processes make the days ahead at once, each day once; and th
   const made = await Promise.all([bench.db, ...others].map((db) => ensurePartitions(db, { nowMs: noon, aheadDays: 2 })));
   assert.deepEqual(made.flat().toSorted(), ['20270101', '20270102', '20270103']);
   assert.deepEqual(await ensurePartitions(bench.db, { nowMs: noon, aheadDays: 2 }), []);
-  assert.deepEqual(await readPartitions(bench.db, noon), { aheadDays: 2, days: 3, strayRows: 0 });
-  assert.deepEqual(await readPartitions(bench.db, noon + 3 * dayMs), { aheadDays: 0, days: 3, strayRows: 0 });
+  assert.deepEqual(await readUpkeep(bench.db, noon), { partitionDaysAhead: 2, defaultPartitionRows: 0, notificationQueueShare: 0 });
+  assert.deepEqual(await readUpkeep(bench.db, noon + 3 * dayMs), {
+    partitionDaysAhead: 0,
+    defaultPartitionRows: 0,
+    notificationQueueShare: 0,
+  });
   assert.deepEqual(await ensurePartitions(bench.db, { nowMs: noon + dayMs, aheadDays: 2 }), ['20270104']);
   await Promise.all(others.map((db) => db.close()));
 });
@@ -139,7 +147,7 @@ onDatabase('ids of turns, and of those that they call, are in the partition of t
       ]),
     );
   }
-  assert.equal((await readPartitions(bench.db, noon)).strayRows, 2);
+  assert.equal((await readUpkeep(bench.db, noon)).defaultPartitionRows, 0, 'of an id that begins with no time nothing was to be expected');
 });
 
 onDatabase('a question for one turn looks at the partition of its day alone, also by a join and by a prepared statement', async (bench) => {
@@ -158,7 +166,7 @@ onDatabase('what came before its partition was there is taken over by it, whole'
   const [early, later] = [idAt(noon), idAt(noon + 5 * dayMs)];
   await bench.turn(early, noon);
   await bench.turn(later, null);
-  assert.equal((await readPartitions(bench.db, noon)).strayRows, 4);
+  assert.equal((await readUpkeep(bench.db, noon)).defaultPartitionRows, 4);
   await ensurePartitions(bench.db, { nowMs: noon, aheadDays: 1 });
   assert.deepEqual(
     await bench.places('journal'),
@@ -168,7 +176,7 @@ onDatabase('what came before its partition was there is taken over by it, whole'
     ]),
   );
   assert.equal((await bench.places('recordings')).get(early), 'recordings_d20270101');
-  assert.equal((await readPartitions(bench.db, noon)).strayRows, 2);
+  assert.equal((await readUpkeep(bench.db, noon)).defaultPartitionRows, 2);
 });
 
 onDatabase(
@@ -309,3 +317,31 @@ onDatabase('whoever reads for long is waited for shortly, and holds up no writer
   reader.release();
   assert.deepEqual(await dropPartitions(bench.db, midnight), { dropped: ['20270101'], kept: [] });
 });
+
+onDatabase(
+  'a row whose day has no partition is seen in the metrics of the process that has read them, and no other one has them',
+  async (bench, idAt) => {
+    await using stack = new AsyncDisposableStack();
+    const gateways: Metrics[] = [];
+    const dispatcher = { start: async () => undefined, isRunning: async () => true, isOwned: async () => true } as unknown as Dispatcher;
+    await bench.turn(idAt(Date.now() - 40 * dayMs), null);
+    for (let at = 0; at < 2; at += 1) {
+      const metrics = new Metrics();
+      gateways.push(metrics);
+      const store = observed(await openPostgresStore({ url: bench.url }), { metrics, onTurnEnd: () => undefined });
+      stack.defer(() => store.close());
+      const sweep = startSweep({ store, dispatcher, retentionDays: 30, cancel: async () => undefined, onError: () => undefined });
+      stack.defer(() => sweep.stop());
+    }
+    const told = async (): Promise<string[]> =>
+      (await Promise.all(gateways.map((each) => each.text()))).flatMap(
+        (text) => text.match(/^turnkeep_(?:partition|default|notification)_.+$/gm) ?? [],
+      );
+    await until(async () => (await told()).length > 0);
+    assert.deepEqual(await told(), [
+      'turnkeep_partition_days_ahead 7',
+      'turnkeep_default_partition_rows 2',
+      'turnkeep_notification_queue_ratio 0',
+    ]);
+  },
+);
