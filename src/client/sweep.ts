@@ -29,6 +29,7 @@ const purgeAfterMs = 10 * 60_000;
 /** A workflow of somebody's own reads its answer once there is a worker again. */
 const purgeOwnedAfterMs = 24 * 60 * 60_000;
 const expireEveryMs = 60 * 60_000;
+const upkeepEveryMs = 60_000;
 const dayMs = 86_400_000;
 const betweenSlicesMs = 10;
 const batch = 200;
@@ -41,6 +42,8 @@ const titling: Task = { name: 'titles', leaseMs: 10_000 };
 /** Each of these asks Temporal of every turn that has run for a while. */
 const restarting: Task = { name: 'orphans', leaseMs: 60_000 };
 const dropping: Task = { name: 'retention', leaseMs: 30_000 };
+/** Longer than between two looks, so that one process goes on with it. */
+const watching: Task = { name: 'upkeep', leaseMs: 90_000 };
 
 export interface Sweep {
   stop(): void;
@@ -166,6 +169,12 @@ export function startSweep({ store, dispatcher, retentionDays, cancel, onWebhook
     if (isDone) expireAtMs = performance.now() + expireEveryMs;
   }
 
+  /** For the metrics, which hear of what is read. */
+  async function lookAtUpkeep(): Promise<void> {
+    const { readUpkeep } = store;
+    if (readUpkeep !== undefined) await leader.round(watching, async () => readUpkeep().then(() => true));
+  }
+
   function every(periodMs: number, sweep: () => Promise<void>): NodeJS.Timeout {
     let isBusy = false;
     const run = (): void => {
@@ -190,6 +199,7 @@ export function startSweep({ store, dispatcher, retentionDays, cancel, onWebhook
     every(titlesEveryMs, sweepTitles),
     every(undispatchedEveryMs, sweepWebhooks),
     every(purgeEveryMs, dropWhatIsPast),
+    every(upkeepEveryMs, lookAtUpkeep),
   ];
   return {
     stop() {

@@ -6,6 +6,7 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom
 import type { WebhookReport } from '../domain/turn/webhook.ts';
 import type { EndedRequest } from '../http/ended-request.ts';
 import type { JournalFollower, JournalStore } from '../store/ports/journal.ts';
+import type { DatabaseUpkeep } from '../store/ports/store.ts';
 import type { TurnStore } from '../store/ports/turns.ts';
 import { TurnMetrics } from './turn-metrics.ts';
 
@@ -22,6 +23,9 @@ export interface MetricsOptions {
 /** Up to the longest stream: a request is measured to the end of its answer. */
 const secondsOfRequests = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3_600];
 
+/** What the database was found to be is told for so long: it is read once a minute, by one process. */
+const upkeepForMs = 180_000;
+
 export class Metrics {
   readonly turns: TurnMetrics;
   /** Those who follow a turn in this process, with its id. */
@@ -35,6 +39,12 @@ export class Metrics {
   readonly #oldestLease: Gauge;
   readonly #viewers: Gauge;
   readonly #lag: Gauge;
+  /** Apart from the others: where nobody has read them, there are none. */
+  readonly #upkeepRegistry = new Registry();
+  readonly #daysAhead: Gauge;
+  readonly #defaultRows: Gauge;
+  readonly #notificationQueue: Gauge;
+  #upkeepUntilMs = 0;
   #store: GaugedStore | undefined;
 
   constructor({ version = 'unknown', models = [] }: MetricsOptions = {}) {
@@ -71,6 +81,13 @@ export class Metrics {
       'How long ago the lease of a running request was renewed, the one renewed the longest ago; under a second while its worker lives, 0 without one.',
     );
     this.#viewers = gauge('turnkeep_viewers', 'Streams of turns that this process serves.');
+    const ofUpkeep = (name: string, help: string): Gauge => new Gauge({ name, help, registers: [this.#upkeepRegistry] });
+    this.#daysAhead = ofUpkeep('turnkeep_partition_days_ahead', 'Days from tomorrow on that have partitions in Postgres.');
+    this.#defaultRows = ofUpkeep(
+      'turnkeep_default_partition_rows',
+      'Rows of journals that are in the partition of no day, counted to 10,000: their own was not made in time.',
+    );
+    this.#notificationQueue = ofUpkeep('turnkeep_notification_queue_ratio', "How full Postgres' queue of notifications is, from 0 to 1.");
     this.#lag = gauge('turnkeep_journal_lag_events', 'Events that the slowest viewer of this process is behind.');
   }
 
@@ -84,6 +101,14 @@ export class Metrics {
 
   webhookReported({ status }: Pick<WebhookReport, 'status'>): void {
     this.#webhooks.inc({ outcome: status === 'pending' ? 'failed' : status });
+  }
+
+  /** This process is the one that has read it: told for three minutes, unless it is read again. */
+  upkeepRead({ partitionDaysAhead, defaultPartitionRows, notificationQueueShare }: DatabaseUpkeep): void {
+    this.#daysAhead.set(partitionDaysAhead);
+    this.#defaultRows.set(defaultPartitionRows);
+    this.#notificationQueue.set(notificationQueueShare);
+    this.#upkeepUntilMs = performance.now() + upkeepForMs;
   }
 
   readonly contentType = Registry.PROMETHEUS_CONTENT_TYPE;
@@ -107,7 +132,8 @@ export class Metrics {
     this.#oldestLease.set(secondsSince(oldestRenewalAtMs));
     this.#viewers.set(this.#following.size);
     this.#lag.set(await this.#longestLag().catch(() => Number.NaN));
-    return this.#registry.metrics();
+    const upkeep = performance.now() < this.#upkeepUntilMs ? await this.#upkeepRegistry.metrics() : '';
+    return `${await this.#registry.metrics()}${upkeep}`;
   }
 
   async #longestLag(): Promise<number> {

@@ -47,6 +47,7 @@ export function observed(store: Store, { metrics, onTurnEnd }: Observers): Store
   /** Turns that are claimed here and not sealed yet; of these, when the first thing was shown, in ms from their acceptance. */
   const { claimed, shown } = known;
   metrics.attach(store);
+  const { readUpkeep } = store;
 
   function forget(turn: string): void {
     claimed.delete(turn);
@@ -163,7 +164,14 @@ export function observed(store: Store, { metrics, onTurnEnd }: Observers): Store
     return isWritten;
   }
 
-  return { ...store, ...observing };
+  const reading = readUpkeep && {
+    async readUpkeep() {
+      const upkeep = await readUpkeep();
+      metrics.upkeepRead(upkeep);
+      return upkeep;
+    },
+  };
+  return { ...store, ...observing, ...reading };
 }
 
 /** In ms from the acceptance of the turn; undefined where nothing was shown. */

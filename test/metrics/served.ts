@@ -22,6 +22,7 @@ export async function served(): Promise<Map<string, ReadonlySet<string>>> {
     'scripted',
   );
   metrics.turns.timed({ model: 'scripted', outcome: 'completed', durationMs: 1, firstTokenMs: 1 });
+  metrics.upkeepRead({ partitionDaysAhead: 7, defaultPartitionRows: 0, notificationQueueShare: 0 });
   metrics.webhookReported({ status: 'pending' });
   const request = { requestId: 'r', method: 'GET', route: '/', status: 200, durationMs: 1 };
   metrics.requestEnded({ ...request, isStream: false, isCut: false });

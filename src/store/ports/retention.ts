@@ -53,11 +53,18 @@ export interface RetentionCut {
   readonly atMs: number;
 }
 
+/** Ids of turns: from the first on, and before the second. */
+export type IdRange = readonly [from: string, to: string];
+
 /** How far the sweep has got: of the driver's own. */
 export interface RetentionCursor {
-  readonly phase: 'sessions' | 'turns' | 'stubs';
+  readonly phase: 'sessions' | 'turns' | 'hidden' | 'stubs';
   /** The last that was looked at, and is not to be looked at again. */
   readonly after?: { readonly atMs: number; readonly key: string | number };
   /** The last one is still there, since the database fails with it in particular: the others are dropped all the same. */
   readonly failed?: { readonly turn: string; readonly error: unknown };
+  /** Turns whose journals the driver drops all at once, when the last of them is past retention: until then they are hidden. */
+  readonly wholeRanges?: readonly IdRange[];
+  /** Turns some of whose journals stay for long: those that were hidden, to be dropped with the others, are deleted one by one. */
+  readonly brokenRanges?: readonly IdRange[];
 }

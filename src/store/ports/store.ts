@@ -51,11 +51,26 @@ export interface Store
   /** Of the database, and of no other: two deployments that share a task queue tell their turns apart by it. */
   readonly databaseId: string;
 
+  /**
+   * What somebody has to do something about before it makes trouble. Counts rows: to be asked by one process, once a minute. Absent:
+   * a database of this kind has nothing of it.
+   */
+  readonly readUpkeep?: () => Promise<DatabaseUpkeep>;
+
   /** Writes something. Rejects when the database cannot be written just now, as on a full disk. */
   probe(): Promise<void>;
 
   /** Whoever follows a journal is cut off, and nothing may be called any more. */
   close(): Promise<void>;
+}
+
+export interface DatabaseUpkeep {
+  /** Whole days from tomorrow on that have partitions; 0: from midnight on all goes to the default one. */
+  readonly partitionDaysAhead: number;
+  /** Of journals whose day should have had a partition, counted to 10,000. */
+  readonly defaultPartitionRows: number;
+  /** How full the server's queue of notifications is, from 0 to 1. */
+  readonly notificationQueueShare: number;
 }
 
 /** The database could not take the call just now (locked, out of space): nothing was changed, ask again. */

@@ -11,7 +11,7 @@ import { JournalWriter } from './journal-writer.ts';
 import { migrate } from './migrate.ts';
 import { clientConfig, type PostgresOptions, readPostgresOptions } from './options.ts';
 import { newCommitId } from './outcome.ts';
-import { dropPartitions, ensurePartitions } from './partitions.ts';
+import { dropPartitions, ensurePartitions, planRetention, readUpkeep } from './partitions.ts';
 import { PostgresSignal } from './signal.ts';
 
 export interface PostgresStoreOptions extends PostgresOptions {
@@ -68,8 +68,12 @@ export function postgresStore(
     append: (append) => writer.append(append),
     beforeExpire: async (beforeMs) => {
       await unlessLocked(() => ensurePartitions(db));
+      return planRetention(db, beforeMs);
+    },
+    afterExpire: async (beforeMs) => {
       await unlessLocked(() => dropPartitions(db, beforeMs));
     },
+    readUpkeep: () => readUpkeep(db),
     probe: async () => {
       // A row of its own: one that others write could be locked by a process that stands still.
       await db.commit('quick', () => run('INSERT INTO commits (id) VALUES (?)', newCommitId()));

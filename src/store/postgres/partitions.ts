@@ -2,6 +2,8 @@
  * Partitions of the journals and of what was recorded, one a day (UTC), by the ids of turns, which begin with their time (`newId`).
  * They are made ahead. What retention is through with goes as a whole partition, without a delete for each row.
  */
+import type { IdRange } from '../ports/retention.ts';
+import type { DatabaseUpkeep } from '../ports/store.ts';
 import { all, one, run, type Row, type SqlDatabase, type Work } from '../sql/work.ts';
 
 /**
@@ -34,23 +36,18 @@ const usualAheadDays = 7;
 const lockTimeoutMs = 100;
 
 /** Of one commit. */
-const responsesAtOnce = 50;
+const headsAtOnce = 1_000;
+
+/** A day that others go on in for so long after its end is no longer waited for, to drop it whole. */
+const brokenAfterMs = dayMs;
 
 /** A day of UTC. */
 interface Day {
   /** As in the names of its tables: `20261231`. */
   readonly name: string;
   /** The ids of its turns: from the first on, and before the second. */
-  readonly range: readonly [from: string, to: string];
+  readonly range: IdRange;
   readonly endsAtMs: number;
-}
-
-export interface PartitionReport {
-  /** Whole days from tomorrow on that have their partitions, without a gap. 0: after midnight all goes to the default one. */
-  readonly aheadDays: number;
-  readonly days: number;
-  /** Rows of journals in the default partition, counted to 10,000: retention deletes each by itself. */
-  readonly strayRows: number;
 }
 
 /**
@@ -71,20 +68,43 @@ export async function ensurePartitions(
   return made;
 }
 
-export async function readPartitions(db: SqlDatabase, nowMs = Date.now()): Promise<PartitionReport> {
+/** See `Store.readUpkeep`. */
+export async function readUpkeep(db: SqlDatabase, nowMs = Date.now()): Promise<DatabaseUpkeep> {
   return db.read(function* () {
     const days = yield* partitionedDays();
-    const stray = yield* one('SELECT count(*) AS stray FROM (SELECT 1 FROM journal_default LIMIT 10000) AS stray');
-    let aheadDays = 0;
-    while (days.has(dayOf(nowMs + (aheadDays + 1) * dayMs).name)) aheadDays += 1;
-    return { aheadDays, days: days.size, strayRows: Number(stray?.['stray']) };
+    // Ids of the length of `newId`: those of workflows of somebody's own begin with no time, and are there for good reason.
+    const sql = `SELECT pg_notification_queue_usage() AS share, (SELECT count(*) FROM (
+      SELECT 1 FROM journal_default WHERE turn < ? AND turn ~ '^resp_[0-9a-f]{48}$' LIMIT 10000) AS stray) AS stray`;
+    const row = yield* one(sql, firstIdAt(nowMs + 366 * dayMs));
+    let partitionDaysAhead = 0;
+    while (days.has(dayOf(nowMs + (partitionDaysAhead + 1) * dayMs).name)) partitionDaysAhead += 1;
+    return { partitionDaysAhead, defaultPartitionRows: Number(row?.['stray']), notificationQueueShare: Number(row?.['share']) };
   });
 }
 
 /**
- * Drops the days before `beforeMs` whose turns have all ended before it. The responses of these turns are kept beside them first,
- * as `expire` does for one that is kept for others: until it comes to them, they are turns without a journal. A day with a turn
- * that runs, or has ended since, is kept: what of it is past retention, `expire` deletes.
+ * How what has ended before `beforeMs` goes: with its whole day, where all of this day goes soon, and by itself where turns of the
+ * day are kept for more than a day after its end.
+ */
+export async function planRetention(
+  db: SqlDatabase,
+  beforeMs: number,
+): Promise<{ readonly wholeRanges: readonly IdRange[]; readonly brokenRanges: readonly IdRange[] }> {
+  return db.read(function* () {
+    const [wholeRanges, brokenRanges]: [IdRange[], IdRange[]] = [[], []];
+    for (const name of yield* partitionedDays()) {
+      const day = dayNamed(name);
+      if (day.endsAtMs - dayMs >= beforeMs) continue;
+      const isBroken = day.endsAtMs + brokenAfterMs <= beforeMs && (yield* isInUse(day, beforeMs));
+      (isBroken ? brokenRanges : wholeRanges).push(day.range);
+    }
+    return { wholeRanges, brokenRanges };
+  });
+}
+
+/**
+ * Drops the days before `beforeMs` all of whose journals are hidden: nobody reads them any more. One with a turn that runs, or that
+ * is not past retention, is kept.
  * @returns the days that were dropped, and those that were kept, as in `20261231`
  * @throws `StoreBusyError` while somebody has a lock that is in the way: ask again
  */
@@ -96,10 +116,10 @@ export async function dropPartitions(
   for (const name of await db.read(partitionedDays)) {
     const day = dayNamed(name);
     if (day.endsAtMs > beforeMs) continue;
-    if (await db.read(() => isInUse(day, beforeMs))) kept.push(name);
+    if (await db.read(() => hasReadable(day))) kept.push(name);
     else {
-      while (await db.commit('durable', () => keepResponses(day))) continue;
-      if (await db.commit('durable', () => detachPartitions(day, beforeMs))) dropped.push(name);
+      while (await db.commit('quick', () => dropHiddenHeads(day))) continue;
+      if (await db.commit('durable', () => detachPartitions(day))) dropped.push(name);
     }
   }
   // Those, too, that a killed process has detached. To delete the files of a large table takes a while: it is nobody's any more.
@@ -138,34 +158,24 @@ function* isInUse({ range }: Day, beforeMs: number): Work<boolean> {
   return (yield* one(sql, ...range, beforeMs)) !== undefined;
 }
 
-/**
- * Copies some of the responses, which the last rows of the journals have, and hides these journals. The turns are locked first, as
- * by whoever deletes them.
- * @returns whether there may be more
- */
-function* keepResponses({ range }: Day): Work<boolean> {
-  const hidden = yield* run(
-    `WITH ending AS MATERIALIZED (
-       SELECT turns.ordinal, head.turn, head.next_seq FROM journal_head AS head JOIN turns ON turns.id = head.turn
-       WHERE head.turn >= ? AND head.turn < ? AND head.sealed = 1 ORDER BY head.turn LIMIT ${responsesAtOnce} FOR UPDATE OF turns
-     ), copied AS (
-       UPDATE turn_content SET response = json_part(journal.data, '{response}')
-       FROM ending JOIN journal ON journal.turn = ending.turn AND journal.seq = ending.next_seq - 1
-       WHERE turn_content.ordinal = ending.ordinal
-     )
-     UPDATE journal_head SET sealed = 2 FROM ending WHERE journal_head.turn = ending.turn AND sealed = 1`,
-    ...range,
-  );
-  return hidden > 0;
+function* hasReadable({ range }: Day): Work<boolean> {
+  return (yield* one('SELECT 1 FROM journal_head WHERE turn >= ? AND turn < ? AND sealed < 2 LIMIT 1', ...range)) !== undefined;
 }
 
-/** False: there is something left to be kept, or it is gone already. */
-function* detachPartitions(day: Day, beforeMs: number): Work<boolean> {
+/** Some of them: a head says that there is a journal, hidden or not. @returns whether there may be more */
+function* dropHiddenHeads({ range }: Day): Work<boolean> {
+  const sql = `DELETE FROM journal_head WHERE turn IN (
+    SELECT turn FROM journal_head WHERE turn >= ? AND turn < ? AND sealed = 2 ORDER BY turn LIMIT ${headsAtOnce})`;
+  return (yield* run(sql, ...range)) > 0;
+}
+
+/** False: it has a journal again, of an id that a client has chosen, or it is gone already. */
+function* detachPartitions(day: Day): Work<boolean> {
   yield* lockPartitions();
-  if (!(yield* partitionedDays()).has(day.name) || (yield* isInUse(day, beforeMs))) return false;
-  const left = yield* one('SELECT 1 FROM journal_head WHERE turn >= ? AND turn < ? AND sealed = 1 LIMIT 1', ...day.range);
-  if (left !== undefined) return false;
+  if (!(yield* partitionedDays()).has(day.name)) return false;
   yield* hurry();
+  for (const table of tables) yield* run(`LOCK TABLE ONLY ${table} IN ACCESS EXCLUSIVE MODE`);
+  if ((yield* one('SELECT 1 FROM journal_head WHERE turn >= ? AND turn < ? LIMIT 1', ...day.range)) !== undefined) return false;
   for (const table of tables) yield* run(`ALTER TABLE ${table} DETACH PARTITION ${partitionOf(table, day.name)}`);
   return true;
 }

@@ -5,7 +5,7 @@ import type { ChangeSignal } from '../live/source.ts';
 import type { JournalRow } from '../../domain/response/response-event.ts';
 import type { NewBranch, NewSession } from '../../domain/turn/session.ts';
 import type { Append, DeadHolder } from '../ports/journal.ts';
-import type { Store } from '../ports/store.ts';
+import type { RetentionCursor, Store } from '../ports/store.ts';
 import { insertTurn } from './admission.ts';
 import { Acknowledgements } from './acknowledge.ts';
 import * as attempts from './attempts.ts';
@@ -42,10 +42,14 @@ export interface SqlDriver {
   readonly notify?: (turn: string, last: number) => void;
   /** Instead of a commit for each. */
   readonly append?: (append: Append) => Promise<boolean>;
-  /** Before all else that is past retention is dropped, for what a driver can drop at once. */
-  readonly beforeExpire?: (beforeMs: number) => Promise<void>;
+  /** Which journals the driver drops all at once: before anything is that is past retention. */
+  readonly beforeExpire?: (beforeMs: number) => Promise<Pick<RetentionCursor, 'wholeRanges' | 'brokenRanges'>>;
+  /** All that is past retention is hidden, or deleted: what is hidden as a whole can be dropped. */
+  readonly afterExpire?: (beforeMs: number) => Promise<void>;
   /** More may have been dropped; `isDone`: there was nothing more to be dropped. */
   readonly afterPurge?: (isDone: boolean) => void;
+  /** See `Store.readUpkeep`. */
+  readonly readUpkeep?: Store['readUpkeep'];
   /** See `Store.probe`. */
   readonly probe: () => Promise<void>;
   /** Behind all that was asked for before. */
@@ -59,7 +63,9 @@ export function createSqlStore({
   notify,
   append: appendOf,
   beforeExpire,
+  afterExpire,
   afterPurge,
+  readUpkeep,
   probe,
   close,
 }: SqlDriver): Store {
@@ -207,10 +213,12 @@ export function createSqlStore({
       return purged;
     },
     expire: async (cut, from) => {
-      if (from === undefined) await beforeExpire?.(cut.beforeMs);
-      return retention.expire(db, cut, from);
+      const next = await retention.expire(db, cut, from ?? { phase: 'sessions', ...(await beforeExpire?.(cut.beforeMs)) });
+      if (next === undefined) await afterExpire?.(cut.beforeMs);
+      return next;
     },
 
+    ...(readUpkeep === undefined ? {} : { readUpkeep }),
     probe,
     close: async () => {
       broker.close();

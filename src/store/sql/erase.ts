@@ -52,11 +52,15 @@ export function* markErased(id: string, by: NonNullable<TurnRow['erasedBy']>): W
   yield* hideJournal(id);
 }
 
-/** False while something is left, for which there is no room in this slice. Under `lockTurn`: nobody begins to go on from it meanwhile. */
-export function* eraseMarked(id: string, atMs: number, slice: Slice): Work<boolean> {
+/**
+ * False while something is left, for which there is no room in this slice. Under `lockTurn`: nobody begins to go on from it meanwhile.
+ * @param isWhole its journal is hidden, and goes with those of others, all at once
+ */
+export function* eraseMarked(id: string, atMs: number, slice: Slice, isWhole = false): Work<boolean> {
   const row = yield* one('SELECT erased_by, session, branch, depth FROM turns WHERE id = ?', id);
   if (row === undefined) return true;
-  if (!(yield* dropJournal(id, slice))) return false;
+  if (isWhole) yield* dropViewers(id);
+  else if (!(yield* dropJournal(id, slice))) return false;
   // Its items are also those of its session, and of whatever goes on from it.
   const isPast = row['erased_by'] === 'owner' && (yield* isPastOfOthers(id, row));
   if (!isPast && !(yield* dropItems(id, slice))) return false;
@@ -102,8 +106,9 @@ export function* dropTurn(id: string, slice: Slice): Work<boolean> {
 /**
  * The journal of a turn that is kept: the response, which its last row has, is kept beside the turn, unless the database cannot read
  * it. False while something is left.
+ * @param isWhole it is only hidden, and goes with those of others, all at once
  */
-export function* dropJournalOfKept(id: string, slice: Slice): Work<boolean> {
+export function* dropJournalOfKept(id: string, slice: Slice, isWhole = false): Work<boolean> {
   const head = yield* one('SELECT sealed, next_seq FROM journal_head WHERE turn = ?', id);
   if (head === undefined) return true;
   if (head['sealed'] === 1) {
@@ -115,15 +120,17 @@ export function* dropJournalOfKept(id: string, slice: Slice): Work<boolean> {
       id,
     );
     yield* hideJournal(id);
+    if (isWhole) yield* dropViewers(id);
   }
-  return yield* dropJournal(id, slice);
+  return isWhole || (yield* dropJournal(id, slice));
 }
 
 export function* dropItems(turn: string, slice: Slice): Work<boolean> {
   return (yield* dropRows(hidden, turn, slice)) && (yield* dropRows(items, turn, slice));
 }
 
-function* dropJournal(turn: string, slice: Slice): Work<boolean> {
+/** False while something is left. */
+export function* dropJournal(turn: string, slice: Slice): Work<boolean> {
   yield* keepNewestOrdinal(turn);
   if (!(yield* dropRows(recordings, turn, slice)) || !(yield* dropRows(journal, turn, slice))) return false;
   yield* dropViewers(turn);

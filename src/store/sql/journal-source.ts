@@ -23,7 +23,7 @@ function* readHeads(turns: readonly string[]): Work<ReadonlyMap<string, LiveHead
 function* readRows(turn: string, after: number, limits: BatchLimits): Work<JournalRow[]> {
   const rows: JournalRow[] = [];
   let chars = 0;
-  yield* scan(rowsAfter, [turn, after, limits.rows], (each) => {
+  yield* scan(rowsAfter, [turn, after, turn, limits.rows], (each) => {
     const row = journalRow(each);
     rows.push(row);
     chars += row.data.length;

@@ -222,13 +222,15 @@ function eventOf({ data }: JournalRow): ResponseEvent {
   return JSON.parse(data) as ResponseEvent;
 }
 
-export const rowsAfter = 'SELECT seq, type, data FROM journal WHERE turn = ? AND seq > ? ORDER BY seq LIMIT ?';
+/** One that is hidden has none, though its rows may be there for another day. */
+export const rowsAfter = `SELECT seq, type, data FROM journal WHERE turn = ? AND seq > ?
+  AND EXISTS (SELECT 1 FROM journal_head WHERE journal_head.turn = ? AND sealed < 2) ORDER BY seq LIMIT ?`;
 
 /** A limit for all that there are. */
 export const everyRow = Number.MAX_SAFE_INTEGER;
 
 export function* readJournal(turn: string, after: number, limit: number): Work<JournalRow[]> {
-  return (yield* all(rowsAfter, turn, after, limit)).map(journalRow);
+  return (yield* all(rowsAfter, turn, after, turn, limit)).map(journalRow);
 }
 
 export function* readHead(turn: string): Work<JournalHead | undefined> {

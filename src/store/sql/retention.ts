@@ -1,9 +1,9 @@
 /** What is dropped: turns their owner deletes, what was not to be stored, and all that is past retention. One slice a commit. */
-import type { RetentionCursor, RetentionCut, UnstoredCut } from '../ports/retention.ts';
+import type { IdRange, RetentionCursor, RetentionCut, UnstoredCut } from '../ports/retention.ts';
 import type { Lease } from '../ports/leases.ts';
 import { hasNext, placeIn } from './chain.ts';
 import { all, lockSession, lockTurn, now, one, run, type Row, type SqlDatabase, type Work } from './work.ts';
-import { dropItems, dropJournalOfKept, dropTurn, eraseMarked, idsIn, isLeaf, markErased } from './erase.ts';
+import { dropItems, dropJournal, dropJournalOfKept, dropTurn, eraseMarked, idsIn, isLeaf, markErased } from './erase.ts';
 import { Slice } from '../pace.ts';
 import { StoreBusyError } from '../ports/store.ts';
 import { text } from './rows.ts';
@@ -80,12 +80,17 @@ function* allDone(works: readonly (() => Work<boolean>)[]): Work<boolean> {
 }
 
 /** The sessions first, then the turns from the newest back: what goes on from a turn is looked at before it. */
-export async function expire(
-  db: SqlDatabase,
-  cut: RetentionCut,
-  from: RetentionCursor = { phase: 'sessions' },
-): Promise<RetentionCursor | undefined> {
-  if (from.phase !== 'turns') return db.commit('quick', () => (from.phase === 'sessions' ? expireSessions(cut, from) : expireStubs(cut)));
+export async function expire(db: SqlDatabase, cut: RetentionCut, from: RetentionCursor): Promise<RetentionCursor | undefined> {
+  const { phase } = from;
+  const next = phase === 'turns' ? await expireTurnsButFailed(db, cut, from) : await db.commit('quick', () => phases[phase](cut, from));
+  if (next === undefined) return undefined;
+  const { wholeRanges, brokenRanges } = from;
+  return { ...next, ...(wholeRanges && { wholeRanges }), ...(brokenRanges && { brokenRanges }) };
+}
+
+const phases = { sessions: expireSessions, hidden: expireHidden, stubs: expireStubs };
+
+async function expireTurnsButFailed(db: SqlDatabase, cut: RetentionCut, from: RetentionCursor): Promise<RetentionCursor> {
   const failure: TurnFailure = {};
   try {
     return await db.commit('quick', () => expireTurns(cut, from, failure));
@@ -128,6 +133,7 @@ const turnsAtOnce = 50;
 /** @param failure is left out, and booked where there is one more */
 function* expireTurns({ beforeMs, atMs }: RetentionCut, from: RetentionCursor, failure: TurnFailure): Work<RetentionCursor> {
   const slice = new Slice();
+  const whole = from.wholeRanges ?? [];
   let after = from.after ?? { atMs: beforeMs, key: 0 };
   for (;;) {
     const rows = yield* all(
@@ -144,7 +150,7 @@ function* expireTurns({ beforeMs, atMs }: RetentionCut, from: RetentionCursor, f
       }
       if (slice.isFull) return { phase: 'turns', after };
       try {
-        if (!(yield* expireTurn(row, atMs, slice))) return { phase: 'turns', after };
+        if (!(yield* expireTurn(row, { atMs, slice, whole }))) return { phase: 'turns', after };
       } catch (error) {
         if (!(error instanceof StoreBusyError)) failure.of = { ordinal: place.key, error };
         throw error;
@@ -152,21 +158,36 @@ function* expireTurns({ beforeMs, atMs }: RetentionCut, from: RetentionCursor, f
       slice.add(0);
       after = place;
     }
-    if (rows.length < turnsAtOnce) return { phase: 'stubs' };
+    if (rows.length < turnsAtOnce) return { phase: from.brokenRanges?.length ? 'hidden' : 'stubs' };
   }
 }
 
 /** False while something is left. The past of a turn that is kept is kept with it, but for its journal. */
-function* expireTurn(row: Row, atMs: number, slice: Slice): Work<boolean> {
+function* expireTurn(
+  row: Row,
+  { atMs, slice, whole }: { readonly atMs: number; readonly slice: Slice; readonly whole: readonly IdRange[] },
+): Work<boolean> {
   const [id, place] = [text(row['id']), placeIn(row)];
+  const isWhole = whole.some(([from, to]) => id >= from && id < to);
   // Whoever goes on from it has done so before, or finds it gone.
   yield* lockTurn(id);
   const isPast = (yield* isLeaf(id)) || (place !== undefined && (yield* hasNext(place)));
-  if (isPast) return yield* dropJournalOfKept(id, slice);
+  if (isPast) return yield* dropJournalOfKept(id, slice, isWhole);
   // For its owner it is gone already: what was left are the items that others went on from.
   if (row['erased_by'] === 'owner') return yield* dropTurn(id, slice);
   if (row['erased_by'] === null) yield* markErased(id, 'retention');
-  return yield* eraseMarked(id, atMs, slice);
+  return yield* eraseMarked(id, atMs, slice, isWhole);
+}
+
+/** Journals that were hidden, to be dropped with all of their day, of days that others go on in. */
+function* expireHidden(_cut: RetentionCut, { brokenRanges = [] }: RetentionCursor): Work<RetentionCursor> {
+  const slice = new Slice();
+  const hidden: string[] = [];
+  for (const range of brokenRanges) {
+    hidden.push(...(yield* idsIn('SELECT turn AS id FROM journal_head WHERE turn >= ? AND turn < ? AND sealed = 2', slice, ...range)));
+  }
+  const isDone = yield* allDone(hidden.map((id) => () => dropJournal(id, slice)));
+  return { phase: hidden.length === 0 && isDone ? 'stubs' : 'hidden' };
 }
 
 /** A stub says that there was a turn (410); it goes after as long again. */

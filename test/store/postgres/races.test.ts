@@ -8,7 +8,7 @@ import pg from 'pg';
 import { newId } from '../../../src/client/ids.ts';
 import { migrate } from '../../../src/store/postgres/migrate.ts';
 import { PostgresDatabase } from '../../../src/store/postgres/database.ts';
-import { ensurePartitions, readPartitions } from '../../../src/store/postgres/partitions.ts';
+import { ensurePartitions, readUpkeep } from '../../../src/store/postgres/partitions.ts';
 import { postgresStore } from '../../../src/store/postgres/open-store.ts';
 import type { NewTurn, Store } from '../../../src/store/ports/store.ts';
 import { createSqlStore } from '../../../src/store/sql/create-store.ts';
@@ -256,7 +256,7 @@ race(
     );
     assert.deepEqual([days.length, isWritten, result.type], [1, true, 'inserted']);
     assert.deepEqual([(await there.readHead(running))?.last, (await there.readJournal(next)).length > 0], [last + 1, true]);
-    assert.equal((await readPartitions(db)).strayRows, 0);
+    assert.equal((await readUpkeep(db)).defaultPartitionRows, 0);
   },
 );
 
