@@ -8,13 +8,15 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { activityInfo } from '@temporalio/activity';
 import type { OwnTurn, StreamModelInput } from '../contract/activities.ts';
-import { type Away, endOfRefusal, settledStatusOf } from '../domain/turn/claim.ts';
+import type { Away } from '../domain/turn/breaker.ts';
+import { endOfRefusal, settledStatusOf } from '../domain/turn/claim.ts';
 import type { ModelFailure } from '../domain/model.ts';
 import { failureOf } from '../domain/failure.ts';
 import { requestsPerStep } from '../domain/turn/retry-policy.ts';
 import type { TurnRow } from '../domain/turn/turn.ts';
 import type { RequestedOutcome, StepResult } from '../domain/turn/turn-state.ts';
 import { awaitHolder } from '../settle/await-holder.ts';
+import { claimUnlessAway } from '../settle/claim-unless-away.ts';
 import { LeaseJudge, sightingIntervalMs } from '../settle/lease-judge.ts';
 import { settleDead, settleTurn } from '../settle/settle-turn.ts';
 import { modelFailure } from '../providers/failures/model-failure.ts';
@@ -112,8 +114,8 @@ async function look(deps: StreamModelDeps, input: OwnTurn<StreamModelInput>, jud
     const room = findRoom(attempts, row);
     if (room === 'none') return { type: 'waits', nextLookMs: lookMs };
     using _room = room;
-    const permit = row === undefined ? undefined : await attempts.permit(row.settings);
-    const claim = await claimStep(deps, { ...input, ...(permit?.type === 'away' ? { away: permit } : {}) }, signal);
+    const asking = row && { ...input, tenant: row.tenant, settings: row.settings };
+    const claim = await claimUnlessAway(attempts.breakers, asking, (away) => claimStep(deps, { ...input, away }, signal));
     return claim.type === 'granted' || claim.type === 'tools' ? { type: 'running', running: attempts.run(claim, input.step) } : claim;
   } catch (error) {
     if (!(error instanceof StoreBusyError)) throw error;
@@ -193,7 +195,7 @@ async function claimStep(
 
 /** Nothing was sent, and the requests that are left stay so: a timer of Temporal's waits, as for a provider that asks for it (T4). */
 function failureOfAway({ waitMs, isLasting }: Away): ModelFailure {
-  const sentence = 'The model provider fails for everybody: nothing was sent to it.';
+  const sentence = 'The model provider fails turn after turn: nothing was sent to it.';
   const when = isLasting ? { retryAtMs: Date.now() + waitMs } : {};
   return modelFailure('provider_busy', { sentence, busy: { retryAfterMs: Math.ceil(waitMs) }, ...when });
 }

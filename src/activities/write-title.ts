@@ -28,13 +28,13 @@ export async function writeTitle(
 ): Promise<{ hasTitle: boolean }> {
   const row = await store.readTurn(turn);
   const request = row === undefined ? undefined : titleRequest(await store.readInput(turn), titleModel ?? askedModelOf(row.settings));
-  if (request === undefined || !(await retryWhileBusy(() => store.bookTitleRequest(session), cancellationSignal())))
+  if (row === undefined || request === undefined || !(await retryWhileBusy(() => store.bookTitleRequest(session), cancellationSignal())))
     return { hasTitle: false };
   let text = '';
   let hasStarted = false;
   try {
-    const asked = titleModel === undefined && row !== undefined ? providerFor(agents, provider, row.settings) : provider;
-    for await (const event of asked.stream(request, cancellationSignal())) {
+    const asked = titleModel === undefined ? providerFor(agents, provider, row.settings) : provider;
+    for await (const event of asked.stream({ ...request, tenant: row.tenant }, cancellationSignal())) {
       if (event.type !== 'delta') continue;
       hasStarted = true;
       if (event.delta.type === 'text') text += event.delta.text;

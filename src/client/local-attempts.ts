@@ -1,6 +1,6 @@
 /** Sends a request in this process, where it has a worker, without waiting for Temporal to give it the activity. */
 import type { ResponseSettings } from '../domain/response/response-settings.ts';
-import type { Permit } from '../domain/turn/breaker.ts';
+import { claimUnlessAway, type ProviderBreakers } from '../settle/claim-unless-away.ts';
 import type { Claim } from '../store/ports/journal.ts';
 import type { Lease } from '../store/ports/leases.ts';
 import type { Store } from '../store/ports/store.ts';
@@ -10,10 +10,8 @@ export interface LocalAttempts {
   readonly lease: Lease;
   /** Has the configuration of this process what a turn of these settings needs? Any turn, where nothing is said. */
   canServe?(settings: Pick<ResponseSettings, 'agent'>): boolean;
-  /** May the provider of a turn of these settings be asked now? Whoever is let through asks. Always, where nothing is said. */
-  permit?(settings: ResponseSettings): Promise<Permit>;
-  /** Does it fail for everybody just now, as far as this process has seen? */
-  isAway?(settings: ResponseSettings): boolean;
+  /** Any provider may be asked, where nothing is said. */
+  readonly breakers?: ProviderBreakers | undefined;
   /** Room for one more attempt, of this tenant or of any, to be held from before its claim until it runs; undefined: none. */
   reserve(tenant?: string): Disposable | undefined;
   run(claim: Extract<Claim, { type: 'granted' | 'tools' }>, step: number): unknown;
@@ -32,12 +30,13 @@ export async function claimAndRun(
 ): Promise<Claim | undefined> {
   using room = attempts.reserve(tenant);
   if (room === undefined) return undefined;
-  if (attempts.canServe !== undefined || attempts.permit !== undefined) {
-    const settings = (await store.readTurn(turn))?.settings;
-    if (settings !== undefined && attempts.canServe?.(settings) === false) return undefined;
-    if (settings !== undefined && (await attempts.permit?.(settings))?.type === 'away') return undefined;
-  }
-  const claim = await store.claim({ turn, step, lease: attempts.lease });
+  const { breakers } = attempts;
+  const row = attempts.canServe === undefined && breakers === undefined ? undefined : await store.readTurn(turn);
+  if (row !== undefined && attempts.canServe?.(row.settings) === false) return undefined;
+  const state = row && breakers?.state(row).type;
+  if (state === 'open' || state === 'half_open') return undefined;
+  const asking = row && { turn, step, tenant: row.tenant, settings: row.settings };
+  const claim = await claimUnlessAway(breakers, asking, (away) => store.claim({ turn, step, lease: attempts.lease, away }));
   if (claim.type === 'granted' || claim.type === 'tools') attempts.run(claim, step);
-  return claim;
+  return claim.type === 'away' ? undefined : claim;
 }

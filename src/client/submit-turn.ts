@@ -3,9 +3,9 @@ import type { InputItem } from '../domain/item.ts';
 import { journalRowOf } from '../domain/response/response-event.ts';
 import { ResponseStream } from '../domain/response/response-stream.ts';
 import { newResponse } from '../domain/response/response.ts';
-import type { ResponseSettings } from '../domain/response/response-settings.ts';
 import type { TurnRow } from '../domain/turn/turn.ts';
 import type { WebhookEvent } from '../domain/turn/webhook.ts';
+import type { Asker } from '../settle/claim-unless-away.ts';
 import type { Store } from '../store/ports/store.ts';
 import type { InsertTurn, NewTurn } from '../store/ports/turns.ts';
 import { workflowIdOf } from '../contract/workflows.ts';
@@ -44,8 +44,8 @@ export interface SubmitDeps {
   readonly canceller: TurnCanceller;
   readonly quotas: Quotas;
   readonly endRates: EndRates;
-  /** Of their provider, which fails for everybody and long since: a new turn would not wait for it. */
-  readonly providerRefusedForMs?: ((settings: ResponseSettings) => number | undefined) | undefined;
+  /** Of their provider, which fails turn after turn and long since: a new turn would not wait for it. */
+  readonly providerRefusedForMs?: ((asker: Asker) => number | undefined) | undefined;
   readonly hasTitles: boolean;
   readonly webhookEventsOf: (tenant: string) => readonly WebhookEvent[];
 }
@@ -104,9 +104,9 @@ async function insert(
   const [inProgress] = stream.begin();
   const { headStart } = dispatcher;
   // Approved calls come before the first request; one that its provider is not to get now is left to `claimAndRun`.
-  const startsAhead = approvals.calls.length === 0 && headStart?.isAway?.(settings) !== true;
+  const startsAhead = approvals.calls.length === 0 && (headStart?.breakers?.state({ tenant, settings }).type ?? 'closed') === 'closed';
   using room = startsAhead ? headStart?.reserve(tenant) : undefined;
-  const refusedForMs = providerRefusedForMs?.(settings);
+  const refusedForMs = providerRefusedForMs?.({ tenant, settings });
   const turn: NewTurn = {
     id,
     tenant,

@@ -100,7 +100,7 @@ export const table = z.object({
   }),
   TURNKEEP_CIRCUIT_BREAKER: onOff.default('on').meta({
     readBy: ['both'],
-    description: 'on: a provider that fails for everybody is sent nothing until one request gets an answer; off: every turn asks it',
+    description: 'on: a provider that fails turn after turn is sent nothing until one request gets an answer; off: every turn asks it',
   }),
   TURNKEEP_RECORD: z
     .enum(recordModes, { error: 'must be wire, answers or off' })

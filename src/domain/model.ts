@@ -18,6 +18,8 @@ export interface ModelRequest {
   readonly wantsReasoning?: true;
   /** Of a request that compacts: how much of the user's messages stays beside its summary (`keptMessages`). */
   readonly keptChars?: number;
+  /** Whose turn it is. Nothing of it is sent. */
+  readonly tenant?: string;
   /** Of what the provider gives no id, one is made of this: the same answer gets the same ids again. Absent: ids are random. */
   readonly ids?: string;
 }

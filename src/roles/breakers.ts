@@ -1,20 +1,20 @@
 /** The circuit breakers of a role: which turn asks which provider, and what the requests to it come to. */
 import type { Logger } from 'pino';
-import type { ProviderBreakers } from '../activities/attempt/agents.ts';
 import type { AgentConfig } from '../config/agent-config.ts';
 import type { Config } from '../config/config.ts';
-import { type ModelEvent, startsStep } from '../domain/model.ts';
-import { askedModelOf, type ResponseSettings } from '../domain/response/response-settings.ts';
-import { breakerKeyOf } from '../domain/turn/breaker.ts';
+import { type ModelEvent, type ModelRequest, startsStep } from '../domain/model.ts';
+import { askedModelOf } from '../domain/response/response-settings.ts';
+import { type BreakerKeys, breakerKeysOf, isOfTenant } from '../domain/turn/breaker.ts';
 import { openAiBaseUrl } from '../providers/openai/endpoint.ts';
 import { type Provider, ProviderError } from '../providers/provider.ts';
 import { Breakers } from '../settle/breakers.ts';
+import type { Asker, AskingStep, ProviderBreakers } from '../settle/claim-unless-away.ts';
 import type { BreakerStore } from '../store/ports/breakers.ts';
 import { isAway } from './availability.ts';
 
 export interface RoleBreakers extends ProviderBreakers {
-  /** How long new turns of these settings are refused, since one that came now would not wait for its provider, in ms. */
-  readonly refusedForMs: (settings: ResponseSettings) => number | undefined;
+  /** How long new turns of this tenant and these settings are refused, since one that came now would not wait for its provider, in ms. */
+  readonly refusedForMs: (asker: Asker) => number | undefined;
   /** A provider whose answers and failures are counted. */
   readonly watched: (provider: Provider, baseUrl: string | undefined) => Provider;
   stop(): void;
@@ -34,23 +34,28 @@ export function startBreakers({ config, agents, store, log }: BreakerDeps): Role
     store,
     onChange: (key, row) => {
       if (row === undefined) log.warn({ provider: key }, 'a model provider answers again');
-      else log.warn({ provider: key, detail: row.detail }, 'a model provider fails for everybody: its turns wait');
+      else
+        log.warn(
+          { provider: key, detail: row.detail },
+          `a model provider fails for ${isOfTenant(key) ? 'one tenant' : 'everybody'}: its turns wait`,
+        );
     },
     onError: (error) => {
       log[isAway(error) ? 'debug' : 'warn']({ err: error }, 'the circuit breakers could not be looked at; trying again');
     },
   });
   breakers.start();
-  const keyOf = (settings: ResponseSettings): string => {
+  const keysOf = ({ tenant, settings }: Asker): BreakerKeys => {
     const name = settings.agent?.provider ?? 'default';
     const { baseUrl } = name === 'default' ? config.provider : (agents.providers.get(name) ?? {});
-    return breakerKeyOf(baseUrl || openAiBaseUrl, askedModelOf(settings));
+    return breakerKeysOf(baseUrl || openAiBaseUrl, askedModelOf(settings), tenant);
   };
   return {
-    permit: (settings) => breakers.permit(keyOf(settings)),
-    state: (settings) => breakers.state(keyOf(settings)),
-    refusedForMs: (settings) => {
-      const state = breakers.state(keyOf(settings));
+    state: (asker) => breakers.state(keysOf(asker)),
+    probe: (asking) => breakers.probe(keysOf(asking), stepOf(asking)),
+    unanswered: (asking) => breakers.unanswered(keysOf(asking), stepOf(asking)),
+    refusedForMs: (asker) => {
+      const state = breakers.state(keysOf(asker));
       return state.type === 'open' && state.isLasting ? state.waitMs : undefined;
     },
     watched: (provider, baseUrl) => watched(breakers, provider, baseUrl || openAiBaseUrl),
@@ -60,16 +65,25 @@ export function startBreakers({ config, agents, store, log }: BreakerDeps): Role
   };
 }
 
+/** As `modelRequest` names it. */
+function stepOf({ turn, step }: AskingStep): string {
+  return `${turn} ${step}`;
+}
+
 function watched(breakers: Breakers, provider: Provider, baseUrl: string): Provider {
-  type Asked = Parameters<Provider['stream']>[0];
-  const counted = (events: AsyncIterable<ModelEvent>, { settings, ids }: Asked, signal: AbortSignal): AsyncIterable<ModelEvent> =>
-    untilAnswered(events, {
-      onAnswer: () => breakers.answered(breakerKeyOf(baseUrl, settings.model)),
+  const counted = (events: AsyncIterable<ModelEvent>, request: ModelRequest, signal: AbortSignal): AsyncIterable<ModelEvent> => {
+    const { settings, tenant, ids = crypto.randomUUID() } = request;
+    // Of whom nobody knows whose it is.
+    if (tenant === undefined) return events;
+    const keys = breakerKeysOf(baseUrl, settings.model, tenant);
+    return untilAnswered(events, {
+      onAnswer: () => breakers.answered(keys),
       onError: (error) => {
-        if (signal.aborted || !(error instanceof ProviderError)) return;
-        breakers.failed(breakerKeyOf(baseUrl, settings.model), ids ?? crypto.randomUUID(), error.failure);
+        if (signal.aborted || !(error instanceof ProviderError)) breakers.unanswered(keys, ids);
+        else breakers.failed(keys, ids, error.failure);
       },
     });
+  };
   const { background } = provider;
   return {
     ...provider,

@@ -2,13 +2,23 @@
  * The circuit breakers as a process has them: what it has seen itself counts at once, what others have seen with its next look
  * at the database. While all are closed, a request asks nobody for leave.
  */
-import { type BreakerRow, type BreakerState, FailureTally, isOfEverybody, type Permit, stateOf } from '../domain/turn/breaker.ts';
+import {
+  type BreakerKeys,
+  type BreakerRow,
+  type BreakerState,
+  FailureTally,
+  isOfEverybody,
+  leftToOthersMs,
+  probeMs,
+  stateOf,
+  stricterOf,
+} from '../domain/turn/breaker.ts';
 import type { ModelFailure } from '../domain/model.ts';
-import type { BreakerStore } from '../store/ports/breakers.ts';
+import type { BreakerStore, TripBreaker } from '../store/ports/breakers.ts';
 import { StoreBusyError } from '../store/ports/store.ts';
 import { retryWhileBusy } from '../store/retry-while-busy.ts';
 
-const lookEveryMs = 1_000;
+export const lookEveryMs = 1_000;
 
 export interface BreakersOptions {
   readonly store: BreakerStore;
@@ -18,13 +28,13 @@ export interface BreakersOptions {
   readonly onError: (error: unknown) => void;
 }
 
-const asks: Permit = { type: 'asks' };
-
 export class Breakers {
   readonly #options: BreakersOptions;
   readonly #tally = new FailureTally();
-  /** Those that this process has let a request through. */
-  readonly #probes = new Set<string>();
+  /** The requests that were let through in this process, by their breakers; `untilMs` by `performance`. */
+  readonly #probes = new Map<string, { readonly of: string; readonly untilMs: number }>();
+  /** Those that this process is about to open. */
+  readonly #opening = new Set<string>();
   #rows: ReadonlyMap<string, BreakerRow> = new Map();
   /** The database's clock, less that of `performance`. */
   #clockMs = Date.now() - performance.now();
@@ -48,50 +58,100 @@ export class Breakers {
     this.#timer = undefined;
   }
 
-  state(key: string): BreakerState {
-    // Whole milliseconds, as all times of the database are.
-    return stateOf(this.#rows.get(key), Math.floor(performance.now() + this.#clockMs));
+  state({ everybody, tenant }: BreakerKeys): BreakerState {
+    if (this.#rows.size === 0) return { type: 'closed' };
+    const nowMs = this.#nowMs();
+    return stricterOf(stateOf(this.#rows.get(everybody), nowMs), stateOf(this.#rows.get(tenant), nowMs));
   }
 
-  /** Where one request is to be let through, its answer is owed to `answered` or `failed`. */
-  async permit(key: string): Promise<Permit> {
-    const state = this.state(key);
-    if (state.type === 'closed') return asks;
-    if (state.type === 'open') return { type: 'away', waitMs: state.waitMs, isLasting: state.isLasting };
-    if (state.type === 'due' && (await this.#options.store.probeBreaker(key))) {
-      this.#probes.add(key);
+  /**
+   * Where they are due: may this one request be sent? What it comes to is owed to `answered`, `failed` or `unanswered`.
+   *
+   * @param of the step of the turn that asks
+   */
+  async probe({ everybody, tenant }: BreakerKeys, of: string): Promise<boolean> {
+    const key = this.#rows.has(everybody) ? everybody : tenant;
+    const isOurs = await this.#options.store.probeBreaker(key);
+    const row = this.#rows.get(key);
+    if (isOurs && row !== undefined) {
+      this.#probes.set(key, { of, untilMs: performance.now() + probeMs });
+      this.#set(key, { ...row, probeUntilMs: this.#nowMs() + probeMs });
+    } else {
       void this.#look();
-      return asks;
     }
-    // Whoever has the probe is about to have an answer; what waits is asked for as soon as that is there (`turn-watcher.ts`).
-    return { type: 'away', waitMs: state.type === 'half_open' ? state.waitMs : lookEveryMs, isLasting: false };
+    return isOurs;
   }
 
   /** The provider has answered, with something to show. */
-  answered(key: string): void {
-    this.#tally.clear(key);
-    this.#probes.delete(key);
-    if (!this.#rows.has(key)) return;
-    void this.#noted(async () => {
-      await this.#options.store.closeBreaker(key);
-      this.#set(key, undefined);
-    });
+  answered(keys: BreakerKeys): void {
+    this.#tally.clear(keys.everybody);
+    if (this.#rows.size === 0) return;
+    for (const key of [keys.everybody, keys.tenant]) {
+      this.#probes.delete(key);
+      if (this.#rows.has(key)) void this.#noted(() => this.#close(key));
+    }
+  }
+
+  /** Nobody waits for its answer any more, or it was not sent: it says nothing of the provider. */
+  unanswered(keys: BreakerKeys, of: string): void {
+    this.#takeProbe(keys, of);
   }
 
   /** @param of the step of the turn that was asked for */
-  failed(key: string, of: string, failure: ModelFailure): void {
-    const isProbe = this.#probes.has(key);
+  failed(keys: BreakerKeys, of: string, failure: ModelFailure): void {
+    const probed = this.#takeProbe(keys, of);
     if (!isOfEverybody(failure)) {
       // It refuses this request, or this key: so it is there.
-      if (isProbe && failure.code !== 'model_timeout') this.answered(key);
+      if (probed !== undefined && failure.code !== 'model_timeout') this.answered(keys);
       return;
     }
-    if (!isProbe && !this.#tally.add(key, of, performance.now())) return;
-    this.#probes.delete(key);
     const { detail = failure.code } = failure;
+    if (probed === 'everybody') {
+      // The next probe is somebody else's, if anybody else is there: it may be this tenant's requests that fail.
+      void this.#noted(async () => {
+        const { untilMs } = await this.#trip({ key: keys.everybody, detail, isProbe: true });
+        await this.#trip({ key: keys.tenant, detail, isProbe: true, notBeforeMs: untilMs + leftToOthersMs });
+      });
+      return;
+    }
+    const opens = probed ?? this.#tally.add(keys, of, performance.now());
+    // What was sent before it opened says nothing new.
+    if (opens === undefined || (probed === undefined && this.#isOpening(keys[opens]))) return;
+    const key = keys[opens];
+    this.#opening.add(key);
     void this.#noted(async () => {
-      this.#set(key, await this.#options.store.tripBreaker({ key, detail, isProbe }));
-    });
+      await this.#trip({ key, detail, isProbe: probed !== undefined });
+    }).finally(() => this.#opening.delete(key));
+  }
+
+  #isOpening(key: string): boolean {
+    return this.#opening.has(key) || this.#rows.has(key);
+  }
+
+  #takeProbe(keys: BreakerKeys, of: string): keyof BreakerKeys | undefined {
+    for (const name of ['everybody', 'tenant'] as const) {
+      const probe = this.#probes.get(keys[name]);
+      if (probe?.of !== of) continue;
+      this.#probes.delete(keys[name]);
+      if (probe.untilMs > performance.now()) return name;
+    }
+    return undefined;
+  }
+
+  async #trip(failed: TripBreaker): Promise<BreakerRow> {
+    const row = await this.#options.store.tripBreaker(failed);
+    this.#set(failed.key, row);
+    return row;
+  }
+
+  async #close(key: string): Promise<void> {
+    await this.#options.store.closeBreaker(key);
+    this.#set(key, undefined);
+  }
+
+  /** The database's clock. Whole milliseconds, as all its times are. */
+  #nowMs(): number {
+    return Math.floor(performance.now() + this.#clockMs);
   }
 
   /** What cannot be noted is seen again: by failures that go on, or by an answer to the next probe. */
@@ -130,7 +190,14 @@ export class Breakers {
   #show(rows: ReadonlyMap<string, BreakerRow>): void {
     const before = this.#rows;
     this.#rows = rows;
+    // Closed by somebody else: whatever comes of our probe is one request as any other.
+    for (const key of this.#probes.keys()) if (!rows.has(key)) this.#probes.delete(key);
     for (const [key, row] of rows) if (!before.has(key)) this.#options.onChange(key, row);
-    for (const key of before.keys()) if (!rows.has(key)) this.#options.onChange(key, undefined);
+    for (const key of before.keys()) {
+      if (rows.has(key)) continue;
+      // Somebody was answered, here or elsewhere.
+      this.#tally.clear(key);
+      this.#options.onChange(key, undefined);
+    }
   }
 }

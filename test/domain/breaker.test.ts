@@ -1,14 +1,18 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
-  breakerKeyOf,
+  breakerKeysOf,
   type BreakerRow,
+  type BreakerState,
   failuresToOpen,
   FailureTally,
   isOfEverybody,
+  isOfTenant,
+  leftToOthersMs,
   mostBreakers,
   probeMs,
   stateOf,
+  stricterOf,
   tallyMs,
   trip,
 } from '../../src/domain/turn/breaker.ts';
@@ -17,29 +21,70 @@ import { failureOfStreamError } from '../../src/providers/failures/error-body.ts
 import { failureOfStatus } from '../../src/providers/failures/status-failure.ts';
 import { failureOfTransport } from '../../src/providers/failures/transport-failure.ts';
 
-const key = 'http://model.example/v1 scripted';
+const ofModel = (model: string, tenant = 'ann') => breakerKeysOf('http://model.example/v1', model, tenant);
+const [ann, bob] = [ofModel('scripted'), ofModel('scripted', 'bob')];
+const key = ann.everybody;
 const failed = { key, detail: '503', isProbe: false };
 const row: BreakerRow = { key, openedAtMs: 0, trips: 1, untilMs: 5_000, probeUntilMs: null, detail: '503' };
 
-test('it opens once enough steps of turns have failed within half a minute, and none was answered', () => {
+test("a tenant's own opens once enough steps of its turns have failed within half a minute, and nobody was answered", () => {
   const tally = new FailureTally();
-  const fail = (from: number, to: number, atMs: number): boolean[] =>
-    Array.from({ length: to - from }, (_, index) => tally.add(key, `turn ${from + index}`, atMs));
-  assert.ok(!fail(0, failuresToOpen - 1, 0).includes(true));
-  tally.clear(key);
-  assert.ok(!fail(0, failuresToOpen - 1, 0).includes(true), 'an answer lets it begin anew');
-  assert.ok(!tally.add(key, 'turn 0', 1), 'one step counts once, however often it is asked for');
-  assert.ok(!tally.add('another', 'turn 9', 1));
-  assert.ok(tally.add(key, 'turn 9', 1));
-  assert.ok(!fail(0, failuresToOpen - 1, 0).includes(true));
-  assert.ok(!tally.add(key, 'turn 9', tallyMs), 'what failed long ago counts no more');
+  const fail = (from: number, to: number, atMs: number) =>
+    Array.from({ length: to - from }, (_, index) => tally.add(ann, `turn ${from + index}`, atMs)).filter((opens) => opens !== undefined);
+  assert.deepEqual(fail(0, failuresToOpen - 1, 0), []);
+  tally.clear(bob.tenant);
+  assert.deepEqual(fail(0, failuresToOpen - 1, 0), [], 'an answer to anybody lets it begin anew');
+  assert.equal(tally.add(ann, 'turn 0', 1), undefined, 'one step counts once, however often it is asked for');
+  assert.equal(tally.add(ofModel('another'), 'turn 9', 1), undefined);
+  assert.equal(tally.add(ann, 'turn 9', 1), 'tenant');
+  tally.clear(ann.everybody);
+  assert.deepEqual(fail(0, failuresToOpen - 1, 0), []);
+  assert.equal(tally.add(ann, 'turn 9', tallyMs), undefined, 'what failed long ago counts no more');
+});
+
+test("T14 · one tenant's failures never open everybody's, those of two tenants do", () => {
+  const tally = new FailureTally();
+  const opened = Array.from({ length: 20 * failuresToOpen }, (_, index) => tally.add(ann, `turn ${index}`, 0));
+  assert.deepEqual([...new Set(opened)], [undefined, 'tenant']);
+  assert.equal(tally.add(bob, 'turn of bob', 1), 'everybody');
+  for (let of = 0; of < failuresToOpen - 1; of += 1)
+    assert.equal(tally.add(ofModel('scripted', `tenant ${of}`), `turn ${of}`, 0), undefined);
+  assert.equal(tally.add(bob, 'turn of bob', 1), 'everybody', 'of many tenants one each');
 });
 
 test('T14 · whatever models are named, no more than so many are counted', () => {
   const tally = new FailureTally();
-  for (let of = 0; of < failuresToOpen - 1; of += 1) tally.add('first', `turn ${of}`, 0);
-  for (let index = 0; index < mostBreakers; index += 1) tally.add(`model ${index}`, 'turn', 0);
-  assert.ok(!tally.add('first', 'the last that it needs', 0), 'the oldest is forgotten');
+  for (let of = 0; of < failuresToOpen - 1; of += 1) tally.add(ofModel('first'), `turn ${of}`, 0);
+  for (let index = 0; index < mostBreakers; index += 1) tally.add(ofModel(`model ${index}`), 'turn', 0);
+  assert.equal(tally.add(ofModel('first'), 'the last that it needs', 0), undefined, 'the oldest is forgotten');
+});
+
+test('T14 · whose probe has failed for everybody leaves the next one to others', () => {
+  const everybody = trip(row, { ...failed, isProbe: true, nowMs: 5_000 });
+  assert.ok(everybody);
+  const { untilMs } = everybody;
+  const own = trip(undefined, { ...failed, key: ann.tenant, isProbe: true, notBeforeMs: untilMs + leftToOthersMs, nowMs: 5_000 });
+  assert.deepEqual(stateOf(everybody, untilMs), { type: 'due' });
+  assert.deepEqual(stateOf(own, untilMs), { type: 'open', waitMs: leftToOthersMs, isLasting: false });
+  assert.deepEqual(stateOf(own, untilMs + leftToOthersMs), { type: 'due' });
+});
+
+test('a request is let through by the stricter of two', () => {
+  const closed: BreakerState = { type: 'closed' };
+  const due: BreakerState = { type: 'due' };
+  const halfOpen: BreakerState = { type: 'half_open', waitMs: 9 };
+  const open: BreakerState = { type: 'open', waitMs: 7, isLasting: false };
+  const lasting: BreakerState = { type: 'open', waitMs: 3, isLasting: true };
+  for (const [one, other, expected] of [
+    [closed, closed, closed],
+    [closed, due, due],
+    [due, halfOpen, halfOpen],
+    [halfOpen, open, open],
+    [open, lasting, { type: 'open', waitMs: 7, isLasting: true }],
+  ] as const) {
+    assert.deepEqual(stricterOf(one, other), expected);
+    assert.deepEqual(stricterOf(other, one), expected);
+  }
 });
 
 test('while it is open nothing is sent, then one request, and a longer wait where that fails', () => {
@@ -72,9 +117,12 @@ test('a clock that is set back keeps nobody waiting longer than there are waits'
   assert.deepEqual(stateOf({ ...row, probeUntilMs: 1_000_000 }, 6_000), { type: 'due' });
 });
 
-test('its name has neither credentials nor a query', () => {
-  assert.equal(breakerKeyOf('https://me:secret@model.example/v1?key=secret', 'a'), 'https://model.example/v1 a');
-  assert.notEqual(breakerKeyOf('https://model.example/v1', 'a'), breakerKeyOf('https://model.example/v1', 'b'));
+test('its name has neither credentials nor a query, and no model can be named so that it is that of another tenant', () => {
+  const keys = breakerKeysOf('https://me:secret@model.example/v1?key=secret', 'a', 'a tenant');
+  assert.deepEqual(keys, { everybody: 'https://model.example/v1 a', tenant: 'tenant=a%20tenant https://model.example/v1 a' });
+  assert.deepEqual([isOfTenant(keys.everybody), isOfTenant(keys.tenant)], [false, true]);
+  assert.notEqual(ofModel('a').everybody, ofModel('b').everybody);
+  assert.notEqual(ofModel('a', 'ann b').tenant, ofModel('b a', 'ann').tenant);
 });
 
 const status = (code: number, body: object = {}, headers: Record<string, string> = {}): ModelFailure =>

@@ -47,6 +47,9 @@ export function breakersContract(contract: Contract): void {
       assert.equal(await other.probeBreaker(key), true);
       clock.move(probeMs);
       assert.equal(await store.probeBreaker(key), true, 'whoever had it is lost');
+      const notBeforeMs = Date.now() + 25_000;
+      assert.equal((await store.tripBreaker({ ...failed, key: `tenant=ann ${key}`, notBeforeMs })).untilMs, notBeforeMs);
+      assert.deepEqual(await keys(other), [key, `tenant=ann ${key}`], "everybody's before those of tenants");
     },
   );
 

@@ -1,7 +1,8 @@
-/** T4: a provider that fails for everybody is left alone, by all processes, and nothing of the three requests is used up meanwhile. */
+/** T4, T14: a provider that fails turn after turn is left alone, by all processes, and nothing of the three requests is used up meanwhile. */
+import { createHash } from 'node:crypto';
 import assert from 'node:assert/strict';
 import { chat, done, end, hold, httpError, type Script, sseHead } from '../../src/testing/model-server/index.ts';
-import { breakerKeyOf, failuresToOpen } from '../../src/domain/turn/breaker.ts';
+import { breakerKeysOf, failuresToOpen } from '../../src/domain/turn/breaker.ts';
 import { defaultSettings } from '../../src/domain/response/response-settings.ts';
 import { until } from '../support/until.ts';
 import { story, type World } from '../support/world.ts';
@@ -11,7 +12,7 @@ const answer: Script = [sseHead, hold('answer'), chat.content('Hello'), chat.fin
 
 /** The breaker of the story's model, as it stands in the database; `long`: as if it had opened an hour ago, and stayed so. */
 async function open(world: World, long: boolean): Promise<void> {
-  const key = breakerKeyOf(world.model.baseUrl, 'scripted');
+  const { everybody: key } = breakerKeysOf(world.model.baseUrl, 'scripted', 'default');
   await world.store.tripBreaker({ key, detail: '503', isProbe: false });
   if (!long) return;
   await world.database.ask('UPDATE breakers SET opened_at = opened_at - 3600000, until = until + 20000');
@@ -55,7 +56,9 @@ story(
   'T4 · what other processes have seen holds: turns wait, a cancel ends the wait, and where it lasts they end, and no new one is taken in',
   async (world) => {
     await open(world, false);
-    await until(() => world.workers[0]?.attempts.isAway(defaultSettings('scripted')) === true);
+    await until(
+      () => world.workers[0]?.attempts.breakers?.state({ tenant: 'default', settings: defaultSettings('scripted') }).type === 'open',
+    );
     const [waiting, cancelled] = [await world.say('waits'), await world.say('is cancelled')];
     const stop = await world.call('POST', `/v1/responses/${cancelled.id}/cancel`);
     assert.equal(stop.body['status'], 'cancelled');
@@ -64,7 +67,7 @@ story(
     await waiting.ended;
     const { error } = waiting.last.response;
     assert.equal(error?.code, 'provider_busy');
-    assert.match(error?.message ?? '', /^The model provider fails for everybody: nothing was sent to it\. It may be asked again at /);
+    assert.match(error?.message ?? '', /^The model provider fails turn after turn: nothing was sent to it\. It may be asked again at /);
     const { body: turn } = await world.call('GET', `/turns/${waiting.id}`);
     assert.ok(Date.parse(String(turn['retry_at'])) > Date.now());
 
@@ -81,4 +84,41 @@ story(
     assert.equal(world.model.requests.length, 0);
   },
   { config: { hasBreaker: true } },
+);
+
+const apiKeys = ['ann', 'bob'].map((name) => ({ name, hash: createHash('sha256').update(`secret of ${name}`).digest('hex') }));
+const of = (name: string) => ({ authorization: `Bearer secret of ${name}` });
+/** Such a prompt makes the provider fail, and no other does. */
+const poison = 'poison';
+
+story(
+  "T14 · a tenant whose prompts make the provider fail is left to wait alone: everybody else's turns are sent and answered",
+  async (world) => {
+    const post = (input: string): Promise<Response> =>
+      fetch(`${world.url}/v1/responses`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', ...of('ann') },
+        body: JSON.stringify({ input, background: true }),
+      });
+    const accepted = await Promise.all(Array.from({ length: failuresToOpen + 2 }, (_, index) => post(`${poison} ${index}`)));
+    assert.deepEqual([...new Set(accepted.map(({ status }) => status))], [200]);
+    const keys = breakerKeysOf(world.model.baseUrl, 'scripted', 'ann');
+    await until(async () => (await world.store.readBreakers()).rows.length > 0);
+    for (let turn = 0; turn < 3; turn += 1) {
+      const good = await world.say(`good ${turn}`, {}, of('bob'));
+      await good.ended;
+      assert.deepEqual([good.text, (await world.attempts(good.id)).length], ['Hello', 1]);
+      assert.deepEqual(
+        (await world.store.readBreakers()).rows.map(({ key }) => key),
+        [keys.tenant],
+      );
+    }
+  },
+  {
+    config: { hasBreaker: true, apiKeys, requiresKey: true },
+    model: () => ({
+      fallback: ({ body }) =>
+        JSON.stringify(body).includes(poison) ? httpError(500) : [sseHead, chat.content('Hello'), chat.finish(), done, end],
+    }),
+  },
 );

@@ -1,6 +1,5 @@
 /** What a worker has of providers and tools: which of them a turn is given, its settings say. */
 import type { ResponseSettings, Tool } from '../../domain/response/response-settings.ts';
-import type { BreakerState, Permit } from '../../domain/turn/breaker.ts';
 import type { TurnRow } from '../../domain/turn/turn.ts';
 import { failureOf } from '../../domain/failure.ts';
 import { mcpRequestOf } from '../../domain/agents/mcp-request.ts';
@@ -21,12 +20,6 @@ export interface Agents {
     turn: Pick<TurnRow, 'tenant' | 'publicId'>,
     part: { readonly step: number; readonly attempt: number } | { readonly call: number; readonly run: number },
   ) => string;
-}
-
-/** By the settings of a turn, which name its provider and its model. */
-export interface ProviderBreakers {
-  permit(settings: ResponseSettings): Promise<Permit>;
-  state(settings: ResponseSettings): BreakerState;
 }
 
 /** Has this worker's configuration what a turn of these settings is asked through, and what it may call? */

@@ -64,7 +64,7 @@ export function shownItems(
 }
 
 export function modelRequest(
-  { id, settings }: TurnRow,
+  { id, tenant, settings }: TurnRow,
   said: Said,
   { isFirst, api, step, tools, answer, wantsReasoning, last }: Asking,
 ): ModelRequest {
@@ -73,6 +73,7 @@ export function modelRequest(
   // An agent without tools of a worker has one step, and nothing to be told of.
   const isToldLast = last !== undefined && offered.length > 0;
   return {
+    tenant,
     ids: `${id} ${step}`,
     settings: {
       ...settings,

@@ -65,8 +65,13 @@ export async function shortenedToSummarise(
   const tokens = await estimatedTokens(request);
   const context = contextOf(request, refused?.message);
   const shown = await requestToSummarise(request, tokensToSummarise(tokens, attempt, context), () => nextTurnOfTheLoop());
-  const { ids } = request;
-  return { ...shown, ...(ids === undefined ? {} : { ids }), keptChars: keptCharsOf(context ?? tokens) };
+  const { tenant, ids } = request;
+  return {
+    ...shown,
+    ...(tenant === undefined ? {} : { tenant }),
+    ...(ids === undefined ? {} : { ids }),
+    keptChars: keptCharsOf(context ?? tokens),
+  };
 }
 
 function contextOf({ settings }: ModelRequest, said: string | undefined): number | undefined {

@@ -5,8 +5,8 @@
  */
 import { turnTimeMs } from '../../domain/turn/budget.ts';
 import type { ResponseSettings } from '../../domain/response/response-settings.ts';
-import type { Permit } from '../../domain/turn/breaker.ts';
 import type { Provider } from '../../providers/provider.ts';
+import type { ProviderBreakers } from '../../settle/claim-unless-away.ts';
 import type { Claim } from '../../store/ports/journal.ts';
 import type { Lease, TurnPulse } from '../../store/ports/leases.ts';
 import type { RecordMode } from '../../domain/turn/recording.ts';
@@ -16,7 +16,7 @@ import type { AttemptResult } from './attempt-result.ts';
 import { runAttempt, type Taped } from './run-attempt.ts';
 import type { Tape } from './tape.ts';
 import { KeptStreams } from './kept-streams.ts';
-import { type Agents, canServe, HandOns, type ProviderBreakers } from './agents.ts';
+import { type Agents, canServe, HandOns } from './agents.ts';
 
 export type GrantedClaim = Extract<Claim, { type: 'granted' | 'tools' }>;
 
@@ -127,14 +127,9 @@ export class RunningAttempts {
     return canServe(this.#options.agents, settings);
   }
 
-  /** May the provider of a turn of these settings be asked now? Whoever is let through asks. */
-  async permit(settings: ResponseSettings): Promise<Permit> {
-    return this.#options.breakers?.permit(settings) ?? { type: 'asks' };
-  }
-
-  /** Does it fail for everybody just now, as far as this process has seen? */
-  isAway(settings: ResponseSettings): boolean {
-    return (this.#options.breakers?.state(settings).type ?? 'closed') !== 'closed';
+  /** undefined: any provider may be asked. */
+  get breakers(): ProviderBreakers | undefined {
+    return this.#options.breakers;
   }
 
   get isDraining(): boolean {

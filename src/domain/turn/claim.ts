@@ -4,7 +4,7 @@
  */
 import { failureOf } from '../failure.ts';
 import type { KeptResponse } from './kept-response.ts';
-import type { Permit } from './breaker.ts';
+import type { Away } from './breaker.ts';
 import { isSettled } from '../response/response.ts';
 import { longestBusyWaitMs, requestsPerStep } from './retry-policy.ts';
 import type { TurnRow } from './turn.ts';
@@ -33,11 +33,9 @@ export interface ClaimFacts {
   readonly requestsMade: number;
   /** How much longer the next request is to wait after the last one, in ms; 0 or less when it is due. */
   readonly waitLeftMs: number;
-  /** Of a provider that fails for everybody, as whoever claims knows it; undefined: it may be asked. */
+  /** Of a provider that fails turn after turn, as whoever claims knows it; undefined: it may be asked. */
   readonly away: Away | undefined;
 }
-
-export type Away = Omit<Extract<Permit, { readonly type: 'away' }>, 'type'>;
 
 export interface KeptAttempt {
   readonly attempt: number;

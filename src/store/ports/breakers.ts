@@ -1,9 +1,9 @@
 /** The port to the circuit breakers that are not closed (`domain/turn/breaker.ts`): of all processes on a database. */
-import type { BreakerRow } from '../../domain/turn/breaker.ts';
+import type { BreakerRow, FailedAsking } from '../../domain/turn/breaker.ts';
 
 /** **Contract**, besides that of `Store`. A row is there as long as its breaker is not closed; what is not there is closed. */
 export interface BreakerStore {
-  /** Those that are not closed, `mostBreakers` at the most, and the time by the clock that theirs is told by. */
+  /** Those that are not closed, `mostBreakers` at the most, by their keys, so everybody's before those of tenants; and the time by the clock that theirs is told by. */
   readBreakers(): Promise<OpenBreakers>;
 
   /** Opens one, or opens it again, as `trip` decides. @returns how it stands */
@@ -21,7 +21,4 @@ export interface OpenBreakers {
   readonly rows: readonly BreakerRow[];
 }
 
-export interface TripBreaker extends Pick<BreakerRow, 'key' | 'detail'> {
-  /** The request was the one that was let through. */
-  readonly isProbe: boolean;
-}
+export type TripBreaker = FailedAsking;

@@ -1,7 +1,8 @@
 /** The port to the journals, for those who write a turn's events and those who follow them. */
 import type { AttemptEnd, AttemptKey, AttemptRow } from '../../domain/turn/attempt.ts';
 import type { Spending } from '../../domain/turn/budget.ts';
-import type { Away, ClaimDecision } from '../../domain/turn/claim.ts';
+import type { Away } from '../../domain/turn/breaker.ts';
+import type { ClaimDecision } from '../../domain/turn/claim.ts';
 import type { OutputItem } from '../../domain/item.ts';
 import type { HiddenReasoning } from '../../domain/response/hidden-reasoning.ts';
 import type { JournalRow, ResponseEvent } from '../../domain/response/response-event.ts';

@@ -1,5 +1,6 @@
 import type { AttemptEnd, AttemptKey, AttemptRow } from '../../../src/domain/turn/attempt.ts';
-import type { Away, ClaimFacts } from '../../../src/domain/turn/claim.ts';
+import type { Away } from '../../../src/domain/turn/breaker.ts';
+import type { ClaimFacts } from '../../../src/domain/turn/claim.ts';
 import { mostReattachments, type Reattachment } from '../../../src/domain/turn/kept-response.ts';
 import type { RecordingPart } from '../../../src/domain/turn/recording.ts';
 import type { Append } from '../../../src/store/ports/journal.ts';

@@ -5,7 +5,10 @@ import type { Connection } from './database.ts';
 export function breakerStore(connection: Connection): BreakerStore {
   return {
     readBreakers: () =>
-      connection.transaction(({ breakers }) => ({ nowMs: Date.now(), rows: [...breakers.values()].slice(0, mostBreakers) })),
+      connection.transaction(({ breakers }) => ({
+        nowMs: Date.now(),
+        rows: [...breakers.values()].toSorted((a, b) => (a.key < b.key ? -1 : 1)).slice(0, mostBreakers),
+      })),
     tripBreaker: (failed) =>
       connection.transaction(({ breakers }) => {
         const before = breakers.get(failed.key);
