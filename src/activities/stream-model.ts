@@ -62,10 +62,10 @@ export async function streamModel(deps: StreamModelDeps, { turn, step }: OwnTurn
       case 'over':
         return { type: 'tool_calls' };
       case 'started':
-        await settleLost(deps, turn);
+      case 'exhausted':
+        await settleLost(deps, turn, claim.type);
         break;
       case 'cancelled':
-      case 'exhausted':
         return settle(deps, turn, endOfRefusal(claim.type));
       case 'not_due':
         if (claim.waitLeftMs > shortWaitMs) throw toApplicationFailure(await bookedFailure(store, turn, claim.waitLeftMs));
@@ -216,11 +216,11 @@ async function settle({ store, onReady }: StreamModelDeps, turn: string, request
 }
 
 /** The next look finds the end; or that whoever was taken for dead has renewed its lease, and is to be waited for. */
-async function settleLost({ store, onReady }: StreamModelDeps, turn: string): Promise<void> {
+async function settleLost({ store, onReady }: StreamModelDeps, turn: string, claim: 'started' | 'exhausted'): Promise<void> {
   const head = await retryWhileBusy(() => store.readHead(turn));
   if (head === undefined) return;
   const { epoch } = head;
-  await retryWhileBusy(() => settleDead({ store, onReady }, { turn, epoch }, endOfRefusal('started')));
+  await retryWhileBusy(() => settleDead({ store, onReady }, { turn, epoch }, endOfRefusal(claim)));
 }
 
 /** Temporal's own cancel: it is booked, for whoever writes the turn to end it, and carried out from here if nobody does (T5). */

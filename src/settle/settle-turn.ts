@@ -79,6 +79,9 @@ function withKnownFacts(attempts: readonly AttemptRow[], failure: Failure): Fail
     return failureOf('transport_failed');
   }
   const last = attempts.at(-1);
+  // Its first row was on its way while somebody found that no request was left, and stood before the fence (T8).
+  const isCutOff = last?.firstEventAtMs !== undefined && (last.outcome === undefined || last.outcome === 'lost');
+  if (failure.code === 'transport_failed' && isCutOff) return failureOf('worker_lost');
   const providerMessage = last?.code === failure.code ? last.message : undefined;
   return providerMessage === undefined ? failure : { ...failure, message: `${failure.message} The provider said: ${providerMessage}` };
 }
