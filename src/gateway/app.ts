@@ -1,4 +1,6 @@
 /** The gateway's HTTP application: all routes, and what holds for each of them (keys, limits, errors, the request log). */
+import type { RequestListener } from 'node:http';
+import { getRequestListener, RequestError } from '@hono/node-server';
 import { Hono } from 'hono';
 import { type Authenticator, createAuthenticator, type ApiKey, requireScope, type StoredKeys } from './http/auth.ts';
 import { BodyBudget } from './http/body-budget.ts';
@@ -6,7 +8,7 @@ import { chatRoutes } from './chat-completions/routes.ts';
 import { storedCompletionRoutes } from './chat-completions/stored.ts';
 import { conversationsRoutes } from './conversations/routes.ts';
 import { crossOrigin } from './http/cors.ts';
-import { ApiError, asApiError } from './http/errors.ts';
+import { ApiError, asApiError, invalidRequest } from './http/errors.ts';
 import { enter, waitRefused } from './http/enter.ts';
 import { FairQueue } from './http/fair-queue.ts';
 import { loopClock } from './http/loop-clock.ts';
@@ -104,6 +106,20 @@ export function createApp(deps: AppDeps): Hono<GatewayEnv> {
     return asApiError(error, c.get('requestId')).toResponse();
   });
   return app;
+}
+
+/** The application as Node's HTTP server calls it. */
+export function createListener(app: Hono<GatewayEnv>): RequestListener {
+  const listener = getRequestListener(app.fetch, {
+    overrideGlobalObjects: false,
+    // `createHttpServer` does it, with more patience.
+    autoCleanupIncoming: false,
+    // For requests without a `host` header, which HTTP/1.0 allows.
+    hostname: 'localhost',
+    // Without it these get a 400 with an empty body.
+    errorHandler: (error) => (error instanceof RequestError ? invalidRequest(error.message).toResponse() : undefined),
+  });
+  return (incoming, outgoing) => void listener(incoming, outgoing);
 }
 
 /** Everything that needs a key, where keys are set. */

@@ -7,7 +7,7 @@ const lateMs = 1.5;
 /** Of the time between two ticks: what the loop has to wait for events in it. */
 const idleShare = 0.5;
 
-/** A loop that is busy, or whose thread others keep from the CPU, calls its timers late. */
+/** A loop that is busy calls its timers late, and so does one whose thread others keep from the CPU: its idle time alone says that it rests then. */
 export const loopClock: LoopClock = (onTick) => {
   let atMs = performance.now();
   let before = performance.eventLoopUtilization();
