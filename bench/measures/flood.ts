@@ -3,6 +3,8 @@
  * then. What its first token costs meanwhile, beside what it costs alone: in rounds one after the other, on the same machine.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Flooded } from '../flood.ts';
+import { Child } from '../support/child.ts';
 import { clockMs } from '../support/clock.ts';
 import { promptOf } from '../support/orders.ts';
 import type { Row } from '../support/report.ts';
@@ -31,7 +33,7 @@ export async function measureFlood(rig: Rig, { rounds, turns, maxRunningTurns, r
     TURNKEEP_MAX_RUNNING_TURNS: String(maxRunningTurns),
     TURNKEEP_REQUESTS_PER_SECOND: String(requestsPerSecond),
   };
-  const { client } = await rig.startInOne({ env });
+  const { client, url } = await rig.startInOne({ env });
   const [many, few] = [client.withOptions({ apiKey: 'many' }), client.withOptions({ apiKey: 'few' })];
   const firstTokenMs = async (): Promise<number> => {
     const startedAt = clockMs();
@@ -49,36 +51,21 @@ export async function measureFlood(rig: Rig, { rounds, turns, maxRunningTurns, r
     }
     return times;
   };
+  await using flood = new Child('flood.ts');
   let [taken, refused] = [0, 0];
-  const flood = async (signal: AbortSignal): Promise<void> => {
-    while (!signal.aborted) {
-      const answer = await many.responses
-        .create({ model: 'scripted', input: flooding, background: true, store: true })
-        .asResponse()
-        .catch((error: unknown) => error);
-      if (answer instanceof Response) {
-        taken += 1;
-        await answer.arrayBuffer();
-        continue;
-      }
-      refused += 1;
-      const retryAfterS = Number((answer as { headers?: Headers }).headers?.get('retry-after') ?? 1);
-      await sleep(retryAfterS * 1_000, undefined, { signal }).catch(() => undefined);
-    }
-  };
 
   await ask();
   const [alone, flooded]: [number[], number[]] = [[], []];
   let floodedMs = 0;
   for (let round = 0; round < rounds; round += 1) {
     alone.push(...(await ask()));
-    const stop = new AbortController();
-    const floods = Array.from({ length: postsAtOnce }, () => flood(stop.signal));
+    await flood.call('start', { url, apiKey: 'many', atOnce: postsAtOnce, input: flooding });
     const startedAt = clockMs();
     flooded.push(...(await ask()));
     floodedMs += clockMs() - startedAt;
-    stop.abort();
-    await Promise.all(floods);
+    const counts = await flood.call<Flooded>('stop');
+    taken += counts.taken;
+    refused += counts.refused;
     // Until all of its turns have ended.
     while ((await many.get<{ data: unknown[] }>('/turns?status=in_progress&limit=1')).data.length > 0) await sleep(pauseMs);
   }

@@ -1,4 +1,6 @@
 /** The gateway's HTTP application: all routes, and what holds for each of them (keys, limits, errors, the request log). */
+import type { RequestListener } from 'node:http';
+import { getRequestListener, RequestError } from '@hono/node-server';
 import { Hono } from 'hono';
 import { type Authenticator, createAuthenticator, type ApiKey, requireScope, type StoredKeys } from './http/auth.ts';
 import { BodyBudget } from './http/body-budget.ts';
@@ -6,7 +8,10 @@ import { chatRoutes } from './chat-completions/routes.ts';
 import { storedCompletionRoutes } from './chat-completions/stored.ts';
 import { conversationsRoutes } from './conversations/routes.ts';
 import { crossOrigin } from './http/cors.ts';
-import { ApiError, asApiError } from './http/errors.ts';
+import { ApiError, asApiError, invalidRequest } from './http/errors.ts';
+import { enter, waitRefused } from './http/enter.ts';
+import { FairQueue } from './http/fair-queue.ts';
+import { loopClock } from './http/loop-clock.ts';
 import { branchesRoutes } from './operator/branches.ts';
 import { modelsRoutes, type ModelsDeps } from './operator/models.ts';
 import { type TurnExportDeps, turnExportRoute } from './operator/turn-export.ts';
@@ -39,6 +44,8 @@ export interface AppDeps extends CountDeps, ModelsDeps, TurnsDeps, TurnExportDep
   readonly corsOrigins: readonly string[];
   readonly onRequestEnd: (request: EndedRequest) => void;
   readonly onError: (error: unknown, requestId: string) => void;
+  /** Of the requests that make turns; its own where nothing is said. */
+  readonly fairQueue?: FairQueue;
   /** How long a stream is silent before a comment is sent; 15 s by default. */
   readonly idleCommentMs?: number | undefined;
   /** See `ServeDeps`. */
@@ -101,6 +108,20 @@ export function createApp(deps: AppDeps): Hono<GatewayEnv> {
   return app;
 }
 
+/** The application as Node's HTTP server calls it. */
+export function createListener(app: Hono<GatewayEnv>): RequestListener {
+  const listener = getRequestListener(app.fetch, {
+    overrideGlobalObjects: false,
+    // `createHttpServer` does it, with more patience.
+    autoCleanupIncoming: false,
+    // For requests without a `host` header, which HTTP/1.0 allows.
+    hostname: 'localhost',
+    // Without it these get a 400 with an empty body.
+    errorHandler: (error) => (error instanceof RequestError ? invalidRequest(error.message).toResponse() : undefined),
+  });
+  return (incoming, outgoing) => void listener(incoming, outgoing);
+}
+
 /** Everything that needs a key, where keys are set. */
 function keyedRoutes(
   deps: AppDeps,
@@ -110,20 +131,28 @@ function keyedRoutes(
   const { maxBodyBytesAtOnce: totalBytes } = deps;
   // A single tenant leaves half of it to the others.
   const budget = new BodyBudget({ totalBytes, tenantBytes: totalBytes / 2 });
+  const { fairQueue = new FairQueue({ loopClock }) } = deps;
   const routes = new Routes(api, {
     admit: async (c, scope) => {
       const caller = await authenticate(headerOf(c, 'authorization'));
-      limitRate(caller.tenant);
       // Also of a request that is refused: the log says whose it was.
       c.set('tenant', caller.tenant);
       c.set('keyId', caller.id);
+      try {
+        limitRate(caller.tenant);
+      } catch (error) {
+        await waitRefused(fairQueue, c.get('closed'), caller.tenant);
+        throw error;
+      }
       requireScope(caller, scope);
     },
     budget,
+    enter: (c) => enter(fairQueue, c.get('tenant'), c.get('closed')),
     ...(deps.maxInputItems === undefined ? {} : { maxInputItems: deps.maxInputItems }),
   });
   const serveDeps = {
     ...deps,
+    fairQueue,
     onStreamError: (error: unknown): void => {
       deps.onError(error, 'stream');
     },

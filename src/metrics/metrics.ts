@@ -45,7 +45,10 @@ export class Metrics {
   readonly #defaultRows: Gauge;
   readonly #notificationQueue: Gauge;
   #upkeepUntilMs = 0;
+  readonly #queueWaits: Histogram;
+  readonly #queueLength: Gauge;
   #store: GaugedStore | undefined;
+  #queue: { readonly waiting: number } | undefined;
 
   constructor({ version = 'unknown', models = [] }: MetricsOptions = {}) {
     const registers = [this.#registry];
@@ -69,6 +72,12 @@ export class Metrics {
       labelNames: ['outcome'],
       registers,
     });
+    this.#queueWaits = new Histogram({
+      name: 'turnkeep_intake_wait_seconds',
+      help: 'Requests that make turns and had to wait behind others of their tenant: until they were taken in.',
+      buckets: secondsOfRequests,
+      registers,
+    });
     const gauge = (name: string, help: string): Gauge => new Gauge({ name, help, registers });
     this.#running = gauge('turnkeep_running_turns', 'Turns in the database that a worker has claimed and that are not settled.');
     this.#waiting = gauge('turnkeep_waiting_turns', 'Turns in the database that no worker has claimed yet: the queue.');
@@ -80,6 +89,7 @@ export class Metrics {
       'turnkeep_oldest_lease_seconds',
       'How long ago the lease of a running request was renewed, the one renewed the longest ago; under a second while its worker lives, 0 without one.',
     );
+    this.#queueLength = gauge('turnkeep_intake_waiting_requests', 'Requests that make turns and wait to be taken in by this process.');
     this.#viewers = gauge('turnkeep_viewers', 'Streams of turns that this process serves.');
     const ofUpkeep = (name: string, help: string): Gauge => new Gauge({ name, help, registers: [this.#upkeepRegistry] });
     this.#daysAhead = ofUpkeep('turnkeep_partition_days_ahead', 'Days from tomorrow on that have partitions in Postgres.');
@@ -93,6 +103,15 @@ export class Metrics {
 
   attach(store: GaugedStore): void {
     this.#store = store;
+  }
+
+  /** Of the requests that make turns. */
+  attachQueue(queue: { readonly waiting: number }): void {
+    this.#queue = queue;
+  }
+
+  requestWaited(ms: number): void {
+    this.#queueWaits.observe(ms / 1_000);
   }
 
   requestEnded({ route, method, status, isStream, durationMs }: EndedRequest): void {
@@ -130,6 +149,7 @@ export class Metrics {
     this.#waiting.set(waiting);
     this.#oldestWaiting.set(secondsSince(oldestReadyAtMs));
     this.#oldestLease.set(secondsSince(oldestRenewalAtMs));
+    this.#queueLength.set(this.#queue?.waiting ?? 0);
     this.#viewers.set(this.#following.size);
     this.#lag.set(await this.#longestLag().catch(() => Number.NaN));
     const upkeep = performance.now() < this.#upkeepUntilMs ? await this.#upkeepRegistry.metrics() : '';

@@ -1,5 +1,4 @@
 /** Composition root of the gateway role. */
-import { getRequestListener, RequestError } from '@hono/node-server';
 import { Client } from '@temporalio/client';
 import type { NativeConnection } from '@temporalio/worker';
 import type { Logger } from 'pino';
@@ -14,7 +13,9 @@ import { withWebhooks } from '../client/webhooks.ts';
 import { createDataConverter } from '../codec/data-converter.ts';
 import { type AgentConfig, noAgents } from '../config/agent-config.ts';
 import { type Config, readVersion } from '../config/config.ts';
-import { createApp } from '../gateway/app.ts';
+import { createApp, createListener } from '../gateway/app.ts';
+import { FairQueue } from '../gateway/http/fair-queue.ts';
+import { loopClock } from '../gateway/http/loop-clock.ts';
 import { ViewerLog } from '../gateway/stream/viewer-log.ts';
 import { OpenConnections } from '../gateway/responses/websocket/route.ts';
 import { readTemporalEvents } from '../history/temporal-events.ts';
@@ -23,7 +24,6 @@ import { createReadiness } from '../client/readiness.ts';
 import { createExporter } from '../history/export-turn.ts';
 import { createHistoryReader } from '../history/read-histories.ts';
 import { createHttpServer, listen, OpenResponses } from '../http/server.ts';
-import { invalidRequest } from '../gateway/http/errors.ts';
 import type { EndedRequest } from '../http/ended-request.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { Tracer } from '../metrics/traces/exporter.ts';
@@ -64,6 +64,8 @@ export interface GatewayOptions {
   readonly onTurnEnd?: ((turn: EndedTurn) => void) | undefined;
   /** Gets how the delivery of an event stands, which goes into the log otherwise. */
   readonly onWebhook?: ((report: WebhookReport) => void) | undefined;
+  /** In what order requests are taken in that make turns; by the event loop of this process where nothing is said. */
+  readonly fairQueue?: FairQueue | undefined;
   /** How long a stream is silent before a comment is sent; 15 s by default. */
   readonly idleCommentMs?: number | undefined;
   /** Where Temporal's UI shows the runs of the namespace, such as `http://127.0.0.1:8233/namespaces/default`: `/turns` links to them. */
@@ -147,9 +149,12 @@ export async function startGateway({
   let drainingSince: number | undefined;
   const isDraining = (): boolean => drainingSince !== undefined;
   const connections = new OpenConnections();
+  const { fairQueue = new FairQueue({ loopClock, onWaited: (ms) => metrics.requestWaited(ms) }) } = deps;
+  metrics.attachQueue(fairQueue);
   const drain = (): void => {
     drainingSince ??= performance.now();
     connections.drain();
+    fairQueue.open();
   };
   const responses = new OpenResponses();
   const provider = providers.of('default');
@@ -181,6 +186,7 @@ export async function startGateway({
     defaultModel: config.provider.model,
     idleCommentMs,
     connections,
+    fairQueue,
     temporalUi: deps.temporalUi,
     page: deps.page,
     readTemporal: (turn) => readTemporalEvents(client, turn),
@@ -198,20 +204,12 @@ export async function startGateway({
     onRequestEnd,
     onError: requestFailures(log),
   });
-  const listener = getRequestListener(app.fetch, {
-    overrideGlobalObjects: false,
-    // `createHttpServer` does it, with more patience.
-    autoCleanupIncoming: false,
-    // For requests without a `host` header, which HTTP/1.0 allows.
-    hostname: 'localhost',
-    // Without it these get a 400 with an empty body.
-    errorHandler: (error) => (error instanceof RequestError ? invalidRequest(error.message).toResponse() : undefined),
-  });
+  const listener = createListener(app);
   const server = createHttpServer((incoming, outgoing) => {
     // Probes do not keep a gateway from its end.
     if (!probes.has(incoming.url ?? '')) responses.add(outgoing);
     if (isDraining()) outgoing.shouldKeepAlive = false;
-    void listener(incoming, outgoing);
+    listener(incoming, outgoing);
   });
   const { port } = await listen(server, {
     host: config.host,

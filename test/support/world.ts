@@ -17,6 +17,7 @@ import { type AgentConfig, noAgents } from '../../src/config/agent-config.ts';
 import type { Config } from '../../src/config/config.ts';
 import type { Metrics } from '../../src/metrics/metrics.ts';
 import { createMetrics } from '../../src/roles/observers.ts';
+import type { FairQueue } from '../../src/gateway/http/fair-queue.ts';
 import { startGateway, type Gateway } from '../../src/roles/gateway.ts';
 import type { AttemptRow } from '../../src/domain/turn/attempt.ts';
 import type { WebhookEndpoint } from '../../src/domain/turn/webhook.ts';
@@ -76,6 +77,8 @@ export interface WorldOptions {
   readonly hasGateway?: boolean;
   /** How long a stream is silent before a comment is sent. */
   readonly idleCommentMs?: number;
+  /** Of each gateway; its own where nothing is said. */
+  readonly fairQueue?: () => FairQueue;
   /** The folder of the built page. */
   readonly page?: Promise<string>;
 }
@@ -251,6 +254,7 @@ export class World implements AsyncDisposable {
       hasWorker: this.#options.replaysAlways !== true,
       ...(attempts === null ? {} : { attempts }),
       idleCommentMs: this.#options.idleCommentMs,
+      fairQueue: this.#options.fairQueue?.(),
       page: this.#options.page,
     });
     let closing: Promise<void> | undefined;

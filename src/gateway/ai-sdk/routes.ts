@@ -49,6 +49,7 @@ export function uiRoutes(routes: Routes, deps: SubmitDeps & ServeDeps): void {
       tag,
       summary: "Begin a turn, or another answer, for the AI SDK's `useChat`",
       headers: submitHeaders,
+      makesTurn: true,
       body: uiRequest,
       lists: { messages: uiMessage },
       misnamed: misnamedInUi,

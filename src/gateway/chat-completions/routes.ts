@@ -34,6 +34,7 @@ export function chatRoutes(routes: Routes, deps: ChatDeps): void {
       summary: "Begin a turn by OpenAI's older API",
       description: 'Kept only with `store`, or in a conversation. Disconnecting never cancels a stored turn.',
       headers: chatHeaders,
+      makesTurn: true,
       body: chatRequest,
       lists: { messages: chatMessage },
       misnamed: misnamedInChat,

@@ -19,6 +19,8 @@ export interface BodyOptions {
   readonly json?: JsonLimits;
   /** What the body takes of the memory that there is for bodies; the caller releases it. */
   readonly hold?: BodyHold;
+  /** Called when all of it is there, before it is parsed; what it returns is waited for. */
+  readonly admit?: () => Promise<void> | undefined;
 }
 
 /**
@@ -33,6 +35,8 @@ export async function readJson(incoming: IncomingMessage, options: BodyOptions =
   }
   const body = new GrowingBody(new JsonScanner(options.json), options);
   await readInto(body, incoming, options.limits ?? bodyLimits);
+  const admitted = options.admit?.();
+  if (admitted !== undefined) await admitted;
   return parseJson(body.bytes, body.scanner);
 }
 

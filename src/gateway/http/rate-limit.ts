@@ -1,11 +1,18 @@
-/** Limits the requests a second of each tenant: a token bucket that holds two seconds' worth. */
+/**
+ * Limits the requests a second of each tenant: a token bucket that holds two seconds' worth. Who is refused is told to come back
+ * behind those that were refused before: those of a flood would all come at the same moment otherwise, and most again in vain.
+ */
 import { ApiError } from './errors.ts';
 
 const burstSeconds = 2;
+/** Nobody is sent away for longer: whoever comes back without having waited has been given many places. */
+const longestWaitMs = 30_000;
 
 interface Bucket {
   readonly tokens: number;
   readonly atMs: number;
+  /** When the last of those that were refused is to come back. */
+  readonly promisedMs: number;
 }
 
 /**
@@ -32,10 +39,13 @@ export function createRateLimit(perSecond: number, now: () => number = () => per
   };
 }
 
-/** The bucket after one request, and how long that request would have to wait: 0 when it may pass. */
+/** The bucket after one request, and how long that request is to wait: 0 when it may pass. */
 export function take(before: Bucket | undefined, perSecond: number, nowMs: number): { bucket: Bucket; waitMs: number } {
   const full = perSecond * burstSeconds;
   const tokens = before === undefined ? full : Math.min(full, before.tokens + ((nowMs - before.atMs) / 1_000) * perSecond);
-  if (tokens >= 1) return { bucket: { tokens: tokens - 1, atMs: nowMs }, waitMs: 0 };
-  return { bucket: { tokens, atMs: nowMs }, waitMs: ((1 - tokens) / perSecond) * 1_000 };
+  const promisedMs = before?.promisedMs ?? nowMs;
+  if (tokens >= 1) return { bucket: { tokens: tokens - 1, atMs: nowMs, promisedMs }, waitMs: 0 };
+  const nextMs = Math.max(nowMs + ((1 - tokens) / perSecond) * 1_000, promisedMs + 1_000 / perSecond);
+  const waitMs = Math.min(nextMs - nowMs, longestWaitMs);
+  return { bucket: { tokens, atMs: nowMs, promisedMs: nowMs + waitMs }, waitMs };
 }

@@ -5,6 +5,7 @@ import type { z } from 'zod';
 import type { Scope } from '../../domain/api-key.ts';
 import { readJson } from './body.ts';
 import type { BodyBudget, BodyHold } from './body-budget.ts';
+import type { Place } from './fair-queue.ts';
 import { jsonLimits } from './json-scanner.ts';
 import { type Misnamed, refuseMisnamed } from './misnamed.ts';
 import { type LongLists, validate, validateBody } from './validate.ts';
@@ -29,6 +30,8 @@ export interface GatewayEnv {
     route: string | undefined;
     /** What the request's body takes of the budget for bodies: released once the body is needed no more. */
     body: BodyHold | undefined;
+    /** Among the requests that are being taken in: released once the request is accepted or refused. */
+    place: Place | undefined;
     /** The response and the conversation that the request is about, for the log. Routes add what they learn. */
     ids: { response?: string; conversation?: string };
   };
@@ -66,6 +69,8 @@ export interface RouteSpec<
   readonly lists?: LongLists;
   /** Fields of the body that other APIs call otherwise. */
   readonly misnamed?: Misnamed;
+  /** Its requests wait for their tenant's turn to be taken in: see `FairQueue`. */
+  readonly makesTurn?: boolean;
   /** A request without a body is read as `{}`: OpenAI's client sends none where no field is set. */
   readonly isBodyOptional?: boolean;
   readonly responses: { readonly [status: number]: ResponseSpec };
@@ -87,6 +92,8 @@ export interface RoutesOptions {
   readonly admit?: (c: Context<GatewayEnv>, scope: Scope) => Promise<void>;
   /** For the bodies of all requests. */
   readonly budget?: BodyBudget;
+  /** A place among the requests that are being taken in; at once, without a promise, where it need not be waited for. */
+  readonly enter?: (c: Context<GatewayEnv>) => Place | Promise<Place>;
   /** Of a list that is a member of a body. */
   readonly maxInputItems?: number;
 }
@@ -100,6 +107,12 @@ export function headerOf(c: Context<GatewayEnv>, name: string): string | undefin
 /** @param path in OpenAPI's notation */
 export function honoPath(path: string): string {
   return path.replaceAll(/\{([a-z]+)\}/g, ':$1');
+}
+
+/** The request is accepted or refused: what it took of what all share is free. Twice is harmless. */
+export function release(c: Context<GatewayEnv>): void {
+  c.get('body')?.release();
+  c.get('place')?.release();
 }
 
 export function scopeOf({ scope, method }: Pick<RouteSpec, 'scope' | 'method'>): Scope {
@@ -137,26 +150,45 @@ export class Routes {
           headers: headers as z.output<Headers>,
         });
       } finally {
-        c.get('body')?.release();
+        release(c);
       }
     });
   }
 
   async #readBody(
     c: Context<GatewayEnv>,
-    { isBodyOptional = false, lists = {}, misnamed = {} }: RouteSpec,
+    { isBodyOptional = false, lists = {}, misnamed = {}, makesTurn = false }: RouteSpec,
     schema: z.ZodType,
   ): Promise<unknown> {
     const { headers } = c.env.incoming;
     const isEmpty = (headers['content-length'] ?? '0') === '0' && headers['transfer-encoding'] === undefined;
-    if (isEmpty && isBodyOptional) return validate(schema, {});
+    const admit = makesTurn ? (): Promise<void> | undefined => this.#enter(c) : undefined;
+    if (isEmpty && isBodyOptional) {
+      await admit?.();
+      return validate(schema, {});
+    }
     const { budget, maxInputItems } = this.#options;
     const hold = budget?.open(c.get('tenant'));
     c.set('body', hold);
     const json = maxInputItems === undefined ? jsonLimits : { ...jsonLimits, maxItems: maxInputItems };
-    const body = await readJson(c.env.incoming, { json, ...(hold === undefined ? {} : { hold }) });
+    const body = await readJson(c.env.incoming, {
+      json,
+      ...(hold === undefined ? {} : { hold }),
+      ...(admit === undefined ? {} : { admit }),
+    });
     refuseMisnamed(misnamed, body);
     return validateBody(schema, lists, body);
+  }
+
+  #enter(c: Context<GatewayEnv>): Promise<void> | undefined {
+    const entered = this.#options.enter?.(c);
+    if (!(entered instanceof Promise)) {
+      c.set('place', entered);
+      return undefined;
+    }
+    return entered.then((place) => {
+      c.set('place', place);
+    });
   }
 }
 

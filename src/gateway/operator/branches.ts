@@ -95,6 +95,7 @@ export function branchesRoutes(routes: Routes, deps: BranchesDeps): void {
       summary: 'Ask a turn again, in a new conversation that shares its past',
       description: 'The model is asked once more, and that costs what it costs. Answers at once, like `background`.',
       headers,
+      makesTurn: true,
       body: rerunBody,
       isBodyOptional: true,
       responses: { 200: { ...ok('The new response.', responseSchema), headers: turnHeaders }, ...errors },

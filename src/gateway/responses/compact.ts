@@ -48,6 +48,7 @@ export function compactRoute(routes: Routes, deps: CompactDeps): void {
       description:
         'By the provider where it can, else by asking the model for a summary. The newest messages of the user stay as they are, and an item `compaction` stands for all else.',
       headers: submitHeaders,
+      makesTurn: true,
       body: compactRequest,
       lists: { input: inputItem },
       misnamed: misnamedInResponse,

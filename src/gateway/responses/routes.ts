@@ -32,6 +32,7 @@ export function responsesRoutes(routes: Routes, deps: SubmitDeps & ServeDeps): v
       description:
         'Answers once the turn can no longer be lost: with its events (`stream`), at once (`background`), or when it has ended. Disconnecting never cancels a stored turn.',
       headers: submitHeaders,
+      makesTurn: true,
       body: createResponse,
       lists: { input: inputItem },
       misnamed: misnamedInResponse,

@@ -11,7 +11,7 @@ import type { Submission } from '../../client/submission.ts';
 import type { Turnkeep } from '../../client/turnkeep.ts';
 import { ApiError } from '../http/errors.ts';
 import { jsonLimits, tooManyItems } from '../http/json-scanner.ts';
-import { type GatewayEnv, headerOf } from '../http/route.ts';
+import { type GatewayEnv, headerOf, release } from '../http/route.ts';
 import { type AgentDirectory, assertServersKnown, withAgent } from './agent-settings.ts';
 import { takeTrigger } from './compaction-trigger.ts';
 import {
@@ -92,7 +92,7 @@ export type Submitter = Pick<Submission, 'tenant' | 'isResend' | 'receivedAtMs' 
 export async function submitTurn(c: Context<GatewayEnv>, deps: SubmitDeps, headers: SubmitHeaders, draft: TurnDraft): Promise<TurnRow> {
   const submitter = { tenant: c.get('tenant'), isResend: isResend(c), receivedAtMs: c.get('receivedAtMs'), signal: c.get('closed') };
   const turn = await acceptTurn(submitter, deps, headers, draft);
-  c.get('body')?.release();
+  release(c);
   Object.assign(c.get('ids'), { response: turn.publicId, conversation: turn.session ?? undefined });
   return turn;
 }

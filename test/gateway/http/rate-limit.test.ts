@@ -24,15 +24,32 @@ test('twice the rate at once, then the rate, with retry-after in whole seconds',
     [undefined, undefined, undefined, undefined, '1', '1'],
   );
   nowMs += 499;
-  assert.equal(waitOf(limit), '1');
+  assert.equal(waitOf(limit), '2');
   nowMs += 1;
-  assert.deepEqual([waitOf(limit), waitOf(limit)], [undefined, '1']);
+  assert.deepEqual([waitOf(limit), waitOf(limit)], [undefined, '2']);
   // A pause fills it up again, no further.
   nowMs += 3_600_000;
   assert.deepEqual(
     Array.from({ length: 5 }, () => waitOf(limit)),
     [undefined, undefined, undefined, undefined, '1'],
   );
+});
+
+test('T14 · who is refused is told to come back behind those before: at the rate, and none is sent away for more than 30 s', () => {
+  let nowMs = 0;
+  const limit = createRateLimit(10, () => nowMs);
+  for (let index = 0; index < 20; index += 1) limit('me');
+  const waits = Array.from({ length: 32 }, () => waitOf(limit));
+  const told = (seconds: string): number => waits.filter((wait) => wait === seconds).length;
+  assert.deepEqual([told('1'), told('2'), told('3'), told('4')], [10, 10, 10, 2]);
+  for (let index = 0; index < 1_000; index += 1) waitOf(limit);
+  assert.equal(waitOf(limit), '30');
+  // Whoever has waited passes, whatever was promised to others.
+  nowMs += 1_000;
+  assert.equal(waitOf(limit), undefined);
+  nowMs += 60_000;
+  for (let index = 0; index < 20; index += 1) limit('me');
+  assert.equal(waitOf(limit), '1');
 });
 
 test('one tenant does not use up what another may', () => {

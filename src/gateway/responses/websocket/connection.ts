@@ -6,7 +6,9 @@ import type { TurnRow } from '../../../domain/turn/turn.ts';
 import type { EndedRequest } from '../../../http/ended-request.ts';
 import type { BodyBudget, BodyHold } from '../../http/body-budget.ts';
 import { parseMessage } from '../../http/body.ts';
+import { enter } from '../../http/enter.ts';
 import { ApiError, asApiError, notFound } from '../../http/errors.ts';
+import type { FairQueue } from '../../http/fair-queue.ts';
 import { jsonLimits } from '../../http/json-scanner.ts';
 import { assertReplayable, type ServeDeps } from '../../stream/serve-turn.ts';
 import type { SubmitDeps, SubmitHeaders } from '../../submit/submit-turn.ts';
@@ -23,6 +25,8 @@ import { Steering } from './steering.ts';
 export interface ConnectionDeps extends SubmitDeps, ServeDeps {
   /** Throws an `ApiError` 429 where the tenant sends too many. */
   readonly limitRate: (tenant: string) => void;
+  /** Of the requests that make turns. */
+  readonly fairQueue: FairQueue;
   /** For messages, from their arrival until they are taken in. */
   readonly budget: BodyBudget;
   /** For what connections remember. */
@@ -223,14 +227,17 @@ export class Connection {
     const create = createEventOf(event);
     const headers = { ...ofHandshake, ...create.headers };
     return async () => {
+      const place = await enter(deps.fairQueue, tenant, gone);
       const previous = create.body['previous_response_id'];
       const steers = this.#steering.pendingOf(previous, streamId);
       const submitter = { tenant, isResend: false, receivedAtMs, signal: gone };
       const request = { create, steers, contexts: this.#contexts, bytes };
-      const accepted = await acceptCreate(submitter, deps, headers, request).catch((error: unknown) => {
-        this.#contexts.evict(previous);
-        throw error;
-      });
+      const accepted = await acceptCreate(submitter, deps, headers, request)
+        .catch((error: unknown) => {
+          this.#contexts.evict(previous);
+          throw error;
+        })
+        .finally(() => place.release());
       if (steers.length > 0) this.#steering.continued(previous);
       if (accepted.type === 'accepted') {
         hold.release();
