@@ -307,10 +307,12 @@ onDatabase('whoever reads for long is waited for shortly, and holds up no writer
   await bench.pool.query('UPDATE journal_head SET sealed = 2');
   const reader = await bench.pool.connect();
   await reader.query('BEGIN; SELECT 1 FROM journal');
-  const drop = assert.rejects(dropPartitions(bench.db, midnight), StoreBusyError);
-  await until(
-    async () => (await bench.pool.query(`SELECT 1 FROM pg_locks WHERE NOT granted AND mode = 'AccessExclusiveLock'`)).rows.length > 0,
-  );
+  let isOver = false;
+  const drop = assert.rejects(dropPartitions(bench.db, midnight), StoreBusyError).finally(() => {
+    isOver = true;
+  });
+  const waiting = `SELECT 1 FROM pg_locks WHERE NOT granted AND mode = 'AccessExclusiveLock'`;
+  await until(async () => isOver || (await bench.pool.query(waiting)).rows.length > 0);
   await bench.turn(next, null);
   await drop;
   await reader.query('COMMIT');

@@ -25,7 +25,11 @@ function gated(db: SqlDatabase, before: RegExp): SqlDatabase {
     let step = work.next();
     while (step.done !== true) {
       const statement = step.value;
-      if ('sql' in statement && before.test(statement.sql)) yield { type: 'all', sql: 'SELECT pg_advisory_xact_lock(?)', values: [gate] };
+      if ('sql' in statement && before.test(statement.sql)) {
+        // It stands there for as long as the others take, whatever it waits for a lock at the most.
+        yield { type: 'all', sql: `SELECT set_config('lock_timeout', '0', true)`, values: [] };
+        yield { type: 'all', sql: 'SELECT pg_advisory_xact_lock(?)', values: [gate] };
+      }
       let answer: unknown;
       try {
         answer = yield statement.type === 'together'
