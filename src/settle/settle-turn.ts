@@ -79,6 +79,10 @@ function withKnownFacts(attempts: readonly AttemptRow[], failure: Failure): Fail
     return failureOf('transport_failed');
   }
   const last = attempts.at(-1);
+  // Its answer began behind the look that found its requests spent, and before the fence.
+  if (failure.code === 'transport_failed' && last?.firstEventAtMs !== undefined && last.endedAtMs === undefined) {
+    return failureOf('worker_lost');
+  }
   const providerMessage = last?.code === failure.code ? last.message : undefined;
   return providerMessage === undefined ? failure : { ...failure, message: `${failure.message} The provider said: ${providerMessage}` };
 }
