@@ -126,6 +126,7 @@ async function insert(
     events: opening.map(journalRowOf),
     joinsTwin: idempotencyKey === null && submission.id === undefined,
     limits: quotas,
+    ...(signal === undefined ? {} : { signal }),
     ...(submission.id === undefined ? {} : { chosenId: submission.id }),
     ...(replaces === undefined ? {} : { replaces }),
     ...(parent === undefined ? {} : { parent }),

@@ -285,6 +285,7 @@ function figuresOf(log: OperationLog, { loadedMs, searchedBytes, tookMs }: Measu
     ['… of the model', String(log.countFelt((kind) => kind.startsWith('model ')))],
     ['… of clients', String(log.countFelt((kind) => isFault(kind) && (manners as readonly string[]).includes(kind)))],
     ['turns kept', String(kept.length)],
+    ['second turns of retries without a key', String(kept.length - new Set(kept.map(({ turn }) => turn)).size)],
     ['ends', ends.map(([end, times]) => `${end} ${times}`).join(', ')],
     ['requests at the model', String(count('request'))],
     ['viewers’ connections', String(count('viewed'))],

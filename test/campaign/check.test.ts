@@ -14,6 +14,8 @@ const kept = {
   id: 'resp_a',
   status: 'completed',
   code: null,
+  readyAtMs: 1_000,
+  settledAtMs: 2_000,
   rows: rows.join(''),
   ends: [5],
   isDone: true,
@@ -156,6 +158,12 @@ for (const [title, law, log] of planted) {
 }
 
 test('a post without a key and without an answer may have made a second turn', () => {
-  const twice: readonly Entry[] = [...whole, { ...kept, id: 'resp_other' }];
-  assert.deepEqual(checkLog([...twice, { op: 'unsure', atMs: 3, turn: 'a' }]), []);
+  const twice = (readyAtMs: number): readonly Entry[] => [
+    ...whole,
+    { ...kept, id: 'resp_other', readyAtMs, settledAtMs: 3_000 },
+    { op: 'unsure', atMs: 3, turn: 'a' },
+  ];
+  assert.deepEqual(checkLog(twice(2_000)), []);
+  const [violation, ...others] = checkLog(twice(1_999));
+  assert.deepEqual([violation?.law, others], ['T1', []], 'the first had no end yet');
 });

@@ -48,7 +48,10 @@ export function checkLog(entries: readonly Entry[]): readonly Violation[] {
   }
   for (const turn of posts.keys()) if (!accepted.has(turn)) report('contract', turn, 'it was posted again and again, and never accepted');
   for (const [turn, of] of kept) {
-    if (of.length > 1 && unsure.has(turn)) continue;
+    if (of.length > 1 && unsure.has(turn)) {
+      if (overlap(of)) report('T1', turn, 'a retry without a key is another turn, and the first had no end yet');
+      continue;
+    }
     if (of.length > 1) report('T1', turn, `there are ${of.length} of it: ${of.map(({ id }) => id).join(', ')}`);
     if (!posts.has(turn)) report('T1', turn, 'nobody has posted it');
     for (const each of of) {
@@ -99,6 +102,16 @@ export function checkLog(entries: readonly Entry[]): readonly Violation[] {
 
 function byTurn<T extends { readonly turn: string }>(entries: readonly T[]): ReadonlyMap<string, readonly T[]> {
   return Map.groupBy(entries, ({ turn }) => turn);
+}
+
+/** Was one of them ready before another that was ready earlier had its end? */
+function overlap(turns: readonly KeptTurn[]): boolean {
+  const inOrder = turns.flatMap(({ readyAtMs, settledAtMs }) =>
+    readyAtMs === null ? [] : [{ readyAtMs, endMs: settledAtMs ?? Number.POSITIVE_INFINITY }],
+  );
+  return inOrder
+    .toSorted((one, other) => one.readyAtMs - other.readyAtMs)
+    .some(({ readyAtMs }, at, sorted) => readyAtMs < (sorted[at - 1]?.endMs ?? Number.NEGATIVE_INFINITY));
 }
 
 type Report = (law: string, turn: string, what: string) => void;

@@ -14,6 +14,8 @@ interface ListedTurn {
 
 interface ReportedTurn extends ListedTurn {
   readonly error: { readonly code: string } | null;
+  readonly ready_at?: string;
+  readonly settled_at: string | null;
   readonly steps: readonly {
     readonly step: number;
     readonly kind: string;
@@ -100,6 +102,8 @@ async function keep(client: Client, log: OperationLog, { id, turn }: { readonly 
     id,
     status: report.status,
     code: report.error?.code ?? null,
+    readyAtMs: report.ready_at === undefined ? null : Date.parse(report.ready_at),
+    settledAtMs: report.settled_at === null ? null : Date.parse(report.settled_at),
     rows: sight.rows,
     ends: sight.ends,
     isDone: sight.isDone,

@@ -79,6 +79,9 @@ export interface KeptTurn {
   readonly id: string;
   readonly status: string;
   readonly code: string | null;
+  /** When it was ready, and when it had its end, ms by the clock of the database. */
+  readonly readyAtMs: number | null;
+  readonly settledAtMs: number | null;
   /** The hashes of all events, joined. */
   readonly rows: string;
   /** Where an end stands among them. */

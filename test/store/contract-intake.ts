@@ -67,6 +67,15 @@ export function intakeContract(contract: Contract): void {
     assert.equal((await resend('resp_f', { createdAtMs: Date.now() + resendWindowMs + 1 })).type, 'inserted');
   });
 
+  contract('T1 · a turn that nobody waits for any more is not taken in, and still joins one that is there', async (store) => {
+    const signal = AbortSignal.abort(new Error('its caller has gone'));
+    await assert.rejects(store.insertTurn(newTurn('resp_a', { signal })), /its caller has gone/);
+    assert.equal(await store.readTurn('resp_a'), undefined);
+    await inserted(store, newTurn('resp_a', { signal: new AbortController().signal }));
+    const joined = await store.insertTurn(newTurn('resp_b', { isResend: true, signal }));
+    assert.equal(joined.type === 'joined' && joined.turn.id, 'resp_a');
+  });
+
   contract(
     'T1 · an original that its own resend has overtaken joins that, if it was received before that was created',
     async (store, database) => {

@@ -2,6 +2,9 @@
 import assert from 'node:assert/strict';
 import type { Store } from '../../src/store/ports/store.ts';
 import { setClock } from './clock.ts';
+import { journalRowOf } from '../../src/domain/response/response-event.ts';
+import { ResponseStream } from '../../src/domain/response/response-stream.ts';
+import { endOfRefusal } from '../../src/domain/turn/claim.ts';
 import { claimed, type Contract, expiredLease, inserted, lease, newTurn, row, sealOf, settle } from './contract.ts';
 
 async function expired(store: Store, limit = 9): Promise<readonly string[]> {
@@ -9,6 +12,21 @@ async function expired(store: Store, limit = 9): Promise<readonly string[]> {
 }
 
 export function leasesContract(contract: Contract): void {
+  contract(
+    'T8 · an answer that begins behind the look that found its requests spent ends as lost, and not as never begun',
+    async (store) => {
+      await inserted(store, newTurn('resp_a'));
+      const ids = [];
+      for (let attempt = 1; attempt <= 3; attempt += 1) ids.push(await claimed(store, 'resp_a', { lease: expiredLease }));
+      assert.equal((await store.claim({ turn: 'resp_a', step: 1, lease })).type, 'exhausted');
+      const { epoch = 0, attempt = 0, events = [] } = ids.at(-1) ?? {};
+      const starts = { turn: 'resp_a', step: 1, attempt };
+      const rows = ResponseStream.replay(events).write({ type: 'text', text: 'It begins' }).map(journalRowOf);
+      assert.equal(await store.append({ turn: 'resp_a', epoch, rows, starts }), true);
+      assert.deepEqual(await settle(store, 'resp_a', endOfRefusal('exhausted')), { status: 'failed', code: 'worker_lost' });
+    },
+  );
+
   contract(
     'T2 · while the lease of an attempt lives, nobody else may ask: not in its own process, and not in another',
     async (store, database) => {

@@ -27,6 +27,7 @@ export interface TurnStore {
    * Takes a turn in as `decideAdmission` says, with its first events, durably. Of several at once one is the first. A turn
    * that is ready has its input in the transcript in the same commit (T1), and with a head start its first claim too. A
    * very long input may be written before, in slices that nobody sees until the turn is in.
+   * @throws the reason of `turn.signal`, where that has aborted and the turn would be a new one: nothing is taken in
    */
   insertTurn(turn: NewTurn): Promise<InsertTurn>;
 
@@ -129,6 +130,11 @@ export interface CompletionStore {
 }
 
 export interface NewTurn extends AdmissionRequest {
+  /**
+   * Aborts when nobody waits for the turn any more. Who has gone has said the same again elsewhere, and may have the end of that:
+   * taken in behind it, this would be a message that nobody has sent (T1).
+   */
+  readonly signal?: AbortSignal;
   /** Made by us, and unique; also the public id, where the client has chosen none. */
   readonly id: string;
   /** The id of a turn of the session whose place this one takes: it follows the turn before that. */

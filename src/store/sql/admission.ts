@@ -39,6 +39,8 @@ export async function insertTurn(db: SqlDatabase, turn: NewTurn): Promise<Insert
       if (admission.type !== 'admitted') return admission;
       const id = yield* answeredBefore(turn);
       if (id !== undefined) return { type: 'approval_answered', id };
+      // It has waited for a connection, and for the locks.
+      turn.signal?.throwIfAborted();
       return input && { type: 'inserted', ...(yield* write(turn, admission, input)) };
     },
     `tenant:${turn.tenant}`,

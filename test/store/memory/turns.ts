@@ -234,6 +234,7 @@ function insertTurn(database: MemoryDatabase, turn: NewTurn): InsertTurn {
   if (admission.type !== 'admitted') return admission;
   const answered = turn.approvals?.answered.find((each) => database.approvals.has(approvalKey(tenant, each.id)))?.id;
   if (answered !== undefined) return { type: 'approval_answered', id: answered };
+  turn.signal?.throwIfAborted();
   const { cancelRequestedAtMs, interrupts, isReady } = admission;
   if (cancelRequestedAtMs !== null) earlyCancels.delete(key);
   const { replaces = null, parent = null } = turn;

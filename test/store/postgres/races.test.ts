@@ -308,3 +308,23 @@ race(
     assert.ok(claim.leaseUntilMs > askedAtMs + lease.lengthMs);
   },
 );
+
+race('T1 · a resend that waits until its caller has gone and its turn has its end is not another turn', async ({ stopped, there, run }) => {
+  await inserted(there, newTurn('resp_a'));
+  const caller = new AbortController();
+  const resend = newTurn('resp_b', { isResend: true, signal: caller.signal });
+  const [outcome] = await run(
+    async () =>
+      stopped(/ body_hash = /)
+        .insertTurn(resend)
+        .catch(String),
+    async () => {
+      const { epoch } = await claimed(there, 'resp_a');
+      await there.seal(sealOf('resp_a', epoch));
+      await there.acknowledge('resp_a');
+      caller.abort(new Error('gone'));
+    },
+  );
+  assert.equal(outcome, 'Error: gone');
+  assert.equal(await there.readTurn('resp_b'), undefined);
+});
