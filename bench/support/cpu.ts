@@ -17,8 +17,8 @@ const kinds: { readonly [name: string]: string } = {
   'libuv-worker': 'libuv',
 };
 
-/** Pids by name. */
-export type Processes = Readonly<Record<string, number>>;
+/** Pids by name. A function finds those of a process that starts others, before and after. */
+export type Processes = Readonly<Record<string, number | (() => readonly number[])>>;
 
 /** By process, then by kind of thread: ms. */
 export type CpuBill = ReadonlyMap<string, CpuTimes>;
@@ -28,12 +28,12 @@ export async function billOf<T extends { readonly turns: number }>(
   processes: Processes,
   work: () => Promise<T>,
 ): Promise<T & { readonly bill: CpuBill }> {
-  const before = new Map(Object.entries(processes).map(([name, pid]) => [name, threadsOf(pid)]));
+  const before = new Map(Object.entries(processes).map(([name, pid]) => [name, threadsOfAll(pid)]));
   const result = await work();
   const bill = new Map<string, CpuTimes>();
   for (const [name, pid] of Object.entries(processes)) {
     const times = new Map<string, number>();
-    for (const [thread, { kind, ms }] of threadsOf(pid)) {
+    for (const [thread, { kind, ms }] of threadsOfAll(pid)) {
       const usedMs = (ms - (before.get(name)?.get(thread)?.ms ?? 0)) / result.turns;
       times.set(kind, (times.get(kind) ?? 0) + usedMs);
     }
@@ -64,8 +64,17 @@ export function mainThreadOf(pid: number): { readonly onCpuMs: number; readonly 
   return { onCpuMs: onCpu / 1e6, waitedMs: waited / 1e6 };
 }
 
-function threadsOf(pid: number): ReadonlyMap<string, { readonly kind: string; readonly ms: number }> {
-  const threads = new Map<string, { kind: string; ms: number }>();
+interface Thread {
+  readonly kind: string;
+  readonly ms: number;
+}
+
+function threadsOfAll(pids: Processes[string]): ReadonlyMap<string, Thread> {
+  return new Map((typeof pids === 'number' ? [pids] : pids()).flatMap((pid) => [...threadsOf(pid)]));
+}
+
+function threadsOf(pid: number): ReadonlyMap<string, Thread> {
+  const threads = new Map<string, Thread>();
   const folder = `/proc/${pid}/task`;
   if (!existsSync(folder)) return threads;
   for (const thread of readdirSync(folder)) {
