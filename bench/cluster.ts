@@ -13,6 +13,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
+import { commitMs } from './cluster/bill.ts';
 import { fanOutCosts, fanOutTable, type FannedOut, measureFanOut } from './cluster/fan-out.ts';
 import { firstTokenTable, measureFirstTokens } from './cluster/first-token.ts';
 import { idleTable, measureIdle } from './cluster/idle.ts';
@@ -69,6 +70,7 @@ await measureAt({ replicas: 2, workers: 0 }, ['turns', 'streams', 'idle'], async
     return { table: idleTable(measured), costs: measured };
   });
   await measure('turns', async () => {
+    const commit = await commitMs(rig);
     const steps = await measureTurns(rig, { rates: numbers(values.rates), seconds: Number(values.seconds) });
     const carried = steps.map((step) => ({
       perSecond: step.perSecond,
@@ -77,7 +79,7 @@ await measureAt({ replicas: 2, workers: 0 }, ['turns', 'streams', 'idle'], async
       end: step.arrived.end,
       endedInTimePerSecond: step.arrived.endedInTime / step.seconds,
     }));
-    return { table: turnsTable(steps), costs: { ...turnCosts(steps), steps: carried } };
+    return { table: turnsTable(steps), costs: { commitMs: commit, ...turnCosts(steps), steps: carried } };
   });
   await measure('streams', async () => {
     const steps = await measureStreams(rig, { counts: numbers(values.streams), tokens: Number(values.tokens) });

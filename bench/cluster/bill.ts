@@ -94,6 +94,19 @@ async function readDatabase({ database }: ClusterRig): Promise<DatabaseUse | und
   };
 }
 
+/** Of a commit of one row while nothing else is asked, the median: mostly the disk's sync, ms. */
+export async function commitMs({ database }: ClusterRig): Promise<number> {
+  await database?.query('CREATE TABLE IF NOT EXISTS bench_commits (at bigint)');
+  const times: number[] = [];
+  for (let n = 0; n < 100; n += 1) {
+    const startedAt = performance.now();
+    await database?.query('INSERT INTO bench_commits VALUES (1)');
+    times.push(performance.now() - startedAt);
+  }
+  await database?.query('DROP TABLE bench_commits');
+  return times.toSorted((a, b) => a - b)[times.length / 2] ?? Number.NaN;
+}
+
 function difference(after: DatabaseUse, before: DatabaseUse): DatabaseUse {
   return {
     walBytes: after.walBytes - before.walBytes,
