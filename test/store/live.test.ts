@@ -15,10 +15,10 @@ interface Live {
 }
 
 /** A journal of two rows, and nobody who follows it yet. */
-function open(): Live {
+function open(crowd?: number): Live {
   const database = new HeldDatabase();
   database.commit(2);
-  const broker = new JournalBroker(database, database);
+  const broker = new JournalBroker(database, database, crowd);
   return { database, broker, follow: (after = -1, signal = never) => new JournalCursor(broker, 'resp_a', after, signal) };
 }
 
@@ -47,7 +47,13 @@ async function letArrive<T>(scheduler: fc.Scheduler, work: Promise<T>): Promise<
   return done;
 }
 
-test('T7 · however reads, announcements and signals overtake each other, each sees the journal once and in order', async () => {
+for (const crowd of [undefined, 1, 3]) {
+  const whose = crowd === undefined ? 'each' : `each of a crowd of ${crowd}`;
+  test(`T7 · however reads, announcements and signals overtake each other, ${whose} sees the journal once and in order`, () =>
+    overtake(crowd));
+}
+
+async function overtake(crowd: number | undefined): Promise<void> {
   type Act =
     | { readonly act: 'write'; readonly count: number; readonly isForeign: boolean; readonly isSlow: boolean }
     | { readonly act: 'join'; readonly after: number }
@@ -70,7 +76,7 @@ test('T7 · however reads, announcements and signals overtake each other, each s
 
   await fc.assert(
     fc.asyncProperty(fc.scheduler(), fc.array(act, { maxLength: 60 }), async (scheduler, acts) => {
-      const { database, broker } = open();
+      const { database, broker } = open(crowd);
       const follow: Store['follow'] = (turn, after, signal) => new JournalCursor(broker, turn, after, signal);
       database.trip = (what) => scheduler.schedule(Promise.resolve(), what);
       const viewers: Puller[] = [];
@@ -111,7 +117,7 @@ test('T7 · however reads, announcements and signals overtake each other, each s
     }),
     { numRuns: 500 },
   );
-});
+}
 
 test('rows of this process are handed on from memory, in the same tick, without a read', async () => {
   const { database, broker, follow } = open();
@@ -492,5 +498,49 @@ test('T12 · large batches are kept for nobody but those who wait for them', asy
   database.reads.length = 0;
   assert.deepEqual(seqs(await slow.next()), [2]);
   assert.deepEqual(database.reads, ['rows after 1'], 'the older one is gone from memory');
+  broker.close();
+});
+
+test('T14 · a crowd is woken by and by, and gets what comes meanwhile together, as the same arrays', async () => {
+  const { database, broker, follow } = open();
+  const cursors = Array.from({ length: 1_000 }, () => follow());
+  const waiting = await Promise.all(cursors.map((cursor) => upToDate(cursor, database)));
+  const readsBefore = database.reads.length;
+  let woken = 0;
+  const steps = waiting.map(async ({ next }) => {
+    const { value } = await next;
+    woken += 1;
+    return value;
+  });
+  const first = database.commit(1);
+  broker.announce('resp_a', first, false);
+  await Promise.allSettled(steps.slice(0, 1));
+  assert.ok(woken <= 200, `${woken} are woken in the tick of the row`);
+  const later = [1, 1, 1].map((count) => {
+    const rows = database.commit(count);
+    broker.announce('resp_a', rows, false);
+    return rows;
+  });
+  assert.deepEqual(new Set(await Promise.all(steps)), new Set([first]), 'the very array that was written');
+  const together = await Promise.all(cursors.map(async (cursor) => (await cursor.next()).value));
+  assert.deepEqual(together[0], later.flat());
+  assert.equal(new Set(together).size, 1, 'one array, which is encoded once');
+  assert.equal(database.reads.length, readsBefore);
+  broker.close();
+});
+
+test('T7 · whoever joins a crowd in the midst of what it gets together reads on from there, from memory', async () => {
+  const { database, broker, follow } = open(1);
+  const early = follow();
+  await upToDate(early, database);
+  broker.announce('resp_a', database.commit(1), false);
+  await theirTurn();
+  // Shown later, together: the crowd rests.
+  const [second, third] = [database.commit(1), database.commit(1)];
+  broker.announce('resp_a', second, false);
+  const late = follow(second[0]?.seq);
+  const next = late.next();
+  broker.announce('resp_a', third, false);
+  assert.deepEqual(seqs(await next), [third[0]?.seq]);
   broker.close();
 });

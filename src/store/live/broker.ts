@@ -4,9 +4,10 @@
  * nothing is watched.
  */
 import type { JournalRow } from '../../domain/response/response-event.ts';
-import { type ChannelReads, type Follower, JournalChannel } from './channel.ts';
+import { type ChannelReads, JournalChannel } from './channel.ts';
 import { HeadReads, RowReads } from './reads.ts';
 import type { ChangeSignal, JournalSource } from './source.ts';
+import type { Follower } from './wave.ts';
 
 /** Not all that happens to a journal is signalled or announced (such as dropping it): every so often it is looked at anyway. */
 const unannouncedMs = 1_000;
@@ -14,19 +15,22 @@ const unannouncedMs = 1_000;
 export class JournalBroker {
   readonly #reads: ChannelReads;
   readonly #signal: ChangeSignal;
+  readonly #crowd: number | undefined;
   readonly #channels = new Map<string, JournalChannel>();
   #stopWatching: (() => void) | undefined;
 
-  constructor(source: JournalSource, signal: ChangeSignal) {
+  /** @param crowd see `JournalChannel` */
+  constructor(source: JournalSource, signal: ChangeSignal, crowd?: number) {
     this.#reads = { heads: new HeadReads(source), newest: new RowReads(source), past: new RowReads(source) };
     this.#signal = signal;
+    this.#crowd = crowd;
   }
 
   /** Until `leave`. The follower is woken once there is something to know, never before this returns. */
   join(turn: string, follower: Follower): JournalChannel {
     let channel = this.#channels.get(turn);
     if (channel === undefined || channel.failure !== undefined) {
-      channel = new JournalChannel(turn, this.#reads);
+      channel = new JournalChannel(turn, this.#reads, this.#crowd);
       this.#channels.set(turn, channel);
       // Before the first look at it: what is written in between is signalled.
       this.#watch();

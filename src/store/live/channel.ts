@@ -6,23 +6,19 @@ import type { JournalRow } from '../../domain/response/response-event.ts';
 import { JournalGoneError } from '../ports/journal.ts';
 import type { HeadReader, HeadReads, RowReads } from './reads.ts';
 import type { BatchLimits, LiveHead } from './source.ts';
+import { type Follower, usualCrowd, Wave } from './wave.ts';
 
 /** Batches kept for those whose socket was busy for a moment: from memory, not from the database. The newest in any case. */
 const kept = { batches: 16, chars: 262_144 };
 
 const batchLimits: BatchLimits = { rows: 256, chars: 65_536 };
 
-/** **Contract.** `wake` is called whenever the channel has changed, also in the midst of somebody's write. It must not throw. */
-export interface Follower {
-  /** false: it waits for the end alone, and no row wakes it. */
-  readonly wantsRows: boolean;
-  wake(): void;
-}
-
 interface Batch {
   readonly first: number;
   readonly rows: readonly JournalRow[];
   readonly chars: number;
+  /** What is left of it for those who have its first rows already, by how many. */
+  readonly tails: Map<number, readonly JournalRow[]>;
 }
 
 /** What all channels of a process read by. */
@@ -45,14 +41,22 @@ export class JournalChannel implements HeadReader {
   /** Of the newest batches those that were in memory anyway. */
   readonly #newest: Batch[] = [];
   #keptChars = 0;
+  readonly #wave: Wave;
+  /** Committed, and shown to nobody yet: a crowd is being woken, or rests. */
+  #gathered: Batch[] = [];
+  #isSealGathered = false;
   /** Rows that its head says are there. */
   #isReading = false;
   /** Its head is to be asked for once these are read. */
   #isStale = false;
 
-  constructor(turn: string, reads: ChannelReads) {
+  /** @param crowd how many of them are woken by and by, and get what comes in short succession together */
+  constructor(turn: string, reads: ChannelReads, crowd = usualCrowd) {
     this.turn = turn;
     this.#reads = reads;
+    this.#wave = new Wave(this.#readers, crowd, () => {
+      if (this.#showGathered()) this.#wake();
+    });
   }
 
   /** The number of the last row that is known of; undefined until the journal has been looked at. */
@@ -89,7 +93,13 @@ export class JournalChannel implements HeadReader {
 
   /** From memory, if it is there. The same array for all who ask for it: what is made of it once serves them all. */
   batchAfter(seq: number): readonly JournalRow[] | undefined {
-    return this.#newest.findLast(({ first }) => first === seq + 1)?.rows;
+    const next = seq + 1;
+    const batch = this.#newest.findLast(({ first, rows }) => first <= next && next < first + rows.length);
+    if (batch === undefined || batch.first === next) return batch?.rows;
+    const has = next - batch.first;
+    const tail = batch.tails.get(has) ?? batch.rows.slice(has);
+    batch.tails.set(has, tail);
+    return tail;
   }
 
   /**
@@ -104,16 +114,16 @@ export class JournalChannel implements HeadReader {
   }
 
   /**
-   * These rows are committed. Handed on at once, without a read; false, and nothing changed, when there are rows before
-   * them that are not known here: then it takes a `refresh`.
+   * These rows are committed. Handed on without a read, at once, or to a crowd with those that follow shortly; false, and nothing
+   * changed, when there are rows before them that are not known here: then it takes a `refresh`.
    */
   push(rows: readonly JournalRow[], isSealed: boolean): boolean {
     const first = rows[0]?.seq;
-    if (this.#last === undefined || first !== this.#last + 1) return false;
-    this.#last += rows.length;
-    this.#isSealed ||= isSealed;
-    this.#keep({ first, rows, chars: rows.reduce((chars, { data }) => chars + data.length, 0) });
-    this.#wake();
+    const end = this.#end;
+    if (end === undefined || first !== end + 1) return false;
+    this.#gather({ first, rows, chars: rows.reduce((chars, { data }) => chars + data.length, 0), tails: new Map() });
+    this.#isSealGathered ||= isSealed;
+    if (!this.#wave.isBusy && this.#showGathered()) this.#wake();
     return true;
   }
 
@@ -128,11 +138,13 @@ export class JournalChannel implements HeadReader {
 
   /** `refresh`, unless the row of this number is known here already. */
   refreshFor(seq: number | undefined): void {
-    if (seq === undefined || this.#last === undefined || seq > this.#last) this.refresh();
+    const end = this.#end;
+    if (seq === undefined || end === undefined || seq > end) this.refresh();
   }
 
   /** Rejects those who wait for more. Nothing is looked for any more. */
   fail(error: unknown): void {
+    this.#showGathered();
     this.#failure ??= error instanceof Error ? error : new Error('the journal cannot be read', { cause: error });
     this.#wake();
   }
@@ -140,13 +152,14 @@ export class JournalChannel implements HeadReader {
   /** What its head was at some moment: of an earlier one than is known there is nothing to learn. */
   see(head: LiveHead | undefined): void {
     if (this.isDone) return;
+    const end = this.#end;
     if (head === undefined) this.fail(new JournalGoneError(this.turn));
     else if (this.#isReading) this.#isStale = true;
-    else if (this.#last === undefined || head.last > this.#last || head.isSealed) void this.#moveOn(head);
+    else if (end === undefined || head.last > end || head.isSealed) void this.#moveOn(head);
   }
 
   async #moveOn(head: LiveHead): Promise<void> {
-    const last = this.#last ?? head.last;
+    const last = this.#end ?? head.last;
     // Too much for one batch, or nobody here to read it: each reads for itself.
     if (head.last === last || head.last - last > batchLimits.rows || this.#readers.size === 0) {
       this.#moveTo(head);
@@ -170,6 +183,33 @@ export class JournalChannel implements HeadReader {
     this.refresh();
   }
 
+  /** The number of the last row that is known of, shown or not. */
+  get #end(): number | undefined {
+    const last = this.#gathered.at(-1);
+    return last === undefined ? this.#last : last.first + last.rows.length - 1;
+  }
+
+  /** As one batch with those before it, as far as a batch goes. */
+  #gather(batch: Batch): void {
+    const last = this.#gathered.at(-1);
+    const rows = [...(last?.rows ?? []), ...batch.rows];
+    const chars = (last?.chars ?? 0) + batch.chars;
+    if (last === undefined || rows.length > batchLimits.rows || chars > batchLimits.chars) this.#gathered.push(batch);
+    else this.#gathered[this.#gathered.length - 1] = { ...last, rows, chars };
+  }
+
+  /** False: there is nothing. */
+  #showGathered(): boolean {
+    if (this.#last === undefined || this.#gathered.length === 0) return false;
+    for (const batch of this.#gathered) {
+      this.#last += batch.rows.length;
+      this.#keep(batch);
+    }
+    this.#gathered = [];
+    this.#isSealed ||= this.#isSealGathered;
+    return true;
+  }
+
   #keep(batch: Batch): void {
     this.#newest.push(batch);
     this.#keptChars += batch.chars;
@@ -180,14 +220,16 @@ export class JournalChannel implements HeadReader {
 
   /** The journal has come at least this far; what is not in memory is read by those who need it. */
   #moveTo({ last, isSealed }: LiveHead): void {
-    const hasMoved = this.#last === undefined || last > this.#last || isSealed;
+    const end = this.#end;
+    if (end !== undefined && last <= end && !isSealed) return;
+    this.#showGathered();
     this.#last = Math.max(this.#last ?? last, last);
     this.#isSealed ||= isSealed;
-    if (hasMoved) this.#wake();
+    this.#wake();
   }
 
   #wake(): void {
-    for (const reader of this.#readers) reader.wake();
+    this.#wave.start();
     if (this.#isSealed || this.#failure !== undefined) for (const waiter of this.#endWaiters) waiter.wake();
   }
 }

@@ -2,7 +2,8 @@
 import type { JournalRow } from '../../domain/response/response-event.ts';
 import type { JournalFollower } from '../ports/journal.ts';
 import type { JournalBroker } from './broker.ts';
-import type { Follower, JournalChannel } from './channel.ts';
+import type { JournalChannel } from './channel.ts';
+import type { Follower } from './wave.ts';
 
 type Step = IteratorResult<readonly JournalRow[], undefined>;
 
