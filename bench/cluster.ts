@@ -35,6 +35,8 @@ const { positionals, values } = parseArgs({
     viewers: { type: 'string', default: '1000x50,10000x50' },
   },
 });
+// Also when it is stopped midway: what it has started goes with it.
+for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => process.exit(1));
 const wants = (name: string): boolean => positionals.length === 0 || positionals.includes(name);
 const numbers = (text: string): number[] => text.split(',').map(Number);
 
