@@ -5,6 +5,7 @@
  *     node bench/cluster.ts                    everything, in five minutes
  *     node bench/cluster.ts turns fan-out      some of: first-token turns streams idle fan-out
  *     --costs=bench/scale/costs.json           writes what was measured there too, for the simulation (bench/scale/simulate.ts)
+ *     --first-tokens=100                       turns of `first-token`, on each database
  *     --rates=10,20,30                         of `turns`, a second; --seconds=12 of each
  *     --streams=50,100,150                     of `streams`, at once
  *     --sessions=10000                         of `idle`
@@ -27,6 +28,7 @@ const { positionals, values } = parseArgs({
   allowPositionals: true,
   options: {
     costs: { type: 'string' },
+    'first-tokens': { type: 'string', default: '100' },
     rates: { type: 'string', default: '10,20,30,40,50,60' },
     seconds: { type: 'string', default: '12' },
     streams: { type: 'string', default: '50,100,150,200,300' },
@@ -40,16 +42,22 @@ for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => proc
 const wants = (name: string): boolean => positionals.length === 0 || positionals.includes(name);
 const numbers = (text: string): number[] => text.split(',').map(Number);
 
-const tables: Table[] = [];
 const costs: Record<string, unknown> = {};
 
 async function measure(name: string, measuring: () => Promise<{ readonly table: Table; readonly costs: unknown }>): Promise<void> {
   if (!wants(name)) return;
   say(`${name} (others now use ${(await othersShare()).toFixed(0)} % of the machine, load ${loadavg()[0]?.toFixed(1)})`);
   const { table, costs: own } = await measuring();
-  tables.push(table);
   costs[name] = own;
   process.stdout.write(`${textOf(table)}\n`);
+  if (values.costs !== undefined) writeCosts(values.costs);
+}
+
+/** What another run has measured stays. */
+function writeCosts(path: string): void {
+  const before = existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as Record<string, unknown>) : {};
+  const machine = { cores: cpus().length, model: cpus()[0]?.model, node: process.versions.node };
+  writeFileSync(path, `${JSON.stringify({ ...before, machine, ...costs }, undefined, 2)}\n`);
 }
 
 async function measureAt(
@@ -63,7 +71,7 @@ async function measureAt(
 }
 
 await measure('first-token', async () => {
-  const measured = await measureFirstTokens({ turns: 100, warmUp: 150 });
+  const measured = await measureFirstTokens({ turns: Number(values['first-tokens']), warmUp: 1.5 * Number(values['first-tokens']) });
   return { table: firstTokenTable(measured), costs: measured };
 });
 await measureAt({ replicas: 2, workers: 0 }, ['turns', 'streams', 'idle'], async (rig) => {
@@ -99,9 +107,3 @@ await measureAt({ replicas: 0, gateways: 2, workers: 1 }, ['fan-out'], async (ri
     return { table: fanOutTable(runs), costs: runs.map(fanOutCosts) };
   });
 });
-
-if (values.costs !== undefined) {
-  const before = existsSync(values.costs) ? (JSON.parse(readFileSync(values.costs, 'utf8')) as Record<string, unknown>) : {};
-  const machine = { cores: cpus().length, model: cpus()[0]?.model, node: process.versions.node };
-  writeFileSync(values.costs, `${JSON.stringify({ ...before, machine, ...costs }, undefined, 2)}\n`);
-}

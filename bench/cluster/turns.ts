@@ -12,6 +12,7 @@ import type { ClusterRig } from './rig.ts';
 const order = { tokens: 20 };
 const taskQueue = 'turnkeep';
 const talks = 200;
+const warmUpSeconds = 10;
 
 export interface Step {
   readonly perSecond: number;
@@ -32,7 +33,7 @@ export async function measureTurns(
   const load = (perSecond: number, seconds: number, seed: number): Promise<Arrived> =>
     clients.call('arrive', { ...target, conversations, perSecond, seconds, seed, order } satisfies Arrivals);
   // V8 has compiled by then what it will compile.
-  await load(20, 15, 1);
+  await load(rates[0] ?? 1, warmUpSeconds, 1);
   await untilClosed(rig);
   const steps: Step[] = [];
   for (const perSecond of rates) {

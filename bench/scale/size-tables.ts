@@ -1,0 +1,61 @@
+/** What so many sessions take, simulated: one column a size. */
+import { one, type Table, whole } from '../cluster/report.ts';
+import type { Costs, Measured } from './costs.ts';
+import { loadOf, type Sessions, topologyFor, turnsPerSecondOf } from './sizes.ts';
+import { simulate, type Quantiles } from './system.ts';
+
+const daySeconds = 86_400;
+const giga = 1e9;
+
+export function sizeTables(
+  sizes: readonly Sessions[],
+  measured: Measured,
+  costs: Costs,
+  { seconds, seed }: { readonly seconds: number; readonly seed: number },
+): Table[] {
+  const rows = new Map<string, string[]>();
+  const put = (name: string, value: string): void => void rows.set(name, [...(rows.get(name) ?? []), value]);
+  for (const sessions of sizes) {
+    const topology = topologyFor(sessions, costs);
+    const outcome = simulate(topology, costs, loadOf(sessions, { seconds, seed }));
+    const turns = turnsPerSecondOf(sessions);
+    const tokens = turns * sessions.tokens;
+    const percent = (name: string): string => `${whole(100 * (outcome.utilization[name] ?? 0))} %`;
+    const walBytes = turns * measured.turns.walBytes + tokens * measured.streams.walBytes;
+    const journalBytes = tokens * sum(measured.streams.tableBytes);
+    const turnBytes = turns * sum(measured.turns.tableBytes);
+    put('turns a second', one(turns));
+    put('streams at once', whole(tokens / sessions.tokensPerSecond));
+    put('tokens a second', whole(tokens));
+    put('replicas (`serve`), cores of each', `${topology.replicas}, ${topology.coresOfReplica}`);
+    put('their event loops, the fullest', percent('event loops'));
+    put('Postgres: cores', `${topology.postgresCores} (${percent('cores of Postgres')} used)`);
+    put('Postgres: connections of turnkeep', whole(topology.replicas * (topology.poolSize + 5)));
+    put('Postgres: WAL, MB a second', one(walBytes / 1e6));
+    put(
+      'Postgres: what a day adds, GB (turns, streams)',
+      `${one((turnBytes * daySeconds) / giga)}, ${one((journalBytes * daySeconds) / giga)}`,
+    );
+    put('Postgres: conversations, GB', one((sessions.count * sum(measured.idle.tableBytes)) / giga));
+    put('Temporal: cores', `${topology.temporalCores} (${percent('cores of Temporal')} used)`);
+    put('Temporal: history shards', `${topology.shards} (the fullest ${percent('shards')})`);
+    put('Temporal: requests a second', whole(turns * (2 + 2 * sessions.steps)));
+    put('Temporal: partitions of the task queue', `${topology.partitions}`);
+    put('Temporal: pollers', `${topology.pollersOfReplica * topology.replicas} (${percent('pollers')} used)`);
+    put('first token added, p50 / p99, ms', text(outcome.firstTokenMs));
+    put('a turn added, p50 / p99, ms', text(outcome.overheadMs));
+    put('ten tokens to the client, p50 / p99, ms', text(outcome.tokenLagMs));
+    put('the fullest of all', `${outcome.givesFirst} (${percent(outcome.givesFirst)})`);
+  }
+  const [first] = sizes;
+  return [
+    {
+      title: `Sessions with a turn each ${first?.thinkSeconds} s, of ${first?.steps} request and ${first?.tokens} tokens at ${first?.tokensPerSecond} a second`,
+      head: ['', ...sizes.map(({ count }) => count.toLocaleString('en'))],
+      rows: [...rows].map(([name, values]) => [name, ...values]),
+    },
+  ];
+}
+
+const sum = (bytes: Readonly<Record<string, number>>): number => Object.values(bytes).reduce((all, each) => all + each, 0);
+const text = ({ p50, p99 }: Quantiles): string => `${one(p50)} / ${one(p99)}`;
