@@ -10,6 +10,7 @@ const lateMs = 250;
 
 export interface StreamStep {
   readonly count: number;
+  readonly tokensOfStream: number;
   readonly streamed: Streamed;
   readonly seconds: number;
   readonly use: Use<unknown>;
@@ -25,7 +26,7 @@ export async function measureStreams(
     const startedAt = performance.now();
     const load: Streams = { ...rig.target, count, order: { tokens, waitMs: tokenEveryMs }, rampMs };
     const use = await useOf(rig, () => rig.clients.call<Streamed>('stream', load));
-    const step = { count, streamed: use.result, seconds: (performance.now() - startedAt) / 1_000, use };
+    const step = { count, tokensOfStream: tokens, streamed: use.result, seconds: (performance.now() - startedAt) / 1_000, use };
     steps.push(step);
     say(`  ${rowOf(step).join('; ')}`);
     if (!isInTime(step)) break;
@@ -80,13 +81,14 @@ export function streamsTable(steps: readonly StreamStep[]): Table {
   };
 }
 
-/** What one token of a paced stream costs: of the step with the most streams that were in time. */
+/** What the tokens of paced streams cost, with all of their turns: of the step with the most streams that were in time. */
 export function tokenCosts(steps: readonly StreamStep[]) {
   const step = steps.findLast(isInTime) ?? steps[0];
   if (step === undefined) throw new Error('nothing was measured');
   const { streamed, use } = step;
   return {
     atStreams: step.count,
+    tokensOfStream: step.tokensOfStream,
     cpuUs: mapped(cpuByRole(use.cpu), (ms) => (1_000 * ms) / streamed.tokens),
     serveThreadsUs: mapped(threadsOfRole(use.cpu, 'serve'), (ms) => (1_000 * ms) / streamed.tokens),
     walBytes: (use.database?.walBytes ?? Number.NaN) / streamed.tokens,

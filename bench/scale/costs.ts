@@ -22,6 +22,8 @@ const measured = z.looseObject({
     steps: z.array(z.looseObject({ perSecond: z.number(), isCarried: z.boolean(), firstToken: spread, end: spread })),
   }),
   streams: z.looseObject({
+    /** Tokens of each stream: a share of its turn's own cost is in the figures of a token. */
+    tokensOfStream: z.number(),
     /** us of CPU a token, by role. */
     cpuUs: byName,
     serveThreadsUs: byName,
@@ -70,14 +72,33 @@ export function costsOf({ turns, streams }: Measured): Omit<Costs, 'hopMs'> {
     const threadsMs = Math.max(0, serve - main - sandbox);
     return { loopMs: main, sandboxMs: sandbox, threadsMs, postgresMs: postgres, temporalMs: temporal, othersMs: model + clients + bench };
   };
+  const turn = of(turns.cpuMs, turns.serveThreadsMs);
+  const withTurn = scaled(of(streams.cpuUs, streams.serveThreadsUs), 1 / 1_000);
+  return { turn, token: less(withTurn, scaled(turn, 1 / streams.tokensOfStream)), syncMs: turns.commitMs };
+}
+
+export interface Bytes {
+  readonly walOfTurn: number;
+  readonly walOfToken: number;
+  /** Of tables with their indexes. */
+  readonly tablesOfTurn: number;
+  readonly tablesOfToken: number;
+  readonly tablesOfConversation: number;
+}
+
+export function bytesOf({ turns, streams, idle }: Measured): Bytes {
+  const sum = (bytes: Readonly<Record<string, number>>): number => Object.values(bytes).reduce((all, each) => all + each, 0);
+  const ofToken = (withTurn: number, ofTurn: number): number => Math.max(0, withTurn - ofTurn / streams.tokensOfStream);
   return {
-    turn: of(turns.cpuMs, turns.serveThreadsMs),
-    token: times(of(streams.cpuUs, streams.serveThreadsUs), 1 / 1_000),
-    syncMs: turns.commitMs,
+    walOfTurn: turns.walBytes,
+    walOfToken: ofToken(streams.walBytes, turns.walBytes),
+    tablesOfTurn: sum(turns.tableBytes),
+    tablesOfToken: ofToken(sum(streams.tableBytes), sum(turns.tableBytes)),
+    tablesOfConversation: sum(idle.tableBytes),
   };
 }
 
-export function times(cost: Cost, factor: number): Cost {
+function scaled(cost: Cost, factor: number): Cost {
   return {
     loopMs: cost.loopMs * factor,
     sandboxMs: cost.sandboxMs * factor,
@@ -85,5 +106,16 @@ export function times(cost: Cost, factor: number): Cost {
     postgresMs: cost.postgresMs * factor,
     temporalMs: cost.temporalMs * factor,
     othersMs: cost.othersMs * factor,
+  };
+}
+
+function less(cost: Cost, part: Cost): Cost {
+  return {
+    loopMs: Math.max(0, cost.loopMs - part.loopMs),
+    sandboxMs: Math.max(0, cost.sandboxMs - part.sandboxMs),
+    threadsMs: Math.max(0, cost.threadsMs - part.threadsMs),
+    postgresMs: Math.max(0, cost.postgresMs - part.postgresMs),
+    temporalMs: Math.max(0, cost.temporalMs - part.temporalMs),
+    othersMs: Math.max(0, cost.othersMs - part.othersMs),
   };
 }

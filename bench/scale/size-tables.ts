@@ -1,6 +1,6 @@
 /** What so many sessions take, simulated: one column a size. */
 import { one, type Table, whole } from '../cluster/report.ts';
-import type { Costs, Measured } from './costs.ts';
+import { bytesOf, type Costs, type Measured } from './costs.ts';
 import { loadOf, type Sessions, topologyFor, turnsPerSecondOf } from './sizes.ts';
 import { simulate, type Quantiles } from './system.ts';
 
@@ -13,6 +13,7 @@ export function sizeTables(
   costs: Costs,
   { seconds, seed }: { readonly seconds: number; readonly seed: number },
 ): Table[] {
+  const bytes = bytesOf(measured);
   const rows = new Map<string, string[]>();
   const put = (name: string, value: string): void => void rows.set(name, [...(rows.get(name) ?? []), value]);
   for (const sessions of sizes) {
@@ -21,9 +22,7 @@ export function sizeTables(
     const turns = turnsPerSecondOf(sessions);
     const tokens = turns * sessions.tokens;
     const percent = (name: string): string => `${whole(100 * (outcome.utilization[name] ?? 0))} %`;
-    const walBytes = turns * measured.turns.walBytes + tokens * measured.streams.walBytes;
-    const journalBytes = tokens * sum(measured.streams.tableBytes);
-    const turnBytes = turns * sum(measured.turns.tableBytes);
+    const walBytes = turns * bytes.walOfTurn + tokens * bytes.walOfToken;
     put('turns a second', one(turns));
     put('streams at once', whole(tokens / sessions.tokensPerSecond));
     put('tokens a second', whole(tokens));
@@ -34,9 +33,9 @@ export function sizeTables(
     put('Postgres: WAL, MB a second', one(walBytes / 1e6));
     put(
       'Postgres: what a day adds, GB (turns, streams)',
-      `${one((turnBytes * daySeconds) / giga)}, ${one((journalBytes * daySeconds) / giga)}`,
+      `${one((turns * bytes.tablesOfTurn * daySeconds) / giga)}, ${one((tokens * bytes.tablesOfToken * daySeconds) / giga)}`,
     );
-    put('Postgres: conversations, GB', one((sessions.count * sum(measured.idle.tableBytes)) / giga));
+    put('Postgres: conversations, GB', one((sessions.count * bytes.tablesOfConversation) / giga));
     put('Temporal: cores', `${topology.temporalCores} (${percent('cores of Temporal')} used)`);
     put('Temporal: history shards', `${topology.shards} (the fullest ${percent('shards')})`);
     put('Temporal: requests a second', whole(turns * (2 + 2 * sessions.steps)));
@@ -57,5 +56,4 @@ export function sizeTables(
   ];
 }
 
-const sum = (bytes: Readonly<Record<string, number>>): number => Object.values(bytes).reduce((all, each) => all + each, 0);
 const text = ({ p50, p99 }: Quantiles): string => `${one(p50)} / ${one(p99)}`;
