@@ -19,6 +19,9 @@ const headroom = 4;
 /** Of Temporal on a database of its own: a write is a transaction of several statements. Not measured here. */
 const shardWriteMs = 5;
 const writesOfTurn = 5;
+/** As long as Temporal takes to answer a small question. */
+const matchMs = 2;
+const tasksOfTurn = 3;
 const usualPool = 10;
 const usualPollers = 10;
 
@@ -42,8 +45,9 @@ export function topologyFor(sessions: Sessions, { turn, token }: Omit<Costs, 'ho
     temporalCores: Math.max(2, Math.ceil(cores(turn.temporalMs, token.temporalMs))),
     shards: powerOfTwo((turns * headroom * sessions.steps * writesOfTurn * shardWriteMs) / 1_000 / shardFullness, 128),
     shardWriteMs,
-    // Of the tasks that are not handed over eagerly, at 250 a second each.
-    partitions: Math.max(4, Math.ceil((turns * 4) / 250)),
+    // For all tasks, as if none were handed over eagerly.
+    partitions: Math.max(4, Math.ceil((turns * tasksOfTurn * matchMs) / 1_000 / fullness)),
+    matchMs,
     pollersOfReplica: usualPollers,
     eagerShare: 0.9,
   };

@@ -21,6 +21,8 @@ export interface Topology {
   /** Of one write of a shard, which does one at a time (`history.shardIOConcurrency`). */
   readonly shardWriteMs: number;
   readonly partitions: number;
+  /** Of one task in a partition, which matches one at a time, and of its way to whoever polls. */
+  readonly matchMs: number;
   readonly pollersOfReplica: number;
   /** Share of the tasks that Temporal hands over with the answer to a request, without a queue. */
   readonly eagerShare: number;
@@ -119,7 +121,7 @@ export function simulate(topology: Topology, costs: Costs, load: Load): Outcome 
   /** A task: with the answer of a request, or through a partition of the queue to one who polls. */
   function handOver(then: () => void): void {
     if (topology.partitions === 0 || dice.next() < topology.eagerShare) then();
-    else anyOf(partitions).serve(0, hopMs, () => pollers.serve(0, hopMs, then));
+    else anyOf(partitions).serve(0, topology.matchMs, () => pollers.serve(0, topology.matchMs, then));
   }
 
   /** The turn's run, beside the turn. @returns to be called when a step has ended */

@@ -15,6 +15,7 @@ const measuredMachine: Topology = {
   // Its database is a file without synced commits.
   shardWriteMs: 0,
   partitions: 4,
+  matchMs: 2,
   pollersOfReplica: 10,
   eagerShare: 1,
 };
