@@ -47,7 +47,7 @@ export function validationTables(measured: Measured, costs: Costs, seed: number)
     const simulated = simulate(measuredMachine, costs, streamsLoad(count, seed));
     return [`${count}`, beside(lag.p50, simulated.tokenLagMs.p50), beside(lag.p99, simulated.tokenLagMs.p99), simulated.givesFirst];
   });
-  const carried = measured.turns.steps.filter(({ isCarried }) => isCarried).at(-1)?.perSecond ?? Number.NaN;
+  const carried = measured.turns.steps.findLast(({ isCarried }) => isCarried)?.perSecond ?? Number.NaN;
   const failed = measured.turns.steps.find(({ isCarried }) => !isCarried)?.perSecond ?? Number.NaN;
   return [
     {
