@@ -23,12 +23,12 @@ const measuredMachine: Topology = {
 const turnsOnly = { steps: 1, tokens: 0, tokensPerSecond: 50, tokensTogether: 1, seconds: 30, warmUpSeconds: 3 };
 const lateMs = 1_000;
 
-/** `hopMs` is what a first token that is alone takes longer than in the simulation without it: the one figure that is fitted. */
+/** `hopMs` is what a first token takes longer, at the least of the measured rates, than in the simulation without it: the one figure that is fitted. */
 export function calibrate(measured: Measured, seed: number): Costs {
   const costs = { ...costsOf(measured), hopMs: 0 };
-  const alone = simulate(measuredMachine, costs, { ...turnsOnly, turnsPerSecond: 1, seconds: 120, seed });
-  const hopMs = Math.max(0, (measured['first-token'].postgres.first.p50 ?? 0) - alone.firstTokenMs.p50);
-  return { ...costs, hopMs };
+  const [least] = measured.turns.steps;
+  const simulated = simulate(measuredMachine, costs, { ...turnsOnly, turnsPerSecond: least?.perSecond ?? 1, seed });
+  return { ...costs, hopMs: Math.max(0, (least?.firstToken.p50 ?? 0) - simulated.firstTokenMs.p50) };
 }
 
 export function validationTables(measured: Measured, costs: Costs, seed: number): Table[] {
