@@ -25,3 +25,13 @@ export function decideCodecKey(inUse: CodecKeyMark | null, ring: readonly CodecK
   if (own.fingerprint !== inUse.fingerprint) return { type: 'refuse', inUse, reason: 'different' };
   return { type: 'use', inUse: ring[0] ?? inUse };
 }
+
+/** As it is stored. */
+export function codecKeyMarkText({ id, fingerprint }: CodecKeyMark): string {
+  return `${fingerprint} ${id}`;
+}
+
+export function codecKeyMarkOf(text: string): CodecKeyMark {
+  const [fingerprint = '', id = ''] = text.split(' ');
+  return { id, fingerprint };
+}

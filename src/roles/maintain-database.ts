@@ -1,14 +1,15 @@
 /** What is done with the database of a process from outside of it, by its address: `turnkeep doctor` and `turnkeep migrate`. */
 import type { Config } from '../config/config.ts';
 import { sqlitePath } from '../config/setting-values.ts';
+import type { CodecKeyMark } from '../domain/codec-key.ts';
 import type { Diagnose, SchemaVersions } from '../store/ports/diagnosis.ts';
 import { diagnosePostgres } from '../store/postgres/diagnose.ts';
 import { migrate } from '../store/postgres/migrate.ts';
 import type { PostgresOptions } from '../store/postgres/options.ts';
 import { migrations } from '../store/postgres/migrations.ts';
-import { readSchemaVersions as readOfPostgres } from '../store/postgres/schema-versions.ts';
+import { readCodecKeyMark as readMarkOfPostgres, readSchemaVersions as readOfPostgres } from '../store/postgres/schema-versions.ts';
 import { diagnoseSqlite } from '../store/sqlite/diagnose.ts';
-import { migrateSqlite, readSchemaVersions as readOfSqlite } from '../store/sqlite/migrate.ts';
+import { migrateSqlite, readCodecKeyMark as readMarkOfSqlite, readSchemaVersions as readOfSqlite } from '../store/sqlite/migrate.ts';
 import { serverOf } from './open-store.ts';
 
 type DatabaseConfig = Pick<Config, 'databaseUrl' | 'postgres'>;
@@ -37,6 +38,12 @@ export function diagnoseDatabase(config: DatabaseConfig): Diagnose {
 export async function readDatabaseVersions(config: DatabaseConfig): Promise<SchemaVersions> {
   const path = sqlitePath(config.databaseUrl);
   return path === undefined ? readOfPostgres(directly(config)) : readOfSqlite(path);
+}
+
+/** Null: none is in use. @throws when the database cannot be read */
+export async function readCodecKeyInUse(config: DatabaseConfig): Promise<CodecKeyMark | null> {
+  const path = sqlitePath(config.databaseUrl);
+  return path === undefined ? readMarkOfPostgres(directly(config)) : readMarkOfSqlite(path);
 }
 
 /** @returns what they were before @throws when they cannot be brought to this version, or are of a newer one */

@@ -1,6 +1,10 @@
 /** `turnkeep doctor` beside a running turnkeep, and of things that are wrong. */
 import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
+import { requireCodecKey } from '../../src/roles/codec-key.ts';
+import { openSqliteStore } from '../../src/store/sqlite/open-store.ts';
 import { httpError, httpResponse, type ModelServerOptions } from '../../src/testing/model-server/index.ts';
 import type { Finding } from '../../src/store/ports/diagnosis.ts';
 import { until } from '../support/until.ts';
@@ -102,6 +106,39 @@ test('keys of the codec: the newest run is tried with them', options, async () =
   assert.match((await look(`a:${other}`))?.seen ?? '', /the key "a" of TURNKEEP_CODEC_KEYS does not decrypt a history/);
   assert.deepEqual((await look(`b:${other}`, `a:${key}`))?.seen, 'b, a, of which b encrypts; the newest run can be read');
 });
+
+test(
+  'no process starts without the codec key that the database has in use: a fault with the words of the start',
+  options,
+  async (context) => {
+    const path = join(folderOf(context), 'turnkeep.db');
+    const flags = ['--database-url', `sqlite:${path}`, '--temporal-address', '127.0.0.1:1'];
+    const look = async (...keys: readonly string[]): Promise<Finding | undefined> => {
+      const { findings } = await doctor(...flags, ...(keys.length === 0 ? [] : ['--codec-keys', keys.join(',')]));
+      return findings.get('codec key in use');
+    };
+    const none = { check: 'codec key in use', status: 'ok', seen: 'the database knows of none' };
+    assert.deepEqual(await look(), none);
+    assert.equal(existsSync(path), false);
+    const store = openSqliteStore(path);
+    context.after(async () => store.close());
+    await requireCodecKey(store, [{ id: 'a', key: Buffer.from(key, 'base64') }]);
+    for (const keys of [[], [`a:${other}`], [`b:${other}`]]) {
+      const found = await look(...keys);
+      const refused = requireCodecKey(
+        store,
+        keys.map((each) => ({ id: each.slice(0, 1), key: Buffer.from(other, 'base64') })),
+      );
+      assert.equal(found?.status, 'fault');
+      await assert.rejects(refused, { message: `${found.seen}: ${found.mend}.` });
+    }
+    assert.match((await look())?.seen ?? '', /^what Temporal stores is encrypted with the key "a", and TURNKEEP_CODEC_KEYS is unset$/);
+    assert.deepEqual(await look(`b:${other}`, `a:${key}`), { check: 'codec key in use', status: 'ok', seen: 'a, which is set' });
+    assert.equal((await look(`b:${other}`))?.status, 'fault', 'nothing was changed by looking');
+    await store.forgetCodecKey();
+    assert.deepEqual(await look(), none);
+  },
+);
 
 test('a provider is asked for its models alone: whether it is there, and takes the key, as far as that can be seen', options, async () => {
   for (const [reply, status, seen] of [

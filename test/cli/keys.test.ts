@@ -71,6 +71,7 @@ test('keys are made, used, rotated and revoked while gateways run, and the datab
   socket.create('hi');
   await until(() => socket.events.some(({ type }) => type === 'error'));
   assert.match(socket.data.join(''), /This API key was revoked/, 'a connection that was open takes nothing more');
+  assert.equal(await socket.closed, 1008);
   assert.equal((await keys('rotate', ann.id)).code, 1);
   assert.equal((await keys('revoke', 'tk_000000000000')).code, 1);
 

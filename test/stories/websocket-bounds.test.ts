@@ -1,5 +1,7 @@
 /** Sockets that are slow, flooded, or left behind by a gateway that shuts down. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import type { ApiKeyRow } from '../../src/domain/api-key.ts';
 import { chat, chatAnswer, done, end, hold, type Script, sseHead, stall } from '../../src/testing/model-server/index.ts';
 import { SocketClient } from '../support/socket-client.ts';
 import { story } from '../support/world.ts';
@@ -98,6 +100,55 @@ story('T14 · a flood of cancels is answered one after the other: while the clie
   assert.equal(last.response.status, 'completed');
   assert.equal(socket.types.filter((type) => type === 'response.incomplete').length, 200, 'each is answered before what is behind it');
 });
+
+story(
+  'a key that is revoked begins nothing more: what waits in its stream is refused, and the socket is closed',
+  async (world) => {
+    world.model.enqueue(held('go'));
+    const key = `tk_0123456789ab_${'k'.repeat(43)}`;
+    let revokedAtMs: number | null = null;
+    const row = {
+      id: key.slice(0, 15),
+      tenant: 'ann',
+      hash: '',
+      scopes: ['write'],
+      createdAtMs: 0,
+      expiresAtMs: null,
+      lastUsedAtMs: null,
+    } as const;
+    // As the database has it: what a gateway remembers of it for seconds is the same object.
+    const findKey = async (): Promise<ApiKeyRow> => ({
+      ...row,
+      get revokedAtMs() {
+        return revokedAtMs;
+      },
+    });
+    const gateway = await world.startGateway(undefined, { ...world.openStore(), findKey });
+    const client = world.client.withOptions({ baseURL: `${gateway.url}/v1`, apiKey: key });
+    using socket = await SocketClient.open(client);
+    const reason = once(socket.raw, 'close').then(([, text]) => String(text));
+    socket.create('first', { stream_id: 'one' });
+    await socket.untilText('Hel');
+    const { response } = await socket.untilType('response.created');
+    socket.create('second', { stream_id: 'one' });
+    socket.send({ type: 'response.resume', response_id: response.id, stream_id: 'one' });
+    // Messages are read in their order: once this one is answered, those before it wait in their stream.
+    socket.create('prepared', { stream_id: 'two', generate: false });
+    await socket.until((event) => event.type === 'response.completed' && event['stream_id'] === 'two');
+    revokedAtMs = 1;
+    world.model.release('go');
+    const error = await socket.untilError();
+    assert.deepEqual([error.status, error.code, error.stream_id], [401, 'invalid_api_key', 'one']);
+    assert.match(error.error.message, /^This API key was revoked/);
+    assert.equal(await socket.closed, 1008);
+    assert.equal(await reason, 'the API key is good no more');
+    const ends = socket.types.filter((type) => /^response\.completed$|^error$/.test(type));
+    assert.deepEqual(ends, ['response.completed', 'response.completed', 'error'], 'what ran was shown to its end');
+    assert.deepEqual(await world.acceptedInputs(), ['first']);
+    assert.equal(world.model.requests.length, 1);
+  },
+  { config: { requiresKey: true } },
+);
 
 story('a gateway that drains closes idle sockets for a reconnect, takes in nothing new, and shows what runs to its end', async (world) => {
   world.model.enqueue(held('go'), chatAnswer('shorter'));

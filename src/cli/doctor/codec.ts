@@ -1,11 +1,28 @@
-/** Can what Temporal has of turns be read with the keys that are set? */
+/** Would a process with the codec keys that are set start, and can what Temporal has of turns be read with them? */
 import type { temporal } from '@temporalio/proto';
 import { createEncryption, isEncrypted } from '../../codec/encryption.ts';
 import { agentTurnType } from '../../contract/workflows.ts';
+import type { Config } from '../../config/config.ts';
+import { codecKeyRefusal } from '../../roles/codec-key.ts';
+import { readCodecKeyInUse } from '../../roles/maintain-database.ts';
 import type { Finding } from '../../store/ports/diagnosis.ts';
 import type { TemporalLook } from './temporal.ts';
 
 type Payload = temporal.api.common.v1.IPayload;
+
+/** As a gateway or worker asks the database when it starts; nothing is written. */
+export async function lookAtCodecKeyInUse(config: Config): Promise<readonly Finding[]> {
+  const check = 'codec key in use';
+  let inUse: Awaited<ReturnType<typeof readCodecKeyInUse>>;
+  try {
+    inUse = await readCodecKeyInUse(config);
+  } catch {
+    return [{ check, status: 'unknown', seen: 'the database, which knows it, cannot be read' }];
+  }
+  const refusal = codecKeyRefusal(inUse, config.codecKeys);
+  if (refusal !== undefined) return [{ check, status: 'fault', ...refusal }];
+  return [{ check, status: 'ok', seen: inUse === null ? 'the database knows of none' : `${inUse.id}, which is set` }];
+}
 
 export async function lookAtCodec({ ask, config, namespace }: TemporalLook): Promise<readonly Finding[]> {
   const check = 'codec keys';

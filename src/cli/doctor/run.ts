@@ -10,6 +10,7 @@ import { diagnoseDatabase } from '../../roles/maintain-database.ts';
 import { findRunningDev } from '../dev-server/data-dir.ts';
 import { temporalServerOf } from '../temporal-connection.ts';
 import { type Check, findingsOf } from './checks.ts';
+import { lookAtCodecKeyInUse } from './codec.ts';
 import { connectionProblem } from './connection-problem.ts';
 import { providerChecks } from './provider.ts';
 import { lookAtTemporal } from './temporal.ts';
@@ -33,6 +34,7 @@ export async function runDoctor(config: Config, loaded: LoadedAgents | undefined
     { name: 'versions', look: async () => [...lookAtVersions(), ...lookAtCertificate(config)] },
     { name: 'temporal', look: () => lookAtServer(config) },
     { name: 'database', look: diagnoseDatabase(config) },
+    { name: 'codec key in use', look: () => lookAtCodecKeyInUse(config) },
     ...providerChecks(config, loaded?.agents, isDev),
   ];
   const findings: Finding[] = [];

@@ -37,6 +37,9 @@ export interface AuthOptions {
   readonly now?: () => number;
 }
 
+/** Of the error that refuses a key, or a request without one. */
+export const invalidApiKey = 'invalid_api_key';
+
 /** The tenant of all requests where no key is needed. */
 const defaultTenant = 'default';
 
@@ -79,7 +82,7 @@ function callerOf(key: ApiKeyRow | undefined, nowMs: number): Caller {
 function unknownKey(what: string): ApiError {
   return new ApiError({
     status: 401,
-    code: 'invalid_api_key',
+    code: invalidApiKey,
     message: `${what} Send one of TURNKEEP_API_KEYS or of \`turnkeep keys\` as "Authorization: Bearer <secret>".`,
     headers: { 'www-authenticate': 'Bearer' },
   });

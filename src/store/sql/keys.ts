@@ -1,10 +1,11 @@
 /** Keys of the HTTP API, as hashes, and the mark of the key that encrypts what Temporal stores. */
 import { type ApiKeyRow, type KeyRotation, rotated, type Scope } from '../../domain/api-key.ts';
-import { type CodecKeyDecision, type CodecKeyMark, decideCodecKey } from '../../domain/codec-key.ts';
+import { type CodecKeyDecision, type CodecKeyMark, codecKeyMarkOf, codecKeyMarkText, decideCodecKey } from '../../domain/codec-key.ts';
 import { numberOrNull, text } from './rows.ts';
 import { all, one, run, type Row, type SqlDatabase, type Work } from './work.ts';
 
-const codecKey = 'codec_key';
+/** In `meta`, where the database has the mark. */
+export const codecKey = 'codec_key';
 
 function* insertKey({ id, tenant, hash, scopes, createdAtMs, expiresAtMs }: ApiKeyRow): Work<void> {
   const sql = 'INSERT INTO api_keys (id, tenant, hash, scopes, created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?)';
@@ -67,10 +68,10 @@ export async function useCodecKey(db: SqlDatabase, ring: readonly CodecKeyMark[]
     });
   }
   return db.commit('durable', function* () {
-    yield* run('INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO NOTHING', codecKey, markText(first));
+    yield* run('INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO NOTHING', codecKey, codecKeyMarkText(first));
     const decision = decideCodecKey(yield* readMark(), ring);
     if (decision.type === 'use' && decision.inUse !== null)
-      yield* run('UPDATE meta SET value = ? WHERE name = ?', markText(decision.inUse), codecKey);
+      yield* run('UPDATE meta SET value = ? WHERE name = ?', codecKeyMarkText(decision.inUse), codecKey);
     return decision;
   });
 }
@@ -81,16 +82,7 @@ export async function forgetCodecKey(db: SqlDatabase): Promise<void> {
 
 function* readMark(): Work<CodecKeyMark | null> {
   const row = yield* one('SELECT value FROM meta WHERE name = ?', codecKey);
-  return row === undefined ? null : markOf(row);
-}
-
-function markText({ id, fingerprint }: CodecKeyMark): string {
-  return `${fingerprint} ${id}`;
-}
-
-function markOf(row: Row): CodecKeyMark {
-  const [fingerprint = '', id = ''] = text(row['value']).split(' ');
-  return { id, fingerprint };
+  return row === undefined ? null : codecKeyMarkOf(text(row['value']));
 }
 
 function keyOf(row: Row): ApiKeyRow {

@@ -5,6 +5,8 @@ import pg from 'pg';
 import type { Finding } from '../../../src/store/ports/diagnosis.ts';
 import { diagnosePostgres } from '../../../src/store/postgres/diagnose.ts';
 import { migrations } from '../../../src/store/postgres/migrations.ts';
+import { openPostgresStore } from '../../../src/store/postgres/open-store.ts';
+import { readCodecKeyMark } from '../../../src/store/postgres/schema-versions.ts';
 import { turnkeep } from '../../cli/run-turnkeep.ts';
 import { createDatabase, startPostgres } from '../../support/postgres-server.ts';
 import { needPostgres } from '../../support/programs.ts';
@@ -25,11 +27,17 @@ test('tables that are not there yet are a warning; turnkeep migrate makes them, 
   const { url } = database;
   assert.equal(statusOf(await diagnosed(url), 'database schema'), 'warning: there are no tables yet');
   const migrate = async (...args: readonly string[]) => turnkeep('migrate', '--database-url', url, ...args);
+  assert.equal(await readCodecKeyMark({ url }), null);
   const check = await migrate('--check', '--json');
   assert.deepEqual([check.code, (JSON.parse(check.stdout) as { current: number }).current], [1, 0], check.stderr);
   const done = await migrate();
   assert.match(done.stdout, new RegExp(`: made, now schema ${migrations.length}\n$`));
   assert.equal((await migrate('--check')).code, 0);
+  assert.equal(await readCodecKeyMark({ url }), null);
+  const store = await openPostgresStore({ url });
+  await store.useCodecKey([{ id: 'a', fingerprint: 'f1' }]);
+  await store.close();
+  assert.deepEqual(await readCodecKeyMark({ url }), { id: 'a', fingerprint: 'f1' });
   const findings = await diagnosed(url);
   const well = [
     'database',

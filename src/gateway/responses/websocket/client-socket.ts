@@ -69,6 +69,8 @@ export class ClientSocket {
   #goneBy: ViewerEnd = 'left';
   /** How many ask the client to wait with more messages. */
   #pauses = 0;
+  /** By our own close. */
+  #isClosing = false;
 
   constructor({ socket, raw, incoming, limits = socketLimits, hasUntakenEnd }: ClientSocketOptions) {
     this.#socket = socket;
@@ -153,9 +155,11 @@ export class ClientSocket {
 
   /**
    * Calls back once the client has all that was written before, if it ever says so: by the pong to a ping that follows it, or
-   * by closing the connection properly. @param what twice the same counts once
+   * by closing the connection properly. Never for what was written behind our own close: it was not sent.
+   * @param what twice the same counts once
    */
   onTaken(what: string, then: () => void): void {
+    if (this.#isClosing) return;
     this.#onTaken.set(what, then);
     if (this.#socket.readyState === this.#socket.OPEN) this.#socket.ping(what);
   }
@@ -177,6 +181,7 @@ export class ClientSocket {
   }
 
   close(code: number, reason: string): void {
+    this.#isClosing = true;
     this.#socket.close(code, reason);
   }
 

@@ -5,6 +5,7 @@
 import type { TurnRow } from '../../../domain/turn/turn.ts';
 import type { EndedRequest } from '../../../http/ended-request.ts';
 import type { BodyBudget, BodyHold } from '../../http/body-budget.ts';
+import { invalidApiKey } from '../../http/auth.ts';
 import { parseMessage } from '../../http/body.ts';
 import { enter } from '../../http/enter.ts';
 import { ApiError, asApiError, notFound } from '../../http/errors.ts';
@@ -189,13 +190,17 @@ export class Connection {
 
   /** @throws ApiError where it cannot wait in its stream */
   #run(job: Job, work: Work): void {
-    const { gone } = this.#options;
+    const { gone, checkKey } = this.#options;
     this.#lanes.run(job.streamId, async () => {
       let status = 200;
       let turn: TurnRow | undefined;
       try {
         if (gone.aborted) status = clientClosedRequest;
-        else turn = await work();
+        else {
+          // It may have waited for long: since its message was read the key may have been revoked.
+          await checkKey();
+          turn = await work();
+        }
       } catch (error) {
         status = this.#fail(error, job.streamId, job.requestId);
       } finally {
@@ -269,13 +274,14 @@ export class Connection {
     };
   }
 
-  /** @returns the status that the client is told */
+  /** A key that is good no more ends the connection with it. @returns the status that the client is told */
   #fail(error: unknown, streamId?: string, requestId = this.#options.requestId): number {
     const { client, deps, gone } = this.#options;
     if (gone.aborted) return clientClosedRequest;
     const known = asApiError(error, requestId);
     if (known.fields.status === 500) deps.onError(error, requestId);
     client.send(errorEvent(known, streamId));
+    if (known.fields.code === invalidApiKey) client.close(closeCodes.policyViolation, 'the API key is good no more');
     return known.fields.status;
   }
 }
