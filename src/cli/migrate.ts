@@ -19,7 +19,9 @@ export async function runMigrate({ dataDir, databaseUrl, check, json }: MigrateF
   };
   const config = readConfig({ env: process.env, flags });
   const database = databaseName(config);
-  const versions = await tried(database, () => (check === true ? readDatabaseVersions(config) : migrateDatabase(config)));
+  const versions = await tried({ database, isCheck: check === true }, () =>
+    check === true ? readDatabaseVersions(config) : migrateDatabase(config),
+  );
   if (check === true && versions.current !== versions.target) process.exitCode = 1;
   const isDone = check !== true;
   const object = { database, ...versions, migrated: isDone };
@@ -36,12 +38,17 @@ function wordsOf({ current, target }: SchemaVersions, isDone: boolean): string {
     : `schema ${current}, and this version has ${target}: turnkeep migrate`;
 }
 
-async function tried<T>(database: string, work: () => Promise<T>): Promise<T> {
+async function tried<T>(
+  { database, isCheck }: { readonly database: string; readonly isCheck: boolean },
+  work: () => Promise<T>,
+): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    throw new StartError(`the database ${database} cannot be migrated: ${error instanceof Error ? error.message : String(error)}`, {
-      cause: error,
-    });
+    const what = `the database ${database} cannot be ${isCheck ? 'read' : 'migrated'}: ${error instanceof Error ? error.message : String(error)}`;
+    const isAway = isCheck || (error instanceof Error && error.name === 'StoreBusyError');
+    throw new StartError(isAway ? `${what}. ${mend}` : what, { cause: error });
   }
 }
+
+const mend = 'See DATABASE_URL (--database-url) or TURNKEEP_DATA_DIR (--data-dir), and what `turnkeep doctor` says of the database.';

@@ -82,7 +82,7 @@ test('no worker, no namespace, no Temporal, no provider: faults, each with its w
     check: 'namespace',
     status: 'fault',
     seen: 'there is no namespace nobody',
-    mend: 'name one that there is with TEMPORAL_NAMESPACE, or make it: temporal operator namespace create -n nobody --retention 30d',
+    mend: `name one that there is with TEMPORAL_NAMESPACE, or make it: temporal operator namespace create --address ${world.config.temporal.address} -n nobody --retention 30d`,
   });
   const nothing = await doctor('--data-dir', folderOf(context), '--temporal-address', '127.0.0.1:1');
   assert.match(nothing.findings.get('temporal')?.seen ?? '', /^127\.0\.0\.1:1: nothing listens there/);
@@ -165,7 +165,9 @@ test('workers of a version that is not the current one: nothing would run, and t
   assert.equal(stuck?.seen, `runs begin with workers without a version; there are workers of ${deployment.name}:2: turns wait`);
   assert.match(
     stuck.mend ?? '',
-    new RegExp(`^temporal worker deployment set-current-version --deployment-name ${deployment.name} --build-id 2`),
+    new RegExp(
+      `^temporal worker deployment set-current-version --address \\S+ -n \\S+ -y --deployment-name ${deployment.name} --build-id 2`,
+    ),
   );
   const { namespace } = world.config.temporal;
   await until(async () =>

@@ -104,6 +104,7 @@ test('what is asked wrongly is refused with exit code 2, and a key alone is on s
     [['create', '--tenant', 'a b'], /letters, digits/],
     [['create', '--tenant', 'a', '--scopes', 'read,all'], /There are read, write, export/],
     [['create', '--tenant', 'a', '--expires', 'soon'], /such as 12h or 90d/],
+    [['create', '--tenant', 'a', '--expires', '0s'], /has to be 1s at least/],
     [['rotate'], /missing required argument 'id'/],
     [['frobnicate'], /unknown command 'frobnicate'/],
   ] as const) {

@@ -1,6 +1,6 @@
 /** `turnkeep migrate`: what it says, and what it changes. */
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
@@ -38,4 +38,18 @@ test('tables of an earlier version are brought to this one; --check tells, and c
   const refused = await migrate();
   assert.equal(refused.code, 2);
   assert.match(refused.stderr, new RegExp(`cannot be migrated: the database is of a newer turnkeep \\(schema ${target + 1}`));
+});
+
+test('a database that cannot be read is told as that, with the way out', async (context) => {
+  const folder = folderOf(context);
+  writeFileSync(join(folder, 'turnkeep.db'), 'no database at all, but long enough to have a header of one: '.repeat(10));
+  for (const database of [
+    ['--data-dir', folder],
+    ['--database-url', 'postgres://ann:secret@127.0.0.1:1/turnkeep'],
+  ]) {
+    const { code, stdout, stderr } = await turnkeep('migrate', '--check', ...database);
+    assert.deepEqual([code, stdout], [2, '']);
+    assert.match(stderr, /the database \S+ cannot be read: .+\. See DATABASE_URL .* `turnkeep doctor` says/);
+    assert.doesNotMatch(stderr, /secret/);
+  }
 });

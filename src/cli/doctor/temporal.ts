@@ -15,6 +15,8 @@ export interface TemporalLook {
   readonly connection: NativeConnection;
   readonly client: Client;
   readonly namespace: string;
+  /** Which server and namespace a command of `temporal` is about. */
+  readonly commandFlags: string;
   /** A call, which throws where it has no answer in time. */
   readonly ask: <T>(call: (service: NativeConnection['workflowService']) => Promise<T>) => Promise<T>;
 }
@@ -35,6 +37,7 @@ export async function lookAtTemporal(config: Config, connection: NativeConnectio
     connection,
     client,
     namespace,
+    commandFlags: `--address ${address} -n ${namespace}`,
     ask: (call) => connection.withDeadline(Date.now() + answerWithinMs, () => call(connection.workflowService)),
   };
   const server = await lookAtServer(look, address);
@@ -42,7 +45,7 @@ export async function lookAtTemporal(config: Config, connection: NativeConnectio
   if ('status' in described) return [server, described];
   const rest = [lookAtQueues, lookAtClock, lookAtCodec].map(async (each) =>
     each(look).catch((error: unknown): readonly Finding[] => [
-      { check: 'temporal', status: 'fault', seen: messageOf(error), mend: mendNamespace(namespace) },
+      { check: 'temporal', status: 'fault', seen: messageOf(error), mend: mendNamespace(look) },
     ]),
   );
   return [server, ...lookAtNamespace(look, described), ...(await Promise.all(rest)).flat()];
@@ -71,7 +74,8 @@ async function lookAtServer({ ask }: TemporalLook, address: string): Promise<Fin
 
 type Namespace = temporal.api.workflowservice.v1.IDescribeNamespaceResponse;
 
-async function describeNamespace({ ask, namespace }: TemporalLook): Promise<Namespace | Finding> {
+async function describeNamespace(look: TemporalLook): Promise<Namespace | Finding> {
+  const { ask, namespace } = look;
   const check = 'namespace';
   try {
     return await ask((service) => service.describeNamespace({ namespace }));
@@ -80,22 +84,25 @@ async function describeNamespace({ ask, namespace }: TemporalLook): Promise<Name
     const code: number = error.code;
     if (denied.has(code)) return { check, status: 'fault', seen: `${namespace}: ${messageOf(error)}`, mend: mendKey };
     const seen = code === notFound ? `there is no namespace ${namespace}` : `${namespace}: ${messageOf(error)}`;
-    return { check, status: 'fault', seen, mend: mendNamespace(namespace) };
+    return { check, status: 'fault', seen, mend: mendNamespace(look) };
   }
 }
 
 const mendKey =
   'the key or the certificate is not for this namespace: see TEMPORAL_API_KEY, TEMPORAL_TLS_CLIENT_CERT_PATH, TEMPORAL_PROFILE';
 
-function mendNamespace(namespace: string): string {
-  return `name one that there is with TEMPORAL_NAMESPACE, or make it: temporal operator namespace create -n ${namespace} --retention 30d`;
+function mendNamespace({ commandFlags }: TemporalLook): string {
+  return `name one that there is with TEMPORAL_NAMESPACE, or make it: temporal operator namespace create ${commandFlags} --retention 30d`;
 }
 
-function lookAtNamespace({ namespace, config }: TemporalLook, { namespaceInfo, config: settings }: Namespace): readonly Finding[] {
+function lookAtNamespace(
+  { namespace, config, commandFlags }: TemporalLook,
+  { namespaceInfo, config: settings }: Namespace,
+): readonly Finding[] {
   const { retentionDays } = config;
   const days = (Number(settings?.workflowExecutionRetentionTtl?.seconds ?? 0) * 1_000) / dayMs;
   const kept = `${namespace} keeps the histories of ended runs for ${Number(days.toFixed(1))} days`;
-  const mend = `temporal operator namespace update -n ${namespace} --retention ${retentionDays}d, or be content: replay and export of older turns go without`;
+  const mend = `temporal operator namespace update ${commandFlags} --retention ${retentionDays}d, or be content: replay and export of older turns go without`;
   const retention: Finding =
     days >= retentionDays
       ? { check: 'namespace', status: 'ok', seen: kept }

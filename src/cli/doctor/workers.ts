@@ -13,7 +13,7 @@ const kinds = { workflow: 1, activity: 2 } as const;
 type Described = temporal.api.workflowservice.v1.IDescribeTaskQueueResponse;
 type Poller = temporal.api.taskqueue.v1.IPollerInfo;
 
-export async function lookAtQueues({ ask, namespace, config }: TemporalLook): Promise<readonly Finding[]> {
+export async function lookAtQueues({ ask, namespace, config, commandFlags }: TemporalLook): Promise<readonly Finding[]> {
   const describe = (name: string, taskQueueType: number): Promise<Described> =>
     ask((service) => service.describeTaskQueue({ namespace, taskQueue: { name }, taskQueueType, reportStats: true }));
   const { taskQueue } = config;
@@ -36,7 +36,7 @@ export async function lookAtQueues({ ask, namespace, config }: TemporalLook): Pr
       : { check: 'workers', status: 'fault', seen: `no worker polls ${taskQueue} in namespace ${namespace}: turns wait`, mend },
     ...unpolled(titles, 'titles', 'TURNKEEP_TITLES'),
     ...unpolled(webhooks, 'webhooks', 'TURNKEEP_WEBHOOK_URL'),
-    ...(isPolled ? versionsOf(workflows, polled) : []),
+    ...(isPolled ? versionsOf(workflows, polled, commandFlags) : []),
   ];
 }
 
@@ -52,7 +52,7 @@ function freshOf({ pollers }: Described): readonly Poller[] {
 }
 
 /** The versions of those that poll beside the one that runs begin with. None where nobody has a version. */
-function versionsOf({ versioningInfo }: Described, polled: readonly Poller[]): readonly Finding[] {
+function versionsOf({ versioningInfo }: Described, polled: readonly Poller[], commandFlags: string): readonly Finding[] {
   const check = 'version';
   const current = nameOf(versioningInfo?.currentDeploymentVersion);
   const ramping = nameOf(versioningInfo?.rampingDeploymentVersion);
@@ -65,10 +65,12 @@ function versionsOf({ versioningInfo }: Described, polled: readonly Poller[]): r
   const seen = `runs begin with ${current ?? 'workers without a version'}${ramping === undefined ? '' : `, some with ${ramping}`}; there are workers of ${words}`;
   if (polling.has(current)) return [{ check, status: 'ok', seen }];
   const [name = '', build = ''] = [...polling].find((each) => each !== undefined)?.split(':') ?? [];
+  // -y: without a terminal there is nobody to ask.
+  const setCurrent = `temporal worker deployment set-current-version ${commandFlags} -y`;
   const mend =
     name === ''
-      ? `give workers TURNKEEP_DEPLOYMENT_VERSION, or let runs begin with those that have none: temporal worker deployment set-current-version --deployment-name ${current?.split(':')[0]} --unversioned`
-      : `temporal worker deployment set-current-version --deployment-name ${name} --build-id ${build}, or start workers of the current version`;
+      ? `give workers TURNKEEP_DEPLOYMENT_VERSION, or let runs begin with those that have none: ${setCurrent} --deployment-name ${current?.split(':')[0]} --unversioned`
+      : `${setCurrent} --deployment-name ${name} --build-id ${build}, or start workers of the current version`;
   return [{ check, status: 'fault', seen: `${seen}: turns wait`, mend }];
 }
 

@@ -41,7 +41,7 @@ export function keysCommand(load: () => Promise<KeysActions>): Command {
         .argParser(scopeList)
         .default(['read', 'write'] satisfies Scope[], 'read,write'),
     )
-    .option('--expires <time>', 'after which it is good no more: 12h, 90d; unset: never', timeSpan)
+    .option('--expires <time>', 'after which it is good no more: 12h, 90d; unset: never', lifeSpan)
     .addHelpText(
       'after',
       `
@@ -103,5 +103,11 @@ function timeSpan(value: string): number {
   const [, count = '', unit = ''] = /^(\d{1,6})([smhd])$/.exec(value) ?? [];
   const ms = Number(count) * (unitMs[unit] ?? Number.NaN);
   if (Number.isNaN(ms)) throw new InvalidArgumentError('It has to be a number and s, m, h or d, such as 12h or 90d.');
+  return ms;
+}
+
+function lifeSpan(value: string): number {
+  const ms = timeSpan(value);
+  if (ms === 0) throw new InvalidArgumentError('A key that has expired when it is made is of no use: it has to be 1s at least.');
   return ms;
 }
