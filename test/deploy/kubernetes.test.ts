@@ -154,12 +154,29 @@ test('a pod has longer to end than its streams', () => {
 
 test('service, disruption budgets and autoscalers mean these pods', () => {
   const labelsOf = (name: string): unknown => deployments.find(({ metadata }) => metadata.name === name)?.spec.selector.matchLabels;
-  const services = ofKind('Service', named.extend({ spec: z.object({ selector: z.unknown() }) }));
+  const services = ofKind('Service', named.extend({ spec: z.object({ selector: z.unknown().optional() }) }));
   for (const { metadata, spec } of services) assert.deepEqual(spec.selector, labelsOf(metadata.name));
   const budgets = ofKind('PodDisruptionBudget', named.extend({ spec: z.object({ selector: z.object({ matchLabels: z.unknown() }) }) }));
   for (const { metadata, spec } of budgets) assert.deepEqual(spec.selector.matchLabels, labelsOf(metadata.name));
   const target = z.object({ kind: z.literal('Deployment'), name: z.string() }).loose();
   const scalers = ofKind('HorizontalPodAutoscaler', named.extend({ spec: z.object({ scaleTargetRef: target }) }));
   for (const { metadata, spec } of scalers) assert.equal(spec.scaleTargetRef.name, metadata.name);
-  assert.deepEqual([services.length, budgets.length, scalers.length], [1, 2, 2]);
+  assert.deepEqual([services.length, budgets.length, scalers.length], [2, 2, 2]);
+});
+
+test('the ingress shows the API and the page to the world, and neither metrics nor readiness', () => {
+  const backend = z.object({ service: z.object({ name: z.string() }) });
+  const paths = z.array(z.object({ path: z.string(), pathType: z.string(), backend }));
+  const rules = z.tuple([z.object({ http: z.object({ paths }) })]);
+  const [ingress] = ofKind('Ingress', z.object({ spec: z.object({ rules }) }));
+  assert.deepEqual(
+    ingress?.spec.rules[0].http.paths.map((each) => [each.path, each.pathType, each.backend.service.name]),
+    [
+      ['/metrics', 'Exact', 'nowhere'],
+      ['/readyz', 'Exact', 'nowhere'],
+      ['/', 'Prefix', 'serve'],
+    ],
+  );
+  const services = ofKind('Service', named.extend({ spec: z.object({ selector: z.unknown().optional() }) }));
+  assert.equal(services.find(({ metadata }) => metadata.name === 'nowhere')?.spec.selector, undefined, 'it has no pods');
 });
