@@ -9,13 +9,15 @@ const pollerFreshMs = 70_000;
 
 export interface ReadinessDeps {
   readonly client: Client;
-  readonly store: Store;
+  readonly store: Pick<Store, 'probe'>;
   readonly namespace: string;
   readonly taskQueue: string;
 }
 
-/** What is not ready, in words. */
-export function createReadiness({ client, store, namespace, taskQueue }: ReadinessDeps): () => Promise<string[]> {
+/** What is not ready, in words. @param without what is not asked: turns are taken in while Temporal is away */
+export type Readiness = (without?: 'temporal') => Promise<readonly string[]>;
+
+export function createReadiness({ client, store, namespace, taskQueue }: ReadinessDeps): Readiness {
   async function temporal(): Promise<string | undefined> {
     try {
       const described = client.connection.workflowService.describeTaskQueue({ namespace, taskQueue: { name: taskQueue } });
@@ -36,5 +38,6 @@ export function createReadiness({ client, store, namespace, taskQueue }: Readine
     );
   }
 
-  return async () => (await Promise.all([temporal(), database()])).filter((reason) => reason !== undefined);
+  return async (without) =>
+    (await Promise.all([without === 'temporal' ? undefined : temporal(), database()])).filter((reason) => reason !== undefined);
 }

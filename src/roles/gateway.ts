@@ -207,7 +207,7 @@ export async function startGateway({
   const listener = createListener(app);
   const server = createHttpServer((incoming, outgoing) => {
     // Probes do not keep a gateway from its end.
-    if (!probes.has(incoming.url ?? '')) responses.add(outgoing);
+    if (!probes.has(incoming.url?.split('?', 1)[0] ?? '')) responses.add(outgoing);
     if (isDraining()) outgoing.shouldKeepAlive = false;
     listener(incoming, outgoing);
   });

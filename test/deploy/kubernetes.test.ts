@@ -120,6 +120,7 @@ test('the settings of each pod are accepted, and are settings', () => {
       assert.equal(httpGet.port, container.ports[0].name);
     }
     assert.equal(container.livenessProbe.httpGet.path, '/healthz', 'a database that is away is no reason to restart');
+    assert.equal(container.startupProbe.httpGet.path, '/healthz', 'a process that waits for Temporal is not restarted for it');
     const writable = container.volumeMounts.map(({ mountPath }) => mountPath);
     for (const variable of ['TURNKEEP_DATA_DIR', 'XDG_CACHE_HOME']) {
       assert.ok(
@@ -129,7 +130,7 @@ test('the settings of each pod are accepted, and are settings', () => {
     }
     assert.deepEqual(spec.template.metadata.labels, spec.selector.matchLabels);
   }
-  assert.equal(deployments[0]?.spec.template.spec.containers[0].readinessProbe?.httpGet.path, '/readyz');
+  assert.equal(deployments[0]?.spec.template.spec.containers[0].readinessProbe?.httpGet.path, '/readyz?without=temporal');
 });
 
 test('before a pod starts, the tables are of its version: by its own image, with its own settings', () => {

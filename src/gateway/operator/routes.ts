@@ -1,5 +1,6 @@
 /** Probes, metrics and pages, at the root and without a key. */
 import { z } from 'zod';
+import type { Readiness } from '../../client/readiness.ts';
 import { ok } from '../http/response-schemas.ts';
 import { docsPage } from './docs-page.ts';
 import { type PageDeps, pageRoutes } from './page.ts';
@@ -7,7 +8,7 @@ import type { Routes } from '../http/route.ts';
 
 export interface OperatorDeps extends PageDeps {
   /** What is not ready, in sentences for `/readyz`; empty when everything is. */
-  readonly unreadyReasons: () => Promise<readonly string[]>;
+  readonly unreadyReasons: Readiness;
   /** The gateway is shutting down. */
   readonly isDraining: () => boolean;
   /** In Prometheus' text format. */
@@ -32,11 +33,14 @@ export function operatorRoutes(routes: Routes, { unreadyReasons, isDraining, met
       path: '/readyz',
       tag,
       summary: 'Does Temporal answer, does a worker poll, can the database be written?',
+      description:
+        'With `without=temporal`: can the database be written? New turns are taken in then, and run once Temporal is back. For a load balancer, which would otherwise take out all replicas at once.',
+      query: z.strictObject({ without: z.enum(['temporal']).optional() }),
       responses: { 200: ok('All of it.', status), 503: ok('Not all of it, or the gateway is shutting down (`draining`).', status) },
     },
-    async (c) => {
+    async (c, { query }) => {
       if (isDraining()) return c.json({ status: 'draining' }, 503);
-      const reasons = await unreadyReasons();
+      const reasons = await unreadyReasons(query.without);
       return reasons.length === 0 ? c.json({ status: 'ready' }) : c.json({ status: 'unready', reasons }, 503);
     },
   );
