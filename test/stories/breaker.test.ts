@@ -113,6 +113,11 @@ story(
         [keys.tenant],
       );
     }
+    // They would wait for a minute of the outage.
+    for (const answer of accepted) {
+      const { id } = (await answer.json()) as { readonly id: string };
+      await fetch(`${world.url}/v1/responses/${id}/cancel`, { method: 'POST', headers: of('ann') });
+    }
   },
   {
     config: { hasBreaker: true, apiKeys, requiresKey: true },

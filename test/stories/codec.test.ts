@@ -104,7 +104,10 @@ test(
     };
     for (const command of ['worker', 'gateway', 'serve']) {
       const missing = await refused(command, inEnv(fresh));
-      assert.match(missing, /^turnkeep: what Temporal stores is encrypted with the key "old", and TURNKEEP_CODEC_KEYS does not have it: give it /m);
+      assert.match(
+        missing,
+        /^turnkeep: what Temporal stores is encrypted with the key "old", and TURNKEEP_CODEC_KEYS does not have it: give it /m,
+      );
     }
     assert.match(await refused('worker', {}), /encrypted with the key "old", and TURNKEEP_CODEC_KEYS is unset: give it /);
     assert.match(

@@ -70,7 +70,8 @@ test('turns by end, attempts by outcome, first-token times, requests, and what r
     assert.ok(Number.isFinite(numbers.get(name)), name);
   }
   // T11: neither the ids nor the words of anybody.
-  assert.doesNotMatch(after, /resp_|conv_|nowhere|secret|held|default/);
+  // One of their names has the word, on Postgres.
+  assert.doesNotMatch(after.replaceAll('turnkeep_default_partition_rows', ''), /resp_|conv_|nowhere|secret|held|default/);
 });
 
 test('a worker on its own serves its metrics where it is told to, and nothing else', { timeout: 60_000 }, async () => {

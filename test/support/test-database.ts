@@ -77,7 +77,8 @@ async function openPostgres(): Promise<TestDatabase> {
     withClient(async (client) => (await client.query<Row>(translate(sql).text, values)).rows);
   return {
     url,
-    open: () => postgresStore({ url }, databaseId),
+    // Thirty turns that one test posts at once share two processors with five other tests: nobody is refused for that.
+    open: () => postgresStore({ url, connectTimeoutMs: 30_000 }, databaseId),
     ask,
     async find(word) {
       const tables = await ask("SELECT table_name AS name FROM information_schema.tables WHERE table_schema = 'public'");
@@ -88,8 +89,10 @@ async function openPostgres(): Promise<TestDatabase> {
     },
     locked: (work) =>
       withClient(async (client) => {
+        await client.query('SET idle_in_transaction_session_timeout = 0');
         await client.query('BEGIN');
-        await client.query('LOCK TABLE turns, journal_head, sessions IN EXCLUSIVE MODE');
+        // With `commits`, which each commit writes to, and whoever asks whether anything can be written.
+        await client.query('LOCK TABLE turns, journal_head, sessions, commits IN EXCLUSIVE MODE');
         try {
           return await work();
         } finally {
