@@ -192,10 +192,10 @@ export class JournalChannel implements HeadReader {
   /** As one batch with those before it, as far as a batch goes. */
   #gather(batch: Batch): void {
     const last = this.#gathered.at(-1);
-    const rows = [...(last?.rows ?? []), ...batch.rows];
+    const count = (last?.rows.length ?? 0) + batch.rows.length;
     const chars = (last?.chars ?? 0) + batch.chars;
-    if (last === undefined || rows.length > batchLimits.rows || chars > batchLimits.chars) this.#gathered.push(batch);
-    else this.#gathered[this.#gathered.length - 1] = { ...last, rows, chars };
+    if (last === undefined || count > batchLimits.rows || chars > batchLimits.chars) this.#gathered.push(batch);
+    else this.#gathered[this.#gathered.length - 1] = { ...last, rows: [...last.rows, ...batch.rows], chars };
   }
 
   /** False: there is nothing. */

@@ -5,7 +5,7 @@ import pg from 'pg';
 import { PostgresDatabase } from '../../../src/store/postgres/database.ts';
 import { clientConfig, type PostgresOptions, readPostgresOptions } from '../../../src/store/postgres/options.ts';
 import { StoreBusyError } from '../../../src/store/ports/store.ts';
-import { all, lockSession, lockTenant, lockTurn, one, onlyIn, run, scan, type Work } from '../../../src/store/sql/work.ts';
+import { all, lockSession, lockTenant, lockTurn, one, onlyIn, run, scan, together, type Work } from '../../../src/store/sql/work.ts';
 import { startCutProxy } from '../../support/cut-proxy.ts';
 import { migrate } from '../../../src/store/postgres/migrate.ts';
 import { needDatabase, startPostgres } from '../../support/postgres-server.ts';
@@ -106,6 +106,32 @@ test('a work that goes on behind an error of the database is told it again, and 
   });
   await assert.rejects(failing, /division by zero/);
   assert.deepEqual([seen, await words(db)], [['division by zero', 'division by zero'], []]);
+});
+
+test('T1 · of works that are done together one that throws leaves nothing of the others, which may still be under way then', async (t) => {
+  const url = await needDatabase(t);
+  if (url === undefined) return;
+  const db = open(t, url, { poolSize: 1 });
+  const gate = await closedGate(t, url);
+  const committed = db.commit('durable', function* () {
+    yield* together([
+      function* (): Work<void> {
+        yield* one('SELECT 1');
+        throw new Error('ours');
+      },
+      function* (): Work<void> {
+        yield* gate.pass();
+        yield* say('late');
+      },
+    ]);
+  });
+  await gate.untilWaiting(1);
+  await Promise.all([assert.rejects(committed, /ours/), gate.open()]);
+  assert.deepEqual(await words(db), []);
+  assert.deepEqual(await db.commit('durable', () => together([() => say('one'), () => run('UPDATE leaders SET until = 1')])), [
+    undefined,
+    1,
+  ]);
 });
 
 test('values come back as the works know them, whatever Postgres calls their types', async (t) => {
