@@ -247,8 +247,8 @@ story(
     for (const brought of [item, ask]) {
       const input = [{ role: 'user' as const, content: 'hi' }, brought, { role: 'user' as const, content: 'well?' }];
       const asked = { model: 'other', input };
-      for (const refused of [client.responses.create(asked), client.responses.inputTokens.count(asked)]) {
-        await assert.rejects(refused, { status: 400, param: 'input[1]', code: 'foreign_compaction', message: /'scripted'/ });
+      for (const send of [() => client.responses.create(asked), () => client.responses.inputTokens.count(asked)]) {
+        await assert.rejects(send, { status: 400, param: 'input[1]', code: 'foreign_compaction', message: /'scripted'/ });
       }
     }
     assert.equal(world.model.requests.length, before);

@@ -5,7 +5,7 @@ import { chat, chatAnswer, done, end, hold, reset, type Script, sseHead } from '
 import { activityRuns, holdStarts, type SilentProcess, startSilentProcess } from '../support/head-starts.ts';
 import { until } from '../support/until.ts';
 import type { Viewer } from '../support/viewer.ts';
-import { story, type World } from '../support/world.ts';
+import { soonLost, story, type World } from '../support/world.ts';
 
 const config = { hasHeadStart: true };
 
@@ -54,7 +54,7 @@ const answer: Script = [
   done,
   end,
 ];
-const elsewhere = { hasGateway: false, config };
+const elsewhere = { hasGateway: false, config, limits: soonLost };
 
 /** The head start is in a process whose worker polls nothing: the workflow and its activity run in another one. */
 async function apart(world: World, options: Parameters<typeof startSilentProcess>[1] = {}): Promise<SilentProcess> {

@@ -25,7 +25,7 @@ import type { TurnRequest } from '../../src/workflow.ts';
 import { approve, ask, idsOf, parent, research, stoppable } from '../support/own-workflows.ts';
 import { until } from '../support/until.ts';
 import { Viewer } from '../support/viewer.ts';
-import { World } from '../support/world.ts';
+import { soonLost, World } from '../support/world.ts';
 
 const options = { timeout: 120_000 };
 
@@ -256,7 +256,7 @@ test(
   'runTurn · what an owner leaves that is gone is cancelled by the sweep of any gateway; what a living one waits for is not',
   options,
   async () => {
-    await using world = await World.open();
+    await using world = await World.open({ limits: soonLost });
     const own = await startOwnWorker(world);
     const busy = httpError(429, { error: { message: 'later' } }, { 'retry-after': '30' });
     world.model.enqueue(busy, busy, [sseHead, stall]);
