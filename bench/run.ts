@@ -79,9 +79,9 @@ const measure = async (name: string, measuring: () => Promise<readonly Row[]>): 
   await measure('journal', async () => measureJournal(rig, inOne, await rig.startInTwo()));
   await measure('cancel', () => measureCancel(rig, inOne));
   await measure('flood', async () => [
-    ...(await measureFlood(rig, { rounds: 5, turns: 20, maxRunningTurns: 1_000, requestsPerSecond: 0 })),
-    ...(await measureFlood(rig, { rounds: 5, turns: 20, maxRunningTurns: 32, requestsPerSecond: 0 })),
-    ...(await measureFlood(rig, { rounds: 5, turns: 20, maxRunningTurns: 32, requestsPerSecond: 10 })),
+    ...(await measureFlood(rig, { rounds: 15, turns: 20, maxRunningTurns: 1_000, requestsPerSecond: 0 })),
+    ...(await measureFlood(rig, { rounds: 15, turns: 20, maxRunningTurns: 32, requestsPerSecond: 0 })),
+    ...(await measureFlood(rig, { rounds: 15, turns: 20, maxRunningTurns: 32, requestsPerSecond: 10 })),
   ]);
   await measure('conversation', () => measureConversation(rig, inOne));
   await measure('cpu', () => measureCpu(rig, inOne, { pacedTokens: 1_000 }));

@@ -16,6 +16,7 @@ export function enter(queue: FairQueue, tenant: string, closed: AbortSignal): Pl
 export async function waitRefused(queue: FairQueue, closed: AbortSignal, tenant: string): Promise<void> {
   try {
     (await queue.enter(tenant, closed)).release();
+    queue.exceeded(tenant);
   } catch (error) {
     if (!(error instanceof QueueFullError)) throw error;
   }

@@ -40,6 +40,8 @@ export interface FairQueueLimits {
   readonly perSecond: number;
   /** How many of these may come at once. */
   readonly burst: number;
+  /** How many of these a refusal takes away, those that are yet to come too: who asks for more than it may waits for time to spare. */
+  readonly perRefusal: number;
   /** Of a tenant that has some waiting: after so long the next is let in whatever the event loop has to do. */
   readonly longestGapMs: number;
   /** Ticks on time, one after the other, before one more is let in beyond the rates. */
@@ -53,8 +55,9 @@ export const fairQueueLimits: FairQueueLimits = {
   mostWaiting: 1_000,
   perSecond: 10,
   burst: 4,
+  perRefusal: 10,
   longestGapMs: 500,
-  ticksToSpare: 3,
+  ticksToSpare: 8,
   forgetAfterMs: 600_000,
 };
 
@@ -123,6 +126,13 @@ export class FairQueue {
     return this.#wait(tenant, signal);
   }
 
+  /** The tenant asked for more than its limit on requests a second. */
+  exceeded(name: string): void {
+    const { perRefusal } = this.#limits;
+    const tenant = this.#find(name);
+    tenant.tokens = Math.max(-perRefusal, tenant.tokens - perRefusal);
+  }
+
   /** Lets everybody in who waits, and who comes: a process that shuts down refuses them. */
   open(): void {
     this.#isOpen = true;
@@ -164,7 +174,7 @@ export class FairQueue {
   }
 
   #place(tenant: Tenant): Place {
-    tenant.tokens = Math.max(0, tenant.tokens - 1);
+    if (tenant.tokens > 0) tenant.tokens = Math.max(0, tenant.tokens - 1);
     tenant.letInMs = this.#now();
     tenant.held += 1;
     this.#held += 1;

@@ -9,6 +9,7 @@ const limits: FairQueueLimits = {
   mostWaiting: 50,
   perSecond: 10,
   burst: 2,
+  perRefusal: 5,
   longestGapMs: 500,
   ticksToSpare: 3,
   forgetAfterMs: 60_000,
@@ -126,6 +127,19 @@ test('F1 · T14 · whoever is within its rate is let in at once, whatever waits 
     }),
     { numRuns: 50 },
   );
+});
+
+test('T14 · who was refused for its rate waits for time to spare, until the rate of half a second has come again', async () => {
+  const intake = new Intake();
+  intake.come('bystander');
+  for (const _refused of [1, 2, 3]) intake.queue.exceeded('many');
+  intake.nowMs += 590;
+  assert.equal(intake.come('many'), false);
+  await intake.spare();
+  assert.deepEqual(intake.entered, ['bystander 1', 'many 1']);
+  intake.accept();
+  intake.nowMs += 100;
+  assert.deepEqual([intake.come('many'), intake.come('many')], [true, false]);
 });
 
 test('F2 · T14 · of the time to spare each tenant that waits gets the same share: 40 wait of both', async () => {
