@@ -57,7 +57,8 @@ export function loadOf(sessions: Sessions, { seconds, seed }: { readonly seconds
   const { steps, tokens, tokensPerSecond } = sessions;
   // Streams are as many as they will be once the first of them end.
   const warmUpSeconds = tokens / tokensPerSecond + 2;
-  return { turnsPerSecond: turnsPerSecondOf(sessions), steps, tokens, tokensPerSecond, tokensTogether: 10, seconds, warmUpSeconds, seed };
+  const arrivals = { turnsPerSecond: turnsPerSecondOf(sessions) };
+  return { arrivals, steps, tokens, tokensPerSecond, tokensTogether: 10, seconds, warmUpSeconds, seed };
 }
 
 function powerOfTwo(atLeast: number, least: number): number {

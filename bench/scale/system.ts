@@ -29,14 +29,14 @@ export interface Topology {
 }
 
 export interface Load {
-  /** Turns arrive at random, so many a second. */
-  readonly turnsPerSecond: number;
+  /** Turns arrive at random, so many a second; or so many begin within so long, and no other. */
+  readonly arrivals: { readonly turnsPerSecond: number } | { readonly turns: number; readonly withinMs: number };
   /** Requests to the model, each an activity. */
   readonly steps: number;
   /** Of all steps of a turn together, one after the other at this pace. 0: none but what a turn's own cost has in it. */
   readonly tokens: number;
   readonly tokensPerSecond: number;
-  /** Tokens are simulated so many together. */
+  /** Tokens are simulated so many together: one by one, those that come faster than turnkeep writes share an event. */
   readonly tokensTogether: number;
   readonly seconds: number;
   /** Left out of the figures. */
@@ -74,6 +74,8 @@ const postgresParts = { accept: 0.5, first: 0.2, end: 0.3 } as const;
 const requestsOfTurn = 4;
 const activationsOfTurn = 2;
 const writerLanes = 3;
+/** Tokens of a turn that come within it share an event (activities/attempt/tape.ts), which a timer of whole milliseconds writes. */
+const mergeMs = 25;
 
 interface Replica {
   readonly machine: Machine;
@@ -150,6 +152,7 @@ export function simulate(topology: Topology, costs: Costs, load: Load): Outcome 
     const replica = anyOf(replicas);
     const { loop, pool, writer } = replica;
     clients.run(turn.othersMs, () => undefined);
+    let [waiting, cameAtMs, writtenAtMs]: [number, number[], number] = [0, [], Number.NEGATIVE_INFINITY];
     const streamMs = load.tokens === 0 ? 0 : (load.tokens / load.tokensPerSecond) * 1_000;
     loop.serve(turn.loopMs * loopParts.accept, 0, () =>
       pool.serve(turn.postgresMs * postgresParts.accept, syncMs, () => step(1, startRun(replica))),
@@ -175,17 +178,32 @@ export function simulate(topology: Topology, costs: Costs, load: Load): Outcome 
       }
       const count = Math.min(left, load.tokensTogether);
       simulation.after((count / load.tokensPerSecond) * 1_000, () => {
-        const dueAtMs = simulation.nowMs;
         clients.run(token.othersMs * count, () => undefined);
         replica.machine.run((token.threadsMs + token.sandboxMs) * count, () => undefined);
         temporal.run(token.temporalMs * count, () => undefined);
-        loop.serve(token.loopMs * count, 0, () =>
-          writer.write(token.postgresMs * count, () => {
-            if (isCounted) lags.push(simulation.nowMs - dueAtMs);
-          }),
-        );
+        come(count);
         tokens(left - count, then);
       });
+    }
+
+    function come(count: number): void {
+      cameAtMs.push(simulation.nowMs);
+      waiting += count;
+      if (load.tokensTogether > 1 || simulation.nowMs - writtenAtMs >= mergeMs) write();
+      else if (waiting === count) simulation.after(Math.ceil(writtenAtMs + mergeMs - simulation.nowMs), write);
+    }
+
+    function write(): void {
+      if (waiting === 0) return;
+      const [count, came] = [waiting, cameAtMs];
+      waiting = 0;
+      cameAtMs = [];
+      writtenAtMs = simulation.nowMs;
+      loop.serve(token.loopMs * count, 0, () =>
+        writer.write(token.postgresMs * count, () => {
+          if (isCounted) for (const atMs of came) lags.push(simulation.nowMs - atMs);
+        }),
+      );
     }
 
     function finish(number: number, onStepEnd: (isLast: boolean) => void): void {
@@ -205,12 +223,17 @@ export function simulate(topology: Topology, costs: Costs, load: Load): Outcome 
     }
   }
 
-  function arrive(): void {
-    begin();
-    simulation.after(dice.gapMs(load.turnsPerSecond), arrive);
+  const { arrivals } = load;
+  if ('turns' in arrivals) {
+    for (let turn = 0; turn < arrivals.turns; turn += 1) simulation.after((turn / arrivals.turns) * arrivals.withinMs, begin);
+  } else {
+    const arrive = (): void => {
+      begin();
+      next();
+    };
+    const next = (): void => simulation.after(dice.gapMs(arrivals.turnsPerSecond), arrive);
+    next();
   }
-
-  simulation.after(dice.gapMs(load.turnsPerSecond), arrive);
   simulation.run(warmUpMs);
   for (const each of all) each.reset();
   const busyBefore = machines.map(({ busyMs }) => busyMs);

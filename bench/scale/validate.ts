@@ -27,13 +27,13 @@ const lateMs = 1_000;
 export function calibrate(measured: Measured, seed: number): Costs {
   const costs = { ...costsOf(measured), hopMs: 0 };
   const [least] = measured.turns.steps;
-  const simulated = simulate(measuredMachine, costs, { ...turnsOnly, turnsPerSecond: least?.perSecond ?? 1, seed });
+  const simulated = simulate(measuredMachine, costs, { ...turnsOnly, arrivals: { turnsPerSecond: least?.perSecond ?? 1 }, seed });
   return { ...costs, hopMs: Math.max(0, (least?.firstToken.p50 ?? 0) - simulated.firstTokenMs.p50) };
 }
 
 export function validationTables(measured: Measured, costs: Costs, seed: number): Table[] {
   const steps = measured.turns.steps.map(({ perSecond, firstToken, end }) => {
-    const simulated = simulate(measuredMachine, costs, { ...turnsOnly, turnsPerSecond: perSecond, seed });
+    const simulated = simulate(measuredMachine, costs, { ...turnsOnly, arrivals: { turnsPerSecond: perSecond }, seed });
     return [
       `${perSecond}`,
       beside(firstToken.p50, simulated.firstTokenMs.p50),
@@ -44,7 +44,7 @@ export function validationTables(measured: Measured, costs: Costs, seed: number)
     ];
   });
   const streams = measured.streams.steps.map(({ count, lag }) => {
-    const simulated = simulate(measuredMachine, costs, streamsLoad(count, seed));
+    const simulated = simulate(measuredMachine, costs, streamsLoad(count, measured.streams.tokensOfStream, seed));
     return [`${count}`, beside(lag.p50, simulated.tokenLagMs.p50), beside(lag.p99, simulated.tokenLagMs.p99), simulated.givesFirst];
   });
   const carried = measured.turns.steps.findLast(({ isCarried }) => isCarried)?.perSecond ?? Number.NaN;
@@ -71,7 +71,7 @@ export function validationTables(measured: Measured, costs: Costs, seed: number)
 /** The most turns a second that are carried. */
 export function knee(costs: Costs, seed: number): number {
   const isCarried = (turnsPerSecond: number): boolean => {
-    const { overheadMs, unfinished } = simulate(measuredMachine, costs, { ...turnsOnly, turnsPerSecond, seed });
+    const { overheadMs, unfinished } = simulate(measuredMachine, costs, { ...turnsOnly, arrivals: { turnsPerSecond }, seed });
     return overheadMs.p99 < lateMs && unfinished < turnsPerSecond;
   };
   let perSecond = 1;
@@ -79,13 +79,11 @@ export function knee(costs: Costs, seed: number): number {
   return perSecond;
 }
 
-/** So many streams of ten seconds at any time. */
-function streamsLoad(count: number, seed: number): Load {
-  const seconds = 10;
+/** So many streams, begun within a second. */
+function streamsLoad(count: number, tokens: number, seed: number): Load {
   const tokensPerSecond = 50;
-  const turnsPerSecond = count / seconds;
-  const tokens = seconds * tokensPerSecond;
-  return { turnsPerSecond, steps: 1, tokens, tokensPerSecond, tokensTogether: 1, seconds, warmUpSeconds: seconds + 1, seed };
+  const [arrivals, seconds] = [{ turns: count, withinMs: 1_000 }, (3 * tokens) / tokensPerSecond];
+  return { arrivals, steps: 1, tokens, tokensPerSecond, tokensTogether: 1, seconds, warmUpSeconds: 0, seed };
 }
 
 function beside(measuredMs: number | null, simulatedMs: number): string {

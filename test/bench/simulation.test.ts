@@ -33,7 +33,7 @@ const roomy: Topology = {
 };
 
 const load: Load = {
-  turnsPerSecond: 100,
+  arrivals: { turnsPerSecond: 100 },
   steps: 1,
   tokens: 50,
   tokensPerSecond: 50,
@@ -94,6 +94,16 @@ test('what waits while a statement is under way goes out together in the next', 
   for (let n = 0; n < 4; n += 1) writer.write(1, () => endedAtMs.push(simulation.nowMs));
   simulation.run(1_000);
   assert.deepEqual(endedAtMs, [10, 22, 22, 22]);
+});
+
+test('tokens that come faster than one in 25 ms share an event, and wait for it', () => {
+  const nothing = { loopMs: 0, sandboxMs: 0, threadsMs: 0, postgresMs: 0, temporalMs: 0, othersMs: 0 };
+  const one = { ...load, arrivals: { turns: 1, withinMs: 0 }, tokensTogether: 1, warmUpSeconds: 0 };
+  const lagOf = (tokensPerSecond: number) =>
+    simulate(roomy, { turn: nothing, token: nothing, syncMs: 0, hopMs: 0 }, { ...one, tokensPerSecond }).tokenLagMs;
+  // They come at 20, 40, 60, 80, 100, 120 and 140 ms, and are written at 20, 45, 70, 95, 120, and the last two at 145.
+  assert.deepEqual(lagOf(50), { p50: 15, p99: 25, n: 50 });
+  assert.deepEqual(lagOf(40), { p50: 0, p99: 0, n: 50 });
 });
 
 test('cores are shared evenly by what runs on them', () => {
