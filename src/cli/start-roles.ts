@@ -5,6 +5,7 @@ import type { AgentConfig } from '../config/agent-config.ts';
 import type { Config } from '../config/config.ts';
 import { explainListening } from './start-error.ts';
 import { keepCompiled } from './compile-cache.ts';
+import { openDatabase } from './open-database.ts';
 import type { WebhookReport } from '../domain/turn/webhook.ts';
 import type { EndedTurn } from '../metrics/observed-store.ts';
 import { type MetricsServer, serveMetrics } from '../metrics/serve.ts';
@@ -13,7 +14,6 @@ import { createMetrics } from '../roles/observers.ts';
 import { startGateway } from '../roles/gateway.ts';
 import { findPage } from '../roles/page.ts';
 import type { Store } from '../store/ports/store.ts';
-import { openStore } from '../roles/open-store.ts';
 import { startWorker } from '../roles/worker.ts';
 import { bundleWorkflows } from '../roles/workflow-bundle.ts';
 import { userCacheFolder } from '../config/user-cache.ts';
@@ -58,7 +58,7 @@ export async function runRoles({
   onNotice,
   temporalUi,
 }: RolesOptions): Promise<void> {
-  const store = await openStore(config);
+  const store = await openDatabase(config, log, signal);
   const tracer = await startTracer(config, log);
   const metrics = createMetrics(config, agents?.agents.keys());
   let metricsServer: MetricsServer | undefined;
