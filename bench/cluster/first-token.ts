@@ -4,9 +4,9 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import OpenAI from 'openai';
-import { clockMs } from '../support/clock.ts';
 import { promptOf } from '../support/orders.ts';
 import { type Spread, spreadOf } from '../support/statistics.ts';
+import { type Message, timeDirectTurn, timeTurn, type Took } from '../support/timed-turn.ts';
 import { type Table, times } from './report.ts';
 import { type ClusterRig, startClusterRig } from './rig.ts';
 
@@ -15,44 +15,20 @@ const turnsInRow = 5;
 /** Somebody reads before he answers. */
 const pauseMs = 50;
 
-interface Took {
-  readonly firstMs: number;
-  readonly endMs: number;
-}
-
 type Turn = () => Promise<Took>;
 
 /** Of a conversation of its own, at the first replica. */
 async function throughTurnkeep({ cluster }: ClusterRig): Promise<Turn> {
   const client = new OpenAI({ baseURL: `${cluster.replicas[0]?.url}/v1`, apiKey: cluster.apiKey, maxRetries: 0 });
   const conversation = (await client.conversations.create()).id;
-  return async () => {
-    const startedAt = clockMs();
-    let firstAt = Number.NaN;
-    for await (const event of await client.responses.create({ model: 'scripted', input, stream: true, conversation })) {
-      if (event.type === 'response.output_text.delta' && Number.isNaN(firstAt)) firstAt = clockMs();
-    }
-    return { firstMs: firstAt - startedAt, endMs: clockMs() - startedAt };
-  };
+  return async () => timeTurn(client, input, conversation);
 }
 
 /** The same talk, kept by the caller. */
 function directly(modelUrl: string): Turn {
   const client = new OpenAI({ baseURL: modelUrl, apiKey: 'none', maxRetries: 0 });
-  const messages: { role: 'user' | 'assistant'; content: string }[] = [];
-  return async () => {
-    messages.push({ role: 'user', content: input });
-    const startedAt = clockMs();
-    let firstAt = Number.NaN;
-    let text = '';
-    for await (const chunk of await client.chat.completions.create({ model: 'scripted', stream: true, messages })) {
-      const piece = chunk.choices[0]?.delta.content ?? '';
-      if (piece !== '' && Number.isNaN(firstAt)) firstAt = clockMs();
-      text += piece;
-    }
-    messages.push({ role: 'assistant', content: text });
-    return { firstMs: firstAt - startedAt, endMs: clockMs() - startedAt };
-  };
+  const messages: Message[] = [];
+  return async () => timeDirectTurn(client, input, messages);
 }
 
 export interface FirstTokens {

@@ -1,45 +1,14 @@
 /** From the call of the stock `openai` client to its first piece of text. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type OpenAI from 'openai';
-import { clockMs } from '../support/clock.ts';
 import { promptOf } from '../support/orders.ts';
 import { type Row, spreadRow } from '../support/report.ts';
 import type { Deployment, Rig } from '../support/rig.ts';
 import { type Spread, spreadOf } from '../support/statistics.ts';
+import { type Message, timeDirectTurn, timeTurn } from '../support/timed-turn.ts';
 
-const order = { tokens: 20 };
-const input = promptOf(order);
+const input = promptOf({ tokens: 20 });
 /** Somebody reads before he answers. */
 const pauseMs = 50;
-
-interface Message {
-  readonly role: 'user' | 'assistant';
-  readonly content: string;
-}
-
-async function throughTurnkeep(client: OpenAI, conversation: string): Promise<number> {
-  const startedAt = clockMs();
-  let firstAt = Number.NaN;
-  for await (const event of await client.responses.create({ model: 'scripted', input, stream: true, conversation })) {
-    if (event.type === 'response.output_text.delta' && Number.isNaN(firstAt)) firstAt = clockMs();
-  }
-  return firstAt - startedAt;
-}
-
-/** The same talk, kept by the caller. */
-async function directly(client: OpenAI, messages: Message[]): Promise<number> {
-  messages.push({ role: 'user', content: input });
-  const startedAt = clockMs();
-  let firstAt = Number.NaN;
-  let text = '';
-  for await (const chunk of await client.chat.completions.create({ model: 'scripted', stream: true, messages })) {
-    const piece = chunk.choices[0]?.delta.content ?? '';
-    if (piece !== '' && Number.isNaN(firstAt)) firstAt = clockMs();
-    text += piece;
-  }
-  messages.push({ role: 'assistant', content: text });
-  return firstAt - startedAt;
-}
 
 interface Talk {
   readonly turns: number;
@@ -63,8 +32,8 @@ async function compare(
       await Promise.all(
         talks.map(async ({ conversation, messages }) => {
           for (let at = 0; at < 5; at += 1) {
-            const tookMs = isOurs ? await throughTurnkeep(client, conversation) : await directly(rig.direct, messages);
-            (isOurs ? ours : theirs).push(tookMs);
+            const { firstMs } = isOurs ? await timeTurn(client, input, conversation) : await timeDirectTurn(rig.direct, input, messages);
+            (isOurs ? ours : theirs).push(firstMs);
             await sleep(pauseMs);
           }
         }),

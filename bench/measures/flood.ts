@@ -10,6 +10,7 @@ import { promptOf } from '../support/orders.ts';
 import type { Row } from '../support/report.ts';
 import type { Rig } from '../support/rig.ts';
 import { p50p99, spreadOf } from '../support/statistics.ts';
+import { timeTurn } from '../support/timed-turn.ts';
 
 const asked = promptOf({ tokens: 20 });
 const flooding = promptOf({ tokens: 20, waitMs: 20 });
@@ -35,18 +36,10 @@ export async function measureFlood(rig: Rig, { rounds, turns, maxRunningTurns, r
   };
   const { client, url } = await rig.startInOne({ env });
   const [many, few] = [client.withOptions({ apiKey: 'many' }), client.withOptions({ apiKey: 'few' })];
-  const firstTokenMs = async (): Promise<number> => {
-    const startedAt = clockMs();
-    let firstAt = Number.NaN;
-    for await (const event of await few.responses.create({ model: 'scripted', input: asked, stream: true })) {
-      if (event.type === 'response.output_text.delta' && Number.isNaN(firstAt)) firstAt = clockMs();
-    }
-    return firstAt - startedAt;
-  };
   const ask = async (): Promise<number[]> => {
     const times: number[] = [];
     for (let turn = 0; turn < turns; turn += 1) {
-      times.push(await firstTokenMs());
+      times.push((await timeTurn(few, asked, null)).firstMs);
       await sleep(pauseMs);
     }
     return times;

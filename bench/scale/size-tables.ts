@@ -2,7 +2,8 @@
 import { one, type Table, whole } from '../cluster/report.ts';
 import { bytesOf, type Costs, type Measured } from './costs.ts';
 import { loadOf, type Sessions, topologyFor, turnsPerSecondOf } from './sizes.ts';
-import { simulate, type Quantiles } from './system.ts';
+import type { Spread } from '../support/statistics.ts';
+import { simulate } from './system.ts';
 
 const daySeconds = 86_400;
 const giga = 1e9;
@@ -56,4 +57,4 @@ export function sizeTables(
   ];
 }
 
-const text = ({ p50, p99 }: Quantiles): string => `${one(p50)} / ${one(p99)}`;
+const text = ({ p50, p99 }: Spread): string => `${one(p50)} / ${one(p99)}`;

@@ -4,6 +4,7 @@
  * that docs/architecture.md draws. What each stop costs is measured; how a turn's cost is divided among its stops is said here.
  */
 import { Dice } from '../soak/dice.ts';
+import { type Spread, spreadOf } from '../support/statistics.ts';
 import type { Costs } from './costs.ts';
 import { GroupWriter, Machine, Simulation, Station } from './engine.ts';
 
@@ -44,18 +45,12 @@ export interface Load {
   readonly seed: number;
 }
 
-export interface Quantiles {
-  readonly p50: number;
-  readonly p99: number;
-  readonly n: number;
-}
-
 export interface Outcome {
-  readonly firstTokenMs: Quantiles;
+  readonly firstTokenMs: Spread;
   /** From a turn's arrival to its end, without the time that its tokens take at the model. */
-  readonly overheadMs: Quantiles;
+  readonly overheadMs: Spread;
   /** From the model to the client. */
-  readonly tokenLagMs: Quantiles;
+  readonly tokenLagMs: Spread;
   readonly turnsPerSecond: number;
   /** Shares of 1, of the busiest of each kind. */
   readonly utilization: Readonly<Record<string, number>>;
@@ -246,9 +241,9 @@ export function simulate(topology: Topology, costs: Costs, load: Load): Outcome 
     note(`cores of ${each.name}`, (each.busyMs - (busyBefore[at] ?? 0)) / (each.cores * load.seconds * 1_000));
   }
   return {
-    firstTokenMs: quantiles(firstToken),
-    overheadMs: quantiles(overhead),
-    tokenLagMs: quantiles(lags),
+    firstTokenMs: spreadOf(firstToken),
+    overheadMs: spreadOf(overhead),
+    tokenLagMs: spreadOf(lags),
     turnsPerSecond: ended / load.seconds,
     utilization,
     givesFirst: fullestOf(utilization),
@@ -261,10 +256,4 @@ function fullestOf(utilization: Readonly<Record<string, number>>): string {
   const shares = Object.entries(utilization).toSorted(([, a], [, b]) => b - a);
   const [name = ''] = shares.find(([name, share]) => name.startsWith('cores of ') && share > 0.95) ?? shares[0] ?? [];
   return name;
-}
-
-function quantiles(values: readonly number[]): Quantiles {
-  const sorted = Float64Array.from(values).toSorted();
-  const at = (share: number): number => sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? Number.NaN;
-  return { p50: at(0.5), p99: at(0.99), n: sorted.length };
 }
