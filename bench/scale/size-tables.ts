@@ -1,8 +1,7 @@
 /** What so many sessions take, simulated: one column a size. */
-import { one, type Table, whole } from '../cluster/report.ts';
+import { one, type Table, times, whole } from '../cluster/report.ts';
 import { bytesOf, type Costs, type Measured } from './costs.ts';
 import { loadOf, type Sessions, topologyFor, turnsPerSecondOf } from './sizes.ts';
-import type { Spread } from '../support/statistics.ts';
 import { simulate } from './system.ts';
 
 const daySeconds = 86_400;
@@ -42,9 +41,9 @@ export function sizeTables(
     put('Temporal: requests a second', whole(turns * (2 + 2 * sessions.steps)));
     put('Temporal: partitions of the task queue', `${topology.partitions}`);
     put('Temporal: pollers', `${topology.pollersOfReplica * topology.replicas} (${percent('pollers')} used)`);
-    put('first token added, p50 / p99, ms', text(outcome.firstTokenMs));
-    put('a turn added, p50 / p99, ms', text(outcome.overheadMs));
-    put('ten tokens to the client, p50 / p99, ms', text(outcome.tokenLagMs));
+    put('first token added, p50 / p99, ms', times(outcome.firstTokenMs));
+    put('a turn added, p50 / p99, ms', times(outcome.overheadMs));
+    put('ten tokens to the client, p50 / p99, ms', times(outcome.tokenLagMs));
     put('the fullest of all', `${outcome.givesFirst} (${percent(outcome.givesFirst)})`);
   }
   const [first] = sizes;
@@ -56,5 +55,3 @@ export function sizeTables(
     },
   ];
 }
-
-const text = ({ p50, p99 }: Spread): string => `${one(p50)} / ${one(p99)}`;
