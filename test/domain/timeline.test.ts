@@ -261,3 +261,22 @@ test('the moments of an attempt are told in the order in which they happened, al
   );
   assert.deepEqual((events[5] as { readonly at: string }).at, new Date(115).toISOString(), 'the time stays what was told');
 });
+
+test('a turn is accepted before it is ready, and its requests follow each other, whatever the clocks say', () => {
+  const attempt = (number: number, requestedAtMs: number, finishedAtMs: number, endedAtMs: number): AttemptRow => ({
+    turn: 'resp_a',
+    step: 1,
+    attempt: number,
+    requestedAtMs,
+    endedAtMs,
+    outcome: number === 2 ? 'completed' : 'failed',
+    facts: { finishedAtMs },
+  });
+  const accepted = { ...turn('completed', null), createdAtMs: 103, readyAtMs: 100, settledAtMs: 150 };
+  // The database's clock is 10 ms behind the process'.
+  const attempts = [attempt(1, 101, 122, 114), attempt(2, 116, 145, 140)];
+  assert.deepEqual(
+    timelineEvents({ turn: accepted, attempts, toolCalls: [] }).map((event) => (event as { readonly type: string }).type),
+    ['accepted', 'ready', 'requested', 'finished', 'attempt_ended', 'requested', 'finished', 'attempt_ended', 'settled'],
+  );
+});

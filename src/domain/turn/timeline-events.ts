@@ -27,7 +27,7 @@ export const turnMoments = [
 
 interface Moment {
   readonly atMs: number | null | undefined;
-  /** Its place in the list, where that is not its time: an attempt's moments are told by two clocks, and have an order of their own. */
+  /** Its place in the list, where that is not its time: a turn's moments are told by two clocks, and have an order of their own. */
   readonly placeMs?: number;
   readonly type: (typeof turnMoments)[number];
   readonly [fact: string]: unknown;
@@ -38,12 +38,14 @@ type PlacedMoment = Moment & { readonly placeMs: number };
 export function timelineEvents(facts: TimelineFacts): readonly object[] {
   const { turn, attempts, toolCalls, viewers = [], approvals = [], response } = facts;
   const asked = (response?.output ?? []).filter((item) => item.type === 'mcp_approval_request' && isWorkers(item));
-  const ofAttempts = attempts.flatMap((attempt, index) => momentsOf(attempt, attempts[index - 1]));
-  const lastOfThem = Math.max(...ofAttempts.map(({ placeMs }) => placeMs), turn.settledAtMs ?? 0);
-  const moments: readonly Moment[] = [
+  const ofRequests = oneAfterTheOther([
     { atMs: turn.createdAtMs, type: 'accepted' },
     { atMs: turn.readyAtMs, type: 'ready' },
-    ...ofAttempts,
+    ...attempts.flatMap((attempt, index) => momentsOf(attempt, attempts[index - 1])),
+  ]);
+  const lastOfThem = Math.max(...ofRequests.map(({ placeMs }) => placeMs), turn.settledAtMs ?? 0);
+  const moments: readonly Moment[] = [
+    ...ofRequests,
     ...toolCalls.flatMap(({ name, number, step, attempts: runs = [] }) =>
       runs.flatMap(({ startedAtMs, endedAtMs, outcome, holder: worker }, index) => {
         const call = { step, call: number, name, run: index + 1 };
@@ -70,11 +72,11 @@ export function timelineEvents(facts: TimelineFacts): readonly object[] {
     .map(({ atMs, placeMs: _placeMs, ...moment }) => ({ at: iso(atMs), ...moment }));
 }
 
-function momentsOf(attempt: AttemptRow, before: AttemptRow | undefined): PlacedMoment[] {
+function momentsOf(attempt: AttemptRow, before: AttemptRow | undefined): Moment[] {
   const { step, attempt: number, requestedAtMs, facts = {}, firstEventAtMs, endedAtMs, holder: worker, epoch } = attempt;
   const key = { step, attempt: number };
   const isTakenOver = before !== undefined && worker !== undefined && before.holder !== worker;
-  return oneAfterTheOther([
+  return [
     ...(isTakenOver ? [{ atMs: requestedAtMs, type: 'taken_over', ...key, worker, epoch } as const] : []),
     { atMs: requestedAtMs, type: 'requested', ...key },
     { atMs: facts.sentAtMs, type: 'sent', ...key },
@@ -83,7 +85,7 @@ function momentsOf(attempt: AttemptRow, before: AttemptRow | undefined): PlacedM
     ...(attempt.reattachments ?? []).map(({ atMs, reason }) => ({ atMs, type: 'read_on', ...key, reason }) as const),
     { atMs: facts.finishedAtMs, type: 'finished', ...key },
     { atMs: endedAtMs, type: 'attempt_ended', ...key, outcome: attempt.outcome, code: attempt.code, wait_ms: attempt.waitMs },
-  ]);
+  ];
 }
 
 /** None before the one in front of it: some are of the database's clock, some of the worker's. */
