@@ -278,7 +278,9 @@ onDatabase(
     for (const id of ['resp_a', 'resp_b']) await journals.open(id);
     const holder = await journals.pool.connect();
     await holder.query(`BEGIN; INSERT INTO journal VALUES ('resp_a', 2, '', '')`);
-    const waiting = async (): Promise<number> => (await journals.pool.query('SELECT 1 FROM pg_locks WHERE NOT granted')).rows.length;
+    // Of this database: others of the server wait for locks of their own.
+    const sql = `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
+    const waiting = async (): Promise<number> => (await journals.pool.query(sql)).rows.length;
     const held = writer.append({ turn: 'resp_a', epoch: 1, rows: rowsFrom(0, 3) });
     await until(async () => (await waiting()) === 1);
     proxy.cut();

@@ -311,7 +311,8 @@ onDatabase('whoever reads for long is waited for shortly, and holds up no writer
   const drop = assert.rejects(dropPartitions(bench.db, midnight), StoreBusyError).finally(() => {
     isOver = true;
   });
-  const waiting = `SELECT 1 FROM pg_locks WHERE NOT granted AND mode = 'AccessExclusiveLock'`;
+  const waiting = `SELECT 1 FROM pg_locks JOIN pg_database AS d ON d.oid = database
+    WHERE datname = current_database() AND NOT granted AND mode = 'AccessExclusiveLock'`;
   await until(async () => isOver || (await bench.pool.query(waiting)).rows.length > 0);
   await bench.turn(next, null);
   await drop;
