@@ -184,3 +184,13 @@ test('T14 · the refusals of a flood wait for each other as its turns do, and no
   assert.deepEqual([...new Set(refused.map(({ code }) => code))], ['rate_limit_exceeded']);
   assert.ok(refused.length > 0);
 });
+
+test('T14 · who was refused for its rate is not let in at once any more', async (t) => {
+  const { url, queue, spare } = await gateway(t, { requestsPerSecond: 0.5 });
+  assert.equal((await post(url, 'many', 'too soon')).status, 429);
+  const next = post(url, 'many', 'and again');
+  const answered = next.then(() => 'answered');
+  assert.equal(await Promise.race([answered, until(() => queue.waiting === 1).then(() => 'waits')]), 'waits');
+  spare(1);
+  await next;
+});
