@@ -193,6 +193,12 @@ export async function needDatabase(t: TestContext): Promise<string | undefined> 
   return database.url;
 }
 
+/** How many wait for a lock in the database of this connection: others of the server wait for locks of their own. */
+export async function lockWaits(client: Pick<pg.Client, 'query'>): Promise<number> {
+  const { rows } = await client.query(`SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`);
+  return rows.length;
+}
+
 /** @param isMigrated false: it has nothing in it */
 export async function createDatabase({ isMigrated = true } = {}): Promise<TestDatabase> {
   const server = await sharedPostgres();

@@ -8,7 +8,7 @@ import { StoreBusyError } from '../../../src/store/ports/store.ts';
 import { all, lockSession, lockTenant, lockTurn, one, onlyIn, run, scan, together, type Work } from '../../../src/store/sql/work.ts';
 import { startCutProxy } from '../../support/cut-proxy.ts';
 import { migrate } from '../../../src/store/postgres/migrate.ts';
-import { needDatabase, startPostgres } from '../../support/postgres-server.ts';
+import { lockWaits, needDatabase, startPostgres } from '../../support/postgres-server.ts';
 import { needPostgres } from '../../support/programs.ts';
 import { until } from '../../support/until.ts';
 import { demote } from './demote.ts';
@@ -50,8 +50,7 @@ async function closedGate(t: TestContext, url: string): Promise<Gate> {
       yield* one('SELECT pg_advisory_xact_lock_shared(7)');
     },
     untilWaiting: async (count) => {
-      const sql = `SELECT count(*)::int AS n FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
-      await until(async () => (await client.query<{ n: number }>(sql)).rows[0]?.n === count);
+      await until(async () => (await lockWaits(client)) === count);
     },
     open: async () => {
       await client.query('SELECT pg_advisory_unlock(7)');

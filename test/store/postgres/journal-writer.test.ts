@@ -6,7 +6,7 @@ import { PostgresDatabase } from '../../../src/store/postgres/database.ts';
 import { StoreBusyError } from '../../../src/store/ports/store.ts';
 import { append } from '../../../src/store/sql/journal.ts';
 import { migrate } from '../../../src/store/postgres/migrate.ts';
-import { needDatabase, type PostgresServer, startPostgres } from '../../support/postgres-server.ts';
+import { lockWaits, needDatabase, type PostgresServer, startPostgres } from '../../support/postgres-server.ts';
 import { needPostgres } from '../../support/programs.ts';
 import { until } from '../../support/until.ts';
 import { Journals, rowsFrom } from './journals.ts';
@@ -211,20 +211,17 @@ onDatabase(
   async ({ journals, writer }) => {
     await journals.open('resp_a');
     const state = { isOver: false };
-    const waiters = async (): Promise<number> =>
-      (await journals.pool.query(`SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`)).rows
-        .length;
     /** Lets it go when the next one waits for it. */
     const lockAgain = async (): Promise<void> => {
       while (!state.isOver) {
         const release = await lockHead(journals, 'resp_a');
-        await until(async () => state.isOver || (await waiters()) > 0);
+        await until(async () => state.isOver || (await lockWaits(journals.pool)) > 0);
         await release();
       }
     };
     const release = await lockHead(journals, 'resp_a');
     const others = [lockAgain(), lockAgain()];
-    await until(async () => (await waiters()) === 2);
+    await until(async () => (await lockWaits(journals.pool)) === 2);
     await release();
     const written = await writer.append({ turn: 'resp_a', epoch: 1, rows: rowsFrom(0, 1) }).finally(() => {
       state.isOver = true;
@@ -278,11 +275,8 @@ onDatabase(
     for (const id of ['resp_a', 'resp_b']) await journals.open(id);
     const holder = await journals.pool.connect();
     await holder.query(`BEGIN; INSERT INTO journal VALUES ('resp_a', 2, '', '')`);
-    // Of this database: others of the server wait for locks of their own.
-    const sql = `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
-    const waiting = async (): Promise<number> => (await journals.pool.query(sql)).rows.length;
     const held = writer.append({ turn: 'resp_a', epoch: 1, rows: rowsFrom(0, 3) });
-    await until(async () => (await waiting()) === 1);
+    await until(async () => (await lockWaits(journals.pool)) === 1);
     proxy.cut();
     // The lost one has locked the head, which the one that is sent again finds locked.
     assert.equal(await writer.append({ turn: 'resp_b', epoch: 1, rows: rowsFrom(0, 1) }), true);

@@ -13,7 +13,7 @@ import { postgresStore } from '../../../src/store/postgres/open-store.ts';
 import type { NewTurn, Store } from '../../../src/store/ports/store.ts';
 import { createSqlStore } from '../../../src/store/sql/create-store.ts';
 import type { SqlDatabase, Work } from '../../../src/store/sql/work.ts';
-import { needDatabase } from '../../support/postgres-server.ts';
+import { lockWaits, needDatabase } from '../../support/postgres-server.ts';
 import { until } from '../../support/until.ts';
 import { claimed, ended, expiredLease, inProgressOf, inserted, lease, newTurn, sealOf } from '../contract.ts';
 
@@ -71,7 +71,6 @@ function race(title: string, check: (race: Race) => Promise<void>): void {
     const guard = new pg.Client(url);
     await guard.connect();
     const databases: PostgresDatabase[] = [];
-    const count = async (sql: string): Promise<number> => Number((await guard.query<{ n: string }>(sql)).rows[0]?.n);
     try {
       const gatedDatabase = (before: RegExp): SqlDatabase => {
         const db = new PostgresDatabase({ url });
@@ -89,13 +88,12 @@ function race(title: string, check: (race: Race) => Promise<void>): void {
         async run(first, second) {
           await guard.query('SELECT pg_advisory_lock($1)', [gate]);
           const one = first();
-          const waiting = "SELECT count(*) AS n FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
-          await until(async () => (await count(waiting)) === 1);
+          await until(async () => (await lockWaits(guard)) === 1);
           let isDone = false;
           const other = second().finally(() => {
             isDone = true;
           });
-          await until(async () => isDone || (await count(waiting)) >= 2);
+          await until(async () => isDone || (await lockWaits(guard)) >= 2);
           await guard.query('SELECT pg_advisory_unlock($1)', [gate]);
           return Promise.all([one, other]);
         },
