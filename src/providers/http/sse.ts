@@ -123,7 +123,7 @@ export class SseReader {
     else if (line.startsWith('event:')) this.#nameEvent(valueOf(line, 6));
     else if (line === 'data') this.#addData('');
     // Older llama.cpp sends its errors as a field of this name instead of an event.
-    else if (line.startsWith('error:')) this.#emit({ event: 'error', data: valueOf(line, 6) });
+    else if (line.startsWith('error:')) this.#emitStray(valueOf(line, 6), 'error');
     else if (!isField(line)) this.#readStray(line);
   }
 
@@ -175,6 +175,12 @@ export class SseReader {
     this.#onEvent(event);
   }
 
+  #emitStray(data: string, event?: string): void {
+    // An event that is whole and lacks its empty line came before it.
+    this.#endsUnspaced();
+    this.#emit({ event: event ?? this.#event, data });
+  }
+
   #readStray(line: string): void {
     if (this.#strayJson === '' && !/^\s*[[{]/.test(line)) {
       this.#addWords(line);
@@ -186,7 +192,7 @@ export class SseReader {
     if (json === undefined) return;
     const data = this.#strayJson;
     this.#strayJson = '';
-    this.#emit({ event: this.#event, data });
+    this.#emitStray(data);
   }
 
   #addWords(line: string): void {

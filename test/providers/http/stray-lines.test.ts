@@ -35,6 +35,8 @@ void suite('lines that are no fields', () => {
     'events without an empty line between them': [`data: {"x":1}\ndata: {"x":2}\ndata: [DONE]\n`, ['{"x":1}', '{"x":2}', '[DONE]'], ''],
     'the same, with names': [`event: a\ndata: {}\nevent: b\ndata: []\n\n`, ['{}', '[]'], ''],
     'the same, and the last line without an end': [`data: {"x":1}\n: hm\ndata: {"x":2}`, ['{"x":1}', '{"x":2}'], ''],
+    'JSON right behind an event comes behind it': [`data: {"x":1}\n{"error":"m"}\n\n`, ['{"x":1}', '{"error":"m"}\n'], ''],
+    "older llama.cpp's field right behind an event": [`data: {"x":1}\nerror: {"code":500}\n`, ['{"x":1}', '{"code":500}'], ''],
     'one event without its empty line': [`data: {"x":1}\n`, ['{"x":1}'], ''],
     'one that is cut off': [`data: {"x":1}\ndata: {"x`, ['{"x":1}'], ''],
   };
