@@ -14,7 +14,7 @@ import { claimAndRun, type LocalAttempts } from './local-attempts.ts';
 const limit = 2_000;
 const atOnce = 16;
 /** As a rule, a request that is due is claimed by Temporal's activity within milliseconds. */
-const overdueMs = 1_000;
+const defaultOverdueMs = 1_000;
 
 export interface TurnWatcherOptions {
   readonly store: Store;
@@ -22,6 +22,8 @@ export interface TurnWatcherOptions {
   readonly keptForMs?: number;
   /** Absent where the process has no worker: what has not started is then left to those that have one. */
   readonly attempts?: LocalAttempts;
+  /** How long Temporal's activity may leave a request unclaimed that is due, ms; 1,000 where nothing is said. */
+  readonly overdueMs?: number | undefined;
   readonly onReady: SettleDeps['onReady'];
   readonly onError: (error: unknown) => void;
 }
@@ -34,6 +36,7 @@ export function startTurnWatcher(options: TurnWatcherOptions): TurnWatcher {
   const { store, onError } = options;
   const hasWorker = options.attempts !== undefined;
   const keptForMs = options.keptForMs ?? reattachPatienceMs({ hasWorker });
+  const dueForMs = options.overdueMs ?? defaultOverdueMs;
   const judge = new LeaseJudge(store);
   let isBusy = false;
 
@@ -55,7 +58,7 @@ export function startTurnWatcher(options: TurnWatcherOptions): TurnWatcher {
 
   async function askOverdue(): Promise<void> {
     if (options.attempts === undefined) return;
-    await eachOf(await store.listOverdue({ dueForMs: overdueMs, limit }), async (overdue) => ask(options, overdue).catch(report));
+    await eachOf(await store.listOverdue({ dueForMs, limit }), async (overdue) => ask(options, overdue).catch(report));
   }
 
   const timer = setInterval(() => {

@@ -134,6 +134,7 @@ export function createTurnRunner({ config, workflows, store, log, ...options }: 
       watcher = startTurnWatcher({
         store: observedStore,
         attempts,
+        overdueMs: options.overdueMs,
         onReady,
         onError: (error) => {
           log.warn({ err: error }, 'a turn whose worker is lost or stands still could not be gone on with; trying again');

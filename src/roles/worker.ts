@@ -41,6 +41,8 @@ export interface WorkerDeps {
   readonly replaysAlways?: boolean;
   /** How long after the drain time work that was told to stop may take to end, ms; 5,000 by default. */
   readonly forceAfterMs?: number;
+  /** How long Temporal may leave a request to nobody that is due, before this worker sends it regardless, ms; 1,000 by default. */
+  readonly overdueMs?: number;
 }
 
 export interface TurnWorker {

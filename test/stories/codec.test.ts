@@ -61,7 +61,8 @@ story(
     }
     assert.ok(found >= 8 && failures === 1, `${found} payloads, ${failures} failures`);
   },
-  { config: { codecKeys: [old] } },
+  // An attempt that has failed before Temporal asks for it leaves no event.
+  { config: { codecKeys: [old], hasHeadStart: false } },
 );
 
 test('T10 · histories of an old key replay while it is still named, and without it the error says which is missing', async () => {

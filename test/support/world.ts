@@ -229,6 +229,8 @@ export class World implements AsyncDisposable {
       replaysAlways: this.#options.replaysAlways ?? false,
       // A machine that is busy with other tests ends nobody's worker by force.
       forceAfterMs: 60_000,
+      // A server of Temporal that stands still for a second is what a story is about as little as a worker that does.
+      overdueMs: this.config.limits.heartbeatTimeoutMs / 2,
       ...(this.#options.maxAttempts === undefined ? {} : { maxAttempts: this.#options.maxAttempts }),
     });
     this.workers.push(worker);
