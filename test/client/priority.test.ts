@@ -8,6 +8,7 @@ import { defaultSettings } from '../../src/domain/response/response-settings.ts'
 import type { TurnRow } from '../../src/domain/turn/turn.ts';
 import { turnRow } from '../support/turn-row.ts';
 import { startTunedServer } from '../support/tuned-server.ts';
+import { until } from '../support/until.ts';
 
 const background = { ...defaultSettings('scripted'), background: true };
 
@@ -52,8 +53,18 @@ test('T14 · the one turn of a tenant is handed out before the many of another t
   for (const id of ['few-0', 'few-1']) await start(turnRow({ id, tenant: 'few' }));
   await dispatcher.startTitle({ session: 'conv_a', turn: 'later' });
 
-  const order: string[] = [];
   const taskQueue = { name: 'fair' };
+  // A workflow that has been started comes into its queue a little later.
+  await until(async () => {
+    const { stats } = await connection.workflowService.describeTaskQueue({
+      namespace: 'default',
+      taskQueue,
+      taskQueueType: 1,
+      reportStats: true,
+    });
+    return Number(stats?.approximateBacklogCount) === rows.size + 1;
+  });
+  const order: string[] = [];
   while (order.length < rows.size + 1) {
     const task = await connection.withDeadline(Date.now() + 70_000, () =>
       connection.workflowService.pollWorkflowTaskQueue({ namespace: 'default', taskQueue, identity: 'test' }),
@@ -61,11 +72,7 @@ test('T14 · the one turn of a tenant is handed out before the many of another t
     const id = task.workflowExecution?.workflowId;
     if (id) order.push(id);
   }
-  assert.deepEqual(
-    order.filter((id) => id.startsWith('turn/few')),
-    ['turn/few-0', 'turn/few-1'],
-  );
-  // The tasks that the server reads ahead of the others are few.
-  assert.ok(order.indexOf('turn/few-1') < many.length / 2, order.join(' '));
-  assert.deepEqual(order.slice(-2), ['turn/later', 'title/conv_a']);
+  // The tasks that the server reads ahead of the others are few. Those of one tenant come in any order: so does the server queue them.
+  for (const id of ['turn/few-0', 'turn/few-1']) assert.ok(order.indexOf(id) < many.length / 2, order.join(' '));
+  assert.deepEqual(order.slice(-2).toSorted(), ['title/conv_a', 'turn/later']);
 });
