@@ -49,6 +49,8 @@ export function assertGrammar(events: readonly SeenEvent[]): void {
       const done = event['item'] as AnyObject;
       assertDone(item, done);
       item.done = done;
+    } else if (hasPlace(event) && !hasParts(itemOf(event).added)) {
+      // What it means, its provider knows.
     } else if (type.endsWith('_part.added')) {
       const { parts } = itemOf(event);
       assert.equal(event['content_index'] ?? event['summary_index'], parts.length);
@@ -85,8 +87,13 @@ const own = new Set(['id', 'type', 'status', 'role', 'content', 'summary']);
 
 /** Whatever its provider told of a message or of reasoning when that was done stands in the last event alone. */
 function asDone(item: AnyObject, done: AnyObject = {}): AnyObject {
-  if (item['type'] !== 'message' && item['type'] !== 'reasoning') return item;
+  if (!hasParts(item)) return item;
   return { ...done, ...Object.fromEntries(Object.entries(item).filter(([name]) => own.has(name))) };
+}
+
+/** Items of any other type are passed on as they came, and so are the events about them. */
+function hasParts({ type }: AnyObject): boolean {
+  return type === 'message' || type === 'reasoning';
 }
 
 function hasPlace(event: SeenEvent): boolean {
@@ -104,7 +111,7 @@ function assertDone({ added, parts, text }: OpenItem, done: AnyObject): void {
   for (const field of ['id', 'type', ...(isCall(added) ? ['name', 'call_id', 'namespace'] : [])])
     assert.deepEqual(done[field], added[field], `${field} stays`);
   if (isCall(done)) assert.equal(done['arguments'] ?? done['input'], text, 'a call has the sum of its deltas');
-  if (done['type'] !== 'message' && done['type'] !== 'reasoning') return;
+  if (!hasParts(done)) return;
   const all = ((done['content'] ?? done['summary']) as AnyObject[] | undefined) ?? [];
   assert.deepEqual(
     (done['type'] === 'reasoning' ? ((done['summary'] as AnyObject[] | undefined) ?? []) : all).map(partText),
