@@ -99,7 +99,7 @@ async function runPass(files: readonly string[]): Promise<PassReport> {
     cwd: root,
     concurrency: filesAtOnce,
     timeout: 300_000,
-    execArgv: ['--import', join(root, 'test/support/exit-when-over.ts')],
+    execArgv: ['exit-when-over', 'yield-to-servers'].flatMap((name) => ['--import', join(root, `test/support/${name}.ts`)]),
     ...(flags['test-name-pattern'] === undefined ? {} : { testNamePatterns: flags['test-name-pattern'] }),
   });
   await pipeline(report.watch(events), new spec(), process.stdout, { end: false });
