@@ -47,8 +47,6 @@ story(
   },
   {
     maxAttempts,
-    // A model that is silent for as long as a busy machine takes to refuse the flood fails no turn of it.
-    limits: { firstEventTimeoutMs: 60_000, idleTimeoutMs: 60_000 },
     config: {
       apiKeys: [keyOf('many'), keyOf('few')],
       quotas: { requestsPerSecond: 0, maxRunningTurns, maxWaitingTurns: 1 },

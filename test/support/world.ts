@@ -87,11 +87,11 @@ export interface WorldOptions {
 export const soonLost: Partial<Limits> = { heartbeatTimeoutMs: isOnPostgres ? 4_000 : 2_000 };
 
 const limits: Limits = {
-  connectTimeoutMs: 2_000,
-  firstEventTimeoutMs: 10_000,
-  idleTimeoutMs: 10_000,
-  turnTimeoutMs: 60_000,
-  // Long: a machine that stands still is not what a story is about. One about lost workers says `soonLost`.
+  // All long: a machine that stands still is not what a story is about. One about a limit has its own, one about lost workers `soonLost`.
+  connectTimeoutMs: 30_000,
+  firstEventTimeoutMs: 60_000,
+  idleTimeoutMs: 60_000,
+  turnTimeoutMs: 180_000,
   heartbeatTimeoutMs: 10_000,
   drainMs: 0,
   maxOutputBytes: 16_777_216,
