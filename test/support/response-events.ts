@@ -83,17 +83,22 @@ export function assertGrammar(events: readonly SeenEvent[]): void {
   );
 }
 
-const own = new Set(['id', 'type', 'status', 'role', 'content', 'summary']);
+/** The fields that turnkeep makes. */
+const own: Readonly<Record<string, ReadonlySet<string>>> = {
+  message: new Set(['id', 'type', 'status', 'role', 'content']),
+  reasoning: new Set(['id', 'type', 'status', 'content', 'summary']),
+};
 
 /** Whatever its provider told of a message or of reasoning when that was done stands in the last event alone. */
 function asDone(item: AnyObject, done: AnyObject = {}): AnyObject {
-  if (!hasParts(item)) return item;
-  return { ...done, ...Object.fromEntries(Object.entries(item).filter(([name]) => own.has(name))) };
+  const names = own[String(item['type'])];
+  if (names === undefined) return item;
+  return { ...done, ...Object.fromEntries(Object.entries(item).filter(([name]) => names.has(name))) };
 }
 
 /** Items of any other type are passed on as they came, and so are the events about them. */
 function hasParts({ type }: AnyObject): boolean {
-  return type === 'message' || type === 'reasoning';
+  return own[String(type)] !== undefined;
 }
 
 function hasPlace(event: SeenEvent): boolean {
