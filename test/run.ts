@@ -19,7 +19,7 @@ import { spec } from 'node:test/reporters';
 import { parseArgs } from 'node:util';
 import { startDevServer } from '../src/cli/dev-server/start.ts';
 import { PassReport } from './support/pass-report.ts';
-import { type PostgresServer, quickSettings, startPostgres } from './support/postgres-server.ts';
+import { type PostgresServer, startPostgres } from './support/postgres-server.ts';
 import { testCacheDir, testTemporalProgram } from './support/temporal-server.ts';
 import { isOnPostgres } from './support/test-database.ts';
 
@@ -112,7 +112,7 @@ async function runPass(files: readonly string[]): Promise<PassReport> {
 async function startPostgresFor(files: readonly string[]): Promise<PostgresServer | undefined> {
   const isNeeded = isOnPostgres || files.some((file) => file.startsWith('test/store/postgres/'));
   if (process.env['TURNKEEP_TEST_POSTGRES_URL'] || !isNeeded) return undefined;
-  return startPostgres(quickSettings).catch(() => undefined);
+  return startPostgres().catch(() => undefined);
 }
 
 const passes: PassReport[] = [];

@@ -39,9 +39,6 @@ export interface PostgresServer {
   unref(): void;
 }
 
-/** Of a server that all share. It may be killed, since the system has what it has written; nobody takes the machine's power away. */
-export const quickSettings = { fsync: 'off' };
-
 /** A server that the test may do anything to. @param settings as in `postgresql.conf` */
 export async function startPostgres(settings: Readonly<Record<string, string>> = {}): Promise<PostgresServer> {
   const programs = await postgresFolder();
@@ -183,7 +180,7 @@ export async function sharedPostgres(): Promise<string> {
 async function startShared(): Promise<string> {
   const given = process.env['TURNKEEP_TEST_POSTGRES_URL'];
   if (given) return given;
-  const server = await startPostgres(quickSettings);
+  const server = await startPostgres();
   server.unref();
   return server.url;
 }
