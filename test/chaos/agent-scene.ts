@@ -4,7 +4,7 @@ import { post } from '../support/post.ts';
 import { type Cluster, startCluster } from '../support/processes.ts';
 import { until } from '../support/until.ts';
 
-export const options = { timeout: 280_000 };
+export const options = { timeout: 180_000 };
 const env = { TURNKEEP_HEARTBEAT_TIMEOUT_MS: '3000' };
 
 export interface Scene extends AsyncDisposable {

@@ -132,9 +132,9 @@ async function overdueTurns(
   return { store, clocks, waitMs: (ms) => (clocks.nowMs += ms) };
 }
 
-function watch(t: TestContext, store: Store, attempts: LocalAttempts): unknown[] {
+function watch(t: TestContext, store: Store, attempts: LocalAttempts, overdueMs?: number): unknown[] {
   const errors: unknown[] = [];
-  const watcher = startTurnWatcher({ store, attempts, onReady() {}, onError: (error) => errors.push(error) });
+  const watcher = startTurnWatcher({ store, attempts, overdueMs, onReady() {}, onError: (error) => errors.push(error) });
   t.after(() => watcher.stop());
   return errors;
 }
@@ -148,6 +148,18 @@ test('a request that nobody has claimed for a second is claimed and sent, once',
   waitMs(1_001);
   await look(t, clocks, 3);
   assert.deepEqual([worker.ran, errors], [['resp_a'], []]);
+});
+
+test('a watcher that is told to leave it to Temporal for longer does', async (t) => {
+  const { store, clocks, waitMs } = await overdueTurns(t, { resp_a: 'default' });
+  const worker = stubWorker();
+  watch(t, store, worker, 5_000);
+  waitMs(3_000);
+  await look(t, clocks, 2);
+  assert.deepEqual(worker.ran, []);
+  waitMs(2_001);
+  await look(t, clocks, 2);
+  assert.deepEqual(worker.ran, ['resp_a']);
 });
 
 test('T14 · a tenant whose turns have no room here keeps nobody else’s from being sent', async (t) => {

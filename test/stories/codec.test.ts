@@ -94,7 +94,7 @@ const inEnv = (...keys: (typeof old)[]): { TURNKEEP_CODEC_KEYS: string } => ({
 
 test(
   'a process without the key in use refuses to start and says which; keys are changed by those that have both',
-  { timeout: 240_000 },
+  { timeout: 120_000 },
   async () => {
     await using cluster = await startCluster();
     const { url, role } = await cluster.startServe(inEnv(old));
@@ -169,7 +169,7 @@ test("Temporal's own command line shows a history by turnkeep codec-server, and 
 
 test(
   "Temporal's own UI shows a history in a browser that has signed in at turnkeep codec-server, and without that none",
-  { timeout: 240_000 },
+  { timeout: 120_000 },
   async (t) => {
     const chromium = await needChromium(t);
     if (chromium === undefined) return;

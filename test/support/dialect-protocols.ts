@@ -171,8 +171,6 @@ async function createCompletion(world: World, shape: Shape, messages: readonly C
   const created = world.client.chat.completions.create({ ...chatBody(shape, messages), stream: false });
   const completion = await created.catch(failureOf);
   if ('shown' in completion) return completion;
-  // An end that came later than the headers could wait for it.
-  if ('error' in completion) return failureOf(OpenAI.APIError.generate(500, completion, undefined, new Headers()));
   const [choice] = completion.choices;
   assert.ok(choice);
   return chatTurn(world, shape, messages, { ...completion, message: choice.message, end: choice.finish_reason }, createCompletion);

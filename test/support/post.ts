@@ -1,23 +1,11 @@
 /** A request to a gateway by its bare address: what a story needs where headers, status and bytes are the point. */
 
-import { setTimeout as delay } from 'node:timers/promises';
-
 export interface Answer {
   readonly status: number;
   readonly headers: Headers;
   readonly text: string;
   /** The body as JSON; undefined if it is none. */
   readonly json: Record<string, unknown> | undefined;
-}
-
-/** As OpenAI's clients do: what a busy database has refused is sent again, since nothing of it was taken. */
-export async function untilTaken(send: () => Promise<Response>): Promise<Response> {
-  for (;;) {
-    const response = await send();
-    if (response.status !== 503 || errorOf(await read(response.clone()))[2] !== 'database_busy') return response;
-    await response.body?.cancel();
-    await delay(Number(response.headers.get('retry-after')) * 1_000);
-  }
 }
 
 /** Posts to `/v1/responses`. Resolves with the headers: the turn is accepted, its answer still to come. */

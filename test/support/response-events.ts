@@ -49,7 +49,7 @@ export function assertGrammar(events: readonly SeenEvent[]): void {
       const done = event['item'] as AnyObject;
       assertDone(item, done);
       item.done = done;
-    } else if (hasPlace(event) && !hasParts(itemOf(event).added)) {
+    } else if (hasPlace(event) && isPassedOn(itemOf(event).added)) {
       // What it means, its provider knows.
     } else if (type.endsWith('_part.added')) {
       const { parts } = itemOf(event);
@@ -96,7 +96,11 @@ function asDone(item: AnyObject, done: AnyObject = {}): AnyObject {
   return { ...done, ...Object.fromEntries(Object.entries(item).filter(([name]) => names.has(name))) };
 }
 
-/** Items of any other type are passed on as they came, and so are the events about them. */
+/** As it came, and so are the events about it. */
+function isPassedOn(item: AnyObject): boolean {
+  return !hasParts(item) && !isCall(item);
+}
+
 function hasParts({ type }: AnyObject): boolean {
   return own[String(type)] !== undefined;
 }

@@ -1,7 +1,6 @@
 /** Somebody who reads a turn's stream over a real socket, and keeps every byte. */
 import assert from 'node:assert/strict';
 import { createParser } from 'eventsource-parser';
-import { untilTaken } from './post.ts';
 import { within } from './within.ts';
 
 export interface SeenEvent {
@@ -23,7 +22,7 @@ export class Viewer {
 
   static async open(url: string, init: RequestInit = {}): Promise<Viewer> {
     const abort = new AbortController();
-    const response = await untilTaken(() => fetch(url, { ...init, signal: abort.signal }));
+    const response = await fetch(url, { ...init, signal: abort.signal });
     assert.equal(response.status, 200, response.status === 200 ? '' : await response.text());
     assert.equal(response.headers.get('content-type'), 'text/event-stream; charset=utf-8');
     return new Viewer(response, abort);

@@ -174,6 +174,7 @@ function textsIn(bytes: Uint8Array): string {
   // A line that is JSON by itself is an event, with its field or without, whatever stands before and behind it.
   const eventIn = (line: string): string | undefined => {
     const data = line.startsWith('data:') ? line.slice(5) : line;
+    if (data === line && !/^\s*[{[]/.test(line)) return undefined;
     try {
       JSON.parse(data);
       return `\ndata: ${data}\n`;
